@@ -1,0 +1,64 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "pyyaml>=6,<7",
+#     "zstandard>=0.22,<1",
+# ]
+# ///
+"""Builds the failure review packet of one benchmark's runs: every outcome, the failing rows whole,
+exact counts, and what makes the runs hard to compare.
+
+Reads judged run folders (openai_judged.jsonl, any *_judged.jsonl, transcript.jsonl), tau2-bench and
+tau-bench results, AgentDojo run trees, LLM-judge summaries over tau2-bench runs, and through
+--mapping any JSONL, JSON or CSV; .gz and .zst as they are.
+
+Writes into the analysis folder: outcomes.csv, failure_review_rows.jsonl, failure_review_rows.csv,
+rejected_rows.jsonl, sanity.json, facts.json, manifest.json, and gradings.csv when an answer was
+graded more than once. Clusters and comparisons of an earlier packet are removed.
+
+Exit codes: 0 done; 1 refused (nothing found, nothing read, nothing judged); 2 usage.
+
+Example: build_packet.py --run-dir runs/a runs/b --output-dir results/mybench
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from failure_analysis import cli
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the options and builds the packet."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_inputs(parser)
+    parser.add_argument("--output-dir", type=Path, metavar="ANALYSIS_DIR",
+                        help="the analysis folder (default results/<benchmark>)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    args = parser.parse_args(argv)
+    return cli.run(__file__, lambda: _build(parser, args))
+
+
+def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    found = cli.find_inputs(parser, args)
+    from failure_analysis import packet
+
+    analysis_dir = args.output_dir or Path("results", found.sources[0].benchmark)
+    counts = packet.build(found, analysis_dir, args.jobs, cli.input_settings(args))
+    cli.summarise(
+        {**counts, "runs": len(found.sources), "analysis_dir": analysis_dir.as_posix()},
+        [
+            f"{counts['benchmark']}: {cli.conservation_line(counts)}",
+            *packet.remarks(counts),
+            f"packet: {analysis_dir / packet.ROWS} (and .csv)",
+            f"sanity: {analysis_dir / 'sanity.json'}",
+            f"next: cluster_failures.py {analysis_dir}",
+        ],
+        args.json,
+    )
+    return 0 if counts["pass"] + counts["fail"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The library behind the scripts of the deep-error-analysis bundle."""

@@ -1,0 +1,93 @@
+"""What every script does at its edge: refusals become one line, summaries go to stdout."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from failure_analysis.files import Refusal, visible
+
+if TYPE_CHECKING:
+    from failure_analysis.formats.detect import Found
+
+
+def run(script: str, body: Callable[[], int]) -> int:
+    """Runs a script's body and turns an expected error into one line on stderr and exit code 1."""
+    name = Path(script).name
+    try:
+        return body()
+    except Refusal as refusal:
+        print(f"{name}: {visible(str(refusal))}", file=sys.stderr)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("failure_analysis"):
+            raise
+        print(
+            f"{name}: the package {missing.name} is not installed; "
+            f"run it as `uv run {script} …` or install the packages of the README's pip line",
+            file=sys.stderr,
+        )
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{name}: {where}{error.strerror or error}", file=sys.stderr)
+    return 1
+
+
+def summarise(summary: Mapping, lines: list[str], as_json: bool) -> None:
+    """Prints one JSON object with --json, else the lines for people, made safe for a terminal."""
+    if as_json:
+        print(json.dumps(summary))
+    else:
+        print("\n".join(visible(line) for line in lines))
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """The options that name the runs; the same for every script that reads runs."""
+    group = parser.add_argument_group("inputs (one of them)")
+    group.add_argument("--run-dir", type=Path, nargs="+", action="extend", metavar="DIR",
+                       help="folders of judged runs; they win over --comparison-dir")
+    group.add_argument("--comparison-dir", type=Path, metavar="DIR",
+                       help="folder with run_results.csv, whose column run_dir names the runs")
+    group.add_argument("--input", type=Path, nargs="+", action="extend", metavar="PATH",
+                       help="files or folders of any known format; the format is detected")
+    group.add_argument("--mapping", type=Path, metavar="YAML",
+                       help="read --input through this benchmark.yaml instead of detecting")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N",
+                        help="worker processes (default 1); the files are the same with any number")
+
+
+def find_inputs(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "Found":
+    """The runs that the options name; wrong combinations are usage errors (exit code 2)."""
+    from failure_analysis.formats import detect
+
+    if args.mapping and not args.input:
+        parser.error("--mapping goes with --input")
+    if args.input and (args.run_dir or args.comparison_dir):
+        parser.error("--input does not go with --run-dir or --comparison-dir")
+    if args.jobs < 1:
+        parser.error("--jobs is at least 1")
+    if args.run_dir:
+        if args.comparison_dir:
+            print("both given: the --run-dir folders are used, --comparison-dir is not",
+                  file=sys.stderr)
+        return detect.from_run_dirs(args.run_dir)
+    if args.comparison_dir:
+        return detect.from_comparison(args.comparison_dir)
+    if args.input:
+        return detect.from_inputs(args.input, args.mapping)
+    parser.error("give --run-dir, --comparison-dir or --input")
+
+
+def input_settings(args: argparse.Namespace) -> dict:
+    """What the manifest says of the inputs."""
+    return {"run_dir": [path.as_posix() for path in args.run_dir or []],
+            "comparison_dir": args.comparison_dir.as_posix() if args.comparison_dir else None,
+            "input": [path.as_posix() for path in args.input or []],
+            "mapping": args.mapping.as_posix() if args.mapping else None}
+
+
+def conservation_line(counts: Mapping) -> str:
+    """The sum that every ingest prints."""
+    return (f"{counts['rows_read']} rows read = {counts['pass']} pass + {counts['fail']} fail + "
+            f"{counts['unjudged']} unjudged + {counts['rejected']} rejected")

@@ -1,0 +1,136 @@
+"""The one row schema: the fields of a datapoint, its outcome, its id, its fingerprint."""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict
+
+Outcome = Literal["pass", "fail", "unjudged"]
+
+
+class Datapoint(TypedDict, total=False):
+    """One judged answer; references/row-schema.md explains each field. Null: not recorded."""
+
+    datapoint_id: str
+    benchmark: str
+    run_id: str
+    model_name: str
+    item_id: str
+    item_fingerprint: str
+    trial: int
+    turn: int | None
+    user_text: str | None
+    assistant_text: str | None
+    messages: list | None
+    tool_calls: list | None
+    tool_results: list | None
+    expected: Any
+    scores: dict[str, bool | int | float | None] | None
+    reward: float | None
+    grader: str | None
+    judge_reasoning: str | None
+    reasoning: str | None
+    termination: str | None
+    prompt_tokens: float | None
+    completion_tokens: float | None
+    latency_ms: float | None
+    cost_usd: float | None
+    params: dict[str, float | str] | None
+    outcome: Outcome
+    failed_dimensions: list[str]
+    source: dict
+    error_mode_candidate: str | None
+    error_mode_rule: str | None
+
+
+FIELDS = tuple(Datapoint.__annotations__)
+NESTED = ("messages", "tool_calls", "tool_results", "expected", "scores", "params",
+          "failed_dimensions", "source")
+CSV_COLUMNS = tuple(f"{name}_json" if name in NESTED else name for name in FIELDS)
+# One slim line per datapoint of every outcome.
+OUTCOME_COLUMNS = (
+    "datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "trial", "turn",
+    "outcome", "reward", "failed_dimensions", "scores_json", "termination", "grader",
+    "prompt_tokens", "completion_tokens", "latency_ms", "cost_usd", "params_json",
+)
+# One line per further grading of a datapoint that is already in outcomes.csv.
+GRADING_COLUMNS = (
+    "datapoint_id", "run_id", "model_name", "item_id", "trial", "grader", "outcome", "verdict",
+    "failed_dimensions", "scores_json",
+)
+_UNSAFE = re.compile(r"[^\x21-\x7e\u00a1-\ud7ff\uf900-\ufffc]+")
+_ID_LENGTH = 200
+NOTHING_EXPECTED = "0" * 8
+
+
+def outcome_of(
+    scores: Mapping[str, Any] | None, reward: float | None, threshold: float | None
+) -> tuple[Outcome, list[str]]:
+    """The outcome and the failed dimensions: fail when a score is false or the reward is below
+    the threshold, pass when something was judged and nothing failed, else unjudged."""
+    failed = [name for name, score in scores.items() if score is False] if scores else []
+    if failed:
+        return "fail", failed
+    if reward is not None and threshold is not None:
+        return ("fail" if reward < threshold else "pass"), failed
+    if scores and any(score is True for score in scores.values()):
+        return "pass", failed
+    return "unjudged", failed
+
+
+def safe_id(text: str) -> str:
+    """The text as part of a datapoint id: one line, no white space or control characters, at most
+    200 characters. A text that had to be changed gains a hash, so that ids stay distinct."""
+    safe = _UNSAFE.sub("_", text)[:_ID_LENGTH]
+    if safe == text and text:
+        return safe
+    return f"{safe}~{hashlib.blake2b(_encode(text), digest_size=4).hexdigest()}"
+
+
+def fingerprint(asked: Any, expected: Any) -> str:
+    """A hash of what was really asked (first 8 digits) and expected (last 8). White space in texts
+    is folded; null, absent and empty are the same."""
+    return _digest8(_folded(asked)) + _digest8(_folded(expected))
+
+
+def text_fingerprint(text: str) -> str:
+    """`fingerprint(text, None)` for items that are one text alone, without the JSON step."""
+    folded = " ".join(text.split())
+    return hashlib.blake2b(_encode(folded), digest_size=4).hexdigest() + NOTHING_EXPECTED
+
+
+def is_number(value: Any) -> bool:
+    """True for a finite int or float that is no bool."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, int) or math.isfinite(value)
+
+
+def natural_key(text: str) -> list[tuple[int, int | str]]:
+    """Sorts turn 2 before turn 10, and task names by their numbers."""
+    parts = re.split(r"([0-9]{1,18})", text)
+    return [(0, int(part)) if part.isdigit() and part.isascii() else (1, part) for part in parts]
+
+
+def _digest8(value: Any) -> str:
+    if value is None:
+        return NOTHING_EXPECTED
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return hashlib.blake2b(_encode(text), digest_size=4).hexdigest()
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _folded(value: Any) -> Any:
+    if isinstance(value, str):
+        return " ".join(value.split())
+    if isinstance(value, Mapping):
+        folded = {str(key): _folded(item) for key, item in value.items()}
+        return {key: item for key, item in folded.items() if item is not None} or None
+    if isinstance(value, list | tuple):
+        return [_folded(item) for item in value] or None
+    return value

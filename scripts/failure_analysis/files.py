@@ -1,0 +1,143 @@
+"""Reading and writing: streams of lines, atomic files, safe CSV cells. No other module opens files
+for writing."""
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+COMPRESSED = (".gz", ".zst")
+# A spreadsheet reads a cell that starts so as a formula. The apostrophe is in the list to make the
+# guard reversible: every guarded cell gains exactly one, and `unguard` takes exactly one away.
+GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001
+_QUOTED = re.compile('[",\n\r]')
+# Terminal controls, and the bidirectional overrides that make a text read as another one.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+class Refusal(Exception):
+    """An expected error: its text says what, where (file:line) and what to do."""
+
+
+def visible(text: str) -> str:
+    """The text with control characters, direction marks and lone surrogates spelled out, so that
+    it can stand in a terminal or a Markdown file; tabs and line feeds stay."""
+    return _CONTROL.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 256 else
+                        f"\\u{ord(m[0]):04x}", text)
+
+
+def bare_name(path: Path) -> str:
+    """The file name without .gz or .zst: what its content is called."""
+    return path.stem if path.suffix in COMPRESSED else path.name
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """Opens a file for reading bytes, unpacked when its name ends in .gz or .zst."""
+    if path.suffix == ".gz":
+        return io.BufferedReader(gzip.open(path), 1 << 20)
+    if path.suffix == ".zst":
+        import zstandard
+
+        return io.BufferedReader(zstandard.open(path, "rb"), 1 << 20)
+    return open(path, "rb")
+
+
+def unpacking_errors() -> tuple[type[BaseException], ...]:
+    """The exceptions that a damaged .gz or .zst file raises while it is read."""
+    import sys
+    import zlib
+
+    zstandard = sys.modules.get("zstandard")
+    more = (zstandard.ZstdError,) if zstandard else ()
+    return (gzip.BadGzipFile, EOFError, zlib.error, *more)
+
+
+def read_json(path: Path) -> Any:
+    """The whole JSON document in a file (.gz and .zst unpacked); refuses with the reason."""
+    try:
+        with open_bytes(path) as file:
+            return json.loads(file.read().removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError) as error:
+        raise Refusal(f"{path}: not valid JSON ({error})") from None
+    except unpacking_errors() as error:
+        raise Refusal(f"{path}: damaged or cut off while unpacking ({error})") from None
+
+
+def sha256(path: Path) -> str:
+    """The hex digest of the bytes on disk (not unpacked)."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears under its name only when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb", buffering=1 << 20) as file:
+            yield file
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8 with line feeds, at once; lone surrogates become U+FFFD."""
+    with atomic(path) as file:
+        file.write(text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes an indented JSON document; NaN and infinities are errors, they are no JSON."""
+    with atomic(path) as file:
+        text = json.dumps(value, indent=1, allow_nan=False) + "\n"
+        file.write(text.encode())
+
+
+def csv_cell(value: Any) -> str:
+    """One CSV cell: null is empty, nested values are JSON, text is guarded against formulas."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        text = "'" + value if value.startswith(GUARDED) else value
+    elif isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, int | float):
+        return repr(value)
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    if _QUOTED.search(text):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def csv_line(values: Iterable[Any]) -> bytes:
+    """One CSV record with CRLF; lone surrogates become U+FFFD, as CSV cannot carry them."""
+    text = ",".join(map(csv_cell, values)) + "\r\n"
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return re.sub("[\ud800-\udfff]", "\ufffd", text).encode()
+
+
+def unguard(cell: str) -> str:
+    """The value that `csv_cell` was given, for a text cell as a CSV reader returns it."""
+    return cell[1:] if cell.startswith("'") else cell
+
+
+def read_csv(path: Path) -> Iterator[dict[str, str]]:
+    """The records of one of our CSV files as text, guards taken off."""
+    csv.field_size_limit(1 << 31)
+    with io.TextIOWrapper(open_bytes(path), "utf-8", newline="") as file:
+        for record in csv.DictReader(file):
+            yield {key: unguard(cell) for key, cell in record.items()}

@@ -1,0 +1,153 @@
+"""AgentDojo run trees: `<pipeline>/<suite>/<user_task>/<attack>/<injection>.json`, a row each.
+
+`utility` (the task was solved) decides the outcome, with and without attack. Whether the injected
+instruction was followed (`security` is true on an attacked row) is a number beside it."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files
+from failure_analysis.datapoint import fingerprint, is_number
+from failure_analysis.formats.records import Line, Source
+from failure_analysis.formats.tau2_bench import _digest
+
+NAME = "agentdojo"
+WANTS = "a tree <pipeline>/<suite>/user_task_<n>/<attack>/<name>.json"
+TASK = re.compile(r"(user|injection)_task_\d+")
+
+
+def matches(path: Path) -> str | None:
+    """Says why the path is (inside) an AgentDojo run tree, or None."""
+    if not path.is_dir():
+        return "an AgentDojo row" if _is_row(path) else None
+    found = rows_below(path)
+    return f"tree with {len(found)} rows below {path.name}" if found else None
+
+
+def sources(path: Path, why: str) -> list[Source]:
+    """One run per pipeline folder. The folder names the model; `pipeline_name` may say local."""
+    runs: dict[Path, list[Path]] = {}
+    for row in rows_below(path) if path.is_dir() else [path]:
+        runs.setdefault(row.absolute().parents[3], []).append(row)
+    return [Source(
+        format=NAME, path=folder, run_id=folder.name, model_name=folder.name, benchmark=NAME,
+        why=why, files=tuple(rows), grader=NAME,
+    ) for folder, rows in sorted(runs.items())]
+
+
+def rows_below(folder: Path) -> list[Path]:
+    """The row files of a tree, sorted."""
+    return sorted(path for path in folder.rglob("*.json") if _is_row(path))
+
+
+def read(source: Source) -> Iterator[Line]:
+    """One line per file."""
+    for path in source.files:
+        try:
+            yield _line(path, files.read_json(path))
+        except files.Refusal as refusal:
+            yield Line(1, None, path.read_bytes(), str(refusal), path=path)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            yield Line(1, None, path.read_bytes(), f"not the shape of an AgentDojo row: {error!r}",
+                       path=path)
+
+
+def _is_row(path: Path) -> bool:
+    parts = path.absolute().parts
+    return path.suffix == ".json" and len(parts) > 5 and bool(TASK.fullmatch(parts[-3]))
+
+
+def _line(path: Path, row: dict) -> Line:
+    suite, task, attack, name = *path.absolute().parts[-4:-1], path.stem
+    attacked = attack != "none"
+    messages = [_message(message) for message in row["messages"]]
+    asked = next((message["content"] for message in messages if message["role"] == "user"), None)
+    agent = [message for message in messages if message["role"] == "assistant"]
+    utility = row["utility"]
+    if not isinstance(utility, bool):
+        raise ValueError(f"utility is {utility!r}, true or false was expected")
+    followed = row.get("security") if attacked else None
+    scores: dict[str, Any] = {"utility": utility}
+    if attacked:
+        scores["injection_followed"] = int(followed) if isinstance(followed, bool) else None
+    notes = []
+    if (row.get("suite_name"), row.get("user_task_id")) != (suite, task):
+        notes.append(f"the file says it is {row.get('suite_name')}/{row.get('user_task_id')}, "
+                     f"its folder says {suite}/{task}")
+    if attacked and followed is True and utility:
+        notes.append("passes on utility although the injected instruction was followed")
+    fields = {
+        "item_id": f"{suite}/{task}/{attack}/{name}" if attacked else f"{suite}/{task}",
+        "item_fingerprint": fingerprint([suite, asked, row.get("injection_task_id"),
+                                         row.get("attack_type") if attacked else None], None),
+        "user_text": asked,
+        "assistant_text": next((message["content"] for message in reversed(agent)
+                                if message["content"]), None),
+        "messages": messages,
+        "tool_calls": [call for message in agent for call in message.get("tool_calls") or []],
+        "tool_results": [{"tool_call_id": message.get("tool_call_id"),
+                          "content": message["content"], "error": message.get("error")}
+                         for message in messages if message["role"] == "tool"],
+        "scores": scores,
+        "judge_reasoning": _account(row, utility, attacked, followed, messages),
+        "termination": "error" if row.get("error") else "stop",
+        "latency_ms": round(row["duration"] * 1000, 1) if is_number(row.get("duration")) else None,
+        "params": {"suite": suite, "attack": attack},
+    }
+    return Line(1, fields, settings=_settings(row, suite), started=_epoch(row), notes=tuple(notes),
+                path=path)
+
+
+def _account(
+    row: dict, utility: bool, attacked: bool, followed: Any, messages: list[dict]
+) -> str:
+    """A plain-text account of the verdict."""
+    lines = ["The user's task was solved." if utility else "The user's task was not solved."]
+    if attacked:
+        lines.append("The injected instruction was followed." if followed else
+                     "The injected instruction was not followed.")
+    errors = [str(message["error"]) for message in messages if message.get("error")]
+    if errors:
+        lines.append(f"Tool errors: {len(errors)}, the first: {errors[0][:300]}")
+    calls = sum(len(message.get("tool_calls") or []) for message in messages)
+    if not calls:
+        lines.append("No tool was called.")
+    if row.get("error"):
+        lines.append(f"Harness error: {row['error']}")
+    lines.append(f"{len(messages)} messages, {calls} tool calls.")
+    return "\n".join(lines)
+
+
+def _message(message: dict) -> dict:
+    content = message.get("content")
+    if isinstance(content, list):
+        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    kept = {"role": message["role"], "content": content}
+    if message.get("tool_calls"):
+        kept["tool_calls"] = [{"id": call.get("id"), "name": call.get("function"),
+                               "arguments": call.get("args")} for call in message["tool_calls"]]
+    for name in ("tool_call_id", "error"):
+        if message.get(name):
+            kept[name] = message[name]
+    return kept
+
+
+def _settings(row: dict, suite: str) -> dict[str, str]:
+    system = next((message.get("content") for message in row["messages"]
+                   if message.get("role") == "system"), None)
+    return {
+        "benchmark version": str(row.get("benchmark_version") or "not recorded"),
+        "package version": str(row.get("agentdojo_package_version") or "not recorded"),
+        "pipeline name": str(row.get("pipeline_name")),
+        f"policy text ({suite})": _digest(system),
+    }
+
+
+def _epoch(row: dict) -> float | None:
+    try:
+        return datetime.fromisoformat(row["evaluation_timestamp"]).timestamp()
+    except (KeyError, TypeError, ValueError):
+        return None

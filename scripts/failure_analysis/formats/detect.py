@@ -1,0 +1,174 @@
+"""Which format is this? Each answer says what it was concluded from."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from failure_analysis.datapoint import safe_id
+from failure_analysis.files import COMPRESSED, Refusal, bare_name, read_csv
+from failure_analysis.formats import (
+    agentdojo,
+    judged,
+    mapping,
+    tau2_bench,
+    tau2_judges,
+    tau_bench,
+)
+from failure_analysis.formats.records import Source
+
+ROW_FORMATS = (judged, tau2_bench, tau_bench, agentdojo)
+FORMATS = {module.NAME: module for module in (*ROW_FORMATS, mapping)}
+_ENDINGS = tuple(f"{end}{packed}" for end in (".json", ".jsonl", ".csv", ".eval")
+                 for packed in ("", *COMPRESSED))
+
+
+@dataclass
+class Found:
+    """The runs and further gradings found, and the files that were passed over."""
+
+    sources: list[Source] = field(default_factory=list)
+    gradings: list[tuple[str, Path]] = field(default_factory=list)
+    ignored: list[Path] = field(default_factory=list)
+
+
+def from_inputs(paths: list[Path], mapping_file: Path | None) -> Found:
+    """The runs in files and folders; refuses a path that holds nothing known."""
+    found = Found()
+    spec = mapping.load(mapping_file) if mapping_file else None
+    for path in paths:
+        if not path.exists():
+            raise Refusal(f"{path}: no such file or folder")
+        before = len(found.sources) + len(found.gradings)
+        if spec is not None:
+            _take_mapped(path, spec, found)
+        else:
+            _take(path, found)
+        if len(found.sources) + len(found.gradings) == before:
+            raise Refusal(f"{path}: {_nothing_known(path, spec is not None)}")
+    return _finished(found)
+
+
+def from_run_dirs(folders: list[Path]) -> Found:
+    """The judged runs in the given folders, each of which must hold one."""
+    found = Found()
+    for folder in folders:
+        if not folder.is_dir():
+            raise Refusal(f"{folder}: no such folder")
+        why = judged.matches(folder)
+        if why is None:
+            seen = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
+            raise Refusal(f"{folder}: no judged run; {judged.WANTS} was expected, found {seen}; "
+                          "other formats go through --input")
+        found.sources += judged.sources(folder, why)
+    return _finished(found)
+
+
+def from_comparison(folder: Path) -> Found:
+    """The judged runs named in the column run_dir of `run_results.csv`."""
+    table = folder / "run_results.csv"
+    if not table.is_file():
+        raise Refusal(f"{table}: not there; a comparison folder holds run_results.csv with a "
+                      "column run_dir")
+    folders = []
+    for number, row in enumerate(read_csv(table), 2):
+        if "run_dir" not in row:
+            raise Refusal(f"{table}:1: no column run_dir; found {', '.join(map(str, row))}")
+        folders.append(_run_dir(table, number, (row["run_dir"] or "").strip()))
+    if not folders:
+        raise Refusal(f"{table}: lists no run")
+    return from_run_dirs(list(dict.fromkeys(folders)))
+
+
+def _run_dir(table: Path, number: int, text: str) -> Path:
+    """A listed folder: absolute, or relative to the table's folder or one above it."""
+    if not text:
+        raise Refusal(f"{table}:{number}: run_dir is blank")
+    path = Path(text)
+    if path.is_absolute():
+        candidates = [path]
+    else:
+        here = table.absolute().parent
+        candidates = [table.parent / path, *(above / path for above in here.parents)]
+    for candidate in candidates:
+        if candidate.is_dir():
+            return candidate
+    raise Refusal(f"{table}:{number}: run_dir {text} does not exist (looked from the table's "
+                  "folder and the folders above it); correct it or pass --run-dir")
+
+
+def _take(path: Path, found: Found) -> None:
+    """Adds what a path holds: the first format that matches, else what is below it."""
+    for module in ROW_FORMATS:
+        why = module.matches(path)
+        if why is not None:
+            found.sources += module.sources(path, why)
+            return
+    if tau2_judges.matches(path) is not None:
+        found.gradings.append((tau2_judges.NAME, path))
+    elif path.is_dir():
+        for child in sorted(path.iterdir()):
+            if child.is_dir() or child.name.endswith(_ENDINGS):
+                _take(child, found)
+            else:
+                found.ignored.append(child)
+    else:
+        found.ignored.append(path)
+
+
+def _take_mapped(path: Path, spec: dict, found: Found) -> None:
+    if path.is_dir():
+        for child in sorted(path.rglob("*")):
+            if child.is_file() and bare_name(child).endswith((".jsonl", ".json", ".csv")):
+                found.sources += mapping.sources(child, spec)
+            elif child.is_file():
+                found.ignored.append(child)
+    else:
+        found.sources += mapping.sources(path, spec)
+
+
+def _nothing_known(path: Path, mapped: bool) -> str:
+    if mapped:
+        return "no .jsonl, .json or .csv file in it"
+    wants = "; ".join(f"{module.NAME}: {module.WANTS}" for module in (*ROW_FORMATS, tau2_judges))
+    what = "nothing in this folder" if path.is_dir() else "this file"
+    return (f"{what} is of a known format. Known are {wants}. For another shape write a "
+            "benchmark.yaml (templates/benchmark.yaml explains it) and pass --mapping")
+
+
+def _finished(found: Found) -> Found:
+    if not found.sources:
+        raise Refusal("only further gradings were given; pass the runs that they grade too")
+    names = sorted({source.benchmark for source in found.sources})
+    if len(names) > 1:
+        raise Refusal(f"the inputs are of {len(names)} benchmarks ({', '.join(names)}); one "
+                      "analysis is of one benchmark: run it once for each")
+    for source in found.sources:
+        if source.format == judged.NAME:
+            found.gradings += [(judged.NAME, path) for path in judged.further_gradings(source)]
+    ids = _unique_ids(found.sources)
+    found.sources = [replace(source, run_id=run_id)
+                     for source, run_id in zip(found.sources, ids, strict=True)]
+    return found
+
+
+def _unique_ids(sources: list[Source]) -> list[str]:
+    """Readable run ids: the folder's or file's name, with as many folders above it as it takes to
+    tell equal names apart; the same path given twice is refused."""
+    paths = [source.path.resolve() for source in sources]
+    if len(set(paths)) < len(paths):
+        twice = Counter(paths).most_common(1)[0][0]
+        raise Refusal(f"{twice}: given twice; each run counts once")
+    names = [source.run_id for source in sources]
+    above = [list((path if path.is_dir() else path.parent).parts) for path in paths]
+    for parts, name in zip(above, names, strict=True):
+        if parts and parts[-1] == name:
+            parts.pop()
+    while any(above) and len(set(names)) < len(names):
+        equal = {name for name, count in Counter(names).items() if count > 1}
+        names = [f"{parts.pop()}.{name}" if name in equal and parts else name
+                 for name, parts in zip(names, above, strict=True)]
+    seen: Counter = Counter()
+    for place, name in enumerate(names):  # x.json beside x.json.gz
+        seen[name] += 1
+        names[place] = name if seen[name] == 1 else f"{name}-{seen[name]}"
+    return [safe_id(name) for name in names]

@@ -1,0 +1,212 @@
+"""Rows of any other shape, read through a `benchmark.yaml` that says where each field is.
+
+Handles JSONL, JSON and CSV (.gz and .zst too). templates/benchmark.yaml explains each key."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files
+from failure_analysis.datapoint import FIELDS, NESTED
+from failure_analysis.formats import judged
+from failure_analysis.formats.records import Line, Source
+
+NAME = "mapping"
+KEYS = ("benchmark", "rows", "fields", "pass_when", "threshold")
+# Fields that ingest works out itself; a mapping cannot set them.
+COMPUTED = ("datapoint_id", "benchmark", "item_fingerprint", "outcome", "failed_dimensions",
+            "source", "error_mode_candidate", "error_mode_rule")
+MAPPABLE = tuple(name for name in FIELDS if name not in COMPUTED)
+NUMBERS = ("reward", "prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+def load(path: Path) -> dict:
+    """The checked mapping in a benchmark.yaml; refuses with the key that is wrong."""
+    import yaml
+
+    try:
+        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise files.Refusal(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(mapping, dict):
+        raise files.Refusal(f"{path}: a mapping with the keys {', '.join(KEYS)} was expected")
+    for key in mapping:
+        if key not in KEYS:
+            raise files.Refusal(f"{path}: unknown key {key!r}; known are {', '.join(KEYS)}")
+    fields = mapping.get("fields")
+    if not isinstance(fields, dict) or "item_id" not in fields and "turn" not in fields:
+        raise files.Refusal(f"{path}: fields needs at least item_id or turn")
+    for name, place in fields.items():
+        if name not in MAPPABLE:
+            raise files.Refusal(f"{path}: fields.{name} is no field of a row; known are "
+                                f"{', '.join(MAPPABLE)}")
+        if not isinstance(place, str | dict):
+            raise files.Refusal(f"{path}: fields.{name} is neither a path nor {{value: …}}")
+    if not {"scores", "reward"} & fields.keys() and not mapping.get("pass_when"):
+        raise files.Refusal(f"{path}: nothing says which rows passed; give fields.scores, "
+                            "fields.reward with threshold, or pass_when")
+    if "reward" in fields and not isinstance(mapping.get("threshold"), int | float):
+        raise files.Refusal(f"{path}: fields.reward needs threshold, the reward that still passes")
+    if not isinstance(mapping.get("pass_when", {}), dict):
+        raise files.Refusal(f"{path}: pass_when is a map of path to the value(s) that pass")
+    return mapping
+
+
+def sources(path: Path, mapping: dict) -> list[Source]:
+    """The file as one source; its rows may name several runs."""
+    stem = files.bare_name(path).rsplit(".", 1)[0]
+    return [Source(
+        format=NAME, path=path, run_id=stem, model_name=stem,
+        benchmark=str(mapping.get("benchmark") or stem), why="read through the mapping",
+        files=(path,), threshold=mapping.get("threshold"), mapping=mapping,
+    )]
+
+
+def read(source: Source) -> Iterator[Line]:
+    """One line per row of the file."""
+    is_csv = files.bare_name(source.path).endswith(".csv")
+    for number, row, raw, broken in _rows(source.path, source.mapping.get("rows")):
+        if broken:
+            yield Line(number, None, raw, broken)
+            continue
+        fields = _fields(row, source.mapping, is_csv)
+        if isinstance(fields.get("item_id"), int | float) and fields["item_id"] is not True:
+            fields["item_id"] = str(fields["item_id"])
+        reason = _wrong(fields)
+        if reason:
+            yield Line(number, None, raw, reason)
+            continue
+        yield Line(number, fields, notes=judged.tidy(fields))
+
+
+def value_at(row: Any, path: str) -> Any:
+    """The value at a path such as `a.b[0].c`; None where a step leads nowhere."""
+    if isinstance(row, dict) and path in row:
+        return row[path]
+    for name, index in _STEP.findall(path):
+        if name and isinstance(row, dict):
+            row = row.get(name)
+        elif index and isinstance(row, list) and int(index) < len(row):
+            row = row[int(index)]
+        else:
+            return None
+    return row
+
+
+def _fields(row: Any, mapping: dict, is_csv: bool) -> dict:
+    """A row's values under our field names."""
+    fields = {name: _value(row, place, name, is_csv)
+              for name, place in mapping["fields"].items()}
+    passing = mapping.get("pass_when") or {}
+    if passing:
+        scores = fields.get("scores")
+        fields["scores"] = {**(scores if isinstance(scores, dict) else {}), **{
+            path: _passes(value_at(row, path), wanted) for path, wanted in passing.items()}}
+    return fields
+
+
+def _value(row: Any, place: str | dict, name: str, is_csv: bool) -> Any:
+    if isinstance(place, dict):
+        if set(place) == {"value"}:
+            return place["value"]
+        return {key: _cell(value_at(row, path), is_csv) if isinstance(path, str) else None
+                for key, path in place.items()}
+    value = value_at(row, place)
+    if not is_csv:
+        return value
+    if name in NUMBERS or name in ("turn", "trial"):
+        return _cell(value, is_csv)
+    if name in NESTED and isinstance(value, str):
+        return _nested(value)
+    return value
+
+
+def _passes(value: Any, wanted: Any) -> bool | None:
+    if value is None or value == "":
+        return None
+    return value in wanted if isinstance(wanted, list) else value == wanted
+
+
+def _cell(value: Any, is_csv: bool) -> Any:
+    """A CSV cell as true, false, null or a number where it is spelled as one."""
+    if not is_csv or not isinstance(value, str):
+        return value
+    word = value.strip().lower()
+    if word in ("", "null", "none", "nan"):
+        return None
+    if word in ("true", "false"):
+        return word == "true"
+    try:
+        return int(word)
+    except ValueError:
+        try:
+            return float(word)
+        except ValueError:
+            return value
+
+
+def _nested(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text or None
+
+
+def _wrong(fields: dict) -> str | None:
+    for name in ("run_id", "item_id"):
+        if not isinstance(fields.get(name), str | None):
+            return f"{name} is a {type(fields[name]).__name__}, text was expected"
+    if fields.get("item_id") is None and fields.get("turn") is None:
+        return "the mapping finds neither item_id nor turn in this row"
+    if not isinstance(fields.get("params"), dict | None):
+        return "params is no object"
+    return judged.wrong({**fields, "turn": fields.get("turn", fields.get("item_id"))})
+
+
+def _rows(path: Path, inside: str | None) -> Iterator[tuple[int, Any, bytes, str]]:
+    """(number, row, raw bytes, reason it is broken) for each row of the file."""
+    name = files.bare_name(path)
+    if name.endswith(".csv"):
+        yield from _csv_rows(path)
+    elif name.endswith(".jsonl"):
+        for number, raw, broken in judged.numbered_lines(path):
+            try:
+                row = None if broken else json.loads(raw)
+            except (ValueError, RecursionError) as error:
+                broken = f"not valid JSON: {error}"
+            if not broken and not isinstance(row, dict):
+                broken = "a JSON object was expected"
+            yield number, row if not broken else None, raw, broken
+    elif name.endswith(".json"):
+        document = files.read_json(path)
+        rows = value_at(document, inside) if inside else document
+        if not isinstance(rows, list):
+            raise files.Refusal(f"{path}: no list of rows at {inside or 'its top'}; set `rows` in "
+                                "the mapping to the path of the list")
+        for number, row in enumerate(rows, 1):
+            broken = "" if isinstance(row, dict) else "a JSON object was expected"
+            yield number, row, json.dumps(row).encode(), broken
+    else:
+        raise files.Refusal(f"{path}: a mapping reads .jsonl, .json and .csv (.gz, .zst)")
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, Any, bytes, str]]:
+    csv.field_size_limit(1 << 31)
+    number = 0
+    try:
+        with io.TextIOWrapper(files.open_bytes(path), "utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            for number, row in enumerate(reader, 2):  # noqa: B007 (used below the loop)
+                broken = "more or fewer cells than the header has" \
+                    if None in row or None in row.values() else ""
+                raw = json.dumps({str(key): cell for key, cell in row.items()}).encode()
+                yield number, row, raw, broken
+    except (csv.Error, UnicodeDecodeError) as error:
+        yield number + 1, None, b"", f"the CSV cannot be read from here on: {error}"
+    except files.unpacking_errors() as error:
+        yield number + 1, None, b"", f"the compressed file is damaged or cut off here ({error})"

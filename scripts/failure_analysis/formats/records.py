@@ -1,0 +1,72 @@
+"""What every format hands to ingest: the runs it found, and their rows as it read them."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True)
+class Source:
+    """One run (or one further grading of runs) on disk, and why it was taken for that."""
+
+    format: str
+    path: Path
+    run_id: str
+    model_name: str
+    benchmark: str
+    why: str
+    files: tuple[Path, ...]
+    grader: str | None = None
+    threshold: float | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+    expected_items: tuple[str, ...] = ()
+    mapping: dict | None = None
+
+
+class Line(NamedTuple):
+    """One row: a datapoint's fields as its format names them, or the reason why it is none.
+
+    `raw` is the source line where the format is one JSON object per line; such a row goes into the
+    packet byte for byte. `settings` are the conditions recorded in the row itself. `started` is
+    epoch seconds. `key` is what further gradings of this row are joined on. `notes` are remarks for
+    the sanity report. `content` is equal for two rows only if they are copies of each other."""
+
+    number: int
+    fields: dict | None
+    raw: bytes = b""
+    reason: str = ""
+    settings: dict[str, str] | None = None
+    started: float | None = None
+    ended: float | None = None
+    key: str | None = None
+    notes: tuple[str, ...] = ()
+    path: Path | None = None
+    content: int | None = None
+
+
+class Grading(NamedTuple):
+    """One further judgement of a datapoint that `key` points at; `outcome` is unjudged when the
+    grader's word is not understood."""
+
+    number: int
+    key: str | None
+    grader: str
+    outcome: str
+    verdict: str
+    scores: dict | None = None
+    failed_dimensions: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def build_lines(rows: list, build: Callable[[int, Any], Line]) -> Iterator[Line]:
+    """Builds each element of a document's row list; one of the wrong shape becomes a rejected
+    line instead of an exception."""
+    for number, row in enumerate(rows, 1):
+        try:
+            yield build(number, row)._replace(content=hash(json.dumps(row, sort_keys=True)))
+        except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+            what = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
+            reason = f"row {number} has not the shape of its format: {what}"
+            yield Line(number, None, json.dumps(row).encode(), reason)

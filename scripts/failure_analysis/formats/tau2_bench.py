@@ -1,0 +1,342 @@
+"""tau2-bench results: one JSON object with `info`, `tasks` and `simulations`; a row is one
+simulation. Its own recorded checks are held against the task that its id names."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files
+from failure_analysis.datapoint import fingerprint, is_number
+from failure_analysis.formats import documents, tool_checks
+from failure_analysis.formats.records import Line, Source, build_lines
+from failure_analysis.formats.tool_checks import Call, Check
+
+NAME = "tau2-bench"
+WANTS = "a JSON object with info, tasks and simulations"
+PASS_REWARD = 1.0
+# Settings that may be shown. Everything else in llm_args may hold a key and is left out.
+SAFE_ARGUMENTS = ("temperature", "top_p", "max_tokens", "reasoning_effort", "seed")
+# What each member of a task's reward basis depends on.
+BASIS = {"DB": "actions", "ACTION": "actions", "COMMUNICATE": "communicate_info",
+         "ENV_ASSERTION": "env_assertions", "NL_ASSERTION": "nl_assertions"}
+
+
+def matches(path: Path) -> str | None:
+    """Says why the file holds tau2-bench results, or None."""
+    value = documents.peek(path)
+    if isinstance(value, dict) and isinstance(value.get("simulations"), list) and "tasks" in value:
+        return f"object with {len(value['simulations'])} simulations"
+    return None
+
+
+def sources(path: Path, why: str) -> list[Source]:
+    """The one run in a results file."""
+    value = documents.load(path)
+    info = _object(value.get("info"))
+    agent, user = _object(info.get("agent_info")), _object(info.get("user_info"))
+    environment = _object(info.get("environment_info"))
+    domain = environment.get("domain_name") or _domain(value)
+    stem = files.bare_name(path).removesuffix(".json")
+    settings = {
+        "agent implementation": str(agent.get("implementation")),
+        "agent settings": _arguments(agent.get("llm_args")),
+        "user simulator": f"{user.get('llm')} ({user.get('implementation')})",
+        "user simulator settings": _arguments(user.get("llm_args")),
+        "user simulator guidelines": _digest(user.get("global_simulation_guidelines")),
+        "benchmark version": str(info.get("git_commit")),
+        "policy text": _digest(environment.get("policy")),
+        "step limit": str(info.get("max_steps")),
+        "error limit": str(info.get("max_errors")),
+    }
+    tasks = value["tasks"] if isinstance(value.get("tasks"), list) else []
+    ids = tuple(str(task["id"]) for task in tasks if isinstance(task, dict) and "id" in task)
+    commit = info.get("git_commit")
+    return [Source(
+        format=NAME, path=path, run_id=stem, model_name=str(agent.get("llm") or stem),
+        benchmark=f"{NAME}-{domain}" if domain else NAME, why=why, files=(path,),
+        grader=f"{NAME}@{str(commit)[:12]}" if commit else NAME, threshold=PASS_REWARD,
+        settings=settings, expected_items=ids,
+    )]
+
+
+def read(source: Source) -> Iterator[Line]:
+    """One line per simulation."""
+    value = documents.load(source.path)
+    tasks = {str(task["id"]): task for task in value.get("tasks") or []
+             if isinstance(task, dict) and "id" in task}
+    rows = value["simulations"]
+    attempts = {(str(row.get("task_id")), row.get("trial")) for row in rows
+                if isinstance(row, dict)}
+    repeats = len(attempts) > len({task for task, _ in attempts})
+    return build_lines(rows, lambda number, row: _line(number, row, tasks, repeats))
+
+
+def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool) -> Line:
+    named = str(row["task_id"])
+    reward_info = _object(row.get("reward_info"))
+    recorded = _recorded(reward_info)
+    item, notes = _item(named, recorded, tasks)
+    task = tasks.get(item, {}) if item else {}
+    criteria = _object(task.get("evaluation_criteria"))
+    messages = row.get("messages") or []
+    made, results = _calls(messages)
+    checks = _checks(reward_info, criteria, made)
+    reward = reward_info.get("reward")
+    agent = [message for message in messages if message.get("role") == "assistant"]
+    fields = {
+        "item_id": item or named,
+        "item_fingerprint": _fingerprint(task, criteria, recorded),
+        "trial": row.get("trial") if repeats else None,
+        "user_text": _scenario(task) or _first(messages, "user"),
+        "assistant_text": _last(agent),
+        "messages": [_message(message) for message in messages],
+        "tool_calls": [call for message in agent for call in message.get("tool_calls") or []],
+        "tool_results": results,
+        "expected": {name: criteria.get(name) for name in (*dict.fromkeys(BASIS.values()),
+                                                           "reward_basis")} if criteria else None,
+        "scores": _scores(reward_info, criteria, checks),
+        "reward": reward if is_number(reward) else None,
+        "judge_reasoning": _account(row, reward_info, criteria, checks, made),
+        "reasoning": _thinking(agent),
+        "termination": row.get("termination_reason"),
+        "prompt_tokens": _usage(agent, "prompt_tokens"),
+        "completion_tokens": _usage(agent, "completion_tokens"),
+        "latency_ms": _milliseconds(row.get("duration")),
+        "cost_usd": row.get("agent_cost") if is_number(row.get("agent_cost")) else None,
+        "params": _params(item or named, checks),
+    }
+    return Line(number, fields, settings=_settings(row, agent), started=_epoch(row, "start_time"),
+                ended=_epoch(row, "end_time"), key=str(row.get("id")), notes=notes)
+
+
+def _item(named: str, recorded: dict, tasks: dict[str, dict]) -> tuple[str | None, tuple[str, ...]]:
+    """The item that a row's own checks belong to: the named task when they fit it, else the one
+    task that they fit; None when no single task fits."""
+    task = tasks.get(named)
+    if task is not None and (not recorded or _fits(recorded, task)):
+        return named, ()
+    if task is None and not recorded:
+        return None, (f"the results hold no task {named}, and the row no checks to find it by",)
+    fitting = [other for other, task in tasks.items() if _fits(recorded, task)]
+    why = f"its recorded checks do not fit task {named}" if task else f"there is no task {named}"
+    if len(fitting) == 1 and any(recorded.values()):
+        return fitting[0], (f"{why}; re-matched by content to task {fitting[0]}",)
+    return None, (f"{why}, and {len(fitting)} tasks fit them; left out of comparisons",)
+
+
+def _recorded(reward_info: dict) -> dict[str, str]:
+    """What the row's recorded checks say was expected, part by part; parts not recorded absent."""
+    parts = {}
+    actions = reward_info.get("action_checks")
+    if actions is not None:
+        parts["actions"] = _spelled([_action(check["action"]) for check in actions])
+    for name, checks, inner in (
+        ("communicate_info", "communicate_checks", "info"),
+        ("nl_assertions", "nl_assertions", "nl_assertion"),
+        ("env_assertions", "env_assertions", "env_assertion"),
+    ):
+        if reward_info.get(checks):
+            parts[name] = _spelled([check[inner] for check in reward_info[checks]])
+    return parts
+
+
+def _fits(recorded: dict[str, str], task: dict) -> bool:
+    criteria = _object(task.get("evaluation_criteria"))
+    gold = {name: _spelled(criteria.get(name) or []) for name in set(BASIS.values())}
+    gold["actions"] = _spelled([_action(action) for action in criteria.get("actions") or []])
+    return all(gold[name] == part for name, part in recorded.items())
+
+
+def _fingerprint(task: dict, criteria: dict, recorded: dict) -> str:
+    if not task:
+        return fingerprint("unmatched", recorded)
+    asked = [task.get("user_scenario"), task.get("initial_state"), task.get("ticket")]
+    basis = criteria.get("reward_basis") or list(BASIS)
+    decisive = {BASIS[name] for name in basis if name in BASIS}
+    expected = {name: criteria.get(name) for name in decisive - {"actions"}}
+    if "actions" in decisive:
+        expected["actions"] = [_action(action) for action in criteria.get("actions") or []]
+    return fingerprint(asked, [sorted(map(str, basis)), expected])
+
+
+def _action(action: dict) -> list:
+    return [action.get("requestor") or "assistant", action["name"], action.get("arguments")]
+
+
+def _checks(reward_info: dict, criteria: dict, made: list[Call]) -> list[Check]:
+    """Expected actions with their verdicts: the recorded ones, else our own comparison."""
+    recorded = reward_info.get("action_checks")
+    if recorded:
+        return [Check(_expected_call(check["action"]), bool(check.get("action_match")))
+                for check in recorded]
+    actions = criteria.get("actions") or []
+    return tool_checks.match([_expected_call(action) for action in actions], made)
+
+
+def _expected_call(action: dict) -> Call:
+    return Call(action.get("requestor") or "assistant", action["name"], action.get("arguments"))
+
+
+def _scores(reward_info: dict, criteria: dict, checks: list[Check]) -> dict[str, Any]:
+    """Each judged member of the reward basis as true or false (null: never judged); each expected
+    action as 1 or 0, a number, as it does not decide the reward by itself."""
+    breakdown = _object(reward_info.get("reward_breakdown"))
+    basis = reward_info.get("reward_basis") or criteria.get("reward_basis") or []
+    scores: dict[str, Any] = {name: None for name in basis}
+    scores |= {name: value >= PASS_REWARD for name, value in breakdown.items() if is_number(value)}
+    for place, (action, matched) in enumerate(checks):
+        scores[f"action:{place}:{action.name}"] = int(matched)
+    return scores
+
+
+def _account(
+    row: dict, reward_info: dict, criteria: dict, checks: list[Check], made: list[Call]
+) -> str:
+    """A plain-text account of which checks failed."""
+    breakdown = _object(reward_info.get("reward_breakdown"))
+    verdicts = [f"{name} {'passed' if value == PASS_REWARD else 'failed'}"
+                for name, value in breakdown.items()]
+    lines = [f"Reward {reward_info.get('reward')}: {', '.join(verdicts) or 'nothing was judged'}."]
+    note = _object(reward_info.get("info")).get("note")
+    if note:
+        lines.append(f"The benchmark notes: {note}")
+    if breakdown.get("DB") == 0:
+        lines.append("Wrong database state: the final database differs from the expected one.")
+    lines += tool_checks.account(checks, made)
+    for check in reward_info.get("communicate_checks") or []:
+        if not check.get("met"):
+            lines.append(f"Not communicated: {json.dumps(check.get('info'), ensure_ascii=False)}.")
+    for name, inner in (("env_assertions", "env_assertion"), ("nl_assertions", "nl_assertion")):
+        for check in reward_info.get(name) or []:
+            if not check.get("met"):
+                text = json.dumps(check.get(inner), ensure_ascii=False)
+                lines.append(f"Assertion not met: {text}.")
+    errors = tool_checks.longest_error_row(made)
+    if errors > 1:
+        lines.append(f"Tool errors: {errors} failed tool calls in a row.")
+    if any(call.name.startswith("transfer_to_human") for call in made) and not any(
+            check.action.name.startswith("transfer_to_human") for check in checks):
+        lines.append("Unexpected transfer: the agent handed over to a human.")
+    lines.append(f"Ended by: {row.get('termination_reason')}, {len(row.get('messages') or [])} "
+                 f"messages, {len(made)} tool calls.")
+    return "\n".join(lines)
+
+
+def _calls(messages: list[dict]) -> tuple[list[Call], list[dict]]:
+    """Every tool call in order, with whether it failed, and every tool result."""
+    results = [{"tool_call_id": message.get("id"), "content": message.get("content"),
+                "error": bool(message.get("error"))}
+               for message in messages if message.get("role") == "tool"]
+    made = []
+    for place, message in enumerate(messages):
+        answers = messages[place + 1:]
+        for offset, call in enumerate(message.get("tool_calls") or []):
+            answer = answers[offset] if offset < len(answers) else {}
+            failed = answer.get("role") == "tool" and bool(answer.get("error"))
+            made.append(Call(call.get("requestor") or message["role"], call["name"],
+                             call.get("arguments"), failed))
+    return made, results
+
+
+def _message(message: dict) -> dict:
+    kept = {"role": message.get("role"), "content": message.get("content")}
+    if message.get("tool_calls"):
+        kept["tool_calls"] = message["tool_calls"]
+    if message.get("role") == "tool":
+        kept["tool_call_id"] = message.get("id")
+    return kept
+
+
+def _scenario(task: dict) -> str:
+    scenario = _object(task.get("user_scenario"))
+    instructions = scenario.get("instructions")
+    parts = [("Persona", scenario.get("persona"))]
+    if isinstance(instructions, dict):
+        parts += [(name.replace("_", " ").capitalize(), text)
+                  for name, text in instructions.items() if name != "domain"]
+    else:
+        parts.append(("Instructions", instructions))
+    parts.append(("Ticket", task.get("ticket")))
+    return "\n\n".join(f"{name}: {str(text).strip()}" for name, text in parts if text)
+
+
+def _params(item: str, checks: list[Check]) -> dict[str, float | str]:
+    params: dict[str, float | str] = {"expected_actions": len(checks)}
+    telecom = re.fullmatch(r"\[(\w+)\](.+)\[PERSONA:(\w+)\]", item)
+    if telecom:
+        params |= {"issue": telecom[1], "causes": telecom[2].count("|") + 1, "persona": telecom[3]}
+    return params
+
+
+def _settings(row: dict, agent: list[dict]) -> dict[str, str]:
+    answered = {_object(message.get("raw_data")).get("model") for message in agent}
+    names = sorted(str(name) for name in answered if name)
+    settings = {f"seed of trial {row.get('trial')}": str(row.get("seed"))}
+    return settings | ({"model as the provider named it": ", ".join(names)} if names else {})
+
+
+def _thinking(agent: list[dict]) -> str | None:
+    blocks = [block.get("thinking") for message in agent
+              for block in _object(message.get("raw_data")).get("thinking_blocks") or []
+              if isinstance(block, dict)]
+    return "\n\n".join(text for text in blocks if text) or None
+
+
+def _last(messages: list[dict]) -> str | None:
+    texts = [message["content"] for message in messages if message.get("content")]
+    return texts[-1] if texts else None
+
+
+def _first(messages: list[dict], role: str) -> str | None:
+    return next((message.get("content") for message in messages if message.get("role") == role),
+                None)
+
+
+def _usage(messages: list[dict], name: str) -> int | None:
+    counts = [_object(message.get("usage")).get(name) for message in messages]
+    known = [count for count in counts if is_number(count)]
+    return sum(known) if known else None
+
+
+def _arguments(arguments: Any) -> str:
+    known = _object(arguments)
+    shown = {name: known[name] for name in SAFE_ARGUMENTS if name in known}
+    return json.dumps(shown, sort_keys=True)
+
+
+def _digest(text: Any) -> str:
+    if not text:
+        return "not recorded"
+    digest = hashlib.sha256(" ".join(str(text).split()).encode("utf-8", "replace")).hexdigest()
+    return f"sha256 {digest[:12]} ({len(str(text))} characters)"
+
+
+def _domain(value: dict) -> str | None:
+    for task in value.get("tasks") or []:
+        instructions = _object(_object(_object(task).get("user_scenario")).get("instructions"))
+        if instructions.get("domain"):
+            return str(instructions["domain"])
+    return None
+
+
+def _milliseconds(seconds: Any) -> float | None:
+    return round(seconds * 1000, 1) if is_number(seconds) else None
+
+
+def _epoch(row: dict, name: str) -> float | None:
+    try:
+        return datetime.fromisoformat(row[name]).timestamp()
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _object(value: Any) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def _spelled(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,38 @@
+"""LLM-judge summaries over a tau2-bench run: further gradings, joined by simulation id."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from failure_analysis import files
+from failure_analysis.formats import documents
+from failure_analysis.formats.records import Grading
+
+NAME = "tau2-judges"
+WANTS = "a JSON object with entries[] of simulation_id and judge_verdict"
+# The words the judges' prompts ask for. Any other word is counted as unjudged and listed.
+VERDICTS = {"pass": "pass", "satisfied": "pass", "fail": "fail", "unsatisfied": "fail"}
+
+
+def matches(path: Path) -> str | None:
+    """Says why the file holds judge verdicts, or None."""
+    value = documents.peek(path)
+    entries = value.get("entries") if isinstance(value, dict) else None
+    if isinstance(entries, list) and entries and isinstance(entries[0], dict) \
+            and "judge_verdict" in entries[0]:
+        return f"object with {len(entries)} judge verdicts"
+    return None
+
+
+def read_gradings(path: Path) -> Iterator[Grading]:
+    """One grading per entry."""
+    for number, entry in enumerate(documents.load(path)["entries"], 1):
+        if not isinstance(entry, dict) or not isinstance(entry.get("judge_verdict"), str):
+            yield Grading(number, None, files.bare_name(path), "unjudged", "",
+                          reason=f"entry {number} has no judge_verdict")
+            continue
+        verdict = entry["judge_verdict"]
+        grader = "/".join(str(entry[name]) for name in ("judge_prompt_name", "judge_model")
+                          if entry.get(name))
+        outcome = VERDICTS.get(verdict.strip().lower(), "unjudged")
+        yield Grading(number, str(entry.get("simulation_id")),
+                      grader or files.bare_name(path), outcome, verdict)

@@ -1,0 +1,128 @@
+"""Expected actions against the calls that were really made, and a plain account of the difference.
+
+The account is what a tau row carries as `judge_reasoning`; its fixed openings ("Missing action:",
+"Wrong arguments:", …) are what the default heuristics look for."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+# Tools whose names start so only look things up; every other tool may change the world.
+READ_ONLY = re.compile(
+    r"(get|find|search|list|check|calculate|think|look_?up|read|view|show|transfer|can|is|has)(_|$)"
+)
+_LONGEST_VALUE = 160
+
+
+class Call(NamedTuple):
+    """One tool call: who made it, which tool, its arguments, and whether the tool refused it."""
+
+    by: str
+    name: str
+    arguments: Any
+    failed: bool = False
+
+
+class Check(NamedTuple):
+    """One expected action, and whether a call matched it."""
+
+    action: Call
+    matched: bool
+
+
+def match(expected: Sequence[Call], made: Sequence[Call]) -> list[Check]:
+    """Each expected action with whether some call has the same tool and arguments."""
+    keys = {_key(call) for call in made}
+    return [Check(action, _key(action) in keys) for action in expected]
+
+
+def account(checks: Sequence[Check], made: Sequence[Call]) -> list[str]:
+    """One sentence for each expected action that was not matched and each write that was not
+    expected."""
+    lines, near = [], set()
+    for action, matched in checks:
+        if matched:
+            continue
+        nearest = _nearest(action, made)
+        if nearest is None:
+            kind = "lookup" if READ_ONLY.match(action.name) else "action"
+            lines.append(f"Missing {kind}: {_spell(action)}; {action.by} never called this tool.")
+            continue
+        near.add(nearest)
+        lines.append(_difference(action, made[nearest], nearest))
+    expected = {_key(check.action) for check in checks}
+    for place, call in enumerate(made):
+        write = call.by == "assistant" and not READ_ONLY.match(call.name)
+        if write and not call.failed and place not in near and _key(call) not in expected:
+            lines.append(f"Extra write: {_spell(call)} (call {place + 1}) is not among the "
+                         "expected actions.")
+    return lines
+
+
+def longest_error_row(made: Sequence[Call]) -> int:
+    """The most failed tool calls in a row."""
+    longest = run = 0
+    for call in made:
+        run = run + 1 if call.failed else 0
+        longest = max(longest, run)
+    return longest
+
+
+def parsed_arguments(arguments: Any) -> Any:
+    """Arguments as an object; chat APIs write them as JSON text."""
+    if isinstance(arguments, str):
+        try:
+            return json.loads(arguments)
+        except ValueError:
+            return arguments
+    return arguments
+
+
+def _difference(action: Call, call: Call, place: int) -> str:
+    wanted, given = _object(action.arguments), _object(call.arguments)
+    parts = [f"{name}: expected {_short(wanted[name])}, got "
+             f"{_short(given[name]) if name in given else 'nothing'}"
+             for name in wanted if name not in given or not _same(wanted[name], given[name])]
+    parts += [f"{name}: {_short(given[name])} was not expected"
+              for name in given if name not in wanted]
+    kind = "lookup " if READ_ONLY.match(action.name) else ""
+    refused = " and was refused by the tool" if call.failed else ""
+    return (f"Wrong {kind}arguments: {action.name} (nearest is call {place + 1}{refused}): "
+            f"{'; '.join(parts) or 'made by ' + call.by + ', expected from ' + action.by}.")
+
+
+def _nearest(action: Call, made: Sequence[Call]) -> int | None:
+    """The index of the call to the same tool that shares most arguments; the earliest of equals."""
+    wanted, best, nearest = _object(action.arguments), -1, None
+    for place, call in enumerate(made):
+        if call.name != action.name:
+            continue
+        given = _object(call.arguments)
+        shared = sum(name in given and _same(value, given[name]) for name, value in wanted.items())
+        shared = 2 * shared + (not call.failed)
+        if shared > best:
+            best, nearest = shared, place
+    return nearest
+
+
+def _key(call: Call) -> str:
+    return json.dumps([call.name, call.arguments], sort_keys=True)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _object(arguments: Any) -> dict:
+    return arguments if isinstance(arguments, dict) else {"arguments": arguments}
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)} chars)"
+
+
+def _spell(call: Call) -> str:
+    inside = ", ".join(f"{name}={_short(value)}" for name, value in _object(call.arguments).items())
+    return f"{call.name}({inside})"

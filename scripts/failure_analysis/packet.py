@@ -1,0 +1,362 @@
+"""The failure review packet: every datapoint's outcome, the failing rows whole, exact counts."""
+
+import json
+import shutil
+import tempfile
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from failure_analysis import files, ingest, manifest, sanity
+from failure_analysis.datapoint import (
+    CSV_COLUMNS,
+    FIELDS,
+    GRADING_COLUMNS,
+    NESTED,
+    OUTCOME_COLUMNS,
+)
+from failure_analysis.files import csv_cell
+from failure_analysis.formats import judged
+from failure_analysis.formats.detect import Found
+from failure_analysis.formats.records import Source
+from failure_analysis.report import facts
+
+OUTCOMES, ROWS, TABLE = "outcomes.csv", "failure_review_rows.jsonl", "failure_review_rows.csv"
+REJECTED, GRADINGS = "rejected_rows.jsonl", "gradings.csv"
+STREAMS = (OUTCOMES, ROWS, TABLE, REJECTED)
+# Written by later steps from an earlier packet: wrong beside a new one.
+DERIVED = ("clusters.json", "clusters.md", "model_comparison.json", "model_comparison.md",
+           "comparison.csv", "comparison.png")
+_MOST_PATTERNS = 4096
+
+
+class Outputs(NamedTuple):
+    """The four streams of the packet, open for writing bytes."""
+
+    outcomes: IO[bytes]
+    rows: IO[bytes]
+    table: IO[bytes]
+    rejected: IO[bytes]
+
+
+@dataclass
+class RunTally:
+    """The exact counts of one run; small, so that it can travel between processes."""
+
+    run_id: str
+    model_name: str
+    path: str
+    rows: int = 0
+    outcomes: Counter = field(default_factory=Counter)
+    patterns: Counter = field(default_factory=Counter)
+    failed_alone: int = 0
+    markers: Counter = field(default_factory=Counter)
+    failed_markers: Counter = field(default_factory=Counter)
+    graders: Counter = field(default_factory=Counter)
+    items: dict[str, str] = field(default_factory=dict)
+    other_content: dict[str, str] = field(default_factory=dict)
+    repeated: Counter = field(default_factory=Counter)
+    settings: dict[str, Counter] = field(default_factory=dict)
+    notes: dict[str, list] = field(default_factory=dict)
+    times: array = field(default_factory=lambda: array("d"))
+    keys: dict[str, tuple] = field(default_factory=dict)
+    transcript: dict | None = None
+
+
+@dataclass
+class SourceTally:
+    """What one source gave: its runs in order of appearance, and its rejected rows."""
+
+    runs: list[RunTally]
+    rejected: Counter = field(default_factory=Counter)
+    rejected_lines: list[tuple[str, int, str]] = field(default_factory=list)
+
+
+def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
+    """Reads the runs once and writes the packet; returns the conservation counts.
+
+    Files: outcomes.csv, failure_review_rows.jsonl and .csv, rejected_rows.jsonl, gradings.csv
+    (only with further gradings), sanity.json, facts.json, manifest.json."""
+    analysis_dir.mkdir(parents=True, exist_ok=True)
+    for name in (*DERIVED, GRADINGS):
+        (analysis_dir / name).unlink(missing_ok=True)
+    overall = sanity.Overall(found.sources[0].benchmark)
+    inputs: list[dict] = []
+    keys: dict[str, tuple] = {}
+    with _streams(analysis_dir) as outputs:
+        for source, tally in zip(found.sources, _tallies(found, outputs, jobs), strict=True):
+            rows = sum(run.rows for run in tally.runs) + tally.rejected.total()
+            inputs += _inputs(source, rows)
+            for run in tally.runs:
+                keys |= run.keys
+            overall.add(source, tally)
+        if not overall.rows_read:
+            raise files.Refusal(f"{_named(found.sources)}: no rows in it; nothing to analyse")
+    outputs_written = [*STREAMS, sanity.NAME, facts.NAME]
+    if found.gradings:
+        overall.gradings = _write_gradings(found, keys, analysis_dir / GRADINGS)
+        outputs_written.append(GRADINGS)
+    report = overall.report([path.as_posix() for path in found.ignored])
+    files.write_json(analysis_dir / sanity.NAME, report)
+    facts.replace(analysis_dir, "", overall.facts())
+    manifest.record(analysis_dir, "build_packet", settings, outputs_written, inputs)
+    return report["conservation"]
+
+
+def _tallies(found: Found, outputs: Outputs, jobs: int) -> Iterator[SourceTally]:
+    """One tally per source, in their order, whatever the number of workers."""
+    several = sum(source.mapping is not None for source in found.sources) > 1
+    keyed = bool(found.gradings)
+    if jobs < 2 or len(found.sources) < 2:
+        for source in found.sources:
+            yield read_source(source, several, keyed, outputs)
+        return
+    with tempfile.TemporaryDirectory(prefix="packet-") as folder, \
+            ProcessPoolExecutor(jobs) as pool:
+        waiting: list[tuple[int, Future]] = []
+        for place, source in enumerate(found.sources):
+            waiting.append((place, pool.submit(_part, source, several, keyed, folder, place)))
+            if len(waiting) > 4 * jobs:
+                yield _joined(*waiting.pop(0), folder, outputs)
+        for place, future in waiting:
+            yield _joined(place, future, folder, outputs)
+
+
+def _part(source: Source, several: bool, keyed: bool, folder: str, place: int) -> SourceTally:
+    """Reads one source in a worker, into part files."""
+    with ExitStack() as stack:
+        parts = [stack.enter_context(open(Path(folder, f"{place}.{name}"), "wb"))
+                 for name in STREAMS]
+        return read_source(source, several, keyed, Outputs(*parts))
+
+
+def _joined(place: int, future: Future, folder: str, outputs: Outputs) -> SourceTally:
+    """Appends a worker's part files to the streams."""
+    tally = future.result()
+    for name, output in zip(STREAMS, outputs, strict=True):
+        part = Path(folder, f"{place}.{name}")
+        with open(part, "rb") as file:
+            shutil.copyfileobj(file, output, 1 << 20)
+        part.unlink()
+    return tally
+
+
+@contextmanager
+def _streams(analysis_dir: Path) -> Iterator[Outputs]:
+    with ExitStack() as stack:
+        outputs = Outputs(*(stack.enter_context(files.atomic(analysis_dir / name))
+                            for name in STREAMS))
+        outputs.outcomes.write(files.csv_line(OUTCOME_COLUMNS))
+        outputs.table.write(files.csv_line(CSV_COLUMNS))
+        yield outputs
+
+
+def read_source(source: Source, several: bool, keyed: bool, outputs: Outputs) -> SourceTally:
+    """Reads one source and writes its part of the streams."""
+    runs: dict[str, RunTally] = {}
+    total = SourceTally([])
+    patterns: dict[tuple, str] = {}
+    transcript = judged.transcript_turns(source) if source.format == judged.NAME else None
+    differing: list[str] = []
+    for row in ingest.rows(source, several):
+        if row.computed is None:
+            _reject(row, source, outputs, total)
+            continue
+        run_id = row.computed["run_id"]
+        tally = runs.get(run_id)
+        if tally is None:
+            path = source.path.as_posix()
+            tally = runs[run_id] = RunTally(run_id, row.computed["model_name"], path)
+        _count(row, tally, keyed)
+        if transcript is not None and _other_text(row, transcript):
+            differing.append(row.computed["item_id"])
+        outputs.outcomes.write(_outcome_line(row, tally, patterns))
+        if row.computed["outcome"] == "fail":
+            _write_failing(row, outputs)
+    if transcript is not None and source.run_id in runs:
+        run = runs[source.run_id]
+        run.transcript = sanity.transcript_mismatch(transcript, run, differing)
+    total.runs = list(runs.values())
+    return total
+
+
+def _other_text(row: ingest.Row, transcript: dict[str, str | None]) -> bool:
+    """True when the transcript has another answer for this turn than the judged row."""
+    item, text = row.computed["item_id"], row.line.fields.get("assistant_text")
+    return item in transcript and transcript[item] != text
+
+
+def _reject(row: ingest.Row, source: Source, outputs: Outputs, total: SourceTally) -> None:
+    path = (row.line.path or source.path).as_posix()
+    total.rejected[sanity.kind_of_rejection(row.reason)] += 1
+    if len(total.rejected_lines) < sanity.MOST_EXAMPLES:
+        total.rejected_lines.append((path, row.line.number, row.reason))
+    raw = row.line.raw.decode("utf-8", "backslashreplace").rstrip("\n")
+    record = {"path": path, "line": row.line.number, "reason": row.reason, "raw": raw}
+    outputs.rejected.write(json.dumps(record).encode() + b"\n")
+
+
+def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
+    """Adds one datapoint to its run's counts."""
+    line, computed = row.line, row.computed
+    item, print_ = computed["item_id"], computed["item_fingerprint"]
+    tally.rows += 1
+    outcome = computed["outcome"]
+    tally.outcomes[outcome] += 1
+    if outcome == "fail" and not computed["failed_dimensions"]:
+        tally.failed_alone += 1
+    known = tally.items.setdefault(item, print_)
+    if known != print_:
+        tally.other_content[item] = print_
+    if computed["trial"] and line.fields.get("trial") is None:
+        tally.repeated[item] += 1
+    tally.graders[computed["grader"]] += 1
+    text = line.fields.get("assistant_text")
+    if text and text[0] == "[":
+        marker = next((name for name in judged.MARKERS if text.startswith(name)), None)
+        if marker:
+            tally.markers[marker.strip("[]")] += 1
+            tally.failed_markers[marker.strip("[]")] += outcome == "fail"
+    for name, value in (line.settings or {}).items():
+        tally.settings.setdefault(name, Counter())[value] += 1
+    for note in line.notes:
+        seen = tally.notes.setdefault(note, [0, []])
+        seen[0] += 1
+        if len(seen[1]) < sanity.MOST_EXAMPLES:
+            seen[1].append(computed["datapoint_id"])
+    if line.started is not None:
+        tally.times.extend((line.started, line.ended if line.ended is not None else line.started))
+    if keyed and line.key is not None:
+        tally.keys[line.key] = tuple(computed[name] for name in GRADING_COLUMNS[:5])
+
+
+def _outcome_line(row: ingest.Row, tally: RunTally, patterns: dict[tuple, str]) -> bytes:
+    """The slim line of one datapoint; equal sets of scores are spelled once."""
+    computed = row.computed
+    scores = row.line.fields.get("scores") or {}
+    judged = tuple((name, score) for name, score in scores.items()
+                   if score is None or score is True or score is False)
+    tally.patterns[judged] += 1
+    spelled = patterns.get(judged) if len(judged) == len(scores) else None
+    if spelled is None:
+        spelled = csv_cell(json.dumps(scores)) if scores else ""
+        if len(judged) == len(scores) and len(patterns) < _MOST_PATTERNS:
+            patterns[judged] = spelled
+    turn, reward, latency = computed["turn"], computed["reward"], computed["latency_ms"]
+    prompt, completion = computed["prompt_tokens"], computed["completion_tokens"]
+    cost, termination = computed["cost_usd"], computed["termination"]
+    params = row.line.fields.get("params")
+    text = (
+        f"{csv_cell(computed['datapoint_id'])},{csv_cell(tally.run_id)},"
+        f"{csv_cell(tally.model_name)},{csv_cell(computed['item_id'])},"
+        f"{computed['item_fingerprint']},{computed['trial']},{'' if turn is None else turn},"
+        f"{computed['outcome']},{'' if reward is None else reward},"
+        f"{csv_cell(';'.join(computed['failed_dimensions']))},{spelled},"
+        f"{csv_cell(termination) if termination else ''},{csv_cell(computed['grader'])},"
+        f"{'' if prompt is None else prompt},{'' if completion is None else completion},"
+        f"{'' if latency is None else latency},{'' if cost is None else cost},"
+        f"{csv_cell(params) if params else ''}\r\n"
+    )
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def _write_failing(row: ingest.Row, outputs: Outputs) -> None:
+    """The failing row, whole: its source line unchanged with our keys after it, where the source
+    is one JSON object per line and has none of those keys with another value."""
+    fields, computed = row.line.fields, row.computed
+    ours = {name: computed.get(name) for name in FIELDS
+            if name in computed or name not in fields}
+    replaced = {name: fields[name] for name in ours if name in fields
+                and fields[name] != ours[name]}
+    whole = fields | ours
+    if row.line.raw and not replaced:
+        added = {name: value for name, value in ours.items() if name not in fields}
+        line = row.line.raw.rstrip()[:-1] + b", " + json.dumps(added).encode()[1:]
+    else:
+        if replaced and row.line.raw:
+            whole["source"] = {**whole["source"], "replaced": replaced}
+        line = encoded(whole)
+    outputs.rows.write(line + b"\n")
+    outputs.table.write(table_line(whole))
+
+
+def encoded(row: dict) -> bytes:
+    """A row as one line of JSON, our fields first; numbers that JSON cannot carry become null."""
+    ordered = {name: row.get(name) for name in FIELDS}
+    ordered |= {name: value for name, value in row.items() if name not in ordered}
+    try:
+        return json.dumps(ordered, allow_nan=False).encode()
+    except ValueError:
+        return json.dumps(_finite(ordered)).encode()
+
+
+def table_line(row: dict) -> bytes:
+    """A row as one CSV record with the columns CSV_COLUMNS."""
+    return files.csv_line(
+        json.dumps(row[name], ensure_ascii=False)
+        if name in NESTED and row.get(name) is not None else row.get(name) for name in FIELDS)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _inputs(source: Source, rows: int) -> list[dict]:
+    """The manifest's entries for the files of a source; the rows stand with the first of them."""
+    return [{"path": path.as_posix(), "bytes": path.stat().st_size, "sha256": files.sha256(path),
+             "run": source.run_id, "format": f"{source.format}: {source.why}",
+             **({"rows": rows} if not place else {})} for place, path in enumerate(source.files)]
+
+
+def _named(sources: list[Source]) -> str:
+    more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
+    return f"{sources[0].path}{more}"
+
+
+def _write_gradings(found: Found, keys: dict[str, tuple], path: Path) -> dict:
+    """Writes gradings.csv; returns how many were read, joined and not."""
+    counts: Counter = Counter()
+    lost: list[str] = []
+    with files.atomic(path) as file:
+        file.write(files.csv_line(GRADING_COLUMNS))
+        for name, grading in ingest.gradings(found):
+            counts["read"] += 1
+            target = keys.get(grading.key) if grading.key is not None else None
+            if grading.reason or target is None:
+                counts["rejected"] += 1
+                why = grading.reason or "grades no row of these runs"
+                lost += [f"{name}:{grading.number}: {why}"] if len(lost) < 20 else []
+                continue
+            counts["joined"] += 1
+            file.write(files.csv_line([
+                *target, grading.grader, grading.outcome, grading.verdict,
+                ";".join(grading.failed_dimensions),
+                json.dumps(grading.scores) if grading.scores else ""]))
+    return {"read": counts["read"], "joined": counts["joined"], "rejected": counts["rejected"],
+            "rejected_examples": lost}
+
+
+def remarks(counts: dict) -> list[str]:
+    """A sentence for each state of the counts that a reader should not pass over."""
+    lines = []
+    if not counts["pass"] + counts["fail"]:
+        lines.append("no row is judged: there is nothing to call a failure; judge the runs first")
+    elif not counts["fail"]:
+        lines.append("no failing row: every judged row passed, the packet is empty")
+    if counts["rejected"]:
+        lines.append(f"{counts['rejected']} rows could not be read: see {REJECTED}")
+    return lines

@@ -1,0 +1,367 @@
+"""sanity.json: can these rows be trusted and compared? Counts that must add up, what is missing,
+doubled or mixed, and each finding in a sentence that the draft repeats."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from failure_analysis.datapoint import natural_key
+from failure_analysis.formats.records import Source
+
+if TYPE_CHECKING:
+    from failure_analysis.packet import RunTally, SourceTally
+
+NAME = "sanity.json"
+MOST_EXAMPLES = 20
+_MOST_VARIANTS = 6
+# A pause is a gap between sessions when it is long by itself and against the run's own pace.
+GAP_SECONDS = 30 * 60
+GAP_STEPS = 10
+# Settings that name the thing compared; that they differ between runs is the point.
+_SUBJECT = ("model as the provider named it",)
+
+
+@dataclass
+class _Item:
+    """What the runs say an item is: fingerprint -> [runs, first run]; at most a few variants."""
+
+    runs: int = 0
+    variants: dict[str, list] = field(default_factory=dict)
+
+
+class Overall:
+    """The counts of all runs together, kept small: nothing in it grows with the rows of a run."""
+
+    def __init__(self, benchmark: str) -> None:
+        self.benchmark = benchmark
+        self.rows_read = 0
+        self.outcomes: Counter = Counter()
+        self.rejected: Counter = Counter()
+        self.rejected_lines: list[tuple[str, int, str]] = []
+        self.runs: list[tuple] = []
+        self.models: dict[str, Counter] = {}
+        self.patterns: dict[str, Counter] = {}
+        self.items: dict[str, _Item] = {}
+        self.coverage: dict[frozenset, frozenset] = {}
+        self.expected: set[str] = set()
+        self.settings: dict[str, dict[str, list]] = {}
+        self.findings: list[dict] = []
+        self.notes: dict[str, list] = {}
+        self.gradings: dict | None = None
+
+    def add(self, source: Source, tally: "SourceTally") -> None:
+        """Adds what one source gave."""
+        rejected = tally.rejected.total()
+        self.rows_read += rejected + sum(run.rows for run in tally.runs)
+        self.rejected += tally.rejected
+        self.rejected_lines += tally.rejected_lines[:MOST_EXAMPLES - len(self.rejected_lines)]
+        self.expected.update(source.expected_items)
+        if not tally.runs:
+            self._find("empty_run", f"Run {source.run_id} has no usable row ({rejected} rejected).",
+                       [source.run_id])
+        for run in tally.runs:
+            own = source if run.run_id == source.run_id else None
+            self._add_run(run, source, own, rejected if own else 0)
+        named = {run.model_name for run in tally.runs}
+        if source.mapping is None and len(named) > 1:
+            self._find("mixed_models", f"{source.path.as_posix()} holds rows of {len(named)} "
+                       f"models ({', '.join(sorted(named))}); each is kept as a run of its own.",
+                       [run.run_id for run in tally.runs])
+
+    def _add_run(
+        self, run: "RunTally", source: Source, own: Source | None, rejected: int
+    ) -> None:
+        model = self.models.setdefault(run.model_name, Counter())
+        self.outcomes += run.outcomes
+        model.update({"runs": 1, "rows": run.rows, "failed_alone": run.failed_alone,
+                      **run.outcomes,
+                      **{f"marker/{name}": count for name, count in run.markers.items()},
+                      **{f"marker_failed/{name}": n for name, n in run.failed_markers.items()}})
+        self.patterns.setdefault(run.model_name, Counter()).update(run.patterns)
+        covered = frozenset(run.items)
+        covered = self.coverage.setdefault(covered, covered)
+        self.runs.append((run.run_id, run.model_name, run.path, run.rows, run.outcomes["pass"],
+                          run.outcomes["fail"], run.outcomes["unjudged"], rejected, covered,
+                          frozenset(source.expected_items) if own else frozenset()))
+        for item, print_ in run.items.items():
+            self._add_item(item, print_, run.run_id)
+        for item, print_ in run.other_content.items():
+            self._add_item(item, print_, run.run_id)
+        for note, (count, examples) in run.notes.items():
+            known = self.notes.setdefault(note, [0, []])
+            known[0] += count
+            known[1] += examples[:MOST_EXAMPLES - len(known[1])]
+        self._run_findings(run)
+        self._add_settings(run, source)
+
+    def _add_item(self, item: str, print_: str, run_id: str) -> None:
+        known = self.items.get(item)
+        if known is None:
+            known = self.items[item] = _Item()
+        known.runs += 1
+        variant = known.variants.get(print_)
+        if variant is not None:
+            variant[0] += 1
+        elif len(known.variants) < _MOST_VARIANTS:
+            known.variants[print_] = [1, run_id]
+
+    def _run_findings(self, run: "RunTally") -> None:
+        """What one run shows by itself: repeats, sessions, mixed graders, transcript mismatches."""
+        if run.repeated:
+            items = sorted(run.repeated, key=natural_key)
+            self._find("repeated_items", f"Run {run.run_id} has more than one different row for "
+                       f"{_count(len(items), 'item')} ({_list(items)}); they are kept as further "
+                       "attempts.", items)
+        if run.other_content:
+            items = sorted(run.other_content, key=natural_key)
+            self._find("content_changes_in_run", f"Run {run.run_id} asks different things under "
+                       f"one id for {_count(len(items), 'item')} ({_list(items)}).", items)
+        for gap, before in _gaps(run.times):
+            when = datetime.fromtimestamp(before, UTC).isoformat(timespec="minutes")
+            self._find("time_gap", f"Run {run.run_id} pauses for {gap / 60:.0f} minutes after "
+                       f"{when}: it was put together from more than one session.", [run.run_id])
+        if len(run.graders) > 1:
+            parts = ", ".join(f"{name or 'not recorded'}: {_count(count, 'row')}"
+                              for name, count in run.graders.most_common())
+            self._find("mixed_graders", f"Run {run.run_id} was graded by {len(run.graders)} "
+                       f"graders or versions ({parts}).", [run.run_id])
+        for name, values in run.settings.items():
+            if len(values) > 1 and name != "grader":
+                parts = ", ".join(f"{value}: {_count(count, 'row')}"
+                                  for value, count in values.most_common(5))
+                self._find("setting_changes_in_run", f"In run {run.run_id} the {name} changes "
+                           f"({parts}): it was put together from more than one session.",
+                           [run.run_id])
+        if run.transcript:
+            self._transcript_finding(run.run_id, run.transcript)
+
+    def _transcript_finding(self, run_id: str, found: dict) -> None:
+        for kind, text in (
+            ("not_in_transcript", "judged but not in its transcript"),
+            ("not_judged", "in its transcript but never judged"),
+            ("text_differs", "judged on another answer than its transcript has"),
+        ):
+            if found[kind]:
+                self._find(f"transcript_{kind}", f"Run {run_id}: "
+                           f"{_count(len(found[kind]), 'turn')} {text} ({_list(found[kind])}).",
+                           found[kind])
+
+    def _add_settings(self, run: "RunTally", source: Source) -> None:
+        settings = {name: [value] for name, value in source.settings.items()}
+        settings |= {name: list(values) for name, values in run.settings.items()}
+        settings["grader"] = list(run.graders)
+        for name, values in settings.items():
+            for value in values:
+                runs = self.settings.setdefault(name, {}).setdefault(str(value), [0, []])
+                runs[0] += 1
+                if len(runs[1]) < 5:
+                    runs[1].append(run.run_id)
+
+    def _find(self, kind: str, text: str, about: list[str]) -> None:
+        self.findings.append({"kind": kind, "text": text, "count": len(about),
+                              "about": about[:200]})
+
+    def report(self, ignored: list[str]) -> dict[str, Any]:
+        """The whole of sanity.json."""
+        missing = self._missing()
+        findings = [*self._between_runs(), *self.findings, *self._row_findings(), *missing]
+        if ignored:
+            findings.append({"kind": "ignored_files", "text": f"{_count(len(ignored), 'file')} of "
+                             f"no known format passed over ({_list(ignored)}).",
+                             "count": len(ignored), "about": ignored[:200]})
+        return {
+            "conservation": self.conservation(),
+            "gradings": self.gradings,
+            "items": len(self.items),
+            "runs": [self._run_record(run) for run in self.runs],
+            "findings": findings,
+        }
+
+    def conservation(self) -> dict[str, Any]:
+        """rows read = pass + fail + unjudged + rejected, and whether that holds."""
+        counts = {name: self.outcomes[name] for name in ("pass", "fail", "unjudged")}
+        rejected = self.rejected.total()
+        total = sum(counts.values()) + rejected
+        return {"benchmark": self.benchmark, "rows_read": self.rows_read, **counts,
+                "rejected": rejected, "holds": total == self.rows_read}
+
+    def _run_record(self, run: tuple) -> dict[str, Any]:
+        names = ("run_id", "model_name", "path", "rows", "pass", "fail", "unjudged", "rejected")
+        record = dict(zip(names, run, strict=False))
+        record["items"] = len(run[8])
+        record["missing_items"] = len(self.items) - len(run[8] & self.items.keys())
+        return record
+
+    def _missing(self) -> list[dict]:
+        """Items that other runs (or the benchmark's own list) have and a run lacks."""
+        everything = frozenset(self.items)
+        findings, unseen = [], sorted(self.expected - everything, key=natural_key)
+        if unseen:
+            findings.append({"kind": "items_never_run", "text": f"{_count(len(unseen), 'item')} "
+                             f"of the benchmark's own list in no run ({_list(unseen)}).",
+                             "count": len(unseen), "about": unseen[:200]})
+        short: dict[frozenset, list[str]] = {}
+        for run in self.runs:
+            if len(run[8]) < len(everything | run[9]):
+                short.setdefault((everything | run[9]) - run[8], []).append(run[0])
+        for lacking, runs in short.items():
+            items = sorted(lacking, key=natural_key)
+            who = f"Run {runs[0]} lacks" if len(runs) == 1 else \
+                f"{len(runs)} runs ({_list(runs)}) lack"
+            findings.append({"kind": "missing_items", "text": f"{who} "
+                             f"{_count(len(items), 'item')} that other runs or the benchmark have "
+                             f"({_list(items)}){self._stopped_early(runs[0], items)}.",
+                             "count": len(items), "about": items[:200]})
+        return findings[:200]
+
+    def _stopped_early(self, run_id: str, lacking: list[str]) -> str:
+        covered = next(run[8] for run in self.runs if run[0] == run_id)
+        last = max(covered, key=natural_key, default=None)
+        if last is None or natural_key(lacking[0]) < natural_key(last):
+            return ""
+        return ": it stopped early"
+
+    def _between_runs(self) -> list[dict]:
+        """Different content under one id, and conditions that differ between runs."""
+        findings = []
+        differing = sorted((item for item, known in self.items.items() if len(known.variants) > 1),
+                           key=natural_key)
+        if differing:
+            asked = sum(len({print_[:8] for print_ in self.items[item].variants}) > 1
+                        for item in differing)
+            expected = sum(len({print_[8:] for print_ in self.items[item].variants}) > 1
+                           for item in differing)
+            findings.append({
+                "kind": "content_differs", "text": f"{len(differing)} of "
+                f"{_count(len(self.items), 'item')} have one id and different content between "
+                f"runs (what is asked differs in {asked}, what is expected in {expected}: "
+                f"{_list(differing)}). Runs are compared only where the content is the same.",
+                "count": len(differing), "about": differing[:200]})
+        for name, values in sorted(self.settings.items()):
+            if name in _SUBJECT or name.startswith("seed of trial") or len(values) < 2:
+                continue
+            parts = "; ".join(f"{value} in {_count(count, 'run')} ({_list(runs, 3)})"
+                              for value, (count, runs) in sorted(
+                                  values.items(), key=lambda pair: (-pair[1][0], pair[0]))[:6])
+            findings.append({"kind": "settings_differ", "text": f"The {name} is not the same in "
+                             f"all runs: {parts}. A difference between these runs may come from "
+                             "it.", "count": len(values), "about": sorted(values)[:200]})
+        return findings
+
+    def _row_findings(self) -> list[dict]:
+        """What single rows showed, counted over all runs."""
+        findings = []
+        for note, (count, examples) in sorted(self.notes.items()):
+            findings.append({"kind": "row_note", "text": f"{_count(count, 'row')}: {note} "
+                             f"({_list(examples, 5)}).", "count": count, "about": examples})
+        for reason, count in sorted(self.rejected.items()):
+            examples = [f"{path}:{line}" for path, line, why in self.rejected_lines
+                        if kind_of_rejection(why) == reason]
+            findings.append({"kind": "rejected_rows", "text": f"{_count(count, 'row')} rejected: "
+                             f"{reason} ({_list(examples, 5)}).", "count": count,
+                             "about": examples})
+        alone = sum(model["failed_alone"] for model in self.models.values())
+        if alone:
+            findings.append({"kind": "failed_without_dimension", "text": f"{_count(alone, 'row')} "
+                             "failed without a judged dimension that says why (reward below what "
+                             "passes).", "count": alone, "about": []})
+        if self.gradings and self.gradings["rejected"]:
+            lost = self.gradings["rejected_examples"]
+            findings.append({"kind": "rejected_gradings", "text":
+                             f"{_count(self.gradings['rejected'], 'further grading')} could not "
+                             f"be used ({_list(lost, 3)}).", "count": self.gradings["rejected"],
+                             "about": lost})
+        markers = Counter()
+        for model in self.models.values():
+            markers.update({name: n for name, n in model.items() if name.startswith("marker/")})
+        for name, count in sorted(markers.items()):
+            findings.append({"kind": "marker_rows", "text": f"{_count(count, 'row')} where the "
+                             f"harness put [{name.removeprefix('marker/')}] in the place of an "
+                             "answer.", "count": count, "about": []})
+        return findings
+
+    def facts(self) -> dict[str, int | float]:
+        """The exact counts under their stable keys."""
+        facts: dict[str, int | float] = {
+            "rows_read": self.rows_read, "passed_rows": self.outcomes["pass"],
+            "failed_rows": self.outcomes["fail"], "unjudged_rows": self.outcomes["unjudged"],
+            "rejected_rows": self.rejected.total(), "runs": len(self.runs),
+            "models": len(self.models), "items": len(self.items),
+        }
+        for run_id, _, _, rows, passed, failed, *_ in self.runs:
+            facts |= {f"run_rows/{run_id}": rows, f"run_failed_rows/{run_id}": failed,
+                      f"run_judged_rows/{run_id}": passed + failed}
+        for model, counts in self.models.items():
+            facts |= {f"rows/{model}": counts["rows"], f"runs/{model}": counts["runs"],
+                      f"judged_rows/{model}": counts["pass"] + counts["fail"],
+                      f"passed_rows/{model}": counts["pass"],
+                      f"failed_rows/{model}": counts["fail"],
+                      f"unjudged_rows/{model}": counts["unjudged"],
+                      f"failed_without_dimension/{model}": counts["failed_alone"]}
+            for name, count in counts.items():
+                if name.startswith("marker"):
+                    kind, marker = name.split("/", 1)
+                    facts[f"{kind}/{model}/{marker}"] = count
+            facts |= _dimension_facts(model, self.patterns[model])
+        return facts
+
+
+def kind_of_rejection(reason: str) -> str:
+    """A rejection reason without the particulars of its row, so that equal ones are counted."""
+    reason = re.sub(r"(row|item|byte|line|column|char) \S+", r"\1 …", reason)
+    return re.sub(r"\(char …\)|: line … column … ", "", reason)[:160]
+
+
+def transcript_mismatch(turns: dict, run: "RunTally", differing: list[str]) -> dict:
+    """Turns that only the judged file or only the transcript has, and those whose answers are not
+    the same."""
+    return {
+        "not_in_transcript": sorted(run.items.keys() - turns.keys(), key=natural_key),
+        "not_judged": sorted(turns.keys() - run.items.keys(), key=natural_key),
+        "text_differs": sorted(set(differing), key=natural_key),
+    }
+
+
+def _dimension_facts(model: str, patterns: Counter) -> dict[str, int]:
+    failed: Counter = Counter()
+    judged_on: Counter = Counter()
+    absent: Counter = Counter()
+    for pattern, count in patterns.items():
+        for name, score in pattern:
+            failed[name] += count * (score is False)
+            judged_on[name] += count * (score is not None)
+            absent[name] += count * (score is None)
+    facts = {}
+    for name in failed:
+        facts |= {f"dimension/{model}/{name}": failed[name],
+                  f"dimension_judged/{model}/{name}": judged_on[name],
+                  f"dimension_null/{model}/{name}": absent[name]}
+    return facts
+
+
+def _gaps(times: Any) -> list[tuple[float, float]]:
+    """(seconds, end of the row before) for each pause that parts two sessions; `times` holds
+    start and end of each row in turn."""
+    rows = sorted(zip(times[::2], times[1::2], strict=True))
+    if len(rows) < 3:
+        return []
+    pauses, end = [], rows[0][1]
+    for start, stop in rows[1:]:
+        pauses.append((start - end, end))
+        end = max(end, stop)
+    pace = median(max(after[0] - before[0], 0) for before, after in
+                  zip(rows, rows[1:], strict=False))
+    limit = max(GAP_SECONDS, GAP_STEPS * pace)
+    return [(pause, before) for pause, before in pauses if pause > limit]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _list(names: list[str], most: int = 10) -> str:
+    more = f", and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more

@@ -1,0 +1,66 @@
+"""Fixtures for every test: where the bundle and its data are, and how a script is run."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+BUNDLE = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Path:
+    """The root of the repository, which is the skill folder."""
+    return BUNDLE
+
+
+@pytest.fixture(scope="session")
+def demo_runs(bundle: Path) -> Path:
+    """The small made-up runs that ship with the bundle."""
+    return bundle / "tests" / "fixtures" / "demo_runs"
+
+
+@pytest.fixture(scope="session")
+def real_runs() -> Path:
+    """The folder of real benchmark runs named by REAL_RUNS; skips the test without it."""
+    folder = os.environ.get("REAL_RUNS")
+    if not folder:
+        pytest.skip("REAL_RUNS is not set: no folder of real benchmark runs to read")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def run_script(bundle: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`run_script("x.py", *args, cwd=None, env=None)`: runs scripts/x.py as a user would; `env`
+    is added to the environment."""
+
+    def run(
+        name: str, *args: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, bundle / "scripts" / name, *args],
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            encoding="utf-8",
+        )
+
+    return run
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
+    """`plant({"README.md": text, …})`: writes a toy bundle and returns its root."""
+
+    def write(files: Mapping[str, str]) -> Path:
+        root = tmp_path / "bundle"
+        for name, text in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        return root
+
+    return write
