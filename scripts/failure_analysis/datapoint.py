@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal, TypedDict
 
 Outcome = Literal["pass", "fail", "unjudged"]
@@ -46,8 +47,8 @@ class Datapoint(TypedDict, total=False):
 
 
 FIELDS = tuple(Datapoint.__annotations__)
-NESTED = ("messages", "tool_calls", "tool_results", "expected", "scores", "params",
-          "failed_dimensions", "source")
+NESTED = frozenset(("messages", "tool_calls", "tool_results", "expected", "scores", "params",
+          "failed_dimensions", "source"))
 CSV_COLUMNS = tuple(f"{name}_json" if name in NESTED else name for name in FIELDS)
 # One slim line per datapoint of every outcome.
 OUTCOME_COLUMNS = (
@@ -80,6 +81,7 @@ def outcome_of(
     return "unjudged", failed
 
 
+@lru_cache(1 << 14)
 def safe_id(text: str) -> str:
     """The text as part of a datapoint id: one line, no white space or control characters, at most
     200 characters. A text that had to be changed gains a hash, so that ids stay distinct."""
@@ -103,9 +105,8 @@ def text_fingerprint(text: str) -> str:
 
 def is_number(value: Any) -> bool:
     """True for a finite int or float that is no bool."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return isinstance(value, int) or math.isfinite(value)
+    kind = type(value)
+    return kind is int or (kind is float and math.isfinite(value))
 
 
 def natural_key(text: str) -> list[tuple[int, int | str]]:

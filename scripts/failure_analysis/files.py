@@ -18,6 +18,7 @@ COMPRESSED = (".gz", ".zst")
 # guard reversible: every guarded cell gains exactly one, and `unguard` takes exactly one away.
 GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001
 _QUOTED = re.compile('[",\n\r]')
+_QUOTE, _DOUBLED = '"', '""'
 # Terminal controls, and the bidirectional overrides that make a text read as another one.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -48,7 +49,7 @@ def open_bytes(path: Path) -> IO[bytes]:
         import zstandard
 
         return io.BufferedReader(zstandard.open(path, "rb"), 1 << 20)
-    return open(path, "rb")
+    return open(path, "rb", buffering=1 << 18)
 
 
 def unpacking_errors() -> tuple[type[BaseException], ...]:
@@ -94,7 +95,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 with line feeds, at once; lone surrogates become U+FFFD."""
     with atomic(path) as file:
-        file.write(text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode())
+        file.write(encoded(text))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -117,13 +118,18 @@ def csv_cell(value: Any) -> str:
     else:
         text = json.dumps(value, ensure_ascii=False)
     if _QUOTED.search(text):
-        return '"' + text.replace('"', '""') + '"'
+        return f'"{text.replace(_QUOTE, _DOUBLED)}"'
     return text
 
 
 def csv_line(values: Iterable[Any]) -> bytes:
     """One CSV record with CRLF; lone surrogates become U+FFFD, as CSV cannot carry them."""
-    text = ",".join(map(csv_cell, values)) + "\r\n"
+    return encoded(",".join(["" if value is None else csv_cell(value) for value in values])
+                   + "\r\n")
+
+
+def encoded(text: str) -> bytes:
+    """UTF-8; lone surrogates, which UTF-8 cannot carry, become U+FFFD."""
     try:
         return text.encode()
     except UnicodeEncodeError:

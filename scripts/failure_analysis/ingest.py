@@ -1,9 +1,11 @@
 """Runs -> a stream of datapoints, each with its id, trial, fingerprint and outcome; every row that
 is none is handed on with its reason, so that rows read = pass + fail + unjudged + rejected."""
 
-from collections import Counter
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 from failure_analysis.datapoint import (
@@ -13,8 +15,31 @@ from failure_analysis.datapoint import (
     safe_id,
     text_fingerprint,
 )
+from failure_analysis.files import csv_cell
 from failure_analysis.formats import detect, judged
 from failure_analysis.formats.records import Line, Source
+
+NUMBERS = ("prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
+# The fields that ingest works out for every row.
+COMPUTED = frozenset((
+    "datapoint_id", "benchmark", "run_id", "model_name", "item_id", "item_fingerprint", "trial",
+    "turn", "outcome", "failed_dimensions", "reward", "grader", "termination", *NUMBERS, "source",
+))
+_MOST_SCORES = 4096
+_posix = lru_cache(1024)(Path.as_posix)
+
+
+class Scores(NamedTuple):
+    """What a set of scores means: its outcome without a reward, the failed dimensions, its CSV
+    cell, and its true, false and null scores alone (`judged`)."""
+
+    outcome: str
+    failed: list[str]
+    cell: str
+    judged: tuple[tuple[str, bool | None], ...]
+
+
+NO_SCORES = Scores("unjudged", [], "", ())
 
 
 class Row(NamedTuple):
@@ -23,14 +48,16 @@ class Row(NamedTuple):
     line: Line
     computed: dict | None
     reason: str = ""
+    scores: Scores | None = None
 
 
 @dataclass
 class _Seen:
-    """What has been read of one source: earlier attempts at each item, by content."""
+    """What has been read of one source: run -> item -> content of each attempt -> its trial; and
+    the sets of scores met so far."""
 
-    attempts: dict[tuple[str, str], list[int | None]] = field(default_factory=dict)
-    trials: dict[tuple[str, str], set[int]] = field(default_factory=dict)
+    attempts: dict[str, dict[str, dict[int | None, int]]] = field(default_factory=dict)
+    scores: dict[str, Scores] = field(default_factory=dict)
 
 
 def rows(source: Source, several_mapped: bool = False) -> Iterator[Row]:
@@ -71,11 +98,13 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
     if reason:
         return Row(line, None, reason)
     reward = fields.get("reward")
-    outcome, failed = outcome_of(fields.get("scores"), reward, source.threshold)
-    tokens = fields.get("tokens") if type(fields.get("tokens")) is dict else {}
-    suffix = f"@{trial}" if trial or declared is not None else ""
+    scores = _scores(fields.get("scores"), seen)
+    outcome = scores.outcome
+    if reward is not None and source.threshold is not None:
+        outcome, _ = outcome_of(fields["scores"], reward, source.threshold)
+    ident = f"{run_id}/{safe_id(item_id)}"
     computed = {
-        "datapoint_id": f"{run_id}/{safe_id(item_id)}{suffix}",
+        "datapoint_id": f"{ident}@{trial}" if trial or declared is not None else ident,
         "benchmark": source.benchmark,
         "run_id": run_id,
         "model_name": model,
@@ -84,18 +113,42 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
         "trial": trial,
         "turn": fields.get("turn"),
         "outcome": outcome,
-        "failed_dimensions": failed,
+        "failed_dimensions": scores.failed,
         "reward": reward,
-        "grader": (line.settings or {}).get("grader") or fields.get("grader") or source.grader,
+        "grader": (line.settings or fields).get("grader") or source.grader,
         "termination": fields.get("termination") or _termination(fields.get("assistant_text")),
-        "prompt_tokens": _number(fields.get("prompt_tokens", tokens.get("prompt_tokens"))),
-        "completion_tokens": _number(
-            fields.get("completion_tokens", tokens.get("completion_tokens"))),
-        "latency_ms": _number(fields.get("latency_ms")),
-        "cost_usd": _number(fields.get("cost_usd")),
-        "source": {"path": (line.path or source.path).as_posix(), "line": line.number},
+        **_numbers(fields),
+        "source": {"path": _posix(line.path or source.path), "line": line.number},
     }
-    return Row(line, computed)
+    return Row(line, computed, "", scores)
+
+
+def _scores(scores: dict | None, seen: _Seen) -> Scores:
+    """Reads a set of scores; most rows of a benchmark share a few sets, which are read once."""
+    if not scores:
+        return NO_SCORES
+    spelled = str(scores)
+    known = seen.scores.get(spelled)
+    if known is None:
+        outcome, failed = outcome_of(scores, None, None)
+        judged_alone = tuple((name, score) for name, score in scores.items()
+                             if score is None or score is True or score is False)
+        known = Scores(outcome, failed, csv_cell(json.dumps(scores)), judged_alone)
+        if len(seen.scores) < _MOST_SCORES:
+            seen.scores[spelled] = known
+    return known
+
+
+def _numbers(fields: dict) -> dict[str, float | None]:
+    """Tokens, time and cost, null where they are no finite numbers."""
+    tokens = fields.get("tokens")
+    if type(tokens) is dict:
+        fields = {**tokens, **fields}
+    numbers = {}
+    for name in NUMBERS:
+        value = fields.get(name)
+        numbers[name] = value if value is not None and is_number(value) else None
+    return numbers
 
 
 def _trial(
@@ -103,22 +156,18 @@ def _trial(
 ) -> tuple[int, str]:
     """The repeat that this row is, or the reason to refuse it: a line that is byte for byte an
     earlier one is a copy. A second, different row of an item is a further attempt."""
-    key = (run_id, item_id)
-    content = line.content
-    earlier = seen.attempts.get(key)
+    attempts = seen.attempts.setdefault(run_id, {})
+    earlier = attempts.get(item_id)
     if earlier is None:
-        seen.attempts[key] = [content]
-        if declared is not None:
-            seen.trials[key] = {declared}
+        attempts[item_id] = {line.content: declared or 0}
         return declared or 0, ""
-    if content is not None and content in earlier:
+    if line.content in earlier and line.content is not None:
         return 0, f"an exact copy of an earlier row of item {item_id}"
-    earlier.append(content)
-    taken = seen.trials.setdefault(key, set(range(len(earlier) - 1)))
-    trial = declared if declared is not None else len(earlier) - 1
+    taken = set(earlier.values())
+    trial = declared if declared is not None else len(earlier)
     while trial in taken:
         trial += 1
-    taken.add(trial)
+    earlier[line.content if line.content is not None else -len(earlier)] = trial
     return trial, ""
 
 
@@ -137,18 +186,9 @@ def _termination(text: str | None) -> str | None:
     return next((end for marker, end in judged.MARKERS.items() if text.startswith(marker)), None)
 
 
-def _number(value: object) -> float | None:
-    return value if is_number(value) else None
-
-
 def gradings(found: detect.Found) -> Iterator[tuple[str, object]]:
     """(path, grading) for every further grading found."""
     for name, path in found.gradings:
         module = judged if name == judged.NAME else detect.tau2_judges
         for grading in module.read_gradings(path):
             yield path.as_posix(), grading
-
-
-def count_of(found: detect.Found) -> Counter:
-    """How many sources each format gave."""
-    return Counter(source.format for source in found.sources)

@@ -1,5 +1,6 @@
 """The failure review packet: every datapoint's outcome, the failing rows whole, exact counts."""
 
+import gc
 import json
 import shutil
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -32,7 +34,8 @@ STREAMS = (OUTCOMES, ROWS, TABLE, REJECTED)
 # Written by later steps from an earlier packet: wrong beside a new one.
 DERIVED = ("clusters.json", "clusters.md", "model_comparison.json", "model_comparison.md",
            "comparison.csv", "comparison.png")
-_MOST_PATTERNS = 4096
+_PLACES = {name: place for place, name in enumerate(FIELDS)}
+_cell = lru_cache(1 << 14)(csv_cell)
 
 
 class Outputs(NamedTuple):
@@ -88,7 +91,7 @@ def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
     overall = sanity.Overall(found.sources[0].benchmark)
     inputs: list[dict] = []
     keys: dict[str, tuple] = {}
-    with _streams(analysis_dir) as outputs:
+    with _streams(analysis_dir) as outputs, _no_collector():
         for source, tally in zip(found.sources, _tallies(found, outputs, jobs), strict=True):
             rows = sum(run.rows for run in tally.runs) + tally.rejected.total()
             inputs += _inputs(source, rows)
@@ -147,6 +150,17 @@ def _joined(place: int, future: Future, folder: str, outputs: Outputs) -> Source
 
 
 @contextmanager
+def _no_collector() -> Iterator[None]:
+    """Without the cyclic garbage collector: rows are trees, and looking for cycles in millions of
+    them takes a twentieth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextmanager
 def _streams(analysis_dir: Path) -> Iterator[Outputs]:
     with ExitStack() as stack:
         outputs = Outputs(*(stack.enter_context(files.atomic(analysis_dir / name))
@@ -160,7 +174,6 @@ def read_source(source: Source, several: bool, keyed: bool, outputs: Outputs) ->
     """Reads one source and writes its part of the streams."""
     runs: dict[str, RunTally] = {}
     total = SourceTally([])
-    patterns: dict[tuple, str] = {}
     transcript = judged.transcript_turns(source) if source.format == judged.NAME else None
     differing: list[str] = []
     for row in ingest.rows(source, several):
@@ -175,7 +188,7 @@ def read_source(source: Source, several: bool, keyed: bool, outputs: Outputs) ->
         _count(row, tally, keyed)
         if transcript is not None and _other_text(row, transcript):
             differing.append(row.computed["item_id"])
-        outputs.outcomes.write(_outcome_line(row, tally, patterns))
+        outputs.outcomes.write(_outcome_line(row, tally))
         if row.computed["outcome"] == "fail":
             _write_failing(row, outputs)
     if transcript is not None and source.run_id in runs:
@@ -206,6 +219,7 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
     line, computed = row.line, row.computed
     item, print_ = computed["item_id"], computed["item_fingerprint"]
     tally.rows += 1
+    tally.patterns[row.scores.judged] += 1
     outcome = computed["outcome"]
     tally.outcomes[outcome] += 1
     if outcome == "fail" and not computed["failed_dimensions"]:
@@ -235,74 +249,87 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
         tally.keys[line.key] = tuple(computed[name] for name in GRADING_COLUMNS[:5])
 
 
-def _outcome_line(row: ingest.Row, tally: RunTally, patterns: dict[tuple, str]) -> bytes:
-    """The slim line of one datapoint; equal sets of scores are spelled once."""
+def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:
+    """The slim line of one datapoint."""
     computed = row.computed
-    scores = row.line.fields.get("scores") or {}
-    judged = tuple((name, score) for name, score in scores.items()
-                   if score is None or score is True or score is False)
-    tally.patterns[judged] += 1
-    spelled = patterns.get(judged) if len(judged) == len(scores) else None
-    if spelled is None:
-        spelled = csv_cell(json.dumps(scores)) if scores else ""
-        if len(judged) == len(scores) and len(patterns) < _MOST_PATTERNS:
-            patterns[judged] = spelled
     turn, reward, latency = computed["turn"], computed["reward"], computed["latency_ms"]
     prompt, completion = computed["prompt_tokens"], computed["completion_tokens"]
-    cost, termination = computed["cost_usd"], computed["termination"]
-    params = row.line.fields.get("params")
+    cost, params = computed["cost_usd"], row.line.fields.get("params")
     text = (
-        f"{csv_cell(computed['datapoint_id'])},{csv_cell(tally.run_id)},"
-        f"{csv_cell(tally.model_name)},{csv_cell(computed['item_id'])},"
+        f"{csv_cell(computed['datapoint_id'])},{_cell(tally.run_id)},"
+        f"{_cell(tally.model_name)},{_cell(computed['item_id'])},"
         f"{computed['item_fingerprint']},{computed['trial']},{'' if turn is None else turn},"
         f"{computed['outcome']},{'' if reward is None else reward},"
-        f"{csv_cell(';'.join(computed['failed_dimensions']))},{spelled},"
-        f"{csv_cell(termination) if termination else ''},{csv_cell(computed['grader'])},"
+        f"{_cell(';'.join(row.scores.failed))},{row.scores.cell},"
+        f"{_cell(computed['termination'])},{_cell(computed['grader'])},"
         f"{'' if prompt is None else prompt},{'' if completion is None else completion},"
         f"{'' if latency is None else latency},{'' if cost is None else cost},"
         f"{csv_cell(params) if params else ''}\r\n"
     )
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    return files.encoded(text)
 
 
 def _write_failing(row: ingest.Row, outputs: Outputs) -> None:
     """The failing row, whole: its source line unchanged with our keys after it, where the source
     is one JSON object per line and has none of those keys with another value."""
     fields, computed = row.line.fields, row.computed
-    ours = {name: computed.get(name) for name in FIELDS
-            if name in computed or name not in fields}
-    replaced = {name: fields[name] for name in ours if name in fields
-                and fields[name] != ours[name]}
-    whole = fields | ours
+    shared, nulls = _shape(tuple(fields))
+    whole = {**fields, **computed}
+    replaced = [name for name in shared if fields[name] != computed[name]]
     if row.line.raw and not replaced:
-        added = {name: value for name, value in ours.items() if name not in fields}
-        line = row.line.raw.rstrip()[:-1] + b", " + json.dumps(added).encode()[1:]
+        added = {name: value for name, value in computed.items() if name not in shared}
+        line = b"".join((row.line.raw.rstrip()[:-1], b", ", json.dumps(added).encode()[1:-1],
+                         nulls, b"\n"))
     else:
         if replaced and row.line.raw:
-            whole["source"] = {**whole["source"], "replaced": replaced}
-        line = encoded(whole)
-    outputs.rows.write(line + b"\n")
-    outputs.table.write(table_line(whole))
+            was = {name: fields[name] for name in replaced}
+            whole["source"] = {**whole["source"], "replaced": was}
+        line = spelled(whole) + b"\n"
+    outputs.rows.write(line)
+    outputs.table.write(table_line(whole, row.scores.cell))
 
 
-def encoded(row: dict) -> bytes:
+@lru_cache(64)
+def _shape(names: tuple[str, ...]) -> tuple[frozenset[str], bytes]:
+    """For rows with these keys: those that ingest works out too, and the end of the line that
+    holds the schema's remaining fields as null."""
+    shared = frozenset(name for name in names if name in ingest.COMPUTED)
+    rest = [name for name in FIELDS if name not in ingest.COMPUTED and name not in names]
+    return shared, "".join(f', "{name}": null' for name in rest).encode() + b"}"
+
+
+def spelled(row: dict) -> bytes:
     """A row as one line of JSON, our fields first; numbers that JSON cannot carry become null."""
     ordered = {name: row.get(name) for name in FIELDS}
-    ordered |= {name: value for name, value in row.items() if name not in ordered}
+    ordered |= row
     try:
         return json.dumps(ordered, allow_nan=False).encode()
     except ValueError:
         return json.dumps(_finite(ordered)).encode()
 
 
-def table_line(row: dict) -> bytes:
-    """A row as one CSV record with the columns CSV_COLUMNS."""
-    return files.csv_line(
-        json.dumps(row[name], ensure_ascii=False)
-        if name in NESTED and row.get(name) is not None else row.get(name) for name in FIELDS)
+def table_line(row: dict, scores_cell: str | None = None) -> bytes:
+    """A row as one CSV record with the columns CSV_COLUMNS; the cell of the scores may be given,
+    as it is the same in many rows."""
+    cells = [""] * len(FIELDS)
+    for name, value in row.items():
+        place = _PLACES.get(name)
+        if value is None or place is None:
+            continue
+        if type(value) is str:
+            cells[place] = csv_cell(value)
+        elif name == "scores" and scores_cell is not None:
+            cells[place] = scores_cell
+        elif name == "failed_dimensions":
+            cells[place] = _failed_cell(tuple(value))
+        else:
+            cells[place] = csv_cell(json.dumps(value) if name in NESTED else value)
+    return files.encoded(",".join(cells) + "\r\n")
+
+
+@lru_cache(4096)
+def _failed_cell(names: tuple[str, ...]) -> str:
+    return csv_cell(json.dumps(names))
 
 
 def _finite(value: object) -> object:

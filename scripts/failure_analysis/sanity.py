@@ -246,9 +246,9 @@ class Overall:
             parts = "; ".join(f"{value} in {_count(count, 'run')} ({_list(runs, 3)})"
                               for value, (count, runs) in sorted(
                                   values.items(), key=lambda pair: (-pair[1][0], pair[0]))[:6])
-            findings.append({"kind": "settings_differ", "text": f"The {name} is not the same in "
-                             f"all runs: {parts}. A difference between these runs may come from "
-                             "it.", "count": len(values), "about": sorted(values)[:200]})
+            findings.append({"kind": "settings_differ", "text": f"Not the same in all "
+                             f"runs: {name}. {parts}. A difference between these runs may come "
+                             "from it.", "count": len(values), "about": sorted(values)[:200]})
         return findings
 
     def _row_findings(self) -> list[dict]:

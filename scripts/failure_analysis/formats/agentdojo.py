@@ -77,6 +77,9 @@ def _line(path: Path, row: dict) -> Line:
     if (row.get("suite_name"), row.get("user_task_id")) != (suite, task):
         notes.append(f"the file says it is {row.get('suite_name')}/{row.get('user_task_id')}, "
                      f"its folder says {suite}/{task}")
+    if row.get("pipeline_name") not in (None, path.absolute().parents[3].name):
+        notes.append(f"the file's pipeline_name is {row['pipeline_name']}; its folder names the "
+                     "model")
     if attacked and followed is True and utility:
         notes.append("passes on utility although the injected instruction was followed")
     fields = {
@@ -141,7 +144,6 @@ def _settings(row: dict, suite: str) -> dict[str, str]:
     return {
         "benchmark version": str(row.get("benchmark_version") or "not recorded"),
         "package version": str(row.get("agentdojo_package_version") or "not recorded"),
-        "pipeline name": str(row.get("pipeline_name")),
         f"policy text ({suite})": _digest(system),
     }
 

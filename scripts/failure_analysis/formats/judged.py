@@ -25,9 +25,14 @@ MARKERS = {
     "[TRUNCATED_RESPONSE": "length",
     "[TURN_WATCHDOG": "timeout",
 }
-TEXTS = ("user_text", "assistant_text", "judge_reasoning", "reasoning", "model_name", "grader",
-         "termination", "judge_version", "judge_model")
+_TEXT = (frozenset((str, type(None))), "text")
+_LIST = (frozenset((list, dict, type(None))), "a list")
+# What a row's known fields may be; rows come from JSON, so the types are exact.
+KINDS = {name: _TEXT for name in (
+    "user_text", "assistant_text", "judge_reasoning", "reasoning", "model_name", "grader",
+    "termination", "judge_version", "judge_model")}
 LISTS = ("tool_calls", "tool_results", "messages")
+KINDS |= {name: _LIST for name in LISTS}
 
 
 def matches(path: Path) -> str | None:
@@ -83,15 +88,15 @@ def read(source: Source) -> Iterator[Line]:
     keyed = bool(further_gradings(source))
     folder = str(source.path.parent)
     changed: list[str] = []
-    decode = json.JSONDecoder(parse_constant=changed.append).decode
+    decoder = json.JSONDecoder(parse_constant=changed.append)
     for number, raw, broken in numbered_lines(source.path):
         if broken:
             yield Line(number, None, raw, broken)
             continue
         changed.clear()
         try:
-            row = decode(raw.decode())
-        except (ValueError, RecursionError) as error:
+            row = _parsed(raw.decode(), decoder)
+        except (ValueError, RecursionError, StopIteration) as error:
             yield Line(number, None, raw, _why_broken(error, raw))
             continue
         reason = wrong(row)
@@ -107,6 +112,16 @@ def read(source: Source) -> Iterator[Line]:
             _epoch(row.get("ts")) if "ts" in row else None, None,
             f"{folder}#{turn}" if keyed else None, notes, content=hash(raw),
         )
+
+
+def _parsed(text: str, decoder: json.JSONDecoder) -> Any:
+    """The value of one line. Nearly all start with their object and end with a line feed: those
+    skip the decoder's search for white space, a tenth of its time."""
+    if text[0] == "{":
+        value, end = decoder.scan_once(text, 0)
+        if text[end:] in ("\n", "", "\r\n"):
+            return value
+    return decoder.decode(text)
 
 
 def read_gradings(path: Path) -> Iterator[Grading]:
@@ -164,19 +179,15 @@ def wrong(row: Any) -> str | None:
     """The reason why a parsed line cannot be a row, or None."""
     if not isinstance(row, dict):
         return f"a JSON {type(row).__name__} where an object was expected"
-    for name in TEXTS:
-        if not isinstance(row.get(name), str | None):
-            return f"{name} is a {type(row[name]).__name__}, text was expected"
-    for name in LISTS:
-        if not isinstance(row.get(name), list | dict | None):
-            return f"{name} is a {type(row[name]).__name__}, a list was expected"
+    for name, value in row.items():
+        kind = KINDS.get(name)
+        if kind is not None and type(value) not in kind[0]:
+            return f"{name} is a {type(value).__name__}, {kind[1]} was expected"
     turn = row.get("turn", row.get("item_id"))
-    if isinstance(turn, float) and turn.is_integer():
-        turn = int(turn)
-    if isinstance(turn, bool) or not isinstance(turn, int | str) or turn == "":
-        return "turn (or item_id) is missing or neither a number nor a text"
-    trial = row.get("trial")
-    if trial is not None and (type(trial) is not int or trial < 0):
+    whole = type(turn) is int or (type(turn) is float and turn.is_integer())
+    if not whole and (type(turn) is not str or not turn):
+        return "turn (or item_id) is missing or neither a whole number nor a text"
+    if "trial" in row and (type(row["trial"]) is not int or row["trial"] < 0):
         return "trial is not a whole number from 0"
     return wrong_scores(row.get("scores"), row.get("reward"))
 
@@ -198,20 +209,20 @@ def wrong_scores(scores: Any, reward: Any) -> str | None:
 
 def tidy(row: dict) -> tuple[str, ...]:
     """Brings turn and tool lists to their one form, in place; says what was changed."""
-    notes = []
+    notes = ()
     turn = row.get("turn")
-    if isinstance(turn, float) or (isinstance(turn, str) and turn.isascii() and turn.isdigit()
-                                   and len(turn) < 10):
+    if type(turn) is float or (type(turn) is str and turn.isascii() and turn.isdigit()
+                               and len(turn) < 10):
         row["turn"] = int(turn)
-        notes.append("turn was no whole number in the source")
-    elif isinstance(turn, str):
+        notes += ("turn was no whole number in the source",)
+    elif type(turn) is str:
         row["turn"], row["item_id"] = None, row.get("item_id") or turn
-        notes.append("turn was a name, not a number, in the source")
+        notes += ("turn was a name, not a number, in the source",)
     for name in LISTS:
-        if isinstance(row.get(name), dict):
+        if type(row.get(name)) is dict:
             row[name] = [row[name]]
-            notes.append(f"{name} was one object where a list was expected")
-    return tuple(notes)
+            notes += (f"{name} was one object where a list was expected",)
+    return notes
 
 
 def _settings(row: dict, source: Source) -> dict[str, str] | None:
@@ -235,6 +246,8 @@ def _why_broken(error: Exception, raw: bytes) -> str:
         return "nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8 at byte {error.start} of the line"
+    if isinstance(error, StopIteration):
+        error = "a value is missing at its end"
     cut = "" if raw.endswith(b"\n") else "; the file's last line is cut off"
     return f"not valid JSON: {error}{cut}"
 

@@ -47,7 +47,6 @@ def sources(path: Path, why: str) -> list[Source]:
         "user simulator": f"{user.get('llm')} ({user.get('implementation')})",
         "user simulator settings": _arguments(user.get("llm_args")),
         "user simulator guidelines": _digest(user.get("global_simulation_guidelines")),
-        "benchmark version": str(info.get("git_commit")),
         "policy text": _digest(environment.get("policy")),
         "step limit": str(info.get("max_steps")),
         "error limit": str(info.get("max_errors")),
@@ -304,8 +303,13 @@ def _usage(messages: list[dict], name: str) -> int | None:
 
 def _arguments(arguments: Any) -> str:
     known = _object(arguments)
-    shown = {name: known[name] for name in SAFE_ARGUMENTS if name in known}
-    return json.dumps(shown, sort_keys=True)
+    return ", ".join(f"{name} {_plain(known[name])}" for name in SAFE_ARGUMENTS if name in known) \
+        or "not recorded"
+
+
+def _plain(value: Any) -> Any:
+    """0.0 and 0 are one setting."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _digest(text: Any) -> str:
