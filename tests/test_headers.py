@@ -295,11 +295,11 @@ PLANTED = {
     "no exit codes": (scan_help, changed(SCRIPT, "Exit codes", "Codes"), "no exit codes"),
     "no example": (scan_help, changed(SCRIPT, "Example", "Also"), "no example"),
     "help fails": (scan_help, changed(SCRIPT, "import argparse", "import nope"), "ends in an err"),
-    "help exits 3": (scan_help, changed(SCRIPT, "main())", "3)").copy(), "exits with 3"),
+    "help exits 3": (scan_help, changed(SCRIPT, "main())", "3)"), "exits with 3"),
     "help loads yaml": (
         scan_help,
         changed("scripts/failure_analysis/rules.py", "def", "import yaml\ndef"),
-        "--help loads ['yaml']",
+        "'yaml']; import them in the function",
     ),
     "pip line lacks": (scan_pip_lines, changed("README.md", "pyyaml", ""), "lacks pyyaml"),
     "pip line extra": (scan_pip_lines, changed("README.md", "pytest", "pytest six"), "six is not"),

@@ -1,0 +1,312 @@
+"""Ordered rules in YAML -> a provisional error mode for each failing row, and the name of the rule
+that gave it. Provisional: a rule sees words, not causes."""
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from failure_analysis import files, manifest, packet
+from failure_analysis.datapoint import CSV_COLUMNS, is_number
+from failure_analysis.formats.mapping import value_at
+from failure_analysis.markdown import cell, code, table
+from failure_analysis.report import facts
+
+NAME, PAGE = "clusters.json", "clusters.md"
+DEFAULT_RULES = Path(__file__).resolve().parents[2] / "templates" / "heuristics.yaml"
+OTHER = "other"
+WORD_TESTS = ("contains", "regex", "equals", "starts_with")
+NUMBER_TESTS = ("at_least", "at_most", "above", "below")
+_SLUG = re.compile(r"[a-z][a-z0-9_]*")
+_LABELS = re.compile(rb'"error_mode_candidate": (null|"[a-z0-9_]+"), '
+                     rb'"error_mode_rule": (null|"[a-z0-9_]+")(?=}$)')
+_EXAMPLES = 5
+
+
+class Test(NamedTuple):
+    """One condition: the value at `field` meets `kind` for any of `values`."""
+
+    field: str
+    kind: str
+    values: tuple
+
+
+class Rule(NamedTuple):
+    """A row gets `mode` when one of `any`, each of `all` and nothing of `none` holds, its
+    benchmark is one of `formats` (if given) and it failed one of `dimensions` (if given)."""
+
+    name: str
+    mode: str
+    formats: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    any: tuple[Test, ...]
+    all: tuple[Test, ...]
+    none: tuple[Test, ...]
+
+
+def load(path: Path) -> list[Rule]:
+    """The rules of a file, checked; refuses with the rule and the key that is wrong."""
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise files.Refusal(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    rules = document.get("rules") if isinstance(document, dict) else None
+    if not isinstance(rules, list) or not rules:
+        raise files.Refusal(f"{path}: a list under `rules` was expected")
+    checked = [_rule(rule, f"{path}: rule {place}") for place, rule in enumerate(rules, 1)]
+    twice = [name for name, count in Counter(rule.name for rule in checked).items() if count > 1]
+    if twice:
+        raise files.Refusal(f"{path}: two rules are called {twice[0]}")
+    return checked
+
+
+def _rule(rule: Any, where: str) -> Rule:
+    if not isinstance(rule, dict):
+        raise files.Refusal(f"{where} is no mapping")
+    where = f"{where} ({rule.get('name')})"
+    unknown = rule.keys() - {"name", "mode", "when", "any", "all", "none"}
+    if unknown:
+        raise files.Refusal(f"{where}: unknown key {sorted(map(str, unknown))[0]}")
+    mode = rule.get("mode", rule.get("name"))
+    for slug in (rule.get("name"), mode):
+        if not isinstance(slug, str) or not _SLUG.fullmatch(slug):
+            raise files.Refusal(f"{where}: name and mode are snake_case words")
+    when = rule.get("when") or {}
+    if not isinstance(when, dict) or when.keys() - {"format", "dimension"}:
+        raise files.Refusal(f"{where}: when takes format and dimension")
+    tests = {key: tuple(_test(test, where) for test in rule.get(key) or [])
+             for key in ("any", "all", "none")}
+    if not tests["any"] and not tests["all"] and not when.get("dimension"):
+        raise files.Refusal(f"{where}: needs any, all or when.dimension")
+    return Rule(rule["name"], mode, _words(when.get("format")), _words(when.get("dimension")),
+                **tests)
+
+
+def _test(test: Any, where: str) -> Test:
+    kinds = test.keys() - {"field"} if isinstance(test, dict) else set()
+    if len(kinds) != 1 or not isinstance(test.get("field"), str):
+        raise files.Refusal(f"{where}: a test is {{field: …, one of "
+                            f"{', '.join((*WORD_TESTS, *NUMBER_TESTS))}: …}}")
+    kind = kinds.pop()
+    values = test[kind] if isinstance(test[kind], list) else [test[kind]]
+    if kind in NUMBER_TESTS:
+        if not all(map(is_number, values)):
+            raise files.Refusal(f"{where}: {kind} takes a number")
+    elif kind not in WORD_TESTS:
+        raise files.Refusal(f"{where}: unknown test {kind}")
+    elif kind != "equals":
+        values = [_pattern(value, kind, where) for value in values]
+    return Test(test["field"], kind, tuple(values))
+
+
+def _pattern(value: Any, kind: str, where: str) -> Any:
+    """Texts are put in lower case once, so a pattern in upper case could never match."""
+    plain = re.sub(r"\\.", "", value) if isinstance(value, str) else None
+    if plain is None or plain != plain.lower():
+        raise files.Refusal(f"{where}: {kind} takes text in lower case, got {value!r}")
+    try:
+        return re.compile(value) if kind == "regex" else value
+    except re.error as error:
+        raise files.Refusal(f"{where}: regex {value!r}: {error}") from None
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    return tuple(value if isinstance(value, list) else [value]) if value else ()
+
+
+def hits(row: dict, rules: list[Rule]) -> list[Rule]:
+    """Every rule that a row meets, in the order of the file; the first one labels it."""
+    texts: dict[str, str] = {}
+    return [rule for rule in rules if _meets(row, rule, texts)]
+
+
+def _meets(row: dict, rule: Rule, texts: dict[str, str]) -> bool:
+    benchmark = row.get("benchmark") or ""
+    if rule.formats and not any(benchmark == name or benchmark.startswith(f"{name}-")
+                                for name in rule.formats):
+        return False
+    failed = row.get("failed_dimensions") or []
+    if rule.dimensions and not any(name in failed for name in rule.dimensions):
+        return False
+    return (not rule.any or any(_holds(row, test, texts) for test in rule.any)) \
+        and all(_holds(row, test, texts) for test in rule.all) \
+        and not any(_holds(row, test, texts) for test in rule.none)
+
+
+def _holds(row: dict, test: Test, texts: dict[str, str]) -> bool:
+    if test.kind in NUMBER_TESTS:
+        value = _number(row, test.field)
+        return value is not None and any(_compares(value, test.kind, limit)
+                                         for limit in test.values)
+    if test.kind == "equals":
+        value = value_at(row, test.field)
+        return any(type(value) is type(wanted) and value == wanted for wanted in test.values)
+    text = texts.get(test.field)
+    if text is None:
+        text = texts[test.field] = _text(value_at(row, test.field))
+    if test.kind == "contains":
+        return any(word in text for word in test.values)
+    if test.kind == "starts_with":
+        return text.startswith(test.values)
+    return any(pattern.search(text) for pattern in test.values)
+
+
+def _number(row: dict, field: str) -> float | None:
+    """The number at a path; `<list>.count` is the length of a list, null if it was not recorded."""
+    if field.endswith(".count"):
+        value = value_at(row, field.removesuffix(".count"))
+        return len(value) if isinstance(value, list) else None
+    value = value_at(row, field)
+    return value if is_number(value) else None
+
+
+def _compares(value: float, kind: str, limit: float) -> bool:
+    return {"at_least": value >= limit, "at_most": value <= limit,
+            "above": value > limit, "below": value < limit}[kind]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).lower()
+
+
+def label(analysis_dir: Path, rules_file: Path) -> dict:
+    """Labels every row of the packet (rewriting failure_review_rows.jsonl and .csv) and writes
+    clusters.json, clusters.md and the `mode/` facts; returns what clusters.json holds."""
+    rules = load(rules_file)
+    source = analysis_dir / packet.ROWS
+    if not source.exists():
+        raise files.Refusal(f"{source}: not there; run build_packet.py first")
+    counts = _Counts()
+    with files.atomic(source) as rows, files.atomic(analysis_dir / packet.TABLE) as cells:
+        cells.write(files.csv_line(CSV_COLUMNS))
+        for line, row in _packet_lines(source):
+            met = hits(row, rules)
+            mode, name = (met[0].mode, met[0].name) if met else (OTHER, "no_rule")
+            row["error_mode_candidate"], row["error_mode_rule"] = mode, name
+            labels = f'"error_mode_candidate": "{mode}", "error_mode_rule": "{name}"'.encode()
+            relabelled, done = _LABELS.subn(labels, line)
+            rows.write((relabelled if done else packet.spelled(row)) + b"\n")
+            cells.write(packet.table_line(row))
+            counts.add(row, met, mode, name)
+    result = counts.result(rules, rules_file)
+    files.write_json(analysis_dir / NAME, result)
+    files.write_text(analysis_dir / PAGE, page(result))
+    facts.replace(analysis_dir, "mode/", {
+        key: number for mode in result["modes"] for key, number in
+        {f"mode/{mode['mode']}": mode["rows"],
+         **{f"mode/{mode['mode']}/{model}": n for model, n in mode["models"].items()}}.items()})
+    rules_name = os.path.relpath(rules_file, DEFAULT_RULES.parents[1]) \
+        if rules_file == DEFAULT_RULES else rules_file.as_posix()
+    manifest.record(analysis_dir, "cluster_failures",
+                    {"rules": rules_name, "sha256": files.sha256(rules_file)},
+                    [packet.ROWS, packet.TABLE, NAME, PAGE, facts.NAME])
+    return result
+
+
+def _packet_lines(path: Path) -> Iterator[tuple[bytes, dict]]:
+    with files.open_bytes(path) as file:
+        for number, raw in enumerate(file, 1):
+            try:
+                yield raw.rstrip(b"\n"), json.loads(raw)
+            except ValueError as error:
+                raise files.Refusal(f"{path}:{number}: not valid JSON ({error}); run "
+                                    "build_packet.py again") from None
+
+
+class _Counts:
+    """What the rules did, counted while the rows pass."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.modes: dict[str, Counter] = {}
+        self.models: dict[str, Counter] = {}
+        self.examples: dict[str, dict[str, list[str]]] = {}
+        self.hit: Counter = Counter()
+        self.won: Counter = Counter()
+        self.overlaps: Counter = Counter()
+
+    def add(self, row: dict, met: list[Rule], mode: str, name: str) -> None:
+        """Adds one labelled row."""
+        self.rows += 1
+        model = row.get("model_name") or ""
+        self.modes.setdefault(mode, Counter())[name] += 1
+        self.models.setdefault(mode, Counter())[model] += 1
+        kept = self.examples.setdefault(mode, {}).setdefault(model, [])
+        if len(kept) < _EXAMPLES:
+            kept.append(row["datapoint_id"])
+        self.won[name] += 1
+        self.hit.update(rule.name for rule in met)
+        self.overlaps.update((name, rule.name) for rule in met[1:] if rule.mode != mode)
+
+    def result(self, rules: list[Rule], rules_file: Path) -> dict:
+        """The content of clusters.json; `other` stands first."""
+        order = sorted(self.modes, key=lambda mode: (mode != OTHER, -self.modes[mode].total(),
+                                                     mode))
+        return {
+            "provisional": True,
+            "rules_sha256": files.sha256(rules_file),
+            "failing_rows": self.rows,
+            "other_share": round(self.models.get(OTHER, Counter()).total() / self.rows, 4)
+            if self.rows else None,
+            "modes": [{
+                "mode": mode, "rows": self.modes[mode].total(),
+                "models": dict(sorted(self.models[mode].items())),
+                "rules": dict(self.modes[mode].most_common()),
+                "examples": {model: ids for model, ids in sorted(self.examples[mode].items())},
+            } for mode in order],
+            "rules": [{"rule": rule.name, "mode": rule.mode, "met": self.hit[rule.name],
+                       "labelled": self.won[rule.name]} for rule in rules],
+            "overlaps": [{"labelled_by": one, "also_met": other, "rows": count}
+                         for (one, other), count in sorted(
+                             self.overlaps.items(), key=lambda pair: (-pair[1], pair[0]))],
+            "never_met": [rule.name for rule in rules if not self.hit[rule.name]],
+        }
+
+
+def page(result: dict) -> str:
+    """clusters.md: what a reader should know before reading rows."""
+    rows = result["failing_rows"]
+    lines = ["# Provisional clusters", "",
+             "**Provisional.** Rules put these labels on by words and shapes. They say where to "
+             "read first, not why the model failed; no final table may use them.", ""]
+    if not rows:
+        return "\n".join([*lines, "There is no failing row to label.", ""])
+    share = f"{100 * result['other_share']:.1f} %"
+    lines += [f"{rows} failing rows; {share} of them stay in `other`.", ""]
+    models = sorted({model for mode in result["modes"] for model in mode["models"]})
+    shown = models[:8]
+    lines += [table(["mode", "rows", *map(cell, shown)],
+                    [[code(mode["mode"]), mode["rows"],
+                      *[mode["models"].get(model, 0) for model in shown]]
+                     for mode in result["modes"]]), ""]
+    if len(models) > len(shown):
+        lines += [f"{len(models) - len(shown)} more models in {NAME}.", ""]
+    for mode in result["modes"]:
+        rules = ", ".join(f"{code(name)} ({count})" for name, count in mode["rules"].items())
+        lines += [f"## {mode['mode']}", "", f"{mode['rows']} rows, by {rules}. Read first:", ""]
+        examples = [ids[0] for ids in mode["examples"].values()]
+        lines += [f"- {code(ident)}" for ident in examples[:_EXAMPLES]] + [""]
+    lines += ["## The rules themselves", ""]
+    if result["overlaps"]:
+        lines += ["Rows that met rules of two modes (the first in the file labels them):", "",
+                  table(["labelled by", "also met", "rows"],
+                        [[code(pair["labelled_by"]), code(pair["also_met"]), pair["rows"]]
+                         for pair in result["overlaps"][:15]]), ""]
+    if result["never_met"]:
+        lines += ["Never met: " + ", ".join(map(code, result["never_met"])) + ".", ""]
+    return "\n".join(lines)
+
+
+def summary(result: dict) -> list[str]:
+    """A few lines for a terminal."""
+    if not result["failing_rows"]:
+        return ["no failing row to label"]
+    return [f"{result['failing_rows']} failing rows, provisional modes:",
+            *[f"  {mode['rows']:>6}  {mode['mode']}" for mode in result["modes"]]]

@@ -1,0 +1,45 @@
+"""Untrusted text inside Markdown: escaped, on one line where it must be, fenced where it is long."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+
+from failure_analysis.files import visible
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#~])")
+
+
+def cell(text: object) -> str:
+    """Free text on one line, in which nothing is Markdown or HTML any more."""
+    return _SPECIAL.sub(r"\\\1", " ".join(visible(str(text)).split()))
+
+
+def code(text: object) -> str:
+    """A name as a code span on one line, whatever backticks it holds."""
+    plain = " ".join(visible(str(text)).split()) or " "
+    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", plain)), default=0))
+    space = " " if plain.startswith("`") or plain.endswith("`") else ""
+    return f"{ticks}{space}{plain}{space}{ticks}"
+
+
+def table(headers: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table of cells that are safe already; bars inside them are escaped here."""
+    lines = [[str(value).replace("|", "\\|") for value in row] for row in (headers, *rows)]
+    marks = ["---" if place == 0 else "---:" if _numeric(lines[1:], place) else "---"
+             for place in range(len(headers))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], marks, *lines[1:]))
+
+
+def fence(text: str, most: int) -> str:
+    """A text from a run as a fenced block: control characters visible, at most `most` characters
+    with the rest counted. The fence carries a mark made from the text's own hash, which the text
+    cannot contain, so that it cannot close the block."""
+    shown = visible(text[:most])
+    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    rest = f"\n… ({len(text) - most} more of {len(text)} characters)" if len(text) > most else ""
+    return f"{ticks}text data-{mark}\n{shown}{rest}\n[end of data-{mark}]\n{ticks}"
+
+
+def _numeric(lines: list[list[str]], place: int) -> bool:
+    return bool(lines) and all(re.match(r"[-+]?\d|$", line[place]) for line in lines)

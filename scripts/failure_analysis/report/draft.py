@@ -1,0 +1,213 @@
+"""The draft of deep_error_analysis.md: exact numbers, provisional clusters, examples to read, and a
+TODO wherever a reader's judgement belongs."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files, heuristics, manifest, packet, sanity
+from failure_analysis.markdown import cell, code, fence, table
+from failure_analysis.report import facts
+
+TEMPLATE = Path(__file__).resolve().parents[3] / "templates" / "deep_error_analysis.md.j2"
+STEP = "draft_report"
+_BLOCK = re.compile(r"<!-- generated:(?P<name>[^>]+?) -->\n.*?<!-- /generated:(?P=name) -->", re.S)
+_MOST_ROWS = 30
+_MOST_FINDINGS = 40
+_EXAMPLES = 40
+_TEXT, _SHORT = 700, 350
+
+
+def write(report: Path, analysis_dir: Path, force: bool) -> str:
+    """Writes the draft; where somebody has rewritten it, only the generated blocks change. Returns
+    a sentence that says which of the two happened."""
+    fresh = render(analysis_dir)
+    old = report.read_text(encoding="utf-8") if report.exists() else None
+    written = _last_written(analysis_dir)
+    if old is None or force or _digest(old) == written:
+        files.write_text(report, fresh)
+        _record(report, analysis_dir, fresh)
+        return "drafted"
+    blocks = {match["name"]: match[0] for match in _BLOCK.finditer(fresh)}
+    kept = _BLOCK.sub(lambda match: blocks.get(match["name"], match[0]), old)
+    files.write_text(report, kept)
+    return "kept as rewritten, its generated blocks refreshed (--force drafts it anew)"
+
+
+def render(analysis_dir: Path) -> str:
+    """The text of a fresh draft, from the files of the analysis folder."""
+    import jinja2
+
+    known = facts.load(analysis_dir)
+    checked = files.read_json(analysis_dir / sanity.NAME)
+    clusters = files.read_json(analysis_dir / heuristics.NAME)
+    compared = files.read_json(analysis_dir / "model_comparison.json")
+    shared = compared["sets"]["failed_by_all"][:3] if compared.get("sets") else []
+    wanted, models = _models(clusters, known)
+    rows = _rows(analysis_dir, wanted, shared)
+    for model in models:
+        for mode in model["examples"]:
+            mode["example"] = example(rows[mode["id"]])
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False,
+                                     undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    counts = checked["conservation"]
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        benchmark=cell(counts["benchmark"]),
+        conservation=_conservation(counts, checked),
+        runs=_runs(checked["runs"]),
+        findings=_findings(checked["findings"]),
+        topline=_topline(known, compared),
+        dimensions=_dimensions(known),
+        comparison=_comparison(compared),
+        failed_by_all=_failed_by_all(compared),
+        shared=[{"name": code(item), "example": example(rows[("item", item)])} for item in shared
+                if ("item", item) in rows],
+        models=models,
+        next_steps=_next_steps(clusters, compared),
+    )
+
+
+def fact(known: dict, key: str) -> str:
+    """A number in prose, bound to its key."""
+    return f"{known[key]}<!--fact:{key}-->"
+
+
+def example(row: dict) -> str:
+    """One datapoint, short: question, answer, judge's words, tool calls, expected; all fenced."""
+    failed = ", ".join(code(name) for name in row.get("failed_dimensions") or []) or "none named"
+    calls = row.get("tool_calls") or []
+    parts = [f"[dp:{row['datapoint_id']}] failed: {failed}; {len(calls)} tool calls."]
+    for title, value, most in (
+        ("User", row.get("user_text"), _TEXT), ("Answer", row.get("assistant_text"), _TEXT),
+        ("Judge", row.get("judge_reasoning"), 2 * _TEXT), ("Tool calls", calls, _SHORT),
+        ("Tool results", row.get("tool_results"), _SHORT), ("Expected", row.get("expected"), _SHORT),
+    ):
+        if value:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            parts.append(f"{title}:\n\n{fence(text, most)}")
+    return "\n\n".join(parts)
+
+
+def _models(clusters: dict, known: dict) -> tuple[set, list[dict]]:
+    """Per model: its sentence, its table of provisional modes, and which rows to show."""
+    names = sorted({name for mode in clusters["modes"] for name in mode["models"]})
+    each = max(1, min(4, _EXAMPLES // max(1, len(names))))
+    wanted, models = set(), []
+    for name in names[:_EXAMPLES]:
+        modes = sorted((mode for mode in clusters["modes"] if name in mode["models"]),
+                       key=lambda mode: (-mode["models"][name], mode["mode"]))
+        shown = [{"name": code(mode["mode"]), "id": mode["examples"][name][0]}
+                 for mode in modes[:each]]
+        wanted |= {one["id"] for one in shown}
+        models.append({
+            "name": code(name),
+            "sentence": f"{fact(known, f'failed_rows/{name}')} of "
+                        f"{fact(known, f'judged_rows/{name}')} judged rows failed.",
+            "modes": table(["provisional mode", "rows", "read first"],
+                           [[code(mode["mode"]), mode["models"][name],
+                             ", ".join(code(ident) for ident in mode["examples"][name][:3])]
+                            for mode in modes]),
+            "examples": shown,
+        })
+    return wanted, models
+
+
+def _rows(analysis_dir: Path, wanted: set, items: list[str]) -> dict:
+    """The wanted packet rows by id, and one row for each wanted item."""
+    found: dict[Any, dict] = {}
+    open_items = set(items)
+    with open(analysis_dir / packet.ROWS, "rb") as file:
+        for raw in file:
+            row = json.loads(raw)
+            if row["datapoint_id"] in wanted:
+                found[row["datapoint_id"]] = row
+            if row["item_id"] in open_items:
+                open_items.discard(row["item_id"])
+                found["item", row["item_id"]] = row
+    return found
+
+
+def _conservation(counts: dict, checked: dict) -> str:
+    text = (f"{counts['rows_read']} rows read = {counts['pass']} pass + {counts['fail']} fail + "
+            f"{counts['unjudged']} unjudged + {counts['rejected']} rejected, in "
+            f"{len(checked['runs'])} runs over {checked['items']} items.")
+    if checked["gradings"]:
+        graded = checked["gradings"]
+        text += (f" Besides, {graded['read']} further gradings of these rows were read: "
+                 f"{graded['joined']} joined, {graded['rejected']} not.")
+    for remark in packet.remarks(counts):
+        text += f" **{remark[0].upper()}{remark[1:]}.**"
+    return text
+
+
+def _runs(runs: list[dict]) -> str:
+    lines = [[code(run["run_id"]), code(run["model_name"]), run["rows"], run["pass"], run["fail"],
+              run["unjudged"], run["rejected"], run["missing_items"]] for run in runs[:_MOST_ROWS]]
+    text = table(["run", "model", "rows", "pass", "fail", "unjudged", "rejected",
+                  "items others have, missing here"], lines)
+    return text + _more(len(runs), _MOST_ROWS, f"runs in {sanity.NAME}")
+
+
+def _findings(findings: list[dict]) -> list[str]:
+    lines = [cell(finding["text"]) for finding in findings[:_MOST_FINDINGS]]
+    if len(findings) > _MOST_FINDINGS:
+        lines.append(f"{len(findings) - _MOST_FINDINGS} more findings in {sanity.NAME}.")
+    return lines
+
+
+def _topline(known: dict, compared: dict) -> str:
+    return ""
+
+
+def _dimensions(known: dict) -> str:
+    """Failed rows per dimension and model, out of those judged on it."""
+    keys = [key.split("/", 1)[1] for key in known if key.startswith("dimension/")]
+    models = sorted({key.split("/", 1)[1] for key in known if key.startswith("failed_rows/")})
+    names = sorted({key[len(model) + 1:] for key in keys for model in models
+                    if key.startswith(f"{model}/")})
+    if not names:
+        return "No row was judged on a named dimension."
+    lines = []
+    for model in models[:_MOST_ROWS]:
+        cells = [f"{known[f'dimension/{model}/{name}']} of "
+                 f"{known[f'dimension_judged/{model}/{name}']}"
+                 if f"dimension/{model}/{name}" in known else "" for name in names[:12]]
+        lines.append([code(model), *cells])
+    text = table(["failed of judged", *map(code, names[:12])], lines)
+    return text + _more(len(models), _MOST_ROWS, f"models in {facts.NAME}")
+
+
+def _comparison(compared: dict) -> str:
+    return ""
+
+
+def _failed_by_all(compared: dict) -> str:
+    return ""
+
+
+def _next_steps(clusters: dict, compared: dict) -> list[str]:
+    return []
+
+
+def _more(count: int, shown: int, what: str) -> str:
+    return f"\n\n{count - shown} more {what}." if count > shown else ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _last_written(analysis_dir: Path) -> str | None:
+    path = analysis_dir / manifest.NAME
+    steps: dict = files.read_json(path).get("steps", {}) if path.exists() else {}
+    return steps.get(STEP, {}).get("settings", {}).get("sha256")
+
+
+def _record(report: Path, analysis_dir: Path, text: str) -> None:
+    manifest.record(analysis_dir, STEP, {"sha256": _digest(text)}, [report.name])
+
+
+def _unused(_: Iterable) -> None: ...
