@@ -2,6 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #     "pyyaml>=6,<7",
+#     "tqdm>=4.66,<5",
 #     "zstandard>=0.22,<1",
 # ]
 # ///

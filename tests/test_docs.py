@@ -32,18 +32,18 @@ KEYS = {"name", "description", "license", "compatibility", "metadata", "allowed-
 HOME_PATH = re.compile(r"(?<![\w.}~])/(?:home|Users|root|work)/|\b[A-Z]:\\+Users\b")
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 SCRIPT = re.compile(r"(?P<folder>scripts/)?(?<![\w-])(?P<name>[a-z0-9_]+\.py)\b")
-PLACEHOLDER = re.compile(r"\{bundle\}|(?<![A-Za-z])[A-Z][A-Z_]{2,}(?![A-Za-z])")
+PLACEHOLDER = re.compile(r"\{bundle\}|(?<![A-Za-z])[A-Z][A-Z_]{2,}(?![A-Za-z.])")
 PLACEHOLDERS = {
     "ANALYSIS_DIR": "results/demo",
     "COMPARISON_DIR": "{bundle}/tests/fixtures/demo_runs/comparison",
     "RUN_DIR": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}",
-    "OTHER_RUN_DIR": "{bundle}/tests/fixtures/demo_runs/runs/{last_run}",
-    "INPUT_FILE": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}/openai_judged.jsonl",
+    "INPUT": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}/openai_judged.jsonl",
 }
+EVAL_KEYS = {"id": int, "prompt": str, "expected_output": str, "files": list, "expectations": list}
 # Installing and testing commands, which the tests do not run.
 NOT_EXECUTED = (
-    ("python", "-m", "pip", "install"),
-    ("python", "-m", "pytest"),
+    ("python3", "-m", "pip", "install"),
+    ("python3", "-m", "pytest"),
     ("uv", "run", "pytest"),
     ("npx", "skills"),
     ("git", "clone"),
@@ -125,23 +125,24 @@ def logical_lines(fence: Fence) -> list[tuple[int, str]]:
 
 
 def commands(root: Path, document: Path) -> list[Command]:
-    """The commands of a document's bash blocks, in order."""
-    found = []
+    """The commands of a document's bash blocks, in order; in README `a && b` is two of them."""
+    found, glue = [], "&&" if document.name == "README.md" else None
     for fence in split_markdown(document.read_text("utf-8"))[0]:
         for number, line in logical_lines(fence) if fence.language == "bash" else []:
             lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
             lexer.whitespace_split = True
-            if words := list(lexer):
-                found.append(Command(f"{document.relative_to(root)}:{number}", words))
+            words = list(lexer)
+            where = f"{document.relative_to(root)}:{number}"
+            ends = [end for end, word in enumerate(words) if word == glue]
+            parts = zip([-1, *ends], [*ends, len(words)], strict=True)
+            found += [Command(where, words[start + 1 : end]) for start, end in parts if words]
     return found
 
 
 def script_words(words: list[str]) -> list[str] | None:
     """The words from the script on, when a command runs a Python script."""
-    for runner in (["uv", "run"], ["python"], ["python3"]):
-        if words[: len(runner)] == runner and words[len(runner)].endswith(".py"):
-            return words[len(runner) :]
-    return None
+    runner = 2 if words[:2] == ["uv", "run"] else 1 if words[0] in ("python", "python3") else 0
+    return words[runner:] if runner and " ".join(words[runner:][:1]).endswith(".py") else None
 
 
 def scan_frontmatter(root: Path) -> Findings:
@@ -208,14 +209,14 @@ def field_problems(meta: dict, name: str, is_stage: bool) -> list[str]:
 
 def anchors(path: Path) -> set[str]:
     """The anchors of a Markdown file, made from its headings as GitHub does."""
-    found: list[str] = []
+    found: dict[str, int] = {}
     text = path.read_text("utf-8")
     for _, line in split_markdown(text)[1]:
         if heading := re.match(r"#{1,6}\s+(.+?)\s*#*$", line):
             shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading[1]).lower()
             slug = re.sub(r"[^\w\- ]", "", shown).replace(" ", "-")
-            again = sum(re.fullmatch(rf"{re.escape(slug)}(-\d+)?", old) is not None for old in found)
-            found.append(f"{slug}-{again}" if again else slug)
+            found[slug] = found.get(slug, -1) + 1
+            found.setdefault(f"{slug}-{found[slug]}" if found[slug] else slug, 0)
     return {*found, *re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text)}
 
 
@@ -253,7 +254,8 @@ def scan_reachable(root: Path) -> Findings:
     """Some SKILL.md names each reference and template, the root links each stage and back."""
     skills = {path: path.read_text("utf-8") for path in skill_files(root)}
     links = {(path.parent / t).resolve() for path in skills for _, t in targets(path)}
-    shared = [p for p in bundle_files(root) if p.parent in (root / "references", root / "templates")]
+    folders = (root / "references", root / "templates")
+    shared = [path for path in bundle_files(root) if path.parent in folders]
     problems = [
         f"{path.relative_to(root)}: no SKILL.md names it; say when to read it, or remove it"
         for path in shared
@@ -308,9 +310,10 @@ def scan_flags(root: Path) -> Findings:
     for document in documents(root):
         for number, line in code_lines(document):
             where, code = f"{document.relative_to(root)}:{number}", re.split(r"\s#\s|[|;]", line)[0]
-            script = next((m for m in SCRIPT.finditer(code) if m["name"] in scripts), None)
-            wrong = [m[0] for m in SCRIPT.finditer(code) if m["folder"] and m["name"] not in scripts]
+            named = list(SCRIPT.finditer(code))
+            wrong = [m[0] for m in named if m["folder"] and m["name"] not in scripts]
             problems += [f"{where}: {name}: no such script" for name in wrong]
+            script = next((match for match in named if match["name"] in scripts), None)
             used = FLAG.findall(code[script.end() :] if script else code)
             known = flags_of(scripts[script["name"]]) if script else every_flag
             if not script and not code.startswith("--"):
@@ -350,7 +353,7 @@ def scan_commands(root: Path) -> Findings:
                 names = {name for word in rest for name in PLACEHOLDER.findall(word)}
                 for name in sorted(names - set(PLACEHOLDERS) - {"{bundle}"}):
                     problems.append(f"{where}: {name}: use one of {list(PLACEHOLDERS)}")
-            elif not any(tuple(words[: len(known)]) == known for known in NOT_EXECUTED):
+            elif not any(words[: len(known)] == [*known] for known in NOT_EXECUTED):
                 problems.append(f"{where}: `{' '.join(words)}` is not tested; see NOT_EXECUTED")
     return count, problems
 
@@ -417,11 +420,12 @@ def scan_evals(root: Path) -> Findings:
     problems = [] if evals.get("skill_name") == NAME else [f"evals.json: skill_name is not {NAME}"]
     for case in evals["evals"]:
         where = f"evals.json: eval {case.get('id')}"
-        if set(case) != {"id", "prompt", "expected_output", "files", "expectations"}:
+        if set(case) != set(EVAL_KEYS):
             problems.append(f"{where}: has the keys {sorted(case)}")
             continue
-        if not (case["prompt"] and case["expected_output"] and case["expectations"]):
-            problems.append(f"{where}: prompt, expected_output and expectations must not be empty")
+        if not all(case[key] and isinstance(case[key], kind) for key, kind in EVAL_KEYS.items()):
+            problems.append(f"{where}: a field is empty or not of the type {EVAL_KEYS}")
+            continue
         missing = [name for name in case["files"] if not (root / name).exists()]
         problems += [f"{where}: {name}: no such file in the bundle" for name in missing]
     if len({case.get("id") for case in evals["evals"]}) != len(evals["evals"]):
@@ -454,9 +458,7 @@ def fill(word: str, root: Path) -> str:
     """A word of a command with its placeholders replaced by demo paths."""
     runs = sorted(p.name for p in (root / "tests/fixtures/demo_runs/runs").glob("*") if p.is_dir())
     word = PLACEHOLDER.sub(lambda match: PLACEHOLDERS.get(match[0], match[0]), word)
-    for name, value in (("{first_run}", runs[0]), ("{last_run}", runs[-1])) if runs else ():
-        word = word.replace(name, value)
-    return word.replace("{bundle}", str(root))
+    return word.replace("{first_run}", next(iter(runs), "")).replace("{bundle}", str(root))
 
 
 def execute(words: list[str], root: Path, folder: Path) -> str:
@@ -482,7 +484,8 @@ def run_document(root: Path, document: Path, folder: Path) -> Findings:
         shutil.copy(path, target)
     project.mkdir()
     cwd = copy if document.name == "README.md" else project
-    scripts = [(c.where, words) for c in commands(root, document) if (words := script_words(c.words))]
+    scripts = [(where, script_words(words)) for where, words in commands(root, document)]
+    scripts = [(where, words) for where, words in scripts if words]
     first = next((words for _, words in scripts if "ANALYSIS_DIR" in " ".join(words)), [])
     if first and not any("--output" in word for word in first):  # it starts from a packet
         packet = ["{bundle}/scripts/build_packet.py", "--comparison-dir", "COMPARISON_DIR"]
@@ -532,7 +535,13 @@ MARKETPLACE = {
     "owner": {"name": "us"},
     "plugins": [{"name": NAME, "source": "./", "version": "1.0"}],
 }
-EVAL = {"id": 1, "prompt": "a", "expected_output": "b", "files": ["SKILL.md"], "expectations": "c"}
+EVAL = {
+    "id": 1,
+    "prompt": "a",
+    "expected_output": "b",
+    "files": ["SKILL.md"],
+    "expectations": ["c"],
+}
 TOY = {
     "README.md": "# Toy\n\n| script | does |\n|---|---|\n| `count.py` | counts |\n\n"
     "[Usage](#toy), [skill](SKILL.md#deep-error-analysis)\n\n"
@@ -602,8 +611,8 @@ PLANTED = {
     "inline map": (scan_frontmatter, changed(STAGE, "\n  internal: true", " {a: b}"), "inline {}"),
     "repeated key": (scan_frontmatter, changed(STAGE, "metadata", "name: a\nmetadata"), "repeats"),
     "cut text": (scan_frontmatter, changed(STAGE, "things. Use", "things --- Use"), "cut it"),
-    "dead link": (scan_links, changed("README.md", "SKILL.md#", "SKILLS.md#"), "README.md:7: link"),
-    "dead anchor": (scan_links, changed("references/rows.md", "#rows-", "#row-"), "rows.md:5: link"),
+    "dead link": (scan_links, changed("README.md", "SKILL.md#", "SKILLS.md#"), "E.md:7: link"),
+    "dead anchor": (scan_links, changed("references/rows.md", "#rows-", "#row-"), "ws.md:5: link"),
     "link outside": (scan_links, changed("README.md", "(#toy)", "(../../)"), "no such file in"),
     "unnamed reference": (scan_reachable, TOY | {"references/b.md": ""}, "references/b.md: no SK"),
     "unnamed template": (scan_reachable, TOY | {"templates/b.yaml": ""}, "templates/b.yaml: no SK"),
@@ -616,7 +625,7 @@ PLANTED = {
     "undefined bundle": (scan_reachable, changed(STAGE, "`{bundle}` is", "This is"), "say what"),
     "unlisted script": (scan_script_table, TOY | {"scripts/sum.py": ""}, "sum.py is not in the"),
     "listed ghost": (scan_script_table, changed("README.md", "`count.", "`sum."), "lists sum.py"),
-    "unknown flag": (scan_flags, changed(STAGE, "--input", "--inputs"), ":12: --inputs: not in"),
+    "unknown flag": (scan_flags, changed(STAGE, "--input", "--inputs"), ":13: --inputs: not in"),
     "unknown flag in prose": (
         scan_flags,
         changed("README.md", "counts |", "counts with `--fast` |"),
@@ -627,7 +636,8 @@ PLANTED = {
     "unmarked block": (scan_bash, changed(STAGE, "```bash", "```"), "not marked ```bash"),
     "unknown command": (scan_commands, changed("README.md", "uv run pytest", "make"), "`make` is"),
     "pipe": (scan_commands, changed("README.md", "pytest", "pytest | tail"), "no pipe"),
-    "chain": (scan_commands, changed("README.md", "pytest", "pytest&&ls"), "no pipe"),
+    "chain": (scan_commands, changed("README.md", "pytest", "pytest&&ls"), "`ls` is not tested"),
+    "chain in a skill": (scan_commands, changed(STAGE, "RUN_DIR", "RUN_DIR && ls"), "no pipe"),
     "new placeholder": (scan_commands, changed(STAGE, "RUN_DIR", "LOG_DIR"), "LOG_DIR: use one"),
     "home path": (scan_paths, TOY | {"scripts/a.py": f"x = '/{'home'}/a'"}, "scripts/a.py:1: "),
     "windows path": (scan_paths, TOY | {"b.md": "see C:\\" + "Users\\a"}, "b.md:1: C:"),
@@ -640,6 +650,7 @@ PLANTED = {
     "other version": (scan_manifests, changed(MARKET_FILE, "1.0", "0.9"), "must be equal"),
     "missing eval file": (scan_evals, changed(EVALS_FILE, "SKILL.md", "a.md"), "a.md: no such"),
     "eval key": (scan_evals, changed(EVALS_FILE, "expectations", "assertions"), "has the keys"),
+    "eval text": (scan_evals, changed(EVALS_FILE, '["c"]', '"c"'), "a field is empty or not"),
     "uneven triggers": (scan_evals, changed(TRIGGERS_FILE, "false", "true"), "half of should_"),
     "same trigger": (scan_evals, changed(TRIGGERS_FILE, '"b"', '"a"'), "must be there and differ"),
     "ci skips tests": (scan_ci, changed(".ci/run", "pytest", "pytest -x"), "is not a line of it"),
@@ -648,7 +659,7 @@ PLANTED = {
 PLANTED_RUNS = {
     "script fails": (changed("scripts/count.py", "args = ", "1 / 0 #"), "exits with 1"),
     "wrong usage": (changed(STAGE, "--input", ""), "exits with 2"),
-    "nothing written": (changed("scripts/count.py", "args.output.write", "str"), "did not write"),
+    "nothing written": (changed("scripts/count.py", "args.output.w", "#"), "did not write"),
 }
 
 

@@ -8,6 +8,7 @@ bundle (where it must find enough to look at) and on a toy bundle with one plant
 import ast
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -185,12 +186,15 @@ def scan_pip_lines(root: Path) -> Findings:
     """README's pip lines name the packages of pyproject.toml, no more and no fewer."""
     project = read_pyproject(root)
     expected = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
-    lines = re.findall(r"(?m)^\s*python3? -m pip install (.+)$", (root / "README.md").read_text())
-    named = {distribution(word) for line in lines for word in line.split("#")[0].split()} - {"uv"}
-    missing = sorted({distribution(requirement) for requirement in expected} - named)
-    extra = sorted(named - {distribution(requirement) for requirement in expected})
+    readme = (root / "README.md").read_text("utf-8")
+    lines = re.findall(r"(?m)^\s*python3? -m pip install ([^&\n]+)", readme)
+    words = [word for line in lines for word in shlex.split(line, comments=True) if word != "uv"]
+    known = {*expected, *map(distribution, expected)}
+    missing = sorted({*map(distribution, expected)} - {*map(distribution, words)})
     problems = [f"README.md: the pip line lacks {name}; add it" for name in missing]
-    return len(lines), problems + [f"README.md: pip line: {n} is not in pyproject" for n in extra]
+    extra = [word for word in words if word not in known]
+    problems += [f"README.md: pip line: {word} is not in pyproject.toml" for word in extra]
+    return len(lines), problems
 
 
 def scan_versions(root: Path) -> Findings:
@@ -303,6 +307,11 @@ PLANTED = {
     ),
     "pip line lacks": (scan_pip_lines, changed("README.md", "pyyaml", ""), "lacks pyyaml"),
     "pip line extra": (scan_pip_lines, changed("README.md", "pytest", "pytest six"), "six is not"),
+    "pip line range": (
+        scan_pip_lines,
+        changed("README.md", "install pyyaml", "install 'pyyaml>=5'"),
+        "pyyaml>=5 is not",
+    ),
     "plugin version": (
         scan_versions,
         changed(".claude-plugin/plugin.json", "1.0", "0.9"),

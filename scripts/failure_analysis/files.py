@@ -8,6 +8,8 @@ import io
 import json
 import os
 import re
+import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,17 +48,50 @@ def open_bytes(path: Path) -> IO[bytes]:
     if path.suffix == ".gz":
         return io.BufferedReader(gzip.open(path), 1 << 20)
     if path.suffix == ".zst":
+        return io.BufferedReader(_Zstandard(path), 1 << 20)
+    return open(path, "rb", buffering=1 << 18)
+
+
+class _Zstandard(io.RawIOBase):
+    """The unpacked bytes of a .zst file. The package's own reader takes a file that was cut off
+    for one that has ended; this one raises EOFError."""
+
+    def __init__(self, path: Path) -> None:
         import zstandard
 
-        return io.BufferedReader(zstandard.open(path, "rb"), 1 << 20)
-    return open(path, "rb", buffering=1 << 18)
+        self._unpacker = zstandard.ZstdDecompressor
+        self._file = open(path, "rb")  # noqa: SIM115 (closed by close)
+        self._frame, self._rest, self._ready = None, b"", b""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills the buffer with the next unpacked bytes; 0 at the end."""
+        while not self._ready:
+            packed = self._rest or self._file.read(1 << 14)
+            if not packed:
+                if self._frame is not None:
+                    raise EOFError("the file ends inside a frame")
+                return 0
+            self._frame = self._frame or self._unpacker().decompressobj()
+            self._ready, self._rest = self._frame.decompress(packed), b""
+            if self._frame.eof:
+                self._rest, self._frame = self._frame.unused_data, None
+        taken = self._ready[:len(buffer)]
+        self._ready = self._ready[len(taken):]
+        buffer[:len(taken)] = taken
+        return len(taken)
+
+    def close(self) -> None:
+        """Closes the file below."""
+        self._file.close()
+        super().close()
 
 
 def unpacking_errors() -> tuple[type[BaseException], ...]:
     """The exceptions that a damaged .gz or .zst file raises while it is read."""
-    import sys
-    import zlib
-
     zstandard = sys.modules.get("zstandard")
     more = (zstandard.ZstdError,) if zstandard else ()
     return (gzip.BadGzipFile, EOFError, zlib.error, *more)

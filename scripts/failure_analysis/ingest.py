@@ -101,7 +101,7 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
     scores = _scores(fields.get("scores"), seen)
     outcome = scores.outcome
     if reward is not None and source.threshold is not None:
-        outcome, _ = outcome_of(fields["scores"], reward, source.threshold)
+        outcome, _ = outcome_of(fields.get("scores"), reward, source.threshold)
     ident = f"{run_id}/{safe_id(item_id)}"
     computed = {
         "datapoint_id": f"{ident}@{trial}" if trial or declared is not None else ident,

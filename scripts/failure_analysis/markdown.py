@@ -1,4 +1,4 @@
-"""Untrusted text inside Markdown: escaped, on one line where it must be, fenced where it is long."""
+"""Untrusted text in Markdown: escaped, on one line where it must be, fenced where it is long."""
 
 import hashlib
 import re

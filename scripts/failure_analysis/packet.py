@@ -3,16 +3,16 @@
 import gc
 import json
 import shutil
+import sys
 import tempfile
 from array import array
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from failure_analysis import files, ingest, manifest, sanity
 from failure_analysis.datapoint import (
@@ -27,6 +27,9 @@ from failure_analysis.formats import judged
 from failure_analysis.formats.detect import Found
 from failure_analysis.formats.records import Source
 from failure_analysis.report import facts
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 OUTCOMES, ROWS, TABLE = "outcomes.csv", "failure_review_rows.jsonl", "failure_review_rows.csv"
 REJECTED, GRADINGS = "rejected_rows.jsonl", "gradings.csv"
@@ -92,7 +95,8 @@ def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
     inputs: list[dict] = []
     keys: dict[str, tuple] = {}
     with _streams(analysis_dir) as outputs, _no_collector():
-        for source, tally in zip(found.sources, _tallies(found, outputs, jobs), strict=True):
+        tallies = _tallies(found, outputs, jobs)
+        for source, tally in zip(_with_progress(found.sources), tallies, strict=True):
             rows = sum(run.rows for run in tally.runs) + tally.rejected.total()
             inputs += _inputs(source, rows)
             for run in tally.runs:
@@ -111,6 +115,15 @@ def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
     return report["conservation"]
 
 
+def _with_progress(sources: list[Source]) -> Iterable[Source]:
+    """The sources, with a progress bar where a person is looking."""
+    if len(sources) < 2 or not sys.stderr.isatty():
+        return sources
+    from tqdm import tqdm
+
+    return tqdm(sources, unit="run", desc="reading")
+
+
 def _tallies(found: Found, outputs: Outputs, jobs: int) -> Iterator[SourceTally]:
     """One tally per source, in their order, whatever the number of workers."""
     several = sum(source.mapping is not None for source in found.sources) > 1
@@ -119,6 +132,8 @@ def _tallies(found: Found, outputs: Outputs, jobs: int) -> Iterator[SourceTally]
         for source in found.sources:
             yield read_source(source, several, keyed, outputs)
         return
+    from concurrent.futures import ProcessPoolExecutor
+
     with tempfile.TemporaryDirectory(prefix="packet-") as folder, \
             ProcessPoolExecutor(jobs) as pool:
         waiting: list[tuple[int, Future]] = []
@@ -138,7 +153,7 @@ def _part(source: Source, several: bool, keyed: bool, folder: str, place: int) -
         return read_source(source, several, keyed, Outputs(*parts))
 
 
-def _joined(place: int, future: Future, folder: str, outputs: Outputs) -> SourceTally:
+def _joined(place: int, future: "Future", folder: str, outputs: Outputs) -> SourceTally:
     """Appends a worker's part files to the streams."""
     tally = future.result()
     for name, output in zip(STREAMS, outputs, strict=True):

@@ -18,7 +18,8 @@ NAME = "tau-bench"
 WANTS = "a JSON list of {task_id, trial, reward, info, traj}"
 # The names that tau-bench gives its result files.
 RUN_NAME = re.compile(
-    r"(?P<agent>[a-z][a-z-]*?)-(?P<model>[^/]+?)-(?P<temperature>\d+(\.\d+)?)_range_.*?"
+    r"(?P<agent>(tool-calling|few-shot|react|act|[a-z]+-agent)(-with-[a-z]+)*)-(?P<model>.+?)"
+    r"-(?P<temperature>\d+(\.\d+)?)_range_.*?"
     r"_user-(?P<user>.+)-(?P<strategy>\w+)_\d+"
 )
 STOP = "###STOP###"

@@ -83,7 +83,8 @@ def example(row: dict) -> str:
     for title, value, most in (
         ("User", row.get("user_text"), _TEXT), ("Answer", row.get("assistant_text"), _TEXT),
         ("Judge", row.get("judge_reasoning"), 2 * _TEXT), ("Tool calls", calls, _SHORT),
-        ("Tool results", row.get("tool_results"), _SHORT), ("Expected", row.get("expected"), _SHORT),
+        ("Tool results", row.get("tool_results"), _SHORT),
+        ("Expected", row.get("expected"), _SHORT),
     ):
         if value:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,387 @@
+"""tau2-bench, tau-bench, AgentDojo and mapped files: what a row says, and planted cases of runs
+that published comparisons get wrong."""
+
+import json
+
+import pytest
+
+from failure_analysis import files
+from make_runs import findings, read_jsonl, simulation, task, tau2
+
+CANCEL = ("cancel_reservation", {"reservation_id": "R1"})
+LOOKUP = ("get_reservation_details", {"reservation_id": "R1"})
+
+
+@pytest.fixture
+def build(run_script, tmp_path):
+    """`build(*args)`: builds a packet in tmp_path/out and returns (process, folder)."""
+
+    def run(*args, code=0):
+        out = tmp_path / "out"
+        done = run_script("build_packet.py", *map(str, args), "--output-dir", str(out))
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done, out
+
+    return run
+
+
+def rows_of(out):
+    return {row["datapoint_id"]: row for row in read_jsonl(out / "failure_review_rows.jsonl")}
+
+
+def outcomes(out):
+    return {row["datapoint_id"]: row for row in files.read_csv(out / "outcomes.csv")}
+
+
+class TestTau2:
+    def test_a_row_says_what_was_asked_made_and_missed(self, build, tmp_path):
+        one = task("7", [LOOKUP, CANCEL], "Cancel R1.")
+        path = tau2(tmp_path / "run.json", [one], [simulation(one, 0.0, [LOOKUP])])
+        done, out = build("--input", path)
+        assert "tau2-bench-airline: 1 rows read = 0 pass + 1 fail" in done.stdout
+        row = rows_of(out)["run/7"]
+        assert row["user_text"] == "Task instructions: Cancel R1."
+        assert row["assistant_text"] == "All done."
+        assert row["scores"] == {"DB": False, "COMMUNICATE": True,
+                                 "action:0:get_reservation_details": 1,
+                                 "action:1:cancel_reservation": 0}
+        assert row["failed_dimensions"] == ["DB"]
+        assert row["judge_reasoning"].splitlines() == [
+            "Reward 0.0: DB failed, COMMUNICATE passed.",
+            "Wrong database state: the final database differs from the expected one.",
+            'Missing action: cancel_reservation(reservation_id="R1"); assistant never called this '
+            "tool.",
+            "Ended by: user_stop, 4 messages, 1 tool calls."]
+        assert (row["termination"], row["prompt_tokens"], row["completion_tokens"],
+                row["cost_usd"], row["latency_ms"], row["model_name"], row["grader"]) == (
+            "user_stop", 10, 2, 0.01, 30000.0, "agent-1", "tau2-bench@c1")
+
+    def test_nearest_call_and_extra_write(self, build, tmp_path):
+        one = task("7", [CANCEL])
+        made = [("cancel_reservation", {"reservation_id": "R2"}),
+                ("send_certificate", {"amount": 50})]
+        path = tau2(tmp_path / "run.json", [one], [simulation(one, 0.0, made)])
+        account = rows_of(build("--input", path)[1])["run/7"]["judge_reasoning"]
+        assert ('Wrong arguments: cancel_reservation (nearest is call 1): reservation_id: expected '
+                '"R1", got "R2".') in account
+        assert "Extra write: send_certificate(amount=50) (call 2)" in account
+        assert "Extra write: cancel" not in account
+
+    def test_partial_reward_fails_and_missing_reward_is_unjudged(self, build, tmp_path):
+        tasks = [task("1"), task("2"), task("3")]
+        rows = [simulation(tasks[0], 0.5), simulation(tasks[1], 1.0),
+                {**simulation(tasks[2], 1.0), "reward_info": None}]
+        _, out = build("--input", tau2(tmp_path / "run.json", tasks, rows))
+        assert [row["outcome"] for row in outcomes(out).values()] == ["fail", "pass", "unjudged"]
+
+    def test_trials_are_in_the_id_only_where_items_repeat(self, build, tmp_path):
+        one = task("1")
+        path = tau2(tmp_path / "run.json", [one], [
+            simulation(one, 1.0, trial=trial, seed=trial) for trial in (1, 0)])
+        _, out = build("--input", path)
+        assert list(outcomes(out)) == ["run/1@1", "run/1@0"]
+
+    def test_one_id_with_other_content_is_found_and_named(self, build, tmp_path):
+        same, old, new = task("1", [CANCEL]), task("2", [CANCEL]), task("2", [LOOKUP])
+        other = task("3", says="Please do something else.")
+        a = tau2(tmp_path / "a.json", [same, old, task("3")],
+                 [simulation(one, 1.0, [CANCEL]) for one in (same, old, task("3"))])
+        b = tau2(tmp_path / "b.json", [same, new, other],
+                 [simulation(one, 1.0) for one in (same, new, other)], "agent-2")
+        _, out = build("--input", a, b)
+        (differs,) = findings(out, "content_differs")
+        assert differs["about"] == ["2", "3"]
+        assert "asked differs in 1, what is expected in 1" in differs["text"]
+
+    def test_what_does_not_decide_the_reward_does_not_change_the_item(self, build, tmp_path):
+        plain, noted = task("1", [CANCEL]), task("1", [CANCEL], description={"notes": "new"})
+        noted["evaluation_criteria"]["nl_assertions"] = ["Agent is polite."]
+        noted["user_scenario"]["instructions"]["task_instructions"] = "Do  task 1.\n"
+        a = tau2(tmp_path / "a.json", [plain], [simulation(plain, 1.0)])
+        b = tau2(tmp_path / "b.json", [noted], [simulation(noted, 1.0)])
+        assert not findings(build("--input", a, b)[1], "content_differs")
+
+    def test_a_row_under_the_wrong_id_is_matched_by_its_own_checks(self, build, tmp_path):
+        """Two rows swapped their ids, a third carries checks that no task has."""
+        one, two, three = task("1", [CANCEL]), task("2", [LOOKUP]), task("3")
+        swapped = {**simulation(one, 0.0), "task_id": "2"}
+        back = {**simulation(two, 1.0), "task_id": "1"}
+        alien = simulation(three, 0.0)
+        alien["reward_info"]["action_checks"] = [{
+            "action": {"name": "fly", "arguments": {}, "requestor": "assistant"},
+            "action_match": False}]
+        path = tau2(tmp_path / "run.json", [one, two, three], [swapped, back, alien])
+        _, out = build("--input", path)
+        assert {ident: row["outcome"] for ident, row in outcomes(out).items()} == {
+            "run/1": "fail", "run/2": "pass", "run/3": "fail"}
+        notes = [note["text"] for note in findings(out, "row_note")]
+        assert any("do not fit task 2; re-matched by content to task 1" in text for text in notes)
+        assert any("do not fit task 3, and 0 tasks fit them" in text for text in notes)
+        fitting = tau2(tmp_path / "b.json", [one, two, three], [simulation(three, 1.0)])
+        _, out = build("--input", path, fitting)
+        assert findings(out, "content_differs")[0]["about"] == ["3"]
+
+    def test_several_sessions_in_one_run(self, build, tmp_path):
+        tasks = [task(str(number)) for number in range(6)]
+        rows = [simulation(one, 1.0, minute=place + (120 if place > 2 else 0))
+                for place, one in enumerate(tasks)]
+        rows[0]["messages"][-1]["raw_data"] = {"model": "agent-1-january"}
+        rows[5]["messages"][-1]["raw_data"] = {"model": "agent-1-march"}
+        rows[5]["seed"] = 99
+        _, out = build("--input", tau2(tmp_path / "run.json", tasks, rows))
+        assert "pauses for 120 minutes" in findings(out, "time_gap")[0]["text"]
+        changes = " ".join(one["text"] for one in findings(out, "setting_changes_in_run"))
+        assert "agent-1-january: 1 row, agent-1-march: 1 row" in changes
+        assert "seed of trial 0 changes (1: 5 rows, 99: 1 row)" in changes
+
+    def test_settings_that_differ_between_runs_and_no_key_in_any_file(self, build, tmp_path):
+        one = task("1")
+        secret = {"temperature": 0.0, "api_key": "sk-secret", "base_url": "http://u:p@host/v1"}
+        a = tau2(tmp_path / "a.json", [one], [simulation(one, 0.0)])
+        b = tau2(tmp_path / "b.json", [one], [simulation(one, 0.0)], "agent-2",
+                 agent_info={"implementation": "other_agent", "llm": "agent-2",
+                             "llm_args": secret},
+                 user_info={"implementation": "user_simulator", "llm": "user-2",
+                            "llm_args": secret},
+                 environment_info={"domain_name": "airline", "policy": "Be strict."},
+                 git_commit="c2")
+        _, out = build("--input", a, b)
+        texts = " ".join(one["text"] for one in findings(out, "settings_differ"))
+        for name in ("agent implementation", "user simulator.", "policy text", "grader"):
+            assert f"Not the same in all runs: {name}" in texts
+        assert "agent settings" not in texts.replace("user simulator settings", "")
+        for path in out.iterdir():
+            assert b"sk-secret" not in path.read_bytes(), path.name
+            assert b"u:p@" not in path.read_bytes(), path.name
+
+    def test_rows_of_no_shape_are_rejected_and_copies_too(self, build, tmp_path):
+        one = task("1")
+        row = simulation(one, 0.0)
+        path = tau2(tmp_path / "run.json", [one], [row, "text", {"id": "x"}, row])
+        done, out = build("--input", path)
+        assert "4 rows read = 0 pass + 1 fail + 0 unjudged + 3 rejected" in done.stdout
+        assert [row["line"] for row in read_jsonl(out / "rejected_rows.jsonl")] == [2, 3, 4]
+
+    def test_two_benchmarks_are_refused(self, build, tmp_path):
+        one = task("1")
+        a = tau2(tmp_path / "a.json", [one], [simulation(one, 0.0)])
+        b = tau2(tmp_path / "b.json", [one], [simulation(one, 0.0)],
+                 environment_info={"domain_name": "retail", "policy": "x"})
+        done, _ = build("--input", a, b, code=1)
+        assert "of 2 benchmarks (tau2-bench-airline, tau2-bench-retail)" in done.stderr
+
+
+class TestJudges:
+    def entry(self, row, verdict):
+        return {"simulation_id": row["id"], "judge_verdict": verdict, "judge_prompt_name": "p1",
+                "judge_model": "j"}
+
+    def test_verdicts_are_gradings_of_the_run(self, build, tmp_path):
+        tasks = [task("1"), task("2"), task("3")]
+        rows = [simulation(one, 0.0) for one in tasks]
+        tau2(tmp_path / "in" / "run.json", tasks, rows)
+        (tmp_path / "in" / "judge.json").write_text(json.dumps({"entries": [
+            self.entry(rows[0], "pass"), self.entry(rows[1], "Satisfied"),
+            self.entry(rows[2], "compliant"), {"simulation_id": "nobody", "judge_verdict": "fail"},
+            "broken"]}))
+        _, out = build("--input", tmp_path / "in")
+        graded = list(files.read_csv(out / "gradings.csv"))
+        assert [(row["datapoint_id"], row["grader"], row["outcome"], row["verdict"])
+                for row in graded] == [
+            ("run/1", "p1/j", "pass", "pass"), ("run/2", "p1/j", "pass", "Satisfied"),
+            ("run/3", "p1/j", "unjudged", "compliant")]
+        assert findings(out, "rejected_gradings")[0]["count"] == 2
+
+    def test_judges_alone_are_refused(self, build, tmp_path):
+        path = tmp_path / "judge.json"
+        path.write_text(json.dumps({"entries": [{"simulation_id": "1", "judge_verdict": "fail"}]}))
+        done, _ = build("--input", path, code=1)
+        assert "pass the runs that they grade too" in done.stderr
+
+
+def attempt(task_id, reward, trial=0, instruction="", actions=(CANCEL,), calls=(), **info):
+    """One tau-bench attempt."""
+    messages = [{"role": "system", "content": "# Airline Agent Policy"},
+                {"role": "user", "content": "Hi"}]
+    for place, (name, arguments) in enumerate(calls):
+        messages += [{"role": "assistant", "content": None, "tool_calls": [
+            {"id": f"c{place}", "type": "function",
+             "function": {"name": name, "arguments": json.dumps(arguments)}}]},
+            {"role": "tool", "tool_call_id": f"c{place}", "name": name, "content": "ok"}]
+    messages += [{"role": "assistant", "content": "Done."},
+                 {"role": "user", "content": "###STOP###"}]
+    gold = [{"name": name, "kwargs": arguments} for name, arguments in actions]
+    return {"task_id": task_id, "trial": trial, "reward": reward, "traj": messages, "info": {
+        "task": {"user_id": f"user{task_id}", "actions": gold, "outputs": [],
+                 "instruction": instruction or f"Do {task_id}"},
+        "reward_info": {"reward": reward, "actions": gold,
+                        "info": {"r_actions": reward, "gt_data_hash": "x"}}, **info}}
+
+
+class TestTau:
+    def write(self, path, rows):
+        path.write_text(json.dumps(rows))
+        return path
+
+    def test_rows_and_names(self, build, tmp_path):
+        path = self.write(tmp_path / "gpt-x-airline.json", [
+            attempt(3, 0.0, calls=[LOOKUP]), attempt(4, 1.0, calls=[CANCEL])])
+        done, out = build("--input", path)
+        assert "tau-bench-airline: 2 rows read = 1 pass + 1 fail" in done.stdout
+        row = rows_of(out)["gpt-x-airline/3"]
+        assert (row["model_name"], row["user_text"], row["termination"]) == (
+            "gpt-x", "Do 3", "user_stop")
+        assert row["scores"] == {"DB": False, "action:0:cancel_reservation": 0}
+        assert "Missing action: cancel_reservation" in row["judge_reasoning"]
+
+    def test_counting_trials_that_repeat_nothing_are_no_repeats(self, build, tmp_path):
+        """Some forks write trial = task_id."""
+        path = self.write(tmp_path / "tool-calling-none-0.1_range_0-9_user-none-llm_0601.json",
+                          [attempt(n, 1.0, trial=n) for n in range(3)])
+        _, out = build("--input", path)
+        rows = list(outcomes(out).values())
+        assert [row["trial"] for row in rows] == ["0", "0", "0"]
+        assert rows[0]["model_name"] == "none"
+        assert not rows[0]["datapoint_id"].endswith("@0")
+
+    def test_outputs_keep_the_database_verdict_apart(self, build, tmp_path):
+        rows = [attempt(n, reward) for n, reward in ((1, 0.0), (2, 0.0), (3, 1.0))]
+        for row, told in zip(rows, (1.0, 0.0, 1.0), strict=True):
+            row["info"]["reward_info"]["info"] = {"r_outputs": told, "outputs": {"327": told > 0}}
+        _, out = build("--input", self.write(tmp_path / "m-airline.json", rows))
+        scores = [json.loads(row["scores_json"]) for row in outcomes(out).values()]
+        assert [(one["DB"], one["COMMUNICATE"]) for one in scores] == [
+            (False, True), (None, False), (True, True)]
+        assert 'Not communicated: "327".' in rows_of(out)["m-airline/2"]["judge_reasoning"]
+
+    def test_a_row_with_the_task_of_another_id_is_re_matched(self, build, tmp_path):
+        rows = [attempt(n, 1.0, trial) for n in (1, 2) for trial in (0, 1, 2)]
+        rows[1]["info"]["task"] = attempt(2, 1.0)["info"]["task"]
+        _, out = build("--input", self.write(tmp_path / "m-airline.json", rows))
+        assert findings(out, "row_note")[0]["text"].count("re-matched by content to task 2") == 1
+        assert sorted(outcomes(out)) == [
+            "m-airline/1@0", "m-airline/1@2", "m-airline/2@0", "m-airline/2@1", "m-airline/2@2",
+            "m-airline/2@3"]
+
+    def test_harness_errors_are_said_and_nothing_was_judged(self, build, tmp_path):
+        row = attempt(1, 0.0)
+        row["info"] = {"error": "boom", "traceback": "…"}
+        _, out = build("--input", self.write(tmp_path / "m-airline.json", [row]))
+        packet = rows_of(out)["m-airline/1"]
+        assert packet["termination"] == "error"
+        assert "Harness error: boom" in packet["judge_reasoning"]
+        assert findings(out, "failed_without_dimension")[0]["count"] == 1
+
+
+class TestAgentDojo:
+    def write(self, root, pipeline, name, utility, attack="none", security=True, **more):
+        folder = root / "runs" / pipeline / "banking" / name / attack
+        folder.mkdir(parents=True, exist_ok=True)
+        row = {"suite_name": "banking", "pipeline_name": pipeline, "user_task_id": name,
+               "injection_task_id": None if attack == "none" else "injection_task_0",
+               "attack_type": None if attack == "none" else attack, "injections": {},
+               "messages": [{"role": "system", "content": "Help."},
+                            {"role": "user", "content": [{"type": "text", "content": "Pay",
+                                                          "text": "Pay the bill"}]},
+                            {"role": "assistant", "content": "Paid.", "tool_calls": None}],
+               "error": None, "utility": utility, "security": security, "duration": 1.5, **more}
+        path = folder / ("none.json" if attack == "none" else "injection_task_0.json")
+        path.write_text(json.dumps(row))
+        return path
+
+    def test_a_tree_is_a_run_per_pipeline(self, build, tmp_path):
+        self.write(tmp_path, "model-x", "user_task_0", False)
+        self.write(tmp_path, "model-x", "user_task_1", True)
+        self.write(tmp_path, "model-x", "user_task_1", True, "important", True)
+        self.write(tmp_path, "model-y", "user_task_0", True, pipeline_name="local")
+        _, out = build("--input", tmp_path)
+        rows = outcomes(out)
+        assert {ident: row["outcome"] for ident, row in rows.items()} == {
+            "model-x/banking/user_task_0": "fail", "model-x/banking/user_task_1": "pass",
+            "model-x/banking/user_task_1/important/injection_task_0": "pass",
+            "model-y/banking/user_task_0": "pass"}
+        attacked = rows["model-x/banking/user_task_1/important/injection_task_0"]
+        assert json.loads(attacked["scores_json"]) == {"utility": True, "injection_followed": 1}
+        notes = " ".join(note["text"] for note in findings(out, "row_note"))
+        assert "passes on utility although the injected instruction was followed" in notes
+        assert "pipeline_name is local; its folder names the model" in notes
+        assert rows_of(out)["model-x/banking/user_task_0"]["user_text"] == "Pay the bill"
+
+    def test_broken_files_are_rejected_by_name(self, build, tmp_path):
+        self.write(tmp_path, "model-x", "user_task_0", True)
+        bad = self.write(tmp_path, "model-x", "user_task_1", "yes")
+        cut = self.write(tmp_path, "model-x", "user_task_2", True)
+        cut.write_text(cut.read_text()[:40])
+        done, out = build("--input", tmp_path)
+        assert "3 rows read = 1 pass + 0 fail + 0 unjudged + 2 rejected" in done.stdout
+        rejected = {row["path"]: row["reason"] for row in read_jsonl(out / "rejected_rows.jsonl")}
+        assert "utility is 'yes'" in rejected[bad.as_posix()]
+        assert "not valid JSON" in rejected[cut.as_posix()]
+
+
+class TestMapping:
+    def build_mapped(self, build, tmp_path, name, content, mapping, code=0):
+        (tmp_path / name).write_text(content)
+        (tmp_path / "benchmark.yaml").write_text(mapping)
+        return build("--input", tmp_path / name, "--mapping", tmp_path / "benchmark.yaml",
+                     code=code)
+
+    def test_jsonl_through_nested_paths(self, build, tmp_path):
+        rows = [{"task": {"id": 5, "gold": "x"}, "out": [{"text": "a"}], "m": "m1", "ok": False},
+                {"task": {"id": 6}, "out": [], "m": "m1", "ok": None}, {"task": {}}, 7]
+        _, out = self.build_mapped(
+            build, tmp_path, "rows.jsonl", "\n".join(map(json.dumps, rows)),
+            "benchmark: mine\nfields: {item_id: task.id, model_name: m, assistant_text: "
+            "'out[0].text', expected: task.gold, scores: {correct: ok}}\n")
+        assert [(row["datapoint_id"], row["outcome"]) for row in outcomes(out).values()] == [
+            ("rows/5", "fail"), ("rows/6", "unjudged")]
+        packet = rows_of(out)["rows/5"]
+        assert (packet["assistant_text"], packet["expected"], packet["benchmark"]) == (
+            "a", "x", "mine")
+        assert len(read_jsonl(out / "rejected_rows.jsonl")) == 2
+
+    def test_csv_with_runs_rewards_and_spelled_values(self, build, tmp_path):
+        _, out = self.build_mapped(
+            build, tmp_path, "rows.csv",
+            "run,id,score,tokens,calls\na,q1,0.5,12,\"[{\"\"name\"\": \"\"f\"\"}]\"\n"
+            "b,q1,1.0,nan,\nb,q1,1,,\nb,q2,1.0\n",
+            "fields: {run_id: run, item_id: id, reward: score, completion_tokens: tokens, "
+            "tool_calls: calls}\nthreshold: 1\n")
+        assert [(row["datapoint_id"], row["outcome"], row["completion_tokens"])
+                for row in outcomes(out).values()] == [
+            ("a/q1", "fail", "12"), ("b/q1", "pass", ""), ("b/q1@1", "pass", "")]
+        assert rows_of(out)["a/q1"]["tool_calls"] == [{"name": "f"}]
+        (rejected,) = read_jsonl(out / "rejected_rows.jsonl")
+        assert rejected["reason"] == "more or fewer cells than the header has"
+
+    def test_json_list_inside_and_pass_when(self, build, tmp_path):
+        _, out = self.build_mapped(
+            build, tmp_path, "rows.json",
+            json.dumps({"results": {"all": [{"i": "1", "c": "good"}, {"i": "2", "c": "bad"},
+                                            {"i": "3", "c": ""}]}}),
+            "rows: results.all\nfields: {item_id: i, model_name: {value: m}}\n"
+            "pass_when: {c: [good, fine]}\n")
+        assert [row["outcome"] for row in outcomes(out).values()] == ["pass", "fail", "unjudged"]
+        assert rows_of(out)["rows/2"]["failed_dimensions"] == ["c"]
+
+    @pytest.mark.parametrize(("mapping", "words"), [
+        ("[1]", "a mapping with the keys"),
+        ("a: b: c", "not valid YAML"),
+        ("fields: {item_id: i}", "nothing says which rows passed"),
+        ("fields: {item: i}", "fields needs at least item_id or turn"),
+        ("fields: {item_id: i, outcome: o}", "fields.outcome is no field of a row"),
+        ("fields: {item_id: 3, reward: r}", "neither a path nor"),
+        ("fields: {item_id: i, reward: r}", "needs threshold"),
+        ("fields: {item_id: i}\npass_when: [x]", "pass_when is a map"),
+        ("field: {item_id: i}", "unknown key 'field'"),
+    ])
+    def test_a_wrong_mapping_is_named(self, build, tmp_path, mapping, words):
+        done, _ = self.build_mapped(build, tmp_path, "rows.jsonl", "{}", mapping, code=1)
+        assert words in done.stderr
+        assert "benchmark.yaml" in done.stderr
+
+    def test_the_template_is_a_mapping(self, bundle):
+        from failure_analysis.formats import mapping
+
+        assert mapping.load(bundle / "templates" / "benchmark.yaml")["benchmark"] == "my-benchmark"
