@@ -1,6 +1,7 @@
 # /// script
 # requires-python = ">=3.11"
 # dependencies = [
+#     "msgspec>=0.20,<1",
 #     "pyyaml>=6,<7",
 #     "tabulate>=0.9,<1",
 #     "zstandard>=0.22,<1",

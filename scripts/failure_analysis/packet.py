@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from failure_analysis import files, ingest, manifest, sanity
 from failure_analysis.datapoint import (
     CSV_COLUMNS,
@@ -37,6 +39,7 @@ STREAMS = (OUTCOMES, ROWS, TABLE, REJECTED)
 # Written by later steps from an earlier packet: wrong beside a new one.
 DERIVED = ("clusters.json", "clusters.md", "model_comparison.json", "model_comparison.md",
            "comparison.csv", "comparison.png")
+_ENCODE = msgspec.json.Encoder().encode
 _PLACES = {name: place for place, name in enumerate(FIELDS)}
 _cell = lru_cache(1 << 14)(csv_cell)
 
@@ -293,7 +296,7 @@ def _write_failing(row: ingest.Row, outputs: Outputs) -> None:
     replaced = [name for name in shared if fields[name] != computed[name]]
     if row.line.raw and not replaced:
         added = {name: value for name, value in computed.items() if name not in shared}
-        line = b"".join((row.line.raw.rstrip()[:-1], b", ", json.dumps(added).encode()[1:-1],
+        line = b"".join((row.line.raw.rstrip()[:-1], b", ", _compact(added)[1:-1],
                          nulls, b"\n"))
     else:
         if replaced and row.line.raw:
@@ -338,13 +341,21 @@ def table_line(row: dict, scores_cell: str | None = None) -> bytes:
         elif name == "failed_dimensions":
             cells[place] = _failed_cell(tuple(value))
         else:
-            cells[place] = csv_cell(json.dumps(value) if name in NESTED else value)
+            cells[place] = csv_cell(_compact(value).decode() if name in NESTED else value)
     return files.encoded(",".join(cells) + "\r\n")
 
 
 @lru_cache(4096)
 def _failed_cell(names: tuple[str, ...]) -> str:
     return csv_cell(json.dumps(names))
+
+
+def _compact(value: object) -> bytes:
+    """JSON without spaces; lone surrogates, which only the standard library can spell, escaped."""
+    try:
+        return _ENCODE(value)
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()
 
 
 def _finite(value: object) -> object:

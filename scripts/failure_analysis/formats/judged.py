@@ -10,10 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from failure_analysis import files
 from failure_analysis.datapoint import is_number, outcome_of
 from failure_analysis.formats.records import Grading, Line, Source
 
+_FAST = msgspec.json.Decoder().decode
 NAME = "judged-runs"
 WANTS = "a folder with openai_judged.jsonl, any *_judged.jsonl, or transcript.jsonl"
 # Texts that stand in for an answer; the harness writes them, not the model.
@@ -25,6 +28,7 @@ MARKERS = {
     "[TRUNCATED_RESPONSE": "length",
     "[TURN_WATCHDOG": "timeout",
 }
+_EXACT = 2**53  # from here on, floats skip whole numbers
 _TEXT = (frozenset((str, type(None))), "text")
 _LIST = (frozenset((list, dict, type(None))), "a list")
 # What a row's known fields may be; rows come from JSON, so the types are exact.
@@ -95,8 +99,8 @@ def read(source: Source) -> Iterator[Line]:
             continue
         changed.clear()
         try:
-            row = _parsed(raw.decode(), decoder)
-        except (ValueError, RecursionError, StopIteration) as error:
+            row = _parsed(raw, decoder)
+        except (ValueError, RecursionError) as error:
             yield Line(number, None, raw, _why_broken(error, raw))
             continue
         reason = wrong(row)
@@ -114,14 +118,14 @@ def read(source: Source) -> Iterator[Line]:
         )
 
 
-def _parsed(text: str, decoder: json.JSONDecoder) -> Any:
-    """The value of one line. Nearly all start with their object and end with a line feed: those
-    skip the decoder's search for white space, a tenth of its time."""
-    if text[0] == "{":
-        value, end = decoder.scan_once(text, 0)
-        if text[end:] in ("\n", "", "\r\n"):
-            return value
-    return decoder.decode(text)
+def _parsed(raw: bytes, exact: json.JSONDecoder) -> Any:
+    """The value of one line. msgspec is three times as fast as the standard library and reads the
+    same values; what it refuses (lone surrogates, NaN, broken JSON) the standard library decides.
+    """
+    try:
+        return _FAST(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return exact.decode(raw.decode())
 
 
 def read_gradings(path: Path) -> Iterator[Grading]:
@@ -184,7 +188,8 @@ def wrong(row: Any) -> str | None:
         if kind is not None and type(value) not in kind[0]:
             return f"{name} is a {type(value).__name__}, {kind[1]} was expected"
     turn = row.get("turn", row.get("item_id"))
-    whole = type(turn) is int or (type(turn) is float and turn.is_integer())
+    whole = type(turn) is int or (type(turn) is float and turn.is_integer()
+                                  and abs(turn) < _EXACT)
     if not whole and (type(turn) is not str or not turn):
         return "turn (or item_id) is missing or neither a whole number nor a text"
     if "trial" in row and (type(row["trial"]) is not int or row["trial"] < 0):
@@ -246,8 +251,6 @@ def _why_broken(error: Exception, raw: bytes) -> str:
         return "nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8 at byte {error.start} of the line"
-    if isinstance(error, StopIteration):
-        error = "a value is missing at its end"
     cut = "" if raw.endswith(b"\n") else "; the file's last line is cut off"
     return f"not valid JSON: {error}{cut}"
 
