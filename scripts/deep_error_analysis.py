@@ -1,0 +1,84 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "jinja2>=3.1,<4",
+#     "matplotlib>=3.8,<4",
+#     "msgspec>=0.20,<1",
+#     "numpy>=1.26,<3",
+#     "pandas>=2.2,<4",
+#     "pyyaml>=6,<7",
+#     "scipy>=1.11,<2",
+#     "tqdm>=4.66,<5",
+#     "zstandard>=0.22,<1",
+# ]
+# ///
+"""Does all of stage 1: packet, provisional clusters, model comparison, draft report.
+
+Reads what build_packet.py reads: judged run folders, a comparison folder, tau2-bench, tau-bench and
+AgentDojo results, or any JSONL, JSON and CSV through --mapping.
+
+Writes the report draft (--output, default results/<benchmark>/deep_error_analysis.md) and beside it
+the files of build_packet.py, cluster_failures.py and compare_models.py, of which it is exactly the
+sum. A report that somebody has rewritten keeps its text: only its generated blocks are refreshed.
+
+Exit codes: 0 done; 1 refused (nothing found, nothing read, nothing judged); 2 usage.
+
+Example: deep_error_analysis.py --run-dir runs/a runs/b --output results/x/deep_error_analysis.md
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from failure_analysis import cli
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the options and runs the parts of stage 1."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_inputs(parser)
+    parser.add_argument("--output", type=Path, metavar="REPORT.md",
+                        help="the report; its folder becomes the analysis folder")
+    parser.add_argument("--rules", type=Path, metavar="YAML",
+                        help="clustering rules (default: templates/heuristics.yaml)")
+    parser.add_argument("--by", choices=("model", "run"),
+                        help="what is compared (default: models; runs where there is one model)")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
+    parser.add_argument("--force", action="store_true",
+                        help="draft the report anew even if somebody has rewritten it")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    args = parser.parse_args(argv)
+    return cli.run(__file__, lambda: _analyse(parser, args))
+
+
+def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    found = cli.find_inputs(parser, args)
+    from failure_analysis import comparison, heuristics, packet
+    from failure_analysis.report import draft
+
+    report = args.output or Path("results", found.sources[0].benchmark, "deep_error_analysis.md")
+    folder = report.parent
+    counts = packet.build(found, folder, args.jobs, cli.input_settings(args))
+    clusters = heuristics.label(folder, args.rules or heuristics.DEFAULT_RULES)
+    comparison.compare(folder, by=args.by, seed=args.seed)
+    state = draft.write(report, folder, args.force)
+    cli.summarise(
+        {**counts, "runs": len(found.sources), "analysis_dir": folder.as_posix(),
+         "report": report.as_posix(), "report_state": state,
+         "modes": {mode["mode"]: mode["rows"] for mode in clusters["modes"]}},
+        [
+            f"{counts['benchmark']}: {cli.conservation_line(counts)}",
+            *packet.remarks(counts),
+            *heuristics.summary(clusters),
+            f"comparison: {folder / 'model_comparison.md'} and comparison.png",
+            f"report: {report} ({state})",
+            "next: read the rows that clusters.md names; a provisional mode is no finding",
+        ],
+        args.json,
+    )
+    return 0 if counts["pass"] + counts["fail"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""cluster_failures.py: which rule labels a row, and what the rules are told about themselves."""
+
+import json
+
+import pytest
+
+from failure_analysis import files, heuristics
+from failure_analysis.files import Refusal
+from make_runs import judged, read_jsonl, turn
+
+
+@pytest.fixture
+def cluster(run_script, tmp_path):
+    """`cluster(rows, rules=None)`: packet and clusters of one run; returns the folder."""
+
+    def run(rows, rules=None):
+        out = tmp_path / "out"
+        judged(tmp_path / "r", rows)
+        built = run_script("build_packet.py", "--run-dir", tmp_path / "r", "--output-dir", out)
+        assert built.returncode == 0, built.stderr
+        args = []
+        if rules:
+            (tmp_path / "rules.yaml").write_text(rules)
+            args = ["--rules", tmp_path / "rules.yaml"]
+        done = run_script("cluster_failures.py", out, *args)
+        assert done.returncode == 0, done.stderr
+        return out
+
+    return run
+
+
+def default_mode(**row):
+    """The mode that the default rules give a row."""
+    row = {"benchmark": "judged-runs", "failed_dimensions": ["instruction_following"], **row}
+    met = heuristics.hits(row, heuristics.load(heuristics.DEFAULT_RULES))
+    return met[0].mode if met else heuristics.OTHER
+
+
+@pytest.mark.parametrize(("words", "mode"), [
+    ("The assistant ended the session although work was left.", "premature_end_session"),
+    ("No response was given.", "empty_response"),
+    ("Two talks were requested but it only added one of them; a batch request was needed.",
+     "partial_multi_tool_execution"),
+    ("A multi-step tool sequence was expected and the second call is missing.",
+     "partial_multi_tool_execution"),
+    ("It asked for the name again; it should remember what was already provided earlier.",
+     "state_memory_failure"),
+    ("The request was ambiguous and no clarification was sought.", "ambiguity_handling_failure"),
+    ("The request was not ambiguous; the reply has a factual error.", "knowledge_grounding_error"),
+    ("The reply contains a factual error: a hallucinated room number.",
+     "knowledge_grounding_error"),
+    ("A function call was expected but it did not call the tool.",
+     "tool_or_action_selection_error"),
+    ("The wording is unhelpful.", "other"),
+])
+def test_default_rules_on_what_judges_say(words, mode):
+    assert default_mode(judge_reasoning=words, assistant_text="Hello.", tool_calls=[]) == mode
+
+
+@pytest.mark.parametrize(("row", "mode"), [
+    ({"assistant_text": "[MODEL_ENDED_SESSION_EARLY]"}, "premature_end_session"),
+    ({"assistant_text": "[EMPTY_RESPONSE: none]"}, "empty_response"),
+    ({"termination": "length"}, "truncated_response"),
+    ({"assistant_text": "Could you please confirm your name?", "tool_calls": []},
+     "state_memory_failure"),
+    ({"assistant_text": "I've submitted it!", "tool_calls": [],
+      "failed_dimensions": ["tool_use_correct"]}, "false_claim_of_completion"),
+    ({"assistant_text": "I've submitted it!", "tool_calls": [{"name": "submit"}],
+      "failed_dimensions": ["tool_use_correct"]}, "tool_or_action_selection_error"),
+    ({"failed_dimensions": ["kb_grounding", "state_tracking"]}, "state_memory_failure"),
+    ({"failed_dimensions": ["kb_grounding"]}, "knowledge_grounding_error"),
+])
+def test_default_rules_on_what_the_answer_looks_like(row, mode):
+    assert default_mode(**row) == mode
+
+
+@pytest.mark.parametrize(("account", "more", "mode"), [
+    ("Reward 0.0.\nMissing action: f(); x.\nUnexpected transfer: y.", {}, "needless_transfer"),
+    ("Reward 0.0.\nWrong arguments: f: x.\nExtra write: g().", {}, "wrong_arguments"),
+    ("Reward 0.0.\nWrong lookup arguments: f: x.", {"scores": {"DB": False}},
+     "wrong_database_state"),
+    ("Reward 0.0.\nMissing action: f(); x.",
+     {"messages": [{"role": "assistant", "content": "I'm unable to do that."}]}, "policy_refusal"),
+    ("Reward 0.0.\nMissing action: f(); x.", {"messages": []}, "missing_required_action"),
+    ("Reward 0.0.\nExtra write: g() (call 2).", {}, "extra_write_action"),
+    ('Reward 0.0.\nNot communicated: "4".', {}, "information_not_communicated"),
+    ("Reward 0.0.\nTool errors: 3 failed tool calls in a row.", {}, "tool_errors_in_a_row"),
+    ("Reward 0.0.", {"termination": "max_steps"}, "step_limit"),
+])
+def test_default_rules_on_tau_accounts(account, more, mode):
+    assert default_mode(benchmark="tau2-bench-airline", judge_reasoning=account,
+                        failed_dimensions=["DB"], **more) == mode
+
+
+def test_labels_stand_in_both_files_and_in_the_counts(cluster):
+    rows = [turn(0, False, judge_reasoning="It forgot the name."), turn(1),
+            turn(2, False, judge_reasoning="Bad tone.", scores={"tone": False}),
+            turn(3, False, judge_reasoning="It forgot, and hallucinated a room.")]
+    out = cluster(rows)
+    packet = read_jsonl(out / "failure_review_rows.jsonl")
+    assert [(row["error_mode_candidate"], row["error_mode_rule"]) for row in packet] == [
+        ("state_memory_failure", "judge_says_asked_again"), ("other", "no_rule"),
+        ("state_memory_failure", "judge_says_asked_again")]
+    table = list(files.read_csv(out / "failure_review_rows.csv"))
+    assert [row["error_mode_candidate"] for row in table] == [
+        row["error_mode_candidate"] for row in packet]
+    result = json.loads((out / "clusters.json").read_text())
+    assert result["provisional"] is True
+    assert [(mode["mode"], mode["rows"]) for mode in result["modes"]] == [
+        ("other", 1), ("state_memory_failure", 2)]
+    assert result["other_share"] == 0.3333
+    assert {"labelled_by": "judge_says_asked_again", "also_met": "judge_says_wrong_fact",
+            "rows": 1} in result["overlaps"]
+    assert "marker_no_answer" in result["never_met"]
+    page = (out / "clusters.md").read_text()
+    assert "**Provisional.**" in page
+    assert page.index("`other`") < page.index("`state_memory_failure`")
+    known = json.loads((out / "facts.json").read_text())
+    assert known["mode/state_memory_failure/model-a"] == 2
+    assert known["failed_rows"] == 3
+
+
+def test_the_packet_line_changes_only_in_its_labels(cluster, tmp_path):
+    out = cluster([turn(0, False, judge_reasoning="It forgot.")])
+    line = (out / "failure_review_rows.jsonl").read_bytes()
+    source = (tmp_path / "r" / "openai_judged.jsonl").read_bytes()
+    assert line.startswith(source.rstrip()[:-1])
+    assert line.endswith(b'"error_mode_candidate": "state_memory_failure", '
+                         b'"error_mode_rule": "judge_says_asked_again"}\n')
+
+
+def test_clustering_again_with_other_rules_replaces_everything(cluster, run_script, tmp_path):
+    out = cluster([turn(0, False, judge_reasoning="It forgot.")])
+    (tmp_path / "mine.yaml").write_text(
+        "rules:\n  - {name: always, mode: my_mode, any: [{field: turn, at_least: 0}]}\n")
+    done = run_script("cluster_failures.py", out, "--rules", tmp_path / "mine.yaml")
+    assert done.returncode == 0
+    assert read_jsonl(out / "failure_review_rows.jsonl")[0]["error_mode_rule"] == "always"
+    modes = [key for key in json.loads((out / "facts.json").read_text())
+             if key.startswith("mode/")]
+    assert modes == ["mode/my_mode", "mode/my_mode/model-a"]
+
+
+def test_each_kind_of_test(cluster):
+    rules = """
+rules:
+  - {name: by_equals, any: [{field: turn, equals: 0}]}
+  - {name: by_start, any: [{field: assistant_text, starts_with: [zz, talk b]}]}
+  - {name: by_inside, all: [{field: scores.tool_use_correct, equals: false},
+                            {field: tool_calls.count, at_least: 2}]}
+  - {name: by_none, any: [{field: turn, above: 2}], none: [{field: turn, above: 3}]}
+  - {name: by_dimension, when: {dimension: kb_grounding}}
+  - {name: by_format, when: {format: tau2-bench}, any: [{field: turn, at_least: 0}]}
+  - {name: by_regex, any: [{field: user_text, regex: '^question \\d\\?$'}]}
+"""
+    out = cluster([turn(0, False), turn(1, False, assistant_text="Talk B."),
+                   turn(2, False, tool_calls=[{}, {}]), turn(3, False),
+                   turn(4, True, scores={"kb_grounding": False}), turn(5, False)], rules)
+    assert [row["error_mode_rule"] for row in read_jsonl(out / "failure_review_rows.jsonl")] == [
+        "by_equals", "by_start", "by_inside", "by_none", "by_dimension", "by_regex"]
+
+
+@pytest.mark.parametrize(("rules", "words"), [
+    ("rules: []", "a list under `rules`"),
+    ("rules: [3]", "rule 1 is no mapping"),
+    ("rules: [{name: Bad Name, any: [{field: a, contains: b}]}]", "snake_case"),
+    ("rules: [{name: a, any: [{field: a, contains: B}]}]", "lower case"),
+    ("rules: [{name: a, any: [{field: a, regex: '('}]}]", "regex"),
+    ("rules: [{name: a, any: [{field: a, has: b}]}]", "unknown test has"),
+    ("rules: [{name: a, any: [{contains: b}]}]", "a test is"),
+    ("rules: [{name: a, any: [{field: a, above: b}]}]", "above takes a number"),
+    ("rules: [{name: a}]", "needs any, all or when.dimension"),
+    ("rules: [{name: a, when: {model: x}, any: [{field: a, contains: b}]}]", "when takes"),
+    ("rules: [{name: a, whom: x, any: [{field: a, contains: b}]}]", "unknown key whom"),
+    ("rules: [{name: a, any: [{field: a, contains: b}]}, {name: a, any: [{field: a, contains: "
+     "b}]}]", "two rules are called a"),
+    ("rules: [", "not valid YAML"),
+])
+def test_a_wrong_rule_is_named(tmp_path, rules, words):
+    path = tmp_path / "rules.yaml"
+    path.write_text(rules)
+    with pytest.raises(Refusal, match="rules.yaml") as refused:
+        heuristics.load(path)
+    assert words in str(refused.value)
+
+
+def test_without_a_packet_it_says_what_to_run(run_script, tmp_path):
+    done = run_script("cluster_failures.py", tmp_path)
+    assert done.returncode == 1
+    assert "run build_packet.py first" in done.stderr
+
+
+def test_nothing_failed(cluster):
+    out = cluster([turn(0)])
+    assert "There is no failing row to label." in (out / "clusters.md").read_text()
