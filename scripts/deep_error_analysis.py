@@ -61,7 +61,8 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     folder = report.parent
     counts = packet.build(found, folder, args.jobs, cli.input_settings(args))
     clusters = heuristics.label(folder, args.rules or heuristics.DEFAULT_RULES)
-    comparison.compare(folder, by=args.by, seed=args.seed)
+    if counts["pass"] + counts["fail"]:
+        comparison.compare(folder, by=args.by, seed=args.seed)
     state = draft.write(report, folder, args.force)
     cli.summarise(
         {**counts, "runs": len(found.sources), "analysis_dir": folder.as_posix(),

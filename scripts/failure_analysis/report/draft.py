@@ -4,11 +4,18 @@ TODO wherever a reader's judgement belongs."""
 import hashlib
 import json
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files, heuristics, manifest, packet, sanity
+from failure_analysis import (
+    comparison,
+    comparison_page,
+    files,
+    heuristics,
+    manifest,
+    packet,
+    sanity,
+)
 from failure_analysis.markdown import cell, code, fence, table
 from failure_analysis.report import facts
 
@@ -44,8 +51,9 @@ def render(analysis_dir: Path) -> str:
     known = facts.load(analysis_dir)
     checked = files.read_json(analysis_dir / sanity.NAME)
     clusters = files.read_json(analysis_dir / heuristics.NAME)
-    compared = files.read_json(analysis_dir / "model_comparison.json")
-    shared = compared["sets"]["failed_by_all"][:3] if compared.get("sets") else []
+    path = analysis_dir / comparison.NAME
+    compared = files.read_json(path) if path.exists() else None
+    shared = compared["sets"]["failed_by_all"][:3] if compared else []
     wanted, models = _models(clusters, known)
     rows = _rows(analysis_dir, wanted, shared)
     for model in models:
@@ -59,7 +67,7 @@ def render(analysis_dir: Path) -> str:
         conservation=_conservation(counts, checked),
         runs=_runs(checked["runs"]),
         findings=_findings(checked["findings"]),
-        topline=_topline(known, compared),
+        topline=_topline(compared),
         dimensions=_dimensions(known),
         comparison=_comparison(compared),
         failed_by_all=_failed_by_all(compared),
@@ -159,8 +167,8 @@ def _findings(findings: list[dict]) -> list[str]:
     return lines
 
 
-def _topline(known: dict, compared: dict) -> str:
-    return ""
+def _topline(compared: dict | None) -> str:
+    return comparison_page.unit_table(compared) if compared else "No row was judged."
 
 
 def _dimensions(known: dict) -> str:
@@ -181,16 +189,48 @@ def _dimensions(known: dict) -> str:
     return text + _more(len(models), _MOST_ROWS, f"models in {facts.NAME}")
 
 
-def _comparison(compared: dict) -> str:
-    return ""
+def _comparison(compared: dict | None) -> str:
+    """What was compared, who fails what the others pass, and which differences are sure."""
+    if not compared or len(compared["units"]) < 2:
+        return "There is nothing to compare: fewer than two have judged rows."
+    lines = [f"Compared by {compared['by']} on {compared['compared_items']} of "
+             f"{compared['items']} items (judged for all, with the same content).",
+             *comparison_page.left_out(compared),
+             *comparison_page.sets_lines(compared, compared["sets"])[-1:],
+             "\n".join(comparison_page.pair_table(compared["pairs"])),
+             "![Items by models](comparison.png)"]
+    if compared["judges"]:
+        judges = compared["judges"]
+        lines.append(f"{judges['datapoints']} answers were graded more than once; graders split on "
+                     f"{judges['split']} of them (model_comparison.md, last section).")
+    return "\n\n".join(lines)
 
 
-def _failed_by_all(compared: dict) -> str:
-    return ""
+def _failed_by_all(compared: dict | None) -> str:
+    if not compared or len(compared["units"]) < 2:
+        return "Not defined for fewer than two."
+    items = compared["sets"]["failed_by_all"]
+    reading = " (more than half of the attempts failed)" if compared["repeats"] else ""
+    return (f"{len(items)} of {compared['compared_items']} items{reading}: "
+            f"{comparison_page.ids(items, 40)}.")
 
 
-def _next_steps(clusters: dict, compared: dict) -> list[str]:
-    return []
+def _next_steps(clusters: dict, compared: dict | None) -> list[str]:
+    """What a reader does with this draft, in order."""
+    steps = []
+    other = next((mode for mode in clusters["modes"] if mode["mode"] == heuristics.OTHER), None)
+    if other and clusters["other_share"] > 0.3:
+        steps.append(f"{100 * clusters['other_share']:.0f} % of the failing rows stay in `other`: "
+                     "read five of them and add rules (templates/heuristics.yaml).")
+    if compared and compared["sets"]["failed_by_all"]:
+        steps.append("Audit the items that every model failed: is the expected answer right, can "
+                     "the task be done, did the user simulator keep to its script?")
+    return [*steps,
+            "For each provisional mode of each model read at least 3 rows (clusters.md has the "
+            "ids): question, answer, judge's words, tool calls and results, failed dimensions.",
+            "Name the cause, not the failed dimension; split and merge buckets as the rows demand.",
+            "Replace every TODO, cite rows as `[dp:<datapoint_id>]`, take numbers from "
+            "facts.json only."]
 
 
 def _more(count: int, shown: int, what: str) -> str:
@@ -209,6 +249,3 @@ def _last_written(analysis_dir: Path) -> str | None:
 
 def _record(report: Path, analysis_dir: Path, text: str) -> None:
     manifest.record(analysis_dir, STEP, {"sha256": _digest(text)}, [report.name])
-
-
-def _unused(_: Iterable) -> None: ...

@@ -1,0 +1,68 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "matplotlib>=3.8,<4",
+#     "msgspec>=0.20,<1",
+#     "numpy>=1.26,<3",
+#     "scipy>=1.11,<2",
+#     "tqdm>=4.66,<5",
+#     "zstandard>=0.22,<1",
+# ]
+# ///
+"""Compares the models of an analysis folder on the items that they really share.
+
+Reads outcomes.csv, gradings.csv (if there) and failure_review_rows.jsonl (for the modes of flaky
+items). Writes model_comparison.json, model_comparison.md, comparison.csv, comparison.png, and the
+keys `comparison/…` of facts.json: failed by all, unique fails and passes, paired tests, repeats,
+and graders of the same answers.
+
+Exit codes: 0 done; 1 refused (no packet, nothing judged); 2 usage.
+
+Example: compare_models.py results/mybench --by run
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from failure_analysis import cli
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the options and compares."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
+    parser.add_argument("--by", choices=("model", "run"),
+                        help="what is compared (default: models; runs where there is one model)")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    args = parser.parse_args(argv)
+    return cli.run(__file__, lambda: _compare(args))
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from failure_analysis import comparison
+
+    result = comparison.compare(args.analysis_dir, args.by, args.seed)
+    sets = result["sets"]
+    cli.summarise(
+        {"by": result["by"], "units": len(result["units"]), "items": result["items"],
+         "compared_items": result["compared_items"],
+         "different_content": len(result["different_content"]),
+         "failed_by_all": len(sets["failed_by_all"]),
+         "unique_fail": {name: len(items) for name, items in sets["unique_fail"].items()}},
+        [f"{len(result['units'])} {result['by']}s on {result['compared_items']} of "
+         f"{result['items']} items; {len(result['different_content'])} differ in content",
+         *[f"  {row['unit']}: {100 * row['pass_rate']:.1f} % of {row['attempts']} pass, "
+           f"{len(sets['unique_fail'][row['unit']])} only it fails"
+           for row in result["units"][:20]],
+         f"failed by all: {len(sets['failed_by_all'])} items",
+         f"comparison: {args.analysis_dir / comparison.PAGE} and {comparison.FIGURE}"],
+        args.json,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

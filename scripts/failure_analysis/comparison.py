@@ -1,0 +1,463 @@
+"""Outcomes of several models over the same items: shared and unique failures, paired statistics,
+repeats, judges. Items are joined on id and fingerprint; one that is not the same is left out."""
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from failure_analysis import comparison_page, files, manifest, outcome_figure, packet, statistics
+from failure_analysis.datapoint import natural_key
+from failure_analysis.report import facts
+
+NAME, PAGE, TABLE, FIGURE = ("model_comparison.json", "model_comparison.md", "comparison.csv",
+                             "comparison.png")
+ONCE = "McNemar mid-p, Newcombe interval"
+REPEATED = {"bootstrap": f"item bootstrap ({statistics.DRAWS} draws)", "t": "t over items",
+            "sign": "all items differ alike: sign test"}
+READINGS = ("any", "majority", "all")
+_JUDGED = re.compile(r'"((?:[^"\\]|\\.)*)": (true|false)')
+
+
+@dataclass
+class Unit:
+    """One compared model (or run): what it did on each item, as [attempts, fails]."""
+
+    items: dict[str, list[int]] = field(default_factory=dict)
+    prints: dict[str, str] = field(default_factory=dict)
+    unsteady: set[str] = field(default_factory=set)
+    dimensions: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    runs: dict[str, None] = field(default_factory=dict)
+    graders: Counter = field(default_factory=Counter)
+    unjudged: int = 0
+
+    def content(self, item: str) -> str | None:
+        """The item's fingerprint; None when not judged or when its content changes."""
+        return None if item in self.unsteady or item not in self.items else self.prints[item]
+
+
+class Outcome(NamedTuple):
+    """The columns of outcomes.csv that comparing needs."""
+
+    run: str
+    model: str
+    item: str
+    print_: str
+    outcome: str
+    scores: str
+    grader: str
+
+
+def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
+    """Compares the units of an analysis folder and writes model_comparison.json and .md,
+    comparison.csv and .png, and the `comparison/` facts; returns what the JSON holds."""
+    by, units, why = load(analysis_dir, by)
+    judged = {name: unit for name, unit in sorted(units.items()) if unit.items}
+    if not judged:
+        raise files.Refusal(f"{analysis_dir / packet.OUTCOMES}: no judged row; there is nothing to "
+                            "compare")
+    shared = Shared.of(judged)
+    repeats = any(attempts > 1 for unit in judged.values() for attempts, _ in unit.items.values())
+    result = {
+        "by": by, "why_by": why, "repeats": repeats, "seed": seed,
+        "not_judged": sorted(name for name, unit in units.items() if not unit.items),
+        "units": [_unit(name, unit) for name, unit in judged.items()],
+        "items": len(shared.known), "compared_items": len(shared.strict),
+        "different_content": shared.different, "partial": _partial(judged, shared),
+        "readings": {reading: _sets(judged, shared.strict, reading)
+                     for reading in (READINGS if repeats else READINGS[1:2])},
+        "pairs": _pairs({name: _plain(unit) for name, unit in judged.items()}, judged, seed),
+        "dimensions": _dimensions(judged, seed),
+        "instability": _instability(judged, analysis_dir, by) if repeats else None,
+        "graders": {name: dict(sorted(unit.graders.items())) for name, unit in judged.items()},
+        "judges": _judges(analysis_dir),
+    }
+    result["sets"] = result["readings"]["majority"]
+    _write(analysis_dir, result, judged, shared)
+    manifest.record(analysis_dir, "compare_models", {"by": by, "seed": seed},
+                    [NAME, PAGE, TABLE, FIGURE, facts.NAME])
+    return result
+
+
+def load(analysis_dir: Path, by: str | None) -> tuple[str, dict[str, Unit], str]:
+    """(what a unit is, units by name, why): models, or runs where there is one model only."""
+    path = analysis_dir / packet.OUTCOMES
+    if not path.exists():
+        raise files.Refusal(f"{path}: not there; run build_packet.py first")
+    models, runs = set(), set()
+    for row in _outcomes(path):
+        models.add(row.model)
+        runs.add(row.run)
+    why = "as asked"
+    if by is None:
+        by = "run" if len(models) == 1 and len(runs) > 1 else "model"
+        why = "there is one model with several runs" if by == "run" else "models are compared; " \
+            "runs of one model are its repeats"
+    units: dict[str, Unit] = {}
+    for row in _outcomes(path):
+        _add(units.setdefault(row.model if by == "model" else row.run, Unit()), row)
+    return by, units, why
+
+
+def _outcomes(path: Path) -> Iterator[Outcome]:
+    csv.field_size_limit(1 << 31)
+    with io.TextIOWrapper(files.open_bytes(path), "utf-8", newline="") as file:
+        reader = csv.reader(file)
+        header = next(reader)
+        places = [header.index(name) for name in (
+            "run_id", "model_name", "item_id", "item_fingerprint", "outcome", "scores_json",
+            "grader")]
+        for cells in reader:
+            yield Outcome(*(files.unguard(cells[place]) for place in places))
+
+
+def _add(unit: Unit, row: Outcome) -> None:
+    unit.runs[row.run] = None
+    if row.outcome == "unjudged":
+        unit.unjudged += 1
+        return
+    unit.graders[row.grader] += 1
+    counts = unit.items.setdefault(row.item, [0, 0])
+    counts[0] += 1
+    counts[1] += row.outcome == "fail"
+    if unit.prints.setdefault(row.item, row.print_) != row.print_:
+        unit.unsteady.add(row.item)
+    for name, verdict in _JUDGED.findall(row.scores):
+        name = json.loads(f'"{name}"') if "\\" in name else name
+        cell = unit.dimensions.setdefault(name, {}).setdefault(row.item, [0, 0])
+        cell[0] += 1
+        cell[1] += verdict == "false"
+
+
+@dataclass
+class Shared:
+    """Which items the units have in common: `strict` ones are judged for every unit with the same
+    content; `different` ones are not the same item everywhere."""
+
+    known: list[str]
+    strict: list[str]
+    different: list[dict]
+    lacking: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, units: dict[str, Unit]) -> "Shared":
+        """Sorts every judged item into one of the kinds."""
+        known = sorted({item for unit in units.values() for item in unit.items}, key=natural_key)
+        strict, different, lacking = [], [], {}
+        for item in known:
+            variants: dict[str, list[str]] = {}
+            for name, unit in units.items():
+                if item in unit.items:
+                    content = "changes inside" if item in unit.unsteady else unit.prints[item]
+                    variants.setdefault(content, []).append(name)
+            if len(variants) > 1 or "changes inside" in variants:
+                different.append({"item": item, "variants": variants})
+            elif sum(map(len, variants.values())) < len(units):
+                lacking[item] = [name for name, unit in units.items() if item not in unit.items]
+            else:
+                strict.append(item)
+        return cls(known, strict, different, lacking)
+
+
+def _unit(name: str, unit: Unit) -> dict[str, Any]:
+    attempts = sum(counts[0] for counts in unit.items.values())
+    fails = sum(counts[1] for counts in unit.items.values())
+    tries = np.array([n for n, _ in unit.items.values()])
+    passes = np.array([n - failed for n, failed in unit.items.values()])
+    # Attempts at one item are no independent answers: the interval counts what they are worth.
+    size = statistics.effective_size(passes, tries) if attempts > len(unit.items) else attempts
+    rate = 1 - fails / attempts
+    return {"unit": name, "runs": len(unit.runs), "items": len(unit.items), "attempts": attempts,
+            "failed": fails, "passed": attempts - fails, "unjudged": unit.unjudged,
+            "pass_rate": _round(rate),
+            "wilson": _interval(statistics.wilson(attempts - fails, attempts)),
+            "effective_attempts": round(size, 1),
+            "interval": _interval(statistics.wilson(rate * size, size))}
+
+
+def _fails(counts: list[int], reading: str) -> bool:
+    """Whether a unit fails an item: any attempt, more than half of them, or all."""
+    attempts, fails = counts
+    return {"any": fails > 0, "majority": 2 * fails > attempts, "all": fails == attempts}[reading]
+
+
+def _sets(units: dict[str, Unit], items: list[str], reading: str) -> dict[str, Any]:
+    """Failed by all, unique fails and unique passes over the items that every unit was judged on,
+    and how many unique fails chance would give."""
+    names = list(units)
+    failing = {item: [name for name in names if _fails(units[name].items[item], reading)]
+               for item in items}
+    alone = [item for item in items if len(failing[item]) == 1] if len(names) > 1 else []
+    chance = statistics.chance_range(len(alone), len(names)) if len(names) > 1 else None
+    return {
+        "failed_by_all": [item for item in items if len(failing[item]) == len(names) > 1],
+        "passed_by_all": [item for item in items if not failing[item] and len(names) > 1],
+        "unique_fail": {name: [item for item in alone if failing[item] == [name]]
+                        for name in names},
+        "unique_pass": {name: [item for item in items if len(failing[item]) == len(names) - 1
+                               and name not in failing[item]] if len(names) > 1 else []
+                        for name in names},
+        "failed_by_exactly_one": len(alone),
+        "unique_fails_by_chance": {"expected": _round(len(alone) / len(names)),
+                                   "low": int(chance.low), "high": int(chance.high)}
+        if chance else None,
+    }
+
+
+def _partial(units: dict[str, Unit], shared: "Shared") -> list[dict]:
+    """Items that some unit was not judged on, and who failed them (more than half)."""
+    return [{"item": item, "lacking": lacking, "failed_by": [
+        name for name, unit in units.items()
+        if item in unit.items and _fails(unit.items[item], "majority")],
+        "judged": len(units) - len(lacking)} for item, lacking in shared.lacking.items()]
+
+
+class _Cells(NamedTuple):
+    """One unit's [attempts, fails] per comparable item, with the item's content."""
+
+    counts: dict[str, list[int]]
+    content: dict[str, str]
+
+
+def _plain(unit: Unit) -> _Cells:
+    steady = {item: counts for item, counts in unit.items.items() if item not in unit.unsteady}
+    return _Cells(steady, {item: unit.prints[item] for item in steady})
+
+
+def _pairs(cells: dict[str, _Cells], units: dict[str, Unit], seed: int) -> list[dict]:
+    """Every pair of units over the items that both were judged on with the same content."""
+    pairs = []
+    for a, b in combinations(cells, 2):
+        one, other = cells[a], cells[b]
+        items = sorted((item for item in one.counts if item in other.counts
+                        and one.content[item] == other.content[item]), key=natural_key)
+        pair = {"a": a, "b": b, "items": len(items),
+                "different_content": _differing(units[a], units[b]),
+                **_counts(one.counts, other.counts, items)}
+        if items:
+            once = all(one.counts[item][0] == other.counts[item][0] == 1 for item in items)
+            pair |= _once(pair) if once else _repeated(one, other, items, seed)
+        pairs.append(pair)
+    tested = [pair for pair in pairs if "p" in pair]
+    adjusted = statistics.holm([pair["p"] for pair in tested])
+    for pair, p in zip(tested, adjusted, strict=True):
+        pair["p_holm"] = _round(p, 6)
+    return pairs
+
+
+def _once(table: dict) -> dict[str, Any]:
+    """The test of a pair with one attempt at each item on both sides."""
+    n, only_a, only_b = table["items"], table["only_a_fails"], table["only_b_fails"]
+    p = statistics.mcnemar(only_a, only_b)
+    interval = statistics.newcombe_paired(table["both_pass"], only_b, only_a, table["both_fail"])
+    return {"difference": _round((only_b - only_a) / n), "interval": _interval(interval),
+            "p": _round(p.mid_p, 6), "exact_p": _round(p.exact_p, 6), "method": ONCE,
+            "detectable": _round(statistics.smallest_difference(n, only_a + only_b))}
+
+
+def _repeated(one: _Cells, other: _Cells, items: list[str], seed: int) -> dict[str, Any]:
+    """The test of a pair with repeats: the items' pass rates of one minus those of the other."""
+    differences = np.array([_rate(other.counts[item]) - _rate(one.counts[item])
+                            for item in items])
+    found = statistics.mean_difference(differences, seed)
+    return {"difference": _round(found.mean), "interval": _interval(found.interval),
+            "p": _round(found.p, 6), "method": REPEATED[found.method],
+            "detectable": _round(statistics.smallest_mean_difference(found.standard_error))}
+
+
+def _differing(one: Unit, other: Unit) -> int:
+    """How many items both units were judged on that are not the same item."""
+    both = one.items.keys() & other.items.keys()
+    return sum(one.content(item) is None or one.content(item) != other.content(item)
+               for item in both)
+
+
+def _counts(one: dict, other: dict, items: list[str]) -> dict[str, int]:
+    """The 2x2 table of a pair, an item failed when more than half of its attempts failed."""
+    table = Counter((_fails(one[item], "majority"), _fails(other[item], "majority"))
+                    for item in items)
+    return {"both_fail": table[True, True], "only_a_fails": table[True, False],
+            "only_b_fails": table[False, True], "both_pass": table[False, False]}
+
+
+def _dimensions(units: dict[str, Unit], seed: int) -> dict[str, Any]:
+    """Per dimension: failed of judged with interval, and the pairs, Holm within the dimension."""
+    names = sorted({name for unit in units.values() for name in unit.dimensions})
+    result = {}
+    for name in names:
+        rows, cells = [], {}
+        for model, unit in units.items():
+            items = {item: counts for item, counts in unit.dimensions.get(name, {}).items()
+                     if item not in unit.unsteady}
+            judged = sum(counts[0] for counts in items.values())
+            failed = sum(counts[1] for counts in items.values())
+            rows.append({"unit": model, "judged": judged, "failed": failed,
+                         "pass_rate": _round(1 - failed / judged) if judged else None,
+                         "wilson": _interval(statistics.wilson(judged - failed, judged)
+                                             if judged else None)})
+            if items:
+                cells[model] = _Cells(items, {item: unit.prints[item] for item in items})
+        result[name] = {"units": rows, "pairs": _pairs(cells, units, seed)}
+    return result
+
+
+def _instability(units: dict[str, Unit], analysis_dir: Path, by: str) -> dict[str, Any]:
+    """Repeats: pass^k and pass@k, flips, and whether a flaky item fails in one mode."""
+    modes = _modes(analysis_dir, by)
+    result = {}
+    for name, unit in units.items():
+        repeated = {item: counts for item, counts in unit.items.items()
+                    if counts[0] > 1 and item not in unit.unsteady}
+        attempts = Counter((n, n - fails) for n, fails in repeated.values())
+        if not attempts:
+            result[name] = None
+            continue
+        most = min(n for n, _ in attempts)
+        flaky = [item for item, (n, fails) in repeated.items() if 0 < fails < n]
+        seen = {item: modes.get((name, item), Counter()) for item in flaky}
+        labelled = [counts for counts in seen.values() if counts.total() > 1]
+        result[name] = {
+            "items": len(repeated), "attempts_from": most, "attempts_to": max(attempts)[0],
+            "pass_hat_k": {str(k): _round(statistics.pass_hat(attempts, k))
+                           for k in range(1, min(most, 16) + 1)},
+            "pass_at_k": {str(k): _round(statistics.pass_at(attempts, k))
+                          for k in range(1, min(most, 16) + 1)},
+            "flip_rate": _round(statistics.flip_rate(attempts)),
+            "always_fail": sorted((item for item, (n, fails) in repeated.items() if fails == n),
+                                  key=natural_key),
+            "flaky": sorted(flaky, key=natural_key),
+            "always_pass": sum(fails == 0 for _, fails in repeated.values()),
+            "flaky_failing_twice_labelled": len(labelled),
+            "flaky_failing_in_one_mode": sum(len(counts) == 1 for counts in labelled),
+        }
+    return result
+
+
+def _modes(analysis_dir: Path, by: str) -> dict[tuple[str, str], Counter]:
+    """(unit, item) -> how often each provisional mode was put on its failing rows."""
+    modes: dict[tuple[str, str], Counter] = {}
+    unit = "model_name" if by == "model" else "run_id"
+    path = analysis_dir / packet.ROWS
+    if not path.exists():
+        return modes
+    with open(path, "rb") as file:
+        for raw in file:
+            row = json.loads(raw)
+            if row.get("error_mode_candidate"):
+                modes.setdefault((row[unit], row["item_id"]), Counter())[
+                    row["error_mode_candidate"]] += 1
+    return modes
+
+
+def _judges(analysis_dir: Path) -> dict[str, Any] | None:
+    """Graders of one and the same answers against the outcome of record and each other."""
+    path = analysis_dir / packet.GRADINGS
+    if not path.exists():
+        return None
+    verdicts: dict[str, dict[str, str]] = {}
+    words: dict[str, Counter] = {}
+    for row in files.read_csv(path):
+        verdicts.setdefault(row["grader"], {})[row["datapoint_id"]] = row["outcome"]
+        if row["outcome"] == "unjudged":
+            words.setdefault(row["grader"], Counter())[row["verdict"]] += 1
+    graded = {ident for found in verdicts.values() for ident in found}
+    record = {row["datapoint_id"]: row["outcome"]
+              for row in files.read_csv(analysis_dir / packet.OUTCOMES)
+              if row["datapoint_id"] in graded}
+    columns = {"outcome of record": record, **dict(sorted(verdicts.items()))}
+    split = sum(len({found[ident] for found in columns.values()
+                     if found.get(ident, "unjudged") != "unjudged"}) > 1 for ident in graded)
+    return {
+        "datapoints": len(graded), "split": split,
+        "graders": [{"grader": name, "gradings": len(found),
+                     "failed": sum(outcome == "fail" for outcome in found.values()),
+                     "unjudged": sum(outcome == "unjudged" for outcome in found.values()),
+                     "words_not_understood": dict(words.get(name, Counter()).most_common())}
+                    for name, found in columns.items()],
+        "pairs": [_agreement(a, columns[a], b, columns[b])
+                  for a, b in combinations(columns, 2)],
+    }
+
+
+def _agreement(a: str, one: dict[str, str], b: str, other: dict[str, str]) -> dict[str, Any]:
+    table = Counter((one[ident], other[ident]) for ident in one if ident in other)
+    both, only_a = table["fail", "fail"], table["fail", "pass"]
+    only_b, neither = table["pass", "fail"], table["pass", "pass"]
+    n = both + only_a + only_b + neither
+    pair = {"a": a, "b": b, "both_judged": n, "both_fail": both, "only_a_fails": only_a,
+            "only_b_fails": only_b, "both_pass": neither}
+    if n:
+        found = statistics.agreement(both, only_a, only_b, neither)
+        pair |= {"agreed": both + neither, "agreement": _round(found.share),
+                 "kappa": _round(found.kappa), "ac1": _round(found.ac1)}
+    return pair
+
+
+def _write(analysis_dir: Path, result: dict, units: dict[str, Unit], shared: "Shared") -> None:
+    files.write_json(analysis_dir / NAME, result)
+    files.write_text(analysis_dir / PAGE, comparison_page.page(result))
+    facts.replace(analysis_dir, "comparison/", dict(_facts(result)))
+    different = {entry["item"] for entry in shared.different}
+    with files.atomic(analysis_dir / TABLE) as file:
+        file.write(files.csv_line(["item_id", "models_judged", "models_failing", *units]))
+        for item in shared.known:
+            judged = [unit.items[item] for unit in units.values() if item in unit.items]
+            cells = ["different content" if item in different and item in unit.items else
+                     f"{unit.items[item][1]}/{unit.items[item][0]}" if item in unit.items else None
+                     for unit in units.values()]
+            failing = sum(_fails(counts, "majority") for counts in judged)
+            file.write(files.csv_line([item, len(judged), failing, *cells]))
+    outcome_figure.draw(
+        analysis_dir / FIGURE,
+        {name: {item: None if item in different else counts[1] / counts[0]
+                for item, counts in unit.items.items()} for name, unit in units.items()},
+        {row["unit"]: f"{100 * row['pass_rate']:.0f} % ({row['passed']}/{row['attempts']})"
+         for row in result["units"]})
+
+
+def _facts(result: dict) -> Iterable[tuple[str, int | float]]:
+    """The comparison's numbers under their keys."""
+    yield "comparison/items", result["items"]
+    yield "comparison/compared_items", result["compared_items"]
+    yield "comparison/different_content", len(result["different_content"])
+    for row in result["units"]:
+        key = row["unit"]
+        yield f"comparison/pass_rate_pct/{key}", round(100 * row["pass_rate"], 1)
+        yield f"comparison/pass_rate_low_pct/{key}", round(100 * row["interval"][0], 1)
+        yield f"comparison/pass_rate_high_pct/{key}", round(100 * row["interval"][1], 1)
+    for reading, sets in result["readings"].items():
+        end = "" if reading == "majority" else f"/{reading}"
+        yield f"comparison/failed_by_all{end}", len(sets["failed_by_all"])
+        yield f"comparison/passed_by_all{end}", len(sets["passed_by_all"])
+        for kind in ("unique_fail", "unique_pass"):
+            for name, items in sets[kind].items():
+                yield f"comparison/{kind}/{name}{end}", len(items)
+    for name, unstable in (result["instability"] or {}).items():
+        for kind in ("pass_hat_k", "pass_at_k"):
+            for k, value in (unstable or {}).get(kind, {}).items():
+                yield f"comparison/{kind}/{name}/{k}", value
+        if unstable:
+            yield f"comparison/flip_rate/{name}", unstable["flip_rate"]
+            yield f"comparison/always_fail/{name}", len(unstable["always_fail"])
+            yield f"comparison/flaky/{name}", len(unstable["flaky"])
+            yield f"comparison/always_pass/{name}", unstable["always_pass"]
+
+
+def _rate(counts: list[int]) -> float:
+    return counts[1] / counts[0]
+
+
+def _round(value: float | None, digits: int = 4) -> float | None:
+    return None if value is None else round(float(value), digits)
+
+
+def _interval(interval: statistics.Interval | None) -> list[float] | None:
+    return None if interval is None else [round(interval.low, 4), round(interval.high, 4)]
