@@ -120,10 +120,14 @@ def sets_lines(result: dict, sets: dict) -> list[str]:
                           rows[:MOST_ROWS]) + more(len(rows))]
 
 
+def failed_by_all_who_ran(result: dict) -> list[dict]:
+    """Items that some unit lacks but everybody who ran them (two at least) failed."""
+    return [entry for entry in result["partial"]
+            if entry["judged"] > 1 and len(entry["failed_by"]) == entry["judged"]]
+
+
 def _partial(result: dict) -> list[str]:
-    """Items that some unit lacks but everybody who ran them failed."""
-    found = [entry for entry in result["partial"]
-             if entry["judged"] > 1 and len(entry["failed_by"]) == entry["judged"]]
+    found = failed_by_all_who_ran(result)
     if not found:
         return []
     rows = [[code(entry["item"]), ids(entry["failed_by"], 6), ids(entry["lacking"], 6)]

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from failure_analysis.files import visible
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>#~])")
+# Underscores inside a word are no Markdown.
+_SPECIAL = re.compile(r"([\\`*\[\]<>#~]|(?<![A-Za-z0-9_])_+|_+(?![A-Za-z0-9_]))")
 
 
 def cell(text: object) -> str:

@@ -10,7 +10,7 @@ from scipy.special import bdtr, ndtri, stdtr, stdtrit
 
 ALPHA, POWER = 0.05, 0.8
 DRAWS = 10_000
-# Below this many items the percentile bootstrap is too narrow (coverage .89 at 10 items, .93 at 30).
+# Below this many items the percentile bootstrap is too narrow (coverage .89 at 10, .93 at 30).
 FEWEST_BOOTSTRAP_ITEMS = 50
 _Z = float(ndtri(1 - ALPHA / 2))
 _Z_POWER = float(ndtri(POWER))

@@ -25,7 +25,7 @@ _BLOCK = re.compile(r"<!-- generated:(?P<name>[^>]+?) -->\n.*?<!-- /generated:(?
 _MOST_ROWS = 30
 _MOST_FINDINGS = 40
 _EXAMPLES = 40
-_TEXT, _SHORT = 700, 350
+_TEXT, _JUDGE, _SHORT, _LINE = 600, 900, 400, 160
 
 
 def write(report: Path, analysis_dir: Path, force: bool) -> str:
@@ -86,24 +86,42 @@ def fact(known: dict, key: str) -> str:
 def example(row: dict) -> str:
     """One datapoint, short: question, answer, judge's words, tool calls, expected; all fenced."""
     failed = ", ".join(code(name) for name in row.get("failed_dimensions") or []) or "none named"
-    calls = row.get("tool_calls") or []
+    calls, results = row.get("tool_calls") or [], row.get("tool_results") or []
     parts = [f"[dp:{row['datapoint_id']}] failed: {failed}; {len(calls)} tool calls."]
-    for title, value, most in (
+    for title, text, most in (
         ("User", row.get("user_text"), _TEXT), ("Answer", row.get("assistant_text"), _TEXT),
-        ("Judge", row.get("judge_reasoning"), 2 * _TEXT), ("Tool calls", calls, _SHORT),
-        ("Tool results", row.get("tool_results"), _SHORT),
-        ("Expected", row.get("expected"), _SHORT),
+        ("Judge", row.get("judge_reasoning"), _JUDGE),
+        ("Tool calls", "\n".join(map(_call, calls)), _SHORT),
+        ("Tool results", "\n".join(map(_result, results)), _SHORT),
     ):
-        if value:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        if text:
             parts.append(f"{title}:\n\n{fence(text, most)}")
     return "\n\n".join(parts)
+
+
+def _call(call: Any) -> str:
+    """A tool call as `name arguments`, whatever names its benchmark gives them."""
+    if not isinstance(call, dict):
+        return json.dumps(call, ensure_ascii=False)
+    inner = call.get("function") if isinstance(call.get("function"), dict) else call
+    arguments = next((inner[name] for name in ("arguments", "args", "kwargs") if name in inner), "")
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return f"{inner.get('name')} {text}"[:_LINE]
+
+
+def _result(result: Any) -> str:
+    """A tool result's own words, on one line."""
+    if isinstance(result, dict):
+        result = next((result[name] for name in ("content", "response", "result")
+                       if name in result), result)
+    text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+    return " ".join(text.split())[:_LINE]
 
 
 def _models(clusters: dict, known: dict) -> tuple[set, list[dict]]:
     """Per model: its sentence, its table of provisional modes, and which rows to show."""
     names = sorted({name for mode in clusters["modes"] for name in mode["models"]})
-    each = max(1, min(4, _EXAMPLES // max(1, len(names))))
+    each = max(1, min(3, _EXAMPLES // max(1, len(names))))
     wanted, models = set(), []
     for name in names[:_EXAMPLES]:
         modes = sorted((mode for mode in clusters["modes"] if name in mode["models"]),
@@ -211,8 +229,13 @@ def _failed_by_all(compared: dict | None) -> str:
         return "Not defined for fewer than two."
     items = compared["sets"]["failed_by_all"]
     reading = " (more than half of the attempts failed)" if compared["repeats"] else ""
-    return (f"{len(items)} of {compared['compared_items']} items{reading}: "
+    text = (f"{len(items)} of {compared['compared_items']} items{reading}: "
             f"{comparison_page.ids(items, 40)}.")
+    partly = [entry["item"] for entry in comparison_page.failed_by_all_who_ran(compared)]
+    if partly:
+        text += (f" {len(partly)} more were failed by everyone who ran them, but not run by all: "
+                 f"{comparison_page.ids(partly)}.")
+    return text
 
 
 def _next_steps(clusters: dict, compared: dict | None) -> list[str]:
