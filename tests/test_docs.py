@@ -76,7 +76,7 @@ def bundle_files(root: Path) -> list[Path]:
     )
     paths = [root / name for name in listed.stdout.split("\0") if name]
     if not paths:
-        skipped = re.compile(r"(^|/)(\.git|\.venv|__pycache__|\.\w+_cache)(/|$)")
+        skipped = re.compile(r"(^|/)(\.git|\.venv|__pycache__|\.\w+_cache|\.hypothesis)(/|$)")
         everything = [path.relative_to(root).as_posix() for path in root.rglob("*")]
         paths = [root / name for name in everything if not skipped.search(name)]
     return sorted(path for path in paths if path.is_file())

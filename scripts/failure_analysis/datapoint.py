@@ -61,7 +61,6 @@ GRADING_COLUMNS = (
     "datapoint_id", "run_id", "model_name", "item_id", "trial", "grader", "outcome", "verdict",
     "failed_dimensions", "scores_json",
 )
-_UNSAFE = re.compile(r"[^\x21-\x7e\u00a1-\ud7ff\uf900-\ufffc]+")
 _ID_LENGTH = 200
 NOTHING_EXPECTED = "0" * 8
 
@@ -85,7 +84,8 @@ def outcome_of(
 def safe_id(text: str) -> str:
     """The text as part of a datapoint id: one line, no white space or control characters, at most
     200 characters. A text that had to be changed gains a hash, so that ids stay distinct."""
-    safe = _UNSAFE.sub("_", text)[:_ID_LENGTH]
+    plain = "".join(char if char.isprintable() and char != " " else " " for char in text)
+    safe = re.sub(" +", "_", plain)[:_ID_LENGTH]
     if safe == text and text:
         return safe
     return f"{safe}~{hashlib.blake2b(_encode(text), digest_size=4).hexdigest()}"

@@ -1,0 +1,126 @@
+"""Whatever a judged file holds: nothing is lost, nothing raises, and what was read comes back."""
+
+import csv
+import io
+import json
+import math
+import tempfile
+from pathlib import Path
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from failure_analysis import comparison, files, heuristics, packet
+from failure_analysis.datapoint import CSV_COLUMNS, fingerprint, safe_id
+from failure_analysis.formats import detect, judged
+
+# Texts with lone surrogates, controls and every line separator that is none in JSONL.
+TEXTS = st.one_of(
+    st.text(max_size=40), st.sampled_from(["", "\u2028\x85", "\ud83d", "=1+1", "a\rb", "x" * 9000]),
+    st.text(st.characters(codec=None), max_size=10))
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS)
+ANYTHING = st.recursive(SCALARS, lambda inner: st.one_of(
+    st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)), max_leaves=6)
+SCORES = st.dictionaries(st.one_of(st.sampled_from(["tool", "kb"]), TEXTS),
+                         st.one_of(st.none(), st.booleans(), st.floats(), ANYTHING), max_size=3)
+FIELDS = ("turn", "user_text", "assistant_text", "model_name", "tool_calls", "tool_results",
+          "scores", "judge_reasoning", "latency_ms", "tokens", "ts", "trial", "item_id", "source",
+          "outcome", "reward", "datapoint_id", "expected", "params")
+VALID = st.fixed_dictionaries(
+    {"turn": st.integers(0, 6), "scores": st.dictionaries(
+        st.sampled_from(["tool", "kb"]), st.sampled_from([True, False, None]), max_size=2)},
+    optional={"user_text": TEXTS, "assistant_text": TEXTS, "model_name": st.sampled_from("ab"),
+              "judge_reasoning": TEXTS, "extra": ANYTHING})
+ODD = st.dictionaries(st.sampled_from(FIELDS), st.one_of(ANYTHING, SCORES), max_size=6)
+
+
+def spelled(row):
+    return json.dumps(row).encode()
+
+
+LINES = st.lists(st.one_of(
+    VALID.map(spelled), ODD.map(spelled), VALID.map(spelled).map(lambda line: line[:-3]),
+    st.binary(max_size=30).map(lambda junk: junk.replace(b"\n", b""))), max_size=12)
+
+
+@settings(max_examples=120, deadline=None)
+@given(LINES)
+def test_conservation_whatever_the_lines(lines):
+    with tempfile.TemporaryDirectory() as folder:
+        run, out = Path(folder, "run"), Path(folder, "out")
+        run.mkdir()
+        (run / "openai_judged.jsonl").write_bytes(b"\n".join(lines))
+        rows = sum(1 for line in b"\n".join(lines).split(b"\n") if not line.isspace() and line)
+        try:
+            counts = packet.build(detect.from_run_dirs([run]), out, 1, {})
+        except files.Refusal:
+            assert rows == 0
+            return
+        assert counts["holds"]
+        assert counts["rows_read"] == rows
+        assert counts["rejected"] == (out / "rejected_rows.jsonl").read_bytes().count(b"\n")
+        known = json.loads((out / "facts.json").read_bytes())
+        assert known["failed_rows"] == counts["fail"]
+        failing = (out / "failure_review_rows.jsonl").read_bytes().split(b"\n")[:-1]
+        assert len(failing) == counts["fail"]
+        assert all(json.loads(line)["outcome"] == "fail" for line in failing)
+        table = list(files.read_csv(out / "failure_review_rows.csv"))
+        assert len(table) == counts["fail"]
+        assert all(row.keys() == set(CSV_COLUMNS) for row in table)
+        ids = [row["datapoint_id"] for row in files.read_csv(out / "outcomes.csv")]
+        assert len(ids) == len(set(ids)) == rows - counts["rejected"]
+        heuristics.label(out, heuristics.DEFAULT_RULES)
+        if counts["pass"] + counts["fail"]:
+            result = comparison.compare(out)
+            assert sum(unit["attempts"] for unit in result["units"]) == \
+                counts["pass"] + counts["fail"]
+
+
+@given(st.lists(st.one_of(st.none(), TEXTS, st.integers(), st.floats(allow_nan=False)),
+                min_size=1, max_size=5))
+def test_csv_cells_come_back(values):
+    line = files.csv_line([*values, "end"])
+    (cells,) = csv.reader(io.StringIO(line.decode(), newline=""))
+    assert len(cells) == len(values) + 1
+    for value, cell in zip(values, cells, strict=False):
+        if isinstance(value, str):
+            exact = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in value)
+            assert files.unguard(cell) == exact
+            assert not cell.startswith(("=", "+", "-", "@"))
+        elif value is None:
+            assert cell == ""
+        else:
+            assert float(cell) == float(value)
+
+
+@given(ANYTHING)
+def test_both_json_readers_agree(value):
+    """msgspec reads most lines; it must never read one differently from the standard library."""
+    line = json.dumps(value)
+    try:
+        fast = msgspec.json.decode(line.encode())
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return
+    assert repr(fast) == repr(json.loads(line))
+
+
+@given(TEXTS, TEXTS)
+def test_ids_are_one_safe_line_and_stay_apart(one, other):
+    assert len(safe_id(one)) <= 210
+    assert not any(char.isspace() or not char.isprintable() for char in safe_id(one))
+    assert (safe_id(one) == safe_id(other)) == (one == other)
+
+
+@given(ANYTHING, ANYTHING)
+def test_fingerprints_fold_white_space_and_nothing_else(asked, expected):
+    assert len(fingerprint(asked, expected)) == 16
+    assert fingerprint(f" {asked}\n", expected) == fingerprint(f"{asked} ", expected)
+    assert fingerprint("a b", "x") != fingerprint("ab", "x")
+    assert fingerprint("a", {"k": None}) == fingerprint("a", None)
+
+
+@given(st.floats())
+def test_scores_take_finite_numbers_only(value):
+    row = {"turn": 1, "scores": {"a": value}}
+    assert (judged.wrong(row) is None) == math.isfinite(value)
