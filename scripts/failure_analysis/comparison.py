@@ -429,7 +429,7 @@ def _facts(result: dict) -> Iterable[tuple[str, int | float]]:
     yield "comparison/compared_items", result["compared_items"]
     yield "comparison/different_content", len(result["different_content"])
     for row in result["units"]:
-        key = row["unit"]
+        key = facts.key(row["unit"])
         yield f"comparison/pass_rate_pct/{key}", round(100 * row["pass_rate"], 1)
         yield f"comparison/pass_rate_low_pct/{key}", round(100 * row["interval"][0], 1)
         yield f"comparison/pass_rate_high_pct/{key}", round(100 * row["interval"][1], 1)
@@ -439,8 +439,9 @@ def _facts(result: dict) -> Iterable[tuple[str, int | float]]:
         yield f"comparison/passed_by_all{end}", len(sets["passed_by_all"])
         for kind in ("unique_fail", "unique_pass"):
             for name, items in sets[kind].items():
-                yield f"comparison/{kind}/{name}{end}", len(items)
-    for name, unstable in (result["instability"] or {}).items():
+                yield f"comparison/{kind}/{facts.key(name)}{end}", len(items)
+    for unit, unstable in (result["instability"] or {}).items():
+        name = facts.key(unit)
         for kind in ("pass_hat_k", "pass_at_k"):
             for k, value in (unstable or {}).get(kind, {}).items():
                 yield f"comparison/{kind}/{name}/{k}", value

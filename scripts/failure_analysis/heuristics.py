@@ -201,7 +201,8 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
     facts.replace(analysis_dir, "mode/", {
         key: number for mode in result["modes"] for key, number in
         {f"mode/{mode['mode']}": mode["rows"],
-         **{f"mode/{mode['mode']}/{model}": n for model, n in mode["models"].items()}}.items()})
+         **{facts.key("mode", mode["mode"], model): n
+            for model, n in mode["models"].items()}}.items()})
     rules_name = os.path.relpath(rules_file, DEFAULT_RULES.parents[1]) \
         if rules_file == DEFAULT_RULES else rules_file.as_posix()
     manifest.record(analysis_dir, "cluster_failures",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from failure_analysis.datapoint import natural_key
 from failure_analysis.formats.records import Source
+from failure_analysis.report.facts import key
 
 if TYPE_CHECKING:
     from failure_analysis.packet import RunTally, SourceTally
@@ -292,20 +293,22 @@ class Overall:
             "models": len(self.models), "items": len(self.items),
         }
         for run_id, _, _, rows, passed, failed, *_ in self.runs:
-            facts |= {f"run_rows/{run_id}": rows, f"run_failed_rows/{run_id}": failed,
-                      f"run_judged_rows/{run_id}": passed + failed}
-        for model, counts in self.models.items():
+            run = key(run_id)
+            facts |= {f"run_rows/{run}": rows, f"run_failed_rows/{run}": failed,
+                      f"run_judged_rows/{run}": passed + failed}
+        for name, counts in self.models.items():
+            model = key(name)
             facts |= {f"rows/{model}": counts["rows"], f"runs/{model}": counts["runs"],
                       f"judged_rows/{model}": counts["pass"] + counts["fail"],
                       f"passed_rows/{model}": counts["pass"],
                       f"failed_rows/{model}": counts["fail"],
                       f"unjudged_rows/{model}": counts["unjudged"],
                       f"failed_without_dimension/{model}": counts["failed_alone"]}
-            for name, count in counts.items():
-                if name.startswith("marker"):
-                    kind, marker = name.split("/", 1)
-                    facts[f"{kind}/{model}/{marker}"] = count
-            facts |= _dimension_facts(model, self.patterns[model])
+            for counted, count in counts.items():
+                if counted.startswith("marker"):
+                    kind, marker = counted.split("/", 1)
+                    facts[f"{kind}/{model}/{key(marker)}"] = count
+            facts |= _dimension_facts(model, self.patterns[name])
         return facts
 
 
@@ -336,9 +339,10 @@ def _dimension_facts(model: str, patterns: Counter) -> dict[str, int]:
             absent[name] += count * (score is None)
     facts = {}
     for name in failed:
-        facts |= {f"dimension/{model}/{name}": failed[name],
-                  f"dimension_judged/{model}/{name}": judged_on[name],
-                  f"dimension_null/{model}/{name}": absent[name]}
+        dimension = key(name)
+        facts |= {f"dimension/{model}/{dimension}": failed[name],
+                  f"dimension_judged/{model}/{dimension}": judged_on[name],
+                  f"dimension_null/{model}/{dimension}": absent[name]}
     return facts
 
 

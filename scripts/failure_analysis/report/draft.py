@@ -131,8 +131,8 @@ def _models(clusters: dict, known: dict) -> tuple[set, list[dict]]:
         wanted |= {one["id"] for one in shown}
         models.append({
             "name": code(name),
-            "sentence": f"{fact(known, f'failed_rows/{name}')} of "
-                        f"{fact(known, f'judged_rows/{name}')} judged rows failed.",
+            "sentence": f"{fact(known, facts.key('failed_rows', name))} of "
+                        f"{fact(known, facts.key('judged_rows', name))} judged rows failed.",
             "modes": table(["provisional mode", "rows", "read first"],
                            [[code(mode["mode"]), mode["models"][name],
                              ", ".join(code(ident) for ident in mode["examples"][name][:3])]

@@ -1,11 +1,19 @@
 """facts.json: every number that a report may state, under a stable key."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from failure_analysis import files
+from failure_analysis.datapoint import safe_id
 
 NAME = "facts.json"
+
+
+def key(*parts: str) -> str:
+    """A fact's key. Names from runs stand in it, and keys stand in HTML comments and placeholders:
+    a name with a character that could end those is spelled safely."""
+    return "/".join(safe_id(re.sub("[<>{}]", " ", part)) for part in parts)
 
 
 def load(analysis_dir: Path) -> dict[str, int | float]:
