@@ -35,7 +35,7 @@ PARSE = ("import json,sys,pathlib\n"
          "for p in sorted(pathlib.Path(sys.argv[1]).glob('*/openai_judged.jsonl')):\n"
          "    for line in open(p, 'rb'): json.loads(line)\n")
 WORDS = [
-    "the", "talk", "is", "at", "ten", "which", "room", "please", "register", "me", "speaker", "come",
+    "the", "talk", "is", "at", "ten", "which", "room", "please", "register", "me", "come",
     '"quoted"', "it's", "-", "**bold**", "50%", "ok,", "yes.\n",
 ]
 DIMENSIONS = ("tool_use_correct", "instruction_following", "kb_grounding", "state_tracking")
