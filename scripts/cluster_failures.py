@@ -3,7 +3,7 @@
 # dependencies = [
 #     "msgspec>=0.20,<1",
 #     "pyyaml>=6,<7",
-#     "tabulate>=0.9,<1",
+#     "tqdm>=4.66,<5",
 #     "zstandard>=0.22,<1",
 # ]
 # ///

@@ -5,7 +5,6 @@
 #     "matplotlib>=3.8,<4",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
-#     "pandas>=2.2,<4",
 #     "pyyaml>=6,<7",
 #     "scipy>=1.11,<2",
 #     "tqdm>=4.66,<5",
