@@ -104,7 +104,7 @@ def test_items_with_other_content_are_left_out_and_listed(compare, tmp_path):
              for row in files.read_csv(tmp_path / "analysis" / "comparison.csv")}
     assert cells["9"]["a"] == "different content"
     assert (cells["0"]["models_judged"], cells["0"]["models_failing"], cells["0"]["a"]) == (
-        "3", "3", "1/1")
+        "3", "3", "1 of 1")
 
 
 def test_content_that_changes_between_runs_of_one_model_is_used_by_nobody(compare):
@@ -189,12 +189,13 @@ def test_repeated_pairs_resample_items(compare):
                      trial=trial)
              for model, cut in (("a", 1), ("b", 3)) for item, trial in product(range(60), range(2))]
     (pair,) = compare(lines)["pairs"]
-    assert pair["method"] == "item bootstrap (10000 draws)"
+    assert pair["method"] == "t test over items, item bootstrap interval (10000 draws)"
     low, high = pair["interval"]
     assert low < pair["difference"] < high
     assert pair["difference"] == pytest.approx(0.4)
     (few,) = compare([line for line in lines if int(line["item_id"]) < 20])["pairs"]
-    assert few["method"] == "t over items"
+    assert few["method"] == "t test and interval over items"
+    assert few["readings"]["any"].keys() >= {"both_fail", "only_a_fails_items"}
 
 
 def test_dimensions_leave_nulls_out(compare):
@@ -259,6 +260,70 @@ def test_the_figure_is_drawn_at_any_size(compare, tmp_path, units, items):
                      "fail" if (item * unit) % 7 < 3 else "pass")
              for unit in range(units) for item in range(items)])
     assert (tmp_path / "analysis" / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_ids_that_read_as_one_number_keep_one_order(compare):
+    lines = [outcome(model, item, "fail") for item in ("1", "001", "01") for model in "ab"]
+    assert compare(lines)["sets"]["failed_by_all"] == ["001", "01", "1"]
+
+
+def test_too_many_units_are_not_compared_in_pairs(compare, tmp_path):
+    result = compare([outcome(f"m{unit:02d}", "0", "fail" if unit % 2 else "pass")
+                      for unit in range(45)])
+    assert result["pairs"] == []
+    assert "Too many to compare in pairs" in (
+        tmp_path / "analysis" / "model_comparison.md").read_text()
+    runs = [outcome("a", "0", run=f"r{run}") for run in range(45)]
+    assert compare(runs)["by"] == "model"
+
+
+def test_runs_compared_as_units_are_still_repeats_of_their_model(compare):
+    result = compare([*table({"a": "fp"}, run="r1"), *table({"a": "ff"}, run="r2")])
+    assert result["by"] == "run"
+    assert result["instability"]["a"]["pass_hat_k"] == {"1": 0.25, "2": 0.0}
+
+
+def test_pairs_name_the_items_that_tell_them_apart(compare):
+    (pair,) = compare(table({"a": "ffp", "b": "fpf"}))["pairs"]
+    assert (pair["only_a_fails_items"], pair["only_b_fails_items"]) == (["1"], ["2"])
+
+
+def test_intervals_with_repeats_count_what_attempts_are_worth(compare):
+    lines = [outcome("a", str(item), "fail" if item % 2 else "pass", trial=trial,
+                     scores={"x": not item % 2}) for item in range(10) for trial in range(10)]
+    result = compare(lines)
+    (unit,), (row,) = result["units"], result["dimensions"]["x"]["units"]
+    assert unit["interval"] == row["interval"]
+    assert unit["interval"][1] - unit["interval"][0] > 0.5  # ten items, not a hundred answers
+
+
+def test_a_grader_that_contradicts_itself_has_not_judged(compare):
+    lines = table({"a": "pf"})
+    gradings = [{**lines[0], "grader": "j", "outcome": verdict, "verdict": verdict}
+                for verdict in ("pass", "fail")]
+    for order in (gradings, gradings[::-1]):
+        judges = compare(lines, gradings=order)["judges"]
+        grader = next(one for one in judges["graders"] if one["grader"] == "j")
+        assert (grader["unjudged"], grader["failed"]) == (1, 0)
+        assert grader["words_not_understood"] == {"(two different verdicts)": 1}
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    ("", "no column run_id"),
+    ("run_id,item_id\r\n", "no column model_name"),
+])
+def test_a_broken_outcomes_file_is_named(run_script, tmp_path, content, words):
+    (tmp_path / "facts.json").write_text("{}")
+    (tmp_path / "outcomes.csv").write_text(content)
+    done = run_script("compare_models.py", tmp_path)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_outcome_of_another_spelling_is_refused(compare):
+    line = {**outcome("a", "0"), "outcome": "FAIL"}
+    assert "outcomes.csv:2: outcome is 'FAIL'" in compare([line], code=1)
 
 
 def test_refusals(compare, run_script, tmp_path):

@@ -83,9 +83,10 @@ def bundle_files(root: Path) -> list[Path]:
 
 
 def documents(root: Path) -> list[Path]:
-    """The Markdown files that people and agents read; fixtures are data."""
+    """The Markdown files that people and agents read; fixtures but for their README are data."""
+    markdown = [path for path in bundle_files(root) if path.suffix == ".md"]
     fixtures = root / "tests" / "fixtures"
-    return [p for p in bundle_files(root) if p.suffix == ".md" and not p.is_relative_to(fixtures)]
+    return [p for p in markdown if p.name == "README.md" or not p.is_relative_to(fixtures)]
 
 
 def skill_files(root: Path) -> list[Path]:

@@ -21,8 +21,13 @@ from failure_analysis.report import facts
 NAME, PAGE, TABLE, FIGURE = ("model_comparison.json", "model_comparison.md", "comparison.csv",
                              "comparison.png")
 ONCE = "McNemar mid-p, Newcombe interval"
-REPEATED = {"bootstrap": f"item bootstrap ({statistics.DRAWS} draws)", "t": "t over items",
-            "sign": "all items differ alike: sign test"}
+REPEATED = {"bootstrap": f"t test over items, item bootstrap interval ({statistics.DRAWS} draws)",
+            "t": "t test and interval over items", "sign": "all items differ alike: sign test"}
+# Above this many units their pairs tell nobody anything, and take hours.
+MOST_PAIRED = 40
+OUTCOMES = ("pass", "fail", "unjudged")
+COLUMNS = ("run_id", "model_name", "item_id", "item_fingerprint", "outcome", "scores_json",
+           "grader")
 READINGS = ("any", "majority", "all")
 _JUDGED = re.compile(r'"((?:[^"\\]|\\.)*)": (true|false)')
 
@@ -59,7 +64,8 @@ class Outcome(NamedTuple):
 def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
     """Compares the units of an analysis folder and writes model_comparison.json and .md,
     comparison.csv and .png, and the `comparison/` facts; returns what the JSON holds."""
-    by, units, why = load(analysis_dir, by)
+    facts.load(analysis_dir)
+    by, units, models, why = load(analysis_dir, by)
     judged = {name: unit for name, unit in sorted(units.items()) if unit.items}
     if not judged:
         raise files.Refusal(f"{analysis_dir / packet.OUTCOMES}: no judged row; there is nothing to "
@@ -74,9 +80,10 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
         "different_content": shared.different, "partial": _partial(judged, shared),
         "readings": {reading: _sets(judged, shared.strict, reading)
                      for reading in (READINGS if repeats else READINGS[1:2])},
-        "pairs": _pairs({name: _plain(unit) for name, unit in judged.items()}, judged, seed),
-        "dimensions": _dimensions(judged, seed),
-        "instability": _instability(judged, analysis_dir, by) if repeats else None,
+        "pairs": _pairs({name: _plain(unit) for name, unit in judged.items()}, judged, shared,
+                        seed),
+        "dimensions": _dimensions(judged, shared, seed),
+        "instability": _instability(models, analysis_dir),
         "graders": {name: dict(sorted(unit.graders.items())) for name, unit in judged.items()},
         "judges": _judges(analysis_dir),
     }
@@ -87,36 +94,48 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
     return result
 
 
-def load(analysis_dir: Path, by: str | None) -> tuple[str, dict[str, Unit], str]:
-    """(what a unit is, units by name, why): models, or runs where there is one model only."""
+def load(
+    analysis_dir: Path, by: str | None
+) -> tuple[str, dict[str, Unit], dict[str, Unit], str]:
+    """(what a unit is, units by name, models by name, why): units are models, or runs where there
+    is one model with a few runs."""
     path = analysis_dir / packet.OUTCOMES
     if not path.exists():
         raise files.Refusal(f"{path}: not there; run build_packet.py first")
-    models, runs = set(), set()
+    models: dict[str, Unit] = {}
+    runs: set[str] = set()
     for row in _outcomes(path):
-        models.add(row.model)
+        _add(models.setdefault(row.model, Unit()), row)
         runs.add(row.run)
     why = "as asked"
     if by is None:
-        by = "run" if len(models) == 1 and len(runs) > 1 else "model"
-        why = "there is one model with several runs" if by == "run" else "models are compared; " \
+        alone = len(models) == 1 and 1 < len(runs) <= MOST_PAIRED
+        by = "run" if alone else "model"
+        why = "there is one model with several runs" if alone else \
             "runs of one model are its repeats"
+    if by == "model":
+        return by, models, models, why
     units: dict[str, Unit] = {}
     for row in _outcomes(path):
-        _add(units.setdefault(row.model if by == "model" else row.run, Unit()), row)
-    return by, units, why
+        _add(units.setdefault(row.run, Unit()), row)
+    return by, units, models, why
 
 
 def _outcomes(path: Path) -> Iterator[Outcome]:
     csv.field_size_limit(1 << 31)
     with io.TextIOWrapper(files.open_bytes(path), "utf-8", newline="") as file:
         reader = csv.reader(file)
-        header = next(reader)
-        places = [header.index(name) for name in (
-            "run_id", "model_name", "item_id", "item_fingerprint", "outcome", "scores_json",
-            "grader")]
+        header = next(reader, [])
+        missing = [name for name in COLUMNS if name not in header]
+        if missing:
+            raise files.Refusal(f"{path}:1: no column {missing[0]}; run build_packet.py again")
+        places = [header.index(name) for name in COLUMNS]
         for cells in reader:
-            yield Outcome(*(files.unguard(cells[place]) for place in places))
+            row = Outcome(*(files.unguard(cells[place]) for place in places))
+            if row.outcome not in OUTCOMES:
+                raise files.Refusal(f"{path}:{reader.line_num}: outcome is {row.outcome!r}, one of "
+                                    f"{', '.join(OUTCOMES)} was expected")
+            yield row
 
 
 def _add(unit: Unit, row: Outcome) -> None:
@@ -146,6 +165,7 @@ class Shared:
     strict: list[str]
     different: list[dict]
     lacking: dict[str, list[str]]
+    place: dict[str, int]
 
     @classmethod
     def of(cls, units: dict[str, Unit]) -> "Shared":
@@ -164,23 +184,29 @@ class Shared:
                 lacking[item] = [name for name, unit in units.items() if item not in unit.items]
             else:
                 strict.append(item)
-        return cls(known, strict, different, lacking)
+        return cls(known, strict, different, lacking,
+                   {item: place for place, item in enumerate(known)})
 
 
 def _unit(name: str, unit: Unit) -> dict[str, Any]:
     attempts = sum(counts[0] for counts in unit.items.values())
     fails = sum(counts[1] for counts in unit.items.values())
-    tries = np.array([n for n, _ in unit.items.values()])
-    passes = np.array([n - failed for n, failed in unit.items.values()])
-    # Attempts at one item are no independent answers: the interval counts what they are worth.
-    size = statistics.effective_size(passes, tries) if attempts > len(unit.items) else attempts
-    rate = 1 - fails / attempts
+    rate, size, interval = _rate_of(unit.items)
     return {"unit": name, "runs": len(unit.runs), "items": len(unit.items), "attempts": attempts,
             "failed": fails, "passed": attempts - fails, "unjudged": unit.unjudged,
             "pass_rate": _round(rate),
-            "wilson": _interval(statistics.wilson(attempts - fails, attempts)),
-            "effective_attempts": round(size, 1),
-            "interval": _interval(statistics.wilson(rate * size, size))}
+            "effective_attempts": round(size, 1), "interval": _interval(interval)}
+
+
+def _rate_of(items: dict[str, list[int]]) -> tuple[float, float, statistics.Interval]:
+    """(pass rate, how many independent attempts it is worth, its Wilson interval): attempts at one
+    item are no independent answers."""
+    tries = np.array([n for n, _ in items.values()])
+    passed = np.array([n - fails for n, fails in items.values()])
+    total = int(tries.sum())
+    size = statistics.effective_size(passed, tries) if total > len(items) else total
+    rate = float(passed.sum()) / total
+    return rate, size, statistics.wilson(rate * size, size)
 
 
 def _fails(counts: list[int], reading: str) -> bool:
@@ -232,16 +258,21 @@ def _plain(unit: Unit) -> _Cells:
     return _Cells(steady, {item: unit.prints[item] for item in steady})
 
 
-def _pairs(cells: dict[str, _Cells], units: dict[str, Unit], seed: int) -> list[dict]:
-    """Every pair of units over the items that both were judged on with the same content."""
-    pairs = []
+def _pairs(
+    cells: dict[str, _Cells], units: dict[str, Unit], shared: Shared, seed: int
+) -> list[dict]:
+    """Every pair of units over the items that both were judged on with the same content; none
+    where there are too many units to look at in pairs."""
+    pairs: list[dict] = []
+    if len(cells) > MOST_PAIRED:
+        return pairs
     for a, b in combinations(cells, 2):
         one, other = cells[a], cells[b]
         items = sorted((item for item in one.counts if item in other.counts
-                        and one.content[item] == other.content[item]), key=natural_key)
+                        and one.content[item] == other.content[item]), key=shared.place.__getitem__)
         pair = {"a": a, "b": b, "items": len(items),
                 "different_content": _differing(units[a], units[b]),
-                **_counts(one.counts, other.counts, items)}
+                **_counts(one.counts, other.counts, items, "majority")}
         if items:
             once = all(one.counts[item][0] == other.counts[item][0] == 1 for item in items)
             pair |= _once(pair) if once else _repeated(one, other, items, seed)
@@ -268,7 +299,9 @@ def _repeated(one: _Cells, other: _Cells, items: list[str], seed: int) -> dict[s
     differences = np.array([_rate(other.counts[item]) - _rate(one.counts[item])
                             for item in items])
     found = statistics.mean_difference(differences, seed)
-    return {"difference": _round(found.mean), "interval": _interval(found.interval),
+    return {"readings": {reading: _counts(one.counts, other.counts, items, reading)
+                         for reading in ("any", "all")},
+            "difference": _round(found.mean), "interval": _interval(found.interval),
             "p": _round(found.p, 6), "method": REPEATED[found.method],
             "detectable": _round(statistics.smallest_mean_difference(found.standard_error))}
 
@@ -280,15 +313,19 @@ def _differing(one: Unit, other: Unit) -> int:
                for item in both)
 
 
-def _counts(one: dict, other: dict, items: list[str]) -> dict[str, int]:
-    """The 2x2 table of a pair, an item failed when more than half of its attempts failed."""
-    table = Counter((_fails(one[item], "majority"), _fails(other[item], "majority"))
-                    for item in items)
-    return {"both_fail": table[True, True], "only_a_fails": table[True, False],
-            "only_b_fails": table[False, True], "both_pass": table[False, False]}
+def _counts(one: dict, other: dict, items: list[str], reading: str) -> dict[str, Any]:
+    """The 2x2 table of a pair under one reading of "fails", with the items that tell them apart."""
+    kinds: dict[tuple[bool, bool], list[str]] = {}
+    for item in items:
+        kinds.setdefault((_fails(one[item], reading), _fails(other[item], reading)),
+                         []).append(item)
+    only_a, only_b = kinds.get((True, False), []), kinds.get((False, True), [])
+    return {"both_fail": len(kinds.get((True, True), [])), "only_a_fails": len(only_a),
+            "only_b_fails": len(only_b), "both_pass": len(kinds.get((False, False), [])),
+            "only_a_fails_items": only_a, "only_b_fails_items": only_b}
 
 
-def _dimensions(units: dict[str, Unit], seed: int) -> dict[str, Any]:
+def _dimensions(units: dict[str, Unit], shared: Shared, seed: int) -> dict[str, Any]:
     """Per dimension: failed of judged with interval, and the pairs, Holm within the dimension."""
     names = sorted({name for unit in units.values() for name in unit.dimensions})
     result = {}
@@ -301,19 +338,21 @@ def _dimensions(units: dict[str, Unit], seed: int) -> dict[str, Any]:
             failed = sum(counts[1] for counts in items.values())
             rows.append({"unit": model, "judged": judged, "failed": failed,
                          "pass_rate": _round(1 - failed / judged) if judged else None,
-                         "wilson": _interval(statistics.wilson(judged - failed, judged)
-                                             if judged else None)})
+                         "interval": _interval(_rate_of(items)[2] if judged else None)})
             if items:
                 cells[model] = _Cells(items, {item: unit.prints[item] for item in items})
-        result[name] = {"units": rows, "pairs": _pairs(cells, units, seed)}
+        result[name] = {"units": rows, "pairs": _pairs(cells, units, shared, seed)}
     return result
 
 
-def _instability(units: dict[str, Unit], analysis_dir: Path, by: str) -> dict[str, Any]:
-    """Repeats: pass^k and pass@k, flips, and whether a flaky item fails in one mode."""
-    modes = _modes(analysis_dir, by)
+def _instability(models: dict[str, Unit], analysis_dir: Path) -> dict[str, Any] | None:
+    """Repeats of each model: pass^k and pass@k, flips, and whether a flaky item fails in one mode;
+    None where nothing was attempted twice."""
+    if not any(n > 1 for unit in models.values() for n, _ in unit.items.values()):
+        return None
+    modes = _modes(analysis_dir)
     result = {}
-    for name, unit in units.items():
+    for name, unit in sorted(models.items()):
         repeated = {item: counts for item, counts in unit.items.items()
                     if counts[0] > 1 and item not in unit.unsteady}
         attempts = Counter((n, n - fails) for n, fails in repeated.values())
@@ -341,10 +380,9 @@ def _instability(units: dict[str, Unit], analysis_dir: Path, by: str) -> dict[st
     return result
 
 
-def _modes(analysis_dir: Path, by: str) -> dict[tuple[str, str], Counter]:
-    """(unit, item) -> how often each provisional mode was put on its failing rows."""
+def _modes(analysis_dir: Path) -> dict[tuple[str, str], Counter]:
+    """(model, item) -> how often each provisional mode was put on its failing rows."""
     modes: dict[tuple[str, str], Counter] = {}
-    unit = "model_name" if by == "model" else "run_id"
     path = analysis_dir / packet.ROWS
     if not path.exists():
         return modes
@@ -352,7 +390,7 @@ def _modes(analysis_dir: Path, by: str) -> dict[tuple[str, str], Counter]:
         for raw in file:
             row = json.loads(raw)
             if row.get("error_mode_candidate"):
-                modes.setdefault((row[unit], row["item_id"]), Counter())[
+                modes.setdefault((row["model_name"], row["item_id"]), Counter())[
                     row["error_mode_candidate"]] += 1
     return modes
 
@@ -365,9 +403,14 @@ def _judges(analysis_dir: Path) -> dict[str, Any] | None:
     verdicts: dict[str, dict[str, str]] = {}
     words: dict[str, Counter] = {}
     for row in files.read_csv(path):
-        verdicts.setdefault(row["grader"], {})[row["datapoint_id"]] = row["outcome"]
+        found = verdicts.setdefault(row["grader"], {})
+        if found.setdefault(row["datapoint_id"], row["outcome"]) != row["outcome"]:
+            found[row["datapoint_id"]] = "unjudged"
+            words.setdefault(row["grader"], Counter())["(two different verdicts)"] += 1
         if row["outcome"] == "unjudged":
             words.setdefault(row["grader"], Counter())[row["verdict"]] += 1
+    if not verdicts:
+        return None
     graded = {ident for found in verdicts.values() for ident in found}
     record = {row["datapoint_id"]: row["outcome"]
               for row in files.read_csv(analysis_dir / packet.OUTCOMES)
@@ -411,16 +454,17 @@ def _write(analysis_dir: Path, result: dict, units: dict[str, Unit], shared: "Sh
         for item in shared.known:
             judged = [unit.items[item] for unit in units.values() if item in unit.items]
             cells = ["different content" if item in different and item in unit.items else
-                     f"{unit.items[item][1]}/{unit.items[item][0]}" if item in unit.items else None
+                     "{1} of {0}".format(*unit.items[item]) if item in unit.items else None
                      for unit in units.values()]
-            failing = sum(_fails(counts, "majority") for counts in judged)
+            failing = None if item in different else sum(
+                _fails(counts, "majority") for counts in judged)
             file.write(files.csv_line([item, len(judged), failing, *cells]))
     outcome_figure.draw(
         analysis_dir / FIGURE,
         {name: {item: None if item in different else counts[1] / counts[0]
                 for item, counts in unit.items.items()} for name, unit in units.items()},
         {row["unit"]: f"{100 * row['pass_rate']:.0f} % ({row['passed']}/{row['attempts']})"
-         for row in result["units"]})
+         for row in sorted(result["units"], key=lambda row: (-row["pass_rate"], row["unit"]))})
 
 
 def _facts(result: dict) -> Iterable[tuple[str, int | float]]:

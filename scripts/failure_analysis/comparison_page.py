@@ -140,6 +140,8 @@ def pair_table(pairs: list[dict]) -> list[str]:
     """Every pair: difference, interval, p, Holm; beside what is not significant, the smallest
     difference that so many items could have shown."""
     tested = [pair for pair in pairs if "p" in pair]
+    if not pairs:
+        return ["Too many to compare in pairs; the sets and rates above are over all of them."]
     if not tested:
         return ["No two of them share an item with the same content."]
     tested.sort(key=lambda pair: (pair["p_holm"], pair["p"], pair["a"], pair["b"]))
@@ -189,7 +191,7 @@ def _dimensions(result: dict) -> list[str]:
         for row in found["units"]:
             if row["judged"]:
                 rows.append([code(name), code(row["unit"]), f"{row['failed']} of {row['judged']}",
-                             percent(row["pass_rate"]), span(row["wilson"])])
+                             percent(row["pass_rate"]), span(row["interval"])])
     lines = ["## Dimensions", "",
              "Null scores are left out: a row counts only where it was judged.", "",
              table(["dimension", result["by"], "failed of judged", "pass rate", "95 % (Wilson)"],
@@ -218,7 +220,7 @@ def _instability(result: dict) -> list[str]:
              one["always_pass"],
              f"{one['flaky_failing_in_one_mode']} of {one['flaky_failing_twice_labelled']}"]
             for name, one in found.items()]
-    lines.append(table([result["by"], "items", *[f"pass^{k} / pass@{k}" for k in ks], "flip rate",
+    lines.append(table(["model", "items", *[f"pass^{k} / pass@{k}" for k in ks], "flip rate",
                         "always fail", "flaky", "always pass",
                         "flaky, failing in one mode each time"], rows))
     for name, one in found.items():

@@ -109,10 +109,11 @@ def is_number(value: Any) -> bool:
     return kind is int or (kind is float and math.isfinite(value))
 
 
-def natural_key(text: str) -> list[tuple[int, int | str]]:
-    """Sorts turn 2 before turn 10, and task names by their numbers."""
+def natural_key(text: str) -> tuple[list[tuple[int, int | str]], str]:
+    """Sorts turn 2 before turn 10, and task names by their numbers; no two texts tie."""
     parts = re.split(r"([0-9]{1,18})", text)
-    return [(0, int(part)) if part.isdigit() and part.isascii() else (1, part) for part in parts]
+    return [(0, int(part)) if part.isdigit() and part.isascii() else (1, part)
+            for part in parts], text
 
 
 def _digest8(value: Any) -> str:

@@ -134,10 +134,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes an indented JSON document; NaN and infinities are errors, they are no JSON."""
+    """Writes an indented JSON document, piece by piece; NaN and infinities are errors, they are no
+    JSON."""
     with atomic(path) as file:
-        text = json.dumps(value, indent=1, allow_nan=False) + "\n"
-        file.write(text.encode())
+        for piece in json.JSONEncoder(indent=1, allow_nan=False).iterencode(value):
+            file.write(piece.encode())
+        file.write(b"\n")
 
 
 def csv_cell(value: Any) -> str:

@@ -16,12 +16,14 @@ def draw(
     path: Path, shares: Mapping[str, Mapping[str, float | None]], labels: Mapping[str, str]
 ) -> None:
     """Draws `shares` (unit -> item -> share of failing attempts, None where the content is not the
-    same) as a PNG; `labels` stand behind the units' names."""
+    same) as a PNG. `labels` has the units from the top row down, each with the text behind its
+    name."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import LinearSegmentedColormap, to_rgb
     from matplotlib.figure import Figure
 
-    units = sorted(shares, key=lambda unit: (_mean(shares[unit]), unit))
+    units = list(labels)
+    names = _distinct(units)
     items = _by_difficulty(shares)
     shown = items[:MOST_ITEMS]
     colours = LinearSegmentedColormap.from_list("outcome", [PASS, FAIL])
@@ -29,19 +31,20 @@ def draw(
              to_rgb(DIFFERENT) if shares[unit][item] is None else
              colours(shares[unit][item])[:3] for item in shown] for unit in units]
     width = min(20.0, max(8.0, 4.0 + 0.22 * len(shown)))
-    height = 1.9 + 0.34 * max(2, len(units)) + (0.9 if len(shown) <= LABELLED else 0.3)
+    height = 2.1 + 0.34 * max(2, len(units)) + (0.9 if len(shown) <= LABELLED else 0.3)
     figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.imshow(grid, aspect="auto", interpolation="nearest")
-    axes.set_yticks(range(len(units)), [f"{_short(unit)}  {labels.get(unit, '')}"
-                                        for unit in units], fontsize=9, parse_math=False)
+    axes.set_yticks(range(len(units)), [f"{name}  {labels[unit]}"
+                                        for name, unit in zip(names, units, strict=True)],
+                    fontsize=9, parse_math=False)
     _mark_items(axes, shown)
     _hatch_missing(axes, shares, units, shown)
     cut = f"the {MOST_ITEMS} hardest of {len(items)} items" if len(items) > MOST_ITEMS else \
         f"{len(items)} items"
     axes.set_title(f"Who fails what: {cut}, hardest on the left", loc="left", fontsize=11)
-    axes.set_xlabel("dark column: (nearly) everyone fails it, look at the benchmark first; "
+    axes.set_xlabel("dark column: everyone fails it, look at the benchmark first\n"
                     "single dark cell: this one's own failure", fontsize=9)
     _legend(figure, shares)
     with files.atomic(path) as file:
@@ -97,6 +100,13 @@ def _legend(figure, shares: Mapping) -> None:
         marks.append(Patch(color=DIFFERENT, label="other content under this id"))
     figure.legend(handles=marks, loc="outside lower right", ncols=len(marks), fontsize=8,
                   frameon=False)
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """The names cut to what fits, or whole where the cut would make two of them equal."""
+    cut = [_short(name) for name in names]
+    return [short if cut.count(short) == 1 else _short(name, 90)
+            for name, short in zip(names, cut, strict=True)]
 
 
 def _short(name: str, most: int = 44) -> str:

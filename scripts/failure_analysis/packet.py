@@ -371,7 +371,7 @@ def _finite(value: object) -> object:
 def _inputs(source: Source, rows: int) -> list[dict]:
     """The manifest's entries for the files of a source; the rows stand with the first of them."""
     return [{"path": path.as_posix(), "bytes": path.stat().st_size, "sha256": files.sha256(path),
-             "run": source.run_id, "format": f"{source.format}: {source.why}",
+             "run": source.run_id, "format": sys.intern(f"{source.format}: {source.why}"),
              **({"rows": rows} if not place else {})} for place, path in enumerate(source.files)]
 
 

@@ -10,7 +10,7 @@ from scipy.special import bdtr, ndtri, stdtr, stdtrit
 
 ALPHA, POWER = 0.05, 0.8
 DRAWS = 10_000
-# Below this many items the percentile bootstrap is too narrow (coverage .89 at 10, .93 at 30).
+# Below this many items the percentile bootstrap is too narrow (coverage .92 at 10, .93 at 30).
 FEWEST_BOOTSTRAP_ITEMS = 50
 _Z = float(ndtri(1 - ALPHA / 2))
 _Z_POWER = float(ndtri(POWER))
@@ -103,9 +103,9 @@ def newcombe_paired(both: int, only_a: int, only_b: int, neither: int) -> Interv
 
 
 def mean_difference(differences: np.ndarray, seed: int, draws: int = DRAWS) -> MeanDifference:
-    """The mean of per-item differences, resampled by item (Miller 2024): percentile bootstrap from
-    50 items on, Student's t below, whose p is no smaller than 2^(1 - n), the least that n items
-    can show by their signs."""
+    """The mean of per-item differences, the items being what is sampled (Miller 2024): percentile
+    bootstrap interval from 50 items on, Student's t below; p by the t test over items, no smaller
+    than 2^(1 - n), the least that n items can show by their signs."""
     n = len(differences)
     mean = float(differences.mean())
     spread = float(differences.std(ddof=1)) if n > 1 else 0.0
@@ -113,15 +113,13 @@ def mean_difference(differences: np.ndarray, seed: int, draws: int = DRAWS) -> M
     least = min(1.0, 2.0 ** (1 - n))
     if spread < 1e-12:
         return MeanDifference(mean, None, least if abs(mean) > 1e-12 else 1.0, 0.0, "sign")
+    p = max(2 * float(stdtr(n - 1, -abs(mean) / error)), least)
     if n < FEWEST_BOOTSTRAP_ITEMS:
         half = float(stdtrit(n - 1, 1 - ALPHA / 2)) * error
-        p = 2 * float(stdtr(n - 1, -abs(mean) / error))
         interval = Interval(max(-1.0, mean - half), min(1.0, mean + half))
-        return MeanDifference(mean, interval, max(p, least), error, "t")
+        return MeanDifference(mean, interval, p, error, "t")
     means = _resampled_means(differences, seed, draws)
     low, high = np.quantile(means, [ALPHA / 2, 1 - ALPHA / 2])
-    beyond = min(int((means <= 1e-12).sum()), int((means >= -1e-12).sum()))
-    p = min(1.0, 2 * (beyond + 1) / (draws + 1))
     return MeanDifference(mean, Interval(float(low), float(high)), p, error, "bootstrap")
 
 

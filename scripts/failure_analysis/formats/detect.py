@@ -1,5 +1,6 @@
 """Which format is this? Each answer says what it was concluded from."""
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -154,19 +155,21 @@ def _finished(found: Found) -> Found:
 def _unique_ids(sources: list[Source]) -> list[str]:
     """Readable run ids: the folder's or file's name, with as many folders above it as it takes to
     tell equal names apart; the same path given twice is refused."""
-    paths = [source.path.resolve() for source in sources]
+    paths = [os.path.realpath(source.path) for source in sources]
     if len(set(paths)) < len(paths):
         twice = Counter(paths).most_common(1)[0][0]
         raise Refusal(f"{twice}: given twice; each run counts once")
     names = [source.run_id for source in sources]
-    above = [list((path if path.is_dir() else path.parent).parts) for path in paths]
-    for parts, name in zip(above, names, strict=True):
-        if parts and parts[-1] == name:
-            parts.pop()
-    while any(above) and len(set(names)) < len(names):
+    above = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
+    above = [os.path.dirname(folder) if os.path.basename(folder) == name else folder
+             for folder, name in zip(above, names, strict=True)]
+    while len(set(names)) < len(names) and any(map(os.path.basename, above)):
         equal = {name for name, count in Counter(names).items() if count > 1}
-        names = [f"{parts.pop()}.{name}" if name in equal and parts else name
-                 for name, parts in zip(names, above, strict=True)]
+        for place, name in enumerate(names):
+            folder = os.path.basename(above[place])
+            if name in equal and folder:
+                names[place] = f"{folder}.{name}"
+                above[place] = os.path.dirname(above[place])
     seen: Counter = Counter()
     for place, name in enumerate(names):  # x.json beside x.json.gz
         seen[name] += 1

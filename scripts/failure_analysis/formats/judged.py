@@ -5,6 +5,8 @@ A folder may hold `transcript.jsonl` (the same rows before judging), `runtime.js
 name) is the outcome of record and the others are further gradings."""
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -44,7 +46,7 @@ def matches(path: Path) -> str | None:
     if path.is_dir():
         judged = judged_files(path)
         if judged:
-            return f"folder with {judged[0].name}"
+            return sys.intern(f"folder with {judged[0].name}")
         transcript = _named(path, "transcript.jsonl")
         return f"folder with {transcript.name} and no judged file" if transcript else None
     name = files.bare_name(path)
@@ -67,7 +69,8 @@ def sources(path: Path, why: str) -> list[Source]:
     turns = runtime.get("turns")
     whole = turns if isinstance(turns, int) and not isinstance(turns, bool) else 0
     return [Source(
-        format=NAME, path=main, run_id=folder.resolve().name, model_name=model, benchmark=NAME,
+        format=NAME, path=main, run_id=os.path.basename(os.path.realpath(folder)),
+        model_name=sys.intern(model), benchmark=NAME,
         why=why, files=(main,), grader=_grader(judge, summary), threshold=None,
         expected_items=tuple(str(turn) for turn in range(min(max(whole, 0), 100_000))),
     )]
