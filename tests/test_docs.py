@@ -83,10 +83,9 @@ def bundle_files(root: Path) -> list[Path]:
 
 
 def documents(root: Path) -> list[Path]:
-    """The Markdown files that people and agents read; fixtures but for their README are data."""
-    markdown = [path for path in bundle_files(root) if path.suffix == ".md"]
+    """The Markdown files that people and agents read; fixtures are data."""
     fixtures = root / "tests" / "fixtures"
-    return [p for p in markdown if p.name == "README.md" or not p.is_relative_to(fixtures)]
+    return [p for p in bundle_files(root) if p.suffix == ".md" and not p.is_relative_to(fixtures)]
 
 
 def skill_files(root: Path) -> list[Path]:
@@ -235,7 +234,7 @@ def targets(document: Path) -> list[tuple[int, str]]:
 def scan_links(root: Path) -> Findings:
     """Every relative link and anchor of every document leads to something in the bundle."""
     count, problems = 0, []
-    for document in documents(root):
+    for document in documents(root) + sorted((root / "tests/fixtures").rglob("README.md")):
         for number, target in targets(document):
             if re.match(r"[a-z]+:", target):
                 continue
@@ -614,6 +613,11 @@ PLANTED = {
     "cut text": (scan_frontmatter, changed(STAGE, "things. Use", "things --- Use"), "cut it"),
     "dead link": (scan_links, changed("README.md", "SKILL.md#", "SKILLS.md#"), "E.md:7: link"),
     "dead anchor": (scan_links, changed("references/rows.md", "#rows-", "#row-"), "ws.md:5: link"),
+    "dead link in a fixture": (
+        scan_links,
+        TOY | {"tests/fixtures/demo_runs/README.md": "[runs](run/)"},
+        "demo_runs/README.md:1: link to run/",
+    ),
     "link outside": (scan_links, changed("README.md", "(#toy)", "(../../)"), "no such file in"),
     "unnamed reference": (scan_reachable, TOY | {"references/b.md": ""}, "references/b.md: no SK"),
     "unnamed template": (scan_reachable, TOY | {"templates/b.yaml": ""}, "templates/b.yaml: no SK"),
