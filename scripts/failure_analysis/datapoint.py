@@ -80,7 +80,7 @@ def outcome_of(
     return "unjudged", failed
 
 
-@lru_cache(1 << 14)
+@lru_cache(1 << 13)
 def safe_id(text: str) -> str:
     """The text as part of a datapoint id: one line, no white space or control characters, at most
     200 characters. A text that had to be changed gains a hash, so that ids stay distinct."""

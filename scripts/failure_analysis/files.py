@@ -120,7 +120,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb", buffering=1 << 20) as file:
+        with open(temporary, "wb", buffering=1 << 16) as file:
             yield file
         os.replace(temporary, path)
     finally:
@@ -140,6 +140,21 @@ def write_json(path: Path, value: Any) -> None:
         for piece in json.JSONEncoder(indent=1, allow_nan=False).iterencode(value):
             file.write(piece.encode())
         file.write(b"\n")
+
+
+class Records(list):
+    """Tuples that `write_json` writes as objects with these names: thousands of small dicts need
+    never exist at once."""
+
+    def __init__(self, names: tuple[str, ...], rows: Iterable[tuple] = ()) -> None:
+        super().__init__(rows)
+        self.names = names
+
+    def __iter__(self) -> Iterator[dict]:
+        """The rows as objects, without their nulls."""
+        for row in super().__iter__():
+            yield {name: value for name, value in zip(self.names, row, strict=True)
+                   if value is not None}
 
 
 def csv_cell(value: Any) -> str:

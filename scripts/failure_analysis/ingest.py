@@ -30,16 +30,17 @@ _posix = lru_cache(1024)(Path.as_posix)
 
 
 class Scores(NamedTuple):
-    """What a set of scores means: its outcome without a reward, the failed dimensions, its CSV
-    cell, and its true, false and null scores alone (`judged`)."""
+    """What a set of scores means: its outcome without a reward, the failed dimensions, the CSV
+    cells of both, and its true, false and null scores alone (`judged`)."""
 
     outcome: str
     failed: list[str]
+    failed_cell: str
     cell: str
     judged: tuple[tuple[str, bool | None], ...]
 
 
-NO_SCORES = Scores("unjudged", [], "", ())
+NO_SCORES = Scores("unjudged", [], "", "", ())
 
 
 class Row(NamedTuple):
@@ -133,7 +134,8 @@ def _scores(scores: dict | None, seen: _Seen) -> Scores:
         outcome, failed = outcome_of(scores, None, None)
         judged_alone = tuple((name, score) for name, score in scores.items()
                              if score is None or score is True or score is False)
-        known = Scores(outcome, failed, csv_cell(json.dumps(scores)), judged_alone)
+        known = Scores(outcome, failed, csv_cell(";".join(failed)), csv_cell(json.dumps(scores)),
+                       judged_alone)
         if len(seen.scores) < _MOST_SCORES:
             seen.scores[spelled] = known
     return known

@@ -19,7 +19,7 @@ def record(
     step: str,
     settings: Mapping[str, Any],
     outputs: list[str],
-    inputs: list[dict] | None = None,
+    inputs: list | None = None,
 ) -> None:
     """Adds or replaces one step's entry; steps that ran earlier stay."""
     path = analysis_dir / NAME

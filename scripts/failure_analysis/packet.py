@@ -41,7 +41,7 @@ DERIVED = ("clusters.json", "clusters.md", "model_comparison.json", "model_compa
            "comparison.csv", "comparison.png")
 _ENCODE = msgspec.json.Encoder().encode
 _PLACES = {name: place for place, name in enumerate(FIELDS)}
-_cell = lru_cache(1 << 14)(csv_cell)
+_cell = lru_cache(1 << 13)(csv_cell)
 
 
 class Outputs(NamedTuple):
@@ -58,6 +58,7 @@ class RunTally:
     """The exact counts of one run; small, so that it can travel between processes."""
 
     run_id: str
+    run_cell: str
     model_name: str
     path: str
     rows: int = 0
@@ -95,13 +96,13 @@ def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
     for name in (*DERIVED, GRADINGS):
         (analysis_dir / name).unlink(missing_ok=True)
     overall = sanity.Overall(found.sources[0].benchmark)
-    inputs: list[dict] = []
+    inputs = files.Records(("path", "bytes", "sha256", "run", "format", "rows"))
     keys: dict[str, tuple] = {}
     with _streams(analysis_dir) as outputs, _no_collector():
         tallies = _tallies(found, outputs, jobs)
         for source, tally in zip(_with_progress(found.sources), tallies, strict=True):
             rows = sum(run.rows for run in tally.runs) + tally.rejected.total()
-            inputs += _inputs(source, rows)
+            inputs.extend(_inputs(source, rows))
             for run in tally.runs:
                 keys |= run.keys
             overall.add(source, tally)
@@ -111,11 +112,11 @@ def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
     if found.gradings:
         overall.gradings = _write_gradings(found, keys, analysis_dir / GRADINGS)
         outputs_written.append(GRADINGS)
-    report = overall.report([path.as_posix() for path in found.ignored])
-    files.write_json(analysis_dir / sanity.NAME, report)
+    files.write_json(analysis_dir / sanity.NAME,
+                     overall.report([path.as_posix() for path in found.ignored]))
     facts.replace(analysis_dir, "", overall.facts())
     manifest.record(analysis_dir, "build_packet", settings, outputs_written, inputs)
-    return report["conservation"]
+    return overall.conservation()
 
 
 def _with_progress(sources: list[Source]) -> Iterable[Source]:
@@ -201,8 +202,8 @@ def read_source(source: Source, several: bool, keyed: bool, outputs: Outputs) ->
         run_id = row.computed["run_id"]
         tally = runs.get(run_id)
         if tally is None:
-            path = source.path.as_posix()
-            tally = runs[run_id] = RunTally(run_id, row.computed["model_name"], path)
+            tally = runs[run_id] = RunTally(run_id, csv_cell(run_id), row.computed["model_name"],
+                                            row.computed["source"]["path"])
         _count(row, tally, keyed)
         if transcript is not None and _other_text(row, transcript):
             differing.append(row.computed["item_id"])
@@ -248,43 +249,50 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
     if computed["trial"] and line.fields.get("trial") is None:
         tally.repeated[item] += 1
     tally.graders[computed["grader"]] += 1
-    text = line.fields.get("assistant_text")
-    if text and text[0] == "[":
+    if computed["termination"] is not None:
+        text = line.fields.get("assistant_text") or ""
         marker = next((name for name in judged.MARKERS if text.startswith(name)), None)
         if marker:
             tally.markers[marker.strip("[]")] += 1
             tally.failed_markers[marker.strip("[]")] += outcome == "fail"
-    for name, value in (line.settings or {}).items():
-        tally.settings.setdefault(name, Counter())[value] += 1
-    for note in line.notes:
-        seen = tally.notes.setdefault(note, [0, []])
-        seen[0] += 1
-        if len(seen[1]) < sanity.MOST_EXAMPLES:
-            seen[1].append(computed["datapoint_id"])
+    if line.settings:
+        for name, value in line.settings.items():
+            tally.settings.setdefault(name, Counter())[value] += 1
+    if line.notes:
+        _note(line.notes, computed["datapoint_id"], tally)
     if line.started is not None:
         tally.times.extend((line.started, line.ended if line.ended is not None else line.started))
     if keyed and line.key is not None:
         tally.keys[line.key] = tuple(computed[name] for name in GRADING_COLUMNS[:5])
 
 
+def _note(notes: tuple[str, ...], ident: str, tally: RunTally) -> None:
+    for note in notes:
+        seen = tally.notes.setdefault(note, [0, []])
+        seen[0] += 1
+        if len(seen[1]) < sanity.MOST_EXAMPLES:
+            seen[1].append(ident)
+
+
 def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:
     """The slim line of one datapoint."""
     computed = row.computed
+    ident, item = computed["datapoint_id"], computed["item_id"]
+    run, item_cell = tally.run_cell, _cell(item)
+    # An id is its run and item: it needs a guard or quotes only where one of them does.
+    plain = run is tally.run_id and item_cell is item
     turn, reward, latency = computed["turn"], computed["reward"], computed["latency_ms"]
     prompt, completion = computed["prompt_tokens"], computed["completion_tokens"]
     cost, params = computed["cost_usd"], row.line.fields.get("params")
-    text = (
-        f"{csv_cell(computed['datapoint_id'])},{_cell(tally.run_id)},"
-        f"{_cell(tally.model_name)},{_cell(computed['item_id'])},"
+    return files.encoded(
+        f"{ident if plain else csv_cell(ident)},{run},{_cell(tally.model_name)},{item_cell},"
         f"{computed['item_fingerprint']},{computed['trial']},{'' if turn is None else turn},"
         f"{computed['outcome']},{'' if reward is None else reward},"
-        f"{_cell(';'.join(row.scores.failed))},{row.scores.cell},"
+        f"{row.scores.failed_cell},{row.scores.cell},"
         f"{_cell(computed['termination'])},{_cell(computed['grader'])},"
         f"{'' if prompt is None else prompt},{'' if completion is None else completion},"
         f"{'' if latency is None else latency},{'' if cost is None else cost},"
-        f"{csv_cell(params) if params else ''}\r\n"
-    )
-    return files.encoded(text)
+        f"{csv_cell(params) if params else ''}\r\n")
 
 
 def _write_failing(row: ingest.Row, outputs: Outputs) -> None:
@@ -368,11 +376,11 @@ def _finite(value: object) -> object:
     return value
 
 
-def _inputs(source: Source, rows: int) -> list[dict]:
+def _inputs(source: Source, rows: int) -> list[tuple]:
     """The manifest's entries for the files of a source; the rows stand with the first of them."""
-    return [{"path": path.as_posix(), "bytes": path.stat().st_size, "sha256": files.sha256(path),
-             "run": source.run_id, "format": sys.intern(f"{source.format}: {source.why}"),
-             **({"rows": rows} if not place else {})} for place, path in enumerate(source.files)]
+    what = sys.intern(f"{source.format}: {source.why}")
+    return [(path.as_posix(), path.stat().st_size, files.sha256(path), source.run_id, what,
+             None if place else rows) for place, path in enumerate(source.files)]
 
 
 def _named(sources: list[Source]) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from failure_analysis import files
 from failure_analysis.datapoint import natural_key
 from failure_analysis.formats.records import Source
 from failure_analysis.report.facts import key
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
 NAME = "sanity.json"
 MOST_EXAMPLES = 20
+# Numbers of single runs beyond these stand in sanity.json alone: no report cites ten thousand runs.
+MOST_RUN_FACTS = 1000
 _MOST_VARIANTS = 6
+_RUN_NAMES = ("run_id", "model_name", "path", "rows", "pass", "fail", "unjudged", "rejected",
+              "items", "missing_items")
 # A pause is a gap between sessions when it is long by itself and against the run's own pace.
 GAP_SECONDS = 30 * 60
 GAP_STEPS = 10
@@ -82,11 +87,10 @@ class Overall:
                       **{f"marker/{name}": count for name, count in run.markers.items()},
                       **{f"marker_failed/{name}": n for name, n in run.failed_markers.items()}})
         self.patterns.setdefault(run.model_name, Counter()).update(run.patterns)
-        covered = frozenset(run.items)
-        covered = self.coverage.setdefault(covered, covered)
+        covered = self._same(frozenset(run.items))
         self.runs.append((run.run_id, run.model_name, run.path, run.rows, run.outcomes["pass"],
                           run.outcomes["fail"], run.outcomes["unjudged"], rejected, covered,
-                          frozenset(source.expected_items) if own else frozenset()))
+                          self._same(frozenset(source.expected_items if own else ()))))
         for item, print_ in run.items.items():
             self._add_item(item, print_, run.run_id)
         for item, print_ in run.other_content.items():
@@ -97,6 +101,10 @@ class Overall:
             known[1] += examples[:MOST_EXAMPLES - len(known[1])]
         self._run_findings(run)
         self._add_settings(run, source)
+
+    def _same(self, items: frozenset) -> frozenset:
+        """One object for equal sets: thousands of runs cover the same items."""
+        return self.coverage.setdefault(items, items)
 
     def _add_item(self, item: str, print_: str, run_id: str) -> None:
         known = self.items.get(item)
@@ -177,7 +185,7 @@ class Overall:
             "conservation": self.conservation(),
             "gradings": self.gradings,
             "items": len(self.items),
-            "runs": [self._run_record(run) for run in self.runs],
+            "runs": files.Records(_RUN_NAMES, map(self._run_record, self.runs)),
             "findings": findings,
         }
 
@@ -189,12 +197,9 @@ class Overall:
         return {"benchmark": self.benchmark, "rows_read": self.rows_read, **counts,
                 "rejected": rejected, "holds": total == self.rows_read}
 
-    def _run_record(self, run: tuple) -> dict[str, Any]:
-        names = ("run_id", "model_name", "path", "rows", "pass", "fail", "unjudged", "rejected")
-        record = dict(zip(names, run, strict=False))
-        record["items"] = len(run[8])
-        record["missing_items"] = len(self.items) - len(run[8] & self.items.keys())
-        return record
+    def _run_record(self, run: tuple) -> tuple:
+        covered = run[8]
+        return (*run[:8], len(covered), len(self.items) - len(covered))
 
     def _missing(self) -> list[dict]:
         """Items that other runs (or the benchmark's own list) have and a run lacks."""
@@ -292,7 +297,7 @@ class Overall:
             "rejected_rows": self.rejected.total(), "runs": len(self.runs),
             "models": len(self.models), "items": len(self.items),
         }
-        for run_id, _, _, rows, passed, failed, *_ in self.runs:
+        for run_id, _, _, rows, passed, failed, *_ in self.runs[:MOST_RUN_FACTS]:
             run = key(run_id)
             facts |= {f"run_rows/{run}": rows, f"run_failed_rows/{run}": failed,
                       f"run_judged_rows/{run}": passed + failed}

@@ -3,6 +3,7 @@
 `utility` (the task was solved) decides the outcome, with and without attack. Whether the injected
 instruction was followed (`security` is true on an attacked row) is a number beside it."""
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -40,7 +41,8 @@ def sources(path: Path, why: str) -> list[Source]:
 
 def rows_below(folder: Path) -> list[Path]:
     """The row files of a tree, sorted."""
-    return sorted(path for path in folder.rglob("*.json") if _is_row(path))
+    return sorted(path for root, _, names in os.walk(folder) if _in_task(root)
+                  for name in names if _is_row(path := Path(root, name)))
 
 
 def read(source: Source) -> Iterator[Line]:
@@ -53,6 +55,11 @@ def read(source: Source) -> Iterator[Line]:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             yield Line(1, None, path.read_bytes(), f"not the shape of an AgentDojo row: {error!r}",
                        path=path)
+
+
+def _in_task(folder: str) -> bool:
+    """Whether a folder holds the runs of one attack on one task."""
+    return bool(TASK.fullmatch(os.path.basename(os.path.dirname(os.path.abspath(folder)))))
 
 
 def _is_row(path: Path) -> bool:

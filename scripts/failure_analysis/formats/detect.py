@@ -147,8 +147,9 @@ def _finished(found: Found) -> Found:
         if source.format == judged.NAME:
             found.gradings += [(judged.NAME, path) for path in judged.further_gradings(source)]
     ids = _unique_ids(found.sources)
-    found.sources = [replace(source, run_id=run_id)
-                     for source, run_id in zip(found.sources, ids, strict=True)]
+    for place, run_id in enumerate(ids):
+        if run_id != found.sources[place].run_id:
+            found.sources[place] = replace(found.sources[place], run_id=run_id)
     return found
 
 

@@ -27,6 +27,8 @@ def load(analysis_dir: Path) -> dict[str, int | float]:
 def replace(analysis_dir: Path, prefix: str, facts: Mapping[str, int | float]) -> None:
     """Puts one step's facts in the place of its earlier ones: those whose key starts with
     `prefix`. An empty prefix starts the file anew."""
-    kept = load(analysis_dir) if prefix else {}
-    merged = {key: value for key, value in kept.items() if not key.startswith(prefix)}
-    files.write_json(analysis_dir / NAME, dict(sorted({**merged, **facts}.items())))
+    if prefix:
+        kept = load(analysis_dir)
+        facts = {**{name: value for name, value in kept.items() if not name.startswith(prefix)},
+                 **facts}
+    files.write_json(analysis_dir / NAME, {name: facts[name] for name in sorted(facts)})
