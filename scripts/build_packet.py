@@ -51,6 +51,7 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     cli.summarise(
         {**counts, "runs": len(found.sources), "analysis_dir": analysis_dir.as_posix()},
         [
+            *cli.detection_lines(found),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *packet.remarks(counts),
             f"packet: {analysis_dir / packet.ROWS} (and .csv)",

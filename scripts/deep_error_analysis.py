@@ -68,6 +68,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
          "report": report.as_posix(), "report_state": state,
          "modes": {mode["mode"]: mode["rows"] for mode in clusters["modes"]}},
         [
+            *cli.detection_lines(found),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *packet.remarks(counts),
             *heuristics.summary(clusters),

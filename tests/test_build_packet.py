@@ -41,6 +41,7 @@ def test_counts_ids_and_whole_rows(build, tmp_path):
         turn(4, False, assistant_text="[MODEL_ENDED_SESSION_EARLY]"),
         turn(5, False, assistant_text="[EMPTY_RESPONSE: No valid response after max retries]")])
     done, out = build("--run-dir", run)
+    assert f"read as judged-runs: {run / 'openai_judged.jsonl'} (folder with " in done.stdout
     assert "6 rows read = 1 pass + 4 fail + 1 unjudged + 0 rejected" in done.stdout
     known = facts(out)
     assert known["failed_rows/model-a"] == 4
@@ -84,6 +85,11 @@ def test_two_runs_of_one_model_stay_two_runs(build, tmp_path):
     assert facts(out)["runs/model-a"] == 2
     assert {row["run_id"] for row in outcomes(out)} == {"a.run", "b.run"}
     assert facts(out)["run_failed_rows/b.run"] == 2
+    # It also named a run after another run's folder.
+    runs = json.loads((out / "sanity.json").read_text())["runs"]
+    assert [(run["run_id"], run["path"]) for run in runs] == [
+        ("a.run", (one / "openai_judged.jsonl").as_posix()),
+        ("b.run", (two / "openai_judged.jsonl").as_posix())]
 
 
 def test_items_are_counted_from_the_data(build, tmp_path):

@@ -87,6 +87,22 @@ def input_settings(args: argparse.Namespace) -> dict:
             "mapping": args.mapping.as_posix() if args.mapping else None}
 
 
+def detection_lines(found: "Found") -> list[str]:
+    """What the inputs were taken for, and from what that was concluded."""
+    formats = dict.fromkeys(source.format for source in found.sources)
+    lines = []
+    for name in formats:
+        mine = [source for source in found.sources if source.format == name]
+        more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
+        lines.append(f"read as {name}: {mine[0].path} ({mine[0].why}){more}")
+    if found.gradings:
+        lines.append(f"further gradings: {len(found.gradings)} files, first {found.gradings[0][1]}")
+    if found.ignored:
+        lines.append(f"passed over, of no known format: {len(found.ignored)} files, first "
+                     f"{found.ignored[0]}")
+    return lines
+
+
 def conservation_line(counts: Mapping) -> str:
     """The sum that every ingest prints."""
     return (f"{counts['rows_read']} rows read = {counts['pass']} pass + {counts['fail']} fail + "
