@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# The same examples on every machine, however slow it is.
+settings.register_profile("bundle", deadline=None, derandomize=True)
+settings.load_profile("bundle")
 BUNDLE = Path(__file__).resolve().parents[1]
 
 

@@ -222,6 +222,18 @@ def test_judged_rows_against_their_transcript(build, tmp_path):
     assert findings(out, "transcript_text_differs")[0]["about"] == ["1"]
 
 
+def test_unreadable_files_beside_the_rows_are_said(build, tmp_path):
+    run = judged(tmp_path / "r", [turn(0, False)])
+    judged(run, [turn(0), b"{cut"], "transcript.jsonl")
+    (run / "runtime.json").write_text("{")
+    (run / "openai_summary.json").write_text("[]")
+    _, out = build("--run-dir", run)
+    assert [one["text"].split(":")[0].rsplit("/", 1)[1]
+            for one in findings(out, "unreadable_side_file")] == [
+        "runtime.json", "openai_summary.json"]
+    assert findings(out, "transcript_unreadable_lines")[0]["about"] == ["2"]
+
+
 def test_transcript_alone_is_unjudged(build, tmp_path):
     run = judged(tmp_path / "r", [{"turn": 0, "user_text": "a", "assistant_text": "b"}],
                  "transcript.jsonl")

@@ -44,7 +44,7 @@ LINES = st.lists(st.one_of(
     st.binary(max_size=30).map(lambda junk: junk.replace(b"\n", b""))), max_size=12)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(LINES)
 def test_conservation_whatever_the_lines(lines):
     with tempfile.TemporaryDirectory() as folder:

@@ -205,14 +205,14 @@ def read_source(source: Source, several: bool, keyed: bool, outputs: Outputs) ->
             tally = runs[run_id] = RunTally(run_id, csv_cell(run_id), row.computed["model_name"],
                                             row.computed["source"]["path"])
         _count(row, tally, keyed)
-        if transcript is not None and _other_text(row, transcript):
+        if transcript is not None and _other_text(row, transcript[0]):
             differing.append(row.computed["item_id"])
         outputs.outcomes.write(_outcome_line(row, tally))
         if row.computed["outcome"] == "fail":
             _write_failing(row, outputs)
     if transcript is not None and source.run_id in runs:
         run = runs[source.run_id]
-        run.transcript = sanity.transcript_mismatch(transcript, run, differing)
+        run.transcript = sanity.transcript_mismatch(*transcript, run, differing)
     total.runs = list(runs.values())
     return total
 

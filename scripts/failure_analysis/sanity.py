@@ -65,6 +65,9 @@ class Overall:
         self.rejected += tally.rejected
         self.rejected_lines += tally.rejected_lines[:MOST_EXAMPLES - len(self.rejected_lines)]
         self.expected.update(source.expected_items)
+        for remark in source.remarks:
+            self._find("unreadable_side_file", f"{remark}; what it says of run {source.run_id} is "
+                       "not known.", [source.run_id])
         if not tally.runs:
             self._find("empty_run", f"Run {source.run_id} has no usable row ({rejected} rejected).",
                        [source.run_id])
@@ -152,6 +155,7 @@ class Overall:
             ("not_in_transcript", "judged but not in its transcript"),
             ("not_judged", "in its transcript but never judged"),
             ("text_differs", "judged on another answer than its transcript has"),
+            ("unreadable_lines", "whose line in the transcript could not be read"),
         ):
             if found[kind]:
                 self._find(f"transcript_{kind}", f"Run {run_id}: "
@@ -323,10 +327,13 @@ def kind_of_rejection(reason: str) -> str:
     return re.sub(r"\(char …\)|: line … column … ", "", reason)[:160]
 
 
-def transcript_mismatch(turns: dict, run: "RunTally", differing: list[str]) -> dict:
-    """Turns that only the judged file or only the transcript has, and those whose answers are not
-    the same."""
+def transcript_mismatch(
+    turns: dict, unreadable: list[str], run: "RunTally", differing: list[str]
+) -> dict[str, list[str]]:
+    """Turns that only the judged file or only the transcript has, those whose answers are not the
+    same, and lines of the transcript that could not be read."""
     return {
+        "unreadable_lines": unreadable,
         "not_in_transcript": sorted(run.items.keys() - turns.keys(), key=natural_key),
         "not_judged": sorted(turns.keys() - run.items.keys(), key=natural_key),
         "text_differs": sorted(set(differing), key=natural_key),

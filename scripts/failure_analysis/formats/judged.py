@@ -60,11 +60,12 @@ def sources(path: Path, why: str) -> list[Source]:
     folder = path if path.is_dir() else path.parent
     judged = judged_files(folder) if path.is_dir() else [path]
     main = judged[0] if judged else _named(folder, "transcript.jsonl")
-    runtime, summary = _facts_beside(folder, "runtime.json"), {}
-    judge = None
+    runtime, remark = _facts_beside(folder, "runtime.json")
+    judge, summary, remarks = None, {}, (remark,)
     if main and files.bare_name(main).endswith("_judged.jsonl"):
         judge = files.bare_name(main).removesuffix("_judged.jsonl")
-        summary = _facts_beside(folder, f"{judge}_summary.json")
+        summary, remark = _facts_beside(folder, f"{judge}_summary.json")
+        remarks += (remark,)
     model = _first_text(runtime, summary) or _first_row_model(main) or folder.name
     turns = runtime.get("turns")
     whole = turns if isinstance(turns, int) and not isinstance(turns, bool) else 0
@@ -73,6 +74,7 @@ def sources(path: Path, why: str) -> list[Source]:
         model_name=sys.intern(model), benchmark=NAME,
         why=why, files=(main,), grader=_grader(judge, summary), threshold=None,
         expected_items=tuple(str(turn) for turn in range(min(max(whole, 0), 100_000))),
+        remarks=tuple(filter(None, remarks)),
     )]
 
 
@@ -134,7 +136,7 @@ def _parsed(raw: bytes, exact: json.JSONDecoder) -> Any:
 def read_gradings(path: Path) -> Iterator[Grading]:
     """The verdicts of another judge over the same turns."""
     judge = files.bare_name(path).removesuffix("_judged.jsonl")
-    grader = _grader(judge, _facts_beside(path.parent, f"{judge}_summary.json")) or judge
+    grader = _grader(judge, _facts_beside(path.parent, f"{judge}_summary.json")[0]) or judge
     for number, raw, broken in numbered_lines(path):
         try:
             row = None if broken else json.loads(raw)
@@ -150,21 +152,25 @@ def read_gradings(path: Path) -> Iterator[Grading]:
                       row.get("scores"), tuple(failed))
 
 
-def transcript_turns(source: Source) -> dict[str, str | None] | None:
-    """Turn -> assistant text of the transcript beside a judged file; None without one."""
+def transcript_turns(source: Source) -> tuple[dict[str, str | None], list[str]] | None:
+    """(turn -> assistant text of the transcript beside a judged file, its lines that cannot be
+    read); None without a transcript."""
     path = _named(source.path.parent, "transcript.jsonl")
     if path is None or path == source.path:
         return None
     turns: dict[str, str | None] = {}
-    for _, raw, broken in numbered_lines(path):
+    unreadable: list[str] = []
+    for number, raw, broken in numbered_lines(path):
         try:
             row = None if broken else json.loads(raw)
         except (ValueError, RecursionError):
-            continue
-        if isinstance(row, dict) and not wrong(row):
+            row = None
+        if row is None or wrong(row):
+            unreadable.append(str(number))
+        else:
             tidy(row)
             turns[str(row.get("turn"))] = row.get("assistant_text")
-    return turns
+    return turns, unreadable
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes, str]]:
@@ -263,16 +269,16 @@ def _named(folder: Path, name: str) -> Path | None:
                  if (path := folder / f"{name}{end}").is_file()), None)
 
 
-def _facts_beside(folder: Path, name: str) -> dict:
-    """A small JSON object beside the rows; absent or unreadable ones tell nothing."""
+def _facts_beside(folder: Path, name: str) -> tuple[dict, str]:
+    """(the small JSON object beside the rows, why it could not be read); both empty without one."""
     path = _named(folder, name)
     if path is None:
-        return {}
+        return {}, ""
     try:
         value = files.read_json(path)
-    except files.Refusal:
-        return {}
-    return value if isinstance(value, dict) else {}
+    except files.Refusal as refusal:
+        return {}, str(refusal)
+    return (value, "") if isinstance(value, dict) else ({}, f"{path}: no JSON object in it")
 
 
 def _first_text(*objects: dict) -> str | None:

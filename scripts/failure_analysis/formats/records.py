@@ -22,6 +22,7 @@ class Source:
     threshold: float | None = None
     settings: dict[str, str] = field(default_factory=dict)
     expected_items: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     mapping: dict | None = None
 
 
