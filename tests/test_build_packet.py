@@ -181,6 +181,16 @@ def test_missing_items_early_stop_and_one_id_with_other_content(build, tmp_path)
     assert "what is asked differs in 1, what is expected in 0" in differs["text"]
 
 
+def test_a_run_whose_turns_were_renumbered_is_suspected(build, tmp_path):
+    texts = [f"Unlike any other, question {n}" for n in range(6)]
+    runs = [judged(tmp_path / name, [turn(n, user_text=texts[n + shift]) for n in range(4)])
+            for name, shift in (("a", 0), ("b", 0), ("c", 1))]
+    _, out = build("--run-dir", *runs)
+    (differs,) = findings(out, "content_differs")
+    assert differs["about"] == ["0", "1", "2", "3"]
+    assert "Perhaps renumbered: 0 in c is 1 elsewhere, 1 in c is 2 elsewhere" in differs["text"]
+
+
 def test_runtime_tells_of_turns_that_nobody_ran(build, tmp_path):
     run = judged(tmp_path / "r", [turn(0), turn(1, False)])
     (run / "runtime.json").write_text(json.dumps({"model_name": "m", "turns": 4}))

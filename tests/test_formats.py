@@ -308,6 +308,12 @@ class TestAgentDojo:
         assert "pipeline_name is local; its folder names the model" in notes
         assert rows_of(out)["model-x/banking/user_task_0"]["user_text"] == "Pay the bill"
 
+    def test_a_file_in_the_wrong_folder_is_matched_by_what_it_says(self, build, tmp_path):
+        self.write(tmp_path, "model-x", "user_task_1", False, user_task_id="user_task_7")
+        _, out = build("--input", tmp_path)
+        assert list(outcomes(out)) == ["model-x/banking/user_task_7"]
+        assert "matched by what the file says" in findings(out, "row_note")[0]["text"]
+
     def test_broken_files_are_rejected_by_name(self, build, tmp_path):
         self.write(tmp_path, "model-x", "user_task_0", True)
         bad = self.write(tmp_path, "model-x", "user_task_1", "yes")

@@ -248,7 +248,8 @@ class Overall:
                 "kind": "content_differs", "text": f"{len(differing)} of "
                 f"{_count(len(self.items), 'item')} have one id and different content between "
                 f"runs (what is asked differs in {asked}, what is expected in {expected}: "
-                f"{_list(differing)}). Runs are compared only where the content is the same.",
+                f"{_list(differing)}). Runs are compared only where the content is the same."
+                f"{self._renumbered(differing)}",
                 "count": len(differing), "about": differing[:200]})
         for name, values in sorted(self.settings.items()):
             if name in _SUBJECT or name.startswith("seed of trial") or len(values) < 2:
@@ -260,6 +261,18 @@ class Overall:
                              f"runs: {name}. {parts}. A difference between these runs may come "
                              "from it.", "count": len(values), "about": sorted(values)[:200]})
         return findings
+
+    def _renumbered(self, differing: list[str]) -> str:
+        """Items under whose id some run has what the others have under one other id."""
+        usual = {item: max(known.variants, key=lambda print_: known.variants[print_][0])
+                 for item, known in self.items.items()}
+        owners: dict[str, list[str]] = {}
+        for item, print_ in usual.items():
+            owners.setdefault(print_, []).append(item)
+        moved = [f"{item} in {run_id} is {owners[print_][0]} elsewhere" for item in differing
+                 for print_, (_, run_id) in self.items[item].variants.items()
+                 if print_ != usual[item] and len(owners.get(print_, ())) == 1]
+        return f" Perhaps renumbered: {_list(moved)}." if moved else ""
 
     def _row_findings(self) -> list[dict]:
         """What single rows showed, counted over all runs."""

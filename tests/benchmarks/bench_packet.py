@@ -7,7 +7,7 @@
 """Measures build_packet.py against only parsing the same files, as ratios on this machine.
 
 Makes judged runs of a realistic shape (log-normal texts, tool results on 45 % of rows, a quarter
-failing, every tenth text not ASCII) in a temporary folder, then times whole processes in
+failing, 10 to 40 % of the texts not ASCII) in a temporary folder, then times whole processes in
 interleaved rounds: CPU seconds with children, peak memory.
 
 Prints: CPU of build_packet.py over CPU of json.loads alone on 100,000 wide rows (limit 3.0), its
@@ -45,22 +45,23 @@ def make_runs(folder: Path, runs: int, turns: int, models: int, seed: int) -> No
     """Writes `runs` judged runs of `turns` rows each."""
     for run in range(runs):
         rng = np.random.default_rng([seed, run])
-        pool = " ".join(rng.choice(WORDS, 60_000))
-        wide = pool[:30_000] + "東京 café 🙂 " * 30 + pool[30_000:]
+        plain = " ".join(rng.choice(WORDS, 60_000))
+        mixed = " ".join(rng.choice([*WORDS * 3, *"東京 café — ✓ 🙂 Привет".split()], 60_000))
         target = folder / f"run_{run:05d}"
         target.mkdir(parents=True)
         with open(target / "openai_judged.jsonl", "w", encoding="utf-8", newline="\n") as file:
             for turn in range(turns):
-                row = _row(rng, wide, turn, f"model-{run % models:02d}")
+                row = _row(rng, (plain, mixed), turn, f"model-{run % models:02d}")
                 file.write(json.dumps(row, ensure_ascii=run % 2 == 1) + "\n")
 
 
-def _row(rng: np.random.Generator, pool: str, turn: int, model: str) -> dict:
+def _row(rng: np.random.Generator, pools: tuple[str, str], turn: int, model: str) -> dict:
     lengths = np.minimum(rng.lognormal(np.log([120, 600, 400, 2000]), [0.7, 0.8, 0.6, 1.0]),
                          20_000).astype(int)
-    starts = rng.integers(0, len(pool) - 20_001, 4)
-    user, answer, why, found = (pool[start:start + length]
-                                for start, length in zip(starts, lengths, strict=True))
+    starts = rng.integers(0, min(map(len, pools)) - 20_001, 4)
+    mixed = rng.random(4) < [0.1, 0.4, 0.15, 0.2]
+    user, answer, why, found = (pools[wide][start:start + length] for start, length, wide
+                                in zip(starts, lengths, mixed.astype(int), strict=True))
     failing, draws = rng.random() < 0.25, rng.random(len(DIMENSIONS))
     scores = {name: False if failing and (place == turn % 4 or draw < 0.15)
               else None if draw > 0.8 else True

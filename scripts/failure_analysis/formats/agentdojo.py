@@ -69,6 +69,12 @@ def _is_row(path: Path) -> bool:
 
 def _line(path: Path, row: dict) -> Line:
     suite, task, attack, name = *path.absolute().parts[-4:-1], path.stem
+    own = (row.get("suite_name"), row.get("user_task_id"))
+    notes = []
+    if own != (suite, task):
+        notes.append(f"its folder says {suite}/{task}, the file itself {own[0]}/{own[1]}; matched "
+                     "by what the file says")
+        suite, task = (str(part) for part in own)
     attacked = attack != "none"
     messages = [_message(message) for message in row["messages"]]
     asked = next((message["content"] for message in messages if message["role"] == "user"), None)
@@ -80,10 +86,6 @@ def _line(path: Path, row: dict) -> Line:
     scores: dict[str, Any] = {"utility": utility}
     if attacked:
         scores["injection_followed"] = int(followed) if isinstance(followed, bool) else None
-    notes = []
-    if (row.get("suite_name"), row.get("user_task_id")) != (suite, task):
-        notes.append(f"the file says it is {row.get('suite_name')}/{row.get('user_task_id')}, "
-                     f"its folder says {suite}/{task}")
     if row.get("pipeline_name") not in (None, path.absolute().parents[3].name):
         notes.append(f"the file's pipeline_name is {row['pipeline_name']}; its folder names the "
                      "model")
