@@ -333,19 +333,26 @@ def test_refusals(compare, run_script, tmp_path):
     assert "run build_packet.py first" in done.stderr
 
 
-def test_end_to_end_over_formats(run_script, tmp_path):
-    """The comparison joins what ingest fingerprinted: 2 of 4 tasks are not the same."""
-    tasks = [task(str(number)) for number in range(4)]
-    changed = [*tasks[:2], task("2", says="Other"), task("3", [("book", {})])]
+def test_runs_of_two_versions_of_a_benchmark(run_script, tmp_path):
+    """Half of the tasks were rewritten under their old ids: "27 of 50 items differ; compared on
+    23", never averaged over."""
+    tasks = [task(str(number)) for number in range(50)]
+    changed = [task(str(number), says="Rewritten.") if number < 20 else
+               task(str(number), [("book", {})]) if number < 27 else tasks[number]
+               for number in range(50)]
     a = tau2(tmp_path / "a.json", tasks, [simulation(one, 0.0) for one in tasks])
     b = tau2(tmp_path / "b.json", changed, [simulation(one, 0.0) for one in changed], "agent-2")
     out = tmp_path / "out"
     run_script("build_packet.py", "--input", a, b, "--output-dir", out)
     done = run_script("compare_models.py", out, "--json")
     assert json.loads(done.stdout) == {
-        "by": "model", "units": 2, "items": 4, "compared_items": 2, "different_content": 2,
-        "failed_by_all": 2, "unique_fail":
-        {"agent-1": 0, "agent-2": 0}}
+        "by": "model", "units": 2, "items": 50, "compared_items": 23, "different_content": 27,
+        "failed_by_all": 23, "unique_fail": {"agent-1": 0, "agent-2": 0}}
+    page = (out / "model_comparison.md").read_text()
+    assert "compared on 23 of 50 items" in page
+    assert "27 of 50 items differ in content under one id" in page
+    sanity = (out / "sanity.json").read_text()
+    assert "what is asked differs in 20, what is expected in 7" in sanity
 
 
 def test_judged_turns_compare_by_turn(run_script, tmp_path):

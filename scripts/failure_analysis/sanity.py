@@ -26,8 +26,9 @@ _RUN_NAMES = ("run_id", "model_name", "path", "rows", "pass", "fail", "unjudged"
 # A pause is a gap between sessions when it is long by itself and against the run's own pace.
 GAP_SECONDS = 30 * 60
 GAP_STEPS = 10
-# Settings that name the thing compared; that they differ between runs is the point.
-_SUBJECT = ("model as the provider named it",)
+# Settings that follow from the model compared, or mean nothing between runs: they count only where
+# they change inside a run.
+_INSIDE_ONLY = re.compile(r"(agent|user simulator) (model|reply).*|seed of trial .*")
 
 
 @dataclass
@@ -252,7 +253,7 @@ class Overall:
                 f"{self._renumbered(differing)}",
                 "count": len(differing), "about": differing[:200]})
         for name, values in sorted(self.settings.items()):
-            if name in _SUBJECT or name.startswith("seed of trial") or len(values) < 2:
+            if _INSIDE_ONLY.fullmatch(name) or len(values) < 2:
                 continue
             parts = "; ".join(f"{value} in {_count(count, 'run')} ({_list(runs, 3)})"
                               for value, (count, runs) in sorted(

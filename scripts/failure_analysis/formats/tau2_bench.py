@@ -108,7 +108,7 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool) -> Line
         "cost_usd": row.get("agent_cost") if is_number(row.get("agent_cost")) else None,
         "params": _params(item or named, checks),
     }
-    return Line(number, fields, settings=_settings(row, agent), started=_epoch(row, "start_time"),
+    return Line(number, fields, settings=_settings(row, messages), started=_epoch(row, "start_time"),
                 ended=_epoch(row, "end_time"), key=str(row.get("id")), notes=notes)
 
 
@@ -271,11 +271,20 @@ def _params(item: str, checks: list[Check]) -> dict[str, float | str]:
     return params
 
 
-def _settings(row: dict, agent: list[dict]) -> dict[str, str]:
-    answered = {_object(message.get("raw_data")).get("model") for message in agent}
-    names = sorted(str(name) for name in answered if name)
+def _settings(row: dict, messages: list[dict]) -> dict[str, str]:
+    """Conditions that a row itself shows. Replies keep the shape that a client library gave them:
+    another shape inside a run tells of another client or session."""
     settings = {f"seed of trial {row.get('trial')}": str(row.get("seed"))}
-    return settings | ({"model as the provider named it": ", ".join(names)} if names else {})
+    for role, name in (("assistant", "agent"), ("user", "user simulator")):
+        records = [record for message in messages if message.get("role") == role
+                   and (record := _object(message.get("raw_data")))]
+        models = sorted({str(record["model"]) for record in records if record.get("model")})
+        shapes = sorted({",".join(sorted(record)) for record in records})
+        if models:
+            settings[f"{name} model as its provider named it"] = ", ".join(models)
+        if shapes:
+            settings[f"{name} reply format"] = "; ".join(shapes)
+    return settings
 
 
 def _thinking(agent: list[dict]) -> str | None:
