@@ -46,7 +46,7 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     found = cli.find_inputs(parser, args)
     from failure_analysis import packet
 
-    analysis_dir = args.output_dir or Path("results", found.sources[0].benchmark)
+    analysis_dir = args.output_dir or cli.default_folder(found.sources[0].benchmark)
     counts = packet.build(found, analysis_dir, args.jobs, cli.input_settings(args))
     cli.summarise(
         {**counts, "runs": len(found.sources), "analysis_dir": analysis_dir.as_posix()},

@@ -31,6 +31,8 @@ from pathlib import Path
 
 from failure_analysis import cli
 
+REPORT = "deep_error_analysis.md"
+
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and runs the parts of stage 1."""
@@ -56,11 +58,12 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from failure_analysis import comparison, heuristics, packet
     from failure_analysis.report import draft
 
-    report = args.output or Path("results", found.sources[0].benchmark, "deep_error_analysis.md")
+    report = args.output or cli.default_folder(found.sources[0].benchmark) / REPORT
     folder = report.parent
     counts = packet.build(found, folder, args.jobs, cli.input_settings(args))
     clusters = heuristics.label(folder, args.rules or heuristics.DEFAULT_RULES)
-    if counts["pass"] + counts["fail"]:
+    judged = counts["pass"] + counts["fail"]
+    if judged:
         comparison.compare(folder, by=args.by, seed=args.seed)
     state = draft.write(report, folder, args.force)
     cli.summarise(
@@ -72,13 +75,13 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *packet.remarks(counts),
             *heuristics.summary(clusters),
-            f"comparison: {folder / 'model_comparison.md'} and comparison.png",
+            *([f"comparison: {folder / comparison.PAGE} and {comparison.FIGURE}"] if judged else []),
             f"report: {report} ({state})",
             "next: read the rows that clusters.md names; a provisional mode is no finding",
         ],
         args.json,
     )
-    return 0 if counts["pass"] + counts["fail"] else 1
+    return 0 if judged else 1
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from failure_analysis import comparison, files, heuristics, packet
 from failure_analysis.datapoint import CSV_COLUMNS, fingerprint, safe_id
-from failure_analysis.formats import detect, judged
+from failure_analysis.formats import checks, detect
 
 # Texts with lone surrogates, controls and every line separator that is none in JSONL.
 TEXTS = st.one_of(
@@ -25,7 +25,7 @@ ANYTHING = st.recursive(SCALARS, lambda inner: st.one_of(
 SCORES = st.dictionaries(st.one_of(st.sampled_from(["tool", "kb"]), TEXTS),
                          st.one_of(st.none(), st.booleans(), st.floats(), ANYTHING), max_size=3)
 FIELDS = ("turn", "user_text", "assistant_text", "model_name", "tool_calls", "tool_results",
-          "scores", "judge_reasoning", "latency_ms", "tokens", "ts", "trial", "item_id", "source",
+          "scores", "judge_reasoning", "latency_ms", "tokens", "ts", "trial", "item_id", "source", "item_fingerprint",
           "outcome", "reward", "datapoint_id", "expected", "params")
 VALID = st.fixed_dictionaries(
     {"turn": st.integers(0, 6), "scores": st.dictionaries(
@@ -123,4 +123,4 @@ def test_fingerprints_fold_white_space_and_nothing_else(asked, expected):
 @given(st.floats())
 def test_scores_take_finite_numbers_only(value):
     row = {"turn": 1, "scores": {"a": value}}
-    assert (judged.wrong(row) is None) == math.isfinite(value)
+    assert (checks.wrong(row) is None) == math.isfinite(value)

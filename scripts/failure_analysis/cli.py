@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,7 +40,12 @@ def summarise(summary: Mapping, lines: list[str], as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary))
     else:
-        print("\n".join(visible(line) for line in lines))
+        print("\n".join(visible(" ".join(line.split("\n"))) for line in lines))
+
+
+def default_folder(benchmark: str) -> Path:
+    """results/<benchmark>, whatever characters the runs put into its name."""
+    return Path("results", re.sub(r"[^\w.-]+", "_", benchmark).strip("._") or "benchmark")
 
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:

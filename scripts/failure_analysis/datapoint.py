@@ -62,7 +62,9 @@ GRADING_COLUMNS = (
     "failed_dimensions", "scores_json",
 )
 _ID_LENGTH = 200
+_ID_ENDS = " <>`{}"
 NOTHING_EXPECTED = "0" * 8
+NOTHING_RECORDED = NOTHING_EXPECTED * 2
 
 
 def outcome_of(
@@ -82,9 +84,10 @@ def outcome_of(
 
 @lru_cache(1 << 13)
 def safe_id(text: str) -> str:
-    """The text as part of a datapoint id: one line, no white space or control characters, at most
-    200 characters. A text that had to be changed gains a hash, so that ids stay distinct."""
-    plain = "".join(char if char.isprintable() and char != " " else " " for char in text)
+    """The text as part of a datapoint id or fact key: one line, no white space or control
+    characters, nothing that ends a comment, a tag, a code span or a placeholder, at most 200
+    characters. A text that had to be changed gains a hash, so that ids stay distinct."""
+    plain = "".join(char if char.isprintable() and char not in _ID_ENDS else " " for char in text)
     safe = re.sub(" +", "_", plain)[:_ID_LENGTH]
     if safe == text and text:
         return safe

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from failure_analysis import files, manifest, packet
 from failure_analysis.datapoint import CSV_COLUMNS, is_number
+from failure_analysis.formats.checks import text_of
 from failure_analysis.formats.mapping import value_at
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.report import facts
@@ -18,6 +19,7 @@ from failure_analysis.report import facts
 NAME, PAGE = "clusters.json", "clusters.md"
 DEFAULT_RULES = Path(__file__).resolve().parents[2] / "templates" / "heuristics.yaml"
 OTHER = "other"
+SAID = "messages.assistant"
 WORD_TESTS = ("contains", "regex", "equals", "starts_with")
 NUMBER_TESTS = ("at_least", "at_most", "above", "below")
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
@@ -79,6 +81,9 @@ def _rule(rule: Any, where: str) -> Rule:
     when = rule.get("when") or {}
     if not isinstance(when, dict) or when.keys() - {"format", "dimension"}:
         raise files.Refusal(f"{where}: when takes format and dimension")
+    for key in ("any", "all", "none"):
+        if not isinstance(rule.get(key), list | None):
+            raise files.Refusal(f"{where}: {key} is a list of tests")
     tests = {key: tuple(_test(test, where) for test in rule.get(key) or [])
              for key in ("any", "all", "none")}
     if not tests["any"] and not tests["all"] and not when.get("dimension"):
@@ -148,12 +153,20 @@ def _holds(row: dict, test: Test, texts: dict[str, str]) -> bool:
         return any(type(value) is type(wanted) and value == wanted for wanted in test.values)
     text = texts.get(test.field)
     if text is None:
-        text = texts[test.field] = _text(value_at(row, test.field))
+        text = texts[test.field] = _text(_said(row) if test.field == SAID else
+                                         value_at(row, test.field))
     if test.kind == "contains":
         return any(word in text for word in test.values)
     if test.kind == "starts_with":
         return text.startswith(test.values)
     return any(pattern.search(text) for pattern in test.values)
+
+
+def _said(row: dict) -> str:
+    """What the model itself said in the whole conversation, without prompts and tool results."""
+    return "\n".join(str(text_of(message.get("content")) or "")
+                     for message in row.get("messages") or []
+                     if isinstance(message, dict) and message.get("role") == "assistant")
 
 
 def _number(row: dict, field: str) -> float | None:

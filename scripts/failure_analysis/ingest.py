@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from failure_analysis.datapoint import (
+    NOTHING_RECORDED,
     fingerprint,
     is_number,
     outcome_of,
@@ -64,25 +65,24 @@ class _Seen:
 def rows(source: Source, several_mapped: bool = False) -> Iterator[Row]:
     """Every row of a source, in file order."""
     seen = _Seen()
-    run_ids: dict[str, str] = {}
+    owners = {} if source.mapping is not None else {source.run_id: source.model_name}
     for line in detect.FORMATS[source.format].read(source):
         if line.fields is None:
             yield Row(line, None, line.reason)
             continue
         model = line.fields.get("model_name") or source.model_name
-        if source.mapping is not None:
-            run_id = _mapped_run(source, line.fields.get("run_id"), several_mapped)
-        elif model != source.model_name:
-            # A run is one execution of one model: a second model in the file is a second run.
-            run_id = run_ids.get(model) or run_ids.setdefault(
-                model, f"{source.run_id}~{safe_id(model)}")
-        else:
-            run_id = source.run_id
+        run_id = source.run_id if source.mapping is None else \
+            _mapped_run(source, line.fields, several_mapped)
+        if owners.setdefault(run_id, model) != model:
+            # A run is one execution of one model: a second model in it is a second run.
+            run_id = f"{run_id}~{safe_id(model)}"
         yield _row(source, line, run_id, model, seen)
 
 
-def _mapped_run(source: Source, run_id: str | None, several: bool) -> str:
-    if run_id is None:
+def _mapped_run(source: Source, fields: dict, several: bool) -> str:
+    """A mapped row's run: the one it names, else its model's, else the file's."""
+    run_id = fields.get("run_id") or fields.get("model_name")
+    if not run_id:
         return source.run_id
     return safe_id(f"{source.run_id}.{run_id}" if several else run_id)
 
@@ -110,7 +110,8 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
         "run_id": run_id,
         "model_name": model,
         "item_id": item_id,
-        "item_fingerprint": fields.get("item_fingerprint") or _fingerprint(fields),
+        "item_fingerprint": fields["item_fingerprint"]
+        if source.format in detect.OWN_FINGERPRINT else _fingerprint(fields),
         "trial": trial,
         "turn": fields.get("turn"),
         "outcome": outcome,
@@ -177,7 +178,7 @@ def _fingerprint(fields: dict) -> str:
     expected = fields.get("expected")
     text = fields.get("user_text")
     if expected is None:
-        return text_fingerprint(text or "")
+        return text_fingerprint(text) if text else NOTHING_RECORDED
     return fingerprint(text, expected)
 
 

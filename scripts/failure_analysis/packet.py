@@ -22,6 +22,7 @@ from failure_analysis.datapoint import (
     FIELDS,
     GRADING_COLUMNS,
     NESTED,
+    NOTHING_RECORDED,
     OUTCOME_COLUMNS,
 )
 from failure_analysis.files import csv_cell
@@ -65,6 +66,7 @@ class RunTally:
     outcomes: Counter = field(default_factory=Counter)
     patterns: Counter = field(default_factory=Counter)
     failed_alone: int = 0
+    unchecked: int = 0
     markers: Counter = field(default_factory=Counter)
     failed_markers: Counter = field(default_factory=Counter)
     graders: Counter = field(default_factory=Counter)
@@ -93,8 +95,6 @@ def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
     Files: outcomes.csv, failure_review_rows.jsonl and .csv, rejected_rows.jsonl, gradings.csv
     (only with further gradings), sanity.json, facts.json, manifest.json."""
     analysis_dir.mkdir(parents=True, exist_ok=True)
-    for name in (*DERIVED, GRADINGS):
-        (analysis_dir / name).unlink(missing_ok=True)
     overall = sanity.Overall(found.sources[0].benchmark)
     inputs = files.Records(("path", "bytes", "sha256", "run", "format", "rows"))
     keys: dict[str, tuple] = {}
@@ -108,6 +108,8 @@ def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
             overall.add(source, tally)
         if not overall.rows_read:
             raise files.Refusal(f"{_named(found.sources)}: no rows in it; nothing to analyse")
+    for name in (*DERIVED, GRADINGS):
+        (analysis_dir / name).unlink(missing_ok=True)
     outputs_written = [*STREAMS, sanity.NAME, facts.NAME]
     if found.gradings:
         overall.gradings = _write_gradings(found, keys, analysis_dir / GRADINGS)
@@ -246,7 +248,7 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
     known = tally.items.setdefault(item, print_)
     if known != print_:
         tally.other_content[item] = print_
-    if computed["trial"] and line.fields.get("trial") is None:
+    if computed["trial"] and line.fields.get("trial") != computed["trial"]:
         tally.repeated[item] += 1
     tally.graders[computed["grader"]] += 1
     if computed["termination"] is not None:
@@ -262,7 +264,11 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
         _note(line.notes, computed["datapoint_id"], tally)
     if line.started is not None:
         tally.times.extend((line.started, line.ended if line.ended is not None else line.started))
-    if keyed and line.key is not None:
+    if print_ == NOTHING_RECORDED:
+        tally.unchecked += 1
+    if keyed and line.key in tally.keys:
+        tally.keys[line.key] = ()  # two rows answer to it: a grading cannot say which it means
+    elif keyed and line.key is not None:
         tally.keys[line.key] = tuple(computed[name] for name in GRADING_COLUMNS[:5])
 
 
@@ -397,9 +403,10 @@ def _write_gradings(found: Found, keys: dict[str, tuple], path: Path) -> dict:
         for name, grading in ingest.gradings(found):
             counts["read"] += 1
             target = keys.get(grading.key) if grading.key is not None else None
-            if grading.reason or target is None:
+            if grading.reason or not target:
                 counts["rejected"] += 1
-                why = grading.reason or "grades no row of these runs"
+                why = grading.reason or ("grades no row of these runs" if target is None else
+                                         "the run has two rows that it may grade")
                 lost += [f"{name}:{grading.number}: {why}"] if len(lost) < 20 else []
                 continue
             counts["joined"] += 1

@@ -26,9 +26,9 @@ _RUN_NAMES = ("run_id", "model_name", "path", "rows", "pass", "fail", "unjudged"
 # A pause is a gap between sessions when it is long by itself and against the run's own pace.
 GAP_SECONDS = 30 * 60
 GAP_STEPS = 10
-# Settings that follow from the model compared, or mean nothing between runs: they count only where
+# Settings that follow from the client used, or mean nothing between runs: they count only where
 # they change inside a run.
-_INSIDE_ONLY = re.compile(r"(agent|user simulator) (model|reply).*|seed of trial .*")
+_INSIDE_ONLY = re.compile(r"(agent|user simulator) reply.*|seed of trial .*")
 
 
 @dataclass
@@ -54,6 +54,8 @@ class Overall:
         self.items: dict[str, _Item] = {}
         self.coverage: dict[frozenset, frozenset] = {}
         self.expected: set[str] = set()
+        self.run_ids: set[str] = set()
+        self.unchecked = 0
         self.settings: dict[str, dict[str, list]] = {}
         self.findings: list[dict] = []
         self.notes: dict[str, list] = {}
@@ -76,7 +78,7 @@ class Overall:
             own = source if run.run_id == source.run_id else None
             self._add_run(run, source, own, rejected if own else 0)
         named = {run.model_name for run in tally.runs}
-        if source.mapping is None and len(named) > 1:
+        if source.format != "mapping" and len(named) > 1:
             self._find("mixed_models", f"{source.path.as_posix()} holds rows of {len(named)} "
                        f"models ({', '.join(sorted(named))}); each is kept as a run of its own.",
                        [run.run_id for run in tally.runs])
@@ -103,6 +105,11 @@ class Overall:
             known = self.notes.setdefault(note, [0, []])
             known[0] += count
             known[1] += examples[:MOST_EXAMPLES - len(known[1])]
+        if run.run_id in self.run_ids:
+            raise files.Refusal(f"two runs would both be called {run.run_id}; rename the folder "
+                                f"or file of one ({run.path})")
+        self.run_ids.add(run.run_id)
+        self.unchecked += run.unchecked
         self._run_findings(run)
         self._add_settings(run, source)
 
@@ -125,7 +132,7 @@ class Overall:
         """What one run shows by itself: repeats, sessions, mixed graders, transcript mismatches."""
         if run.repeated:
             items = sorted(run.repeated, key=natural_key)
-            self._find("repeated_items", f"Run {run.run_id} has more than one different row for "
+            self._find("repeated_items", f"Run {run.run_id} has more rows than its trials tell for "
                        f"{_count(len(items), 'item')} ({_list(items)}); they are kept as further "
                        "attempts.", items)
         if run.other_content:
@@ -168,6 +175,8 @@ class Overall:
         settings |= {name: list(values) for name, values in run.settings.items()}
         settings["grader"] = list(run.graders)
         for name, values in settings.items():
+            # Which model a provider named is compared among the runs of one model only.
+            name = f"{name} ({run.model_name})" if "model as its provider" in name else name
             for value in values:
                 runs = self.settings.setdefault(name, {}).setdefault(str(value), [0, []])
                 runs[0] += 1
@@ -292,6 +301,11 @@ class Overall:
             findings.append({"kind": "failed_without_dimension", "text": f"{_count(alone, 'row')} "
                              "failed without a judged dimension that says why (reward below what "
                              "passes).", "count": alone, "about": []})
+        if self.unchecked:
+            findings.append({"kind": "content_unchecked", "text":
+                             f"{_count(self.unchecked, 'row')} record neither what was asked nor "
+                             "what was expected: whether an item is the same in all runs could "
+                             "not be checked for them.", "count": self.unchecked, "about": []})
         if self.gradings and self.gradings["rejected"]:
             lost = self.gradings["rejected_examples"]
             findings.append({"kind": "rejected_gradings", "text":

@@ -63,13 +63,13 @@ def effective_size(passed: np.ndarray, attempts: np.ndarray) -> float:
     items, total = len(attempts), float(attempts.sum())
     share = passed.sum() / total
     if items == 1:
-        return total
+        return 1.0
     if share in (0, 1):
         return float(items)
     off = passed - share * attempts
     variance = items / (items - 1) * float(off @ off) / total**2
     few = (_Z / float(stdtrit(items - 1, 1 - ALPHA / 2))) ** 2
-    return min(total, few * share * (1 - share) / variance) if variance else total
+    return min(total, max(1.0, few * share * (1 - share) / variance)) if variance else total
 
 
 def mcnemar(only_a: int, only_b: int) -> McNemar:

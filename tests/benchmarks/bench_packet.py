@@ -38,6 +38,7 @@ WORDS = [
     "the", "talk", "is", "at", "ten", "which", "room", "please", "register", "me", "come",
     '"quoted"', "it's", "-", "**bold**", "50%", "ok,", "yes.\n",
 ]
+WIDE_WORDS = ["東京", "café", "—", "✓", "🙂", "Привет"]
 DIMENSIONS = ("tool_use_correct", "instruction_following", "kb_grounding", "state_tracking")
 
 
@@ -46,7 +47,7 @@ def make_runs(folder: Path, runs: int, turns: int, models: int, seed: int) -> No
     for run in range(runs):
         rng = np.random.default_rng([seed, run])
         plain = " ".join(rng.choice(WORDS, 60_000))
-        mixed = " ".join(rng.choice([*WORDS * 3, *["東京", "café", "—", "✓", "🙂", "Привет"]], 60_000))
+        mixed = " ".join(rng.choice(WORDS * 3 + WIDE_WORDS, 60_000))
         target = folder / f"run_{run:05d}"
         target.mkdir(parents=True)
         with open(target / "openai_judged.jsonl", "w", encoding="utf-8", newline="\n") as file:

@@ -6,12 +6,12 @@ instruction was followed (`security` is true on an attacked row) is a number bes
 import os
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from failure_analysis import files
 from failure_analysis.datapoint import fingerprint, is_number
+from failure_analysis.formats.checks import epoch, text_of, wrong
 from failure_analysis.formats.records import Line, Source
 from failure_analysis.formats.tau2_bench import _digest
 
@@ -49,7 +49,11 @@ def read(source: Source) -> Iterator[Line]:
     """One line per file."""
     for path in source.files:
         try:
-            yield _line(path, files.read_json(path))
+            line = _line(path, files.read_json(path))
+            reason = wrong({**line.fields, "turn": line.fields["item_id"]})
+            if reason:
+                raise ValueError(reason)
+            yield line
         except files.Refusal as refusal:
             yield Line(1, None, path.read_bytes(), str(refusal), path=path)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -64,11 +68,13 @@ def _in_task(folder: str) -> bool:
 
 def _is_row(path: Path) -> bool:
     parts = path.absolute().parts
-    return path.suffix == ".json" and len(parts) > 5 and bool(TASK.fullmatch(parts[-3]))
+    return files.bare_name(path).endswith(".json") and len(parts) > 5 \
+        and bool(TASK.fullmatch(parts[-3]))
 
 
 def _line(path: Path, row: dict) -> Line:
-    suite, task, attack, name = *path.absolute().parts[-4:-1], path.stem
+    suite, task, attack = path.absolute().parts[-4:-1]
+    name = files.bare_name(path).removesuffix(".json")
     own = (row.get("suite_name"), row.get("user_task_id"))
     notes = []
     if own != (suite, task):
@@ -109,8 +115,8 @@ def _line(path: Path, row: dict) -> Line:
         "latency_ms": round(row["duration"] * 1000, 1) if is_number(row.get("duration")) else None,
         "params": {"suite": suite, "attack": attack},
     }
-    return Line(1, fields, settings=_settings(row, suite), started=_epoch(row), notes=tuple(notes),
-                path=path)
+    return Line(1, fields, settings=_settings(row, suite), notes=tuple(notes), path=path,
+                started=epoch(row.get("evaluation_timestamp")))
 
 
 def _account(
@@ -134,10 +140,7 @@ def _account(
 
 
 def _message(message: dict) -> dict:
-    content = message.get("content")
-    if isinstance(content, list):
-        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    kept = {"role": message["role"], "content": content}
+    kept = {"role": message["role"], "content": text_of(message.get("content"))}
     if message.get("tool_calls"):
         kept["tool_calls"] = [{"id": call.get("id"), "name": call.get("function"),
                                "arguments": call.get("args")} for call in message["tool_calls"]]
@@ -155,10 +158,3 @@ def _settings(row: dict, suite: str) -> dict[str, str]:
         "package version": str(row.get("agentdojo_package_version") or "not recorded"),
         f"policy text ({suite})": _digest(system),
     }
-
-
-def _epoch(row: dict) -> float | None:
-    try:
-        return datetime.fromisoformat(row["evaluation_timestamp"]).timestamp()
-    except (KeyError, TypeError, ValueError):
-        return None

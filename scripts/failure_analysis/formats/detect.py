@@ -1,12 +1,14 @@
 """Which format is this? Each answer says what it was concluded from."""
 
+import csv
+import io
 import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from failure_analysis.datapoint import safe_id
-from failure_analysis.files import COMPRESSED, Refusal, bare_name, read_csv
+from failure_analysis.files import COMPRESSED, Refusal, bare_name, open_bytes
 from failure_analysis.formats import (
     agentdojo,
     judged,
@@ -18,6 +20,8 @@ from failure_analysis.formats import (
 from failure_analysis.formats.records import Source
 
 ROW_FORMATS = (judged, tau2_bench, tau_bench, agentdojo)
+# Formats that know what was asked and expected beyond the texts of a row.
+OWN_FINGERPRINT = (tau2_bench.NAME, tau_bench.NAME, agentdojo.NAME)
 FORMATS = {module.NAME: module for module in (*ROW_FORMATS, mapping)}
 _ENDINGS = tuple(f"{end}{packed}" for end in (".json", ".jsonl", ".csv", ".eval")
                  for packed in ("", *COMPRESSED))
@@ -71,10 +75,16 @@ def from_comparison(folder: Path) -> Found:
         raise Refusal(f"{table}: not there; a comparison folder holds run_results.csv with a "
                       "column run_dir")
     folders = []
-    for number, row in enumerate(read_csv(table), 2):
-        if "run_dir" not in row:
-            raise Refusal(f"{table}:1: no column run_dir; found {', '.join(map(str, row))}")
-        folders.append(_run_dir(table, number, (row["run_dir"] or "").strip()))
+    try:
+        with io.TextIOWrapper(open_bytes(table), "utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            if "run_dir" not in (reader.fieldnames or ()):
+                named = ", ".join(map(str, reader.fieldnames or ())) or "nothing"
+                raise Refusal(f"{table}:1: no column run_dir; found {named}")
+            for number, row in enumerate(reader, 2):
+                folders.append(_run_dir(table, number, (row["run_dir"] or "").strip()))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise Refusal(f"{table}: not a CSV in UTF-8 ({error})") from None
     if not folders:
         raise Refusal(f"{table}: lists no run")
     return from_run_dirs(list(dict.fromkeys(folders)))
@@ -103,6 +113,10 @@ def _take(path: Path, found: Found) -> None:
         why = module.matches(path)
         if why is not None:
             found.sources += module.sources(path, why)
+            if module is judged and path.is_dir():
+                for child in sorted(path.iterdir()):
+                    if child.is_dir():
+                        _take(child, found)
             return
     if tau2_judges.matches(path) is not None:
         found.gradings.append((tau2_judges.NAME, path))
@@ -143,6 +157,7 @@ def _finished(found: Found) -> Found:
     if len(names) > 1:
         raise Refusal(f"the inputs are of {len(names)} benchmarks ({', '.join(names)}); one "
                       "analysis is of one benchmark: run it once for each")
+    found.sources = _one_per_answer(found.sources)
     for source in found.sources:
         if source.format == judged.NAME:
             found.gradings += [(judged.NAME, path) for path in judged.further_gradings(source)]
@@ -151,6 +166,22 @@ def _finished(found: Found) -> Found:
         if run_id != found.sources[place].run_id:
             found.sources[place] = replace(found.sources[place], run_id=run_id)
     return found
+
+
+def _one_per_answer(sources: list[Source]) -> list[Source]:
+    """The sources without judged files that grade the answers of another one given: two judges of
+    one model in one folder are one run; the other judge's file becomes a further grading."""
+    records: dict[tuple, Source] = {}
+    for source in sources:
+        if source.format == judged.NAME:
+            key = (os.path.realpath(source.path.parent), source.model_name)
+            known = records.setdefault(key, source)
+            if judged.rank(source.path) < judged.rank(known.path):
+                records[key] = source
+    kept = set(map(id, records.values()))
+    given_twice = len({os.path.realpath(source.path) for source in sources}) < len(sources)
+    return sources if given_twice else [
+        source for source in sources if source.format != judged.NAME or id(source) in kept]
 
 
 def _unique_ids(sources: list[Source]) -> list[str]:

@@ -6,18 +6,21 @@ name) is the outcome of record and the others are further gradings."""
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from failure_analysis import files
-from failure_analysis.datapoint import is_number, outcome_of
+from failure_analysis.datapoint import outcome_of, safe_id
+from failure_analysis.formats.checks import epoch, tidy, wrong
 from failure_analysis.formats.records import Grading, Line, Source
 
+_SECRET = re.compile(r"key|token|secret|password|auth|cookie|credential", re.I)
 _FAST = msgspec.json.Decoder().decode
 NAME = "judged-runs"
 WANTS = "a folder with openai_judged.jsonl, any *_judged.jsonl, or transcript.jsonl"
@@ -30,15 +33,6 @@ MARKERS = {
     "[TRUNCATED_RESPONSE": "length",
     "[TURN_WATCHDOG": "timeout",
 }
-_EXACT = 2**53  # from here on, floats skip whole numbers
-_TEXT = (frozenset((str, type(None))), "text")
-_LIST = (frozenset((list, dict, type(None))), "a list")
-# What a row's known fields may be; rows come from JSON, so the types are exact.
-KINDS = {name: _TEXT for name in (
-    "user_text", "assistant_text", "judge_reasoning", "reasoning", "model_name", "grader",
-    "termination", "judge_version", "judge_model")}
-LISTS = ("tool_calls", "tool_results", "messages")
-KINDS |= {name: _LIST for name in LISTS}
 
 
 def matches(path: Path) -> str | None:
@@ -56,40 +50,68 @@ def matches(path: Path) -> str | None:
 
 
 def sources(path: Path, why: str) -> list[Source]:
-    """The run in a folder (or of a single judged file)."""
-    folder = path if path.is_dir() else path.parent
-    judged = judged_files(folder) if path.is_dir() else [path]
-    main = judged[0] if judged else _named(folder, "transcript.jsonl")
+    """The run in a folder (or of a single judged file); judged files of another model in the same
+    folder are runs of their own."""
+    if path.is_file():
+        return [_source(path, why)]
+    mains = judged_files(path) or [_named(path, "transcript.jsonl")]
+    first = _source(mains[0], why)
+    found = {first.model_name: first}
+    for other in mains[1:]:
+        source = _source(other, why)
+        run_id = f"{source.run_id}~{safe_id(source.model_name)}"
+        found.setdefault(source.model_name, replace(source, run_id=run_id))
+    return list(found.values())
+
+
+def _source(main: Path, why: str) -> Source:
+    folder = main.parent
     runtime, remark = _facts_beside(folder, "runtime.json")
     judge, summary, remarks = None, {}, (remark,)
-    if main and files.bare_name(main).endswith("_judged.jsonl"):
+    if files.bare_name(main).endswith("_judged.jsonl"):
         judge = files.bare_name(main).removesuffix("_judged.jsonl")
         summary, remark = _facts_beside(folder, f"{judge}_summary.json")
         remarks += (remark,)
-    model = _first_text(runtime, summary) or _first_row_model(main) or folder.name
+    model = _first_row_model(main) or _first_text(runtime, summary)
+    if model is None:
+        model = folder.resolve().name
+        remarks += (f"{main}: no model_name in it or beside it; the folder's name stands for it",)
     turns = runtime.get("turns")
     whole = turns if isinstance(turns, int) and not isinstance(turns, bool) else 0
-    return [Source(
+    return Source(
         format=NAME, path=main, run_id=os.path.basename(os.path.realpath(folder)),
-        model_name=sys.intern(model), benchmark=NAME,
-        why=why, files=(main,), grader=_grader(judge, summary), threshold=None,
+        model_name=sys.intern(model), benchmark=NAME, why=why, files=(main,),
+        grader=_grader(judge, summary), settings=_conditions(runtime),
         expected_items=tuple(str(turn) for turn in range(min(max(whole, 0), 100_000))),
         remarks=tuple(filter(None, remarks)),
-    )]
+    )
+
+
+def _conditions(runtime: dict) -> dict[str, str]:
+    """The settings that runtime.json records, without anything that may be a secret."""
+    return {f"runtime {name}": str(value)[:80] for name, value in runtime.items()
+            if isinstance(value, str | int | float) and name not in ("model_name", "turns", "note")
+            and not _SECRET.search(name)}
 
 
 def further_gradings(source: Source) -> list[Path]:
-    """The judged files of other judges in the folder of a run."""
+    """The judged files of other judges over the answers of this run's model."""
     if not files.bare_name(source.path).endswith("_judged.jsonl"):
         return []
-    return [path for path in judged_files(source.path.parent) if path != source.path]
+    return [path for path in judged_files(source.path.parent) if path.name != source.path.name
+            and _first_row_model(path) in (None, source.model_name)]
 
 
 def judged_files(folder: Path) -> list[Path]:
     """The judged files of a folder, the one of record first."""
     found = [path for path in folder.iterdir() if path.is_file()
              and files.bare_name(path).endswith("_judged.jsonl")]
-    return sorted(found, key=lambda path: (not path.name.startswith("openai_judged"), path.name))
+    return sorted(found, key=rank)
+
+
+def rank(path: Path) -> tuple[bool, str]:
+    """Sorts the judged file of record before the others."""
+    return not path.name.startswith("openai_judged"), path.name
 
 
 def read(source: Source) -> Iterator[Line]:
@@ -115,11 +137,10 @@ def read(source: Source) -> Iterator[Line]:
         notes = tidy(row)
         if changed:
             notes = (*notes, "a NaN or infinite number was written as null")
-        turn = row.get("turn")
         yield Line(
             number, row, b"" if notes else raw, "", _settings(row, source),
-            _epoch(row.get("ts")) if "ts" in row else None, None,
-            f"{folder}#{turn}" if keyed else None, notes, content=hash(raw),
+            epoch(row["ts"]) if "ts" in row else None, None,
+            f"{folder}#{item_of(row)}" if keyed else None, notes, content=hash(raw.rstrip()),
         )
 
 
@@ -148,7 +169,7 @@ def read_gradings(path: Path) -> Iterator[Grading]:
             continue
         tidy(row)
         outcome, failed = outcome_of(row.get("scores"), None, None)
-        yield Grading(number, f"{path.parent}#{row.get('turn')}", grader, outcome, outcome,
+        yield Grading(number, f"{path.parent}#{item_of(row)}", grader, outcome, outcome,
                       row.get("scores"), tuple(failed))
 
 
@@ -169,8 +190,14 @@ def transcript_turns(source: Source) -> tuple[dict[str, str | None], list[str]] 
             unreadable.append(str(number))
         else:
             tidy(row)
-            turns[str(row.get("turn"))] = row.get("assistant_text")
+            turns[item_of(row)] = row.get("assistant_text")
     return turns, unreadable
+
+
+def item_of(row: dict) -> str:
+    """The item id of a row: its own, else its turn."""
+    item = row.get("item_id")
+    return str(row["turn"] if item is None else item)
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes, str]]:
@@ -188,71 +215,11 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes, str]]:
         yield number + 1, b"", f"the compressed file is damaged or cut off here ({error})"
 
 
-def wrong(row: Any) -> str | None:
-    """The reason why a parsed line cannot be a row, or None."""
-    if not isinstance(row, dict):
-        return f"a JSON {type(row).__name__} where an object was expected"
-    for name, value in row.items():
-        kind = KINDS.get(name)
-        if kind is not None and type(value) not in kind[0]:
-            return f"{name} is a {type(value).__name__}, {kind[1]} was expected"
-    turn = row.get("turn", row.get("item_id"))
-    whole = type(turn) is int or (type(turn) is float and turn.is_integer()
-                                  and abs(turn) < _EXACT)
-    if not whole and (type(turn) is not str or not turn):
-        return "turn (or item_id) is missing or neither a whole number nor a text"
-    if "trial" in row and (type(row["trial"]) is not int or row["trial"] < 0):
-        return "trial is not a whole number from 0"
-    return wrong_scores(row.get("scores"), row.get("reward"))
-
-
-def wrong_scores(scores: Any, reward: Any) -> str | None:
-    """The reason why scores or reward cannot be read, or None."""
-    if reward is not None and not is_number(reward):
-        return "reward is no finite number"
-    if scores is None:
-        return None
-    if not isinstance(scores, dict):
-        return f"scores is a {type(scores).__name__}, an object was expected"
-    for name, score in scores.items():
-        if not (score is None or score is True or score is False or is_number(score)):
-            return f"scores.{name} is {type(score).__name__}, true, false, null or a number was " \
-                   "expected"
-    return None
-
-
-def tidy(row: dict) -> tuple[str, ...]:
-    """Brings turn and tool lists to their one form, in place; says what was changed."""
-    notes = ()
-    turn = row.get("turn")
-    if type(turn) is float or (type(turn) is str and turn.isascii() and turn.isdigit()
-                               and len(turn) < 10):
-        row["turn"] = int(turn)
-        notes += ("turn was no whole number in the source",)
-    elif type(turn) is str:
-        row["turn"], row["item_id"] = None, row.get("item_id") or turn
-        notes += ("turn was a name, not a number, in the source",)
-    for name in LISTS:
-        if type(row.get(name)) is dict:
-            row[name] = [row[name]]
-            notes += (f"{name} was one object where a list was expected",)
-    return notes
-
-
 def _settings(row: dict, source: Source) -> dict[str, str] | None:
     if "judge_version" not in row and "judge_model" not in row and "grader" not in row:
         return None
     judge = files.bare_name(source.path).removesuffix("_judged.jsonl")
     return {"grader": row.get("grader") or _grader(judge, row) or judge}
-
-
-def _epoch(value: Any) -> float | None:
-    if is_number(value):
-        return float(value)
-    try:
-        return datetime.fromisoformat(value).timestamp()
-    except (TypeError, ValueError, OverflowError, OSError):
-        return None
 
 
 def _why_broken(error: Exception, raw: bytes) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from failure_analysis import files
-from failure_analysis.datapoint import FIELDS, NESTED
-from failure_analysis.formats import judged
+from failure_analysis.datapoint import FIELDS, NESTED, is_number
+from failure_analysis.formats import checks, judged
 from failure_analysis.formats.records import Line, Source
 
 NAME = "mapping"
@@ -45,14 +45,18 @@ def load(path: Path) -> dict:
         if name not in MAPPABLE:
             raise files.Refusal(f"{path}: fields.{name} is no field of a row; known are "
                                 f"{', '.join(MAPPABLE)}")
-        if not isinstance(place, str | dict):
+        paths = place.values() if isinstance(place, dict) and set(place) != {"value"} else [""]
+        if not isinstance(place, str | dict) or not all(isinstance(at, str) for at in paths):
             raise files.Refusal(f"{path}: fields.{name} is neither a path nor {{value: …}}")
     if not {"scores", "reward"} & fields.keys() and not mapping.get("pass_when"):
         raise files.Refusal(f"{path}: nothing says which rows passed; give fields.scores, "
                             "fields.reward with threshold, or pass_when")
-    if "reward" in fields and not isinstance(mapping.get("threshold"), int | float):
+    if not isinstance(mapping.get("rows"), str | None):
+        raise files.Refusal(f"{path}: rows is the path of a list, as text")
+    if "reward" in fields and not is_number(mapping.get("threshold")):
         raise files.Refusal(f"{path}: fields.reward needs threshold, the reward that still passes")
-    if not isinstance(mapping.get("pass_when", {}), dict):
+    passing = mapping.get("pass_when", {})
+    if not isinstance(passing, dict) or not all(isinstance(at, str) for at in passing):
         raise files.Refusal(f"{path}: pass_when is a map of path to the value(s) that pass")
     return mapping
 
@@ -81,7 +85,20 @@ def read(source: Source) -> Iterator[Line]:
         if reason:
             yield Line(number, None, raw, reason)
             continue
-        yield Line(number, fields, notes=judged.tidy(fields))
+        yield Line(number, fields, notes=(*checks.tidy(fields), *_remarks(fields, source.mapping)))
+
+
+def _remarks(fields: dict, mapping: dict) -> tuple[str, ...]:
+    """What a reader of the mapping should know of a row: paths that lead nowhere, numbers that
+    decide nothing."""
+    remarks = tuple(f"the mapping finds no {name} at {place}"
+                    for name, place in mapping["fields"].items()
+                    if isinstance(place, str) and fields.get(name) is None)
+    scores = fields.get("scores")
+    if scores and "reward" not in mapping["fields"] and all(map(is_number, scores.values())):
+        remarks += ("its scores are numbers, which decide nothing; use pass_when, or reward with "
+                    "threshold",)
+    return remarks
 
 
 def value_at(row: Any, path: str) -> Any:
@@ -106,7 +123,8 @@ def _fields(row: Any, mapping: dict, is_csv: bool) -> dict:
     if passing:
         scores = fields.get("scores")
         fields["scores"] = {**(scores if isinstance(scores, dict) else {}), **{
-            path: _passes(value_at(row, path), wanted) for path, wanted in passing.items()}}
+            path: _passes(value_at(row, path), wanted, is_csv)
+            for path, wanted in passing.items()}}
     return fields
 
 
@@ -126,10 +144,15 @@ def _value(row: Any, place: str | dict, name: str, is_csv: bool) -> Any:
     return value
 
 
-def _passes(value: Any, wanted: Any) -> bool | None:
+def _passes(value: Any, wanted: Any, is_csv: bool) -> bool | None:
+    """Whether a value is (one of) those that pass; in CSV also as the number or truth value that
+    its text spells. A truth value is no number."""
     if value is None or value == "":
         return None
-    return value in wanted if isinstance(wanted, list) else value == wanted
+    readings = (value, _cell(value, is_csv))
+    return any((type(one) is bool) == (type(reading) is bool) and one == reading
+               for one in (wanted if isinstance(wanted, list) else [wanted])
+               for reading in readings)
 
 
 def _cell(value: Any, is_csv: bool) -> Any:
@@ -165,7 +188,7 @@ def _wrong(fields: dict) -> str | None:
         return "the mapping finds neither item_id nor turn in this row"
     if not isinstance(fields.get("params"), dict | None):
         return "params is no object"
-    return judged.wrong({**fields, "turn": fields.get("turn", fields.get("item_id"))})
+    return checks.wrong({**fields, "turn": fields.get("turn", fields.get("item_id"))})
 
 
 def _rows(path: Path, inside: str | None) -> Iterator[tuple[int, Any, bytes, str]]:
@@ -176,7 +199,7 @@ def _rows(path: Path, inside: str | None) -> Iterator[tuple[int, Any, bytes, str
     elif name.endswith(".jsonl"):
         for number, raw, broken in judged.numbered_lines(path):
             try:
-                row = None if broken else json.loads(raw)
+                row = None if broken else json.loads(raw, parse_constant=lambda _: None)
             except (ValueError, RecursionError) as error:
                 broken = f"not valid JSON: {error}"
             if not broken and not isinstance(row, dict):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from failure_analysis.formats.checks import wrong
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -66,8 +68,12 @@ def build_lines(rows: list, build: Callable[[int, Any], Line]) -> Iterator[Line]
     line instead of an exception."""
     for number, row in enumerate(rows, 1):
         try:
-            yield build(number, row)._replace(content=hash(json.dumps(row, sort_keys=True)))
+            line = build(number, row)
+            reason = wrong({**line.fields, "turn": line.fields["item_id"]})
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             what = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
             reason = f"row {number} has not the shape of its format: {what}"
+        if reason:
             yield Line(number, None, json.dumps(row).encode(), reason)
+        else:
+            yield line._replace(content=hash(json.dumps(row, sort_keys=True)))

@@ -5,13 +5,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from failure_analysis import files
 from failure_analysis.datapoint import fingerprint, is_number
 from failure_analysis.formats import documents, tool_checks
+from failure_analysis.formats.checks import epoch, text_of
 from failure_analysis.formats.records import Line, Source, build_lines
 from failure_analysis.formats.tool_checks import Call, Check
 
@@ -51,8 +51,7 @@ def sources(path: Path, why: str) -> list[Source]:
         "step limit": str(info.get("max_steps")),
         "error limit": str(info.get("max_errors")),
     }
-    tasks = value["tasks"] if isinstance(value.get("tasks"), list) else []
-    ids = tuple(str(task["id"]) for task in tasks if isinstance(task, dict) and "id" in task)
+    ids = tuple(str(task["id"]) for task in _tasks(value) if "id" in task)
     commit = info.get("git_commit")
     return [Source(
         format=NAME, path=path, run_id=stem, model_name=str(agent.get("llm") or stem),
@@ -65,16 +64,16 @@ def sources(path: Path, why: str) -> list[Source]:
 def read(source: Source) -> Iterator[Line]:
     """One line per simulation."""
     value = documents.load(source.path)
-    tasks = {str(task["id"]): task for task in value.get("tasks") or []
-             if isinstance(task, dict) and "id" in task}
+    tasks = {str(task["id"]): task for task in _tasks(value) if "id" in task}
     rows = value["simulations"]
-    attempts = {(str(row.get("task_id")), row.get("trial")) for row in rows
+    attempts = {(str(row.get("task_id")), str(row.get("trial"))) for row in rows
                 if isinstance(row, dict)}
     repeats = len(attempts) > len({task for task, _ in attempts})
-    return build_lines(rows, lambda number, row: _line(number, row, tasks, repeats))
+    path = source.path.as_posix()
+    return build_lines(rows, lambda number, row: _line(number, row, tasks, repeats, path))
 
 
-def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool) -> Line:
+def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: str) -> Line:
     named = str(row["task_id"])
     reward_info = _object(row.get("reward_info"))
     recorded = _recorded(reward_info)
@@ -88,7 +87,9 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool) -> Line
     agent = [message for message in messages if message.get("role") == "assistant"]
     fields = {
         "item_id": item or named,
-        "item_fingerprint": _fingerprint(task, criteria, recorded),
+        # A row that belongs to no known task is like no other row.
+        "item_fingerprint": _fingerprint(task, criteria) if task else
+        fingerprint([path, number], recorded),
         "trial": row.get("trial") if repeats else None,
         "user_text": _scenario(task) or _first(messages, "user"),
         "assistant_text": _last(agent),
@@ -98,7 +99,7 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool) -> Line
         "expected": {name: criteria.get(name) for name in (*dict.fromkeys(BASIS.values()),
                                                            "reward_basis")} if criteria else None,
         "scores": _scores(reward_info, criteria, checks),
-        "reward": reward if is_number(reward) else None,
+        "reward": reward,
         "judge_reasoning": _account(row, reward_info, criteria, checks, made),
         "reasoning": _thinking(agent),
         "termination": row.get("termination_reason"),
@@ -108,8 +109,9 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool) -> Line
         "cost_usd": row.get("agent_cost") if is_number(row.get("agent_cost")) else None,
         "params": _params(item or named, checks),
     }
-    return Line(number, fields, settings=_settings(row, messages), started=_epoch(row, "start_time"),
-                ended=_epoch(row, "end_time"), key=str(row.get("id")), notes=notes)
+    return Line(number, fields, settings=_settings(row, messages),
+                started=epoch(row.get("start_time")), ended=epoch(row.get("end_time")),
+                key=str(row["id"]) if row.get("id") else None, notes=notes)
 
 
 def _item(named: str, recorded: dict, tasks: dict[str, dict]) -> tuple[str | None, tuple[str, ...]]:
@@ -122,7 +124,7 @@ def _item(named: str, recorded: dict, tasks: dict[str, dict]) -> tuple[str | Non
         return None, (f"the results hold no task {named}, and the row no checks to find it by",)
     fitting = [other for other, task in tasks.items() if _fits(recorded, task)]
     why = f"its recorded checks do not fit task {named}" if task else f"there is no task {named}"
-    if len(fitting) == 1 and any(recorded.values()):
+    if len(fitting) == 1:
         return fitting[0], (f"{why}; re-matched by content to task {fitting[0]}",)
     return None, (f"{why}, and {len(fitting)} tasks fit them; left out of comparisons",)
 
@@ -131,7 +133,7 @@ def _recorded(reward_info: dict) -> dict[str, str]:
     """What the row's recorded checks say was expected, part by part; parts not recorded absent."""
     parts = {}
     actions = reward_info.get("action_checks")
-    if actions is not None:
+    if actions:
         parts["actions"] = _spelled([_action(check["action"]) for check in actions])
     for name, checks, inner in (
         ("communicate_info", "communicate_checks", "info"),
@@ -150,9 +152,7 @@ def _fits(recorded: dict[str, str], task: dict) -> bool:
     return all(gold[name] == part for name, part in recorded.items())
 
 
-def _fingerprint(task: dict, criteria: dict, recorded: dict) -> str:
-    if not task:
-        return fingerprint("unmatched", recorded)
+def _fingerprint(task: dict, criteria: dict) -> str:
     asked = [task.get("user_scenario"), task.get("initial_state"), task.get("ticket")]
     basis = criteria.get("reward_basis") or list(BASIS)
     decisive = {BASIS[name] for name in basis if name in BASIS}
@@ -295,13 +295,13 @@ def _thinking(agent: list[dict]) -> str | None:
 
 
 def _last(messages: list[dict]) -> str | None:
-    texts = [message["content"] for message in messages if message.get("content")]
+    texts = [text_of(message["content"]) for message in messages if message.get("content")]
     return texts[-1] if texts else None
 
 
 def _first(messages: list[dict], role: str) -> str | None:
-    return next((message.get("content") for message in messages if message.get("role") == role),
-                None)
+    return next((text_of(message.get("content")) for message in messages
+                 if message.get("role") == role), None)
 
 
 def _usage(messages: list[dict], name: str) -> int | None:
@@ -329,7 +329,7 @@ def _digest(text: Any) -> str:
 
 
 def _domain(value: dict) -> str | None:
-    for task in value.get("tasks") or []:
+    for task in _tasks(value):
         instructions = _object(_object(_object(task).get("user_scenario")).get("instructions"))
         if instructions.get("domain"):
             return str(instructions["domain"])
@@ -340,11 +340,9 @@ def _milliseconds(seconds: Any) -> float | None:
     return round(seconds * 1000, 1) if is_number(seconds) else None
 
 
-def _epoch(row: dict, name: str) -> float | None:
-    try:
-        return datetime.fromisoformat(row[name]).timestamp()
-    except (KeyError, TypeError, ValueError):
-        return None
+def _tasks(value: dict) -> list[dict]:
+    tasks = value.get("tasks")
+    return [task for task in tasks if isinstance(task, dict)] if isinstance(tasks, list) else []
 
 
 def _object(value: Any) -> dict:

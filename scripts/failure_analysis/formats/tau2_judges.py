@@ -34,5 +34,5 @@ def read_gradings(path: Path) -> Iterator[Grading]:
         grader = "/".join(str(entry[name]) for name in ("judge_prompt_name", "judge_model")
                           if entry.get(name))
         outcome = VERDICTS.get(verdict.strip().lower(), "unjudged")
-        yield Grading(number, str(entry.get("simulation_id")),
+        yield Grading(number, str(entry["simulation_id"]) if entry.get("simulation_id") else None,
                       grader or files.bare_name(path), outcome, verdict)

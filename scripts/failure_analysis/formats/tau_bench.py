@@ -4,12 +4,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from failure_analysis import files
-from failure_analysis.datapoint import fingerprint, is_number
+from failure_analysis.datapoint import fingerprint
 from failure_analysis.formats import documents, tool_checks
+from failure_analysis.formats.checks import text_of
 from failure_analysis.formats.records import Line, Source, build_lines
 from failure_analysis.formats.tau2_bench import PASS_REWARD, _digest
 from failure_analysis.formats.tool_checks import Call, Check
@@ -75,7 +77,7 @@ def _line(number: int, row: dict, contents: dict[str, str], repeats: bool) -> Li
                 for action in task.get("actions") or []]
     checks = tool_checks.match(expected, made)
     agent = [message for message in messages if message.get("role") == "assistant"]
-    texts = [message["content"] for message in agent if message.get("content")]
+    texts = [text_of(message["content"]) for message in agent if message.get("content")]
     reward = row.get("reward")
     fields = {
         "item_id": item, "item_fingerprint": print_of_row,
@@ -88,7 +90,7 @@ def _line(number: int, row: dict, contents: dict[str, str], repeats: bool) -> Li
         "tool_results": results,
         "expected": {"actions": task.get("actions"), "outputs": task.get("outputs")},
         "scores": _scores(reward, reward_info, checks),
-        "reward": reward if is_number(reward) else None,
+        "reward": reward,
         "judge_reasoning": _account(row, info, reward_info, checks, made),
         "termination": _termination(messages, info),
         "params": {"expected_actions": len(checks)},
@@ -104,8 +106,9 @@ def _contents(rows: list) -> dict[str, str]:
         info = row.get("info") if isinstance(row, dict) else None
         task = info.get("task") if isinstance(info, dict) else None
         if isinstance(task, dict):
-            seen.setdefault(str(row.get("task_id")), Counter())[_fingerprint(task)] += 1
-    return {item: prints.most_common(1)[0][0] for item, prints in seen.items()}
+            with suppress(AttributeError, TypeError):  # such a row is rejected when it is read
+                seen.setdefault(str(row.get("task_id")), Counter())[_fingerprint(task)] += 1
+    return {item: prints.most_common(1)[0][0] for item, prints in seen.items() if prints}
 
 
 def _item(
@@ -201,7 +204,7 @@ def _domain(rows: list, stem: str) -> str | None:
     """airline or retail, from the policy's heading, else from the file name."""
     for row in rows:
         messages = row.get("traj") if isinstance(row, dict) else None
-        if messages and isinstance(messages[0], dict):
+        if isinstance(messages, list) and messages and isinstance(messages[0], dict):
             heading = re.match(r"# (\w+) agent policy", str(messages[0].get("content")), re.I)
             if heading:
                 return heading[1].lower()

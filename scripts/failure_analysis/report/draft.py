@@ -21,7 +21,7 @@ from failure_analysis.report import facts
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "templates" / "deep_error_analysis.md.j2"
 STEP = "draft_report"
-_BLOCK = re.compile(r"<!-- generated:(?P<name>[^>]+?) -->\n.*?<!-- /generated:(?P=name) -->", re.S)
+_BEGIN = re.compile(r"<!-- generated:([^>]+?) -->")
 _MOST_ROWS = 30
 _MOST_FINDINGS = 40
 _EXAMPLES = 40
@@ -32,16 +32,37 @@ def write(report: Path, analysis_dir: Path, force: bool) -> str:
     """Writes the draft; where somebody has rewritten it, only the generated blocks change. Returns
     a sentence that says which of the two happened."""
     fresh = render(analysis_dir)
-    old = report.read_text(encoding="utf-8") if report.exists() else None
+    try:
+        old = report.read_text(encoding="utf-8") if report.exists() else None
+    except UnicodeDecodeError:
+        raise files.Refusal(f"{report}: not UTF-8; save it as UTF-8 or pass --force") from None
     written = _last_written(analysis_dir)
     if old is None or force or _digest(old) == written:
         files.write_text(report, fresh)
         _record(report, analysis_dir, fresh)
         return "drafted"
-    blocks = {match["name"]: match[0] for match in _BLOCK.finditer(fresh)}
-    kept = _BLOCK.sub(lambda match: blocks.get(match["name"], match[0]), old)
-    files.write_text(report, kept)
+    blocks = {name: text for name, text in _pieces(fresh) if name}
+    files.write_text(report, "".join(blocks.get(name, text) for name, text in _pieces(old)))
     return "kept as rewritten, its generated blocks refreshed (--force drafts it anew)"
+
+
+def _pieces(text: str) -> list[tuple[str, str]]:
+    """The text in pieces: (name, generated block) and ("", what stands between). Marks inside a
+    fence are text of the runs and mark nothing."""
+    pieces, name, piece, fence_ticks = [], "", [], ""
+    for line in text.splitlines(keepends=True):
+        ticks = re.match("`{3,}", line)
+        if ticks and (not fence_ticks or line.strip() == fence_ticks):
+            fence_ticks = "" if fence_ticks else ticks[0]
+        begin = None if fence_ticks or name else _BEGIN.fullmatch(line.strip())
+        if begin:
+            pieces.append(("", "".join(piece)))
+            name, piece = begin[1], []
+        piece.append(line)
+        if name and not fence_ticks and line.strip() == f"<!-- /generated:{name} -->":
+            pieces.append((name, "".join(piece)))
+            name, piece = "", []
+    return [*pieces, ("", "".join(piece))]
 
 
 def render(analysis_dir: Path) -> str:
@@ -68,7 +89,7 @@ def render(analysis_dir: Path) -> str:
         runs=_runs(checked["runs"]),
         findings=_findings(checked["findings"]),
         topline=_topline(compared),
-        dimensions=_dimensions(known),
+        dimensions=_dimensions(compared),
         comparison=_comparison(compared),
         failed_by_all=_failed_by_all(compared),
         shared=[{"name": code(item), "example": example(rows[("item", item)])} for item in shared
@@ -189,22 +210,21 @@ def _topline(compared: dict | None) -> str:
     return comparison_page.unit_table(compared) if compared else "No row was judged."
 
 
-def _dimensions(known: dict) -> str:
+def _dimensions(compared: dict | None) -> str:
     """Failed rows per dimension and model, out of those judged on it."""
-    keys = [key.split("/", 1)[1] for key in known if key.startswith("dimension/")]
-    models = sorted({key.split("/", 1)[1] for key in known if key.startswith("failed_rows/")})
-    names = sorted({key[len(model) + 1:] for key in keys for model in models
-                    if key.startswith(f"{model}/")})
+    names = list(compared["dimensions"]) if compared else []
     if not names:
         return "No row was judged on a named dimension."
-    lines = []
-    for model in models[:_MOST_ROWS]:
-        cells = [f"{known[f'dimension/{model}/{name}']} of "
-                 f"{known[f'dimension_judged/{model}/{name}']}"
-                 if f"dimension/{model}/{name}" in known else "" for name in names[:12]]
-        lines.append([code(model), *cells])
-    text = table(["failed of judged", *map(code, names[:12])], lines)
-    return text + _more(len(models), _MOST_ROWS, f"models in {facts.NAME}")
+    shown = names[:12]
+    cells = {name: {row["unit"]: f"{row['failed']} of {row['judged']}"
+                    for row in compared["dimensions"][name]["units"] if row["judged"]}
+             for name in shown}
+    units = [row["unit"] for row in compared["units"]]
+    lines = [[code(unit), *[cells[name].get(unit, "") for name in shown]]
+             for unit in units[:_MOST_ROWS]]
+    text = table(["failed of judged", *map(code, shown)], lines)
+    return text + _more(len(units), _MOST_ROWS, f"{compared['by']}s in {comparison.NAME}") \
+        + _more(len(names), 12, f"dimensions in {comparison.NAME}")
 
 
 def _comparison(compared: dict | None) -> str:
