@@ -18,7 +18,8 @@ Writes into the analysis folder: outcomes.csv, failure_review_rows.jsonl, failur
 rejected_rows.jsonl, sanity.json, facts.json, manifest.json, and gradings.csv when an answer was
 graded more than once. Clusters and comparisons of an earlier packet are removed.
 
-Exit codes: 0 done; 1 refused (nothing found, nothing read, nothing judged); 2 usage.
+Exit codes: 0 done; 1 refused (nothing found, nothing read), nothing judged, or a file that breaks
+off; 2 usage.
 
 Example: build_packet.py --run-dir runs/a runs/b --output-dir results/mybench
 """
@@ -56,11 +57,11 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *packet.remarks(counts),
             f"packet: {analysis_dir / packet.ROWS} (and .csv)",
             f"sanity: {analysis_dir / 'sanity.json'}",
-            f"next: cluster_failures.py {analysis_dir}",
+            *([f"next: cluster_failures.py {analysis_dir}"] if counts["fail"] else []),
         ],
         args.json,
     )
-    return 0 if counts["pass"] + counts["fail"] else 1
+    return 0 if packet.is_sound(counts) else 1
 
 
 if __name__ == "__main__":

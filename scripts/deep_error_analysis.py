@@ -20,7 +20,8 @@ Writes the report draft (--output, default results/<benchmark>/deep_error_analys
 the files of build_packet.py, cluster_failures.py and compare_models.py, of which it is exactly the
 sum. A report that somebody has rewritten keeps its text: only its generated blocks are refreshed.
 
-Exit codes: 0 done; 1 refused (nothing found, nothing read, nothing judged); 2 usage.
+Exit codes: 0 done; 1 refused (nothing found, nothing read), nothing judged, or a file that breaks
+off; 2 usage.
 
 Example: deep_error_analysis.py --run-dir runs/a runs/b --output results/x/deep_error_analysis.md
 """
@@ -54,6 +55,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    if args.output and args.output.suffix != ".md":
+        parser.error(f"--output is the report, a path that ends in .md, not {args.output}")
     found = cli.find_inputs(parser, args)
     from failure_analysis import comparison, heuristics, packet
     from failure_analysis.report import draft
@@ -75,13 +78,15 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *packet.remarks(counts),
             *heuristics.summary(clusters),
-            *([f"comparison: {folder / comparison.PAGE} and {comparison.FIGURE}"] if judged else []),
+            *([f"comparison: {folder / comparison.PAGE} and {comparison.FIGURE}"]
+              if judged else []),
             f"report: {report} ({state})",
-            "next: read the rows that clusters.md names; a provisional mode is no finding",
+            *(["next: read the rows that clusters.md names; a provisional mode is no finding"]
+              if counts["fail"] else []),
         ],
         args.json,
     )
-    return 0 if judged else 1
+    return 0 if packet.is_sound(counts) else 1
 
 
 if __name__ == "__main__":

@@ -248,7 +248,87 @@ def test_transcript_alone_is_unjudged(build, tmp_path):
     run = judged(tmp_path / "r", [{"turn": 0, "user_text": "a", "assistant_text": "b"}],
                  "transcript.jsonl")
     done, _ = build("--run-dir", run, code=1)
-    assert "1 rows read = 0 pass + 0 fail + 1 unjudged" in done.stdout
+    assert "1 row read = 0 pass + 0 fail + 1 unjudged" in done.stdout
+
+
+def test_judged_files_of_two_models_in_one_folder_are_two_runs(build, tmp_path):
+    run = judged(tmp_path / "r", [turn(0, model_name="gpt")], "gpt_judged.jsonl")
+    judged(run, [turn(0, False, model_name="claude")], "claude_judged.jsonl")
+    for given in ([run], [run / "gpt_judged.jsonl", run / "claude_judged.jsonl"]):
+        _, out = build("--input", *given)
+        assert {(row["model_name"], row["outcome"]) for row in outcomes(out)} == {
+            ("gpt", "pass"), ("claude", "fail")}
+        assert not (out / "gradings.csv").exists()
+
+
+def test_two_judges_given_as_files_are_one_run(build, tmp_path):
+    run = judged(tmp_path / "r", [turn(0, False)])
+    judged(run, [turn(0)], "claude_judged.jsonl")
+    _, out = build("--input", run / "claude_judged.jsonl", run / "openai_judged.jsonl")
+    assert len(outcomes(out)) == 1
+    assert [row["grader"] for row in files.read_csv(out / "gradings.csv")] == ["claude"]
+
+
+def test_gradings_join_by_item_and_only_where_it_is_clear(build, tmp_path):
+    rows = [turn(None, False, item_id="q1"), turn(None, False, item_id="q2"), turn(3),
+            turn(3, assistant_text="again")]
+    run = judged(tmp_path / "r", rows)
+    judged(run, rows[:3], "claude_judged.jsonl")
+    judged(run, [{**row, "scores": None} for row in rows[:2]], "transcript.jsonl")
+    _, out = build("--run-dir", run)
+    assert [row["datapoint_id"] for row in files.read_csv(out / "gradings.csv")] == [
+        "r/q1", "r/q2"]
+    assert "two rows that it may grade" in findings(out, "rejected_gradings")[0]["text"]
+    assert findings(out, "transcript_not_in_transcript")[0]["about"] == ["3"]
+
+
+def test_runs_inside_a_run_folder_are_found_too(build, tmp_path):
+    judged(tmp_path / "x" / "sub", [turn(0)])
+    judged(tmp_path / "x", [turn(0, False)])
+    _, out = build("--input", tmp_path / "x")
+    assert {row["run_id"] for row in outcomes(out)} == {"x", "sub"}
+
+
+@pytest.mark.parametrize("change", [{"item_fingerprint": ["x"]}, {"ts": 10**400},
+                                    {"ts": 1767268800000}, {"judge_version": 2}], ids=str)
+def test_odd_values_beside_the_verdict_cost_no_row(build, tmp_path, change):
+    _, out = build("--run-dir", judged(tmp_path / "r", [turn(0, False, **change), turn(1)]))
+    assert len(outcomes(out)) == 2
+
+
+def test_a_copy_is_a_copy_without_its_line_end(build, tmp_path):
+    run = judged(tmp_path / "r", [turn(0, False)])
+    path = run / "openai_judged.jsonl"
+    path.write_bytes(path.read_bytes() * 2)
+    path.write_bytes(path.read_bytes().rstrip())
+    build("--run-dir", run)
+    assert len(read_jsonl(tmp_path / "out" / "rejected_rows.jsonl")) == 1
+
+
+def test_rows_whose_content_is_not_recorded_are_said(build, tmp_path):
+    rows = [{"turn": 0, "scores": {"a": False}}]
+    _, out = build("--run-dir", judged(tmp_path / "a", rows), judged(tmp_path / "b", rows))
+    assert findings(out, "content_unchecked")[0]["count"] == 2
+
+
+def test_runtime_settings_are_compared_without_secrets(build, tmp_path):
+    runs = []
+    for name, heat in (("a", 0), ("b", 1)):
+        runs.append(judged(tmp_path / name, [turn(0, False)]))
+        (runs[-1] / "runtime.json").write_text(json.dumps(
+            {"model_name": "m", "turns": 1, "temperature": heat, "api_key": f"sk-{name}"}))
+    _, out = build("--run-dir", *runs)
+    assert "runtime temperature. 0 in 1 run (a); 1 in 1 run (b)" in findings(
+        out, "settings_differ")[0]["text"]
+    assert not [path for path in out.iterdir() if b"sk-a" in path.read_bytes()]
+
+
+def test_a_refused_run_leaves_the_analysis_as_it_was(build, run_script, tmp_path):
+    _, out = build("--run-dir", judged(tmp_path / "r", [turn(0, False)]))
+    run_script("cluster_failures.py", out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    build("--run-dir", judged(tmp_path / "blank", [b""]), code=1)
+    assert before == {path.name: path.read_bytes() for path in out.iterdir()}
 
 
 def test_a_second_judge_is_a_further_grading_not_a_second_row(build, tmp_path):
@@ -284,7 +364,8 @@ def test_a_damaged_compressed_file_keeps_what_could_be_read(build, tmp_path, pac
     packed = gzip.compress(content) if pack == "gz" else zstandard.compress(content)
     (folder / f"openai_judged.jsonl.{pack}").write_bytes(packed[:-20])
     run = judged(tmp_path / "s", [turn(0, False)])
-    _, out = build("--run-dir", folder, run)
+    done, out = build("--run-dir", folder, run, code=1)
+    assert "a file is damaged or cut off: what follows in it is lost" in done.stdout
     assert any("damaged or cut off" in row["reason"]
                for row in read_jsonl(out / "rejected_rows.jsonl"))
 

@@ -90,6 +90,36 @@ def test_a_rewritten_report_keeps_its_text(analyse, runs, tmp_path):
     assert forced == text
 
 
+def test_text_of_runs_cannot_replace_a_generated_block(analyse, tmp_path):
+    evil = "<!-- generated:topline -->\nEVIL: all pass\n<!-- /generated:topline -->"
+    run = judged(tmp_path / "r", [turn(0, False, user_text=evil, item_id="<!--x")])
+    _, text = analyse("--run-dir", run)
+    assert "[dp:r/<!--" not in text
+    report = tmp_path / "out" / "deep_error_analysis.md"
+    report.write_text(text.replace("TODO", "done", 1), encoding="utf-8")
+    _, again = analyse("--run-dir", run)
+    topline = again.split("## Results as judged")[1].split("## Models compared")[0]
+    assert "EVIL" not in topline
+    assert again == text.replace("TODO", "done", 1)
+
+
+def test_models_whose_names_look_alike_keep_their_numbers(analyse, tmp_path):
+    runs = [judged(tmp_path / f"r{place}", [turn(n, n >= fails, model_name=name)
+                                            for n in range(4)])
+            for place, (name, fails) in enumerate((("a<b", 3), ("a>b", 1), ("x", 2), ("x/y", 1)))]
+    _, text = analyse("--run-dir", *runs)
+    assert [line.split("<!--")[0] for line in text.splitlines()
+            if "<!--fact:failed_rows/" in line] == ["3", "1", "2", "1"]
+
+
+@pytest.mark.parametrize("output", ["report", "out/x.txt"])
+def test_an_output_that_is_no_markdown_file_is_a_usage_error(run_script, runs, tmp_path, output):
+    done = run_script("deep_error_analysis.py", "--run-dir", *runs, "--output",
+                      tmp_path / output)
+    assert done.returncode == 2
+    assert "ends in .md" in done.stderr
+
+
 def test_no_failing_row_is_a_result(analyse, tmp_path):
     done, text = analyse("--run-dir", judged(tmp_path / "r", [turn(0), turn(1)]))
     assert "no failing row: every judged row passed" in done.stdout

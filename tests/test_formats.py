@@ -39,7 +39,7 @@ class TestTau2:
         one = task("7", [LOOKUP, CANCEL], "Cancel R1.")
         path = tau2(tmp_path / "run.json", [one], [simulation(one, 0.0, [LOOKUP])])
         done, out = build("--input", path)
-        assert "tau2-bench-airline: 1 rows read = 0 pass + 1 fail" in done.stdout
+        assert "tau2-bench-airline: 1 row read = 0 pass + 1 fail" in done.stdout
         row = rows_of(out)["run/7"]
         assert row["user_text"] == "Task instructions: Cancel R1."
         assert row["assistant_text"] == "All done."
@@ -50,8 +50,7 @@ class TestTau2:
         assert row["judge_reasoning"].splitlines() == [
             "Reward 0.0: DB failed, COMMUNICATE passed.",
             "Wrong database state: the final database differs from the expected one.",
-            'Missing action: cancel_reservation(reservation_id="R1"); assistant never called this '
-            "tool.",
+            'Missing action: cancel_reservation(reservation_id="R1"); assistant made no such call.',
             "Ended by: user_stop, 4 messages, 1 tool calls."]
         assert (row["termination"], row["prompt_tokens"], row["completion_tokens"],
                 row["cost_usd"], row["latency_ms"], row["model_name"], row["grader"]) == (
@@ -67,6 +66,14 @@ class TestTau2:
                 '"R1", got "R2".') in account
         assert "Extra write: send_certificate(amount=50) (call 2)" in account
         assert "Extra write: cancel" not in account
+
+    def test_a_call_that_another_action_expects_is_no_near_miss(self, build, tmp_path):
+        other = ("cancel_reservation", {"reservation_id": "R9"})
+        one = task("7", [CANCEL, other])
+        path = tau2(tmp_path / "run.json", [one], [simulation(one, 0.0, [other])])
+        account = rows_of(build("--input", path)[1])["run/7"]["judge_reasoning"]
+        assert 'Missing action: cancel_reservation(reservation_id="R1")' in account
+        assert "Wrong arguments" not in account
 
     def test_partial_reward_fails_and_missing_reward_is_unjudged(self, build, tmp_path):
         tasks = [task("1"), task("2"), task("3")]
@@ -155,6 +162,61 @@ class TestTau2:
             assert b"sk-secret" not in path.read_bytes(), path.name
             assert b"u:p@" not in path.read_bytes(), path.name
 
+    def test_rows_that_fit_no_task_are_like_no_other_row(self, build, tmp_path):
+        alien = simulation(task("1", [("fly", {})]), 0.0)
+        paths = [tau2(tmp_path / f"{name}.json", [task("1")], [alien], name) for name in "ab"]
+        _, out = build("--input", *paths)
+        assert findings(out, "content_differs")[0]["about"] == ["1"]
+
+    def test_times_without_a_zone_are_the_same_everywhere(self, run_script, tmp_path):
+        tasks = [task(str(number)) for number in range(4)]
+        path = tau2(tmp_path / "run.json", tasks, [
+            simulation(one, 1.0, minute=place + 120 * (place > 2))
+            for place, one in enumerate(tasks)])
+        texts = []
+        for zone in ("UTC", "America/New_York"):
+            run_script("build_packet.py", "--input", path, "--output-dir", tmp_path / "o",
+                       env={"TZ": zone})
+            texts.append((tmp_path / "o" / "sanity.json").read_text())
+        assert texts[0] == texts[1]
+        assert "2026-01-01T10:02" in texts[0]
+
+    def test_another_model_behind_one_name_is_said(self, build, tmp_path):
+        one, paths = task("1"), []
+        for name in ("may", "june"):
+            row = simulation(one, 0.0)
+            row["messages"][-1]["raw_data"] = {"model": f"agent-{name}"}
+            paths.append(tau2(tmp_path / f"{name}.json", [one], [row]))
+        _, out = build("--input", *paths)
+        assert "agent-may in 1 run" in findings(out, "settings_differ")[0]["text"]
+
+    @pytest.mark.parametrize("change", [
+        {"trial": [1]}, {"trial": "=1,2"}, {"termination_reason": ["x"]}, {"messages": 5},
+        {"reward_info": {"reward": "0.0"}},
+    ], ids=str)
+    def test_a_row_of_wrong_types_is_rejected_alone(self, build, tmp_path, change):
+        tasks = [task("1"), task("2")]
+        rows = [{**simulation(tasks[0], 0.0), **change}, simulation(tasks[1], 0.0)]
+        if "trial" in change:
+            rows.append(simulation(tasks[0], 0.0, trial=1))
+        _, out = build("--input", tau2(tmp_path / "run.json", tasks, rows))
+        assert [row["line"] for row in read_jsonl(out / "rejected_rows.jsonl")] == [1]
+
+    def test_contents_in_parts_are_texts(self, build, tmp_path):
+        row = simulation(task("1"), 0.0)
+        row["messages"][-1]["content"] = [{"type": "text", "text": "All "}, {"text": "done."}]
+        _, out = build("--input", tau2(tmp_path / "run.json", [task("1")], [row]))
+        assert rows_of(out)["run/1"]["assistant_text"] == "All done."
+
+    def test_a_hostile_domain_stays_inside_results(self, run_script, tmp_path):
+        path = tau2(tmp_path / "run.json", [task("1")], [simulation(task("1"), 0.0)],
+                    environment_info={"domain_name": "x/../../../escape"})
+        work = tmp_path / "a" / "b"
+        work.mkdir(parents=True)
+        run_script("build_packet.py", "--input", path, cwd=work)
+        assert [entry.name for entry in work.iterdir()] == ["results"]
+        assert not (tmp_path / "escape").exists()
+
     def test_rows_of_no_shape_are_rejected_and_copies_too(self, build, tmp_path):
         one = task("1")
         row = simulation(one, 0.0)
@@ -192,6 +254,14 @@ class TestJudges:
             ("run/1", "p1/j", "pass", "pass"), ("run/2", "p1/j", "pass", "Satisfied"),
             ("run/3", "p1/j", "unjudged", "compliant")]
         assert findings(out, "rejected_gradings")[0]["count"] == 2
+
+    def test_entries_without_ids_join_nothing(self, build, tmp_path):
+        one = task("1")
+        tau2(tmp_path / "in" / "run.json", [one], [{**simulation(one, 0.0), "id": None}])
+        (tmp_path / "in" / "judge.json").write_text(json.dumps(
+            {"entries": [{**self.entry({"id": None}, "pass")}]}))
+        _, out = build("--input", tmp_path / "in")
+        assert list(files.read_csv(out / "gradings.csv")) == []
 
     def test_judges_alone_are_refused(self, build, tmp_path):
         path = tmp_path / "judge.json"
@@ -341,8 +411,8 @@ class TestMapping:
             "benchmark: mine\nfields: {item_id: task.id, model_name: m, assistant_text: "
             "'out[0].text', expected: task.gold, scores: {correct: ok}}\n")
         assert [(row["datapoint_id"], row["outcome"]) for row in outcomes(out).values()] == [
-            ("rows/5", "fail"), ("rows/6", "unjudged")]
-        packet = rows_of(out)["rows/5"]
+            ("m1/5", "fail"), ("m1/6", "unjudged")]
+        packet = rows_of(out)["m1/5"]
         assert (packet["assistant_text"], packet["expected"], packet["benchmark"]) == (
             "a", "x", "mine")
         assert len(read_jsonl(out / "rejected_rows.jsonl")) == 2
@@ -369,7 +439,7 @@ class TestMapping:
             "rows: results.all\nfields: {item_id: i, model_name: {value: m}}\n"
             "pass_when: {c: [good, fine]}\n")
         assert [row["outcome"] for row in outcomes(out).values()] == ["pass", "fail", "unjudged"]
-        assert rows_of(out)["rows/2"]["failed_dimensions"] == ["c"]
+        assert rows_of(out)["m/2"]["failed_dimensions"] == ["c"]
 
     @pytest.mark.parametrize(("mapping", "words"), [
         ("[1]", "a mapping with the keys"),
@@ -386,6 +456,35 @@ class TestMapping:
         done, _ = self.build_mapped(build, tmp_path, "rows.jsonl", "{}", mapping, code=1)
         assert words in done.stderr
         assert "benchmark.yaml" in done.stderr
+
+    def test_models_in_one_mapped_file_are_runs_of_their_own(self, build, tmp_path):
+        rows = [{"i": str(n), "m": model, "ok": model == "A"} for model in "AB" for n in range(3)]
+        for run, mapping in (("", ""), ("x", "run_id: r, ")):
+            _, out = self.build_mapped(
+                build, tmp_path, "rows.jsonl",
+                "\n".join(json.dumps({**row, "r": run}) for row in rows),
+                f"fields: {{{mapping}item_id: i, model_name: m, scores: {{c: ok}}}}\n")
+            assert {(row["model_name"], row["outcome"]) for row in outcomes(out).values()} == {
+                ("A", "pass"), ("B", "fail")}
+            assert len({row["run_id"] for row in outcomes(out).values()}) == 2
+
+    def test_pass_when_reads_numbers_and_truth_in_csv(self, build, tmp_path):
+        for cells, wanted in (("1,0", "1"), ("true,false", "true"), ("yes,no", "'yes'")):
+            good, bad = cells.split(",")
+            _, out = self.build_mapped(build, tmp_path, "r.csv", f"id,s\na,{good}\nb,{bad}\n",
+                                       f"fields: {{item_id: id}}\npass_when: {{s: {wanted}}}\n")
+            assert [row["outcome"] for row in outcomes(out).values()] == ["pass", "fail"]
+
+    def test_paths_that_lead_nowhere_and_numbers_that_decide_nothing(self, build, tmp_path):
+        done, out = self.build_mapped(
+            build, tmp_path, "r.csv", "id,s\na,1\n",
+            "fields: {item_id: id, model_name: modle, scores: {c: s}}\n", code=1)
+        notes = " ".join(one["text"] for one in findings(out, "row_note"))
+        assert "the mapping finds no model_name at modle" in notes
+        assert "numbers, which decide nothing; use pass_when" in notes
+        done, _ = self.build_mapped(build, tmp_path, "r.csv", "id,s\na,1\n",
+                                    "fields: {item_id: nope}\npass_when: {s: 1}\n", code=1)
+        assert "every row was rejected: the mapping finds neither item_id nor turn" in done.stdout
 
     def test_the_template_is_a_mapping(self, bundle):
         from failure_analysis.formats import mapping

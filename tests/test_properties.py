@@ -25,8 +25,8 @@ ANYTHING = st.recursive(SCALARS, lambda inner: st.one_of(
 SCORES = st.dictionaries(st.one_of(st.sampled_from(["tool", "kb"]), TEXTS),
                          st.one_of(st.none(), st.booleans(), st.floats(), ANYTHING), max_size=3)
 FIELDS = ("turn", "user_text", "assistant_text", "model_name", "tool_calls", "tool_results",
-          "scores", "judge_reasoning", "latency_ms", "tokens", "ts", "trial", "item_id", "source", "item_fingerprint",
-          "outcome", "reward", "datapoint_id", "expected", "params")
+          "scores", "judge_reasoning", "latency_ms", "tokens", "ts", "trial", "item_id", "source",
+          "item_fingerprint", "outcome", "reward", "datapoint_id", "expected", "params")
 VALID = st.fixed_dictionaries(
     {"turn": st.integers(0, 6), "scores": st.dictionaries(
         st.sampled_from(["tool", "kb"]), st.sampled_from([True, False, None]), max_size=2)},

@@ -111,5 +111,6 @@ def detection_lines(found: "Found") -> list[str]:
 
 def conservation_line(counts: Mapping) -> str:
     """The sum that every ingest prints."""
-    return (f"{counts['rows_read']} rows read = {counts['pass']} pass + {counts['fail']} fail + "
+    rows = "row" if counts["rows_read"] == 1 else "rows"
+    return (f"{counts['rows_read']} {rows} read = {counts['pass']} pass + {counts['fail']} fail + "
             f"{counts['unjudged']} unjudged + {counts['rejected']} rejected")

@@ -421,10 +421,21 @@ def _write_gradings(found: Found, keys: dict[str, tuple], path: Path) -> dict:
 def remarks(counts: dict) -> list[str]:
     """A sentence for each state of the counts that a reader should not pass over."""
     lines = []
-    if not counts["pass"] + counts["fail"]:
-        lines.append("no row is judged: there is nothing to call a failure; judge the runs first")
+    if counts["rejected"] and counts["rejected"] == counts["rows_read"]:
+        lines.append(f"every row was rejected: {counts['rejected_mostly']}")
+    elif not counts["pass"] + counts["fail"]:
+        lines.append("no row is judged: there is nothing to call a failure; judge the runs first, "
+                     f"or see in {sanity.NAME} whether the mapping finds the verdicts")
     elif not counts["fail"]:
         lines.append("no failing row: every judged row passed, the packet is empty")
+    if counts["cut_off"]:
+        lines.append("a file is damaged or cut off: what follows in it is lost; fetch it again")
     if counts["rejected"]:
-        lines.append(f"{counts['rejected']} rows could not be read: see {REJECTED}")
+        rows = "row" if counts["rejected"] == 1 else "rows"
+        lines.append(f"{counts['rejected']} {rows} could not be read: see {REJECTED}")
     return lines
+
+
+def is_sound(counts: dict) -> bool:
+    """Whether something was judged and no file broke off."""
+    return counts["pass"] + counts["fail"] > 0 and not counts["cut_off"]

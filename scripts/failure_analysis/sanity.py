@@ -209,7 +209,10 @@ class Overall:
         rejected = self.rejected.total()
         total = sum(counts.values()) + rejected
         return {"benchmark": self.benchmark, "rows_read": self.rows_read, **counts,
-                "rejected": rejected, "holds": total == self.rows_read}
+                "rejected": rejected, "holds": total == self.rows_read,
+                "rejected_mostly": max(self.rejected, key=self.rejected.get, default=None),
+                "cut_off": any("cut off here" in reason or "from here on" in reason
+                               for reason in self.rejected)}
 
     def _run_record(self, run: tuple) -> tuple:
         covered = run[8]

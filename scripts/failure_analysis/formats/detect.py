@@ -145,8 +145,9 @@ def _nothing_known(path: Path, mapped: bool) -> str:
     if mapped:
         return "no .jsonl, .json or .csv file in it"
     wants = "; ".join(f"{module.NAME}: {module.WANTS}" for module in (*ROW_FORMATS, tau2_judges))
-    what = "nothing in this folder" if path.is_dir() else "this file"
-    return (f"{what} is of a known format. Known are {wants}. For another shape write a "
+    what = "nothing in this folder is of a known format" if path.is_dir() else \
+        "this file is of no known format"
+    return (f"{what}. Known are {wants}. For another shape write a "
             "benchmark.yaml (templates/benchmark.yaml explains it) and pass --mapping")
 
 

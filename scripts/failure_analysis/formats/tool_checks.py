@@ -41,20 +41,22 @@ def account(checks: Sequence[Check], made: Sequence[Call]) -> list[str]:
     """One sentence for each expected action that was not matched and each write that was not
     expected."""
     lines, near = [], set()
+    expected = {_key(check.action) for check in checks}
+    free = [place for place, call in enumerate(made) if _key(call) not in expected]
     for action, matched in checks:
         if matched:
             continue
-        nearest = _nearest(action, made)
+        nearest = _nearest(action, made, free)
         if nearest is None:
             kind = "lookup" if READ_ONLY.match(action.name) else "action"
-            lines.append(f"Missing {kind}: {_spell(action)}; {action.by} never called this tool.")
+            lines.append(f"Missing {kind}: {_spell(action)}; {action.by} made no such call.")
             continue
         near.add(nearest)
         lines.append(_difference(action, made[nearest], nearest))
-    expected = {_key(check.action) for check in checks}
-    for place, call in enumerate(made):
+    for place in free:
+        call = made[place]
         write = call.by == "assistant" and not READ_ONLY.match(call.name)
-        if write and not call.failed and place not in near and _key(call) not in expected:
+        if write and not call.failed and place not in near:
             lines.append(f"Extra write: {_spell(call)} (call {place + 1}) is not among the "
                          "expected actions.")
     return lines
@@ -92,10 +94,12 @@ def _difference(action: Call, call: Call, place: int) -> str:
             f"{'; '.join(parts) or 'made by ' + call.by + ', expected from ' + action.by}.")
 
 
-def _nearest(action: Call, made: Sequence[Call]) -> int | None:
-    """The index of the call to the same tool that shares most arguments; the earliest of equals."""
+def _nearest(action: Call, made: Sequence[Call], free: Sequence[int]) -> int | None:
+    """The index of the call to the same tool that shares most arguments, the earliest of equals;
+    only among the `free` ones, which are not what some other action expects."""
     wanted, best, nearest = _object(action.arguments), -1, None
-    for place, call in enumerate(made):
+    for place in free:
+        call = made[place]
         if call.name != action.name:
             continue
         given = _object(call.arguments)
