@@ -75,7 +75,7 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
     result = {
         "by": by, "why_by": why, "repeats": repeats, "seed": seed,
         "not_judged": sorted(name for name, unit in units.items() if not unit.items),
-        "units": [_unit(name, unit) for name, unit in judged.items()],
+        "units": [_unit(name, unit, shared.strict) for name, unit in judged.items()],
         "items": len(shared.known), "compared_items": len(shared.strict),
         "different_content": shared.different, "partial": _partial(judged, shared),
         "readings": {reading: _sets(judged, shared.strict, reading)
@@ -188,14 +188,18 @@ class Shared:
                    {item: place for place, item in enumerate(known)})
 
 
-def _unit(name: str, unit: Unit) -> dict[str, Any]:
+def _unit(name: str, unit: Unit, strict: list[str]) -> dict[str, Any]:
+    """One unit's counts and rate over all it was judged on, and over the items that all share."""
+    common = [unit.items[item] for item in strict]
     attempts = sum(counts[0] for counts in unit.items.values())
     fails = sum(counts[1] for counts in unit.items.values())
     rate, size, interval = _rate_of(unit.items)
     return {"unit": name, "runs": len(unit.runs), "items": len(unit.items), "attempts": attempts,
             "failed": fails, "passed": attempts - fails, "unjudged": unit.unjudged,
             "pass_rate": _round(rate),
-            "effective_attempts": round(size, 1), "interval": _interval(interval)}
+            "effective_attempts": round(size, 1), "interval": _interval(interval),
+            "compared_attempts": sum(n for n, _ in common),
+            "compared_passed": sum(n - failed for n, failed in common)}
 
 
 def _rate_of(items: dict[str, list[int]]) -> tuple[float, float, statistics.Interval]:

@@ -2,7 +2,7 @@
 
 from failure_analysis.markdown import cell, code, table
 
-MOST_IDS, MOST_ROWS = 20, 30
+MOST_IDS, MOST_ROWS = 20, 60
 READING_WORDS = {"any": "at least one attempt failed", "majority": "more than half of the attempts "
                  "failed", "all": "every attempt failed"}
 
@@ -46,9 +46,13 @@ def unit_table(result: dict) -> str:
     headers = [result["by"], "items", "judged", "failed", "pass rate", "95 % (Wilson)"]
     rows = [[code(row["unit"]), row["items"], row["attempts"], row["failed"],
              percent(row["pass_rate"]), span(row["interval"])] for row in best]
+    if any(row["attempts"] != row["compared_attempts"] for row in best) and len(best) > 1:
+        headers.append(f"of those, on the {result['compared_items']} items that all share")
+        rows = [[*line, f"{row['compared_passed']} of {row['compared_attempts']} pass"]
+                for line, row in zip(rows, best, strict=True)]
     if result["repeats"]:
         headers.append("attempts are worth")
-        rows = [[*line, f"{row['effective_attempts']:g} independent ones"]
+        rows = [[*line, f"{row['effective_attempts']:g} independent"]
                 for line, row in zip(rows, best, strict=True)]
     return table(headers, rows[:MOST_ROWS]) + more(len(rows))
 
@@ -67,8 +71,9 @@ def left_out(result: dict) -> list[str]:
                      f"they are left out of the sets over all ({ids(items)}). A pair that agrees "
                      "on an item still uses it.")
     if result["partial"]:
-        lines.append(f"{len(result['partial'])} items were not judged for every {result['by']}; "
-                     "they are listed apart and count for nobody as passed or failed.")
+        items = [entry["item"] for entry in result["partial"]]
+        lines.append(f"Not judged for every {result['by']}: {len(items)} items ({ids(items)}); "
+                     "they are in comparison.csv and in no set over all.")
     if result["not_judged"]:
         lines.append(f"Without any judged row, so not compared: {ids(result['not_judged'])}.")
     graders = {tuple(sorted(found)) for found in result["graders"].values()}

@@ -294,14 +294,18 @@ def page(result: dict) -> str:
         return "\n".join([*lines, "There is no failing row to label.", ""])
     share = f"{100 * result['other_share']:.1f} %"
     lines += [f"{rows} failing rows; {share} of them stay in `other`.", ""]
-    models = sorted({model for mode in result["modes"] for model in mode["models"]})
+    failing = Counter()
+    for mode in result["modes"]:
+        failing.update(mode["models"])
+    models = sorted(failing, key=lambda model: (-failing[model], model))
     shown = models[:8]
     lines += [table(["mode", "rows", *map(cell, shown)],
                     [[code(mode["mode"]), mode["rows"],
                       *[mode["models"].get(model, 0) for model in shown]]
                      for mode in result["modes"]]), ""]
     if len(models) > len(shown):
-        lines += [f"{len(models) - len(shown)} more models in {NAME}.", ""]
+        lines += [f"The {len(shown)} with most failing rows; {len(models) - len(shown)} more in "
+                  f"{NAME}.", ""]
     for mode in result["modes"]:
         rules = ", ".join(f"{code(name)} ({count})" for name, count in mode["rules"].items())
         lines += [f"## {mode['mode']}", "", f"{mode['rows']} rows, by {rules}. Read first:", ""]

@@ -4,6 +4,7 @@ TODO wherever a reader's judgement belongs."""
 import hashlib
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,11 @@ def render(analysis_dir: Path) -> str:
         failed_by_all=_failed_by_all(compared),
         shared=[{"name": code(item), "example": example(rows[("item", item)])} for item in shared
                 if ("item", item) in rows],
+        unshown=[code(item) for item in (compared["sets"]["failed_by_all"] if compared else [])
+                 if ("item", item) not in rows],
+        failing=counts["fail"],
+        more_models=max(0, len({name for mode in clusters["modes"] for name in mode["models"]})
+                        - len(models)),
         models=models,
         next_steps=_next_steps(clusters, compared),
     )
@@ -141,7 +147,10 @@ def _result(result: Any) -> str:
 
 def _models(clusters: dict, known: dict) -> tuple[set, list[dict]]:
     """Per model: its sentence, its table of provisional modes, and which rows to show."""
-    names = sorted({name for mode in clusters["modes"] for name in mode["models"]})
+    failing: Counter = Counter()
+    for mode in clusters["modes"]:
+        failing.update(mode["models"])
+    names = sorted(failing, key=lambda name: (-failing[name], name))
     each = max(1, min(3, _EXAMPLES // max(1, len(names))))
     wanted, models = set(), []
     for name in names[:_EXAMPLES]:
@@ -260,6 +269,8 @@ def _failed_by_all(compared: dict | None) -> str:
 
 def _next_steps(clusters: dict, compared: dict | None) -> list[str]:
     """What a reader does with this draft, in order."""
+    if not clusters["failing_rows"]:
+        return ["Nothing: no row failed. Say so, with the counts above."]
     steps = []
     other = next((mode for mode in clusters["modes"] if mode["mode"] == heuristics.OTHER), None)
     if other and clusters["other_share"] > 0.3:
