@@ -1,10 +1,11 @@
-"""Small runs written by hand for tests: judged folders and tau2-bench results."""
+"""Small runs written by hand for tests, one maker per format."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+CANCEL = ("cancel_reservation", {"reservation_id": "R1"})
 BASE = {"user_text": "Which talk is at ten?", "assistant_text": "Talk A.", "tool_calls": [],
         "tool_results": [], "judge_reasoning": "Fine."}
 
@@ -82,6 +83,40 @@ def tau2(path: Path, tasks: Sequence[dict], simulations: Sequence[dict], model: 
                  "environment_info": {"domain_name": "airline", "policy": "Be kind."}, **info},
         "tasks": list(tasks), "simulations": list(simulations)}), encoding="utf-8")
     return path
+
+
+def attempt(task_id: int, reward: float, trial: int = 0, instruction: str = "",
+            actions: Sequence[tuple[str, dict]] = (CANCEL,), calls: Sequence[tuple[str, dict]] = (),
+            **info: Any) -> dict:
+    """One tau-bench attempt."""
+    messages = [{"role": "system", "content": "# Airline Agent Policy"},
+                {"role": "user", "content": "Hi"}]
+    for place, (name, arguments) in enumerate(calls):
+        messages += [{"role": "assistant", "content": None, "tool_calls": [
+            {"id": f"c{place}", "type": "function",
+             "function": {"name": name, "arguments": json.dumps(arguments)}}]},
+            {"role": "tool", "tool_call_id": f"c{place}", "name": name, "content": "ok"}]
+    messages += [{"role": "assistant", "content": "Done."},
+                 {"role": "user", "content": "###STOP###"}]
+    gold = [{"name": name, "kwargs": arguments} for name, arguments in actions]
+    return {"task_id": task_id, "trial": trial, "reward": reward, "traj": messages, "info": {
+        "task": {"user_id": f"user{task_id}", "actions": gold, "outputs": [],
+                 "instruction": instruction or f"Do {task_id}"},
+        "reward_info": {"reward": reward, "actions": gold,
+                        "info": {"r_actions": reward, "gt_data_hash": "x"}}, **info}}
+
+
+def dojo_row(name: str, utility: Any, attack: str = "none", security: Any = True,
+             **more: Any) -> dict:
+    """One AgentDojo row of the banking suite."""
+    clean = attack == "none"
+    return {"suite_name": "banking", "pipeline_name": "p", "user_task_id": name,
+            "injection_task_id": None if clean else "injection_task_0",
+            "attack_type": None if clean else attack, "injections": {},
+            "messages": [{"role": "system", "content": "Help."},
+                         {"role": "user", "content": [{"type": "text", "text": "Pay the bill"}]},
+                         {"role": "assistant", "content": "Paid.", "tool_calls": None}],
+            "error": None, "utility": utility, "security": security, "duration": 1.5, **more}
 
 
 def read_jsonl(path: Path) -> list[dict]:

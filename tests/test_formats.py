@@ -6,7 +6,7 @@ import json
 import pytest
 
 from failure_analysis import files
-from make_runs import findings, read_jsonl, simulation, task, tau2
+from make_runs import attempt, dojo_row, findings, read_jsonl, simulation, task, tau2
 
 CANCEL = ("cancel_reservation", {"reservation_id": "R1"})
 LOOKUP = ("get_reservation_details", {"reservation_id": "R1"})
@@ -270,25 +270,6 @@ class TestJudges:
         assert "pass the runs that they grade too" in done.stderr
 
 
-def attempt(task_id, reward, trial=0, instruction="", actions=(CANCEL,), calls=(), **info):
-    """One tau-bench attempt."""
-    messages = [{"role": "system", "content": "# Airline Agent Policy"},
-                {"role": "user", "content": "Hi"}]
-    for place, (name, arguments) in enumerate(calls):
-        messages += [{"role": "assistant", "content": None, "tool_calls": [
-            {"id": f"c{place}", "type": "function",
-             "function": {"name": name, "arguments": json.dumps(arguments)}}]},
-            {"role": "tool", "tool_call_id": f"c{place}", "name": name, "content": "ok"}]
-    messages += [{"role": "assistant", "content": "Done."},
-                 {"role": "user", "content": "###STOP###"}]
-    gold = [{"name": name, "kwargs": arguments} for name, arguments in actions]
-    return {"task_id": task_id, "trial": trial, "reward": reward, "traj": messages, "info": {
-        "task": {"user_id": f"user{task_id}", "actions": gold, "outputs": [],
-                 "instruction": instruction or f"Do {task_id}"},
-        "reward_info": {"reward": reward, "actions": gold,
-                        "info": {"r_actions": reward, "gt_data_hash": "x"}}, **info}}
-
-
 class TestTau:
     def write(self, path, rows):
         path.write_text(json.dumps(rows))
@@ -348,14 +329,7 @@ class TestAgentDojo:
     def write(self, root, pipeline, name, utility, attack="none", security=True, **more):
         folder = root / "runs" / pipeline / "banking" / name / attack
         folder.mkdir(parents=True, exist_ok=True)
-        row = {"suite_name": "banking", "pipeline_name": pipeline, "user_task_id": name,
-               "injection_task_id": None if attack == "none" else "injection_task_0",
-               "attack_type": None if attack == "none" else attack, "injections": {},
-               "messages": [{"role": "system", "content": "Help."},
-                            {"role": "user", "content": [{"type": "text", "content": "Pay",
-                                                          "text": "Pay the bill"}]},
-                            {"role": "assistant", "content": "Paid.", "tool_calls": None}],
-               "error": None, "utility": utility, "security": security, "duration": 1.5, **more}
+        row = dojo_row(name, utility, attack, security, pipeline_name=pipeline) | more
         path = folder / ("none.json" if attack == "none" else "injection_task_0.json")
         path.write_text(json.dumps(row))
         return path

@@ -1,5 +1,6 @@
 """Whatever a judged file holds: nothing is lost, nothing raises, and what was read comes back."""
 
+import copy
 import csv
 import io
 import json
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from failure_analysis import comparison, files, heuristics, packet
 from failure_analysis.datapoint import CSV_COLUMNS, fingerprint, safe_id
 from failure_analysis.formats import checks, detect
+from failure_analysis.report import draft
+from make_runs import attempt, dojo_row, simulation, task, tau2
 
 # Texts with lone surrogates, controls and every line separator that is none in JSONL.
 TEXTS = st.one_of(
@@ -75,6 +78,64 @@ def test_conservation_whatever_the_lines(lines):
             result = comparison.compare(out)
             assert sum(unit["attempts"] for unit in result["units"]) == \
                 counts["pass"] + counts["fail"]
+
+
+WRONG = [None, True, 0, -1, float("nan"), float("inf"), 10**30, "", "x", "\ud83d", [], {}, [None],
+         {"a": 1}, [{}], ["x"], "3", [[1]]]
+
+
+def places(value, path=()):
+    """The path of every value inside a document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) \
+        if isinstance(value, list) else ()
+    for key, item in inner:
+        yield (*path, key)
+        yield from places(item, (*path, key))
+
+
+def damaged(document, random):
+    """A document with a few values deleted or replaced by something of another type."""
+    document = copy.deepcopy(document)
+    for _ in range(random.randint(1, 4)):
+        path = random.choice(list(places(document)) or [()])
+        inside = document
+        for key in path[:-1]:
+            inside = inside[key]
+        if isinstance(inside, dict) and path and random.random() < 0.3:
+            del inside[path[-1]]
+        elif path:
+            inside[path[-1]] = copy.deepcopy(random.choice(WRONG))
+    return document
+
+
+@settings(max_examples=80)
+@given(st.randoms(use_true_random=False), st.sampled_from(["tau2", "tau", "agentdojo"]))
+def test_damaged_documents_are_rejected_row_by_row_or_refused(random, kind):
+    tasks = [task("1", [("a", {"x": 1})]), task("2")]
+    rows = [simulation(tasks[0], 0.0, [("a", {"x": 2}), ("b", {})]), simulation(tasks[1], 1.0)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if kind == "tau2":
+            document = json.loads(tau2(folder / "t.json", tasks, rows).read_text())
+        elif kind == "tau":
+            document = [attempt(1, 0.0, calls=[("a", {})]), attempt(2, 1.0)]
+        else:
+            document = dojo_row("user_task_0", False)
+        path = folder / "in" / "p" / "banking" / "user_task_0" / "none" / "none.json" \
+            if kind == "agentdojo" else folder / "in" / "m-airline.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(damaged(document, random)))
+        try:
+            counts = packet.build(detect.from_inputs([folder / "in"], None), folder / "out", 1, {})
+        except files.Refusal:
+            return
+        assert counts["holds"]
+        assert counts["rows_read"] == (1 if kind == "agentdojo" else len(
+            json.loads(path.read_text())["simulations" if kind == "tau2" else slice(None)]))
+        heuristics.label(folder / "out", heuristics.DEFAULT_RULES)
+        if counts["pass"] + counts["fail"]:
+            comparison.compare(folder / "out")
+        assert "# Deep error analysis" in draft.render(folder / "out")
 
 
 @given(st.lists(st.one_of(st.none(), TEXTS, st.integers(), st.floats(allow_nan=False)),
