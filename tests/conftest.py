@@ -68,3 +68,19 @@ def plant(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
         return root
 
     return write
+
+
+@pytest.fixture
+def build(
+    run_script: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> Callable[..., tuple[subprocess.CompletedProcess[str], Path]]:
+    """`build(*args)`: builds a packet in tmp_path/out and returns (process, folder)."""
+
+    def run(*args: str | Path, code: int = 0) -> tuple[subprocess.CompletedProcess[str], Path]:
+        out = tmp_path / "out"
+        done = run_script("build_packet.py", *map(str, args), "--output-dir", str(out))
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done, out
+
+    return run

@@ -12,20 +12,6 @@ from failure_analysis.datapoint import CSV_COLUMNS
 from make_runs import findings, judged, read_jsonl, turn
 
 
-@pytest.fixture
-def build(run_script, tmp_path):
-    """`build(*args)`: builds a packet in tmp_path/out and returns (process, folder)."""
-
-    def run(*args, code=0):
-        out = tmp_path / "out"
-        done = run_script("build_packet.py", *map(str, args), "--output-dir", str(out))
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done, out
-
-    return run
-
-
 def facts(out):
     return json.loads((out / "facts.json").read_text(encoding="utf-8"))
 

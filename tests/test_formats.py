@@ -12,20 +12,6 @@ CANCEL = ("cancel_reservation", {"reservation_id": "R1"})
 LOOKUP = ("get_reservation_details", {"reservation_id": "R1"})
 
 
-@pytest.fixture
-def build(run_script, tmp_path):
-    """`build(*args)`: builds a packet in tmp_path/out and returns (process, folder)."""
-
-    def run(*args, code=0):
-        out = tmp_path / "out"
-        done = run_script("build_packet.py", *map(str, args), "--output-dir", str(out))
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done, out
-
-    return run
-
-
 def rows_of(out):
     return {row["datapoint_id"]: row for row in read_jsonl(out / "failure_review_rows.jsonl")}
 

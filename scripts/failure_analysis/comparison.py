@@ -14,9 +14,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from failure_analysis import comparison_page, files, manifest, outcome_figure, packet, statistics
+from failure_analysis import (
+    comparison_page,
+    files,
+    manifest,
+    outcome_figure,
+    packet,
+    reliability,
+    statistics,
+)
 from failure_analysis.datapoint import natural_key
 from failure_analysis.report import facts
+from failure_analysis.statistics import rounded
 
 NAME, PAGE, TABLE, FIGURE = ("model_comparison.json", "model_comparison.md", "comparison.csv",
                              "comparison.png")
@@ -43,6 +52,10 @@ class Unit:
     runs: dict[str, None] = field(default_factory=dict)
     graders: Counter = field(default_factory=Counter)
     unjudged: int = 0
+
+    def steady(self) -> dict[str, list[int]]:
+        """[attempts, fails] of the items whose content does not change inside the unit."""
+        return {item: counts for item, counts in self.items.items() if item not in self.unsteady}
 
     def content(self, item: str) -> str | None:
         """The item's fingerprint; None when not judged or when its content changes."""
@@ -83,9 +96,10 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
         "pairs": _pairs({name: _plain(unit) for name, unit in judged.items()}, judged, shared,
                         seed),
         "dimensions": _dimensions(judged, shared, seed),
-        "instability": _instability(models, analysis_dir),
+        "instability": reliability.instability(
+            {name: unit.steady() for name, unit in models.items()}, analysis_dir),
         "graders": {name: dict(sorted(unit.graders.items())) for name, unit in judged.items()},
-        "judges": _judges(analysis_dir),
+        "judges": reliability.judges(analysis_dir),
     }
     result["sets"] = result["readings"]["majority"]
     _write(analysis_dir, result, judged, shared)
@@ -196,7 +210,7 @@ def _unit(name: str, unit: Unit, strict: list[str]) -> dict[str, Any]:
     rate, size, interval = _rate_of(unit.items)
     return {"unit": name, "runs": len(unit.runs), "items": len(unit.items), "attempts": attempts,
             "failed": fails, "passed": attempts - fails, "unjudged": unit.unjudged,
-            "pass_rate": _round(rate),
+            "pass_rate": rounded(rate),
             "effective_attempts": round(size, 1), "interval": _interval(interval),
             "compared_attempts": sum(n for n, _ in common),
             "compared_passed": sum(n - failed for n, failed in common)}
@@ -236,7 +250,7 @@ def _sets(units: dict[str, Unit], items: list[str], reading: str) -> dict[str, A
                                and name not in failing[item]] if len(names) > 1 else []
                         for name in names},
         "failed_by_exactly_one": len(alone),
-        "unique_fails_by_chance": {"expected": _round(len(alone) / len(names)),
+        "unique_fails_by_chance": {"expected": rounded(len(alone) / len(names)),
                                    "low": int(chance.low), "high": int(chance.high)}
         if chance else None,
     }
@@ -258,7 +272,7 @@ class _Cells(NamedTuple):
 
 
 def _plain(unit: Unit) -> _Cells:
-    steady = {item: counts for item, counts in unit.items.items() if item not in unit.unsteady}
+    steady = unit.steady()
     return _Cells(steady, {item: unit.prints[item] for item in steady})
 
 
@@ -284,7 +298,7 @@ def _pairs(
     tested = [pair for pair in pairs if "p" in pair]
     adjusted = statistics.holm([pair["p"] for pair in tested])
     for pair, p in zip(tested, adjusted, strict=True):
-        pair["p_holm"] = _round(p, 6)
+        pair["p_holm"] = rounded(p, 6)
     return pairs
 
 
@@ -293,9 +307,9 @@ def _once(table: dict) -> dict[str, Any]:
     n, only_a, only_b = table["items"], table["only_a_fails"], table["only_b_fails"]
     p = statistics.mcnemar(only_a, only_b)
     interval = statistics.newcombe_paired(table["both_pass"], only_b, only_a, table["both_fail"])
-    return {"difference": _round((only_b - only_a) / n), "interval": _interval(interval),
-            "p": _round(p.mid_p, 6), "exact_p": _round(p.exact_p, 6), "method": ONCE,
-            "detectable": _round(statistics.smallest_difference(n, only_a + only_b))}
+    return {"difference": rounded((only_b - only_a) / n), "interval": _interval(interval),
+            "p": rounded(p.mid_p, 6), "exact_p": rounded(p.exact_p, 6), "method": ONCE,
+            "detectable": rounded(statistics.smallest_difference(n, only_a + only_b))}
 
 
 def _repeated(one: _Cells, other: _Cells, items: list[str], seed: int) -> dict[str, Any]:
@@ -305,9 +319,9 @@ def _repeated(one: _Cells, other: _Cells, items: list[str], seed: int) -> dict[s
     found = statistics.mean_difference(differences, seed)
     return {"readings": {reading: _counts(one.counts, other.counts, items, reading)
                          for reading in ("any", "all")},
-            "difference": _round(found.mean), "interval": _interval(found.interval),
-            "p": _round(found.p, 6), "method": REPEATED[found.method],
-            "detectable": _round(statistics.smallest_mean_difference(found.standard_error))}
+            "difference": rounded(found.mean), "interval": _interval(found.interval),
+            "p": rounded(found.p, 6), "method": REPEATED[found.method],
+            "detectable": rounded(statistics.smallest_mean_difference(found.standard_error))}
 
 
 def _differing(one: Unit, other: Unit) -> int:
@@ -341,111 +355,12 @@ def _dimensions(units: dict[str, Unit], shared: Shared, seed: int) -> dict[str, 
             judged = sum(counts[0] for counts in items.values())
             failed = sum(counts[1] for counts in items.values())
             rows.append({"unit": model, "judged": judged, "failed": failed,
-                         "pass_rate": _round(1 - failed / judged) if judged else None,
+                         "pass_rate": rounded(1 - failed / judged) if judged else None,
                          "interval": _interval(_rate_of(items)[2] if judged else None)})
             if items:
                 cells[model] = _Cells(items, {item: unit.prints[item] for item in items})
         result[name] = {"units": rows, "pairs": _pairs(cells, units, shared, seed)}
     return result
-
-
-def _instability(models: dict[str, Unit], analysis_dir: Path) -> dict[str, Any] | None:
-    """Repeats of each model: pass^k and pass@k, flips, and whether a flaky item fails in one mode;
-    None where nothing was attempted twice."""
-    if not any(n > 1 for unit in models.values() for n, _ in unit.items.values()):
-        return None
-    modes = _modes(analysis_dir)
-    result = {}
-    for name, unit in sorted(models.items()):
-        repeated = {item: counts for item, counts in unit.items.items()
-                    if counts[0] > 1 and item not in unit.unsteady}
-        attempts = Counter((n, n - fails) for n, fails in repeated.values())
-        if not attempts:
-            result[name] = None
-            continue
-        most = min(n for n, _ in attempts)
-        flaky = [item for item, (n, fails) in repeated.items() if 0 < fails < n]
-        seen = {item: modes.get((name, item), Counter()) for item in flaky}
-        labelled = [counts for counts in seen.values() if counts.total() > 1]
-        result[name] = {
-            "items": len(repeated), "attempts_from": most, "attempts_to": max(attempts)[0],
-            "pass_hat_k": {str(k): _round(statistics.pass_hat(attempts, k))
-                           for k in range(1, min(most, 16) + 1)},
-            "pass_at_k": {str(k): _round(statistics.pass_at(attempts, k))
-                          for k in range(1, min(most, 16) + 1)},
-            "flip_rate": _round(statistics.flip_rate(attempts)),
-            "always_fail": sorted((item for item, (n, fails) in repeated.items() if fails == n),
-                                  key=natural_key),
-            "flaky": sorted(flaky, key=natural_key),
-            "always_pass": sum(fails == 0 for _, fails in repeated.values()),
-            "flaky_failing_twice_labelled": len(labelled),
-            "flaky_failing_in_one_mode": sum(len(counts) == 1 for counts in labelled),
-        }
-    return result
-
-
-def _modes(analysis_dir: Path) -> dict[tuple[str, str], Counter]:
-    """(model, item) -> how often each provisional mode was put on its failing rows."""
-    modes: dict[tuple[str, str], Counter] = {}
-    path = analysis_dir / packet.ROWS
-    if not path.exists():
-        return modes
-    with open(path, "rb") as file:
-        for raw in file:
-            row = json.loads(raw)
-            if row.get("error_mode_candidate"):
-                modes.setdefault((row["model_name"], row["item_id"]), Counter())[
-                    row["error_mode_candidate"]] += 1
-    return modes
-
-
-def _judges(analysis_dir: Path) -> dict[str, Any] | None:
-    """Graders of one and the same answers against the outcome of record and each other."""
-    path = analysis_dir / packet.GRADINGS
-    if not path.exists():
-        return None
-    verdicts: dict[str, dict[str, str]] = {}
-    words: dict[str, Counter] = {}
-    for row in files.read_csv(path):
-        found = verdicts.setdefault(row["grader"], {})
-        if found.setdefault(row["datapoint_id"], row["outcome"]) != row["outcome"]:
-            found[row["datapoint_id"]] = "unjudged"
-            words.setdefault(row["grader"], Counter())["(two different verdicts)"] += 1
-        if row["outcome"] == "unjudged":
-            words.setdefault(row["grader"], Counter())[row["verdict"]] += 1
-    if not verdicts:
-        return None
-    graded = {ident for found in verdicts.values() for ident in found}
-    record = {row["datapoint_id"]: row["outcome"]
-              for row in files.read_csv(analysis_dir / packet.OUTCOMES)
-              if row["datapoint_id"] in graded}
-    columns = {"outcome of record": record, **dict(sorted(verdicts.items()))}
-    split = sum(len({found[ident] for found in columns.values()
-                     if found.get(ident, "unjudged") != "unjudged"}) > 1 for ident in graded)
-    return {
-        "datapoints": len(graded), "split": split,
-        "graders": [{"grader": name, "gradings": len(found),
-                     "failed": sum(outcome == "fail" for outcome in found.values()),
-                     "unjudged": sum(outcome == "unjudged" for outcome in found.values()),
-                     "words_not_understood": dict(words.get(name, Counter()).most_common())}
-                    for name, found in columns.items()],
-        "pairs": [_agreement(a, columns[a], b, columns[b])
-                  for a, b in combinations(columns, 2)],
-    }
-
-
-def _agreement(a: str, one: dict[str, str], b: str, other: dict[str, str]) -> dict[str, Any]:
-    table = Counter((one[ident], other[ident]) for ident in one if ident in other)
-    both, only_a = table["fail", "fail"], table["fail", "pass"]
-    only_b, neither = table["pass", "fail"], table["pass", "pass"]
-    n = both + only_a + only_b + neither
-    pair = {"a": a, "b": b, "both_judged": n, "both_fail": both, "only_a_fails": only_a,
-            "only_b_fails": only_b, "both_pass": neither}
-    if n:
-        found = statistics.agreement(both, only_a, only_b, neither)
-        pair |= {"agreed": both + neither, "agreement": _round(found.share),
-                 "kappa": _round(found.kappa), "ac1": _round(found.ac1)}
-    return pair
 
 
 def _write(analysis_dir: Path, result: dict, units: dict[str, Unit], shared: "Shared") -> None:
@@ -502,10 +417,6 @@ def _facts(result: dict) -> Iterable[tuple[str, int | float]]:
 
 def _rate(counts: list[int]) -> float:
     return counts[1] / counts[0]
-
-
-def _round(value: float | None, digits: int = 4) -> float | None:
-    return None if value is None else round(float(value), digits)
 
 
 def _interval(interval: statistics.Interval | None) -> list[float] | None:

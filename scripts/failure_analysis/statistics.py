@@ -215,3 +215,8 @@ def agreement(both: int, only_a: int, only_b: int, neither: int) -> Agreement:
     by_chance_gwet = 2 * mean * (1 - mean)
     kappa = (share - by_chance) / (1 - by_chance) if by_chance < 1 else None
     return Agreement(share, kappa, (share - by_chance_gwet) / (1 - by_chance_gwet))
+
+
+def rounded(value: float | None, digits: int = 4) -> float | None:
+    """A number as it is written into files; None stays None."""
+    return None if value is None else round(float(value), digits)

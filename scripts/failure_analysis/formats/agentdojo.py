@@ -11,9 +11,9 @@ from typing import Any
 
 from failure_analysis import files
 from failure_analysis.datapoint import fingerprint, is_number
+from failure_analysis.formats import documents
 from failure_analysis.formats.checks import epoch, text_of, wrong
 from failure_analysis.formats.records import Line, Source
-from failure_analysis.formats.tau2_bench import _digest
 
 NAME = "agentdojo"
 WANTS = "a tree <pipeline>/<suite>/user_task_<n>/<attack>/<name>.json"
@@ -156,5 +156,5 @@ def _settings(row: dict, suite: str) -> dict[str, str]:
     return {
         "benchmark version": str(row.get("benchmark_version") or "not recorded"),
         "package version": str(row.get("agentdojo_package_version") or "not recorded"),
-        f"policy text ({suite})": _digest(system),
+        f"policy text ({suite})": documents.digest(system),
     }

@@ -1,7 +1,6 @@
 """tau2-bench results: one JSON object with `info`, `tasks` and `simulations`; a row is one
 simulation. Its own recorded checks are held against the task that its id names."""
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -46,8 +45,8 @@ def sources(path: Path, why: str) -> list[Source]:
         "agent settings": _arguments(agent.get("llm_args")),
         "user simulator": f"{user.get('llm')} ({user.get('implementation')})",
         "user simulator settings": _arguments(user.get("llm_args")),
-        "user simulator guidelines": _digest(user.get("global_simulation_guidelines")),
-        "policy text": _digest(environment.get("policy")),
+        "user simulator guidelines": documents.digest(user.get("global_simulation_guidelines")),
+        "policy text": documents.digest(environment.get("policy")),
         "step limit": str(info.get("max_steps")),
         "error limit": str(info.get("max_errors")),
     }
@@ -214,14 +213,8 @@ def _account(
             if not check.get("met"):
                 text = json.dumps(check.get(inner), ensure_ascii=False)
                 lines.append(f"Assertion not met: {text}.")
-    errors = tool_checks.longest_error_row(made)
-    if errors > 1:
-        lines.append(f"Tool errors: {errors} failed tool calls in a row.")
-    if any(call.name.startswith("transfer_to_human") for call in made) and not any(
-            check.action.name.startswith("transfer_to_human") for check in checks):
-        lines.append("Unexpected transfer: the agent handed over to a human.")
-    lines.append(f"Ended by: {row.get('termination_reason')}, {len(row.get('messages') or [])} "
-                 f"messages, {len(made)} tool calls.")
+    lines += tool_checks.closing(checks, made, len(row.get("messages") or []),
+                                 row.get("termination_reason"))
     return "\n".join(lines)
 
 
@@ -319,13 +312,6 @@ def _arguments(arguments: Any) -> str:
 def _plain(value: Any) -> Any:
     """0.0 and 0 are one setting."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _digest(text: Any) -> str:
-    if not text:
-        return "not recorded"
-    digest = hashlib.sha256(" ".join(str(text).split()).encode("utf-8", "replace")).hexdigest()
-    return f"sha256 {digest[:12]} ({len(str(text))} characters)"
 
 
 def _domain(value: dict) -> str | None:

@@ -13,7 +13,7 @@ from failure_analysis.datapoint import fingerprint
 from failure_analysis.formats import documents, tool_checks
 from failure_analysis.formats.checks import text_of
 from failure_analysis.formats.records import Line, Source, build_lines
-from failure_analysis.formats.tau2_bench import PASS_REWARD, _digest
+from failure_analysis.formats.tau2_bench import PASS_REWARD
 from failure_analysis.formats.tool_checks import Call, Check
 
 NAME = "tau-bench"
@@ -96,7 +96,7 @@ def _line(number: int, row: dict, contents: dict[str, str], repeats: bool) -> Li
         "params": {"expected_actions": len(checks)},
     }
     policy = messages[0].get("content") if messages and messages[0].get("role") == "system" else ""
-    return Line(number, fields, settings={"policy text": _digest(policy)}, notes=notes)
+    return Line(number, fields, settings={"policy text": documents.digest(policy)}, notes=notes)
 
 
 def _contents(rows: list) -> dict[str, str]:
@@ -164,14 +164,7 @@ def _account(
     for text, met in (judged.get("outputs") or {}).items():
         if not met:
             lines.append(f"Not communicated: {json.dumps(text, ensure_ascii=False)}.")
-    errors = tool_checks.longest_error_row(made)
-    if errors > 1:
-        lines.append(f"Tool errors: {errors} failed tool calls in a row.")
-    if any(call.name.startswith("transfer_to_human") for call in made) and not any(
-            check.action.name.startswith("transfer_to_human") for check in checks):
-        lines.append("Unexpected transfer: the agent handed over to a human.")
-    lines.append(f"Ended by: {_termination(row['traj'], info)}, {len(row['traj'])} messages, "
-                 f"{len(made)} tool calls.")
+    lines += tool_checks.closing(checks, made, len(row["traj"]), _termination(row["traj"], info))
     return "\n".join(lines)
 
 

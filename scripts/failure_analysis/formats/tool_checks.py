@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 READ_ONLY = re.compile(
     r"(get|find|search|list|check|calculate|think|look_?up|read|view|show|transfer|can|is|has)(_|$)"
 )
+TRANSFER = "transfer_to_human"
 _LONGEST_VALUE = 160
 
 
@@ -60,6 +61,19 @@ def account(checks: Sequence[Check], made: Sequence[Call]) -> list[str]:
             lines.append(f"Extra write: {_spell(call)} (call {place + 1}) is not among the "
                          "expected actions.")
     return lines
+
+
+def closing(
+    checks: Sequence[Check], made: Sequence[Call], messages: int, ended: str | None
+) -> list[str]:
+    """The last sentences of an account: failed tools, a hand-over nobody expected, the end."""
+    lines, errors = [], longest_error_row(made)
+    if errors > 1:
+        lines.append(f"Tool errors: {errors} failed tool calls in a row.")
+    handed_over = [call.name.startswith(TRANSFER) for call in made]
+    if any(handed_over) and not any(check.action.name.startswith(TRANSFER) for check in checks):
+        lines.append("Unexpected transfer: the agent handed over to a human.")
+    return [*lines, f"Ended by: {ended}, {messages} messages, {len(made)} tool calls."]
 
 
 def longest_error_row(made: Sequence[Call]) -> int:

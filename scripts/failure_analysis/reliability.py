@@ -1,0 +1,112 @@
+"""How far a verdict depends on the attempt and on the grader: repeats of one model, and several
+gradings of one answer."""
+
+import json
+from collections import Counter
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files, packet, statistics
+from failure_analysis.datapoint import natural_key
+from failure_analysis.statistics import rounded
+
+
+def instability(
+    models: dict[str, dict[str, list[int]]], analysis_dir: Path
+) -> dict[str, Any] | None:
+    """Repeats of each model (item -> [attempts, fails]): pass^k and pass@k, flips, and whether a
+    flaky item fails in one mode; None where nothing was attempted twice."""
+    if not any(n > 1 for items in models.values() for n, _ in items.values()):
+        return None
+    modes = _modes(analysis_dir)
+    result = {}
+    for name, items in sorted(models.items()):
+        repeated = {item: counts for item, counts in items.items() if counts[0] > 1}
+        attempts = Counter((n, n - fails) for n, fails in repeated.values())
+        if not attempts:
+            result[name] = None
+            continue
+        most = min(n for n, _ in attempts)
+        flaky = [item for item, (n, fails) in repeated.items() if 0 < fails < n]
+        seen = {item: modes.get((name, item), Counter()) for item in flaky}
+        labelled = [counts for counts in seen.values() if counts.total() > 1]
+        result[name] = {
+            "items": len(repeated), "attempts_from": most, "attempts_to": max(attempts)[0],
+            "pass_hat_k": {str(k): rounded(statistics.pass_hat(attempts, k))
+                           for k in range(1, min(most, 16) + 1)},
+            "pass_at_k": {str(k): rounded(statistics.pass_at(attempts, k))
+                          for k in range(1, min(most, 16) + 1)},
+            "flip_rate": rounded(statistics.flip_rate(attempts)),
+            "always_fail": sorted((item for item, (n, fails) in repeated.items() if fails == n),
+                                  key=natural_key),
+            "flaky": sorted(flaky, key=natural_key),
+            "always_pass": sum(fails == 0 for _, fails in repeated.values()),
+            "flaky_failing_twice_labelled": len(labelled),
+            "flaky_failing_in_one_mode": sum(len(counts) == 1 for counts in labelled),
+        }
+    return result
+
+
+def _modes(analysis_dir: Path) -> dict[tuple[str, str], Counter]:
+    """(model, item) -> how often each provisional mode was put on its failing rows."""
+    modes: dict[tuple[str, str], Counter] = {}
+    path = analysis_dir / packet.ROWS
+    if not path.exists():
+        return modes
+    with open(path, "rb") as file:
+        for raw in file:
+            row = json.loads(raw)
+            if row.get("error_mode_candidate"):
+                modes.setdefault((row["model_name"], row["item_id"]), Counter())[
+                    row["error_mode_candidate"]] += 1
+    return modes
+
+
+def judges(analysis_dir: Path) -> dict[str, Any] | None:
+    """Graders of one and the same answers against the outcome of record and each other."""
+    path = analysis_dir / packet.GRADINGS
+    if not path.exists():
+        return None
+    verdicts: dict[str, dict[str, str]] = {}
+    words: dict[str, Counter] = {}
+    for row in files.read_csv(path):
+        found = verdicts.setdefault(row["grader"], {})
+        if found.setdefault(row["datapoint_id"], row["outcome"]) != row["outcome"]:
+            found[row["datapoint_id"]] = "unjudged"
+            words.setdefault(row["grader"], Counter())["(two different verdicts)"] += 1
+        if row["outcome"] == "unjudged":
+            words.setdefault(row["grader"], Counter())[row["verdict"]] += 1
+    if not verdicts:
+        return None
+    graded = {ident for found in verdicts.values() for ident in found}
+    record = {row["datapoint_id"]: row["outcome"]
+              for row in files.read_csv(analysis_dir / packet.OUTCOMES)
+              if row["datapoint_id"] in graded}
+    columns = {"outcome of record": record, **dict(sorted(verdicts.items()))}
+    split = sum(len({found[ident] for found in columns.values()
+                     if found.get(ident, "unjudged") != "unjudged"}) > 1 for ident in graded)
+    return {
+        "datapoints": len(graded), "split": split,
+        "graders": [{"grader": name, "gradings": len(found),
+                     "failed": sum(outcome == "fail" for outcome in found.values()),
+                     "unjudged": sum(outcome == "unjudged" for outcome in found.values()),
+                     "words_not_understood": dict(words.get(name, Counter()).most_common())}
+                    for name, found in columns.items()],
+        "pairs": [_agreement(a, columns[a], b, columns[b])
+                  for a, b in combinations(columns, 2)],
+    }
+
+
+def _agreement(a: str, one: dict[str, str], b: str, other: dict[str, str]) -> dict[str, Any]:
+    table = Counter((one[ident], other[ident]) for ident in one if ident in other)
+    both, only_a = table["fail", "fail"], table["fail", "pass"]
+    only_b, neither = table["pass", "fail"], table["pass", "pass"]
+    n = both + only_a + only_b + neither
+    pair = {"a": a, "b": b, "both_judged": n, "both_fail": both, "only_a_fails": only_a,
+            "only_b_fails": only_b, "both_pass": neither}
+    if n:
+        found = statistics.agreement(both, only_a, only_b, neither)
+        pair |= {"agreed": both + neither, "agreement": rounded(found.share),
+                 "kappa": rounded(found.kappa), "ac1": rounded(found.ac1)}
+    return pair
