@@ -21,11 +21,9 @@ Example: python tests/benchmarks/bench_packet.py --rounds 3 --large
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -76,14 +74,20 @@ def _row(rng: np.random.Generator, pools: tuple[str, str], turn: int, model: str
     }
 
 
+# A child's peak memory starts at that of the process that starts it: a small one has to do it.
+LAUNCH = ("import os,subprocess,sys,time; began=time.perf_counter(); "
+          "child=subprocess.Popen(sys.argv[1:],stdout=subprocess.DEVNULL); "
+          "_,status,used=os.wait4(child.pid,0); "
+          "print(status,used.ru_utime+used.ru_stime,used.ru_maxrss/1024,time.perf_counter()-began)")
+
+
 def measure(command: list[str]) -> tuple[float, float, float]:
     """(CPU seconds, peak MB, wall seconds) of a whole process and its children."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+    done = subprocess.run([sys.executable, "-c", LAUNCH, *command], capture_output=True, text=True)
+    status, cpu, memory, wall = map(float, done.stdout.split())
     if status:
-        raise SystemExit(f"{' '.join(command)} failed")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, time.perf_counter() - began
+        raise SystemExit(f"{' '.join(command)} failed: {done.stderr}")
+    return cpu, memory, wall
 
 
 def best(commands: dict[str, list[str]], rounds: int) -> dict[str, tuple[float, float, float]]:
