@@ -127,6 +127,36 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[IO[bytes]]:
+    """A file open for reading and appending, that no other process has open in this way; made when
+    it is not there. A last line that a crash cut off is dropped: nobody was told that it is
+    there. What was written is on the disk when the block ends."""
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")), open(path, "a+b") as file:
+        end = _end_of_lines(file)
+        if end < file.seek(0, os.SEEK_END):
+            file.truncate(end)
+        file.seek(0)
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _end_of_lines(file: IO[bytes]) -> int:
+    """The size of the file up to and with its last line feed."""
+    start = file.seek(0, os.SEEK_END)
+    while start:
+        start = max(0, start - (1 << 16))
+        file.seek(start)
+        place = file.read(1 << 16).rfind(b"\n")
+        if place >= 0:
+            return start + place + 1
+    return 0
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 with line feeds, at once; lone surrogates become U+FFFD."""
     with atomic(path) as file:

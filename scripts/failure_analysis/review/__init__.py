@@ -1,0 +1,1 @@
+"""Stage 2: which datapoints to read, how they are shown, and the ledger of what was judged."""

@@ -1,0 +1,292 @@
+"""reviews.jsonl: one judged datapoint per line and coder. Lines are only ever appended, each is
+proved against its datapoint first, and any number of writers may append at once."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from failure_analysis import files
+from failure_analysis.review import parts, rows
+
+NAME = "reviews.jsonl"
+FAULTS = ("model_error", "grader_issue", "reference_issue", "pipeline_issue",
+          "user_simulator_issue", "mixed", "undecided")
+# Readers decide the buckets of a report; LLM coders are compared with them.
+KINDS = ("agent", "person", "llm")
+READERS = ("agent", "person")
+KEYS = ("datapoint_id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "coder",
+        "kind", "replaces", "settles")
+_ALIASES = {"id": "datapoint_id", "quote": "quotes"}
+SLUG = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_FEWEST_WORDS = 4
+_NO_CAUSE = ("other", "misc", "unknown", "todo", "failure", "failed", "error", "wrong", "fail")
+
+
+class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of the ledger. `bucket` is the primary cause, `secondary` its consequences."""
+
+    review_id: str
+    datapoint_id: str
+    coder: str
+    kind: str
+    bucket: str
+    fault: str
+    mechanism: str
+    quotes: list[str]
+    secondary: list[str]
+    recorded: str
+    note: str = ""
+    replaces: str | None = None
+    settles: bool = False
+
+
+class Verdict(NamedTuple):
+    """What became of one entry: the review it is now, or the reason why it was refused."""
+
+    review: Review | None
+    reason: str = ""
+    already: bool = False
+
+
+class Final(NamedTuple):
+    """What the readers say of one datapoint. `bucket` and `fault` are None while they disagree."""
+
+    bucket: str | None
+    fault: str | None
+    reviews: tuple[Review, ...]
+
+
+def load(folder: Path) -> list[Review]:
+    """All lines of the ledger, corrected ones too. A line that a crash cut off at the very end was
+    never acknowledged and does not count; any other bad line is refused with its number."""
+    path = folder / NAME
+    if not path.exists():
+        return []
+    return _parsed(path, path.read_bytes())
+
+
+def _parsed(path: Path, text: bytes) -> list[Review]:
+    decode = msgspec.json.Decoder(Review).decode
+    reviews = []
+    lines = text.split(b"\n")
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            reviews.append(decode(line))
+        except (msgspec.DecodeError, ValueError) as error:
+            raise files.Refusal(f"{path}:{number}: not a review ({error}); reviews are recorded "
+                                "with record_review.py, never by hand") from None
+    return reviews
+
+
+def current(reviews: Iterable[Review]) -> list[Review]:
+    """The reviews that no later one replaces."""
+    reviews = list(reviews)
+    replaced = {review.replaces for review in reviews if review.replaces}
+    return [review for review in reviews if review.review_id not in replaced]
+
+
+def finals(reviews: Iterable[Review]) -> dict[str, Final]:
+    """What the readers say of each datapoint they reviewed: the latest settling review, else what
+    all readers agree on, else no decision."""
+    by_id: dict[str, list[Review]] = {}
+    for review in current(reviews):
+        if review.kind in READERS:
+            by_id.setdefault(review.datapoint_id, []).append(review)
+    return {ident: _final(tuple(found)) for ident, found in by_id.items()}
+
+
+def _final(found: tuple[Review, ...]) -> Final:
+    settling = [review for review in found if review.settles]
+    deciding = settling[-1:] or found
+    buckets = {review.bucket for review in deciding}
+    faults = {review.fault for review in deciding}
+    return Final(buckets.pop() if len(buckets) == 1 else None,
+                 faults.pop() if len(faults) == 1 else None, found)
+
+
+def append(known: rows.Index, entries: Iterable[Mapping[str, Any]]) -> list[Verdict]:
+    """Proves each entry and appends the good ones, in one locked and synced write; returns one
+    verdict per entry. When this returns, what it accepted survives a crash."""
+    names = {squeezed(name) for name in rows.dimensions(known)}
+    path = known.folder / NAME
+    with files.locked(path) as file:
+        reviews = _parsed(path, file.read())
+        state = _State({review.review_id: review for review in reviews},
+                       {(review.datapoint_id, review.coder): review
+                        for review in current(reviews)})
+        verdicts = []
+        for entry in entries:
+            verdict = _judge(known, entry, state, names)
+            verdicts.append(verdict)
+            if verdict.review and not verdict.already:
+                state.add(verdict.review)
+        file.write(b"".join(msgspec.json.encode(verdict.review) + b"\n" for verdict in verdicts
+                            if verdict.review and not verdict.already))
+    return verdicts
+
+
+class _State(NamedTuple):
+    """What is in the ledger: every review by id, and the current one by datapoint and coder."""
+
+    by_id: dict[str, Review]
+    by_coder: dict[tuple[str, str], Review]
+
+    def add(self, review: Review) -> None:
+        """Takes a review that is about to be written."""
+        self.by_id[review.review_id] = review
+        self.by_coder[review.datapoint_id, review.coder] = review
+
+
+def _judge(known: rows.Index, entry: Mapping[str, Any], state: _State, names: set[str]) -> Verdict:
+    """Whether an entry becomes a review, and why not."""
+    entry = normal(entry)
+    reason = wrong_form(entry, names) or _wrong_evidence(known, entry)
+    if reason:
+        return Verdict(None, reason)
+    ident = _review_id(entry)
+    if ident in state.by_id:
+        return Verdict(state.by_id[ident], already=True)
+    earlier = state.by_coder.get((entry["datapoint_id"], entry["coder"]))
+    replaces = entry["replaces"]
+    if replaces is None and earlier is not None:
+        return Verdict(None, f"{entry['coder']} has reviewed it already ({earlier.review_id}: "
+                             f"{earlier.bucket}, {earlier.fault}); to correct that, pass "
+                             f"--replaces {earlier.review_id}")
+    if replaces is not None:
+        old = state.by_id.get(replaces)
+        if old is None:
+            return Verdict(None, f"replaces {replaces}, which is not in the ledger")
+        if (old.datapoint_id, old.coder) != (entry["datapoint_id"], entry["coder"]):
+            return Verdict(None, f"replaces {replaces}, which is {old.coder}'s review of "
+                                 f"{old.datapoint_id}; a correction is by the same coder and of "
+                                 "the same datapoint (to overrule somebody, pass --settles)")
+        if earlier is None or earlier.review_id != replaces:
+            now = f"; the current one is {earlier.review_id}" if earlier else ""
+            return Verdict(None, f"replaces {replaces}, which was replaced before{now}")
+    recorded = datetime.now(UTC).isoformat(timespec="seconds")
+    return Verdict(Review(review_id=ident, recorded=recorded, **entry))
+
+
+def normal(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry with every key of a review, aliases resolved and single quotes made lists."""
+    filled: dict[str, Any] = {
+        "datapoint_id": "", "bucket": "", "fault": "", "mechanism": "", "quotes": [],
+        "secondary": [], "note": "", "coder": "agent", "kind": "agent", "replaces": None,
+        "settles": False}
+    for name, value in entry.items():
+        if value is not None:
+            filled[_ALIASES.get(name, name)] = value
+    for name in ("quotes", "secondary"):
+        if isinstance(filled[name], str):
+            filled[name] = [filled[name]]
+    return {name: _visible(value) for name, value in filled.items()}
+
+
+def _visible(value: Any) -> Any:
+    """Texts with control characters spelled out, in lists too."""
+    if isinstance(value, list):
+        return [_visible(one) for one in value]
+    return files.visible(value) if isinstance(value, str) else value
+
+
+def wrong_form(entry: Mapping[str, Any], names: set[str]) -> str:
+    """What is wrong with an entry before its datapoint is opened; empty when nothing is. `names`
+    are the dimensions, squeezed: a bucket that is only one of them names no cause."""
+    unknown = sorted(set(entry) - set(KEYS))
+    if unknown:
+        return f"unknown key {', '.join(map(str, unknown))}; keys are {', '.join(KEYS)}"
+    for name in KEYS:
+        kind = list if name in ("quotes", "secondary") else bool if name == "settles" else str
+        if not (isinstance(entry[name], kind) or (name == "replaces" and entry[name] is None)):
+            return f"{name} is {type(entry[name]).__name__}, {kind.__name__} was expected"
+    if not all(isinstance(text, str) for text in (*entry["quotes"], *entry["secondary"])):
+        return "quotes and secondary are lists of texts"
+    for slug in (entry["bucket"], *entry["secondary"]):
+        if not SLUG.fullmatch(slug) or len(slug) > 60:
+            return f"bucket {slug!r} is no snake_case slug of at most 60 characters, such as " \
+                   "confirms_without_calling_the_tool"
+    if names_no_cause(entry["bucket"], names):
+        return f"bucket {entry['bucket']} names no cause: it says that a dimension failed, not " \
+               "why; name what the model (or the benchmark) did"
+    if entry["bucket"] in entry["secondary"]:
+        return f"{entry['bucket']} is both the primary cause and a consequence; keep them apart"
+    if entry["fault"] not in FAULTS:
+        return f"fault {entry['fault']!r} is none of {', '.join(FAULTS)}"
+    if entry["kind"] not in KINDS:
+        return f"kind {entry['kind']!r} is none of {', '.join(KINDS)}"
+    if len(entry["mechanism"].split()) < _FEWEST_WORDS:
+        return "mechanism is empty or too short: say in a sentence what happened and why"
+    if not re.fullmatch(r"[\w][\w.@:-]{0,59}", entry["coder"]):
+        return f"coder {entry['coder']!r} is no name of letters, digits and . _ @ : -"
+    if not entry["quotes"]:
+        return "no quote: every review carries at least one verbatim quote from its datapoint"
+    return ""
+
+
+def _wrong_evidence(known: rows.Index, entry: Mapping[str, Any]) -> str:
+    """What is wrong with an entry's datapoint, fault or quotes; empty when nothing is."""
+    ident = entry["datapoint_id"]
+    if ident not in known.places:
+        return rows.missing(known, ident)
+    outcome = known.outcomes[ident].outcome
+    if outcome != "fail" and entry["fault"] == "model_error":
+        return f"{ident} did not fail ({outcome}); a review of it says why the verdict is wrong, " \
+               "so its fault is the grader's, the reference's, the pipeline's or the simulator's"
+    return unproved(entry["quotes"], rows.row(known, ident))
+
+
+def unproved(quotes: Iterable[str], row: Mapping[str, Any]) -> str:
+    """Why the first bad quote does not prove anything about this datapoint; empty when all do."""
+    found = parts.parts(row)
+    for quote in quotes:
+        if parts.where(quote, found) is None:
+            near = parts.nearest(quote, found)
+            return f"the quote {json.dumps(quote, ensure_ascii=False)} does not occur in " \
+                   f"{row['datapoint_id']}; nearest: {near or 'nothing like it'}"
+        if parts.too_short(quote, found):
+            return f"the quote {quote!r} is too short to prove anything; quote at least " \
+                   f"{parts.SHORTEST_QUOTE} characters or a whole part"
+    return ""
+
+
+def names_no_cause(bucket: str, dimensions: set[str]) -> bool:
+    """True for a bucket that only repeats that something (or a grader dimension) failed."""
+    plain = squeezed(bucket)
+    cores = {plain}
+    for word in ("failure", "failed", "fails", "fail", "error", "issue", "false", "wrong",
+                 "incorrect", "bad", "not", "problem"):
+        cores |= {core.removesuffix(word) for core in cores} | \
+                 {core.removeprefix(word) for core in cores}
+    return plain in _NO_CAUSE or bool(cores & dimensions)
+
+
+def squeezed(name: str) -> str:
+    """A name with nothing left but small letters and digits."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def rename(known: rows.Index, old: str, new: str) -> list[Verdict]:
+    """Appends a correction to every current review in bucket `old` that puts it into `new`; each
+    keeps its coder, and its note says what it was."""
+    entries = []
+    for review in current(load(known.folder)):
+        if review.bucket == old:
+            entry = {name: getattr(review, name) for name in KEYS}
+            note = f"{review.note} (bucket was {old})".strip()
+            entries.append({**entry, "bucket": new, "note": note, "replaces": review.review_id,
+                            "secondary": [one for one in review.secondary if one != new]})
+    if not entries:
+        raise files.Refusal(f"no current review is in bucket {old}")
+    return append(known, entries)
+
+
+def _review_id(entry: Mapping[str, Any]) -> str:
+    """The same judgement has the same id, so that recording it twice changes nothing."""
+    text = json.dumps([entry[name] for name in KEYS], sort_keys=True)
+    return "r" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -1,0 +1,165 @@
+"""A datapoint as named parts of text: the one form in which it is shown, quoted and proved."""
+
+import json
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from typing import Any, NamedTuple
+
+from failure_analysis.files import visible
+from failure_analysis.formats.checks import text_of
+
+# A shorter quote stands in too many datapoints to prove anything, unless it is a whole part.
+SHORTEST_QUOTE = 12
+_ARGUMENTS = ("arguments", "args", "kwargs")
+_RESULTS = ("content", "response", "result", "output")
+
+
+class Part(NamedTuple):
+    """One piece of a datapoint: `name` addresses it (question, call-3, message-7), `text` is what
+    was recorded with control characters spelled out."""
+
+    name: str
+    text: str
+
+
+class Turn(NamedTuple):
+    """One message of the conversation: the name of its part, who spoke, and the names of the
+    tool calls (or of the tool result) that it carries."""
+
+    name: str
+    role: str
+    calls: tuple[str, ...]
+
+
+def parts(row: Mapping[str, Any]) -> list[Part]:
+    """The parts of a datapoint in reading order; parts without text are left out."""
+    found = [Part("question", _text(row.get("user_text"))),
+             Part("answer", _text(row.get("assistant_text"))),
+             Part("expected", _text(row.get("expected"))),
+             Part("judge", _text(row.get("judge_reasoning")))]
+    for number, (call, result) in enumerate(_paired(row), 1):
+        found += [Part(f"call-{number}", visible(call_text(call))),
+                  Part(f"result-{number}", visible(result_text(result)))]
+    listed = {_ident(call) for call in row.get("tool_calls") or []}
+    found += [Part(f"message-{number}", _message_text(message, listed))
+              for number, message in enumerate(row.get("messages") or [], 1)]
+    found.append(Part("reasoning", _text(row.get("reasoning"))))
+    return [part for part in found if part.text.strip()]
+
+
+def turns(row: Mapping[str, Any]) -> list[Turn]:
+    """Who said what in the conversation, message by message."""
+    names = {_ident(call): f"call-{number}" for number, (call, _) in enumerate(_paired(row), 1)
+             if _ident(call)}
+    found = []
+    for number, message in enumerate(row.get("messages") or [], 1):
+        message = message if isinstance(message, dict) else {}
+        calls = [names.get(_ident(call), "") for call in message.get("tool_calls") or []]
+        answered = names.get(message.get("tool_call_id") or message.get("id"), "")
+        if message.get("role") == "tool" and answered:
+            calls.append(answered.replace("call", "result"))
+        found.append(Turn(f"message-{number}", visible(str(message.get("role") or "unknown")),
+                          tuple(filter(None, calls))))
+    return found
+
+
+def folded(text: str) -> str:
+    """The text as quotes are compared: control characters spelled out, white space folded."""
+    return " ".join(visible(text).split())
+
+
+def where(quote: str, found: list[Part]) -> str | None:
+    """The name of the first part in which the quote occurs verbatim, or None."""
+    wanted = folded(quote)
+    return next((part.name for part in found if wanted and wanted in folded(part.text)), None)
+
+
+def too_short(quote: str, found: list[Part]) -> bool:
+    """True for a quote that is so short that it proves nothing."""
+    wanted = folded(quote)
+    return len(wanted) < SHORTEST_QUOTE and all(wanted != folded(part.text) for part in found)
+
+
+def nearest(quote: str, found: list[Part]) -> str:
+    """The real text most like a quote that does not occur, with the name of its part."""
+    wanted = folded(quote).split()
+    best, most = "", 0.0
+    for part in found:
+        words = folded(part.text).split()
+        matcher = SequenceMatcher(None, wanted, words, autojunk=False)
+        match = matcher.find_longest_match()
+        start = max(0, match.b - match.a)
+        window = words[start:start + len(wanted)]
+        likeness = SequenceMatcher(None, wanted, window, autojunk=False).ratio()
+        if likeness > most:
+            best, most = f'{part.name}: "{" ".join(window)}"', likeness
+    return best
+
+
+def call_text(call: Any) -> str:
+    """A tool call as `name arguments`, whatever names its benchmark gives them."""
+    if not isinstance(call, dict):
+        return _json(call)
+    inner = call["function"] if isinstance(call.get("function"), dict) else call
+    arguments = next((inner[name] for name in _ARGUMENTS if name in inner), "")
+    name = inner.get("name") or inner.get("function") or "?"
+    return f"{name} {arguments if isinstance(arguments, str) else _json(arguments)}".strip()
+
+
+def result_text(result: Any) -> str:
+    """A tool result's own words."""
+    if isinstance(result, dict):
+        named = next((result[name] for name in _RESULTS if name in result), result)
+        error = result.get("error")
+        text = named if isinstance(named, str) else _json(text_of(named))
+        return f"{text}\nerror: {error if isinstance(error, str) else _json(error)}" \
+            if error and error is not named else text
+    return "" if result is None else result if isinstance(result, str) else _json(result)
+
+
+def _paired(row: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """The tool calls, each with its result: joined on their ids where both have one, else by
+    place. A result without a call comes at the end, with a null call."""
+    calls = list(row.get("tool_calls") or [])
+    results = list(row.get("tool_results") or [])
+    by_id = {_ident(result): place for place, result in enumerate(results) if _ident(result)}
+    named = [by_id.get(_ident(call)) for call in calls]
+    by_place = not by_id or all(place is None for place in named)
+    taken = set()
+    for place, call in enumerate(calls):
+        found = place if by_place else named[place]
+        if found is not None and found < len(results) and found not in taken:
+            taken.add(found)
+            yield call, results[found]
+        else:
+            yield call, None
+    for place, result in enumerate(results):
+        if place not in taken:
+            yield {"name": "(no call is recorded for this result)"}, result
+
+
+def _ident(value: Any) -> str | None:
+    """The id that joins a tool call and its result."""
+    ident = (value.get("tool_call_id") or value.get("id")) if isinstance(value, dict) else None
+    return ident if isinstance(ident, str) else None
+
+
+def _message_text(message: Any, listed: set[str | None]) -> str:
+    """A message's own words, and its tool calls where the row does not list them apart (those of
+    a simulated user)."""
+    if not isinstance(message, dict):
+        return _text(message)
+    calls = [visible(call_text(call)) for call in message.get("tool_calls") or []
+             if not _ident(call) or _ident(call) not in listed]
+    return "\n".join(filter(None, [_text(text_of(message.get("content"))), *calls]))
+
+
+def _text(value: Any) -> str:
+    """A recorded value as visible text."""
+    if value is None:
+        return ""
+    return visible(value if isinstance(value, str) else _json(value))
+
+
+def _json(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,72 @@
+"""reading_log.jsonl: which parts of which datapoint each coder was shown."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from failure_analysis import files
+
+NAME = "reading_log.jsonl"
+Spans = Mapping[str, tuple[int, int]]
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """One showing: the characters from-to of each part that stood on the screen."""
+
+    datapoint_id: str
+    coder: str
+    characters: int
+    parts: dict[str, tuple[int, int]]
+    shown: str
+
+
+def log(folder: Path, coder: str, ident: str, characters: int, spans: Spans) -> None:
+    """Appends what `coder` was shown of a datapoint that has so many characters in all."""
+    entry = Shown(ident, coder, characters, dict(spans),
+                  datetime.now(UTC).isoformat(timespec="seconds"))
+    with files.locked(folder / NAME) as file:
+        file.write(msgspec.json.encode(entry) + b"\n")
+
+
+def load(folder: Path) -> list[Shown]:
+    """Every showing; a last line that a crash cut off does not count."""
+    path = folder / NAME
+    if not path.exists():
+        return []
+    decode = msgspec.json.Decoder(Shown).decode
+    found = []
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
+        try:
+            found.append(decode(line))
+        except (msgspec.DecodeError, json.JSONDecodeError) as error:
+            raise files.Refusal(f"{path}:{number}: not a reading ({error}); remove the line"
+                                ) from None
+    return found
+
+
+def seen(showings: list[Shown]) -> dict[str, dict[str, float]]:
+    """Datapoint -> coder -> the share of its characters that this coder was shown."""
+    spans: dict[tuple[str, str], dict[str, list[tuple[int, int]]]] = {}
+    sizes: dict[str, int] = {}
+    for one in showings:
+        sizes[one.datapoint_id] = one.characters
+        mine = spans.setdefault((one.datapoint_id, one.coder), {})
+        for name, span in one.parts.items():
+            mine.setdefault(name, []).append(span)
+    found: dict[str, dict[str, float]] = {}
+    for (ident, coder), named in spans.items():
+        covered = sum(map(_covered, named.values()))
+        found.setdefault(ident, {})[coder] = min(1.0, covered / max(1, sizes[ident]))
+    return found
+
+
+def _covered(spans: list[tuple[int, int]]) -> int:
+    """How many characters the spans cover together."""
+    total, end = 0, 0
+    for start, stop in sorted(spans):
+        total += max(0, stop - max(start, end))
+        end = max(end, stop)
+    return total

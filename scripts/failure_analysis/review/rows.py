@@ -1,0 +1,139 @@
+"""The datapoints of an analysis folder by id: the slim outcome of each, and whole rows where the
+folder has them (every failing one, and the passing ones that the plan copied for contrast)."""
+
+import csv
+import io
+import json
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from failure_analysis import files, packet
+
+CONTRAST = "contrast_rows.jsonl"
+_COLUMNS = ("datapoint_id", "run_id", "model_name", "item_id", "trial", "outcome",
+            "failed_dimensions")
+
+
+class Outcome(NamedTuple):
+    """One line of outcomes.csv, as far as reviewing needs it; `mode` is the provisional one."""
+
+    datapoint_id: str
+    run: str
+    model: str
+    item: str
+    trial: int
+    outcome: str
+    failed: tuple[str, ...]
+    mode: str | None = None
+
+
+class Index(NamedTuple):
+    """Where to find what: outcomes by id, and the file and byte place of each whole row."""
+
+    folder: Path
+    outcomes: dict[str, Outcome]
+    places: dict[str, tuple[str, int]]
+
+    def failing(self) -> list[Outcome]:
+        """The failing datapoints in the order of the packet."""
+        return [outcome for outcome in self.outcomes.values() if outcome.outcome == "fail"]
+
+
+class _Labels(msgspec.Struct):
+    """What the index needs of a packet row."""
+
+    datapoint_id: str
+    error_mode_candidate: str | None = None
+
+
+def index(folder: Path) -> Index:
+    """Reads an analysis folder's outcomes and finds its whole rows; refuses without a packet."""
+    path = folder / packet.OUTCOMES
+    if not path.exists():
+        raise files.Refusal(f"{path}: not there; run build_packet.py first")
+    outcomes: dict[str, Outcome] = {}
+    csv.field_size_limit(1 << 31)
+    with io.TextIOWrapper(files.open_bytes(path), "utf-8", newline="") as file:
+        lines = csv.reader(file)
+        header = next(lines)
+        at = [header.index(name) for name in _COLUMNS]
+        for line in lines:
+            ident, run, model, item, trial, outcome, failed = (line[place] for place in at)
+            ident = files.unguard(ident)
+            outcomes[ident] = Outcome(
+                ident, files.unguard(run), files.unguard(model), files.unguard(item), int(trial),
+                outcome, tuple(files.unguard(failed).split(";")) if failed else ())
+    places: dict[str, tuple[str, int]] = {}
+    for name in (packet.ROWS, CONTRAST):
+        _place(folder / name, outcomes, places)
+    return Index(folder, outcomes, places)
+
+
+def _place(path: Path, outcomes: dict[str, Outcome], places: dict[str, tuple[str, int]]) -> None:
+    """Notes where each row of a file begins, and its provisional mode."""
+    if not path.exists():
+        return
+    decode = msgspec.json.Decoder(_Labels).decode
+    with open(path, "rb") as file:
+        start = 0
+        for number, line in enumerate(file, 1):
+            try:
+                ident, mode = _labels(line, decode)
+            except (ValueError, KeyError, TypeError) as error:
+                raise files.Refusal(f"{path}:{number}: not a packet row ({error}); run "
+                                    "build_packet.py again") from None
+            if ident not in outcomes:
+                raise files.Refusal(f"{path}:{number}: {ident} is not in {packet.OUTCOMES}; run "
+                                    "build_packet.py again")
+            places[ident] = (path.name, start)
+            if mode:
+                outcomes[ident] = outcomes[ident]._replace(mode=mode)
+            start += len(line)
+
+
+def _labels(line: bytes, decode) -> tuple[str, str | None]:
+    try:
+        labels = decode(line)
+        return labels.datapoint_id, labels.error_mode_candidate
+    except msgspec.DecodeError:  # what the standard library reads and msgspec does not
+        row = json.loads(line)
+        return row["datapoint_id"], row.get("error_mode_candidate")
+
+
+def row(known: Index, ident: str) -> dict:
+    """A datapoint, whole. Refuses an unknown id, and a passing one that was not copied."""
+    place = known.places.get(ident)
+    if place is None:
+        raise files.Refusal(missing(known, ident))
+    with open(known.folder / place[0], "rb") as file:
+        file.seek(place[1])
+        found = json.loads(file.readline())
+    if found["datapoint_id"] != ident:
+        raise files.Refusal(f"{known.folder / place[0]}: changed while it was read; try again")
+    return found
+
+
+def missing(known: Index, ident: str) -> str:
+    """Why a datapoint cannot be opened, and what to do."""
+    outcome = known.outcomes.get(ident)
+    if outcome is None:
+        near = _alike(known, ident)
+        return f"no datapoint {ident}; " + (f"nearest: {near}" if near else
+                                            f"ids are in {packet.OUTCOMES}")
+    return (f"{ident} is a {outcome.outcome} datapoint of an item that is not in the plan, and "
+            "only planned items are copied whole; plan_review.py --contrast ID adds it")
+
+
+def _alike(known: Index, ident: str) -> str:
+    """Up to three ids that end or begin as this one does."""
+    tail = ident.rpartition("/")[2]
+    near = [one for one in known.outcomes if one.rpartition("/")[2] == tail or ident in one]
+    return ", ".join(near[:3])
+
+
+def dimensions(known: Index) -> Counter:
+    """How often each dimension failed."""
+    return Counter(name for outcome in known.outcomes.values() for name in outcome.failed)
