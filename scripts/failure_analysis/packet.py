@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -117,7 +118,10 @@ def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
     files.write_json(analysis_dir / sanity.NAME,
                      overall.report([path.as_posix() for path in found.ignored]))
     facts.replace(analysis_dir, "", overall.facts())
-    manifest.record(analysis_dir, "build_packet", settings, outputs_written, inputs)
+    # Relative paths among the inputs start from here, wherever the folder is read later.
+    here = os.path.relpath(Path.cwd(), analysis_dir)
+    manifest.record(analysis_dir, "build_packet", {**settings, "working_dir": here},
+                    outputs_written, inputs)
     return overall.conservation()
 
 

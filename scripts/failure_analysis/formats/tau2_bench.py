@@ -60,6 +60,13 @@ def sources(path: Path, why: str) -> list[Source]:
     )]
 
 
+def policy(source: Source) -> str:
+    """The policy text that the agent was given; it stands beside the conversations, not in them."""
+    info = _object(documents.load(source.path).get("info"))
+    text = _object(info.get("environment_info")).get("policy")
+    return text if isinstance(text, str) else ""
+
+
 def read(source: Source) -> Iterator[Line]:
     """One line per simulation."""
     value = documents.load(source.path)

@@ -13,8 +13,8 @@ import msgspec
 from failure_analysis import files, packet
 
 CONTRAST = "contrast_rows.jsonl"
-_COLUMNS = ("datapoint_id", "run_id", "model_name", "item_id", "trial", "outcome",
-            "failed_dimensions")
+_COLUMNS = ("datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "trial",
+            "outcome", "failed_dimensions")
 
 
 class Outcome(NamedTuple):
@@ -24,6 +24,7 @@ class Outcome(NamedTuple):
     run: str
     model: str
     item: str
+    print_: str
     trial: int
     outcome: str
     failed: tuple[str, ...]
@@ -61,11 +62,12 @@ def index(folder: Path) -> Index:
         header = next(lines)
         at = [header.index(name) for name in _COLUMNS]
         for line in lines:
-            ident, run, model, item, trial, outcome, failed = (line[place] for place in at)
+            ident, run, model, item, print_, trial, outcome, failed = (
+                line[place] for place in at)
             ident = files.unguard(ident)
             outcomes[ident] = Outcome(
-                ident, files.unguard(run), files.unguard(model), files.unguard(item), int(trial),
-                outcome, tuple(files.unguard(failed).split(";")) if failed else ())
+                ident, files.unguard(run), files.unguard(model), files.unguard(item), print_,
+                int(trial), outcome, tuple(files.unguard(failed).split(";")) if failed else ())
     places: dict[str, tuple[str, int]] = {}
     for name in (packet.ROWS, CONTRAST):
         _place(folder / name, outcomes, places)

@@ -1,0 +1,341 @@
+"""Which datapoints to read, in which order, and why: items that every model failed, each model's
+own failures, a sample of every model and provisional mode, and passing contrasts."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from failure_analysis import comparison, comparison_page, files, manifest
+from failure_analysis.datapoint import natural_key
+from failure_analysis.markdown import cell, code, table
+from failure_analysis.review import contrast, rows
+
+NAME, PAGE = "review_plan.jsonl", "review_plan.md"
+FLOOR = 3  # rows of each model and provisional mode
+PER_ITEM = 2  # rows of each item that every model failed
+GATE = 30  # shared datapoints below which agreement is not measured
+_MOST_SIBLINGS = 12
+_MOST_LISTED = 40
+ALL, UNIQUE, SAMPLE, CONTRAST = "failed_by_all", "unique_failure", "sample", "contrast"
+WHY = {
+    ALL: "every model failed this item: is the benchmark at fault?",
+    UNIQUE: "no other model failed this item",
+    SAMPLE: "drawn from its model and provisional mode",
+    CONTRAST: "passed the item that the datapoint before it failed: what does it do differently?",
+}
+
+
+Passing = dict[tuple[str, str], list[rows.Outcome]]
+
+
+class Pick(NamedTuple):
+    """One failing datapoint of the plan: why it is in, and in which round it was picked (a small
+    budget holds the early rounds)."""
+
+    outcome: rows.Outcome
+    why: str
+    round: float
+    contrast: rows.Outcome | None = None
+
+
+class Planned(NamedTuple):
+    """One line of review_plan.jsonl."""
+
+    order: int
+    datapoint_id: str
+    why: str
+    model_name: str
+    item_id: str
+    mode: str | None
+    contrast_of: str | None
+    shards: tuple[int, ...]
+
+
+def write(folder: Path, budget: int | None, shards: int, overlap: float, seed: int,
+          also: Iterable[str] = ()) -> dict:
+    """Plans the review and writes review_plan.jsonl and .md, contrast_rows.jsonl (the passing
+    datapoints of the planned items, whole; `also` adds some) and background.md; returns a
+    summary. Same folder, options and seed give the same plan."""
+    known = rows.index(folder)
+    compared = _compared(folder, known)
+    passing = _passing(known, seed)
+    picks = _with_contrasts(_picks(known, compared, seed), passing)
+    kept = _within(picks, budget)
+    parts = _shards(kept, shards, overlap, seed)
+    planned = _lines(kept, parts)
+    wanted = {ident for pick in kept for ident in _siblings(passing, pick)} | set(also)
+    trouble = ""
+    try:
+        contrast.copy(folder, wanted)
+    except files.Refusal as refusal:
+        trouble = f"no passing datapoint was copied: {refusal}"
+        planned = _lines([pick._replace(contrast=None) for pick in kept], parts)
+        (folder / rows.CONTRAST).unlink(missing_ok=True)
+    summary = _summary(known, compared, kept, planned, budget, shards)
+    summary["short"] += [trouble] if trouble else []
+    with files.atomic(folder / NAME) as file:
+        for one in planned:
+            file.write(json.dumps(one._asdict()).encode() + b"\n")
+    files.write_text(folder / PAGE, page(summary, planned))
+    outputs = [NAME, PAGE] + [name for name in (rows.CONTRAST, contrast.BACKGROUND)
+                              if (folder / name).exists()]
+    manifest.record(folder, "plan_review", {"budget": budget, "shards": shards,
+                                            "overlap": overlap, "seed": seed}, outputs)
+    return summary
+
+
+def load(folder: Path) -> list[Planned]:
+    """The plan of an analysis folder; refuses when there is none."""
+    path = folder / NAME
+    if not path.exists():
+        raise files.Refusal(f"{path}: not there; run plan_review.py first")
+    with open(path, encoding="utf-8") as file:
+        return [Planned(**{**json.loads(line), "shards": tuple(json.loads(line)["shards"])})
+                for line in file]
+
+
+def _compared(folder: Path, known: rows.Index) -> dict:
+    """The comparison; refuses when a step before the plan is missing, or nothing failed."""
+    failing = known.failing()
+    if not failing:
+        raise files.Refusal(f"{folder}: no datapoint failed; there is nothing to review")
+    if not all(outcome.mode for outcome in failing):
+        raise files.Refusal(f"{folder}: the failing rows have no provisional mode; run "
+                            "cluster_failures.py first")
+    path = folder / comparison.NAME
+    if not path.exists():
+        raise files.Refusal(f"{path}: not there; run compare_models.py first")
+    return files.read_json(path)
+
+
+def _drawn(outcomes: Iterable[rows.Outcome], seed: int) -> list[rows.Outcome]:
+    """The datapoints in an order that depends on the seed and on each one's id alone."""
+    def key(outcome: rows.Outcome) -> bytes:
+        text = f"{seed}\n{outcome.datapoint_id}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+    return sorted(outcomes, key=key)
+
+
+def _picks(known: rows.Index, compared: dict, seed: int) -> dict[str, Pick]:
+    """The failing datapoints, most important first, each with the round in which it is due."""
+    failing = _drawn(known.failing(), seed)
+    by_item: dict[str, list[rows.Outcome]] = {}
+    for outcome in failing:
+        by_item.setdefault(outcome.item, []).append(outcome)
+    picks: dict[str, Pick] = {}
+    _pick_shared(by_item, compared, picks)
+    _pick_unique(by_item, compared, picks)
+    _pick_sample(failing, picks)
+    return picks
+
+
+def _pick_shared(by_item: dict[str, list[rows.Outcome]], compared: dict,
+                 picks: dict[str, Pick]) -> None:
+    """Two datapoints of each item that every model failed, models in turn."""
+    items = [*compared["sets"]["failed_by_all"],
+             *(entry["item"] for entry in comparison_page.failed_by_all_who_ran(compared))]
+    if len(compared["units"]) < 2:
+        return
+    taken: Counter = Counter()
+    for item in sorted(items, key=natural_key):
+        for place in range(PER_ITEM):
+            left = [one for one in by_item.get(item, ()) if one.datapoint_id not in picks]
+            if left:
+                here = {pick.outcome.model for pick in picks.values() if pick.outcome.item == item}
+                one = min(left, key=lambda one: (one.model in here, taken[one.model]))
+                taken[one.model] += 1
+                picks[one.datapoint_id] = Pick(one, ALL, place + 1)
+
+
+def _pick_unique(by_item: dict[str, list[rows.Outcome]], compared: dict,
+                 picks: dict[str, Pick]) -> None:
+    """One datapoint of each item that one model alone failed."""
+    by_run = compared["by"] == "run"
+    for unit, items in sorted(compared["sets"]["unique_fail"].items()):
+        for place, item in enumerate(sorted(items, key=natural_key)):
+            mine = [one for one in by_item.get(item, ())
+                    if (one.run if by_run else one.model) == unit]
+            if mine:
+                picks.setdefault(mine[0].datapoint_id, Pick(mine[0], UNIQUE, place + 1))
+
+
+def _pick_sample(failing: list[rows.Outcome], picks: dict[str, Pick]) -> None:
+    """Fills every cell of model and provisional mode up to the floor, other items first; what is
+    left follows in proportion to the cells, in rounds after the floor's."""
+    cells: dict[tuple[str, str | None], list[rows.Outcome]] = {}
+    for one in failing:
+        cells.setdefault((one.mode, one.model), []).append(one)
+    for _, members in sorted(cells.items()):
+        have = [one for one in members if one.datapoint_id in picks]
+        items = {one.item for one in have}
+        rest = [one for one in members if one.datapoint_id not in picks]
+        first = [one for one in rest if one.item not in items]
+        fresh, again = [], []
+        for one in first:
+            (again if one.item in {other.item for other in fresh} else fresh).append(one)
+        rest = [*fresh, *again, *(one for one in rest if one.item in items)]
+        for place, one in enumerate(rest, len(have) + 1):
+            due = place if place <= FLOOR else FLOOR + 1 + place / len(members)
+            picks[one.datapoint_id] = Pick(one, SAMPLE, due)
+
+
+def _with_contrasts(picks: dict[str, Pick], passing: Passing) -> list[Pick]:
+    """The picks in reading order; in each provisional mode, the first whose item another model
+    passed carries that passing datapoint, and is due in the first round."""
+    stages = (ALL, UNIQUE, SAMPLE)
+    done: set[str | None] = set()
+    result = []
+    for pick in sorted(picks.values(), key=lambda pick: (pick.round > FLOOR,
+                                                         stages.index(pick.why))):
+        mode = pick.outcome.mode
+        others = [one for one in passing.get((pick.outcome.item, pick.outcome.print_), ())
+                  if one.model != pick.outcome.model]
+        if mode not in done and others:
+            done.add(mode)
+            pick = pick._replace(contrast=others[0], round=1)
+        result.append(pick)
+    return sorted(result, key=lambda pick: stages.index(pick.why))
+
+
+def _within(picks: list[Pick], budget: int | None) -> list[Pick]:
+    """The picks that a budget of datapoints holds, early rounds first; without one, the floors."""
+    if budget is None:
+        return [pick for pick in picks if pick.round <= FLOOR or pick.why != SAMPLE]
+    due = sorted(range(len(picks)), key=lambda place: picks[place].round)
+    kept, left = set(), budget
+    for place in due:
+        if left < 1:
+            break
+        kept.add(place)
+        left -= 1
+        if picks[place].contrast:
+            if left < 1:
+                picks[place] = picks[place]._replace(contrast=None)
+            left -= 1
+    return [pick for place, pick in enumerate(picks) if place in kept]
+
+
+def _shards(kept: list[Pick], shards: int, overlap: float, seed: int) -> dict[str, tuple[int, ...]]:
+    """Item -> the readers who get its datapoints. Whole items go to one reader, who then knows
+    them; about `overlap` of the datapoints go to every reader."""
+    everyone = tuple(range(1, shards + 1))
+    sizes = Counter(pick.outcome.item for pick in kept)
+    order = sorted(sizes, key=lambda item: hashlib.sha256(
+        f"{seed}\n{item}".encode("utf-8", "surrogatepass")).digest())
+    shared = 0
+    load_of: Counter = Counter(dict.fromkeys(everyone, 0))
+    parts: dict[str, tuple[int, ...]] = {}
+    for item in order:
+        if shards > 1 and shared < overlap * len(kept):
+            shared += sizes[item]
+            parts[item] = everyone
+        else:
+            reader = min(everyone, key=lambda reader: (load_of[reader], reader))
+            load_of[reader] += sizes[item]
+            parts[item] = (reader,)
+    return parts
+
+
+def _lines(kept: list[Pick], parts: dict[str, tuple[int, ...]]) -> list[Planned]:
+    """The lines of the plan: each contrast directly after the datapoint it is read with."""
+    lines: list[Planned] = []
+    for outcome, why, _, other in kept:
+        readers = parts[outcome.item]
+        lines.append(Planned(len(lines) + 1, outcome.datapoint_id, why, outcome.model,
+                             outcome.item, outcome.mode, None, readers))
+        if other:
+            lines.append(Planned(len(lines) + 1, other.datapoint_id, CONTRAST, other.model,
+                                 other.item, outcome.mode, outcome.datapoint_id, readers))
+    return lines
+
+
+def _passing(known: rows.Index, seed: int) -> Passing:
+    """The passing datapoints of each item, in an order drawn by the seed."""
+    found: Passing = {}
+    for one in _drawn((one for one in known.outcomes.values() if one.outcome == "pass"), seed):
+        found.setdefault((one.item, one.print_), []).append(one)
+    return found
+
+
+def _siblings(passing: Passing, pick: Pick) -> list[str]:
+    """The passing datapoints of a planned item, one per model, its contrast among them."""
+    by_model: dict[str, str] = {}
+    if pick.contrast:
+        by_model[pick.contrast.model] = pick.contrast.datapoint_id
+    for one in passing.get((pick.outcome.item, pick.outcome.print_), ()):
+        if len(by_model) < _MOST_SIBLINGS:
+            by_model.setdefault(one.model, one.datapoint_id)
+    return list(by_model.values())
+
+
+def _summary(known: rows.Index, compared: dict, kept: list[Pick], planned: list[Planned],
+             budget: int | None, shards: int) -> dict:
+    """What the plan holds, and which floors it does not reach."""
+    shared = sum(len(one.shards) > 1 for one in planned if one.why != CONTRAST)
+    return {
+        "planned": len(planned),
+        "failing": len(known.failing()),
+        "failing_planned": len(kept),
+        "contrasts": len(planned) - len(kept),
+        "why": dict(Counter(one.why for one in planned)),
+        "budget": budget,
+        "shards": {str(shard): sum(shard in one.shards for one in planned)
+                   for shard in range(1, shards + 1)} if shards > 1 else {},
+        "shared": shared if shards > 1 else None,
+        "short": _short(known, compared, kept, planned),
+    }
+
+
+def _short(known: rows.Index, compared: dict, kept: list[Pick], planned: list[Planned]
+           ) -> list[str]:
+    """The floors that the plan does not reach, in sentences."""
+    items = {pick.outcome.item for pick in kept}
+    failing = known.failing()
+    sets = compared["sets"]
+    shared = [item for item in sets["failed_by_all"] if item not in items] \
+        if len(compared["units"]) > 1 else []
+    unique = {item for members in sets["unique_fail"].values() for item in members} - items
+    cells = Counter((one.mode, one.model) for one in failing)
+    have = Counter((pick.outcome.mode, pick.outcome.model) for pick in kept)
+    below = [cell for cell, size in cells.items() if have[cell] < min(FLOOR, size)]
+    modes = {one.mode for one in failing}
+    bare = modes - {one.mode for one in planned if one.why == CONTRAST}
+    return [text for count, text in (
+        (len(shared), f"{len(shared)} of {len(sets['failed_by_all'])} items that every model "
+                      "failed are not in it"),
+        (len(unique), f"{len(unique)} items that one model alone failed are not in it"),
+        (len(below), f"{len(below)} of {len(cells)} cells of model and provisional mode have fewer "
+                     f"than {FLOOR} rows in it (or all, where there are fewer)"),
+        (len(bare), f"{len(bare)} of {len(modes)} provisional modes have no passing contrast: "
+                    f"{', '.join(sorted(map(str, bare)))}"),
+    ) if count]
+
+
+def page(summary: dict, planned: list[Planned]) -> str:
+    """review_plan.md: what to read, in order, and why."""
+    lines = ["# Review plan", "",
+             f"{summary['failing_planned']} of {summary['failing']} failing datapoints, and "
+             f"{summary['contrasts']} passing ones for contrast, in this order. What is not in the "
+             "plan stays unread; the report says so.", ""]
+    lines += [f"- **Short:** {cell(text)}." for text in summary["short"]]
+    if summary["shards"]:
+        sizes = ", ".join(f"reader {shard}: {size}" for shard, size in summary["shards"].items())
+        lines += [f"- {sizes}; {summary['shared']} failing datapoints go to every reader."]
+    for why in (ALL, UNIQUE, SAMPLE):
+        mine = [one for one in planned if one.why == why
+                or (one.why == CONTRAST and planned[one.order - 2].why == why)]
+        if mine:
+            lines += ["", f"## {why}: {WHY[why]}", ""]
+            lines.append(table(
+                ["order", "datapoint", "model", "provisional mode", "readers"],
+                [[one.order, code(one.datapoint_id) + (" (passed: contrast)" if one.contrast_of
+                                                       else ""),
+                  code(one.model_name), code(one.mode), " ".join(map(str, one.shards))]
+                 for one in mine[:_MOST_LISTED]]))
+            if len(mine) > _MOST_LISTED:
+                lines += ["", f"{len(mine) - _MOST_LISTED} more in {NAME}."]
+    return "\n".join([*lines, ""])

@@ -1,0 +1,77 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "filelock>=3.13,<5",
+# ]
+# ///
+"""Plans the review: which datapoints to read, in which order, and why.
+
+Reads outcomes.csv, failure_review_rows.jsonl, model_comparison.json, and the runs themselves once
+more (for passing datapoints). Items that every model failed come first, then each model's own
+failures, then a sample of every model and provisional mode, at least 3 rows each; every
+provisional mode gets one passing datapoint of the same item as contrast. Without --budget the plan
+is as long as these floors need.
+
+Writes review_plan.jsonl, review_plan.md, contrast_rows.jsonl (passing datapoints of the planned
+items, whole) and, where the runs record the models' policy, background.md.
+
+Exit codes: 0 done (what a budget does not hold is said); 1 refused (no packet, no comparison,
+nothing failed); 2 usage.
+
+Example: plan_review.py results/mybench --shards 3 --overlap 0.5
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from failure_analysis import cli
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the options and plans."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
+    parser.add_argument("--budget", type=int, metavar="N", help="read at most N datapoints")
+    parser.add_argument("--shards", type=int, default=1, metavar="K",
+                        help="readers who work in parallel (default 1)")
+    parser.add_argument("--overlap", type=float, default=0.2, metavar="SHARE",
+                        help="share of the datapoints that all readers get, so that their "
+                             "agreement can be measured (default 0.2)")
+    parser.add_argument("--contrast", nargs="+", default=[], metavar="ID",
+                        help="copy these passing datapoints too, so that they can be shown")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample (default 0)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    args = parser.parse_args(argv)
+    if args.budget is not None and args.budget < 1:
+        parser.error("--budget is at least 1")
+    if args.shards < 1:
+        parser.error("--shards is at least 1")
+    if not 0 <= args.overlap <= 1:
+        parser.error("--overlap is a share from 0 to 1")
+    return cli.run(__file__, lambda: _plan(args))
+
+
+def _plan(args: argparse.Namespace) -> int:
+    from failure_analysis.review import plan
+
+    folder = args.analysis_dir
+    summary = plan.write(folder, args.budget, args.shards, args.overlap, args.seed, args.contrast)
+    lines = [f"{summary['planned']} datapoints to read: {summary['failing_planned']} of "
+             f"{summary['failing']} failing, {summary['contrasts']} passing for contrast",
+             *(f"  {count:>5}  {why}: {plan.WHY[why]}" for why, count in summary["why"].items()),
+             *(f"short: {text}" for text in summary["short"])]
+    if args.shards > 1:
+        lines.append("readers: " + ", ".join(f"{shard} reads {size}" for shard, size in
+                                             summary["shards"].items()))
+        if summary["shared"] < plan.GATE:
+            lines.append(f"{summary['shared']} failing datapoints are shared by all readers; below "
+                         f"{plan.GATE} their agreement is not measured: raise --overlap")
+    lines += [f"plan: {folder / plan.PAGE}", "next: show_datapoint.py ANALYSIS_DIR --next"]
+    cli.summarise(summary, lines, args.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
