@@ -1,0 +1,137 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "filelock>=3.13,<5",
+# ]
+# ///
+"""Records what a reader concluded of a datapoint, after proving it against the datapoint.
+
+Appends to reviews.jsonl: one line per judged datapoint and coder. Refused: an id that does not
+exist, a quote that does not occur verbatim in that datapoint (white space folded), a bucket that is
+no snake_case slug or only repeats a grader dimension, a fault that is none of the seven. In a batch
+(--from) the good lines land and each refused one says why. Nothing is edited in place: a correction
+is a new line that replaces the old one.
+
+A batch line: {"id": …, "bucket": …, "fault": …, "mechanism": …, "quotes": […], "secondary": […],
+"note": …, "coder": …, "kind": …, "replaces": …, "settles": …}; options given beside --from fill in
+coder and kind.
+
+Exit codes: 0 everything was recorded; 1 something was refused; 2 usage.
+
+Example: record_review.py results/mybench --id run1/12 --bucket guesses_instead_of_asking
+  --fault model_error --mechanism "It picks one of two sessions and books it." --quote "I booked S4"
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from failure_analysis import cli
+
+FIELDS = ("id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "replaces")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the options and records."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
+    parser.add_argument("--id", help="the datapoint")
+    parser.add_argument("--bucket", metavar="SLUG", help="the primary cause, in snake_case")
+    parser.add_argument("--fault", metavar="CLASS",
+                        help="model_error, grader_issue, reference_issue, pipeline_issue, "
+                             "user_simulator_issue, mixed or undecided")
+    parser.add_argument("--mechanism", help="in a sentence: what happened, and why it failed")
+    parser.add_argument("--quote", dest="quotes", action="append", metavar="TEXT",
+                        help="verbatim evidence; give it once for each quote")
+    parser.add_argument("--secondary", action="append", metavar="SLUG",
+                        help="a consequence of the primary cause; may be given several times")
+    parser.add_argument("--note", help="anything else")
+    parser.add_argument("--replaces", metavar="REVIEW_ID", help="corrects your earlier review")
+    parser.add_argument("--settles", action="store_true",
+                        help="decides where coders disagree; it wins over their reviews")
+    parser.add_argument("--coder", default="agent", metavar="NAME", help="who read (default agent)")
+    parser.add_argument("--kind", default="agent", choices=("agent", "person", "llm"),
+                        help="what the coder is (default agent)")
+    parser.add_argument("--from", dest="batch", metavar="FILE",
+                        help="one JSON object per line instead; - reads standard input")
+    parser.add_argument("--rename", nargs=2, metavar=("OLD", "NEW"),
+                        help="puts every review of bucket OLD into bucket NEW, as corrections")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    args = parser.parse_args(argv)
+    single = any(getattr(args, name) for name in FIELDS) or args.settles
+    if (single, bool(args.batch), bool(args.rename)).count(True) != 1:
+        parser.error("give one review (--id …), or --from, or --rename")
+    return cli.run(__file__, lambda: _record(args))
+
+
+def _record(args: argparse.Namespace) -> int:
+    from failure_analysis.review import ledger, rows
+
+    known = rows.index(args.analysis_dir)
+    if args.rename:
+        verdicts = ledger.rename(known, *args.rename)
+        places = [""] * len(verdicts)
+    else:
+        entries, places, broken = _entries(args)
+        verdicts = ledger.append(known, entries)
+        for place, reason in broken:
+            verdicts.insert(place, ledger.Verdict(None, reason))
+    lines = [_line(place, verdict) for place, verdict in zip(places, verdicts, strict=True)]
+    refused = sum(verdict.review is None for verdict in verdicts)
+    already = sum(verdict.already for verdict in verdicts)
+    recorded = len(verdicts) - refused - already
+    if len(verdicts) > 1:
+        lines.append(f"{len(verdicts)} entries = {recorded} recorded + {already} there already + "
+                     f"{refused} refused")
+    cli.summarise(
+        {"recorded": recorded, "already": already, "refused": refused,
+         "entries": [{"place": place, "review_id": verdict.review and verdict.review.review_id,
+                      "reason": verdict.reason} for place, verdict in
+                     zip(places, verdicts, strict=True)]}, lines, args.json)
+    return 1 if refused else 0
+
+
+def _line(place: str, verdict) -> str:
+    where = f"{place}: " if place else ""
+    if verdict.review is None:
+        return f"{where}REFUSED: {verdict.reason}"
+    review = verdict.review
+    done = "there already" if verdict.already else "recorded"
+    return (f"{where}{done} {review.review_id}: {review.datapoint_id} as {review.bucket}, "
+            f"{review.fault}, by {review.coder}")
+
+
+def _entries(args: argparse.Namespace) -> tuple[list[dict], list[str], list[tuple[int, str]]]:
+    """The entries to record, where each line came from, and the places of those that are no JSON
+    object with the reason."""
+    if not args.batch:
+        entry = {name: getattr(args, name) for name in (*FIELDS, "coder", "kind", "settles")}
+        return [entry], [""], []
+    from failure_analysis.files import Refusal
+
+    path = Path(args.batch)
+    if args.batch != "-" and not path.is_file():
+        raise Refusal(f"{path}: no such file")
+    text = sys.stdin.buffer.read() if args.batch == "-" else path.read_bytes()
+    entries, places, broken = [], [], []
+    name = "standard input" if args.batch == "-" else path.name
+    for number, line in enumerate(text.decode("utf-8", "replace").splitlines(), 1):
+        if not line.strip():
+            continue
+        places.append(f"{name}:{number}")
+        try:
+            entry = json.loads(line)
+            if not isinstance(entry, dict):
+                raise ValueError(f"a JSON {type(entry).__name__}, an object was expected")
+            entries.append({"coder": args.coder, "kind": args.kind, **entry})
+        except ValueError as error:
+            broken.append((len(places) - 1, f"not a review ({error})"))
+    if not places:
+        raise Refusal(f"{name}: nothing in it")
+    return entries, places, broken
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "filelock>=3.13,<5",
+# ]
+# ///
+"""Shows a datapoint in a readable, bounded form, and logs what was shown.
+
+Reads outcomes.csv, failure_review_rows.jsonl, contrast_rows.jsonl, the plan and the ledger.
+Question, answer, expected, judge's words, tool calls with their results, then the conversation;
+long parts are windowed ("shown a-b of n characters") and --from goes on. Text of the run stands
+between marks that are new each time.
+
+Appends to reading_log.jsonl which characters of which part this coder was shown.
+
+Exit codes: 0 done; 1 refused (no such datapoint, no plan); 2 usage.
+
+Example: show_datapoint.py results/mybench --next --coder agent-2 --shard 2
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from failure_analysis import cli
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the options and shows."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="datapoint ids")
+    parser.add_argument("--next", action="store_true",
+                        help="the next datapoint of the plan that this coder has not reviewed")
+    parser.add_argument("--shard", type=int, metavar="K", help="with --next: reader K's part")
+    parser.add_argument("--where", nargs="+", metavar="NAME=VALUE",
+                        help="the first unreviewed failing datapoint with these properties: mode, "
+                             "model, run, item, outcome, dimension, bucket, fault, why")
+    parser.add_argument("--from", dest="start", metavar="PART[:OFFSET]",
+                        help="begin at this part, such as result-3 or message-12:1500")
+    parser.add_argument("--tokens", type=int, default=6000, metavar="N",
+                        help="how much to show, about (default 6000)")
+    parser.add_argument("--coder", default="agent", help="who reads (default agent)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    args = parser.parse_args(argv)
+    if (bool(args.ids), args.next, bool(args.where)).count(True) != 1:
+        parser.error("give datapoint ids, or --next, or --where")
+    if args.shard is not None and not args.next:
+        parser.error("--shard goes with --next")
+    if args.start and len(args.ids) > 1:
+        parser.error("--from goes with one datapoint")
+    if args.tokens < 200:
+        parser.error("--tokens is at least 200")
+    return cli.run(__file__, lambda: _show(parser, args))
+
+
+def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    import json
+
+    from failure_analysis.files import visible
+    from failure_analysis.review import ledger, parts, plan, reading, rows, show
+
+    folder = args.analysis_dir
+    known = rows.index(folder)
+    finals = ledger.finals(ledger.load(folder))
+    planned = {one.datapoint_id: one for one in plan.load(folder)} \
+        if (folder / plan.NAME).exists() else {}
+    ids, remark = args.ids, ""
+    if args.next:
+        found = show.following(folder, known, args.coder, args.shard)
+        if found is None:
+            cli.summarise({"datapoints": [], "done": True},
+                          [f"{args.coder} has reviewed everything planned for them; "
+                           "next: write_report.py ANALYSIS_DIR"], args.json)
+            return 0
+        ids = [found.datapoint_id]
+    elif args.where:
+        ids, remark = _where(parser, args, known, planned, finals)
+    views = []
+    for ident in ids:
+        row = rows.row(known, ident)
+        shown = show.view(row, args.start, args.tokens)
+        size = sum(len(part.text) for part in parts.parts(row))
+        reading.log(folder, args.coder, ident, size, show.spans(shown))
+        views.append((row, shown))
+    if args.json:
+        print(json.dumps({"datapoints": [show.record(row, shown) for row, shown in views],
+                          "done": False}))
+        return 0
+    print("\n\n".join(show.text(known, row, shown, args.coder, planned.get(row["datapoint_id"]),
+                                finals) for row, shown in views))
+    if remark:
+        print(visible(remark))
+    return 0
+
+
+def _where(parser: argparse.ArgumentParser, args: argparse.Namespace, known, planned,
+           finals) -> tuple[list[str], str]:
+    """The first matching datapoint that nobody has reviewed, and a line about the others."""
+    from failure_analysis.files import Refusal
+    from failure_analysis.review import show
+
+    wanted = dict(pair.partition("=")[::2] for pair in args.where)
+    unknown = [name for name in wanted if name not in show.WHERE]
+    if unknown:
+        parser.error(f"--where knows {', '.join(show.WHERE)}, not {', '.join(unknown)}")
+    found = show.matching(known, wanted, planned, finals)
+    if not found:
+        raise Refusal(f"no datapoint has {' '.join(args.where)}; modes and models are in "
+                      "clusters.md, passing datapoints need to be in the plan")
+    unread = [ident for ident in found if ident not in finals] or found
+    others = [ident for ident in found if ident != unread[0]]
+    more = f" and {len(others) - 20} more" if len(others) > 20 else ""
+    return unread[:1], (f"{len(found)} match {' '.join(args.where)}; the others: "
+                        f"{', '.join(others[:20]) or 'none'}{more}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
