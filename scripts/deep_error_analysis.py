@@ -32,8 +32,6 @@ from pathlib import Path
 
 from failure_analysis import cli
 
-REPORT = "deep_error_analysis.md"
-
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and runs the parts of stage 1."""
@@ -59,19 +57,19 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         parser.error(f"--output is the report, a path that ends in .md, not {args.output}")
     found = cli.find_inputs(parser, args)
     from failure_analysis import comparison, heuristics, packet
-    from failure_analysis.report import draft
+    from failure_analysis.report import write
 
-    report = args.output or cli.default_folder(found.sources[0].benchmark) / REPORT
+    report = args.output or cli.default_folder(found.sources[0].benchmark) / write.NAME
     folder = report.parent
     counts = packet.build(found, folder, args.jobs, cli.input_settings(args))
     clusters = heuristics.label(folder, args.rules or heuristics.DEFAULT_RULES)
     judged = counts["pass"] + counts["fail"]
     if judged:
         comparison.compare(folder, by=args.by, seed=args.seed)
-    state = draft.write(report, folder, args.force)
+    written = write.write(folder, report, args.force)
     cli.summarise(
         {**counts, "runs": len(found.sources), "analysis_dir": folder.as_posix(),
-         "report": report.as_posix(), "report_state": state,
+         "report": report.as_posix(), "report_state": written.state,
          "modes": {mode["mode"]: mode["rows"] for mode in clusters["modes"]}},
         [
             *cli.detection_lines(found),
@@ -80,8 +78,9 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *heuristics.summary(clusters),
             *([f"comparison: {folder / comparison.PAGE} and {comparison.FIGURE}"]
               if judged else []),
-            f"report: {report} ({state})",
-            *(["next: read the rows that clusters.md names; a provisional mode is no finding"]
+            f"report: {report} ({written.state})",
+            *written.problems,
+            *(["next: plan_review.py; a provisional mode is no finding"]
               if counts["fail"] else []),
         ],
         args.json,

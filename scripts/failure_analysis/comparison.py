@@ -366,7 +366,7 @@ def _dimensions(units: dict[str, Unit], shared: Shared, seed: int) -> dict[str, 
 def _write(analysis_dir: Path, result: dict, units: dict[str, Unit], shared: "Shared") -> None:
     files.write_json(analysis_dir / NAME, result)
     files.write_text(analysis_dir / PAGE, comparison_page.page(result))
-    facts.replace(analysis_dir, "comparison/", dict(_facts(result)))
+    facts.replace(analysis_dir, "comparison/", dict(numbers(result)))
     different = {entry["item"] for entry in shared.different}
     with files.atomic(analysis_dir / TABLE) as file:
         file.write(files.csv_line(["item_id", "models_judged", "models_failing", *units]))
@@ -386,7 +386,7 @@ def _write(analysis_dir: Path, result: dict, units: dict[str, Unit], shared: "Sh
          for row in sorted(result["units"], key=lambda row: (-row["pass_rate"], row["unit"]))})
 
 
-def _facts(result: dict) -> Iterable[tuple[str, int | float]]:
+def numbers(result: dict) -> Iterable[tuple[str, int | float]]:
     """The comparison's numbers under their keys."""
     yield "comparison/items", result["items"]
     yield "comparison/compared_items", result["compared_items"]

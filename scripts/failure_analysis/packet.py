@@ -38,9 +38,11 @@ if TYPE_CHECKING:
 OUTCOMES, ROWS, TABLE = "outcomes.csv", "failure_review_rows.jsonl", "failure_review_rows.csv"
 REJECTED, GRADINGS = "rejected_rows.jsonl", "gradings.csv"
 STREAMS = (OUTCOMES, ROWS, TABLE, REJECTED)
-# Written by later steps from an earlier packet: wrong beside a new one.
+# Written by later steps from an earlier packet: wrong beside a new one. The ledger and the reading
+# log are people's work: they stay, and the check names reviews that fit no datapoint any more.
 DERIVED = ("clusters.json", "clusters.md", "model_comparison.json", "model_comparison.md",
-           "comparison.csv", "comparison.png")
+           "comparison.csv", "comparison.png", "review_plan.jsonl", "review_plan.md",
+           "contrast_rows.jsonl", "background.md", "agreement.json", "agreement.md", "check.json")
 _ENCODE = msgspec.json.Encoder().encode
 _PLACES = {name: place for place, name in enumerate(FIELDS)}
 _cell = lru_cache(1 << 13)(csv_cell)

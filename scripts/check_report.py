@@ -1,0 +1,76 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "filelock>=3.13,<5",
+# ]
+# ///
+"""Proves the report, claim by claim, and names what does not hold.
+
+Reads the report, facts.json, the ledger and the datapoints. Checked: every number against its fact
+(and whose it is, and of which whole), every quote verbatim against the datapoint cited for it,
+every citation against the ledger, every generated block against the files it is made from, the
+ledger's own quotes, the facts by a second count; that every model with failures has its section,
+every bucket its description and citations, every item that all models failed a decided fault.
+references/review-method.md says what it cannot see.
+
+Writes check.json.
+
+Exit codes: 0 everything holds; 1 something does not, or refused; 2 usage.
+
+Example: check_report.py results/mybench
+"""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from failure_analysis import cli
+
+MOST_SHOWN = 60
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the options and checks."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
+    parser.add_argument("--min-cited", type=int, default=3, metavar="N",
+                        help="reviewed datapoints that each bucket cites, or all if it has fewer "
+                             "(default 3)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    args = parser.parse_args(argv)
+    if args.min_cited < 1:
+        parser.error("--min-cited is at least 1")
+    return cli.run(__file__, lambda: _check(args))
+
+
+def _check(args: argparse.Namespace) -> int:
+    from failure_analysis.report import check, write
+
+    result = check.check(args.analysis_dir, args.min_cited)
+    report = write.path_of(args.analysis_dir)
+    proved = ", ".join(f"{count} {kind}" for kind, count in result.proved.items())
+    lines = [f"{report}:{one.line}: {one.verdict}: {one.text}: {one.why}"
+             for one in result.findings[:MOST_SHOWN]]
+    if len(result.findings) > MOST_SHOWN:
+        lines.append(f"{len(result.findings) - MOST_SHOWN} more in {check.NAME}")
+    if result.findings:
+        kinds = Counter(one.verdict for one in result.findings)
+        lines.append(f"DOES NOT HOLD: {len(result.findings)} findings ("
+                     + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) + ")")
+    else:
+        lines.append("HOLDS")
+    lines.append(f"proved: {proved or 'nothing'}")
+    shown = ", ".join(map(str, result.judgement[:20]))
+    more = f" and {len(result.judgement) - 20} more" if len(result.judgement) > 20 else ""
+    lines.append(f"judgement that no script can prove, on {len(result.judgement)} lines: "
+                 f"{shown or 'none'}{more}")
+    cli.summarise({"holds": not result.findings, "proved": result.proved,
+                   "findings": [one._asdict() for one in result.findings],
+                   "judgement_lines": result.judgement}, lines, args.json)
+    return 1 if result.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Coders: what they call a failure, and how far they agree."""

@@ -1,0 +1,224 @@
+"""agreement.md: how far coders agree, and what is left to settle."""
+
+import shlex
+from pathlib import Path
+
+from failure_analysis.markdown import code, table
+
+MOST_ROWS, MOST_NAMES, MOST_PAIRS = 40, 12, 12
+NONE = "–"
+NAMES_FIRST = (
+    "Agreement about bucket names means little before the names are harmonised: two readers who "
+    "invent different names for one cause count as disagreeing.")
+HOW_TO_READ = (
+    "Kappa is 0 where coders agree as often as chance would have them and 1 where they always "
+    "agree. It is low, whatever the coders do, where one label is used for nearly everything; AC1 "
+    "is not. Where the two part, look at the raw agreement and at how often each label is used. "
+    "Intervals are 95 %, from resampling the datapoints (of a share of 0 or 1, Wilson's).")
+NO_COMMON_LABEL = "no label in common, so nothing but names is compared"
+
+
+def page(result: dict, folder: Path) -> str:
+    """The whole page."""
+    parts = ["# Agreement", "", answer(result), "", NAMES_FIRST + _names_to_check(result), "",
+             "## Coders", "", *_coders(result)]
+    if result["pairs"]:
+        parts += ["", "## Every two coders", "", *_pairs(result), "", HOW_TO_READ,
+                  "", "## All readers together", "", *_together(result)]
+    parts += ["", "## One cause under two names", "", *_two_names(result),
+              "", "## To settle", "", *_to_settle(result, folder)]
+    pairs = [pair for pair in result["pairs"] if pair["shared"]]
+    for pair in pairs[:MOST_PAIRS]:
+        parts += ["", f"## {code(pair['a'])} and {code(pair['b'])}", "", *_details(pair)]
+    if len(pairs) > MOST_PAIRS:
+        parts += ["", f"{_count(len(pairs) - MOST_PAIRS, 'more pair')} in agreement.json."]
+    return "\n".join([*parts, ""])
+
+
+def answer(result: dict) -> str:
+    """The one paragraph that somebody who reads no further should have read."""
+    together = result["together"]["readers"]
+    readers, shared = together["coders"], together["bucket"]["shared"]
+    if not readers:
+        return "No agent or person has reviewed a failing datapoint: only LLM coders are compared."
+    if len(readers) == 1:
+        return (f"There is one reader, {code(readers[0])}: how far another reader would agree is "
+                f"not known. Have {result['fewest_shared']} or more of the same datapoints read by "
+                "a second one (`record_review.py … --coder NAME`).")
+    who = f"{len(readers)} readers ({_names(readers)})"
+    left = (f"{_count(len(result['disagreements']), 'disagreement')} to settle, "
+            f"{result['settled']} settled.")
+    if not shared:
+        return f"{who} share no failing datapoint, so nothing is known of their agreement. {left}"
+    enough = "" if together["bucket"]["status"] == "sufficient" else (
+        f" **Insufficient**: {shared} of {result['fewest_shared']} shared datapoints, too few for "
+        "more than counts.")
+    if len(readers) == 2:
+        first = (f"{code(readers[0])} and {code(readers[1])} both read "
+                 f"{_count(shared, 'failing datapoint')}. They name")
+    else:
+        first = (f"{_count(shared, 'failing datapoint')}: read by two or more of the {who}. All "
+                 "readers of a datapoint name")
+    bucket, fault = together["bucket"], together["fault"]
+    return (f"{first} the same bucket for {bucket['same']} of {shared}"
+            f"{_alpha_in_words(bucket['alpha'])} and the same fault for {fault['same']} of {shared}"
+            f"{_alpha_in_words(fault['alpha'])}.{enough} {left}")
+
+
+def _alpha_in_words(alpha: dict) -> str:
+    if alpha["value"] is None:
+        return ""
+    return f" (Krippendorff's alpha {_figure(alpha, '{}, 95 % {}')})"
+
+
+def _names_to_check(result: dict) -> str:
+    pairs = sum(len(pair["one_cause_two_names"]) for pair in result["pairs"] if not pair["rules"])
+    return f" {_count(pairs, 'pair of names', 'pairs of names')} below may be such a case." if \
+        pairs else ""
+
+
+def _coders(result: dict) -> list[str]:
+    lines = [table(["coder", "kind", "failing datapoints", "buckets used",
+                    "corrected or renamed"],
+                   [[code(row["coder"]), ", ".join(row["kinds"]), row["datapoints"],
+                     row["buckets"], row["corrected"]] for row in result["coders"][:MOST_ROWS]])
+             + _more(len(result["coders"]))]
+    rules = next((pair["b"] for pair in result["pairs"] if pair["rules"]), None)
+    if rules:
+        lines += ["", f"{code(rules)} are the provisional modes of cluster_failures.py: they see "
+                  "words, not causes, and say nothing of fault."]
+    if result["left_out"]:
+        counts = "; ".join(f"{count} {why}" for why, count in result["left_out"].items())
+        lines += ["", f"Reviews left out of the comparison: {counts}."]
+    if any(row["corrected"] for row in result["coders"]):
+        lines += ["", "A corrected or renamed review counts as corrected. Corrections made after "
+                  "coders had talked make agreement look better than two strangers would have it."]
+    return lines
+
+
+def _pairs(result: dict) -> list[str]:
+    """Both questions, a line for every two coders."""
+    lines = []
+    for question, title in (("bucket", "Same bucket (primary cause)"), ("fault", "Same fault")):
+        pairs = [pair for pair in result["pairs"] if pair[question]]
+        if not pairs:
+            continue
+        rows = [[code(pair["a"]), code(pair["b"]), f"{pair[question]['same']} of {pair['shared']}",
+                 *[_figure(pair[question][name]) for name in ("share", "kappa", "ac1")],
+                 _note(pair[question])] for pair in pairs[:MOST_ROWS]]
+        lines += ["", f"**{title}**", "",
+                  _noted(["coder", "coder", "same", "share (95 %)", "kappa (95 %)", "AC1 (95 %)"],
+                         rows) + _more(len(pairs))]
+    return lines[1:]
+
+
+def _together(result: dict) -> list[str]:
+    """Alpha over all readers, and with the LLM coders."""
+    if not any(found["bucket"]["shared"] for found in result["together"].values()):
+        return ["No failing datapoint was read by two of them."]
+    words = {"readers": "agents and people", "readers_and_llm": "agents, people and LLM coders"}
+    rows = []
+    for name, found in result["together"].items():
+        for question in ("bucket", "fault"):
+            of = found[question]
+            rows.append([words[name], len(found["coders"]), question,
+                         f"{of['same']} of {of['shared']}", _figure(of["alpha"]),
+                         of["alpha"]["why"] or ""])
+    return ["Datapoints with two or more of these coders.", "",
+            _noted(["coders", "how many", "question", "all say the same",
+                    "Krippendorff's alpha (95 %)"], rows)]
+
+
+def _note(found: dict) -> str:
+    """What to know of one pair's figures on one question."""
+    common = not found["labels"] or any(row["a"] and row["b"] for row in found["labels"])
+    notes = [*([] if common else [NO_COMMON_LABEL]),
+             *(found[name]["why"] for name in ("kappa", "ac1") if found[name]["why"])]
+    return "; ".join(dict.fromkeys(notes))
+
+
+def _noted(headers: list[str], rows: list[list]) -> str:
+    """A table whose last column are notes, if there are any."""
+    if any(row[-1] for row in rows):
+        return table([*headers, "note"], rows)
+    return table(headers, [row[:-1] for row in rows])
+
+
+def _two_names(result: dict) -> list[str]:
+    found = [(pair, entry) for pair in result["pairs"] for entry in pair["one_cause_two_names"]]
+    if not found:
+        return ["No two labels stand for each other in most of their uses."]
+    rows = [[f"{code(entry['a'])} ({code(pair['a'])})", f"{code(entry['b'])} ({code(pair['b'])})",
+             f"{entry['datapoints']} of {entry['of_a']} and {entry['of_b']}",
+             code(entry["example"]),
+             code(entry["command"]) if entry["command"] else "none: a provisional mode"]
+            for pair, entry in found[:MOST_ROWS]]
+    return ["These labels come together in most of the uses of both. Read the example; rename only "
+            "where both mean the same cause. A rename changes every review of the old name.", "",
+            table(["label", "label", "together, of the uses of each", "example", "to make them "
+                   "one"], rows) + _more(len(found))]
+
+
+def _to_settle(result: dict, folder: Path) -> list[str]:
+    entries = result["disagreements"]
+    if not entries:
+        return ["Nothing: no disagreement between agents or people is open; "
+                f"{result['settled']} settled."]
+    lines = [f"{_count(len(entries), 'failing datapoint')} on which agents or people differ in "
+             "bucket or fault. Read each (`show_datapoint.py "
+             f"{shlex.quote(folder.as_posix())} ID`), then fill in the command. NAME is who "
+             "settles; a coder named in the line adds `--replaces` and the id of that review.", ""]
+    for entry in entries[:MOST_ROWS]:
+        said = "; ".join(f"{code(one['coder'])} says {code(one['bucket'])}, {code(one['fault'])} "
+                         f"({code(one['review_id'])})" for one in entry["said"])
+        lines += [f"- {code(entry['datapoint_id'])}, {' and '.join(entry['about'])}: {said}",
+                  f"  - {code(entry['command'])}"]
+    return [*lines, *_more(len(entries)).splitlines()[1:]]
+
+
+def _details(pair: dict) -> list[str]:
+    """How often each label was used, and the confusion table cell by cell, most frequent first."""
+    lines = []
+    for question in ("bucket", "fault"):
+        found = pair[question]
+        if not found:
+            continue
+        labels = [[code(row["label"]), f"{row['a']} ({100 * row['a_share']:.0f} %)",
+                   f"{row['b']} ({100 * row['b_share']:.0f} %)", row["both"]]
+                  for row in found["labels"]]
+        apart = [[code(cell["a"]), code(cell["b"]), cell["datapoints"]]
+                 for cell in found["confusion"] if cell["a"] != cell["b"]]
+        lines += ["", f"**{question.capitalize()}**: the same on {found['same']} of "
+                  f"{pair['shared']}.", "",
+                  table([question, f"{code(pair['a'])} used it", f"{code(pair['b'])} used it",
+                         "both, on the same datapoint"], labels[:MOST_ROWS]) + _more(len(labels))]
+        if apart:
+            lines += ["", "Confusion, where they differ:", "",
+                      table([f"{code(pair['a'])} says", f"{code(pair['b'])} says", "datapoints"],
+                            apart[:MOST_ROWS]) + _more(len(apart))]
+    return lines[1:]
+
+
+def _figure(figure: dict, form: str = "{} ({})") -> str:
+    """A coefficient with its interval, if there is one."""
+    if figure["value"] is None:
+        return NONE
+    value = f"{figure['value']:.2f}"
+    if not figure["interval"]:
+        return value
+    low, high = figure["interval"]
+    return form.format(value, f"{low:.2f} to {high:.2f}")
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(map(code, names[:MOST_NAMES])) + more
+
+
+def _count(count: int, one: str, many: str | None = None) -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def _more(count: int) -> str:
+    """A line that says what a bounded list leaves out."""
+    return f"\n\n{count - MOST_ROWS} more in agreement.json." if count > MOST_ROWS else ""

@@ -1,0 +1,147 @@
+"""Agreement beyond chance, with bootstrap intervals over datapoints. Each function names its
+source. Datapoints of which the same was said are interchangeable, so each function takes how
+often everything was said, and a resample is a multinomial draw."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from failure_analysis.statistics import ALPHA, Interval, wilson
+
+ONE_LABEL = "undefined: only one label was used"
+NO_SPREAD = "no interval: every resample gives the same value"
+FEW_DEFINED = "no interval: too many resamples hold one label only"
+# An interval from fewer defined resamples would leave out the very ones that are in doubt.
+_DEFINED_AT_LEAST = 1 - ALPHA
+# In one block: few enough for all processors to have some.
+_MOST_DRAWS, _MOST_CELLS = 250, 2_000_000
+
+
+class Figure(NamedTuple):
+    """A coefficient and its 95 % interval; `why` says why one of them is missing."""
+
+    value: float | None
+    interval: Interval | None
+    why: str | None = None
+
+
+class TwoCoders(NamedTuple):
+    """What two coders have in common."""
+
+    share: Figure
+    kappa: Figure
+    ac1: Figure
+
+
+def two_coders(said: Mapping[tuple[str, str], int], seed: int, draws: int) -> TwoCoders:
+    """Raw agreement, Cohen's kappa (Cohen 1960) and Gwet's AC1 (Gwet 2008), with percentile
+    bootstrap intervals (Efron 1979); of a share of 0 or 1 Wilson's (1927)."""
+    cells = sorted(said)
+    counts = np.array([said[cell] for cell in cells])
+    names = sorted({label for cell in cells for label in cell})
+    same = np.array([a == b for a, b in cells], dtype=np.int64)
+    first = _incidence([(a,) for a, _ in cells], names)
+    second = _incidence([(b,) for _, b in cells], names)
+
+    def measured(weights: np.ndarray) -> np.ndarray:
+        n, agreed = weights.sum(axis=1), weights @ same
+        a, b = weights @ first, weights @ second
+        return np.stack([agreed / n, _kappa(n, agreed, a, b), _ac1(n, agreed, a + b)])
+
+    found = _figures(measured, counts, seed, draws)
+    share = found[0]
+    if share.value in (0, 1):
+        n = int(counts.sum())
+        share = Figure(share.value, wilson(round(share.value * n), n))
+    return TwoCoders(share, *found[1:])
+
+
+def alpha(said: Mapping[tuple[str, ...], int], seed: int, draws: int) -> Figure:
+    """Krippendorff's alpha for nominal data with gaps (Krippendorff 2011), with a percentile
+    bootstrap interval over datapoints. `said` counts the labels that a datapoint got; datapoints
+    with fewer than two do not bear on it."""
+    patterns = sorted(labels for labels in said if len(labels) > 1)
+    counts = np.array([said[labels] for labels in patterns])
+    uses = _incidence(patterns, sorted({label for labels in patterns for label in labels}))
+    sizes = np.array([len(labels) for labels in patterns])
+    apart = (sizes**2 - uses.power(2).sum(axis=1)) / (sizes - 1)
+
+    def measured(weights: np.ndarray) -> np.ndarray:
+        n, by_label = weights @ sizes, weights @ uses
+        return _over((n - 1) * (weights @ apart), n**2 - (by_label**2).sum(axis=1))[None]
+
+    return _figures(measured, counts, seed, draws)[0]
+
+
+def _kappa(n: np.ndarray, agreed: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(po - pe) / (1 - pe), both times n squared: whole numbers, so that 1 - pe is exactly 0 where
+    kappa is undefined."""
+    by_chance = (a * b).sum(axis=1)
+    return _over(n * (n - agreed), n**2 - by_chance)
+
+
+def _ac1(n: np.ndarray, agreed: np.ndarray, uses: np.ndarray) -> np.ndarray:
+    """Chance is the mean of pi (1 - pi) over all labels but one, pi being the label's mean
+    share."""
+    labels = uses.shape[1]
+    if labels < 2:
+        return np.full(len(n), np.nan)
+    by_chance = (1 - (uses**2).sum(axis=1) / (4 * n**2)) / (labels - 1)
+    return 1 - (1 - agreed / n) / (1 - by_chance)
+
+
+def _over(observed: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
+    """1 - observed / expected disagreement; NaN where none is expected."""
+    ratio = np.full(len(observed), np.nan)
+    np.divide(observed, by_chance, out=ratio, where=by_chance != 0)
+    return 1 - ratio
+
+
+def _incidence(patterns: Sequence[Sequence[str]], names: Sequence[str]) -> csr_array:
+    """Patterns by labels: how often each pattern holds each label."""
+    column = {name: place for place, name in enumerate(names)}
+    rows = [row for row, labels in enumerate(patterns) for _ in labels]
+    columns = [column[label] for labels in patterns for label in labels]
+    ones = np.ones(len(rows), dtype=np.int64)
+    return csr_array((ones, (rows, columns)), shape=(len(patterns), len(names)))
+
+
+def _figures(measured: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, seed: int,
+             draws: int) -> list[Figure]:
+    """The measured values of the data themselves, each with the interval of its resamples."""
+    values = measured(counts[None])[:, 0]
+    resampled = _resampled(measured, counts, seed, draws)
+    return [_figure(float(value), drawn) for value, drawn in zip(values, resampled, strict=True)]
+
+
+def _resampled(measured: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, seed: int,
+               draws: int) -> np.ndarray:
+    """The values of resamples of the datapoints, drawn as how often each pattern comes. Every
+    block has a random stream of its own, so that the number of threads changes nothing; numpy
+    lets other threads run while it draws."""
+    n = int(counts.sum())
+    block = max(1, min(_MOST_DRAWS, _MOST_CELLS // len(counts)))
+    sizes = [min(block, draws - start) for start in range(0, draws, block)]
+
+    def values_of(rng: np.random.Generator, size: int) -> np.ndarray:
+        return measured(rng.multinomial(n, counts / n, size=size))
+
+    with ThreadPoolExecutor() as pool:
+        parts = pool.map(values_of, np.random.default_rng(seed).spawn(len(sizes)), sizes)
+        return np.concatenate(list(parts), axis=1)
+
+
+def _figure(value: float, drawn: np.ndarray) -> Figure:
+    """A value with the percentile interval of its resamples, where they say something."""
+    if np.isnan(value):
+        return Figure(None, None, ONE_LABEL)
+    defined = drawn[~np.isnan(drawn)]
+    if len(defined) and np.ptp(defined) < 1e-12:
+        return Figure(value, None, NO_SPREAD)
+    if len(defined) < _DEFINED_AT_LEAST * len(drawn):
+        return Figure(value, None, FEW_DEFINED)
+    low, high = np.quantile(defined, [ALPHA / 2, 1 - ALPHA / 2])
+    return Figure(value, Interval(float(low), float(high)))

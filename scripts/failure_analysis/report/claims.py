@@ -1,0 +1,245 @@
+"""What one sentence of a report claims, and whether its facts and citations carry that: whose
+number it is, of which whole, and which model a datapoint belongs to."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from failure_analysis.markdown import code
+from failure_analysis.report import facts, prose
+from failure_analysis.report.prose import CITE, CODE, FACT, Sentence, Unit
+from failure_analysis.review import ledger, rows, tally
+
+_QUANTIFIER = re.compile(
+    r"(?<![\w-])(?:all|none|only|every|everyone|everybody|nobody|always|never|most|mostly|majority|both"
+    r"|entirely|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
+    r"|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|hundreds?|thousands?|dozens?"
+    r"|half|thirds?|quarters?|percent|twice)(?![\w-])", re.I)
+_NOT_MEANT = re.compile(r"\b(?:at all|after all|not only|first of all)\b", re.I)
+_DIGITS = re.compile(r"\d[\d.,]*")
+_ITEM = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|and|or)|,)\s*$", re.I)
+# A word that a sentence must hold to use a fact of this kind.
+_SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
+         "unjudged_rows": "unjudged|not judged", "rejected_rows": "reject",
+         "review/reviewed": "review|read", "review/unread": "unread|not read|nobody|not review",
+         "comparison/pass_rate_pct": "pass", "comparison/pass_rate_low_pct": "pass",
+         "comparison/pass_rate_high_pct": "pass", "review/pass_rate_low_pct": "pass",
+         "review/pass_rate_high_pct": "pass", "comparison/failed_by_all": "fail",
+         "comparison/passed_by_all": "pass", "comparison/unique_fail": "fail",
+         "comparison/unique_pass": "pass"}
+# "A of B": for a kind of A, the kinds of B that it is a part of.
+_WHOLE = {
+    "failed_rows": ("judged_rows", "rows", "rows_read"),
+    "passed_rows": ("judged_rows", "rows", "rows_read"),
+    "unjudged_rows": ("rows", "rows_read"), "rejected_rows": ("rows_read",),
+    "judged_rows": ("rows", "rows_read"),
+    "run_failed_rows": ("run_judged_rows", "run_rows"), "run_judged_rows": ("run_rows",),
+    "dimension": ("dimension_judged", "failed_rows"), "dimension_null": ("rows",),
+    "dimension_judged": ("judged_rows", "rows"), "marker": ("rows", "failed_rows"),
+    "review/reviewed": ("failed_rows",), "review/unread": ("failed_rows",),
+    "review/open": ("review/reviewed",),
+    "review/bucket": ("review/reviewed",), "review/fault": ("review/reviewed",),
+    "review/not_model": ("review/reviewed",),
+    "review/bucket_dimension": ("review/bucket",), "review/bucket_fault": ("review/bucket",),
+    "review/shown_whole": ("review/reviewed",), "review/shown_part": ("review/reviewed",),
+    "review/shown_never": ("review/reviewed",),
+    "comparison/compared_items": ("comparison/items", "items"),
+    **{f"comparison/{kind}": ("comparison/compared_items", "comparison/items")
+       for kind in ("failed_by_all", "passed_by_all", "unique_fail", "unique_pass",
+                    "different_content")},
+}
+# Kinds whose key names more than a model: the sentence must name that too.
+_NAMED = ("review/bucket", "review/bucket_dimension", "review/bucket_fault", "review/fault",
+          "dimension", "dimension_judged", "dimension_null", "marker", "run_rows",
+          "run_failed_rows", "run_judged_rows")
+Problem = tuple[str, str, str]
+
+
+class Names(NamedTuple):
+    """The names that sentences use: models by their key in facts, each datapoint's model, the
+    buckets of the ledger, dimensions, provisional modes, items."""
+
+    models: dict[str, str]
+    owner: dict[str, str]
+    buckets: frozenset[str]
+    dimensions: frozenset[str]
+    squeezed: set[str]
+    modes: frozenset[str]
+    items: frozenset[str]
+    pattern: re.Pattern
+
+
+def names(counted: tally.Tally, known: Mapping[str, int | float]) -> Names:
+    """The names of an analysis folder."""
+    outcomes = counted.known.outcomes
+    models = {facts.key(name): name for name in counted.judged}
+    dimensions = {one.split("/")[-1] for one in known if one.startswith("dimension/")}
+    failed = set(rows.dimensions(counted.known))
+    longest = sorted(counted.judged, key=len, reverse=True)
+    alternatives = "|".join(map(re.escape, longest)) or r"(?!)"
+    return Names(
+        models, {ident: one.model for ident, one in outcomes.items()},
+        frozenset(bucket for bucket, _ in tally.bucket_order(counted)),
+        frozenset(failed | dimensions), {ledger.squeezed(name) for name in failed | dimensions},
+        frozenset(one.mode for one in counted.known.failing() if one.mode),
+        frozenset(one.item for one in outcomes.values()),
+        re.compile(rf"(?<![\w./-])(?:{alternatives})(?![\w/-]|\.\w)"))
+
+
+def recount(known: rows.Index) -> dict[str, int]:
+    """The core facts counted a second time, from outcomes.csv alone."""
+    found: Counter[str] = Counter()
+    kinds = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
+    for kind in kinds.values():
+        found[kind] = 0
+    for one in known.outcomes.values():
+        model = facts.key(one.model)
+        for kind in kinds.values():
+            found[f"{kind}/{model}"] += 0
+        found[f"judged_rows/{model}"] += one.outcome != "unjudged"
+        found[f"rows/{model}"] += 1
+        found[kinds[one.outcome]] += 1
+        found[f"{kinds[one.outcome]}/{model}"] += 1
+        for name in one.failed:
+            found[facts.key("dimension", one.model, name)] += 1
+        if one.outcome == "fail" and one.mode:
+            found[f"mode/{one.mode}"] += 1
+            found[facts.key("mode", one.mode, one.model)] += 1
+    return dict(found)
+
+
+def slug(title: str) -> str:
+    """A heading's bucket, without backticks and remarks."""
+    return title.replace("(provisional)", "").strip().strip("`").strip()
+
+
+def kind_of(key: str) -> str:
+    """The kind of a fact: the first word of its key, the first two of a step's own facts."""
+    first, _, rest = key.partition("/")
+    return f"{first}/{rest.partition('/')[0]}" if first in ("review", "comparison", "agreement") \
+        else first
+
+
+def models_of(key: str, known: Names) -> set[str]:
+    """The models that a fact's key names; the longest name wins where one contains another."""
+    rest, found = f"{key.removeprefix(kind_of(key))}/", set()
+    for name in sorted(known.models, key=len, reverse=True):
+        if f"/{name}/" in rest:
+            found.add(known.models[name])
+            rest = rest.replace(f"/{name}/", "/")
+    return found
+
+
+def sentence(said: Sentence, unit: Unit, also_cited: list[str], known: Names,
+             values: Mapping[str, int | float]) -> Iterator[Problem]:
+    """What is wrong with a sentence; `also_cited` are citations of the quote that it introduces.
+    A problem is (verdict, text, why)."""
+    for token in said.all(FACT):
+        if token.value not in values:
+            yield "wrong_value", token.value, "there is no such fact"
+        elif str(values[token.value]) != token.number:
+            yield "wrong_value", f"{token.number} for {token.value}", \
+                f"the fact is {values[token.value]}; run write_report.py"
+        else:
+            yield from _misused(token, said, unit, known)
+    yield from _wholes(said)
+    heading = unit.kind == "heading"
+    yield from _numbers(said, heading, known)
+    if not heading:
+        evidence = bool(said.all(FACT) or said.all(CITE) or also_cited)
+        quantifier = _QUANTIFIER.search(_NOT_MEANT.sub("", said.masked))
+        if quantifier and not evidence:
+            yield "unsupported_quantifier", quantifier[0], "a fact or citation in the same " \
+                "sentence must carry it; say it with one, or say less"
+        yield from _models(said, unit, also_cited, known)
+
+
+def foreign(ident: str, unit: Unit, known: Names) -> str:
+    """Why a datapoint does not belong into a model's section; empty when it does."""
+    title, owner = unit.model, known.owner.get(ident)
+    if not title or owner is None or code(owner) == title or code(owner) in unit.text:
+        return ""
+    return f"it is {owner}'s, in the section of {title}; name that model beside it"
+
+
+def _misused(token: prose.Token, said: Sentence, unit: Unit, known: Names) -> Iterator[Problem]:
+    """A right number in a sentence that says something else."""
+    key, kind = token.value, kind_of(token.value)
+    if kind == "mode":
+        yield "provisional_count", key, "a provisional mode's count is no finding; use buckets"
+    text = _plain(said)
+    if kind in _SAYS and not re.search(_SAYS[kind], text, re.I):
+        yield "wrong_words", f"{token.number} is {key}", \
+            f"the sentence does not say so (no word like {_SAYS[kind].split('|')[0]!r})"
+    rest = key.removeprefix(kind).strip("/")
+    for model in models_of(key, known):
+        rest = f"/{rest}/".replace(f"/{facts.key(model)}/", "/").strip("/")
+    for name in rest.split("/") if kind in _NAMED and rest else ():
+        here = name == slug(unit.bucket) or "~" in name
+        if not here and name.lower() not in text.lower() \
+                and name.replace("_", " ").lower() not in text.lower():
+            yield "wrong_words", f"{token.number} is {key}", f"the sentence does not name {name}"
+
+
+def _wholes(said: Sentence) -> Iterator[Problem]:
+    """`A of B` where A is no part of B."""
+    tokens = said.tokens
+    for place in range(len(tokens) - 2):
+        one, between, other = tokens[place:place + 3]
+        if (one.kind, between.kind, other.kind) != (FACT, "", FACT) or not re.fullmatch(
+                r"\s*(?:out )?of (?:the |its |all |these |those |their )*\s*", between.source):
+            continue
+        kind, whole = kind_of(one.value), kind_of(other.value)
+        parts = one.value.removeprefix(kind).strip("/").split("/")
+        whole_parts = [part for part in other.value.removeprefix(whole).split("/") if part]
+        if (kind in _WHOLE and whole not in _WHOLE[kind]) or not set(whole_parts) <= set(parts):
+            yield "wrong_whole", f"{one.number} of {other.number}", \
+                f"{one.value} is no part of {other.value}"
+
+
+def _numbers(said: Sentence, heading: bool, known: Names) -> Iterator[Problem]:
+    """Digits that no fact carries: in plain text, and in code spans that hold nothing else."""
+    before = ""
+    for token in said.tokens:
+        if token.kind == CODE:
+            alone = re.fullmatch(r"[-+]?\d[\d.,]*\s*%?", token.value)
+            item = token.value in known.items and (heading or _ITEM.search(before))
+            if alone and not item:
+                yield "unbound_number", token.value, "a number in backticks is a number; write " \
+                    "{{key}}, or `item` before an item's id"
+        elif not token.kind:
+            for match in _DIGITS.finditer(known.pattern.sub("", token.source)):
+                yield "unbound_number", match[0], "write {{key}} and run write_report.py; names " \
+                    "that hold digits go into backticks"
+        before = (before if token.kind == CODE and not before else "") + token.source \
+            if not token.kind else before if token.kind == CODE else ""
+
+
+def _models(said: Sentence, unit: Unit, also_cited: list[str], known: Names) -> Iterator[Problem]:
+    """Every model that a sentence names is carried by a fact or citation of that model, and the
+    other way round."""
+    here = next((name for name in known.models.values() if code(name) == unit.model), None)
+    named = {match[0] for match in known.pattern.finditer(_plain(said))}
+    cited = [token.value for token in said.all(CITE)] + also_cited
+    carried = {known.owner[ident] for ident in cited if ident in known.owner}
+    for token in said.all(FACT):
+        carried |= models_of(token.value, known)
+    for model in sorted(named - carried - {here}):
+        yield "unsupported_claim", model, "the sentence names this model without a fact or " \
+            "citation of it"
+    allowed = named | {here}
+    if named or here:
+        for ident in dict.fromkeys(cited):
+            owner = known.owner.get(ident)
+            if owner and owner not in allowed:
+                yield "other_model", ident, f"it is {owner}'s, whom the sentence does not name"
+    for token in said.all(FACT):
+        for model in sorted(models_of(token.value, known) - allowed):
+            yield "other_model", token.value, f"the sentence does not name {model}"
+
+
+def _plain(said: Sentence) -> str:
+    """The sentence's own words and code spans; no quotes, ids or keys."""
+    return "".join(token.source for token in said.tokens if token.kind in ("", CODE))
+

@@ -1,0 +1,223 @@
+"""The author's part of a report, taken apart: sections, paragraphs, sentences, and in them the
+quotes, citations, bound numbers and code spans."""
+
+import re
+from typing import NamedTuple
+
+from failure_analysis.report import blocks
+
+QUOTE, CITE, FACT, CODE, OTHER = "\ue001", "\ue002", "\ue003", "\ue004", "\ue005"
+BOUND = re.compile(r"(-?\d[\d.,]*\d|-?\d)?<!--fact:([^<>\s]+?)-->")
+_COMMENT = re.compile(r"<!--.*?-->", re.S)
+_LINK = re.compile(r"!?\[([^\]\[]*)\]\(([^)\s]*)\)|https?://\S+")
+_ESCAPED = re.compile(r"\\([\\`*_\[\]<>#~\"(){}.!|+-])")
+_END = re.compile(rf"[.!?][)*_]*(?:\s*\(?{CITE}+\)?[.,]?)*"
+                  rf"(?=\s+[A-Z\d(*{QUOTE}{CITE}{FACT}{CODE}]|\s*$)")
+_ABBREVIATED = re.compile(r"(?:\b(?:e\.g|i\.e|cf|vs|etc|approx|no|resp))\.$", re.I)
+
+
+class Token(NamedTuple):
+    """A piece of a line: its kind (one of the marks above, or "" for plain text), its source, and
+    what it says (a quote's text, a citation's id, a fact's key, the inside of a code span)."""
+
+    kind: str
+    source: str
+    value: str = ""
+    number: str = ""
+
+
+class Sentence(NamedTuple):
+    """One sentence: its line, its tokens, and its plain text with each other token as one mark."""
+
+    line: int
+    tokens: tuple[Token, ...]
+    masked: str
+
+    def all(self, kind: str) -> list[Token]:
+        """The tokens of a kind."""
+        return [token for token in self.tokens if token.kind == kind]
+
+
+class Unit(NamedTuple):
+    """A paragraph, list item, table row, blockquote, fence or heading, and the section it is in:
+    `model` is the heading text after `## Model`, `bucket` that of a `###` heading below it.
+    `label` is the bold word a paragraph begins with, such as `Trigger`."""
+
+    kind: str
+    line: int
+    text: str
+    model: str
+    bucket: str
+    label: str = ""
+
+
+def units(text: str) -> list[Unit]:
+    """The units of the author's part, in order; generated blocks are left out."""
+    found: list[Unit] = []
+    line, model, bucket = 1, "", ""
+    for name, piece in blocks.pieces(text):
+        for unit in [] if name else _units(piece, line):
+            if unit.kind == "heading":
+                level, _, title = unit.text.partition(" ")
+                if len(level) <= 2:
+                    model = title.removeprefix("Model ").strip() if title.startswith("Model ") \
+                        else ""
+                    bucket = ""
+                elif len(level) == 3:
+                    bucket = title.strip() if model else ""
+            found.append(unit._replace(model=model, bucket=bucket))
+        line += piece.count("\n")
+    return found
+
+
+def _units(piece: str, first: int) -> list[Unit]:
+    """The units of a stretch of Markdown that holds no generated block."""
+    groups: list[tuple[str, int, list[str]]] = []
+    for number, (line, own) in enumerate(blocks.own_lines(piece), first):
+        line = line.rstrip("\r\n")
+        kind = _kind(line) if own else "fence"
+        last, _, held = groups[-1] if groups else ("", 0, [])
+        if (kind == last and kind in ("paragraph", "quote")) \
+                or (kind == "paragraph" and last == "item") \
+                or (kind == last == "fence" and not _closed(held)):
+            held.append(line)
+        else:
+            groups.append((kind, number, [line]))
+    found = []
+    for kind, number, held in groups:
+        text = "\n".join(held)
+        label = re.match(r"\*\*([^*]{2,40}?):\*\*", text) if kind == "paragraph" else None
+        if kind:
+            found.append(Unit(kind, number, text, "", "", label[1] if label else ""))
+    return found
+
+
+def _kind(line: str) -> str:
+    """What a line outside a fence begins or goes on with; empty for a blank one."""
+    if not line.strip():
+        return ""
+    if re.match(r"#{1,6} ", line):
+        return "heading"
+    if line.startswith(">"):
+        return "quote"
+    if line.lstrip().startswith("|"):
+        return "row"
+    return "item" if re.match(r"\s*(?:[-*+]|\d+[.)]) ", line) else "paragraph"
+
+
+def _closed(held: list[str]) -> bool:
+    """True when the last of these lines closes the fence that the first one opens."""
+    return len(held) > 1 and held[-1].strip() == re.match("`+", held[0])[0]
+
+
+def sentences(unit: Unit) -> list[Sentence]:
+    """The sentences of a unit. A citation after a full stop belongs to the sentence before it,
+    unless the next one goes on in small letters."""
+    text = unit.text
+    if unit.kind == "item":
+        text = re.sub(r"^\s*(?:[-*+]|\d+[.)]) ", lambda match: " " * len(match[0]), text)
+    elif unit.kind == "heading":
+        text = re.sub(r"^(#+ )\d+(?:\.\d+)*[.)]? ", lambda match: " " * len(match[0]), text)
+    tokens = inline(text)
+    masked = "".join(token.kind or token.source for token in tokens)
+    cuts = [match.end() for match in _END.finditer(masked)
+            if not _ABBREVIATED.search(masked[:match.start() + 1])]
+    found, line, place, start = [], unit.line, 0, 0
+    queue = _single(tokens)
+    for cut in [*cuts, len(masked)]:
+        mine = queue[start:cut]
+        if masked[start:cut].strip():
+            lead = "".join(token.source for token in mine)
+            skipped = lead[:len(lead) - len(lead.lstrip())].count("\n")
+            found.append(Sentence(line + place + skipped, _joined(mine), masked[start:cut]))
+        place += sum(token.source.count("\n") for token in mine)
+        start = cut
+    return found
+
+
+def _single(tokens: list[Token]) -> list[Token]:
+    """The tokens with plain text split into characters: one entry per mark of the masked text."""
+    return [one for token in tokens
+            for one in ([token] if token.kind else [Token("", char) for char in token.source])]
+
+
+def _joined(tokens: list[Token]) -> tuple[Token, ...]:
+    """The tokens with plain characters joined again."""
+    found: list[Token] = []
+    for token in tokens:
+        if found and not token.kind and not found[-1].kind:
+            found[-1] = Token("", found[-1].source + token.source)
+        else:
+            found.append(token)
+    return tuple(found)
+
+
+def inline(text: str) -> list[Token]:
+    """The tokens of a text, left to right: whatever begins first wins, so that a quote may hold
+    backticks and a code span may hold quotes."""
+    found: list[Token] = []
+    plain, place = "", 0
+    while place < len(text):
+        token = _token(text, place)
+        if token is None:
+            plain += text[place]
+            place += 1
+            continue
+        if plain:
+            found.append(Token("", plain))
+            plain = ""
+        found.append(token)
+        place += len(token.source)
+    return [*found, Token("", plain)] if plain else found
+
+
+def _token(text: str, place: int) -> Token | None:
+    """The token that begins here, if one does."""
+    char = text[place]
+    if char == "\\" and place + 1 < len(text):
+        return Token(OTHER, text[place:place + 2]) if text[place + 1] in "\"`" else None
+    if char == "`":
+        ticks = re.match("`+", text[place:])[0]
+        end = re.compile(rf"(?<!`){ticks}(?!`)").search(text, place + len(ticks))
+        return Token(CODE, text[place:end.end()], text[place + len(ticks):end.start()].strip()) \
+            if end else None
+    if text.startswith("[dp:", place):
+        end = _citation_end(text, place)
+        return Token(CITE, text[place:end + 1], text[place + 4:end].strip()) if end else None
+    if char in "\"\u201c":
+        end = text.find("\u201d" if char == "\u201c" else '"', place + 1)
+        return Token(QUOTE, text[place:end + 1], text[place + 1:end]) if end > 0 else None
+    if place == 0 or not re.match(r"[\w.,]", text[place - 1]):
+        bound = BOUND.match(text, place)
+        if bound:
+            return Token(FACT, bound[0], bound[2], bound[1] or "")
+    for pattern in (_COMMENT, _LINK):
+        match = pattern.match(text, place)
+        if match:
+            return Token(OTHER, match[0])
+    return None
+
+
+def _citation_end(text: str, place: int) -> int | None:
+    """Where the citation that begins here ends: brackets inside an id are balanced."""
+    depth = 0
+    for end in range(place, len(text)):
+        depth += {"[": 1, "]": -1}.get(text[end], 0)
+        if depth == 0:
+            return end
+        if text[end] == "\n":
+            return None
+    return None
+
+
+def unescaped(text: str) -> str:
+    """Markdown escapes taken off: what a reader of the rendered page sees."""
+    return _ESCAPED.sub(r"\1", text)
+
+
+def quoted(unit: Unit) -> tuple[str, list[str]]:
+    """A blockquote's text and the ids that are cited in it."""
+    lines = [line.lstrip(">").removeprefix(" ") for line in unit.text.split("\n")]
+    tokens = inline("\n".join(lines))
+    cited = [token.value for token in tokens if token.kind == CITE]
+    return "".join(token.source for token in tokens if token.kind != CITE).strip(), cited

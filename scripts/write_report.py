@@ -1,0 +1,54 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "filelock>=3.13,<5",
+# ]
+# ///
+"""Writes the report from the ledger: binds numbers, makes the generated blocks anew.
+
+Reads the analysis folder and reviews.jsonl. A report that nobody has rewritten is drafted anew from
+the reviews: a section per model and bucket, with the quotes that were recorded, and TODO where the
+author's words belong. In a rewritten one only two things change: {{key}} becomes the number of that
+fact with its key in a comment, and the blocks between `generated` marks are made anew.
+
+Writes the report and the `review/` keys of facts.json.
+
+Exit codes: 0 done; 1 refused, or the report names a fact that does not exist; 2 usage.
+
+Example: write_report.py results/mybench
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from failure_analysis import cli
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the options and writes."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
+    parser.add_argument("--force", action="store_true",
+                        help="draft the report anew even if somebody has rewritten it")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    args = parser.parse_args(argv)
+    return cli.run(__file__, lambda: _write(args))
+
+
+def _write(args: argparse.Namespace) -> int:
+    from failure_analysis.report import write
+
+    report = write.path_of(args.analysis_dir)
+    written = write.write(args.analysis_dir, report, args.force)
+    cli.summarise(
+        {"report": report.as_posix(), "report_state": written.state,
+         "problems": written.problems},
+        [f"report: {report} ({written.state})", *written.problems,
+         "next: replace every TODO, then check_report.py ANALYSIS_DIR"], args.json)
+    return 1 if written.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
