@@ -62,8 +62,8 @@ def evidence(path: Path, min_cited: int = 3) -> Evidence:
     """Reads what a report of this analysis folder is proved against."""
     folder = blocks.load(path)
     known = facts.load(path)
-    return Evidence(folder, blocks.render(folder), known, write.allowed(path), min_cited,
-                    claims.names(folder.counted, known), {})
+    names = claims.names(folder.counted, known, folder.sanity["conservation"]["benchmark"])
+    return Evidence(folder, blocks.render(folder), known, write.allowed(path), min_cited, names, {})
 
 
 def check(path: Path, min_cited: int = 3) -> Result:
@@ -389,18 +389,21 @@ def _bucket_findings(model: str, slug: str, units: list[Unit], found: Evidence,
     for label in LABELS:
         if label not in labels:
             yield Finding(line, "no_description", slug, f"there is no paragraph **{label}:**")
-        elif label != "Costs" and _own_words(labels[label]) < FEWEST_WORDS:
-            yield Finding(labels[label].line, "no_description", slug, f"**{label}:** says nothing "
-                                                                      "in words")
-    if "Costs" in labels:
-        yield from _cost_findings(model, slug, labels["Costs"], found)
+        elif label == "Costs":
+            yield from _cost_findings(model, slug, labels[label], found)
+        else:
+            yield from _description_findings(slug, labels[label])
     proved["buckets"] += 1
 
 
-def _own_words(unit: Unit) -> int:
-    """How many words of a labelled paragraph are the author's."""
-    masked = "".join(sentence.masked for sentence in prose.sentences(unit))
-    return len(re.findall(r"[^\W\d_]{2,}", masked.partition(":**")[2]))
+def _description_findings(slug: str, unit: Unit) -> Iterator[Finding]:
+    """A description is in the author's words, and cites a datapoint that shows it."""
+    masked = "".join(sentence.masked for sentence in prose.sentences(unit)).partition(":**")[2]
+    if len(re.findall(r"[^\W\d_]{2,}", masked)) < FEWEST_WORDS:
+        yield Finding(unit.line, "no_description", slug, f"**{unit.label}:** says nothing in words")
+    elif prose.CITE not in masked:
+        yield Finding(unit.line, "unsupported_claim", slug, f"**{unit.label}:** cites no datapoint "
+                                                            "that shows it")
 
 
 def _cost_findings(model: str, slug: str, unit: Unit, found: Evidence) -> Iterator[Finding]:

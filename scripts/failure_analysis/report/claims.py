@@ -3,7 +3,7 @@ number it is, of which whole, and which model a datapoint belongs to."""
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from failure_analysis.markdown import code
@@ -68,23 +68,29 @@ class Names(NamedTuple):
     modes: frozenset[str]
     items: frozenset[str]
     pattern: re.Pattern
+    any_name: re.Pattern
 
 
-def names(counted: tally.Tally, known: Mapping[str, int | float]) -> Names:
+def names(counted: tally.Tally, known: Mapping[str, int | float], benchmark: str) -> Names:
     """The names of an analysis folder."""
     outcomes = counted.known.outcomes
     models = {facts.key(name): name for name in counted.judged}
     dimensions = {one.split("/")[-1] for one in known if one.startswith("dimension/")}
     failed = set(rows.dimensions(counted.known))
-    longest = sorted(counted.judged, key=len, reverse=True)
-    alternatives = "|".join(map(re.escape, longest)) or r"(?!)"
+    runs = {one.run for one in outcomes.values()}
     return Names(
         models, {ident: one.model for ident, one in outcomes.items()},
         frozenset(bucket for bucket, _ in tally.bucket_order(counted)),
         frozenset(failed | dimensions), {ledger.squeezed(name) for name in failed | dimensions},
         frozenset(one.mode for one in counted.known.failing() if one.mode),
         frozenset(one.item for one in outcomes.values()),
-        re.compile(rf"(?<![\w./-])(?:{alternatives})(?![\w/-]|\.\w)"))
+        _any_of(counted.judged), _any_of({*counted.judged, *runs, benchmark}))
+
+
+def _any_of(words: Iterable[str]) -> re.Pattern:
+    """Any of these names, the longest first, not as a part of a longer one."""
+    alternatives = "|".join(map(re.escape, sorted(words, key=len, reverse=True))) or r"(?!)"
+    return re.compile(rf"(?<![\w./-])(?:{alternatives})(?![\w/-]|\.\w)")
 
 
 def recount(known: rows.Index) -> dict[str, int]:
@@ -209,7 +215,7 @@ def _numbers(said: Sentence, heading: bool, known: Names) -> Iterator[Problem]:
                 yield "unbound_number", token.value, "a number in backticks is a number; write " \
                     "{{key}}, or `item` before an item's id"
         elif not token.kind:
-            for match in _DIGITS.finditer(known.pattern.sub("", token.source)):
+            for match in _DIGITS.finditer(known.any_name.sub("", token.source)):
                 yield "unbound_number", match[0], "write {{key}} and run write_report.py; names " \
                     "that hold digits go into backticks"
         before = (before if token.kind == CODE and not before else "") + token.source \

@@ -62,18 +62,16 @@ def _fact(kind: str, *names: str) -> str:
 
 
 def _buckets(counted: tally.Tally, model: str) -> list[dict]:
-    """A section per bucket of a reviewed model: its quotes, proved when they were recorded."""
+    """A section per bucket that holds more than one datapoint of a reviewed model (its largest, if
+    none does), with the quotes that were proved when they were recorded."""
+    order = tally.bucket_order(counted, model)
     sections = []
-    for bucket, count in tally.bucket_order(counted, model):
+    for bucket, _ in [pair for pair in order if pair[1] > 1] or order[:1]:
         ids = tally.members(counted, bucket, model)
         evidence = [_quoted(counted.decided[ident].reviews[-1]) for ident in ids[:_QUOTED]]
-        if count > _QUOTED:
-            evidence.append(f"Also: {' '.join(f'[dp:{ident}]' for ident in ids[_QUOTED:])}")
-        numbers = [f"{code(name)} in {_fact('review/bucket_dimension', bucket, model, name)}"
-                   for name in sorted(tally.costs(counted, bucket, model))]
-        of = f"of {_fact('review/bucket', bucket, model)} reviewed datapoints"
-        costs = f"{', '.join(numbers)} {of}." if numbers else \
-            f"no named dimension; {_fact('review/bucket', bucket, model)} reviewed datapoints."
+        named = ", ".join(map(code, sorted(tally.costs(counted, bucket, model))))
+        costs = f"{named or 'no named dimension'}, over " \
+                f"{_fact('review/bucket', bucket, model)} reviewed datapoints."
         sections.append({"name": code(bucket), "provisional": False, "costs": costs,
                          "evidence": "\n\n".join(evidence)})
     return sections
@@ -97,7 +95,7 @@ def example(row: dict) -> str:
     """One datapoint, short: question, answer, judge's words, tool calls, results; all fenced."""
     failed = ", ".join(code(name) for name in row.get("failed_dimensions") or []) or "none named"
     calls, results = row.get("tool_calls") or [], row.get("tool_results") or []
-    shown = [f"[dp:{row['datapoint_id']}] failed: {failed}; {len(calls)} tool calls."]
+    shown = [f"[dp:{row['datapoint_id']}] failed: {failed}."]
     for title, text, most in (
         ("User", row.get("user_text"), _TEXT), ("Answer", row.get("assistant_text"), _TEXT),
         ("Judge", row.get("judge_reasoning"), _JUDGE),

@@ -1,0 +1,136 @@
+"""Two finished analyses for the tests of writing and checking: the demo runs, really read, and a
+made-up tau2-bench comparison whose ids hold brackets and bars."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from make_runs import simulation, task, tau2
+
+DEMO = Path(__file__).resolve().parent / "fixtures" / "demo_review"
+MODELS = ("agent-alpha", "agent-beta-2", "agent-beta")
+REQUESTS = ("Cancel my trip to Oslo.", "Move my flight to Friday.", "Refund the cheaper ticket.",
+            "Add a bag for my daughter.", "Change my seat to an aisle seat.",
+            "Book the night train.", "Send me the receipt again.")
+SAID = ("I cannot find a trip under that name, so I did not cancel anything.",
+        "I have moved your flight to Thursday at 9:40.", "Both tickets were refunded for you.",
+        "A bag was not added, because the daughter is not on the booking.",
+        "Your seat is 14B now, which is not an aisle seat.", "The night train is booked, no doubt.",
+        "The receipt was sent to the address of another customer.")
+CALLS = (("cancel_trip", {"trip": "OSL-1"}), ("move_flight", {"day": "thursday"}),
+         ("refund", {"tickets": 2}), ("find_booking", {"name": "daughter"}),
+         ("change_seat", {"seat": "14B"}), ("book_train", {"train": "N7"}),
+         ("send_receipt", {"to": "kim@example.org"}))
+BUCKETS = ("gives_up_on_a_lookup", "acts_on_a_near_value", "does_more_than_asked")
+# Which bucket each task's failure is in; -1 where it passes.
+FAILS = {"agent-alpha": (0, 1, 2, 0, 1, -1, 2), "agent-beta-2": (0, 1, 2, 0, -1, -1, -1),
+         "agent-beta": (0, 1, -1, 0, 1, 2, -1)}
+
+
+def demo(run_script: Callable, bundle: Path, folder: Path) -> Path:
+    """The demo runs with their review and report, brought to a folder by the real scripts."""
+    runs = bundle / "tests" / "fixtures" / "demo_runs" / "comparison"
+    report = folder / "deep_error_analysis.md"
+    _run(run_script, "deep_error_analysis.py", "--comparison-dir", runs, "--output", report)
+    _run(run_script, "plan_review.py", folder)
+    _run(run_script, "record_review.py", folder, "--from", DEMO / "reviews.jsonl", "--coder",
+         "reader-1")
+    report.write_bytes((DEMO / "report.md").read_bytes())
+    _run(run_script, "write_report.py", folder)
+    return folder
+
+
+def trips(run_script: Callable, folder: Path) -> Path:
+    """The made-up comparison of three agents over seven tasks, reviewed and written."""
+    inputs = [_trip_run(folder / "runs", model) for model in MODELS]
+    out = folder / "out"
+    report = out / "report.md"
+    _run(run_script, "deep_error_analysis.py", "--input", *inputs, "--output", report)
+    _run(run_script, "plan_review.py", out)
+    lines = [json.loads(line) for line in
+             (out / "failure_review_rows.jsonl").read_text("utf-8").splitlines()]
+    reviews = out / "batch.jsonl"
+    reviews.write_text("\n".join(map(json.dumps, map(_trip_review, lines))), encoding="utf-8")
+    _run(run_script, "record_review.py", out, "--from", reviews)
+    reviews.unlink()
+    _run(run_script, "write_report.py", out)
+    report.write_text(_trip_report(report.read_text("utf-8"), lines), encoding="utf-8")
+    _run(run_script, "write_report.py", out)
+    return out
+
+
+def _run(run_script: Callable, *args: str | Path) -> None:
+    done = run_script(*args)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _item(place: int) -> str:
+    return f"[trip]step_{place}|calm[PERSONA:None]"
+
+
+def _trip_run(folder: Path, model: str) -> Path:
+    tasks, simulations = [], []
+    for place, bucket in enumerate(FAILS[model]):
+        one = task(_item(place), [("done", {"task": place})], says=REQUESTS[place])
+        reward = 1.0 if bucket < 0 else 0.0
+        calls = [("done", {"task": place})] if reward else [CALLS[place]]
+        sim = simulation(one, reward, calls)
+        words = SAID[place] if reward == 0 else f"Done, {model} has taken care of it."
+        sim["messages"][0]["content"] = f"{REQUESTS[place]} It is {model} I am talking to?"
+        sim["messages"][-1]["content"] = f"{words} This is {model}, at your service."
+        tasks.append(one)
+        simulations.append(sim)
+    return tau2(folder / f"{model}.json", tasks, simulations, model)
+
+
+def _place(row: dict) -> int:
+    return int(re.search(r"step_(\d)", row["item_id"])[1])
+
+
+def _trip_review(row: dict) -> dict:
+    bucket = FAILS[row["model_name"]][_place(row)]
+    return {"id": row["datapoint_id"], "bucket": BUCKETS[bucket],
+            "fault": "reference_issue" if _place(row) == 3 else "model_error",
+            "mechanism": f"It answers {REQUESTS[_place(row)]} with something else.",
+            "quote": SAID[_place(row)]}
+
+
+def _trip_report(text: str, rows: list[dict]) -> str:
+    """The draft with an author's words in the place of every TODO."""
+    by_model = {model: [row for row in rows if row["model_name"] == model] for model in MODELS}
+    text = re.sub(r"TODO: the main causes.*", _trip_summary(by_model), text)
+    found, model, ids = [], "", []
+    for line in text.splitlines():
+        if line.startswith("## Model `"):
+            model = line.split("`")[1]
+        elif line.startswith("### `"):
+            ids = [row["datapoint_id"] for row in by_model[model]
+                   if f"`{BUCKETS[FAILS[model][_place(row)]]}`" in line]
+        line = line.replace("**What goes wrong:** TODO",
+                            "**What goes wrong:** The agent answers a request with something that "
+                            f"was not asked for and reports it as done [dp:{ids and ids[0]}].")
+        line = line.replace("**Trigger:** TODO", "**Trigger:** A request whose object has to be "
+                            f"looked up first. [dp:{ids and ids[-1]}]")
+        found.append(re.sub(r"TODO rewrite: .*", "Its words to the customer were:", line))
+    return "\n".join([*found, ""])
+
+
+def _trip_summary(by_model: dict[str, list[dict]]) -> str:
+    lines = []
+    for model, rows in by_model.items():
+        first, last = rows[1], rows[-1]
+        lines.append(
+            f"- `{model}` fails {{{{failed_rows/{model}}}}} of {{{{judged_rows/{model}}}}} judged "
+            f"rows; it says \"{SAID[_place(first)]}\" [dp:{first['datapoint_id']}] and "
+            f"\"{SAID[_place(last)]}\" [dp:{last['datapoint_id']}].")
+    names = [f"`{model}` {{{{review/bucket/gives_up_on_a_lookup/{model}}}}} of "
+             f"{{{{review/reviewed/{model}}}}}" for model in MODELS]
+    return "\n".join([
+        *lines, "",
+        f"Of the reviewed failures, `gives_up_on_a_lookup` holds: {', '.join(names)}.",
+        "The fault lies with the reference (`reference_issue`) in {{review/fault/reference_issue}} "
+        "of {{review/reviewed}} reviewed failures.", "",
+        "| bucket | reviewed failures |", "| --- | --- |",
+        *(f"| `{bucket}` | {{{{review/bucket/{bucket}}}}} of {{{{review/reviewed}}}} reviewed |"
+          for bucket in BUCKETS)])

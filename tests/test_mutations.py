@@ -1,0 +1,232 @@
+"""A finished report is damaged in hundreds of ways, one at a time: the check must see each.
+
+The classes of damage that it cannot see are named in references/review-method.md."""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import goldens
+from failure_analysis.report import blocks, check, facts, prose, write
+
+PER_CLASS = 26
+MOST_MISSED = 0.01
+_BOUND = re.compile(r"(-?\d[\d.]*)<!--fact:([^<>\s]+?)-->")
+_CITATION = re.compile(r"\[dp:(?:[^\[\]]|\[[^\]]*\])*\]")
+_BLOCKQUOTE = re.compile(r"^> (?!\[dp:)(.+)$", re.M)
+_INLINE = re.compile(r'"([^"\n]{12,})" \[dp:')
+_WORDS = ("window", "purple", "seven", "without", "tomorrow", "refund")
+
+
+@pytest.fixture(scope="module")
+def folders(run_script, bundle, tmp_path_factory) -> list[Path]:
+    """Both finished analyses."""
+    return [goldens.demo(run_script, bundle, tmp_path_factory.mktemp("demo")),
+            goldens.trips(run_script, tmp_path_factory.mktemp("trips"))]
+
+
+def quotes(text: str) -> list[re.Match]:
+    """Every quote in a report: the lines of blockquotes, and quotes in sentences."""
+    return [*_BLOCKQUOTE.finditer(text), *_INLINE.finditer(text)]
+
+
+def put(text: str, match: re.Match, group: int, new: str) -> str:
+    """The text with a group of a match replaced."""
+    return text[:match.start(group)] + new + text[match.end(group):]
+
+
+def in_author_part(text: str) -> Callable[[re.Match], bool]:
+    """Whether a match lies outside every generated block."""
+    spans, place = [], 0
+    for name, piece in blocks.pieces(text):
+        if name:
+            spans.append((place, place + len(piece)))
+        place += len(piece)
+    return lambda match: not any(start <= match.start() < end for start, end in spans)
+
+
+def digit_changed(text, found, rng):
+    """Any digit outside comments becomes another one."""
+    plain = re.sub(r"<!--.*?-->", lambda match: "x" * len(match[0]), text)
+    match = rng.choice(list(re.finditer(r"\d", plain)))
+    return put(text, match, 0, rng.choice([d for d in "0123456789" if d != match[0]]))
+
+
+def model_swapped(text, found, rng):
+    """A model's name in the author's words becomes another model's."""
+    mine = in_author_part(text)
+    hidden = re.sub(r"<!--.*?-->|\[dp:(?:[^\[\]]|\[[^\]]*\])*\]",
+                    lambda match: "x" * len(match[0]), text)
+    names = sorted(found.folder.counted.judged)
+    places = [match for match in found.names.pattern.finditer(hidden) if mine(match)]
+    match = rng.choice(places)
+    return put(text, match, 0, rng.choice([name for name in names if name != match[0]]))
+
+
+def denominator_swapped(text, found, rng):
+    """In `A of B`, B's number becomes another fact's."""
+    pairs = list(re.finditer(rf"{_BOUND.pattern} of ({_BOUND.pattern})", text))
+    match = rng.choice(pairs)
+    others = sorted({str(value) for value in found.facts.values()} - {match[4]})
+    return put(text, match, 4, rng.choice(others))
+
+
+def word_changed_in_quote(text, found, rng):
+    """One word of a quote becomes another one."""
+    match = rng.choice(quotes(text))
+    words = match[1].split(" ")
+    place = rng.randrange(len(words))
+    words[place] = rng.choice([word for word in _WORDS if word != words[place]])
+    return put(text, match, 1, " ".join(words))
+
+
+def quote_of_another_datapoint(text, found, rng):
+    """A quote becomes the quote of another datapoint."""
+    match = rng.choice(quotes(text))
+    others = sorted({other[1] for other in quotes(text)} - {match[1]})
+    return put(text, match, 1, rng.choice(others))
+
+
+def id_changed(text, found, rng):
+    """A citation becomes that of another datapoint, or of none."""
+    match = rng.choice(list(_CITATION.finditer(text)))
+    others = sorted(set(found.folder.counted.known.outcomes) - {match[0][4:-1]})
+    new = rng.choice([rng.choice(others), match[0][4:-1] + "0"])
+    return put(text, match, 0, f"[dp:{new}]")
+
+
+def citation_removed(text, found, rng):
+    """A citation is taken out."""
+    return put(text, rng.choice(list(_CITATION.finditer(text))), 0, "")
+
+
+def negation_removed(text, found, rng):
+    """A not, never, no or n't is taken out of a quote."""
+    matches = [(match, word) for match in quotes(text)
+               for word in re.finditer(r"\b(?:not|never|no) |n't\b", match[1])]
+    if not matches:
+        return None
+    match, word = rng.choice(matches)
+    return put(text, match, 1, match[1][:word.start()] + match[1][word.end():])
+
+
+def bucket_count_edited(text, found, rng):
+    """A count in a generated block of buckets becomes another number."""
+    spans, place = [], 0
+    for name, piece in blocks.pieces(text):
+        if name == "buckets" or name.startswith("model "):
+            spans += [(place + match.start(), match) for match in
+                      re.finditer(r"(?<=\| )\d+(?= of \d+ \|)|(?<=` )\d+(?=[ ,])", piece)]
+        place += len(piece)
+    start, match = rng.choice(spans)
+    new = str(int(match[0]) + rng.choice([1, 2, 10]))
+    return text[:start] + new + text[start + len(match[0]):]
+
+
+def fact_and_number_edited(text, found, rng):
+    """A bound number becomes another fact, number and key together."""
+    match = rng.choice(list(_BOUND.finditer(text)))
+    key = rng.choice(sorted(set(found.facts) - {match[2]}))
+    return put(text, match, 0, f"{found.facts[key]}<!--fact:{key}-->")
+
+
+def bucket_cites_unread(text, found, rng):
+    """A citation in a bucket's section becomes a failing datapoint that nobody reviewed."""
+    counted = found.folder.counted
+    unread = [one.datapoint_id for one in counted.known.failing()
+              if one.datapoint_id not in counted.decided]
+    if not unread:
+        return None
+    first = text.index("## Model `")
+    match = rng.choice([match for match in _CITATION.finditer(text) if match.start() > first])
+    return put(text, match, 0, f"[dp:{rng.choice(sorted(unread))}]")
+
+
+def sentence_invented(text, found, rng):
+    """A sentence with a number, a quantifier or a claim about a model is put in."""
+    name = rng.choice(sorted(found.folder.counted.judged))
+    new = rng.choice(["It happened 12 times.", "All of them look alike.", "None was fixable.",
+                      f"`{name}` is by far the worst.", "Three in four are like this.",
+                      "It said \"I will take care of that at once\".",
+                      "> It is the benchmark's own fault."])
+    match = rng.choice(list(re.finditer(r"^(\*\*Trigger:\*\*)", text, re.M)))
+    return put(text, match, 1, f"{new}\n\n{match[1]}")
+
+
+def bucket_renamed(text, found, rng):
+    """The heading of a bucket names another bucket, or none that exists."""
+    match = rng.choice(list(re.finditer(r"^### `(\w+)`$", text, re.M)))
+    others = sorted(found.names.buckets - {match[1]}) + ["mostly_harmless"]
+    return put(text, match, 1, rng.choice(others))
+
+
+CLASSES = [digit_changed, model_swapped, denominator_swapped, word_changed_in_quote,
+           quote_of_another_datapoint, id_changed, citation_removed, negation_removed,
+           bucket_count_edited, fact_and_number_edited, bucket_cites_unread, sentence_invented,
+           bucket_renamed]
+
+
+def mutants(text: str, found: check.Evidence, mutate: Callable, seed: str) -> list[str]:
+    """Different damaged texts of one class."""
+    rng, made = random.Random(seed), []
+    for _ in range(PER_CLASS * 4):
+        new = mutate(text, found, rng)
+        if new is not None and new != text and new not in made:
+            made.append(new)
+    return made[:PER_CLASS]
+
+
+def test_finished_reports_hold(folders):
+    for folder in folders:
+        result = check.check(folder)
+        assert result.findings == []
+        assert result.proved["quotes"] > 15
+        assert result.proved["citations"] > 20
+        assert result.proved["numbers"] > 20
+        assert result.proved["buckets"] > 5
+
+
+def test_damage_is_seen(folders):
+    tried, missed = Counter(), []
+    for folder in folders:
+        text = write.path_of(folder).read_text("utf-8")
+        found = check.evidence(folder)
+        for mutate in CLASSES:
+            for new in mutants(text, found, mutate, f"{folder.name[:4]} {mutate.__name__}"):
+                tried[mutate.__name__] += 1
+                if not check.prove(new, found).findings:
+                    before = next(place for place, pair in enumerate(
+                        zip(text, new, strict=False)) if pair[0] != pair[1])
+                    missed.append((mutate.__name__, text[before - 80:before + 60],
+                                   new[before - 80:before + 60]))
+    assert tried.total() >= 500
+    assert len(tried) == len(CLASSES) and min(tried.values()) >= 3, tried
+    assert len(missed) <= MOST_MISSED * tried.total(), missed
+    print(f"{tried.total() - len(missed)} of {tried.total()} seen; {dict(tried)}")
+
+
+def test_prose_without_claims_raises_no_alarm(folders):
+    said = ("The wording of the request matters more than its length.",
+            "A reader may see this otherwise; the transcript leaves room for it.",
+            "See `references/review-method.md` for the method.", "*It stops too early.*",
+            "In the first place, the task is not at all clear.")
+    for folder in folders:
+        text = write.path_of(folder).read_text("utf-8")
+        found = check.evidence(folder)
+        for sentence in said:
+            new = text.replace("**Trigger:**", f"{sentence}\n\n**Trigger:**", 1)
+            assert check.prove(new, found).findings == [], sentence
+
+
+def test_modules_agree_on_what_is_bound(folders):
+    for folder in folders:
+        text = write.path_of(folder).read_text("utf-8")
+        known = facts.load(folder)
+        assert {str(known[key]) for _, _, key in write.bound(text)} == \
+            {number for _, number, _ in write.bound(text)}
+        assert sum(len(sentence.all(prose.FACT)) for unit in prose.units(text)
+                   for sentence in prose.sentences(unit)) == len(write.bound(text))
