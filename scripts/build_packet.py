@@ -1,6 +1,7 @@
 # /// script
 # requires-python = ">=3.11"
 # dependencies = [
+#     "filelock>=3.13,<5",
 #     "msgspec>=0.20,<1",
 #     "pyyaml>=6,<7",
 #     "tqdm>=4.66,<5",

@@ -2,6 +2,14 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #     "filelock>=3.13,<5",
+#     "jinja2>=3.1,<4",
+#     "matplotlib>=3.8,<4",
+#     "msgspec>=0.20,<1",
+#     "numpy>=1.26,<3",
+#     "pyyaml>=6,<7",
+#     "scipy>=1.11,<2",
+#     "tqdm>=4.66,<5",
+#     "zstandard>=0.22,<1",
 # ]
 # ///
 """Proves the report, claim by claim, and names what does not hold.

@@ -1,6 +1,7 @@
 # /// script
 # requires-python = ">=3.11"
 # dependencies = [
+#     "filelock>=3.13,<5",
 #     "jinja2>=3.1,<4",
 #     "matplotlib>=3.8,<4",
 #     "msgspec>=0.20,<1",

@@ -2,6 +2,10 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #     "filelock>=3.13,<5",
+#     "msgspec>=0.20,<1",
+#     "pyyaml>=6,<7",
+#     "tqdm>=4.66,<5",
+#     "zstandard>=0.22,<1",
 # ]
 # ///
 """Plans the review: which datapoints to read, in which order, and why.

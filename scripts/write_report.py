@@ -2,6 +2,11 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #     "filelock>=3.13,<5",
+#     "jinja2>=3.1,<4",
+#     "msgspec>=0.20,<1",
+#     "pyyaml>=6,<7",
+#     "tqdm>=4.66,<5",
+#     "zstandard>=0.22,<1",
 # ]
 # ///
 """Writes the report from the ledger: binds numbers, makes the generated blocks anew.

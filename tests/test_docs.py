@@ -38,7 +38,11 @@ PLACEHOLDERS = {
     "COMPARISON_DIR": "{bundle}/tests/fixtures/demo_runs/comparison",
     "RUN_DIR": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}",
     "INPUT": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}/openai_judged.jsonl",
+    "DATAPOINT_ID": "{first_run}/7",
+    "VERBATIM_QUOTE": "You are now registered for Labelling Calls Without Tears.",
 }
+REVIEW = "tests/fixtures/demo_review"
+PLAN, WRITE = "{bundle}/scripts/plan_review.py", "{bundle}/scripts/write_report.py"
 EVAL_KEYS = {"id": int, "prompt": str, "expected_output": str, "files": list, "expectations": list}
 # Installing and testing commands, which the tests do not run.
 NOT_EXECUTED = (
@@ -353,7 +357,8 @@ def scan_commands(root: Path) -> Findings:
                 names = {name for word in rest for name in PLACEHOLDER.findall(word)}
                 for name in sorted(names - set(PLACEHOLDERS) - {"{bundle}"}):
                     problems.append(f"{where}: {name}: use one of {list(PLACEHOLDERS)}")
-            elif not any(words[: len(known)] == [*known] for known in NOT_EXECUTED):
+            elif not copies(words) and not any(words[: len(known)] == [*known]
+                                               for known in NOT_EXECUTED):
                 problems.append(f"{where}: `{' '.join(words)}` is not tested; see NOT_EXECUTED")
     return count, problems
 
@@ -464,8 +469,9 @@ def fill(word: str, root: Path) -> str:
 def execute(words: list[str], root: Path, folder: Path) -> str:
     """Runs one script command in a folder; returns what went wrong, or nothing."""
     filled = [fill(word, root) for word in words]
+    runner = [] if words[0] == "cp" else [sys.executable]
     run = subprocess.run(
-        [sys.executable, *filled], cwd=folder, capture_output=True, encoding="utf-8", timeout=300
+        [*runner, *filled], cwd=folder, capture_output=True, encoding="utf-8", timeout=300
     )
     if run.returncode:
         return f"`{' '.join(filled)}` exits with {run.returncode}\n{run.stdout}{run.stderr}"
@@ -484,14 +490,40 @@ def run_document(root: Path, document: Path, folder: Path) -> Findings:
         shutil.copy(path, target)
     project.mkdir()
     cwd = copy if document.name == "README.md" else project
-    scripts = [(where, script_words(words)) for where, words in commands(root, document)]
+    scripts = [(where, words if copies(words) else script_words(words))
+               for where, words in commands(root, document)]
     scripts = [(where, words) for where, words in scripts if words]
     first = next((words for _, words in scripts if "ANALYSIS_DIR" in " ".join(words)), [])
-    if first and not any("--output" in word for word in first):  # it starts from a packet
-        packet = ["{bundle}/scripts/build_packet.py", "--comparison-dir", "COMPARISON_DIR"]
-        scripts.insert(0, ("before", [*packet, "--output-dir", "ANALYSIS_DIR"]))
-    results = [(where, execute(words, copy, cwd)) for where, words in scripts]
+    if first and not any("--output" in word for word in first):  # it starts from an analysis
+        before = [("before", words) for words in prepared(first[0])]
+        scripts = [*before, *scripts]
+    results = []
+    for where, words in scripts:
+        results.append((where, execute(words, copy, cwd)))
+        if words[0] == WRITE and not (cwd / "results/demo/written").exists():
+            # What the author does between drafting and checking.
+            (cwd / "results/demo/written").touch()
+            shutil.copy(copy / f"{REVIEW}/report.md", cwd / "results/demo/deep_error_analysis.md")
     return len(scripts), [f"{where}: {problem}" for where, problem in results if problem]
+
+
+def copies(words: list[str]) -> bool:
+    """Whether a command copies one file; `cp -r` installs and is not run."""
+    return words[0] == "cp" and words[1] != "-r"
+
+
+def prepared(script: str) -> list[list[str]]:
+    """The commands that come before a document whose first command runs this script."""
+    folder = "{bundle}/scripts/"
+    if script not in (PLAN, WRITE):
+        return [[f"{folder}build_packet.py", "--comparison-dir", "COMPARISON_DIR",
+                 "--output-dir", "ANALYSIS_DIR"]]
+    stage_1 = [[f"{folder}deep_error_analysis.py", "--comparison-dir", "COMPARISON_DIR",
+                "--output", "ANALYSIS_DIR/deep_error_analysis.md"]]
+    reviews = ["--from", f"{{bundle}}/{REVIEW}/reviews.jsonl", "--coder", "reader-1"]
+    return stage_1 if script == PLAN else [
+        *stage_1, [PLAN, "ANALYSIS_DIR"],
+        [f"{folder}record_review.py", "ANALYSIS_DIR", *reviews]]
 
 
 SKILL_TEXT = """---

@@ -27,7 +27,7 @@ from failure_analysis.datapoint import natural_key
 from failure_analysis.report import facts
 from failure_analysis.statistics import rounded
 
-NAME, PAGE, TABLE, FIGURE = ("model_comparison.json", "model_comparison.md", "comparison.csv",
+NAME, PAGE, TABLE, FIGURE = (comparison_page.NAME, "model_comparison.md", "comparison.csv",
                              "comparison.png")
 ONCE = "McNemar mid-p, Newcombe interval"
 REPEATED = {"bootstrap": f"t test over items, item bootstrap interval ({statistics.DRAWS} draws)",

@@ -2,6 +2,7 @@
 
 from failure_analysis.markdown import cell, code, table
 
+NAME = "model_comparison.json"
 MOST_IDS, MOST_ROWS = 20, 60
 READING_WORDS = {"any": "at least one attempt failed", "majority": "more than half of the attempts "
                  "failed", "all": "every attempt failed"}

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import comparison, comparison_page, files, heuristics, packet, sanity
+from failure_analysis import comparison_page, files, heuristics, packet, sanity
 from failure_analysis.coding import agreement_page
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.report import facts
@@ -34,7 +34,7 @@ def load(folder: Path) -> Folder:
                          (heuristics.NAME, "cluster_failures.py")):
         if not (folder / name).exists():
             raise files.Refusal(f"{folder / name}: not there; run {script} first")
-    path = folder / comparison.NAME
+    path = folder / comparison_page.NAME
     return Folder(folder, files.read_json(folder / sanity.NAME),
                   files.read_json(folder / heuristics.NAME),
                   files.read_json(path) if path.exists() else None, tally.load(folder))
@@ -177,8 +177,8 @@ def _dimensions(compared: dict | None) -> str:
     lines = [[code(unit), *[cells[name].get(unit, "") for name in shown]]
              for unit in units[:_MOST_ROWS]]
     text = table(["failed of judged", *map(code, shown)], lines)
-    return text + _more(len(units), _MOST_ROWS, f"{compared['by']}s in {comparison.NAME}") \
-        + _more(len(names), 12, f"dimensions in {comparison.NAME}")
+    return text + _more(len(units), _MOST_ROWS, f"{compared['by']}s in {comparison_page.NAME}") \
+        + _more(len(names), 12, f"dimensions in {comparison_page.NAME}")
 
 
 def _faults(folder: Folder) -> str:
@@ -288,7 +288,7 @@ def _unique(folder: Folder) -> str:
     lines = [[code(unit), code(item), *_said(folder, by_item[item], unit)]
              for unit, item in alone[:_MOST_ROWS]]
     return table([f"only this {compared['by']} fails", "item", "reviewed", "bucket", "fault"],
-                 lines) + _more(len(alone), _MOST_ROWS, f"in {comparison.NAME}")
+                 lines) + _more(len(alone), _MOST_ROWS, f"in {comparison_page.NAME}")
 
 
 def _failed_by_all(folder: Folder) -> str:
@@ -308,7 +308,7 @@ def _failed_by_all(folder: Folder) -> str:
         lines = [[code(item), *_said(folder, by_item[item])]
                  for item in (items + partly)[:_MOST_ITEMS]]
         text += "\n\n" + table(["item", "reviewed", "bucket", "fault"], lines)
-        text += _more(len(items + partly), _MOST_ITEMS, f"in {comparison.NAME}")
+        text += _more(len(items + partly), _MOST_ITEMS, f"in {comparison_page.NAME}")
     return text
 
 

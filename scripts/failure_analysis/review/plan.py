@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import comparison, comparison_page, files, manifest
+from failure_analysis import comparison_page, files, manifest
 from failure_analysis.datapoint import natural_key
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.review import contrast, rows
@@ -105,7 +105,7 @@ def _compared(folder: Path, known: rows.Index) -> dict:
     if not all(outcome.mode for outcome in failing):
         raise files.Refusal(f"{folder}: the failing rows have no provisional mode; run "
                             "cluster_failures.py first")
-    path = folder / comparison.NAME
+    path = folder / comparison_page.NAME
     if not path.exists():
         raise files.Refusal(f"{path}: not there; run compare_models.py first")
     return files.read_json(path)
