@@ -84,3 +84,19 @@ def build(
         return done, out
 
     return run
+
+
+@pytest.fixture(scope="module")
+def analyse(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Path]:
+    """`analyse(*args)`: all of stage 1 into a new folder; returns that folder."""
+
+    def run(*args: str | Path) -> Path:
+        folder = tmp_path_factory.mktemp("analysis")
+        done = run_script("deep_error_analysis.py", *args, "--output", folder / "report.md")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return folder
+
+    return run

@@ -23,11 +23,9 @@ def copy(folder: Path, wanted: set[str]) -> set[str]:
     if step is None or "working_dir" not in step["settings"]:
         raise files.Refusal(f"{path}: no build_packet step in it; run build_packet.py first")
     target = folder.resolve()
-    base = target / step["settings"]["working_dir"]
-    if not base.is_dir():
-        raise files.Refusal(f"{base}: the folder that the packet was built from is not there")
     copied: set[str] = set()
-    with chdir(base):  # the inputs' paths start there, and run ids are named after them
+    # The inputs' paths start there, and run ids are named after them.
+    with chdir(_start(target / step["settings"]["working_dir"], step["inputs"])):
         _unchanged(step["inputs"])
         found = _found(step["settings"])
         several = sum(source.mapping is not None for source in found.sources) > 1
@@ -39,6 +37,13 @@ def copy(folder: Path, wanted: set[str]) -> set[str]:
                         file.write(packet.spelled({**row.line.fields, **row.computed}) + b"\n")
         _write_background(target / BACKGROUND, found.sources)
     return copied
+
+
+def _start(recorded: Path, inputs: list[dict]) -> Path:
+    """Where the inputs' paths start: where the packet was built, or, when the folder was moved
+    away from there, here."""
+    return next((base for base in (recorded, Path.cwd())
+                 if inputs and (base / inputs[0]["path"]).is_file()), Path.cwd())
 
 
 def _unchanged(inputs: list[dict]) -> None:

@@ -142,13 +142,14 @@ def _pick_shared(by_item: dict[str, list[rows.Outcome]], compared: dict,
         return
     taken: Counter = Counter()
     for item in sorted(items, key=natural_key):
-        for place in range(PER_ITEM):
-            left = [one for one in by_item.get(item, ()) if one.datapoint_id not in picks]
-            if left:
-                here = {pick.outcome.model for pick in picks.values() if pick.outcome.item == item}
-                one = min(left, key=lambda one: (one.model in here, taken[one.model]))
-                taken[one.model] += 1
-                picks[one.datapoint_id] = Pick(one, ALL, place + 1)
+        here: Counter = Counter()
+        left = list(by_item.get(item, ()))
+        for place in range(min(PER_ITEM, len(left))):
+            one = min(left, key=lambda one: (here[one.model], taken[one.model]))
+            left.remove(one)
+            here[one.model] += 1
+            taken[one.model] += 1
+            picks[one.datapoint_id] = Pick(one, ALL, place + 1)
 
 
 def _pick_unique(by_item: dict[str, list[rows.Outcome]], compared: dict,
@@ -172,13 +173,12 @@ def _pick_sample(failing: list[rows.Outcome], picks: dict[str, Pick]) -> None:
     for _, members in sorted(cells.items()):
         have = [one for one in members if one.datapoint_id in picks]
         items = {one.item for one in have}
-        rest = [one for one in members if one.datapoint_id not in picks]
-        first = [one for one in rest if one.item not in items]
         fresh, again = [], []
-        for one in first:
-            (again if one.item in {other.item for other in fresh} else fresh).append(one)
-        rest = [*fresh, *again, *(one for one in rest if one.item in items)]
-        for place, one in enumerate(rest, len(have) + 1):
+        for one in members:
+            if one.datapoint_id not in picks:
+                (again if one.item in items else fresh).append(one)
+                items.add(one.item)
+        for place, one in enumerate([*fresh, *again], len(have) + 1):
             due = place if place <= FLOOR else FLOOR + 1 + place / len(members)
             picks[one.datapoint_id] = Pick(one, SAMPLE, due)
 
@@ -305,13 +305,13 @@ def _short(known: rows.Index, compared: dict, kept: list[Pick], planned: list[Pl
     modes = {one.mode for one in failing}
     bare = modes - {one.mode for one in planned if one.why == CONTRAST}
     return [text for count, text in (
-        (len(shared), f"{len(shared)} of {len(sets['failed_by_all'])} items that every model "
-                      "failed are not in it"),
-        (len(unique), f"{len(unique)} items that one model alone failed are not in it"),
-        (len(below), f"{len(below)} of {len(cells)} cells of model and provisional mode have fewer "
-                     f"than {FLOOR} rows in it (or all, where there are fewer)"),
-        (len(bare), f"{len(bare)} of {len(modes)} provisional modes have no passing contrast: "
-                    f"{', '.join(sorted(map(str, bare)))}"),
+        (len(shared), f"items that every model failed and that are not in it: {len(shared)} of "
+                      f"{len(sets['failed_by_all'])}"),
+        (len(unique), f"items that one model alone failed and that are not in it: {len(unique)}"),
+        (len(below), f"cells of model and provisional mode with fewer than {FLOOR} rows in it (or "
+                     f"all, where there are fewer): {len(below)} of {len(cells)}"),
+        (len(bare), f"provisional modes without a passing contrast: {len(bare)} of {len(modes)} "
+                    f"({', '.join(sorted(map(str, bare)))})"),
     ) if count]
 
 

@@ -176,7 +176,9 @@ def _what_next(known: rows.Index, ident: str, outcome: rows.Outcome, coder: str,
     lines = []
     if (known.folder / contrast.BACKGROUND).exists():
         lines.append(f"what the models were told: {known.folder / contrast.BACKGROUND}")
-    for review in finals[ident].reviews if ident in finals else ():
+    reviews = finals[ident].reviews if ident in finals else ()
+    # What others say of it is told only to those who have said something themselves.
+    for review in reviews if any(one.coder == coder for one in reviews) else ():
         lines.append(f"reviewed by {review.coder} as {review.bucket}, {review.fault} "
                      f"({review.review_id})")
     if used:

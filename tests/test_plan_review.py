@@ -1,0 +1,195 @@
+"""plan_review.py: what is read, in which order, why, and by whom."""
+
+import json
+import shutil
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from failure_analysis.review import plan, rows
+from make_runs import judged, read_jsonl, turn
+
+# model -> the turns it fails; turn 0 is failed by all, 1 and 2 by one model alone.
+FAILS = {"a": (0, 1, 5, 6, 7), "b": (0, 2, 5, 6), "c": (0, 7, 8), "d": (0, 8)}
+
+
+@pytest.fixture
+def folder(analysed, tmp_path):
+    """A copy of the analysis, to write into."""
+    return shutil.copytree(analysed, tmp_path / "analysis")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Four judged runs over ten turns."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def analysed(analyse, runs):
+    """All of stage 1 over the four runs."""
+    return analyse("--run-dir", *(
+        judged(runs / name, [turn(n, n not in fails, model_name=name) for n in range(10)])
+        for name, fails in FAILS.items()))
+
+
+def planned(run_script, folder, *args, code=0):
+    done = run_script("plan_review.py", folder, *args)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done, read_jsonl(folder / "review_plan.jsonl")
+
+
+def test_shared_failures_first_then_unique_then_the_rest(run_script, folder):
+    done, lines = planned(run_script, folder)
+    failing = [line for line in lines if line["why"] != "contrast"]
+    assert [(line["why"], line["item_id"]) for line in failing[:4]] == [
+        ("failed_by_all", "0"), ("failed_by_all", "0"), ("unique_failure", "1"),
+        ("unique_failure", "2")]
+    assert len({line["model_name"] for line in failing[:2]}) == 2
+    assert {line["why"] for line in failing[4:]} == {"sample"}
+    cells = Counter((line["mode"], line["model_name"]) for line in failing)
+    known = rows.index(folder)
+    for cell, size in Counter((one.mode, one.model) for one in known.failing()).items():
+        assert cells[cell] >= min(3, size), cell
+    assert [line["order"] for line in lines] == list(range(1, len(lines) + 1))
+    assert f"{len(failing)} of 14 failing" in done.stdout
+
+
+def test_each_mode_has_a_passing_contrast_of_the_same_item(run_script, folder):
+    _, lines = planned(run_script, folder)
+    known = rows.index(folder)
+    contrasts = [line for line in lines if line["why"] == "contrast"]
+    assert {line["mode"] for line in contrasts} == {one.mode for one in known.failing()}
+    for line in contrasts:
+        before = lines[line["order"] - 2]
+        mine, its = known.outcomes[line["datapoint_id"]], known.outcomes[before["datapoint_id"]]
+        assert (mine.outcome, its.outcome) == ("pass", "fail")
+        assert mine.item == its.item and mine.model != its.model
+        assert line["contrast_of"] == before["datapoint_id"]
+        whole = rows.row(known, line["datapoint_id"])
+        assert whole["user_text"] == f"Question {mine.item}?"
+
+
+def test_same_seed_same_plan_on_any_day(run_script, folder):
+    planned(run_script, folder, "--seed", "3")
+    first = {name: (folder / name).read_bytes()
+             for name in ("review_plan.jsonl", "review_plan.md", "contrast_rows.jsonl")}
+    planned(run_script, folder)
+    planned(run_script, folder, "--seed", "3")
+    assert first == {name: (folder / name).read_bytes() for name in first}
+
+
+def test_a_budget_that_cannot_hold_the_floors_says_so(run_script, folder):
+    done, lines = planned(run_script, folder, "--budget", "2")
+    assert len(lines) == 2
+    assert lines[0]["why"] == "failed_by_all"
+    assert "short: items that one model alone failed and that are not in it: 1" in done.stdout
+    assert "with fewer than 3 rows in it" in done.stdout
+    assert "**Short:**" in (folder / "review_plan.md").read_text("utf-8")
+
+
+def test_a_budget_beyond_the_floors_adds_rows(run_script, analyse, tmp_path):
+    folder = analyse("--run-dir", judged(tmp_path / "a", [turn(n, False) for n in range(30)]))
+    _, floors = planned(run_script, folder)
+    _, more = planned(run_script, folder, "--budget", "12")
+    assert (len(floors), len(more)) == (3, 12)
+    assert len({line["datapoint_id"] for line in more}) == 12
+
+
+def test_readers_get_disjoint_items_and_a_shared_part(run_script, folder):
+    done, lines = planned(run_script, folder, "--shards", "2", "--overlap", "0.3")
+    by_item = {}
+    for line in lines:
+        by_item.setdefault(line["item_id"], set()).add(tuple(line["shards"]))
+    assert all(len(shards) == 1 for shards in by_item.values())  # whole items to one reader
+    failing = [line for line in lines if line["why"] != "contrast"]
+    shared = sum(len(line["shards"]) == 2 for line in failing)
+    assert 0.3 * len(failing) <= shared < 0.3 * len(failing) + 4
+    assert {tuple(line["shards"]) for line in lines} == {(1,), (2,), (1, 2)}
+    assert f"{shared} failing datapoints are shared by all readers; below 30" in done.stdout
+
+
+def test_inputs_that_changed_or_went_leave_the_plan_without_contrasts(run_script, folder, runs):
+    run = runs / "a" / "openai_judged.jsonl"
+    before = run.read_bytes()
+    run.write_bytes(before + b"\n")
+    done, lines = planned(run_script, folder)
+    assert "this input has changed since the packet was built" in done.stdout
+    assert all(line["why"] != "contrast" for line in lines)
+    assert not (folder / "contrast_rows.jsonl").exists()
+    run.unlink()
+    assert "is no longer there" in planned(run_script, folder)[0].stdout
+    run.write_bytes(before)
+    assert any(line["why"] == "contrast" for line in planned(run_script, folder)[1])
+
+
+def test_relative_inputs_are_found_from_another_directory(run_script, tmp_path):
+    judged(tmp_path / "here/a", [turn(0, False), turn(1)])
+    judged(tmp_path / "here/b", [turn(0, model_name="b"), turn(1, model_name="b")])
+    done = run_script("deep_error_analysis.py", "--run-dir", "a", "b", "--output", "out/report.md",
+                      cwd=tmp_path / "here")
+    assert done.returncode == 0, done.stderr
+    done = run_script("plan_review.py", "here/out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [row["datapoint_id"] for row in read_jsonl(tmp_path / "here/out/contrast_rows.jsonl")
+            ] == ["b/0"]
+
+
+def test_a_further_passing_datapoint_can_be_copied(run_script, folder):
+    planned(run_script, folder, "--contrast", "c/1", "d/9")
+    copied = {row["datapoint_id"] for row in read_jsonl(folder / "contrast_rows.jsonl")}
+    assert {"c/1", "d/9"} <= copied
+
+
+@pytest.mark.parametrize(("spoil", "message"), [
+    (("model_comparison.json",), "run compare_models.py first"),
+    (("outcomes.csv",), "run build_packet.py first"),
+])
+def test_a_missing_step_is_named(run_script, folder, spoil, message):
+    for name in spoil:
+        (folder / name).unlink()
+    done = run_script("plan_review.py", folder)
+    assert done.returncode == 1 and message in done.stderr
+
+
+def test_unclustered_rows_and_no_failures_are_refused(run_script, build, tmp_path):
+    _, out = build("--run-dir", judged(tmp_path / "r", [turn(0, False)]))
+    assert "run cluster_failures.py first" in run_script("plan_review.py", out).stderr
+    _, out = build("--run-dir", judged(tmp_path / "s", [turn(0)]))
+    assert "no datapoint failed" in run_script("plan_review.py", out).stderr
+
+
+@pytest.mark.parametrize("args", [("--budget", "0"), ("--shards", "0"), ("--overlap", "2")])
+def test_impossible_options_are_usage_errors(run_script, tmp_path, args):
+    assert run_script("plan_review.py", tmp_path, *args).returncode == 2
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 4), st.sampled_from("xy")),
+                min_size=1, max_size=40), st.integers(1, 50), st.integers(1, 4),
+       st.floats(0, 1))
+def test_plans_hold_every_budget_and_lose_nothing(failing, budget, shards, overlap):
+    outcomes = [rows.Outcome(f"{model}/{item}@{place}", model, model, str(item), "", place, "fail",
+                             (), mode)
+                for place, (model, item, mode) in enumerate(failing)]
+    picks = {}
+    plan._pick_sample(outcomes, picks)
+    assert set(picks) == {one.datapoint_id for one in outcomes}
+    kept = plan._within(plan._with_contrasts(picks, {}), budget)
+    assert len(kept) == min(budget, len(outcomes))
+    parts = plan._shards(kept, shards, overlap, 0)
+    lines = plan._lines(kept, parts)
+    assert sorted(line.datapoint_id for line in lines) == \
+        sorted(pick.outcome.datapoint_id for pick in kept)
+    assert all(set(line.shards) <= set(range(1, shards + 1)) and line.shards for line in lines)
+
+
+def test_tau2_plans_copy_the_policy(run_script, analyse, real_runs):
+    folder = analyse("--input", real_runs / "tau2-bench" / "airline")
+    done = run_script("plan_review.py", folder, "--json")
+    summary = json.loads(done.stdout)
+    assert summary["short"] == []
+    assert summary["failing"] == 107
+    text = (folder / "background.md").read_text("utf-8")
+    assert "# Airline Agent Policy" in text and "[end of data-" in text
