@@ -43,7 +43,8 @@ def _start(recorded: Path, inputs: list[dict]) -> Path:
     """Where the inputs' paths start: where the packet was built, or, when the folder was moved
     away from there, here."""
     return next((base for base in (recorded, Path.cwd())
-                 if inputs and (base / inputs[0]["path"]).is_file()), Path.cwd())
+                 if base.is_dir() and inputs and (base / inputs[0]["path"]).is_file()),
+                Path.cwd())
 
 
 def _unchanged(inputs: list[dict]) -> None:
