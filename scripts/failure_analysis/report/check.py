@@ -17,6 +17,7 @@ from failure_analysis.review import ledger, parts, rows, tally
 NAME = "check.json"
 LABELS = ("What goes wrong", "Trigger", "Costs")
 FEWEST_WORDS = 5
+LARGE = 3  # a bucket with so many reviewed datapoints of a model has a section of its own
 _MOST_SEARCHED = 2000
 
 
@@ -361,8 +362,7 @@ def _model_findings(model: str, line: int, units: list[Unit], found: Evidence,
                 yield Finding(unit.line, "unreviewed_bucket", title, "this bucket has two sections")
             else:
                 written[slug] = [one for one in units if one.bucket == title]
-    needed = [slug for slug, count in order.items() if count >= found.min_cited] or \
-        list(order)[:1]
+    needed = [slug for slug, count in order.items() if count >= LARGE] or list(order)[:1]
     for slug in needed:
         if slug not in written:
             yield Finding(line, "missing_bucket", slug, f"{order[slug]} reviewed datapoints of "

@@ -1,0 +1,253 @@
+"""check_report.py: each verdict, on the line where it belongs."""
+
+import json
+import shutil
+
+import pytest
+
+import goldens
+from failure_analysis.report import check, write
+from make_runs import judged, turn
+
+ALPHA = "agent-alpha/[trip]step_1|calm[PERSONA:None]"
+BETA = "agent-beta/[trip]step_1|calm[PERSONA:None]"
+PASSING = "agent-alpha/[trip]step_5|calm[PERSONA:None]"
+KEY = "failed_rows/agent-alpha"
+
+
+@pytest.fixture(scope="module")
+def done(run_script, tmp_path_factory):
+    """The finished made-up analysis."""
+    return goldens.trips(run_script, tmp_path_factory.mktemp("trips"))
+
+
+@pytest.fixture
+def folder(done, tmp_path):
+    """A copy to damage."""
+    return shutil.copytree(done, tmp_path / "analysis")
+
+
+def findings(folder, old="", new="", text=None):
+    """The findings on a report in which `old` was replaced by `new`."""
+    before = write.path_of(folder).read_text("utf-8")
+    assert text is not None or old in before, f"{old!r} is not in the report"
+    after = before.replace(old, new, 1) if text is None else text
+    return check.prove(after, check.evidence(folder)).findings
+
+
+def added(folder, sentence):
+    """The verdicts on a sentence that is added to the summary."""
+    return {(one.verdict, one.text) for one in
+            findings(folder, "## What was read", f"{sentence}\n\n## What was read")}
+
+
+def test_a_finished_report_holds_and_says_what_it_cannot_prove(run_script, folder):
+    done = run_script("check_report.py", folder)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith("HOLDS\nproved: 6 buckets, ")
+    assert "judgement that no script can prove, on " in done.stdout
+    saved = json.loads((folder / "check.json").read_text())
+    assert saved["holds"] is True and saved["findings"] == []
+    assert saved["proved"]["generated blocks"] == 14
+    lines = write.path_of(folder).read_text("utf-8").splitlines()
+    assert "Their words" not in lines[saved["judgement_lines"][0] - 1]
+
+
+@pytest.mark.parametrize(("sentence", "verdict", "text"), [
+    ("It happened 12 times.", "unbound_number", "12"),
+    ("It happened in `12` rows.", "unbound_number", "12"),
+    ("It failed {{failed_rows}} times.", "unfilled", "failed_rows"),
+    (f"`agent-alpha` fails 6<!--fact:{KEY}--> rows.", "bound_by_hand", KEY),
+    ("All of it is the simulator's doing.", "unsupported_quantifier", "All"),
+    ("This is seen in two places.", "unsupported_quantifier", "two"),
+    ("`agent-beta` is more careful.", "unsupported_claim", "agent-beta"),
+    ("It fails here [dp:agent-alpha/nope].", "unknown_id", "agent-alpha/nope"),
+    (f"It passes here [dp:{PASSING}].", "unread_datapoint", PASSING),
+    (f'It says "I have moved your car to Thursday" [dp:{ALPHA}].', "fabricated_quote",
+     "I have moved your car to Thursday"),
+    (f'It says "Thursday" [dp:{ALPHA}].', "fabricated_quote", "Thursday"),
+    (f'It says "{goldens.SAID[6]}" [dp:{ALPHA}].', "misattributed_quote", goldens.SAID[6]),
+    ('It says "I have moved your flight" and more.', "uncited_quote", "I have moved your flight"),
+    ("> I have moved your flight to Thursday", "uncited_quote",
+     "I have moved your flight to Thursday"),
+    (f"`agent-alpha` does this too [dp:{ALPHA}] [dp:{BETA}].", "other_model", BETA),
+    ("TODO: think.", "todo", "TODO: think."),
+    ("```text\nI never said this.\n```", "fabricated_quote", "I never said this."),
+    ("<!-- generated:mine -->\nx\n<!-- /generated:mine -->", "unknown_block", "mine"),
+    ("## Model `agent-delta`", "model_section", "## Model `agent-delta`"),
+])
+def test_a_sentence_that_does_not_hold(folder, sentence, verdict, text):
+    assert (verdict, text) in added(folder, sentence)
+
+
+@pytest.mark.parametrize("sentence", [
+    f'It says "I have moved your flight to Thursday at 9:40." [dp:{ALPHA}].',
+    f"> I have moved your flight to Thursday\n> [dp:{ALPHA}]",
+    f"> I have moved your flight to Thursday\n\n[dp:{ALPHA}] is the place.",
+    f"All of its words are there [dp:{ALPHA}].",
+    f"Every request was heard. [dp:{ALPHA}]",
+    f"`agent-alpha` and `agent-beta` do it alike [dp:{ALPHA}] [dp:{BETA}].",
+    f"[dp:{ALPHA}]\n\n```text\nI have moved your flight to Thursday at 9:40.\n```",
+    "```bash\nuv run scripts/check_report.py results/x\n```",
+    "1. It is one thing to say so.\n2. It is another to do so.",
+    "## 4. On method", "At first sight it is not at all clear.",
+    "See [the method](references/review-method.md) of *deep reading*.",
+])
+def test_a_sentence_that_holds_raises_no_alarm(folder, sentence):
+    assert added(folder, sentence) == set()
+
+
+@pytest.mark.parametrize(("old", "new", "verdict"), [
+    ("6<!--fact:failed_rows/agent-alpha-->", "5<!--fact:failed_rows/agent-alpha-->",
+     "wrong_value"),
+    ("`agent-alpha` fails", "`agent-beta` fails", "other_model"),
+    ("6<!--fact:failed_rows/agent-alpha--> of 7<!--fact:judged_rows/agent-alpha-->",
+     "6<!--fact:failed_rows/agent-alpha--> of 6<!--fact:review/reviewed/agent-alpha-->",
+     "wrong_whole"),
+    ("fails 6<!--fact:failed_rows/agent-alpha-->", "fails 1<!--fact:passed_rows/agent-alpha-->",
+     "wrong_words"),
+    ("### `gives_up_on_a_lookup`", "### `acts_kindly_enough`", "unreviewed_bucket"),
+    ("### `gives_up_on_a_lookup`", "### `wrong_arguments` (provisional)", "provisional_bucket"),
+    ("### `gives_up_on_a_lookup`", "### `db_failure`", "no_cause"),
+    ("**Trigger:** A request whose object has to be looked up first.", "**Trigger:** Yes.",
+     "no_description"),
+    ("**Trigger:**", "**Cause:**", "no_description"),
+    ("**Costs:** `DB`", "**Costs:** points", "no_description"),
+    ("**Costs:** `DB`", "**Costs:** `DB` and `COMMUNICATE`", "wrong_costs"),
+    ("15 of 15 failing", "15 of 16 failing", "edited_block"),
+    ("<!-- generated:faults -->", "", "missing_block"),
+    ("## Model `agent-alpha`", "## Model `agent-beta`", "model_section"),
+])
+def test_a_changed_place_is_seen(folder, old, new, verdict):
+    assert verdict in {one.verdict for one in findings(folder, old, new)}
+
+
+def test_findings_have_their_lines(folder):
+    text = write.path_of(folder).read_text("utf-8")
+    line = text[:text.index("## What was read")].count("\n") + 1
+    (found,) = findings(folder, "## What was read",
+                        "One line.\nIt was 12 then.\n\n## What was read")
+    assert (found.line, found.verdict, found.text) == (line + 1, "unbound_number", "12")
+    block = text.replace("| `agent-alpha` | 6 of 6 |", "| `agent-alpha` | 6 of 9 |", 1)
+    (found,) = findings(folder, text=block)
+    assert block.splitlines()[found.line - 1].startswith("| `agent-alpha` | 6 of 9 |")
+
+
+def test_few_citations_and_min_cited(run_script, folder):
+    report = write.path_of(folder)
+    text = report.read_text("utf-8")
+    start = text.index("### `gives_up_on_a_lookup`")
+    end = text.index("###", start + 5)
+    cut = text[start:end].replace("[dp:agent-alpha/[trip]step_3|calm[PERSONA:None]]",
+                                  "[dp:agent-alpha/[trip]step_0|calm[PERSONA:None]]")
+    damaged = text[:start] + cut + text[end:]
+    verdicts = {one.verdict for one in findings(folder, text=damaged)}
+    assert "few_citations" in verdicts
+    assert run_script("check_report.py", folder, "--min-cited", "0").returncode == 2
+    assert run_script("check_report.py", folder, "--min-cited", "1").returncode == 0
+
+
+def without_section(text, slug):
+    """The report without the first section of a bucket."""
+    start = text.index(f"### `{slug}`")
+    return text[:start] + text[start + text[start:].index("\n## ", 5) + 1:]
+
+
+def test_a_large_bucket_needs_its_section(run_script, folder):
+    text = write.path_of(folder).read_text("utf-8")
+    small = without_section(text, goldens.BUCKETS[2])
+    assert [one.verdict for one in findings(folder, text=small)] == []  # the table is enough
+    for model in goldens.MODELS[:1]:
+        for place in (0, 3):
+            ident = f"{model}/[trip]step_{place}|calm[PERSONA:None]"
+            review = next(json.loads(line) for line in
+                          (folder / "reviews.jsonl").read_text("utf-8").splitlines()
+                          if json.loads(line)["datapoint_id"] == ident)
+            done = run_script("record_review.py", folder, "--id", ident, "--replaces",
+                              review["review_id"], "--bucket", goldens.BUCKETS[2], "--fault",
+                              review["fault"], "--mechanism", review["mechanism"], "--quote",
+                              review["quotes"][0])
+            assert done.returncode == 0, done.stdout
+    verdicts = {(one.verdict, one.text) for one in findings(folder, text=small)}
+    assert ("missing_bucket", goldens.BUCKETS[2]) in verdicts
+
+
+def test_open_disagreements_undecided_items_and_false_ledger_lines(run_script, folder):
+    ledger = folder / "reviews.jsonl"
+    lines = ledger.read_text("utf-8").splitlines()
+    said = json.loads(lines[0])
+    item = said["datapoint_id"]
+    done = run_script("record_review.py", folder, "--coder", "second", "--id", item, "--bucket",
+                      "reads_it_otherwise", "--fault", "undecided", "--mechanism",
+                      "It could be seen in another way.", "--quote", said["quotes"][0])
+    assert done.returncode == 0
+    ledger.write_text(ledger.read_text("utf-8").replace(
+        json.dumps(goldens.SAID[1])[1:-1], "I have moved your flight to Monday."), encoding="utf-8")
+    for line in ledger.read_text("utf-8").splitlines()[:-1]:
+        review = json.loads(line)
+        if "step_0" in review["datapoint_id"]:
+            assert review["fault"] == "model_error"
+    run_script("write_report.py", folder)
+    done = run_script("check_report.py", folder, "--json")
+    assert done.returncode == 1
+    verdicts = [(one["verdict"], one["text"]) for one in json.loads(done.stdout)["findings"]]
+    assert ("unsettled", item) in verdicts
+    assert [verdict for verdict, text in verdicts if text == "I have moved your flight to Monday."
+            and verdict == "fabricated_quote"]
+
+
+def test_an_item_that_all_failed_needs_a_decided_fault(run_script, folder):
+    for line in (folder / "reviews.jsonl").read_text("utf-8").splitlines():
+        review = json.loads(line)
+        if "step_0" in review["datapoint_id"]:
+            done = run_script("record_review.py", folder, "--id", review["datapoint_id"],
+                              "--replaces", review["review_id"], "--bucket", review["bucket"],
+                              "--fault", "undecided", "--mechanism", review["mechanism"],
+                              "--quote", review["quotes"][0])
+            assert done.returncode == 0, done.stdout
+    run_script("write_report.py", folder)
+    done = run_script("check_report.py", folder)
+    assert "undecided_item: [trip]step_0|calm[PERSONA:None]: every model failed it" in done.stdout
+
+
+def test_facts_are_counted_a_second_time(run_script, folder):
+    path = folder / "facts.json"
+    facts = json.loads(path.read_text())
+    facts["failed_rows/agent-alpha"] += 1
+    facts["comparison/failed_by_all"] += 1
+    facts["review/reviewed"] += 1
+    path.write_text(json.dumps(facts), encoding="utf-8")
+    found = list(check.fact_findings(check.evidence(folder)))
+    assert [one.text for one in found] == ["comparison/failed_by_all", "failed_rows/agent-alpha",
+                                           "review/reviewed"]
+    assert all(one.verdict == "wrong_fact" for one in found)
+
+
+def test_an_unreviewed_draft_does_not_hold(run_script, analyse, tmp_path):
+    runs = [judged(tmp_path / name, [turn(0, False, model_name=name)]) for name in "ab"]
+    folder = analyse("--run-dir", *runs)
+    done = run_script("check_report.py", folder, "--json")
+    verdicts = {one["verdict"] for one in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 1
+    assert verdicts >= {"todo", "unreviewed_model", "undecided_item", "unread_datapoint"}
+
+
+def test_no_failure_needs_no_review(run_script, analyse, tmp_path):
+    folder = analyse("--run-dir", judged(tmp_path / "r", [turn(0), turn(1)]))
+    done = run_script("check_report.py", folder)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_missing_report_is_refused(run_script, folder):
+    write.path_of(folder).unlink()
+    done = run_script("check_report.py", folder)
+    assert done.returncode == 1 and "run write_report.py first" in done.stderr
+
+
+def test_the_report_cannot_harm_a_terminal(run_script, folder):
+    report = write.path_of(folder)
+    report.write_text(report.read_text("utf-8").replace(
+        "## What was read", "It \x1b[31mfailed\u202e 12 times.\n\n## What was read"),
+        encoding="utf-8")
+    done = run_script("check_report.py", folder)
+    assert done.returncode == 1 and "\x1b" not in done.stdout and "\u202e" not in done.stdout
