@@ -61,12 +61,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--from", dest="batch", metavar="FILE",
                         help="one JSON object per line instead; - reads standard input")
     parser.add_argument("--rename", nargs=2, metavar=("OLD", "NEW"),
-                        help="puts every review of bucket OLD into bucket NEW, as corrections")
+                        help="your reviews that name bucket OLD name NEW instead, as corrections")
+    parser.add_argument("--everyone", action="store_true",
+                        help="with --rename: the reviews of all coders")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
     single = any(getattr(args, name) for name in FIELDS) or args.settles
     if (single, bool(args.batch), bool(args.rename)).count(True) != 1:
         parser.error("give one review (--id …), or --from, or --rename")
+    if args.everyone and not args.rename:
+        parser.error("--everyone goes with --rename")
     return cli.run(__file__, lambda: _record(args))
 
 
@@ -75,7 +79,8 @@ def _record(args: argparse.Namespace) -> int:
 
     known = rows.index(args.analysis_dir)
     if args.rename:
-        verdicts = ledger.rename(known, *args.rename)
+        verdicts = ledger.rename(known, *args.rename, None if args.everyone else args.coder,
+                                 args.coder)
         places = [""] * len(verdicts)
     else:
         entries, places, broken = _entries(args)

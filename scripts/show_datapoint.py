@@ -35,8 +35,9 @@ def main(argv: list[str] | None = None) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
     parser.add_argument("ids", nargs="*", metavar="ID", help="datapoint ids")
-    parser.add_argument("--next", action="store_true",
-                        help="the next datapoint of the plan that this coder has not reviewed")
+    parser.add_argument("--next", type=int, nargs="?", const=1, default=0, metavar="N",
+                        help="the next N datapoints (default 1) of the plan that this coder has "
+                             "not reviewed; what several share is shown once")
     parser.add_argument("--shard", type=int, metavar="K", help="with --next: reader K's part")
     parser.add_argument("--where", nargs="+", metavar="NAME=VALUE",
                         help="the first unreviewed failing datapoint with these properties: mode, "
@@ -48,11 +49,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--coder", default="agent", help="who reads (default agent)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
-    if (bool(args.ids), args.next, bool(args.where)).count(True) != 1:
+    if (bool(args.ids), args.next > 0, bool(args.where)).count(True) != 1:
         parser.error("give datapoint ids, or --next, or --where")
     if args.shard is not None and not args.next:
         parser.error("--shard goes with --next")
-    if args.start and len(args.ids) > 1:
+    if args.start and (len(args.ids) > 1 or args.next > 1):
         parser.error("--from goes with one datapoint")
     if args.tokens < 200:
         parser.error("--tokens is at least 200")
@@ -72,19 +73,21 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         if (folder / plan.NAME).exists() else {}
     ids, remark = args.ids, ""
     if args.next:
-        found = show.following(folder, known, args.coder, args.shard)
-        if found is None:
+        ids = [one.datapoint_id for one in
+               show.following(folder, args.coder, args.shard)[:args.next]]
+        if not ids:
             cli.summarise({"datapoints": [], "done": True},
-                          [f"{args.coder} has reviewed everything planned for them; "
-                           "next: write_report.py ANALYSIS_DIR"], args.json)
+                          [f"{args.coder} has reviewed everything planned for them; next: "
+                           "write_report.py ANALYSIS_DIR (several readers: measure_agreement.py "
+                           "first)"], args.json)
             return 0
-        ids = [found.datapoint_id]
     elif args.where:
         ids, remark = _where(parser, args, known, planned, finals)
-    views = []
+    views, before = [], {}
     for ident in ids:
         row = rows.row(known, ident)
-        shown = show.view(row, args.start, args.tokens)
+        shown = show.view(row, args.start, args.tokens, before)
+        before |= show.whole_texts(row, shown)
         size = sum(len(part.text) for part in parts.parts(row))
         reading.log(folder, args.coder, ident, size, show.spans(shown))
         views.append((row, shown))

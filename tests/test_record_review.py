@@ -119,6 +119,25 @@ def test_a_second_review_of_one_coder_is_a_correction(record, folder):
     assert now.bucket == "ignores_the_wish"
 
 
+def test_a_correction_says_only_what_it_changes(run_script, record, folder, tmp_path):
+    first = record("--secondary", "misleads_the_user")[1].split()[1].rstrip(":")
+    batch = tmp_path / "batch.jsonl"
+    batch.write_text(json.dumps({"replaces": first, "bucket": "ignores_the_wish"}))
+    done = run_script("record_review.py", folder, "--from", batch)
+    assert done.returncode == 0, done.stdout
+    (now,) = ledger.current(ledger.load(folder))
+    assert (now.bucket, now.fault, now.quotes, now.secondary, now.datapoint_id) == (
+        "ignores_the_wish", "model_error", ["I booked room 12 for you."], ["misleads_the_user"],
+        "a/0")
+
+
+def test_every_reason_is_given_at_once(record):
+    said = record(bucket="tool_use_correct", mechanism="bad", fault="x", quote="nowhere at all")[1]
+    for reason in ("names no cause", "mechanism is empty or too short", "fault 'x' is none of",
+                   "does not occur in a/0"):
+        assert reason in said
+
+
 def test_readers_who_disagree_leave_it_open_until_somebody_settles(record, folder):
     record(coder="one")
     record(coder="two", bucket="ignores_the_wish")
@@ -161,18 +180,24 @@ def test_standard_input_and_json_summary(bundle, folder):
 
 
 def test_renaming_a_bucket_appends_corrections(record, run_script, folder):
+    def rename(*args):
+        done = run_script("record_review.py", folder, "--rename", *args)
+        now = {review.datapoint_id: review for review in ledger.current(ledger.load(folder))}
+        return done, [now[f"a/{n}"].bucket for n in range(3)], now
+
     record(coder="one", bucket="old_name_here", secondary="new_name_here")
     record(coder="two", id="a/1", bucket="old_name_here")
-    record(coder="two", id="a/2")
-    done = run_script("record_review.py", folder, "--rename", "old_name_here", "new_name_here")
-    assert done.returncode == 0
-    now = {review.datapoint_id: review for review in ledger.current(ledger.load(folder))}
-    assert [now[f"a/{n}"].bucket for n in range(3)] == [
-        "new_name_here", "new_name_here", "books_the_wrong_room"]
-    assert now["a/0"].note == "(bucket was old_name_here)" and now["a/0"].secondary == []
-    assert len(read_jsonl(folder / "reviews.jsonl")) == 5
-    again = run_script("record_review.py", folder, "--rename", "old_name_here", "x_name")
-    assert again.returncode == 1 and "no current review is in bucket" in again.stderr
+    record(coder="two", id="a/2", secondary="old_name_here")
+    done, buckets, _ = rename("old_name_here", "new_name_here", "--coder", "two")
+    assert (done.returncode, buckets) == (
+        0, ["old_name_here", "new_name_here", "books_the_wrong_room"])
+    done, buckets, now = rename("old_name_here", "new_name_here", "--everyone", "--coder", "two")
+    assert buckets == ["new_name_here", "new_name_here", "books_the_wrong_room"]
+    assert now["a/0"].note == "(old_name_here renamed by two)" and now["a/0"].secondary == []
+    assert (now["a/0"].coder, now["a/2"].secondary) == ("one", ["new_name_here"])
+    assert len(read_jsonl(folder / "reviews.jsonl")) == 6
+    done, *_ = rename("old_name_here", "x_name", "--everyone")
+    assert done.returncode == 1 and "no current review names old_name_here" in done.stderr
 
 
 @pytest.mark.parametrize("args", [(), ("--from", "x", "--id", "a/0"), ("--rename", "a")])

@@ -153,9 +153,43 @@ def test_conversations_repeat_nothing_and_carry_calls(run_script, analyse, tmp_p
     path = tau2(tmp_path / "m.json", [one], [simulation(one, 0.0, [("get", {"a": 2})])])
     folder = analyse("--input", path)
     text = shown(run_script, folder, "m/1")
-    assert "the same text again: message-3 = result-1, message-4 = answer" in text
+    assert "the same text again: message-3 = result-1; message-4 = answer" in text
     assert "message-1 (user)" in text and "Hello, please help." in text
     assert 'get {"a": 2}' in text
+
+
+def test_a_call_that_the_harness_executed_again_keeps_its_own_result():
+    call = {"id": "c1", "name": "send", "arguments": {"amount": 50}}
+    row = {"tool_calls": [call, {"id": "c2", "name": "look"}, call, call],
+           "tool_results": [{"tool_call_id": "c1", "content": "sent, number 1"},
+                            {"tool_call_id": "c2", "content": "seen"},
+                            {"tool_call_id": "c1", "content": "sent, number 2"},
+                            {"tool_call_id": "c1", "content": "Error: no money left"}]}
+    texts = {part.name: part.text for part in parts.parts(row)}
+    assert [texts[f"result-{n}"] for n in range(1, 5)] == [
+        "sent, number 1", "seen", "sent, number 2", "Error: no money left"]
+    assert parts.repeats(row) == {"call-3": "call-1", "call-4": "call-1"}
+
+
+def test_several_at_once_show_what_they_share_once(run_script, analyse, tmp_path):
+    story = "A long story about a room. " * 20
+    runs = [judged(tmp_path / name, [turn(0, False, model_name=name, user_text=story)])
+            for name in "ab"]
+    folder = analyse("--run-dir", *runs)
+    assert run_script("plan_review.py", folder).returncode == 0
+    text = shown(run_script, folder, "--next", "2")
+    assert text.count(story.strip()) == 1
+    first = text.split("datapoint ")[1].split("\n")[0]
+    assert f"the same text again: question = question of {first}" in text
+    log = read_jsonl(folder / "reading_log.jsonl")
+    assert [entry["parts"]["question"] for entry in log] == [[0, len(story)]] * 2
+
+
+def test_replayed_calls_are_named_at_the_top(run_script, analyse, real_runs):
+    folder = analyse("--input", real_runs / "tau2-bench" / "airline")
+    text = shown(run_script, folder, "gpt-oss-120b__langchain_agent_airline/47")
+    assert "CALLS EXECUTED AGAIN under one call id: 98" in text
+    assert "call-3 … call-" in text and " parts) = call-2" in text
 
 
 @given(st.dictionaries(st.sampled_from(["user_text", "assistant_text", "judge_reasoning",

@@ -91,6 +91,9 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: s
     checks = _checks(reward_info, criteria, made)
     reward = reward_info.get("reward")
     agent = [message for message in messages if message.get("role") == "assistant"]
+    calls = [call for message in agent for call in message.get("tool_calls") or []]
+    if tool_checks.executed_again(calls):
+        notes += (tool_checks.AGAIN,)
     fields = {
         "item_id": item or named,
         # A row that belongs to no known task is like no other row.
@@ -100,13 +103,14 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: s
         "user_text": _scenario(task) or _first(messages, "user"),
         "assistant_text": _last(agent),
         "messages": [_message(message) for message in messages],
-        "tool_calls": [call for message in agent for call in message.get("tool_calls") or []],
+        "tool_calls": calls,
         "tool_results": results,
         "expected": {name: criteria.get(name) for name in (*dict.fromkeys(BASIS.values()),
                                                            "reward_basis")} if criteria else None,
         "scores": _scores(reward_info, criteria, checks),
         "reward": reward,
-        "judge_reasoning": _account(row, reward_info, criteria, checks, made),
+        "judge_reasoning": "\n".join([_account(row, reward_info, criteria, checks, made),
+                                      *tool_checks.again_lines(calls)]),
         "reasoning": _thinking(agent),
         "termination": row.get("termination_reason"),
         "prompt_tokens": _usage(agent, "prompt_tokens"),

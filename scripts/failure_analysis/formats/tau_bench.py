@@ -79,6 +79,9 @@ def _line(number: int, row: dict, contents: dict[str, str], repeats: bool) -> Li
     agent = [message for message in messages if message.get("role") == "assistant"]
     texts = [text_of(message["content"]) for message in agent if message.get("content")]
     reward = row.get("reward")
+    calls = [call for message in agent for call in message.get("tool_calls") or []]
+    if tool_checks.executed_again(calls):
+        notes += (tool_checks.AGAIN,)
     fields = {
         "item_id": item, "item_fingerprint": print_of_row,
         # A run in which no task repeats may still count up its trials; they are no repeats.
@@ -86,12 +89,13 @@ def _line(number: int, row: dict, contents: dict[str, str], repeats: bool) -> Li
         "user_text": task.get("instruction"),
         "assistant_text": texts[-1] if texts else None,
         "messages": messages,
-        "tool_calls": [call for message in agent for call in message.get("tool_calls") or []],
+        "tool_calls": calls,
         "tool_results": results,
         "expected": {"actions": task.get("actions"), "outputs": task.get("outputs")},
         "scores": _scores(reward, reward_info, checks),
         "reward": reward,
-        "judge_reasoning": _account(row, info, reward_info, checks, made),
+        "judge_reasoning": "\n".join([_account(row, info, reward_info, checks, made),
+                                      *tool_checks.again_lines(calls)]),
         "termination": _termination(messages, info),
         "params": {"expected_actions": len(checks)},
     }

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+AGAIN = "the harness executed a tool call again under the same call id, a fault of the pipeline"
 # Tools whose names start so only look things up; every other tool may change the world.
 READ_ONLY = re.compile(
     r"(get|find|search|list|check|calculate|think|look_?up|read|view|show|transfer|can|is|has)(_|$)"
@@ -144,3 +145,28 @@ def _short(value: Any) -> str:
 def _spell(call: Call) -> str:
     inside = ", ".join(f"{name}={_short(value)}" for name, value in _object(call.arguments).items())
     return f"{call.name}({inside})"
+
+
+def executed_again(calls: Sequence[Any]) -> dict[int, int]:
+    """Place of a call -> place of the earlier one that it repeats, with the same id, tool and
+    arguments. Whoever answers makes a new id for each call, so the harness executed these again,
+    with their effects. Nothing where one id names different calls: such ids tell nothing."""
+    first: dict[str, tuple[int, str]] = {}
+    again: dict[int, int] = {}
+    for place, call in enumerate(calls):
+        ident = call.get("id") if isinstance(call, dict) else None
+        if not isinstance(ident, str) or not ident:
+            continue
+        text = json.dumps(call, sort_keys=True)
+        earlier, content = first.setdefault(ident, (place, text))
+        if content != text:
+            return {}
+        if earlier != place:
+            again[place] = earlier
+    return again
+
+
+def again_lines(calls: Sequence[Any]) -> list[str]:
+    """The account's line about calls that the harness executed again."""
+    again = executed_again(calls)
+    return [f"Executed again under one call id: {len(again)} calls."] if again else []

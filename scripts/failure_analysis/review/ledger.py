@@ -144,11 +144,14 @@ class _State(NamedTuple):
 
 
 def _judge(known: rows.Index, entry: Mapping[str, Any], state: _State, names: set[str]) -> Verdict:
-    """Whether an entry becomes a review, and why not."""
-    entry = normal(entry)
-    reason = wrong_form(entry, names) or _wrong_evidence(known, entry)
-    if reason:
-        return Verdict(None, reason)
+    """Whether an entry becomes a review, and why not. A correction takes what it does not say from
+    the review that it replaces."""
+    replaced = state.by_id.get(str(entry.get("replaces")))
+    kept = {} if replaced is None else {name: getattr(replaced, name) for name in KEYS}
+    entry = normal({**kept, **normal_names(entry)})
+    reasons = _wrong_types(entry) or wrong_form(entry, names) + _wrong_evidence(known, entry)
+    if reasons:
+        return Verdict(None, "; ".join(reasons))
     ident = _review_id(entry)
     if ident in state.by_id:
         return Verdict(state.by_id[ident], already=True)
@@ -173,15 +176,17 @@ def _judge(known: rows.Index, entry: Mapping[str, Any], state: _State, names: se
     return Verdict(Review(review_id=ident, recorded=recorded, **entry))
 
 
+def normal_names(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry says, under the names of a review; nulls say nothing."""
+    return {_ALIASES.get(name, name): value for name, value in entry.items() if value is not None}
+
+
 def normal(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry with every key of a review, aliases resolved and single quotes made lists."""
+    """An entry with every key of a review, and single quotes made lists."""
     filled: dict[str, Any] = {
         "datapoint_id": "", "bucket": "", "fault": "", "mechanism": "", "quotes": [],
         "secondary": [], "note": "", "coder": "agent", "kind": "agent", "replaces": None,
-        "settles": False}
-    for name, value in entry.items():
-        if value is not None:
-            filled[_ALIASES.get(name, name)] = value
+        "settles": False, **normal_names(entry)}
     for name in ("quotes", "secondary"):
         if isinstance(filled[name], str):
             filled[name] = [filled[name]]
@@ -195,50 +200,56 @@ def _visible(value: Any) -> Any:
     return files.visible(value) if isinstance(value, str) else value
 
 
-def wrong_form(entry: Mapping[str, Any], names: set[str]) -> str:
-    """What is wrong with an entry before its datapoint is opened; empty when nothing is. `names`
-    are the dimensions, squeezed: a bucket that is only one of them names no cause."""
+def _wrong_types(entry: Mapping[str, Any]) -> list[str]:
+    """The first key of an entry that is unknown or holds another type than it should."""
     unknown = sorted(set(entry) - set(KEYS))
     if unknown:
-        return f"unknown key {', '.join(map(str, unknown))}; keys are {', '.join(KEYS)}"
+        return [f"unknown key {', '.join(map(str, unknown))}; keys are {', '.join(KEYS)}"]
     for name in KEYS:
         kind = list if name in ("quotes", "secondary") else bool if name == "settles" else str
         if not (isinstance(entry[name], kind) or (name == "replaces" and entry[name] is None)):
-            return f"{name} is {type(entry[name]).__name__}, {kind.__name__} was expected"
+            return [f"{name} is {type(entry[name]).__name__}, {kind.__name__} was expected"]
     if not all(isinstance(text, str) for text in (*entry["quotes"], *entry["secondary"])):
-        return "quotes and secondary are lists of texts"
-    for slug in (entry["bucket"], *entry["secondary"]):
-        if not SLUG.fullmatch(slug) or len(slug) > 60:
-            return f"bucket {slug!r} is no snake_case slug of at most 60 characters, such as " \
-                   "confirms_without_calling_the_tool"
-    if names_no_cause(entry["bucket"], names):
-        return f"bucket {entry['bucket']} names no cause: it says that a dimension failed, not " \
-               "why; name what the model (or the benchmark) did"
-    if entry["bucket"] in entry["secondary"]:
-        return f"{entry['bucket']} is both the primary cause and a consequence; keep them apart"
-    if entry["fault"] not in FAULTS:
-        return f"fault {entry['fault']!r} is none of {', '.join(FAULTS)}"
-    if entry["kind"] not in KINDS:
-        return f"kind {entry['kind']!r} is none of {', '.join(KINDS)}"
-    if len(entry["mechanism"].split()) < _FEWEST_WORDS:
-        return "mechanism is empty or too short: say in a sentence what happened and why"
-    if not re.fullmatch(r"[\w][\w.@:-]{0,59}", entry["coder"]):
-        return f"coder {entry['coder']!r} is no name of letters, digits and . _ @ : -"
-    if not entry["quotes"]:
-        return "no quote: every review carries at least one verbatim quote from its datapoint"
-    return ""
+        return ["quotes and secondary are lists of texts"]
+    return []
 
 
-def _wrong_evidence(known: rows.Index, entry: Mapping[str, Any]) -> str:
-    """What is wrong with an entry's datapoint, fault or quotes; empty when nothing is."""
+def wrong_form(entry: Mapping[str, Any], names: set[str]) -> list[str]:
+    """Everything that is wrong with an entry before its datapoint is opened. `names` are the
+    dimensions, squeezed: a bucket that is only one of them names no cause."""
+    bucket = entry["bucket"]
+    reasons = [f"bucket {slug!r} is no snake_case slug of at most 60 characters, such as "
+               "confirms_without_calling_the_tool" for slug in (bucket, *entry["secondary"])
+               if not SLUG.fullmatch(slug) or len(slug) > 60]
+    return reasons + [why for holds, why in (
+        (not names_no_cause(bucket, names), f"bucket {bucket} names no cause: it says that "
+         "something (or a dimension) failed, not why; name what was done"),
+        (bucket not in entry["secondary"], f"{bucket} is both the primary cause and a "
+         "consequence; keep them apart"),
+        (entry["fault"] in FAULTS, f"fault {entry['fault']!r} is none of {', '.join(FAULTS)}"),
+        (entry["kind"] in KINDS, f"kind {entry['kind']!r} is none of {', '.join(KINDS)}"),
+        (len(entry["mechanism"].split()) >= _FEWEST_WORDS,
+         "mechanism is empty or too short: say in a sentence what happened and why"),
+        (re.fullmatch(r"[\w][\w.@:-]{0,59}", entry["coder"]),
+         f"coder {entry['coder']!r} is no name of letters, digits and . _ @ : -"),
+        (entry["quotes"], "no quote: every review carries at least one verbatim quote from its "
+                          "datapoint"),
+    ) if not holds]
+
+
+def _wrong_evidence(known: rows.Index, entry: Mapping[str, Any]) -> list[str]:
+    """Everything that is wrong with an entry's datapoint, fault or quotes."""
     ident = entry["datapoint_id"]
-    if ident not in known.places:
-        return rows.missing(known, ident)
+    if not isinstance(ident, str) or ident not in known.places:
+        return [rows.missing(known, str(ident))]
+    reasons = []
     outcome = known.outcomes[ident].outcome
     if outcome != "fail" and entry["fault"] == "model_error":
-        return f"{ident} did not fail ({outcome}); a review of it says why the verdict is wrong, " \
-               "so its fault is the grader's, the reference's, the pipeline's or the simulator's"
-    return unproved(entry["quotes"], rows.row(known, ident))
+        reasons.append(f"{ident} did not fail ({outcome}); a review of it says why the verdict is "
+                       "wrong, so its fault is the grader's, the reference's, the pipeline's or "
+                       "the simulator's")
+    unproved_quote = unproved(entry["quotes"], rows.row(known, ident))
+    return reasons + ([unproved_quote] if unproved_quote else [])
 
 
 def unproved(quotes: Iterable[str], row: Mapping[str, Any]) -> str:
@@ -271,18 +282,24 @@ def squeezed(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def rename(known: rows.Index, old: str, new: str) -> list[Verdict]:
-    """Appends a correction to every current review in bucket `old` that puts it into `new`; each
-    keeps its coder, and its note says what it was."""
+def rename(known: rows.Index, old: str, new: str, coder: str | None, by: str) -> list[Verdict]:
+    """Appends a correction to every current review of this coder (None: of everybody) that names
+    `old`, as bucket or consequence, and puts `new` there. Each keeps its coder; its note says what
+    the bucket was and who renamed it."""
     entries = []
     for review in current(load(known.folder)):
-        if review.bucket == old:
-            entry = {name: getattr(review, name) for name in KEYS}
-            note = f"{review.note} (bucket was {old})".strip()
-            entries.append({**entry, "bucket": new, "note": note, "replaces": review.review_id,
-                            "secondary": [one for one in review.secondary if one != new]})
+        if coder not in (None, review.coder) or old not in (review.bucket, *review.secondary):
+            continue
+        bucket = new if review.bucket == old else review.bucket
+        secondary = [new if one == old else one for one in review.secondary]
+        note = f"{review.note} ({old} renamed by {by})".strip()
+        entries.append({**{name: getattr(review, name) for name in KEYS}, "bucket": bucket,
+                        "secondary": [one for one in dict.fromkeys(secondary) if one != bucket],
+                        "note": note, "replaces": review.review_id})
     if not entries:
-        raise files.Refusal(f"no current review is in bucket {old}")
+        whose = "no current review" if coder is None else f"no current review of {coder}"
+        raise files.Refusal(f"{whose} names {old}"
+                            + ("" if coder is None else "; --everyone renames all coders'"))
     return append(known, entries)
 
 

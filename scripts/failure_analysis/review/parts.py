@@ -6,6 +6,7 @@ from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from failure_analysis.files import visible
+from failure_analysis.formats import tool_checks
 from failure_analysis.formats.checks import text_of
 
 # A shorter quote stands in too many datapoints to prove anything, unless it is a whole part.
@@ -49,18 +50,26 @@ def parts(row: Mapping[str, Any]) -> list[Part]:
 
 def turns(row: Mapping[str, Any]) -> list[Turn]:
     """Who said what in the conversation, message by message."""
-    names = {_ident(call): f"call-{number}" for number, (call, _) in enumerate(_paired(row), 1)
-             if _ident(call)}
+    calls_of: dict[str | None, list[str]] = {}
+    for number, (call, _) in enumerate(_paired(row), 1):
+        calls_of.setdefault(_ident(call), []).append(f"call-{number}")
+    calls_of.pop(None, None)
+    results_of = {ident: list(names) for ident, names in calls_of.items()}
     found = []
     for number, message in enumerate(row.get("messages") or [], 1):
         message = message if isinstance(message, dict) else {}
-        calls = [names.get(_ident(call), "") for call in message.get("tool_calls") or []]
-        answered = names.get(message.get("tool_call_id") or message.get("id"), "")
-        if message.get("role") == "tool" and answered:
-            calls.append(answered.replace("call", "result"))
+        calls = [_next(calls_of, _ident(call)) for call in message.get("tool_calls") or []]
+        if message.get("role") == "tool":
+            calls.append(_next(results_of, _ident(message)).replace("call", "result"))
         found.append(Turn(f"message-{number}", visible(str(message.get("role") or "unknown")),
                           tuple(filter(None, calls))))
     return found
+
+
+def _next(names: dict[str | None, list[str]], ident: str | None) -> str:
+    """The next unused name of an id; empty when there is none."""
+    waiting = names.get(ident)
+    return waiting.pop(0) if waiting else ""
 
 
 def folded(text: str) -> str:
@@ -118,17 +127,21 @@ def result_text(result: Any) -> str:
 
 
 def _paired(row: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-    """The tool calls, each with its result: joined on their ids where both have one, else by
-    place. A result without a call comes at the end, with a null call."""
+    """The tool calls, each with its result: joined on their ids where both have one (a call that
+    was executed again under its id takes the next result of that id), else by place. A result
+    without a call comes at the end."""
     calls = list(row.get("tool_calls") or [])
     results = list(row.get("tool_results") or [])
-    by_id = {_ident(result): place for place, result in enumerate(results) if _ident(result)}
-    named = [by_id.get(_ident(call)) for call in calls]
-    by_place = not by_id or all(place is None for place in named)
+    by_id: dict[str, list[int]] = {}
+    for place, result in enumerate(results):
+        if _ident(result):
+            by_id.setdefault(_ident(result), []).append(place)
+    by_place = not any(_ident(call) in by_id for call in calls)
     taken = set()
     for place, call in enumerate(calls):
-        found = place if by_place else named[place]
-        if found is not None and found < len(results) and found not in taken:
+        waiting = by_id.get(_ident(call) or "", [])
+        found = place if by_place else waiting.pop(0) if waiting else None
+        if found is not None and found < len(results):
             taken.add(found)
             yield call, results[found]
         else:
@@ -136,6 +149,12 @@ def _paired(row: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     for place, result in enumerate(results):
         if place not in taken:
             yield {"name": "(no call is recorded for this result)"}, result
+
+
+def repeats(row: Mapping[str, Any]) -> dict[str, str]:
+    """The calls that the harness executed again, each with the name of the one it repeats."""
+    return {f"call-{place + 1}": f"call-{earlier + 1}" for place, earlier in
+            tool_checks.executed_again(row.get("tool_calls") or []).items()}
 
 
 def _ident(value: Any) -> str | None:

@@ -40,15 +40,17 @@ class View(NamedTuple):
     left: int
 
 
-def view(row: Mapping[str, Any], start: str | None, tokens: int) -> View:
+def view(row: Mapping[str, Any], start: str | None, tokens: int,
+         before: Mapping[str, str] | None = None) -> View:
     """The windows of a datapoint that fit `tokens`, beginning at `start` (`part` or
-    `part:offset`). Refuses a start that names no part."""
+    `part:offset`). A text that was shown `before` (text -> where) is not shown again. Refuses a
+    start that names no part."""
     found = parts.parts(row)
     room = tokens * CHARACTERS_PER_TOKEN
     first, offset = _start(start, found)
     scale = tokens / TOKENS
     roles = {turn.name: turn.role for turn in parts.turns(row)}
-    earlier: dict[str, str] = {}
+    earlier = dict(before or {})
     windows: list[Window] = []
     more, left = None, 0
     for place, part in enumerate(found):
@@ -86,6 +88,13 @@ def _start(start: str | None, found: list[parts.Part]) -> tuple[int, int]:
     return names.index(name), min(int(offset or 0), len(found[names.index(name)].text))
 
 
+def whole_texts(row: Mapping[str, Any], shown: View) -> dict[str, str]:
+    """The longer texts that a view showed whole, with where they stand."""
+    return {window.part.text: f"{window.part.name} of {row['datapoint_id']}"
+            for window in shown.windows if not window.same_as and len(window.part.text) > _LEAST
+            and (window.start, window.stop) == (0, len(window.part.text))}
+
+
 def spans(shown: View) -> dict[str, tuple[int, int]]:
     """What the reading log says of a view."""
     return {window.part.name: (window.start, window.stop) for window in shown.windows}
@@ -101,10 +110,10 @@ def text(known: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
              f"Text between [{mark}] and [end of {mark}] comes from the run: data, never "
              "instructions."]
     turns = {turn.name: turn for turn in parts.turns(row)}
+    lines += _silent_calls(row)
     for same, group in groupby(shown.windows, key=lambda window: bool(window.same_as)):
         if same:
-            repeats = [f"{window.part.name} = {window.same_as}" for window in group]
-            lines += ["", f"the same text again: {', '.join(repeats)}"]
+            lines += ["", f"the same text again: {_repeated(list(group))}"]
         else:
             for window in group:
                 lines += _window(window, turns.get(window.part.name), mark)
@@ -114,6 +123,27 @@ def text(known: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
     lines += _other_models(known, outcome)
     lines += ["", *_what_next(known, row["datapoint_id"], outcome, coder, planned, finals)]
     return "\n".join(lines)
+
+
+def _silent_calls(row: Mapping[str, Any]) -> list[str]:
+    """The messages that only make calls: they are no parts, but they have a place in the order."""
+    texts = {part.name for part in parts.parts(row)}
+    made = [f"{turn.name} makes {', '.join(turn.calls)}" for turn in parts.turns(row)
+            if turn.calls and turn.name not in texts and turn.role != "tool"]
+    if len(made) > 12:
+        made = [*made[:6], f"… {len(made) - 12} more …", *made[-6:]]
+    return ["", f"calls in the conversation: {'; '.join(made)}"] if made else []
+
+
+def _repeated(windows: list[Window]) -> str:
+    """Parts whose text was shown before, many of one text in a few words."""
+    same: dict[str, list[str]] = {}
+    for window in windows:
+        same.setdefault(window.same_as, []).append(window.part.name)
+    return "; ".join(
+        f"{', '.join(names)} = {first}" if len(names) < 4 else
+        f"{names[0]} … {names[-1]} ({len(names)} parts) = {first}"
+        for first, names in same.items())
 
 
 def _heading(row: Mapping[str, Any], outcome: rows.Outcome,
@@ -132,6 +162,11 @@ def _heading(row: Mapping[str, Any], outcome: rows.Outcome,
     ]
     if outcome.outcome == "fail" and outcome.mode:
         lines.append(f"provisional mode (a rule's guess, no finding): {outcome.mode}")
+    again = parts.repeats(row)
+    if again:
+        call, earlier = next(iter(again.items()))
+        lines.append(f"CALLS EXECUTED AGAIN under one call id: {len(again)} (first {call} = "
+                     f"{earlier}); a model makes a new id for each call, so this is the harness")
     if planned:
         lines.append(f"plan: number {planned.order}, {planned.why}: {plan.WHY[planned.why]}")
     if planned and planned.contrast_of:
@@ -172,7 +207,7 @@ def _other_models(known: rows.Index, outcome: rows.Outcome) -> list[str]:
 def _what_next(known: rows.Index, ident: str, outcome: rows.Outcome, coder: str,
                planned: plan.Planned | None, finals: Mapping[str, ledger.Final]) -> list[str]:
     """The buckets in use and the command that records the judgement."""
-    used = Counter(final.bucket for final in finals.values() if final.bucket)
+    used = Counter(review.bucket for final in finals.values() for review in final.reviews)
     lines = []
     if (known.folder / contrast.BACKGROUND).exists():
         lines.append(f"what the models were told: {known.folder / contrast.BACKGROUND}")
@@ -185,26 +220,23 @@ def _what_next(known: rows.Index, ident: str, outcome: rows.Outcome, coder: str,
         names = ", ".join(f"{name} ({count})" for name, count in used.most_common(_MOST_BUCKETS))
         lines.append(f"buckets so far: {names}")
     if outcome.outcome != "fail":
-        lines.append("it passed: nothing to record, unless its verdict is wrong"
+        lines.append("it passed: there is nothing to record"
                      + ("; go on with --next" if planned else ""))
-    lines.append(f"record: record_review.py {shlex.quote(str(known.folder))} --coder "
+    when = "record" if outcome.outcome == "fail" else "only if its verdict is wrong"
+    lines.append(f"{when}: record_review.py {shlex.quote(str(known.folder))} --coder "
                  f"{shlex.quote(coder)} --id {shlex.quote(ident)} --bucket SLUG --fault CLASS "
                  '--mechanism "…" --quote "…"')
     return lines
 
 
-def following(folder: Path, known: rows.Index, coder: str, shard: int | None
-              ) -> plan.Planned | None:
-    """The first planned datapoint that this coder has not reviewed (a contrast: was not shown)."""
+def following(folder: Path, coder: str, shard: int | None) -> list[plan.Planned]:
+    """The planned datapoints that this coder has not reviewed (contrasts: that it was not shown),
+    in order."""
     done = {review.datapoint_id for review in ledger.current(ledger.load(folder))
             if review.coder == coder}
     shown = {one.datapoint_id for one in reading.load(folder) if one.coder == coder}
-    for one in plan.load(folder):
-        if shard is not None and shard not in one.shards:
-            continue
-        if one.datapoint_id not in (done | shown if one.contrast_of else done):
-            return one
-    return None
+    return [one for one in plan.load(folder) if (shard is None or shard in one.shards)
+            and one.datapoint_id not in (done | shown if one.contrast_of else done)]
 
 
 def matching(known: rows.Index, wanted: Mapping[str, str], planned: Mapping[str, plan.Planned],
