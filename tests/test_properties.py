@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from failure_analysis import comparison, files, heuristics, packet
 from failure_analysis.datapoint import CSV_COLUMNS, fingerprint, safe_id
 from failure_analysis.formats import checks, detect
-from failure_analysis.report import draft
+from failure_analysis.report import blocks, draft
+from failure_analysis.review import rows as packet_rows
+from failure_analysis.review import show
 from make_runs import attempt, dojo_row, simulation, task, tau2
 
 # Texts with lone surrogates, controls and every line separator that is none in JSONL.
@@ -135,7 +137,12 @@ def test_damaged_documents_are_rejected_row_by_row_or_refused(random, kind):
         heuristics.label(folder / "out", heuristics.DEFAULT_RULES)
         if counts["pass"] + counts["fail"]:
             comparison.compare(folder / "out")
-        assert "# Deep error analysis" in draft.render(folder / "out")
+        assert "# Deep error analysis" in draft.render(blocks.load(folder / "out"))
+        known = packet_rows.index(folder / "out")
+        for ident in known.places:  # a reader can be shown what could be read
+            row = packet_rows.row(known, ident)
+            shown = show.view(row, None, 500)
+            assert ident in show.text(known, row, shown, "agent", None, {})
 
 
 @given(st.lists(st.one_of(st.none(), TEXTS, st.integers(), st.floats(allow_nan=False)),

@@ -112,8 +112,13 @@ def row(known: Index, ident: str) -> dict:
         raise files.Refusal(missing(known, ident))
     with open(known.folder / place[0], "rb") as file:
         file.seek(place[1])
-        found = json.loads(file.readline())
-    if found["datapoint_id"] != ident:
+        line = file.readline()
+    try:
+        found = json.loads(line)
+        same = found["datapoint_id"] == ident
+    except (ValueError, TypeError, KeyError):
+        same = False
+    if not same:
         raise files.Refusal(f"{known.folder / place[0]}: changed while it was read; try again")
     return found
 

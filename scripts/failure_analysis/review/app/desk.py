@@ -1,0 +1,196 @@
+"""What the page knows of an analysis folder: the queue of datapoints, what the ledger says of
+each, progress and agreement. The ledger is read again whenever its file has changed."""
+
+import hashlib
+import threading
+from collections import Counter
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from failure_analysis import files, packet
+from failure_analysis.review import ledger, plan, reading, rows
+
+MINE, OTHERS, DISAGREE, SETTLED = "mine", "others", "disagree", "settled"
+
+
+class Entry(NamedTuple):
+    """One line of the queue; `order` and `why` are None for what is not in the plan."""
+
+    id: str
+    model: str
+    item: str
+    run: str
+    trial: int
+    outcome: str
+    failed: tuple[str, ...]
+    mode: str | None
+    order: int | None
+    why: str | None
+    contrast_of: str | None
+
+
+class Desk:
+    """One person's review of one folder. What another script changes meanwhile is read again."""
+
+    def __init__(self, folder: Path, coder: str) -> None:
+        self.folder, self.coder = folder, coder
+        self.read = {shown.datapoint_id for shown in reading.load(folder) if shown.coder == coder}
+        self._lock = threading.Lock()
+        self._version, self._reviews = "", []
+        self._stamps: list[str] = []
+        self.look()
+
+    def look(self) -> None:
+        """Reads the packet and the plan again if their files have changed."""
+        with self._lock:
+            stamps = [_stamp(self.folder / name) for name in
+                      (packet.OUTCOMES, packet.ROWS, rows.CONTRAST, plan.NAME)]
+            if stamps == self._stamps:
+                return
+            self.known = rows.index(self.folder)
+            self.entries = queue(self.known)
+            self.by_id = {entry.id: entry for entry in self.entries}
+            self._texts: dict[str, str] | None = None
+            self._stamps = stamps
+
+    @property
+    def key(self) -> str:
+        """Tells the drafts of this folder and coder from others in the same browser."""
+        text = f"{self.folder.resolve()}\n{self.coder}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+    def reviews(self) -> tuple[str, list[ledger.Review]]:
+        """The ledger as it stands, and a version that changes with it."""
+        with self._lock:
+            version = _stamp(self.folder / ledger.NAME)
+            if version != self._version:
+                self._reviews, self._version = ledger.load(self.folder), version
+            return self._version, self._reviews
+
+    def matching(self, wanted: str) -> list[str]:
+        """The datapoints whose question or answer has the wanted text, in any case."""
+        with self._lock:
+            if self._texts is None:
+                self._texts = texts(self.known)
+        wanted = wanted.casefold()
+        return [ident for ident, text in self._texts.items() if wanted in text]
+
+
+def _stamp(path: Path) -> str:
+    """Changes when the file does."""
+    stat = path.stat() if path.exists() else None
+    return f"{stat.st_mtime_ns}-{stat.st_size}" if stat else "none"
+
+
+class _Asked(msgspec.Struct):
+    """What is searched of a packet row."""
+
+    datapoint_id: str
+    user_text: Any = None
+    assistant_text: Any = None
+
+
+def queue(known: rows.Index) -> list[Entry]:
+    """The planned datapoints in the order of the plan, then the other failing ones."""
+    planned = plan.load(known.folder) if (known.folder / plan.NAME).exists() else []
+    lines = {one.datapoint_id: one for one in planned if one.datapoint_id in known.places}
+    rest = [one.datapoint_id for one in known.failing() if one.datapoint_id not in lines]
+    return [_entry(known.outcomes[ident], lines.get(ident)) for ident in [*lines, *rest]]
+
+
+def _entry(one: rows.Outcome, line: plan.Planned | None) -> Entry:
+    """A datapoint's line of the queue, safe to show."""
+    safe = files.visible
+    return Entry(one.datapoint_id, safe(one.model), safe(one.item), safe(one.run), one.trial,
+                 one.outcome, tuple(map(safe, one.failed)), one.mode and safe(one.mode),
+                 line and line.order, line and line.why, line and line.contrast_of)
+
+
+def texts(known: rows.Index) -> dict[str, str]:
+    """Question and answer of every whole row, for searching."""
+    decode = msgspec.json.Decoder(_Asked).decode
+    found = {}
+    for name in sorted({name for name, _ in known.places.values()}):
+        with open(known.folder / name, "rb") as file:
+            for line in file:
+                try:
+                    row = decode(line)
+                except msgspec.DecodeError:
+                    continue  # odd bytes: found by its id and labels all the same
+                found[row.datapoint_id] = f"{row.user_text}\n{row.assistant_text}".casefold()
+    return found
+
+
+def standing(desk: Desk) -> dict:
+    """What the ledger says now: each reviewed datapoint, buckets in use, progress, agreement."""
+    version, reviews = desk.reviews()
+    finals = ledger.finals(reviews)
+    return {"version": version,
+            "states": {ident: _state(final, desk.coder) for ident, final in finals.items()},
+            "buckets": buckets(finals), "progress": progress(desk, finals),
+            "pairs": pairs(ledger.current(reviews)), "read": sorted(desk.read),
+            "disagreements": sum(disagrees(final) for final in finals.values())}
+
+
+def disagrees(final: ledger.Final) -> bool:
+    """True when the readers of a datapoint have not come to one bucket and one fault."""
+    return final.bucket is None or final.fault is None
+
+
+def _state(final: ledger.Final, coder: str) -> dict:
+    """Where a reviewed datapoint stands, and what this coder and all readers say of it."""
+    mine = next((one for one in final.reviews if one.coder == coder), None)
+    if disagrees(final):
+        state = DISAGREE
+    elif any(one.settles for one in final.reviews):
+        state = SETTLED
+    else:
+        state = MINE if mine else OTHERS
+    return {"state": state, "bucket": mine and mine.bucket, "fault": mine and mine.fault,
+            "buckets": sorted({one.bucket for one in final.reviews}),
+            "faults": sorted({one.fault for one in final.reviews})}
+
+
+def buckets(finals: dict[str, ledger.Final]) -> list[tuple[str, int]]:
+    """The buckets that readers use, most used first, each with its number of datapoints."""
+    used = Counter(bucket for final in finals.values()
+                   for bucket in {one.bucket for one in final.reviews})
+    return sorted(used.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def progress(desk: Desk, finals: dict[str, ledger.Final]) -> dict:
+    """How many of the failing datapoints have been reviewed, by anybody and by this coder."""
+    failing = [entry for entry in desk.entries if entry.outcome == "fail"]
+    planned = [entry for entry in failing if entry.order is not None]
+    mine = {ident for ident, final in finals.items()
+            if any(one.coder == desk.coder for one in final.reviews)}
+    models: dict[str, list[int]] = {}
+    for entry in failing:
+        counts = models.setdefault(entry.model, [0, 0])
+        counts[0] += entry.id in finals
+        counts[1] += 1
+    return {"planned": [sum(entry.id in finals for entry in planned), len(planned)],
+            "failing": [sum(entry.id in finals for entry in failing), len(failing)],
+            "mine": sum(entry.id in mine for entry in failing),
+            "models": [[model, *counts] for model, counts in models.items()]}
+
+
+def pairs(current: list[ledger.Review]) -> list[dict]:
+    """For each two coders who judged the same datapoints: how often they said the same."""
+    by_coder: dict[str, dict[str, ledger.Review]] = {}
+    for review in current:
+        by_coder.setdefault(review.coder, {})[review.datapoint_id] = review
+    found = []
+    for one, other in combinations(sorted(by_coder), 2):
+        first, second = by_coder[one], by_coder[other]
+        shared = first.keys() & second.keys()
+        if shared:
+            found.append({"coders": [one, other], "shared": len(shared),
+                          "bucket": sum(first[ident].bucket == second[ident].bucket
+                                        for ident in shared),
+                          "fault": sum(first[ident].fault == second[ident].fault
+                                       for ident in shared)})
+    return found

@@ -1,0 +1,98 @@
+"""Text cut into pieces for the page: short chunks, so that what stood on the screen can be logged,
+and JSON broken into lines. Joined again, the pieces are the text, character by character: a quote
+selected on the page therefore occurs in the datapoint."""
+
+import re
+from typing import NamedTuple
+
+CHUNK = 700
+_FITS = 96  # a JSON array or object this short stays on one line
+_DEEPEST = 10
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|,\s*|[^\[\]{},"]+|"')
+_CALL = re.compile(r"[^\s\[{]+\s+(?=[\[{])")
+
+
+class Line(NamedTuple):
+    """A piece of text and how far it is indented."""
+
+    depth: int
+    text: str
+
+
+Chunk = list[Line]
+
+
+def chunks(text: str) -> list[Chunk]:
+    """The text in chunks of about `CHUNK` characters."""
+    lines = json_lines(text)
+    if lines is None:
+        return [[Line(0, piece)] for piece in _pieces(text)]
+    found: list[Chunk] = [[]]
+    size = 0
+    for line in lines:
+        for piece in _pieces(line.text):
+            if size >= CHUNK:
+                found.append([])
+                size = 0
+            found[-1].append(Line(line.depth, piece))
+            size += len(piece)
+    return found
+
+
+def is_json(text: str) -> bool:
+    """True for a text that is JSON as a whole, or a tool call: a name, then JSON."""
+    start = _CALL.match(text)
+    body = text[start.end() if start else 0:].strip()
+    return (body[:1], body[-1:]) in (("{", "}"), ("[", "]"))
+
+
+def json_lines(text: str) -> list[Line] | None:
+    """JSON as indented lines; None for other text, for JSON that has its own lines, and where the
+    brackets do not match."""
+    if "\n" in text or not is_json(text):
+        return None
+    tokens = _TOKENS.findall(text)
+    sizes = _bracket_sizes(tokens)
+    if sizes is None or "".join(tokens) != text:
+        return None
+    lines: list[Line] = []
+    line, depth, broken = "", 0, []
+    for place, token in enumerate(tokens):
+        if token in "]}" and broken.pop():
+            lines.append(Line(min(depth, _DEEPEST), line))
+            line, depth = "", depth - 1
+        line += token
+        if token in "[{":
+            broken.append(sizes[place] > _FITS)
+        if (token in "[{" or token[0] == ",") and broken and broken[-1]:
+            lines.append(Line(min(depth, _DEEPEST), line))
+            line, depth = "", depth + (token in "[{")
+    return [line for line in [*lines, Line(0, line)] if line.text]
+
+
+def _bracket_sizes(tokens: list[str]) -> dict[int, int] | None:
+    """Place of each opening bracket -> characters up to its closing one; None if one is open."""
+    open_: list[tuple[int, int, str]] = []
+    sizes: dict[int, int] = {}
+    at = 0
+    for place, token in enumerate(tokens):
+        at += len(token)
+        if token in "[{":
+            open_.append((place, at, "]" if token == "[" else "}"))
+        elif token in "]}":
+            if not open_ or open_[-1][2] != token:
+                return None
+            start, begin, _ = open_.pop()
+            sizes[start] = at - begin
+    return None if open_ else sizes
+
+
+def _pieces(text: str) -> list[str]:
+    """Plain text cut after line feeds, or else between words, near every `CHUNK` characters."""
+    found, start = [], 0
+    while len(text) - start > CHUNK * 3 // 2:
+        cut = text.rfind("\n", start + CHUNK // 2, start + CHUNK) + 1
+        cut = cut or text.rfind(" ", start + CHUNK // 2, start + CHUNK) + 1 or start + CHUNK
+        found.append(text[start:cut])
+        start = cut
+    return [*found, text[start:]]

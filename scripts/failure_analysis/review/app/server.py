@@ -1,0 +1,224 @@
+"""The review page's routes, and the server on 127.0.0.1 that answers them."""
+
+import getpass
+import json
+import re
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from failure_analysis import files, sanity
+from failure_analysis.review import contrast, ledger, parts, reading, rows
+from failure_analysis.review.app import desk as desks
+from failure_analysis.review.app import guard, view
+from failure_analysis.review.app.desk import Desk
+
+TEMPLATES = Path(__file__).resolve().parents[4] / "templates" / "review_app"
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_REVIEW = ("bucket", "fault", "mechanism", "quotes", "secondary", "note", "settles", "replaces")
+
+
+class _Quoted(msgspec.Struct):
+    """A quote that may become one of this datapoint's."""
+
+    id: str
+    quote: str
+
+
+class _Seen(msgspec.Struct):
+    """What stood on the screen: part, from and to of each piece."""
+
+    id: str
+    spans: list[tuple[str, int, int]]
+
+
+class _Json(JSONResponse):
+    """JSON in ASCII, which carries lone surrogates too."""
+
+    def render(self, content: Any) -> bytes:
+        """The bytes of the answer."""
+        return json.dumps(content, allow_nan=False).encode("ascii")
+
+
+def serve(folder: Path, port: int, coder: str) -> None:
+    """Serves the page until it is interrupted; prints the link first."""
+    desk = Desk(folder, coder)
+    if not desk.entries:
+        raise files.Refusal(f"{folder}: no datapoint failed; there is nothing to review")
+    with socket.socket() as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.bind(("127.0.0.1", port))
+        own.listen()
+        port, token = own.getsockname()[1], secrets.token_urlsafe(24)
+        app = guard.guarded(application(desk), token, port)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
+                                lifespan="off", ws="none", timeout_graceful_shutdown=1)
+        print(f"http://127.0.0.1:{port}/?token={token}\n{len(desk.entries)} datapoints, reviewed "
+              f"as {coder} into {folder / ledger.NAME}; Ctrl-C ends", flush=True)
+        uvicorn.Server(config).run(sockets=[own])
+
+
+def user_name() -> str:
+    """The name of the person at this machine, as a coder's name."""
+    try:
+        name = re.sub(r"[^\w.@:-]+", "_", getpass.getuser()).lstrip("_.@:-")[:60]
+    except (OSError, KeyError):
+        name = ""
+    return name or "person"
+
+
+def application(desk: Desk) -> Starlette:
+    """The routes of the page."""
+    def looked(body: Callable[[Desk, Any], Any], asked: Any) -> Any:
+        """The answer of a route, from the files as they are now."""
+        desk.look()
+        return body(desk, asked)
+
+    def answers(path: str, body: Callable[[Desk, Request], Any]) -> Route:
+        """A route that only reads."""
+        async def answer(request: Request) -> Response:
+            return _Json(await run_in_threadpool(looked, body, request))
+
+        return Route(path, answer)
+
+    def takes(path: str, body: Callable[[Desk, dict], Any]) -> Route:
+        """A route that is sent a JSON object."""
+        async def answer(request: Request) -> Response:
+            try:
+                asked = json.loads(await request.body())
+            except ValueError:
+                return _Json({"error": "not JSON"}, 400)
+            if not isinstance(asked, dict):
+                return _Json({"error": "not a JSON object"}, 400)
+            return _Json(await run_in_threadpool(looked, body, asked))
+
+        return Route(path, answer, methods=["POST"])
+
+    return Starlette(routes=[
+        Route("/", lambda request: _page(desk)),
+        Route("/assets/{name}", _asset),
+        answers("/api/queue", _queue), answers("/api/standing", _standing),
+        answers("/api/datapoint", lambda desk, asked: view.datapoint(desk, _ident(asked))),
+        answers("/api/reviews", lambda desk, asked: view.reviews(desk, _ident(asked))),
+        answers("/api/search", lambda desk, asked: desk.matching(asked.query_params.get("q", ""))),
+        answers("/api/background", _background),
+        takes("/api/quote", _quote), takes("/api/review", _review), takes("/api/shown", _shown),
+    ], exception_handlers={files.Refusal: _refused, msgspec.ValidationError: _refused})
+
+
+async def _refused(request: Request, refusal: Exception) -> Response:
+    """An expected error, in its own words."""
+    return _Json({"error": files.visible(str(refusal))}, 409)
+
+
+def _ident(request: Request) -> str:
+    """The datapoint that is asked for."""
+    return request.query_params.get("id", "")
+
+
+def _page(desk: Desk) -> Response:
+    """The empty page; scripts fill it."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    page = environment.from_string((TEMPLATES / "page.html.j2").read_text(encoding="utf-8"))
+    return Response(page.render(title=title(desk.folder), faults=ledger.FAULTS),
+                    media_type="text/html")
+
+
+def title(folder: Path) -> str:
+    """The benchmark's name, as build_packet.py recorded it."""
+    path = folder / sanity.NAME
+    name = files.read_json(path)["conservation"]["benchmark"] if path.exists() else folder.name
+    return files.visible(str(name))
+
+
+def _asset(request: Request) -> Response:
+    """One of the page's own scripts and styles."""
+    name = request.path_params["name"]
+    path = next((path for path in TEMPLATES.iterdir()
+                 if path.name == name and path.suffix in _TYPES), None)
+    if path is None:
+        return Response("not found", 404)
+    return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
+
+
+def _queue(desk: Desk, request: Request) -> dict:
+    """What does not change while the page is open."""
+    return {"coder": desk.coder, "key": desk.key, "faults": ledger.FAULTS,
+            "background": (desk.folder / contrast.BACKGROUND).exists(),
+            "entries": [entry._asdict() for entry in desk.entries]}
+
+
+def _standing(desk: Desk, request: Request) -> dict:
+    """What the ledger says, or nothing new since the version that the page has."""
+    version, _ = desk.reviews()
+    if request.query_params.get("version") == version:
+        return {"version": version}
+    return desks.standing(desk)
+
+
+def _background(desk: Desk, request: Request) -> dict:
+    """The policies that the runs record."""
+    path = desk.folder / contrast.BACKGROUND
+    return {"text": files.visible(path.read_text(encoding="utf-8")) if path.exists() else ""}
+
+
+def _quote(desk: Desk, asked: dict) -> dict:
+    """Whether a quote proves anything about its datapoint, and in which part it occurs."""
+    asked = msgspec.convert(asked, _Quoted)
+    row = rows.row(desk.known, asked.id)
+    return {"reason": ledger.unproved([asked.quote], row),
+            "part": parts.where(asked.quote, parts.parts(row))}
+
+
+def _review(desk: Desk, asked: dict) -> dict:
+    """Records a review as this person's; answers with it or with the reason against it."""
+    entry = {name: asked[name] for name in _REVIEW if name in asked}
+    entry |= {"datapoint_id": asked.get("datapoint_id"), "coder": desk.coder, "kind": "person"}
+    [verdict] = ledger.append(desk.known, [entry])
+    if verdict.review:
+        return {"review": msgspec.to_builtins(verdict.review)}
+    mine = view.reviews(desk, entry["datapoint_id"])["mine"]
+    changed = mine is not None and mine["review_id"] != entry.get("replaces")
+    return {"reason": verdict.reason, "changed_elsewhere": mine if changed else None}
+
+
+def _shown(desk: Desk, asked: dict) -> dict:
+    """Logs what stood on the screen; a text that two parts share counts for both."""
+    seen = msgspec.convert(asked, _Seen)
+    row = rows.row(desk.known, seen.id)
+    found = parts.parts(row)
+    same = view.conversation(row, found)["same"]
+    also = [(twin, *place) for name, *place in seen.spans
+            for twin, shown in same.items() if shown == name]
+    sizes = {part.name: len(part.text) for part in found}
+    for spans in _layers([*seen.spans, *also], sizes):
+        reading.log(desk.folder, desk.coder, seen.id, view.size(found), spans)
+    desk.read.add(seen.id)
+    return {}
+
+
+def _layers(spans: list[tuple[str, int, int]], sizes: dict[str, int]
+            ) -> list[dict[str, tuple[int, int]]]:
+    """The spans with neighbours joined, as showings that name each part once."""
+    joined: dict[str, list[tuple[int, int]]] = {}
+    for name, start, stop in sorted(spans):
+        stop = min(stop, sizes.get(name, 0))
+        mine = joined.setdefault(name, [])
+        if mine and start <= mine[-1][1]:
+            mine[-1] = (mine[-1][0], max(stop, mine[-1][1]))
+        elif 0 <= start < stop:
+            mine.append((start, stop))
+    deepest = max(map(len, joined.values()), default=0)
+    return [{name: mine[place] for name, mine in joined.items() if place < len(mine)}
+            for place in range(deepest)]

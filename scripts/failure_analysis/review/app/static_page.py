@@ -1,0 +1,107 @@
+"""The reviews as one read-only HTML file without scripts, to send to a colleague."""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import jinja2
+
+from failure_analysis import files
+from failure_analysis.review import ledger, parts, rows
+from failure_analysis.review.app import desk as desks
+from failure_analysis.review.app import layout, view
+from failure_analysis.review.app.desk import Desk
+from failure_analysis.review.app.server import TEMPLATES, title
+
+_LONG = 1500
+
+
+def write(folder: Path, path: Path) -> dict:
+    """Writes the page and returns its headline counts; refuses when nobody has reviewed yet. Same
+    folder, same bytes."""
+    desk = Desk(folder, "")
+    _, reviews = desk.reviews()
+    finals = ledger.finals(reviews)
+    if not finals:
+        raise files.Refusal(f"{folder / ledger.NAME}: no review in it; record some with "
+                            "review_app.py or record_review.py first")
+    order = {ident: place for place, ident in enumerate(desk.by_id)}
+    idents = sorted(finals, key=lambda ident: (order.get(ident, len(order)), ident))
+    points = [_point(desk, ident, finals[ident]) for ident in idents]
+    counts = desks.progress(desk, finals)
+    summary = {"reviewed": counts["failing"][0], "failing": counts["failing"][1],
+               "planned": counts["planned"] if counts["planned"][1] else None,
+               "coders": sorted({one.coder for final in finals.values()
+                                 for one in final.reviews})}
+    style = "\n".join((TEMPLATES / name).read_text(encoding="utf-8")
+                      for name in ("theme.css", "static.css"))
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string((TEMPLATES / "static.html.j2").read_text(encoding="utf-8"))
+    files.write_text(path, template.render(
+        title=title(folder), style=style, style_hash=digest, summary=summary,
+        models=counts["models"], buckets=_buckets(points),
+        pairs=desks.pairs(ledger.current(reviews)),
+        undecided=[point for point in points if point["disagrees"]]))
+    return summary
+
+
+def _buckets(points: list[dict]) -> list[dict]:
+    """The buckets, biggest first, each with the datapoints that its readers agree on."""
+    named: dict[str, list[dict]] = {}
+    for point in points:
+        if not point["disagrees"]:
+            named.setdefault(point["bucket"], []).append(point)
+    found = []
+    for name, members in sorted(named.items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        faults = Counter(point["fault"] for point in members)
+        found.append({"name": name, "points": members,
+                      "models": Counter(point["model"] for point in members),
+                      "faults": sorted(faults.items(), key=lambda pair: (-pair[1], pair[0]))})
+    return found
+
+
+def _point(desk: Desk, ident: str, final: ledger.Final) -> dict:
+    """One reviewed datapoint, with the quotes of its reviews marked."""
+    row = rows.row(desk.known, ident)
+    found = parts.parts(row)
+    outcome = desk.known.outcomes[ident]
+    quotes = [quote for review in final.reviews for quote in review.quotes]
+    marked = {part.name: _marked(part, quotes) for part in found}
+    talk = view.conversation(row, found)
+    spoken = {name for name in marked if name.startswith(("message-", "call-", "result-"))}
+    return {"id": ident, "item": files.visible(outcome.item), "model": files.visible(outcome.model),
+            "outcome": outcome.outcome, "mode": outcome.mode and files.visible(outcome.mode),
+            "failed": [files.visible(name) for name in outcome.failed], "bucket": final.bucket,
+            "fault": final.fault,
+            "disagrees": desks.disagrees(final), "reviews": final.reviews, "parts": marked, **talk,
+            "marked_talk": any(marked[name]["marked"] for name in spoken)}
+
+
+def _marked(part: parts.Part, quotes: Iterable[str]) -> dict:
+    """A part as lines of pieces, each piece marked or not."""
+    spans = _spans(part.text, quotes)
+    lines, at = [], 0
+    for line in layout.json_lines(part.text) or [layout.Line(0, part.text)]:
+        stop = at + len(line.text)
+        cuts = sorted({at, stop, *(cut for span in spans for cut in span if at < cut < stop)})
+        pieces = [(part.text[start:end], any(one <= start < other for one, other in spans))
+                  for start, end in zip(cuts, cuts[1:], strict=False)]
+        lines.append({"depth": line.depth, "pieces": pieces})
+        at = stop
+    return {"lines": lines, "json": layout.json_lines(part.text) is not None,
+            "size": len(part.text), "long": len(part.text) > _LONG, "marked": bool(spans)}
+
+
+def _spans(text: str, quotes: Iterable[str]) -> list[tuple[int, int]]:
+    """Where the quotes stand in a text, white space folded: the first place of each."""
+    spans = []
+    for quote in quotes:
+        words = quote.split()
+        match = words and re.search(r"\s+".join(map(re.escape, words)), text)
+        if match:
+            spans.append(match.span())
+    return spans

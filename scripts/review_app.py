@@ -1,0 +1,80 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "filelock>=3.13,<5",
+#     "jinja2>=3.1,<4",
+#     "msgspec>=0.20,<1",
+#     "pyyaml>=6,<7",
+#     "starlette>=0.40,<2",
+#     "tqdm>=4.66,<5",
+#     "uvicorn>=0.30,<1",
+#     "zstandard>=0.22,<1",
+# ]
+# ///
+"""Opens the review page: read failing datapoints in a browser and record what went wrong.
+
+Reads the packet (outcomes.csv, failure_review_rows.jsonl), and where they are there the plan
+(review_plan.jsonl, contrast_rows.jsonl) and the ledger. Serves on 127.0.0.1 only, to the browser
+that opens the printed link; Ctrl-C ends.
+
+Writes reviews.jsonl (each finished form is saved by itself, and again when it is changed) and
+reading_log.jsonl (what stood on the screen). With --static it serves nothing and writes one
+read-only HTML page of the reviews, to send to a colleague.
+
+Exit codes: 0 done or interrupted; 1 refused (no packet, nothing failed, port taken, no review for
+--static); 2 usage.
+
+Example: review_app.py results/mybench --coder alice
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from failure_analysis import cli
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the options, and serves or writes the page."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
+    parser.add_argument("--port", type=int, default=0, metavar="N",
+                        help="port on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--coder", metavar="NAME",
+                        help="whose reviews these are (default: the user's name)")
+    parser.add_argument("--static", type=Path, metavar="OUT.html",
+                        help="write the reviews as one read-only page instead")
+    args = parser.parse_args(argv)
+    if not 0 <= args.port <= 65535:
+        parser.error("--port is from 0 to 65535")
+    if args.coder is not None and not re.fullmatch(r"[\w][\w.@:-]{0,59}", args.coder):
+        parser.error("--coder is a name of letters, digits and . _ @ : -")
+    return cli.run(__file__, lambda: _write(args) if args.static else _serve(args))
+
+
+def _serve(args: argparse.Namespace) -> int:
+    """Serves the page until Ctrl-C."""
+    from failure_analysis.review.app import server
+
+    try:
+        server.serve(args.analysis_dir, args.port, args.coder or server.user_name())
+    except KeyboardInterrupt:
+        print()
+    return 0
+
+
+def _write(args: argparse.Namespace) -> int:
+    """Writes the static page and says what is in it."""
+    from failure_analysis.review.app import static_page
+
+    summary = static_page.write(args.analysis_dir, args.static)
+    cli.summarise(summary, [f"{summary['reviewed']} of {summary['failing']} failing datapoints "
+                            f"reviewed, by {', '.join(summary['coders'])}",
+                            f"page: {args.static}"], as_json=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

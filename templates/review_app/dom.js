@@ -1,0 +1,38 @@
+// Making elements. Text always goes in as text: nothing here parses HTML.
+
+export const $ = (id) => document.getElementById(id);
+
+export function el(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== ""));
+  return element;
+}
+
+export function option(value, label) {
+  const made = el("option", { value });
+  made.textContent = label;
+  return made;
+}
+
+let toastTimer = 0;
+
+export function toast(words, bad = false) {
+  $("toast").textContent = words;
+  $("toast").className = bad ? "bad" : "";
+  $("toast").hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => { $("toast").hidden = true; }, bad ? 6000 : 2000);
+}
+
+export function status(words, kind = "") {
+  $("status").textContent = words;
+  $("status").title = words;
+  $("status").className = kind;
+}
+
+export const clock = () => new Date().toTimeString().slice(0, 5);

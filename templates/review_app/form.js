@@ -1,0 +1,314 @@
+// The form on the right: drafts in the browser, finished reviews in the ledger.
+
+import { $, el, toast, status, clock } from "./dom.js";
+import { get, post } from "./api.js";
+import * as queue from "./queue.js";
+import { mark, scrollTo, selected } from "./quotes.js";
+
+const PAUSE = 1500;
+const EMPTY = { bucket: "", fault: "", mechanism: "", quotes: [], secondary: [], note: "", settles: false };
+const NAMES = Object.keys(EMPTY);
+
+let desk = null;
+let id = "";
+let passed = false;
+let quotes = [];
+let bad = new Map();
+const known = new Map(); // datapoint -> this person's review in the ledger, as the page knows it
+let others = [];
+let timer = 0;
+let saving = Promise.resolve();
+let onSaved = () => {};
+
+export function start(queueAnswer, whenSaved) {
+  desk = queueAnswer;
+  onSaved = whenSaved;
+  $("form").addEventListener("input", changed);
+  $("add-quote").addEventListener("mousedown", (event) => event.preventDefault()); // keeps the selection
+  $("add-quote").addEventListener("click", addQuote);
+  $("bucket").addEventListener("input", slug);
+  $("secondary").addEventListener("change", () => { $("secondary").value = slugs($("secondary").value).join(" "); });
+  combo();
+}
+
+const draftKey = (of) => `draft ${desk.key} ${of}`;
+const saved = () => known.get(id) ?? null;
+const asSaved = () => (saved() ? plain(saved()) : EMPTY);
+const plain = (review) => Object.fromEntries(NAMES.map((name) => [name, review[name]]));
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+const slugs = (words) => words.toLowerCase().split(/[\s,;]+/).filter(Boolean);
+
+function slug() {
+  const at = $("bucket").selectionStart;
+  $("bucket").value = $("bucket").value.toLowerCase().replace(/[\s-]/g, "_");
+  $("bucket").setSelectionRange(at, at);
+}
+
+function filled() {
+  return {
+    bucket: $("bucket").value.trim(),
+    fault: $("form").elements.fault.value,
+    mechanism: $("mechanism").value.trim(),
+    quotes: [...quotes],
+    secondary: slugs($("secondary").value),
+    note: $("note").value.trim(),
+    settles: $("settles").checked && !$("settling").hidden,
+  };
+}
+
+function fill(review) {
+  $("bucket").value = review.bucket;
+  for (const radio of $("form").elements.fault) radio.checked = radio.value === review.fault;
+  $("mechanism").value = review.mechanism;
+  $("secondary").value = review.secondary.join(" ");
+  $("note").value = review.note;
+  $("settles").checked = review.settles;
+  quotes = [...review.quotes];
+  bad = new Map();
+  drawQuotes();
+}
+
+// Shows the form of a datapoint: its draft, else the review in the ledger, else nothing.
+export function open(view, reviews) {
+  id = view.id;
+  passed = view.outcome !== "fail";
+  known.set(id, reviews.mine);
+  others = reviews.others;
+  const draft = JSON.parse(localStorage.getItem(draftKey(id)));
+  drawOthers();
+  fill(draft ?? asSaved());
+  $("notice").hidden = !passed;
+  $("notice").textContent = passed ? `This one ${view.outcome === "pass" ? "passed" : "was not judged"}: nothing to record, unless its verdict is wrong.` : "";
+  tell();
+  if (draft) schedule();
+}
+
+// Takes over what the ledger says now; a form that somebody is filling in stays as it is.
+export function refresh(of, reviews) {
+  if (of !== id) return;
+  const clean = same(filled(), asSaved());
+  const news = reviews.mine?.review_id !== saved()?.review_id;
+  others = reviews.others;
+  drawOthers();
+  if (clean && news) {
+    known.set(id, reviews.mine);
+    fill(asSaved());
+    tell();
+  }
+  drawMarks();
+}
+
+function missing(form) {
+  const wanting = [];
+  if (!form.bucket) wanting.push("bucket");
+  if (!form.fault) wanting.push("fault");
+  if (!form.mechanism) wanting.push("mechanism");
+  if (!form.quotes.length) wanting.push("quote");
+  return wanting;
+}
+
+function tell() {
+  const form = filled();
+  if (saved() && same(form, asSaved())) status(`saved ${new Date(saved().recorded).toTimeString().slice(0, 5)}`, "good");
+  else if (same(form, EMPTY)) status("");
+  else if (missing(form).length) status(`draft kept; still needed: ${missing(form).join(", ")}`);
+  else status("saving soon…");
+}
+
+export function changed() {
+  const form = filled();
+  if (same(form, asSaved())) localStorage.removeItem(draftKey(id));
+  else localStorage.setItem(draftKey(id), JSON.stringify(form));
+  tell();
+  schedule();
+}
+
+function schedule() {
+  clearTimeout(timer);
+  timer = setTimeout(save, PAUSE);
+}
+
+const unsaved = (form) => !missing(form).length && !same(form, asSaved());
+
+// Saves a complete form; resolves to true when there is nothing (more) to save.
+export function save() {
+  clearTimeout(timer);
+  const [of, form] = [id, filled()];
+  if (!unsaved(form)) return saving.then(() => !missing(form).length || (passed && same(form, EMPTY)));
+  saving = saving.then(() => send(of, form));
+  return saving;
+}
+
+async function send(of, form) {
+  const base = known.get(of);
+  if (base && same(form, plain(base))) return true;
+  const what = of === id ? "" : ` (${of})`;
+  try {
+    const answer = await post("review", { ...form, datapoint_id: of, replaces: base?.review_id ?? null });
+    if (answer.review) {
+      took(of, form, answer.review);
+      status(`saved ${clock()}${what}`, "good");
+      return true;
+    }
+    if (answer.changed_elsewhere && of === id) offer(answer.changed_elsewhere);
+    status(`not saved${what}: ${answer.changed_elsewhere ? "you changed this review in another window" : answer.reason}`, "bad");
+  } catch (error) {
+    status(`not saved${what}: ${error.message}`, "bad");
+  }
+  return false;
+}
+
+function took(of, form, review) {
+  known.set(of, review);
+  if (same(JSON.parse(localStorage.getItem(draftKey(of))), form)) localStorage.removeItem(draftKey(of));
+  if (of === id && same(filled(), form) && !same(form, plain(review))) fill(plain(review)); // control characters were spelled out
+  onSaved(of);
+}
+
+// Another window saved this review meanwhile: which of the two counts is for the person to say.
+function offer(theirs) {
+  known.set(id, theirs);
+  const take = el("button", { type: "button", class: "link" }, "take that one");
+  take.addEventListener("click", () => {
+    localStorage.removeItem(draftKey(id));
+    $("notice").hidden = true;
+    fill(plain(theirs));
+    tell();
+  });
+  $("notice").replaceChildren(`Another window saved ${theirs.bucket}, ${theirs.fault}. `, take, ", or change or save yours to replace it.");
+  $("notice").hidden = false;
+}
+
+// Called before another datapoint is opened.
+export function leave() {
+  if (id && unsaved(filled())) save();
+  clearTimeout(timer);
+}
+
+// The window closes: what is complete goes out with it, the rest is a draft.
+export function leavePage() {
+  const form = filled();
+  if (id && unsaved(form)) post("review", { ...form, datapoint_id: id, replaces: saved()?.review_id ?? null }, true).catch(() => {});
+}
+
+export function chooseFault(number) {
+  const radio = $("form").elements.fault[number - 1];
+  if (!radio) return;
+  radio.checked = true;
+  changed();
+}
+
+export async function addQuote() {
+  const { quote, reason } = selected(id);
+  if (reason) return toast(reason, true);
+  if (quotes.includes(quote)) return toast("this quote is there already");
+  quotes.push(quote);
+  getSelection().removeAllRanges();
+  drawQuotes();
+  changed();
+  await check(quote);
+}
+
+async function check(quote) {
+  const of = id;
+  try {
+    const answer = await post("quote", { id: of, quote });
+    if (of !== id) return;
+    if (answer.reason) {
+      bad.set(quote, answer.reason);
+      drawQuotes();
+      toast(answer.reason, true);
+    } else toast(`quoted from ${answer.part}`);
+  } catch (error) {
+    toast(error.message, true);
+  }
+}
+
+function drawQuotes() {
+  $("quotes").replaceChildren(...quotes.map((quote) => el("li", { class: bad.has(quote) ? "bad" : "", title: bad.get(quote) ?? "" },
+    el("button", { type: "button", class: "words", onclick: () => show(quote) }, quote),
+    el("button", { type: "button", class: "drop", "aria-label": "remove this quote", onclick: () => drop(quote) }, "×"))));
+  drawMarks();
+}
+
+function show(quote) {
+  if (!scrollTo(quote)) toast("it is in a folded text; press f to show all");
+}
+
+function drop(quote) {
+  quotes = quotes.filter((one) => one !== quote);
+  drawQuotes();
+  changed();
+}
+
+export function drawMarks() {
+  const seen = $("others").querySelector("details")?.open ? others.flatMap((review) => review.quotes) : [];
+  mark(quotes, seen);
+}
+
+// The others' reviews are folded until there is one's own: agreement counts only between judgements
+// that were made alone.
+function drawOthers() {
+  const disagree = queue.stateOf(id) === "disagree";
+  $("settling").hidden = !disagree && !saved()?.settles;
+  const wasOpen = $("others").querySelector("details")?.open && $("others").dataset.id === id;
+  $("others").dataset.id = id;
+  if (!others.length) return $("others").replaceChildren();
+  const label = `${others.length} other ${others.length === 1 ? "review" : "reviews"}${saved() ? "" : " (judge first, then look)"}`;
+  const card = (review) => el("article", { class: "review" }, el("b", {}, review.bucket),
+    el("p", {}, el("span", { class: "badge" }, review.fault), ` ${review.coder}, ${review.kind}${review.settles ? ", settles it" : ""}`),
+    el("p", {}, review.mechanism), ...review.quotes.map((quote) => el("q", { onclick: () => show(quote) }, quote)),
+    review.secondary.length ? el("p", {}, `consequences: ${review.secondary.join(", ")}`) : "",
+    review.note ? el("p", {}, `note: ${review.note}`) : "");
+  const details = el("details", { open: Boolean(saved()) || Boolean(wasOpen), ontoggle: drawMarks }, el("summary", {}, label), ...others.map(card));
+  $("others").replaceChildren(details);
+}
+
+// Suggestions below the bucket: those in use, most used first.
+let picked = -1;
+
+function combo() {
+  const input = $("bucket");
+  input.addEventListener("focus", suggest);
+  input.addEventListener("input", suggest);
+  input.addEventListener("blur", hide);
+  input.addEventListener("keydown", (event) => {
+    const rows = [...$("buckets").children];
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      picked = (picked + (event.key === "ArrowDown" ? 1 : -1) + rows.length + 1) % (rows.length + 1);
+      rows.forEach((row, place) => row.setAttribute("aria-selected", String(place === picked)));
+      rows[picked]?.scrollIntoView({ block: "nearest" });
+    } else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      if (rows[picked]) take(rows[picked].dataset.bucket);
+      else hide();
+    }
+  });
+}
+
+function suggest() {
+  const words = $("bucket").value.split("_").filter(Boolean);
+  const fitting = queue.buckets().filter(([name]) => words.every((word) => name.includes(word)) && name !== $("bucket").value);
+  picked = -1;
+  $("buckets").replaceChildren(...fitting.slice(0, 30).map(([name, n]) => {
+    const row = el("li", { role: "option", "data-bucket": name }, name, el("span", { class: "count" }, String(n)));
+    row.addEventListener("mousedown", (event) => { event.preventDefault(); take(name); });
+    return row;
+  }));
+  $("buckets").hidden = !fitting.length;
+  $("bucket").setAttribute("aria-expanded", String(fitting.length > 0));
+}
+
+function take(bucket) {
+  $("bucket").value = bucket;
+  hide();
+  changed();
+}
+
+function hide() {
+  $("buckets").hidden = true;
+  $("bucket").setAttribute("aria-expanded", "false");
+}
+
+export const load = (of) => get("reviews", { id: of });

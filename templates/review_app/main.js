@@ -1,0 +1,166 @@
+// Puts the page together: opening datapoints, keys, and what the ledger says every few seconds.
+
+import { $, el, status, toast } from "./dom.js";
+import { get } from "./api.js";
+import * as queue from "./queue.js";
+import * as datapoint from "./datapoint.js";
+import * as form from "./form.js";
+import * as shown from "./shown.js";
+
+const POLL = 2000;
+let now = "";
+let version = "";
+let coder = "";
+let opening = 0;
+
+async function open(id) {
+  if (!id) return;
+  const mine = ++opening; // whatever is still on its way is no longer wanted
+  queue.select(id);
+  if (id === now) return;
+  form.leave();
+  try {
+    const [view, reviews] = await Promise.all([get("datapoint", { id }), form.load(id)]);
+    if (mine !== opening) return;
+    shown.stop();
+    now = id;
+    document.title = `${view.item}, ${view.model}`;
+    history.replaceState(null, "", `#${encodeURIComponent(id)}`);
+    datapoint.draw(view, open);
+    form.open(view, reviews);
+    if (!typing() && document.activeElement !== $("queue")) $("middle").focus({ preventScroll: true });
+  } catch (error) {
+    status(error.message, "bad");
+  }
+}
+
+const typing = () => document.activeElement?.matches("input:not([type=radio], [type=checkbox]), textarea, select");
+
+async function poll() {
+  try {
+    const news = await get("standing", { version });
+    if (news.states) await takeNews(news);
+  } catch (error) {
+    status(error.message, "bad");
+  }
+}
+
+async function takeNews(news) {
+  version = news.version;
+  queue.update(news);
+  drawProgress(news);
+  if (now) form.refresh(now, await form.load(now));
+}
+
+function drawProgress({ progress, pairs, disagreements }) {
+  const [reviewed, planned] = progress.planned;
+  const [done, failing] = progress.failing;
+  const main = planned ? [reviewed, planned, "planned"] : [done, failing, "failing"];
+  $("progress").replaceChildren(bar(main[0], main[1]),
+    el("span", {}, "reviewed ", el("b", {}, `${main[0]} of ${main[1]}`), ` ${main[2]}`,
+      planned ? `, ${done} of ${failing} failing` : "", ` · ${progress.mine} by ${coder}`));
+  $("disagreements").hidden = !disagreements;
+  $("disagreements").textContent = `${disagreements} ${disagreements === 1 ? "disagreement" : "disagreements"}`;
+  $("models").replaceChildren(...progress.models.map(([model, k, n]) => el("div", { class: "model", title: `${model}: ${k} of ${n} failing datapoints reviewed` },
+    el("span", {}, model), bar(k, n), el("span", { class: "count" }, `${k} of ${n}`))));
+  $("pairs").replaceChildren(...pairs.map((pair) => el("p", {}, el("b", {}, pair.coders.join(" and ")),
+    `: same bucket ${pair.bucket} of ${pair.shared}, same fault ${pair.fault} of ${pair.shared}`)));
+}
+
+function bar(k, n) {
+  const fill = el("i");
+  fill.style.width = `${n ? (100 * k) / n : 0}%`;
+  return el("div", { class: "bar" }, fill);
+}
+
+async function saveAndNext() {
+  const complete = await form.save();
+  if (complete) document.activeElement.blur();
+  if (complete) move(queue.neighbour(1), "that was the last one");
+  else toast($("status").textContent || "nothing to save yet", true);
+}
+
+function move(id, otherwise) {
+  if (id) open(id);
+  else toast(otherwise);
+}
+
+// To the other models' answers; from there, back to the top.
+function elsewhere() {
+  const before = $("middle").scrollTop;
+  $("elsewhere")?.scrollIntoView();
+  if ($("middle").scrollTop === before) $("middle").scrollTop = 0;
+}
+
+const KEYS = {
+  j: () => move(queue.neighbour(1), "that was the last one"),
+  n: () => move(queue.neighbour(1), "that was the last one"),
+  k: () => move(queue.neighbour(-1), "this is the first one"),
+  p: () => move(queue.neighbour(-1), "this is the first one"),
+  u: () => move(queue.nextUnread(), "no unread datapoint is left in this list"),
+  d: () => move(queue.nextDisagreement(), "no other disagreement in this list"),
+  b: () => $("bucket").focus(),
+  m: () => $("mechanism").focus(),
+  q: form.addQuote,
+  o: elsewhere,
+  f: datapoint.unfoldAll,
+  "/": () => { $("search").focus(); $("search").select(); },
+  "?": () => $("help").showModal(),
+};
+
+const ARROWS = { ArrowDown: "j", ArrowUp: "k" };
+
+function pressed(event) {
+  if (document.querySelector("dialog[open]")) return;
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    saveAndNext();
+  } else if (event.key === "Escape") {
+    document.activeElement.blur();
+    $("middle").focus({ preventScroll: true });
+  } else if (document.activeElement === $("queue") && ARROWS[event.key]) {
+    event.preventDefault();
+    KEYS[ARROWS[event.key]]();
+  } else if (typing() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) {
+    return;
+  } else if (/^[1-7]$/.test(event.key)) {
+    if (queue.isChosen(now)) form.chooseFault(Number(event.key)); // not while the next one is on its way
+  } else if (KEYS[event.key]) {
+    event.preventDefault();
+    KEYS[event.key]();
+  }
+}
+
+function toggleTheme() {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("theme", root.dataset.theme);
+}
+
+async function showBackground() {
+  const { text } = await get("background").catch((error) => ({ text: error.message }));
+  $("background-text").textContent = text;
+  $("background").showModal();
+}
+
+async function start() {
+  const all = await get("queue");
+  coder = all.coder;
+  queue.start(all, open);
+  form.start(all, poll);
+  $("show-background").hidden = !all.background;
+  $("show-background").addEventListener("click", showBackground);
+  $("show-help").addEventListener("click", () => $("help").showModal());
+  $("toggle-theme").addEventListener("click", toggleTheme);
+  $("disagreements").addEventListener("click", () => { queue.only("disagree"); move(queue.nextDisagreement(), "this is the only one"); });
+  $("form").addEventListener("submit", (event) => { event.preventDefault(); saveAndNext(); });
+  document.addEventListener("keydown", pressed);
+  document.addEventListener("unfolded", form.drawMarks);
+  addEventListener("pagehide", () => { shown.flush(true); form.leavePage(); });
+  await poll();
+  await open(decodeURIComponent(location.hash.slice(1)) || queue.first());
+  setInterval(() => { if (!document.hidden) poll(); }, POLL);
+}
+
+start().catch((error) => status(error.message, "bad"));

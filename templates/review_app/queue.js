@@ -1,0 +1,195 @@
+// The list on the left. Only the entries in sight are in the document, so its length costs nothing.
+
+import { $, el, option } from "./dom.js";
+import { get } from "./api.js";
+
+const HEIGHT = 48;
+const SIGNS = { unread: "○", mine: "●", others: "◐", disagree: "≠", settled: "✓" };
+const STATES = {
+  unread: "unread", mine: "reviewed by me", "not-mine": "not reviewed by me",
+  others: "reviewed by others only", disagree: "coders disagree", settled: "settled",
+};
+const TAGS = { failed_by_all: "all failed", unique_failure: "only this one", sample: "sample", contrast: "passed" };
+const FILTERS = ["model", "mode", "bucket", "fault", "state"];
+
+let entries = [];
+let haystacks = new Map();
+let found = [];
+let standing = { states: {}, read: [], buckets: [] };
+let read = new Set();
+let inText = null;
+let chosen = "";
+let choose = () => {};
+
+export function start(queue, onChoose) {
+  entries = queue.entries;
+  choose = onChoose;
+  for (const entry of entries) {
+    const words = [entry.id, entry.item, entry.model, entry.mode ?? ""];
+    haystacks.set(entry.id, words.join("\n").toLowerCase());
+  }
+  fill("model", "any model", count(entries.map((entry) => entry.model)));
+  fill("mode", "any mode", count(entries.map((entry) => entry.mode).filter(Boolean)));
+  fill("fault", "any fault", queue.faults.map((fault) => [fault, fault]));
+  fill("state", "any state", Object.entries(STATES));
+  for (const name of FILTERS) $(`filter-${name}`).addEventListener("change", filter);
+  $("filter-planned").addEventListener("change", filter);
+  $("filter-planned").parentElement.hidden = !entries.some((entry) => entry.order !== null);
+  $("search").addEventListener("input", search);
+  $("clear").addEventListener("click", clear);
+  $("queue").addEventListener("scroll", draw, { passive: true });
+  new ResizeObserver(draw).observe($("queue"));
+}
+
+function count(values) {
+  const counts = new Map();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].sort((one, other) => other[1] - one[1]).map(([name, n]) => [name, `${name} (${n})`]);
+}
+
+function fill(name, any, pairs) {
+  const select = $(`filter-${name}`);
+  const kept = select.value;
+  select.replaceChildren(option("", any), ...pairs.map(([value, label]) => option(value, label)));
+  if (pairs.some(([value]) => value === kept)) select.value = kept;
+}
+
+export function update(now) {
+  standing = now;
+  read = new Set([...read, ...now.read]);
+  fill("bucket", "any bucket", now.buckets.map(([name, n]) => [name, `${name} (${n})`]));
+  filter();
+}
+
+export const stateOf = (id) => standing.states[id]?.state ?? "unread";
+export const buckets = () => standing.buckets;
+
+let searchTimer = 0;
+let asked = 0;
+
+function search() {
+  inText = null;
+  filter();
+  clearTimeout(searchTimer);
+  const words = $("search").value.trim();
+  if (words.length < 2) return;
+  searchTimer = setTimeout(async () => {
+    const mine = ++asked;
+    const ids = await get("search", { q: words }).catch(() => []);
+    if (mine !== asked || words !== $("search").value.trim()) return;
+    inText = new Set(ids);
+    filter();
+  }, 150);
+}
+
+function filter() {
+  const wanted = Object.fromEntries(FILTERS.map((name) => [name, $(`filter-${name}`).value]));
+  const planned = $("filter-planned").checked;
+  const words = $("search").value.trim().toLowerCase();
+  found = entries.filter((entry) => fits(entry, wanted, planned) && (!words || says(entry, words)));
+  for (const name of FILTERS) $(`filter-${name}`).classList.toggle("on", wanted[name] !== "");
+  const narrowed = words || planned || Object.values(wanted).some(Boolean);
+  $("clear").hidden = !narrowed;
+  $("found").textContent = narrowed ? `${found.length} of ${entries.length}` : `${entries.length} datapoints`;
+  $("track").style.height = `${found.length * HEIGHT}px`;
+  draw();
+}
+
+function fits(entry, wanted, planned) {
+  const said = standing.states[entry.id];
+  const state = stateOf(entry.id);
+  return (!planned || entry.order !== null)
+    && (!wanted.model || entry.model === wanted.model)
+    && (!wanted.mode || entry.mode === wanted.mode)
+    && (!wanted.bucket || said?.buckets.includes(wanted.bucket))
+    && (!wanted.fault || said?.faults.includes(wanted.fault))
+    && (!wanted.state || state === wanted.state || (wanted.state === "not-mine" && !said?.bucket))
+    && (!wanted.state || entry.outcome === "fail" || said);
+}
+
+function says(entry, words) {
+  return haystacks.get(entry.id).includes(words) || inText?.has(entry.id)
+    || standing.states[entry.id]?.buckets.some((bucket) => bucket.includes(words));
+}
+
+function clear() {
+  for (const name of FILTERS) $(`filter-${name}`).value = "";
+  $("filter-planned").checked = false;
+  $("search").value = "";
+  inText = null;
+  filter();
+  reveal();
+}
+
+export function only(state) {
+  clear();
+  $("filter-state").value = state;
+  filter();
+}
+
+function draw() {
+  const list = $("queue");
+  const first = Math.max(0, Math.floor(list.scrollTop / HEIGHT) - 6);
+  const last = Math.min(found.length, Math.ceil((list.scrollTop + list.clientHeight) / HEIGHT) + 6);
+  const rows = [];
+  for (let place = first; place < last; place += 1) rows.push(drawn(found[place], place));
+  $("track").replaceChildren(...rows);
+}
+
+function drawn(entry, place) {
+  const said = standing.states[entry.id];
+  const passed = entry.outcome !== "fail";
+  const state = passed && !said ? "contrast" : stateOf(entry.id);
+  const sign = state === "contrast" ? (read.has(entry.id) ? "·" : "◇") : SIGNS[state];
+  const name = said?.bucket ?? entry.mode ?? "";
+  const title = `${entry.id}\n${STATES[state] ?? (read.has(entry.id) ? "passed; read" : "passed; to read beside the one before")}`;
+  const row = el("div", {
+    class: `entry ${state}`, role: "option", id: `entry-${place}`, title,
+    "aria-selected": String(entry.id === chosen), onclick: () => choose(entry.id),
+  },
+  el("span", { class: "sign" }, sign),
+  el("div", {}, el("span", { class: "item" }, entry.item), el("span", { class: "model" }, entry.model.split("/").pop())),
+  el("div", {}, el("span", { class: `mode ${said?.bucket ? "mine" : "guess"}` }, name),
+    el("span", { class: "tag" }, state === "disagree" ? "disagree" : TAGS[entry.why] ?? "")));
+  row.style.top = `${place * HEIGHT}px`;
+  return row;
+}
+
+export function select(id) {
+  chosen = id;
+  read.add(id);
+  reveal();
+}
+
+function reveal() {
+  const place = found.findIndex((entry) => entry.id === chosen);
+  const list = $("queue");
+  if (place >= 0) {
+    const above = place * HEIGHT - list.scrollTop;
+    if (above < HEIGHT || above > list.clientHeight - 2 * HEIGHT) list.scrollTop += above - list.clientHeight / 3;
+    list.setAttribute("aria-activedescendant", `entry-${place}`);
+  }
+  draw();
+}
+
+// The entry `step` places on that meets `test`; from one that is filtered out, the nearest after it.
+export function neighbour(step, test = () => true) {
+  const order = new Map(entries.map((entry, place) => [entry.id, place]));
+  const here = order.get(chosen) ?? -1;
+  const list = step > 0 ? found : [...found].reverse();
+  const next = list.find((entry) => step * (order.get(entry.id) - here) > 0 && test(entry));
+  return next?.id ?? null;
+}
+
+export const nextUnread = () => {
+  const test = (entry) => entry.outcome === "fail" && stateOf(entry.id) === "unread" && entry.id !== chosen;
+  return neighbour(1, test) ?? found.find(test)?.id ?? null;
+};
+
+export const nextDisagreement = () => {
+  const test = (entry) => stateOf(entry.id) === "disagree" && entry.id !== chosen;
+  return neighbour(1, test) ?? found.find(test)?.id ?? null;
+};
+
+export const isChosen = (id) => id === chosen;
+export const first = () => (found.find((entry) => stateOf(entry.id) === "unread") ?? found[0])?.id;

@@ -1,0 +1,677 @@
+"""review_app.py: who may open the page, working in it, and what it leaves in the ledger."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from html.parser import HTMLParser
+from typing import NamedTuple
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from browser import chromium, until
+from failure_analysis.review import ledger, parts, reading, rows
+from failure_analysis.review.app import layout
+from failure_analysis.review.app.server import _layers
+from make_runs import judged, read_jsonl, turn
+
+POISON = ('<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">'
+          "</script>]]> {{ 7 * 7 }} \x1b[31mred\x1b[0m \u202etxet")
+SHOWN = ('<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">'
+         "</script>]]> {{ 7 * 7 }} \\x1b[31mred\\x1b[0m \\u202etxet")
+ASKED = "I would like the talk about gardens at ten o'clock, please, and nothing else."
+CALL = {"id": "c1", "function": {"name": "book", "arguments": json.dumps(
+    {"talk": "The history of public gardens", "hour": 9, "name": "Ada",
+     "room": "the big one upstairs"})}}
+MECHANISM = "It booked nine o'clock although ten was asked for."
+
+
+class Page(NamedTuple):
+    """A running review_app.py."""
+
+    process: subprocess.Popen
+    link: str
+    port: int
+    token: str
+    folder: object
+
+
+@pytest.fixture(scope="session")
+def packets(run_script, tmp_path_factory):
+    """Two models with three failing items each, planned; one item is poisoned."""
+    root = tmp_path_factory.mktemp("packets")
+    for model in "ab":
+        judged(root / f"run-{model}", [
+            turn(1, False, model_name=f"model-{model}", user_text=ASKED, tool_calls=[CALL],
+                 tool_results=[{"tool_call_id": "c1", "content": "booked at nine"}],
+                 assistant_text=f"Answer of {model}: you are booked for nine o'clock.",
+                 judge_reasoning="The hour is wrong. " * 300),
+            turn(2, False, model_name=f"model-{model}", user_text=POISON, assistant_text=POISON,
+                 judge_reasoning=POISON, tool_calls=[{"name": "call", "arguments": POISON}],
+                 tool_results=[POISON], scores={POISON: False}),
+            turn(3, False, model_name=f"model-{model}",
+                 assistant_text=f"Answer {model} of three."),
+            turn(4, model == "a", model_name=f"model-{model}", assistant_text="Talk D it is.")])
+    out = root / "out"
+    for name, *args in (("build_packet.py", "--run-dir", root / "run-a", root / "run-b",
+                         "--output-dir", out), ("cluster_failures.py", out),
+                        ("compare_models.py", out), ("plan_review.py", out)):
+        done = run_script(name, *args)
+        assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture
+def folder(packets, tmp_path):
+    """A copy of the planned folder, with nothing reviewed."""
+    return shutil.copytree(packets, tmp_path / "out")
+
+
+def started(bundle, folder, *args):
+    """Starts the page of a folder."""
+    process = subprocess.Popen(
+        [sys.executable, bundle / "scripts" / "review_app.py", folder, "--coder", "ada", *args],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    link = process.stdout.readline().strip()
+    assert link.startswith("http://127.0.0.1:"), process.communicate(timeout=10)[1]
+    address, token = link.split("/?token=")
+    return Page(process, link, int(address.rpartition(":")[2]), token, folder)
+
+
+def interrupted(page):
+    """Ends a page as Ctrl-C does: quietly."""
+    page.process.send_signal(signal.SIGINT)
+    _, errors = page.process.communicate(timeout=10)
+    assert (page.process.returncode, errors) == (0, "")
+
+
+@pytest.fixture
+def serve(bundle):
+    """`serve(folder, *args)`: starts a page that ends with the test."""
+    pages = []
+
+    def start(folder, *args):
+        pages.append(started(bundle, folder, *args))
+        return pages[-1]
+
+    yield start
+    for page in pages:
+        interrupted(page)
+
+
+@pytest.fixture(scope="module")
+def resting(bundle, packets, tmp_path_factory):
+    """A page that no test writes through."""
+    page = started(bundle, shutil.copytree(packets, tmp_path_factory.mktemp("resting") / "out"))
+    yield page
+    interrupted(page)
+
+
+@pytest.fixture(scope="module")
+def window():
+    """One browser for all tests of this file."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(window, serve, folder):
+    """`opened(folder=…)`: the page in the browser, at its first datapoint."""
+    def start(where=folder, *args):
+        page = serve(where, *args)
+        window.get_log("browser")  # forgets what earlier tests left there
+        window.get(page.link)
+        until(lambda: text(window, "#head"))
+        return page
+
+    yield start
+    window.get("about:blank")
+
+
+def text(window, css):
+    """The text of an element as it is seen; empty when it is not there."""
+    return window.execute_script(
+        "const e = document.querySelector(arguments[0]);"
+        "return e?.checkVisibility() ? e.innerText : ''", css)
+
+
+def press(window, keys):
+    """Types into whatever has the focus."""
+    window.switch_to.active_element.send_keys(keys)
+
+
+def drag(window, css, width=260):
+    """Selects text with the mouse from the top left corner of an element."""
+    from selenium.webdriver import ActionChains
+
+    box = window.execute_script(
+        "const e = document.querySelector(arguments[0]); e.scrollIntoView({block: 'center'});"
+        "const b = e.getBoundingClientRect(); return [b.left, b.top]", css)
+    actions = ActionChains(window)
+    actions.w3c_actions.pointer_action.move_to_location(round(box[0]) + 2, round(box[1]) + 9)
+    actions.click_and_hold().move_by_offset(width, 0).release().perform()
+    return window.execute_script("return getSelection().toString()")
+
+
+def fill(window, bucket="books_the_wrong_hour", fault="1"):
+    """Fills the form from the keyboard, with a quote dragged from the question."""
+    from selenium.webdriver.common.keys import Keys
+
+    press(window, "b")
+    press(window, bucket + Keys.ESCAPE)
+    press(window, fault)
+    press(window, "m")
+    press(window, MECHANISM + Keys.ESCAPE)
+    words = drag(window, ".box.question .text")
+    assert len(words) > parts.SHORTEST_QUOTE
+    press(window, "q")
+    return words
+
+
+def reviews(folder):
+    """The lines of the ledger, there yet or not."""
+    return read_jsonl(folder / ledger.NAME) if (folder / ledger.NAME).exists() else []
+
+
+def record(folder, item="1", **changes):
+    """Records a review as an agent does, beside the page."""
+    known = rows.index(folder)
+    entry = {"datapoint_id": f"run-a/{item}", "coder": "bot", "kind": "agent", "fault": "mixed",
+             "bucket": "asks_too_little", "mechanism": MECHANISM, "quotes": [ASKED], **changes}
+    [verdict] = ledger.append(known, [entry])
+    assert verdict.review, verdict.reason
+    return verdict.review
+
+
+def ask(page, method="GET", path="/api/queue", body=None, **headers):
+    """One request with the headers of our own page, some of them changed (None: left out)."""
+    sent = {"Host": f"127.0.0.1:{page.port}", "Cookie": f"review_{page.port}={page.token}",
+            "Origin": f"http://127.0.0.1:{page.port}", "Content-Type": "application/json",
+            **{name.replace("_", "-"): value for name, value in headers.items()}}
+    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=10)
+    connection.putrequest(method, path, skip_host=True)
+    payload = json.dumps(body).encode() if body is not None else b""
+    for name, value in {**sent, "Content-Length": str(len(payload))}.items():
+        if value is not None:
+            connection.putheader(name, value)
+    connection.endheaders(payload)
+    answer = connection.getresponse()
+    found = answer.status, {name.lower(): value for name, value in answer.getheaders()}, \
+        answer.read().decode()
+    connection.close()
+    return found
+
+
+def review_of(ident="run-a/1", **changes):
+    """A review as the page sends it."""
+    return {"datapoint_id": ident, "bucket": "books_the_wrong_hour", "fault": "model_error",
+            "mechanism": MECHANISM, "quotes": [ASKED], "secondary": [], "note": "",
+            "settles": False, "replaces": None, **changes}
+
+
+# Who may use it
+
+
+def test_the_token_moves_into_a_cookie(serve, folder):
+    page = serve(folder)
+    status, headers, _ = ask(page, path=f"/?token={page.token}", Cookie=None, Origin=None)
+    assert (status, headers["location"]) == (303, "/")
+    assert "httponly" in headers["set-cookie"].lower()
+    assert "samesite=strict" in headers["set-cookie"].lower()
+    status, headers, body = ask(page, path="/")
+    assert status == 200
+    assert page.token not in body
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    assert (headers["x-content-type-options"], headers["referrer-policy"],
+            headers["cache-control"]) == ("nosniff", "no-referrer", "no-store")
+
+
+@pytest.mark.parametrize("headers", [
+    {"Cookie": None}, {"Cookie": "review_{port}=guess"}, {"Cookie": "review_1={token}"},
+    {"Host": "evil.example", "Origin": None}, {"Host": "127.0.0.1", "Origin": None},
+    {"Host": "evil.example:{port}", "Origin": "http://evil.example:{port}"},
+    {"Origin": "http://evil.example"}, {"Origin": "http://127.0.0.1:1"}, {"Origin": "null"},
+    {"Origin": "http://localhost:{port}"}, {"Sec_Fetch_Site": "cross-site"},
+    {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "no-cors"},
+], ids=str)
+def test_foreign_requests_are_refused(resting, headers):
+    filled = {name: value and value.format(port=resting.port, token=resting.token)
+              for name, value in headers.items()}
+    assert ask(resting)[0] == 200
+    status, answered, body = ask(resting, **filled)
+    assert (status, "entries" in body) == (403, False)
+    assert not [name for name in answered if name.startswith("access-control")]
+
+
+def test_no_path_is_open_without_the_token(resting):
+    for path in ("/", "/?token=guess", "/assets/main.js", "/api/standing", "/nowhere"):
+        assert ask(resting, path=path, Cookie=None)[0] == 403, path
+    assert ask(resting, path="/assets/..%2fbenchmark.yaml")[0] == 404
+    assert ask(resting, path="/assets/page.html.j2")[0] == 404
+    assert ask(resting, path="/assets/main.js")[0] == 200
+
+
+@pytest.mark.parametrize("headers", [
+    {"Origin": None}, {"Origin": "http://evil.example"}, {"Content_Type": None},
+    {"Content_Type": "text/plain"}, {"Content_Type": "application/x-www-form-urlencoded"},
+    {"Cookie": None},
+], ids=str)
+def test_foreign_writes_are_refused(resting, headers):
+    assert ask(resting, "POST", "/api/review", review_of(), **headers)[0] == 403
+    assert reviews(resting.folder) == []
+
+
+def test_it_listens_on_the_loopback_address_alone(resting):
+    with socket.socket() as other:
+        assert other.connect_ex(("127.0.0.1", resting.port)) == 0
+    with socket.socket() as other:
+        assert other.connect_ex(("127.0.0.2", resting.port)) != 0
+
+
+def test_a_taken_port_is_one_line(resting, run_script):
+    done = run_script("review_app.py", resting.folder, "--port", str(resting.port))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "review_app.py: " in done.stderr
+
+
+@pytest.mark.parametrize(("args", "code", "says"), [
+    ((), 1, "run build_packet.py first"), (("--port", "70000"), 2, "--port"),
+    (("--coder", "a b"), 2, "--coder"), (("--static", "x.html"), 1, "run build_packet.py first"),
+])
+def test_what_it_refuses_to_start_with(run_script, tmp_path, args, code, says):
+    done = run_script("review_app.py", tmp_path, *args, cwd=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert says in done.stderr
+
+
+def test_without_a_failing_datapoint_there_is_nothing_to_review(build, run_script, tmp_path):
+    _, out = build("--run-dir", judged(tmp_path / "run", [turn(1), turn(2)]))
+    done = run_script("review_app.py", out)
+    assert (done.returncode, "no datapoint failed" in done.stderr) == (1, True)
+
+
+# What the server makes of what it is sent
+
+
+@pytest.mark.parametrize(("changes", "says"), [
+    ({"quotes": ["I would like the talk about gardens at nine"]}, "does not occur"),
+    ({"bucket": "Wrong hour"}, "snake_case"), ({"bucket": "tool_use_correct"}, "names no cause"),
+    ({"datapoint_id": "run-a/99"}, "no datapoint"), ({"datapoint_id": None}, "no datapoint"),
+    ({"quotes": "x" * 20}, "does not occur"), ({"fault": 3}, "fault is int"),
+], ids=str)
+def test_a_bad_review_is_answered_with_the_reason(resting, changes, says):
+    status, _, body = ask(resting, "POST", "/api/review", {**review_of(), **changes})
+    assert status == 200
+    assert says in json.loads(body)["reason"]
+    assert reviews(resting.folder) == []
+
+
+def test_coder_and_kind_are_not_the_pages_to_say(serve, folder):
+    page = serve(folder)
+    status, _, body = ask(page, "POST", "/api/review", review_of(coder="bot", kind="agent"))
+    assert status == 200, body
+    [review] = reviews(folder)
+    assert (review["coder"], review["kind"]) == ("ada", "person")
+
+
+@pytest.mark.parametrize("body", [[], "text", {"id": 1, "spans": []}, {"id": "run-a/1"}], ids=str)
+def test_odd_bodies_are_answered_not_crashed_on(resting, body):
+    status, _, said = ask(resting, "POST", "/api/shown", body)
+    assert status in (400, 409)
+    assert json.loads(said)["error"]
+
+
+def test_what_was_shown_is_logged_in_spans_of_each_part():
+    spans = [("a", 0, 10), ("a", 10, 20), ("a", 40, 90), ("b", 5, 7), ("none", 0, 9)]
+    assert _layers(spans, {"a": 50, "b": 9}) == [{"a": (0, 20), "b": (5, 7)}, {"a": (40, 50)}]
+
+
+def test_a_plan_made_meanwhile_is_taken_up(serve, folder, run_script):
+    page = serve(folder)
+    datapoint = f"/api/datapoint?id={quote('run-a/4', safe='')}"
+    (folder / rows.CONTRAST).unlink()
+    assert "only planned items are copied" in ask(page, path=datapoint)[2]
+    done = run_script("plan_review.py", folder, "--budget", "2", "--contrast", "run-a/4")
+    assert done.returncode == 0, done.stderr
+    assert "Talk D it is." in ask(page, path=datapoint)[2]
+
+
+@given(st.text(st.sampled_from('[]{}",: \n\\abc1é𝄞'), max_size=4000) | st.recursive(
+    st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=30).map(json.dumps))
+@example('{ "talk": [ 1, 2 ] , "of": { "many": "' + "x" * 200 + '" } , "hour": [ ] } ')
+def test_the_pieces_of_a_text_are_the_text(text_):
+    chunks = layout.chunks(text_)
+    assert "".join(line.text for chunk in chunks for line in chunk) == text_
+
+
+def test_json_stands_in_lines():
+    long = {"talk": "The history of public gardens", "hours": [9, 10], "name": "Ada" * 20}
+    lines = layout.json_lines(f"book {json.dumps(long)}")
+    assert [line.depth for line in lines] == [0, 1, 1, 1, 0]
+    assert lines[2].text == '"hours": [9, 10], '
+    assert layout.json_lines("a note with [brackets]") is None
+
+
+# Working in it
+
+
+def test_read_quote_record_with_the_keyboard_and_find_it_kept(window, opened, folder):
+    from selenium.webdriver.common.keys import Keys
+
+    opened()
+    assert "?token" not in window.current_url
+    assert ASKED in text(window, ".box.question")
+    assert "booked at nine" in text(window, ".pairing .result")
+    assert "model-b" in text(window, ".siblings") or "model-a" in text(window, ".siblings")
+    ident = window.current_url.partition("#")[2].replace("%2F", "/")
+    words = fill(window)
+    until(lambda: "quoted from question" in text(window, "#toast"))
+    press(window, "b")
+    press(window, Keys.CONTROL + Keys.ENTER)  # from a field, where the next key is a key again
+    until(lambda: len(reviews(folder)) == 1)
+    [review] = reviews(folder)
+    assert {name: review[name] for name in ("datapoint_id", "bucket", "fault", "mechanism",
+                                            "quotes", "coder", "kind")} == {
+        "datapoint_id": ident, "bucket": "books_the_wrong_hour", "fault": "model_error",
+        "mechanism": MECHANISM, "quotes": [words.strip()], "coder": "ada", "kind": "person"}
+    until(lambda: ident not in window.current_url.replace("%2F", "/"))  # it went on to the next
+    press(window, "k")
+    until(lambda: ident in window.current_url.replace("%2F", "/"))
+    window.refresh()
+    until(lambda: text(window, "#status").startswith("saved"))
+    kept = window.execute_script("return [bucket.value, mechanism.value, form.fault.value]")
+    assert kept == ["books_the_wrong_hour", MECHANISM, "model_error"]
+    assert words.strip() in text(window, "#quotes")
+    assert "1 of" in text(window, "#progress")
+    assert [log for log in window.get_log("browser") if log["level"] == "SEVERE"] == []
+
+
+def test_a_complete_form_saves_itself_and_a_change_corrects_it(window, opened, folder):
+    opened()
+    fill(window)
+    until(lambda: len(reviews(folder)) == 1, 5)
+    until(lambda: text(window, "#status").startswith("saved"))
+    press(window, "2")
+    until(lambda: len(reviews(folder)) == 2, 5)
+    first, second = reviews(folder)
+    assert (second["replaces"], second["fault"]) == (first["review_id"], "grader_issue")
+    press(window, "j")
+    press(window, "k")
+    until(lambda: text(window, "#status").startswith("saved"))
+    assert len(reviews(folder)) == 2  # opening it again changes nothing
+
+
+def test_leaving_saves_and_a_half_filled_form_stays(window, opened, folder):
+    opened()
+    first = window.current_url
+    fill(window)
+    press(window, "j")
+    until(lambda: len(reviews(folder)) == 1)  # the pause was cut short: nothing else saves it
+    until(lambda: window.current_url != first)
+    press(window, "3")
+    assert "still needed: bucket, mechanism, quote" in text(window, "#status")
+    window.refresh()
+    until(lambda: window.execute_script("return form.fault.value") == "reference_issue")
+    assert len(reviews(folder)) == 1
+
+
+def test_a_refused_review_says_why_and_is_not_lost(window, opened, folder):
+    opened()
+    fill(window, bucket="tool use correct")
+    until(lambda: "not saved" in text(window, "#status"), 5)
+    assert "names no cause" in text(window, "#status")
+    assert window.execute_script("return bucket.value") == "tool_use_correct"
+    assert reviews(folder) == []
+
+
+def test_two_windows_do_not_overwrite_each_other_unseen(window, opened, folder):
+    page = opened()
+    fill(window)
+    until(lambda: len(reviews(folder)) == 1)
+    here, address = window.current_window_handle, window.current_url
+    window.switch_to.new_window("tab")
+    window.get(address)
+    until(lambda: text(window, "#status").startswith("saved"))
+    stale = reviews(folder)[0]
+    ask(page, "POST", "/api/review",
+        review_of(stale["datapoint_id"], fault="mixed", replaces=stale["review_id"]))
+    press(window, "5")
+    until(lambda: "another window" in text(window, "#status"), 5)
+    assert [review["fault"] for review in reviews(folder)] == ["model_error", "mixed"]
+    assert "books_the_wrong_hour, mixed" in text(window, "#notice")
+    window.find_element("css selector", "#notice button").click()
+    assert window.execute_script("return form.fault.value") == "mixed"
+    window.close()
+    window.switch_to.window(here)
+    until(lambda: window.execute_script("return form.fault.value") == "mixed", 5)
+    assert len(reviews(folder)) == 2
+
+
+def test_an_agent_beside_it_appears_and_a_disagreement_is_settled(window, opened, folder):
+    opened()
+    window.execute_script("location.hash = '#run-a%2F1'; location.reload()")
+    until(lambda: "model-a" in text(window, "#head"))
+    fill(window)
+    until(lambda: len(reviews(folder)) == 1)
+    record(folder)
+    until(lambda: "1 disagreement" in text(window, "#disagreements"), 6)
+    assert "same bucket 0 of 1, same fault 0 of 1" in text(window, "#pairs")
+    until(lambda: "asks_too_little" in text(window, "#others"))
+    window.find_element("id", "disagreements").click()
+    until(lambda: text(window, "#found") == "1 of 8")
+    window.find_element("id", "settles").click()
+    until(lambda: len(reviews(folder)) == 3, 5)
+    until(lambda: not text(window, "#disagreements"))
+    final = ledger.finals(ledger.load(folder))["run-a/1"]
+    assert (final.bucket, final.fault) == ("books_the_wrong_hour", "model_error")
+
+
+def test_others_are_seen_after_ones_own_judgement(window, opened, folder):
+    record(folder)
+    opened()
+    window.execute_script("location.hash = '#run-a%2F1'; location.reload()")
+    until(lambda: "1 other review (judge first" in text(window, "#others"))
+    assert "asks_too_little" not in text(window, "#others") + text(window, "#queue")
+    fill(window)
+    until(lambda: "asks_too_little" in text(window, "#others"), 6)
+
+
+def test_a_script_in_a_transcript_is_text(window, opened, folder):
+    opened()
+    window.execute_script("location.hash = '#run-a%2F2'; location.reload()")
+    until(lambda: SHOWN in text(window, ".box.question"))
+    for css in (".box.answer", ".box.judge", ".pairing .call", ".pairing .result", "#head",
+                ".siblings"):
+        assert SHOWN in " ".join(text(window, css).split()), css
+    assert window.execute_script("return window.hacked ?? null") is None
+    assert window.execute_script("return document.querySelectorAll('main img, main script')"
+                                 ".length") == 0
+
+
+def test_quotes_come_from_this_datapoint_and_are_proved_at_once(window, opened, folder):
+    page = opened()
+    press(window, "o")
+    assert window.execute_script("return middle.scrollTop") > 0
+    drag(window, ".sibling .text", 180)
+    press(window, "q")
+    until(lambda: "another datapoint" in text(window, "#toast"))
+    assert text(window, "#quotes") == ""
+    drag(window, ".box.question .text", 40)
+    press(window, "q")
+    until(lambda: "too short" in text(window, "#toast"))
+    said = json.loads(ask(page, "POST", "/api/quote", {"id": "run-a/1", "quote": "made up, this"}
+                          )[2])
+    assert "does not occur" in said["reason"]
+    # Indented JSON is selected over several lines, and still is what was recorded.
+    lines = window.execute_script("""
+        const lines = document.querySelectorAll(".pairing .call .line");
+        getSelection().setBaseAndExtent(lines[0].firstChild, 0, lines[3].firstChild, 8);
+        return lines.length""")
+    assert lines > 4
+    press(window, "q")
+    until(lambda: "quoted from call-1" in text(window, "#toast"))
+
+
+def test_only_what_stood_on_the_screen_is_logged(window, opened, folder):
+    opened()
+    window.execute_script("location.hash = '#run-a%2F1'; location.reload()")
+    until(lambda: "model-a" in text(window, "#head"))
+    until(lambda: "run-a/1" in [shown.datapoint_id for shown in reading.load(folder)])
+    found = parts.parts(rows.row(rows.index(folder), "run-a/1"))
+    whole = next(len(part.text) for part in found if part.name == "judge")
+
+    def judge():
+        return max((shown.parts["judge"][1] for shown in reading.load(folder)
+                    if shown.datapoint_id == "run-a/1" and "judge" in shown.parts), default=0)
+
+    assert 0 < judge() < whole  # the rest of it is folded
+    showings = reading.load(folder)  # below the screen: the answer, and that of the other model
+    assert not [shown for shown in showings if "answer" in shown.parts]
+    assert {shown.coder for shown in reading.load(folder)} == {"ada"}
+    press(window, "f")
+    window.execute_script("document.querySelector('.box.judge').scrollIntoView({block: 'end'})")
+    until(lambda: judge() == whole, 5)
+
+
+def test_back_before_the_next_one_came_stays_here(window, opened):
+    opened()
+    address = window.current_url
+    window.execute_script("""for (const key of "jk")
+        document.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }))""")
+    press(window, "jk")
+    window.execute_async_script("setTimeout(arguments[0], 400)")
+    assert window.current_url == address
+
+
+def test_search_and_filters(window, opened, folder):
+    record(folder)
+    opened()
+    everything = text(window, "#found")
+    press(window, "/")
+    press(window, "answer a of three")
+    until(lambda: text(window, "#found") == "1 of 8")
+    window.find_element("id", "clear").click()
+    assert text(window, "#found") == everything
+    for select, option, count in (("model", "model-b", 4), ("bucket", "asks_too_little (1)", 1),
+                                  ("state", "unread", 6)):
+        window.execute_script(
+            "const s = document.getElementById(arguments[0]);"
+            "s.value = [...s.options].find((o) => o.text.startsWith(arguments[1])).value;"
+            "s.dispatchEvent(new Event('change'))", f"filter-{select}", option)
+        assert text(window, "#found") == f"{count} of 8", option
+        window.find_element("id", "clear").click()
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1000, 700)], ids=str)
+def test_nothing_scrolls_sideways_and_both_themes_are_there(window, opened, size):
+    opened()
+    window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False})
+    wide = window.execute_script("return ['html', '#left', '#middle', '#right'].filter((css) => {"
+                                 "const e = document.querySelector(css);"
+                                 "return e.scrollWidth > e.clientWidth })")
+    assert wide == []
+    colour = "return getComputedStyle(document.body).backgroundColor"
+    before = window.execute_script(colour)
+    window.find_element("id", "toggle-theme").click()
+    assert window.execute_script(colour) != before
+    window.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_thousand_rows_without_lag(window, opened, run_script, tmp_path):
+    for model in "ab":
+        judged(tmp_path / model, [turn(number, False, model_name=f"model-{model}",
+                                       assistant_text=f"Answer {number}. " * 200)
+                                  for number in range(500)])
+    done = run_script("build_packet.py", "--run-dir", tmp_path / "a", tmp_path / "b",
+                      "--output-dir", tmp_path / "big")
+    assert done.returncode == 0, done.stderr
+    opened(tmp_path / "big")
+    assert text(window, "#found") == "1000 datapoints"
+    assert window.execute_script("return document.querySelectorAll('.entry').length") < 60
+    before = window.current_url
+    took = window.execute_async_script("""
+        const [done] = arguments, start = performance.now(), head = document.title;
+        document.dispatchEvent(new KeyboardEvent("keydown", { key: "j", bubbles: true }));
+        const wait = () => (document.title === head ? requestAnimationFrame(wait)
+                            : done(performance.now() - start));
+        wait()""")
+    assert window.current_url != before
+    assert took < 500
+    scrolled = window.execute_async_script("""
+        const [done] = arguments, list = document.querySelector("#queue");
+        const start = performance.now();
+        let left = 50;
+        const step = () => { list.scrollTop += 900;
+          if (left -= 1) requestAnimationFrame(step); else done(performance.now() - start); };
+        step()""")
+    assert scrolled < 50 * 50
+
+
+# The static page
+
+
+def outside_of(source):
+    """What a page would load or point to besides itself; a script counts too."""
+    found = []
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            found.extend(value for name, value in attributes
+                         if name in ("src", "srcset", "href", "action", "data", "style")
+                         and not value.startswith("#"))
+            found.extend([tag] if tag in ("script", "iframe", "img", "object") else [])
+
+    Tags().feed(source)
+    return found
+
+
+def test_the_static_page_stands_alone(window, folder, run_script, tmp_path):
+    record(folder)
+    record(folder, coder="eve", quotes=["booked at nine", "you are booked for nine"])
+    record(folder, "2", quotes=["window.hacked = 1"], note=POISON)
+    record(folder, "3", quotes=["Answer a of three."], bucket="lies")
+    record(folder, "3", quotes=["Answer a of three."], bucket="guesses", coder="eve")
+    pages = [tmp_path / name for name in ("one.html", "two.html")]
+    for page in pages:
+        done = run_script("review_app.py", folder, "--static", page)
+        assert done.returncode == 0, done.stderr
+    assert "3 of 7 failing datapoints reviewed, by bot, eve" in done.stdout
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+    source = pages[0].read_text("utf-8")
+    assert outside_of(source) == ["data:,"]
+    assert "@import" not in source and "url(" not in source
+    assert "<mark>booked at nine</mark>" in source
+    window.get_log("browser")
+    window.get(pages[0].as_uri())
+    window.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true })")
+    shown = " ".join(text(window, "main").split())
+    assert "3 of 7 failing datapoints were reviewed, by bot, eve" in shown
+    assert "On 1 the readers disagree" in shown
+    assert shown.count(SHOWN) >= 6
+    assert window.execute_script("return window.hacked ?? null") is None
+    assert window.execute_script("return getComputedStyle(document.querySelector('mark'))"
+                                 ".backgroundColor") != "rgb(255, 255, 0)"  # its style is let in
+    assert [log for log in window.get_log("browser") if log["level"] == "SEVERE"] == []
+
+
+def test_no_static_page_without_a_review(folder, run_script, tmp_path):
+    done = run_script("review_app.py", folder, "--static", tmp_path / "x.html")
+    assert (done.returncode, (tmp_path / "x.html").exists()) == (1, False)
+    assert "no review in it" in done.stderr
+
+
+def test_help_loads_no_package(bundle):
+    done = subprocess.run([sys.executable, "-S", bundle / "scripts" / "review_app.py", "--help"],
+                          capture_output=True, encoding="utf-8",
+                          env={**os.environ, "PYTHONPATH": ""})
+    assert (done.returncode, "--static" in done.stdout) == (0, True), done.stderr
