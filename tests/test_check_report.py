@@ -73,6 +73,13 @@ def test_a_finished_report_holds_and_says_what_it_cannot_prove(run_script, folde
     (f"`agent-alpha` does this too [dp:{ALPHA}] [dp:{BETA}].", "other_model", BETA),
     ("TODO: think.", "todo", "TODO: think."),
     ("```text\nI never said this.\n```", "fabricated_quote", "I never said this."),
+    ("~~~\nI never said this.\n~~~", "fabricated_quote", "I never said this."),
+    ("See [12 rows](references/x.md).", "unbound_number", "12"),
+    ("It says \u00abI never said this\u00bb here.", "uncited_quote", "I never said this"),
+    ("Thirty-one were like this.", "unsupported_quantifier", "Thirty-one"),
+    ("### All of them are polite", "unsupported_quantifier", "All"),
+    ("### Why `agent-beta` is better", "unsupported_claim", "agent-beta"),
+    ("Nearly \u0663 rows.", "unbound_number", "\u0663"),
     ("<!-- generated:mine -->\nx\n<!-- /generated:mine -->", "unknown_block", "mine"),
     ("## Model `agent-delta`", "model_section", "## Model `agent-delta`"),
 ])

@@ -44,7 +44,7 @@ def own_lines(text: str) -> list[tuple[str, bool]]:
     """Each line (with its end), and whether it stands outside every fence."""
     found, opened = [], ""
     for line in text.splitlines(keepends=True):
-        ticks = re.match("`{3,}", line)
+        ticks = re.match("`{3,}|~{3,}", line)
         inside = bool(opened or ticks)
         if ticks and (not opened or line.strip() == opened):
             opened = "" if opened else ticks[0]

@@ -295,7 +295,7 @@ def _fence_findings(unit: Unit, before: list[Unit], found: Evidence,
     """A fenced text must come from the datapoint that was cited last before it; commands (bash)
     are no evidence."""
     lines = unit.text.split("\n")
-    if lines[0].strip("`").strip() in ("bash", "sh"):
+    if lines[0].strip("`~").strip() in ("bash", "sh"):
         return
     cited = [token.value for one in before if one.bucket == unit.bucket and one.model == unit.model
              for token in prose.inline(one.text) if token.kind == prose.CITE]

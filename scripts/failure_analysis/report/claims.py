@@ -14,8 +14,10 @@ from failure_analysis.review import ledger, rows, tally
 _QUANTIFIER = re.compile(
     r"(?<![\w-])(?:all|none|only|every|everyone|everybody|nobody|always|never|most|mostly|majority|both"
     r"|entirely|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
-    r"|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|hundreds?|thousands?|dozens?"
-    r"|half|thirds?|quarters?|percent|twice)(?![\w-])", re.I)
+    r"|sixteen|seventeen|eighteen|nineteen|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
+    r"(?:-\w+)?|hundreds?|thousands?|dozens?|half|thirds?|quarters?|percent|twice)(?![\w-])", re.I)
+# Headings of the template and of models and buckets say what a section is about.
+_TITLE = re.compile(r"## (?:Model `.*|Items that every model failed)$|### [`I].*")
 _NOT_MEANT = re.compile(r"\b(?:at all|after all|not only|first of all)\b", re.I)
 _DIGITS = re.compile(r"\d[\d.,]*")
 _ITEM = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|and|or)|,)\s*$", re.I)
@@ -152,7 +154,7 @@ def sentence(said: Sentence, unit: Unit, also_cited: list[str], known: Names,
     yield from _wholes(said)
     heading = unit.kind == "heading"
     yield from _numbers(said, heading, known)
-    if not heading:
+    if not (heading and _TITLE.fullmatch(unit.text)):
         evidence = bool(said.all(FACT) or said.all(CITE) or also_cited)
         quantifier = _QUANTIFIER.search(_NOT_MEANT.sub("", said.masked))
         if quantifier and not evidence:

@@ -9,7 +9,9 @@ from failure_analysis.report import blocks
 QUOTE, CITE, FACT, CODE, OTHER = "\ue001", "\ue002", "\ue003", "\ue004", "\ue005"
 BOUND = re.compile(r"(-?\d[\d.,]*\d|-?\d)?<!--fact:([^<>\s]+?)-->")
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
-_LINK = re.compile(r"!?\[([^\]\[]*)\]\(([^)\s]*)\)|https?://\S+")
+# Where a link leads is no claim; its text is one.
+_TARGET = re.compile(r"\]\([^)\s]*\)|https?://\S+")
+_QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c"}
 _ESCAPED = re.compile(r"\\([\\`*_\[\]<>#~\"(){}.!|+-])")
 _END = re.compile(rf"[.!?][)*_]*(?:\s*\(?{CITE}+\)?[.,]?)*"
                   rf"(?=\s+[A-Z\d(*{QUOTE}{CITE}{FACT}{CODE}]|\s*$)")
@@ -107,7 +109,7 @@ def _kind(line: str) -> str:
 
 def _closed(held: list[str]) -> bool:
     """True when the last of these lines closes the fence that the first one opens."""
-    return len(held) > 1 and held[-1].strip() == re.match("`+", held[0])[0]
+    return len(held) > 1 and held[-1].strip() == re.match("`+|~+", held[0])[0]
 
 
 def sentences(unit: Unit) -> list[Sentence]:
@@ -184,14 +186,14 @@ def _token(text: str, place: int) -> Token | None:
     if text.startswith("[dp:", place):
         end = _citation_end(text, place)
         return Token(CITE, text[place:end + 1], text[place + 4:end].strip()) if end else None
-    if char in "\"\u201c":
-        end = text.find("\u201d" if char == "\u201c" else '"', place + 1)
+    if char in _QUOTES:
+        end = text.find(_QUOTES[char], place + 1)
         return Token(QUOTE, text[place:end + 1], text[place + 1:end]) if end > 0 else None
     if place == 0 or not re.match(r"[\w.,]", text[place - 1]):
         bound = BOUND.match(text, place)
         if bound:
             return Token(FACT, bound[0], bound[2], bound[1] or "")
-    for pattern in (_COMMENT, _LINK):
+    for pattern in (_COMMENT, _TARGET):
         match = pattern.match(text, place)
         if match:
             return Token(OTHER, match[0])
