@@ -72,6 +72,14 @@ def test_each_mode_has_a_passing_contrast_of_the_same_item(run_script, folder):
         assert whole["user_text"] == f"Question {mine.item}?"
 
 
+def test_one_model_is_contrasted_with_its_own_attempts(run_script, analyse, tmp_path):
+    runs = [judged(tmp_path / name, [turn(0, name == "y"), turn(1)]) for name in "xy"]
+    folder = analyse("--run-dir", *runs)
+    _, lines = planned(run_script, folder)
+    assert [(line["datapoint_id"], line["why"]) for line in lines][-2:] == [
+        ("x/0", lines[-2]["why"]), ("y/0", "contrast")]
+
+
 def test_same_seed_same_plan_on_any_day(run_script, folder):
     planned(run_script, folder, "--seed", "3")
     first = {name: (folder / name).read_bytes()

@@ -184,19 +184,19 @@ def _pick_sample(failing: list[rows.Outcome], picks: dict[str, Pick]) -> None:
 
 
 def _with_contrasts(picks: dict[str, Pick], passing: Passing) -> list[Pick]:
-    """The picks in reading order; in each provisional mode, the first whose item another model
-    passed carries that passing datapoint, and is due in the first round."""
+    """The picks in reading order; in each provisional mode, the first whose item was passed, by
+    another model or else in another attempt, carries that datapoint and is due in round 1."""
     stages = (ALL, UNIQUE, SAMPLE)
     done: set[str | None] = set()
     result = []
     for pick in sorted(picks.values(), key=lambda pick: (pick.round > FLOOR,
                                                          stages.index(pick.why))):
         mode = pick.outcome.mode
-        others = [one for one in passing.get((pick.outcome.item, pick.outcome.print_), ())
-                  if one.model != pick.outcome.model]
+        others = passing.get((pick.outcome.item, pick.outcome.print_), [])
         if mode not in done and others:
             done.add(mode)
-            pick = pick._replace(contrast=others[0], round=1)
+            best = next((one for one in others if one.model != pick.outcome.model), others[0])
+            pick = pick._replace(contrast=best, round=1)
         result.append(pick)
     return sorted(result, key=lambda pick: stages.index(pick.why))
 
