@@ -44,7 +44,8 @@ def main(argv: list[str] | None = None) -> int:
                         help="share of the datapoints that all readers get, so that their "
                              "agreement can be measured (default 0.2)")
     parser.add_argument("--contrast", nargs="+", default=[], metavar="ID",
-                        help="copy these passing datapoints too, so that they can be shown")
+                        help="leave the plan as it is and copy these passing datapoints too, so "
+                             "that they can be shown")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default 0)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
@@ -61,7 +62,11 @@ def _plan(args: argparse.Namespace) -> int:
     from failure_analysis.review import plan
 
     folder = args.analysis_dir
-    summary = plan.write(folder, args.budget, args.shards, args.overlap, args.seed, args.contrast)
+    if args.contrast:
+        copied = plan.add_contrasts(folder, args.contrast)
+        cli.summarise({"copied": copied}, [f"copied, to be shown: {', '.join(copied)}"], args.json)
+        return 0
+    summary = plan.write(folder, args.budget, args.shards, args.overlap, args.seed)
     lines = [f"{summary['planned']} datapoints to read: {summary['failing_planned']} of "
              f"{summary['failing']} failing, {summary['contrasts']} passing for contrast",
              *(f"  {count:>5}  {why}: {plan.WHY[why]}" for why, count in summary["why"].items()),

@@ -39,6 +39,8 @@ def main(argv: list[str] | None = None) -> int:
                         help="the next N datapoints (default 1) of the plan that this coder has "
                              "not reviewed; what several share is shown once")
     parser.add_argument("--shard", type=int, metavar="K", help="with --next: reader K's part")
+    parser.add_argument("--unreviewed", action="store_true",
+                        help="with --next: leave out what any reader has reviewed")
     parser.add_argument("--where", nargs="+", metavar="NAME=VALUE",
                         help="the first unreviewed failing datapoint with these properties: mode, "
                              "model, run, item, outcome, dimension, bucket, fault, why")
@@ -51,8 +53,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if (bool(args.ids), args.next > 0, bool(args.where)).count(True) != 1:
         parser.error("give datapoint ids, or --next, or --where")
-    if args.shard is not None and not args.next:
-        parser.error("--shard goes with --next")
+    if (args.shard is not None or args.unreviewed) and not args.next:
+        parser.error("--shard and --unreviewed go with --next")
     if args.start and (len(args.ids) > 1 or args.next > 1):
         parser.error("--from goes with one datapoint")
     if args.tokens < 200:
@@ -74,10 +76,12 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     ids, remark = args.ids, ""
     if args.next:
         ids = [one.datapoint_id for one in
-               show.following(folder, args.coder, args.shard)[:args.next]]
+               show.following(folder, None if args.unreviewed else args.coder, args.shard)
+               ][:args.next]
         if not ids:
             cli.summarise({"datapoints": [], "done": True},
-                          [f"{args.coder} has reviewed everything planned for them; next: "
+                          [f"{'everybody together' if args.unreviewed else args.coder} has "
+                           "reviewed everything planned; next: "
                            "write_report.py ANALYSIS_DIR (several readers: measure_agreement.py "
                            "first)"], args.json)
             return 0

@@ -14,7 +14,8 @@ REQUESTS = ("Cancel my trip to Oslo.", "Move my flight to Friday.", "Refund the 
             "Add a bag for my daughter.", "Change my seat to an aisle seat.",
             "Book the night train.", "Send me the receipt again.")
 SAID = ("I cannot find a trip under that name, so I did not cancel anything.",
-        "I have moved your flight to Thursday at 9:40.", "Both tickets were refunded for you.",
+        "I have moved your flight to Thursday at 9:40.",
+        "Both tickets were refunded for you, 1286 dollars in all.",
         "A bag was not added, because the daughter is not on the booking.",
         "Your seat is 14B now, which is not an aisle seat.", "The night train is booked, no doubt.",
         "The receipt was sent to the address of another customer.")

@@ -11,6 +11,7 @@ from make_runs import judged, turn
 
 ALPHA = "agent-alpha/[trip]step_1|calm[PERSONA:None]"
 BETA = "agent-beta/[trip]step_1|calm[PERSONA:None]"
+ITEM = "[trip]step_1|calm[PERSONA:None]"
 PASSING = "agent-alpha/[trip]step_5|calm[PERSONA:None]"
 KEY = "failed_rows/agent-alpha"
 
@@ -73,6 +74,11 @@ def test_a_finished_report_holds_and_says_what_it_cannot_prove(run_script, folde
     (f"`agent-alpha` does this too [dp:{ALPHA}] [dp:{BETA}].", "other_model", BETA),
     ("TODO: think.", "todo", "TODO: think."),
     ("```text\nI never said this.\n```", "fabricated_quote", "I never said this."),
+    (f"The fault is `grader_issue` here [dp:{ALPHA}].", "other_fault", "grader_issue"),
+    (f"Item `{ITEM}` and `[trip]step_2|calm[PERSONA:None]` are alike [dp:{ALPHA}].", "uncited_item",
+     "[trip]step_2|calm[PERSONA:None]"),
+    ("`agent-alpha` is better by more than chance.", "unsupported_claim", "more than chance"),
+    (f"It was charged 941 dollars [dp:{ALPHA}].", "unbound_number", "941"),
     ("~~~\nI never said this.\n~~~", "fabricated_quote", "I never said this."),
     ("See [12 rows](references/x.md).", "unbound_number", "12"),
     ("It says \u00abI never said this\u00bb here.", "uncited_quote", "I never said this"),
@@ -93,6 +99,9 @@ def test_a_sentence_that_does_not_hold(folder, sentence, verdict, text):
     f"> I have moved your flight to Thursday\n\n[dp:{ALPHA}] is the place.",
     f"All of its words are there [dp:{ALPHA}].",
     f"Every request was heard. [dp:{ALPHA}]",
+    "It refunds 1286 dollars [dp:agent-alpha/[trip]step_2|calm[PERSONA:None]].",
+    f"Item `{ITEM}` is a plain model error (`model_error`) [dp:{ALPHA}].",
+    f"- **`agent-alpha`**: it moves flights [dp:{ALPHA}]. It says so too [dp:{ALPHA}].",
     f"`agent-alpha` and `agent-beta` do it alike [dp:{ALPHA}] [dp:{BETA}].",
     f"[dp:{ALPHA}]\n\n```text\nI have moved your flight to Thursday at 9:40.\n```",
     "```bash\nuv run scripts/check_report.py results/x\n```",
@@ -127,6 +136,24 @@ def test_a_sentence_that_holds_raises_no_alarm(folder, sentence):
 ])
 def test_a_changed_place_is_seen(folder, old, new, verdict):
     assert verdict in {one.verdict for one in findings(folder, old, new)}
+
+
+def test_a_difference_beyond_chance_needs_its_p(run_script, folder):
+    report = write.path_of(folder)
+    text = report.read_text("utf-8")
+    key = next(key for key in json.loads((folder / "facts.json").read_text())
+               if key.startswith("comparison/p_holm/"))
+    better, worse = key.split("/")[2:]
+    claim = f"`{better}` beats `{worse}` by more than chance (p {{{{{key}}}}})."
+    report.write_text(text.replace("## What was read", f"{claim}\n\n## What was read", 1),
+                      encoding="utf-8")
+    assert run_script("write_report.py", folder).returncode == 0
+    done = run_script("check_report.py", folder, "--json")
+    (found,) = json.loads(done.stdout)["findings"]
+    assert found["why"] == "with this p no difference was shown; say so"
+    report.write_text(report.read_text("utf-8").replace("beats", "is not shown to beat"),
+                      encoding="utf-8")
+    assert run_script("check_report.py", folder).returncode == 0
 
 
 def test_findings_have_their_lines(folder):

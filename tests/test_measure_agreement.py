@@ -264,7 +264,7 @@ ONE_CAUSE = [(("invents_rules", MADE_UP), 4), (("invents_rules", GUESSES), 1),
 def test_two_names_of_one_cause_are_candidates_for_a_rename(measure, tmp_path, read):
     found, _ = measure(said(ONE_CAUSE))
     command = (f"record_review.py {shlex.quote((tmp_path / 'analysis').as_posix())} "
-               f"--rename invents_rules {MADE_UP}")
+               f"--rename invents_rules {MADE_UP} --everyone")
     assert found["pairs"][0]["one_cause_two_names"] == [
         {"a": "invents_rules", "b": MADE_UP, "datapoints": 4, "of_a": 5, "of_b": 6,
          "example": "run/0", "command": command}]

@@ -146,9 +146,16 @@ def test_relative_inputs_are_found_from_another_directory(run_script, tmp_path):
 
 
 def test_a_further_passing_datapoint_can_be_copied(run_script, folder):
-    planned(run_script, folder, "--contrast", "c/1", "d/9")
-    copied = {row["datapoint_id"] for row in read_jsonl(folder / "contrast_rows.jsonl")}
-    assert {"c/1", "d/9"} <= copied
+    def copied():
+        return {row["datapoint_id"] for row in read_jsonl(folder / "contrast_rows.jsonl")}
+
+    _, before = planned(run_script, folder, "--budget", "5")
+    there = copied()
+    _, after = planned(run_script, folder, "--contrast", "c/3", "d/9")
+    assert copied() == there | {"c/3", "d/9"} and after == before
+    assert "failed: it is in the packet" in run_script("plan_review.py", folder, "--contrast",
+                                                       "a/0").stderr
+    assert "no datapoint q/0" in run_script("plan_review.py", folder, "--contrast", "q/0").stderr
 
 
 @pytest.mark.parametrize(("spoil", "message"), [

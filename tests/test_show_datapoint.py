@@ -115,6 +115,8 @@ def test_next_walks_the_plan_for_each_coder(run_script, folder):
     assert following("two")[0]["datapoint_id"] == plan[0]
     assert "has reviewed everything planned" in shown(run_script, folder, "--next", "--coder",
                                                       "one")
+    assert "everybody together" in shown(run_script, folder, "--next", "--unreviewed", "--coder",
+                                         "three")
 
 
 def test_where_finds_and_names_the_others(run_script, folder):

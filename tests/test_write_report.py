@@ -70,7 +70,7 @@ def test_facts_of_the_ledger(run_script, folder):
         "review/fault/model_error": 1, "review/fault/model_error/model-a": 1,
         "review/fault/grader_issue": 1, "review/fault/grader_issue/model-a": 1,
         "review/fault/undecided": 1, "review/fault/undecided/model-a": 1,
-        "review/not_model/model-a": 2,
+        "review/might_pass/model-a": 2,
         # 2 of 5 pass; up to 4 of 5 if the two doubtful faults are the benchmark's
         "review/pass_rate_low_pct/model-a": 40.0, "review/pass_rate_high_pct/model-a": 80.0,
         "review/pass_rate_low_pct/b": 80.0, "review/pass_rate_high_pct/b": 80.0}
@@ -81,7 +81,7 @@ def test_blocks_say_what_the_ledger_says(run_script, folder):
     made = dict(blocks.pieces(text))
     assert "| `guesses_a_room` | 2 of 3 | 2 |" in made["buckets"]
     assert "| `model-a` | 3 of 3 | 2 | 40.0 % | 40.0 to 80.0 % |" in made["faults"]
-    assert "The 1 failures that nobody reviewed count as the model's." in made["faults"]
+    assert "Failures that nobody reviewed (1) and those whose fault is `mixed`" in made["faults"]
     assert "Reviewed 3 of 4 failing datapoints, by `agent` (agent)." in made["coverage"]
     assert "| `0` | 1 of 2 | `guesses_a_room` | `model_error` |" in made["failed-by-all"]
     assert "| `model-a` | `1` | 1 of 1 | `guesses_a_room` | `grader_issue` |" in made["unique"]
@@ -97,7 +97,15 @@ def test_a_wrong_pass_lowers_the_lower_end(run_script, folder):
     assert done.returncode == 0, done.stdout
     _, text = written(run_script, folder)
     assert "| `b` | 0 of 1 | 0 | 80.0 % | 60.0 to 80.0 % |" in text
-    assert "1 passing datapoints were found to be judged wrongly" in text
+    assert "Passing datapoints that were found to be judged wrongly: 1;" in text
+
+
+def test_a_mixed_fault_cannot_be_resolved_for_the_model(run_script, folder):
+    done = run_script("record_review.py", folder, "--id", "b/0", "--bucket", "names_no_day",
+                      "--fault", "mixed", "--mechanism", "It does not say the day it was asked.",
+                      "--quote", "Talk A.")
+    assert done.returncode == 0, done.stdout
+    assert "| `b` | 1 of 1 | 0 | 80.0 % | 80.0 to 80.0 % |" in written(run_script, folder)[1]
 
 
 def test_the_author_keeps_every_word(run_script, folder):

@@ -386,6 +386,19 @@ def _write(analysis_dir: Path, result: dict, units: dict[str, Unit], shared: "Sh
          for row in sorted(result["units"], key=lambda row: (-row["pass_rate"], row["unit"]))})
 
 
+def _pair_numbers(pair: dict) -> Iterator[tuple[str, int | float]]:
+    """A pair's difference in points, the better one first, with its interval and adjusted p."""
+    sign = 1 if pair["difference"] >= 0 else -1
+    names = [facts.key(pair[name]) for name in ("ab" if sign > 0 else "ba")]
+    pair_key = "/".join(names)
+    yield f"comparison/difference_pct/{pair_key}", round(100 * sign * pair["difference"], 1)
+    yield f"comparison/p_holm/{pair_key}", pair["p_holm"]
+    if pair["interval"]:
+        low, high = sorted(round(100 * sign * end, 1) for end in pair["interval"])
+        yield f"comparison/difference_low_pct/{pair_key}", low
+        yield f"comparison/difference_high_pct/{pair_key}", high
+
+
 def numbers(result: dict) -> Iterable[tuple[str, int | float]]:
     """The comparison's numbers under their keys."""
     yield "comparison/items", result["items"]
@@ -403,6 +416,9 @@ def numbers(result: dict) -> Iterable[tuple[str, int | float]]:
         for kind in ("unique_fail", "unique_pass"):
             for name, items in sets[kind].items():
                 yield f"comparison/{kind}/{facts.key(name)}{end}", len(items)
+    for pair in result["pairs"]:
+        if "p" in pair:
+            yield from _pair_numbers(pair)
     for unit, unstable in (result["instability"] or {}).items():
         name = facts.key(unit)
         for kind in ("pass_hat_k", "pass_at_k"):

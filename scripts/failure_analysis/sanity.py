@@ -292,12 +292,12 @@ class Overall:
         findings = []
         for note, (count, examples) in sorted(self.notes.items()):
             findings.append({"kind": "row_note", "text": f"{_count(count, 'row')}: {note} "
-                             f"({_list(examples, 5)}).", "count": count, "about": examples})
+                             f"({_list(examples, 5, count)}).", "count": count, "about": examples})
         for reason, count in sorted(self.rejected.items()):
             examples = [f"{path}:{line}" for path, line, why in self.rejected_lines
                         if kind_of_rejection(why) == reason]
             findings.append({"kind": "rejected_rows", "text": f"{_count(count, 'row')} rejected: "
-                             f"{reason} ({_list(examples, 5)}).", "count": count,
+                             f"{reason} ({_list(examples, 5, count)}).", "count": count,
                              "about": examples})
         alone = sum(model["failed_alone"] for model in self.models.values())
         if alone:
@@ -409,6 +409,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _list(names: list[str], most: int = 10) -> str:
-    more = f", and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(str, names[:most])) + more
+def _list(names: list[str], most: int = 10, count: int | None = None) -> str:
+    """The first names, and how many more there are of `count` (all are named, without it)."""
+    rest = (len(names) if count is None else count) - len(names[:most])
+    return ", ".join(map(str, names[:most])) + (f", and {rest} more" if rest else "")

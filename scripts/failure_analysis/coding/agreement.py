@@ -109,10 +109,18 @@ def _together(said: Said, drawn: Draws) -> dict[str, Any]:
     sets = {"readers": ledger.READERS}
     if said.labels("bucket", ("llm",)):
         sets["readers_and_llm"] = ledger.KINDS
-    return {name: {"coders": list(said.labels("bucket", kinds)),
+    return {name: {"coders": _sharing(said.labels("bucket", kinds)),
                    **{question: _all_of(said.labels(question, kinds), drawn)
                       for question in QUESTIONS}}
             for name, kinds in sets.items()}
+
+
+def _sharing(labels: Mapping[str, Labels]) -> list[str]:
+    """The coders who share a datapoint with another one; all of them when none does."""
+    found = [coder for coder, mine in labels.items()
+             if any(ident in theirs for other, theirs in labels.items() if other != coder
+                    for ident in mine)]
+    return found or list(labels)
 
 
 def _all_of(labels: Mapping[str, Labels], drawn: Draws) -> dict[str, Any]:
@@ -185,7 +193,8 @@ def _two_names(a: Labels, b: Labels, shared: list[str], uses: Counter | None, fo
         command = None
         if uses is not None:
             old, new = sorted((one, other), key=lambda label: (uses[label], label))
-            command = f"record_review.py {shlex.quote(folder.as_posix())} --rename {old} {new}"
+            command = f"record_review.py {shlex.quote(folder.as_posix())} --rename {old} {new} " \
+                      "--everyone"
         found.append({"a": one, "b": other, "datapoints": count, "of_a": by_a[one],
                       "of_b": by_b[other], "example": examples[one, other], "command": command})
     return found

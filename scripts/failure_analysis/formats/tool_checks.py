@@ -55,12 +55,16 @@ def account(checks: Sequence[Check], made: Sequence[Call]) -> list[str]:
             continue
         near.add(nearest)
         lines.append(_difference(action, made[nearest], nearest))
+    extra: dict[str, list[int]] = {}
     for place in free:
         call = made[place]
         write = call.by == "assistant" and not READ_ONLY.match(call.name)
         if write and not call.failed and place not in near:
-            lines.append(f"Extra write: {_spell(call)} (call {place + 1}) is not among the "
-                         "expected actions.")
+            extra.setdefault(_spell(call), []).append(place + 1)
+    for spelled, places in extra.items():
+        again = f" and {len(places) - 1} times more" if len(places) > 1 else ""
+        lines.append(f"Extra write: {spelled} (call {places[0]}{again}) is not among the expected "
+                     "actions.")
     return lines
 
 

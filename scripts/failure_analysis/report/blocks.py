@@ -195,16 +195,17 @@ def _faults(folder: Folder) -> str:
     for name in names:
         rate = tally.rate(counted, name)
         lines.append([code(name), f"{counted.reviewed[name]} of {counted.failing[name]}",
-                      tally.not_the_models(counted, name), f"{rate.as_judged:.1f} %",
+                      tally.might_pass(counted, name), f"{rate.as_judged:.1f} %",
                       f"{rate.low:.1f} to {rate.high:.1f} %"])
-    text = table(["model", "failures reviewed", "of these not surely the model's fault",
+    text = table(["model", "failures reviewed", "of these the benchmark's fault or undecided",
                   "pass rate as judged", "interval if those are resolved against or for it"], lines)
     unread = counted.failing.total() - counted.reviewed.total()
     if unread:
-        text += f"\n\nThe {unread} failures that nobody reviewed count as the model's."
+        text += (f"\n\nFailures that nobody reviewed ({unread}) and those whose fault is `mixed` "
+                 "(the model's own error is enough to fail them) count as the model's.")
     if counted.wrong_pass:
-        text += (f"\n\n{len(counted.wrong_pass)} passing datapoints were found to be judged "
-                 "wrongly; the lower ends count them as failures.")
+        text += ("\n\nPassing datapoints that were found to be judged wrongly: "
+                 f"{len(counted.wrong_pass)}; the lower ends count them as failures.")
     found = [fault for fault in ledger.FAULTS if any(counted.faults[fault, one] for one in names)]
     text += "\n\n" + table(["fault", "reviewed failures", *map(code, names)], [
         [code(fault), sum(counted.faults[fault, one] for one in names),

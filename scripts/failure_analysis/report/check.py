@@ -19,6 +19,7 @@ LABELS = ("What goes wrong", "Trigger", "Costs")
 FEWEST_WORDS = 5
 LARGE = 3  # a bucket with so many reviewed datapoints of a model has a section of its own
 _MOST_SEARCHED = 2000
+_ITEMS = re.compile(r"\b[Ii]tems? `[^`]+`(?:(?:,| and|, and| or) `[^`]+`)*")
 
 
 class Finding(NamedTuple):
@@ -177,6 +178,7 @@ def _binding_findings(text: str, found: Evidence) -> Iterator[Finding]:
 def _prose_findings(unit: Unit, after: Unit | None, found: Evidence, proved: Counter,
                     judgement: list[int]) -> Iterator[Finding]:
     """What does not hold in a paragraph, list item, table row or heading."""
+    yield from _item_findings(unit, found)
     if re.search(r"\bTODO\b", unit.text):
         yield Finding(unit.line, "todo", _short(unit.text), "write it, or take it out")
     for sentence in prose.sentences(unit):
@@ -184,13 +186,26 @@ def _prose_findings(unit: Unit, after: Unit | None, found: Evidence, proved: Cou
             and sentence.masked.rstrip().endswith(":")
         cited = prose.quoted(after)[1] if introduces else []
         for verdict, text, why in claims.sentence(sentence, unit, cited, found.names, found.facts):
-            yield Finding(sentence.line, verdict, text, why)
+            if verdict == "unbound_number" and _is_recorded(text, sentence, found):
+                proved["recorded amounts"] += 1
+            else:
+                yield Finding(sentence.line, verdict, text, why)
         proved["numbers"] += sum(str(found.facts.get(token.value)) == token.number
                                  for token in sentence.all(prose.FACT))
         yield from _evidence_findings(sentence, unit, found, proved)
+        yield from _fault_findings(sentence, found)
         if unit.kind != "heading" and not (sentence.all(prose.FACT) or sentence.all(prose.CITE)
                                            or cited) and re.search(r"[^\W\d_]{2}", sentence.masked):
             judgement.append(sentence.line)
+
+
+def _is_recorded(number: str, sentence: prose.Sentence, found: Evidence) -> bool:
+    """Whether a number of three digits or more stands, as it is, in a datapoint that the sentence
+    cites: an amount, a date, a flight; shorter ones stand in too many."""
+    plain = number.strip(".,")
+    return len(re.sub(r"\D", "", plain)) >= 3 and any(
+        re.search(rf"(?<![\w.,]){re.escape(plain)}(?![\w]|[.,]\d)", part.text)
+        for token in sentence.all(prose.CITE) for part in found.parts(token.value))
 
 
 def _evidence_findings(sentence: prose.Sentence, unit: Unit, found: Evidence,
@@ -207,9 +222,38 @@ def _evidence_findings(sentence: prose.Sentence, unit: Unit, found: Evidence,
             rest = rest[1:]
         if not rest or rest[0].kind != prose.CITE:
             yield Finding(sentence.line, "uncited_quote", _short(token.value), "put its citation "
-                          "[dp:…] directly after it; for words that are no quote use italics")
+                          "[dp:…] directly after it; a quote that holds quotation marks goes into "
+                          "a blockquote, words that are no quote into italics")
         else:
             yield from _proved_quote(token.value, rest[0].value, sentence.line, found, proved)
+
+
+def _fault_findings(sentence: prose.Sentence, found: Evidence) -> Iterator[Finding]:
+    """A class of fault that a sentence names beside citations is the decided fault of one of
+    them."""
+    decided = found.folder.counted.decided | found.folder.counted.wrong_pass
+    faults = {decided[token.value].fault for token in sentence.all(prose.CITE)
+              if token.value in decided}
+    for token in sentence.all(prose.CODE):
+        if token.value in ledger.FAULTS and faults and token.value not in faults \
+                and not sentence.all(prose.FACT):
+            yield Finding(sentence.line, "other_fault", token.value, "the ledger has the cited "
+                          f"datapoints as {', '.join(sorted(map(str, faults)))}")
+
+
+def _item_findings(unit: Unit, found: Evidence) -> Iterator[Finding]:
+    """An item that a paragraph names is the item of a datapoint that it cites."""
+    text = unit.text
+    if unit.kind == "heading" or not _ITEMS.search(text):
+        return
+    outcomes = found.folder.counted.known.outcomes
+    cited = {outcomes[token.value].item for token in prose.inline(text)
+             if token.kind == prose.CITE and token.value in outcomes}
+    for match in _ITEMS.finditer(text):
+        for name in re.findall(r"`([^`]+)`", match[0]):
+            if name in found.names.items and name not in cited:
+                yield Finding(unit.line + text.count("\n", 0, match.start()), "uncited_item", name,
+                              "the paragraph cites no datapoint of this item")
 
 
 def _citation_findings(ident: str, line: int, unit: Unit, found: Evidence,

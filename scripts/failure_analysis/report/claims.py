@@ -42,7 +42,7 @@ _WHOLE = {
     "review/reviewed": ("failed_rows",), "review/unread": ("failed_rows",),
     "review/open": ("review/reviewed",),
     "review/bucket": ("review/reviewed",), "review/fault": ("review/reviewed",),
-    "review/not_model": ("review/reviewed",),
+    "review/might_pass": ("review/reviewed",),
     "review/bucket_dimension": ("review/bucket",), "review/bucket_fault": ("review/bucket",),
     "review/shown_whole": ("review/reviewed",), "review/shown_part": ("review/reviewed",),
     "review/shown_never": ("review/reviewed",),
@@ -55,6 +55,11 @@ _WHOLE = {
 _NAMED = ("review/bucket", "review/bucket_dimension", "review/bucket_fault", "review/fault",
           "dimension", "dimension_judged", "dimension_null", "marker", "run_rows",
           "run_failed_rows", "run_judged_rows")
+# Plain words for a class of fault.
+_FAULT_WORDS = {"model_error": "model|its own|their own", "grader_issue": "grader|judge",
+                "reference_issue": "reference|expected", "pipeline_issue": "pipeline|harness",
+                "user_simulator_issue": "simulat", "undecided": "undecided|not decided"}
+_BEYOND_CHANCE = re.compile(r"more than chance|by chance alone|statistically|significant", re.I)
 Problem = tuple[str, str, str]
 
 
@@ -161,6 +166,13 @@ def sentence(said: Sentence, unit: Unit, also_cited: list[str], known: Names,
             yield "unsupported_quantifier", quantifier[0], "a fact or citation in the same " \
                 "sentence must carry it; say it with one, or say less"
         yield from _models(said, unit, also_cited, known)
+        tests = [token for token in said.all(FACT) if token.value.startswith("comparison/p_holm/")]
+        if _BEYOND_CHANCE.search(said.masked) and not tests:
+            yield "unsupported_claim", _BEYOND_CHANCE.search(said.masked)[0], \
+                "give the adjusted p of the pair: {{comparison/p_holm/BETTER/WORSE}}"
+        elif any(float(token.number or 1) >= 0.05 for token in tests) \
+                and not re.search(r"\b(?:no|not|nothing|neither)\b", said.masked, re.I):
+            yield "wrong_words", tests[0].value, "with this p no difference was shown; say so"
 
 
 def foreign(ident: str, unit: Unit, known: Names) -> str:
@@ -174,9 +186,10 @@ def foreign(ident: str, unit: Unit, known: Names) -> str:
 def _misused(token: prose.Token, said: Sentence, unit: Unit, known: Names) -> Iterator[Problem]:
     """A right number in a sentence that says something else."""
     key, kind = token.value, kind_of(token.value)
-    if kind == "mode":
-        yield "provisional_count", key, "a provisional mode's count is no finding; use buckets"
     text = _plain(said)
+    if kind == "mode" and not re.search(r"provisional|\brules?\b", text, re.I):
+        yield "provisional_count", key, "a provisional mode's count is no finding: say that " \
+            "rules gave the label, or use a bucket"
     if kind in _SAYS and not re.search(_SAYS[kind], text, re.I):
         yield "wrong_words", f"{token.number} is {key}", \
             f"the sentence does not say so (no word like {_SAYS[kind].split('|')[0]!r})"
@@ -184,7 +197,8 @@ def _misused(token: prose.Token, said: Sentence, unit: Unit, known: Names) -> It
     for model in models_of(key, known):
         rest = f"/{rest}/".replace(f"/{facts.key(model)}/", "/").strip("/")
     for name in rest.split("/") if kind in _NAMED and rest else ():
-        here = name == slug(unit.bucket) or "~" in name
+        here = name == slug(unit.bucket) or "~" in name \
+            or re.search(_FAULT_WORDS.get(name, r"(?!)"), text, re.I)
         if not here and name.lower() not in text.lower() \
                 and name.replace("_", " ").lower() not in text.lower():
             yield "wrong_words", f"{token.number} is {key}", f"the sentence does not name {name}"
@@ -236,7 +250,7 @@ def _models(said: Sentence, unit: Unit, also_cited: list[str], known: Names) -> 
     for model in sorted(named - carried - {here}):
         yield "unsupported_claim", model, "the sentence names this model without a fact or " \
             "citation of it"
-    allowed = named | {here}
+    allowed = named | {here, _subject(unit, known)}
     if named or here:
         for ident in dict.fromkeys(cited):
             owner = known.owner.get(ident)
@@ -245,6 +259,13 @@ def _models(said: Sentence, unit: Unit, also_cited: list[str], known: Names) -> 
     for token in said.all(FACT):
         for model in sorted(models_of(token.value, known) - allowed):
             yield "other_model", token.value, f"the sentence does not name {model}"
+
+
+def _subject(unit: Unit, known: Names) -> str | None:
+    """The model that a list item is about: the one that stands bold at its beginning."""
+    start = re.match(r"\s*(?:[-*+]|\d+[.)]) \*\*`?", unit.text) if unit.kind == "item" else None
+    first = known.pattern.match(unit.text, start.end()) if start else None
+    return first[0] if first else None
 
 
 def _plain(said: Sentence) -> str:

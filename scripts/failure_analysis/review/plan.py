@@ -54,11 +54,10 @@ class Planned(NamedTuple):
     shards: tuple[int, ...]
 
 
-def write(folder: Path, budget: int | None, shards: int, overlap: float, seed: int,
-          also: Iterable[str] = ()) -> dict:
+def write(folder: Path, budget: int | None, shards: int, overlap: float, seed: int) -> dict:
     """Plans the review and writes review_plan.jsonl and .md, contrast_rows.jsonl (the passing
-    datapoints of the planned items, whole; `also` adds some) and background.md; returns a
-    summary. Same folder, options and seed give the same plan."""
+    datapoints of the planned items, whole) and background.md; returns a summary. Same folder,
+    options and seed give the same plan."""
     known = rows.index(folder)
     compared = _compared(folder, known)
     passing = _passing(known, seed)
@@ -66,7 +65,7 @@ def write(folder: Path, budget: int | None, shards: int, overlap: float, seed: i
     kept = _within(picks, budget)
     parts = _shards(kept, shards, overlap, seed)
     planned = _lines(kept, parts)
-    wanted = {ident for pick in kept for ident in _siblings(passing, pick)} | set(also)
+    wanted = {ident for pick in kept for ident in _siblings(passing, pick)}
     trouble = ""
     try:
         contrast.copy(folder, wanted)
@@ -85,6 +84,20 @@ def write(folder: Path, budget: int | None, shards: int, overlap: float, seed: i
     manifest.record(folder, "plan_review", {"budget": budget, "shards": shards,
                                             "overlap": overlap, "seed": seed}, outputs)
     return summary
+
+
+def add_contrasts(folder: Path, idents: Iterable[str]) -> list[str]:
+    """Copies more datapoints that did not fail beside those of the plan; returns their ids."""
+    known = rows.index(folder)
+    wanted = list(dict.fromkeys(idents))
+    for ident in wanted:
+        if ident not in known.outcomes:
+            raise files.Refusal(rows.missing(known, ident))
+        if known.outcomes[ident].outcome == "fail":
+            raise files.Refusal(f"{ident} failed: it is in the packet, whole")
+    there = {ident for ident, (name, _) in known.places.items() if name == rows.CONTRAST}
+    contrast.copy(folder, there | set(wanted))
+    return wanted
 
 
 def load(folder: Path) -> list[Planned]:

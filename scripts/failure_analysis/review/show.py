@@ -229,12 +229,12 @@ def _what_next(known: rows.Index, ident: str, outcome: rows.Outcome, coder: str,
     return lines
 
 
-def following(folder: Path, coder: str, shard: int | None) -> list[plan.Planned]:
-    """The planned datapoints that this coder has not reviewed (contrasts: that it was not shown),
-    in order."""
+def following(folder: Path, coder: str | None, shard: int | None) -> list[plan.Planned]:
+    """The planned datapoints that this coder (None: anybody) has not reviewed (contrasts: was not
+    shown), in order."""
     done = {review.datapoint_id for review in ledger.current(ledger.load(folder))
-            if review.coder == coder}
-    shown = {one.datapoint_id for one in reading.load(folder) if one.coder == coder}
+            if coder in (None, review.coder) and review.kind in ledger.READERS}
+    shown = {one.datapoint_id for one in reading.load(folder) if coder in (None, one.coder)}
     return [one for one in plan.load(folder) if (shard is None or shard in one.shards)
             and one.datapoint_id not in (done | shown if one.contrast_of else done)]
 

@@ -100,21 +100,23 @@ def costs(counted: Tally, bucket: str, model: str) -> Counter[str]:
                    for name in outcomes[ident].failed)
 
 
-def not_the_models(counted: Tally, model: str) -> int:
-    """Reviewed failing datapoints of a model whose fault is not (or not surely) the model's."""
+def might_pass(counted: Tally, model: str) -> int:
+    """Reviewed failing datapoints of a model that might pass a benchmark without fault: those
+    whose fault is the benchmark's, is undecided, or is disputed. A `mixed` one holds a model error
+    that is enough to fail it."""
     return sum(count for (fault, name), count in counted.faults.items()
-               if name == model and fault != "model_error") + \
+               if name == model and fault not in ("model_error", "mixed")) + \
         sum(counted.known.outcomes[ident].model == model for ident in counted.open)
 
 
 def rate(counted: Tally, model: str) -> Rate:
-    """The pass rate as judged, and the lowest and highest it could be if every reviewed fault that
-    is not surely the model's were resolved against or for the model."""
+    """The pass rate as judged, and the lowest and highest it could be if every reviewed fault
+    that is not, or not surely, the model's were resolved against or for the model."""
     judged = counted.judged[model]
     passed = judged - counted.failing[model]
     wrong = sum(counted.known.outcomes[ident].model == model for ident in counted.wrong_pass)
     return Rate(*(round(100 * number / judged, 1) for number in
-                  (passed, passed - wrong, passed + not_the_models(counted, model))))
+                  (passed, passed - wrong, passed + might_pass(counted, model))))
 
 
 def readings(counted: Tally) -> Counter[str]:
@@ -155,7 +157,7 @@ def _model_numbers(counted: Tally, model: str) -> dict[str, int | float]:
     found: dict[str, int | float] = {
         f"review/reviewed/{name}": counted.reviewed[model],
         f"review/unread/{name}": counted.failing[model] - counted.reviewed[model],
-        f"review/not_model/{name}": not_the_models(counted, model),
+        f"review/might_pass/{name}": might_pass(counted, model),
         f"review/pass_rate_low_pct/{name}": passes.low,
         f"review/pass_rate_high_pct/{name}": passes.high,
     }
