@@ -99,6 +99,7 @@ def test_a_sentence_that_does_not_hold(folder, sentence, verdict, text):
     f"> I have moved your flight to Thursday\n\n[dp:{ALPHA}] is the place.",
     f"All of its words are there [dp:{ALPHA}].",
     f"Every request was heard. [dp:{ALPHA}]",
+    f"### Item `{ITEM}`\n\nThe reference of item `{ITEM}` can be reached.",
     "It refunds 1286 dollars [dp:agent-alpha/[trip]step_2|calm[PERSONA:None]].",
     f"Item `{ITEM}` is a plain model error (`model_error`) [dp:{ALPHA}].",
     f"- **`agent-alpha`**: it moves flights [dp:{ALPHA}]. It says so too [dp:{ALPHA}].",

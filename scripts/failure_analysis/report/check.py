@@ -251,7 +251,8 @@ def _item_findings(unit: Unit, found: Evidence) -> Iterator[Finding]:
              if token.kind == prose.CITE and token.value in outcomes}
     for match in _ITEMS.finditer(text):
         for name in re.findall(r"`([^`]+)`", match[0]):
-            if name in found.names.items and name not in cited:
+            own = unit.title == f"Item {code(name)}"
+            if name in found.names.items and name not in cited and not own:
                 yield Finding(unit.line + text.count("\n", 0, match.start()), "uncited_item", name,
                               "the paragraph cites no datapoint of this item")
 

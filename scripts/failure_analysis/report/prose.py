@@ -42,8 +42,8 @@ class Sentence(NamedTuple):
 
 class Unit(NamedTuple):
     """A paragraph, list item, table row, blockquote, fence or heading, and the section it is in:
-    `model` is the heading text after `## Model`, `bucket` that of a `###` heading below it.
-    `label` is the bold word a paragraph begins with, such as `Trigger`."""
+    `model` is the heading text after `## Model`, `bucket` that of a `###` heading below it, `title`
+    that of the nearest heading. `label` is the bold word a paragraph begins with, such as `Trigger`."""
 
     kind: str
     line: int
@@ -51,23 +51,25 @@ class Unit(NamedTuple):
     model: str
     bucket: str
     label: str = ""
+    title: str = ""
 
 
 def units(text: str) -> list[Unit]:
     """The units of the author's part, in order; generated blocks are left out."""
     found: list[Unit] = []
-    line, model, bucket = 1, "", ""
+    line, model, bucket, last = 1, "", "", ""
     for name, piece in blocks.pieces(text):
         for unit in [] if name else _units(piece, line):
             if unit.kind == "heading":
                 level, _, title = unit.text.partition(" ")
+                last = title.strip()
                 if len(level) <= 2:
                     model = title.removeprefix("Model ").strip() if title.startswith("Model ") \
                         else ""
                     bucket = ""
                 elif len(level) == 3:
                     bucket = title.strip() if model else ""
-            found.append(unit._replace(model=model, bucket=bucket))
+            found.append(unit._replace(model=model, bucket=bucket, title=last))
         line += piece.count("\n")
     return found
 
