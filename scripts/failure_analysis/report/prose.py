@@ -43,7 +43,8 @@ class Sentence(NamedTuple):
 class Unit(NamedTuple):
     """A paragraph, list item, table row, blockquote, fence or heading, and the section it is in:
     `model` is the heading text after `## Model`, `bucket` that of a `###` heading below it, `title`
-    that of the nearest heading. `label` is the bold word a paragraph begins with, such as `Trigger`."""
+    that of the nearest heading. `label` is the bold word that a paragraph begins with (`Trigger`).
+    """
 
     kind: str
     line: int
