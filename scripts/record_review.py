@@ -126,7 +126,7 @@ def _entries(args: argparse.Namespace) -> tuple[list[dict], list[str], list[tupl
     text = sys.stdin.buffer.read() if args.batch == "-" else path.read_bytes()
     entries, places, broken = [], [], []
     name = "standard input" if args.batch == "-" else path.name
-    for number, line in enumerate(text.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(text.decode("utf-8-sig", "replace").split("\n"), 1):
         if not line.strip():
             continue
         places.append(f"{name}:{number}")
@@ -135,7 +135,7 @@ def _entries(args: argparse.Namespace) -> tuple[list[dict], list[str], list[tupl
             if not isinstance(entry, dict):
                 raise ValueError(f"a JSON {type(entry).__name__}, an object was expected")
             entries.append({"coder": args.coder, "kind": args.kind, **entry})
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             broken.append((len(places) - 1, f"not a review ({error})"))
     if not places:
         raise Refusal(f"{name}: nothing in it")

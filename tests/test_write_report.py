@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import goldens
-from failure_analysis.report import blocks, prose, write
+from failure_analysis.report import pieces, prose, write
 from make_runs import judged, turn
 
 
@@ -78,7 +78,7 @@ def test_facts_of_the_ledger(run_script, folder):
 
 def test_blocks_say_what_the_ledger_says(run_script, folder):
     _, text = written(run_script, folder)
-    made = dict(blocks.pieces(text))
+    made = dict(pieces.split(text))
     assert "| `guesses_a_room` | 2 of 3 | 2 |" in made["buckets"]
     assert "| `model-a` | 3 of 3 | 2 | 40.0 % | 40.0 to 80.0 % |" in made["faults"]
     assert "Failures that nobody reviewed (1) and those whose fault is `mixed`" in made["faults"]
@@ -117,8 +117,8 @@ def test_the_author_keeps_every_word(run_script, folder):
     assert "kept as rewritten" in done.stdout
     assert "My words: 3<!--fact:failed_rows/model-a--> fail.\nTODO: x" in again
     assert "9 of 9" not in again and "2 of 3" in again
-    outside = [piece for name, piece in blocks.pieces(again) if not name]
-    before = [piece for name, piece in blocks.pieces(mine) if not name]
+    outside = [piece for name, piece in pieces.split(again) if not name]
+    before = [piece for name, piece in pieces.split(mine) if not name]
     assert "".join(outside) == "".join(before).replace(
         "{{failed_rows/model-a}}", "3<!--fact:failed_rows/model-a-->")
     assert written(run_script, folder)[1] == again
@@ -160,7 +160,7 @@ def test_placeholders_in_text_of_the_runs_are_text(run_script, analyse, tmp_path
     assert done.returncode == 0, done.stdout
     _, text = written(run_script, folder)
     assert r"> {{rows\_read}} 5\<!--fact:rows\_read--\>" in text.replace("rows_read", r"rows\_read")
-    assert dict(blocks.pieces(text)).keys() >= {"status", "buckets"}
+    assert dict(pieces.split(text)).keys() >= {"status", "buckets"}
 
 
 def test_no_reviews_keep_it_a_draft_and_no_packet_is_refused(run_script, analyse, tmp_path):
@@ -186,8 +186,8 @@ def test_stage_1_again_keeps_reviews_and_report(run_script, bundle, tmp_path):
 
 @given(st.text(alphabet="ab<!->{}`\"[]dp:gen/ \n#|*_\\.1", max_size=300))
 def test_any_text_is_taken_apart_and_put_together(text):
-    assert "".join(piece for _, piece in blocks.pieces(text)) == text
-    assert "".join(line for line, _ in blocks.own_lines(text)) == text
+    assert "".join(piece for _, piece in pieces.split(text)) == text
+    assert "".join(line for line, _ in pieces.own_lines(text)) == text
     assert "".join(token.source for token in prose.inline(text)) == text
     for unit in prose.units(text):
         if unit.kind in ("paragraph", "row"):

@@ -21,9 +21,11 @@ COMPRESSED = (".gz", ".zst")
 GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001
 _QUOTED = re.compile('[",\n\r]')
 _QUOTE, _DOUBLED = '"', '""'
-# Terminal controls, and the bidirectional overrides that make a text read as another one.
+# Terminal controls, the bidirectional overrides that make a text read as another one, and what
+# nobody sees (the tag characters among them, in which whole sentences can be hidden).
 _CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064"
+    "\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
 
@@ -108,6 +110,15 @@ def read_json(path: Path) -> Any:
         raise Refusal(f"{path}: damaged or cut off while unpacking ({error})") from None
 
 
+def read_object(path: Path, names: Iterable[str], script: str) -> dict:
+    """The JSON object in one of our files, which has these keys; refuses with the script that
+    makes it anew."""
+    value = read_json(path)
+    if not isinstance(value, dict) or not all(name in value for name in names):
+        raise Refusal(f"{path}: damaged, or of another version; run {script} again")
+    return value
+
+
 def sha256(path: Path) -> str:
     """The hex digest of the bytes on disk (not unpacked)."""
     with open(path, "rb") as file:
@@ -131,18 +142,31 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 def locked(path: Path) -> Iterator[IO[bytes]]:
     """A file open for reading and appending, that no other process has open in this way; made when
     it is not there. A last line that a crash cut off is dropped: nobody was told that it is
-    there. What was written is on the disk when the block ends."""
+    there; one that is whole, but lacks its line feed, gets it. What was written is on the disk
+    when the block ends."""
     from filelock import FileLock
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")), open(path, "a+b") as file:
-        end = _end_of_lines(file)
-        if end < file.seek(0, os.SEEK_END):
-            file.truncate(end)
+        _mend(file)
         file.seek(0)
         yield file
         file.flush()
         os.fsync(file.fileno())
+
+
+def _mend(file: IO[bytes]) -> None:
+    """Ends the file with a whole line."""
+    end = _end_of_lines(file)
+    file.seek(end)
+    tail = file.read()
+    try:
+        json.loads(tail or "null")
+    except ValueError:
+        file.truncate(end)
+        return
+    if tail:
+        file.write(b"\n")
 
 
 def _end_of_lines(file: IO[bytes]) -> int:

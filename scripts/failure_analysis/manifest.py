@@ -35,6 +35,20 @@ def record(
     files.write_json(path, {"steps": dict(sorted(steps.items()))})
 
 
+def settings(analysis_dir: Path, step: str) -> dict[str, Any]:
+    """What a step was run with; empty when it has not run."""
+    path = analysis_dir / NAME
+    if not path.exists():
+        return {}
+    known = files.read_json(path)
+    steps = known.get("steps") if isinstance(known, dict) else None
+    entry = steps.get(step, {}) if isinstance(steps, dict) else None
+    found = entry.get("settings", {}) if isinstance(entry, dict) else None
+    if not isinstance(found, dict):
+        raise files.Refusal(f"{path}: damaged; run build_packet.py again")
+    return found
+
+
 def _versions() -> dict[str, str]:
     """Python and those of our packages that this process has loaded."""
     versions = {"python": platform.python_version()}

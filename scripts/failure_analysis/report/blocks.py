@@ -1,7 +1,6 @@
 """The generated blocks of the report: every table and count in it that no author writes. Each is
 made anew from the files of the analysis folder, so an edited one can be told from a true one."""
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,6 @@ from failure_analysis.markdown import cell, code, table
 from failure_analysis.report import facts
 from failure_analysis.review import ledger, rows, tally
 
-_BEGIN = re.compile(r"<!-- generated:([^>]+?) -->")
 _MOST_ROWS = 30
 _MOST_ITEMS = 60
 _MOST_FINDINGS = 40
@@ -35,37 +33,12 @@ def load(folder: Path) -> Folder:
         if not (folder / name).exists():
             raise files.Refusal(f"{folder / name}: not there; run {script} first")
     path = folder / comparison_page.NAME
-    return Folder(folder, files.read_json(folder / sanity.NAME),
-                  files.read_json(folder / heuristics.NAME),
-                  files.read_json(path) if path.exists() else None, tally.load(folder))
-
-
-def own_lines(text: str) -> list[tuple[str, bool]]:
-    """Each line (with its end), and whether it stands outside every fence."""
-    found, opened = [], ""
-    for line in text.splitlines(keepends=True):
-        ticks = re.match("`{3,}|~{3,}", line)
-        inside = bool(opened or ticks)
-        if ticks and (not opened or line.strip() == opened):
-            opened = "" if opened else ticks[0]
-        found.append((line, not inside))
-    return found
-
-
-def pieces(text: str) -> list[tuple[str, str]]:
-    """The text in pieces: (name, generated block) and ("", what stands between). Marks inside a
-    fence are text of the runs and mark nothing."""
-    found, name, piece = [], "", []
-    for line, own in own_lines(text):
-        begin = _BEGIN.fullmatch(line.strip()) if own and not name else None
-        if begin:
-            found.append(("", "".join(piece)))
-            name, piece = begin[1], []
-        piece.append(line)
-        if name and own and line.strip() == f"<!-- /generated:{name} -->":
-            found.append((name, "".join(piece)))
-            name, piece = "", []
-    return [*found, ("", "".join(piece))]
+    compared = files.read_object(path, ("sets", "units", "pairs", "dimensions"),
+                                 "compare_models.py") if path.exists() else None
+    return Folder(folder, files.read_object(folder / sanity.NAME, ("conservation", "runs"),
+                                            "build_packet.py"),
+                  files.read_object(folder / heuristics.NAME, ("modes",), "cluster_failures.py"),
+                  compared, tally.load(folder))
 
 
 def block(name: str, text: str) -> str:
@@ -241,6 +214,9 @@ def _coverage(folder: Folder) -> str:
     if counted.open:
         lines.append(f"On {len(counted.open)} of them the coders disagree and nobody has settled "
                      "it; these are in no bucket.")
+    if counted.elsewhere:
+        lines.append(f"{counted.elsewhere} reviews are of datapoints that this packet does not "
+                     "hold; they count nowhere.")
     names = tally.models(counted)[:_MOST_ROWS]
     lines.append(table(["model", "failing", "reviewed", "unread"], [
         [code(name), counted.failing[name], counted.reviewed[name],
@@ -253,7 +229,7 @@ def _agreement(folder: Folder) -> str:
     path = folder.path / _AGREEMENT
     if not path.exists():
         return "Agreement between coders was not measured (`measure_agreement.py`)."
-    measured = files.read_json(path)
+    measured = files.read_object(path, ("reviews", "together"), "measure_agreement.py")
     later = len(folder.counted.reviews) - measured["reviews"]
     return agreement_page.answer(measured) + (
         f" **Measured {later} reviews ago; run it again.**" if later else "")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from failure_analysis import comparison, files, manifest
 from failure_analysis.datapoint import safe_id
 from failure_analysis.markdown import code
-from failure_analysis.report import blocks, claims, facts, prose, write
+from failure_analysis.report import blocks, claims, facts, pieces, prose, write
 from failure_analysis.report.prose import Unit
 from failure_analysis.review import ledger, parts, rows, tally
 
@@ -19,6 +19,7 @@ LABELS = ("What goes wrong", "Trigger", "Costs")
 FEWEST_WORDS = 5
 LARGE = 3  # a bucket with so many reviewed datapoints of a model has a section of its own
 _MOST_SEARCHED = 2000
+_COMMAND = re.compile(r"\s*(?:$|#|uv run |python3? |cd )")
 _ITEMS = re.compile(r"\b[Ii]tems? `[^`]+`(?:(?:,| and|, and| or) `[^`]+`)*")
 
 
@@ -75,7 +76,7 @@ def check(path: Path, min_cited: int = 3) -> Result:
         raise files.Refusal(f"{report}: not there; run write_report.py first")
     found = evidence(path, min_cited)
     foundations = [*ledger_findings(found), *fact_findings(found)]
-    result = prove(report.read_text(encoding="utf-8", errors="replace"), found)
+    result = prove(write.read(report), found)
     result = Result(result.proved, sorted([*foundations, *result.findings]), result.judgement)
     files.write_json(path / NAME, {
         "report": report.name, "holds": not result.findings, "proved": result.proved,
@@ -87,9 +88,11 @@ def check(path: Path, min_cited: int = 3) -> Result:
 
 def prove(text: str, found: Evidence) -> Result:
     """Proves a report's text, claim by claim."""
+    text = text.replace("\r\n", "\n")
     units = prose.units(text)
     proved: Counter[str] = Counter()
-    findings = [*_block_findings(text, found, proved), *_binding_findings(text, found)]
+    findings = [*_block_findings(text, found, proved), *_binding_findings(text, found),
+                *_markup_findings(text)]
     judgement: list[int] = []
     for place, unit in enumerate(units):
         after = units[place + 1] if place + 1 < len(units) else None
@@ -108,9 +111,10 @@ def ledger_findings(found: Evidence) -> Iterator[Finding]:
     counted = found.folder.counted
     for review in ledger.current(counted.reviews):
         if review.datapoint_id not in counted.known.places:
-            yield Finding(0, "unknown_id", review.datapoint_id,
-                          f"review {review.review_id} is of a datapoint that is not in the packet")
-            continue
+            continue  # of another packet; the coverage block says how many, and none counts
+        if not ledger.is_genuine(review, found.names.squeezed):
+            yield Finding(0, "edited_review", review.review_id, "this line of reviews.jsonl is not "
+                          "as it was recorded; undo the edit, corrections go through --replaces")
         known = found.parts(review.datapoint_id)
         for quote in review.quotes:
             if parts.where(quote, known) is None:
@@ -129,6 +133,7 @@ def fact_findings(found: Evidence) -> Iterator[Finding]:
     counted = found.folder.counted
     recount = tally.numbers(counted) if counted.reviews else {}
     recount |= claims.recount(counted.known)
+    recount["rows_read"] = len(counted.known.outcomes) + found.facts.get("rejected_rows", 0)
     if found.folder.compared:
         recount |= dict(comparison.numbers(found.folder.compared))
     for key, value in sorted(recount.items()):
@@ -141,7 +146,7 @@ def fact_findings(found: Evidence) -> Iterator[Finding]:
 def _block_findings(text: str, found: Evidence, proved: Counter) -> Iterator[Finding]:
     """Generated blocks that are missing, unknown, or not what the files say."""
     line, seen = 1, Counter()
-    for name, piece in blocks.pieces(text):
+    for name, piece in pieces.split(text):
         if name:
             seen[name] += 1
             if name not in found.blocks:
@@ -167,6 +172,21 @@ def _differs(piece: str, true: str) -> int:
     return next((place for place, (one, other) in enumerate(pairs) if one != other), 0)
 
 
+def _markup_findings(text: str) -> Iterator[Finding]:
+    """Comments and HTML in the author's part: what they hold or hide is not read as it is shown."""
+    line = 1
+    for name, piece in pieces.split(text):
+        for number, (one, own) in enumerate(pieces.own_lines(piece), line):
+            if name or not own or one.lstrip().startswith(">"):
+                continue
+            plain = re.sub(r"(`+).*?\1|<!--fact:[^<>\s]+-->|\\<", "", one)
+            found = re.search(r"<!--|-->|</?[a-zA-Z][^>]*>|&#?\w+;", plain)
+            if found:
+                yield Finding(number, "hidden_text", found[0], "no comments, HTML or entities in "
+                              "the author's part: they can hide text; write Markdown")
+        line += piece.count("\n")
+
+
 def _binding_findings(text: str, found: Evidence) -> Iterator[Finding]:
     for line, key in write.hand_bound(text, found.bound):
         yield Finding(line, "bound_by_hand", key, f"only write_report.py binds numbers: write "
@@ -179,7 +199,8 @@ def _prose_findings(unit: Unit, after: Unit | None, found: Evidence, proved: Cou
                     judgement: list[int]) -> Iterator[Finding]:
     """What does not hold in a paragraph, list item, table row or heading."""
     yield from _item_findings(unit, found)
-    if re.search(r"\bTODO\b", unit.text):
+    words = "".join(one.masked for one in prose.sentences(unit))
+    if re.search(r"\b(?:TODO|todo|Todo|TBD|FIXME)", words):
         yield Finding(unit.line, "todo", _short(unit.text), "write it, or take it out")
     for sentence in prose.sentences(unit):
         introduces = after is not None and after.kind == "quote" \
@@ -199,11 +220,17 @@ def _prose_findings(unit: Unit, after: Unit | None, found: Evidence, proved: Cou
             judgement.append(sentence.line)
 
 
+def _is_speech(text: str) -> bool:
+    """Whether a code span is long enough to be somebody's words; commands are not."""
+    return len(text.split()) >= 4 and ".py" not in text
+
+
 def _is_recorded(number: str, sentence: prose.Sentence, found: Evidence) -> bool:
-    """Whether a number of three digits or more stands, as it is, in a datapoint that the sentence
-    cites: an amount, a date, a flight; shorter ones stand in too many."""
+    """Whether a number of three digits or more, or one that begins with a letter, stands, as it
+    is, in a datapoint that the sentence cites: an amount, a date, a flight, a session; shorter
+    ones stand in too many."""
     plain = number.strip(".,")
-    return len(re.sub(r"\D", "", plain)) >= 3 and any(
+    return len(re.sub(r"\W", "", plain)) >= (3 if plain[:1].isdecimal() else 2) and any(
         re.search(rf"(?<![\w.,]){re.escape(plain)}(?![\w]|[.,]\d)", part.text)
         for token in sentence.all(prose.CITE) for part in found.parts(token.value))
 
@@ -215,6 +242,12 @@ def _evidence_findings(sentence: prose.Sentence, unit: Unit, found: Evidence,
     for place, token in enumerate(tokens):
         if token.kind == prose.CITE:
             yield from _citation_findings(token.value, sentence.line, unit, found, proved)
+        if token.kind == prose.CODE and _is_speech(token.value):
+            cited = [one.value for one in sentence.all(prose.CITE)]
+            if not any(parts.where(token.value, found.parts(ident)) for ident in cited):
+                yield Finding(sentence.line, "fabricated_quote", _short(token.value), "so long a "
+                              "code span is a quote: it must stand in a datapoint that the "
+                              "sentence cites")
         if token.kind != prose.QUOTE:
             continue
         rest = tokens[place + 1:]
@@ -289,7 +322,10 @@ def _proved_quote(quote: str, ident: str, line: int, found: Evidence,
     """A quote must occur verbatim in the datapoint that is cited for it."""
     known = found.parts(ident)
     plain = next((text for text in (quote, prose.unescaped(quote)) if parts.where(text, known)), "")
-    if plain and not parts.too_short(plain, known):
+    if plain and parts.loses_negation(plain, known):
+        yield Finding(line, "fabricated_quote", _short(quote), "a negation stands directly before "
+                      "it in the datapoint; quote that too")
+    elif plain and not parts.too_short(plain, known):
         proved["quotes"] += 1
     elif plain:
         yield Finding(line, "fabricated_quote", _short(quote), "too short to prove anything; quote "
@@ -318,6 +354,11 @@ def _quote_findings(unit: Unit, after: Unit | None, found: Evidence,
                     proved: Counter) -> Iterator[Finding]:
     """A blockquote is a quote; its citation is in its last line or begins the next paragraph."""
     text, cited = prose.quoted(unit)
+    end = unit.line + unit.text.count("\n") + 1
+    if after and after.line == end and after.kind == "paragraph" \
+            and not re.fullmatch(r"\[dp:.*\][.,]?", after.text.split("\n")[0]):
+        yield Finding(end, "uncited_quote", _short(after.text), "Markdown counts this line to the "
+                      "quote above it; leave a blank line between")
     if not cited and after and after.kind == "paragraph" and after.text.startswith("[dp:"):
         cited = [token.value for token in prose.inline(after.text) if token.kind == prose.CITE][:1]
         own = []
@@ -340,13 +381,18 @@ def _fence_findings(unit: Unit, before: list[Unit], found: Evidence,
     """A fenced text must come from the datapoint that was cited last before it; commands (bash)
     are no evidence."""
     lines = unit.text.split("\n")
-    if lines[0].strip("`~").strip() in ("bash", "sh"):
+    kind = lines[0].strip("`~").strip()
+    commands = kind in ("bash", "sh") and all(_COMMAND.match(line) for line in lines[1:-1])
+    if commands:
         return
+    if not re.fullmatch(r"(?:text(?: data-[0-9a-f]{12})?|json|bash|sh)?", kind):
+        yield Finding(unit.line, "hidden_text", _short(kind), "begin the fence with ```text")
     cited = [token.value for one in before if one.bucket == unit.bucket and one.model == unit.model
              for token in prose.inline(one.text) if token.kind == prose.CITE]
     known = found.parts(cited[-1]) if cited else []
     bad = [line for line in lines[1:-1] if line.strip()
-           and not re.match(r"\[end of data-|… \(\d+ more of", line)
+           and not re.fullmatch(r"\[end of data-[0-9a-f]{12}\]|… \(\d+ more of \d+ characters\)",
+                                line)
            and parts.where(line, known) is None]
     if bad:
         yield Finding(unit.line, "fabricated_quote", _short(bad[0]), "a fenced text must stand "
@@ -380,6 +426,11 @@ def _structure_findings(units: list[Unit], found: Evidence, proved: Counter) -> 
         else:
             yield from _model_findings(name, sections[title], [
                 unit for unit in units if unit.model == title], found, proved)
+    titles_seen = Counter(unit.text for unit in units if unit.kind == "heading"
+                          and unit.text.startswith("## ") and not unit.model)
+    for title, count in titles_seen.items():
+        if count > 1:
+            yield Finding(0, "doubled_section", title, f"it stands in the report {count} times")
     yield from _shared_findings(found)
 
 
@@ -391,6 +442,9 @@ def _model_findings(model: str, line: int, units: list[Unit], found: Evidence,
     order = dict(tally.bucket_order(counted, model))
     written: dict[str, list[Unit]] = {}
     for unit in units:
+        if unit.kind == "heading" and unit.text.startswith("####"):
+            yield Finding(unit.line, "unreviewed_bucket", unit.text, "no headings below a bucket; "
+                                                                    "write a paragraph")
         if unit.kind == "heading" and unit.bucket and unit.text.startswith("### "):
             title = unit.bucket
             slug = claims.slug(title)
@@ -400,9 +454,10 @@ def _model_findings(model: str, line: int, units: list[Unit], found: Evidence,
             elif ledger.names_no_cause(slug, found.names.squeezed):
                 yield Finding(unit.line, "no_cause", title, "it names a grader dimension, not a "
                                                             "cause")
-            elif slug not in order and (slug in found.names.modes or re.search("[`_]", title)):
+            elif slug not in order and title != "Notes":
                 yield Finding(unit.line, "unreviewed_bucket", title, "no review puts a datapoint "
-                              f"of {model} into it; its buckets are {', '.join(order)}")
+                              f"of {model} into it; its buckets are {', '.join(order)} (other "
+                              "remarks go under ### Notes)")
             elif slug in written:
                 yield Finding(unit.line, "unreviewed_bucket", title, "this bucket has two sections")
             else:
@@ -430,7 +485,10 @@ def _bucket_findings(model: str, slug: str, units: list[Unit], found: Evidence,
     if len(cited) < needed:
         yield Finding(line, "few_citations", slug, f"it cites {len(cited)} of its "
                       f"{len(members)} reviewed datapoints of {model}; cite at least {needed}")
-    labels = {unit.label: unit for unit in units if unit.label}
+    labels = {unit.label: unit for unit in reversed(units) if unit.label}
+    for label, count in Counter(unit.label for unit in units if unit.label in LABELS).items():
+        if count > 1:
+            yield Finding(line, "no_description", slug, f"**{label}:** stands there {count} times")
     for label in LABELS:
         if label not in labels:
             yield Finding(line, "no_description", slug, f"there is no paragraph **{label}:**")
@@ -459,9 +517,11 @@ def _cost_findings(model: str, slug: str, unit: Unit, found: Evidence) -> Iterat
     if wrong:
         yield Finding(unit.line, "wrong_costs", ", ".join(wrong), f"no reviewed datapoint of "
                       f"{model} in {slug} failed it")
-    elif real and not named & set(real):
-        yield Finding(unit.line, "no_description", slug, "**Costs:** names none of the dimensions "
-                      f"that fail: {', '.join(map(code, sorted(real)))}")
+    size = len(tally.members(found.folder.counted, slug, model))
+    missing = sorted(name for name, count in real.items() if 2 * count > size and name not in named)
+    if missing or (real and not named & set(real)):
+        yield Finding(unit.line, "no_description", slug, "**Costs:** leaves out what most of its "
+                      f"datapoints fail: {', '.join(map(code, missing or sorted(real)))}")
 
 
 def _shared_findings(found: Evidence) -> Iterator[Finding]:

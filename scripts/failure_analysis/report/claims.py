@@ -2,6 +2,7 @@
 number it is, of which whole, and which model a datapoint belongs to."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -15,11 +16,20 @@ _QUANTIFIER = re.compile(
     r"(?<![\w-])(?:all|none|only|every|everyone|everybody|nobody|always|never|most|mostly|majority|both"
     r"|entirely|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
     r"|sixteen|seventeen|eighteen|nineteen|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
-    r"(?:-\w+)?|hundreds?|thousands?|dozens?|half|thirds?|quarters?|percent|twice)(?![\w-])", re.I)
+    r"(?:-\w+)?|hundreds?|thousands?|millions?|dozens?|half|thirds?|quarters?|percent|twice|no one"
+    r"|nothing|neither|without exception)(?![\w-])", re.I)
 # Headings of the template and of models and buckets say what a section is about.
-_TITLE = re.compile(r"## (?:Model `.*|Items that every model failed)$|### [`I].*")
-_NOT_MEANT = re.compile(r"\b(?:at all|after all|not only|first of all)\b", re.I)
-_DIGITS = re.compile(r"\d[\d.,]*")
+_TITLE = re.compile(r"## (?:Model (`+).+\1|Items that every model failed)|### (?:`\w+`|Item `.+`)"
+                    r"(?: \(provisional\))?")
+_NOT_MEANT = re.compile(r"\b(?:at all|after all|not only|first of all|most likely|half way"
+                        r"|(?:should|must|may|need) (?:always|never|only))\b", re.I)
+_DIGITS = re.compile(r"[^\W_]*\d(?:[\w.,:/]*\w)?")
+# Words for more than a single datapoint can bear: they need a fact.
+_SMALL = "two|three|four|five|six|seven|eight|nine|ten|half"
+_LARGE = ("eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+          "|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\\w+)?|hundreds?|thousands?|millions?|dozens?|percent|majority|tenfold"
+          "|(?:one|two|three)-(?:thirds?|quarters?)")
+_COUNTS = re.compile(rf"(?<![\w-])(?:(?:{_SMALL}) (?:out )?(?:of|in)|(?:{_LARGE}))(?![\w-])", re.I)
 _ITEM = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|and|or)|,)\s*$", re.I)
 # A word that a sentence must hold to use a fact of this kind.
 _SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
@@ -29,7 +39,12 @@ _SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
          "comparison/pass_rate_high_pct": "pass", "review/pass_rate_low_pct": "pass",
          "review/pass_rate_high_pct": "pass", "comparison/failed_by_all": "fail",
          "comparison/passed_by_all": "pass", "comparison/unique_fail": "fail",
-         "comparison/unique_pass": "pass"}
+         "comparison/unique_pass": "pass", "rows_read": "row|read", "items": "item",
+         "runs": "run", "models": "model"}
+_SAMPLE = ("review/bucket", "review/bucket_fault", "review/bucket_dimension", "review/fault",
+           "review/might_pass")
+_OF_ALL = ("failed_rows", "judged_rows", "rows", "rows_read")
+_CLAUSE = re.compile(r"[,;:]| (?:and|while|but|whereas) ")
 # "A of B": for a kind of A, the kinds of B that it is a part of.
 _WHOLE = {
     "failed_rows": ("judged_rows", "rows", "rows_read"),
@@ -106,6 +121,9 @@ def recount(known: rows.Index) -> dict[str, int]:
     kinds = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
     for kind in kinds.values():
         found[kind] = 0
+    found |= {"models": len({one.model for one in known.outcomes.values()}),
+              "runs": len({one.run for one in known.outcomes.values()}),
+              "items": len({one.item for one in known.outcomes.values()})}
     for one in known.outcomes.values():
         model = facts.key(one.model)
         for kind in kinds.values():
@@ -157,12 +175,18 @@ def sentence(said: Sentence, unit: Unit, also_cited: list[str], known: Names,
         else:
             yield from _misused(token, said, unit, known)
     yield from _wholes(said)
+    yield from _samples(said, unit)
+    yield from _apart(said, unit, known)
     heading = unit.kind == "heading"
     yield from _numbers(said, heading, known)
     if not (heading and _TITLE.fullmatch(unit.text)):
         evidence = bool(said.all(FACT) or said.all(CITE) or also_cited)
-        quantifier = _QUANTIFIER.search(_NOT_MEANT.sub("", said.masked))
-        if quantifier and not evidence:
+        words = _NOT_MEANT.sub("", said.masked)
+        quantifier, count = _QUANTIFIER.search(words), _COUNTS.search(words)
+        if count and not said.all(FACT):
+            yield "unsupported_quantifier", count[0].strip(), "a count needs a fact in the same " \
+                "sentence; a citation shows a single datapoint"
+        elif quantifier and not evidence:
             yield "unsupported_quantifier", quantifier[0], "a fact or citation in the same " \
                 "sentence must carry it; say it with one, or say less"
         yield from _models(said, unit, also_cited, known)
@@ -190,6 +214,9 @@ def _misused(token: prose.Token, said: Sentence, unit: Unit, known: Names) -> It
     if kind == "mode" and not re.search(r"provisional|\brules?\b", text, re.I):
         yield "provisional_count", key, "a provisional mode's count is no finding: say that " \
             "rules gave the label, or use a bucket"
+    if kind in _SAYS and re.search(
+            rf"(?:\bnot|\bnever|n['\u2019]t)(?: \w+)? (?:{_SAYS[kind]})", text, re.I):
+        yield "wrong_words", f"{token.number} is {key}", "the sentence says not"
     if kind in _SAYS and not re.search(_SAYS[kind], text, re.I):
         yield "wrong_words", f"{token.number} is {key}", \
             f"the sentence does not say so (no word like {_SAYS[kind].split('|')[0]!r})"
@@ -202,6 +229,72 @@ def _misused(token: prose.Token, said: Sentence, unit: Unit, known: Names) -> It
         if not here and name.lower() not in text.lower() \
                 and name.replace("_", " ").lower() not in text.lower():
             yield "wrong_words", f"{token.number} is {key}", f"the sentence does not name {name}"
+
+
+def _samples(said: Sentence, unit: Unit) -> Iterator[Problem]:
+    """Counts of reviewed datapoints that are not said, in their paragraph, to be of those."""
+    kinds = {kind_of(token.value) for token in said.all(FACT)}
+    sample = sorted(kinds & set(_SAMPLE))
+    if not sample:
+        return
+    if not re.search(r"\breview(?!/)|\bread\b", unit.text, re.I):
+        yield "wrong_whole", sample[0], "say that it is of the reviewed datapoints"
+    elif kinds & set(_OF_ALL) and "review/reviewed" not in kinds:
+        yield "wrong_whole", sample[0], "it is a count of the reviewed, not of all: give " \
+            "{{review/reviewed/…}} beside it"
+
+
+def _apart(said: Sentence, unit: Unit, known: Names) -> Iterator[Problem]:
+    """Facts whose model, bucket or fault is named in another part of the sentence than they are;
+    a percent sign where no percentage is, and digits or signs that touch a number."""
+    for names, of in ((known.models.values(), lambda key: models_of(key, known)),
+                      (known.buckets, lambda key: set(key.split("/")) & known.buckets),
+                      (ledger.FAULTS, lambda key: set(key.split("/")) & set(ledger.FAULTS))):
+        yield from _swapped(said, set(names), of, slug(unit.bucket))
+    tokens = said.tokens
+    for place, token in enumerate(tokens):
+        if token.kind != FACT:
+            continue
+        before = tokens[place - 1].source if place and not tokens[place - 1].kind else ""
+        after = tokens[place + 1].source if tokens[place + 1:] and not tokens[place + 1].kind \
+            else ""
+        percentage = "_pct/" in token.value
+        if percentage and not re.search("%|percent|points", _plain(said)):
+            yield "wrong_words", f"{token.number} is {token.value}", "it is a percentage: say so"
+        elif not percentage and re.match(r"\s*(?:%|percent)", after):
+            yield "wrong_words", f"{token.number} is {token.value}", "it is a count, no percentage"
+        if re.search(r"[-\u2212\u00d7\u00b1\d.]$", before) or re.match(
+                r"[-\u2212\u00d7\d]|\s*(?:hundred|thousand|million|dozen)", after):
+            yield "wrong_words", f"{token.number} is {token.value}", "something is joined to it"
+
+
+def _swapped(said: Sentence, names: set[str], of, here: str) -> Iterator[Problem]:
+    """Facts whose own name (`of` gives it) does not stand in their clause, where another does; in
+    a clause without any such name, it is the last one before."""
+    pattern = re.compile("|".join(rf"(?<![\w./-]){re.escape(name)}(?![\w/-])" for name in
+                                  sorted(names, key=len, reverse=True)) or r"(?!)")
+    last: set[str] = set()
+    for clause in _clauses(said):
+        named = {name for token in clause if token.kind in ("", CODE)
+                 for name in pattern.findall(token.source)}
+        for token in clause if named or last else ():
+            own = of(token.value) if token.kind == FACT else set()
+            if len(own) == 1 and not own & ((named or last) | {here}):
+                yield "wrong_words", f"{token.number} is {token.value}", \
+                    f"beside it stands {', '.join(sorted(named or last))}, not {', '.join(own)}"
+        last = named or last
+
+
+def _clauses(said: Sentence) -> list[list[prose.Token]]:
+    """The tokens of a sentence, cut at commas, brackets, colons and conjunctions of the text."""
+    clauses: list[list[prose.Token]] = [[]]
+    for token in said.tokens:
+        pieces = _CLAUSE.split(token.source) if not token.kind else [None]
+        for place, piece in enumerate(pieces):
+            if place:
+                clauses.append([])
+            clauses[-1].append(token if piece is None else prose.Token("", piece))
+    return clauses
 
 
 def _wholes(said: Sentence) -> Iterator[Problem]:
@@ -231,7 +324,12 @@ def _numbers(said: Sentence, heading: bool, known: Names) -> Iterator[Problem]:
                 yield "unbound_number", token.value, "a number in backticks is a number; write " \
                     "{{key}}, or `item` before an item's id"
         elif not token.kind:
-            for match in _DIGITS.finditer(known.any_name.sub("", token.source)):
+            plain = known.any_name.sub("", token.source)
+            for char in plain:
+                if not char.isdecimal() and unicodedata.numeric(char, None) is not None \
+                        and char.isascii() is False and not char.isalpha():
+                    yield "unbound_number", char, "write {{key}}"
+            for match in _DIGITS.finditer(plain):
                 yield "unbound_number", match[0], "write {{key}} and run write_report.py; names " \
                     "that hold digits go into backticks"
         before = (before if token.kind == CODE and not before else "") + token.source \

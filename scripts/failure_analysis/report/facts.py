@@ -20,7 +20,7 @@ def load(analysis_dir: Path) -> dict[str, int | float]:
     path = analysis_dir / NAME
     if not path.exists():
         raise files.Refusal(f"{path}: not there; run build_packet.py first")
-    return files.read_json(path)
+    return files.read_object(path, (), "build_packet.py")
 
 
 def replace(analysis_dir: Path, prefix: str, facts: Mapping[str, int | float]) -> None:

@@ -4,14 +4,15 @@ quotes, citations, bound numbers and code spans."""
 import re
 from typing import NamedTuple
 
-from failure_analysis.report import blocks
+from failure_analysis.report import pieces
 
 QUOTE, CITE, FACT, CODE, OTHER = "\ue001", "\ue002", "\ue003", "\ue004", "\ue005"
 BOUND = re.compile(r"(-?\d[\d.,]*\d|-?\d)?<!--fact:([^<>\s]+?)-->")
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
 # Where a link leads is no claim; its text is one.
 _TARGET = re.compile(r"\]\([^)\s]*\)|https?://\S+")
-_QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c"}
+_QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c\u201d",
+           "\u300c": "\u300d", "\uff02": "\uff02", "\u2033": "\u2033"}
 _ESCAPED = re.compile(r"\\([\\`*_\[\]<>#~\"(){}.!|+-])")
 _END = re.compile(rf"[.!?][)*_]*(?:\s*\(?{CITE}+\)?[.,]?)*"
                   rf"(?=\s+[A-Z\d(*{QUOTE}{CITE}{FACT}{CODE}]|\s*$)")
@@ -59,7 +60,7 @@ def units(text: str) -> list[Unit]:
     """The units of the author's part, in order; generated blocks are left out."""
     found: list[Unit] = []
     line, model, bucket, last = 1, "", "", ""
-    for name, piece in blocks.pieces(text):
+    for name, piece in pieces.split(text):
         for unit in [] if name else _units(piece, line):
             if unit.kind == "heading":
                 level, _, title = unit.text.partition(" ")
@@ -78,7 +79,7 @@ def units(text: str) -> list[Unit]:
 def _units(piece: str, first: int) -> list[Unit]:
     """The units of a stretch of Markdown that holds no generated block."""
     groups: list[tuple[str, int, list[str]]] = []
-    for number, (line, own) in enumerate(blocks.own_lines(piece), first):
+    for number, (line, own) in enumerate(pieces.own_lines(piece), first):
         line = line.rstrip("\r\n")
         kind = _kind(line) if own else "fence"
         last, _, held = groups[-1] if groups else ("", 0, [])
@@ -103,7 +104,7 @@ def _kind(line: str) -> str:
         return ""
     if re.match(r"#{1,6} ", line):
         return "heading"
-    if line.startswith(">"):
+    if line.lstrip().startswith(">"):
         return "quote"
     if line.lstrip().startswith("|"):
         return "row"
@@ -120,9 +121,9 @@ def sentences(unit: Unit) -> list[Sentence]:
     unless the next one goes on in small letters."""
     text = unit.text
     if unit.kind == "item":
-        text = re.sub(r"^\s*(?:[-*+]|\d+[.)]) ", lambda match: " " * len(match[0]), text)
+        text = re.sub(r"^\s*(?:[-*+]|\d{1,2}[.)]) ", lambda match: " " * len(match[0]), text)
     elif unit.kind == "heading":
-        text = re.sub(r"^(#+ )\d+(?:\.\d+)*[.)]? ", lambda match: " " * len(match[0]), text)
+        text = re.sub(r"^(#+ )\d{1,2}(?:\.\d{1,2})*[.)] ", lambda match: " " * len(match[0]), text)
     tokens = inline(text)
     masked = "".join(token.kind or token.source for token in tokens)
     cuts = [match.end() for match in _END.finditer(masked)
@@ -180,7 +181,7 @@ def _token(text: str, place: int) -> Token | None:
     """The token that begins here, if one does."""
     char = text[place]
     if char == "\\" and place + 1 < len(text):
-        return Token(OTHER, text[place:place + 2]) if text[place + 1] in "\"`" else None
+        return Token(OTHER, text[place:place + 2]) if text[place + 1] == "`" else None
     if char == "`":
         ticks = re.match("`+", text[place:])[0]
         end = re.compile(rf"(?<!`){ticks}(?!`)").search(text, place + len(ticks))
@@ -190,7 +191,8 @@ def _token(text: str, place: int) -> Token | None:
         end = _citation_end(text, place)
         return Token(CITE, text[place:end + 1], text[place + 4:end].strip()) if end else None
     if char in _QUOTES:
-        end = text.find(_QUOTES[char], place + 1)
+        ends = [text.find(mark, place + 1) for mark in _QUOTES[char]]
+        end = min((end for end in ends if end > 0), default=-1)
         return Token(QUOTE, text[place:end + 1], text[place + 1:end]) if end > 0 else None
     if place == 0 or not re.match(r"[\w.,]", text[place - 1]):
         bound = BOUND.match(text, place)
@@ -222,7 +224,7 @@ def unescaped(text: str) -> str:
 
 def quoted(unit: Unit) -> tuple[str, list[str]]:
     """A blockquote's text and the ids that are cited in it."""
-    lines = [line.lstrip(">").removeprefix(" ") for line in unit.text.split("\n")]
+    lines = [line.lstrip().lstrip(">").removeprefix(" ") for line in unit.text.split("\n")]
     tokens = inline("\n".join(lines))
     cited = [token.value for token in tokens if token.kind == CITE]
     return "".join(token.source for token in tokens if token.kind != CITE).strip(), cited

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from failure_analysis import files, manifest
-from failure_analysis.report import blocks, draft, facts
+from failure_analysis.report import blocks, draft, facts, pieces
 from failure_analysis.report.prose import BOUND
 from failure_analysis.review import tally
 
@@ -21,7 +21,7 @@ PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
 
 def path_of(folder: Path) -> Path:
     """The report of an analysis folder: the one that was written last, else the usual name."""
-    return folder / _record(folder).get("report", NAME)
+    return folder / Path(str(manifest.settings(folder, STEP).get("report", NAME))).name
 
 
 class Written(NamedTuple):
@@ -37,33 +37,40 @@ def write(folder: Path, report: Path, force: bool) -> Written:
     An untouched draft (or any, with `force`) is drafted anew; a report that somebody has rewritten
     keeps its prose: its generated blocks are made anew, its numbers refreshed, its placeholders
     filled. Placeholders of unknown facts and numbers bound by hand stay and are named."""
-    read = blocks.load(folder)
-    if read.counted.reviews:
-        facts.replace(folder, tally.PREFIX, tally.numbers(read.counted))
+    analysed = blocks.load(folder)
+    if analysed.counted.reviews:
+        facts.replace(folder, tally.PREFIX, tally.numbers(analysed.counted))
     known = facts.load(folder)
-    try:
-        old = report.read_text(encoding="utf-8") if report.exists() else None
-    except UnicodeDecodeError:
-        raise files.Refusal(f"{report}: not UTF-8; save it as UTF-8 or pass --force") from None
-    record = _record(folder)
-    untouched = old is None or force or _digest(old) == record.get("drafted")
+    old = None if force or not report.exists() else read(report)
+    record = manifest.settings(folder, STEP)
+    untouched = old is None or _digest(old) == record.get("drafted")
     if untouched:
-        text = draft.render(read)
-        state = f"drafted from {read.counted.reviewed.total()} reviewed datapoints" \
-            if read.counted.reviews else "drafted"
+        text = draft.render(analysed)
+        state = f"drafted from {analysed.counted.reviewed.total()} reviewed datapoints" \
+            if analysed.counted.reviews else "drafted"
         kept: Counter[str] = Counter()
     else:
-        made = blocks.render(read)
-        text = "".join(made.get(name, piece) for name, piece in blocks.pieces(old))
+        made = blocks.render(analysed)
+        text = "".join(made.get(name, piece) for name, piece in pieces.split(old))
         state = "kept as rewritten, its generated blocks refreshed (--force drafts it anew)"
         kept = Counter(key for _, _, key in bound(old)) & Counter(record.get("bound", {}))
     problems = [f"{report}:{line}: {problem}" for line, problem in _problems(text, known, kept)]
     text, filled = _filled(text, known)
-    files.write_text(report, text)
+    crlf = report.exists() and b"\r\n" in report.read_bytes()
+    files.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
     manifest.record(folder, STEP, {
         "report": report.name, "drafted": _digest(text) if untouched else None,
         "bound": dict(sorted((kept + filled).items()))}, [report.name, facts.NAME])
     return Written(state, problems)
+
+
+def read(report: Path) -> str:
+    """The report's text, whatever ends its lines; refuses what is not UTF-8."""
+    try:
+        return report.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise files.Refusal(f"{report}: not UTF-8; save it as UTF-8 (write_report.py --force "
+                            "drafts it anew)") from None
 
 
 def _filled(text: str, known: Mapping[str, int | float]) -> tuple[str, Counter[str]]:
@@ -80,7 +87,7 @@ def _filled(text: str, known: Mapping[str, int | float]) -> tuple[str, Counter[s
         return f"{known[key]}<!--fact:{key}-->"
 
     lines = [PLACEHOLDER.sub(number, BOUND.sub(number, line)) if own and not line.startswith(">")
-             else line for line, own in blocks.own_lines(text)]
+             else line for line, own in pieces.own_lines(text)]
     return "".join(lines), filled
 
 
@@ -98,7 +105,7 @@ def _problems(text: str, known: Mapping[str, int | float],
 
 def placeholders(text: str) -> list[tuple[int, str]]:
     """(line, key) of each placeholder in a report."""
-    return [(number, match[1]) for number, (line, own) in enumerate(blocks.own_lines(text), 1)
+    return [(number, match[1]) for number, (line, own) in enumerate(pieces.own_lines(text), 1)
             if own and not line.startswith(">") for match in PLACEHOLDER.finditer(line)]
 
 
@@ -113,7 +120,7 @@ def _like(key: str, known: Mapping[str, int | float]) -> str:
 def bound(text: str) -> list[tuple[int, str, str]]:
     """(line, number, key) of each bound number in the author's part of a report."""
     return [(number, match[1] or "", match[2])
-            for number, (line, own) in enumerate(blocks.own_lines(text), 1)
+            for number, (line, own) in enumerate(pieces.own_lines(text), 1)
             if own and not line.startswith(">") for match in BOUND.finditer(line)]
 
 
@@ -129,13 +136,9 @@ def hand_bound(text: str, allowed: Counter[str]) -> list[tuple[int, str]]:
 
 def allowed(folder: Path) -> Counter[str]:
     """The facts that were bound by this program, as often as each was."""
-    return Counter(_record(folder).get("bound", {}))
+    return Counter(manifest.settings(folder, STEP).get("bound", {}))
 
 
-def _record(folder: Path) -> dict:
-    path = folder / manifest.NAME
-    steps: dict = files.read_json(path).get("steps", {}) if path.exists() else {}
-    return steps.get(STEP, {}).get("settings", {})
 
 
 def _digest(text: str) -> str:

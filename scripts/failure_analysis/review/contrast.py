@@ -19,15 +19,16 @@ def copy(folder: Path, wanted: set[str]) -> set[str]:
     background.md where the runs record the policy that the models were given; returns the ids it
     copied. Refuses when the inputs are gone or no longer what the packet was built from."""
     path = folder / manifest.NAME
-    step = files.read_json(path)["steps"].get("build_packet") if path.exists() else None
-    if step is None or "working_dir" not in step["settings"]:
+    settings = manifest.settings(folder, "build_packet")
+    if "working_dir" not in settings:
         raise files.Refusal(f"{path}: no build_packet step in it; run build_packet.py first")
+    inputs = files.read_json(path)["steps"]["build_packet"].get("inputs", [])
     target = folder.resolve()
     copied: set[str] = set()
     # The inputs' paths start there, and run ids are named after them.
-    with chdir(_start(target / step["settings"]["working_dir"], step["inputs"])):
-        _unchanged(step["inputs"])
-        found = _found(step["settings"])
+    with chdir(_start(target / settings["working_dir"], inputs)):
+        _unchanged(inputs)
+        found = _found(settings)
         several = sum(source.mapping is not None for source in found.sources) > 1
         with files.atomic(target / rows.CONTRAST) as file:
             for source in found.sources if wanted else ():

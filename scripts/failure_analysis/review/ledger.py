@@ -74,11 +74,14 @@ def load(folder: Path) -> list[Review]:
 def _parsed(path: Path, text: bytes) -> list[Review]:
     decode = msgspec.json.Decoder(Review).decode
     reviews = []
-    lines = text.split(b"\n")
-    for number, line in enumerate(lines[:-1], 1):
+    *lines, tail = text.split(b"\n")
+    for number, line in enumerate([*lines, tail], 1):
         try:
-            reviews.append(decode(line))
+            if line.strip():
+                reviews.append(decode(line))
         except (msgspec.DecodeError, ValueError) as error:
+            if number > len(lines):
+                break  # cut off by a crash
             raise files.Refusal(f"{path}:{number}: not a review ({error}); reviews are recorded "
                                 "with record_review.py, never by hand") from None
     return reviews
@@ -260,6 +263,8 @@ def unproved(quotes: Iterable[str], row: Mapping[str, Any]) -> str:
             near = parts.nearest(quote, found)
             return f"the quote {json.dumps(quote, ensure_ascii=False)} does not occur in " \
                    f"{row['datapoint_id']}; nearest: {near or 'nothing like it'}"
+        if parts.loses_negation(quote, found):
+            return f"before the quote {quote!r} stands a negation; quote that too"
         if parts.too_short(quote, found):
             return f"the quote {quote!r} is too short to prove anything; quote at least " \
                    f"{parts.SHORTEST_QUOTE} characters or a whole part"
@@ -301,6 +306,13 @@ def rename(known: rows.Index, old: str, new: str, coder: str | None, by: str) ->
         raise files.Refusal(f"{whose} names {old}"
                             + ("" if coder is None else "; --everyone renames all coders'"))
     return append(known, entries)
+
+
+def is_genuine(review: Review, names: set[str]) -> bool:
+    """Whether a line of the ledger is as it was recorded: its id is made from what it says, and
+    what it says would be taken again."""
+    entry = {name: getattr(review, name) for name in KEYS}
+    return _review_id(entry) == review.review_id and not wrong_form(entry, names)
 
 
 def _review_id(entry: Mapping[str, Any]) -> str:

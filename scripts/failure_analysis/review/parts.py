@@ -1,6 +1,7 @@
 """A datapoint as named parts of text: the one form in which it is shown, quoted and proved."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from failure_analysis.formats.checks import text_of
 
 # A shorter quote stands in too many datapoints to prove anything, unless it is a whole part.
 SHORTEST_QUOTE = 12
+_NEGATED = re.compile(r"(?:\b(?:not|never|no|cannot)|n['\u2019]t)(?: [\w'\u2019-]+){0,2} $", re.I)
 _ARGUMENTS = ("arguments", "args", "kwargs")
 _RESULTS = ("content", "response", "result", "output")
 
@@ -79,8 +81,25 @@ def folded(text: str) -> str:
 
 def where(quote: str, found: list[Part]) -> str | None:
     """The name of the first part in which the quote occurs verbatim, or None."""
+    pattern = _pattern(quote)
+    return next((part.name for part in found if pattern and pattern.search(folded(part.text))),
+                None)
+
+
+def loses_negation(quote: str, found: list[Part]) -> bool:
+    """True when a negation stands directly before each place where the quote occurs."""
+    pattern = _pattern(quote)
+    before = [text[:match.start()] for text in (folded(part.text) for part in found)
+              for match in (pattern.finditer(text) if pattern else ())]
+    return bool(before) and all(_NEGATED.search(text) for text in before)
+
+
+def _pattern(quote: str) -> re.Pattern | None:
+    """The quote as whole words; an escaped line feed in recorded JSON is no part of a word."""
     wanted = folded(quote)
-    return next((part.name for part in found if wanted and wanted in folded(part.text)), None)
+    start = r"(?:(?<!\w)|(?<=\\[nrt]))" if wanted[:1].isalnum() else ""
+    end = r"(?!\w)" if wanted[-1:].isalnum() else ""
+    return re.compile(f"{start}{re.escape(wanted)}{end}") if wanted else None
 
 
 def too_short(quote: str, found: list[Part]) -> bool:

@@ -105,9 +105,16 @@ def load(folder: Path) -> list[Planned]:
     path = folder / NAME
     if not path.exists():
         raise files.Refusal(f"{path}: not there; run plan_review.py first")
+    planned = []
     with open(path, encoding="utf-8") as file:
-        return [Planned(**{**json.loads(line), "shards": tuple(json.loads(line)["shards"])})
-                for line in file]
+        for number, line in enumerate(file, 1):
+            try:
+                one = Planned(**json.loads(line))
+                planned.append(one._replace(shards=tuple(one.shards)))
+            except (ValueError, TypeError):
+                raise files.Refusal(f"{path}:{number}: not a line of a plan; run plan_review.py "
+                                    "again") from None
+    return planned
 
 
 def _compared(folder: Path, known: rows.Index) -> dict:
@@ -121,7 +128,7 @@ def _compared(folder: Path, known: rows.Index) -> dict:
     path = folder / comparison_page.NAME
     if not path.exists():
         raise files.Refusal(f"{path}: not there; run compare_models.py first")
-    return files.read_json(path)
+    return files.read_object(path, ("sets", "units", "by", "partial"), "compare_models.py")
 
 
 def _drawn(outcomes: Iterable[rows.Outcome], seed: int) -> list[rows.Outcome]:

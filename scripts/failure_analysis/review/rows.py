@@ -55,6 +55,18 @@ def index(folder: Path) -> Index:
     path = folder / packet.OUTCOMES
     if not path.exists():
         raise files.Refusal(f"{path}: not there; run build_packet.py first")
+    try:
+        outcomes = _outcomes(path)
+    except (StopIteration, ValueError) as error:
+        raise files.Refusal(f"{path}: damaged ({error}); run build_packet.py again") from None
+    places: dict[str, tuple[str, int]] = {}
+    for name in (packet.ROWS, CONTRAST):
+        _place(folder / name, outcomes, places)
+    return Index(folder, outcomes, places)
+
+
+def _outcomes(path: Path) -> dict[str, Outcome]:
+    """The lines of outcomes.csv by datapoint."""
     outcomes: dict[str, Outcome] = {}
     csv.field_size_limit(1 << 31)
     with io.TextIOWrapper(files.open_bytes(path), "utf-8", newline="") as file:
@@ -68,10 +80,7 @@ def index(folder: Path) -> Index:
             outcomes[ident] = Outcome(
                 ident, files.unguard(run), files.unguard(model), files.unguard(item), print_,
                 int(trial), outcome, tuple(files.unguard(failed).split(";")) if failed else ())
-    places: dict[str, tuple[str, int]] = {}
-    for name in (packet.ROWS, CONTRAST):
-        _place(folder / name, outcomes, places)
-    return Index(folder, outcomes, places)
+    return outcomes
 
 
 def _place(path: Path, outcomes: dict[str, Outcome], places: dict[str, tuple[str, int]]) -> None:

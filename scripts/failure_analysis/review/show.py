@@ -1,6 +1,7 @@
 """One datapoint as a reader sees it: bounded, fenced, nothing cut without saying so."""
 
 import json
+import re
 import secrets
 import shlex
 from collections import Counter
@@ -50,15 +51,15 @@ def view(row: Mapping[str, Any], start: str | None, tokens: int,
     first, offset = _start(start, found)
     scale = tokens / TOKENS
     roles = {turn.name: turn.role for turn in parts.turns(row)}
-    earlier = dict(before or {})
+    earlier = dict(before or {})  # only what was shown whole need not be shown again
     windows: list[Window] = []
     more, left = None, 0
     for place, part in enumerate(found):
-        same = earlier.setdefault(part.text, part.name)
         if place < first:
             continue
+        same = earlier.get(part.text)
         begin = offset if place == first else 0
-        if same != part.name and begin == 0 and not (start and place == first):
+        if same and not (start and place == first):
             windows.append(Window(part, 0, len(part.text), same))
             room -= _LEAST
             continue
@@ -72,6 +73,8 @@ def view(row: Mapping[str, Any], start: str | None, tokens: int,
                          _CAPS[part.name.partition("-")[0]]))
         stop = min(len(part.text), begin + min(cap, room))
         windows.append(Window(part, begin, stop))
+        if (begin, stop) == (0, len(part.text)):
+            earlier[part.text] = part.name
         room -= stop - begin + 60
     return View(windows, more, left)
 
@@ -82,7 +85,7 @@ def _start(start: str | None, found: list[parts.Part]) -> tuple[int, int]:
         return 0, 0
     name, _, offset = start.partition(":")
     names = [part.name for part in found]
-    if name not in names or not (offset or "0").isdigit():
+    if name not in names or not re.fullmatch("[0-9]*", offset):
         raise files.Refusal(f"--from {start}: no such part; parts are {', '.join(names)}, and "
                             "PART:OFFSET starts inside one")
     return names.index(name), min(int(offset or 0), len(found[names.index(name)].text))
@@ -171,7 +174,12 @@ def _heading(row: Mapping[str, Any], outcome: rows.Outcome,
         lines.append(f"plan: number {planned.order}, {planned.why}: {plan.WHY[planned.why]}")
     if planned and planned.contrast_of:
         lines.append(f"contrast to {planned.contrast_of}")
-    return [files.visible(" ".join(line.split()))[:600] for line in lines]
+    return list(map(_flat, lines))
+
+
+def _flat(text: str) -> str:
+    """Names from the run on one line that cannot pass for ours."""
+    return files.visible(" ".join(text.split()))[:600]
 
 
 def _window(window: Window, turn: parts.Turn | None, mark: str) -> list[str]:
@@ -179,7 +187,7 @@ def _window(window: Window, turn: parts.Turn | None, mark: str) -> list[str]:
     who = f" ({turn.role})" if turn else ""
     carries = f", carries {', '.join(turn.calls)}" if turn and turn.calls else ""
     size = len(part.text)
-    head = f"{part.name}{who}{carries}"
+    head = _flat(f"{part.name}{who}{carries}")
     if window.start or window.stop < size:
         head += f": shown {window.start}-{window.stop} of {size} characters"
         if window.stop < size:
@@ -198,7 +206,7 @@ def _other_models(known: rows.Index, outcome: rows.Outcome) -> list[str]:
         same = "" if one.print_ == outcome.print_ else " (its content differs)"
         failed = f" ({', '.join(one.failed)})" if one.failed else ""
         whole = "" if one.datapoint_id in known.places else " [not copied]"
-        lines.append(files.visible(f"  {one.outcome}{failed}{same}: {one.datapoint_id}{whole}"))
+        lines.append("  " + _flat(f"{one.outcome}{failed}{same}: {one.datapoint_id}{whole}"))
     if len(others) > 12:
         lines.append(f"  and {len(others) - 12} more")
     return lines
@@ -235,7 +243,11 @@ def following(folder: Path, coder: str | None, shard: int | None) -> list[plan.P
     done = {review.datapoint_id for review in ledger.current(ledger.load(folder))
             if coder in (None, review.coder) and review.kind in ledger.READERS}
     shown = {one.datapoint_id for one in reading.load(folder) if coder in (None, one.coder)}
-    return [one for one in plan.load(folder) if (shard is None or shard in one.shards)
+    planned = plan.load(folder)
+    shards = {reader for one in planned for reader in one.shards}
+    if shard is not None and shard not in shards:
+        raise files.Refusal(f"--shard {shard}: the plan has {', '.join(map(str, sorted(shards)))}")
+    return [one for one in planned if (shard is None or shard in one.shards)
             and one.datapoint_id not in (done | shown if one.contrast_of else done)]
 
 

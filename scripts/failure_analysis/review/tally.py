@@ -38,6 +38,7 @@ class Tally(NamedTuple):
     failing: Counter[str]
     reviewed: Counter[str]
     shown: dict[str, dict[str, float]]
+    elsewhere: int
 
 
 def load(folder: Path) -> Tally:
@@ -52,9 +53,11 @@ def tally(known: rows.Index, reviews: list[ledger.Review],
     outcomes = known.outcomes
     found: tuple[dict, dict, dict] = {}, {}, {}
     decided, open_, wrong_pass = found
+    elsewhere = 0
     for ident, final in ledger.finals(reviews).items():
         if ident not in outcomes:
-            continue  # the check names it: the packet was built from other runs
+            elsewhere += 1  # the packet was built from other runs
+            continue
         if outcomes[ident].outcome != "fail":
             wrong_pass[ident] = final
         elif final.bucket and final.fault:
@@ -68,7 +71,7 @@ def tally(known: rows.Index, reviews: list[ledger.Review],
         Counter((final.bucket, models[ident]) for ident, final in decided.items()),
         Counter((final.fault, models[ident]) for ident, final in decided.items()),
         judged, Counter(one.model for one in known.failing()),
-        Counter(models[ident] for ident in (*decided, *open_)), shown)
+        Counter(models[ident] for ident in (*decided, *open_)), shown, elsewhere)
 
 
 def models(counted: Tally) -> list[str]:

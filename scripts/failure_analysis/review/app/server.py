@@ -97,7 +97,7 @@ def application(desk: Desk) -> Starlette:
         async def answer(request: Request) -> Response:
             try:
                 asked = json.loads(await request.body())
-            except ValueError:
+            except (ValueError, RecursionError):
                 return _Json({"error": "not JSON"}, 400)
             if not isinstance(asked, dict):
                 return _Json({"error": "not a JSON object"}, 400)

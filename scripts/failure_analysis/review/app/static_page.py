@@ -22,9 +22,12 @@ _LONG = 1500
 def write(folder: Path, path: Path) -> dict:
     """Writes the page and returns its headline counts; refuses when nobody has reviewed yet. Same
     folder, same bytes."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise files.Refusal(f"{path}: the page ends in .html, so that it overwrites no data")
     desk = Desk(folder, "")
     _, reviews = desk.reviews()
-    finals = ledger.finals(reviews)
+    finals = {ident: final for ident, final in ledger.finals(reviews).items()
+              if ident in desk.known.places}
     if not finals:
         raise files.Refusal(f"{folder / ledger.NAME}: no review in it; record some with "
                             "review_app.py or record_review.py first")
