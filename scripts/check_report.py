@@ -74,9 +74,13 @@ def _check(args: argparse.Namespace) -> int:
     more = f" and {len(result.judgement) - 20} more" if len(result.judgement) > 20 else ""
     lines.append(f"judgement that no script can prove, on {len(result.judgement)} lines: "
                  f"{shown or 'none'}{more}")
+    if result.never_shown:
+        lines.append(f"{result.never_shown} reviewed failures were never shown to their coder by "
+                     "show_datapoint.py or the page")
     cli.summarise({"holds": not result.findings, "proved": result.proved,
                    "findings": [one._asdict() for one in result.findings],
-                   "judgement_lines": result.judgement}, lines, args.json)
+                   "judgement_lines": result.judgement, "never_shown": result.never_shown},
+                  lines, args.json)
     return 1 if result.findings else 0
 
 

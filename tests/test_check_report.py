@@ -79,6 +79,25 @@ def test_a_finished_report_holds_and_says_what_it_cannot_prove(run_script, folde
      "[trip]step_2|calm[PERSONA:None]"),
     ("`agent-alpha` is better by more than chance.", "unsupported_claim", "more than chance"),
     (f"It was charged 941 dollars [dp:{ALPHA}].", "unbound_number", "941"),
+    ("It says \u201eI never said this at all\u201d here.", "uncited_quote",
+     "I never said this at all"),
+    (f"It says `I never said this at all` [dp:{ALPHA}].", "fabricated_quote",
+     "I never said this at all"),
+    (f"> have moved your fli\n> [dp:{ALPHA}]", "fabricated_quote", "have moved your fli"),
+    ("> cancel anything.\n> [dp:agent-alpha/[trip]step_0|calm[PERSONA:None]]", "fabricated_quote",
+     "cancel anything."),
+    (f"> I have moved your flight to Thursday\n> [dp:{ALPHA}]\nIt deleted all.", "uncited_quote",
+     "It deleted all."),
+    ("<!-- It is so. -->", "hidden_text", "<!--"),
+    ("<details>It is so.</details>", "hidden_text", "<details>"),
+    ("It is &quot;so&quot;.", "hidden_text", "&quot;"),
+    ("```bash\nIt deleted the database.\n```", "fabricated_quote", "It deleted the database."),
+    ("```all-wrong\n```", "hidden_text", "all-wrong"),
+    (f"Ninety-six of them do [dp:{ALPHA}].", "unsupported_quantifier", "Ninety-six"),
+    ("Some \u00be do.", "unbound_number", "\u00be"),
+    ("Nothing was lost.", "unsupported_quantifier", "Nothing"),
+    ("This is tbd. FIXME", "todo", "This is tbd. FIXME"),
+    ("## Error modes", "doubled_section", "## Error modes"),
     ("~~~\nI never said this.\n~~~", "fabricated_quote", "I never said this."),
     ("See [12 rows](references/x.md).", "unbound_number", "12"),
     ("It says \u00abI never said this\u00bb here.", "uncited_quote", "I never said this"),
@@ -125,6 +144,12 @@ def test_a_sentence_that_holds_raises_no_alarm(folder, sentence):
      "wrong_words"),
     ("### `gives_up_on_a_lookup`", "### `acts_kindly_enough`", "unreviewed_bucket"),
     ("### `gives_up_on_a_lookup`", "### `wrong_arguments` (provisional)", "provisional_bucket"),
+    ("### `gives_up_on_a_lookup`", "### Deletes databases", "unreviewed_bucket"),
+    ("**Trigger:**", "**Trigger:** It is so at once in the end.\n\n**Trigger:**",
+     "no_description"),
+    ("`agent-alpha` fails 6<!--fact:failed_rows/agent-alpha-->",
+     "`agent-alpha` fails 6<!--fact:failed_rows/agent-alpha--> %", "wrong_words"),
+    ("reviewed failures.\n", "failures.\n", "wrong_words"),
     ("### `gives_up_on_a_lookup`", "### `db_failure`", "no_cause"),
     ("**Trigger:** A request whose object has to be looked up first.", "**Trigger:** Yes.",
      "no_description"),
@@ -256,6 +281,37 @@ def test_facts_are_counted_a_second_time(run_script, folder):
     assert [one.text for one in found] == ["comparison/failed_by_all", "failed_rows/agent-alpha",
                                            "review/reviewed"]
     assert all(one.verdict == "wrong_fact" for one in found)
+
+
+def test_an_edited_ledger_and_reviews_of_other_packets(run_script, folder):
+    path = folder / "reviews.jsonl"
+    lines = path.read_text("utf-8").splitlines()
+    path.write_text("\n".join([lines[0].replace("model_error", "grader_issue"), *lines[1:]]) + "\n",
+                    encoding="utf-8")
+    assert "edited_review" in {one.verdict for one in
+                               check.ledger_findings(check.evidence(folder))}
+    other = json.loads(lines[0]) | {"datapoint_id": "elsewhere/1", "review_id": "r0"}
+    path.write_text("\n".join([*lines, json.dumps(other)]) + "\n", encoding="utf-8")
+    assert list(check.ledger_findings(check.evidence(folder))) == []
+    assert run_script("write_report.py", folder).returncode == 0
+    assert "1 reviews are of datapoints that this packet does not hold" in \
+        write.path_of(folder).read_text("utf-8")
+    assert run_script("check_report.py", folder).returncode == 0
+
+
+@pytest.mark.parametrize(("name", "content", "script"), [
+    ("manifest.json", "[]", "check_report.py"), ("facts.json", "[]", "check_report.py"),
+    ("sanity.json", "{}", "check_report.py"), ("clusters.json", "{}", "write_report.py"),
+    ("model_comparison.json", "{}", "plan_review.py"), ("outcomes.csv", "", "show_datapoint.py"),
+    ("outcomes.csv", "\udcff", "check_report.py"), ("review_plan.jsonl", "{}\n",
+                                                    "show_datapoint.py"),
+    ("agreement.json", "{}", "write_report.py"), ("report.md", "\udcff", "check_report.py")])
+def test_damaged_files_are_refused_by_name(run_script, folder, name, content, script):
+    (folder / name).write_bytes(content.encode("utf-8", "surrogateescape"))
+    more = ["--next"] if script == "show_datapoint.py" else []
+    done = run_script(script, folder, *more)
+    assert done.returncode == 1
+    assert name in done.stderr and "Traceback" not in done.stderr
 
 
 def test_an_unreviewed_draft_does_not_hold(run_script, analyse, tmp_path):

@@ -170,6 +170,26 @@ def test_a_batch_gives_each_line_its_own_verdict(run_script, folder, tmp_path):
     assert {line["coder"] for line in read_jsonl(folder / "reviews.jsonl")} == {"kim"}
 
 
+def test_odd_lines_of_a_batch_harm_no_other(run_script, folder, tmp_path):
+    batch = tmp_path / "batch.jsonl"
+    one = json.dumps({**GOOD, "note": "a\u2028b"}, ensure_ascii=False)
+    two = json.dumps({**GOOD, "id": "a/1"})
+    batch.write_text("\ufeff" + "\n".join([one, "[" * 100_000, two]), encoding="utf-8")
+    done = run_script("record_review.py", folder, "--from", batch)
+    assert done.stdout.splitlines()[-1] == \
+        "3 entries = 2 recorded + 0 there already + 1 refused"
+    assert read_jsonl(folder / "reviews.jsonl")[0]["note"] == "a\\u2028b"
+
+
+def test_a_last_line_that_an_editor_left_open_is_kept(record, folder):
+    record()
+    path = folder / "reviews.jsonl"
+    path.write_bytes(b"\n" + path.read_bytes().rstrip(b"\n"))
+    assert len(ledger.load(folder)) == 1
+    assert record(id="a/1")[0] == 0
+    assert len(ledger.load(folder)) == 2
+
+
 def test_standard_input_and_json_summary(bundle, folder):
     done = subprocess.run(
         [sys.executable, bundle / "scripts/record_review.py", folder, "--from", "-", "--json"],

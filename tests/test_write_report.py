@@ -124,6 +124,17 @@ def test_the_author_keeps_every_word(run_script, folder):
     assert written(run_script, folder)[1] == again
 
 
+def test_line_ends_and_links_of_the_author_stay(run_script, folder, tmp_path):
+    _, text = written(run_script, folder)
+    report, target = folder / "report.md", tmp_path / "elsewhere.md"
+    target.write_bytes(text.replace("TODO: the", "The").replace("\n", "\r\n").encode())
+    report.unlink()
+    report.symlink_to(target)
+    run_script("write_report.py", folder)
+    assert report.is_symlink()
+    assert target.read_bytes().count(b"\r\n") == target.read_bytes().count(b"\n") > 50
+
+
 def test_numbers_follow_the_ledger(run_script, folder):
     _, text = written(run_script, folder)
     report = folder / "report.md"

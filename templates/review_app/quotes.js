@@ -18,7 +18,18 @@ function within(range, text) {
   const cut = range.cloneRange();
   if (!text.contains(cut.startContainer)) cut.setStart(text, 0);
   if (!text.contains(cut.endContainer)) cut.setEnd(text, text.childNodes.length);
-  return cut.cloneContents().textContent.trim();
+  return wholeWords(cut).cloneContents().textContent.trim();
+}
+
+// A quote is whole words, and a hand that drags seldom hits their ends.
+function wholeWords(range) {
+  const inWord = (text, place) => /^[\p{L}\p{N}_]{2}$/u.test(text.slice(place - 1, place + 1));
+  let { startContainer: first, startOffset: from, endContainer: last, endOffset: to } = range;
+  if (first.nodeType === Node.TEXT_NODE) while (inWord(first.data, from)) from -= 1;
+  if (last.nodeType === Node.TEXT_NODE) while (inWord(last.data, to)) to += 1;
+  range.setStart(first, from);
+  range.setEnd(last, to);
+  return range;
 }
 
 export function mark(mine, others) {

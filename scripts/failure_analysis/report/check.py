@@ -34,12 +34,14 @@ class Finding(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What the check found: proved claims by kind, findings by line, and the lines with sentences
-    that hold judgement, which no script can prove."""
+    """What the check found: proved claims by kind, findings by line, the lines with sentences that
+    hold judgement, which no script can prove, and how many reviewed failures the reading log does
+    not have as shown to their coder."""
 
     proved: dict[str, int]
     findings: list[Finding]
     judgement: list[int]
+    never_shown: int
 
 
 class Evidence(NamedTuple):
@@ -77,11 +79,11 @@ def check(path: Path, min_cited: int = 3) -> Result:
     found = evidence(path, min_cited)
     foundations = [*ledger_findings(found), *fact_findings(found)]
     result = prove(write.read(report), found)
-    result = Result(result.proved, sorted([*foundations, *result.findings]), result.judgement)
+    result = result._replace(findings=sorted([*foundations, *result.findings]))
     files.write_json(path / NAME, {
         "report": report.name, "holds": not result.findings, "proved": result.proved,
         "findings": [one._asdict() for one in result.findings],
-        "judgement_lines": result.judgement})
+        "judgement_lines": result.judgement, "never_shown": result.never_shown})
     manifest.record(path, "check_report", {"min_cited": min_cited}, [NAME])
     return result
 
@@ -103,7 +105,8 @@ def prove(text: str, found: Evidence) -> Result:
         else:
             findings += _prose_findings(unit, after, found, proved, judgement)
     findings += _structure_findings(units, found, proved)
-    return Result(dict(sorted(proved.items())), sorted(set(findings)), sorted(set(judgement)))
+    return Result(dict(sorted(proved.items())), sorted(set(findings)), sorted(set(judgement)),
+                  tally.readings(found.folder.counted)["never"])
 
 
 def ledger_findings(found: Evidence) -> Iterator[Finding]:
@@ -198,7 +201,9 @@ def _binding_findings(text: str, found: Evidence) -> Iterator[Finding]:
 def _prose_findings(unit: Unit, after: Unit | None, found: Evidence, proved: Counter,
                     judgement: list[int]) -> Iterator[Finding]:
     """What does not hold in a paragraph, list item, table row or heading."""
-    yield from _item_findings(unit, found)
+    introduced = prose.quoted(after)[1] if after is not None and after.kind == "quote" \
+        and unit.text.rstrip().endswith(":") else []
+    yield from _item_findings(unit, introduced, found)
     words = "".join(one.masked for one in prose.sentences(unit))
     if re.search(r"\b(?:TODO|todo|Todo|TBD|FIXME)", words):
         yield Finding(unit.line, "todo", _short(unit.text), "write it, or take it out")
@@ -274,14 +279,15 @@ def _fault_findings(sentence: prose.Sentence, found: Evidence) -> Iterator[Findi
                           f"datapoints as {', '.join(sorted(map(str, faults)))}")
 
 
-def _item_findings(unit: Unit, found: Evidence) -> Iterator[Finding]:
-    """An item that a paragraph names is the item of a datapoint that it cites."""
+def _item_findings(unit: Unit, introduced: list[str], found: Evidence) -> Iterator[Finding]:
+    """An item that a paragraph names is the item of a datapoint that it, or the quote that it
+    introduces, cites."""
     text = unit.text
     if unit.kind == "heading" or not _ITEMS.search(text):
         return
     outcomes = found.folder.counted.known.outcomes
-    cited = {outcomes[token.value].item for token in prose.inline(text)
-             if token.kind == prose.CITE and token.value in outcomes}
+    idents = [token.value for token in prose.inline(text) if token.kind == prose.CITE]
+    cited = {outcomes[ident].item for ident in idents + introduced if ident in outcomes}
     for match in _ITEMS.finditer(text):
         for name in re.findall(r"`([^`]+)`", match[0]):
             own = unit.title == f"Item {code(name)}"
