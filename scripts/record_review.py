@@ -41,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
+    parser.add_argument("standard_input", nargs="?", choices=["-"], metavar="-",
+                        help="reads a batch from standard input, as --from - does")
     parser.add_argument("--id", help="the datapoint")
     parser.add_argument("--bucket", metavar="SLUG", help="the primary cause, in snake_case")
     parser.add_argument("--fault", metavar="CLASS",
@@ -66,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
                         help="with --rename: the reviews of all coders")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
+    args.batch = args.batch or args.standard_input
     single = any(getattr(args, name) for name in FIELDS) or args.settles
     if (single, bool(args.batch), bool(args.rename)).count(True) != 1:
         parser.error("give one review (--id …), or --from, or --rename")

@@ -190,9 +190,10 @@ def test_a_last_line_that_an_editor_left_open_is_kept(record, folder):
     assert len(ledger.load(folder)) == 2
 
 
-def test_standard_input_and_json_summary(bundle, folder):
+@pytest.mark.parametrize("source", [("--from", "-"), ("-",)])
+def test_standard_input_and_json_summary(bundle, folder, source):
     done = subprocess.run(
-        [sys.executable, bundle / "scripts/record_review.py", folder, "--from", "-", "--json"],
+        [sys.executable, bundle / "scripts/record_review.py", folder, *source, "--json"],
         input=json.dumps(GOOD), capture_output=True, encoding="utf-8")
     summary = json.loads(done.stdout)
     assert (done.returncode, summary["recorded"], summary["refused"]) == (0, 1, 0)
