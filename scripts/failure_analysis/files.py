@@ -139,15 +139,22 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[IO[bytes]]:
+def locked(path: Path, wait: bool = True) -> Iterator[IO[bytes]]:
     """A file open for reading and appending, that no other process has open in this way; made when
     it is not there. A last line that a crash cut off is dropped: nobody was told that it is
     there; one that is whole, but lacks its line feed, gets it. What was written is on the disk
-    when the block ends."""
-    from filelock import FileLock
+    when the block ends. Without `wait` a file that another process has open is refused."""
+    from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")), open(path, "a+b") as file:
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        raise Refusal(f"{path}: another process is writing it; wait until that one has ended"
+                      ) from None
+    with lock, open(path, "a+b") as file:
+        lock.release()  # of two acquisitions, the block holds the other
         _mend(file)
         file.seek(0)
         yield file

@@ -308,23 +308,26 @@ def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:
 
 
 def _write_failing(row: ingest.Row, outputs: Outputs) -> None:
-    """The failing row, whole: its source line unchanged with our keys after it, where the source
-    is one JSON object per line and has none of those keys with another value."""
+    whole, line = whole_row(row)
+    outputs.rows.write(line)
+    outputs.table.write(table_line(whole, row.scores.cell))
+
+
+def whole_row(row: ingest.Row) -> tuple[dict, bytes]:
+    """A row whole, and as a line of JSON: its source line unchanged with our keys after it, where
+    the source is one JSON object per line and has none of those keys with another value."""
     fields, computed = row.line.fields, row.computed
     shared, nulls = _shape(tuple(fields))
     whole = {**fields, **computed}
     replaced = [name for name in shared if fields[name] != computed[name]]
     if row.line.raw and not replaced:
         added = {name: value for name, value in computed.items() if name not in shared}
-        line = b"".join((row.line.raw.rstrip()[:-1], b", ", _compact(added)[1:-1],
-                         nulls, b"\n"))
-    else:
-        if replaced and row.line.raw:
-            was = {name: fields[name] for name in replaced}
-            whole["source"] = {**whole["source"], "replaced": was}
-        line = spelled(whole) + b"\n"
-    outputs.rows.write(line)
-    outputs.table.write(table_line(whole, row.scores.cell))
+        return whole, b"".join((row.line.raw.rstrip()[:-1], b", ", _compact(added)[1:-1],
+                                nulls, b"\n"))
+    if replaced and row.line.raw:
+        was = {name: fields[name] for name in replaced}
+        whole["source"] = {**whole["source"], "replaced": was}
+    return whole, spelled(whole) + b"\n"
 
 
 @lru_cache(64)

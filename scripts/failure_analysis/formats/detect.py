@@ -11,6 +11,7 @@ from failure_analysis.datapoint import safe_id
 from failure_analysis.files import COMPRESSED, Refusal, bare_name, open_bytes
 from failure_analysis.formats import (
     agentdojo,
+    bee_run,
     judged,
     mapping,
     tau2_bench,
@@ -19,7 +20,7 @@ from failure_analysis.formats import (
 )
 from failure_analysis.formats.records import Source
 
-ROW_FORMATS = (judged, tau2_bench, tau_bench, agentdojo)
+ROW_FORMATS = (judged, tau2_bench, tau_bench, agentdojo, bee_run)
 # Formats that know what was asked and expected beyond the texts of a row.
 OWN_FINGERPRINT = (tau2_bench.NAME, tau_bench.NAME, agentdojo.NAME)
 FORMATS = {module.NAME: module for module in (*ROW_FORMATS, mapping)}

@@ -16,7 +16,9 @@ from failure_analysis.formats import checks, judged
 from failure_analysis.formats.records import Line, Source
 
 NAME = "mapping"
-KEYS = ("benchmark", "rows", "fields", "pass_when", "threshold")
+KEYS = ("benchmark", "rows", "fields", "pass_when", "threshold", "background", "model")
+# What an LLM coder is told of the benchmark.
+BACKGROUND = ("what_it_tests", "tool_access", "rewards")
 # Fields that ingest works out itself; a mapping cannot set them.
 COMPUTED = ("datapoint_id", "benchmark", "item_fingerprint", "outcome", "failed_dimensions",
             "source", "error_mode_candidate", "error_mode_rule")
@@ -27,17 +29,7 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 def load(path: Path) -> dict:
     """The checked mapping in a benchmark.yaml; refuses with the key that is wrong."""
-    import yaml
-
-    try:
-        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise files.Refusal(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(mapping, dict):
-        raise files.Refusal(f"{path}: a mapping with the keys {', '.join(KEYS)} was expected")
-    for key in mapping:
-        if key not in KEYS:
-            raise files.Refusal(f"{path}: unknown key {key!r}; known are {', '.join(KEYS)}")
+    mapping = document(path)
     fields = mapping.get("fields")
     if not isinstance(fields, dict) or "item_id" not in fields and "turn" not in fields:
         raise files.Refusal(f"{path}: fields needs at least item_id or turn")
@@ -58,6 +50,31 @@ def load(path: Path) -> dict:
     passing = mapping.get("pass_when", {})
     if not isinstance(passing, dict) or not all(isinstance(at, str) for at in passing):
         raise files.Refusal(f"{path}: pass_when is a map of path to the value(s) that pass")
+    return mapping
+
+
+def document(path: Path) -> dict:
+    """What a benchmark.yaml says, its keys checked; also one that maps no fields."""
+    import yaml
+
+    try:
+        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise files.Refusal(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(mapping, dict):
+        raise files.Refusal(f"{path}: a mapping with the keys {', '.join(KEYS)} was expected")
+    for key in mapping:
+        if key not in KEYS:
+            raise files.Refusal(f"{path}: unknown key {key!r}; known are {', '.join(KEYS)}")
+    told = mapping.get("background", {})
+    if not isinstance(told, dict) or not all(isinstance(text, str) for text in told.values()):
+        raise files.Refusal(f"{path}: background is a map of {', '.join(BACKGROUND)} to texts")
+    for key in told:
+        if key not in BACKGROUND:
+            raise files.Refusal(f"{path}: unknown key background.{key}; known are "
+                                f"{', '.join(BACKGROUND)}")
+    if not isinstance(mapping.get("model"), str | None):
+        raise files.Refusal(f"{path}: model is the name of a model, as text")
     return mapping
 
 

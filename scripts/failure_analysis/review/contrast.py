@@ -1,8 +1,8 @@
 """Passing datapoints, whole: the packet holds only failing rows, so those that a reader should see
 beside them are copied from the runs once more."""
 
-from collections.abc import Iterable
-from contextlib import chdir
+from collections.abc import Iterable, Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 from failure_analysis import files, ingest, manifest, packet
@@ -18,17 +18,9 @@ def copy(folder: Path, wanted: set[str]) -> set[str]:
     """Writes the wanted datapoints into contrast_rows.jsonl in the order of the runs, and
     background.md where the runs record the policy that the models were given; returns the ids it
     copied. Refuses when the inputs are gone or no longer what the packet was built from."""
-    path = folder / manifest.NAME
-    settings = manifest.settings(folder, "build_packet")
-    if "working_dir" not in settings:
-        raise files.Refusal(f"{path}: no build_packet step in it; run build_packet.py first")
-    inputs = files.read_json(path)["steps"]["build_packet"].get("inputs", [])
     target = folder.resolve()
     copied: set[str] = set()
-    # The inputs' paths start there, and run ids are named after them.
-    with chdir(_start(target / settings["working_dir"], inputs)):
-        _unchanged(inputs)
-        found = _found(settings)
+    with runs(folder) as found:
         several = sum(source.mapping is not None for source in found.sources) > 1
         with files.atomic(target / rows.CONTRAST) as file:
             for source in found.sources if wanted else ():
@@ -38,6 +30,20 @@ def copy(folder: Path, wanted: set[str]) -> set[str]:
                         file.write(packet.spelled({**row.line.fields, **row.computed}) + b"\n")
         _write_background(target / BACKGROUND, found.sources)
     return copied
+
+
+@contextmanager
+def runs(folder: Path) -> Iterator[detect.Found]:
+    """The runs that a packet was built from, with the working directory where their paths start
+    (run ids are named after them). Refuses when they are gone or have changed."""
+    path = folder / manifest.NAME
+    settings = manifest.settings(folder, "build_packet")
+    if "working_dir" not in settings:
+        raise files.Refusal(f"{path}: no build_packet step in it; run build_packet.py first")
+    inputs = files.read_json(path)["steps"]["build_packet"].get("inputs", [])
+    with chdir(_start(folder.resolve() / settings["working_dir"], inputs)):
+        _unchanged(inputs)
+        yield _found(settings)
 
 
 def _start(recorded: Path, inputs: list[dict]) -> Path:

@@ -58,12 +58,12 @@ def seen(showings: list[Shown]) -> dict[str, dict[str, float]]:
             mine.setdefault(name, []).append(span)
     found: dict[str, dict[str, float]] = {}
     for (ident, coder), named in spans.items():
-        covered = sum(map(_covered, named.values()))
-        found.setdefault(ident, {})[coder] = min(1.0, covered / max(1, sizes[ident]))
+        share = sum(map(covered, named.values())) / max(1, sizes[ident])
+        found.setdefault(ident, {})[coder] = min(1.0, share)
     return found
 
 
-def _covered(spans: list[tuple[int, int]]) -> int:
+def covered(spans: list[tuple[int, int]]) -> int:
     """How many characters the spans cover together."""
     total, end = 0, 0
     for start, stop in sorted(spans):

@@ -1,0 +1,495 @@
+"""The one place that calls an LLM: requests with an identity, answers that are checked before they
+are believed, a ledger of finished calls on disk, and a budget.
+
+A stage hands `run` one function per sample; each is asked again and again which requests it still
+needs, and says none when its sample is settled. What was answered is in the ledger: a run that was
+killed asks only for what is missing, and pays for no finished answer twice."""
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from failure_analysis import files
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAI
+    from pydantic import BaseModel
+
+DEFAULT_MODEL = "gpt-5.5"
+# How a sample, or a call, can end. Exactly one of these; only `ok` is an answer.
+STATES = ("ok", "unparsed", "refused", "truncated", "overflow", "timed_out", "skipped_by_budget")
+# No answer was received: the next run asks again. The other states are answers, and were paid.
+UNANSWERED = ("timed_out", "skipped_by_budget")
+BYTES_PER_TOKEN = 4
+EXPECTED_ANSWER = 1500  # tokens, where nothing is known of this model's answers yet
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+_LONG = re.compile(r"context.{0,20}(length|size|window)|too (long|large)|maximum.{0,20}tokens",
+                   re.I)
+_REFUSES = re.compile(r"content.?(filter|policy)|invalid_prompt|safety|moderation", re.I)
+log = logging.getLogger("failure_analysis.coding")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the model is asked. What changes an answer is in `identity`; the rest only changes how
+    long we wait for it."""
+
+    model: str
+    effort: str = "high"
+    api: str = "responses"
+    base_url: str = ""
+    max_output_tokens: int | None = None
+    timeout: float = 300.0
+    retries: int = 6
+    max_concurrent: int = 10
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that answers depend on, fit to be written down: no user name or password of
+        the endpoint's address."""
+        parts = urlsplit(self.base_url)
+        shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}" \
+                f"{parts.path}" if self.base_url else ""
+        return {"model": self.model, "effort": self.effort, "api": self.api, "base_url": shown,
+                "max_output_tokens": self.max_output_tokens}
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens as the endpoint counted them; null where it did not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One finished call: how it ended, what was said, what it cost. `text` is the raw answer."""
+
+    key: str
+    name: str
+    state: str
+    reason: str = ""
+    text: str = ""
+    usage: Usage = Usage()
+    model: str = ""
+    response_id: str = ""
+    seconds: float = 0.0
+    finished: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call to be made. `key` is the hash of all that is sent; `mark` is what an answer to this
+    prompt must repeat, which text inside the sample cannot know."""
+
+    name: str
+    mark: str
+    shape: "type[BaseModel]"
+    body: dict[str, Any] = field(repr=False)
+    api: str = "responses"
+
+    @property
+    def key(self) -> str:
+        """The identity: prompt, schema and settings."""
+        text = json.dumps([self.api, self.body], sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    @property
+    def url(self) -> str:
+        """Where a batch sends it."""
+        return "/v1/responses" if self.api == "responses" else "/v1/chat/completions"
+
+    @property
+    def tokens(self) -> int:
+        """About how long the prompt is."""
+        return estimate(json.dumps(self.body, ensure_ascii=False))
+
+
+def estimate(text: str) -> int:
+    """About how many tokens a text has, at four bytes each; the endpoint counts exactly."""
+    return len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN + 1
+
+
+def mark_of(*texts: str) -> str:
+    """Eight hex digits made from the texts, that occur in none of them: what stands between these
+    marks cannot close the fence, and cannot know what an answer must repeat."""
+    digest = hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+    while any(digest[:8] in text for text in texts):
+        digest = hashlib.sha256(digest.encode()).hexdigest()
+    return digest[:8]
+
+
+def request(settings: Settings, name: str, mark: str, shape: "type[BaseModel]", instructions: str,
+            text: str) -> Request:
+    """A request for one answer of the given shape. Sends no temperature, and nothing that is not
+    set: families of models refuse what they do not know."""
+    schema = {"name": shape.__name__.lower(), "strict": True, "schema": shape.model_json_schema()}
+    body: dict[str, Any] = {"model": settings.model}
+    if settings.api == "responses":
+        body |= {"instructions": instructions, "input": text, "store": False,
+                 "text": {"format": {"type": "json_schema", **schema}}}
+        if settings.effort != "off":
+            body["reasoning"] = {"effort": settings.effort}
+        if settings.max_output_tokens:
+            body["max_output_tokens"] = settings.max_output_tokens
+    else:
+        body |= {"messages": [{"role": "system", "content": instructions},
+                              {"role": "user", "content": text}],
+                 "response_format": {"type": "json_schema", "json_schema": schema}}
+        if settings.effort != "off":
+            body["reasoning_effort"] = settings.effort
+        if settings.max_output_tokens:
+            body["max_completion_tokens"] = settings.max_output_tokens
+    return Request(name, mark, shape, body, settings.api)
+
+
+def parse(wanted: Request, text: str) -> "tuple[BaseModel | None, str]":
+    """The value of an answer, or None and why it is none. The answer is the whole text, one JSON
+    object of exactly the asked shape with this prompt's mark; nothing is looked for inside it."""
+    from pydantic import ValidationError
+
+    try:
+        value = wanted.shape.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return None, f"{place}: {first['msg']}" if place else first["msg"]
+    except ValueError as error:
+        return None, str(error)
+    if value.mark != wanted.mark:
+        return None, "mark: it is not the mark of this prompt"
+    return value, ""
+
+
+# What was received -> an answer.
+
+def read(wanted: Request, received: Any, seconds: float = 0.0) -> Answer:
+    """The answer in what the endpoint sent (both APIs, live and batched)."""
+    if not isinstance(received, dict):
+        return _answer(wanted, "unparsed", "the endpoint sent no JSON object", seconds=seconds)
+    try:
+        state, reason, text = (_of_responses if wanted.api == "responses" else _of_chat)(received)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        state, text = "unparsed", ""
+        reason = f"the endpoint's answer has not the shape of its API ({error!r})"
+    usage = _usage(received.get("usage"))
+    text = text.encode("utf-8", "replace").decode()
+    if state == "ok":
+        value, reason = parse(wanted, text)
+        state = "ok" if value is not None else "unparsed"
+        cap = wanted.body.get("max_output_tokens") or wanted.body.get("max_completion_tokens")
+        if state == "unparsed" and cap and (usage.completion_tokens or 0) >= cap:
+            state, reason = "truncated", f"cut at {cap} tokens"
+    return _answer(wanted, state, reason, text=text, usage=usage, seconds=seconds,
+                   model=str(received.get("model") or ""),
+                   response_id=str(received.get("id") or ""))
+
+
+def failed(wanted: Request, code: int | None, reason: str) -> Answer:
+    """The answer to a batched request that ended in an error."""
+    state, reason = _of_error(scrubbed(reason))
+    if state == "timed_out" and code in (400, 413, 422):
+        state = "refused"
+    return _answer(wanted, state, f"HTTP {code}: {reason}" if code else reason)
+
+
+def _answer(wanted: Request, state: str, reason: str, **more: Any) -> Answer:
+    return Answer(wanted.key, wanted.name, state, files.visible(reason)[:400], **more,
+                  finished=datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _of_responses(received: dict) -> tuple[str, str, str]:
+    """(state, reason, text) of a Responses API object."""
+    pieces = [piece for item in received.get("output") or [] if item.get("type") == "message"
+              for piece in item.get("content") or []]
+    text = "".join(piece["text"] for piece in pieces if piece.get("type") == "output_text")
+    refusals = [piece.get("refusal") or "" for piece in pieces if piece.get("type") == "refusal"]
+    status = received.get("status")
+    if status == "incomplete":
+        why = str((received.get("incomplete_details") or {}).get("reason"))
+        return ("refused" if why == "content_filter" else "truncated"), why, text
+    if status == "failed":
+        error = received.get("error") or {}
+        return *_of_error(f"{error.get('code')}: {error.get('message')}"), text
+    if refusals:
+        return "refused", " ".join(refusals), text
+    if status != "completed":
+        return "timed_out", f"the endpoint left it {status}", text
+    return "ok", "", text
+
+
+def _of_chat(received: dict) -> tuple[str, str, str]:
+    """(state, reason, text) of a chat completion."""
+    choice = received["choices"][0]
+    message = choice["message"]
+    text = message.get("content") or ""
+    end = choice.get("finish_reason")
+    if message.get("refusal") or end == "content_filter":
+        return "refused", message.get("refusal") or "content_filter", text
+    if end == "length":
+        return "truncated", "length", text
+    return "ok", "", text
+
+
+def _of_error(text: str) -> tuple[str, str]:
+    """(state, reason) of an error that concerns one prompt."""
+    if _LONG.search(text):
+        return "overflow", text
+    return ("refused" if _REFUSES.search(text) else "timed_out"), text
+
+
+def _usage(said: Any) -> Usage:
+    """The counts of either API."""
+    if not isinstance(said, dict):
+        return Usage()
+
+    def number(of: Any, *names: str) -> int | None:
+        return next((of[name] for name in names if isinstance(of, dict)
+                     and type(of.get(name)) is int), None)
+
+    spent = said.get("output_tokens_details") or said.get("completion_tokens_details")
+    given = said.get("input_tokens_details") or said.get("prompt_tokens_details")
+    return Usage(number(said, "input_tokens", "prompt_tokens"),
+                 number(said, "output_tokens", "completion_tokens"),
+                 number(spent, "reasoning_tokens"), number(given, "cached_tokens"))
+
+
+# Finished calls on disk.
+
+class Ledger:
+    """The finished calls of a project by key: a line each, appended at once. Only the places of
+    the lines are held in memory; a later line of a key wins."""
+
+    def __init__(self, file: IO[bytes], forget: Collection[str]) -> None:
+        """Reads the places of all answers but those that ended in a state to be forgotten."""
+        self._file, self._places = file, {}
+        decode = msgspec.json.Decoder(Answer).decode
+        start = 0
+        for number, line in enumerate(file, 1):
+            try:
+                answer = decode(line)
+            except (msgspec.DecodeError, ValueError) as error:
+                raise files.Refusal(f"{file.name}:{number}: not a finished call ({error}); "
+                                    "remove the line, or use --overwrite") from None
+            self._places.pop(answer.key, None)
+            if answer.state not in forget:
+                self._places[answer.key] = start
+            start += len(line)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._places
+
+    def get(self, key: str) -> Answer | None:
+        """The answer to a request, or None."""
+        place = self._places.get(key)
+        if place is None:
+            return None
+        self._file.seek(place)
+        return msgspec.json.decode(self._file.readline(), type=Answer)
+
+    def add(self, answer: Answer) -> None:
+        """Appends an answer; when this returns, a killed process does not lose it."""
+        self._places[answer.key] = self._file.seek(0, os.SEEK_END)
+        self._file.write(msgspec.json.encode(answer) + b"\n")
+        self._file.flush()
+
+
+@contextmanager
+def ledger(path: Path, forget: Collection[str] = UNANSWERED) -> Iterator[Ledger]:
+    """The ledger in a file, for one process at a time. What ended without an answer is asked
+    again; `forget` names more states to ask again."""
+    with files.locked(path, wait=False) as file:
+        yield Ledger(file, forget)
+
+
+# Asking.
+
+@dataclass
+class Budget:
+    """What one run may spend: calls, and tokens in and out. A call is let through when what is
+    spent, what is under way and what it will need about are within the limits."""
+
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    uncounted: int = 0
+    _under_way: int = 0
+    _answers: int = 0
+
+    def _need(self, wanted: Request) -> int:
+        return wanted.tokens + self.answer_length()
+
+    def answer_length(self) -> int:
+        """The mean length of the answers so far."""
+        return self.completion_tokens // self._answers if self._answers else EXPECTED_ANSWER
+
+    def take(self, wanted: Request) -> int | None:
+        """Reserves what a call needs; None when that is over a limit."""
+        need = self._need(wanted) if self.max_tokens is not None else 0
+        spent = self.prompt_tokens + self.completion_tokens
+        if (self.max_calls is not None and self.calls >= self.max_calls) or (
+                self.max_tokens is not None and spent + self._under_way + need > self.max_tokens):
+            return None
+        self.calls += 1
+        self._under_way += need
+        return need
+
+    def settle(self, need: int, usage: Usage) -> None:
+        """Puts what a call did cost in the place of what was reserved for it."""
+        self._under_way -= need
+        if usage.prompt_tokens is None or usage.completion_tokens is None:
+            self.uncounted += 1
+            self.prompt_tokens += need  # better too much than nothing
+            return
+        self._answers += 1
+        self.prompt_tokens += usage.prompt_tokens
+        self.completion_tokens += usage.completion_tokens
+
+
+Needed = Callable[[], list[Request]]
+
+
+def run(jobs: Iterable[Needed], book: Ledger, settings: Settings, budget: Budget,
+        done: Callable[[], None]) -> None:
+    """Asks whatever the jobs need, several at once, until each needs nothing or the budget is
+    spent; `done` is called after each job. A refusal by the endpoint that concerns every request
+    (no such model, wrong key) ends the run."""
+    asyncio.run(_run(iter(jobs), book, settings, budget, done))
+
+
+async def _run(jobs: Iterator[Needed], book: Ledger, settings: Settings, budget: Budget,
+               done: Callable[[], None]) -> None:
+    from openai import AsyncOpenAI
+
+    gate = asyncio.Semaphore(settings.max_concurrent)
+    async with AsyncOpenAI(**connection(settings)) as client:
+
+        async def ask(wanted: Request) -> bool:
+            async with gate:
+                need = budget.take(wanted)
+                if need is None:
+                    return False
+                answer = await _ask(client, wanted, settings, bool(len(book)))
+            budget.settle(need, answer.usage)
+            book.add(answer)
+            _log(wanted, answer)
+            return True
+
+        async def work() -> None:
+            for needed in jobs:
+                while wanted := needed():
+                    if not all(await asyncio.gather(*map(ask, wanted))):
+                        break
+                done()
+
+        workers = [asyncio.create_task(work()) for _ in range(settings.max_concurrent)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+
+def _log(wanted: Request, answer: Answer) -> None:
+    log.info("%s: %s%s, %s tokens in (about %s expected), %s out, %.1f s", answer.name,
+             answer.state, f" ({answer.reason})" if answer.reason else "",
+             answer.usage.prompt_tokens, wanted.tokens, answer.usage.completion_tokens,
+             answer.seconds)
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """The arguments of the client. The key comes from the environment and is written nowhere; an
+    endpoint on this machine needs none."""
+    address = settings.base_url
+    key = os.environ.get("OPENAI_API_KEY")
+    if not key:
+        if urlsplit(address).hostname not in _LOCAL:
+            raise files.Refusal("OPENAI_API_KEY is not set: export it, or name an endpoint on this "
+                                "machine with --base-url; --dry-run needs neither")
+        key = "none"
+    return {"api_key": key, "base_url": address or None, "timeout": settings.timeout,
+            "max_retries": settings.retries}
+
+
+def client(settings: Settings) -> "OpenAI":
+    """A client for files and batches."""
+    from openai import OpenAI
+
+    return OpenAI(**connection(settings))
+
+
+async def _ask(client: "AsyncOpenAI", wanted: Request, settings: Settings,
+               answered: bool) -> Answer:
+    """One call, with the client's own retries; every way it can end becomes an answer, except an
+    error that would meet every request."""
+    import openai
+
+    start = time.monotonic()
+    create = client.responses if wanted.api == "responses" else client.chat.completions
+    try:
+        async with asyncio.timeout((settings.retries + 1) * (settings.timeout + 120)):
+            raw = await create.with_raw_response.create(**wanted.body)
+        try:
+            received = json.loads(raw.http_response.content)
+        except ValueError:
+            received = None
+        return read(wanted, received, round(time.monotonic() - start, 3))
+    except (TimeoutError, openai.APIConnectionError) as error:
+        state, reason = "timed_out", f"no answer: {error or 'out of time'}"
+    except openai.APIStatusError as error:
+        state, reason = _status(error, answered)
+    return _answer(wanted, state, scrubbed(reason),
+                   seconds=round(time.monotonic() - start, 3))
+
+
+def _status(error: Any, answered: bool) -> tuple[str, str]:
+    """(state, reason) of an HTTP error; refuses what no request can get past."""
+    code = error.status_code
+    said = error.message if str(code) in error.message else f"HTTP {code}: {error.message}"
+    if code in (408, 409, 429) or code >= 500:
+        return "timed_out", said
+    state, reason = _of_error(f"{said} {error.code or ''}".strip())
+    if code in (400, 413, 422) and state != "timed_out":
+        return state, reason
+    if code in (400, 413, 422) and answered:
+        return "refused", said
+    hint = {401: "is OPENAI_API_KEY right?", 403: "may this key use the model?",
+            404: "are --model and --base-url right, and does the endpoint have this API "
+                 "(--api chat)?"}.get(code, "change the setting that it names (--effort off sends "
+                                            "no reasoning effort)")
+    raise files.Refusal(f"the endpoint refuses: {scrubbed(said)[:600]}; {hint}")
+
+
+def scrubbed(text: str) -> str:
+    """The text without the key, and without anything that looks like one."""
+    key = os.environ.get("OPENAI_API_KEY")
+    text = text.replace(key, "[key]") if key else text
+    return re.sub(r"\bsk-[\w*-]{6,}", "[key]", text)
+
+
+def spent(answers: Iterable[Answer]) -> dict[str, int | None]:
+    """The usage of several calls together; a count is null when a call did not say it."""
+    found = [msgspec.structs.asdict(answer.usage) for answer in answers]
+    return {"calls": len(found), **{
+        name: None if any(one[name] is None for one in found) else sum(one[name] for one in found)
+        for name in ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")}}
+

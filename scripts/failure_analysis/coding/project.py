@@ -1,0 +1,83 @@
+"""A coding project: its folder, and whether it can be gone on with."""
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files, manifest
+
+STEP = "open_coder"
+CALLS, BATCHES, SUMMARY = "open_coding_calls.jsonl", "open_coding_batches.jsonl", "open_coding.json"
+# What --overwrite removes; the packet, reviews and reports of the same folder stay.
+_OURS = ("original_*.jsonl", "other_answers_*.jsonl", "open_coded_*.jsonl", CALLS, BATCHES, SUMMARY,
+         "axial_coded_*.jsonl", "axial_coding*.jsonl", "axial_coding.json", "*_taxonomy.json",
+         "*_codebook.json", "*_codebook.md")
+
+
+def folder(name: str) -> Path:
+    """results/<project>; refuses a name that leads elsewhere."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise files.Refusal(f"--project {name!r} is no folder name of letters, digits and . _ -")
+    return Path("results", name)
+
+
+def inputs(paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """The files that the samples came from, with their hashes."""
+    return [{"path": path.as_posix(), "bytes": path.stat().st_size, "sha256": files.sha256(path)}
+            for path in paths]
+
+
+def begin(target: Path, settings: Mapping[str, Any], read: list[dict], overwrite: bool) -> bool:
+    """Starts a project or goes on with it; returns whether it goes on. Refuses one with other
+    settings or input, and says what differs."""
+    known = _known(target)
+    if known is not None and not overwrite:
+        differs = _differences(known, settings, read)
+        if differs:
+            raise files.Refusal(
+                f"{target}: the project is there with other settings or input: "
+                f"{'; '.join(differs)}. Use the same to go on with it, another --project, or "
+                "--overwrite to begin anew")
+        return True
+    for pattern in _OURS if known is not None else ():
+        for path in target.glob(pattern):
+            path.unlink()
+    manifest.record(target, STEP, settings, [], read)
+    return False
+
+
+def _known(target: Path) -> dict | None:
+    path = target / manifest.NAME
+    found = files.read_json(path) if path.exists() else {}
+    return found.get("steps", {}).get(STEP) if isinstance(found, dict) else None
+
+
+def _differences(known: Mapping[str, Any], settings: Mapping[str, Any],
+                 read: list[dict]) -> list[str]:
+    before = known["settings"]
+    found = [f"{name} was {before.get(name)!r}, is {settings.get(name)!r}"
+             for name in {**before, **settings} if before.get(name) != settings.get(name)]
+    hashes = [[one["sha256"] for one in some] for some in (known.get("inputs") or [], read)]
+    return found + (["the input is not the same"] if hashes[0] != hashes[1] else [])
+
+
+@contextmanager
+def logged(target: Path, stage: str) -> Iterator[Path]:
+    """A log file of this run, in which every call stands, without any text of a prompt."""
+    path = target / "logs" / f"{stage}_{datetime.now(UTC):%Y%m%d_%H%M%S}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    ours = logging.getLogger("failure_analysis.coding")
+    ours.setLevel(logging.DEBUG)
+    ours.propagate = False
+    ours.addHandler(handler)
+    try:
+        yield path
+    finally:
+        ours.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,46 @@
+"""The prompts, made from the templates in templates/prompts/."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from failure_analysis import files
+from failure_analysis.formats import mapping
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+FOLDER = Path(__file__).resolve().parents[3] / "templates" / "prompts"
+
+
+@lru_cache(32)
+def _template(name: str) -> "Template":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(loader=FileSystemLoader(FOLDER), undefined=StrictUndefined,
+                       trim_blocks=True, lstrip_blocks=True).get_template(f"{name}.md.j2")
+
+
+def render(name: str, **values: Any) -> str:
+    """A prompt; the values are inserted as they are, never read as a template."""
+    return _template(name).render(**values).strip() + "\n"
+
+
+def digest(*names: str) -> str:
+    """A hash of templates: another wording is another setting."""
+    text = b"".join((FOLDER / f"{name}.md.j2").read_bytes() for name in names)
+    return hashlib.sha256(text).hexdigest()[:12]
+
+
+def background(benchmark: str, path: Path | None) -> dict[str, str]:
+    """What is told of the benchmark: a benchmark.yaml's `background`, else what we know of the
+    format; missing texts are empty."""
+    import yaml
+
+    told = mapping.document(path).get("background") if path else None
+    if told is None:
+        text = (FOLDER / "backgrounds.yaml").read_text(encoding="utf-8")
+        known = yaml.safe_load(text)
+        told = next((known[name] for name in known if benchmark.startswith(name)), {})
+    return {name: files.visible(told.get(name, "")).strip() for name in mapping.BACKGROUND}

@@ -1,0 +1,263 @@
+"""Which datapoints are coded: read from runs or a packet, chosen, matched with passing ones, and
+written whole into the project, from where they are read one at a time."""
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from failure_analysis import files, ingest, packet
+from failure_analysis.formats import detect, tau2_bench
+from failure_analysis.formats.records import Source
+from failure_analysis.review import contrast, rows
+
+SAMPLE_BY = ("first", "stratified", "random")
+
+
+class Slim(NamedTuple):
+    """What choosing needs of a datapoint."""
+
+    ident: str
+    run: str
+    model: str
+    item: str
+    outcome: str
+    failed: tuple[str, ...]
+
+
+class Planned(NamedTuple):
+    """A datapoint to be coded: `role` is sample or contrast, `matched_to` the failing one that a
+    contrast goes with, `other` a correct answer to the same item by another model."""
+
+    ident: str
+    role: str
+    matched_to: str | None = None
+    other: str | None = None
+
+
+class Choice(NamedTuple):
+    """Which datapoints are wanted."""
+
+    number: int | None = None
+    by: str = "first"
+    seed: int = 0
+    only_failed: bool = False
+    with_passing: int = 0
+
+
+class Pool(NamedTuple):
+    """The runs to choose from. `rows` are read anew by each call, in the same order. `policies`
+    are the rules recorded beside the conversations, by run."""
+
+    benchmark: str
+    inputs: tuple[Path, ...]
+    policies: dict[str, str]
+    sources: tuple[Source, ...]
+    packet: Path | None
+    remark: str = ""
+
+    def rows(self) -> Iterator[tuple[dict, bytes]]:
+        """Every datapoint whole, with its line."""
+        if not self.sources:
+            yield from _packet_rows(self.packet)
+            return
+        several = sum(source.mapping is not None for source in self.sources) > 1
+        for source in self.sources:
+            for row in ingest.rows(source, several):
+                if row.computed:
+                    yield packet.whole_row(row)
+
+
+@contextmanager
+def pool(paths: Sequence[Path], mapping: Path | None) -> Iterator[Pool]:
+    """The runs in files and folders of any known format, or those of a packet: its folder, or its
+    failure_review_rows.jsonl. Where the runs of a packet are gone, its own rows are all there
+    is."""
+    folder = _packet_folder(paths)
+    if folder is None:
+        found = detect.from_inputs(list(paths), mapping)
+        yield _of_runs(found.sources, tuple(path for source in found.sources
+                                            for path in source.files), None)
+        return
+    if mapping:
+        raise files.Refusal(f"{folder}: a packet needs no --mapping")
+    inputs = tuple(path.resolve() for name in (packet.OUTCOMES, packet.ROWS)
+                   if (path := folder / name).exists())
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(contrast.runs(folder))
+        except files.Refusal as refusal:
+            remark = str(refusal)
+        else:
+            yield _of_runs(found.sources, inputs, folder.resolve())
+            return
+    first = next(_packet_rows(folder), None)
+    if first is None:
+        raise files.Refusal(f"{folder / packet.ROWS}: no rows in it; nothing to code")
+    yield Pool(str(first[0].get("benchmark")), inputs, {}, (), folder.resolve(),
+               f"only the packet's own rows are used, without the passing ones: {remark}")
+
+
+def _of_runs(sources: Sequence[Source], inputs: tuple[Path, ...], folder: Path | None) -> Pool:
+    policies = {source.run_id: tau2_bench.policy(source) for source in sources
+                if source.format == tau2_bench.NAME}
+    return Pool(sources[0].benchmark, inputs, policies, tuple(sources), folder)
+
+
+def _packet_folder(paths: Sequence[Path]) -> Path | None:
+    """The analysis folder that is meant, if one is."""
+    for path in paths:
+        folder = path if path.is_dir() else path.parent if path.name == packet.ROWS else None
+        if folder and (folder / packet.ROWS).is_file():
+            if len(paths) > 1:
+                raise files.Refusal(f"{path}: a packet is coded alone; give no other --input")
+            return folder
+    return None
+
+
+def _packet_rows(folder: Path) -> Iterator[tuple[dict, bytes]]:
+    """The failing rows of a packet, and the passing ones that its plan copied."""
+    for name in (packet.ROWS, rows.CONTRAST):
+        if not (folder / name).exists():
+            continue
+        with open(folder / name, "rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    row = json.loads(line)
+                    row["datapoint_id"], row["outcome"], row["failed_dimensions"]
+                except (ValueError, KeyError, TypeError) as error:
+                    raise files.Refusal(f"{folder / name}:{number}: not a packet row ({error}); "
+                                        "run build_packet.py again") from None
+                yield row, line
+
+
+def plan(found: Pool, choice: Choice) -> list[Planned]:
+    """The datapoints to code, in the order of the runs; the same choice of the same runs is the
+    same plan. A packet stands for its failing rows."""
+    every = [Slim(row["datapoint_id"], row["run_id"], row["model_name"],
+                  f"{row['item_id']}\0{row['item_fingerprint']}", row["outcome"],
+                  tuple(row["failed_dimensions"])) for row, _ in found.rows()]
+    failing = choice.only_failed or choice.with_passing or found.packet
+    wanted = [one for one in every if not failing or one.outcome == "fail"]
+    if not wanted:
+        raise files.Refusal("no failing sample in the input; nothing to code" if failing and every
+                            else "no sample in the input; nothing to code")
+    rng = random.Random(choice.seed)
+    chosen = _chosen(wanted, choice, rng)
+    passing = _passing(every)
+    planned = [Planned(one.ident, "sample", None, _other(one, passing)) for one in chosen]
+    return planned + _matched(chosen, every, passing, choice.with_passing, rng)
+
+
+def _chosen(wanted: Sequence[Slim], choice: Choice, rng: random.Random) -> list[Slim]:
+    """So many of the wanted ones, in their order."""
+    if choice.number is None or choice.number >= len(wanted):
+        return list(wanted)
+    if choice.by == "first":
+        return list(wanted[:choice.number])
+    if choice.by == "random":
+        places = rng.sample(range(len(wanted)), choice.number)
+    else:
+        places = _stratified(wanted, choice.number, rng)
+    return [wanted[place] for place in sorted(places)]
+
+
+def _stratified(wanted: Sequence[Slim], number: int, rng: random.Random) -> list[int]:
+    """Places of a sample that takes from each stratum (model, outcome, failed dimensions) in turn
+    by its size: the k-th member of a stratum of n has the place (k - a half) / n in the queue."""
+    strata: dict[tuple, list[int]] = defaultdict(list)
+    for place, one in enumerate(wanted):
+        strata[one.model, one.outcome, one.failed].append(place)
+    queue = []
+    for members in strata.values():
+        rng.shuffle(members)
+        tie = rng.random()
+        queue += [((rank + 0.5) / len(members), tie, place) for rank, place in enumerate(members)]
+    # The first of each stratum, largest strata first, then all others by their place in the queue.
+    firsts = [members[0] for members in sorted(strata.values(), key=len, reverse=True)][:number]
+    rest = [place for _, _, place in sorted(queue) if place not in set(firsts)]
+    return firsts + rest[:number - len(firsts)]
+
+
+def _passing(every: Iterable[Slim]) -> dict[str, list[Slim]]:
+    found: dict[str, list[Slim]] = defaultdict(list)
+    for one in every:
+        if one.outcome == "pass":
+            found[one.item].append(one)
+    return found
+
+
+def _other(one: Slim, passing: dict[str, list[Slim]]) -> str | None:
+    """A correct answer by another model to the item that this one failed."""
+    if one.outcome != "fail":
+        return None
+    return next((other.ident for other in passing.get(one.item, ()) if other.model != one.model),
+                None)
+
+
+def _matched(chosen: Sequence[Slim], every: Sequence[Slim], passing: dict[str, list[Slim]],
+             number: int, rng: random.Random) -> list[Planned]:
+    """Passing datapoints for contrast, each to one failing sample: of the same item, by the same
+    model before others; when these are used up, of the same run."""
+    queue = [one for one in chosen if one.outcome == "fail"]
+    rng.shuffle(queue)
+    of_run: dict[str, list[Slim]] = defaultdict(list)
+    for one in every:
+        if one.outcome == "pass":
+            of_run[one.run].append(one)
+    for members in of_run.values():
+        rng.shuffle(members)
+    taken: dict[str, Planned] = {}
+    for same_item in (True, False):
+        for one in queue:
+            if len(taken) >= number:
+                break
+            others = sorted(passing.get(one.item, ()), key=lambda other, to=one: (
+                other.model != to.model)) if same_item else of_run[one.run]
+            free = next((other for other in others if other.ident not in taken), None)
+            if free:
+                taken[free.ident] = Planned(free.ident, "contrast", one.ident)
+    if len(taken) < number:
+        more = (other for one in queue for other in of_run[one.run])
+        for other in more:
+            if len(taken) >= number:
+                break
+            match = next(one.ident for one in queue if one.run == other.run)
+            taken.setdefault(other.ident, Planned(other.ident, "contrast", match))
+    return list(taken.values())
+
+
+class Store:
+    """The planned rows and the answers shown beside them, whole, in the project's folder; read by
+    id, one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Finds the place of each row."""
+        self._path, self._places = path, {}
+        start = 0
+        with open(path, "rb") as file:
+            for line in file:
+                self._places[json.loads(line)["datapoint_id"]] = start
+                start += len(line)
+
+    def row(self, ident: str) -> dict:
+        """A row, whole."""
+        with open(self._path, "rb") as file:
+            file.seek(self._places[ident])
+            return json.loads(file.readline())
+
+
+def write(found: Pool, planned: Sequence[Planned], original: Path, others: Path) -> None:
+    """Writes the rows of the planned datapoints, and the correct answers of other models that go
+    with them, in the order of the runs."""
+    wanted = {one.ident for one in planned}
+    beside = {one.other for one in planned if one.other}
+    with files.atomic(original) as file, files.atomic(others) as more:
+        for row, line in found.rows():
+            if row["datapoint_id"] in wanted:
+                file.write(line)
+            if row["datapoint_id"] in beside:
+                more.write(line)

@@ -1,0 +1,120 @@
+"""Bee runs: JSONL with one sample per line: `sample_id`, `success` or `reward`, and `context` with
+`task_name`, `conversation` and rewards, there or beside them.
+
+A `sample_id` such as task_0_run_1 is item task_0, trial 1."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files
+from failure_analysis.datapoint import is_number
+from failure_analysis.formats import checks, judged
+from failure_analysis.formats.records import Line, Source
+
+NAME = "bee-run"
+WANTS = "a .jsonl file whose lines have sample_id and success (or reward)"
+_REPEAT = re.compile(r"(.+)_run_(\d{1,9})")
+_REWARDS = ("tau2bench_rewards", "rewards", "reward_info")
+
+
+def matches(path: Path) -> str | None:
+    """Says why the path is a bee run, or None; our own coded samples are none."""
+    if not path.is_file() or not files.bare_name(path).endswith(".jsonl"):
+        return None
+    row = _first(path)
+    if row is None or "sample_id" not in row or not {"success", "reward"} & row.keys():
+        return None
+    return None if "coding" in row or "datapoint_id" in row else \
+        "its first line has sample_id and success or reward"
+
+
+def _first(path: Path) -> dict | None:
+    for _, raw, broken in judged.numbered_lines(path):
+        try:
+            row = None if broken else json.loads(raw)
+        except (ValueError, RecursionError):
+            return None
+        return row if isinstance(row, dict) else None
+    return None
+
+
+def sources(path: Path, why: str) -> list[Source]:
+    """The file as one run."""
+    stem = files.bare_name(path).removesuffix(".jsonl")
+    row = _first(path) or {}
+    model = next((row[name] for name in ("model_name", "model")
+                  if isinstance(row.get(name), str) and row[name]), stem)
+    return [Source(format=NAME, path=path, run_id=stem, model_name=model, benchmark=NAME, why=why,
+                   files=(path,), grader=NAME)]
+
+
+def read(source: Source) -> Iterator[Line]:
+    """One line per sample."""
+    for number, raw, broken in judged.numbered_lines(source.path):
+        try:
+            row = None if broken else json.loads(raw, parse_constant=lambda _: None)
+            broken = broken or ("" if isinstance(row, dict) else "a JSON object was expected")
+        except (ValueError, RecursionError) as error:
+            broken = f"not valid JSON: {error}"
+        fields = None if broken else _fields(row)
+        reason = broken or checks.wrong(fields)
+        if reason:
+            yield Line(number, None, raw, reason)
+        else:
+            yield Line(number, fields, notes=checks.tidy(fields), content=hash(raw.rstrip()))
+
+
+def _fields(row: dict) -> dict:
+    """The sample under our names, its own keys kept beside them."""
+    context = row["context"] if isinstance(row.get("context"), dict) else {}
+    ident = str(row.get("sample_id"))
+    repeat = _REPEAT.fullmatch(ident)
+    messages = context.get("conversation", row.get("conversation"))
+    messages = messages if isinstance(messages, list) else None
+    rewards = next((found for name in _REWARDS
+                    if (found := context.get(name, row.get(name))) is not None), None)
+    return {
+        **{name: value for name, value in row.items() if name != "context"},
+        "item_id": repeat[1] if repeat else ident,
+        "trial": int(repeat[2]) if repeat else row.get("trial"),
+        "user_text": _text(context.get("user_goal"), context.get("task_name"),
+                           row.get("user_text"), row.get("task_name")),
+        "assistant_text": _last_answer(messages) or _text(row.get("assistant_text")),
+        "messages": messages,
+        **_calls(messages),
+        "scores": _scores(row, rewards),
+        "judge_reasoning": json.dumps(rewards, ensure_ascii=False) if rewards else None,
+    }
+
+
+def _text(*values: Any) -> str | None:
+    return next((value for value in values if isinstance(value, str) and value), None)
+
+
+def _last_answer(messages: list | None) -> str | None:
+    return next((text for message in reversed(messages or []) if isinstance(message, dict)
+                 and message.get("role") in ("assistant", "agent")
+                 and (text := checks.text_of(message.get("content")))), None)
+
+
+def _calls(messages: list | None) -> dict[str, list]:
+    """The tool calls and results that the messages carry, in their order."""
+    known = [message for message in messages or [] if isinstance(message, dict)]
+    return {"tool_calls": [call for message in known if isinstance(message.get("tool_calls"), list)
+                           for call in message["tool_calls"]],
+            "tool_results": [message for message in known if message.get("role") == "tool"]}
+
+
+def _scores(row: dict, rewards: Any) -> dict:
+    """Success decides, or a reward of 1 where it is not recorded; the parts of the reward stand
+    beside it as numbers."""
+    success, reward = row.get("success"), row.get("reward")
+    if not isinstance(success, bool):
+        success = reward >= 1 if is_number(reward) else None
+    parts = rewards if isinstance(rewards, dict) else {}
+    return {"success": success,
+            **{name: float(value) for name, value in parts.items()
+               if is_number(value) and name != "success"}}

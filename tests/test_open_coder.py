@@ -1,0 +1,597 @@
+"""open_coder.py against a real endpoint on loopback: every sample ends in one state, nothing is
+paid for twice, nothing in a sample gets past the parser, and long samples are covered whole."""
+
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from failure_analysis.coding import windows
+from failure_analysis.review import parts
+from hostile import ATTACKS
+from llm_server import Endpoint
+from make_runs import judged, read_jsonl, turn
+
+Code = Callable[..., subprocess.CompletedProcess[str]]
+KEY = {"OPENAI_API_KEY": "sk-test-secret-123456", "OPENAI_MODEL": "", "OPENAI_BASE_URL": ""}
+# Fault of a sample -> the state that it ends in.
+STATES = {
+    "none": "ok", "garbage": "unparsed", "garbage_http": "unparsed", "half": "unparsed",
+    "half_once": "ok", "wrong_enum": "unparsed", "forged_end": "unparsed", "other_mark": "unparsed",
+    "score_line": "ok", "made_up": "ok", "made_up_once": "ok", "sees_nothing": "ok",
+    "refusal": "refused", "filter": "refused", "truncated": "truncated", "overflow": "overflow",
+    "failed": "timed_out", "storm": "ok", "errors": "ok", "cut_once": "ok",
+    "storm_forever": "timed_out", "errors_forever": "timed_out", "hang": "timed_out",
+    "cut": "timed_out",
+}
+
+
+@pytest.fixture
+def code(run_script: Code, tmp_path: Path) -> Code:
+    """`code(endpoint, input, *args, code=0)`: runs open_coder.py on an input as project p."""
+
+    def run(endpoint: Endpoint | None, path: Path, *args: str, code: int = 0
+            ) -> subprocess.CompletedProcess[str]:
+        where = ["--base-url", endpoint.url] if endpoint else []
+        done = run_script("open_coder.py", "--input", path, "--project", "p", *where, *args,
+                          cwd=tmp_path, env=KEY)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def faulty(folder: Path, faults: Sequence[str]) -> Path:
+    """A judged run of one failing sample per fault."""
+    return judged(folder / "run", [turn(n, False, user_text=f"Question {n}? FAULT:{fault}")
+                                   for n, fault in enumerate(faults)])
+
+
+def coded(folder: Path) -> list[dict]:
+    """The lines of the result of project p."""
+    [path] = (folder / "results/p").glob("open_coded_*.jsonl")
+    return read_jsonl(path)
+
+
+def test_every_fault_ends_in_its_state_and_the_sum_is_n(code: Code, tmp_path: Path) -> None:
+    with Endpoint() as endpoint:
+        done = code(endpoint, faulty(tmp_path, list(STATES)), "--retries", "2", "--timeout", "1",
+                    "--max-concurrent", "24", "--json", code=1)
+    summary, lines = json.loads(done.stdout), coded(tmp_path)
+    assert {fault: line["state"] for fault, line in zip(STATES, lines, strict=True)} == STATES
+    wanted = Counter(STATES.values())
+    assert summary["states"] == {name: wanted[name] for name in (
+        "ok", "unparsed", "refused", "truncated", "overflow", "timed_out", "skipped_by_budget")}
+    assert sum(summary["states"].values()) == len(STATES) == summary["samples"]
+    assert (summary["coded"], summary["unknown"]) == (wanted["ok"], len(STATES) - wanted["ok"])
+    assert (summary["failure_visible"], summary["no_failure_visible"]) == (wanted["ok"] - 1, 1)
+    for line in lines:
+        assert (line["coding"] is None) == (line["state"] != "ok")
+        assert line["success"] is False and line["seen"] == (1.0 if line["coding"] else None)
+    by_fault = dict(zip(STATES, lines, strict=True))
+    assert [quote["verified"] for quote in by_fault["made_up"]["coding"]["evidence"]] == [False]
+    assert "does not occur" in by_fault["made_up"]["problems"][0]
+    assert by_fault["made_up_once"]["coding"]["evidence"][0]["verified"]
+    assert by_fault["made_up_once"]["api_usage"] == {
+        "calls": 2, "prompt_tokens": 200, "completion_tokens": 40, "reasoning_tokens": 10,
+        "cached_tokens": None}
+    assert by_fault["hang"]["api_usage"]["prompt_tokens"] is None
+    assert json.loads((tmp_path / "results/p/open_coding.json").read_text())["unknown"] == \
+        summary["unknown"]
+
+
+def test_the_chat_api_ends_in_the_same_states(code: Code, tmp_path: Path) -> None:
+    faults = ["none", "garbage", "half_once", "refusal", "filter", "truncated", "overflow"]
+    with Endpoint() as endpoint:
+        code(endpoint, faulty(tmp_path, faults), "--api", "chat", "--max-unknown", "1")
+        assert all("reasoning_effort" not in body and "temperature" not in body
+                   for body in endpoint.paid)
+        assert endpoint.paid[0]["response_format"]["json_schema"]["strict"]
+    assert [line["state"] for line in coded(tmp_path)] == [STATES[fault] for fault in faults]
+
+
+def test_fields_and_counts_of_a_clean_run(code: Code, tmp_path: Path) -> None:
+    run = judged(tmp_path / "run", [turn(0, False), turn(1, True), turn(2, None)])
+    with Endpoint() as endpoint:
+        done = code(endpoint, run, "--price", "1", "10")
+    assert "coded 3 of 3, 0 unknown\n" in done.stdout and "$0.00" in done.stdout
+    assert [body["model"] for body in endpoint.paid] == ["gpt-5.5"] * 3
+    assert endpoint.paid[0]["reasoning"] == {"effort": "high"}
+    assert not {"temperature", "max_output_tokens"} & endpoint.paid[0].keys()
+    assert endpoint.paid[0]["store"] is False
+    line = coded(tmp_path)[0]
+    assert line["sample_id"] == "run/0" and line["context"]["task_name"] == "0"
+    assert [one["success"] for one in coded(tmp_path)] == [False, True, None]
+    assert line["coding"] == {
+        "visibility": "failure_visible", "descriptive_summary": "It was asked: Question 0?",
+        "failure_point_turn": None, "detailed_analysis": "The answer names another talk.",
+        "issues_identified": ["Wrong answer to: Question 0?"], "observations": "None.",
+        "recommendations": "Look it up.", "evidence": [
+            {"quote": "Question 0?", "shows": "asked", "part": "question", "verified": True}]}
+    assert json.loads(line["raw_response"])["mark"] and line["api_usage"]["prompt_tokens"] == 100
+    assert line["windows"][0]["parts"] == {"answer": [0, 7]}
+    rows = read_jsonl(tmp_path / "results/p/original_p.jsonl")
+    assert [row["datapoint_id"] for row in rows] == ["run/0", "run/1", "run/2"]
+    everything = b"".join(path.read_bytes() for path in (tmp_path / "results").rglob("*")
+                          if path.is_file())
+    assert b"secret-123456" not in everything and "secret" not in done.stdout + done.stderr
+
+
+def key_of(body: dict) -> str:
+    """The identity of a request, as the ledger writes it."""
+    return hashlib.sha256(json.dumps(["responses", body], sort_keys=True).encode()).hexdigest()[:32]
+
+
+def finished(folder: Path) -> set[str]:
+    """The keys of the finished calls on disk; a torn last line does not count."""
+    path = folder / "results/p/open_coding_calls.jsonl"
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    return {json.loads(line)["key"] for line in lines}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_twice_and_resumed_equals_one_clean_run(
+    seed: int, bundle: Path, code: Code, tmp_path: Path
+) -> None:
+    faults = ["none", "made_up_once", "garbage", "refusal"] * 30
+    run = faulty(tmp_path, faults)
+    (tmp_path / "clean").mkdir()
+    options = ["--max-concurrent", "6", "--max-unknown", "1", "--window-tokens", "500"]
+    rng, known = random.Random(seed), 0
+    with Endpoint(delay=0.02) as endpoint:
+        command = [sys.executable, bundle / "scripts/open_coder.py", "--input", run, "--project",
+                   "p", "--base-url", endpoint.url, *options]
+        for stop in sorted(rng.sample(range(10, 110), 2)):
+            done = finished(tmp_path)
+            asked = len(endpoint.paid)
+            child = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, **KEY},
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while len(finished(tmp_path)) < stop and child.poll() is None:
+                time.sleep(0.003)
+            os.kill(child.pid, signal.SIGKILL)
+            assert child.wait() == -signal.SIGKILL
+            assert not done & {key_of(body) for body in endpoint.paid[asked:]}
+            known = len(finished(tmp_path))
+            assert known >= stop
+        done, asked = finished(tmp_path), len(endpoint.paid)
+        code(endpoint, run, *options)
+        assert not done & {key_of(body) for body in endpoint.paid[asked:]}
+        again = len(endpoint.paid)
+        code(endpoint, run, *options)
+        assert len(endpoint.paid) == again, "a finished project was asked again"
+    with Endpoint() as fresh:
+        subprocess.run([*command[:-len(options) - 1], fresh.url, *options], check=True,
+                       cwd=tmp_path / "clean", env={**os.environ, **KEY}, capture_output=True)
+    once, twice = (folder / "results/p/open_coded_p.jsonl" for folder in
+                   (tmp_path / "clean", tmp_path))
+    assert once.read_bytes() == twice.read_bytes()
+    assert len(once.read_bytes().splitlines()) == 120 and known > 0
+
+
+def test_a_rerun_asks_again_only_for_what_got_no_answer(code: Code, tmp_path: Path) -> None:
+    run = faulty(tmp_path, ["none", "errors", "garbage"])
+    with Endpoint() as endpoint:
+        code(endpoint, run, "--retries", "0", code=1)
+        assert [line["state"] for line in coded(tmp_path)] == ["ok", "timed_out", "unparsed"]
+        paid = len(endpoint.paid)
+        code(endpoint, run, "--retries", "3", code=1)
+        assert [line["state"] for line in coded(tmp_path)] == ["ok", "ok", "unparsed"]
+        assert len(endpoint.paid) == paid + 1
+        code(endpoint, run, "--retry-unknown", code=1)
+        assert len(endpoint.paid) == paid + 3  # the unparsed one and its repair
+
+
+def test_a_budget_skips_and_the_next_run_goes_on(code: Code, tmp_path: Path) -> None:
+    run = faulty(tmp_path, ["none"] * 10)
+    with Endpoint() as endpoint:
+        done = code(endpoint, run, "--max-calls", "4", "--json", code=1)
+        assert json.loads(done.stdout)["states"]["skipped_by_budget"] == 6
+        assert len(endpoint.paid) == 4
+        done = code(endpoint, run, "--max-tokens-total", "1", "--json", code=1)
+        assert json.loads(done.stdout)["coded"] == 4 and len(endpoint.paid) == 4
+        done = code(endpoint, run, "--max-calls", "6")
+        assert "coded 10 of 10, 0 unknown" in done.stdout and len(endpoint.paid) == 10
+
+
+def test_max_unknown_decides_the_exit_code(code: Code, tmp_path: Path) -> None:
+    run = faulty(tmp_path, ["none"] * 19 + ["garbage"])
+    with Endpoint() as endpoint:
+        code(endpoint, run)  # 5 % are allowed
+        code(endpoint, run, "--max-unknown", "0.04", code=1)
+
+
+def test_an_existing_project_with_other_settings_is_refused(code: Code, tmp_path: Path) -> None:
+    run = faulty(tmp_path, ["none", "none"])
+    with Endpoint() as endpoint:
+        code(endpoint, run)
+        done = code(endpoint, run, "--model", "other", "--num-samples", "1", code=1)
+        assert "model was 'gpt-5.5', is 'other'" in done.stderr
+        assert "num_samples was None, is 1" in done.stderr and "--overwrite" in done.stderr
+        judged(tmp_path / "run", [turn(7, False)])
+        assert "the input is not the same" in code(endpoint, run, code=1).stderr
+        code(endpoint, run, "--overwrite", "--model", "other")
+    assert [line["sample_id"] for line in coded(tmp_path)] == ["run/7"]
+    assert len(finished(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(("status", "says"), [(401, "OPENAI_API_KEY"), (404, "--api chat"),
+                                              (400, "--effort off")])
+def test_an_error_that_meets_every_call_ends_the_run(
+    status: int, says: str, code: Code, tmp_path: Path
+) -> None:
+    def refuse(_: dict) -> tuple:
+        return status, {"error": {"message": f"bad thing, key {KEY['OPENAI_API_KEY']} sk-abcdefg"}}
+
+    with Endpoint(refuse=refuse) as endpoint:
+        done = code(endpoint, faulty(tmp_path, ["none"] * 50), "--max-concurrent", "2", code=1)
+        assert len(endpoint.seen) <= 4
+    assert says in done.stderr and "bad thing" in done.stderr
+    assert "secret" not in done.stderr and "sk-abc" not in done.stderr
+
+
+def test_without_a_key_only_this_machine_is_asked(run_script: Code, tmp_path: Path) -> None:
+    run = faulty(tmp_path, ["none"])
+    env = {**KEY, "OPENAI_API_KEY": ""}
+    done = run_script("open_coder.py", "--input", run, "--project", "p", cwd=tmp_path, env=env)
+    assert done.returncode == 1 and "OPENAI_API_KEY is not set" in done.stderr
+    with Endpoint() as endpoint:
+        done = run_script("open_coder.py", "--input", run, "--project", "p", "--base-url",
+                          endpoint.url, cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    done = run_script("open_coder.py", "--input", run, "--project", "../x", cwd=tmp_path, env=KEY)
+    assert done.returncode == 1 and "no folder name" in done.stderr
+
+
+def test_concurrency_reaches_its_limit_and_no_more(code: Code, tmp_path: Path) -> None:
+    with Endpoint(delay=0.4) as endpoint:
+        code(endpoint, faulty(tmp_path, ["none"] * 24), "--max-concurrent", "8")
+        assert endpoint.most_at_once == 8
+
+
+def test_a_dry_run_calls_nothing_and_writes_the_prompts(code: Code, tmp_path: Path) -> None:
+    run = faulty(tmp_path, ["none"] * 3)
+    with Endpoint() as endpoint:
+        done = code(endpoint, run, "--dry-run", "--price", "1", "10", "--json")
+        assert not endpoint.seen
+        found = json.loads(done.stdout)
+        prompts = read_jsonl(tmp_path / "results/p/dry_run/prompts.jsonl")
+        assert found["requests"] == 3 == len(prompts)
+        assert found["prompt_tokens"] == sum(one["tokens"] for one in prompts)
+        assert found["cost"] == round((found["prompt_tokens"] + 10 * 4500) / 1e6, 4)
+        code(endpoint, run)  # a dry run is no project
+        assert set(map(key_of, endpoint.paid)) == {key_of(one["body"]) for one in prompts}
+    assert "what was asked" in (tmp_path / "results/p/dry_run/first_prompt.md").read_text()
+
+
+def test_background_and_model_come_from_a_benchmark_yaml(code: Code, tmp_path: Path) -> None:
+    told = tmp_path / "benchmark.yaml"
+    told.write_text("model: my-model\nbackground:\n  what_it_tests: It tests {{ 6 * 7 }} zebras.\n")
+    with Endpoint() as endpoint:
+        code(endpoint, faulty(tmp_path, ["none"]), "--background", str(told))
+        [body] = endpoint.paid
+    assert body["model"] == "my-model"
+    assert "It tests {{ 6 * 7 }} zebras." in body["instructions"]
+    assert "Who can use which tools" not in body["instructions"]
+    told.write_text("background: {what_it_test: x}\n")
+    done = code(None, tmp_path / "run", "--background", str(told), "--dry-run", code=1)
+    assert "unknown key background.what_it_test" in done.stderr
+
+
+def bee(folder: Path, count: int = 4) -> Path:
+    """A bee run as the framework's source describes it."""
+    path = folder / "bee_run_x_1.jsonl"
+    path.write_text("".join(json.dumps({
+        "sample_id": f"task_{n // 2}_run_{n % 2}", "success": n == 3, "reward": n / 4,
+        "context": {"task_name": f"task_{n // 2}", "tau2bench_rewards": {"DB": float(n == 3)},
+                    "conversation": [
+                        {"role": "user", "content": f"Cancel booking number {n}."},
+                        {"role": "assistant", "content": "Done, it is cancelled."}]}}) + "\n"
+        for n in range(count)), encoding="utf-8")
+    return path
+
+
+def test_the_sources_own_jq_lines_and_fields_work(code: Code, tmp_path: Path) -> None:
+    with Endpoint() as endpoint:
+        code(endpoint, bee(tmp_path))
+    path = tmp_path / "results/p/open_coded_bee_run_x_1.jsonl"
+    lines = read_jsonl(path)
+    assert [line["sample_id"] for line in lines] == [
+        f"bee_run_x_1/task_{n // 2}@{n % 2}" for n in range(4)]
+    assert [line["success"] for line in lines] == [False, False, False, True]
+    assert [line["reward"] for line in lines] == [0, 0.25, 0.5, 0.75]
+    context = lines[2]["context"]
+    assert context["task_name"] == "task_1" and len(context["conversation"]) == 2
+    assert context["tau2bench_rewards"]["scores"] == {"success": False, "DB": 0.0}
+    assert {"descriptive_summary", "failure_point_turn", "detailed_analysis", "issues_identified",
+            "observations", "recommendations"} <= lines[0]["coding"].keys()
+    jq = subprocess.run(["jq", "-r", "select(.success == false) | .coding.issues_identified[]",
+                         path], capture_output=True, encoding="utf-8") \
+        if any(Path(folder, "jq").exists() for folder in os.get_exec_path()) else None
+    if jq:
+        assert jq.stdout.splitlines() == [
+            issue for line in lines[:3] for issue in line["coding"]["issues_identified"]]
+    originals = read_jsonl(tmp_path / "results/p/original_bee_run_x_1.jsonl")
+    assert originals[0]["sample_id"] == "task_0_run_0"
+
+
+def rivals(folder: Path) -> Path:
+    """Two models on the same ten turns: a fails the even ones, b only turn 0."""
+    for name in ("a", "b"):
+        judged(folder / "runs" / name, [turn(
+            n, n % 2 == 1 if name == "a" else n > 0, model_name=f"model-{name}",
+            assistant_text=f"Model {name} says talk {n}.") for n in range(10)])
+    return folder / "runs"
+
+
+def test_a_failing_sample_is_shown_another_models_correct_answer(
+    code: Code, tmp_path: Path
+) -> None:
+    with Endpoint() as endpoint:
+        code(endpoint, rivals(tmp_path), "--only-failed")
+        prompts = {body["input"] for body in endpoint.paid}
+    shown = {n for n in range(10) if any(f"Model b says talk {n}." in text and "another model's "
+                                         "correct answer" in text for text in prompts)}
+    assert shown == {2, 4, 6, 8} and len(prompts) == 6
+
+
+def test_passing_samples_are_matched_by_item_then_run(code: Code, tmp_path: Path) -> None:
+    with Endpoint() as endpoint:
+        code(endpoint, rivals(tmp_path), "--with-passing", "6")
+    lines = coded(tmp_path)
+    contrast = [line for line in lines if line["role"] == "contrast"]
+    assert [line["role"] for line in lines] == ["sample"] * 6 + ["contrast"] * 6
+    assert all(line["success"] for line in contrast)
+    same = [line for line in contrast if line["matched_to"].split("/")[1] == line["item_id"]]
+    assert {line["sample_id"] for line in same} == {"b/2", "b/4", "b/6", "b/8"}
+    assert len({line["sample_id"] for line in contrast}) == 6
+
+
+def test_a_packet_stands_for_its_failing_rows(
+    code: Code, run_script: Code, tmp_path: Path
+) -> None:
+    runs = rivals(tmp_path)
+    run_script("build_packet.py", "--input", runs, "--output-dir", tmp_path / "packet")
+    with Endpoint() as endpoint:
+        code(endpoint, tmp_path / "packet/failure_review_rows.jsonl", "--with-passing", "2")
+        lines = coded(tmp_path)
+        assert [line["role"] for line in lines] == ["sample"] * 6 + ["contrast"] * 2
+        (runs / "a/openai_judged.jsonl").unlink()
+        done = code(endpoint, tmp_path / "packet", "--overwrite")
+        assert "only the packet's own rows" in done.stdout
+    failing = {row["datapoint_id"] for row in read_jsonl(
+        tmp_path / "packet/failure_review_rows.jsonl")}
+    assert {line["sample_id"] for path in (tmp_path / "results/p").glob("open_coded_p.jsonl")
+            for line in read_jsonl(path)} == failing
+
+
+def test_samples_are_chosen_as_asked_and_alike_each_time(code: Code, tmp_path: Path) -> None:
+    rows = [turn(n, n % 10 != 0) for n in range(100)]
+    rows += [turn(n, None, scores={"tool_use_correct": True, "kb_grounding": False})
+             for n in range(100, 103)]
+    run = judged(tmp_path / "run", rows)
+
+    def ids(*args: str) -> list[int]:
+        code(None, run, "--dry-run", "--num-samples", "20", *args)
+        lines = read_jsonl(tmp_path / "results/p/dry_run/prompts.jsonl")
+        return [int(line["sample_id"].split("/")[1]) for line in lines]
+
+    assert ids() == list(range(20))
+    shuffled = ids("--sample-by", "random", "--seed", "3")
+    assert shuffled == ids("--sample-by", "random", "--seed", "3") != ids("--sample-by", "random")
+    assert len(set(shuffled)) == 20 and shuffled == sorted(shuffled)
+    strata = Counter("other" if n >= 100 else "fail" if n % 10 == 0 else "pass"
+                     for n in ids("--sample-by", "stratified"))
+    assert strata == {"pass": 17, "fail": 2, "other": 1}
+
+
+# Long samples.
+
+def trace(size: int, needle: str, place: float) -> dict:
+    """A failing row of many messages with the needle at this share of its text."""
+    rng = random.Random(size)
+    text = "".join(rng.choice("abcdefgh ") for _ in range(size))
+    at = int(place * size)
+    text = text[:at] + needle + text[at:]
+    cuts = sorted(rng.sample(range(1, len(text)), 30))
+    # No message ends inside the needle: it is one message's text.
+    cuts = [cut for cut in cuts if not at < cut < at + len(needle)]
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    messages = [{"role": "assistant" if n % 2 else "user", "content": piece}
+                for n, piece in enumerate(pieces)]
+    return {"datapoint_id": "r/1", "run_id": "r", "item_id": "1", "outcome": "fail",
+            "failed_dimensions": [], "benchmark": "b", "messages": messages,
+            "user_text": "What went wrong?", "assistant_text": pieces[-1]}
+
+
+NEEDLE = "ROOT CAUSE: the key was sent to the wrong account at 10:42." * 8
+
+
+@pytest.mark.parametrize("size", [50_000, 200_000, 500_000])
+@pytest.mark.parametrize("place", [n / 9 for n in range(10)])
+def test_a_needle_anywhere_is_whole_in_some_window(size: int, place: float) -> None:
+    row = trace(size, NEEDLE, place)
+    shown = windows.cut(row, 40_000)
+    assert len(shown.windows) > 1
+    assert any(NEEDLE in piece.text for window in shown.windows for piece in window.pieces)
+    assert shown.seen([window.number for window in shown.windows]) == 1.0
+    assert shown.seen([1]) < 0.9
+    for window in shown.windows:
+        assert sum(len(piece.text) for piece in window.pieces) <= 40_000
+
+
+def test_windows_hold_every_part_of_many_small_messages() -> None:
+    row = trace(1000, "", 0)
+    row["messages"] = [{"role": "user", "content": f"message {n}"} for n in range(5000)]
+    shown = windows.cut(row, 20_000)
+    texts = {piece.text for window in shown.windows for piece in window.pieces}
+    assert {part.text for part in parts.parts(row)[2:]} <= texts
+    assert all(len(window.pieces) < 400 for window in shown.windows)
+
+
+def test_a_long_sample_is_read_in_windows_and_described_once(code: Code, tmp_path: Path) -> None:
+    row = turn(0, False, user_text="Why was the booking lost?", messages=trace(
+        60_000, NEEDLE, 0.5)["messages"])
+    run = judged(tmp_path / "run", [row])
+    with Endpoint() as endpoint:
+        code(endpoint, run, "--window-tokens", "5000")
+        bodies = endpoint.paid
+    [line] = coded(tmp_path)
+    count = len(line["windows"])
+    assert count > 3 and len(bodies) == count + 1
+    assert all("Why was the booking lost?" in body["input"] for body in bodies[:count])
+    assert any(NEEDLE in body["input"] for body in bodies[:count])
+    assert "notes on window 2" in bodies[-1]["input"]
+    assert line["seen"] == 1.0 and [one["number"] for one in line["windows"]] == list(
+        range(1, count + 1))
+
+
+def test_a_window_that_was_refused_makes_seen_less_than_one(code: Code, tmp_path: Path) -> None:
+    messages = trace(60_000, "FAULT:refusal.", 0.45)["messages"]
+    run = judged(tmp_path / "run", [turn(0, False, messages=messages)])
+    with Endpoint() as endpoint:
+        done = code(endpoint, run, "--window-tokens", "5000")
+    [line] = coded(tmp_path)
+    assert line["state"] == "ok" and 0.5 < line["seen"] < 1
+    assert "refused" in [one["state"] for one in line["windows"]]
+    assert "1 of them seen in part" in done.stdout
+    assert "windows were not seen by anybody" in endpoint.paid[-1]["input"]
+
+
+# Batches.
+
+def test_batches_give_the_same_result_as_live_calls(
+    code: Code, tmp_path: Path, run_script: Code
+) -> None:
+    run = faulty(tmp_path, ["none", "made_up_once", "garbage", "refusal", "expired"])
+    with Endpoint() as endpoint:
+        done = code(endpoint, run, "--batch", "submit", "--json")
+        assert json.loads(done.stdout)["requests"] == 5
+        assert json.loads(code(endpoint, run, "--batch", "submit", "--json").stdout)[
+            "requests"] == 0
+        assert "completed, 4 of 5 answered" in code(endpoint, run, "--batch", "status").stdout
+        done = code(endpoint, run, "--batch", "collect", code=1)
+        assert "collected 5 answers" in done.stdout and "next: --batch submit" in done.stdout
+        # What timed out is asked again; the repairs are new.
+        assert json.loads(code(endpoint, run, "--batch", "submit", "--json").stdout)[
+            "requests"] == 3
+        done = code(endpoint, run, "--batch", "collect", "--max-unknown", "1", "--json")
+        assert json.loads(done.stdout)["states"]["timed_out"] == 1
+        assert len(endpoint.batches) == 2
+    batched = coded(tmp_path)
+    assert [line["state"] for line in batched] == ["ok", "ok", "unparsed", "refused", "timed_out"]
+    (tmp_path / "live").mkdir()
+    with Endpoint() as endpoint:
+        run_script("open_coder.py", "--input", run, "--project", "p", "--base-url", endpoint.url,
+                   cwd=tmp_path / "live", env=KEY)
+    assert coded(tmp_path / "live")[:4] == batched[:4]
+
+
+def test_a_batch_made_before_a_crash_is_found_again(code: Code, tmp_path: Path) -> None:
+    run = faulty(tmp_path, ["none", "none"])
+    with Endpoint() as endpoint:
+        code(endpoint, run, "--batch", "submit")
+        (tmp_path / "results/p/open_coding_batches.jsonl").unlink()  # as if it was not written
+        code(endpoint, run, "--batch", "submit")
+        assert len(endpoint.batches) == 1
+        code(endpoint, run, "--batch", "collect")
+    assert len(coded(tmp_path)) == 2
+
+
+def test_real_runs_are_coded(code: Code, tmp_path: Path, real_runs: Path) -> None:
+    with Endpoint() as endpoint:
+        done = code(endpoint, real_runs / "tau2-bench/airline", "--num-samples", "30",
+                    "--only-failed", "--sample-by", "stratified", "--json")
+        assert any("another model's correct answer" in body["input"] for body in endpoint.paid)
+    found = json.loads(done.stdout)
+    assert found["coded"] == 30 and found["quotes_verified"] == found["quotes"] == 30
+    assert len({line["model_name"] for line in coded(tmp_path)}) == 5
+
+
+
+
+# Hostile samples.
+
+CONTROL = set(map(chr, [*range(9), *range(11, 32), *range(127, 160), 0x202e, 0x2066, 0x2069]))
+
+
+@pytest.fixture(scope="module")
+def attacked(run_script: Code, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """Two runs over every attack: a model that falls for it and answers with the attack's own
+    text, and one that describes the sample and quotes the attack."""
+    found = {}
+    for way, text in (("fallen", "FAULT:parrot PARROT:{}:END"), ("sound", "{}")):
+        folder = tmp_path_factory.mktemp(way)
+        run = judged(folder / "run", [turn(n, False, assistant_text=text.format(attack)
+                                           if way == "fallen" else attack)
+                                      for n, attack in enumerate(ATTACKS)])
+        with Endpoint() as endpoint:
+            done = run_script("open_coder.py", "--input", run, "--project", "p", "--base-url",
+                              endpoint.url, "--max-unknown", "1", cwd=folder, env=KEY)
+            assert done.returncode == 0, done.stderr
+            found[way] = (folder, done, endpoint.paid)
+    return found
+
+
+def test_there_are_at_least_sixty_different_attacks() -> None:
+    assert len(set(ATTACKS)) == len(ATTACKS) >= 60
+
+
+def test_no_attack_that_a_model_repeats_becomes_an_answer(attacked: dict) -> None:
+    folder, done, _ = attacked["fallen"]
+    lines = coded(folder)
+    assert [line["state"] for line in lines] == ["unparsed"] * len(ATTACKS)
+    assert all(line["success"] is False and line["coding"] is None for line in lines)
+    assert f"coded 0 of {len(ATTACKS)}, {len(ATTACKS)} unknown" in done.stdout
+
+
+def test_no_attack_changes_what_a_sound_model_says_or_the_verdict(attacked: dict) -> None:
+    folder, _, _ = attacked["sound"]
+    lines = coded(folder)
+    assert [line["sample_id"] for line in lines] == [f"run/{n}" for n in range(len(ATTACKS))]
+    for line in lines:
+        assert (line["state"], line["success"]) == ("ok", False)
+        assert line["coding"]["visibility"] == "failure_visible"
+        assert all(quote["verified"] for quote in line["coding"]["evidence"])
+
+
+def test_every_attack_stands_inside_the_fence(attacked: dict) -> None:
+    for way in ("fallen", "sound"):
+        for body in attacked[way][2]:
+            text = body["input"].partition("\n---\n\nYou have answered this before. Your")[0]
+            marks = set(re.findall(r"<<([0-9a-f]{8}) how it was judged>>", text))
+            [mark] = marks
+            assert text.count(f"<<{mark} end of the sample>>") == 1
+            assert text.count(f"<<{mark} answer") == 1
+            inside = text.partition(f"<<{mark} answer")[2].partition(f"<<{mark} end of the")[0]
+            assert mark not in inside and inside.strip()
+            assert not CONTROL & set(body["input"])
+
+
+def test_every_attack_is_shown_to_the_model_as_it_is_quoted(attacked: dict) -> None:
+    rows = [{"assistant_text": attack} for attack in ATTACKS]
+    prompts = "\n".join(body["input"] for body in attacked["sound"][2])
+    assert all(parts.parts(row)[0].text in prompts for row in rows)
+
+
+def test_no_attack_reaches_the_terminal_or_another_file(attacked: dict) -> None:
+    for folder, done, _ in attacked.values():
+        assert not CONTROL & set(done.stdout + done.stderr)
+        for path in (folder / "results").rglob("*"):
+            if path.suffix in (".log", ".md"):
+                assert not CONTROL & set(path.read_text(encoding="utf-8")), path
+        names = {path.name for path in (folder / "results/p").iterdir()}
+        assert names == {"logs", "manifest.json", "open_coding.json", "open_coded_p.jsonl",
+                         "open_coding_calls.jsonl", "original_p.jsonl", "other_answers_p.jsonl",
+                         ".open_coding_calls.jsonl.lock"}
+        assert {path.name for path in folder.iterdir()} == {"run", "results"}
