@@ -304,6 +304,13 @@ def test_a_dry_run_calls_nothing_and_writes_the_prompts(code: Code, tmp_path: Pa
     assert "what was asked" in (tmp_path / "results/p/dry_run/first_prompt.md").read_text()
 
 
+def test_rows_that_cannot_be_read_are_counted(code: Code, tmp_path: Path) -> None:
+    run = judged(tmp_path / "run", [turn(0, False), b"{broken", turn(1, False)])
+    done = code(None, run, "--dry-run")
+    assert "2 samples" in done.stdout
+    assert "rows of the input that could not be read: 1" in done.stdout
+
+
 def test_background_and_model_come_from_a_benchmark_yaml(code: Code, tmp_path: Path) -> None:
     told = tmp_path / "benchmark.yaml"
     told.write_text("model: my-model\nbackground:\n  what_it_tests: It tests {{ 6 * 7 }} zebras.\n")

@@ -38,7 +38,7 @@ def record(
 def _versions() -> dict[str, str]:
     """Python and those of our packages that this process has loaded."""
     versions = {"python": platform.python_version()}
-    for package in ("matplotlib", "msgspec", "numpy", "scipy"):
+    for package in ("matplotlib", "msgspec", "numpy", "openai", "pydantic", "scipy"):
         if package in sys.modules:
             versions[package] = importlib.metadata.version(package)
     return versions
