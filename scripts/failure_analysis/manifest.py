@@ -52,7 +52,7 @@ def settings(analysis_dir: Path, step: str) -> dict[str, Any]:
 def _versions() -> dict[str, str]:
     """Python and those of our packages that this process has loaded."""
     versions = {"python": platform.python_version()}
-    for package in ("matplotlib", "msgspec", "numpy", "scipy"):
+    for package in ("matplotlib", "msgspec", "numpy", "openai", "pydantic", "scipy"):
         if package in sys.modules:
             versions[package] = importlib.metadata.version(package)
     return versions

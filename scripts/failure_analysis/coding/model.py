@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -101,7 +102,7 @@ class Request:
     body: dict[str, Any] = field(repr=False)
     api: str = "responses"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The identity: prompt, schema and settings."""
         text = json.dumps([self.api, self.body], sort_keys=True)
@@ -112,7 +113,7 @@ class Request:
         """Where a batch sends it."""
         return "/v1/responses" if self.api == "responses" else "/v1/chat/completions"
 
-    @property
+    @cached_property
     def tokens(self) -> int:
         """About how long the prompt is."""
         return estimate(json.dumps(self.body, ensure_ascii=False))
@@ -136,7 +137,7 @@ def request(settings: Settings, name: str, mark: str, shape: "type[BaseModel]", 
             text: str) -> Request:
     """A request for one answer of the given shape. Sends no temperature, and nothing that is not
     set: families of models refuse what they do not know."""
-    schema = {"name": shape.__name__.lower(), "strict": True, "schema": shape.model_json_schema()}
+    schema = {"name": shape.__name__.lower(), "strict": True, "schema": _schema(shape)}
     body: dict[str, Any] = {"model": settings.model}
     if settings.api == "responses":
         body |= {"instructions": instructions, "input": text, "store": False,
@@ -154,6 +155,11 @@ def request(settings: Settings, name: str, mark: str, shape: "type[BaseModel]", 
         if settings.max_output_tokens:
             body["max_completion_tokens"] = settings.max_output_tokens
     return Request(name, mark, shape, body, settings.api)
+
+
+@lru_cache(32)
+def _schema(shape: "type[BaseModel]") -> dict[str, Any]:
+    return shape.model_json_schema()
 
 
 def parse(wanted: Request, text: str) -> "tuple[BaseModel | None, str]":
@@ -400,7 +406,8 @@ async def _run(jobs: Iterator[Needed], book: Ledger, settings: Settings, budget:
                         break
                 done()
 
-        workers = [asyncio.create_task(work()) for _ in range(settings.max_concurrent)]
+        # More workers than calls: while all calls are under way, the next prompts are made.
+        workers = [asyncio.create_task(work()) for _ in range(2 * settings.max_concurrent)]
         try:
             await asyncio.gather(*workers)
         finally:

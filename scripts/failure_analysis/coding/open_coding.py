@@ -126,8 +126,8 @@ def _settle(stage: Stage, one: Sample, request: model.Request,
     if second is None:
         return repair
     better, left = _judged(one, repair, second)
-    if better is None and value is not None:  # the repair failed: what stood before stands
-        better, left = value, problems
+    if value is not None and (better is None or len(left) > len(problems)):
+        better, left = value, problems  # the repair made it no better: what stood before stands
     if better is None:
         return Settled((first, second), None, second.state, second.reason, ())
     return Settled((first, second), better, "ok", "", tuple(left))
@@ -148,8 +148,9 @@ def _problems(one: Sample, value: "OpenCode") -> list[str]:
     """What is wrong with a description that has the right form."""
     wrong = [f"{name} is empty" for name in ("descriptive_summary", "detailed_analysis")
              if not getattr(value, name).strip()]
-    last = max(1, len(one.row.get("messages") or []))
-    if value.failure_point_turn is not None and not 1 <= value.failure_point_turn <= last:
+    last = len(one.row.get("messages") or [])
+    if last and value.failure_point_turn is not None and \
+            not 1 <= value.failure_point_turn <= last:
         wrong.append(f"failure_point_turn {value.failure_point_turn} is no message; there are "
                      f"messages 1 to {last}")
     if value.visibility == "failure_visible":
@@ -261,7 +262,7 @@ def _window(one: Sample, number: int, window: Settled | None) -> dict[str, Any]:
 def _coding(one: Sample, value: "OpenCode") -> dict[str, Any]:
     """The code with each quote's place in the sample; a quote that is not there says so."""
     coding = value.model_dump(exclude={"mark"})
-    last = max(1, len(one.row.get("messages") or []))
+    last = len(one.row.get("messages") or [])  # without messages there is no turn to name
     if coding["failure_point_turn"] is not None and not 1 <= coding["failure_point_turn"] <= last:
         coding["failure_point_turn"] = None
     for quote in coding["evidence"]:

@@ -44,6 +44,7 @@ class Prepared:
     chosen: dict[str, Any]
     inputs: list[dict]
     resumed: bool
+    rejected: int
     remark: str
 
     @property
@@ -61,7 +62,7 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     told_in = told_in.absolute() if told_in else None
     name = _name(options)
     with samples.pool(options.input, options.mapping) as found:
-        planned = samples.plan(found, options.choice)
+        planned, rejected = samples.plan(found, options.choice)
         instructions = prompts.render(
             "open_coding", benchmark=" ".join(files.visible(found.benchmark).split()),
             background=prompts.background(found.benchmark, told_in))
@@ -74,7 +75,7 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
         options.settings, instructions, found.policies, samples.Store(original),
         samples.Store(others), options.window_tokens * model.BYTES_PER_TOKEN)
     return Prepared(target / DRY_RUN if dry else target, name, planned, stage, chosen, read,
-                    resumed, found.remark)
+                    resumed, rejected, found.remark)
 
 
 def _name(options: Options) -> str:
@@ -117,7 +118,8 @@ def dry_run(options: Options) -> dict[str, Any]:
     answers = windows * model.EXPECTED_ANSWER
     return {"samples": len(ready.planned), "requests": windows, "prompt_tokens": tokens,
             "completion_tokens": answers, "cost": cost(options.price, tokens, answers),
-            "files": [path.as_posix(), first.as_posix()], "remark": ready.remark}
+            "files": [path.as_posix(), first.as_posix()], "rejected_rows": ready.rejected,
+            "remark": ready.remark}
 
 
 def _readable(request: model.Request) -> str:
@@ -164,7 +166,8 @@ def _opened(ready: Prepared, options: Options) -> Iterator[model.Ledger]:
 def _finish(ready: Prepared, options: Options, book: model.Ledger) -> dict[str, Any]:
     """Writes the result and its counts, and tells the manifest."""
     counts = open_coding.write(ready.stage, ready.planned, book.get, ready.result)
-    summary = {"project": options.project, **counts, "model": options.settings.model}
+    summary = {"project": options.project, **counts, "rejected_rows": ready.rejected,
+               "model": options.settings.model}
     files.write_json(ready.folder / project.SUMMARY, summary)
     manifest.record(ready.folder, project.STEP, ready.chosen, [
         ready.result.name, f"original_{ready.name}.jsonl", f"other_answers_{ready.name}.jsonl",
@@ -236,6 +239,9 @@ def collect(options: Options) -> dict[str, Any]:
 def lines(way: str, found: dict[str, Any]) -> list[str]:
     """What a run tells a person."""
     remark = [found["remark"]] if found.get("remark") else []
+    if found.get("rejected_rows"):
+        remark.append(f"rows of the input that could not be read: {found['rejected_rows']} "
+                      "(build_packet.py says why)")
     if way == "dry_run":
         money = "" if found["cost"] is None else f", about ${found['cost']:.2f}"
         return [*remark, f"{found['samples']} samples, {found['requests']} requests, about "

@@ -59,16 +59,15 @@ class Pool(NamedTuple):
     packet: Path | None
     remark: str = ""
 
-    def rows(self) -> Iterator[tuple[dict, bytes]]:
-        """Every datapoint whole, with its line."""
+    def rows(self) -> Iterator[tuple[dict | None, bytes]]:
+        """Every datapoint whole, with its line; None for a row that cannot be read."""
         if not self.sources:
             yield from _packet_rows(self.packet)
             return
         several = sum(source.mapping is not None for source in self.sources) > 1
         for source in self.sources:
             for row in ingest.rows(source, several):
-                if row.computed:
-                    yield packet.whole_row(row)
+                yield packet.whole_row(row) if row.computed else (None, row.line.raw)
 
 
 @contextmanager
@@ -134,12 +133,11 @@ def _packet_rows(folder: Path) -> Iterator[tuple[dict, bytes]]:
                 yield row, line
 
 
-def plan(found: Pool, choice: Choice) -> list[Planned]:
-    """The datapoints to code, in the order of the runs; the same choice of the same runs is the
-    same plan. A packet stands for its failing rows."""
-    every = [Slim(row["datapoint_id"], row["run_id"], row["model_name"],
-                  f"{row['item_id']}\0{row['item_fingerprint']}", row["outcome"],
-                  tuple(row["failed_dimensions"])) for row, _ in found.rows()]
+def plan(found: Pool, choice: Choice) -> tuple[list[Planned], int]:
+    """The datapoints to code, in the order of the runs, and how many rows could not be read; the
+    same choice of the same runs is the same plan. A packet stands for its failing rows."""
+    read = [_slim(row) if row else None for row, _ in found.rows()]
+    every = [one for one in read if one]
     failing = choice.only_failed or choice.with_passing or found.packet
     wanted = [one for one in every if not failing or one.outcome == "fail"]
     if not wanted:
@@ -149,7 +147,14 @@ def plan(found: Pool, choice: Choice) -> list[Planned]:
     chosen = _chosen(wanted, choice, rng)
     passing = _passing(every)
     planned = [Planned(one.ident, "sample", None, _other(one, passing)) for one in chosen]
-    return planned + _matched(chosen, every, passing, choice.with_passing, rng)
+    planned += _matched(chosen, every, passing, choice.with_passing, rng)
+    return planned, len(read) - len(every)
+
+
+def _slim(row: dict) -> Slim:
+    return Slim(row["datapoint_id"], row["run_id"], row["model_name"],
+                f"{row['item_id']}\0{row['item_fingerprint']}", row["outcome"],
+                tuple(row["failed_dimensions"]))
 
 
 def _chosen(wanted: Sequence[Slim], choice: Choice, rng: random.Random) -> list[Slim]:
@@ -257,7 +262,7 @@ def write(found: Pool, planned: Sequence[Planned], original: Path, others: Path)
     beside = {one.other for one in planned if one.other}
     with files.atomic(original) as file, files.atomic(others) as more:
         for row, line in found.rows():
-            if row["datapoint_id"] in wanted:
+            if row and row["datapoint_id"] in wanted:
                 file.write(line)
-            if row["datapoint_id"] in beside:
+            if row and row["datapoint_id"] in beside:
                 more.write(line)
