@@ -29,7 +29,7 @@ def truth(prompt: str, **changes: Any) -> dict:
     question = re.search(rf"<<{mark} (?:question|answer|message)[^\n]*\n(.+)", prompt)
     if question is None:  # a prompt of notes: a quote of theirs
         question = re.search(r'"quote": "([^"]+)"', prompt)
-    quote = question[1][:120]
+    quote = re.match(r".{0,119}\S(?!\S)|.{120}", question[1])[0]  # whole words, where there are any
     return {"mark": mark, "visibility": "failure_visible",
             "descriptive_summary": f"It was asked: {quote}", "failure_point_turn": None,
             "detailed_analysis": "The answer names another talk.",
