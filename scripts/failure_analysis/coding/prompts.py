@@ -1,11 +1,13 @@
 """The prompts, made from the templates in templates/prompts/."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from failure_analysis import files
+from failure_analysis.coding import model
 from failure_analysis.formats import mapping
 
 if TYPE_CHECKING:
@@ -25,6 +27,23 @@ def _template(name: str) -> "Template":
 def render(name: str, **values: Any) -> str:
     """A prompt; the values are inserted as they are, never read as a template."""
     return _template(name).render(**values).strip() + "\n"
+
+
+def repair(settings: model.Settings, wanted: model.Request, answer: model.Answer,
+           problems: Sequence[str], of: str) -> model.Request:
+    """The one request for a better answer; `of` is what the prompt's mark marks."""
+    body = wanted.body
+    told, prompt = (body["instructions"], body["input"]) if wanted.api == "responses" else (
+        message["content"] for message in body["messages"])
+    text = render("repair", prompt=prompt.rstrip(), of=of, mark=wanted.mark,
+                  answer=files.visible(answer.text).replace(wanted.mark, "(mark)"),
+                  problems=[line(problem).replace(wanted.mark, "(mark)") for problem in problems])
+    return model.request(settings, f"{wanted.name} repair", wanted.mark, wanted.shape, told, text)
+
+
+def line(text: str) -> str:
+    """A text as one line, with control characters spelled out."""
+    return " ".join(files.visible(text).split())
 
 
 def digest(*names: str) -> str:
