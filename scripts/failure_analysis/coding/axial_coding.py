@@ -24,6 +24,8 @@ _BATCH = 25
 _ROUND_SHARE = 0.6
 # What coding one sample costs in an answer, in tokens.
 _ENTRY = 150
+# What a codebook costs, about, where none is known yet.
+_CODEBOOK = 4000
 Get = Callable[[str], model.Answer | None]
 
 
@@ -100,9 +102,13 @@ def build(stage: Stage, get: Get) -> Built:
         if not queue:
             return Built(codes=stage.old)
     random.Random(stage.seed).shuffle(queue)
-    whole = not stage.old and all(sample.compared for sample in stage.samples) and \
-        sum(_tokens(sample.told) + _ENTRY for sample in queue) <= stage.context
+    whole = not stage.old and len(queue) == len(stage.samples) and _fits(stage, queue)
     return _rounds(stage, [queue] if whole else _packed(stage, queue), whole, get)
+
+
+def _fits(stage: Stage, queue: Sequence[Sample]) -> bool:
+    """Whether all samples can be compared and coded in one call."""
+    return sum(_tokens(sample.told) + _ENTRY for sample in queue) <= stage.context
 
 
 def _packed(stage: Stage, queue: Sequence[Sample]) -> list[list[Sample]]:
@@ -415,3 +421,18 @@ def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Call
     coded = together([job() for job in jobs])
     if not coded.needed:
         yield "recoding", recoding_jobs(stage, built, coded, get, fewest)
+
+
+def expected(stage: Stage, fewest: int) -> tuple[int, int, int]:
+    """About how many requests, prompt tokens and answer tokens it all takes, without repairs."""
+    compared = [sample for sample in stage.samples if sample.compared]
+    told = sum(_tokens(sample.told) for sample in compared)
+    whole = not stage.old and len(compared) == len(stage.samples) and _fits(stage, compared)
+    rounds = 1 if whole or stage.old else len(_packed(stage, compared))
+    again = min(len(compared), max(math.ceil(len(compared) / 5), fewest))
+    # A codebook of some 20 codes is read with each batch and answered in each round.
+    entries = again + (0 if whole else len(stage.samples))
+    coding = -(-again // _BATCH) + (0 if whole else -(-len(stage.samples) // _BATCH))
+    tokens = told + told * entries // len(compared) + (rounds + coding) * _CODEBOOK
+    answers = rounds * _CODEBOOK + (len(compared) if whole else 0) * _ENTRY + entries * _ENTRY
+    return rounds + coding, tokens, answers

@@ -204,23 +204,23 @@ def categories(codes: Iterable[Code]) -> dict[str, list[Code]]:
     return found
 
 
-def taxonomy(codes: Sequence[Code], samples: Mapping[str, Sequence[str]], fewest: int
-             ) -> dict[str, Any]:
-    """The source's taxonomy: `samples` names the samples of each code. Codes in fewer than
-    `fewest` samples stand in the residue."""
+def taxonomy(codes: Sequence[Code], samples: Mapping[str, Sequence[str]],
+             quotes: Mapping[str, Sequence[Mapping[str, str]]], fewest: int) -> dict[str, Any]:
+    """The source's taxonomy: `samples` and `quotes` by code. Codes in fewer than `fewest` samples
+    stand in the residue."""
     common = [code for code in codes if len(samples.get(code.code, ())) >= fewest]
     rare = [code for code in codes if code not in common]
+
+    def listed(some: Iterable[Code]) -> list[dict[str, Any]]:
+        return [{"code": code.code, "code_id": code.code_id, "definition": code.definition,
+                 "indicators": list(code.indicators), "when_to_use": code.when_to_use,
+                 "when_not_to_use": code.when_not_to_use,
+                 "sample_ids": list(samples.get(code.code, ())),
+                 "quotes": list(quotes.get(code.code, ()))} for code in some]
+
     found = [{"name": name, "definition": some[0].category_definition,
-              "subcategories": [_listed(code, samples) for code in some]}
-             for name, some in categories(common).items()]
-    residue = {"name": RESIDUE, "definition": f"Codes found in fewer than {fewest} samples: too "
+              "subcategories": listed(some)} for name, some in categories(common).items()]
+    residue = {"name": RESIDUE, "definition": f"Codes seen in fewer than {fewest} samples: too "
                                               "rare to call them a pattern.",
-               "subcategories": [_listed(code, samples) for code in rare]}
+               "subcategories": listed(rare)}
     return {"primary_categories": [*found, *([residue] if rare else [])]}
-
-
-def _listed(code: Code, samples: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    return {"code": code.code, "code_id": code.code_id, "definition": code.definition,
-            "indicators": list(code.indicators), "when_to_use": code.when_to_use,
-            "when_not_to_use": code.when_not_to_use,
-            "sample_ids": list(samples.get(code.code, ()))}

@@ -215,7 +215,8 @@ def record(one: Sample, coded: Coded) -> dict[str, Any]:
         "reason": coded.reason,
         "role": one.planned.role,
         "matched_to": one.planned.matched_to,
-        **{name: row.get(name) for name in ("model_name", "run_id", "item_id", "trial")},
+        **{name: row.get(name) for name in (
+            "benchmark", "model_name", "run_id", "item_id", "trial")},
         "failed_dimensions": row["failed_dimensions"],
         "context": _context(row),
         "coding": _coding(one, value) if value else None,

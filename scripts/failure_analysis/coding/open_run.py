@@ -9,7 +9,6 @@ from typing import Any
 
 from failure_analysis import files, manifest
 from failure_analysis.coding import model, open_coding, project, prompts, runner, samples
-from failure_analysis.markdown import fence
 
 DRY_RUN = "dry_run"
 
@@ -106,7 +105,7 @@ def dry_run(options: Options) -> dict[str, Any]:
             one = open_coding.sample(ready.stage, plan)
             for number, request in enumerate(one.requests, 1):
                 if not windows:
-                    files.write_text(first, _readable(request))
+                    files.write_text(first, prompts.readable(request))
                 windows += 1
                 tokens += request.tokens
                 file.write(files.encoded(json.dumps(
@@ -117,14 +116,6 @@ def dry_run(options: Options) -> dict[str, Any]:
             "completion_tokens": answers, "cost": options.spending.cost(tokens, answers),
             "files": [path.as_posix(), first.as_posix()], "rejected_rows": ready.rejected,
             "remark": ready.remark}
-
-
-def _readable(request: model.Request) -> str:
-    body = request.body
-    told, asked = (body["instructions"], body["input"]) if request.api == "responses" else (
-        message["content"] for message in body["messages"])
-    return (f"# The first prompt\n\nInstructions:\n\n{fence(told, len(told))}\n\nInput:\n\n"
-            f"{fence(asked, len(asked))}\n")
 
 
 def live(options: Options) -> dict[str, Any]:

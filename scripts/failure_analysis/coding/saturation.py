@@ -36,8 +36,8 @@ def coverage(counts: Sequence[int]) -> dict[str, Any]:
 
 
 def all_modes(sets: Sequence[frozenset[str]]) -> float | None:
-    """About how many codes there are, seen and unseen: Chao2 in its bias-corrected form (Chao 1987),
-    from the codes of each sample."""
+    """About how many codes there are, seen and unseen: Chao2 in its bias-corrected form (Chao
+    1987), from the codes of each sample."""
     if not sets:
         return None
     uses: dict[str, int] = {}
@@ -51,8 +51,8 @@ def all_modes(sets: Sequence[frozenset[str]]) -> float | None:
 
 
 def rarefaction(sets: Sequence[frozenset[str]], seed: int) -> dict[str, list[float]]:
-    """Distinct codes in m of the n samples: the exact mean over all orders of reading (Hurlbert 1971,
-    for incidences), and the middle 95 % of seeded orders."""
+    """Distinct codes in m of the n samples: the exact mean over all orders of reading (Hurlbert
+    1971, for incidences), and the middle 95 % of seeded orders."""
     names = sorted(set().union(*sets)) if sets else []
     n = len(sets)
     has = np.array([[name in codes for name in names] for codes in sets]).reshape(n, len(names))
