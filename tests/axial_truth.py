@@ -45,6 +45,8 @@ def answer(body: dict, prompt: str) -> tuple[str, str]:
     if '"assignments"' in schema:
         value["assignments"] = [entry for name, text in samples.items() for entry in
                                 _entries(name, text, codes, troubles.get(name, ""))]
+        if body["model"] == "contrary":  # it takes the second code for the first
+            value["assignments"] = [_swapped(entry) for entry in value["assignments"]]
     whole = next((trouble for trouble in troubles.values() if trouble not in OF_ENTRY), "")
     return _spoilt(value, whole)
 
@@ -76,6 +78,11 @@ def _entries(name: str, text: str, codes: list[str], trouble: str) -> list[dict]
         return []
     return [entry, {**entry, "severity": "minor"}] if trouble == "twice" else [
         {**entry, **changed.get(trouble, {})}]
+
+
+def _swapped(entry: dict) -> dict:
+    codes = [entry["primary_code"], *entry["secondary_codes"]][::-1]
+    return {**entry, "primary_code": codes[0], "secondary_codes": codes[1:]}
 
 
 def _spoilt(value: dict, trouble: str) -> tuple[str, str]:

@@ -106,6 +106,9 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
     daemon_threads = True
 
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed is no error of the server."""
+
 
 class Endpoint:
     """The server: `paid` lists the bodies that were answered with 200, `seen` all attempts."""
