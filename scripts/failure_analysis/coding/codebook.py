@@ -76,17 +76,20 @@ def revised(known: Sequence[Code], fixed: Collection[str], answer: "Sequence[sha
     given = [(category, code) for category in answer for code in category.subcategories]
     problems, events, made = [], [], []
     taken = {code.code for code in known if code.code_id in fixed}
-    claimed = {name for _, code in given for name in code.continues}
-    good = []
+    accepted = []
     for category, code in given:
         wrong = _wrong(category, code, taken, names, fixed, dimensions)
         problems += wrong
         if not wrong:
-            # A code of the same name that nothing else continues is the same code.
-            own = [code.code] if code.code in names.keys() - claimed else []
-            before = dict.fromkeys([*own, *code.continues])
             taken.add(code.code)
-            good.append((category, code, [names[name] for name in before]))
+            accepted.append((category, code))
+    claimed = {name for _, code in accepted for name in code.continues}
+    good = []
+    for category, code in accepted:
+        # A code of the same name that nothing else continues is the same code.
+        own = [code.code] if code.code in names.keys() - claimed else []
+        before = dict.fromkeys([*own, *code.continues])
+        good.append((category, code, [names[name] for name in before]))
     keeps = _keepers(good)
     for category, code, before in good:
         one = _made(category, code, keeps.get(code.code), made, known)
