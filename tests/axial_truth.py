@@ -13,6 +13,8 @@ MESSAGE = re.compile(r"The mark of this message: (\w{8})\s*$")
 CODE = re.compile(r"CODE:([a-z_]+)")
 TROUBLE = re.compile(r"TROUBLE:(\w+)")
 # Troubles of one entry; all others spoil the whole answer.
+# The code of all samples where none of them names one.
+DEFAULT = "answers_something_else"
 OF_ENTRY = ("unassigned", "twice", "foreign", "bad_quote", "empty", "both", "wrong_enum")
 
 
@@ -35,7 +37,8 @@ def answer(body: dict, prompt: str) -> tuple[str, str]:
     codes = [label.split()[1] for label in found if label.startswith("code ")]
     if '"primary_categories"' in schema:
         settled = [label.split()[2] for label in found if label.startswith("settled code ")]
-        seen = dict.fromkeys(code for text in samples.values() for code in CODE.findall(text))
+        seen = dict.fromkeys(code for text in samples.values() for code in CODE.findall(text)) \
+            or [DEFAULT]
         new = [code for code in seen if code not in (*settled, *codes)]
         value["primary_categories"] = [{
             "name": "Wrong answers", "definition": "What is said is not so.",
@@ -66,6 +69,7 @@ def _code(name: str, before: list[str]) -> dict:
 def _entries(name: str, text: str, codes: list[str], trouble: str) -> list[dict]:
     """The entry of a sample, as it should be or with its trouble."""
     mine = [code for code in dict.fromkeys(CODE.findall(text)) if code in codes]
+    mine = mine or [code for code in codes if code == DEFAULT]
     quote = re.search(rf"^({name}\.q\d+): ", text, re.M)
     entry = {"sample": name, "primary_code": mine[0] if mine else "no_code_applies",
              "secondary_codes": mine[1:], "severity": "major", "fault": "model_error",
