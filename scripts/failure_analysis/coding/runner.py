@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files
-from failure_analysis.coding import batch, model, project
+from failure_analysis.coding import batch, calls, model, project
 
 Get = Callable[[str], model.Answer | None]
 
@@ -81,11 +81,11 @@ def live(work: Work) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(work: Work) -> Iterator[model.Ledger]:
+def _opened(work: Work) -> Iterator[calls.Ledger]:
     """The finished calls; with --retry-unknown only the good ones."""
     forget = [state for state in model.STATES if state != "ok"] if work.spending.retry_unknown \
         else model.UNANSWERED
-    with model.ledger(work.calls, forget) as book:
+    with calls.ledger(work.calls, forget) as book:
         yield book
 
 
@@ -110,7 +110,7 @@ def _progress(phase: Phase, spending: Spending) -> Iterator[Callable[[], None]]:
 
 # The same through the provider's Batch API.
 
-def _needed(work: Work, book: model.Ledger) -> Iterator[model.Request]:
+def _needed(work: Work, book: calls.Ledger) -> Iterator[model.Request]:
     """What the first part of the work that is not done needs."""
     for phase in work.phases(book.get):
         some = False
