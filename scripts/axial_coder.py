@@ -78,7 +78,7 @@ def _code(args: argparse.Namespace) -> int:
         args.input, args.project, args.codebook, args.background, options.settings(args),
         args.recode_model, args.context_tokens, args.seed, options.spending(args), args.overwrite)
     way = options.way(args)
-    found = getattr(axial_run, way)(asked)
+    found = axial_run.run(way, asked)
     cli.summarise(found, axial_run.lines(way, found), args.json)
     if "coded" in found:
         return int(found["unknown"] > args.max_unknown * found["samples"])

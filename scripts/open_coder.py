@@ -85,7 +85,7 @@ def _code(args: argparse.Namespace) -> int:
         args.input, args.mapping, args.background, args.project, choice, options.settings(args),
         args.window_tokens, options.spending(args), args.overwrite)
     way = options.way(args)
-    found = getattr(open_run, way)(asked)
+    found = open_run.run(way, asked)
     cli.summarise(found, open_run.lines(way, found), args.json)
     if "coded" in found:
         return int(found["unknown"] > args.max_unknown * found["samples"])

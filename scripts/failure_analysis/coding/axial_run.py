@@ -152,25 +152,12 @@ def _work(options: Options) -> runner.Work:
                        lambda get: _finish(ready, options, get))
 
 
-def live(options: Options) -> dict[str, Any]:
-    """Asks what is missing, and writes the result."""
-    model.connection(options.settings)  # refuses a missing key before anything is written
-    return runner.live(_work(options))
-
-
-def submit(options: Options) -> dict[str, Any]:
-    """Submits every request that is needed now and not under way."""
-    return runner.submit(_work(options))
-
-
-def status(options: Options) -> dict[str, Any]:
-    """How far the batches are."""
-    return runner.status(project.folder(options.project), project.AXIAL, options.settings)
-
-
-def collect(options: Options) -> dict[str, Any]:
-    """Takes the answers that are there; writes the result when nothing more is needed."""
-    return runner.collect(_work(options))
+def run(way: str, options: Options) -> dict[str, Any]:
+    """Runs it in one of its ways: dry_run, live, submit, status or collect."""
+    if way == "dry_run":
+        return dry_run(options)
+    return runner.run(way, project.folder(options.project), project.AXIAL, options.settings,
+                      lambda: _work(options))
 
 
 def dry_run(options: Options) -> dict[str, Any]:

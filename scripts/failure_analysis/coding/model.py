@@ -2,8 +2,8 @@
 are believed, and a budget.
 
 A stage hands `run` one function per sample; each is asked again and again which requests it still
-needs, and says none when its sample is settled. What was answered is in the ledger (calls.py): a run that was
-killed asks only for what is missing, and pays for no finished answer twice."""
+needs, and says none when its sample is settled. What was answered is in the ledger (calls.py): a
+run that was killed asks only for what is missing, and pays for no finished answer twice."""
 
 import asyncio
 import hashlib

@@ -61,6 +61,16 @@ class Work:
         return self.folder / project.batches(self.step)
 
 
+def run(way: str, folder: Path, step: str, settings: model.Settings,
+        work: Callable[[], Work]) -> dict[str, Any]:
+    """Runs a stage live, or submits it in batches, asks for their status, or collects them; the
+    work is prepared only when it is needed."""
+    if way == "status":
+        return status(folder, step, settings)
+    model.connection(settings)  # refuses a missing key before anything is written
+    return {"live": live, "submit": submit, "collect": collect}[way](work())
+
+
 def live(work: Work) -> dict[str, Any]:
     """Asks what is missing, and writes the result."""
     budget = work.spending.budget
