@@ -213,7 +213,8 @@ def failed(wanted: Request, code: int | None, reason: str) -> Answer:
 
 
 def _answer(wanted: Request, state: str, reason: str, **more: Any) -> Answer:
-    return Answer(wanted.key, wanted.name, state, files.visible(reason)[:400], **more,
+    said = " ".join(files.visible(reason).split())[:400]
+    return Answer(wanted.key, wanted.name, state, said, **more,
                   finished=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
