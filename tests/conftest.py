@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from coding_runs import KEY
+from llm_server import Endpoint
+
 # The same examples on every machine, however slow it is.
 settings.register_profile("bundle", deadline=None, derandomize=True)
 settings.load_profile("bundle")
@@ -127,5 +130,22 @@ def analyse(
         done = run_script("deep_error_analysis.py", *args, "--output", folder / "report.md")
         assert done.returncode == 0, done.stdout + done.stderr
         return folder
+
+    return run
+
+
+@pytest.fixture
+def code(run_inside: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+         ) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`code(endpoint, input, *args, code=0)`: runs open_coder.py on an input as project p."""
+
+    def run(endpoint: Endpoint | None, path: Path, *args: str | Path, code: int = 0
+            ) -> subprocess.CompletedProcess[str]:
+        where = ["--base-url", endpoint.url] if endpoint else []
+        done = run_inside("open_coder.py", "--input", path, "--project", "p", *where, *args,
+                          cwd=tmp_path, env=KEY)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
 
     return run
