@@ -128,7 +128,8 @@ def build(stage: Stage, progress: Progress, get: Get) -> Built:
     if progress.queue is None:
         queue = [sample for sample in stage.samples if sample.compared]
         if stage.old:
-            first = assign(stage, stage.first, stage.old, batches(stage, stage.old), get)
+            first = assign(stage, stage.first, stage.old,
+                           batches(stage, stage.old, stage.samples), get)
             if first.needed:
                 return Built(first.needed)
             queue = [sample for sample in queue if sample.name in first.entries
@@ -259,12 +260,11 @@ def _shown(code: Code) -> dict[str, str]:
 
 # Coding with the codebook.
 
-def batches(stage: Stage, codes: Sequence[Code], some: Sequence[Sample] | None = None,
-            order: int = 0) -> list[list[Sample]]:
-    """The samples in seeded order (another one for each `order`), so many together as one request
-    takes: failing and passing ones are mixed."""
-    queue = list(stage.samples if some is None else some)
-    random.Random(f"{stage.seed}/{order}").shuffle(queue)
+def batches(stage: Stage, codes: Sequence[Code], some: Sequence[Sample]) -> list[list[Sample]]:
+    """The samples in seeded order, so many together as one request takes: failing and passing ones
+    are mixed."""
+    queue = list(some)
+    random.Random(f"order {stage.seed}").shuffle(queue)
     room = stage.context - sum(_tokens(_shown(code)["text"]) for code in codes)
     found, size = [], 0
     for sample in queue:
@@ -394,12 +394,13 @@ def coding_jobs(stage: Stage, built: Built, get: Get) -> list[Callable[[], Coded
     if built.given is not None:
         return [lambda: checked(stage, stage.first, built.codes, stage.samples, built.given, get)]
     return [lambda batch=batch: assign_batch(stage, stage.first, built.codes, batch, get)
-            for batch in batches(stage, built.codes)]
+            for batch in batches(stage, built.codes, stage.samples)]
 
 
 def recoded(stage: Stage, fewest: int) -> list[Sample]:
     """The samples that are coded a second time: a seeded fifth of the compared ones (`fewest` of
-    them where there are so many), whatever became of them the first time."""
+    them where there are so many), whatever became of them the first time; in an order of their
+    own."""
     compared = [sample for sample in stage.samples if sample.compared]
     number = min(len(compared), max(math.ceil(len(compared) / 5), fewest))
     return random.Random(stage.seed).sample(compared, number)
@@ -408,7 +409,7 @@ def recoded(stage: Stage, fewest: int) -> list[Sample]:
 def recoding_jobs(stage: Stage, built: Built, get: Get, fewest: int) -> list[Callable[[], Coded]]:
     """One function per batch of samples to be coded again, in another order."""
     return [lambda batch=batch: assign_batch(stage, stage.second, built.codes, batch, get)
-            for batch in batches(stage, built.codes, recoded(stage, fewest), order=1)]
+            for batch in batches(stage, built.codes, recoded(stage, fewest))]
 
 
 def _tokens(text: str) -> int:
