@@ -223,6 +223,15 @@ def test_a_token_budget_holds_with_long_answers_and_many_calls_at_once(
     assert found["states"]["skipped_by_budget"] == 21
 
 
+def test_a_call_that_does_not_say_its_cost_is_reckoned_with_what_was_reserved() -> None:
+    budget = model.Budget(max_tokens=10_000)
+    wanted = model.request(model.Settings("m"), "x", "12345678", OpenCode, "", "word " * 1000)
+    need = budget.take(wanted)
+    budget.settle(need, model.Usage())
+    assert budget.uncounted == 1
+    assert budget.prompt_tokens == need == wanted.tokens + model.EXPECTED_ANSWER
+
+
 def test_max_unknown_decides_the_exit_code(code: Code, tmp_path: Path) -> None:
     run = faulty(tmp_path, ["none"] * 19 + ["garbage"])
     with Endpoint() as endpoint:
