@@ -1,6 +1,11 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = []
+# dependencies = [
+#     "filelock>=3.13,<5",
+#     "msgspec>=0.20,<1",
+#     "pyyaml>=6,<7",
+#     "zstandard>=0.22,<1",
+# ]
 # ///
 """Turns the journals of agent runs (AIDE, AI-Scientist-v2) into readable text, trees and tables.
 
@@ -26,7 +31,6 @@ from collections import Counter
 from pathlib import Path
 
 from failure_analysis import cli
-from failure_analysis.files import Refusal
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -51,21 +55,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parse(args: argparse.Namespace) -> int:
-    from failure_analysis import journal_pages, journals
+    from failure_analysis import journal_pages
 
     root, output = args.failed_runs_dir, args.output_dir
-    if not root.exists():
-        raise Refusal(f"{root}: no such file or folder; name it with --failed-runs-dir")
     if args.dry_run:
-        found = journal_pages.pages(journals.find(root), root)
+        found = journal_pages.pages(journal_pages.find(root), root)
         cli.summarise({"journals": len(found), "dry_run": True,
                        "texts": [(output / page.text).as_posix() for page in found]},
                       [f"{page.place.path} -> {output / page.text}" for page in found]
                       + [f"{len(found)} journals; nothing was written"], args.json)
-        return 0 if found else 1
+        return 0
     counts = journal_pages.write(root, output, args.concurrent, args.plain)
-    if not counts["journals"]:
-        raise Refusal(f"{root}: no journal.json (or the like) below it")
     cli.summarise({**_summary(counts), "output_dir": output.as_posix()},
                   _lines(counts, output, journal_pages), args.json)
     return 1 if counts["damaged"] else 0

@@ -51,6 +51,16 @@ class Done(NamedTuple):
     counts: Counter
 
 
+def find(root: Path) -> list[Place]:
+    """The journals in a file or folder; refuses where there is none."""
+    if not root.exists():
+        raise files.Refusal(f"{root}: no such file or folder; name it with --failed-runs-dir")
+    places = journals.find(root)
+    if not places:
+        raise files.Refusal(f"{root}: no journal.json (or the like) in it or below it")
+    return places
+
+
 def pages(places: list[Place], root: Path) -> list[Page]:
     """A text and a tree for each journal, `<run>/<domain>_<task>`; where two would have one name,
     both gain a mark made from their paths."""
@@ -75,7 +85,7 @@ def safe_name(name: str) -> str:
 def write(root: Path, output: Path, concurrent: int, plain: bool) -> Counter:
     """Reads every journal below `root` and writes texts, trees and tables into `output`; returns
     the counts."""
-    places = journals.find(root)
+    places = find(root)
     total = Counter(journals=len(places))
     with files.atomic(output / STEPS) as steps, files.atomic(output / RUNS) as runs, \
             files.atomic(output / REJECTED) as rejected:

@@ -52,8 +52,10 @@ def _source(folder: Path, run: str, places: list[Place], why: str) -> Source:
     """`expected_items` are the titles of the journals, in the order of `files`; the filtered copies
     of journals stand after them."""
     agent = run.rpartition("run-group_")[2] if "run-group_" in run else ""
+    models = {journals.config(place).get("code model") for place in places} - {None}
+    model = models.pop() if len(models) == 1 else agent or UNNAMED
     return Source(
-        format=NAME, path=folder, run_id=run, model_name=agent or UNNAMED, benchmark=NAME,
+        format=NAME, path=folder, run_id=run, model_name=model, benchmark=NAME,
         why=why, grader=f"{NAME} is_buggy",
         files=tuple(place.path for place in places)
         + tuple(place.spare for place in places if place.spare),
@@ -87,10 +89,8 @@ def _lines(place: Place, journal: Journal) -> Iterator[Line]:
             raw = text(step.node).encode("utf-8", "surrogatepass")
             yield Line(step.number + 1, None, raw, reason, path=journal.path)
             continue
-        created = step.created
         yield Line(step.number + 1, fields, path=journal.path, settings=_settings(config),
-                   notes=_notes(step, journal), started=created,
-                   ended=None if created is None else created + (step.seconds or 0))
+                   notes=_notes(step, journal))
 
 
 def _fields(title: str, step: Step, parent: Step | None, config: dict[str, str]) -> dict:
@@ -134,8 +134,9 @@ def account(step: Step, parent: Step | None) -> str:
     verdict = {True: "Buggy", False: "Not buggy", None: "No verdict recorded"}[step.buggy]
     if step.buggy:
         why = journals.why_buggy(step)
-        verdict += f" ({why})" + ("" if why == "reviewer" else f": {journals.error_line(step)}")
-    lines = [verdict + ("" if verdict.endswith(".") else ".")]
+        verdict += f" ({why})" + ("" if why == "reviewer" else
+                                  f": {journals.error_line(step).removeprefix('no metric: ')}")
+    lines = [verdict]
     raised = _raised_at(step.node.get("exc_stack"))
     if raised:
         lines.append(f"Raised at: {raised}")
