@@ -45,6 +45,11 @@ def bare_name(path: Path) -> str:
     return path.stem if path.suffix in COMPRESSED else path.name
 
 
+def safe_name(name: str) -> str:
+    """A name from a run as the name of one file or folder, on every system."""
+    return encoded(re.sub(r"[^\w.-]+", "_", name).strip("._")[:100]).decode() or "unnamed"
+
+
 def open_bytes(path: Path) -> IO[bytes]:
     """Opens a file for reading bytes, unpacked when its name ends in .gz or .zst."""
     if path.suffix == ".gz":

@@ -4,7 +4,6 @@ a table of all searches."""
 import hashlib
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -64,7 +63,8 @@ def find(root: Path) -> list[Place]:
 def pages(places: list[Place], root: Path) -> list[Page]:
     """A text and a tree for each journal, `<run>/<domain>_<task>`; where two would have one name,
     both gain a mark made from their paths."""
-    names = [(safe_name(place.run), safe_name("_".join(filter(None, (place.domain, place.task)))))
+    names = [(files.safe_name(place.run),
+              files.safe_name(f"{place.domain}_{place.task}" if place.domain else place.task))
              for place in places]
     times = Counter((run.casefold(), name.casefold()) for run, name in names)
     found = []
@@ -74,12 +74,6 @@ def pages(places: list[Place], root: Path) -> list[Page]:
             name += f"~{hashlib.blake2b(where, digest_size=4).hexdigest()}"
         found.append(Page(place, Path(run, f"{name}.txt"), Path(run, f"{name}.tree.svg")))
     return found
-
-
-def safe_name(name: str) -> str:
-    """A name from a run as the name of one file or folder, on every system."""
-    plain = re.sub(r"[^\w.-]+", "_", name).strip("._")[:100].encode().decode()
-    return plain or "unnamed"
 
 
 def write(root: Path, output: Path, concurrent: int, plain: bool) -> Counter:

@@ -1,0 +1,453 @@
+"""download_failed_runs.py: hostile archives, and downloads from a real S3 server, a web server and
+a folder, with faults on the way."""
+
+import contextlib
+import csv
+import functools
+import gzip
+import http.server
+import io
+import json
+import os
+import random
+import resource
+import stat
+import struct
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bucket import KEYS, Bucket, member, tar_gz, zipped
+from failure_analysis import archives, files
+
+LARGE = 10_000_000
+FILE = stat.S_IFREG | 0o644
+GOOD = tar_gz(member("logs/a.txt", b"hello"), member("run.sh", b"#!", mode=0o755))
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """A real S3 server on loopback."""
+    started = Bucket()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def download(run_script, tmp_path):
+    """`download(url, *options)`: runs the script into tmp_path/runs; returns (process, folder)."""
+
+    def run(url, *options, code=0):
+        output = tmp_path / "runs"
+        done = run_script("download_failed_runs.py", "--bucket-path", str(url), "--output-dir",
+                          output, *options, env=KEYS)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done, output
+
+    return run
+
+
+def states(output: Path) -> dict[str, str]:
+    with open(output / "downloads.csv", encoding="utf-8", newline="") as file:
+        return {row["run"]: row["state"] for row in csv.DictReader(file)}
+
+
+def tree(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+# --- hostile archives -------------------------------------------------------------------------
+
+LINK = {"type": tarfile.SYMTYPE, "size": 0}
+HARD = {"type": tarfile.LNKTYPE, "size": 0}
+HOSTILE = {
+    "absolute path": (tar_gz(member("/etc/evil")), "'/etc/evil' has an absolute path"),
+    "dot dot": (tar_gz(member("a/../../evil")), "'a/../../evil' has a path that leaves"),
+    "dot dot inside": (tar_gz(member("a/../evil")), "'a/../evil' has a path that leaves"),
+    "windows drive": (tar_gz(member("C:/evil")), "'C:/evil' has an absolute path"),
+    "backslash": (tar_gz(member("..\\evil")), "has a path that leaves"),
+    "symlink out": (tar_gz(member("a/link", b"", linkname="../../x", **LINK)), "'a/link' is"),
+    "symlink absolute": (tar_gz(member("link", b"", linkname="/etc", **LINK)), "'link' is refused"),
+    "file through a link": (tar_gz(member("d", b"", linkname=".", **LINK), member("d/x")),
+                            "'d/x' stands below a file or a link"),
+    "file before its link": (tar_gz(member("d/x"), member("d", b"", linkname=".", **LINK)),
+                             "'d' comes twice"),
+    "link through a link": (
+        tar_gz(member("out", b"", linkname="p/q/up/../..", **LINK),
+               member("p/q/up", b"", linkname="../..", **LINK)),
+        "'out' is a link that passes through another link"),
+    "hard link out": (tar_gz(member("h", b"", linkname="../x", **HARD)), "'h' is a hard link to"),
+    "hard link to nothing": (tar_gz(member("h", b"", linkname="no", **HARD)), "no earlier file"),
+    "hard link to a link": (tar_gz(member("l", b"", linkname="a", **LINK),
+                                   member("h", b"", linkname="l", **HARD)), "no earlier file"),
+    "device": (tar_gz(member("dev", b"", type=tarfile.CHRTYPE)), "'dev' is a device"),
+    "block device": (tar_gz(member("dev", b"", type=tarfile.BLKTYPE)), "'dev' is a device"),
+    "pipe": (tar_gz(member("pipe", b"", type=tarfile.FIFOTYPE)), "'pipe' is a device, a pipe"),
+    "setuid": (tar_gz(member("sh", mode=0o4755)), "'sh' has a setuid"),
+    "setgid": (tar_gz(member("sh", mode=0o2755)), "'sh' has a setuid"),
+    "name twice": (tar_gz(member("a"), member("./a")), "'./a' comes twice"),
+    "file and folder": (tar_gz(member("a/b"), member("a")), "'a' comes twice"),
+    "too many bytes": (tar_gz(member("a", b"\0" * 6_000_000), member("b", b"\0" * 6_000_000)),
+                       "'b' brings the archive to 12000000 bytes, more than"),
+    "empty": (b"", "damaged or cut off"),
+    "no archive": (b"<html>not found</html>", "damaged or cut off"),
+    "cut off": (GOOD[:-30], "damaged or cut off"),
+    "wrong checksum": (GOOD[:-6] + b"\1" + GOOD[-5:], "damaged or cut off"),
+    "tar cut off inside": (gzip.compress(gzip.decompress(GOOD)[:600]), "damaged or cut off"),
+}
+ZIPS = {
+    "absolute path": (zipped(("/etc/evil", b"x", FILE)), "'/etc/evil' has an absolute path"),
+    "dot dot": (zipped(("../evil", b"x", FILE)), "'../evil' has a path that leaves"),
+    "symlink": (zipped(("link", b"/etc", stat.S_IFLNK | 0o777)), "'link' is a device"),
+    "device": (zipped(("dev", b"", stat.S_IFCHR | 0o644)), "'dev' is a device"),
+    "setuid": (zipped(("sh", b"x", stat.S_IFREG | 0o4755)), "'sh' has a setuid"),
+    "name twice": (zipped(("a", b"x", FILE), ("./a", b"y", FILE)), "'./a' comes twice"),
+    "too many bytes": (zipped(("zeros", b"\0" * 11_000_000, FILE)), "'zeros' brings the archive"),
+    "cut off": (zipped(("a", b"x" * 999, FILE))[:-40], "damaged or cut off"),
+    "wrong checksum": (zipped(("a", b"x", FILE)).replace(b"PK\x03\x04", b"PK\x03\x04", 1)
+                       .replace(struct.pack("<L", 0x8CDC1683), b"\0\0\0\0"), "damaged"),
+}
+
+
+def refused(tmp_path: Path, packed: bytes, name: str, most: int = LARGE) -> str:
+    """What `extract` says; nothing is written, neither inside nor outside the folder."""
+    path = tmp_path / f"x{name}"
+    path.write_bytes(packed)
+    folder = tmp_path / "deep" / "er" / "run"
+    with pytest.raises(files.Refusal) as refusal:
+        archives.extract(path, folder, most)
+    assert tree(tmp_path) == {path.name}
+    path.unlink()
+    assert not Path("/etc/evil").exists()
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("ending", [".tar.gz", ".tar.zst"])
+def test_a_hostile_tar_is_refused_by_name(tmp_path, case, ending):
+    packed, said = HOSTILE[case]
+    if ending == ".tar.zst":
+        if case in ("empty", "no archive", "cut off", "wrong checksum"):
+            pytest.skip("made for gzip")
+        packed = zstandard.compress(gzip.decompress(packed))
+    assert said in refused(tmp_path, packed, ending)
+
+
+@pytest.mark.parametrize("case", ZIPS)
+def test_a_hostile_zip_is_refused_by_name(tmp_path, case):
+    packed, said = ZIPS[case]
+    assert said in refused(tmp_path, packed, ".zip")
+
+
+def test_ten_gigabytes_of_zeros_are_refused_before_they_are_read(tmp_path):
+    info, _ = member("zeros")
+    info.size = 10_000_000_000
+    packed = gzip.compress(info.tobuf() + b"\0" * 100_000)
+    said = refused(tmp_path, packed, ".tgz", 5_000_000_000)
+    assert "'zeros' brings the archive to 10000000000 bytes" in said
+
+
+def test_a_header_of_endless_zeros_is_refused(tmp_path):
+    """A long name or attribute is read into memory whole: it must not be larger than a header."""
+    info, _ = member("././@LongLink", type=tarfile.GNUTYPE_LONGNAME)
+    info.size = 400_000_000
+    packed = io.BytesIO()
+    with gzip.open(packed, "wb", 1) as file:
+        file.write(info.tobuf())
+        for _ in range(4):
+            file.write(b"\0" * 1_000_000)
+    assert "more than a member's worth" in refused(tmp_path, packed.getvalue(), ".tar.gz")
+
+
+def test_an_endless_tail_is_refused(tmp_path):
+    packed = io.BytesIO()
+    with gzip.open(packed, "wb", 1) as file:
+        file.write(gzip.decompress(GOOD))
+        for _ in range(70):
+            file.write(b"\0" * 1_000_000)
+    assert "more than a member's worth" in refused(tmp_path, packed.getvalue(), ".tar.gz")
+
+
+def test_a_million_entries_are_refused(tmp_path, monkeypatch):
+    zipped_many = io.BytesIO()
+    with zipfile.ZipFile(zipped_many, "w") as archive:
+        archive.writestr("a", "")
+    end = zipped_many.getvalue()
+    lying = end[:-22] + b"PK\x05\x06\0\0\0\0\xff\xff\xff\xff" + struct.pack("<LLH", 1 << 27, 0, 0)
+    assert "more than 250000" in refused(tmp_path, lying, ".zip")
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 1000)
+    many = tar_gz(*(member(f"{number}", b"") for number in range(1001)))
+    assert "'1000' is one too many: the archive has more than 1000" in refused(
+        tmp_path, many, ".tar.gz")
+    many = zipped(*((f"{number}", b"", FILE) for number in range(1001)))
+    assert "lists 1001 members" in refused(tmp_path, many, ".zip")
+
+
+NAMES = st.sampled_from(["a", "b", "a/b", "a/c", "b/a", "a/b/c", ".", "./b", "c/../a"])
+TARGETS = st.sampled_from(["a", "b", "..", "../a", "a/..", "a/../..", "b/../..", "../..", ".",
+                           "c/x", "a/b/../../..", "b/c/../.."])
+MEMBERS = st.lists(st.tuples(st.sampled_from(["file", "folder", "link", "hard"]), NAMES, TARGETS),
+                   max_size=7)
+
+
+@given(MEMBERS)
+def test_whatever_is_extracted_stays_inside(made):
+    """Any order of files, folders and links: refused, or every entry really is in the folder."""
+    import tempfile
+
+    kinds = {"file": {}, "folder": {"type": tarfile.DIRTYPE}, "link": {"type": tarfile.SYMTYPE},
+             "hard": {"type": tarfile.LNKTYPE}}
+    packed = tar_gz(*(member(name, b"" if kind != "file" else b"new",
+                             **({"linkname": target} if kind in ("link", "hard") else {}),
+                             **kinds[kind]) for kind, name, target in made))
+    with tempfile.TemporaryDirectory() as place:
+        outside = Path(place, "a")
+        outside.write_text("old")
+        Path(place, "x.tar.gz").write_bytes(packed)
+        folder = Path(place, "run")
+        with contextlib.suppress(files.Refusal, OSError):
+            archives.extract(Path(place, "x.tar.gz"), folder, LARGE)
+        assert outside.read_text() == "old"
+        assert {path.name for path in Path(place).iterdir()} <= {"a", "x.tar.gz", "run"}
+        real = os.path.realpath(folder)
+        for path in folder.rglob("*"):
+            assert os.path.realpath(path).startswith(real)
+
+
+def test_good_archives_of_every_kind_come_out_the_same(tmp_path):
+    plain = gzip.decompress(GOOD)
+    packed = {".tar.gz": GOOD, ".tgz": GOOD, ".tar.zst": zstandard.compress(plain),
+              ".zip": zipped(("logs/a.txt", b"hello", FILE), ("run.sh", b"#!", FILE | 0o111))}
+    for ending, data in packed.items():
+        path = tmp_path / f"in{ending}"
+        path.write_bytes(data)
+        folder = tmp_path / f"out{ending}"
+        assert archives.extract(path, folder, LARGE) == (2, 7)
+        assert tree(folder) == {"logs", "logs/a.txt", "run.sh"}
+        assert (folder / "logs/a.txt").read_bytes() == b"hello"
+        assert os.access(folder / "run.sh", os.X_OK)
+        assert not os.access(folder / "logs/a.txt", os.X_OK)
+
+
+def test_links_inside_are_kept(tmp_path):
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(tar_gz(
+        member("latest", b"", linkname="runs/1", **LINK), member("runs/1/a", b"data"),
+        member("runs/again", b"", linkname="1/a", **LINK),
+        member("hard", b"", linkname="runs/1/a", **HARD)))
+    archives.extract(path, tmp_path / "out", LARGE)
+    assert (tmp_path / "out/latest/a").read_bytes() == (tmp_path / "out/hard").read_bytes() == \
+        (tmp_path / "out/runs/again").read_bytes() == b"data"
+
+
+# --- downloads --------------------------------------------------------------------------------
+
+
+def fill(folder: Path, **archives_: bytes) -> Path:
+    """A local folder of archives; `a__tar_gz` names a.tar.gz."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in archives_.items():
+        (folder / name.replace("__", ".").replace("_gz", ".gz")).write_bytes(data)
+    return folder
+
+
+def test_one_hostile_archive_does_not_hold_up_the_others(download, tmp_path):
+    source = fill(tmp_path / "in", good__tar_gz=GOOD, evil__tar_gz=HOSTILE["dot dot"][0],
+                  cut__tgz=GOOD[:-30], also__zip=zipped(("a", b"x", FILE)), readme__txt=b"")
+    done, output = download(source, code=1)
+    assert states(output) == {"also": "fetched", "cut": "failed", "evil": "failed",
+                              "good": "fetched"}
+    assert "evil" in done.stdout and "'a/../../evil' has a path that leaves" in done.stdout
+    assert "4 archives: 2 failed, 2 fetched; 1 other files passed over" in done.stdout
+    visible = {name for name in tree(output) if not name.startswith(".downloads")}
+    assert visible == {"also", "also/a", "good", "good/logs", "good/logs/a.txt", "good/run.sh",
+                       "downloads.csv"}
+    left = {name for name in tree(output / ".downloads") if not name.startswith((".lock", "lock"))}
+    assert left == {"also.json", "good.json"}
+
+
+def test_dry_run_match_keep_and_json(download, tmp_path):
+    source = fill(tmp_path / "in" / "sub", a__tar_gz=GOOD, b__tar_gz=GOOD)
+    done, output = download(tmp_path / "in", "--dry-run")
+    assert "2 would be fetched" in done.stdout and not output.exists()
+    done, output = download(tmp_path / "in", "--match", "b.*", "--keep-compressed", "--json")
+    told = json.loads(done.stdout)
+    assert (told["archives"], told["fetched"], told["failures"]) == (1, 1, {})
+    assert (output / "sub__b.tar.gz").read_bytes() == (source / "b.tar.gz").read_bytes()
+    assert (output / "sub__b" / "run.sh").is_file() and not (output / "sub__a").exists()
+    done, output = download(tmp_path / "in", "--match", "sub/*")
+    assert states(output) == {"sub__a": "fetched", "sub__b": "already there"}
+    assert not (output / "sub__a.tar.gz").exists()
+
+
+def test_a_folder_of_the_same_name_inside_is_not_doubled(download, tmp_path):
+    fill(tmp_path / "in", run1__tar_gz=tar_gz(member("run1/logs/a")))
+    _, output = download(tmp_path / "in")
+    assert (output / "run1" / "logs" / "a").is_file()
+
+
+def test_what_a_person_put_there_is_not_replaced(download, tmp_path):
+    fill(tmp_path / "in", mine__tar_gz=GOOD)
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "notes.txt").write_text("keep")
+    done, output = download(tmp_path / "in", code=1)
+    assert "was not made by a download; move it away" in done.stdout
+    assert tree(output / "mine") == {"notes.txt"}
+
+
+def test_equal_names_get_folders_of_their_own(download, tmp_path):
+    fill(tmp_path / "in", x__tar_gz=GOOD, x__zip=zipped(("z", b"z", FILE)), X__tgz=GOOD,
+         downloads__csv__zip=zipped(("z", b"z", FILE)))
+    _, output = download(tmp_path / "in")
+    assert len({name.casefold() for name in states(output)}) == 4
+    assert all((output / run).is_dir() for run in states(output))
+
+
+def test_a_half_run_is_fetched_again(download, tmp_path):
+    fill(tmp_path / "in", a__tar_gz=GOOD, b__tar_gz=GOOD, c__tar_gz=GOOD)
+    _, output = download(tmp_path / "in")
+    record = output / ".downloads" / "a.json"
+    record.write_text(record.read_text().replace('"fetched"', '"being put in place"'))
+    (output / "a" / "run.sh").unlink()  # as a crash in the middle leaves it
+    (output / ".downloads" / "b.json").write_text('{"arch')
+    (output / ".downloads" / "c.new").mkdir()
+    (output / ".downloads" / "c.tar.gz").write_bytes(b"half")
+    _, output = download(tmp_path / "in")
+    assert states(output) == {"a": "fetched", "b": "fetched", "c": "already there"}
+    assert (output / "a" / "run.sh").is_file()
+
+
+def test_a_changed_archive_is_fetched_again(download, bucket, tmp_path):
+    bucket.put("changing/a.tar.gz", GOOD)
+    url = ("s3://runs/changing/", "--endpoint-url", bucket.url)
+    download(*url)
+    same_size = bytearray(GOOD)
+    same_size[4] ^= 1  # the time in the gzip header: other bytes, same size
+    bucket.put("changing/a.tar.gz", bytes(same_size))
+    _, output = download(*url)
+    assert states(output) == {"a": "fetched"}
+    _, output = download(*url)
+    assert states(output) == {"a": "already there"}
+    assert tree(output / "a") == {"logs", "logs/a.txt", "run.sh"}
+
+
+def test_two_hundred_archives_with_faults_are_right_after_one_rerun(download, bucket):
+    """5 % faults: cut once (heals by itself), cut always, gone, cut off in the bucket."""
+    made = random.Random(6)
+    contents = {f"run-group_a_{number:08}": made.randbytes(3000) for number in range(200)}
+    for run, content in contents.items():
+        bucket.put(f"many/{run}.tar.gz", tar_gz(member("logs/x.bin", content)))
+    faulty = made.sample(sorted(contents), 10)
+    keys = [f"many/{run}.tar.gz" for run in faulty]
+    bucket.faults = {key: ["cut", 1] for key in keys[:4]} | {
+        key: ["cut", 999] for key in keys[4:6]} | {key: ["gone", 999] for key in keys[6:8]}
+    for run, key in zip(faulty[8:], keys[8:], strict=True):
+        bucket.put(key, tar_gz(member("logs/x.bin", contents[run]))[:-50])
+    done, output = download("s3://runs/many/", "--endpoint-url", bucket.url, "--concurrent", "8",
+                            code=1)
+    first = states(output)
+    assert {run for run, state in first.items() if state == "failed"} == set(faulty[4:])
+    assert "no longer there" in done.stdout and "in 3 attempts" in done.stdout
+    assert "damaged or cut off" in done.stdout
+    assert {path.name for path in output.iterdir() if path.is_dir()} - {".downloads"} == \
+        contents.keys() - set(faulty[4:])
+
+    bucket.faults, bucket.gets = {}, Counter()
+    for run, key in zip(faulty[8:], keys[8:], strict=True):
+        bucket.put(key, tar_gz(member("logs/x.bin", contents[run])))
+    done, output = download("s3://runs/many/", "--endpoint-url", bucket.url)
+    assert Counter(states(output).values()) == {"already there": 194, "fetched": 6}
+    assert bucket.gets == Counter(keys[4:])
+    assert {path.name for path in output.iterdir()} == {*contents, ".downloads", "downloads.csv"}
+    for run, content in contents.items():
+        assert tree(output / run) == {"logs", "logs/x.bin"}
+        assert (output / run / "logs" / "x.bin").read_bytes() == content
+
+
+def test_a_connection_cut_in_the_middle_loses_nothing(download, bucket):
+    content = random.Random(1).randbytes(3_000_000)
+    bucket.put("cut/big.tar.gz", tar_gz(member("big.bin", content)))
+    bucket.faults = {"cut/big.tar.gz": ["cut", 2]}
+    _, output = download("s3://runs/cut", "--endpoint-url", bucket.url)
+    assert bucket.gets["cut/big.tar.gz"] == 3
+    assert (output / "big" / "big.bin").read_bytes() == content
+
+
+def test_a_web_server_s_list_of_files(download, tmp_path):
+    fill(tmp_path / "in" / "sub", a__tar_gz=GOOD, b__tar_gz=GOOD[:-30])
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "in")
+    handler.func.log_message = lambda *args: None
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        _, output = download(url, code=1)
+        assert states(output) == {"sub__a": "fetched", "sub__b": "failed"}
+        fill(tmp_path / "in" / "sub", b__tar_gz=GOOD)
+        _, output = download(url)
+        assert states(output) == {"sub__a": "already there", "sub__b": "fetched"}
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_full_disk_fails_the_run_that_fills_it(bundle, tmp_path):
+    big = tar_gz(member("big", random.Random(2).randbytes(3_000_000)))
+    fill(tmp_path / "in", big__tar_gz=big, small__tar_gz=GOOD, zeros__tar_gz=tar_gz(
+        member("zeros", b"\0" * 4_000_000)))
+    done = subprocess.run(
+        [sys.executable, bundle / "scripts" / "download_failed_runs.py", "--bucket-path",
+         tmp_path / "in", "--output-dir", tmp_path / "runs"], capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)))
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert states(tmp_path / "runs") == {"big": "failed", "small": "fetched", "zeros": "failed"}
+    assert done.stdout.count("File too large") == 2
+    assert not (tmp_path / "runs" / "zeros").exists()
+    assert not list((tmp_path / "runs" / ".downloads").glob("*.tar.gz"))
+
+
+@pytest.mark.parametrize(("options", "said", "code"), [
+    ([], "give --bucket-path, or --mapping", 2),
+    (["--bucket-path", "nowhere"], "nowhere: cannot be listed", 1),
+    (["--bucket-path", "."], "no archive (.tar.gz, .tgz, .tar.zst, .zip)", 1),
+    (["--bucket-path", "nowhere", "--profile", "x"], "go with s3:// addresses", 1),
+    (["--bucket-path", "nothing://x"], "nothing://x: Protocol not known", 1),
+    (["--bucket-path", "http://127.0.0.1:9/x/"], "cannot be listed", 1),
+    (["--bucket-path", "x", "--concurrent", "0"], "at least 1", 2),
+    (["--mapping", "benchmark.yaml"], "no bucket_path in it", 1),
+])
+def test_refusals_are_one_line(run_script, tmp_path, options, said, code):
+    (tmp_path / "benchmark.yaml").write_text("benchmark: x\n")
+    done = run_script("download_failed_runs.py", *options, cwd=tmp_path, env=KEYS)
+    assert done.returncode == code and said in done.stderr
+    assert code == 2 or len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "failed_runs").exists()
+
+
+def test_a_bucket_that_is_not_there(download, bucket):
+    done, output = download("s3://none/x/", "--endpoint-url", bucket.url, code=1)
+    assert "s3://none/x/: cannot be listed" in done.stderr and not output.exists()
+
+
+def test_one_archive_alone(download, tmp_path):
+    fill(tmp_path / "in", a__tar_gz=GOOD, b__tar_gz=GOOD)
+    _, output = download(tmp_path / "in" / "b.tar.gz")
+    assert states(output) == {"b": "fetched"}
+
+
+def test_the_bucket_path_of_a_benchmark(run_script, tmp_path):
+    fill(tmp_path / "in", a__tar_gz=GOOD)
+    (tmp_path / "benchmark.yaml").write_text("benchmark: x\nbucket_path: in\n")
+    done = run_script("download_failed_runs.py", "--mapping", "benchmark.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert states(tmp_path / "failed_runs") == {"a": "fetched"}
