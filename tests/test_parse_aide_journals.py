@@ -375,9 +375,8 @@ def test_journals_go_through_stage_1(analysed):
                      "02@1": "missing_module", "02@2": "library_mismatch"}
     compared = json.loads((analysed / "model_comparison.json").read_text("utf-8"))
     assert compared["by"] == "model"
-
-
-def test_a_node_as_a_datapoint(analysed):
+    # A run whose agent left no journal, but half-written files, is named.
+    assert findings(analysed, "ignored_files")[0]["about"][0].endswith("no-journal")
     row = next(row for row in packet(analysed) if row["trial"] == 3)
     assert row["user_text"] == "Predict the price" and row["termination"] == "error"
     assert row["assistant_text"] == "print('d')\nmodel.fit(x)\n" and row["reasoning"] == "plan of d"
@@ -389,11 +388,6 @@ def test_a_node_as_a_datapoint(analysed):
         "Debug chain: steps 2, 3, 4, recovered at step 4.", "Metric: none recorded.",
         "Reviewer: the reviewer on d"]
     assert row["scores"] == {"not_buggy": False} and row["latency_ms"] == 1500.0
-
-
-def test_a_run_without_a_journal_is_passed_over_by_name(analysed):
-    ignored = findings(analysed, "ignored_files")[0]
-    assert ignored["about"][0].endswith("no-journal")
 
 
 def test_a_half_written_journal_is_rejected_and_said(build, tmp_path):
@@ -493,9 +487,9 @@ def test_real_texts_hold_every_code_and_output_whole(real):
 
 @pytest.mark.parametrize(("name", "failed", "read"), [
     ("aide-journals", 14, 26), ("ai-scientist-v2-journals", 155, 441)])
-def test_real_journals_are_clustered(analyse, real_runs, name, failed, read):
-    out = analyse("--input", real_runs / name)
+def test_real_journals_are_clustered(build, run_script, real_runs, name, failed, read):
+    done, out = build("--input", real_runs / name)
+    assert f"{read} rows read = {read - failed} pass + {failed} fail + 0 unj" in done.stdout
+    assert run_script("cluster_failures.py", out).returncode == 0
     clusters = json.loads((out / "clusters.json").read_text("utf-8"))
     assert clusters["failing_rows"] == failed and clusters["other_share"] <= 0.30
-    facts = json.loads((out / "facts.json").read_text("utf-8"))
-    assert facts["rows_read"] == read

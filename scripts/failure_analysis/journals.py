@@ -305,14 +305,16 @@ def _parents(document: dict, nodes: list[tuple[int, dict]], journal: Journal) ->
 
 def _in_cycles(parents: dict[int, int | None]) -> list[int]:
     """The steps from which the way up comes back to themselves."""
-    looping = []
+    looping, is_done = [], {}
     for start in parents:
-        at, passed = parents[start], set()
-        while at is not None and at not in passed and at != start:
-            passed.add(at)
+        path, at = [], start
+        while at is not None and at not in is_done:
+            is_done[at] = False
+            path.append(at)
             at = parents.get(at)
-        if at == start:
-            looping.append(start)
+        if at is not None and not is_done[at]:
+            looping += path[path.index(at):]
+        is_done.update(dict.fromkeys(path, True))
     return looping
 
 
@@ -343,10 +345,14 @@ def _chains(above: dict[int, int | None], buggy: dict[int, bool | None]) -> dict
     depth: dict[int, int] = {}
     for step in buggy:
         path = [step]
-        while buggy.get(above.get(path[-1])):
+        while path[-1] not in origin and buggy.get(above.get(path[-1])):
             path.append(above[path[-1]])
-        if buggy[step] or len(path) > 1:
-            origin[step], depth[step] = path[-1], len(path) - 1
+        top = path.pop()
+        if top not in origin and buggy[top]:
+            origin[top], depth[top] = top, 0
+        for member in reversed(path):
+            origin[member] = origin[above[member]]
+            depth[member] = depth[above[member]] + 1
     members: dict[int, list[int]] = {}
     for step, first in sorted(origin.items()):
         members.setdefault(first, []).append(step)
