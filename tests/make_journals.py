@@ -1,7 +1,12 @@
 """Made-up agent journals of AIDE's and AI-Scientist-v2's shape, small and honest."""
 
+import gzip
+import io
 import json
+import tarfile
 from pathlib import Path
+
+UUID = "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
 
 
 def node(ident: str, step: int, buggy: bool | None = False, exc: str | None = None, **more) -> dict:
@@ -38,3 +43,20 @@ def search(size: int = 8) -> tuple[list, dict[str, str]]:
     parents = {"d": "c", "e": "d", "f": "a", "g": "f", "h": "a"}
     ids = {one["id"] for one in nodes}
     return nodes, {child: parent for child, parent in parents.items() if child in ids}
+
+
+def demo_archives(folder: Path) -> None:
+    """Writes the archives of tests/fixtures/demo_archives, the same bytes each time."""
+    for run, size in (("2031-08-20T16-37-58-GMT_run-group_aide", 8),
+                      ("2031-08-21T02-06-57-GMT_run-group_aide", 3)):
+        nodes, parents = search(size)
+        data = json.dumps({"nodes": nodes, "node2parent": parents, "__version": "2"}).encode()
+        info = tarfile.TarInfo(f"{run}/kaggle/house-prices_{UUID}/logs/exp/journal.json")
+        info.size = len(data)
+        with gzip.GzipFile(folder / f"{run}.tar.gz", "wb", mtime=0) as packed, \
+                tarfile.open(fileobj=packed, mode="w") as tar:
+            tar.addfile(info, io.BytesIO(data))
+
+
+if __name__ == "__main__":
+    demo_archives(Path(__file__).parent / "fixtures" / "demo_archives")

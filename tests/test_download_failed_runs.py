@@ -26,6 +26,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+import make_journals
 from bucket import KEYS, Bucket, member, tar_gz, zipped
 from failure_analysis import archives, files
 
@@ -453,6 +454,13 @@ def test_one_archive_alone(download, tmp_path):
     fill(tmp_path / "in", a__tar_gz=GOOD, b__tar_gz=GOOD)
     _, output = download(tmp_path / "in" / "b.tar.gz")
     assert states(output) == {"b": "fetched"}
+
+
+def test_the_demo_archives_are_what_their_maker_writes(bundle, tmp_path):
+    make_journals.demo_archives(tmp_path)
+    for path in (bundle / "tests" / "fixtures" / "demo_archives").glob("*.tar.gz"):
+        assert gzip.decompress(path.read_bytes()) == gzip.decompress(
+            (tmp_path / path.name).read_bytes())
 
 
 def test_the_bucket_path_of_a_benchmark(run_script, tmp_path):

@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_analysis import files, journal_pages, journal_tree, journals
-from make_journals import node, search, write
+from make_journals import UUID, node, search, write
 from make_runs import findings
 
-UUID = "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
 OTHER = "11111111-2222-3333-4444-555555555555"
 GROUP = "2031-08-21T02-06-57-GMT_run-group_newagent"
 

@@ -5,8 +5,8 @@
 """Measures how long journals take, as whole processes on this machine.
 
 Makes journals of 20 steps with the sizes of real ones (170 kB each) in a temporary folder, parses
-them into texts, trees and tables, and reads them as datapoints; once for a tenth of --journals, once
-for all. Prints seconds, journals per second and the most memory of any process.
+them into texts, trees and tables, and reads them as datapoints; once for a tenth of --journals,
+once for all. Prints seconds, journals per second and the most memory of any process.
 
 Exit codes: 0 measured; 1 a limit is broken (20 s for 1,000 journals parsed by two processes, 20 MB
 more memory for ten times the journals); 2 usage.
