@@ -3,11 +3,12 @@ archive that holds one unsafe member is refused with that member's name.
 
 The standard library's data filter is asked about every member of a tar. Where it is silent we go
 on: it strips a leading slash and setuid bits, follows `..` inside the folder, lets names come
-twice, and knows no limits. zipfile has no such filter at all."""
+twice, and knows no limits. tarfile also takes a damaged header for the end of the archive.
+zipfile has no such filter at all."""
 
 import gzip
-import lzma
 import os
+import re
 import shutil
 import stat
 import struct
@@ -20,6 +21,11 @@ from failure_analysis import files
 
 ENDINGS = (".tar.gz", ".tgz", ".tar.zst", ".zip")
 MOST_MEMBERS = 250_000
+# What every file system carries: bytes of one name, and of a whole path.
+_LONGEST_NAME, _LONGEST_PATH = 255, 1024
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_DRIVE = re.compile("[A-Za-z]:")
+_LATEST = 1 << 40  # in seconds; what a file system can carry, far from now
 # A tar header is 512 bytes; long names and attributes may make it longer.
 _MOST_HEADER = 1 << 20
 # Tars are padded to blocks of some kilobytes, seldom megabytes.
@@ -47,14 +53,15 @@ def extract(path: Path, folder: Path, most_bytes: int) -> Extracted:
     checked = _Checked(most_bytes)
     try:
         read(path, folder, checked, False)
-        checked.links_stay_inside()
-        folder.mkdir(parents=True)
-        read(path, folder, _Checked(most_bytes), True)
-    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, RuntimeError,
-            *files.unpacking_errors()) as error:
+    except files.Refusal:
+        raise
+    except Exception as error:  # over hostile bytes the parsers raise more than their own errors
         raise files.Refusal(f"damaged or cut off ({_reason(error)})") from None
-    except ValueError as error:  # a name that the file system cannot carry
-        raise files.Refusal(f"unsafe archive: {error}") from None
+    checked.links_stay_inside()
+    if not checked.members:
+        raise files.Refusal("an empty archive")
+    folder.mkdir(parents=True)
+    read(path, folder, _Checked(most_bytes), True)
     return Extracted(checked.members, checked.bytes)
 
 
@@ -63,12 +70,14 @@ def _reason(error: BaseException) -> str:
 
 
 class _Checked:
-    """The names seen so far, and the rules that each further member must keep."""
+    """The names seen so far, and the rules that each further member must keep. Names are compared
+    as the least able file system does: without case."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
         self.members, self.bytes = 0, 0
         self.kinds: dict[str, str] = {}
+        self.files: set[str] = set()
         self.links: dict[str, str] = {}
 
     def refuse(self, name: str, why: str) -> files.Refusal:
@@ -81,57 +90,69 @@ class _Checked:
         self.members += 1
         if self.members > MOST_MEMBERS:
             raise self.refuse(name, f"is one too many: the archive has more than {MOST_MEMBERS}")
-        parts = PurePosixPath(name).parts
-        if name.startswith(("/", "\\")) or (len(name) > 1 and name[1] == ":"):
-            raise self.refuse(name, "has an absolute path")
-        if ".." in parts or "\\" in name or "\0" in name:
-            raise self.refuse(name, "has a path that leaves its folder, or may on some systems")
+        self._check_name(name)
         if kind == "other":
             raise self.refuse(name, "is a device, a pipe, or a link of a kind that is not "
                                     "extracted")
+        # On a folder these bits are about the group of new files; folders get none of their bits.
         if kind == "file" and mode & (stat.S_ISUID | stat.S_ISGID):
             raise self.refuse(name, "has a setuid or setgid bit")
         self.bytes += size
         if size < 0 or self.bytes > self.most_bytes:
             raise self.refuse(name, f"brings the archive to {self.bytes} bytes, more than "
                                     f"--max-extracted-bytes {self.most_bytes}")
-        plain = "/".join(parts)
-        earlier = self.kinds.get(plain)
+        plain = "/".join(PurePosixPath(name).parts)
+        self._place(name, plain, kind, target)
+        return plain
+
+    def _check_name(self, name: str) -> None:
+        """Refuses a name that leads out of the folder or that some file system cannot carry."""
+        parts = PurePosixPath(name).parts
+        if name.startswith(("/", "\\")) or _DRIVE.match(name):
+            raise self.refuse(name, "has an absolute path")
+        if ".." in parts or "\\" in name:
+            raise self.refuse(name, "has a path that leaves its folder, or may on some systems")
+        if _CONTROL.search(name):
+            raise self.refuse(name, "has control characters in its name")
+        if max([len(os.fsencode(part)) for part in parts], default=0) > _LONGEST_NAME \
+                or len(os.fsencode(name)) > _LONGEST_PATH:
+            raise self.refuse(name, "has a name that is too long")
+
+    def _place(self, name: str, plain: str, kind: str, target: str) -> None:
+        """Finds the member's place among those before it; refuses where there is none."""
+        if not plain and kind != "folder":
+            raise self.refuse(name, "is no folder, but has the place of the run's folder")
+        whole = files.folded(plain)
+        earlier = self.kinds.get(whole)
         if earlier is not None and (earlier, kind) != ("folder", "folder"):
-            raise self.refuse(name, "comes twice")
+            raise self.refuse(name, "comes twice (case and accents aside)")
+        parts = whole.split("/")
         for end in range(1, len(parts)):
             if self.kinds.setdefault("/".join(parts[:end]), "folder") != "folder":
                 raise self.refuse(name, "stands below a file or a link of the archive")
-        if kind == "hard link" and self.kinds.get("/".join(PurePosixPath(target).parts)) != "file":
+        if kind == "hard link" and "/".join(PurePosixPath(target).parts) not in self.files:
             raise self.refuse(name, f"is a hard link to {target[:200]!r}, no earlier file of the "
                                     "archive")
-        self.kinds[plain] = "file" if kind == "hard link" else kind
+        self.kinds[whole] = kind
+        if kind in ("file", "hard link"):
+            self.files.add(plain)
         if kind == "symlink":
-            self.links[plain] = target
-        return plain
+            self.links[whole] = files.folded(target)
 
     def links_stay_inside(self) -> None:
         """Follows every symbolic link by its words: it stays inside, and passes through no other
-        link, which could lead its `..` elsewhere. Members below a link are refused too, whatever
-        came first."""
-        for name in self.kinds:
-            parts = name.split("/")
-            below = next((link for end in range(1, len(parts))
-                          if (link := "/".join(parts[:end])) in self.links), None)
-            if below:
-                raise self.refuse(name, f"stands below the link {below!r}")
+        link, which could lead its `..` elsewhere."""
         for name, target in self.links.items():
             place = name.split("/")[:-1]
-            steps = target.split("/")
-            for number, step in enumerate(steps):
+            steps = [step for step in target.split("/") if step not in ("", ".")]
+            for number, step in enumerate(steps, 1):
                 if step == "..":
                     if not place:
                         raise self.refuse(name, f"is a link to {target[:200]!r}, outside")
                     place.pop()
-                elif step not in ("", "."):
+                else:
                     place.append(step)
-                    if "/".join(place) in self.links and any(
-                            later not in ("", ".") for later in steps[number + 1:]):
+                    if number < len(steps) and "/".join(place) in self.links:
                         raise self.refuse(name, "is a link that passes through another link")
 
 
@@ -151,6 +172,22 @@ class _Meter:
         return found
 
 
+class _Member(tarfile.TarInfo):
+    """A member of a tar. tarfile ends where it finds no header; here only the end mark is the
+    end."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        """The next member."""
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"at byte {archive.offset} neither a member nor the end mark: "
+                                    f"{error}") from None
+
+
 def _tar(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
     """Checks each member of a tar, and extracts it when writing; symbolic links come last."""
     if not hasattr(tarfile, "data_filter"):
@@ -158,7 +195,7 @@ def _tar(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
     links = []
     with _unpacked(path) as stream:
         meter = _Meter(stream)
-        with tarfile.open(fileobj=meter, mode="r|") as tar:
+        with tarfile.open(fileobj=meter, mode="r|", tarinfo=_Member) as tar:
             while (member := tar.next()) is not None:
                 tar.members = []  # it would keep every one
                 _check_tar_member(member, folder, checked)
@@ -170,9 +207,11 @@ def _tar(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
                     tar.extract(member, folder, filter="data")
             for member in links:
                 tar.extract(member, folder, filter="data")
-        meter.left = _MOST_AFTER
-        while meter.read(1 << 16):  # to the end, where a cut-off file or a wrong checksum shows
-            pass
+            meter.left = _MOST_AFTER
+            # To the end, where a cut-off file or a wrong checksum shows.
+            while rest := tar.fileobj.read(1 << 16):
+                if rest.strip(b"\0"):
+                    raise tarfile.ReadError("more follows after its end mark")
 
 
 def _check_tar_member(member: tarfile.TarInfo, folder: Path, checked: _Checked) -> None:
@@ -180,6 +219,8 @@ def _check_tar_member(member: tarfile.TarInfo, folder: Path, checked: _Checked) 
         "hard link" if member.islnk() else "file" if member.isreg() else "other"
     size = member.size if kind == "file" else 0
     checked.add(member.name, kind, size, member.mode or 0, member.linkname)
+    if not abs(member.mtime) < _LATEST:
+        raise checked.refuse(member.name, "has a time that no file can carry")
     try:
         tarfile.data_filter(member, str(folder))
     except tarfile.FilterError as error:
@@ -209,9 +250,17 @@ def _zip(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
                 if is_writing:
                     _extract_zip_member(archive, member, folder / name, mode)
                 elif kind == "file":
-                    with archive.open(member) as content:
-                        while content.read(1 << 20):  # to its checksum
-                            pass
+                    _check_zip_content(archive, member)
+
+
+def _check_zip_content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Reads a member to its checksum; zipfile does not mind when there is less than recorded."""
+    left = member.file_size
+    with archive.open(member) as content:
+        while piece := content.read(1 << 20):
+            left -= len(piece)
+    if left:
+        raise zipfile.BadZipFile(f"{member.filename[:200]!r} is shorter than recorded")
 
 
 def _extract_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path,
