@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from failure_analysis import archives, files
 
@@ -90,27 +91,38 @@ def find(url: str, access: Access, match: str) -> Listing:
     """The archives at and below an address whose path or name matches; refuses where there is
     none."""
     filesystem, root = open_bucket(url, access)
-    listed, others = {}, 0
     try:
-        for path, info in sorted(_files(filesystem, root).items()):
-            below = path.removeprefix(root.rstrip("/")).lstrip("/") or path.rpartition("/")[2]
-            end = archives.ending(path)
-            if end and any(fnmatchcase(name, match) for name in
-                           (below, below.rpartition("/")[2])):
-                if info.get("size") is None:  # a web page lists names alone
-                    info = filesystem.info(path)
-                listed[below] = Archive(path, info.get("size"), _version(info), "", end)
-            else:
-                others += 1
+        listed = _files(filesystem, root)
+        below = {path: name for path in sorted(listed)
+                 if archives.ending(path) and (name := _below(path, root))}
+        runs = _run_names(list(below.values()))
+        found = []
+        for path, name in below.items():
+            if not any(fnmatchcase(one, match) for one in (name, name.rpartition("/")[2])):
+                continue
+            info = listed[path]
+            if info.get("size") is None:  # a web page lists names alone
+                info = filesystem.info(path)
+            found.append(Archive(path, info.get("size"), _version(info), runs[name],
+                                 archives.ending(path)))
     except Exception as error:  # each file system has its own errors
         raise files.Refusal(f"{url}: cannot be listed ({_reason(error)}); is the address right, "
                             "and are there credentials (or --anonymous)?") from None
-    if not listed:
+    others = len(listed) - len(found)
+    if not found:
         raise files.Refusal(f"{url}: no archive ({', '.join(archives.ENDINGS)}) that matches "
                             f"{match!r} among {others} files")
-    names = _run_names(list(listed))
-    return Listing(filesystem, [archive._replace(run=names[below])
-                                for below, archive in listed.items()], others)
+    return Listing(filesystem, found, others)
+
+
+def _below(path: str, root: str) -> str:
+    """The path from the root on, or blank where it leads elsewhere: the links of a web page are
+    anybody's words."""
+    if path == root:
+        return path.rpartition("/")[2]
+    base = root.rstrip("/") + "/"
+    inside = ".." not in unquote(path).split("/")
+    return path.removeprefix(base) if path.startswith(base) and inside else ""
 
 
 def _files(filesystem: Any, root: str) -> dict[str, dict]:
@@ -128,13 +140,13 @@ def _version(info: dict) -> str | None:
 
 def _run_names(paths: list[str]) -> dict[str, str]:
     """A folder name for each archive: its path without the ending. Where two would be the same
-    (on any file system), both keep their whole names and gain a number."""
+    (on any file system), both keep their whole names and gain a mark of their paths."""
     names = {path: files.safe_name(path[:-len(archives.ending(path))].replace("/", "__"))
              for path in paths}
-    times = Counter([TABLE, *(name.casefold() for name in names.values())])
-    again = [path for path in paths if times[names[path].casefold()] > 1]
-    return names | {path: f"{files.safe_name(path.replace('/', '__'))}-{number}"
-                    for number, path in enumerate(again, 1)}
+    times = Counter([TABLE, *(files.folded(name) for name in names.values())])
+    return {path: name if times[files.folded(name)] == 1 else
+            f"{files.safe_name(path.replace('/', '__'))}~{files.mark(path)}"
+            for path, name in names.items()}
 
 
 def download(listing: Listing, output: Path, concurrent: int, keep: bool,
@@ -142,24 +154,33 @@ def download(listing: Listing, output: Path, concurrent: int, keep: bool,
     """Fetches and extracts every archive that is not there yet, several at a time; returns how each
     ended, in the order of the listing, and writes downloads.csv."""
     with files.locked(output / STATE / "lock", wait=False):
-        results: dict[str, Result] = {}
-        with _progress(listing, output) as bar, ThreadPoolExecutor(concurrent) as pool:
-            tasks = {pool.submit(_one, listing.filesystem, archive, output, keep, most_bytes,
-                                 bar.update): archive for archive in listing.archives}
-            try:
-                for task in as_completed(tasks):
-                    result = task.result()
-                    results[result.archive.run] = result
-                    counts = Counter(one.state for one in results.values())
-                    bar.set_postfix_str(", ".join(f"{count} {state}" for state, count in
-                                                  sorted(counts.items())))
-            except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise files.Refusal("interrupted; the same command goes on where it was"
-                                    ) from None
-        ordered = [results[archive.run] for archive in listing.archives]
-        _write_table(output / TABLE, ordered)
-    return ordered
+        try:
+            results = _all(listing, output, concurrent, keep, most_bytes)
+        except KeyboardInterrupt:
+            # The transfers cannot be ended, and may take long: we leave as in a crash, from which
+            # the next run recovers.
+            print("\ndownload_failed_runs.py: interrupted; the same command goes on where it was",
+                  file=sys.stderr, flush=True)
+            os._exit(1)
+        _write_table(output / TABLE, results)
+    return results
+
+
+def _all(listing: Listing, output: Path, concurrent: int, keep: bool,
+         most_bytes: int) -> list[Result]:
+    """How each archive ended, in the order of the listing."""
+    results: dict[str, Result] = {}
+    pool = ThreadPoolExecutor(concurrent)
+    with _progress(listing, output) as bar:
+        tasks = [pool.submit(_one, listing.filesystem, archive, output, keep, most_bytes,
+                             bar.update) for archive in listing.archives]
+        for task in as_completed(tasks):
+            result = task.result()
+            results[result.archive.run] = result
+            counts = Counter(one.state for one in results.values())
+            bar.set_postfix_str(", ".join(f"{count} {state}" for state, count in
+                                          sorted(counts.items())))
+    return [results[archive.run] for archive in listing.archives]
 
 
 def _progress(listing: Listing, output: Path) -> Any:
@@ -209,6 +230,8 @@ def _one(filesystem: Any, archive: Archive, output: Path, keep: bool, most_bytes
         return Result(archive, FAILED, str(refusal))
     except OSError as error:
         return Result(archive, FAILED, error.strerror or _reason(error))
+    except Exception as error:  # one archive must not end the work on the others
+        return Result(archive, FAILED, f"{type(error).__name__}: {_reason(error)}")
     finally:
         packed.unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
