@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_analysis import files, journal_pages, journal_tree, journals
+from failure_analysis import files, journal_pages, journal_places, journal_tree, journals
 from make_journals import UUID, node, search, write
 from make_runs import findings
 
@@ -129,7 +129,7 @@ def test_the_tree_is_coloured_by_outcome(made):
      "2025-05-21_18-26-09_an_idea_attempt_0", None, "an_idea/stage_1_x"),
 ])
 def test_run_domain_and_task_come_from_the_folders(path, run, domain, task):
-    place = journals.locate(Path("/data/failed_runs", path), Path("/data/failed_runs"))
+    place = journal_places.locate(Path("/data/failed_runs", path), Path("/data/failed_runs"))
     assert (place.run, place.domain, place.task) == (run, domain, task)
 
 
@@ -274,7 +274,7 @@ def test_a_tree_that_is_none_still_parses(tmp_path, parents):
     path.write_text(json.dumps(document))
     journal = journals.read(path)
     assert len(journal.steps) == 2
-    journal_tree.svg(journals.locate(path, tmp_path), journal)
+    journal_tree.svg(journal_places.locate(path, tmp_path), journal)
 
 
 def test_a_chain_of_thousands_of_steps(tmp_path):
@@ -283,7 +283,7 @@ def test_a_chain_of_thousands_of_steps(tmp_path):
                  {str(step): str(step - 1) for step in range(1, 3000)})
     journal = journals.read(path)
     assert [(chain.depth, len(chain.steps)) for chain in journal.chains] == [(2999, 3000)]
-    assert journal_tree.svg(journals.locate(path, tmp_path), journal).count("<rect") == 3004
+    assert journal_tree.svg(journal_places.locate(path, tmp_path), journal).count("<rect") == 3004
 
 
 TREES = st.lists(st.tuples(st.integers(-1, 30), st.sampled_from([True, False, None])),
@@ -324,7 +324,7 @@ def test_a_field_of_any_shape_is_shown_and_never_an_error(value, name):
     journal = journals.Journal(Path("journal.json"), "AIDE", [])
     nodes = journals._nodes([document], journal)
     journal.steps = journals._steps(nodes, journals._parents({}, nodes, journal))
-    place = journals.locate(Path("journal.json"), Path())
+    place = journal_places.locate(Path("journal.json"), Path())
     text = journal_pages.page_text(place, journal)
     assert not set(text) & set("\x1b\r\u202e")
     ElementTree.fromstring(files.encoded(journal_tree.svg(place, journal)))

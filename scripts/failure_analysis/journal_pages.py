@@ -10,8 +10,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import files, journal_tree, journals, manifest
-from failure_analysis.journals import Journal, Metric, Place, Step, text
+from failure_analysis import files, journal_places, journal_tree, journals, manifest
+from failure_analysis.journal_places import Place
+from failure_analysis.journals import Journal, Metric, Step, text
 
 STEPS, RUNS, REJECTED = "journal_steps.csv", "journal_runs.csv", "rejected_journals.csv"
 STEP_COLUMNS = (
@@ -28,7 +29,16 @@ RUN_COLUMNS = (
 REJECTED_COLUMNS = ("path", "node", "reason", "raw")
 _EMOJI = {"JOURNAL": "📓", "STEP": "🔢", "Plan": "🧠", "Code": "💻", "Output": "📤",
           "Analysis": "🔍", "Error": "❌", "Metric extraction": "📐", "Plots": "📈",
-          "Every metric": "📊", "Raw": "📄"}
+          "Every metric": "📊", "Other fields": "🗂", "Raw": "📄"}
+# The fields of a node that have a place of their own in its text; the others come last.
+_SHOWN = {
+    "id", "step", "parent", "parent_id", "children", "ctime", "plan", "code", "_term_out",
+    "exec_time", "exc_type", "exc_info", "exc_stack", "analysis", "metric", "is_buggy",
+    "is_buggy_plots", "ablation_name", "hyperparam_name", "is_seed_node", "is_seed_agg_node",
+    "parse_metrics_plan", "parse_metrics_code", "parse_term_out", "parse_exc_type",
+    "parse_exc_info", "parse_exc_stack", "plot_plan", "plot_code", "plot_analyses",
+    "vlm_feedback_summary", "datasets_successfully_tested", "plots", "plot_paths",
+}
 _WIDTH = 80
 _MOST_RAW = 20_000
 
@@ -54,7 +64,7 @@ def find(root: Path) -> list[Place]:
     """The journals in a file or folder; refuses where there is none."""
     if not root.exists():
         raise files.Refusal(f"{root}: no such file or folder; name it with --failed-runs-dir")
-    places = journals.find(root)
+    places = journal_places.find(root)
     if not places:
         raise files.Refusal(f"{root}: no journal.json (or the like) in it or below it")
     return places
@@ -66,12 +76,11 @@ def pages(places: list[Place], root: Path) -> list[Page]:
     names = [(files.safe_name(place.run),
               files.safe_name(f"{place.domain}_{place.task}" if place.domain else place.task))
              for place in places]
-    times = Counter((run.casefold(), name.casefold()) for run, name in names)
+    times = Counter((files.folded(run), files.folded(name)) for run, name in names)
     found = []
     for place, (run, name) in zip(places, names, strict=True):
-        if times[run.casefold(), name.casefold()] > 1:
-            where = os.path.relpath(place.path, root).encode("utf-8", "surrogateescape")
-            name += f"~{hashlib.blake2b(where, digest_size=4).hexdigest()}"
+        if times[files.folded(run), files.folded(name)] > 1:
+            name += f"~{files.mark(os.path.relpath(place.path, root))}"
         found.append(Page(place, Path(run, f"{name}.txt"), Path(run, f"{name}.tree.svg")))
     return found
 
@@ -243,7 +252,7 @@ def _write_header(page: _Page, place: Place, journal: Journal) -> None:
         page.fact("domain", place.domain)
     page.fact("task", place.task)
     page.fact("journal", f"{journal.path.as_posix()} ({journal.kind})")
-    config = journals.config(place)
+    config = journal_places.config(place)
     for name in ("goal", "code model", "feedback model", "time limit"):
         if config.get(name):
             page.fact(name, config[name])
@@ -333,8 +342,7 @@ def _write_step(page: _Page, journal: Journal, step: Step) -> None:
     page.section("Plan", text(node.get("plan")))
     page.section("Code", text(node.get("code")))
     page.section("Output", journals.output(node.get("_term_out")))
-    if step.exc_type or node.get("exc_stack"):
-        page.section("Error", _error(step))
+    page.section("Error", _error(node))
     page.section("Analysis", text(node.get("analysis")), " (the reviewer's words)")
     if len(step.metrics) > 1:
         page.section("Every metric", "\n".join(
@@ -343,12 +351,15 @@ def _write_step(page: _Page, journal: Journal, step: Step) -> None:
     page.section("Metric extraction", _blocks(
         ("plan", node.get("parse_metrics_plan")), ("code", node.get("parse_metrics_code")),
         ("output", journals.output(node.get("parse_term_out"))),
-        ("error", node.get("parse_exc_type"))))
+        ("error", _error(node, "parse_"))))
     page.section("Plots", _blocks(
         ("plan", node.get("plot_plan")), ("code", node.get("plot_code")),
         ("analyses", _analyses(node.get("plot_analyses"))),
         ("what the vision model says", _analyses(node.get("vlm_feedback_summary"))),
-        ("data sets that worked", _analyses(node.get("datasets_successfully_tested")))))
+        ("data sets that worked", _analyses(node.get("datasets_successfully_tested"))),
+        ("files", _analyses(node.get("plot_paths") or node.get("plots")))))
+    page.section("Other fields", _blocks(
+        *((name, value) for name, value in node.items() if value and name not in _SHOWN)))
 
 
 def _write_facts(page: _Page, step: Step) -> None:
@@ -375,28 +386,31 @@ def _write_facts(page: _Page, step: Step) -> None:
     page.fact("node", f"{step.ident or 'no id'}, made {journals.when(step.created)}")
 
 
-def _error(step: Step) -> str:
-    """Type and message, what else was recorded of them, and the stack in the order of the calls."""
-    info, lines = step.node.get("exc_info"), []
-    message = journals.error_message(step.node)
-    lines.append(f"{step.exc_type or 'type not recorded'}: {message}".rstrip(": "))
+def _error(node: dict, of: str = "") -> str:
+    """Type and message, what else was recorded of them, and the stack in the order of the calls;
+    blank when there is none. `of` is parse_ for the extraction of the metric."""
+    kind, info, stack = (node.get(f"{of}{name}") for name in ("exc_type", "exc_info", "exc_stack"))
+    if not (kind or info or stack):
+        return ""
+    message = journals.error_message(info, text(kind))
+    lines = [f"{text(kind) or 'type not recorded'}: {message}".rstrip(": ")]
     for name, value in (info.items() if isinstance(info, dict) else ()):
         if name != "args" and text(value) != message:
             lines += [f"{name}:", text(value)] if "\n" in text(value) else \
                 [f"{name}: {text(value)}"]
-    stack = step.node.get("exc_stack")
     if isinstance(stack, list) and stack:
         lines.append("stack, the outermost call first:")
         lines += [_frame(frame) for frame in stack]
     return "\n".join(lines)
 
 
-def _frame(frame: object) -> str:
-    """A frame is recorded as [file, line, function, source]; any other shape is shown as it is."""
-    if not isinstance(frame, list) or len(frame) != 4:
-        return f"  {text(frame)}"
-    file, number, function, source = map(text, frame)
-    return f'  File "{file}", line {number}, in {function}\n    {source.strip()}'
+def _frame(value: object) -> str:
+    """A frame as Python prints it; one of another shape is shown as it is."""
+    frame = journals.frame(value)
+    if frame is None:
+        return f"  {text(value)}"
+    shown = f'  File "{frame.file}", line {frame.line}, in {frame.function}'
+    return f"{shown}\n    {frame.source.strip()}" if frame.source.strip() else shown
 
 
 def _blocks(*named: tuple[str, object]) -> str:

@@ -4,7 +4,8 @@ without colour. Written directly: a plotting library would take a minute for a t
 from html import escape
 
 from failure_analysis import files, journals
-from failure_analysis.journals import Journal, Place, Step
+from failure_analysis.journal_places import Place
+from failure_analysis.journals import Journal, Step
 
 # The colours of the outcome matrix, light to dark in lightness too.
 _GOOD, _BUGGY, _UNKNOWN = "#dbe9f6", "#b3420a", "#ffffff"
@@ -32,8 +33,7 @@ def svg(place: Place, journal: Journal) -> str:
     for step in journal.steps:
         if step.parent is not None:
             parts.append(_line(spots[step.parent], spots[step.number]))
-    parts += [_box(step, spots[step.number], best is not None and best.step is step)
-              for step in journal.steps]
+    parts += [_box(step, spots[step.number], best) for step in journal.steps]
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -79,10 +79,11 @@ def _line(parent: tuple[float, float], child: tuple[float, float]) -> str:
             f'V{child[1]:.1f}"/>')
 
 
-def _box(step: Step, spot: tuple[float, float], is_best: bool) -> str:
+def _box(step: Step, spot: tuple[float, float], best: journals.Best | None) -> str:
     x, y = spot
     fill = {True: _BUGGY, False: _GOOD, None: _UNKNOWN}[step.buggy]
     dashed = ' stroke-dasharray="4 3"' if step.buggy is None else ""
+    is_best = best is not None and best.step is step
     edge = ' stroke="#111" stroke-width="3"' if is_best else ' stroke="#8a8a8a"'
     white = " w" if step.buggy else ""
     first = f"{step.number} {step.stage or '?'}" + (" ★ best" if is_best else "")
@@ -91,10 +92,10 @@ def _box(step: Step, spot: tuple[float, float], is_best: bool) -> str:
             f'fill="{fill}"{edge}{dashed}/>'
             f'<text x="{x + 7:.1f}" y="{y + 16:.1f}" class="{white.strip()}">{first}</text>'
             f'<text x="{x + 7:.1f}" y="{y + 32:.1f}" class="s{white}">'
-            f"{_plain(_short(_second(step), 18))}</text></g>")
+            f"{_plain(_short(_second(step, best), 18))}</text></g>")
 
 
-def _second(step: Step) -> str:
+def _second(step: Step, best: journals.Best | None = None) -> str:
     """The second line of a box: the exception, or why it is buggy, or its metric."""
     if step.buggy:
         return step.exc_type or {"no metric": "✗ no metric"}.get(journals.why_buggy(step),
@@ -102,7 +103,11 @@ def _second(step: Step) -> str:
     value = journals.headline(step)
     if step.buggy is None:
         return "no verdict"
-    return f"{value.value:.5g}" if value else "no metric"
+    if value is None:
+        return "no metric"
+    other = best is not None and (value.name, value.maximize) != \
+        (best.metric.name, best.metric.maximize)
+    return f"{value.value:.5g}" + " (other)" * other
 
 
 def _tip(step: Step) -> str:
@@ -113,14 +118,15 @@ def _tip(step: Step) -> str:
 
 
 def _legend() -> list[str]:
-    marks = ((_GOOD, "", "good (its metric)"), (_BUGGY, "", "buggy (the exception, or why)"),
+    marks = ((_GOOD, "", "good (its metric; other: not the one of the best)"),
+             (_BUGGY, "", "buggy (the exception, or why)"),
              (_UNKNOWN, ' stroke-dasharray="4 3"', "no verdict"))
     parts, x = [], _EDGE
     for fill, dashed, label in marks:
         parts.append(f'<rect x="{x}" y="54" width="16" height="14" rx="3" fill="{fill}" '
                      f'stroke="#8a8a8a"{dashed}/><text x="{x + 22}" y="65" class="s">{label}'
                      "</text>")
-        x += 40 + 7 * len(label)
+        x += 40 + 6 * len(label)
     return parts
 
 

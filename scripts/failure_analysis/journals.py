@@ -3,7 +3,6 @@ search amounts to: drafts, debug chains, time lost, best metric."""
 
 import json
 import math
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -15,41 +14,11 @@ from typing import Any, NamedTuple
 from failure_analysis import files
 from failure_analysis.datapoint import is_number
 from failure_analysis.formats.checks import epoch
+from failure_analysis.journal_places import Place
 
-# What agents call their journals; also journal.json.gz and filtered_journal.json.
-FILE_NAME = re.compile(r"(?:[\w.-]*[_.-])?journal(?:[_.-][\w.-]*)?\.json(?:\.gz|\.zst)?", re.I)
-MAIN, FILTERED = "journal.json", "filtered_journal.json"
-CONFIG = "config.yaml"
-_MOST_CONFIG = 1 << 20
-_SETTINGS = {"goal": ("goal",), "code model": ("agent", "code", "model"),
-             "feedback model": ("agent", "feedback", "model"), "step limit": ("agent", "steps"),
-             "time limit": ("exec", "timeout")}
 # A node is known by one of these.
 _NODE_KEYS = {"code", "plan", "is_buggy", "_term_out"}
-_RUN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d.*|run-group[_-].+")
-_TASK = re.compile(r"(?P<task>.+)_(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})",
-                   re.I)
-_EXPERIMENT = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_(?P<idea>.+)_attempt_\d+")
-# Folders that name neither a run nor a task.
-_PLAIN = re.compile(r"logs?|outputs?|runs?|exp|0-run|workspaces?|artifacts?|results?|journals?",
-                    re.I)
-
-
-class Place(NamedTuple):
-    """One journal on disk and what its folders say: the run, the domain (if any), the task.
-    `spare` is the filtered copy beside it, read only if the journal itself is damaged."""
-
-    path: Path
-    run_folder: Path
-    run: str
-    domain: str | None
-    task: str
-    spare: Path | None = None
-
-    @property
-    def title(self) -> str:
-        """Domain and task."""
-        return f"{self.domain}/{self.task}" if self.domain else self.task
+_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)')
 
 
 class Metric(NamedTuple):
@@ -94,9 +63,9 @@ class Step:
 
     @property
     def seconds(self) -> float | None:
-        """How long its code ran."""
+        """How long its code ran; nothing runs for less than no time."""
         value = self.node.get("exec_time")
-        return float(value) if is_number(value) else None
+        return float(value) if is_number(value) and value >= 0 else None
 
     @property
     def created(self) -> float | None:
@@ -120,73 +89,12 @@ class Journal:
         return list({step.chain.first: step.chain for step in self.steps if step.chain}.values())
 
 
-def find(root: Path) -> list[Place]:
-    """Every journal in a file or below a folder, in the order of the paths."""
-    if root.is_file():
-        return [locate(root, root.parent)]
-    found: dict[str, Path] = {}
-    for folder, below, names in os.walk(root):
-        below.sort()
-        for name in sorted(names):
-            path = Path(folder, name)
-            if FILE_NAME.fullmatch(name) and path.is_file():
-                found.setdefault(os.path.realpath(path), path)
-    paths = sorted(found.values())
-    known = {(path.parent, files.bare_name(path)): path for path in paths}
-    spares = {folder: path for (folder, name), path in known.items()
-              if name == FILTERED and (folder, MAIN) in known}
-    return [locate(path, root)._replace(
-        spare=spares.get(path.parent) if files.bare_name(path) == MAIN else None)
-        for path in paths if spares.get(path.parent) != path]
-
-
-def is_journal_below(root: Path) -> bool:
-    """Whether a folder holds a file with a journal's name."""
-    return any(FILE_NAME.fullmatch(name) for _, _, names in os.walk(root) for name in names)
-
-
-def locate(path: Path, root: Path) -> Place:
-    """Run, domain and task from the folders: the biomlbench tree
-    (`<run>/…/<domain>/<task>_<uuid>/logs/<name>/`) and AI-Scientist-v2 experiments are known;
-    elsewhere the first folder below `root` is the run and the last one the task. Folders such as
-    logs or outputs name neither."""
-    here, root = path.absolute().parent, root.absolute()
-    above = [here, *here.parents]
-    inside = [folder for folder in reversed(above) if folder.is_relative_to(root)]
-    named = [folder for folder in inside[1:] if not _PLAIN.fullmatch(folder.name)]
-    experiment = next((folder for folder in above if _EXPERIMENT.fullmatch(folder.name)), None)
-    if experiment:
-        idea = _EXPERIMENT.fullmatch(experiment.name)["idea"]
-        stage = "" if here == experiment or _PLAIN.fullmatch(here.name) else f"/{here.name}"
-        return Place(path, experiment, experiment.name, None, idea + stage)
-    run = next((folder for folder in above if _RUN.fullmatch(folder.name)), None) or \
-        (named[0] if named else _sensible(root))
-    folder = next((one for one in above if one != run and one.is_relative_to(run)
-                   and _TASK.fullmatch(one.name)), None)
-    if folder is None and _TASK.fullmatch(run.name):
-        folder = run
-    if folder:
-        domain = folder.parent.name if folder.parent != run and run in folder.parents else None
-        return Place(path, run, run.name, domain, _TASK.fullmatch(folder.name)["task"])
-    logs = next((one for one in above if one.name == "logs" and run in one.parents), None)
-    if logs and logs.parent != run and not _PLAIN.fullmatch(logs.parent.name):
-        return Place(path, run, run.name, None, logs.parent.name)
-    last = next((one for one in above if one != run and run in one.parents
-                 and not _PLAIN.fullmatch(one.name)), run)
-    return Place(path, run, run.name, None, last.name)
-
-
-def _sensible(folder: Path) -> Path:
-    """The folder, or the nearest one above it whose name says something."""
-    return next((one for one in (folder, *folder.parents)
-                 if one.name and not _PLAIN.fullmatch(one.name)), folder)
-
-
 def read(path: Path) -> Journal:
     """The journal in a file; refuses one that is damaged, half written or something else."""
     value = files.read_json(path)
     if not is_journal(value):
-        raise files.Refusal(f"{path}: no agent journal; an object with a list `nodes` was expected")
+        raise files.Refusal(f"{path}: is no agent journal; an object with a list `nodes` was "
+                            "expected")
     document = value if isinstance(value, dict) else {"nodes": value}
     journal = Journal(path, _kind(document), [])
     nodes = _nodes(document["nodes"], journal)
@@ -204,44 +112,12 @@ def read_place(place: Place) -> tuple[Journal | None, list[tuple[Path, str]]]:
         try:
             return read(path), lost
         except files.Refusal as refusal:
-            lost.append((path, str(refusal).removeprefix(f"{path}: ").replace(
-                "not valid JSON", "is cut off here, or no JSON")))
+            lost.append((path, str(refusal).removeprefix(f"{path}: ")
+                         .replace("not valid JSON", "is cut off here, or no JSON")
+                         .replace("damaged or", "is damaged or")))
         except OSError as error:
-            lost.append((path, error.strerror or str(error)))
+            lost.append((path, f"cannot be read: {error.strerror or error}"))
     return None, lost
-
-
-def config(place: Place) -> dict[str, str]:
-    """What the agent's config.yaml beside a journal says of the search, as far as it says it: goal,
-    code model, feedback model, step limit, time limit. Blank where there is none to read."""
-    import yaml
-
-    path = place.path.with_name(CONFIG)
-    try:
-        if not path.is_file() or path.stat().st_size > _MOST_CONFIG:
-            return {}
-        document = yaml.load(path.read_bytes(), _plain_loader())  # noqa: S506 (a SafeLoader)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
-        return {}
-    found = {}
-    for name, keys in _SETTINGS.items():
-        value = document
-        for key in keys:
-            value = value.get(key) if isinstance(value, dict) else None
-        if isinstance(value, str | int | float):
-            found[name] = str(value)
-    return found
-
-
-def _plain_loader() -> type:
-    """YAML in which Python objects, which AIDE writes for paths, are no more than nulls."""
-    import yaml
-
-    class Plain(yaml.SafeLoader):
-        """A SafeLoader that passes over unknown tags."""
-
-    Plain.add_multi_constructor("", lambda loader, suffix, node: None)
-    return Plain
 
 
 def is_journal(value: Any) -> bool:
@@ -432,24 +308,42 @@ def output(lines: Any) -> str:
     return text(lines).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def error_message(node: dict) -> str:
-    """The message of a node's exception, from its recorded arguments or the last line of its
-    recorded traceback, without the exception's name in front."""
-    info = node.get("exc_info")
+class Frame(NamedTuple):
+    """One call of a recorded stack."""
+
+    file: str
+    line: str
+    function: str
+    source: str
+
+
+def frame(value: Any) -> Frame | None:
+    """A recorded frame, [file, line, function, source]; None for any other shape. Some forks record
+    the words of a traceback as the source."""
+    if not isinstance(value, list) or len(value) != 4:
+        return None
+    found = Frame(*map(text, value))
+    words = _FRAME.fullmatch(found.source.strip())
+    return Frame(words["file"], words["line"], words["function"], "") if words else found
+
+
+def error_message(info: Any, kind: str) -> str:
+    """The message of an exception of this kind, from its recorded arguments or the last line of its
+    recorded traceback, without the kind in front."""
     if not isinstance(info, dict):
         return text(info)
     arguments = info.get("args")
     if isinstance(arguments, list) and arguments:
         return ", ".join(map(text, arguments))
     lines = [line for line in text(info.get("msg")).splitlines() if line.strip()]
-    return lines[-1].strip().removeprefix(f"{text(node.get('exc_type'))}: ") if lines else ""
+    return lines[-1].strip().removeprefix(f"{kind}: ") if lines else ""
 
 
 def error_line(step: Step) -> str:
     """What is wrong with a buggy step, on one line: its exception, the failed extraction of its
     metric, or the reviewer's words."""
     if step.exc_type:
-        found = f"{step.exc_type}: {error_message(step.node)}"
+        found = f"{step.exc_type}: {error_message(step.node.get('exc_info'), step.exc_type)}"
     elif text(step.node.get("parse_exc_type")):
         found = f"no metric: extracting it failed with {text(step.node['parse_exc_type'])}"
     else:

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from failure_analysis import journals
+from failure_analysis import journal_places, journals
 from failure_analysis.datapoint import fingerprint
 from failure_analysis.formats import documents
 from failure_analysis.formats.checks import wrong
 from failure_analysis.formats.records import Line, Source
-from failure_analysis.journals import Journal, Place, Step, text
+from failure_analysis.journal_places import Place
+from failure_analysis.journals import Journal, Step, text
 
 NAME = "agent-journals"
 WANTS = "journal.json with a list `nodes`, or a folder with such files below it"
@@ -24,9 +25,9 @@ _NOTHING_RAN = "passes although the journal records no execution of it"
 def matches(path: Path) -> str | None:
     """Says why the path is a journal, or a folder with journals below it, or None."""
     if path.is_dir():
-        found = len(journals.find(path)) if journals.is_journal_below(path) else 0
+        found = len(journal_places.find(path)) if journal_places.is_journal_below(path) else 0
         return f"{found} journal{'s' if found > 1 else ''} below it" if found else None
-    if journals.FILE_NAME.fullmatch(path.name):
+    if journal_places.FILE_NAME.fullmatch(path.name):
         return "a file with the name of a journal"
     value = documents.peek(path)
     return "nodes of a search tree" if isinstance(value, dict) and journals.is_journal(value) \
@@ -36,7 +37,7 @@ def matches(path: Path) -> str | None:
 def sources(path: Path, why: str) -> list[Source]:
     """One run per run folder, with a journal for each of its tasks; a task that was searched twice
     makes runs of its own."""
-    places = journals.find(path)
+    places = journal_places.find(path)
     times = Counter((place.run_folder, place.title) for place in places)
     runs: dict[tuple[Path, str], list[Place]] = {}
     for place in places:
@@ -52,7 +53,7 @@ def _source(folder: Path, run: str, places: list[Place], why: str) -> Source:
     """`expected_items` are the titles of the journals, in the order of `files`; the filtered copies
     of journals stand after them."""
     agent = run.rpartition("run-group_")[2] if "run-group_" in run else ""
-    models = {journals.config(place).get("code model") for place in places} - {None}
+    models = {journal_places.config(place).get("code model") for place in places} - {None}
     model = models.pop() if len(models) == 1 else agent or UNNAMED
     return Source(
         format=NAME, path=folder, run_id=run, model_name=model, benchmark=NAME,
@@ -77,7 +78,7 @@ def read(source: Source) -> Iterator[Line]:
 
 
 def _lines(place: Place, journal: Journal) -> Iterator[Line]:
-    config = journals.config(place)
+    config = journal_places.config(place)
     for number, reason, raw in journal.rejected:
         yield Line(number + 1, None, raw.encode("utf-8", "surrogatepass"), reason,
                    path=journal.path)
@@ -156,13 +157,12 @@ def account(step: Step, parent: Step | None) -> str:
 
 def _raised_at(stack: object) -> str:
     """The last frame in the agent's own file, else the last one: where its code went wrong."""
-    frames = [frame for frame in (stack if isinstance(stack, list) else ())
-              if isinstance(frame, list) and len(frame) == 4]
-    own = [frame for frame in frames if "/" not in text(frame[0])]
+    frames = list(filter(None, map(journals.frame, stack if isinstance(stack, list) else ())))
+    own = [frame for frame in frames if "/" not in frame.file]
     if not frames:
         return ""
-    file, line, function, code = map(text, (own or frames)[-1])
-    return " ".join(f"{file} line {line} in {function}: {code}".split())
+    file, line, function, code = (own or frames)[-1]
+    return " ".join(f"{file} line {line} in {function}: {code}".split()).rstrip(": ")
 
 
 def _termination(step: Step) -> str | None:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from failure_analysis import journals
+from failure_analysis import journal_places
 from failure_analysis.datapoint import safe_id
 from failure_analysis.files import COMPRESSED, Refusal, bare_name, open_bytes
 from failure_analysis.formats import (
@@ -139,7 +139,7 @@ def _take_beside_journals(path: Path, found: Found) -> None:
     """Adds what the folders without a journal hold. Those of agents that failed early are full of
     half-written files, which are passed over: they were not given as runs."""
     for child in sorted(path.iterdir()):
-        if child.is_dir() and not journals.is_journal_below(child):
+        if child.is_dir() and not journal_places.is_journal_below(child):
             try:
                 _take(child, found)
             except Refusal:
