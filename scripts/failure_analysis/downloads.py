@@ -23,6 +23,7 @@ TABLE, STATE = "downloads.csv", ".downloads"
 COLUMNS = ("run", "state", "reason", "archive", "bytes", "version", "members", "extracted_bytes")
 FETCHED, KNOWN, FAILED, WAITING = "fetched", "already there", "failed", "would be fetched"
 _ATTEMPTS, _PAUSE = 3, 0.5
+_MOST_PAGES = 10_000
 # What identifies the content of an object, in the words of the file systems that fsspec knows.
 _VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "mtime")
 
@@ -127,11 +128,32 @@ def _below(path: str, root: str) -> str:
 
 def _files(filesystem: Any, root: str) -> dict[str, dict]:
     """Path -> what the file system says of it, for a file or everything below a folder. Folders
-    that cannot be listed are errors; a walk over files or web pages would pass over them."""
+    that cannot be listed are errors; a walk over files would pass over them."""
     if archives.ending(root) and filesystem.isfile(root):
         return {root: filesystem.info(root)}
+    if "http" in filesystem.protocol:
+        return _linked(filesystem, root)
     is_walk = not {"s3", "gs"} & {*filesystem.protocol}
     return filesystem.find(root, detail=True, **({"on_error": "raise"} if is_walk else {}))
+
+
+def _linked(filesystem: Any, root: str) -> dict[str, dict]:
+    """The files that a web page links to, and the pages below it, downwards only: fsspec's own walk
+    follows a link back up for ever."""
+    found: dict[str, dict] = {}
+    pages = [f"{root.rstrip('/')}/"]
+    for page in pages:
+        for path in filesystem.ls(page, detail=False):
+            name = _below(path, page)
+            if not name or "?" in name or "." in name.split("/"):
+                continue
+            if not path.endswith("/"):
+                found[path] = {}
+            elif path not in pages:
+                pages.append(path)
+        if len(pages) > _MOST_PAGES:
+            raise files.Refusal(f"more than {_MOST_PAGES} folders")
+    return found
 
 
 def _version(info: dict) -> str | None:
