@@ -4,6 +4,11 @@ the real ones (REAL_RUNS)."""
 import csv
 import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
@@ -207,7 +212,7 @@ def test_a_filtered_copy_counts_only_when_the_journal_is_damaged(tmp_path, parse
     assert sizes == {"whole": "8", "cut": "2", "alone": "2"}
     stages = [row["stage"] for row in rows(output, "journal_steps.csv") if row["run"] == "alone"]
     assert stages == ["draft", ""]  # the parent of the second is not in the dump
-    assert "which is not in this journal" in (output / "alone" / "alone.txt").read_text("utf-8")
+    assert "which is no one node of this journal" in (output / "alone" / "alone.txt").read_text("utf-8")
 
 
 def test_a_verdict_that_is_not_recorded_is_no_verdict(tmp_path, parse, build):
@@ -265,6 +270,82 @@ def test_text_of_a_run_cannot_pass_for_ours_or_reach_the_terminal(tmp_path, pars
     assert all(line.endswith(mark) for line in text.splitlines() if line.startswith("🔢"))
     assert sum("STEP" in line and line.endswith(mark) for line in text.splitlines()) == 1
     ElementTree.fromstring(svg)
+
+
+def test_numbers_that_are_none_are_not_recorded(tmp_path, parse):
+    """NaN, infinities, integers beyond every float, times before nothing."""
+    odd = [node("a", 0, metric={"value": 10 ** 400, "maximize": True}, exec_time=10 ** 400,
+                ctime=10 ** 30),
+           node("b", 1, metric={"value": float("nan"), "maximize": True}, exec_time=float("inf")),
+           node("c", 2, metric={"value": 3, "maximize": True}, exec_time=-5, ctime=float("nan"))]
+    write(tmp_path / "run7" / "journal.json", odd)
+    _, output = parse(tmp_path)
+    assert [(row["metric"], row["exec_time"]) for row in rows(output, "journal_steps.csv")] == [
+        ("", ""), ("", ""), ("3.0", "")]
+    row, = rows(output, "journal_runs.csv")
+    assert (row["best_metric"], row["exec_seconds"]) == ("3.0", "")
+
+
+def test_equal_ids_and_missing_parents(tmp_path, parse):
+    write(tmp_path / "twice" / "journal.json",
+          [node("a", 0), node("a", 1, True, "KeyError: x"), node("a", 1)], {"a": "a"})
+    write(tmp_path / "gone" / "journal.json", [node("a", 0), node("c", 2, True)],
+          {"a": "zzz", "c": "b", "nobody": "a"})
+    write(tmp_path / "none" / "journal.json", [])
+    _, output = parse(tmp_path)
+    assert [(row["run"], row["step"], row["stage"], row["parent"]) for row in
+            rows(output, "journal_steps.csv")] == [
+        ("gone", "0", "", ""), ("gone", "2", "", ""),
+        ("twice", "0", "", ""), ("twice", "1", "", ""), ("twice", "2", "", "")]
+    text = (output / "twice" / "twice.txt").read_text("utf-8")
+    assert "steps are missing or not unique" in text and "some nodes have no id of th" in text
+    assert {row["run"]: row["steps"] for row in rows(output, "journal_runs.csv")} == {
+        "gone": "2", "none": "0", "twice": "3"}
+
+
+def test_every_recorded_field_is_in_the_text(tmp_path, parse):
+    frames = [["agent.py", 0, "unknown", 'File "/env/train.py", line 26, in train'],
+              ["agent.py", 7, "main", "  fit()  "], "no frame"]
+    write(tmp_path / "run7" / "journal.json", [
+        node("a", 0, True, "KeyError: x", exc_stack=frames, plot_paths=["plots/loss.png"],
+             exec_time_feedback="it runs too quickly", field_of_tomorrow={"deep": [1, 2]},
+             empty_field=""),
+        node("b", 1, True, parse_exc_type="IndexError", parse_exc_info={"args": ["list index"]},
+             parse_exc_stack=[["metrics.py", 3, "<module>", "best[0]"]])])
+    _, output = parse(tmp_path)
+    text = (output / "run7" / "run7.txt").read_text(encoding="utf-8")
+    for part in ('  File "/env/train.py", line 26, in train\n  File "agent.py", line 7, in main\n'
+                 "    fit()\n  no frame\n", "plots/loss.png", "it runs too quickly",
+                 'field_of_tomorrow:\n{"deep": [1, 2]}', "IndexError: list index",
+                 '  File "metrics.py", line 3, in <module>\n    best[0]'):
+        assert part in text, part
+    assert "empty_field" not in text
+
+
+def test_the_tree_marks_metrics_that_the_best_is_not_chosen_by(tmp_path):
+    named = [{"name": name, "value": value, "maximize": False}
+             for name, value in (("loss", 0.3), ("loss", 0.2), ("error", 0.1))]
+    path = write(tmp_path / "journal.json",
+                 [node(str(step), step, metric=metric) for step, metric in enumerate(named)])
+    svg = journal_tree.svg(journal_places.locate(path, tmp_path), journals.read(path))
+    assert "best is step 1 by loss of 2" in svg
+    assert ">0.1 (other)</text>" in svg and ">0.3</text>" in svg
+
+
+def test_an_interrupt_is_one_line(tmp_path, bundle):
+    for number in range(60):
+        write(tmp_path / "in" / str(number) / "journal.json", [node("a", 0, code="x" * 300_000)])
+    child = subprocess.Popen(
+        [sys.executable, bundle / "scripts" / "parse_aide_journals.py", "--failed-runs-dir",
+         tmp_path / "in", "--output-dir", tmp_path / "out"], stderr=subprocess.PIPE, text=True,
+        start_new_session=True)
+    while not any((tmp_path / "out").glob("*/*.txt")):
+        assert child.poll() is None
+        time.sleep(0.001)
+    os.killpg(child.pid, signal.SIGINT)
+    said = child.communicate(timeout=20)[1]
+    assert (child.returncode, said) == (1, "parse_aide_journals.py: interrupted\n")
+    assert not (tmp_path / "out" / "journal_steps.csv").exists()
 
 
 @pytest.mark.parametrize("parents", [{"a": "b", "b": "a"}, {"a": "a"}, {"a": ["x"]}, ["a"], None])

@@ -365,7 +365,7 @@ def _write_step(page: _Page, journal: Journal, step: Step) -> None:
 def _write_facts(page: _Page, step: Step) -> None:
     node = step.node
     above = f"step {step.parent}" if step.parent is not None else \
-        f"{step.parent_id}, which is not in this journal" if step.parent_id else "none"
+        f"{step.parent_id}, which is no one node of this journal" if step.parent_id else "none"
     page.fact("parent", above)
     if step.chain:
         page.fact("debug chain", _chain_line(step.chain))

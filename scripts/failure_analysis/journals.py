@@ -170,13 +170,19 @@ def _parents(document: dict, nodes: list[tuple[int, dict]], journal: Journal) ->
             parent = parent.get("id")
         if parent is not None:
             found[step] = text(parent)
-    places = {text(node.get("id")): step for step, node in nodes if node.get("id") is not None}
+    places = _places(nodes)
     if len(places) < len(nodes):
         journal.notes.append("some nodes have no id of their own: their children cannot be told")
     for step in _in_cycles({child: places.get(parent) for child, parent in found.items()}):
         journal.notes.append(f"step {step} is its own ancestor: its parent is not believed")
         found[step] = ""
     return found
+
+
+def _places(nodes: list[tuple[int, dict]]) -> dict[str, int]:
+    """Id -> step, for the ids that one node alone has."""
+    times = Counter(text(node["id"]) for _, node in nodes if node.get("id") is not None)
+    return {ident: step for step, node in nodes if times[ident := text(node.get("id"))] == 1}
 
 
 def _in_cycles(parents: dict[int, int | None]) -> list[int]:
@@ -195,7 +201,7 @@ def _in_cycles(parents: dict[int, int | None]) -> list[int]:
 
 
 def _steps(nodes: list[tuple[int, dict]], parents: dict[int, str]) -> list[Step]:
-    places = {text(node.get("id")): step for step, node in nodes if node.get("id") is not None}
+    places = _places(nodes)
     above = {step: places.get(parents[step]) for step, _ in nodes if step in parents}
     buggy = {step: node["is_buggy"] if isinstance(node.get("is_buggy"), bool) else None
              for step, node in nodes}
