@@ -4,6 +4,7 @@ a table of all searches."""
 import hashlib
 import json
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -111,7 +112,10 @@ def _all(found: list[Page], output: Path, concurrent: int, plain: bool) -> Itera
         for page in found:
             yield write_page(page, output, plain)
         return
-    with ProcessPoolExecutor(concurrent) as pool:
+    # A Ctrl-C reaches every process of the terminal; workers that it ends can block the pool.
+    pool = ProcessPoolExecutor(concurrent, initializer=signal.signal,
+                               initargs=(signal.SIGINT, signal.SIG_IGN))
+    try:
         waiting: list[Future] = []
         for page in found:
             waiting.append(pool.submit(write_page, page, output, plain))
@@ -119,6 +123,8 @@ def _all(found: list[Page], output: Path, concurrent: int, plain: bool) -> Itera
                 yield waiting.pop(0).result()
         for future in waiting:
             yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def write_page(page: Page, output: Path, plain: bool) -> Done:

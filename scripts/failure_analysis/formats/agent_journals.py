@@ -189,5 +189,5 @@ def _notes(step: Step, journal: Journal) -> tuple[str, ...]:
     if recorded is not None and step.buggy is None:
         notes += (f"is_buggy is {text(recorded)[:40]}, neither true nor false: unjudged",)
     if step.parent_id and step.parent is None:
-        notes += ("its parent is not in the journal",)
+        notes += ("its parent is no one node of the journal",)
     return notes
