@@ -11,6 +11,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import socket
 import stat
@@ -205,13 +206,14 @@ def test_ten_gigabytes_of_zeros_are_refused_before_they_are_read(tmp_path):
     assert "'zeros' brings the archive to 10000000000 bytes" in said
 
 
-def test_a_header_of_endless_zeros_is_refused(tmp_path):
+@pytest.mark.parametrize("before", [b"", gzip.decompress(GOOD)[:1024]], ids=["first", "later"])
+def test_a_header_of_endless_zeros_is_refused(tmp_path, before):
     """A long name or attribute is read into memory whole: it must not be larger than a header."""
     info, _ = member("././@LongLink", type=tarfile.GNUTYPE_LONGNAME)
     info.size = 400_000_000
     packed = io.BytesIO()
     with gzip.open(packed, "wb", 1) as file:
-        file.write(info.tobuf())
+        file.write(before + info.tobuf())
         for _ in range(4):
             file.write(b"\0" * 1_000_000)
     assert "more than a member's worth" in refused(tmp_path, packed.getvalue(), ".tar.gz")
@@ -387,6 +389,25 @@ def test_a_half_run_is_fetched_again(download, tmp_path):
     _, output = download(tmp_path / "in")
     assert states(output) == {"a": "fetched", "b": "fetched", "c": "already there"}
     assert (output / "a" / "run.sh").is_file()
+
+
+def test_a_folder_that_was_removed_is_fetched_again(download, tmp_path):
+    fill(tmp_path / "in", a__tar_gz=GOOD)
+    _, output = download(tmp_path / "in")
+    shutil.rmtree(output / "a")
+    _, output = download(tmp_path / "in")
+    assert states(output) == {"a": "fetched"} and (output / "a" / "run.sh").is_file()
+
+
+def test_fewer_bytes_than_listed_are_no_archive(tmp_path, monkeypatch):
+    from failure_analysis import downloads
+
+    fill(tmp_path / "in", a__tar_gz=GOOD)
+    listing = downloads.find(str(tmp_path / "in"), downloads.Access(), "*")
+    listing.filesystem.get_file = lambda path, to, **more: Path(to).write_bytes(GOOD[:50])
+    monkeypatch.setattr(downloads, "_PAUSE", 0)
+    result, = downloads.download(listing, tmp_path / "runs", 1, False, LARGE)
+    assert result.reason == f"could not be fetched in 3 attempts (50 of {len(GOOD)} bytes came in)"
 
 
 def test_a_changed_archive_is_fetched_again(download, bucket, tmp_path):
@@ -629,7 +650,7 @@ def test_a_full_disk_fails_the_run_that_fills_it(bundle, tmp_path):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)))
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     assert states(tmp_path / "runs") == {"big": "failed", "small": "fetched", "zeros": "failed"}
-    assert done.stdout.count("File too large") == 2
+    assert done.stdout.count("File too large") == 2 and "attempts" not in done.stdout
     assert not (tmp_path / "runs" / "zeros").exists()
     assert not list((tmp_path / "runs" / ".downloads").glob("*.tar.gz"))
 

@@ -33,11 +33,10 @@ class Metric(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A failing step and every attempt to repair it. `depth` is the longest row of attempts."""
+    """A failing step and every attempt to repair it."""
 
     first: int
     steps: tuple[int, ...]
-    depth: int
     recovered_at: int | None
 
 
@@ -224,21 +223,19 @@ def _chains(above: dict[int, int | None], buggy: dict[int, bool | None]) -> dict
     """Step -> its debug chain: from a failing step whose parent does not fail, through every child
     of a failing member."""
     origin: dict[int, int] = {}
-    depth: dict[int, int] = {}
     for step in buggy:
         path = [step]
         while path[-1] not in origin and buggy.get(above.get(path[-1])):
             path.append(above[path[-1]])
         top = path.pop()
         if top not in origin and buggy[top]:
-            origin[top], depth[top] = top, 0
+            origin[top] = top
         for member in reversed(path):
             origin[member] = origin[above[member]]
-            depth[member] = depth[above[member]] + 1
     members: dict[int, list[int]] = {}
     for step, first in sorted(origin.items()):
         members.setdefault(first, []).append(step)
-    chains = {first: Chain(first, tuple(steps), max(depth[step] for step in steps),
+    chains = {first: Chain(first, tuple(steps),
                            next((step for step in steps if buggy[step] is False), None))
               for first, steps in members.items()}
     return {step: chains[first] for step, first in origin.items()}
