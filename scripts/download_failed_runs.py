@@ -18,8 +18,9 @@ of AWS (environment, profile, role); --anonymous uses none.
 
 Writes <output-dir>/<run>/ for each archive, downloads.csv (how each ended, and why), and what it
 needs to go on later in .downloads/. The same command run again fetches only what is missing,
-failed or has changed. An archive with an unsafe member (a path or link out of its folder, a
-device, a setuid bit, a name twice, too many bytes or members) is refused and nothing of it written.
+failed or has changed; Ctrl-C ends it at once. An archive with an unsafe member (a path or link out
+of its folder, a device, a setuid bit, a name twice, control characters, too many bytes or members)
+is refused and nothing of it written.
 
 Exit codes: 0 done; 1 refused (nothing to fetch), or some archive failed: the others are there;
 2 usage.
