@@ -41,6 +41,7 @@ PLACEHOLDERS = {
     "COMPARISON_DIR": "{bundle}/tests/fixtures/demo_runs/comparison",
     "RUN_DIR": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}",
     "INPUT": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}/openai_judged.jsonl",
+    "ARCHIVES": "{bundle}/tests/fixtures/demo_archives",
     "DATAPOINT_ID": "{first_run}/7",
     "VERBATIM_QUOTE": "You are now registered for Labelling Calls Without Tears.",
 }
