@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -16,6 +17,9 @@ from llm_server import Endpoint
 # The same examples on every machine, however slow it is.
 settings.register_profile("bundle", deadline=None, derandomize=True)
 settings.load_profile("bundle")
+# A shell starts background jobs with SIGINT ignored, and the scripts that tests interrupt would
+# inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 BUNDLE = Path(__file__).resolve().parents[1]
 
 

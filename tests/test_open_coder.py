@@ -164,9 +164,7 @@ def test_interrupted_it_says_how_to_go_on(bundle: Path, tmp_path: Path) -> None:
             [sys.executable, bundle / "scripts/open_coder.py", "--input",
              faulty(tmp_path, ["none"] * 40), "--project", "p", "--base-url", endpoint.url,
              "--max-concurrent", "2"], cwd=tmp_path, env={**os.environ, **KEY},
-            stderr=subprocess.PIPE, encoding="utf-8",
-            # A suite that runs in the background has SIGINT ignored, and so would the child.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+            stderr=subprocess.PIPE, encoding="utf-8")
         while not finished(tmp_path):
             time.sleep(0.02)
         child.send_signal(signal.SIGINT)
