@@ -453,6 +453,10 @@ def test_a_failing_sample_is_shown_another_models_correct_answer(
     shown = {n for n in range(10) if any(f"Model b says talk {n}." in text and "another model's "
                                          "correct answer" in text for text in prompts)}
     assert shown == {2, 4, 6, 8} and len(prompts) == 6
+    passed = read_jsonl(tmp_path / "results/p/passed_p.jsonl")
+    assert [one["sample_id"] for one in passed] == [
+        *(f"a/{n}" for n in (1, 3, 5, 7, 9)), *(f"b/{n}" for n in range(1, 10))]
+    assert passed[0] == {"sample_id": "a/1", "item_id": "1", "trial": 0}
 
 
 def test_passing_samples_are_matched_by_item_then_run(code: Code, tmp_path: Path) -> None:
