@@ -234,10 +234,14 @@ def _sweet_spot(times: Times, edges: np.ndarray, seed: int) -> dict[str, Any]:
 
 def hazard_rows(times: Times) -> list[dict]:
     """The table hazard.csv, in the original tool's buckets: at risk, exposure, events, the raw
-    hazard, the same standardised over levels to the pooled mix, and the odds wrong : correct."""
+    hazard, the same standardised over levels to the pooled mix, the odds wrong : correct, and those
+    within levels."""
     width = BUCKET if times.t.max() > 4 * BUCKET else float(max(1, round(times.t.max() / 16)))
     edges = np.arange(0, times.t.max() + width, width)
     share = np.bincount(times.level) / len(times.level)
+    finished = times.cause <= WRONG
+    of_level = np.bincount(times.level[times.cause == WRONG], minlength=len(share)) \
+        / np.maximum(np.bincount(times.level[finished], minlength=len(share)), 1)
     rows = []
     for low, high in zip(edges[:-1], edges[1:], strict=True):
         risk = times.t > low if low else times.t >= 0
@@ -256,8 +260,19 @@ def hazard_rows(times: Times) -> list[dict]:
                      "raw_hazard_wrong": rounded(counts[WRONG] / exposure, 8) if exposure else None,
                      "raw_hazard_wrong_adjusted": rounded(adjusted, 8),
                      "odds_wrong_correct": rounded((counts[WRONG] + .5) / (counts[CORRECT] + .5))
-                     if counts[WRONG] + counts[CORRECT] else None})
+                     if counts[WRONG] + counts[CORRECT] else None,
+                     "odds_within_level": _within(counts, of_level[times.level[here & finished]])})
     return rows
+
+
+def _within(counts: list[int], expected: np.ndarray) -> float | None:
+    """The odds of a wrong answer over those that the levels of these finishes let expect (half a
+    finish is added to each)."""
+    if not len(expected):
+        return None
+    wrong = float(expected.sum())
+    right = len(expected) - wrong
+    return rounded((counts[WRONG] + .5) / (counts[CORRECT] + .5) * (right + .5) / (wrong + .5))
 
 
 def cif_rows(times: Times, edges: np.ndarray) -> list[dict]:
