@@ -85,6 +85,8 @@ def _lens_options(parser: argparse.ArgumentParser, name: str) -> None:
     else:
         parser.add_argument("--rules", type=Path, metavar="YAML",
                             help="hypotheses of your own (default templates/diagnosis_rules.yaml)")
+        parser.add_argument("--queries", type=Path, metavar="JSONL", help="parameters of items of "
+                            "use: do they lie where the system is certified?")
     parser.add_argument("--max-traces", type=int, metavar="N",
                         help="at most N samples, drawn alike from each level and outcome")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
@@ -108,7 +110,7 @@ def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
                           getattr(args, "axis", None), args.mapping, args.seed, args.max_traces,
                           args.jobs, args.cache)
     if args.command == "diagnose":
-        summary, lines = report.diagnose(request, args.output_dir, args.rules)
+        summary, lines = report.diagnosed(request, args.output_dir, args.rules, args.queries)
     else:
         summary, lines = report.lens(args.command, request, args.output_dir, args.output)
     cli.summarise(summary, lines, args.json)

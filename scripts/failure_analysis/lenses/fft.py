@@ -126,8 +126,8 @@ def analyse(group: Group, prompts: Prompts, of: np.ndarray, seed: int) -> dict[s
                                    one.p_adj))
     artefacts = [one for one in linked if one.found["or"] >= 2 and one.p_adj <= 0.01]
     for one in artefacts:
-        evidence.append(f"prompts with {one.side} {one.feature} than others of their level fail "
-                        f"{one.found['or']:.1f} times as often (odds), over "
+        evidence.append(f"prompts with {one.side} {spelling.WORDS[one.feature]} than others of "
+                        f"their level fail {one.found['or']:.1f} times as often (odds), over "
                         f"{one.found['strata']} levels")
         if one.found["homogeneity_p"] < 0.01:
             caveats.append(f"the odds ratio of {one.feature} differs between levels")

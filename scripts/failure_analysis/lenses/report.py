@@ -87,3 +87,33 @@ def lens(name: str, request: run.Request, folder: Path | None, output: Path | No
         lines += [f"  {said}" for said in (pair["evidence"] or pair["need"])[:4]]
     return summary, [*lines, "written: " + ", ".join(paths[:8])
                      + (f" and {len(paths) - 8} more" if len(paths) > 8 else "")]
+
+
+def diagnosed(request: run.Request, folder: Path | None, rules: Path | None,
+              queries: Path | None) -> tuple[dict, list[str]]:
+    """Diagnoses and says the leading hypotheses."""
+    from failure_analysis.lenses import diagnose, diagnosis
+
+    whole = diagnose.diagnose(request, folder, rules, queries)
+    systems = [{"name": system["name"], "conclusion": system["conclusion"],
+                "labels": {lens: result["pattern"] for lens, result in system["lenses"].items()}}
+               for system in whole["systems"]]
+    lines = [ledger_line(whole["rows"])]
+    for system in whole["systems"][:20]:
+        labels = ", ".join(f"{lens} {result['pattern']}"
+                           for lens, result in system["lenses"].items())
+        lines.append(f"{system['name']} ({system['samples']} samples): "
+                     f"{' or '.join(system['conclusion'])}")
+        lines.append(f"  {labels}")
+        lines += [f"  {one['hypothesis']}: {one['status']} ({one['score']:g}); next: {one['next']}"
+                  for one in system["hypotheses"]
+                  if one["status"] in (diagnosis.SUPPORTED, diagnosis.TENTATIVE)][:3]
+    for pair in whole["pairs"][:10]:
+        said = [one for lens in pair["differs"].values() for one in lens["evidence"]]
+        lines.append(f"{pair['a']} (a) and {pair['b']} (b): " + "; ".join(said[:5]))
+    target = Path(whole["folder"])
+    return ({"systems": systems, "pairs": [{key: pair[key] for key in ("a", "b", "task", "items",
+                                                                      "findings")}
+                                           for pair in whole["pairs"]], "rows": whole["rows"],
+             "written": [(target / diagnose.NAME).as_posix(), (target / diagnose.PAGE).as_posix()]},
+            [*lines, f"diagnosis: {target / diagnose.PAGE} and {diagnose.FIGURE}.png"])

@@ -12,6 +12,9 @@ from failure_analysis.lenses.tokens import Tokens
 from failure_analysis.statistics import holm
 
 NAMES = ("fertility", "tokens_per_number", "inconsistency", "misalignment", "unknown")
+WORDS = {"fertility": "tokens per character", "tokens_per_number": "tokens per number",
+         "inconsistency": "unusually cut numbers and names",
+         "misalignment": "numbers and names cut inside a token", "unknown": "unknown tokens"}
 _UNIT = re.compile(r"\d+|[A-Za-z_]\w*")
 
 
