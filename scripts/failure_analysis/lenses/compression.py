@@ -30,12 +30,12 @@ class Auc(NamedTuple):
     @property
     def low(self) -> float:
         """The lower end of the 95 % interval."""
-        return self.value - findings.Z * self.error
+        return max(0.0, self.value - findings.Z * self.error)
 
     @property
     def high(self) -> float:
         """The upper end."""
-        return self.value + findings.Z * self.error
+        return min(1.0, self.value + findings.Z * self.error)
 
 
 class Traces(NamedTuple):
@@ -326,7 +326,7 @@ def _sentences(aucs: dict[str, Auc]) -> list[str]:
             auc = aucs[name]
             clear = auc.low > 0.5 or auc.high < 0.5
             word = (more if auc.value > 0.5 else less) if clear else \
-                f"neither {more} nor {less}, as far as can be seen,"
+                f"neither {more} nor {less} as far as can be seen"
             found.append(f"wrong traces are {word} (AUC {auc.value:.2f}, {auc.low:.2f} to "
                          f"{auc.high:.2f})")
     return found

@@ -125,7 +125,7 @@ def facts_of(whole: dict[str, Any]) -> dict[str, int | float]:
         for one in system["hypotheses"]:
             numbers[facts.key(*base, "score", one["hypothesis"])] = one["score"]
     for pair in whole["pairs"]:
-        base = ("diagnosis", f"{pair['a']} and {pair['b']}", pair["task"])
+        base = ("diagnosis", "pair", pair["a"], pair["b"], pair["task"])
         numbers[facts.key(*base, "items")] = pair["items"]
         for lens, found in pair["differs"].items():
             numbers |= _estimates((*base, lens), found["estimates"])

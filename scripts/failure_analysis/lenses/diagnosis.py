@@ -180,7 +180,7 @@ def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) 
 def between(pairs: dict[str, dict], one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
     """The findings of system b against system a: `pairs` are the comparisons by lens, `one` and
     `other` the findings of each alone."""
-    found = {name: said for name, said in other.items() if name.startswith("fft.")}
+    found = {name: said for name, said in other.items() if name.startswith(("fft.", "format."))}
 
     def ends(lens: str, name: str) -> tuple[float | None, float | None]:
         value = pairs.get(lens, {}).get("estimates", {}).get(name, {})
@@ -201,7 +201,12 @@ def between(pairs: dict[str, dict], one: dict[str, str], other: dict[str, str]) 
     if low is not None and low > 1:
         found["compare.errors_faster"] = said["hazard"]
     spelled = pairs.get("fft", {})
-    if "changed" in spelled:
+    shifted = any(test["p_adj"] <= 0.01 for test in spelled.get("tests", []))
+    low, high = ends("surface", "accuracy_b_minus_a")
+    if shifted and spelled["same_model"] and len(set(spelled["templates"])) > 1 \
+            and low is not None and not low <= 0 <= high:
+        found["compare.template_shift"] = f"{said['fft']}; {said['surface']}"
+    if "changed" in spelled and spelled["known"]:
         name = "spelling_changed" if spelled["changed"] else "spelling_unchanged"
         found[f"compare.{name}"] = said["fft"]
     return found

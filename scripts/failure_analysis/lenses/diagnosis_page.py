@@ -81,7 +81,7 @@ def _sign(one: dict[str, Any], column: str) -> str:
         return "against"
     if any(of(said["finding"]) for said in one["for"]):
         return "for"
-    return "missing" if column in one["missing"] else ""
+    return "missing" if any(map(of, one["missing"])) else ""
 
 
 def _hypothesis(one: dict[str, Any]) -> list[str]:

@@ -165,8 +165,11 @@ def _decided(times: Times, edges: np.ndarray, by_item: bool, runs_text: str, end
         estimates["change_at_tokens"] = estimate(
             *decision.tau, "change points within 3.84 of the largest chi-square")
         word = "within an item" if by_item else "at equal level, associated"
-        evidence = [*evidence, f"odds of a wrong answer after {decision.tau[0]:.0f} tokens are "
-                    f"{change.ratio:.1f} times those before ({word})"]
+        sides, ratio = ("after", "before"), change.ratio
+        if ratio < 1:
+            sides, ratio = ("before", "after"), 1 / max(ratio, 1e-6)
+        evidence = [*evidence, f"odds of a wrong answer {sides[0]} {decision.tau[0]:.0f} tokens "
+                    f"are {ratio:.1f} times those {sides[1]} ({word})"]
         if not decision.localised:
             evidence.append("no threshold can be localised: the change may lie anywhere from "
                             f"{decision.tau[1]:.0f} to {decision.tau[2]:.0f} tokens")

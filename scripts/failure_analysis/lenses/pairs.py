@@ -33,7 +33,8 @@ def compare(lens: str, groups: Sequence[Group], data: Any, seed: int) -> list[di
 def _pair(lens: str, a: Group, b: Group, data: Any, seed: int) -> dict[str, Any]:
     shared = np.intersect1d(a.table.item, b.table.item)
     base = {"a": a.eval.label, "b": b.eval.label, "a_id": a.eval.eval_id, "b_id": b.eval.eval_id,
-            "task": a.task, "axis": a.axis, "items": len(shared), "estimates": {}, "tests": [],
+            "templates": [a.eval.template, b.eval.template],
+            "same_model": a.eval.model_name == b.eval.model_name, "task": a.task, "axis": a.axis, "items": len(shared), "estimates": {}, "tests": [],
             "evidence": []}
     if len(shared) < FEWEST_ITEMS:
         return {**base, "need": [f"items that both tried: {len(shared)} there, {FEWEST_ITEMS} "
@@ -83,9 +84,15 @@ def _surface(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int) ->
                 [(group.table.outcome == TRUNCATED).astype(float) for group in (one, other)],
                 seed, found)
     if gap is not None:
-        found["evidence"].append(f"{other.eval.label} is {abs(100 * gap):.1f} points "
-                                 f"{'better' if gap > 0 else 'worse'} than {one.eval.label} on the "
-                                 f"same {len(shared)} items")
+        ends = found["estimates"]["accuracy_b_minus_a"]
+        said = f"{100 * gap:+.1f} points, {100 * ends['lo']:+.1f} to {100 * ends['hi']:+.1f}"
+        if ends["lo"] <= 0 <= ends["hi"]:
+            found["evidence"].append(f"no difference of accuracy was shown on the same "
+                                     f"{len(shared)} items ({said})")
+        else:
+            found["evidence"].append(f"{other.eval.label} is {'better' if gap > 0 else 'worse'} "
+                                     f"than {one.eval.label} on the same {len(shared)} items "
+                                     f"({said})")
     return found
 
 
@@ -202,4 +209,4 @@ def _fft(one: Group, other: Group, shared: np.ndarray, data: tuple[Any, "fft.Pro
         found["evidence"].append("the prompts of the same items " + (
             "differ" if changed else "have the same length") + " as texts; how the models cut them "
             "into tokens is not known")
-    return {**found, "changed": changed}
+    return {**found, "changed": changed, "known": prompts.known}
