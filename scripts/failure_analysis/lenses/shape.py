@@ -15,11 +15,13 @@ CLIFF, GRADUAL = 0.25, 0.15  # the least fall that is called one
 
 
 class Grid(NamedTuple):
-    """Sigmoids over given levels: log p, log (1 - p), centre, width, and which are what."""
+    """Sigmoids over given levels: log p, log (1 - p), centre, the distance of centres, and which
+    are what."""
 
     log_p: np.ndarray
     log_q: np.ndarray
     centre: np.ndarray
+    spacing: float
     steps: np.ndarray
     is_cliff: np.ndarray
     is_gradual: np.ndarray
@@ -55,7 +57,8 @@ def grid(levels: tuple[float, ...]) -> Grid:
     fall = p[:, 0] - p[:, -1]
     within_two = (p[:, :-2] - p[:, 2:]).max(1)
     is_cliff = (fall >= CLIFF) & (within_two >= 0.7 * fall)
-    return Grid(np.log(p), np.log1p(-p), centre, narrow, is_cliff, (fall >= GRADUAL) & ~is_cliff)
+    return Grid(np.log(p), np.log1p(-p), centre, float(centres[1] - centres[0]), narrow, is_cliff,
+                (fall >= GRADUAL) & ~is_cliff)
 
 
 def posterior(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> Shape:
@@ -68,7 +71,8 @@ def posterior(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> Shape:
     low, high = (float(known.centre[order][min(np.searchsorted(mass, share), len(order) - 1)])
                  for share in (0.025, 0.975))
     at = float((of_cliff * known.centre).sum() / max(cliff, 1e-12))
-    return Shape(cliff, gradual, max(0.0, 1 - cliff - gradual), at, low, high)
+    half = known.spacing / 2  # what a point of the grid stands for
+    return Shape(cliff, gradual, max(0.0, 1 - cliff - gradual), at, low - half, high + half)
 
 
 def curve(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> np.ndarray:
