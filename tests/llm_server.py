@@ -11,6 +11,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import axial_truth
+
 MARK = re.compile(r"The mark of this sample: (\w{8})\s*$")
 FAULT = re.compile(r"FAULT:(\w+)")
 # Faults of the transport, by how many attempts of a call they spoil.
@@ -42,6 +44,8 @@ def answer(body: dict) -> tuple[str, str]:
     """(text, how it ends) for a prompt: the truth, or the fault of the content that its sample
     asks for."""
     prompt = prompt_of(body)
+    if axial_truth.MESSAGE.search(prompt):
+        return axial_truth.answer(body, prompt)
     found = FAULT.search(prompt)
     fault = found[1] if found else ""
     again = "You have answered this before" in prompt
@@ -101,6 +105,9 @@ class Server(ThreadingHTTPServer):
 
     request_queue_size = 256
     daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed is no error of the server."""
 
 
 class Endpoint:

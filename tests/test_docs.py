@@ -21,6 +21,9 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from failure_analysis.review import ledger, rows
+from llm_server import Endpoint
+
 Findings = tuple[int, list[str]]
 Scanner = Callable[[Path], Findings]
 
@@ -722,8 +725,13 @@ def test_planted_fault_is_rejected(case: str, plant: Callable[..., Path]) -> Non
 @pytest.mark.parametrize("name", ["README.md", "SKILL.md", *sorted(
     path.relative_to(BUNDLE).as_posix() for path in BUNDLE.glob("skills/*/SKILL.md")
 )])  # fmt: skip
-def test_documented_commands_work(name: str, bundle: Path, tmp_path: Path) -> None:
-    found, problems = run_document(bundle, bundle / name, tmp_path)
+def test_documented_commands_work(
+    name: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with Endpoint() as endpoint:  # for the commands that call a model
+        monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
+        found, problems = run_document(bundle, bundle / name, tmp_path)
     assert not problems, "\n".join(problems)
     assert found, f"{name} documents no command that runs a script"
 
@@ -748,3 +756,24 @@ def test_planted_failing_command_is_rejected(
 
 def test_ci_script_can_be_executed(bundle: Path) -> None:
     assert os.access(bundle / ".ci/run", os.X_OK), ".ci/run: chmod +x it"
+
+
+EXAMPLE = re.compile(r'"((?:[^"\\]|\\.)+)"\s+\[dp:([^\]]+)\]')
+
+
+def test_quotes_of_the_coding_method_stand_in_the_demo_runs(
+    bundle: Path, demo_runs: Path, run_inside: Callable, tmp_path: Path
+) -> None:
+    run_inside("build_packet.py", "--comparison-dir", demo_runs / "comparison", "--output-dir",
+               tmp_path)
+    known = rows.index(tmp_path)
+    text = (bundle / "references/coding-method.md").read_text(encoding="utf-8")
+    _, _, judgements = text.partition("## Hard judgements")
+    cases = judgements.partition("\n## ")[0].split("\n**")[1:]
+    assert len(cases) == 5
+    for case in cases:
+        found = EXAMPLE.findall(case)
+        assert len(found) == 2, case
+        for quote, ident in found:
+            plain = quote.replace('\\"', '"')
+            assert ledger.unproved([plain], rows.row(known, ident)) == "", quote

@@ -42,13 +42,13 @@ STATES = {
 
 
 @pytest.fixture
-def code(run_script: Code, tmp_path: Path) -> Code:
+def code(run_inside: Code, tmp_path: Path) -> Code:
     """`code(endpoint, input, *args, code=0)`: runs open_coder.py on an input as project p."""
 
     def run(endpoint: Endpoint | None, path: Path, *args: str, code: int = 0
             ) -> subprocess.CompletedProcess[str]:
         where = ["--base-url", endpoint.url] if endpoint else []
-        done = run_script("open_coder.py", "--input", path, "--project", "p", *where, *args,
+        done = run_inside("open_coder.py", "--input", path, "--project", "p", *where, *args,
                           cwd=tmp_path, env=KEY)
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from failure_analysis import files
-from failure_analysis.coding import model
+from failure_analysis.coding import calls, model
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -115,7 +115,7 @@ def status(path: Path, client: "OpenAI") -> list[tuple[str, str]]:
 
 
 def collect(path: Path, client: "OpenAI", requests: Sequence[model.Request],
-            book: model.Ledger) -> Collected:
+            book: calls.Ledger) -> Collected:
     """Puts the answers of ended batches into the ledger. What a batch did not answer stays needed
     and goes into the next one."""
     by_key = {one.key: one for one in requests}

@@ -1,9 +1,9 @@
 """The one place that calls an LLM: requests with an identity, answers that are checked before they
-are believed, a ledger of finished calls on disk, and a budget.
+are believed, and a budget.
 
 A stage hands `run` one function per sample; each is asked again and again which requests it still
-needs, and says none when its sample is settled. What was answered is in the ledger: a run that was
-killed asks only for what is missing, and pays for no finished answer twice."""
+needs, and says none when its sample is settled. What was answered is in the ledger (calls.py): a
+run that was killed asks only for what is missing, and pays for no finished answer twice."""
 
 import asyncio
 import hashlib
@@ -12,13 +12,11 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -28,6 +26,8 @@ from failure_analysis import files
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
     from pydantic import BaseModel
+
+    from failure_analysis.coding.calls import Ledger
 
 DEFAULT_MODEL = "gpt-5.5"
 # How a sample, or a call, can end. Exactly one of these; only `ok` is an answer.
@@ -273,57 +273,6 @@ def _usage(said: Any) -> Usage:
                  number(spent, "reasoning_tokens"), number(given, "cached_tokens"))
 
 
-# Finished calls on disk.
-
-class Ledger:
-    """The finished calls of a project by key: a line each, appended at once. Only the places of
-    the lines are held in memory; a later line of a key wins."""
-
-    def __init__(self, file: IO[bytes], forget: Collection[str]) -> None:
-        """Reads the places of all answers but those that ended in a state to be forgotten."""
-        self._file, self._places = file, {}
-        decode = msgspec.json.Decoder(Answer).decode
-        start = 0
-        for number, line in enumerate(file, 1):
-            try:
-                answer = decode(line)
-            except (msgspec.DecodeError, ValueError) as error:
-                raise files.Refusal(f"{file.name}:{number}: not a finished call ({error}); "
-                                    "remove the line, or use --overwrite") from None
-            self._places.pop(answer.key, None)
-            if answer.state not in forget:
-                self._places[answer.key] = start
-            start += len(line)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._places
-
-    def get(self, key: str) -> Answer | None:
-        """The answer to a request, or None."""
-        place = self._places.get(key)
-        if place is None:
-            return None
-        self._file.seek(place)
-        return msgspec.json.decode(self._file.readline(), type=Answer)
-
-    def add(self, answer: Answer) -> None:
-        """Appends an answer; when this returns, a killed process does not lose it."""
-        self._places[answer.key] = self._file.seek(0, os.SEEK_END)
-        self._file.write(msgspec.json.encode(answer) + b"\n")
-        self._file.flush()
-
-
-@contextmanager
-def ledger(path: Path, forget: Collection[str] = UNANSWERED) -> Iterator[Ledger]:
-    """The ledger in a file, for one process at a time. What ended without an answer is asked
-    again; `forget` names more states to ask again."""
-    with files.locked(path, wait=False) as file:
-        yield Ledger(file, forget)
-
-
 # Asking.
 
 @dataclass
@@ -373,7 +322,7 @@ class Budget:
 Needed = Callable[[], list[Request]]
 
 
-def run(jobs: Iterable[Needed], book: Ledger, settings: Settings, budget: Budget,
+def run(jobs: Iterable[Needed], book: "Ledger", settings: Settings, budget: Budget,
         done: Callable[[], None]) -> None:
     """Asks whatever the jobs need, several at once, until each needs nothing or the budget is
     spent; `done` is called after each job. A refusal by the endpoint that concerns every request
@@ -381,7 +330,7 @@ def run(jobs: Iterable[Needed], book: Ledger, settings: Settings, budget: Budget
     asyncio.run(_run(iter(jobs), book, settings, budget, done))
 
 
-async def _run(jobs: Iterator[Needed], book: Ledger, settings: Settings, budget: Budget,
+async def _run(jobs: Iterator[Needed], book: "Ledger", settings: Settings, budget: Budget,
                done: Callable[[], None]) -> None:
     from openai import AsyncOpenAI
 

@@ -121,7 +121,7 @@ def _settle(stage: Stage, one: Sample, request: model.Request,
     value, problems = _judged(one, request, first)
     if first.state not in ("ok", "unparsed") or not problems:
         return Settled((first,), value, first.state, first.reason, ())
-    repair = _repair(stage, request, first, problems)
+    repair = prompts.repair(stage.settings, request, first, problems, of="sample")
     second = get(repair.key)
     if second is None:
         return repair
@@ -166,19 +166,6 @@ def _unproved(quote: str, found: list[parts.Part]) -> str:
         return "does not occur in the sample"
     return f"is shorter than {parts.SHORTEST_QUOTE} characters" \
         if parts.too_short(quote, found) else ""
-
-
-def _repair(stage: Stage, request: model.Request, answer: model.Answer,
-            problems: Sequence[str]) -> model.Request:
-    """The one request that asks for a better answer."""
-    body = request.body
-    prompt = body["input"] if request.api == "responses" else body["messages"][1]["content"]
-    shown = files.visible(answer.text).replace(request.mark, "(mark)")
-    text = prompts.render("repair", prompt=prompt.rstrip(), problems=[
-        " ".join(files.visible(problem).replace(request.mark, "(mark)").split())
-        for problem in problems], answer=shown, mark=request.mark)
-    return model.request(stage.settings, f"{request.name} repair", request.mark, request.shape,
-                         stage.instructions, text)
 
 
 def _synthesis(stage: Stage, one: Sample, done: Sequence[Settled]) -> model.Request:
@@ -228,7 +215,8 @@ def record(one: Sample, coded: Coded) -> dict[str, Any]:
         "reason": coded.reason,
         "role": one.planned.role,
         "matched_to": one.planned.matched_to,
-        **{name: row.get(name) for name in ("model_name", "run_id", "item_id", "trial")},
+        **{name: row.get(name) for name in (
+            "benchmark", "model_name", "run_id", "item_id", "trial")},
         "failed_dimensions": row["failed_dimensions"],
         "context": _context(row),
         "coding": _coding(one, value) if value else None,

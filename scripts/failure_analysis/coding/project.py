@@ -10,12 +10,28 @@ from typing import Any
 
 from failure_analysis import files, manifest
 
-STEP = "open_coder"
-CALLS, BATCHES, SUMMARY = "open_coding_calls.jsonl", "open_coding_batches.jsonl", "open_coding.json"
-# What --overwrite removes; the packet, reviews and reports of the same folder stay.
-_OURS = ("original_*.jsonl", "other_answers_*.jsonl", "open_coded_*.jsonl", CALLS, BATCHES, SUMMARY,
-         "axial_coded_*.jsonl", "axial_coding*.jsonl", "axial_coding.json", "*_taxonomy.json",
-         "*_codebook.json", "*_codebook.md")
+OPEN, AXIAL = "open_coding", "axial_coding"
+# What --overwrite removes; the packet, reviews and reports of the same folder stay. Axial codes
+# rest on the open ones and go with them.
+_AXIAL = ("axial_coding*.json*", "axial_coded_*.jsonl", "*_taxonomy.json", "*_codebook.*",
+          "*_rarefaction.png", "axial_reviews_*.jsonl")
+_MADE = {OPEN: ("open_coding*.json*", "original_*.jsonl", "other_answers_*.jsonl",
+                "open_coded_*.jsonl", *_AXIAL), AXIAL: _AXIAL}
+
+
+def calls(step: str) -> str:
+    """The file of a step's finished calls."""
+    return f"{step}_calls.jsonl"
+
+
+def batches(step: str) -> str:
+    """The file of a step's submitted batches."""
+    return f"{step}_batches.jsonl"
+
+
+def summary(step: str) -> str:
+    """The file of a step's counts."""
+    return f"{step}.json"
 
 
 def folder(name: str) -> Path:
@@ -31,10 +47,11 @@ def inputs(paths: Iterable[Path]) -> list[dict[str, Any]]:
             for path in paths]
 
 
-def begin(target: Path, settings: Mapping[str, Any], read: list[dict], overwrite: bool) -> bool:
-    """Starts a project or goes on with it; returns whether it goes on. Refuses one with other
-    settings or input, and says what differs."""
-    known = _known(target)
+def begin(target: Path, step: str, settings: Mapping[str, Any], read: list[dict],
+          overwrite: bool) -> bool:
+    """Starts a step of a project or goes on with it; returns whether it goes on. Refuses one with
+    other settings or input, and says what differs."""
+    known = recorded(target, step)
     if known is not None and not overwrite:
         differs = _differences(known, settings, read)
         if differs:
@@ -43,17 +60,18 @@ def begin(target: Path, settings: Mapping[str, Any], read: list[dict], overwrite
                 f"{'; '.join(differs)}. Use the same to go on with it, another --project, or "
                 "--overwrite to begin anew")
         return True
-    for pattern in _OURS if known is not None else ():
+    for pattern in _MADE[step] if known is not None else ():
         for path in target.glob(pattern):
             path.unlink()
-    manifest.record(target, STEP, settings, [], read)
+    manifest.record(target, step, settings, [], read)
     return False
 
 
-def _known(target: Path) -> dict | None:
+def recorded(target: Path, step: str) -> dict | None:
+    """What the manifest says of a step, if it was begun."""
     path = target / manifest.NAME
     found = files.read_json(path) if path.exists() else {}
-    return found.get("steps", {}).get(STEP) if isinstance(found, dict) else None
+    return found.get("steps", {}).get(step) if isinstance(found, dict) else None
 
 
 def _differences(known: Mapping[str, Any], settings: Mapping[str, Any],

@@ -1,12 +1,15 @@
 """The prompts, made from the templates in templates/prompts/."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from failure_analysis import files
+from failure_analysis.coding import model
 from failure_analysis.formats import mapping
+from failure_analysis.markdown import fence
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -25,6 +28,37 @@ def _template(name: str) -> "Template":
 def render(name: str, **values: Any) -> str:
     """A prompt; the values are inserted as they are, never read as a template."""
     return _template(name).render(**values).strip() + "\n"
+
+
+def repair(settings: model.Settings, wanted: model.Request, answer: model.Answer,
+           problems: Sequence[str], of: str) -> model.Request:
+    """The one request for a better answer; `of` is what the prompt's mark marks."""
+    told, prompt = texts(wanted)
+    text = render("repair", prompt=prompt.rstrip(), of=of, mark=wanted.mark,
+                  answer=files.visible(answer.text).replace(wanted.mark, "(mark)"),
+                  problems=[line(problem).replace(wanted.mark, "(mark)") for problem in problems])
+    return model.request(settings, f"{wanted.name} repair", wanted.mark, wanted.shape, told, text)
+
+
+def texts(wanted: model.Request) -> tuple[str, str]:
+    """The instructions and the input of a request."""
+    body = wanted.body
+    if wanted.api == "responses":
+        return body["instructions"], body["input"]
+    told, asked = (message["content"] for message in body["messages"])
+    return told, asked
+
+
+def readable(wanted: model.Request) -> str:
+    """A request as a page for a person."""
+    told, asked = texts(wanted)
+    return (f"# The first prompt\n\nInstructions:\n\n{fence(told, len(told))}\n\nInput:\n\n"
+            f"{fence(asked, len(asked))}\n")
+
+
+def line(text: str) -> str:
+    """A text as one line, with control characters spelled out."""
+    return " ".join(files.visible(text).split())
 
 
 def digest(*names: str) -> str:

@@ -1,0 +1,68 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "filelock>=3.13,<5",
+#     "jinja2>=3.1,<4",
+#     "msgspec>=0.20,<1",
+#     "numpy>=1.26,<3",
+#     "openai>=3.40,<4",
+#     "pydantic>=2.10,<3",
+#     "pyyaml>=6,<7",
+#     "scipy>=1.11,<2",
+#     "tqdm>=4.66,<5",
+#     "zstandard>=0.22,<1",
+# ]
+# ///
+"""Compares two axial codings that share a codebook: the paired change of each code, what moved.
+
+RUN is the folder of a project of axial_coder.py, or one axial_coded_*.jsonl (its *_codebook.json
+stands beside it). Codes are matched by their stable ids: code the second run with
+`axial_coder.py --codebook` and the codebook of the first. Samples are paired by id, or, where two
+runs share none, by item and trial. Writes code_comparison.json and code_comparison.md.
+
+Exit codes: 0 done; 1 refused; 2 usage.
+
+Example: compare_codes.py results/before results/after --output-dir results/after
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from failure_analysis import cli
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the options and compares."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run_a", type=Path, metavar="RUN_A")
+    parser.add_argument("run_b", type=Path, metavar="RUN_B")
+    parser.add_argument("--output-dir", type=Path, metavar="DIR",
+                        help="where to write (default: the folder of RUN_B)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    args = parser.parse_args(argv)
+    return cli.run(__file__, lambda: _compare(args))
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from failure_analysis import files
+    from failure_analysis.coding import compare
+
+    a, b = compare.load(args.run_a), compare.load(args.run_b)
+    found = compare.compare(a, b)
+    folder = args.output_dir or b.path.parent
+    files.write_json(folder / compare.NAME, found)
+    files.write_text(folder / compare.PAGE, compare.page(found))
+    changed = sum(bool(row["gained"] or row["lost"]) for row in found["codes"])
+    cli.summarise(found, [
+        f"{found['known']} pairs of known coding, by {found['paired_by']}; {found['unknown']} "
+        "unknown",
+        f"{changed} of {len(found['codes'])} codes changed; {len(found['moved'])} samples have "
+        "another primary code",
+        f"read: {(folder / compare.PAGE).as_posix()}"], args.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

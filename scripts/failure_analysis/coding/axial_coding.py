@@ -1,0 +1,438 @@
+"""Axial coding: a codebook made by comparing all open codes, then every sample coded with it.
+
+Each step is a function of the answers so far: it returns the requests that it still needs, or what
+it made. So a run that was killed, or goes through batches, comes to the same result."""
+
+import math
+import random
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from failure_analysis.coding import codebook, model, prompts
+from failure_analysis.coding.codebook import NO_CODE, Code, Event
+
+if TYPE_CHECKING:
+    from failure_analysis.coding import shapes
+
+TEMPLATES = ("axial_codebook", "axial_codebook_round", "axial_entry", "axial_assign",
+             "axial_assign_batch", "repair")
+# Samples coded in one request at most: the answer to more is long, and easily cut.
+_BATCH = 25
+# Of the context, what the codebook and the answer may take in a round of comparison.
+_ROUND_SHARE = 0.6
+# What coding one sample costs in an answer, in tokens.
+_ENTRY = 150
+# What a codebook costs, about, where none is known yet.
+_CODEBOOK = 4000
+Get = Callable[[str], model.Answer | None]
+
+
+class Sample(NamedTuple):
+    """An open-coded sample in compact form. `told` says also how it was judged; `name` stands for
+    its id in prompts, `quotes` are its verified quotes by their short names."""
+
+    name: str
+    ident: str
+    compared: bool
+    text: str
+    told: str
+    quotes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """All that the requests of this stage are made from. `old` is the codebook that is extended."""
+
+    settings: model.Settings
+    recoder: model.Settings
+    benchmark: str
+    background: Mapping[str, str]
+    samples: Sequence[Sample]
+    old: tuple[Code, ...]
+    seed: int
+    context: int
+    dimensions: frozenset[str]
+
+
+class Built(NamedTuple):
+    """A codebook, or the requests that it still needs. `given` are the entries of a single call
+    that coded the samples too, `left_out` the samples that no round could compare, by id."""
+
+    needed: tuple[model.Request, ...] = ()
+    codes: tuple[Code, ...] = ()
+    events: tuple[Event, ...] = ()
+    problems: tuple[str, ...] = ()
+    given: "tuple[shapes.Assignment, ...] | None" = None
+    left_out: Mapping[str, str] = {}
+    rounds: int = 0
+    stopped: str = ""
+
+
+class Coded(NamedTuple):
+    """Samples coded with a codebook, by name: the entry of each, or the state it ended in and why;
+    `remarks` says what was taken away from an entry. Samples in neither still need `needed`."""
+
+    needed: tuple[model.Request, ...] = ()
+    entries: "Mapping[str, shapes.Assignment]" = {}
+    failed: Mapping[str, tuple[str, str]] = {}
+    remarks: Mapping[str, str] = {}
+
+
+def together(some: Sequence[Coded]) -> Coded:
+    """Several batches as one."""
+    return Coded(tuple(one for coded in some for one in coded.needed),
+                 *({name: value for coded in some for name, value in getattr(coded, field).items()}
+                   for field in ("entries", "failed", "remarks")))
+
+
+# The codebook.
+
+def build(stage: Stage, get: Get) -> Built:
+    """The codebook: with the samples coded in one call where they fit, else in rounds of constant
+    comparison in seeded order; from an old codebook, only what it does not cover is compared."""
+    queue = [sample for sample in stage.samples if sample.compared]
+    if stage.old:
+        first = assign(stage, stage.settings, stage.old, batches(stage, stage.old), get)
+        if first.needed:
+            return Built(first.needed)
+        queue = [sample for sample in queue if sample.name in first.entries
+                 and first.entries[sample.name].primary_code == NO_CODE]
+        if not queue:
+            return Built(codes=stage.old)
+    random.Random(stage.seed).shuffle(queue)
+    whole = not stage.old and len(queue) == len(stage.samples) and _fits(stage, queue)
+    return _rounds(stage, [queue] if whole else _packed(stage, queue), whole, get)
+
+
+def _fits(stage: Stage, queue: Sequence[Sample]) -> bool:
+    """Whether all samples can be compared and coded in one call."""
+    return sum(_tokens(sample.told) + _ENTRY for sample in queue) <= stage.context
+
+
+def _packed(stage: Stage, queue: Sequence[Sample]) -> list[list[Sample]]:
+    """The samples in rounds that fit the context beside the codebook and the answer."""
+    room = stage.context * _ROUND_SHARE
+    rounds, size = [[]], 0
+    for sample in queue:
+        tokens = _tokens(sample.told)
+        if rounds[-1] and size + tokens > room:
+            rounds.append([])
+            size = 0
+        rounds[-1].append(sample)
+        size += tokens
+    return rounds
+
+
+class _Round(NamedTuple):
+    """What one answer made of the codebook."""
+
+    revision: codebook.Revision
+    given: "tuple[shapes.Assignment, ...] | None"
+
+
+def _rounds(stage: Stage, rounds: Sequence[list[Sample]], whole: bool, get: Get) -> Built:
+    """Extends and merges a codebook round by round. A round without an answer that can be used is
+    halved, down to single samples."""
+    codes, events, problems, given = stage.old, [], [], None
+    queue, left_out, before, number = deque(rounds), {}, 0, 0
+    while queue:
+        batch = queue.popleft()
+        number += 1
+        wanted = _request(stage, codes, batch, (before, number, number + len(queue)), whole)
+        found = _settle(stage, wanted, codes, number, get)
+        whole = False
+        if isinstance(found, model.Request):
+            return Built((found,))
+        if isinstance(found, model.Answer):
+            if found.state in model.UNANSWERED:
+                return Built(stopped=f"round {number} got no answer: {found.reason}")
+            half = len(batch) // 2
+            if half:
+                queue.extendleft((batch[half:], batch[:half]))
+            else:
+                left_out[batch[0].ident] = f"{found.state}: {found.reason}"
+            continue
+        codes, given = found.revision.codes, found.given
+        events += found.revision.events
+        problems += found.revision.problems
+        before += len(batch)
+    return Built((), codes, tuple(events), tuple(problems), given, left_out, number)
+
+
+def _request(stage: Stage, codes: Sequence[Code], batch: Sequence[Sample],
+             place: tuple[int, int, int], whole: bool) -> model.Request:
+    """The request for a round: the codebook so far and the open codes of a batch."""
+    from failure_analysis.coding import shapes
+
+    settled = {code.code_id for code in stage.old}
+    fixed = [_shown(code) for code in codes if code.code_id in settled]
+    known = [_shown(code) for code in codes if code.code_id not in settled]
+    samples = [{"name": sample.name, "text": sample.told} for sample in batch]
+    mark = model.mark_of(*(text for one in (*fixed, *known, *samples) for text in one.values()))
+    before, number, of = place
+    text = prompts.render("axial_codebook_round", mark=mark, fixed=fixed, known=known,
+                          samples=samples, before=before, round=number, rounds=of)
+    told = prompts.render("axial_codebook", benchmark=stage.benchmark, assigns=whole,
+                          background=stage.background)
+    return model.request(stage.settings, f"codebook round {number}", mark,
+                         shapes.Taxonomy if whole else shapes.Codebook, told, text)
+
+
+def _settle(stage: Stage, wanted: model.Request, codes: Sequence[Code], number: int, get: Get
+            ) -> "_Round | model.Request | model.Answer":
+    """A round's codebook, after one repair where it was not as it should be; the request that is to
+    be made next; or the answer that could not be used."""
+    first = get(wanted.key)
+    if first is None:
+        return wanted
+    found, problems = _read(stage, wanted, first, codes, number)
+    if first.state not in ("ok", "unparsed") or not problems:
+        return found or first
+    repair = prompts.repair(stage.settings, wanted, first, problems, of="message")
+    second = get(repair.key)
+    if second is None:
+        return repair
+    better, left = _read(stage, repair, second, codes, number)
+    if better is None or found is not None and len(left) > len(problems):
+        return found or second
+    return better
+
+
+def _read(stage: Stage, wanted: model.Request, answer: model.Answer, codes: Sequence[Code],
+          number: int) -> tuple[_Round | None, tuple[str, ...]]:
+    """The codebook in an answer, and all that is wrong with it."""
+    if answer.state != "ok":
+        return None, (answer.reason,)
+    value, reason = model.parse(wanted, answer.text)
+    if value is None:
+        return None, (reason,)
+    made = codebook.revised(codes, {code.code_id for code in stage.old},
+                            value.primary_categories, number, set(stage.dimensions))
+    if not made.codes:
+        return None, (*made.problems, "there is no code in it")
+    given = getattr(value, "assignments", None)
+    return _Round(made, tuple(given) if given is not None else None), made.problems
+
+
+def _shown(code: Code) -> dict[str, str]:
+    """A code as a reader of prompts sees it."""
+    return {"code": code.code, "text": "\n".join((
+        f"category: {code.category}", f"definition: {code.definition}",
+        f"indicators: {'; '.join(code.indicators)}", f"when to use: {code.when_to_use}",
+        f"when not to use: {code.when_not_to_use}"))}
+
+
+# Coding with the codebook.
+
+def batches(stage: Stage, codes: Sequence[Code], some: Sequence[Sample] | None = None,
+            order: int = 0) -> list[list[Sample]]:
+    """The samples in seeded order (another one for each `order`), so many together as one request
+    takes: failing and passing ones are mixed."""
+    queue = list(stage.samples if some is None else some)
+    random.Random(f"{stage.seed}/{order}").shuffle(queue)
+    room = stage.context - sum(_tokens(_shown(code)["text"]) for code in codes)
+    found, size = [], 0
+    for sample in queue:
+        tokens = _tokens(sample.text) + _ENTRY
+        if not found or len(found[-1]) == _BATCH or size + tokens > room:
+            found.append([])
+            size = 0
+        found[-1].append(sample)
+        size += tokens
+    return found
+
+
+def assign(stage: Stage, settings: model.Settings, codes: Sequence[Code],
+           some: Sequence[Sequence[Sample]], get: Get) -> Coded:
+    """Every sample of the batches coded."""
+    return together([assign_batch(stage, settings, codes, batch, get) for batch in some])
+
+
+def assign_batch(stage: Stage, settings: model.Settings, codes: Sequence[Code],
+                 batch: Sequence[Sample], get: Get) -> Coded:
+    """A batch coded. An answer that cannot be used is asked for in halves, so that one sample does
+    not take others with it; entries that are wrong are asked for once more."""
+    wanted = _assignment(stage, settings, codes, batch, ())
+    answer = get(wanted.key)
+    if answer is None:
+        return Coded((wanted,))
+    value, reason = model.parse(wanted, answer.text) if answer.state == "ok" else (
+        None, answer.reason)
+    if value is not None:
+        return checked(stage, settings, codes, batch, value.assignments, get)
+    if len(batch) > 1 and answer.state not in model.UNANSWERED:
+        half = len(batch) // 2
+        return assign(stage, settings, codes, (batch[:half], batch[half:]), get)
+    if answer.state in ("ok", "unparsed"):
+        return _again(stage, settings, codes, [(batch[0], [reason])], get)
+    return Coded(failed={sample.name: (answer.state, reason) for sample in batch})
+
+
+def checked(stage: Stage, settings: model.Settings, codes: Sequence[Code],
+            batch: Sequence[Sample], entries: "Sequence[shapes.Assignment]", get: Get) -> Coded:
+    """The entries of an answer that are as they should be, and the others asked for once more."""
+    judged = [(sample, _faults(sample, entries, codes)) for sample in batch]
+    wrong = [(sample, faults) for sample, faults in judged if faults]
+    good = _entries([sample for sample, faults in judged if not faults], entries)
+    return together([Coded(entries=good),
+                     *([_again(stage, settings, codes, wrong, get)] if wrong else [])])
+
+
+def _again(stage: Stage, settings: model.Settings, codes: Sequence[Code],
+           wrong: Sequence[tuple[Sample, Sequence[str]]], get: Get) -> Coded:
+    """The one repair. Of an entry that is wrong only in its quote, the quote is given up."""
+    batch = [sample for sample, _ in wrong]
+    wanted = _assignment(stage, settings, codes, batch,
+                         [fault for _, faults in wrong for fault in faults])
+    answer = get(wanted.key)
+    if answer is None:
+        return Coded((wanted,))
+    value, reason = model.parse(wanted, answer.text) if answer.state == "ok" else (
+        None, answer.reason)
+    if value is None:
+        state = "unparsed" if answer.state == "ok" else answer.state
+        return Coded(failed={sample.name: (state, reason) for sample in batch})
+    entries, failed, remarks = {}, {}, {}
+    for sample in batch:
+        faults = _faults(sample, value.assignments, codes)
+        if faults and all(fault.startswith("the quote") for fault in faults):
+            [entry] = _entries([sample], value.assignments).values()
+            entries[sample.name] = entry.model_copy(update={"quote": None})
+            remarks[sample.name] = faults[0]
+        elif faults:
+            failed[sample.name] = ("unparsed", "; ".join(faults))
+        else:
+            entries |= _entries([sample], value.assignments)
+    return Coded((), entries, failed, remarks)
+
+
+def _entries(some: Sequence[Sample], entries: "Sequence[shapes.Assignment]"
+             ) -> "dict[str, shapes.Assignment]":
+    names = {sample.name for sample in some}
+    return {entry.sample: entry for entry in entries if entry.sample in names}
+
+
+def _faults(sample: Sample, entries: "Sequence[shapes.Assignment]", codes: Sequence[Code]
+            ) -> list[str]:
+    """What is wrong with the coding of a sample in an answer."""
+    mine = [entry for entry in entries if entry.sample == sample.name]
+    if len(mine) != 1:
+        return [f"{sample.name} is coded {len(mine)} times" if mine else
+                f"{sample.name} is not coded"]
+    [entry] = mine
+    names = {code.code for code in codes}
+    foreign = [name for name in (entry.primary_code, *entry.secondary_codes) if name not in names
+               and (name != NO_CODE or name in entry.secondary_codes)]
+    found = [f"{sample.name}: {name[:60]!r} is no code of the codebook" for name in foreign]
+    if entry.primary_code in entry.secondary_codes:
+        found.append(f"{sample.name}: {entry.primary_code[:60]} is both primary and secondary")
+    if entry.primary_code == NO_CODE and entry.secondary_codes:
+        found.append(f"{sample.name}: {NO_CODE} goes with no secondary code")
+    if not entry.rationale.strip():
+        found.append(f"{sample.name}: the rationale is empty")
+    if entry.quote is not None and entry.quote not in sample.quotes:
+        found.append(f"the quote {entry.quote[:40]!r} is none of {sample.name}")
+    return found
+
+
+def _assignment(stage: Stage, settings: model.Settings, codes: Sequence[Code],
+                batch: Sequence[Sample], faults: Sequence[str]) -> model.Request:
+    """The request that codes a batch, or codes it once more because of these faults."""
+    from failure_analysis.coding import shapes
+
+    shown = [_shown(code) for code in codes]
+    samples = [{"name": sample.name, "text": sample.text} for sample in batch]
+    problems = [prompts.line(fault) for fault in faults]
+    mark = model.mark_of(*problems, *(text for one in (*shown, *samples)
+                                      for text in one.values()))
+    text = prompts.render("axial_assign_batch", mark=mark, codes=shown, samples=samples,
+                          problems=problems)
+    told = prompts.render("axial_assign", benchmark=stage.benchmark, background=stage.background)
+    name = f"coding {batch[0].name}" + (f" and {len(batch) - 1} more" if batch[1:] else "")
+    return model.request(settings, f"{name} repair" if faults else name, mark, shapes.Assignments,
+                         told, text)
+
+
+def coding_jobs(stage: Stage, built: Built, get: Get) -> list[Callable[[], Coded]]:
+    """One function per batch of samples, which codes it with the finished codebook."""
+    if built.given is not None:
+        return [lambda: checked(stage, stage.settings, built.codes, stage.samples, built.given,
+                                get)]
+    return [lambda batch=batch: assign_batch(stage, stage.settings, built.codes, batch, get)
+            for batch in batches(stage, built.codes)]
+
+
+def recoding_jobs(stage: Stage, built: Built, coded: Coded, get: Get, fewest: int
+                  ) -> list[Callable[[], Coded]]:
+    """The same for a seeded fifth of the compared samples that were coded (`fewest` of them where
+    there are so many), in another order."""
+    done = [sample for sample in stage.samples if sample.compared and sample.name in coded.entries]
+    number = min(len(done), max(math.ceil(len(done) / 5), fewest))
+    some = random.Random(stage.seed).sample(done, number)
+    return [lambda batch=batch: assign_batch(stage, stage.recoder, built.codes, batch, get)
+            for batch in batches(stage, built.codes, some, order=1)]
+
+
+def _tokens(text: str) -> int:
+    return model.estimate(text)
+
+
+# Open codes -> compact samples.
+
+def compact(name: str, line: Mapping[str, Any]) -> Sample:
+    """A sample of an open_coded file that has a code. A passing one, and one whose failure was not
+    visible, are not compared."""
+    coding = line["coding"]
+    quotes = {f"{name}.q{number}": quote["quote"] for number, quote in enumerate(
+        (quote for quote in coding["evidence"] if quote["verified"]), 1)}
+    shows = [quote["shows"] for quote in coding["evidence"] if quote["verified"]]
+    text = "\n".join((
+        f"summary: {prompts.line(coding['descriptive_summary'])}",
+        "issues:" if coding["issues_identified"] else "issues: none",
+        *(f"- {prompts.line(issue)}" for issue in coding["issues_identified"]),
+        f"observations: {prompts.line(coding['observations'])}",
+        *(f"{short}: \"{prompts.line(quote)}\" ({prompts.line(what)})"
+          for (short, quote), what in zip(quotes.items(), shows, strict=True))))
+    judged = {True: "passed", False: "failed"}.get(line["success"], "not judged")
+    reward = "" if line["reward"] is None else f", reward {line['reward']}"
+    failed = ", ".join(map(prompts.line, line["failed_dimensions"]))
+    told = f"{judged}{reward}{f', false: {failed}' if failed else ''}\n{text}"
+    compared = line["success"] is not True and coding["visibility"] == "failure_visible"
+    return Sample(name, line["sample_id"], compared, text, told, quotes)
+
+
+def labelled(coded: Coded, name: str) -> frozenset[str]:
+    """All codes of a sample that was coded."""
+    entry = coded.entries[name]
+    return frozenset({entry.primary_code, *entry.secondary_codes} - {NO_CODE})
+
+
+def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Callable]]]:
+    """The parts of the work in turn, each with functions that say what they still need; the next
+    one begins when the one before needs nothing."""
+    yield "codebook", [lambda: build(stage, get)]
+    built = build(stage, get)
+    if built.needed or built.stopped:
+        return
+    jobs = coding_jobs(stage, built, get)
+    yield "coding", jobs
+    coded = together([job() for job in jobs])
+    if not coded.needed:
+        yield "recoding", recoding_jobs(stage, built, coded, get, fewest)
+
+
+def expected(stage: Stage, fewest: int) -> tuple[int, int, int]:
+    """About how many requests, prompt tokens and answer tokens it all takes, without repairs."""
+    compared = [sample for sample in stage.samples if sample.compared]
+    told = sum(_tokens(sample.told) for sample in compared)
+    whole = not stage.old and len(compared) == len(stage.samples) and _fits(stage, compared)
+    rounds = 1 if whole or stage.old else len(_packed(stage, compared))
+    again = min(len(compared), max(math.ceil(len(compared) / 5), fewest))
+    # A codebook of some 20 codes is read with each batch and answered in each round.
+    entries = again + (0 if whole else len(stage.samples))
+    coding = -(-again // _BATCH) + (0 if whole else -(-len(stage.samples) // _BATCH))
+    tokens = told + told * entries // len(compared) + (rounds + coding) * _CODEBOOK
+    answers = rounds * _CODEBOOK + (len(compared) if whole else 0) * _ENTRY + entries * _ENTRY
+    return rounds + coding, tokens, answers

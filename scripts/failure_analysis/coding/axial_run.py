@@ -1,0 +1,397 @@
+"""One run of axial coding: open codes in, codes, taxonomy, codebook card and reviews out."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from failure_analysis import files, manifest
+from failure_analysis.coding import (
+    axial_coding,
+    card,
+    card_page,
+    codebook,
+    model,
+    project,
+    prompts,
+    runner,
+)
+from failure_analysis.coding.axial_coding import Built, Coded, Sample, Stage
+
+_NEEDED = ("sample_id", "state", "success", "reward", "role", "matched_to", "model_name",
+           "failed_dimensions", "benchmark", "coding")
+DRY_RUN = "dry_run"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run of axial coding is asked to do."""
+
+    input: Sequence[Path]
+    project: str
+    old: Path | None
+    background: Path | None
+    settings: model.Settings
+    recode_model: str | None
+    context_tokens: int
+    seed: int
+    spending: runner.Spending
+    overwrite: bool
+
+
+class Line(NamedTuple):
+    """What is needed of an open-coded sample; `compact` is None where nothing is known of it."""
+
+    ident: str
+    model: str
+    state: str
+    success: bool | None
+    hidden: bool
+    matched_to: str | None
+    compact: Sample | None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A project that is ready for axial coding."""
+
+    folder: Path
+    name: str
+    lines: Sequence[Line]
+    stage: Stage
+    chosen: dict[str, Any]
+    inputs: list[dict]
+    resumed: bool
+
+
+# Open codes -> samples.
+
+def _read(paths: Sequence[Path]) -> tuple[list[Line], str, frozenset[str]]:
+    """The samples of open_coded files, their benchmark and their dimensions."""
+    lines, benchmark, dimensions, seen = [], "", set(), set()
+    for place, row in _rows(paths):
+        ident = row["sample_id"]
+        if ident in seen:
+            raise files.Refusal(f"{place}: the sample {ident} is there twice; give each open "
+                                "coding once")
+        seen.add(ident)
+        benchmark = benchmark or str(row["benchmark"])
+        dimensions.update(row["failed_dimensions"])
+        coding = row["coding"]
+        compact = axial_coding.compact(f"s{len(lines) + 1}", row) if coding else None
+        hidden = bool(coding) and coding["visibility"] == "no_failure_visible"
+        lines.append(Line(ident, str(row["model_name"]), row["state"], row["success"], hidden,
+                          row["matched_to"], compact))
+    return lines, benchmark, frozenset(dimensions)
+
+
+def _rows(paths: Sequence[Path]) -> Iterator[tuple[str, dict]]:
+    """The lines of open_coded files, one at a time, with their places."""
+    for path in paths:
+        if not path.is_file():
+            raise files.Refusal(f"{path}: no such file; give the open_coded_*.jsonl of a project")
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    row = json.loads(line)
+                    missing = [name for name in _NEEDED if name not in row]
+                except (ValueError, TypeError) as error:
+                    missing = [str(error)]
+                if missing:
+                    raise files.Refusal(f"{path}:{number}: not an open-coded sample (missing: "
+                                        f"{', '.join(missing)}); give the open_coded_*.jsonl that "
+                                        "open_coder.py wrote")
+                yield f"{path}:{number}", row
+
+
+def prepare(options: Options, dry: bool = False) -> Prepared:
+    """Reads the open codes and begins, or goes on with, the axial coding of a project."""
+    folder = project.folder(options.project)
+    if project.recorded(folder, project.OPEN) is None:
+        raise files.Refusal(f"{folder}: no project of open_coder.py; run it first with --project "
+                            f"{options.project}")
+    lines, benchmark, dimensions = _read(options.input)
+    samples = [line.compact for line in lines if line.compact
+               and (line.compact.compared or line.success is True)]
+    if not any(sample.compared for sample in samples):
+        raise files.Refusal(f"{options.input[0]}: no failing sample in which the open coder saw "
+                            "the failure; nothing to compare")
+    old = codebook.load(options.old) if options.old else ()
+    background = prompts.background(benchmark, options.background)
+    recoder = replace(options.settings, model=options.recode_model or options.settings.model)
+    stage = Stage(options.settings, recoder, prompts.line(benchmark), background, samples, old,
+                  options.seed, options.context_tokens, dimensions)
+    told = hashlib.sha256(json.dumps([background, benchmark]).encode()).hexdigest()[:12]
+    chosen = {**options.settings.identity(), "recode_model": recoder.model, "seed": options.seed,
+              "context_tokens": options.context_tokens, "background": told,
+              "codebook": files.sha256(options.old) if options.old else None,
+              "prompts": prompts.digest(*axial_coding.TEMPLATES)}
+    read = project.inputs(options.input)
+    resumed = not dry and project.begin(folder, project.AXIAL, chosen, read, options.overwrite)
+    name = files.bare_name(options.input[0]).removesuffix(".jsonl").removeprefix("open_coded_")
+    return Prepared(folder, name, lines, stage, chosen, read, resumed)
+
+
+# The ways to run it.
+
+def _work(options: Options) -> runner.Work:
+    ready = prepare(options)
+
+    def phases(get: runner.Get) -> Iterator[runner.Phase]:
+        for name, jobs in axial_coding.phases(ready.stage, get, card.FEWEST_SHARED):
+            yield runner.Phase(name, len(jobs), "batch",
+                               (lambda job=job: list(job().needed) for job in jobs))
+
+    return runner.Work(ready.folder, project.AXIAL, options.settings, options.spending, phases,
+                       lambda get: _finish(ready, options, get))
+
+
+def run(way: str, options: Options) -> dict[str, Any]:
+    """Runs it in one of its ways: dry_run, live, submit, status or collect."""
+    if way == "dry_run":
+        return dry_run(options)
+    return runner.run(way, project.folder(options.project), project.AXIAL, options.settings,
+                      lambda: _work(options))
+
+
+def dry_run(options: Options) -> dict[str, Any]:
+    """Writes the first prompts, and says about how many tokens and how much money it would take."""
+    ready = prepare(options, dry=True)
+    first = axial_coding.build(ready.stage, lambda _: None).needed
+    path, shown = (ready.folder / DRY_RUN / name
+                   for name in ("axial_prompts.jsonl", "axial_first_prompt.md"))
+    with files.atomic(path) as file:
+        for request in first:
+            file.write(files.encoded(json.dumps(
+                {"name": request.name, "tokens": request.tokens, "body": request.body},
+                ensure_ascii=False)) + b"\n")
+    files.write_text(shown, prompts.readable(first[0]))
+    requests, tokens, answers = axial_coding.expected(ready.stage, card.FEWEST_SHARED)
+    return {"samples": len(ready.lines), "to_code": len(ready.stage.samples),
+            "requests": requests, "prompt_tokens": tokens, "completion_tokens": answers,
+            "cost": options.spending.cost(tokens, answers),
+            "files": [path.as_posix(), shown.as_posix()]}
+
+
+# Answers -> files.
+
+def _finish(ready: Prepared, options: Options, get: runner.Get) -> dict[str, Any]:
+    """Writes the coded samples, the taxonomy, the codebook with its card, and the reviews."""
+    stage = ready.stage
+    built = _built(ready, axial_coding.build(stage, get))
+    coded = axial_coding.together(
+        [job() for job in axial_coding.coding_jobs(stage, built, get)])
+    again = axial_coding.together([job() for job in axial_coding.recoding_jobs(
+        stage, built, coded, get, card.FEWEST_SHARED)])
+    records = {line.ident: _record(line, coded) for line in ready.lines}
+    paths = {kind: ready.folder / name for kind, name in (
+        ("coded", f"axial_coded_{ready.name}.jsonl"), ("taxonomy", f"{ready.name}_taxonomy.json"),
+        ("codebook", f"{ready.name}_codebook.json"), ("card", f"{ready.name}_codebook.md"),
+        ("figure", f"{ready.name}_rarefaction.png"),
+        ("reviews", f"axial_reviews_{ready.name}.jsonl"))}
+    with files.atomic(paths["coded"]) as file:
+        for _, row in _rows(options.input):
+            line = {**row, **records[row["sample_id"]]}
+            file.write(files.encoded(json.dumps(line, ensure_ascii=False)) + b"\n")
+    result = _codebook(ready, options, built, coded, again)
+    files.write_json(paths["taxonomy"], result["taxonomy"])
+    files.write_json(paths["codebook"], result)
+    card_page.draw(paths["figure"], result["card"]["rarefaction"])
+    files.write_text(paths["card"], card_page.page(result, paths["figure"].name))
+    reviews = _reviews(ready, options.settings.model, coded)
+    with files.atomic(paths["reviews"]) as file:
+        file.writelines(files.encoded(json.dumps(one, ensure_ascii=False)) + b"\n"
+                        for one in reviews)
+    counts = _counts(ready, records.values(), result, again)
+    summary = {"project": options.project, "model": options.settings.model, **counts,
+               "reviews": len(reviews)}
+    files.write_json(ready.folder / project.summary(project.AXIAL), summary)
+    manifest.record(ready.folder, project.AXIAL, ready.chosen, [
+        *(path.name for path in paths.values()), project.summary(project.AXIAL),
+        project.calls(project.AXIAL)], ready.inputs)
+    return {**summary, "resumed": ready.resumed, "saturation": result["card"]["saturation"],
+            "recoding": {name: result["card"]["recoding"][name] for name in (
+                "self_consistency", "samples", "primary")},
+            "files": {kind: path.as_posix() for kind, path in paths.items()}}
+
+
+def _built(ready: Prepared, built: Built) -> Built:
+    """A codebook that is finished; refuses what is none."""
+    kept = f"the finished calls are in {ready.folder / project.calls(project.AXIAL)}"
+    if built.needed:
+        raise files.Refusal(f"the budget was spent before the codebook was finished; {kept}: the "
+                            "same command with more --max-calls or --max-tokens-total goes on")
+    if built.stopped:
+        raise files.Refusal(f"{built.stopped}; {kept}: the same command goes on")
+    if not built.codes:
+        why = "; ".join(sorted(set(built.left_out.values()))[:3]) or "; ".join(built.problems[:3])
+        raise files.Refusal(f"no answer held a codebook ({why[:400]}); see the log in "
+                            f"{ready.folder / 'logs'}, or try another --model and --overwrite")
+    return built
+
+
+def _record(line: Line, coded: Coded) -> dict[str, Any]:
+    """The codes of a sample. What is not known is said in words, so that counting is safe."""
+    name = line.compact.name if line.compact else ""
+    entry = coded.entries.get(name)
+    state, reason = coded.failed.get(name, ("skipped_by_budget", "not asked"))
+    if line.compact is None:
+        state, reason = line.state, "it has no open code"
+    if entry is not None or line.hidden and line.success is not True:
+        state, reason = "ok", coded.remarks.get(name, "")
+    codes = {"primary_code": codebook.UNKNOWN, "secondary_codes": [],
+             "severity": codebook.UNKNOWN, "fault": "undecided", "rationale": "", "quote": None}
+    if entry is not None:
+        codes = {**entry.model_dump(exclude={"sample"}), "rationale": prompts.line(entry.rationale),
+                 "secondary_codes": list(dict.fromkeys(entry.secondary_codes)),
+                 "quote": line.compact.quotes.get(entry.quote)}
+    elif state == "ok":
+        codes["primary_code"] = codebook.NOT_VISIBLE
+    return {"axial_state": state, "axial_reason": reason, "axial_coding": codes}
+
+
+def _codings(ready: Prepared, coded: Coded) -> tuple[list[card.Coding], int]:
+    """The samples of known coding, and how many failing ones have none."""
+    known, unknown = [], 0
+    for line in ready.lines:
+        failing = line.success is not True
+        name = line.compact.name if line.compact else ""
+        if name in coded.entries:
+            known.append(card.Coding(line.ident, line.model, failing,
+                                     coded.entries[name].primary_code,
+                                     axial_coding.labelled(coded, name), line.matched_to))
+        elif failing and line.hidden:
+            known.append(card.Coding(line.ident, line.model, True, codebook.NOT_VISIBLE,
+                                     frozenset(), line.matched_to))
+        else:
+            unknown += failing
+    return known, unknown
+
+
+def _codebook(ready: Prepared, options: Options, built: Built, coded: Coded, again: Coded
+              ) -> dict[str, Any]:
+    """The codebook with its taxonomy, card and lineage."""
+    codings, unknown = _codings(ready, coded)
+    samples: dict[str, list[str]] = {code.code: [] for code in built.codes}
+    for one in codings:
+        for code in one.codes if one.failing else ():
+            samples[code].append(one.ident)
+    recodings = [card.Recoding(*((some.entries[name].primary_code,
+                                  axial_coding.labelled(some, name)) for some in (coded, again)))
+                 for name in again.entries]
+    coders = (options.settings.model, ready.stage.recoder.model)
+    quotes = _quotes(ready, coded)
+    events = [{**msgspec.to_builtins(event)} for event in built.events]
+    return {
+        "project": options.project, "model": options.settings.model, "rounds": built.rounds,
+        "codes": msgspec.to_builtins(built.codes),
+        "lineage": {"parent": options.old.as_posix() if options.old else None,
+                    "events": {name: [event for event in events if event["event"] == name]
+                               for name in codebook.EVENTS}},
+        "card": card.numbers(built.codes, codings, unknown, recodings, coders, options.seed),
+        "taxonomy": codebook.taxonomy(built.codes, samples, quotes, card.FEWEST_SAMPLES),
+        "problems": [prompts.line(problem) for problem in built.problems],
+        "left_out": dict(built.left_out),
+        "recoding_failed": len(again.failed) + len(again.needed),
+    }
+
+
+def _quotes(ready: Prepared, coded: Coded) -> dict[str, list[dict[str, str]]]:
+    """Two quotes of each code, from two failing samples of which it is the primary code."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for line in ready.lines:
+        entry = coded.entries.get(line.compact.name) if line.compact else None
+        if entry is None or entry.quote is None or line.success is True:
+            continue
+        some = found.setdefault(entry.primary_code, [])
+        if len(some) < 2:
+            some.append({"sample_id": line.ident, "quote": line.compact.quotes[entry.quote]})
+    return found
+
+
+def _reviews(ready: Prepared, name: str, coded: Coded) -> list[dict[str, Any]]:
+    """What the coder says of each failing sample, in the form that record_review.py takes; without
+    a code or a verified quote there is nothing to record."""
+    coder = re.sub(r"[^\w.@:-]", "_", name)[:60].lstrip(".@:-_") or "llm"
+    found = []
+    for line in ready.lines:
+        entry = coded.entries.get(line.compact.name) if line.compact else None
+        if entry is None or line.success is True or entry.primary_code == codebook.NO_CODE:
+            continue
+        quotes = line.compact.quotes
+        quote = quotes.get(entry.quote) or next(iter(quotes.values()), None)
+        if quote:
+            found.append({"id": line.ident, "bucket": entry.primary_code, "fault": entry.fault,
+                          "mechanism": prompts.line(entry.rationale), "quotes": [quote],
+                          "secondary": list(dict.fromkeys(entry.secondary_codes)),
+                          "coder": coder, "kind": "llm"})
+    return found
+
+
+def _counts(ready: Prepared, records: Sequence[Mapping[str, Any]], result: Mapping[str, Any],
+            again: Coded) -> dict[str, Any]:
+    states = Counter(one["axial_state"] for one in records)
+    return {"samples": len(ready.lines), "coded": states["ok"],
+            "unknown": len(ready.lines) - states["ok"],
+            "states": {state: states[state] for state in model.STATES},
+            "codes": len(result["card"]["codes"]), "residue": len(result["card"]["residue"]),
+            codebook.NO_CODE: result["card"][codebook.NO_CODE],
+            codebook.NOT_VISIBLE: result["card"][codebook.NOT_VISIBLE],
+            "problems": len(result["problems"]), "left_out": len(result["left_out"]),
+            "recoding_failed": result["recoding_failed"]}
+
+
+# What a run tells a person.
+
+def lines(way: str, found: dict[str, Any]) -> list[str]:
+    """What a run tells a person."""
+    if way == "dry_run":
+        money = "" if found["cost"] is None else f", about ${found['cost']:.2f}"
+        return [f"{found['to_code']} of {found['samples']} samples to code, about "
+                f"{found['requests']} requests, {found['prompt_tokens']} tokens in and "
+                f"{found['completion_tokens']} out{money} (before repairs)",
+                *([] if money else ["cost: pass --price IN OUT (dollars per million tokens)"]),
+                "read the first prompt: " + found["files"][1], "all first ones: "
+                + found["files"][0]]
+    if way == "submit":
+        return runner.submitted(found)
+    if way == "status":
+        return runner.progress(found)
+    told = runner.collected(found) if way == "collect" else []
+    return [*told, *(_result_lines(found) if "coded" in found else [])]
+
+
+def _result_lines(found: dict[str, Any]) -> list[str]:
+    why = ", ".join(f"{state} {count}" for state, count in found["states"].items()
+                    if count and state != "ok")
+    saturation, recoding = found["saturation"], found["recoding"]
+    cover = "" if saturation["coverage"] is None else (
+        f"modes seen so far cover about {saturation['coverage']:.0%} of the failures (at least "
+        f"{saturation['lower']:.0%}): {'enough' if saturation['enough'] else 'code more samples'}")
+    kind = "the same model coding again agreed with itself" if recoding["self_consistency"] \
+        else "the second model agreed"
+    failed = f" ({found['recoding_failed']} got no second coding)" if found["recoding_failed"] \
+        else ""
+    told = [
+        f"coded {found['coded']} of {found['samples']}, {found['unknown']} unknown"
+        f"{f' ({why})' if why else ''}",
+        f"{found['codes']} codes in at least 2 samples, {found['residue']} in the residue; no code "
+        f"fits {found[codebook.NO_CODE]}, no failure visible in {found[codebook.NOT_VISIBLE]}",
+        cover,
+        f"{kind} on the primary code in {recoding['primary']['same']} of {recoding['samples']}"
+        f"{failed}",
+        f"not put right: {found['problems']} (see the card)" if found["problems"] else "",
+        f"compared with no other: {found['left_out']} samples (see the card)"
+        if found["left_out"] else "",
+        *runner.spent(found),
+        f"read the card: {found['files']['card']}",
+        f"codes: {found['files']['coded']}",
+        f"as one more coder of a packet: record_review.py ANALYSIS_DIR --from "
+        f"{found['files']['reviews']} ({found['reviews']} reviews)"]
+    return [line for line in told if line]

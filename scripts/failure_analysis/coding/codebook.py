@@ -1,0 +1,229 @@
+"""Codebooks: codes with stable ids, and what an LLM's answer makes of the codebook before it. What
+an answer may not do is named and not done; nothing that was there is lost."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from failure_analysis import files
+from failure_analysis.coding import prompts
+from failure_analysis.review import ledger
+
+if TYPE_CHECKING:
+    from failure_analysis.coding import shapes
+
+# Said of a sample instead of a code: none fits; the open coder saw no failure; nothing is known.
+NO_CODE, NOT_VISIBLE, UNKNOWN = "no_code_applies", "no_failure_visible", "unknown"
+RESIDUE = "Residue"
+_RESERVED = (NO_CODE, NOT_VISIBLE, UNKNOWN, RESIDUE.lower())
+EVENTS = ("added", "merged", "split", "renamed", "reworded")
+
+
+class Code(msgspec.Struct, frozen=True):
+    """A code. Its id is made from its first name and definition and stays when these change, so
+    that two runs over one codebook, or two equal ones, can be compared."""
+
+    code_id: str
+    code: str
+    category: str
+    category_definition: str
+    definition: str
+    indicators: tuple[str, ...]
+    when_to_use: str
+    when_not_to_use: str
+
+
+class Event(msgspec.Struct, frozen=True):
+    """What happened to codes in a round: `before` became `after`."""
+
+    event: str
+    round: int
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class Revision(NamedTuple):
+    """A codebook made from an answer, what happened on the way, and what was wrong with it."""
+
+    codes: tuple[Code, ...]
+    events: tuple[Event, ...]
+    problems: tuple[str, ...]
+
+
+def load(path: Path) -> tuple[Code, ...]:
+    """The codes of a *_codebook.json."""
+    found = files.read_object(path, ("codes",), "axial_coder.py")
+    try:
+        codes = msgspec.convert(found["codes"], tuple[Code, ...])
+    except msgspec.ValidationError as error:
+        raise files.Refusal(f"{path}: not a codebook ({error}); give a *_codebook.json that "
+                            "axial_coder.py wrote") from None
+    if not codes or len({code.code for code in codes}) < len(codes):
+        raise files.Refusal(f"{path}: a codebook needs codes with names of their own; give a "
+                            "*_codebook.json that axial_coder.py wrote")
+    return codes
+
+
+def revised(known: Sequence[Code], fixed: Collection[str], answer: "Sequence[shapes.Category]",
+            number: int, dimensions: set[str]) -> Revision:
+    """The codebook that an answer makes of the known one, in round `number`. Codes whose ids are
+    fixed stay as they are, whatever the answer says; one that the answer drops stays too."""
+    names = {code.code: code for code in known}
+    given = [(category, code) for category in answer for code in category.subcategories]
+    problems, events, made = [], [], []
+    taken = {code.code for code in known if code.code_id in fixed}
+    accepted = []
+    for category, code in given:
+        wrong = _wrong(category, code, taken, names, fixed, dimensions)
+        problems += wrong
+        if not wrong:
+            taken.add(code.code)
+            accepted.append((category, code))
+    claimed = {name for _, code in accepted for name in code.continues}
+    good = []
+    for category, code in accepted:
+        # A code of the same name that nothing else continues is the same code.
+        own = [code.code] if code.code in names.keys() - claimed else []
+        before = dict.fromkeys([*own, *code.continues])
+        good.append((category, code, [names[name] for name in before]))
+    keeps = _keepers(good)
+    for category, code, before in good:
+        one = _made(category, code, keeps.get(code.code), made, known)
+        made.append(one)
+        events += _events(one, code, before, keeps, number)
+    events += _splits(good, number)
+    continued = {one.code for _, _, before in good for one in before}
+    dropped = [code for code in known if code.code_id not in fixed and code.code not in continued]
+    problems += [f"the code {code.code} is continued by none; a code is kept, renamed or merged, "
+                 "never dropped" for code in dropped]
+    kept = [code for code in known if code.code_id in fixed or code in dropped]
+    return Revision((*kept, *made), tuple(events), tuple(problems))
+
+
+def _wrong(category: "shapes.Category", code: "shapes.Code", taken: Collection[str],
+           names: Mapping[str, Code], fixed: Collection[str], dimensions: set[str]) -> list[str]:
+    """What is wrong with one code of an answer."""
+    shown = files.visible(code.code)[:60]
+    if not ledger.SLUG.fullmatch(code.code) or len(code.code) > 60:
+        return [f"the code {shown!r} is no snake_case name of at most 60 characters"]
+    found = []
+    if code.code in _RESERVED:
+        found.append(f"the code {shown} has a reserved name")
+    elif ledger.names_no_cause(code.code, dimensions):
+        found.append(f"the code {shown} names no cause: it only says that something failed")
+    if code.code in taken:
+        found.append(f"the code {shown} is there twice")
+    empty = [name for name in ("definition", "when_to_use", "when_not_to_use")
+             if not getattr(code, name).strip()]
+    empty += [] if any(text.strip() for text in code.indicators) else ["indicators"]
+    found += [f"{name} of the code {shown} is empty" for name in empty]
+    if not category.name.strip() or category.name.strip().lower() in _RESERVED:
+        found.append(f"the category of the code {shown} has no name of its own")
+    for name in code.continues:
+        if name not in names:
+            found.append(f"the code {shown} continues {files.visible(name)[:60]!r}, which is no "
+                         "code of the codebook before")
+        elif names[name].code_id in fixed:
+            found.append(f"the code {shown} continues {name}, which is settled and stays as it is")
+    return found
+
+
+Good = Sequence[tuple["shapes.Category", "shapes.Code", Sequence[Code]]]
+
+
+def _keepers(good: Good) -> dict[str, str]:
+    """Name of a new code -> the id that it keeps: that of the first code it continues. Of several
+    that continue one code, the one with its name keeps the id, else the first."""
+    owner: dict[str, str] = {}
+    for _, code, before in good:
+        for one in before:
+            if one.code_id not in owner or code.code == one.code:
+                owner[one.code_id] = code.code
+    keeps: dict[str, str] = {}
+    for _, code, before in good:
+        own = [one.code_id for one in before if owner[one.code_id] == code.code]
+        if own:
+            keeps[code.code] = own[0]
+    return keeps
+
+
+def _made(category: "shapes.Category", code: "shapes.Code", kept: str | None,
+          made: Iterable[Code], known: Iterable[Code]) -> Code:
+    """The record of an answered code, with the id that it keeps or a new one."""
+    ids = {one.code_id for one in (*made, *known)}
+    clean = {name: prompts.line(getattr(code, name))
+             for name in ("code", "definition", "when_to_use", "when_not_to_use")}
+    return Code(kept or _new_id(clean["code"], clean["definition"], ids),
+                category=prompts.line(category.name),
+                category_definition=prompts.line(category.definition),
+                indicators=tuple(prompts.line(one) for one in code.indicators
+                                 if one.strip()), **clean)
+
+
+def _new_id(name: str, definition: str, ids: Collection[str]) -> str:
+    text = json.dumps([name, definition])
+    while (found := "c-" + hashlib.sha256(text.encode()).hexdigest()[:8]) in ids:
+        text += "+"
+    return found
+
+
+def _events(one: Code, code: "shapes.Code", before: Sequence[Code], keeps: Mapping[str, str],
+            number: int) -> list[Event]:
+    """What an answered code did to the codes that it continues."""
+    if not before:
+        return [Event("added", number, (), (one.code,))]
+    if len(before) > 1:
+        return [Event("merged", number, tuple(old.code for old in before), (one.code,))]
+    [old] = before
+    if keeps.get(code.code) != old.code_id:
+        return []  # a part of a code that was split, which is told once
+    if old.code != one.code:
+        return [Event("renamed", number, (old.code,), (one.code,))]
+    return [] if old.definition == one.definition else [
+        Event("reworded", number, (old.code,), (one.code,))]
+
+
+def _splits(good: Good, number: int) -> list[Event]:
+    """The codes that several codes continue."""
+    parts: dict[str, list[str]] = {}
+    for _, code, before in good:
+        for one in before:
+            parts.setdefault(one.code, []).append(code.code)
+    return [Event("split", number, (old,), tuple(new)) for old, new in parts.items()
+            if len(new) > 1]
+
+
+# Codebook -> prompt, taxonomy.
+
+def categories(codes: Iterable[Code]) -> dict[str, list[Code]]:
+    """Category -> its codes, in the order of the codebook."""
+    found: dict[str, list[Code]] = {}
+    for code in codes:
+        found.setdefault(code.category, []).append(code)
+    return found
+
+
+def taxonomy(codes: Sequence[Code], samples: Mapping[str, Sequence[str]],
+             quotes: Mapping[str, Sequence[Mapping[str, str]]], fewest: int) -> dict[str, Any]:
+    """The source's taxonomy: `samples` and `quotes` by code. Codes in fewer than `fewest` samples
+    stand in the residue."""
+    common = [code for code in codes if len(samples.get(code.code, ())) >= fewest]
+    rare = [code for code in codes if code not in common]
+
+    def listed(some: Iterable[Code]) -> list[dict[str, Any]]:
+        return [{"code": code.code, "code_id": code.code_id, "definition": code.definition,
+                 "indicators": list(code.indicators), "when_to_use": code.when_to_use,
+                 "when_not_to_use": code.when_not_to_use,
+                 "sample_ids": list(samples.get(code.code, ())),
+                 "quotes": list(quotes.get(code.code, ()))} for code in some]
+
+    found = [{"name": name, "definition": some[0].category_definition,
+              "subcategories": listed(some)} for name, some in categories(common).items()]
+    residue = {"name": RESIDUE, "definition": f"Codes seen in fewer than {fewest} samples: too "
+                                              "rare to call them a pattern.",
+               "subcategories": listed(rare)}
+    return {"primary_categories": [*found, *([residue] if rare else [])]}

@@ -1,0 +1,152 @@
+"""Two axial codings over one codebook, compared sample by sample: how each code's share changed,
+and which samples moved."""
+
+import json
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from failure_analysis import files
+from failure_analysis.coding import codebook
+from failure_analysis.markdown import cell, code, table
+from failure_analysis.statistics import holm, mcnemar, newcombe_paired, rounded
+
+NAME, PAGE = "code_comparison.json", "code_comparison.md"
+_MOST_SHOWN = 50
+
+
+class Coded(NamedTuple):
+    """How a sample was coded: `primary` and `codes` are code ids, or what is said instead of a
+    code; `item` is what pairs it with another run."""
+
+    ident: str
+    item: tuple[str, Hashable]
+    known: bool
+    primary: str
+    codes: frozenset[str]
+
+
+class Run(NamedTuple):
+    """An axial coding: its file, its samples, and its codes by id."""
+
+    path: Path
+    samples: tuple[Coded, ...]
+    names: Mapping[str, str]
+
+
+def load(path: Path) -> Run:
+    """An axial coding: a project's folder, or its axial_coded_*.jsonl."""
+    found = sorted(path.glob("axial_coded_*.jsonl")) if path.is_dir() else [path]
+    if len(found) != 1 or not found[0].is_file():
+        raise files.Refusal(f"{path}: {len(found)} axial codings in it; give the folder of a "
+                            "project of axial_coder.py, or one axial_coded_*.jsonl")
+    [file] = found
+    name = file.name.removeprefix("axial_coded_").removesuffix(".jsonl")
+    book = codebook.load(file.with_name(f"{name}_codebook.json"))
+    ids = {one.code: one.code_id for one in book}
+    return Run(file, tuple(_samples(file, ids)), {one.code_id: one.code for one in book})
+
+
+def _samples(path: Path, ids: Mapping[str, str]) -> Iterator[Coded]:
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line)
+                codes = row["axial_coding"]
+                named = (codes["primary_code"], *codes["secondary_codes"])
+                yield Coded(row["sample_id"], (str(row["item_id"]), row.get("trial")),
+                            row["axial_state"] == "ok", ids.get(named[0], named[0]),
+                            frozenset(ids[name] for name in named if name in ids))
+            except (ValueError, KeyError, TypeError) as error:
+                raise files.Refusal(f"{path}:{number}: not an axially coded sample ({error!r}); "
+                                    "give the file that axial_coder.py wrote") from None
+
+
+def compare(a: Run, b: Run) -> dict[str, Any]:
+    """The change of every code that both codebooks hold, from a to b, over the samples that both
+    coded: the paired difference with Newcombe's interval and McNemar's mid-p, Holm-adjusted."""
+    shared = [ident for ident in a.names if ident in b.names]
+    if not shared:
+        raise files.Refusal(f"{a.path} and {b.path} have no code in common; code the second one "
+                            "with axial_coder.py --codebook and the codebook of the first")
+    by, pairs, left = _paired(a, b)
+    known = [(one, other) for one, other in pairs if one.known and other.known]
+    if not known:
+        raise files.Refusal(f"{a.path} and {b.path}: no sample is of known coding in both")
+    rows = [_change(ident, b.names[ident], known) for ident in shared]
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"], row["p"] = rounded(p), rounded(row["p"])
+    rows.sort(key=lambda row: (-abs(row["difference"]), row["code"]))
+    moved = [(one, other) for one, other in known if one.primary != other.primary]
+    names = {**a.names, **b.names}
+    return {
+        "a": a.path.as_posix(), "b": b.path.as_posix(), "paired_by": by, "pairs": len(pairs),
+        "known": len(known), "unknown": len(pairs) - len(known), **left,
+        "codes": rows,
+        "only_in_a": sorted(name for ident, name in a.names.items() if ident not in b.names),
+        "only_in_b": sorted(name for ident, name in b.names.items() if ident not in a.names),
+        "moved": [{"sample_a": one.ident, "sample_b": other.ident,
+                   "from": names.get(one.primary, one.primary),
+                   "to": names.get(other.primary, other.primary)} for one, other in moved],
+    }
+
+
+def _paired(a: Run, b: Run) -> tuple[str, list[tuple[Coded, Coded]], dict[str, int]]:
+    """The samples of both: the same datapoints, or else the same item and trial of two runs."""
+    for by in ("ident", "item"):
+        first, second = ({getattr(one, by): one for one in run.samples} for run in (a, b))
+        if len(first) < len(a.samples) or len(second) < len(b.samples):
+            continue
+        keys = [key for key in first if key in second]
+        if keys:
+            left = {"samples_only_in_a": len(first) - len(keys),
+                    "samples_only_in_b": len(second) - len(keys)}
+            return ("sample" if by == "ident" else "item and trial",
+                    [(first[key], second[key]) for key in keys], left)
+    raise files.Refusal(f"{a.path} and {b.path} have no sample in common, and their items and "
+                        "trials pair none; code the same datapoints, or one run of the same items")
+
+
+def _change(ident: str, name: str, pairs: list[tuple[Coded, Coded]]) -> dict[str, Any]:
+    """How one code's share changed."""
+    cells = Counter((ident in one.codes, ident in other.codes) for one, other in pairs)
+    lost, gained = cells[True, False], cells[False, True]
+    interval = newcombe_paired(cells[True, True], gained, lost, cells[False, False])
+    return {
+        "code": name, "code_id": ident, "in_a": cells[True, True] + lost,
+        "in_b": cells[True, True] + gained, "difference": rounded((gained - lost) / len(pairs)),
+        "interval": [rounded(limit) for limit in interval], "p": mcnemar(lost, gained).mid_p,
+        "gained": [other.ident for one, other in pairs
+                   if ident in other.codes and ident not in one.codes],
+        "lost": [one.ident for one, other in pairs
+                 if ident in one.codes and ident not in other.codes],
+    }
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """The comparison as Markdown."""
+    n = result["known"]
+    rows = [[code(row["code"]), row["in_a"], row["in_b"],
+             f"{row['difference']:+.2f} ({row['interval'][0]:+.2f} to {row['interval'][1]:+.2f})",
+             len(row["gained"]), len(row["lost"]), row["p_holm"]] for row in result["codes"]]
+    parts = [
+        "# Codes compared",
+        f"A: {code(result['a'])}\n\nB: {code(result['b'])}",
+        f"{n} pairs of known coding, paired by {result['paired_by']}; {result['unknown']} pairs "
+        f"unknown, {result['samples_only_in_a']} samples only in A, "
+        f"{result['samples_only_in_b']} only in B. A difference whose interval holds 0 may be "
+        "chance, or the coder's own unsteadiness: see the second coding in both cards.",
+        table(["code", "A", "B", "difference", "gained", "lost", "p (Holm)"], rows)]
+    for which, names in (("A", result["only_in_a"]), ("B", result["only_in_b"])):
+        if names:
+            parts.append(f"Only in the codebook of {which}, so that no change can be given: "
+                         + ", ".join(map(code, names)) + ".")
+    moved = result["moved"]
+    lines = [f"- {code(one['sample_b'])}: {code(one['from'])} → {code(one['to'])}"
+             for one in moved[:_MOST_SHOWN]]
+    if len(moved) > _MOST_SHOWN:
+        lines.append(f"- {len(moved) - _MOST_SHOWN} more in {cell(NAME)}")
+    parts.append(f"## Another primary code: {len(moved)} of {n}"
+                 + ("\n\n" + "\n".join(lines) if lines else ""))
+    return "\n\n".join(parts) + "\n"

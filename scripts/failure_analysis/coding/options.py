@@ -1,0 +1,98 @@
+"""The options that the LLM coders have in common."""
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from failure_analysis.coding import model, runner
+
+
+def add_model(parser: argparse.ArgumentParser, timeout: int) -> "argparse._ArgumentGroup":
+    """Which model is asked, and how."""
+    group = parser.add_argument_group("the model")
+    group.add_argument("--model", help="any name that the endpoint knows (default: OPENAI_MODEL, "
+                                       "else the benchmark.yaml's model, else gpt-5.5)")
+    group.add_argument("--effort", metavar="LEVEL",
+                       help="reasoning effort (default high; off, the default with --api chat, "
+                            "sends none)")
+    group.add_argument("--api", choices=("responses", "chat"), default="responses",
+                       help="chat is for endpoints without the Responses API")
+    group.add_argument("--base-url", default="", metavar="URL",
+                       help="another endpoint (default OPENAI_BASE_URL, else OpenAI's)")
+    group.add_argument("--timeout", type=float, default=timeout, metavar="SECONDS",
+                       help=f"for one attempt (default {timeout})")
+    group.add_argument("--retries", type=int, default=6,
+                       help="on 429, 5xx, timeouts and lost connections (default 6)")
+    group.add_argument("--max-output-tokens", type=int, metavar="N",
+                       help="cut answers there (default: the model's own limit)")
+    return group
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """What a run may spend, and when it failed."""
+    group = parser.add_argument_group("limits")
+    group.add_argument("--max-concurrent", type=int, default=10, metavar="N",
+                       help="calls under way at once (default 10)")
+    group.add_argument("--max-calls", type=int, metavar="N", help="stop after so many calls")
+    group.add_argument("--max-tokens-total", type=int, metavar="N",
+                       help="start no call that would go over so many tokens, in and out")
+    group.add_argument("--max-unknown", type=float, default=0.05, metavar="SHARE",
+                       help="exit with 1 when more samples than this stay unknown (default 0.05)")
+    group.add_argument("--retry-unknown", action="store_true",
+                       help="ask again also where an answer was unparsed, refused, truncated or "
+                            "too long")
+    group.add_argument("--price", type=float, nargs=2, metavar=("IN", "OUT"),
+                       help="US dollars per million tokens, for cost estimates")
+
+
+def add_ways(parser: argparse.ArgumentParser) -> None:
+    """How it is run."""
+    parser.add_argument("--dry-run", action="store_true",
+                        help="write the prompts, estimate tokens and cost, call nothing")
+    parser.add_argument("--batch", choices=("submit", "status", "collect"),
+                        help="use the provider's Batch API: submit what is needed, ask how far it "
+                             "is, collect the answers (submit again while more is needed)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+
+
+def check(parser: argparse.ArgumentParser, args: argparse.Namespace, **least: int) -> None:
+    """Ends with a usage error where a value is too small, or options do not go together."""
+    least = {"max_concurrent": 1, "retries": 0, "max_calls": 0, "max_tokens_total": 0,
+             "max_output_tokens": 1, **least}
+    for name, smallest in least.items():
+        value = getattr(args, name)
+        if value is not None and value < smallest:
+            parser.error(f"--{name.replace('_', '-')} is at least {smallest}")
+    if not 0 <= args.max_unknown <= 1:
+        parser.error("--max-unknown is a share from 0 to 1")
+    if args.dry_run and args.batch:
+        parser.error("--dry-run does not go with --batch")
+
+
+def settings(args: argparse.Namespace) -> "model.Settings":
+    """How the model is asked; its name from the option, the environment, the benchmark.yaml or our
+    default, in this order."""
+    from failure_analysis.coding import model
+    from failure_analysis.formats import mapping
+
+    told = args.background or getattr(args, "mapping", None)
+    name = args.model or os.environ.get("OPENAI_MODEL") or (
+        mapping.document(told).get("model") if told else None) or model.DEFAULT_MODEL
+    return model.Settings(
+        name, args.effort or ("off" if args.api == "chat" else "high"), args.api,
+        args.base_url or os.environ.get("OPENAI_BASE_URL", ""), args.max_output_tokens,
+        args.timeout, args.retries, args.max_concurrent)
+
+
+def spending(args: argparse.Namespace) -> "runner.Spending":
+    """What the run may spend."""
+    from failure_analysis.coding import model, runner
+
+    return runner.Spending(model.Budget(args.max_calls, args.max_tokens_total),
+                           tuple(args.price) if args.price else None, args.retry_unknown)
+
+
+def way(args: argparse.Namespace) -> str:
+    """dry_run, submit, status, collect or live."""
+    return "dry_run" if args.dry_run else args.batch or "live"

@@ -1,0 +1,193 @@
+"""Runs a coding stage: live or through batches, resumed from its finished calls, with a budget."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from failure_analysis import files
+from failure_analysis.coding import batch, calls, model, project
+
+Get = Callable[[str], model.Answer | None]
+
+
+class Phase(NamedTuple):
+    """A part of the work: functions that say what they still need; `total` of `unit` for the
+    progress bar."""
+
+    name: str
+    total: int
+    unit: str
+    jobs: Iterator[model.Needed]
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What a run may spend, and what it costs."""
+
+    budget: model.Budget
+    price: tuple[float, float] | None
+    retry_unknown: bool
+
+    def cost(self, prompt: int, completion: int) -> float | None:
+        """US dollars, at the given prices per million tokens; null without prices."""
+        if not self.price:
+            return None
+        return round((prompt * self.price[0] + completion * self.price[1]) / 1e6, 4)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A stage that is ready to be worked on. `phases` gives the parts of the work, each when the
+    one before needs nothing more; `finish` writes the result from the answers."""
+
+    folder: Path
+    step: str
+    settings: model.Settings
+    spending: Spending
+    phases: Callable[[Get], Iterator[Phase]]
+    finish: Callable[[Get], dict[str, Any]]
+
+    @property
+    def calls(self) -> Path:
+        """The file of finished calls."""
+        return self.folder / project.calls(self.step)
+
+    @property
+    def batches(self) -> Path:
+        """The file of submitted batches."""
+        return self.folder / project.batches(self.step)
+
+
+def run(way: str, folder: Path, step: str, settings: model.Settings,
+        work: Callable[[], Work]) -> dict[str, Any]:
+    """Runs a stage live, or submits it in batches, asks for their status, or collects them; the
+    work is prepared only when it is needed."""
+    if way == "status":
+        return status(folder, step, settings)
+    model.connection(settings)  # refuses a missing key before anything is written
+    return {"live": live, "submit": submit, "collect": collect}[way](work())
+
+
+def live(work: Work) -> dict[str, Any]:
+    """Asks what is missing, and writes the result."""
+    budget = work.spending.budget
+    with _opened(work) as book, project.logged(work.folder, work.step) as log:
+        before = len(book)
+        try:
+            for phase in work.phases(book.get):
+                with _progress(phase, work.spending) as done:
+                    model.run(phase.jobs, book, work.settings, budget, done)
+        except KeyboardInterrupt:
+            raise files.Refusal(f"interrupted; {len(book)} finished calls are in {work.calls}: "
+                                "the same command goes on from there") from None
+        return {**work.finish(book.get), "prompt_tokens": budget.prompt_tokens,
+                "completion_tokens": budget.completion_tokens,
+                "uncounted_calls": budget.uncounted,
+                "cost": work.spending.cost(budget.prompt_tokens, budget.completion_tokens),
+                "calls_made": budget.calls, "calls_known": before, "log": log.as_posix()}
+
+
+@contextmanager
+def _opened(work: Work) -> Iterator[calls.Ledger]:
+    """The finished calls; with --retry-unknown only the good ones."""
+    forget = [state for state in model.STATES if state != "ok"] if work.spending.retry_unknown \
+        else model.UNANSWERED
+    with calls.ledger(work.calls, forget) as book:
+        yield book
+
+
+@contextmanager
+def _progress(phase: Phase, spending: Spending) -> Iterator[Callable[[], None]]:
+    """A bar with tokens, cost and the time left, where a person is looking."""
+    from tqdm import tqdm
+
+    budget = spending.budget
+    with tqdm(total=phase.total, unit=phase.unit, desc=phase.name,
+              disable=not sys.stderr.isatty()) as bar:
+
+        def done() -> None:
+            spent = spending.cost(budget.prompt_tokens, budget.completion_tokens)
+            money = f", ${spent:.2f}" if spent is not None else ""
+            bar.set_postfix_str(f"{budget.prompt_tokens} tokens in, "
+                                f"{budget.completion_tokens} out{money}", refresh=False)
+            bar.update()
+
+        yield done
+
+
+# The same through the provider's Batch API.
+
+def _needed(work: Work, book: calls.Ledger) -> Iterator[model.Request]:
+    """What the first part of the work that is not done needs."""
+    for phase in work.phases(book.get):
+        some = False
+        for job in phase.jobs:
+            for request in job():
+                some = True
+                yield request
+        if some:
+            return
+
+
+def submit(work: Work) -> dict[str, Any]:
+    """Submits every request that is needed now and not under way."""
+    with _opened(work) as book:
+        made = batch.submit(work.batches, model.client(work.settings), _needed(work, book))
+    return {"batches": [one.batch_id for one in made],
+            "requests": sum(len(one.keys) for one in made),
+            "under_way": len(batch.open_batches(work.batches))}
+
+
+def status(folder: Path, step: str, settings: model.Settings) -> dict[str, Any]:
+    """How far the batches are."""
+    return {"batches": batch.status(folder / project.batches(step), model.client(settings))}
+
+
+def collect(work: Work) -> dict[str, Any]:
+    """Takes the answers that are there; writes the result when nothing more is needed."""
+    with _opened(work) as book:
+        found = batch.collect(work.batches, model.client(work.settings),
+                              list(_needed(work, book)), book)
+        left = sum(1 for _ in _needed(work, book))
+        summary = {} if left else work.finish(book.get)
+    return {**summary, "collected": found.answers, "waiting": found.waiting,
+            "failed_batches": list(found.failed), "needed": left}
+
+
+# What a run tells a person.
+
+def submitted(found: dict[str, Any]) -> list[str]:
+    """After submitting."""
+    return [f"submitted {found['requests']} requests in {len(found['batches'])} batches; "
+            f"{found['under_way']} batches under way",
+            "next: --batch status, then --batch collect"]
+
+
+def progress(found: dict[str, Any]) -> list[str]:
+    """The state of each batch."""
+    return [f"{name}: {state}" for name, state in found["batches"]] or ["no batch submitted"]
+
+
+def collected(found: dict[str, Any]) -> list[str]:
+    """After collecting; says what is next while something is."""
+    told = [f"batch failed: {one}" for one in found["failed_batches"]]
+    told.append(f"collected {found['collected']} answers; {found['waiting']} batches under way")
+    if found["needed"]:
+        again = "wait, then --batch collect" if found["waiting"] else "--batch submit"
+        told.append(f"{found['needed']} requests are needed still; next: {again}")
+    return told
+
+
+def spent(found: dict[str, Any]) -> Sequence[str]:
+    """What a live run cost."""
+    if "calls_made" not in found:
+        return ()
+    money = "" if found["cost"] is None else f", ${found['cost']:.2f}"
+    uncounted = f" ({found['uncounted_calls']} calls did not say)" \
+        if found["uncounted_calls"] else ""
+    return (f"{found['calls_made']} calls made, {found['calls_known']} known before; "
+            f"{found['prompt_tokens']} tokens in, {found['completion_tokens']} out{money}"
+            f"{uncounted}",)
