@@ -409,6 +409,8 @@ def _mixtures(folder: Path, replicates: int) -> None:
         ("overthinking", "tokenization_problem"): replace(worlds["overthink"], spelling=6.0),
         ("underthinking", "context_limit_truncation"): replace(
             worlds["underthink"], growth=2.2, limit=520.0, spread=.4),
+        ("context_limit_truncation", "tokenization_problem"): replace(
+            worlds["truncation"], spelling=6.0, high=.8, low=.8),
     }
     honest, high = [], []
     for causes, world in mixed.items():
@@ -474,6 +476,7 @@ def _timed(command: str, folder: Path, *options: str) -> tuple[float, float]:
     """(wall seconds, peak MB of the main process) of one run of the script."""
     start = time.perf_counter()
     code = ("import resource, runpy, sys; sys.argv = sys.argv[1:]\n"
+            f"sys.path.insert(0, {str(BUNDLE / 'scripts')!r})\n"
             "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
             "except SystemExit as end:\n    assert not end.code\n"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)")

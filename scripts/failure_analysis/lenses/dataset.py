@@ -355,8 +355,8 @@ def _split(values: np.ndarray) -> list[tuple[str, np.ndarray]]:
                                  method="inverted_cdf"))
     bins = [known[(known > low) & (known <= high)] if place else known[known <= high]
             for place, (low, high) in enumerate(itertools.pairwise(ends))]
-    return [(f"{part[0]:g}" if len(part) == 1 else f"{part[0]:g}-{part[-1]:g}", (values >= part[0]) & (values <= part[-1]))
-            for part in bins if len(part)]
+    return [(f"{part[0]:g}" if len(part) == 1 else f"{part[0]:g}-{part[-1]:g}",
+             (values >= part[0]) & (values <= part[-1])) for part in bins if len(part)]
 
 
 def stratified(table: Table, most: int | None, seed: int) -> Table:

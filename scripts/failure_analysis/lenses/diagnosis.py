@@ -56,7 +56,9 @@ def observed(results: dict[str, dict], table: Table) -> dict[str, str]:
     found: dict[str, str] = {}
     for lens, result in results.items():
         said = "; ".join(result["evidence"][:3]) or "; ".join(result["need"][:2])
-        for label in (result["pattern"], *result["also"]):
+        # A surface's further label is the shape that chaos or truncation stands in front of: it
+        # speaks for nothing and against nothing.
+        for label in (result["pattern"], *(() if lens == "surface" else result["also"])):
             found[f"{lens}.{label}"] = said
         if lens == "surface" and result["pattern"] not in ("healthy", NEED):
             found["surface.any_failure"] = said

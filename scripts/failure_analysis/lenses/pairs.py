@@ -34,7 +34,8 @@ def _pair(lens: str, a: Group, b: Group, data: Any, seed: int) -> dict[str, Any]
     shared = np.intersect1d(a.table.item, b.table.item)
     base = {"a": a.eval.label, "b": b.eval.label, "a_id": a.eval.eval_id, "b_id": b.eval.eval_id,
             "templates": [a.eval.template, b.eval.template],
-            "same_model": a.eval.model_name == b.eval.model_name, "task": a.task, "axis": a.axis, "items": len(shared), "estimates": {}, "tests": [],
+            "same_model": a.eval.model_name == b.eval.model_name, "task": a.task,
+            "axis": a.axis, "items": len(shared), "estimates": {}, "tests": [],
             "evidence": []}
     if len(shared) < FEWEST_ITEMS:
         return {**base, "need": [f"items that both tried: {len(shared)} there, {FEWEST_ITEMS} "
