@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from scipy.special import betaln, expit, xlogy
-from scipy.stats import beta, chi2
+from scipy.special import betaincinv, betaln, chdtrc, expit, xlogy
 
 from failure_analysis.lenses import findings
 from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, Table
@@ -108,7 +107,7 @@ def sensitivity(found: Cells, k: np.ndarray) -> list[dict]:
             moved[:, at + 1] = end
             ends.append(float((expit(moved @ slopes) * found.n).sum() / found.n.sum()))
         rows.append({"parameter": name, "levels": len(found.levels[at]), "stat": stat,
-                     "p": float(chi2.sf(stat, 1)), "fall": ends[0] - ends[1]})
+                     "p": float(chdtrc(1, stat)), "fall": ends[0] - ends[1]})
     return rows
 
 
@@ -129,7 +128,7 @@ def shrunken(found: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
            - betaln(precisions * model, precisions * (1 - model))).sum(1)
     m = float(precisions[fit.argmax(), 0])
     a, b = found.k + m * model, found.n - found.k + m * (1 - model)
-    return a / (a + b), beta.ppf(0.05, a, b), beta.ppf(0.95, a, b)
+    return a / (a + b), betaincinv(a, b, 0.05), betaincinv(a, b, 0.95)
 
 
 def zones(found: Cells) -> list[dict]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata, spearmanr
 
 from failure_analysis.lenses import dataset, findings, tokens, traces
 from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, WRONG, Group, Table
@@ -199,9 +198,9 @@ def stratified_auc(x: np.ndarray, wrong: np.ndarray, stratum: np.ndarray, item: 
     for rows in np.split(order, np.flatnonzero(np.diff(stratum[order])) + 1):
         ones, zeros = rows[wrong[rows]], rows[~wrong[rows]]
         if len(ones) and len(zeros):
-            ranks = rankdata(x[np.r_[ones, zeros]])
-            own = np.r_[rankdata(x[ones]), rankdata(x[zeros])]
-            place = (ranks - own) / np.r_[np.full(len(ones), len(zeros)),
+            pooled = findings.ranks(x[np.r_[ones, zeros]])
+            own = np.r_[findings.ranks(x[ones]), findings.ranks(x[zeros])]
+            place = (pooled - own) / np.r_[np.full(len(ones), len(zeros)),
                                           np.full(len(zeros), len(ones))]
             place[len(ones):] = 1 - place[len(ones):]
             parts.append((np.r_[ones, zeros], place, len(ones), len(zeros)))
@@ -309,8 +308,10 @@ def growth_with_level(part: Table, found: dict[str, np.ndarray]) -> float | None
         values = part.params[name]
         levels = np.unique(values[~np.isnan(values)])
         if len(levels) >= 3:
-            medians = [np.median(found["tokens"][values == level]) for level in levels]
-            r = float(spearmanr(levels, medians)[0])
+            medians = np.array([np.median(found["tokens"][values == level]) for level in levels])
+            if medians.std() == 0:
+                continue
+            r = float(np.corrcoef(levels.argsort(), findings.ranks(medians))[0, 1])
             best = r if best is None or abs(r) > abs(best) else best
     return best
 

@@ -35,8 +35,7 @@ def diagnose(request: run.Request, folder: Path | None, rules_path: Path | None,
     whole = summary_of(documents, loaded, request, rules, asked)
     files.write_json(target / NAME, whole)
     files.write_text(target / PAGE, diagnosis_page.page(whole))
-    for kind in ("png", "svg"):
-        diagnosis_page.draw(target / f"{FIGURE}.{kind}", whole)
+    diagnosis_page.draw([target / f"{FIGURE}.{kind}" for kind in ("png", "svg")], whole)
     if (target / facts.NAME).exists():
         facts.replace(target, "diagnosis/", facts_of(whole))
     else:

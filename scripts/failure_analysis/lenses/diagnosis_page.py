@@ -1,10 +1,11 @@
 """diagnosis.md and the matrix of hypotheses by lenses."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from failure_analysis import files
-from failure_analysis.lenses import diagnosis
+from failure_analysis.lenses import diagnosis, figures
 from failure_analysis.lenses.findings import NEED
 from failure_analysis.markdown import cell, code, table
 
@@ -125,7 +126,7 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def draw(path: Path, whole: dict[str, Any]) -> None:
+def draw(paths: Sequence[Path], whole: dict[str, Any]) -> None:
     """The matrix of hypotheses by lenses, one per system: + for, x veto, ? not assessed."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -163,7 +164,4 @@ def draw(path: Path, whole: dict[str, Any]) -> None:
             axes.set_title(f"{files.visible(system['name'])[:70]}: "
                            f"{' or '.join(system['conclusion'])} (n = {system['samples']})",
                            loc="left", fontsize=9.5)
-        kind = path.suffix.removeprefix(".")
-        plain = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[kind]
-        with files.atomic(path) as file:
-            figure.savefig(file, format=kind, metadata=plain)
+        figures.save(figure, paths)

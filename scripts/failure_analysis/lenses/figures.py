@@ -22,8 +22,8 @@ def pages(results: Sequence[dict]) -> list[Sequence[dict]]:
     return [results[start:start + PER_PAGE] for start in range(0, len(results), PER_PAGE)]
 
 
-def draw(path: Path, results: Sequence[dict]) -> None:
-    """Draws results of one lens below each other, in the format that the file's name asks for."""
+def draw(paths: Sequence[Path], results: Sequence[dict]) -> None:
+    """Draws results of one lens below each other, in the formats that the files' names ask for."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -38,11 +38,19 @@ def draw(path: Path, results: Sequence[dict]) -> None:
                 _missing(part, result)
             else:
                 _DRAW[result["lens"]](part, result)
-        kind = path.suffix.removeprefix(".")
-        plain = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None},
-                 "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}[kind]
+        save(figure, paths)
+
+
+def save(figure: Any, paths: Sequence[Path]) -> None:
+    """Writes a figure without times and versions in it; its layout is worked out once."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    plain = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None},
+             ".pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+    for path in paths:
+        kind = path.suffix.lower()
         with files.atomic(path) as file:
-            figure.savefig(file, format=kind, metadata=plain)
+            figure.savefig(file, format=kind.removeprefix("."), metadata=plain[kind])
 
 
 def verdict(result: dict) -> str:

@@ -114,21 +114,26 @@ def strata_of(times: Times, edges: np.ndarray, by_item: bool) -> survival.Strata
                                 times.item[finished], len(edges) - 1)
 
 
-def decide(found: survival.Strata, edges: np.ndarray, times: Times, end: float,
-           critical: np.ndarray, weight: np.ndarray | None = None) -> Decision:
-    """The label by the rules of the method; `critical` are the sorted largest chi-squares of the
+def parts_of(found: survival.Strata, edges: np.ndarray, weight: np.ndarray | None = None
+             ) -> survival.Parts:
+    """What the strata add to the tests; the trend is against log tokens."""
+    return survival.parts(found, np.log((edges[:-1] + edges[1:]) / 2), weight)
+
+
+def decide(of: survival.Parts, edges: np.ndarray, times: Times, end: float,
+           critical: np.ndarray, copies: np.ndarray | None = None) -> Decision:
+    """The label by the rules of the method; `critical` are the largest chi-squares of the
     permutations."""
-    change = survival.scan(found, weight)
+    change = survival.scan(of, copies)
     p = (1 + int((critical >= change.stat - 1e-9).sum())) / (1 + len(critical))
-    middle = np.log((edges[:-1] + edges[1:]) / 2)
-    z, trend_stat, trend_p = survival.trend(found, middle)
+    z, trend_stat, trend_p = survival.trend(of, copies)
     near = np.flatnonzero(change.curve >= change.stat - 3.84)
     width = edges[1] - edges[0]
     tau = (float(edges[change.bin + 1]), float(edges[near.min() + 1] - width),
            float(edges[near.max() + 1] + width))
     localised = tau[2] - tau[1] <= 0.25 * end
     right = np.sort(times.t[times.cause == CORRECT])
-    step_wins = change.stat - np.log(len(found.bin)) - trend_stat >= 2
+    step_wins = change.stat - np.log(of.n.sum()) - trend_stat >= 2
     wrong = int((times.cause == WRONG).sum())
     if p > 0.05 and trend_p > 0.05:
         full = min(wrong, len(right)) >= FOR_CONSTANT
@@ -151,9 +156,11 @@ def _decided(times: Times, edges: np.ndarray, by_item: bool, runs_text: str, end
     if not found.size:
         return insufficient(NAME, n, ["a task and level (or an item) with both wrong and correct "
                                       "finishes"], **common)
-    critical = np.sort(survival.permuted(found, seed))
-    decision = decide(found, edges, times, end, critical)
-    confidence = _confidence(found, edges, times, end, critical, decision.pattern, seed, by_item)
+    of = parts_of(found, edges)
+    critical = survival.permuted(found, of, seed)
+    decision = decide(of, edges, times, end, critical)
+    confidence = _confidence(found, of, edges, times, end, critical, decision.pattern, seed,
+                             by_item)
     pattern, also, evidence = decision.pattern, common["also"], common["evidence"]
     change = decision.change
     if pattern == "early_breakdown":
@@ -186,20 +193,20 @@ def _decided(times: Times, edges: np.ndarray, by_item: bool, runs_text: str, end
            "caveats": [*common["caveats"], runs_text]})
 
 
-def _confidence(found: survival.Strata, edges: np.ndarray, times: Times, end: float,
-                critical: np.ndarray, pattern: str, seed: int, by_item: bool) -> float:
-    """Label stability over resampled items; the null of the whole data decides in each."""
+def _confidence(found: survival.Strata, of: survival.Parts, edges: np.ndarray, times: Times,
+                end: float, critical: np.ndarray, pattern: str, seed: int, by_item: bool) -> float:
+    """Label stability over resampled items; the null of the whole data decides in each. An item
+    that is a stratum is drawn whole; else its finishes are drawn together within their level."""
     rng = np.random.default_rng(seed + 1)
-    size = int(found.item.max()) + 1
-    present = np.unique(found.item)
+    present, item = np.unique(found.item, return_inverse=True)
+    number = found.size if by_item else len(present)
 
     def label(_: int) -> str:
-        drawn = np.zeros(size)
-        drawn[present] = rng.multinomial(len(present), np.full(len(present), 1 / len(present)))
-        times_drawn = np.repeat(np.arange(len(found.item)), drawn[found.item].astype(int))
-        part = survival.Strata(found.stratum[times_drawn], found.bin[times_drawn],
-                               found.wrong[times_drawn], found.item[times_drawn], found.bins)
-        return decide(part, edges, times, end, critical).pattern
+        drawn = rng.multinomial(number, np.full(number, 1 / number)).astype(float)
+        if by_item:
+            return decide(of, edges, times, end, critical, drawn).pattern
+        again = parts_of(found, edges, drawn[item.reshape(-1)])
+        return decide(again, edges, times, end, critical).pattern
 
     return findings.steadiness(label, pattern, 1.0 if by_item else 0.6)
 

@@ -128,9 +128,9 @@ def write_folder(shown: dict[str, Any], folder: Path, request: Request) -> list[
     pages = figures.pages(results)
     for number, page in enumerate(pages, 1):
         stem = lens if len(pages) == 1 else f"{lens}-{number}"
-        for kind in ("png", "svg"):
-            figures.draw(folder / f"{stem}.{kind}", page)
-            written.append(f"{stem}.{kind}")
+        both = [f"{stem}.png", f"{stem}.svg"]
+        figures.draw([folder / one for one in both], page)
+        written += both
     if lens in _WITH_PAGE and any(result["tables"] for result in results):
         _write_page(folder / f"{lens}.html", shown)
         written.append(f"{lens}.html")
@@ -157,7 +157,7 @@ def write_file(shown: dict[str, Any], path: Path) -> list[Path]:
         paths = [path if number == 1 else path.with_name(f"{path.stem}-{number}{kind}")
                  for number in range(1, len(pages) + 1)]
         for one, page in zip(paths, pages, strict=True):
-            figures.draw(one, page)
+            figures.draw([one], page)
         return paths
     else:
         raise files.Refusal(f"{path}: --output ends in one of {', '.join(FORMATS)}; for all "

@@ -4,7 +4,7 @@ strata, and two systems on the same items. Time is completion tokens."""
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import chi2, norm
+from scipy.special import chdtrc, ndtr
 
 FEWEST = 8  # finishes on each side of a candidate change
 DRAWS = 199
@@ -80,28 +80,63 @@ def _tables(found: Strata, weight: np.ndarray | None = None) -> tuple[np.ndarray
             np.bincount(place, ones * found.wrong, size).reshape(-1, found.bins))
 
 
-def scan(found: Strata, weight: np.ndarray | None = None) -> Change:
-    """Mantel-Haenszel chi-square of late against early odds at every bin edge; the odds ratio at
-    the largest, with the interval of Robins, Breslow & Greenland (1986)."""
+class Parts(NamedTuple):
+    """What each stratum adds to the chi-squares (strata x candidate changes), and its tables."""
+
+    excess: np.ndarray
+    variance: np.ndarray
+    late: np.ndarray
+    late_wrong: np.ndarray
+    n: np.ndarray
+    k: np.ndarray
+    trend_excess: np.ndarray
+    trend_variance: np.ndarray
+
+
+def parts(found: Strata, score: np.ndarray, weight: np.ndarray | None = None) -> Parts:
+    """Late against early at every bin edge (Mantel & Haenszel 1959), and the odds against a score
+    of the bins (the score test of a conditional logistic regression: Mantel 1963), per stratum;
+    `weight` counts finishes several times."""
     m, w = _tables(found, weight)
     n, k = m.sum(1, keepdims=True), w.sum(1, keepdims=True)
-    early, early_wrong = m.cumsum(1)[:, :-1], w.cumsum(1)[:, :-1]
-    late, late_wrong = n - early, k - early_wrong
-    variance = np.where(n > 1, early * late * k * (n - k) / np.maximum(n * n * (n - 1), 1e-9),
-                        0).sum(0)
-    open_ = (variance > 1e-9) & (early.sum(0) >= FEWEST) & (late.sum(0) >= FEWEST)
-    excess = late_wrong.sum(0) - (late * k / np.maximum(n, 1e-9)).sum(0)
-    curve = np.where(open_, excess**2 / np.maximum(variance, 1e-9), 0)
+    some = np.maximum(n, 1e-9)
+    late, late_wrong = n - m.cumsum(1)[:, :-1], k - w.cumsum(1)[:, :-1]
+    spread = np.where(n > 1, k * (n - k) / np.maximum(n * n * (n - 1), 1e-9), 0)
+    total, squares = m @ score, m @ score**2
+    return Parts(late_wrong - late * k / some, (n - late) * late * spread, late, late_wrong,
+                 n[:, 0], k[:, 0], w @ score - k[:, 0] * total / some[:, 0],
+                 spread[:, 0] * (n[:, 0] * squares - total**2))
+
+
+def scan(of: Parts, copies: np.ndarray | None = None) -> Change:
+    """The candidate change with the largest chi-square, its odds ratio with the interval of
+    Robins, Breslow & Greenland (1986); `copies` counts strata several times."""
+    copies = np.ones(len(of.n)) if copies is None else copies
+    variance, late = copies @ of.variance, copies @ of.late
+    open_ = (variance > 1e-9) & (late >= FEWEST) & (copies @ of.n - late >= FEWEST)
+    curve = np.where(open_, (copies @ of.excess) ** 2 / np.maximum(variance, 1e-9), 0)
     best = int(curve.argmax()) if len(curve) else 0
-    a, b = late_wrong[:, best], (late - late_wrong)[:, best]
-    c, d = early_wrong[:, best], (early - early_wrong)[:, best]
-    return Change(float(curve[best]), best, *_ratio(a, b, c, d), curve)
+    used = copies > 0
+    n, k, times = of.n[used], of.k[used], copies[used]
+    late, late_wrong = of.late[used, best], of.late_wrong[used, best]
+    return Change(float(curve[best]), best, *_ratio(
+        late_wrong, late - late_wrong, k - late_wrong, n - k - late + late_wrong, times), curve)
 
 
-def _ratio(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray
+def trend(of: Parts, copies: np.ndarray | None = None) -> tuple[float, float, float]:
+    """(signed z, chi-square, p) of the odds of being wrong against the score of the bins."""
+    copies = np.ones(len(of.n)) if copies is None else copies
+    excess, variance = float(copies @ of.trend_excess), float(copies @ of.trend_variance)
+    if variance <= 1e-12:
+        return 0.0, 0.0, 1.0
+    stat = excess**2 / variance
+    return excess / np.sqrt(variance), stat, float(chdtrc(1, stat))
+
+
+def _ratio(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, times: np.ndarray
            ) -> tuple[float, float, float]:
     n = np.maximum(a + b + c + d, 1e-9)
-    r, s, p, q = a * d / n, b * c / n, (a + d) / n, (b + c) / n
+    r, s, p, q = times * a * d / n, times * b * c / n, (a + d) / n, (b + c) / n
     if r.sum() <= 0 or s.sum() <= 0:
         return (np.inf if r.sum() > 0 else 0.0), 0.0, np.inf
     ratio = r.sum() / s.sum()
@@ -110,61 +145,45 @@ def _ratio(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray
     return float(ratio), float(ratio * np.exp(-1.96 * error)), float(ratio * np.exp(1.96 * error))
 
 
-def permuted(found: Strata, seed: int, draws: int = DRAWS) -> np.ndarray:
+def permuted(found: Strata, of: Parts, seed: int, draws: int = DRAWS) -> np.ndarray:
     """The largest chi-square after the wrong answers were dealt anew within each stratum: the
     exact null, of which only the wrong ones per bin vary."""
-    m, w = _tables(found)
-    n, k = m.sum(1, keepdims=True), w.sum(1, keepdims=True)
-    late = n - m.cumsum(1)[:, :-1]
-    variance = np.where(n > 1, (n - late) * late * k * (n - k) / np.maximum(n * n * (n - 1), 1e-9),
-                        0).sum(0)
-    open_ = (variance > 1e-9) & (late.sum(0) >= FEWEST) & ((n - late).sum(0) >= FEWEST)
-    expected = (late * k / n).sum(0)
-    wrong = _dealt(found, k[:, 0].astype(int), seed, draws)
+    variance, late = of.variance.sum(0), of.late.sum(0)
+    open_ = (variance > 1e-9) & (late >= FEWEST) & (of.n.sum() - late >= FEWEST)
+    expected = (of.late_wrong - of.excess).sum(0)
+    wrong = _dealt(found, of.k.astype(int), seed, draws)
     late_wrong = wrong.sum(1, keepdims=True) - wrong.cumsum(1)[:, :-1]
     curve = np.where(open_, (late_wrong - expected) ** 2 / np.maximum(variance, 1e-9), 0)
     return curve.max(1) if curve.shape[1] else np.zeros(draws)
 
 
 def _dealt(found: Strata, k: np.ndarray, seed: int, draws: int) -> np.ndarray:
-    """Wrong answers per bin, draws x bins. Few strata: one multivariate hypergeometric draw each;
-    many small ones: random ranks within all of them at once."""
+    """Wrong answers per bin, draws x bins. Few or large strata: one multivariate hypergeometric
+    draw each; many small ones: all of a size at once."""
     rng = np.random.default_rng(seed)
     sizes = np.bincount(found.stratum)
     wrong = np.zeros((draws, found.bins))
     starts = np.r_[0, np.cumsum(sizes)[:-1]]
-    if len(sizes) <= 400:
+    if len(sizes) <= 400 or sizes.max() > 32:
         for start, size, wrongs in zip(starts, sizes, k, strict=True):
             counts = np.bincount(found.bin[start:start + size], minlength=found.bins)
             wrong += rng.multivariate_hypergeometric(counts, wrongs, size=draws,
                                                      method="marginals")
         return wrong
-    width = int(sizes.max())
-    inside = np.arange(width) < sizes[:, None]
-    bins = np.zeros(inside.shape, int)
-    bins[inside] = found.bin
-    for draw in range(draws):
-        keys = np.where(inside, rng.random(inside.shape), 2.0)
-        ranks = np.argsort(keys, axis=1)
-        chosen = np.arange(width) < k[:, None]
-        wrong[draw] = np.bincount(np.take_along_axis(bins, ranks, 1)[chosen],
-                                  minlength=found.bins)
+    for size in np.unique(sizes):
+        same = np.flatnonzero(sizes == size)
+        bins = found.bin[starts[same][:, None] + np.arange(size)]
+        for draw in range(draws):
+            # As many passes as the fullest stratum has wrong ones: each deals one to every
+            # stratum that is owed one, from the places that are left (a shuffle cut short).
+            left = bins.copy()
+            for turn in range(int(k[same].max())):
+                rows = np.flatnonzero(k[same] > turn)
+                place = turn + (rng.random(len(rows)) * (size - turn)).astype(int)
+                picked = left[rows, place]
+                left[rows, place] = left[rows, turn]
+                wrong[draw] += np.bincount(picked, minlength=found.bins)
     return wrong
-
-
-def trend(found: Strata, log_time: np.ndarray) -> tuple[float, float, float]:
-    """(signed z, chi-square, p) of the odds of being wrong against a score, within strata: the
-    score test of a conditional logistic regression (Mantel 1963). `log_time` is by bin."""
-    x = log_time[found.bin]
-    n = np.maximum(np.bincount(found.stratum), 1).astype(float)
-    k = np.bincount(found.stratum, found.wrong)
-    total, squares = np.bincount(found.stratum, x), np.bincount(found.stratum, x * x)
-    excess = (x * found.wrong).sum() - (k * total / n).sum()
-    variance = (k * (n - k) / (n * np.maximum(n - 1, 1)) * (squares - total**2 / n)).sum()
-    if variance <= 1e-12:
-        return 0.0, 0.0, 1.0
-    stat = excess**2 / variance
-    return float(excess / np.sqrt(variance)), float(stat), float(chi2.sf(stat, 1))
 
 
 class Cox(NamedTuple):
@@ -215,5 +234,5 @@ def cox(times: np.ndarray, event: np.ndarray, z: np.ndarray, stratum: np.ndarray
     residual = (own - share)[useful] / np.sqrt((share * (1 - share))[useful])
     r = np.corrcoef(late, residual)[0, 1] if len(late) > 3 and late.std() > 0 else 0.0
     return Cox(float(np.exp(slope)), float(np.exp(slope - 1.96 * error)),
-               float(np.exp(slope + 1.96 * error)), float(2 * norm.sf(abs(slope) / error)),
-               float(chi2.sf(len(late) * r * r, 1)), int(useful.sum()))
+               float(np.exp(slope + 1.96 * error)), float(2 * ndtr(-abs(slope) / error)),
+               float(chdtrc(1, len(late) * r * r)), int(useful.sum()))
