@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from failure_analysis.coding import windows
+from failure_analysis.coding import model, windows
 from failure_analysis.coding.shapes import OpenCode
 from failure_analysis.review import parts
 from hostile import ATTACKS
@@ -673,3 +673,35 @@ def test_a_real_small_model_codes_real_samples(
             OpenCode.model_validate(plain, strict=True)
     assert any(quote["verified"] for line in lines if line["coding"]
                for quote in line["coding"]["evidence"])
+
+
+def test_a_text_that_comes_again_is_named_not_hidden() -> None:
+    call = {"name": "book", "arguments": {"x": 1}}
+    messages = [{"role": "user", "content": "Book it."}]
+    for number in range(4):
+        messages += [{"role": "assistant", "content": "I try again.", "tool_calls": [
+            {"id": str(number), **call}]},
+            {"role": "tool", "tool_call_id": str(number), "content": "error: missing id"}]
+    row = {"user_text": "Book it.", "messages": messages, "tool_calls": [call] * 4,
+           "tool_results": [{"content": "error: missing id"}] * 4}
+    [window] = windows.cut(row, 10_000).windows
+    labels = [piece.label for piece in window.pieces]
+    assert sum("the same text as call-1" in label for label in labels) == 3, labels
+    assert [f"message-{n}" for n in range(1, 10)] == sorted(
+        {label.split(" ")[0] for label in labels if label.startswith("message-")})
+
+
+def test_a_failing_sample_gets_one_contrast_at_most(code: Code, tmp_path: Path) -> None:
+    run = judged(tmp_path / "run", [turn(0, False), *(turn(n, True) for n in range(1, 9))])
+    with Endpoint() as endpoint:
+        code(endpoint, run, "--with-passing", "5")
+    assert [line["matched_to"] for line in coded(tmp_path)] == [None, "run/0"]
+
+
+@pytest.mark.parametrize("message", [
+    {"content": [{"type": "text", "text": "{}"}]}, {"content": None, "refusal": {"why": "x"}}])
+def test_an_answer_of_another_shape_is_unparsed(message: dict) -> None:
+    wanted = model.request(model.Settings("m", api="chat"), "x", "0" * 8, OpenCode, "", "")
+    answer = model.read(wanted, {"model": "x\ud800", "choices": [
+        {"finish_reason": "stop", "message": message}]})
+    assert answer.state == "unparsed" and "\ud800" not in answer.model

@@ -399,7 +399,7 @@ def compact(name: str, line: Mapping[str, Any]) -> Sample:
     reward = "" if line["reward"] is None else f", reward {line['reward']}"
     failed = ", ".join(map(prompts.line, line["failed_dimensions"]))
     told = f"{judged}{reward}{f', false: {failed}' if failed else ''}\n{text}"
-    compared = line["success"] is not True and coding["visibility"] == "failure_visible"
+    compared = line["success"] is False and coding["visibility"] == "failure_visible"
     return Sample(name, line["sample_id"], compared, text, told, quotes)
 
 

@@ -23,6 +23,7 @@ from failure_analysis.coding import (
     runner,
 )
 from failure_analysis.coding.axial_coding import Built, Coded, Sample, Stage
+from failure_analysis.review import ledger
 
 _NEEDED = ("sample_id", "state", "success", "reward", "role", "matched_to", "model_name",
            "failed_dimensions", "benchmark", "coding")
@@ -82,7 +83,7 @@ def _read(paths: Sequence[Path]) -> tuple[list[Line], str, frozenset[str]]:
                                 "coding once")
         seen.add(ident)
         benchmark = benchmark or str(row["benchmark"])
-        dimensions.update(row["failed_dimensions"])
+        dimensions.update(map(ledger.squeezed, row["failed_dimensions"]))
         coding = row["coding"]
         compact = axial_coding.compact(f"s{len(lines) + 1}", row) if coding else None
         hidden = bool(coding) and coding["visibility"] == "no_failure_visible"
@@ -118,7 +119,7 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
                             f"{options.project}")
     lines, benchmark, dimensions = _read(options.input)
     samples = [line.compact for line in lines if line.compact
-               and (line.compact.compared or line.success is True)]
+               and (line.compact.compared or line.success is not False)]
     if not any(sample.compared for sample in samples):
         raise files.Refusal(f"{options.input[0]}: no failing sample in which the open coder saw "
                             "the failure; nothing to compare")
@@ -243,7 +244,7 @@ def _record(line: Line, coded: Coded) -> dict[str, Any]:
     state, reason = coded.failed.get(name, ("skipped_by_budget", "not asked"))
     if line.compact is None:
         state, reason = line.state, "it has no open code"
-    if entry is not None or line.hidden and line.success is not True:
+    if entry is not None or line.hidden and line.success is False:
         state, reason = "ok", coded.remarks.get(name, "")
     codes = {"primary_code": codebook.UNKNOWN, "secondary_codes": [],
              "severity": codebook.UNKNOWN, "fault": "undecided", "rationale": "", "quote": None}
@@ -260,7 +261,9 @@ def _codings(ready: Prepared, coded: Coded) -> tuple[list[card.Coding], int]:
     """The samples of known coding, and how many failing ones have none."""
     known, unknown = [], 0
     for line in ready.lines:
-        failing = line.success is not True
+        if line.success is None:
+            continue  # nobody judged it: it is in no share
+        failing = line.success is False
         name = line.compact.name if line.compact else ""
         if name in coded.entries:
             known.append(card.Coding(line.ident, line.model, failing,
@@ -307,7 +310,7 @@ def _quotes(ready: Prepared, coded: Coded) -> dict[str, list[dict[str, str]]]:
     found: dict[str, list[dict[str, str]]] = {}
     for line in ready.lines:
         entry = coded.entries.get(line.compact.name) if line.compact else None
-        if entry is None or entry.quote is None or line.success is True:
+        if entry is None or entry.quote is None or line.success is not False:
             continue
         some = found.setdefault(entry.primary_code, [])
         if len(some) < 2:
@@ -317,20 +320,19 @@ def _quotes(ready: Prepared, coded: Coded) -> dict[str, list[dict[str, str]]]:
 
 def _reviews(ready: Prepared, name: str, coded: Coded) -> list[dict[str, Any]]:
     """What the coder says of each failing sample, in the form that record_review.py takes; without
-    a code or a verified quote there is nothing to record."""
+    a code, or a verified quote that shows it, there is nothing to record."""
     coder = re.sub(r"[^\w.@:-]", "_", name)[:60].lstrip(".@:-_") or "llm"
     found = []
     for line in ready.lines:
         entry = coded.entries.get(line.compact.name) if line.compact else None
-        if entry is None or line.success is True or entry.primary_code == codebook.NO_CODE:
+        if entry is None or line.success is not False or entry.quote is None \
+                or entry.primary_code == codebook.NO_CODE:
             continue
-        quotes = line.compact.quotes
-        quote = quotes.get(entry.quote) or next(iter(quotes.values()), None)
-        if quote:
-            found.append({"id": line.ident, "bucket": entry.primary_code, "fault": entry.fault,
-                          "mechanism": prompts.line(entry.rationale), "quotes": [quote],
-                          "secondary": list(dict.fromkeys(entry.secondary_codes)),
-                          "coder": coder, "kind": "llm"})
+        found.append({"id": line.ident, "bucket": entry.primary_code, "fault": entry.fault,
+                      "mechanism": prompts.line(entry.rationale),
+                      "quotes": [line.compact.quotes[entry.quote]],
+                      "secondary": list(dict.fromkeys(entry.secondary_codes)),
+                      "coder": coder, "kind": "llm"})
     return found
 
 

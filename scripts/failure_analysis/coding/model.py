@@ -192,6 +192,8 @@ def read(wanted: Request, received: Any, seconds: float = 0.0) -> Answer:
         state, text = "unparsed", ""
         reason = f"the endpoint's answer has not the shape of its API ({error!r})"
     usage = _usage(received.get("usage"))
+    if not isinstance(text, str) or not isinstance(reason, str):
+        state, reason, text = "unparsed", "the endpoint's answer has not the shape of its API", ""
     text = text.encode("utf-8", "replace").decode()
     if state == "ok":
         value, reason = parse(wanted, text)
@@ -200,8 +202,8 @@ def read(wanted: Request, received: Any, seconds: float = 0.0) -> Answer:
         if state == "unparsed" and cap and (usage.completion_tokens or 0) >= cap:
             state, reason = "truncated", f"cut at {cap} tokens"
     return _answer(wanted, state, reason, text=text, usage=usage, seconds=seconds,
-                   model=str(received.get("model") or ""),
-                   response_id=str(received.get("id") or ""))
+                   model=files.visible(str(received.get("model") or "")),
+                   response_id=files.visible(str(received.get("id") or "")))
 
 
 def failed(wanted: Request, code: int | None, reason: str) -> Answer:
@@ -213,7 +215,8 @@ def failed(wanted: Request, code: int | None, reason: str) -> Answer:
 
 
 def _answer(wanted: Request, state: str, reason: str, **more: Any) -> Answer:
-    return Answer(wanted.key, wanted.name, state, files.visible(reason)[:400], **more,
+    said = " ".join(files.visible(reason).split())[:400]
+    return Answer(wanted.key, wanted.name, state, said, **more,
                   finished=datetime.now(UTC).isoformat(timespec="seconds"))
 
 

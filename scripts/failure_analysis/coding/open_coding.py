@@ -100,7 +100,8 @@ def code(stage: Stage, one: Sample, get: Get) -> Coded:
     if needed:
         return Coded(needed, windows=done)
     good = [place for place, window in enumerate(done) if window.value is not None]
-    bad = next((window for window in done if window.value is None), None)
+    bad = min((window for window in done if window.value is None), default=None,
+              key=lambda window: window.state not in model.UNANSWERED)
     if bad and (not good or bad.state in model.UNANSWERED):
         return Coded((), bad.state, bad.reason, done, bad)
     if len(good) == 1:
@@ -164,6 +165,8 @@ def _unproved(quote: str, found: list[parts.Part]) -> str:
     """Why a quote proves nothing of the sample; empty when it does."""
     if parts.where(quote, found) is None:
         return "does not occur in the sample"
+    if parts.loses_negation(quote, found):
+        return "leaves out the negation before it"
     return f"is shorter than {parts.SHORTEST_QUOTE} characters" \
         if parts.too_short(quote, found) else ""
 

@@ -205,8 +205,8 @@ def _other(one: Slim, passing: dict[str, list[Slim]]) -> str | None:
 
 def _matched(chosen: Sequence[Slim], every: Sequence[Slim], passing: dict[str, list[Slim]],
              number: int, rng: random.Random) -> list[Planned]:
-    """Passing datapoints for contrast, each to one failing sample: of the same item, by the same
-    model before others; when these are used up, of the same run."""
+    """Passing datapoints for contrast, at most one to each failing sample: of the same item, by the
+    same model before others; when these are used up, of the same run. There may be fewer."""
     queue = [one for one in chosen if one.outcome == "fail"]
     rng.shuffle(queue)
     of_run: dict[str, list[Slim]] = defaultdict(list)
@@ -216,22 +216,17 @@ def _matched(chosen: Sequence[Slim], every: Sequence[Slim], passing: dict[str, l
     for members in of_run.values():
         rng.shuffle(members)
     taken: dict[str, Planned] = {}
+    matched: set[str] = set()
     for same_item in (True, False):
         for one in queue:
-            if len(taken) >= number:
-                break
+            if len(taken) >= number or one.ident in matched:
+                continue
             others = sorted(passing.get(one.item, ()), key=lambda other, to=one: (
                 other.model != to.model)) if same_item else of_run[one.run]
             free = next((other for other in others if other.ident not in taken), None)
             if free:
                 taken[free.ident] = Planned(free.ident, "contrast", one.ident)
-    if len(taken) < number:
-        more = (other for one in queue for other in of_run[one.run])
-        for other in more:
-            if len(taken) >= number:
-                break
-            match = next(one.ident for one in queue if one.run == other.run)
-            taken.setdefault(other.ident, Planned(other.ident, "contrast", match))
+                matched.add(one.ident)
     return list(taken.values())
 
 

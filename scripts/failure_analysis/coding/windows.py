@@ -102,14 +102,15 @@ def _between(body: Sequence[Segment], start: int, stop: int) -> list[Piece]:
         begin = place + _LABEL
         place = begin + len(segment.text)
         first, last = max(0, start - begin), min(len(segment.text), stop - begin)
-        if first < last:
+        if first < last or not segment.text and start <= begin <= stop:
             found.append(Piece(segment, first, last))
     return found
 
 
 def segments(row: Mapping[str, Any]) -> list[Segment]:
-    """Every text of a datapoint once, in the order in which things happened: what was wanted, the
-    conversation with its calls and results in place, the answer, the model's own thinking."""
+    """Every part of a datapoint in the order in which things happened: what was wanted, the
+    conversation with its calls and results in place, the answer, the model's own thinking. A text
+    that comes again is not repeated; its label names where it stands."""
     texts = {part.name: part.text for part in parts.parts(row)}
     order = [name for name in _HEADER_PARTS if name in texts]
     labels = dict(_LABELS)
@@ -130,10 +131,14 @@ def segments(row: Mapping[str, Any]) -> list[Segment]:
     found, shown = [], {}
     for name in dict.fromkeys(order):
         text = texts.get(name, "")
-        if not text or text in shown and name not in _HEADER_PARTS:
+        if not text:
             continue
-        shown[text] = name
-        found.append(Segment(name, labels.get(name, name), text))
+        label = labels.get(name, name)
+        if text in shown and name not in _HEADER_PARTS:
+            label, text = f"{label}: the same text as {shown[text]}", ""
+        else:
+            shown[text] = name
+        found.append(Segment(name, label, text))
     return found
 
 

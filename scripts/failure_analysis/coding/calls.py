@@ -1,0 +1,61 @@
+"""The finished calls of a coding project, on disk: what was answered is never paid for twice."""
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from failure_analysis import files
+from failure_analysis.coding import model
+
+
+class Ledger:
+    """The finished calls of a project by key: a line each, appended at once. Only the places of
+    the lines are held in memory; a later line of a key wins."""
+
+    def __init__(self, file: IO[bytes], forget: Collection[str]) -> None:
+        """Reads the places of all answers but those that ended in a state to be forgotten."""
+        self._file, self._places = file, {}
+        decode = msgspec.json.Decoder(model.Answer).decode
+        start = 0
+        for number, line in enumerate(file, 1):
+            try:
+                answer = decode(line)
+            except (msgspec.DecodeError, ValueError) as error:
+                raise files.Refusal(f"{file.name}:{number}: not a finished call ({error}); "
+                                    "remove the line, or use --overwrite") from None
+            self._places.pop(answer.key, None)
+            if answer.state not in forget:
+                self._places[answer.key] = start
+            start += len(line)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._places
+
+    def get(self, key: str) -> model.Answer | None:
+        """The answer to a request, or None."""
+        place = self._places.get(key)
+        if place is None:
+            return None
+        self._file.seek(place)
+        return msgspec.json.decode(self._file.readline(), type=model.Answer)
+
+    def add(self, answer: model.Answer) -> None:
+        """Appends an answer; when this returns, a killed process does not lose it."""
+        self._places[answer.key] = self._file.seek(0, os.SEEK_END)
+        self._file.write(msgspec.json.encode(answer) + b"\n")
+        self._file.flush()
+
+
+@contextmanager
+def ledger(path: Path, forget: Collection[str] = model.UNANSWERED) -> Iterator[Ledger]:
+    """The ledger in a file, for one process at a time. What ended without an answer is asked
+    again; `forget` names more states to ask again."""
+    with files.locked(path, wait=False) as file:
+        yield Ledger(file, forget)
