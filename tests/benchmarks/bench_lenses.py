@@ -242,7 +242,8 @@ def auc_of(tokens: np.ndarray, bits: np.ndarray, wrong: np.ndarray, level: np.nd
     table = table_of(level, wrong.astype(int), tokens)
     found = dict(zip(traces.NAMES, features_of(tokens, bits, rng).T, strict=True))
     strata, by_item = compression.strata_of(table)
-    return compression.compare(table, found, compression.residuals(found, table), strata, by_item)
+    residual, slack = compression.residuals(found, table)
+    return compression.compare(table, found, residual, slack, strata, by_item)
 
 
 def bench_compression(repeats: int) -> None:

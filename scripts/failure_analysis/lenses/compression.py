@@ -109,7 +109,7 @@ def analyse(group: Group, features: np.ndarray, unit: str, seed: int) -> dict[st
                                          if short > 0.2 * has.sum() else ""))
     if (~has).any():
         caveats.append(f"{int((~has).sum())} samples have no text")
-    residual = residuals(found, part)
+    residual, slack = residuals(found, part)
     strata, by_item = strata_of(part)
     shared = _shared(part, strata)
     wrong, right = (int((part.outcome[shared] == code).sum()) for code in (WRONG, CORRECT))
@@ -129,17 +129,18 @@ def analyse(group: Group, features: np.ndarray, unit: str, seed: int) -> dict[st
                                     evidence=looped["evidence"], **common)
         return insufficient(NAME, len(table), need, estimates=estimates,
                             evidence=looped["evidence"], **common)
-    aucs = compare(part, found, residual, strata, by_item)
+    aucs = compare(part, found, residual, slack, strata, by_item)
     return _decided(part, found, aucs, looped, by_item, common, len(table), seed)
 
 
-def residuals(found: dict[str, np.ndarray], part: Table) -> np.ndarray:
-    """What is left of log packed bytes after a spline of log tokens, in standard deviations. The
-    outcome groups have their own level in the fit, so that a group of longer traces does not
-    bend the line."""
+def residuals(found: dict[str, np.ndarray], part: Table) -> tuple[np.ndarray, float]:
+    """What is left of log packed bytes after a spline of log tokens, in standard deviations, and
+    how far the line leaves the wrong traces' level open. The outcome groups have their own level
+    in the fit, so that a group of longer traces does not bend the line; the less their lengths
+    overlap, the less the data tell a level from a bend."""
     n = len(part)
     if n < 20:
-        return np.full(n, np.nan)
+        return np.full(n, np.nan), 0.0
     x = np.log(found["tokens"])
     x = (x - x.mean()) / max(float(x.std()), 1e-9)
     y = np.log(np.maximum(found["packed"], 1))
@@ -149,10 +150,15 @@ def residuals(found: dict[str, np.ndarray], part: Table) -> np.ndarray:
     looped = found["loop"] > 0
     groups = np.column_stack([part.outcome == code for code in (WRONG, 2, TRUNCATED)])
     used = ~looped if (~looped).sum() >= 20 else np.ones(n, bool)
-    weight = np.linalg.lstsq(np.column_stack([spline, groups])[used], y[used], rcond=None)[0]
-    left = y - spline @ weight[:spline.shape[1]]
-    within = (left - groups @ weight[spline.shape[1]:])[used]
-    return left / max(float(within.std()), 1e-9)
+    line = spline.shape[1]
+    design = np.column_stack([spline, groups])[used]
+    weight = np.linalg.lstsq(design, y[used], rcond=None)[0]
+    left = y - spline @ weight[:line]
+    within = (left - groups @ weight[line:])[used]
+    # The variance of the wrong traces' level, beyond what two plain means would have.
+    level = np.linalg.pinv(design.T @ design)[line, line]
+    means = sum(1 / max(int((part.outcome[used] == code).sum()), 1) for code in (WRONG, CORRECT))
+    return left / max(float(within.std()), 1e-9), float(np.sqrt(max(level - means, 0.0)))
 
 
 def strata_of(part: Table) -> tuple[np.ndarray, bool]:
@@ -174,17 +180,27 @@ def _shared(part: Table, strata: np.ndarray) -> np.ndarray:
     return (has[0] & has[1])[strata]
 
 
-def compare(part: Table, found: dict[str, np.ndarray], residual: np.ndarray, strata: np.ndarray,
-            by_item: bool) -> dict[str, Auc]:
+def compare(part: Table, found: dict[str, np.ndarray], residual: np.ndarray, slack: float,
+            strata: np.ndarray, by_item: bool) -> dict[str, Auc]:
     """Wrong against correct traces within strata, loops left out: length, residual, windows,
     novelty. Truncated ones take no part: their length is the limit's."""
     kept = (part.outcome <= WRONG) & (found["loop"] == 0)
     length = part.tokens if not np.isnan(part.tokens[kept]).any() else found["tokens"]
     values = {"tokens": length, "residual_entropy": residual,
               "window_bits": found["window_bits"], "novelty": found["novelty"]}
-    return {name: auc for name, column in values.items()
-            if (auc := stratified_auc(column[kept], part.outcome[kept] == WRONG, strata[kept],
-                                      part.item[kept], by_item)) is not None}
+    wrong = part.outcome[kept] == WRONG
+
+    def auc(column: np.ndarray) -> Auc | None:
+        return stratified_auc(column[kept], wrong, strata[kept], part.item[kept], by_item)
+
+    aucs = {name: one for name, column in values.items() if (one := auc(column)) is not None}
+    if slack and "residual_entropy" in aucs:
+        one = aucs["residual_entropy"]
+        up, down = (auc(residual + sign * slack * (part.outcome == WRONG)) for sign in (1, -1))
+        error = float(np.hypot(one.error, (up.value - down.value) / 2))
+        aucs["residual_entropy"] = Auc(one.value, error, one.influence * error / one.error
+                                       if one.error else one.influence)
+    return aucs
 
 
 def stratified_auc(x: np.ndarray, wrong: np.ndarray, stratum: np.ndarray, item: np.ndarray,
