@@ -2,6 +2,7 @@
 the statistics against other people's implementations."""
 
 import csv
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -15,13 +16,18 @@ from hypothesis import strategies as st
 from failure_analysis.lenses import (
     compression,
     dataset,
+    diagnose,
     diagnosis,
+    fft,
     findings,
+    hazard,
+    queries,
     run,
     shape,
     simulate,
     spectra,
     spelling,
+    surface,
     survival,
     tokens,
     traces,
@@ -31,23 +37,30 @@ LENSES = ("surface", "fft", "compression", "hazard")
 BASE = {"model_name": "m", "base_task": "t", "response": "It is 4."}
 
 
-@pytest.fixture(scope="module")
-def analyze(run_script, tmp_path_factory) -> Callable:
+@pytest.fixture
+def analyze(run_inside, tmp_path) -> Callable:
     """`analyze(*args)`: runs the script with a cache of its own; returns its JSON summary, or the
     one line of its refusal."""
-    cache = tmp_path_factory.mktemp("cache")
 
     def run(command: str, *args: str | Path, code: int = 0) -> dict | str:
-        more = () if command in ("evals", "simulate") else ("--cache", cache)
-        done = run_script("analyze.py", command, *map(str, args), *map(str, more), "--json")
+        more = () if command in ("evals", "simulate") else (
+            "--cache", tmp_path / "cache", "--jobs", 1)
+        done = run_inside("analyze.py", command, *more, *args, "--json")
         assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
         if code:
             assert done.stderr.count("\n") == 1, done.stderr
             return done.stderr
         return json.loads(done.stdout)
 
     return run
+
+
+def diagnosis_of(path: Path, cache: Path, **filters) -> dict:
+    """What diagnose finds, without its files and figures."""
+    request = run.Request(path, filters, cache=cache)
+    loaded = run.load(request)
+    documents = {lens: run.document(lens, loaded, request) for lens in LENSES}
+    return diagnose.summary_of(documents, loaded, request, diagnosis.load_rules(None))
 
 
 @pytest.fixture(scope="module")
@@ -121,15 +134,16 @@ def test_other_files_hold_the_same_samples(kind: str, analyze, tmp_path) -> None
     assert found["difficulty"] == ["length"]
 
 
-def test_runs_and_analysis_folders_are_datasets(analyze, demo_runs, run_script, tmp_path) -> None:
+def test_runs_and_analysis_folders_are_datasets(analyze, demo_runs, run_inside, tmp_path) -> None:
     direct = analyze("evals", demo_runs / "runs")
-    run_script("build_packet.py", "--input", demo_runs / "runs", "--output-dir", tmp_path / "a")
+    run_inside("build_packet.py", "--input", demo_runs / "runs", "--output-dir", tmp_path / "a")
     packed = analyze("evals", tmp_path / "a")
     assert packed["evals"] == direct["evals"]
     assert sum(one["samples"] for one in direct["evals"]) == direct["rows"]["kept"]
     # An analysis folder is its own output folder, and its facts gain the diagnosis.
     before = json.loads((tmp_path / "a" / "facts.json").read_text())
-    analyze("diagnose", tmp_path / "a")
+    analyze("diagnose", tmp_path / "a", "--filters", json.dumps(
+        {"eval_id": direct["evals"][0]["eval_id"]}))
     after = json.loads((tmp_path / "a" / "facts.json").read_text())
     assert before.items() <= after.items()
     assert {name.split("/")[0] for name in after.keys() - before.keys()} == {"diagnosis"}
@@ -262,39 +276,125 @@ FILES = {
 }
 
 
-def test_diagnosis_of_a_world_and_its_files(analyze, worlds, tmp_path) -> None:
-    for place, jobs in (("a", 1), ("b", 2)):
-        found = analyze("diagnose", worlds / "overthink.json", "--output-dir", tmp_path / place,
-                        "--jobs", jobs)
-    assert found["systems"][0]["conclusion"] == ["overthinking"]
-    assert found["systems"][0]["labels"]["compression"] == "overthink"
+@pytest.fixture(scope="module")
+def diagnosed(worlds, tmp_path_factory) -> Path:
+    """The overthinking world diagnosed."""
+    folder = tmp_path_factory.mktemp("diagnosed")
+    request = run.Request(worlds / "overthink.json", {}, cache=folder / "cache")
+    diagnose.diagnose(request, folder / "a", None, None)
+    return folder
+
+
+def test_the_same_data_give_the_same_bytes(diagnosed, worlds, run_script) -> None:
+    """Through the script, from the cache and with other workers, too."""
+    done = run_script("analyze.py", "diagnose", worlds / "overthink.json", "--output-dir",
+                      diagnosed / "b", "--cache", diagnosed / "cache", "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert "overthinking: supported" in done.stdout
     for lens, names in FILES.items():
-        folder = tmp_path / "a" / f"lens_{lens}"
+        folder = diagnosed / "a" / f"lens_{lens}"
         assert {path.name for path in folder.iterdir()} == names | {"manifest.json"}
-    # The same data give the same bytes, from the cache and with other workers.
-    for path in (tmp_path / "a").rglob("*"):
+    for path in (diagnosed / "a").rglob("*"):
         if path.is_file() and path.name != "manifest.json":
-            twin = tmp_path / "b" / path.relative_to(tmp_path / "a")
+            twin = diagnosed / "b" / path.relative_to(diagnosed / "a")
             assert twin.read_bytes() == path.read_bytes(), path.name
-    page = (tmp_path / "a" / "diagnosis.md").read_text()
+
+
+def test_a_diagnosis_names_its_doubt(diagnosed) -> None:
+    page = (diagnosed / "a" / "diagnosis.md").read_text()
     assert "consistent with **overthinking**" in page
-    whole = json.loads((tmp_path / "a" / "diagnosis.json").read_text())
-    first, *_ = whole["systems"][0]["hypotheses"]
+    (system,) = json.loads((diagnosed / "a" / "diagnosis.json").read_text())["systems"]
+    assert system["conclusion"] == ["overthinking"]
+    first, *rest = system["hypotheses"]
     assert first["status"] == "supported" and len(first["read"]) == diagnosis.TO_READ
-    assert {one["status"] for one in whole["systems"][0]["hypotheses"]} <= set(diagnosis.STATUSES)
-    numbers = json.loads((tmp_path / "a" / "facts.json").read_text())
+    assert {one["status"] for one in rest} <= set(diagnosis.STATUSES)
+    assert all(one["next"] and one["says"] for one in system["hypotheses"])
+    assert {one["finding"] for one in first["for"]} >= {"compression.overthink"}
+    contradicted = next(one for one in rest if one["hypothesis"] == "underthinking")
+    assert contradicted["status"] == "contradicted"
+    assert [one["finding"] for one in contradicted["against"]] == ["compression.overthink"]
+
+
+def test_the_numbers_of_a_diagnosis_are_facts(diagnosed) -> None:
+    (system,) = json.loads((diagnosed / "a" / "diagnosis.json").read_text())["systems"]
+    numbers = json.loads((diagnosed / "a" / "facts.json").read_text())
     assert numbers["diagnosis/sim0/arithmetic/samples"] == 405
-    html = (tmp_path / "a" / "lens_surface" / "surface.html").read_text()
+    auc = system["lenses"]["compression"]["estimates"]["auc_tokens"]
+    for end in ("est", "lo", "hi"):
+        assert numbers[f"diagnosis/sim0/arithmetic/compression/auc_tokens/{end}"] == auc[end]
+    assert numbers["diagnosis/sim0/arithmetic/score/overthinking"] == \
+        system["hypotheses"][0]["score"]
+
+
+def test_a_page_needs_no_network(diagnosed) -> None:
+    html = (diagnosed / "a" / "lens_surface" / "surface.html").read_text()
     assert "http" not in html.split("<script", 1)[0] and "cdn.plot.ly/plotly" not in html
 
 
-def test_two_systems_are_compared_on_their_items(analyze, worlds, tmp_path) -> None:
-    found = analyze("diagnose", worlds / "fine_tune.json", "--output-dir", tmp_path)
+def test_two_systems_are_compared_on_their_items(worlds, tmp_path) -> None:
+    found = diagnosis_of(worlds / "fine_tune.json", tmp_path)
     assert [one["conclusion"] for one in found["systems"]][1] == ["underthinking"]
     (pair,) = found["pairs"]
     assert (pair["a"], pair["b"], pair["items"]) == ("base-model", "finetuned-model", 405)
     assert {"compare.underthink_appeared", "compare.spelling_unchanged",
             "compare.errors_faster"} <= set(pair["findings"])
+
+
+TARGET = '{"eval_id": ["sim0"], "base_task": "arithmetic"}'
+TWO = '{"eval_id": ["sim1", "sim2"], "base_task": "arithmetic"}'
+GPT = '{"model_name": "gpt-4o", "base_task": "arithmetic"}'
+LLAMA_QWEN = '{"model_name": ["llama-3.3-70b", "qwen-2.5-72b"], "base_task": "arithmetic"}'
+TUNED = '{"model_name": ["base-model", "finetuned-model"], "base_task": "arithmetic"}'
+PRODUCTION = '{"model_name": "production-model", "base_task": "production-task"}'
+WORKFLOW = {
+    **{f"step {lens}": (lens, TARGET, "--output-dir diagnosis/") for lens in LENSES},
+    **{f"two evals {lens}": (lens, TWO, "--output-dir two/") for lens in LENSES[:3]},
+    "all surfaces": ("surface", '{"eval_id": ["sim0"]}', "--output-dir all-surfaces/"),
+    "all fft": ("fft", '{"eval_id": ["sim0"]}', "--output-dir all-fft/"),
+    "weak tasks": ("compression", '{"eval_id": ["sim0"], "tier": "logic"}', "--output-dir weak/"),
+    "high": ("surface", '{"eval_id": ["sim0"], "base_task": "arithmetic", "length": [18, 24]}',
+             "--output-dir high-difficulty/"),
+    "by length": ("compression", TARGET, "--axis length --output-dir by-length/"),
+    "gpt surface": ("surface", GPT, "--output gpt4o-arithmetic-surface.png"),
+    "gpt fft": ("fft", GPT, "--output gpt4o-arithmetic-fft.png"),
+    "gpt compression": ("compression", GPT, "--axis length --output-dir gpt4o-compression/"),
+    "gpt hazard": ("hazard", GPT, "--output-dir gpt4o-hazard/"),
+    **{f"llama {lens}": (lens, LLAMA_QWEN, f"--output-dir llama-vs-qwen-{lens}/")
+       for lens in LENSES},
+    **{f"tuned {lens}": (lens, TUNED, f"--output-dir base-vs-ft-{lens}/") for lens in LENSES},
+    "production surface": ("surface", PRODUCTION, "--output prod-surface.png"),
+    "production compression": ("compression", PRODUCTION, "--output-dir prod-compression/"),
+}
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory) -> Path:
+    """A dataset with the names of the workflow's scenarios, so small that gates answer."""
+    path = tmp_path_factory.mktemp("workflow") / "dataset-m12x.json"
+    world = dataclasses.replace(simulate.WORLDS["accuracy_cliff"], levels=(16, 18, 24), tokens=60)
+    names = ("gpt-4o", "llama-3.3-70b", "qwen-2.5-72b", "base-model", "finetuned-model",
+             "production-model")
+    simulate.write_worlds("", dict.fromkeys(names, world), path, 1, 0)
+    config = json.loads(path.read_text())
+    config["tasks"] = {"arithmetic": {"tier": "logic"}}
+    path.write_text(json.dumps(config))
+    last = path.with_name(config["evals"][-1]["files"][0])
+    last.write_text(last.read_text().replace('"arithmetic"', '"production-task"'))
+    return path
+
+
+@pytest.mark.parametrize("name", WORKFLOW)
+def test_every_command_of_the_workflow_runs(name: str, workflow, run_inside, tmp_path) -> None:
+    lens, filters, rest = WORKFLOW[name]
+    done = run_inside("analyze.py", lens, workflow, "--filters", filters, *rest.split(),
+                      cwd=tmp_path, env={"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") < 60
+    target = tmp_path / rest.split()[-1]
+    assert target.stat().st_size > 0
+    if target.is_dir():
+        assert {f"{lens}.json", f"{lens}.png", f"{lens}.svg"} <= {
+            path.name for path in target.iterdir()}
 
 
 def test_truncation_is_told_from_inaccuracy(analyze, worlds, tmp_path) -> None:
@@ -305,19 +405,19 @@ def test_truncation_is_told_from_inaccuracy(analyze, worlds, tmp_path) -> None:
     assert result["estimates"]["truncation_share_of_fall"]["lo"] > 0.8
 
 
-def test_the_cache_is_read_and_a_broken_one_is_named(run_script, worlds, tmp_path) -> None:
+def test_the_cache_is_read_and_a_broken_one_is_named(run_inside, worlds, tmp_path) -> None:
     args = ("analyze.py", "compression", worlds / "truncation.json", "--output",
             tmp_path / "c.json", "--cache", tmp_path / "cache")
-    assert run_script(*args).returncode == 0
+    assert run_inside(*args).returncode == 0
     first = (tmp_path / "c.json").read_bytes()
     cache = traces.cache_path(tmp_path / "cache")
-    assert run_script(*args).returncode == 0
+    assert run_inside(*args).returncode == 0
     assert (tmp_path / "c.json").read_bytes() == first
     table = dataset.load(worlds / "truncation.json")
     assert compression.measure(table, tmp_path / "cache", 1).counts == {"measured": 0,
                                                                         "cached": 405}
     cache.write_bytes(b"no database" * 1000)
-    done = run_script(*args)
+    done = run_inside(*args)
     assert done.returncode == 1 and "delete the file and run again" in done.stderr
 
 
@@ -332,8 +432,8 @@ def test_max_traces_draws_alike_from_levels_and_outcomes(worlds) -> None:
 
 
 def test_axis_and_outputs(analyze, worlds, tmp_path) -> None:
-    found = analyze("compression", worlds / "overthink.json", "--axis", "length", "--output-dir",
-                    tmp_path / "c")
+    found = analyze("compression", worlds / "overthink.json", "--axis", "length", "--output",
+                    tmp_path / "c.json")
     assert [one["name"].rsplit(" ", 1)[1] for one in found["results"]][:2] == ["8-10", "12"]
     for name in ("s.csv", "s.html"):
         analyze("surface", worlds / "overthink.json", "--axis", "depth", "--output",
@@ -354,24 +454,31 @@ def test_evals_are_found_by_a_part_of_their_name(analyze, worlds) -> None:
 
 def test_queries_are_held_against_certified_zones(analyze, tmp_path) -> None:
     simulate.write("healthy", tmp_path / "h.json", 25, 1)
+    (group,) = dataset.groups(dataset.load(tmp_path / "h.json"))
     inside, outside = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     inside.write_text('{"length": 12, "depth": 3}\n' * 5)
     outside.write_text('{"params": {"length": 90, "depth": 3}}\n' * 5)
-    for path, expected in ((inside, "query.inside_zone"), (outside, "query.outside_zone")):
-        analyze("diagnose", tmp_path / "h.json", "--queries", path, "--output-dir", tmp_path / "o")
-        whole = json.loads((tmp_path / "o" / "diagnosis.json").read_text())
-        assert expected in whole["systems"][0]["findings"]
-    assert whole["systems"][0]["hypotheses"][0]["hypothesis"] == "out_of_distribution"
+    assert set(queries.findings_of(queries.load(inside), surface.analyse(group, 0))) == {
+        "query.inside_zone"}
+    simulate.write("healthy", tmp_path / "few.json", 3, 1)
+    analyze("diagnose", tmp_path / "few.json", "--queries", outside, "--output-dir", tmp_path)
+    (system,) = json.loads((tmp_path / "diagnosis.json").read_text())["systems"]
+    assert "query.outside_zone" in system["findings"]
+    hypotheses = {one["hypothesis"]: one["score"] for one in system["hypotheses"]}
+    assert hypotheses["out_of_distribution"] >= 2
 
 
-def test_rules_are_data(analyze, bundle, worlds, tmp_path) -> None:
+def test_rules_are_data(analyze, bundle, diagnosed, worlds, tmp_path) -> None:
     rules = tmp_path / "rules.yaml"
     shutil.copy(bundle / "templates" / "diagnosis_rules.yaml", rules)
     text = rules.read_text()
-    rules.write_text(text.replace("compression.overthink: 2,", "compression.overthink: 0.1,"))
-    found = analyze("diagnose", worlds / "overthink.json", "--rules", rules, "--output-dir",
-                    tmp_path / "o")
-    assert found["systems"][0]["conclusion"] != ["overthinking"]
+    (system,) = json.loads((diagnosed / "a" / "diagnosis.json").read_text())["systems"]
+    found = dict.fromkeys(system["findings"], "")
+    for weight, expected in (("2", "overthinking"), ("0.1", None)):
+        rules.write_text(text.replace("compression.overthink: 2,",
+                                      f"compression.overthink: {weight},"))
+        weighed = diagnosis.weigh(found, diagnosis.load_rules(rules), set(LENSES))
+        assert (diagnosis.conclusion(weighed) == [expected]) is (expected is not None)
     rules.write_text(text.replace("says: traces go on", "sais: traces go on"))
     assert "hypotheses.overthinking needs says" in analyze(
         "diagnose", worlds / "overthink.json", "--rules", rules, "--output-dir", tmp_path / "o",
@@ -391,8 +498,6 @@ def test_every_finding_of_the_rules_can_occur(bundle) -> None:
 
 def test_labels_of_single_causes(tmp_path) -> None:
     """A few worlds through the statistics; tests/benchmarks/bench_lenses.py has the whole table."""
-    from failure_analysis.lenses import fft, hazard, surface
-
     expected = {"accuracy_cliff": (surface, "accuracy_cliff"),
                 "chaotic": (surface, "chaotic"), "uniform_failure": (surface, "uniform_failure"),
                 "tokenization": (fft, "tokenization_artifact"), "clean": (fft, "clean"),
@@ -461,8 +566,6 @@ def test_a_vocabulary_numbered_anew_changes_nothing(mixed: list[int], seed: int)
 
 
 def test_token_numbers_change_no_result_of_the_lens(tmp_path) -> None:
-    from failure_analysis.lenses import fft
-
     results = []
     for offset in (0, 7919):
         simulate.write("tokenization", tmp_path / "w.json", 8, 1)
@@ -489,8 +592,6 @@ def test_a_tokenizer_file_is_used(tmp_path) -> None:
     write_rows(tmp_path / "s.jsonl", [{"item_id": "a", "prompt": "12 + 34", "correct": True}])
     (tmp_path / "d.json").write_text(json.dumps({"evals": [
         {"model_name": "m", "files": ["s.jsonl"], "tokenizer": "t.json"}]}))
-    from failure_analysis.lenses import fft
-
     table = dataset.load(tmp_path / "d.json")
     prompts = fft.read(table)
     assert prompts.units == ("tokenizer t.json",)
@@ -604,7 +705,7 @@ def test_the_stratified_auc_against_counting() -> None:
     assert own.value == pytest.approx(total / weights)
 
 
-def test_real_arithmetic(analyze, real_runs, tmp_path) -> None:
+def test_real_arithmetic(real_runs, tmp_path) -> None:
     path = real_runs / "local-arithmetic" / "outputs.jsonl"
     systems = {"qwen direct": ("qwen2.5-coder-0.5b-instruct", "direct"),
                "qwen cot": ("qwen2.5-coder-0.5b-instruct", "cot")}
@@ -613,8 +714,8 @@ def test_real_arithmetic(analyze, real_runs, tmp_path) -> None:
                    "where": {"model": model, "prompt_style": style}}
                   for label, (model, style) in systems.items()],
         "params": {"length": "difficulty", "depth": "difficulty"}}))
-    found = analyze("diagnose", tmp_path / "d.json", "--output-dir", tmp_path / "o")
-    labels = {one["name"]: one["labels"]["surface"] for one in found["systems"]}
+    found = diagnosis_of(tmp_path / "d.json", tmp_path)
+    labels = {one["name"]: one["lenses"]["surface"]["pattern"] for one in found["systems"]}
     assert labels == {"qwen direct addition": "gradual_decline",
                       "qwen direct sorting": "gradual_decline",
                       "qwen cot addition": "truncation_dominant"}
