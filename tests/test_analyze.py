@@ -269,7 +269,7 @@ def test_a_missing_column_disables_one_lens_by_name(analyze, tmp_path) -> None:
 FILES = {
     "surface": {"surface.json", "cells.csv", "profile.csv", "zones.json", "surface.png",
                 "surface.svg", "surface.html"},
-    "fft": {"fft.json", "spectra.csv", "features.csv", "fft.png", "fft.svg"},
+    "fft": {"fft.json", "spectra.csv", "bands.csv", "features.csv", "fft.png", "fft.svg"},
     "compression": {"compression.json", "traces.csv", "groups.csv", "compression.png",
                     "compression.svg", "compression.html"},
     "hazard": {"hazard.json", "hazard.csv", "cif.csv", "budget.csv", "hazard.png", "hazard.svg"},

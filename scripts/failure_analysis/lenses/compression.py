@@ -302,7 +302,8 @@ def _decided(part: Table, found: dict, aucs: dict[str, Auc], looped: dict, by_it
         for name, auc in aucs.items()}}
     if growth is not None:
         estimates["tokens_grow_with_level"] = {"est": rounded(growth), "method": "Spearman"}
-    evidence = [*looped["evidence"], *_sentences(aucs)]
+    said = _sentences(aucs)
+    evidence = [*looped["evidence"], *said] if looped["broken"] else [*said, *looped["evidence"]]
     near = int(found["near"].sum())
     if near:
         evidence.append(f"{near} traces nearly loop (forms and tables do so legitimately)")

@@ -5,6 +5,7 @@ It can say that spelling differs and that it goes with failure; never that a mod
 something."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ NAME = "fft"
 PROMPTS, LENGTH, PAIRS, OUTCOMES = 30, 64, 20, 30
 MOST_PROMPTS = 200  # prompts of a spectrum
 PLACES = ("inside", "appended")  # values of the confounder parameter
+# A rhythm that grows with length is the layout of a task, no fault: it leads only where nothing
+# was said of failures.
+_ORDER = ("spectral_peak_collapse", "clean", "no_artifact_detected", "band_limited_gain")
 
 
 class Prompts(NamedTuple):
@@ -93,20 +97,24 @@ def analyse(group: Group, prompts: Prompts, of: np.ndarray, seed: int) -> dict[s
     long_ones = [at for at in distinct if len(prompts.classes[at]) >= LENGTH]
     caveats = [f"tokens are {', '.join(prompts.units)}"]
     estimates: dict[str, Any] = {}
-    tests, evidence, labels, rows = [], [], [], []
+    tests, evidence, labels, rows, bands = [], [], [], [], []
     gates = [gate(f"prompts of {LENGTH} tokens or more, for spectra", len(long_ones), PROMPTS)]
     if len(long_ones) >= PROMPTS:
-        found = _spectrum([prompts.classes[at] for at in long_ones[:MOST_PROMPTS]], seed)
-        for target, part in zip((estimates, tests, evidence, labels, rows), found, strict=True):
+        chosen = _spread(long_ones, MOST_PROMPTS)
+        found = _spectrum([prompts.classes[at] for at in chosen], seed)
+        for target, part in zip((estimates, tests, evidence, labels, rows, bands), found,
+                                strict=True):
             target.update(part) if isinstance(target, dict) else target.extend(part)
         if len(long_ones) > MOST_PROMPTS:
-            caveats.append(f"spectra are of the first {MOST_PROMPTS} of {len(long_ones)} prompts")
+            caveats.append(f"spectra are of {MOST_PROMPTS} of {len(long_ones)} prompts, evenly "
+                           "spread over the files")
     collapse = _collapse(table, prompts, of, seed)
     if collapse:
         estimates |= collapse["estimates"]
         tests += collapse["tests"]
-        evidence += collapse["evidence"]
+        evidence = collapse["evidence"] + evidence
         labels += collapse["labels"]
+        rows += collapse["rows"]
     failed = int((table.outcome != CORRECT).sum())
     gates += [gate("failures", failed, OUTCOMES),
               gate("passes", len(table) - failed, OUTCOMES)]
@@ -125,31 +133,37 @@ def analyse(group: Group, prompts: Prompts, of: np.ndarray, seed: int) -> dict[s
         tests.append(findings.test(f"{one.feature} with failure", result["stat"], result["p"],
                                    one.p_adj))
     artefacts = [one for one in linked if one.found["or"] >= 2 and one.p_adj <= 0.01]
-    for one in artefacts:
-        evidence.append(f"prompts with {one.side} {spelling.WORDS[one.feature]} than others of "
-                        f"their level fail {one.found['or']:.1f} times as often (odds), over "
-                        f"{one.found['strata']} levels")
-        if one.found["homogeneity_p"] < 0.01:
-            caveats.append(f"the odds ratio of {one.feature} differs between levels")
+    evidence = [f"prompts with {one.side} {spelling.WORDS[one.feature]} than others of their level "
+                f"fail {one.found['or']:.1f} times as often (odds), over {one.found['strata']} "
+                "levels" for one in artefacts] + evidence
+    caveats += [f"the odds ratio of {one.feature} differs between levels" for one in artefacts
+                if one.found["homogeneity_p"] < 0.01]
     common = {"gates": gates, "need": need + findings.short_of(gates), "estimates": estimates,
               "tests": tests, "evidence": evidence, "caveats": caveats, "seed": seed,
-              "tables": {"spectra": rows, "features": _feature_rows(table, prompts, of)},
+              "tables": {"spectra": rows, "bands": bands,
+                         "features": _feature_rows(table, prompts, of)},
               "compat": _compat(prompts, distinct)}
     return _labelled(len(of), common, labels, artefacts, linked, table, prompts, of, seed)
+
+
+def _spread(all_of_them: Sequence[int], most: int) -> list[int]:
+    """At most so many, evenly spread: files are often sorted by level."""
+    at = np.linspace(0, len(all_of_them) - 1, min(most, len(all_of_them))).astype(int)
+    return [int(all_of_them[one]) for one in at]
 
 
 def _labelled(n: int, common: dict, labels: list[str], artefacts: list, linked: list,
               table: Table, prompts: Prompts, of: np.ndarray, seed: int) -> dict[str, Any]:
     """The label: an artefact of spelling goes with failure; else what the spectra show; else
     clean, if an odds ratio of 3 would have been seen."""
+    if linked and not artefacts:
+        powered = all(one.powered for one in linked)
+        labels = sorted([*labels, "clean" if powered else "no_artifact_detected"],
+                        key=_ORDER.index)
     if artefacts:
         pattern, also = "tokenization_artifact", labels
     elif labels:
         pattern, also = labels[0], labels[1:]
-        also = [*also, "clean"] if linked and all(one.powered for one in linked) else also
-    elif linked:
-        pattern = "clean" if all(one.powered for one in linked) else "no_artifact_detected"
-        also = []
     else:
         return insufficient(NAME, n, common.pop("need") or ["something to test"], **common)
     confidence = None
@@ -177,11 +191,11 @@ def _confidence(table: Table, lines: np.ndarray, artefact: bool, seed: int) -> f
 
 
 def _spectrum(codes: list[np.ndarray], seed: int) -> tuple:
-    """Envelope and band slopes: (estimates, tests, evidence, labels, rows)."""
+    """Envelope and band slopes: (estimates, tests, evidence, labels, rows, bands)."""
     number = len(tokens.CLASSES)
     estimates, tests, evidence, labels = {}, [], [], []
     if len(np.unique(np.concatenate(codes))) < 2:
-        return {}, [], ["all tokens are of one class: no rhythm"], [], []
+        return {}, [], ["all tokens are of one class: no rhythm"], [], [], []
     envelope = spectra.envelope(codes, seed)
     tests.append(findings.test("spectral envelope against shuffled prompts",
                                float(envelope.power[spectra.SKIP:].max()), envelope.p))
@@ -203,11 +217,22 @@ def _spectrum(codes: list[np.ndarray], seed: int) -> tuple:
             f"{slopes.edges[at]:.2f}-{slopes.edges[at + 1]:.2f} (slope {slopes.slope[at]:+.2f})"
             for at in rising) + "; shuffled ones do not")
     voss = spectra.voss([spectra.indicators(one, number) for one in codes])
-    rows = [{"frequency": rounded(frequency), "period_tokens": rounded(1 / frequency)
-             if frequency else None, "envelope": rounded(envelope.power[at], 6),
-             "limit": rounded(envelope.limit, 6), "voss": rounded(voss[at], 6)}
-            for at, frequency in enumerate(spectra.FREQUENCIES)]
-    return estimates, tests, evidence, labels, rows
+    rows = [{**_row("all", at, envelope.power[at]), "limit": rounded(envelope.limit, 6),
+             "voss": rounded(voss[at], 6)} for at in range(len(spectra.FREQUENCIES))]
+    bands = [{"from": rounded(slopes.edges[at]), "to": rounded(slopes.edges[at + 1]), **{
+        f"{name}{end}": rounded(float(getattr(one, key)[at]))
+        for name, one in (("", slopes), ("shuffled_", control))
+        for end, key in (("slope", "slope"), ("lo", "low"), ("hi", "high"))}}
+        for at in range(len(slopes.slope))]
+    return estimates, tests, evidence, labels, rows, bands
+
+
+def _row(condition: str, at: int, power: float) -> dict[str, Any]:
+    """A line of the table spectra.csv."""
+    frequency = spectra.FREQUENCIES[at]
+    return {"condition": condition, "frequency": rounded(frequency),
+            "period_tokens": rounded(1 / frequency) if frequency else None,
+            "envelope": rounded(float(power), 6)}
 
 
 def _collapse(table: Table, prompts: Prompts, of: np.ndarray, seed: int) -> dict[str, Any]:
@@ -218,14 +243,16 @@ def _collapse(table: Table, prompts: Prompts, of: np.ndarray, seed: int) -> dict
         return {}
     number = len(tokens.CLASSES)
     by_pair: dict[Any, dict[str, float]] = defaultdict(dict)
+    of_place: dict[str, dict[int, None]] = {where: {} for where in PLACES}
     for at in range(len(table)):
         where = table.params[place][at]
         if where in PLACES and len(prompts.classes[of[at]]) >= LENGTH:
             by_pair[table.params[pair][at]][where] = spectra.prominence(prompts.classes[of[at]],
                                                                         number)
+            of_place[where][int(of[at])] = None
     both = [values for values in by_pair.values() if len(values) == 2]
     if len(both) < PAIRS:
-        return {"estimates": {}, "tests": [], "labels": [],
+        return {"estimates": {}, "tests": [], "labels": [], "rows": [],
                 "evidence": [f"{len(both)} pairs of a prompt with the confounder inside and "
                              f"appended; {PAIRS} are needed"]}
     d = np.array([values["inside"] - values["appended"] for values in both])
@@ -237,6 +264,9 @@ def _collapse(table: Table, prompts: Prompts, of: np.ndarray, seed: int) -> dict
                 f"{len(d)} pairs, normal interval")},
             "tests": [findings.test("prominence, sign flips", float(d.mean()), p)],
             "labels": ["spectral_peak_collapse"] if called else [],
+            "rows": [_row(where, at, power) for where, of_them in of_place.items() for at, power in
+                     enumerate(spectra.envelope_power([prompts.classes[one] for one in
+                                                       _spread(list(of_them), MOST_PROMPTS)]))],
             "evidence": [f"a confounder inside the prompt changes the log prominence of its "
                          f"rhythm by {d.mean():+.2f} beyond the same words appended"]}
 
@@ -254,7 +284,7 @@ def _compat(prompts: Prompts, distinct: np.ndarray) -> dict[str, Any]:
     """The original's spectrum: magnitudes of the ids as if they were numbers."""
     grid = np.linspace(0, 0.5, 33)
     spectra_ = []
-    for at in distinct[:MOST_PROMPTS]:
+    for at in _spread(distinct, MOST_PROMPTS):
         ids = prompts.raw[at]
         if len(ids) >= 4:
             spectra_.append(np.interp(grid, np.fft.rfftfreq(len(ids)),

@@ -142,15 +142,23 @@ def _heat(axes: Any, cells: list[dict], first: str, second: str | None) -> None:
 
 
 def _fft(part: Any, result: dict) -> None:
-    left, right = part.subplots(1, 2)
+    left, middle, right = part.subplots(1, 3, width_ratios=(1.4, 1, 1))
     rows = result["tables"]["spectra"]
     if rows:
-        x = [row["frequency"] for row in rows]
-        left.plot(x, [row["envelope"] for row in rows], color=COLOURS["correct"],
-                  label="spectral envelope of token classes")
-        left.axhline(rows[0]["limit"], color=COLOURS["wrong"], ls="--",
-                     label="95 % limit of shuffled prompts")
-        left.set(xlabel="frequency (cycles per token)", ylabel="power")
+        styles = {"all": ("correct", "-", "spectral envelope of token classes"),
+                  "inside": ("truncated", "-", "with the confounder inside"),
+                  "appended": ("no_answer", "-.", "with the same words appended")}
+        for condition, (colour, line, label) in styles.items():
+            own = [row for row in rows if row["condition"] == condition]
+            if own:
+                left.plot([row["frequency"] for row in own], [row["envelope"] for row in own],
+                          color=COLOURS[colour], ls=line, label=label)
+        limit = next((row["limit"] for row in rows if "limit" in row), None)
+        if limit is not None:
+            left.axhline(limit, color=COLOURS["wrong"], ls="--",
+                         label="95 % limit of shuffled prompts")
+        left.set(xlabel="frequency (cycles per token)", ylabel="power",
+                 ylim=(0, 1.35 * max(row["envelope"] for row in rows)))
         top = left.secondary_xaxis("top", functions=(_inverse, _inverse))
         top.set_xticks([2, 3, 5, 10, 30], ["2", "3", "5", "10", "30"])
         top.set_xlabel("period (tokens)", fontsize=8)
@@ -158,6 +166,7 @@ def _fft(part: Any, result: dict) -> None:
     else:
         left.text(0.5, 0.5, "no spectrum: too few prompts of 64 tokens", ha="center",
                   transform=left.transAxes, color="#606060")
+    _bands(middle, result["tables"]["bands"])
     ratios = {name.removeprefix("or_"): value for name, value in result["estimates"].items()
               if name.startswith("or_") and value["est"] is not None}
     for at, (_, value) in enumerate(ratios.items()):
@@ -167,12 +176,32 @@ def _fft(part: Any, result: dict) -> None:
     if ratios:
         right.axvline(1, color="#606060", lw=0.8)
         _plain_log(right, "x")
+        low, high = right.get_xlim()
+        right.set_xlim(min(low, 0.45), max(high, 2.2))
         right.set_yticks(range(len(ratios)), list(ratios))
         right.set_ylim(-0.6, len(ratios) - 0.4)
         right.set_xlabel("odds ratio of failure within levels, 95 %")
     else:
         right.text(0.5, 0.5, "spelling against failure: not assessed", ha="center",
                    transform=right.transAxes, color="#606060")
+
+
+def _bands(axes: Any, bands: Sequence[dict]) -> None:
+    """How power grows with the length of a prompt, per band of frequencies."""
+    if not bands:
+        axes.set_axis_off()
+        return
+    for prefix, colour, name in (("", "correct", "as they are"),
+                                 ("shuffled_", "wrong", "tokens shuffled")):
+        middle = [(band["from"] + band["to"]) / 2 for band in bands]
+        axes.errorbar(middle, [band[f"{prefix}slope"] for band in bands],
+                      yerr=[[band[f"{prefix}slope"] - band[f"{prefix}lo"] for band in bands],
+                            [band[f"{prefix}hi"] - band[f"{prefix}slope"] for band in bands]],
+                      fmt="o", ms=4, color=COLOURS[colour], label=name)
+    axes.axhline(0, color="#606060", lw=0.8)
+    axes.set(xlabel="frequency (cycles per token)")
+    axes.set_title("log power on log length, per band", fontsize=8)
+    axes.legend(fontsize=7)
 
 
 def _plain_log(axes: Any, which: str) -> None:

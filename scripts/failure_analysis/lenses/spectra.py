@@ -77,6 +77,13 @@ def envelope(codes: list[np.ndarray], seed: int, shuffles: int = SHUFFLES) -> En
                     loadings / max(float(abs(loadings).max()), 1e-12))
 
 
+def envelope_power(codes: list[np.ndarray]) -> np.ndarray:
+    """The spectral envelope alone, without its null."""
+    present = np.unique(np.concatenate(codes))
+    return _largest(segments([(one == present[:-1, None]).astype(float) for one in codes]),
+                    _whitening(codes, present))[0]
+
+
 def _whitening(codes: list[np.ndarray], present: np.ndarray) -> np.ndarray:
     pooled = np.concatenate(codes)
     share = np.array([(pooled == one).mean() for one in present[:-1]])

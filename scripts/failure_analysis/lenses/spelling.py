@@ -20,7 +20,7 @@ _UNIT = re.compile(r"\d+|[A-Za-z_]\w*")
 
 class Association(NamedTuple):
     """One feature against failure inside strata: the odds ratio of failure of prompts with more
-    (or less, where most have the most) of it than their stratum's median."""
+    (or fewer, where most have the most) of it than their stratum's median."""
 
     feature: str
     side: str
@@ -119,4 +119,4 @@ def _irregular(values: np.ndarray, known: np.ndarray, strata: np.ndarray
         rows = known & (strata == stratum)
         middle[rows] = np.median(values[rows])
     above, below = known & (values > middle + 1e-12), known & (values < middle - 1e-12)
-    return ("more", above) if above.sum() >= below.sum() else ("less", below)
+    return ("more", above) if above.sum() >= below.sum() else ("fewer", below)
