@@ -25,6 +25,8 @@ download; a text is measured once and kept by its hash in the cache folder.
 Exit codes: 0 done (also when a lens answers insufficient_data); 1 refused (no such dataset or
 filter, nothing judged); 2 usage.
 
+`analyze.py COMMAND --help` shows a command's options.
+
 Example: analyze.py surface data/dataset.json --filters '{"base_task": "arithmetic"}'
 --output-dir diagnosis/surface/
 """
