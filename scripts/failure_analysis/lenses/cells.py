@@ -1,6 +1,6 @@
 """Cells of the difficulty grid: counts, intervals, shrinkage towards a smooth surface, zones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -25,6 +25,7 @@ class Cells:
     values: np.ndarray
     counts: np.ndarray
     guess: np.ndarray
+    alike: float  # how many samples are worth one, where items were run repeatedly
 
     @property
     def n(self) -> np.ndarray:
@@ -62,7 +63,40 @@ def cells(table: Table, dims: list[str]) -> Cells:
     counts = np.bincount(which * 4 + table.outcome, minlength=4 * len(place)).reshape(-1, 4)
     guess = np.bincount(which, table.guess, len(place)) / counts.sum(1)
     values = np.column_stack([level[place[:, at]] for at, level in enumerate(levels)])
-    return Cells(tuple(dims), tuple(levels), tuple(merged), place, values, counts, guess)
+    return Cells(tuple(dims), tuple(levels), tuple(merged), place, values, counts, guess,
+                 design_effect(which, table))
+
+
+def design_effect(level: np.ndarray, table: Table) -> float:
+    """How many samples are worth one where items were run repeatedly: the variance of items'
+    shares over what independent runs would have (Kish 1965), within levels; 1 without repeats."""
+    item = np.unique(np.column_stack([level, table.item]), axis=0, return_inverse=True)[1]
+    item = item.reshape(-1)
+    runs = np.bincount(item)
+    if runs.max() == 1:
+        return 1.0
+    of_level = np.zeros(len(runs), int)
+    of_level[item] = level
+    right = (table.outcome == CORRECT).astype(float)
+    items, samples = np.bincount(of_level), np.bincount(level)
+    share = (np.bincount(level, right) / samples)[of_level]
+    several = items[of_level] > 1  # one item alone says nothing of how items differ
+    if not several.any():
+        return float(runs.mean())
+    spread = (np.bincount(item, right) - runs * share)**2 * (items / np.maximum(items - 1, 1)
+                                                             )[of_level]
+    expected = (runs * share * (1 - share))[several].sum()
+    return float(np.clip(spread[several].sum() / max(expected, 1e-9), 1, runs.mean()))
+
+
+def worth(found: Cells) -> Cells:
+    """The cells with their counts as what they are worth; no cell is lost."""
+    if found.alike == 1:
+        return found
+    counts = np.round(found.counts / found.alike).astype(int)
+    empty = counts.sum(1) == 0
+    counts[empty] = found.counts[empty] > 0
+    return replace(found, counts=counts, alike=1.0)
 
 
 def design(found: Cells) -> np.ndarray:

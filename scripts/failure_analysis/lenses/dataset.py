@@ -156,7 +156,7 @@ def load(path: Path, mapping: Path | None = None) -> Table:
 
 def _wrong(fields: dict) -> str:
     if fields.get("item_id") is None:
-        return "no item_id"
+        return "no item_id (name the field in a dataset config, or read the file with --mapping)"
     if fields.get("outcome") is not None and not isinstance(fields["outcome"], str):
         return "outcome is no text"
     return ""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 # scipy.special alone: importing scipy.stats takes longer than most lenses do.
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import chdtrc, gammaln, ndtr, ndtri
 
 from failure_analysis.statistics import rounded
 
@@ -41,8 +41,11 @@ def short_of(gates: Sequence[dict]) -> list[str]:
 
 
 def estimate(value: float, low: float, high: float, method: str) -> dict[str, Any]:
-    """A number with its 95 % interval."""
-    return {"est": rounded(value), "lo": rounded(low), "hi": rounded(high), "method": method}
+    """A number with its 95 % interval; what is not finite (an odds ratio over an empty cell, an
+    open end) is null."""
+    ends = {"est": value, "lo": low, "hi": high}
+    return {**{name: rounded(end) if np.isfinite(end) else None for name, end in ends.items()},
+            "method": method}
 
 
 def test(name: str, stat: float, p: float, p_adj: float | None = None) -> dict[str, Any]:
@@ -79,6 +82,13 @@ def risk_ratio(k1: int, n1: int, k0: int, n0: int) -> tuple[float, float, float]
     ratio = (a / na) / (b / nb)
     error = np.sqrt(max(0.0, 1 / a - 1 / na + 1 / b - 1 / nb))
     return ratio, ratio * np.exp(-Z * error), ratio * np.exp(Z * error)
+
+
+def none_among(k: int, n: int, n0: int) -> float:
+    """The chance that none of k cases falls among n0 of n + n0 (Fisher's exact test, one-sided,
+    for an empty cell)."""
+    return float(np.exp(gammaln(n + 1) - gammaln(n - k + 1)
+                        - gammaln(n + n0 + 1) + gammaln(n + n0 - k + 1)))
 
 
 def mantel_haenszel(tables: np.ndarray) -> dict[str, float] | None:

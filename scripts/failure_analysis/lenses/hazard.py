@@ -175,8 +175,9 @@ def _decided(times: Times, edges: np.ndarray, by_item: bool, runs_text: str, end
         sides, ratio = ("after", "before"), change.ratio
         if ratio < 1:
             sides, ratio = ("before", "after"), 1 / max(ratio, 1e-6)
+        times_as = f"{ratio:.1f} times" if ratio < 1e4 else "beyond any finite multiple of"
         evidence = [*evidence, f"odds of a wrong answer {sides[0]} {decision.tau[0]:.0f} tokens "
-                    f"are {ratio:.1f} times those {sides[1]} ({word})"]
+                    f"are {times_as} those {sides[1]} ({word})"]
         if not decision.localised:
             evidence.append("no threshold can be localised: the change may lie anywhere from "
                             f"{decision.tau[1]:.0f} to {decision.tau[2]:.0f} tokens")

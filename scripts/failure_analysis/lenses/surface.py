@@ -50,23 +50,28 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
         return insufficient(NAME, n, ["a numeric difficulty parameter with two levels or more "
                                       "(params in the rows, or `params` in the dataset config)"])
     found = grid.cells(_complete(group, dims), dims)
+    alike = found.alike
     effects = grid.sensitivity(found, found.k)
     critical = axis if axis in dims else max(
         effects, key=lambda one: (one["levels"] >= LEVELS, abs(one["fall"])))["parameter"]
     profile = profile_of(found, critical)
     tables = {"cells": cell_rows(found), "profile": profile_rows(profile),
-              "zones": grid.zones(found)}
+              "zones": grid.zones(grid.worth(found))}
     gates = [gate("levels of " + critical, len(profile.x), LEVELS),
              gate("samples", int(found.n.sum()), SAMPLES),
-             gate("median samples per level", float(np.median(profile.n)), PER_LEVEL)]
+             gate("median samples per level" + (", as they are worth" if alike > 1 else ""),
+                  float(np.median(profile.n)), PER_LEVEL)]
     share = found.counts.sum(0) / found.counts.sum()
     common = {"gates": gates, "estimates": _rates(found), "tables": tables, "seed": seed,
               "compat": {"accuracy": rounded(share[CORRECT]), "truncation": rounded(share[3]),
                          "reasonscore_like": rounded(max(0.0, _upper(found) - share[TRUNCATED]))},
               "caveats": _caveats(found, dims, group)}
+    if alike > 1:
+        common["caveats"].append(f"runs of one item end alike: {n} samples are worth "
+                                 f"{n / alike:.0f} of as many items")
     if need := findings.short_of(gates):
         return insufficient(NAME, n, need, **common)
-    return _decided(found, profile, effects, common, n, seed)
+    return _decided(grid.worth(found), profile, effects, common, n, seed)
 
 
 def _complete(group: Group, dims: list[str]):
@@ -91,7 +96,7 @@ def profile_of(found: Cells, parameter: str) -> Profile:
     worth = 1 / np.maximum((weight**2 / np.maximum(n, 1)).sum(1), 1e-12)
     rates = (weight[:, :, None] * counts / np.maximum(n, 1)[:, :, None]).sum(1)
     total = n.sum(1)
-    worth = np.where(worth > total - 1e-6, total, worth)
+    worth = np.where(worth > total - 1e-6, total, worth) / found.alike
     return Profile(parameter, found.levels[at], worth, rates[:, CORRECT] * worth,
                    (1 - rates[:, TRUNCATED]) * worth, counts.sum(1).astype(int))
 
