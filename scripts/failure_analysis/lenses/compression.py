@@ -259,6 +259,9 @@ def loop_share(part: Table, loop: np.ndarray) -> dict[str, Any]:
     result["estimates"]["loop_risk_ratio"] = estimate(ratio, ratio_low, ratio_high, "Katz")
     # With no loop among few correct traces Katz' interval has no lower end worth the name.
     sure = findings.none_among(k, n, n0) <= 0.025 if k0 == 0 else ratio_low > 1
+    if low >= 0.05 and not sure:
+        result["evidence"] = [f"{result['evidence'][0]}: too few correct traces to say that loops "
+                              "go with failure"]
     return {**result, "broken": bool(low >= 0.05 and ratio >= 3 and sure)}
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from failure_analysis import files
 from failure_analysis.lenses import tokens
 
-VERSION = 1
+VERSION = 2
 HEADER = 8  # bytes of an empty zlib stream
 WINDOW = 200  # tokens of a window of equal size
 _CHUNK = 64
@@ -43,8 +43,11 @@ def measure(text: str, ids: list | None) -> list[float]:
     """The features of one trace, in the order of NAMES."""
     if ids is None:
         parts = tokens.pieces(text)
-        ids = list(map(hash, parts))
-    n = len(ids)
+        n = len(parts)
+        # Loops are of words: spaces between them would make any formula look repeated.
+        ids = [hash(part) for part in parts if not part.isspace()]
+    else:
+        n = len(ids)
     raw = text.encode("utf-8", "surrogatepass")
     cuts = [len(raw) * quarter // 4 for quarter in range(5)]
     packer = zlib.compressobj(6)
@@ -54,7 +57,7 @@ def measure(text: str, ids: list | None) -> list[float]:
         sizes.append(written + len(packer.copy().flush()) - HEADER)
     second = len(zlib.compress(raw[cuts[2]:], 6)) - HEADER
     gained = np.diff([0, *sizes]) * 8 / np.maximum(np.diff(cuts), 1)
-    loop, near, cover4, cover8 = loops(np.array(ids, np.int64) if n else np.zeros(0, np.int64))
+    loop, near, cover4, cover8 = loops(np.array(ids, np.int64) if ids else np.zeros(0, np.int64))
     return [n, len(raw), sizes[-1], _window_bits(raw, n), (sizes[3] - sizes[1]) / max(second, 1),
             cover4, cover8, loop, near, 1000 * len(_SWITCH.findall(text)) / max(n, 1), *gained]
 
