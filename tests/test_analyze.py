@@ -248,6 +248,74 @@ def test_below_its_gate_a_lens_says_what_is_missing(case: str, tmp_path) -> None
     assert any(expected in need for need in result["need"]), result["need"]
 
 
+ODD = {
+    "correct is a word": ({"correct": "true"}, "correct is neither true nor false"),
+    "correct is a part": ({"correct": 0.5}, "correct is neither true nor false"),
+    "unknown outcome": ({"outcome": "maybe"}, "outcome is none of correct"),
+    "sure guess": ({"guess_rate": 1}, "guess_rate is no share"),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_a_verdict_that_cannot_be_read_is_rejected_with_its_reason(case: str, tmp_path) -> None:
+    changes, expected = ODD[case]
+    rows = [*level_rows(3), {**level_rows(1)[0], **changes}]
+    ledger = dataset.load(write_rows(tmp_path / "s.jsonl", rows)).ledger
+    assert (ledger["kept"], ledger["rejected"]) == (18, 1)
+    assert ledger["reasons"][0]["reason"].startswith(expected)
+    assert ledger["reasons"][0]["first"].endswith(":19")
+
+
+LONG = "one two three four five six seven " * 40
+ENDLESS = {
+    "huge tokens": {"completion_tokens": 1e308}, "an endless whole number": {
+        "completion_tokens": 10**400}, "zero tokens": {"completion_tokens": 0},
+    "huge parameters": {"params": {"length": 1e308}}, "a negative limit": {"token_limit": -1},
+    "one text": {"response": LONG, "prompt": LONG}, "no text": {"response": "\ud800"},
+}
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_values_beyond_reckoning_break_no_lens(case: str, tmp_path) -> None:
+    path = write_rows(tmp_path / "s.jsonl", level_rows(30, **ENDLESS[case]))
+    found = diagnosis_of(path, tmp_path)
+    json.dumps(found, allow_nan=False)
+    (system,) = found["systems"]
+    assert sum(one["pattern"] == "insufficient_data" for one in system["lenses"].values()) >= 2
+
+
+def test_names_from_runs_are_shown_and_not_obeyed(analyze, tmp_path) -> None:
+    evil = "\x1b[31m<script>alert(1)</script>"
+    rows = [{**row, "model_name": evil, "eval_id": "=1+1",
+             "params": {evil: row["params"]["length"]}} for row in level_rows(response=LONG)]
+    path = write_rows(tmp_path / "s.jsonl", rows)
+    for lens, kind in (("surface", "html"), ("compression", "csv"), ("compression", "html")):
+        analyze(lens, path, "--output", tmp_path / f"{lens}.{kind}")
+        text = (tmp_path / f"{lens}.{kind}").read_text(encoding="utf-8")
+        assert "\x1b" not in text and "<script>alert" not in text
+        if kind == "csv":
+            assert not [cell for row in csv.reader(text.splitlines()) for cell in row
+                        if cell.startswith(("=", "@", "+"))]
+    assert "\x1b" not in str(analyze("evals", path)["difficulty"])
+
+
+def test_runs_of_one_item_are_no_independent_samples(tmp_path) -> None:
+    rows = [{**row, "run": run} for row in level_rows(12) for run in range(5)]
+    (group,) = dataset.groups(dataset.load(write_rows(tmp_path / "s.jsonl", rows)))
+    result = surface.analyse(group, 0)
+    assert result["caveats"] == ["runs of one item end alike: 360 samples are worth 72 of as many "
+                                 "items"]
+    assert surface.analyse(dataset.groups(dataset.load(write_rows(
+        tmp_path / "s.jsonl", level_rows(60))))[0], 0)["caveats"] == []
+
+
+def test_a_loop_needs_correct_traces_to_compare_with() -> None:
+    loop = np.r_[np.ones(20), np.zeros(80)]
+    for correct, broken in ((3, False), (60, True)):
+        part = _table(np.r_[np.ones(100, int), np.zeros(correct, int)])
+        assert compression.loop_share(part, np.r_[loop, np.zeros(correct)])["broken"] is broken
+
+
 def test_a_grey_figure_stands_where_nothing_can_be_said(analyze, tmp_path) -> None:
     path = write_rows(tmp_path / "s.jsonl", level_rows())
     found = analyze("fft", path, "--output", tmp_path / "f.svg")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from failure_analysis import files
 from failure_analysis.lenses import dataset, findings, tokens, traces
 from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, WRONG, Group, Table
 from failure_analysis.lenses.findings import estimate, gate, insufficient
@@ -77,6 +78,10 @@ def measure(table: Table, cache: Path, jobs: int) -> Traces:
             if shown is None:
                 continue
             ids = text.reasoning_ids if own or not text.reasoning else None
+            if ids is not None and not all(isinstance(one, int) and abs(one) < 1 << 62
+                                           for one in ids):
+                raise files.Refusal(f"{table.ident[at]}: reasoning_token_ids are not whole "
+                                    "numbers; correct them or leave them out")
             seen["ids"] += ids is not None
             seen["reasoning"] += own
             yield traces.Trace(at, shown, ids, paths[table.eval[at]])
@@ -130,6 +135,10 @@ def analyse(group: Group, features: np.ndarray, unit: str, seed: int) -> dict[st
         return insufficient(NAME, len(table), need, estimates=estimates,
                             evidence=looped["evidence"], **common)
     aucs = compare(part, found, residual, slack, strata, by_item)
+    if not aucs:
+        need = ["wrong and correct traces that do not loop, in strata with both"]
+        return insufficient(NAME, len(table), need, estimates=estimates,
+                            evidence=looped["evidence"], **common)
     return _decided(part, found, aucs, looped, by_item, common, len(table), seed)
 
 

@@ -157,9 +157,19 @@ def load(path: Path, mapping: Path | None = None) -> Table:
 def _wrong(fields: dict) -> str:
     if fields.get("item_id") is None:
         return "no item_id (name the field in a dataset config, or read the file with --mapping)"
-    if fields.get("outcome") is not None and not isinstance(fields["outcome"], str):
-        return "outcome is no text"
+    outcome, correct, guess = (fields.get(key) for key in ("outcome", "correct", "guess_rate"))
+    if outcome is not None and outcome not in (*OUTCOMES, "pass", "fail", "unjudged"):
+        return f"outcome is none of {', '.join(OUTCOMES)}"
+    if correct is not None and not (isinstance(correct, bool | int | float) and correct in (0, 1)):
+        return "correct is neither true nor false"
+    if guess is not None and not (_is_number(guess) and 0 <= guess < 1):
+        return "guess_rate is no share from 0 to below 1"
     return ""
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that can be reckoned with: no NaN, nothing endless."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
 
 
 def _outcome(raw: samples.Raw, config: Config) -> int | None:
@@ -173,9 +183,9 @@ def _outcome(raw: samples.Raw, config: Config) -> int | None:
     if str(fields.get("finish_reason")) in CUT_OFF or fields.get("truncated") is True \
             or tokens >= limit:
         return TRUNCATED
-    if correct is None and outcome is None:
+    if correct is None and outcome in (None, "unjudged"):
         return None
-    if correct in (True, 1) or outcome == "pass":
+    if outcome == "pass" or outcome != "fail" and correct:
         return CORRECT
     answered = "extracted" not in fields or fields["extracted"] not in (None, "")
     return WRONG if answered else NO_ANSWER
@@ -185,19 +195,18 @@ def _tokens(value: Any) -> tuple[float, int]:
     """(tokens, 1 when a value is there that is no count)."""
     if value is None:
         return math.nan, 0
-    good = isinstance(value, int | float) and not isinstance(value, bool) \
-        and math.isfinite(value) and value >= 0
+    good = _is_number(value) and 0 <= value < 1e7
     return (float(value), 0) if good else (math.nan, 1)
 
 
 def _limit(raw: samples.Raw, config: Config) -> float:
-    return _first_number(raw.fields.get("token_limit"), (raw.entry or {}).get("token_limit"),
-                         config.token_limit)
+    limits = (raw.fields.get("token_limit"), (raw.entry or {}).get("token_limit"),
+              config.token_limit)
+    return _first_number(*(one for one in limits if _is_number(one) and one > 0))
 
 
 def _first_number(*values: Any) -> float:
-    return next((float(value) for value in values if isinstance(value, int | float)
-                 and not isinstance(value, bool) and math.isfinite(value)), math.nan)
+    return next((float(value) for value in values if _is_number(value)), math.nan)
 
 
 def _plain_eval(fields: dict) -> Eval:
@@ -217,11 +226,11 @@ def _params(rows: list[dict]) -> dict[str, np.ndarray]:
         values = [row.get(name) for row in rows]
         if all(value is None or isinstance(value, int | float) and not isinstance(value, bool)
                for value in values):
-            columns[name] = np.array([math.nan if value is None else value for value in values],
-                                     float)
+            columns[files.visible(name)] = np.array(
+                [value if _is_number(value) else math.nan for value in values], float)
         else:
-            columns[name] = np.array([None if value is None else str(value) for value in values],
-                                     object)
+            columns[files.visible(name)] = np.array(
+                [None if value is None else str(value) for value in values], object)
     return columns
 
 

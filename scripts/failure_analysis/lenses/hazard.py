@@ -74,7 +74,10 @@ def analyse(group: Group, seed: int) -> dict[str, Any]:
               "compat": {"bucket_tokens": BUCKET, "hazard": "raw hazard per bucket in hazard.csv; "
                          "original, not used for the label: it follows when answers come"},
               "caveats": caveats, "evidence": evidence, "also": also}
-    if need := findings.short_of(gates):
+    need = findings.short_of(gates)
+    if len(edges) < 3:
+        need.append("finishes of different lengths")
+    if need:
         return insufficient(NAME, len(table), need, **common)
     return _decided(times, edges, by_item, runs_text, end, common, len(table), seed)
 
