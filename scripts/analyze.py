@@ -39,6 +39,10 @@ from pathlib import Path
 from failure_analysis import cli
 
 LENSES = ("surface", "fft", "compression", "hazard")
+# Set before numpy is imported: the products are many and small, threads would only wait for each
+# other, and a sum in another order could differ in its last digit.
+for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
 
 
 def main(argv: list[str] | None = None) -> int:
