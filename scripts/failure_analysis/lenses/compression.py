@@ -353,9 +353,9 @@ def growth_with_level(part: Table, found: dict[str, np.ndarray]) -> float | None
 
 def _sentences(aucs: dict[str, Auc]) -> list[str]:
     words = {"tokens": ("longer", "shorter"),
-             "residual_entropy": ("richer for their length", "poorer for it"),
-             "window_bits": ("richer per window", "poorer"),
-             "novelty": ("newer in their second half", "more repetitive")}
+             "residual_entropy": ("richer for their length", "poorer for their length"),
+             "window_bits": ("richer per window", "poorer per window"),
+             "novelty": ("newer in their second half", "more repetitive there")}
     found = []
     for name, (more, less) in words.items():
         if name in aucs:
