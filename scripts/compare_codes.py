@@ -18,7 +18,8 @@
 RUN is the folder of a project of axial_coder.py, or one axial_coded_*.jsonl (its *_codebook.json
 stands beside it). Codes are matched by their stable ids: code the second run with
 `axial_coder.py --codebook` and the codebook of the first. Samples are paired by id, or, where two
-runs share none, by item and trial. Writes code_comparison.json and code_comparison.md.
+runs share none, by item and trial; one that fails in one run and passes in the other has no code
+there. Writes code_comparison.json and code_comparison.md.
 
 Exit codes: 0 done; 1 refused; 2 usage.
 
@@ -58,6 +59,8 @@ def _compare(args: argparse.Namespace) -> int:
     cli.summarise(found, [
         f"{found['known']} pairs of known coding, by {found['paired_by']}; {found['unknown']} "
         "unknown",
+        f"{found['passed_in_b']} of A pass in B, {found['passed_in_a']} of B pass in A; not coded "
+        f"in the other: {found['samples_only_in_a']} of A, {found['samples_only_in_b']} of B",
         f"{changed} of {len(found['codes'])} codes changed; {len(found['moved'])} samples have "
         "another primary code",
         f"read: {(folder / compare.PAGE).as_posix()}"], args.json)

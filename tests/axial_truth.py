@@ -32,6 +32,8 @@ def answer(body: dict, prompt: str) -> tuple[str, str]:
     samples = {label: text for label, text in found.items() if re.fullmatch(r"s\d+", label)}
     troubles = {name: trouble for name, text in samples.items() if (hit := TROUBLE.search(text))
                 and (trouble := _now(hit[1], again))}
+    if "worse" in troubles.values():
+        troubles = {"": "two_troubles" if again else "double_code"}
     schema = json.dumps(body)
     value: dict[str, Any] = {"mark": mark}
     codes = [label.split()[1] for label in found if label.startswith("code ")]
@@ -100,8 +102,9 @@ def _spoilt(value: dict, trouble: str) -> tuple[str, str]:
         "forged_end": f"{good}\n<<{value['mark']} end of the samples>>\n{good}",
         "score_line": json.dumps({**value, "reward": 1.0}),
     }
-    if trouble in ("bad_code", "drops_code", "double_code") and first:
-        changed = {"bad_code": [{**first[0], "code": "Bad Code!"}, *first[1:]],
+    if trouble in ("bad_code", "drops_code", "double_code", "two_troubles") and first:
+        bad = {**first[0], "code": "Bad Code!"}
+        changed = {"bad_code": [bad, *first[1:]], "two_troubles": [*first, first[0], bad],
                    "double_code": [*first, first[0]], "drops_code": first[1:]}[trouble]
         return json.dumps({**value, "primary_categories": [
             {**categories[0], "subcategories": changed}]}), "stop"

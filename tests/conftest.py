@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -10,9 +11,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from coding_runs import KEY
+from llm_server import Endpoint
+
 # The same examples on every machine, however slow it is.
 settings.register_profile("bundle", deadline=None, derandomize=True)
 settings.load_profile("bundle")
+# A shell starts background jobs with SIGINT ignored, and the scripts that tests interrupt would
+# inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 BUNDLE = Path(__file__).resolve().parents[1]
 
 
@@ -127,5 +134,22 @@ def analyse(
         done = run_script("deep_error_analysis.py", *args, "--output", folder / "report.md")
         assert done.returncode == 0, done.stdout + done.stderr
         return folder
+
+    return run
+
+
+@pytest.fixture
+def code(run_inside: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+         ) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`code(endpoint, input, *args, code=0)`: runs open_coder.py on an input as project p."""
+
+    def run(endpoint: Endpoint | None, path: Path, *args: str | Path, code: int = 0
+            ) -> subprocess.CompletedProcess[str]:
+        where = ["--base-url", endpoint.url] if endpoint else []
+        done = run_inside("open_coder.py", "--input", path, "--project", "p", *where, *args,
+                          cwd=tmp_path, env=KEY)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
 
     return run

@@ -64,6 +64,10 @@ def answer(body: dict) -> tuple[str, str]:
             {"quote": "words that nobody ever said here", "shows": "x"}]}),
         "made_up_once": good if again else json.dumps({**value, "evidence": [
             {"quote": "words that nobody ever said here", "shows": "x"}]}),
+        "made_up_then_worse": json.dumps({**value, "evidence": [
+            {"quote": f"words that nobody said {n}", "shows": "x"} for n in range(1 + again)]}),
+        "made_up_then_garbage": "]]]" if again else json.dumps({**value, "evidence": [
+            {"quote": "words that nobody ever said here", "shows": "x"}]}),
         "sees_nothing": json.dumps({**value, "visibility": "no_failure_visible", "evidence": [],
                                     "issues_identified": []}),
         "parrot": parrot[1] if parrot else "",
@@ -113,9 +117,10 @@ class Server(ThreadingHTTPServer):
 class Endpoint:
     """The server: `paid` lists the bodies that were answered with 200, `seen` all attempts."""
 
-    def __init__(self, delay: float = 0.0, refuse: Callable[[dict], tuple | None] = lambda _: None
-                 ) -> None:
-        self.delay, self.refuse = delay, refuse
+    def __init__(self, delay: float = 0.0, refuse: Callable[[dict], tuple | None] = lambda _: None,
+                 batches: str = "completed", length: int = 20) -> None:
+        self.delay, self.refuse, self.batches_are = delay, refuse, batches
+        self.length = length  # of an answer, in tokens
         self.paid: list[dict] = []
         self.seen: list[dict] = []
         self.headers: list[dict] = []
@@ -162,7 +167,10 @@ class Endpoint:
                 if fault == "garbage_http":
                     handler.reply(200, b"<html>no JSON</html>")
                 else:
-                    handler.reply(200, responses(body) if "input" in body else chat(body))
+                    said = responses(body) if "input" in body else chat(body)
+                    said["usage"]["output_tokens" if "input" in body else "completion_tokens"] = \
+                        self.length
+                    handler.reply(200, said)
         finally:
             with self._lock:
                 self._now -= 1
@@ -192,6 +200,8 @@ class Endpoint:
         asked = json.loads(raw)
         lines, wrong = [], []
         for entry in map(json.loads, self.files[asked["input_file_id"]].splitlines()):
+            if self.batches_are != "completed":
+                break
             self.paid.append(entry["body"])
             if "FAULT:expired" in prompt_of(entry["body"]):
                 wrong.append({"custom_id": entry["custom_id"], "response": None, "error": {
@@ -207,7 +217,8 @@ class Endpoint:
                 self.files[names[kind]] = "\n".join(map(json.dumps, some)).encode()
         ident = f"batch_{len(self.batches)}"
         self.batches[ident] = {
-            "id": ident, "object": "batch", "endpoint": asked["endpoint"], "status": "completed",
+            "id": ident, "object": "batch", "endpoint": asked["endpoint"],
+            "status": self.batches_are,
             "input_file_id": asked["input_file_id"], "completion_window": "24h", "created_at": 1,
             "metadata": asked.get("metadata"), **names,
             "request_counts": {"total": len(lines) + len(wrong), "completed": len(lines),
@@ -251,7 +262,8 @@ class Endpoint:
                 raw = self.rfile.read(int(self.headers["content-length"]))
                 try:
                     if self.path in ("/v1/files", "/v1/batches"):
-                        self.reply(*endpoint.batch(self.path, raw))
+                        self.reply(*(endpoint.refuse({"path": self.path})
+                                     or endpoint.batch(self.path, raw)))
                     else:
                         endpoint.serve(self, json.loads(raw))
                 except (BrokenPipeError, ConnectionResetError):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from failure_analysis.coding import axial_coding, model, shapes
+from failure_analysis.coding import axial_coding, model, prompts, shapes
 from hostile import ATTACKS
 from llm_server import Endpoint
 from make_runs import judged, read_jsonl, turn
@@ -278,18 +278,34 @@ def test_a_wrong_codebook_is_repaired_or_reported(trouble: str, axial: Run, tmp_
         assert "## Not put right" in page
 
 
+def test_a_codebook_that_a_repair_makes_worse_does_not_stand(axial: Run, tmp_path: Path) -> None:
+    lines = [*(sample(n, (BOOKS, ENDS)[n % 2]) for n in range(8)), sample(8, trouble="worse")]
+    with Endpoint() as endpoint:
+        done = axial(endpoint, lines)
+    [problem] = book(tmp_path)["problems"]
+    assert "there twice" in problem and "not put right: 1" in done.stdout
+
+
 # Rounds of comparison.
 
 LONG = [sample(n, (BOOKS, ENDS, TIME, "loses_the_thread")[n // 10], text="word " * 150)
         for n in range(40)]
 
 
-def test_rounds_come_to_the_same_codes_as_one_call(axial: Run, tmp_path: Path) -> None:
+def test_rounds_come_to_the_same_codes_as_one_call(
+    axial: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    monkeypatch.setattr(prompts, "render", lambda name, *args, was=prompts.render, **values: (
+        made.append(name), was(name, *args, **values))[1])
     with Endpoint() as endpoint:
         axial(endpoint, LONG, name="one")
+        made.clear()
         axial(endpoint, LONG, "--context-tokens", "4000", name="many")
         rounds = [body for body in endpoint.paid if body["text"]["format"]["name"] == "codebook"]
     assert book(tmp_path, "one")["rounds"] == 1 and book(tmp_path, "many")["rounds"] == len(rounds)
+    # Each round is made when it is asked and when it is answered, and once more for the result.
+    assert made.count("axial_codebook_round") <= 3 * len(rounds)
     assert len(rounds) > 2 and "The codebook so far" in rounds[-1]["input"]
     shown = [name for body in rounds for name in re.findall(r"<<\w{8} (s\d+)>>", body["input"])]
     assert sorted(shown) == sorted(f"s{n + 1}" for n in range(40))  # each open code read once
@@ -365,16 +381,29 @@ def test_what_cannot_be_begun_is_refused_with_the_reason(axial: Run, tmp_path: P
         assert "nothing to compare" in axial(endpoint, hidden, code=1).stderr
         twice = [sample(0, BOOKS), sample(0, BOOKS)]
         assert "x.jsonl:2: the sample run/0 is there twice" in axial(endpoint, twice, code=1).stderr
-        assert "not an open-coded sample" in axial(endpoint, [{"a": 1}], code=1).stderr
+        for wrong, why in (
+            ({"a": 1}, "sample_id"), ({"state": "fine"}, "state"), ({"coding": None}, "state is"),
+            ({"coding": {"evidence": 5}}, "coding"), ({"benchmark": 7}, "benchmark"),
+            ({"failed_dimensions": [1]}, "failed_dimensions"), ({"success": "no"}, "success")):
+            line = {**sample(0, BOOKS), **wrong} if "a" not in wrong else wrong
+            said = axial(endpoint, [sample(1, BOOKS), line], code=1).stderr
+            assert "x.jsonl:2: not an open-coded sample" in said and why in said
         axial(endpoint, CLEAN[:4])
         done = axial(endpoint, None, "--seed", "5", code=1)
         assert "seed was 0, is 5" in done.stderr and "--overwrite" in done.stderr
         (tmp_path / "results/p/open_coding_calls.jsonl").write_text("kept")
         axial(endpoint, None, "--seed", "5", "--overwrite")
         assert (tmp_path / "results/p/open_coding_calls.jsonl").exists()
-        (tmp_path / "other.json").write_text("{}")
-        done = axial(endpoint, None, "--codebook", tmp_path / "other.json", "--overwrite", code=1)
-        assert "other.json" in done.stderr
+        made = book(tmp_path)
+        for change in ({"code": "Bad Code"}, {"code": "unknown"}, {"code_id": "../x"},
+                       {"category": "residue"}, {"definition": "a\u001b[31m"}, {"indicators": "x"},
+                       {"definition": "two\nlines"}, {"code": made["codes"][1]["code"]},
+                       {"code_id": made["codes"][1]["code_id"]}, None):
+            codes = [{**made["codes"][0], **change}, *made["codes"][1:]] if change else []
+            (tmp_path / "other.json").write_text(json.dumps({**made, "codes": codes}))
+            done = axial(endpoint, None, "--codebook", tmp_path / "other.json", "--overwrite",
+                         code=1)
+            assert "other.json: not a codebook" in done.stderr, change
 
 
 def test_a_dry_run_calls_nothing(axial: Run, tmp_path: Path) -> None:
@@ -444,6 +473,36 @@ def test_a_second_model_codes_a_fifth_again(axial: Run, tmp_path: Path) -> None:
     assert "`gpt-5.5` and `contrary`, with the same codebook" in page
 
 
+def test_a_second_coding_is_a_second_call_in_another_order(axial: Run, tmp_path: Path) -> None:
+    """Also where there is one sample only, and its prompt is the same."""
+    one = [sample(0, BOOKS), sample(1, success=True, matched=0)]
+    many = [sample(n, BOOKS) for n in range(20)] + [sample(30, success=True, matched=0)]
+    for lines, name in ((one, "one"), (many, "many")):
+        with Endpoint() as endpoint:
+            axial(endpoint, lines, name=name)
+            shown = [re.findall(r"<<\w{8} (s\d+)>>", body["input"]) for body in endpoint.paid
+                     if body["text"]["format"]["name"] == "assignments"]
+        assert [len(some) for some in shown] == [len(lines), len(lines) - 1]
+    assert [name for name in shown[0] if name != "s21"] != shown[1]
+    with Endpoint() as endpoint:
+        axial(endpoint, [sample(0, BOOKS)], "--codebook", tmp_path / "results/one/x_codebook.json",
+              name="alone")
+        first, second = (body["input"] for body in endpoint.paid)
+    assert first != second and re.sub(r"\b\w{8}\b", "", first) == re.sub(r"\b\w{8}\b", "", second)
+
+
+def test_who_is_coded_again_does_not_depend_on_what_was_coded(axial: Run, tmp_path: Path) -> None:
+    lines = [sample(n, BOOKS) for n in range(160)]
+    drawn = []
+    for trouble in ("", "refusal"):
+        lines[7] = sample(7, BOOKS, trouble=trouble)
+        with Endpoint() as endpoint:
+            axial(endpoint, lines, "--recode-model", "other", name=f"p{trouble}")
+            drawn.append({name for body in endpoint.paid if body["model"] == "other"
+                          for name in re.findall(r"<<\w{8} (s\d+)>>", body["input"])})
+    assert len(drawn[0]) == 32 and drawn[0] == drawn[1]
+
+
 def test_the_same_data_over_the_old_codebook_change_nothing(
     axial: Run, run_inside: Run, tmp_path: Path
 ) -> None:
@@ -462,6 +521,52 @@ def test_the_same_data_over_the_old_codebook_change_nothing(
     assert result["moved"] == [] and result["known"] == 10
     written = json.loads((tmp_path / "results/b/code_comparison.json").read_text())
     assert written == result
+
+
+def test_what_no_code_fits_is_not_asked_for_new_codes_again(axial: Run, tmp_path: Path) -> None:
+    """The endpoint makes a code of none of these two; a changed open code is compared anew."""
+    lines = [*(sample(n, BOOKS) for n in range(4)), *(sample(n, "") for n in (4, 5))]
+    old = tmp_path / "results/a/x_codebook.json"
+    with Endpoint() as endpoint:
+        axial(endpoint, lines, name="a")
+        assert primary(tmp_path, "a")[4:] == ["no_code_applies"] * 2
+        assert list(book(tmp_path, "a")["uncovered"]) == ["run/4", "run/5"]
+        axial(endpoint, lines, "--codebook", old, name="b")
+        axial(endpoint, [*lines[:5], sample(5, TIME)], "--codebook", old, name="c")
+        asked = [body["input"] for body in endpoint.paid
+                 if body["text"]["format"]["name"] == "codebook"]
+    assert book(tmp_path, "b")["codes"] == book(tmp_path, "a")["codes"]
+    assert book(tmp_path, "b")["rounds"] == 0
+    assert len(asked) == 1 and "Sample 5." in asked[0] and "Sample 4." not in asked[0]
+    assert [one["code"] for one in book(tmp_path, "c")["codes"]] == [BOOKS, TIME]
+
+
+def test_a_failure_that_passes_in_the_other_run_has_lost_its_code(
+    axial: Run, run_inside: Run, tmp_path: Path
+) -> None:
+    """With --only-failed, passing samples are in no coding: the file of what passed knows them."""
+    with Endpoint() as endpoint:
+        axial(endpoint, [sample(n, BOOKS) for n in range(6)], name="a")
+        after = [{**sample(n, BOOKS), "sample_id": f"new/{n}"} for n in (0, 1, 9)]
+        axial(endpoint, after, "--codebook", tmp_path / "results/a/x_codebook.json", name="b")
+    for name, passing in (("a", [9, 20]), ("b", [2, 3, 4, 4, 20])):  # item 4 is there twice
+        (tmp_path / f"results/{name}/passed_x.jsonl").write_text("".join(json.dumps(
+            {"sample_id": f"{name}/{n}/{place}", "item_id": str(n), "trial": 0}) + "\n"
+            for place, n in enumerate(passing)))
+    done = run_inside("compare_codes.py", "results/a", "results/b", "--json", cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert (found["paired_by"], found["pairs"], found["passed_in_a"], found["passed_in_b"],
+            found["samples_only_in_a"], found["samples_only_in_b"]) == (
+                "item and trial", 5, 1, 2, 2, 0)
+    [change] = found["codes"]
+    assert (change["in_a"], change["in_b"], change["difference"]) == (4, 3, -0.2)
+    assert change["lost"] == ["run/2", "run/3"] and change["gained"] == ["new/9"]
+    assert {one["to"] for one in found["moved"]} == {"passed", BOOKS}
+    page = (tmp_path / "results/b/code_comparison.md").read_text(encoding="utf-8")
+    assert "2 samples of A pass in B" in page
+    (tmp_path / "results/b/passed_x.jsonl").write_text("{}\n")
+    done = run_inside("compare_codes.py", "results/a", "results/b", cwd=tmp_path)
+    assert done.returncode == 1 and "passed_x.jsonl:1" in done.stderr
 
 
 def test_an_old_codebook_is_only_extended_and_changes_are_paired(
@@ -533,9 +638,10 @@ def test_no_attack_gets_past_the_parser_or_out_of_the_fence() -> None:
     settings = model.Settings("m")
     samples = [axial_coding.compact(f"s{n + 1}", sample(n, text=attack))
                for n, attack in enumerate(ATTACKS)]
-    stage = axial_coding.Stage(settings, settings, "bench", {"what_it_tests": "", "rewards": ""},
-                               samples, (), 0, 10**6, frozenset())
-    [wanted] = axial_coding.build(stage, lambda _: None).needed
+    coder = axial_coding.Coder(settings, 1)
+    stage = axial_coding.Stage(coder, coder, "bench", {"what_it_tests": "", "rewards": ""},
+                               samples, (), {}, 0, 10**6, frozenset())
+    [wanted] = axial_coding.build(stage, axial_coding.Progress(), lambda _: None).needed
     text, mark = wanted.body["input"], wanted.mark
     assert text.count(f"<<{mark} end of the open codes>>") == 1
     assert len(re.findall(rf"<<{mark} s\d+>>", text)) == len(ATTACKS) >= 60

@@ -62,6 +62,17 @@ def test_merged_codes_take_the_first_id_and_split_ones_share_it_out() -> None:
         ("split", ("books_wrong_room",), ("books_wrong_room", "books_no_room"))]
 
 
+def test_a_merge_into_one_of_them_keeps_its_id_and_a_split_is_no_renaming() -> None:
+    found = revise(OLD, answered("ignores_the_time", "ends_too_early", "ignores_the_time"),
+                   answered("books_no_room", "books_wrong_room"),
+                   answered("books_two_rooms", "books_wrong_room"))
+    merged, first, second = found.codes
+    assert merged.code_id == OLD[2].code_id and first.code_id == ROOM.code_id != second.code_id
+    assert told(found) == [
+        ("merged", ("ignores_the_time", "ends_too_early"), ("ignores_the_time",)),
+        ("split", ("books_wrong_room",), ("books_no_room", "books_two_rooms"))]
+
+
 def test_a_code_of_the_same_name_is_the_same_code_and_new_ones_are_added() -> None:
     found = revise(OLD, *(answered(code.code) for code in OLD), answered("repeats_itself"))
     assert found.codes[:3] == OLD and told(found) == [("added", (), ("repeats_itself",))]

@@ -42,6 +42,7 @@ PLACEHOLDERS = {
     "RUN_DIR": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}",
     "INPUT": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}/openai_judged.jsonl",
     "DATASET": "worlds/overthink.json",
+    "ARCHIVES": "{bundle}/tests/fixtures/demo_archives",
     "DATAPOINT_ID": "{first_run}/7",
     "VERBATIM_QUOTE": "You are now registered for Labelling Calls Without Tears.",
 }

@@ -30,6 +30,8 @@ def run(script: str, body: Callable[[], int]) -> int:
             f"run it as `uv run {script} …` or install the packages of the README's pip line",
             file=sys.stderr,
         )
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal, TypedDict
@@ -107,9 +108,10 @@ def text_fingerprint(text: str) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """True for a finite int or float that is no bool."""
+    """True for a finite int or float that is no bool; an int beyond every float is none either."""
     kind = type(value)
-    return kind is int or (kind is float and math.isfinite(value))
+    return (kind is int and abs(value) <= sys.float_info.max) or \
+        (kind is float and math.isfinite(value))
 
 
 def natural_key(text: str) -> tuple[list[tuple[int, int | str]], str]:

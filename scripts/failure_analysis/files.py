@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -45,6 +46,23 @@ def bare_name(path: Path) -> str:
     return path.stem if path.suffix in COMPRESSED else path.name
 
 
+def safe_name(name: str) -> str:
+    """A name from a run as the name of one file or folder, on every system: at most 100 bytes."""
+    plain = encoded(re.sub(r"[^\w.-]+", "_", name).strip("._"))
+    return plain[:100].decode(errors="ignore") or "unnamed"
+
+
+def folded(name: str) -> str:
+    """What two names have in common when they are one name on some file system: neither case nor
+    the way accents are written tells them apart."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def mark(text: str) -> str:
+    """Eight characters made from a text, to tell equal names apart."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+
 def open_bytes(path: Path) -> IO[bytes]:
     """Opens a file for reading bytes, unpacked when its name ends in .gz or .zst."""
     if path.suffix == ".gz":
@@ -63,7 +81,7 @@ class _Zstandard(io.RawIOBase):
 
         self._unpacker = zstandard.ZstdDecompressor
         self._file = open(path, "rb")  # noqa: SIM115 (closed by close)
-        self._frame, self._rest, self._ready = None, b"", b""
+        self._frame, self._rest, self._ready = None, b"", memoryview(b"")
 
     def readable(self) -> bool:
         """Always."""
@@ -72,13 +90,14 @@ class _Zstandard(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fills the buffer with the next unpacked bytes; 0 at the end."""
         while not self._ready:
-            packed = self._rest or self._file.read(1 << 14)
+            # 1 kB may unpack to 32 MB: what a hostile file can make us hold.
+            packed = self._rest or self._file.read(1 << 10)
             if not packed:
                 if self._frame is not None:
                     raise EOFError("the file ends inside a frame")
                 return 0
             self._frame = self._frame or self._unpacker().decompressobj()
-            self._ready, self._rest = self._frame.decompress(packed), b""
+            self._ready, self._rest = memoryview(self._frame.decompress(packed)), b""
             if self._frame.eof:
                 self._rest, self._frame = self._frame.unused_data, None
         taken = self._ready[:len(buffer)]

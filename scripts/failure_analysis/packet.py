@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from array import array
@@ -148,8 +149,10 @@ def _tallies(found: Found, outputs: Outputs, jobs: int) -> Iterator[SourceTally]
         return
     from concurrent.futures import ProcessPoolExecutor
 
+    # A Ctrl-C reaches every process of the terminal; workers that it ends can block the pool.
     with tempfile.TemporaryDirectory(prefix="packet-") as folder, \
-            ProcessPoolExecutor(jobs) as pool:
+            ProcessPoolExecutor(jobs, initializer=signal.signal,
+                                initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         waiting: list[tuple[int, Future]] = []
         for place, source in enumerate(found.sources):
             waiting.append((place, pool.submit(_part, source, several, keyed, folder, place)))

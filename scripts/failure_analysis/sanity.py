@@ -227,9 +227,19 @@ class Overall:
                              f"of the benchmark's own list in no run ({_list(unseen)}).",
                              "count": len(unseen), "about": unseen[:200]})
         short: dict[frozenset, list[str]] = {}
+        alone = []
         for run in self.runs:
-            if len(run[8]) < len(everything | run[9]):
-                short.setdefault((everything | run[9]) - run[8], []).append(run[0])
+            # A run of other tasks than all the others lacks nothing but its own list's items.
+            is_alone = len(self.runs) > 1 and all(self.items[item].runs == 1 for item in run[8])
+            alone += [run[0]] if is_alone else []
+            wanted = run[9] | run[8] if is_alone else everything | run[9]
+            if len(run[8]) < len(wanted):
+                short.setdefault(wanted - run[8], []).append(run[0])
+        if alone:
+            findings.append({"kind": "nothing_shared", "text": f"{_count(len(alone), 'run')} "
+                             f"({_list(alone)}) have no item in common with any other run: "
+                             "nothing can be compared for them.",
+                             "count": len(alone), "about": alone[:200]})
         for lacking, runs in short.items():
             items = sorted(lacking, key=natural_key)
             who = f"Run {runs[0]} lacks" if len(runs) == 1 else \

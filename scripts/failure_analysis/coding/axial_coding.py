@@ -3,11 +3,12 @@
 Each step is a function of the answers so far: it returns the requests that it still needs, or what
 it made. So a run that was killed, or goes through batches, comes to the same result."""
 
+import hashlib
 import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis.coding import codebook, model, prompts
@@ -40,17 +41,32 @@ class Sample(NamedTuple):
     told: str
     quotes: Mapping[str, str]
 
+    @property
+    def digest(self) -> str:
+        """A hash of what is compared."""
+        return hashlib.sha256(self.told.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+class Coder(NamedTuple):
+    """Who codes samples, and the how-manieth coding of theirs it is: a second one by the same model
+    is another call, even where its prompt is the same."""
+
+    settings: model.Settings
+    turn: int
+
 
 @dataclass(frozen=True)
 class Stage:
-    """All that the requests of this stage are made from. `old` is the codebook that is extended."""
+    """All that the requests of this stage are made from. `old` is the codebook that is extended;
+    `uncovered` holds, by sample, a hash of each open code for which it was extended in vain."""
 
-    settings: model.Settings
-    recoder: model.Settings
+    first: Coder
+    second: Coder
     benchmark: str
     background: Mapping[str, str]
     samples: Sequence[Sample]
     old: tuple[Code, ...]
+    uncovered: Mapping[str, str]
     seed: int
     context: int
     dimensions: frozenset[str]
@@ -87,23 +103,44 @@ def together(some: Sequence[Coded]) -> Coded:
                    for field in ("entries", "failed", "remarks")))
 
 
+@dataclass
+class Progress:
+    """How far the rounds of comparison are: answers that are in stay as they are, so that no round
+    is gone through again. `queue` is None before the first one."""
+
+    queue: deque[list[Sample]] | None = None
+    whole: bool = False
+    codes: tuple[Code, ...] = ()
+    events: tuple[Event, ...] = ()
+    problems: tuple[str, ...] = ()
+    given: "tuple[shapes.Assignment, ...] | None" = None
+    left_out: dict[str, str] = field(default_factory=dict)
+    before: int = 0
+    rounds: int = 0
+
+
 # The codebook.
 
-def build(stage: Stage, get: Get) -> Built:
+def build(stage: Stage, progress: Progress, get: Get) -> Built:
     """The codebook: with the samples coded in one call where they fit, else in rounds of constant
-    comparison in seeded order; from an old codebook, only what it does not cover is compared."""
-    queue = [sample for sample in stage.samples if sample.compared]
-    if stage.old:
-        first = assign(stage, stage.settings, stage.old, batches(stage, stage.old), get)
-        if first.needed:
-            return Built(first.needed)
-        queue = [sample for sample in queue if sample.name in first.entries
-                 and first.entries[sample.name].primary_code == NO_CODE]
-        if not queue:
-            return Built(codes=stage.old)
-    random.Random(stage.seed).shuffle(queue)
-    whole = not stage.old and len(queue) == len(stage.samples) and _fits(stage, queue)
-    return _rounds(stage, [queue] if whole else _packed(stage, queue), whole, get)
+    comparison in seeded order; from an old codebook, only what it does not cover is compared, and
+    nothing for which it was extended in vain."""
+    if progress.queue is None:
+        queue = [sample for sample in stage.samples if sample.compared]
+        if stage.old:
+            first = assign(stage, stage.first, stage.old,
+                           batches(stage, stage.old, stage.samples), get)
+            if first.needed:
+                return Built(first.needed)
+            queue = [sample for sample in queue if sample.name in first.entries
+                     and first.entries[sample.name].primary_code == NO_CODE
+                     and stage.uncovered.get(sample.ident) != sample.digest]
+        random.Random(stage.seed).shuffle(queue)
+        progress.whole = not stage.old and len(queue) == len(stage.samples) \
+            and _fits(stage, queue)
+        progress.queue = deque([queue] if progress.whole else _packed(stage, queue))
+        progress.codes = stage.old
+    return _rounds(stage, progress, get)
 
 
 def _fits(stage: Stage, queue: Sequence[Sample]) -> bool:
@@ -114,10 +151,10 @@ def _fits(stage: Stage, queue: Sequence[Sample]) -> bool:
 def _packed(stage: Stage, queue: Sequence[Sample]) -> list[list[Sample]]:
     """The samples in rounds that fit the context beside the codebook and the answer."""
     room = stage.context * _ROUND_SHARE
-    rounds, size = [[]], 0
+    rounds, size = [], 0
     for sample in queue:
         tokens = _tokens(sample.told)
-        if rounds[-1] and size + tokens > room:
+        if not rounds or size + tokens > room:
             rounds.append([])
             size = 0
         rounds[-1].append(sample)
@@ -132,33 +169,30 @@ class _Round(NamedTuple):
     given: "tuple[shapes.Assignment, ...] | None"
 
 
-def _rounds(stage: Stage, rounds: Sequence[list[Sample]], whole: bool, get: Get) -> Built:
+def _rounds(stage: Stage, at: Progress, get: Get) -> Built:
     """Extends and merges a codebook round by round. A round without an answer that can be used is
     halved, down to single samples."""
-    codes, events, problems, given = stage.old, [], [], None
-    queue, left_out, before, number = deque(rounds), {}, 0, 0
-    while queue:
-        batch = queue.popleft()
-        number += 1
-        wanted = _request(stage, codes, batch, (before, number, number + len(queue)), whole)
-        found = _settle(stage, wanted, codes, number, get)
-        whole = False
+    while at.queue:
+        batch, number = at.queue[0], at.rounds + 1
+        wanted = _request(stage, at.codes, batch, (
+            at.before, number, number + len(at.queue) - 1), at.whole)
+        found = _settle(stage, wanted, at.codes, number, get)
         if isinstance(found, model.Request):
             return Built((found,))
-        if isinstance(found, model.Answer):
-            if found.state in model.UNANSWERED:
-                return Built(stopped=f"round {number} got no answer: {found.reason}")
-            half = len(batch) // 2
-            if half:
-                queue.extendleft((batch[half:], batch[:half]))
-            else:
-                left_out[batch[0].ident] = f"{found.state}: {found.reason}"
-            continue
-        codes, given = found.revision.codes, found.given
-        events += found.revision.events
-        problems += found.revision.problems
-        before += len(batch)
-    return Built((), codes, tuple(events), tuple(problems), given, left_out, number)
+        if isinstance(found, model.Answer) and found.state in model.UNANSWERED:
+            return Built(stopped=f"round {number} got no answer: {found.reason}")
+        at.queue.popleft()
+        at.rounds, at.whole = number, False
+        if isinstance(found, _Round):
+            at.codes, at.given = found.revision.codes, found.given
+            at.events += found.revision.events
+            at.problems += found.revision.problems
+            at.before += len(batch)
+        elif half := len(batch) // 2:
+            at.queue.extendleft((batch[half:], batch[:half]))
+        else:
+            at.left_out[batch[0].ident] = f"{found.state}: {found.reason}"
+    return Built((), at.codes, at.events, at.problems, at.given, at.left_out, at.rounds)
 
 
 def _request(stage: Stage, codes: Sequence[Code], batch: Sequence[Sample],
@@ -176,7 +210,7 @@ def _request(stage: Stage, codes: Sequence[Code], batch: Sequence[Sample],
                           samples=samples, before=before, round=number, rounds=of)
     told = prompts.render("axial_codebook", benchmark=stage.benchmark, assigns=whole,
                           background=stage.background)
-    return model.request(stage.settings, f"codebook round {number}", mark,
+    return model.request(stage.first.settings, f"codebook round {number}", mark,
                          shapes.Taxonomy if whole else shapes.Codebook, told, text)
 
 
@@ -190,7 +224,7 @@ def _settle(stage: Stage, wanted: model.Request, codes: Sequence[Code], number: 
     found, problems = _read(stage, wanted, first, codes, number)
     if first.state not in ("ok", "unparsed") or not problems:
         return found or first
-    repair = prompts.repair(stage.settings, wanted, first, problems, of="message")
+    repair = prompts.repair(stage.first.settings, wanted, first, problems, of="message")
     second = get(repair.key)
     if second is None:
         return repair
@@ -226,12 +260,11 @@ def _shown(code: Code) -> dict[str, str]:
 
 # Coding with the codebook.
 
-def batches(stage: Stage, codes: Sequence[Code], some: Sequence[Sample] | None = None,
-            order: int = 0) -> list[list[Sample]]:
-    """The samples in seeded order (another one for each `order`), so many together as one request
-    takes: failing and passing ones are mixed."""
-    queue = list(stage.samples if some is None else some)
-    random.Random(f"{stage.seed}/{order}").shuffle(queue)
+def batches(stage: Stage, codes: Sequence[Code], some: Sequence[Sample]) -> list[list[Sample]]:
+    """The samples in seeded order, so many together as one request takes: failing and passing ones
+    are mixed."""
+    queue = list(some)
+    random.Random(f"order {stage.seed}").shuffle(queue)
     room = stage.context - sum(_tokens(_shown(code)["text"]) for code in codes)
     found, size = [], 0
     for sample in queue:
@@ -244,47 +277,47 @@ def batches(stage: Stage, codes: Sequence[Code], some: Sequence[Sample] | None =
     return found
 
 
-def assign(stage: Stage, settings: model.Settings, codes: Sequence[Code],
+def assign(stage: Stage, coder: Coder, codes: Sequence[Code],
            some: Sequence[Sequence[Sample]], get: Get) -> Coded:
     """Every sample of the batches coded."""
-    return together([assign_batch(stage, settings, codes, batch, get) for batch in some])
+    return together([assign_batch(stage, coder, codes, batch, get) for batch in some])
 
 
-def assign_batch(stage: Stage, settings: model.Settings, codes: Sequence[Code],
+def assign_batch(stage: Stage, coder: Coder, codes: Sequence[Code],
                  batch: Sequence[Sample], get: Get) -> Coded:
     """A batch coded. An answer that cannot be used is asked for in halves, so that one sample does
     not take others with it; entries that are wrong are asked for once more."""
-    wanted = _assignment(stage, settings, codes, batch, ())
+    wanted = _assignment(stage, coder, codes, batch, ())
     answer = get(wanted.key)
     if answer is None:
         return Coded((wanted,))
     value, reason = model.parse(wanted, answer.text) if answer.state == "ok" else (
         None, answer.reason)
     if value is not None:
-        return checked(stage, settings, codes, batch, value.assignments, get)
+        return checked(stage, coder, codes, batch, value.assignments, get)
     if len(batch) > 1 and answer.state not in model.UNANSWERED:
         half = len(batch) // 2
-        return assign(stage, settings, codes, (batch[:half], batch[half:]), get)
+        return assign(stage, coder, codes, (batch[:half], batch[half:]), get)
     if answer.state in ("ok", "unparsed"):
-        return _again(stage, settings, codes, [(batch[0], [reason])], get)
+        return _again(stage, coder, codes, [(batch[0], [reason])], get)
     return Coded(failed={sample.name: (answer.state, reason) for sample in batch})
 
 
-def checked(stage: Stage, settings: model.Settings, codes: Sequence[Code],
+def checked(stage: Stage, coder: Coder, codes: Sequence[Code],
             batch: Sequence[Sample], entries: "Sequence[shapes.Assignment]", get: Get) -> Coded:
     """The entries of an answer that are as they should be, and the others asked for once more."""
     judged = [(sample, _faults(sample, entries, codes)) for sample in batch]
     wrong = [(sample, faults) for sample, faults in judged if faults]
     good = _entries([sample for sample, faults in judged if not faults], entries)
     return together([Coded(entries=good),
-                     *([_again(stage, settings, codes, wrong, get)] if wrong else [])])
+                     *([_again(stage, coder, codes, wrong, get)] if wrong else [])])
 
 
-def _again(stage: Stage, settings: model.Settings, codes: Sequence[Code],
+def _again(stage: Stage, coder: Coder, codes: Sequence[Code],
            wrong: Sequence[tuple[Sample, Sequence[str]]], get: Get) -> Coded:
     """The one repair. Of an entry that is wrong only in its quote, the quote is given up."""
     batch = [sample for sample, _ in wrong]
-    wanted = _assignment(stage, settings, codes, batch,
+    wanted = _assignment(stage, coder, codes, batch,
                          [fault for _, faults in wrong for fault in faults])
     answer = get(wanted.key)
     if answer is None:
@@ -337,7 +370,7 @@ def _faults(sample: Sample, entries: "Sequence[shapes.Assignment]", codes: Seque
     return found
 
 
-def _assignment(stage: Stage, settings: model.Settings, codes: Sequence[Code],
+def _assignment(stage: Stage, coder: Coder, codes: Sequence[Code],
                 batch: Sequence[Sample], faults: Sequence[str]) -> model.Request:
     """The request that codes a batch, or codes it once more because of these faults."""
     from failure_analysis.coding import shapes
@@ -345,34 +378,38 @@ def _assignment(stage: Stage, settings: model.Settings, codes: Sequence[Code],
     shown = [_shown(code) for code in codes]
     samples = [{"name": sample.name, "text": sample.text} for sample in batch]
     problems = [prompts.line(fault) for fault in faults]
-    mark = model.mark_of(*problems, *(text for one in (*shown, *samples)
-                                      for text in one.values()))
+    again = () if coder.turn == 1 else (f"coding {coder.turn}",)
+    mark = model.mark_of(*again, *problems, *(text for one in (*shown, *samples)
+                                              for text in one.values()))
     text = prompts.render("axial_assign_batch", mark=mark, codes=shown, samples=samples,
                           problems=problems)
     told = prompts.render("axial_assign", benchmark=stage.benchmark, background=stage.background)
     name = f"coding {batch[0].name}" + (f" and {len(batch) - 1} more" if batch[1:] else "")
-    return model.request(settings, f"{name} repair" if faults else name, mark, shapes.Assignments,
-                         told, text)
+    return model.request(coder.settings, f"{name} repair" if faults else name, mark,
+                         shapes.Assignments, told, text)
 
 
 def coding_jobs(stage: Stage, built: Built, get: Get) -> list[Callable[[], Coded]]:
     """One function per batch of samples, which codes it with the finished codebook."""
     if built.given is not None:
-        return [lambda: checked(stage, stage.settings, built.codes, stage.samples, built.given,
-                                get)]
-    return [lambda batch=batch: assign_batch(stage, stage.settings, built.codes, batch, get)
-            for batch in batches(stage, built.codes)]
+        return [lambda: checked(stage, stage.first, built.codes, stage.samples, built.given, get)]
+    return [lambda batch=batch: assign_batch(stage, stage.first, built.codes, batch, get)
+            for batch in batches(stage, built.codes, stage.samples)]
 
 
-def recoding_jobs(stage: Stage, built: Built, coded: Coded, get: Get, fewest: int
-                  ) -> list[Callable[[], Coded]]:
-    """The same for a seeded fifth of the compared samples that were coded (`fewest` of them where
-    there are so many), in another order."""
-    done = [sample for sample in stage.samples if sample.compared and sample.name in coded.entries]
-    number = min(len(done), max(math.ceil(len(done) / 5), fewest))
-    some = random.Random(stage.seed).sample(done, number)
-    return [lambda batch=batch: assign_batch(stage, stage.recoder, built.codes, batch, get)
-            for batch in batches(stage, built.codes, some, order=1)]
+def recoded(stage: Stage, fewest: int) -> list[Sample]:
+    """The samples that are coded a second time: a seeded fifth of the compared ones (`fewest` of
+    them where there are so many), whatever became of them the first time; in an order of their
+    own."""
+    compared = [sample for sample in stage.samples if sample.compared]
+    number = min(len(compared), max(math.ceil(len(compared) / 5), fewest))
+    return random.Random(stage.seed).sample(compared, number)
+
+
+def recoding_jobs(stage: Stage, built: Built, get: Get, fewest: int) -> list[Callable[[], Coded]]:
+    """One function per batch of samples to be coded again, in another order."""
+    return [lambda batch=batch: assign_batch(stage, stage.second, built.codes, batch, get)
+            for batch in batches(stage, built.codes, recoded(stage, fewest))]
 
 
 def _tokens(text: str) -> int:
@@ -412,15 +449,16 @@ def labelled(coded: Coded, name: str) -> frozenset[str]:
 def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Callable]]]:
     """The parts of the work in turn, each with functions that say what they still need; the next
     one begins when the one before needs nothing."""
-    yield "codebook", [lambda: build(stage, get)]
-    built = build(stage, get)
+    progress = Progress()
+    yield "codebook", [lambda: build(stage, progress, get)]
+    built = build(stage, progress, get)
     if built.needed or built.stopped:
         return
     jobs = coding_jobs(stage, built, get)
     yield "coding", jobs
     coded = together([job() for job in jobs])
     if not coded.needed:
-        yield "recoding", recoding_jobs(stage, built, coded, get, fewest)
+        yield "recoding", recoding_jobs(stage, built, get, fewest)
 
 
 def expected(stage: Stage, fewest: int) -> tuple[int, int, int]:
@@ -429,7 +467,7 @@ def expected(stage: Stage, fewest: int) -> tuple[int, int, int]:
     told = sum(_tokens(sample.told) for sample in compared)
     whole = not stage.old and len(compared) == len(stage.samples) and _fits(stage, compared)
     rounds = 1 if whole or stage.old else len(_packed(stage, compared))
-    again = min(len(compared), max(math.ceil(len(compared) / 5), fewest))
+    again = len(recoded(stage, fewest))
     # A codebook of some 20 codes is read with each batch and answered in each round.
     entries = again + (0 if whole else len(stage.samples))
     coding = -(-again // _BATCH) + (0 if whole else -(-len(stage.samples) // _BATCH))

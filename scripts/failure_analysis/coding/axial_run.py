@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -22,11 +22,47 @@ from failure_analysis.coding import (
     prompts,
     runner,
 )
-from failure_analysis.coding.axial_coding import Built, Coded, Sample, Stage
+from failure_analysis.coding.axial_coding import (
+    Built,
+    Coded,
+    Coder,
+    Progress,
+    Sample,
+    Stage,
+)
 from failure_analysis.review import ledger
 
-_NEEDED = ("sample_id", "state", "success", "reward", "role", "matched_to", "model_name",
-           "failed_dimensions", "benchmark", "coding")
+
+class _Quote(msgspec.Struct):
+    quote: str
+    shows: str
+    verified: bool
+
+
+class _Coding(msgspec.Struct):
+    visibility: Literal["failure_visible", "no_failure_visible"]
+    descriptive_summary: str
+    issues_identified: list[str]
+    observations: str
+    evidence: list[_Quote]
+
+
+class _OpenCoded(msgspec.Struct):
+    """What is needed of a line of open codes."""
+
+    sample_id: str
+    state: Literal[model.STATES]
+    success: bool | None
+    reward: float | None
+    matched_to: str | None
+    model_name: str
+    failed_dimensions: list[str]
+    benchmark: str
+    item_id: str
+    trial: int | None
+    coding: _Coding | None
+
+
 DRY_RUN = "dry_run"
 
 
@@ -101,13 +137,14 @@ def _rows(paths: Sequence[Path]) -> Iterator[tuple[str, dict]]:
             for number, line in enumerate(file, 1):
                 try:
                     row = json.loads(line)
-                    missing = [name for name in _NEEDED if name not in row]
-                except (ValueError, TypeError) as error:
-                    missing = [str(error)]
-                if missing:
-                    raise files.Refusal(f"{path}:{number}: not an open-coded sample (missing: "
-                                        f"{', '.join(missing)}); give the open_coded_*.jsonl that "
-                                        "open_coder.py wrote")
+                    known = msgspec.convert(row, _OpenCoded)
+                    wrong = "" if (known.state == "ok") == (known.coding is not None) else \
+                        f"its state is {known.state}"
+                except (ValueError, RecursionError) as error:
+                    wrong = str(error)
+                if wrong:
+                    raise files.Refusal(f"{path}:{number}: not an open-coded sample ({wrong}); "
+                                        "give the open_coded_*.jsonl that open_coder.py wrote")
                 yield f"{path}:{number}", row
 
 
@@ -123,11 +160,12 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     if not any(sample.compared for sample in samples):
         raise files.Refusal(f"{options.input[0]}: no failing sample in which the open coder saw "
                             "the failure; nothing to compare")
-    old = codebook.load(options.old) if options.old else ()
+    old = codebook.load(options.old) if options.old else codebook.Book((), {})
     background = prompts.background(benchmark, options.background)
     recoder = replace(options.settings, model=options.recode_model or options.settings.model)
-    stage = Stage(options.settings, recoder, prompts.line(benchmark), background, samples, old,
-                  options.seed, options.context_tokens, dimensions)
+    stage = Stage(Coder(options.settings, 1), Coder(recoder, 2), prompts.name(benchmark),
+                  background, samples, old.codes, old.uncovered, options.seed,
+                  options.context_tokens, dimensions)
     told = hashlib.sha256(json.dumps([background, benchmark]).encode()).hexdigest()[:12]
     chosen = {**options.settings.identity(), "recode_model": recoder.model, "seed": options.seed,
               "context_tokens": options.context_tokens, "background": told,
@@ -164,7 +202,7 @@ def run(way: str, options: Options) -> dict[str, Any]:
 def dry_run(options: Options) -> dict[str, Any]:
     """Writes the first prompts, and says about how many tokens and how much money it would take."""
     ready = prepare(options, dry=True)
-    first = axial_coding.build(ready.stage, lambda _: None).needed
+    first = axial_coding.build(ready.stage, Progress(), lambda _: None).needed
     path, shown = (ready.folder / DRY_RUN / name
                    for name in ("axial_prompts.jsonl", "axial_first_prompt.md"))
     with files.atomic(path) as file:
@@ -185,11 +223,11 @@ def dry_run(options: Options) -> dict[str, Any]:
 def _finish(ready: Prepared, options: Options, get: runner.Get) -> dict[str, Any]:
     """Writes the coded samples, the taxonomy, the codebook with its card, and the reviews."""
     stage = ready.stage
-    built = _built(ready, axial_coding.build(stage, get))
+    built = _built(ready, axial_coding.build(stage, Progress(), get))
     coded = axial_coding.together(
         [job() for job in axial_coding.coding_jobs(stage, built, get)])
     again = axial_coding.together([job() for job in axial_coding.recoding_jobs(
-        stage, built, coded, get, card.FEWEST_SHARED)])
+        stage, built, get, card.FEWEST_SHARED)])
     records = {line.ident: _record(line, coded) for line in ready.lines}
     paths = {kind: ready.folder / name for kind, name in (
         ("coded", f"axial_coded_{ready.name}.jsonl"), ("taxonomy", f"{ready.name}_taxonomy.json"),
@@ -209,7 +247,7 @@ def _finish(ready: Prepared, options: Options, get: runner.Get) -> dict[str, Any
     with files.atomic(paths["reviews"]) as file:
         file.writelines(files.encoded(json.dumps(one, ensure_ascii=False)) + b"\n"
                         for one in reviews)
-    counts = _counts(ready, records.values(), result, again)
+    counts = _counts(ready, records.values(), result)
     summary = {"project": options.project, "model": options.settings.model, **counts,
                "reviews": len(reviews)}
     files.write_json(ready.folder / project.summary(project.AXIAL), summary)
@@ -287,8 +325,9 @@ def _codebook(ready: Prepared, options: Options, built: Built, coded: Coded, aga
             samples[code].append(one.ident)
     recodings = [card.Recoding(*((some.entries[name].primary_code,
                                   axial_coding.labelled(some, name)) for some in (coded, again)))
-                 for name in again.entries]
-    coders = (options.settings.model, ready.stage.recoder.model)
+                 for name in again.entries if name in coded.entries]
+    drawn = len(axial_coding.recoded(ready.stage, card.FEWEST_SHARED))
+    coders = (options.settings.model, ready.stage.second.settings.model)
     quotes = _quotes(ready, coded)
     events = [{**msgspec.to_builtins(event)} for event in built.events]
     return {
@@ -301,7 +340,12 @@ def _codebook(ready: Prepared, options: Options, built: Built, coded: Coded, aga
         "taxonomy": codebook.taxonomy(built.codes, samples, quotes, card.FEWEST_SAMPLES),
         "problems": [prompts.line(problem) for problem in built.problems],
         "left_out": dict(built.left_out),
-        "recoding_failed": len(again.failed) + len(again.needed),
+        "recoding_failed": drawn - len(recodings),
+        "first_coding_told": built.given is not None,
+        "uncovered": {sample.ident: sample.digest for sample in ready.stage.samples
+                      if sample.name in coded.entries
+                      and coded.entries[sample.name].primary_code == codebook.NO_CODE
+                      and sample.compared},
     }
 
 
@@ -336,8 +380,8 @@ def _reviews(ready: Prepared, name: str, coded: Coded) -> list[dict[str, Any]]:
     return found
 
 
-def _counts(ready: Prepared, records: Sequence[Mapping[str, Any]], result: Mapping[str, Any],
-            again: Coded) -> dict[str, Any]:
+def _counts(ready: Prepared, records: Sequence[Mapping[str, Any]], result: Mapping[str, Any]
+            ) -> dict[str, Any]:
     states = Counter(one["axial_state"] for one in records)
     return {"samples": len(ready.lines), "coded": states["ok"],
             "unknown": len(ready.lines) - states["ok"],
@@ -378,8 +422,8 @@ def _result_lines(found: dict[str, Any]) -> list[str]:
         f"{saturation['lower']:.0%}): {'enough' if saturation['enough'] else 'code more samples'}")
     kind = "the same model coding again agreed with itself" if recoding["self_consistency"] \
         else "the second model agreed"
-    failed = f" ({found['recoding_failed']} got no second coding)" if found["recoding_failed"] \
-        else ""
+    left = found["recoding_failed"]
+    failed = f" ({left} more were not coded both times)" if left else ""
     told = [
         f"coded {found['coded']} of {found['samples']}, {found['unknown']} unknown"
         f"{f' ({why})' if why else ''}",

@@ -1,9 +1,13 @@
 """LLM calls through the provider's Batch API: requests are submitted as a file and answered within
-a day. The answers go into the same ledger as those of live calls."""
+a day. The answers go into the same ledger as those of live calls.
 
-import hashlib
+A batch is written down under a random label before it is made, and again with its id: after a crash
+in between it is found by its label, not paid for twice."""
+
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,14 +22,17 @@ if TYPE_CHECKING:
 # The provider's limits for one batch.
 MOST_REQUESTS, MOST_BYTES = 50_000, 190_000_000
 _ENDED = ("completed", "failed", "expired", "cancelled")
+_LOST = "never made"
 _LABEL = "deep_error_analysis"
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """A submitted batch with the keys of its requests; `collected` says how it ended."""
+    """A batch with the keys of its requests. It has no id yet while it is being made; `collected`
+    says how it ended."""
 
-    batch_id: str
+    label: str
     keys: list[str]
+    batch_id: str = ""
     collected: str = ""
 
 
@@ -38,14 +45,14 @@ class Collected(NamedTuple):
 
 
 def load(path: Path) -> dict[str, Batch]:
-    """The batches of a project by id; the last line of each counts."""
+    """The batches of a project by label; the last line of each counts."""
     found = {}
     for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else (), 1):
         try:
             batch = msgspec.json.decode(line, type=Batch)
         except msgspec.DecodeError as error:
             raise files.Refusal(f"{path}:{number}: not a batch ({error})") from None
-        found[batch.batch_id] = batch
+        found[batch.label] = batch
     return found
 
 
@@ -59,25 +66,49 @@ def open_batches(path: Path) -> list[Batch]:
     return [batch for batch in load(path).values() if not batch.collected]
 
 
-def submit(path: Path, client: "OpenAI", requests: Iterable[model.Request]) -> list[Batch]:
-    """Submits the requests that no open batch holds; returns the new batches. A batch that was
-    made before a crash could write it down is found again by its label, not made twice."""
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What the provider refuses, as a refusal of ours; what was done before it stays done."""
+    from openai import OpenAIError
+
+    try:
+        yield
+    except OpenAIError as error:
+        raise files.Refusal(f"the provider refuses: {model.scrubbed(str(error))[:600]}; the same "
+                            "command goes on from there") from None
+
+
+def submit(path: Path, client: "OpenAI", requests: Iterable[model.Request],
+           affordable: Callable[[model.Request], bool]) -> list[Batch]:
+    """Submits the requests that no open batch holds and that are affordable; returns the new
+    batches."""
+    _settle(path, client)
     under_way = {key for batch in open_batches(path) for key in batch.keys}
-    known, made = load(path), []
-    for chunk in _chunks(one for one in requests if one.key not in under_way):
-        lines = b"".join(map(_line, chunk))
-        label = hashlib.sha256(lines).hexdigest()[:32]
-        batch_id = next((one.id for one in client.batches.list(limit=100).data
-                         if (one.metadata or {}).get(_LABEL) == label
-                         and one.id not in known and one.status not in _ENDED[1:]), None)
-        if batch_id is None:
-            sent = client.files.create(file=(f"{label}.jsonl", lines), purpose="batch")
-            batch_id = client.batches.create(
-                input_file_id=sent.id, endpoint=chunk[0].url, completion_window="24h",
-                metadata={_LABEL: label}).id
-        made.append(Batch(batch_id, [one.key for one in chunk]))
+    made = []
+    for chunk in _chunks(one for one in requests
+                         if one.key not in under_way and affordable(one)):
+        batch = Batch(secrets.token_hex(16), [one.key for one in chunk])
+        _append(path, batch)
+        sent = client.files.create(purpose="batch", file=(
+            f"{batch.label}.jsonl", b"".join(map(_line, chunk))))
+        found = client.batches.create(input_file_id=sent.id, endpoint=chunk[0].url,
+                                      completion_window="24h", metadata={_LABEL: batch.label})
+        made.append(msgspec.structs.replace(batch, batch_id=found.id))
         _append(path, made[-1])
     return made
+
+
+def _settle(path: Path, client: "OpenAI") -> None:
+    """Finds out what became of the batches that a crash left without an id."""
+    lost = {batch.label: batch for batch in open_batches(path) if not batch.batch_id}
+    if not lost:
+        return
+    for one in client.batches.list():
+        batch = lost.pop((one.metadata or {}).get(_LABEL), None)
+        if batch:
+            _append(path, msgspec.structs.replace(batch, batch_id=one.id))
+    for batch in lost.values():
+        _append(path, msgspec.structs.replace(batch, collected=_LOST))
 
 
 def _line(one: model.Request) -> bytes:
@@ -102,10 +133,11 @@ def _chunks(requests: Iterable[model.Request]) -> Iterator[list[model.Request]]:
 
 def status(path: Path, client: "OpenAI") -> list[tuple[str, str]]:
     """(batch id, how far it is) for every batch of the project."""
+    _settle(path, client)
     found = []
     for batch in load(path).values():
         if batch.collected:
-            found.append((batch.batch_id, f"collected, {batch.collected}"))
+            found.append((batch.batch_id or batch.label, f"collected, {batch.collected}"))
             continue
         now = client.batches.retrieve(batch.batch_id)
         counts = now.request_counts
@@ -114,11 +146,11 @@ def status(path: Path, client: "OpenAI") -> list[tuple[str, str]]:
     return found
 
 
-def collect(path: Path, client: "OpenAI", requests: Sequence[model.Request],
+def collect(path: Path, client: "OpenAI", requests: Mapping[str, model.Request],
             book: calls.Ledger) -> Collected:
-    """Puts the answers of ended batches into the ledger. What a batch did not answer stays needed
-    and goes into the next one."""
-    by_key = {one.key: one for one in requests}
+    """Puts the answers of ended batches into the ledger; `requests` are by key. What a batch did
+    not answer stays needed and goes into the next one."""
+    _settle(path, client)
     answers, waiting, failed = 0, 0, []
     for batch in open_batches(path):
         now = client.batches.retrieve(batch.batch_id)
@@ -127,31 +159,31 @@ def collect(path: Path, client: "OpenAI", requests: Sequence[model.Request],
             continue
         if now.status == "failed":
             reasons = (now.errors.data if now.errors else None) or []
-            failed.append(f"{batch.batch_id}: " + "; ".join(
-                str(one.message) for one in reasons[:3]))
+            failed.append(f"{batch.batch_id}: " + model.scrubbed("; ".join(
+                files.visible(str(one.message)) for one in reasons[:3])))
         for file_id in filter(None, (now.output_file_id, now.error_file_id)):
-            for answer in _answers(client.files.content(file_id).read(), by_key):
-                if answer.key not in book:
-                    book.add(answer)
-                    answers += 1
-        _append(path, Batch(batch.batch_id, batch.keys, now.status))
+            for answer in _answers(client.files.content(file_id).read(), requests):
+                book.add(answer)
+                answers += 1
+        _append(path, msgspec.structs.replace(batch, collected=now.status))
     return Collected(answers, waiting, tuple(failed))
 
 
-def _answers(content: bytes, by_key: dict[str, model.Request]) -> Iterator[model.Answer]:
-    """The answers in an output or error file; lines of other requests are passed over."""
+def _answers(content: bytes, requests: Mapping[str, model.Request]) -> Iterator[model.Answer]:
+    """The answers in an output or error file; an error that says nothing of the prompt (the batch
+    expired, the endpoint was busy) is none."""
     for line in content.splitlines():
         try:
             entry = json.loads(line)
-            wanted = by_key.get(entry["custom_id"])
-        except (ValueError, KeyError, TypeError):
+            wanted = requests.get(entry["custom_id"])
+            response = entry.get("response") or {}
+            said = entry.get("error") or (response.get("body") or {}).get("error") or {}
+            code, reason = response.get("status_code"), f"{said.get('code')}: {said.get('message')}"
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
         if wanted is None:
             continue
-        response = entry.get("response") or {}
-        if response.get("status_code") == 200:
-            yield model.read(wanted, response.get("body"))
-        else:
-            error = entry.get("error") or (response.get("body") or {}).get("error") or {}
-            yield model.failed(wanted, response.get("status_code"),
-                               f"{error.get('code')}: {error.get('message')}")
+        answer = model.read(wanted, response.get("body")) if code == 200 else \
+            model.failed(wanted, code, reason)
+        if answer.state not in model.UNANSWERED:
+            yield answer

@@ -1,7 +1,7 @@
 """The finished calls of a coding project, on disk: what was answered is never paid for twice."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -16,8 +16,8 @@ class Ledger:
     """The finished calls of a project by key: a line each, appended at once. Only the places of
     the lines are held in memory; a later line of a key wins."""
 
-    def __init__(self, file: IO[bytes], forget: Collection[str]) -> None:
-        """Reads the places of all answers but those that ended in a state to be forgotten."""
+    def __init__(self, file: IO[bytes], forget: Callable[[model.Answer], bool]) -> None:
+        """Reads the places of all answers but those to be forgotten."""
         self._file, self._places = file, {}
         decode = msgspec.json.Decoder(model.Answer).decode
         start = 0
@@ -28,7 +28,7 @@ class Ledger:
                 raise files.Refusal(f"{file.name}:{number}: not a finished call ({error}); "
                                     "remove the line, or use --overwrite") from None
             self._places.pop(answer.key, None)
-            if answer.state not in forget:
+            if not forget(answer):
                 self._places[answer.key] = start
             start += len(line)
 
@@ -54,8 +54,8 @@ class Ledger:
 
 
 @contextmanager
-def ledger(path: Path, forget: Collection[str] = model.UNANSWERED) -> Iterator[Ledger]:
-    """The ledger in a file, for one process at a time. What ended without an answer is asked
-    again; `forget` names more states to ask again."""
+def ledger(path: Path, forget: Callable[[model.Answer], bool]) -> Iterator[Ledger]:
+    """The ledger in a file, for one process at a time; what `forget` says of an answer is asked
+    again."""
     with files.locked(path, wait=False) as file:
         yield Ledger(file, forget)

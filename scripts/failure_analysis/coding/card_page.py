@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from failure_analysis import files
 from failure_analysis.coding.codebook import NO_CODE, NOT_VISIBLE, RESIDUE
@@ -15,7 +16,7 @@ _MOST_MODELS = 8
 def page(result: Mapping[str, Any], figure: str) -> str:
     """The card: `result` is what stands in the *_codebook.json."""
     parts = [_head(result), _codes(result), _saturation(result["card"], figure),
-             _lift(result["card"]["lift"]), _recoding(result["card"]["recoding"]),
+             _lift(result["card"]["lift"]), _recoding(result),
              _definitions(result), _residue(result["card"]), _lineage(result["lineage"]),
              _troubles(result)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -67,7 +68,7 @@ def _saturation(card: Mapping[str, Any], figure: str) -> str:
             f"at least {found['lower']:.0%} with 95 % confidence ({found['modes']} modes in "
             f"{found['samples']} samples, {found['once']} of them seen once; Good-Turing).{about} "
             f"{advice}\n\nAn LLM that merges eagerly makes rare modes disappear: then the coverage "
-            f"is too high.\n\n![Codes over samples read]({figure})")
+            f"is too high.\n\n![Codes over samples read]({quote(figure)})")
 
 
 def _lift(found: Mapping[str, Any]) -> str:
@@ -84,7 +85,8 @@ def _lift(found: Mapping[str, Any]) -> str:
             + table(["rank", "code", "failing", "passing", "difference"], rows))
 
 
-def _recoding(found: Mapping[str, Any]) -> str:
+def _recoding(result: Mapping[str, Any]) -> str:
+    found = result["card"]["recoding"]
     if not found["samples"]:
         return ""
     first, second = map(code, found["coders"])
@@ -92,6 +94,9 @@ def _recoding(found: Mapping[str, Any]) -> str:
         f"Self-consistency of {first}: the same model in another order. It says nothing about "
         "being right, and agreement with itself is no agreement of two coders." if
         found["self_consistency"] else f"{first} and {second}, with the same codebook.")
+    if result["first_coding_told"]:
+        head += (" The first coding was made in the call that made the codebook, which knew how "
+                 "the samples were judged; the second one did not.")
     primary = found["primary"]
     text = f"{head} The primary code was the same in {primary['same']} of {found['samples']}"
     if primary["status"] != "sufficient":

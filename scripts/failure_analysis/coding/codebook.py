@@ -3,6 +3,7 @@ an answer may not do is named and not done; nothing that was there is lost."""
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 NO_CODE, NOT_VISIBLE, UNKNOWN = "no_code_applies", "no_failure_visible", "unknown"
 RESIDUE = "Residue"
 _RESERVED = (NO_CODE, NOT_VISIBLE, UNKNOWN, RESIDUE.lower())
+_ID = re.compile(r"c-[0-9a-f]{8}")
 EVENTS = ("added", "merged", "split", "renamed", "reworded")
 
 
@@ -54,18 +56,49 @@ class Revision(NamedTuple):
     problems: tuple[str, ...]
 
 
-def load(path: Path) -> tuple[Code, ...]:
-    """The codes of a *_codebook.json."""
-    found = files.read_object(path, ("codes",), "axial_coder.py")
+class Book(msgspec.Struct, frozen=True):
+    """A codebook that was written: its codes, and a hash of each open code that none of them fits,
+    by sample."""
+
+    codes: tuple[Code, ...]
+    uncovered: dict[str, str]
+
+
+def load(path: Path) -> Book:
+    """The codes of a *_codebook.json. It may come from anywhere, and its texts go into prompts and
+    pages: what axial_coder.py would not have written is refused."""
+    found = files.read_object(path, ("codes", "uncovered"), "axial_coder.py")
     try:
-        codes = msgspec.convert(found["codes"], tuple[Code, ...])
-    except msgspec.ValidationError as error:
-        raise files.Refusal(f"{path}: not a codebook ({error}); give a *_codebook.json that "
-                            "axial_coder.py wrote") from None
-    if not codes or len({code.code for code in codes}) < len(codes):
-        raise files.Refusal(f"{path}: a codebook needs codes with names of their own; give a "
-                            "*_codebook.json that axial_coder.py wrote")
-    return codes
+        book = msgspec.convert(found, Book)
+        wrong = _unfit(book.codes)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        wrong = str(error)
+    if wrong:
+        raise files.Refusal(f"{path}: not a codebook ({wrong}); give a *_codebook.json that "
+                            "axial_coder.py wrote")
+    return book
+
+
+def _unfit(codes: Sequence[Code]) -> str:
+    """What is wrong with the codes of a file; empty when nothing is."""
+    if not codes:
+        return "no code is in it"
+    for values in ([code.code for code in codes], [code.code_id for code in codes]):
+        if len(set(values)) < len(values):
+            return "a name or an id is there twice"
+    for place, code in enumerate(codes):
+        texts = [text for value in msgspec.structs.astuple(code)
+                 for text in (value if isinstance(value, tuple) else (value,))]
+        if not _ID.fullmatch(code.code_id) or not _is_name(code.code) \
+                or code.code in _RESERVED or not code.category.strip() \
+                or code.category.strip().lower() in _RESERVED \
+                or any(prompts.line(text) != text for text in texts):
+            return f"codes[{place}] has a name, id, category or text that is none"
+    return ""
+
+
+def _is_name(code: str) -> bool:
+    return bool(ledger.SLUG.fullmatch(code)) and len(code) <= 60
 
 
 def revised(known: Sequence[Code], fixed: Collection[str], answer: "Sequence[shapes.Category]",
@@ -86,16 +119,17 @@ def revised(known: Sequence[Code], fixed: Collection[str], answer: "Sequence[sha
     claimed = {name for _, code in accepted for name in code.continues}
     good = []
     for category, code in accepted:
-        # A code of the same name that nothing else continues is the same code.
-        own = [code.code] if code.code in names.keys() - claimed else []
+        # A code of the same name is the same code, unless only others continue that one.
+        mine = code.code in names and (code.code in code.continues or code.code not in claimed)
+        own = [code.code] if mine else []
         before = dict.fromkeys([*own, *code.continues])
         good.append((category, code, [names[name] for name in before]))
-    keeps = _keepers(good)
+    keeps, split = _keepers(good), _splits(good)
     for category, code, before in good:
         one = _made(category, code, keeps.get(code.code), made, known)
         made.append(one)
-        events += _events(one, code, before, keeps, number)
-    events += _splits(good, number)
+        events += _events(one, before, split, number)
+    events += [Event("split", number, (old,), new) for old, new in split.items()]
     continued = {one.code for _, _, before in good for one in before}
     dropped = [code for code in known if code.code_id not in fixed and code.code not in continued]
     problems += [f"the code {code.code} is continued by none; a code is kept, renamed or merged, "
@@ -108,7 +142,7 @@ def _wrong(category: "shapes.Category", code: "shapes.Code", taken: Collection[s
            names: Mapping[str, Code], fixed: Collection[str], dimensions: set[str]) -> list[str]:
     """What is wrong with one code of an answer."""
     shown = files.visible(code.code)[:60]
-    if not ledger.SLUG.fullmatch(code.code) or len(code.code) > 60:
+    if not _is_name(code.code):
         return [f"the code {shown!r} is no snake_case name of at most 60 characters"]
     found = []
     if code.code in _RESERVED:
@@ -171,30 +205,28 @@ def _new_id(name: str, definition: str, ids: Collection[str]) -> str:
     return found
 
 
-def _events(one: Code, code: "shapes.Code", before: Sequence[Code], keeps: Mapping[str, str],
-            number: int) -> list[Event]:
-    """What an answered code did to the codes that it continues."""
+def _events(one: Code, before: Sequence[Code], split: Collection[str], number: int) -> list[Event]:
+    """What an answered code did to the codes that it continues; a split is told once, by itself."""
     if not before:
         return [Event("added", number, (), (one.code,))]
     if len(before) > 1:
         return [Event("merged", number, tuple(old.code for old in before), (one.code,))]
     [old] = before
-    if keeps.get(code.code) != old.code_id:
-        return []  # a part of a code that was split, which is told once
+    if old.code in split:
+        return []
     if old.code != one.code:
         return [Event("renamed", number, (old.code,), (one.code,))]
     return [] if old.definition == one.definition else [
         Event("reworded", number, (old.code,), (one.code,))]
 
 
-def _splits(good: Good, number: int) -> list[Event]:
-    """The codes that several codes continue."""
-    parts: dict[str, list[str]] = {}
+def _splits(good: Good) -> dict[str, tuple[str, ...]]:
+    """The codes that several codes continue, with these."""
+    parts: dict[str, tuple[str, ...]] = {}
     for _, code, before in good:
         for one in before:
-            parts.setdefault(one.code, []).append(code.code)
-    return [Event("split", number, (old,), tuple(new)) for old, new in parts.items()
-            if len(new) > 1]
+            parts[one.code] = (*parts.get(one.code, ()), code.code)
+    return {old: new for old, new in parts.items() if len(new) > 1}
 
 
 # Codebook -> prompt, taxonomy.

@@ -1,17 +1,20 @@
 """Two axial codings over one codebook, compared sample by sample: how each code's share changed,
-and which samples moved."""
+and which samples moved. A failing sample that passes in the other run has no code there."""
 
 import json
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from failure_analysis import files
-from failure_analysis.coding import codebook
+from failure_analysis.coding import codebook, samples
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.statistics import holm, mcnemar, newcombe_paired, rounded
 
+PASSED = "passed"
 NAME, PAGE = "code_comparison.json", "code_comparison.md"
 _MOST_SHOWN = 50
 
@@ -28,10 +31,12 @@ class Coded(NamedTuple):
 
 
 class Run(NamedTuple):
-    """An axial coding: its file, its samples, and its codes by id."""
+    """An axial coding: its file, its samples, those that passed and were not coded, and its codes
+    by id."""
 
     path: Path
     samples: tuple[Coded, ...]
+    passed: tuple[Coded, ...]
     names: Mapping[str, str]
 
 
@@ -43,9 +48,22 @@ def load(path: Path) -> Run:
                             "project of axial_coder.py, or one axial_coded_*.jsonl")
     [file] = found
     name = file.name.removeprefix("axial_coded_").removesuffix(".jsonl")
-    book = codebook.load(file.with_name(f"{name}_codebook.json"))
+    book = codebook.load(file.with_name(f"{name}_codebook.json")).codes
     ids = {one.code: one.code_id for one in book}
-    return Run(file, tuple(_samples(file, ids)), {one.code_id: one.code for one in book})
+    passed = tuple(one for path in sorted(file.parent.glob("passed_*.jsonl"))
+                   for one in _passed(path))
+    return Run(file, tuple(_samples(file, ids)), passed, {one.code_id: one.code for one in book})
+
+
+def _passed(path: Path) -> Iterator[Coded]:
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                one = msgspec.json.decode(line, type=samples.Passed)
+            except (msgspec.DecodeError, ValueError) as error:
+                raise files.Refusal(f"{path}:{number}: not a passing sample ({error}); run "
+                                    "open_coder.py again") from None
+            yield Coded(one.sample_id, (one.item_id, one.trial), True, PASSED, frozenset())
 
 
 def _samples(path: Path, ids: Mapping[str, str]) -> Iterator[Coded]:
@@ -65,7 +83,8 @@ def _samples(path: Path, ids: Mapping[str, str]) -> Iterator[Coded]:
 
 def compare(a: Run, b: Run) -> dict[str, Any]:
     """The change of every code that both codebooks hold, from a to b, over the samples that both
-    coded: the paired difference with Newcombe's interval and McNemar's mid-p, Holm-adjusted."""
+    coded, or one coded and the other passed: the paired difference with Newcombe's interval and
+    McNemar's mid-p, Holm-adjusted."""
     shared = [ident for ident in a.names if ident in b.names]
     if not shared:
         raise files.Refusal(f"{a.path} and {b.path} have no code in common; code the second one "
@@ -98,14 +117,28 @@ def _paired(a: Run, b: Run) -> tuple[str, list[tuple[Coded, Coded]], dict[str, i
         first, second = ({getattr(one, by): one for one in run.samples} for run in (a, b))
         if len(first) < len(a.samples) or len(second) < len(b.samples):
             continue
+        only_a, only_b = first.keys() - second.keys(), second.keys() - first.keys()
+        here, there = _passing(a, by, only_b), _passing(b, by, only_a)
+        first, second = {**first, **here}, {**second, **there}
         keys = [key for key in first if key in second]
         if keys:
-            left = {"samples_only_in_a": len(first) - len(keys),
-                    "samples_only_in_b": len(second) - len(keys)}
+            left = {"passed_in_a": len(here), "passed_in_b": len(there),
+                    "samples_only_in_a": len(only_a) - len(there),
+                    "samples_only_in_b": len(only_b) - len(here)}
             return ("sample" if by == "ident" else "item and trial",
                     [(first[key], second[key]) for key in keys], left)
     raise files.Refusal(f"{a.path} and {b.path} have no sample in common, and their items and "
                         "trials pair none; code the same datapoints, or one run of the same items")
+
+
+def _passing(run: Run, by: str, keys: Collection[Hashable]) -> dict[Hashable, Coded]:
+    """The samples of a run that passed, for keys of the other run; where one key fits several,
+    none is taken."""
+    found: dict[Hashable, list[Coded]] = {}
+    for one in run.passed:
+        if getattr(one, by) in keys:
+            found.setdefault(getattr(one, by), []).append(one)
+    return {key: some[0] for key, some in found.items() if len(some) == 1}
 
 
 def _change(ident: str, name: str, pairs: list[tuple[Coded, Coded]]) -> dict[str, Any]:
@@ -134,9 +167,11 @@ def page(result: Mapping[str, Any]) -> str:
         "# Codes compared",
         f"A: {code(result['a'])}\n\nB: {code(result['b'])}",
         f"{n} pairs of known coding, paired by {result['paired_by']}; {result['unknown']} pairs "
-        f"unknown, {result['samples_only_in_a']} samples only in A, "
-        f"{result['samples_only_in_b']} only in B. A difference whose interval holds 0 may be "
-        "chance, or the coder's own unsteadiness: see the second coding in both cards.",
+        f"unknown. {result['passed_in_b']} samples of A pass in B and {result['passed_in_a']} of B "
+        f"pass in A: they have no code there. {result['samples_only_in_a']} samples of A and "
+        f"{result['samples_only_in_b']} of B were not coded in the other one. A difference whose "
+        "interval holds 0 may be chance, or the coder's own unsteadiness: see the second coding in "
+        "both cards.",
         table(["code", "A", "B", "difference", "gained", "lost", "p (Holm)"], rows)]
     for which, names in (("A", result["only_in_a"]), ("B", result["only_in_b"])):
         if names:

@@ -36,6 +36,8 @@ STATES = ("ok", "unparsed", "refused", "truncated", "overflow", "timed_out", "sk
 UNANSWERED = ("timed_out", "skipped_by_budget")
 BYTES_PER_TOKEN = 4
 EXPECTED_ANSWER = 1500  # tokens, where nothing is known of this model's answers yet
+# So many requests called bad before any was taken: the settings are bad, not the prompts.
+_ENOUGH_DOUBT = 3
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _LONG = re.compile(r"context.{0,20}(length|size|window)|too (long|large)|maximum.{0,20}tokens",
                    re.I)
@@ -113,6 +115,11 @@ class Request:
         """Where a batch sends it."""
         return "/v1/responses" if self.api == "responses" else "/v1/chat/completions"
 
+    @property
+    def cap(self) -> int | None:
+        """Where the answer is cut, if anywhere."""
+        return self.body.get("max_output_tokens") or self.body.get("max_completion_tokens")
+
     @cached_property
     def tokens(self) -> int:
         """About how long the prompt is."""
@@ -168,16 +175,25 @@ def parse(wanted: Request, text: str) -> "tuple[BaseModel | None, str]":
     from pydantic import ValidationError
 
     try:
+        json.loads(text, object_pairs_hook=_once)
         value = wanted.shape.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         return None, f"{place}: {first['msg']}" if place else first["msg"]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return None, str(error)
     if value.mark != wanted.mark:
         return None, "mark: it is not the mark of this prompt"
     return value, ""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are there once: of two values, none is the answer."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice in an object")
+    return found
 
 
 # What was received -> an answer.
@@ -198,9 +214,8 @@ def read(wanted: Request, received: Any, seconds: float = 0.0) -> Answer:
     if state == "ok":
         value, reason = parse(wanted, text)
         state = "ok" if value is not None else "unparsed"
-        cap = wanted.body.get("max_output_tokens") or wanted.body.get("max_completion_tokens")
-        if state == "unparsed" and cap and (usage.completion_tokens or 0) >= cap:
-            state, reason = "truncated", f"cut at {cap} tokens"
+        if state == "unparsed" and wanted.cap and (usage.completion_tokens or 0) >= wanted.cap:
+            state, reason = "truncated", f"cut at {wanted.cap} tokens"
     return _answer(wanted, state, reason, text=text, usage=usage, seconds=seconds,
                    model=files.visible(str(received.get("model") or "")),
                    response_id=files.visible(str(received.get("id") or "")))
@@ -235,7 +250,7 @@ def _of_responses(received: dict) -> tuple[str, str, str]:
         return *_of_error(f"{error.get('code')}: {error.get('message')}"), text
     if refusals:
         return "refused", " ".join(refusals), text
-    if status != "completed":
+    if status not in ("completed", None):  # some servers say no status; the text is checked anyway
         return "timed_out", f"the endpoint left it {status}", text
     return "ok", "", text
 
@@ -280,8 +295,9 @@ def _usage(said: Any) -> Usage:
 
 @dataclass
 class Budget:
-    """What one run may spend: calls, and tokens in and out. A call is let through when what is
-    spent, what is under way and what it will need about are within the limits."""
+    """What one run may spend: calls, and tokens in and out. For each call under way its prompt is
+    reserved, and an answer as long as it may be, or, where that is not limited, as the longest so
+    far; the first call goes alone, to learn it."""
 
     max_calls: int | None = None
     max_tokens: int | None = None
@@ -289,35 +305,43 @@ class Budget:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     uncounted: int = 0
+    _reserved: int = 0
     _under_way: int = 0
-    _answers: int = 0
+    _longest: int = 0
 
     def _need(self, wanted: Request) -> int:
-        return wanted.tokens + self.answer_length()
+        return wanted.tokens + (wanted.cap or self._longest or EXPECTED_ANSWER)
 
-    def answer_length(self) -> int:
-        """The mean length of the answers so far."""
-        return self.completion_tokens // self._answers if self._answers else EXPECTED_ANSWER
-
-    def take(self, wanted: Request) -> int | None:
-        """Reserves what a call needs; None when that is over a limit."""
-        need = self._need(wanted) if self.max_tokens is not None else 0
-        spent = self.prompt_tokens + self.completion_tokens
-        if (self.max_calls is not None and self.calls >= self.max_calls) or (
-                self.max_tokens is not None and spent + self._under_way + need > self.max_tokens):
+    def room(self, wanted: Request, waits: bool = True) -> bool | None:
+        """Whether a call is within the limits; None when calls under way decide it."""
+        if self.max_calls is not None and self.calls >= self.max_calls:
+            return False
+        if self.max_tokens is None:
+            return True
+        later = None if waits and self._under_way else False
+        if later is None and not (wanted.cap or self._longest):
             return None
+        spent = self.prompt_tokens + self.completion_tokens + self._reserved
+        return True if spent + self._need(wanted) <= self.max_tokens else later
+
+    def take(self, wanted: Request) -> int:
+        """Counts a call as under way; returns what is reserved for it."""
+        need = self._need(wanted)
         self.calls += 1
-        self._under_way += need
+        self._under_way += 1
+        self._reserved += need
         return need
 
     def settle(self, need: int, usage: Usage) -> None:
         """Puts what a call did cost in the place of what was reserved for it."""
-        self._under_way -= need
+        self._under_way -= 1
+        self._reserved -= need
         if usage.prompt_tokens is None or usage.completion_tokens is None:
             self.uncounted += 1
             self.prompt_tokens += need  # better too much than nothing
+            self._longest = self._longest or EXPECTED_ANSWER
             return
-        self._answers += 1
+        self._longest = max(self._longest, usage.completion_tokens)
         self.prompt_tokens += usage.prompt_tokens
         self.completion_tokens += usage.completion_tokens
 
@@ -329,7 +353,7 @@ def run(jobs: Iterable[Needed], book: "Ledger", settings: Settings, budget: Budg
         done: Callable[[], None]) -> None:
     """Asks whatever the jobs need, several at once, until each needs nothing or the budget is
     spent; `done` is called after each job. A refusal by the endpoint that concerns every request
-    (no such model, wrong key) ends the run."""
+    (no such model, wrong key, a setting that it does not take) ends the run."""
     asyncio.run(_run(iter(jobs), book, settings, budget, done))
 
 
@@ -337,18 +361,28 @@ async def _run(jobs: Iterator[Needed], book: "Ledger", settings: Settings, budge
                done: Callable[[], None]) -> None:
     from openai import AsyncOpenAI
 
-    gate = asyncio.Semaphore(settings.max_concurrent)
+    gate, settled = asyncio.Semaphore(settings.max_concurrent), asyncio.Event()
+    doubtful: list[Answer] = []
     async with AsyncOpenAI(**connection(settings)) as client:
 
         async def ask(wanted: Request) -> bool:
             async with gate:
-                need = budget.take(wanted)
-                if need is None:
+                while (room := budget.room(wanted)) is None:
+                    await settled.wait()
+                if not room:
                     return False
-                answer = await _ask(client, wanted, settings, bool(len(book)))
+                need = budget.take(wanted)
+                answer, bad = await _ask(client, wanted, settings)
             budget.settle(need, answer.usage)
-            book.add(answer)
+            settled.set()  # wakes all who wait now, and nobody later
+            settled.clear()
             _log(wanted, answer)
+            if bad and not len(book):
+                doubtful.append(answer)
+                if len(doubtful) >= _ENOUGH_DOUBT:
+                    raise _refusal(answer)
+                return False
+            book.add(answer)
             return True
 
         async def work() -> None:
@@ -366,6 +400,16 @@ async def _run(jobs: Iterator[Needed], book: "Ledger", settings: Settings, budge
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
+    if doubtful and not len(book):
+        raise _refusal(doubtful[0])
+    for answer in doubtful:  # others were answered: it was these prompts, not the settings
+        book.add(answer)
+
+
+def _refusal(answer: Answer) -> files.Refusal:
+    """The end of a run in which the endpoint took no request."""
+    return files.Refusal(f"the endpoint refuses: {answer.reason}; change the setting that it names "
+                         "(--effort off sends no reasoning effort)")
 
 
 def _log(wanted: Request, answer: Answer) -> None:
@@ -396,45 +440,44 @@ def client(settings: Settings) -> "OpenAI":
     return OpenAI(**connection(settings))
 
 
-async def _ask(client: "AsyncOpenAI", wanted: Request, settings: Settings,
-               answered: bool) -> Answer:
+async def _ask(client: "AsyncOpenAI", wanted: Request, settings: Settings
+               ) -> tuple[Answer, bool]:
     """One call, with the client's own retries; every way it can end becomes an answer, except an
-    error that would meet every request."""
+    error that would meet every request. Also whether the endpoint called the request bad, which
+    may be the prompt's or the settings' fault."""
     import openai
 
-    start = time.monotonic()
+    start, bad = time.monotonic(), False
     create = client.responses if wanted.api == "responses" else client.chat.completions
     try:
         async with asyncio.timeout((settings.retries + 1) * (settings.timeout + 120)):
             raw = await create.with_raw_response.create(**wanted.body)
         try:
             received = json.loads(raw.http_response.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             received = None
-        return read(wanted, received, round(time.monotonic() - start, 3))
+        return read(wanted, received, round(time.monotonic() - start, 3)), False
     except (TimeoutError, openai.APIConnectionError) as error:
         state, reason = "timed_out", f"no answer: {error or 'out of time'}"
     except openai.APIStatusError as error:
-        state, reason = _status(error, answered)
+        state, reason, bad = _status(error)
     return _answer(wanted, state, scrubbed(reason),
-                   seconds=round(time.monotonic() - start, 3))
+                   seconds=round(time.monotonic() - start, 3)), bad
 
 
-def _status(error: Any, answered: bool) -> tuple[str, str]:
-    """(state, reason) of an HTTP error; refuses what no request can get past."""
+def _status(error: Any) -> tuple[str, str, bool]:
+    """(state, reason, whether the request was called bad without more) of an HTTP error; refuses
+    what no request can get past."""
     code = error.status_code
     said = error.message if str(code) in error.message else f"HTTP {code}: {error.message}"
     if code in (408, 409, 429) or code >= 500:
-        return "timed_out", said
-    state, reason = _of_error(f"{said} {error.code or ''}".strip())
-    if code in (400, 413, 422) and state != "timed_out":
-        return state, reason
-    if code in (400, 413, 422) and answered:
-        return "refused", said
+        return "timed_out", said, False
+    if code in (400, 413, 422):
+        state, reason = _of_error(f"{said} {error.code or ''}".strip())
+        return (state, reason, False) if state != "timed_out" else ("refused", said, True)
     hint = {401: "is OPENAI_API_KEY right?", 403: "may this key use the model?",
             404: "are --model and --base-url right, and does the endpoint have this API "
-                 "(--api chat)?"}.get(code, "change the setting that it names (--effort off sends "
-                                            "no reasoning effort)")
+                 "(--api chat)?"}.get(code, "is --base-url right?")
     raise files.Refusal(f"the endpoint refuses: {scrubbed(said)[:600]}; {hint}")
 
 

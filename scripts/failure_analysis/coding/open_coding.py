@@ -35,14 +35,15 @@ class Stage:
 
 
 class Settled(NamedTuple):
-    """A request that needs nothing more: its answers (two after a repair), the value that stands,
-    or the state that it ended in, and what is still wrong with the value."""
+    """A request that needs nothing more: its answers (two after a repair), the one that stands with
+    its value, or the state that it ended in, and what is still wrong with the value."""
 
     answers: tuple[model.Answer, ...]
     value: "OpenCode | None"
     state: str
     reason: str
     problems: tuple[str, ...]
+    stands: model.Answer
 
 
 class Sample(NamedTuple):
@@ -121,17 +122,19 @@ def _settle(stage: Stage, one: Sample, request: model.Request,
         return request
     value, problems = _judged(one, request, first)
     if first.state not in ("ok", "unparsed") or not problems:
-        return Settled((first,), value, first.state, first.reason, ())
+        return Settled((first,), value, first.state, first.reason, (), first)
     repair = prompts.repair(stage.settings, request, first, problems, of="sample")
     second = get(repair.key)
     if second is None:
         return repair
     better, left = _judged(one, repair, second)
+    stands = second
     if value is not None and (better is None or len(left) > len(problems)):
-        better, left = value, problems  # the repair made it no better: what stood before stands
+        # The repair made it no better.
+        better, left, stands = value, problems, first
     if better is None:
-        return Settled((first, second), None, second.state, second.reason, ())
-    return Settled((first, second), better, "ok", "", tuple(left))
+        return Settled((first, second), None, second.state, second.reason, (), second)
+    return Settled((first, second), better, "ok", "", tuple(left), stands)
 
 
 def _judged(one: Sample, request: model.Request,
@@ -227,7 +230,7 @@ def record(one: Sample, coded: Coded) -> dict[str, Any]:
         "seen": one.shown.seen(numbers) if value else None,
         "windows": [_window(one, number, window)
                     for number, window in enumerate(coded.windows, 1)],
-        "raw_response": last.answers[-1].text if last else None,
+        "raw_response": last.stands.text if last else None,
         "api_usage": model.spent(answers),
     }
 

@@ -59,14 +59,14 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     with samples.pool(options.input, options.mapping) as found:
         planned, rejected = samples.plan(found, options.choice)
         instructions = prompts.render(
-            "open_coding", benchmark=prompts.line(found.benchmark),
+            "open_coding", benchmark=prompts.name(found.benchmark),
             background=prompts.background(found.benchmark, told_in))
         chosen, read = _chosen(options, instructions), project.inputs(found.inputs)
         resumed = not dry and project.begin(place, project.OPEN, chosen, read,
                                                options.overwrite)
-        original, others = (place / f"{kind}_{name}.jsonl"
-                            for kind in ("original", "other_answers"))
-        samples.write(found, planned, original, others)
+        original, others, passed = (place / f"{kind}_{name}.jsonl" for kind in (
+            "original", "other_answers", "passed"))
+        samples.write(found, planned, original, others, passed)
     stage = open_coding.Stage(
         options.settings, instructions, found.policies, samples.Store(original),
         samples.Store(others), options.window_tokens * model.BYTES_PER_TOKEN)
@@ -87,8 +87,9 @@ def _chosen(options: Options, instructions: str) -> dict[str, Any]:
     choice = options.choice
     wording = prompts.digest(*open_coding.TEMPLATES[1:])
     told = hashlib.sha256(instructions.encode("utf-8", "replace")).hexdigest()[:12]
-    return {**options.settings.identity(), "num_samples": choice.number, "sample_by": choice.by,
-            "seed": choice.seed, "only_failed": choice.only_failed,
+    mapping = files.sha256(options.mapping) if options.mapping else None
+    return {**options.settings.identity(), "mapping": mapping, "num_samples": choice.number,
+            "sample_by": choice.by, "seed": choice.seed, "only_failed": choice.only_failed,
             "with_passing": choice.with_passing, "window_tokens": options.window_tokens,
             "instructions": told, "prompts": wording}
 
@@ -142,11 +143,12 @@ def _finish(ready: Prepared, options: Options, get: runner.Get) -> dict[str, Any
     counts = open_coding.write(ready.stage, ready.planned, get, ready.result)
     name = project.summary(project.OPEN)
     summary = {"project": options.project, **counts, "rejected_rows": ready.rejected,
-               "model": options.settings.model}
+               "contrast_wanted": options.choice.with_passing, "model": options.settings.model}
     files.write_json(ready.folder / name, summary)
     manifest.record(ready.folder, project.OPEN, ready.chosen, [
-        ready.result.name, f"original_{ready.name}.jsonl", f"other_answers_{ready.name}.jsonl",
-        name, project.calls(project.OPEN)], ready.inputs)
+        ready.result.name, *(f"{kind}_{ready.name}.jsonl" for kind in (
+            "original", "other_answers", "passed")), name, project.calls(project.OPEN)],
+        ready.inputs)
     return {**summary, "resumed": ready.resumed, "remark": ready.remark,
             "file": ready.result.as_posix()}
 
@@ -184,6 +186,9 @@ def _result_lines(found: dict[str, Any]) -> list[str]:
         f"quotes found in their sample: {found['quotes_verified']} of {found['quotes']}",
         *runner.spent(found),
         f"open codes: {found['file']}"]
+    if found["contrast"] < found["contrast_wanted"]:
+        result.insert(2, f"passing samples for contrast: {found['contrast']} of "
+                         f"{found['contrast_wanted']} (no more could be matched)")
     if found["states"]["timed_out"] or found["states"]["skipped_by_budget"]:
         result.append("the same command asks again for what was timed out or skipped")
     return result

@@ -1,6 +1,7 @@
 """The options that the LLM coders have in common."""
 
 import argparse
+import math
 import os
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,9 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
                        help="calls under way at once (default 10)")
     group.add_argument("--max-calls", type=int, metavar="N", help="stop after so many calls")
     group.add_argument("--max-tokens-total", type=int, metavar="N",
-                       help="start no call that would go over so many tokens, in and out")
+                       help="start no call that would go over so many tokens, in and out; an "
+                            "answer is reckoned with --max-output-tokens, else like the longest "
+                            "so far")
     group.add_argument("--max-unknown", type=float, default=0.05, metavar="SHARE",
                        help="exit with 1 when more samples than this stay unknown (default 0.05)")
     group.add_argument("--retry-unknown", action="store_true",
@@ -64,6 +67,13 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace, **least: in
         value = getattr(args, name)
         if value is not None and value < smallest:
             parser.error(f"--{name.replace('_', '-')} is at least {smallest}")
+    if not 0 < args.timeout < math.inf:
+        parser.error("--timeout is a number of seconds above 0")
+    if args.price and not all(0 <= price < math.inf for price in args.price):
+        parser.error("--price is two numbers of dollars from 0")
+    if args.overwrite and args.batch in ("status", "collect"):
+        parser.error(f"--overwrite does not go with --batch {args.batch}: there is nothing to "
+                     "collect in a project begun anew")
     if not 0 <= args.max_unknown <= 1:
         parser.error("--max-unknown is a share from 0 to 1")
     if args.dry_run and args.batch:

@@ -3,12 +3,13 @@
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from failure_analysis import files, manifest
+from failure_analysis.coding import batch
 
 OPEN, AXIAL = "open_coding", "axial_coding"
 # What --overwrite removes; the packet, reviews and reports of the same folder stay. Axial codes
@@ -16,7 +17,7 @@ OPEN, AXIAL = "open_coding", "axial_coding"
 _AXIAL = ("axial_coding*.json*", "axial_coded_*.jsonl", "*_taxonomy.json", "*_codebook.*",
           "*_rarefaction.png", "axial_reviews_*.jsonl")
 _MADE = {OPEN: ("open_coding*.json*", "original_*.jsonl", "other_answers_*.jsonl",
-                "open_coded_*.jsonl", *_AXIAL), AXIAL: _AXIAL}
+                "passed_*.jsonl", "open_coded_*.jsonl", *_AXIAL), AXIAL: _AXIAL}
 
 
 def calls(step: str) -> str:
@@ -60,11 +61,26 @@ def begin(target: Path, step: str, settings: Mapping[str, Any], read: list[dict]
                 f"{'; '.join(differs)}. Use the same to go on with it, another --project, or "
                 "--overwrite to begin anew")
         return True
-    for pattern in _MADE[step] if known is not None else ():
-        for path in target.glob(pattern):
-            path.unlink()
+    if known is not None:
+        _remove(target, step)
     manifest.record(target, step, settings, [], read)
     return False
+
+
+def _remove(target: Path, step: str) -> None:
+    """Removes what a step made, and what rests on it; refuses while another process works on it,
+    or batches are under way that were paid for."""
+    with ExitStack() as stack:
+        for one in (OPEN, AXIAL) if step == OPEN else (AXIAL,):
+            if (target / calls(one)).exists():
+                stack.enter_context(files.locked(target / calls(one), wait=False))
+            if under_way := batch.open_batches(target / batches(one)):
+                raise files.Refusal(f"{target / batches(one)}: {len(under_way)} batches are under "
+                                    "way; collect them before (one that you cancel is collected "
+                                    "too), or remove this file to give them up")
+        for pattern in _MADE[step]:
+            for path in target.glob(pattern):
+                path.unlink()
 
 
 def recorded(target: Path, step: str) -> dict | None:

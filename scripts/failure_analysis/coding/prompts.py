@@ -1,6 +1,7 @@
 """The prompts, made from the templates in templates/prompts/."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -59,6 +60,12 @@ def readable(wanted: model.Request) -> str:
 def line(text: str) -> str:
     """A text as one line, with control characters spelled out."""
     return " ".join(files.visible(text).split())
+
+
+def name(text: str) -> str:
+    """The name of a benchmark as instructions may hold it: it comes from the runs, so it is no
+    sentence."""
+    return re.sub(r"[^\w.+-]+", "_", text)[:60]
 
 
 def digest(*names: str) -> str:

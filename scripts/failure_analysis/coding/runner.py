@@ -75,6 +75,10 @@ def live(work: Work) -> dict[str, Any]:
     """Asks what is missing, and writes the result."""
     budget = work.spending.budget
     with _opened(work) as book, project.logged(work.folder, work.step) as log:
+        if under_way := batch.open_batches(work.batches):
+            raise files.Refusal(f"{work.batches}: {len(under_way)} batches are under way, and "
+                                "their answers would be paid twice; --batch collect first (a batch "
+                                "that you cancel is collected too)")
         before = len(book)
         try:
             for phase in work.phases(book.get):
@@ -92,9 +96,14 @@ def live(work: Work) -> dict[str, Any]:
 
 @contextmanager
 def _opened(work: Work) -> Iterator[calls.Ledger]:
-    """The finished calls; with --retry-unknown only the good ones."""
-    forget = [state for state in model.STATES if state != "ok"] if work.spending.retry_unknown \
-        else model.UNANSWERED
+    """The finished calls; with --retry-unknown only the good ones. A call that is asked again in a
+    batch under way is not finished either."""
+    again = {key for one in batch.open_batches(work.batches) for key in one.keys}
+
+    def forget(answer: model.Answer) -> bool:
+        return answer.state in model.UNANSWERED or answer.state != "ok" and (
+            work.spending.retry_unknown or answer.key in again)
+
     with calls.ledger(work.calls, forget) as book:
         yield book
 
@@ -133,24 +142,37 @@ def _needed(work: Work, book: calls.Ledger) -> Iterator[model.Request]:
 
 
 def submit(work: Work) -> dict[str, Any]:
-    """Submits every request that is needed now and not under way."""
-    with _opened(work) as book:
-        made = batch.submit(work.batches, model.client(work.settings), _needed(work, book))
+    """Submits every request that is needed now, not under way, and within the budget."""
+    budget, kept = work.spending.budget, 0
+
+    def affordable(one: model.Request) -> bool:
+        nonlocal kept
+        if budget.room(one, waits=False):
+            budget.take(one)
+            return True
+        kept += 1
+        return False
+
+    with _opened(work) as book, batch.refusals():
+        made = batch.submit(work.batches, model.client(work.settings), _needed(work, book),
+                            affordable)
     return {"batches": [one.batch_id for one in made],
-            "requests": sum(len(one.keys) for one in made),
+            "requests": sum(len(one.keys) for one in made), "over_budget": kept,
             "under_way": len(batch.open_batches(work.batches))}
 
 
 def status(folder: Path, step: str, settings: model.Settings) -> dict[str, Any]:
     """How far the batches are."""
-    return {"batches": batch.status(folder / project.batches(step), model.client(settings))}
+    with batch.refusals():
+        return {"batches": batch.status(folder / project.batches(step), model.client(settings))}
 
 
 def collect(work: Work) -> dict[str, Any]:
     """Takes the answers that are there; writes the result when nothing more is needed."""
     with _opened(work) as book:
-        found = batch.collect(work.batches, model.client(work.settings),
-                              list(_needed(work, book)), book)
+        wanted = {one.key: one for one in _needed(work, book)}
+        with batch.refusals():
+            found = batch.collect(work.batches, model.client(work.settings), wanted, book)
         left = sum(1 for _ in _needed(work, book))
         summary = {} if left else work.finish(book.get)
     return {**summary, "collected": found.answers, "waiting": found.waiting,
@@ -161,7 +183,8 @@ def collect(work: Work) -> dict[str, Any]:
 
 def submitted(found: dict[str, Any]) -> list[str]:
     """After submitting."""
-    return [f"submitted {found['requests']} requests in {len(found['batches'])} batches; "
+    kept = f"; {found['over_budget']} are over the budget" if found["over_budget"] else ""
+    return [f"submitted {found['requests']} requests in {len(found['batches'])} batches{kept}; "
             f"{found['under_way']} batches under way",
             "next: --batch status, then --batch collect"]
 

@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from failure_analysis import files, ingest, packet
 from failure_analysis.formats import detect, tau2_bench
@@ -26,6 +28,14 @@ class Slim(NamedTuple):
     item: str
     outcome: str
     failed: tuple[str, ...]
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """A datapoint that passed and is not coded: a comparison of two codings must know it."""
+
+    sample_id: str
+    item_id: str
+    trial: Any
 
 
 class Planned(NamedTuple):
@@ -183,7 +193,8 @@ def _stratified(wanted: Sequence[Slim], number: int, rng: random.Random) -> list
         queue += [((rank + 0.5) / len(members), tie, place) for rank, place in enumerate(members)]
     # The first of each stratum, largest strata first, then all others by their place in the queue.
     firsts = [members[0] for members in sorted(strata.values(), key=len, reverse=True)][:number]
-    rest = [place for _, _, place in sorted(queue) if place not in set(firsts)]
+    taken = set(firsts)
+    rest = [place for _, _, place in sorted(queue) if place not in taken]
     return firsts + rest[:number - len(firsts)]
 
 
@@ -250,14 +261,20 @@ class Store:
             return json.loads(file.readline())
 
 
-def write(found: Pool, planned: Sequence[Planned], original: Path, others: Path) -> None:
-    """Writes the rows of the planned datapoints, and the correct answers of other models that go
-    with them, in the order of the runs."""
+def write(found: Pool, planned: Sequence[Planned], original: Path, others: Path, passed: Path
+          ) -> None:
+    """Writes the rows of the planned datapoints, the correct answers of other models that go with
+    them, and which datapoints passed and are not planned, in the order of the runs."""
     wanted = {one.ident for one in planned}
     beside = {one.other for one in planned if one.other}
-    with files.atomic(original) as file, files.atomic(others) as more:
+    with files.atomic(original) as file, files.atomic(others) as more, files.atomic(passed) as rest:
         for row, line in found.rows():
-            if row and row["datapoint_id"] in wanted:
+            if row is None:
+                continue
+            if row["datapoint_id"] in wanted:
                 file.write(line)
-            if row and row["datapoint_id"] in beside:
+            elif row["outcome"] == "pass":
+                rest.write(msgspec.json.encode(Passed(row["datapoint_id"], row["item_id"],
+                                                      row.get("trial"))) + b"\n")
+            if row["datapoint_id"] in beside:
                 more.write(line)

@@ -80,7 +80,7 @@ def _fields(row: dict) -> dict:
         **{name: value for name, value in row.items() if name != "context"},
         "item_id": repeat[1] if repeat else ident,
         "trial": int(repeat[2]) if repeat else row.get("trial"),
-        "user_text": _text(context.get("user_goal"), context.get("task_name"),
+        "user_text": _text(_goal(context.get("user_goal")), context.get("task_name"),
                            row.get("user_text"), row.get("task_name")),
         "assistant_text": _last_answer(messages) or _text(row.get("assistant_text")),
         "messages": messages,
@@ -92,6 +92,12 @@ def _fields(row: dict) -> dict:
 
 def _text(*values: Any) -> str | None:
     return next((value for value in values if isinstance(value, str) and value), None)
+
+
+def _goal(value: Any) -> Any:
+    """A user goal of several fields as one text."""
+    return json.dumps(value, ensure_ascii=False, indent=1) if isinstance(value, dict | list) \
+        and value else value
 
 
 def _last_answer(messages: list | None) -> str | None:

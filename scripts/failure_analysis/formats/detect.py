@@ -7,9 +7,11 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from failure_analysis import journal_places
 from failure_analysis.datapoint import safe_id
 from failure_analysis.files import COMPRESSED, Refusal, bare_name, open_bytes
 from failure_analysis.formats import (
+    agent_journals,
     agentdojo,
     bee_run,
     judged,
@@ -20,9 +22,9 @@ from failure_analysis.formats import (
 )
 from failure_analysis.formats.records import Source
 
-ROW_FORMATS = (judged, tau2_bench, tau_bench, agentdojo, bee_run)
+ROW_FORMATS = (judged, tau2_bench, tau_bench, agentdojo, bee_run, agent_journals)
 # Formats that know what was asked and expected beyond the texts of a row.
-OWN_FINGERPRINT = (tau2_bench.NAME, tau_bench.NAME, agentdojo.NAME)
+OWN_FINGERPRINT = (tau2_bench.NAME, tau_bench.NAME, agentdojo.NAME, agent_journals.NAME)
 FORMATS = {module.NAME: module for module in (*ROW_FORMATS, mapping)}
 _ENDINGS = tuple(f"{end}{packed}" for end in (".json", ".jsonl", ".csv", ".eval")
                  for packed in ("", *COMPRESSED))
@@ -118,6 +120,8 @@ def _take(path: Path, found: Found) -> None:
                 for child in sorted(path.iterdir()):
                     if child.is_dir():
                         _take(child, found)
+            if module is agent_journals and path.is_dir():
+                _take_beside_journals(path, found)
             return
     if tau2_judges.matches(path) is not None:
         found.gradings.append((tau2_judges.NAME, path))
@@ -129,6 +133,17 @@ def _take(path: Path, found: Found) -> None:
                 found.ignored.append(child)
     else:
         found.ignored.append(path)
+
+
+def _take_beside_journals(path: Path, found: Found) -> None:
+    """Adds what the folders without a journal hold. Those of agents that failed early are full of
+    half-written files, which are passed over: they were not given as runs."""
+    for child in sorted(path.iterdir()):
+        if child.is_dir() and not journal_places.is_journal_below(child):
+            try:
+                _take(child, found)
+            except Refusal:
+                found.ignored.append(child)
 
 
 def _take_mapped(path: Path, spec: dict, found: Found) -> None:

@@ -16,7 +16,8 @@ from failure_analysis.formats import checks, judged
 from failure_analysis.formats.records import Line, Source
 
 NAME = "mapping"
-KEYS = ("benchmark", "rows", "fields", "pass_when", "threshold", "background", "model")
+KEYS = ("benchmark", "rows", "fields", "pass_when", "threshold", "background", "model",
+        "bucket_path")
 # What an LLM coder is told of the benchmark.
 BACKGROUND = ("what_it_tests", "tool_access", "rewards")
 # Fields that ingest works out itself; a mapping cannot set them.
@@ -73,8 +74,9 @@ def document(path: Path) -> dict:
         if key not in BACKGROUND:
             raise files.Refusal(f"{path}: unknown key background.{key}; known are "
                                 f"{', '.join(BACKGROUND)}")
-    if not isinstance(mapping.get("model"), str | None):
-        raise files.Refusal(f"{path}: model is the name of a model, as text")
+    for key, what in (("model", "the name of a model"), ("bucket_path", "an address")):
+        if not isinstance(mapping.get(key), str | None):
+            raise files.Refusal(f"{path}: {key} is {what}, as text")
     return mapping
 
 

@@ -1,0 +1,379 @@
+"""Archives of failed runs in a bucket, on a web server or in a folder -> one folder per run.
+
+What was done for a run stands in `.downloads/<run>.json`, written before and after its folder is
+put in place: a run counts as finished only with both, and a half one is fetched again."""
+
+import errno
+import os
+import re
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from failure_analysis import archives, files
+
+TABLE, STATE = "downloads.csv", ".downloads"
+COLUMNS = ("run", "state", "reason", "archive", "bytes", "version", "members", "extracted_bytes")
+FETCHED, KNOWN, FAILED, WAITING = "fetched", "already there", "failed", "would be fetched"
+_ATTEMPTS, _PAUSE = 3, 0.5
+_MOST_PAGES = 10_000
+# What identifies the content of an object, in the words of the file systems that fsspec knows.
+_VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "mtime")
+
+
+class Access(NamedTuple):
+    """How to reach a bucket."""
+
+    endpoint_url: str | None = None
+    profile: str | None = None
+    is_anonymous: bool = False
+
+
+class Archive(NamedTuple):
+    """One archive in a listing: where it is, its size and version (null: not listed), the run that
+    it holds and its ending."""
+
+    path: str
+    bytes: int | None
+    version: str | None
+    run: str
+    ending: str
+
+
+class Result(NamedTuple):
+    """How an archive ended."""
+
+    archive: Archive
+    state: str
+    reason: str = ""
+    extracted: archives.Extracted | None = None
+
+
+class Listing(NamedTuple):
+    """The archives found, with the file system they are on; `others` are no archives."""
+
+    filesystem: Any
+    archives: list[Archive]
+    others: int
+
+
+def open_bucket(url: str, access: Access) -> tuple[Any, str]:
+    """The file system of an address, without caches, and the path in it."""
+    import fsspec
+
+    protocol, address = (url.partition("://")[0], url) if "://" in url else \
+        ("file", os.path.abspath(url))
+    options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+    if protocol in ("s3", "s3a"):
+        import s3fs
+
+        filesystem = s3fs.S3FileSystem(anon=access.is_anonymous, profile=access.profile,
+                                       endpoint_url=access.endpoint_url, **options)
+    else:
+        if access.endpoint_url or access.profile:
+            raise files.Refusal(f"{url}: --endpoint-url and --profile go with s3:// addresses")
+        if access.is_anonymous and protocol in ("gs", "gcs"):
+            options["token"] = "anon"
+        try:
+            filesystem = fsspec.filesystem(protocol, **options)
+        except (ImportError, ValueError) as error:
+            raise files.Refusal(f"{url}: {error}") from None
+    return filesystem, filesystem._strip_protocol(address)
+
+
+def find(url: str, access: Access, match: str) -> Listing:
+    """The archives at and below an address whose path or name matches; refuses where there is
+    none."""
+    filesystem, root = open_bucket(url, access)
+    try:
+        listed = _files(filesystem, root)
+        below = {path: name for path in sorted(listed)
+                 if archives.ending(path) and (name := _below(path, root))}
+        runs = _run_names(list(below.values()))
+        found = []
+        for path, name in below.items():
+            if not any(fnmatchcase(one, match) for one in (name, name.rpartition("/")[2])):
+                continue
+            info = listed[path]
+            if info.get("size") is None:  # a web page lists names alone
+                info = filesystem.info(path)
+            found.append(Archive(path, info.get("size"), _version(info), runs[name],
+                                 archives.ending(path)))
+    except Exception as error:  # each file system has its own errors
+        raise files.Refusal(f"{url}: cannot be listed ({_reason(error)}); is the address right, "
+                            "and are there credentials (or --anonymous)?") from None
+    others = len(listed) - len(found)
+    if not found:
+        raise files.Refusal(f"{url}: no archive ({', '.join(archives.ENDINGS)}) that matches "
+                            f"{match!r} among {others} files")
+    return Listing(filesystem, found, others)
+
+
+def _below(path: str, root: str) -> str:
+    """The path from the root on, or blank where it leads elsewhere: the links of a web page are
+    anybody's words."""
+    if path == root:
+        return path.rpartition("/")[2]
+    base = root.rstrip("/") + "/"
+    inside = ".." not in unquote(path).split("/")
+    return path.removeprefix(base) if path.startswith(base) and inside else ""
+
+
+def _files(filesystem: Any, root: str) -> dict[str, dict]:
+    """Path -> what the file system says of it, for a file or everything below a folder. Folders
+    that cannot be listed are errors; a walk over files would pass over them."""
+    if archives.ending(root) and filesystem.isfile(root):
+        return {root: filesystem.info(root)}
+    if "http" in filesystem.protocol:
+        return _linked(filesystem, root)
+    is_walk = not {"s3", "gs"} & {*filesystem.protocol}
+    return filesystem.find(root, detail=True, **({"on_error": "raise"} if is_walk else {}))
+
+
+def _linked(filesystem: Any, root: str) -> dict[str, dict]:
+    """The files that a web page links to, and the pages below it, downwards only: fsspec's own walk
+    follows a link back up for ever."""
+    found: dict[str, dict] = {}
+    pages = [f"{root.rstrip('/')}/"]
+    for page in pages:
+        for path in filesystem.ls(page, detail=False):
+            name = _below(path, page)
+            if not name or "?" in name or "." in name.split("/"):
+                continue
+            if not path.endswith("/"):
+                found[path] = {}
+            elif path not in pages:
+                pages.append(path)
+        if len(pages) > _MOST_PAGES:
+            raise files.Refusal(f"more than {_MOST_PAGES} folders")
+    return found
+
+
+def _version(info: dict) -> str | None:
+    return next((str(info[name]) for name in _VERSIONS if info.get(name)), None)
+
+
+def _run_names(paths: list[str]) -> dict[str, str]:
+    """A folder name for each archive: its path without the ending. Where two would be the same
+    (on any file system), both keep their whole names and gain a mark of their paths."""
+    names = {path: files.safe_name(path[:-len(archives.ending(path))].replace("/", "__"))
+             for path in paths}
+    times = Counter([TABLE, *(files.folded(name) for name in names.values())])
+    return {path: name if times[files.folded(name)] == 1 else
+            f"{files.safe_name(path.replace('/', '__'))}~{files.mark(path)}"
+            for path, name in names.items()}
+
+
+def download(listing: Listing, output: Path, concurrent: int, keep: bool,
+             most_bytes: int) -> list[Result]:
+    """Fetches and extracts every archive that is not there yet, several at a time; returns how each
+    ended, in the order of the listing, and writes downloads.csv."""
+    with files.locked(output / STATE / "lock", wait=False):
+        try:
+            results = _all(listing, output, concurrent, keep, most_bytes)
+        except KeyboardInterrupt:
+            # The transfers cannot be ended, and may take long: we leave as in a crash, from which
+            # the next run recovers.
+            print("\ndownload_failed_runs.py: interrupted; the same command goes on where it was",
+                  file=sys.stderr, flush=True)
+            os._exit(1)
+        _write_table(output / TABLE, results)
+    return results
+
+
+def _all(listing: Listing, output: Path, concurrent: int, keep: bool,
+         most_bytes: int) -> list[Result]:
+    """How each archive ended, in the order of the listing."""
+    results: dict[str, Result] = {}
+    pool = ThreadPoolExecutor(concurrent)
+    with _progress(listing, output) as bar:
+        tasks = [pool.submit(_one, listing.filesystem, archive, output, keep, most_bytes,
+                             bar.update) for archive in listing.archives]
+        for task in as_completed(tasks):
+            result = task.result()
+            results[result.archive.run] = result
+            counts = Counter(one.state for one in results.values())
+            bar.set_postfix_str(", ".join(f"{count} {state}" for state, count in
+                                          sorted(counts.items())))
+    return [results[archive.run] for archive in listing.archives]
+
+
+def _progress(listing: Listing, output: Path) -> Any:
+    """A bar over the bytes to fetch, where a person is looking."""
+    from tqdm import tqdm
+
+    total = sum(archive.bytes or 0 for archive in listing.archives
+                if not is_finished(archive, output))
+    return tqdm(total=total or None, unit="B", unit_scale=True, desc="fetching",
+                disable=not sys.stderr.isatty())
+
+
+def is_finished(archive: Archive, output: Path) -> bool:
+    """Whether this very archive (address, size and version) was fetched and its folder is there."""
+    path = output / STATE / f"{archive.run}.json"
+    if not path.is_file() or not (output / archive.run).is_dir():
+        return False
+    try:
+        known = files.read_json(path)
+    except files.Refusal:
+        return False
+    wanted = {**_record(archive), "state": FETCHED}
+    return isinstance(known, dict) and all(known.get(name, "") == value
+                                           for name, value in wanted.items())
+
+
+def _record(archive: Archive) -> dict:
+    return {"archive": archive.path, "bytes": archive.bytes, "version": archive.version}
+
+
+def _one(filesystem: Any, archive: Archive, output: Path, keep: bool, most_bytes: int,
+         add: Callable[[int], Any]) -> Result:
+    """One archive from the bucket to its folder; every failure is this archive's own."""
+    if is_finished(archive, output):
+        return Result(archive, KNOWN)
+    packed = output / STATE / f"{archive.run}{archive.ending}"
+    folder = output / STATE / f"{archive.run}.new"
+    try:
+        _refuse_foreign(archive, output)
+        archive = _fetched(filesystem, archive, packed, add)
+        extracted = archives.extract(packed, _emptied(folder), most_bytes)
+        _put_in_place(archive, folder, output, extracted)
+        if keep:
+            os.replace(packed, output / packed.name)
+        return Result(archive, FETCHED, "", extracted)
+    except files.Refusal as refusal:
+        return Result(archive, FAILED, str(refusal))
+    except OSError as error:
+        return Result(archive, FAILED, error.strerror or _reason(error))
+    except Exception as error:  # one archive must not end the work on the others
+        return Result(archive, FAILED, f"{type(error).__name__}: {_reason(error)}")
+    finally:
+        packed.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse_foreign(archive: Archive, output: Path) -> None:
+    """A folder that no download has made is not replaced."""
+    if (output / archive.run).exists() and not (output / STATE / f"{archive.run}.json").exists():
+        raise files.Refusal(f"{output / archive.run} is there and was not made by a download; "
+                            "move it away")
+
+
+def _fetched(filesystem: Any, archive: Archive, packed: Path,
+             add: Callable[[int], Any]) -> Archive:
+    """Fetches the archive, trying again after a pause when the way there fails; returns it with
+    the size and version that were fetched."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return _fetch(filesystem, archive, packed, add)
+        except FileNotFoundError:
+            raise files.Refusal("no longer there") from None
+        except PermissionError as error:
+            raise files.Refusal(f"not allowed to read it ({_reason(error)})") from None
+        except files.Refusal as refusal:
+            reason = str(refusal)
+        except Exception as error:  # each file system has its own errors
+            if isinstance(error, OSError) and error.filename == str(packed) or _is_full(error):
+                raise
+            reason = _reason(error)
+        if attempt < _ATTEMPTS:
+            time.sleep(_PAUSE * 2 ** (attempt - 1))
+    raise files.Refusal(f"could not be fetched in {_ATTEMPTS} attempts ({reason})")
+
+
+def _fetch(filesystem: Any, archive: Archive, packed: Path,
+           add: Callable[[int], Any]) -> Archive:
+    from fsspec.callbacks import Callback
+
+    class Report(Callback):
+        """Tells the bar what came in."""
+
+        def relative_update(self, inc: int = 1) -> None:
+            """Some bytes came in."""
+            add(inc)
+
+    before = filesystem.info(archive.path)
+    filesystem.get_file(archive.path, str(packed), callback=Report())
+    size, version = before.get("size"), _version(before)
+    got = packed.stat().st_size
+    if size is not None and got != size:
+        raise files.Refusal(f"{got} of {size} bytes came in")
+    if _version(filesystem.info(archive.path)) != version:
+        raise files.Refusal("it changed while it was read")
+    return archive._replace(bytes=size, version=version)
+
+
+def _is_full(error: BaseException) -> bool:
+    """A full disk, quota or file size limit: trying again helps nobody."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _emptied(folder: Path) -> Path:
+    """The folder's path with nothing there: what an interrupted run left is removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def _put_in_place(archive: Archive, folder: Path, output: Path,
+                  extracted: archives.Extracted) -> None:
+    """Makes the extracted folder the run's folder, in the place of an older one. An archive that
+    holds nothing but one folder of the run's name does not make two of them."""
+    inner = folder / archive.run
+    inside = inner if [path.name for path in folder.iterdir()] == [archive.run] \
+        and inner.is_dir() and not inner.is_symlink() else folder
+    record = output / STATE / f"{archive.run}.json"
+    files.write_json(record, {**_record(archive), "state": "being put in place"})
+    old = _emptied(output / STATE / f"{archive.run}.old")
+    if (output / archive.run).exists():
+        os.replace(output / archive.run, old)
+    os.replace(inside, output / archive.run)
+    shutil.rmtree(old, ignore_errors=True)
+    files.write_json(record, {**_record(archive), "state": FETCHED, **extracted._asdict()})
+
+
+def _write_table(path: Path, results: list[Result]) -> None:
+    with files.atomic(path) as file:
+        file.write(files.csv_line(COLUMNS))
+        for one in results:
+            archive, inside = one.archive, one.extracted
+            file.write(files.csv_line([
+                archive.run, one.state, one.reason or None, archive.path, archive.bytes,
+                archive.version, inside and inside.members, inside and inside.extracted_bytes]))
+
+
+def planned(listing: Listing, output: Path) -> list[Result]:
+    """What a download would do."""
+    return [Result(archive, KNOWN if is_finished(archive, output) else WAITING)
+            for archive in listing.archives]
+
+
+def closing_table(results: list[Result], most: int = 40) -> list[str]:
+    """The failures with their reasons, then the rest, as lines for a terminal."""
+    ordered = sorted(results, key=lambda one: one.state != FAILED)
+    wide = max(len(one.archive.run) for one in ordered)
+    shown = [one for place, one in enumerate(ordered) if one.state == FAILED or place < most]
+    lines = [f"{one.archive.run:<{min(wide, 60)}}  {one.state:<16}  {one.reason or _size(one)}"
+             for one in shown]
+    left = len(ordered) - len(shown)
+    return lines + ([f"… and {left} more without failure"] if left else [])
+
+
+def _size(one: Result) -> str:
+    size = one.archive.bytes
+    packed = "size not listed" if size is None else f"{size:,} bytes"
+    return packed if one.extracted is None else \
+        f"{packed}, {one.extracted.members} members of {one.extracted.extracted_bytes:,} bytes"
+
+
+def _reason(error: BaseException) -> str:
+    """An error of whatever library as one line."""
+    text = " ".join(str(error).split())
+    return re.sub(r"\?\S*(signature|token|credential)\S*", "?…", text, flags=re.I)[:300] \
+        or type(error).__name__

@@ -1,0 +1,137 @@
+"""Where agent journals lie: the files, the run, domain and task that their folders name, and the
+agent's settings beside them."""
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from failure_analysis import files
+
+# What agents call their journals; also journal.json.gz and filtered_journal.json.
+FILE_NAME = re.compile(r"(?:[\w.-]*[_.-])?journal(?:[_.-][\w.-]*)?\.json(?:\.gz|\.zst)?", re.I)
+MAIN, FILTERED = "journal.json", "filtered_journal.json"
+CONFIG = "config.yaml"
+_MOST_CONFIG = 1 << 20
+_SETTINGS = {"goal": ("goal",), "code model": ("agent", "code", "model"),
+             "feedback model": ("agent", "feedback", "model"), "step limit": ("agent", "steps"),
+             "time limit": ("exec", "timeout")}
+_RUN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d.*|run-group[_-].+")
+_TASK = re.compile(r"(?P<task>.+)_(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})",
+                   re.I)
+_EXPERIMENT = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_(?P<idea>.+)_attempt_\d+")
+# Folders that name neither a run nor a task.
+_PLAIN = re.compile(r"logs?|outputs?|runs?|exp|0-run|workspaces?|artifacts?|results?|journals?",
+                    re.I)
+
+
+class Place(NamedTuple):
+    """One journal on disk and what its folders say: the run, the domain (if any), the task.
+    `spare` is the filtered copy beside it, read only if the journal itself is damaged."""
+
+    path: Path
+    run_folder: Path
+    run: str
+    domain: str | None
+    task: str
+    spare: Path | None = None
+
+    @property
+    def title(self) -> str:
+        """Domain and task."""
+        return f"{self.domain}/{self.task}" if self.domain else self.task
+
+
+def find(root: Path) -> list[Place]:
+    """Every journal in a file or below a folder, in the order of the paths."""
+    if root.is_file():
+        return [locate(root, root.parent)]
+    found: dict[str, Path] = {}
+    for folder, below, names in os.walk(root):
+        below.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            if FILE_NAME.fullmatch(name) and path.is_file():
+                found.setdefault(os.path.realpath(path), path)
+    paths = sorted(found.values())
+    known = {(path.parent, files.bare_name(path)): path for path in paths}
+    spares = {folder: path for (folder, name), path in known.items()
+              if name == FILTERED and (folder, MAIN) in known}
+    return [locate(path, root)._replace(
+        spare=spares.get(path.parent) if files.bare_name(path) == MAIN else None)
+        for path in paths if spares.get(path.parent) != path]
+
+
+def is_journal_below(root: Path) -> bool:
+    """Whether a folder holds a file with a journal's name."""
+    return any(FILE_NAME.fullmatch(name) for _, _, names in os.walk(root) for name in names)
+
+
+def locate(path: Path, root: Path) -> Place:
+    """Run, domain and task from the folders: the biomlbench tree
+    (`<run>/…/<domain>/<task>_<uuid>/logs/<name>/`) and AI-Scientist-v2 experiments are known;
+    elsewhere the first folder below `root` is the run and the last one the task. Folders such as
+    logs or outputs name neither."""
+    here, root = path.absolute().parent, root.absolute()
+    above = [here, *here.parents]
+    inside = [folder for folder in reversed(above) if folder.is_relative_to(root)]
+    named = [folder for folder in inside[1:] if not _PLAIN.fullmatch(folder.name)]
+    experiment = next((folder for folder in above if _EXPERIMENT.fullmatch(folder.name)), None)
+    if experiment:
+        idea = _EXPERIMENT.fullmatch(experiment.name)["idea"]
+        stage = "" if here == experiment or _PLAIN.fullmatch(here.name) else f"/{here.name}"
+        return Place(path, experiment, experiment.name, None, idea + stage)
+    run = next((folder for folder in above if _RUN.fullmatch(folder.name)), None) or \
+        (named[0] if named else _sensible(root))
+    folder = next((one for one in above if one != run and one.is_relative_to(run)
+                   and _TASK.fullmatch(one.name)), None)
+    if folder is None and _TASK.fullmatch(run.name):
+        folder = run
+    if folder:
+        domain = folder.parent.name if folder.parent != run and run in folder.parents else None
+        return Place(path, run, run.name, domain, _TASK.fullmatch(folder.name)["task"])
+    logs = next((one for one in above if one.name == "logs" and run in one.parents), None)
+    if logs and logs.parent != run and not _PLAIN.fullmatch(logs.parent.name):
+        return Place(path, run, run.name, None, logs.parent.name)
+    last = next((one for one in above if one != run and run in one.parents
+                 and not _PLAIN.fullmatch(one.name)), run)
+    return Place(path, run, run.name, None, last.name)
+
+
+def _sensible(folder: Path) -> Path:
+    """The folder, or the nearest one above it whose name says something."""
+    return next((one for one in (folder, *folder.parents)
+                 if one.name and not _PLAIN.fullmatch(one.name)), folder)
+
+
+def config(place: Place) -> dict[str, str]:
+    """What the agent's config.yaml beside a journal says of the search, as far as it says it: goal,
+    code model, feedback model, step limit, time limit. Blank where there is none to read."""
+    import yaml
+
+    path = place.path.with_name(CONFIG)
+    try:
+        if not path.is_file() or path.stat().st_size > _MOST_CONFIG:
+            return {}
+        document = yaml.load(path.read_bytes(), _plain_loader())  # noqa: S506 (a SafeLoader)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return {}
+    found = {}
+    for name, keys in _SETTINGS.items():
+        value = document
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, str | int | float):
+            found[name] = str(value)
+    return found
+
+
+def _plain_loader() -> type:
+    """YAML in which Python objects, which AIDE writes for paths, are no more than nulls."""
+    import yaml
+
+    class Plain(yaml.SafeLoader):
+        """A SafeLoader that passes over unknown tags."""
+
+    Plain.add_multi_constructor("", lambda loader, suffix, node: None)
+    return Plain

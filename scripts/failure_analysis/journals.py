@@ -1,0 +1,379 @@
+"""Agent journals on disk (AIDE, AI-Scientist-v2) -> steps in their search tree, and what a whole
+search amounts to: drafts, debug chains, time lost, best metric."""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from failure_analysis import files
+from failure_analysis.datapoint import is_number
+from failure_analysis.formats.checks import epoch
+from failure_analysis.journal_places import Place
+
+# A node is known by one of these.
+_NODE_KEYS = {"code", "plan", "is_buggy", "_term_out"}
+_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)')
+
+
+class Metric(NamedTuple):
+    """One measured value; `maximize` is null where the journal does not say."""
+
+    name: str
+    dataset: str
+    value: float
+    best: float | None
+    maximize: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A failing step and every attempt to repair it."""
+
+    first: int
+    steps: tuple[int, ...]
+    recovered_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node: `number` is its step, `parent` its parent's step, `stage` is draft, debug,
+    improve, or blank where the parent or its verdict is not recorded."""
+
+    number: int
+    node: dict
+    ident: str
+    parent: int | None
+    parent_id: str | None
+    stage: str
+    buggy: bool | None
+    metrics: tuple[Metric, ...]
+    chain: Chain | None
+
+    @property
+    def exc_type(self) -> str | None:
+        """The name of the exception that ended the step."""
+        return text(self.node.get("exc_type")) or None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long its code ran; nothing runs for less than no time."""
+        value = self.node.get("exec_time")
+        return float(value) if is_number(value) and value >= 0 else None
+
+    @property
+    def created(self) -> float | None:
+        """When the node was made, in epoch seconds."""
+        return epoch(self.node.get("ctime"))
+
+
+@dataclass
+class Journal:
+    """A whole search. `rejected` are the elements that are no nodes: place, reason, raw text."""
+
+    path: Path
+    kind: str
+    steps: list[Step]
+    rejected: list[tuple[int, str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def chains(self) -> list[Chain]:
+        """Its debug chains, in the order in which they begin."""
+        return list({step.chain.first: step.chain for step in self.steps if step.chain}.values())
+
+
+def read(path: Path) -> Journal:
+    """The journal in a file; refuses one that is damaged, half written or something else."""
+    value = files.read_json(path)
+    if not is_journal(value):
+        raise files.Refusal(f"{path}: is no agent journal; an object with a list `nodes` was "
+                            "expected")
+    document = value if isinstance(value, dict) else {"nodes": value}
+    journal = Journal(path, _kind(document), [])
+    nodes = _nodes(document["nodes"], journal)
+    journal.steps = _steps(nodes, _parents(document, nodes, journal))
+    return journal
+
+
+def read_place(place: Place) -> tuple[Journal | None, list[tuple[Path, str]]]:
+    """The journal of a place (its filtered copy if the journal itself is damaged), and the files
+    that could not be read, with the reasons."""
+    lost = []
+    for path in (place.path, place.spare):
+        if path is None:
+            continue
+        try:
+            return read(path), lost
+        except files.Refusal as refusal:
+            lost.append((path, str(refusal).removeprefix(f"{path}: ")
+                         .replace("not valid JSON", "is cut off here, or no JSON")
+                         .replace("damaged or", "is damaged or")))
+        except OSError as error:
+            lost.append((path, f"cannot be read: {error.strerror or error}"))
+    return None, lost
+
+
+def is_journal(value: Any) -> bool:
+    """Whether a JSON document has the shape of a journal: `nodes`, or a bare list of nodes."""
+    nodes = value.get("nodes") if isinstance(value, dict) else value
+    if not isinstance(nodes, list):
+        return False
+    if not nodes:
+        return isinstance(value, dict) and "node2parent" in value
+    return any(isinstance(node, dict) and len(_NODE_KEYS & node.keys()) > 1 for node in nodes)
+
+
+def _kind(document: dict) -> str:
+    first = next((node for node in document["nodes"] if isinstance(node, dict)), {})
+    version = document.get("__version")
+    name = "AI-Scientist-v2" if "is_seed_node" in first or "plot_code" in first else "AIDE"
+    return f"{name} journal, version {version}" if isinstance(version, str | int) else \
+        f"{name} journal, version not recorded"
+
+
+def _nodes(elements: list, journal: Journal) -> list[tuple[int, dict]]:
+    """The nodes with their steps. Steps that are missing or not unique are replaced by places."""
+    nodes = []
+    for place, node in enumerate(elements):
+        if isinstance(node, dict) and _NODE_KEYS & node.keys():
+            nodes.append((place, node))
+        else:
+            what = "is no node" if isinstance(node, dict) else \
+                f"is a JSON {type(node).__name__} where a node was expected"
+            journal.rejected.append((place, f"element {place} of nodes {what}", json.dumps(node)))
+    steps = [node.get("step") for _, node in nodes]
+    if all(type(step) is int and step >= 0 for step in steps) and len(set(steps)) == len(steps):
+        return sorted(((node["step"], node) for _, node in nodes), key=lambda pair: pair[0])
+    journal.notes.append("steps are missing or not unique in the journal; the place in its list "
+                         "of nodes is used")
+    return nodes
+
+
+def _parents(document: dict, nodes: list[tuple[int, dict]], journal: Journal) -> dict[int, str]:
+    """Step -> id of its parent. The tree stands in `node2parent`; dumps that lack it may have it
+    in the nodes."""
+    listed = document.get("node2parent")
+    listed = listed if isinstance(listed, dict) else {}
+    found = {}
+    for step, node in nodes:
+        parent = listed.get(text(node.get("id")))
+        for name in ("parent_id", "parent"):
+            parent = parent if parent is not None else node.get(name)
+        if isinstance(parent, dict):
+            parent = parent.get("id")
+        if parent is not None:
+            found[step] = text(parent)
+    places = _places(nodes)
+    if len(places) < len(nodes):
+        journal.notes.append("some nodes have no id of their own: their children cannot be told")
+    for step in _in_cycles({child: places.get(parent) for child, parent in found.items()}):
+        journal.notes.append(f"step {step} is its own ancestor: its parent is not believed")
+        found[step] = ""
+    return found
+
+
+def _places(nodes: list[tuple[int, dict]]) -> dict[str, int]:
+    """Id -> step, for the ids that one node alone has."""
+    times = Counter(text(node["id"]) for _, node in nodes if node.get("id") is not None)
+    return {ident: step for step, node in nodes if times[ident := text(node.get("id"))] == 1}
+
+
+def _in_cycles(parents: dict[int, int | None]) -> list[int]:
+    """The steps from which the way up comes back to themselves."""
+    looping, is_done = [], {}
+    for start in parents:
+        path, at = [], start
+        while at is not None and at not in is_done:
+            is_done[at] = False
+            path.append(at)
+            at = parents.get(at)
+        if at is not None and not is_done[at]:
+            looping += path[path.index(at):]
+        is_done.update(dict.fromkeys(path, True))
+    return looping
+
+
+def _steps(nodes: list[tuple[int, dict]], parents: dict[int, str]) -> list[Step]:
+    places = _places(nodes)
+    above = {step: places.get(parents[step]) for step, _ in nodes if step in parents}
+    buggy = {step: node["is_buggy"] if isinstance(node.get("is_buggy"), bool) else None
+             for step, node in nodes}
+    chains = _chains(above, buggy)
+    return [Step(step, node, text(node.get("id")), above.get(step), parents.get(step),
+                 _stage(step, parents, above, buggy), buggy[step],
+                 tuple(metrics(node.get("metric"))), chains.get(step)) for step, node in nodes]
+
+
+def _stage(step: int, parents: dict[int, str], above: dict[int, int | None],
+           buggy: dict[int, bool | None]) -> str:
+    """A child of a buggy node is a debug step, of a good one an improve step, no child a draft."""
+    if step not in parents:
+        return "draft"
+    verdict = buggy.get(above[step]) if above[step] is not None else None
+    return {True: "debug", False: "improve", None: ""}[verdict]
+
+
+def _chains(above: dict[int, int | None], buggy: dict[int, bool | None]) -> dict[int, Chain]:
+    """Step -> its debug chain: from a failing step whose parent does not fail, through every child
+    of a failing member."""
+    origin: dict[int, int] = {}
+    for step in buggy:
+        path = [step]
+        while path[-1] not in origin and buggy.get(above.get(path[-1])):
+            path.append(above[path[-1]])
+        top = path.pop()
+        if top not in origin and buggy[top]:
+            origin[top] = top
+        for member in reversed(path):
+            origin[member] = origin[above[member]]
+    members: dict[int, list[int]] = {}
+    for step, first in sorted(origin.items()):
+        members.setdefault(first, []).append(step)
+    chains = {first: Chain(first, tuple(steps),
+                           next((step for step in steps if buggy[step] is False), None))
+              for first, steps in members.items()}
+    return {step: chains[first] for step, first in origin.items()}
+
+
+def metrics(value: Any) -> Iterator[Metric]:
+    """What a node's `metric` records: one value, or AI-Scientist-v2's named metrics with a value
+    for each dataset. Values that are no finite numbers are left out."""
+    if is_number(value):
+        yield Metric("metric", "", float(value), None, None)
+    if not isinstance(value, dict):
+        return
+    inner = value.get("value")
+    if is_number(inner):
+        maximize = value.get("maximize")
+        yield Metric(text(value.get("name")) or "metric", "", float(inner), None,
+                     maximize if isinstance(maximize, bool) else None)
+    named = inner.get("metric_names") if isinstance(inner, dict) else None
+    for one in named if isinstance(named, list) else ():
+        if not isinstance(one, dict):
+            continue
+        lower = one.get("lower_is_better")
+        for cell in one.get("data") if isinstance(one.get("data"), list) else ():
+            if isinstance(cell, dict) and is_number(cell.get("final_value")):
+                best = cell.get("best_value")
+                yield Metric(text(one.get("metric_name")) or "metric",
+                             text(cell.get("dataset_name")), float(cell["final_value"]),
+                             float(best) if is_number(best) else None,
+                             not lower if isinstance(lower, bool) else None)
+
+
+def headline(step: Step) -> Metric | None:
+    """The one value that stands for a step: its metric; of several, the first that is named, as
+    the mean over its datasets."""
+    if not step.metrics:
+        return None
+    first = step.metrics[0]
+    mine = [one.value for one in step.metrics if one.name == first.name]
+    datasets = f"mean of {len(mine)} datasets" if len(mine) > 1 else first.dataset
+    return Metric(first.name, datasets, math.fsum(mine) / len(mine), None, first.maximize)
+
+
+class Best(NamedTuple):
+    """The best good step; `among` steps record its metric, `others` another one."""
+
+    step: Step
+    metric: Metric
+    among: int
+    others: int
+
+
+def best(journal: Journal) -> Best | None:
+    """The best good step by the metric (name and direction) that most good steps record; None
+    where no direction is recorded."""
+    measured = [(step, value) for step in journal.steps if step.buggy is False
+                and (value := headline(step)) and value.maximize is not None]
+    if not measured:
+        return None
+    (name, maximize), _ = Counter((value.name, value.maximize)
+                                  for _, value in measured).most_common(1)[0]
+    same = [pair for pair in measured if (pair[1].name, pair[1].maximize) == (name, maximize)]
+    step, value = max(same, key=lambda pair: (pair[1].value if maximize else -pair[1].value,
+                                              -pair[0].number))
+    return Best(step, value, len(same), len(measured) - len(same))
+
+
+def output(lines: Any) -> str:
+    """What a step printed. AIDE keeps what was written, piece by piece; some forks keep lines
+    without their ends, which get them back. A carriage return begins a line."""
+    if isinstance(lines, list):
+        pieces = [text(line) for line in lines]
+        lines = ("" if any("\n" in piece for piece in pieces[:-1]) else "\n").join(pieces)
+    return text(lines).replace("\r\n", "\n").replace("\r", "\n")
+
+
+class Frame(NamedTuple):
+    """One call of a recorded stack."""
+
+    file: str
+    line: str
+    function: str
+    source: str
+
+
+def frame(value: Any) -> Frame | None:
+    """A recorded frame, [file, line, function, source]; None for any other shape. Some forks record
+    the words of a traceback as the source."""
+    if not isinstance(value, list) or len(value) != 4:
+        return None
+    found = Frame(*map(text, value))
+    words = _FRAME.fullmatch(found.source.strip())
+    return Frame(words["file"], words["line"], words["function"], "") if words else found
+
+
+def error_message(info: Any, kind: str) -> str:
+    """The message of an exception of this kind, from its recorded arguments or the last line of its
+    recorded traceback, without the kind in front."""
+    if not isinstance(info, dict):
+        return text(info)
+    arguments = info.get("args")
+    if isinstance(arguments, list) and arguments:
+        return ", ".join(map(text, arguments))
+    lines = [line for line in text(info.get("msg")).splitlines() if line.strip()]
+    return lines[-1].strip().removeprefix(f"{kind}: ") if lines else ""
+
+
+def error_line(step: Step) -> str:
+    """What is wrong with a buggy step, on one line: its exception, the failed extraction of its
+    metric, or the reviewer's words."""
+    if step.exc_type:
+        found = f"{step.exc_type}: {error_message(step.node.get('exc_info'), step.exc_type)}"
+    elif text(step.node.get("parse_exc_type")):
+        found = f"no metric: extracting it failed with {text(step.node['parse_exc_type'])}"
+    else:
+        found = text(step.node.get("analysis")) or "no metric"
+    return " ".join(found.split()).rstrip(": ")
+
+
+def why_buggy(step: Step) -> str:
+    """exception, no metric, or reviewer: what a step is called buggy for; blank when it is not."""
+    if not step.buggy:
+        return ""
+    if step.exc_type:
+        return "exception"
+    if step.node.get("parse_exc_type") or not (step.metrics or text(step.node.get("analysis"))):
+        return "no metric"
+    return "reviewer"
+
+
+def text(value: Any) -> str:
+    """A recorded value as text: null is blank, what is no text is JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def when(seconds: float | None) -> str:
+    """An epoch time in UTC."""
+    if seconds is None:
+        return "not recorded"
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
