@@ -41,6 +41,7 @@ PLACEHOLDERS = {
     "COMPARISON_DIR": "{bundle}/tests/fixtures/demo_runs/comparison",
     "RUN_DIR": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}",
     "INPUT": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}/openai_judged.jsonl",
+    "DATASET": "worlds/overthink.json",
     "ARCHIVES": "{bundle}/tests/fixtures/demo_archives",
     "DATAPOINT_ID": "{first_run}/7",
     "VERBATIM_QUOTE": "You are now registered for Labelling Calls Without Tears.",
@@ -295,11 +296,15 @@ def scan_script_table(root: Path) -> Findings:
 
 @functools.cache
 def flags_of(script: Path) -> frozenset[str]:
-    """The options that a script's --help names."""
-    shown = subprocess.run(
-        [sys.executable, script, "--help"], capture_output=True, encoding="utf-8"
-    )
-    return frozenset(FLAG.findall(shown.stdout))
+    """The options that the --help of a script names, and that of each of its commands."""
+    def shown(*command: str) -> str:
+        return subprocess.run([sys.executable, script, *command, "--help"], capture_output=True,
+                              encoding="utf-8").stdout
+
+    text = shown()
+    commands = text.partition("\n  COMMAND\n")[2].partition("\n\n")[0]
+    names = re.findall(r"^    ([a-z]\w*)", commands, re.MULTILINE)
+    return frozenset(FLAG.findall(" ".join([text, *map(shown, names)])))
 
 
 def code_lines(document: Path) -> list[tuple[int, str]]:

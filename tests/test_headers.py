@@ -105,6 +105,9 @@ def imported_packages(script: Path) -> set[str]:
 def scan_headers(root: Path) -> Findings:
     """Each script's header: there, same Python, pyproject's requirements, just what is imported."""
     project = read_pyproject(root)["project"]
+    # Extras are imported where they are asked for, and a refusal says how to get them.
+    extras = {distribution(r) for group in project.get("optional-dependencies", {}).values()
+              for r in group}
     problems = []
     for script in scripts_of(root):
         where = f"scripts/{script.name}:1"
@@ -117,7 +120,8 @@ def scan_headers(root: Path) -> Findings:
         declared = header.get("dependencies", [])
         for requirement in sorted(set(declared) - set(project["dependencies"])):
             problems.append(f"{where}: {requirement!r} is not literally one of pyproject.toml's")
-        names, needed = {distribution(r) for r in declared}, imported_packages(script)
+        names = {distribution(r) for r in declared}
+        needed = imported_packages(script) - (extras - names)
         for name in sorted(needed - names):
             problems.append(f"{where}: {name} is imported but not in the header; add it")
         for name in sorted(names - needed):

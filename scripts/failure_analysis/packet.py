@@ -43,7 +43,9 @@ STREAMS = (OUTCOMES, ROWS, TABLE, REJECTED)
 # log are people's work: they stay, and the check names reviews that fit no datapoint any more.
 DERIVED = ("clusters.json", "clusters.md", "model_comparison.json", "model_comparison.md",
            "comparison.csv", "comparison.png", "review_plan.jsonl", "review_plan.md",
-           "contrast_rows.jsonl", "background.md", "agreement.json", "agreement.md", "check.json")
+           "contrast_rows.jsonl", "background.md", "agreement.json", "agreement.md", "check.json",
+           "diagnosis.json", "diagnosis.md", "diagnosis.png", "diagnosis.svg",
+           *(f"lens_{lens}/{lens}.json" for lens in ("surface", "fft", "compression", "hazard")))
 _ENCODE = msgspec.json.Encoder().encode
 _PLACES = {name: place for place, name in enumerate(FIELDS)}
 _cell = lru_cache(1 << 13)(csv_cell)

@@ -1,0 +1,188 @@
+"""Cells of the difficulty grid: counts, intervals, shrinkage towards a smooth surface, zones."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+from scipy.special import betaincinv, betaln, chdtrc, expit, xlogy
+
+from failure_analysis.lenses import findings
+from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, Table
+
+MOST_LEVELS = 24  # more levels of a parameter are merged
+GREEN, RED, CUT = 0.8, 0.5, 0.2
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One line per observed combination of the dimensions: its values, its place on the grid of
+    levels, and how many samples ended how (columns as in dataset.OUTCOMES)."""
+
+    dims: tuple[str, ...]
+    levels: tuple[np.ndarray, ...]
+    merged: tuple[str, ...]
+    place: np.ndarray
+    values: np.ndarray
+    counts: np.ndarray
+    guess: np.ndarray
+    alike: float  # how many samples are worth one, where items were run repeatedly
+
+    @property
+    def n(self) -> np.ndarray:
+        """Samples per cell."""
+        return self.counts.sum(1)
+
+    @property
+    def k(self) -> np.ndarray:
+        """Correct ones per cell."""
+        return self.counts[:, CORRECT]
+
+    @property
+    def cut(self) -> np.ndarray:
+        """Truncated ones per cell."""
+        return self.counts[:, TRUNCATED]
+
+
+def cells(table: Table, dims: list[str]) -> Cells:
+    """The cells of a table; parameters with more than 24 levels are merged into 12 bins of about
+    equal size, each with the mean of its values as its level."""
+    levels, codes, merged = [], [], []
+    for name in dims:
+        values = table.params[name]
+        known, code = np.unique(values, return_inverse=True)
+        if len(known) > MOST_LEVELS:
+            ends = np.unique(np.quantile(values, np.linspace(0, 1, 13)[1:-1]))
+            code = np.searchsorted(ends, values, side="left")
+            used, code = np.unique(code, return_inverse=True)
+            known = np.array([values[code == one].mean() for one in range(len(used))])
+            merged.append(name)
+        levels.append(known)
+        codes.append(code.reshape(-1))
+    place, which = np.unique(np.column_stack(codes), axis=0, return_inverse=True)
+    which = which.reshape(-1)
+    counts = np.bincount(which * 4 + table.outcome, minlength=4 * len(place)).reshape(-1, 4)
+    guess = np.bincount(which, table.guess, len(place)) / counts.sum(1)
+    values = np.column_stack([level[place[:, at]] for at, level in enumerate(levels)])
+    return Cells(tuple(dims), tuple(levels), tuple(merged), place, values, counts, guess,
+                 design_effect(which, table))
+
+
+def design_effect(level: np.ndarray, table: Table) -> float:
+    """How many samples are worth one where items were run repeatedly: the variance of items'
+    shares over what independent runs would have (Kish 1965), within levels; 1 without repeats."""
+    item = np.unique(np.column_stack([level, table.item]), axis=0, return_inverse=True)[1]
+    item = item.reshape(-1)
+    runs = np.bincount(item)
+    if runs.max() == 1:
+        return 1.0
+    of_level = np.zeros(len(runs), int)
+    of_level[item] = level
+    right = (table.outcome == CORRECT).astype(float)
+    items, samples = np.bincount(of_level), np.bincount(level)
+    share = (np.bincount(level, right) / samples)[of_level]
+    several = items[of_level] > 1  # one item alone says nothing of how items differ
+    if not several.any():
+        return float(runs.mean())
+    spread = (np.bincount(item, right) - runs * share)**2 * (items / np.maximum(items - 1, 1)
+                                                             )[of_level]
+    expected = (runs * share * (1 - share))[several].sum()
+    return float(np.clip(spread[several].sum() / max(expected, 1e-9), 1, runs.mean()))
+
+
+def worth(found: Cells) -> Cells:
+    """The cells with their counts as what they are worth; no cell is lost."""
+    if found.alike == 1:
+        return found
+    counts = np.round(found.counts / found.alike).astype(int)
+    empty = counts.sum(1) == 0
+    counts[empty] = found.counts[empty] > 0
+    return replace(found, counts=counts, alike=1.0)
+
+
+def design(found: Cells) -> np.ndarray:
+    """Columns of a quadratic surface over the standardised dimensions: 1, x, x^2, x y. A dimension
+    of two levels has no square."""
+    x = (found.values - found.values.mean(0)) / np.maximum(found.values.std(0), 1e-9)
+    squares = [x[:, at] ** 2 for at, level in enumerate(found.levels) if len(level) > 2]
+    pairs = [x[:, a] * x[:, b] for a in range(x.shape[1]) for b in range(a)]
+    return np.column_stack([np.ones(len(x)), x, *squares, *pairs])
+
+
+def logistic(x: np.ndarray, k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, float]:
+    """(fitted shares, log likelihood) of a binomial logistic regression by Newton steps; a ridge
+    of 1e-4 keeps separated data finite."""
+    weight = np.zeros(x.shape[1])
+    ridge = 1e-4 * np.eye(x.shape[1])
+    for _ in range(40):
+        p = expit(np.clip(x @ weight, -30, 30))
+        step = np.linalg.solve(x.T @ (x * (n * p * (1 - p))[:, None]) + ridge,
+                               x.T @ (k - n * p) - ridge @ weight)
+        weight = weight + np.clip(step, -5, 5)
+        if abs(step).max() < 1e-8:
+            break
+    p = np.clip(expit(x @ weight), 1e-9, 1 - 1e-9)
+    return p, float((xlogy(k, p) + xlogy(n - k, 1 - p)).sum())
+
+
+def sensitivity(found: Cells, k: np.ndarray) -> list[dict]:
+    """Per dimension: the likelihood-ratio drop when it is left out (type II), and the fall from
+    its lowest to its highest level, standardised over the observed mix of the others."""
+    rows = []
+    x = (found.values - found.values.mean(0)) / np.maximum(found.values.std(0), 1e-9)
+    whole = np.column_stack([np.ones(len(x)), x])
+    _, best = logistic(whole, k, found.n)
+    slopes = _slopes(whole, k, found.n)
+    for at, name in enumerate(found.dims):
+        _, without = logistic(np.delete(whole, at + 1, axis=1), k, found.n)
+        stat = max(0.0, 2 * (best - without))
+        ends = []
+        for end in (x[:, at].min(), x[:, at].max()):
+            moved = whole.copy()
+            moved[:, at + 1] = end
+            ends.append(float((expit(moved @ slopes) * found.n).sum() / found.n.sum()))
+        rows.append({"parameter": name, "levels": len(found.levels[at]), "stat": stat,
+                     "p": float(chdtrc(1, stat)), "fall": ends[0] - ends[1]})
+    return rows
+
+
+def _slopes(x: np.ndarray, k: np.ndarray, n: np.ndarray) -> np.ndarray:
+    p, _ = logistic(x, k, n)
+    return np.linalg.lstsq(x, np.log(p / (1 - p)), rcond=None)[0]
+
+
+def shrunken(found: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(mean, 5 % and 95 % quantile) of each cell's accuracy, drawn towards the quadratic surface
+    by a beta-binomial whose precision is the likeliest one."""
+    x = design(found)
+    model = logistic(x, found.k, found.n)[0] if len(x) > x.shape[1] else \
+        np.full(len(x), found.k.sum() / found.n.sum())
+    model = np.clip(model, 0.005, 0.995)
+    precisions = np.geomspace(1, 300, 40)[:, None]
+    fit = (betaln(found.k + precisions * model, found.n - found.k + precisions * (1 - model))
+           - betaln(precisions * model, precisions * (1 - model))).sum(1)
+    m = float(precisions[fit.argmax(), 0])
+    a, b = found.k + m * model, found.n - found.k + m * (1 - model)
+    return a / (a + b), betaincinv(a, b, 0.05), betaincinv(a, b, 0.95)
+
+
+def zones(found: Cells) -> list[dict]:
+    """Connected zones of the grid: green (certified accurate), red (certified below a half), cut
+    (truncation of a fifth at least), undecided; with their bounds."""
+    _, low, high = shrunken(found)
+    cut_low, _ = findings.wilson(found.cut, found.n)
+    sound = found.n >= 16  # fewer cannot certify green
+    kind = np.where(cut_low >= CUT, "cut", np.where((low >= GREEN) & sound, "green",
+                                                    np.where(high <= RED, "red", "undecided")))
+    shape = tuple(len(level) for level in found.levels)
+    listed = []
+    for name in ("green", "red", "cut", "undecided"):
+        grid = np.zeros(shape, bool)
+        grid[tuple(found.place[kind == name].T)] = True
+        labels, number = ndimage.label(grid)
+        for one in range(1, number + 1):
+            inside = np.argwhere(labels == one)
+            bounds = {dim: [float(level[inside[:, at].min()]), float(level[inside[:, at].max()])]
+                      for at, (dim, level) in enumerate(zip(found.dims, found.levels,
+                                                            strict=True))}
+            listed.append({"zone": name, "cells": len(inside), "bounds": bounds})
+    return listed

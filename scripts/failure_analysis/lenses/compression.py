@@ -1,0 +1,413 @@
+"""The compression lens (reasoning space): do wrong traces say less, or say the same again, than
+correct ones of equal difficulty?
+
+A packed size is mostly a measure of length, so what is compared is the residual after length, the
+bits in windows of equal size, novelty, and loops found on the tokens themselves."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from failure_analysis import files
+from failure_analysis.lenses import dataset, findings, tokens, traces
+from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, WRONG, Group, Table
+from failure_analysis.lenses.findings import estimate, gate, insufficient
+from failure_analysis.statistics import rounded
+
+NAME = "compression"
+GROUP, SHORTEST, SHIFT = 30, 64, 0.08
+_THINK = ("<think>", "</think>")
+
+
+class Auc(NamedTuple):
+    """P(wrong > correct) within strata, and each item's share in its error."""
+
+    value: float
+    error: float
+    influence: np.ndarray
+
+    @property
+    def low(self) -> float:
+        """The lower end of the 95 % interval."""
+        return max(0.0, self.value - findings.Z * self.error)
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+        return min(1.0, self.value + findings.Z * self.error)
+
+
+class Traces(NamedTuple):
+    """The measured traces of a table: features by line, and what the tokens are."""
+
+    features: np.ndarray
+    unit: str
+    counts: dict[str, int]
+    reasoning: int
+
+    def of(self, table: Table, part: Table) -> np.ndarray:
+        """The features of a part of the table."""
+        return self.features[np.searchsorted(table.row, part.row)]
+
+    def column(self, name: str) -> np.ndarray:
+        """One feature of all lines."""
+        return self.features[:, traces.NAMES.index(name)]
+
+
+def trace_of(text: dataset.Text) -> tuple[str | None, bool]:
+    """(the text that shows the thinking, whether it is a recorded trace of its own)."""
+    if text.reasoning:
+        return text.reasoning, True
+    said = text.response
+    if said and _THINK[0] in said:
+        inside = said.split(_THINK[0], 1)[1].split(_THINK[1], 1)[0]
+        return (inside or said), bool(inside)
+    return said, False
+
+
+def measure(table: Table, cache: Path, jobs: int) -> Traces:
+    """Measures every trace of a table, or takes it from the cache."""
+    config = table.config.path
+    paths = [tokens.tokenizer_path(one, config) if one.tokenizer else None for one in table.evals]
+    seen = {"ids": 0, "reasoning": 0}
+
+    def every():
+        for at, text in dataset.texts(table):
+            shown, own = trace_of(text)
+            if shown is None:
+                continue
+            ids = text.reasoning_ids if own or not text.reasoning else None
+            if ids is not None and not all(isinstance(one, int) and abs(one) < 1 << 62
+                                           for one in ids):
+                raise files.Refusal(f"{table.ident[at]}: reasoning_token_ids are not whole "
+                                    "numbers; correct them or leave them out")
+            seen["ids"] += ids is not None
+            seen["reasoning"] += own
+            yield traces.Trace(at, shown, ids, paths[table.eval[at]])
+
+    found, counts = traces.features(every(), len(table), cache, jobs)
+    known = sorted({path.name for path in paths if path})
+    unit = tokens.RECORDED if seen["ids"] else f"tokenizer {', '.join(known)}" if known else \
+        tokens.FALLBACK
+    return Traces(found, unit, counts, seen["reasoning"])
+
+
+def analyse(group: Group, features: np.ndarray, unit: str, seed: int) -> dict[str, Any]:
+    """The lens' result for one group; `features` has a line per sample of it."""
+    table = group.table
+    has = ~np.isnan(features[:, 0])
+    if not has.any():
+        return insufficient(NAME, len(table), ["texts of the answers or of the thinking "
+                                               "(response, reasoning_text)"])
+    long_enough = has & (np.nan_to_num(features[:, 0]) >= SHORTEST)
+    short = int((has & ~long_enough).sum())
+    if not long_enough.any():
+        return insufficient(NAME, len(table), [f"traces of {SHORTEST} tokens or more; the longest "
+                                               f"has {int(np.nanmax(features[:, 0]))}"])
+    part, found = table.take(long_enough), dict(zip(traces.NAMES, features[long_enough].T,
+                                                    strict=True))
+    caveats = [f"tokens are {unit}"]
+    if short:
+        caveats.append(f"{short} of {int(has.sum())} traces have fewer than {SHORTEST} tokens and "
+                       "take no part" + (": too short to speak of compression"
+                                         if short > 0.2 * has.sum() else ""))
+    if (~has).any():
+        caveats.append(f"{int((~has).sum())} samples have no text")
+    residual, slack = residuals(found, part)
+    strata, by_item = strata_of(part)
+    shared = _shared(part, strata)
+    wrong, right = (int((part.outcome[shared] == code).sum()) for code in (WRONG, CORRECT))
+    gates = [gate("wrong traces in strata with both", wrong, GROUP),
+             gate("correct traces in strata with both", right, GROUP)]
+    looped = loop_share(part, found["loop"])
+    estimates = looped["estimates"]
+    common = {"gates": gates, "seed": seed, "caveats": caveats,
+              "tables": {"traces": trace_rows(part, found, residual),
+                         "groups": group_rows(part, found, residual)},
+              "compat": _compat(part, found)}
+    if need := findings.short_of(gates):
+        if looped["broken"]:
+            return findings.finding(NAME, "broken_loops", len(table), confidence=None,
+                                    confidence_kind="only the share of loops was tested",
+                                    strength="medium", estimates=estimates,
+                                    evidence=looped["evidence"], **common)
+        return insufficient(NAME, len(table), need, estimates=estimates,
+                            evidence=looped["evidence"], **common)
+    aucs = compare(part, found, residual, slack, strata, by_item)
+    if not aucs:
+        need = ["wrong and correct traces that do not loop, in strata with both"]
+        return insufficient(NAME, len(table), need, estimates=estimates,
+                            evidence=looped["evidence"], **common)
+    return _decided(part, found, aucs, looped, by_item, common, len(table), seed)
+
+
+def residuals(found: dict[str, np.ndarray], part: Table) -> tuple[np.ndarray, float]:
+    """What is left of log packed bytes after a spline of log tokens, in standard deviations, and
+    how far the line leaves the wrong traces' level open. The outcome groups have their own level
+    in the fit, so that a group of longer traces does not bend the line; the less their lengths
+    overlap, the less the data tell a level from a bend."""
+    n = len(part)
+    if n < 20:
+        return np.full(n, np.nan), 0.0
+    x = np.log(found["tokens"])
+    x = (x - x.mean()) / max(float(x.std()), 1e-9)
+    y = np.log(np.maximum(found["packed"], 1))
+    looped = found["loop"] > 0
+    used = ~looped if (~looped).sum() >= 20 else np.ones(n, bool)
+    knots = np.unique(np.quantile(x[used], [.1, .3, .5, .7, .9]))
+    # Loops lie beyond the lengths that are fitted: a cubic would run away there.
+    inside = np.clip(x, x[used].min(), x[used].max())
+    centred = x[used] - x[used].mean()
+    beyond = (x - inside) * (centred @ y[used]) / max(float(centred @ centred), 1e-9)
+    spline = np.column_stack([np.ones(n), inside, inside**2, inside**3,
+                              *(np.maximum(inside - knot, 0) ** 3 for knot in knots)])
+    groups = np.column_stack([part.outcome == code for code in (WRONG, 2, TRUNCATED)])
+    line = spline.shape[1]
+    design = np.column_stack([spline, groups])[used]
+    weight = np.linalg.lstsq(design, y[used], rcond=None)[0]
+    left = y - beyond - spline @ weight[:line]
+    within = (left - groups @ weight[line:])[used]
+    # The variance of the wrong traces' level, beyond what two plain means would have.
+    level = np.linalg.pinv(design.T @ design)[line, line]
+    means = sum(1 / max(int((part.outcome[used] == code).sum()), 1) for code in (WRONG, CORRECT))
+    return left / max(float(within.std()), 1e-9), float(np.sqrt(max(level - means, 0.0)))
+
+
+def strata_of(part: Table) -> tuple[np.ndarray, bool]:
+    """Items where enough of them were tried repeatedly with both outcomes, else levels."""
+    judged = part.outcome <= WRONG
+    tries = np.bincount(part.item[judged], minlength=int(part.item.max()) + 1)
+    wrong = np.bincount(part.item[part.outcome == WRONG], minlength=len(tries))
+    mixed = (wrong > 0) & (wrong < tries)
+    inside = judged & mixed[part.item]
+    both = [(part.outcome[inside] == code).sum() for code in (WRONG, CORRECT)]
+    by_item = min(both) >= GROUP
+    return (part.item if by_item else part.levels()), by_item
+
+
+def _shared(part: Table, strata: np.ndarray) -> np.ndarray:
+    size = int(strata.max()) + 1
+    has = [np.bincount(strata[part.outcome == code], minlength=size) > 0
+           for code in (WRONG, CORRECT)]
+    return (has[0] & has[1])[strata]
+
+
+def compare(part: Table, found: dict[str, np.ndarray], residual: np.ndarray, slack: float,
+            strata: np.ndarray, by_item: bool) -> dict[str, Auc]:
+    """Wrong against correct traces within strata, loops left out: length, residual, windows,
+    novelty. Truncated ones take no part: their length is the limit's."""
+    kept = (part.outcome <= WRONG) & (found["loop"] == 0)
+    length = part.tokens if not np.isnan(part.tokens[kept]).any() else found["tokens"]
+    values = {"tokens": length, "residual_entropy": residual,
+              "window_bits": found["window_bits"], "novelty": found["novelty"]}
+    wrong = part.outcome[kept] == WRONG
+
+    def auc(column: np.ndarray) -> Auc | None:
+        return stratified_auc(column[kept], wrong, strata[kept], part.item[kept], by_item)
+
+    aucs = {name: one for name, column in values.items() if (one := auc(column)) is not None}
+    if slack and "residual_entropy" in aucs:
+        one = aucs["residual_entropy"]
+        up, down = (auc(residual + sign * slack * (part.outcome == WRONG)) for sign in (1, -1))
+        error = float(np.hypot(one.error, (up.value - down.value) / 2))
+        aucs["residual_entropy"] = Auc(one.value, error, one.influence * error / one.error
+                                       if one.error else one.influence)
+    return aucs
+
+
+def stratified_auc(x: np.ndarray, wrong: np.ndarray, stratum: np.ndarray, item: np.ndarray,
+                   by_item: bool) -> Auc | None:
+    """P(wrong > correct) averaged over strata with weight n1 n0 / (n1 + n0); its error from the
+    placements (DeLong and others 1988), summed by item. None without a shared stratum."""
+    known = ~np.isnan(x)
+    x, wrong, stratum, item = x[known], wrong[known], stratum[known], item[known]
+    parts = []
+    order = np.argsort(stratum, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(stratum[order])) + 1):
+        ones, zeros = rows[wrong[rows]], rows[~wrong[rows]]
+        if len(ones) and len(zeros):
+            pooled = findings.ranks(x[np.r_[ones, zeros]])
+            own = np.r_[findings.ranks(x[ones]), findings.ranks(x[zeros])]
+            place = (pooled - own) / np.r_[np.full(len(ones), len(zeros)),
+                                          np.full(len(zeros), len(ones))]
+            place[len(ones):] = 1 - place[len(ones):]
+            parts.append((np.r_[ones, zeros], place, len(ones), len(zeros)))
+    if not parts:
+        return None
+    weight = np.array([a * b / (a + b) for _, _, a, b in parts])
+    weight /= weight.sum()
+    each = np.array([place[:a].mean() for _, place, a, _ in parts])
+    value = float(weight @ each)
+    influence = np.zeros(int(item.max()) + 1)
+    for (rows, place, a, b), share, mean in zip(parts, weight, each, strict=True):
+        if by_item:  # an item is a draw of its own
+            influence[item[rows[0]]] += share * (mean - value)
+        else:
+            size = np.r_[np.full(a, a), np.full(b, b)]
+            np.add.at(influence, item[rows], share * (place - mean) / size)
+    clusters = int((influence != 0).sum())
+    error = float(np.sqrt((influence**2).sum() * clusters / max(clusters - 1, 1)))
+    return Auc(value, error, influence)
+
+
+def loop_share(part: Table, loop: np.ndarray) -> dict[str, Any]:
+    """How often failures loop, against correct traces."""
+    failed = part.outcome != CORRECT
+    k, n = int(loop[failed].sum()), int(failed.sum())
+    k0, n0 = int(loop[~failed].sum()), int((~failed).sum())
+    if n < GROUP:
+        return {"estimates": {}, "evidence": [], "broken": False}
+    low, high = findings.wilson(k, n)
+    result = {"estimates": {"loop_share_of_failures": estimate(k / n, float(low), float(high),
+                                                               "Wilson")},
+              "evidence": [f"{k} of {n} failures loop, {k0} of {n0} correct traces do"]}
+    if n0 == 0:
+        return {**result, "broken": float(low) >= 0.05}
+    ratio, ratio_low, ratio_high = findings.risk_ratio(k, n, k0, n0)
+    result["estimates"]["loop_risk_ratio"] = estimate(ratio, ratio_low, ratio_high, "Katz")
+    # With no loop among few correct traces Katz' interval has no lower end worth the name.
+    sure = findings.none_among(k, n, n0) <= 0.025 if k0 == 0 else ratio_low > 1
+    if low >= 0.05 and not sure:
+        result["evidence"] = [f"{result['evidence'][0]}: too few correct traces to say that loops "
+                              "go with failure"]
+    return {**result, "broken": bool(low >= 0.05 and ratio >= 3 and sure)}
+
+
+def decide(aucs: dict[str, Auc], shift: dict[str, float], broken: bool) -> tuple[str, list[str]]:
+    """(label, further ones) by the rules of the method; `shift` moves each value (a replicate)."""
+    def ends(name: str) -> tuple[float, float, float]:
+        auc = aucs.get(name)
+        if auc is None:
+            return 0.5, 0.0, 1.0
+        moved = shift.get(name, 0.0)
+        return auc.value + moved, auc.low + moved, auc.high + moved
+
+    length, length_low, length_high = ends("tokens")
+    poorer = ends("residual_entropy")[2] < 0.5
+    repeats = poorer or ends("novelty")[2] < 0.5
+    labels = ["broken_loops"] if broken else []
+    if length <= 0.5 - SHIFT and length_high < 0.5 and poorer:
+        labels.append("underthink")
+    if length >= 0.5 + SHIFT and length_low > 0.5:
+        labels.append("overthink" if repeats else "long_search")
+    return (labels[0], labels[1:]) if labels else ("", [])
+
+
+def _decided(part: Table, found: dict, aucs: dict[str, Auc], looped: dict, by_item: bool,
+             common: dict, n: int, seed: int) -> dict[str, Any]:
+    powered = all(findings.power(SHIFT, aucs[name].error) >= 0.8 for name in
+                  ("tokens", "residual_entropy") if name in aucs)
+    growth = growth_with_level(part, found)
+    quiet = "healthy" if powered and growth is not None and growth > 0 else "no_pattern_detected"
+    label, also = decide(aucs, {}, looped["broken"])
+    pattern = label or quiet
+    rng = np.random.default_rng(seed)
+    items = len(next(iter(aucs.values())).influence)
+    draws = rng.standard_normal((findings.REPLICATES, items))
+    size = {name: len(auc.influence) for name, auc in aucs.items()}
+    moved = {name: draws[:, :size[name]] @ auc.influence for name, auc in aucs.items()
+             if size[name] <= items}
+
+    def replicate(number: int) -> str:
+        shift = {name: float(column[number]) for name, column in moved.items()}
+        return decide(aucs, shift, looped["broken"])[0] or quiet
+
+    confidence = findings.steadiness(replicate, pattern, 0.99)
+    estimates = {**looped["estimates"], **{
+        f"auc_{name}": estimate(auc.value, auc.low, auc.high,
+                                "P(wrong > correct) within strata; placements by item")
+        for name, auc in aucs.items()}}
+    if growth is not None:
+        estimates["tokens_grow_with_level"] = {"est": rounded(growth), "method": "Spearman"}
+    said = _sentences(aucs)
+    evidence = [*looped["evidence"], *said] if found["loop"].any() else [*said, *looped["evidence"]]
+    near = int(found["near"].sum())
+    if near:
+        evidence.append(f"{near} traces nearly loop (forms and tables do so legitimately)")
+    where = "items with both outcomes" if by_item else \
+        "levels of equal difficulty: hidden item difficulty can still make length and error go " \
+        "together"
+    return findings.finding(
+        NAME, pattern, n, also=also, confidence=rounded(confidence),
+        confidence_kind="share of item multiplier-bootstrap replicates with the same label",
+        strength=findings.strength(confidence, powered), estimates=estimates, evidence=evidence,
+        **{**common, "caveats": [*common["caveats"], f"compared within {where}"]})
+
+
+def growth_with_level(part: Table, found: dict[str, np.ndarray]) -> float | None:
+    """Spearman's rank correlation of median trace length with difficulty (the hardest dimension
+    by tokens), over levels; None without difficulty."""
+    best = None
+    for name in part.difficulty():
+        values = part.params[name]
+        levels = np.unique(values[~np.isnan(values)])
+        if len(levels) >= 3:
+            medians = np.array([np.median(found["tokens"][values == level]) for level in levels])
+            if medians.std() == 0:
+                continue
+            r = float(np.corrcoef(levels.argsort(), findings.ranks(medians))[0, 1])
+            best = r if best is None or abs(r) > abs(best) else best
+    return best
+
+
+def _sentences(aucs: dict[str, Auc]) -> list[str]:
+    words = {"tokens": ("longer", "shorter"),
+             "residual_entropy": ("richer for their length", "poorer for their length"),
+             "window_bits": ("richer per window", "poorer per window"),
+             "novelty": ("newer in their second half", "more repetitive there")}
+    found = []
+    for name, (more, less) in words.items():
+        if name in aucs:
+            auc = aucs[name]
+            clear = auc.low > 0.5 or auc.high < 0.5
+            said = f"wrong traces are {more if auc.value > 0.5 else less}" if clear else \
+                f"not shown that wrong traces are {more} or {less}"
+            found.append(f"{said} (AUC {auc.value:.2f}, {auc.low:.2f} to {auc.high:.2f})")
+    return found
+
+
+def _compat(part: Table, found: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The original's gzip numbers (packed at level 6: zlib's size and 12 bytes more)."""
+    packed = found["packed"] + HEADER_GZIP
+    return {"note": "original, not used for the label: a packed ratio mostly measures length",
+            **{f"gzip_ratio_{dataset.OUTCOMES[code]}":
+               rounded(float(np.median((packed / found["bytes"])[part.outcome == code])))
+               for code in range(4) if (part.outcome == code).any()}}
+
+
+HEADER_GZIP = traces.HEADER + 12
+
+
+def trace_rows(part: Table, found: dict[str, np.ndarray], residual: np.ndarray) -> list[dict]:
+    """The table traces.csv."""
+    return [{"datapoint": part.ident[at], "outcome": dataset.OUTCOMES[part.outcome[at]],
+             "recorded_tokens": rounded(_known(part.tokens[at]), 1),
+             "tokens": int(found["tokens"][at]), "bytes": int(found["bytes"][at]),
+             "gzip_bytes": int(found["packed"][at] + HEADER_GZIP),
+             "residual_entropy": rounded(_known(residual[at])),
+             "window_bits": rounded(_known(found["window_bits"][at])),
+             "novelty": rounded(found["novelty"][at]), "loop": int(found["loop"][at]),
+             "near_loop": int(found["near"][at]), "cover4": rounded(found["cover4"][at]),
+             "switches_per_1000": rounded(found["switches"][at], 2)}
+            for at in range(len(part))]
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def group_rows(part: Table, found: dict[str, np.ndarray], residual: np.ndarray) -> list[dict]:
+    """The table groups.csv: medians per outcome, and the novelty of each quarter of a trace."""
+    rows = []
+    for code, name in enumerate(dataset.OUTCOMES):
+        inside = part.outcome == code
+        if inside.any():
+            rows.append({"outcome": name, "traces": int(inside.sum()),
+                         "loops": int(found["loop"][inside].sum()),
+                         **{f"median_{key}": rounded(float(np.median(found[key][inside])))
+                            for key in ("tokens", "bytes", "packed", "novelty", "switches",
+                                        "quarter1", "quarter2", "quarter3", "quarter4")},
+                         "median_residual_entropy": rounded(_known(float(np.median(
+                             residual[inside]))))})
+    return rows

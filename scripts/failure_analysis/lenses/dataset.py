@@ -1,0 +1,385 @@
+"""The table that every lens works on: one line per generation, without its texts, which are read
+again when a lens needs them; filters; groups."""
+
+import difflib
+import hashlib
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from failure_analysis import files
+from failure_analysis.datapoint import natural_key
+from failure_analysis.lenses import samples
+from failure_analysis.lenses.samples import Config, Eval
+
+OUTCOMES = ("correct", "wrong", "no_answer", "truncated")
+CORRECT, WRONG, NO_ANSWER, TRUNCATED = range(4)
+CUT_OFF = ("length", "max_tokens", "max_length", "model_length")
+NAMED = ("eval_id", "model_name", "base_task", "tier")
+MOST_LEVELS = 6  # of an axis that splits a lens
+
+
+class Text(NamedTuple):
+    """The texts of one sample, as far as they are recorded."""
+
+    row: int
+    prompt: str | None
+    reasoning: str | None
+    response: str | None
+    prompt_ids: list | None
+    offsets: list | None
+    reasoning_ids: list | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Samples as columns. `row` is a sample's place in the files, `ident` its name in reports;
+    `tokens`, `limit` and `guess` are NaN where they are not recorded."""
+
+    config: Config
+    evals: tuple[Eval, ...]
+    tasks: tuple[str, ...]
+    tiers: tuple[str, ...]
+    items: tuple[str, ...]
+    eval: np.ndarray
+    task: np.ndarray
+    tier: np.ndarray
+    item: np.ndarray
+    outcome: np.ndarray
+    tokens: np.ndarray
+    limit: np.ndarray
+    guess: np.ndarray
+    row: np.ndarray
+    ident: np.ndarray
+    params: dict[str, np.ndarray]
+    ledger: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    def take(self, kept: np.ndarray) -> "Table":
+        """The table with the chosen samples alone."""
+        columns = {name: getattr(self, name)[kept] for name in (
+            "eval", "task", "tier", "item", "outcome", "tokens", "limit", "guess", "row", "ident")}
+        return replace(self, **columns,
+                       params={name: values[kept] for name, values in self.params.items()})
+
+    def difficulty(self) -> list[str]:
+        """The numeric parameters that say how hard a sample is and that vary."""
+        return [name for name, values in self.params.items()
+                if self.config.params.get(name, "difficulty") == "difficulty"
+                and values.dtype == float and len(np.unique(values[~np.isnan(values)])) > 1]
+
+    def role(self, role: str) -> str | None:
+        """The first parameter declared with a role."""
+        return next((name for name in self.params if self.config.params.get(name) == role), None)
+
+    def levels(self) -> np.ndarray:
+        """A code per sample: its task and the values of its difficulty parameters."""
+        columns = [self.task.astype(float), *(self.params[name] for name in self.difficulty())]
+        return _codes(np.column_stack([np.nan_to_num(column, nan=-1e300) for column in columns]))
+
+
+def _codes(columns: np.ndarray) -> np.ndarray:
+    if not len(columns):
+        return np.zeros(0, int)
+    return np.unique(columns, axis=0, return_inverse=True)[1].reshape(-1)
+
+
+class _Codes(dict):
+    """Numbers names in the order in which they come."""
+
+    def __missing__(self, name: Any) -> int:
+        self[name] = len(self)
+        return self[name]
+
+
+def load(path: Path, mapping: Path | None = None) -> Table:
+    """Reads a dataset; every row is kept, unjudged, or rejected with a reason, and counted."""
+    config = samples.load_config(path, mapping)
+    evals, tasks, tiers, items = _Codes(), _Codes(), _Codes(), _Codes()
+    of_entry: dict[int, Eval] = {}
+    kept: list[tuple] = []
+    idents: list[str] = []
+    params: list[dict] = []
+    counts: Counter = Counter()
+    reasons: Counter = Counter()
+    first: dict[str, str] = {}
+    for number, raw in enumerate(samples.rows(config)):
+        reason = raw.reason or _wrong(raw.fields)
+        outcome = None if reason else _outcome(raw, config)
+        if reason or outcome is None:
+            counts["rejected" if reason else "unjudged"] += 1
+            if reason:
+                reasons[reason] += 1
+                first.setdefault(reason, raw.where)
+            continue
+        one = of_entry.get(id(raw.entry)) if raw.entry else _plain_eval(raw.fields)
+        if one is None:
+            one = of_entry[id(raw.entry)] = samples.entry_of(raw.entry)
+        task = str(raw.fields.get("base_task") or "all")
+        about = config.tasks.get(task, {})
+        tier = str(raw.fields.get("tier") or about.get("tier") or "all")
+        item = str(raw.fields["item_id"])
+        tokens, bad = _tokens(raw.fields.get("tokens"))
+        counts["bad_tokens"] += bad
+        kept.append((evals[one], tasks[task], tiers[tier],
+                     items[f"{task}/{item}"], outcome, tokens, _limit(raw, config),
+                     _first_number(raw.fields.get("guess_rate"), about.get("guess_rate"),
+                                   config.guess_rate, 0.0), number))
+        idents.append(str(raw.fields.get("ident") or
+                          f"{one.eval_id}/{item}@{raw.fields.get('trial') or 0}"))
+        params.append(raw.fields["params"])
+        counts["kept"] += 1
+    if not kept:
+        why = f"; the first reason: {next(iter(reasons))}" if reasons else ""
+        raise files.Refusal(f"{path}: no judged sample in it ({counts['unjudged']} rows without "
+                            f"outcome or correct, {counts['rejected']} rejected{why})")
+    columns = np.array(kept, float).T
+    codes = [column.astype(np.int64) for column in columns[:5]]
+    ledger = {"rows_read": counts.total() - counts["bad_tokens"], "kept": counts["kept"],
+              "unjudged": counts["unjudged"], "rejected": counts["rejected"],
+              "tokens_unusable": counts["bad_tokens"],
+              "reasons": [{"reason": reason, "rows": number, "first": first[reason]}
+                          for reason, number in reasons.most_common(10)]}
+    return Table(config, tuple(evals), tuple(tasks), tuple(tiers), tuple(items), *codes,
+                 columns[5], columns[6], columns[7], columns[8].astype(np.int64),
+                 np.array(idents, object), _params(params), ledger)
+
+
+def _wrong(fields: dict) -> str:
+    if fields.get("item_id") is None:
+        return "no item_id (name the field in a dataset config, or read the file with --mapping)"
+    outcome, correct, guess = (fields.get(key) for key in ("outcome", "correct", "guess_rate"))
+    if outcome is not None and outcome not in (*OUTCOMES, "pass", "fail", "unjudged"):
+        return f"outcome is none of {', '.join(OUTCOMES)}"
+    if correct is not None and not (isinstance(correct, bool | int | float) and correct in (0, 1)):
+        return "correct is neither true nor false"
+    if guess is not None and not (_is_number(guess) and 0 <= guess < 1):
+        return "guess_rate is no share from 0 to below 1"
+    return ""
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that can be reckoned with: no NaN, nothing endless."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+
+
+def _outcome(raw: samples.Raw, config: Config) -> int | None:
+    """Which of the four outcomes; None where nobody judged the sample. What the limit cut off is
+    truncated, whatever else is said of it."""
+    fields = raw.fields
+    outcome, correct = fields.get("outcome"), fields.get("correct")
+    if outcome in OUTCOMES:
+        return OUTCOMES.index(outcome)
+    tokens, limit = _tokens(fields.get("tokens"))[0], _limit(raw, config)
+    if str(fields.get("finish_reason")) in CUT_OFF or fields.get("truncated") is True \
+            or tokens >= limit:
+        return TRUNCATED
+    if correct is None and outcome in (None, "unjudged"):
+        return None
+    if outcome == "pass" or outcome != "fail" and correct:
+        return CORRECT
+    answered = "extracted" not in fields or fields["extracted"] not in (None, "")
+    return WRONG if answered else NO_ANSWER
+
+
+def _tokens(value: Any) -> tuple[float, int]:
+    """(tokens, 1 when a value is there that is no count)."""
+    if value is None:
+        return math.nan, 0
+    good = _is_number(value) and 0 <= value < 1e7
+    return (float(value), 0) if good else (math.nan, 1)
+
+
+def _limit(raw: samples.Raw, config: Config) -> float:
+    limits = (raw.fields.get("token_limit"), (raw.entry or {}).get("token_limit"),
+              config.token_limit)
+    return _first_number(*(one for one in limits if _is_number(one) and one > 0))
+
+
+def _first_number(*values: Any) -> float:
+    return next((float(value) for value in values if _is_number(value)), math.nan)
+
+
+def _plain_eval(fields: dict) -> Eval:
+    return _named_eval(str(fields.get("model_name") or "model"),
+                       str(fields.get("eval_id") or ""))
+
+
+@lru_cache(1 << 12)
+def _named_eval(model: str, ident: str) -> Eval:
+    return Eval(ident or hashlib.sha256(model.encode()).hexdigest()[:6], model, model)
+
+
+def _params(rows: list[dict]) -> dict[str, np.ndarray]:
+    """Columns of numbers where every value is one, else of names."""
+    columns = {}
+    for name in sorted({name for row in rows for name in row}):
+        values = [row.get(name) for row in rows]
+        if all(value is None or isinstance(value, int | float) and not isinstance(value, bool)
+               for value in values):
+            columns[files.visible(name)] = np.array(
+                [value if _is_number(value) else math.nan for value in values], float)
+        else:
+            columns[files.visible(name)] = np.array(
+                [None if value is None else str(value) for value in values], object)
+    return columns
+
+
+def texts(table: Table) -> Iterator[tuple[int, Text]]:
+    """(place in the table, texts) of every sample, in the order of the files."""
+    place = {int(row): at for at, row in enumerate(table.row)}
+    for number, raw in enumerate(samples.rows(table.config)):
+        at = place.get(number)
+        if at is not None:
+            got = raw.fields.get
+            values = (got(name) for name in ("prompt", "reasoning", "response"))
+            lists = (got(name) for name in ("prompt_ids", "offsets", "reasoning_ids"))
+            yield at, Text(number, *(value if isinstance(value, str) and value else None
+                                     for value in values),
+                           *(value if isinstance(value, list) and value else None
+                             for value in lists))
+
+
+def select(table: Table, filters: dict[str, Any]) -> Table:
+    """The samples that pass every filter; refuses an unknown key and a filter that leaves
+    nothing, naming what there is."""
+    for key, wanted in filters.items():
+        values = _column(table, key)
+        kept = _passes(values, wanted, key)
+        if not kept.any():
+            raise files.Refusal(f"filter {key}: {_spelled(wanted)} matches no sample; "
+                                f"{_there(values, wanted)}")
+        table = table.take(kept)
+    return table
+
+
+def _column(table: Table, key: str) -> np.ndarray:
+    if key == "eval_id":
+        return np.array([one.eval_id for one in table.evals], object)[table.eval]
+    if key == "model_name":
+        return np.array([one.model_name for one in table.evals], object)[table.eval]
+    if key == "base_task":
+        return np.array(table.tasks, object)[table.task]
+    if key == "tier":
+        return np.array(table.tiers, object)[table.tier]
+    if key in table.params:
+        return table.params[key]
+    known = (*NAMED, *table.params)
+    near = difflib.get_close_matches(key, known, 1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise files.Refusal(f"filter {key}: no such key; {hint}known are {', '.join(known)}")
+
+
+def _passes(values: np.ndarray, wanted: Any, key: str) -> np.ndarray:
+    numeric = values.dtype == float
+    if isinstance(wanted, dict):
+        if set(wanted) == {"range"} and numeric and _two_numbers(wanted["range"]):
+            low, high = wanted["range"]
+            return (values >= low) & (values <= high)
+        if set(wanted) == {"in"} and isinstance(wanted["in"], list):
+            return np.isin(values, _like(wanted["in"], numeric))
+        raise files.Refusal(f"filter {key}: {_spelled(wanted)} is neither {{\"in\": […]}} nor, on "
+                            "a number, {\"range\": [low, high]}")
+    if isinstance(wanted, list):
+        if numeric and _two_numbers(wanted):
+            return (values >= wanted[0]) & (values <= wanted[1])
+        return np.isin(values, _like(wanted, numeric))
+    return np.isin(values, _like([wanted], numeric))
+
+
+def _like(wanted: list, numeric: bool) -> list:
+    return [float(one) for one in wanted if isinstance(one, int | float)] if numeric else \
+        [str(one) for one in wanted]
+
+
+def _two_numbers(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(
+        isinstance(one, int | float) and not isinstance(one, bool) for one in value)
+
+
+def _spelled(wanted: Any) -> str:
+    return str(wanted)[:80]
+
+
+def _there(values: np.ndarray, wanted: Any) -> str:
+    """The values that exist, the nearest first."""
+    if values.dtype == float:
+        known = np.unique(values[~np.isnan(values)])
+        return f"there are {len(known)} values from {known[0]:g} to {known[-1]:g}" if len(known) \
+            else "it has no value in these samples"
+    names = sorted({value for value in values if value is not None}, key=natural_key)
+    asked = wanted if isinstance(wanted, str) else str((wanted or [""])[0]) \
+        if isinstance(wanted, list) else ""
+    near = difflib.get_close_matches(asked, names, 5)
+    listed = ", ".join([*near, *(name for name in names if name not in near)][:12])
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"there are {listed}{more}"
+
+
+class Group(NamedTuple):
+    """What one result is about: one eval on one task, at a range of an axis when asked."""
+
+    eval: Eval
+    task: str
+    axis: str
+    table: Table
+
+    @property
+    def name(self) -> str:
+        """The group's name in figures and files."""
+        return " ".join(filter(None, (self.eval.label, self.task, self.axis)))
+
+
+def groups(table: Table, axis: str | None = None) -> list[Group]:
+    """One group per eval and task, in the order of the dataset; with an axis one per level, its
+    levels merged into at most six of about equal size."""
+    parts = [("", np.ones(len(table), bool))] if axis is None else _split(_column(table, axis))
+    found = []
+    for one, task, (level, inside) in itertools.product(
+            range(len(table.evals)), range(len(table.tasks)), parts):
+        kept = (table.eval == one) & (table.task == task) & inside
+        if kept.any():
+            found.append(Group(table.evals[one], table.tasks[task],
+                               f"{axis} {level}" if axis else "", table.take(kept)))
+    return found
+
+
+def _split(values: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    if values.dtype != float:
+        names = sorted({value for value in values if value is not None}, key=natural_key)
+        return [(name, values == name) for name in names]
+    known = np.unique(values[~np.isnan(values)])
+    if len(known) <= MOST_LEVELS:
+        return [(f"{value:g}", values == value) for value in known]
+    ends = np.unique(np.quantile(values[~np.isnan(values)], np.linspace(0, 1, MOST_LEVELS + 1),
+                                 method="inverted_cdf"))
+    bins = [known[(known > low) & (known <= high)] if place else known[known <= high]
+            for place, (low, high) in enumerate(itertools.pairwise(ends))]
+    return [(f"{part[0]:g}" if len(part) == 1 else f"{part[0]:g}-{part[-1]:g}",
+             (values >= part[0]) & (values <= part[-1])) for part in bins if len(part)]
+
+
+def stratified(table: Table, most: int | None, seed: int) -> Table:
+    """At most `most` samples, drawn alike from every eval, level and outcome; the same ones for
+    one seed whatever else is in the dataset."""
+    if most is None or len(table) <= most:
+        return table
+    strata = _codes(np.column_stack([table.eval, table.levels(), table.outcome]))
+    keys = np.array([hashlib.blake2b(f"{seed}/{ident}".encode(), digest_size=8).digest()
+                     for ident in table.ident])
+    order = np.lexsort((np.argsort(np.argsort(keys, kind="stable")), strata))
+    rank = np.empty(len(table), int)
+    starts = np.searchsorted(strata[order], strata[order])
+    rank[order] = np.arange(len(table)) - starts
+    size = np.bincount(strata)[strata]
+    chosen = np.lexsort((table.row, (rank + 0.5) / size))[:most]
+    return table.take(np.sort(chosen))

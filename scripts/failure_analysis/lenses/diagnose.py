@@ -1,0 +1,137 @@
+"""All four lenses over a dataset, and the diagnosis of each system on each task and of each pair of
+systems: diagnosis.json, diagnosis.md, the matrix figure, the facts."""
+
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files, manifest, packet
+from failure_analysis.lenses import dataset, diagnosis, diagnosis_page, queries, run
+from failure_analysis.lenses.findings import NEED
+from failure_analysis.report import facts
+
+NAME, PAGE, FIGURE = "diagnosis.json", "diagnosis.md", "diagnosis"
+
+
+def folder_of(request: run.Request, folder: Path | None) -> Path:
+    """Where the diagnosis goes: the folder given, else the analysis folder it is of."""
+    if folder is not None:
+        return folder
+    if (request.dataset / packet.OUTCOMES).exists():
+        return request.dataset
+    raise files.Refusal("diagnose: give --output-dir; only an analysis folder is its own")
+
+
+def diagnose(request: run.Request, folder: Path | None, rules_path: Path | None,
+             queries_path: Path | None) -> dict[str, Any]:
+    """Runs the lenses, writes their outputs into lens_<name>/ and the diagnosis beside them."""
+    target = folder_of(request, folder)
+    rules = diagnosis.load_rules(rules_path)
+    asked = queries.load(queries_path) if queries_path else None
+    loaded = run.load(request)
+    documents = {}
+    for lens in run.LENSES:
+        documents[lens] = run.document(lens, loaded, request)
+        run.write_folder(documents[lens], target / f"lens_{lens}", request)
+    whole = summary_of(documents, loaded, request, rules, asked)
+    files.write_json(target / NAME, whole)
+    files.write_text(target / PAGE, diagnosis_page.page(whole))
+    diagnosis_page.draw([target / f"{FIGURE}.{kind}" for kind in ("png", "svg")], whole)
+    if (target / facts.NAME).exists():
+        facts.replace(target, "diagnosis/", facts_of(whole))
+    else:
+        facts.replace(target, "", facts_of(whole))
+    manifest.record(target, "analyze_diagnose", {
+        "dataset": request.dataset.as_posix(), "filters": request.filters, "seed": request.seed,
+        "max_traces": request.max_traces, "rules": rules_path.as_posix() if rules_path else None,
+        "queries": queries_path.as_posix() if queries_path else None},
+        [NAME, PAGE, f"{FIGURE}.png", f"{FIGURE}.svg", facts.NAME])
+    return {**whole, "folder": target.as_posix()}
+
+
+def summary_of(documents: dict[str, dict], loaded: run.Loaded, request: run.Request,
+               rules: dict[str, Any], asked: list[dict] | None = None) -> dict[str, Any]:
+    """The diagnosis of every group and pair, from the lenses' documents."""
+    groups = dataset.groups(loaded.table)
+    systems, known = [], {}
+    for place, group in enumerate(groups):
+        results = {lens: documents[lens]["results"][place] for lens in run.LENSES}
+        found = diagnosis.observed(results, group.table)
+        if asked is not None:
+            found |= queries.findings_of(asked, results["surface"])
+        assessed = {lens for lens, result in results.items() if result["pattern"] != NEED}
+        assessed |= {"query"} if asked is not None else set()
+        weighed = diagnosis.weigh(found, rules, assessed)
+        leading = diagnosis.conclusion(weighed)
+        for one in weighed:
+            one["strength"] = diagnosis.strength_of(one, results)
+            one["read"] = diagnosis.to_read(one["hypothesis"], results, group.table,
+                                            request.seed) \
+                if one["status"] in (diagnosis.SUPPORTED, diagnosis.TENTATIVE) else []
+        known[group.eval.eval_id, group.task] = (found, assessed)
+        systems.append({
+            "name": group.name, "eval_id": group.eval.eval_id,
+            "model_name": group.eval.model_name, "task": group.task, "samples": len(group.table),
+            "conclusion": leading or ["inconclusive"], "hypotheses": weighed,
+            "findings": sorted(found), "tests": diagnosis.holm_of(results),
+            "lenses": {lens: {key: result[key] for key in (
+                "pattern", "also", "confidence", "confidence_kind", "strength", "n", "need",
+                "evidence", "caveats", "estimates")} for lens, result in results.items()}})
+    return {"dataset": loaded.table.config.name, "filters": request.filters,
+            "seed": request.seed, "samples": len(loaded.table), "rows": loaded.table.ledger,
+            "rules_version": rules.get("version"), "systems": systems,
+            "pairs": _pairs(documents, known, rules)}
+
+
+def _pairs(documents: dict[str, dict], known: dict, rules: dict[str, Any]) -> list[dict]:
+    """What differs between each two systems on one task."""
+    found: dict[tuple, dict[str, dict]] = {}
+    for lens, document in documents.items():
+        for pair in document["comparisons"]:
+            found.setdefault((pair["a_id"], pair["b_id"], pair["task"]), {})[lens] = pair
+    pairs = []
+    for (a, b, task), by_lens in found.items():
+        first = next(iter(by_lens.values()))
+        one, other = known[a, task][0], known[b, task][0]
+        seen = diagnosis.between(by_lens, one, other)
+        assessed = known[a, task][1] & known[b, task][1]
+        pairs.append({
+            "a": first["a"], "b": first["b"], "task": task, "items": first["items"],
+            "differs": {lens: {"a": _labels(one, lens), "b": _labels(other, lens),
+                               "evidence": pair["evidence"], "need": pair["need"],
+                               "estimates": pair["estimates"], "tests": pair["tests"]}
+                        for lens, pair in by_lens.items()},
+            "findings": sorted(seen), "hypotheses": diagnosis.weigh(seen, rules, assessed,
+                                                                    "pair")})
+    return pairs
+
+
+def _labels(found: dict[str, str], lens: str) -> list[str]:
+    return [name.split(".", 1)[1] for name in found if name.startswith(f"{lens}.")
+            and name != "surface.any_failure"]
+
+
+def facts_of(whole: dict[str, Any]) -> dict[str, int | float]:
+    """The numbers that a report may state: per system and task the samples, each lens' estimates
+    and confidence, each hypothesis' score; per pair its estimates."""
+    numbers: dict[str, int | float] = {}
+    for system in whole["systems"]:
+        base = ("diagnosis", system["eval_id"], system["task"])
+        numbers[facts.key(*base, "samples")] = system["samples"]
+        for lens, result in system["lenses"].items():
+            if result["confidence"] is not None:
+                numbers[facts.key(*base, lens, "confidence")] = result["confidence"]
+            numbers |= _estimates((*base, lens), result["estimates"])
+        for one in system["hypotheses"]:
+            numbers[facts.key(*base, "score", one["hypothesis"])] = one["score"]
+    for pair in whole["pairs"]:
+        base = ("diagnosis", "pair", pair["a"], pair["b"], pair["task"])
+        numbers[facts.key(*base, "items")] = pair["items"]
+        for lens, found in pair["differs"].items():
+            numbers |= _estimates((*base, lens), found["estimates"])
+    return numbers
+
+
+def _estimates(base: tuple[str, ...], estimates: dict[str, dict]) -> dict[str, float]:
+    return {facts.key(*base, name, end): value[end] for name, value in estimates.items()
+            for end in ("est", "lo", "hi") if value.get(end) is not None}
+

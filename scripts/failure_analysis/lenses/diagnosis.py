@@ -1,0 +1,214 @@
+"""What the lenses say together: hypotheses weighed by rules that are data, each with what speaks
+for and against it and with the experiment that would tell. Scores are ordinal; a cause is named
+only after its experiment, until then failures are "consistent with" it."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from failure_analysis import files, statistics
+from failure_analysis.lenses import findings
+from failure_analysis.lenses.dataset import CORRECT, NO_ANSWER, TRUNCATED, Table
+from failure_analysis.lenses.findings import NEED
+from failure_analysis.statistics import rounded
+
+RULES = Path(__file__).resolve().parents[3] / "templates" / "diagnosis_rules.yaml"
+KEYS = ("says", "for", "veto", "needs", "next", "falsified_by", "scope")
+SUPPORTED, TENTATIVE, CONTRADICTED, NOT_ASSESSED = ("supported", "tentative", "contradicted",
+                                                    "not_assessed")
+STATUSES = (SUPPORTED, TENTATIVE, NOT_ASSESSED, CONTRADICTED)
+COLUMNS = ("surface", "fft", "compression", "hazard", "other")
+TO_READ = 10
+
+
+def load_rules(path: Path | None) -> dict[str, Any]:
+    """The checked rules; refuses with the key that is wrong."""
+    import yaml
+
+    path = path or RULES
+    try:
+        rules = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise files.Refusal(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(rules, dict) or not isinstance(rules.get("hypotheses"), dict):
+        raise files.Refusal(f"{path}: hypotheses, a map of name to rule, was expected")
+    for key in ("supported", "tentative"):
+        if not isinstance(rules.get(key), dict) or "score" not in rules[key]:
+            raise files.Refusal(f"{path}: {key} needs at least score")
+    for name, rule in rules["hypotheses"].items():
+        if not isinstance(rule, dict) or not {"says", "for", "next"} <= rule.keys():
+            raise files.Refusal(f"{path}: hypotheses.{name} needs says, for and next")
+        for key in rule:
+            if key not in KEYS:
+                raise files.Refusal(f"{path}: unknown key hypotheses.{name}.{key}; known are "
+                                    f"{', '.join(KEYS)}")
+        if not isinstance(rule["for"], dict) or not all(
+                isinstance(weight, int | float) and "." in str(found)
+                for found, weight in rule["for"].items()):
+            raise files.Refusal(f"{path}: hypotheses.{name}.for is a map of lens.label to weight")
+    return rules
+
+
+def observed(results: dict[str, dict], table: Table) -> dict[str, str]:
+    """The findings of one system on one task: name -> the sentence behind it."""
+    found: dict[str, str] = {}
+    for lens, result in results.items():
+        said = "; ".join(result["evidence"][:3]) or "; ".join(result["need"][:2])
+        # A surface's further label is the shape that chaos or truncation stands in front of: it
+        # speaks for nothing and against nothing.
+        for label in (result["pattern"], *(() if lens == "surface" else result["also"])):
+            found[f"{lens}.{label}"] = said
+        if lens == "surface" and result["pattern"] not in ("healthy", NEED):
+            found["surface.any_failure"] = said
+    n = len(table)
+    finished = int((table.outcome != TRUNCATED).sum())
+    silent = int((table.outcome == NO_ANSWER).sum())
+    if findings.wilson(silent, finished)[0] >= 0.05:
+        found["format.no_answer_high"] = f"{silent} of {finished} finished ones have no answer"
+    cut = int((table.outcome == TRUNCATED).sum())
+    if cut / n < 0.05:
+        found["format.truncation_rare"] = f"{cut} of {n} truncated"
+    flips = flip_rate(table)
+    if flips and flips[1] >= 0.2:
+        found["runs.flip_rate_high"] = f"repeated runs of an item flip with {flips[0]:.2f}"
+    return found
+
+
+def flip_rate(table: Table) -> tuple[float, float] | None:
+    """(mean over items of the chance that two runs differ, its lower bound); None with fewer than
+    20 repeated items."""
+    tries = np.bincount(table.item)
+    right = np.bincount(table.item[table.outcome == CORRECT], minlength=len(tries))
+    tries, right = tries[tries > 1], right[tries > 1]
+    if len(tries) < 20:
+        return None
+    flips = 2 * right * (tries - right) / (tries * (tries - 1))
+    return float(flips.mean()), float(flips.mean() - findings.Z * flips.std(ddof=1)
+                                      / np.sqrt(len(flips)))
+
+
+def weigh(found: dict[str, str], rules: dict[str, Any], assessed: set[str], scope: str = "one"
+          ) -> list[dict[str, Any]]:
+    """Every hypothesis of a scope with its score and status, the likeliest first."""
+    weighed = []
+    for name, rule in rules["hypotheses"].items():
+        if rule.get("scope", "one") != scope:
+            continue
+        speaks = {one: weight for one, weight in rule["for"].items() if one in found}
+        against = [one for one in rule.get("veto", []) if one in found]
+        missing = [lens for lens in rule.get("needs", []) if lens not in assessed]
+        weighed.append({
+            "hypothesis": name, "says": rule["says"], "score": rounded(sum(speaks.values()), 2),
+            "lenses": len({one.split(".")[0] for one in speaks}),
+            "for": [{"finding": one, "weight": weight, "because": found[one]}
+                    for one, weight in speaks.items()],
+            "against": [{"finding": one, "because": found[one]} for one in against],
+            "missing": missing, "next": rule["next"],
+            "falsified_by": rule.get("falsified_by", "")})
+    open_ = sorted((one["score"] for one in weighed if not one["against"]), reverse=True)
+    for one in weighed:
+        one["status"] = _status(one, open_, rules)
+    return sorted(weighed, key=lambda one: (STATUSES.index(one["status"]), -one["score"]))
+
+
+def _status(one: dict, open_: list[float], rules: dict[str, Any]) -> str:
+    if one["missing"] and one["score"] < rules["tentative"]["score"]:
+        return NOT_ASSESSED
+    if one["against"]:
+        return CONTRADICTED
+    rivals = list(open_)
+    rivals.remove(one["score"])
+    lead = one["score"] - (rivals[0] if rivals else 0)
+    bar = rules["supported"]
+    if one["score"] >= bar["score"] and one["lenses"] >= bar.get("lenses", 1) \
+            and lead >= bar.get("lead", 0):
+        return SUPPORTED
+    return TENTATIVE if one["score"] >= rules["tentative"]["score"] else NOT_ASSESSED
+
+
+def strength_of(one: dict[str, Any], results: dict[str, dict]) -> str:
+    """How far a hypothesis may be leaned on: high only when it is supported and no lens that
+    speaks for it is weak."""
+    if one["status"] != SUPPORTED:
+        return "low"
+    weak = [results[lens]["strength"] == "low" for lens in
+            {said["finding"].split(".")[0] for said in one["for"]} if lens in results]
+    return "medium" if any(weak) else "high"
+
+
+def conclusion(weighed: list[dict[str, Any]]) -> list[str]:
+    """The hypotheses that lead: the supported one, else the tentative ones that tie; none when
+    nothing reaches a tentative score."""
+    leading = [one for one in weighed if one["status"] in (SUPPORTED, TENTATIVE)]
+    return [one["hypothesis"] for one in leading if one["score"] >= leading[0]["score"] - 0.5
+            and one["status"] == leading[0]["status"]] if leading else []
+
+
+def holm_of(results: dict[str, dict]) -> list[dict[str, Any]]:
+    """All tests of one diagnosis, adjusted together (Holm 1979)."""
+    tests = [{"lens": lens, "name": test["name"], "p": test["p"]}
+             for lens, result in results.items() for test in result["tests"]]
+    adjusted = statistics.holm([test["p"] for test in tests])
+    return [{**test, "p_adj": rounded(p, 6)} for test, p in zip(tests, adjusted, strict=True)]
+
+
+def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) -> list[str]:
+    """The failing datapoints that would show a hypothesis best, else a fixed random choice."""
+    traces = {row["datapoint"]: row for row in results["compression"].get("tables", {}).get(
+        "traces", [])}
+    failed = [str(ident) for ident, code in zip(table.ident, table.outcome, strict=True)
+              if code != CORRECT]
+    shuffled = sorted(failed, key=lambda ident: hashlib.blake2b(
+        f"{seed}/{ident}".encode(), digest_size=8).digest())
+    if hypothesis == "context_limit_truncation":
+        cut = {str(ident) for ident in table.ident[table.outcome == TRUNCATED]}
+        return [ident for ident in shuffled if ident in cut][:TO_READ]
+    if hypothesis == "degenerate_loops":
+        return [ident for ident in shuffled if traces.get(ident, {}).get("loop")][:TO_READ]
+    if hypothesis in ("overthinking", "underthinking", "working_memory_limit"):
+        known = [ident for ident in shuffled if ident in traces]
+        sign = 1 if hypothesis == "underthinking" else -1
+        return sorted(known, key=lambda ident: sign * traces[ident]["tokens"])[:TO_READ]
+    if hypothesis == "tokenization_problem":
+        rows = [row for row in results["fft"].get("tables", {}).get("features", [])
+                if row["outcome"] != "correct" and row["inconsistency"] is not None]
+        rows.sort(key=lambda row: (-row["inconsistency"], row["datapoint"]))
+        return [row["datapoint"] for row in rows[:TO_READ]]
+    return shuffled[:TO_READ]
+
+
+def between(pairs: dict[str, dict], one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
+    """The findings of system b against system a: `pairs` are the comparisons by lens, `one` and
+    `other` the findings of each alone."""
+    found = {name: said for name, said in other.items() if name.startswith(("fft.", "format."))}
+
+    def ends(lens: str, name: str) -> tuple[float | None, float | None]:
+        value = pairs.get(lens, {}).get("estimates", {}).get(name, {})
+        return value.get("lo"), value.get("hi")
+
+    said = {lens: "; ".join(pair["evidence"]) for lens, pair in pairs.items()}
+    _, high = ends("surface", "accuracy_b_minus_a")
+    if high is not None and high < 0:
+        found["compare.accuracy_lower"] = said["surface"]
+    low, high = ends("compression", "log_tokens_b_minus_a")
+    if ("compression.underthink" in other and "compression.underthink" not in one) or \
+            (high is not None and high < np.log(0.8)):
+        found["compare.underthink_appeared"] = said.get("compression", "")
+    low, _ = ends("compression", "loop_share_b_minus_a")
+    if low is not None and low > 0:
+        found["compare.loops_appeared"] = said["compression"]
+    low, _ = ends("hazard", "hazard_ratio_wrong_b_over_a")
+    if low is not None and low > 1:
+        found["compare.errors_faster"] = said["hazard"]
+    spelled = pairs.get("fft", {})
+    shifted = any(test["p_adj"] <= 0.01 for test in spelled.get("tests", []))
+    low, high = ends("surface", "accuracy_b_minus_a")
+    if shifted and spelled["same_model"] and len(set(spelled["templates"])) > 1 \
+            and low is not None and not low <= 0 <= high:
+        found["compare.template_shift"] = f"{said['fft']}; {said['surface']}"
+    if "changed" in spelled and spelled["known"]:
+        name = "spelling_changed" if spelled["changed"] else "spelling_unchanged"
+        found[f"compare.{name}"] = said["fft"]
+    return found

@@ -1,0 +1,167 @@
+"""diagnosis.md and the matrix of hypotheses by lenses."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files
+from failure_analysis.lenses import diagnosis, figures
+from failure_analysis.lenses.findings import NEED
+from failure_analysis.markdown import cell, code, table
+
+_SIGNS = {"for": "+", "against": "veto", "missing": "not assessed", "": ""}
+MOST_SYSTEMS = 12
+
+
+def page(whole: dict[str, Any]) -> str:
+    """The diagnosis as Markdown."""
+    rows = whole["rows"]
+    parts = [
+        "# Diagnosis\n",
+        f"{whole['samples']} samples of {cell(whole['dataset'])}; {rows['rows_read']} rows read = "
+        f"{rows['kept']} kept + {rows['unjudged']} unjudged + {rows['rejected']} rejected. "
+        "Scores are ordinal, not probabilities. No cause is proved before its experiment was run: "
+        "failures are *consistent with* it.\n"]
+    for system in whole["systems"]:
+        parts += _system(system)
+    if whole["pairs"]:
+        parts.append("## Systems compared\n")
+        parts.append("Only items that both systems tried are compared, each with itself.\n")
+        for pair in whole["pairs"]:
+            parts += _pair(pair)
+    return "\n".join(parts) + "\n"
+
+
+def _system(system: dict[str, Any]) -> list[str]:
+    name = cell(system["name"])
+    parts = [f"## {name}\n", f"{system['samples']} samples. {_verdict(system)}\n"]
+    parts.append(table(
+        ("lens", "finds", "confidence", "strength", "what it rests on"),
+        [(lens, _label(result), "" if result["confidence"] is None
+          else f"{result['confidence']:.2f}", result["strength"],
+          cell("; ".join(result["need"][:3] if result["pattern"] == NEED
+                         else result["evidence"][:4])))
+         for lens, result in system["lenses"].items()]) + "\n")
+    parts.append(table(
+        ("hypothesis", "status", "score", *diagnosis.COLUMNS),
+        [(one["hypothesis"], one["status"], f"{one['score']:g}",
+          *(_SIGNS[_sign(one, column)] for column in diagnosis.COLUMNS))
+         for one in system["hypotheses"]]) + "\n")
+    for one in system["hypotheses"]:
+        if one["status"] in (diagnosis.SUPPORTED, diagnosis.TENTATIVE):
+            parts += _hypothesis(one)
+    caveats = dict.fromkeys(said for result in system["lenses"].values()
+                            for said in result["caveats"])
+    if caveats:
+        parts.append("Mind:\n\n" + "\n".join(f"- {cell(said)}" for said in caveats) + "\n")
+    return parts
+
+
+def _verdict(system: dict[str, Any]) -> str:
+    names = system["conclusion"]
+    by_name = {one["hypothesis"]: one for one in system["hypotheses"]}
+    if names == ["inconclusive"]:
+        return "Inconclusive: no hypothesis reaches even a tentative score; see what is missing."
+    said = " or ".join(f"**{name}** ({by_name[name]['says']})" for name in names)
+    first = by_name[names[0]]
+    return f"The failures are consistent with {said}: {first['status']}, strength " \
+        f"{first['strength']}." if names != ["no_failure_in_range"] else \
+        f"There is no failure to explain in the tested range: {first['status']}."
+
+
+def _label(result: dict[str, Any]) -> str:
+    return ", ".join((result["pattern"], *result["also"]))
+
+
+def _sign(one: dict[str, Any], column: str) -> str:
+    def of(found: str) -> bool:
+        lens = found.split(".")[0]
+        return lens == column or (column == "other" and lens not in diagnosis.COLUMNS)
+
+    if any(of(said["finding"]) for said in one["against"]):
+        return "against"
+    if any(of(said["finding"]) for said in one["for"]):
+        return "for"
+    return "missing" if any(map(of, one["missing"])) else ""
+
+
+def _hypothesis(one: dict[str, Any]) -> list[str]:
+    lines = [f"### {one['hypothesis']}: {one['status']}, strength {one.get('strength', 'low')}\n",
+             f"Consistent with: {cell(one['says'])}.\n"]
+    lines += [f"- for, {code(said['finding'])} (+{said['weight']:g}): {cell(said['because'])}"
+              for said in one["for"]]
+    lines += [f"- against, {code(said['finding'])}: {cell(said['because'])}"
+              for said in one["against"]]
+    lines += [f"- not assessed: {lens}" for lens in one["missing"]]
+    lines.append(f"- next: {cell(one['next'])}")
+    if one["falsified_by"]:
+        lines.append(f"- it is ended by: {cell(one['falsified_by'])}")
+    if one.get("read"):
+        lines.append("- read before you believe it: "
+                     + ", ".join(code(ident) for ident in one["read"]))
+    return ["\n".join(lines) + "\n"]
+
+
+def _pair(pair: dict[str, Any]) -> list[str]:
+    a, b = cell(pair["a"]), cell(pair["b"])
+    parts = [f"### {a} (a) and {b} (b) on {cell(pair['task'])}\n",
+             f"{pair['items']} shared items.\n",
+             table(("lens", "a", "b", "on the same items"),
+                   [(lens, ", ".join(found["a"]), ", ".join(found["b"]),
+                     cell("; ".join(found["evidence"] or found["need"])))
+                    for lens, found in pair["differs"].items()]) + "\n"]
+    rows = [(lens, cell(name), _number(value["est"]),
+             f"{_number(value['lo'])} to {_number(value['hi'])}")
+            for lens, found in pair["differs"].items()
+            for name, value in found["estimates"].items() if value.get("lo") is not None]
+    if rows:
+        parts.append(table(("lens", "estimate", "value", "95 % interval"), rows) + "\n")
+    for one in pair["hypotheses"]:
+        if one["status"] in (diagnosis.SUPPORTED, diagnosis.TENTATIVE):
+            parts += _hypothesis(one)
+    return parts
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def draw(paths: Sequence[Path], whole: dict[str, Any]) -> None:
+    """The matrix of hypotheses by lenses, one per system: + for, x veto, ? not assessed."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    systems = whole["systems"][:MOST_SYSTEMS]
+    colours = {"for": "#2166ac", "against": "#b35806", "missing": "#bdbdbd", "": "#ffffff"}
+    signs = {"for": "+", "against": "×", "missing": "?", "": ""}
+    with matplotlib.rc_context({"svg.hashsalt": "lens", "font.size": 9, "text.parse_math": False}):
+        rows = sum(len(system["hypotheses"]) for system in systems)
+        figure = Figure(figsize=(9, 0.31 * rows + 1.5 * len(systems)), dpi=110,
+                        layout="constrained")
+        FigureCanvasAgg(figure)
+        parts = figure.subplots(len(systems), 1, squeeze=False)[:, 0]
+        for axes, system in zip(parts, systems, strict=True):
+            listed = system["hypotheses"]
+            for y, one in enumerate(listed):
+                for x, column in enumerate(diagnosis.COLUMNS):
+                    sign = _sign(one, column)
+                    axes.add_patch(matplotlib.patches.Rectangle(
+                        (x - .48, y - .44), .96, .88, facecolor=colours[sign],
+                        alpha=0.75 if sign else 1, edgecolor="#d9d9d9"))
+                    axes.text(x, y, signs[sign], ha="center", va="center", fontsize=11,
+                              color="white" if sign in ("for", "against") else "#404040")
+                axes.text(len(diagnosis.COLUMNS) - .4, y, f"{one['status']}, {one['score']:g}",
+                          va="center", fontsize=8,
+                          weight="bold" if one["status"] == diagnosis.SUPPORTED else "normal")
+            axes.set_xlim(-.5, len(diagnosis.COLUMNS) + .9)
+            axes.set_ylim(len(listed) - .5, -.5)
+            axes.set_yticks(range(len(listed)), [one["hypothesis"] for one in listed])
+            axes.set_xticks(range(len(diagnosis.COLUMNS)), diagnosis.COLUMNS)
+            axes.xaxis.tick_top()
+            axes.tick_params(length=0)
+            axes.spines[:].set_visible(False)
+            axes.set_title(f"{files.visible(system['name'])[:70]}: "
+                           f"{' or '.join(system['conclusion'])} (n = {system['samples']})",
+                           loc="left", fontsize=9.5)
+        figures.save(figure, paths)

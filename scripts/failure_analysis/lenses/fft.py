@@ -1,0 +1,295 @@
+"""The fft lens (input space): how prompts are spelled in tokens, which rhythms that has, and
+whether spelling goes with failure.
+
+It can say that spelling differs and that it goes with failure; never that a model cannot represent
+something."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from failure_analysis import files
+from failure_analysis.lenses import dataset, findings, spectra, spelling, tokens
+from failure_analysis.lenses.dataset import CORRECT, Group, Table
+from failure_analysis.lenses.findings import estimate, gate, insufficient
+from failure_analysis.statistics import rounded
+
+NAME = "fft"
+PROMPTS, LENGTH, PAIRS, OUTCOMES = 30, 64, 20, 30
+MOST_PROMPTS = 200  # prompts of a spectrum
+PLACES = ("inside", "appended")  # values of the confounder parameter
+# A rhythm that grows with length is the layout of a task, no fault: it leads only where nothing
+# was said of failures.
+_ORDER = ("spectral_peak_collapse", "clean", "no_artifact_detected", "band_limited_gain")
+
+
+class Prompts(NamedTuple):
+    """The distinct prompts of a table: which one each sample has, their texts' classes, features,
+    tokens, and what the tokens are. `raw` keeps the ids for the original's spectrum."""
+
+    of: np.ndarray
+    classes: list[np.ndarray]
+    features: np.ndarray
+    raw: list[np.ndarray]
+    units: tuple[str, ...]
+    known: bool
+
+
+def read(table: Table) -> Prompts:
+    """Tokenises each distinct prompt of each eval once."""
+    encoders = [tokens.encoder(one, table.config.path) for one in table.evals]
+    of = np.full(len(table), -1)
+    seen: dict[tuple, int] = {}
+    made: list[tuple[str, tokens.Tokens]] = []
+    owner: list[int] = []
+    units: dict[str, None] = {}
+    for at, text in dataset.texts(table):
+        if not text.prompt:
+            continue
+        key = (int(table.eval[at]), text.prompt)
+        if key not in seen:
+            seen[key] = len(made)
+            encode, unit = encoders[key[0]]
+            if text.prompt_ids and text.offsets:
+                found, unit = _recorded(text, table.ident[at]), tokens.RECORDED
+            else:
+                found = encode(text.prompt)
+            units[unit] = None
+            made.append((text.prompt, found))
+            owner.append(key[0])
+        of[at] = seen[key]
+    classes = [np.array(tokens.classes(text, one.offsets), int) for text, one in made]
+    names: dict[Any, int] = {}
+    raw = [np.array([one if isinstance(one, int) else names.setdefault(one, len(names))
+                     for one in found.ids], float) for _, found in made]
+    features = np.full((len(made), len(spelling.NAMES)), np.nan)
+    known = set(units) != {tokens.FALLBACK}
+    for one in sorted(set(owner)) if known else ():
+        mine = [at for at, which in enumerate(owner) if which == one]
+        features[mine] = spelling.table_of([made[at] for at in mine])
+    return Prompts(of, classes, features, raw, tuple(units), known)
+
+
+def _recorded(text: dataset.Text, ident: str) -> tokens.Tokens:
+    """Recorded ids with their places, checked."""
+    spans = text.offsets
+    if len(spans) != len(text.prompt_ids) or not all(
+            isinstance(span, list) and len(span) == 2 and all(isinstance(end, int) for end in span)
+            and 0 <= span[0] <= span[1] <= len(text.prompt) for span in spans):
+        raise files.Refusal(f"{ident}: token_offsets are not one [start, end] within the prompt "
+                            "for each of prompt_token_ids; correct them or leave them out")
+    return tokens.Tokens(text.prompt_ids, [tuple(span) for span in spans])
+
+
+def part_of(prompts: Prompts, table: Table, part: Table) -> np.ndarray:
+    """Which prompt each sample of a part has."""
+    return prompts.of[np.searchsorted(table.row, part.row)]
+
+
+def analyse(group: Group, prompts: Prompts, of: np.ndarray, seed: int) -> dict[str, Any]:
+    """The lens' result for one group; `of` says which prompt each of its samples has."""
+    if (of < 0).all():
+        return insufficient(NAME, len(of), ["the prompts (prompt_text, prompt or user_text)"])
+    table, of = group.table.take(of >= 0), of[of >= 0]
+    distinct = np.unique(of)
+    long_ones = [at for at in distinct if len(prompts.classes[at]) >= LENGTH]
+    caveats = [f"tokens are {', '.join(prompts.units)}"]
+    estimates: dict[str, Any] = {}
+    tests, evidence, labels, rows, bands = [], [], [], [], []
+    gates = [gate(f"prompts of {LENGTH} tokens or more, for spectra", len(long_ones), PROMPTS)]
+    if len(long_ones) >= PROMPTS:
+        chosen = _spread(long_ones, MOST_PROMPTS)
+        found = _spectrum([prompts.classes[at] for at in chosen], seed)
+        for target, part in zip((estimates, tests, evidence, labels, rows, bands), found,
+                                strict=True):
+            target.update(part) if isinstance(target, dict) else target.extend(part)
+        if len(long_ones) > MOST_PROMPTS:
+            caveats.append(f"spectra are of {MOST_PROMPTS} of {len(long_ones)} prompts, evenly "
+                           "spread over the files")
+    collapse = _collapse(table, prompts, of, seed)
+    if collapse:
+        estimates |= collapse["estimates"]
+        tests += collapse["tests"]
+        evidence = collapse["evidence"] + evidence
+        labels += collapse["labels"]
+        rows += collapse["rows"]
+    failed = int((table.outcome != CORRECT).sum())
+    gates += [gate("failures", failed, OUTCOMES),
+              gate("passes", len(table) - failed, OUTCOMES)]
+    linked: list[spelling.Association] = []
+    need = [] if prompts.known else ["the model's tokens: a tokenizer file in the dataset config, "
+                                     "or prompt_token_ids with token_offsets"]
+    if prompts.known and not findings.short_of(gates[-2:]):
+        linked = spelling.associations(table, prompts.features[of])
+        if not linked:
+            need.append("a spelling feature that varies in three levels or more")
+    for one in linked:
+        result = one.found
+        estimates[f"or_{one.feature}"] = estimate(result["or"], result["lo"], result["hi"],
+                                                  "Mantel-Haenszel over levels") \
+            if np.isfinite(result["hi"]) else {"est": None, "method": "no finite odds ratio"}
+        tests.append(findings.test(f"{one.feature} with failure", result["stat"], result["p"],
+                                   one.p_adj))
+    artefacts = [one for one in linked if one.found["or"] >= 2 and one.p_adj <= 0.01]
+    evidence = [f"prompts with {one.side} {spelling.WORDS[one.feature]} than others of their level "
+                f"fail {one.found['or']:.1f} times as often (odds), over {one.found['strata']} "
+                "levels" for one in artefacts] + evidence
+    caveats += [f"the odds ratio of {one.feature} differs between levels" for one in artefacts
+                if one.found["homogeneity_p"] < 0.01]
+    common = {"gates": gates, "need": need + findings.short_of(gates), "estimates": estimates,
+              "tests": tests, "evidence": evidence, "caveats": caveats, "seed": seed,
+              "tables": {"spectra": rows, "bands": bands,
+                         "features": _feature_rows(table, prompts, of)},
+              "compat": _compat(prompts, distinct)}
+    return _labelled(len(of), common, labels, artefacts, linked, table, prompts, of, seed)
+
+
+def _spread(all_of_them: Sequence[int], most: int) -> list[int]:
+    """At most so many, evenly spread: files are often sorted by level."""
+    at = np.linspace(0, len(all_of_them) - 1, min(most, len(all_of_them))).astype(int)
+    return [int(all_of_them[one]) for one in at]
+
+
+def _labelled(n: int, common: dict, labels: list[str], artefacts: list, linked: list,
+              table: Table, prompts: Prompts, of: np.ndarray, seed: int) -> dict[str, Any]:
+    """The label: an artefact of spelling goes with failure; else what the spectra show; else
+    clean, if an odds ratio of 3 would have been seen."""
+    if linked and not artefacts:
+        powered = all(one.powered for one in linked)
+        labels = sorted([*labels, "clean" if powered else "no_artifact_detected"],
+                        key=_ORDER.index)
+    if artefacts:
+        pattern, also = "tokenization_artifact", labels
+    elif labels:
+        pattern, also = labels[0], labels[1:]
+    else:
+        return insufficient(NAME, n, common.pop("need") or ["something to test"], **common)
+    confidence = None
+    if linked:
+        confidence = _confidence(table, prompts.features[of], bool(artefacts), seed)
+    kind = "share of item bootstrap replicates that agree whether spelling goes with failure" \
+        if linked else "by the tests of the spectra alone"
+    strong = findings.strength(confidence, bool(artefacts) or all(one.powered for one in linked))
+    return findings.finding(NAME, pattern, n, also=also, confidence=rounded(confidence),
+                            confidence_kind=kind, strength=strong, **common)
+
+
+def _confidence(table: Table, lines: np.ndarray, artefact: bool, seed: int) -> float:
+    rng = np.random.default_rng(seed + 3)
+    known, item = np.unique(table.item, return_inverse=True)
+    item = item.reshape(-1)
+    replicates = 50
+    same = 0
+    for _ in range(replicates):
+        times = rng.multinomial(len(known), np.full(len(known), 1 / len(known)))[item]
+        drawn = np.repeat(np.arange(len(table)), times)
+        found = spelling.associations(table.take(drawn), lines[drawn])
+        same += any(one.found["or"] >= 2 and one.p_adj <= 0.01 for one in found) == artefact
+    return same / replicates
+
+
+def _spectrum(codes: list[np.ndarray], seed: int) -> tuple:
+    """Envelope and band slopes: (estimates, tests, evidence, labels, rows, bands)."""
+    number = len(tokens.CLASSES)
+    estimates, tests, evidence, labels = {}, [], [], []
+    if len(np.unique(np.concatenate(codes))) < 2:
+        return {}, [], ["all tokens are of one class: no rhythm"], [], [], []
+    envelope = spectra.envelope(codes, seed)
+    tests.append(findings.test("spectral envelope against shuffled prompts",
+                               float(envelope.power[spectra.SKIP:].max()), envelope.p))
+    estimates["envelope_limit"] = {"est": rounded(envelope.limit)}
+    if envelope.p <= 0.05:
+        drives = [tokens.CLASSES[at] for at in np.argsort(-envelope.loadings)[:2]
+                  if envelope.loadings[at] > 0.3]
+        evidence.append(f"a rhythm of {1 / envelope.peak:.1f} tokens (f = {envelope.peak:.2f}), "
+                        f"driven by {' and '.join(drives)}")
+        estimates["rhythm_period_tokens"] = {"est": rounded(1 / envelope.peak)}
+    slopes = spectra.band_slopes(codes, number)
+    control = spectra.band_slopes(spectra.shuffled(codes, seed), number)
+    short, long = np.quantile([len(one) for one in codes], [0.1, 0.9])
+    if long >= 1.5 * short and (slopes.low > 0).any() and (slopes.high < 0).any() and not (
+            (control.low > 0).any() and (control.high < 0).any()):
+        rising = np.flatnonzero(slopes.low > 0)
+        labels.append("band_limited_gain")
+        evidence.append("longer prompts gain power only at f " + ", ".join(
+            f"{slopes.edges[at]:.2f}-{slopes.edges[at + 1]:.2f} (slope {slopes.slope[at]:+.2f})"
+            for at in rising) + "; shuffled ones do not")
+    voss = spectra.voss([spectra.indicators(one, number) for one in codes])
+    rows = [{**_row("all", at, envelope.power[at]), "limit": rounded(envelope.limit, 6),
+             "voss": rounded(voss[at], 6)} for at in range(len(spectra.FREQUENCIES))]
+    bands = [{"from": rounded(slopes.edges[at]), "to": rounded(slopes.edges[at + 1]), **{
+        f"{name}{end}": rounded(float(getattr(one, key)[at]))
+        for name, one in (("", slopes), ("shuffled_", control))
+        for end, key in (("slope", "slope"), ("lo", "low"), ("hi", "high"))}}
+        for at in range(len(slopes.slope))]
+    return estimates, tests, evidence, labels, rows, bands
+
+
+def _row(condition: str, at: int, power: float) -> dict[str, Any]:
+    """A line of the table spectra.csv."""
+    frequency = spectra.FREQUENCIES[at]
+    return {"condition": condition, "frequency": rounded(frequency),
+            "period_tokens": rounded(1 / frequency) if frequency else None,
+            "envelope": rounded(float(power), 6)}
+
+
+def _collapse(table: Table, prompts: Prompts, of: np.ndarray, seed: int) -> dict[str, Any]:
+    """Does a confounder inside a prompt hide its rhythm more than the same words after it? Needs
+    the parameters with the roles confounder (inside, appended) and pair."""
+    place, pair = table.role("confounder"), table.role("pair")
+    if not place or not pair:
+        return {}
+    number = len(tokens.CLASSES)
+    by_pair: dict[Any, dict[str, float]] = defaultdict(dict)
+    of_place: dict[str, dict[int, None]] = {where: {} for where in PLACES}
+    for at in range(len(table)):
+        where = table.params[place][at]
+        if where in PLACES and len(prompts.classes[of[at]]) >= LENGTH:
+            by_pair[table.params[pair][at]][where] = spectra.prominence(prompts.classes[of[at]],
+                                                                        number)
+            of_place[where][int(of[at])] = None
+    both = [values for values in by_pair.values() if len(values) == 2]
+    if len(both) < PAIRS:
+        return {"estimates": {}, "tests": [], "labels": [], "rows": [],
+                "evidence": [f"{len(both)} pairs of a prompt with the confounder inside and "
+                             f"appended; {PAIRS} are needed"]}
+    d = np.array([values["inside"] - values["appended"] for values in both])
+    p = findings.sign_flips(d, seed)
+    half = findings.Z * d.std(ddof=1) / np.sqrt(len(d))
+    called = p <= 0.01 and d.mean() <= -0.3
+    return {"estimates": {"prominence_inside_minus_appended": estimate(
+                float(d.mean()), float(d.mean() - half), float(d.mean() + half),
+                f"{len(d)} pairs, normal interval")},
+            "tests": [findings.test("prominence, sign flips", float(d.mean()), p)],
+            "labels": ["spectral_peak_collapse"] if called else [],
+            "rows": [_row(where, at, power) for where, of_them in of_place.items() for at, power in
+                     enumerate(spectra.envelope_power([prompts.classes[one] for one in
+                                                       _spread(list(of_them), MOST_PROMPTS)]))],
+            "evidence": [f"a confounder inside the prompt changes the log prominence of its "
+                         f"rhythm by {d.mean():+.2f} beyond the same words appended"]}
+
+
+def _feature_rows(table: Table, prompts: Prompts, of: np.ndarray) -> list[dict]:
+    """The table features.csv: one line per sample."""
+    return [{"datapoint": table.ident[at], "outcome": dataset.OUTCOMES[table.outcome[at]],
+             "prompt_tokens": len(prompts.classes[of[at]]),
+             **{name: rounded(None if np.isnan(value) else value) for name, value in
+                zip(spelling.NAMES, prompts.features[of[at]], strict=True)}}
+            for at in range(len(table))]
+
+
+def _compat(prompts: Prompts, distinct: np.ndarray) -> dict[str, Any]:
+    """The original's spectrum: magnitudes of the ids as if they were numbers."""
+    grid = np.linspace(0, 0.5, 33)
+    spectra_ = []
+    for at in _spread(distinct, MOST_PROMPTS):
+        ids = prompts.raw[at]
+        if len(ids) >= 4:
+            spectra_.append(np.interp(grid, np.fft.rfftfreq(len(ids)),
+                                      abs(np.fft.rfft(ids - ids.mean()))))
+    return {"note": "original, not used for the label: ids are names, their spectrum changes with "
+                    "the numbering of the vocabulary",
+            "raw_id_spectrum": [rounded(value, 2) for value in np.mean(spectra_, axis=0)]
+            if spectra_ else []}

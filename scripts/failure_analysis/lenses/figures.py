@@ -1,0 +1,294 @@
+"""The figures of the lenses: SVG and PNG, the same bytes for the same data. Each carries n, the
+verdict and what its marks mean; below a gate it is grey and says what is missing."""
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files
+from failure_analysis.lenses.findings import NEED
+
+# Blue, orange, grey, purple: told apart by colour-blind readers and in print.
+COLOURS = {"correct": "#2166ac", "wrong": "#e08214", "no_answer": "#8c8c8c",
+           "truncated": "#762a83"}
+MARKS = {"correct": "o", "wrong": "x", "no_answer": "s", "truncated": "^"}
+PER_PAGE = 6
+MOST_POINTS = 3000
+
+
+def pages(results: Sequence[dict]) -> list[Sequence[dict]]:
+    """The results in pages of six."""
+    return [results[start:start + PER_PAGE] for start in range(0, len(results), PER_PAGE)]
+
+
+def draw(paths: Sequence[Path], results: Sequence[dict]) -> None:
+    """Draws results of one lens below each other, in the formats that the files' names ask for."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({"svg.hashsalt": "lens", "font.size": 9, "text.parse_math": False}):
+        figure = Figure(figsize=(11, 4.1 * len(results)), dpi=110, layout="constrained")
+        FigureCanvasAgg(figure)
+        parts = figure.subfigures(len(results), 1, squeeze=False)[:, 0]
+        for part, result in zip(parts, results, strict=True):
+            _title(part, result)
+            if result["pattern"] == NEED and not _has_data(result):
+                _missing(part, result)
+            else:
+                _DRAW[result["lens"]](part, result)
+        save(figure, paths)
+
+
+def save(figure: Any, paths: Sequence[Path]) -> None:
+    """Writes a figure without times and versions in it; its layout is worked out once."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    plain = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None},
+             ".pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+    for path in paths:
+        kind = path.suffix.lower()
+        with files.atomic(path) as file:
+            figure.savefig(file, format=kind.removeprefix("."), metadata=plain[kind])
+
+
+def verdict(result: dict) -> str:
+    """The result as one sentence; also the figure's alternative text."""
+    also = f", also {', '.join(result['also'])}" if result["also"] else ""
+    sure = f", confidence {result['confidence']:.2f}" if result["confidence"] is not None else ""
+    if result["pattern"] == NEED:
+        return f"{result['lens']}: insufficient data (n = {result['n']}){also}"
+    return (f"{result['lens']}: {result['pattern']}{also} (n = {result['n']}{sure}, strength "
+            f"{result['strength']})")
+
+
+def _title(part: Any, result: dict) -> None:
+    name = files.visible(str(result.get("name", "")))[:80]
+    said = textwrap.shorten(" · ".join(result["evidence"]), 150, placeholder=" …")
+    part.suptitle(f"{name}\n{verdict(result)}" + (f"\n{said}" if said else ""), x=0.01, ha="left",
+                  fontsize=9.5)
+
+
+def _has_data(result: dict) -> bool:
+    return any(result.get("tables", {}).get(name) for name in ("cells", "traces", "cif",
+                                                               "spectra"))
+
+
+def _missing(part: Any, result: dict) -> None:
+    axes = part.add_subplot()
+    axes.set_facecolor("#e6e6e6")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.text(0.5, 0.5, "needed:\n" + "\n".join(textwrap.shorten(one, 100)
+                                              for one in result["need"]),
+              ha="center", va="center", color="#404040", transform=axes.transAxes)
+
+
+def _surface(part: Any, result: dict) -> None:
+    left, right = part.subplots(1, 2, width_ratios=(1.1, 1))
+    cells, profile = result["tables"]["cells"], result["tables"]["profile"]
+    dims = list(cells[0])[:list(cells[0]).index("n")]
+    first = profile[0]["parameter"]
+    second = next((dim for dim in dims if dim != first), None)
+    _heat(left, cells, first, second)
+    x = [row["level"] for row in profile]
+    y = [row["accuracy"] for row in profile]
+    right.errorbar(x, y, [[max(0, row["accuracy"] - row["low"]) for row in profile],
+                          [max(0, row["high"] - row["accuracy"]) for row in profile]],
+                   fmt="o", ms=4, color=COLOURS["correct"], label="accuracy, 95 % (Wilson)")
+    right.plot(x, [row["sigmoid"] for row in profile], color=COLOURS["correct"], alpha=0.6,
+               label="mean of the sigmoids")
+    right.plot(x, [row["finished"] for row in profile], "--", color=COLOURS["truncated"],
+               label="finished in time")
+    cliff = result["estimates"].get("cliff_at")
+    if cliff:
+        right.axvspan(cliff["lo"], cliff["hi"], color="#f4d8b0", zorder=0,
+                      label="cliff, 95 % interval")
+    right.set(xlabel=first, ylim=(-0.03, 1.03), ylabel="share of samples")
+    right.legend(fontsize=7, framealpha=0.6)
+
+
+def _heat(axes: Any, cells: list[dict], first: str, second: str | None) -> None:
+    """Shrunken accuracy over the first two dimensions; size of a mark is n, hatching truncation,
+    a heavy outline certified green."""
+    from matplotlib.patches import Rectangle
+
+    xs = sorted({row[first] for row in cells})
+    ys = sorted({row[second] for row in cells}) if second else [0]
+    merged: dict[tuple, list[dict]] = {}
+    for row in cells:
+        merged.setdefault((xs.index(row[first]), ys.index(row[second]) if second else 0),
+                          []).append(row)
+    grid = [[float("nan")] * len(xs) for _ in ys]
+    most = max(sum(row["n"] for row in rows) for rows in merged.values())
+    for (x, y), rows in merged.items():
+        n = sum(row["n"] for row in rows)
+        grid[y][x] = sum(row["shrunken"] * row["n"] for row in rows) / n
+        if sum(row["truncated"] for row in rows) >= 0.2 * n:
+            axes.add_patch(Rectangle((x - .5, y - .5), 1, 1, fill=False, hatch="///", lw=0,
+                                     edgecolor="white"))
+        if all(row["shrunken_low"] >= 0.8 and row["n"] >= 16 for row in rows):
+            axes.add_patch(Rectangle((x - .46, y - .46), .92, .92, fill=False, lw=2,
+                                     edgecolor="#111111"))
+        axes.plot(x, y, "o", ms=1 + 4 * (n / most) ** 0.5, color="white", mec="black", mew=0.4)
+    image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=1, aspect="auto", origin="lower")
+    axes.figure.colorbar(image, ax=axes, label="accuracy, shrunken")
+    axes.set_xticks(range(len(xs)), [f"{x:g}" for x in xs], rotation=90 if len(xs) > 12 else 0)
+    axes.set_yticks(range(len(ys)), [f"{y:g}" for y in ys] if second else [""])
+    axes.set(xlabel=first, ylabel=second or "")
+    axes.set_title("hatched: a fifth truncated; outlined: certified above .8", fontsize=7,
+                   loc="left")
+
+
+def _fft(part: Any, result: dict) -> None:
+    left, middle, right = part.subplots(1, 3, width_ratios=(1.4, 1, 1))
+    rows = result["tables"]["spectra"]
+    if rows:
+        styles = {"all": ("correct", "-", "spectral envelope of token classes"),
+                  "inside": ("truncated", "-", "with the confounder inside"),
+                  "appended": ("no_answer", "-.", "with the same words appended")}
+        for condition, (colour, line, label) in styles.items():
+            own = [row for row in rows if row["condition"] == condition]
+            if own:
+                left.plot([row["frequency"] for row in own], [row["envelope"] for row in own],
+                          color=COLOURS[colour], ls=line, label=label)
+        limit = next((row["limit"] for row in rows if "limit" in row), None)
+        if limit is not None:
+            left.axhline(limit, color=COLOURS["wrong"], ls="--",
+                         label="95 % limit of shuffled prompts")
+        left.set(xlabel="frequency (cycles per token)", ylabel="power",
+                 ylim=(0, 1.35 * max(row["envelope"] for row in rows)))
+        top = left.secondary_xaxis("top", functions=(_inverse, _inverse))
+        top.set_xticks([2, 3, 5, 10, 30], ["2", "3", "5", "10", "30"])
+        top.set_xlabel("period (tokens)", fontsize=8)
+        left.legend(fontsize=7)
+    else:
+        left.text(0.5, 0.5, "no spectrum: too few prompts of 64 tokens", ha="center",
+                  transform=left.transAxes, color="#606060")
+    _bands(middle, result["tables"]["bands"])
+    ratios = {name.removeprefix("or_"): value for name, value in result["estimates"].items()
+              if name.startswith("or_") and value["est"] is not None}
+    for at, (_, value) in enumerate(ratios.items()):
+        right.errorbar(value["est"], at, xerr=[[value["est"] - value["lo"]],
+                                               [value["hi"] - value["est"]]], fmt="o",
+                       color=COLOURS["correct"])
+    if ratios:
+        right.axvline(1, color="#606060", lw=0.8)
+        _plain_log(right, "x")
+        low, high = right.get_xlim()
+        right.set_xlim(min(low, 0.45), max(high, 2.2))
+        right.set_yticks(range(len(ratios)), list(ratios))
+        right.set_ylim(-0.6, len(ratios) - 0.4)
+        right.set_xlabel("odds ratio of failure within levels, 95 %")
+    else:
+        right.text(0.5, 0.5, "spelling against failure: not assessed", ha="center",
+                   transform=right.transAxes, color="#606060")
+
+
+def _bands(axes: Any, bands: Sequence[dict]) -> None:
+    """How power grows with the length of a prompt, per band of frequencies."""
+    if not bands:
+        axes.set_axis_off()
+        return
+    for prefix, colour, name in (("", "correct", "as they are"),
+                                 ("shuffled_", "wrong", "tokens shuffled")):
+        middle = [(band["from"] + band["to"]) / 2 for band in bands]
+        axes.errorbar(middle, [band[f"{prefix}slope"] for band in bands],
+                      yerr=[[band[f"{prefix}slope"] - band[f"{prefix}lo"] for band in bands],
+                            [band[f"{prefix}hi"] - band[f"{prefix}slope"] for band in bands]],
+                      fmt="o", ms=4, color=COLOURS[colour], label=name)
+    axes.axhline(0, color="#606060", lw=0.8)
+    axes.set(xlabel="frequency (cycles per token)")
+    axes.set_title("log power on log length, per band", fontsize=8)
+    axes.legend(fontsize=7)
+
+
+def _plain_log(axes: Any, which: str) -> None:
+    """Logarithmic axes with numbers as people write them."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for name in which:
+        axis = getattr(axes, f"{name}axis")
+        getattr(axes, f"set_{name}scale")("log")
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _inverse(x: Any) -> Any:
+    import numpy as np
+
+    return 1 / np.maximum(x, 1e-3)
+
+
+def _compression(part: Any, result: dict) -> None:
+    left, middle, right = part.subplots(1, 3, width_ratios=(1.5, 1, 1))
+    rows = result["tables"]["traces"]
+    step = max(1, -(-len(rows) // MOST_POINTS))
+    for name, colour in COLOURS.items():
+        mine = [row for row in rows[::step] if row["outcome"] == name]
+        for looped in (0, 1):
+            part_rows = [row for row in mine if row["loop"] == looped]
+            if part_rows:
+                left.plot([row["tokens"] for row in part_rows],
+                          [row["gzip_bytes"] for row in part_rows],
+                          "P" if looped else MARKS[name], ms=7 if looped else 3, alpha=0.55,
+                          color=colour, mec="black" if looped else colour,
+                          mew=0.6, label=f"{name}{', loop' if looped else ''}")
+    left.set(xlabel="tokens", ylabel="packed bytes")
+    _plain_log(left, "xy")
+    left.legend(fontsize=7)
+    names = [name for name in COLOURS if sum(row["outcome"] == name for row in rows) > 2]
+    values = [[row["residual_entropy"] for row in rows if row["outcome"] == name
+               and row["residual_entropy"] is not None] for name in names]
+    if any(values):
+        shown = [(name, value) for name, value in zip(names, values, strict=True) if value]
+        boxes = middle.boxplot([value for _, value in shown], showfliers=False, patch_artist=True)
+        for box, (name, _) in zip(boxes["boxes"], shown, strict=True):
+            box.set_facecolor(COLOURS[name])
+            box.set_alpha(0.6)
+        middle.set_xticks(range(1, len(shown) + 1), [name for name, _ in shown], rotation=20)
+    middle.axhline(0, color="#606060", lw=0.8)
+    middle.set_title("entropy left after length (SD)", fontsize=8)
+    for row in result["tables"]["groups"]:
+        right.plot([1, 2, 3, 4], [row[f"median_quarter{at}"] for at in range(1, 5)],
+                   marker=MARKS[row["outcome"]], ms=4, color=COLOURS[row["outcome"]],
+                   label=row["outcome"])
+    right.set_xticks([1, 2, 3, 4])
+    right.set_title("new bits per byte, by quarter of a trace", fontsize=8)
+    right.legend(fontsize=7)
+
+
+def _hazard(part: Any, result: dict) -> None:
+    left, right = part.subplots(1, 2)
+    cif, rows = result["tables"]["cif"], result["tables"]["hazard"]
+    x = [0, *(row["tokens"] for row in cif)]
+    curves = [[0, *(row[name] for row in cif)] for name in ("correct", "wrong", "no_answer")]
+    left.stackplot(x, curves, colors=[COLOURS[name] for name in ("correct", "wrong",
+                                                                 "no_answer")],
+                   labels=["correct", "wrong", "no answer"], alpha=0.75)
+    left.set(xlabel="completion tokens", ylabel="share that has answered", ylim=(0, 1))
+    spot = result["estimates"].get("budget_for_95_percent")
+    if spot:
+        left.axvline(spot["est"], color="black", ls=":", label="95 % of the correct answers")
+    left.legend(fontsize=7, loc="upper left")
+    seen = [row for row in rows if row["correct"] + row["wrong"] >= 5]
+    middle = [(row["from"] + row["to"]) / 2 for row in seen]
+    right.plot(middle, [row["odds_within_level"] for row in seen], "o-", ms=4,
+               color=COLOURS["wrong"], label="odds of a wrong answer, 1 = as expected of its level")
+    right.axhline(1, color="#606060", lw=0.8)
+    tau = result["estimates"].get("change_at_tokens")
+    if tau:
+        right.axvspan(tau["lo"], tau["hi"], color="#f4d8b0", zorder=0, label="change, interval")
+    right.set(xlabel="completion tokens", ylabel="odds, within level")
+    _plain_log(right, "y")
+    grey = right.twinx()
+    grey.plot([(row["from"] + row["to"]) / 2 for row in rows],
+              [row["raw_hazard_wrong"] for row in rows], color="#b0b0b0", lw=1)
+    grey.set_ylabel("raw hazard (follows when answers come)", color="#909090", fontsize=7)
+    grey.tick_params(labelsize=6, colors="#909090")
+    right.legend(fontsize=7)
+
+
+_DRAW = {"surface": _surface, "fft": _fft, "compression": _compression, "hazard": _hazard}

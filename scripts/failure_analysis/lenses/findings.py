@@ -1,0 +1,172 @@
+"""What every lens returns, and the small statistics that they share."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+# scipy.special alone: importing scipy.stats takes longer than most lenses do.
+from scipy.special import chdtrc, gammaln, ndtr, ndtri
+
+from failure_analysis.statistics import rounded
+
+VERSION = 1
+NEED = "insufficient_data"
+Z = float(ndtri(0.975))
+REPLICATES = 200
+
+
+def finding(lens: str, pattern: str, n: int, **more: Any) -> dict[str, Any]:
+    """A lens' result; everything that is not given is empty, never guessed."""
+    empty = {"also": [], "confidence": None, "confidence_kind": None, "strength": "low",
+             "gates": [], "need": [], "estimates": {}, "tests": [], "evidence": [], "caveats": [],
+             "compat": {}}
+    return {"lens": lens, "pattern": pattern, "n": int(n), **empty, **more, "version": VERSION}
+
+
+def insufficient(lens: str, n: int, need: Sequence[str], **more: Any) -> dict[str, Any]:
+    """The answer below a lens' gate: what is missing."""
+    return finding(lens, NEED, n, need=list(need), **more)
+
+
+def gate(name: str, have: float, least: float) -> dict[str, Any]:
+    """One condition of a lens: what is there and what it takes."""
+    return {"gate": name, "have": rounded(have), "least": least, "open": bool(have >= least)}
+
+
+def short_of(gates: Sequence[dict]) -> list[str]:
+    """What the closed gates lack, as sentences."""
+    return [f"{one['gate']}: {one['have']:g} there, {one['least']:g} needed"
+            for one in gates if not one["open"]]
+
+
+def estimate(value: float, low: float, high: float, method: str) -> dict[str, Any]:
+    """A number with its 95 % interval; what is not finite (an odds ratio over an empty cell, an
+    open end) is null."""
+    ends = {"est": value, "lo": low, "hi": high}
+    return {**{name: rounded(end) if np.isfinite(end) else None for name, end in ends.items()},
+            "method": method}
+
+
+def test(name: str, stat: float, p: float, p_adj: float | None = None) -> dict[str, Any]:
+    """A test with its p value."""
+    return {"name": name, "stat": rounded(stat), "p": rounded(p, 6),
+            "p_adj": rounded(p if p_adj is None else p_adj, 6)}
+
+
+def strength(confidence: float | None, powered: bool) -> str:
+    """Low, medium or high: how far a label may be leaned on."""
+    if confidence is None or confidence < 0.6:
+        return "low"
+    return "high" if confidence >= 0.9 and powered else "medium"
+
+
+def wilson(k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Score intervals of shares (Wilson 1927), for whole columns; 0 to 1 where n is 0."""
+    n = np.asarray(n, float)
+    safe = np.maximum(n, 1)
+    share = np.asarray(k) / safe
+    centre = (share + Z**2 / (2 * safe)) / (1 + Z**2 / safe)
+    half = Z / (1 + Z**2 / safe) * np.sqrt(share * (1 - share) / safe + Z**2 / (4 * safe**2))
+    none = n == 0
+    return np.where(none, 0, np.maximum(0, centre - half)), \
+        np.where(none, 1, np.minimum(1, centre + half))
+
+
+def risk_ratio(k1: int, n1: int, k0: int, n0: int) -> tuple[float, float, float]:
+    """The ratio of two shares with Katz' log interval (1978); half a case is added to each side
+    where one of them has none."""
+    half = 0.5 if 0 in (k1, k0) else 0.0
+    a, b = k1 + half, k0 + half
+    na, nb = n1 + 2 * half, n0 + 2 * half
+    ratio = (a / na) / (b / nb)
+    error = np.sqrt(max(0.0, 1 / a - 1 / na + 1 / b - 1 / nb))
+    return ratio, ratio * np.exp(-Z * error), ratio * np.exp(Z * error)
+
+
+def none_among(k: int, n: int, n0: int) -> float:
+    """The chance that none of k cases falls among n0 of n + n0 (Fisher's exact test, one-sided,
+    for an empty cell)."""
+    return float(np.exp(gammaln(n + 1) - gammaln(n - k + 1)
+                        - gammaln(n + n0 + 1) + gammaln(n + n0 - k + 1)))
+
+
+def mantel_haenszel(tables: np.ndarray) -> dict[str, float] | None:
+    """The common odds ratio of 2x2 tables (strata x [a, b, c, d]) with the interval of Robins,
+    Breslow & Greenland (1986), the continuity-corrected test (Mantel & Haenszel 1959) and Tarone's
+    test of homogeneity (1985); None where no stratum is informative."""
+    a, b, c, d = np.asarray(tables, float).T
+    n = a + b + c + d
+    informative = ((a + b) * (c + d) * (a + c) * (b + d) > 0) & (n > 1)
+    a, b, c, d, n = (values[informative] for values in (a, b, c, d, n))
+    if not len(n):
+        return None
+    expected = (a + b) * (a + c) / n
+    variance = ((a + b) * (c + d) * (a + c) * (b + d) / (n**2 * (n - 1))).sum()
+    stat = max(0.0, abs((a - expected).sum()) - 0.5) ** 2 / variance
+    r, s = a * d / n, b * c / n
+    p, q = (a + d) / n, (b + c) / n
+    if not r.sum() or not s.sum():
+        ratio, low, high = (np.inf, 0.0, np.inf) if r.sum() else (0.0, 0.0, np.inf)
+    else:
+        ratio = r.sum() / s.sum()
+        error = np.sqrt((p * r).sum() / (2 * r.sum()**2) + (p * s + q * r).sum()
+                        / (2 * r.sum() * s.sum()) + (q * s).sum() / (2 * s.sum()**2))
+        low, high = ratio * np.exp(-Z * error), ratio * np.exp(Z * error)
+    return {"or": float(ratio), "lo": float(low), "hi": float(high), "stat": float(stat),
+            "p": float(chdtrc(1, stat)), "null_error": float(1 / np.sqrt(variance)),
+            "homogeneity_p": _tarone(a, b, c, d, ratio), "strata": int(len(n))}
+
+
+def _tarone(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, ratio: float) -> float:
+    """Breslow & Day's test that all strata share one odds ratio, with Tarone's correction."""
+    if not 0 < ratio < np.inf or len(a) < 2:
+        return 1.0
+    row, column, n = a + b, a + c, a + b + c + d
+    # The fitted cell solves a quadratic in each stratum.
+    two, one = 1 - ratio, n - row - column + ratio * (row + column)
+    zero = -ratio * row * column
+    if abs(two) < 1e-12:
+        fitted = row * column / n
+    else:
+        root = np.sqrt(np.maximum(one**2 - 4 * two * zero, 0))
+        both = np.array([(-one + root) / (2 * two), (-one - root) / (2 * two)])
+        least, most = np.maximum(0, row + column - n), np.minimum(row, column)
+        inside = (both >= least - 1e-9) & (both <= most + 1e-9)
+        fitted = np.where(inside[0], both[0], both[1])
+    cells = np.maximum([fitted, row - fitted, column - fitted, n - row - column + fitted], 1e-9)
+    variance = 1 / (1 / cells).sum(0)
+    stat = ((a - fitted)**2 / variance).sum() - (a - fitted).sum()**2 / variance.sum()
+    return float(chdtrc(len(a) - 1, stat))
+
+
+def sign_flips(differences: np.ndarray, seed: int, draws: int = 9999) -> float:
+    """The p value of a mean of paired differences by flipping their signs (Fisher's randomisation
+    test, sampled)."""
+    rng = np.random.default_rng(seed)
+    seen, reached, n = abs(differences.mean()), 0, len(differences)
+    block = max(1, 2_000_000 // max(n, 1))
+    for start in range(0, draws, block):
+        signs = rng.integers(0, 2, (min(block, draws - start), n), np.int8) * 2 - 1
+        reached += int((abs(signs @ differences) / n >= seen - 1e-12).sum())
+    return (1 + reached) / (1 + draws)
+
+
+def power(effect: float, error: float, level: float = 0.05) -> float:
+    """The chance that a normal test at this level sees an effect with this standard error."""
+    if not error or not np.isfinite(error):
+        return 0.0
+    return float(ndtr(abs(effect) / error - ndtri(1 - level / 2)))
+
+
+def steadiness(label: Callable[[int], str], found: str, cap: float = 1.0) -> float:
+    """The share of replicates that get the label found, at most `cap`."""
+    same = sum(label(number) == found for number in range(REPLICATES))
+    return min(cap, same / REPLICATES)
+
+
+def ranks(x: np.ndarray) -> np.ndarray:
+    """The ranks of values from 1, equal ones sharing their mean rank."""
+    _, place, count = np.unique(x, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    return (last - (count - 1) / 2)[place.reshape(-1)]

@@ -1,0 +1,311 @@
+"""The hazard lens (temporal space): how the odds of a wrong answer move with the tokens spent, and
+what a token budget buys.
+
+The raw hazard of a wrong answer rises and falls with the distribution of finishing times, so it
+decides nothing here; the odds wrong : correct among those that finish at a time, within strata,
+do."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from failure_analysis.lenses import findings, survival
+from failure_analysis.lenses.dataset import CORRECT, NO_ANSWER, TRUNCATED, WRONG, Group, Table
+from failure_analysis.lenses.findings import estimate, gate, insufficient
+from failure_analysis.statistics import rounded
+
+NAME = "hazard"
+FINISHES, FOR_CONSTANT, RUNS, ITEMS = 40, 200, 4, 150
+BUCKET = 256  # tokens, of the original tool
+BINS = 64
+
+
+class Times(NamedTuple):
+    """What the lens needs of the samples whose tokens are known."""
+
+    t: np.ndarray
+    cause: np.ndarray
+    limit: np.ndarray
+    item: np.ndarray
+    level: np.ndarray
+
+
+class Decision(NamedTuple):
+    """A label and the numbers that it was made from."""
+
+    pattern: str
+    change: survival.Change
+    p: float
+    trend_z: float
+    trend_p: float
+    tau: tuple[float, float, float]
+    localised: bool
+
+
+def analyse(group: Group, seed: int) -> dict[str, Any]:
+    """The lens' result for one group."""
+    table = group.table
+    known = ~np.isnan(table.tokens)
+    if not known.any():
+        return insufficient(NAME, len(table), ["completion_tokens, a finite count of 0 or more"])
+    caveats = [] if known.all() else [f"{int((~known).sum())} samples have no usable token count "
+                                      "and take no part"]
+    times = of_table(table.take(known))
+    edges = bin_edges(times)
+    by_item, runs_text = _stratify(times)
+    end = float(times.limit.max()) if not np.isnan(times.limit).all() else float(times.t.max())
+    tables = {"hazard": hazard_rows(times), "cif": cif_rows(times, edges),
+              "budget": budget_rows(times, edges)}
+    wrong, right = int((times.cause == WRONG).sum()), int((times.cause == CORRECT).sum())
+    cut = float((times.cause == TRUNCATED).mean())
+    gates = [gate("wrong answers that finished", wrong, FINISHES),
+             gate("correct answers that finished", right, FINISHES)]
+    low, high = findings.wilson(round(cut * len(times.t)), len(times.t))
+    estimates = {"unfinished_at_limit": estimate(cut, float(low), float(high), "Wilson"),
+                 **_sweet_spot(times, edges, seed)}
+    evidence = _spent(times)
+    also = []
+    if cut >= 0.2:
+        also.append("truncation_wall")
+        evidence.append(f"{cut:.0%} had not answered at the limit: time to an answer, which is "
+                        "not the same as getting worse")
+    common = {"gates": gates, "estimates": estimates, "tables": tables, "seed": seed,
+              "compat": {"bucket_tokens": BUCKET, "hazard": "raw hazard per bucket in hazard.csv; "
+                         "original, not used for the label: it follows when answers come"},
+              "caveats": caveats, "evidence": evidence, "also": also}
+    need = findings.short_of(gates)
+    if len(edges) < 3:
+        need.append("finishes of different lengths")
+    if need:
+        return insufficient(NAME, len(table), need, **common)
+    return _decided(times, edges, by_item, runs_text, end, common, len(table), seed)
+
+
+def of_table(table: Table) -> Times:
+    """The times of a table's samples; what is truncated stops at its limit."""
+    limit = np.where(np.isnan(table.limit) & (table.outcome == TRUNCATED), table.tokens,
+                     table.limit)
+    return Times(table.tokens, table.outcome, limit, table.item, table.levels())
+
+
+def bin_edges(times: Times) -> np.ndarray:
+    """Up to 64 bins of equal width, a power of two times 1, up to the longest."""
+    top = max(float(times.t.max()), 1.0)
+    width = 2.0 ** max(0, math.ceil(math.log2(top / BINS)))
+    return np.arange(0, top + width, width)
+
+
+def _stratify(times: Times) -> tuple[bool, str]:
+    """Whether items have enough finished runs to be strata of their own, and the sentence."""
+    finished = times.cause <= WRONG
+    runs = np.bincount(times.item[finished], minlength=1)
+    repeated = int((runs >= RUNS).sum())
+    if repeated >= ITEMS:
+        return True, f"{repeated} items with {RUNS} or more finished runs: odds within an item"
+    return False, (f"only {repeated} items have {RUNS} or more finished runs ({ITEMS} needed to "
+                   "look within items): hidden item difficulty can make length and error go "
+                   "together, so length is associated with error at most")
+
+
+def strata_of(times: Times, edges: np.ndarray, by_item: bool) -> survival.Strata:
+    """The finished answers by item, or by task and level."""
+    finished = times.cause <= WRONG
+    bins = np.clip(np.searchsorted(edges, times.t, side="right") - 1, 0, len(edges) - 2)
+    return survival.informative((times.item if by_item else times.level)[finished],
+                                bins[finished], times.cause[finished] == WRONG,
+                                times.item[finished], len(edges) - 1)
+
+
+def parts_of(found: survival.Strata, edges: np.ndarray, weight: np.ndarray | None = None
+             ) -> survival.Parts:
+    """What the strata add to the tests; the trend is against log tokens."""
+    return survival.parts(found, np.log((edges[:-1] + edges[1:]) / 2), weight)
+
+
+def decide(of: survival.Parts, edges: np.ndarray, times: Times, end: float,
+           critical: np.ndarray, copies: np.ndarray | None = None) -> Decision:
+    """The label by the rules of the method; `critical` are the largest chi-squares of the
+    permutations."""
+    change = survival.scan(of, copies)
+    p = (1 + int((critical >= change.stat - 1e-9).sum())) / (1 + len(critical))
+    z, trend_stat, trend_p = survival.trend(of, copies)
+    near = np.flatnonzero(change.curve >= change.stat - 3.84)
+    width = edges[1] - edges[0]
+    tau = (float(edges[change.bin + 1]), float(edges[near.min() + 1] - width),
+           float(edges[near.max() + 1] + width))
+    localised = tau[2] - tau[1] <= 0.25 * end
+    right = np.sort(times.t[times.cause == CORRECT])
+    step_wins = change.stat - np.log(of.n.sum()) - trend_stat >= 2
+    wrong = int((times.cause == WRONG).sum())
+    if p > 0.05 and trend_p > 0.05:
+        full = min(wrong, len(right)) >= FOR_CONSTANT
+        pattern = "constant" if full else "no_change_detected"
+    elif min(p, trend_p) > 0.01:
+        pattern = "no_change_detected"
+    elif change.ratio < 1 if p <= trend_p else z < 0:
+        pattern = "early"
+    elif p <= 0.01 and change.ratio >= 2 and change.low > 1.2 and step_wins and localised:
+        quarter = np.quantile(right, 0.25) if len(right) else 0
+        pattern = "early_breakdown" if tau[0] < quarter else "threshold"
+    else:
+        pattern = "delayed"
+    return Decision(pattern, change, p, z, trend_p, tau, localised)
+
+
+def _decided(times: Times, edges: np.ndarray, by_item: bool, runs_text: str, end: float,
+             common: dict, n: int, seed: int) -> dict[str, Any]:
+    found = strata_of(times, edges, by_item)
+    if not found.size:
+        return insufficient(NAME, n, ["a task and level (or an item) with both wrong and correct "
+                                      "finishes"], **common)
+    of = parts_of(found, edges)
+    critical = survival.permuted(found, of, seed)
+    decision = decide(of, edges, times, end, critical)
+    confidence = _confidence(found, of, edges, times, end, critical, decision.pattern, seed,
+                             by_item)
+    pattern, also, evidence = decision.pattern, common["also"], common["evidence"]
+    change = decision.change
+    if pattern == "early_breakdown":
+        pattern, also = "early", [*also, "early_breakdown"]
+    estimates = dict(common["estimates"])
+    if decision.p <= 0.05:
+        estimates["odds_ratio_late_early"] = estimate(
+            change.ratio, change.low, change.high, "Mantel-Haenszel, at the largest chi-square")
+        estimates["change_at_tokens"] = estimate(
+            *decision.tau, "change points within 3.84 of the largest chi-square")
+        word = "within an item" if by_item else "at equal level, associated"
+        sides, ratio = ("after", "before"), change.ratio
+        if ratio < 1:
+            sides, ratio = ("before", "after"), 1 / max(ratio, 1e-6)
+        times_as = f"{ratio:.1f} times" if ratio < 1e4 else "beyond any finite multiple of"
+        evidence = [*evidence, f"odds of a wrong answer {sides[0]} {decision.tau[0]:.0f} tokens "
+                    f"are {times_as} those {sides[1]} ({word})"]
+        if not decision.localised:
+            evidence.append("no threshold can be localised: the change may lie anywhere from "
+                            f"{decision.tau[1]:.0f} to {decision.tau[2]:.0f} tokens")
+    tests = [findings.test("change of odds wrong : correct, scan", change.stat, decision.p),
+             findings.test("trend with log tokens", decision.trend_z, decision.trend_p)]
+    powered = min((times.cause == WRONG).sum(), (times.cause == CORRECT).sum()) >= FOR_CONSTANT
+    strong = findings.strength(confidence, bool(powered))
+    return findings.finding(
+        NAME, pattern, n, confidence=rounded(confidence),
+        confidence_kind="share of item bootstrap replicates with the same label"
+        + ("" if by_item else ", at most 0.6 without repeated runs"),
+        strength=strong if by_item or strong == "low" else "medium", tests=tests,
+        **{**common, "also": also, "estimates": estimates, "evidence": evidence,
+           "caveats": [*common["caveats"], runs_text]})
+
+
+def _confidence(found: survival.Strata, of: survival.Parts, edges: np.ndarray, times: Times,
+                end: float, critical: np.ndarray, pattern: str, seed: int, by_item: bool) -> float:
+    """Label stability over resampled items; the null of the whole data decides in each. An item
+    that is a stratum is drawn whole; else its finishes are drawn together within their level."""
+    rng = np.random.default_rng(seed + 1)
+    present, item = np.unique(found.item, return_inverse=True)
+    number = found.size if by_item else len(present)
+
+    def label(_: int) -> str:
+        drawn = rng.multinomial(number, np.full(number, 1 / number)).astype(float)
+        if by_item:
+            return decide(of, edges, times, end, critical, drawn).pattern
+        again = parts_of(found, edges, drawn[item.reshape(-1)])
+        return decide(again, edges, times, end, critical).pattern
+
+    return findings.steadiness(label, pattern, 1.0 if by_item else 0.6)
+
+
+def _spent(times: Times) -> list[str]:
+    """What the tokens of right and wrong answers are, as a sentence."""
+    medians = {name: float(np.median(times.t[times.cause == code])) for name, code in
+               (("correct", CORRECT), ("wrong", WRONG)) if (times.cause == code).any()}
+    return ["median tokens: " + ", ".join(f"{name} {value:.0f}" for name, value in
+                                          medians.items())] if medians else []
+
+
+def _sweet_spot(times: Times, edges: np.ndarray, seed: int) -> dict[str, Any]:
+    """The smallest budget with 95 % of the correct answers that the limit allows, by an item
+    bootstrap."""
+    right = times.cause == CORRECT
+    if right.sum() < 20:
+        return {}
+    bins = np.clip(np.searchsorted(edges, times.t[right], side="left") - 1, 0, len(edges) - 2)
+    known, item = np.unique(times.item, return_inverse=True)
+    item = item.reshape(-1)[right]
+    rng = np.random.default_rng(seed + 2)
+    spots = []
+    for draw in range(findings.REPLICATES + 1):
+        weight = np.ones(len(known)) if draw == 0 else \
+            rng.multinomial(len(known), np.full(len(known), 1 / len(known)))
+        gained = np.cumsum(np.bincount(bins, weight[item], len(edges) - 1))
+        spots.append(edges[1 + int(np.searchsorted(gained, 0.95 * gained[-1]))])
+    low, high = np.quantile(spots[1:], [0.025, 0.975])
+    return {"budget_for_95_percent": estimate(
+        float(spots[0]), float(low), float(high),
+        "smallest budget with 95 % of the correct answers; item bootstrap; the value of stopping "
+        "without an answer")}
+
+
+def hazard_rows(times: Times) -> list[dict]:
+    """The table hazard.csv, in the original tool's buckets: at risk, exposure, events, the raw
+    hazard, the same standardised over levels to the pooled mix, the odds wrong : correct, and those
+    within levels."""
+    width = BUCKET if times.t.max() > 4 * BUCKET else float(max(1, round(times.t.max() / 16)))
+    edges = np.arange(0, times.t.max() + width, width)
+    share = np.bincount(times.level) / len(times.level)
+    finished = times.cause <= WRONG
+    of_level = np.bincount(times.level[times.cause == WRONG], minlength=len(share)) \
+        / np.maximum(np.bincount(times.level[finished], minlength=len(share)), 1)
+    rows = []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        risk = times.t > low if low else times.t >= 0
+        here = risk & (times.t <= high)
+        exposure = (np.minimum(times.t[risk], high) - low).sum()
+        counts = [int((here & (times.cause == code)).sum()) for code in range(4)]
+        exposed = np.bincount(times.level[risk], np.minimum(times.t[risk], high) - low, len(share))
+        events = np.bincount(times.level[here & (times.cause == WRONG)], minlength=len(share))
+        seen = exposed > 0
+        adjusted = (share[seen] * events[seen] / exposed[seen]).sum() / share[seen].sum() \
+            if seen.any() else None
+        rows.append({"from": float(low), "to": float(high), "at_risk": int(risk.sum()),
+                     "exposure": rounded(exposure, 1), "correct": counts[CORRECT],
+                     "wrong": counts[WRONG], "no_answer": counts[NO_ANSWER],
+                     "truncated": counts[TRUNCATED],
+                     "raw_hazard_wrong": rounded(counts[WRONG] / exposure, 8) if exposure else None,
+                     "raw_hazard_wrong_adjusted": rounded(adjusted, 8),
+                     "odds_wrong_correct": rounded((counts[WRONG] + .5) / (counts[CORRECT] + .5))
+                     if counts[WRONG] + counts[CORRECT] else None,
+                     "odds_within_level": _within(counts, of_level[times.level[here & finished]])})
+    return rows
+
+
+def _within(counts: list[int], expected: np.ndarray) -> float | None:
+    """The odds of a wrong answer over those that the levels of these finishes let expect (half a
+    finish is added to each)."""
+    if not len(expected):
+        return None
+    wrong = float(expected.sum())
+    right = len(expected) - wrong
+    return rounded((counts[WRONG] + .5) / (counts[CORRECT] + .5) * (right + .5) / (wrong + .5))
+
+
+def cif_rows(times: Times, edges: np.ndarray) -> list[dict]:
+    """The table cif.csv: the share with each outcome by a number of tokens."""
+    cause = np.where(times.cause == TRUNCATED, 0, times.cause + 1)
+    curves = survival.incidence(times.t, cause, 3, edges[1:])
+    return [{"tokens": float(edge), "correct": rounded(curves[0, at]),
+             "wrong": rounded(curves[1, at]), "no_answer": rounded(curves[2, at]),
+             "unfinished": rounded(1 - curves[:, at].sum())}
+            for at, edge in enumerate(edges[1:])]
+
+
+def budget_rows(times: Times, edges: np.ndarray) -> list[dict]:
+    """The table budget.csv: what stopping at a budget would give and cost."""
+    curve = survival.incidence(times.t, np.where(times.cause == TRUNCATED, 0, times.cause + 1), 3,
+                               edges[1:])[0]
+    cost = np.array([np.minimum(times.t, edge).mean() for edge in edges[1:]])
+    gain = np.diff(np.r_[0, curve]) / np.maximum(np.diff(np.r_[0, cost]), 1e-9)
+    return [{"budget": float(edge), "correct_by_then": rounded(curve[at]),
+             "mean_tokens": rounded(cost[at], 1),
+             "gain_per_1000_tokens": rounded(1000 * gain[at])}
+            for at, edge in enumerate(edges[1:])]

@@ -1,0 +1,100 @@
+"""One offline HTML page per lens where turning or hovering helps: the 3-D surface, and tokens
+against packed bytes. The drawing code is inside the file; nothing is fetched."""
+
+import html
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files
+from failure_analysis.lenses import figures
+
+MOST_POINTS = 5000  # per figure
+MOST_FIGURES = 12
+
+
+def write(path: Path, shown: dict[str, Any]) -> None:
+    """Writes the page of a lens' document."""
+    from plotly import io
+
+    draw = {"surface": _surface, "compression": _scatter}[shown["lens"]]
+    results = [result for result in shown["results"] if result["tables"]]
+    parts, first = [], True
+    for number, result in enumerate(results[:MOST_FIGURES]):
+        # An id of our own: plotly would draw a random one.
+        part = io.to_html(draw(result), full_html=False, div_id=f"figure-{number}",
+                          include_plotlyjs="inline" if first else False)
+        name = html.escape(files.visible(result["name"]))
+        said = html.escape(files.visible(figures.verdict(result)))
+        parts.append(f"<h2>{name}</h2><p>{said}</p>{part}")
+        first = False
+    more = len(results) - MOST_FIGURES
+    if more > 0:
+        parts.append(f"<p>{more} more results are in {shown['lens']}.json.</p>")
+    files.write_text(path, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
+                     f"<title>{shown['lens']}</title></head>"
+                     "<body style=\"font-family:sans-serif;max-width:70em;margin:auto\">"
+                     f"{''.join(parts)}</body></html>\n")
+
+
+def _surface(result: dict) -> dict[str, Any]:
+    """Shrunken accuracy over the first two dimensions; certified cells as green spheres, cells
+    with a fifth truncated as purple diamonds."""
+    cells = result["tables"]["cells"]
+    dims = list(cells[0])[:list(cells[0]).index("n")]
+    first = result["tables"]["profile"][0]["parameter"]
+    second = next((dim for dim in dims if dim != first), None)
+    xs = sorted({row[first] for row in cells})
+    ys = sorted({row[second] for row in cells}) if second else [0.0, 1.0]
+    sums: dict[tuple, list[float]] = {}
+    for row in cells:
+        for y in [row[second]] if second else ys:
+            total = sums.setdefault((row[first], y), [0.0, 0.0])
+            total[0] += row["shrunken"] * row["n"]
+            total[1] += row["n"]
+    grid = [[sums[x, y][0] / sums[x, y][1] if (x, y) in sums else None for x in xs] for y in ys]
+    marks = []
+    for name, colour, symbol, chosen in (
+            ("certified above .8", "#1a9850", "circle",
+             [row for row in cells if row["shrunken_low"] >= 0.8 and row["n"] >= 16]),
+            ("a fifth truncated", figures.COLOURS["truncated"], "diamond",
+             [row for row in cells if row["truncated"] >= 0.2 * row["n"]])):
+        marks.append({"type": "scatter3d", "mode": "markers", "name": name,
+                      "x": [row[first] for row in chosen],
+                      "y": [row[second] if second else 0.5 for row in chosen],
+                      "z": [row["shrunken"] for row in chosen],
+                      "text": [f"{row['correct']} of {row['n']} correct, {row['truncated']} "
+                               "truncated" for row in chosen],
+                      "marker": {"color": colour, "symbol": symbol, "size": 5}})
+    surface = {"type": "surface", "x": xs, "y": ys, "z": grid, "colorscale": "Cividis", "cmin": 0,
+               "cmax": 1, "opacity": 0.85, "colorbar": {"title": {"text": "accuracy"}}}
+    return {"data": [surface, *marks],
+            "layout": {"height": 620, "legend": {"x": 0, "y": 1}, "scene": {
+                "xaxis": {"title": {"text": _safe(first)}},
+                "yaxis": {"title": {"text": _safe(second or "")}},
+                "zaxis": {"title": {"text": "accuracy"}, "range": [0, 1]}}}}
+
+
+def _scatter(result: dict) -> dict[str, Any]:
+    """Tokens against packed bytes, one mark per trace with its id."""
+    rows = result["tables"]["traces"]
+    rows = rows[::max(1, -(-len(rows) // MOST_POINTS))]
+    data = []
+    for name, colour in figures.COLOURS.items():
+        for looped in (0, 1):
+            mine = [row for row in rows if row["outcome"] == name and row["loop"] == looped]
+            if mine:
+                data.append({
+                    "type": "scattergl", "mode": "markers",
+                    "name": name + (", loop" if looped else ""),
+                    "x": [row["tokens"] for row in mine], "y": [row["gzip_bytes"] for row in mine],
+                    "text": [_safe(row["datapoint"]) for row in mine],
+                    "marker": {"color": colour, "size": 9 if looped else 5, "opacity": 0.6,
+                               "symbol": "cross" if looped else "circle"}})
+    return {"data": data, "layout": {"height": 560,
+                                     "xaxis": {"type": "log", "title": {"text": "tokens"}},
+                                     "yaxis": {"type": "log", "title": {"text": "packed bytes"}}}}
+
+
+def _safe(text: str) -> str:
+    """A name from the data: plotly reads a little HTML in its texts."""
+    return html.escape(files.visible(text))

@@ -1,0 +1,213 @@
+"""Two systems on the same items, seen by each lens: only items that both tried are compared, each
+with itself."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from failure_analysis.lenses import compression, fft, findings, spelling, survival, traces
+from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, WRONG, Group
+from failure_analysis.lenses.findings import estimate
+from failure_analysis.statistics import holm, mcnemar, mean_difference, rounded
+
+MOST_SYSTEMS, FEWEST_ITEMS = 6, 20
+
+
+def compare(lens: str, groups: Sequence[Group], data: Any, seed: int) -> list[dict[str, Any]]:
+    """Every pair of systems on one task (and axis level); `data` is what the lens has read."""
+    found = []
+    for place in dict.fromkeys((group.task, group.axis) for group in groups):
+        mine = [group for group in groups if (group.task, group.axis) == place]
+        if len(mine) > MOST_SYSTEMS:
+            continue
+        for a, b in combinations(mine, 2):
+            found.append(_pair(lens, a, b, data, seed))
+    tests = [test for pair in found for test in pair["tests"]]
+    for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
+        test["p_adj"] = rounded(p, 6)
+    return found
+
+
+def _pair(lens: str, a: Group, b: Group, data: Any, seed: int) -> dict[str, Any]:
+    shared = np.intersect1d(a.table.item, b.table.item)
+    base = {"a": a.eval.label, "b": b.eval.label, "a_id": a.eval.eval_id, "b_id": b.eval.eval_id,
+            "templates": [a.eval.template, b.eval.template],
+            "same_model": a.eval.model_name == b.eval.model_name, "task": a.task,
+            "axis": a.axis, "items": len(shared), "estimates": {}, "tests": [],
+            "evidence": []}
+    if len(shared) < FEWEST_ITEMS:
+        return {**base, "need": [f"items that both tried: {len(shared)} there, {FEWEST_ITEMS} "
+                                 "needed"]}
+    one, other = (group._replace(table=group.table.take(np.isin(group.table.item, shared)))
+                  for group in (a, b))
+    how = {"surface": _surface, "compression": _compression, "hazard": _hazard, "fft": _fft}
+    return {**base, "need": [], **how[lens](one, other, shared, data, seed)}
+
+
+def _per_item(group: Group, shared: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The mean of a value per shared item; NaN where an item has none."""
+    known = ~np.isnan(values)
+    at = np.searchsorted(shared, group.table.item[known])
+    n = np.bincount(at, minlength=len(shared))
+    total = np.bincount(at, values[known], len(shared))
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def _difference(name: str, one: Group, other: Group, shared: np.ndarray,
+                values: Sequence[np.ndarray], seed: int, found: dict) -> float | None:
+    """Adds the mean per-item difference, b minus a, with its interval and test."""
+    d = _per_item(other, shared, values[1]) - _per_item(one, shared, values[0])
+    d = d[~np.isnan(d)]
+    if len(d) < FEWEST_ITEMS:
+        return None
+    spread = max(1.0, float(abs(d).max()))  # mean_difference is of shares, within -1 and 1
+    mean = mean_difference(d / spread, seed, 2000)
+    low, high = mean.interval or (mean.mean, mean.mean)
+    found["estimates"][f"{name}_b_minus_a"] = estimate(
+        mean.mean * spread, low * spread, high * spread, f"{len(d)} items, {mean.method}")
+    found["tests"].append(findings.test(f"{name}, b minus a", mean.mean * spread, mean.p))
+    return mean.mean * spread
+
+
+def _surface(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int) -> dict:
+    found: dict[str, Any] = {"estimates": {}, "tests": [], "evidence": []}
+    right = [(group.table.outcome == CORRECT).astype(float) for group in (one, other)]
+    gap = _difference("accuracy", one, other, shared, right, seed, found)
+    if len(one.table) == len(other.table) == len(shared):
+        order = [group.table.outcome[np.argsort(group.table.item)] == CORRECT
+                 for group in (one, other)]
+        only_a, only_b = int((order[0] & ~order[1]).sum()), int((~order[0] & order[1]).sum())
+        found["tests"][0] = findings.test("accuracy, McNemar mid-p", only_b - only_a,
+                                          mcnemar(only_a, only_b).mid_p)
+    _difference("truncation", one, other, shared,
+                [(group.table.outcome == TRUNCATED).astype(float) for group in (one, other)],
+                seed, found)
+    if gap is not None:
+        ends = found["estimates"]["accuracy_b_minus_a"]
+        said = f"{100 * gap:+.1f} points, {100 * ends['lo']:+.1f} to {100 * ends['hi']:+.1f}"
+        if ends["lo"] <= 0 <= ends["hi"]:
+            found["evidence"].append(f"no difference of accuracy was shown on the same "
+                                     f"{len(shared)} items ({said})")
+        else:
+            found["evidence"].append(f"{other.eval.label} is {'better' if gap > 0 else 'worse'} "
+                                     f"than {one.eval.label} on the same {len(shared)} items "
+                                     f"({said})")
+    return found
+
+
+def _compression(one: Group, other: Group, shared: np.ndarray,
+                 data: tuple[Any, "compression.Traces"], seed: int) -> dict:
+    found: dict[str, Any] = {"estimates": {}, "tests": [], "evidence": []}
+    whole, measured = data
+    both = [measured.of(whole, group.table) for group in (one, other)]
+    place = traces.NAMES.index
+    usable = [~np.isnan(part[:, 0]) & (np.nan_to_num(part[:, 0]) >= compression.SHORTEST)
+              for part in both]
+    if min(mask.sum() for mask in usable) < FEWEST_ITEMS:
+        return {**found, "need": ["traces of 64 tokens or more on both sides"]}
+    length = [np.where(mask, np.log(np.maximum(part[:, 0], 1)), np.nan)
+              for mask, part in zip(usable, both, strict=True)]
+    entropy = _joint_residual(one, other, both, usable)
+    loops = [np.where(mask, part[:, place("loop")], np.nan)
+             for mask, part in zip(usable, both, strict=True)]
+    shift = _difference("log_tokens", one, other, shared, length, seed, found)
+    _difference("residual_entropy", one, other, shared, entropy, seed, found)
+    looped = _difference("loop_share", one, other, shared, loops, seed, found)
+    if shift is not None:
+        found["evidence"].append(f"traces of {other.eval.label} are {np.exp(shift):.2f} times as "
+                                 f"long as those of {one.eval.label} on the same items")
+    if looped:
+        found["evidence"].append(f"{abs(100 * looped):.1f} points "
+                                 f"{'more' if looped > 0 else 'fewer'} of them loop")
+    return found
+
+
+def _joint_residual(one: Group, other: Group, both: list[np.ndarray], usable: list[np.ndarray]
+                    ) -> list[np.ndarray]:
+    """Entropy after length, by one line for both systems."""
+    features = np.concatenate([part[mask] for part, mask in zip(both, usable, strict=True)])
+    y = np.log(np.maximum(features[:, traces.NAMES.index("packed")], 1))
+    x = np.log(features[:, 0])
+    x = (x - x.mean()) / max(float(x.std()), 1e-9)
+    second = np.r_[np.zeros(usable[0].sum()), np.ones(usable[1].sum())]
+    knots = np.quantile(x, [.25, .5, .75])
+    spline = np.column_stack([np.ones(len(x)), x, x**2, *(np.maximum(x - knot, 0) ** 2
+                                                          for knot in knots)])
+    weight = np.linalg.lstsq(np.column_stack([spline, second]), y, rcond=None)[0]
+    left = y - spline @ weight[:-1]
+    left = left / max(float((left - second * weight[-1]).std()), 1e-9)
+    parts = []
+    for mask, values in zip(usable, np.split(left, [usable[0].sum()]), strict=True):
+        column = np.full(len(mask), np.nan)
+        column[mask] = values
+        parts.append(column)
+    return parts
+
+
+def _hazard(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int) -> dict:
+    found: dict[str, Any] = {"estimates": {}, "tests": [], "evidence": []}
+    tables = [group.table.take(~np.isnan(group.table.tokens)) for group in (one, other)]
+    if not all(len(table) for table in tables):
+        return {**found, "need": ["completion_tokens on both sides"]}
+    times = np.concatenate([table.tokens for table in tables])
+    outcome = np.concatenate([table.outcome for table in tables])
+    item = np.concatenate([table.item for table in tables])
+    second = np.r_[np.zeros(len(tables[0])), np.ones(len(tables[1]))]
+    for name, code in (("wrong", WRONG), ("correct", CORRECT)):
+        ratio = survival.cox(times, (outcome == code).astype(int), second, item)
+        if ratio is None:
+            continue
+        found["estimates"][f"hazard_ratio_{name}_b_over_a"] = estimate(
+            ratio.ratio, ratio.low, ratio.high, "Cox, each item a stratum"
+            + ("" if ratio.drift_p > 0.05 else "; not constant over time: read the shares below"))
+        found["tests"].append(findings.test(f"hazard of {name} answers", ratio.ratio, ratio.p))
+    end = float(times.max())
+    for budget in (end / 4, end / 2, end):
+        done = [((table.outcome == CORRECT) & (table.tokens <= budget)).astype(float)
+                for table in tables]
+        groups = [group._replace(table=table) for group, table in zip((one, other), tables,
+                                                                      strict=True)]
+        _difference(f"correct_by_{budget:.0f}_tokens", *groups, shared, done, seed, found)
+    _difference("tokens", *groups, shared, [table.tokens for table in tables], seed, found)
+    ratio = found["estimates"].get("hazard_ratio_wrong_b_over_a")
+    if ratio:
+        found["evidence"].append(f"on the same items wrong answers come {ratio['est']:.2f} times "
+                                 f"as fast from {other.eval.label} ({ratio['lo']:.2f} to "
+                                 f"{ratio['hi']:.2f})")
+    return found
+
+
+def _fft(one: Group, other: Group, shared: np.ndarray, data: tuple[Any, "fft.Prompts"],
+         seed: int) -> dict:
+    found: dict[str, Any] = {"estimates": {}, "tests": [], "evidence": []}
+    whole, prompts = data
+    of = [fft.part_of(prompts, whole, group.table) for group in (one, other)]
+    if any((part < 0).all() for part in of):
+        return {**found, "need": ["prompts on both sides"]}
+    size = np.array([len(classes) for classes in prompts.classes] + [0], float)
+    columns = {"prompt_tokens": [np.where(part >= 0, size[part], np.nan) for part in of]}
+    if prompts.known:
+        columns |= {name: [np.where(part >= 0, prompts.features[part, at], np.nan)
+                           for part in of] for at, name in enumerate(spelling.NAMES)}
+    changed = False
+    for name, values in columns.items():
+        d = _per_item(other, shared, values[1]) - _per_item(one, shared, values[0])
+        d = d[~np.isnan(d)]
+        if len(d) < FEWEST_ITEMS:
+            continue
+        changed |= bool(abs(d).max() > 1e-12)
+        half = findings.Z * d.std(ddof=1) / np.sqrt(len(d))
+        found["estimates"][f"{name}_b_minus_a"] = estimate(
+            float(d.mean()), float(d.mean() - half), float(d.mean() + half), f"{len(d)} items")
+        found["tests"].append(findings.test(f"{name}, sign flips", float(d.mean()),
+                                            findings.sign_flips(d, seed)))
+    if prompts.known:
+        found["evidence"].append("the same items are spelled differently" if changed else
+                                 "the same items are spelled alike")
+    else:
+        found["evidence"].append("the prompts of the same items " + (
+            "differ" if changed else "have the same length") + " as texts; how the models cut them "
+            "into tokens is not known")
+    return {**found, "changed": changed, "known": prompts.known}

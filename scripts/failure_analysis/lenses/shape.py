@@ -1,0 +1,145 @@
+"""The shape of accuracy along one difficulty parameter: flat, gradual or a cliff, and where.
+
+A posterior over a grid of four-parameter sigmoids with flat priors (the idea of psignifit: Schuett
+and others 2016), monotone regression as the free curve, and a test for irregularity."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit
+
+_HIGH = np.array([.02, .1, .2, .3, .4, .5, .6, .7, .8, .85, .9, .94, .97, .99])
+_LOW = np.array([.005, .03, .07, .12, .2, .3, .4, .5, .6, .7, .8, .9, .96])
+CLIFF, GRADUAL = 0.25, 0.15  # the least fall that is called one
+
+
+class Grid(NamedTuple):
+    """Sigmoids over given levels: log p, log (1 - p), centre, the distance of centres, and which
+    are what."""
+
+    log_p: np.ndarray
+    log_q: np.ndarray
+    centre: np.ndarray
+    spacing: float
+    steps: np.ndarray
+    is_cliff: np.ndarray
+    is_gradual: np.ndarray
+
+
+class Shape(NamedTuple):
+    """Posterior mass of each shape, and the place of the cliff if there is one."""
+
+    cliff: float
+    gradual: float
+    flat: float
+    at: float
+    low: float
+    high: float
+
+
+@lru_cache(32)
+def grid(levels: tuple[float, ...]) -> Grid:
+    """About 83,000 falling sigmoids over these levels."""
+    x = np.array(levels)
+    step = float(np.median(np.diff(x)))
+    centres = np.arange(x[0] - step, x[-1] + step + 1e-9, max(step / 4, (x[-1] - x[0]) / 200))
+    widths = np.r_[1e-3 * step, np.geomspace(step / 8, 6 * step, 11)]
+    high, low = np.meshgrid(_HIGH, _LOW, indexing="ij")
+    falling = high >= low
+    high, low = high[falling], low[falling]
+    curve = expit((centres[:, None, None] - x) / widths[None, :, None])
+    p = np.clip(low[:, None, None, None] + (high - low)[:, None, None, None] * curve,
+                1e-4, 1 - 1e-4)
+    centre = np.broadcast_to(centres[None, :, None], p.shape[:3]).ravel()
+    narrow = np.broadcast_to((widths == widths[0])[None, None, :], p.shape[:3]).ravel()
+    p = p.reshape(-1, len(x)).astype(np.float32)
+    fall = p[:, 0] - p[:, -1]
+    within_two = (p[:, :-2] - p[:, 2:]).max(1)
+    is_cliff = (fall >= CLIFF) & (within_two >= 0.7 * fall)
+    return Grid(np.log(p), np.log1p(-p), centre, float(centres[1] - centres[0]), narrow, is_cliff,
+                (fall >= GRADUAL) & ~is_cliff)
+
+
+def posterior(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> Shape:
+    """The shape; k of n correct at each level."""
+    known, weight = _weights(levels, k, n)
+    of_cliff = weight * known.is_cliff
+    cliff, gradual = float(of_cliff.sum()), float((weight * known.is_gradual).sum())
+    order = np.argsort(known.centre, kind="stable")
+    mass = np.cumsum(of_cliff[order]) / max(cliff, 1e-12)
+    low, high = (float(known.centre[order][min(np.searchsorted(mass, share), len(order) - 1)])
+                 for share in (0.025, 0.975))
+    at = float((of_cliff * known.centre).sum() / max(cliff, 1e-12))
+    half = known.spacing / 2  # what a point of the grid stands for
+    return Shape(cliff, gradual, max(0.0, 1 - cliff - gradual), at, low - half, high + half)
+
+
+def curve(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """The posterior mean of accuracy at each level."""
+    known, weight = _weights(levels, k, n)
+    return np.exp(known.log_p).T @ weight.astype(np.float32)
+
+
+def _weights(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> tuple[Grid, np.ndarray]:
+    known = grid(tuple(map(float, levels)))
+    fit = known.log_p @ k.astype(np.float32) + known.log_q @ (n - k).astype(np.float32)
+    weight = np.exp(np.float64(fit) - fit.max())
+    return known, weight / weight.sum()
+
+
+def criteria(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> dict[str, float]:
+    """BIC of a constant, a step and a sigmoid: a cross-check of the posterior."""
+    known = grid(tuple(map(float, levels)))
+    fit = known.log_p @ k.astype(np.float32) + known.log_q @ (n - k).astype(np.float32)
+    share = np.clip(k.sum() / n.sum(), 1e-4, 1 - 1e-4)
+    constant = k.sum() * np.log(share) + (n - k).sum() * np.log1p(-share)
+    size = np.log(n.sum())
+    return {"constant": float(size - 2 * constant),
+            "step": float(3 * size - 2 * fit[known.steps].max()),
+            "sigmoid": float(4 * size - 2 * fit.max())}
+
+
+def falling(y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The closest falling curve (isotonic regression) of each row, by the max-min formula; rows
+    are short, so all of them are fitted at once."""
+    total = np.cumsum(np.concatenate([np.zeros((*y.shape[:-1], 1)), y * weight], -1), -1)
+    mass = np.cumsum(np.concatenate([np.zeros((*y.shape[:-1], 1)), weight], -1), -1)
+    n = y.shape[-1]
+    upper = np.triu(np.ones((n, n), bool))
+    span = mass[..., None, 1:] - mass[..., :-1, None]
+    mean = (total[..., None, 1:] - total[..., :-1, None]) / np.maximum(span, 1e-12)
+    mean = np.where(upper & (span > 0), mean, -np.inf)
+    best = np.maximum.accumulate(mean[..., ::-1], -1)[..., ::-1]  # over all ends at or after k
+    best = np.where(upper, best, np.inf)
+    return best.min(-2)
+
+
+class Irregularity(NamedTuple):
+    """How far cells jump around a falling curve beyond chance."""
+
+    p: float
+    excess_sd: float
+
+
+def irregularity(k: np.ndarray, n: np.ndarray, seed: int, draws: int = 200) -> Irregularity:
+    """The deviance of falling fits to each line of cells (rows) against a parametric bootstrap,
+    and the standard deviation beyond binomial noise. Cells with n = 0 take no part."""
+    fitted = np.clip(falling(k / np.maximum(n, 1), n.astype(float)), 1e-4, 1 - 1e-4)
+    rng = np.random.default_rng(seed)
+    drawn = rng.binomial(n.astype(int), np.broadcast_to(np.clip(fitted, 0, 1),
+                                                        (draws, *n.shape)))
+    again = np.clip(falling(drawn / np.maximum(n, 1), np.broadcast_to(n, drawn.shape) * 1.0),
+                    1e-4, 1 - 1e-4)
+    seen, simulated = _deviance(k, n, fitted), _deviance(drawn, n, again)
+    used = n > 0
+    off = (k / np.maximum(n, 1) - fitted) ** 2 - fitted * (1 - fitted) / np.maximum(n, 1)
+    return Irregularity((1 + int((simulated >= seen - 1e-9).sum())) / (draws + 1),
+                        float(np.sqrt(max(0.0, off[used].mean()))))
+
+
+def _deviance(k: np.ndarray, n: np.ndarray, p: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        hit = np.where(k > 0, k * np.log(k / (n * p)), 0)
+        miss = np.where(n > k, (n - k) * np.log((n - k) / (n * (1 - p))), 0)
+    return 2 * (hit + miss).sum((-2, -1))

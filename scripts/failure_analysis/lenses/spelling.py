@@ -1,0 +1,122 @@
+"""How a prompt is spelled in tokens, and whether an irregular spelling goes with failure."""
+
+import re
+from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
+
+from failure_analysis.lenses import findings
+from failure_analysis.lenses.dataset import CORRECT, Table
+from failure_analysis.lenses.tokens import Tokens
+from failure_analysis.statistics import holm
+
+NAMES = ("fertility", "tokens_per_number", "inconsistency", "misalignment", "unknown")
+WORDS = {"fertility": "tokens per character", "tokens_per_number": "tokens per number",
+         "inconsistency": "unusually cut numbers and names",
+         "misalignment": "numbers and names cut inside a token", "unknown": "unknown tokens"}
+_UNIT = re.compile(r"\d+|[A-Za-z_]\w*")
+
+
+class Association(NamedTuple):
+    """One feature against failure inside strata: the odds ratio of failure of prompts with more
+    (or fewer, where most have the most) of it than their stratum's median."""
+
+    feature: str
+    side: str
+    found: dict
+    p_adj: float
+    powered: bool
+    strata_with_both: int
+
+
+def features(text: str, made: Tokens, spellings: dict[str, set]) -> list[float]:
+    """The features of one prompt. `spellings` gathers how each number and name is cut over all
+    prompts; a text piece that is cut in several ways anywhere is inconsistent."""
+    starts = {start for start, _ in made.offsets}
+    ends = {end for _, end in made.offsets}
+    numbers, cut, units = [], 0, 0
+    for match in _UNIT.finditer(text):
+        start, end = match.span()
+        units += 1
+        # A token may carry the space before a unit.
+        before = start if start in starts or start - 1 not in starts else start - 1
+        cut += before not in starts or end not in ends
+        pieces = _cuts(made, start, end)
+        spellings[match.group()].add(pieces)
+        if match.group().isdigit():
+            numbers.append(len(pieces))
+    unknown = sum(start == end for start, end in made.offsets)
+    size = max(len(made.offsets), 1)
+    return [size / max(len(text), 1), float(np.mean(numbers)) if numbers else np.nan, np.nan,
+            cut / units if units else np.nan, unknown / size]
+
+
+def _cuts(made: Tokens, start: int, end: int) -> tuple:
+    """Where a unit is cut, from its own start."""
+    return tuple(max(a, start) - start for a, b in made.offsets if b > start and a < end)
+
+
+def table_of(prompts: list[tuple[str, Tokens]]) -> np.ndarray:
+    """Features of all prompts, one line each; inconsistency needs them all: the share of a
+    prompt's numbers and names that are cut here otherwise than most often."""
+    spellings: dict[str, set] = defaultdict(set)
+    lines = np.array([features(text, made, spellings) for text, made in prompts]).reshape(
+        -1, len(NAMES))
+    several = {unit for unit, ways in spellings.items() if len(ways) > 1}
+    usual = _usual(prompts, several)
+    for at, (text, made) in enumerate(prompts):
+        units = [(match.group(), _cuts(made, *match.span())) for match in _UNIT.finditer(text)]
+        odd = sum(unit in several and cuts != usual[unit] for unit, cuts in units)
+        lines[at, NAMES.index("inconsistency")] = odd / len(units) if units else np.nan
+    return lines
+
+
+def _usual(prompts: list[tuple[str, Tokens]], several: set[str]) -> dict[str, tuple]:
+    """The commonest way in which each of these units is cut."""
+    seen: dict[str, dict] = defaultdict(lambda: defaultdict(int))
+    for text, made in prompts if several else ():
+        for match in _UNIT.finditer(text):
+            if match.group() in several:
+                seen[match.group()][_cuts(made, *match.span())] += 1
+    return {unit: max(ways, key=lambda cuts: (ways[cuts], cuts)) for unit, ways in seen.items()}
+
+
+def associations(table: Table, lines: np.ndarray) -> list[Association]:
+    """Each feature that varies, against failure within task and level. Holm over the features."""
+    strata = table.levels()
+    failed = table.outcome != CORRECT
+    found = []
+    for at, name in enumerate(NAMES):
+        values = lines[:, at]
+        known = ~np.isnan(values)
+        if not known.any() or np.nanmax(values) - np.nanmin(values) < 1e-12:
+            continue
+        side, odd = _irregular(values, known, strata)
+        tables, both = [], 0
+        for stratum in np.unique(strata[known]):
+            rows = known & (strata == stratum)
+            here, bad = odd[rows], failed[rows]
+            both += bool(here.any() and not here.all())
+            tables.append([(here & bad).sum(), (here & ~bad).sum(), (~here & bad).sum(),
+                           (~here & ~bad).sum()])
+        result = findings.mantel_haenszel(np.array(tables))
+        if result and both >= 3:
+            found.append((name, side, result, both))
+    adjusted = holm([result["p"] for _, _, result, _ in found])
+    tests = max(len(found), 1)
+    return [Association(name, side, result, p,
+                        findings.power(np.log(3), result["null_error"], 0.01 / tests) >= 0.8, both)
+            for (name, side, result, both), p in zip(found, adjusted, strict=True)]
+
+
+def _irregular(values: np.ndarray, known: np.ndarray, strata: np.ndarray
+               ) -> tuple[str, np.ndarray]:
+    """Which samples lie above their stratum's median, or below it where more of them do (a feature
+    that is at its highest for most)."""
+    middle = np.zeros(len(values))
+    for stratum in np.unique(strata[known]):
+        rows = known & (strata == stratum)
+        middle[rows] = np.median(values[rows])
+    above, below = known & (values > middle + 1e-12), known & (values < middle - 1e-12)
+    return ("more", above) if above.sum() >= below.sum() else ("fewer", below)

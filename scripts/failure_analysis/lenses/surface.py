@@ -1,0 +1,295 @@
+"""The surface lens (output space): where accuracy breaks down over the difficulty parameters, how
+sharply, and how much of the loss is truncation."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from failure_analysis.lenses import cells as grid
+from failure_analysis.lenses import findings, shape
+from failure_analysis.lenses.cells import Cells
+from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, Group
+from failure_analysis.lenses.findings import estimate, gate, insufficient
+from failure_analysis.statistics import rounded
+
+NAME = "surface"
+LEVELS, SAMPLES, PER_LEVEL = 5, 100, 10
+PER_CHAOTIC, IN_ALL = 20, 260  # samples per cell; half of that will do where there are many cells
+BOOTSTRAP = 200
+
+
+class Profile(NamedTuple):
+    """Accuracy along one parameter, standardised over the mix of the others: levels, effective
+    counts, correct ones, finished ones, and raw counts by outcome."""
+
+    parameter: str
+    x: np.ndarray
+    n: np.ndarray
+    k: np.ndarray
+    done: np.ndarray
+    counts: np.ndarray
+
+
+class Loss(NamedTuple):
+    """How much accuracy falls from the best to the worst third of levels, and how much of that
+    is truncation (Kitagawa 1955)."""
+
+    fall: float
+    share: float
+    low: float
+    high: float
+    worst_cut: float
+    agree: float
+
+
+def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
+    """The lens' result for one group; `axis` names the parameter to profile."""
+    dims = group.table.difficulty()
+    n = len(group.table)
+    if not dims:
+        return insufficient(NAME, n, ["a numeric difficulty parameter with two levels or more "
+                                      "(params in the rows, or `params` in the dataset config)"])
+    found = grid.cells(_complete(group, dims), dims)
+    alike = found.alike
+    effects = grid.sensitivity(found, found.k)
+    critical = axis if axis in dims else max(
+        effects, key=lambda one: (one["levels"] >= LEVELS, abs(one["fall"])))["parameter"]
+    profile = profile_of(found, critical)
+    tables = {"cells": cell_rows(found), "profile": profile_rows(profile),
+              "zones": grid.zones(grid.worth(found))}
+    gates = [gate("levels of " + critical, len(profile.x), LEVELS),
+             gate("samples", int(found.n.sum()), SAMPLES),
+             gate("median samples per level" + (", as they are worth" if alike > 1 else ""),
+                  float(np.median(profile.n)), PER_LEVEL)]
+    share = found.counts.sum(0) / found.counts.sum()
+    common = {"gates": gates, "estimates": _rates(found), "tables": tables, "seed": seed,
+              "compat": {"accuracy": rounded(share[CORRECT]), "truncation": rounded(share[3]),
+                         "reasonscore_like": rounded(max(0.0, _upper(found) - share[TRUNCATED]))},
+              "caveats": _caveats(found, dims, group)}
+    if alike > 1:
+        common["caveats"].append(f"runs of one item end alike: {n} samples are worth "
+                                 f"{n / alike:.0f} of as many items")
+    if need := findings.short_of(gates):
+        return insufficient(NAME, n, need, **common)
+    return _decided(grid.worth(found), profile, effects, common, n, seed)
+
+
+def _complete(group: Group, dims: list[str]):
+    """The samples that have a value on every dimension."""
+    known = np.all([~np.isnan(group.table.params[name]) for name in dims], axis=0)
+    return group.table.take(known)
+
+
+def profile_of(found: Cells, parameter: str) -> Profile:
+    """The profile along a parameter. Where the others are mixed alike at every level, these are
+    the plain counts; else rates are standardised to the overall mix and carry the number of
+    samples that such a rate is worth."""
+    at = found.dims.index(parameter)
+    size = len(found.levels[at])
+    others, which = np.unique(np.delete(found.place, at, axis=1), axis=0, return_inverse=True)
+    counts = np.zeros((size, len(others), 4))
+    np.add.at(counts, (found.place[:, at], which.reshape(-1)), found.counts)
+    n = counts.sum(2)
+    mix = n.sum(0) / n.sum()
+    weight = np.where(n > 0, mix, 0)
+    weight = weight / np.maximum(weight.sum(1, keepdims=True), 1e-12)
+    worth = 1 / np.maximum((weight**2 / np.maximum(n, 1)).sum(1), 1e-12)
+    rates = (weight[:, :, None] * counts / np.maximum(n, 1)[:, :, None]).sum(1)
+    total = n.sum(1)
+    worth = np.where(worth > total - 1e-6, total, worth) / found.alike
+    return Profile(parameter, found.levels[at], worth, rates[:, CORRECT] * worth,
+                   (1 - rates[:, TRUNCATED]) * worth, counts.sum(1).astype(int))
+
+
+def lines_of(found: Cells, parameter: str) -> tuple[np.ndarray, np.ndarray]:
+    """(correct, all) of every line of cells along a parameter: one row per combination of the
+    others."""
+    at = found.dims.index(parameter)
+    others, which = np.unique(np.delete(found.place, at, axis=1), axis=0, return_inverse=True)
+    k = np.zeros((len(others), len(found.levels[at])))
+    n = np.zeros_like(k)
+    np.add.at(k, (which.reshape(-1), found.place[:, at]), found.k)
+    np.add.at(n, (which.reshape(-1), found.place[:, at]), found.n)
+    return k, n
+
+
+def loss(profile: Profile, seed: int) -> Loss:
+    """Kitagawa's decomposition of the fall between the best and the worst third of the levels,
+    with a bootstrap of the levels' outcomes."""
+    third = max(1, len(profile.x) // 3)
+    order = np.argsort(-profile.k / profile.n, kind="stable")
+    best, worst = order[:third], order[-third:]
+    p = np.clip(np.column_stack([profile.k, profile.done - profile.k, profile.n - profile.done])
+                / profile.n[:, None], 0, 1)
+    p /= p.sum(1, keepdims=True)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(np.round(profile.n).astype(int), p, size=(BOOTSTRAP, len(p)))
+    drawn = np.concatenate([(p * profile.n[:, None])[None], drawn])
+    sums = [drawn[:, part].sum(1) for part in (best, worst)]
+    done = [1 - one[:, 2] / one.sum(1) for one in sums]
+    right = [one[:, 0] / np.maximum(one[:, 0] + one[:, 1], 1) for one in sums]
+    fall = done[0] * right[0] - done[1] * right[1]
+    by_cut = (done[0] - done[1]) * (right[0] + right[1]) / 2
+    share = np.where(fall > 0.02, by_cut / np.maximum(fall, 1e-9), np.nan)
+    known = share[1:][~np.isnan(share[1:])]
+    low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
+    worst_cut = 1 - done[1]
+    agree = float(((share[1:] >= 0.5) & (fall[1:] > 0.15)).mean())
+    return Loss(float(fall[0]), float(share[0]), float(low), float(high), float(worst_cut[0]),
+                agree)
+
+
+def _decided(found: Cells, profile: Profile, effects: list[dict], common: dict, n: int,
+             seed: int) -> dict[str, Any]:
+    """The label, in the order of the method: chaotic, truncation, then the shape."""
+    k, size = profile.k, profile.n
+    effect = next(one for one in effects if one["parameter"] == profile.parameter)
+    rising = effect["fall"] < -shape.GRADUAL and effect["p"] < 0.01
+    if rising:
+        k, size = k[::-1], size[::-1]
+    drawn = shape.posterior(profile.x, k, size)
+    lines = lines_of(found, profile.parameter)
+    jumps = shape.irregularity(*(one[:, ::-1] if rising else one for one in lines), seed)
+    lost = loss(profile, seed)
+    guess = float((found.guess * found.n).sum() / found.n.sum())
+    mean = float((found.k.sum() / found.n.sum() - guess) / (1 - guess))
+    masses = {"accuracy_cliff": drawn.cliff, "gradual_decline": drawn.gradual,
+              "flat": drawn.flat}
+    top = max(masses, key=masses.get)
+    flat = "healthy" if mean >= 0.7 else "uniform_failure" if mean <= 0.3 else "flat_mediocre"
+    typical = np.median(found.n)
+    roomy = typical >= PER_CHAOTIC or (2 * typical >= PER_CHAOTIC and found.n.sum() >= IN_ALL)
+    pattern, confidence = (flat, drawn.flat) if top == "flat" else (top, masses[top])
+    kind = "posterior mass of the shape (calibrated in simulation)"
+    also = []
+    if roomy and jumps.p <= 0.01 and jumps.excess_sd >= 0.10:
+        also.append(pattern)
+        pattern, confidence, kind = "chaotic", 1 - jumps.p, "1 - p of the irregularity test"
+    elif lost.fall > 0.15 and lost.share >= 0.5 and lost.worst_cut >= 0.2:
+        also.append(pattern)
+        pattern, confidence, kind = "truncation_dominant", lost.agree, \
+            "share of bootstrap replicates with the same label"
+    elif rising and top != "flat":
+        pattern = "inverted"
+    return findings.finding(NAME, pattern, n, also=also, confidence=rounded(confidence),
+                            confidence_kind=kind, **_evidence(
+                                common, profile, drawn, jumps, lost, effects, mean, pattern,
+                                lines, rising),
+                            strength=findings.strength(confidence, bool(np.median(size) >= 20)))
+
+
+def _evidence(common: dict, profile: Profile, drawn: shape.Shape, jumps: shape.Irregularity,
+              lost: Loss, effects: list[dict], mean: float, pattern: str, lines: tuple,
+              rising: bool) -> dict[str, Any]:
+    """Everything that the label rests on."""
+    x, name = profile.x, profile.parameter
+    ends = (0, -1) if not rising else (-1, 0)
+    first, last = (float(profile.k[at] / profile.n[at]) for at in ends)
+    evidence = [f"accuracy along {name} goes from {first:.2f} at {x[ends[0]]:g} to {last:.2f} at "
+                f"{x[ends[1]]:g}"]
+    estimates = {**common["estimates"], "mean_above_guessing": {"est": rounded(mean)},
+                 "mass_cliff": {"est": rounded(drawn.cliff)},
+                 "mass_gradual": {"est": rounded(drawn.gradual)},
+                 "mass_flat": {"est": rounded(drawn.flat)}}
+    if drawn.cliff >= 0.5 and not rising:
+        estimates["cliff_at"] = estimate(drawn.at, drawn.low, drawn.high,
+                                         "posterior of the centre, given a cliff")
+        evidence.append(f"the fall is over within two levels, between {name} = {drawn.low:g} and "
+                        f"{drawn.high:g}")
+    if lost.fall > 0.02 and not np.isnan(lost.low):
+        estimates["truncation_share_of_fall"] = estimate(
+            lost.share, lost.low, lost.high, "Kitagawa, multinomial bootstrap")
+        evidence.append(f"from the best to the worst third of levels accuracy falls by "
+                        f"{lost.fall:.2f}, of which truncation is {lost.share:.0%}")
+    if not rising and (edges := _edges(x, *lines)):
+        estimates["cliff_by_line"] = {"est": None, "lines": edges}
+        if pattern == "gradual_decline" and len(edges) >= 0.7 * len(lines[0]):
+            evidence.append("with the other parameters held, most lines fall as a cliff whose "
+                            "place moves: the slope is a row of edges")
+    tests = [findings.test("irregularity around a falling curve", jumps.excess_sd, jumps.p)]
+    tests += [findings.test(f"effect of {one['parameter']}", one["stat"], one["p"])
+              for one in effects]
+    estimates |= {f"fall_along_{one['parameter']}": {"est": rounded(one["fall"])}
+                  for one in effects}
+    bic = shape.criteria(x, profile.k, profile.n)
+    estimates["bic"] = {"est": None, **{key: rounded(value, 1) for key, value in bic.items()}}
+    caveats = common["caveats"]
+    if lost.worst_cut > 0:
+        worst = profile.counts[np.argmin(profile.k / profile.n)]
+        bounds = (worst[CORRECT] / worst.sum(), (worst[CORRECT] + worst[TRUNCATED]) / worst.sum())
+        caveats = [*caveats, "accuracy given completion is of those that finished; at the worst "
+                   f"level accuracy lies between {bounds[0]:.2f} and {bounds[1]:.2f}, whatever "
+                   "the cut-off ones would have answered"]
+    return {**common, "estimates": estimates, "evidence": evidence, "tests": tests,
+            "caveats": caveats}
+
+
+def _edges(x: np.ndarray, k: np.ndarray, n: np.ndarray) -> list[dict]:
+    """The cliffs of single lines, where each is likelier than not."""
+    edges = []
+    for line in range(len(k)) if 1 < len(k) <= 20 else ():
+        seen = n[line] > 0
+        if seen.sum() >= 4 and np.median(n[line][seen]) >= 5:
+            drawn = shape.posterior(x[seen], k[line][seen], n[line][seen])
+            if drawn.cliff >= 0.5:
+                edges.append({"line": line, "mass": rounded(drawn.cliff), "at": rounded(drawn.at),
+                              "lo": rounded(drawn.low), "hi": rounded(drawn.high)})
+    return edges
+
+
+def _rates(found: Cells) -> dict[str, Any]:
+    total = found.counts.sum(0)
+    n = int(total.sum())
+    rates = {}
+    for name, k, size in (("accuracy", total[CORRECT], n), ("truncation", total[TRUNCATED], n),
+                          ("accuracy_when_finished", total[CORRECT], n - total[TRUNCATED])):
+        if size:
+            low, high = findings.wilson(k, size)
+            rates[name] = estimate(k / size, float(low), float(high), "Wilson")
+    return rates
+
+
+def _upper(found: Cells) -> float:
+    return float(findings.wilson(found.k.sum(), found.n.sum())[1])
+
+
+def _caveats(found: Cells, dims: list[str], group: Group) -> list[str]:
+    caveats = [f"{name} has more than {grid.MOST_LEVELS} levels; they were merged into "
+               f"{len(found.levels[dims.index(name)])}" for name in found.merged]
+    names = [name for name, values in group.table.params.items() if values.dtype != float]
+    if names:
+        caveats.append(f"not numeric, so no dimension here: {', '.join(names)}")
+    missing = len(group.table) - int(found.n.sum())
+    if missing:
+        caveats.append(f"{missing} samples lack a value of a difficulty parameter")
+    return caveats
+
+
+def cell_rows(found: Cells) -> list[dict]:
+    """The table cells.csv."""
+    low, high = findings.wilson(found.k, found.n)
+    smooth, smooth_low, smooth_high = grid.shrunken(found)
+    return [{**{dim: float(found.values[at, place]) for place, dim in enumerate(found.dims)},
+             "n": int(found.n[at]), "correct": int(found.counts[at, 0]),
+             "wrong": int(found.counts[at, 1]), "no_answer": int(found.counts[at, 2]),
+             "truncated": int(found.counts[at, 3]),
+             "accuracy": rounded(found.k[at] / found.n[at]), "low": rounded(low[at]),
+             "high": rounded(high[at]), "shrunken": rounded(smooth[at]),
+             "shrunken_low": rounded(smooth_low[at]), "shrunken_high": rounded(smooth_high[at])}
+            for at in range(len(found.n))]
+
+
+def profile_rows(profile: Profile) -> list[dict]:
+    """The table profile.csv."""
+    low, high = findings.wilson(profile.k, profile.n)
+    smooth = shape.curve(profile.x, profile.k, profile.n) if len(profile.x) > 2 else \
+        profile.k / profile.n
+    return [{"parameter": profile.parameter, "level": float(profile.x[at]),
+             "n": rounded(profile.n[at], 2),
+             **{name: int(value) for name, value in
+                zip(("correct", "wrong", "no_answer", "truncated"), profile.counts[at],
+                    strict=True)},
+             "accuracy": rounded(profile.k[at] / profile.n[at]), "low": rounded(low[at]),
+             "high": rounded(high[at]), "sigmoid": rounded(smooth[at]),
+             "finished": rounded(profile.done[at] / profile.n[at])}
+            for at in range(len(profile.x))]

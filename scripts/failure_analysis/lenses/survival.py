@@ -1,0 +1,238 @@
+"""Time to an answer: incidence of each outcome, late against early odds of a wrong answer within
+strata, and two systems on the same items. Time is completion tokens."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import chdtrc, ndtr
+
+FEWEST = 8  # finishes on each side of a candidate change
+DRAWS = 199
+
+
+def incidence(times: np.ndarray, cause: np.ndarray, causes: int, at: np.ndarray) -> np.ndarray:
+    """Cumulative incidence of each cause (1 … causes; 0 is censored) at the given times: Aalen &
+    Johansen (1978). Without censoring before a time it is the plain proportion there."""
+    order = np.argsort(times, kind="stable")
+    times, cause = times[order], cause[order]
+    distinct, starts = np.unique(times, return_index=True)
+    which = np.searchsorted(distinct, times)
+    at_risk = len(times) - starts
+    events = np.array([np.bincount(which[cause == one], minlength=len(distinct))
+                       for one in range(1, causes + 1)])
+    hazard = events / at_risk
+    after = np.cumprod(1 - hazard.sum(0))
+    before = np.r_[1.0, after[:-1]]
+    curve = np.cumsum(hazard * before, axis=1)
+    place = np.searchsorted(distinct, at, side="right") - 1
+    return np.where(place >= 0, curve[:, np.maximum(place, 0)], 0.0)
+
+
+class Change(NamedTuple):
+    """The candidate change of the odds wrong : correct with the largest chi-square. `bin` is the
+    last bin before it."""
+
+    stat: float
+    bin: int
+    ratio: float
+    low: float
+    high: float
+    curve: np.ndarray
+
+
+class Strata(NamedTuple):
+    """Finishes in informative strata (some wrong, some right): stratum, bin and whether wrong, by
+    stratum; and the shares of late-minus-early sums that do not depend on who was wrong."""
+
+    stratum: np.ndarray
+    bin: np.ndarray
+    wrong: np.ndarray
+    item: np.ndarray
+    bins: int
+
+    @property
+    def size(self) -> int:
+        """How many strata there are."""
+        return int(self.stratum.max()) + 1 if len(self.stratum) else 0
+
+
+def informative(stratum: np.ndarray, bins: np.ndarray, wrong: np.ndarray, item: np.ndarray,
+                number: int) -> Strata:
+    """Only strata with both outcomes say anything; they are numbered anew."""
+    known, code = np.unique(stratum, return_inverse=True)
+    k, n = np.bincount(code, wrong), np.bincount(code)
+    kept = ((k > 0) & (k < n))[code]
+    if not kept.any():
+        none = np.zeros(0, int)
+        return Strata(none, none, none, none, number)
+    code = np.unique(code[kept], return_inverse=True)[1]
+    order = np.argsort(code, kind="stable")
+    return Strata(code[order], bins[kept][order], wrong[kept][order].astype(int),
+                  item[kept][order], number)
+
+
+def _tables(found: Strata, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Finishes and wrong ones, strata x bins."""
+    place = found.stratum * found.bins + found.bin
+    size = found.size * found.bins
+    ones = np.ones(len(place)) if weight is None else weight
+    return (np.bincount(place, ones, size).reshape(-1, found.bins),
+            np.bincount(place, ones * found.wrong, size).reshape(-1, found.bins))
+
+
+class Parts(NamedTuple):
+    """What each stratum adds to the chi-squares (strata x candidate changes), and its tables."""
+
+    excess: np.ndarray
+    variance: np.ndarray
+    late: np.ndarray
+    late_wrong: np.ndarray
+    n: np.ndarray
+    k: np.ndarray
+    trend_excess: np.ndarray
+    trend_variance: np.ndarray
+
+
+def parts(found: Strata, score: np.ndarray, weight: np.ndarray | None = None) -> Parts:
+    """Late against early at every bin edge (Mantel & Haenszel 1959), and the odds against a score
+    of the bins (the score test of a conditional logistic regression: Mantel 1963), per stratum;
+    `weight` counts finishes several times."""
+    m, w = _tables(found, weight)
+    n, k = m.sum(1, keepdims=True), w.sum(1, keepdims=True)
+    some = np.maximum(n, 1e-9)
+    late, late_wrong = n - m.cumsum(1)[:, :-1], k - w.cumsum(1)[:, :-1]
+    spread = np.where(n > 1, k * (n - k) / np.maximum(n * n * (n - 1), 1e-9), 0)
+    total, squares = m @ score, m @ score**2
+    return Parts(late_wrong - late * k / some, (n - late) * late * spread, late, late_wrong,
+                 n[:, 0], k[:, 0], w @ score - k[:, 0] * total / some[:, 0],
+                 spread[:, 0] * (n[:, 0] * squares - total**2))
+
+
+def scan(of: Parts, copies: np.ndarray | None = None) -> Change:
+    """The candidate change with the largest chi-square, its odds ratio with the interval of
+    Robins, Breslow & Greenland (1986); `copies` counts strata several times."""
+    copies = np.ones(len(of.n)) if copies is None else copies
+    variance, late = copies @ of.variance, copies @ of.late
+    open_ = (variance > 1e-9) & (late >= FEWEST) & (copies @ of.n - late >= FEWEST)
+    curve = np.where(open_, (copies @ of.excess) ** 2 / np.maximum(variance, 1e-9), 0)
+    best = int(curve.argmax()) if len(curve) else 0
+    used = copies > 0
+    n, k, times = of.n[used], of.k[used], copies[used]
+    late, late_wrong = of.late[used, best], of.late_wrong[used, best]
+    return Change(float(curve[best]), best, *_ratio(
+        late_wrong, late - late_wrong, k - late_wrong, n - k - late + late_wrong, times), curve)
+
+
+def trend(of: Parts, copies: np.ndarray | None = None) -> tuple[float, float, float]:
+    """(signed z, chi-square, p) of the odds of being wrong against the score of the bins."""
+    copies = np.ones(len(of.n)) if copies is None else copies
+    excess, variance = float(copies @ of.trend_excess), float(copies @ of.trend_variance)
+    if variance <= 1e-12:
+        return 0.0, 0.0, 1.0
+    stat = excess**2 / variance
+    return excess / np.sqrt(variance), stat, float(chdtrc(1, stat))
+
+
+def _ratio(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, times: np.ndarray
+           ) -> tuple[float, float, float]:
+    n = np.maximum(a + b + c + d, 1e-9)
+    r, s, p, q = times * a * d / n, times * b * c / n, (a + d) / n, (b + c) / n
+    if r.sum() <= 0 or s.sum() <= 0:
+        return (np.inf if r.sum() > 0 else 0.0), 0.0, np.inf
+    ratio = r.sum() / s.sum()
+    error = np.sqrt((p * r).sum() / (2 * r.sum()**2) + (p * s + q * r).sum()
+                    / (2 * r.sum() * s.sum()) + (q * s).sum() / (2 * s.sum()**2))
+    return float(ratio), float(ratio * np.exp(-1.96 * error)), float(ratio * np.exp(1.96 * error))
+
+
+def permuted(found: Strata, of: Parts, seed: int, draws: int = DRAWS) -> np.ndarray:
+    """The largest chi-square after the wrong answers were dealt anew within each stratum: the
+    exact null, of which only the wrong ones per bin vary."""
+    variance, late = of.variance.sum(0), of.late.sum(0)
+    open_ = (variance > 1e-9) & (late >= FEWEST) & (of.n.sum() - late >= FEWEST)
+    expected = (of.late_wrong - of.excess).sum(0)
+    wrong = _dealt(found, of.k.astype(int), seed, draws)
+    late_wrong = wrong.sum(1, keepdims=True) - wrong.cumsum(1)[:, :-1]
+    curve = np.where(open_, (late_wrong - expected) ** 2 / np.maximum(variance, 1e-9), 0)
+    return curve.max(1) if curve.shape[1] else np.zeros(draws)
+
+
+def _dealt(found: Strata, k: np.ndarray, seed: int, draws: int) -> np.ndarray:
+    """Wrong answers per bin, draws x bins. Few or large strata: one multivariate hypergeometric
+    draw each; many small ones: all of a size at once."""
+    rng = np.random.default_rng(seed)
+    sizes = np.bincount(found.stratum)
+    wrong = np.zeros((draws, found.bins))
+    starts = np.r_[0, np.cumsum(sizes)[:-1]]
+    if len(sizes) <= 400 or sizes.max() > 32:
+        for start, size, wrongs in zip(starts, sizes, k, strict=True):
+            counts = np.bincount(found.bin[start:start + size], minlength=found.bins)
+            wrong += rng.multivariate_hypergeometric(counts, wrongs, size=draws,
+                                                     method="marginals")
+        return wrong
+    for size in np.unique(sizes):
+        same = np.flatnonzero(sizes == size)
+        bins = found.bin[starts[same][:, None] + np.arange(size)]
+        for draw in range(draws):
+            # As many passes as the fullest stratum has wrong ones: each deals one to every
+            # stratum that is owed one, from the places that are left (a shuffle cut short).
+            left = bins.copy()
+            for turn in range(int(k[same].max())):
+                rows = np.flatnonzero(k[same] > turn)
+                place = turn + (rng.random(len(rows)) * (size - turn)).astype(int)
+                picked = left[rows, place]
+                left[rows, place] = left[rows, turn]
+                wrong[draw] += np.bincount(picked, minlength=found.bins)
+    return wrong
+
+
+class Cox(NamedTuple):
+    """A hazard ratio within strata, with its interval, and the p value of a ratio that changes
+    over time."""
+
+    ratio: float
+    low: float
+    high: float
+    p: float
+    drift_p: float
+    events: int
+
+
+def cox(times: np.ndarray, event: np.ndarray, z: np.ndarray, stratum: np.ndarray) -> Cox | None:
+    """One binary covariate, each item a stratum of its own (Cox 1972; Breslow's ties): never
+    across items, whose difficulty would bend the ratio. The drift test correlates Schoenfeld
+    residuals with log time (Grambsch & Therneau 1994). None without information."""
+    order = np.lexsort((-times, stratum))
+    times, event, z, stratum = times[order], event[order], z[order].astype(float), stratum[order]
+    # The risk set of a row: all rows of its stratum from the start to the last of equal time.
+    groups = np.r_[True, (stratum[1:] != stratum[:-1])]
+    start = np.maximum.accumulate(np.where(groups, np.arange(len(times)), 0))
+    ends = np.r_[(stratum[1:] != stratum[:-1]) | (times[1:] != times[:-1]), True]
+    places = np.flatnonzero(ends)
+    end = places[np.searchsorted(places, np.arange(len(times)))]
+    ones = np.r_[0, np.cumsum(z)]
+    exposed = ones[end + 1] - ones[start]
+    at_risk = end + 1 - start
+    own, exposed, at_risk = z[event == 1], exposed[event == 1], at_risk[event == 1]
+    useful = (exposed > 0) & (exposed < at_risk)
+    if not useful.any():
+        return None
+    slope = 0.0
+    for _ in range(60):
+        share = exposed * np.exp(slope) / (exposed * np.exp(slope) + at_risk - exposed)
+        information = (share * (1 - share)).sum()
+        if information <= 1e-9:
+            return None
+        step = (own - share).sum() / information
+        slope += float(np.clip(step, -1, 1))
+        if abs(step) < 1e-9:
+            break
+    if abs(slope) > 15:
+        return None
+    error = 1 / np.sqrt(information)
+    late = np.log1p(times[event == 1][useful])
+    residual = (own - share)[useful] / np.sqrt((share * (1 - share))[useful])
+    r = np.corrcoef(late, residual)[0, 1] if len(late) > 3 and late.std() > 0 else 0.0
+    return Cox(float(np.exp(slope)), float(np.exp(slope - 1.96 * error)),
+               float(np.exp(slope + 1.96 * error)), float(2 * ndtr(-abs(slope) / error)),
+               float(chdtrc(1, len(late) * r * r)), int(useful.sum()))

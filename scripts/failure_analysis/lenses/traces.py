@@ -1,0 +1,235 @@
+"""What one trace is made of: how far it compresses for its length, whether it goes on saying new
+things, whether it loops. Features are numbers; they are kept by the hash of the text, so that a
+text is measured once."""
+
+import hashlib
+import re
+import sqlite3
+import sys
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from failure_analysis import files
+from failure_analysis.lenses import tokens
+
+VERSION = 2
+HEADER = 8  # bytes of an empty zlib stream
+WINDOW = 200  # tokens of a window of equal size
+_CHUNK = 64
+_SWITCH = re.compile(r"\b(?:wait|alternatively|hmm|let me re)", re.I)
+NAMES = ("tokens", "bytes", "packed", "window_bits", "novelty", "cover4", "cover8", "loop", "near",
+         "switches", "quarter1", "quarter2", "quarter3", "quarter4")
+
+
+class Trace(NamedTuple):
+    """A text to measure: its place in the table, the text, its recorded ids if there are any, and
+    the tokenizer file that makes its tokens (None: pieces of the text)."""
+
+    at: int
+    text: str
+    ids: list | None
+    tokenizer: Path | None = None
+
+
+def measure(text: str, ids: list | None) -> list[float]:
+    """The features of one trace, in the order of NAMES."""
+    if ids is None:
+        parts = tokens.pieces(text)
+        n = len(parts)
+        # Loops are of words: spaces between them would make any formula look repeated.
+        ids = [hash(part) for part in parts if not part.isspace()]
+    else:
+        n = len(ids)
+    raw = text.encode("utf-8", "surrogatepass")
+    cuts = [len(raw) * quarter // 4 for quarter in range(5)]
+    packer = zlib.compressobj(6)
+    written, sizes = 0, []
+    for start, end in zip(cuts, cuts[1:], strict=False):
+        written += len(packer.compress(raw[start:end]))
+        sizes.append(written + len(packer.copy().flush()) - HEADER)
+    second = len(zlib.compress(raw[cuts[2]:], 6)) - HEADER
+    gained = np.diff([0, *sizes]) * 8 / np.maximum(np.diff(cuts), 1)
+    loop, near, cover4, cover8 = loops(np.array(ids, np.int64) if ids else np.zeros(0, np.int64))
+    return [n, len(raw), sizes[-1], _window_bits(raw, n), (sizes[3] - sizes[1]) / max(second, 1),
+            cover4, cover8, loop, near, 1000 * len(_SWITCH.findall(text)) / max(n, 1), *gained]
+
+
+def _window_bits(raw: bytes, n: int) -> float:
+    """Mean packed bits per byte of up to 8 windows of about 200 tokens: free of length."""
+    number = n // WINDOW
+    if not number:
+        return float("nan")
+    size = len(raw) // number
+    chosen = range(number) if number <= 8 else [number * place // 8 for place in range(8)]
+    packed = [8 * (len(zlib.compress(raw[at * size:(at + 1) * size], 6)) - HEADER) / size
+              for at in chosen]
+    return sum(packed) / len(packed)
+
+
+def loops(ids: np.ndarray) -> tuple[float, float, float, float]:
+    """(loop, nearly a loop, cover of the tail by 4-grams, by 8-grams). A loop: a tail of 128 to
+    1,024 tokens lies in grams that came before, or repeats itself at one distance."""
+    n = len(ids)
+    if n < 128:
+        return 0.0, 0.0, 0.0, 0.0
+    cover4, cover8 = _covered(ids, 4), _covered(ids, 8)
+    tails = [tail for tail in (128, 256, 512, 1024) if tail <= max(n // 2, 128)]
+    by4 = max(cover4[-tail:].mean() for tail in tails)
+    by8 = max(cover8[-tail:].mean() for tail in tails)
+    looped = by8 >= 0.9 or by4 >= 0.95
+    if not looped and by8 >= 0.5:
+        period = _period(ids)
+        if period and 3 * period <= 0.8 * n:
+            tail = min(max(3 * period, 192), n - period)
+            looped = bool((ids[-tail:] == ids[-tail - period:-period]).mean() >= 0.85)
+    return float(looped), float(not looped and by4 >= 0.85), float(by4), float(by8)
+
+
+def _grams(ids: np.ndarray, size: int) -> np.ndarray:
+    x = ids.astype(np.uint64) + np.uint64(1)
+    h = np.zeros(len(x) - size + 1, np.uint64)
+    for at in range(size):
+        h = h * np.uint64(6364136223846793005) + x[at:len(x) - size + 1 + at] \
+            * np.uint64(1442695040888963407)
+    return h
+
+
+def _covered(ids: np.ndarray, size: int) -> np.ndarray:
+    """Where a token lies inside a gram that stood earlier in the trace."""
+    h = _grams(ids, size)
+    order = np.argsort(h, kind="stable")
+    again = np.zeros(len(h), int)
+    again[order[1:][h[order][1:] == h[order][:-1]]] = 1
+    edges = np.zeros(len(ids) + 1, int)
+    edges[:len(again)] += again
+    edges[size:size + len(again)] -= again
+    return np.cumsum(edges[:len(ids)]) > 0
+
+
+def _period(ids: np.ndarray) -> int:
+    """The commonest distance from a 4-gram of the tail to the same one before it."""
+    h = _grams(ids[-2048:], 4)
+    order = np.argsort(h, kind="stable")
+    same = h[order][1:] == h[order][:-1]
+    gaps = (order[1:] - order[:-1])[same]
+    return int(np.bincount(gaps).argmax()) if len(gaps) else 0
+
+
+def cache_path(folder: Path) -> Path:
+    """The file of the features in a cache folder."""
+    return folder / f"traces-{VERSION}.sqlite"
+
+
+def features(traces: Iterable[Trace], number: int, folder: Path, jobs: int
+             ) -> tuple[np.ndarray, dict[str, int]]:
+    """(features by place in the table, how many came from the cache and how many were measured).
+    Texts pass through one at a time; places without a text stay NaN."""
+    table = np.full((number, len(NAMES)), np.nan)
+    counts = {"measured": 0, "cached": 0}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = cache_path(folder)
+    try:
+        base = sqlite3.connect(path, timeout=60)
+        base.execute("create table if not exists f (key blob primary key, v blob)")
+        with ProcessPoolExecutor(jobs) if jobs > 1 else _Here() as pool:
+            for chunk, known, found in _measured(traces, base, pool, jobs):
+                fresh = iter(found.result())
+                new = []
+                for at, key, cached in zip(*chunk, known, strict=True):
+                    values = np.frombuffer(cached) if cached else np.array(next(fresh))
+                    table[at] = values
+                    counts["cached" if cached else "measured"] += 1
+                    if not cached:
+                        new.append((key, values.tobytes()))
+                with base:
+                    base.executemany("insert or replace into f values (?, ?)", new)
+        base.close()
+    except sqlite3.DatabaseError as error:
+        raise files.Refusal(f"{path}: the cache of features cannot be used ({error}); delete the "
+                            "file and run again, or name another folder with --cache") from None
+    return table, counts
+
+
+class _Done:
+    """A result that is there already."""
+
+    def __init__(self, value: list) -> None:
+        self._value = value
+
+    def result(self) -> list:
+        """The value."""
+        return self._value
+
+
+class _Here:
+    """A pool of no workers."""
+
+    def __enter__(self) -> "_Here":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def submit(self, function, argument: list) -> _Done:
+        """Calls the function at once."""
+        return _Done(function(argument))
+
+
+def _measured(traces: Iterable[Trace], base: sqlite3.Connection, pool, jobs: int) -> Iterator:
+    """((places, keys), cached values, future of the missing ones) per chunk, in order, with a
+    bounded number of chunks on their way."""
+    waiting: deque = deque()
+    source = iter(_with_progress(traces))
+    while chunk := list(islice(source, _CHUNK)):
+        keys = [_key(trace) for trace in chunk]
+        marks = ",".join("?" * len(keys))
+        stored = dict(base.execute(f"select key, v from f where key in ({marks})", keys))
+        known = [stored.get(key) for key in keys]
+        work = [(trace.text, trace.ids, trace.tokenizer)
+                for trace, value in zip(chunk, known, strict=True) if value is None]
+        waiting.append((([trace.at for trace in chunk], keys), known, pool.submit(_work, work)))
+        if len(waiting) > 2 * jobs:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _with_progress(traces: Iterable[Trace]) -> Iterable[Trace]:
+    if not sys.stderr.isatty():
+        return traces
+    from tqdm import tqdm
+
+    return tqdm(traces, unit="trace", desc="reading traces")
+
+
+def _key(trace: Trace) -> bytes:
+    """What the features depend on: the text, and what its tokens are."""
+    digest = hashlib.sha256(trace.text.encode("utf-8", "surrogatepass"))
+    if trace.ids is not None:
+        digest.update(np.array(trace.ids, np.int64).tobytes())
+    elif trace.tokenizer is not None:
+        digest.update(_hash_of(trace.tokenizer))
+    return digest.digest()[:20]
+
+
+@lru_cache(64)
+def _hash_of(path: Path) -> bytes:
+    return files.sha256(path).encode()
+
+
+def _work(work: list[tuple[str, list | None, Path | None]]) -> list[list[float]]:
+    """Measures a chunk; each worker loads a tokenizer once."""
+    return [measure(text, ids if ids is not None or path is None else _ids(text, path))
+            for text, ids, path in work]
+
+
+def _ids(text: str, path: Path) -> list[int]:
+    return tokens.load(path).encode(text, add_special_tokens=False).ids
+
