@@ -327,6 +327,7 @@ def test_a_round_that_drops_a_code_loses_none(axial: Run, tmp_path: Path) -> Non
 
 # Interruptions, budget, projects.
 
+@pytest.mark.slow
 def test_killed_twice_and_resumed_equals_one_clean_run(
     axial: Run, bundle: Path, tmp_path: Path
 ) -> None:

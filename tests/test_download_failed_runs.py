@@ -424,6 +424,7 @@ def test_a_changed_archive_is_fetched_again(download, bucket, tmp_path):
     assert tree(output / "a") == {"logs", "logs/a.txt", "run.sh"}
 
 
+@pytest.mark.slow
 def test_two_hundred_archives_with_faults_are_right_after_one_rerun(download, bucket):
     """5 % faults: cut once (heals by itself), cut always, gone, cut off in the bucket."""
     made = random.Random(6)

@@ -232,6 +232,7 @@ def test_finished_reports_hold(folders):
         assert result.proved["buckets"] > 5
 
 
+@pytest.mark.slow
 def test_damage_is_seen(folders):
     tried, missed = Counter(), []
     for folder in folders:

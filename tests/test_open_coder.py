@@ -117,6 +117,7 @@ def finished(folder: Path) -> set[str]:
     return {json.loads(line)["key"] for line in lines}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_twice_and_resumed_equals_one_clean_run(
     seed: int, bundle: Path, code: Code, tmp_path: Path

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,7 @@ LINES = st.lists(st.one_of(
     st.binary(max_size=30).map(lambda junk: junk.replace(b"\n", b""))), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(LINES)
 def test_conservation_whatever_the_lines(lines):
@@ -110,6 +112,7 @@ def damaged(document, random):
     return document
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(st.randoms(use_true_random=False), st.sampled_from(["tau2", "tau", "agentdojo"]))
 def test_damaged_documents_are_rejected_row_by_row_or_refused(random, kind):

@@ -11,6 +11,8 @@ import pytest
 from failure_analysis import files
 from make_runs import findings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def analyse(run_script, tmp_path):

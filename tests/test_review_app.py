@@ -433,6 +433,7 @@ def test_a_refused_review_says_why_and_is_not_lost(window, opened, folder):
     assert reviews(folder) == []
 
 
+@pytest.mark.slow
 def test_two_windows_do_not_overwrite_each_other_unseen(window, opened, folder):
     page = opened()
     fill(window)
@@ -456,6 +457,7 @@ def test_two_windows_do_not_overwrite_each_other_unseen(window, opened, folder):
     assert len(reviews(folder)) == 2
 
 
+@pytest.mark.slow
 def test_an_agent_beside_it_appears_and_a_disagreement_is_settled(window, opened, folder):
     opened()
     window.execute_script("location.hash = '#run-a%2F1'; location.reload()")
@@ -475,6 +477,7 @@ def test_an_agent_beside_it_appears_and_a_disagreement_is_settled(window, opened
     assert (final.bucket, final.fault) == ("books_the_wrong_hour", "model_error")
 
 
+@pytest.mark.slow
 def test_others_are_seen_after_ones_own_judgement(window, opened, folder):
     record(folder)
     opened()
