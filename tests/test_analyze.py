@@ -622,6 +622,23 @@ def test_a_loop_is_found_and_a_text_is_not() -> None:
     assert traces.loops(plain[:100])[0] == 0.0
 
 
+@given(st.text(st.one_of(st.characters(), st.sampled_from("ab1 2_+\n٣"))))
+def test_words_on_arrays_are_the_pieces_of_a_pattern(text):
+    pieces = tokens._fallback(text).ids
+    number, found = tokens.words(text)
+    words = [piece for piece in pieces if not piece.isspace()]
+    assert number == len(pieces) and len(found) == len(words)
+    assert len(set(zip(found.tolist(), words, strict=True))) == len(set(words)) == len(set(
+        found.tolist()))
+
+
+@pytest.mark.parametrize(("text", "times"), [
+    ("Wait. No, wait! Awaiting", 2), ("HMM, let me rethink", 2), ("waiting alternatively", 2),
+    ("_wait 1hmm", 0)])
+def test_turns_are_counted_where_words_begin(text, times):
+    assert traces._switches(text) == times
+
+
 @given(st.permutations(range(5)), st.integers(0, 100))
 def test_a_vocabulary_numbered_anew_changes_nothing(mixed: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -20,11 +20,11 @@ import numpy as np
 from failure_analysis import files
 from failure_analysis.lenses import tokens
 
-VERSION = 2
+VERSION = 3
 HEADER = 8  # bytes of an empty zlib stream
 WINDOW = 200  # tokens of a window of equal size
 _CHUNK = 64
-_SWITCH = re.compile(r"\b(?:wait|alternatively|hmm|let me re)", re.I)
+_SWITCH = re.compile(r"wait|alternatively|hmm|let me re")
 NAMES = ("tokens", "bytes", "packed", "window_bits", "novelty", "cover4", "cover8", "loop", "near",
          "switches", "quarter1", "quarter2", "quarter3", "quarter4")
 
@@ -42,12 +42,10 @@ class Trace(NamedTuple):
 def measure(text: str, ids: list | None) -> list[float]:
     """The features of one trace, in the order of NAMES."""
     if ids is None:
-        parts = tokens.pieces(text)
-        n = len(parts)
         # Loops are of words: spaces between them would make any formula look repeated.
-        ids = [hash(part) for part in parts if not part.isspace()]
+        n, numbers = tokens.words(text)
     else:
-        n = len(ids)
+        n, numbers = len(ids), np.array(ids, np.int64)
     raw = text.encode("utf-8", "surrogatepass")
     cuts = [len(raw) * quarter // 4 for quarter in range(5)]
     packer = zlib.compressobj(6)
@@ -57,9 +55,16 @@ def measure(text: str, ids: list | None) -> list[float]:
         sizes.append(written + len(packer.copy().flush()) - HEADER)
     second = len(zlib.compress(raw[cuts[2]:], 6)) - HEADER
     gained = np.diff([0, *sizes]) * 8 / np.maximum(np.diff(cuts), 1)
-    loop, near, cover4, cover8 = loops(np.array(ids, np.int64) if ids else np.zeros(0, np.int64))
+    loop, near, cover4, cover8 = loops(numbers)
     return [n, len(raw), sizes[-1], _window_bits(raw, n), (sizes[3] - sizes[1]) / max(second, 1),
-            cover4, cover8, loop, near, 1000 * len(_SWITCH.findall(text)) / max(n, 1), *gained]
+            cover4, cover8, loop, near, 1000 * _switches(text) / max(n, 1), *gained]
+
+
+def _switches(text: str) -> int:
+    """How often a trace turns round: these words, where a word begins."""
+    low = text.lower()  # far faster than a pattern that ignores case
+    return sum(not (start and (low[start - 1].isalnum() or low[start - 1] == "_"))
+               for start in (match.start() for match in _SWITCH.finditer(low)))
 
 
 def _window_bits(raw: bytes, n: int) -> float:
