@@ -143,6 +143,7 @@ def features(traces: Iterable[Trace], number: int, folder: Path, jobs: int
     path = cache_path(folder)
     try:
         base = sqlite3.connect(path, timeout=60)
+        base.execute("pragma synchronous=off")  # a cache need not wait for the disk
         base.execute("create table if not exists f (key blob primary key, v blob)")
         with ProcessPoolExecutor(jobs) if jobs > 1 else _Here() as pool:
             for chunk, known, found in _measured(traces, base, pool, jobs):
