@@ -632,6 +632,54 @@ def test_words_on_arrays_are_the_pieces_of_a_pattern(text):
         found.tolist()))
 
 
+def test_a_list_of_numbers_is_no_loop():
+    rng = np.random.default_rng(0)
+    names = traces.NAMES.index
+    for text in (", ".join(map(str, rng.integers(0, 100, 500))), "".join(
+            rng.choice(list("UDLR"), 400)), " ".join(f"w{n}" for n in rng.integers(0, 999, 600))):
+        assert traces.measure(text, None)[names("loop")] == 0, text[:30]
+    again = ", ".join(map(str, [*rng.integers(0, 100, 100), *[7, 12, 55, 3] * 100]))
+    assert traces.measure(again, None)[names("loop")] == 1
+
+
+def test_characters_that_are_words_count_as_tokens():
+    number, found = tokens.words("我们先算一下 step 2 けど 하나")
+    assert (number, len(found)) == (16, 12)
+
+
+def test_loops_are_compared_within_levels():
+    """At each level failures and correct traces loop alike; the hard level loops more."""
+    from statsmodels.stats.contingency_tables import StratifiedTable
+
+    tables = np.array([[1, 20, 9, 180], [90, 180, 10, 20]])
+    ratio, low, high = findings.risk_ratio(tables)
+    assert ratio == pytest.approx(1) and low < 1 < high
+    pooled = findings.risk_ratio(tables.sum(0, keepdims=True))
+    assert pooled[0] == pytest.approx((91 / 200) / (19 / 200))
+    error = np.sqrt(1 / 91 - 1 / 200 + 1 / 19 - 1 / 200)  # Katz
+    assert pooled[1] == pytest.approx(pooled[0] * np.exp(-1.959964 * error), rel=1e-5)
+    stratified = StratifiedTable([np.array([[k1, n1 - k1], [k0, n0 - k0]], float)
+                                  for k1, n1, k0, n0 in ([12, 40, 3, 50], [8, 30, 5, 60])])
+    assert findings.risk_ratio(np.array([[12, 40, 3, 50], [8, 30, 5, 60]]))[0] == pytest.approx(
+        stratified.riskratio_pooled)
+
+
+def test_shorter_and_as_good_is_no_regression():
+    rules = diagnosis.load_rules(None)
+    pairs = {"surface": {"estimates": {"accuracy_b_minus_a": {"lo": -0.05, "hi": 0.07}},
+                         "evidence": ["as good"], "tests": []},
+             "compression": {"estimates": {"log_tokens_b_minus_a": {"lo": -0.9, "hi": -0.5}},
+                             "evidence": ["shorter"], "tests": []},
+             "hazard": {"estimates": {"hazard_ratio_wrong_b_over_a": {"lo": 3.0, "hi": 9.0},
+                                      "hazard_ratio_correct_b_over_a": {"lo": 4.0, "hi": 6.0}},
+                        "evidence": ["faster"], "tests": []}}
+    found = diagnosis.between(pairs, {}, {})
+    assert "compare.errors_faster" not in found and "compare.accuracy_not_lower" in found
+    [one] = [one for one in diagnosis.weigh(found, rules, set(), "pair")
+             if one["hypothesis"] == "fine_tune_regression"]
+    assert one["status"] == "contradicted"
+
+
 @pytest.mark.parametrize(("text", "times"), [
     ("Wait. No, wait! Awaiting", 2), ("HMM, let me rethink", 2), ("waiting alternatively", 2),
     ("_wait 1hmm", 0)])

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from failure_analysis import files
 from failure_analysis.lenses import dataset, findings, tokens, traces
 from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, WRONG, Group, Table
 from failure_analysis.lenses.findings import estimate, gate, insufficient
@@ -70,7 +69,7 @@ def measure(table: Table, cache: Path, jobs: int) -> Traces:
     """Measures every trace of a table, or takes it from the cache."""
     config = table.config.path
     paths = [tokens.tokenizer_path(one, config) if one.tokenizer else None for one in table.evals]
-    seen = {"ids": 0, "reasoning": 0}
+    seen = {"ids": 0, "bad": 0, "reasoning": 0}
 
     def every():
         for at, text in dataset.texts(table):
@@ -80,8 +79,7 @@ def measure(table: Table, cache: Path, jobs: int) -> Traces:
             ids = text.reasoning_ids if own or not text.reasoning else None
             if ids is not None and not all(isinstance(one, int) and abs(one) < 1 << 62
                                            for one in ids):
-                raise files.Refusal(f"{table.ident[at]}: reasoning_token_ids are not whole "
-                                    "numbers; correct them or leave them out")
+                ids, seen["bad"] = None, seen["bad"] + 1
             seen["ids"] += ids is not None
             seen["reasoning"] += own
             yield traces.Trace(at, shown, ids, paths[table.eval[at]])
@@ -90,6 +88,8 @@ def measure(table: Table, cache: Path, jobs: int) -> Traces:
     known = sorted({path.name for path in paths if path})
     unit = tokens.RECORDED if seen["ids"] else f"tokenizer {', '.join(known)}" if known else \
         tokens.FALLBACK
+    if seen["bad"]:
+        unit += f" (reasoning_token_ids of {seen['bad']} samples are no whole numbers: not used)"
     return Traces(found, unit, counts, seen["reasoning"])
 
 
@@ -252,7 +252,7 @@ def stratified_auc(x: np.ndarray, wrong: np.ndarray, stratum: np.ndarray, item: 
 
 
 def loop_share(part: Table, loop: np.ndarray) -> dict[str, Any]:
-    """How often failures loop, against correct traces."""
+    """How often failures loop, against correct traces of the same levels."""
     failed = part.outcome != CORRECT
     k, n = int(loop[failed].sum()), int(failed.sum())
     k0, n0 = int(loop[~failed].sum()), int((~failed).sum())
@@ -262,11 +262,18 @@ def loop_share(part: Table, loop: np.ndarray) -> dict[str, Any]:
     result = {"estimates": {"loop_share_of_failures": estimate(k / n, float(low), float(high),
                                                                "Wilson")},
               "evidence": [f"{k} of {n} failures loop, {k0} of {n0} correct traces do"]}
-    if n0 == 0:
+    strata = part.levels()
+    size = int(strata.max()) + 1
+    counts = np.array([np.bincount(strata[mask], loop[mask] if weighed else None, size)
+                       for mask in (failed, ~failed) for weighed in (True, False)]).T
+    counts = counts[(counts[:, 1] > 0) & (counts[:, 3] > 0)]
+    if not len(counts):  # nothing correct to compare with
         return {**result, "broken": float(low) >= 0.05}
-    ratio, ratio_low, ratio_high = findings.risk_ratio(k, n, k0, n0)
-    result["estimates"]["loop_risk_ratio"] = estimate(ratio, ratio_low, ratio_high, "Katz")
-    # With no loop among few correct traces Katz' interval has no lower end worth the name.
+    ratio, ratio_low, ratio_high = findings.risk_ratio(counts)
+    result["estimates"]["loop_risk_ratio"] = estimate(ratio, ratio_low, ratio_high,
+                                                      "Mantel-Haenszel over levels")
+    # With no loop among few correct traces this interval has no lower end worth the name.
+    k, n, k0, n0 = counts.sum(0)
     sure = findings.none_among(k, n, n0) <= 0.025 if k0 == 0 else ratio_low > 1
     if low >= 0.05 and not sure:
         result["evidence"] = [f"{result['evidence'][0]}: too few correct traces to say that loops "

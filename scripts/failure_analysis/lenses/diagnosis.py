@@ -68,6 +68,8 @@ def observed(results: dict[str, dict], table: Table) -> dict[str, str]:
     if findings.wilson(silent, finished)[0] >= 0.05:
         found["format.no_answer_high"] = f"{silent} of {finished} finished ones have no answer"
     cut = int((table.outcome == TRUNCATED).sum())
+    if findings.wilson(cut, n)[0] >= 0.5:
+        found["format.truncation_high"] = f"{cut} of {n} truncated"
     if cut / n < 0.05:
         found["format.truncation_rare"] = f"{cut} of {n} truncated"
     flips = flip_rate(table)
@@ -189,9 +191,11 @@ def between(pairs: dict[str, dict], one: dict[str, str], other: dict[str, str]) 
         return value.get("lo"), value.get("hi")
 
     said = {lens: "; ".join(pair["evidence"]) for lens, pair in pairs.items()}
-    _, high = ends("surface", "accuracy_b_minus_a")
+    low, high = ends("surface", "accuracy_b_minus_a")
     if high is not None and high < 0:
         found["compare.accuracy_lower"] = said["surface"]
+    if low is not None and low > -0.1 and low + high >= 0:
+        found["compare.accuracy_not_lower"] = said["surface"]
     low, high = ends("compression", "log_tokens_b_minus_a")
     if ("compression.underthink" in other and "compression.underthink" not in one) or \
             (high is not None and high < np.log(0.8)):
@@ -200,7 +204,8 @@ def between(pairs: dict[str, dict], one: dict[str, str], other: dict[str, str]) 
     if low is not None and low > 0:
         found["compare.loops_appeared"] = said["compression"]
     low, _ = ends("hazard", "hazard_ratio_wrong_b_over_a")
-    if low is not None and low > 1:
+    _, right = ends("hazard", "hazard_ratio_correct_b_over_a")
+    if low is not None and low > max(1, right or 0):  # not only faster altogether
         found["compare.errors_faster"] = said["hazard"]
     spelled = pairs.get("fft", {})
     shifted = any(test["p_adj"] <= 0.01 for test in spelled.get("tests", []))

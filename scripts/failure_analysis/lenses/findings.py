@@ -73,15 +73,19 @@ def wilson(k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         np.where(none, 1, np.minimum(1, centre + half))
 
 
-def risk_ratio(k1: int, n1: int, k0: int, n0: int) -> tuple[float, float, float]:
-    """The ratio of two shares with Katz' log interval (1978); half a case is added to each side
-    where one of them has none."""
-    half = 0.5 if 0 in (k1, k0) else 0.0
-    a, b = k1 + half, k0 + half
-    na, nb = n1 + 2 * half, n0 + 2 * half
-    ratio = (a / na) / (b / nb)
-    error = np.sqrt(max(0.0, 1 / a - 1 / na + 1 / b - 1 / nb))
-    return ratio, ratio * np.exp(-Z * error), ratio * np.exp(Z * error)
+def risk_ratio(tables: np.ndarray) -> tuple[float, float, float]:
+    """The common ratio of two shares over strata (lines of k1, n1, k0, n0; Mantel & Haenszel) with
+    the interval of Greenland & Robins (1985), which for one stratum is Katz' (1978). Half a case is
+    added to each side where one of them has none at all."""
+    k1, n1, k0, n0 = np.asarray(tables, float).T
+    if not k1.sum() or not k0.sum():
+        k1, n1, k0, n0 = (np.array([column.sum() + more]) for column, more in (
+            (k1, 0.5), (n1, 1), (k0, 0.5), (n0, 1)))
+    n = n1 + n0
+    one, other = (k1 * n0 / n).sum(), (k0 * n1 / n).sum()
+    spread = (((k1 + k0) * n1 * n0 - k1 * k0 * n) / n**2).sum() / (one * other)
+    ratio, error = one / other, np.sqrt(max(0.0, spread))
+    return float(ratio), float(ratio * np.exp(-Z * error)), float(ratio * np.exp(Z * error))
 
 
 def none_among(k: int, n: int, n0: int) -> float:

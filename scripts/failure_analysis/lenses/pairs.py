@@ -16,13 +16,13 @@ MOST_SYSTEMS, FEWEST_ITEMS = 6, 20
 
 
 def compare(lens: str, groups: Sequence[Group], data: Any, seed: int) -> list[dict[str, Any]]:
-    """Every pair of systems on one task (and axis level); `data` is what the lens has read."""
+    """Every pair of systems on one task (and axis level); where there are many systems, each with
+    the first. `data` is what the lens has read."""
     found = []
     for place in dict.fromkeys((group.task, group.axis) for group in groups):
         mine = [group for group in groups if (group.task, group.axis) == place]
-        if len(mine) > MOST_SYSTEMS:
-            continue
-        for a, b in combinations(mine, 2):
+        few = len(mine) <= MOST_SYSTEMS
+        for a, b in combinations(mine, 2) if few else ((mine[0], one) for one in mine[1:]):
             found.append(_pair(lens, a, b, data, seed))
     tests = [test for pair in found for test in pair["tests"]]
     for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
@@ -173,9 +173,11 @@ def _hazard(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int) -> 
     _difference("tokens", *groups, shared, [table.tokens for table in tables], seed, found)
     ratio = found["estimates"].get("hazard_ratio_wrong_b_over_a")
     if ratio:
+        right = found["estimates"].get("hazard_ratio_correct_b_over_a")
+        beside = f", correct ones {right['est']:.2f} times" if right else ""
         found["evidence"].append(f"on the same items wrong answers come {ratio['est']:.2f} times "
                                  f"as fast from {other.eval.label} ({ratio['lo']:.2f} to "
-                                 f"{ratio['hi']:.2f})")
+                                 f"{ratio['hi']:.2f}){beside}")
     return found
 
 

@@ -2,6 +2,7 @@
 offline page where turning a figure helps."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,6 +127,10 @@ def write_folder(shown: dict[str, Any], folder: Path, request: Request) -> list[
             _write_table(folder / f"{name}.csv", results, name)
             written.append(f"{name}.csv")
     pages = figures.pages(results)
+    for kind in ("png", "svg"):  # an earlier run may have drawn more of them
+        for path in folder.glob(f"{lens}*.{kind}"):
+            if re.fullmatch(rf"{lens}(-\d+)?", path.stem):
+                path.unlink()
     for number, page in enumerate(pages, 1):
         stem = lens if len(pages) == 1 else f"{lens}-{number}"
         both = [f"{stem}.png", f"{stem}.svg"]

@@ -1,6 +1,6 @@
 """Tokens of a text: the recorded ones, those of a tokenizer file, or, with neither, pieces of the
-text itself (a run of letters, one digit, one other mark, a run of white space), so that no lens
-needs a download."""
+text itself (a run of letters, one Chinese, Japanese or Korean character, one digit, one other mark,
+a run of white space), so that no lens needs a download."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,11 @@ from failure_analysis.lenses.samples import Eval
 
 FALLBACK = "text pieces (no tokenizer known)"
 RECORDED = "recorded ids"
-_PIECES = re.compile(r"[^\W\d_]+|\d|\s+|[^\w\s]|_")
+# In these scripts a character is about a word.
+_SIGNS = ((0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7AF),
+          (0x20000, 0x3FFFF))
+_CLASS = "".join(f"{chr(low)}-{chr(high)}" for low, high in _SIGNS)
+_PIECES = re.compile(rf"[{_CLASS}]|[^\W\d_{_CLASS}]+|\d|\s+|[^\w\s]|_")
 # What a token's text is made of; the order is that of the columns of an indicator matrix.
 CLASSES = ("space", "digit", "word", "punctuation", "special", "bytes", "other")
 _SPECIAL = re.compile(r"<\|[^|]*\|>|</?s>|<(?:bos|eos|pad|unk)>|\[/?INST\]|<(?:start|end)_of_turn>")
@@ -58,6 +62,8 @@ def _kind(char: str) -> int:
     """Which of the four sorts of pieces a character makes."""
     if char.isspace():
         return _SPACE
+    if any(low <= ord(char) <= high for low, high in _SIGNS):
+        return _MARK
     if not (char.isalnum() or char == "_"):
         return _MARK
     return _DIGIT if char.isdecimal() else _MARK if char == "_" else _WORD

@@ -20,7 +20,7 @@ import numpy as np
 from failure_analysis import files
 from failure_analysis.lenses import tokens
 
-VERSION = 3
+VERSION = 4
 HEADER = 8  # bytes of an empty zlib stream
 WINDOW = 200  # tokens of a window of equal size
 _CHUNK = 64
@@ -89,7 +89,8 @@ def loops(ids: np.ndarray) -> tuple[float, float, float, float]:
     tails = [tail for tail in (128, 256, 512, 1024) if tail <= max(n // 2, 128)]
     by4 = max(cover4[-tail:].mean() for tail in tails)
     by8 = max(cover8[-tail:].mean() for tail in tails)
-    looped = by8 >= 0.9 or by4 >= 0.95
+    # A list of numbers uses up all grams of four, so grams of eight must come again too.
+    looped = by8 >= 0.9 or by4 >= 0.95 and by8 >= 0.5
     if not looped and by8 >= 0.5:
         period = _period(ids)
         if period and 3 * period <= 0.8 * n:
@@ -198,7 +199,8 @@ def _measured(traces: Iterable[Trace], base: sqlite3.Connection, pool, jobs: int
         keys = [_key(trace) for trace in chunk]
         marks = ",".join("?" * len(keys))
         stored = dict(base.execute(f"select key, v from f where key in ({marks})", keys))
-        known = [stored.get(key) for key in keys]
+        known = [value if value and len(value) == 8 * len(NAMES) else None
+                 for value in map(stored.get, keys)]
         work = [(trace.text, trace.ids, trace.tokenizer)
                 for trace, value in zip(chunk, known, strict=True) if value is None]
         waiting.append((([trace.at for trace in chunk], keys), known, pool.submit(_work, work)))
