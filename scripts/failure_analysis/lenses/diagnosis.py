@@ -4,8 +4,9 @@ only after its experiment, until then failures are "consistent with" it."""
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
 from failure_analysis import files, statistics
@@ -15,12 +16,51 @@ from failure_analysis.lenses.findings import NEED
 from failure_analysis.statistics import rounded
 
 RULES = Path(__file__).resolve().parents[3] / "templates" / "diagnosis_rules.yaml"
-KEYS = ("says", "for", "veto", "needs", "next", "falsified_by", "scope")
+# All that a rule can speak of: the labels of the lenses, and what `observed`, `between` and
+# `queries` find beside them.
+FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
+    "surface": "healthy accuracy_cliff gradual_decline truncation_dominant chaotic uniform_failure "
+               "flat_mediocre inverted any_failure",
+    "fft": "tokenization_artifact clean no_artifact_detected spectral_peak_collapse "
+           "band_limited_gain",
+    "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected",
+    "hazard": "early early_breakdown delayed constant threshold no_change_detected truncation_wall",
+    "format": "no_answer_high truncation_high truncation_rare",
+    "runs": "flip_rate_high",
+    "query": "inside_zone outside_zone",
+    "compare": "accuracy_lower accuracy_not_lower underthink_appeared loops_appeared errors_faster "
+               "template_shift spelling_changed spelling_unchanged",
+}.items() for name in names.split())
 SUPPORTED, TENTATIVE, CONTRADICTED, NOT_ASSESSED = ("supported", "tentative", "contradicted",
                                                     "not_assessed")
 STATUSES = (SUPPORTED, TENTATIVE, NOT_ASSESSED, CONTRADICTED)
 COLUMNS = ("surface", "fft", "compression", "hazard", "other")
 TO_READ = 10
+
+
+class _Bar(msgspec.Struct, forbid_unknown_fields=True):
+    score: float
+    lenses: int = 1
+    lead: float = 0
+
+
+class _Rule(msgspec.Struct, forbid_unknown_fields=True, rename={"speaks": "for"}):
+    says: str
+    speaks: dict[str, float]
+    next: str
+    veto: list[str] = []
+    needs: list[Literal["surface", "fft", "compression", "hazard", "query"]] = []
+    falsified_by: str = ""
+    scope: Literal["one", "pair"] = "one"
+
+
+class _Rules(msgspec.Struct, forbid_unknown_fields=True):
+    """A file of rules."""
+
+    hypotheses: dict[str, _Rule]
+    supported: _Bar
+    tentative: _Bar
+    version: int | None = None
 
 
 def load_rules(path: Path | None) -> dict[str, Any]:
@@ -32,22 +72,15 @@ def load_rules(path: Path | None) -> dict[str, Any]:
         rules = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise files.Refusal(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(rules, dict) or not isinstance(rules.get("hypotheses"), dict):
-        raise files.Refusal(f"{path}: hypotheses, a map of name to rule, was expected")
-    for key in ("supported", "tentative"):
-        if not isinstance(rules.get(key), dict) or "score" not in rules[key]:
-            raise files.Refusal(f"{path}: {key} needs at least score")
-    for name, rule in rules["hypotheses"].items():
-        if not isinstance(rule, dict) or not {"says", "for", "next"} <= rule.keys():
-            raise files.Refusal(f"{path}: hypotheses.{name} needs says, for and next")
-        for key in rule:
-            if key not in KEYS:
-                raise files.Refusal(f"{path}: unknown key hypotheses.{name}.{key}; known are "
-                                    f"{', '.join(KEYS)}")
-        if not isinstance(rule["for"], dict) or not all(
-                isinstance(weight, int | float) and "." in str(found)
-                for found, weight in rule["for"].items()):
-            raise files.Refusal(f"{path}: hypotheses.{name}.for is a map of lens.label to weight")
+    try:
+        known = msgspec.convert(rules, _Rules)
+    except msgspec.ValidationError as error:
+        raise files.Refusal(f"{path}: {error}") from None
+    for name, rule in known.hypotheses.items():
+        for found in (*rule.speaks, *rule.veto):
+            if found not in FINDINGS:
+                raise files.Refusal(f"{path}: hypotheses.{name}: there is no finding {found!r}; "
+                                    f"known are {', '.join(FINDINGS)}")
     return rules
 
 
