@@ -4,6 +4,7 @@ the statistics against other people's implementations."""
 import csv
 import dataclasses
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,7 @@ from failure_analysis.lenses import (
     tokens,
     traces,
 )
+from failure_analysis.statistics import holm
 
 LENSES = ("surface", "fft", "compression", "hazard")
 BASE = {"model_name": "m", "base_task": "t", "response": "It is 4."}
@@ -670,6 +672,64 @@ def test_loops_are_compared_within_levels():
                                   for k1, n1, k0, n0 in ([12, 40, 3, 50], [8, 30, 5, 60])])
     assert findings.risk_ratio(np.array([[12, 40, 3, 50], [8, 30, 5, 60]]))[0] == pytest.approx(
         stratified.riskratio_pooled)
+
+
+def test_systems_are_compared_by_mcnemar_adjusted_by_holm(analyze, tmp_path) -> None:
+    """9 items won, 2 lost, of 40; the p value by hand from the binomial distribution."""
+    rows = [{"item_id": str(at), "model_name": name, "params": {"length": at % 5},
+             "correct": (at < 20) if name == "a" else (2 <= at < 29), "completion_tokens": 90}
+            for name in ("a", "b") for at in range(40)]
+    analyze("surface", write_rows(tmp_path / "s.jsonl", rows), "--output-dir",
+            tmp_path / "o")
+    shown = json.loads((tmp_path / "o/surface.json").read_text())
+    [pair] = shown["comparisons"]
+    tests = {test["name"]: test for test in pair["tests"]}
+    mid = 2 * (sum(math.comb(11, k) for k in range(2)) + math.comb(11, 2) / 2) / 2**11
+    assert tests["accuracy, McNemar mid-p"]["stat"] == 7
+    assert tests["accuracy, McNemar mid-p"]["p"] == pytest.approx(mid, abs=1e-6)
+    adjusted = holm([test["p"] for test in pair["tests"]])
+    assert [test["p_adj"] for test in pair["tests"]] == pytest.approx(adjusted, abs=1e-6)
+    assert len(tests) > 1 and tests["accuracy, McNemar mid-p"]["p_adj"] > mid
+
+
+def test_many_systems_are_compared_with_the_first(analyze, tmp_path) -> None:
+    rows = [{**row, "model_name": f"m{n}"} for n in range(8) for row in level_rows(5)]
+    analyze("surface", write_rows(tmp_path / "s.jsonl", rows), "--output-dir", tmp_path / "o")
+    pairs = json.loads((tmp_path / "o/surface.json").read_text())["comparisons"]
+    assert [(pair["a"], pair["b"]) for pair in pairs] == [("m0", f"m{n}") for n in range(1, 8)]
+    assert (tmp_path / "o/surface-2.png").exists()
+    analyze("surface", write_rows(tmp_path / "s.jsonl", rows[:30]), "--output-dir", tmp_path / "o")
+    assert not list((tmp_path / "o").glob("surface-*")) and (tmp_path / "o/surface.png").exists()
+
+
+def test_loops_are_called_where_failures_loop_three_times_as_often(tmp_path) -> None:
+    for rate, called in ((0.1, False), (0.4, True)):  # of the failures; correct ones: 0.05
+        rows = [{"item_id": f"{level}-{at}", "params": {"length": level}, "correct": at % 2 == 0}
+                for level in range(3) for at in range(200)]
+        table = dataset.load(write_rows(tmp_path / "s.jsonl", rows))
+        place = np.array([int(str(item).split("-")[1].split("@")[0]) // 2 / 100
+                          for item in table.ident])
+        loop = np.where(table.outcome == dataset.CORRECT, place < 0.05, place < rate)
+        found = compression.loop_share(table, loop.astype(float))
+        assert found["broken"] is called
+        assert found["estimates"]["loop_risk_ratio"]["lo"] > 1
+
+
+def test_traces_of_repeated_items_are_compared_within_them(tmp_path) -> None:
+    """The error is that of the items' means, which are the draws."""
+    rng = np.random.default_rng(5)
+    rows = [{"item_id": str(item), "params": {"length": 1}, "run": run, "correct": run < 2}
+            for item in range(25) for run in range(4)]
+    table = dataset.load(write_rows(tmp_path / "s.jsonl", rows))
+    strata, by_item = compression.strata_of(table)
+    assert by_item and (strata == table.item).all()
+    wrong = table.outcome == dataset.WRONG
+    x = rng.normal(size=len(table)) + 2 * rng.normal(size=25)[table.item] * wrong
+    found = compression.stratified_auc(x, wrong, table.item, table.item, True)
+    means = [np.mean([a > b for a in x[wrong & (table.item == item)]
+                      for b in x[~wrong & (table.item == item)]]) for item in range(25)]
+    assert found.value == pytest.approx(np.mean(means))
+    assert found.error == pytest.approx(np.std(means, ddof=1) / 5, rel=1e-3)
 
 
 def test_shorter_and_as_good_is_no_regression():
