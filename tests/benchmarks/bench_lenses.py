@@ -272,14 +272,15 @@ def bench_compression(repeats: int) -> None:
 
 
 def _bench_loops(rng: np.random.Generator) -> None:
-    """A tenth loops, 15 % forms that repeat with new content."""
+    """A tenth loops, 15 % forms that repeat with new content, a tenth lists of numbers."""
     from failure_analysis.lenses import simulate, traces
 
     words = simulate.WORLDS["healthy"], simulate._Words(np.random.default_rng(5))
     hits = Counter()
     for at in range(800):
         size = int(rng.integers(800, 3000))
-        kind = "loop" if at % 10 == 0 else "form" if at % 10 in (1, 2) and at % 4 else "plain"
+        kind = "loop" if at % 10 == 0 else "form" if at % 10 in (1, 2) and at % 4 else \
+            "list" if at % 10 == 3 else "plain"
         said = words[1].draw(size // 2, rng)
         if kind == "loop":
             start, period = size // 6, int(rng.integers(4, 60))
@@ -290,11 +291,13 @@ def _bench_loops(rng: np.random.Generator) -> None:
                 for place in range(20):
                     if place % 3:
                         said[start + place] = frame[place]
+        elif kind == "list":
+            said = [f"{number}," for number in rng.integers(0, 10 ** rng.integers(1, 4), size)]
         looped = traces.measure(" ".join(said), None)[traces.NAMES.index("loop")]
         hits[kind, bool(looped)] += 1
     found = sum(count for (_, looped), count in hits.items() if looped)
-    least("loops among forms: precision", hits["loop", True] / max(found, 1), .95)
-    least("loops among forms: recall",
+    least("loops among forms and lists: precision", hits["loop", True] / max(found, 1), .95)
+    least("loops among forms and lists: recall",
           hits["loop", True] / (hits["loop", True] + hits["loop", False]), .85)
 
 

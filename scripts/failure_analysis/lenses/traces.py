@@ -89,8 +89,8 @@ def loops(ids: np.ndarray) -> tuple[float, float, float, float]:
     tails = [tail for tail in (128, 256, 512, 1024) if tail <= max(n // 2, 128)]
     by4 = max(cover4[-tail:].mean() for tail in tails)
     by8 = max(cover8[-tail:].mean() for tail in tails)
-    # A list of numbers uses up all grams of four, so grams of eight must come again too.
-    looped = by8 >= 0.9 or by4 >= 0.95 and by8 >= 0.5
+    # A list of numbers uses up all grams of four, so most grams of eight must come again too.
+    looped = by8 >= 0.9 or by4 >= 0.95 and by8 >= 0.8
     if not looped and by8 >= 0.5:
         period = _period(ids)
         if period and 3 * period <= 0.8 * n:
