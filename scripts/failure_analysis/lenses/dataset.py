@@ -21,7 +21,8 @@ from failure_analysis.lenses.samples import Config, Eval
 
 OUTCOMES = ("correct", "wrong", "no_answer", "truncated")
 CORRECT, WRONG, NO_ANSWER, TRUNCATED = range(4)
-CUT_OFF = ("length", "max_tokens", "max_length", "model_length")
+CUT_OFF = ("length", "max_tokens", "max_length", "model_length", "max_output_tokens")
+YES, NO = (True, 1, "true", "True", "TRUE"), (None, False, 0, "false", "False", "FALSE")
 NAMED = ("eval_id", "model_name", "base_task", "tier")
 MOST_LEVELS = 6  # of an axis that splits a lens
 
@@ -162,6 +163,8 @@ def _wrong(fields: dict) -> str:
         return f"outcome is none of {', '.join(OUTCOMES)}"
     if correct is not None and not (isinstance(correct, bool | int | float) and correct in (0, 1)):
         return "correct is neither true nor false"
+    if fields.get("truncated") not in (*YES, *NO):
+        return "truncated is neither true nor false"
     if guess is not None and not (_is_number(guess) and 0 <= guess < 1):
         return "guess_rate is no share from 0 to below 1"
     return ""
@@ -177,18 +180,22 @@ def _outcome(raw: samples.Raw, config: Config) -> int | None:
     truncated, whatever else is said of it."""
     fields = raw.fields
     outcome, correct = fields.get("outcome"), fields.get("correct")
+    if outcome == "truncated" or _cut_off(raw, config):
+        return TRUNCATED
     if outcome in OUTCOMES:
         return OUTCOMES.index(outcome)
-    tokens, limit = _tokens(fields.get("tokens"))[0], _limit(raw, config)
-    if str(fields.get("finish_reason")) in CUT_OFF or fields.get("truncated") is True \
-            or tokens >= limit:
-        return TRUNCATED
     if correct is None and outcome in (None, "unjudged"):
         return None
     if outcome == "pass" or outcome != "fail" and correct:
         return CORRECT
     answered = "extracted" not in fields or fields["extracted"] not in (None, "")
     return WRONG if answered else NO_ANSWER
+
+
+def _cut_off(raw: samples.Raw, config: Config) -> bool:
+    fields = raw.fields
+    return str(fields.get("finish_reason")).lower() in CUT_OFF or fields.get("truncated") in YES \
+        or _tokens(fields.get("tokens"))[0] >= _limit(raw, config)
 
 
 def _tokens(value: Any) -> tuple[float, int]:

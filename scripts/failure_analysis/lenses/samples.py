@@ -310,11 +310,10 @@ def _ours(row: dict) -> dict:
               if isinstance(message, dict) and message.get("role") == "assistant"]
     said = "\n".join(text for text in spoken if isinstance(text, str))
     known = {name: row.get(name) for name in FIELDS}
-    outcome = {"pass": "correct", "fail": "wrong"}.get(known["outcome"])
     return {
         "model_name": known["model_name"], "base_task": known["benchmark"] or "all",
         "item_id": known["item_id"], "trial": f"{known['run_id']}@{known['trial']}",
-        "params": known["params"] or {}, "outcome": outcome,
+        "params": known["params"] or {}, "outcome": known["outcome"],
         "finish_reason": known["termination"], "tokens": known["completion_tokens"],
         "prompt": known["user_text"], "reasoning": known["reasoning"],
         "response": said or known["assistant_text"], "ident": known["datapoint_id"],
