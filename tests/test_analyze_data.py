@@ -5,7 +5,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from failure_analysis.lenses import dataset
 
 OUTCOMES = ("correct", "wrong", "no_answer", "truncated")
 
@@ -100,3 +103,49 @@ def test_a_mark_of_truncation_that_cannot_be_read_is_rejected(analyze, tmp_path)
     found = analyze("evals", write_rows(tmp_path / "s.jsonl", rows))
     assert found["rows"]["rejected"] == 1
     assert found["rows"]["reasons"][0]["reason"] == "truncated is neither true nor false"
+
+
+def rare_rows() -> list[dict]:
+    """27 cells of 18 correct and 2 wrong samples, and a measured number that no two share; in the
+    order of the levels."""
+    return [{"item_id": f"{cell}-{at}", "correct": at % 10 != 0, "completion_tokens": 9,
+             "params": {"length": cell, "size": cell + at / 50}}
+            for cell in range(27) for at in range(20)]
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_a_choice_of_samples_keeps_shares_and_levels(measured: bool, analyze, tmp_path) -> None:
+    rows = rare_rows()
+    if not measured:
+        for row in rows:
+            del row["params"]["size"]
+    path = write_rows(tmp_path / "s.jsonl", rows)
+    right, first = [], []
+    for seed in range(20):
+        analyze("surface", path, "--max-traces", 108, "--seed", seed, "--output",
+                tmp_path / "c.csv")
+        with open(tmp_path / "c.csv", encoding="utf-8", newline="") as file:
+            cells = list(csv.DictReader(file))
+        assert sum(int(cell["n"]) for cell in cells) == 108
+        right.append(sum(int(cell["correct"]) for cell in cells) / 108)
+        first.append(sum(int(cell["n"]) for cell in cells if float(cell["length"]) < 13) / 108)
+    # Of 20 choices of 108 the mean has a standard error below .007.
+    assert sum(right) / 20 == pytest.approx(0.9, abs=0.02)
+    assert sum(first) / 20 == pytest.approx(13 / 27, abs=0.05)
+
+
+def test_names_declared_as_difficulty_are_levels(tmp_path) -> None:
+    rows = [{**row, "params": {"length": 1, "level": "easy" if at % 2 else "hard", "sure": at % 3
+                               == 0}} for at, row in enumerate(level_rows())]
+    write_rows(tmp_path / "s.jsonl", rows)
+    config = {"evals": [{"model_name": "m", "files": "s.jsonl"}], "params": {}}
+    for roles, levels in (({}, 1), ({"level": "difficulty"}, 2),
+                          ({"level": "difficulty", "sure": "difficulty"}, 4)):
+        (tmp_path / "d.json").write_text(json.dumps({**config, "params": roles}))
+        assert len(set(dataset.load(tmp_path / "d.json").levels())) == levels
+
+
+def test_many_levels_are_merged_for_every_lens(tmp_path) -> None:
+    table = dataset.load(write_rows(tmp_path / "s.jsonl", [
+        {**row, "params": {"size": at}} for at, row in enumerate(level_rows())]))
+    assert sorted(np.bincount(table.levels())) == [10] * 12

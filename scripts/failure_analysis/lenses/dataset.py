@@ -25,6 +25,7 @@ CUT_OFF = ("length", "max_tokens", "max_length", "model_length", "max_output_tok
 YES, NO = (True, 1, "true", "True", "TRUE"), (None, False, 0, "false", "False", "FALSE")
 NAMED = ("eval_id", "model_name", "base_task", "tier")
 MOST_LEVELS = 6  # of an axis that splits a lens
+MOST_CODES = 24  # levels of a parameter, before they are merged
 
 
 class Text(NamedTuple):
@@ -83,9 +84,25 @@ class Table:
         return next((name for name in self.params if self.config.params.get(name) == role), None)
 
     def levels(self) -> np.ndarray:
-        """A code per sample: its task and the values of its difficulty parameters."""
-        columns = [self.task.astype(float), *(self.params[name] for name in self.difficulty())]
-        return _codes(np.column_stack([np.nan_to_num(column, nan=-1e300) for column in columns]))
+        """A code per sample: its task and the values of its difficulty parameters, numbers merged
+        where there are many, names where they are declared as difficulty."""
+        named = [name for name, values in self.params.items() if values.dtype != float
+                 and self.config.params.get(name) == "difficulty"]
+        return _codes(np.column_stack([
+            self.task, *(merged(self.params[name]) for name in self.difficulty()),
+            *(_Codes().of(self.params[name]) for name in named)]))
+
+
+def merged(values: np.ndarray) -> np.ndarray:
+    """A code per number, those that are missing being one of their own; more than 24 levels are
+    merged into 12 of about equal size."""
+    known = ~np.isnan(values)
+    code = np.full(len(values), -1)
+    ends = np.unique(values[known])
+    if len(ends) > MOST_CODES:
+        ends = np.unique(np.quantile(values[known], np.linspace(0, 1, 13)[1:-1]))
+    code[known] = np.searchsorted(ends, values[known], side="left")
+    return code
 
 
 def _codes(columns: np.ndarray) -> np.ndarray:
@@ -100,6 +117,10 @@ class _Codes(dict):
     def __missing__(self, name: Any) -> int:
         self[name] = len(self)
         return self[name]
+
+    def of(self, names: np.ndarray) -> np.ndarray:
+        """The numbers of a column of names."""
+        return np.array([self[name] for name in names], int)
 
 
 def load(path: Path, mapping: Path | None = None) -> Table:
@@ -377,16 +398,21 @@ def _split(values: np.ndarray) -> list[tuple[str, np.ndarray]]:
 
 def stratified(table: Table, most: int | None, seed: int) -> Table:
     """At most `most` samples, drawn alike from every eval, level and outcome; the same ones for
-    one seed whatever else is in the dataset."""
+    one seed whatever else is in the dataset. Systematic sampling with a random start in each
+    stratum (Cochran 1977, chapter 8), so that small strata are neither dropped nor favoured."""
     if most is None or len(table) <= most:
         return table
     strata = _codes(np.column_stack([table.eval, table.levels(), table.outcome]))
-    keys = np.array([hashlib.blake2b(f"{seed}/{ident}".encode(), digest_size=8).digest()
-                     for ident in table.ident])
-    order = np.lexsort((np.argsort(np.argsort(keys, kind="stable")), strata))
-    rank = np.empty(len(table), int)
-    starts = np.searchsorted(strata[order], strata[order])
-    rank[order] = np.arange(len(table)) - starts
+    keys = np.array([_hashed(f"{seed}/{ident}") for ident in table.ident], np.uint64)
+    order = np.lexsort((keys, strata))
+    first = np.searchsorted(strata[order], strata[order])
+    rank, start = np.empty(len(table), int), np.empty(len(table))
+    rank[order] = np.arange(len(table)) - first
+    start[order] = [_hashed(f"start/{seed}/{table.ident[at]}") / 2**64 for at in order[first]]
     size = np.bincount(strata)[strata]
-    chosen = np.lexsort((table.row, (rank + 0.5) / size))[:most]
+    chosen = np.lexsort((keys, (rank + start) / size))[:most]
     return table.take(np.sort(chosen))
+
+
+def _hashed(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
