@@ -149,3 +149,108 @@ def test_many_levels_are_merged_for_every_lens(tmp_path) -> None:
     table = dataset.load(write_rows(tmp_path / "s.jsonl", [
         {**row, "params": {"size": at}} for at, row in enumerate(level_rows())]))
     assert sorted(np.bincount(table.levels())) == [10] * 12
+
+
+def notes_of(found: dict) -> str:
+    """What is said of a dataset beside its counts."""
+    return "\n".join(found["rows"]["notes"])
+
+
+@pytest.mark.parametrize("run", [None, 1])
+def test_two_conditions_under_one_name_are_numbered_and_named(run, analyze, tmp_path) -> None:
+    rows = [{**row, "style": style, "output": f"{style} {row['item_id']}", "max_tokens": most,
+             "response": "word " * 90, **({"run": run} if run else {})}
+            for style, most in (("cot", 300), ("direct", 900)) for row in level_rows(4)]
+    path = write_rows(tmp_path / "s.jsonl", rows)
+    found = analyze("compression", path, "--output", tmp_path / "c.csv")
+    assert notes_of(found) == (
+        "24 items stand twice or more under one run and were numbered; their rows differ in "
+        "max_tokens, style: separate them with `where` in a dataset config, if these are "
+        "conditions")
+    with open(tmp_path / "c.csv", encoding="utf-8", newline="") as file:
+        names = [row["datapoint"] for row in csv.DictReader(file)]
+    assert len(set(names)) == len(names) == 48
+    ends = {name.split("@")[1] for name in names}
+    assert ends == ({"1", "1.1"} if run else {"0", "1"})
+
+
+def test_repeats_that_nothing_tells_apart_and_tasks_that_share_items(analyze, tmp_path) -> None:
+    rows = [*level_rows(2), *level_rows(2), *level_rows(2, base_task="u")]
+    path = write_rows(tmp_path / "s.jsonl", rows)
+    assert notes_of(analyze("evals", path)).endswith("so they are taken as repeated runs")
+    table = dataset.load(path)
+    assert len(set(table.ident)) == 36
+    # A run that is named is a repeat like any other, and nothing to speak of.
+    several = [{**row, "run": run} for row in level_rows(2) for run in range(3)]
+    assert notes_of(analyze("evals", write_rows(tmp_path / "r.jsonl", several))) == ""
+
+
+@pytest.mark.parametrize("names", [["tuned", "base"], ["base", "tuned"]])
+@pytest.mark.parametrize("key", ["model_name", "eval_id"])
+def test_systems_come_in_the_order_of_the_filter(names: list[str], key: str, analyze, tmp_path
+                                                 ) -> None:
+    rows = [{**row, "model_name": name, "eval_id": name} for name in ("tuned", "other", "base")
+            for row in level_rows(5, correct=name == "base")]
+    path = write_rows(tmp_path / "s.jsonl", rows)
+    found = analyze("surface", path, "--filters", json.dumps({key: names}), "--output",
+                    tmp_path / "x.json")
+    (pair,) = found["comparisons"]
+    assert [pair["a"], pair["b"]] == names == [one["name"].split()[0] for one in found["results"]]
+    whole = json.loads((tmp_path / "x.json").read_text())
+    gap = whole["comparisons"][0]["estimates"]["accuracy_b_minus_a"]["est"]
+    assert gap == (1 if names[0] == "tuned" else -1)
+
+
+def test_an_analysis_folder_whose_runs_changed_says_so(analyze, run_inside, tmp_path) -> None:
+    path = write_rows(tmp_path / "s.jsonl", [
+        {**row, "item_id": f"1.{at}0", "prompt": str(at), "output": "4"}
+        for at, row in enumerate(level_rows(2))])
+    (tmp_path / "map.yaml").write_text(MAPPING)
+    run_inside("build_packet.py", "--input", path, "--mapping", tmp_path / "map.yaml",
+               "--output-dir", tmp_path / "a")
+    before = analyze("evals", tmp_path / "a")
+    assert notes_of(before) == ""
+    path.write_text(path.read_text() + "\n\n")
+    after = analyze("evals", tmp_path / "a")
+    assert after["evals"] == before["evals"]
+    assert "the runs of the analysis folder cannot be read" in notes_of(after)
+    assert "this input has changed since the packet was built" in notes_of(after)
+
+
+def test_a_value_that_makes_a_parameter_a_name_is_shown(analyze, tmp_path) -> None:
+    rows = level_rows(4)
+    rows[7]["params"] = {"length": "n/a"}
+    path = write_rows(tmp_path / "s.jsonl", rows)
+    assert ("length: 1 of 24 values are no number that can be reckoned with (the first is 'n/a'), "
+            "so it is taken as a name") in notes_of(analyze("evals", path))
+    said = analyze("surface", path, "--filters", '{"length": [2, 4]}', "--output",
+                   tmp_path / "x.json", code=1)
+    assert "1 of 24 values are no number" in said
+    for row in rows:
+        row["params"] = {"length": 3} if row["params"]["length"] == "n/a" else row["params"]
+    rows[3]["params"] = {"length": 1e16}
+    assert notes_of(analyze("evals", write_rows(path, rows))) == (
+        "length: 1 of 24 values are no number that can be reckoned with (the first is 1e+16), so "
+        "they count as missing")
+
+
+def test_a_number_of_its_own_for_each_item_is_no_level(analyze, tmp_path) -> None:
+    rows = [{**row, "params": {**row["params"], "seed": at * 7, "kind": "xy"[at % 2]}}
+            for at, row in enumerate(level_rows(10))]
+    path = write_rows(tmp_path / "s.jsonl", rows)
+    found = analyze("evals", path)
+    assert found["difficulty"] == ["length"]
+    assert notes_of(found).splitlines() == [
+        "seed: nearly every item has a value of its own, so it is no level (declare it as "
+        "difficulty if it is one)",
+        "not held constant, since it is not declared as difficulty: kind"]
+    for row in rows:
+        del row["params"]["length"]
+    assert analyze("evals", write_rows(path, rows))["difficulty"] == ["seed"]
+
+
+@pytest.mark.parametrize("filters", ['{"length": true}', '{"length": 1%s}' % ("0" * 400)])
+def test_a_filter_that_is_no_number_matches_none(filters: str, analyze, tmp_path) -> None:
+    path = write_rows(tmp_path / "s.jsonl", level_rows(2))
+    assert "matches no sample" in analyze("surface", path, "--filters", filters, "--output",
+                                          tmp_path / "x.json", code=1)

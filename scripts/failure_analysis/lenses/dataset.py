@@ -7,7 +7,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,8 @@ import numpy as np
 
 from failure_analysis import files
 from failure_analysis.datapoint import natural_key
-from failure_analysis.lenses import samples
+from failure_analysis.lenses import parameters, repeats, samples
+from failure_analysis.lenses.parameters import is_number
 from failure_analysis.lenses.samples import Config, Eval
 
 OUTCOMES = ("correct", "wrong", "no_answer", "truncated")
@@ -25,7 +26,6 @@ CUT_OFF = ("length", "max_tokens", "max_length", "model_length", "max_output_tok
 YES, NO = (True, 1, "true", "True", "TRUE"), (None, False, 0, "false", "False", "FALSE")
 NAMED = ("eval_id", "model_name", "base_task", "tier")
 MOST_LEVELS = 6  # of an axis that splits a lens
-MOST_CODES = 24  # levels of a parameter, before they are merged
 
 
 class Text(NamedTuple):
@@ -89,20 +89,8 @@ class Table:
         named = [name for name, values in self.params.items() if values.dtype != float
                  and self.config.params.get(name) == "difficulty"]
         return _codes(np.column_stack([
-            self.task, *(merged(self.params[name]) for name in self.difficulty()),
+            self.task, *(parameters.merged(self.params[name]) for name in self.difficulty()),
             *(_Codes().of(self.params[name]) for name in named)]))
-
-
-def merged(values: np.ndarray) -> np.ndarray:
-    """A code per number, those that are missing being one of their own; more than 24 levels are
-    merged into 12 of about equal size."""
-    known = ~np.isnan(values)
-    code = np.full(len(values), -1)
-    ends = np.unique(values[known])
-    if len(ends) > MOST_CODES:
-        ends = np.unique(np.quantile(values[known], np.linspace(0, 1, 13)[1:-1]))
-    code[known] = np.searchsorted(ends, values[known], side="left")
-    return code
 
 
 def _codes(columns: np.ndarray) -> np.ndarray:
@@ -123,57 +111,100 @@ class _Codes(dict):
         return np.array([self[name] for name in names], int)
 
 
+@dataclass
+class _Read:
+    """What has been read of a dataset so far; `first` says where each sample's place (eval, item,
+    trial) came first, `again` which further rows have the same."""
+
+    evals: _Codes = field(default_factory=_Codes)
+    tasks: _Codes = field(default_factory=_Codes)
+    tiers: _Codes = field(default_factory=_Codes)
+    items: _Codes = field(default_factory=_Codes)
+    of_entry: dict[int, Eval] = field(default_factory=dict)
+    kept: list[tuple] = field(default_factory=list)
+    idents: dict[str, None] = field(default_factory=dict)
+    params: list[dict] = field(default_factory=list)
+    counts: Counter = field(default_factory=Counter)
+    reasons: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    first: dict[tuple, int] = field(default_factory=dict)
+    again: dict[tuple, list[int]] = field(default_factory=dict)
+
+
 def load(path: Path, mapping: Path | None = None) -> Table:
     """Reads a dataset; every row is kept, unjudged, or rejected with a reason, and counted."""
     config = samples.load_config(path, mapping)
-    evals, tasks, tiers, items = _Codes(), _Codes(), _Codes(), _Codes()
-    of_entry: dict[int, Eval] = {}
-    kept: list[tuple] = []
-    idents: list[str] = []
-    params: list[dict] = []
-    counts: Counter = Counter()
-    reasons: Counter = Counter()
-    first: dict[str, str] = {}
+    read = _Read()
     for number, raw in enumerate(samples.rows(config)):
-        reason = raw.reason or _wrong(raw.fields)
-        outcome = None if reason else _outcome(raw, config)
-        if reason or outcome is None:
-            counts["rejected" if reason else "unjudged"] += 1
-            if reason:
-                reasons[reason] += 1
-                first.setdefault(reason, raw.where)
-            continue
-        one = of_entry.get(id(raw.entry)) if raw.entry else _plain_eval(raw.fields)
-        if one is None:
-            one = of_entry[id(raw.entry)] = samples.entry_of(raw.entry)
-        task = str(raw.fields.get("base_task") or "all")
-        about = config.tasks.get(task, {})
-        tier = str(raw.fields.get("tier") or about.get("tier") or "all")
-        item = str(raw.fields["item_id"])
-        tokens, bad = _tokens(raw.fields.get("tokens"))
-        counts["bad_tokens"] += bad
-        kept.append((evals[one], tasks[task], tiers[tier],
-                     items[f"{task}/{item}"], outcome, tokens, _limit(raw, config),
-                     _first_number(raw.fields.get("guess_rate"), about.get("guess_rate"),
-                                   config.guess_rate, 0.0), number))
-        idents.append(str(raw.fields.get("ident") or
-                          f"{one.eval_id}/{item}@{raw.fields.get('trial') or 0}"))
-        params.append(raw.fields["params"])
-        counts["kept"] += 1
-    if not kept:
-        why = f"; the first reason: {next(iter(reasons))}" if reasons else ""
-        raise files.Refusal(f"{path}: no judged sample in it ({counts['unjudged']} rows without "
-                            f"outcome or correct, {counts['rejected']} rejected{why})")
-    columns = np.array(kept, float).T
+        if raw.note:
+            read.notes.append(raw.note)
+        elif reason := raw.reason or _wrong(raw.fields):
+            read.counts["rejected"] += 1
+            read.reasons.setdefault(reason, []).append(raw.where)
+        elif (outcome := _outcome(raw, config)) is None:
+            read.counts["unjudged"] += 1
+        else:
+            _keep(read, number, raw, outcome, config)
+    if not read.kept:
+        why = f"; the first reason: {next(iter(read.reasons))}" if read.reasons else ""
+        raise files.Refusal(f"{path}: no judged sample in it ({read.counts['unjudged']} rows "
+                            f"without outcome or correct, {read.counts['rejected']} rejected{why})")
+    return _table(read, config)
+
+
+def _keep(read: _Read, number: int, raw: samples.Raw, outcome: int, config: Config) -> None:
+    fields = raw.fields
+    one = read.of_entry.get(id(raw.entry)) if raw.entry else _plain_eval(fields)
+    if one is None:
+        one = read.of_entry[id(raw.entry)] = samples.entry_of(raw.entry)
+    task = str(fields.get("base_task") or "all")
+    about = config.tasks.get(task, {})
+    tier = str(fields.get("tier") or about.get("tier") or "all")
+    item = str(fields["item_id"])
+    tokens, bad = _tokens(fields.get("tokens"))
+    read.counts["bad_tokens"] += bad
+    codes = (read.evals[one], read.tasks[task], read.tiers[tier], read.items[f"{task}/{item}"])
+    read.kept.append((*codes, outcome, tokens, _limit(raw, config),
+                      _first_number(fields.get("guess_rate"), about.get("guess_rate"),
+                                    config.guess_rate, 0.0), number))
+    read.idents[_ident(read, fields, one, task, (codes[0], codes[3]), number)] = None
+    read.params.append(fields["params"])
+    read.counts["kept"] += 1
+
+
+def _ident(read: _Read, fields: dict, one: Eval, task: str, codes: tuple, number: int) -> str:
+    """A sample's name in reports, which no other sample has: rows of one item that are told apart
+    by no trial are numbered."""
+    trial, item = fields.get("trial"), fields["item_id"]
+    place = (*codes, None if trial is None else str(trial))
+    turn = 0
+    if read.first.setdefault(place, number) != number:
+        read.again.setdefault(place, []).append(number)
+        turn = len(read.again[place])
+    end = f"@{turn}" if trial is None else f"@{trial}" + (f".{turn}" if turn else "")
+    own = fields.get("ident")
+    tries = ([f"{own}", f"{own}.{turn}"] if own else []) + [
+        f"{one.eval_id}/{item}{end}", f"{one.eval_id}/{task}/{item}{end}"]
+    return next((name for name in tries if name not in read.idents), f"{tries[-1]}#{number}")
+
+
+def _table(read: _Read, config: Config) -> Table:
+    columns = np.array(read.kept, float).T
     codes = [column.astype(np.int64) for column in columns[:5]]
-    ledger = {"rows_read": counts.total() - counts["bad_tokens"], "kept": counts["kept"],
-              "unjudged": counts["unjudged"], "rejected": counts["rejected"],
-              "tokens_unusable": counts["bad_tokens"],
-              "reasons": [{"reason": reason, "rows": number, "first": first[reason]}
-                          for reason, number in reasons.most_common(10)]}
-    return Table(config, tuple(evals), tuple(tasks), tuple(tiers), tuple(items), *codes,
-                 columns[5], columns[6], columns[7], columns[8].astype(np.int64),
-                 np.array(idents, object), _params(params), ledger)
+    params, odd = parameters.columns(read.params)
+    roles, said = parameters.roles(params, config.params, len(read.items))
+    notes = [*read.notes, *repeats.notes(config, read.first, read.again), *odd, *said]
+    counts = read.counts
+    ledger = {"rows_read": counts["kept"] + counts["unjudged"] + counts["rejected"],
+              "kept": counts["kept"], "unjudged": counts["unjudged"],
+              "rejected": counts["rejected"], "tokens_unusable": counts["bad_tokens"],
+              "reasons": [{"reason": reason, "rows": len(places), "first": places[0]}
+                          for reason, places in sorted(read.reasons.items(), key=lambda one:
+                                                       -len(one[1]))[:10]],
+              "notes": notes}
+    return Table(config._replace(params=roles), tuple(read.evals), tuple(read.tasks),
+                 tuple(read.tiers), tuple(read.items), *codes, columns[5], columns[6], columns[7],
+                 columns[8].astype(np.int64), np.array(list(read.idents), object), params, ledger)
 
 
 def _wrong(fields: dict) -> str:
@@ -186,14 +217,9 @@ def _wrong(fields: dict) -> str:
         return "correct is neither true nor false"
     if fields.get("truncated") not in (*YES, *NO):
         return "truncated is neither true nor false"
-    if guess is not None and not (_is_number(guess) and 0 <= guess < 1):
+    if guess is not None and not (is_number(guess) and 0 <= guess < 1):
         return "guess_rate is no share from 0 to below 1"
     return ""
-
-
-def _is_number(value: Any) -> bool:
-    """Whether a value is a number that can be reckoned with: no NaN, nothing endless."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
 
 
 def _outcome(raw: samples.Raw, config: Config) -> int | None:
@@ -223,18 +249,18 @@ def _tokens(value: Any) -> tuple[float, int]:
     """(tokens, 1 when a value is there that is no count)."""
     if value is None:
         return math.nan, 0
-    good = _is_number(value) and 0 <= value < 1e7
+    good = is_number(value) and 0 <= value < 1e7
     return (float(value), 0) if good else (math.nan, 1)
 
 
 def _limit(raw: samples.Raw, config: Config) -> float:
     limits = (raw.fields.get("token_limit"), (raw.entry or {}).get("token_limit"),
               config.token_limit)
-    return _first_number(*(one for one in limits if _is_number(one) and one > 0))
+    return _first_number(*(one for one in limits if is_number(one) and one > 0))
 
 
 def _first_number(*values: Any) -> float:
-    return next((float(value) for value in values if _is_number(value)), math.nan)
+    return next((float(value) for value in values if is_number(value)), math.nan)
 
 
 def _plain_eval(fields: dict) -> Eval:
@@ -245,21 +271,6 @@ def _plain_eval(fields: dict) -> Eval:
 @lru_cache(1 << 12)
 def _named_eval(model: str, ident: str) -> Eval:
     return Eval(ident or hashlib.sha256(model.encode()).hexdigest()[:6], model, model)
-
-
-def _params(rows: list[dict]) -> dict[str, np.ndarray]:
-    """Columns of numbers where every value is one, else of names."""
-    columns = {}
-    for name in sorted({name for row in rows for name in row}):
-        values = [row.get(name) for row in rows]
-        if all(value is None or isinstance(value, int | float) and not isinstance(value, bool)
-               for value in values):
-            columns[files.visible(name)] = np.array(
-                [value if _is_number(value) else math.nan for value in values], float)
-        else:
-            columns[files.visible(name)] = np.array(
-                [None if value is None else str(value) for value in values], object)
-    return columns
 
 
 def texts(table: Table) -> Iterator[tuple[int, Text]]:
@@ -286,8 +297,21 @@ def select(table: Table, filters: dict[str, Any]) -> Table:
         if not kept.any():
             raise files.Refusal(f"filter {key}: {_spelled(wanted)} matches no sample; "
                                 f"{_there(values, wanted)}")
-        table = table.take(kept)
+        table = _in_order(table.take(kept), key, wanted)
     return table
+
+
+def _in_order(table: Table, key: str, wanted: Any) -> Table:
+    """The table with its systems in the order in which a filter lists them, which is the order
+    in which they are compared."""
+    listed = wanted.get("in") if isinstance(wanted, dict) else wanted
+    if key not in ("eval_id", "model_name") or not isinstance(listed, list):
+        return table
+    names = [str(one) for one in listed]
+    order = sorted(range(len(table.evals)), key=lambda at: names.index(name) if (
+        name := getattr(table.evals[at], key)) in names else len(names))
+    return replace(table, evals=tuple(table.evals[at] for at in order),
+                   eval=np.argsort(order)[table.eval])
 
 
 def _column(table: Table, key: str) -> np.ndarray:
@@ -320,18 +344,29 @@ def _passes(values: np.ndarray, wanted: Any, key: str) -> np.ndarray:
     if isinstance(wanted, list):
         if numeric and _two_numbers(wanted):
             return (values >= wanted[0]) & (values <= wanted[1])
+        if _two_numbers(wanted) and any(map(_spells_number, values)):
+            names = sum(value is not None and not _spells_number(value) for value in values)
+            raise files.Refusal(f"filter {key}: {_spelled(wanted)} is a range, and {names} of "
+                                f"{len(values)} values are no number, the others perhaps texts; "
+                                f"write {{\"in\": {_spelled(wanted)}}} for just these two")
         return np.isin(values, _like(wanted, numeric))
     return np.isin(values, _like([wanted], numeric))
 
 
 def _like(wanted: list, numeric: bool) -> list:
-    return [float(one) for one in wanted if isinstance(one, int | float)] if numeric else \
+    return [float(one) for one in wanted if is_number(one)] if numeric else \
         [str(one) for one in wanted]
 
 
+def _spells_number(value: Any) -> bool:
+    try:
+        return value is not None and math.isfinite(float(value))
+    except ValueError:
+        return False
+
+
 def _two_numbers(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(
-        isinstance(one, int | float) and not isinstance(one, bool) for one in value)
+    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
 
 
 def _spelled(wanted: Any) -> str:
