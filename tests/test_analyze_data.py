@@ -254,3 +254,50 @@ def test_a_filter_that_is_no_number_matches_none(filters: str, analyze, tmp_path
     path = write_rows(tmp_path / "s.jsonl", level_rows(2))
     assert "matches no sample" in analyze("surface", path, "--filters", filters, "--output",
                                           tmp_path / "x.json", code=1)
+
+
+IDS = ("1.1", "1.10", "1.100", "1e2", "100.0", "100", "true", "007", "NaN", "[1]")
+
+
+def test_cells_of_a_csv_that_are_names_or_texts_stay_as_they_are(analyze, tmp_path) -> None:
+    path = tmp_path / "s.csv"
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["item_id", "model", "response", "verdict", "params.length", "why"])
+        for at, name in enumerate(IDS):
+            writer.writerow([name, "1.10", '{"answer": 4}' if at % 2 else "4", '{"right": true}',
+                             at % 3, "12"])
+    (tmp_path / "d.json").write_text(json.dumps({
+        "evals": [{"model_name": "m", "files": "s.csv"}],
+        "fields": {"correct": "verdict.right", "reasoning": "why"}}))
+    table = dataset.load(tmp_path / "d.json")
+    assert table.items == tuple(f"all/{name}" for name in IDS)
+    assert list(table.outcome) == [dataset.CORRECT] * len(IDS)
+    found = [text for _, text in dataset.texts(table)]
+    assert [text.response for text in found] == ["4", '{"answer": 4}'] * 5
+    assert [text.reasoning for text in found] == ["12"] * 10
+    path.write_text("item_id,model,correct\na,1.10,1\nb,1.1,0\n")
+    assert [one["model_name"] for one in analyze("evals", path)["evals"]] == ["1.10", "1.1"]
+
+
+def test_decimals_and_params_as_text_in_parquet(analyze, tmp_path) -> None:
+    import duckdb
+
+    path = tmp_path / "s.parquet"
+    with duckdb.connect() as base:
+        base.execute(f"""copy (select 'i' || i as item_id, i % 2 = 0 as correct,
+            (50 + i)::decimal(9, 2) as completion_tokens,
+            {{'length': (i % 6 + 0.5)::decimal(5, 1)}} as params from range(24) t(i))
+            to '{path}' (format parquet)""")
+    found = analyze("evals", path)
+    assert (found["rows"]["kept"], found["rows"]["tokens_unusable"]) == (24, 0)
+    assert found["parameters"] == {"length": "number"}
+    with duckdb.connect() as base:
+        base.execute(f"""copy (select 'i' || i as item_id, i % 2 = 0 as correct,
+            case when i = 5 then 'long' when i = 6 then null
+            else '{{"length": ' || i % 6 || '}}' end as params
+            from range(24) t(i)) to '{path}' (format parquet)""")
+    found = analyze("evals", path)
+    assert found["parameters"] == {"length": "number"}
+    assert (found["rows"]["kept"], found["rows"]["rejected"]) == (23, 1)
+    assert found["rows"]["reasons"][0]["reason"] == "params is no object"

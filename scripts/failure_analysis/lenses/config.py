@@ -20,6 +20,9 @@ NAMES = {
     "response": ("response", "assistant_text", "output", "completion"),
     "reasoning_ids": ("reasoning_token_ids",), "ident": ("datapoint_id",),
 }
+# Those that are names or texts: no number, whatever they spell.
+TEXTS = ("eval_id", "model_name", "base_task", "tier", "item_id", "trial", "extracted",
+         "finish_reason", "outcome", "prompt", "reasoning", "response", "ident")
 CONFIG_KEYS = ("name", "evals", "tasks", "tiers", "params", "fields", "token_limit", "guess_rate")
 EVAL_KEYS = ("eval_id", "model_name", "label", "tokenizer", "files", "where", "token_limit",
              "template")

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from failure_analysis import files, ingest, packet, sanity
 from failure_analysis.datapoint import FIELDS
 from failure_analysis.formats import detect, judged
 from failure_analysis.formats.mapping import value_at
-from failure_analysis.lenses.config import NAMES, Config, Eval, entry_of, load_config
+from failure_analysis.lenses.config import NAMES, TEXTS, Config, Eval, entry_of, load_config
 
 __all__ = ["NAMES", "Config", "Eval", "Raw", "entry_of", "load_config", "rows"]
 
@@ -84,28 +85,32 @@ def _plain_files(path: Path) -> list[Path] | None:
 
 def _file_rows(path: Path, config: Config, entry: dict | None) -> Iterator[Raw]:
     where = (entry or {}).get("where", {})
-    for number, row, reason in _documents(path):
+    for number, row, reason in _documents(path, config):
         place = f"{path}:{number}"
         if row is None:
             yield Raw(place, entry, None, reason)
         elif all(_same(value_at(row, key), wanted) for key, wanted in where.items()):
-            yield Raw(place, entry, _fields(row, config), row=row)
+            fields = _fields(row, config)
+            reason = "" if fields["params"] is not None else "params is no object"
+            yield Raw(place, entry, fields, reason, row)
 
 
 def _same(value: Any, wanted: Any) -> bool:
     return value == wanted or str(value) == str(wanted)
 
 
-def _documents(path: Path) -> Iterator[tuple[int, dict | None, str]]:
+def _documents(path: Path, config: Config) -> Iterator[tuple[int, dict | None, str]]:
     """(row number, row, why it cannot be read) for each row of a sample file."""
     name = files.bare_name(path)
     if name.endswith(".parquet"):
         yield from _parquet(path)
     elif name.endswith(".csv"):
         csv.field_size_limit(1 << 31)
+        texts = _text_columns(config)
         with io.TextIOWrapper(files.open_bytes(path), "utf-8-sig", newline="") as file:
             for number, row in enumerate(csv.DictReader(file), 2):
-                yield number, {key: _number(cell) for key, cell in row.items() if key}, ""
+                yield number, {key: (cell or None) if key in texts else _number(cell)
+                               for key, cell in row.items() if key}, ""
     else:
         for number, raw, broken in judged.numbered_lines(path):
             row = None
@@ -117,6 +122,13 @@ def _documents(path: Path) -> Iterator[tuple[int, dict | None, str]]:
             if row is not None and not isinstance(row, dict):
                 row, broken = None, "a JSON object was expected"
             yield number, row, broken
+
+
+def _text_columns(config: Config) -> set[str]:
+    """The columns of a CSV that are names or texts, which are no numbers whatever they spell."""
+    texts = {alias for name in TEXTS if name not in config.fields for alias in NAMES[name]}
+    return (texts - set(config.fields.values())) | {
+        column for name, column in config.fields.items() if name in TEXTS}
 
 
 def _slowly(raw: bytes) -> tuple[Any, str]:
@@ -143,10 +155,20 @@ def _parquet(path: Path) -> Iterator[tuple[int, dict, str]]:
             while batch := found.fetchmany(2048):
                 for values in batch:
                     number += 1
-                    yield number, dict(zip(names, values, strict=True)), ""
+                    yield number, {name: _plain(value) for name, value in
+                                   zip(names, values, strict=True)}, ""
     except duckdb.Error as error:
         raise files.Refusal(f"{path}: not a Parquet file that can be read "
                             f"({str(error).splitlines()[0]})") from None
+
+
+def _plain(value: Any) -> Any:
+    """A value of Parquet as JSON would have it: a decimal is a number."""
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) else float(value)
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return value
 
 
 def _number(cell: str | None) -> Any:
@@ -173,16 +195,30 @@ def _fields(row: dict, config: Config) -> dict:
             if alias in row:
                 found[name] = row[alias]
                 break
-    params = found.get("params")
-    params = dict(params) if isinstance(params, dict) else {}
+    params = _params(found.get("params"))
+    found["params"] = params
+    if params is None:
+        return found
     for key, value in row.items():
         if key.startswith("params."):
             params[key.removeprefix("params.")] = value
     for name in config.params:
         if name not in params and name in row:
             params[name] = row[name]
-    found["params"] = params
     return found
+
+
+def _params(value: Any) -> dict | None:
+    """The parameters of a row, also where they are an object's JSON; None where they are neither
+    that nor missing."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    if value is None:
+        return {}
+    return dict(value) if isinstance(value, dict) else None
 
 
 def _analysis_rows(folder: Path) -> Iterator[Raw]:
