@@ -6,6 +6,7 @@ from typing import Any
 
 from failure_analysis import files
 from failure_analysis.formats import judged
+from failure_analysis.lenses.parameters import is_number
 
 
 def load(path: Path) -> list[dict]:
@@ -30,15 +31,24 @@ def load(path: Path) -> list[dict]:
 
 
 def findings_of(rows: list[dict], surface: dict[str, Any]) -> dict[str, str]:
-    """Whether the queries lie inside the certified green zones of a system's surface."""
-    zones = [zone["bounds"] for zone in surface.get("tables", {}).get("zones", [])
-             if zone["zone"] == "green"]
-    if not surface.get("tables", {}).get("cells"):
+    """Whether the queries lie inside the certified green zones of a system's surface; refuses
+    when no query has the parameters of that surface."""
+    zones = surface.get("tables", {}).get("zones", [])
+    if not zones:
         return {}
-    inside = sum(any(all(isinstance(row.get(name), int | float) and low <= row[name] <= high
-                         for name, (low, high) in bounds.items()) for bounds in zones)
-                 for row in rows)
-    said = f"{inside} of {len(rows)} queries lie inside the bounds of certified zones"
-    if inside >= 0.8 * len(rows):
+    dims = list(zones[0]["bounds"])
+    usable = [row for row in rows if all(is_number(row.get(name)) for name in dims)]
+    if not usable:
+        there = ", ".join(sorted({files.visible(str(name)) for row in rows for name in row})[:8])
+        raise files.Refusal(f"--queries: no query has a number for each of {', '.join(dims)} "
+                            f"(they have {there}); name these parameters, or choose the task that "
+                            "the queries are about with --filters")
+    green = [zone["bounds"] for zone in zones if zone["zone"] == "green"]
+    inside = sum(any(all(low <= row[name] <= high for name, (low, high) in bounds.items())
+                     for bounds in green) for row in usable)
+    said = f"{inside} of {len(usable)} queries lie inside the bounds of certified zones"
+    if len(usable) < len(rows):
+        said += f"; {len(rows) - len(usable)} more lack one of {', '.join(dims)}"
+    if inside >= 0.8 * len(usable):
         return {"query.inside_zone": said}
-    return {"query.outside_zone": said} if inside <= 0.5 * len(rows) else {}
+    return {"query.outside_zone": said} if inside <= 0.5 * len(usable) else {}
