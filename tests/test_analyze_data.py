@@ -301,3 +301,55 @@ def test_decimals_and_params_as_text_in_parquet(analyze, tmp_path) -> None:
     assert found["parameters"] == {"length": "number"}
     assert (found["rows"]["kept"], found["rows"]["rejected"]) == (23, 1)
     assert found["rows"]["reasons"][0]["reason"] == "params is no object"
+
+
+def test_queries_without_the_parameters_of_the_surface_are_refused(analyze, tmp_path) -> None:
+    path = write_rows(tmp_path / "s.jsonl", level_rows(30, correct=True))
+    asked = tmp_path / "q.jsonl"
+    asked.write_text('{"lenght": 3}\n' * 10)
+    said = analyze("diagnose", path, "--queries", asked, "--output-dir", tmp_path / "o", code=1)
+    assert "no query has a number for each of length (they have lenght)" in said
+    asked.write_text('{"lenght": 3}\n' + '{"length": 3}\n' * 3 + '{"length": 9}\n')
+    analyze("diagnose", path, "--queries", asked, "--output-dir", tmp_path / "o")
+    text = (tmp_path / "o" / "diagnosis.json").read_text()
+    assert '"query.inside_zone"' not in text and '"query.outside_zone"' not in text  # 3 of 4
+    asked.write_text('{"lenght": 3}\n' * 4 + '{"length": 3}\n' * 4)
+    analyze("diagnose", path, "--queries", asked, "--output-dir", tmp_path / "o")
+    assert '"query.inside_zone"' in (tmp_path / "o" / "diagnosis.json").read_text()
+
+
+ONE = {"model_name": "m", "files": "s.jsonl"}
+WRONG = {
+    "limit as text": ({"token_limit": "100"}, "token_limit is '100'; it is a number above 0"),
+    "guess as text": ({"guess_rate": "0.25"}, "guess_rate is '0.25'; it is a share"),
+    "guess below 0": ({"guess_rate": -0.5}, "guess_rate is -0.5; it is a share"),
+    "sure guess": ({"tasks": {"t": {"guess_rate": 1.0}}}, "tasks.t.guess_rate is 1.0"),
+    "key of a task": ({"tasks": {"t": {"guessrate": 0.3}}}, "unknown key tasks.t.guessrate"),
+    "unknown task": ({"tasks": {"u": {"guess_rate": 0.3}}}, "no judged row has 'u'; there are t"),
+    "tasks as list": ({"tasks": ["t"]}, "tasks is ['t']; it is an object"),
+    "task as text": ({"tasks": {"t": "logic"}}, "tasks.t is no object"),
+    "tiers as list": ({"tiers": ["t"]}, "tiers is ['t']; it is an object"),
+    "tier as text": ({"tiers": {"logic": "t"}}, "tiers.logic is no list of tasks"),
+    "unknown in a tier": ({"tiers": {"logic": ["t", "u"]}}, "no judged row has 'u'"),
+    "params as list": ({"params": ["length"]}, "params is ['length']; it is an object"),
+    "unknown parameter": ({"params": {"lenght": "other"}},
+                          "no judged row has 'lenght'; there are length"),
+    "field as number": ({"fields": {"correct": 3}}, "fields.correct is no field or its value"),
+    "where as list": ({"evals": [{**ONE, "where": ["a"]}]}, "evals[0].where is ['a']"),
+    "where of nothing": ({"evals": [ONE, {"model_name": "n", "files": "s.jsonl",
+                                          "where": {"item_id": "x"}}]},
+                         "evals[1] (n) has no judged row; correct its files or its where"),
+    "files as number": ({"evals": [{**ONE, "files": 3}]}, "evals[0].files is 3; it is a path"),
+    "one system twice": ({"evals": [ONE, {**ONE, "token_limit": 9}]},
+                         "evals[0] and evals[1] have one eval_id"),
+    "one label twice": ({"evals": [{**ONE, "eval_id": "a"}, {**ONE, "eval_id": "b"}]},
+                        "evals[0] and evals[1] have one label, m"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_config_is_checked_before_it_is_used(case: str, analyze, tmp_path) -> None:
+    changes, expected = WRONG[case]
+    write_rows(tmp_path / "s.jsonl", level_rows(2))
+    (tmp_path / "d.json").write_text(json.dumps({"evals": [ONE], **changes}))
+    assert expected in analyze("evals", tmp_path / "d.json", code=1)

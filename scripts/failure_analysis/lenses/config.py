@@ -1,10 +1,12 @@
 """Dataset configs: what a dataset says of itself beyond its rows, checked."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from failure_analysis import files
+from failure_analysis.lenses.parameters import is_number
 
 # Our field -> the names under which a row may carry it, the first that is there.
 NAMES = {
@@ -64,7 +66,38 @@ def load_config(path: Path, mapping: Path | None = None) -> Config:
     document = files.read_json(path)
     if not isinstance(document, dict) or "evals" not in document:
         return Config(path.stem, path)
+    _check(path, document)
+    evals, roles = tuple(document["evals"]), document.get("params", {})
+    tasks = {name: dict(about) for name, about in document.get("tasks", {}).items()}
+    for tier, members in document.get("tiers", {}).items():
+        for task in members:
+            tasks.setdefault(task, {})["tier"] = tier
+    return Config(document.get("name", path.stem), path, evals, tasks, roles,
+                  document.get("fields", {}), document.get("token_limit"),
+                  document.get("guess_rate"))
+
+
+def check_against(config: Config, used: set[int], tasks: Iterable[str], params: Iterable[str]
+                  ) -> None:
+    """Refuses a config that speaks of what no judged row has: an eval (`used` are the places of
+    those that have rows), a task, a parameter."""
+    for place, one in enumerate(config.evals):
+        if place not in used:
+            raise files.Refusal(f"{config.path}: evals[{place}] ({one['model_name']}) has no "
+                                "judged row; correct its files" + (
+                                    f" or its where {one['where']}" if "where" in one else ""))
+    for key, named, there in (("tasks or tiers", config.tasks, list(tasks)),
+                              ("params", config.params, list(params))):
+        for name in named:
+            if files.visible(name) not in map(files.visible, there):
+                raise files.Refusal(f"{config.path}: {key}: no judged row has {name!r}; there are "
+                                    f"{', '.join(map(files.visible, there[:12])) or 'none'}")
+
+
+def _check(path: Path, document: dict) -> None:
+    """Refuses unknown keys and values of the wrong type or range, by name."""
     _check_keys(path, "", document, CONFIG_KEYS)
+    _check_values(path, "", document)
     evals = document["evals"]
     if not isinstance(evals, list) or not evals:
         raise files.Refusal(f"{path}: evals is a list of at least one {{eval_id, model_name, "
@@ -73,28 +106,64 @@ def load_config(path: Path, mapping: Path | None = None) -> Config:
         if not isinstance(one, dict) or "model_name" not in one or "files" not in one:
             raise files.Refusal(f"{path}: evals[{place}] needs model_name and files")
         _check_keys(path, f"evals[{place}].", one, EVAL_KEYS)
-    roles = document.get("params", {})
-    for name, role in roles.items():
+        _check_values(path, f"evals[{place}].", one)
+    _check_apart(path, evals)
+    for name, about in document.get("tasks", {}).items():
+        if not isinstance(about, dict):
+            raise files.Refusal(f"{path}: tasks.{name} is no object {{tier, guess_rate}}")
+        _check_keys(path, f"tasks.{name}.", about, ("tier", "guess_rate"))
+        _check_values(path, f"tasks.{name}.", about)
+    for name, members in document.get("tiers", {}).items():
+        if not _is_texts(members):
+            raise files.Refusal(f"{path}: tiers.{name} is no list of tasks")
+    for name, role in document.get("params", {}).items():
         if role not in ROLES:
             raise files.Refusal(f"{path}: params.{name} is {role!r}; a role is one of "
                                 f"{', '.join(ROLES)}")
-    for name in document.get("fields", {}):
-        if name not in NAMES:
-            raise files.Refusal(f"{path}: fields.{name} is no field; known are "
-                                f"{', '.join(NAMES)}")
-    tasks = {name: dict(about) for name, about in document.get("tasks", {}).items()}
-    for tier, members in document.get("tiers", {}).items():
-        for task in members:
-            tasks.setdefault(task, {})["tier"] = tier
-    return Config(str(document.get("name", path.stem)), path, tuple(evals), tasks, roles,
-                  document.get("fields", {}), document.get("token_limit"),
-                  document.get("guess_rate"))
+    for name, column in document.get("fields", {}).items():
+        if name not in NAMES or not isinstance(column, str):
+            raise files.Refusal(f"{path}: fields.{name} is no field or its value no column; "
+                                f"fields are {', '.join(NAMES)}")
 
 
 def _check_keys(path: Path, where: str, found: dict, known: tuple[str, ...]) -> None:
     for key in found:
         if key not in known:
             raise files.Refusal(f"{path}: unknown key {where}{key}; known are {', '.join(known)}")
+
+
+def _check_values(path: Path, where: str, found: dict) -> None:
+    for key, value in found.items():
+        if key in ("tasks", "tiers", "params", "fields", "where"):
+            good, what = isinstance(value, dict), "an object"
+        elif key == "token_limit":
+            good, what = is_number(value) and value > 0, "a number above 0"
+        elif key == "guess_rate":
+            good, what = is_number(value) and 0 <= value < 1, "a share from 0 to below 1"
+        elif key == "files":
+            good, what = isinstance(value, str) or _is_texts(value), "a path or a list of paths"
+        elif key == "evals":
+            continue
+        else:
+            good, what = isinstance(value, str) and value != "", "a text"
+        if not good:
+            raise files.Refusal(f"{path}: {where}{key} is {repr(value)[:40]}; it is {what}")
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+
+
+def _check_apart(path: Path, evals: list[dict]) -> None:
+    """Refuses two systems that reports could not tell apart."""
+    seen: dict[tuple[str, str], int] = {}
+    for place, one in enumerate(map(entry_of, evals)):
+        for kind, name in (("eval_id", one.eval_id), ("label", one.label)):
+            if (first := seen.setdefault((kind, name), place)) != place:
+                raise files.Refusal(
+                    f"{path}: evals[{first}] and evals[{place}] have one {kind}, {name}: give "
+                    "each a label and an eval_id of its own, or, if they are one system, make "
+                    "them one entry with a list of files")
 
 
 def entry_of(entry: dict) -> Eval:

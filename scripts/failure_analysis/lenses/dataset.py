@@ -17,6 +17,7 @@ import numpy as np
 from failure_analysis import files
 from failure_analysis.datapoint import natural_key
 from failure_analysis.lenses import parameters, repeats, samples
+from failure_analysis.lenses.config import check_against
 from failure_analysis.lenses.parameters import is_number
 from failure_analysis.lenses.samples import Config, Eval
 
@@ -192,6 +193,8 @@ def _table(read: _Read, config: Config) -> Table:
     columns = np.array(read.kept, float).T
     codes = [column.astype(np.int64) for column in columns[:5]]
     params, odd = parameters.columns(read.params)
+    check_against(config, {place for place, entry in enumerate(config.evals)
+                           if id(entry) in read.of_entry}, read.tasks, params)
     roles, said = parameters.roles(params, config.params, len(read.items))
     notes = [*read.notes, *repeats.notes(config, read.first, read.again), *odd, *said]
     counts = read.counts
