@@ -353,3 +353,16 @@ def test_a_config_is_checked_before_it_is_used(case: str, analyze, tmp_path) -> 
     write_rows(tmp_path / "s.jsonl", level_rows(2))
     (tmp_path / "d.json").write_text(json.dumps({"evals": [ONE], **changes}))
     assert expected in analyze("evals", tmp_path / "d.json", code=1)
+
+
+@pytest.mark.parametrize("kind", ["number", "name", "many"])
+def test_samples_without_the_axis_are_a_group_of_their_own(kind: str, analyze, tmp_path) -> None:
+    rows = [{**row, "params": {} if at % 3 == 0 else {"size": at if kind == "many" else
+                                                      5 if kind == "number" else "big"}}
+            for at, row in enumerate(level_rows(10))]
+    path = write_rows(tmp_path / "s.jsonl", rows)
+    found = analyze("hazard", path, "--axis", "size", "--output", tmp_path / "x.json")
+    assert sum(one["n"] for one in found["results"]) == found["samples"] == 60
+    last = found["results"][-1]
+    assert (last["name"], last["n"]) == ("m t size not recorded", 20)
+    assert len(found["results"]) == (7 if kind == "many" else 2)

@@ -406,32 +406,41 @@ class Group(NamedTuple):
 
 
 def groups(table: Table, axis: str | None = None) -> list[Group]:
-    """One group per eval and task, in the order of the dataset; with an axis one per level, its
-    levels merged into at most six of about equal size."""
-    parts = [("", np.ones(len(table), bool))] if axis is None else _split(_column(table, axis))
+    """One group per eval and task, in the order of the dataset; with an axis one per level, and
+    one of the samples that have no value there."""
+    everything = [("", np.ones(len(table), bool))]
+    parts = everything if axis is None else _split(_column(table, axis), axis)
     found = []
     for one, task, (level, inside) in itertools.product(
             range(len(table.evals)), range(len(table.tasks)), parts):
         kept = (table.eval == one) & (table.task == task) & inside
         if kept.any():
-            found.append(Group(table.evals[one], table.tasks[task],
-                               f"{axis} {level}" if axis else "", table.take(kept)))
+            found.append(Group(table.evals[one], table.tasks[task], level, table.take(kept)))
     return found
 
 
-def _split(values: np.ndarray) -> list[tuple[str, np.ndarray]]:
+def _split(values: np.ndarray, axis: str) -> list[tuple[str, np.ndarray]]:
+    """(name, samples) of each part along an axis; those without a value are a part too."""
     if values.dtype != float:
         names = sorted({value for value in values if value is not None}, key=natural_key)
-        return [(name, values == name) for name in names]
+        parts = [(f"{axis} {name}", values == name) for name in names]
+    else:
+        parts = [(f"{axis} {low:.12g}" if low == high else f"{axis} {low:.12g}-{high:.12g}",
+                  (values >= low) & (values <= high)) for low, high in _ranges(values)]
+    lost = ~np.any([inside for _, inside in parts], axis=0) if parts else np.ones(len(values), bool)
+    return [*parts, (f"{axis} not recorded", lost)]
+
+
+def _ranges(values: np.ndarray) -> list[tuple[float, float]]:
+    """The levels of an axis as ranges, merged into at most six of about equal size."""
     known = np.unique(values[~np.isnan(values)])
     if len(known) <= MOST_LEVELS:
-        return [(f"{value:g}", values == value) for value in known]
+        return [(value, value) for value in known]
     ends = np.unique(np.quantile(values[~np.isnan(values)], np.linspace(0, 1, MOST_LEVELS + 1),
                                  method="inverted_cdf"))
     bins = [known[(known > low) & (known <= high)] if place else known[known <= high]
             for place, (low, high) in enumerate(itertools.pairwise(ends))]
-    return [(f"{part[0]:g}" if len(part) == 1 else f"{part[0]:g}-{part[-1]:g}",
-             (values >= part[0]) & (values <= part[-1])) for part in bins if len(part)]
+    return [(part[0], part[-1]) for part in bins if len(part)]
 
 
 def stratified(table: Table, most: int | None, seed: int) -> Table:
