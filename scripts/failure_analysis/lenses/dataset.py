@@ -182,11 +182,11 @@ def _ident(read: _Read, fields: dict, one: Eval, task: str, codes: tuple, number
     if read.first.setdefault(place, number) != number:
         read.again.setdefault(place, []).append(number)
         turn = len(read.again[place])
-    end = f"@{turn}" if trial is None else f"@{trial}" + (f".{turn}" if turn else "")
-    own = fields.get("ident")
-    tries = ([f"{own}", f"{own}.{turn}"] if own else []) + [
-        f"{one.eval_id}/{item}{end}", f"{one.eval_id}/{task}/{item}{end}"]
-    return next((name for name in tries if name not in read.idents), f"{tries[-1]}#{number}")
+    end = f"@{turn}" if trial is None else f"@{trial}.{turn}" if turn else f"@{trial}"
+    name = str(fields.get("ident") or f"{one.eval_id}/{item}{end}")
+    if name in read.idents:
+        name = f"{one.eval_id}/{task}/{item}{end}"
+    return name if name not in read.idents else f"{name}#{number}"
 
 
 def _table(read: _Read, config: Config) -> Table:
