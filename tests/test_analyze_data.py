@@ -366,3 +366,19 @@ def test_samples_without_the_axis_are_a_group_of_their_own(kind: str, analyze, t
     last = found["results"][-1]
     assert (last["name"], last["n"]) == ("m t size not recorded", 20)
     assert len(found["results"]) == (7 if kind == "many" else 2)
+
+
+def test_runs_of_one_model_that_share_items_are_named(analyze, tmp_path) -> None:
+    rows = [{**row, "prompt": row["item_id"], "output": style, "style": style}
+            for style in ("cot", "direct") for row in level_rows(2)]
+    path = write_rows(tmp_path / "s.jsonl", rows)
+    (tmp_path / "map.yaml").write_text(MAPPING.replace("item_id:", "run_id: style\n  item_id:", 1))
+    assert notes_of(analyze("evals", path, "--mapping", tmp_path / "map.yaml")) == (
+        "m: its runs cot, direct share items and are taken as repeats of one system; if they are "
+        "conditions, give each a model name of its own, or a dataset config")
+
+
+def test_two_systems_of_one_model_have_two_names(analyze, tmp_path) -> None:
+    rows = [{**row, "eval_id": name} for name in "ab" for row in level_rows(2)]
+    found = analyze("evals", write_rows(tmp_path / "s.jsonl", rows))
+    assert [one["label"] for one in found["evals"]] == ["m a", "m b"]

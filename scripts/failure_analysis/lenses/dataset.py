@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -115,7 +115,8 @@ class _Codes(dict):
 @dataclass
 class _Read:
     """What has been read of a dataset so far; `first` says where each sample's place (eval, item,
-    trial) came first, `again` which further rows have the same."""
+    trial) came first, `again` which further rows have the same; `runs` are those of each eval
+    that ingest read and that share items."""
 
     evals: _Codes = field(default_factory=_Codes)
     tasks: _Codes = field(default_factory=_Codes)
@@ -130,6 +131,8 @@ class _Read:
     notes: list[str] = field(default_factory=list)
     first: dict[tuple, int] = field(default_factory=dict)
     again: dict[tuple, list[int]] = field(default_factory=dict)
+    run_of: dict[tuple, str] = field(default_factory=dict)
+    runs: dict[Eval, set[str]] = field(default_factory=dict)
 
 
 def load(path: Path, mapping: Path | None = None) -> Table:
@@ -169,6 +172,9 @@ def _keep(read: _Read, number: int, raw: samples.Raw, outcome: int, config: Conf
                       _first_number(fields.get("guess_rate"), about.get("guess_rate"),
                                     config.guess_rate, 0.0), number))
     read.idents[_ident(read, fields, one, task, (codes[0], codes[3]), number)] = None
+    run = fields.get("run")
+    if run is not None and (other := read.run_of.setdefault((codes[0], codes[3]), run)) != run:
+        read.runs.setdefault(one, set()).update((run, other))
     read.params.append(fields["params"])
     read.counts["kept"] += 1
 
@@ -196,7 +202,8 @@ def _table(read: _Read, config: Config) -> Table:
     check_against(config, {place for place, entry in enumerate(config.evals)
                            if id(entry) in read.of_entry}, read.tasks, params)
     roles, said = parameters.roles(params, config.params, len(read.items))
-    notes = [*read.notes, *repeats.notes(config, read.first, read.again), *odd, *said]
+    notes = [*read.notes, *repeats.notes(config, read.first, read.again),
+             *repeats.shared(read.runs), *odd, *said]
     counts = read.counts
     ledger = {"rows_read": counts["kept"] + counts["unjudged"] + counts["rejected"],
               "kept": counts["kept"], "unjudged": counts["unjudged"],
@@ -205,9 +212,17 @@ def _table(read: _Read, config: Config) -> Table:
                           for reason, places in sorted(read.reasons.items(), key=lambda one:
                                                        -len(one[1]))[:10]],
               "notes": notes}
-    return Table(config._replace(params=roles), tuple(read.evals), tuple(read.tasks),
+    return Table(config._replace(params=roles), _told_apart(read.evals), tuple(read.tasks),
                  tuple(read.tiers), tuple(read.items), *codes, columns[5], columns[6], columns[7],
                  columns[8].astype(np.int64), np.array(list(read.idents), object), params, ledger)
+
+
+def _told_apart(evals: Iterable[Eval]) -> tuple[Eval, ...]:
+    """The evals, those of one label with their id in it."""
+    evals = tuple(evals)
+    often = Counter(one.label for one in evals)
+    return tuple(one._replace(label=f"{one.label} {one.eval_id}") if often[one.label] > 1 else one
+                 for one in evals)
 
 
 def _wrong(fields: dict) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from failure_analysis import files
 from failure_analysis.lenses import samples
-from failure_analysis.lenses.config import Config
+from failure_analysis.lenses.config import Config, Eval
 
 LOOKED_AT = 50  # items that stand there more than once
 
@@ -19,6 +19,18 @@ def notes(config: Config, first: dict[tuple, int], again: dict[tuple, list[int]]
         "config, if these are conditions" if apart else \
         "no column tells their rows apart, so they are taken as repeated runs"
     return [f"{len(again)} items stand twice or more under one run and were numbered; {what}"]
+
+
+def shared(runs: dict[Eval, set[str]]) -> list[str]:
+    """What to say of several runs of one model over the same items."""
+    said = []
+    for one, names in runs.items():
+        listed = ", ".join(files.visible(name) for name in sorted(names)[:6])
+        more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+        said.append(f"{files.visible(one.label)}: its runs {listed}{more} share items and are "
+                    "taken as repeats of one system; if they are conditions, give each a model name of "
+                    "its own, or a dataset config")
+    return said
 
 
 def _told_apart(config: Config, groups: list[list[int]]) -> list[str]:

@@ -269,6 +269,7 @@ def _ours(row: dict) -> dict:
     return {
         "model_name": known["model_name"], "base_task": known["benchmark"] or "all",
         "item_id": known["item_id"], "trial": f"{known['run_id']}@{known['trial']}",
+        "run": known["run_id"],
         "params": known["params"] or {}, "outcome": known["outcome"],
         "finish_reason": known["termination"], "tokens": known["completion_tokens"],
         "prompt": known["user_text"], "reasoning": known["reasoning"],
