@@ -28,8 +28,8 @@ def shared(runs: dict[Eval, set[str]]) -> list[str]:
         listed = ", ".join(files.visible(name) for name in sorted(names)[:6])
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
         said.append(f"{files.visible(one.label)}: its runs {listed}{more} share items and are "
-                    "taken as repeats of one system; if they are conditions, give each a model name of "
-                    "its own, or a dataset config")
+                    "taken as repeats of one system; if they are conditions, give each a model "
+                    "name of its own, or a dataset config")
     return said
 
 
