@@ -54,7 +54,8 @@ def analyse(group: Group, seed: int) -> dict[str, Any]:
     times = of_table(table.take(known))
     edges = bin_edges(times)
     by_item, runs_text = _stratify(times)
-    end = float(times.limit.max()) if not np.isnan(times.limit).all() else float(times.t.max())
+    # A limit may be recorded for some samples alone, or for none.
+    end = float(np.nanmax(np.r_[times.limit, times.t.max()]))
     tables = {"hazard": hazard_rows(times), "cif": cif_rows(times, edges),
               "budget": budget_rows(times, edges)}
     wrong, right = int((times.cause == WRONG).sum()), int((times.cause == CORRECT).sum())
