@@ -1,4 +1,4 @@
-"""The lenses on samples made here, with known truth: what must not change a label, and what must."""
+"""The lenses on samples made here, with known truth: what changes a label and what does not."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from failure_analysis.lenses import dataset, hazard
+from failure_analysis.lenses import dataset, hazard, spelling
 from failure_analysis.lenses.samples import Config, Eval
 
 
@@ -41,3 +41,66 @@ def test_a_threshold_needs_no_recorded_limit(recorded: str) -> None:
     assert result["pattern"] == "threshold"
     place = result["estimates"]["change_at_tokens"]
     assert place["lo"] <= 4000 <= place["hi"]
+
+
+def clustered(seed: int, items: int = 60, runs: int = 8, slope: float = 0.0, shown: float = 0.0
+              ) -> tuple[np.ndarray, ...]:
+    """(outcome, item, tokens, level, feature) of items run repeatedly, which differ in length and
+    in how hard they are. `slope` is that of the log odds of an error on log tokens within an item;
+    `shown` that on a feature of the item."""
+    rng = np.random.default_rng(seed)
+    level, hard = rng.integers(0, 5, items), rng.normal(0, 2, items)
+    feature = rng.random(items) < 0.4
+    item = np.repeat(np.arange(items), runs)
+    within = rng.normal(0, 0.3, items * runs)
+    tokens = np.exp(rng.normal(7, 0.8, items)[item] + within).round()
+    wrong = rng.random(items * runs) < expit(hard[item] + slope * within + shown * feature[item])
+    return wrong, item, tokens, level[item], feature[item] * 1.0
+
+
+@pytest.mark.parametrize("runs", [3, 8])
+def test_runs_of_an_item_are_no_independent_finishes(runs: int) -> None:
+    called = []
+    for seed in range(30):
+        wrong, item, tokens, level, _ = clustered(seed, 480 // runs, runs)
+        result = hazard.analyse(group(wrong, item, tokens, length=level), 0)
+        called.append(result["pattern"] in ("early", "delayed", "threshold"))
+        assert any("within an item" in one or "one finished run of each" in one
+                   for one in result["caveats"])
+    assert sum(called) <= 1
+
+
+def test_a_change_within_items_is_found() -> None:
+    found = [hazard.analyse(group(wrong, item, tokens, length=level), 0)["pattern"]
+             for wrong, item, tokens, level, _ in (clustered(seed, slope=4) for seed in range(5))]
+    assert found == ["delayed"] * 5
+
+
+def test_items_that_are_seldom_repeated_count_once() -> None:
+    wrong, item, tokens, level, _ = clustered(1, 200, 1)
+    again = np.arange(20)
+    twice = [np.r_[column, column[again]] for column in (wrong, item, tokens, level)]
+    result = hazard.analyse(group(*twice[:3], length=twice[3]), 0)
+    assert result["caveats"][-1].startswith("one finished run of each of 200 items decides")
+    assert result["gates"][0]["have"] + result["gates"][1]["have"] == 200
+
+
+def test_prompts_that_are_run_repeatedly_are_no_further_evidence() -> None:
+    rejected, powered = 0, 0
+    for seed in range(60):
+        wrong, item, _, level, feature = clustered(seed, 40, 20)
+        lines = np.full((len(item), len(spelling.NAMES)), np.nan)
+        lines[:, 1] = feature
+        for one in spelling.associations(group(wrong, item, length=level).table, lines):
+            rejected += one.p_adj <= 0.05
+            powered += one.powered
+    assert rejected <= 6
+    assert powered == 0  # 40 items could not have shown an odds ratio of 3
+
+
+def test_spelling_that_matters_is_still_found_in_repeated_runs() -> None:
+    wrong, item, _, level, feature = clustered(2, 600, 4, shown=2.5)
+    lines = np.full((len(item), len(spelling.NAMES)), np.nan)
+    lines[:, 1] = feature
+    (one,) = spelling.associations(group(wrong, item, length=level).table, lines)
+    assert one.found["or"] > 2 and one.p_adj < 0.01

@@ -64,26 +64,25 @@ def cells(table: Table, dims: list[str]) -> Cells:
     guess = np.bincount(which, table.guess, len(place)) / counts.sum(1)
     values = np.column_stack([level[place[:, at]] for at, level in enumerate(levels)])
     return Cells(tuple(dims), tuple(levels), tuple(merged), place, values, counts, guess,
-                 design_effect(which, table))
+                 design_effect(which, table.item, table.outcome == CORRECT))
 
 
-def design_effect(level: np.ndarray, table: Table) -> float:
+def design_effect(level: np.ndarray, item: np.ndarray, hit: np.ndarray) -> float:
     """How many samples are worth one where items were run repeatedly: the variance of items'
     shares over what independent runs would have (Kish 1965), within levels; 1 without repeats."""
-    item = np.unique(np.column_stack([level, table.item]), axis=0, return_inverse=True)[1]
+    item = np.unique(np.column_stack([level, item]), axis=0, return_inverse=True)[1]
     item = item.reshape(-1)
     runs = np.bincount(item)
     if runs.max() == 1:
         return 1.0
     of_level = np.zeros(len(runs), int)
     of_level[item] = level
-    right = (table.outcome == CORRECT).astype(float)
     items, samples = np.bincount(of_level), np.bincount(level)
-    share = (np.bincount(level, right) / samples)[of_level]
+    share = (np.bincount(level, hit) / np.maximum(samples, 1))[of_level]
     several = items[of_level] > 1  # one item alone says nothing of how items differ
     if not several.any():
         return float(runs.mean())
-    spread = (np.bincount(item, right) - runs * share)**2 * (items / np.maximum(items - 1, 1)
+    spread = (np.bincount(item, hit) - runs * share)**2 * (items / np.maximum(items - 1, 1)
                                                              )[of_level]
     expected = (runs * share * (1 - share))[several].sum()
     return float(np.clip(spread[several].sum() / max(expected, 1e-9), 1, runs.mean()))

@@ -116,13 +116,18 @@ def analyse(group: Group, prompts: Prompts, of: np.ndarray, seed: int) -> dict[s
         labels += collapse["labels"]
         rows += collapse["rows"]
     failed = int((table.outcome != CORRECT).sum())
-    gates += [gate("failures", failed, OUTCOMES),
-              gate("passes", len(table) - failed, OUTCOMES)]
+    alike = spelling.alike(table)
+    as_worth = ", as runs of one item are worth" if alike > 1 else ""
+    gates += [gate("failures" + as_worth, failed / alike, OUTCOMES),
+              gate("passes" + as_worth, (len(table) - failed) / alike, OUTCOMES)]
+    if alike > 1:
+        caveats.append(f"runs of one item end alike: {len(table)} samples are worth "
+                       f"{len(table) / alike:.0f} of as many items")
     linked: list[spelling.Association] = []
     need = [] if prompts.known else ["the model's tokens: a tokenizer file in the dataset config, "
                                      "or prompt_token_ids with token_offsets"]
     if prompts.known and not findings.short_of(gates[-2:]):
-        linked = spelling.associations(table, prompts.features[of])
+        linked = spelling.associations(table, prompts.features[of], alike)
         if not linked:
             need.append("a spelling feature that varies in three levels or more")
     for one in linked:
@@ -181,11 +186,12 @@ def _confidence(table: Table, lines: np.ndarray, artefact: bool, seed: int) -> f
     known, item = np.unique(table.item, return_inverse=True)
     item = item.reshape(-1)
     replicates = 50
+    worth = spelling.alike(table)  # an item that is drawn twice counts as two
     same = 0
     for _ in range(replicates):
         times = rng.multinomial(len(known), np.full(len(known), 1 / len(known)))[item]
         drawn = np.repeat(np.arange(len(table)), times)
-        found = spelling.associations(table.take(drawn), lines[drawn])
+        found = spelling.associations(table.take(drawn), lines[drawn], worth)
         same += any(one.found["or"] >= 2 and one.p_adj <= 0.01 for one in found) == artefact
     return same / replicates
 

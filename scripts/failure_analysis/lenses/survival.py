@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import chdtrc, ndtr
 
 FEWEST = 8  # finishes on each side of a candidate change
-DRAWS = 199
+DRAWS = 399
 
 
 def incidence(times: np.ndarray, cause: np.ndarray, causes: int, at: np.ndarray) -> np.ndarray:
