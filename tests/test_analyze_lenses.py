@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from failure_analysis.lenses import dataset, hazard, spelling
+from failure_analysis.lenses import dataset, hazard, shape, spelling
 from failure_analysis.lenses.samples import Config, Eval
 
 
@@ -104,3 +104,19 @@ def test_spelling_that_matters_is_still_found_in_repeated_runs() -> None:
     lines[:, 1] = feature
     (one,) = spelling.associations(group(wrong, item, length=level).table, lines)
     assert one.found["or"] > 2 and one.p_adj < 0.01
+
+
+LEVELS = {"one by one": np.arange(1, 9), "powers of ten": 10.0 ** np.arange(8),
+          "uneven": np.array([2, 3, 4, 6, 8, 12, 100, 1000]), "tiny": np.arange(8) * 1e-6}
+
+
+@pytest.mark.parametrize("case", LEVELS)
+def test_a_cliff_is_placed_between_its_two_levels_however_far_apart(case: str) -> None:
+    levels, rng = LEVELS[case].astype(float), np.random.default_rng(4)
+    for edge in range(2, 7):
+        k = rng.binomial(30, np.where(np.arange(8) < edge, 0.93, 0.08))
+        found = shape.posterior(levels, k, np.full(8, 30))
+        assert found.cliff > 0.9
+        # The whole gap counts as one place; the interval may reach a quarter step beyond it.
+        low, high = np.interp([edge - 1.3, edge + 0.3], np.arange(8), levels)
+        assert low <= found.low <= found.at <= found.high <= high

@@ -211,7 +211,7 @@ def _evidence(common: dict, profile: Profile, drawn: shape.Shape, jumps: shape.I
               for one in effects]
     estimates |= {f"fall_along_{one['parameter']}": {"est": rounded(one["fall"])}
                   for one in effects}
-    bic = shape.criteria(x, profile.k, profile.n)
+    bic = shape.criteria(profile.k, profile.n)
     estimates["bic"] = {"est": None, **{key: rounded(value, 1) for key, value in bic.items()}}
     caveats = common["caveats"]
     if lost.worst_cut > 0:
@@ -282,7 +282,7 @@ def cell_rows(found: Cells) -> list[dict]:
 def profile_rows(profile: Profile) -> list[dict]:
     """The table profile.csv."""
     low, high = findings.wilson(profile.k, profile.n)
-    smooth = shape.curve(profile.x, profile.k, profile.n) if len(profile.x) > 2 else \
+    smooth = shape.curve(profile.k, profile.n) if len(profile.x) > 2 else \
         profile.k / profile.n
     return [{"parameter": profile.parameter, "level": float(profile.x[at]),
              "n": rounded(profile.n[at], 2),
