@@ -1,12 +1,22 @@
 """The lenses on samples made here, with known truth: what changes a label and what does not."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.special import expit
 
-from failure_analysis.lenses import dataset, hazard, shape, spelling
+from failure_analysis.lenses import (
+    dataset,
+    figures,
+    hazard,
+    page,
+    run,
+    shape,
+    spelling,
+    surface,
+)
 from failure_analysis.lenses.samples import Config, Eval
 
 
@@ -120,3 +130,95 @@ def test_a_cliff_is_placed_between_its_two_levels_however_far_apart(case: str) -
         # The whole gap counts as one place; the interval may reach a quarter step beyond it.
         low, high = np.interp([edge - 1.3, edge + 0.3], np.arange(8), levels)
         assert low <= found.low <= found.at <= found.high <= high
+
+
+def test_identical_runs_change_no_interval_of_a_surface() -> None:
+    rng = np.random.default_rng(8)
+    level, wrong = np.repeat(np.arange(6), 30), rng.random(180) < 0.5
+    once = surface.analyse(group(wrong, length=level), 0)
+    item = np.repeat(np.arange(180), 20)
+    often = surface.analyse(group(wrong[item], item, length=level[item]), 0)
+    assert often["pattern"] == once["pattern"] == "flat_mediocre"
+    for name in ("accuracy", "truncation"):
+        assert [often["estimates"][name][end] for end in ("est", "lo", "hi")] == pytest.approx(
+            [once["estimates"][name][end] for end in ("est", "lo", "hi")], abs=0.01)
+    assert [test["p"] for test in often["tests"][1:]] == pytest.approx(
+        [test["p"] for test in once["tests"][1:]], abs=0.05)
+    for one, many in zip(once["tables"]["cells"], often["tables"]["cells"], strict=True):
+        assert many["n"] == 20 * one["n"]
+        assert (many["low"], many["high"]) == pytest.approx((one["low"], one["high"]), abs=0.03)
+
+
+def test_certified_marks_are_the_certified_zones() -> None:
+    """4 items of 10 equal runs per cell are 4 samples: too few to certify anything."""
+    item = np.repeat(np.arange(100), 10)
+    place = item // 4
+    wrong = item % 17 == 0
+    for items, certified in ((item, False), (None, True)):
+        result = surface.analyse(group(wrong, items, length=place % 5, depth=place // 5), 0)
+        rows = result["tables"]["cells"]
+        marked = sum(row["zone"] == "green" for row in rows)
+        assert marked == sum(zone["cells"] for zone in result["tables"]["zones"]
+                             if zone["zone"] == "green")
+        drawn = page._surface(result)["data"][1]
+        assert drawn["name"] == "certified above .8" and len(drawn["x"]) == marked
+        assert bool(marked) is certified
+
+
+NAMES = ("n", "correct", "task", "axis", "accuracy", "low", "zone", "params.n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_parameter_may_have_any_name(name: str, tmp_path) -> None:
+    rng = np.random.default_rng(3)
+    level, depth = np.repeat(np.arange(6) * 7 + 100, 40), np.tile([1, 2], 120)
+    one = group(rng.random(240) < np.where(level > 120, .9, .1), **{name: level, "depth": depth})
+    result = {"name": "m t", "eval_id": "e", "task": "t", "axis": "", **surface.analyse(one, 0)}
+    run._write_table(tmp_path / "cells.csv", [result], "cells")
+    with open(tmp_path / "cells.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted({float(row[f"params.{name}"]) for row in rows}) == sorted(set(level))
+    assert {row["task"] for row in rows} == {"t"} and {row["n"] for row in rows} == {"20"}
+    drawn = page._surface(result)
+    assert drawn["data"][0]["x"] == sorted(set(level)) and drawn["data"][0]["y"] == [1, 2]
+    assert drawn["layout"]["scene"]["xaxis"]["title"]["text"] == name
+    figures.draw([tmp_path / "s.svg"], [result])
+
+
+def test_a_parameter_that_moves_with_another_gets_a_caveat() -> None:
+    """Depth alone matters; length is depth plus or minus one, or any value."""
+    rng = np.random.default_rng(6)
+    depth = rng.integers(1, 9, 1200)
+    wrong = rng.random(1200) < np.where(depth > 4, .9, .05)
+    for length, told in ((np.clip(depth + rng.integers(-1, 2, 1200), 1, 8), True),
+                         (rng.integers(1, 9, 1200), False)):
+        result = surface.analyse(group(wrong, length=length, depth=depth), 0, "length")
+        said = [one for one in result["caveats"] if "was not tried together with" in one]
+        assert bool(said) is told
+        fall = result["estimates"]["fall_along_length"]["est"]
+        assert abs(fall) < 0.15
+        assert not told or said[0].endswith(f"a fall of {fall:.2f}")
+
+
+def test_a_surface_that_rises_has_a_rising_curve() -> None:
+    rng = np.random.default_rng(7)
+    level = np.repeat(np.arange(1, 10), 30)
+    for risk, sign in ((.95 - level / 10, 1), (level / 10, -1)):
+        wrong = rng.random(270) < risk
+        result = surface.analyse(group(wrong, length=level), 0)
+        rows = result["tables"]["profile"]
+        assert (result["pattern"] == "inverted") is (sign > 0)
+        assert (sign * np.diff([row["sigmoid"] for row in rows]) > 0).all()
+        assert np.mean([abs(row["sigmoid"] - row["accuracy"]) for row in rows]) < 0.1
+
+
+def test_what_no_surface_can_be_made_of_is_named() -> None:
+    rng = np.random.default_rng(9)
+    level, wrong = np.repeat(np.arange(6.0), 40), rng.random(240) < 0.4
+    odd = np.arange(240) % 2 == 0
+    apart = group(wrong, length=np.where(odd, level, np.nan), depth=np.where(odd, np.nan, level))
+    sure = group(wrong, length=level, guess=1.0)
+    for one, need in ((apart, "samples with a value of each of length, depth"),
+                      (sure, "a guess_rate below 1")):
+        result = surface.analyse(one, 0)
+        assert result["pattern"] == "insufficient_data" and result["need"][0].startswith(need)

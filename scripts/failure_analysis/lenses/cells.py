@@ -89,13 +89,8 @@ def design_effect(level: np.ndarray, item: np.ndarray, hit: np.ndarray) -> float
 
 
 def worth(found: Cells) -> Cells:
-    """The cells with their counts as what they are worth; no cell is lost."""
-    if found.alike == 1:
-        return found
-    counts = np.round(found.counts / found.alike).astype(int)
-    empty = counts.sum(1) == 0
-    counts[empty] = found.counts[empty] > 0
-    return replace(found, counts=counts, alike=1.0)
+    """The cells with their counts as what they are worth, in parts of samples."""
+    return replace(found, counts=found.counts / found.alike, alike=1.0)
 
 
 def design(found: Cells) -> np.ndarray:
@@ -164,14 +159,19 @@ def shrunken(found: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return a / (a + b), betaincinv(a, b, 0.05), betaincinv(a, b, 0.95)
 
 
-def zones(found: Cells) -> list[dict]:
-    """Connected zones of the grid: green (certified accurate), red (certified below a half), cut
-    (truncation of a fifth at least), undecided; with their bounds."""
+def kinds(found: Cells) -> np.ndarray:
+    """What each cell is: green (certified accurate), red (certified below a half), cut (truncation
+    of a fifth at least), or undecided."""
     _, low, high = shrunken(found)
     cut_low, _ = findings.wilson(found.cut, found.n)
     sound = found.n >= 16  # fewer cannot certify green
-    kind = np.where(cut_low >= CUT, "cut", np.where((low >= GREEN) & sound, "green",
+    return np.where(cut_low >= CUT, "cut", np.where((low >= GREEN) & sound, "green",
                                                     np.where(high <= RED, "red", "undecided")))
+
+
+def zones(found: Cells) -> list[dict]:
+    """Connected zones of the grid, cells of one kind, with their bounds."""
+    kind = kinds(found)
     shape = tuple(len(level) for level in found.levels)
     listed = []
     for name in ("green", "red", "cut", "undecided"):

@@ -132,7 +132,9 @@ class Irregularity(NamedTuple):
 
 def irregularity(k: np.ndarray, n: np.ndarray, seed: int, draws: int = 200) -> Irregularity:
     """The deviance of falling fits to each line of cells (rows) against a parametric bootstrap,
-    and the standard deviation beyond binomial noise. Cells with n = 0 take no part."""
+    and the standard deviation beyond binomial noise. Cells with n = 0 take no part; parts of
+    samples are rounded to whole ones, their shares kept."""
+    k, n = k / np.maximum(n, 1e-9) * np.round(n), np.round(n)
     fitted = np.clip(falling(k / np.maximum(n, 1), n.astype(float)), 1e-4, 1 - 1e-4)
     rng = np.random.default_rng(seed)
     drawn = rng.binomial(n.astype(int), np.broadcast_to(np.clip(fitted, 0, 1),
