@@ -16,6 +16,7 @@ from failure_analysis.lenses import (
     shape,
     spelling,
     surface,
+    survival,
 )
 from failure_analysis.lenses.samples import Config, Eval
 
@@ -222,3 +223,32 @@ def test_what_no_surface_can_be_made_of_is_named() -> None:
                       (sure, "a guess_rate below 1")):
         result = surface.analyse(one, 0)
         assert result["pattern"] == "insufficient_data" and result["need"][0].startswith(need)
+
+
+def test_a_budget_allows_for_samples_with_lower_limits() -> None:
+    """Half are cut off at 1,000, half at 8,000 tokens; the lognormal's own figures are known."""
+    rng = np.random.default_rng(11)
+    n = 20_000
+    whole = rng.lognormal(7, 0.8, n).round()
+    limit = np.where(np.arange(n) % 2, 1000.0, 8000.0)
+    outcome = np.where(whole < limit, dataset.CORRECT, dataset.TRUNCATED)
+    result = hazard.analyse(group(outcome, None, np.minimum(whole, limit), limit), 0)
+    rows = {row["budget"]: row for row in result["tables"]["budget"]}
+    for budget in (512.0, 1024.0, 2048.0, 4096.0):
+        assert rows[budget]["mean_tokens"] == pytest.approx(np.minimum(whole, budget).mean(),
+                                                            rel=0.015)
+        assert rows[budget]["correct_by_then"] == pytest.approx((whole <= budget).mean(), abs=0.01)
+    spot = result["estimates"]["budget_for_95_percent"]
+    assert spot["lo"] - 128 <= np.quantile(whole[whole <= 8000], 0.95) <= spot["hi"]
+    last = result["tables"]["budget"][-1]["correct_by_then"]
+    assert rows[spot["est"]]["correct_by_then"] >= 0.95 * last > \
+        rows[spot["est"] - 128]["correct_by_then"]
+
+
+def test_the_mean_until_a_budget_is_the_plain_mean_without_other_limits() -> None:
+    rng = np.random.default_rng(12)
+    times = rng.integers(0, 50, 300).astype(float)
+    at = np.array([0.5, 7, 20, 60])
+    assert survival.mean_until(times, times < 45, at[:3]) == pytest.approx(
+        [np.minimum(times, end).mean() for end in at[:3]])
+    assert survival.mean_until(times, np.ones(300, bool), at)[-1] == pytest.approx(times.mean())

@@ -261,15 +261,16 @@ def _sweet_spot(times: Times, edges: np.ndarray, seed: int) -> dict[str, Any]:
     right = times.cause == CORRECT
     if right.sum() < 20:
         return {}
-    bins = np.clip(np.searchsorted(edges, times.t[right], side="left") - 1, 0, len(edges) - 2)
+    distinct, which = np.unique(times.t, return_inverse=True)
+    place = np.searchsorted(distinct, edges[1:], side="right")
     known, item = np.unique(times.item, return_inverse=True)
-    item = item.reshape(-1)[right]
     rng = np.random.default_rng(seed + 2)
     spots = []
     for draw in range(findings.REPLICATES + 1):
         weight = np.ones(len(known)) if draw == 0 else \
             rng.multinomial(len(known), np.full(len(known), 1 / len(known)))
-        gained = np.cumsum(np.bincount(bins, weight[item], len(edges) - 1))
+        gained = np.r_[0, survival.curves(which.reshape(-1), _cause(times), 3,
+                                          weight[item.reshape(-1)].astype(float))[0]][place]
         spots.append(edges[1 + int(np.searchsorted(gained, 0.95 * gained[-1]))])
     low, high = np.quantile(spots[1:], [0.025, 0.975])
     return {"budget_for_95_percent": estimate(
@@ -321,10 +322,14 @@ def _within(counts: list[int], expected: np.ndarray) -> float | None:
     return rounded((counts[WRONG] + .5) / (counts[CORRECT] + .5) * (right + .5) / (wrong + .5))
 
 
+def _cause(times: Times) -> np.ndarray:
+    """Causes as survival numbers them: what the limit cut off is censored."""
+    return np.where(times.cause == TRUNCATED, 0, times.cause + 1)
+
+
 def cif_rows(times: Times, edges: np.ndarray) -> list[dict]:
     """The table cif.csv: the share with each outcome by a number of tokens."""
-    cause = np.where(times.cause == TRUNCATED, 0, times.cause + 1)
-    curves = survival.incidence(times.t, cause, 3, edges[1:])
+    curves = survival.incidence(times.t, _cause(times), 3, edges[1:])
     return [{"tokens": float(edge), "correct": rounded(curves[0, at]),
              "wrong": rounded(curves[1, at]), "no_answer": rounded(curves[2, at]),
              "unfinished": rounded(1 - curves[:, at].sum())}
@@ -333,9 +338,8 @@ def cif_rows(times: Times, edges: np.ndarray) -> list[dict]:
 
 def budget_rows(times: Times, edges: np.ndarray) -> list[dict]:
     """The table budget.csv: what stopping at a budget would give and cost."""
-    curve = survival.incidence(times.t, np.where(times.cause == TRUNCATED, 0, times.cause + 1), 3,
-                               edges[1:])[0]
-    cost = np.array([np.minimum(times.t, edge).mean() for edge in edges[1:]])
+    curve = survival.incidence(times.t, _cause(times), 3, edges[1:])[0]
+    cost = survival.mean_until(times.t, times.cause != TRUNCATED, edges[1:])
     gain = np.diff(np.r_[0, curve]) / np.maximum(np.diff(np.r_[0, cost]), 1e-9)
     return [{"budget": float(edge), "correct_by_then": rounded(curve[at]),
              "mean_tokens": rounded(cost[at], 1),
