@@ -194,26 +194,10 @@ def _decided(times: Times, edges: np.ndarray, by_item: bool, runs_text: str, end
     decision = decide(of, edges, times, end, critical)
     confidence = _confidence(found, of, edges, times, end, critical, decision.pattern, seed,
                              by_item)
-    pattern, also, evidence = decision.pattern, common["also"], common["evidence"]
-    change = decision.change
+    pattern, also, change = decision.pattern, common["also"], decision.change
     if pattern == "early_breakdown":
         pattern, also = "early", [*also, "early_breakdown"]
-    estimates = dict(common["estimates"])
-    if decision.adjusted[0] <= 0.05:
-        estimates["odds_ratio_late_early"] = estimate(
-            change.ratio, change.low, change.high, "Mantel-Haenszel, at the largest chi-square")
-        estimates["change_at_tokens"] = estimate(
-            *decision.tau, "change points within 3.84 of the largest chi-square")
-        word = "within an item" if by_item else "at equal level, associated"
-        sides, ratio = ("after", "before"), change.ratio
-        if ratio < 1:
-            sides, ratio = ("before", "after"), 1 / max(ratio, 1e-6)
-        times_as = f"{ratio:.1f} times" if ratio < 1e4 else "beyond any finite multiple of"
-        evidence = [*evidence, f"odds of a wrong answer {sides[0]} {decision.tau[0]:.0f} tokens "
-                    f"are {times_as} those {sides[1]} ({word})"]
-        if not decision.localised:
-            evidence.append("no threshold can be localised: the change may lie anywhere from "
-                            f"{decision.tau[1]:.0f} to {decision.tau[2]:.0f} tokens")
+    estimates, said = _change(decision, by_item) if decision.adjusted[0] <= 0.05 else ({}, [])
     tests = [findings.test("change of odds wrong : correct, scan", change.stat, decision.p,
                            decision.adjusted[0]),
              findings.test("trend with log tokens", decision.trend_z, decision.trend_p,
@@ -225,8 +209,28 @@ def _decided(times: Times, edges: np.ndarray, by_item: bool, runs_text: str, end
         confidence_kind="share of item bootstrap replicates with the same label"
         + ("" if by_item else ", at most 0.6 without repeated runs"),
         strength=strong if by_item or strong == "low" else "medium", tests=tests,
-        **{**common, "also": also, "estimates": estimates, "evidence": evidence,
+        **{**common, "also": also, "estimates": {**common["estimates"], **estimates},
+           "evidence": [*common["evidence"], *said],
            "caveats": [*common["caveats"], runs_text]})
+
+
+def _change(decision: Decision, by_item: bool) -> tuple[dict[str, Any], list[str]]:
+    """(estimates, sentences) of a change of the odds."""
+    change, (at, low, high) = decision.change, decision.tau
+    sides, times = ("after", "before"), change.ratio
+    if times < 1:
+        sides, times = ("before", "after"), 1 / max(times, 1e-6)
+    times_as = f"{times:.1f} times" if times < 1e4 else "beyond any finite multiple of"
+    word = "within an item" if by_item else "at equal level, associated"
+    said = [f"odds of a wrong answer {sides[0]} {at:.0f} tokens are {times_as} those {sides[1]} "
+            f"({word})"]
+    if not decision.localised:
+        said.append("no threshold can be localised: the change may lie anywhere from "
+                    f"{low:.0f} to {high:.0f} tokens")
+    ratio = estimate(change.ratio, change.low, change.high,
+                     "Mantel-Haenszel, at the largest chi-square")
+    place = estimate(at, low, high, "change points within 3.84 of the largest chi-square")
+    return {"odds_ratio_late_early": ratio, "change_at_tokens": place}, said
 
 
 def _confidence(found: survival.Strata, of: survival.Parts, edges: np.ndarray, times: Times,
