@@ -59,7 +59,7 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
     if (whole.guess >= 1).any():
         return insufficient(NAME, n, ["a guess_rate below 1"])
     found = grid.cells(whole, dims)
-    alike, worth = found.alike, grid.worth(found)
+    worth = grid.worth(found)
     effects = grid.sensitivity(worth, worth.k)
     critical = axis if axis in dims else max(
         effects, key=lambda one: (one["levels"] >= LEVELS, abs(one["fall"])))["parameter"]
@@ -69,23 +69,13 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
               "zones": grid.zones(worth)}
     gates = [gate("levels of " + critical, len(profile.x), LEVELS),
              gate("samples", int(found.n.sum()), SAMPLES),
-             gate("median samples per level" + (", as they are worth" if alike > 1 else ""),
+             gate("median samples per level" + (", as they are worth" if found.alike > 1 else ""),
                   float(np.median(profile.n)), PER_LEVEL)]
     share = found.counts.sum(0) / found.counts.sum()
     common = {"gates": gates, "estimates": _rates(worth), "tables": tables, "seed": seed,
               "compat": {"accuracy": rounded(share[CORRECT]), "truncation": rounded(share[3]),
                          "reasonscore_like": rounded(max(0.0, _upper(found) - share[TRUNCATED]))},
-              "caveats": _caveats(found, dims, group)}
-    if profile.covered < COVERED:
-        fall = next(one["fall"] for one in effects if one["parameter"] == critical)
-        common["caveats"].append(
-            f"{critical} was not tried together with most values of "
-            f"{', '.join(dim for dim in dims if dim != critical)} (a level of it has "
-            f"{profile.covered:.0%} of their mix): what falls along it may be theirs; with them "
-            f"held, a logistic fit gives it a fall of {fall:.2f}")
-    if alike > 1:
-        common["caveats"].append(f"runs of one item end alike: {n} samples are worth "
-                                 f"{n / alike:.0f} of as many items")
+              "caveats": [*_caveats(found, dims, group), *_alike(found, profile, effects)]}
     if need := findings.short_of(gates):
         return insufficient(NAME, n, need, **common)
     return _decided(worth, profile, effects, rising, common, n, seed)
@@ -284,6 +274,24 @@ def _caveats(found: Cells, dims: list[str], group: Group) -> list[str]:
     missing = len(group.table) - int(found.n.sum())
     if missing:
         caveats.append(f"{missing} samples lack a value of a difficulty parameter")
+    return caveats
+
+
+def _alike(found: Cells, profile: Profile, effects: list[dict]) -> list[str]:
+    """Caveats on parameters that move together, and on runs that end alike."""
+    caveats = []
+    if profile.covered < COVERED:
+        name = profile.parameter
+        fall = next(one["fall"] for one in effects if one["parameter"] == name)
+        caveats.append(
+            f"{name} was not tried together with all values of "
+            f"{', '.join(dim for dim in found.dims if dim != name)} (a level of it has "
+            f"{profile.covered:.0%} of their mix): what falls along it may be theirs; with them "
+            f"held, a logistic fit gives it a fall of {fall:.2f}")
+    if found.alike > 1:
+        n = int(found.n.sum())
+        caveats.append(f"runs of one item end alike: {n} samples are worth {n / found.alike:.0f} "
+                       "of as many items")
     return caveats
 
 
