@@ -9,6 +9,7 @@ from scipy.special import expit
 
 from failure_analysis.lenses import (
     dataset,
+    fft,
     figures,
     hazard,
     page,
@@ -19,6 +20,7 @@ from failure_analysis.lenses import (
     survival,
 )
 from failure_analysis.lenses.samples import Config, Eval
+from failure_analysis.statistics import holm
 
 
 def group(outcome: np.ndarray, item: np.ndarray | None = None, tokens: np.ndarray | None = None,
@@ -252,3 +254,53 @@ def test_the_mean_until_a_budget_is_the_plain_mean_without_other_limits() -> Non
     assert survival.mean_until(times, times < 45, at[:3]) == pytest.approx(
         [np.minimum(times, end).mean() for end in at[:3]])
     assert survival.mean_until(times, np.ones(300, bool), at)[-1] == pytest.approx(times.mean())
+
+
+def test_hazards_two_tests_are_adjusted_together() -> None:
+    """Between .01 / 2 and .01 one of two tests is not enough for a label."""
+    between = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        tokens = rng.lognormal(7, 0.5, 400).round()
+        wrong = rng.random(400) < expit(0.55 * (np.log(tokens) - 7))
+        result = hazard.analyse(group(wrong, None, tokens, length=rng.integers(0, 3, 400)), 0)
+        raw = [test["p"] for test in result["tests"]]
+        adjusted = [test["p_adj"] for test in result["tests"]]
+        assert adjusted == pytest.approx(holm(raw), abs=2e-6)
+        called = result["pattern"] in ("early", "delayed", "threshold")
+        assert called is (min(adjusted) <= 0.01)
+        between += min(raw) <= 0.01 < min(adjusted)
+    assert between >= 2
+
+
+def test_the_unfinished_share_counts_items() -> None:
+    rng = np.random.default_rng(14)
+    cut, item = np.where(rng.random(80) < 0.3, dataset.TRUNCATED, 0), np.repeat(np.arange(80), 10)
+    ends = [hazard.analyse(group(outcome, of, np.full(len(outcome), 50.0)), 0)["estimates"][
+        "unfinished_at_limit"] for outcome, of in ((cut, None), (cut[item], item))]
+    assert [ends[1][end] for end in ("est", "lo", "hi")] == pytest.approx(
+        [ends[0][end] for end in ("est", "lo", "hi")], abs=0.01)
+
+
+def test_identical_runs_change_nothing_that_fft_says_of_spelling() -> None:
+    rng = np.random.default_rng(15)
+    level, feature = rng.integers(0, 4, 200), rng.random(200) < 0.5
+    wrong = rng.random(200) < expit(-0.5 + 1.2 * feature)
+    lines = np.full((200, len(spelling.NAMES)), np.nan)
+    lines[:, 1] = feature
+    short = [np.zeros(3, int)] * 200
+    prompts = fft.Prompts(np.arange(200), short, lines, [np.zeros(3)] * 200, ("ids",), True)
+    once, often = (fft.analyse(group(wrong[item], item, length=level[item]), prompts, item, 0)
+                   for item in (np.arange(200), np.repeat(np.arange(200), 8)))
+    assert once["pattern"] == often["pattern"]
+    assert once["confidence"] == pytest.approx(often["confidence"], abs=0.15)
+    assert 0.3 < once["confidence"] < 0.95
+    for one, many in zip(once["gates"], often["gates"], strict=True):
+        assert many["have"] == pytest.approx(one["have"], abs=2)
+
+
+def test_parts_of_samples_jump_as_whole_ones_do() -> None:
+    rng = np.random.default_rng(16)
+    share = rng.random((2, 8))
+    whole = shape.irregularity(share * 10, np.full((2, 8), 10.0), 0)
+    assert shape.irregularity(share * 10.4, np.full((2, 8), 10.4), 0) == pytest.approx(whole)
