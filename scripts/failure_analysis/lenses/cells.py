@@ -64,39 +64,33 @@ def cells(table: Table, dims: list[str]) -> Cells:
     guess = np.bincount(which, table.guess, len(place)) / counts.sum(1)
     values = np.column_stack([level[place[:, at]] for at, level in enumerate(levels)])
     return Cells(tuple(dims), tuple(levels), tuple(merged), place, values, counts, guess,
-                 design_effect(which, table))
+                 design_effect(which, table.item, table.outcome == CORRECT))
 
 
-def design_effect(level: np.ndarray, table: Table) -> float:
+def design_effect(level: np.ndarray, item: np.ndarray, hit: np.ndarray) -> float:
     """How many samples are worth one where items were run repeatedly: the variance of items'
     shares over what independent runs would have (Kish 1965), within levels; 1 without repeats."""
-    item = np.unique(np.column_stack([level, table.item]), axis=0, return_inverse=True)[1]
+    item = np.unique(np.column_stack([level, item]), axis=0, return_inverse=True)[1]
     item = item.reshape(-1)
     runs = np.bincount(item)
     if runs.max() == 1:
         return 1.0
     of_level = np.zeros(len(runs), int)
     of_level[item] = level
-    right = (table.outcome == CORRECT).astype(float)
     items, samples = np.bincount(of_level), np.bincount(level)
-    share = (np.bincount(level, right) / samples)[of_level]
+    share = (np.bincount(level, hit) / np.maximum(samples, 1))[of_level]
     several = items[of_level] > 1  # one item alone says nothing of how items differ
     if not several.any():
         return float(runs.mean())
-    spread = (np.bincount(item, right) - runs * share)**2 * (items / np.maximum(items - 1, 1)
+    spread = (np.bincount(item, hit) - runs * share)**2 * (items / np.maximum(items - 1, 1)
                                                              )[of_level]
     expected = (runs * share * (1 - share))[several].sum()
     return float(np.clip(spread[several].sum() / max(expected, 1e-9), 1, runs.mean()))
 
 
 def worth(found: Cells) -> Cells:
-    """The cells with their counts as what they are worth; no cell is lost."""
-    if found.alike == 1:
-        return found
-    counts = np.round(found.counts / found.alike).astype(int)
-    empty = counts.sum(1) == 0
-    counts[empty] = found.counts[empty] > 0
-    return replace(found, counts=counts, alike=1.0)
+    """The cells with their counts as what they are worth, in parts of samples."""
+    return replace(found, counts=found.counts / found.alike, alike=1.0)
 
 
 def design(found: Cells) -> np.ndarray:
@@ -165,14 +159,19 @@ def shrunken(found: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return a / (a + b), betaincinv(a, b, 0.05), betaincinv(a, b, 0.95)
 
 
-def zones(found: Cells) -> list[dict]:
-    """Connected zones of the grid: green (certified accurate), red (certified below a half), cut
-    (truncation of a fifth at least), undecided; with their bounds."""
+def kinds(found: Cells) -> np.ndarray:
+    """What each cell is: green (certified accurate), red (certified below a half), cut (truncation
+    of a fifth at least), or undecided."""
     _, low, high = shrunken(found)
     cut_low, _ = findings.wilson(found.cut, found.n)
     sound = found.n >= 16  # fewer cannot certify green
-    kind = np.where(cut_low >= CUT, "cut", np.where((low >= GREEN) & sound, "green",
+    return np.where(cut_low >= CUT, "cut", np.where((low >= GREEN) & sound, "green",
                                                     np.where(high <= RED, "red", "undecided")))
+
+
+def zones(found: Cells) -> list[dict]:
+    """Connected zones of the grid, cells of one kind, with their bounds."""
+    kind = kinds(found)
     shape = tuple(len(level) for level in found.levels)
     listed = []
     for name in ("green", "red", "cut", "undecided"):

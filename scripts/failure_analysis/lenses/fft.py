@@ -115,16 +115,9 @@ def analyse(group: Group, prompts: Prompts, of: np.ndarray, seed: int) -> dict[s
         evidence = collapse["evidence"] + evidence
         labels += collapse["labels"]
         rows += collapse["rows"]
-    failed = int((table.outcome != CORRECT).sum())
-    gates += [gate("failures", failed, OUTCOMES),
-              gate("passes", len(table) - failed, OUTCOMES)]
-    linked: list[spelling.Association] = []
-    need = [] if prompts.known else ["the model's tokens: a tokenizer file in the dataset config, "
-                                     "or prompt_token_ids with token_offsets"]
-    if prompts.known and not findings.short_of(gates[-2:]):
-        linked = spelling.associations(table, prompts.features[of])
-        if not linked:
-            need.append("a spelling feature that varies in three levels or more")
+    asked, need, linked, said = _linked(table, prompts, of)
+    gates += asked
+    caveats += said
     for one in linked:
         result = one.found
         estimates[f"or_{one.feature}"] = estimate(result["or"], result["lo"], result["hi"],
@@ -144,6 +137,25 @@ def analyse(group: Group, prompts: Prompts, of: np.ndarray, seed: int) -> dict[s
                          "features": _feature_rows(table, prompts, of)},
               "compat": _compat(prompts, distinct)}
     return _labelled(len(of), common, labels, artefacts, linked, table, prompts, of, seed)
+
+
+def _linked(table: Table, prompts: Prompts, of: np.ndarray
+            ) -> tuple[list[dict], list[str], list[spelling.Association], list[str]]:
+    """Spelling against failure: (gates, what is missing, associations, caveats)."""
+    failed, alike = int((table.outcome != CORRECT).sum()), spelling.alike(table)
+    as_worth = ", as runs of one item are worth" if alike > 1 else ""
+    gates = [gate("failures" + as_worth, failed / alike, OUTCOMES),
+             gate("passes" + as_worth, (len(table) - failed) / alike, OUTCOMES)]
+    caveats = [f"runs of one item end alike: {len(table)} samples are worth "
+               f"{len(table) / alike:.0f} of as many items"] if alike > 1 else []
+    if not prompts.known:
+        return gates, ["the model's tokens: a tokenizer file in the dataset config, or "
+                       "prompt_token_ids with token_offsets"], [], caveats
+    if findings.short_of(gates):
+        return gates, [], [], caveats
+    linked = spelling.associations(table, prompts.features[of], alike)
+    need = [] if linked else ["a spelling feature that varies in three levels or more"]
+    return gates, need, linked, caveats
 
 
 def _spread(all_of_them: Sequence[int], most: int) -> list[int]:
@@ -181,11 +193,12 @@ def _confidence(table: Table, lines: np.ndarray, artefact: bool, seed: int) -> f
     known, item = np.unique(table.item, return_inverse=True)
     item = item.reshape(-1)
     replicates = 50
+    worth = spelling.alike(table)  # an item that is drawn twice counts as two
     same = 0
     for _ in range(replicates):
         times = rng.multinomial(len(known), np.full(len(known), 1 / len(known)))[item]
         drawn = np.repeat(np.arange(len(table)), times)
-        found = spelling.associations(table.take(drawn), lines[drawn])
+        found = spelling.associations(table.take(drawn), lines[drawn], worth)
         same += any(one.found["or"] >= 2 and one.p_adj <= 0.01 for one in found) == artefact
     return same / replicates
 

@@ -88,8 +88,8 @@ def _missing(part: Any, result: dict) -> None:
 def _surface(part: Any, result: dict) -> None:
     left, right = part.subplots(1, 2, width_ratios=(1.1, 1))
     cells, profile = result["tables"]["cells"], result["tables"]["profile"]
-    dims = list(cells[0])[:list(cells[0]).index("n")]
-    first = profile[0]["parameter"]
+    dims = [name for name in cells[0] if name.startswith("params.")]
+    first = f"params.{profile[0]['parameter']}"
     second = next((dim for dim in dims if dim != first), None)
     _heat(left, cells, first, second)
     x = [row["level"] for row in profile]
@@ -105,7 +105,7 @@ def _surface(part: Any, result: dict) -> None:
     if cliff:
         right.axvspan(cliff["lo"], cliff["hi"], color="#f4d8b0", zorder=0,
                       label="cliff, 95 % interval")
-    right.set(xlabel=first, ylim=(-0.03, 1.03), ylabel="share of samples")
+    right.set(xlabel=profile[0]["parameter"], ylim=(-0.03, 1.03), ylabel="share of samples")
     right.legend(fontsize=7, framealpha=0.6)
 
 
@@ -128,7 +128,7 @@ def _heat(axes: Any, cells: list[dict], first: str, second: str | None) -> None:
         if sum(row["truncated"] for row in rows) >= 0.2 * n:
             axes.add_patch(Rectangle((x - .5, y - .5), 1, 1, fill=False, hatch="///", lw=0,
                                      edgecolor="white"))
-        if all(row["shrunken_low"] >= 0.8 and row["n"] >= 16 for row in rows):
+        if all(row["zone"] == "green" for row in rows):
             axes.add_patch(Rectangle((x - .46, y - .46), .92, .92, fill=False, lw=2,
                                      edgecolor="#111111"))
         axes.plot(x, y, "o", ms=1 + 4 * (n / most) ** 0.5, color="white", mec="black", mew=0.4)
@@ -136,7 +136,7 @@ def _heat(axes: Any, cells: list[dict], first: str, second: str | None) -> None:
     axes.figure.colorbar(image, ax=axes, label="accuracy, shrunken")
     axes.set_xticks(range(len(xs)), [f"{x:g}" for x in xs], rotation=90 if len(xs) > 12 else 0)
     axes.set_yticks(range(len(ys)), [f"{y:g}" for y in ys] if second else [""])
-    axes.set(xlabel=first, ylabel=second or "")
+    axes.set(xlabel=first.removeprefix("params."), ylabel=(second or "").removeprefix("params."))
     axes.set_title("hatched: a fifth truncated; outlined: certified above .8", fontsize=7,
                    loc="left")
 

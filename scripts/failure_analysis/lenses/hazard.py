@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from failure_analysis.lenses import findings, survival
+from failure_analysis.lenses import cells, findings, survival
 from failure_analysis.lenses.dataset import CORRECT, NO_ANSWER, TRUNCATED, WRONG, Group, Table
 from failure_analysis.lenses.findings import estimate, gate, insufficient
-from failure_analysis.statistics import rounded
+from failure_analysis.statistics import holm, rounded
 
 NAME = "hazard"
-FINISHES, FOR_CONSTANT, RUNS, ITEMS = 40, 200, 4, 150
+FINISHES, FOR_CONSTANT = 40, 200
 BUCKET = 256  # tokens, of the original tool
 BINS = 64
 
@@ -39,6 +39,7 @@ class Decision(NamedTuple):
     p: float
     trend_z: float
     trend_p: float
+    adjusted: tuple[float, float]  # both p values, by Holm
     tau: tuple[float, float, float]
     localised: bool
 
@@ -53,17 +54,14 @@ def analyse(group: Group, seed: int) -> dict[str, Any]:
                                       "and take no part"]
     times = of_table(table.take(known))
     edges = bin_edges(times)
-    by_item, runs_text = _stratify(times)
-    end = float(times.limit.max()) if not np.isnan(times.limit).all() else float(times.t.max())
+    used, by_item, runs_text = _stratify(times)
+    # A limit may be recorded for some samples alone, or for none.
+    end = float(np.nanmax(np.r_[times.limit, times.t.max()]))
     tables = {"hazard": hazard_rows(times), "cif": cif_rows(times, edges),
               "budget": budget_rows(times, edges)}
-    wrong, right = int((times.cause == WRONG).sum()), int((times.cause == CORRECT).sum())
-    cut = float((times.cause == TRUNCATED).mean())
-    gates = [gate("wrong answers that finished", wrong, FINISHES),
-             gate("correct answers that finished", right, FINISHES)]
-    low, high = findings.wilson(round(cut * len(times.t)), len(times.t))
-    estimates = {"unfinished_at_limit": estimate(cut, float(low), float(high), "Wilson"),
-                 **_sweet_spot(times, edges, seed)}
+    gates = _gates(times, used, by_item)
+    estimates = {"unfinished_at_limit": _unfinished(times), **_sweet_spot(times, edges, seed)}
+    cut = (times.cause == TRUNCATED).mean()
     evidence = _spent(times)
     also = []
     if cut >= 0.2:
@@ -79,7 +77,23 @@ def analyse(group: Group, seed: int) -> dict[str, Any]:
         need.append("finishes of different lengths")
     if need:
         return insufficient(NAME, len(table), need, **common)
-    return _decided(times, edges, by_item, runs_text, end, common, len(table), seed)
+    return _decided(used, edges, by_item, runs_text, end, common, len(table), seed)
+
+
+def _gates(times: Times, used: Times, by_item: bool) -> list[dict]:
+    of = ", in items with both" if by_item else \
+        ", one run of each item" if len(used.t) < len(times.t) else ""
+    return [gate(f"{name} answers that finished{of}", int((used.cause == code).sum()), FINISHES)
+            for name, code in (("wrong", WRONG), ("correct", CORRECT))]
+
+
+def _unfinished(times: Times) -> dict[str, Any]:
+    """The share that had not answered at the limit; runs of one item count as what they are
+    worth."""
+    cut = times.cause == TRUNCATED
+    worth = len(cut) / cells.design_effect(np.zeros_like(times.item), times.item, cut)
+    low, high = findings.wilson(cut.mean() * worth, worth)
+    return estimate(float(cut.mean()), float(low), float(high), "Wilson")
 
 
 def of_table(table: Table) -> Times:
@@ -96,16 +110,31 @@ def bin_edges(times: Times) -> np.ndarray:
     return np.arange(0, top + width, width)
 
 
-def _stratify(times: Times) -> tuple[bool, str]:
-    """Whether items have enough finished runs to be strata of their own, and the sentence."""
-    finished = times.cause <= WRONG
-    runs = np.bincount(times.item[finished], minlength=1)
-    repeated = int((runs >= RUNS).sum())
-    if repeated >= ITEMS:
-        return True, f"{repeated} items with {RUNS} or more finished runs: odds within an item"
-    return False, (f"only {repeated} items have {RUNS} or more finished runs ({ITEMS} needed to "
-                   "look within items): hidden item difficulty can make length and error go "
-                   "together, so length is associated with error at most")
+def _stratify(times: Times) -> tuple[Times, bool, str]:
+    """(the samples that decide, whether items are strata of their own, the sentence). Runs of one
+    item are no independent samples: they are compared with each other, or one of them is used."""
+    finished = np.flatnonzero(times.cause <= WRONG)
+    _, first, item = np.unique(times.item[finished], return_index=True, return_inverse=True)
+    item = item.reshape(-1)
+    hidden = ("hidden item difficulty can make length and error go together, so length is "
+              "associated with error at most")
+    if len(first) == len(finished):
+        return times, False, f"no item has two finished runs: {hidden}"
+    runs, wrong = np.bincount(item), np.bincount(item, times.cause[finished] == WRONG)
+    both = ((wrong > 0) & (wrong < runs))[item]
+    code = times.cause[finished[both]]
+    enough = min((code == WRONG).sum(), (code == CORRECT).sum()) >= FINISHES
+    if enough and (runs > 1).mean() > 0.5:
+        return _taken(times, finished[both]), True, (
+            f"{len(np.unique(item[both]))} items with wrong and correct finishes: odds within an "
+            "item")
+    return _taken(times, np.sort(finished[first])), False, (
+        f"one finished run of each of {len(first)} items decides: too few items have both wrong "
+        f"and correct finishes to look within them; {hidden}")
+
+
+def _taken(times: Times, kept: np.ndarray) -> Times:
+    return Times(*(column[kept] for column in times))
 
 
 def strata_of(times: Times, edges: np.ndarray, by_item: bool) -> survival.Strata:
@@ -130,6 +159,7 @@ def decide(of: survival.Parts, edges: np.ndarray, times: Times, end: float,
     change = survival.scan(of, copies)
     p = (1 + int((critical >= change.stat - 1e-9).sum())) / (1 + len(critical))
     z, trend_stat, trend_p = survival.trend(of, copies)
+    scan_adj, trend_adj = holm([p, trend_p])
     near = np.flatnonzero(change.curve >= change.stat - 3.84)
     width = edges[1] - edges[0]
     tau = (float(edges[change.bin + 1]), float(edges[near.min() + 1] - width),
@@ -138,19 +168,19 @@ def decide(of: survival.Parts, edges: np.ndarray, times: Times, end: float,
     right = np.sort(times.t[times.cause == CORRECT])
     step_wins = change.stat - np.log(of.n.sum()) - trend_stat >= 2
     wrong = int((times.cause == WRONG).sum())
-    if p > 0.05 and trend_p > 0.05:
+    if min(scan_adj, trend_adj) > 0.05:
         full = min(wrong, len(right)) >= FOR_CONSTANT
         pattern = "constant" if full else "no_change_detected"
-    elif min(p, trend_p) > 0.01:
+    elif min(scan_adj, trend_adj) > 0.01:
         pattern = "no_change_detected"
     elif change.ratio < 1 if p <= trend_p else z < 0:
         pattern = "early"
-    elif p <= 0.01 and change.ratio >= 2 and change.low > 1.2 and step_wins and localised:
+    elif scan_adj <= 0.01 and change.ratio >= 2 and change.low > 1.2 and step_wins and localised:
         quarter = np.quantile(right, 0.25) if len(right) else 0
         pattern = "early_breakdown" if tau[0] < quarter else "threshold"
     else:
         pattern = "delayed"
-    return Decision(pattern, change, p, z, trend_p, tau, localised)
+    return Decision(pattern, change, p, z, trend_p, (scan_adj, trend_adj), tau, localised)
 
 
 def _decided(times: Times, edges: np.ndarray, by_item: bool, runs_text: str, end: float,
@@ -164,28 +194,14 @@ def _decided(times: Times, edges: np.ndarray, by_item: bool, runs_text: str, end
     decision = decide(of, edges, times, end, critical)
     confidence = _confidence(found, of, edges, times, end, critical, decision.pattern, seed,
                              by_item)
-    pattern, also, evidence = decision.pattern, common["also"], common["evidence"]
-    change = decision.change
+    pattern, also, change = decision.pattern, common["also"], decision.change
     if pattern == "early_breakdown":
         pattern, also = "early", [*also, "early_breakdown"]
-    estimates = dict(common["estimates"])
-    if decision.p <= 0.05:
-        estimates["odds_ratio_late_early"] = estimate(
-            change.ratio, change.low, change.high, "Mantel-Haenszel, at the largest chi-square")
-        estimates["change_at_tokens"] = estimate(
-            *decision.tau, "change points within 3.84 of the largest chi-square")
-        word = "within an item" if by_item else "at equal level, associated"
-        sides, ratio = ("after", "before"), change.ratio
-        if ratio < 1:
-            sides, ratio = ("before", "after"), 1 / max(ratio, 1e-6)
-        times_as = f"{ratio:.1f} times" if ratio < 1e4 else "beyond any finite multiple of"
-        evidence = [*evidence, f"odds of a wrong answer {sides[0]} {decision.tau[0]:.0f} tokens "
-                    f"are {times_as} those {sides[1]} ({word})"]
-        if not decision.localised:
-            evidence.append("no threshold can be localised: the change may lie anywhere from "
-                            f"{decision.tau[1]:.0f} to {decision.tau[2]:.0f} tokens")
-    tests = [findings.test("change of odds wrong : correct, scan", change.stat, decision.p),
-             findings.test("trend with log tokens", decision.trend_z, decision.trend_p)]
+    estimates, said = _change(decision, by_item) if decision.adjusted[0] <= 0.05 else ({}, [])
+    tests = [findings.test("change of odds wrong : correct, scan", change.stat, decision.p,
+                           decision.adjusted[0]),
+             findings.test("trend with log tokens", decision.trend_z, decision.trend_p,
+                           decision.adjusted[1])]
     powered = min((times.cause == WRONG).sum(), (times.cause == CORRECT).sum()) >= FOR_CONSTANT
     strong = findings.strength(confidence, bool(powered))
     return findings.finding(
@@ -193,8 +209,28 @@ def _decided(times: Times, edges: np.ndarray, by_item: bool, runs_text: str, end
         confidence_kind="share of item bootstrap replicates with the same label"
         + ("" if by_item else ", at most 0.6 without repeated runs"),
         strength=strong if by_item or strong == "low" else "medium", tests=tests,
-        **{**common, "also": also, "estimates": estimates, "evidence": evidence,
+        **{**common, "also": also, "estimates": {**common["estimates"], **estimates},
+           "evidence": [*common["evidence"], *said],
            "caveats": [*common["caveats"], runs_text]})
+
+
+def _change(decision: Decision, by_item: bool) -> tuple[dict[str, Any], list[str]]:
+    """(estimates, sentences) of a change of the odds."""
+    change, (at, low, high) = decision.change, decision.tau
+    sides, times = ("after", "before"), change.ratio
+    if times < 1:
+        sides, times = ("before", "after"), 1 / max(times, 1e-6)
+    times_as = f"{times:.1f} times" if times < 1e4 else "beyond any finite multiple of"
+    word = "within an item" if by_item else "at equal level, associated"
+    said = [f"odds of a wrong answer {sides[0]} {at:.0f} tokens are {times_as} those {sides[1]} "
+            f"({word})"]
+    if not decision.localised:
+        said.append("no threshold can be localised: the change may lie anywhere from "
+                    f"{low:.0f} to {high:.0f} tokens")
+    ratio = estimate(change.ratio, change.low, change.high,
+                     "Mantel-Haenszel, at the largest chi-square")
+    place = estimate(at, low, high, "change points within 3.84 of the largest chi-square")
+    return {"odds_ratio_late_early": ratio, "change_at_tokens": place}, said
 
 
 def _confidence(found: survival.Strata, of: survival.Parts, edges: np.ndarray, times: Times,
@@ -229,15 +265,16 @@ def _sweet_spot(times: Times, edges: np.ndarray, seed: int) -> dict[str, Any]:
     right = times.cause == CORRECT
     if right.sum() < 20:
         return {}
-    bins = np.clip(np.searchsorted(edges, times.t[right], side="left") - 1, 0, len(edges) - 2)
+    distinct, which = np.unique(times.t, return_inverse=True)
+    place = np.searchsorted(distinct, edges[1:], side="right")
     known, item = np.unique(times.item, return_inverse=True)
-    item = item.reshape(-1)[right]
     rng = np.random.default_rng(seed + 2)
     spots = []
     for draw in range(findings.REPLICATES + 1):
         weight = np.ones(len(known)) if draw == 0 else \
             rng.multinomial(len(known), np.full(len(known), 1 / len(known)))
-        gained = np.cumsum(np.bincount(bins, weight[item], len(edges) - 1))
+        gained = np.r_[0, survival.curves(which.reshape(-1), _cause(times), 3,
+                                          weight[item.reshape(-1)].astype(float))[0]][place]
         spots.append(edges[1 + int(np.searchsorted(gained, 0.95 * gained[-1]))])
     low, high = np.quantile(spots[1:], [0.025, 0.975])
     return {"budget_for_95_percent": estimate(
@@ -289,10 +326,14 @@ def _within(counts: list[int], expected: np.ndarray) -> float | None:
     return rounded((counts[WRONG] + .5) / (counts[CORRECT] + .5) * (right + .5) / (wrong + .5))
 
 
+def _cause(times: Times) -> np.ndarray:
+    """Causes as survival numbers them: what the limit cut off is censored."""
+    return np.where(times.cause == TRUNCATED, 0, times.cause + 1)
+
+
 def cif_rows(times: Times, edges: np.ndarray) -> list[dict]:
     """The table cif.csv: the share with each outcome by a number of tokens."""
-    cause = np.where(times.cause == TRUNCATED, 0, times.cause + 1)
-    curves = survival.incidence(times.t, cause, 3, edges[1:])
+    curves = survival.incidence(times.t, _cause(times), 3, edges[1:])
     return [{"tokens": float(edge), "correct": rounded(curves[0, at]),
              "wrong": rounded(curves[1, at]), "no_answer": rounded(curves[2, at]),
              "unfinished": rounded(1 - curves[:, at].sum())}
@@ -301,9 +342,8 @@ def cif_rows(times: Times, edges: np.ndarray) -> list[dict]:
 
 def budget_rows(times: Times, edges: np.ndarray) -> list[dict]:
     """The table budget.csv: what stopping at a budget would give and cost."""
-    curve = survival.incidence(times.t, np.where(times.cause == TRUNCATED, 0, times.cause + 1), 3,
-                               edges[1:])[0]
-    cost = np.array([np.minimum(times.t, edge).mean() for edge in edges[1:]])
+    curve = survival.incidence(times.t, _cause(times), 3, edges[1:])[0]
+    cost = survival.mean_until(times.t, times.cause != TRUNCATED, edges[1:])
     gain = np.diff(np.r_[0, curve]) / np.maximum(np.diff(np.r_[0, cost]), 1e-9)
     return [{"budget": float(edge), "correct_by_then": rounded(curve[at]),
              "mean_tokens": rounded(cost[at], 1),

@@ -40,8 +40,8 @@ def _surface(result: dict) -> dict[str, Any]:
     """Shrunken accuracy over the first two dimensions; certified cells as green spheres, cells
     with a fifth truncated as purple diamonds."""
     cells = result["tables"]["cells"]
-    dims = list(cells[0])[:list(cells[0]).index("n")]
-    first = result["tables"]["profile"][0]["parameter"]
+    dims = [name for name in cells[0] if name.startswith("params.")]
+    first = f"params.{result['tables']['profile'][0]['parameter']}"
     second = next((dim for dim in dims if dim != first), None)
     xs = sorted({row[first] for row in cells})
     ys = sorted({row[second] for row in cells}) if second else [0.0, 1.0]
@@ -55,7 +55,7 @@ def _surface(result: dict) -> dict[str, Any]:
     marks = []
     for name, colour, symbol, chosen in (
             ("certified above .8", "#1a9850", "circle",
-             [row for row in cells if row["shrunken_low"] >= 0.8 and row["n"] >= 16]),
+             [row for row in cells if row["zone"] == "green"]),
             ("a fifth truncated", figures.COLOURS["truncated"], "diamond",
              [row for row in cells if row["truncated"] >= 0.2 * row["n"]])):
         marks.append({"type": "scatter3d", "mode": "markers", "name": name,
@@ -69,8 +69,8 @@ def _surface(result: dict) -> dict[str, Any]:
                "cmax": 1, "opacity": 0.85, "colorbar": {"title": {"text": "accuracy"}}}
     return {"data": [surface, *marks],
             "layout": {"height": 620, "legend": {"x": 0, "y": 1}, "scene": {
-                "xaxis": {"title": {"text": _safe(first)}},
-                "yaxis": {"title": {"text": _safe(second or "")}},
+                "xaxis": {"title": {"text": _safe(first.removeprefix("params."))}},
+                "yaxis": {"title": {"text": _safe((second or "").removeprefix("params."))}},
                 "zaxis": {"title": {"text": "accuracy"}, "range": [0, 1]}}}}
 
 

@@ -15,8 +15,8 @@ CLIFF, GRADUAL = 0.25, 0.15  # the least fall that is called one
 
 
 class Grid(NamedTuple):
-    """Sigmoids over given levels: log p, log (1 - p), centre, the distance of centres, and which
-    are what."""
+    """Sigmoids over the ranks of levels: log p, log (1 - p), centre, the distance of centres, and
+    which are what."""
 
     log_p: np.ndarray
     log_q: np.ndarray
@@ -39,12 +39,12 @@ class Shape(NamedTuple):
 
 
 @lru_cache(32)
-def grid(levels: tuple[float, ...]) -> Grid:
-    """About 83,000 falling sigmoids over these levels."""
-    x = np.array(levels)
-    step = float(np.median(np.diff(x)))
-    centres = np.arange(x[0] - step, x[-1] + step + 1e-9, max(step / 4, (x[-1] - x[0]) / 200))
-    widths = np.r_[1e-3 * step, np.geomspace(step / 8, 6 * step, 11)]
+def grid(number: int) -> Grid:
+    """About 83,000 falling sigmoids over so many levels. Levels count by their rank, however far
+    apart they lie: an edge between 10^4 and 10^5 is as sharp as one between 4 and 5."""
+    x = np.arange(number)
+    centres = np.arange(-1, number + 1e-9, 0.25)
+    widths = np.r_[1e-3, np.geomspace(1 / 8, 6, 11)]
     high, low = np.meshgrid(_HIGH, _LOW, indexing="ij")
     falling = high >= low
     high, low = high[falling], low[falling]
@@ -63,7 +63,7 @@ def grid(levels: tuple[float, ...]) -> Grid:
 
 def posterior(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> Shape:
     """The shape; k of n correct at each level."""
-    known, weight = _weights(levels, k, n)
+    known, weight = _weights(k, n)
     of_cliff = weight * known.is_cliff
     cliff, gradual = float(of_cliff.sum()), float((weight * known.is_gradual).sum())
     order = np.argsort(known.centre, kind="stable")
@@ -72,25 +72,33 @@ def posterior(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> Shape:
                  for share in (0.025, 0.975))
     at = float((of_cliff * known.centre).sum() / max(cliff, 1e-12))
     half = known.spacing / 2  # what a point of the grid stands for
-    return Shape(cliff, gradual, max(0.0, 1 - cliff - gradual), at, low - half, high + half)
+    return Shape(cliff, gradual, max(0.0, 1 - cliff - gradual),
+                 *_values(levels, [at, low - half, high + half]))
 
 
-def curve(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> np.ndarray:
+def _values(levels: np.ndarray, ranks: list[float]) -> list[float]:
+    """What ranks between levels are, and up to one step outside them."""
+    before, after = 2 * levels[[0, -1]] - levels[[1, -2]]
+    return np.interp(ranks, np.arange(-1, len(levels) + 1),
+                     np.r_[before, levels, after]).tolist()
+
+
+def curve(k: np.ndarray, n: np.ndarray) -> np.ndarray:
     """The posterior mean of accuracy at each level."""
-    known, weight = _weights(levels, k, n)
+    known, weight = _weights(k, n)
     return np.exp(known.log_p).T @ weight.astype(np.float32)
 
 
-def _weights(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> tuple[Grid, np.ndarray]:
-    known = grid(tuple(map(float, levels)))
+def _weights(k: np.ndarray, n: np.ndarray) -> tuple[Grid, np.ndarray]:
+    known = grid(len(k))
     fit = known.log_p @ k.astype(np.float32) + known.log_q @ (n - k).astype(np.float32)
     weight = np.exp(np.float64(fit) - fit.max())
     return known, weight / weight.sum()
 
 
-def criteria(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> dict[str, float]:
+def criteria(k: np.ndarray, n: np.ndarray) -> dict[str, float]:
     """BIC of a constant, a step and a sigmoid: a cross-check of the posterior."""
-    known = grid(tuple(map(float, levels)))
+    known = grid(len(k))
     fit = known.log_p @ k.astype(np.float32) + known.log_q @ (n - k).astype(np.float32)
     share = np.clip(k.sum() / n.sum(), 1e-4, 1 - 1e-4)
     constant = k.sum() * np.log(share) + (n - k).sum() * np.log1p(-share)
@@ -124,7 +132,9 @@ class Irregularity(NamedTuple):
 
 def irregularity(k: np.ndarray, n: np.ndarray, seed: int, draws: int = 200) -> Irregularity:
     """The deviance of falling fits to each line of cells (rows) against a parametric bootstrap,
-    and the standard deviation beyond binomial noise. Cells with n = 0 take no part."""
+    and the standard deviation beyond binomial noise. Cells with n = 0 take no part; parts of
+    samples are rounded to whole ones, their shares kept."""
+    k, n = k / np.maximum(n, 1e-9) * np.round(n), np.round(n)
     fitted = np.clip(falling(k / np.maximum(n, 1), n.astype(float)), 1e-4, 1 - 1e-4)
     rng = np.random.default_rng(seed)
     drawn = rng.binomial(n.astype(int), np.broadcast_to(np.clip(fitted, 0, 1),

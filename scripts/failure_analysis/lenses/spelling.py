@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from failure_analysis.lenses import findings
+from failure_analysis.lenses import cells, findings
 from failure_analysis.lenses.dataset import CORRECT, Table
 from failure_analysis.lenses.tokens import Tokens
 from failure_analysis.statistics import holm
@@ -82,10 +82,17 @@ def _usual(prompts: list[tuple[str, Tokens]], several: set[str]) -> dict[str, tu
     return {unit: max(ways, key=lambda cuts: (ways[cuts], cuts)) for unit, ways in seen.items()}
 
 
-def associations(table: Table, lines: np.ndarray) -> list[Association]:
-    """Each feature that varies, against failure within task and level. Holm over the features."""
+def alike(table: Table) -> float:
+    """How many samples are worth one: runs of one item share their prompt and end alike."""
+    return cells.design_effect(table.levels(), table.item, table.outcome != CORRECT)
+
+
+def associations(table: Table, lines: np.ndarray, worth: float | None = None) -> list[Association]:
+    """Each feature that varies, against failure within task and level; `worth` samples count as
+    one (found from the table when not given). Holm over the features."""
     strata = table.levels()
     failed = table.outcome != CORRECT
+    worth = alike(table) if worth is None else worth
     found = []
     for at, name in enumerate(NAMES):
         values = lines[:, at]
@@ -100,7 +107,7 @@ def associations(table: Table, lines: np.ndarray) -> list[Association]:
             both += bool(here.any() and not here.all())
             tables.append([(here & bad).sum(), (here & ~bad).sum(), (~here & bad).sum(),
                            (~here & ~bad).sum()])
-        result = findings.mantel_haenszel(np.array(tables))
+        result = findings.mantel_haenszel(np.array(tables) / worth)
         if result and both >= 3:
             found.append((name, side, result, both))
     adjusted = holm([result["p"] for _, _, result, _ in found])

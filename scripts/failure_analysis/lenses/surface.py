@@ -16,11 +16,13 @@ NAME = "surface"
 LEVELS, SAMPLES, PER_LEVEL = 5, 100, 10
 PER_CHAOTIC, IN_ALL = 20, 260  # samples per cell; half of that will do where there are many cells
 BOOTSTRAP = 200
+COVERED = 0.8  # the share of the others' mix that each level should have
 
 
 class Profile(NamedTuple):
-    """Accuracy along one parameter, standardised over the mix of the others: levels, effective
-    counts, correct ones, finished ones, and raw counts by outcome."""
+    """Accuracy along one parameter, standardised over the mix of the others as far as a level has
+    them (`covered` is the least share of that mix at a level): levels, effective counts, correct
+    ones, finished ones, and raw counts by outcome."""
 
     parameter: str
     x: np.ndarray
@@ -28,6 +30,7 @@ class Profile(NamedTuple):
     k: np.ndarray
     done: np.ndarray
     counts: np.ndarray
+    covered: float
 
 
 class Loss(NamedTuple):
@@ -49,29 +52,39 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
     if not dims:
         return insufficient(NAME, n, ["a numeric difficulty parameter with two levels or more "
                                       "(params in the rows, or `params` in the dataset config)"])
-    found = grid.cells(_complete(group, dims), dims)
-    alike = found.alike
-    effects = grid.sensitivity(found, found.k)
+    whole = _complete(group, dims)
+    if not len(whole):
+        return insufficient(NAME, n, [f"samples with a value of each of {', '.join(dims)}: none "
+                                      "there (filter to those of one parameter)"])
+    if (whole.guess >= 1).any():
+        return insufficient(NAME, n, ["a guess_rate below 1"])
+    found = grid.cells(whole, dims)
+    worth = grid.worth(found)
+    effects = grid.sensitivity(worth, worth.k)
     critical = axis if axis in dims else max(
         effects, key=lambda one: (one["levels"] >= LEVELS, abs(one["fall"])))["parameter"]
     profile = profile_of(found, critical)
-    tables = {"cells": cell_rows(found), "profile": profile_rows(profile),
-              "zones": grid.zones(grid.worth(found))}
+    rising = _rises(effects, critical)
+    tables = {"cells": cell_rows(found, worth), "profile": profile_rows(profile, rising),
+              "zones": grid.zones(worth)}
     gates = [gate("levels of " + critical, len(profile.x), LEVELS),
              gate("samples", int(found.n.sum()), SAMPLES),
-             gate("median samples per level" + (", as they are worth" if alike > 1 else ""),
+             gate("median samples per level" + (", as they are worth" if found.alike > 1 else ""),
                   float(np.median(profile.n)), PER_LEVEL)]
     share = found.counts.sum(0) / found.counts.sum()
-    common = {"gates": gates, "estimates": _rates(found), "tables": tables, "seed": seed,
+    common = {"gates": gates, "estimates": _rates(worth), "tables": tables, "seed": seed,
               "compat": {"accuracy": rounded(share[CORRECT]), "truncation": rounded(share[3]),
                          "reasonscore_like": rounded(max(0.0, _upper(found) - share[TRUNCATED]))},
-              "caveats": _caveats(found, dims, group)}
-    if alike > 1:
-        common["caveats"].append(f"runs of one item end alike: {n} samples are worth "
-                                 f"{n / alike:.0f} of as many items")
+              "caveats": [*_caveats(found, dims, group), *_alike(found, profile, effects)]}
     if need := findings.short_of(gates):
         return insufficient(NAME, n, need, **common)
-    return _decided(grid.worth(found), profile, effects, common, n, seed)
+    return _decided(worth, profile, effects, rising, common, n, seed)
+
+
+def _rises(effects: list[dict], parameter: str) -> bool:
+    """Whether accuracy grows along a parameter beyond chance."""
+    effect = next(one for one in effects if one["parameter"] == parameter)
+    return effect["fall"] < -shape.GRADUAL and effect["p"] < 0.01
 
 
 def _complete(group: Group, dims: list[str]):
@@ -92,13 +105,14 @@ def profile_of(found: Cells, parameter: str) -> Profile:
     n = counts.sum(2)
     mix = n.sum(0) / n.sum()
     weight = np.where(n > 0, mix, 0)
+    covered = float(weight.sum(1).min())
     weight = weight / np.maximum(weight.sum(1, keepdims=True), 1e-12)
     worth = 1 / np.maximum((weight**2 / np.maximum(n, 1)).sum(1), 1e-12)
     rates = (weight[:, :, None] * counts / np.maximum(n, 1)[:, :, None]).sum(1)
     total = n.sum(1)
     worth = np.where(worth > total - 1e-6, total, worth) / found.alike
     return Profile(parameter, found.levels[at], worth, rates[:, CORRECT] * worth,
-                   (1 - rates[:, TRUNCATED]) * worth, counts.sum(1).astype(int))
+                   (1 - rates[:, TRUNCATED]) * worth, counts.sum(1).astype(int), covered)
 
 
 def lines_of(found: Cells, parameter: str) -> tuple[np.ndarray, np.ndarray]:
@@ -139,12 +153,10 @@ def loss(profile: Profile, seed: int) -> Loss:
                 agree)
 
 
-def _decided(found: Cells, profile: Profile, effects: list[dict], common: dict, n: int,
-             seed: int) -> dict[str, Any]:
+def _decided(found: Cells, profile: Profile, effects: list[dict], rising: bool, common: dict,
+             n: int, seed: int) -> dict[str, Any]:
     """The label, in the order of the method: chaotic, truncation, then the shape."""
     k, size = profile.k, profile.n
-    effect = next(one for one in effects if one["parameter"] == profile.parameter)
-    rising = effect["fall"] < -shape.GRADUAL and effect["p"] < 0.01
     if rising:
         k, size = k[::-1], size[::-1]
     drawn = shape.posterior(profile.x, k, size)
@@ -211,7 +223,7 @@ def _evidence(common: dict, profile: Profile, drawn: shape.Shape, jumps: shape.I
               for one in effects]
     estimates |= {f"fall_along_{one['parameter']}": {"est": rounded(one["fall"])}
                   for one in effects}
-    bic = shape.criteria(x, profile.k, profile.n)
+    bic = shape.criteria(profile.k, profile.n)
     estimates["bic"] = {"est": None, **{key: rounded(value, 1) for key, value in bic.items()}}
     caveats = common["caveats"]
     if lost.worst_cut > 0:
@@ -239,7 +251,7 @@ def _edges(x: np.ndarray, k: np.ndarray, n: np.ndarray) -> list[dict]:
 
 def _rates(found: Cells) -> dict[str, Any]:
     total = found.counts.sum(0)
-    n = int(total.sum())
+    n = total.sum()
     rates = {}
     for name, k, size in (("accuracy", total[CORRECT], n), ("truncation", total[TRUNCATED], n),
                           ("accuracy_when_finished", total[CORRECT], n - total[TRUNCATED])):
@@ -265,24 +277,47 @@ def _caveats(found: Cells, dims: list[str], group: Group) -> list[str]:
     return caveats
 
 
-def cell_rows(found: Cells) -> list[dict]:
-    """The table cells.csv."""
-    low, high = findings.wilson(found.k, found.n)
-    smooth, smooth_low, smooth_high = grid.shrunken(found)
-    return [{**{dim: float(found.values[at, place]) for place, dim in enumerate(found.dims)},
+def _alike(found: Cells, profile: Profile, effects: list[dict]) -> list[str]:
+    """Caveats on parameters that move together, and on runs that end alike."""
+    caveats = []
+    if profile.covered < COVERED:
+        name = profile.parameter
+        fall = next(one["fall"] for one in effects if one["parameter"] == name)
+        caveats.append(
+            f"{name} was not tried together with all values of "
+            f"{', '.join(dim for dim in found.dims if dim != name)} (a level of it has "
+            f"{profile.covered:.0%} of their mix): what falls along it may be theirs; with them "
+            f"held, a logistic fit gives it a fall of {fall:.2f}")
+    if found.alike > 1:
+        n = int(found.n.sum())
+        caveats.append(f"runs of one item end alike: {n} samples are worth {n / found.alike:.0f} "
+                       "of as many items")
+    return caveats
+
+
+def cell_rows(found: Cells, worth: Cells) -> list[dict]:
+    """The table cells.csv: counts as they are, intervals and kinds by what they are worth.
+    Parameters are written `params.name`, so that none is taken for a column of ours."""
+    low, high = findings.wilson(worth.k, worth.n)
+    smooth, smooth_low, smooth_high = grid.shrunken(worth)
+    kinds = grid.kinds(worth)
+    return [{**{f"params.{dim}": float(found.values[at, place])
+                for place, dim in enumerate(found.dims)},
              "n": int(found.n[at]), "correct": int(found.counts[at, 0]),
              "wrong": int(found.counts[at, 1]), "no_answer": int(found.counts[at, 2]),
-             "truncated": int(found.counts[at, 3]),
+             "truncated": int(found.counts[at, 3]), "worth": rounded(worth.n[at], 2),
              "accuracy": rounded(found.k[at] / found.n[at]), "low": rounded(low[at]),
              "high": rounded(high[at]), "shrunken": rounded(smooth[at]),
-             "shrunken_low": rounded(smooth_low[at]), "shrunken_high": rounded(smooth_high[at])}
+             "shrunken_low": rounded(smooth_low[at]), "shrunken_high": rounded(smooth_high[at]),
+             "zone": str(kinds[at])}
             for at in range(len(found.n))]
 
 
-def profile_rows(profile: Profile) -> list[dict]:
-    """The table profile.csv."""
+def profile_rows(profile: Profile, rising: bool) -> list[dict]:
+    """The table profile.csv; the sigmoid falls, or rises where accuracy does."""
     low, high = findings.wilson(profile.k, profile.n)
-    smooth = shape.curve(profile.x, profile.k, profile.n) if len(profile.x) > 2 else \
+    way = slice(None, None, -1 if rising else 1)
+    smooth = shape.curve(profile.k[way], profile.n[way])[way] if len(profile.x) > 2 else \
         profile.k / profile.n
     return [{"parameter": profile.parameter, "level": float(profile.x[at]),
              "n": rounded(profile.n[at], 2),

@@ -7,25 +7,35 @@ import numpy as np
 from scipy.special import chdtrc, ndtr
 
 FEWEST = 8  # finishes on each side of a candidate change
-DRAWS = 199
+DRAWS = 399
 
 
 def incidence(times: np.ndarray, cause: np.ndarray, causes: int, at: np.ndarray) -> np.ndarray:
     """Cumulative incidence of each cause (1 … causes; 0 is censored) at the given times: Aalen &
     Johansen (1978). Without censoring before a time it is the plain proportion there."""
-    order = np.argsort(times, kind="stable")
-    times, cause = times[order], cause[order]
-    distinct, starts = np.unique(times, return_index=True)
-    which = np.searchsorted(distinct, times)
-    at_risk = len(times) - starts
-    events = np.array([np.bincount(which[cause == one], minlength=len(distinct))
-                       for one in range(1, causes + 1)])
-    hazard = events / at_risk
-    after = np.cumprod(1 - hazard.sum(0))
-    before = np.r_[1.0, after[:-1]]
-    curve = np.cumsum(hazard * before, axis=1)
+    distinct, which = np.unique(times, return_inverse=True)
+    curve = curves(which.reshape(-1), cause, causes, np.ones(len(times)))
     place = np.searchsorted(distinct, at, side="right") - 1
     return np.where(place >= 0, curve[:, np.maximum(place, 0)], 0.0)
+
+
+def curves(which: np.ndarray, cause: np.ndarray, causes: int, weight: np.ndarray) -> np.ndarray:
+    """The same after each distinct time, causes x times; `which` numbers the times from the
+    shortest, `weight` counts samples several times."""
+    at_risk = np.cumsum(np.bincount(which, weight)[::-1])[::-1]
+    events = np.array([np.bincount(which, weight * (cause == one)) for one in range(1, causes + 1)])
+    hazard = events / np.maximum(at_risk, 1e-9)
+    before = np.r_[1.0, np.cumprod(1 - hazard.sum(0))[:-1]]
+    return np.cumsum(hazard * before, axis=1)
+
+
+def mean_until(times: np.ndarray, ended: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The mean time spent when all stop at the given times: the area under the share that has not
+    ended (restricted mean survival time), which allows for those cut off before."""
+    distinct = np.unique(times)
+    running = 1 - incidence(times, ended.astype(int), 1, distinct)[0]
+    area = np.cumsum(np.diff(np.r_[0, distinct]) * np.r_[1, running[:-1]])
+    return np.interp(at, np.r_[0, distinct], np.r_[0, area])
 
 
 class Change(NamedTuple):

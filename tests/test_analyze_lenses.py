@@ -1,0 +1,312 @@
+"""The lenses on samples made here, with known truth: what changes a label and what does not."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from failure_analysis.lenses import (
+    dataset,
+    fft,
+    figures,
+    hazard,
+    page,
+    run,
+    shape,
+    spelling,
+    surface,
+    survival,
+)
+from failure_analysis.lenses.samples import Config, Eval
+from failure_analysis.statistics import holm
+
+
+def group(outcome: np.ndarray, item: np.ndarray | None = None, tokens: np.ndarray | None = None,
+          limit: np.ndarray | None = None, guess: float = 0.0, **params: np.ndarray
+          ) -> dataset.Group:
+    """One system's samples on one task, without files."""
+    n = len(outcome)
+    item = np.arange(n) if item is None else item
+    zero, empty = np.zeros(n, int), np.full(n, np.nan)
+    table = dataset.Table(
+        Config("x", Path()), (Eval("e", "m", "m"),), ("t",), ("all",),
+        tuple(map(str, range(item.max() + 1))), zero, zero, zero, item, outcome.astype(int),
+        empty if tokens is None else tokens.astype(float), empty if limit is None else limit,
+        np.full(n, guess), np.arange(n), np.array([f"d{at}" for at in range(n)], object),
+        {name: values.astype(float) for name, values in params.items()}, {})
+    return dataset.Group(table.evals[0], "t", "", table)
+
+
+@pytest.mark.parametrize("recorded", ["all", "truncated alone", "none"])
+def test_a_threshold_needs_no_recorded_limit(recorded: str) -> None:
+    """After 4,000 tokens the odds of a wrong answer are six times as high."""
+    rng = np.random.default_rng(5)
+    n = 1500
+    tokens = np.exp(rng.normal(np.log(3600), 0.5, n)).round()
+    wrong = rng.random(n) < expit(-1 + np.log(6) * (tokens > 4000))
+    outcome = np.where(tokens >= 8192, dataset.TRUNCATED, wrong.astype(int))
+    tokens = np.minimum(tokens, 8192)
+    limit = {"all": np.full(n, 8192.0), "none": None, "truncated alone": np.where(
+        outcome == dataset.TRUNCATED, 8192.0, np.nan)}[recorded]
+    result = hazard.analyse(group(outcome, None, tokens, limit, length=rng.integers(1, 6, n)), 0)
+    assert result["pattern"] == "threshold"
+    place = result["estimates"]["change_at_tokens"]
+    assert place["lo"] <= 4000 <= place["hi"]
+
+
+def clustered(seed: int, items: int = 60, runs: int = 8, slope: float = 0.0, shown: float = 0.0
+              ) -> tuple[np.ndarray, ...]:
+    """(outcome, item, tokens, level, feature) of items run repeatedly, which differ in length and
+    in how hard they are. `slope` is that of the log odds of an error on log tokens within an item;
+    `shown` that on a feature of the item."""
+    rng = np.random.default_rng(seed)
+    level, hard = rng.integers(0, 5, items), rng.normal(0, 2, items)
+    feature = rng.random(items) < 0.4
+    item = np.repeat(np.arange(items), runs)
+    within = rng.normal(0, 0.3, items * runs)
+    tokens = np.exp(rng.normal(7, 0.8, items)[item] + within).round()
+    wrong = rng.random(items * runs) < expit(hard[item] + slope * within + shown * feature[item])
+    return wrong, item, tokens, level[item], feature[item] * 1.0
+
+
+@pytest.mark.parametrize("runs", [3, 8])
+def test_runs_of_an_item_are_no_independent_finishes(runs: int) -> None:
+    called = []
+    for seed in range(30):
+        wrong, item, tokens, level, _ = clustered(seed, 480 // runs, runs)
+        result = hazard.analyse(group(wrong, item, tokens, length=level), 0)
+        called.append(result["pattern"] in ("early", "delayed", "threshold"))
+        assert any("within an item" in one or "one finished run of each" in one
+                   for one in result["caveats"])
+    assert sum(called) <= 1
+
+
+def test_a_change_within_items_is_found() -> None:
+    found = [hazard.analyse(group(wrong, item, tokens, length=level), 0)["pattern"]
+             for wrong, item, tokens, level, _ in (clustered(seed, slope=4) for seed in range(5))]
+    assert found == ["delayed"] * 5
+
+
+def test_items_that_are_seldom_repeated_count_once() -> None:
+    wrong, item, tokens, level, _ = clustered(1, 200, 1)
+    again = np.arange(20)
+    twice = [np.r_[column, column[again]] for column in (wrong, item, tokens, level)]
+    result = hazard.analyse(group(*twice[:3], length=twice[3]), 0)
+    assert result["caveats"][-1].startswith("one finished run of each of 200 items decides")
+    assert result["gates"][0]["have"] + result["gates"][1]["have"] == 200
+
+
+def test_prompts_that_are_run_repeatedly_are_no_further_evidence() -> None:
+    rejected, powered = 0, 0
+    for seed in range(60):
+        wrong, item, _, level, feature = clustered(seed, 40, 20)
+        lines = np.full((len(item), len(spelling.NAMES)), np.nan)
+        lines[:, 1] = feature
+        for one in spelling.associations(group(wrong, item, length=level).table, lines):
+            rejected += one.p_adj <= 0.05
+            powered += one.powered
+    assert rejected <= 6
+    assert powered == 0  # 40 items could not have shown an odds ratio of 3
+
+
+def test_spelling_that_matters_is_still_found_in_repeated_runs() -> None:
+    wrong, item, _, level, feature = clustered(2, 600, 4, shown=2.5)
+    lines = np.full((len(item), len(spelling.NAMES)), np.nan)
+    lines[:, 1] = feature
+    (one,) = spelling.associations(group(wrong, item, length=level).table, lines)
+    assert one.found["or"] > 2 and one.p_adj < 0.01
+
+
+LEVELS = {"one by one": np.arange(1, 9), "powers of ten": 10.0 ** np.arange(8),
+          "uneven": np.array([2, 3, 4, 6, 8, 12, 100, 1000]), "tiny": np.arange(8) * 1e-6}
+
+
+@pytest.mark.parametrize("case", LEVELS)
+def test_a_cliff_is_placed_between_its_two_levels_however_far_apart(case: str) -> None:
+    levels, rng = LEVELS[case].astype(float), np.random.default_rng(4)
+    for edge in range(2, 7):
+        k = rng.binomial(30, np.where(np.arange(8) < edge, 0.93, 0.08))
+        found = shape.posterior(levels, k, np.full(8, 30))
+        assert found.cliff > 0.9
+        # The whole gap counts as one place; the interval may reach a quarter step beyond it.
+        low, high = np.interp([edge - 1.3, edge + 0.3], np.arange(8), levels)
+        assert low <= found.low <= found.at <= found.high <= high
+
+
+def test_identical_runs_change_no_interval_of_a_surface() -> None:
+    rng = np.random.default_rng(8)
+    level, wrong = np.repeat(np.arange(6), 30), rng.random(180) < 0.5
+    once = surface.analyse(group(wrong, length=level), 0)
+    item = np.repeat(np.arange(180), 20)
+    often = surface.analyse(group(wrong[item], item, length=level[item]), 0)
+    assert often["pattern"] == once["pattern"] == "flat_mediocre"
+    for name in ("accuracy", "truncation"):
+        assert [often["estimates"][name][end] for end in ("est", "lo", "hi")] == pytest.approx(
+            [once["estimates"][name][end] for end in ("est", "lo", "hi")], abs=0.01)
+    assert [test["p"] for test in often["tests"][1:]] == pytest.approx(
+        [test["p"] for test in once["tests"][1:]], abs=0.05)
+    for one, many in zip(once["tables"]["cells"], often["tables"]["cells"], strict=True):
+        assert many["n"] == 20 * one["n"]
+        assert (many["low"], many["high"]) == pytest.approx((one["low"], one["high"]), abs=0.03)
+
+
+def test_certified_marks_are_the_certified_zones() -> None:
+    """4 items of 10 equal runs per cell are 4 samples: too few to certify anything."""
+    item = np.repeat(np.arange(100), 10)
+    place = item // 4
+    wrong = item % 17 == 0
+    for items, certified in ((item, False), (None, True)):
+        result = surface.analyse(group(wrong, items, length=place % 5, depth=place // 5), 0)
+        rows = result["tables"]["cells"]
+        marked = sum(row["zone"] == "green" for row in rows)
+        assert marked == sum(zone["cells"] for zone in result["tables"]["zones"]
+                             if zone["zone"] == "green")
+        drawn = page._surface(result)["data"][1]
+        assert drawn["name"] == "certified above .8" and len(drawn["x"]) == marked
+        assert bool(marked) is certified
+
+
+NAMES = ("n", "correct", "task", "axis", "accuracy", "low", "zone", "params.n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_parameter_may_have_any_name(name: str, tmp_path) -> None:
+    rng = np.random.default_rng(3)
+    level, depth = np.repeat(np.arange(6) * 7 + 100, 40), np.tile([1, 2], 120)
+    one = group(rng.random(240) < np.where(level > 120, .9, .1), **{name: level, "depth": depth})
+    result = {"name": "m t", "eval_id": "e", "task": "t", "axis": "", **surface.analyse(one, 0)}
+    run._write_table(tmp_path / "cells.csv", [result], "cells")
+    with open(tmp_path / "cells.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted({float(row[f"params.{name}"]) for row in rows}) == sorted(set(level))
+    assert {row["task"] for row in rows} == {"t"} and {row["n"] for row in rows} == {"20"}
+    drawn = page._surface(result)
+    assert drawn["data"][0]["x"] == sorted(set(level)) and drawn["data"][0]["y"] == [1, 2]
+    assert drawn["layout"]["scene"]["xaxis"]["title"]["text"] == name
+    figures.draw([tmp_path / "s.svg"], [result])
+
+
+def test_a_parameter_that_moves_with_another_gets_a_caveat() -> None:
+    """Depth alone matters; length is depth plus or minus one, or any value."""
+    rng = np.random.default_rng(6)
+    depth = rng.integers(1, 9, 1200)
+    wrong = rng.random(1200) < np.where(depth > 4, .9, .05)
+    for length, told in ((np.clip(depth + rng.integers(-1, 2, 1200), 1, 8), True),
+                         (rng.integers(1, 9, 1200), False)):
+        result = surface.analyse(group(wrong, length=length, depth=depth), 0, "length")
+        said = [one for one in result["caveats"] if "was not tried together with" in one]
+        assert bool(said) is told
+        fall = result["estimates"]["fall_along_length"]["est"]
+        assert abs(fall) < 0.15
+        assert not told or said[0].endswith(f"a fall of {fall:.2f}")
+
+
+def test_a_surface_that_rises_has_a_rising_curve() -> None:
+    rng = np.random.default_rng(7)
+    level = np.repeat(np.arange(1, 10), 30)
+    for risk, sign in ((.95 - level / 10, 1), (level / 10, -1)):
+        wrong = rng.random(270) < risk
+        result = surface.analyse(group(wrong, length=level), 0)
+        rows = result["tables"]["profile"]
+        assert (result["pattern"] == "inverted") is (sign > 0)
+        assert (sign * np.diff([row["sigmoid"] for row in rows]) > 0).all()
+        assert np.mean([abs(row["sigmoid"] - row["accuracy"]) for row in rows]) < 0.1
+
+
+def test_what_no_surface_can_be_made_of_is_named() -> None:
+    rng = np.random.default_rng(9)
+    level, wrong = np.repeat(np.arange(6.0), 40), rng.random(240) < 0.4
+    odd = np.arange(240) % 2 == 0
+    apart = group(wrong, length=np.where(odd, level, np.nan), depth=np.where(odd, np.nan, level))
+    sure = group(wrong, length=level, guess=1.0)
+    for one, need in ((apart, "samples with a value of each of length, depth"),
+                      (sure, "a guess_rate below 1")):
+        result = surface.analyse(one, 0)
+        assert result["pattern"] == "insufficient_data" and result["need"][0].startswith(need)
+
+
+def test_a_budget_allows_for_samples_with_lower_limits() -> None:
+    """Half are cut off at 1,000, half at 8,000 tokens; the lognormal's own figures are known."""
+    rng = np.random.default_rng(11)
+    n = 20_000
+    whole = rng.lognormal(7, 0.8, n).round()
+    limit = np.where(np.arange(n) % 2, 1000.0, 8000.0)
+    outcome = np.where(whole < limit, dataset.CORRECT, dataset.TRUNCATED)
+    result = hazard.analyse(group(outcome, None, np.minimum(whole, limit), limit), 0)
+    rows = {row["budget"]: row for row in result["tables"]["budget"]}
+    for budget in (512.0, 1024.0, 2048.0, 4096.0):
+        assert rows[budget]["mean_tokens"] == pytest.approx(np.minimum(whole, budget).mean(),
+                                                            rel=0.015)
+        assert rows[budget]["correct_by_then"] == pytest.approx((whole <= budget).mean(), abs=0.01)
+    spot = result["estimates"]["budget_for_95_percent"]
+    assert spot["lo"] - 128 <= np.quantile(whole[whole <= 8000], 0.95) <= spot["hi"]
+    last = result["tables"]["budget"][-1]["correct_by_then"]
+    assert rows[spot["est"]]["correct_by_then"] >= 0.95 * last > \
+        rows[spot["est"] - 128]["correct_by_then"]
+
+
+def test_the_mean_until_a_budget_is_the_plain_mean_without_other_limits() -> None:
+    rng = np.random.default_rng(12)
+    times = rng.integers(0, 50, 300).astype(float)
+    at = np.array([0.5, 7, 20, 60])
+    assert survival.mean_until(times, times < 45, at[:3]) == pytest.approx(
+        [np.minimum(times, end).mean() for end in at[:3]])
+    assert survival.mean_until(times, np.ones(300, bool), at)[-1] == pytest.approx(times.mean())
+
+
+def test_hazards_two_tests_are_adjusted_together() -> None:
+    """Between .01 / 2 and .01 one of two tests is not enough for a label."""
+    between = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        tokens = rng.lognormal(7, 0.5, 400).round()
+        wrong = rng.random(400) < expit(0.55 * (np.log(tokens) - 7))
+        result = hazard.analyse(group(wrong, None, tokens, length=rng.integers(0, 3, 400)), 0)
+        raw = [test["p"] for test in result["tests"]]
+        adjusted = [test["p_adj"] for test in result["tests"]]
+        assert adjusted == pytest.approx(holm(raw), abs=2e-6)
+        called = result["pattern"] in ("early", "delayed", "threshold")
+        assert called is (min(adjusted) <= 0.01)
+        between += min(raw) <= 0.01 < min(adjusted)
+    assert between >= 2
+
+
+def test_the_unfinished_share_counts_items() -> None:
+    rng = np.random.default_rng(14)
+    cut, item = np.where(rng.random(80) < 0.3, dataset.TRUNCATED, 0), np.repeat(np.arange(80), 10)
+    ends = [hazard.analyse(group(outcome, of, np.full(len(outcome), 50.0)), 0)["estimates"][
+        "unfinished_at_limit"] for outcome, of in ((cut, None), (cut[item], item))]
+    assert [ends[1][end] for end in ("est", "lo", "hi")] == pytest.approx(
+        [ends[0][end] for end in ("est", "lo", "hi")], abs=0.01)
+
+
+def test_identical_runs_change_nothing_that_fft_says_of_spelling() -> None:
+    rng = np.random.default_rng(15)
+    level, feature = rng.integers(0, 4, 200), rng.random(200) < 0.4
+    wrong = rng.random(200) < expit(-0.5 + 1.2 * feature)
+    lines = np.full((200, len(spelling.NAMES)), np.nan)
+    lines[:, 1] = feature
+    short = [np.zeros(3, int)] * 200
+    prompts = fft.Prompts(np.arange(200), short, lines, [np.zeros(3)] * 200, ("ids",), True)
+    once, often = (fft.analyse(group(wrong[item], item, length=level[item]), prompts, item, 0)
+                   for item in (np.arange(200), np.repeat(np.arange(200), 8)))
+    assert once["pattern"] == often["pattern"] == "tokenization_artifact"
+    # A prompt that is drawn twice by the bootstrap counts as two.
+    draws = np.random.default_rng(3)
+    called = 0
+    for _ in range(50):
+        of = np.repeat(np.arange(200), draws.multinomial(200, np.full(200, 1 / 200)))
+        found = spelling.associations(group(wrong[of], length=level[of]).table, lines[of])
+        called += any(one.found["or"] >= 2 and one.p_adj <= 0.01 for one in found)
+    assert once["confidence"] == often["confidence"] == called / 50
+    for one, many in zip(once["gates"], often["gates"], strict=True):
+        assert many["have"] == pytest.approx(one["have"], abs=2)
+
+
+def test_parts_of_samples_jump_as_whole_ones_do() -> None:
+    rng = np.random.default_rng(16)
+    share = rng.random((2, 8))
+    whole = shape.irregularity(share * 10, np.full((2, 8), 10.0), 0)
+    assert shape.irregularity(share * 10.4, np.full((2, 8), 10.4), 0) == pytest.approx(whole)
