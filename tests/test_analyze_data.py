@@ -157,7 +157,9 @@ def notes_of(found: dict) -> str:
 
 
 @pytest.mark.parametrize("run", [None, 1])
-def test_two_conditions_under_one_name_are_numbered_and_named(run, analyze, tmp_path) -> None:
+def test_two_conditions_under_one_name_are_numbered_and_named(
+    run, analyze, run_inside, tmp_path
+) -> None:
     rows = [{**row, "style": style, "output": f"{style} {row['item_id']}", "max_tokens": most,
              "response": "word " * 90, **({"run": run} if run else {})}
             for style, most in (("cot", 300), ("direct", 900)) for row in level_rows(4)]
@@ -170,6 +172,11 @@ def test_two_conditions_under_one_name_are_numbered_and_named(run, analyze, tmp_
     with open(tmp_path / "c.csv", encoding="utf-8", newline="") as file:
         names = [row["datapoint"] for row in csv.DictReader(file)]
     assert len(set(names)) == len(names) == 48
+    analyze("compression", path, "--output", tmp_path / "c.json")
+    [result] = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))["results"]
+    assert notes_of(found) in result["caveats"]  # where a reader of the result sees it
+    said = run_inside("analyze.py", "evals", path).stdout
+    assert f"mind: {notes_of(found)}" in said
     ends = {name.split("@")[1] for name in names}
     assert ends == ({"1", "1.1"} if run else {"0", "1"})
 

@@ -55,7 +55,7 @@ def ledger_line(ledger: dict[str, Any]) -> str:
         said += f"; {ledger['tokens_unusable']} token counts are no counts and were left out"
     for one in ledger["reasons"][:3]:
         said += f"; {one['rows']} x {one['reason']} (first {one['first']})"
-    return said
+    return "; mind: ".join([said, *ledger["notes"]])
 
 
 def lens(name: str, request: run.Request, folder: Path | None, output: Path | None

@@ -82,6 +82,7 @@ def document(lens: str, loaded: Loaded, request: Request) -> dict[str, Any]:
     for result in results:
         result["alt"] = f"{result['name']}. {figures.verdict(result)}"
         result.setdefault("tables", {})
+        result["caveats"] = [*result["caveats"], *table.ledger["notes"]]
     shown = {"lens": lens, "dataset": table.config.name, "filters": request.filters,
              "axis": request.axis, "seed": request.seed, "samples": len(table),
              "samples_in_dataset": loaded.of, "rows": table.ledger, "results": results,
