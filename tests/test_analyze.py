@@ -355,6 +355,7 @@ def diagnosed(worlds, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_bytes(diagnosed, worlds, run_script) -> None:
     """Through the script, from the cache and with other workers, too."""
     done = run_script("analyze.py", "diagnose", worlds / "overthink.json", "--output-dir",
@@ -574,6 +575,7 @@ def test_every_finding_of_the_rules_can_occur(bundle) -> None:
         assert f'"{name.split(".")[1]}"' in code or f'"{name}"' in code, name
 
 
+@pytest.mark.slow
 def test_labels_of_single_causes(tmp_path) -> None:
     """A few worlds through the statistics; tests/benchmarks/bench_lenses.py has the whole table."""
     expected = {"accuracy_cliff": (surface, "accuracy_cliff"),

@@ -610,6 +610,7 @@ def test_codings_that_share_nothing_are_refused(
 
 # The whole way: runs, open codes, axial codes, ledger.
 
+@pytest.mark.slow
 def test_the_codes_become_one_more_coder_of_the_packet(
     run_script: Run, tmp_path: Path
 ) -> None:

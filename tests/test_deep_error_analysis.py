@@ -73,6 +73,7 @@ def test_text_of_runs_cannot_leave_its_block(analyse, tmp_path):
     assert "\n# x" not in text
 
 
+@pytest.mark.slow
 def test_a_rewritten_report_keeps_its_text(analyse, runs, tmp_path):
     _, text = analyse("--run-dir", *runs)
     report = tmp_path / "out" / "deep_error_analysis.md"

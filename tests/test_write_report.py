@@ -182,6 +182,7 @@ def test_no_reviews_keep_it_a_draft_and_no_packet_is_refused(run_script, analyse
     assert done.returncode == 1 and "run build_packet.py first" in done.stderr
 
 
+@pytest.mark.slow
 def test_stage_1_again_keeps_reviews_and_report(run_script, bundle, tmp_path):
     folder = goldens.trips(run_script, tmp_path)
     before = (folder / "report.md").read_text("utf-8")
