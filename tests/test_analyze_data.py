@@ -128,7 +128,8 @@ def test_a_choice_of_samples_keeps_shares_and_levels(measured: bool, analyze, tm
             cells = list(csv.DictReader(file))
         assert sum(int(cell["n"]) for cell in cells) == 108
         right.append(sum(int(cell["correct"]) for cell in cells) / 108)
-        first.append(sum(int(cell["n"]) for cell in cells if float(cell["params.length"]) < 13) / 108)
+        first.append(sum(int(cell["n"]) for cell in cells
+                         if float(cell["params.length"]) < 13) / 108)
     # Of 20 choices of 108 the mean has a standard error below .007.
     assert sum(right) / 20 == pytest.approx(0.9, abs=0.02)
     assert sum(first) / 20 == pytest.approx(13 / 27, abs=0.05)
