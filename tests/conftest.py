@@ -1,6 +1,7 @@
 """Fixtures for every test: where the bundle and its data are, and how a script is run."""
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -151,5 +152,24 @@ def code(run_inside: Callable[..., subprocess.CompletedProcess[str]], tmp_path: 
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done
+
+    return run
+
+
+@pytest.fixture
+def analyze(run_inside: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+            ) -> Callable[..., dict | str]:
+    """`analyze(*args)`: runs the script with a cache of its own; returns its JSON summary, or the
+    one line of its refusal."""
+
+    def run(command: str, *args: str | Path, code: int = 0) -> dict | str:
+        more = () if command in ("evals", "simulate") else (
+            "--cache", tmp_path / "cache", "--jobs", 1)
+        done = run_inside("analyze.py", command, *more, *args, "--json")
+        assert done.returncode == code, done.stdout + done.stderr
+        if code:
+            assert done.stderr.count("\n") == 1, done.stderr
+            return done.stderr
+        return json.loads(done.stdout)
 
     return run

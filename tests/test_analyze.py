@@ -6,7 +6,6 @@ import dataclasses
 import json
 import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,27 +33,10 @@ from failure_analysis.lenses import (
     traces,
 )
 from failure_analysis.statistics import holm
+from make_samples import level_rows
 
 LENSES = ("surface", "fft", "compression", "hazard")
 BASE = {"model_name": "m", "base_task": "t", "response": "It is 4."}
-
-
-@pytest.fixture
-def analyze(run_inside, tmp_path) -> Callable:
-    """`analyze(*args)`: runs the script with a cache of its own; returns its JSON summary, or the
-    one line of its refusal."""
-
-    def run(command: str, *args: str | Path, code: int = 0) -> dict | str:
-        more = () if command in ("evals", "simulate") else (
-            "--cache", tmp_path / "cache", "--jobs", 1)
-        done = run_inside("analyze.py", command, *more, *args, "--json")
-        assert done.returncode == code, done.stdout + done.stderr
-        if code:
-            assert done.stderr.count("\n") == 1, done.stderr
-            return done.stderr
-        return json.loads(done.stdout)
-
-    return run
 
 
 def diagnosis_of(path: Path, cache: Path, **filters) -> dict:
@@ -78,13 +60,6 @@ def write_rows(path: Path, rows: list[dict]) -> Path:
     """Samples as JSONL."""
     path.write_text("".join(json.dumps({**BASE, **row}) + "\n" for row in rows), encoding="utf-8")
     return path
-
-
-def level_rows(per: int = 20, **changes) -> list[dict]:
-    """Samples on six levels, every other one correct."""
-    return [{"item_id": f"{level}-{at}", "params": {"length": level}, "correct": at % 2 == 0,
-             "completion_tokens": 50 + 5 * level + at, **changes}
-            for level in range(6) for at in range(per)]
 
 
 def test_outcomes_stay_apart_and_every_row_is_counted(analyze, tmp_path) -> None:
@@ -615,7 +590,7 @@ def test_raw_packed_size_is_a_length_meter_and_the_residual_is_not() -> None:
 
 
 def _table(outcome: np.ndarray) -> dataset.Table:
-    from failure_analysis.lenses.samples import Config, Eval
+    from failure_analysis.lenses.config import Config, Eval
 
     n = len(outcome)
     zero, empty = np.zeros(n, int), np.full(n, np.nan)
@@ -702,6 +677,14 @@ def test_many_systems_are_compared_with_the_first(analyze, tmp_path) -> None:
     assert (tmp_path / "o/surface-2.png").exists()
     analyze("surface", write_rows(tmp_path / "s.jsonl", rows[:30]), "--output-dir", tmp_path / "o")
     assert not list((tmp_path / "o").glob("surface-*")) and (tmp_path / "o/surface.png").exists()
+
+
+def test_systems_without_a_shared_item_say_what_is_missing(run_inside, tmp_path) -> None:
+    rows = [{**row, "model_name": name, "item_id": f"{name}{row['item_id']}"}
+            for name in ("m", "n") for row in level_rows(4)]
+    said = run_inside("analyze.py", "diagnose", write_rows(tmp_path / "s.jsonl", rows),
+                      "--output-dir", tmp_path / "o", "--jobs", "1", "--cache", tmp_path / "c")
+    assert "m (a) and n (b): items that both tried: 0 there, 20 needed\n" in said.stdout
 
 
 def test_loops_are_called_where_failures_loop_three_times_as_often(tmp_path) -> None:

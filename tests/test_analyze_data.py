@@ -2,32 +2,15 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from failure_analysis.lenses import dataset
+from make_samples import level_rows
 
 OUTCOMES = ("correct", "wrong", "no_answer", "truncated")
-
-
-@pytest.fixture
-def analyze(run_inside, tmp_path) -> Callable:
-    """`analyze(*args)`: runs the script; returns its JSON summary, or the one line of its
-    refusal."""
-
-    def run(command: str, *args: str | Path, code: int = 0) -> dict | str:
-        more = () if command == "evals" else ("--cache", tmp_path / "cache", "--jobs", 1)
-        done = run_inside("analyze.py", command, *more, *args, "--json")
-        assert done.returncode == code, done.stdout + done.stderr
-        if code:
-            assert done.stderr.count("\n") == 1, done.stderr
-            return done.stderr
-        return json.loads(done.stdout)
-
-    return run
 
 
 def write_rows(path: Path, rows: list[dict]) -> Path:
@@ -35,13 +18,6 @@ def write_rows(path: Path, rows: list[dict]) -> Path:
     path.write_text("".join(json.dumps({"model_name": "m", "base_task": "t", **row}) + "\n"
                             for row in rows), encoding="utf-8")
     return path
-
-
-def level_rows(per: int = 20, **changes) -> list[dict]:
-    """Samples on six levels, every other one correct."""
-    return [{"item_id": f"{level}-{at}", "params": {"length": level}, "correct": at % 2 == 0,
-             "completion_tokens": 50 + 5 * level + at, **changes}
-            for level in range(6) for at in range(per)]
 
 
 def outcomes_of(found: dict) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from failure_analysis.lenses import (
     surface,
     survival,
 )
-from failure_analysis.lenses.samples import Config, Eval
+from failure_analysis.lenses.config import Config, Eval
 from failure_analysis.statistics import holm
 
 

@@ -61,8 +61,8 @@ def within(what: str, value: float, low: float, high: float) -> None:
 def table_of(length: np.ndarray, outcome: np.ndarray, tokens: np.ndarray | None = None,
              item: np.ndarray | None = None, limit: float = np.nan):
     """A dataset of one eval and task, straight from columns."""
+    from failure_analysis.lenses.config import Config, Eval
     from failure_analysis.lenses.dataset import Table
-    from failure_analysis.lenses.samples import Config, Eval
 
     n = len(outcome)
     zero = np.zeros(n, int)

@@ -6,10 +6,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import betaincinv, betaln, chdtrc, expit, xlogy
 
-from failure_analysis.lenses import findings
+from failure_analysis.lenses import findings, parameters
 from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, Table
 
-MOST_LEVELS = 24  # more levels of a parameter are merged
 GREEN, RED, CUT = 0.8, 0.5, 0.2
 
 
@@ -49,15 +48,14 @@ def cells(table: Table, dims: list[str]) -> Cells:
     levels, codes, merged = [], [], []
     for name in dims:
         values = table.params[name]
-        known, code = np.unique(values, return_inverse=True)
-        if len(known) > MOST_LEVELS:
-            ends = np.unique(np.quantile(values, np.linspace(0, 1, 13)[1:-1]))
-            code = np.searchsorted(ends, values, side="left")
+        known, code = np.unique(values), parameters.merged(values)
+        if len(known) > parameters.MOST_LEVELS:
             used, code = np.unique(code, return_inverse=True)
+            code = code.reshape(-1)
             known = np.array([values[code == one].mean() for one in range(len(used))])
             merged.append(name)
         levels.append(known)
-        codes.append(code.reshape(-1))
+        codes.append(code)
     place, which = np.unique(np.column_stack(codes), axis=0, return_inverse=True)
     which = which.reshape(-1)
     counts = np.bincount(which * 4 + table.outcome, minlength=4 * len(place)).reshape(-1, 4)

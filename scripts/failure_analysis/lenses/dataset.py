@@ -17,9 +17,8 @@ import numpy as np
 from failure_analysis import files
 from failure_analysis.datapoint import natural_key
 from failure_analysis.lenses import parameters, repeats, samples
-from failure_analysis.lenses.config import check_against
+from failure_analysis.lenses.config import Config, Eval, check_against, entry_of, load_config
 from failure_analysis.lenses.parameters import is_number
-from failure_analysis.lenses.samples import Config, Eval
 
 OUTCOMES = ("correct", "wrong", "no_answer", "truncated")
 CORRECT, WRONG, NO_ANSWER, TRUNCATED = range(4)
@@ -137,7 +136,7 @@ class _Read:
 
 def load(path: Path, mapping: Path | None = None) -> Table:
     """Reads a dataset; every row is kept, unjudged, or rejected with a reason, and counted."""
-    config = samples.load_config(path, mapping)
+    config = load_config(path, mapping)
     read = _Read()
     for number, raw in enumerate(samples.rows(config)):
         if raw.note:
@@ -160,7 +159,7 @@ def _keep(read: _Read, number: int, raw: samples.Raw, outcome: int, config: Conf
     fields = raw.fields
     one = read.of_entry.get(id(raw.entry)) if raw.entry else _plain_eval(fields)
     if one is None:
-        one = read.of_entry[id(raw.entry)] = samples.entry_of(raw.entry)
+        one = read.of_entry[id(raw.entry)] = entry_of(raw.entry)
     task = str(fields.get("base_task") or "all")
     about = config.tasks.get(task, {})
     tier = str(fields.get("tier") or about.get("tier") or "all")

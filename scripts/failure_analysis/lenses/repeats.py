@@ -4,7 +4,7 @@ from typing import Any
 
 from failure_analysis import files
 from failure_analysis.lenses import samples
-from failure_analysis.lenses.config import Config, Eval
+from failure_analysis.lenses.config import NAMES, Config, Eval
 
 LOOKED_AT = 50  # items that stand there more than once
 
@@ -41,7 +41,7 @@ def _told_apart(config: Config, groups: list[list[int]]) -> list[str]:
     most = max(map(len, groups))
     results = {alias for name in ("outcome", "correct", "extracted", "finish_reason", "truncated",
                                   "tokens") for alias in (config.fields.get(name, ""),
-                                                          *samples.NAMES[name])}
+                                                          *NAMES[name])}
     found = []
     for name in sorted({name for row in rows.values() for name in row} - results):
         values = [[rows.get(number, {}).get(name) for number in group] for group in groups]

@@ -109,7 +109,8 @@ def diagnosed(request: run.Request, folder: Path | None, rules: Path | None,
                   for one in system["hypotheses"]
                   if one["status"] in (diagnosis.SUPPORTED, diagnosis.TENTATIVE)][:3]
     for pair in whole["pairs"][:10]:
-        said = [one for lens in pair["differs"].values() for one in lens["evidence"]]
+        said = list(dict.fromkeys(one for lens in pair["differs"].values()
+                                  for one in lens["evidence"] or lens["need"]))
         lines.append(f"{pair['a']} (a) and {pair['b']} (b): " + "; ".join(said[:5]))
     target = Path(whole["folder"])
     return ({"systems": systems, "pairs": [{key: pair[key] for key in ("a", "b", "task", "items",

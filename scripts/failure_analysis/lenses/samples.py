@@ -16,9 +16,7 @@ from failure_analysis import files, ingest, packet, sanity
 from failure_analysis.datapoint import FIELDS
 from failure_analysis.formats import detect, judged
 from failure_analysis.formats.mapping import value_at
-from failure_analysis.lenses.config import NAMES, TEXTS, Config, Eval, entry_of, load_config
-
-__all__ = ["NAMES", "Config", "Eval", "Raw", "entry_of", "load_config", "rows"]
+from failure_analysis.lenses.config import NAMES, TEXTS, Config
 
 _ENDINGS = (".jsonl", ".csv", ".parquet")
 _FAST = msgspec.json.Decoder().decode

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from failure_analysis.lenses import cells as grid
-from failure_analysis.lenses import findings, shape
+from failure_analysis.lenses import findings, parameters, shape
 from failure_analysis.lenses.cells import Cells
 from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, Group
 from failure_analysis.lenses.findings import estimate, gate, insufficient
@@ -266,7 +266,7 @@ def _upper(found: Cells) -> float:
 
 
 def _caveats(found: Cells, dims: list[str], group: Group) -> list[str]:
-    caveats = [f"{name} has more than {grid.MOST_LEVELS} levels; they were merged into "
+    caveats = [f"{name} has more than {parameters.MOST_LEVELS} levels; they were merged into "
                f"{len(found.levels[dims.index(name)])}" for name in found.merged]
     names = [name for name, values in group.table.params.items() if values.dtype != float]
     if names:

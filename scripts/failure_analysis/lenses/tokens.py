@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from failure_analysis import files
-from failure_analysis.lenses.samples import Eval
+from failure_analysis.lenses.config import Eval
 
 FALLBACK = "text pieces (no tokenizer known)"
 RECORDED = "recorded ids"
