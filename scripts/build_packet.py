@@ -47,22 +47,23 @@ def main(argv: list[str] | None = None) -> int:
 def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     found = cli.find_inputs(parser, args)
     from failure_analysis import packet
+    from failure_analysis.packet import build
 
     analysis_dir = args.output_dir or cli.default_folder(found.sources[0].benchmark)
-    counts = packet.build(found, analysis_dir, args.jobs, cli.input_settings(args))
+    counts = build.build(found, analysis_dir, args.jobs, cli.input_settings(args))
     cli.summarise(
         {**counts, "runs": len(found.sources), "analysis_dir": analysis_dir.as_posix()},
         [
             *cli.detection_lines(found),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
-            *packet.remarks(counts),
+            *build.remarks(counts),
             f"packet: {analysis_dir / packet.ROWS} (and .csv)",
             f"sanity: {analysis_dir / 'sanity.json'}",
             *([f"next: cluster_failures.py {analysis_dir}"] if counts["fail"] else []),
         ],
         args.json,
     )
-    return 0 if packet.is_sound(counts) else 1
+    return 0 if build.is_sound(counts) else 1
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _label(args: argparse.Namespace) -> int:
-    from failure_analysis import heuristics
+    from failure_analysis.packet import heuristics
 
     result = heuristics.label(args.analysis_dir, args.rules or heuristics.DEFAULT_RULES)
     cli.summarise(

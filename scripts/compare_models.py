@@ -44,9 +44,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from failure_analysis import comparison
+    from failure_analysis.comparison import compute
 
-    result = comparison.compare(args.analysis_dir, args.by, args.seed)
+    result = compute.compare(args.analysis_dir, args.by, args.seed)
     sets = result["sets"]
     cli.summarise(
         {"by": result["by"], "units": len(result["units"]), "items": result["items"],
@@ -60,7 +60,7 @@ def _compare(args: argparse.Namespace) -> int:
            f"{len(sets['unique_fail'][row['unit']])} only it fails"
            for row in result["units"][:20]],
          f"failed by all: {len(sets['failed_by_all'])} items",
-         f"comparison: {args.analysis_dir / comparison.PAGE} and {comparison.FIGURE}"],
+         f"comparison: {args.analysis_dir / compute.PAGE} and {compute.FIGURE}"],
         args.json,
     )
     return 0

@@ -57,16 +57,17 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if args.output and args.output.suffix != ".md":
         parser.error(f"--output is the report, a path that ends in .md, not {args.output}")
     found = cli.find_inputs(parser, args)
-    from failure_analysis import comparison, heuristics, packet
+    from failure_analysis.comparison import compute
+    from failure_analysis.packet import build, heuristics
     from failure_analysis.report import write
 
     report = args.output or cli.default_folder(found.sources[0].benchmark) / write.NAME
     folder = report.parent
-    counts = packet.build(found, folder, args.jobs, cli.input_settings(args))
+    counts = build.build(found, folder, args.jobs, cli.input_settings(args))
     clusters = heuristics.label(folder, args.rules or heuristics.DEFAULT_RULES)
     judged = counts["pass"] + counts["fail"]
     if judged:
-        comparison.compare(folder, by=args.by, seed=args.seed)
+        compute.compare(folder, by=args.by, seed=args.seed)
     written = write.write(folder, report, args.force)
     cli.summarise(
         {**counts, "runs": len(found.sources), "analysis_dir": folder.as_posix(),
@@ -75,9 +76,9 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         [
             *cli.detection_lines(found),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
-            *packet.remarks(counts),
+            *build.remarks(counts),
             *heuristics.summary(clusters),
-            *([f"comparison: {folder / comparison.PAGE} and {comparison.FIGURE}"]
+            *([f"comparison: {folder / compute.PAGE} and {compute.FIGURE}"]
               if judged else []),
             f"report: {report} ({written.state})",
             *written.problems,
@@ -86,7 +87,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         ],
         args.json,
     )
-    return 0 if packet.is_sound(counts) else 1
+    return 0 if build.is_sound(counts) else 1
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _download(args: argparse.Namespace) -> int:
-    from failure_analysis import downloads
+    from failure_analysis.archives import downloads
 
     url = args.bucket_path or _from_mapping(args.mapping)
     access = downloads.Access(args.endpoint_url, args.profile, args.anonymous)
@@ -98,7 +98,7 @@ def _download(args: argparse.Namespace) -> int:
 
 def _from_mapping(path: Path) -> str:
     from failure_analysis.files import Refusal
-    from failure_analysis.formats import mapping
+    from failure_analysis.reading import mapping
 
     url = mapping.document(path).get("bucket_path")
     if not url:

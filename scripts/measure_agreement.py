@@ -56,12 +56,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _measure(args: argparse.Namespace) -> int:
-    from failure_analysis.coding import agreement
+    from failure_analysis.agreement import measure
 
     # Looking for cycles among 100,000 reviews takes a fifth of the time, and there are none.
     gc.disable()
     folder = args.analysis_dir
-    result = agreement.measure(folder, args.seed, args.draws)
+    result = measure.measure(folder, args.seed, args.draws)
     pairs = result["pairs"]
     together = result["together"]["readers"]
     cli.summarise(
@@ -75,7 +75,7 @@ def _measure(args: argparse.Namespace) -> int:
          *[_line(pair) for pair in pairs[:MOST_PAIRS]],
          *([f"  {len(pairs) - MOST_PAIRS} more pairs"] if len(pairs) > MOST_PAIRS else []),
          f"disagreements to settle: {len(result['disagreements'])}; settled: {result['settled']}",
-         f"agreement: {folder / agreement.PAGE} and {agreement.NAME}"],
+         f"agreement: {folder / measure.PAGE} and {measure.NAME}"],
         args.json,
     )
     return 0

@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parse(args: argparse.Namespace) -> int:
-    from failure_analysis import journal_pages
+    from failure_analysis.pages import journals as journal_pages
 
     root, output = args.failed_runs_dir, args.output_dir
     if args.dry_run:

@@ -78,7 +78,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _record(args: argparse.Namespace) -> int:
-    from failure_analysis.review import ledger, rows
+    from failure_analysis.packet import rows
+    from failure_analysis.review import ledger
 
     known = rows.index(args.analysis_dir)
     if args.rename:

@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     """Serves the page until Ctrl-C."""
-    from failure_analysis.review.app import server
+    from failure_analysis.pages import server
 
     try:
         server.serve(args.analysis_dir, args.port, args.coder or server.user_name())
@@ -67,7 +67,7 @@ def _serve(args: argparse.Namespace) -> int:
 
 def _write(args: argparse.Namespace) -> int:
     """Writes the static page and says what is in it."""
-    from failure_analysis.review.app import static_page
+    from failure_analysis.pages import static_page
 
     summary = static_page.write(args.analysis_dir, args.static)
     cli.summarise(summary, [f"{summary['reviewed']} of {summary['failing']} failing datapoints "

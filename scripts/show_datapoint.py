@@ -66,7 +66,8 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     import json
 
     from failure_analysis.files import visible
-    from failure_analysis.review import ledger, parts, plan, reading, rows, show
+    from failure_analysis.packet import rows
+    from failure_analysis.review import ledger, parts, plan, reading_log, show
 
     folder = args.analysis_dir
     known = rows.index(folder)
@@ -93,7 +94,7 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         shown = show.view(row, args.start, args.tokens, before)
         before |= show.whole_texts(row, shown)
         size = sum(len(part.text) for part in parts.parts(row))
-        reading.log(folder, args.coder, ident, size, show.spans(shown))
+        reading_log.log(folder, args.coder, ident, size, show.spans(shown))
         views.append((row, shown))
     if args.json:
         print(json.dumps({"datapoints": [show.record(row, shown) for row, shown in views],

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from failure_analysis import files, heuristics
+from failure_analysis import files
 from failure_analysis.files import Refusal
+from failure_analysis.packet import heuristics
 from make_runs import judged, read_jsonl, turn
 
 

@@ -21,7 +21,8 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from failure_analysis.review import ledger, rows
+from failure_analysis.packet import rows
+from failure_analysis.review import ledger
 from llm_server import Endpoint
 
 Findings = tuple[int, list[str]]

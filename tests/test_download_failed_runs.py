@@ -34,7 +34,8 @@ from hypothesis import strategies as st
 
 import make_journals
 from bucket import KEYS, Bucket, member, tar_gz, zipped
-from failure_analysis import archives, files
+from failure_analysis import files
+from failure_analysis.archives import unpack as archives
 
 LARGE = 10_000_000
 FILE = stat.S_IFREG | 0o644
@@ -400,7 +401,7 @@ def test_a_folder_that_was_removed_is_fetched_again(download, tmp_path):
 
 
 def test_fewer_bytes_than_listed_are_no_archive(tmp_path, monkeypatch):
-    from failure_analysis import downloads
+    from failure_analysis.archives import downloads
 
     fill(tmp_path / "in", a__tar_gz=GOOD)
     listing = downloads.find(str(tmp_path / "in"), downloads.Access(), "*")
@@ -553,7 +554,7 @@ def test_a_folder_keeps_its_name_whatever_is_fetched_with_it(download, tmp_path)
 
 
 def test_an_archive_that_changes_while_it_is_read_is_read_again(tmp_path, bucket, monkeypatch):
-    from failure_analysis import downloads
+    from failure_analysis.archives import downloads
 
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)

@@ -447,6 +447,6 @@ class TestMapping:
         assert "every row was rejected: the mapping finds neither item_id nor turn" in done.stdout
 
     def test_the_template_is_a_mapping(self, bundle):
-        from failure_analysis.formats import mapping
+        from failure_analysis.reading import mapping
 
         assert mapping.load(bundle / "templates" / "benchmark.yaml")["benchmark"] == "my-benchmark"

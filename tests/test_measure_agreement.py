@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from failure_analysis import files
-from failure_analysis.coding import coefficients
+from failure_analysis.agreement import coefficients
 from failure_analysis.datapoint import OUTCOME_COLUMNS
-from failure_analysis.review import ledger, rows
+from failure_analysis.packet import rows
+from failure_analysis.review import ledger
 from make_runs import judged, turn
 
 MADE_UP, GUESSES = "makes_up_a_policy", "guesses_instead_of_asking"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import goldens
-from failure_analysis.report import check, facts, pieces, prose, write
+from failure_analysis import facts
+from failure_analysis.report import check, pieces, prose, write
 
 PER_CLASS = 26
 MOST_MISSED = 0.01

@@ -17,7 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_analysis import files, journal_pages, journal_places, journal_tree, journals
+from failure_analysis import files
+from failure_analysis.journals import places as journal_places
+from failure_analysis.journals import read as journals
+from failure_analysis.journals import tree as journal_tree
+from failure_analysis.pages import journals as journal_pages
 from make_journals import UUID, node, search, write
 from make_runs import findings
 
@@ -522,8 +526,8 @@ def test_a_task_searched_twice_in_a_run_makes_two_runs(build, tmp_path):
     ("SomeNewError: of a kind that nobody knows", "other"),
 ])
 def test_rules_over_exceptions(exc, mode):
-    from failure_analysis import heuristics
     from failure_analysis.formats import agent_journals
+    from failure_analysis.packet import heuristics
 
     journal = journals.Journal(Path("journal.json"), "AIDE", [])
     nodes = journals._nodes([node("a", 0, True, exc, analysis="It ended the session.")], journal)

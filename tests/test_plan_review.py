@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_analysis.review import plan, rows
+from failure_analysis.packet import rows
+from failure_analysis.review import plan
 from make_runs import judged, read_jsonl, turn
 
 # model -> the turns it fails; turn 0 is failed by all, 1 and 2 by one model alone.

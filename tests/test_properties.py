@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failure_analysis import comparison, files, heuristics, packet
+from failure_analysis import checks, files
+from failure_analysis.comparison import compute
 from failure_analysis.datapoint import CSV_COLUMNS, fingerprint, safe_id
-from failure_analysis.formats import checks, detect
+from failure_analysis.packet import build, heuristics
+from failure_analysis.packet import rows as packet_rows
+from failure_analysis.reading import detect
 from failure_analysis.report import blocks, draft
-from failure_analysis.review import rows as packet_rows
 from failure_analysis.review import show
 from make_runs import attempt, dojo_row, simulation, task, tau2
 
@@ -60,7 +62,7 @@ def test_conservation_whatever_the_lines(lines):
         (run / "openai_judged.jsonl").write_bytes(b"\n".join(lines))
         rows = sum(1 for line in b"\n".join(lines).split(b"\n") if not line.isspace() and line)
         try:
-            counts = packet.build(detect.from_run_dirs([run]), out, 1, {})
+            counts = build.build(detect.from_run_dirs([run]), out, 1, {})
         except files.Refusal:
             assert rows == 0
             return
@@ -79,7 +81,7 @@ def test_conservation_whatever_the_lines(lines):
         assert len(ids) == len(set(ids)) == rows - counts["rejected"]
         heuristics.label(out, heuristics.DEFAULT_RULES)
         if counts["pass"] + counts["fail"]:
-            result = comparison.compare(out)
+            result = compute.compare(out)
             assert sum(unit["attempts"] for unit in result["units"]) == \
                 counts["pass"] + counts["fail"]
 
@@ -131,7 +133,7 @@ def test_damaged_documents_are_rejected_row_by_row_or_refused(random, kind):
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(damaged(document, random)))
         try:
-            counts = packet.build(detect.from_inputs([folder / "in"], None), folder / "out", 1, {})
+            counts = build.build(detect.from_inputs([folder / "in"], None), folder / "out", 1, {})
         except files.Refusal:
             return
         assert counts["holds"]
@@ -139,7 +141,7 @@ def test_damaged_documents_are_rejected_row_by_row_or_refused(random, kind):
             json.loads(path.read_text())["simulations" if kind == "tau2" else slice(None)]))
         heuristics.label(folder / "out", heuristics.DEFAULT_RULES)
         if counts["pass"] + counts["fail"]:
-            comparison.compare(folder / "out")
+            compute.compare(folder / "out")
         assert "# Deep error analysis" in draft.render(blocks.load(folder / "out"))
         known = packet_rows.index(folder / "out")
         for ident in known.places:  # a reader can be shown what could be read

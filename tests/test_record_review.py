@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_analysis.files import visible
-from failure_analysis.review import ledger, parts, rows
+from failure_analysis.packet import rows
+from failure_analysis.review import ledger, parts
 from make_runs import judged, read_jsonl, turn
 
 GOOD = {"id": "a/0", "bucket": "books_the_wrong_room", "fault": "model_error",

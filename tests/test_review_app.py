@@ -17,9 +17,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from browser import chromium, until
-from failure_analysis.review import ledger, parts, reading, rows
-from failure_analysis.review.app import layout
-from failure_analysis.review.app.server import _layers
+from failure_analysis.packet import rows
+from failure_analysis.pages import layout
+from failure_analysis.pages.server import _layers
+from failure_analysis.review import ledger, parts, reading_log
 from make_runs import judged, read_jsonl, turn
 
 POISON = ('<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">'
@@ -528,18 +529,18 @@ def test_only_what_stood_on_the_screen_is_logged(window, opened, folder):
     opened()
     window.execute_script("location.hash = '#run-a%2F1'; location.reload()")
     until(lambda: "model-a" in text(window, "#head"))
-    until(lambda: "run-a/1" in [shown.datapoint_id for shown in reading.load(folder)])
+    until(lambda: "run-a/1" in [shown.datapoint_id for shown in reading_log.load(folder)])
     found = parts.parts(rows.row(rows.index(folder), "run-a/1"))
     whole = next(len(part.text) for part in found if part.name == "judge")
 
     def judge():
-        return max((shown.parts["judge"][1] for shown in reading.load(folder)
+        return max((shown.parts["judge"][1] for shown in reading_log.load(folder)
                     if shown.datapoint_id == "run-a/1" and "judge" in shown.parts), default=0)
 
     assert 0 < judge() < whole  # the rest of it is folded
-    showings = reading.load(folder)  # below the screen: the answer, and that of the other model
+    showings = reading_log.load(folder)  # below the screen: the answer, and that of the other model
     assert not [shown for shown in showings if "answer" in shown.parts]
-    assert {shown.coder for shown in reading.load(folder)} == {"ada"}
+    assert {shown.coder for shown in reading_log.load(folder)} == {"ada"}
     press(window, "f")
     window.execute_script("document.querySelector('.box.judge').scrollIntoView({block: 'end'})")
     until(lambda: judge() == whole, 5)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from failure_analysis.files import Refusal, visible
 
 if TYPE_CHECKING:
-    from failure_analysis.formats.detect import Found
+    from failure_analysis.reading.detect import Found
 
 
 def run(script: str, body: Callable[[], int]) -> int:
@@ -70,7 +70,7 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
 
 def find_inputs(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "Found":
     """The runs that the options name; wrong combinations are usage errors (exit code 2)."""
-    from failure_analysis.formats import detect
+    from failure_analysis.reading import detect
 
     if args.mapping and not args.input:
         parser.error("--mapping goes with --input")

@@ -11,10 +11,11 @@ import re
 import sys
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 COMPRESSED = (".gz", ".zst")
 # A spreadsheet reads a cell that starts so as a formula. The apostrophe is in the list to make the
@@ -127,6 +128,65 @@ def read_json(path: Path) -> Any:
         raise Refusal(f"{path}: not valid JSON ({error})") from None
     except unpacking_errors() as error:
         raise Refusal(f"{path}: damaged or cut off while unpacking ({error})") from None
+
+
+class JsonLine(NamedTuple):
+    """A line of a JSONL file: the value that it spells, or the reason why it spells none. `nulled`
+    when null stands in it for a NaN or an infinity, which JSON cannot carry."""
+
+    number: int
+    raw: bytes
+    value: Any
+    reason: str = ""
+    nulled: bool = False
+
+
+def json_lines(path: Path) -> Iterator[JsonLine]:
+    """The lines of a JSONL file (.gz and .zst unpacked) that are not blank; a file that cannot be
+    unpacked to its end closes with one that has no bytes, and the reason.
+
+    msgspec is three times as fast as the standard library and reads the same values; what it
+    refuses (lone surrogates, NaN, broken JSON) the standard library decides."""
+    decode, refusals = _fast_decoder()
+    number = 0
+    try:
+        with open_bytes(path) as file:
+            for number, raw in enumerate(file, 1):  # noqa: B007 (used below the loop)
+                if number == 1:
+                    raw = raw.removeprefix(b"\xef\xbb\xbf")
+                if raw.isspace():
+                    continue
+                try:
+                    line = JsonLine(number, raw, decode(raw))
+                except refusals:
+                    line = _decided(number, raw)
+                yield line
+    except unpacking_errors() as error:
+        yield JsonLine(number + 1, b"", None,
+                       f"the compressed file is damaged or cut off here ({error})")
+
+
+@lru_cache(1)
+def _fast_decoder() -> tuple[Callable[[bytes], Any], tuple[type[Exception], ...]]:
+    """(decoder, what it raises); loaded when the first line is read, not by every --help."""
+    import msgspec
+
+    return msgspec.json.Decoder().decode, (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def _decided(number: int, raw: bytes) -> JsonLine:
+    """What the standard library makes of a line."""
+    nulled: list[str] = []
+    try:
+        value = json.JSONDecoder(parse_constant=nulled.append).decode(raw.decode())
+    except RecursionError:
+        return JsonLine(number, raw, None, "nested too deeply")
+    except UnicodeDecodeError as error:
+        return JsonLine(number, raw, None, f"not UTF-8 at byte {error.start} of the line")
+    except ValueError as error:
+        cut = "" if raw.endswith(b"\n") else "; the file's last line is cut off"
+        return JsonLine(number, raw, None, f"not valid JSON: {error}{cut}")
+    return JsonLine(number, raw, value, "", bool(nulled))
 
 
 def read_object(path: Path, names: Iterable[str], script: str) -> dict:

@@ -1,1 +1,1 @@
-"""Coders: what they call a failure, and how far they agree."""
+"""LLM coders: open codes for each sample, a codebook of all, and codes from it."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis.coding import codebook, model, prompts
+from failure_analysis.coding.calls import Answer
 from failure_analysis.coding.codebook import NO_CODE, Code, Event
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _ROUND_SHARE = 0.6
 _ENTRY = 150
 # What a codebook costs, about, where none is known yet.
 _CODEBOOK = 4000
-Get = Callable[[str], model.Answer | None]
+Get = Callable[[str], Answer | None]
 
 
 class Sample(NamedTuple):
@@ -179,7 +180,7 @@ def _rounds(stage: Stage, at: Progress, get: Get) -> Built:
         found = _settle(stage, wanted, at.codes, number, get)
         if isinstance(found, model.Request):
             return Built((found,))
-        if isinstance(found, model.Answer) and found.state in model.UNANSWERED:
+        if isinstance(found, Answer) and found.state in model.UNANSWERED:
             return Built(stopped=f"round {number} got no answer: {found.reason}")
         at.queue.popleft()
         at.rounds, at.whole = number, False
@@ -215,7 +216,7 @@ def _request(stage: Stage, codes: Sequence[Code], batch: Sequence[Sample],
 
 
 def _settle(stage: Stage, wanted: model.Request, codes: Sequence[Code], number: int, get: Get
-            ) -> "_Round | model.Request | model.Answer":
+            ) -> "_Round | model.Request | Answer":
     """A round's codebook, after one repair where it was not as it should be; the request that is to
     be made next; or the answer that could not be used."""
     first = get(wanted.key)
@@ -234,7 +235,7 @@ def _settle(stage: Stage, wanted: model.Request, codes: Sequence[Code], number: 
     return better
 
 
-def _read(stage: Stage, wanted: model.Request, answer: model.Answer, codes: Sequence[Code],
+def _read(stage: Stage, wanted: model.Request, answer: Answer, codes: Sequence[Code],
           number: int) -> tuple[_Round | None, tuple[str, ...]]:
     """The codebook in an answer, and all that is wrong with it."""
     if answer.state != "ok":

@@ -22,14 +22,7 @@ from failure_analysis.coding import (
     prompts,
     runner,
 )
-from failure_analysis.coding.axial_coding import (
-    Built,
-    Coded,
-    Coder,
-    Progress,
-    Sample,
-    Stage,
-)
+from failure_analysis.coding.axial_coding import Built, Coded, Coder, Progress, Sample, Stage
 from failure_analysis.review import ledger
 
 
@@ -133,19 +126,17 @@ def _rows(paths: Sequence[Path]) -> Iterator[tuple[str, dict]]:
     for path in paths:
         if not path.is_file():
             raise files.Refusal(f"{path}: no such file; give the open_coded_*.jsonl of a project")
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    row = json.loads(line)
-                    known = msgspec.convert(row, _OpenCoded)
-                    wrong = "" if (known.state == "ok") == (known.coding is not None) else \
-                        f"its state is {known.state}"
-                except (ValueError, RecursionError) as error:
-                    wrong = str(error)
-                if wrong:
-                    raise files.Refusal(f"{path}:{number}: not an open-coded sample ({wrong}); "
-                                        "give the open_coded_*.jsonl that open_coder.py wrote")
-                yield f"{path}:{number}", row
+        for number, _, row, reason, _ in files.json_lines(path):
+            try:
+                known = None if reason else msgspec.convert(row, _OpenCoded)
+            except ValueError as error:
+                reason = str(error)
+            if not reason and (known.state == "ok") != (known.coding is not None):
+                reason = f"its state is {known.state}"
+            if reason:
+                raise files.Refusal(f"{path}:{number}: not an open-coded sample ({reason}); give "
+                                    "the open_coded_*.jsonl that open_coder.py wrote")
+            yield f"{path}:{number}", row
 
 
 def prepare(options: Options, dry: bool = False) -> Prepared:

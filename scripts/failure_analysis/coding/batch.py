@@ -15,6 +15,7 @@ import msgspec
 
 from failure_analysis import files
 from failure_analysis.coding import calls, model
+from failure_analysis.coding.calls import Answer
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -169,7 +170,7 @@ def collect(path: Path, client: "OpenAI", requests: Mapping[str, model.Request],
     return Collected(answers, waiting, tuple(failed))
 
 
-def _answers(content: bytes, requests: Mapping[str, model.Request]) -> Iterator[model.Answer]:
+def _answers(content: bytes, requests: Mapping[str, model.Request]) -> Iterator[Answer]:
     """The answers in an output or error file; an error that says nothing of the prompt (the batch
     expired, the endpoint was busy) is none."""
     for line in content.splitlines():

@@ -9,17 +9,40 @@ from typing import IO
 import msgspec
 
 from failure_analysis import files
-from failure_analysis.coding import model
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens as the endpoint counted them; null where it did not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One finished call: how it ended, what was said, what it cost. `text` is the raw answer."""
+
+    key: str
+    name: str
+    state: str
+    reason: str = ""
+    text: str = ""
+    usage: Usage = Usage()
+    model: str = ""
+    response_id: str = ""
+    seconds: float = 0.0
+    finished: str = ""
 
 
 class Ledger:
     """The finished calls of a project by key: a line each, appended at once. Only the places of
     the lines are held in memory; a later line of a key wins."""
 
-    def __init__(self, file: IO[bytes], forget: Callable[[model.Answer], bool]) -> None:
+    def __init__(self, file: IO[bytes], forget: Callable[[Answer], bool]) -> None:
         """Reads the places of all answers but those to be forgotten."""
         self._file, self._places = file, {}
-        decode = msgspec.json.Decoder(model.Answer).decode
+        decode = msgspec.json.Decoder(Answer).decode
         start = 0
         for number, line in enumerate(file, 1):
             try:
@@ -38,15 +61,15 @@ class Ledger:
     def __contains__(self, key: str) -> bool:
         return key in self._places
 
-    def get(self, key: str) -> model.Answer | None:
+    def get(self, key: str) -> Answer | None:
         """The answer to a request, or None."""
         place = self._places.get(key)
         if place is None:
             return None
         self._file.seek(place)
-        return msgspec.json.decode(self._file.readline(), type=model.Answer)
+        return msgspec.json.decode(self._file.readline(), type=Answer)
 
-    def add(self, answer: model.Answer) -> None:
+    def add(self, answer: Answer) -> None:
         """Appends an answer; when this returns, a killed process does not lose it."""
         self._places[answer.key] = self._file.seek(0, os.SEEK_END)
         self._file.write(msgspec.json.encode(answer) + b"\n")
@@ -54,7 +77,7 @@ class Ledger:
 
 
 @contextmanager
-def ledger(path: Path, forget: Callable[[model.Answer], bool]) -> Iterator[Ledger]:
+def ledger(path: Path, forget: Callable[[Answer], bool]) -> Iterator[Ledger]:
     """The ledger in a file, for one process at a time; what `forget` says of an answer is asked
     again."""
     with files.locked(path, wait=False) as file:

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from failure_analysis.coding import coefficients, saturation
+from failure_analysis.agreement import coefficients
+from failure_analysis.coding import saturation
 from failure_analysis.coding.codebook import NO_CODE, NOT_VISIBLE, Code
 from failure_analysis.statistics import newcombe_paired, rounded, wilson
 

@@ -22,12 +22,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from failure_analysis import files
+from failure_analysis.coding.calls import Answer, Ledger, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
     from pydantic import BaseModel
-
-    from failure_analysis.coding.calls import Ledger
 
 DEFAULT_MODEL = "gpt-5.5"
 # How a sample, or a call, can end. Exactly one of these; only `ok` is an answer.
@@ -67,30 +66,6 @@ class Settings:
                 f"{parts.path}" if self.base_url else ""
         return {"model": self.model, "effort": self.effort, "api": self.api, "base_url": shown,
                 "max_output_tokens": self.max_output_tokens}
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """Tokens as the endpoint counted them; null where it did not say."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    cached_tokens: int | None = None
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """One finished call: how it ended, what was said, what it cost. `text` is the raw answer."""
-
-    key: str
-    name: str
-    state: str
-    reason: str = ""
-    text: str = ""
-    usage: Usage = Usage()
-    model: str = ""
-    response_id: str = ""
-    seconds: float = 0.0
-    finished: str = ""
 
 
 @dataclass(frozen=True)
@@ -349,7 +324,7 @@ class Budget:
 Needed = Callable[[], list[Request]]
 
 
-def run(jobs: Iterable[Needed], book: "Ledger", settings: Settings, budget: Budget,
+def run(jobs: Iterable[Needed], book: Ledger, settings: Settings, budget: Budget,
         done: Callable[[], None]) -> None:
     """Asks whatever the jobs need, several at once, until each needs nothing or the budget is
     spent; `done` is called after each job. A refusal by the endpoint that concerns every request
@@ -357,7 +332,7 @@ def run(jobs: Iterable[Needed], book: "Ledger", settings: Settings, budget: Budg
     asyncio.run(_run(iter(jobs), book, settings, budget, done))
 
 
-async def _run(jobs: Iterator[Needed], book: "Ledger", settings: Settings, budget: Budget,
+async def _run(jobs: Iterator[Needed], book: Ledger, settings: Settings, budget: Budget,
                done: Callable[[], None]) -> None:
     from openai import AsyncOpenAI
 

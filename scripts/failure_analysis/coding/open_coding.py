@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis import files
 from failure_analysis.coding import model, prompts, windows
+from failure_analysis.coding.calls import Answer
 from failure_analysis.coding.samples import Planned, Store
 from failure_analysis.review import parts
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 TEMPLATES = ("open_coding", "open_coding_sample", "open_coding_synthesis", "repair")
 # Of a window, the most that another model's correct answer may take.
 _OTHER = 0.15
-Get = Callable[[str], model.Answer | None]
+Get = Callable[[str], Answer | None]
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,12 @@ class Settled(NamedTuple):
     """A request that needs nothing more: its answers (two after a repair), the one that stands with
     its value, or the state that it ended in, and what is still wrong with the value."""
 
-    answers: tuple[model.Answer, ...]
+    answers: tuple[Answer, ...]
     value: "OpenCode | None"
     state: str
     reason: str
     problems: tuple[str, ...]
-    stands: model.Answer
+    stands: Answer
 
 
 class Sample(NamedTuple):
@@ -138,7 +139,7 @@ def _settle(stage: Stage, one: Sample, request: model.Request,
 
 
 def _judged(one: Sample, request: model.Request,
-            answer: model.Answer) -> tuple["OpenCode | None", list[str]]:
+            answer: Answer) -> tuple["OpenCode | None", list[str]]:
     """The value of an answer, if it has one, and all that is wrong with it."""
     if answer.state == "unparsed":
         return None, [answer.reason]

@@ -84,7 +84,7 @@ def settings(args: argparse.Namespace) -> "model.Settings":
     """How the model is asked; its name from the option, the environment, the benchmark.yaml or our
     default, in this order."""
     from failure_analysis.coding import model
-    from failure_analysis.formats import mapping
+    from failure_analysis.reading import mapping
 
     told = args.background or getattr(args, "mapping", None)
     name = args.model or os.environ.get("OPENAI_MODEL") or (

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from failure_analysis import files
 from failure_analysis.coding import model
-from failure_analysis.formats import mapping
+from failure_analysis.coding.calls import Answer
 from failure_analysis.markdown import fence
+from failure_analysis.reading import mapping
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -31,7 +32,7 @@ def render(name: str, **values: Any) -> str:
     return _template(name).render(**values).strip() + "\n"
 
 
-def repair(settings: model.Settings, wanted: model.Request, answer: model.Answer,
+def repair(settings: model.Settings, wanted: model.Request, answer: Answer,
            problems: Sequence[str], of: str) -> model.Request:
     """The one request for a better answer; `of` is what the prompt's mark marks."""
     told, prompt = texts(wanted)

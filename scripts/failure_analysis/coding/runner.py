@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from failure_analysis import files
 from failure_analysis.coding import batch, calls, model, project
+from failure_analysis.coding.calls import Answer
 
-Get = Callable[[str], model.Answer | None]
+Get = Callable[[str], Answer | None]
 
 
 class Phase(NamedTuple):
@@ -100,7 +101,7 @@ def _opened(work: Work) -> Iterator[calls.Ledger]:
     batch under way is not finished either."""
     again = {key for one in batch.open_batches(work.batches) for key in one.keys}
 
-    def forget(answer: model.Answer) -> bool:
+    def forget(answer: Answer) -> bool:
         return answer.state in model.UNANSWERED or answer.state != "ok" and (
             work.spending.retry_unknown or answer.key in again)
 

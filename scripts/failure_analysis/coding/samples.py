@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import files, ingest, packet
-from failure_analysis.formats import detect, tau2_bench
-from failure_analysis.formats.records import Source
-from failure_analysis.review import contrast, rows
+from failure_analysis import files, packet
+from failure_analysis.formats import tau2_bench
+from failure_analysis.packet import lines, rows
+from failure_analysis.reading import detect, ingest, runs
+from failure_analysis.records import Source
 
 SAMPLE_BY = ("first", "stratified", "random")
 
@@ -77,7 +78,7 @@ class Pool(NamedTuple):
         several = sum(source.mapping is not None for source in self.sources) > 1
         for source in self.sources:
             for row in ingest.rows(source, several):
-                yield packet.whole_row(row) if row.computed else (None, row.line.raw)
+                yield lines.whole_row(row) if row.computed else (None, row.line.raw)
 
 
 @contextmanager
@@ -97,7 +98,7 @@ def pool(paths: Sequence[Path], mapping: Path | None) -> Iterator[Pool]:
                    if (path := folder / name).exists())
     with ExitStack() as stack:
         try:
-            found = stack.enter_context(contrast.runs(folder))
+            found = stack.enter_context(runs.at_hand(folder))
         except files.Refusal as refusal:
             remark = str(refusal)
         else:

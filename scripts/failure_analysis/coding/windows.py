@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from failure_analysis.files import visible
-from failure_analysis.review import parts, reading
+from failure_analysis.review import parts, reading_log
 
 # What each text costs beyond its own characters: its label.
 _LABEL = 60
@@ -68,7 +68,7 @@ class Cut(NamedTuple):
                  for piece in window.pieces]
         for piece in (*(self.header if numbers else ()), *shown):
             spans.setdefault(piece.segment.name, []).append((piece.start, piece.stop))
-        covered = sum(map(reading.covered, spans.values()))
+        covered = sum(map(reading_log.covered, spans.values()))
         return round(covered / self.characters, 4) if self.characters else 1.0
 
 

@@ -1,1 +1,1 @@
-"""One module per source format: bytes on disk in, datapoints out."""
+"""One module per source format: matches, sources, read."""

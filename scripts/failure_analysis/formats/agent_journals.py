@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from failure_analysis import journal_places, journals
+from failure_analysis import documents
+from failure_analysis.checks import wrong
 from failure_analysis.datapoint import fingerprint
-from failure_analysis.formats import documents
-from failure_analysis.formats.checks import wrong
-from failure_analysis.formats.records import Line, Source
-from failure_analysis.journal_places import Place
-from failure_analysis.journals import Journal, Step, text
+from failure_analysis.journals import places as journal_places
+from failure_analysis.journals import read as journals
+from failure_analysis.journals.places import Place
+from failure_analysis.journals.read import Journal, Step, text
+from failure_analysis.records import Line, Source
 
 NAME = "agent-journals"
 WANTS = "journal.json with a list `nodes`, or a folder with such files below it"

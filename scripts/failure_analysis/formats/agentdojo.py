@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import documents, files
+from failure_analysis.checks import epoch, text_of, wrong
 from failure_analysis.datapoint import fingerprint, is_number
-from failure_analysis.formats import documents
-from failure_analysis.formats.checks import epoch, text_of, wrong
-from failure_analysis.formats.records import Line, Source
+from failure_analysis.records import Line, Source
 
 NAME = "agentdojo"
 WANTS = "a tree <pipeline>/<suite>/user_task_<n>/<attack>/<name>.json"

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import checks, files
 from failure_analysis.datapoint import is_number
-from failure_analysis.formats import checks, judged
-from failure_analysis.formats.records import Line, Source
+from failure_analysis.records import Line, Source
 
 NAME = "bee-run"
 WANTS = "a .jsonl file whose lines have sample_id and success (or reward)"
@@ -32,13 +31,8 @@ def matches(path: Path) -> str | None:
 
 
 def _first(path: Path) -> dict | None:
-    for _, raw, broken in judged.numbered_lines(path):
-        try:
-            row = None if broken else json.loads(raw)
-        except (ValueError, RecursionError):
-            return None
-        return row if isinstance(row, dict) else None
-    return None
+    first = next(files.json_lines(path), None)
+    return first.value if first and isinstance(first.value, dict) else None
 
 
 def sources(path: Path, why: str) -> list[Source]:
@@ -53,14 +47,10 @@ def sources(path: Path, why: str) -> list[Source]:
 
 def read(source: Source) -> Iterator[Line]:
     """One line per sample."""
-    for number, raw, broken in judged.numbered_lines(source.path):
-        try:
-            row = None if broken else json.loads(raw, parse_constant=lambda _: None)
-            broken = broken or ("" if isinstance(row, dict) else "a JSON object was expected")
-        except (ValueError, RecursionError) as error:
-            broken = f"not valid JSON: {error}"
-        fields = None if broken else _fields(row)
-        reason = broken or checks.wrong(fields)
+    for number, raw, row, reason, _ in files.json_lines(source.path):
+        reason = reason or ("" if isinstance(row, dict) else "a JSON object was expected")
+        fields = None if reason else _fields(row)
+        reason = reason or checks.wrong(fields)
         if reason:
             yield Line(number, None, raw, reason)
         else:

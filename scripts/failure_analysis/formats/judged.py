@@ -4,35 +4,21 @@ A folder may hold `transcript.jsonl` (the same rows before judging), `runtime.js
 `<judge>_summary.json` beside it. With several judges, `openai_judged.jsonl` (else the first by
 name) is the outcome of record and the others are further gradings."""
 
-import json
 import os
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from failure_analysis import files
+from failure_analysis.checks import epoch, tidy, wrong
 from failure_analysis.datapoint import outcome_of, safe_id
-from failure_analysis.formats.checks import epoch, tidy, wrong
-from failure_analysis.formats.records import Grading, Line, Source
+from failure_analysis.records import Grading, Line, Source
 
 _SECRET = re.compile(r"key|token|secret|password|auth|cookie|credential", re.I)
-_FAST = msgspec.json.Decoder().decode
 NAME = "judged-runs"
 WANTS = "a folder with openai_judged.jsonl, any *_judged.jsonl, or transcript.jsonl"
-# Texts that stand in for an answer; the harness writes them, not the model.
-MARKERS = {
-    "[MODEL_ENDED_SESSION]": "ended_session",
-    "[MODEL_ENDED_SESSION_EARLY]": "ended_session_early",
-    "[EMPTY_RESPONSE": "empty_response",
-    "[NO_RESPONSE": "no_response",
-    "[TRUNCATED_RESPONSE": "length",
-    "[TURN_WATCHDOG": "timeout",
-}
 
 
 def matches(path: Path) -> str | None:
@@ -118,24 +104,13 @@ def read(source: Source) -> Iterator[Line]:
     """The rows of a judged file or a transcript, each checked; broken ones with their reason."""
     keyed = bool(further_gradings(source))
     folder = str(source.path.parent)
-    changed: list[str] = []
-    decoder = json.JSONDecoder(parse_constant=changed.append)
-    for number, raw, broken in numbered_lines(source.path):
-        if broken:
-            yield Line(number, None, raw, broken)
-            continue
-        changed.clear()
-        try:
-            row = _parsed(raw, decoder)
-        except (ValueError, RecursionError) as error:
-            yield Line(number, None, raw, _why_broken(error, raw))
-            continue
-        reason = wrong(row)
+    for number, raw, row, reason, nulled in files.json_lines(source.path):
+        reason = reason or wrong(row)
         if reason:
             yield Line(number, None, raw, reason)
             continue
         notes = tidy(row)
-        if changed:
+        if nulled:
             notes = (*notes, "a NaN or infinite number was written as null")
         yield Line(
             number, row, b"" if notes else raw, "", _settings(row, source),
@@ -144,26 +119,12 @@ def read(source: Source) -> Iterator[Line]:
         )
 
 
-def _parsed(raw: bytes, exact: json.JSONDecoder) -> Any:
-    """The value of one line. msgspec is three times as fast as the standard library and reads the
-    same values; what it refuses (lone surrogates, NaN, broken JSON) the standard library decides.
-    """
-    try:
-        return _FAST(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return exact.decode(raw.decode())
-
-
 def read_gradings(path: Path) -> Iterator[Grading]:
     """The verdicts of another judge over the same turns."""
     judge = files.bare_name(path).removesuffix("_judged.jsonl")
     grader = _grader(judge, _facts_beside(path.parent, f"{judge}_summary.json")[0]) or judge
-    for number, raw, broken in numbered_lines(path):
-        try:
-            row = None if broken else json.loads(raw)
-            reason = broken or wrong(row)
-        except (ValueError, RecursionError) as error:
-            reason = _why_broken(error, raw)
+    for number, _, row, reason, _ in files.json_lines(path):
+        reason = reason or wrong(row)
         if reason:
             yield Grading(number, None, grader, "unjudged", "", reason=reason)
             continue
@@ -181,12 +142,8 @@ def transcript_turns(source: Source) -> tuple[dict[str, str | None], list[str]] 
         return None
     turns: dict[str, str | None] = {}
     unreadable: list[str] = []
-    for number, raw, broken in numbered_lines(path):
-        try:
-            row = None if broken else json.loads(raw)
-        except (ValueError, RecursionError):
-            row = None
-        if row is None or wrong(row):
+    for number, _, row, reason, _ in files.json_lines(path):
+        if reason or wrong(row):
             unreadable.append(str(number))
         else:
             tidy(row)
@@ -200,35 +157,11 @@ def item_of(row: dict) -> str:
     return str(row["turn"] if item is None else item)
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, bytes, str]]:
-    """(line number, bytes, "") for each line that is not blank; a file that cannot be unpacked to
-    its end closes with one ("", reason) line."""
-    number = 0
-    try:
-        with files.open_bytes(path) as file:
-            for number, raw in enumerate(file, 1):  # noqa: B007 (used below the loop)
-                if number == 1:
-                    raw = raw.removeprefix(b"\xef\xbb\xbf")
-                if not raw.isspace():
-                    yield number, raw, ""
-    except files.unpacking_errors() as error:
-        yield number + 1, b"", f"the compressed file is damaged or cut off here ({error})"
-
-
 def _settings(row: dict, source: Source) -> dict[str, str] | None:
     if "judge_version" not in row and "judge_model" not in row and "grader" not in row:
         return None
     judge = files.bare_name(source.path).removesuffix("_judged.jsonl")
     return {"grader": row.get("grader") or _grader(judge, row) or judge}
-
-
-def _why_broken(error: Exception, raw: bytes) -> str:
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8 at byte {error.start} of the line"
-    cut = "" if raw.endswith(b"\n") else "; the file's last line is cut off"
-    return f"not valid JSON: {error}{cut}"
 
 
 def _named(folder: Path, name: str) -> Path | None:
@@ -254,12 +187,10 @@ def _first_text(*objects: dict) -> str | None:
 
 
 def _first_row_model(path: Path | None) -> str | None:
-    for _, raw, broken in numbered_lines(path) if path else ():
-        try:
-            row = None if broken else json.loads(raw)
-        except (ValueError, RecursionError):
+    for line in files.json_lines(path) if path else ():
+        if line.reason:
             continue
-        name = row.get("model_name") if isinstance(row, dict) else None
+        name = line.value.get("model_name") if isinstance(line.value, dict) else None
         return name if isinstance(name, str) and name else None
     return None
 

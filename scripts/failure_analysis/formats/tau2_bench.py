@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import documents, files, tool_checks
+from failure_analysis.checks import epoch, text_of
 from failure_analysis.datapoint import fingerprint, is_number
-from failure_analysis.formats import documents, tool_checks
-from failure_analysis.formats.checks import epoch, text_of
-from failure_analysis.formats.records import Line, Source, build_lines
-from failure_analysis.formats.tool_checks import Call, Check
+from failure_analysis.records import Line, Source, build_lines
+from failure_analysis.tool_checks import Call, Check
 
 NAME = "tau2-bench"
 WANTS = "a JSON object with info, tasks and simulations"

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from failure_analysis import files
-from failure_analysis.formats import documents
-from failure_analysis.formats.records import Grading
+from failure_analysis import documents, files
+from failure_analysis.records import Grading
 
 NAME = "tau2-judges"
 WANTS = "a JSON object with entries[] of simulation_id and judge_verdict"

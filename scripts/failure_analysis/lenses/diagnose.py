@@ -4,10 +4,9 @@ systems: diagnosis.json, diagnosis.md, the matrix figure, the facts."""
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files, manifest, packet
+from failure_analysis import facts, files, manifest, packet
 from failure_analysis.lenses import dataset, diagnosis, diagnosis_page, queries, run
 from failure_analysis.lenses.findings import NEED
-from failure_analysis.report import facts
 
 NAME, PAGE, FIGURE = "diagnosis.json", "diagnosis.md", "diagnosis"
 

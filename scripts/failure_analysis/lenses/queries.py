@@ -1,11 +1,9 @@
 """Items of use (production queries) against the zones in which a system is certified."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from failure_analysis import files
-from failure_analysis.formats import judged
 from failure_analysis.lenses.parameters import is_number
 
 
@@ -15,14 +13,10 @@ def load(path: Path) -> list[dict]:
     if not path.is_file():
         raise files.Refusal(f"{path}: no such file; --queries is a JSONL of parameters")
     rows = []
-    for number, raw, broken in judged.numbered_lines(path):
-        try:
-            row = None if broken else json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            broken = str(error)
-        if broken or not isinstance(row, dict):
+    for number, _, row, reason, _ in files.json_lines(path):
+        if not isinstance(row, dict):
             raise files.Refusal(f"{path}:{number}: a JSON object was expected"
-                                f"{f' ({broken})' if broken else ''}")
+                                f"{f' ({reason})' if reason else ''}")
         params = row.get("params")
         rows.append(params if isinstance(params, dict) else row)
     if not rows:

@@ -10,16 +10,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
-from failure_analysis import files, ingest, packet, sanity
+from failure_analysis import files, packet
 from failure_analysis.datapoint import FIELDS
-from failure_analysis.formats import detect, judged
-from failure_analysis.formats.mapping import value_at
 from failure_analysis.lenses.config import NAMES, TEXTS, Config
+from failure_analysis.packet import sanity
+from failure_analysis.paths import value_at
+from failure_analysis.reading import detect, ingest, runs
 
 _ENDINGS = (".jsonl", ".csv", ".parquet")
-_FAST = msgspec.json.Decoder().decode
 
 
 class Raw(NamedTuple):
@@ -110,16 +108,10 @@ def _documents(path: Path, config: Config) -> Iterator[tuple[int, dict | None, s
                 yield number, {key: (cell or None) if key in texts else _number(cell)
                                for key, cell in row.items() if key}, ""
     else:
-        for number, raw, broken in judged.numbered_lines(path):
-            row = None
-            if not broken:
-                try:
-                    row = _FAST(raw)
-                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                    row, broken = _slowly(raw)
-            if row is not None and not isinstance(row, dict):
-                row, broken = None, "a JSON object was expected"
-            yield number, row, broken
+        for number, _, row, reason, _ in files.json_lines(path):
+            if not reason and not isinstance(row, dict):
+                row, reason = None, "a JSON object was expected"
+            yield number, row, reason
 
 
 def _text_columns(config: Config) -> set[str]:
@@ -127,14 +119,6 @@ def _text_columns(config: Config) -> set[str]:
     texts = {alias for name in TEXTS if name not in config.fields for alias in NAMES[name]}
     return (texts - set(config.fields.values())) | {
         column for name, column in config.fields.items() if name in TEXTS}
-
-
-def _slowly(raw: bytes) -> tuple[Any, str]:
-    """What the standard library makes of a line that the fast reader refuses."""
-    try:
-        return json.loads(raw), ""
-    except (ValueError, RecursionError) as error:
-        return None, f"not valid JSON: {error}"
 
 
 def _parquet(path: Path) -> Iterator[tuple[int, dict, str]]:
@@ -221,10 +205,8 @@ def _params(value: Any) -> dict | None:
 
 def _analysis_rows(folder: Path) -> Iterator[Raw]:
     """The runs of an analysis folder, read anew; where they are gone, the slim outcomes alone."""
-    from failure_analysis.review import contrast
-
     try:
-        with contrast.runs(folder) as found:
+        with runs.at_hand(folder) as found:
             yield from _ingested(found.sources)
             return
     except files.Refusal as refusal:

@@ -1,1 +1,1 @@
-"""The report: its numbers, its draft."""
+"""The report: drafted, written, and proved claim by claim."""

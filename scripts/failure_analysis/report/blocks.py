@@ -4,11 +4,12 @@ made anew from the files of the analysis folder, so an edited one can be told fr
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import comparison_page, files, heuristics, packet, sanity
-from failure_analysis.coding import agreement_page
+from failure_analysis import facts, files
+from failure_analysis.agreement import page as agreement_page
+from failure_analysis.comparison import page as comparison_page
 from failure_analysis.markdown import cell, code, table
-from failure_analysis.report import facts
-from failure_analysis.review import ledger, rows, tally
+from failure_analysis.packet import build, heuristics, rows, sanity
+from failure_analysis.review import ledger, tally
 
 _MOST_ROWS = 30
 _MOST_ITEMS = 60
@@ -110,7 +111,7 @@ def _read(folder: Folder) -> str:
         graded = checked["gradings"]
         text += (f" Besides, {graded['read']} further gradings of these rows were read: "
                  f"{graded['joined']} joined, {graded['rejected']} not.")
-    for remark in packet.remarks(counts):
+    for remark in build.remarks(counts):
         text += f" **{remark[0].upper()}{remark[1:]}.**"
     return f"{text}\n\n{_runs(checked['runs'])}"
 

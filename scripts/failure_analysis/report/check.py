@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import comparison, files, manifest
+from failure_analysis import facts, files, manifest
+from failure_analysis.comparison import compute
 from failure_analysis.datapoint import safe_id
 from failure_analysis.markdown import code
-from failure_analysis.report import blocks, claims, facts, pieces, prose, write
+from failure_analysis.packet import rows
+from failure_analysis.report import blocks, claims, pieces, prose, write
 from failure_analysis.report.prose import Unit
-from failure_analysis.review import ledger, parts, rows, tally
+from failure_analysis.review import ledger, parts, tally
 
 NAME = "check.json"
 LABELS = ("What goes wrong", "Trigger", "Costs")
@@ -138,7 +140,7 @@ def fact_findings(found: Evidence) -> Iterator[Finding]:
     recount |= claims.recount(counted.known)
     recount["rows_read"] = len(counted.known.outcomes) + found.facts.get("rejected_rows", 0)
     if found.folder.compared:
-        recount |= dict(comparison.numbers(found.folder.compared))
+        recount |= dict(compute.numbers(found.folder.compared))
     for key, value in sorted(recount.items()):
         if found.facts.get(key) != value:
             yield Finding(0, "wrong_fact", key, f"{facts.NAME} says {found.facts.get(key)}, a "

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from failure_analysis import facts
 from failure_analysis.markdown import code
-from failure_analysis.report import facts, prose
+from failure_analysis.packet import rows
+from failure_analysis.report import prose
 from failure_analysis.report.prose import CITE, CODE, FACT, Sentence, Unit
-from failure_analysis.review import ledger, rows, tally
+from failure_analysis.review import ledger, tally
 
 _QUANTIFIER = re.compile(
     r"(?<![\w-])(?:all|none|only|every|everyone|everybody|nobody|always|never|most|mostly|majority|both"

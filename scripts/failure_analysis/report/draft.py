@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import packet
+from failure_analysis import facts, packet
 from failure_analysis.markdown import cell, code, fence
-from failure_analysis.report import blocks, facts
+from failure_analysis.report import blocks
 from failure_analysis.review import ledger, parts, tally
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "templates" / "deep_error_analysis.md.j2"

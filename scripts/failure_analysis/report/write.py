@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import files, manifest
-from failure_analysis.report import blocks, draft, facts, pieces
+from failure_analysis import facts, files, manifest
+from failure_analysis.report import blocks, draft, pieces
 from failure_analysis.report.prose import BOUND
 from failure_analysis.review import tally
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from failure_analysis import files
-from failure_analysis.review import parts, rows
+from failure_analysis.packet import rows
+from failure_analysis.review import parts
 
 NAME = "reviews.jsonl"
 FAULTS = ("model_error", "grader_issue", "reference_issue", "pipeline_issue",

@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import comparison_page, files, manifest
+from failure_analysis import files, manifest
+from failure_analysis.comparison import page as comparison_page
 from failure_analysis.datapoint import natural_key
 from failure_analysis.markdown import cell, code, table
-from failure_analysis.review import contrast, rows
+from failure_analysis.packet import rows
+from failure_analysis.review import contrast
 
 NAME, PAGE = "review_plan.jsonl", "review_plan.md"
 FLOOR = 3  # rows of each model and provisional mode

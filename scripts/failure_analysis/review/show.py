@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files
-from failure_analysis.review import contrast, ledger, parts, plan, reading, rows
+from failure_analysis.packet import rows
+from failure_analysis.review import contrast, ledger, parts, plan, reading_log
 
 TOKENS = 6000
 CHARACTERS_PER_TOKEN = 4
@@ -242,7 +243,7 @@ def following(folder: Path, coder: str | None, shard: int | None) -> list[plan.P
     shown), in order."""
     done = {review.datapoint_id for review in ledger.current(ledger.load(folder))
             if coder in (None, review.coder) and review.kind in ledger.READERS}
-    shown = {one.datapoint_id for one in reading.load(folder) if coder in (None, one.coder)}
+    shown = {one.datapoint_id for one in reading_log.load(folder) if coder in (None, one.coder)}
     planned = plan.load(folder)
     shards = {reader for one in planned for reader in one.shards}
     if shard is not None and shard not in shards:

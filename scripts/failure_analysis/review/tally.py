@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from failure_analysis import facts
 from failure_analysis.datapoint import natural_key
-from failure_analysis.report import facts
-from failure_analysis.review import ledger, reading, rows
+from failure_analysis.packet import rows
+from failure_analysis.review import ledger, reading_log
 
 PREFIX = "review/"
 WHOLE = 0.95  # a datapoint counts as shown whole from this share of its characters on
@@ -44,7 +45,7 @@ class Tally(NamedTuple):
 def load(folder: Path) -> Tally:
     """The tally of an analysis folder, as its ledger stands now."""
     known = rows.index(folder)
-    return tally(known, ledger.load(folder), reading.seen(reading.load(folder)))
+    return tally(known, ledger.load(folder), reading_log.seen(reading_log.load(folder)))
 
 
 def tally(known: rows.Index, reviews: list[ledger.Review],

@@ -6,15 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from failure_analysis import files
 from failure_analysis.datapoint import natural_key
-from failure_analysis.formats.records import Source
-from failure_analysis.report.facts import key
-
-if TYPE_CHECKING:
-    from failure_analysis.packet import RunTally, SourceTally
+from failure_analysis.facts import key
+from failure_analysis.packet.tally import RunTally, SourceTally
+from failure_analysis.records import Source
 
 NAME = "sanity.json"
 MOST_EXAMPLES = 20
@@ -61,7 +59,7 @@ class Overall:
         self.notes: dict[str, list] = {}
         self.gradings: dict | None = None
 
-    def add(self, source: Source, tally: "SourceTally") -> None:
+    def add(self, source: Source, tally: SourceTally) -> None:
         """Adds what one source gave."""
         rejected = tally.rejected.total()
         self.rows_read += rejected + sum(run.rows for run in tally.runs)
@@ -84,7 +82,7 @@ class Overall:
                        [run.run_id for run in tally.runs])
 
     def _add_run(
-        self, run: "RunTally", source: Source, own: Source | None, rejected: int
+        self, run: RunTally, source: Source, own: Source | None, rejected: int
     ) -> None:
         model = self.models.setdefault(run.model_name, Counter())
         self.outcomes += run.outcomes
@@ -128,7 +126,7 @@ class Overall:
         elif len(known.variants) < _MOST_VARIANTS:
             known.variants[print_] = [1, run_id]
 
-    def _run_findings(self, run: "RunTally") -> None:
+    def _run_findings(self, run: RunTally) -> None:
         """What one run shows by itself: repeats, sessions, mixed graders, transcript mismatches."""
         if run.repeated:
             items = sorted(run.repeated, key=natural_key)
@@ -170,7 +168,7 @@ class Overall:
                            f"{_count(len(found[kind]), 'turn')} {text} ({_list(found[kind])}).",
                            found[kind])
 
-    def _add_settings(self, run: "RunTally", source: Source) -> None:
+    def _add_settings(self, run: RunTally, source: Source) -> None:
         settings = {name: [value] for name, value in source.settings.items()}
         settings |= {name: list(values) for name, values in run.settings.items()}
         settings["grader"] = list(run.graders)
@@ -369,7 +367,7 @@ def kind_of_rejection(reason: str) -> str:
 
 
 def transcript_mismatch(
-    turns: dict, unreadable: list[str], run: "RunTally", differing: list[str]
+    turns: dict, unreadable: list[str], run: RunTally, differing: list[str]
 ) -> dict[str, list[str]]:
     """Turns that only the judged file or only the transcript has, those whose answers are not the
     same, and lines of the transcript that could not be read."""

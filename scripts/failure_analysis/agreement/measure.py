@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import files, heuristics, manifest
-from failure_analysis.coding import agreement_page, coefficients
-from failure_analysis.report import facts
-from failure_analysis.review import ledger, rows
+from failure_analysis import facts, files, manifest
+from failure_analysis.agreement import coefficients
+from failure_analysis.agreement import page as agreement_page
+from failure_analysis.packet import heuristics, rows
+from failure_analysis.review import ledger
 from failure_analysis.statistics import rounded
 
 NAME, PAGE = "agreement.json", "agreement.md"

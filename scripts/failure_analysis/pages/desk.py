@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from failure_analysis import files, packet
-from failure_analysis.review import ledger, plan, reading, rows
+from failure_analysis.packet import rows
+from failure_analysis.review import ledger, plan, reading_log
 
 MINE, OTHERS, DISAGREE, SETTLED = "mine", "others", "disagree", "settled"
 
@@ -37,7 +38,8 @@ class Desk:
 
     def __init__(self, folder: Path, coder: str) -> None:
         self.folder, self.coder = folder, coder
-        self.read = {shown.datapoint_id for shown in reading.load(folder) if shown.coder == coder}
+        self.read = {shown.datapoint_id for shown in reading_log.load(folder)
+                     if shown.coder == coder}
         self._lock = threading.Lock()
         self._version, self._reviews = "", []
         self._stamps: list[str] = []

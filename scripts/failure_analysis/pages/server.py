@@ -18,13 +18,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from failure_analysis import files, sanity
-from failure_analysis.review import contrast, ledger, parts, reading, rows
-from failure_analysis.review.app import desk as desks
-from failure_analysis.review.app import guard, view
-from failure_analysis.review.app.desk import Desk
+from failure_analysis import files
+from failure_analysis.packet import rows, sanity
+from failure_analysis.pages import desk as desks
+from failure_analysis.pages import guard, view
+from failure_analysis.pages.desk import Desk
+from failure_analysis.review import contrast, ledger, parts, reading_log
 
-TEMPLATES = Path(__file__).resolve().parents[4] / "templates" / "review_app"
+TEMPLATES = Path(__file__).resolve().parents[3] / "templates" / "review_app"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _REVIEW = ("bucket", "fault", "mechanism", "quotes", "secondary", "note", "settles", "replaces")
 
@@ -203,7 +204,7 @@ def _shown(desk: Desk, asked: dict) -> dict:
             for twin, shown in same.items() if shown == name]
     sizes = {part.name: len(part.text) for part in found}
     for spans in _layers([*seen.spans, *also], sizes):
-        reading.log(desk.folder, desk.coder, seen.id, view.size(found), spans)
+        reading_log.log(desk.folder, desk.coder, seen.id, view.size(found), spans)
     desk.read.add(seen.id)
     return {}
 

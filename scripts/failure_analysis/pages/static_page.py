@@ -10,11 +10,12 @@ from pathlib import Path
 import jinja2
 
 from failure_analysis import files
-from failure_analysis.review import ledger, parts, rows
-from failure_analysis.review.app import desk as desks
-from failure_analysis.review.app import layout, view
-from failure_analysis.review.app.desk import Desk
-from failure_analysis.review.app.server import TEMPLATES, title
+from failure_analysis.packet import rows
+from failure_analysis.pages import desk as desks
+from failure_analysis.pages import layout, view
+from failure_analysis.pages.desk import Desk
+from failure_analysis.pages.server import TEMPLATES, title
+from failure_analysis.review import ledger, parts
 
 _LONG = 1500
 

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis import files, manifest, packet
+from failure_analysis import facts, files, manifest, packet
+from failure_analysis.checks import text_of
 from failure_analysis.datapoint import CSV_COLUMNS, is_number
-from failure_analysis.formats.checks import text_of
-from failure_analysis.formats.mapping import value_at
 from failure_analysis.markdown import cell, code, table
-from failure_analysis.report import facts
+from failure_analysis.packet import lines
+from failure_analysis.paths import value_at
 
 NAME, PAGE = "clusters.json", "clusters.md"
-DEFAULT_RULES = Path(__file__).resolve().parents[2] / "templates" / "heuristics.yaml"
+DEFAULT_RULES = Path(__file__).resolve().parents[3] / "templates" / "heuristics.yaml"
 OTHER = "other"
 SAID = "messages.assistant"
 WORD_TESTS = ("contains", "regex", "equals", "starts_with")
@@ -205,8 +205,8 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
             row["error_mode_candidate"], row["error_mode_rule"] = mode, name
             labels = f'"error_mode_candidate": "{mode}", "error_mode_rule": "{name}"'.encode()
             relabelled, done = _LABELS.subn(labels, line)
-            rows.write((relabelled if done else packet.spelled(row)) + b"\n")
-            cells.write(packet.table_line(row))
+            rows.write((relabelled if done else lines.spelled(row)) + b"\n")
+            cells.write(lines.table_line(row))
             counts.add(row, met, mode, name)
     result = counts.result(rules, rules_file)
     files.write_json(analysis_dir / NAME, result)
@@ -225,13 +225,10 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
 
 
 def _packet_lines(path: Path) -> Iterator[tuple[bytes, dict]]:
-    with files.open_bytes(path) as file:
-        for number, raw in enumerate(file, 1):
-            try:
-                yield raw.rstrip(b"\n"), json.loads(raw)
-            except ValueError as error:
-                raise files.Refusal(f"{path}:{number}: not valid JSON ({error}); run "
-                                    "build_packet.py again") from None
+    for number, raw, row, reason, _ in files.json_lines(path):
+        if reason:
+            raise files.Refusal(f"{path}:{number}: {reason}; run build_packet.py again")
+        yield raw.rstrip(b"\n"), row
 
 
 class _Counts:

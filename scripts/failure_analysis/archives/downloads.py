@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from failure_analysis import archives, files
+from failure_analysis import files
+from failure_analysis.archives import unpack as archives
 
 TABLE, STATE = "downloads.csv", ".downloads"
 COLUMNS = ("run", "state", "reason", "archive", "bytes", "version", "members", "extracted_bytes")

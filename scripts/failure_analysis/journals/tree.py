@@ -3,9 +3,10 @@ without colour. Written directly: a plotting library would take a minute for a t
 
 from html import escape
 
-from failure_analysis import files, journals
-from failure_analysis.journal_places import Place
-from failure_analysis.journals import Journal, Step
+from failure_analysis import files
+from failure_analysis.journals import read as journals
+from failure_analysis.journals.places import Place
+from failure_analysis.journals.read import Journal, Step
 
 # The colours of the outcome matrix, light to dark in lightness too.
 _GOOD, _BUGGY, _UNKNOWN = "#dbe9f6", "#b3420a", "#ffffff"

@@ -5,15 +5,14 @@ Handles JSONL, JSON and CSV (.gz and .zst too). templates/benchmark.yaml explain
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import checks, files
 from failure_analysis.datapoint import FIELDS, NESTED, is_number
-from failure_analysis.formats import checks, judged
-from failure_analysis.formats.records import Line, Source
+from failure_analysis.paths import value_at
+from failure_analysis.records import Line, Source
 
 NAME = "mapping"
 KEYS = ("benchmark", "rows", "fields", "pass_when", "threshold", "background", "model",
@@ -25,7 +24,6 @@ COMPUTED = ("datapoint_id", "benchmark", "item_fingerprint", "outcome", "failed_
             "source", "error_mode_candidate", "error_mode_rule")
 MAPPABLE = tuple(name for name in FIELDS if name not in COMPUTED)
 NUMBERS = ("reward", "prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 def load(path: Path) -> dict:
@@ -120,20 +118,6 @@ def _remarks(fields: dict, mapping: dict) -> tuple[str, ...]:
     return remarks
 
 
-def value_at(row: Any, path: str) -> Any:
-    """The value at a path such as `a.b[0].c`; None where a step leads nowhere."""
-    if isinstance(row, dict) and path in row:
-        return row[path]
-    for name, index in _STEP.findall(path):
-        if name and isinstance(row, dict):
-            row = row.get(name)
-        elif index and isinstance(row, list) and int(index) < len(row):
-            row = row[int(index)]
-        else:
-            return None
-    return row
-
-
 def _fields(row: Any, mapping: dict, is_csv: bool) -> dict:
     """A row's values under our field names."""
     fields = {name: _value(row, place, name, is_csv)
@@ -216,14 +200,10 @@ def _rows(path: Path, inside: str | None) -> Iterator[tuple[int, Any, bytes, str
     if name.endswith(".csv"):
         yield from _csv_rows(path)
     elif name.endswith(".jsonl"):
-        for number, raw, broken in judged.numbered_lines(path):
-            try:
-                row = None if broken else json.loads(raw, parse_constant=lambda _: None)
-            except (ValueError, RecursionError) as error:
-                broken = f"not valid JSON: {error}"
-            if not broken and not isinstance(row, dict):
-                broken = "a JSON object was expected"
-            yield number, row if not broken else None, raw, broken
+        for number, raw, row, reason, _ in files.json_lines(path):
+            if not reason and not isinstance(row, dict):
+                row, reason = None, "a JSON object was expected"
+            yield number, row, raw, reason
     elif name.endswith(".json"):
         document = files.read_json(path)
         rows = value_at(document, inside) if inside else document

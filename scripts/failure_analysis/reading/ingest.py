@@ -17,8 +17,9 @@ from failure_analysis.datapoint import (
     text_fingerprint,
 )
 from failure_analysis.files import csv_cell
-from failure_analysis.formats import detect, judged
-from failure_analysis.formats.records import Line, Source
+from failure_analysis.formats import judged
+from failure_analysis.reading import detect
+from failure_analysis.records import MARKERS, Line, Source
 
 NUMBERS = ("prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
 # The fields that ingest works out for every row.
@@ -186,7 +187,7 @@ def _termination(text: str | None) -> str | None:
     """What a marker text says about how the answer ended."""
     if not text or text[0] != "[":
         return None
-    return next((end for marker, end in judged.MARKERS.items() if text.startswith(marker)), None)
+    return next((end for marker, end in MARKERS.items() if text.startswith(marker)), None)
 
 
 def gradings(found: detect.Found) -> Iterator[tuple[str, object]]:

@@ -7,38 +7,37 @@ import shutil
 import signal
 import sys
 import tempfile
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-import msgspec
-
-from failure_analysis import files, ingest, manifest, sanity
+from failure_analysis import facts, files, manifest
 from failure_analysis.datapoint import (
     CSV_COLUMNS,
-    FIELDS,
     GRADING_COLUMNS,
-    NESTED,
     NOTHING_RECORDED,
     OUTCOME_COLUMNS,
 )
 from failure_analysis.files import csv_cell
 from failure_analysis.formats import judged
-from failure_analysis.formats.detect import Found
-from failure_analysis.formats.records import Source
-from failure_analysis.report import facts
+from failure_analysis.packet import (
+    GRADINGS,
+    REJECTED,
+    STREAMS,
+    lines,
+    sanity,
+)
+from failure_analysis.packet.tally import RunTally, SourceTally
+from failure_analysis.reading import ingest
+from failure_analysis.reading.detect import Found
+from failure_analysis.records import MARKERS, Source
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-OUTCOMES, ROWS, TABLE = "outcomes.csv", "failure_review_rows.jsonl", "failure_review_rows.csv"
-REJECTED, GRADINGS = "rejected_rows.jsonl", "gradings.csv"
-STREAMS = (OUTCOMES, ROWS, TABLE, REJECTED)
 # Written by later steps from an earlier packet: wrong beside a new one. The ledger and the reading
 # log are people's work: they stay, and the check names reviews that fit no datapoint any more.
 DERIVED = ("clusters.json", "clusters.md", "model_comparison.json", "model_comparison.md",
@@ -46,8 +45,6 @@ DERIVED = ("clusters.json", "clusters.md", "model_comparison.json", "model_compa
            "contrast_rows.jsonl", "background.md", "agreement.json", "agreement.md", "check.json",
            "diagnosis.json", "diagnosis.md", "diagnosis.png", "diagnosis.svg",
            *(f"lens_{lens}/{lens}.json" for lens in ("surface", "fft", "compression", "hazard")))
-_ENCODE = msgspec.json.Encoder().encode
-_PLACES = {name: place for place, name in enumerate(FIELDS)}
 _cell = lru_cache(1 << 13)(csv_cell)
 
 
@@ -58,41 +55,6 @@ class Outputs(NamedTuple):
     rows: IO[bytes]
     table: IO[bytes]
     rejected: IO[bytes]
-
-
-@dataclass
-class RunTally:
-    """The exact counts of one run; small, so that it can travel between processes."""
-
-    run_id: str
-    run_cell: str
-    model_name: str
-    path: str
-    rows: int = 0
-    outcomes: Counter = field(default_factory=Counter)
-    patterns: Counter = field(default_factory=Counter)
-    failed_alone: int = 0
-    unchecked: int = 0
-    markers: Counter = field(default_factory=Counter)
-    failed_markers: Counter = field(default_factory=Counter)
-    graders: Counter = field(default_factory=Counter)
-    items: dict[str, str] = field(default_factory=dict)
-    other_content: dict[str, str] = field(default_factory=dict)
-    repeated: Counter = field(default_factory=Counter)
-    settings: dict[str, Counter] = field(default_factory=dict)
-    notes: dict[str, list] = field(default_factory=dict)
-    times: array = field(default_factory=lambda: array("d"))
-    keys: dict[str, tuple] = field(default_factory=dict)
-    transcript: dict | None = None
-
-
-@dataclass
-class SourceTally:
-    """What one source gave: its runs in order of appearance, and its rejected rows."""
-
-    runs: list[RunTally]
-    rejected: Counter = field(default_factory=Counter)
-    rejected_lines: list[tuple[str, int, str]] = field(default_factory=list)
 
 
 def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
@@ -264,7 +226,7 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
     tally.graders[computed["grader"]] += 1
     if computed["termination"] is not None:
         text = line.fields.get("assistant_text") or ""
-        marker = next((name for name in judged.MARKERS if text.startswith(name)), None)
+        marker = next((name for name in MARKERS if text.startswith(name)), None)
         if marker:
             tally.markers[marker.strip("[]")] += 1
             tally.failed_markers[marker.strip("[]")] += outcome == "fail"
@@ -313,87 +275,9 @@ def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:
 
 
 def _write_failing(row: ingest.Row, outputs: Outputs) -> None:
-    whole, line = whole_row(row)
+    whole, line = lines.whole_row(row)
     outputs.rows.write(line)
-    outputs.table.write(table_line(whole, row.scores.cell))
-
-
-def whole_row(row: ingest.Row) -> tuple[dict, bytes]:
-    """A row whole, and as a line of JSON: its source line unchanged with our keys after it, where
-    the source is one JSON object per line and has none of those keys with another value."""
-    fields, computed = row.line.fields, row.computed
-    shared, nulls = _shape(tuple(fields))
-    whole = {**fields, **computed}
-    replaced = [name for name in shared if fields[name] != computed[name]]
-    if row.line.raw and not replaced:
-        added = {name: value for name, value in computed.items() if name not in shared}
-        return whole, b"".join((row.line.raw.rstrip()[:-1], b", ", _compact(added)[1:-1],
-                                nulls, b"\n"))
-    if replaced and row.line.raw:
-        was = {name: fields[name] for name in replaced}
-        whole["source"] = {**whole["source"], "replaced": was}
-    return whole, spelled(whole) + b"\n"
-
-
-@lru_cache(64)
-def _shape(names: tuple[str, ...]) -> tuple[frozenset[str], bytes]:
-    """For rows with these keys: those that ingest works out too, and the end of the line that
-    holds the schema's remaining fields as null."""
-    shared = frozenset(name for name in names if name in ingest.COMPUTED)
-    rest = [name for name in FIELDS if name not in ingest.COMPUTED and name not in names]
-    return shared, "".join(f', "{name}": null' for name in rest).encode() + b"}"
-
-
-def spelled(row: dict) -> bytes:
-    """A row as one line of JSON, our fields first; numbers that JSON cannot carry become null."""
-    ordered = {name: row.get(name) for name in FIELDS}
-    ordered |= row
-    try:
-        return json.dumps(ordered, allow_nan=False).encode()
-    except ValueError:
-        return json.dumps(_finite(ordered)).encode()
-
-
-def table_line(row: dict, scores_cell: str | None = None) -> bytes:
-    """A row as one CSV record with the columns CSV_COLUMNS; the cell of the scores may be given,
-    as it is the same in many rows."""
-    cells = [""] * len(FIELDS)
-    for name, value in row.items():
-        place = _PLACES.get(name)
-        if value is None or place is None:
-            continue
-        if type(value) is str:
-            cells[place] = csv_cell(value)
-        elif name == "scores" and scores_cell is not None:
-            cells[place] = scores_cell
-        elif name == "failed_dimensions":
-            cells[place] = _failed_cell(tuple(value))
-        else:
-            cells[place] = csv_cell(_compact(value).decode() if name in NESTED else value)
-    return files.encoded(",".join(cells) + "\r\n")
-
-
-@lru_cache(4096)
-def _failed_cell(names: tuple[str, ...]) -> str:
-    return csv_cell(json.dumps(names))
-
-
-def _compact(value: object) -> bytes:
-    """JSON without spaces; lone surrogates, which only the standard library can spell, escaped."""
-    try:
-        return _ENCODE(value)
-    except UnicodeEncodeError:
-        return json.dumps(value).encode()
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return value
+    outputs.table.write(lines.table_line(whole, row.scores.cell))
 
 
 def _inputs(source: Source, rows: int) -> list[tuple]:

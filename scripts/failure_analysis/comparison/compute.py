@@ -14,17 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from failure_analysis import (
-    comparison_page,
-    files,
-    manifest,
-    outcome_figure,
-    packet,
-    reliability,
-    statistics,
-)
+from failure_analysis import facts, files, manifest, packet, statistics
+from failure_analysis.comparison import figure, reliability
+from failure_analysis.comparison import page as comparison_page
 from failure_analysis.datapoint import natural_key
-from failure_analysis.report import facts
 from failure_analysis.statistics import rounded
 
 NAME, PAGE, TABLE, FIGURE = (comparison_page.NAME, "model_comparison.md", "comparison.csv",
@@ -378,7 +371,7 @@ def _write(analysis_dir: Path, result: dict, units: dict[str, Unit], shared: "Sh
             failing = None if item in different else sum(
                 _fails(counts, "majority") for counts in judged)
             file.write(files.csv_line([item, len(judged), failing, *cells]))
-    outcome_figure.draw(
+    figure.draw(
         analysis_dir / FIGURE,
         {name: {item: None if item in different else counts[1] / counts[0]
                 for item, counts in unit.items.items()} for name, unit in units.items()},

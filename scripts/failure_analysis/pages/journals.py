@@ -11,9 +11,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import files, journal_places, journal_tree, journals, manifest
-from failure_analysis.journal_places import Place
-from failure_analysis.journals import Journal, Metric, Step, text
+from failure_analysis import files, manifest
+from failure_analysis.journals import places as journal_places
+from failure_analysis.journals import read as journals
+from failure_analysis.journals import tree as journal_tree
+from failure_analysis.journals.places import Place
+from failure_analysis.journals.read import Journal, Metric, Step, text
 
 STEPS, RUNS, REJECTED = "journal_steps.csv", "journal_runs.csv", "rejected_journals.csv"
 STEP_COLUMNS = (

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files
+from failure_analysis.checks import epoch
 from failure_analysis.datapoint import is_number
-from failure_analysis.formats.checks import epoch
-from failure_analysis.journal_places import Place
+from failure_analysis.journals.places import Place
 
 # A node is known by one of these.
 _NODE_KEYS = {"code", "plan", "is_buggy", "_term_out"}

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from failure_analysis import files
-from failure_analysis.review import ledger, parts, plan, rows
-from failure_analysis.review.app import layout
-from failure_analysis.review.app.desk import Desk
+from failure_analysis.packet import rows
+from failure_analysis.pages import layout
+from failure_analysis.pages.desk import Desk
+from failure_analysis.review import ledger, parts, plan
 
 # In a conversation this short, the answer that stands above it is not shown again.
 SHORT = 3

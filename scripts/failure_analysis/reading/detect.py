@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from failure_analysis import journal_places
 from failure_analysis.datapoint import safe_id
 from failure_analysis.files import COMPRESSED, Refusal, bare_name, open_bytes
 from failure_analysis.formats import (
@@ -15,12 +14,13 @@ from failure_analysis.formats import (
     agentdojo,
     bee_run,
     judged,
-    mapping,
     tau2_bench,
     tau2_judges,
     tau_bench,
 )
-from failure_analysis.formats.records import Source
+from failure_analysis.journals import places as journal_places
+from failure_analysis.reading import mapping
+from failure_analysis.records import Source
 
 ROW_FORMATS = (judged, tau2_bench, tau_bench, agentdojo, bee_run, agent_journals)
 # Formats that know what was asked and expected beyond the texts of a row.

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis.formats.checks import wrong
+from failure_analysis.checks import wrong
+
+# Texts that stand in for an answer; the harness writes them, not the model.
+MARKERS = {
+    "[MODEL_ENDED_SESSION]": "ended_session",
+    "[MODEL_ENDED_SESSION_EARLY]": "ended_session_early",
+    "[EMPTY_RESPONSE": "empty_response",
+    "[NO_RESPONSE": "no_response",
+    "[TRUNCATED_RESPONSE": "length",
+    "[TURN_WATCHDOG": "timeout",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""How far coders agree, whoever they are: rules, agents, people, LLM coders."""

@@ -1,0 +1,1 @@
+"""Archives of failed runs: fetched from where they lie, unpacked safely."""

@@ -1,0 +1,1 @@
+"""Models (or runs) compared on the items that they share."""

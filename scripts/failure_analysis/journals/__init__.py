@@ -1,0 +1,1 @@
+"""Journals of coding agents: where they are, what their steps say, the tree they make."""

@@ -1,0 +1,41 @@
+"""The exact counts of runs and sources, while their rows pass; small, so that they can travel
+between processes."""
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class RunTally:
+    """The exact counts of one run."""
+
+    run_id: str
+    run_cell: str
+    model_name: str
+    path: str
+    rows: int = 0
+    outcomes: Counter = field(default_factory=Counter)
+    patterns: Counter = field(default_factory=Counter)
+    failed_alone: int = 0
+    unchecked: int = 0
+    markers: Counter = field(default_factory=Counter)
+    failed_markers: Counter = field(default_factory=Counter)
+    graders: Counter = field(default_factory=Counter)
+    items: dict[str, str] = field(default_factory=dict)
+    other_content: dict[str, str] = field(default_factory=dict)
+    repeated: Counter = field(default_factory=Counter)
+    settings: dict[str, Counter] = field(default_factory=dict)
+    notes: dict[str, list] = field(default_factory=dict)
+    times: array = field(default_factory=lambda: array("d"))
+    keys: dict[str, tuple] = field(default_factory=dict)
+    transcript: dict | None = None
+
+
+@dataclass
+class SourceTally:
+    """What one source gave: its runs in order of appearance, and its rejected rows."""
+
+    runs: list[RunTally]
+    rejected: Counter = field(default_factory=Counter)
+    rejected_lines: list[tuple[str, int, str]] = field(default_factory=list)

@@ -1,0 +1,1 @@
+"""From files to rows: the format is detected, every row is accounted for."""

@@ -1,1 +1,0 @@
-"""The review page for people: a small local web app, and the same page as one static file."""

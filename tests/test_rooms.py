@@ -1,0 +1,122 @@
+"""The library's rooms: a module imports only from its own room and those before it, so no circle
+can grow between rooms; none grows inside one either."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+LIBRARY = Path(__file__).resolve().parents[1] / "scripts" / "failure_analysis"
+GROUND = "ground floor"
+ROOMS = (GROUND, "archives", "journals", "formats", "reading", "packet", "comparison", "review",
+         "lenses", "agreement", "coding", "report", "pages", "cli")
+# What the ground floor holds; any other module at the root has no room.
+GROUND_FLOOR = frozenset((
+    "files", "datapoint", "paths", "statistics", "markdown", "manifest", "facts",
+    "records", "checks", "tool_checks", "documents"))
+
+
+class Import(NamedTuple):
+    """One module of the library that another one imports, anywhere in its text."""
+
+    importer: str
+    line: int
+    imported: str
+
+
+def modules(library: Path) -> dict[str, Path]:
+    """The library's modules by dotted name; a package goes by its own."""
+    found = {}
+    for path in sorted(library.rglob("*.py")):
+        parts = path.relative_to(library).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if name:
+            found[name] = path
+    return found
+
+
+def imports(library: Path) -> Iterator[Import]:
+    """Every import between modules, also those inside functions and for type checkers."""
+    known = modules(library)
+    for name, path in known.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{path}:{node.lineno}: write imports from the root"
+                base = (node.module or "").split(".")
+                if base[0] == "failure_analysis":
+                    for alias in node.names:
+                        whole = ".".join([*base[1:], alias.name])
+                        target = whole if whole in known else ".".join(base[1:])
+                        if target in known:
+                            yield Import(name, node.lineno, target)
+            elif isinstance(node, ast.Import):
+                assert not any(alias.name.startswith("failure_analysis") for alias in node.names), \
+                    f"{path}:{node.lineno}: write `from failure_analysis import …`"
+
+
+def room_of(module: str) -> str:
+    """The room of a module."""
+    first = module.split(".")[0]
+    return GROUND if first in GROUND_FLOOR else first
+
+
+def upward(library: Path) -> list[str]:
+    """The imports that run against the order of the rooms, with both ends."""
+    return [f"{one.importer} (line {one.line}, {room_of(one.importer)}) imports {one.imported} "
+            f"({room_of(one.imported)}), which comes later"
+            for one in imports(library)
+            if ROOMS.index(room_of(one.imported)) > ROOMS.index(room_of(one.importer))]
+
+
+def circle(library: Path) -> list[str]:
+    """Modules that import each other in a circle, or nothing."""
+    graph: dict[str, set[str]] = {}
+    for one in imports(library):
+        # A module of a package imports the package's own names through its door.
+        if not one.importer.startswith(f"{one.imported}."):
+            graph.setdefault(one.importer, set()).add(one.imported)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def test_every_module_has_a_room():
+    homeless = {name: room_of(name) for name in modules(LIBRARY) if room_of(name) not in ROOMS}
+    assert not homeless, f"in no room of {ROOMS}: {sorted(homeless)}"
+    assert set(map(room_of, modules(LIBRARY))) == set(ROOMS), "a room is empty"
+
+
+def test_imports_follow_the_order_of_the_rooms():
+    assert not upward(LIBRARY), "\n".join(upward(LIBRARY))
+
+
+def test_no_module_imports_itself_by_a_detour():
+    assert not circle(LIBRARY), " imports ".join(circle(LIBRARY))
+
+
+@pytest.mark.parametrize("text", [
+    "from failure_analysis.report import check\n",
+    "def late():\n    from failure_analysis import cli\n",
+    "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
+    "    from failure_analysis.pages.server import serve\n"])
+def test_an_import_against_the_order_is_named_with_both_ends(tmp_path, text):
+    for name, body in {"records": text, "report/__init__": "", "report/check": "",
+                       "pages/__init__": "", "pages/server": "", "cli": ""}.items():
+        path = tmp_path / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(body)
+    (message,) = upward(tmp_path)
+    assert message.startswith("records (line ") and "comes later" in message
+
+
+def test_a_circle_inside_a_room_is_found(tmp_path):
+    (tmp_path / "lenses").mkdir()
+    for name, other in (("a", "b"), ("b", "c"), ("c", "a")):
+        (tmp_path / "lenses" / f"{name}.py").write_text(
+            f"from failure_analysis.lenses import {other}\n")
+    assert len(set(circle(tmp_path))) == 3
