@@ -2,11 +2,22 @@
 that published comparisons get wrong."""
 
 import json
+import re
 
 import pytest
 
 from failure_analysis import files
-from make_runs import attempt, dojo_row, findings, read_jsonl, simulation, task, tau2
+from make_runs import (
+    attempt,
+    dojo_row,
+    findings,
+    judged,
+    read_jsonl,
+    simulation,
+    task,
+    tau2,
+    turn,
+)
 
 CANCEL = ("cancel_reservation", {"reservation_id": "R1"})
 LOOKUP = ("get_reservation_details", {"reservation_id": "R1"})
@@ -445,6 +456,27 @@ class TestMapping:
         done, _ = self.build_mapped(build, tmp_path, "r.csv", "id,s\na,1\n",
                                     "fields: {item_id: nope}\npass_when: {s: 1}\n", code=1)
         assert "every row was rejected: the mapping finds neither item_id nor turn" in done.stdout
+
+    def test_what_a_source_says_an_item_is_counts_above_its_texts(self, build, tmp_path):
+        rows = [{"i": "7", "m": model, "q": "The same words.", "f": print_, "ok": True}
+                for model, print_ in (("A", "v1, of May"), ("B", "v2"), ("C", "v2"))]
+        for own, differ in (("", []), ("item_fingerprint: f, ", ["7"])):
+            _, out = self.build_mapped(
+                build, tmp_path, "rows.jsonl", "\n".join(map(json.dumps, rows)),
+                f"fields: {{item_id: i, model_name: m, user_text: q, {own}scores: {{c: ok}}}}\n")
+            (found,) = findings(out, "content_differs") or [{"about": []}]
+            assert found["about"] == differ
+            prints = [row["item_fingerprint"] for row in outcomes(out).values()]
+            assert len(set(prints)) == (2 if own else 1)
+            assert all(re.fullmatch("[0-9a-f]{16}", one) for one in prints)
+
+    def test_a_judged_row_keeps_the_fingerprint_it_brings(self, build, tmp_path):
+        for name, print_ in (("a", "0123456789abcdef"), ("b", "fedcba9876543210")):
+            judged(tmp_path / name, [turn(0, False, model_name=name, item_fingerprint=print_)])
+        _, out = build("--run-dir", tmp_path / "a", tmp_path / "b")
+        assert [row["item_fingerprint"] for row in outcomes(out).values()] == [
+            "0123456789abcdef", "fedcba9876543210"]
+        assert findings(out, "content_differs")[0]["about"] == ["0"]
 
     def test_the_template_is_a_mapping(self, bundle):
         from failure_analysis.reading import mapping

@@ -120,3 +120,21 @@ def test_a_circle_inside_a_room_is_found(tmp_path):
         (tmp_path / "lenses" / f"{name}.py").write_text(
             f"from failure_analysis.lenses import {other}\n")
     assert len(set(circle(tmp_path))) == 3
+
+
+def test_no_room_but_formats_and_reading_knows_the_name_of_a_format():
+    """A source answers what callers ask of it; whoever asks need not know what it is."""
+    told = [f"{one.importer} (line {one.line}) imports {one.imported}" for one in imports(LIBRARY)
+            if room_of(one.imported) == "formats"
+            and room_of(one.importer) not in ("formats", "reading")]
+    assert not told, "\n".join(told)
+    names = {node.value.value for path in (LIBRARY / "formats").glob("*.py")
+             for node in ast.parse(path.read_text(encoding="utf-8")).body
+             if isinstance(node, ast.Assign) and node.targets[0].id == "NAME"}
+    assert {"judged-runs", "tau2-bench", "agent-journals"} <= names
+    for name, path in modules(LIBRARY).items():
+        if room_of(name) in ("formats", "reading"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            assert not isinstance(node, ast.Constant) or node.value not in names, \
+                f"{path}:{node.lineno} names the format {node.value}"

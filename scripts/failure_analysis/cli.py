@@ -107,7 +107,8 @@ def detection_lines(found: "Found") -> list[str]:
         more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
         lines.append(f"read as {name}: {mine[0].path} ({mine[0].why}){more}")
     if found.gradings:
-        lines.append(f"further gradings: {len(found.gradings)} files, first {found.gradings[0][1]}")
+        lines.append(f"further gradings: {len(found.gradings)} files, first "
+                     f"{found.gradings[0].path}")
     if found.ignored:
         lines.append(f"passed over, of no known format: {len(found.ignored)} files, first "
                      f"{found.ignored[0]}")

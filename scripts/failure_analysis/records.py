@@ -21,7 +21,12 @@ MARKERS = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One run (or one further grading of runs) on disk, and why it was taken for that."""
+    """One run on disk, and why it was taken for that; one that `grades` holds further gradings of
+    other runs instead.
+
+    `policy` is what the agent was told, where it is recorded beside the conversations.
+    `transcript` has the run's rows as they were before judging, `gradings` the files of further
+    judges of its answers. Runs named by the rows of a mapped file begin with `run_prefix`."""
 
     format: str
     path: Path
@@ -36,6 +41,11 @@ class Source:
     expected_items: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     mapping: dict | None = None
+    policy: str = ""
+    transcript: Path | None = None
+    gradings: tuple[Path, ...] = ()
+    grades: bool = False
+    run_prefix: str = ""
 
 
 class Line(NamedTuple):

@@ -13,6 +13,7 @@ AGAIN = "the harness executed a tool call again under the same call id, a fault 
 READ_ONLY = re.compile(
     r"(get|find|search|list|check|calculate|think|look_?up|read|view|show|transfer|can|is|has)(_|$)"
 )
+PASS_REWARD = 1.0
 TRANSFER = "transfer_to_human"
 _LONGEST_VALUE = 160
 

@@ -239,10 +239,9 @@ def record(one: Sample, coded: Coded) -> dict[str, Any]:
 def _context(row: Mapping[str, Any]) -> dict[str, Any]:
     rewards = {"reward": row.get("reward"), "scores": row.get("scores"),
                "failed_dimensions": row["failed_dimensions"]}
-    same = {"tau2bench_rewards": rewards} \
-        if row["benchmark"].startswith(("tau2-bench", "bee-run")) else {}
-    return {"task_name": row["item_id"], "conversation": row.get("messages"), **same,
-            "rewards": rewards}
+    # Under both names: scripts written for the first system of this kind look for the long one.
+    return {"task_name": row["item_id"], "conversation": row.get("messages"),
+            "tau2bench_rewards": rewards, "rewards": rewards}
 
 
 def _window(one: Sample, number: int, window: Settled | None) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from failure_analysis import files, packet
-from failure_analysis.formats import tau2_bench
 from failure_analysis.packet import lines, rows
 from failure_analysis.reading import detect, ingest, runs
 from failure_analysis.records import Source
@@ -75,9 +74,8 @@ class Pool(NamedTuple):
         if not self.sources:
             yield from _packet_rows(self.packet)
             return
-        several = sum(source.mapping is not None for source in self.sources) > 1
         for source in self.sources:
-            for row in ingest.rows(source, several):
+            for row in ingest.rows(source):
                 yield lines.whole_row(row) if row.computed else (None, row.line.raw)
 
 
@@ -112,8 +110,7 @@ def pool(paths: Sequence[Path], mapping: Path | None) -> Iterator[Pool]:
 
 
 def _of_runs(sources: Sequence[Source], inputs: tuple[Path, ...], folder: Path | None) -> Pool:
-    policies = {source.run_id: tau2_bench.policy(source) for source in sources
-                if source.format == tau2_bench.NAME}
+    policies = {source.run_id: source.policy for source in sources if source.policy}
     return Pool(sources[0].benchmark, inputs, policies, tuple(sources), folder)
 
 

@@ -24,7 +24,7 @@ WANTS = "a folder with openai_judged.jsonl, any *_judged.jsonl, or transcript.js
 def matches(path: Path) -> str | None:
     """Says why the path is a judged run, or None."""
     if path.is_dir():
-        judged = judged_files(path)
+        judged = _judged_files(path)
         if judged:
             return sys.intern(f"folder with {judged[0].name}")
         transcript = _named(path, "transcript.jsonl")
@@ -40,7 +40,7 @@ def sources(path: Path, why: str) -> list[Source]:
     folder are runs of their own."""
     if path.is_file():
         return [_source(path, why)]
-    mains = judged_files(path) or [_named(path, "transcript.jsonl")]
+    mains = _judged_files(path) or [_named(path, "transcript.jsonl")]
     first = _source(mains[0], why)
     found = {first.model_name: first}
     for other in mains[1:]:
@@ -62,14 +62,15 @@ def _source(main: Path, why: str) -> Source:
     if model is None:
         model = folder.resolve().name
         remarks += (f"{main}: no model_name in it or beside it; the folder's name stands for it",)
-    turns = runtime.get("turns")
+    turns, transcript = runtime.get("turns"), _named(folder, "transcript.jsonl")
     whole = turns if isinstance(turns, int) and not isinstance(turns, bool) else 0
     return Source(
         format=NAME, path=main, run_id=os.path.basename(os.path.realpath(folder)),
         model_name=sys.intern(model), benchmark=NAME, why=why, files=(main,),
         grader=_grader(judge, summary), settings=_conditions(runtime),
         expected_items=tuple(str(turn) for turn in range(min(max(whole, 0), 100_000))),
-        remarks=tuple(filter(None, remarks)),
+        remarks=tuple(filter(None, remarks)), gradings=_further(main, model),
+        transcript=transcript if transcript != main else None,
     )
 
 
@@ -80,15 +81,15 @@ def _conditions(runtime: dict) -> dict[str, str]:
             and not _SECRET.search(name)}
 
 
-def further_gradings(source: Source) -> list[Path]:
+def _further(main: Path, model: str) -> tuple[Path, ...]:
     """The judged files of other judges over the answers of this run's model."""
-    if not files.bare_name(source.path).endswith("_judged.jsonl"):
-        return []
-    return [path for path in judged_files(source.path.parent) if path.name != source.path.name
-            and _first_row_model(path) in (None, source.model_name)]
+    if not files.bare_name(main).endswith("_judged.jsonl"):
+        return ()
+    return tuple(path for path in _judged_files(main.parent) if path.name != main.name
+                 and _first_row_model(path) in (None, model))
 
 
-def judged_files(folder: Path) -> list[Path]:
+def _judged_files(folder: Path) -> list[Path]:
     """The judged files of a folder, the one of record first."""
     found = [path for path in folder.iterdir() if path.is_file()
              and files.bare_name(path).endswith("_judged.jsonl")]
@@ -100,9 +101,14 @@ def rank(path: Path) -> tuple[bool, str]:
     return not path.name.startswith("openai_judged"), path.name
 
 
-def read(source: Source) -> Iterator[Line]:
-    """The rows of a judged file or a transcript, each checked; broken ones with their reason."""
-    keyed = bool(further_gradings(source))
+def read(source: Source) -> Iterator[Line] | Iterator[Grading]:
+    """The rows of a judged file or a transcript, each checked; broken ones with their reason. For
+    a source that grades, its gradings."""
+    return _gradings(source.path) if source.grades else _lines(source)
+
+
+def _lines(source: Source) -> Iterator[Line]:
+    keyed = bool(source.gradings)
     folder = str(source.path.parent)
     for number, raw, row, reason, nulled in files.json_lines(source.path):
         reason = reason or wrong(row)
@@ -115,11 +121,11 @@ def read(source: Source) -> Iterator[Line]:
         yield Line(
             number, row, b"" if notes else raw, "", _settings(row, source),
             epoch(row["ts"]) if "ts" in row else None, None,
-            f"{folder}#{item_of(row)}" if keyed else None, notes, content=hash(raw.rstrip()),
+            f"{folder}#{_item_of(row)}" if keyed else None, notes, content=hash(raw.rstrip()),
         )
 
 
-def read_gradings(path: Path) -> Iterator[Grading]:
+def _gradings(path: Path) -> Iterator[Grading]:
     """The verdicts of another judge over the same turns."""
     judge = files.bare_name(path).removesuffix("_judged.jsonl")
     grader = _grader(judge, _facts_beside(path.parent, f"{judge}_summary.json")[0]) or judge
@@ -130,28 +136,11 @@ def read_gradings(path: Path) -> Iterator[Grading]:
             continue
         tidy(row)
         outcome, failed = outcome_of(row.get("scores"), None, None)
-        yield Grading(number, f"{path.parent}#{item_of(row)}", grader, outcome, outcome,
+        yield Grading(number, f"{path.parent}#{_item_of(row)}", grader, outcome, outcome,
                       row.get("scores"), tuple(failed))
 
 
-def transcript_turns(source: Source) -> tuple[dict[str, str | None], list[str]] | None:
-    """(turn -> assistant text of the transcript beside a judged file, its lines that cannot be
-    read); None without a transcript."""
-    path = _named(source.path.parent, "transcript.jsonl")
-    if path is None or path == source.path:
-        return None
-    turns: dict[str, str | None] = {}
-    unreadable: list[str] = []
-    for number, _, row, reason, _ in files.json_lines(path):
-        if reason or wrong(row):
-            unreadable.append(str(number))
-        else:
-            tidy(row)
-            turns[item_of(row)] = row.get("assistant_text")
-    return turns, unreadable
-
-
-def item_of(row: dict) -> str:
+def _item_of(row: dict) -> str:
     """The item id of a row: its own, else its turn."""
     item = row.get("item_id")
     return str(row["turn"] if item is None else item)

@@ -3,6 +3,7 @@ simulation. Its own recorded checks are held against the task that its id names.
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,10 @@ from failure_analysis import documents, files, tool_checks
 from failure_analysis.checks import epoch, text_of
 from failure_analysis.datapoint import fingerprint, is_number
 from failure_analysis.records import Line, Source, build_lines
-from failure_analysis.tool_checks import Call, Check
+from failure_analysis.tool_checks import PASS_REWARD, Call, Check
 
 NAME = "tau2-bench"
 WANTS = "a JSON object with info, tasks and simulations"
-PASS_REWARD = 1.0
 # Settings that may be shown. Everything else in llm_args may hold a key and is left out.
 SAFE_ARGUMENTS = ("temperature", "top_p", "max_tokens", "reasoning_effort", "seed")
 # What each member of a task's reward basis depends on.
@@ -37,7 +37,7 @@ def sources(path: Path, why: str) -> list[Source]:
     info = _object(value.get("info"))
     agent, user = _object(info.get("agent_info")), _object(info.get("user_info"))
     environment = _object(info.get("environment_info"))
-    domain = environment.get("domain_name") or _domain(value)
+    domain, policy = environment.get("domain_name") or _domain(value), environment.get("policy")
     stem = files.bare_name(path).removesuffix(".json")
     settings = {
         "agent implementation": str(agent.get("implementation")),
@@ -45,7 +45,7 @@ def sources(path: Path, why: str) -> list[Source]:
         "user simulator": f"{user.get('llm')} ({user.get('implementation')})",
         "user simulator settings": _arguments(user.get("llm_args")),
         "user simulator guidelines": documents.digest(user.get("global_simulation_guidelines")),
-        "policy text": documents.digest(environment.get("policy")),
+        "policy text": documents.digest(policy),
         "step limit": str(info.get("max_steps")),
         "error limit": str(info.get("max_errors")),
     }
@@ -56,14 +56,8 @@ def sources(path: Path, why: str) -> list[Source]:
         benchmark=f"{NAME}-{domain}" if domain else NAME, why=why, files=(path,),
         grader=f"{NAME}@{str(commit)[:12]}" if commit else NAME, threshold=PASS_REWARD,
         settings=settings, expected_items=ids,
+        policy=sys.intern(policy) if isinstance(policy, str) else "",
     )]
-
-
-def policy(source: Source) -> str:
-    """The policy text that the agent was given; it stands beside the conversations, not in them."""
-    info = _object(documents.load(source.path).get("info"))
-    text = _object(info.get("environment_info")).get("policy")
-    return text if isinstance(text, str) else ""
 
 
 def read(source: Source) -> Iterator[Line]:

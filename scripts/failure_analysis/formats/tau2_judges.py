@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from failure_analysis import documents, files
-from failure_analysis.records import Grading
+from failure_analysis.records import Grading, Source
 
 NAME = "tau2-judges"
 WANTS = "a JSON object with entries[] of simulation_id and judge_verdict"
@@ -22,11 +22,18 @@ def matches(path: Path) -> str | None:
     return None
 
 
-def read_gradings(path: Path) -> Iterator[Grading]:
+def sources(path: Path, why: str) -> list[Source]:
+    """The file, as gradings of runs that other inputs hold."""
+    name = files.bare_name(path)
+    return [Source(format=NAME, path=path, run_id=name, model_name="", benchmark="", why=why,
+                   files=(path,), grader=name, grades=True)]
+
+
+def read(source: Source) -> Iterator[Grading]:
     """One grading per entry."""
-    for number, entry in enumerate(documents.load(path)["entries"], 1):
+    for number, entry in enumerate(documents.load(source.path)["entries"], 1):
         if not isinstance(entry, dict) or not isinstance(entry.get("judge_verdict"), str):
-            yield Grading(number, None, files.bare_name(path), "unjudged", "",
+            yield Grading(number, None, source.grader, "unjudged", "",
                           reason=f"entry {number} has no judge_verdict")
             continue
         verdict = entry["judge_verdict"]
@@ -34,4 +41,4 @@ def read_gradings(path: Path) -> Iterator[Grading]:
                           if entry.get(name))
         outcome = VERDICTS.get(verdict.strip().lower(), "unjudged")
         yield Grading(number, str(entry["simulation_id"]) if entry.get("simulation_id") else None,
-                      grader or files.bare_name(path), outcome, verdict)
+                      grader or source.grader, outcome, verdict)

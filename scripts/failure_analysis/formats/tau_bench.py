@@ -11,9 +11,8 @@ from typing import Any
 from failure_analysis import documents, files, tool_checks
 from failure_analysis.checks import text_of
 from failure_analysis.datapoint import fingerprint
-from failure_analysis.formats.tau2_bench import PASS_REWARD
 from failure_analysis.records import Line, Source, build_lines
-from failure_analysis.tool_checks import Call, Check
+from failure_analysis.tool_checks import PASS_REWARD, Call, Check
 
 NAME = "tau-bench"
 WANTS = "a JSON list of {task_id, trial, reward, info, traj}"

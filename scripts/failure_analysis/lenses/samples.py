@@ -230,9 +230,8 @@ def _benchmark(folder: Path) -> str | None:
 
 
 def _ingested(sources: list) -> Iterator[Raw]:
-    several = sum(source.mapping is not None for source in sources) > 1
     for source in sources:
-        for row in ingest.rows(source, several):
+        for row in ingest.rows(source):
             where = f"{row.line.path or source.path}:{row.line.number}"
             if row.computed is None:
                 yield Raw(where, None, None, row.reason)

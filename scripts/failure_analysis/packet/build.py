@@ -22,7 +22,6 @@ from failure_analysis.datapoint import (
     OUTCOME_COLUMNS,
 )
 from failure_analysis.files import csv_cell
-from failure_analysis.formats import judged
 from failure_analysis.packet import (
     GRADINGS,
     REJECTED,
@@ -103,11 +102,10 @@ def _with_progress(sources: list[Source]) -> Iterable[Source]:
 
 def _tallies(found: Found, outputs: Outputs, jobs: int) -> Iterator[SourceTally]:
     """One tally per source, in their order, whatever the number of workers."""
-    several = sum(source.mapping is not None for source in found.sources) > 1
     keyed = bool(found.gradings)
     if jobs < 2 or len(found.sources) < 2:
         for source in found.sources:
-            yield read_source(source, several, keyed, outputs)
+            yield read_source(source, keyed, outputs)
         return
     from concurrent.futures import ProcessPoolExecutor
 
@@ -117,19 +115,19 @@ def _tallies(found: Found, outputs: Outputs, jobs: int) -> Iterator[SourceTally]
                                 initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         waiting: list[tuple[int, Future]] = []
         for place, source in enumerate(found.sources):
-            waiting.append((place, pool.submit(_part, source, several, keyed, folder, place)))
+            waiting.append((place, pool.submit(_part, source, keyed, folder, place)))
             if len(waiting) > 4 * jobs:
                 yield _joined(*waiting.pop(0), folder, outputs)
         for place, future in waiting:
             yield _joined(place, future, folder, outputs)
 
 
-def _part(source: Source, several: bool, keyed: bool, folder: str, place: int) -> SourceTally:
+def _part(source: Source, keyed: bool, folder: str, place: int) -> SourceTally:
     """Reads one source in a worker, into part files."""
     with ExitStack() as stack:
         parts = [stack.enter_context(open(Path(folder, f"{place}.{name}"), "wb"))
                  for name in STREAMS]
-        return read_source(source, several, keyed, Outputs(*parts))
+        return read_source(source, keyed, Outputs(*parts))
 
 
 def _joined(place: int, future: "Future", folder: str, outputs: Outputs) -> SourceTally:
@@ -164,13 +162,13 @@ def _streams(analysis_dir: Path) -> Iterator[Outputs]:
         yield outputs
 
 
-def read_source(source: Source, several: bool, keyed: bool, outputs: Outputs) -> SourceTally:
+def read_source(source: Source, keyed: bool, outputs: Outputs) -> SourceTally:
     """Reads one source and writes its part of the streams."""
     runs: dict[str, RunTally] = {}
     total = SourceTally([])
-    transcript = judged.transcript_turns(source) if source.format == judged.NAME else None
+    transcript = ingest.transcript(source)
     differing: list[str] = []
-    for row in ingest.rows(source, several):
+    for row in ingest.rows(source):
         if row.computed is None:
             _reject(row, source, outputs, total)
             continue

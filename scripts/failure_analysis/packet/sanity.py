@@ -76,7 +76,7 @@ class Overall:
             own = source if run.run_id == source.run_id else None
             self._add_run(run, source, own, rejected if own else 0)
         named = {run.model_name for run in tally.runs}
-        if source.format != "mapping" and len(named) > 1:
+        if source.mapping is None and len(named) > 1:
             self._find("mixed_models", f"{source.path.as_posix()} holds rows of {len(named)} "
                        f"models ({', '.join(sorted(named))}); each is kept as a run of its own.",
                        [run.run_id for run in tally.runs])

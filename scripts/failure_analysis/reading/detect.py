@@ -22,10 +22,9 @@ from failure_analysis.journals import places as journal_places
 from failure_analysis.reading import mapping
 from failure_analysis.records import Source
 
-ROW_FORMATS = (judged, tau2_bench, tau_bench, agentdojo, bee_run, agent_journals)
-# Formats that know what was asked and expected beyond the texts of a row.
-OWN_FINGERPRINT = (tau2_bench.NAME, tau_bench.NAME, agentdojo.NAME, agent_journals.NAME)
-FORMATS = {module.NAME: module for module in (*ROW_FORMATS, mapping)}
+# In this order a path is tried; the first that matches reads it.
+DETECTED = (judged, tau2_bench, tau_bench, agentdojo, bee_run, agent_journals, tau2_judges)
+FORMATS = {module.NAME: module for module in (*DETECTED, mapping)}
 _ENDINGS = tuple(f"{end}{packed}" for end in (".json", ".jsonl", ".csv", ".eval")
                  for packed in ("", *COMPRESSED))
 
@@ -35,7 +34,7 @@ class Found:
     """The runs and further gradings found, and the files that were passed over."""
 
     sources: list[Source] = field(default_factory=list)
-    gradings: list[tuple[str, Path]] = field(default_factory=list)
+    gradings: list[Source] = field(default_factory=list)
     ignored: list[Path] = field(default_factory=list)
 
 
@@ -112,10 +111,11 @@ def _run_dir(table: Path, number: int, text: str) -> Path:
 
 def _take(path: Path, found: Found) -> None:
     """Adds what a path holds: the first format that matches, else what is below it."""
-    for module in ROW_FORMATS:
+    for module in DETECTED:
         why = module.matches(path)
         if why is not None:
-            found.sources += module.sources(path, why)
+            for source in module.sources(path, why):
+                (found.gradings if source.grades else found.sources).append(source)
             if module is judged and path.is_dir():
                 for child in sorted(path.iterdir()):
                     if child.is_dir():
@@ -123,9 +123,7 @@ def _take(path: Path, found: Found) -> None:
             if module is agent_journals and path.is_dir():
                 _take_beside_journals(path, found)
             return
-    if tau2_judges.matches(path) is not None:
-        found.gradings.append((tau2_judges.NAME, path))
-    elif path.is_dir():
+    if path.is_dir():
         for child in sorted(path.iterdir()):
             if child.is_dir() or child.name.endswith(_ENDINGS):
                 _take(child, found)
@@ -160,7 +158,7 @@ def _take_mapped(path: Path, spec: dict, found: Found) -> None:
 def _nothing_known(path: Path, mapped: bool) -> str:
     if mapped:
         return "no .jsonl, .json or .csv file in it"
-    wants = "; ".join(f"{module.NAME}: {module.WANTS}" for module in (*ROW_FORMATS, tau2_judges))
+    wants = "; ".join(f"{module.NAME}: {module.WANTS}" for module in DETECTED)
     what = "nothing in this folder is of a known format" if path.is_dir() else \
         "this file is of no known format"
     return (f"{what}. Known are {wants}. For another shape write a "
@@ -175,13 +173,14 @@ def _finished(found: Found) -> Found:
         raise Refusal(f"the inputs are of {len(names)} benchmarks ({', '.join(names)}); one "
                       "analysis is of one benchmark: run it once for each")
     found.sources = _one_per_answer(found.sources)
-    for source in found.sources:
-        if source.format == judged.NAME:
-            found.gradings += [(judged.NAME, path) for path in judged.further_gradings(source)]
-    ids = _unique_ids(found.sources)
-    for place, run_id in enumerate(ids):
-        if run_id != found.sources[place].run_id:
-            found.sources[place] = replace(found.sources[place], run_id=run_id)
+    found.gradings += [replace(source, path=path, files=(path,), grades=True)
+                       for source in found.sources for path in source.gradings]
+    several = sum(source.mapping is not None for source in found.sources) > 1
+    for place, run_id in enumerate(_unique_ids(found.sources)):
+        source = found.sources[place]
+        prefix = f"{run_id}." if several and source.mapping is not None else ""
+        if (run_id, prefix) != (source.run_id, ""):
+            found.sources[place] = replace(source, run_id=run_id, run_prefix=prefix)
     return found
 
 

@@ -2,8 +2,9 @@
 is none is handed on with its reason, so that rows read = pass + fail + unjudged + rejected."""
 
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,6 @@ from failure_analysis.datapoint import (
     text_fingerprint,
 )
 from failure_analysis.files import csv_cell
-from failure_analysis.formats import judged
 from failure_analysis.reading import detect
 from failure_analysis.records import MARKERS, Line, Source
 
@@ -29,6 +29,7 @@ COMPUTED = frozenset((
 ))
 _MOST_SCORES = 4096
 _posix = lru_cache(1024)(Path.as_posix)
+_FINGERPRINT = re.compile("[0-9a-f]{16}")
 
 
 class Scores(NamedTuple):
@@ -63,7 +64,7 @@ class _Seen:
     scores: dict[str, Scores] = field(default_factory=dict)
 
 
-def rows(source: Source, several_mapped: bool = False) -> Iterator[Row]:
+def rows(source: Source) -> Iterator[Row]:
     """Every row of a source, in file order."""
     seen = _Seen()
     owners = {} if source.mapping is not None else {source.run_id: source.model_name}
@@ -73,28 +74,24 @@ def rows(source: Source, several_mapped: bool = False) -> Iterator[Row]:
             continue
         model = line.fields.get("model_name") or source.model_name
         run_id = source.run_id if source.mapping is None else \
-            _mapped_run(source, line.fields, several_mapped)
+            _mapped_run(source, line.fields)
         if owners.setdefault(run_id, model) != model:
             # A run is one execution of one model: a second model in it is a second run.
             run_id = f"{run_id}~{safe_id(model)}"
         yield _row(source, line, run_id, model, seen)
 
 
-def _mapped_run(source: Source, fields: dict, several: bool) -> str:
+def _mapped_run(source: Source, fields: dict) -> str:
     """A mapped row's run: the one it names, else its model's, else the file's."""
     run_id = fields.get("run_id") or fields.get("model_name")
     if not run_id:
         return source.run_id
-    return safe_id(f"{source.run_id}.{run_id}" if several else run_id)
+    return safe_id(f"{source.run_prefix}{run_id}")
 
 
 def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Row:
     fields = line.fields
-    item_id = fields.get("item_id")
-    if item_id is None:
-        item_id = str(fields["turn"])
-    elif not isinstance(item_id, str):
-        item_id = str(item_id)
+    item_id = _item_of(fields)
     declared = fields.get("trial")
     trial, reason = _trial(line, run_id, item_id, declared, seen)
     if reason:
@@ -111,8 +108,7 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
         "run_id": run_id,
         "model_name": model,
         "item_id": item_id,
-        "item_fingerprint": fields["item_fingerprint"]
-        if source.format in detect.OWN_FINGERPRINT else _fingerprint(fields),
+        "item_fingerprint": _fingerprint(fields),
         "trial": trial,
         "turn": fields.get("turn"),
         "outcome": outcome,
@@ -124,6 +120,12 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
         "source": {"path": _posix(line.path or source.path), "line": line.number},
     }
     return Row(line, computed, "", scores)
+
+
+def _item_of(fields: dict) -> str:
+    """The item id of a row: its own, else its turn."""
+    item = fields.get("item_id")
+    return item if type(item) is str else str(fields["turn"] if item is None else item)
 
 
 def _scores(scores: dict | None, seen: _Seen) -> Scores:
@@ -176,6 +178,10 @@ def _trial(
 
 
 def _fingerprint(fields: dict) -> str:
+    """What the source itself says the item is, else a hash of what was asked and expected."""
+    own = fields.get("item_fingerprint")
+    if own:
+        return own if type(own) is str and _FINGERPRINT.fullmatch(own) else fingerprint(own, None)
     expected = fields.get("expected")
     text = fields.get("user_text")
     if expected is None:
@@ -192,7 +198,20 @@ def _termination(text: str | None) -> str | None:
 
 def gradings(found: detect.Found) -> Iterator[tuple[str, object]]:
     """(path, grading) for every further grading found."""
-    for name, path in found.gradings:
-        module = judged if name == judged.NAME else detect.tau2_judges
-        for grading in module.read_gradings(path):
-            yield path.as_posix(), grading
+    for source in found.gradings:
+        for grading in detect.FORMATS[source.format].read(source):
+            yield source.path.as_posix(), grading
+
+
+def transcript(source: Source) -> tuple[dict[str, str | None], list[str]] | None:
+    """(item -> answer before judging, lines that cannot be read); None without a transcript."""
+    if source.transcript is None:
+        return None
+    answers: dict[str, str | None] = {}
+    unreadable: list[str] = []
+    for line in detect.FORMATS[source.format].read(replace(source, path=source.transcript)):
+        if line.fields is None:
+            unreadable.append(str(line.number))
+        else:
+            answers[_item_of(line.fields)] = line.fields.get("assistant_text")
+    return answers, unreadable

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from failure_analysis import files
-from failure_analysis.formats import tau2_bench
 from failure_analysis.markdown import code, fence
 from failure_analysis.packet import lines, rows
 from failure_analysis.reading import ingest, runs
@@ -21,10 +20,9 @@ def copy(folder: Path, wanted: set[str]) -> set[str]:
     target = folder.resolve()
     copied: set[str] = set()
     with runs.at_hand(folder) as found:
-        several = sum(source.mapping is not None for source in found.sources) > 1
         with files.atomic(target / rows.CONTRAST) as file:
             for source in found.sources if wanted else ():
-                for row in ingest.rows(source, several):
+                for row in ingest.rows(source):
                     if row.computed and row.computed["datapoint_id"] in wanted:
                         copied.add(row.computed["datapoint_id"])
                         file.write(lines.spelled({**row.line.fields, **row.computed}) + b"\n")
@@ -36,9 +34,8 @@ def _write_background(path: Path, sources: Iterable[Source]) -> None:
     """The policies that the runs record apart from the conversations, each with its runs."""
     texts: dict[str, list[str]] = {}
     for source in sources:
-        text = tau2_bench.policy(source) if source.format == tau2_bench.NAME else ""
-        if text:
-            texts.setdefault(text, []).append(source.run_id)
+        if source.policy:
+            texts.setdefault(source.policy, []).append(source.run_id)
     if not texts:
         path.unlink(missing_ok=True)
         return
