@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     found = cli.find_inputs(parser, args)
-    from failure_analysis import packet
+    from failure_analysis import steps
     from failure_analysis.packet import build
 
     analysis_dir = args.output_dir or cli.default_folder(found.sources[0].benchmark)
@@ -57,7 +57,7 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *cli.detection_lines(found),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *build.remarks(counts),
-            f"packet: {analysis_dir / packet.ROWS} (and .csv)",
+            f"packet: {analysis_dir / steps.ROWS} (and .csv)",
             f"sanity: {analysis_dir / 'sanity.json'}",
             *([f"next: cluster_failures.py {analysis_dir}"] if counts["fail"] else []),
         ],

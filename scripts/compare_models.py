@@ -7,7 +7,6 @@
 #     "numpy>=1.26,<3",
 #     "pyyaml>=6,<7",
 #     "scipy>=1.11,<2",
-#     "tqdm>=4.66,<5",
 #     "zstandard>=0.22,<1",
 # ]
 # ///
@@ -44,9 +43,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from failure_analysis.comparison import compute
+    from failure_analysis.comparison import page, write
 
-    result = compute.compare(args.analysis_dir, args.by, args.seed)
+    result = write.write(args.analysis_dir, args.by, args.seed)
     sets = result["sets"]
     cli.summarise(
         {"by": result["by"], "units": len(result["units"]), "items": result["items"],
@@ -60,7 +59,7 @@ def _compare(args: argparse.Namespace) -> int:
            f"{len(sets['unique_fail'][row['unit']])} only it fails"
            for row in result["units"][:20]],
          f"failed by all: {len(sets['failed_by_all'])} items",
-         f"comparison: {args.analysis_dir / compute.PAGE} and {compute.FIGURE}"],
+         f"comparison: {args.analysis_dir / page.PAGE} and {page.FIGURE}"],
         args.json,
     )
     return 0

@@ -57,7 +57,8 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if args.output and args.output.suffix != ".md":
         parser.error(f"--output is the report, a path that ends in .md, not {args.output}")
     found = cli.find_inputs(parser, args)
-    from failure_analysis.comparison import compute
+    from failure_analysis.comparison import page
+    from failure_analysis.comparison import write as compare
     from failure_analysis.packet import build, heuristics
     from failure_analysis.report import write
 
@@ -67,7 +68,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     clusters = heuristics.label(folder, args.rules or heuristics.DEFAULT_RULES)
     judged = counts["pass"] + counts["fail"]
     if judged:
-        compute.compare(folder, by=args.by, seed=args.seed)
+        compare.write(folder, args.by, args.seed)
     written = write.write(folder, report, args.force)
     cli.summarise(
         {**counts, "runs": len(found.sources), "analysis_dir": folder.as_posix(),
@@ -78,7 +79,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *build.remarks(counts),
             *heuristics.summary(clusters),
-            *([f"comparison: {folder / compute.PAGE} and {compute.FIGURE}"]
+            *([f"comparison: {folder / page.PAGE} and {page.FIGURE}"]
               if judged else []),
             f"report: {report} ({written.state})",
             *written.problems,

@@ -6,7 +6,6 @@
 #     "msgspec>=0.20,<1",
 #     "pyyaml>=6,<7",
 #     "starlette>=0.40,<2",
-#     "tqdm>=4.66,<5",
 #     "uvicorn>=0.30,<1",
 #     "zstandard>=0.22,<1",
 # ]

@@ -15,7 +15,7 @@ ROOMS = (GROUND, "archives", "journals", "formats", "reading", "packet", "compar
          "lenses", "agreement", "coding", "report", "pages", "cli")
 # What the ground floor holds; any other module at the root has no room.
 GROUND_FLOOR = frozenset((
-    "files", "datapoint", "paths", "statistics", "markdown", "manifest", "facts",
+    "files", "datapoint", "paths", "statistics", "markdown", "steps", "manifest", "facts",
     "records", "checks", "tool_checks", "documents"))
 
 

@@ -26,6 +26,7 @@ class Datapoint(TypedDict, total=False):
     user_text: str | None
     assistant_text: str | None
     messages: list | None
+    signals: list | None
     tool_calls: list | None
     tool_results: list | None
     expected: Any
@@ -48,9 +49,16 @@ class Datapoint(TypedDict, total=False):
 
 
 FIELDS = tuple(Datapoint.__annotations__)
-NESTED = frozenset(("messages", "tool_calls", "tool_results", "expected", "scores", "params",
-          "failed_dimensions", "source"))
+NESTED = frozenset(("messages", "signals", "tool_calls", "tool_results", "expected", "scores",
+                    "params", "failed_dimensions", "source"))
 CSV_COLUMNS = tuple(f"{name}_json" if name in NESTED else name for name in FIELDS)
+# The kinds of `signals`: facts that a reader of a format worked out, which rules test and of which
+# the account in `judge_reasoning` is rendered.
+SIGNALS = frozenset((
+    "missing_action", "missing_lookup", "wrong_arguments", "wrong_lookup_arguments", "extra_write",
+    "wrong_database", "not_communicated", "assertion_not_met", "tool_errors_in_a_row",
+    "unexpected_transfer", "executed_again", "tool_errors", "no_tool_called", "harness_error",
+    "exception", "no_metric", "buggy_by_reviewer", "reviewer_says"))
 # One slim line per datapoint of every outcome.
 OUTCOME_COLUMNS = (
     "datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "trial", "turn",

@@ -1,12 +1,15 @@
 """facts.json: every number that a report may state, under a stable key."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from failure_analysis import files
+from failure_analysis import files, steps
 from failure_analysis.datapoint import safe_id
 
-NAME = "facts.json"
+NAME = steps.FACTS
+_PREFIXES = {step.name: step.facts for step in steps.STEPS if step.facts}
 
 
 def key(*parts: str) -> str:
@@ -23,11 +26,23 @@ def load(analysis_dir: Path) -> dict[str, int | float]:
     return files.read_object(path, (), "build_packet.py")
 
 
-def replace(analysis_dir: Path, prefix: str, facts: Mapping[str, int | float]) -> None:
-    """Puts one step's facts in the place of its earlier ones: those whose key starts with
-    `prefix`. An empty prefix starts the file anew."""
-    if prefix:
-        kept = load(analysis_dir)
-        facts = {**{name: value for name, value in kept.items() if not name.startswith(prefix)},
-                 **facts}
-    files.write_json(analysis_dir / NAME, {name: facts[name] for name in sorted(facts)})
+def part(known: Mapping[str, int | float], step: str) -> dict[str, int | float]:
+    """The facts that a step owns: those with its prefix, or those with nobody's."""
+    prefix = _PREFIXES.get(step)
+    mine = (lambda name: name.startswith(prefix)) if prefix else \
+        (lambda name: not name.startswith(tuple(_PREFIXES.values())))
+    return {name: known[name] for name in sorted(known) if mine(name)}
+
+
+def digest(known: Mapping[str, int | float], step: str) -> str:
+    """A hash of the facts that a step owns."""
+    return hashlib.sha256(json.dumps(part(known, step)).encode()).hexdigest()
+
+
+def replace(analysis_dir: Path, step: steps.Step, facts: Mapping[str, int | float],
+            alone: bool = False) -> None:
+    """Puts one step's facts in the place of its earlier ones; `alone`: those of other steps go."""
+    known = {} if alone or not (analysis_dir / NAME).exists() else load(analysis_dir)
+    mine = part(known, step.name)
+    known = {**{name: value for name, value in known.items() if name not in mine}, **facts}
+    files.write_json(analysis_dir / NAME, {name: known[name] for name in sorted(known)})

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis.checks import wrong
 
+_posix = lru_cache(1024)(Path.as_posix)
 # Texts that stand in for an answer; the harness writes them, not the model.
 MARKERS = {
     "[MODEL_ENDED_SESSION]": "ended_session",
@@ -26,7 +28,8 @@ class Source:
 
     `policy` is what the agent was told, where it is recorded beside the conversations.
     `transcript` has the run's rows as they were before judging, `gradings` the files of further
-    judges of its answers. Runs named by the rows of a mapped file begin with `run_prefix`."""
+    judges of its answers. Runs named by the rows of a mapped file begin with `run_prefix`. The
+    paths of its rows are named from `start` on."""
 
     format: str
     path: Path
@@ -46,6 +49,11 @@ class Source:
     gradings: tuple[Path, ...] = ()
     grades: bool = False
     run_prefix: str = ""
+    start: str = ""
+
+    def named(self, path: Path) -> str:
+        """A path of this source as the inputs were named, from wherever it is read."""
+        return _posix(path).removeprefix(self.start)
 
 
 class Line(NamedTuple):

@@ -1,7 +1,5 @@
-"""Expected actions against the calls that were really made, and a plain account of the difference.
-
-The account is what a tau row carries as `judge_reasoning`; its fixed openings ("Missing action:",
-"Wrong arguments:", …) are what the default heuristics look for."""
+"""Expected actions against the calls that were really made: the differences as typed signals, which
+rules test, and the plain account that is rendered from them, which people read."""
 
 import json
 import re
@@ -40,46 +38,93 @@ def match(expected: Sequence[Call], made: Sequence[Call]) -> list[Check]:
     return [Check(action, _key(action) in keys) for action in expected]
 
 
-def account(checks: Sequence[Check], made: Sequence[Call]) -> list[str]:
-    """One sentence for each expected action that was not matched and each write that was not
-    expected."""
-    lines, near = [], set()
+def signals(
+    checks: Sequence[Check], made: Sequence[Call], calls: Sequence[Any], *,
+    wrong_database: bool = False, untold: Sequence[Any] = (), unmet: Sequence[Any] = (),
+) -> list[dict[str, Any]]:
+    """What went wrong, in the order of the account: expected actions that were not matched, writes
+    that were not expected, what was not told and not met, failed tools, a hand-over nobody
+    expected, and calls (as recorded) that the harness executed again."""
+    found: list[dict[str, Any]] = [{"kind": "wrong_database"}] if wrong_database else []
+    found += _differences(checks, made)
+    found += [{"kind": "not_communicated", "text": text} for text in untold]
+    found += [{"kind": "assertion_not_met", "text": text} for text in unmet]
+    errors, again = longest_error_row(made), executed_again(calls)
+    if errors > 1:
+        found.append({"kind": "tool_errors_in_a_row", "count": errors})
+    if any(call.name.startswith(TRANSFER) for call in made) \
+            and not any(check.action.name.startswith(TRANSFER) for check in checks):
+        found.append({"kind": "unexpected_transfer"})
+    if again:
+        found.append({"kind": "executed_again", "count": len(again)})
+    return found
+
+
+def account(head: Sequence[str], found: Sequence[dict], made: int, messages: int,
+            ended: str | None) -> str:
+    """The signals as text: a sentence each between the verdict (`head`) and how it ended."""
+    again = [_line(signal) for signal in found if signal["kind"] == "executed_again"]
+    return "\n".join([
+        *head, *(_line(signal) for signal in found if signal["kind"] != "executed_again"),
+        f"Ended by: {ended}, {messages} messages, {made} tool calls.", *again])
+
+
+def notes(found: Sequence[dict]) -> tuple[str, ...]:
+    """What the sanity report should know of a row with these signals."""
+    return (AGAIN,) if any(signal["kind"] == "executed_again" for signal in found) else ()
+
+
+def _differences(checks: Sequence[Check], made: Sequence[Call]) -> list[dict[str, Any]]:
+    """A signal for each expected action that was not matched and each write that was not
+    expected; `place` counts all calls of the conversation from 0."""
+    found, near = [], set()
     expected = {_key(check.action) for check in checks}
     free = [place for place, call in enumerate(made) if _key(call) not in expected]
     for action, matched in checks:
         if matched:
             continue
-        nearest = _nearest(action, made, free)
+        wanted = {"by": action.by, "name": action.name, "arguments": action.arguments}
+        lookup, nearest = bool(READ_ONLY.match(action.name)), _nearest(action, made, free)
         if nearest is None:
-            kind = "lookup" if READ_ONLY.match(action.name) else "action"
-            lines.append(f"Missing {kind}: {_spell(action)}; {action.by} made no such call.")
+            found.append({"kind": "missing_lookup" if lookup else "missing_action", **wanted})
             continue
         near.add(nearest)
-        lines.append(_difference(action, made[nearest], nearest))
+        call = made[nearest]
+        found.append({"kind": "wrong_lookup_arguments" if lookup else "wrong_arguments", **wanted,
+                      "got": call.arguments, "got_by": call.by, "place": nearest,
+                      "refused": call.failed})
     extra: dict[str, list[int]] = {}
     for place in free:
         call = made[place]
         write = call.by == "assistant" and not READ_ONLY.match(call.name)
         if write and not call.failed and place not in near:
-            extra.setdefault(_spell(call), []).append(place + 1)
-    for spelled, places in extra.items():
+            extra.setdefault(_key(call), []).append(place)
+    return found + [{"kind": "extra_write", "by": "assistant", "name": made[places[0]].name,
+                     "arguments": made[places[0]].arguments, "places": places}
+                    for places in extra.values()]
+
+
+def _line(signal: dict) -> str:
+    """One signal as a sentence of the account."""
+    kind = signal["kind"]
+    if kind in ("missing_action", "missing_lookup"):
+        return f"Missing {kind[8:]}: {_spell(signal)}; {signal['by']} made no such call."
+    if kind in ("wrong_arguments", "wrong_lookup_arguments"):
+        return _difference(signal)
+    if kind == "extra_write":
+        places = signal["places"]
         again = f" and {len(places) - 1} times more" if len(places) > 1 else ""
-        lines.append(f"Extra write: {spelled} (call {places[0]}{again}) is not among the expected "
-                     "actions.")
-    return lines
-
-
-def closing(
-    checks: Sequence[Check], made: Sequence[Call], messages: int, ended: str | None
-) -> list[str]:
-    """The last sentences of an account: failed tools, a hand-over nobody expected, the end."""
-    lines, errors = [], longest_error_row(made)
-    if errors > 1:
-        lines.append(f"Tool errors: {errors} failed tool calls in a row.")
-    handed_over = [call.name.startswith(TRANSFER) for call in made]
-    if any(handed_over) and not any(check.action.name.startswith(TRANSFER) for check in checks):
-        lines.append("Unexpected transfer: the agent handed over to a human.")
-    return [*lines, f"Ended by: {ended}, {messages} messages, {len(made)} tool calls."]
+        return (f"Extra write: {_spell(signal)} (call {places[0] + 1}{again}) is not among the "
+                "expected actions.")
+    if kind in ("not_communicated", "assertion_not_met"):
+        what = "Not communicated" if kind == "not_communicated" else "Assertion not met"
+        return f"{what}: {json.dumps(signal['text'], ensure_ascii=False)}."
+    return {
+        "wrong_database": "Wrong database state: the final database differs from the expected one.",
+        "tool_errors_in_a_row": f"Tool errors: {signal.get('count')} failed tool calls in a row.",
+        "unexpected_transfer": "Unexpected transfer: the agent handed over to a human.",
+        "executed_again": f"Executed again under one call id: {signal.get('count')} calls.",
+    }[kind]
 
 
 def longest_error_row(made: Sequence[Call]) -> int:
@@ -101,17 +146,18 @@ def parsed_arguments(arguments: Any) -> Any:
     return arguments
 
 
-def _difference(action: Call, call: Call, place: int) -> str:
-    wanted, given = _object(action.arguments), _object(call.arguments)
+def _difference(signal: dict) -> str:
+    wanted, given = _object(signal["arguments"]), _object(signal["got"])
     parts = [f"{name}: expected {_short(wanted[name])}, got "
              f"{_short(given[name]) if name in given else 'nothing'}"
              for name in wanted if name not in given or not _same(wanted[name], given[name])]
     parts += [f"{name}: {_short(given[name])} was not expected"
               for name in given if name not in wanted]
-    kind = "lookup " if READ_ONLY.match(action.name) else ""
-    refused = " and was refused by the tool" if call.failed else ""
-    return (f"Wrong {kind}arguments: {action.name} (nearest is call {place + 1}{refused}): "
-            f"{'; '.join(parts) or 'made by ' + call.by + ', expected from ' + action.by}.")
+    kind = "lookup " if signal["kind"] == "wrong_lookup_arguments" else ""
+    refused = " and was refused by the tool" if signal["refused"] else ""
+    by = f"made by {signal['got_by']}, expected from {signal['by']}"
+    return (f"Wrong {kind}arguments: {signal['name']} (nearest is call {signal['place'] + 1}"
+            f"{refused}): {'; '.join(parts) or by}.")
 
 
 def _nearest(action: Call, made: Sequence[Call], free: Sequence[int]) -> int | None:
@@ -147,9 +193,10 @@ def _short(value: Any) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)} chars)"
 
 
-def _spell(call: Call) -> str:
-    inside = ", ".join(f"{name}={_short(value)}" for name, value in _object(call.arguments).items())
-    return f"{call.name}({inside})"
+def _spell(call: dict) -> str:
+    inside = ", ".join(f"{name}={_short(value)}"
+                       for name, value in _object(call["arguments"]).items())
+    return f"{call['name']}({inside})"
 
 
 def executed_again(calls: Sequence[Any]) -> dict[int, int]:
@@ -169,9 +216,3 @@ def executed_again(calls: Sequence[Any]) -> dict[int, int]:
         if earlier != place:
             again[place] = earlier
     return again
-
-
-def again_lines(calls: Sequence[Any]) -> list[str]:
-    """The account's line about calls that the harness executed again."""
-    again = executed_again(calls)
-    return [f"Executed again under one call id: {len(again)} calls."] if again else []

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import facts, files, manifest
+from failure_analysis import facts, files, manifest, steps
 from failure_analysis.agreement import coefficients
 from failure_analysis.agreement import page as agreement_page
 from failure_analysis.packet import heuristics, rows
 from failure_analysis.review import ledger
 from failure_analysis.statistics import rounded
 
-NAME, PAGE = "agreement.json", "agreement.md"
+NAME, PAGE = steps.AGREE.writes[:2]
 # The provisional modes as a coder. A coder of the ledger may have this name, never the one with
 # parentheses.
 RULES, RULES_BESIDE = "rules", "(rules)"
@@ -70,11 +70,11 @@ def measure(folder: Path, seed: int, draws: int) -> dict[str, Any]:
         "together": _together(said, drawn), "pairs": list(_pairs(known, said, drawn)),
         "settled": settled, "disagreements": disagreements,
     }
-    facts.replace(folder, "agreement/", dict(_facts(result)))
+    facts.replace(folder, steps.AGREE, dict(_facts(result)))
     _write_json(folder / NAME, result)
     files.write_text(folder / PAGE, agreement_page.page(result, folder))
-    manifest.record(folder, "measure_agreement", {"seed": seed, "draws": draws},
-                    [NAME, PAGE, facts.NAME])
+    manifest.record(folder, steps.AGREE.name, {"seed": seed, "draws": draws}, steps.AGREE.writes,
+                    reads=manifest.proved(folder, (steps.OUTCOMES,)))
     return result
 
 

@@ -52,26 +52,23 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     """Plans the samples and writes their rows into the project's folder. A dry run writes below
     dry_run/ and leaves the project alone."""
     target = project.folder(options.project)
-    place = (target / DRY_RUN if dry else target).absolute()
+    place = target / DRY_RUN if dry else target
     told_in = options.background or options.mapping
-    told_in = told_in.absolute() if told_in else None
     name = _name(options)
-    with samples.pool(options.input, options.mapping) as found:
-        planned, rejected = samples.plan(found, options.choice)
-        instructions = prompts.render(
-            "open_coding", benchmark=prompts.name(found.benchmark),
-            background=prompts.background(found.benchmark, told_in))
-        chosen, read = _chosen(options, instructions), project.inputs(found.inputs)
-        resumed = not dry and project.begin(place, project.OPEN, chosen, read,
-                                               options.overwrite)
-        original, others, passed = (place / f"{kind}_{name}.jsonl" for kind in (
-            "original", "other_answers", "passed"))
-        samples.write(found, planned, original, others, passed)
+    found = samples.pool(options.input, options.mapping)
+    planned, rejected = samples.plan(found, options.choice)
+    instructions = prompts.render(
+        "open_coding", benchmark=prompts.name(found.benchmark),
+        background=prompts.background(found.benchmark, told_in))
+    chosen, read = _chosen(options, instructions), project.inputs(found.inputs)
+    resumed = not dry and project.begin(place, project.OPEN, chosen, read, options.overwrite)
+    original, others, passed = (place / f"{kind}_{name}.jsonl" for kind in (
+        "original", "other_answers", "passed"))
+    samples.write(found, planned, original, others, passed)
     stage = open_coding.Stage(
         options.settings, instructions, found.policies, samples.Store(original),
         samples.Store(others), options.window_tokens * model.BYTES_PER_TOKEN)
-    return Prepared(target / DRY_RUN if dry else target, name, planned, stage, chosen, read,
-                    resumed, rejected, found.remark)
+    return Prepared(place, name, planned, stage, chosen, read, resumed, rejected, found.remark)
 
 
 def _name(options: Options) -> str:

@@ -5,13 +5,12 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import files, packet
+from failure_analysis import files, steps
 from failure_analysis.packet import lines, rows
 from failure_analysis.reading import detect, ingest, runs
 from failure_analysis.records import Source
@@ -79,34 +78,28 @@ class Pool(NamedTuple):
                 yield lines.whole_row(row) if row.computed else (None, row.line.raw)
 
 
-@contextmanager
-def pool(paths: Sequence[Path], mapping: Path | None) -> Iterator[Pool]:
+def pool(paths: Sequence[Path], mapping: Path | None) -> Pool:
     """The runs in files and folders of any known format, or those of a packet: its folder, or its
     failure_review_rows.jsonl. Where the runs of a packet are gone, its own rows are all there
     is."""
     folder = _packet_folder(paths)
     if folder is None:
         found = detect.from_inputs(list(paths), mapping)
-        yield _of_runs(found.sources, tuple(path for source in found.sources
-                                            for path in source.files), None)
-        return
+        return _of_runs(found.sources, tuple(path for source in found.sources
+                                             for path in source.files), None)
     if mapping:
         raise files.Refusal(f"{folder}: a packet needs no --mapping")
-    inputs = tuple(path.resolve() for name in (packet.OUTCOMES, packet.ROWS)
+    inputs = tuple(path.resolve() for name in (steps.OUTCOMES, steps.ROWS)
                    if (path := folder / name).exists())
-    with ExitStack() as stack:
-        try:
-            found = stack.enter_context(runs.at_hand(folder))
-        except files.Refusal as refusal:
-            remark = str(refusal)
-        else:
-            yield _of_runs(found.sources, inputs, folder.resolve())
-            return
+    try:
+        return _of_runs(runs.at_hand(folder).sources, inputs, folder.resolve())
+    except files.Refusal as refusal:
+        remark = str(refusal)
     first = next(_packet_rows(folder), None)
     if first is None:
-        raise files.Refusal(f"{folder / packet.ROWS}: no rows in it; nothing to code")
-    yield Pool(str(first[0].get("benchmark")), inputs, {}, (), folder.resolve(),
-               f"only the packet's own rows are used, without the passing ones: {remark}")
+        raise files.Refusal(f"{folder / steps.ROWS}: no rows in it; nothing to code")
+    return Pool(str(first[0].get("benchmark")), inputs, {}, (), folder.resolve(),
+                f"only the packet's own rows are used, without the passing ones: {remark}")
 
 
 def _of_runs(sources: Sequence[Source], inputs: tuple[Path, ...], folder: Path | None) -> Pool:
@@ -117,8 +110,8 @@ def _of_runs(sources: Sequence[Source], inputs: tuple[Path, ...], folder: Path |
 def _packet_folder(paths: Sequence[Path]) -> Path | None:
     """The analysis folder that is meant, if one is."""
     for path in paths:
-        folder = path if path.is_dir() else path.parent if path.name == packet.ROWS else None
-        if folder and (folder / packet.ROWS).is_file():
+        folder = path if path.is_dir() else path.parent if path.name == steps.ROWS else None
+        if folder and (folder / steps.ROWS).is_file():
             if len(paths) > 1:
                 raise files.Refusal(f"{path}: a packet is coded alone; give no other --input")
             return folder
@@ -127,7 +120,7 @@ def _packet_folder(paths: Sequence[Path]) -> Path | None:
 
 def _packet_rows(folder: Path) -> Iterator[tuple[dict, bytes]]:
     """The failing rows of a packet, and the passing ones that its plan copied."""
-    for name in (packet.ROWS, rows.CONTRAST):
+    for name in (steps.ROWS, rows.CONTRAST):
         if not (folder / name).exists():
             continue
         with open(folder / name, "rb") as file:

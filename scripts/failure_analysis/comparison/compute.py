@@ -14,14 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from failure_analysis import facts, files, manifest, packet, statistics
-from failure_analysis.comparison import figure, reliability
-from failure_analysis.comparison import page as comparison_page
+from failure_analysis import facts, files, statistics, steps
+from failure_analysis.comparison import reliability
 from failure_analysis.datapoint import natural_key
 from failure_analysis.statistics import rounded
 
-NAME, PAGE, TABLE, FIGURE = (comparison_page.NAME, "model_comparison.md", "comparison.csv",
-                             "comparison.png")
 ONCE = "McNemar mid-p, Newcombe interval"
 REPEATED = {"bootstrap": f"t test over items, item bootstrap interval ({statistics.DRAWS} draws)",
             "t": "t test and interval over items", "sign": "all items differ alike: sign test"}
@@ -67,14 +64,22 @@ class Outcome(NamedTuple):
     grader: str
 
 
-def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
-    """Compares the units of an analysis folder and writes model_comparison.json and .md,
-    comparison.csv and .png, and the `comparison/` facts; returns what the JSON holds."""
-    facts.load(analysis_dir)
+class Comparison(NamedTuple):
+    """What a comparison found (`result`, as model_comparison.json holds it), and what its table and
+    figure are made from."""
+
+    result: dict[str, Any]
+    units: dict[str, Unit]
+    shared: "Shared"
+
+
+def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> Comparison:
+    """Compares the units of an analysis folder: `model`, `run`, or what is sensible (None). Refuses
+    a folder without a packet or without a judged row. Nothing is written."""
     by, units, models, why = load(analysis_dir, by)
     judged = {name: unit for name, unit in sorted(units.items()) if unit.items}
     if not judged:
-        raise files.Refusal(f"{analysis_dir / packet.OUTCOMES}: no judged row; there is nothing to "
+        raise files.Refusal(f"{analysis_dir / steps.OUTCOMES}: no judged row; there is nothing to "
                             "compare")
     shared = Shared.of(judged)
     repeats = any(attempts > 1 for unit in judged.values() for attempts, _ in unit.items.values())
@@ -95,10 +100,7 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
         "judges": reliability.judges(analysis_dir),
     }
     result["sets"] = result["readings"]["majority"]
-    _write(analysis_dir, result, judged, shared)
-    manifest.record(analysis_dir, "compare_models", {"by": by, "seed": seed},
-                    [NAME, PAGE, TABLE, FIGURE, facts.NAME])
-    return result
+    return Comparison(result, judged, shared)
 
 
 def load(
@@ -106,7 +108,7 @@ def load(
 ) -> tuple[str, dict[str, Unit], dict[str, Unit], str]:
     """(what a unit is, units by name, models by name, why): units are models, or runs where there
     is one model with a few runs."""
-    path = analysis_dir / packet.OUTCOMES
+    path = analysis_dir / steps.OUTCOMES
     if not path.exists():
         raise files.Refusal(f"{path}: not there; run build_packet.py first")
     models: dict[str, Unit] = {}
@@ -220,7 +222,7 @@ def _rate_of(items: dict[str, list[int]]) -> tuple[float, float, statistics.Inte
     return rate, size, statistics.wilson(rate * size, size)
 
 
-def _fails(counts: list[int], reading: str) -> bool:
+def fails(counts: list[int], reading: str) -> bool:
     """Whether a unit fails an item: any attempt, more than half of them, or all."""
     attempts, fails = counts
     return {"any": fails > 0, "majority": 2 * fails > attempts, "all": fails == attempts}[reading]
@@ -230,7 +232,7 @@ def _sets(units: dict[str, Unit], items: list[str], reading: str) -> dict[str, A
     """Failed by all, unique fails and unique passes over the items that every unit was judged on,
     and how many unique fails chance would give."""
     names = list(units)
-    failing = {item: [name for name in names if _fails(units[name].items[item], reading)]
+    failing = {item: [name for name in names if fails(units[name].items[item], reading)]
                for item in items}
     alone = [item for item in items if len(failing[item]) == 1] if len(names) > 1 else []
     chance = statistics.chance_range(len(alone), len(names)) if len(names) > 1 else None
@@ -253,7 +255,7 @@ def _partial(units: dict[str, Unit], shared: "Shared") -> list[dict]:
     """Items that some unit was not judged on, and who failed them (more than half)."""
     return [{"item": item, "lacking": lacking, "failed_by": [
         name for name, unit in units.items()
-        if item in unit.items and _fails(unit.items[item], "majority")],
+        if item in unit.items and fails(unit.items[item], "majority")],
         "judged": len(units) - len(lacking)} for item, lacking in shared.lacking.items()]
 
 
@@ -328,7 +330,7 @@ def _counts(one: dict, other: dict, items: list[str], reading: str) -> dict[str,
     """The 2x2 table of a pair under one reading of "fails", with the items that tell them apart."""
     kinds: dict[tuple[bool, bool], list[str]] = {}
     for item in items:
-        kinds.setdefault((_fails(one[item], reading), _fails(other[item], reading)),
+        kinds.setdefault((fails(one[item], reading), fails(other[item], reading)),
                          []).append(item)
     only_a, only_b = kinds.get((True, False), []), kinds.get((False, True), [])
     return {"both_fail": len(kinds.get((True, True), [])), "only_a_fails": len(only_a),
@@ -354,29 +356,6 @@ def _dimensions(units: dict[str, Unit], shared: Shared, seed: int) -> dict[str, 
                 cells[model] = _Cells(items, {item: unit.prints[item] for item in items})
         result[name] = {"units": rows, "pairs": _pairs(cells, units, shared, seed)}
     return result
-
-
-def _write(analysis_dir: Path, result: dict, units: dict[str, Unit], shared: "Shared") -> None:
-    files.write_json(analysis_dir / NAME, result)
-    files.write_text(analysis_dir / PAGE, comparison_page.page(result))
-    facts.replace(analysis_dir, "comparison/", dict(numbers(result)))
-    different = {entry["item"] for entry in shared.different}
-    with files.atomic(analysis_dir / TABLE) as file:
-        file.write(files.csv_line(["item_id", "models_judged", "models_failing", *units]))
-        for item in shared.known:
-            judged = [unit.items[item] for unit in units.values() if item in unit.items]
-            cells = ["different content" if item in different and item in unit.items else
-                     "{1} of {0}".format(*unit.items[item]) if item in unit.items else None
-                     for unit in units.values()]
-            failing = None if item in different else sum(
-                _fails(counts, "majority") for counts in judged)
-            file.write(files.csv_line([item, len(judged), failing, *cells]))
-    figure.draw(
-        analysis_dir / FIGURE,
-        {name: {item: None if item in different else counts[1] / counts[0]
-                for item, counts in unit.items.items()} for name, unit in units.items()},
-        {row["unit"]: f"{100 * row['pass_rate']:.0f} % ({row['passed']}/{row['attempts']})"
-         for row in sorted(result["units"], key=lambda row: (-row["pass_rate"], row["unit"]))})
 
 
 def _pair_numbers(pair: dict) -> Iterator[tuple[str, int | float]]:

@@ -1,8 +1,9 @@
 """model_comparison.md: what a comparison says, in the order in which a reader should believe it."""
 
+from failure_analysis import steps
 from failure_analysis.markdown import cell, code, table
 
-NAME = "model_comparison.json"
+NAME, PAGE, TABLE, FIGURE = steps.COMPARE.writes[:4]
 MOST_IDS, MOST_ROWS = 20, 60
 READING_WORDS = {"any": "at least one attempt failed", "majority": "more than half of the attempts "
                  "failed", "all": "every attempt failed"}

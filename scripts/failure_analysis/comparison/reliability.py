@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files, packet, statistics
+from failure_analysis import files, statistics, steps
 from failure_analysis.datapoint import natural_key
 from failure_analysis.statistics import rounded
 
@@ -51,7 +51,7 @@ def instability(
 def _modes(analysis_dir: Path) -> dict[tuple[str, str], Counter]:
     """(model, item) -> how often each provisional mode was put on its failing rows."""
     modes: dict[tuple[str, str], Counter] = {}
-    path = analysis_dir / packet.ROWS
+    path = analysis_dir / steps.ROWS
     if not path.exists():
         return modes
     with open(path, "rb") as file:
@@ -65,7 +65,7 @@ def _modes(analysis_dir: Path) -> dict[tuple[str, str], Counter]:
 
 def judges(analysis_dir: Path) -> dict[str, Any] | None:
     """Graders of one and the same answers against the outcome of record and each other."""
-    path = analysis_dir / packet.GRADINGS
+    path = analysis_dir / steps.GRADINGS
     if not path.exists():
         return None
     verdicts: dict[str, dict[str, str]] = {}
@@ -81,7 +81,7 @@ def judges(analysis_dir: Path) -> dict[str, Any] | None:
         return None
     graded = {ident for found in verdicts.values() for ident in found}
     record = {row["datapoint_id"]: row["outcome"]
-              for row in files.read_csv(analysis_dir / packet.OUTCOMES)
+              for row in files.read_csv(analysis_dir / steps.OUTCOMES)
               if row["datapoint_id"] in graded}
     columns = {"outcome of record": record, **dict(sorted(verdicts.items()))}
     split = sum(len({found[ident] for found in columns.values()

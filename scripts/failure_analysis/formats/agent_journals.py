@@ -20,6 +20,8 @@ NAME = "agent-journals"
 WANTS = "journal.json with a list `nodes`, or a folder with such files below it"
 # AIDE and AI-Scientist-v2 journals do not record the model that wrote the code.
 UNNAMED = "agent"
+# The signal of each reason why a step is called buggy.
+_WHY = {"exception": "exception", "no metric": "no_metric", "reviewer": "buggy_by_reviewer"}
 _NOTHING_RAN = "passes although the journal records no execution of it"
 
 
@@ -96,7 +98,7 @@ def _lines(place: Place, journal: Journal) -> Iterator[Line]:
 
 
 def _fields(title: str, step: Step, parent: Step | None, config: dict[str, str]) -> dict:
-    node, value = step.node, journals.headline(step)
+    node, value, found = step.node, journals.headline(step), signals(step)
     plots = node.get("is_buggy_plots")
     return {
         "item_id": title, "item_fingerprint": fingerprint(config.get("goal"), None),
@@ -106,7 +108,8 @@ def _fields(title: str, step: Step, parent: Step | None, config: dict[str, str])
         "scores": {"not_buggy": None if step.buggy is None else not step.buggy,
                    **({"metric": value.value} if value else {}),
                    **({"plots_buggy": int(plots)} if isinstance(plots, bool) else {})},
-        "judge_reasoning": account(step, parent),
+        "signals": found,
+        "judge_reasoning": account(step, parent, found),
         "termination": _termination(step),
         "latency_ms": None if step.seconds is None else round(step.seconds * 1000, 1),
         "params": {"stage": step.stage or "not recorded",
@@ -130,15 +133,28 @@ def _execution(node: dict) -> dict[str, list]:
     return {"tool_calls": calls, "tool_results": results}
 
 
-def account(step: Step, parent: Step | None) -> str:
-    """A plain-text account with fixed openings; the first line is the verdict, which rules look
-    at, and the reviewer's own words come last."""
+def signals(step: Step) -> list[dict]:
+    """Why a step is called buggy, and what its reviewer says of it."""
+    found, why = [], journals.why_buggy(step)
+    if why:
+        text_ = {} if why == "reviewer" else {
+            "text": journals.error_line(step).removeprefix("no metric: ")}
+        found.append({"kind": _WHY[why], **text_})
+    reviewer = text(step.node.get("analysis")).strip()
+    return [*found, *([{"kind": "reviewer_says", "text": reviewer}] if reviewer else [])]
+
+
+def account(step: Step, parent: Step | None, found: list[dict]) -> str:
+    """A plain-text account of a step and its signals; the first line is the verdict, the
+    reviewer's own words come last."""
     verdict = {True: "Buggy", False: "Not buggy", None: "No verdict recorded"}[step.buggy]
-    if step.buggy:
-        why = journals.why_buggy(step)
-        verdict += f" ({why})" + ("" if why == "reviewer" else
-                                  f": {journals.error_line(step).removeprefix('no metric: ')}")
-    lines = [verdict]
+    lines, last = [verdict], []
+    for signal in found:
+        if signal["kind"] == "reviewer_says":
+            last = [f"Reviewer: {signal['text']}"]
+        else:
+            lines = [f"{verdict} ({journals.why_buggy(step)})"
+                     + (f": {signal['text']}" if "text" in signal else "")]
     raised = _raised_at(step.node.get("exc_stack"))
     if raised:
         lines.append(f"Raised at: {raised}")
@@ -152,8 +168,7 @@ def account(step: Step, parent: Step | None) -> str:
     value = journals.headline(step)
     lines.append("Metric: none recorded." if value is None else
                  f"Metric: {value.name} {value.value:.6g}.")
-    reviewer = text(step.node.get("analysis")).strip()
-    return "\n".join([*lines, *([f"Reviewer: {reviewer}"] if reviewer else [])])
+    return "\n".join([*lines, *last])
 
 
 def _raised_at(stack: object) -> str:

@@ -96,6 +96,7 @@ def _line(path: Path, row: dict) -> Line:
                      "model")
     if attacked and followed is True and utility:
         notes.append("passes on utility although the injected instruction was followed")
+    signals = _signals(row, messages)
     fields = {
         "item_id": f"{suite}/{task}/{attack}/{name}" if attacked else f"{suite}/{task}",
         "item_fingerprint": fingerprint([suite, asked, row.get("injection_task_id"),
@@ -109,7 +110,8 @@ def _line(path: Path, row: dict) -> Line:
                           "content": message["content"], "error": message.get("error")}
                          for message in messages if message["role"] == "tool"],
         "scores": scores,
-        "judge_reasoning": _account(row, utility, attacked, followed, messages),
+        "signals": signals,
+        "judge_reasoning": _account(utility, attacked, followed, signals, messages),
         "termination": "error" if row.get("error") else "stop",
         "latency_ms": round(row["duration"] * 1000, 1) if is_number(row.get("duration")) else None,
         "params": {"suite": suite, "attack": attack},
@@ -118,24 +120,32 @@ def _line(path: Path, row: dict) -> Line:
                 started=epoch(row.get("evaluation_timestamp")))
 
 
-def _account(
-    row: dict, utility: bool, attacked: bool, followed: Any, messages: list[dict]
-) -> str:
-    """A plain-text account of the verdict."""
-    lines = ["The user's task was solved." if utility else "The user's task was not solved."]
-    if attacked:
-        lines.append("The injected instruction was followed." if followed else
-                     "The injected instruction was not followed.")
+def _signals(row: dict, messages: list[dict]) -> list[dict]:
     errors = [str(message["error"]) for message in messages if message.get("error")]
+    found: list[dict] = []
     if errors:
-        lines.append(f"Tool errors: {len(errors)}, the first: {errors[0][:300]}")
-    calls = sum(len(message.get("tool_calls") or []) for message in messages)
-    if not calls:
-        lines.append("No tool was called.")
+        found.append({"kind": "tool_errors", "count": len(errors), "text": errors[0]})
+    if not any(message.get("tool_calls") for message in messages):
+        found.append({"kind": "no_tool_called"})
     if row.get("error"):
-        lines.append(f"Harness error: {row['error']}")
-    lines.append(f"{len(messages)} messages, {calls} tool calls.")
-    return "\n".join(lines)
+        found.append({"kind": "harness_error", "text": str(row["error"])})
+    return found
+
+
+def _account(utility: bool, attacked: bool, followed: Any, signals: list[dict],
+             messages: list[dict]) -> str:
+    """A plain-text account of the verdict and the signals."""
+    lines = [f"The user's task was {'' if utility else 'not '}solved."]
+    if attacked:
+        lines.append(f"The injected instruction was {'' if followed else 'not '}followed.")
+    for signal in signals:
+        lines.append({
+            "tool_errors": lambda it: f"Tool errors: {it['count']}, the first: {it['text'][:300]}",
+            "no_tool_called": lambda it: "No tool was called.",
+            "harness_error": lambda it: f"Harness error: {it['text']}",
+        }[signal["kind"]](signal))
+    calls = sum(len(message.get("tool_calls") or []) for message in messages)
+    return "\n".join([*lines, f"{len(messages)} messages, {calls} tool calls."])
 
 
 def _message(message: dict) -> dict:

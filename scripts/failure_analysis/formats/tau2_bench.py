@@ -85,8 +85,7 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: s
     reward = reward_info.get("reward")
     agent = [message for message in messages if message.get("role") == "assistant"]
     calls = [call for message in agent for call in message.get("tool_calls") or []]
-    if tool_checks.executed_again(calls):
-        notes += (tool_checks.AGAIN,)
+    signals = _signals(reward_info, checks, made, calls)
     fields = {
         "item_id": item or named,
         # A row that belongs to no known task is like no other row.
@@ -102,8 +101,9 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: s
                                                            "reward_basis")} if criteria else None,
         "scores": _scores(reward_info, criteria, checks),
         "reward": reward,
-        "judge_reasoning": "\n".join([_account(row, reward_info, criteria, checks, made),
-                                      *tool_checks.again_lines(calls)]),
+        "signals": signals,
+        "judge_reasoning": tool_checks.account(_verdict(reward_info), signals, len(made),
+                                               len(messages), row.get("termination_reason")),
         "reasoning": _thinking(agent),
         "termination": row.get("termination_reason"),
         "prompt_tokens": _usage(agent, "prompt_tokens"),
@@ -114,7 +114,8 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: s
     }
     return Line(number, fields, settings=_settings(row, messages),
                 started=epoch(row.get("start_time")), ended=epoch(row.get("end_time")),
-                key=str(row["id"]) if row.get("id") else None, notes=notes)
+                key=str(row["id"]) if row.get("id") else None,
+                notes=notes + tool_checks.notes(signals))
 
 
 def _item(named: str, recorded: dict, tasks: dict[str, dict]) -> tuple[str | None, tuple[str, ...]]:
@@ -195,31 +196,24 @@ def _scores(reward_info: dict, criteria: dict, checks: list[Check]) -> dict[str,
     return scores
 
 
-def _account(
-    row: dict, reward_info: dict, criteria: dict, checks: list[Check], made: list[Call]
-) -> str:
-    """A plain-text account of which checks failed."""
-    breakdown = _object(reward_info.get("reward_breakdown"))
+def _verdict(reward_info: dict) -> list[str]:
+    """The first sentences of a row's account."""
     verdicts = [f"{name} {'passed' if value == PASS_REWARD else 'failed'}"
-                for name, value in breakdown.items()]
-    lines = [f"Reward {reward_info.get('reward')}: {', '.join(verdicts) or 'nothing was judged'}."]
+                for name, value in _object(reward_info.get("reward_breakdown")).items()]
     note = _object(reward_info.get("info")).get("note")
-    if note:
-        lines.append(f"The benchmark notes: {note}")
-    if breakdown.get("DB") == 0:
-        lines.append("Wrong database state: the final database differs from the expected one.")
-    lines += tool_checks.account(checks, made)
-    for check in reward_info.get("communicate_checks") or []:
-        if not check.get("met"):
-            lines.append(f"Not communicated: {json.dumps(check.get('info'), ensure_ascii=False)}.")
-    for name, inner in (("env_assertions", "env_assertion"), ("nl_assertions", "nl_assertion")):
-        for check in reward_info.get(name) or []:
-            if not check.get("met"):
-                text = json.dumps(check.get(inner), ensure_ascii=False)
-                lines.append(f"Assertion not met: {text}.")
-    lines += tool_checks.closing(checks, made, len(row.get("messages") or []),
-                                 row.get("termination_reason"))
-    return "\n".join(lines)
+    return [f"Reward {reward_info.get('reward')}: {', '.join(verdicts) or 'nothing was judged'}.",
+            *([f"The benchmark notes: {note}"] if note else [])]
+
+
+def _signals(reward_info: dict, checks: list[Check], made: list[Call], calls: list) -> list[dict]:
+    unmet = [check.get(inner) for name, inner in (("env_assertions", "env_assertion"),
+                                                  ("nl_assertions", "nl_assertion"))
+             for check in reward_info.get(name) or [] if not check.get("met")]
+    return tool_checks.signals(
+        checks, made, calls, unmet=unmet,
+        wrong_database=_object(reward_info.get("reward_breakdown")).get("DB") == 0,
+        untold=[check.get("info") for check in reward_info.get("communicate_checks") or []
+                if not check.get("met")])
 
 
 def _calls(messages: list[dict]) -> tuple[list[Call], list[dict]]:

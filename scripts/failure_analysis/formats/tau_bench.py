@@ -1,6 +1,5 @@
 """tau-bench results: a JSON list of attempts, each with its own copy of the task."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -78,8 +77,10 @@ def _line(number: int, row: dict, contents: dict[str, str], repeats: bool) -> Li
     texts = [text_of(message["content"]) for message in agent if message.get("content")]
     reward = row.get("reward")
     calls = [call for message in agent for call in message.get("tool_calls") or []]
-    if tool_checks.executed_again(calls):
-        notes += (tool_checks.AGAIN,)
+    judged = reward_info.get("info") or {}
+    signals = tool_checks.signals(
+        checks, made, calls, wrong_database=judged.get("r_actions") == 0,
+        untold=[text for text, met in (judged.get("outputs") or {}).items() if not met])
     fields = {
         "item_id": item, "item_fingerprint": print_of_row,
         # A run in which no task repeats may still count up its trials; they are no repeats.
@@ -92,13 +93,15 @@ def _line(number: int, row: dict, contents: dict[str, str], repeats: bool) -> Li
         "expected": {"actions": task.get("actions"), "outputs": task.get("outputs")},
         "scores": _scores(reward, reward_info, checks),
         "reward": reward,
-        "judge_reasoning": "\n".join([_account(row, info, reward_info, checks, made),
-                                      *tool_checks.again_lines(calls)]),
+        "signals": signals,
+        "judge_reasoning": tool_checks.account(_verdict(reward, info), signals, len(made),
+                                               len(messages), _termination(messages, info)),
         "termination": _termination(messages, info),
         "params": {"expected_actions": len(checks)},
     }
     policy = messages[0].get("content") if messages and messages[0].get("role") == "system" else ""
-    return Line(number, fields, settings={"policy text": documents.digest(policy)}, notes=notes)
+    return Line(number, fields, settings={"policy text": documents.digest(policy)},
+                notes=notes + tool_checks.notes(signals))
 
 
 def _contents(rows: list) -> dict[str, str]:
@@ -150,24 +153,14 @@ def _scores(reward: Any, reward_info: dict, checks: list[Check]) -> dict[str, An
     return scores
 
 
-def _account(
-    row: dict, info: dict, reward_info: dict, checks: list[Check], made: list[Call]
-) -> str:
-    """A plain-text account of which checks failed."""
-    lines = [f"Reward {row.get('reward')}."]
+def _verdict(reward: Any, info: dict) -> list[str]:
+    """The first sentences of an attempt's account."""
+    lines = [f"Reward {reward}."]
     if info.get("error"):
         lines.append(f"Harness error: {info['error']}")
-    elif not reward_info:
+    elif not info.get("reward_info"):
         lines.append("Nothing was judged: the conversation did not reach its end.")
-    judged = reward_info.get("info") or {}
-    if judged.get("r_actions") == 0:
-        lines.append("Wrong database state: the final database differs from the expected one.")
-    lines += tool_checks.account(checks, made)
-    for text, met in (judged.get("outputs") or {}).items():
-        if not met:
-            lines.append(f"Not communicated: {json.dumps(text, ensure_ascii=False)}.")
-    lines += tool_checks.closing(checks, made, len(row["traj"]), _termination(row["traj"], info))
-    return "\n".join(lines)
+    return lines
 
 
 def _termination(messages: list[dict], info: dict) -> str:

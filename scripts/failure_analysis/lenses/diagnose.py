@@ -4,18 +4,18 @@ systems: diagnosis.json, diagnosis.md, the matrix figure, the facts."""
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import facts, files, manifest, packet
+from failure_analysis import facts, files, manifest, steps
 from failure_analysis.lenses import dataset, diagnosis, diagnosis_page, queries, run
 from failure_analysis.lenses.findings import NEED
 
-NAME, PAGE, FIGURE = "diagnosis.json", "diagnosis.md", "diagnosis"
+NAME, PAGE = steps.DIAGNOSE.writes[:2]
 
 
 def folder_of(request: run.Request, folder: Path | None) -> Path:
     """Where the diagnosis goes: the folder given, else the analysis folder it is of."""
     if folder is not None:
         return folder
-    if (request.dataset / packet.OUTCOMES).exists():
+    if (request.dataset / steps.OUTCOMES).exists():
         return request.dataset
     raise files.Refusal("diagnose: give --output-dir; only an analysis folder is its own")
 
@@ -27,23 +27,21 @@ def diagnose(request: run.Request, folder: Path | None, rules_path: Path | None,
     rules = diagnosis.load_rules(rules_path)
     asked = queries.load(queries_path) if queries_path else None
     loaded = run.load(request)
-    documents = {}
+    documents, written = {}, list(steps.DIAGNOSE.writes)
     for lens in run.LENSES:
         documents[lens] = run.document(lens, loaded, request)
-        run.write_folder(documents[lens], target / f"lens_{lens}", request)
+        written += (f"lens_{lens}/{name}" for name in run.write_folder(
+            documents[lens], target / f"lens_{lens}", request))
     whole = summary_of(documents, loaded, request, rules, asked)
     files.write_json(target / NAME, whole)
     files.write_text(target / PAGE, diagnosis_page.page(whole))
-    diagnosis_page.draw([target / f"{FIGURE}.{kind}" for kind in ("png", "svg")], whole)
-    if (target / facts.NAME).exists():
-        facts.replace(target, "diagnosis/", facts_of(whole))
-    else:
-        facts.replace(target, "", facts_of(whole))
-    manifest.record(target, "analyze_diagnose", {
+    diagnosis_page.draw([target / name for name in steps.DIAGNOSE.writes[2:4]], whole)
+    facts.replace(target, steps.DIAGNOSE, facts_of(whole))
+    manifest.record(target, steps.DIAGNOSE.name, {
         "dataset": request.dataset.as_posix(), "filters": request.filters, "seed": request.seed,
         "max_traces": request.max_traces, "rules": rules_path.as_posix() if rules_path else None,
         "queries": queries_path.as_posix() if queries_path else None},
-        [NAME, PAGE, f"{FIGURE}.png", f"{FIGURE}.svg", facts.NAME])
+        written, reads=manifest.proved(target, (steps.OUTCOMES,)))
     return {**whole, "folder": target.as_posix()}
 
 

@@ -117,4 +117,4 @@ def diagnosed(request: run.Request, folder: Path | None, rules: Path | None,
                                                                       "findings")}
                                            for pair in whole["pairs"]], "rows": whole["rows"],
              "written": [(target / diagnose.NAME).as_posix(), (target / diagnose.PAGE).as_posix()]},
-            [*lines, f"diagnosis: {target / diagnose.PAGE} and {diagnose.FIGURE}.png"])
+            [*lines, f"diagnosis: {target / diagnose.PAGE} and diagnosis.png"])

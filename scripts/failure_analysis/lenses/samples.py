@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis import files, packet
+from failure_analysis import files, steps
 from failure_analysis.datapoint import FIELDS
 from failure_analysis.lenses.config import NAMES, TEXTS, Config
 from failure_analysis.packet import sanity
@@ -41,7 +41,7 @@ def rows(config: Config) -> Iterator[Raw]:
                 yield from _file_rows(path, config, entry)
         return
     path = config.path
-    if path.is_dir() and (path / packet.OUTCOMES).exists():
+    if path.is_dir() and (path / steps.OUTCOMES).exists():
         yield from _analysis_rows(path)
         return
     plain = None if config.mapping else _plain_files(path)
@@ -206,18 +206,18 @@ def _params(value: Any) -> dict | None:
 def _analysis_rows(folder: Path) -> Iterator[Raw]:
     """The runs of an analysis folder, read anew; where they are gone, the slim outcomes alone."""
     try:
-        with runs.at_hand(folder) as found:
-            yield from _ingested(found.sources)
-            return
+        found = runs.at_hand(folder)
+        yield from _ingested(found.sources)
+        return
     except files.Refusal as refusal:
         yield Raw(str(folder), None, None, note="the runs of the analysis folder cannot be read, "
                   f"so there are outcomes and no texts ({refusal})")
     benchmark = _benchmark(folder)
-    for number, row in enumerate(files.read_csv(folder / packet.OUTCOMES), 2):
+    for number, row in enumerate(files.read_csv(folder / steps.OUTCOMES), 2):
         fields = {key: _number(value) if key in ("completion_tokens", "params_json", "trial")
                   else value or None for key, value in row.items()}
         fields["params"] = fields.pop("params_json", None) or {}
-        yield Raw(f"{folder / packet.OUTCOMES}:{number}", None,
+        yield Raw(f"{folder / steps.OUTCOMES}:{number}", None,
                   _ours({"benchmark": benchmark, **fields}))
 
 

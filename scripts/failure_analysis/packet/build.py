@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from failure_analysis import facts, files, manifest
+from failure_analysis import facts, files, manifest, steps
 from failure_analysis.datapoint import (
     CSV_COLUMNS,
     GRADING_COLUMNS,
@@ -22,13 +22,7 @@ from failure_analysis.datapoint import (
     OUTCOME_COLUMNS,
 )
 from failure_analysis.files import csv_cell
-from failure_analysis.packet import (
-    GRADINGS,
-    REJECTED,
-    STREAMS,
-    lines,
-    sanity,
-)
+from failure_analysis.packet import lines, sanity
 from failure_analysis.packet.tally import RunTally, SourceTally
 from failure_analysis.reading import ingest
 from failure_analysis.reading.detect import Found
@@ -37,13 +31,6 @@ from failure_analysis.records import MARKERS, Source
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-# Written by later steps from an earlier packet: wrong beside a new one. The ledger and the reading
-# log are people's work: they stay, and the check names reviews that fit no datapoint any more.
-DERIVED = ("clusters.json", "clusters.md", "model_comparison.json", "model_comparison.md",
-           "comparison.csv", "comparison.png", "review_plan.jsonl", "review_plan.md",
-           "contrast_rows.jsonl", "background.md", "agreement.json", "agreement.md", "check.json",
-           "diagnosis.json", "diagnosis.md", "diagnosis.png", "diagnosis.svg",
-           *(f"lens_{lens}/{lens}.json" for lens in ("surface", "fft", "compression", "hazard")))
 _cell = lru_cache(1 << 13)(csv_cell)
 
 
@@ -60,7 +47,8 @@ def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
     """Reads the runs once and writes the packet; returns the conservation counts.
 
     Files: outcomes.csv, failure_review_rows.jsonl and .csv, rejected_rows.jsonl, gradings.csv
-    (only with further gradings), sanity.json, facts.json, manifest.json."""
+    (only with further gradings), sanity.json, facts.json, manifest.json. What was made from another
+    packet that stood in the folder is removed, and named under `removed`."""
     analysis_dir.mkdir(parents=True, exist_ok=True)
     overall = sanity.Overall(found.sources[0].benchmark)
     inputs = files.Records(("path", "bytes", "sha256", "run", "format", "rows"))
@@ -75,20 +63,31 @@ def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
             overall.add(source, tally)
         if not overall.rows_read:
             raise files.Refusal(f"{_named(found.sources)}: no rows in it; nothing to analyse")
-    for name in (*DERIVED, GRADINGS):
-        (analysis_dir / name).unlink(missing_ok=True)
-    outputs_written = [*STREAMS, sanity.NAME, facts.NAME]
     if found.gradings:
-        overall.gradings = _write_gradings(found, keys, analysis_dir / GRADINGS)
-        outputs_written.append(GRADINGS)
+        overall.gradings = _write_gradings(found, keys, analysis_dir / steps.GRADINGS)
+    else:
+        (analysis_dir / steps.GRADINGS).unlink(missing_ok=True)
     files.write_json(analysis_dir / sanity.NAME,
                      overall.report([path.as_posix() for path in found.ignored]))
-    facts.replace(analysis_dir, "", overall.facts())
+    removed = _settle(analysis_dir, overall.facts(), settings, inputs)
+    return {**overall.conservation(), "removed": removed}
+
+
+def _settle(analysis_dir: Path, counted: dict, settings: dict, inputs: list) -> list[str]:
+    """Writes the facts and tells the manifest. What other steps made of an earlier packet stays if
+    this one is the same, else it goes; returns the names of what went."""
+    hashes = {name: files.sha256(analysis_dir / name) for name in steps.BUILD.writes
+              if name != steps.FACTS and (analysis_dir / name).exists()}
+    earlier = manifest.outputs(analysis_dir, steps.BUILD)
+    same = earlier is not None and hashes == {
+        name: hash_ for name, hash_ in earlier.items() if name != steps.FACTS}
+    removed = [] if same else manifest.remove_derived(analysis_dir)
+    facts.replace(analysis_dir, steps.BUILD, counted, alone=not same)
     # Relative paths among the inputs start from here, wherever the folder is read later.
     here = os.path.relpath(Path.cwd(), analysis_dir)
-    manifest.record(analysis_dir, "build_packet", {**settings, "working_dir": here},
-                    outputs_written, inputs)
-    return overall.conservation()
+    manifest.record(analysis_dir, steps.BUILD.name, {**settings, "working_dir": here},
+                    steps.BUILD.writes, inputs, hashes=hashes)
+    return removed
 
 
 def _with_progress(sources: list[Source]) -> Iterable[Source]:
@@ -126,14 +125,14 @@ def _part(source: Source, keyed: bool, folder: str, place: int) -> SourceTally:
     """Reads one source in a worker, into part files."""
     with ExitStack() as stack:
         parts = [stack.enter_context(open(Path(folder, f"{place}.{name}"), "wb"))
-                 for name in STREAMS]
+                 for name in steps.STREAMS]
         return read_source(source, keyed, Outputs(*parts))
 
 
 def _joined(place: int, future: "Future", folder: str, outputs: Outputs) -> SourceTally:
     """Appends a worker's part files to the streams."""
     tally = future.result()
-    for name, output in zip(STREAMS, outputs, strict=True):
+    for name, output in zip(steps.STREAMS, outputs, strict=True):
         part = Path(folder, f"{place}.{name}")
         with open(part, "rb") as file:
             shutil.copyfileobj(file, output, 1 << 20)
@@ -156,7 +155,7 @@ def _no_collector() -> Iterator[None]:
 def _streams(analysis_dir: Path) -> Iterator[Outputs]:
     with ExitStack() as stack:
         outputs = Outputs(*(stack.enter_context(files.atomic(analysis_dir / name))
-                            for name in STREAMS))
+                            for name in steps.STREAMS))
         outputs.outcomes.write(files.csv_line(OUTCOME_COLUMNS))
         outputs.table.write(files.csv_line(CSV_COLUMNS))
         yield outputs
@@ -328,7 +327,10 @@ def remarks(counts: dict) -> list[str]:
         lines.append("a file is damaged or cut off: what follows in it is lost; fetch it again")
     if counts["rejected"]:
         rows = "row" if counts["rejected"] == 1 else "rows"
-        lines.append(f"{counts['rejected']} {rows} could not be read: see {REJECTED}")
+        lines.append(f"{counts['rejected']} {rows} could not be read: see {steps.REJECTED}")
+    if counts.get("removed"):
+        lines.append("removed, as it was made from the packet that stood here before: "
+                     + ", ".join(counts["removed"]))
     return lines
 
 

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis import facts, files, manifest, packet
+from failure_analysis import facts, files, manifest, steps
 from failure_analysis.checks import text_of
-from failure_analysis.datapoint import CSV_COLUMNS, is_number
+from failure_analysis.datapoint import CSV_COLUMNS, SIGNALS, is_number
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import lines
 from failure_analysis.paths import value_at
 
-NAME, PAGE = "clusters.json", "clusters.md"
+NAME, PAGE = steps.CLUSTER.writes[:2]
 DEFAULT_RULES = Path(__file__).resolve().parents[3] / "templates" / "heuristics.yaml"
 OTHER = "other"
 SAID = "messages.assistant"
@@ -29,11 +29,13 @@ _EXAMPLES = 5
 
 
 class Test(NamedTuple):
-    """One condition: the value at `field` meets `kind` for any of `values`."""
+    """One condition: the value at `field` meets `kind` for any of `values`; with `signals`, the
+    field of a signal of one of these kinds, or that there is one (no field)."""
 
     field: str
     kind: str
     values: tuple
+    signals: tuple[str, ...] = ()
 
 
 class Rule(NamedTuple):
@@ -93,10 +95,13 @@ def _rule(rule: Any, where: str) -> Rule:
 
 
 def _test(test: Any, where: str) -> Test:
-    kinds = test.keys() - {"field"} if isinstance(test, dict) else set()
+    kinds = test.keys() - {"field", "signal"} if isinstance(test, dict) else set()
+    signals = _signals(test.get("signal"), where) if isinstance(test, dict) else ()
+    if signals and test.keys() == {"signal"}:
+        return Test("", "", (), signals)
     if len(kinds) != 1 or not isinstance(test.get("field"), str):
         raise files.Refusal(f"{where}: a test is {{field: …, one of "
-                            f"{', '.join((*WORD_TESTS, *NUMBER_TESTS))}: …}}")
+                            f"{', '.join((*WORD_TESTS, *NUMBER_TESTS))}: …}}, or {{signal: …}}")
     kind = kinds.pop()
     values = test[kind] if isinstance(test[kind], list) else [test[kind]]
     if kind in NUMBER_TESTS:
@@ -106,7 +111,18 @@ def _test(test: Any, where: str) -> Test:
         raise files.Refusal(f"{where}: unknown test {kind}")
     elif kind != "equals":
         values = [_pattern(value, kind, where) for value in values]
-    return Test(test["field"], kind, tuple(values))
+    return Test(test["field"], kind, tuple(values), signals)
+
+
+def _signals(value: Any, where: str) -> tuple[str, ...]:
+    """The kinds of signal that a test names; refuses one that no reader puts on a row."""
+    for name in _words(value):
+        if name not in SIGNALS:
+            import difflib
+
+            near = difflib.get_close_matches(str(name), SIGNALS, n=1, cutoff=0) or sorted(SIGNALS)
+            raise files.Refusal(f"{where}: no signal {name}; nearest: {near[0]}")
+    return _words(value)
 
 
 def _pattern(value: Any, kind: str, where: str) -> Any:
@@ -144,6 +160,11 @@ def _meets(row: dict, rule: Rule, texts: dict[str, str]) -> bool:
 
 
 def _holds(row: dict, test: Test, texts: dict[str, str]) -> bool:
+    if test.signals:
+        mine = row.get("signals") if isinstance(row.get("signals"), list) else ()
+        return any(not test.kind or _holds(signal, test._replace(signals=()), {})
+                   for signal in mine
+                   if isinstance(signal, dict) and signal.get("kind") in test.signals)
     if test.kind in NUMBER_TESTS:
         value = _number(row, test.field)
         return value is not None and any(_compares(value, test.kind, limit)
@@ -193,35 +214,60 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
     """Labels every row of the packet (rewriting failure_review_rows.jsonl and .csv) and writes
     clusters.json, clusters.md and the `mode/` facts; returns what clusters.json holds."""
     rules = load(rules_file)
-    source = analysis_dir / packet.ROWS
+    source = analysis_dir / steps.ROWS
     if not source.exists():
         raise files.Refusal(f"{source}: not there; run build_packet.py first")
+    manifest.proved(analysis_dir, (steps.ROWS, steps.TABLE))
     counts = _Counts()
-    with files.atomic(source) as rows, files.atomic(analysis_dir / packet.TABLE) as cells:
+    with files.atomic(source) as rows, files.atomic(analysis_dir / steps.TABLE) as cells:
         cells.write(files.csv_line(CSV_COLUMNS))
         for line, row in _packet_lines(source):
-            met = hits(row, rules)
-            mode, name = (met[0].mode, met[0].name) if met else (OTHER, "no_rule")
+            mode, name = counts.add(row, rules)
             row["error_mode_candidate"], row["error_mode_rule"] = mode, name
             labels = f'"error_mode_candidate": "{mode}", "error_mode_rule": "{name}"'.encode()
             relabelled, done = _LABELS.subn(labels, line)
             rows.write((relabelled if done else lines.spelled(row)) + b"\n")
             cells.write(lines.table_line(row))
-            counts.add(row, met, mode, name)
     result = counts.result(rules, rules_file)
     files.write_json(analysis_dir / NAME, result)
     files.write_text(analysis_dir / PAGE, page(result))
-    facts.replace(analysis_dir, "mode/", {
-        key: number for mode in result["modes"] for key, number in
-        {f"mode/{mode['mode']}": mode["rows"],
-         **{facts.key("mode", mode["mode"], model): n
-            for model, n in mode["models"].items()}}.items()})
-    rules_name = os.path.relpath(rules_file, DEFAULT_RULES.parents[1]) \
-        if rules_file == DEFAULT_RULES else rules_file.as_posix()
-    manifest.record(analysis_dir, "cluster_failures",
-                    {"rules": rules_name, "sha256": files.sha256(rules_file)},
-                    [packet.ROWS, packet.TABLE, NAME, PAGE, facts.NAME])
+    facts.replace(analysis_dir, steps.CLUSTER, numbers(result))
+    own = rules_file == DEFAULT_RULES
+    rules_name = os.path.relpath(rules_file, DEFAULT_RULES.parents[1]) if own else \
+        os.path.relpath(rules_file, analysis_dir)
+    manifest.record(analysis_dir, steps.CLUSTER.name,
+                    {"rules": rules_name, "of_the_bundle": own,
+                     "sha256": files.sha256(rules_file)}, steps.CLUSTER.writes)
     return result
+
+
+def numbers(result: dict) -> dict[str, int]:
+    """The facts of a labelling, under keys that begin with `mode/`."""
+    return {key: number for mode in result["modes"] for key, number in
+            {f"mode/{mode['mode']}": mode["rows"],
+             **{facts.key("mode", mode["mode"], model): n
+                for model, n in mode["models"].items()}}.items()}
+
+
+def rules_used(analysis_dir: Path) -> Path | None:
+    """The rules that the rows were labelled by; None where they are no longer there."""
+    used = manifest.settings(analysis_dir, steps.CLUSTER.name)
+    start = DEFAULT_RULES.parents[1] if used.get("of_the_bundle") else analysis_dir
+    path = start / str(used.get("rules"))
+    return path if path.is_file() and files.sha256(path) == used.get("sha256") else None
+
+
+def again(analysis_dir: Path) -> tuple[dict | None, list[str]]:
+    """What the rules that were used say of the packet now, as clusters.json holds it, and the rows
+    that carry other labels; None where those rules are no longer there."""
+    rules_file = rules_used(analysis_dir)
+    if rules_file is None:
+        return None, []
+    rules, counts, other = load(rules_file), _Counts(), []
+    for _, row in _packet_lines(analysis_dir / steps.ROWS):
+        if counts.add(row, rules) != (row.get("error_mode_candidate"), row.get("error_mode_rule")):
+            other.append(row["datapoint_id"])
+    return counts.result(rules, rules_file), other
 
 
 def _packet_lines(path: Path) -> Iterator[tuple[bytes, dict]]:
@@ -243,8 +289,10 @@ class _Counts:
         self.won: Counter = Counter()
         self.overlaps: Counter = Counter()
 
-    def add(self, row: dict, met: list[Rule], mode: str, name: str) -> None:
-        """Adds one labelled row."""
+    def add(self, row: dict, rules: list[Rule]) -> tuple[str, str]:
+        """Counts one row; returns its mode and the rule that gives it."""
+        met = hits(row, rules)
+        mode, name = (met[0].mode, met[0].name) if met else (OTHER, "no_rule")
         self.rows += 1
         model = row.get("model_name") or ""
         self.modes.setdefault(mode, Counter())[name] += 1
@@ -255,6 +303,7 @@ class _Counts:
         self.won[name] += 1
         self.hit.update(rule.name for rule in met)
         self.overlaps.update((name, rule.name) for rule in met[1:] if rule.mode != mode)
+        return mode, name
 
     def result(self, rules: list[Rule], rules_file: Path) -> dict:
         """The content of clusters.json; `other` stands first."""

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from failure_analysis import files, packet
+from failure_analysis import files, steps
 
-CONTRAST = "contrast_rows.jsonl"
+CONTRAST = steps.PLAN.writes[2]
 _COLUMNS = ("datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "trial",
             "outcome", "failed_dimensions")
 
@@ -52,7 +52,7 @@ class _Labels(msgspec.Struct):
 
 def index(folder: Path) -> Index:
     """Reads an analysis folder's outcomes and finds its whole rows; refuses without a packet."""
-    path = folder / packet.OUTCOMES
+    path = folder / steps.OUTCOMES
     if not path.exists():
         raise files.Refusal(f"{path}: not there; run build_packet.py first")
     try:
@@ -60,7 +60,7 @@ def index(folder: Path) -> Index:
     except (StopIteration, ValueError) as error:
         raise files.Refusal(f"{path}: damaged ({error}); run build_packet.py again") from None
     places: dict[str, tuple[str, int]] = {}
-    for name in (packet.ROWS, CONTRAST):
+    for name in (steps.ROWS, CONTRAST):
         _place(folder / name, outcomes, places)
     return Index(folder, outcomes, places)
 
@@ -97,7 +97,7 @@ def _place(path: Path, outcomes: dict[str, Outcome], places: dict[str, tuple[str
                 raise files.Refusal(f"{path}:{number}: not a packet row ({error}); run "
                                     "build_packet.py again") from None
             if ident not in outcomes:
-                raise files.Refusal(f"{path}:{number}: {ident} is not in {packet.OUTCOMES}; run "
+                raise files.Refusal(f"{path}:{number}: {ident} is not in {steps.OUTCOMES}; run "
                                     "build_packet.py again")
             places[ident] = (path.name, start)
             if mode:
@@ -138,7 +138,7 @@ def missing(known: Index, ident: str) -> str:
     if outcome is None:
         near = _alike(known, ident)
         return f"no datapoint {ident}; " + (f"nearest: {near}" if near else
-                                            f"ids are in {packet.OUTCOMES}")
+                                            f"ids are in {steps.OUTCOMES}")
     return (f"{ident} is a {outcome.outcome} datapoint of an item that is not in the plan, and "
             "only planned items are copied whole; plan_review.py --contrast ID adds it")
 

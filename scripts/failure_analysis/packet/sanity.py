@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import files, steps
 from failure_analysis.datapoint import natural_key
 from failure_analysis.facts import key
 from failure_analysis.packet.tally import RunTally, SourceTally
 from failure_analysis.records import Source
 
-NAME = "sanity.json"
+NAME = steps.SANITY
 MOST_EXAMPLES = 20
 # Numbers of single runs beyond these stand in sanity.json alone: no report cites ten thousand runs.
 MOST_RUN_FACTS = 1000

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import files, packet
+from failure_analysis import files, steps
 from failure_analysis.packet import rows
 from failure_analysis.review import ledger, plan, reading_log
 
@@ -49,7 +49,7 @@ class Desk:
         """Reads the packet and the plan again if their files have changed."""
         with self._lock:
             stamps = [_stamp(self.folder / name) for name in
-                      (packet.OUTCOMES, packet.ROWS, rows.CONTRAST, plan.NAME)]
+                      (steps.OUTCOMES, steps.ROWS, rows.CONTRAST, plan.NAME)]
             if stamps == self._stamps:
                 return
             self.known = rows.index(self.folder)

@@ -5,8 +5,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 from failure_analysis.datapoint import (
@@ -28,7 +26,6 @@ COMPUTED = frozenset((
     "turn", "outcome", "failed_dimensions", "reward", "grader", "termination", *NUMBERS, "source",
 ))
 _MOST_SCORES = 4096
-_posix = lru_cache(1024)(Path.as_posix)
 _FINGERPRINT = re.compile("[0-9a-f]{16}")
 
 
@@ -117,7 +114,7 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
         "grader": (line.settings or fields).get("grader") or source.grader,
         "termination": fields.get("termination") or _termination(fields.get("assistant_text")),
         **_numbers(fields),
-        "source": {"path": _posix(line.path or source.path), "line": line.number},
+        "source": {"path": source.named(line.path or source.path), "line": line.number},
     }
     return Row(line, computed, "", scores)
 

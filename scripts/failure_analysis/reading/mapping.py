@@ -20,7 +20,7 @@ KEYS = ("benchmark", "rows", "fields", "pass_when", "threshold", "background", "
 # What an LLM coder is told of the benchmark.
 BACKGROUND = ("what_it_tests", "tool_access", "rewards")
 # Fields that ingest works out itself; a mapping cannot set them.
-COMPUTED = ("datapoint_id", "benchmark", "outcome", "failed_dimensions",
+COMPUTED = ("datapoint_id", "benchmark", "signals", "outcome", "failed_dimensions",
             "source", "error_mode_candidate", "error_mode_rule")
 MAPPABLE = tuple(name for name in FIELDS if name not in COMPUTED)
 NUMBERS = ("reward", "prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")

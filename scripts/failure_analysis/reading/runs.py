@@ -1,51 +1,82 @@
 """The runs that an analysis folder was built from, found again where they were."""
 
-from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from failure_analysis import files, manifest
+from failure_analysis import files, manifest, steps
 from failure_analysis.reading import detect
+from failure_analysis.records import Source
 
 
-@contextmanager
-def at_hand(folder: Path) -> Iterator[detect.Found]:
-    """The runs that a packet was built from, with the working directory where their paths start
-    (run ids are named after them). Refuses when they are gone or have changed."""
-    path = folder / manifest.NAME
-    settings = manifest.settings(folder, "build_packet")
-    if "working_dir" not in settings:
-        raise files.Refusal(f"{path}: no build_packet step in it; run build_packet.py first")
-    inputs = files.read_json(path)["steps"]["build_packet"].get("inputs", [])
-    with chdir(_start(folder.resolve() / settings["working_dir"], inputs)):
-        _unchanged(inputs)
-        yield _found(settings)
+def at_hand(folder: Path) -> detect.Found:
+    """The runs that a packet was built from, which read as they did then: their rows name the same
+    paths, from wherever they are read. Refuses when they are gone or have changed."""
+    settings, start = _recorded(folder)
+    found = _found(settings, start)
+    given = [start / name for name in _given(settings) if not Path(name).is_absolute()]
+    found.sources = [_as_named(source, start, given) for source in found.sources]
+    return found
+
+
+def command(folder: Path) -> tuple[Path, list[str]]:
+    """Where the packet was built from these runs, and the options that named them; refuses when
+    they are gone or have changed."""
+    settings, start = _recorded(folder)
+    options = [("--run-dir", settings["run_dir"]), ("--input", settings["input"]),
+               ("--comparison-dir", [settings["comparison_dir"]]),
+               ("--mapping", [settings["mapping"]])]
+    return start, [word for name, values in options for value in values if value
+                   for word in (name, value)]
+
+
+def _recorded(folder: Path) -> tuple[dict, Path]:
+    """(the settings of the packet, where its paths start), when its inputs are unchanged."""
+    entry = manifest.entries(folder).get(steps.BUILD.name)
+    if entry is None:
+        raise files.Refusal(f"{folder / manifest.NAME}: no build_packet step in it; run "
+                            "build_packet.py first")
+    settings, inputs = entry["settings"], entry.get("inputs", [])
+    start = _start((folder / settings["working_dir"]).resolve(), inputs)
+    _unchanged(start, inputs)
+    return settings, start
+
+
+def _given(settings: dict) -> list[str]:
+    """The paths that the packet's command named."""
+    comparison = settings["comparison_dir"]
+    return [*settings["run_dir"], *settings["input"], *([comparison] if comparison else [])]
 
 
 def _start(recorded: Path, inputs: list[dict]) -> Path:
     """Where the inputs' paths start: where the packet was built, or, when the folder was moved
     away from there, here."""
-    return next((base for base in (recorded, Path.cwd())
-                 if base.is_dir() and inputs and (base / inputs[0]["path"]).is_file()),
-                Path.cwd())
+    here = Path.cwd()
+    return next((base for base in (recorded, here)
+                 if base.is_dir() and inputs and (base / inputs[0]["path"]).is_file()), here)
 
 
-def _unchanged(inputs: list[dict]) -> None:
+def _unchanged(start: Path, inputs: list[dict]) -> None:
     """Refuses when an input is gone or has other bytes than the packet was built from."""
     for one in inputs:
-        if not Path(one["path"]).is_file():
+        if not (start / one["path"]).is_file():
             raise files.Refusal(f"{one['path']}: this input of the packet is no longer there")
-        if files.sha256(Path(one["path"])) != one["sha256"]:
+        if files.sha256(start / one["path"]) != one["sha256"]:
             raise files.Refusal(f"{one['path']}: this input has changed since the packet was "
                                 "built; run build_packet.py again")
 
 
-def _found(settings: dict) -> detect.Found:
+def _found(settings: dict, start: Path) -> detect.Found:
     """The runs that the packet was built from."""
     if settings["run_dir"]:
-        return detect.from_run_dirs([Path(name) for name in settings["run_dir"]])
+        return detect.from_run_dirs([start / name for name in settings["run_dir"]])
     if settings["comparison_dir"]:
-        return detect.from_comparison(Path(settings["comparison_dir"]))
+        return detect.from_comparison(start / settings["comparison_dir"])
     mapping = settings["mapping"]
-    return detect.from_inputs([Path(name) for name in settings["input"]],
-                              Path(mapping) if mapping else None)
+    return detect.from_inputs([start / name for name in settings["input"]],
+                              start / mapping if mapping else None)
+
+
+def _as_named(source: Source, start: Path, given: list[Path]) -> Source:
+    """The source with the start of its paths, where the command named them from there."""
+    inside = any(source.files[0].is_relative_to(path) for path in given)
+    return replace(source, start=f"{start.as_posix()}/") if inside else source

@@ -4,7 +4,7 @@ made anew from the files of the analysis folder, so an edited one can be told fr
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import facts, files
+from failure_analysis import facts, files, steps
 from failure_analysis.agreement import page as agreement_page
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.markdown import cell, code, table
@@ -14,7 +14,7 @@ from failure_analysis.review import ledger, tally
 _MOST_ROWS = 30
 _MOST_ITEMS = 60
 _MOST_FINDINGS = 40
-_AGREEMENT = "agreement.json"
+_AGREEMENT = steps.AGREE.writes[0]
 
 
 class Folder(NamedTuple):

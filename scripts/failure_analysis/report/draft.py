@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import facts, packet
+from failure_analysis import facts, steps
 from failure_analysis.markdown import cell, code, fence
 from failure_analysis.report import blocks
 from failure_analysis.review import ledger, parts, tally
@@ -116,7 +116,7 @@ def _rows(folder: Path, wanted: set, items: list[str]) -> dict:
     """The wanted packet rows by id, and one row for each wanted item."""
     found: dict[Any, dict] = {}
     open_items = set(items)
-    with open(folder / packet.ROWS, "rb") as file:
+    with open(folder / steps.ROWS, "rb") as file:
         for raw in file if wanted or items else ():
             row = json.loads(raw)
             if row["datapoint_id"] in wanted:

@@ -8,20 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import facts, files, manifest
+from failure_analysis import facts, files, manifest, steps
 from failure_analysis.report import blocks, draft, pieces
 from failure_analysis.report.prose import BOUND
 from failure_analysis.review import tally
 
 NAME = "deep_error_analysis.md"
-STEP = "report"
 # A key may hold any character that is safe in an id; safe_id keeps `<>{}` and blanks out of it.
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
 
 
 def path_of(folder: Path) -> Path:
     """The report of an analysis folder: the one that was written last, else the usual name."""
-    return folder / Path(str(manifest.settings(folder, STEP).get("report", NAME))).name
+    return folder / Path(str(manifest.settings(folder, steps.REPORT.name).get("report", NAME))).name
 
 
 class Written(NamedTuple):
@@ -38,11 +37,11 @@ def write(folder: Path, report: Path, force: bool) -> Written:
     keeps its prose: its generated blocks are made anew, its numbers refreshed, its placeholders
     filled. Placeholders of unknown facts and numbers bound by hand stay and are named."""
     analysed = blocks.load(folder)
-    if analysed.counted.reviews:
-        facts.replace(folder, tally.PREFIX, tally.numbers(analysed.counted))
+    facts.replace(folder, steps.REPORT,
+                  tally.numbers(analysed.counted) if analysed.counted.reviews else {})
     known = facts.load(folder)
     old = None if force or not report.exists() else read(report)
-    record = manifest.settings(folder, STEP)
+    record = manifest.settings(folder, steps.REPORT.name)
     untouched = old is None or _digest(old) == record.get("drafted")
     if untouched:
         text = draft.render(analysed)
@@ -58,9 +57,9 @@ def write(folder: Path, report: Path, force: bool) -> Written:
     text, filled = _filled(text, known)
     crlf = report.exists() and b"\r\n" in report.read_bytes()
     files.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
-    manifest.record(folder, STEP, {
+    manifest.record(folder, steps.REPORT.name, {
         "report": report.name, "drafted": _digest(text) if untouched else None,
-        "bound": dict(sorted((kept + filled).items()))}, [report.name, facts.NAME])
+        "bound": dict(sorted((kept + filled).items()))}, steps.REPORT.writes)
     return Written(state, problems)
 
 
@@ -136,8 +135,7 @@ def hand_bound(text: str, allowed: Counter[str]) -> list[tuple[int, str]]:
 
 def allowed(folder: Path) -> Counter[str]:
     """The facts that were bound by this program, as often as each was."""
-    return Counter(manifest.settings(folder, STEP).get("bound", {}))
-
+    return Counter(manifest.settings(folder, steps.REPORT.name).get("bound", {}))
 
 
 

@@ -4,29 +4,28 @@ beside them are copied from the runs once more."""
 from collections.abc import Iterable
 from pathlib import Path
 
-from failure_analysis import files
+from failure_analysis import files, steps
 from failure_analysis.markdown import code, fence
 from failure_analysis.packet import lines, rows
 from failure_analysis.reading import ingest, runs
 from failure_analysis.records import Source
 
-BACKGROUND = "background.md"
+BACKGROUND = steps.PLAN.writes[3]
 
 
 def copy(folder: Path, wanted: set[str]) -> set[str]:
     """Writes the wanted datapoints into contrast_rows.jsonl in the order of the runs, and
     background.md where the runs record the policy that the models were given; returns the ids it
     copied. Refuses when the inputs are gone or no longer what the packet was built from."""
-    target = folder.resolve()
     copied: set[str] = set()
-    with runs.at_hand(folder) as found:
-        with files.atomic(target / rows.CONTRAST) as file:
-            for source in found.sources if wanted else ():
-                for row in ingest.rows(source):
-                    if row.computed and row.computed["datapoint_id"] in wanted:
-                        copied.add(row.computed["datapoint_id"])
-                        file.write(lines.spelled({**row.line.fields, **row.computed}) + b"\n")
-        _write_background(target / BACKGROUND, found.sources)
+    found = runs.at_hand(folder)
+    with files.atomic(folder / rows.CONTRAST) as file:
+        for source in found.sources if wanted else ():
+            for row in ingest.rows(source):
+                if row.computed and row.computed["datapoint_id"] in wanted:
+                    copied.add(row.computed["datapoint_id"])
+                    file.write(lines.spelled({**row.line.fields, **row.computed}) + b"\n")
+    _write_background(folder / BACKGROUND, found.sources)
     return copied
 
 

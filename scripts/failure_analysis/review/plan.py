@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import files, manifest
+from failure_analysis import files, manifest, steps
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.datapoint import natural_key
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import rows
 from failure_analysis.review import contrast
 
-NAME, PAGE = "review_plan.jsonl", "review_plan.md"
+NAME, PAGE = steps.PLAN.writes[:2]
 FLOOR = 3  # rows of each model and provisional mode
 PER_ITEM = 2  # rows of each item that every model failed
 GATE = 30  # shared datapoints below which agreement is not measured
@@ -61,6 +61,7 @@ def write(folder: Path, budget: int | None, shards: int, overlap: float, seed: i
     datapoints of the planned items, whole) and background.md; returns a summary. Same folder,
     options and seed give the same plan."""
     known = rows.index(folder)
+    reads = manifest.proved(folder, (steps.OUTCOMES,))
     compared = _compared(folder, known)
     passing = _passing(known, seed)
     picks = _with_contrasts(_picks(known, compared, seed), passing)
@@ -81,10 +82,9 @@ def write(folder: Path, budget: int | None, shards: int, overlap: float, seed: i
         for one in planned:
             file.write(json.dumps(one._asdict()).encode() + b"\n")
     files.write_text(folder / PAGE, page(summary, planned))
-    outputs = [NAME, PAGE] + [name for name in (rows.CONTRAST, contrast.BACKGROUND)
-                              if (folder / name).exists()]
-    manifest.record(folder, "plan_review", {"budget": budget, "shards": shards,
-                                            "overlap": overlap, "seed": seed}, outputs)
+    manifest.record(folder, steps.PLAN.name, {"budget": budget, "shards": shards,
+                                              "overlap": overlap, "seed": seed},
+                    steps.PLAN.writes, reads=reads)
     return summary
 
 
@@ -99,6 +99,7 @@ def add_contrasts(folder: Path, idents: Iterable[str]) -> list[str]:
             raise files.Refusal(f"{ident} failed: it is in the packet, whole")
     there = {ident for ident, (name, _) in known.places.items() if name == rows.CONTRAST}
     contrast.copy(folder, there | set(wanted))
+    manifest.replace_output(folder, steps.PLAN, steps.PLAN.writes[2:])
     return wanted
 
 

@@ -1,0 +1,66 @@
+"""What a report is proved against: the files of its folder, and what can be computed anew from the
+outcomes, the packet and the ledger, which counts instead of what a file says."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from failure_analysis import facts, manifest, steps
+from failure_analysis.comparison import compute
+from failure_analysis.packet import heuristics, rows
+from failure_analysis.report import blocks, claims, write
+from failure_analysis.review import parts
+
+
+class Finding(NamedTuple):
+    """One thing in the report that does not hold: its line (0: the whole), the verdict, the text
+    it is about, and what is wrong or to be done."""
+
+    line: int
+    verdict: str
+    text: str
+    why: str
+
+
+class Evidence(NamedTuple):
+    """Everything that a report is proved against. `folder` holds the comparison and the clusters as
+    they were computed anew, `written` as the files have them (None: no such file); `relabelled` are
+    rows whose label is not the one that the rules give."""
+
+    folder: blocks.Folder
+    written: blocks.Folder
+    relabelled: list[str]
+    blocks: dict[str, str]
+    facts: dict[str, int | float]
+    bound: Counter[str]
+    min_cited: int
+    names: claims.Names
+    texts: dict[str, list[parts.Part]]
+
+    def parts(self, ident: str) -> list[parts.Part]:
+        """The parts of a datapoint, kept; none when it cannot be opened."""
+        if ident not in self.texts:
+            known = self.folder.counted.known
+            self.texts[ident] = parts.parts(rows.row(known, ident)) if ident in known.places else []
+        return self.texts[ident]
+
+
+def evidence(path: Path, min_cited: int = 3) -> Evidence:
+    """Reads, and computes anew, what a report of this analysis folder is proved against."""
+    written = blocks.load(path)
+    clusters, relabelled = heuristics.again(path)
+    folder = written._replace(compared=_compared(written), clusters=clusters or written.clusters)
+    known = facts.load(path)
+    names = claims.names(folder.counted, known, folder.sanity["conservation"]["benchmark"])
+    return Evidence(folder, written, relabelled, blocks.render(folder), known, write.allowed(path),
+                    min_cited, names, {})
+
+
+def _compared(folder: blocks.Folder) -> dict | None:
+    """The comparison, computed anew as it was asked for; None where nothing is judged."""
+    if not folder.counted.judged:
+        return None
+    asked = manifest.settings(folder.path, steps.COMPARE.name)
+    compared = compute.compare(folder.path, asked.get("by"), asked.get("seed", 0))
+    return json.loads(json.dumps(compared.result))

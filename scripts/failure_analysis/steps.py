@@ -1,0 +1,41 @@
+"""The steps of an analysis: the script that runs each and the files that it writes into the
+analysis folder. The one list of them; who needs another step's file takes its name from here."""
+
+from typing import NamedTuple
+
+OUTCOMES, ROWS, TABLE = "outcomes.csv", "failure_review_rows.jsonl", "failure_review_rows.csv"
+REJECTED, GRADINGS = "rejected_rows.jsonl", "gradings.csv"
+STREAMS = (OUTCOMES, ROWS, TABLE, REJECTED)
+SANITY, FACTS = "sanity.json", "facts.json"
+
+
+class Step(NamedTuple):
+    """One step by its name in the manifest. `facts` begins the keys that are its own in facts.json;
+    blank: all that no other step owns; None: it has none."""
+
+    name: str
+    script: str
+    writes: tuple[str, ...]
+    facts: str | None = None
+
+
+BUILD = Step("build_packet", "build_packet.py",
+             (OUTCOMES, ROWS, TABLE, REJECTED, GRADINGS, SANITY, FACTS), "")
+CLUSTER = Step("cluster_failures", "cluster_failures.py",
+               ("clusters.json", "clusters.md", ROWS, TABLE, FACTS), "mode/")
+COMPARE = Step("compare_models", "compare_models.py",
+               ("model_comparison.json", "model_comparison.md", "comparison.csv",
+                "comparison.png", FACTS), "comparison/")
+PLAN = Step("plan_review", "plan_review.py", ("review_plan.jsonl", "review_plan.md",
+                                              "contrast_rows.jsonl", "background.md"))
+AGREE = Step("measure_agreement", "measure_agreement.py",
+             ("agreement.json", "agreement.md", FACTS), "agreement/")
+DIAGNOSE = Step("analyze_diagnose", "analyze.py diagnose",
+                ("diagnosis.json", "diagnosis.md", "diagnosis.png", "diagnosis.svg", FACTS),
+                "diagnosis/")
+# The report, the ledger and the reading log are people's work: no step's outputs.
+REPORT = Step("report", "write_report.py", (FACTS,), "review/")
+CHECK = Step("check_report", "check_report.py", ("check.json",))
+STEPS = (BUILD, CLUSTER, COMPARE, PLAN, AGREE, DIAGNOSE, REPORT, CHECK)
+# Made from a packet: wrong beside another one.
+DERIVED = tuple(step for step in STEPS if step not in (BUILD, REPORT))
