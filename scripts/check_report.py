@@ -62,8 +62,8 @@ def _check(args: argparse.Namespace) -> int:
     result = check.check(args.analysis_dir, args.min_cited, args.rerun_inputs)
     report = write.path_of(args.analysis_dir)
     proved = ", ".join(f"{count} {kind}" for kind, count in result.proved.items())
-    lines = [f"{report}:{one.line}: {one.verdict}: {one.text}: {one.why}"
-             for one in result.findings[:MOST_SHOWN]]
+    lines = [f"{report}:{one.line}: {one.verdict}: {one.text}: {one.why}" if one.line else
+             f"{one.verdict}: {one.text}: {one.why}" for one in result.findings[:MOST_SHOWN]]
     if len(result.findings) > MOST_SHOWN:
         lines.append(f"{len(result.findings) - MOST_SHOWN} more in {check.NAME}")
     if result.findings:

@@ -75,22 +75,29 @@ def test_default_rules_on_what_the_answer_looks_like(row, mode):
     assert default_mode(**row) == mode
 
 
-@pytest.mark.parametrize(("account", "more", "mode"), [
-    ("Reward 0.0.\nMissing action: f(); x.\nUnexpected transfer: y.", {}, "needless_transfer"),
-    ("Reward 0.0.\nWrong arguments: f: x.\nExtra write: g().", {}, "wrong_arguments"),
-    ("Reward 0.0.\nWrong lookup arguments: f: x.", {"scores": {"DB": False}},
-     "wrong_database_state"),
-    ("Reward 0.0.\nMissing action: f(); x.",
-     {"messages": [{"role": "assistant", "content": "I'm unable to do that."}]}, "policy_refusal"),
-    ("Reward 0.0.\nMissing action: f(); x.", {"messages": []}, "missing_required_action"),
-    ("Reward 0.0.\nExtra write: g() (call 2).", {}, "extra_write_action"),
-    ('Reward 0.0.\nNot communicated: "4".', {}, "information_not_communicated"),
-    ("Reward 0.0.\nTool errors: 3 failed tool calls in a row.", {}, "tool_errors_in_a_row"),
-    ("Reward 0.0.", {"termination": "max_steps"}, "step_limit"),
+@pytest.mark.parametrize(("kinds", "more", "mode"), [
+    (["missing_action", "unexpected_transfer"], {}, "needless_transfer"),
+    (["wrong_arguments", "extra_write"], {}, "wrong_arguments"),
+    (["wrong_lookup_arguments"], {"scores": {"DB": False}}, "wrong_database_state"),
+    (["missing_action"], {"messages": [{"role": "assistant", "content": "I'm unable to."}]},
+     "policy_refusal"),
+    (["missing_action"], {"messages": []}, "missing_required_action"),
+    (["extra_write"], {}, "extra_write_action"),
+    (["not_communicated"], {}, "information_not_communicated"),
+    (["tool_errors_in_a_row"], {}, "tool_errors_in_a_row"),
+    ([], {"termination": "max_steps"}, "step_limit"),
 ])
-def test_default_rules_on_tau_accounts(account, more, mode):
-    assert default_mode(benchmark="tau2-bench-airline", judge_reasoning=account,
+def test_default_rules_on_tau_signals(kinds, more, mode):
+    signals = [{"kind": kind, "count": 3} for kind in kinds]
+    assert default_mode(benchmark="tau2-bench-airline", signals=signals,
                         failed_dimensions=["DB"], **more) == mode
+
+
+@pytest.mark.parametrize("signals", [None, 3, "missing_action", {"kind": "missing_action"},
+                                     ["missing_action"], [{"kind": ["missing_action"]}], [None]])
+def test_signals_of_another_shape_are_no_signals(signals):
+    """A judged row may bring a field of this name from elsewhere."""
+    assert default_mode(benchmark="tau2-bench-airline", signals=signals, tool_calls=[{}]) == "other"
 
 
 def test_labels_stand_in_both_files_and_in_the_counts(cluster):
@@ -175,6 +182,9 @@ rules:
     ("rules: [{name: a, whom: x, any: [{field: a, contains: b}]}]", "unknown key whom"),
     ("rules: [{name: a, any: [{field: a, contains: b}]}, {name: a, any: [{field: a, contains: "
      "b}]}]", "two rules are called a"),
+    ("rules: [{name: a, any: [{signal: missing_acton}]}]",
+     "no signal missing_acton; nearest: missing_action"),
+    ("rules: [{name: a, any: [{signal: exception, regex: b}]}]", "a test is"),
     ("rules: [", "not valid YAML"),
 ])
 def test_a_wrong_rule_is_named(tmp_path, rules, words):

@@ -134,9 +134,8 @@ def faults(analysis_dir: Path) -> Iterator[Fault]:
             yield from _file_faults(analysis_dir, step, name, hash_)
     for step in steps.STEPS:
         entry = known.get(step.name, {})
-        if steps.FACTS in entry.get("outputs", ()):
-            yield from _file_faults(analysis_dir, step.name, steps.FACTS,
-                                    entry["outputs"][steps.FACTS])
+        if step.facts is not None:
+            yield from _fact_faults(analysis_dir, step, entry.get("outputs", {}))
         for name, hash_ in entry.get("reads", {}).items():
             if written.get(name, ("", None))[1] != hash_:
                 yield Fault(name, f"{step.script} was run over another one; run it again")
@@ -149,9 +148,18 @@ def faults(analysis_dir: Path) -> Iterator[Fault]:
 def _file_faults(analysis_dir: Path, step: str, name: str, hash_: str) -> Iterator[Fault]:
     if not (analysis_dir / name).exists():
         yield Fault(name, f"{_script(step)} wrote it and it is gone; run it again")
-    elif _hash(analysis_dir, step, name) != hash_:
-        what = "its part of it was" if name == steps.FACTS else "it was"
-        yield Fault(name, f"{what} changed since {_script(step)} wrote it; run that again")
+    elif files.sha256(analysis_dir / name) != hash_:
+        yield Fault(name, f"changed since {_script(step)} wrote it; run it again")
+
+
+def _fact_faults(analysis_dir: Path, step: Step, written: Mapping[str, str]) -> Iterator[Fault]:
+    """A step's part of the facts that is not as it left it, or that it never wrote."""
+    mine = facts.part(facts.load(analysis_dir), step.name)
+    if steps.FACTS not in written and mine:
+        yield Fault(steps.FACTS, f"{min(mine)} and the like are facts of {step.script}, which did "
+                                 "not write them; run it, or build_packet.py")
+    elif written.get(steps.FACTS) not in (None, facts.digest(mine, step.name)):
+        yield Fault(steps.FACTS, f"its part that {step.script} wrote was changed; run it again")
 
 
 def _written(known: Mapping[str, dict]) -> dict[str, tuple[str, str]]:

@@ -1,14 +1,12 @@
 """Outcomes of several models over the same items: shared and unique failures, paired statistics,
 repeats, judges. Items are joined on id and fingerprint; one that is not the same is left out."""
 
-import csv
-import io
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, starmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +15,7 @@ import numpy as np
 from failure_analysis import facts, files, statistics, steps
 from failure_analysis.comparison import reliability
 from failure_analysis.datapoint import natural_key
+from failure_analysis.packet import rows
 from failure_analysis.statistics import rounded
 
 ONCE = "McNemar mid-p, Newcombe interval"
@@ -24,7 +23,6 @@ REPEATED = {"bootstrap": f"t test over items, item bootstrap interval ({statisti
             "t": "t test and interval over items", "sign": "all items differ alike: sign test"}
 # Above this many units their pairs tell nobody anything, and take hours.
 MOST_PAIRED = 40
-OUTCOMES = ("pass", "fail", "unjudged")
 COLUMNS = ("run_id", "model_name", "item_id", "item_fingerprint", "outcome", "scores_json",
            "grader")
 READINGS = ("any", "majority", "all")
@@ -108,12 +106,9 @@ def load(
 ) -> tuple[str, dict[str, Unit], dict[str, Unit], str]:
     """(what a unit is, units by name, models by name, why): units are models, or runs where there
     is one model with a few runs."""
-    path = analysis_dir / steps.OUTCOMES
-    if not path.exists():
-        raise files.Refusal(f"{path}: not there; run build_packet.py first")
     models: dict[str, Unit] = {}
     runs: set[str] = set()
-    for row in _outcomes(path):
+    for row in starmap(Outcome, rows.columns(analysis_dir, COLUMNS)):
         _add(models.setdefault(row.model, Unit()), row)
         runs.add(row.run)
     why = "as asked"
@@ -125,26 +120,9 @@ def load(
     if by == "model":
         return by, models, models, why
     units: dict[str, Unit] = {}
-    for row in _outcomes(path):
+    for row in starmap(Outcome, rows.columns(analysis_dir, COLUMNS)):
         _add(units.setdefault(row.run, Unit()), row)
     return by, units, models, why
-
-
-def _outcomes(path: Path) -> Iterator[Outcome]:
-    csv.field_size_limit(1 << 31)
-    with io.TextIOWrapper(files.open_bytes(path), "utf-8", newline="") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        missing = [name for name in COLUMNS if name not in header]
-        if missing:
-            raise files.Refusal(f"{path}:1: no column {missing[0]}; run build_packet.py again")
-        places = [header.index(name) for name in COLUMNS]
-        for cells in reader:
-            row = Outcome(*(files.unguard(cells[place]) for place in places))
-            if row.outcome not in OUTCOMES:
-                raise files.Refusal(f"{path}:{reader.line_num}: outcome is {row.outcome!r}, one of "
-                                    f"{', '.join(OUTCOMES)} was expected")
-            yield row
 
 
 def _add(unit: Unit, row: Outcome) -> None:
@@ -343,18 +321,18 @@ def _dimensions(units: dict[str, Unit], shared: Shared, seed: int) -> dict[str, 
     names = sorted({name for unit in units.values() for name in unit.dimensions})
     result = {}
     for name in names:
-        rows, cells = [], {}
+        lines, cells = [], {}
         for model, unit in units.items():
             items = {item: counts for item, counts in unit.dimensions.get(name, {}).items()
                      if item not in unit.unsteady}
             judged = sum(counts[0] for counts in items.values())
             failed = sum(counts[1] for counts in items.values())
-            rows.append({"unit": model, "judged": judged, "failed": failed,
+            lines.append({"unit": model, "judged": judged, "failed": failed,
                          "pass_rate": rounded(1 - failed / judged) if judged else None,
                          "interval": _interval(_rate_of(items)[2] if judged else None)})
             if items:
                 cells[model] = _Cells(items, {item: unit.prints[item] for item in items})
-        result[name] = {"units": rows, "pairs": _pairs(cells, units, shared, seed)}
+        result[name] = {"units": lines, "pairs": _pairs(cells, units, shared, seed)}
     return result
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from failure_analysis import files, statistics, steps
 from failure_analysis.datapoint import natural_key
+from failure_analysis.packet import rows
 from failure_analysis.statistics import rounded
 
 
@@ -80,9 +81,8 @@ def judges(analysis_dir: Path) -> dict[str, Any] | None:
     if not verdicts:
         return None
     graded = {ident for found in verdicts.values() for ident in found}
-    record = {row["datapoint_id"]: row["outcome"]
-              for row in files.read_csv(analysis_dir / steps.OUTCOMES)
-              if row["datapoint_id"] in graded}
+    record = {ident: outcome for ident, outcome in
+              rows.columns(analysis_dir, ("datapoint_id", "outcome")) if ident in graded}
     columns = {"outcome of record": record, **dict(sorted(verdicts.items()))}
     split = sum(len({found[ident] for found in columns.values()
                      if found.get(ident, "unjudged") != "unjudged"}) > 1 for ident in graded)

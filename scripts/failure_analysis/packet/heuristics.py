@@ -261,7 +261,7 @@ def again(analysis_dir: Path) -> tuple[dict | None, list[str]]:
     """What the rules that were used say of the packet now, as clusters.json holds it, and the rows
     that carry other labels; None where those rules are no longer there."""
     rules_file = rules_used(analysis_dir)
-    if rules_file is None:
+    if rules_file is None or not (analysis_dir / steps.ROWS).exists():
         return None, []
     rules, counts, other = load(rules_file), _Counts(), []
     for _, row in _packet_lines(analysis_dir / steps.ROWS):

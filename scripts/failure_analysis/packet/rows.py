@@ -5,6 +5,8 @@ import csv
 import io
 import json
 from collections import Counter
+from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,7 @@ import msgspec
 from failure_analysis import files, steps
 
 CONTRAST = steps.PLAN.writes[2]
+OUTCOMES = ("pass", "fail", "unjudged")
 _COLUMNS = ("datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "trial",
             "outcome", "failed_dimensions")
 
@@ -52,35 +55,42 @@ class _Labels(msgspec.Struct):
 
 def index(folder: Path) -> Index:
     """Reads an analysis folder's outcomes and finds its whole rows; refuses without a packet."""
-    path = folder / steps.OUTCOMES
-    if not path.exists():
-        raise files.Refusal(f"{path}: not there; run build_packet.py first")
-    try:
-        outcomes = _outcomes(path)
-    except (StopIteration, ValueError) as error:
-        raise files.Refusal(f"{path}: damaged ({error}); run build_packet.py again") from None
+    outcomes = {line[0]: _outcome(line) for line in columns(folder, _COLUMNS)}
     places: dict[str, tuple[str, int]] = {}
     for name in (steps.ROWS, CONTRAST):
         _place(folder / name, outcomes, places)
     return Index(folder, outcomes, places)
 
 
-def _outcomes(path: Path) -> dict[str, Outcome]:
-    """The lines of outcomes.csv by datapoint."""
-    outcomes: dict[str, Outcome] = {}
+def _outcome(line: list[str]) -> Outcome:
+    ident, run, model, item, print_, trial, outcome, failed = line
+    return Outcome(ident, run, model, item, print_, int(trial), outcome,
+                   tuple(failed.split(";")) if failed else ())
+
+
+def columns(folder: Path, names: tuple[str, ...]) -> Iterator[list[str]]:
+    """These columns of outcomes.csv, line by line, their guards taken off; refuses when the file is
+    not there, or damaged."""
+    path = folder / steps.OUTCOMES
+    if not path.exists():
+        raise files.Refusal(f"{path}: not there; run build_packet.py first")
     csv.field_size_limit(1 << 31)
-    with io.TextIOWrapper(files.open_bytes(path), "utf-8", newline="") as file:
-        lines = csv.reader(file)
-        header = next(lines)
-        at = [header.index(name) for name in _COLUMNS]
-        for line in lines:
-            ident, run, model, item, print_, trial, outcome, failed = (
-                line[place] for place in at)
-            ident = files.unguard(ident)
-            outcomes[ident] = Outcome(
-                ident, files.unguard(run), files.unguard(model), files.unguard(item), print_,
-                int(trial), outcome, tuple(files.unguard(failed).split(";")) if failed else ())
-    return outcomes
+    number = 1
+    try:
+        with io.TextIOWrapper(files.open_bytes(path), "utf-8", newline="") as file:
+            lines = csv.reader(file)
+            header = next(lines, [])
+            pick = itemgetter(*map(header.index, (*names, "trial", "outcome")))
+            for number, line in enumerate(lines, 2):  # noqa: B007 (used below the loop)
+                if len(line) != len(header):
+                    raise ValueError(f"{len(line)} cells, the header has {len(header)}")
+                *cells, trial, outcome = pick(line)
+                if outcome not in OUTCOMES or not trial.isdecimal():
+                    raise ValueError(f"outcome {outcome!r}, trial {trial!r}")
+                yield [cell[1:] if cell[:1] == "'" else cell for cell in cells]
+    except (ValueError, csv.Error) as error:
+        raise files.Refusal(f"{path}:{number}: damaged ({error}); run build_packet.py again"
+                            ) from None
 
 
 def _place(path: Path, outcomes: dict[str, Outcome], places: dict[str, tuple[str, int]]) -> None:

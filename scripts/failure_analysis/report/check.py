@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import files, manifest, steps
+from failure_analysis import facts, files, manifest, steps
 from failure_analysis.markdown import code
 from failure_analysis.report import claims, foundation, pieces, prose, structure, write
 from failure_analysis.report.evidence import Evidence, Finding, evidence
@@ -37,10 +37,7 @@ def check(path: Path, min_cited: int = 3, rerun: bool = False) -> Result:
     report = write.path_of(path)
     if not report.exists():
         raise files.Refusal(f"{report}: not there; run write_report.py first")
-    found = evidence(path, min_cited)
-    foundations = [*foundation.findings(found), *(foundation.rerun(path) if rerun else ())]
-    result = prove(write.read(report), found)
-    result = result._replace(findings=sorted({*foundations, *result.findings}))
+    result = _proved(path, write.read(report), min_cited, rerun)
     files.write_json(path / NAME, {
         "report": report.name, "holds": not result.findings,
         "against": "runs" if rerun else "manifest", "proved": result.proved,
@@ -49,6 +46,18 @@ def check(path: Path, min_cited: int = 3, rerun: bool = False) -> Result:
     manifest.record(path, steps.CHECK.name, {"min_cited": min_cited, "rerun": rerun},
                     steps.CHECK.writes)
     return result
+
+
+def _proved(path: Path, text: str, min_cited: int, rerun: bool) -> Result:
+    """Proves the files below a report, then its text; the first alone where a file is not what its
+    step wrote, as nothing can be proved against it."""
+    changed = list(foundation.changed_files(path))
+    if any(finding.text != facts.NAME for finding in changed):
+        return Result({}, sorted(changed), [], 0)
+    found = evidence(path, min_cited)
+    below = [*changed, *foundation.findings(found), *(foundation.rerun(path) if rerun else ())]
+    result = prove(text, found)
+    return result._replace(findings=sorted({*below, *result.findings}))
 
 
 def prove(text: str, found: Evidence) -> Result:

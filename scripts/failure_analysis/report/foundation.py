@@ -19,10 +19,14 @@ from failure_analysis.review import ledger, parts, tally
 _BUILD = Path(__file__).resolve().parents[2] / steps.BUILD.script
 
 
-def findings(found: Evidence) -> Iterator[Finding]:
-    """What does not hold below the report."""
-    for fault in manifest.faults(found.folder.path):
+def changed_files(path: Path) -> Iterator[Finding]:
+    """Files of the folder that are not what the manifest says of them."""
+    for fault in manifest.faults(path):
         yield Finding(0, "changed_file", fault.name, fault.why)
+
+
+def findings(found: Evidence) -> Iterator[Finding]:
+    """What in the files below the report is not what comes out when it is computed anew."""
     yield from _packet_findings(found)
     yield from _computed_findings(found)
     yield from _ledger_findings(found)

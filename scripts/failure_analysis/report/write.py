@@ -36,6 +36,8 @@ def write(folder: Path, report: Path, force: bool) -> Written:
     An untouched draft (or any, with `force`) is drafted anew; a report that somebody has rewritten
     keeps its prose: its generated blocks are made anew, its numbers refreshed, its placeholders
     filled. Placeholders of unknown facts and numbers bound by hand stay and are named."""
+    manifest.proved(folder, (steps.SANITY, *(step.writes[0] for step in (
+        steps.CLUSTER, steps.COMPARE, steps.AGREE))))
     analysed = blocks.load(folder)
     facts.replace(folder, steps.REPORT,
                   tally.numbers(analysed.counted) if analysed.counted.reviews else {})

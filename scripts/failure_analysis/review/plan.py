@@ -62,6 +62,7 @@ def write(folder: Path, budget: int | None, shards: int, overlap: float, seed: i
     options and seed give the same plan."""
     known = rows.index(folder)
     reads = manifest.proved(folder, (steps.OUTCOMES,))
+    manifest.proved(folder, steps.COMPARE.writes[:1])
     compared = _compared(folder, known)
     passing = _passing(known, seed)
     picks = _with_contrasts(_picks(known, compared, seed), passing)
