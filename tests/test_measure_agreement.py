@@ -124,7 +124,7 @@ def test_figures_by_hand(measure, read):
     assert "the same fault for 30 of 30. 9 disagreements to settle, 0 settled." in page
     step = json.loads(read("manifest.json"))["steps"]["measure_agreement"]
     assert step["settings"] == {"seed": 0, "draws": 200}
-    assert step["outputs"] == ["agreement.json", "agreement.md", "facts.json"]
+    assert list(step["outputs"]) == ["agreement.json", "agreement.md", "facts.json"]
 
 
 def test_one_label_alone_has_no_chance_to_correct(measure):

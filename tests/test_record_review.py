@@ -249,7 +249,8 @@ WRITER = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from failure_analysis.review import ledger, rows
+from failure_analysis.packet import rows
+from failure_analysis.review import ledger
 known = rows.index(Path(sys.argv[2]))
 for number in range(int(sys.argv[4])):
     entry = {"id": "a/0", "bucket": "books_the_wrong_room", "fault": "model_error",

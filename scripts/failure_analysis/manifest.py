@@ -52,15 +52,17 @@ def record(
 
 def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
     """The steps that ran, by name, in their order; none where there is no manifest. Refuses a
-    damaged one, and one of a version that did not hold hashes of outputs."""
+    damaged one. An earlier version named the outputs without their hashes: such a one is blank."""
     path = analysis_dir / NAME
     document = files.read_json(path) if path.exists() else {"steps": {}}
     known = document.get("steps") if isinstance(document, dict) else None
     if not isinstance(known, dict) or not all(
             isinstance(entry, dict) and isinstance(entry.get("settings"), dict)
-            and isinstance(entry.get("outputs"), dict) for entry in known.values()):
-        raise files.Refusal(f"{path}: damaged, or of another version; remove it and run "
-                            f"{steps.BUILD.script} again")
+            for entry in known.values()):
+        raise files.Refusal(f"{path}: damaged; run {steps.BUILD.script} again")
+    for entry in known.values():
+        if not isinstance(entry.get("outputs"), dict):
+            entry["outputs"] = dict.fromkeys(entry.get("outputs") or (), "")
     return known
 
 

@@ -79,17 +79,20 @@ def columns(folder: Path, names: tuple[str, ...]) -> Iterator[list[str]]:
     try:
         with io.TextIOWrapper(files.open_bytes(path), "utf-8", newline="") as file:
             lines = csv.reader(file)
-            header = next(lines, [])
-            pick = itemgetter(*map(header.index, (*names, "trial", "outcome")))
+            header, wanted = next(lines, []), (*names, "trial", "outcome")
+            missing = [name for name in wanted if name not in header]
+            if missing:
+                raise ValueError(f"no column {missing[0]}")
+            pick = itemgetter(*map(header.index, wanted))
             for number, line in enumerate(lines, 2):  # noqa: B007 (used below the loop)
                 if len(line) != len(header):
                     raise ValueError(f"{len(line)} cells, the header has {len(header)}")
                 *cells, trial, outcome = pick(line)
                 if outcome not in OUTCOMES or not trial.isdecimal():
-                    raise ValueError(f"outcome {outcome!r}, trial {trial!r}")
+                    raise ValueError(f"outcome is {outcome!r}, trial is {trial!r}")
                 yield [cell[1:] if cell[:1] == "'" else cell for cell in cells]
     except (ValueError, csv.Error) as error:
-        raise files.Refusal(f"{path}:{number}: damaged ({error}); run build_packet.py again"
+        raise files.Refusal(f"{path}:{number}: {error}; run build_packet.py again"
                             ) from None
 
 
