@@ -1,8 +1,12 @@
 """cluster_failures.py: which rule labels a row, and what the rules are told about themselves."""
 
 import json
+import re
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from failure_analysis import files
 from failure_analysis.files import Refusal
@@ -33,7 +37,8 @@ def cluster(run_script, tmp_path):
 def default_mode(**row):
     """The mode that the default rules give a row."""
     row = {"benchmark": "judged-runs", "failed_dimensions": ["instruction_following"], **row}
-    met = heuristics.hits(row, heuristics.load(heuristics.DEFAULT_RULES))
+    rules = heuristics.of_benchmark(heuristics.load(heuristics.DEFAULT_RULES), row["benchmark"])
+    met = heuristics.hits(row, rules)
     return met[0].mode if met else heuristics.OTHER
 
 
@@ -98,6 +103,22 @@ def test_default_rules_on_tau_signals(kinds, more, mode):
 def test_signals_of_another_shape_are_no_signals(signals):
     """A judged row may bring a field of this name from elsewhere."""
     assert default_mode(benchmark="tau2-bench-airline", signals=signals, tool_calls=[{}]) == "other"
+
+
+SEARCHED = sorted({value for rule in yaml.safe_load(
+    heuristics.DEFAULT_RULES.read_text(encoding="utf-8"))["rules"]
+    for tests in ("any", "all", "none") for test in rule.get(tests) or ()
+    if "regex" in test for value in [test["regex"]]} | {
+    r"\bno|yes", r"\b(a|b)c|d", r"\b[|]x", r"\b\|x", r"\b\(no", r"\bno\b", r"\b['\"]x"})
+PIECES = sorted({piece for source in SEARCHED for piece in re.findall(r"[a-z']+|\W", source)})
+
+
+@given(st.lists(st.one_of(st.sampled_from(PIECES), st.sampled_from([" ", "é", "_", "\n", "x"])),
+                max_size=30).map("".join))
+@settings(max_examples=150)
+def test_a_search_finds_what_the_plain_pattern_finds(text):
+    for source in SEARCHED:
+        assert heuristics.searcher(source)(text) == bool(re.search(source, text)), source
 
 
 def test_labels_stand_in_both_files_and_in_the_counts(cluster):

@@ -8,7 +8,8 @@ import pytest
 
 import make_journals
 from failure_analysis.datapoint import SIGNALS
-from failure_analysis.packet import heuristics
+from failure_analysis.packet import build, heuristics
+from failure_analysis.reading import detect
 from make_runs import attempt, dojo_row, read_jsonl, simulation, task, tau2
 
 RULES = heuristics.load(heuristics.DEFAULT_RULES)
@@ -126,8 +127,15 @@ def dojo(folder, place: int, case: dict) -> None:
     path.write_text(json.dumps(row), encoding="utf-8")
 
 
+def labelled(source, out):
+    """The failing rows of a source, labelled."""
+    build.build(detect.from_inputs([source], None), out, 1, {})
+    heuristics.label(out, heuristics.DEFAULT_RULES)
+    return read_jsonl(out / "failure_review_rows.jsonl")
+
+
 @pytest.fixture(scope="module")
-def labels(analyse, tmp_path_factory):
+def labels(tmp_path_factory):
     """Rule that is aimed at -> the row that came out, for each format."""
     folder = tmp_path_factory.mktemp("sources")
     pairs = [tau2_row(name, case) for name, case in TAU.items()]
@@ -141,7 +149,7 @@ def labels(analyse, tmp_path_factory):
         exc, more = (case, {"analysis": ""}) if isinstance(case, str) else case
         nodes.append(make_journals.node(f"n{place}", place, True, exc, **more))
     make_journals.write(folder / "search" / "task" / "journal.json", nodes)
-    rows = {kind: read_jsonl(analyse("--input", folder / name) / "failure_review_rows.jsonl")
+    rows = {kind: labelled(folder / name, folder / "out" / kind)
             for kind, name in (("tau2-bench", "tau2.json"), ("tau-bench", "tau.json"),
                                ("agentdojo", "dojo"), ("agent-journals", "search"))}
     return {

@@ -533,7 +533,8 @@ def test_rules_over_exceptions(exc, mode):
     nodes = journals._nodes([node("a", 0, True, exc, analysis="It ended the session.")], journal)
     step = journals._steps(nodes, {})[0]
     row = agent_journals._fields("task", step, None, {}) | {"benchmark": "agent-journals"}
-    met = heuristics.hits(row, heuristics.load(heuristics.DEFAULT_RULES))
+    rules = heuristics.of_benchmark(heuristics.load(heuristics.DEFAULT_RULES), row["benchmark"])
+    met = heuristics.hits(row, rules)
     assert met[0].mode == mode
 
 

@@ -8,7 +8,7 @@
 # ///
 """The guard against lost speed: one table of what each kind of work costs.
 
-Each work is a whole process on data made for it: its CPU seconds (least of --rounds) over those of a
+Each work is a whole process on data made for it: its CPU time (least of --rounds) over that of a
 process that only parses the same files with orjson, this ratio over that of the committed table
 (table.md beside this file), and its peak memory. Ratios decide, as seconds differ by machine.
 

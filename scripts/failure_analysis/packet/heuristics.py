@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ NUMBER_TESTS = ("at_least", "at_most", "above", "below")
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
 _LABELS = re.compile(rb'"error_mode_candidate": (null|"[a-z0-9_]+"), '
                      rb'"error_mode_rule": (null|"[a-z0-9_]+")(?=}$)')
+_BOUNDARY = re.compile(r"\b")
 _EXAMPLES = 5
 
 
@@ -131,26 +132,48 @@ def _pattern(value: Any, kind: str, where: str) -> Any:
     if plain is None or plain != plain.lower():
         raise files.Refusal(f"{where}: {kind} takes text in lower case, got {value!r}")
     try:
-        return re.compile(value) if kind == "regex" else value
+        return searcher(value) if kind == "regex" else value
     except re.error as error:
         raise files.Refusal(f"{where}: regex {value!r}: {error}") from None
+
+
+def searcher(source: str) -> Callable[[str], bool]:
+    """A search for a pattern. One that begins with a word boundary is looked for without it, and
+    what is found is held against it: Python finds what begins with letters three times as fast."""
+    whole, bare = re.compile(source), re.sub(r"\\.|\[[^]]*\]", "", source)
+    while bare != (bare := re.sub(r"\([^()]*\)", "", bare)):
+        pass
+    if not source.startswith(r"\b") or "|" in bare:  # of alternatives, \b belongs to the first
+        return lambda text: whole.search(text) is not None
+    search = re.compile(source[2:]).search
+
+    def found(text: str) -> bool:
+        match = search(text)
+        while match and not _BOUNDARY.match(text, match.start()):
+            match = search(text, match.start() + 1)
+        return match is not None
+
+    return found
 
 
 def _words(value: Any) -> tuple[str, ...]:
     return tuple(value if isinstance(value, list) else [value]) if value else ()
 
 
+def of_benchmark(rules: list[Rule], benchmark: str | None) -> list[Rule]:
+    """The rules for the rows of a benchmark."""
+    return [rule for rule in rules if not rule.formats or any(
+        benchmark == name or (benchmark or "").startswith(f"{name}-") for name in rule.formats)]
+
+
 def hits(row: dict, rules: list[Rule]) -> list[Rule]:
-    """Every rule that a row meets, in the order of the file; the first one labels it."""
+    """Those of its benchmark's rules that a row meets, in the order of the file; the first one
+    labels it."""
     texts: dict[str, str] = {}
     return [rule for rule in rules if _meets(row, rule, texts)]
 
 
 def _meets(row: dict, rule: Rule, texts: dict[str, str]) -> bool:
-    benchmark = row.get("benchmark") or ""
-    if rule.formats and not any(benchmark == name or benchmark.startswith(f"{name}-")
-                                for name in rule.formats):
-        return False
     failed = row.get("failed_dimensions") or []
     if rule.dimensions and not any(name in failed for name in rule.dimensions):
         return False
@@ -180,7 +203,7 @@ def _holds(row: dict, test: Test, texts: dict[str, str]) -> bool:
         return any(word in text for word in test.values)
     if test.kind == "starts_with":
         return text.startswith(test.values)
-    return any(pattern.search(text) for pattern in test.values)
+    return any(search(text) for search in test.values)
 
 
 def _said(row: dict) -> str:
@@ -218,17 +241,17 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
     if not source.exists():
         raise files.Refusal(f"{source}: not there; run build_packet.py first")
     manifest.proved(analysis_dir, (steps.ROWS, steps.TABLE))
-    counts = _Counts()
+    counts = _Counts(rules)
     with files.atomic(source) as rows, files.atomic(analysis_dir / steps.TABLE) as cells:
         cells.write(files.csv_line(CSV_COLUMNS))
         for line, row in _packet_lines(source):
-            mode, name = counts.add(row, rules)
+            mode, name = counts.add(row)
             row["error_mode_candidate"], row["error_mode_rule"] = mode, name
             labels = f'"error_mode_candidate": "{mode}", "error_mode_rule": "{name}"'.encode()
             relabelled, done = _LABELS.subn(labels, line)
             rows.write((relabelled if done else lines.spelled(row)) + b"\n")
             cells.write(lines.table_line(row))
-    result = counts.result(rules, rules_file)
+    result = counts.result(rules_file)
     files.write_json(analysis_dir / NAME, result)
     files.write_text(analysis_dir / PAGE, page(result))
     facts.replace(analysis_dir, steps.CLUSTER, numbers(result))
@@ -263,11 +286,11 @@ def again(analysis_dir: Path) -> tuple[dict | None, list[str]]:
     rules_file = rules_used(analysis_dir)
     if rules_file is None or not (analysis_dir / steps.ROWS).exists():
         return None, []
-    rules, counts, other = load(rules_file), _Counts(), []
+    counts, other = _Counts(load(rules_file)), []
     for _, row in _packet_lines(analysis_dir / steps.ROWS):
-        if counts.add(row, rules) != (row.get("error_mode_candidate"), row.get("error_mode_rule")):
+        if counts.add(row) != (row.get("error_mode_candidate"), row.get("error_mode_rule")):
             other.append(row["datapoint_id"])
-    return counts.result(rules, rules_file), other
+    return counts.result(rules_file), other
 
 
 def _packet_lines(path: Path) -> Iterator[tuple[bytes, dict]]:
@@ -280,7 +303,9 @@ def _packet_lines(path: Path) -> Iterator[tuple[bytes, dict]]:
 class _Counts:
     """What the rules did, counted while the rows pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: list[Rule]) -> None:
+        self.rules = rules
+        self.of_benchmark: dict[str | None, list[Rule]] = {}
         self.rows = 0
         self.modes: dict[str, Counter] = {}
         self.models: dict[str, Counter] = {}
@@ -289,9 +314,12 @@ class _Counts:
         self.won: Counter = Counter()
         self.overlaps: Counter = Counter()
 
-    def add(self, row: dict, rules: list[Rule]) -> tuple[str, str]:
+    def add(self, row: dict) -> tuple[str, str]:
         """Counts one row; returns its mode and the rule that gives it."""
-        met = hits(row, rules)
+        benchmark = row.get("benchmark")
+        if benchmark not in self.of_benchmark:
+            self.of_benchmark[benchmark] = of_benchmark(self.rules, benchmark)
+        met = hits(row, self.of_benchmark[benchmark])
         mode, name = (met[0].mode, met[0].name) if met else (OTHER, "no_rule")
         self.rows += 1
         model = row.get("model_name") or ""
@@ -305,7 +333,7 @@ class _Counts:
         self.overlaps.update((name, rule.name) for rule in met[1:] if rule.mode != mode)
         return mode, name
 
-    def result(self, rules: list[Rule], rules_file: Path) -> dict:
+    def result(self, rules_file: Path) -> dict:
         """The content of clusters.json; `other` stands first."""
         order = sorted(self.modes, key=lambda mode: (mode != OTHER, -self.modes[mode].total(),
                                                      mode))
@@ -322,11 +350,11 @@ class _Counts:
                 "examples": {model: ids for model, ids in sorted(self.examples[mode].items())},
             } for mode in order],
             "rules": [{"rule": rule.name, "mode": rule.mode, "met": self.hit[rule.name],
-                       "labelled": self.won[rule.name]} for rule in rules],
+                       "labelled": self.won[rule.name]} for rule in self.rules],
             "overlaps": [{"labelled_by": one, "also_met": other, "rows": count}
                          for (one, other), count in sorted(
                              self.overlaps.items(), key=lambda pair: (-pair[1], pair[0]))],
-            "never_met": [rule.name for rule in rules if not self.hit[rule.name]],
+            "never_met": [rule.name for rule in self.rules if not self.hit[rule.name]],
         }
 
 
