@@ -17,7 +17,8 @@ tau-bench results, AgentDojo run trees, LLM-judge summaries over tau2-bench runs
 
 Writes into the analysis folder: outcomes.csv, failure_review_rows.jsonl, failure_review_rows.csv,
 rejected_rows.jsonl, sanity.json, facts.json, manifest.json, and gradings.csv when an answer was
-graded more than once. Clusters and comparisons of an earlier packet are removed.
+graded more than once. What was made of another packet that stood there (clusters, comparison, plan)
+is removed and named; the ledger, the reading log and the report stay. The same packet keeps all.
 
 Exit codes: 0 done; 1 refused (nothing found, nothing read), nothing judged, or a file that breaks
 off; 2 usage.
