@@ -35,12 +35,10 @@ from failure_analysis import cli
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and builds the packet."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     cli.add_inputs(parser)
     parser.add_argument("--output-dir", type=Path, metavar="ANALYSIS_DIR",
                         help="the analysis folder (default results/<benchmark>)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _build(parser, args))
 

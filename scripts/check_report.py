@@ -41,15 +41,13 @@ MOST_SHOWN = 60
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and checks."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
     parser.add_argument("--min-cited", type=int, default=3, metavar="N",
                         help="reviewed datapoints that each bucket cites, or all if it has fewer "
                              "(default 3)")
     parser.add_argument("--rerun-inputs", action="store_true",
                         help="read the runs again and prove the packet against them")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
     if args.min_cited < 1:
         parser.error("--min-cited is at least 1")

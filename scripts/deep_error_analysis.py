@@ -36,8 +36,7 @@ from failure_analysis import cli
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and runs the parts of stage 1."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     cli.add_inputs(parser)
     parser.add_argument("--output", type=Path, metavar="REPORT.md",
                         help="the report; its folder becomes the analysis folder")
@@ -48,7 +47,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
     parser.add_argument("--force", action="store_true",
                         help="draft the report anew even if somebody has rewritten it")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _analyse(parser, args))
 

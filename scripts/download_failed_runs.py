@@ -40,8 +40,7 @@ MOST_BYTES = 5_000_000_000
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and downloads."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     parser.add_argument("--bucket-path", metavar="URL",
                         help="where the archives are (default: bucket_path of --mapping)")
     parser.add_argument("--mapping", type=Path, metavar="YAML",
@@ -60,7 +59,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--endpoint-url", metavar="URL", help="another S3 server than Amazon's")
     parser.add_argument("--profile", metavar="NAME", help="the AWS profile whose credentials count")
     parser.add_argument("--anonymous", action="store_true", help="send no credentials")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
     if args.concurrent < 1 or args.max_extracted_bytes < 1:
         parser.error("--concurrent and --max-extracted-bytes are at least 1")

@@ -35,8 +35,7 @@ from failure_analysis import cli
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and the journals."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     parser.add_argument("--failed-runs-dir", type=Path, default=Path("failed_runs"),
                         metavar="DIR", help="folder to search, or one journal (./failed_runs)")
     parser.add_argument("--output-dir", type=Path, default=Path("aide_journals"), metavar="DIR",
@@ -47,7 +46,6 @@ def main(argv: list[str] | None = None) -> int:
                         help="worker processes (default: one per processor); the files are the "
                              "same with any number")
     parser.add_argument("--plain", action="store_true", help="headings without emoji")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
     if args.concurrent < 1:
         parser.error("--concurrent is at least 1")

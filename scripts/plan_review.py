@@ -33,8 +33,7 @@ from failure_analysis import cli
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and plans."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
     parser.add_argument("--budget", type=int, metavar="N", help="read at most N datapoints")
     parser.add_argument("--shards", type=int, default=1, metavar="K",
@@ -46,7 +45,6 @@ def main(argv: list[str] | None = None) -> int:
                         help="leave the plan as it is and copy these passing datapoints too, so "
                              "that they can be shown")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default 0)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
     if args.budget is not None and args.budget < 1:
         parser.error("--budget is at least 1")

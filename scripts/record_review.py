@@ -37,8 +37,7 @@ FIELDS = ("id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and records."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
     parser.add_argument("standard_input", nargs="?", choices=["-"], metavar="-",
                         help="reads a batch from standard input, as --from - does")
@@ -65,7 +64,6 @@ def main(argv: list[str] | None = None) -> int:
                         help="your reviews that name bucket OLD name NEW instead, as corrections")
     parser.add_argument("--everyone", action="store_true",
                         help="with --rename: the reviews of all coders")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
     args.batch = args.batch or args.standard_input
     single = any(getattr(args, name) for name in FIELDS) or args.settles

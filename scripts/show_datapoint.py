@@ -30,8 +30,7 @@ from failure_analysis import cli
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and shows."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
     parser.add_argument("ids", nargs="*", metavar="ID", help="datapoint ids")
     parser.add_argument("--next", type=int, nargs="?", const=1, default=0, metavar="N",
@@ -48,7 +47,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tokens", type=int, default=6000, metavar="N",
                         help="how much to show, about (default 6000)")
     parser.add_argument("--coder", default="agent", help="who reads (default agent)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
     if (bool(args.ids), args.next > 0, bool(args.where)).count(True) != 1:
         parser.error("give datapoint ids, or --next, or --where")

@@ -32,12 +32,10 @@ from failure_analysis import cli
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and writes."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
     parser.add_argument("--force", action="store_true",
                         help="draft the report anew even if somebody has rewritten it")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _write(args))
 

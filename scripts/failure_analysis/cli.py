@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from failure_analysis.reading.detect import Found
 
 
+def parser(doc: str | None, as_json: bool = True) -> argparse.ArgumentParser:
+    """A script's parser: its docstring as it stands, and --json, which most scripts take."""
+    made = argparse.ArgumentParser(description=doc,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    if as_json:
+        made.add_argument("--json", action="store_true", help="print one JSON object instead")
+    return made
+
+
 def run(script: str, body: Callable[[], int]) -> int:
     """Runs a script's body and turns an expected error into one line on stderr and exit code 1."""
     name = Path(script).name

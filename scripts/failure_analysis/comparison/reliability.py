@@ -1,7 +1,6 @@
 """How far a verdict depends on the attempt and on the grader: repeats of one model, and several
 gradings of one answer."""
 
-import json
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
@@ -52,15 +51,10 @@ def instability(
 def _modes(analysis_dir: Path) -> dict[tuple[str, str], Counter]:
     """(model, item) -> how often each provisional mode was put on its failing rows."""
     modes: dict[tuple[str, str], Counter] = {}
-    path = analysis_dir / steps.ROWS
-    if not path.exists():
-        return modes
-    with open(path, "rb") as file:
-        for raw in file:
-            row = json.loads(raw)
-            if row.get("error_mode_candidate"):
-                modes.setdefault((row["model_name"], row["item_id"]), Counter())[
-                    row["error_mode_candidate"]] += 1
+    for row, _ in rows.whole(analysis_dir) if (analysis_dir / steps.ROWS).exists() else ():
+        if row.get("error_mode_candidate"):
+            modes.setdefault((row["model_name"], row["item_id"]), Counter())[
+                row["error_mode_candidate"]] += 1
     return modes
 
 

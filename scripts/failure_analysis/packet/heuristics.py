@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from failure_analysis.checks import text_of
 from failure_analysis.datapoint import CSV_COLUMNS, SIGNALS, is_number
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import lines
+from failure_analysis.packet.rows import whole
 from failure_analysis.paths import value_at
 
 NAME, PAGE = steps.CLUSTER.writes[:2]
@@ -244,11 +245,11 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
     counts = _Counts(rules)
     with files.atomic(source) as rows, files.atomic(analysis_dir / steps.TABLE) as cells:
         cells.write(files.csv_line(CSV_COLUMNS))
-        for line, row in _packet_lines(source):
+        for row, line in whole(analysis_dir):
             mode, name = counts.add(row)
             row["error_mode_candidate"], row["error_mode_rule"] = mode, name
             labels = f'"error_mode_candidate": "{mode}", "error_mode_rule": "{name}"'.encode()
-            relabelled, done = _LABELS.subn(labels, line)
+            relabelled, done = _LABELS.subn(labels, line.rstrip(b"\n"))
             rows.write((relabelled if done else lines.spelled(row)) + b"\n")
             cells.write(lines.table_line(row))
     result = counts.result(rules_file)
@@ -287,17 +288,10 @@ def again(analysis_dir: Path) -> tuple[dict | None, list[str]]:
     if rules_file is None or not (analysis_dir / steps.ROWS).exists():
         return None, []
     counts, other = _Counts(load(rules_file)), []
-    for _, row in _packet_lines(analysis_dir / steps.ROWS):
+    for row, _ in whole(analysis_dir):
         if counts.add(row) != (row.get("error_mode_candidate"), row.get("error_mode_rule")):
             other.append(row["datapoint_id"])
     return counts.result(rules_file), other
-
-
-def _packet_lines(path: Path) -> Iterator[tuple[bytes, dict]]:
-    for number, raw, row, reason, _ in files.json_lines(path):
-        if reason:
-            raise files.Refusal(f"{path}:{number}: {reason}; run build_packet.py again")
-        yield raw.rstrip(b"\n"), row
 
 
 class _Counts:

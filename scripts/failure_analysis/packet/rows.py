@@ -127,6 +127,16 @@ def _labels(line: bytes, decode) -> tuple[str, str | None]:
         return row["datapoint_id"], row.get("error_mode_candidate")
 
 
+def whole(folder: Path, name: str = steps.ROWS) -> Iterator[tuple[dict, bytes]]:
+    """The whole rows of a folder, each with its line; refuses a file that is none of a packet's."""
+    for number, line, found, reason, _ in files.json_lines(folder / name):
+        if not reason and not (isinstance(found, dict) and "datapoint_id" in found):
+            reason = "no row of a packet"
+        if reason:
+            raise files.Refusal(f"{folder / name}:{number}: {reason}; run build_packet.py again")
+        yield found, line
+
+
 def row(known: Index, ident: str) -> dict:
     """A datapoint, whole. Refuses an unknown id, and a passing one that was not copied."""
     place = known.places.get(ident)

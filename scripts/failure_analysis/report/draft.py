@@ -1,12 +1,12 @@
 """The draft of deep_error_analysis.md: exact numbers, what was reviewed (provisional clusters where
 nothing was), evidence to build on, and a TODO wherever a reader's judgement belongs."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import facts, steps
+from failure_analysis import facts
 from failure_analysis.markdown import cell, code, fence
+from failure_analysis.packet import rows as packet_rows
 from failure_analysis.report import blocks
 from failure_analysis.review import ledger, parts, tally
 
@@ -116,12 +116,10 @@ def _rows(folder: Path, wanted: set, items: list[str]) -> dict:
     """The wanted packet rows by id, and one row for each wanted item."""
     found: dict[Any, dict] = {}
     open_items = set(items)
-    with open(folder / steps.ROWS, "rb") as file:
-        for raw in file if wanted or items else ():
-            row = json.loads(raw)
-            if row["datapoint_id"] in wanted:
-                found[row["datapoint_id"]] = row
-            if row["item_id"] in open_items:
-                open_items.discard(row["item_id"])
-                found["item", row["item_id"]] = row
+    for row, _ in packet_rows.whole(folder) if wanted or items else ():
+        if row["datapoint_id"] in wanted:
+            found[row["datapoint_id"]] = row
+        if row["item_id"] in open_items:
+            open_items.discard(row["item_id"])
+            found["item", row["item_id"]] = row
     return found
