@@ -87,12 +87,13 @@ def test_a_better_comparison_with_its_fact_is_refused(run_script, folder):
     for name in ("write_report.py", "plan_review.py"):
         done = run_script(name, folder)
         assert done.returncode == 1
-        assert "model_comparison.json: changed since compare_models.py wrote it" in done.stderr
+        assert "model_comparison.json: changed since it was written; run compare_models.py" in \
+            done.stderr
     done = run_script("check_report.py", folder)
     assert done.returncode == 1 and "DOES NOT HOLD" in done.stdout
     assert done.stdout.splitlines()[:2] == [
         "changed_file: facts.json: its part that compare_models.py wrote was changed; run it again",
-        "changed_file: model_comparison.json: changed since compare_models.py wrote it; run it "
+        "changed_file: model_comparison.json: changed since it was written; run compare_models.py "
         "again"]
 
 
@@ -255,7 +256,7 @@ def test_runs_that_are_gone_or_changed_cannot_prove(analyse, tmp_path):
 # A later step over an edited file would lend it its own name.
 
 @pytest.mark.parametrize(("name", "script", "says"), [
-    ("failure_review_rows.jsonl", "cluster_failures.py", "run cluster_failures.py again"),
+    ("failure_review_rows.jsonl", "cluster_failures.py", "run build_packet.py again"),
     ("outcomes.csv", "compare_models.py", "run build_packet.py again"),
     ("outcomes.csv", "plan_review.py", "run build_packet.py again"),
     ("outcomes.csv", "measure_agreement.py", "run build_packet.py again")])
@@ -264,7 +265,7 @@ def test_a_step_does_not_read_what_was_edited(run_script, folder, name, script, 
     path.write_bytes(path.read_bytes().replace(b"user_stop", b"max_steps", 1))
     done = run_script(script, folder)
     assert done.returncode == 1
-    assert f"{name}: changed since" in done.stderr and says in done.stderr
+    assert f"{name}: changed since it was written; {says}" in done.stderr
 
 
 def test_a_step_over_other_inputs_and_a_stray_file_are_named(run_script, folder, tmp_path):
@@ -326,6 +327,21 @@ def test_other_runs_remove_what_was_made_of_the_packet_and_say_so(run_script, fo
                    for name in facts.load(folder))
     done = run_script("build_packet.py", "--run-dir", tmp_path / "r", "--output-dir", folder)
     assert "removed" not in done.stdout
+
+
+def test_a_manifest_from_elsewhere_removes_nothing_outside(run_script, folder, tmp_path):
+    """Its names are data: they say what to remove only inside the folder."""
+    outside = [tmp_path / "trips" / "precious.txt", tmp_path / "precious.txt"]
+    for path in outside:
+        path.write_text("mine")
+    edit(folder / manifest.NAME, lambda value: value["steps"]["compare_models"]["outputs"].update(
+        {"../precious.txt": "0" * 64, str(outside[1]): "0" * 64, "/dev/zero": "0" * 64}))
+    done = run_script("check_report.py", folder)
+    assert done.returncode == 1 and "which is outside the folder" in done.stderr
+    done = run_script("build_packet.py", "--run-dir", judged(tmp_path / "r", [turn(0, False)]),
+                      "--output-dir", folder)
+    assert done.returncode == 0, done.stderr
+    assert [path.read_text() for path in outside] == ["mine", "mine"]
 
 
 def test_a_manifest_of_an_earlier_version_proves_nothing(run_script, folder):

@@ -63,6 +63,11 @@ def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
     for entry in known.values():
         if not isinstance(entry.get("outputs"), dict):
             entry["outputs"] = dict.fromkeys(entry.get("outputs") or (), "")
+        # A folder may come from elsewhere: what its manifest names outside it is none of ours.
+        for name in map(Path, (*entry["outputs"], *entry.get("reads", ()))):
+            if name.is_absolute() or ".." in name.parts:
+                raise files.Refusal(f"{path}: names {name}, which is outside the folder; run "
+                                    f"{steps.BUILD.script} again")
     return known
 
 
@@ -75,15 +80,11 @@ def proved(analysis_dir: Path, names: Iterable[str]) -> dict[str, str]:
     """The hashes of the files that a step is about to read, of those that are there; refuses one
     that is not as its step wrote it."""
     written = _written(entries(analysis_dir))
-    found = {}
-    for name in names:
-        if not (analysis_dir / name).exists():
-            continue
-        found[name] = files.sha256(analysis_dir / name)
-        step, hash_ = written.get(name, (None, found[name]))
-        if hash_ != found[name]:
-            raise files.Refusal(f"{analysis_dir / name}: changed since {_script(step)} wrote it; "
-                                f"run {_script(step)} again")
+    found = {name: files.sha256(analysis_dir / name) for name in names
+             if (analysis_dir / name).exists()}
+    for name, hash_ in found.items():
+        if written.get(name, hash_) != hash_:
+            raise files.Refusal(f"{analysis_dir / name}: {_changed(name)}")
     return found
 
 
@@ -115,7 +116,7 @@ def remove_derived(analysis_dir: Path) -> list[str]:
     names = {name for step in steps.DERIVED
              for name in (*step.writes, *known.pop(step.name, {}).get("outputs", ()))}
     gone = sorted(name for name in names - set(steps.BUILD.writes)
-                  if (analysis_dir / name).exists())
+                  if (analysis_dir / name).is_file())
     for name in gone:
         (analysis_dir / name).unlink()
     if (analysis_dir / NAME).exists():
@@ -131,27 +132,22 @@ def faults(analysis_dir: Path) -> Iterator[Fault]:
         yield Fault(NAME, f"no {steps.BUILD.script} in it; run it again")
         return
     written = _written(known)
-    for name, (step, hash_) in sorted(written.items()):
-        if step != steps.CHECK.name:
-            yield from _file_faults(analysis_dir, step, name, hash_)
+    for name, hash_ in sorted(written.items()):
+        if not (analysis_dir / name).exists():
+            yield Fault(name, f"it is gone; run {_maker(name)} again")
+        elif files.sha256(analysis_dir / name) != hash_:
+            yield Fault(name, _changed(name))
     for step in steps.STEPS:
         entry = known.get(step.name, {})
         if step.facts is not None:
             yield from _fact_faults(analysis_dir, step, entry.get("outputs", {}))
         for name, hash_ in entry.get("reads", {}).items():
-            if written.get(name, ("", None))[1] != hash_:
+            if written.get(name) != hash_:
                 yield Fault(name, f"{step.script} was run over another one; run it again")
         for name in step.writes:
             if step != steps.CHECK and name not in (*written, steps.FACTS) \
                     and (analysis_dir / name).exists():
                 yield Fault(name, f"no step of {NAME} wrote it; remove it, or run {step.script}")
-
-
-def _file_faults(analysis_dir: Path, step: str, name: str, hash_: str) -> Iterator[Fault]:
-    if not (analysis_dir / name).exists():
-        yield Fault(name, f"{_script(step)} wrote it and it is gone; run it again")
-    elif files.sha256(analysis_dir / name) != hash_:
-        yield Fault(name, f"changed since {_script(step)} wrote it; run it again")
 
 
 def _fact_faults(analysis_dir: Path, step: Step, written: Mapping[str, str]) -> Iterator[Fault]:
@@ -164,11 +160,11 @@ def _fact_faults(analysis_dir: Path, step: Step, written: Mapping[str, str]) -> 
         yield Fault(steps.FACTS, f"its part that {step.script} wrote was changed; run it again")
 
 
-def _written(known: Mapping[str, dict]) -> dict[str, tuple[str, str]]:
-    """File -> the step of the analysis that wrote it last, and its hash then. The facts, of which
-    each step owns a part, are proved by step."""
-    ours = {step.name for step in steps.STEPS}
-    return {name: (step, hash_) for step, entry in known.items() if step in ours
+def _written(known: Mapping[str, dict]) -> dict[str, str]:
+    """File -> its hash when a step of the analysis wrote it last. Without the facts, of which each
+    step owns a part, and what the check itself writes."""
+    ours = {step.name for step in steps.STEPS if step != steps.CHECK}
+    return {name: hash_ for step, entry in known.items() if step in ours
             for name, hash_ in entry["outputs"].items() if name != steps.FACTS}
 
 
@@ -179,8 +175,14 @@ def _hash(analysis_dir: Path, step: str, name: str) -> str:
     return files.sha256(analysis_dir / name)
 
 
-def _script(step: str) -> str:
-    return next((one.script for one in steps.STEPS if one.name == step), step)
+def _changed(name: str) -> str:
+    return f"changed since it was written; run {_maker(name)} again"
+
+
+def _maker(name: str) -> str:
+    """The script that makes a file anew: of several that write it, the first in the flow."""
+    return next((step.script for step in steps.STEPS if name in step.writes),
+                steps.DIAGNOSE.script)
 
 
 def _versions() -> dict[str, str]:
