@@ -138,3 +138,8 @@ def test_no_room_but_formats_and_reading_knows_the_name_of_a_format():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             assert not isinstance(node, ast.Constant) or node.value not in names, \
                 f"{path}:{node.lineno} names the format {node.value}"
+
+
+def test_nothing_moves_the_working_directory():
+    for path in LIBRARY.rglob("*.py"):
+        assert "chdir" not in path.read_text(encoding="utf-8"), f"{path}: resolve paths instead"

@@ -35,6 +35,10 @@ class Refusal(Exception):
     """An expected error: its text says what, where (file:line) and what to do."""
 
 
+class Damaged(Refusal):
+    """A file that cannot be read to its end: half written, or damaged."""
+
+
 def visible(text: str) -> str:
     """The text with control characters, direction marks and lone surrogates spelled out, so that
     it can stand in a terminal or a Markdown file; tabs and line feeds stay."""
@@ -125,9 +129,9 @@ def read_json(path: Path) -> Any:
         with open_bytes(path) as file:
             return json.loads(file.read().removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError) as error:
-        raise Refusal(f"{path}: not valid JSON ({error})") from None
+        raise Damaged(f"{path}: not valid JSON ({error})") from None
     except unpacking_errors() as error:
-        raise Refusal(f"{path}: damaged or cut off while unpacking ({error})") from None
+        raise Damaged(f"{path}: damaged or cut off while unpacking ({error})") from None
 
 
 class JsonLine(NamedTuple):

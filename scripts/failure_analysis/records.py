@@ -62,7 +62,8 @@ class Line(NamedTuple):
     `raw` is the source line where the format is one JSON object per line; such a row goes into the
     packet byte for byte. `settings` are the conditions recorded in the row itself. `started` is
     epoch seconds. `key` is what further gradings of this row are joined on. `notes` are remarks for
-    the sanity report. `content` is equal for two rows only if they are copies of each other."""
+    the sanity report. `content` is equal for two rows only if they are copies of each other.
+    `cut_off`: here the file breaks off."""
 
     number: int
     fields: dict | None
@@ -75,6 +76,7 @@ class Line(NamedTuple):
     notes: tuple[str, ...] = ()
     path: Path | None = None
     content: int | None = None
+    cut_off: bool = False
 
 
 class Grading(NamedTuple):

@@ -74,8 +74,9 @@ def read(source: Source) -> Iterator[Line]:
     for path, title in zip(mains, source.expected_items, strict=True):
         place = Place(path, source.path, source.run_id, None, title, spares.get(path.parent))
         journal, lost = journals.read_place(place)
-        for broken, reason in lost:
-            yield Line(1, None, broken.read_bytes(), f"the journal {reason}", path=broken)
+        for broken, reason, cut_off in lost:
+            yield Line(1, None, broken.read_bytes(), f"the journal {reason}", path=broken,
+                       cut_off=cut_off)
         if journal is not None:
             yield from _lines(place, journal)
 

@@ -52,7 +52,7 @@ def read(source: Source) -> Iterator[Line]:
         fields = None if reason else _fields(row)
         reason = reason or checks.wrong(fields)
         if reason:
-            yield Line(number, None, raw, reason)
+            yield Line(number, None, raw, reason, cut_off=not raw)
         else:
             yield Line(number, fields, notes=checks.tidy(fields), content=hash(raw.rstrip()))
 

@@ -113,7 +113,7 @@ def _lines(source: Source) -> Iterator[Line]:
     for number, raw, row, reason, nulled in files.json_lines(source.path):
         reason = reason or wrong(row)
         if reason:
-            yield Line(number, None, raw, reason)
+            yield Line(number, None, raw, reason, cut_off=not raw)
             continue
         notes = tidy(row)
         if nulled:

@@ -101,9 +101,9 @@ def read(path: Path) -> Journal:
     return journal
 
 
-def read_place(place: Place) -> tuple[Journal | None, list[tuple[Path, str]]]:
+def read_place(place: Place) -> tuple[Journal | None, list[tuple[Path, str, bool]]]:
     """The journal of a place (its filtered copy if the journal itself is damaged), and the files
-    that could not be read, with the reasons."""
+    that could not be read, with the reasons and whether they break off."""
     lost = []
     for path in (place.path, place.spare):
         if path is None:
@@ -113,9 +113,10 @@ def read_place(place: Place) -> tuple[Journal | None, list[tuple[Path, str]]]:
         except files.Refusal as refusal:
             lost.append((path, str(refusal).removeprefix(f"{path}: ")
                          .replace("not valid JSON", "is cut off here, or no JSON")
-                         .replace("damaged or", "is damaged or")))
+                         .replace("damaged or", "is damaged or"),
+                         isinstance(refusal, files.Damaged)))
         except OSError as error:
-            lost.append((path, f"cannot be read: {error.strerror or error}"))
+            lost.append((path, f"cannot be read: {error.strerror or error}", False))
     return None, lost
 
 

@@ -198,6 +198,7 @@ def _other_text(row: ingest.Row, transcript: dict[str, str | None]) -> bool:
 def _reject(row: ingest.Row, source: Source, outputs: Outputs, total: SourceTally) -> None:
     path = (row.line.path or source.path).as_posix()
     total.rejected[sanity.kind_of_rejection(row.reason)] += 1
+    total.cut_off |= row.line.cut_off
     if len(total.rejected_lines) < sanity.MOST_EXAMPLES:
         total.rejected_lines.append((path, row.line.number, row.reason))
     raw = row.line.raw.decode("utf-8", "backslashreplace").rstrip("\n")

@@ -43,6 +43,7 @@ class Overall:
     def __init__(self, benchmark: str) -> None:
         self.benchmark = benchmark
         self.rows_read = 0
+        self.cut_off = False
         self.outcomes: Counter = Counter()
         self.rejected: Counter = Counter()
         self.rejected_lines: list[tuple[str, int, str]] = []
@@ -64,6 +65,7 @@ class Overall:
         rejected = tally.rejected.total()
         self.rows_read += rejected + sum(run.rows for run in tally.runs)
         self.rejected += tally.rejected
+        self.cut_off |= tally.cut_off
         self.rejected_lines += tally.rejected_lines[:MOST_EXAMPLES - len(self.rejected_lines)]
         self.expected.update(source.expected_items)
         for remark in source.remarks:
@@ -209,8 +211,7 @@ class Overall:
         return {"benchmark": self.benchmark, "rows_read": self.rows_read, **counts,
                 "rejected": rejected, "holds": total == self.rows_read,
                 "rejected_mostly": max(self.rejected, key=self.rejected.get, default=None),
-                "cut_off": any("cut off here" in reason or "from here on" in reason
-                               for reason in self.rejected)}
+                "cut_off": self.cut_off}
 
     def _run_record(self, run: tuple) -> tuple:
         covered = run[8]

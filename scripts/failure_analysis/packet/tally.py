@@ -39,3 +39,4 @@ class SourceTally:
     runs: list[RunTally]
     rejected: Counter = field(default_factory=Counter)
     rejected_lines: list[tuple[str, int, str]] = field(default_factory=list)
+    cut_off: bool = False

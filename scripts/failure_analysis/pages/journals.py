@@ -134,7 +134,7 @@ def write_page(page: Page, output: Path, plain: bool) -> Done:
     """Writes one journal's text and tree."""
     journal, lost = journals.read_place(page.place)
     rejected = b"".join(files.csv_line([path.as_posix(), None, reason, None])
-                        for path, reason in lost)
+                        for path, reason, _ in lost)
     counts = Counter(damaged=len(lost))
     if journal is None:
         return Done(b"", b"", rejected, counts)

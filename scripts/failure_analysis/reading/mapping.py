@@ -93,7 +93,7 @@ def read(source: Source) -> Iterator[Line]:
     is_csv = files.bare_name(source.path).endswith(".csv")
     for number, row, raw, broken in _rows(source.path, source.mapping.get("rows")):
         if broken:
-            yield Line(number, None, raw, broken)
+            yield Line(number, None, raw, broken, cut_off=not raw)
             continue
         fields = _fields(row, source.mapping, is_csv)
         if isinstance(fields.get("item_id"), int | float) and fields["item_id"] is not True:
