@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations, starmap
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,18 +48,6 @@ class Unit:
     def content(self, item: str) -> str | None:
         """The item's fingerprint; None when not judged or when its content changes."""
         return None if item in self.unsteady or item not in self.items else self.prints[item]
-
-
-class Outcome(NamedTuple):
-    """The columns of outcomes.csv that comparing needs."""
-
-    run: str
-    model: str
-    item: str
-    print_: str
-    outcome: str
-    scores: str
-    grader: str
 
 
 class Comparison(NamedTuple):
@@ -108,9 +96,9 @@ def load(
     is one model with a few runs."""
     models: dict[str, Unit] = {}
     runs: set[str] = set()
-    for row in starmap(Outcome, rows.columns(analysis_dir, COLUMNS)):
-        _add(models.setdefault(row.model, Unit()), row)
-        runs.add(row.run)
+    for run, model, *verdict in rows.columns(analysis_dir, COLUMNS):
+        _add(models.setdefault(model, Unit()), run, *verdict)
+        runs.add(run)
     why = "as asked"
     if by is None:
         alone = len(models) == 1 and 1 < len(runs) <= MOST_PAIRED
@@ -120,25 +108,27 @@ def load(
     if by == "model":
         return by, models, models, why
     units: dict[str, Unit] = {}
-    for row in starmap(Outcome, rows.columns(analysis_dir, COLUMNS)):
-        _add(units.setdefault(row.run, Unit()), row)
+    for run, _, *verdict in rows.columns(analysis_dir, COLUMNS):
+        _add(units.setdefault(run, Unit()), run, *verdict)
     return by, units, models, why
 
 
-def _add(unit: Unit, row: Outcome) -> None:
-    unit.runs[row.run] = None
-    if row.outcome == "unjudged":
+def _add(unit: Unit, run: str, item: str, print_: str, outcome: str, scores: str, grader: str
+         ) -> None:
+    """Counts one line of outcomes.csv."""
+    unit.runs[run] = None
+    if outcome == "unjudged":
         unit.unjudged += 1
         return
-    unit.graders[row.grader] += 1
-    counts = unit.items.setdefault(row.item, [0, 0])
+    unit.graders[grader] += 1
+    counts = unit.items.setdefault(item, [0, 0])
     counts[0] += 1
-    counts[1] += row.outcome == "fail"
-    if unit.prints.setdefault(row.item, row.print_) != row.print_:
-        unit.unsteady.add(row.item)
-    for name, verdict in _JUDGED.findall(row.scores):
+    counts[1] += outcome == "fail"
+    if unit.prints.setdefault(item, print_) != print_:
+        unit.unsteady.add(item)
+    for name, verdict in _JUDGED.findall(scores):
         name = json.loads(f'"{name}"') if "\\" in name else name
-        cell = unit.dimensions.setdefault(name, {}).setdefault(row.item, [0, 0])
+        cell = unit.dimensions.setdefault(name, {}).setdefault(item, [0, 0])
         cell[0] += 1
         cell[1] += verdict == "false"
 
