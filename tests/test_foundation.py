@@ -253,6 +253,19 @@ def test_runs_that_are_gone_or_changed_cannot_prove(analyse, tmp_path):
     assert found(folder) == set()  # against the manifest alone
 
 
+def test_another_mapping_is_another_input(run_script, tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"i": "1", "ok": true, "no": false}\n')
+    mapping = tmp_path / "benchmark.yaml"
+    mapping.write_text("fields: {item_id: i, scores: {c: ok}}\n")
+    done = run_script("deep_error_analysis.py", "--input", tmp_path / "rows.jsonl", "--mapping",
+                      mapping, "--output", tmp_path / "out" / write.NAME)
+    assert done.returncode == 0, done.stderr
+    assert found(tmp_path / "out", rerun=True) == set()
+    mapping.write_text("fields: {item_id: i, scores: {c: no}}\n")
+    with pytest.raises(files.Refusal, match="benchmark.yaml: this input has changed"):
+        found(tmp_path / "out", rerun=True)
+
+
 # A later step over an edited file would lend it its own name.
 
 @pytest.mark.parametrize(("name", "script", "says"), [

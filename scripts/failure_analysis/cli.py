@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from failure_analysis.files import Refusal, visible
+from failure_analysis.files import Refusal, sha256, visible
 
 if TYPE_CHECKING:
     from failure_analysis.reading.detect import Found
@@ -104,7 +104,8 @@ def input_settings(args: argparse.Namespace) -> dict:
     return {"run_dir": [path.as_posix() for path in args.run_dir or []],
             "comparison_dir": args.comparison_dir.as_posix() if args.comparison_dir else None,
             "input": [path.as_posix() for path in args.input or []],
-            "mapping": args.mapping.as_posix() if args.mapping else None}
+            "mapping": args.mapping.as_posix() if args.mapping else None,
+            "mapping_sha256": sha256(args.mapping) if args.mapping else None}
 
 
 def detection_lines(found: "Found") -> list[str]:

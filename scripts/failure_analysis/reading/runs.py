@@ -37,7 +37,9 @@ def _recorded(folder: Path) -> tuple[dict, Path]:
                             "build_packet.py first")
     settings, inputs = entry["settings"], entry.get("inputs", [])
     start = _start((folder / settings["working_dir"]).resolve(), inputs)
-    _unchanged(start, inputs)
+    mapping = settings["mapping"]
+    _unchanged(start, [*inputs, *([{"path": mapping, "sha256": settings["mapping_sha256"]}]
+                                  if mapping else [])])
     return settings, start
 
 
