@@ -191,8 +191,7 @@ def holm_of(results: dict[str, dict]) -> list[dict[str, Any]]:
 
 def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) -> list[str]:
     """The failing datapoints that would show a hypothesis best, else a fixed random choice."""
-    traces = {row["datapoint"]: row for row in results["compression"].get("tables", {}).get(
-        "traces", [])}
+    traces = {row["datapoint"]: row for row in results["compression"]["tables"].get("traces", [])}
     failed = [str(ident) for ident, code in zip(table.ident, table.outcome, strict=True)
               if code != CORRECT]
     shuffled = sorted(failed, key=lambda ident: hashlib.blake2b(
@@ -207,7 +206,7 @@ def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) 
         sign = 1 if hypothesis == "underthinking" else -1
         return sorted(known, key=lambda ident: sign * traces[ident]["tokens"])[:TO_READ]
     if hypothesis == "tokenization_problem":
-        rows = [row for row in results["fft"].get("tables", {}).get("features", [])
+        rows = [row for row in results["fft"]["tables"].get("features", [])
                 if row["outcome"] != "correct" and row["inconsistency"] is not None]
         rows.sort(key=lambda row: (-row["inconsistency"], row["datapoint"]))
         return [row["datapoint"] for row in rows[:TO_READ]]

@@ -71,8 +71,7 @@ def _title(part: Any, result: dict) -> None:
 
 
 def _has_data(result: dict) -> bool:
-    return any(result.get("tables", {}).get(name) for name in ("cells", "traces", "cif",
-                                                               "spectra"))
+    return any(result["tables"].get(name) for name in ("cells", "traces", "cif", "spectra"))
 
 
 def _missing(part: Any, result: dict) -> None:

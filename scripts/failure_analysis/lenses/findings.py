@@ -20,7 +20,7 @@ def finding(lens: str, pattern: str, n: int, **more: Any) -> dict[str, Any]:
     """A lens' result; everything that is not given is empty, never guessed."""
     empty = {"also": [], "confidence": None, "confidence_kind": None, "strength": "low",
              "gates": [], "need": [], "estimates": {}, "tests": [], "evidence": [], "caveats": [],
-             "compat": {}}
+             "compat": {}, "tables": {}}
     return {"lens": lens, "pattern": pattern, "n": int(n), **empty, **more, "version": VERSION}
 
 
