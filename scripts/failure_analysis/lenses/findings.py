@@ -48,6 +48,11 @@ def estimate(value: float, low: float, high: float, method: str) -> dict[str, An
             "method": method}
 
 
+def share(k: float, n: float) -> dict[str, Any]:
+    """A share with its score interval."""
+    return estimate(k / n, *wilson(k, n), "Wilson")
+
+
 def test(name: str, stat: float, p: float, p_adj: float | None = None) -> dict[str, Any]:
     """A test with its p value."""
     return {"name": name, "stat": rounded(stat), "p": rounded(p, 6),
@@ -61,7 +66,7 @@ def strength(confidence: float | None, powered: bool) -> str:
     return "high" if confidence >= 0.9 and powered else "medium"
 
 
-def wilson(k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def wilson(k: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """Score intervals of shares (Wilson 1927), for whole columns; 0 to 1 where n is 0."""
     n = np.asarray(n, float)
     safe = np.maximum(n, 1)
