@@ -191,13 +191,11 @@ def _labelled(n: int, common: dict, labels: list[str], artefacts: list, linked: 
 def _confidence(table: Table, lines: np.ndarray, artefact: bool, seed: int) -> float:
     rng = np.random.default_rng(seed + 3)
     known, item = np.unique(table.item, return_inverse=True)
-    item = item.reshape(-1)
     replicates = 50
     worth = spelling.alike(table)  # an item that is drawn twice counts as two
     same = 0
     for _ in range(replicates):
-        times = rng.multinomial(len(known), np.full(len(known), 1 / len(known)))[item]
-        drawn = np.repeat(np.arange(len(table)), times)
+        drawn = np.repeat(np.arange(len(table)), findings.resampled(len(known), rng)[item])
         found = spelling.associations(table.take(drawn), lines[drawn], worth)
         same += any(one.found["or"] >= 2 and one.p_adj <= 0.01 for one in found) == artefact
     return same / replicates
@@ -270,12 +268,10 @@ def _collapse(table: Table, prompts: Prompts, of: np.ndarray, seed: int) -> dict
                              f"appended; {PAIRS} are needed"]}
     d = np.array([values["inside"] - values["appended"] for values in both])
     p = findings.sign_flips(d, seed)
-    half = findings.Z * d.std(ddof=1) / np.sqrt(len(d))
     called = p <= 0.01 and d.mean() <= -0.3
-    return {"estimates": {"prominence_inside_minus_appended": estimate(
-                float(d.mean()), float(d.mean() - half), float(d.mean() + half),
-                f"{len(d)} pairs, normal interval")},
-            "tests": [findings.test("prominence, sign flips", float(d.mean()), p)],
+    return {"estimates": {"prominence_inside_minus_appended": findings.mean(
+                d, f"{len(d)} pairs, normal interval")},
+            "tests": [findings.test("prominence, sign flips", d.mean(), p)],
             "labels": ["spectral_peak_collapse"] if called else [],
             "rows": [_row(where, at, power) for where, of_them in of_place.items() for at, power in
                      enumerate(spectra.envelope_power([prompts.classes[one] for one in

@@ -45,7 +45,7 @@ def words(text: str) -> tuple[int, np.ndarray]:
     if codes.max() >= len(_KINDS):
         rare = np.flatnonzero(codes >= len(_KINDS))
         known, place = np.unique(codes[rare], return_inverse=True)
-        kinds[rare] = np.array([_kind(chr(code)) for code in known], np.int8)[place.reshape(-1)]
+        kinds[rare] = np.array([_kind(chr(code)) for code in known], np.int8)[place]
     begins = (kinds == _DIGIT) | (kinds == _MARK)
     begins[0] = True
     begins[1:] |= kinds[1:] != kinds[:-1]
