@@ -43,9 +43,12 @@ def short_of(gates: Sequence[dict]) -> list[str]:
 def estimate(value: float, low: float, high: float, method: str) -> dict[str, Any]:
     """A number with its 95 % interval; what is not finite (an odds ratio over an empty cell, an
     open end) is null."""
-    ends = {"est": value, "lo": low, "hi": high}
-    return {**{name: rounded(end) if np.isfinite(end) else None for name, end in ends.items()},
-            "method": method}
+    return {"est": finite(value), "lo": finite(low), "hi": finite(high), "method": method}
+
+
+def finite(value: float, digits: int = 4) -> float | None:
+    """A number as it is written into files; None where it is not finite."""
+    return rounded(value, digits) if np.isfinite(value) else None
 
 
 def share(k: float, n: float) -> dict[str, Any]:

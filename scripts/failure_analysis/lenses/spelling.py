@@ -27,7 +27,11 @@ class Association(NamedTuple):
     found: dict
     p_adj: float
     powered: bool
-    strata_with_both: int
+
+    @property
+    def artefact(self) -> bool:
+        """Whether such a spelling goes with failure clearly enough to be called an artefact."""
+        return self.found["or"] >= 2 and self.p_adj <= 0.01
 
 
 def _features(text: str, made: Tokens, usual: dict[str, tuple]) -> list[float]:
@@ -95,12 +99,12 @@ def associations(table: Table, lines: np.ndarray, worth: float | None = None) ->
                            (~here & ~bad).sum()])
         result = findings.mantel_haenszel(np.array(tables) / worth)
         if result and both >= 3:
-            found.append((name, side, result, both))
-    adjusted = holm([result["p"] for _, _, result, _ in found])
+            found.append((name, side, result))
+    adjusted = holm([result["p"] for _, _, result in found])
     tests = max(len(found), 1)
     return [Association(name, side, result, p,
-                        findings.power(np.log(3), result["null_error"], 0.01 / tests) >= 0.8, both)
-            for (name, side, result, both), p in zip(found, adjusted, strict=True)]
+                        findings.power(np.log(3), result["null_error"], 0.01 / tests) >= 0.8)
+            for (name, side, result), p in zip(found, adjusted, strict=True)]
 
 
 def _irregular(values: np.ndarray, known: np.ndarray, strata: np.ndarray
