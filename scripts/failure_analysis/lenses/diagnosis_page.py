@@ -37,7 +37,7 @@ def _system(system: dict[str, Any]) -> list[str]:
     parts = [f"## {name}\n", f"{system['samples']} samples. {_verdict(system)}\n"]
     parts.append(table(
         ("lens", "finds", "confidence", "strength", "what it rests on"),
-        [(lens, _label(result), "" if result["confidence"] is None
+        [(lens, ", ".join((result["pattern"], *result["also"])), "" if result["confidence"] is None
           else f"{result['confidence']:.2f}", result["strength"],
           cell("; ".join(result["need"][:3] if result["pattern"] == NEED
                          else result["evidence"][:4])))
@@ -67,10 +67,6 @@ def _verdict(system: dict[str, Any]) -> str:
     return f"The failures are consistent with {said}: {first['status']}, strength " \
         f"{first['strength']}." if names != ["no_failure_in_range"] else \
         f"There is no failure to explain in the tested range: {first['status']}."
-
-
-def _label(result: dict[str, Any]) -> str:
-    return ", ".join((result["pattern"], *result["also"]))
 
 
 def _sign(one: dict[str, Any], column: str) -> str:

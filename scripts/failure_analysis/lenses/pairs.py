@@ -82,9 +82,8 @@ def _surface(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int, fo
     right = [(group.table.outcome == CORRECT).astype(float) for group in (one, other)]
     gap = _difference("accuracy", one, other, shared, right, seed, found)
     if len(one.table) == len(other.table) == len(shared):
-        order = [group.table.outcome[np.argsort(group.table.item)] == CORRECT
-                 for group in (one, other)]
-        only_a, only_b = int((order[0] & ~order[1]).sum()), int((~order[0] & order[1]).sum())
+        d = _gaps(one, other, shared, right)
+        only_a, only_b = int((d < 0).sum()), int((d > 0).sum())
         found["tests"][0] = findings.test("accuracy, McNemar mid-p", only_b - only_a,
                                           mcnemar(only_a, only_b).mid_p)
     _difference("truncation", one, other, shared,
@@ -141,12 +140,11 @@ def _joint_residual(one: Group, other: Group, both: list[np.ndarray], usable: li
     weight = np.linalg.lstsq(np.column_stack([spline, second]), y, rcond=None)[0]
     left = y - spline @ weight[:-1]
     left = left / max(float((left - second * weight[-1]).std()), 1e-9)
-    parts = []
-    for mask, values in zip(usable, np.split(left, [usable[0].sum()]), strict=True):
-        column = np.full(len(mask), np.nan)
+    columns = [np.full(len(mask), np.nan) for mask in usable]
+    for column, mask, values in zip(columns, usable, np.split(left, [usable[0].sum()]),
+                                    strict=True):
         column[mask] = values
-        parts.append(column)
-    return parts
+    return columns
 
 
 def _hazard(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int, found: dict) -> None:
@@ -189,14 +187,12 @@ def _fft(one: Group, other: Group, shared: np.ndarray, data: tuple[Table, fft.Pr
     if any((part < 0).all() for part in of):
         found["need"] = ["prompts on both sides"]
         return
-    size = np.array([len(classes) for classes in prompts.classes] + [0], float)
-    columns = {"prompt_tokens": [np.where(part >= 0, size[part], np.nan) for part in of]}
+    columns = {"prompt_tokens": np.array([len(classes) for classes in prompts.classes])}
     if prompts.known:
-        columns |= {name: [np.where(part >= 0, prompts.features[part, at], np.nan)
-                           for part in of] for at, name in enumerate(spelling.NAMES)}
+        columns |= zip(spelling.NAMES, prompts.features.T, strict=True)
     changed = False
-    for name, values in columns.items():
-        d = _gaps(one, other, shared, values)
+    for name, column in columns.items():
+        d = _gaps(one, other, shared, [np.where(part >= 0, column[part], np.nan) for part in of])
         if len(d) < FEWEST_ITEMS:
             continue
         changed |= bool(abs(d).max() > 1e-12)

@@ -90,14 +90,12 @@ def associations(table: Table, lines: np.ndarray, worth: float | None = None) ->
         if not known.any() or np.nanmax(values) - np.nanmin(values) < 1e-12:
             continue
         side, odd = _irregular(values, known, strata)
-        tables, both = [], 0
-        for stratum in np.unique(strata[known]):
-            rows = known & (strata == stratum)
-            here, bad = odd[rows], failed[rows]
-            both += bool(here.any() and not here.all())
-            tables.append([(here & bad).sum(), (here & ~bad).sum(), (~here & bad).sum(),
-                           (~here & ~bad).sum()])
-        result = findings.mantel_haenszel(np.array(tables) / worth)
+        used, code = np.unique(strata[known], return_inverse=True)
+        # Per stratum: odd and failed, odd and passed, the others and failed, and passed.
+        tables = np.bincount(4 * code + 2 * ~odd[known] + ~failed[known],
+                             minlength=4 * len(used)).reshape(-1, 2, 2)
+        both = tables.any(2).all(1).sum()
+        result = findings.mantel_haenszel(tables.reshape(-1, 4) / worth)
         if result and both >= 3:
             found.append((name, side, result))
     adjusted = holm([result["p"] for _, _, result in found])

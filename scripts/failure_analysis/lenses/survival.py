@@ -74,9 +74,6 @@ def informative(stratum: np.ndarray, bins: np.ndarray, wrong: np.ndarray, item: 
     known, code = np.unique(stratum, return_inverse=True)
     k, n = np.bincount(code, wrong), np.bincount(code)
     kept = ((k > 0) & (k < n))[code]
-    if not kept.any():
-        none = np.zeros(0, int)
-        return Strata(none, none, none, none, number)
     code = np.unique(code[kept], return_inverse=True)[1]
     order = np.argsort(code, kind="stable")
     return Strata(code[order], bins[kept][order], wrong[kept][order].astype(int),

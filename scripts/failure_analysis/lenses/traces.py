@@ -213,6 +213,6 @@ def _hash_of(path: Path) -> bytes:
 def _work(work: list[tuple[str, list | None, Path | None]]) -> list[list[float]]:
     """Measures a chunk; each worker loads a tokenizer once."""
     return [measure(text, ids if ids is not None or path is None else
-                    tokens.load(path).encode(text, add_special_tokens=False).ids)
+                    tokens.encoded(tokens.load(path), text).ids)
             for text, ids, path in work]
 
