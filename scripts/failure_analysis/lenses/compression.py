@@ -295,9 +295,8 @@ def _decided(part: Table, found: dict, aucs: dict[str, Auc], broken: bool, by_it
     rng = np.random.default_rng(seed)
     items = len(next(iter(aucs.values())).influence)
     draws = rng.standard_normal((findings.REPLICATES, items))
-    size = {name: len(auc.influence) for name, auc in aucs.items()}
-    moved = {name: draws[:, :size[name]] @ auc.influence for name, auc in aucs.items()
-             if size[name] <= items}
+    moved = {name: draws[:, :len(auc.influence)] @ auc.influence for name, auc in aucs.items()
+             if len(auc.influence) <= items}
 
     def replicate(number: int) -> str:
         shift = {name: float(column[number]) for name, column in moved.items()}
@@ -348,13 +347,12 @@ def _sentences(aucs: dict[str, Auc]) -> list[str]:
              "window_bits": ("richer per window", "poorer per window"),
              "novelty": ("newer in their second half", "more repetitive there")}
     found = []
-    for name, (more, less) in words.items():
-        if name in aucs:
-            auc = aucs[name]
-            clear = auc.low > 0.5 or auc.high < 0.5
-            said = f"wrong traces are {more if auc.value > 0.5 else less}" if clear else \
-                f"not shown that wrong traces are {more} or {less}"
-            found.append(f"{said} (AUC {auc.value:.2f}, {auc.low:.2f} to {auc.high:.2f})")
+    for name, auc in aucs.items():
+        more, less = words[name]
+        clear = auc.low > 0.5 or auc.high < 0.5
+        said = f"wrong traces are {more if auc.value > 0.5 else less}" if clear else \
+            f"not shown that wrong traces are {more} or {less}"
+        found.append(f"{said} (AUC {auc.value:.2f}, {auc.low:.2f} to {auc.high:.2f})")
     return found
 
 

@@ -200,9 +200,8 @@ def _table(read: _Read, config: Config) -> Table:
     notes = [*read.notes, *repeats.notes(config, read.first, read.again),
              *repeats.shared(read.runs), *odd, *said]
     counts = read.counts
-    ledger = {"rows_read": counts["kept"] + counts["unjudged"] + counts["rejected"],
-              "kept": counts["kept"], "unjudged": counts["unjudged"],
-              "rejected": counts["rejected"], "tokens_unusable": counts["bad_tokens"],
+    rows = {name: counts[name] for name in ("kept", "unjudged", "rejected")}
+    ledger = {"rows_read": sum(rows.values()), **rows, "tokens_unusable": counts["bad_tokens"],
               "reasons": [{"reason": reason, "rows": len(places), "first": places[0]}
                           for reason, places in sorted(read.reasons.items(), key=lambda one:
                                                        -len(one[1]))[:10]],
@@ -240,7 +239,9 @@ def _outcome(raw: samples.Raw, config: Config) -> int | None:
     truncated, whatever else is said of it."""
     fields = raw.fields
     outcome, correct = fields.get("outcome"), fields.get("correct")
-    if outcome == "truncated" or _cut_off(raw, config):
+    if outcome == "truncated" or str(fields.get("finish_reason")).lower() in CUT_OFF \
+            or fields.get("truncated") in YES \
+            or _tokens(fields.get("tokens"))[0] >= _limit(raw, config):
         return TRUNCATED
     if outcome in OUTCOMES:
         return OUTCOMES.index(outcome)
@@ -250,12 +251,6 @@ def _outcome(raw: samples.Raw, config: Config) -> int | None:
         return CORRECT
     answered = "extracted" not in fields or fields["extracted"] not in (None, "")
     return WRONG if answered else NO_ANSWER
-
-
-def _cut_off(raw: samples.Raw, config: Config) -> bool:
-    fields = raw.fields
-    return str(fields.get("finish_reason")).lower() in CUT_OFF or fields.get("truncated") in YES \
-        or _tokens(fields.get("tokens"))[0] >= _limit(raw, config)
 
 
 def _tokens(value: Any) -> tuple[float, int]:
@@ -343,16 +338,14 @@ def _passes(values: np.ndarray, wanted: Any, key: str) -> np.ndarray:
             return np.isin(values, _like(wanted["in"], numeric))
         raise files.Refusal(f"filter {key}: {_spelled(wanted)} is neither {{\"in\": […]}} nor, on "
                             "a number, {\"range\": [low, high]}")
-    if isinstance(wanted, list):
-        if numeric and _two_numbers(wanted):
-            return (values >= wanted[0]) & (values <= wanted[1])
-        if _two_numbers(wanted) and any(map(_spells_number, values)):
-            names = sum(value is not None and not _spells_number(value) for value in values)
-            raise files.Refusal(f"filter {key}: {_spelled(wanted)} is a range, and {names} of "
-                                f"{len(values)} values are no number, the others perhaps texts; "
-                                f"write {{\"in\": {_spelled(wanted)}}} for just these two")
-        return np.isin(values, _like(wanted, numeric))
-    return np.isin(values, _like([wanted], numeric))
+    if numeric and _two_numbers(wanted):
+        return (values >= wanted[0]) & (values <= wanted[1])
+    if _two_numbers(wanted) and any(map(_spells_number, values)):
+        names = sum(value is not None and not _spells_number(value) for value in values)
+        raise files.Refusal(f"filter {key}: {_spelled(wanted)} is a range, and {names} of "
+                            f"{len(values)} values are no number, the others perhaps texts; "
+                            f"write {{\"in\": {_spelled(wanted)}}} for just these two")
+    return np.isin(values, _like(wanted if isinstance(wanted, list) else [wanted], numeric))
 
 
 def _like(wanted: list, numeric: bool) -> list:

@@ -29,7 +29,8 @@ def draw(paths: Sequence[Path], results: Sequence[dict]) -> None:
         parts = figure.subfigures(len(results), 1, squeeze=False)[:, 0]
         for part, result in zip(parts, results, strict=True):
             _title(part, result)
-            if result["pattern"] == NEED and not _has_data(result):
+            if result["pattern"] == NEED and not any(
+                    result["tables"].get(name) for name in ("cells", "traces", "cif", "spectra")):
                 _missing(part, result)
             else:
                 _DRAW[result["lens"]](part, result)
@@ -70,10 +71,6 @@ def _title(part: Any, result: dict) -> None:
     said = textwrap.shorten(" · ".join(result["evidence"]), 150, placeholder=" …")
     part.suptitle(f"{name}\n{verdict(result)}" + (f"\n{said}" if said else ""), x=0.01, ha="left",
                   fontsize=9.5)
-
-
-def _has_data(result: dict) -> bool:
-    return any(result["tables"].get(name) for name in ("cells", "traces", "cif", "spectra"))
 
 
 def _missing(part: Any, result: dict) -> None:

@@ -329,8 +329,8 @@ def _cause(times: Times) -> np.ndarray:
 def cif_rows(times: Times, edges: np.ndarray) -> list[dict]:
     """The table cif.csv: the share with each outcome by a number of tokens."""
     curves = survival.incidence(times.t, _cause(times), 3, edges[1:])
-    return [{"tokens": float(edge), "correct": rounded(curves[0, at]),
-             "wrong": rounded(curves[1, at]), "no_answer": rounded(curves[2, at]),
+    return [{"tokens": float(edge),
+             **dict(zip(OUTCOMES[:3], map(rounded, curves[:, at]), strict=True)),
              "unfinished": rounded(1 - curves[:, at].sum())}
             for at, edge in enumerate(edges[1:])]
 

@@ -80,7 +80,7 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
               "compat": {"accuracy": rounded(share[CORRECT]),
                          "truncation": rounded(share[TRUNCATED]),
                          "reasonscore_like": rounded(max(0.0, upper - share[TRUNCATED]))},
-              "caveats": [*_caveats(found, group), *_alike(found, profile, effect["fall"])]}
+              "caveats": _caveats(found, group, profile, effect["fall"])}
     if need := findings.short_of(gates):
         return insufficient(NAME, n, need, **common)
     return _decided(worth, profile, effects, rising, common, n, seed)
@@ -141,9 +141,8 @@ def loss(profile: Profile, seed: int) -> Loss:
     share = np.where(fall > 0.02, by_cut / np.maximum(fall, 1e-9), np.nan)
     known = share[1:][~np.isnan(share[1:])]
     low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
-    worst_cut = 1 - done[1]
     agree = float(((share[1:] >= 0.5) & (fall[1:] > 0.15)).mean())
-    return Loss(float(fall[0]), float(share[0]), float(low), float(high), float(worst_cut[0]),
+    return Loss(float(fall[0]), float(share[0]), float(low), float(high), float(1 - done[1][0]),
                 agree)
 
 
@@ -250,7 +249,8 @@ def _rates(found: Cells) -> dict[str, Any]:
     return {name: findings.share(k, size) for name, (k, size) in rates.items() if size}
 
 
-def _caveats(found: Cells, group: Group) -> list[str]:
+def _caveats(found: Cells, group: Group, profile: Profile, fall: float) -> list[str]:
+    """What is no dimension here, which parameters move together, and runs that end alike."""
     caveats = [f"{name} has more than {parameters.MOST_LEVELS} levels; they were merged into "
                f"{len(found.levels[found.dims.index(name)])}" for name in found.merged]
     names = [name for name, values in group.table.params.items() if values.dtype != float]
@@ -259,12 +259,6 @@ def _caveats(found: Cells, group: Group) -> list[str]:
     missing = len(group.table) - int(found.n.sum())
     if missing:
         caveats.append(f"{missing} samples lack a value of a difficulty parameter")
-    return caveats
-
-
-def _alike(found: Cells, profile: Profile, fall: float) -> list[str]:
-    """Caveats on parameters that move together, and on runs that end alike."""
-    caveats = []
     if profile.covered < COVERED:
         name = profile.parameter
         caveats.append(

@@ -197,7 +197,6 @@ class Cox(NamedTuple):
     high: float
     p: float
     drift_p: float
-    events: int
 
 
 def cox(times: np.ndarray, event: np.ndarray, z: np.ndarray, stratum: np.ndarray) -> Cox | None:
@@ -237,4 +236,4 @@ def cox(times: np.ndarray, event: np.ndarray, z: np.ndarray, stratum: np.ndarray
     r = np.corrcoef(late, residual)[0, 1] if len(late) > 3 and late.std() > 0 else 0.0
     return Cox(float(np.exp(slope)), float(np.exp(slope - 1.96 * error)),
                float(np.exp(slope + 1.96 * error)), float(2 * ndtr(-abs(slope) / error)),
-               float(chdtrc(1, len(late) * r * r)), int(useful.sum()))
+               float(chdtrc(1, len(late) * r * r)))
