@@ -253,16 +253,16 @@ def _compression(part: Any, result: dict) -> None:
     left.set(xlabel="tokens", ylabel="packed bytes")
     _plain_log(left, "xy")
     left.legend(fontsize=7)
-    names = [name for name in COLOURS if sum(row["outcome"] == name for row in rows) > 2]
-    values = [[row["residual_entropy"] for row in rows if row["outcome"] == name
-               and row["residual_entropy"] is not None] for name in names]
-    if any(values):
-        shown = [(name, value) for name, value in zip(names, values, strict=True) if value]
-        boxes = middle.boxplot([value for _, value in shown], showfliers=False, patch_artist=True)
-        for box, (name, _) in zip(boxes["boxes"], shown, strict=True):
-            box.set_facecolor(COLOURS[name])
-            box.set_alpha(0.6)
-        middle.set_xticks(range(1, len(shown) + 1), [name for name, _ in shown], rotation=20)
+    shown = {}
+    for name in COLOURS:
+        values = [row["residual_entropy"] for row in rows if row["outcome"] == name]
+        if len(values) > 2 and (known := [value for value in values if value is not None]):
+            shown[name] = known
+    if shown:
+        boxes = middle.boxplot(list(shown.values()), showfliers=False, patch_artist=True)
+        for box, name in zip(boxes["boxes"], shown, strict=True):
+            box.set(facecolor=COLOURS[name], alpha=0.6)
+        middle.set_xticks(range(1, len(shown) + 1), list(shown), rotation=20)
     middle.axhline(0, color="#606060", lw=0.8)
     middle.set_title("entropy left after length (SD)", fontsize=8)
     for row in result["tables"]["groups"]:

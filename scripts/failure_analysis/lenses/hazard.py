@@ -123,16 +123,12 @@ def _stratify(times: Times) -> tuple[Times, bool, str]:
     code = times.cause[finished[both]]
     enough = min((code == WRONG).sum(), (code == CORRECT).sum()) >= FINISHES
     if enough and (runs > 1).mean() > 0.5:
-        return _taken(times, finished[both]), True, (
+        return Times(*(column[finished[both]] for column in times)), True, (
             f"{len(np.unique(item[both]))} items with wrong and correct finishes: odds within an "
             "item")
-    return _taken(times, np.sort(finished[first])), False, (
+    return Times(*(column[np.sort(finished[first])] for column in times)), False, (
         f"one finished run of each of {len(first)} items decides: too few items have both wrong "
         f"and correct finishes to look within them; {hidden}")
-
-
-def _taken(times: Times, kept: np.ndarray) -> Times:
-    return Times(*(column[kept] for column in times))
 
 
 def strata_of(times: Times, edges: np.ndarray, by_item: bool) -> survival.Strata:
@@ -154,6 +150,7 @@ def decide(of: survival.Parts, edges: np.ndarray, times: Times, end: float,
            critical: np.ndarray, copies: np.ndarray | None = None) -> Decision:
     """The label by the rules of the method; `critical` are the largest chi-squares of the
     permutations."""
+    copies = np.ones(len(of.n)) if copies is None else copies
     change = survival.scan(of, copies)
     p = (1 + int((critical >= change.stat - 1e-9).sum())) / (1 + len(critical))
     z, trend_stat, trend_p = survival.trend(of, copies)

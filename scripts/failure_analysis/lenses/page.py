@@ -26,8 +26,7 @@ def write(path: Path, shown: dict[str, Any]) -> None:
         name = html.escape(files.visible(result["name"]))
         said = html.escape(files.visible(figures.verdict(result)))
         parts.append(f"<h2>{name}</h2><p>{said}</p>{part}")
-    more = len(results) - MOST_FIGURES
-    if more > 0:
+    if (more := len(results) - MOST_FIGURES) > 0:
         parts.append(f"<p>{more} more results are in {shown['lens']}.json.</p>")
     files.write_text(path, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
                      f"<title>{shown['lens']}</title></head>"

@@ -49,18 +49,16 @@ def _pair(lens: str, a: Group, b: Group, data: Any, seed: int) -> dict[str, Any]
 
 def _gaps(one: Group, other: Group, shared: np.ndarray, values: Sequence[np.ndarray]
           ) -> np.ndarray:
-    """The difference, b minus a, of each shared item of which both have a value."""
-    d = _per_item(other, shared, values[1]) - _per_item(one, shared, values[0])
+    """The difference of means, b minus a, of each shared item of which both have a value."""
+    means = []
+    for group, column in zip((one, other), values, strict=True):
+        known = ~np.isnan(column)
+        at = np.searchsorted(shared, group.table.item[known])
+        n = np.bincount(at, minlength=len(shared))
+        total = np.bincount(at, column[known], len(shared))
+        means.append(np.where(n > 0, total / np.maximum(n, 1), np.nan))
+    d = means[1] - means[0]
     return d[~np.isnan(d)]
-
-
-def _per_item(group: Group, shared: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The mean of a value per shared item; NaN where an item has none."""
-    known = ~np.isnan(values)
-    at = np.searchsorted(shared, group.table.item[known])
-    n = np.bincount(at, minlength=len(shared))
-    total = np.bincount(at, values[known], len(shared))
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
 def _difference(name: str, one: Group, other: Group, shared: np.ndarray,

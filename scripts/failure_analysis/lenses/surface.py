@@ -279,13 +279,13 @@ def cell_rows(found: Cells, worth: Cells) -> list[dict]:
     low, high = findings.wilson(worth.k, worth.n)
     smooth, smooth_low, smooth_high = grid.shrunken(worth)
     kinds = grid.kinds(worth)
+    shares = {"accuracy": found.k / found.n, "low": low, "high": high, "shrunken": smooth,
+              "shrunken_low": smooth_low, "shrunken_high": smooth_high}
     return [{**{f"params.{dim}": float(found.values[at, place])
                 for place, dim in enumerate(found.dims)},
              "n": int(found.n[at]), **_by_outcome(found.counts[at]),
              "worth": rounded(worth.n[at], 2),
-             "accuracy": rounded(found.k[at] / found.n[at]), "low": rounded(low[at]),
-             "high": rounded(high[at]), "shrunken": rounded(smooth[at]),
-             "shrunken_low": rounded(smooth_low[at]), "shrunken_high": rounded(smooth_high[at]),
+             **{name: rounded(values[at]) for name, values in shares.items()},
              "zone": str(kinds[at])}
             for at in range(len(found.n))]
 

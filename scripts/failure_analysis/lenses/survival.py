@@ -117,10 +117,9 @@ def parts(found: Strata, score: np.ndarray, weight: np.ndarray | None = None) ->
                  spread[:, 0] * (n[:, 0] * squares - total**2))
 
 
-def scan(of: Parts, copies: np.ndarray | None = None) -> Change:
+def scan(of: Parts, copies: np.ndarray) -> Change:
     """The candidate change with the largest chi-square, its odds ratio with the interval of
     Robins, Breslow & Greenland (1986); `copies` counts strata several times."""
-    copies = np.ones(len(of.n)) if copies is None else copies
     variance, late = copies @ of.variance, copies @ of.late
     curve = _curve(copies @ of.excess, variance, late, copies @ of.n)
     best = int(curve.argmax()) if len(curve) else 0
@@ -132,9 +131,8 @@ def scan(of: Parts, copies: np.ndarray | None = None) -> Change:
         1.96), curve)
 
 
-def trend(of: Parts, copies: np.ndarray | None = None) -> tuple[float, float, float]:
+def trend(of: Parts, copies: np.ndarray) -> tuple[float, float, float]:
     """(signed z, chi-square, p) of the odds of being wrong against the score of the bins."""
-    copies = np.ones(len(of.n)) if copies is None else copies
     excess, variance = float(copies @ of.trend_excess), float(copies @ of.trend_variance)
     if variance <= 1e-12:
         return 0.0, 0.0, 1.0
