@@ -106,12 +106,14 @@ def _lens_options(parser: argparse.ArgumentParser, name: str) -> None:
 def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if args.command == "simulate":
         return _simulate(args, parser)
-    if args.command == "evals":
-        return _evals(args)
-    if args.jobs < 1 or args.max_traces is not None and args.max_traces < 1:
+    if args.command != "evals" and (
+            args.jobs < 1 or args.max_traces is not None and args.max_traces < 1):
         parser.error("--jobs and --max-traces are at least 1")
     from failure_analysis.lenses import report, run
 
+    if args.command == "evals":
+        cli.summarise(*report.evals(args.dataset, args.mapping, args.search), args.json)
+        return 0
     request = run.Request(args.dataset, run.parse_filters(args.filters),
                           getattr(args, "axis", None), args.mapping, args.seed, args.max_traces,
                           args.jobs, args.cache)
@@ -120,13 +122,6 @@ def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     else:
         summary, lines = report.lens(args.command, request, args.output_dir, args.output)
     cli.summarise(summary, lines, args.json)
-    return 0
-
-
-def _evals(args: argparse.Namespace) -> int:
-    from failure_analysis.lenses import report
-
-    cli.summarise(*report.evals(args.dataset, args.mapping, args.search), args.json)
     return 0
 
 

@@ -51,13 +51,11 @@ def cells(table: Table, dims: list[str]) -> Cells:
         known, code = np.unique(values), parameters.merged(values)
         if len(known) > parameters.MOST_LEVELS:
             used, code = np.unique(code, return_inverse=True)
-            code = code.reshape(-1)
             known = np.array([values[code == one].mean() for one in range(len(used))])
             merged.append(name)
         levels.append(known)
         codes.append(code)
-    place, which = np.unique(np.column_stack(codes), axis=0, return_inverse=True)
-    which = which.reshape(-1)
+    place, which = parameters.distinct(*codes)
     counts = np.bincount(which * 4 + table.outcome, minlength=4 * len(place)).reshape(-1, 4)
     guess = np.bincount(which, table.guess, len(place)) / counts.sum(1)
     values = np.column_stack([level[place[:, at]] for at, level in enumerate(levels)])
@@ -68,8 +66,7 @@ def cells(table: Table, dims: list[str]) -> Cells:
 def design_effect(level: np.ndarray, item: np.ndarray, hit: np.ndarray) -> float:
     """How many samples are worth one where items were run repeatedly: the variance of items'
     shares over what independent runs would have (Kish 1965), within levels; 1 without repeats."""
-    item = np.unique(np.column_stack([level, item]), axis=0, return_inverse=True)[1]
-    item = item.reshape(-1)
+    _, item = parameters.distinct(level, item)
     runs = np.bincount(item)
     if runs.max() == 1:
         return 1.0
@@ -91,10 +88,14 @@ def worth(found: Cells) -> Cells:
     return replace(found, counts=found.counts / found.alike, alike=1.0)
 
 
+def _standardised(found: Cells) -> np.ndarray:
+    return (found.values - found.values.mean(0)) / np.maximum(found.values.std(0), 1e-9)
+
+
 def design(found: Cells) -> np.ndarray:
     """Columns of a quadratic surface over the standardised dimensions: 1, x, x^2, x y. A dimension
     of two levels has no square."""
-    x = (found.values - found.values.mean(0)) / np.maximum(found.values.std(0), 1e-9)
+    x = _standardised(found)
     squares = [x[:, at] ** 2 for at, level in enumerate(found.levels) if len(level) > 2]
     pairs = [x[:, a] * x[:, b] for a in range(x.shape[1]) for b in range(a)]
     return np.column_stack([np.ones(len(x)), x, *squares, *pairs])
@@ -120,10 +121,10 @@ def sensitivity(found: Cells, k: np.ndarray) -> list[dict]:
     """Per dimension: the likelihood-ratio drop when it is left out (type II), and the fall from
     its lowest to its highest level, standardised over the observed mix of the others."""
     rows = []
-    x = (found.values - found.values.mean(0)) / np.maximum(found.values.std(0), 1e-9)
+    x = _standardised(found)
     whole = np.column_stack([np.ones(len(x)), x])
-    _, best = logistic(whole, k, found.n)
-    slopes = _slopes(whole, k, found.n)
+    p, best = logistic(whole, k, found.n)
+    slopes = np.linalg.lstsq(whole, np.log(p / (1 - p)), rcond=None)[0]
     for at, name in enumerate(found.dims):
         _, without = logistic(np.delete(whole, at + 1, axis=1), k, found.n)
         stat = max(0.0, 2 * (best - without))
@@ -135,11 +136,6 @@ def sensitivity(found: Cells, k: np.ndarray) -> list[dict]:
         rows.append({"parameter": name, "levels": len(found.levels[at]), "stat": stat,
                      "p": float(chdtrc(1, stat)), "fall": ends[0] - ends[1]})
     return rows
-
-
-def _slopes(x: np.ndarray, k: np.ndarray, n: np.ndarray) -> np.ndarray:
-    p, _ = logistic(x, k, n)
-    return np.linalg.lstsq(x, np.log(p / (1 - p)), rcond=None)[0]
 
 
 def shrunken(found: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -179,7 +175,6 @@ def zones(found: Cells) -> list[dict]:
         for one in range(1, number + 1):
             inside = np.argwhere(labels == one)
             bounds = {dim: [float(level[inside[:, at].min()]), float(level[inside[:, at].max()])]
-                      for at, (dim, level) in enumerate(zip(found.dims, found.levels,
-                                                            strict=True))}
+                      for at, (dim, level) in enumerate(zip(found.dims, found.levels, strict=True))}
             listed.append({"zone": name, "cells": len(inside), "bounds": bounds})
     return listed

@@ -11,7 +11,7 @@ import numpy as np
 
 from failure_analysis.lenses import dataset, findings, tokens, traces
 from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, WRONG, Group, Table
-from failure_analysis.lenses.findings import estimate, gate, insufficient
+from failure_analysis.lenses.findings import estimate, finite, gate, insufficient
 from failure_analysis.statistics import rounded
 
 NAME = "compression"
@@ -48,10 +48,6 @@ class Traces(NamedTuple):
     def of(self, table: Table, part: Table) -> np.ndarray:
         """The features of a part of the table."""
         return self.features[np.searchsorted(table.row, part.row)]
-
-    def column(self, name: str) -> np.ndarray:
-        """One feature of all lines."""
-        return self.features[:, traces.NAMES.index(name)]
 
 
 def trace_of(text: dataset.Text) -> tuple[str | None, bool]:
@@ -116,30 +112,26 @@ def analyse(group: Group, features: np.ndarray, unit: str, seed: int) -> dict[st
         caveats.append(f"{int((~has).sum())} samples have no text")
     residual, slack = residuals(found, part)
     strata, by_item = strata_of(part)
-    shared = _shared(part, strata)
+    shared = np.all([np.isin(strata, strata[part.outcome == code]) for code in (WRONG, CORRECT)],
+                    axis=0)
     wrong, right = (int((part.outcome[shared] == code).sum()) for code in (WRONG, CORRECT))
     gates = [gate("wrong traces in strata with both", wrong, GROUP),
              gate("correct traces in strata with both", right, GROUP)]
     looped = loop_share(part, found["loop"])
-    estimates = looped["estimates"]
     common = {"gates": gates, "seed": seed, "caveats": caveats,
+              "estimates": looped["estimates"], "evidence": looped["evidence"],
               "tables": {"traces": trace_rows(part, found, residual),
                          "groups": group_rows(part, found, residual)},
               "compat": _compat(part, found)}
-    if need := findings.short_of(gates):
-        if looped["broken"]:
-            return findings.finding(NAME, "broken_loops", len(table), confidence=None,
-                                    confidence_kind="only the share of loops was tested",
-                                    strength="medium", estimates=estimates,
-                                    evidence=looped["evidence"], **common)
-        return insufficient(NAME, len(table), need, estimates=estimates,
-                            evidence=looped["evidence"], **common)
-    aucs = compare(part, found, residual, slack, strata, by_item)
+    need = findings.short_of(gates)
+    if need and looped["broken"]:
+        return findings.finding(NAME, "broken_loops", len(table), strength="medium",
+                                confidence_kind="only the share of loops was tested", **common)
+    aucs = {} if need else compare(part, found, residual, slack, strata, by_item)
     if not aucs:
-        need = ["wrong and correct traces that do not loop, in strata with both"]
-        return insufficient(NAME, len(table), need, estimates=estimates,
-                            evidence=looped["evidence"], **common)
-    return _decided(part, found, aucs, looped, by_item, common, len(table), seed)
+        return insufficient(NAME, len(table), need or [
+            "wrong and correct traces that do not loop, in strata with both"], **common)
+    return _decided(part, found, aucs, looped["broken"], by_item, common, len(table), seed)
 
 
 def residuals(found: dict[str, np.ndarray], part: Table) -> tuple[np.ndarray, float]:
@@ -184,13 +176,6 @@ def strata_of(part: Table) -> tuple[np.ndarray, bool]:
     both = [(part.outcome[inside] == code).sum() for code in (WRONG, CORRECT)]
     by_item = min(both) >= GROUP
     return (part.item if by_item else part.levels()), by_item
-
-
-def _shared(part: Table, strata: np.ndarray) -> np.ndarray:
-    size = int(strata.max()) + 1
-    has = [np.bincount(strata[part.outcome == code], minlength=size) > 0
-           for code in (WRONG, CORRECT)]
-    return (has[0] & has[1])[strata]
 
 
 def compare(part: Table, found: dict[str, np.ndarray], residual: np.ndarray, slack: float,
@@ -258,9 +243,8 @@ def loop_share(part: Table, loop: np.ndarray) -> dict[str, Any]:
     k0, n0 = int(loop[~failed].sum()), int((~failed).sum())
     if n < GROUP:
         return {"estimates": {}, "evidence": [], "broken": False}
-    low, high = findings.wilson(k, n)
-    result = {"estimates": {"loop_share_of_failures": estimate(k / n, float(low), float(high),
-                                                               "Wilson")},
+    low, _ = findings.wilson(k, n)
+    result = {"estimates": {"loop_share_of_failures": findings.share(k, n)},
               "evidence": [f"{k} of {n} failures loop, {k0} of {n0} correct traces do"]}
     strata = part.levels()
     size = int(strata.max()) + 1
@@ -269,9 +253,8 @@ def loop_share(part: Table, loop: np.ndarray) -> dict[str, Any]:
     counts = counts[(counts[:, 1] > 0) & (counts[:, 3] > 0)]
     if not len(counts):  # nothing correct to compare with
         return {**result, "broken": float(low) >= 0.05}
-    ratio, ratio_low, ratio_high = findings.risk_ratio(counts)
-    result["estimates"]["loop_risk_ratio"] = estimate(ratio, ratio_low, ratio_high,
-                                                      "Mantel-Haenszel over levels")
+    ratio, ratio_low, _ = ends = findings.risk_ratio(counts)
+    result["estimates"]["loop_risk_ratio"] = estimate(*ends, "Mantel-Haenszel over levels")
     # With no loop among few correct traces this interval has no lower end worth the name.
     k, n, k0, n0 = counts.sum(0)
     sure = findings.none_among(k, n, n0) <= 0.025 if k0 == 0 else ratio_low > 1
@@ -301,34 +284,33 @@ def decide(aucs: dict[str, Auc], shift: dict[str, float], broken: bool) -> tuple
     return (labels[0], labels[1:]) if labels else ("", [])
 
 
-def _decided(part: Table, found: dict, aucs: dict[str, Auc], looped: dict, by_item: bool,
+def _decided(part: Table, found: dict, aucs: dict[str, Auc], broken: bool, by_item: bool,
              common: dict, n: int, seed: int) -> dict[str, Any]:
     powered = all(findings.power(SHIFT, aucs[name].error) >= 0.8 for name in
                   ("tokens", "residual_entropy") if name in aucs)
     growth = growth_with_level(part, found)
     quiet = "healthy" if powered and growth is not None and growth > 0 else "no_pattern_detected"
-    label, also = decide(aucs, {}, looped["broken"])
+    label, also = decide(aucs, {}, broken)
     pattern = label or quiet
     rng = np.random.default_rng(seed)
     items = len(next(iter(aucs.values())).influence)
     draws = rng.standard_normal((findings.REPLICATES, items))
-    size = {name: len(auc.influence) for name, auc in aucs.items()}
-    moved = {name: draws[:, :size[name]] @ auc.influence for name, auc in aucs.items()
-             if size[name] <= items}
+    moved = {name: draws[:, :len(auc.influence)] @ auc.influence for name, auc in aucs.items()
+             if len(auc.influence) <= items}
 
     def replicate(number: int) -> str:
         shift = {name: float(column[number]) for name, column in moved.items()}
-        return decide(aucs, shift, looped["broken"])[0] or quiet
+        return decide(aucs, shift, broken)[0] or quiet
 
     confidence = findings.steadiness(replicate, pattern, 0.99)
-    estimates = {**looped["estimates"], **{
+    estimates = {**common["estimates"], **{
         f"auc_{name}": estimate(auc.value, auc.low, auc.high,
                                 "P(wrong > correct) within strata; placements by item")
         for name, auc in aucs.items()}}
     if growth is not None:
         estimates["tokens_grow_with_level"] = {"est": rounded(growth), "method": "Spearman"}
-    said = _sentences(aucs)
-    evidence = [*looped["evidence"], *said] if found["loop"].any() else [*said, *looped["evidence"]]
+    said, of_loops = _sentences(aucs), common["evidence"]
+    evidence = [*of_loops, *said] if found["loop"].any() else [*said, *of_loops]
     near = int(found["near"].sum())
     if near:
         evidence.append(f"{near} traces nearly loop (forms and tables do so legitimately)")
@@ -338,8 +320,9 @@ def _decided(part: Table, found: dict, aucs: dict[str, Auc], looped: dict, by_it
     return findings.finding(
         NAME, pattern, n, also=also, confidence=rounded(confidence),
         confidence_kind="share of item multiplier-bootstrap replicates with the same label",
-        strength=findings.strength(confidence, powered), estimates=estimates, evidence=evidence,
-        **{**common, "caveats": [*common["caveats"], f"compared within {where}"]})
+        strength=findings.strength(confidence, powered),
+        **{**common, "estimates": estimates, "evidence": evidence,
+           "caveats": [*common["caveats"], f"compared within {where}"]})
 
 
 def growth_with_level(part: Table, found: dict[str, np.ndarray]) -> float | None:
@@ -364,13 +347,12 @@ def _sentences(aucs: dict[str, Auc]) -> list[str]:
              "window_bits": ("richer per window", "poorer per window"),
              "novelty": ("newer in their second half", "more repetitive there")}
     found = []
-    for name, (more, less) in words.items():
-        if name in aucs:
-            auc = aucs[name]
-            clear = auc.low > 0.5 or auc.high < 0.5
-            said = f"wrong traces are {more if auc.value > 0.5 else less}" if clear else \
-                f"not shown that wrong traces are {more} or {less}"
-            found.append(f"{said} (AUC {auc.value:.2f}, {auc.low:.2f} to {auc.high:.2f})")
+    for name, auc in aucs.items():
+        more, less = words[name]
+        clear = auc.low > 0.5 or auc.high < 0.5
+        said = f"wrong traces are {more if auc.value > 0.5 else less}" if clear else \
+            f"not shown that wrong traces are {more} or {less}"
+        found.append(f"{said} (AUC {auc.value:.2f}, {auc.low:.2f} to {auc.high:.2f})")
     return found
 
 
@@ -379,7 +361,7 @@ def _compat(part: Table, found: dict[str, np.ndarray]) -> dict[str, Any]:
     packed = found["packed"] + HEADER_GZIP
     return {"note": "original, not used for the label: a packed ratio mostly measures length",
             **{f"gzip_ratio_{dataset.OUTCOMES[code]}":
-               rounded(float(np.median((packed / found["bytes"])[part.outcome == code])))
+               rounded(np.median((packed / found["bytes"])[part.outcome == code]))
                for code in range(4) if (part.outcome == code).any()}}
 
 
@@ -389,19 +371,15 @@ HEADER_GZIP = traces.HEADER + 12
 def trace_rows(part: Table, found: dict[str, np.ndarray], residual: np.ndarray) -> list[dict]:
     """The table traces.csv."""
     return [{"datapoint": part.ident[at], "outcome": dataset.OUTCOMES[part.outcome[at]],
-             "recorded_tokens": rounded(_known(part.tokens[at]), 1),
+             "recorded_tokens": finite(part.tokens[at], 1),
              "tokens": int(found["tokens"][at]), "bytes": int(found["bytes"][at]),
              "gzip_bytes": int(found["packed"][at] + HEADER_GZIP),
-             "residual_entropy": rounded(_known(residual[at])),
-             "window_bits": rounded(_known(found["window_bits"][at])),
+             "residual_entropy": finite(residual[at]),
+             "window_bits": finite(found["window_bits"][at]),
              "novelty": rounded(found["novelty"][at]), "loop": int(found["loop"][at]),
              "near_loop": int(found["near"][at]), "cover4": rounded(found["cover4"][at]),
              "switches_per_1000": rounded(found["switches"][at], 2)}
             for at in range(len(part))]
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
 
 
 def group_rows(part: Table, found: dict[str, np.ndarray], residual: np.ndarray) -> list[dict]:
@@ -412,9 +390,8 @@ def group_rows(part: Table, found: dict[str, np.ndarray], residual: np.ndarray) 
         if inside.any():
             rows.append({"outcome": name, "traces": int(inside.sum()),
                          "loops": int(found["loop"][inside].sum()),
-                         **{f"median_{key}": rounded(float(np.median(found[key][inside])))
+                         **{f"median_{key}": rounded(np.median(found[key][inside]))
                             for key in ("tokens", "bytes", "packed", "novelty", "switches",
                                         "quarter1", "quarter2", "quarter3", "quarter4")},
-                         "median_residual_entropy": rounded(_known(float(np.median(
-                             residual[inside]))))})
+                         "median_residual_entropy": finite(np.median(residual[inside]))})
     return rows

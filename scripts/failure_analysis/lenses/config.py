@@ -96,8 +96,7 @@ def check_against(config: Config, used: set[int], tasks: Iterable[str], params: 
 
 def _check(path: Path, document: dict) -> None:
     """Refuses unknown keys and values of the wrong type or range, by name."""
-    _check_keys(path, "", document, CONFIG_KEYS)
-    _check_values(path, "", document)
+    _check_object(path, "", document, CONFIG_KEYS)
     evals = document["evals"]
     if not isinstance(evals, list) or not evals:
         raise files.Refusal(f"{path}: evals is a list of at least one {{eval_id, model_name, "
@@ -105,14 +104,12 @@ def _check(path: Path, document: dict) -> None:
     for place, one in enumerate(evals):
         if not isinstance(one, dict) or "model_name" not in one or "files" not in one:
             raise files.Refusal(f"{path}: evals[{place}] needs model_name and files")
-        _check_keys(path, f"evals[{place}].", one, EVAL_KEYS)
-        _check_values(path, f"evals[{place}].", one)
+        _check_object(path, f"evals[{place}].", one, EVAL_KEYS)
     _check_apart(path, evals)
     for name, about in document.get("tasks", {}).items():
         if not isinstance(about, dict):
             raise files.Refusal(f"{path}: tasks.{name} is no object {{tier, guess_rate}}")
-        _check_keys(path, f"tasks.{name}.", about, ("tier", "guess_rate"))
-        _check_values(path, f"tasks.{name}.", about)
+        _check_object(path, f"tasks.{name}.", about, ("tier", "guess_rate"))
     for name, members in document.get("tiers", {}).items():
         if not _is_texts(members):
             raise files.Refusal(f"{path}: tiers.{name} is no list of tasks")
@@ -126,13 +123,11 @@ def _check(path: Path, document: dict) -> None:
                                 f"fields are {', '.join(NAMES)}")
 
 
-def _check_keys(path: Path, where: str, found: dict, known: tuple[str, ...]) -> None:
+def _check_object(path: Path, where: str, found: dict, known: tuple[str, ...]) -> None:
+    """Refuses keys that are not known, then values of the wrong type or range."""
     for key in found:
         if key not in known:
             raise files.Refusal(f"{path}: unknown key {where}{key}; known are {', '.join(known)}")
-
-
-def _check_values(path: Path, where: str, found: dict) -> None:
     for key, value in found.items():
         if key in ("tasks", "tiers", "params", "fields", "where"):
             good, what = isinstance(value, dict), "an object"

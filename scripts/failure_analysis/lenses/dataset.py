@@ -24,20 +24,21 @@ OUTCOMES = ("correct", "wrong", "no_answer", "truncated")
 CORRECT, WRONG, NO_ANSWER, TRUNCATED = range(4)
 CUT_OFF = ("length", "max_tokens", "max_length", "model_length", "max_output_tokens")
 YES, NO = (True, 1, "true", "True", "TRUE"), (None, False, 0, "false", "False", "FALSE")
-NAMED = ("eval_id", "model_name", "base_task", "tier")
 MOST_LEVELS = 6  # of an axis that splits a lens
 
 
 class Text(NamedTuple):
     """The texts of one sample, as far as they are recorded."""
 
-    row: int
     prompt: str | None
     reasoning: str | None
     response: str | None
     prompt_ids: list | None
     offsets: list | None
     reasoning_ids: list | None
+
+
+_KINDS = dict(zip(Text._fields, (str, str, str, list, list, list), strict=True))
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class Table:
 
     def take(self, kept: np.ndarray) -> "Table":
         """The table with the chosen samples alone."""
-        columns = {name: getattr(self, name)[kept] for name in (
-            "eval", "task", "tier", "item", "outcome", "tokens", "limit", "guess", "row", "ident")}
+        columns = {name: column[kept] for name, column in vars(self).items()
+                   if isinstance(column, np.ndarray)}
         return replace(self, **columns,
                        params={name: values[kept] for name, values in self.params.items()})
 
@@ -88,15 +89,9 @@ class Table:
         where there are many, names where they are declared as difficulty."""
         named = [name for name, values in self.params.items() if values.dtype != float
                  and self.config.params.get(name) == "difficulty"]
-        return _codes(np.column_stack([
+        return parameters.distinct(
             self.task, *(parameters.merged(self.params[name]) for name in self.difficulty()),
-            *(_Codes().of(self.params[name]) for name in named)]))
-
-
-def _codes(columns: np.ndarray) -> np.ndarray:
-    if not len(columns):
-        return np.zeros(0, int)
-    return np.unique(columns, axis=0, return_inverse=True)[1].reshape(-1)
+            *(_Codes().of(self.params[name]) for name in named))[1]
 
 
 class _Codes(dict):
@@ -157,7 +152,8 @@ def load(path: Path, mapping: Path | None = None) -> Table:
 
 def _keep(read: _Read, number: int, raw: samples.Raw, outcome: int, config: Config) -> None:
     fields = raw.fields
-    one = read.of_entry.get(id(raw.entry)) if raw.entry else _plain_eval(fields)
+    one = read.of_entry.get(id(raw.entry)) if raw.entry else _named_eval(
+        str(fields.get("model_name") or "model"), str(fields.get("eval_id") or ""))
     if one is None:
         one = read.of_entry[id(raw.entry)] = entry_of(raw.entry)
     task = str(fields.get("base_task") or "all")
@@ -204,9 +200,8 @@ def _table(read: _Read, config: Config) -> Table:
     notes = [*read.notes, *repeats.notes(config, read.first, read.again),
              *repeats.shared(read.runs), *odd, *said]
     counts = read.counts
-    ledger = {"rows_read": counts["kept"] + counts["unjudged"] + counts["rejected"],
-              "kept": counts["kept"], "unjudged": counts["unjudged"],
-              "rejected": counts["rejected"], "tokens_unusable": counts["bad_tokens"],
+    rows = {name: counts[name] for name in ("kept", "unjudged", "rejected")}
+    ledger = {"rows_read": sum(rows.values()), **rows, "tokens_unusable": counts["bad_tokens"],
               "reasons": [{"reason": reason, "rows": len(places), "first": places[0]}
                           for reason, places in sorted(read.reasons.items(), key=lambda one:
                                                        -len(one[1]))[:10]],
@@ -244,7 +239,9 @@ def _outcome(raw: samples.Raw, config: Config) -> int | None:
     truncated, whatever else is said of it."""
     fields = raw.fields
     outcome, correct = fields.get("outcome"), fields.get("correct")
-    if outcome == "truncated" or _cut_off(raw, config):
+    if outcome == "truncated" or str(fields.get("finish_reason")).lower() in CUT_OFF \
+            or fields.get("truncated") in YES \
+            or _tokens(fields.get("tokens"))[0] >= _limit(raw, config):
         return TRUNCATED
     if outcome in OUTCOMES:
         return OUTCOMES.index(outcome)
@@ -254,12 +251,6 @@ def _outcome(raw: samples.Raw, config: Config) -> int | None:
         return CORRECT
     answered = "extracted" not in fields or fields["extracted"] not in (None, "")
     return WRONG if answered else NO_ANSWER
-
-
-def _cut_off(raw: samples.Raw, config: Config) -> bool:
-    fields = raw.fields
-    return str(fields.get("finish_reason")).lower() in CUT_OFF or fields.get("truncated") in YES \
-        or _tokens(fields.get("tokens"))[0] >= _limit(raw, config)
 
 
 def _tokens(value: Any) -> tuple[float, int]:
@@ -280,14 +271,9 @@ def _first_number(*values: Any) -> float:
     return next((float(value) for value in values if is_number(value)), math.nan)
 
 
-def _plain_eval(fields: dict) -> Eval:
-    return _named_eval(str(fields.get("model_name") or "model"),
-                       str(fields.get("eval_id") or ""))
-
-
 @lru_cache(1 << 12)
 def _named_eval(model: str, ident: str) -> Eval:
-    return Eval(ident or hashlib.sha256(model.encode()).hexdigest()[:6], model, model)
+    return entry_of({"model_name": model, "eval_id": ident})
 
 
 def texts(table: Table) -> Iterator[tuple[int, Text]]:
@@ -296,13 +282,9 @@ def texts(table: Table) -> Iterator[tuple[int, Text]]:
     for number, raw in enumerate(samples.rows(table.config)):
         at = place.get(number)
         if at is not None:
-            got = raw.fields.get
-            values = (got(name) for name in ("prompt", "reasoning", "response"))
-            lists = (got(name) for name in ("prompt_ids", "offsets", "reasoning_ids"))
-            yield at, Text(number, *(value if isinstance(value, str) and value else None
-                                     for value in values),
-                           *(value if isinstance(value, list) and value else None
-                             for value in lists))
+            values = ((raw.fields.get(name), kind) for name, kind in _KINDS.items())
+            yield at, Text(*(value if isinstance(value, kind) and value else None
+                             for value, kind in values))
 
 
 def select(table: Table, filters: dict[str, Any]) -> Table:
@@ -332,17 +314,15 @@ def _in_order(table: Table, key: str, wanted: Any) -> Table:
 
 
 def _column(table: Table, key: str) -> np.ndarray:
-    if key == "eval_id":
-        return np.array([one.eval_id for one in table.evals], object)[table.eval]
-    if key == "model_name":
-        return np.array([one.model_name for one in table.evals], object)[table.eval]
-    if key == "base_task":
-        return np.array(table.tasks, object)[table.task]
-    if key == "tier":
-        return np.array(table.tiers, object)[table.tier]
+    named = {"eval_id": ([one.eval_id for one in table.evals], table.eval),
+             "model_name": ([one.model_name for one in table.evals], table.eval),
+             "base_task": (table.tasks, table.task), "tier": (table.tiers, table.tier)}
+    if key in named:
+        names, code = named[key]
+        return np.array(names, object)[code]
     if key in table.params:
         return table.params[key]
-    known = (*NAMED, *table.params)
+    known = (*named, *table.params)
     near = difflib.get_close_matches(key, known, 1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise files.Refusal(f"filter {key}: no such key; {hint}known are {', '.join(known)}")
@@ -358,16 +338,14 @@ def _passes(values: np.ndarray, wanted: Any, key: str) -> np.ndarray:
             return np.isin(values, _like(wanted["in"], numeric))
         raise files.Refusal(f"filter {key}: {_spelled(wanted)} is neither {{\"in\": […]}} nor, on "
                             "a number, {\"range\": [low, high]}")
-    if isinstance(wanted, list):
-        if numeric and _two_numbers(wanted):
-            return (values >= wanted[0]) & (values <= wanted[1])
-        if _two_numbers(wanted) and any(map(_spells_number, values)):
-            names = sum(value is not None and not _spells_number(value) for value in values)
-            raise files.Refusal(f"filter {key}: {_spelled(wanted)} is a range, and {names} of "
-                                f"{len(values)} values are no number, the others perhaps texts; "
-                                f"write {{\"in\": {_spelled(wanted)}}} for just these two")
-        return np.isin(values, _like(wanted, numeric))
-    return np.isin(values, _like([wanted], numeric))
+    if numeric and _two_numbers(wanted):
+        return (values >= wanted[0]) & (values <= wanted[1])
+    if _two_numbers(wanted) and any(map(_spells_number, values)):
+        names = sum(value is not None and not _spells_number(value) for value in values)
+        raise files.Refusal(f"filter {key}: {_spelled(wanted)} is a range, and {names} of "
+                            f"{len(values)} values are no number, the others perhaps texts; "
+                            f"write {{\"in\": {_spelled(wanted)}}} for just these two")
+    return np.isin(values, _like(wanted if isinstance(wanted, list) else [wanted], numeric))
 
 
 def _like(wanted: list, numeric: bool) -> list:
@@ -463,7 +441,7 @@ def stratified(table: Table, most: int | None, seed: int) -> Table:
     stratum (Cochran 1977, chapter 8), so that small strata are neither dropped nor favoured."""
     if most is None or len(table) <= most:
         return table
-    strata = _codes(np.column_stack([table.eval, table.levels(), table.outcome]))
+    _, strata = parameters.distinct(table.eval, table.levels(), table.outcome)
     keys = np.array([_hashed(f"{seed}/{ident}") for ident in table.ident], np.uint64)
     order = np.lexsort((keys, strata))
     first = np.searchsorted(strata[order], strata[order])

@@ -11,19 +11,13 @@ from failure_analysis.lenses.findings import NEED
 NAME, PAGE = steps.DIAGNOSE.writes[:2]
 
 
-def folder_of(request: run.Request, folder: Path | None) -> Path:
-    """Where the diagnosis goes: the folder given, else the analysis folder it is of."""
-    if folder is not None:
-        return folder
-    if (request.dataset / steps.OUTCOMES).exists():
-        return request.dataset
-    raise files.Refusal("diagnose: give --output-dir; only an analysis folder is its own")
-
-
 def diagnose(request: run.Request, folder: Path | None, rules_path: Path | None,
              queries_path: Path | None) -> dict[str, Any]:
-    """Runs the lenses, writes their outputs into lens_<name>/ and the diagnosis beside them."""
-    target = folder_of(request, folder)
+    """Runs the lenses, writes their outputs into lens_<name>/ and the diagnosis beside them: in
+    the folder given, else in the analysis folder that the dataset is."""
+    if folder is None and not (request.dataset / steps.OUTCOMES).exists():
+        raise files.Refusal("diagnose: give --output-dir; only an analysis folder is its own")
+    target = folder or request.dataset
     rules = diagnosis.load_rules(rules_path)
     asked = queries.load(queries_path) if queries_path else None
     loaded = run.load(request)

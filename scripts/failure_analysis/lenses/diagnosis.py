@@ -95,12 +95,11 @@ def observed(results: dict[str, dict], table: Table) -> dict[str, str]:
             found[f"{lens}.{label}"] = said
         if lens == "surface" and result["pattern"] not in ("healthy", NEED):
             found["surface.any_failure"] = said
-    n = len(table)
-    finished = int((table.outcome != TRUNCATED).sum())
-    silent = int((table.outcome == NO_ANSWER).sum())
+    n, counts = len(table), np.bincount(table.outcome, minlength=4)
+    silent, cut = counts[NO_ANSWER], counts[TRUNCATED]
+    finished = n - cut
     if findings.wilson(silent, finished)[0] >= 0.05:
         found["format.no_answer_high"] = f"{silent} of {finished} finished ones have no answer"
-    cut = int((table.outcome == TRUNCATED).sum())
     if findings.wilson(cut, n)[0] >= 0.5:
         found["format.truncation_high"] = f"{cut} of {n} truncated"
     if cut / n < 0.05:
@@ -191,8 +190,7 @@ def holm_of(results: dict[str, dict]) -> list[dict[str, Any]]:
 
 def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) -> list[str]:
     """The failing datapoints that would show a hypothesis best, else a fixed random choice."""
-    traces = {row["datapoint"]: row for row in results["compression"].get("tables", {}).get(
-        "traces", [])}
+    traces = {row["datapoint"]: row for row in results["compression"]["tables"].get("traces", [])}
     failed = [str(ident) for ident, code in zip(table.ident, table.outcome, strict=True)
               if code != CORRECT]
     shuffled = sorted(failed, key=lambda ident: hashlib.blake2b(
@@ -207,7 +205,7 @@ def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) 
         sign = 1 if hypothesis == "underthinking" else -1
         return sorted(known, key=lambda ident: sign * traces[ident]["tokens"])[:TO_READ]
     if hypothesis == "tokenization_problem":
-        rows = [row for row in results["fft"].get("tables", {}).get("features", [])
+        rows = [row for row in results["fft"]["tables"].get("features", [])
                 if row["outcome"] != "correct" and row["inconsistency"] is not None]
         rows.sort(key=lambda row: (-row["inconsistency"], row["datapoint"]))
         return [row["datapoint"] for row in rows[:TO_READ]]
@@ -219,32 +217,30 @@ def between(pairs: dict[str, dict], one: dict[str, str], other: dict[str, str]) 
     `other` the findings of each alone."""
     found = {name: said for name, said in other.items() if name.startswith(("fft.", "format."))}
 
-    def ends(lens: str, name: str) -> tuple[float | None, float | None]:
-        value = pairs.get(lens, {}).get("estimates", {}).get(name, {})
-        return value.get("lo"), value.get("hi")
+    def end(lens: str, name: str, which: str) -> float:
+        """An end of an interval; NaN, which is neither above nor below anything, without one."""
+        value = pairs.get(lens, {}).get("estimates", {}).get(name, {}).get(which)
+        return np.nan if value is None else value
 
     said = {lens: "; ".join(pair["evidence"]) for lens, pair in pairs.items()}
-    low, high = ends("surface", "accuracy_b_minus_a")
-    if high is not None and high < 0:
+    low, high = (end("surface", "accuracy_b_minus_a", which) for which in ("lo", "hi"))
+    if high < 0:
         found["compare.accuracy_lower"] = said["surface"]
-    if low is not None and low > -0.1 and low + high >= 0:
+    if low > -0.1 and low + high >= 0:
         found["compare.accuracy_not_lower"] = said["surface"]
-    low, high = ends("compression", "log_tokens_b_minus_a")
     if ("compression.underthink" in other and "compression.underthink" not in one) or \
-            (high is not None and high < np.log(0.8)):
+            end("compression", "log_tokens_b_minus_a", "hi") < np.log(0.8):
         found["compare.underthink_appeared"] = said.get("compression", "")
-    low, _ = ends("compression", "loop_share_b_minus_a")
-    if low is not None and low > 0:
+    if end("compression", "loop_share_b_minus_a", "lo") > 0:
         found["compare.loops_appeared"] = said["compression"]
-    low, _ = ends("hazard", "hazard_ratio_wrong_b_over_a")
-    _, right = ends("hazard", "hazard_ratio_correct_b_over_a")
-    if low is not None and low > max(1, right or 0):  # not only faster altogether
+    right = end("hazard", "hazard_ratio_correct_b_over_a", "hi")
+    # Not only faster altogether.
+    if end("hazard", "hazard_ratio_wrong_b_over_a", "lo") > np.fmax(1, right):
         found["compare.errors_faster"] = said["hazard"]
     spelled = pairs.get("fft", {})
     shifted = any(test["p_adj"] <= 0.01 for test in spelled.get("tests", []))
-    low, high = ends("surface", "accuracy_b_minus_a")
     if shifted and spelled["same_model"] and len(set(spelled["templates"])) > 1 \
-            and low is not None and not low <= 0 <= high:
+            and (low > 0 or high < 0):
         found["compare.template_shift"] = f"{said['fft']}; {said['surface']}"
     if "changed" in spelled and spelled["known"]:
         name = "spelling_changed" if spelled["changed"] else "spelling_unchanged"

@@ -37,7 +37,7 @@ def _system(system: dict[str, Any]) -> list[str]:
     parts = [f"## {name}\n", f"{system['samples']} samples. {_verdict(system)}\n"]
     parts.append(table(
         ("lens", "finds", "confidence", "strength", "what it rests on"),
-        [(lens, _label(result), "" if result["confidence"] is None
+        [(lens, ", ".join((result["pattern"], *result["also"])), "" if result["confidence"] is None
           else f"{result['confidence']:.2f}", result["strength"],
           cell("; ".join(result["need"][:3] if result["pattern"] == NEED
                          else result["evidence"][:4])))
@@ -67,10 +67,6 @@ def _verdict(system: dict[str, Any]) -> str:
     return f"The failures are consistent with {said}: {first['status']}, strength " \
         f"{first['strength']}." if names != ["no_failure_in_range"] else \
         f"There is no failure to explain in the tested range: {first['status']}."
-
-
-def _label(result: dict[str, Any]) -> str:
-    return ", ".join((result["pattern"], *result["also"]))
 
 
 def _sign(one: dict[str, Any], column: str) -> str:
@@ -128,29 +124,24 @@ def _number(value: float) -> str:
 
 def draw(paths: Sequence[Path], whole: dict[str, Any]) -> None:
     """The matrix of hypotheses by lenses, one per system: + for, x veto, ? not assessed."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
     systems = whole["systems"][:MOST_SYSTEMS]
-    colours = {"for": "#2166ac", "against": "#b35806", "missing": "#bdbdbd", "": "#ffffff"}
-    signs = {"for": "+", "against": "×", "missing": "?", "": ""}
-    with matplotlib.rc_context({"svg.hashsalt": "lens", "font.size": 9, "text.parse_math": False}):
-        rows = sum(len(system["hypotheses"]) for system in systems)
-        figure = Figure(figsize=(9, 0.31 * rows + 1.5 * len(systems)), dpi=110,
-                        layout="constrained")
-        FigureCanvasAgg(figure)
+    looks = {"for": ("+", "#2166ac", "white"), "against": ("×", "#b35806", "white"),
+             "missing": ("?", "#bdbdbd", "#404040"), "": ("", "#ffffff", "#404040")}
+    rows = sum(len(system["hypotheses"]) for system in systems)
+    with figures.sheet(paths, 9, 0.31 * rows + 1.5 * len(systems)) as figure:
         parts = figure.subplots(len(systems), 1, squeeze=False)[:, 0]
         for axes, system in zip(parts, systems, strict=True):
             listed = system["hypotheses"]
             for y, one in enumerate(listed):
                 for x, column in enumerate(diagnosis.COLUMNS):
                     sign = _sign(one, column)
-                    axes.add_patch(matplotlib.patches.Rectangle(
-                        (x - .48, y - .44), .96, .88, facecolor=colours[sign],
+                    text, ground, ink = looks[sign]
+                    axes.add_patch(Rectangle(
+                        (x - .48, y - .44), .96, .88, facecolor=ground,
                         alpha=0.75 if sign else 1, edgecolor="#d9d9d9"))
-                    axes.text(x, y, signs[sign], ha="center", va="center", fontsize=11,
-                              color="white" if sign in ("for", "against") else "#404040")
+                    axes.text(x, y, text, ha="center", va="center", fontsize=11, color=ink)
                 axes.text(len(diagnosis.COLUMNS) - .4, y, f"{one['status']}, {one['score']:g}",
                           va="center", fontsize=8,
                           weight="bold" if one["status"] == diagnosis.SUPPORTED else "normal")
@@ -164,4 +155,3 @@ def draw(paths: Sequence[Path], whole: dict[str, Any]) -> None:
             axes.set_title(f"{files.visible(system['name'])[:70]}: "
                            f"{' or '.join(system['conclusion'])} (n = {system['samples']})",
                            loc="left", fontsize=9.5)
-        figures.save(figure, paths)

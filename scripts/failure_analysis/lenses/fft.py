@@ -95,123 +95,112 @@ def analyse(group: Group, prompts: Prompts, of: np.ndarray, seed: int) -> dict[s
     table, of = group.table.take(of >= 0), of[of >= 0]
     distinct = np.unique(of)
     long_ones = [at for at in distinct if len(prompts.classes[at]) >= LENGTH]
-    caveats = [f"tokens are {', '.join(prompts.units)}"]
-    estimates: dict[str, Any] = {}
-    tests, evidence, labels, rows, bands = [], [], [], [], []
     gates = [gate(f"prompts of {LENGTH} tokens or more, for spectra", len(long_ones), PROMPTS)]
-    if len(long_ones) >= PROMPTS:
-        chosen = _spread(long_ones, MOST_PROMPTS)
-        found = _spectrum([prompts.classes[at] for at in chosen], seed)
-        for target, part in zip((estimates, tests, evidence, labels, rows, bands), found,
-                                strict=True):
-            target.update(part) if isinstance(target, dict) else target.extend(part)
-        if len(long_ones) > MOST_PROMPTS:
-            caveats.append(f"spectra are of {MOST_PROMPTS} of {len(long_ones)} prompts, evenly "
-                           "spread over the files")
-    collapse = _collapse(table, prompts, of, seed)
-    if collapse:
-        estimates |= collapse["estimates"]
-        tests += collapse["tests"]
-        evidence = collapse["evidence"] + evidence
-        labels += collapse["labels"]
-        rows += collapse["rows"]
-    asked, need, linked, said = _linked(table, prompts, of)
-    gates += asked
-    caveats += said
-    for one in linked:
-        result = one.found
-        estimates[f"or_{one.feature}"] = estimate(result["or"], result["lo"], result["hi"],
-                                                  "Mantel-Haenszel over levels") \
-            if np.isfinite(result["hi"]) else {"est": None, "method": "no finite odds ratio"}
-        tests.append(findings.test(f"{one.feature} with failure", result["stat"], result["p"],
-                                   one.p_adj))
-    artefacts = [one for one in linked if one.found["or"] >= 2 and one.p_adj <= 0.01]
-    evidence = [f"prompts with {one.side} {spelling.WORDS[one.feature]} than others of their level "
-                f"fail {one.found['or']:.1f} times as often (odds), over {one.found['strata']} "
-                "levels" for one in artefacts] + evidence
-    caveats += [f"the odds ratio of {one.feature} differs between levels" for one in artefacts
-                if one.found["homogeneity_p"] < 0.01]
-    common = {"gates": gates, "need": need + findings.short_of(gates), "estimates": estimates,
-              "tests": tests, "evidence": evidence, "caveats": caveats, "seed": seed,
-              "tables": {"spectra": rows, "bands": bands,
+    common = {"gates": gates, "need": [], "estimates": {}, "tests": [], "evidence": [],
+              "caveats": [f"tokens are {', '.join(prompts.units)}"], "seed": seed,
+              "tables": {"spectra": [], "bands": [],
                          "features": _feature_rows(table, prompts, of)},
               "compat": _compat(prompts, distinct)}
-    return _labelled(len(of), common, labels, artefacts, linked, table, prompts, of, seed)
+    labels = []
+    if len(long_ones) >= PROMPTS:
+        labels += _spectrum([prompts.classes[at] for at in _spread(long_ones)], seed, common)
+        if len(long_ones) > MOST_PROMPTS:
+            common["caveats"].append(f"spectra are of {MOST_PROMPTS} of {len(long_ones)} prompts, "
+                                     "evenly spread over the files")
+    labels += _collapse(table, prompts, of, seed, common)
+    linked = _linked(table, prompts, of, common)
+    for one in linked:
+        result = one.found
+        common["estimates"][f"or_{one.feature}"] = estimate(
+            result["or"], result["lo"], result["hi"], "Mantel-Haenszel over levels") \
+            if np.isfinite(result["hi"]) else {"est": None, "method": "no finite odds ratio"}
+        common["tests"].append(findings.test(f"{one.feature} with failure", result["stat"],
+                                             result["p"], one.p_adj))
+    artefacts = [one for one in linked if one.artefact]
+    common["evidence"][:0] = [
+        f"prompts with {one.side} {spelling.WORDS[one.feature]} than others of their level fail "
+        f"{one.found['or']:.1f} times as often (odds), over {one.found['strata']} levels"
+        for one in artefacts]
+    common["caveats"] += [f"the odds ratio of {one.feature} differs between levels"
+                          for one in artefacts if one.found["homogeneity_p"] < 0.01]
+    common["need"] += findings.short_of(gates)
+    return _labelled(common, labels, artefacts, linked, table, prompts.features[of], seed)
 
 
-def _linked(table: Table, prompts: Prompts, of: np.ndarray
-            ) -> tuple[list[dict], list[str], list[spelling.Association], list[str]]:
-    """Spelling against failure: (gates, what is missing, associations, caveats)."""
+def _linked(table: Table, prompts: Prompts, of: np.ndarray, common: dict
+            ) -> list[spelling.Association]:
+    """Spelling against failure; adds gates, what is missing and caveats to the result."""
     failed, alike = int((table.outcome != CORRECT).sum()), spelling.alike(table)
     as_worth = ", as runs of one item are worth" if alike > 1 else ""
     gates = [gate("failures" + as_worth, failed / alike, OUTCOMES),
              gate("passes" + as_worth, (len(table) - failed) / alike, OUTCOMES)]
-    caveats = [f"runs of one item end alike: {len(table)} samples are worth "
-               f"{len(table) / alike:.0f} of as many items"] if alike > 1 else []
+    common["gates"] += gates
+    if alike > 1:
+        common["caveats"].append(f"runs of one item end alike: {len(table)} samples are worth "
+                                 f"{len(table) / alike:.0f} of as many items")
     if not prompts.known:
-        return gates, ["the model's tokens: a tokenizer file in the dataset config, or "
-                       "prompt_token_ids with token_offsets"], [], caveats
+        common["need"].append("the model's tokens: a tokenizer file in the dataset config, or "
+                              "prompt_token_ids with token_offsets")
+        return []
     if findings.short_of(gates):
-        return gates, [], [], caveats
+        return []
     linked = spelling.associations(table, prompts.features[of], alike)
-    need = [] if linked else ["a spelling feature that varies in three levels or more"]
-    return gates, need, linked, caveats
+    if not linked:
+        common["need"].append("a spelling feature that varies in three levels or more")
+    return linked
 
 
-def _spread(all_of_them: Sequence[int], most: int) -> list[int]:
-    """At most so many, evenly spread: files are often sorted by level."""
-    at = np.linspace(0, len(all_of_them) - 1, min(most, len(all_of_them))).astype(int)
-    return [int(all_of_them[one]) for one in at]
-
-
-def _labelled(n: int, common: dict, labels: list[str], artefacts: list, linked: list,
-              table: Table, prompts: Prompts, of: np.ndarray, seed: int) -> dict[str, Any]:
+def _labelled(common: dict, labels: list[str], artefacts: list, linked: list, table: Table,
+              lines: np.ndarray, seed: int) -> dict[str, Any]:
     """The label: an artefact of spelling goes with failure; else what the spectra show; else
     clean, if an odds ratio of 3 would have been seen."""
+    powered = all(one.powered for one in linked)
     if linked and not artefacts:
-        powered = all(one.powered for one in linked)
         labels = sorted([*labels, "clean" if powered else "no_artifact_detected"],
                         key=_ORDER.index)
     if artefacts:
-        pattern, also = "tokenization_artifact", labels
-    elif labels:
-        pattern, also = labels[0], labels[1:]
-    else:
-        return insufficient(NAME, n, common.pop("need") or ["something to test"], **common)
-    confidence = None
+        labels = ["tokenization_artifact", *labels]
+    if not labels:
+        return insufficient(NAME, len(table), common.pop("need") or ["something to test"], **common)
+    confidence, kind = None, "by the tests of the spectra alone"
     if linked:
-        confidence = _confidence(table, prompts.features[of], bool(artefacts), seed)
-    kind = "share of item bootstrap replicates that agree whether spelling goes with failure" \
-        if linked else "by the tests of the spectra alone"
-    strong = findings.strength(confidence, bool(artefacts) or all(one.powered for one in linked))
-    return findings.finding(NAME, pattern, n, also=also, confidence=rounded(confidence),
-                            confidence_kind=kind, strength=strong, **common)
+        confidence = _confidence(table, lines, bool(artefacts), seed)
+        kind = "share of item bootstrap replicates that agree whether spelling goes with failure"
+    strong = findings.strength(confidence, bool(artefacts) or powered)
+    return findings.finding(NAME, labels[0], len(table), also=labels[1:],
+                            confidence=rounded(confidence), confidence_kind=kind, strength=strong,
+                            **common)
+
+
+def _spread(prompts: Sequence[int]) -> list[int]:
+    """At most so many as a spectrum takes, evenly spread: files are often sorted by level."""
+    at = np.linspace(0, len(prompts) - 1, min(MOST_PROMPTS, len(prompts))).astype(int)
+    return [int(prompts[one]) for one in at]
 
 
 def _confidence(table: Table, lines: np.ndarray, artefact: bool, seed: int) -> float:
     rng = np.random.default_rng(seed + 3)
     known, item = np.unique(table.item, return_inverse=True)
-    item = item.reshape(-1)
     replicates = 50
     worth = spelling.alike(table)  # an item that is drawn twice counts as two
     same = 0
     for _ in range(replicates):
-        times = rng.multinomial(len(known), np.full(len(known), 1 / len(known)))[item]
-        drawn = np.repeat(np.arange(len(table)), times)
+        drawn = np.repeat(np.arange(len(table)), findings.resampled(len(known), rng)[item])
         found = spelling.associations(table.take(drawn), lines[drawn], worth)
-        same += any(one.found["or"] >= 2 and one.p_adj <= 0.01 for one in found) == artefact
+        same += any(one.artefact for one in found) == artefact
     return same / replicates
 
 
-def _spectrum(codes: list[np.ndarray], seed: int) -> tuple:
-    """Envelope and band slopes: (estimates, tests, evidence, labels, rows, bands)."""
+def _spectrum(codes: list[np.ndarray], seed: int, common: dict) -> list[str]:
+    """The labels that envelope and band slopes show; adds what they rest on to the result."""
     number = len(tokens.CLASSES)
-    estimates, tests, evidence, labels = {}, [], [], []
+    estimates, evidence, labels = common["estimates"], common["evidence"], []
     if len(np.unique(np.concatenate(codes))) < 2:
-        return {}, [], ["all tokens are of one class: no rhythm"], [], [], []
+        evidence.append("all tokens are of one class: no rhythm")
+        return []
     envelope = spectra.envelope(codes, seed)
-    tests.append(findings.test("spectral envelope against shuffled prompts",
-                               float(envelope.power[spectra.SKIP:].max()), envelope.p))
+    common["tests"].append(findings.test("spectral envelope against shuffled prompts",
+                                         envelope.power[spectra.SKIP:].max(), envelope.p))
     estimates["envelope_limit"] = {"est": rounded(envelope.limit)}
     if envelope.p <= 0.05:
         drives = [tokens.CLASSES[at] for at in np.argsort(-envelope.loadings)[:2]
@@ -230,14 +219,16 @@ def _spectrum(codes: list[np.ndarray], seed: int) -> tuple:
             f"{slopes.edges[at]:.2f}-{slopes.edges[at + 1]:.2f} (slope {slopes.slope[at]:+.2f})"
             for at in rising) + "; shuffled ones do not")
     voss = spectra.voss([spectra.indicators(one, number) for one in codes])
-    rows = [{**_row("all", at, envelope.power[at]), "limit": rounded(envelope.limit, 6),
-             "voss": rounded(voss[at], 6)} for at in range(len(spectra.FREQUENCIES))]
-    bands = [{"from": rounded(slopes.edges[at]), "to": rounded(slopes.edges[at + 1]), **{
-        f"{name}{end}": rounded(float(getattr(one, key)[at]))
-        for name, one in (("", slopes), ("shuffled_", control))
-        for end, key in (("slope", "slope"), ("lo", "low"), ("hi", "high"))}}
+    common["tables"]["spectra"] += [
+        {**_row("all", at, envelope.power[at]), "limit": rounded(envelope.limit, 6),
+         "voss": rounded(voss[at], 6)} for at in range(len(spectra.FREQUENCIES))]
+    common["tables"]["bands"] += [
+        {"from": rounded(slopes.edges[at]), "to": rounded(slopes.edges[at + 1]), **{
+            f"{name}{end}": rounded(getattr(one, key)[at])
+            for name, one in (("", slopes), ("shuffled_", control))
+            for end, key in (("slope", "slope"), ("lo", "low"), ("hi", "high"))}}
         for at in range(len(slopes.slope))]
-    return estimates, tests, evidence, labels, rows, bands
+    return labels
 
 
 def _row(condition: str, at: int, power: float) -> dict[str, Any]:
@@ -245,15 +236,16 @@ def _row(condition: str, at: int, power: float) -> dict[str, Any]:
     frequency = spectra.FREQUENCIES[at]
     return {"condition": condition, "frequency": rounded(frequency),
             "period_tokens": rounded(1 / frequency) if frequency else None,
-            "envelope": rounded(float(power), 6)}
+            "envelope": rounded(power, 6)}
 
 
-def _collapse(table: Table, prompts: Prompts, of: np.ndarray, seed: int) -> dict[str, Any]:
+def _collapse(table: Table, prompts: Prompts, of: np.ndarray, seed: int, common: dict) -> list[str]:
     """Does a confounder inside a prompt hide its rhythm more than the same words after it? Needs
-    the parameters with the roles confounder (inside, appended) and pair."""
+    the parameters with the roles confounder (inside, appended) and pair. Returns the label if it
+    does; adds what that rests on to the result."""
     place, pair = table.role("confounder"), table.role("pair")
     if not place or not pair:
-        return {}
+        return []
     number = len(tokens.CLASSES)
     by_pair: dict[Any, dict[str, float]] = defaultdict(dict)
     of_place: dict[str, dict[int, None]] = {where: {} for where in PLACES}
@@ -265,31 +257,29 @@ def _collapse(table: Table, prompts: Prompts, of: np.ndarray, seed: int) -> dict
             of_place[where][int(of[at])] = None
     both = [values for values in by_pair.values() if len(values) == 2]
     if len(both) < PAIRS:
-        return {"estimates": {}, "tests": [], "labels": [], "rows": [],
-                "evidence": [f"{len(both)} pairs of a prompt with the confounder inside and "
-                             f"appended; {PAIRS} are needed"]}
+        common["evidence"].insert(0, f"{len(both)} pairs of a prompt with the confounder inside "
+                                  f"and appended; {PAIRS} are needed")
+        return []
     d = np.array([values["inside"] - values["appended"] for values in both])
     p = findings.sign_flips(d, seed)
-    half = findings.Z * d.std(ddof=1) / np.sqrt(len(d))
-    called = p <= 0.01 and d.mean() <= -0.3
-    return {"estimates": {"prominence_inside_minus_appended": estimate(
-                float(d.mean()), float(d.mean() - half), float(d.mean() + half),
-                f"{len(d)} pairs, normal interval")},
-            "tests": [findings.test("prominence, sign flips", float(d.mean()), p)],
-            "labels": ["spectral_peak_collapse"] if called else [],
-            "rows": [_row(where, at, power) for where, of_them in of_place.items() for at, power in
-                     enumerate(spectra.envelope_power([prompts.classes[one] for one in
-                                                       _spread(list(of_them), MOST_PROMPTS)]))],
-            "evidence": [f"a confounder inside the prompt changes the log prominence of its "
-                         f"rhythm by {d.mean():+.2f} beyond the same words appended"]}
+    common["estimates"]["prominence_inside_minus_appended"] = findings.mean(
+        d, f"{len(d)} pairs, normal interval")
+    common["tests"].append(findings.test("prominence, sign flips", d.mean(), p))
+    for where, of_them in of_place.items():
+        chosen = [prompts.classes[one] for one in _spread(list(of_them))]
+        common["tables"]["spectra"] += [_row(where, at, power) for at, power in
+                                        enumerate(spectra.envelope_power(chosen))]
+    common["evidence"].insert(0, "a confounder inside the prompt changes the log prominence of its "
+                              f"rhythm by {d.mean():+.2f} beyond the same words appended")
+    return ["spectral_peak_collapse"] if p <= 0.01 and d.mean() <= -0.3 else []
 
 
 def _feature_rows(table: Table, prompts: Prompts, of: np.ndarray) -> list[dict]:
     """The table features.csv: one line per sample."""
     return [{"datapoint": table.ident[at], "outcome": dataset.OUTCOMES[table.outcome[at]],
              "prompt_tokens": len(prompts.classes[of[at]]),
-             **{name: rounded(None if np.isnan(value) else value) for name, value in
-                zip(spelling.NAMES, prompts.features[of[at]], strict=True)}}
+             **dict(zip(spelling.NAMES, map(findings.finite, prompts.features[of[at]]),
+                        strict=True))}
             for at in range(len(table))]
 
 
@@ -297,7 +287,7 @@ def _compat(prompts: Prompts, distinct: np.ndarray) -> dict[str, Any]:
     """The original's spectrum: magnitudes of the ids as if they were numbers."""
     grid = np.linspace(0, 0.5, 33)
     spectra_ = []
-    for at in _spread(distinct, MOST_PROMPTS):
+    for at in _spread(distinct):
         ids = prompts.raw[at]
         if len(ids) >= 4:
             spectra_.append(np.interp(grid, np.fft.rfftfreq(len(ids)),

@@ -2,7 +2,8 @@
 verdict and what its marks mean; below a gate it is grey and says what is missing."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,33 +25,35 @@ def pages(results: Sequence[dict]) -> list[Sequence[dict]]:
 
 def draw(paths: Sequence[Path], results: Sequence[dict]) -> None:
     """Draws results of one lens below each other, in the formats that the files' names ask for."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context({"svg.hashsalt": "lens", "font.size": 9, "text.parse_math": False}):
-        figure = Figure(figsize=(11, 4.1 * len(results)), dpi=110, layout="constrained")
-        FigureCanvasAgg(figure)
+    with sheet(paths, 11, 4.1 * len(results)) as figure:
         parts = figure.subfigures(len(results), 1, squeeze=False)[:, 0]
         for part, result in zip(parts, results, strict=True):
             _title(part, result)
-            if result["pattern"] == NEED and not _has_data(result):
+            if result["pattern"] == NEED and not any(
+                    result["tables"].get(name) for name in ("cells", "traces", "cif", "spectra")):
                 _missing(part, result)
             else:
                 _DRAW[result["lens"]](part, result)
-        save(figure, paths)
 
 
-def save(figure: Any, paths: Sequence[Path]) -> None:
-    """Writes a figure without times and versions in it; its layout is worked out once."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+@contextmanager
+def sheet(paths: Sequence[Path], width: float, height: float) -> Iterator[Any]:
+    """A figure of so many inches that is written when the block ends, without times and versions
+    in it; its layout is worked out once."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
     plain = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None},
              ".pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
-    for path in paths:
-        kind = path.suffix.lower()
-        with files.atomic(path) as file:
-            figure.savefig(file, format=kind.removeprefix("."), metadata=plain[kind])
+    with matplotlib.rc_context({"svg.hashsalt": "lens", "font.size": 9, "text.parse_math": False}):
+        figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+        yield figure
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        for path in paths:
+            kind = path.suffix.lower()
+            with files.atomic(path) as file:
+                figure.savefig(file, format=kind.removeprefix("."), metadata=plain[kind])
 
 
 def verdict(result: dict) -> str:
@@ -70,11 +73,6 @@ def _title(part: Any, result: dict) -> None:
                   fontsize=9.5)
 
 
-def _has_data(result: dict) -> bool:
-    return any(result.get("tables", {}).get(name) for name in ("cells", "traces", "cif",
-                                                               "spectra"))
-
-
 def _missing(part: Any, result: dict) -> None:
     axes = part.add_subplot()
     axes.set_facecolor("#e6e6e6")
@@ -87,16 +85,11 @@ def _missing(part: Any, result: dict) -> None:
 
 def _surface(part: Any, result: dict) -> None:
     left, right = part.subplots(1, 2, width_ratios=(1.1, 1))
-    cells, profile = result["tables"]["cells"], result["tables"]["profile"]
-    dims = [name for name in cells[0] if name.startswith("params.")]
-    first = f"params.{profile[0]['parameter']}"
-    second = next((dim for dim in dims if dim != first), None)
-    _heat(left, cells, first, second)
+    profile = result["tables"]["profile"]
+    _heat(left, result["tables"]["cells"], *first_two(result))
     x = [row["level"] for row in profile]
-    y = [row["accuracy"] for row in profile]
-    right.errorbar(x, y, [[max(0, row["accuracy"] - row["low"]) for row in profile],
-                          [max(0, row["high"] - row["accuracy"]) for row in profile]],
-                   fmt="o", ms=4, color=COLOURS["correct"], label="accuracy, 95 % (Wilson)")
+    _bars(right, x, profile, ("accuracy", "low", "high"), color=COLOURS["correct"],
+          label="accuracy, 95 % (Wilson)")
     right.plot(x, [row["sigmoid"] for row in profile], color=COLOURS["correct"], alpha=0.6,
                label="mean of the sigmoids")
     right.plot(x, [row["finished"] for row in profile], "--", color=COLOURS["truncated"],
@@ -107,6 +100,27 @@ def _surface(part: Any, result: dict) -> None:
                       label="cliff, 95 % interval")
     right.set(xlabel=profile[0]["parameter"], ylim=(-0.03, 1.03), ylabel="share of samples")
     right.legend(fontsize=7, framealpha=0.6)
+
+
+def first_two(result: dict) -> tuple[str, str | None]:
+    """The columns of cells.csv that are drawn: the profile's parameter, and another one."""
+    first = f"params.{result['tables']['profile'][0]['parameter']}"
+    return first, next((name for name in result["tables"]["cells"][0]
+                        if name.startswith("params.") and name != first), None)
+
+
+def _bars(axes: Any, x: Sequence[float], rows: Sequence[dict], names: tuple[str, str, str],
+          **look: Any) -> None:
+    """Marks with error bars; `names` are the columns of the value and the ends of its interval."""
+    y, low, high = ([row[name] for row in rows] for name in names)
+    axes.errorbar(x, y, [[max(0, value - end) for value, end in zip(y, low, strict=True)],
+                         [max(0, end - value) for value, end in zip(y, high, strict=True)]],
+                  fmt="o", ms=4, **look)
+
+
+def _instead(axes: Any, text: str) -> None:
+    """What to say where there is nothing to draw."""
+    axes.text(0.5, 0.5, text, ha="center", transform=axes.transAxes, color="#606060")
 
 
 def _heat(axes: Any, cells: list[dict], first: str, second: str | None) -> None:
@@ -164,12 +178,11 @@ def _fft(part: Any, result: dict) -> None:
         top.set_xlabel("period (tokens)", fontsize=8)
         left.legend(fontsize=7)
     else:
-        left.text(0.5, 0.5, "no spectrum: too few prompts of 64 tokens", ha="center",
-                  transform=left.transAxes, color="#606060")
+        _instead(left, "no spectrum: too few prompts of 64 tokens")
     _bands(middle, result["tables"]["bands"])
     ratios = {name.removeprefix("or_"): value for name, value in result["estimates"].items()
               if name.startswith("or_") and value["est"] is not None}
-    for at, (_, value) in enumerate(ratios.items()):
+    for at, value in enumerate(ratios.values()):
         right.errorbar(value["est"], at, xerr=[[value["est"] - value["lo"]],
                                                [value["hi"] - value["est"]]], fmt="o",
                        color=COLOURS["correct"])
@@ -182,8 +195,7 @@ def _fft(part: Any, result: dict) -> None:
         right.set_ylim(-0.6, len(ratios) - 0.4)
         right.set_xlabel("odds ratio of failure within levels, 95 %")
     else:
-        right.text(0.5, 0.5, "spelling against failure: not assessed", ha="center",
-                   transform=right.transAxes, color="#606060")
+        _instead(right, "spelling against failure: not assessed")
 
 
 def _bands(axes: Any, bands: Sequence[dict]) -> None:
@@ -191,13 +203,11 @@ def _bands(axes: Any, bands: Sequence[dict]) -> None:
     if not bands:
         axes.set_axis_off()
         return
+    middle = [(band["from"] + band["to"]) / 2 for band in bands]
     for prefix, colour, name in (("", "correct", "as they are"),
                                  ("shuffled_", "wrong", "tokens shuffled")):
-        middle = [(band["from"] + band["to"]) / 2 for band in bands]
-        axes.errorbar(middle, [band[f"{prefix}slope"] for band in bands],
-                      yerr=[[band[f"{prefix}slope"] - band[f"{prefix}lo"] for band in bands],
-                            [band[f"{prefix}hi"] - band[f"{prefix}slope"] for band in bands]],
-                      fmt="o", ms=4, color=COLOURS[colour], label=name)
+        _bars(axes, middle, bands, (f"{prefix}slope", f"{prefix}lo", f"{prefix}hi"),
+              color=COLOURS[colour], label=name)
     axes.axhline(0, color="#606060", lw=0.8)
     axes.set(xlabel="frequency (cycles per token)")
     axes.set_title("log power on log length, per band", fontsize=8)
@@ -222,33 +232,37 @@ def _inverse(x: Any) -> Any:
     return 1 / np.maximum(x, 1e-3)
 
 
+def traces_of(rows: list[dict], most: int) -> Iterator[tuple[str, int, str, list[dict]]]:
+    """(outcome, whether they loop, label, traces) of each sort of traces, of about `most` rows."""
+    rows = rows[::max(1, -(-len(rows) // most))]
+    for name in COLOURS:
+        for looped in (0, 1):
+            mine = [row for row in rows if row["outcome"] == name and row["loop"] == looped]
+            if mine:
+                yield name, looped, f"{name}{', loop' if looped else ''}", mine
+
+
 def _compression(part: Any, result: dict) -> None:
     left, middle, right = part.subplots(1, 3, width_ratios=(1.5, 1, 1))
     rows = result["tables"]["traces"]
-    step = max(1, -(-len(rows) // MOST_POINTS))
-    for name, colour in COLOURS.items():
-        mine = [row for row in rows[::step] if row["outcome"] == name]
-        for looped in (0, 1):
-            part_rows = [row for row in mine if row["loop"] == looped]
-            if part_rows:
-                left.plot([row["tokens"] for row in part_rows],
-                          [row["gzip_bytes"] for row in part_rows],
-                          "P" if looped else MARKS[name], ms=7 if looped else 3, alpha=0.55,
-                          color=colour, mec="black" if looped else colour,
-                          mew=0.6, label=f"{name}{', loop' if looped else ''}")
+    for name, looped, label, mine in traces_of(rows, MOST_POINTS):
+        left.plot([row["tokens"] for row in mine], [row["gzip_bytes"] for row in mine],
+                  "P" if looped else MARKS[name], ms=7 if looped else 3, alpha=0.55,
+                  color=COLOURS[name], mec="black" if looped else COLOURS[name], mew=0.6,
+                  label=label)
     left.set(xlabel="tokens", ylabel="packed bytes")
     _plain_log(left, "xy")
     left.legend(fontsize=7)
-    names = [name for name in COLOURS if sum(row["outcome"] == name for row in rows) > 2]
-    values = [[row["residual_entropy"] for row in rows if row["outcome"] == name
-               and row["residual_entropy"] is not None] for name in names]
-    if any(values):
-        shown = [(name, value) for name, value in zip(names, values, strict=True) if value]
-        boxes = middle.boxplot([value for _, value in shown], showfliers=False, patch_artist=True)
-        for box, (name, _) in zip(boxes["boxes"], shown, strict=True):
-            box.set_facecolor(COLOURS[name])
-            box.set_alpha(0.6)
-        middle.set_xticks(range(1, len(shown) + 1), [name for name, _ in shown], rotation=20)
+    shown = {}
+    for name in COLOURS:
+        values = [row["residual_entropy"] for row in rows if row["outcome"] == name]
+        if len(values) > 2 and (known := [value for value in values if value is not None]):
+            shown[name] = known
+    if shown:
+        boxes = middle.boxplot(list(shown.values()), showfliers=False, patch_artist=True)
+        for box, name in zip(boxes["boxes"], shown, strict=True):
+            box.set(facecolor=COLOURS[name], alpha=0.6)
+        middle.set_xticks(range(1, len(shown) + 1), list(shown), rotation=20)
     middle.axhline(0, color="#606060", lw=0.8)
     middle.set_title("entropy left after length (SD)", fontsize=8)
     for row in result["tables"]["groups"]:
@@ -264,9 +278,9 @@ def _hazard(part: Any, result: dict) -> None:
     left, right = part.subplots(1, 2)
     cif, rows = result["tables"]["cif"], result["tables"]["hazard"]
     x = [0, *(row["tokens"] for row in cif)]
-    curves = [[0, *(row[name] for row in cif)] for name in ("correct", "wrong", "no_answer")]
-    left.stackplot(x, curves, colors=[COLOURS[name] for name in ("correct", "wrong",
-                                                                 "no_answer")],
+    names = ("correct", "wrong", "no_answer")
+    left.stackplot(x, [[0, *(row[name] for row in cif)] for name in names],
+                   colors=[COLOURS[name] for name in names],
                    labels=["correct", "wrong", "no answer"], alpha=0.75)
     left.set(xlabel="completion tokens", ylabel="share that has answered", ylim=(0, 1))
     spot = result["estimates"].get("budget_for_95_percent")

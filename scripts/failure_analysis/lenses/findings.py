@@ -20,7 +20,7 @@ def finding(lens: str, pattern: str, n: int, **more: Any) -> dict[str, Any]:
     """A lens' result; everything that is not given is empty, never guessed."""
     empty = {"also": [], "confidence": None, "confidence_kind": None, "strength": "low",
              "gates": [], "need": [], "estimates": {}, "tests": [], "evidence": [], "caveats": [],
-             "compat": {}}
+             "compat": {}, "tables": {}}
     return {"lens": lens, "pattern": pattern, "n": int(n), **empty, **more, "version": VERSION}
 
 
@@ -43,9 +43,23 @@ def short_of(gates: Sequence[dict]) -> list[str]:
 def estimate(value: float, low: float, high: float, method: str) -> dict[str, Any]:
     """A number with its 95 % interval; what is not finite (an odds ratio over an empty cell, an
     open end) is null."""
-    ends = {"est": value, "lo": low, "hi": high}
-    return {**{name: rounded(end) if np.isfinite(end) else None for name, end in ends.items()},
-            "method": method}
+    return {"est": finite(value), "lo": finite(low), "hi": finite(high), "method": method}
+
+
+def finite(value: float, digits: int = 4) -> float | None:
+    """A number as it is written into files; None where it is not finite."""
+    return rounded(value, digits) if np.isfinite(value) else None
+
+
+def share(k: float, n: float) -> dict[str, Any]:
+    """A share with its score interval."""
+    return estimate(k / n, *wilson(k, n), "Wilson")
+
+
+def mean(values: np.ndarray, method: str) -> dict[str, Any]:
+    """A mean with its normal interval."""
+    half = Z * values.std(ddof=1) / np.sqrt(len(values))
+    return estimate(values.mean(), values.mean() - half, values.mean() + half, method)
 
 
 def test(name: str, stat: float, p: float, p_adj: float | None = None) -> dict[str, Any]:
@@ -61,7 +75,7 @@ def strength(confidence: float | None, powered: bool) -> str:
     return "high" if confidence >= 0.9 and powered else "medium"
 
 
-def wilson(k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def wilson(k: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """Score intervals of shares (Wilson 1927), for whole columns; 0 to 1 where n is 0."""
     n = np.asarray(n, float)
     safe = np.maximum(n, 1)
@@ -108,18 +122,24 @@ def mantel_haenszel(tables: np.ndarray) -> dict[str, float] | None:
     expected = (a + b) * (a + c) / n
     variance = ((a + b) * (c + d) * (a + c) * (b + d) / (n**2 * (n - 1))).sum()
     stat = max(0.0, abs((a - expected).sum()) - 0.5) ** 2 / variance
-    r, s = a * d / n, b * c / n
-    p, q = (a + d) / n, (b + c) / n
-    if not r.sum() or not s.sum():
-        ratio, low, high = (np.inf, 0.0, np.inf) if r.sum() else (0.0, 0.0, np.inf)
-    else:
-        ratio = r.sum() / s.sum()
-        error = np.sqrt((p * r).sum() / (2 * r.sum()**2) + (p * s + q * r).sum()
-                        / (2 * r.sum() * s.sum()) + (q * s).sum() / (2 * s.sum()**2))
-        low, high = ratio * np.exp(-Z * error), ratio * np.exp(Z * error)
-    return {"or": float(ratio), "lo": float(low), "hi": float(high), "stat": float(stat),
+    ratio, low, high = common_odds(a, b, c, d, np.ones(len(n)), Z)
+    return {"or": ratio, "lo": low, "hi": high, "stat": float(stat),
             "p": float(chdtrc(1, stat)), "null_error": float(1 / np.sqrt(variance)),
             "homogeneity_p": _tarone(a, b, c, d, ratio), "strata": int(len(n))}
+
+
+def common_odds(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, copies: np.ndarray,
+                z: float) -> tuple[float, float, float]:
+    """The common odds ratio of 2x2 tables (Mantel & Haenszel 1959) with the interval of Robins,
+    Breslow & Greenland (1986), z errors to each side; `copies` counts strata several times."""
+    n = np.maximum(a + b + c + d, 1e-9)
+    r, s, p, q = copies * a * d / n, copies * b * c / n, (a + d) / n, (b + c) / n
+    if r.sum() <= 0 or s.sum() <= 0:
+        return (np.inf if r.sum() > 0 else 0.0), 0.0, np.inf
+    ratio = r.sum() / s.sum()
+    error = np.sqrt((p * r).sum() / (2 * r.sum()**2) + (p * s + q * r).sum()
+                    / (2 * r.sum() * s.sum()) + (q * s).sum() / (2 * s.sum()**2))
+    return float(ratio), float(ratio * np.exp(-z * error)), float(ratio * np.exp(z * error))
 
 
 def _tarone(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, ratio: float) -> float:
@@ -163,6 +183,11 @@ def power(effect: float, error: float, level: float = 0.05) -> float:
     return float(ndtr(abs(effect) / error - ndtri(1 - level / 2)))
 
 
+def resampled(number: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each of so many things is drawn when as many are drawn anew (a bootstrap)."""
+    return rng.multinomial(number, np.full(number, 1 / number))
+
+
 def steadiness(label: Callable[[int], str], found: str, cap: float = 1.0) -> float:
     """The share of replicates that get the label found, at most `cap`."""
     same = sum(label(number) == found for number in range(REPLICATES))
@@ -173,4 +198,4 @@ def ranks(x: np.ndarray) -> np.ndarray:
     """The ranks of values from 1, equal ones sharing their mean rank."""
     _, place, count = np.unique(x, return_inverse=True, return_counts=True)
     last = np.cumsum(count)
-    return (last - (count - 1) / 2)[place.reshape(-1)]
+    return (last - (count - 1) / 2)[place]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from failure_analysis.lenses import cells, findings, survival
-from failure_analysis.lenses.dataset import CORRECT, NO_ANSWER, TRUNCATED, WRONG, Group, Table
+from failure_analysis.lenses.dataset import CORRECT, OUTCOMES, TRUNCATED, WRONG, Group, Table
 from failure_analysis.lenses.findings import estimate, gate, insufficient
 from failure_analysis.statistics import holm, rounded
 
@@ -92,8 +92,7 @@ def _unfinished(times: Times) -> dict[str, Any]:
     worth."""
     cut = times.cause == TRUNCATED
     worth = len(cut) / cells.design_effect(np.zeros_like(times.item), times.item, cut)
-    low, high = findings.wilson(cut.mean() * worth, worth)
-    return estimate(float(cut.mean()), float(low), float(high), "Wilson")
+    return estimate(cut.mean(), *findings.wilson(cut.mean() * worth, worth), "Wilson")
 
 
 def of_table(table: Table) -> Times:
@@ -115,7 +114,6 @@ def _stratify(times: Times) -> tuple[Times, bool, str]:
     item are no independent samples: they are compared with each other, or one of them is used."""
     finished = np.flatnonzero(times.cause <= WRONG)
     _, first, item = np.unique(times.item[finished], return_index=True, return_inverse=True)
-    item = item.reshape(-1)
     hidden = ("hidden item difficulty can make length and error go together, so length is "
               "associated with error at most")
     if len(first) == len(finished):
@@ -125,16 +123,12 @@ def _stratify(times: Times) -> tuple[Times, bool, str]:
     code = times.cause[finished[both]]
     enough = min((code == WRONG).sum(), (code == CORRECT).sum()) >= FINISHES
     if enough and (runs > 1).mean() > 0.5:
-        return _taken(times, finished[both]), True, (
+        return Times(*(column[finished[both]] for column in times)), True, (
             f"{len(np.unique(item[both]))} items with wrong and correct finishes: odds within an "
             "item")
-    return _taken(times, np.sort(finished[first])), False, (
+    return Times(*(column[np.sort(finished[first])] for column in times)), False, (
         f"one finished run of each of {len(first)} items decides: too few items have both wrong "
         f"and correct finishes to look within them; {hidden}")
-
-
-def _taken(times: Times, kept: np.ndarray) -> Times:
-    return Times(*(column[kept] for column in times))
 
 
 def strata_of(times: Times, edges: np.ndarray, by_item: bool) -> survival.Strata:
@@ -156,6 +150,7 @@ def decide(of: survival.Parts, edges: np.ndarray, times: Times, end: float,
            critical: np.ndarray, copies: np.ndarray | None = None) -> Decision:
     """The label by the rules of the method; `critical` are the largest chi-squares of the
     permutations."""
+    copies = np.ones(len(of.n)) if copies is None else copies
     change = survival.scan(of, copies)
     p = (1 + int((critical >= change.stat - 1e-9).sum())) / (1 + len(critical))
     z, trend_stat, trend_p = survival.trend(of, copies)
@@ -242,10 +237,10 @@ def _confidence(found: survival.Strata, of: survival.Parts, edges: np.ndarray, t
     number = found.size if by_item else len(present)
 
     def label(_: int) -> str:
-        drawn = rng.multinomial(number, np.full(number, 1 / number)).astype(float)
+        drawn = findings.resampled(number, rng).astype(float)
         if by_item:
             return decide(of, edges, times, end, critical, drawn).pattern
-        again = parts_of(found, edges, drawn[item.reshape(-1)])
+        again = parts_of(found, edges, drawn[item])
         return decide(again, edges, times, end, critical).pattern
 
     return findings.steadiness(label, pattern, 1.0 if by_item else 0.6)
@@ -271,14 +266,12 @@ def _sweet_spot(times: Times, edges: np.ndarray, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed + 2)
     spots = []
     for draw in range(findings.REPLICATES + 1):
-        weight = np.ones(len(known)) if draw == 0 else \
-            rng.multinomial(len(known), np.full(len(known), 1 / len(known)))
-        gained = np.r_[0, survival.curves(which.reshape(-1), _cause(times), 3,
-                                          weight[item.reshape(-1)].astype(float))[0]][place]
+        weight = np.ones(len(known)) if draw == 0 else findings.resampled(len(known), rng)
+        gained = np.r_[0, survival.curves(which, _cause(times), 3,
+                                          weight[item].astype(float))[0]][place]
         spots.append(edges[1 + int(np.searchsorted(gained, 0.95 * gained[-1]))])
-    low, high = np.quantile(spots[1:], [0.025, 0.975])
     return {"budget_for_95_percent": estimate(
-        float(spots[0]), float(low), float(high),
+        spots[0], *np.quantile(spots[1:], [0.025, 0.975]),
         "smallest budget with 95 % of the correct answers; item bootstrap; the value of stopping "
         "without an answer")}
 
@@ -297,17 +290,16 @@ def hazard_rows(times: Times) -> list[dict]:
     for low, high in zip(edges[:-1], edges[1:], strict=True):
         risk = times.t > low if low else times.t >= 0
         here = risk & (times.t <= high)
-        exposure = (np.minimum(times.t[risk], high) - low).sum()
-        counts = [int((here & (times.cause == code)).sum()) for code in range(4)]
-        exposed = np.bincount(times.level[risk], np.minimum(times.t[risk], high) - low, len(share))
+        spent = np.minimum(times.t[risk], high) - low
+        exposure = spent.sum()
+        counts = np.bincount(times.cause[here], minlength=4).tolist()
+        exposed = np.bincount(times.level[risk], spent, len(share))
         events = np.bincount(times.level[here & (times.cause == WRONG)], minlength=len(share))
         seen = exposed > 0
         adjusted = (share[seen] * events[seen] / exposed[seen]).sum() / share[seen].sum() \
             if seen.any() else None
         rows.append({"from": float(low), "to": float(high), "at_risk": int(risk.sum()),
-                     "exposure": rounded(exposure, 1), "correct": counts[CORRECT],
-                     "wrong": counts[WRONG], "no_answer": counts[NO_ANSWER],
-                     "truncated": counts[TRUNCATED],
+                     "exposure": rounded(exposure, 1), **dict(zip(OUTCOMES, counts, strict=True)),
                      "raw_hazard_wrong": rounded(counts[WRONG] / exposure, 8) if exposure else None,
                      "raw_hazard_wrong_adjusted": rounded(adjusted, 8),
                      "odds_wrong_correct": rounded((counts[WRONG] + .5) / (counts[CORRECT] + .5))
@@ -334,8 +326,8 @@ def _cause(times: Times) -> np.ndarray:
 def cif_rows(times: Times, edges: np.ndarray) -> list[dict]:
     """The table cif.csv: the share with each outcome by a number of tokens."""
     curves = survival.incidence(times.t, _cause(times), 3, edges[1:])
-    return [{"tokens": float(edge), "correct": rounded(curves[0, at]),
-             "wrong": rounded(curves[1, at]), "no_answer": rounded(curves[2, at]),
+    return [{"tokens": float(edge),
+             **dict(zip(OUTCOMES[:3], map(rounded, curves[:, at]), strict=True)),
              "unfinished": rounded(1 - curves[:, at].sum())}
             for at, edge in enumerate(edges[1:])]
 

@@ -18,17 +18,15 @@ def write(path: Path, shown: dict[str, Any]) -> None:
 
     draw = {"surface": _surface, "compression": _scatter}[shown["lens"]]
     results = [result for result in shown["results"] if result["tables"]]
-    parts, first = [], True
+    parts = []
     for number, result in enumerate(results[:MOST_FIGURES]):
         # An id of our own: plotly would draw a random one.
         part = io.to_html(draw(result), full_html=False, div_id=f"figure-{number}",
-                          include_plotlyjs="inline" if first else False)
+                          include_plotlyjs="inline" if number == 0 else False)
         name = html.escape(files.visible(result["name"]))
         said = html.escape(files.visible(figures.verdict(result)))
         parts.append(f"<h2>{name}</h2><p>{said}</p>{part}")
-        first = False
-    more = len(results) - MOST_FIGURES
-    if more > 0:
+    if (more := len(results) - MOST_FIGURES) > 0:
         parts.append(f"<p>{more} more results are in {shown['lens']}.json.</p>")
     files.write_text(path, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
                      f"<title>{shown['lens']}</title></head>"
@@ -39,10 +37,7 @@ def write(path: Path, shown: dict[str, Any]) -> None:
 def _surface(result: dict) -> dict[str, Any]:
     """Shrunken accuracy over the first two dimensions; certified cells as green spheres, cells
     with a fifth truncated as purple diamonds."""
-    cells = result["tables"]["cells"]
-    dims = [name for name in cells[0] if name.startswith("params.")]
-    first = f"params.{result['tables']['profile'][0]['parameter']}"
-    second = next((dim for dim in dims if dim != first), None)
+    cells, (first, second) = result["tables"]["cells"], figures.first_two(result)
     xs = sorted({row[first] for row in cells})
     ys = sorted({row[second] for row in cells}) if second else [0.0, 1.0]
     sums: dict[tuple, list[float]] = {}
@@ -52,19 +47,18 @@ def _surface(result: dict) -> dict[str, Any]:
             total[0] += row["shrunken"] * row["n"]
             total[1] += row["n"]
     grid = [[sums[x, y][0] / sums[x, y][1] if (x, y) in sums else None for x in xs] for y in ys]
-    marks = []
-    for name, colour, symbol, chosen in (
-            ("certified above .8", "#1a9850", "circle",
-             [row for row in cells if row["zone"] == "green"]),
-            ("a fifth truncated", figures.COLOURS["truncated"], "diamond",
-             [row for row in cells if row["truncated"] >= 0.2 * row["n"]])):
-        marks.append({"type": "scatter3d", "mode": "markers", "name": name,
-                      "x": [row[first] for row in chosen],
-                      "y": [row[second] if second else 0.5 for row in chosen],
-                      "z": [row["shrunken"] for row in chosen],
-                      "text": [f"{row['correct']} of {row['n']} correct, {row['truncated']} "
-                               "truncated" for row in chosen],
-                      "marker": {"color": colour, "symbol": symbol, "size": 5}})
+    marks = [{"type": "scatter3d", "mode": "markers", "name": name,
+              "x": [row[first] for row in chosen],
+              "y": [row[second] if second else 0.5 for row in chosen],
+              "z": [row["shrunken"] for row in chosen],
+              "text": [f"{row['correct']} of {row['n']} correct, {row['truncated']} truncated"
+                       for row in chosen],
+              "marker": {"color": colour, "symbol": symbol, "size": 5}}
+             for name, colour, symbol, chosen in (
+                 ("certified above .8", "#1a9850", "circle",
+                  [row for row in cells if row["zone"] == "green"]),
+                 ("a fifth truncated", figures.COLOURS["truncated"], "diamond",
+                  [row for row in cells if row["truncated"] >= 0.2 * row["n"]]))]
     surface = {"type": "surface", "x": xs, "y": ys, "z": grid, "colorscale": "Cividis", "cmin": 0,
                "cmax": 1, "opacity": 0.85, "colorbar": {"title": {"text": "accuracy"}}}
     return {"data": [surface, *marks],
@@ -76,20 +70,13 @@ def _surface(result: dict) -> dict[str, Any]:
 
 def _scatter(result: dict) -> dict[str, Any]:
     """Tokens against packed bytes, one mark per trace with its id."""
-    rows = result["tables"]["traces"]
-    rows = rows[::max(1, -(-len(rows) // MOST_POINTS))]
-    data = []
-    for name, colour in figures.COLOURS.items():
-        for looped in (0, 1):
-            mine = [row for row in rows if row["outcome"] == name and row["loop"] == looped]
-            if mine:
-                data.append({
-                    "type": "scattergl", "mode": "markers",
-                    "name": name + (", loop" if looped else ""),
-                    "x": [row["tokens"] for row in mine], "y": [row["gzip_bytes"] for row in mine],
-                    "text": [_safe(row["datapoint"]) for row in mine],
-                    "marker": {"color": colour, "size": 9 if looped else 5, "opacity": 0.6,
-                               "symbol": "cross" if looped else "circle"}})
+    data = [{"type": "scattergl", "mode": "markers", "name": label,
+             "x": [row["tokens"] for row in mine], "y": [row["gzip_bytes"] for row in mine],
+             "text": [_safe(row["datapoint"]) for row in mine],
+             "marker": {"color": figures.COLOURS[name], "size": 9 if looped else 5, "opacity": 0.6,
+                        "symbol": "cross" if looped else "circle"}}
+            for name, looped, label, mine in figures.traces_of(result["tables"]["traces"],
+                                                               MOST_POINTS)]
     return {"data": data, "layout": {"height": 560,
                                      "xaxis": {"type": "log", "title": {"text": "tokens"}},
                                      "yaxis": {"type": "log", "title": {"text": "packed bytes"}}}}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from failure_analysis.lenses import compression, fft, findings, spelling, survival, traces
-from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, WRONG, Group
+from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, WRONG, Group, Table
 from failure_analysis.lenses.findings import estimate
 from failure_analysis.statistics import holm, mcnemar, mean_difference, rounded
 
@@ -32,34 +32,39 @@ def compare(lens: str, groups: Sequence[Group], data: Any, seed: int) -> list[di
 
 def _pair(lens: str, a: Group, b: Group, data: Any, seed: int) -> dict[str, Any]:
     shared = np.intersect1d(a.table.item, b.table.item)
-    base = {"a": a.eval.label, "b": b.eval.label, "a_id": a.eval.eval_id, "b_id": b.eval.eval_id,
-            "templates": [a.eval.template, b.eval.template],
-            "same_model": a.eval.model_name == b.eval.model_name, "task": a.task,
-            "axis": a.axis, "items": len(shared), "estimates": {}, "tests": [],
-            "evidence": []}
+    found = {"a": a.eval.label, "b": b.eval.label, "a_id": a.eval.eval_id, "b_id": b.eval.eval_id,
+             "templates": [a.eval.template, b.eval.template],
+             "same_model": a.eval.model_name == b.eval.model_name, "task": a.task,
+             "axis": a.axis, "items": len(shared), "estimates": {}, "tests": [],
+             "evidence": [], "need": []}
     if len(shared) < FEWEST_ITEMS:
-        return {**base, "need": [f"items that both tried: {len(shared)} there, {FEWEST_ITEMS} "
-                                 "needed"]}
+        found["need"] = [f"items that both tried: {len(shared)} there, {FEWEST_ITEMS} needed"]
+        return found
     one, other = (group._replace(table=group.table.take(np.isin(group.table.item, shared)))
                   for group in (a, b))
     how = {"surface": _surface, "compression": _compression, "hazard": _hazard, "fft": _fft}
-    return {**base, "need": [], **how[lens](one, other, shared, data, seed)}
+    how[lens](one, other, shared, data, seed, found)
+    return found
 
 
-def _per_item(group: Group, shared: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The mean of a value per shared item; NaN where an item has none."""
-    known = ~np.isnan(values)
-    at = np.searchsorted(shared, group.table.item[known])
-    n = np.bincount(at, minlength=len(shared))
-    total = np.bincount(at, values[known], len(shared))
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+def _gaps(one: Group, other: Group, shared: np.ndarray, values: Sequence[np.ndarray]
+          ) -> np.ndarray:
+    """The difference of means, b minus a, of each shared item of which both have a value."""
+    means = []
+    for group, column in zip((one, other), values, strict=True):
+        known = ~np.isnan(column)
+        at = np.searchsorted(shared, group.table.item[known])
+        n = np.bincount(at, minlength=len(shared))
+        total = np.bincount(at, column[known], len(shared))
+        means.append(np.where(n > 0, total / np.maximum(n, 1), np.nan))
+    d = means[1] - means[0]
+    return d[~np.isnan(d)]
 
 
 def _difference(name: str, one: Group, other: Group, shared: np.ndarray,
                 values: Sequence[np.ndarray], seed: int, found: dict) -> float | None:
     """Adds the mean per-item difference, b minus a, with its interval and test."""
-    d = _per_item(other, shared, values[1]) - _per_item(one, shared, values[0])
-    d = d[~np.isnan(d)]
+    d = _gaps(one, other, shared, values)
     if len(d) < FEWEST_ITEMS:
         return None
     spread = max(1.0, float(abs(d).max()))  # mean_difference is of shares, within -1 and 1
@@ -71,14 +76,12 @@ def _difference(name: str, one: Group, other: Group, shared: np.ndarray,
     return mean.mean * spread
 
 
-def _surface(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int) -> dict:
-    found: dict[str, Any] = {"estimates": {}, "tests": [], "evidence": []}
+def _surface(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int, found: dict) -> None:
     right = [(group.table.outcome == CORRECT).astype(float) for group in (one, other)]
     gap = _difference("accuracy", one, other, shared, right, seed, found)
     if len(one.table) == len(other.table) == len(shared):
-        order = [group.table.outcome[np.argsort(group.table.item)] == CORRECT
-                 for group in (one, other)]
-        only_a, only_b = int((order[0] & ~order[1]).sum()), int((~order[0] & order[1]).sum())
+        d = _gaps(one, other, shared, right)
+        only_a, only_b = int((d < 0).sum()), int((d > 0).sum())
         found["tests"][0] = findings.test("accuracy, McNemar mid-p", only_b - only_a,
                                           mcnemar(only_a, only_b).mid_p)
     _difference("truncation", one, other, shared,
@@ -94,23 +97,21 @@ def _surface(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int) ->
             found["evidence"].append(f"{other.eval.label} is {'better' if gap > 0 else 'worse'} "
                                      f"than {one.eval.label} on the same {len(shared)} items "
                                      f"({said})")
-    return found
 
 
 def _compression(one: Group, other: Group, shared: np.ndarray,
-                 data: tuple[Any, "compression.Traces"], seed: int) -> dict:
-    found: dict[str, Any] = {"estimates": {}, "tests": [], "evidence": []}
+                 data: tuple[Table, compression.Traces], seed: int, found: dict) -> None:
     whole, measured = data
     both = [measured.of(whole, group.table) for group in (one, other)]
-    place = traces.NAMES.index
     usable = [~np.isnan(part[:, 0]) & (np.nan_to_num(part[:, 0]) >= compression.SHORTEST)
               for part in both]
     if min(mask.sum() for mask in usable) < FEWEST_ITEMS:
-        return {**found, "need": ["traces of 64 tokens or more on both sides"]}
+        found["need"] = ["traces of 64 tokens or more on both sides"]
+        return
     length = [np.where(mask, np.log(np.maximum(part[:, 0], 1)), np.nan)
               for mask, part in zip(usable, both, strict=True)]
     entropy = _joint_residual(one, other, both, usable)
-    loops = [np.where(mask, part[:, place("loop")], np.nan)
+    loops = [np.where(mask, part[:, traces.NAMES.index("loop")], np.nan)
              for mask, part in zip(usable, both, strict=True)]
     shift = _difference("log_tokens", one, other, shared, length, seed, found)
     _difference("residual_entropy", one, other, shared, entropy, seed, found)
@@ -121,7 +122,6 @@ def _compression(one: Group, other: Group, shared: np.ndarray,
     if looped:
         found["evidence"].append(f"{abs(100 * looped):.1f} points "
                                  f"{'more' if looped > 0 else 'fewer'} of them loop")
-    return found
 
 
 def _joint_residual(one: Group, other: Group, both: list[np.ndarray], usable: list[np.ndarray]
@@ -138,19 +138,19 @@ def _joint_residual(one: Group, other: Group, both: list[np.ndarray], usable: li
     weight = np.linalg.lstsq(np.column_stack([spline, second]), y, rcond=None)[0]
     left = y - spline @ weight[:-1]
     left = left / max(float((left - second * weight[-1]).std()), 1e-9)
-    parts = []
-    for mask, values in zip(usable, np.split(left, [usable[0].sum()]), strict=True):
-        column = np.full(len(mask), np.nan)
+    columns = [np.full(len(mask), np.nan) for mask in usable]
+    for column, mask, values in zip(columns, usable, np.split(left, [usable[0].sum()]),
+                                    strict=True):
         column[mask] = values
-        parts.append(column)
-    return parts
+    return columns
 
 
-def _hazard(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int) -> dict:
-    found: dict[str, Any] = {"estimates": {}, "tests": [], "evidence": []}
+def _hazard(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int, found: dict) -> None:
     tables = [group.table.take(~np.isnan(group.table.tokens)) for group in (one, other)]
     if not all(len(table) for table in tables):
-        return {**found, "need": ["completion_tokens on both sides"]}
+        found["need"] = ["completion_tokens on both sides"]
+        return
+    one, other = one._replace(table=tables[0]), other._replace(table=tables[1])
     times = np.concatenate([table.tokens for table in tables])
     outcome = np.concatenate([table.outcome for table in tables])
     item = np.concatenate([table.item for table in tables])
@@ -167,10 +167,8 @@ def _hazard(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int) -> 
     for budget in (end / 4, end / 2, end):
         done = [((table.outcome == CORRECT) & (table.tokens <= budget)).astype(float)
                 for table in tables]
-        groups = [group._replace(table=table) for group, table in zip((one, other), tables,
-                                                                      strict=True)]
-        _difference(f"correct_by_{budget:.0f}_tokens", *groups, shared, done, seed, found)
-    _difference("tokens", *groups, shared, [table.tokens for table in tables], seed, found)
+        _difference(f"correct_by_{budget:.0f}_tokens", one, other, shared, done, seed, found)
+    _difference("tokens", one, other, shared, [table.tokens for table in tables], seed, found)
     ratio = found["estimates"].get("hazard_ratio_wrong_b_over_a")
     if ratio:
         right = found["estimates"].get("hazard_ratio_correct_b_over_a")
@@ -178,32 +176,26 @@ def _hazard(one: Group, other: Group, shared: np.ndarray, _: Any, seed: int) -> 
         found["evidence"].append(f"on the same items wrong answers come {ratio['est']:.2f} times "
                                  f"as fast from {other.eval.label} ({ratio['lo']:.2f} to "
                                  f"{ratio['hi']:.2f}){beside}")
-    return found
 
 
-def _fft(one: Group, other: Group, shared: np.ndarray, data: tuple[Any, "fft.Prompts"],
-         seed: int) -> dict:
-    found: dict[str, Any] = {"estimates": {}, "tests": [], "evidence": []}
+def _fft(one: Group, other: Group, shared: np.ndarray, data: tuple[Table, fft.Prompts],
+         seed: int, found: dict) -> None:
     whole, prompts = data
     of = [fft.part_of(prompts, whole, group.table) for group in (one, other)]
     if any((part < 0).all() for part in of):
-        return {**found, "need": ["prompts on both sides"]}
-    size = np.array([len(classes) for classes in prompts.classes] + [0], float)
-    columns = {"prompt_tokens": [np.where(part >= 0, size[part], np.nan) for part in of]}
+        found["need"] = ["prompts on both sides"]
+        return
+    columns = {"prompt_tokens": np.array([len(classes) for classes in prompts.classes])}
     if prompts.known:
-        columns |= {name: [np.where(part >= 0, prompts.features[part, at], np.nan)
-                           for part in of] for at, name in enumerate(spelling.NAMES)}
+        columns |= zip(spelling.NAMES, prompts.features.T, strict=True)
     changed = False
-    for name, values in columns.items():
-        d = _per_item(other, shared, values[1]) - _per_item(one, shared, values[0])
-        d = d[~np.isnan(d)]
+    for name, column in columns.items():
+        d = _gaps(one, other, shared, [np.where(part >= 0, column[part], np.nan) for part in of])
         if len(d) < FEWEST_ITEMS:
             continue
         changed |= bool(abs(d).max() > 1e-12)
-        half = findings.Z * d.std(ddof=1) / np.sqrt(len(d))
-        found["estimates"][f"{name}_b_minus_a"] = estimate(
-            float(d.mean()), float(d.mean() - half), float(d.mean() + half), f"{len(d)} items")
-        found["tests"].append(findings.test(f"{name}, sign flips", float(d.mean()),
+        found["estimates"][f"{name}_b_minus_a"] = findings.mean(d, f"{len(d)} items")
+        found["tests"].append(findings.test(f"{name}, sign flips", d.mean(),
                                             findings.sign_flips(d, seed)))
     if prompts.known:
         found["evidence"].append("the same items are spelled differently" if changed else
@@ -212,4 +204,4 @@ def _fft(one: Group, other: Group, shared: np.ndarray, data: tuple[Any, "fft.Pro
         found["evidence"].append("the prompts of the same items " + (
             "differ" if changed else "have the same length") + " as texts; how the models cut them "
             "into tokens is not known")
-    return {**found, "changed": changed, "known": prompts.known}
+    found |= {"changed": changed, "known": prompts.known}

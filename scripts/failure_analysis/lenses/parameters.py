@@ -27,6 +27,12 @@ def merged(values: np.ndarray) -> np.ndarray:
     return code
 
 
+def distinct(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(the distinct lines of columns beside each other, which of them each line is)."""
+    lines, which = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
+    return lines, which.reshape(-1)  # some versions of numpy give it two dimensions
+
+
 def columns(rows: list[dict]) -> tuple[dict[str, np.ndarray], list[str]]:
     """(columns of numbers where every value is one, else of names; what else to say of them)."""
     found, notes = {}, []

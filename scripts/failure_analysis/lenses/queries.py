@@ -27,7 +27,7 @@ def load(path: Path) -> list[dict]:
 def findings_of(rows: list[dict], surface: dict[str, Any]) -> dict[str, str]:
     """Whether the queries lie inside the certified green zones of a system's surface; refuses
     when no query has the parameters of that surface."""
-    zones = surface.get("tables", {}).get("zones", [])
+    zones = surface["tables"].get("zones", [])
     if not zones:
         return {}
     dims = list(zones[0]["bounds"])

@@ -1,7 +1,5 @@
 """Rows of one item under one run: what tells them apart, if anything does."""
 
-from typing import Any
-
 from failure_analysis import files
 from failure_analysis.lenses import samples
 from failure_analysis.lenses.config import NAMES, Config, Eval
@@ -36,8 +34,9 @@ def shared(runs: dict[Eval, set[str]]) -> list[str]:
 def _told_apart(config: Config, groups: list[list[int]]) -> list[str]:
     """The columns whose few values differ between all rows of each item."""
     wanted = {row for group in groups for row in group}
-    rows = {number: _scalars(raw.row) for number, raw in enumerate(samples.rows(config))
-            if number in wanted and raw.row}
+    rows = {number: {name: value for name, value in raw.row.items()
+                     if isinstance(value, str | int | float)}
+            for number, raw in enumerate(samples.rows(config)) if number in wanted and raw.row}
     most = max(map(len, groups))
     results = {alias for name in ("outcome", "correct", "extracted", "finish_reason", "truncated",
                                   "tokens") for alias in (config.fields.get(name, ""),
@@ -49,7 +48,3 @@ def _told_apart(config: Config, groups: list[list[int]]) -> list[str]:
                 and len({value for group in values for value in group}) <= most:
             found.append(files.visible(name))
     return found[:6]
-
-
-def _scalars(row: dict) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if isinstance(value, str | int | float)}

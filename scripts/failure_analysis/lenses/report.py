@@ -100,11 +100,10 @@ def diagnosed(request: run.Request, folder: Path | None, rules: Path | None,
                for system in whole["systems"]]
     lines = [ledger_line(whole["rows"])]
     for system in whole["systems"][:20]:
-        labels = ", ".join(f"{lens} {result['pattern']}"
-                           for lens, result in system["lenses"].items())
         lines.append(f"{system['name']} ({system['samples']} samples): "
                      f"{' or '.join(system['conclusion'])}")
-        lines.append(f"  {labels}")
+        lines.append("  " + ", ".join(f"{lens} {result['pattern']}"
+                                      for lens, result in system["lenses"].items()))
         lines += [f"  {one['hypothesis']}: {one['status']} ({one['score']:g}); next: {one['next']}"
                   for one in system["hypotheses"]
                   if one["status"] in (diagnosis.SUPPORTED, diagnosis.TENTATIVE)][:3]

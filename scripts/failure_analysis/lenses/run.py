@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files, manifest
-from failure_analysis.lenses import compression, dataset, fft, figures, hazard, pairs, surface
+from failure_analysis.lenses import compression, dataset, fft, figures, hazard, page, pairs, surface
 from failure_analysis.lenses.dataset import Group, Table
 
 LENSES = ("surface", "fft", "compression", "hazard")
@@ -78,11 +78,9 @@ def document(lens: str, loaded: Loaded, request: Request) -> dict[str, Any]:
         result = _one(lens, group, data, request)
         results.append({"name": group.name, "eval_id": group.eval.eval_id,
                         "model_name": group.eval.model_name, "task": group.task,
-                        "axis": group.axis, **result})
-    for result in results:
-        result["alt"] = f"{result['name']}. {figures.verdict(result)}"
-        result.setdefault("tables", {})
-        result["caveats"] = [*result["caveats"], *table.ledger["notes"]]
+                        "axis": group.axis, **result,
+                        "alt": f"{group.name}. {figures.verdict(result)}",
+                        "caveats": [*result["caveats"], *table.ledger["notes"]]})
     shown = {"lens": lens, "dataset": table.config.name, "filters": request.filters,
              "axis": request.axis, "seed": request.seed, "samples": len(table),
              "samples_in_dataset": loaded.of, "rows": table.ledger, "results": results,
@@ -132,13 +130,13 @@ def write_folder(shown: dict[str, Any], folder: Path, request: Request) -> list[
         for path in folder.glob(f"{lens}*.{kind}"):
             if re.fullmatch(rf"{lens}(-\d+)?", path.stem):
                 path.unlink()
-    for number, page in enumerate(pages, 1):
+    for number, drawn in enumerate(pages, 1):
         stem = lens if len(pages) == 1 else f"{lens}-{number}"
         both = [f"{stem}.png", f"{stem}.svg"]
-        figures.draw([folder / one for one in both], page)
+        figures.draw([folder / one for one in both], drawn)
         written += both
     if lens in _WITH_PAGE and any(result["tables"] for result in results):
-        _write_page(folder / f"{lens}.html", shown)
+        page.write(folder / f"{lens}.html", shown)
         written.append(f"{lens}.html")
     manifest.record(folder, f"analyze_{lens}", {
         "dataset": request.dataset.as_posix(), "filters": request.filters, "axis": request.axis,
@@ -157,17 +155,14 @@ def write_file(shown: dict[str, Any], path: Path) -> list[Path]:
         if shown["lens"] not in _WITH_PAGE:
             raise files.Refusal(f"{path}: only {' and '.join(_WITH_PAGE)} have a page; ask for "
                                 ".png or .svg, or use --output-dir")
-        _write_page(path, shown)
-    elif kind in FORMATS:
+        page.write(path, shown)
+    else:
         pages = figures.pages(results)
         paths = [path if number == 1 else path.with_name(f"{path.stem}-{number}{kind}")
                  for number in range(1, len(pages) + 1)]
-        for one, page in zip(paths, pages, strict=True):
-            figures.draw([one], page)
+        for one, drawn in zip(paths, pages, strict=True):
+            figures.draw([one], drawn)
         return paths
-    else:
-        raise files.Refusal(f"{path}: --output ends in one of {', '.join(FORMATS)}; for all "
-                            "outputs use --output-dir")
     return [path]
 
 
@@ -185,9 +180,3 @@ def _write_table(path: Path, results: Sequence[dict], name: str) -> None:
             for row in result["tables"].get(name, []):
                 whole = {**about, **row}
                 file.write(files.csv_line([whole.get(column) for column in columns]))
-
-
-def _write_page(path: Path, shown: dict[str, Any]) -> None:
-    from failure_analysis.lenses import page
-
-    page.write(path, shown)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files, steps
-from failure_analysis.datapoint import FIELDS
 from failure_analysis.lenses.config import NAMES, TEXTS, Config
 from failure_analysis.packet import sanity
 from failure_analysis.paths import value_at
@@ -35,21 +34,18 @@ class Raw(NamedTuple):
 
 def rows(config: Config) -> Iterator[Raw]:
     """Every row of a dataset, always in the same order."""
+    path = config.path
     if config.evals:
         for entry in config.evals:
-            for path in _files_of(config.path, entry):
-                yield from _file_rows(path, config, entry)
-        return
-    path = config.path
-    if path.is_dir() and (path / steps.OUTCOMES).exists():
+            for one in _files_of(path, entry):
+                yield from _file_rows(one, config, entry)
+    elif path.is_dir() and (path / steps.OUTCOMES).exists():
         yield from _analysis_rows(path)
-        return
-    plain = None if config.mapping else _plain_files(path)
-    if plain is None:
+    elif config.mapping or (plain := _plain_files(path)) is None:
         yield from _ingested(detect.from_inputs([path], config.mapping).sources)
-        return
-    for one in plain:
-        yield from _file_rows(one, config, None)
+    else:
+        for one in plain:
+            yield from _file_rows(one, config, None)
 
 
 def _files_of(config: Path, entry: dict) -> list[Path]:
@@ -172,21 +168,15 @@ def _fields(row: dict, config: Config) -> dict:
     for name, known in NAMES.items():
         if name in config.fields:
             found[name] = value_at(row, config.fields[name])
-            continue
-        for alias in known:
-            if alias in row:
-                found[name] = row[alias]
-                break
+        elif alias := next((one for one in known if one in row), None):
+            found[name] = row[alias]
     params = _params(found.get("params"))
     found["params"] = params
     if params is None:
         return found
-    for key, value in row.items():
-        if key.startswith("params."):
-            params[key.removeprefix("params.")] = value
-    for name in config.params:
-        if name not in params and name in row:
-            params[name] = row[name]
+    params |= {key.removeprefix("params."): value for key, value in row.items()
+               if key.startswith("params.")}
+    params |= {name: row[name] for name in config.params if name not in params and name in row}
     return found
 
 
@@ -244,13 +234,10 @@ def _ours(row: dict) -> dict:
     spoken = [message.get("content") for message in row.get("messages") or []
               if isinstance(message, dict) and message.get("role") == "assistant"]
     said = "\n".join(text for text in spoken if isinstance(text, str))
-    known = {name: row.get(name) for name in FIELDS}
-    return {
-        "model_name": known["model_name"], "base_task": known["benchmark"] or "all",
-        "item_id": known["item_id"], "trial": f"{known['run_id']}@{known['trial']}",
-        "run": known["run_id"],
-        "params": known["params"] or {}, "outcome": known["outcome"],
-        "finish_reason": known["termination"], "tokens": known["completion_tokens"],
-        "prompt": known["user_text"], "reasoning": known["reasoning"],
-        "response": said or known["assistant_text"], "ident": known["datapoint_id"],
-    }
+    got = row.get
+    return {"model_name": got("model_name"), "base_task": got("benchmark") or "all",
+            "item_id": got("item_id"), "trial": f"{got('run_id')}@{got('trial')}",
+            "run": got("run_id"), "params": got("params") or {}, "outcome": got("outcome"),
+            "finish_reason": got("termination"), "tokens": got("completion_tokens"),
+            "prompt": got("user_text"), "reasoning": got("reasoning"),
+            "response": said or got("assistant_text"), "ident": got("datapoint_id")}

@@ -72,15 +72,11 @@ def posterior(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> Shape:
                  for share in (0.025, 0.975))
     at = float((of_cliff * known.centre).sum() / max(cliff, 1e-12))
     half = known.spacing / 2  # what a point of the grid stands for
-    return Shape(cliff, gradual, max(0.0, 1 - cliff - gradual),
-                 *_values(levels, [at, low - half, high + half]))
-
-
-def _values(levels: np.ndarray, ranks: list[float]) -> list[float]:
-    """What ranks between levels are, and up to one step outside them."""
+    # Ranks may lie between levels, and up to one step outside them.
     before, after = 2 * levels[[0, -1]] - levels[[1, -2]]
-    return np.interp(ranks, np.arange(-1, len(levels) + 1),
-                     np.r_[before, levels, after]).tolist()
+    place = np.interp([at, low - half, high + half], np.arange(-1, len(levels) + 1),
+                      np.r_[before, levels, after])
+    return Shape(cliff, gradual, max(0.0, 1 - cliff - gradual), *place.tolist())
 
 
 def curve(k: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -137,8 +133,7 @@ def irregularity(k: np.ndarray, n: np.ndarray, seed: int, draws: int = 200) -> I
     k, n = k / np.maximum(n, 1e-9) * np.round(n), np.round(n)
     fitted = np.clip(falling(k / np.maximum(n, 1), n.astype(float)), 1e-4, 1 - 1e-4)
     rng = np.random.default_rng(seed)
-    drawn = rng.binomial(n.astype(int), np.broadcast_to(np.clip(fitted, 0, 1),
-                                                        (draws, *n.shape)))
+    drawn = rng.binomial(n.astype(int), fitted, (draws, *n.shape))
     again = np.clip(falling(drawn / np.maximum(n, 1), np.broadcast_to(n, drawn.shape) * 1.0),
                     1e-4, 1 - 1e-4)
     seen, simulated = _deviance(k, n, fitted), _deviance(drawn, n, again)

@@ -4,6 +4,7 @@ to measure how often their labels are right."""
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +135,9 @@ def rows(world: World, per_cell: int, seed: int, system: int = 0) -> Iterator[di
     words = _Words(np.random.default_rng(7))
     for length in world.levels:
         for depth in SECOND:
-            right = np.clip(_accuracy(world, length, depth) if not world.jitter else
-                            0.6 + rng.normal(0, world.jitter), 0.03, 0.97)
+            left = expit((world.centre - 0.6 * (depth - 3) - length) / world.width)
+            right = np.clip(0.6 + rng.normal(0, world.jitter) if world.jitter else
+                            world.low + (world.high - world.low) * left, 0.03, 0.97)
             for number in range(per_cell):
                 odd = items.random() < 0.4
                 item = f"L{length}-D{depth}-{number:03d}"
@@ -147,11 +149,6 @@ def rows(world: World, per_cell: int, seed: int, system: int = 0) -> Iterator[di
                                "params": {"length": length, "depth": depth, **(
                                    {"place": place, "pair": item} if place else {})},
                                **_prompt(numbers, odd, place), **sample}
-
-
-def _accuracy(world: World, length: int, depth: int) -> float:
-    centre = world.centre - 0.6 * (depth - 3)
-    return world.low + (world.high - world.low) * float(expit((centre - length) / world.width))
 
 
 def _sample(world: World, length: int, right: float, odd: bool, hard: float,
@@ -217,29 +214,22 @@ class _Words:
 def _prompt(numbers: np.ndarray, odd: bool, place: str | None) -> dict[str, Any]:
     """An expression with its tokens: digits one by one, in irregular prompts some numbers whole;
     with distractors inside the expression, or the same ones after it."""
-    terms = [str(number) for number in numbers]
     # Distractors stand after terms chosen by the numbers themselves: no rhythm of their own.
-    after = [number * 7 % 10 < 6 for number in numbers]
-    extra = [_FILLER[int(number) % 10:][:1 + int(number) % 3]
-             for number, chosen in zip(numbers, after, strict=True) if chosen]
-    waiting, words = list(extra), []
-    for at, term in enumerate(terms):
-        words += ["+"] * (at > 0) + [term]
-        if place == "inside" and after[at]:
-            words += waiting.pop(0)
-    words += ["="] + (sum(map(list, extra), []) if place == "appended" else [])
-    text, ids, offsets = "", [], []
+    extra = [list(_FILLER[number % 10:][:1 + number % 3]) if number * 7 % 10 < 6 else []
+             for number in map(int, numbers)]
+    words = []
+    for at, number in enumerate(numbers):
+        words += ["+"] * (at > 0) + [str(number)] + (extra[at] if place == "inside" else [])
+    words += ["="] + (sum(extra, []) if place == "appended" else [])
+    pieces = []
     for at, word in enumerate(words):
-        if at:
-            ids.append(1)
-            offsets.append([len(text), len(text) + 1])
-            text += " "
         whole = not word.isdigit() or (odd and int(word) % 3 == 0)
-        for piece in [word] if whole else list(word):
-            ids.append(_number(piece))
-            offsets.append([len(text), len(text) + len(piece)])
-            text += piece
-    return {"prompt_text": text, "prompt_token_ids": ids, "token_offsets": offsets}
+        pieces += [" "] * (at > 0) + ([word] if whole else list(word))
+    ends = accumulate(map(len, pieces))
+    return {"prompt_text": "".join(pieces),
+            "prompt_token_ids": [1 if piece == " " else _number(piece) for piece in pieces],
+            "token_offsets": [[end - len(piece), end] for piece, end in zip(pieces, ends,
+                                                                            strict=True)]}
 
 
 def _number(piece: str) -> int:

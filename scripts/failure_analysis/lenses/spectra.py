@@ -58,10 +58,7 @@ def _largest(windows: np.ndarray, whiten: np.ndarray) -> tuple[np.ndarray, np.nd
 def envelope(codes: list[np.ndarray], seed: int, shuffles: int = SHUFFLES) -> Envelope:
     """The spectral envelope (Stoffer, Tyler & McDougall 1993) of prompts given as class codes,
     with a null that shuffles each prompt's own order, highest frequency by highest frequency."""
-    present = np.unique(np.concatenate(codes))
-    whiten = _whitening(codes, present)
-    # Indicators sum to one: the last class says nothing new.
-    columns = [(one == present[:-1, None]).astype(float) for one in codes]
+    present, columns, whiten = _whitened(codes)
     power, vector = _largest(segments(columns), whiten)
     rng = np.random.default_rng(seed)
     highest = np.empty(shuffles)
@@ -79,17 +76,20 @@ def envelope(codes: list[np.ndarray], seed: int, shuffles: int = SHUFFLES) -> En
 
 def envelope_power(codes: list[np.ndarray]) -> np.ndarray:
     """The spectral envelope alone, without its null."""
-    present = np.unique(np.concatenate(codes))
-    return _largest(segments([(one == present[:-1, None]).astype(float) for one in codes]),
-                    _whitening(codes, present))[0]
+    _, columns, whiten = _whitened(codes)
+    return _largest(segments(columns), whiten)[0]
 
 
-def _whitening(codes: list[np.ndarray], present: np.ndarray) -> np.ndarray:
+def _whitened(codes: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    """(the classes that occur, their indicators, what makes these alike in spread)."""
     pooled = np.concatenate(codes)
+    present = np.unique(pooled)
+    # Indicators sum to one: the last class says nothing new.
+    columns = [(one == present[:-1, None]).astype(float) for one in codes]
     share = np.array([(pooled == one).mean() for one in present[:-1]])
     values, vectors = np.linalg.eigh(np.diag(share) - np.outer(share, share))
-    return vectors @ np.diag(np.where(values > 1e-9, 1 / np.sqrt(np.maximum(values, 1e-9)), 0)) \
-        @ vectors.T
+    scale = np.where(values > 1e-9, 1 / np.sqrt(np.maximum(values, 1e-9)), 0)
+    return present, columns, vectors @ np.diag(scale) @ vectors.T
 
 
 def prominence(codes: np.ndarray, number: int) -> float:

@@ -1,7 +1,7 @@
 """How a prompt is spelled in tokens, and whether an irregular spelling goes with failure."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -27,59 +27,49 @@ class Association(NamedTuple):
     found: dict
     p_adj: float
     powered: bool
-    strata_with_both: int
+
+    @property
+    def artefact(self) -> bool:
+        """Whether such a spelling goes with failure clearly enough to be called an artefact."""
+        return self.found["or"] >= 2 and self.p_adj <= 0.01
 
 
-def features(text: str, made: Tokens, spellings: dict[str, set]) -> list[float]:
-    """The features of one prompt. `spellings` gathers how each number and name is cut over all
-    prompts; a text piece that is cut in several ways anywhere is inconsistent."""
+def _features(text: str, made: Tokens, usual: dict[str, tuple]) -> list[float]:
+    """The features of one prompt; `usual` is how each number and name is cut most often in all
+    prompts."""
     starts = {start for start, _ in made.offsets}
     ends = {end for _, end in made.offsets}
-    numbers, cut, units = [], 0, 0
+    numbers, odd, cut, units = [], 0, 0, 0
     for match in _UNIT.finditer(text):
-        start, end = match.span()
+        (start, end), pieces = match.span(), _cuts(made, match)
         units += 1
+        odd += pieces != usual[match.group()]
         # A token may carry the space before a unit.
         before = start if start in starts or start - 1 not in starts else start - 1
         cut += before not in starts or end not in ends
-        pieces = _cuts(made, start, end)
-        spellings[match.group()].add(pieces)
         if match.group().isdigit():
             numbers.append(len(pieces))
     unknown = sum(start == end for start, end in made.offsets)
     size = max(len(made.offsets), 1)
-    return [size / max(len(text), 1), float(np.mean(numbers)) if numbers else np.nan, np.nan,
-            cut / units if units else np.nan, unknown / size]
+    return [size / max(len(text), 1), float(np.mean(numbers)) if numbers else np.nan,
+            odd / units if units else np.nan, cut / units if units else np.nan, unknown / size]
 
 
-def _cuts(made: Tokens, start: int, end: int) -> tuple:
+def _cuts(made: Tokens, unit: re.Match) -> tuple:
     """Where a unit is cut, from its own start."""
+    start, end = unit.span()
     return tuple(max(a, start) - start for a, b in made.offsets if b > start and a < end)
 
 
 def table_of(prompts: list[tuple[str, Tokens]]) -> np.ndarray:
     """Features of all prompts, one line each; inconsistency needs them all: the share of a
     prompt's numbers and names that are cut here otherwise than most often."""
-    spellings: dict[str, set] = defaultdict(set)
-    lines = np.array([features(text, made, spellings) for text, made in prompts]).reshape(
-        -1, len(NAMES))
-    several = {unit for unit, ways in spellings.items() if len(ways) > 1}
-    usual = _usual(prompts, several)
-    for at, (text, made) in enumerate(prompts):
-        units = [(match.group(), _cuts(made, *match.span())) for match in _UNIT.finditer(text)]
-        odd = sum(unit in several and cuts != usual[unit] for unit, cuts in units)
-        lines[at, NAMES.index("inconsistency")] = odd / len(units) if units else np.nan
-    return lines
-
-
-def _usual(prompts: list[tuple[str, Tokens]], several: set[str]) -> dict[str, tuple]:
-    """The commonest way in which each of these units is cut."""
-    seen: dict[str, dict] = defaultdict(lambda: defaultdict(int))
-    for text, made in prompts if several else ():
+    seen: dict[str, Counter] = defaultdict(Counter)
+    for text, made in prompts:
         for match in _UNIT.finditer(text):
-            if match.group() in several:
-                seen[match.group()][_cuts(made, *match.span())] += 1
-    return {unit: max(ways, key=lambda cuts: (ways[cuts], cuts)) for unit, ways in seen.items()}
+            seen[match.group()][_cuts(made, match)] += 1
+    usual = {unit: max(ways, key=lambda cuts: (ways[cuts], cuts)) for unit, ways in seen.items()}
+    return np.array([_features(text, made, usual) for text, made in prompts])
 
 
 def alike(table: Table) -> float:
@@ -100,21 +90,19 @@ def associations(table: Table, lines: np.ndarray, worth: float | None = None) ->
         if not known.any() or np.nanmax(values) - np.nanmin(values) < 1e-12:
             continue
         side, odd = _irregular(values, known, strata)
-        tables, both = [], 0
-        for stratum in np.unique(strata[known]):
-            rows = known & (strata == stratum)
-            here, bad = odd[rows], failed[rows]
-            both += bool(here.any() and not here.all())
-            tables.append([(here & bad).sum(), (here & ~bad).sum(), (~here & bad).sum(),
-                           (~here & ~bad).sum()])
-        result = findings.mantel_haenszel(np.array(tables) / worth)
+        used, code = np.unique(strata[known], return_inverse=True)
+        # Per stratum: odd and failed, odd and passed, the others and failed, and passed.
+        tables = np.bincount(4 * code + 2 * ~odd[known] + ~failed[known],
+                             minlength=4 * len(used)).reshape(-1, 2, 2)
+        both = tables.any(2).all(1).sum()
+        result = findings.mantel_haenszel(tables.reshape(-1, 4) / worth)
         if result and both >= 3:
-            found.append((name, side, result, both))
-    adjusted = holm([result["p"] for _, _, result, _ in found])
+            found.append((name, side, result))
+    adjusted = holm([result["p"] for _, _, result in found])
     tests = max(len(found), 1)
     return [Association(name, side, result, p,
-                        findings.power(np.log(3), result["null_error"], 0.01 / tests) >= 0.8, both)
-            for (name, side, result, both), p in zip(found, adjusted, strict=True)]
+                        findings.power(np.log(3), result["null_error"], 0.01 / tests) >= 0.8)
+            for (name, side, result), p in zip(found, adjusted, strict=True)]
 
 
 def _irregular(values: np.ndarray, known: np.ndarray, strata: np.ndarray

@@ -8,7 +8,7 @@ import numpy as np
 from failure_analysis.lenses import cells as grid
 from failure_analysis.lenses import findings, parameters, shape
 from failure_analysis.lenses.cells import Cells
-from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, Group
+from failure_analysis.lenses.dataset import CORRECT, OUTCOMES, TRUNCATED, Group
 from failure_analysis.lenses.findings import estimate, gate, insufficient
 from failure_analysis.statistics import rounded
 
@@ -52,7 +52,8 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
     if not dims:
         return insufficient(NAME, n, ["a numeric difficulty parameter with two levels or more "
                                       "(params in the rows, or `params` in the dataset config)"])
-    whole = _complete(group, dims)
+    known = np.all([~np.isnan(group.table.params[name]) for name in dims], axis=0)
+    whole = group.table.take(known)
     if not len(whole):
         return insufficient(NAME, n, [f"samples with a value of each of {', '.join(dims)}: none "
                                       "there (filter to those of one parameter)"])
@@ -64,7 +65,9 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
     critical = axis if axis in dims else max(
         effects, key=lambda one: (one["levels"] >= LEVELS, abs(one["fall"])))["parameter"]
     profile = profile_of(found, critical)
-    rising = _rises(effects, critical)
+    effect = next(one for one in effects if one["parameter"] == critical)
+    # Whether accuracy grows along it beyond chance.
+    rising = effect["fall"] < -shape.GRADUAL and effect["p"] < 0.01
     tables = {"cells": cell_rows(found, worth), "profile": profile_rows(profile, rising),
               "zones": grid.zones(worth)}
     gates = [gate("levels of " + critical, len(profile.x), LEVELS),
@@ -72,36 +75,22 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
              gate("median samples per level" + (", as they are worth" if found.alike > 1 else ""),
                   float(np.median(profile.n)), PER_LEVEL)]
     share = found.counts.sum(0) / found.counts.sum()
+    upper = findings.wilson(found.k.sum(), found.n.sum())[1]
     common = {"gates": gates, "estimates": _rates(worth), "tables": tables, "seed": seed,
-              "compat": {"accuracy": rounded(share[CORRECT]), "truncation": rounded(share[3]),
-                         "reasonscore_like": rounded(max(0.0, _upper(found) - share[TRUNCATED]))},
-              "caveats": [*_caveats(found, dims, group), *_alike(found, profile, effects)]}
+              "compat": {"accuracy": rounded(share[CORRECT]),
+                         "truncation": rounded(share[TRUNCATED]),
+                         "reasonscore_like": rounded(max(0.0, upper - share[TRUNCATED]))},
+              "caveats": _caveats(found, group, profile, effect["fall"])}
     if need := findings.short_of(gates):
         return insufficient(NAME, n, need, **common)
     return _decided(worth, profile, effects, rising, common, n, seed)
-
-
-def _rises(effects: list[dict], parameter: str) -> bool:
-    """Whether accuracy grows along a parameter beyond chance."""
-    effect = next(one for one in effects if one["parameter"] == parameter)
-    return effect["fall"] < -shape.GRADUAL and effect["p"] < 0.01
-
-
-def _complete(group: Group, dims: list[str]):
-    """The samples that have a value on every dimension."""
-    known = np.all([~np.isnan(group.table.params[name]) for name in dims], axis=0)
-    return group.table.take(known)
 
 
 def profile_of(found: Cells, parameter: str) -> Profile:
     """The profile along a parameter. Where the others are mixed alike at every level, these are
     the plain counts; else rates are standardised to the overall mix and carry the number of
     samples that such a rate is worth."""
-    at = found.dims.index(parameter)
-    size = len(found.levels[at])
-    others, which = np.unique(np.delete(found.place, at, axis=1), axis=0, return_inverse=True)
-    counts = np.zeros((size, len(others), 4))
-    np.add.at(counts, (found.place[:, at], which.reshape(-1)), found.counts)
+    counts = _along(found, parameter)
     n = counts.sum(2)
     mix = n.sum(0) / n.sum()
     weight = np.where(n > 0, mix, 0)
@@ -111,20 +100,25 @@ def profile_of(found: Cells, parameter: str) -> Profile:
     rates = (weight[:, :, None] * counts / np.maximum(n, 1)[:, :, None]).sum(1)
     total = n.sum(1)
     worth = np.where(worth > total - 1e-6, total, worth) / found.alike
-    return Profile(parameter, found.levels[at], worth, rates[:, CORRECT] * worth,
-                   (1 - rates[:, TRUNCATED]) * worth, counts.sum(1).astype(int), covered)
+    return Profile(parameter, found.levels[found.dims.index(parameter)], worth,
+                   rates[:, CORRECT] * worth, (1 - rates[:, TRUNCATED]) * worth,
+                   counts.sum(1).astype(int), covered)
 
 
 def lines_of(found: Cells, parameter: str) -> tuple[np.ndarray, np.ndarray]:
     """(correct, all) of every line of cells along a parameter: one row per combination of the
     others."""
+    counts = _along(found, parameter)
+    return counts[:, :, CORRECT].T.copy(), counts.sum(2).T.copy()
+
+
+def _along(found: Cells, parameter: str) -> np.ndarray:
+    """Counts by level of a parameter, combination of the others, and outcome."""
     at = found.dims.index(parameter)
-    others, which = np.unique(np.delete(found.place, at, axis=1), axis=0, return_inverse=True)
-    k = np.zeros((len(others), len(found.levels[at])))
-    n = np.zeros_like(k)
-    np.add.at(k, (which.reshape(-1), found.place[:, at]), found.k)
-    np.add.at(n, (which.reshape(-1), found.place[:, at]), found.n)
-    return k, n
+    others, which = parameters.distinct(np.delete(found.place, at, axis=1))
+    counts = np.zeros((len(found.levels[at]), len(others), 4))
+    counts[found.place[:, at], which] = found.counts
+    return counts
 
 
 def loss(profile: Profile, seed: int) -> Loss:
@@ -147,9 +141,8 @@ def loss(profile: Profile, seed: int) -> Loss:
     share = np.where(fall > 0.02, by_cut / np.maximum(fall, 1e-9), np.nan)
     known = share[1:][~np.isnan(share[1:])]
     low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
-    worst_cut = 1 - done[1]
     agree = float(((share[1:] >= 0.5) & (fall[1:] > 0.15)).mean())
-    return Loss(float(fall[0]), float(share[0]), float(low), float(high), float(worst_cut[0]),
+    return Loss(float(fall[0]), float(share[0]), float(low), float(high), float(1 - done[1][0]),
                 agree)
 
 
@@ -165,13 +158,12 @@ def _decided(found: Cells, profile: Profile, effects: list[dict], rising: bool, 
     lost = loss(profile, seed)
     guess = float((found.guess * found.n).sum() / found.n.sum())
     mean = float((found.k.sum() / found.n.sum() - guess) / (1 - guess))
-    masses = {"accuracy_cliff": drawn.cliff, "gradual_decline": drawn.gradual,
-              "flat": drawn.flat}
-    top = max(masses, key=masses.get)
     flat = "healthy" if mean >= 0.7 else "uniform_failure" if mean <= 0.3 else "flat_mediocre"
+    masses = {"accuracy_cliff": drawn.cliff, "gradual_decline": drawn.gradual, flat: drawn.flat}
+    pattern = max(masses, key=masses.get)
+    confidence = masses[pattern]
     typical = np.median(found.n)
     roomy = typical >= PER_CHAOTIC or (2 * typical >= PER_CHAOTIC and found.n.sum() >= IN_ALL)
-    pattern, confidence = (flat, drawn.flat) if top == "flat" else (top, masses[top])
     kind = "posterior mass of the shape (calibrated in simulation)"
     also = []
     if roomy and jumps.p <= 0.01 and jumps.excess_sd >= 0.10:
@@ -181,7 +173,7 @@ def _decided(found: Cells, profile: Profile, effects: list[dict], rising: bool, 
         also.append(pattern)
         pattern, confidence, kind = "truncation_dominant", lost.agree, \
             "share of bootstrap replicates with the same label"
-    elif rising and top != "flat":
+    elif rising and pattern != flat:
         pattern = "inverted"
     return findings.finding(NAME, pattern, n, also=also, confidence=rounded(confidence),
                             confidence_kind=kind, **_evidence(
@@ -252,37 +244,23 @@ def _edges(x: np.ndarray, k: np.ndarray, n: np.ndarray) -> list[dict]:
 def _rates(found: Cells) -> dict[str, Any]:
     total = found.counts.sum(0)
     n = total.sum()
-    rates = {}
-    for name, k, size in (("accuracy", total[CORRECT], n), ("truncation", total[TRUNCATED], n),
-                          ("accuracy_when_finished", total[CORRECT], n - total[TRUNCATED])):
-        if size:
-            low, high = findings.wilson(k, size)
-            rates[name] = estimate(k / size, float(low), float(high), "Wilson")
-    return rates
+    rates = {"accuracy": (total[CORRECT], n), "truncation": (total[TRUNCATED], n),
+             "accuracy_when_finished": (total[CORRECT], n - total[TRUNCATED])}
+    return {name: findings.share(k, size) for name, (k, size) in rates.items() if size}
 
 
-def _upper(found: Cells) -> float:
-    return float(findings.wilson(found.k.sum(), found.n.sum())[1])
-
-
-def _caveats(found: Cells, dims: list[str], group: Group) -> list[str]:
+def _caveats(found: Cells, group: Group, profile: Profile, fall: float) -> list[str]:
+    """What is no dimension here, which parameters move together, and runs that end alike."""
     caveats = [f"{name} has more than {parameters.MOST_LEVELS} levels; they were merged into "
-               f"{len(found.levels[dims.index(name)])}" for name in found.merged]
+               f"{len(found.levels[found.dims.index(name)])}" for name in found.merged]
     names = [name for name, values in group.table.params.items() if values.dtype != float]
     if names:
         caveats.append(f"not numeric, so no dimension here: {', '.join(names)}")
     missing = len(group.table) - int(found.n.sum())
     if missing:
         caveats.append(f"{missing} samples lack a value of a difficulty parameter")
-    return caveats
-
-
-def _alike(found: Cells, profile: Profile, effects: list[dict]) -> list[str]:
-    """Caveats on parameters that move together, and on runs that end alike."""
-    caveats = []
     if profile.covered < COVERED:
         name = profile.parameter
-        fall = next(one["fall"] for one in effects if one["parameter"] == name)
         caveats.append(
             f"{name} was not tried together with all values of "
             f"{', '.join(dim for dim in found.dims if dim != name)} (a level of it has "
@@ -301,16 +279,19 @@ def cell_rows(found: Cells, worth: Cells) -> list[dict]:
     low, high = findings.wilson(worth.k, worth.n)
     smooth, smooth_low, smooth_high = grid.shrunken(worth)
     kinds = grid.kinds(worth)
+    shares = {"accuracy": found.k / found.n, "low": low, "high": high, "shrunken": smooth,
+              "shrunken_low": smooth_low, "shrunken_high": smooth_high}
     return [{**{f"params.{dim}": float(found.values[at, place])
                 for place, dim in enumerate(found.dims)},
-             "n": int(found.n[at]), "correct": int(found.counts[at, 0]),
-             "wrong": int(found.counts[at, 1]), "no_answer": int(found.counts[at, 2]),
-             "truncated": int(found.counts[at, 3]), "worth": rounded(worth.n[at], 2),
-             "accuracy": rounded(found.k[at] / found.n[at]), "low": rounded(low[at]),
-             "high": rounded(high[at]), "shrunken": rounded(smooth[at]),
-             "shrunken_low": rounded(smooth_low[at]), "shrunken_high": rounded(smooth_high[at]),
+             "n": int(found.n[at]), **_by_outcome(found.counts[at]),
+             "worth": rounded(worth.n[at], 2),
+             **{name: rounded(values[at]) for name, values in shares.items()},
              "zone": str(kinds[at])}
             for at in range(len(found.n))]
+
+
+def _by_outcome(counts: np.ndarray) -> dict[str, int]:
+    return dict(zip(OUTCOMES, map(int, counts), strict=True))
 
 
 def profile_rows(profile: Profile, rising: bool) -> list[dict]:
@@ -320,10 +301,7 @@ def profile_rows(profile: Profile, rising: bool) -> list[dict]:
     smooth = shape.curve(profile.k[way], profile.n[way])[way] if len(profile.x) > 2 else \
         profile.k / profile.n
     return [{"parameter": profile.parameter, "level": float(profile.x[at]),
-             "n": rounded(profile.n[at], 2),
-             **{name: int(value) for name, value in
-                zip(("correct", "wrong", "no_answer", "truncated"), profile.counts[at],
-                    strict=True)},
+             "n": rounded(profile.n[at], 2), **_by_outcome(profile.counts[at]),
              "accuracy": rounded(profile.k[at] / profile.n[at]), "low": rounded(low[at]),
              "high": rounded(high[at]), "sigmoid": rounded(smooth[at]),
              "finished": rounded(profile.done[at] / profile.n[at])}

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import chdtrc, ndtr
 
+from failure_analysis.lenses import findings
+
 FEWEST = 8  # finishes on each side of a candidate change
 DRAWS = 399
 
@@ -14,7 +16,7 @@ def incidence(times: np.ndarray, cause: np.ndarray, causes: int, at: np.ndarray)
     """Cumulative incidence of each cause (1 … causes; 0 is censored) at the given times: Aalen &
     Johansen (1978). Without censoring before a time it is the plain proportion there."""
     distinct, which = np.unique(times, return_inverse=True)
-    curve = curves(which.reshape(-1), cause, causes, np.ones(len(times)))
+    curve = curves(which, cause, causes, np.ones(len(times)))
     place = np.searchsorted(distinct, at, side="right") - 1
     return np.where(place >= 0, curve[:, np.maximum(place, 0)], 0.0)
 
@@ -72,9 +74,6 @@ def informative(stratum: np.ndarray, bins: np.ndarray, wrong: np.ndarray, item: 
     known, code = np.unique(stratum, return_inverse=True)
     k, n = np.bincount(code, wrong), np.bincount(code)
     kept = ((k > 0) & (k < n))[code]
-    if not kept.any():
-        none = np.zeros(0, int)
-        return Strata(none, none, none, none, number)
     code = np.unique(code[kept], return_inverse=True)[1]
     order = np.argsort(code, kind="stable")
     return Strata(code[order], bins[kept][order], wrong[kept][order].astype(int),
@@ -118,24 +117,22 @@ def parts(found: Strata, score: np.ndarray, weight: np.ndarray | None = None) ->
                  spread[:, 0] * (n[:, 0] * squares - total**2))
 
 
-def scan(of: Parts, copies: np.ndarray | None = None) -> Change:
+def scan(of: Parts, copies: np.ndarray) -> Change:
     """The candidate change with the largest chi-square, its odds ratio with the interval of
     Robins, Breslow & Greenland (1986); `copies` counts strata several times."""
-    copies = np.ones(len(of.n)) if copies is None else copies
     variance, late = copies @ of.variance, copies @ of.late
-    open_ = (variance > 1e-9) & (late >= FEWEST) & (copies @ of.n - late >= FEWEST)
-    curve = np.where(open_, (copies @ of.excess) ** 2 / np.maximum(variance, 1e-9), 0)
+    curve = _curve(copies @ of.excess, variance, late, copies @ of.n)
     best = int(curve.argmax()) if len(curve) else 0
     used = copies > 0
-    n, k, times = of.n[used], of.k[used], copies[used]
+    n, k = of.n[used], of.k[used]
     late, late_wrong = of.late[used, best], of.late_wrong[used, best]
-    return Change(float(curve[best]), best, *_ratio(
-        late_wrong, late - late_wrong, k - late_wrong, n - k - late + late_wrong, times), curve)
+    return Change(float(curve[best]), best, *findings.common_odds(
+        late_wrong, late - late_wrong, k - late_wrong, n - k - late + late_wrong, copies[used],
+        1.96), curve)
 
 
-def trend(of: Parts, copies: np.ndarray | None = None) -> tuple[float, float, float]:
+def trend(of: Parts, copies: np.ndarray) -> tuple[float, float, float]:
     """(signed z, chi-square, p) of the odds of being wrong against the score of the bins."""
-    copies = np.ones(len(of.n)) if copies is None else copies
     excess, variance = float(copies @ of.trend_excess), float(copies @ of.trend_variance)
     if variance <= 1e-12:
         return 0.0, 0.0, 1.0
@@ -143,27 +140,20 @@ def trend(of: Parts, copies: np.ndarray | None = None) -> tuple[float, float, fl
     return excess / np.sqrt(variance), stat, float(chdtrc(1, stat))
 
 
-def _ratio(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, times: np.ndarray
-           ) -> tuple[float, float, float]:
-    n = np.maximum(a + b + c + d, 1e-9)
-    r, s, p, q = times * a * d / n, times * b * c / n, (a + d) / n, (b + c) / n
-    if r.sum() <= 0 or s.sum() <= 0:
-        return (np.inf if r.sum() > 0 else 0.0), 0.0, np.inf
-    ratio = r.sum() / s.sum()
-    error = np.sqrt((p * r).sum() / (2 * r.sum()**2) + (p * s + q * r).sum()
-                    / (2 * r.sum() * s.sum()) + (q * s).sum() / (2 * s.sum()**2))
-    return float(ratio), float(ratio * np.exp(-1.96 * error)), float(ratio * np.exp(1.96 * error))
+def _curve(off: np.ndarray, variance: np.ndarray, late: np.ndarray, n: float) -> np.ndarray:
+    """The chi-square of each candidate change with enough finishes on both sides."""
+    open_ = (variance > 1e-9) & (late >= FEWEST) & (n - late >= FEWEST)
+    return np.where(open_, off**2 / np.maximum(variance, 1e-9), 0)
 
 
 def permuted(found: Strata, of: Parts, seed: int, draws: int = DRAWS) -> np.ndarray:
     """The largest chi-square after the wrong answers were dealt anew within each stratum: the
     exact null, of which only the wrong ones per bin vary."""
     variance, late = of.variance.sum(0), of.late.sum(0)
-    open_ = (variance > 1e-9) & (late >= FEWEST) & (of.n.sum() - late >= FEWEST)
     expected = (of.late_wrong - of.excess).sum(0)
     wrong = _dealt(found, of.k.astype(int), seed, draws)
     late_wrong = wrong.sum(1, keepdims=True) - wrong.cumsum(1)[:, :-1]
-    curve = np.where(open_, (late_wrong - expected) ** 2 / np.maximum(variance, 1e-9), 0)
+    curve = _curve(late_wrong - expected, variance, late, of.n.sum())
     return curve.max(1) if curve.shape[1] else np.zeros(draws)
 
 
@@ -205,7 +195,6 @@ class Cox(NamedTuple):
     high: float
     p: float
     drift_p: float
-    events: int
 
 
 def cox(times: np.ndarray, event: np.ndarray, z: np.ndarray, stratum: np.ndarray) -> Cox | None:
@@ -245,4 +234,4 @@ def cox(times: np.ndarray, event: np.ndarray, z: np.ndarray, stratum: np.ndarray
     r = np.corrcoef(late, residual)[0, 1] if len(late) > 3 and late.std() > 0 else 0.0
     return Cox(float(np.exp(slope)), float(np.exp(slope - 1.96 * error)),
                float(np.exp(slope + 1.96 * error)), float(2 * ndtr(-abs(slope) / error)),
-               float(chdtrc(1, len(late) * r * r)), int(useful.sum()))
+               float(chdtrc(1, len(late) * r * r)))

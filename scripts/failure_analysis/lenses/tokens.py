@@ -4,9 +4,9 @@ a run of white space), so that no lens needs a download."""
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def words(text: str) -> tuple[int, np.ndarray]:
     if codes.max() >= len(_KINDS):
         rare = np.flatnonzero(codes >= len(_KINDS))
         known, place = np.unique(codes[rare], return_inverse=True)
-        kinds[rare] = np.array([_kind(chr(code)) for code in known], np.int8)[place.reshape(-1)]
+        kinds[rare] = np.array([_kind(chr(code)) for code in known], np.int8)[place]
     begins = (kinds == _DIGIT) | (kinds == _MARK)
     begins[0] = True
     begins[1:] |= kinds[1:] != kinds[:-1]
@@ -62,11 +62,9 @@ def _kind(char: str) -> int:
     """Which of the four sorts of pieces a character makes."""
     if char.isspace():
         return _SPACE
-    if any(low <= ord(char) <= high for low, high in _SIGNS):
+    if not char.isalnum() or any(low <= ord(char) <= high for low, high in _SIGNS):
         return _MARK
-    if not (char.isalnum() or char == "_"):
-        return _MARK
-    return _DIGIT if char.isdecimal() else _MARK if char == "_" else _WORD
+    return _DIGIT if char.isdecimal() else _WORD
 
 
 _WORD, _DIGIT, _SPACE, _MARK = range(4)
@@ -84,13 +82,13 @@ def encoder(one: Eval, config: Path) -> tuple[Encoder, str]:
     if one.tokenizer is None:
         return _fallback, FALLBACK
     path = tokenizer_path(one, config)
-    model = load(path)
+    return partial(encoded, load(path)), f"tokenizer {path.name}"
 
-    def encode(text: str) -> Tokens:
-        found = model.encode(text, add_special_tokens=False)
-        return Tokens(found.ids, found.offsets)
 
-    return encode, f"tokenizer {path.name}"
+def encoded(tokenizer: Any, text: str) -> Tokens:
+    """The tokens that a loaded tokenizer makes of a text."""
+    found = tokenizer.encode(text, add_special_tokens=False)
+    return Tokens(found.ids, found.offsets)
 
 
 def tokenizer_path(one: Eval, config: Path) -> Path:

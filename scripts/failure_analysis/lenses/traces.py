@@ -5,17 +5,18 @@ text is measured once."""
 import hashlib
 import re
 import sqlite3
-import sys
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import nullcontext
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from failure_analysis import files
 from failure_analysis.lenses import tokens
@@ -146,8 +147,9 @@ def features(traces: Iterable[Trace], number: int, folder: Path, jobs: int
         base = sqlite3.connect(path, timeout=60)
         base.execute("pragma synchronous=off")  # a cache need not wait for the disk
         base.execute("create table if not exists f (key blob primary key, v blob)")
-        with ProcessPoolExecutor(jobs) if jobs > 1 else _Here() as pool:
-            for chunk, known, found in _measured(traces, base, pool, jobs):
+        with ProcessPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
+            submit = pool.submit if pool else _at_once
+            for chunk, known, found in _measured(traces, base, submit, jobs):
                 fresh = iter(found.result())
                 new = []
                 for at, key, cached in zip(*chunk, known, strict=True):
@@ -165,36 +167,20 @@ def features(traces: Iterable[Trace], number: int, folder: Path, jobs: int
     return table, counts
 
 
-class _Done:
-    """A result that is there already."""
-
-    def __init__(self, value: list) -> None:
-        self._value = value
-
-    def result(self) -> list:
-        """The value."""
-        return self._value
+def _at_once(function: Callable[[list], list], argument: list) -> Future:
+    """What a pool's submit gives, without a pool."""
+    done: Future = Future()
+    done.set_result(function(argument))
+    return done
 
 
-class _Here:
-    """A pool of no workers."""
-
-    def __enter__(self) -> "_Here":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def submit(self, function, argument: list) -> _Done:
-        """Calls the function at once."""
-        return _Done(function(argument))
-
-
-def _measured(traces: Iterable[Trace], base: sqlite3.Connection, pool, jobs: int) -> Iterator:
+def _measured(traces: Iterable[Trace], base: sqlite3.Connection,
+              submit: Callable[..., Future], jobs: int) -> Iterator:
     """((places, keys), cached values, future of the missing ones) per chunk, in order, with a
     bounded number of chunks on their way."""
     waiting: deque = deque()
-    source = iter(_with_progress(traces))
+    # disable=None: shown on a terminal alone.
+    source = iter(tqdm(traces, unit="trace", desc="reading traces", disable=None))
     while chunk := list(islice(source, _CHUNK)):
         keys = [_key(trace) for trace in chunk]
         marks = ",".join("?" * len(keys))
@@ -203,18 +189,10 @@ def _measured(traces: Iterable[Trace], base: sqlite3.Connection, pool, jobs: int
                  for value in map(stored.get, keys)]
         work = [(trace.text, trace.ids, trace.tokenizer)
                 for trace, value in zip(chunk, known, strict=True) if value is None]
-        waiting.append((([trace.at for trace in chunk], keys), known, pool.submit(_work, work)))
+        waiting.append((([trace.at for trace in chunk], keys), known, submit(_work, work)))
         if len(waiting) > 2 * jobs:
             yield waiting.popleft()
     yield from waiting
-
-
-def _with_progress(traces: Iterable[Trace]) -> Iterable[Trace]:
-    if not sys.stderr.isatty():
-        return traces
-    from tqdm import tqdm
-
-    return tqdm(traces, unit="trace", desc="reading traces")
 
 
 def _key(trace: Trace) -> bytes:
@@ -234,10 +212,7 @@ def _hash_of(path: Path) -> bytes:
 
 def _work(work: list[tuple[str, list | None, Path | None]]) -> list[list[float]]:
     """Measures a chunk; each worker loads a tokenizer once."""
-    return [measure(text, ids if ids is not None or path is None else _ids(text, path))
+    return [measure(text, ids if ids is not None or path is None else
+                    tokens.encoded(tokens.load(path), text).ids)
             for text, ids, path in work]
-
-
-def _ids(text: str, path: Path) -> list[int]:
-    return tokens.load(path).encode(text, add_special_tokens=False).ids
 
