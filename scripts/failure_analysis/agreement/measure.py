@@ -132,7 +132,7 @@ def _all_of(labels: Mapping[str, Labels], drawn: Draws) -> dict[str, Any]:
             by_id.setdefault(ident, []).append(label)
     patterns = Counter(tuple(sorted(found)) for found in by_id.values() if len(found) > 1)
     n = patterns.total()
-    figure = (coefficients.alpha(patterns, *drawn) if n >= FEWEST_SHARED else _insufficient(n))
+    figure = coefficients.alpha(patterns, *drawn) if n >= FEWEST_SHARED else _insufficient(n)
     same = sum(count for found, count in patterns.items() if len(set(found)) == 1)
     return {"shared": n, "status": _status(n), "same": same, "alpha": _written(figure)}
 
@@ -147,11 +147,13 @@ def _pairs(known: rows.Index, said: Said, drawn: Draws) -> Iterator[dict[str, An
     coders = {**buckets, rules: modes} if modes else buckets
     for a, b in sorted(combinations(coders, 2), key=lambda pair: pair[1] == rules):
         shared = [ident for ident in coders[a] if ident in coders[b]]
+        bucket = _pair(coders[a], coders[b], shared, drawn)
+        # Of the datapoints with one pair of labels, the first one stays.
+        examples = {(coders[a][ident], coders[b][ident]): ident for ident in reversed(shared)}
         yield {"a": a, "b": b, "rules": b == rules, "shared": len(shared),
-               "status": _status(len(shared)),
-               "bucket": _pair(coders[a], coders[b], shared, drawn),
+               "status": _status(len(shared)), "bucket": bucket,
                "fault": None if b == rules else _pair(faults[a], faults[b], shared, drawn),
-               "one_cause_two_names": _two_names(coders[a], coders[b], shared,
+               "one_cause_two_names": _two_names(bucket, examples,
                                                  None if b == rules else uses, known.folder)}
 
 
@@ -159,10 +161,8 @@ def _pair(a: Labels, b: Labels, shared: list[str], drawn: Draws) -> dict[str, An
     """Two coders on one question: agreement, how often each used each label, who said what."""
     cells = Counter((a[ident], b[ident]) for ident in shared)
     n = len(shared)
-    if n >= FEWEST_SHARED:
-        found = coefficients.two_coders(cells, *drawn)
-    else:
-        found = coefficients.TwoCoders(*[_insufficient(n)] * 3)
+    found = coefficients.two_coders(cells, *drawn) if n >= FEWEST_SHARED else \
+        coefficients.TwoCoders(*[_insufficient(n)] * 3)
     by_a, by_b = Counter(a[ident] for ident in shared), Counter(b[ident] for ident in shared)
     order = sorted(by_a | by_b, key=lambda label: (-by_a[label] - by_b[label], label))
     return {
@@ -176,28 +176,25 @@ def _pair(a: Labels, b: Labels, shared: list[str], drawn: Draws) -> dict[str, An
     }
 
 
-def _two_names(a: Labels, b: Labels, shared: list[str], uses: Counter | None, folder: Path
-               ) -> list[dict[str, Any]]:
+def _two_names(bucket: Mapping[str, Any], examples: Mapping[tuple[str, str], str],
+               uses: Counter | None, folder: Path) -> list[dict[str, Any]]:
     """Label pairs that stand for each other in most of the uses of both; the rarer name is the
     one to give up. A provisional mode cannot be renamed in the ledger (no `uses`)."""
-    examples: dict[tuple[str, str], str] = {}
-    for ident in shared:
-        examples.setdefault((a[ident], b[ident]), ident)
-    cells = Counter((a[ident], b[ident]) for ident in shared)
-    by_a, by_b = Counter(a[ident] for ident in shared), Counter(b[ident] for ident in shared)
+    used = {row["label"]: row for row in bucket["labels"]}
     found = []
-    for (one, other), count in sorted(cells.items(), key=lambda item: (-item[1], item[0])):
+    for cell in bucket["confusion"]:
+        one, other, count = cell["a"], cell["b"], cell["datapoints"]
+        of_a, of_b = used[one]["a"], used[other]["b"]
         nameless = uses is None and other == heuristics.OTHER
-        if (one == other or nameless or count < FEWEST_TOGETHER or 2 * count <= by_a[one]
-                or 2 * count <= by_b[other]):
+        if one == other or nameless or count < FEWEST_TOGETHER or 2 * count <= max(of_a, of_b):
             continue
         command = None
         if uses is not None:
             old, new = sorted((one, other), key=lambda label: (uses[label], label))
             command = f"record_review.py {shlex.quote(folder.as_posix())} --rename {old} {new} " \
                       "--everyone"
-        found.append({"a": one, "b": other, "datapoints": count, "of_a": by_a[one],
-                      "of_b": by_b[other], "example": examples[one, other], "command": command})
+        found.append({**cell, "of_a": of_a, "of_b": of_b, "example": examples[one, other],
+                      "command": command})
     return found
 
 
