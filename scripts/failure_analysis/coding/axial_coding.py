@@ -8,11 +8,12 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis.coding import codebook, model, prompts
-from failure_analysis.coding.calls import Answer
+from failure_analysis.coding.calls import Answer, Get
 from failure_analysis.coding.codebook import NO_CODE, Code, Event
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ _ROUND_SHARE = 0.6
 _ENTRY = 150
 # What a codebook costs, about, where none is known yet.
 _CODEBOOK = 4000
-Get = Callable[[str], Answer | None]
 
 
 class Sample(NamedTuple):
@@ -81,7 +81,7 @@ class Built(NamedTuple):
     codes: tuple[Code, ...] = ()
     events: tuple[Event, ...] = ()
     problems: tuple[str, ...] = ()
-    given: "tuple[shapes.Assignment, ...] | None" = None
+    given: "Sequence[shapes.Assignment] | None" = None
     left_out: Mapping[str, str] = {}
     rounds: int = 0
     stopped: str = ""
@@ -111,13 +111,8 @@ class Progress:
 
     queue: deque[list[Sample]] | None = None
     whole: bool = False
-    codes: tuple[Code, ...] = ()
-    events: tuple[Event, ...] = ()
-    problems: tuple[str, ...] = ()
-    given: "tuple[shapes.Assignment, ...] | None" = None
-    left_out: dict[str, str] = field(default_factory=dict)
     before: int = 0
-    rounds: int = 0
+    built: Built = Built()
 
 
 # The codebook.
@@ -137,63 +132,51 @@ def build(stage: Stage, progress: Progress, get: Get) -> Built:
                      and first.entries[sample.name].primary_code == NO_CODE
                      and stage.uncovered.get(sample.ident) != sample.digest]
         random.Random(stage.seed).shuffle(queue)
-        progress.whole = not stage.old and len(queue) == len(stage.samples) \
-            and _fits(stage, queue)
+        progress.whole = _fits(stage, queue)
         progress.queue = deque([queue] if progress.whole else _packed(stage, queue))
-        progress.codes = stage.old
+        progress.built = Built(codes=stage.old)
     return _rounds(stage, progress, get)
 
 
 def _fits(stage: Stage, queue: Sequence[Sample]) -> bool:
     """Whether all samples can be compared and coded in one call."""
-    return sum(_tokens(sample.told) + _ENTRY for sample in queue) <= stage.context
+    return not stage.old and len(queue) == len(stage.samples) and sum(
+        model.estimate(sample.told) + _ENTRY for sample in queue) <= stage.context
 
 
 def _packed(stage: Stage, queue: Sequence[Sample]) -> list[list[Sample]]:
     """The samples in rounds that fit the context beside the codebook and the answer."""
-    room = stage.context * _ROUND_SHARE
-    rounds, size = [], 0
-    for sample in queue:
-        tokens = _tokens(sample.told)
-        if not rounds or size + tokens > room:
-            rounds.append([])
-            size = 0
-        rounds[-1].append(sample)
-        size += tokens
-    return rounds
-
-
-class _Round(NamedTuple):
-    """What one answer made of the codebook."""
-
-    revision: codebook.Revision
-    given: "tuple[shapes.Assignment, ...] | None"
+    return list(model.packed(queue, lambda sample: model.estimate(sample.told),
+                             stage.context * _ROUND_SHARE))
 
 
 def _rounds(stage: Stage, at: Progress, get: Get) -> Built:
     """Extends and merges a codebook round by round. A round without an answer that can be used is
     halved, down to single samples."""
     while at.queue:
-        batch, number = at.queue[0], at.rounds + 1
-        wanted = _request(stage, at.codes, batch, (
+        batch, number, codes = at.queue[0], at.built.rounds + 1, at.built.codes
+        wanted = _request(stage, codes, batch, (
             at.before, number, number + len(at.queue) - 1), at.whole)
-        found = _settle(stage, wanted, at.codes, number, get)
+        found = prompts.settle(stage.first.settings, wanted, get,
+                               partial(_read, stage, codes, number), of="message")
         if isinstance(found, model.Request):
             return Built((found,))
-        if isinstance(found, Answer) and found.state in model.UNANSWERED:
+        if found.state in model.UNANSWERED:
             return Built(stopped=f"round {number} got no answer: {found.reason}")
         at.queue.popleft()
-        at.rounds, at.whole = number, False
-        if isinstance(found, _Round):
-            at.codes, at.given = found.revision.codes, found.given
-            at.events += found.revision.events
-            at.problems += found.revision.problems
+        at.built, at.whole = at.built._replace(rounds=number), False
+        if found.value is not None:
+            made = found.value
+            at.built = at.built._replace(
+                codes=made.codes, events=at.built.events + made.events,
+                problems=at.built.problems + made.problems, given=made.given)
             at.before += len(batch)
         elif half := len(batch) // 2:
             at.queue.extendleft((batch[half:], batch[:half]))
         else:
-            at.left_out[batch[0].ident] = f"{found.state}: {found.reason}"
-    return Built((), at.codes, at.events, at.problems, at.given, at.left_out, at.rounds)
+            at.built = at.built._replace(left_out={
+                **at.built.left_out, batch[0].ident: f"{found.state}: {found.reason}"})
+    return at.built
 
 
 def _request(stage: Stage, codes: Sequence[Code], batch: Sequence[Sample],
@@ -215,40 +198,17 @@ def _request(stage: Stage, codes: Sequence[Code], batch: Sequence[Sample],
                          shapes.Taxonomy if whole else shapes.Codebook, told, text)
 
 
-def _settle(stage: Stage, wanted: model.Request, codes: Sequence[Code], number: int, get: Get
-            ) -> "_Round | model.Request | Answer":
-    """A round's codebook, after one repair where it was not as it should be; the request that is to
-    be made next; or the answer that could not be used."""
-    first = get(wanted.key)
-    if first is None:
-        return wanted
-    found, problems = _read(stage, wanted, first, codes, number)
-    if first.state not in ("ok", "unparsed") or not problems:
-        return found or first
-    repair = prompts.repair(stage.first.settings, wanted, first, problems, of="message")
-    second = get(repair.key)
-    if second is None:
-        return repair
-    better, left = _read(stage, repair, second, codes, number)
-    if better is None or found is not None and len(left) > len(problems):
-        return found or second
-    return better
-
-
-def _read(stage: Stage, wanted: model.Request, answer: Answer, codes: Sequence[Code],
-          number: int) -> tuple[_Round | None, tuple[str, ...]]:
-    """The codebook in an answer, and all that is wrong with it."""
-    if answer.state != "ok":
-        return None, (answer.reason,)
-    value, reason = model.parse(wanted, answer.text)
+def _read(stage: Stage, codes: Sequence[Code], number: int, wanted: model.Request,
+          answer: Answer) -> tuple[Built | None, tuple[str, ...]]:
+    """What an answer makes of the codebook, and all that is wrong with it."""
+    value, reason = model.value_of(wanted, answer)
     if value is None:
         return None, (reason,)
     made = codebook.revised(codes, {code.code_id for code in stage.old},
                             value.primary_categories, number, set(stage.dimensions))
     if not made.codes:
         return None, (*made.problems, "there is no code in it")
-    given = getattr(value, "assignments", None)
-    return _Round(made, tuple(given) if given is not None else None), made.problems
+    return Built((), *made, getattr(value, "assignments", None)), made.problems
 
 
 def _shown(code: Code) -> dict[str, str]:
@@ -266,16 +226,9 @@ def batches(stage: Stage, codes: Sequence[Code], some: Sequence[Sample]) -> list
     are mixed."""
     queue = list(some)
     random.Random(f"order {stage.seed}").shuffle(queue)
-    room = stage.context - sum(_tokens(_shown(code)["text"]) for code in codes)
-    found, size = [], 0
-    for sample in queue:
-        tokens = _tokens(sample.text) + _ENTRY
-        if not found or len(found[-1]) == _BATCH or size + tokens > room:
-            found.append([])
-            size = 0
-        found[-1].append(sample)
-        size += tokens
-    return found
+    room = stage.context - sum(model.estimate(_shown(code)["text"]) for code in codes)
+    return list(model.packed(queue, lambda sample: model.estimate(sample.text) + _ENTRY, room,
+                             _BATCH))
 
 
 def assign(stage: Stage, coder: Coder, codes: Sequence[Code],
@@ -292,8 +245,7 @@ def assign_batch(stage: Stage, coder: Coder, codes: Sequence[Code],
     answer = get(wanted.key)
     if answer is None:
         return Coded((wanted,))
-    value, reason = model.parse(wanted, answer.text) if answer.state == "ok" else (
-        None, answer.reason)
+    value, reason = model.value_of(wanted, answer)
     if value is not None:
         return checked(stage, coder, codes, batch, value.assignments, get)
     if len(batch) > 1 and answer.state not in model.UNANSWERED:
@@ -310,8 +262,8 @@ def checked(stage: Stage, coder: Coder, codes: Sequence[Code],
     judged = [(sample, _faults(sample, entries, codes)) for sample in batch]
     wrong = [(sample, faults) for sample, faults in judged if faults]
     good = _entries([sample for sample, faults in judged if not faults], entries)
-    return together([Coded(entries=good),
-                     *([_again(stage, coder, codes, wrong, get)] if wrong else [])])
+    coded = Coded(entries=good)
+    return together([coded, _again(stage, coder, codes, wrong, get)]) if wrong else coded
 
 
 def _again(stage: Stage, coder: Coder, codes: Sequence[Code],
@@ -323,8 +275,7 @@ def _again(stage: Stage, coder: Coder, codes: Sequence[Code],
     answer = get(wanted.key)
     if answer is None:
         return Coded((wanted,))
-    value, reason = model.parse(wanted, answer.text) if answer.state == "ok" else (
-        None, answer.reason)
+    value, reason = model.value_of(wanted, answer)
     if value is None:
         state = "unparsed" if answer.state == "ok" else answer.state
         return Coded(failed={sample.name: (state, reason) for sample in batch})
@@ -393,8 +344,8 @@ def _assignment(stage: Stage, coder: Coder, codes: Sequence[Code],
 def coding_jobs(stage: Stage, built: Built, get: Get) -> list[Callable[[], Coded]]:
     """One function per batch of samples, which codes it with the finished codebook."""
     if built.given is not None:
-        return [lambda: checked(stage, stage.first, built.codes, stage.samples, built.given, get)]
-    return [lambda batch=batch: assign_batch(stage, stage.first, built.codes, batch, get)
+        return [partial(checked, stage, stage.first, built.codes, stage.samples, built.given, get)]
+    return [partial(assign_batch, stage, stage.first, built.codes, batch, get)
             for batch in batches(stage, built.codes, stage.samples)]
 
 
@@ -409,12 +360,8 @@ def recoded(stage: Stage, fewest: int) -> list[Sample]:
 
 def recoding_jobs(stage: Stage, built: Built, get: Get, fewest: int) -> list[Callable[[], Coded]]:
     """One function per batch of samples to be coded again, in another order."""
-    return [lambda batch=batch: assign_batch(stage, stage.second, built.codes, batch, get)
+    return [partial(assign_batch, stage, stage.second, built.codes, batch, get)
             for batch in batches(stage, built.codes, recoded(stage, fewest))]
-
-
-def _tokens(text: str) -> int:
-    return model.estimate(text)
 
 
 # Open codes -> compact samples.
@@ -423,28 +370,22 @@ def compact(name: str, line: Mapping[str, Any]) -> Sample:
     """A sample of an open_coded file that has a code. A passing one, and one whose failure was not
     visible, are not compared."""
     coding = line["coding"]
-    quotes = {f"{name}.q{number}": quote["quote"] for number, quote in enumerate(
+    proofs = {f"{name}.q{number}": quote for number, quote in enumerate(
         (quote for quote in coding["evidence"] if quote["verified"]), 1)}
-    shows = [quote["shows"] for quote in coding["evidence"] if quote["verified"]]
     text = "\n".join((
         f"summary: {prompts.line(coding['descriptive_summary'])}",
         "issues:" if coding["issues_identified"] else "issues: none",
         *(f"- {prompts.line(issue)}" for issue in coding["issues_identified"]),
         f"observations: {prompts.line(coding['observations'])}",
-        *(f"{short}: \"{prompts.line(quote)}\" ({prompts.line(what)})"
-          for (short, quote), what in zip(quotes.items(), shows, strict=True))))
+        *(f"{short}: \"{prompts.line(proof['quote'])}\" ({prompts.line(proof['shows'])})"
+          for short, proof in proofs.items())))
     judged = {True: "passed", False: "failed"}.get(line["success"], "not judged")
     reward = "" if line["reward"] is None else f", reward {line['reward']}"
     failed = ", ".join(map(prompts.line, line["failed_dimensions"]))
     told = f"{judged}{reward}{f', false: {failed}' if failed else ''}\n{text}"
     compared = line["success"] is False and coding["visibility"] == "failure_visible"
-    return Sample(name, line["sample_id"], compared, text, told, quotes)
-
-
-def labelled(coded: Coded, name: str) -> frozenset[str]:
-    """All codes of a sample that was coded."""
-    entry = coded.entries[name]
-    return frozenset({entry.primary_code, *entry.secondary_codes} - {NO_CODE})
+    return Sample(name, line["sample_id"], compared, text, told,
+                  {short: proof["quote"] for short, proof in proofs.items()})
 
 
 def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Callable]]]:
@@ -465,8 +406,8 @@ def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Call
 def expected(stage: Stage, fewest: int) -> tuple[int, int, int]:
     """About how many requests, prompt tokens and answer tokens it all takes, without repairs."""
     compared = [sample for sample in stage.samples if sample.compared]
-    told = sum(_tokens(sample.told) for sample in compared)
-    whole = not stage.old and len(compared) == len(stage.samples) and _fits(stage, compared)
+    told = sum(model.estimate(sample.told) for sample in compared)
+    whole = _fits(stage, compared)
     rounds = 1 if whole or stage.old else len(_packed(stage, compared))
     again = len(recoded(stage, fewest))
     # A codebook of some 20 codes is read with each batch and answered in each round.

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from failure_analysis import files, manifest
+from failure_analysis import files
 from failure_analysis.coding import (
     axial_coding,
     card,
@@ -56,7 +56,9 @@ class _OpenCoded(msgspec.Struct):
     coding: _Coding | None
 
 
-DRY_RUN = "dry_run"
+# The codes of the samples by id; of some samples, with their ids.
+Records = Mapping[str, Mapping[str, Any]]
+Proved = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,11 @@ class Line(NamedTuple):
     hidden: bool
     matched_to: str | None
     compact: Sample | None
+
+    @property
+    def name(self) -> str:
+        """What stands for the sample in prompts; empty where nothing is known of it."""
+        return self.compact.name if self.compact else ""
 
 
 @dataclass(frozen=True)
@@ -194,13 +201,12 @@ def dry_run(options: Options) -> dict[str, Any]:
     """Writes the first prompts, and says about how many tokens and how much money it would take."""
     ready = prepare(options, dry=True)
     first = axial_coding.build(ready.stage, Progress(), lambda _: None).needed
-    path, shown = (ready.folder / DRY_RUN / name
+    path, shown = (ready.folder / project.DRY_RUN / name
                    for name in ("axial_prompts.jsonl", "axial_first_prompt.md"))
     with files.atomic(path) as file:
-        for request in first:
-            file.write(files.encoded(json.dumps(
-                {"name": request.name, "tokens": request.tokens, "body": request.body},
-                ensure_ascii=False)) + b"\n")
+        file.writelines(project.json_line(
+            {"name": request.name, "tokens": request.tokens, "body": request.body})
+            for request in first)
     files.write_text(shown, prompts.readable(first[0]))
     requests, tokens, answers = axial_coding.expected(ready.stage, card.FEWEST_SHARED)
     return {"samples": len(ready.lines), "to_code": len(ready.stage.samples),
@@ -226,25 +232,20 @@ def _finish(ready: Prepared, options: Options, get: runner.Get) -> dict[str, Any
         ("figure", f"{ready.name}_rarefaction.png"),
         ("reviews", f"axial_reviews_{ready.name}.jsonl"))}
     with files.atomic(paths["coded"]) as file:
-        for _, row in _rows(options.input):
-            line = {**row, **records[row["sample_id"]]}
-            file.write(files.encoded(json.dumps(line, ensure_ascii=False)) + b"\n")
-    result = _codebook(ready, options, built, coded, again)
+        file.writelines(project.json_line({**row, **records[row["sample_id"]]})
+                        for _, row in _rows(options.input))
+    proved = _proved(ready, records)
+    result = _codebook(ready, options, built, (coded, again), records, proved)
     files.write_json(paths["taxonomy"], result["taxonomy"])
     files.write_json(paths["codebook"], result)
     card_page.draw(paths["figure"], result["card"]["rarefaction"])
     files.write_text(paths["card"], card_page.page(result, paths["figure"].name))
-    reviews = _reviews(ready, options.settings.model, coded)
     with files.atomic(paths["reviews"]) as file:
-        file.writelines(files.encoded(json.dumps(one, ensure_ascii=False)) + b"\n"
-                        for one in reviews)
-    counts = _counts(ready, records.values(), result)
-    summary = {"project": options.project, "model": options.settings.model, **counts,
-               "reviews": len(reviews)}
-    files.write_json(ready.folder / project.summary(project.AXIAL), summary)
-    manifest.record(ready.folder, project.AXIAL, ready.chosen, [
-        *(path.name for path in paths.values()), project.summary(project.AXIAL),
-        project.calls(project.AXIAL)], ready.inputs)
+        file.writelines(_reviews(options.settings.model, proved))
+    summary = {"project": options.project, "model": options.settings.model,
+               **_counts(ready, records.values(), result), "reviews": len(proved)}
+    project.end(ready.folder, project.AXIAL, ready.chosen, ready.inputs, summary,
+                [path.name for path in paths.values()])
     return {**summary, "resumed": ready.resumed, "saturation": result["card"]["saturation"],
             "recoding": {name: result["card"]["recoding"][name] for name in (
                 "self_consistency", "samples", "primary")},
@@ -268,13 +269,12 @@ def _built(ready: Prepared, built: Built) -> Built:
 
 def _record(line: Line, coded: Coded) -> dict[str, Any]:
     """The codes of a sample. What is not known is said in words, so that counting is safe."""
-    name = line.compact.name if line.compact else ""
-    entry = coded.entries.get(name)
-    state, reason = coded.failed.get(name, ("skipped_by_budget", "not asked"))
+    entry = coded.entries.get(line.name)
+    state, reason = coded.failed.get(line.name, ("skipped_by_budget", "not asked"))
     if line.compact is None:
         state, reason = line.state, "it has no open code"
     if entry is not None or line.hidden and line.success is False:
-        state, reason = "ok", coded.remarks.get(name, "")
+        state, reason = "ok", coded.remarks.get(line.name, "")
     codes = {"primary_code": codebook.UNKNOWN, "secondary_codes": [],
              "severity": codebook.UNKNOWN, "fault": "undecided", "rationale": "", "quote": None}
     if entry is not None:
@@ -286,41 +286,52 @@ def _record(line: Line, coded: Coded) -> dict[str, Any]:
     return {"axial_state": state, "axial_reason": reason, "axial_coding": codes}
 
 
-def _codings(ready: Prepared, coded: Coded) -> tuple[list[card.Coding], int]:
+def _proved(ready: Prepared, records: Records) -> Proved:
+    """The failing samples that have a code and a verified quote that shows it, with their codes;
+    of others there is nothing to record."""
+    failing = ((line.ident, records[line.ident]["axial_coding"]) for line in ready.lines
+               if line.success is False)
+    return [(ident, codes) for ident, codes in failing
+            if codes["quote"] is not None and codes["primary_code"] != codebook.NO_CODE]
+
+
+def _codings(ready: Prepared, records: Records) -> tuple[list[card.Coding], int]:
     """The samples of known coding, and how many failing ones have none."""
     known, unknown = [], 0
     for line in ready.lines:
         if line.success is None:
             continue  # nobody judged it: it is in no share
-        failing = line.success is False
-        name = line.compact.name if line.compact else ""
-        if name in coded.entries:
-            known.append(card.Coding(line.ident, line.model, failing,
-                                     coded.entries[name].primary_code,
-                                     axial_coding.labelled(coded, name), line.matched_to))
-        elif failing and line.hidden:
-            known.append(card.Coding(line.ident, line.model, True, codebook.NOT_VISIBLE,
-                                     frozenset(), line.matched_to))
+        failing, codes = line.success is False, records[line.ident]["axial_coding"]
+        if records[line.ident]["axial_state"] == "ok":
+            every = _labels(codes["primary_code"], codes["secondary_codes"])
+            known.append(card.Coding(line.ident, line.model, failing, codes["primary_code"], every,
+                                     line.matched_to))
         else:
             unknown += failing
     return known, unknown
 
 
-def _codebook(ready: Prepared, options: Options, built: Built, coded: Coded, again: Coded
-              ) -> dict[str, Any]:
+def _labels(primary: str, secondary: Sequence[str]) -> frozenset[str]:
+    """All codes of a sample, without what is said instead of a code."""
+    return frozenset({primary, *secondary} - {codebook.NO_CODE, codebook.NOT_VISIBLE})
+
+
+def _codebook(ready: Prepared, options: Options, built: Built, twice: tuple[Coded, Coded],
+              records: Records, proved: Proved) -> dict[str, Any]:
     """The codebook with its taxonomy, card and lineage."""
-    codings, unknown = _codings(ready, coded)
+    codings, unknown = _codings(ready, records)
     samples: dict[str, list[str]] = {code.code: [] for code in built.codes}
     for one in codings:
         for code in one.codes if one.failing else ():
             samples[code].append(one.ident)
-    recodings = [card.Recoding(*((some.entries[name].primary_code,
-                                  axial_coding.labelled(some, name)) for some in (coded, again)))
-                 for name in again.entries if name in coded.entries]
+    coded, again = twice
+    recodings = [card.Recoding(*(
+        (some.entries[name].primary_code,
+         _labels(some.entries[name].primary_code, some.entries[name].secondary_codes))
+        for some in twice)) for name in again.entries if name in coded.entries]
     drawn = len(axial_coding.recoded(ready.stage, card.FEWEST_SHARED))
     coders = (options.settings.model, ready.stage.second.settings.model)
-    quotes = _quotes(ready, coded)
-    events = [{**msgspec.to_builtins(event)} for event in built.events]
+    events = msgspec.to_builtins(built.events)
     return {
         "project": options.project, "model": options.settings.model, "rounds": built.rounds,
         "codes": msgspec.to_builtins(built.codes),
@@ -328,47 +339,36 @@ def _codebook(ready: Prepared, options: Options, built: Built, coded: Coded, aga
                     "events": {name: [event for event in events if event["event"] == name]
                                for name in codebook.EVENTS}},
         "card": card.numbers(built.codes, codings, unknown, recodings, coders, options.seed),
-        "taxonomy": codebook.taxonomy(built.codes, samples, quotes, card.FEWEST_SAMPLES),
+        "taxonomy": codebook.taxonomy(built.codes, samples, _quotes(proved),
+                                      card.FEWEST_SAMPLES),
         "problems": [prompts.line(problem) for problem in built.problems],
         "left_out": dict(built.left_out),
         "recoding_failed": drawn - len(recodings),
         "first_coding_told": built.given is not None,
         "uncovered": {sample.ident: sample.digest for sample in ready.stage.samples
-                      if sample.name in coded.entries
-                      and coded.entries[sample.name].primary_code == codebook.NO_CODE
-                      and sample.compared},
+                      if sample.compared and records[sample.ident]["axial_coding"][
+                          "primary_code"] == codebook.NO_CODE},
     }
 
 
-def _quotes(ready: Prepared, coded: Coded) -> dict[str, list[dict[str, str]]]:
+def _quotes(proved: Proved) -> dict[str, list[dict[str, str]]]:
     """Two quotes of each code, from two failing samples of which it is the primary code."""
     found: dict[str, list[dict[str, str]]] = {}
-    for line in ready.lines:
-        entry = coded.entries.get(line.compact.name) if line.compact else None
-        if entry is None or entry.quote is None or line.success is not False:
-            continue
-        some = found.setdefault(entry.primary_code, [])
+    for ident, codes in proved:
+        some = found.setdefault(codes["primary_code"], [])
         if len(some) < 2:
-            some.append({"sample_id": line.ident, "quote": line.compact.quotes[entry.quote]})
+            some.append({"sample_id": ident, "quote": codes["quote"]})
     return found
 
 
-def _reviews(ready: Prepared, name: str, coded: Coded) -> list[dict[str, Any]]:
-    """What the coder says of each failing sample, in the form that record_review.py takes; without
-    a code, or a verified quote that shows it, there is nothing to record."""
+def _reviews(name: str, proved: Proved) -> Iterator[bytes]:
+    """What the coder says of each failing sample, in the form that record_review.py takes."""
     coder = re.sub(r"[^\w.@:-]", "_", name)[:60].lstrip(".@:-_") or "llm"
-    found = []
-    for line in ready.lines:
-        entry = coded.entries.get(line.compact.name) if line.compact else None
-        if entry is None or line.success is not False or entry.quote is None \
-                or entry.primary_code == codebook.NO_CODE:
-            continue
-        found.append({"id": line.ident, "bucket": entry.primary_code, "fault": entry.fault,
-                      "mechanism": prompts.line(entry.rationale),
-                      "quotes": [line.compact.quotes[entry.quote]],
-                      "secondary": list(dict.fromkeys(entry.secondary_codes)),
-                      "coder": coder, "kind": "llm"})
-    return found
+    for ident, codes in proved:
+        yield project.json_line(
+            {"id": ident, "bucket": codes["primary_code"], "fault": codes["fault"],
+             "mechanism": codes["rationale"], "quotes": [codes["quote"]],
+             "secondary": codes["secondary_codes"], "coder": coder, "kind": "llm"})
 
 
 def _counts(ready: Prepared, records: Sequence[Mapping[str, Any]], result: Mapping[str, Any]
@@ -388,25 +388,16 @@ def _counts(ready: Prepared, records: Sequence[Mapping[str, Any]], result: Mappi
 
 def lines(way: str, found: dict[str, Any]) -> list[str]:
     """What a run tells a person."""
-    if way == "dry_run":
-        money = "" if found["cost"] is None else f", about ${found['cost']:.2f}"
-        return [f"{found['to_code']} of {found['samples']} samples to code, about "
-                f"{found['requests']} requests, {found['prompt_tokens']} tokens in and "
-                f"{found['completion_tokens']} out{money} (before repairs)",
-                *([] if money else ["cost: pass --price IN OUT (dollars per million tokens)"]),
-                "read the first prompt: " + found["files"][1], "all first ones: "
-                + found["files"][0]]
-    if way == "submit":
-        return runner.submitted(found)
-    if way == "status":
-        return runner.progress(found)
-    told = runner.collected(found) if way == "collect" else []
-    return [*told, *(_result_lines(found) if "coded" in found else [])]
+    return runner.lines(way, found, _estimate_lines, _result_lines)
+
+
+def _estimate_lines(found: dict[str, Any]) -> list[str]:
+    what = f"{found['to_code']} of {found['samples']} samples to code, about {found['requests']} " \
+           "requests,"
+    return [*runner.estimated(found, what, "repairs"), f"all first ones: {found['files'][0]}"]
 
 
 def _result_lines(found: dict[str, Any]) -> list[str]:
-    why = ", ".join(f"{state} {count}" for state, count in found["states"].items()
-                    if count and state != "ok")
     saturation, recoding = found["saturation"], found["recoding"]
     cover = "" if saturation["coverage"] is None else (
         f"modes seen so far cover about {saturation['coverage']:.0%} of the failures (at least "
@@ -416,8 +407,7 @@ def _result_lines(found: dict[str, Any]) -> list[str]:
     left = found["recoding_failed"]
     failed = f" ({left} more were not coded both times)" if left else ""
     told = [
-        f"coded {found['coded']} of {found['samples']}, {found['unknown']} unknown"
-        f"{f' ({why})' if why else ''}",
+        runner.coded(found),
         f"{found['codes']} codes in at least 2 samples, {found['residue']} in the residue; no code "
         f"fits {found[codebook.NO_CODE]}, no failure visible in {found[codebook.NOT_VISIBLE]}",
         cover,

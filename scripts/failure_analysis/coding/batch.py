@@ -86,8 +86,8 @@ def submit(path: Path, client: "OpenAI", requests: Iterable[model.Request],
     _settle(path, client)
     under_way = {key for batch in open_batches(path) for key in batch.keys}
     made = []
-    for chunk in _chunks(one for one in requests
-                         if one.key not in under_way and affordable(one)):
+    needed = (one for one in requests if one.key not in under_way and affordable(one))
+    for chunk in model.packed(needed, lambda one: len(_line(one)), MOST_BYTES, MOST_REQUESTS):
         batch = Batch(secrets.token_hex(16), [one.key for one in chunk])
         _append(path, batch)
         sent = client.files.create(purpose="batch", file=(
@@ -115,21 +115,6 @@ def _settle(path: Path, client: "OpenAI") -> None:
 def _line(one: model.Request) -> bytes:
     return json.dumps({"custom_id": one.key, "method": "POST", "url": one.url,
                        "body": one.body}).encode() + b"\n"
-
-
-def _chunks(requests: Iterable[model.Request]) -> Iterator[list[model.Request]]:
-    """The requests in pieces that the provider takes."""
-    chunk: list[model.Request] = []
-    size = 0
-    for one in requests:
-        length = len(_line(one))
-        if chunk and (len(chunk) >= MOST_REQUESTS or size + length > MOST_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(one)
-        size += length
-    if chunk:
-        yield chunk
 
 
 def status(path: Path, client: "OpenAI") -> list[tuple[str, str]]:

@@ -35,6 +35,9 @@ class Answer(msgspec.Struct, frozen=True):
     finished: str = ""
 
 
+Get = Callable[[str], Answer | None]
+
+
 class Ledger:
     """The finished calls of a project by key: a line each, appended at once. Only the places of
     the lines are held in memory; a later line of a key wins."""
@@ -47,7 +50,7 @@ class Ledger:
         for number, line in enumerate(file, 1):
             try:
                 answer = decode(line)
-            except (msgspec.DecodeError, ValueError) as error:
+            except ValueError as error:
                 raise files.Refusal(f"{file.name}:{number}: not a finished call ({error}); "
                                     "remove the line, or use --overwrite") from None
             self._places.pop(answer.key, None)
@@ -57,9 +60,6 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._places)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._places
 
     def get(self, key: str) -> Answer | None:
         """The answer to a request, or None."""

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import time
@@ -106,6 +107,22 @@ def estimate(text: str) -> int:
     return len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN + 1
 
 
+def packed(some: Iterable[Any], size: Callable[[Any], int], room: float, most: float = math.inf
+           ) -> Iterator[list[Any]]:
+    """Things in their order, so many together as have room and are `most` at most; one that is
+    larger than the room stands alone."""
+    pack, total = [], 0
+    for one in some:
+        length = size(one)
+        if pack and (len(pack) >= most or total + length > room):
+            yield pack
+            pack, total = [], 0
+        pack.append(one)
+        total += length
+    if pack:
+        yield pack
+
+
 def mark_of(*texts: str) -> str:
     """Eight hex digits made from the texts, that occur in none of them: what stands between these
     marks cannot close the fence, and cannot know what an answer must repeat."""
@@ -161,6 +178,11 @@ def parse(wanted: Request, text: str) -> "tuple[BaseModel | None, str]":
     if value.mark != wanted.mark:
         return None, "mark: it is not the mark of this prompt"
     return value, ""
+
+
+def value_of(wanted: Request, answer: Answer) -> "tuple[BaseModel | None, str]":
+    """The value of a finished call, or None and why it has none."""
+    return parse(wanted, answer.text) if answer.state == "ok" else (None, answer.reason)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,15 +1,15 @@
-"""The prompts, made from the templates in templates/prompts/."""
+"""The prompts, made from the templates in templates/prompts/, and the one repair of an answer."""
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis import files
 from failure_analysis.coding import model
-from failure_analysis.coding.calls import Answer
+from failure_analysis.coding.calls import Answer, Get
 from failure_analysis.markdown import fence
 from failure_analysis.reading import mapping
 
@@ -30,6 +30,41 @@ def _template(name: str) -> "Template":
 def render(name: str, **values: Any) -> str:
     """A prompt; the values are inserted as they are, never read as a template."""
     return _template(name).render(**values).strip() + "\n"
+
+
+class Settled(NamedTuple):
+    """A request that needs nothing more: its answers (two after a repair), the one that stands with
+    its value, or the state that it ended in, and what is still wrong with the value."""
+
+    answers: tuple[Answer, ...]
+    value: Any
+    state: str
+    reason: str
+    problems: tuple[str, ...]
+    stands: Answer
+
+
+def settle(settings: model.Settings, wanted: model.Request, get: Get,
+           judged: Callable[[model.Request, Answer], tuple[Any, Sequence[str]]],
+           of: str) -> Settled | model.Request:
+    """A request with its answer and, where that is not as it should be, one repair; or the request
+    that is to be made next. `judged` gives the value of an answer and all that is wrong with it."""
+    first = get(wanted.key)
+    if first is None:
+        return wanted
+    value, problems = judged(wanted, first)
+    if first.state not in ("ok", "unparsed") or not problems:
+        return Settled((first,), value, first.state, first.reason, (), first)
+    again = repair(settings, wanted, first, problems, of)
+    second = get(again.key)
+    if second is None:
+        return again
+    better, left = judged(again, second)
+    if better is not None and (value is None or len(left) <= len(problems)):
+        return Settled((first, second), better, "ok", "", tuple(left), second)
+    if value is not None:  # the repair made it no better
+        return Settled((first, second), value, "ok", "", tuple(problems), first)
+    return Settled((first, second), None, second.state, second.reason, (), second)
 
 
 def repair(settings: model.Settings, wanted: model.Request, answer: Answer,

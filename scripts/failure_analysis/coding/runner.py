@@ -2,16 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files
 from failure_analysis.coding import batch, calls, model, project
-from failure_analysis.coding.calls import Answer
-
-Get = Callable[[str], Answer | None]
+from failure_analysis.coding.calls import Answer, Get
 
 
 class Phase(NamedTuple):
@@ -95,8 +93,7 @@ def live(work: Work) -> dict[str, Any]:
                 "calls_made": budget.calls, "calls_known": before, "log": log.as_posix()}
 
 
-@contextmanager
-def _opened(work: Work) -> Iterator[calls.Ledger]:
+def _opened(work: Work) -> AbstractContextManager[calls.Ledger]:
     """The finished calls; with --retry-unknown only the good ones. A call that is asked again in a
     batch under way is not finished either."""
     again = {key for one in batch.open_batches(work.batches) for key in one.keys}
@@ -105,8 +102,7 @@ def _opened(work: Work) -> Iterator[calls.Ledger]:
         return answer.state in model.UNANSWERED or answer.state != "ok" and (
             work.spending.retry_unknown or answer.key in again)
 
-    with calls.ledger(work.calls, forget) as book:
-        yield book
+    return calls.ledger(work.calls, forget)
 
 
 @contextmanager
@@ -182,20 +178,23 @@ def collect(work: Work) -> dict[str, Any]:
 
 # What a run tells a person.
 
-def submitted(found: dict[str, Any]) -> list[str]:
-    """After submitting."""
-    kept = f"; {found['over_budget']} are over the budget" if found["over_budget"] else ""
-    return [f"submitted {found['requests']} requests in {len(found['batches'])} batches{kept}; "
-            f"{found['under_way']} batches under way",
-            "next: --batch status, then --batch collect"]
+def lines(way: str, found: dict[str, Any], estimate: Callable[[dict], list[str]],
+          result: Callable[[dict], list[str]]) -> list[str]:
+    """What a run tells a person; `estimate` says it of a dry run, `result` of a finished one."""
+    if way == "dry_run":
+        return estimate(found)
+    if way == "submit":
+        kept = f"; {found['over_budget']} are over the budget" if found["over_budget"] else ""
+        return [f"submitted {found['requests']} requests in {len(found['batches'])} batches{kept}; "
+                f"{found['under_way']} batches under way",
+                "next: --batch status, then --batch collect"]
+    if way == "status":
+        return [f"{name}: {state}" for name, state in found["batches"]] or ["no batch submitted"]
+    return [*(_collected(found) if way == "collect" else ()),
+            *(result(found) if "coded" in found else ())]
 
 
-def progress(found: dict[str, Any]) -> list[str]:
-    """The state of each batch."""
-    return [f"{name}: {state}" for name, state in found["batches"]] or ["no batch submitted"]
-
-
-def collected(found: dict[str, Any]) -> list[str]:
+def _collected(found: dict[str, Any]) -> list[str]:
     """After collecting; says what is next while something is."""
     told = [f"batch failed: {one}" for one in found["failed_batches"]]
     told.append(f"collected {found['collected']} answers; {found['waiting']} batches under way")
@@ -203,6 +202,23 @@ def collected(found: dict[str, Any]) -> list[str]:
         again = "wait, then --batch collect" if found["waiting"] else "--batch submit"
         told.append(f"{found['needed']} requests are needed still; next: {again}")
     return told
+
+
+def estimated(found: dict[str, Any], what: str, without: str) -> list[str]:
+    """What a dry run found out, and where to read on."""
+    money = "" if found["cost"] is None else f", about ${found['cost']:.2f}"
+    return [f"{what} {found['prompt_tokens']} tokens in and {found['completion_tokens']} out"
+            f"{money} (before {without})",
+            *([] if money else ["cost: pass --price IN OUT (dollars per million tokens)"]),
+            f"read the first prompt: {found['files'][1]}"]
+
+
+def coded(found: dict[str, Any]) -> str:
+    """How many samples were coded, and why others were not."""
+    why = ", ".join(f"{state} {count}" for state, count in found["states"].items()
+                    if count and state != "ok")
+    return f"coded {found['coded']} of {found['samples']}, {found['unknown']} unknown" \
+           f"{f' ({why})' if why else ''}"
 
 
 def spent(found: dict[str, Any]) -> Sequence[str]:
