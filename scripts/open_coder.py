@@ -57,8 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     options.add_model(parser, timeout=300).add_argument(
         "--window-tokens", type=int, default=50_000, metavar="N",
         help="longer samples are read in overlapping windows (default 50000)")
-    options.add_limits(parser)
-    options.add_ways(parser)
+    options.add_limits_and_ways(parser)
     args = parser.parse_args(argv)
     options.check(parser, args, num_samples=1, window_tokens=500, with_passing=0)
     return cli.run(__file__, lambda: _code(args))
@@ -82,9 +81,9 @@ def _code(args: argparse.Namespace) -> int:
     choice = samples.Choice(args.num_samples, args.sample_by, args.seed, args.only_failed,
                             args.with_passing)
     asked = open_run.Options(
-        args.input, args.mapping, args.background, args.project, choice, options.settings(args),
-        args.window_tokens, options.spending(args), args.overwrite)
-    way = options.way(args)
+        args.input, args.project, args.background, options.settings(args), options.spending(args),
+        args.overwrite, args.mapping, choice, args.window_tokens)
+    way = "dry_run" if args.dry_run else args.batch or "live"
     found = open_run.run(way, asked)
     cli.summarise(found, open_run.lines(way, found), args.json)
     if "coded" in found:

@@ -27,6 +27,7 @@ FEWEST_SHARED = 30
 FEWEST_TOGETHER = 3
 QUESTIONS = ("bucket", "fault")
 Labels = Mapping[str, str]
+Draws = tuple[int, int]  # the seed of the intervals, and how many resamples
 
 
 class Said(NamedTuple):
@@ -42,13 +43,6 @@ class Said(NamedTuple):
         return {coder: mine for coder, mine in found.items() if mine}
 
 
-class Draws(NamedTuple):
-    """How the intervals are drawn."""
-
-    seed: int
-    draws: int
-
-
 def measure(folder: Path, seed: int, draws: int) -> dict[str, Any]:
     """Compares the coders of a folder's ledger; writes agreement.json, agreement.md and facts."""
     known = rows.index(folder)
@@ -61,7 +55,7 @@ def measure(folder: Path, seed: int, draws: int) -> dict[str, Any]:
         why = "; ".join(f"{count} {reason}" for reason, count in sorted(said.left_out.items()))
         raise files.Refusal(f"{folder / ledger.NAME}: no review to compare ({why}); review failing "
                             "datapoints of this packet with record_review.py")
-    drawn = Draws(seed, draws)
+    drawn = (seed, draws)
     disagreements, settled = _disagreements(known, reviews, said)
     result = {
         "fewest_shared": FEWEST_SHARED, "seed": seed, "draws": draws,
@@ -256,9 +250,10 @@ def _facts(result: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
     yield "agreement/readers", len(result["together"]["readers"]["coders"])
     yield "agreement/disagreements", len(result["disagreements"])
     yield "agreement/settled", result["settled"]
-    for name, ending in (("readers", ()), ("readers_and_llm", ("readers_and_llm",))):
-        for question in QUESTIONS if name in result["together"] else ():
-            found = result["together"][name][question]
+    for name, together in result["together"].items():
+        ending = () if name == "readers" else (name,)
+        for question in QUESTIONS:
+            found = together[question]
             yield facts.key("agreement", f"{question}_shared", *ending), found["shared"]
             yield facts.key("agreement", f"{question}_same", *ending), found["same"]
             yield from _figure_facts(f"{question}_alpha", found["alpha"], *ending)

@@ -1,6 +1,7 @@
 """agreement.md: how far coders agree, and what is left to settle."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from failure_analysis.markdown import code, table
@@ -68,7 +69,9 @@ def answer(result: dict) -> str:
 def _alpha_in_words(alpha: dict) -> str:
     if alpha["value"] is None:
         return ""
-    return f" (Krippendorff's alpha {_figure(alpha, '{}, 95 % {}')})"
+    span = f", 95 % {' to '.join(f'{end:.2f}' for end in alpha['interval'])}" \
+        if alpha["interval"] else ""
+    return f" (Krippendorff's alpha {alpha['value']:.2f}{span})"
 
 
 def _names_to_check(result: dict) -> str:
@@ -194,15 +197,16 @@ def _details(pair: dict) -> list[str]:
     return parts
 
 
-def _figure(figure: dict, form: str = "{} ({})") -> str:
-    """A coefficient with its interval, if there is one."""
-    if figure["value"] is None:
-        return NONE
-    value = f"{figure['value']:.2f}"
-    if not figure["interval"]:
-        return value
-    low, high = figure["interval"]
-    return form.format(value, f"{low:.2f} to {high:.2f}")
+def _figure(figure: dict) -> str:
+    return NONE if figure["value"] is None else ranged(figure["value"], figure["interval"])
+
+
+def ranged(value: float, interval: Sequence[float] | None, form: str = ".2f") -> str:
+    """A value with its interval, if there is one."""
+    if not interval:
+        return f"{value:{form}}"
+    low, high = interval
+    return f"{value:{form}} ({low:{form}} to {high:{form}})"
 
 
 def _names(names: list[str]) -> str:

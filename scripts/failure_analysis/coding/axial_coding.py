@@ -10,14 +10,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from failure_analysis.coding import codebook, model, prompts
+from failure_analysis.coding import codebook, model, prompts, shapes
 from failure_analysis.coding.calls import Answer, Get
 from failure_analysis.coding.codebook import NO_CODE, Code, Event
-
-if TYPE_CHECKING:
-    from failure_analysis.coding import shapes
 
 TEMPLATES = ("axial_codebook", "axial_codebook_round", "axial_entry", "axial_assign",
              "axial_assign_batch", "repair")
@@ -81,7 +78,7 @@ class Built(NamedTuple):
     codes: tuple[Code, ...] = ()
     events: tuple[Event, ...] = ()
     problems: tuple[str, ...] = ()
-    given: "Sequence[shapes.Assignment] | None" = None
+    given: Sequence[shapes.Assignment] | None = None
     left_out: Mapping[str, str] = {}
     rounds: int = 0
     stopped: str = ""
@@ -92,7 +89,7 @@ class Coded(NamedTuple):
     `remarks` says what was taken away from an entry. Samples in neither still need `needed`."""
 
     needed: tuple[model.Request, ...] = ()
-    entries: "Mapping[str, shapes.Assignment]" = {}
+    entries: Mapping[str, shapes.Assignment] = {}
     failed: Mapping[str, tuple[str, str]] = {}
     remarks: Mapping[str, str] = {}
 
@@ -182,8 +179,6 @@ def _rounds(stage: Stage, at: Progress, get: Get) -> Built:
 def _request(stage: Stage, codes: Sequence[Code], batch: Sequence[Sample],
              place: tuple[int, int, int], whole: bool) -> model.Request:
     """The request for a round: the codebook so far and the open codes of a batch."""
-    from failure_analysis.coding import shapes
-
     settled = {code.code_id for code in stage.old}
     fixed = [_shown(code) for code in codes if code.code_id in settled]
     known = [_shown(code) for code in codes if code.code_id not in settled]
@@ -257,7 +252,7 @@ def assign_batch(stage: Stage, coder: Coder, codes: Sequence[Code],
 
 
 def checked(stage: Stage, coder: Coder, codes: Sequence[Code],
-            batch: Sequence[Sample], entries: "Sequence[shapes.Assignment]", get: Get) -> Coded:
+            batch: Sequence[Sample], entries: Sequence[shapes.Assignment], get: Get) -> Coded:
     """The entries of an answer that are as they should be, and the others asked for once more."""
     judged = [(sample, _faults(sample, entries, codes)) for sample in batch]
     wrong = [(sample, faults) for sample, faults in judged if faults]
@@ -293,13 +288,13 @@ def _again(stage: Stage, coder: Coder, codes: Sequence[Code],
     return Coded((), entries, failed, remarks)
 
 
-def _entries(some: Sequence[Sample], entries: "Sequence[shapes.Assignment]"
-             ) -> "dict[str, shapes.Assignment]":
+def _entries(some: Sequence[Sample], entries: Sequence[shapes.Assignment]
+             ) -> dict[str, shapes.Assignment]:
     names = {sample.name for sample in some}
     return {entry.sample: entry for entry in entries if entry.sample in names}
 
 
-def _faults(sample: Sample, entries: "Sequence[shapes.Assignment]", codes: Sequence[Code]
+def _faults(sample: Sample, entries: Sequence[shapes.Assignment], codes: Sequence[Code]
             ) -> list[str]:
     """What is wrong with the coding of a sample in an answer."""
     mine = [entry for entry in entries if entry.sample == sample.name]
@@ -325,8 +320,6 @@ def _faults(sample: Sample, entries: "Sequence[shapes.Assignment]", codes: Seque
 def _assignment(stage: Stage, coder: Coder, codes: Sequence[Code],
                 batch: Sequence[Sample], faults: Sequence[str]) -> model.Request:
     """The request that codes a batch, or codes it once more because of these faults."""
-    from failure_analysis.coding import shapes
-
     shown = [_shown(code) for code in codes]
     samples = [{"name": sample.name, "text": sample.text} for sample in batch]
     problems = [prompts.line(fault) for fault in faults]
@@ -410,9 +403,9 @@ def expected(stage: Stage, fewest: int) -> tuple[int, int, int]:
     whole = _fits(stage, compared)
     rounds = 1 if whole or stage.old else len(_packed(stage, compared))
     again = len(recoded(stage, fewest))
+    apart = 0 if whole else len(stage.samples)
+    coding = math.ceil(again / _BATCH) + math.ceil(apart / _BATCH)
     # A codebook of some 20 codes is read with each batch and answered in each round.
-    entries = again + (0 if whole else len(stage.samples))
-    coding = -(-again // _BATCH) + (0 if whole else -(-len(stage.samples) // _BATCH))
-    tokens = told + told * entries // len(compared) + (rounds + coding) * _CODEBOOK
-    answers = rounds * _CODEBOOK + (len(compared) if whole else 0) * _ENTRY + entries * _ENTRY
+    tokens = told + told * (again + apart) // len(compared) + (rounds + coding) * _CODEBOOK
+    answers = rounds * _CODEBOOK + (again + len(stage.samples)) * _ENTRY
     return rounds + coding, tokens, answers

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -23,6 +23,7 @@ from failure_analysis.coding import (
     runner,
 )
 from failure_analysis.coding.axial_coding import Built, Coded, Coder, Progress, Sample, Stage
+from failure_analysis.coding.calls import Get
 from failure_analysis.review import ledger
 
 
@@ -62,19 +63,13 @@ Proved = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(runner.Asked):
     """What a run of axial coding is asked to do."""
 
-    input: Sequence[Path]
-    project: str
     old: Path | None
-    background: Path | None
-    settings: model.Settings
     recode_model: str | None
     context_tokens: int
     seed: int
-    spending: runner.Spending
-    overwrite: bool
 
 
 class Line(NamedTuple):
@@ -95,16 +90,51 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Prepared(runner.Work):
     """A project that is ready for axial coding."""
 
-    folder: Path
+    asked: Options
     name: str
     lines: Sequence[Line]
     stage: Stage
-    chosen: dict[str, Any]
-    inputs: list[dict]
-    resumed: bool
+
+    def phases(self, get: Get) -> Iterator[runner.Phase]:
+        """The codebook, the coding with it, and the second coding."""
+        for name, jobs in axial_coding.phases(self.stage, get, card.FEWEST_SHARED):
+            yield runner.Phase(name, len(jobs), "batch",
+                               (lambda job=job: list(job().needed) for job in jobs))
+
+    def finish(self, get: Get) -> dict[str, Any]:
+        """Writes the coded samples, the taxonomy, the codebook with its card, and the reviews."""
+        built = _built(self, axial_coding.build(self.stage, Progress(), get))
+        coded, again = (axial_coding.together([job() for job in jobs]) for jobs in (
+            axial_coding.coding_jobs(self.stage, built, get),
+            axial_coding.recoding_jobs(self.stage, built, get, card.FEWEST_SHARED)))
+        records = {line.ident: _record(line, coded) for line in self.lines}
+        paths = {kind: self.folder / name for kind, name in (
+            ("coded", f"axial_coded_{self.name}.jsonl"), ("taxonomy", f"{self.name}_taxonomy.json"),
+            ("codebook", f"{self.name}_codebook.json"), ("card", f"{self.name}_codebook.md"),
+            ("figure", f"{self.name}_rarefaction.png"),
+            ("reviews", f"axial_reviews_{self.name}.jsonl"))}
+        with files.atomic(paths["coded"]) as file:
+            file.writelines(project.json_line({**row, **records[row["sample_id"]]})
+                            for _, row in _rows(self.asked.input))
+        proved = _proved(self.lines, records)
+        result = _codebook(self, built, (coded, again), records, proved)
+        files.write_json(paths["taxonomy"], result["taxonomy"])
+        files.write_json(paths["codebook"], result)
+        card_page.draw(paths["figure"], result["card"]["rarefaction"])
+        files.write_text(paths["card"], card_page.page(result, paths["figure"].name))
+        with files.atomic(paths["reviews"]) as file:
+            file.writelines(_reviews(self.asked.settings.model, proved))
+        ended = self.end({
+            "project": self.asked.project, "model": self.asked.settings.model,
+            **_counts(records.values(), result), "reviews": len(proved)},
+            [path.name for path in paths.values()])
+        return {**ended, "saturation": result["card"]["saturation"],
+                "recoding": {name: result["card"]["recoding"][name] for name in (
+                    "self_consistency", "samples", "primary")},
+                "files": {kind: path.as_posix() for kind, path in paths.items()}}
 
 
 # Open codes -> samples.
@@ -172,29 +202,14 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     read = project.inputs(options.input)
     resumed = not dry and project.begin(folder, project.AXIAL, chosen, read, options.overwrite)
     name = files.bare_name(options.input[0]).removesuffix(".jsonl").removeprefix("open_coded_")
-    return Prepared(folder, name, lines, stage, chosen, read, resumed)
+    return Prepared(options, folder, project.AXIAL, chosen, read, resumed, name, lines, stage)
 
 
 # The ways to run it.
 
-def _work(options: Options) -> runner.Work:
-    ready = prepare(options)
-
-    def phases(get: runner.Get) -> Iterator[runner.Phase]:
-        for name, jobs in axial_coding.phases(ready.stage, get, card.FEWEST_SHARED):
-            yield runner.Phase(name, len(jobs), "batch",
-                               (lambda job=job: list(job().needed) for job in jobs))
-
-    return runner.Work(ready.folder, project.AXIAL, options.settings, options.spending, phases,
-                       lambda get: _finish(ready, options, get))
-
-
 def run(way: str, options: Options) -> dict[str, Any]:
     """Runs it in one of its ways: dry_run, live, submit, status or collect."""
-    if way == "dry_run":
-        return dry_run(options)
-    return runner.run(way, project.folder(options.project), project.AXIAL, options.settings,
-                      lambda: _work(options))
+    return runner.run(way, options, project.AXIAL, prepare, dry_run)
 
 
 def dry_run(options: Options) -> dict[str, Any]:
@@ -217,44 +232,9 @@ def dry_run(options: Options) -> dict[str, Any]:
 
 # Answers -> files.
 
-def _finish(ready: Prepared, options: Options, get: runner.Get) -> dict[str, Any]:
-    """Writes the coded samples, the taxonomy, the codebook with its card, and the reviews."""
-    stage = ready.stage
-    built = _built(ready, axial_coding.build(stage, Progress(), get))
-    coded = axial_coding.together(
-        [job() for job in axial_coding.coding_jobs(stage, built, get)])
-    again = axial_coding.together([job() for job in axial_coding.recoding_jobs(
-        stage, built, get, card.FEWEST_SHARED)])
-    records = {line.ident: _record(line, coded) for line in ready.lines}
-    paths = {kind: ready.folder / name for kind, name in (
-        ("coded", f"axial_coded_{ready.name}.jsonl"), ("taxonomy", f"{ready.name}_taxonomy.json"),
-        ("codebook", f"{ready.name}_codebook.json"), ("card", f"{ready.name}_codebook.md"),
-        ("figure", f"{ready.name}_rarefaction.png"),
-        ("reviews", f"axial_reviews_{ready.name}.jsonl"))}
-    with files.atomic(paths["coded"]) as file:
-        file.writelines(project.json_line({**row, **records[row["sample_id"]]})
-                        for _, row in _rows(options.input))
-    proved = _proved(ready, records)
-    result = _codebook(ready, options, built, (coded, again), records, proved)
-    files.write_json(paths["taxonomy"], result["taxonomy"])
-    files.write_json(paths["codebook"], result)
-    card_page.draw(paths["figure"], result["card"]["rarefaction"])
-    files.write_text(paths["card"], card_page.page(result, paths["figure"].name))
-    with files.atomic(paths["reviews"]) as file:
-        file.writelines(_reviews(options.settings.model, proved))
-    summary = {"project": options.project, "model": options.settings.model,
-               **_counts(ready, records.values(), result), "reviews": len(proved)}
-    project.end(ready.folder, project.AXIAL, ready.chosen, ready.inputs, summary,
-                [path.name for path in paths.values()])
-    return {**summary, "resumed": ready.resumed, "saturation": result["card"]["saturation"],
-            "recoding": {name: result["card"]["recoding"][name] for name in (
-                "self_consistency", "samples", "primary")},
-            "files": {kind: path.as_posix() for kind, path in paths.items()}}
-
-
 def _built(ready: Prepared, built: Built) -> Built:
     """A codebook that is finished; refuses what is none."""
-    kept = f"the finished calls are in {ready.folder / project.calls(project.AXIAL)}"
+    kept = f"the finished calls are in {ready.calls}"
     if built.needed:
         raise files.Refusal(f"the budget was spent before the codebook was finished; {kept}: the "
                             "same command with more --max-calls or --max-tokens-total goes on")
@@ -286,19 +266,19 @@ def _record(line: Line, coded: Coded) -> dict[str, Any]:
     return {"axial_state": state, "axial_reason": reason, "axial_coding": codes}
 
 
-def _proved(ready: Prepared, records: Records) -> Proved:
+def _proved(lines: Sequence[Line], records: Records) -> Proved:
     """The failing samples that have a code and a verified quote that shows it, with their codes;
     of others there is nothing to record."""
-    failing = ((line.ident, records[line.ident]["axial_coding"]) for line in ready.lines
+    failing = ((line.ident, records[line.ident]["axial_coding"]) for line in lines
                if line.success is False)
     return [(ident, codes) for ident, codes in failing
             if codes["quote"] is not None and codes["primary_code"] != codebook.NO_CODE]
 
 
-def _codings(ready: Prepared, records: Records) -> tuple[list[card.Coding], int]:
+def _codings(lines: Sequence[Line], records: Records) -> tuple[list[card.Coding], int]:
     """The samples of known coding, and how many failing ones have none."""
     known, unknown = [], 0
-    for line in ready.lines:
+    for line in lines:
         if line.success is None:
             continue  # nobody judged it: it is in no share
         failing, codes = line.success is False, records[line.ident]["axial_coding"]
@@ -316,10 +296,11 @@ def _labels(primary: str, secondary: Sequence[str]) -> frozenset[str]:
     return frozenset({primary, *secondary} - {codebook.NO_CODE, codebook.NOT_VISIBLE})
 
 
-def _codebook(ready: Prepared, options: Options, built: Built, twice: tuple[Coded, Coded],
-              records: Records, proved: Proved) -> dict[str, Any]:
+def _codebook(ready: Prepared, built: Built, twice: tuple[Coded, Coded], records: Records,
+              proved: Proved) -> dict[str, Any]:
     """The codebook with its taxonomy, card and lineage."""
-    codings, unknown = _codings(ready, records)
+    options = ready.asked
+    codings, unknown = _codings(ready.lines, records)
     samples: dict[str, list[str]] = {code.code: [] for code in built.codes}
     for one in codings:
         for code in one.codes if one.failing else ():
@@ -371,11 +352,10 @@ def _reviews(name: str, proved: Proved) -> Iterator[bytes]:
              "secondary": codes["secondary_codes"], "coder": coder, "kind": "llm"})
 
 
-def _counts(ready: Prepared, records: Sequence[Mapping[str, Any]], result: Mapping[str, Any]
-            ) -> dict[str, Any]:
+def _counts(records: Collection[Mapping[str, Any]], result: Mapping[str, Any]) -> dict[str, Any]:
     states = Counter(one["axial_state"] for one in records)
-    return {"samples": len(ready.lines), "coded": states["ok"],
-            "unknown": len(ready.lines) - states["ok"],
+    return {"samples": len(records), "coded": states["ok"],
+            "unknown": len(records) - states["ok"],
             "states": {state: states[state] for state in model.STATES},
             "codes": len(result["card"]["codes"]), "residue": len(result["card"]["residue"]),
             codebook.NO_CODE: result["card"][codebook.NO_CODE],

@@ -9,13 +9,13 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from failure_analysis import files
-from failure_analysis.coding import calls, model
-from failure_analysis.coding.calls import Answer
+from failure_analysis.coding import model
+from failure_analysis.coding.calls import Answer, Ledger
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -35,14 +35,6 @@ class Batch(msgspec.Struct, frozen=True):
     keys: list[str]
     batch_id: str = ""
     collected: str = ""
-
-
-class Collected(NamedTuple):
-    """What collecting brought."""
-
-    answers: int
-    waiting: int
-    failed: tuple[str, ...]
 
 
 def load(path: Path) -> dict[str, Batch]:
@@ -133,9 +125,9 @@ def status(path: Path, client: "OpenAI") -> list[tuple[str, str]]:
 
 
 def collect(path: Path, client: "OpenAI", requests: Mapping[str, model.Request],
-            book: calls.Ledger) -> Collected:
-    """Puts the answers of ended batches into the ledger; `requests` are by key. What a batch did
-    not answer stays needed and goes into the next one."""
+            book: Ledger) -> dict[str, Any]:
+    """Puts the answers of ended batches into the ledger and counts them; `requests` are by key.
+    What a batch did not answer stays needed and goes into the next one."""
     _settle(path, client)
     answers, waiting, failed = 0, 0, []
     for batch in open_batches(path):
@@ -152,7 +144,7 @@ def collect(path: Path, client: "OpenAI", requests: Mapping[str, model.Request],
                 book.add(answer)
                 answers += 1
         _append(path, msgspec.structs.replace(batch, collected=now.status))
-    return Collected(answers, waiting, tuple(failed))
+    return {"collected": answers, "waiting": waiting, "failed_batches": failed}
 
 
 def _answers(content: bytes, requests: Mapping[str, model.Request]) -> Iterator[Answer]:

@@ -1,9 +1,7 @@
 """The finished calls of a coding project, on disk: what was answered is never paid for twice."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import IO
 
 import msgspec
@@ -74,11 +72,3 @@ class Ledger:
         self._places[answer.key] = self._file.seek(0, os.SEEK_END)
         self._file.write(msgspec.json.encode(answer) + b"\n")
         self._file.flush()
-
-
-@contextmanager
-def ledger(path: Path, forget: Callable[[Answer], bool]) -> Iterator[Ledger]:
-    """The ledger in a file, for one process at a time; what `forget` says of an answer is asked
-    again."""
-    with files.locked(path, wait=False) as file:
-        yield Ledger(file, forget)

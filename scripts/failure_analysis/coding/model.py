@@ -141,18 +141,16 @@ def request(settings: Settings, name: str, mark: str, shape: "type[BaseModel]", 
     if settings.api == "responses":
         body |= {"instructions": instructions, "input": text, "store": False,
                  "text": {"format": {"type": "json_schema", **schema}}}
-        if settings.effort != "off":
-            body["reasoning"] = {"effort": settings.effort}
-        if settings.max_output_tokens:
-            body["max_output_tokens"] = settings.max_output_tokens
+        effort, most = {"reasoning": {"effort": settings.effort}}, "max_output_tokens"
     else:
         body |= {"messages": [{"role": "system", "content": instructions},
                               {"role": "user", "content": text}],
                  "response_format": {"type": "json_schema", "json_schema": schema}}
-        if settings.effort != "off":
-            body["reasoning_effort"] = settings.effort
-        if settings.max_output_tokens:
-            body["max_completion_tokens"] = settings.max_output_tokens
+        effort, most = {"reasoning_effort": settings.effort}, "max_completion_tokens"
+    if settings.effort != "off":
+        body |= effort
+    if settings.max_output_tokens:
+        body[most] = settings.max_output_tokens
     return Request(name, mark, shape, body, settings.api)
 
 
@@ -490,5 +488,5 @@ def spent(answers: Iterable[Answer]) -> dict[str, int | None]:
     found = [msgspec.structs.asdict(answer.usage) for answer in answers]
     return {"calls": len(found), **{
         name: None if any(one[name] is None for one in found) else sum(one[name] for one in found)
-        for name in ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")}}
+        for name in Usage.__struct_fields__}}
 

@@ -8,41 +8,44 @@ from typing import Any
 
 from failure_analysis import files
 from failure_analysis.coding import model, open_coding, project, prompts, runner, samples
+from failure_analysis.coding.calls import Get
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(runner.Asked):
     """What a run of open coding is asked to do."""
 
-    input: Sequence[Path]
     mapping: Path | None
-    background: Path | None
-    project: str
     choice: samples.Choice
-    settings: model.Settings
     window_tokens: int
-    spending: runner.Spending
-    overwrite: bool
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Prepared(runner.Work):
     """A project that is ready to be worked on."""
 
-    folder: Path
+    asked: Options
     name: str
     planned: Sequence[samples.Planned]
     stage: open_coding.Stage
-    chosen: dict[str, Any]
-    inputs: list[dict]
-    resumed: bool
     rejected: int
     remark: str
 
-    @property
-    def result(self) -> Path:
-        """The file of open codes."""
-        return self.folder / f"open_coded_{self.name}.jsonl"
+    def phases(self, get: Get) -> Iterator[runner.Phase]:
+        """The one part of the work."""
+        yield runner.Phase("open coding", len(self.planned), "sample",
+                           open_coding.jobs(self.stage, self.planned, get))
+
+    def finish(self, get: Get) -> dict[str, Any]:
+        """Writes the result and its counts, and tells the manifest."""
+        result = self.folder / f"open_coded_{self.name}.jsonl"
+        counts = open_coding.write(self.stage, self.planned, get, result)
+        ended = self.end({
+            "project": self.asked.project, **counts, "rejected_rows": self.rejected,
+            "contrast_wanted": self.asked.choice.with_passing, "model": self.asked.settings.model},
+            [result.name, *(f"{kind}_{self.name}.jsonl" for kind in (
+                "original", "other_answers", "passed"))])
+        return {**ended, "remark": self.remark, "file": result.as_posix()}
 
 
 def prepare(options: Options, dry: bool = False) -> Prepared:
@@ -65,7 +68,8 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     stage = open_coding.Stage(
         options.settings, instructions, found.policies, samples.Store(original),
         samples.Store(others), options.window_tokens * model.BYTES_PER_TOKEN)
-    return Prepared(place, name, planned, stage, chosen, read, resumed, rejected, found.remark)
+    return Prepared(options, place, project.OPEN, chosen, read, resumed, name, planned, stage,
+                    rejected, found.remark)
 
 
 def _name(options: Options) -> str:
@@ -115,33 +119,7 @@ def dry_run(options: Options) -> dict[str, Any]:
 
 def run(way: str, options: Options) -> dict[str, Any]:
     """Runs it in one of its ways: dry_run, live, submit, status or collect."""
-    if way == "dry_run":
-        return dry_run(options)
-    return runner.run(way, project.folder(options.project), project.OPEN, options.settings,
-                      lambda: _work(options))
-
-
-def _work(options: Options) -> runner.Work:
-    ready = prepare(options)
-
-    def phases(get: runner.Get) -> Iterator[runner.Phase]:
-        yield runner.Phase("open coding", len(ready.planned), "sample",
-                           open_coding.jobs(ready.stage, ready.planned, get))
-
-    return runner.Work(ready.folder, project.OPEN, options.settings, options.spending, phases,
-                       lambda get: _finish(ready, options, get))
-
-
-def _finish(ready: Prepared, options: Options, get: runner.Get) -> dict[str, Any]:
-    """Writes the result and its counts, and tells the manifest."""
-    counts = open_coding.write(ready.stage, ready.planned, get, ready.result)
-    summary = {"project": options.project, **counts, "rejected_rows": ready.rejected,
-               "contrast_wanted": options.choice.with_passing, "model": options.settings.model}
-    project.end(ready.folder, project.OPEN, ready.chosen, ready.inputs, summary,
-                [f"{kind}_{ready.name}.jsonl" for kind in (
-                    "open_coded", "original", "other_answers", "passed")])
-    return {**summary, "resumed": ready.resumed, "remark": ready.remark,
-            "file": ready.result.as_posix()}
+    return runner.run(way, options, project.OPEN, prepare, dry_run)
 
 
 def lines(way: str, found: dict[str, Any]) -> list[str]:

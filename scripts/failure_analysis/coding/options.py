@@ -30,8 +30,8 @@ def add_model(parser: argparse.ArgumentParser, timeout: int) -> "argparse._Argum
     return group
 
 
-def add_limits(parser: argparse.ArgumentParser) -> None:
-    """What a run may spend, and when it failed."""
+def add_limits_and_ways(parser: argparse.ArgumentParser) -> None:
+    """What a run may spend, when it failed, and how it is run."""
     group = parser.add_argument_group("limits")
     group.add_argument("--max-concurrent", type=int, default=10, metavar="N",
                        help="calls under way at once (default 10)")
@@ -47,10 +47,6 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
                             "too long")
     group.add_argument("--price", type=float, nargs=2, metavar=("IN", "OUT"),
                        help="US dollars per million tokens, for cost estimates")
-
-
-def add_ways(parser: argparse.ArgumentParser) -> None:
-    """How it is run."""
     parser.add_argument("--dry-run", action="store_true",
                         help="write the prompts, estimate tokens and cost, call nothing")
     parser.add_argument("--batch", choices=("submit", "status", "collect"),
@@ -101,8 +97,3 @@ def spending(args: argparse.Namespace) -> "runner.Spending":
 
     return runner.Spending(model.Budget(args.max_calls, args.max_tokens_total),
                            tuple(args.price) if args.price else None, args.retry_unknown)
-
-
-def way(args: argparse.Namespace) -> str:
-    """dry_run, submit, status, collect or live."""
-    return "dry_run" if args.dry_run else args.batch or "live"

@@ -32,11 +32,6 @@ def batches(step: str) -> str:
     return f"{step}_batches.jsonl"
 
 
-def summary(step: str) -> str:
-    """The file of a step's counts."""
-    return f"{step}.json"
-
-
 def json_line(value: Mapping[str, Any]) -> bytes:
     """A line of our JSONL files."""
     return files.encoded(json.dumps(value, ensure_ascii=False)) + b"\n"
@@ -72,13 +67,6 @@ def begin(target: Path, step: str, settings: Mapping[str, Any], read: list[dict]
         _remove(target, step)
     manifest.record(target, step, settings, [], read)
     return False
-
-
-def end(target: Path, step: str, settings: Mapping[str, Any], read: list[dict],
-        counts: Mapping[str, Any], made: Iterable[str]) -> None:
-    """Writes the counts of a step whose result is written, and tells the manifest."""
-    files.write_json(target / summary(step), counts)
-    manifest.record(target, step, settings, [*made, summary(step), calls(step)], read)
 
 
 def _remove(target: Path, step: str) -> None:

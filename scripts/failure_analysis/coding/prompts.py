@@ -117,7 +117,6 @@ def background(benchmark: str, path: Path | None) -> dict[str, str]:
 
     told = mapping.document(path).get("background") if path else None
     if told is None:
-        text = (FOLDER / "backgrounds.yaml").read_text(encoding="utf-8")
-        known = yaml.safe_load(text)
+        known = yaml.safe_load((FOLDER / "backgrounds.yaml").read_text(encoding="utf-8"))
         told = next((known[name] for name in known if benchmark.startswith(name)), {})
     return {name: files.visible(told.get(name, "")).strip() for name in mapping.BACKGROUND}

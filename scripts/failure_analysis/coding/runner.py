@@ -1,15 +1,15 @@
 """Runs a coding stage: live or through batches, resumed from its finished calls, with a budget."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis import files
-from failure_analysis.coding import batch, calls, model, project
-from failure_analysis.coding.calls import Answer, Get
+from failure_analysis import files, manifest
+from failure_analysis.coding import batch, model, project
+from failure_analysis.coding.calls import Answer, Get, Ledger
 
 
 class Phase(NamedTuple):
@@ -38,16 +38,27 @@ class Spending:
 
 
 @dataclass(frozen=True)
-class Work:
-    """A stage that is ready to be worked on. `phases` gives the parts of the work, each when the
-    one before needs nothing more; `finish` writes the result from the answers."""
+class Asked:
+    """What every run of a stage is asked to do."""
 
-    folder: Path
-    step: str
+    input: Sequence[Path]
+    project: str
+    background: Path | None
     settings: model.Settings
     spending: Spending
-    phases: Callable[[Get], Iterator[Phase]]
-    finish: Callable[[Get], dict[str, Any]]
+    overwrite: bool
+
+
+@dataclass(frozen=True)
+class Work:
+    """A stage that is ready to be worked on, with all that the manifest says of it."""
+
+    asked: Asked
+    folder: Path
+    step: str
+    chosen: dict[str, Any]
+    inputs: list[dict]
+    resumed: bool
 
     @property
     def calls(self) -> Path:
@@ -59,20 +70,41 @@ class Work:
         """The file of submitted batches."""
         return self.folder / project.batches(self.step)
 
+    def phases(self, get: Get) -> Iterator[Phase]:
+        """The parts of the work, each when the one before needs nothing more."""
+        raise NotImplementedError
 
-def run(way: str, folder: Path, step: str, settings: model.Settings,
-        work: Callable[[], Work]) -> dict[str, Any]:
-    """Runs a stage live, or submits it in batches, asks for their status, or collects them; the
-    work is prepared only when it is needed."""
+    def finish(self, get: Get) -> dict[str, Any]:
+        """Writes the result from the answers."""
+        raise NotImplementedError
+
+    def end(self, counts: Mapping[str, Any], made: Iterable[str]) -> dict[str, Any]:
+        """Writes the counts, and tells the manifest of the files that were made; returns the
+        counts."""
+        name = f"{self.step}.json"
+        files.write_json(self.folder / name, counts)
+        manifest.record(self.folder, self.step, self.chosen, [*made, name, self.calls.name],
+                        self.inputs)
+        return {**counts, "resumed": self.resumed}
+
+
+def run(way: str, asked: Asked, step: str, prepare: Callable[[Any], Work],
+        dry_run: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """Runs a stage dry or live, or submits it in batches, asks for their status, or collects them;
+    the work is prepared only when it is needed."""
+    if way == "dry_run":
+        return dry_run(asked)
     if way == "status":
-        return status(folder, step, settings)
-    model.connection(settings)  # refuses a missing key before anything is written
-    return {"live": live, "submit": submit, "collect": collect}[way](work())
+        path = project.folder(asked.project) / project.batches(step)
+        with batch.refusals():
+            return {"batches": batch.status(path, model.client(asked.settings))}
+    model.connection(asked.settings)  # refuses a missing key before anything is written
+    return {"live": live, "submit": submit, "collect": collect}[way](prepare(asked))
 
 
 def live(work: Work) -> dict[str, Any]:
     """Asks what is missing, and writes the result."""
-    budget = work.spending.budget
+    budget = work.asked.spending.budget
     with _opened(work) as book, project.logged(work.folder, work.step) as log:
         if under_way := batch.open_batches(work.batches):
             raise files.Refusal(f"{work.batches}: {len(under_way)} batches are under way, and "
@@ -81,28 +113,31 @@ def live(work: Work) -> dict[str, Any]:
         before = len(book)
         try:
             for phase in work.phases(book.get):
-                with _progress(phase, work.spending) as done:
-                    model.run(phase.jobs, book, work.settings, budget, done)
+                with _progress(phase, work.asked.spending) as done:
+                    model.run(phase.jobs, book, work.asked.settings, budget, done)
         except KeyboardInterrupt:
             raise files.Refusal(f"interrupted; {len(book)} finished calls are in {work.calls}: "
                                 "the same command goes on from there") from None
         return {**work.finish(book.get), "prompt_tokens": budget.prompt_tokens,
                 "completion_tokens": budget.completion_tokens,
                 "uncounted_calls": budget.uncounted,
-                "cost": work.spending.cost(budget.prompt_tokens, budget.completion_tokens),
+                "cost": work.asked.spending.cost(budget.prompt_tokens,
+                                                 budget.completion_tokens),
                 "calls_made": budget.calls, "calls_known": before, "log": log.as_posix()}
 
 
-def _opened(work: Work) -> AbstractContextManager[calls.Ledger]:
-    """The finished calls; with --retry-unknown only the good ones. A call that is asked again in a
-    batch under way is not finished either."""
+@contextmanager
+def _opened(work: Work) -> Iterator[Ledger]:
+    """The finished calls, for one process at a time; with --retry-unknown only the good ones. A
+    call that is asked again in a batch under way is not finished either."""
     again = {key for one in batch.open_batches(work.batches) for key in one.keys}
 
     def forget(answer: Answer) -> bool:
         return answer.state in model.UNANSWERED or answer.state != "ok" and (
-            work.spending.retry_unknown or answer.key in again)
+            work.asked.spending.retry_unknown or answer.key in again)
 
-    return calls.ledger(work.calls, forget)
+    with files.locked(work.calls, wait=False) as file:
+        yield Ledger(file, forget)
 
 
 @contextmanager
@@ -126,7 +161,7 @@ def _progress(phase: Phase, spending: Spending) -> Iterator[Callable[[], None]]:
 
 # The same through the provider's Batch API.
 
-def _needed(work: Work, book: calls.Ledger) -> Iterator[model.Request]:
+def _needed(work: Work, book: Ledger) -> Iterator[model.Request]:
     """What the first part of the work that is not done needs."""
     for phase in work.phases(book.get):
         some = False
@@ -140,7 +175,7 @@ def _needed(work: Work, book: calls.Ledger) -> Iterator[model.Request]:
 
 def submit(work: Work) -> dict[str, Any]:
     """Submits every request that is needed now, not under way, and within the budget."""
-    budget, kept = work.spending.budget, 0
+    budget, kept = work.asked.spending.budget, 0
 
     def affordable(one: model.Request) -> bool:
         nonlocal kept
@@ -151,17 +186,11 @@ def submit(work: Work) -> dict[str, Any]:
         return False
 
     with _opened(work) as book, batch.refusals():
-        made = batch.submit(work.batches, model.client(work.settings), _needed(work, book),
-                            affordable)
+        made = batch.submit(work.batches, model.client(work.asked.settings),
+                            _needed(work, book), affordable)
     return {"batches": [one.batch_id for one in made],
             "requests": sum(len(one.keys) for one in made), "over_budget": kept,
             "under_way": len(batch.open_batches(work.batches))}
-
-
-def status(folder: Path, step: str, settings: model.Settings) -> dict[str, Any]:
-    """How far the batches are."""
-    with batch.refusals():
-        return {"batches": batch.status(folder / project.batches(step), model.client(settings))}
 
 
 def collect(work: Work) -> dict[str, Any]:
@@ -169,11 +198,10 @@ def collect(work: Work) -> dict[str, Any]:
     with _opened(work) as book:
         wanted = {one.key: one for one in _needed(work, book)}
         with batch.refusals():
-            found = batch.collect(work.batches, model.client(work.settings), wanted, book)
+            found = batch.collect(work.batches, model.client(work.asked.settings), wanted, book)
         left = sum(1 for _ in _needed(work, book))
         summary = {} if left else work.finish(book.get)
-    return {**summary, "collected": found.answers, "waiting": found.waiting,
-            "failed_batches": list(found.failed), "needed": left}
+    return {**summary, **found, "needed": left}
 
 
 # What a run tells a person.

@@ -1,6 +1,7 @@
 """How many failure modes are still unseen: coverage of the sample, its lower bound, and the curve
 of modes over samples read."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,13 +41,8 @@ def all_modes(sets: Sequence[frozenset[str]]) -> float | None:
     1987), from the codes of each sample."""
     if not sets:
         return None
-    uses: dict[str, int] = {}
-    for codes in sets:
-        for code in codes:
-            uses[code] = uses.get(code, 0) + 1
-    once = sum(count == 1 for count in uses.values())
-    twice = sum(count == 2 for count in uses.values())
-    m = len(sets)
+    uses = list(Counter(code for codes in sets for code in codes).values())
+    m, once, twice = len(sets), uses.count(1), uses.count(2)
     return len(uses) + (m - 1) / m * once * (once - 1) / (2 * (twice + 1))
 
 
