@@ -74,8 +74,8 @@ def _code(args: argparse.Namespace) -> int:
     from failure_analysis.coding import axial_run
 
     asked = axial_run.Options(
-        args.input, args.project, args.background, options.settings(args), options.spending(args),
-        args.overwrite, args.codebook, args.recode_model, args.context_tokens, args.seed)
+        **options.asked(args), old=args.codebook, recode_model=args.recode_model,
+        context_tokens=args.context_tokens, seed=args.seed)
     way = "dry_run" if args.dry_run else args.batch or "live"
     found = axial_run.run(way, asked)
     cli.summarise(found, axial_run.lines(way, found), args.json)

@@ -206,22 +206,17 @@ def _disagreements(known: rows.Index, reviews: list[ledger.Review], said: Said
     for outcome in known.failing():
         final = finals.get(outcome.datapoint_id)
         if final and (final.bucket is None or final.fault is None):
-            entries.append(_entry(known.folder, outcome.datapoint_id, final))
+            ident, folder = outcome.datapoint_id, shlex.quote(known.folder.as_posix())
+            entries.append({
+                "datapoint_id": ident,
+                "about": [question for question in QUESTIONS if getattr(final, question) is None],
+                "said": [{"coder": review.coder, "bucket": review.bucket, "fault": review.fault,
+                          "review_id": review.review_id} for review in final.reviews],
+                "command": f"record_review.py {folder} --id {shlex.quote(ident)} --bucket … "
+                           '--fault … --mechanism "…" --quote "…" --coder NAME --settles'})
         elif final and len(views.get(outcome.datapoint_id, ())) > 1:
             settled += 1
     return entries, settled
-
-
-def _entry(folder: Path, ident: str, final: ledger.Final) -> dict[str, Any]:
-    """One disagreement: what it is about, who said what, and the command that settles it."""
-    return {
-        "datapoint_id": ident,
-        "about": [question for question in QUESTIONS if getattr(final, question) is None],
-        "said": [{"coder": review.coder, "bucket": review.bucket, "fault": review.fault,
-                  "review_id": review.review_id} for review in final.reviews],
-        "command": f"record_review.py {shlex.quote(folder.as_posix())} --id {shlex.quote(ident)} "
-                   '--bucket … --fault … --mechanism "…" --quote "…" --coder NAME --settles',
-    }
 
 
 def _status(n: int) -> str:

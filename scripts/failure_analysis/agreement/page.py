@@ -46,7 +46,8 @@ def answer(result: dict) -> str:
         return (f"There is one reader, {code(readers[0])}: how far another reader would agree is "
                 f"not known. Have {result['fewest_shared']} or more of the same datapoints read by "
                 "a second one (`record_review.py … --coder NAME`).")
-    who = f"{len(readers)} readers ({_names(readers)})"
+    more = f" and {len(readers) - MOST_NAMES} more" if len(readers) > MOST_NAMES else ""
+    who = f"{len(readers)} readers ({', '.join(map(code, readers[:MOST_NAMES]))}{more})"
     left = (f"{_count(len(result['disagreements']), 'disagreement')} to settle, "
             f"{result['settled']} settled.")
     if not shared:
@@ -207,11 +208,6 @@ def ranged(value: float, interval: Sequence[float] | None, form: str = ".2f") ->
         return f"{value:{form}}"
     low, high = interval
     return f"{value:{form}} ({low:{form}} to {high:{form}})"
-
-
-def _names(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(map(code, names[:MOST_NAMES])) + more
 
 
 def _count(count: int, one: str, many: str | None = None) -> str:

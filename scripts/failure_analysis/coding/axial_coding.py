@@ -254,10 +254,9 @@ def assign_batch(stage: Stage, coder: Coder, codes: Sequence[Code],
 def checked(stage: Stage, coder: Coder, codes: Sequence[Code],
             batch: Sequence[Sample], entries: Sequence[shapes.Assignment], get: Get) -> Coded:
     """The entries of an answer that are as they should be, and the others asked for once more."""
-    judged = [(sample, _faults(sample, entries, codes)) for sample in batch]
-    wrong = [(sample, faults) for sample, faults in judged if faults]
-    good = _entries([sample for sample, faults in judged if not faults], entries)
-    coded = Coded(entries=good)
+    wrong = [(sample, faults) for sample in batch if (faults := _faults(sample, entries, codes))]
+    good = {sample.name for sample in batch} - {sample.name for sample, _ in wrong}
+    coded = Coded(entries={entry.sample: entry for entry in entries if entry.sample in good})
     return together([coded, _again(stage, coder, codes, wrong, get)]) if wrong else coded
 
 
@@ -274,24 +273,17 @@ def _again(stage: Stage, coder: Coder, codes: Sequence[Code],
     if value is None:
         state = "unparsed" if answer.state == "ok" else answer.state
         return Coded(failed={sample.name: (state, reason) for sample in batch})
+    given = {entry.sample: entry for entry in value.assignments}
     entries, failed, remarks = {}, {}, {}
-    for sample in batch:
-        faults = _faults(sample, value.assignments, codes)
-        if faults and all(fault.startswith("the quote") for fault in faults):
-            [entry] = _entries([sample], value.assignments).values()
-            entries[sample.name] = entry.model_copy(update={"quote": None})
-            remarks[sample.name] = faults[0]
-        elif faults:
-            failed[sample.name] = ("unparsed", "; ".join(faults))
+    for name, faults in ((one.name, _faults(one, value.assignments, codes)) for one in batch):
+        if not faults:
+            entries[name] = given[name]
+        elif all(fault.startswith("the quote") for fault in faults):
+            entries[name] = given[name].model_copy(update={"quote": None})
+            remarks[name] = faults[0]
         else:
-            entries |= _entries([sample], value.assignments)
+            failed[name] = ("unparsed", "; ".join(faults))
     return Coded((), entries, failed, remarks)
-
-
-def _entries(some: Sequence[Sample], entries: Sequence[shapes.Assignment]
-             ) -> dict[str, shapes.Assignment]:
-    names = {sample.name for sample in some}
-    return {entry.sample: entry for entry in entries if entry.sample in names}
 
 
 def _faults(sample: Sample, entries: Sequence[shapes.Assignment], codes: Sequence[Code]

@@ -120,7 +120,7 @@ class Prepared(runner.Work):
             file.writelines(project.json_line({**row, **records[row["sample_id"]]})
                             for _, row in _rows(self.asked.input))
         proved = _proved(self.lines, records)
-        result = _codebook(self, built, (coded, again), records, proved)
+        result = _codebook(self, built, coded, again, records, proved)
         files.write_json(paths["taxonomy"], result["taxonomy"])
         files.write_json(paths["codebook"], result)
         card_page.draw(paths["figure"], result["card"]["rarefaction"])
@@ -226,7 +226,7 @@ def dry_run(options: Options) -> dict[str, Any]:
     requests, tokens, answers = axial_coding.expected(ready.stage, card.FEWEST_SHARED)
     return {"samples": len(ready.lines), "to_code": len(ready.stage.samples),
             "requests": requests, "prompt_tokens": tokens, "completion_tokens": answers,
-            "cost": options.spending.cost(tokens, answers),
+            "cost": options.cost(tokens, answers),
             "files": [path.as_posix(), shown.as_posix()]}
 
 
@@ -296,20 +296,16 @@ def _labels(primary: str, secondary: Sequence[str]) -> frozenset[str]:
     return frozenset({primary, *secondary} - {codebook.NO_CODE, codebook.NOT_VISIBLE})
 
 
-def _codebook(ready: Prepared, built: Built, twice: tuple[Coded, Coded], records: Records,
+def _codebook(ready: Prepared, built: Built, coded: Coded, again: Coded, records: Records,
               proved: Proved) -> dict[str, Any]:
     """The codebook with its taxonomy, card and lineage."""
     options = ready.asked
     codings, unknown = _codings(ready.lines, records)
-    samples: dict[str, list[str]] = {code.code: [] for code in built.codes}
-    for one in codings:
-        for code in one.codes if one.failing else ():
-            samples[code].append(one.ident)
-    coded, again = twice
-    recodings = [card.Recoding(*(
-        (some.entries[name].primary_code,
-         _labels(some.entries[name].primary_code, some.entries[name].secondary_codes))
-        for some in twice)) for name in again.entries if name in coded.entries]
+    samples = {code.code: [one.ident for one in codings if one.failing and code.code in one.codes]
+               for code in built.codes}
+    recodings = [tuple((one.primary_code, _labels(one.primary_code, one.secondary_codes))
+                       for one in (coded.entries[name], again.entries[name]))
+                 for name in again.entries if name in coded.entries]
     drawn = len(axial_coding.recoded(ready.stage, card.FEWEST_SHARED))
     coders = (options.settings.model, ready.stage.second.settings.model)
     events = msgspec.to_builtins(built.events)
@@ -336,10 +332,9 @@ def _quotes(proved: Proved) -> dict[str, list[dict[str, str]]]:
     """Two quotes of each code, from two failing samples of which it is the primary code."""
     found: dict[str, list[dict[str, str]]] = {}
     for ident, codes in proved:
-        some = found.setdefault(codes["primary_code"], [])
-        if len(some) < 2:
-            some.append({"sample_id": ident, "quote": codes["quote"]})
-    return found
+        found.setdefault(codes["primary_code"], []).append(
+            {"sample_id": ident, "quote": codes["quote"]})
+    return {code: some[:2] for code, some in found.items()}
 
 
 def _reviews(name: str, proved: Proved) -> Iterator[bytes]:

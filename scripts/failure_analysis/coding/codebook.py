@@ -115,8 +115,8 @@ def revised(known: Sequence[Code], fixed: Collection[str], answer: "Sequence[sha
     keeper = {old: old.code if old.code in new else new[0] for old, new in heirs.items()}
     events, made = [], []
     for category, code, before in good:
-        kept = next((old.code_id for old in before if keeper[old] == code.code), None)
-        one = _made(category, code, kept, made, known)
+        own_id = next((old.code_id for old in before if keeper[old] == code.code), None)
+        one = _made(category, code, own_id, made, known)
         made.append(one)
         events += _events(one, before, split, number)
     events += [Event("split", number, (old,), new) for old, new in split.items()]
@@ -237,7 +237,8 @@ def taxonomy(codes: Sequence[Code], samples: Mapping[str, Sequence[str]],
         categories.setdefault(code.category, []).append(code)
     found = [{"name": name, "definition": some[0].category_definition,
               "subcategories": listed(some)} for name, some in categories.items()]
-    residue = {"name": RESIDUE, "definition": f"Codes seen in fewer than {fewest} samples: too "
-                                              "rare to call them a pattern.",
-               "subcategories": listed(rare)}
-    return {"primary_categories": [*found, *([residue] if rare else [])]}
+    if rare:
+        found.append({"name": RESIDUE, "definition": f"Codes seen in fewer than {fewest} samples: "
+                                                     "too rare to call them a pattern.",
+                      "subcategories": listed(rare)})
+    return {"primary_categories": found}

@@ -113,8 +113,7 @@ def _problems(one: Sample, value: OpenCode) -> list[str]:
     wrong = [f"{name} is empty" for name in ("descriptive_summary", "detailed_analysis")
              if not getattr(value, name).strip()]
     last = len(one.row.get("messages") or [])
-    if last and value.failure_point_turn is not None and \
-            not 1 <= value.failure_point_turn <= last:
+    if last and value.failure_point_turn is not None and not 1 <= value.failure_point_turn <= last:
         wrong.append(f"failure_point_turn {value.failure_point_turn} is no message; there are "
                      f"messages 1 to {last}")
     if value.visibility == "failure_visible":
@@ -173,6 +172,8 @@ def record(one: Sample, coded: Coded) -> dict[str, Any]:
         answers += last.answers
     numbers = [number for number, window in enumerate(coded.windows, 1)
                if window and window.value is not None]
+    rewards = {"reward": row.get("reward"), "scores": row.get("scores"),
+               "failed_dimensions": row["failed_dimensions"]}
     return {
         "sample_id": one.planned.ident,
         "success": {"pass": True, "fail": False}.get(row["outcome"]),
@@ -184,7 +185,9 @@ def record(one: Sample, coded: Coded) -> dict[str, Any]:
         **{name: row.get(name) for name in (
             "benchmark", "model_name", "run_id", "item_id", "trial")},
         "failed_dimensions": row["failed_dimensions"],
-        "context": _context(row),
+        # Under both names: scripts written for the first system of this kind look for the long one.
+        "context": {"task_name": row["item_id"], "conversation": row.get("messages"),
+                    "tau2bench_rewards": rewards, "rewards": rewards},
         "coding": _coding(one, value) if value else None,
         "problems": list(last.problems) if value else [],
         "seen": one.shown.seen(numbers) if value else None,
@@ -195,17 +198,9 @@ def record(one: Sample, coded: Coded) -> dict[str, Any]:
     }
 
 
-def _context(row: Mapping[str, Any]) -> dict[str, Any]:
-    rewards = {"reward": row.get("reward"), "scores": row.get("scores"),
-               "failed_dimensions": row["failed_dimensions"]}
-    # Under both names: scripts written for the first system of this kind look for the long one.
-    return {"task_name": row["item_id"], "conversation": row.get("messages"),
-            "tau2bench_rewards": rewards, "rewards": rewards}
-
-
 def _window(one: Sample, number: int, window: Settled | None) -> dict[str, Any]:
-    pieces = one.shown.windows[number - 1].pieces
-    shown = {piece.segment.name: [piece.start, piece.stop] for piece in pieces}
+    shown = {piece.segment.name: [piece.start, piece.stop]
+             for piece in one.shown.windows[number - 1].pieces}
     return {"number": number, "state": window.state if window else "skipped_by_budget",
             "visibility": window.value.visibility if window and window.value else None,
             "parts": shown}

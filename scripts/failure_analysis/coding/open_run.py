@@ -53,13 +53,12 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     dry_run/ and leaves the project alone."""
     target = project.folder(options.project)
     place = target / project.DRY_RUN if dry else target
-    told_in = options.background or options.mapping
     name = _name(options)
     found = samples.pool(options.input, options.mapping)
     planned, rejected = samples.plan(found, options.choice)
     instructions = prompts.render(
         "open_coding", benchmark=prompts.name(found.benchmark),
-        background=prompts.background(found.benchmark, told_in))
+        background=prompts.background(found.benchmark, options.background or options.mapping))
     chosen, read = _chosen(options, instructions), project.inputs(found.inputs)
     resumed = not dry and project.begin(place, project.OPEN, chosen, read, options.overwrite)
     original, others, passed = (place / f"{kind}_{name}.jsonl" for kind in (
@@ -112,7 +111,7 @@ def dry_run(options: Options) -> dict[str, Any]:
                      "tokens": request.tokens, "body": request.body}))
     answers = windows * model.EXPECTED_ANSWER
     return {"samples": len(ready.planned), "requests": windows, "prompt_tokens": tokens,
-            "completion_tokens": answers, "cost": options.spending.cost(tokens, answers),
+            "completion_tokens": answers, "cost": options.cost(tokens, answers),
             "files": [path.as_posix(), first.as_posix()], "rejected_rows": ready.rejected,
             "remark": ready.remark}
 

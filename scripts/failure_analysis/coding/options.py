@@ -3,10 +3,10 @@
 import argparse
 import math
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from failure_analysis.coding import model, runner
+    from failure_analysis.coding import model
 
 
 def add_model(parser: argparse.ArgumentParser, timeout: int) -> "argparse._ArgumentGroup":
@@ -91,9 +91,11 @@ def settings(args: argparse.Namespace) -> "model.Settings":
         args.timeout, args.retries, args.max_concurrent)
 
 
-def spending(args: argparse.Namespace) -> "runner.Spending":
-    """What the run may spend."""
-    from failure_analysis.coding import model, runner
+def asked(args: argparse.Namespace) -> dict[str, Any]:
+    """What both coders are asked alike."""
+    from failure_analysis.coding import model
 
-    return runner.Spending(model.Budget(args.max_calls, args.max_tokens_total),
-                           tuple(args.price) if args.price else None, args.retry_unknown)
+    same = {name: getattr(args, name) for name in (
+        "input", "project", "background", "overwrite", "price", "retry_unknown")}
+    return {**same, "settings": settings(args),
+            "budget": model.Budget(args.max_calls, args.max_tokens_total)}

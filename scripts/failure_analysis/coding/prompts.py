@@ -82,8 +82,7 @@ def texts(wanted: model.Request) -> tuple[str, str]:
     body = wanted.body
     if wanted.api == "responses":
         return body["instructions"], body["input"]
-    told, asked = (message["content"] for message in body["messages"])
-    return told, asked
+    return tuple(message["content"] for message in body["messages"])
 
 
 def readable(wanted: model.Request) -> str:

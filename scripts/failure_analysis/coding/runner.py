@@ -23,11 +23,16 @@ class Phase(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Spending:
-    """What a run may spend, and what it costs."""
+class Asked:
+    """What every run of a stage is asked to do, and what it may spend."""
 
+    input: Sequence[Path]
+    project: str
+    background: Path | None
+    overwrite: bool
+    settings: model.Settings
     budget: model.Budget
-    price: tuple[float, float] | None
+    price: Sequence[float] | None
     retry_unknown: bool
 
     def cost(self, prompt: int, completion: int) -> float | None:
@@ -35,18 +40,6 @@ class Spending:
         if not self.price:
             return None
         return round((prompt * self.price[0] + completion * self.price[1]) / 1e6, 4)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What every run of a stage is asked to do."""
-
-    input: Sequence[Path]
-    project: str
-    background: Path | None
-    settings: model.Settings
-    spending: Spending
-    overwrite: bool
 
 
 @dataclass(frozen=True)
@@ -104,7 +97,7 @@ def run(way: str, asked: Asked, step: str, prepare: Callable[[Any], Work],
 
 def live(work: Work) -> dict[str, Any]:
     """Asks what is missing, and writes the result."""
-    budget = work.asked.spending.budget
+    asked, budget = work.asked, work.asked.budget
     with _opened(work) as book, project.logged(work.folder, work.step) as log:
         if under_way := batch.open_batches(work.batches):
             raise files.Refusal(f"{work.batches}: {len(under_way)} batches are under way, and "
@@ -113,16 +106,15 @@ def live(work: Work) -> dict[str, Any]:
         before = len(book)
         try:
             for phase in work.phases(book.get):
-                with _progress(phase, work.asked.spending) as done:
-                    model.run(phase.jobs, book, work.asked.settings, budget, done)
+                with _progress(phase, asked) as done:
+                    model.run(phase.jobs, book, asked.settings, budget, done)
         except KeyboardInterrupt:
             raise files.Refusal(f"interrupted; {len(book)} finished calls are in {work.calls}: "
                                 "the same command goes on from there") from None
         return {**work.finish(book.get), "prompt_tokens": budget.prompt_tokens,
                 "completion_tokens": budget.completion_tokens,
                 "uncounted_calls": budget.uncounted,
-                "cost": work.asked.spending.cost(budget.prompt_tokens,
-                                                 budget.completion_tokens),
+                "cost": asked.cost(budget.prompt_tokens, budget.completion_tokens),
                 "calls_made": budget.calls, "calls_known": before, "log": log.as_posix()}
 
 
@@ -134,23 +126,23 @@ def _opened(work: Work) -> Iterator[Ledger]:
 
     def forget(answer: Answer) -> bool:
         return answer.state in model.UNANSWERED or answer.state != "ok" and (
-            work.asked.spending.retry_unknown or answer.key in again)
+            work.asked.retry_unknown or answer.key in again)
 
     with files.locked(work.calls, wait=False) as file:
         yield Ledger(file, forget)
 
 
 @contextmanager
-def _progress(phase: Phase, spending: Spending) -> Iterator[Callable[[], None]]:
+def _progress(phase: Phase, asked: Asked) -> Iterator[Callable[[], None]]:
     """A bar with tokens, cost and the time left, where a person is looking."""
     from tqdm import tqdm
 
-    budget = spending.budget
+    budget = asked.budget
     with tqdm(total=phase.total, unit=phase.unit, desc=phase.name,
               disable=not sys.stderr.isatty()) as bar:
 
         def done() -> None:
-            spent = spending.cost(budget.prompt_tokens, budget.completion_tokens)
+            spent = asked.cost(budget.prompt_tokens, budget.completion_tokens)
             money = f", ${spent:.2f}" if spent is not None else ""
             bar.set_postfix_str(f"{budget.prompt_tokens} tokens in, "
                                 f"{budget.completion_tokens} out{money}", refresh=False)
@@ -175,7 +167,7 @@ def _needed(work: Work, book: Ledger) -> Iterator[model.Request]:
 
 def submit(work: Work) -> dict[str, Any]:
     """Submits every request that is needed now, not under way, and within the budget."""
-    budget, kept = work.asked.spending.budget, 0
+    budget, kept = work.asked.budget, 0
 
     def affordable(one: model.Request) -> bool:
         nonlocal kept

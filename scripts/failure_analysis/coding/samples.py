@@ -156,9 +156,7 @@ def _slim(row: dict) -> Slim:
 
 def _chosen(wanted: Sequence[Slim], choice: Choice, rng: random.Random) -> list[Slim]:
     """So many of the wanted ones, in their order."""
-    if choice.number is None or choice.number >= len(wanted):
-        return list(wanted)
-    if choice.by == "first":
+    if choice.by == "first" or choice.number is None or choice.number >= len(wanted):
         return list(wanted[:choice.number])
     if choice.by == "random":
         places = rng.sample(range(len(wanted)), choice.number)
