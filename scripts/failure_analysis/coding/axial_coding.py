@@ -10,11 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from failure_analysis.coding import codebook, model, prompts, shapes
+from failure_analysis.coding import codebook, model, prompts
 from failure_analysis.coding.calls import Answer, Get
 from failure_analysis.coding.codebook import NO_CODE, Code, Event
+
+if TYPE_CHECKING:
+    from failure_analysis.coding import shapes
 
 TEMPLATES = ("axial_codebook", "axial_codebook_round", "axial_entry", "axial_assign",
              "axial_assign_batch", "repair")
@@ -78,7 +81,7 @@ class Built(NamedTuple):
     codes: tuple[Code, ...] = ()
     events: tuple[Event, ...] = ()
     problems: tuple[str, ...] = ()
-    given: Sequence[shapes.Assignment] | None = None
+    given: "Sequence[shapes.Assignment] | None" = None
     left_out: Mapping[str, str] = {}
     rounds: int = 0
     stopped: str = ""
@@ -89,7 +92,7 @@ class Coded(NamedTuple):
     `remarks` says what was taken away from an entry. Samples in neither still need `needed`."""
 
     needed: tuple[model.Request, ...] = ()
-    entries: Mapping[str, shapes.Assignment] = {}
+    entries: "Mapping[str, shapes.Assignment]" = {}
     failed: Mapping[str, tuple[str, str]] = {}
     remarks: Mapping[str, str] = {}
 
@@ -121,8 +124,8 @@ def build(stage: Stage, progress: Progress, get: Get) -> Built:
     if progress.queue is None:
         queue = [sample for sample in stage.samples if sample.compared]
         if stage.old:
-            first = assign(stage, stage.first, stage.old,
-                           batches(stage, stage.old, stage.samples), get)
+            first = together([assign_batch(stage, stage.first, stage.old, batch, get)
+                              for batch in batches(stage, stage.old, stage.samples)])
             if first.needed:
                 return Built(first.needed)
             queue = [sample for sample in queue if sample.name in first.entries
@@ -179,6 +182,8 @@ def _rounds(stage: Stage, at: Progress, get: Get) -> Built:
 def _request(stage: Stage, codes: Sequence[Code], batch: Sequence[Sample],
              place: tuple[int, int, int], whole: bool) -> model.Request:
     """The request for a round: the codebook so far and the open codes of a batch."""
+    from failure_analysis.coding import shapes
+
     settled = {code.code_id for code in stage.old}
     fixed = [_shown(code) for code in codes if code.code_id in settled]
     known = [_shown(code) for code in codes if code.code_id not in settled]
@@ -226,12 +231,6 @@ def batches(stage: Stage, codes: Sequence[Code], some: Sequence[Sample]) -> list
                              _BATCH))
 
 
-def assign(stage: Stage, coder: Coder, codes: Sequence[Code],
-           some: Sequence[Sequence[Sample]], get: Get) -> Coded:
-    """Every sample of the batches coded."""
-    return together([assign_batch(stage, coder, codes, batch, get) for batch in some])
-
-
 def assign_batch(stage: Stage, coder: Coder, codes: Sequence[Code],
                  batch: Sequence[Sample], get: Get) -> Coded:
     """A batch coded. An answer that cannot be used is asked for in halves, so that one sample does
@@ -245,14 +244,15 @@ def assign_batch(stage: Stage, coder: Coder, codes: Sequence[Code],
         return checked(stage, coder, codes, batch, value.assignments, get)
     if len(batch) > 1 and answer.state not in model.UNANSWERED:
         half = len(batch) // 2
-        return assign(stage, coder, codes, (batch[:half], batch[half:]), get)
+        return together([assign_batch(stage, coder, codes, part, get)
+                         for part in (batch[:half], batch[half:])])
     if answer.state in ("ok", "unparsed"):
         return _again(stage, coder, codes, [(batch[0], [reason])], get)
     return Coded(failed={sample.name: (answer.state, reason) for sample in batch})
 
 
 def checked(stage: Stage, coder: Coder, codes: Sequence[Code],
-            batch: Sequence[Sample], entries: Sequence[shapes.Assignment], get: Get) -> Coded:
+            batch: Sequence[Sample], entries: "Sequence[shapes.Assignment]", get: Get) -> Coded:
     """The entries of an answer that are as they should be, and the others asked for once more."""
     wrong = [(sample, faults) for sample in batch if (faults := _faults(sample, entries, codes))]
     good = {sample.name for sample in batch} - {sample.name for sample, _ in wrong}
@@ -286,7 +286,7 @@ def _again(stage: Stage, coder: Coder, codes: Sequence[Code],
     return Coded((), entries, failed, remarks)
 
 
-def _faults(sample: Sample, entries: Sequence[shapes.Assignment], codes: Sequence[Code]
+def _faults(sample: Sample, entries: "Sequence[shapes.Assignment]", codes: Sequence[Code]
             ) -> list[str]:
     """What is wrong with the coding of a sample in an answer."""
     mine = [entry for entry in entries if entry.sample == sample.name]
@@ -312,6 +312,8 @@ def _faults(sample: Sample, entries: Sequence[shapes.Assignment], codes: Sequenc
 def _assignment(stage: Stage, coder: Coder, codes: Sequence[Code],
                 batch: Sequence[Sample], faults: Sequence[str]) -> model.Request:
     """The request that codes a batch, or codes it once more because of these faults."""
+    from failure_analysis.coding import shapes
+
     shown = [_shown(code) for code in codes]
     samples = [{"name": sample.name, "text": sample.text} for sample in batch]
     problems = [prompts.line(fault) for fault in faults]

@@ -83,11 +83,6 @@ class Line(NamedTuple):
     matched_to: str | None
     compact: Sample | None
 
-    @property
-    def name(self) -> str:
-        """What stands for the sample in prompts; empty where nothing is known of it."""
-        return self.compact.name if self.compact else ""
-
 
 @dataclass(frozen=True)
 class Prepared(runner.Work):
@@ -249,12 +244,13 @@ def _built(ready: Prepared, built: Built) -> Built:
 
 def _record(line: Line, coded: Coded) -> dict[str, Any]:
     """The codes of a sample. What is not known is said in words, so that counting is safe."""
-    entry = coded.entries.get(line.name)
-    state, reason = coded.failed.get(line.name, ("skipped_by_budget", "not asked"))
+    name = line.compact.name if line.compact else ""
+    entry = coded.entries.get(name)
+    state, reason = coded.failed.get(name, ("skipped_by_budget", "not asked"))
     if line.compact is None:
         state, reason = line.state, "it has no open code"
     if entry is not None or line.hidden and line.success is False:
-        state, reason = "ok", coded.remarks.get(line.name, "")
+        state, reason = "ok", coded.remarks.get(name, "")
     codes = {"primary_code": codebook.UNKNOWN, "secondary_codes": [],
              "severity": codebook.UNKNOWN, "fault": "undecided", "rationale": "", "quote": None}
     if entry is not None:

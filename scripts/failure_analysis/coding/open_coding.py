@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis import files
 from failure_analysis.coding import model, project, prompts, windows
 from failure_analysis.coding.calls import Answer, Get
 from failure_analysis.coding.prompts import Settled
 from failure_analysis.coding.samples import Planned, Store
-from failure_analysis.coding.shapes import OpenCode
 from failure_analysis.review import parts
+
+if TYPE_CHECKING:
+    from failure_analysis.coding.shapes import OpenCode
 
 TEMPLATES = ("open_coding", "open_coding_sample", "open_coding_synthesis", "repair")
 # Of a window, the most that another model's correct answer may take.
@@ -57,6 +59,8 @@ class Coded(NamedTuple):
 
 def sample(stage: Stage, planned: Planned) -> Sample:
     """Reads a planned sample and makes the requests for its windows."""
+    from failure_analysis.coding.shapes import OpenCode
+
     row = stage.store.row(planned.ident)
     shown = windows.cut(row, stage.characters)
     policy = files.visible(stage.policies.get(row["run_id"], ""))
@@ -102,13 +106,13 @@ def _settle(stage: Stage, one: Sample, request: model.Request, get: Get
 
 
 def _judged(one: Sample, request: model.Request,
-            answer: Answer) -> tuple[OpenCode | None, list[str]]:
+            answer: Answer) -> tuple["OpenCode | None", list[str]]:
     """The value of an answer, if it has one, and all that is wrong with it."""
     value, reason = model.value_of(request, answer)
     return value, [reason] if value is None else _problems(one, value)
 
 
-def _problems(one: Sample, value: OpenCode) -> list[str]:
+def _problems(one: Sample, value: "OpenCode") -> list[str]:
     """What is wrong with a description that has the right form."""
     wrong = [f"{name} is empty" for name in ("descriptive_summary", "detailed_analysis")
              if not getattr(value, name).strip()]
@@ -144,7 +148,7 @@ def _synthesis(stage: Stage, one: Sample, done: Sequence[Settled]) -> model.Requ
                          one.requests[0].shape, stage.instructions, text)
 
 
-def _note(one: Sample, value: OpenCode) -> dict[str, Any]:
+def _note(one: Sample, value: "OpenCode") -> dict[str, Any]:
     """What a window's reader wrote, with those quotes alone that hold."""
     note = value.model_dump(exclude={"mark"})
     note["evidence"] = [quote for quote in note["evidence"]
@@ -206,7 +210,7 @@ def _window(one: Sample, number: int, window: Settled | None) -> dict[str, Any]:
             "parts": shown}
 
 
-def _coding(one: Sample, value: OpenCode) -> dict[str, Any]:
+def _coding(one: Sample, value: "OpenCode") -> dict[str, Any]:
     """The code with each quote's place in the sample; a quote that is not there says so."""
     coding = value.model_dump(exclude={"mark"})
     last = len(one.row.get("messages") or [])  # without messages there is no turn to name

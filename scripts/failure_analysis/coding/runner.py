@@ -210,18 +210,14 @@ def lines(way: str, found: dict[str, Any], estimate: Callable[[dict], list[str]]
                 "next: --batch status, then --batch collect"]
     if way == "status":
         return [f"{name}: {state}" for name, state in found["batches"]] or ["no batch submitted"]
-    return [*(_collected(found) if way == "collect" else ()),
-            *(result(found) if "coded" in found else ())]
-
-
-def _collected(found: dict[str, Any]) -> list[str]:
-    """After collecting; says what is next while something is."""
-    told = [f"batch failed: {one}" for one in found["failed_batches"]]
-    told.append(f"collected {found['collected']} answers; {found['waiting']} batches under way")
-    if found["needed"]:
-        again = "wait, then --batch collect" if found["waiting"] else "--batch submit"
-        told.append(f"{found['needed']} requests are needed still; next: {again}")
-    return told
+    told = []
+    if way == "collect":
+        told = [f"batch failed: {one}" for one in found["failed_batches"]]
+        told.append(f"collected {found['collected']} answers; {found['waiting']} batches under way")
+        if found["needed"]:
+            again = "wait, then --batch collect" if found["waiting"] else "--batch submit"
+            told.append(f"{found['needed']} requests are needed still; next: {again}")
+    return [*told, *(result(found) if "coded" in found else ())]
 
 
 def estimated(found: dict[str, Any], what: str, without: str) -> list[str]:
