@@ -87,8 +87,8 @@ def run(way: str, asked: Asked, step: str, prepare: Callable[[Any], Work],
     the work is prepared only when it is needed."""
     if way == "dry_run":
         return dry_run(asked)
+    path = project.folder(asked.project) / project.batches(step)
     if way == "status":
-        path = project.folder(asked.project) / project.batches(step)
         with batch.refusals():
             return {"batches": batch.status(path, model.client(asked.settings))}
     model.connection(asked.settings)  # refuses a missing key before anything is written
