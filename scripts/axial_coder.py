@@ -64,8 +64,7 @@ def main(argv: list[str] | None = None) -> int:
                             "same, which shows self-consistency only)")
     group.add_argument("--context-tokens", type=int, default=100_000, metavar="N",
                        help="most tokens of open codes in one call (default 100000)")
-    options.add_limits(parser)
-    options.add_ways(parser)
+    options.add_limits_and_ways(parser)
     args = parser.parse_args(argv)
     options.check(parser, args, context_tokens=2000)
     return cli.run(__file__, lambda: _code(args))
@@ -75,9 +74,9 @@ def _code(args: argparse.Namespace) -> int:
     from failure_analysis.coding import axial_run
 
     asked = axial_run.Options(
-        args.input, args.project, args.codebook, args.background, options.settings(args),
-        args.recode_model, args.context_tokens, args.seed, options.spending(args), args.overwrite)
-    way = options.way(args)
+        **options.asked(args), old=args.codebook, recode_model=args.recode_model,
+        context_tokens=args.context_tokens, seed=args.seed)
+    way = "dry_run" if args.dry_run else args.batch or "live"
     found = axial_run.run(way, asked)
     cli.summarise(found, axial_run.lines(way, found), args.json)
     if "coded" in found:

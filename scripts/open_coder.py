@@ -53,18 +53,6 @@ def main(argv: list[str] | None = None) -> int:
                         help="read --input through this benchmark.yaml")
     parser.add_argument("--background", type=Path, metavar="YAML",
                         help="a benchmark.yaml of which background and model alone are used")
-    _add_choice(parser)
-    options.add_model(parser, timeout=300).add_argument(
-        "--window-tokens", type=int, default=50_000, metavar="N",
-        help="longer samples are read in overlapping windows (default 50000)")
-    options.add_limits(parser)
-    options.add_ways(parser)
-    args = parser.parse_args(argv)
-    options.check(parser, args, num_samples=1, window_tokens=500, with_passing=0)
-    return cli.run(__file__, lambda: _code(args))
-
-
-def _add_choice(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("which samples")
     group.add_argument("--num-samples", type=int, metavar="N", help="so many (default all)")
     group.add_argument("--sample-by", choices=("first", "stratified", "random"), default="first",
@@ -74,6 +62,13 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--only-failed", action="store_true", help="failing samples only")
     group.add_argument("--with-passing", type=int, default=0, metavar="K",
                        help="failing samples, and K matched passing ones for contrast")
+    options.add_model(parser, timeout=300).add_argument(
+        "--window-tokens", type=int, default=50_000, metavar="N",
+        help="longer samples are read in overlapping windows (default 50000)")
+    options.add_limits_and_ways(parser)
+    args = parser.parse_args(argv)
+    options.check(parser, args, num_samples=1, window_tokens=500, with_passing=0)
+    return cli.run(__file__, lambda: _code(args))
 
 
 def _code(args: argparse.Namespace) -> int:
@@ -81,10 +76,9 @@ def _code(args: argparse.Namespace) -> int:
 
     choice = samples.Choice(args.num_samples, args.sample_by, args.seed, args.only_failed,
                             args.with_passing)
-    asked = open_run.Options(
-        args.input, args.mapping, args.background, args.project, choice, options.settings(args),
-        args.window_tokens, options.spending(args), args.overwrite)
-    way = options.way(args)
+    asked = open_run.Options(**options.asked(args), mapping=args.mapping, choice=choice,
+                             window_tokens=args.window_tokens)
+    way = "dry_run" if args.dry_run else args.batch or "live"
     found = open_run.run(way, asked)
     cli.summarise(found, open_run.lines(way, found), args.json)
     if "coded" in found:

@@ -49,7 +49,10 @@ def two_coders(said: Mapping[tuple[str, str], int], seed: int, draws: int) -> Tw
     def measured(weights: np.ndarray) -> np.ndarray:
         n, agreed = weights.sum(axis=1), weights @ same
         a, b = weights @ first, weights @ second
-        return np.stack([agreed / n, _kappa(n, agreed, a, b), _ac1(n, agreed, a + b)])
+        # (po - pe) / (1 - pe), both times n squared: whole numbers, so that 1 - pe is exactly 0
+        # where kappa is undefined.
+        kappa = _over(n * (n - agreed), n**2 - (a * b).sum(axis=1))
+        return np.stack([agreed / n, kappa, _ac1(n, agreed, a + b)])
 
     found = _figures(measured, counts, seed, draws)
     share = found[0]
@@ -74,13 +77,6 @@ def alpha(said: Mapping[tuple[str, ...], int], seed: int, draws: int) -> Figure:
         return _over((n - 1) * (weights @ apart), n**2 - (by_label**2).sum(axis=1))[None]
 
     return _figures(measured, counts, seed, draws)[0]
-
-
-def _kappa(n: np.ndarray, agreed: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(po - pe) / (1 - pe), both times n squared: whole numbers, so that 1 - pe is exactly 0 where
-    kappa is undefined."""
-    by_chance = (a * b).sum(axis=1)
-    return _over(n * (n - agreed), n**2 - by_chance)
 
 
 def _ac1(n: np.ndarray, agreed: np.ndarray, uses: np.ndarray) -> np.ndarray:
@@ -111,17 +107,9 @@ def _incidence(patterns: Sequence[Sequence[str]], names: Sequence[str]) -> csr_a
 
 def _figures(measured: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, seed: int,
              draws: int) -> list[Figure]:
-    """The measured values of the data themselves, each with the interval of its resamples."""
-    values = measured(counts[None])[:, 0]
-    resampled = _resampled(measured, counts, seed, draws)
-    return [_figure(float(value), drawn) for value, drawn in zip(values, resampled, strict=True)]
-
-
-def _resampled(measured: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, seed: int,
-               draws: int) -> np.ndarray:
-    """The values of resamples of the datapoints, drawn as how often each pattern comes. Every
-    block has a random stream of its own, so that the number of threads changes nothing; numpy
-    lets other threads run while it draws."""
+    """The measured values of the data themselves, each with the interval of its resamples: how
+    often each pattern comes is drawn. Every block has a random stream of its own, so that the
+    number of threads changes nothing; numpy lets other threads run while it draws."""
     n = int(counts.sum())
     block = max(1, min(_MOST_DRAWS, _MOST_CELLS // len(counts)))
     sizes = [min(block, draws - start) for start in range(0, draws, block)]
@@ -131,7 +119,9 @@ def _resampled(measured: Callable[[np.ndarray], np.ndarray], counts: np.ndarray,
 
     with ThreadPoolExecutor() as pool:
         parts = pool.map(values_of, np.random.default_rng(seed).spawn(len(sizes)), sizes)
-        return np.concatenate(list(parts), axis=1)
+        resampled = np.concatenate(list(parts), axis=1)
+    values = measured(counts[None])[:, 0]
+    return [_figure(float(value), drawn) for value, drawn in zip(values, resampled, strict=True)]
 
 
 def _figure(value: float, drawn: np.ndarray) -> Figure:

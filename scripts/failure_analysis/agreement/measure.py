@@ -27,6 +27,7 @@ FEWEST_SHARED = 30
 FEWEST_TOGETHER = 3
 QUESTIONS = ("bucket", "fault")
 Labels = Mapping[str, str]
+Draws = tuple[int, int]  # the seed of the intervals, and how many resamples
 
 
 class Said(NamedTuple):
@@ -42,13 +43,6 @@ class Said(NamedTuple):
         return {coder: mine for coder, mine in found.items() if mine}
 
 
-class Draws(NamedTuple):
-    """How the intervals are drawn."""
-
-    seed: int
-    draws: int
-
-
 def measure(folder: Path, seed: int, draws: int) -> dict[str, Any]:
     """Compares the coders of a folder's ledger; writes agreement.json, agreement.md and facts."""
     known = rows.index(folder)
@@ -61,7 +55,7 @@ def measure(folder: Path, seed: int, draws: int) -> dict[str, Any]:
         why = "; ".join(f"{count} {reason}" for reason, count in sorted(said.left_out.items()))
         raise files.Refusal(f"{folder / ledger.NAME}: no review to compare ({why}); review failing "
                             "datapoints of this packet with record_review.py")
-    drawn = Draws(seed, draws)
+    drawn = (seed, draws)
     disagreements, settled = _disagreements(known, reviews, said)
     result = {
         "fewest_shared": FEWEST_SHARED, "seed": seed, "draws": draws,
@@ -132,7 +126,7 @@ def _all_of(labels: Mapping[str, Labels], drawn: Draws) -> dict[str, Any]:
             by_id.setdefault(ident, []).append(label)
     patterns = Counter(tuple(sorted(found)) for found in by_id.values() if len(found) > 1)
     n = patterns.total()
-    figure = (coefficients.alpha(patterns, *drawn) if n >= FEWEST_SHARED else _insufficient(n))
+    figure = coefficients.alpha(patterns, *drawn) if n >= FEWEST_SHARED else _insufficient(n)
     same = sum(count for found, count in patterns.items() if len(set(found)) == 1)
     return {"shared": n, "status": _status(n), "same": same, "alpha": _written(figure)}
 
@@ -147,11 +141,13 @@ def _pairs(known: rows.Index, said: Said, drawn: Draws) -> Iterator[dict[str, An
     coders = {**buckets, rules: modes} if modes else buckets
     for a, b in sorted(combinations(coders, 2), key=lambda pair: pair[1] == rules):
         shared = [ident for ident in coders[a] if ident in coders[b]]
+        bucket = _pair(coders[a], coders[b], shared, drawn)
+        # Of the datapoints with one pair of labels, the first one stays.
+        examples = {(coders[a][ident], coders[b][ident]): ident for ident in reversed(shared)}
         yield {"a": a, "b": b, "rules": b == rules, "shared": len(shared),
-               "status": _status(len(shared)),
-               "bucket": _pair(coders[a], coders[b], shared, drawn),
+               "status": _status(len(shared)), "bucket": bucket,
                "fault": None if b == rules else _pair(faults[a], faults[b], shared, drawn),
-               "one_cause_two_names": _two_names(coders[a], coders[b], shared,
+               "one_cause_two_names": _two_names(bucket, examples,
                                                  None if b == rules else uses, known.folder)}
 
 
@@ -159,10 +155,8 @@ def _pair(a: Labels, b: Labels, shared: list[str], drawn: Draws) -> dict[str, An
     """Two coders on one question: agreement, how often each used each label, who said what."""
     cells = Counter((a[ident], b[ident]) for ident in shared)
     n = len(shared)
-    if n >= FEWEST_SHARED:
-        found = coefficients.two_coders(cells, *drawn)
-    else:
-        found = coefficients.TwoCoders(*[_insufficient(n)] * 3)
+    found = coefficients.two_coders(cells, *drawn) if n >= FEWEST_SHARED else \
+        coefficients.TwoCoders(*[_insufficient(n)] * 3)
     by_a, by_b = Counter(a[ident] for ident in shared), Counter(b[ident] for ident in shared)
     order = sorted(by_a | by_b, key=lambda label: (-by_a[label] - by_b[label], label))
     return {
@@ -176,28 +170,25 @@ def _pair(a: Labels, b: Labels, shared: list[str], drawn: Draws) -> dict[str, An
     }
 
 
-def _two_names(a: Labels, b: Labels, shared: list[str], uses: Counter | None, folder: Path
-               ) -> list[dict[str, Any]]:
+def _two_names(bucket: Mapping[str, Any], examples: Mapping[tuple[str, str], str],
+               uses: Counter | None, folder: Path) -> list[dict[str, Any]]:
     """Label pairs that stand for each other in most of the uses of both; the rarer name is the
     one to give up. A provisional mode cannot be renamed in the ledger (no `uses`)."""
-    examples: dict[tuple[str, str], str] = {}
-    for ident in shared:
-        examples.setdefault((a[ident], b[ident]), ident)
-    cells = Counter((a[ident], b[ident]) for ident in shared)
-    by_a, by_b = Counter(a[ident] for ident in shared), Counter(b[ident] for ident in shared)
+    used = {row["label"]: row for row in bucket["labels"]}
     found = []
-    for (one, other), count in sorted(cells.items(), key=lambda item: (-item[1], item[0])):
+    for cell in bucket["confusion"]:
+        one, other, count = cell["a"], cell["b"], cell["datapoints"]
+        of_a, of_b = used[one]["a"], used[other]["b"]
         nameless = uses is None and other == heuristics.OTHER
-        if (one == other or nameless or count < FEWEST_TOGETHER or 2 * count <= by_a[one]
-                or 2 * count <= by_b[other]):
+        if one == other or nameless or count < FEWEST_TOGETHER or 2 * count <= max(of_a, of_b):
             continue
         command = None
         if uses is not None:
             old, new = sorted((one, other), key=lambda label: (uses[label], label))
             command = f"record_review.py {shlex.quote(folder.as_posix())} --rename {old} {new} " \
                       "--everyone"
-        found.append({"a": one, "b": other, "datapoints": count, "of_a": by_a[one],
-                      "of_b": by_b[other], "example": examples[one, other], "command": command})
+        found.append({**cell, "of_a": of_a, "of_b": of_b, "example": examples[one, other],
+                      "command": command})
     return found
 
 
@@ -215,22 +206,17 @@ def _disagreements(known: rows.Index, reviews: list[ledger.Review], said: Said
     for outcome in known.failing():
         final = finals.get(outcome.datapoint_id)
         if final and (final.bucket is None or final.fault is None):
-            entries.append(_entry(known.folder, outcome.datapoint_id, final))
+            ident, folder = outcome.datapoint_id, shlex.quote(known.folder.as_posix())
+            entries.append({
+                "datapoint_id": ident,
+                "about": [question for question in QUESTIONS if getattr(final, question) is None],
+                "said": [{"coder": review.coder, "bucket": review.bucket, "fault": review.fault,
+                          "review_id": review.review_id} for review in final.reviews],
+                "command": f"record_review.py {folder} --id {shlex.quote(ident)} --bucket … "
+                           '--fault … --mechanism "…" --quote "…" --coder NAME --settles'})
         elif final and len(views.get(outcome.datapoint_id, ())) > 1:
             settled += 1
     return entries, settled
-
-
-def _entry(folder: Path, ident: str, final: ledger.Final) -> dict[str, Any]:
-    """One disagreement: what it is about, who said what, and the command that settles it."""
-    return {
-        "datapoint_id": ident,
-        "about": [question for question in QUESTIONS if getattr(final, question) is None],
-        "said": [{"coder": review.coder, "bucket": review.bucket, "fault": review.fault,
-                  "review_id": review.review_id} for review in final.reviews],
-        "command": f"record_review.py {shlex.quote(folder.as_posix())} --id {shlex.quote(ident)} "
-                   '--bucket … --fault … --mechanism "…" --quote "…" --coder NAME --settles',
-    }
 
 
 def _status(n: int) -> str:
@@ -259,9 +245,10 @@ def _facts(result: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
     yield "agreement/readers", len(result["together"]["readers"]["coders"])
     yield "agreement/disagreements", len(result["disagreements"])
     yield "agreement/settled", result["settled"]
-    for name, ending in (("readers", ()), ("readers_and_llm", ("readers_and_llm",))):
-        for question in QUESTIONS if name in result["together"] else ():
-            found = result["together"][name][question]
+    for name, together in result["together"].items():
+        ending = () if name == "readers" else (name,)
+        for question in QUESTIONS:
+            found = together[question]
             yield facts.key("agreement", f"{question}_shared", *ending), found["shared"]
             yield facts.key("agreement", f"{question}_same", *ending), found["same"]
             yield from _figure_facts(f"{question}_alpha", found["alpha"], *ending)

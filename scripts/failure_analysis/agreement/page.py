@@ -1,6 +1,7 @@
 """agreement.md: how far coders agree, and what is left to settle."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from failure_analysis.markdown import code, table
@@ -20,19 +21,19 @@ NO_COMMON_LABEL = "no label in common, so nothing but names is compared"
 
 def page(result: dict, folder: Path) -> str:
     """The whole page."""
-    parts = ["# Agreement", "", answer(result), "", NAMES_FIRST + _names_to_check(result), "",
-             "## Coders", "", *_coders(result)]
+    parts = ["# Agreement", answer(result), NAMES_FIRST + _names_to_check(result),
+             "## Coders", *_coders(result)]
     if result["pairs"]:
-        parts += ["", "## Every two coders", "", *_pairs(result), "", HOW_TO_READ,
-                  "", "## All readers together", "", *_together(result)]
-    parts += ["", "## One cause under two names", "", *_two_names(result),
-              "", "## To settle", "", *_to_settle(result, folder)]
+        parts += ["## Every two coders", *_pairs(result), HOW_TO_READ,
+                  "## All readers together", *_together(result)]
+    parts += ["## One cause under two names", *_two_names(result),
+              "## To settle", *_to_settle(result, folder)]
     pairs = [pair for pair in result["pairs"] if pair["shared"]]
     for pair in pairs[:MOST_PAIRS]:
-        parts += ["", f"## {code(pair['a'])} and {code(pair['b'])}", "", *_details(pair)]
+        parts += [f"## {code(pair['a'])} and {code(pair['b'])}", *_details(pair)]
     if len(pairs) > MOST_PAIRS:
-        parts += ["", f"{_count(len(pairs) - MOST_PAIRS, 'more pair')} in agreement.json."]
-    return "\n".join([*parts, ""])
+        parts.append(f"{_count(len(pairs) - MOST_PAIRS, 'more pair')} in agreement.json.")
+    return "\n\n".join(parts) + "\n"
 
 
 def answer(result: dict) -> str:
@@ -45,7 +46,8 @@ def answer(result: dict) -> str:
         return (f"There is one reader, {code(readers[0])}: how far another reader would agree is "
                 f"not known. Have {result['fewest_shared']} or more of the same datapoints read by "
                 "a second one (`record_review.py … --coder NAME`).")
-    who = f"{len(readers)} readers ({_names(readers)})"
+    more = f" and {len(readers) - MOST_NAMES} more" if len(readers) > MOST_NAMES else ""
+    who = f"{len(readers)} readers ({', '.join(map(code, readers[:MOST_NAMES]))}{more})"
     left = (f"{_count(len(result['disagreements']), 'disagreement')} to settle, "
             f"{result['settled']} settled.")
     if not shared:
@@ -68,7 +70,9 @@ def answer(result: dict) -> str:
 def _alpha_in_words(alpha: dict) -> str:
     if alpha["value"] is None:
         return ""
-    return f" (Krippendorff's alpha {_figure(alpha, '{}, 95 % {}')})"
+    span = f", 95 % {' to '.join(f'{end:.2f}' for end in alpha['interval'])}" \
+        if alpha["interval"] else ""
+    return f" (Krippendorff's alpha {alpha['value']:.2f}{span})"
 
 
 def _names_to_check(result: dict) -> str:
@@ -78,38 +82,35 @@ def _names_to_check(result: dict) -> str:
 
 
 def _coders(result: dict) -> list[str]:
-    lines = [table(["coder", "kind", "failing datapoints", "buckets used",
-                    "corrected or renamed"],
-                   [[code(row["coder"]), ", ".join(row["kinds"]), row["datapoints"],
-                     row["buckets"], row["corrected"]] for row in result["coders"][:MOST_ROWS]])
-             + _more(len(result["coders"]))]
+    rows = [[code(row["coder"]), ", ".join(row["kinds"]), row["datapoints"], row["buckets"],
+             row["corrected"]] for row in result["coders"]]
+    parts = _bounded(["coder", "kind", "failing datapoints", "buckets used",
+                      "corrected or renamed"], rows)
     rules = next((pair["b"] for pair in result["pairs"] if pair["rules"]), None)
     if rules:
-        lines += ["", f"{code(rules)} are the provisional modes of cluster_failures.py: they see "
-                  "words, not causes, and say nothing of fault."]
+        parts.append(f"{code(rules)} are the provisional modes of cluster_failures.py: they see "
+                     "words, not causes, and say nothing of fault.")
     if result["left_out"]:
         counts = "; ".join(f"{count} {why}" for why, count in result["left_out"].items())
-        lines += ["", f"Reviews left out of the comparison: {counts}."]
+        parts.append(f"Reviews left out of the comparison: {counts}.")
     if any(row["corrected"] for row in result["coders"]):
-        lines += ["", "A corrected or renamed review counts as corrected. Corrections made after "
-                  "coders had talked make agreement look better than two strangers would have it."]
-    return lines
+        parts.append("A corrected or renamed review counts as corrected. Corrections made after "
+                     "coders had talked make agreement look better than two strangers would have "
+                     "it.")
+    return parts
 
 
 def _pairs(result: dict) -> list[str]:
     """Both questions, a line for every two coders."""
-    lines = []
+    parts = []
     for question, title in (("bucket", "Same bucket (primary cause)"), ("fault", "Same fault")):
-        pairs = [pair for pair in result["pairs"] if pair[question]]
-        if not pairs:
-            continue
         rows = [[code(pair["a"]), code(pair["b"]), f"{pair[question]['same']} of {pair['shared']}",
                  *[_figure(pair[question][name]) for name in ("share", "kappa", "ac1")],
-                 _note(pair[question])] for pair in pairs[:MOST_ROWS]]
-        lines += ["", f"**{title}**", "",
-                  _noted(["coder", "coder", "same", "share (95 %)", "kappa (95 %)", "AC1 (95 %)"],
-                         rows) + _more(len(pairs))]
-    return lines[1:]
+                 _note(pair[question])] for pair in result["pairs"] if pair[question]]
+        if rows:
+            parts += [f"**{title}**", *_noted(["coder", "coder", "same", "share (95 %)",
+                                               "kappa (95 %)", "AC1 (95 %)"], rows)]
+    return parts
 
 
 def _together(result: dict) -> list[str]:
@@ -124,9 +125,9 @@ def _together(result: dict) -> list[str]:
             rows.append([words[name], len(found["coders"]), question,
                          f"{of['same']} of {of['shared']}", _figure(of["alpha"]),
                          of["alpha"]["why"] or ""])
-    return ["Datapoints with two or more of these coders.", "",
-            _noted(["coders", "how many", "question", "all say the same",
-                    "Krippendorff's alpha (95 %)"], rows)]
+    return ["Datapoints with two or more of these coders.",
+            *_noted(["coders", "how many", "question", "all say the same",
+                     "Krippendorff's alpha (95 %)"], rows)]
 
 
 def _note(found: dict) -> str:
@@ -137,26 +138,25 @@ def _note(found: dict) -> str:
     return "; ".join(dict.fromkeys(notes))
 
 
-def _noted(headers: list[str], rows: list[list]) -> str:
-    """A table whose last column are notes, if there are any."""
-    if any(row[-1] for row in rows):
-        return table([*headers, "note"], rows)
-    return table(headers, [row[:-1] for row in rows])
+def _noted(headers: list[str], rows: list[list]) -> list[str]:
+    """A bounded table whose last column are notes, if there are any."""
+    if any(row[-1] for row in rows[:MOST_ROWS]):
+        return _bounded([*headers, "note"], rows)
+    return _bounded(headers, [row[:-1] for row in rows])
 
 
 def _two_names(result: dict) -> list[str]:
-    found = [(pair, entry) for pair in result["pairs"] for entry in pair["one_cause_two_names"]]
-    if not found:
-        return ["No two labels stand for each other in most of their uses."]
     rows = [[f"{code(entry['a'])} ({code(pair['a'])})", f"{code(entry['b'])} ({code(pair['b'])})",
              f"{entry['datapoints']} of {entry['of_a']} and {entry['of_b']}",
              code(entry["example"]),
              code(entry["command"]) if entry["command"] else "none: a provisional mode"]
-            for pair, entry in found[:MOST_ROWS]]
+            for pair in result["pairs"] for entry in pair["one_cause_two_names"]]
+    if not rows:
+        return ["No two labels stand for each other in most of their uses."]
     return ["These labels come together in most of the uses of both. Read the example; rename only "
-            "where both mean the same cause. A rename changes every review of the old name.", "",
-            table(["label", "label", "together, of the uses of each", "example", "to make them "
-                   "one"], rows) + _more(len(found))]
+            "where both mean the same cause. A rename changes every review of the old name.",
+            *_bounded(["label", "label", "together, of the uses of each", "example",
+                       "to make them one"], rows)]
 
 
 def _to_settle(result: dict, folder: Path) -> list[str]:
@@ -164,21 +164,22 @@ def _to_settle(result: dict, folder: Path) -> list[str]:
     if not entries:
         return ["Nothing: no disagreement between agents or people is open; "
                 f"{result['settled']} settled."]
-    lines = [f"{_count(len(entries), 'failing datapoint')} on which agents or people differ in "
-             "bucket or fault. Read each (`show_datapoint.py "
-             f"{shlex.quote(folder.as_posix())} ID`), then fill in the command. NAME is who "
-             "settles; a coder named in the line adds `--replaces` and the id of that review.", ""]
+    lines = []
     for entry in entries[:MOST_ROWS]:
         said = "; ".join(f"{code(one['coder'])} says {code(one['bucket'])}, {code(one['fault'])} "
                          f"({code(one['review_id'])})" for one in entry["said"])
         lines += [f"- {code(entry['datapoint_id'])}, {' and '.join(entry['about'])}: {said}",
                   f"  - {code(entry['command'])}"]
-    return [*lines, *_more(len(entries)).splitlines()[1:]]
+    return [f"{_count(len(entries), 'failing datapoint')} on which agents or people differ in "
+            "bucket or fault. Read each (`show_datapoint.py "
+            f"{shlex.quote(folder.as_posix())} ID`), then fill in the command. NAME is who "
+            "settles; a coder named in the line adds `--replaces` and the id of that review.",
+            "\n".join(lines), *_more(len(entries))]
 
 
 def _details(pair: dict) -> list[str]:
     """How often each label was used, and the confusion table cell by cell, most frequent first."""
-    lines = []
+    parts = []
     for question in ("bucket", "fault"):
         found = pair[question]
         if not found:
@@ -188,37 +189,36 @@ def _details(pair: dict) -> list[str]:
                   for row in found["labels"]]
         apart = [[code(cell["a"]), code(cell["b"]), cell["datapoints"]]
                  for cell in found["confusion"] if cell["a"] != cell["b"]]
-        lines += ["", f"**{question.capitalize()}**: the same on {found['same']} of "
-                  f"{pair['shared']}.", "",
-                  table([question, f"{code(pair['a'])} used it", f"{code(pair['b'])} used it",
-                         "both, on the same datapoint"], labels[:MOST_ROWS]) + _more(len(labels))]
+        parts += [f"**{question.capitalize()}**: the same on {found['same']} of {pair['shared']}.",
+                  *_bounded([question, f"{code(pair['a'])} used it", f"{code(pair['b'])} used it",
+                             "both, on the same datapoint"], labels)]
         if apart:
-            lines += ["", "Confusion, where they differ:", "",
-                      table([f"{code(pair['a'])} says", f"{code(pair['b'])} says", "datapoints"],
-                            apart[:MOST_ROWS]) + _more(len(apart))]
-    return lines[1:]
+            parts += ["Confusion, where they differ:", *_bounded(
+                [f"{code(pair['a'])} says", f"{code(pair['b'])} says", "datapoints"], apart)]
+    return parts
 
 
-def _figure(figure: dict, form: str = "{} ({})") -> str:
-    """A coefficient with its interval, if there is one."""
-    if figure["value"] is None:
-        return NONE
-    value = f"{figure['value']:.2f}"
-    if not figure["interval"]:
-        return value
-    low, high = figure["interval"]
-    return form.format(value, f"{low:.2f} to {high:.2f}")
+def _figure(figure: dict) -> str:
+    return NONE if figure["value"] is None else ranged(figure["value"], figure["interval"])
 
 
-def _names(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(map(code, names[:MOST_NAMES])) + more
+def ranged(value: float, interval: Sequence[float] | None, form: str = ".2f") -> str:
+    """A value with its interval, if there is one."""
+    if not interval:
+        return f"{value:{form}}"
+    low, high = interval
+    return f"{value:{form}} ({low:{form}} to {high:{form}})"
 
 
 def _count(count: int, one: str, many: str | None = None) -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def _more(count: int) -> str:
-    """A line that says what a bounded list leaves out."""
-    return f"\n\n{count - MOST_ROWS} more in agreement.json." if count > MOST_ROWS else ""
+def _bounded(headers: list[str], rows: list[list]) -> list[str]:
+    """A table of the first rows, and what it leaves out."""
+    return [table(headers, rows[:MOST_ROWS]), *_more(len(rows))]
+
+
+def _more(count: int) -> list[str]:
+    """A line that says what a bounded list leaves out, if it leaves out something."""
+    return [f"{count - MOST_ROWS} more in agreement.json."] if count > MOST_ROWS else []

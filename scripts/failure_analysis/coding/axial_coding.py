@@ -8,11 +8,12 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis.coding import codebook, model, prompts
-from failure_analysis.coding.calls import Answer
+from failure_analysis.coding.calls import Answer, Get
 from failure_analysis.coding.codebook import NO_CODE, Code, Event
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ _ROUND_SHARE = 0.6
 _ENTRY = 150
 # What a codebook costs, about, where none is known yet.
 _CODEBOOK = 4000
-Get = Callable[[str], Answer | None]
 
 
 class Sample(NamedTuple):
@@ -81,7 +81,7 @@ class Built(NamedTuple):
     codes: tuple[Code, ...] = ()
     events: tuple[Event, ...] = ()
     problems: tuple[str, ...] = ()
-    given: "tuple[shapes.Assignment, ...] | None" = None
+    given: "Sequence[shapes.Assignment] | None" = None
     left_out: Mapping[str, str] = {}
     rounds: int = 0
     stopped: str = ""
@@ -111,13 +111,8 @@ class Progress:
 
     queue: deque[list[Sample]] | None = None
     whole: bool = False
-    codes: tuple[Code, ...] = ()
-    events: tuple[Event, ...] = ()
-    problems: tuple[str, ...] = ()
-    given: "tuple[shapes.Assignment, ...] | None" = None
-    left_out: dict[str, str] = field(default_factory=dict)
     before: int = 0
-    rounds: int = 0
+    built: Built = Built()
 
 
 # The codebook.
@@ -129,71 +124,59 @@ def build(stage: Stage, progress: Progress, get: Get) -> Built:
     if progress.queue is None:
         queue = [sample for sample in stage.samples if sample.compared]
         if stage.old:
-            first = assign(stage, stage.first, stage.old,
-                           batches(stage, stage.old, stage.samples), get)
+            first = together([assign_batch(stage, stage.first, stage.old, batch, get)
+                              for batch in batches(stage, stage.old, stage.samples)])
             if first.needed:
                 return Built(first.needed)
             queue = [sample for sample in queue if sample.name in first.entries
                      and first.entries[sample.name].primary_code == NO_CODE
                      and stage.uncovered.get(sample.ident) != sample.digest]
         random.Random(stage.seed).shuffle(queue)
-        progress.whole = not stage.old and len(queue) == len(stage.samples) \
-            and _fits(stage, queue)
+        progress.whole = _fits(stage, queue)
         progress.queue = deque([queue] if progress.whole else _packed(stage, queue))
-        progress.codes = stage.old
+        progress.built = Built(codes=stage.old)
     return _rounds(stage, progress, get)
 
 
 def _fits(stage: Stage, queue: Sequence[Sample]) -> bool:
     """Whether all samples can be compared and coded in one call."""
-    return sum(_tokens(sample.told) + _ENTRY for sample in queue) <= stage.context
+    return not stage.old and len(queue) == len(stage.samples) and sum(
+        model.estimate(sample.told) + _ENTRY for sample in queue) <= stage.context
 
 
 def _packed(stage: Stage, queue: Sequence[Sample]) -> list[list[Sample]]:
     """The samples in rounds that fit the context beside the codebook and the answer."""
-    room = stage.context * _ROUND_SHARE
-    rounds, size = [], 0
-    for sample in queue:
-        tokens = _tokens(sample.told)
-        if not rounds or size + tokens > room:
-            rounds.append([])
-            size = 0
-        rounds[-1].append(sample)
-        size += tokens
-    return rounds
-
-
-class _Round(NamedTuple):
-    """What one answer made of the codebook."""
-
-    revision: codebook.Revision
-    given: "tuple[shapes.Assignment, ...] | None"
+    return list(model.packed(queue, lambda sample: model.estimate(sample.told),
+                             stage.context * _ROUND_SHARE))
 
 
 def _rounds(stage: Stage, at: Progress, get: Get) -> Built:
     """Extends and merges a codebook round by round. A round without an answer that can be used is
     halved, down to single samples."""
     while at.queue:
-        batch, number = at.queue[0], at.rounds + 1
-        wanted = _request(stage, at.codes, batch, (
+        batch, number, codes = at.queue[0], at.built.rounds + 1, at.built.codes
+        wanted = _request(stage, codes, batch, (
             at.before, number, number + len(at.queue) - 1), at.whole)
-        found = _settle(stage, wanted, at.codes, number, get)
+        found = prompts.settle(stage.first.settings, wanted, get,
+                               partial(_read, stage, codes, number), of="message")
         if isinstance(found, model.Request):
             return Built((found,))
-        if isinstance(found, Answer) and found.state in model.UNANSWERED:
+        if found.state in model.UNANSWERED:
             return Built(stopped=f"round {number} got no answer: {found.reason}")
         at.queue.popleft()
-        at.rounds, at.whole = number, False
-        if isinstance(found, _Round):
-            at.codes, at.given = found.revision.codes, found.given
-            at.events += found.revision.events
-            at.problems += found.revision.problems
+        at.built, at.whole = at.built._replace(rounds=number), False
+        if found.value is not None:
+            made = found.value
+            at.built = at.built._replace(
+                codes=made.codes, events=at.built.events + made.events,
+                problems=at.built.problems + made.problems, given=made.given)
             at.before += len(batch)
         elif half := len(batch) // 2:
             at.queue.extendleft((batch[half:], batch[:half]))
         else:
-            at.left_out[batch[0].ident] = f"{found.state}: {found.reason}"
-    return Built((), at.codes, at.events, at.problems, at.given, at.left_out, at.rounds)
+            at.built = at.built._replace(left_out={
+                **at.built.left_out, batch[0].ident: f"{found.state}: {found.reason}"})
+    return at.built
 
 
 def _request(stage: Stage, codes: Sequence[Code], batch: Sequence[Sample],
@@ -215,40 +198,17 @@ def _request(stage: Stage, codes: Sequence[Code], batch: Sequence[Sample],
                          shapes.Taxonomy if whole else shapes.Codebook, told, text)
 
 
-def _settle(stage: Stage, wanted: model.Request, codes: Sequence[Code], number: int, get: Get
-            ) -> "_Round | model.Request | Answer":
-    """A round's codebook, after one repair where it was not as it should be; the request that is to
-    be made next; or the answer that could not be used."""
-    first = get(wanted.key)
-    if first is None:
-        return wanted
-    found, problems = _read(stage, wanted, first, codes, number)
-    if first.state not in ("ok", "unparsed") or not problems:
-        return found or first
-    repair = prompts.repair(stage.first.settings, wanted, first, problems, of="message")
-    second = get(repair.key)
-    if second is None:
-        return repair
-    better, left = _read(stage, repair, second, codes, number)
-    if better is None or found is not None and len(left) > len(problems):
-        return found or second
-    return better
-
-
-def _read(stage: Stage, wanted: model.Request, answer: Answer, codes: Sequence[Code],
-          number: int) -> tuple[_Round | None, tuple[str, ...]]:
-    """The codebook in an answer, and all that is wrong with it."""
-    if answer.state != "ok":
-        return None, (answer.reason,)
-    value, reason = model.parse(wanted, answer.text)
+def _read(stage: Stage, codes: Sequence[Code], number: int, wanted: model.Request,
+          answer: Answer) -> tuple[Built | None, tuple[str, ...]]:
+    """What an answer makes of the codebook, and all that is wrong with it."""
+    value, reason = model.value_of(wanted, answer)
     if value is None:
         return None, (reason,)
     made = codebook.revised(codes, {code.code_id for code in stage.old},
                             value.primary_categories, number, set(stage.dimensions))
     if not made.codes:
         return None, (*made.problems, "there is no code in it")
-    given = getattr(value, "assignments", None)
-    return _Round(made, tuple(given) if given is not None else None), made.problems
+    return Built((), *made, getattr(value, "assignments", None)), made.problems
 
 
 def _shown(code: Code) -> dict[str, str]:
@@ -266,22 +226,9 @@ def batches(stage: Stage, codes: Sequence[Code], some: Sequence[Sample]) -> list
     are mixed."""
     queue = list(some)
     random.Random(f"order {stage.seed}").shuffle(queue)
-    room = stage.context - sum(_tokens(_shown(code)["text"]) for code in codes)
-    found, size = [], 0
-    for sample in queue:
-        tokens = _tokens(sample.text) + _ENTRY
-        if not found or len(found[-1]) == _BATCH or size + tokens > room:
-            found.append([])
-            size = 0
-        found[-1].append(sample)
-        size += tokens
-    return found
-
-
-def assign(stage: Stage, coder: Coder, codes: Sequence[Code],
-           some: Sequence[Sequence[Sample]], get: Get) -> Coded:
-    """Every sample of the batches coded."""
-    return together([assign_batch(stage, coder, codes, batch, get) for batch in some])
+    room = stage.context - sum(model.estimate(_shown(code)["text"]) for code in codes)
+    return list(model.packed(queue, lambda sample: model.estimate(sample.text) + _ENTRY, room,
+                             _BATCH))
 
 
 def assign_batch(stage: Stage, coder: Coder, codes: Sequence[Code],
@@ -292,13 +239,13 @@ def assign_batch(stage: Stage, coder: Coder, codes: Sequence[Code],
     answer = get(wanted.key)
     if answer is None:
         return Coded((wanted,))
-    value, reason = model.parse(wanted, answer.text) if answer.state == "ok" else (
-        None, answer.reason)
+    value, reason = model.value_of(wanted, answer)
     if value is not None:
         return checked(stage, coder, codes, batch, value.assignments, get)
     if len(batch) > 1 and answer.state not in model.UNANSWERED:
         half = len(batch) // 2
-        return assign(stage, coder, codes, (batch[:half], batch[half:]), get)
+        return together([assign_batch(stage, coder, codes, part, get)
+                         for part in (batch[:half], batch[half:])])
     if answer.state in ("ok", "unparsed"):
         return _again(stage, coder, codes, [(batch[0], [reason])], get)
     return Coded(failed={sample.name: (answer.state, reason) for sample in batch})
@@ -307,11 +254,10 @@ def assign_batch(stage: Stage, coder: Coder, codes: Sequence[Code],
 def checked(stage: Stage, coder: Coder, codes: Sequence[Code],
             batch: Sequence[Sample], entries: "Sequence[shapes.Assignment]", get: Get) -> Coded:
     """The entries of an answer that are as they should be, and the others asked for once more."""
-    judged = [(sample, _faults(sample, entries, codes)) for sample in batch]
-    wrong = [(sample, faults) for sample, faults in judged if faults]
-    good = _entries([sample for sample, faults in judged if not faults], entries)
-    return together([Coded(entries=good),
-                     *([_again(stage, coder, codes, wrong, get)] if wrong else [])])
+    wrong = [(sample, faults) for sample in batch if (faults := _faults(sample, entries, codes))]
+    good = {sample.name for sample in batch} - {sample.name for sample, _ in wrong}
+    coded = Coded(entries={entry.sample: entry for entry in entries if entry.sample in good})
+    return together([coded, _again(stage, coder, codes, wrong, get)]) if wrong else coded
 
 
 def _again(stage: Stage, coder: Coder, codes: Sequence[Code],
@@ -323,29 +269,21 @@ def _again(stage: Stage, coder: Coder, codes: Sequence[Code],
     answer = get(wanted.key)
     if answer is None:
         return Coded((wanted,))
-    value, reason = model.parse(wanted, answer.text) if answer.state == "ok" else (
-        None, answer.reason)
+    value, reason = model.value_of(wanted, answer)
     if value is None:
         state = "unparsed" if answer.state == "ok" else answer.state
         return Coded(failed={sample.name: (state, reason) for sample in batch})
+    given = {entry.sample: entry for entry in value.assignments}
     entries, failed, remarks = {}, {}, {}
-    for sample in batch:
-        faults = _faults(sample, value.assignments, codes)
-        if faults and all(fault.startswith("the quote") for fault in faults):
-            [entry] = _entries([sample], value.assignments).values()
-            entries[sample.name] = entry.model_copy(update={"quote": None})
-            remarks[sample.name] = faults[0]
-        elif faults:
-            failed[sample.name] = ("unparsed", "; ".join(faults))
+    for name, faults in ((one.name, _faults(one, value.assignments, codes)) for one in batch):
+        if not faults:
+            entries[name] = given[name]
+        elif all(fault.startswith("the quote") for fault in faults):
+            entries[name] = given[name].model_copy(update={"quote": None})
+            remarks[name] = faults[0]
         else:
-            entries |= _entries([sample], value.assignments)
+            failed[name] = ("unparsed", "; ".join(faults))
     return Coded((), entries, failed, remarks)
-
-
-def _entries(some: Sequence[Sample], entries: "Sequence[shapes.Assignment]"
-             ) -> "dict[str, shapes.Assignment]":
-    names = {sample.name for sample in some}
-    return {entry.sample: entry for entry in entries if entry.sample in names}
 
 
 def _faults(sample: Sample, entries: "Sequence[shapes.Assignment]", codes: Sequence[Code]
@@ -393,8 +331,8 @@ def _assignment(stage: Stage, coder: Coder, codes: Sequence[Code],
 def coding_jobs(stage: Stage, built: Built, get: Get) -> list[Callable[[], Coded]]:
     """One function per batch of samples, which codes it with the finished codebook."""
     if built.given is not None:
-        return [lambda: checked(stage, stage.first, built.codes, stage.samples, built.given, get)]
-    return [lambda batch=batch: assign_batch(stage, stage.first, built.codes, batch, get)
+        return [partial(checked, stage, stage.first, built.codes, stage.samples, built.given, get)]
+    return [partial(assign_batch, stage, stage.first, built.codes, batch, get)
             for batch in batches(stage, built.codes, stage.samples)]
 
 
@@ -409,12 +347,8 @@ def recoded(stage: Stage, fewest: int) -> list[Sample]:
 
 def recoding_jobs(stage: Stage, built: Built, get: Get, fewest: int) -> list[Callable[[], Coded]]:
     """One function per batch of samples to be coded again, in another order."""
-    return [lambda batch=batch: assign_batch(stage, stage.second, built.codes, batch, get)
+    return [partial(assign_batch, stage, stage.second, built.codes, batch, get)
             for batch in batches(stage, built.codes, recoded(stage, fewest))]
-
-
-def _tokens(text: str) -> int:
-    return model.estimate(text)
 
 
 # Open codes -> compact samples.
@@ -423,28 +357,22 @@ def compact(name: str, line: Mapping[str, Any]) -> Sample:
     """A sample of an open_coded file that has a code. A passing one, and one whose failure was not
     visible, are not compared."""
     coding = line["coding"]
-    quotes = {f"{name}.q{number}": quote["quote"] for number, quote in enumerate(
+    proofs = {f"{name}.q{number}": quote for number, quote in enumerate(
         (quote for quote in coding["evidence"] if quote["verified"]), 1)}
-    shows = [quote["shows"] for quote in coding["evidence"] if quote["verified"]]
     text = "\n".join((
         f"summary: {prompts.line(coding['descriptive_summary'])}",
         "issues:" if coding["issues_identified"] else "issues: none",
         *(f"- {prompts.line(issue)}" for issue in coding["issues_identified"]),
         f"observations: {prompts.line(coding['observations'])}",
-        *(f"{short}: \"{prompts.line(quote)}\" ({prompts.line(what)})"
-          for (short, quote), what in zip(quotes.items(), shows, strict=True))))
+        *(f"{short}: \"{prompts.line(proof['quote'])}\" ({prompts.line(proof['shows'])})"
+          for short, proof in proofs.items())))
     judged = {True: "passed", False: "failed"}.get(line["success"], "not judged")
     reward = "" if line["reward"] is None else f", reward {line['reward']}"
     failed = ", ".join(map(prompts.line, line["failed_dimensions"]))
     told = f"{judged}{reward}{f', false: {failed}' if failed else ''}\n{text}"
     compared = line["success"] is False and coding["visibility"] == "failure_visible"
-    return Sample(name, line["sample_id"], compared, text, told, quotes)
-
-
-def labelled(coded: Coded, name: str) -> frozenset[str]:
-    """All codes of a sample that was coded."""
-    entry = coded.entries[name]
-    return frozenset({entry.primary_code, *entry.secondary_codes} - {NO_CODE})
+    return Sample(name, line["sample_id"], compared, text, told,
+                  {short: proof["quote"] for short, proof in proofs.items()})
 
 
 def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Callable]]]:
@@ -465,13 +393,13 @@ def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Call
 def expected(stage: Stage, fewest: int) -> tuple[int, int, int]:
     """About how many requests, prompt tokens and answer tokens it all takes, without repairs."""
     compared = [sample for sample in stage.samples if sample.compared]
-    told = sum(_tokens(sample.told) for sample in compared)
-    whole = not stage.old and len(compared) == len(stage.samples) and _fits(stage, compared)
+    told = sum(model.estimate(sample.told) for sample in compared)
+    whole = _fits(stage, compared)
     rounds = 1 if whole or stage.old else len(_packed(stage, compared))
     again = len(recoded(stage, fewest))
+    apart = 0 if whole else len(stage.samples)
+    coding = math.ceil(again / _BATCH) + math.ceil(apart / _BATCH)
     # A codebook of some 20 codes is read with each batch and answered in each round.
-    entries = again + (0 if whole else len(stage.samples))
-    coding = -(-again // _BATCH) + (0 if whole else -(-len(stage.samples) // _BATCH))
-    tokens = told + told * entries // len(compared) + (rounds + coding) * _CODEBOOK
-    answers = rounds * _CODEBOOK + (len(compared) if whole else 0) * _ENTRY + entries * _ENTRY
+    tokens = told + told * (again + apart) // len(compared) + (rounds + coding) * _CODEBOOK
+    answers = rounds * _CODEBOOK + (again + len(stage.samples)) * _ENTRY
     return rounds + coding, tokens, answers

@@ -4,14 +4,14 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from failure_analysis import files, manifest
+from failure_analysis import files
 from failure_analysis.coding import (
     axial_coding,
     card,
@@ -23,6 +23,7 @@ from failure_analysis.coding import (
     runner,
 )
 from failure_analysis.coding.axial_coding import Built, Coded, Coder, Progress, Sample, Stage
+from failure_analysis.coding.calls import Get
 from failure_analysis.review import ledger
 
 
@@ -56,23 +57,19 @@ class _OpenCoded(msgspec.Struct):
     coding: _Coding | None
 
 
-DRY_RUN = "dry_run"
+# The codes of the samples by id; of some samples, with their ids.
+Records = Mapping[str, Mapping[str, Any]]
+Proved = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(runner.Asked):
     """What a run of axial coding is asked to do."""
 
-    input: Sequence[Path]
-    project: str
     old: Path | None
-    background: Path | None
-    settings: model.Settings
     recode_model: str | None
     context_tokens: int
     seed: int
-    spending: runner.Spending
-    overwrite: bool
 
 
 class Line(NamedTuple):
@@ -88,16 +85,51 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Prepared(runner.Work):
     """A project that is ready for axial coding."""
 
-    folder: Path
+    asked: Options
     name: str
     lines: Sequence[Line]
     stage: Stage
-    chosen: dict[str, Any]
-    inputs: list[dict]
-    resumed: bool
+
+    def phases(self, get: Get) -> Iterator[runner.Phase]:
+        """The codebook, the coding with it, and the second coding."""
+        for name, jobs in axial_coding.phases(self.stage, get, card.FEWEST_SHARED):
+            yield runner.Phase(name, len(jobs), "batch",
+                               (lambda job=job: list(job().needed) for job in jobs))
+
+    def finish(self, get: Get) -> dict[str, Any]:
+        """Writes the coded samples, the taxonomy, the codebook with its card, and the reviews."""
+        built = _built(self, axial_coding.build(self.stage, Progress(), get))
+        coded, again = (axial_coding.together([job() for job in jobs]) for jobs in (
+            axial_coding.coding_jobs(self.stage, built, get),
+            axial_coding.recoding_jobs(self.stage, built, get, card.FEWEST_SHARED)))
+        records = {line.ident: _record(line, coded) for line in self.lines}
+        paths = {kind: self.folder / name for kind, name in (
+            ("coded", f"axial_coded_{self.name}.jsonl"), ("taxonomy", f"{self.name}_taxonomy.json"),
+            ("codebook", f"{self.name}_codebook.json"), ("card", f"{self.name}_codebook.md"),
+            ("figure", f"{self.name}_rarefaction.png"),
+            ("reviews", f"axial_reviews_{self.name}.jsonl"))}
+        with files.atomic(paths["coded"]) as file:
+            file.writelines(project.json_line({**row, **records[row["sample_id"]]})
+                            for _, row in _rows(self.asked.input))
+        proved = _proved(self.lines, records)
+        result = _codebook(self, built, coded, again, records, proved)
+        files.write_json(paths["taxonomy"], result["taxonomy"])
+        files.write_json(paths["codebook"], result)
+        card_page.draw(paths["figure"], result["card"]["rarefaction"])
+        files.write_text(paths["card"], card_page.page(result, paths["figure"].name))
+        with files.atomic(paths["reviews"]) as file:
+            file.writelines(_reviews(self.asked.settings.model, proved))
+        ended = self.end({
+            "project": self.asked.project, "model": self.asked.settings.model,
+            **_counts(records.values(), result), "reviews": len(proved)},
+            [path.name for path in paths.values()])
+        return {**ended, "saturation": result["card"]["saturation"],
+                "recoding": {name: result["card"]["recoding"][name] for name in (
+                    "self_consistency", "samples", "primary")},
+                "files": {kind: path.as_posix() for kind, path in paths.items()}}
 
 
 # Open codes -> samples.
@@ -165,95 +197,39 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     read = project.inputs(options.input)
     resumed = not dry and project.begin(folder, project.AXIAL, chosen, read, options.overwrite)
     name = files.bare_name(options.input[0]).removesuffix(".jsonl").removeprefix("open_coded_")
-    return Prepared(folder, name, lines, stage, chosen, read, resumed)
+    return Prepared(options, folder, project.AXIAL, chosen, read, resumed, name, lines, stage)
 
 
 # The ways to run it.
 
-def _work(options: Options) -> runner.Work:
-    ready = prepare(options)
-
-    def phases(get: runner.Get) -> Iterator[runner.Phase]:
-        for name, jobs in axial_coding.phases(ready.stage, get, card.FEWEST_SHARED):
-            yield runner.Phase(name, len(jobs), "batch",
-                               (lambda job=job: list(job().needed) for job in jobs))
-
-    return runner.Work(ready.folder, project.AXIAL, options.settings, options.spending, phases,
-                       lambda get: _finish(ready, options, get))
-
-
 def run(way: str, options: Options) -> dict[str, Any]:
     """Runs it in one of its ways: dry_run, live, submit, status or collect."""
-    if way == "dry_run":
-        return dry_run(options)
-    return runner.run(way, project.folder(options.project), project.AXIAL, options.settings,
-                      lambda: _work(options))
+    return runner.run(way, options, project.AXIAL, prepare, dry_run)
 
 
 def dry_run(options: Options) -> dict[str, Any]:
     """Writes the first prompts, and says about how many tokens and how much money it would take."""
     ready = prepare(options, dry=True)
     first = axial_coding.build(ready.stage, Progress(), lambda _: None).needed
-    path, shown = (ready.folder / DRY_RUN / name
+    path, shown = (ready.folder / project.DRY_RUN / name
                    for name in ("axial_prompts.jsonl", "axial_first_prompt.md"))
     with files.atomic(path) as file:
-        for request in first:
-            file.write(files.encoded(json.dumps(
-                {"name": request.name, "tokens": request.tokens, "body": request.body},
-                ensure_ascii=False)) + b"\n")
+        file.writelines(project.json_line(
+            {"name": request.name, "tokens": request.tokens, "body": request.body})
+            for request in first)
     files.write_text(shown, prompts.readable(first[0]))
     requests, tokens, answers = axial_coding.expected(ready.stage, card.FEWEST_SHARED)
     return {"samples": len(ready.lines), "to_code": len(ready.stage.samples),
             "requests": requests, "prompt_tokens": tokens, "completion_tokens": answers,
-            "cost": options.spending.cost(tokens, answers),
+            "cost": options.cost(tokens, answers),
             "files": [path.as_posix(), shown.as_posix()]}
 
 
 # Answers -> files.
 
-def _finish(ready: Prepared, options: Options, get: runner.Get) -> dict[str, Any]:
-    """Writes the coded samples, the taxonomy, the codebook with its card, and the reviews."""
-    stage = ready.stage
-    built = _built(ready, axial_coding.build(stage, Progress(), get))
-    coded = axial_coding.together(
-        [job() for job in axial_coding.coding_jobs(stage, built, get)])
-    again = axial_coding.together([job() for job in axial_coding.recoding_jobs(
-        stage, built, get, card.FEWEST_SHARED)])
-    records = {line.ident: _record(line, coded) for line in ready.lines}
-    paths = {kind: ready.folder / name for kind, name in (
-        ("coded", f"axial_coded_{ready.name}.jsonl"), ("taxonomy", f"{ready.name}_taxonomy.json"),
-        ("codebook", f"{ready.name}_codebook.json"), ("card", f"{ready.name}_codebook.md"),
-        ("figure", f"{ready.name}_rarefaction.png"),
-        ("reviews", f"axial_reviews_{ready.name}.jsonl"))}
-    with files.atomic(paths["coded"]) as file:
-        for _, row in _rows(options.input):
-            line = {**row, **records[row["sample_id"]]}
-            file.write(files.encoded(json.dumps(line, ensure_ascii=False)) + b"\n")
-    result = _codebook(ready, options, built, coded, again)
-    files.write_json(paths["taxonomy"], result["taxonomy"])
-    files.write_json(paths["codebook"], result)
-    card_page.draw(paths["figure"], result["card"]["rarefaction"])
-    files.write_text(paths["card"], card_page.page(result, paths["figure"].name))
-    reviews = _reviews(ready, options.settings.model, coded)
-    with files.atomic(paths["reviews"]) as file:
-        file.writelines(files.encoded(json.dumps(one, ensure_ascii=False)) + b"\n"
-                        for one in reviews)
-    counts = _counts(ready, records.values(), result)
-    summary = {"project": options.project, "model": options.settings.model, **counts,
-               "reviews": len(reviews)}
-    files.write_json(ready.folder / project.summary(project.AXIAL), summary)
-    manifest.record(ready.folder, project.AXIAL, ready.chosen, [
-        *(path.name for path in paths.values()), project.summary(project.AXIAL),
-        project.calls(project.AXIAL)], ready.inputs)
-    return {**summary, "resumed": ready.resumed, "saturation": result["card"]["saturation"],
-            "recoding": {name: result["card"]["recoding"][name] for name in (
-                "self_consistency", "samples", "primary")},
-            "files": {kind: path.as_posix() for kind, path in paths.items()}}
-
-
 def _built(ready: Prepared, built: Built) -> Built:
     """A codebook that is finished; refuses what is none."""
-    kept = f"the finished calls are in {ready.folder / project.calls(project.AXIAL)}"
+    kept = f"the finished calls are in {ready.calls}"
     if built.needed:
         raise files.Refusal(f"the budget was spent before the codebook was finished; {kept}: the "
                             "same command with more --max-calls or --max-tokens-total goes on")
@@ -286,41 +262,49 @@ def _record(line: Line, coded: Coded) -> dict[str, Any]:
     return {"axial_state": state, "axial_reason": reason, "axial_coding": codes}
 
 
-def _codings(ready: Prepared, coded: Coded) -> tuple[list[card.Coding], int]:
+def _proved(lines: Sequence[Line], records: Records) -> Proved:
+    """The failing samples that have a code and a verified quote that shows it, with their codes;
+    of others there is nothing to record."""
+    failing = ((line.ident, records[line.ident]["axial_coding"]) for line in lines
+               if line.success is False)
+    return [(ident, codes) for ident, codes in failing
+            if codes["quote"] is not None and codes["primary_code"] != codebook.NO_CODE]
+
+
+def _codings(lines: Sequence[Line], records: Records) -> tuple[list[card.Coding], int]:
     """The samples of known coding, and how many failing ones have none."""
     known, unknown = [], 0
-    for line in ready.lines:
+    for line in lines:
         if line.success is None:
             continue  # nobody judged it: it is in no share
-        failing = line.success is False
-        name = line.compact.name if line.compact else ""
-        if name in coded.entries:
-            known.append(card.Coding(line.ident, line.model, failing,
-                                     coded.entries[name].primary_code,
-                                     axial_coding.labelled(coded, name), line.matched_to))
-        elif failing and line.hidden:
-            known.append(card.Coding(line.ident, line.model, True, codebook.NOT_VISIBLE,
-                                     frozenset(), line.matched_to))
+        failing, codes = line.success is False, records[line.ident]["axial_coding"]
+        if records[line.ident]["axial_state"] == "ok":
+            every = _labels(codes["primary_code"], codes["secondary_codes"])
+            known.append(card.Coding(line.ident, line.model, failing, codes["primary_code"], every,
+                                     line.matched_to))
         else:
             unknown += failing
     return known, unknown
 
 
-def _codebook(ready: Prepared, options: Options, built: Built, coded: Coded, again: Coded
-              ) -> dict[str, Any]:
+def _labels(primary: str, secondary: Sequence[str]) -> frozenset[str]:
+    """All codes of a sample, without what is said instead of a code."""
+    return frozenset({primary, *secondary} - {codebook.NO_CODE, codebook.NOT_VISIBLE})
+
+
+def _codebook(ready: Prepared, built: Built, coded: Coded, again: Coded, records: Records,
+              proved: Proved) -> dict[str, Any]:
     """The codebook with its taxonomy, card and lineage."""
-    codings, unknown = _codings(ready, coded)
-    samples: dict[str, list[str]] = {code.code: [] for code in built.codes}
-    for one in codings:
-        for code in one.codes if one.failing else ():
-            samples[code].append(one.ident)
-    recodings = [card.Recoding(*((some.entries[name].primary_code,
-                                  axial_coding.labelled(some, name)) for some in (coded, again)))
+    options = ready.asked
+    codings, unknown = _codings(ready.lines, records)
+    samples = {code.code: [one.ident for one in codings if one.failing and code.code in one.codes]
+               for code in built.codes}
+    recodings = [tuple((one.primary_code, _labels(one.primary_code, one.secondary_codes))
+                       for one in (coded.entries[name], again.entries[name]))
                  for name in again.entries if name in coded.entries]
     drawn = len(axial_coding.recoded(ready.stage, card.FEWEST_SHARED))
     coders = (options.settings.model, ready.stage.second.settings.model)
-    quotes = _quotes(ready, coded)
-    events = [{**msgspec.to_builtins(event)} for event in built.events]
+    events = msgspec.to_builtins(built.events)
     return {
         "project": options.project, "model": options.settings.model, "rounds": built.rounds,
         "codes": msgspec.to_builtins(built.codes),
@@ -328,54 +312,41 @@ def _codebook(ready: Prepared, options: Options, built: Built, coded: Coded, aga
                     "events": {name: [event for event in events if event["event"] == name]
                                for name in codebook.EVENTS}},
         "card": card.numbers(built.codes, codings, unknown, recodings, coders, options.seed),
-        "taxonomy": codebook.taxonomy(built.codes, samples, quotes, card.FEWEST_SAMPLES),
+        "taxonomy": codebook.taxonomy(built.codes, samples, _quotes(proved),
+                                      card.FEWEST_SAMPLES),
         "problems": [prompts.line(problem) for problem in built.problems],
         "left_out": dict(built.left_out),
         "recoding_failed": drawn - len(recodings),
         "first_coding_told": built.given is not None,
         "uncovered": {sample.ident: sample.digest for sample in ready.stage.samples
-                      if sample.name in coded.entries
-                      and coded.entries[sample.name].primary_code == codebook.NO_CODE
-                      and sample.compared},
+                      if sample.compared and records[sample.ident]["axial_coding"][
+                          "primary_code"] == codebook.NO_CODE},
     }
 
 
-def _quotes(ready: Prepared, coded: Coded) -> dict[str, list[dict[str, str]]]:
+def _quotes(proved: Proved) -> dict[str, list[dict[str, str]]]:
     """Two quotes of each code, from two failing samples of which it is the primary code."""
     found: dict[str, list[dict[str, str]]] = {}
-    for line in ready.lines:
-        entry = coded.entries.get(line.compact.name) if line.compact else None
-        if entry is None or entry.quote is None or line.success is not False:
-            continue
-        some = found.setdefault(entry.primary_code, [])
-        if len(some) < 2:
-            some.append({"sample_id": line.ident, "quote": line.compact.quotes[entry.quote]})
-    return found
+    for ident, codes in proved:
+        found.setdefault(codes["primary_code"], []).append(
+            {"sample_id": ident, "quote": codes["quote"]})
+    return {code: some[:2] for code, some in found.items()}
 
 
-def _reviews(ready: Prepared, name: str, coded: Coded) -> list[dict[str, Any]]:
-    """What the coder says of each failing sample, in the form that record_review.py takes; without
-    a code, or a verified quote that shows it, there is nothing to record."""
+def _reviews(name: str, proved: Proved) -> Iterator[bytes]:
+    """What the coder says of each failing sample, in the form that record_review.py takes."""
     coder = re.sub(r"[^\w.@:-]", "_", name)[:60].lstrip(".@:-_") or "llm"
-    found = []
-    for line in ready.lines:
-        entry = coded.entries.get(line.compact.name) if line.compact else None
-        if entry is None or line.success is not False or entry.quote is None \
-                or entry.primary_code == codebook.NO_CODE:
-            continue
-        found.append({"id": line.ident, "bucket": entry.primary_code, "fault": entry.fault,
-                      "mechanism": prompts.line(entry.rationale),
-                      "quotes": [line.compact.quotes[entry.quote]],
-                      "secondary": list(dict.fromkeys(entry.secondary_codes)),
-                      "coder": coder, "kind": "llm"})
-    return found
+    for ident, codes in proved:
+        yield project.json_line(
+            {"id": ident, "bucket": codes["primary_code"], "fault": codes["fault"],
+             "mechanism": codes["rationale"], "quotes": [codes["quote"]],
+             "secondary": codes["secondary_codes"], "coder": coder, "kind": "llm"})
 
 
-def _counts(ready: Prepared, records: Sequence[Mapping[str, Any]], result: Mapping[str, Any]
-            ) -> dict[str, Any]:
+def _counts(records: Collection[Mapping[str, Any]], result: Mapping[str, Any]) -> dict[str, Any]:
     states = Counter(one["axial_state"] for one in records)
-    return {"samples": len(ready.lines), "coded": states["ok"],
-            "unknown": len(ready.lines) - states["ok"],
+    return {"samples": len(records), "coded": states["ok"],
+            "unknown": len(records) - states["ok"],
             "states": {state: states[state] for state in model.STATES},
             "codes": len(result["card"]["codes"]), "residue": len(result["card"]["residue"]),
             codebook.NO_CODE: result["card"][codebook.NO_CODE],
@@ -388,25 +359,16 @@ def _counts(ready: Prepared, records: Sequence[Mapping[str, Any]], result: Mappi
 
 def lines(way: str, found: dict[str, Any]) -> list[str]:
     """What a run tells a person."""
-    if way == "dry_run":
-        money = "" if found["cost"] is None else f", about ${found['cost']:.2f}"
-        return [f"{found['to_code']} of {found['samples']} samples to code, about "
-                f"{found['requests']} requests, {found['prompt_tokens']} tokens in and "
-                f"{found['completion_tokens']} out{money} (before repairs)",
-                *([] if money else ["cost: pass --price IN OUT (dollars per million tokens)"]),
-                "read the first prompt: " + found["files"][1], "all first ones: "
-                + found["files"][0]]
-    if way == "submit":
-        return runner.submitted(found)
-    if way == "status":
-        return runner.progress(found)
-    told = runner.collected(found) if way == "collect" else []
-    return [*told, *(_result_lines(found) if "coded" in found else [])]
+    return runner.lines(way, found, _estimate_lines, _result_lines)
+
+
+def _estimate_lines(found: dict[str, Any]) -> list[str]:
+    what = f"{found['to_code']} of {found['samples']} samples to code, about {found['requests']} " \
+           "requests,"
+    return [*runner.estimated(found, what, "repairs"), f"all first ones: {found['files'][0]}"]
 
 
 def _result_lines(found: dict[str, Any]) -> list[str]:
-    why = ", ".join(f"{state} {count}" for state, count in found["states"].items()
-                    if count and state != "ok")
     saturation, recoding = found["saturation"], found["recoding"]
     cover = "" if saturation["coverage"] is None else (
         f"modes seen so far cover about {saturation['coverage']:.0%} of the failures (at least "
@@ -416,8 +378,7 @@ def _result_lines(found: dict[str, Any]) -> list[str]:
     left = found["recoding_failed"]
     failed = f" ({left} more were not coded both times)" if left else ""
     told = [
-        f"coded {found['coded']} of {found['samples']}, {found['unknown']} unknown"
-        f"{f' ({why})' if why else ''}",
+        runner.coded(found),
         f"{found['codes']} codes in at least 2 samples, {found['residue']} in the residue; no code "
         f"fits {found[codebook.NO_CODE]}, no failure visible in {found[codebook.NOT_VISIBLE]}",
         cover,

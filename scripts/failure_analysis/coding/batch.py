@@ -9,13 +9,13 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from failure_analysis import files
-from failure_analysis.coding import calls, model
-from failure_analysis.coding.calls import Answer
+from failure_analysis.coding import model
+from failure_analysis.coding.calls import Answer, Ledger
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -35,14 +35,6 @@ class Batch(msgspec.Struct, frozen=True):
     keys: list[str]
     batch_id: str = ""
     collected: str = ""
-
-
-class Collected(NamedTuple):
-    """What collecting brought."""
-
-    answers: int
-    waiting: int
-    failed: tuple[str, ...]
 
 
 def load(path: Path) -> dict[str, Batch]:
@@ -86,8 +78,8 @@ def submit(path: Path, client: "OpenAI", requests: Iterable[model.Request],
     _settle(path, client)
     under_way = {key for batch in open_batches(path) for key in batch.keys}
     made = []
-    for chunk in _chunks(one for one in requests
-                         if one.key not in under_way and affordable(one)):
+    needed = (one for one in requests if one.key not in under_way and affordable(one))
+    for chunk in model.packed(needed, lambda one: len(_line(one)), MOST_BYTES, MOST_REQUESTS):
         batch = Batch(secrets.token_hex(16), [one.key for one in chunk])
         _append(path, batch)
         sent = client.files.create(purpose="batch", file=(
@@ -117,21 +109,6 @@ def _line(one: model.Request) -> bytes:
                        "body": one.body}).encode() + b"\n"
 
 
-def _chunks(requests: Iterable[model.Request]) -> Iterator[list[model.Request]]:
-    """The requests in pieces that the provider takes."""
-    chunk: list[model.Request] = []
-    size = 0
-    for one in requests:
-        length = len(_line(one))
-        if chunk and (len(chunk) >= MOST_REQUESTS or size + length > MOST_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(one)
-        size += length
-    if chunk:
-        yield chunk
-
-
 def status(path: Path, client: "OpenAI") -> list[tuple[str, str]]:
     """(batch id, how far it is) for every batch of the project."""
     _settle(path, client)
@@ -148,9 +125,9 @@ def status(path: Path, client: "OpenAI") -> list[tuple[str, str]]:
 
 
 def collect(path: Path, client: "OpenAI", requests: Mapping[str, model.Request],
-            book: calls.Ledger) -> Collected:
-    """Puts the answers of ended batches into the ledger; `requests` are by key. What a batch did
-    not answer stays needed and goes into the next one."""
+            book: Ledger) -> dict[str, Any]:
+    """Puts the answers of ended batches into the ledger and counts them; `requests` are by key.
+    What a batch did not answer stays needed and goes into the next one."""
     _settle(path, client)
     answers, waiting, failed = 0, 0, []
     for batch in open_batches(path):
@@ -167,7 +144,7 @@ def collect(path: Path, client: "OpenAI", requests: Mapping[str, model.Request],
                 book.add(answer)
                 answers += 1
         _append(path, msgspec.structs.replace(batch, collected=now.status))
-    return Collected(answers, waiting, tuple(failed))
+    return {"collected": answers, "waiting": waiting, "failed_batches": failed}
 
 
 def _answers(content: bytes, requests: Mapping[str, model.Request]) -> Iterator[Answer]:

@@ -1,9 +1,7 @@
 """The finished calls of a coding project, on disk: what was answered is never paid for twice."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import IO
 
 import msgspec
@@ -35,6 +33,9 @@ class Answer(msgspec.Struct, frozen=True):
     finished: str = ""
 
 
+Get = Callable[[str], Answer | None]
+
+
 class Ledger:
     """The finished calls of a project by key: a line each, appended at once. Only the places of
     the lines are held in memory; a later line of a key wins."""
@@ -47,7 +48,7 @@ class Ledger:
         for number, line in enumerate(file, 1):
             try:
                 answer = decode(line)
-            except (msgspec.DecodeError, ValueError) as error:
+            except ValueError as error:
                 raise files.Refusal(f"{file.name}:{number}: not a finished call ({error}); "
                                     "remove the line, or use --overwrite") from None
             self._places.pop(answer.key, None)
@@ -57,9 +58,6 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._places)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._places
 
     def get(self, key: str) -> Answer | None:
         """The answer to a request, or None."""
@@ -74,11 +72,3 @@ class Ledger:
         self._places[answer.key] = self._file.seek(0, os.SEEK_END)
         self._file.write(msgspec.json.encode(answer) + b"\n")
         self._file.flush()
-
-
-@contextmanager
-def ledger(path: Path, forget: Callable[[Answer], bool]) -> Iterator[Ledger]:
-    """The ledger in a file, for one process at a time; what `forget` says of an answer is asked
-    again."""
-    with files.locked(path, wait=False) as file:
-        yield Ledger(file, forget)

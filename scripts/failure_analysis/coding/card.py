@@ -29,11 +29,8 @@ class Coding(NamedTuple):
     matched_to: str | None
 
 
-class Recoding(NamedTuple):
-    """A sample coded twice: (primary, all codes) each time."""
-
-    first: tuple[str, frozenset[str]]
-    second: tuple[str, frozenset[str]]
+# A sample coded twice: (primary, all codes) each time.
+Recoding = tuple[tuple[str, frozenset[str]], tuple[str, frozenset[str]]]
 
 
 def numbers(codes: Sequence[Code], codings: Sequence[Coding], unknown: int,
@@ -98,11 +95,11 @@ def _recoding(names: Sequence[str], recodings: Sequence[Recoding], coders: tuple
               seed: int) -> dict[str, Any]:
     """How far two codings of the same samples agree: on the primary code, and on each code being
     seen or not."""
-    primary = Counter((one.first[0], one.second[0]) for one in recodings)
+    primary = Counter((first[0], second[0]) for first, second in recodings)
     found = {"coders": list(coders), "self_consistency": coders[0] == coders[1],
              "samples": len(recodings), "primary": _agreement(primary, seed), "codes": []}
     for name in names if recodings else ():
-        said = [(name in one.first[1], name in one.second[1]) for one in recodings]
+        said = [(name in first[1], name in second[1]) for first, second in recodings]
         cells = Counter((str(first), str(second)) for first, second in said)
         found["codes"].append({"code": name, "first": sum(first for first, _ in said),
                                "second": sum(second for _, second in said),

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from failure_analysis import files
+from failure_analysis.agreement.page import ranged
 from failure_analysis.coding.codebook import NO_CODE, NOT_VISIBLE, RESIDUE
 from failure_analysis.coding.saturation import ENOUGH
 from failure_analysis.markdown import cell, code, table
@@ -47,12 +48,8 @@ def _codes(result: Mapping[str, Any]) -> str:
     return "## How often\n\n" + table(
         ["code", "category", "primary", "seen in", "share", *map(cell, models)],
         [[code(row["code"]), cell(category[row["code"]]), row["primary"], row["seen"],
-          _share(row["share"], row["interval"]),
+          ranged(row["share"], row["interval"], ".0%"),
           *(row["by_model"][model] for model in models)] for row in rows])
-
-
-def _share(value: float, interval: Sequence[float]) -> str:
-    return f"{value:.0%} ({interval[0]:.0%} to {interval[1]:.0%})"
 
 
 def _saturation(card: Mapping[str, Any], figure: str) -> str:
@@ -77,8 +74,7 @@ def _lift(found: Mapping[str, Any]) -> str:
         return head + ("Not known: no passing sample was coded. `open_coder.py --with-passing K` "
                        "adds matched ones.")
     rows = [[one["rank"], code(one["code"]), one["failing"], one["passing"],
-             f"{one['difference']:+.2f} ({one['interval'][0]:+.2f} to {one['interval'][1]:+.2f})"]
-            for one in found["codes"]]
+             ranged(one["difference"], one["interval"], "+.2f")] for one in found["codes"]]
     return (head + f"In {found['pairs']} pairs of a failing sample and a passing one matched with "
             "it. A code whose interval holds 0 is seen in passing samples about as often: what it "
             "names may not be why samples fail.\n\n"
@@ -110,11 +106,7 @@ def _recoding(result: Mapping[str, Any]) -> str:
 
 
 def _figure(figure: Mapping[str, Any]) -> str:
-    if figure["value"] is None:
-        return "undefined"
-    interval = figure["interval"]
-    return f"{figure['value']:.2f}" + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval
-                                       else "")
+    return "undefined" if figure["value"] is None else ranged(figure["value"], figure["interval"])
 
 
 def _definitions(result: Mapping[str, Any]) -> str:
@@ -136,11 +128,14 @@ def _definitions(result: Mapping[str, Any]) -> str:
 
 
 def _residue(card: Mapping[str, Any]) -> str:
-    if not card["residue"]:
-        return ""
     lines = [f"- {code(one['code'])}: " + (", ".join(map(code, one["sample_ids"])) or "no sample")
              for one in card["residue"]]
-    return f"## {RESIDUE}: codes seen in fewer than 2 samples\n\n" + "\n".join(lines)
+    return _listed(f"{RESIDUE}: codes seen in fewer than 2 samples", lines)
+
+
+def _listed(title: str, lines: Sequence[str]) -> str:
+    """A section that is a list, where there is something in it."""
+    return f"## {title}\n\n" + "\n".join(lines) if lines else ""
 
 
 def _lineage(lineage: Mapping[str, Any]) -> str:
@@ -151,14 +146,14 @@ def _lineage(lineage: Mapping[str, Any]) -> str:
              for one in some]
     if lineage["parent"]:
         lines.insert(0, f"- extends {code(lineage['parent'])}, of which every code stays as it was")
-    return "## Lineage\n\n" + "\n".join(lines) if lines else ""
+    return _listed("Lineage", lines)
 
 
 def _troubles(result: Mapping[str, Any]) -> str:
-    lines = [f"- {cell(problem)}" for problem in result["problems"]]
-    lines += [f"- {code(ident)} was compared with no other: {cell(why)}"
-              for ident, why in result["left_out"].items()]
-    return "## Not put right\n\n" + "\n".join(lines) if lines else ""
+    return _listed("Not put right", [
+        *(f"- {cell(problem)}" for problem in result["problems"]),
+        *(f"- {code(ident)} was compared with no other: {cell(why)}"
+          for ident, why in result["left_out"].items())])
 
 
 def draw(path: Path, curve: Mapping[str, Sequence[float]]) -> None:

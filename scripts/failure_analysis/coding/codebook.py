@@ -105,37 +105,50 @@ def revised(known: Sequence[Code], fixed: Collection[str], answer: "Sequence[sha
             number: int, dimensions: set[str]) -> Revision:
     """The codebook that an answer makes of the known one, in round `number`. Codes whose ids are
     fixed stay as they are, whatever the answer says; one that the answer drops stays too."""
+    good, problems = _accepted(known, fixed, answer, dimensions)
+    heirs: dict[Code, list[str]] = {}
+    for _, code, before in good:
+        for old in before:
+            heirs.setdefault(old, []).append(code.code)
+    split = {old.code: tuple(new) for old, new in heirs.items() if len(new) > 1}
+    # Of several that continue one code, the one with its name keeps the id, else the first.
+    keeper = {old: old.code if old.code in new else new[0] for old, new in heirs.items()}
+    events, made = [], []
+    for category, code, before in good:
+        own_id = next((old.code_id for old in before if keeper[old] == code.code), None)
+        one = _made(category, code, own_id, made, known)
+        made.append(one)
+        events += _events(one, before, split, number)
+    events += [Event("split", number, (old,), new) for old, new in split.items()]
+    dropped = [code for code in known if code.code_id not in fixed and code not in heirs]
+    problems += [f"the code {code.code} is continued by none; a code is kept, renamed or merged, "
+                 "never dropped" for code in dropped]
+    kept = [code for code in known if code.code_id in fixed or code in dropped]
+    return Revision((*kept, *made), tuple(events), tuple(problems))
+
+
+def _accepted(known: Sequence[Code], fixed: Collection[str], answer: "Sequence[shapes.Category]",
+              dimensions: set[str]) -> tuple[list[tuple], list[str]]:
+    """The codes of an answer with which nothing is wrong, each with its category and the known
+    codes that it continues; and what is wrong with the others."""
     names = {code.code: code for code in known}
-    given = [(category, code) for category in answer for code in category.subcategories]
-    problems, events, made = [], [], []
     taken = {code.code for code in known if code.code_id in fixed}
-    accepted = []
-    for category, code in given:
-        wrong = _wrong(category, code, taken, names, fixed, dimensions)
-        problems += wrong
-        if not wrong:
-            taken.add(code.code)
-            accepted.append((category, code))
+    problems, accepted = [], []
+    for category in answer:
+        for code in category.subcategories:
+            wrong = _wrong(category, code, taken, names, fixed, dimensions)
+            problems += wrong
+            if not wrong:
+                taken.add(code.code)
+                accepted.append((category, code))
     claimed = {name for _, code in accepted for name in code.continues}
     good = []
     for category, code in accepted:
         # A code of the same name is the same code, unless only others continue that one.
         mine = code.code in names and (code.code in code.continues or code.code not in claimed)
-        own = [code.code] if mine else []
-        before = dict.fromkeys([*own, *code.continues])
+        before = dict.fromkeys([*([code.code] if mine else []), *code.continues])
         good.append((category, code, [names[name] for name in before]))
-    keeps, split = _keepers(good), _splits(good)
-    for category, code, before in good:
-        one = _made(category, code, keeps.get(code.code), made, known)
-        made.append(one)
-        events += _events(one, before, split, number)
-    events += [Event("split", number, (old,), new) for old, new in split.items()]
-    continued = {one.code for _, _, before in good for one in before}
-    dropped = [code for code in known if code.code_id not in fixed and code.code not in continued]
-    problems += [f"the code {code.code} is continued by none; a code is kept, renamed or merged, "
-                 "never dropped" for code in dropped]
-    kept = [code for code in known if code.code_id in fixed or code in dropped]
-    return Revision((*kept, *made), tuple(events), tuple(problems))
+    return good, problems
 
 
 def _wrong(category: "shapes.Category", code: "shapes.Code", taken: Collection[str],
@@ -166,25 +179,6 @@ def _wrong(category: "shapes.Category", code: "shapes.Code", taken: Collection[s
     return found
 
 
-Good = Sequence[tuple["shapes.Category", "shapes.Code", Sequence[Code]]]
-
-
-def _keepers(good: Good) -> dict[str, str]:
-    """Name of a new code -> the id that it keeps: that of the first code it continues. Of several
-    that continue one code, the one with its name keeps the id, else the first."""
-    owner: dict[str, str] = {}
-    for _, code, before in good:
-        for one in before:
-            if one.code_id not in owner or code.code == one.code:
-                owner[one.code_id] = code.code
-    keeps: dict[str, str] = {}
-    for _, code, before in good:
-        own = [one.code_id for one in before if owner[one.code_id] == code.code]
-        if own:
-            keeps[code.code] = own[0]
-    return keeps
-
-
 def _made(category: "shapes.Category", code: "shapes.Code", kept: str | None,
           made: Iterable[Code], known: Iterable[Code]) -> Code:
     """The record of an answered code, with the id that it keeps or a new one."""
@@ -208,36 +202,21 @@ def _new_id(name: str, definition: str, ids: Collection[str]) -> str:
 def _events(one: Code, before: Sequence[Code], split: Collection[str], number: int) -> list[Event]:
     """What an answered code did to the codes that it continues; a split is told once, by itself."""
     if not before:
-        return [Event("added", number, (), (one.code,))]
-    if len(before) > 1:
-        return [Event("merged", number, tuple(old.code for old in before), (one.code,))]
-    [old] = before
-    if old.code in split:
+        event = "added"
+    elif len(before) > 1:
+        event = "merged"
+    elif before[0].code in split:
         return []
-    if old.code != one.code:
-        return [Event("renamed", number, (old.code,), (one.code,))]
-    return [] if old.definition == one.definition else [
-        Event("reworded", number, (old.code,), (one.code,))]
+    elif before[0].code != one.code:
+        event = "renamed"
+    elif before[0].definition != one.definition:
+        event = "reworded"
+    else:
+        return []
+    return [Event(event, number, tuple(old.code for old in before), (one.code,))]
 
 
-def _splits(good: Good) -> dict[str, tuple[str, ...]]:
-    """The codes that several codes continue, with these."""
-    parts: dict[str, tuple[str, ...]] = {}
-    for _, code, before in good:
-        for one in before:
-            parts[one.code] = (*parts.get(one.code, ()), code.code)
-    return {old: new for old, new in parts.items() if len(new) > 1}
-
-
-# Codebook -> prompt, taxonomy.
-
-def categories(codes: Iterable[Code]) -> dict[str, list[Code]]:
-    """Category -> its codes, in the order of the codebook."""
-    found: dict[str, list[Code]] = {}
-    for code in codes:
-        found.setdefault(code.category, []).append(code)
-    return found
-
+# Codebook -> taxonomy.
 
 def taxonomy(codes: Sequence[Code], samples: Mapping[str, Sequence[str]],
              quotes: Mapping[str, Sequence[Mapping[str, str]]], fewest: int) -> dict[str, Any]:
@@ -247,15 +226,19 @@ def taxonomy(codes: Sequence[Code], samples: Mapping[str, Sequence[str]],
     rare = [code for code in codes if code not in common]
 
     def listed(some: Iterable[Code]) -> list[dict[str, Any]]:
-        return [{"code": code.code, "code_id": code.code_id, "definition": code.definition,
-                 "indicators": list(code.indicators), "when_to_use": code.when_to_use,
-                 "when_not_to_use": code.when_not_to_use,
+        return [{**{name: getattr(code, name) for name in (
+                    "code", "code_id", "definition", "indicators", "when_to_use",
+                    "when_not_to_use")},
                  "sample_ids": list(samples.get(code.code, ())),
                  "quotes": list(quotes.get(code.code, ()))} for code in some]
 
+    categories: dict[str, list[Code]] = {}
+    for code in common:
+        categories.setdefault(code.category, []).append(code)
     found = [{"name": name, "definition": some[0].category_definition,
-              "subcategories": listed(some)} for name, some in categories(common).items()]
-    residue = {"name": RESIDUE, "definition": f"Codes seen in fewer than {fewest} samples: too "
-                                              "rare to call them a pattern.",
-               "subcategories": listed(rare)}
-    return {"primary_categories": [*found, *([residue] if rare else [])]}
+              "subcategories": listed(some)} for name, some in categories.items()]
+    if rare:
+        found.append({"name": RESIDUE, "definition": f"Codes seen in fewer than {fewest} samples: "
+                                                     "too rare to call them a pattern.",
+                      "subcategories": listed(rare)})
+    return {"primary_categories": found}

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from failure_analysis import files
+from failure_analysis.agreement.page import ranged
 from failure_analysis.coding import codebook, samples
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.statistics import holm, mcnemar, newcombe_paired, rounded
@@ -97,7 +98,6 @@ def compare(a: Run, b: Run) -> dict[str, Any]:
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"], row["p"] = rounded(p), rounded(row["p"])
     rows.sort(key=lambda row: (-abs(row["difference"]), row["code"]))
-    moved = [(one, other) for one, other in known if one.primary != other.primary]
     names = {**a.names, **b.names}
     return {
         "a": a.path.as_posix(), "b": b.path.as_posix(), "paired_by": by, "pairs": len(pairs),
@@ -107,7 +107,8 @@ def compare(a: Run, b: Run) -> dict[str, Any]:
         "only_in_b": sorted(name for ident, name in b.names.items() if ident not in a.names),
         "moved": [{"sample_a": one.ident, "sample_b": other.ident,
                    "from": names.get(one.primary, one.primary),
-                   "to": names.get(other.primary, other.primary)} for one, other in moved],
+                   "to": names.get(other.primary, other.primary)}
+                  for one, other in known if one.primary != other.primary],
     }
 
 
@@ -161,8 +162,8 @@ def page(result: Mapping[str, Any]) -> str:
     """The comparison as Markdown."""
     n = result["known"]
     rows = [[code(row["code"]), row["in_a"], row["in_b"],
-             f"{row['difference']:+.2f} ({row['interval'][0]:+.2f} to {row['interval'][1]:+.2f})",
-             len(row["gained"]), len(row["lost"]), row["p_holm"]] for row in result["codes"]]
+             ranged(row["difference"], row["interval"], "+.2f"), len(row["gained"]),
+             len(row["lost"]), row["p_holm"]] for row in result["codes"]]
     parts = [
         "# Codes compared",
         f"A: {code(result['a'])}\n\nB: {code(result['b'])}",

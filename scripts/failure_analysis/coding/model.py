@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import time
@@ -106,6 +107,22 @@ def estimate(text: str) -> int:
     return len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN + 1
 
 
+def packed(some: Iterable[Any], size: Callable[[Any], int], room: float, most: float = math.inf
+           ) -> Iterator[list[Any]]:
+    """Things in their order, so many together as have room and are `most` at most; one that is
+    larger than the room stands alone."""
+    pack, total = [], 0
+    for one in some:
+        length = size(one)
+        if pack and (len(pack) >= most or total + length > room):
+            yield pack
+            pack, total = [], 0
+        pack.append(one)
+        total += length
+    if pack:
+        yield pack
+
+
 def mark_of(*texts: str) -> str:
     """Eight hex digits made from the texts, that occur in none of them: what stands between these
     marks cannot close the fence, and cannot know what an answer must repeat."""
@@ -124,18 +141,16 @@ def request(settings: Settings, name: str, mark: str, shape: "type[BaseModel]", 
     if settings.api == "responses":
         body |= {"instructions": instructions, "input": text, "store": False,
                  "text": {"format": {"type": "json_schema", **schema}}}
-        if settings.effort != "off":
-            body["reasoning"] = {"effort": settings.effort}
-        if settings.max_output_tokens:
-            body["max_output_tokens"] = settings.max_output_tokens
+        effort, most = {"reasoning": {"effort": settings.effort}}, "max_output_tokens"
     else:
         body |= {"messages": [{"role": "system", "content": instructions},
                               {"role": "user", "content": text}],
                  "response_format": {"type": "json_schema", "json_schema": schema}}
-        if settings.effort != "off":
-            body["reasoning_effort"] = settings.effort
-        if settings.max_output_tokens:
-            body["max_completion_tokens"] = settings.max_output_tokens
+        effort, most = {"reasoning_effort": settings.effort}, "max_completion_tokens"
+    if settings.effort != "off":
+        body |= effort
+    if settings.max_output_tokens:
+        body[most] = settings.max_output_tokens
     return Request(name, mark, shape, body, settings.api)
 
 
@@ -161,6 +176,11 @@ def parse(wanted: Request, text: str) -> "tuple[BaseModel | None, str]":
     if value.mark != wanted.mark:
         return None, "mark: it is not the mark of this prompt"
     return value, ""
+
+
+def value_of(wanted: Request, answer: Answer) -> "tuple[BaseModel | None, str]":
+    """The value of a finished call, or None and why it has none."""
+    return parse(wanted, answer.text) if answer.state == "ok" else (None, answer.reason)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -468,5 +488,5 @@ def spent(answers: Iterable[Answer]) -> dict[str, int | None]:
     found = [msgspec.structs.asdict(answer.usage) for answer in answers]
     return {"calls": len(found), **{
         name: None if any(one[name] is None for one in found) else sum(one[name] for one in found)
-        for name in ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")}}
+        for name in Usage.__struct_fields__}}
 

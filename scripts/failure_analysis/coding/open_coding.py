@@ -3,14 +3,16 @@ sample, and every sample that could not be described counted as unknown."""
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis import files
-from failure_analysis.coding import model, prompts, windows
-from failure_analysis.coding.calls import Answer
+from failure_analysis.coding import model, project, prompts, windows
+from failure_analysis.coding.calls import Answer, Get
+from failure_analysis.coding.prompts import Settled
 from failure_analysis.coding.samples import Planned, Store
 from failure_analysis.review import parts
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 TEMPLATES = ("open_coding", "open_coding_sample", "open_coding_synthesis", "repair")
 # Of a window, the most that another model's correct answer may take.
 _OTHER = 0.15
-Get = Callable[[str], Answer | None]
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,6 @@ class Stage:
     store: Store
     others: Store
     characters: int
-
-
-class Settled(NamedTuple):
-    """A request that needs nothing more: its answers (two after a repair), the one that stands with
-    its value, or the state that it ended in, and what is still wrong with the value."""
-
-    answers: tuple[Answer, ...]
-    value: "OpenCode | None"
-    state: str
-    reason: str
-    problems: tuple[str, ...]
-    stands: Answer
 
 
 class Sample(NamedTuple):
@@ -82,15 +71,12 @@ def sample(stage: Stage, planned: Planned) -> Sample:
               for one in (*shown.header, *window.pieces)]
     mark = model.mark_of(planned.ident, policy, other, scores, *labels)
     requests = tuple(model.request(
-        stage.settings, _name(planned, window), mark, OpenCode, stage.instructions,
+        stage.settings, planned.ident if window.of == 1 else
+        f"{planned.ident} window {window.number}", mark, OpenCode, stage.instructions,
         prompts.render("open_coding_sample", mark=mark, policy=policy, scores=scores, other=other,
                        header=shown.header, pieces=window.pieces, number=window.number,
                        of=window.of)) for window in shown.windows)
     return Sample(planned, row, shown, mark, parts.parts(row), requests)
-
-
-def _name(planned: Planned, window: windows.Window) -> str:
-    return planned.ident if window.of == 1 else f"{planned.ident} window {window.number}"
 
 
 def code(stage: Stage, one: Sample, get: Get) -> Coded:
@@ -114,38 +100,15 @@ def code(stage: Stage, one: Sample, get: Get) -> Coded:
     return Coded((), last.state, last.reason, done, last)
 
 
-def _settle(stage: Stage, one: Sample, request: model.Request,
-            get: Get) -> "Settled | model.Request":
-    """A request with its answer and, where that is not as it should be, one repair; or the request
-    that is to be made next."""
-    first = get(request.key)
-    if first is None:
-        return request
-    value, problems = _judged(one, request, first)
-    if first.state not in ("ok", "unparsed") or not problems:
-        return Settled((first,), value, first.state, first.reason, (), first)
-    repair = prompts.repair(stage.settings, request, first, problems, of="sample")
-    second = get(repair.key)
-    if second is None:
-        return repair
-    better, left = _judged(one, repair, second)
-    stands = second
-    if value is not None and (better is None or len(left) > len(problems)):
-        # The repair made it no better.
-        better, left, stands = value, problems, first
-    if better is None:
-        return Settled((first, second), None, second.state, second.reason, (), second)
-    return Settled((first, second), better, "ok", "", tuple(left), stands)
+def _settle(stage: Stage, one: Sample, request: model.Request, get: Get
+            ) -> Settled | model.Request:
+    return prompts.settle(stage.settings, request, get, partial(_judged, one), of="sample")
 
 
 def _judged(one: Sample, request: model.Request,
             answer: Answer) -> tuple["OpenCode | None", list[str]]:
     """The value of an answer, if it has one, and all that is wrong with it."""
-    if answer.state == "unparsed":
-        return None, [answer.reason]
-    if answer.state != "ok":
-        return None, []
-    value, reason = model.parse(request, answer.text)
+    value, reason = model.value_of(request, answer)
     return value, [reason] if value is None else _problems(one, value)
 
 
@@ -154,8 +117,7 @@ def _problems(one: Sample, value: "OpenCode") -> list[str]:
     wrong = [f"{name} is empty" for name in ("descriptive_summary", "detailed_analysis")
              if not getattr(value, name).strip()]
     last = len(one.row.get("messages") or [])
-    if last and value.failure_point_turn is not None and \
-            not 1 <= value.failure_point_turn <= last:
+    if last and value.failure_point_turn is not None and not 1 <= value.failure_point_turn <= last:
         wrong.append(f"failure_point_turn {value.failure_point_turn} is no message; there are "
                      f"messages 1 to {last}")
     if value.visibility == "failure_visible":
@@ -214,6 +176,8 @@ def record(one: Sample, coded: Coded) -> dict[str, Any]:
         answers += last.answers
     numbers = [number for number, window in enumerate(coded.windows, 1)
                if window and window.value is not None]
+    rewards = {"reward": row.get("reward"), "scores": row.get("scores"),
+               "failed_dimensions": row["failed_dimensions"]}
     return {
         "sample_id": one.planned.ident,
         "success": {"pass": True, "fail": False}.get(row["outcome"]),
@@ -225,7 +189,9 @@ def record(one: Sample, coded: Coded) -> dict[str, Any]:
         **{name: row.get(name) for name in (
             "benchmark", "model_name", "run_id", "item_id", "trial")},
         "failed_dimensions": row["failed_dimensions"],
-        "context": _context(row),
+        # Under both names: scripts written for the first system of this kind look for the long one.
+        "context": {"task_name": row["item_id"], "conversation": row.get("messages"),
+                    "tau2bench_rewards": rewards, "rewards": rewards},
         "coding": _coding(one, value) if value else None,
         "problems": list(last.problems) if value else [],
         "seen": one.shown.seen(numbers) if value else None,
@@ -236,21 +202,12 @@ def record(one: Sample, coded: Coded) -> dict[str, Any]:
     }
 
 
-def _context(row: Mapping[str, Any]) -> dict[str, Any]:
-    rewards = {"reward": row.get("reward"), "scores": row.get("scores"),
-               "failed_dimensions": row["failed_dimensions"]}
-    # Under both names: scripts written for the first system of this kind look for the long one.
-    return {"task_name": row["item_id"], "conversation": row.get("messages"),
-            "tau2bench_rewards": rewards, "rewards": rewards}
-
-
 def _window(one: Sample, number: int, window: Settled | None) -> dict[str, Any]:
-    pieces = one.shown.windows[number - 1].pieces
-    shown = {piece.segment.name: [piece.start, piece.stop] for piece in pieces}
-    if window is None:
-        return {"number": number, "state": "skipped_by_budget", "visibility": None, "parts": shown}
-    return {"number": number, "state": window.state,
-            "visibility": window.value.visibility if window.value else None, "parts": shown}
+    shown = {piece.segment.name: [piece.start, piece.stop]
+             for piece in one.shown.windows[number - 1].pieces}
+    return {"number": number, "state": window.state if window else "skipped_by_budget",
+            "visibility": window.value.visibility if window and window.value else None,
+            "parts": shown}
 
 
 def _coding(one: Sample, value: "OpenCode") -> dict[str, Any]:
@@ -276,25 +233,25 @@ def _clean(value: Any) -> Any:
 
 def write(stage: Stage, planned: Sequence[Planned], get: Get, path: Path) -> dict[str, Any]:
     """Writes a line per planned sample, in their order, and returns the counts."""
-    states, seen, tally = Counter(), Counter(), Counter()
+    tally = Counter()
     with files.atomic(path) as file:
         for plan in planned:
             one = sample(stage, plan)
             line = record(one, code(stage, one, get))
-            states[line["state"]] += 1
-            file.write(files.encoded(json.dumps(line, ensure_ascii=False)) + b"\n")
+            tally[line["state"]] += 1
+            file.write(project.json_line(line))
             if line["coding"]:
-                seen[line["coding"]["visibility"]] += 1
-                tally["seen_in_part"] += line["seen"] < 1
                 quotes = line["coding"]["evidence"]
+                tally[line["coding"]["visibility"]] += 1
+                tally["seen_in_part"] += line["seen"] < 1
                 tally["quotes"] += len(quotes)
                 tally["quotes_verified"] += sum(quote["verified"] for quote in quotes)
     return {
         "samples": len(planned),
-        "coded": states["ok"],
-        "unknown": len(planned) - states["ok"],
-        "states": {state: states[state] for state in model.STATES},
+        "coded": tally["ok"],
+        "unknown": len(planned) - tally["ok"],
+        "states": {state: tally[state] for state in model.STATES},
         "contrast": sum(plan.role == "contrast" for plan in planned),
-        **{name: seen[name] for name in ("failure_visible", "no_failure_visible")},
-        **{name: tally[name] for name in ("seen_in_part", "quotes", "quotes_verified")},
+        **{name: tally[name] for name in ("failure_visible", "no_failure_visible", "seen_in_part",
+                                          "quotes", "quotes_verified")},
     }

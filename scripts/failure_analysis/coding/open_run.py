@@ -1,65 +1,64 @@
 """One run of open coding: begin or resume the project, ask what is missing, write the result."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files, manifest
+from failure_analysis import files
 from failure_analysis.coding import model, open_coding, project, prompts, runner, samples
-
-DRY_RUN = "dry_run"
+from failure_analysis.coding.calls import Get
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(runner.Asked):
     """What a run of open coding is asked to do."""
 
-    input: Sequence[Path]
     mapping: Path | None
-    background: Path | None
-    project: str
     choice: samples.Choice
-    settings: model.Settings
     window_tokens: int
-    spending: runner.Spending
-    overwrite: bool
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Prepared(runner.Work):
     """A project that is ready to be worked on."""
 
-    folder: Path
+    asked: Options
     name: str
     planned: Sequence[samples.Planned]
     stage: open_coding.Stage
-    chosen: dict[str, Any]
-    inputs: list[dict]
-    resumed: bool
     rejected: int
     remark: str
 
-    @property
-    def result(self) -> Path:
-        """The file of open codes."""
-        return self.folder / f"open_coded_{self.name}.jsonl"
+    def phases(self, get: Get) -> Iterator[runner.Phase]:
+        """The one part of the work."""
+        yield runner.Phase("open coding", len(self.planned), "sample",
+                           open_coding.jobs(self.stage, self.planned, get))
+
+    def finish(self, get: Get) -> dict[str, Any]:
+        """Writes the result and its counts, and tells the manifest."""
+        result = self.folder / f"open_coded_{self.name}.jsonl"
+        counts = open_coding.write(self.stage, self.planned, get, result)
+        ended = self.end({
+            "project": self.asked.project, **counts, "rejected_rows": self.rejected,
+            "contrast_wanted": self.asked.choice.with_passing, "model": self.asked.settings.model},
+            [result.name, *(f"{kind}_{self.name}.jsonl" for kind in (
+                "original", "other_answers", "passed"))])
+        return {**ended, "remark": self.remark, "file": result.as_posix()}
 
 
 def prepare(options: Options, dry: bool = False) -> Prepared:
     """Plans the samples and writes their rows into the project's folder. A dry run writes below
     dry_run/ and leaves the project alone."""
     target = project.folder(options.project)
-    place = target / DRY_RUN if dry else target
-    told_in = options.background or options.mapping
+    place = target / project.DRY_RUN if dry else target
     name = _name(options)
     found = samples.pool(options.input, options.mapping)
     planned, rejected = samples.plan(found, options.choice)
     instructions = prompts.render(
         "open_coding", benchmark=prompts.name(found.benchmark),
-        background=prompts.background(found.benchmark, told_in))
+        background=prompts.background(found.benchmark, options.background or options.mapping))
     chosen, read = _chosen(options, instructions), project.inputs(found.inputs)
     resumed = not dry and project.begin(place, project.OPEN, chosen, read, options.overwrite)
     original, others, passed = (place / f"{kind}_{name}.jsonl" for kind in (
@@ -68,7 +67,8 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     stage = open_coding.Stage(
         options.settings, instructions, found.policies, samples.Store(original),
         samples.Store(others), options.window_tokens * model.BYTES_PER_TOKEN)
-    return Prepared(place, name, planned, stage, chosen, read, resumed, rejected, found.remark)
+    return Prepared(options, place, project.OPEN, chosen, read, resumed, name, planned, stage,
+                    rejected, found.remark)
 
 
 def _name(options: Options) -> str:
@@ -106,48 +106,19 @@ def dry_run(options: Options) -> dict[str, Any]:
                     files.write_text(first, prompts.readable(request))
                 windows += 1
                 tokens += request.tokens
-                file.write(files.encoded(json.dumps(
+                file.write(project.json_line(
                     {"sample_id": plan.ident, "window": number, "of": len(one.requests),
-                     "tokens": request.tokens, "body": request.body}, ensure_ascii=False)) + b"\n")
+                     "tokens": request.tokens, "body": request.body}))
     answers = windows * model.EXPECTED_ANSWER
     return {"samples": len(ready.planned), "requests": windows, "prompt_tokens": tokens,
-            "completion_tokens": answers, "cost": options.spending.cost(tokens, answers),
+            "completion_tokens": answers, "cost": options.cost(tokens, answers),
             "files": [path.as_posix(), first.as_posix()], "rejected_rows": ready.rejected,
             "remark": ready.remark}
 
 
 def run(way: str, options: Options) -> dict[str, Any]:
     """Runs it in one of its ways: dry_run, live, submit, status or collect."""
-    if way == "dry_run":
-        return dry_run(options)
-    return runner.run(way, project.folder(options.project), project.OPEN, options.settings,
-                      lambda: _work(options))
-
-
-def _work(options: Options) -> runner.Work:
-    ready = prepare(options)
-
-    def phases(get: runner.Get) -> Iterator[runner.Phase]:
-        yield runner.Phase("open coding", len(ready.planned), "sample",
-                           open_coding.jobs(ready.stage, ready.planned, get))
-
-    return runner.Work(ready.folder, project.OPEN, options.settings, options.spending, phases,
-                       lambda get: _finish(ready, options, get))
-
-
-def _finish(ready: Prepared, options: Options, get: runner.Get) -> dict[str, Any]:
-    """Writes the result and its counts, and tells the manifest."""
-    counts = open_coding.write(ready.stage, ready.planned, get, ready.result)
-    name = project.summary(project.OPEN)
-    summary = {"project": options.project, **counts, "rejected_rows": ready.rejected,
-               "contrast_wanted": options.choice.with_passing, "model": options.settings.model}
-    files.write_json(ready.folder / name, summary)
-    manifest.record(ready.folder, project.OPEN, ready.chosen, [
-        ready.result.name, *(f"{kind}_{ready.name}.jsonl" for kind in (
-            "original", "other_answers", "passed")), name, project.calls(project.OPEN)],
-        ready.inputs)
-    return {**summary, "resumed": ready.resumed, "remark": ready.remark,
-            "file": ready.result.as_posix()}
+    return runner.run(way, options, project.OPEN, prepare, dry_run)
 
 
 def lines(way: str, found: dict[str, Any]) -> list[str]:
@@ -156,30 +127,21 @@ def lines(way: str, found: dict[str, Any]) -> list[str]:
     if found.get("rejected_rows"):
         remark.append(f"rows of the input that could not be read: {found['rejected_rows']} "
                       "(build_packet.py says why)")
-    if way == "dry_run":
-        money = "" if found["cost"] is None else f", about ${found['cost']:.2f}"
-        return [*remark, f"{found['samples']} samples, {found['requests']} requests, about "
-                f"{found['prompt_tokens']} tokens in and {found['completion_tokens']} out{money} "
-                "(before repairs and descriptions of windowed samples)",
-                *([] if money else ["cost: pass --price IN OUT (dollars per million tokens)"]),
-                "read the first prompt: " + found["files"][1], "all: " + found["files"][0]]
-    if way == "submit":
-        return runner.submitted(found)
-    if way == "status":
-        return runner.progress(found)
-    told = runner.collected(found) if way == "collect" else []
-    return [*remark, *told, *(_result_lines(found) if "coded" in found else [])]
+    return [*remark, *runner.lines(way, found, _estimate_lines, _result_lines)]
+
+
+def _estimate_lines(found: dict[str, Any]) -> list[str]:
+    what = f"{found['samples']} samples, {found['requests']} requests, about"
+    return [*runner.estimated(found, what, "repairs and descriptions of windowed samples"),
+            f"all: {found['files'][0]}"]
 
 
 def _result_lines(found: dict[str, Any]) -> list[str]:
-    n, k, u = found["samples"], found["coded"], found["unknown"]
-    why = ", ".join(f"{state} {count}" for state, count in found["states"].items()
-                    if count and state != "ok")
     part = f", {found['seen_in_part']} of them seen in part" if found["seen_in_part"] else ""
     result = [
-        f"coded {k} of {n}, {u} unknown{f' ({why})' if why else ''}{part}",
-        f"failure visible in {found['failure_visible']} of {k}; none visible in what was seen of "
-        f"{found['no_failure_visible']}",
+        runner.coded(found) + part,
+        f"failure visible in {found['failure_visible']} of {found['coded']}; none visible in what "
+        f"was seen of {found['no_failure_visible']}",
         f"quotes found in their sample: {found['quotes_verified']} of {found['quotes']}",
         *runner.spent(found),
         f"open codes: {found['file']}"]

@@ -3,10 +3,10 @@
 import argparse
 import math
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from failure_analysis.coding import model, runner
+    from failure_analysis.coding import model
 
 
 def add_model(parser: argparse.ArgumentParser, timeout: int) -> "argparse._ArgumentGroup":
@@ -30,8 +30,8 @@ def add_model(parser: argparse.ArgumentParser, timeout: int) -> "argparse._Argum
     return group
 
 
-def add_limits(parser: argparse.ArgumentParser) -> None:
-    """What a run may spend, and when it failed."""
+def add_limits_and_ways(parser: argparse.ArgumentParser) -> None:
+    """What a run may spend, when it failed, and how it is run."""
     group = parser.add_argument_group("limits")
     group.add_argument("--max-concurrent", type=int, default=10, metavar="N",
                        help="calls under way at once (default 10)")
@@ -47,10 +47,6 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
                             "too long")
     group.add_argument("--price", type=float, nargs=2, metavar=("IN", "OUT"),
                        help="US dollars per million tokens, for cost estimates")
-
-
-def add_ways(parser: argparse.ArgumentParser) -> None:
-    """How it is run."""
     parser.add_argument("--dry-run", action="store_true",
                         help="write the prompts, estimate tokens and cost, call nothing")
     parser.add_argument("--batch", choices=("submit", "status", "collect"),
@@ -95,14 +91,11 @@ def settings(args: argparse.Namespace) -> "model.Settings":
         args.timeout, args.retries, args.max_concurrent)
 
 
-def spending(args: argparse.Namespace) -> "runner.Spending":
-    """What the run may spend."""
-    from failure_analysis.coding import model, runner
+def asked(args: argparse.Namespace) -> dict[str, Any]:
+    """What both coders are asked alike."""
+    from failure_analysis.coding import model
 
-    return runner.Spending(model.Budget(args.max_calls, args.max_tokens_total),
-                           tuple(args.price) if args.price else None, args.retry_unknown)
-
-
-def way(args: argparse.Namespace) -> str:
-    """dry_run, submit, status, collect or live."""
-    return "dry_run" if args.dry_run else args.batch or "live"
+    same = {name: getattr(args, name) for name in (
+        "input", "project", "background", "overwrite", "price", "retry_unknown")}
+    return {**same, "settings": settings(args),
+            "budget": model.Budget(args.max_calls, args.max_tokens_total)}

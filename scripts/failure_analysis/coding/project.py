@@ -1,5 +1,6 @@
 """A coding project: its folder, and whether it can be gone on with."""
 
+import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +13,7 @@ from failure_analysis import files, manifest
 from failure_analysis.coding import batch
 
 OPEN, AXIAL = "open_coding", "axial_coding"
+DRY_RUN = "dry_run"
 # What --overwrite removes; the packet, reviews and reports of the same folder stay. Axial codes
 # rest on the open ones and go with them.
 _AXIAL = ("axial_coding*.json*", "axial_coded_*.jsonl", "*_taxonomy.json", "*_codebook.*",
@@ -30,9 +32,9 @@ def batches(step: str) -> str:
     return f"{step}_batches.jsonl"
 
 
-def summary(step: str) -> str:
-    """The file of a step's counts."""
-    return f"{step}.json"
+def json_line(value: Mapping[str, Any]) -> bytes:
+    """A line of our JSONL files."""
+    return files.encoded(json.dumps(value, ensure_ascii=False)) + b"\n"
 
 
 def folder(name: str) -> Path:

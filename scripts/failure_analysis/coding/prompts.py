@@ -1,15 +1,15 @@
-"""The prompts, made from the templates in templates/prompts/."""
+"""The prompts, made from the templates in templates/prompts/, and the one repair of an answer."""
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis import files
 from failure_analysis.coding import model
-from failure_analysis.coding.calls import Answer
+from failure_analysis.coding.calls import Answer, Get
 from failure_analysis.markdown import fence
 from failure_analysis.reading import mapping
 
@@ -32,6 +32,41 @@ def render(name: str, **values: Any) -> str:
     return _template(name).render(**values).strip() + "\n"
 
 
+class Settled(NamedTuple):
+    """A request that needs nothing more: its answers (two after a repair), the one that stands with
+    its value, or the state that it ended in, and what is still wrong with the value."""
+
+    answers: tuple[Answer, ...]
+    value: Any
+    state: str
+    reason: str
+    problems: tuple[str, ...]
+    stands: Answer
+
+
+def settle(settings: model.Settings, wanted: model.Request, get: Get,
+           judged: Callable[[model.Request, Answer], tuple[Any, Sequence[str]]],
+           of: str) -> Settled | model.Request:
+    """A request with its answer and, where that is not as it should be, one repair; or the request
+    that is to be made next. `judged` gives the value of an answer and all that is wrong with it."""
+    first = get(wanted.key)
+    if first is None:
+        return wanted
+    value, problems = judged(wanted, first)
+    if first.state not in ("ok", "unparsed") or not problems:
+        return Settled((first,), value, first.state, first.reason, (), first)
+    again = repair(settings, wanted, first, problems, of)
+    second = get(again.key)
+    if second is None:
+        return again
+    better, left = judged(again, second)
+    if better is not None and (value is None or len(left) <= len(problems)):
+        return Settled((first, second), better, "ok", "", tuple(left), second)
+    if value is not None:  # the repair made it no better
+        return Settled((first, second), value, "ok", "", tuple(problems), first)
+    return Settled((first, second), None, second.state, second.reason, (), second)
+
+
 def repair(settings: model.Settings, wanted: model.Request, answer: Answer,
            problems: Sequence[str], of: str) -> model.Request:
     """The one request for a better answer; `of` is what the prompt's mark marks."""
@@ -47,8 +82,7 @@ def texts(wanted: model.Request) -> tuple[str, str]:
     body = wanted.body
     if wanted.api == "responses":
         return body["instructions"], body["input"]
-    told, asked = (message["content"] for message in body["messages"])
-    return told, asked
+    return tuple(message["content"] for message in body["messages"])
 
 
 def readable(wanted: model.Request) -> str:
@@ -82,7 +116,6 @@ def background(benchmark: str, path: Path | None) -> dict[str, str]:
 
     told = mapping.document(path).get("background") if path else None
     if told is None:
-        text = (FOLDER / "backgrounds.yaml").read_text(encoding="utf-8")
-        known = yaml.safe_load(text)
+        known = yaml.safe_load((FOLDER / "backgrounds.yaml").read_text(encoding="utf-8"))
         told = next((known[name] for name in known if benchmark.startswith(name)), {})
     return {name: files.visible(told.get(name, "")).strip() for name in mapping.BACKGROUND}

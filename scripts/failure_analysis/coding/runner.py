@@ -1,17 +1,15 @@
 """Runs a coding stage: live or through batches, resumed from its finished calls, with a budget."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis import files
-from failure_analysis.coding import batch, calls, model, project
-from failure_analysis.coding.calls import Answer
-
-Get = Callable[[str], Answer | None]
+from failure_analysis import files, manifest
+from failure_analysis.coding import batch, model, project
+from failure_analysis.coding.calls import Answer, Get, Ledger
 
 
 class Phase(NamedTuple):
@@ -25,11 +23,16 @@ class Phase(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Spending:
-    """What a run may spend, and what it costs."""
+class Asked:
+    """What every run of a stage is asked to do, and what it may spend."""
 
+    input: Sequence[Path]
+    project: str
+    background: Path | None
+    overwrite: bool
+    settings: model.Settings
     budget: model.Budget
-    price: tuple[float, float] | None
+    price: Sequence[float] | None
     retry_unknown: bool
 
     def cost(self, prompt: int, completion: int) -> float | None:
@@ -41,15 +44,14 @@ class Spending:
 
 @dataclass(frozen=True)
 class Work:
-    """A stage that is ready to be worked on. `phases` gives the parts of the work, each when the
-    one before needs nothing more; `finish` writes the result from the answers."""
+    """A stage that is ready to be worked on, with all that the manifest says of it."""
 
+    asked: Asked
     folder: Path
     step: str
-    settings: model.Settings
-    spending: Spending
-    phases: Callable[[Get], Iterator[Phase]]
-    finish: Callable[[Get], dict[str, Any]]
+    chosen: dict[str, Any]
+    inputs: list[dict]
+    resumed: bool
 
     @property
     def calls(self) -> Path:
@@ -61,20 +63,41 @@ class Work:
         """The file of submitted batches."""
         return self.folder / project.batches(self.step)
 
+    def phases(self, get: Get) -> Iterator[Phase]:
+        """The parts of the work, each when the one before needs nothing more."""
+        raise NotImplementedError
 
-def run(way: str, folder: Path, step: str, settings: model.Settings,
-        work: Callable[[], Work]) -> dict[str, Any]:
-    """Runs a stage live, or submits it in batches, asks for their status, or collects them; the
-    work is prepared only when it is needed."""
+    def finish(self, get: Get) -> dict[str, Any]:
+        """Writes the result from the answers."""
+        raise NotImplementedError
+
+    def end(self, counts: Mapping[str, Any], made: Iterable[str]) -> dict[str, Any]:
+        """Writes the counts, and tells the manifest of the files that were made; returns the
+        counts."""
+        name = f"{self.step}.json"
+        files.write_json(self.folder / name, counts)
+        manifest.record(self.folder, self.step, self.chosen, [*made, name, self.calls.name],
+                        self.inputs)
+        return {**counts, "resumed": self.resumed}
+
+
+def run(way: str, asked: Asked, step: str, prepare: Callable[[Any], Work],
+        dry_run: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """Runs a stage dry or live, or submits it in batches, asks for their status, or collects them;
+    the work is prepared only when it is needed."""
+    if way == "dry_run":
+        return dry_run(asked)
+    path = project.folder(asked.project) / project.batches(step)
     if way == "status":
-        return status(folder, step, settings)
-    model.connection(settings)  # refuses a missing key before anything is written
-    return {"live": live, "submit": submit, "collect": collect}[way](work())
+        with batch.refusals():
+            return {"batches": batch.status(path, model.client(asked.settings))}
+    model.connection(asked.settings)  # refuses a missing key before anything is written
+    return {"live": live, "submit": submit, "collect": collect}[way](prepare(asked))
 
 
 def live(work: Work) -> dict[str, Any]:
     """Asks what is missing, and writes the result."""
-    budget = work.spending.budget
+    asked, budget = work.asked, work.asked.budget
     with _opened(work) as book, project.logged(work.folder, work.step) as log:
         if under_way := batch.open_batches(work.batches):
             raise files.Refusal(f"{work.batches}: {len(under_way)} batches are under way, and "
@@ -83,43 +106,43 @@ def live(work: Work) -> dict[str, Any]:
         before = len(book)
         try:
             for phase in work.phases(book.get):
-                with _progress(phase, work.spending) as done:
-                    model.run(phase.jobs, book, work.settings, budget, done)
+                with _progress(phase, asked) as done:
+                    model.run(phase.jobs, book, asked.settings, budget, done)
         except KeyboardInterrupt:
             raise files.Refusal(f"interrupted; {len(book)} finished calls are in {work.calls}: "
                                 "the same command goes on from there") from None
         return {**work.finish(book.get), "prompt_tokens": budget.prompt_tokens,
                 "completion_tokens": budget.completion_tokens,
                 "uncounted_calls": budget.uncounted,
-                "cost": work.spending.cost(budget.prompt_tokens, budget.completion_tokens),
+                "cost": asked.cost(budget.prompt_tokens, budget.completion_tokens),
                 "calls_made": budget.calls, "calls_known": before, "log": log.as_posix()}
 
 
 @contextmanager
-def _opened(work: Work) -> Iterator[calls.Ledger]:
-    """The finished calls; with --retry-unknown only the good ones. A call that is asked again in a
-    batch under way is not finished either."""
+def _opened(work: Work) -> Iterator[Ledger]:
+    """The finished calls, for one process at a time; with --retry-unknown only the good ones. A
+    call that is asked again in a batch under way is not finished either."""
     again = {key for one in batch.open_batches(work.batches) for key in one.keys}
 
     def forget(answer: Answer) -> bool:
         return answer.state in model.UNANSWERED or answer.state != "ok" and (
-            work.spending.retry_unknown or answer.key in again)
+            work.asked.retry_unknown or answer.key in again)
 
-    with calls.ledger(work.calls, forget) as book:
-        yield book
+    with files.locked(work.calls, wait=False) as file:
+        yield Ledger(file, forget)
 
 
 @contextmanager
-def _progress(phase: Phase, spending: Spending) -> Iterator[Callable[[], None]]:
+def _progress(phase: Phase, asked: Asked) -> Iterator[Callable[[], None]]:
     """A bar with tokens, cost and the time left, where a person is looking."""
     from tqdm import tqdm
 
-    budget = spending.budget
+    budget = asked.budget
     with tqdm(total=phase.total, unit=phase.unit, desc=phase.name,
               disable=not sys.stderr.isatty()) as bar:
 
         def done() -> None:
-            spent = spending.cost(budget.prompt_tokens, budget.completion_tokens)
+            spent = asked.cost(budget.prompt_tokens, budget.completion_tokens)
             money = f", ${spent:.2f}" if spent is not None else ""
             bar.set_postfix_str(f"{budget.prompt_tokens} tokens in, "
                                 f"{budget.completion_tokens} out{money}", refresh=False)
@@ -130,7 +153,7 @@ def _progress(phase: Phase, spending: Spending) -> Iterator[Callable[[], None]]:
 
 # The same through the provider's Batch API.
 
-def _needed(work: Work, book: calls.Ledger) -> Iterator[model.Request]:
+def _needed(work: Work, book: Ledger) -> Iterator[model.Request]:
     """What the first part of the work that is not done needs."""
     for phase in work.phases(book.get):
         some = False
@@ -144,7 +167,7 @@ def _needed(work: Work, book: calls.Ledger) -> Iterator[model.Request]:
 
 def submit(work: Work) -> dict[str, Any]:
     """Submits every request that is needed now, not under way, and within the budget."""
-    budget, kept = work.spending.budget, 0
+    budget, kept = work.asked.budget, 0
 
     def affordable(one: model.Request) -> bool:
         nonlocal kept
@@ -155,17 +178,11 @@ def submit(work: Work) -> dict[str, Any]:
         return False
 
     with _opened(work) as book, batch.refusals():
-        made = batch.submit(work.batches, model.client(work.settings), _needed(work, book),
-                            affordable)
+        made = batch.submit(work.batches, model.client(work.asked.settings),
+                            _needed(work, book), affordable)
     return {"batches": [one.batch_id for one in made],
             "requests": sum(len(one.keys) for one in made), "over_budget": kept,
             "under_way": len(batch.open_batches(work.batches))}
-
-
-def status(folder: Path, step: str, settings: model.Settings) -> dict[str, Any]:
-    """How far the batches are."""
-    with batch.refusals():
-        return {"batches": batch.status(folder / project.batches(step), model.client(settings))}
 
 
 def collect(work: Work) -> dict[str, Any]:
@@ -173,36 +190,51 @@ def collect(work: Work) -> dict[str, Any]:
     with _opened(work) as book:
         wanted = {one.key: one for one in _needed(work, book)}
         with batch.refusals():
-            found = batch.collect(work.batches, model.client(work.settings), wanted, book)
+            found = batch.collect(work.batches, model.client(work.asked.settings), wanted, book)
         left = sum(1 for _ in _needed(work, book))
         summary = {} if left else work.finish(book.get)
-    return {**summary, "collected": found.answers, "waiting": found.waiting,
-            "failed_batches": list(found.failed), "needed": left}
+    return {**summary, **found, "needed": left}
 
 
 # What a run tells a person.
 
-def submitted(found: dict[str, Any]) -> list[str]:
-    """After submitting."""
-    kept = f"; {found['over_budget']} are over the budget" if found["over_budget"] else ""
-    return [f"submitted {found['requests']} requests in {len(found['batches'])} batches{kept}; "
-            f"{found['under_way']} batches under way",
-            "next: --batch status, then --batch collect"]
+def lines(way: str, found: dict[str, Any], estimate: Callable[[dict], list[str]],
+          result: Callable[[dict], list[str]]) -> list[str]:
+    """What a run tells a person; `estimate` says it of a dry run, `result` of a finished one."""
+    if way == "dry_run":
+        return estimate(found)
+    if way == "submit":
+        kept = f"; {found['over_budget']} are over the budget" if found["over_budget"] else ""
+        return [f"submitted {found['requests']} requests in {len(found['batches'])} batches{kept}; "
+                f"{found['under_way']} batches under way",
+                "next: --batch status, then --batch collect"]
+    if way == "status":
+        return [f"{name}: {state}" for name, state in found["batches"]] or ["no batch submitted"]
+    told = []
+    if way == "collect":
+        told = [f"batch failed: {one}" for one in found["failed_batches"]]
+        told.append(f"collected {found['collected']} answers; {found['waiting']} batches under way")
+        if found["needed"]:
+            again = "wait, then --batch collect" if found["waiting"] else "--batch submit"
+            told.append(f"{found['needed']} requests are needed still; next: {again}")
+    return [*told, *(result(found) if "coded" in found else ())]
 
 
-def progress(found: dict[str, Any]) -> list[str]:
-    """The state of each batch."""
-    return [f"{name}: {state}" for name, state in found["batches"]] or ["no batch submitted"]
+def estimated(found: dict[str, Any], what: str, without: str) -> list[str]:
+    """What a dry run found out, and where to read on."""
+    money = "" if found["cost"] is None else f", about ${found['cost']:.2f}"
+    return [f"{what} {found['prompt_tokens']} tokens in and {found['completion_tokens']} out"
+            f"{money} (before {without})",
+            *([] if money else ["cost: pass --price IN OUT (dollars per million tokens)"]),
+            f"read the first prompt: {found['files'][1]}"]
 
 
-def collected(found: dict[str, Any]) -> list[str]:
-    """After collecting; says what is next while something is."""
-    told = [f"batch failed: {one}" for one in found["failed_batches"]]
-    told.append(f"collected {found['collected']} answers; {found['waiting']} batches under way")
-    if found["needed"]:
-        again = "wait, then --batch collect" if found["waiting"] else "--batch submit"
-        told.append(f"{found['needed']} requests are needed still; next: {again}")
-    return told
+def coded(found: dict[str, Any]) -> str:
+    """How many samples were coded, and why others were not."""
+    why = ", ".join(f"{state} {count}" for state, count in found["states"].items()
+                    if count and state != "ok")
+    return f"coded {found['coded']} of {found['samples']}, {found['unknown']} unknown" \
+           f"{f' ({why})' if why else ''}"
 
 
 def spent(found: dict[str, Any]) -> Sequence[str]:

@@ -15,8 +15,6 @@ from failure_analysis.packet import lines, rows
 from failure_analysis.reading import detect, ingest, runs
 from failure_analysis.records import Source
 
-SAMPLE_BY = ("first", "stratified", "random")
-
 
 class Slim(NamedTuple):
     """What choosing needs of a datapoint."""
@@ -84,9 +82,8 @@ def pool(paths: Sequence[Path], mapping: Path | None) -> Pool:
     is."""
     folder = _packet_folder(paths)
     if folder is None:
-        found = detect.from_inputs(list(paths), mapping)
-        return _of_runs(found.sources, tuple(path for source in found.sources
-                                             for path in source.files), None)
+        sources = detect.from_inputs(list(paths), mapping).sources
+        return _of_runs(sources, tuple(path for source in sources for path in source.files), None)
     if mapping:
         raise files.Refusal(f"{folder}: a packet needs no --mapping")
     inputs = tuple(path.resolve() for name in (steps.OUTCOMES, steps.ROWS)
@@ -94,12 +91,11 @@ def pool(paths: Sequence[Path], mapping: Path | None) -> Pool:
     try:
         return _of_runs(runs.at_hand(folder).sources, inputs, folder.resolve())
     except files.Refusal as refusal:
-        remark = str(refusal)
+        remark = f"only the packet's own rows are used, without the passing ones: {refusal}"
     first = next(_packet_rows(folder), None)
     if first is None:
         raise files.Refusal(f"{folder / steps.ROWS}: no rows in it; nothing to code")
-    return Pool(str(first[0].get("benchmark")), inputs, {}, (), folder.resolve(),
-                f"only the packet's own rows are used, without the passing ones: {remark}")
+    return Pool(str(first[0].get("benchmark")), inputs, {}, (), folder.resolve(), remark)
 
 
 def _of_runs(sources: Sequence[Source], inputs: tuple[Path, ...], folder: Path | None) -> Pool:
@@ -146,9 +142,9 @@ def plan(found: Pool, choice: Choice) -> tuple[list[Planned], int]:
                             else "no sample in the input; nothing to code")
     rng = random.Random(choice.seed)
     chosen = _chosen(wanted, choice, rng)
-    passing = _passing(every)
-    planned = [Planned(one.ident, "sample", None, _other(one, passing)) for one in chosen]
-    planned += _matched(chosen, every, passing, choice.with_passing, rng)
+    by_item, by_run = _passing(every, "item"), _passing(every, "run")
+    planned = [Planned(one.ident, "sample", None, _other(one, by_item)) for one in chosen]
+    planned += _matched(chosen, by_item, by_run, choice.with_passing, rng)
     return planned, len(read) - len(every)
 
 
@@ -160,9 +156,7 @@ def _slim(row: dict) -> Slim:
 
 def _chosen(wanted: Sequence[Slim], choice: Choice, rng: random.Random) -> list[Slim]:
     """So many of the wanted ones, in their order."""
-    if choice.number is None or choice.number >= len(wanted):
-        return list(wanted)
-    if choice.by == "first":
+    if choice.by == "first" or choice.number is None or choice.number >= len(wanted):
         return list(wanted[:choice.number])
     if choice.by == "random":
         places = rng.sample(range(len(wanted)), choice.number)
@@ -189,11 +183,12 @@ def _stratified(wanted: Sequence[Slim], number: int, rng: random.Random) -> list
     return firsts + rest[:number - len(firsts)]
 
 
-def _passing(every: Iterable[Slim]) -> dict[str, list[Slim]]:
+def _passing(every: Iterable[Slim], key: str) -> dict[str, list[Slim]]:
+    """The passing ones by their item, or by their run."""
     found: dict[str, list[Slim]] = defaultdict(list)
     for one in every:
         if one.outcome == "pass":
-            found[one.item].append(one)
+            found[getattr(one, key)].append(one)
     return found
 
 
@@ -205,17 +200,13 @@ def _other(one: Slim, passing: dict[str, list[Slim]]) -> str | None:
                 None)
 
 
-def _matched(chosen: Sequence[Slim], every: Sequence[Slim], passing: dict[str, list[Slim]],
+def _matched(chosen: Sequence[Slim], by_item: dict[str, list[Slim]], by_run: dict[str, list[Slim]],
              number: int, rng: random.Random) -> list[Planned]:
     """Passing datapoints for contrast, at most one to each failing sample: of the same item, by the
     same model before others; when these are used up, of the same run. There may be fewer."""
     queue = [one for one in chosen if one.outcome == "fail"]
     rng.shuffle(queue)
-    of_run: dict[str, list[Slim]] = defaultdict(list)
-    for one in every:
-        if one.outcome == "pass":
-            of_run[one.run].append(one)
-    for members in of_run.values():
+    for members in by_run.values():
         rng.shuffle(members)
     taken: dict[str, Planned] = {}
     matched: set[str] = set()
@@ -223,8 +214,8 @@ def _matched(chosen: Sequence[Slim], every: Sequence[Slim], passing: dict[str, l
         for one in queue:
             if len(taken) >= number or one.ident in matched:
                 continue
-            others = sorted(passing.get(one.item, ()), key=lambda other, to=one: (
-                other.model != to.model)) if same_item else of_run[one.run]
+            others = sorted(by_item[one.item], key=lambda other, to=one: (
+                other.model != to.model)) if same_item else by_run[one.run]
             free = next((other for other in others if other.ident not in taken), None)
             if free:
                 taken[free.ident] = Planned(free.ident, "contrast", one.ident)

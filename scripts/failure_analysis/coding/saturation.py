@@ -1,6 +1,7 @@
 """How many failure modes are still unseen: coverage of the sample, its lower bound, and the curve
 of modes over samples read."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,13 +41,8 @@ def all_modes(sets: Sequence[frozenset[str]]) -> float | None:
     1987), from the codes of each sample."""
     if not sets:
         return None
-    uses: dict[str, int] = {}
-    for codes in sets:
-        for code in codes:
-            uses[code] = uses.get(code, 0) + 1
-    once = sum(count == 1 for count in uses.values())
-    twice = sum(count == 2 for count in uses.values())
-    m = len(sets)
+    uses = list(Counter(code for codes in sets for code in codes).values())
+    m, once, twice = len(sets), uses.count(1), uses.count(2)
     return len(uses) + (m - 1) / m * once * (once - 1) / (2 * (twice + 1))
 
 
@@ -58,20 +54,14 @@ def rarefaction(sets: Sequence[frozenset[str]], seed: int) -> dict[str, list[flo
     has = np.array([[name in codes for name in names] for codes in sets]).reshape(n, len(names))
     uses, steps = has.sum(axis=0), np.arange(1, n + 1)
     rest = n - uses
-    # 1 - C(n - k, m) / C(n, m) for every code of k samples
-    possible = steps[:, None] <= rest[None, :]
-    left = np.maximum(rest[None, :] - steps[:, None], 0)
-    logs = (gammaln(rest + 1)[None, :] - gammaln(left + 1)
+    # 1 - C(n - k, m) / C(n, m) for every code of k samples; where m > n - k the logarithm is -inf.
+    logs = (gammaln(rest + 1) - gammaln(rest - steps[:, None] + 1)
             - (gammaln(n + 1) - gammaln(n - steps + 1))[:, None])
-    mean = (1 - np.where(possible, np.exp(np.where(possible, logs, 0)), 0)).sum(axis=1)
+    mean = (1 - np.exp(logs)).sum(axis=1)
     rng = np.random.default_rng(seed)
-    orders = np.stack([_distinct(has[rng.permutation(n)]) for _ in range(_ORDERS)]) \
-        if n else np.zeros((1, 0))
+    # How many codes were seen after each sample, in each order.
+    orders = np.stack([np.maximum.accumulate(has[rng.permutation(n)], axis=0).sum(axis=1)
+                       for _ in range(_ORDERS)]) if n else np.zeros((1, 0))
     low, high = np.quantile(orders, [0.025, 0.975], axis=0)
     return {"read": steps.tolist(), "codes": [round(float(one), 3) for one in mean],
             "low": low.tolist(), "high": high.tolist()}
-
-
-def _distinct(has: np.ndarray) -> np.ndarray:
-    """How many codes were seen after each sample."""
-    return np.maximum.accumulate(has, axis=0).sum(axis=1)

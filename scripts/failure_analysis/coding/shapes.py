@@ -7,18 +7,22 @@ from pydantic import BaseModel, ConfigDict
 from failure_analysis.review.ledger import FAULTS
 
 
-class Evidence(BaseModel):
-    """A quote and what it proves."""
+class _Strict(BaseModel):
+    """An object with these fields and no others."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Evidence(_Strict):
+    """A quote and what it proves."""
+
     quote: str
     shows: str
 
 
-class OpenCode(BaseModel):
+class OpenCode(_Strict):
     """The open code of one sample, or of one window of it."""
 
-    model_config = ConfigDict(extra="forbid")
     mark: str
     visibility: Literal["failure_visible", "no_failure_visible"]
     descriptive_summary: str
@@ -30,11 +34,10 @@ class OpenCode(BaseModel):
     evidence: list[Evidence]
 
 
-class Code(BaseModel):
+class Code(_Strict):
     """A code of a codebook; `continues` names the codes of the earlier codebook that it takes
     over."""
 
-    model_config = ConfigDict(extra="forbid")
     code: str
     definition: str
     indicators: list[str]
@@ -43,27 +46,24 @@ class Code(BaseModel):
     continues: list[str]
 
 
-class Category(BaseModel):
+class Category(_Strict):
     """A category with its codes."""
 
-    model_config = ConfigDict(extra="forbid")
     name: str
     definition: str
     subcategories: list[Code]
 
 
-class Codebook(BaseModel):
+class Codebook(_Strict):
     """A codebook, or what is added to one."""
 
-    model_config = ConfigDict(extra="forbid")
     mark: str
     primary_categories: list[Category]
 
 
-class Assignment(BaseModel):
+class Assignment(_Strict):
     """The codes of one sample; `quote` names the quote that shows the primary one."""
 
-    model_config = ConfigDict(extra="forbid")
     sample: str
     primary_code: str
     secondary_codes: list[str]
@@ -73,18 +73,14 @@ class Assignment(BaseModel):
     quote: str | None
 
 
-class Assignments(BaseModel):
+class Assignments(_Strict):
     """The codes of several samples."""
 
-    model_config = ConfigDict(extra="forbid")
     mark: str
     assignments: list[Assignment]
 
 
-class Taxonomy(BaseModel):
+class Taxonomy(Codebook):
     """A codebook and the codes of all samples, in one answer."""
 
-    model_config = ConfigDict(extra="forbid")
-    mark: str
-    primary_categories: list[Category]
     assignments: list[Assignment]
