@@ -83,17 +83,15 @@ def locate(path: Path, root: Path) -> Place:
         return Place(path, experiment, experiment.name, None, idea + stage)
     run = next((folder for folder in above if _RUN.fullmatch(folder.name)), None) or \
         (named[0] if named else _sensible(root))
-    folder = next((one for one in above if one != run and one.is_relative_to(run)
+    folder = next((one for one in above if one.is_relative_to(run)
                    and _TASK.fullmatch(one.name)), None)
-    if folder is None and _TASK.fullmatch(run.name):
-        folder = run
     if folder:
         domain = folder.parent.name if folder.parent != run and run in folder.parents else None
         return Place(path, run, run.name, domain, _TASK.fullmatch(folder.name)["task"])
     logs = next((one for one in above if one.name == "logs" and run in one.parents), None)
     if logs and logs.parent != run and not _PLAIN.fullmatch(logs.parent.name):
         return Place(path, run, run.name, None, logs.parent.name)
-    last = next((one for one in above if one != run and run in one.parents
+    last = next((one for one in above if run in one.parents
                  and not _PLAIN.fullmatch(one.name)), run)
     return Place(path, run, run.name, None, last.name)
 
@@ -109,11 +107,15 @@ def config(place: Place) -> dict[str, str]:
     code model, feedback model, step limit, time limit. Blank where there is none to read."""
     import yaml
 
+    class Plain(yaml.SafeLoader):
+        """YAML in which Python objects, which AIDE writes for paths, are no more than nulls."""
+
+    Plain.add_multi_constructor("", lambda loader, suffix, node: None)
     path = place.path.with_name(CONFIG)
     try:
         if not path.is_file() or path.stat().st_size > _MOST_CONFIG:
             return {}
-        document = yaml.load(path.read_bytes(), _plain_loader())  # noqa: S506 (a SafeLoader)
+        document = yaml.load(path.read_bytes(), Plain)  # noqa: S506 (a SafeLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
     found = {}
@@ -124,14 +126,3 @@ def config(place: Place) -> dict[str, str]:
         if isinstance(value, str | int | float):
             found[name] = str(value)
     return found
-
-
-def _plain_loader() -> type:
-    """YAML in which Python objects, which AIDE writes for paths, are no more than nulls."""
-    import yaml
-
-    class Plain(yaml.SafeLoader):
-        """A SafeLoader that passes over unknown tags."""
-
-    Plain.add_multi_constructor("", lambda loader, suffix, node: None)
-    return Plain
