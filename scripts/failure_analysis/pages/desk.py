@@ -14,8 +14,6 @@ from failure_analysis import files, steps
 from failure_analysis.packet import rows
 from failure_analysis.review import ledger, plan, reading_log
 
-MINE, OTHERS, DISAGREE, SETTLED = "mine", "others", "disagree", "settled"
-
 
 class Entry(NamedTuple):
     """One line of the queue; `order` and `why` are None for what is not in the plan."""
@@ -57,6 +55,10 @@ class Desk:
             self.by_id = {entry.id: entry for entry in self.entries}
             self._texts: dict[str, str] | None = None
             self._stamps = stamps
+
+    def entry(self, ident: str) -> Entry:
+        """A datapoint's line of the queue, or what it would be without a plan."""
+        return self.by_id.get(ident) or _entry(self.known.outcomes[ident], None)
 
     @property
     def key(self) -> str:
@@ -146,11 +148,11 @@ def _state(final: ledger.Final, coder: str) -> dict:
     """Where a reviewed datapoint stands, and what this coder and all readers say of it."""
     mine = next((one for one in final.reviews if one.coder == coder), None)
     if disagrees(final):
-        state = DISAGREE
+        state = "disagree"
     elif any(one.settles for one in final.reviews):
-        state = SETTLED
+        state = "settled"
     else:
-        state = MINE if mine else OTHERS
+        state = "mine" if mine else "others"
     return {"state": state, "bucket": mine and mine.bucket, "fault": mine and mine.fault,
             "buckets": sorted({one.bucket for one in final.reviews}),
             "faults": sorted({one.fault for one in final.reviews})}
@@ -169,15 +171,12 @@ def progress(desk: Desk, finals: dict[str, ledger.Final]) -> dict:
     planned = [entry for entry in failing if entry.order is not None]
     mine = {ident for ident, final in finals.items()
             if any(one.coder == desk.coder for one in final.reviews)}
-    models: dict[str, list[int]] = {}
-    for entry in failing:
-        counts = models.setdefault(entry.model, [0, 0])
-        counts[0] += entry.id in finals
-        counts[1] += 1
+    done = Counter(entry.model for entry in failing if entry.id in finals)
+    models = Counter(entry.model for entry in failing)
     return {"planned": [sum(entry.id in finals for entry in planned), len(planned)],
-            "failing": [sum(entry.id in finals for entry in failing), len(failing)],
+            "failing": [done.total(), len(failing)],
             "mine": sum(entry.id in mine for entry in failing),
-            "models": [[model, *counts] for model, counts in models.items()]}
+            "models": [[model, done[model], count] for model, count in models.items()]}
 
 
 def pairs(current: list[ledger.Review]) -> list[dict]:
