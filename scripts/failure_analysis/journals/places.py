@@ -75,14 +75,15 @@ def locate(path: Path, root: Path) -> Place:
     here, root = path.absolute().parent, root.absolute()
     above = [here, *here.parents]
     inside = [folder for folder in reversed(above) if folder.is_relative_to(root)]
-    named = [folder for folder in inside[1:] if not _PLAIN.fullmatch(folder.name)]
+    named = [folder for folder in (*inside[1:], root, *root.parents)
+             if folder.name and not _PLAIN.fullmatch(folder.name)]
     experiment = next((folder for folder in above if _EXPERIMENT.fullmatch(folder.name)), None)
     if experiment:
         idea = _EXPERIMENT.fullmatch(experiment.name)["idea"]
         stage = "" if here == experiment or _PLAIN.fullmatch(here.name) else f"/{here.name}"
         return Place(path, experiment, experiment.name, None, idea + stage)
     run = next((folder for folder in above if _RUN.fullmatch(folder.name)), None) or \
-        (named[0] if named else _sensible(root))
+        next(iter(named), root)
     folder = next((one for one in above if one.is_relative_to(run)
                    and _TASK.fullmatch(one.name)), None)
     if folder:
@@ -94,12 +95,6 @@ def locate(path: Path, root: Path) -> Place:
     last = next((one for one in above if run in one.parents
                  and not _PLAIN.fullmatch(one.name)), run)
     return Place(path, run, run.name, None, last.name)
-
-
-def _sensible(folder: Path) -> Path:
-    """The folder, or the nearest one above it whose name says something."""
-    return next((one for one in (folder, *folder.parents)
-                 if one.name and not _PLAIN.fullmatch(one.name)), folder)
 
 
 def config(place: Place) -> dict[str, str]:

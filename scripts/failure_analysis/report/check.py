@@ -4,6 +4,7 @@ citation against the ledger, every generated block against the files it is made 
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,8 +69,7 @@ def prove(text: str, found: Evidence) -> Result:
     findings = [*_block_findings(text, found, proved), *_binding_findings(text, found),
                 *_markup_findings(text)]
     judgement: list[int] = []
-    for place, unit in enumerate(units):
-        after = units[place + 1] if place + 1 < len(units) else None
+    for place, (unit, after) in enumerate(zip_longest(units, units[1:])):
         if unit.kind == "fence":
             findings += _fence_findings(unit, units[:place], found, proved)
         elif unit.kind == "quote":
@@ -136,16 +136,13 @@ def _binding_findings(text: str, found: Evidence) -> Iterator[Finding]:
 def _prose_findings(unit: Unit, after: Unit | None, found: Evidence, proved: Counter,
                     judgement: list[int]) -> Iterator[Finding]:
     """What does not hold in a paragraph, list item, table row or heading."""
-    introduced = prose.quoted(after)[1] if after is not None and after.kind == "quote" \
-        and unit.text.rstrip().endswith(":") else []
-    yield from _item_findings(unit, introduced, found)
+    quoted = prose.quoted(after)[1] if after is not None and after.kind == "quote" else []
+    yield from _item_findings(unit, quoted if unit.text.rstrip().endswith(":") else [], found)
     words = "".join(one.masked for one in prose.sentences(unit))
     if re.search(r"\b(?:TODO|todo|Todo|TBD|FIXME)", words):
         yield Finding(unit.line, "todo", _short(unit.text), "write it, or take it out")
     for sentence in prose.sentences(unit):
-        introduces = after is not None and after.kind == "quote" \
-            and sentence.masked.rstrip().endswith(":")
-        cited = prose.quoted(after)[1] if introduces else []
+        cited = quoted if sentence.masked.rstrip().endswith(":") else []
         for verdict, text, why in claims.sentence(sentence, unit, cited, found.names, found.facts):
             if verdict == "unbound_number" and _is_recorded(text, sentence, found):
                 proved["recorded amounts"] += 1
@@ -158,11 +155,6 @@ def _prose_findings(unit: Unit, after: Unit | None, found: Evidence, proved: Cou
         if unit.kind != "heading" and not (sentence.all(prose.FACT) or sentence.all(prose.CITE)
                                            or cited) and re.search(r"[^\W\d_]{2}", sentence.masked):
             judgement.append(sentence.line)
-
-
-def _is_speech(text: str) -> bool:
-    """Whether a code span is long enough to be somebody's words; commands are not."""
-    return len(text.split()) >= 4 and ".py" not in text
 
 
 def _is_recorded(number: str, sentence: prose.Sentence, found: Evidence) -> bool:
@@ -182,12 +174,13 @@ def _evidence_findings(sentence: prose.Sentence, unit: Unit, found: Evidence,
     for place, token in enumerate(tokens):
         if token.kind == prose.CITE:
             yield from _citation_findings(token.value, sentence.line, unit, found, proved)
-        if token.kind == prose.CODE and _is_speech(token.value):
-            cited = [one.value for one in sentence.all(prose.CITE)]
-            if not any(parts.where(token.value, found.parts(ident)) for ident in cited):
-                yield Finding(sentence.line, "fabricated_quote", _short(token.value), "so long a "
-                              "code span is a quote: it must stand in a datapoint that the "
-                              "sentence cites")
+        # A code span of so many words is somebody's, unless it is a command.
+        if token.kind == prose.CODE and len(token.value.split()) >= 4 \
+                and ".py" not in token.value \
+                and not any(parts.where(token.value, found.parts(cited.value))
+                            for cited in sentence.all(prose.CITE)):
+            yield Finding(sentence.line, "fabricated_quote", _short(token.value), "so long a code "
+                          "span is a quote: it must stand in a datapoint that the sentence cites")
         if token.kind != prose.QUOTE:
             continue
         rest = tokens[place + 1:]
@@ -246,14 +239,12 @@ def _citation_findings(ident: str, line: int, unit: Unit, found: Evidence,
     elif final is None and ident not in counted.shown:
         yield Finding(line, "unread_datapoint", ident, f"it is a {outcome.outcome} datapoint that "
                       "was never shown; show_datapoint.py shows it")
-    elif unit.bucket and outcome.outcome == "fail" and unit.kind != "heading":
-        slug = claims.slug(unit.bucket)
-        named = final.bucket is not None and f"`{final.bucket}`" in unit.text
-        if slug in found.names.buckets and final.bucket != slug and not named:
-            yield Finding(line, "other_bucket", ident, f"the ledger has it in "
-                          f"{final.bucket or 'no bucket'}; cite it there, or name that bucket here")
-        else:
-            proved["citations"] += 1
+    elif outcome.outcome == "fail" and unit.kind != "heading" \
+            and final.bucket != (slug := claims.slug(unit.bucket)) \
+            and slug in found.names.buckets \
+            and not (final.bucket and f"`{final.bucket}`" in unit.text):
+        yield Finding(line, "other_bucket", ident, f"the ledger has it in "
+                      f"{final.bucket or 'no bucket'}; cite it there, or name that bucket here")
     else:
         proved["citations"] += 1
 
@@ -294,17 +285,15 @@ def _owner(quote: str, found: Evidence) -> str | None:
 def _quote_findings(unit: Unit, after: Unit | None, found: Evidence,
                     proved: Counter) -> Iterator[Finding]:
     """A blockquote is a quote; its citation is in its last line or begins the next paragraph."""
-    text, cited = prose.quoted(unit)
+    text, own = prose.quoted(unit)
+    cited = own
     end = unit.line + unit.text.count("\n") + 1
     if after and after.line == end and after.kind == "paragraph" \
             and not re.fullmatch(r"\[dp:.*\][.,]?", after.text.split("\n")[0]):
         yield Finding(end, "uncited_quote", _short(after.text), "Markdown counts this line to the "
                       "quote above it; leave a blank line between")
-    if not cited and after and after.kind == "paragraph" and after.text.startswith("[dp:"):
+    if not own and after and after.kind == "paragraph" and after.text.startswith("[dp:"):
         cited = [token.value for token in prose.inline(after.text) if token.kind == prose.CITE][:1]
-        own = []
-    else:
-        own = cited
     if len(cited) != 1:
         yield Finding(unit.line, "uncited_quote", _short(text), "a blockquote is one quote with "
                       "one citation [dp:…] in its last line; for other text use a paragraph")
@@ -323,8 +312,7 @@ def _fence_findings(unit: Unit, before: list[Unit], found: Evidence,
     are no evidence."""
     lines = unit.text.split("\n")
     kind = lines[0].strip("`~").strip()
-    commands = kind in ("bash", "sh") and all(_COMMAND.match(line) for line in lines[1:-1])
-    if commands:
+    if kind in ("bash", "sh") and all(_COMMAND.match(line) for line in lines[1:-1]):
         return
     if not re.fullmatch(r"(?:text(?: data-[0-9a-f]{12})?|json|bash|sh)?", kind):
         yield Finding(unit.line, "hidden_text", _short(kind), "begin the fence with ```text")

@@ -119,21 +119,18 @@ def _any_of(words: Iterable[str]) -> re.Pattern:
 
 def recount(known: rows.Index) -> dict[str, int]:
     """The core facts counted a second time, from outcomes.csv alone."""
-    found: Counter[str] = Counter()
     kinds = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
-    for kind in kinds.values():
-        found[kind] = 0
+    found: Counter[str] = Counter(dict.fromkeys(kinds.values(), 0))
     found |= {"models": len({one.model for one in known.outcomes.values()}),
               "runs": len({one.run for one in known.outcomes.values()}),
               "items": len({one.item for one in known.outcomes.values()})}
     for one in known.outcomes.values():
         model = facts.key(one.model)
-        for kind in kinds.values():
-            found[f"{kind}/{model}"] += 0
+        for outcome, kind in kinds.items():
+            found[kind] += one.outcome == outcome
+            found[f"{kind}/{model}"] += one.outcome == outcome
         found[f"judged_rows/{model}"] += one.outcome != "unjudged"
         found[f"rows/{model}"] += 1
-        found[kinds[one.outcome]] += 1
-        found[f"{kinds[one.outcome]}/{model}"] += 1
         for name in one.failed:
             found[facts.key("dimension", one.model, name)] += 1
         if one.outcome == "fail" and one.mode:
@@ -253,13 +250,10 @@ def _apart(said: Sentence, unit: Unit, known: Names) -> Iterator[Problem]:
                       (known.buckets, lambda key: set(key.split("/")) & known.buckets),
                       (ledger.FAULTS, lambda key: set(key.split("/")) & set(ledger.FAULTS))):
         yield from _swapped(said, set(names), of, slug(unit.bucket))
-    tokens = said.tokens
-    for place, token in enumerate(tokens):
+    plain = ["", *("" if token.kind else token.source for token in said.tokens), ""]
+    for before, token, after in zip(plain, said.tokens, plain[2:], strict=False):
         if token.kind != FACT:
             continue
-        before = tokens[place - 1].source if place and not tokens[place - 1].kind else ""
-        after = tokens[place + 1].source if tokens[place + 1:] and not tokens[place + 1].kind \
-            else ""
         percentage = "_pct/" in token.value
         if percentage and not re.search("%|percent|points", _plain(said)):
             yield "wrong_words", f"{token.number} is {token.value}", "it is a percentage: say so"

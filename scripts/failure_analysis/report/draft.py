@@ -26,12 +26,11 @@ def render(folder: blocks.Folder) -> str:
     models, shared = _models(folder, failing[:_EXAMPLES]), []
     if folder.compared and not folder.counted.reviewed:
         shared = folder.compared["sets"]["failed_by_all"][:3]
-    rows = _rows(folder.path, {section["id"] for model in models for section in model["sections"]
-                               if section["provisional"]}, shared)
-    for model in models:
-        for section in model["sections"]:
-            if section["provisional"]:
-                section["evidence"] = example(rows[section["id"]])
+    bare = [section for model in models for section in model["sections"]
+            if section["provisional"]]
+    rows = _rows(folder.path, {section["id"] for section in bare}, shared)
+    for section in bare:
+        section["evidence"] = example(rows[section["id"]])
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         benchmark=cell(folder.sanity["conservation"]["benchmark"]), blocks=blocks.render(folder),
         shared=[{"name": code(item), "example": example(rows["item", item])} for item in shared

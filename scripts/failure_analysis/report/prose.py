@@ -124,12 +124,11 @@ def sentences(unit: Unit) -> list[Sentence]:
         text = re.sub(r"^\s*(?:[-*+]|\d{1,2}[.)]) ", lambda match: " " * len(match[0]), text)
     elif unit.kind == "heading":
         text = re.sub(r"^(#+ )\d{1,2}(?:\.\d{1,2})*[.)] ", lambda match: " " * len(match[0]), text)
-    tokens = inline(text)
-    masked = "".join(token.kind or token.source for token in tokens)
+    queue = _atoms(text)
+    masked = "".join(token.kind or token.source for token in queue)
     cuts = [match.end() for match in _END.finditer(masked)
             if not _ABBREVIATED.search(masked[:match.start() + 1])]
     found, line, place, start = [], unit.line, 0, 0
-    queue = _single(tokens)
     for cut in [*cuts, len(masked)]:
         mine = queue[start:cut]
         if masked[start:cut].strip():
@@ -139,12 +138,6 @@ def sentences(unit: Unit) -> list[Sentence]:
         place += sum(token.source.count("\n") for token in mine)
         start = cut
     return found
-
-
-def _single(tokens: list[Token]) -> list[Token]:
-    """The tokens with plain text split into characters: one entry per mark of the masked text."""
-    return [one for token in tokens
-            for one in ([token] if token.kind else [Token("", char) for char in token.source])]
 
 
 def _joined(tokens: list[Token]) -> tuple[Token, ...]:
@@ -161,20 +154,17 @@ def _joined(tokens: list[Token]) -> tuple[Token, ...]:
 def inline(text: str) -> list[Token]:
     """The tokens of a text, left to right: whatever begins first wins, so that a quote may hold
     backticks and a code span may hold quotes."""
+    return list(_joined(_atoms(text)))
+
+
+def _atoms(text: str) -> list[Token]:
+    """The tokens of a text, each plain character alone: one entry per mark of the masked text."""
     found: list[Token] = []
-    plain, place = "", 0
+    place = 0
     while place < len(text):
-        token = _token(text, place)
-        if token is None:
-            plain += text[place]
-            place += 1
-            continue
-        if plain:
-            found.append(Token("", plain))
-            plain = ""
-        found.append(token)
-        place += len(token.source)
-    return [*found, Token("", plain)] if plain else found
+        found.append(_token(text, place) or Token("", text[place]))
+        place += len(found[-1].source)
+    return found
 
 
 def _token(text: str, place: int) -> Token | None:

@@ -131,7 +131,7 @@ def call_text(call: Any) -> str:
     inner = call["function"] if isinstance(call.get("function"), dict) else call
     arguments = next((inner[name] for name in _ARGUMENTS if name in inner), "")
     name = inner.get("name") or inner.get("function") or "?"
-    return f"{name} {arguments if isinstance(arguments, str) else _json(arguments)}".strip()
+    return f"{name} {_json(arguments)}".strip()
 
 
 def result_text(result: Any) -> str:
@@ -139,10 +139,9 @@ def result_text(result: Any) -> str:
     if isinstance(result, dict):
         named = next((result[name] for name in _RESULTS if name in result), result)
         error = result.get("error")
-        text = named if isinstance(named, str) else _json(text_of(named))
-        return f"{text}\nerror: {error if isinstance(error, str) else _json(error)}" \
-            if error and error is not named else text
-    return "" if result is None else result if isinstance(result, str) else _json(result)
+        text = _json(text_of(named))
+        return f"{text}\nerror: {_json(error)}" if error and error is not named else text
+    return "" if result is None else _json(result)
 
 
 def _paired(row: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
@@ -194,9 +193,7 @@ def _message_text(message: Any, listed: set[str | None]) -> str:
 
 def _text(value: Any) -> str:
     """A recorded value as visible text."""
-    if value is None:
-        return ""
-    return visible(value if isinstance(value, str) else _json(value))
+    return "" if value is None else visible(_json(value))
 
 
 def _json(value: Any) -> str:

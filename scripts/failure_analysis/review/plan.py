@@ -28,8 +28,6 @@ WHY = {
     SAMPLE: "drawn from its model and provisional mode",
     CONTRAST: "passed the item that the datapoint before it failed: what does it do differently?",
 }
-
-
 Passing = dict[tuple[str, str], list[rows.Outcome]]
 
 
@@ -135,18 +133,16 @@ def _compared(folder: Path, known: rows.Index) -> dict:
     return files.read_object(path, ("sets", "units", "by", "partial"), "compare_models.py")
 
 
-def _drawn(outcomes: Iterable[rows.Outcome], seed: int) -> list[rows.Outcome]:
-    """The datapoints in an order that depends on the seed and on each one's id alone."""
-    def key(outcome: rows.Outcome) -> bytes:
-        text = f"{seed}\n{outcome.datapoint_id}"
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-    return sorted(outcomes, key=key)
+def _drawn(names: Iterable[str], seed: int) -> list[str]:
+    """The names in an order that depends on the seed and on each one alone."""
+    return sorted(names, key=lambda name: hashlib.sha256(
+        f"{seed}\n{name}".encode("utf-8", "surrogatepass")).digest())
 
 
 def _picks(known: rows.Index, compared: dict, seed: int) -> dict[str, Pick]:
     """The failing datapoints, most important first, each with the round in which it is due."""
-    failing = _drawn(known.failing(), seed)
+    failing = [known.outcomes[ident] for ident in
+               _drawn((one.datapoint_id for one in known.failing()), seed)]
     by_item: dict[str, list[rows.Outcome]] = {}
     for outcome in failing:
         by_item.setdefault(outcome.item, []).append(outcome)
@@ -248,12 +244,10 @@ def _shards(kept: list[Pick], shards: int, overlap: float, seed: int) -> dict[st
     them; about `overlap` of the datapoints go to every reader."""
     everyone = tuple(range(1, shards + 1))
     sizes = Counter(pick.outcome.item for pick in kept)
-    order = sorted(sizes, key=lambda item: hashlib.sha256(
-        f"{seed}\n{item}".encode("utf-8", "surrogatepass")).digest())
     shared = 0
     load_of: Counter = Counter(dict.fromkeys(everyone, 0))
     parts: dict[str, tuple[int, ...]] = {}
-    for item in order:
+    for item in _drawn(sizes, seed):
         if shards > 1 and shared < overlap * len(kept):
             shared += sizes[item]
             parts[item] = everyone
@@ -280,7 +274,9 @@ def _lines(kept: list[Pick], parts: dict[str, tuple[int, ...]]) -> list[Planned]
 def _passing(known: rows.Index, seed: int) -> Passing:
     """The passing datapoints of each item, in an order drawn by the seed."""
     found: Passing = {}
-    for one in _drawn((one for one in known.outcomes.values() if one.outcome == "pass"), seed):
+    passed = (ident for ident, one in known.outcomes.items() if one.outcome == "pass")
+    for ident in _drawn(passed, seed):
+        one = known.outcomes[ident]
         found.setdefault((one.item, one.print_), []).append(one)
     return found
 
