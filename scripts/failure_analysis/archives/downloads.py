@@ -199,9 +199,15 @@ def download(listing: Listing, output: Path, concurrent: int, keep: bool,
 def _all(listing: Listing, output: Path, concurrent: int, keep: bool,
          most_bytes: int) -> list[Result]:
     """How each archive ended, in the order of the listing."""
+    from tqdm import tqdm
+
+    total = sum(archive.bytes or 0 for archive in listing.archives
+                if not is_finished(archive, output))
     counts: Counter[str] = Counter()
     pool = ThreadPoolExecutor(concurrent)
-    with _progress(listing, output) as bar:
+    # A bar over the bytes to fetch, where a person is looking.
+    with tqdm(total=total or None, unit="B", unit_scale=True, desc="fetching",
+              disable=not sys.stderr.isatty()) as bar:
         tasks = [pool.submit(_one, listing.filesystem, archive, output, keep, most_bytes,
                              bar.update) for archive in listing.archives]
         for task in as_completed(tasks):
@@ -209,16 +215,6 @@ def _all(listing: Listing, output: Path, concurrent: int, keep: bool,
             bar.set_postfix_str(", ".join(f"{count} {state}" for state, count in
                                           sorted(counts.items())))
     return [task.result() for task in tasks]
-
-
-def _progress(listing: Listing, output: Path) -> Any:
-    """A bar over the bytes to fetch, where a person is looking."""
-    from tqdm import tqdm
-
-    total = sum(archive.bytes or 0 for archive in listing.archives
-                if not is_finished(archive, output))
-    return tqdm(total=total or None, unit="B", unit_scale=True, desc="fetching",
-                disable=not sys.stderr.isatty())
 
 
 def is_finished(archive: Archive, output: Path) -> bool:
@@ -231,8 +227,7 @@ def is_finished(archive: Archive, output: Path) -> bool:
     except files.Refusal:
         return False
     wanted = {**_record(archive), "state": FETCHED}
-    return isinstance(known, dict) and all(known.get(name, "") == value
-                                           for name, value in wanted.items())
+    return isinstance(known, dict) and wanted.items() <= known.items()
 
 
 def _record(archive: Archive) -> dict:

@@ -105,9 +105,7 @@ def read_place(place: Place) -> tuple[Journal | None, list[tuple[Path, str]]]:
     """The journal of a place (its filtered copy if the journal itself is damaged), and the files
     that could not be read, with the reasons."""
     lost = []
-    for path in (place.path, place.spare):
-        if path is None:
-            continue
+    for path in filter(None, (place.path, place.spare)):
         try:
             return read(path), lost
         except files.Refusal as refusal:

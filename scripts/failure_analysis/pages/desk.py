@@ -51,8 +51,7 @@ class Desk:
             if stamps == self._stamps:
                 return
             self.known = rows.index(self.folder)
-            self.entries = queue(self.known)
-            self.by_id = {entry.id: entry for entry in self.entries}
+            self.by_id = queue(self.known)
             self._texts: dict[str, str] | None = None
             self._stamps = stamps
 
@@ -97,12 +96,12 @@ class _Asked(msgspec.Struct):
     assistant_text: Any = None
 
 
-def queue(known: rows.Index) -> list[Entry]:
+def queue(known: rows.Index) -> dict[str, Entry]:
     """The planned datapoints in the order of the plan, then the other failing ones."""
     planned = plan.load(known.folder) if (known.folder / plan.NAME).exists() else []
     lines = {one.datapoint_id: one for one in planned if one.datapoint_id in known.places}
     rest = [one.datapoint_id for one in known.failing() if one.datapoint_id not in lines]
-    return [_entry(known.outcomes[ident], lines.get(ident)) for ident in [*lines, *rest]]
+    return {ident: _entry(known.outcomes[ident], lines.get(ident)) for ident in [*lines, *rest]}
 
 
 def _entry(one: rows.Outcome, line: plan.Planned | None) -> Entry:
@@ -129,12 +128,16 @@ def texts(known: rows.Index) -> dict[str, str]:
 
 
 def standing(desk: Desk) -> dict:
-    """What the ledger says now: each reviewed datapoint, buckets in use, progress, agreement."""
+    """What the ledger says now: each reviewed datapoint, buckets in use (most used first, each with
+    its number of datapoints), progress, agreement."""
     version, reviews = desk.reviews()
     finals = ledger.finals(reviews)
+    used = Counter(bucket for final in finals.values()
+                   for bucket in {one.bucket for one in final.reviews})
     return {"version": version,
             "states": {ident: _state(final, desk.coder) for ident, final in finals.items()},
-            "buckets": buckets(finals), "progress": progress(desk, finals),
+            "buckets": sorted(used.items(), key=lambda pair: (-pair[1], pair[0])),
+            "progress": progress(desk, finals),
             "pairs": pairs(ledger.current(reviews)), "read": sorted(desk.read),
             "disagreements": sum(disagrees(final) for final in finals.values())}
 
@@ -158,16 +161,9 @@ def _state(final: ledger.Final, coder: str) -> dict:
             "faults": sorted({one.fault for one in final.reviews})}
 
 
-def buckets(finals: dict[str, ledger.Final]) -> list[tuple[str, int]]:
-    """The buckets that readers use, most used first, each with its number of datapoints."""
-    used = Counter(bucket for final in finals.values()
-                   for bucket in {one.bucket for one in final.reviews})
-    return sorted(used.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
 def progress(desk: Desk, finals: dict[str, ledger.Final]) -> dict:
     """How many of the failing datapoints have been reviewed, by anybody and by this coder."""
-    failing = [entry for entry in desk.entries if entry.outcome == "fail"]
+    failing = [entry for entry in desk.by_id.values() if entry.outcome == "fail"]
     planned = [entry for entry in failing if entry.order is not None]
     mine = {ident for ident, final in finals.items()
             if any(one.coder == desk.coder for one in final.reviews)}

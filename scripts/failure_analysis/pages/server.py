@@ -55,7 +55,7 @@ class _Json(JSONResponse):
 def serve(folder: Path, port: int, coder: str) -> None:
     """Serves the page until it is interrupted; prints the link first."""
     desk = Desk(folder, coder)
-    if not desk.entries:
+    if not desk.by_id:
         raise files.Refusal(f"{folder}: no datapoint failed; there is nothing to review")
     with socket.socket() as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -65,7 +65,7 @@ def serve(folder: Path, port: int, coder: str) -> None:
         app = guard.guarded(application(desk), token, port)
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
                                 lifespan="off", ws="none", timeout_graceful_shutdown=1)
-        print(f"http://127.0.0.1:{port}/?token={token}\n{len(desk.entries)} datapoints, reviewed "
+        print(f"http://127.0.0.1:{port}/?token={token}\n{len(desk.by_id)} datapoints, reviewed "
               f"as {coder} into {folder / ledger.NAME}; Ctrl-C ends", flush=True)
         uvicorn.Server(config).run(sockets=[own])
 
@@ -151,7 +151,7 @@ def _queue(desk: Desk, asked: Mapping) -> dict:
     """What does not change while the page is open."""
     return {"coder": desk.coder, "key": desk.key, "faults": ledger.FAULTS,
             "background": (desk.folder / contrast.BACKGROUND).exists(),
-            "entries": [entry._asdict() for entry in desk.entries]}
+            "entries": [entry._asdict() for entry in desk.by_id.values()]}
 
 
 def _standing(desk: Desk, asked: Mapping) -> dict:
@@ -198,7 +198,7 @@ def _shown(desk: Desk, asked: dict) -> dict:
             for twin, shown in same.items() if shown == name]
     sizes = {part.name: len(part.text) for part in found}
     for spans in _layers([*seen.spans, *also], sizes):
-        reading_log.log(desk.folder, desk.coder, seen.id, view.size(found), spans)
+        reading_log.log(desk.folder, desk.coder, seen.id, sum(sizes.values()), spans)
     desk.read.add(seen.id)
     return {}
 

@@ -26,16 +26,11 @@ def datapoint(desk: Desk, ident: str) -> dict:
         **entry._asdict(), "why": plan.WHY[entry.why] if entry.why else "",
         "facts": [[name.replace("_", " "), files.visible(str(row[name]))[:120]]
                   for name in _FACTS if row.get(name) is not None],
-        "characters": size(found),
+        "characters": sum(len(part.text) for part in found),
         "parts": {part.name: pieces(part) for part in found},
         **conversation(row, found),
         "siblings": siblings(desk, desk.known.outcomes[ident]),
     }
-
-
-def size(found: list[parts.Part]) -> int:
-    """The characters of a datapoint, as the reading log counts them."""
-    return sum(len(part.text) for part in found)
 
 
 def pieces(part: parts.Part) -> dict:
@@ -114,13 +109,8 @@ def siblings(desk: Desk, outcome: rows.Outcome) -> list[dict]:
 def reviews(desk: Desk, ident: str) -> dict:
     """The current reviews of a datapoint: this coder's, and the others'."""
     version, found = desk.reviews()
-    mine, others = None, []
-    for review in ledger.current(found):
-        if review.datapoint_id != ident:
-            continue
-        shown = msgspec.to_builtins(review)
-        if review.coder == desk.coder:
-            mine = shown
-        else:
-            others.append(shown)
-    return {"version": version, "mine": mine, "others": others}
+    shown = [msgspec.to_builtins(review) for review in ledger.current(found)
+             if review.datapoint_id == ident]
+    mine = [one for one in shown if one["coder"] == desk.coder]
+    return {"version": version, "mine": mine[-1] if mine else None,
+            "others": [one for one in shown if one["coder"] != desk.coder]}

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import zip_longest
+from os.path import commonprefix
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,9 +37,7 @@ def check(path: Path, min_cited: int = 3, rerun: bool = False) -> Result:
     """Proves the report of an analysis folder, and writes check.json: against the manifest, or,
     with `rerun`, against the runs, which are read again."""
     report = write.path_of(path)
-    if not report.exists():
-        raise files.Refusal(f"{report}: not there; run write_report.py first")
-    result = _proved(path, write.read(report), min_cited, rerun)
+    result = _proved(path, write.read(files.needed(report, "write_report.py")), min_cited, rerun)
     files.write_json(path / NAME, {
         "report": report.name, "holds": not result.findings,
         "against": "runs" if rerun else "manifest", "proved": result.proved,
@@ -90,9 +89,9 @@ def _block_findings(text: str, found: Evidence, proved: Counter) -> Iterator[Fin
             if name not in found.blocks:
                 yield Finding(line, "unknown_block", name, "no script generates it; remove it")
             elif piece.rstrip("\n") != found.blocks[name].rstrip("\n"):
-                yield Finding(line + _differs(piece, found.blocks[name]), "edited_block", name,
-                              "it is not what the files of the analysis say (edited, or the files "
-                              "are newer); run write_report.py")
+                same = commonprefix([piece, found.blocks[name]]).count("\n")
+                yield Finding(line + same, "edited_block", name, "it is not what the files of the "
+                              "analysis say (edited, or the files are newer); run write_report.py")
             elif seen[name] > 1:
                 yield Finding(line, "edited_block", name, "it stands in the report twice")
             else:
@@ -102,12 +101,6 @@ def _block_findings(text: str, found: Evidence, proved: Counter) -> Iterator[Fin
         if not seen[name]:
             yield Finding(0, "missing_block", name, f"add the lines <!-- generated:{name} --> and "
                           f"<!-- /generated:{name} --> where it belongs and run write_report.py")
-
-
-def _differs(piece: str, true: str) -> int:
-    """How many lines below the first the two begin to differ."""
-    pairs = zip(piece.split("\n"), true.split("\n"), strict=False)
-    return next((place for place, (one, other) in enumerate(pairs) if one != other), 0)
 
 
 def _markup_findings(text: str) -> Iterator[Finding]:
@@ -233,6 +226,7 @@ def _citation_findings(ident: str, line: int, unit: Unit, found: Evidence,
         yield Finding(line, "unknown_id", ident, "there is no such datapoint")
         return
     final = counted.decided.get(ident) or counted.open.get(ident) or counted.wrong_pass.get(ident)
+    slug = claims.slug(unit.bucket)
     if outcome.outcome == "fail" and final is None:
         yield Finding(line, "unread_datapoint", ident, "nobody has reviewed it; record a review "
                                                        "first, or cite one that was")
@@ -240,8 +234,7 @@ def _citation_findings(ident: str, line: int, unit: Unit, found: Evidence,
         yield Finding(line, "unread_datapoint", ident, f"it is a {outcome.outcome} datapoint that "
                       "was never shown; show_datapoint.py shows it")
     elif outcome.outcome == "fail" and unit.kind != "heading" \
-            and final.bucket != (slug := claims.slug(unit.bucket)) \
-            and slug in found.names.buckets \
+            and slug in found.names.buckets and final.bucket != slug \
             and not (final.bucket and f"`{final.bucket}`" in unit.text):
         yield Finding(line, "other_bucket", ident, f"the ledger has it in "
                       f"{final.bucket or 'no bucket'}; cite it there, or name that bucket here")

@@ -2,6 +2,7 @@
 quotes, citations, bound numbers and code spans."""
 
 import re
+from itertools import groupby
 from typing import NamedTuple
 
 from failure_analysis.report import pieces
@@ -16,6 +17,8 @@ _QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c\u
 _ESCAPED = re.compile(r"\\([\\`*_\[\]<>#~\"(){}.!|+-])")
 _END = re.compile(rf"[.!?][)*_]*(?:\s*\(?{CITE}+\)?[.,]?)*"
                   rf"(?=\s+[A-Z\d(*{QUOTE}{CITE}{FACT}{CODE}]|\s*$)")
+_KINDS = {"heading": r"#{1,6} ", "quote": r"\s*>", "row": r"\s*\|",
+          "item": r"\s*(?:[-*+]|\d+[.)]) ", "paragraph": r"\s*\S"}
 _ABBREVIATED = re.compile(r"(?:\b(?:e\.g|i\.e|cf|vs|etc|approx|no|resp))\.$", re.I)
 
 
@@ -100,15 +103,7 @@ def _units(piece: str, first: int) -> list[Unit]:
 
 def _kind(line: str) -> str:
     """What a line outside a fence begins or goes on with; empty for a blank one."""
-    if not line.strip():
-        return ""
-    if re.match(r"#{1,6} ", line):
-        return "heading"
-    if line.lstrip().startswith(">"):
-        return "quote"
-    if line.lstrip().startswith("|"):
-        return "row"
-    return "item" if re.match(r"\s*(?:[-*+]|\d+[.)]) ", line) else "paragraph"
+    return next((kind for kind, pattern in _KINDS.items() if re.match(pattern, line)), "")
 
 
 def _closed(held: list[str]) -> bool:
@@ -143,11 +138,9 @@ def sentences(unit: Unit) -> list[Sentence]:
 def _joined(tokens: list[Token]) -> tuple[Token, ...]:
     """The tokens with plain characters joined again."""
     found: list[Token] = []
-    for token in tokens:
-        if found and not token.kind and not found[-1].kind:
-            found[-1] = Token("", found[-1].source + token.source)
-        else:
-            found.append(token)
+    for is_plain, group in groupby(tokens, key=lambda token: not token.kind):
+        held = list(group)
+        found += [Token("", "".join(token.source for token in held))] if is_plain else held
     return tuple(found)
 
 

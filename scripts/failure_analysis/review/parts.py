@@ -82,24 +82,24 @@ def folded(text: str) -> str:
 def where(quote: str, found: list[Part]) -> str | None:
     """The name of the first part in which the quote occurs verbatim, or None."""
     pattern = _pattern(quote)
-    return next((part.name for part in found if pattern and pattern.search(folded(part.text))),
-                None)
+    return next((part.name for part in found if pattern.search(folded(part.text))), None)
 
 
 def loses_negation(quote: str, found: list[Part]) -> bool:
     """True when a negation stands directly before each place where the quote occurs."""
     pattern = _pattern(quote)
     before = [text[:match.start()] for text in (folded(part.text) for part in found)
-              for match in (pattern.finditer(text) if pattern else ())]
+              for match in pattern.finditer(text)]
     return bool(before) and all(_NEGATED.search(text) for text in before)
 
 
-def _pattern(quote: str) -> re.Pattern | None:
-    """The quote as whole words; an escaped line feed in recorded JSON is no part of a word."""
+def _pattern(quote: str) -> re.Pattern:
+    """The quote as whole words; an escaped line feed in recorded JSON is no part of a word. A blank
+    one stands nowhere."""
     wanted = folded(quote)
     start = r"(?:(?<!\w)|(?<=\\[nrt]))" if wanted[:1].isalnum() else ""
     end = r"(?!\w)" if wanted[-1:].isalnum() else ""
-    return re.compile(f"{start}{re.escape(wanted)}{end}") if wanted else None
+    return re.compile(f"{start}{re.escape(wanted)}{end}" if wanted else "(?!)")
 
 
 def too_short(quote: str, found: list[Part]) -> bool:
