@@ -193,6 +193,14 @@ def _decided(number: int, raw: bytes) -> JsonLine:
     return JsonLine(number, raw, value, "", bool(nulled))
 
 
+def needed(path: Path, script: str) -> Path:
+    """The path of one of our files; refuses where it is not there, with the script that makes
+    it."""
+    if not path.exists():
+        raise Refusal(f"{path}: not there; run {script} first")
+    return path
+
+
 def read_object(path: Path, names: Iterable[str], script: str) -> dict:
     """The JSON object in one of our files, which has these keys; refuses with the script that
     makes it anew."""

@@ -25,6 +25,8 @@ COLUMNS = ("run", "state", "reason", "archive", "bytes", "version", "members", "
 FETCHED, KNOWN, FAILED, WAITING = "fetched", "already there", "failed", "would be fetched"
 _ATTEMPTS, _PAUSE = 3, 0.5
 _MOST_PAGES = 10_000
+# A full disk, quota or file size limit: trying again helps nobody.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What identifies the content of an object, in the words of the file systems that fsspec knows.
 _VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "mtime")
 
@@ -185,35 +187,34 @@ def download(listing: Listing, output: Path, concurrent: int, keep: bool,
             print("\ndownload_failed_runs.py: interrupted; the same command goes on where it was",
                   file=sys.stderr, flush=True)
             os._exit(1)
-        _write_table(output / TABLE, results)
+        with files.atomic(output / TABLE) as file:
+            file.write(files.csv_line(COLUMNS))
+            for archive, state, reason, inside in results:
+                file.write(files.csv_line([
+                    archive.run, state, reason or None, archive.path, archive.bytes,
+                    archive.version, *(inside or (None, None))]))
     return results
 
 
 def _all(listing: Listing, output: Path, concurrent: int, keep: bool,
          most_bytes: int) -> list[Result]:
     """How each archive ended, in the order of the listing."""
-    results: dict[str, Result] = {}
-    pool = ThreadPoolExecutor(concurrent)
-    with _progress(listing, output) as bar:
-        tasks = [pool.submit(_one, listing.filesystem, archive, output, keep, most_bytes,
-                             bar.update) for archive in listing.archives]
-        for task in as_completed(tasks):
-            result = task.result()
-            results[result.archive.run] = result
-            counts = Counter(one.state for one in results.values())
-            bar.set_postfix_str(", ".join(f"{count} {state}" for state, count in
-                                          sorted(counts.items())))
-    return [results[archive.run] for archive in listing.archives]
-
-
-def _progress(listing: Listing, output: Path) -> Any:
-    """A bar over the bytes to fetch, where a person is looking."""
     from tqdm import tqdm
 
     total = sum(archive.bytes or 0 for archive in listing.archives
                 if not is_finished(archive, output))
-    return tqdm(total=total or None, unit="B", unit_scale=True, desc="fetching",
-                disable=not sys.stderr.isatty())
+    counts: Counter[str] = Counter()
+    pool = ThreadPoolExecutor(concurrent)
+    # A bar over the bytes to fetch, where a person is looking.
+    with tqdm(total=total or None, unit="B", unit_scale=True, desc="fetching",
+              disable=not sys.stderr.isatty()) as bar:
+        tasks = [pool.submit(_one, listing.filesystem, archive, output, keep, most_bytes,
+                             bar.update) for archive in listing.archives]
+        for task in as_completed(tasks):
+            counts[task.result().state] += 1
+            bar.set_postfix_str(", ".join(f"{count} {state}" for state, count in
+                                          sorted(counts.items())))
+    return [task.result() for task in tasks]
 
 
 def is_finished(archive: Archive, output: Path) -> bool:
@@ -226,8 +227,7 @@ def is_finished(archive: Archive, output: Path) -> bool:
     except files.Refusal:
         return False
     wanted = {**_record(archive), "state": FETCHED}
-    return isinstance(known, dict) and all(known.get(name, "") == value
-                                           for name, value in wanted.items())
+    return isinstance(known, dict) and wanted.items() <= known.items()
 
 
 def _record(archive: Archive) -> dict:
@@ -242,7 +242,10 @@ def _one(filesystem: Any, archive: Archive, output: Path, keep: bool, most_bytes
     packed = output / STATE / f"{archive.run}{archive.ending}"
     folder = output / STATE / f"{archive.run}.new"
     try:
-        _refuse_foreign(archive, output)
+        if (output / archive.run).exists() \
+                and not (output / STATE / f"{archive.run}.json").exists():
+            raise files.Refusal(f"{output / archive.run} is there and was not made by a download; "
+                                "move it away")
         archive = _fetched(filesystem, archive, packed, add)
         extracted = archives.extract(packed, _emptied(folder), most_bytes)
         _put_in_place(archive, folder, output, extracted)
@@ -260,13 +263,6 @@ def _one(filesystem: Any, archive: Archive, output: Path, keep: bool, most_bytes
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _refuse_foreign(archive: Archive, output: Path) -> None:
-    """A folder that no download has made is not replaced."""
-    if (output / archive.run).exists() and not (output / STATE / f"{archive.run}.json").exists():
-        raise files.Refusal(f"{output / archive.run} is there and was not made by a download; "
-                            "move it away")
-
-
 def _fetched(filesystem: Any, archive: Archive, packed: Path,
              add: Callable[[int], Any]) -> Archive:
     """Fetches the archive, trying again after a pause when the way there fails; returns it with
@@ -281,7 +277,8 @@ def _fetched(filesystem: Any, archive: Archive, packed: Path,
         except files.Refusal as refusal:
             reason = str(refusal)
         except Exception as error:  # each file system has its own errors
-            if isinstance(error, OSError) and error.filename == str(packed) or _is_full(error):
+            if isinstance(error, OSError) and (error.filename == str(packed)
+                                               or error.errno in _FULL):
                 raise
             reason = _reason(error)
         if attempt < _ATTEMPTS:
@@ -293,15 +290,10 @@ def _fetch(filesystem: Any, archive: Archive, packed: Path,
            add: Callable[[int], Any]) -> Archive:
     from fsspec.callbacks import Callback
 
-    class Report(Callback):
-        """Tells the bar what came in."""
-
-        def relative_update(self, inc: int = 1) -> None:
-            """Some bytes came in."""
-            add(inc)
-
+    progress = Callback()
+    progress.relative_update = add  # tells the bar what came in
     before = filesystem.info(archive.path)
-    filesystem.get_file(archive.path, str(packed), callback=Report())
+    filesystem.get_file(archive.path, str(packed), callback=progress)
     size, version = before.get("size"), _version(before)
     got = packed.stat().st_size
     if size is not None and got != size:
@@ -309,11 +301,6 @@ def _fetch(filesystem: Any, archive: Archive, packed: Path,
     if _version(filesystem.info(archive.path)) != version:
         raise files.Refusal("it changed while it was read")
     return archive._replace(bytes=size, version=version)
-
-
-def _is_full(error: BaseException) -> bool:
-    """A full disk, quota or file size limit: trying again helps nobody."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _emptied(folder: Path) -> Path:
@@ -337,16 +324,6 @@ def _put_in_place(archive: Archive, folder: Path, output: Path,
     os.replace(inside, output / archive.run)
     shutil.rmtree(old, ignore_errors=True)
     files.write_json(record, {**_record(archive), "state": FETCHED, **extracted._asdict()})
-
-
-def _write_table(path: Path, results: list[Result]) -> None:
-    with files.atomic(path) as file:
-        file.write(files.csv_line(COLUMNS))
-        for one in results:
-            archive, inside = one.archive, one.extracted
-            file.write(files.csv_line([
-                archive.run, one.state, one.reason or None, archive.path, archive.bytes,
-                archive.version, inside and inside.members, inside and inside.extracted_bytes]))
 
 
 def planned(listing: Listing, output: Path) -> list[Result]:

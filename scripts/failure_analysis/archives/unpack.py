@@ -56,17 +56,14 @@ def extract(path: Path, folder: Path, most_bytes: int) -> Extracted:
     except files.Refusal:
         raise
     except Exception as error:  # over hostile bytes the parsers raise more than their own errors
-        raise files.Refusal(f"damaged or cut off ({_reason(error)})") from None
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise files.Refusal(f"damaged or cut off ({reason})") from None
     checked.links_stay_inside()
     if not checked.members:
         raise files.Refusal("an empty archive")
     folder.mkdir(parents=True)
     read(path, folder, _Checked(most_bytes), True)
     return Extracted(checked.members, checked.bytes)
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 class _Checked:
@@ -192,8 +189,9 @@ def _tar(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
     """Checks each member of a tar, and extracts it when writing; symbolic links come last."""
     if not hasattr(tarfile, "data_filter"):
         raise files.Refusal("this Python cannot extract archives safely; 3.11.4 or newer can")
+    unpacked = files.open_bytes if path.name.lower().endswith(".zst") else gzip.open
     links = []
-    with _unpacked(path) as stream:
+    with unpacked(path) as stream:
         meter = _Meter(stream)
         with tarfile.open(fileobj=meter, mode="r|", tarinfo=_Member) as tar:
             while (member := tar.next()) is not None:
@@ -225,12 +223,6 @@ def _check_tar_member(member: tarfile.TarInfo, folder: Path, checked: _Checked) 
         tarfile.data_filter(member, str(folder))
     except tarfile.FilterError as error:
         raise checked.refuse(member.name, f"is refused: {error}") from None
-
-
-def _unpacked(path: Path) -> IO[bytes]:
-    if path.name.lower().endswith(".zst"):
-        return files.open_bytes(path)
-    return gzip.open(path)
 
 
 def _zip(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:

@@ -75,33 +75,26 @@ def locate(path: Path, root: Path) -> Place:
     here, root = path.absolute().parent, root.absolute()
     above = [here, *here.parents]
     inside = [folder for folder in reversed(above) if folder.is_relative_to(root)]
-    named = [folder for folder in inside[1:] if not _PLAIN.fullmatch(folder.name)]
+    named = [folder for folder in (*inside[1:], root, *root.parents)
+             if folder.name and not _PLAIN.fullmatch(folder.name)]
     experiment = next((folder for folder in above if _EXPERIMENT.fullmatch(folder.name)), None)
     if experiment:
         idea = _EXPERIMENT.fullmatch(experiment.name)["idea"]
         stage = "" if here == experiment or _PLAIN.fullmatch(here.name) else f"/{here.name}"
         return Place(path, experiment, experiment.name, None, idea + stage)
     run = next((folder for folder in above if _RUN.fullmatch(folder.name)), None) or \
-        (named[0] if named else _sensible(root))
-    folder = next((one for one in above if one != run and one.is_relative_to(run)
+        next(iter(named), root)
+    folder = next((one for one in above if one.is_relative_to(run)
                    and _TASK.fullmatch(one.name)), None)
-    if folder is None and _TASK.fullmatch(run.name):
-        folder = run
     if folder:
         domain = folder.parent.name if folder.parent != run and run in folder.parents else None
         return Place(path, run, run.name, domain, _TASK.fullmatch(folder.name)["task"])
     logs = next((one for one in above if one.name == "logs" and run in one.parents), None)
     if logs and logs.parent != run and not _PLAIN.fullmatch(logs.parent.name):
         return Place(path, run, run.name, None, logs.parent.name)
-    last = next((one for one in above if one != run and run in one.parents
+    last = next((one for one in above if run in one.parents
                  and not _PLAIN.fullmatch(one.name)), run)
     return Place(path, run, run.name, None, last.name)
-
-
-def _sensible(folder: Path) -> Path:
-    """The folder, or the nearest one above it whose name says something."""
-    return next((one for one in (folder, *folder.parents)
-                 if one.name and not _PLAIN.fullmatch(one.name)), folder)
 
 
 def config(place: Place) -> dict[str, str]:
@@ -109,11 +102,15 @@ def config(place: Place) -> dict[str, str]:
     code model, feedback model, step limit, time limit. Blank where there is none to read."""
     import yaml
 
+    class Plain(yaml.SafeLoader):
+        """YAML in which Python objects, which AIDE writes for paths, are no more than nulls."""
+
+    Plain.add_multi_constructor("", lambda loader, suffix, node: None)
     path = place.path.with_name(CONFIG)
     try:
         if not path.is_file() or path.stat().st_size > _MOST_CONFIG:
             return {}
-        document = yaml.load(path.read_bytes(), _plain_loader())  # noqa: S506 (a SafeLoader)
+        document = yaml.load(path.read_bytes(), Plain)  # noqa: S506 (a SafeLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
     found = {}
@@ -124,14 +121,3 @@ def config(place: Place) -> dict[str, str]:
         if isinstance(value, str | int | float):
             found[name] = str(value)
     return found
-
-
-def _plain_loader() -> type:
-    """YAML in which Python objects, which AIDE writes for paths, are no more than nulls."""
-    import yaml
-
-    class Plain(yaml.SafeLoader):
-        """A SafeLoader that passes over unknown tags."""
-
-    Plain.add_multi_constructor("", lambda loader, suffix, node: None)
-    return Plain

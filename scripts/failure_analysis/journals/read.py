@@ -105,9 +105,7 @@ def read_place(place: Place) -> tuple[Journal | None, list[tuple[Path, str, bool
     """The journal of a place (its filtered copy if the journal itself is damaged), and the files
     that could not be read, with the reasons and whether they break off."""
     lost = []
-    for path in (place.path, place.spare):
-        if path is None:
-            continue
+    for path in filter(None, (place.path, place.spare)):
         try:
             return read(path), lost
         except files.Refusal as refusal:
@@ -228,11 +226,9 @@ def _chains(above: dict[int, int | None], buggy: dict[int, bool | None]) -> dict
         path = [step]
         while path[-1] not in origin and buggy.get(above.get(path[-1])):
             path.append(above[path[-1]])
-        top = path.pop()
-        if top not in origin and buggy[top]:
-            origin[top] = top
-        for member in reversed(path):
-            origin[member] = origin[above[member]]
+        top = path[-1]
+        if top in origin or buggy[top]:
+            origin |= dict.fromkeys(path, origin.get(top, top))
     members: dict[int, list[int]] = {}
     for step, first in sorted(origin.items()):
         members.setdefault(first, []).append(step)

@@ -22,6 +22,9 @@ def svg(place: Place, journal: Journal) -> str:
     width = max(660, 2 * _EDGE + columns * (_WIDE + _GAP) - _GAP)
     height = _HEAD + rows * (_HIGH + _DROP) - _DROP + _EDGE
     buggy = sum(step.buggy is True for step in journal.steps)
+    marked = "" if best is None else \
+        f"; best is step {best.step.number} by {_short(best.metric.name, 40)} of {best.among} " \
+        "good steps that record it"
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
              f'viewBox="0 0 {width} {height}" role="img">',
              f"<title>{_plain(place.title)}</title><style>{_STYLE}</style>",
@@ -29,21 +32,13 @@ def svg(place: Place, journal: Journal) -> str:
              f'<text x="{_EDGE}" y="24" style="font-weight:bold">'
              f"{_plain(_short(place.title, 90))}</text>",
              f'<text x="{_EDGE}" y="42" class="s">{_plain(_short(place.run, 60))}: '
-             f"{len(journal.steps)} steps, {buggy} buggy{_plain(_best(best))}</text>",
+             f"{len(journal.steps)} steps, {buggy} buggy{_plain(marked)}</text>",
              *_legend()]
     for step in journal.steps:
         if step.parent is not None:
             parts.append(_line(spots[step.parent], spots[step.number]))
     parts += [_box(step, spots[step.number], best) for step in journal.steps]
     return "\n".join([*parts, "</svg>", ""])
-
-
-def _best(best: journals.Best | None) -> str:
-    """By which metric a step is marked as the best."""
-    if best is None:
-        return ""
-    return f"; best is step {best.step.number} by {_short(best.metric.name, 40)} of {best.among} " \
-           "good steps that record it"
 
 
 def _layout(steps: list[Step]) -> tuple[dict[int, tuple[float, float]], int, int]:

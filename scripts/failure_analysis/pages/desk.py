@@ -14,8 +14,6 @@ from failure_analysis import files, steps
 from failure_analysis.packet import rows
 from failure_analysis.review import ledger, plan, reading_log
 
-MINE, OTHERS, DISAGREE, SETTLED = "mine", "others", "disagree", "settled"
-
 
 class Entry(NamedTuple):
     """One line of the queue; `order` and `why` are None for what is not in the plan."""
@@ -53,10 +51,13 @@ class Desk:
             if stamps == self._stamps:
                 return
             self.known = rows.index(self.folder)
-            self.entries = queue(self.known)
-            self.by_id = {entry.id: entry for entry in self.entries}
+            self.by_id = queue(self.known)
             self._texts: dict[str, str] | None = None
             self._stamps = stamps
+
+    def entry(self, ident: str) -> Entry:
+        """A datapoint's line of the queue, or what it would be without a plan."""
+        return self.by_id.get(ident) or _entry(self.known.outcomes[ident], None)
 
     @property
     def key(self) -> str:
@@ -95,12 +96,12 @@ class _Asked(msgspec.Struct):
     assistant_text: Any = None
 
 
-def queue(known: rows.Index) -> list[Entry]:
+def queue(known: rows.Index) -> dict[str, Entry]:
     """The planned datapoints in the order of the plan, then the other failing ones."""
     planned = plan.load(known.folder) if (known.folder / plan.NAME).exists() else []
     lines = {one.datapoint_id: one for one in planned if one.datapoint_id in known.places}
     rest = [one.datapoint_id for one in known.failing() if one.datapoint_id not in lines]
-    return [_entry(known.outcomes[ident], lines.get(ident)) for ident in [*lines, *rest]]
+    return {ident: _entry(known.outcomes[ident], lines.get(ident)) for ident in [*lines, *rest]}
 
 
 def _entry(one: rows.Outcome, line: plan.Planned | None) -> Entry:
@@ -127,12 +128,16 @@ def texts(known: rows.Index) -> dict[str, str]:
 
 
 def standing(desk: Desk) -> dict:
-    """What the ledger says now: each reviewed datapoint, buckets in use, progress, agreement."""
+    """What the ledger says now: each reviewed datapoint, buckets in use (most used first, each with
+    its number of datapoints), progress, agreement."""
     version, reviews = desk.reviews()
     finals = ledger.finals(reviews)
+    used = Counter(bucket for final in finals.values()
+                   for bucket in {one.bucket for one in final.reviews})
     return {"version": version,
             "states": {ident: _state(final, desk.coder) for ident, final in finals.items()},
-            "buckets": buckets(finals), "progress": progress(desk, finals),
+            "buckets": sorted(used.items(), key=lambda pair: (-pair[1], pair[0])),
+            "progress": progress(desk, finals),
             "pairs": pairs(ledger.current(reviews)), "read": sorted(desk.read),
             "disagreements": sum(disagrees(final) for final in finals.values())}
 
@@ -146,38 +151,28 @@ def _state(final: ledger.Final, coder: str) -> dict:
     """Where a reviewed datapoint stands, and what this coder and all readers say of it."""
     mine = next((one for one in final.reviews if one.coder == coder), None)
     if disagrees(final):
-        state = DISAGREE
+        state = "disagree"
     elif any(one.settles for one in final.reviews):
-        state = SETTLED
+        state = "settled"
     else:
-        state = MINE if mine else OTHERS
+        state = "mine" if mine else "others"
     return {"state": state, "bucket": mine and mine.bucket, "fault": mine and mine.fault,
             "buckets": sorted({one.bucket for one in final.reviews}),
             "faults": sorted({one.fault for one in final.reviews})}
 
 
-def buckets(finals: dict[str, ledger.Final]) -> list[tuple[str, int]]:
-    """The buckets that readers use, most used first, each with its number of datapoints."""
-    used = Counter(bucket for final in finals.values()
-                   for bucket in {one.bucket for one in final.reviews})
-    return sorted(used.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
 def progress(desk: Desk, finals: dict[str, ledger.Final]) -> dict:
     """How many of the failing datapoints have been reviewed, by anybody and by this coder."""
-    failing = [entry for entry in desk.entries if entry.outcome == "fail"]
+    failing = [entry for entry in desk.by_id.values() if entry.outcome == "fail"]
     planned = [entry for entry in failing if entry.order is not None]
     mine = {ident for ident, final in finals.items()
             if any(one.coder == desk.coder for one in final.reviews)}
-    models: dict[str, list[int]] = {}
-    for entry in failing:
-        counts = models.setdefault(entry.model, [0, 0])
-        counts[0] += entry.id in finals
-        counts[1] += 1
+    done = Counter(entry.model for entry in failing if entry.id in finals)
+    models = Counter(entry.model for entry in failing)
     return {"planned": [sum(entry.id in finals for entry in planned), len(planned)],
-            "failing": [sum(entry.id in finals for entry in failing), len(failing)],
+            "failing": [done.total(), len(failing)],
             "mine": sum(entry.id in mine for entry in failing),
-            "models": [[model, *counts] for model, counts in models.items()]}
+            "models": [[model, done[model], count] for model, count in models.items()]}
 
 
 def pairs(current: list[ledger.Review]) -> list[dict]:

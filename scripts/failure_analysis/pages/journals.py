@@ -191,10 +191,8 @@ def _run_row(page: Page, journal: Journal) -> dict:
 
 def _first_unrecovered(journal: Journal) -> Step | None:
     """The failing step that begins the earliest debug chain without a good end."""
-    by_number = {step.number: step for step in journal.steps}
-    first = min((chain.first for chain in journal.chains if chain.recovered_at is None),
-                default=None)
-    return None if first is None else by_number[first]
+    return next((step for step in journal.steps if step.chain and step.chain.recovered_at is None
+                 and step.chain.first == step.number), None)
 
 
 def _seconds(steps: list[Step]) -> float | None:
@@ -338,9 +336,8 @@ def verdict(step: Step) -> str:
         return "NO VERDICT"
     if not step.buggy:
         return "good"
-    why = journals.why_buggy(step)
-    return "BUGGY: " + {"exception": f"exception {step.exc_type}", "no metric": "no metric",
-                        "reviewer": "the reviewer says so"}[why]
+    return {"exception": f"BUGGY: exception {step.exc_type}", "no metric": "BUGGY: no metric",
+            "reviewer": "BUGGY: the reviewer says so"}[journals.why_buggy(step)]
 
 
 def _write_step(page: _Page, journal: Journal, step: Step) -> None:

@@ -19,15 +19,12 @@ class Line(NamedTuple):
     text: str
 
 
-Chunk = list[Line]
-
-
-def chunks(text: str) -> list[Chunk]:
+def chunks(text: str) -> list[list[Line]]:
     """The text in chunks of about `CHUNK` characters."""
     lines = json_lines(text)
     if lines is None:
         return [[Line(0, piece)] for piece in _pieces(text)]
-    found: list[Chunk] = [[]]
+    found: list[list[Line]] = [[]]
     size = 0
     for line in lines:
         for piece in _pieces(line.text):

@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from failure_analysis import files
@@ -55,7 +55,7 @@ class _Json(JSONResponse):
 def serve(folder: Path, port: int, coder: str) -> None:
     """Serves the page until it is interrupted; prints the link first."""
     desk = Desk(folder, coder)
-    if not desk.entries:
+    if not desk.by_id:
         raise files.Refusal(f"{folder}: no datapoint failed; there is nothing to review")
     with socket.socket() as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -65,7 +65,7 @@ def serve(folder: Path, port: int, coder: str) -> None:
         app = guard.guarded(application(desk), token, port)
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
                                 lifespan="off", ws="none", timeout_graceful_shutdown=1)
-        print(f"http://127.0.0.1:{port}/?token={token}\n{len(desk.entries)} datapoints, reviewed "
+        print(f"http://127.0.0.1:{port}/?token={token}\n{len(desk.by_id)} datapoints, reviewed "
               f"as {coder} into {folder / ledger.NAME}; Ctrl-C ends", flush=True)
         uvicorn.Server(config).run(sockets=[own])
 
@@ -86,10 +86,10 @@ def application(desk: Desk) -> Starlette:
         desk.look()
         return body(desk, asked)
 
-    def answers(path: str, body: Callable[[Desk, Request], Any]) -> Route:
+    def answers(path: str, body: Callable[[Desk, Mapping], Any]) -> Route:
         """A route that only reads."""
         async def answer(request: Request) -> Response:
-            return _Json(await run_in_threadpool(looked, body, request))
+            return _Json(await run_in_threadpool(looked, body, request.query_params))
 
         return Route(path, answer)
 
@@ -107,12 +107,13 @@ def application(desk: Desk) -> Starlette:
         return Route(path, answer, methods=["POST"])
 
     return Starlette(routes=[
-        Route("/", lambda request: _page(desk)),
+        Route("/", lambda request: HTMLResponse(
+            rendered("page.html.j2", title=title(desk.folder), faults=ledger.FAULTS))),
         Route("/assets/{name}", _asset),
         answers("/api/queue", _queue), answers("/api/standing", _standing),
-        answers("/api/datapoint", lambda desk, asked: view.datapoint(desk, _ident(asked))),
-        answers("/api/reviews", lambda desk, asked: view.reviews(desk, _ident(asked))),
-        answers("/api/search", lambda desk, asked: desk.matching(asked.query_params.get("q", ""))),
+        answers("/api/datapoint", lambda desk, asked: view.datapoint(desk, asked.get("id", ""))),
+        answers("/api/reviews", lambda desk, asked: view.reviews(desk, asked.get("id", ""))),
+        answers("/api/search", lambda desk, asked: desk.matching(asked.get("q", ""))),
         answers("/api/background", _background),
         takes("/api/quote", _quote), takes("/api/review", _review), takes("/api/shown", _shown),
     ], exception_handlers={files.Refusal: _refused, msgspec.ValidationError: _refused})
@@ -123,17 +124,10 @@ async def _refused(request: Request, refusal: Exception) -> Response:
     return _Json({"error": files.visible(str(refusal))}, 409)
 
 
-def _ident(request: Request) -> str:
-    """The datapoint that is asked for."""
-    return request.query_params.get("id", "")
-
-
-def _page(desk: Desk) -> Response:
-    """The empty page; scripts fill it."""
+def rendered(name: str, **values: Any) -> str:
+    """One of the templates, filled; text of the runs in it is escaped."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.from_string((TEMPLATES / "page.html.j2").read_text(encoding="utf-8"))
-    return Response(page.render(title=title(desk.folder), faults=ledger.FAULTS),
-                    media_type="text/html")
+    return environment.from_string((TEMPLATES / name).read_text(encoding="utf-8")).render(values)
 
 
 def title(folder: Path) -> str:
@@ -153,22 +147,22 @@ def _asset(request: Request) -> Response:
     return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
 
 
-def _queue(desk: Desk, request: Request) -> dict:
+def _queue(desk: Desk, asked: Mapping) -> dict:
     """What does not change while the page is open."""
     return {"coder": desk.coder, "key": desk.key, "faults": ledger.FAULTS,
             "background": (desk.folder / contrast.BACKGROUND).exists(),
-            "entries": [entry._asdict() for entry in desk.entries]}
+            "entries": [entry._asdict() for entry in desk.by_id.values()]}
 
 
-def _standing(desk: Desk, request: Request) -> dict:
+def _standing(desk: Desk, asked: Mapping) -> dict:
     """What the ledger says, or nothing new since the version that the page has."""
     version, _ = desk.reviews()
-    if request.query_params.get("version") == version:
+    if asked.get("version") == version:
         return {"version": version}
     return desks.standing(desk)
 
 
-def _background(desk: Desk, request: Request) -> dict:
+def _background(desk: Desk, asked: Mapping) -> dict:
     """The policies that the runs record."""
     path = desk.folder / contrast.BACKGROUND
     return {"text": files.visible(path.read_text(encoding="utf-8")) if path.exists() else ""}
@@ -204,7 +198,7 @@ def _shown(desk: Desk, asked: dict) -> dict:
             for twin, shown in same.items() if shown == name]
     sizes = {part.name: len(part.text) for part in found}
     for spans in _layers([*seen.spans, *also], sizes):
-        reading_log.log(desk.folder, desk.coder, seen.id, view.size(found), spans)
+        reading_log.log(desk.folder, desk.coder, seen.id, sum(sizes.values()), spans)
     desk.read.add(seen.id)
     return {}
 

@@ -7,14 +7,12 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-import jinja2
-
 from failure_analysis import files
 from failure_analysis.packet import rows
 from failure_analysis.pages import desk as desks
 from failure_analysis.pages import layout, view
 from failure_analysis.pages.desk import Desk
-from failure_analysis.pages.server import TEMPLATES, title
+from failure_analysis.pages.server import TEMPLATES, rendered, title
 from failure_analysis.review import ledger, parts
 
 _LONG = 1500
@@ -43,10 +41,8 @@ def write(folder: Path, path: Path) -> dict:
     style = "\n".join((TEMPLATES / name).read_text(encoding="utf-8")
                       for name in ("theme.css", "static.css"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string((TEMPLATES / "static.html.j2").read_text(encoding="utf-8"))
-    files.write_text(path, template.render(
-        title=title(folder), style=style, style_hash=digest, summary=summary,
+    files.write_text(path, rendered(
+        "static.html.j2", title=title(folder), style=style, style_hash=digest, summary=summary,
         models=counts["models"], buckets=_buckets(points),
         pairs=desks.pairs(ledger.current(reviews)),
         undecided=[point for point in points if point["disagrees"]]))
@@ -72,15 +68,11 @@ def _point(desk: Desk, ident: str, final: ledger.Final) -> dict:
     """One reviewed datapoint, with the quotes of its reviews marked."""
     row = rows.row(desk.known, ident)
     found = parts.parts(row)
-    outcome = desk.known.outcomes[ident]
     quotes = [quote for review in final.reviews for quote in review.quotes]
     marked = {part.name: _marked(part, quotes) for part in found}
     talk = view.conversation(row, found)
     spoken = {name for name in marked if name.startswith(("message-", "call-", "result-"))}
-    return {"id": ident, "item": files.visible(outcome.item), "model": files.visible(outcome.model),
-            "outcome": outcome.outcome, "mode": outcome.mode and files.visible(outcome.mode),
-            "failed": [files.visible(name) for name in outcome.failed], "bucket": final.bucket,
-            "fault": final.fault,
+    return {**desk.entry(ident)._asdict(), "bucket": final.bucket, "fault": final.fault,
             "disagrees": desks.disagrees(final), "reviews": final.reviews, "parts": marked, **talk,
             "marked_talk": any(marked[name]["marked"] for name in spoken)}
 

@@ -21,28 +21,16 @@ def datapoint(desk: Desk, ident: str) -> dict:
     """Everything the page shows of a datapoint, but the reviews."""
     row = rows.row(desk.known, ident)
     found = parts.parts(row)
-    outcome = desk.known.outcomes[ident]
-    entry = desk.by_id.get(ident)
+    entry = desk.entry(ident)
     return {
-        "id": ident, "model": files.visible(outcome.model), "item": files.visible(outcome.item),
-        "run": files.visible(outcome.run), "trial": outcome.trial, "outcome": outcome.outcome,
-        "failed": [files.visible(name) for name in outcome.failed],
-        "mode": outcome.mode and files.visible(outcome.mode),
-        "order": entry and entry.order,
-        "why": plan.WHY[entry.why] if entry and entry.why else "",
-        "contrast_of": entry and entry.contrast_of,
+        **entry._asdict(), "why": plan.WHY[entry.why] if entry.why else "",
         "facts": [[name.replace("_", " "), files.visible(str(row[name]))[:120]]
                   for name in _FACTS if row.get(name) is not None],
-        "characters": size(found),
+        "characters": sum(len(part.text) for part in found),
         "parts": {part.name: pieces(part) for part in found},
         **conversation(row, found),
-        "siblings": siblings(desk, outcome),
+        "siblings": siblings(desk, desk.known.outcomes[ident]),
     }
-
-
-def size(found: list[parts.Part]) -> int:
-    """The characters of a datapoint, as the reading log counts them."""
-    return sum(len(part.text) for part in found)
 
 
 def pieces(part: parts.Part) -> dict:
@@ -106,32 +94,23 @@ def siblings(desk: Desk, outcome: rows.Outcome) -> list[dict]:
     for one in desk.known.outcomes.values():
         if one.item != outcome.item or one.datapoint_id == outcome.datapoint_id:
             continue
-        place = one.datapoint_id in desk.known.places
-        answer = _answer(desk.known, one.datapoint_id) if place else None
+        whole = one.datapoint_id in desk.known.places
+        shown = parts.parts(rows.row(desk.known, one.datapoint_id)) if whole else []
         found.append({"id": one.datapoint_id, "model": files.visible(one.model),
                       "run": files.visible(one.run), "trial": one.trial, "outcome": one.outcome,
                       "failed": [files.visible(name) for name in one.failed],
-                      "differs": one.print_ != outcome.print_, "whole": place, "answer": answer})
+                      "differs": one.print_ != outcome.print_, "whole": whole,
+                      "answer": next((pieces(part) for part in shown if part.name == "answer"),
+                                     None)})
     return sorted(found, key=lambda one: (one["model"] == outcome.model, one["model"],
                                           one["run"], one["trial"]))
-
-
-def _answer(known: rows.Index, ident: str) -> dict | None:
-    """The answer of a datapoint, in pieces."""
-    found = parts.parts(rows.row(known, ident))
-    return next((pieces(part) for part in found if part.name == "answer"), None)
 
 
 def reviews(desk: Desk, ident: str) -> dict:
     """The current reviews of a datapoint: this coder's, and the others'."""
     version, found = desk.reviews()
-    mine, others = None, []
-    for review in ledger.current(found):
-        if review.datapoint_id != ident:
-            continue
-        shown = msgspec.to_builtins(review)
-        if review.coder == desk.coder:
-            mine = shown
-        else:
-            others.append(shown)
-    return {"version": version, "mine": mine, "others": others}
+    shown = [msgspec.to_builtins(review) for review in ledger.current(found)
+             if review.datapoint_id == ident]
+    mine = [one for one in shown if one["coder"] == desk.coder]
+    return {"version": version, "mine": mine[-1] if mine else None,
+            "others": [one for one in shown if one["coder"] != desk.coder]}

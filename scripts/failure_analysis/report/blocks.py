@@ -29,22 +29,14 @@ class Folder(NamedTuple):
 
 def load(folder: Path) -> Folder:
     """Reads an analysis folder; refuses one whose stage 1 is not complete."""
-    for name, script in ((sanity.NAME, "build_packet.py"),
-                         (heuristics.NAME, "cluster_failures.py")):
-        if not (folder / name).exists():
-            raise files.Refusal(f"{folder / name}: not there; run {script} first")
+    sane = files.needed(folder / sanity.NAME, "build_packet.py")
+    clusters = files.needed(folder / heuristics.NAME, "cluster_failures.py")
     path = folder / comparison_page.NAME
     compared = files.read_object(path, ("sets", "units", "pairs", "dimensions"),
                                  "compare_models.py") if path.exists() else None
-    return Folder(folder, files.read_object(folder / sanity.NAME, ("conservation", "runs"),
-                                            "build_packet.py"),
-                  files.read_object(folder / heuristics.NAME, ("modes",), "cluster_failures.py"),
+    return Folder(folder, files.read_object(sane, ("conservation", "runs"), "build_packet.py"),
+                  files.read_object(clusters, ("modes",), "cluster_failures.py"),
                   compared, tally.load(folder))
-
-
-def block(name: str, text: str) -> str:
-    """A block with its marks, as it stands in the report."""
-    return f"<!-- generated:{name} -->\n{text}\n<!-- /generated:{name} -->\n"
 
 
 def render(folder: Folder) -> dict[str, str]:
@@ -59,12 +51,19 @@ def render(folder: Folder) -> dict[str, str]:
     }
     texts |= {model_block(name): _model(folder, name)
               for name in tally.models(folder.counted) if folder.counted.failing[name]}
-    return {name: block(name, text) for name, text in texts.items()}
+    return {name: f"<!-- generated:{name} -->\n{text}\n<!-- /generated:{name} -->\n"
+            for name, text in texts.items()}
 
 
 def model_block(model: str) -> str:
     """The name of a model's own block."""
     return f"model {facts.key(model)}"
+
+
+def modes(clusters: dict, model: str) -> list[dict]:
+    """The provisional modes of a model, those of most rows first."""
+    return sorted((mode for mode in clusters["modes"] if model in mode["models"]),
+                  key=lambda mode: (-mode["models"][model], mode["mode"]))
 
 
 def _status(folder: Folder) -> str:
@@ -113,14 +112,11 @@ def _read(folder: Folder) -> str:
                  f"{graded['joined']} joined, {graded['rejected']} not.")
     for remark in build.remarks(counts):
         text += f" **{remark[0].upper()}{remark[1:]}.**"
-    return f"{text}\n\n{_runs(checked['runs'])}"
-
-
-def _runs(runs: list[dict]) -> str:
+    runs = checked["runs"]
     lines = [[code(run["run_id"]), code(run["model_name"]), run["rows"], run["pass"], run["fail"],
               run["unjudged"], run["rejected"], run["missing_items"]] for run in runs[:_MOST_ROWS]]
-    text = table(["run", "model", "rows", "pass", "fail", "unjudged", "rejected",
-                  "items others have, missing here"], lines)
+    text += "\n\n" + table(["run", "model", "rows", "pass", "fail", "unjudged", "rejected",
+                            "items others have, missing here"], lines)
     return text + _more(len(runs), _MOST_ROWS, f"runs in {sanity.NAME}")
 
 
@@ -134,15 +130,11 @@ def _findings(findings: list[dict]) -> str:
 
 
 def _topline(compared: dict | None) -> str:
+    """The pass rates, and failed rows per dimension and model, out of those judged on it."""
     top = comparison_page.unit_table(compared) if compared else "No row was judged."
-    return f"{top}\n\n{_dimensions(compared)}"
-
-
-def _dimensions(compared: dict | None) -> str:
-    """Failed rows per dimension and model, out of those judged on it."""
     names = list(compared["dimensions"]) if compared else []
     if not names:
-        return "No row was judged on a named dimension."
+        return f"{top}\n\nNo row was judged on a named dimension."
     shown = names[:12]
     cells = {name: {row["unit"]: f"{row['failed']} of {row['judged']}"
                     for row in compared["dimensions"][name]["units"] if row["judged"]}
@@ -150,7 +142,7 @@ def _dimensions(compared: dict | None) -> str:
     units = [row["unit"] for row in compared["units"]]
     lines = [[code(unit), *[cells[name].get(unit, "") for name in shown]]
              for unit in units[:_MOST_ROWS]]
-    text = table(["failed of judged", *map(code, shown)], lines)
+    text = f"{top}\n\n" + table(["failed of judged", *map(code, shown)], lines)
     return text + _more(len(units), _MOST_ROWS, f"{compared['by']}s in {comparison_page.NAME}") \
         + _more(len(names), 12, f"dimensions in {comparison_page.NAME}")
 
@@ -314,12 +306,11 @@ def _model(folder: Folder, model: str) -> str:
     counted = folder.counted
     order = tally.bucket_order(counted, model)
     if not order:
-        modes = sorted((mode for mode in folder.clusters["modes"] if model in mode["models"]),
-                       key=lambda mode: (-mode["models"][model], mode["mode"]))
         return "Nothing of it was reviewed. Provisional labels, by rules:\n\n" + table(
             ["provisional mode", "rows", "read first"],
             [[code(mode["mode"]), mode["models"][model],
-              ", ".join(code(ident) for ident in mode["examples"][model][:3])] for mode in modes])
+              ", ".join(code(ident) for ident in mode["examples"][model][:3])]
+             for mode in modes(folder.clusters, model)])
     lines = []
     for bucket, count in order:
         ids = tally.members(counted, bucket, model)

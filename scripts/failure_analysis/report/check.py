@@ -4,6 +4,8 @@ citation against the ledger, every generated block against the files it is made 
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import zip_longest
+from os.path import commonprefix
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,9 +37,7 @@ def check(path: Path, min_cited: int = 3, rerun: bool = False) -> Result:
     """Proves the report of an analysis folder, and writes check.json: against the manifest, or,
     with `rerun`, against the runs, which are read again."""
     report = write.path_of(path)
-    if not report.exists():
-        raise files.Refusal(f"{report}: not there; run write_report.py first")
-    result = _proved(path, write.read(report), min_cited, rerun)
+    result = _proved(path, write.read(files.needed(report, "write_report.py")), min_cited, rerun)
     files.write_json(path / NAME, {
         "report": report.name, "holds": not result.findings,
         "against": "runs" if rerun else "manifest", "proved": result.proved,
@@ -68,8 +68,7 @@ def prove(text: str, found: Evidence) -> Result:
     findings = [*_block_findings(text, found, proved), *_binding_findings(text, found),
                 *_markup_findings(text)]
     judgement: list[int] = []
-    for place, unit in enumerate(units):
-        after = units[place + 1] if place + 1 < len(units) else None
+    for place, (unit, after) in enumerate(zip_longest(units, units[1:])):
         if unit.kind == "fence":
             findings += _fence_findings(unit, units[:place], found, proved)
         elif unit.kind == "quote":
@@ -90,9 +89,9 @@ def _block_findings(text: str, found: Evidence, proved: Counter) -> Iterator[Fin
             if name not in found.blocks:
                 yield Finding(line, "unknown_block", name, "no script generates it; remove it")
             elif piece.rstrip("\n") != found.blocks[name].rstrip("\n"):
-                yield Finding(line + _differs(piece, found.blocks[name]), "edited_block", name,
-                              "it is not what the files of the analysis say (edited, or the files "
-                              "are newer); run write_report.py")
+                same = commonprefix([piece, found.blocks[name]]).count("\n")
+                yield Finding(line + same, "edited_block", name, "it is not what the files of the "
+                              "analysis say (edited, or the files are newer); run write_report.py")
             elif seen[name] > 1:
                 yield Finding(line, "edited_block", name, "it stands in the report twice")
             else:
@@ -102,12 +101,6 @@ def _block_findings(text: str, found: Evidence, proved: Counter) -> Iterator[Fin
         if not seen[name]:
             yield Finding(0, "missing_block", name, f"add the lines <!-- generated:{name} --> and "
                           f"<!-- /generated:{name} --> where it belongs and run write_report.py")
-
-
-def _differs(piece: str, true: str) -> int:
-    """How many lines below the first the two begin to differ."""
-    pairs = zip(piece.split("\n"), true.split("\n"), strict=False)
-    return next((place for place, (one, other) in enumerate(pairs) if one != other), 0)
 
 
 def _markup_findings(text: str) -> Iterator[Finding]:
@@ -136,16 +129,13 @@ def _binding_findings(text: str, found: Evidence) -> Iterator[Finding]:
 def _prose_findings(unit: Unit, after: Unit | None, found: Evidence, proved: Counter,
                     judgement: list[int]) -> Iterator[Finding]:
     """What does not hold in a paragraph, list item, table row or heading."""
-    introduced = prose.quoted(after)[1] if after is not None and after.kind == "quote" \
-        and unit.text.rstrip().endswith(":") else []
-    yield from _item_findings(unit, introduced, found)
+    quoted = prose.quoted(after)[1] if after is not None and after.kind == "quote" else []
+    yield from _item_findings(unit, quoted if unit.text.rstrip().endswith(":") else [], found)
     words = "".join(one.masked for one in prose.sentences(unit))
     if re.search(r"\b(?:TODO|todo|Todo|TBD|FIXME)", words):
         yield Finding(unit.line, "todo", _short(unit.text), "write it, or take it out")
     for sentence in prose.sentences(unit):
-        introduces = after is not None and after.kind == "quote" \
-            and sentence.masked.rstrip().endswith(":")
-        cited = prose.quoted(after)[1] if introduces else []
+        cited = quoted if sentence.masked.rstrip().endswith(":") else []
         for verdict, text, why in claims.sentence(sentence, unit, cited, found.names, found.facts):
             if verdict == "unbound_number" and _is_recorded(text, sentence, found):
                 proved["recorded amounts"] += 1
@@ -158,11 +148,6 @@ def _prose_findings(unit: Unit, after: Unit | None, found: Evidence, proved: Cou
         if unit.kind != "heading" and not (sentence.all(prose.FACT) or sentence.all(prose.CITE)
                                            or cited) and re.search(r"[^\W\d_]{2}", sentence.masked):
             judgement.append(sentence.line)
-
-
-def _is_speech(text: str) -> bool:
-    """Whether a code span is long enough to be somebody's words; commands are not."""
-    return len(text.split()) >= 4 and ".py" not in text
 
 
 def _is_recorded(number: str, sentence: prose.Sentence, found: Evidence) -> bool:
@@ -182,12 +167,13 @@ def _evidence_findings(sentence: prose.Sentence, unit: Unit, found: Evidence,
     for place, token in enumerate(tokens):
         if token.kind == prose.CITE:
             yield from _citation_findings(token.value, sentence.line, unit, found, proved)
-        if token.kind == prose.CODE and _is_speech(token.value):
-            cited = [one.value for one in sentence.all(prose.CITE)]
-            if not any(parts.where(token.value, found.parts(ident)) for ident in cited):
-                yield Finding(sentence.line, "fabricated_quote", _short(token.value), "so long a "
-                              "code span is a quote: it must stand in a datapoint that the "
-                              "sentence cites")
+        # A code span of so many words is somebody's, unless it is a command.
+        if token.kind == prose.CODE and len(token.value.split()) >= 4 \
+                and ".py" not in token.value \
+                and not any(parts.where(token.value, found.parts(cited.value))
+                            for cited in sentence.all(prose.CITE)):
+            yield Finding(sentence.line, "fabricated_quote", _short(token.value), "so long a code "
+                          "span is a quote: it must stand in a datapoint that the sentence cites")
         if token.kind != prose.QUOTE:
             continue
         rest = tokens[place + 1:]
@@ -240,20 +226,18 @@ def _citation_findings(ident: str, line: int, unit: Unit, found: Evidence,
         yield Finding(line, "unknown_id", ident, "there is no such datapoint")
         return
     final = counted.decided.get(ident) or counted.open.get(ident) or counted.wrong_pass.get(ident)
+    slug = claims.slug(unit.bucket)
     if outcome.outcome == "fail" and final is None:
         yield Finding(line, "unread_datapoint", ident, "nobody has reviewed it; record a review "
                                                        "first, or cite one that was")
     elif final is None and ident not in counted.shown:
         yield Finding(line, "unread_datapoint", ident, f"it is a {outcome.outcome} datapoint that "
                       "was never shown; show_datapoint.py shows it")
-    elif unit.bucket and outcome.outcome == "fail" and unit.kind != "heading":
-        slug = claims.slug(unit.bucket)
-        named = final.bucket is not None and f"`{final.bucket}`" in unit.text
-        if slug in found.names.buckets and final.bucket != slug and not named:
-            yield Finding(line, "other_bucket", ident, f"the ledger has it in "
-                          f"{final.bucket or 'no bucket'}; cite it there, or name that bucket here")
-        else:
-            proved["citations"] += 1
+    elif outcome.outcome == "fail" and unit.kind != "heading" \
+            and slug in found.names.buckets and final.bucket != slug \
+            and not (final.bucket and f"`{final.bucket}`" in unit.text):
+        yield Finding(line, "other_bucket", ident, f"the ledger has it in "
+                      f"{final.bucket or 'no bucket'}; cite it there, or name that bucket here")
     else:
         proved["citations"] += 1
 
@@ -294,17 +278,15 @@ def _owner(quote: str, found: Evidence) -> str | None:
 def _quote_findings(unit: Unit, after: Unit | None, found: Evidence,
                     proved: Counter) -> Iterator[Finding]:
     """A blockquote is a quote; its citation is in its last line or begins the next paragraph."""
-    text, cited = prose.quoted(unit)
+    text, own = prose.quoted(unit)
+    cited = own
     end = unit.line + unit.text.count("\n") + 1
     if after and after.line == end and after.kind == "paragraph" \
             and not re.fullmatch(r"\[dp:.*\][.,]?", after.text.split("\n")[0]):
         yield Finding(end, "uncited_quote", _short(after.text), "Markdown counts this line to the "
                       "quote above it; leave a blank line between")
-    if not cited and after and after.kind == "paragraph" and after.text.startswith("[dp:"):
+    if not own and after and after.kind == "paragraph" and after.text.startswith("[dp:"):
         cited = [token.value for token in prose.inline(after.text) if token.kind == prose.CITE][:1]
-        own = []
-    else:
-        own = cited
     if len(cited) != 1:
         yield Finding(unit.line, "uncited_quote", _short(text), "a blockquote is one quote with "
                       "one citation [dp:…] in its last line; for other text use a paragraph")
@@ -323,8 +305,7 @@ def _fence_findings(unit: Unit, before: list[Unit], found: Evidence,
     are no evidence."""
     lines = unit.text.split("\n")
     kind = lines[0].strip("`~").strip()
-    commands = kind in ("bash", "sh") and all(_COMMAND.match(line) for line in lines[1:-1])
-    if commands:
+    if kind in ("bash", "sh") and all(_COMMAND.match(line) for line in lines[1:-1]):
         return
     if not re.fullmatch(r"(?:text(?: data-[0-9a-f]{12})?|json|bash|sh)?", kind):
         yield Finding(unit.line, "hidden_text", _short(kind), "begin the fence with ```text")

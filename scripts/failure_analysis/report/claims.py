@@ -119,21 +119,17 @@ def _any_of(words: Iterable[str]) -> re.Pattern:
 
 def recount(known: rows.Index) -> dict[str, int]:
     """The core facts counted a second time, from outcomes.csv alone."""
-    found: Counter[str] = Counter()
     kinds = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
-    for kind in kinds.values():
-        found[kind] = 0
-    found |= {"models": len({one.model for one in known.outcomes.values()}),
-              "runs": len({one.run for one in known.outcomes.values()}),
-              "items": len({one.item for one in known.outcomes.values()})}
+    found = Counter(models=len({one.model for one in known.outcomes.values()}),
+                    runs=len({one.run for one in known.outcomes.values()}),
+                    items=len({one.item for one in known.outcomes.values()}))
     for one in known.outcomes.values():
         model = facts.key(one.model)
-        for kind in kinds.values():
-            found[f"{kind}/{model}"] += 0
+        found[kinds[one.outcome]] += 1
+        for outcome, kind in kinds.items():
+            found[f"{kind}/{model}"] += one.outcome == outcome
         found[f"judged_rows/{model}"] += one.outcome != "unjudged"
         found[f"rows/{model}"] += 1
-        found[kinds[one.outcome]] += 1
-        found[f"{kinds[one.outcome]}/{model}"] += 1
         for name in one.failed:
             found[facts.key("dimension", one.model, name)] += 1
         if one.outcome == "fail" and one.mode:
@@ -253,13 +249,10 @@ def _apart(said: Sentence, unit: Unit, known: Names) -> Iterator[Problem]:
                       (known.buckets, lambda key: set(key.split("/")) & known.buckets),
                       (ledger.FAULTS, lambda key: set(key.split("/")) & set(ledger.FAULTS))):
         yield from _swapped(said, set(names), of, slug(unit.bucket))
-    tokens = said.tokens
-    for place, token in enumerate(tokens):
+    plain = ["", *("" if token.kind else token.source for token in said.tokens), ""]
+    for before, token, after in zip(plain, said.tokens, plain[2:], strict=False):
         if token.kind != FACT:
             continue
-        before = tokens[place - 1].source if place and not tokens[place - 1].kind else ""
-        after = tokens[place + 1].source if tokens[place + 1:] and not tokens[place + 1].kind \
-            else ""
         percentage = "_pct/" in token.value
         if percentage and not re.search("%|percent|points", _plain(said)):
             yield "wrong_words", f"{token.number} is {token.value}", "it is a percentage: say so"
@@ -291,19 +284,16 @@ def _clauses(said: Sentence) -> list[list[prose.Token]]:
     """The tokens of a sentence, cut at commas, brackets, colons and conjunctions of the text."""
     clauses: list[list[prose.Token]] = [[]]
     for token in said.tokens:
-        pieces = _CLAUSE.split(token.source) if not token.kind else [None]
-        for place, piece in enumerate(pieces):
-            if place:
-                clauses.append([])
-            clauses[-1].append(token if piece is None else prose.Token("", piece))
+        first, *rest = [token] if token.kind else [
+            prose.Token("", piece) for piece in _CLAUSE.split(token.source)]
+        clauses[-1].append(first)
+        clauses += [[piece] for piece in rest]
     return clauses
 
 
 def _wholes(said: Sentence) -> Iterator[Problem]:
     """`A of B` where A is no part of B."""
-    tokens = said.tokens
-    for place in range(len(tokens) - 2):
-        one, between, other = tokens[place:place + 3]
+    for one, between, other in zip(said.tokens, said.tokens[1:], said.tokens[2:], strict=False):
         if (one.kind, between.kind, other.kind) != (FACT, "", FACT) or not re.fullmatch(
                 r"\s*(?:out )?of (?:the |its |all |these |those |their )*\s*", between.source):
             continue

@@ -8,7 +8,7 @@ from failure_analysis import facts
 from failure_analysis.markdown import cell, code, fence
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.report import blocks
-from failure_analysis.review import ledger, parts, tally
+from failure_analysis.review import parts, tally
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "templates" / "deep_error_analysis.md.j2"
 _EXAMPLES = 40
@@ -26,12 +26,11 @@ def render(folder: blocks.Folder) -> str:
     models, shared = _models(folder, failing[:_EXAMPLES]), []
     if folder.compared and not folder.counted.reviewed:
         shared = folder.compared["sets"]["failed_by_all"][:3]
-    rows = _rows(folder.path, {section["id"] for model in models for section in model["sections"]
-                               if section["provisional"]}, shared)
-    for model in models:
-        for section in model["sections"]:
-            if section["provisional"]:
-                section["evidence"] = example(rows[section["id"]])
+    bare = [section for model in models for section in model["sections"]
+            if section["provisional"]]
+    rows = _rows(folder.path, {section["id"] for section in bare}, shared)
+    for section in bare:
+        section["evidence"] = example(rows[section["id"]])
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         benchmark=cell(folder.sanity["conservation"]["benchmark"]), blocks=blocks.render(folder),
         shared=[{"name": code(item), "example": example(rows["item", item])} for item in shared
@@ -51,8 +50,10 @@ def _models(folder: blocks.Folder, names: list[str]) -> list[dict]:
             sentence += f" {_fact('review/reviewed', name)} of these were reviewed."
         models.append({"name": code(name), "sentence": sentence,
                        "block": blocks.model_block(name),
-                       "sections": _buckets(folder.counted, name) if reviewed else
-                       _modes(folder.clusters, name, each)})
+                       "sections": _buckets(folder.counted, name) if reviewed else [
+                           {"name": code(mode["mode"]), "id": mode["examples"][name][0],
+                            "provisional": True, "costs": "TODO"}
+                           for mode in blocks.modes(folder.clusters, name)[:each]]})
     return models
 
 
@@ -68,27 +69,16 @@ def _buckets(counted: tally.Tally, model: str) -> list[dict]:
     sections = []
     for bucket, _ in [pair for pair in order if pair[1] > 1] or order[:1]:
         ids = tally.members(counted, bucket, model)
-        evidence = [_quoted(counted.decided[ident].reviews[-1]) for ident in ids[:_QUOTED]]
+        reviews = [counted.decided[ident].reviews[-1] for ident in ids[:_QUOTED]]
+        # The first quote with its citation, and what its coder said of it for the author.
+        evidence = [f"TODO rewrite: *{cell(review.mechanism)}*\n\n> {cell(review.quotes[0])}\n"
+                    f"> [dp:{review.datapoint_id}]" for review in reviews]
         named = ", ".join(map(code, sorted(tally.costs(counted, bucket, model))))
         costs = f"{named or 'no named dimension'}, over " \
                 f"{_fact('review/bucket', bucket, model)} reviewed datapoints."
         sections.append({"name": code(bucket), "provisional": False, "costs": costs,
                          "evidence": "\n\n".join(evidence)})
     return sections
-
-
-def _quoted(review: ledger.Review) -> str:
-    """A review's first quote with its citation, and what its coder said of it for the author."""
-    says = f"*{cell(review.mechanism)}*"
-    return f"TODO rewrite: {says}\n\n> {cell(review.quotes[0])}\n> [dp:{review.datapoint_id}]"
-
-
-def _modes(clusters: dict, model: str, each: int) -> list[dict]:
-    """A section per provisional mode of a model that nobody reviewed."""
-    modes = sorted((mode for mode in clusters["modes"] if model in mode["models"]),
-                   key=lambda mode: (-mode["models"][model], mode["mode"]))
-    return [{"name": code(mode["mode"]), "id": mode["examples"][model][0], "provisional": True,
-             "costs": "TODO"} for mode in modes[:each]]
 
 
 def example(row: dict) -> str:
@@ -115,11 +105,9 @@ def _line(text: str) -> str:
 def _rows(folder: Path, wanted: set, items: list[str]) -> dict:
     """The wanted packet rows by id, and one row for each wanted item."""
     found: dict[Any, dict] = {}
-    open_items = set(items)
     for row, _ in packet_rows.whole(folder) if wanted or items else ():
         if row["datapoint_id"] in wanted:
             found[row["datapoint_id"]] = row
-        if row["item_id"] in open_items:
-            open_items.discard(row["item_id"])
-            found["item", row["item_id"]] = row
+        if row["item_id"] in items:
+            found.setdefault(("item", row["item_id"]), row)
     return found

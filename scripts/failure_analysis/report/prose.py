@@ -2,6 +2,7 @@
 quotes, citations, bound numbers and code spans."""
 
 import re
+from itertools import groupby
 from typing import NamedTuple
 
 from failure_analysis.report import pieces
@@ -16,6 +17,8 @@ _QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c\u
 _ESCAPED = re.compile(r"\\([\\`*_\[\]<>#~\"(){}.!|+-])")
 _END = re.compile(rf"[.!?][)*_]*(?:\s*\(?{CITE}+\)?[.,]?)*"
                   rf"(?=\s+[A-Z\d(*{QUOTE}{CITE}{FACT}{CODE}]|\s*$)")
+_KINDS = {"heading": r"#{1,6} ", "quote": r"\s*>", "row": r"\s*\|",
+          "item": r"\s*(?:[-*+]|\d+[.)]) ", "paragraph": r"\s*\S"}
 _ABBREVIATED = re.compile(r"(?:\b(?:e\.g|i\.e|cf|vs|etc|approx|no|resp))\.$", re.I)
 
 
@@ -100,15 +103,7 @@ def _units(piece: str, first: int) -> list[Unit]:
 
 def _kind(line: str) -> str:
     """What a line outside a fence begins or goes on with; empty for a blank one."""
-    if not line.strip():
-        return ""
-    if re.match(r"#{1,6} ", line):
-        return "heading"
-    if line.lstrip().startswith(">"):
-        return "quote"
-    if line.lstrip().startswith("|"):
-        return "row"
-    return "item" if re.match(r"\s*(?:[-*+]|\d+[.)]) ", line) else "paragraph"
+    return next((kind for kind, pattern in _KINDS.items() if re.match(pattern, line)), "")
 
 
 def _closed(held: list[str]) -> bool:
@@ -124,12 +119,11 @@ def sentences(unit: Unit) -> list[Sentence]:
         text = re.sub(r"^\s*(?:[-*+]|\d{1,2}[.)]) ", lambda match: " " * len(match[0]), text)
     elif unit.kind == "heading":
         text = re.sub(r"^(#+ )\d{1,2}(?:\.\d{1,2})*[.)] ", lambda match: " " * len(match[0]), text)
-    tokens = inline(text)
-    masked = "".join(token.kind or token.source for token in tokens)
+    queue = _atoms(text)
+    masked = "".join(token.kind or token.source for token in queue)
     cuts = [match.end() for match in _END.finditer(masked)
             if not _ABBREVIATED.search(masked[:match.start() + 1])]
     found, line, place, start = [], unit.line, 0, 0
-    queue = _single(tokens)
     for cut in [*cuts, len(masked)]:
         mine = queue[start:cut]
         if masked[start:cut].strip():
@@ -141,40 +135,29 @@ def sentences(unit: Unit) -> list[Sentence]:
     return found
 
 
-def _single(tokens: list[Token]) -> list[Token]:
-    """The tokens with plain text split into characters: one entry per mark of the masked text."""
-    return [one for token in tokens
-            for one in ([token] if token.kind else [Token("", char) for char in token.source])]
-
-
 def _joined(tokens: list[Token]) -> tuple[Token, ...]:
     """The tokens with plain characters joined again."""
     found: list[Token] = []
-    for token in tokens:
-        if found and not token.kind and not found[-1].kind:
-            found[-1] = Token("", found[-1].source + token.source)
-        else:
-            found.append(token)
+    for is_plain, group in groupby(tokens, key=lambda token: not token.kind):
+        held = list(group)
+        found += [Token("", "".join(token.source for token in held))] if is_plain else held
     return tuple(found)
 
 
 def inline(text: str) -> list[Token]:
     """The tokens of a text, left to right: whatever begins first wins, so that a quote may hold
     backticks and a code span may hold quotes."""
+    return list(_joined(_atoms(text)))
+
+
+def _atoms(text: str) -> list[Token]:
+    """The tokens of a text, each plain character alone: one entry per mark of the masked text."""
     found: list[Token] = []
-    plain, place = "", 0
+    place = 0
     while place < len(text):
-        token = _token(text, place)
-        if token is None:
-            plain += text[place]
-            place += 1
-            continue
-        if plain:
-            found.append(Token("", plain))
-            plain = ""
-        found.append(token)
-        place += len(token.source)
-    return [*found, Token("", plain)] if plain else found
+        found.append(_token(text, place) or Token("", text[place]))
+        place += len(found[-1].source)
+    return found
 
 
 def _token(text: str, place: int) -> Token | None:

@@ -99,17 +99,17 @@ def _bucket_findings(model: str, slug: str, units: list[Unit], found: Evidence,
     if len(cited) < needed:
         yield Finding(line, "few_citations", slug, f"it cites {len(cited)} of its "
                       f"{len(members)} reviewed datapoints of {model}; cite at least {needed}")
-    labels = {unit.label: unit for unit in reversed(units) if unit.label}
-    for label, count in Counter(unit.label for unit in units if unit.label in LABELS).items():
-        if count > 1:
-            yield Finding(line, "no_description", slug, f"**{label}:** stands there {count} times")
     for label in LABELS:
-        if label not in labels:
+        mine = [unit for unit in units if unit.label == label]
+        if len(mine) > 1:
+            yield Finding(line, "no_description", slug,
+                          f"**{label}:** stands there {len(mine)} times")
+        if not mine:
             yield Finding(line, "no_description", slug, f"there is no paragraph **{label}:**")
         elif label == "Costs":
-            yield from _cost_findings(model, slug, labels[label], found)
+            yield from _cost_findings(model, slug, mine[0], found)
         else:
-            yield from _description_findings(slug, labels[label])
+            yield from _description_findings(slug, mine[0])
     proved["buckets"] += 1
 
 

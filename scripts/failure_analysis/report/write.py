@@ -140,6 +140,5 @@ def allowed(folder: Path) -> Counter[str]:
     return Counter(manifest.settings(folder, steps.REPORT.name).get("bound", {}))
 
 
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

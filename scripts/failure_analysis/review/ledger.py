@@ -67,9 +67,7 @@ def load(folder: Path) -> list[Review]:
     """All lines of the ledger, corrected ones too. A line that a crash cut off at the very end was
     never acknowledged and does not count; any other bad line is refused with its number."""
     path = folder / NAME
-    if not path.exists():
-        return []
-    return _parsed(path, path.read_bytes())
+    return _parsed(path, path.read_bytes()) if path.exists() else []
 
 
 def _parsed(path: Path, text: bytes) -> list[Review]:
@@ -121,52 +119,43 @@ def append(known: rows.Index, entries: Iterable[Mapping[str, Any]]) -> list[Verd
     path = known.folder / NAME
     with files.locked(path) as file:
         reviews = _parsed(path, file.read())
-        state = _State({review.review_id: review for review in reviews},
-                       {(review.datapoint_id, review.coder): review
-                        for review in current(reviews)})
-        verdicts = []
+        by_id = {review.review_id: review for review in reviews}
+        by_coder = {(review.datapoint_id, review.coder): review for review in current(reviews)}
+        verdicts, new = [], []
         for entry in entries:
-            verdict = _judge(known, entry, state, names)
+            verdict = _judge(known, entry, by_id, by_coder, names)
             verdicts.append(verdict)
             if verdict.review and not verdict.already:
-                state.add(verdict.review)
-        file.write(b"".join(msgspec.json.encode(verdict.review) + b"\n" for verdict in verdicts
-                            if verdict.review and not verdict.already))
+                new.append(verdict.review)
+                by_id[verdict.review.review_id] = verdict.review
+                by_coder[verdict.review.datapoint_id, verdict.review.coder] = verdict.review
+        file.write(b"".join(msgspec.json.encode(review) + b"\n" for review in new))
     return verdicts
 
 
-class _State(NamedTuple):
-    """What is in the ledger: every review by id, and the current one by datapoint and coder."""
-
-    by_id: dict[str, Review]
-    by_coder: dict[tuple[str, str], Review]
-
-    def add(self, review: Review) -> None:
-        """Takes a review that is about to be written."""
-        self.by_id[review.review_id] = review
-        self.by_coder[review.datapoint_id, review.coder] = review
-
-
-def _judge(known: rows.Index, entry: Mapping[str, Any], state: _State, names: set[str]) -> Verdict:
-    """Whether an entry becomes a review, and why not. A correction takes what it does not say from
-    the review that it replaces."""
-    replaced = state.by_id.get(str(entry.get("replaces")))
+def _judge(known: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Review],
+           by_coder: Mapping[tuple[str, str], Review], names: set[str]) -> Verdict:
+    """Whether an entry becomes a review, and why not, beside every review by id and the current
+    one by datapoint and coder. A correction takes what it does not say from the review that it
+    replaces; nulls say nothing."""
+    replaced = by_id.get(str(entry.get("replaces")))
     kept = {} if replaced is None else {name: getattr(replaced, name) for name in KEYS}
-    entry = normal({**kept, **normal_names(entry)})
+    entry = normal({**kept, **{_ALIASES.get(name, name): value for name, value in entry.items()
+                               if value is not None}})
     reasons = _wrong_types(entry) or wrong_form(entry, names) + _wrong_evidence(known, entry)
     if reasons:
         return Verdict(None, "; ".join(reasons))
     ident = _review_id(entry)
-    if ident in state.by_id:
-        return Verdict(state.by_id[ident], already=True)
-    earlier = state.by_coder.get((entry["datapoint_id"], entry["coder"]))
+    if ident in by_id:
+        return Verdict(by_id[ident], already=True)
+    earlier = by_coder.get((entry["datapoint_id"], entry["coder"]))
     replaces = entry["replaces"]
     if replaces is None and earlier is not None:
         return Verdict(None, f"{entry['coder']} has reviewed it already ({earlier.review_id}: "
                              f"{earlier.bucket}, {earlier.fault}); to correct that, pass "
                              f"--replaces {earlier.review_id}")
     if replaces is not None:
-        old = state.by_id.get(replaces)
+        old = by_id.get(replaces)
         if old is None:
             return Verdict(None, f"replaces {replaces}, which is not in the ledger")
         if (old.datapoint_id, old.coder) != (entry["datapoint_id"], entry["coder"]):
@@ -180,17 +169,12 @@ def _judge(known: rows.Index, entry: Mapping[str, Any], state: _State, names: se
     return Verdict(Review(review_id=ident, recorded=recorded, **entry))
 
 
-def normal_names(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What an entry says, under the names of a review; nulls say nothing."""
-    return {_ALIASES.get(name, name): value for name, value in entry.items() if value is not None}
-
-
 def normal(entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry with every key of a review, and single quotes made lists."""
     filled: dict[str, Any] = {
         "datapoint_id": "", "bucket": "", "fault": "", "mechanism": "", "quotes": [],
         "secondary": [], "note": "", "coder": "agent", "kind": "agent", "replaces": None,
-        "settles": False, **normal_names(entry)}
+        "settles": False, **entry}
     for name in ("quotes", "secondary"):
         if isinstance(filled[name], str):
             filled[name] = [filled[name]]
@@ -252,8 +236,7 @@ def _wrong_evidence(known: rows.Index, entry: Mapping[str, Any]) -> list[str]:
         reasons.append(f"{ident} did not fail ({outcome}); a review of it says why the verdict is "
                        "wrong, so its fault is the grader's, the reference's, the pipeline's or "
                        "the simulator's")
-    unproved_quote = unproved(entry["quotes"], rows.row(known, ident))
-    return reasons + ([unproved_quote] if unproved_quote else [])
+    return [*reasons, *filter(None, [unproved(entry["quotes"], rows.row(known, ident))])]
 
 
 def unproved(quotes: Iterable[str], row: Mapping[str, Any]) -> str:

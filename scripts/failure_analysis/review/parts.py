@@ -82,24 +82,24 @@ def folded(text: str) -> str:
 def where(quote: str, found: list[Part]) -> str | None:
     """The name of the first part in which the quote occurs verbatim, or None."""
     pattern = _pattern(quote)
-    return next((part.name for part in found if pattern and pattern.search(folded(part.text))),
-                None)
+    return next((part.name for part in found if pattern.search(folded(part.text))), None)
 
 
 def loses_negation(quote: str, found: list[Part]) -> bool:
     """True when a negation stands directly before each place where the quote occurs."""
     pattern = _pattern(quote)
     before = [text[:match.start()] for text in (folded(part.text) for part in found)
-              for match in (pattern.finditer(text) if pattern else ())]
+              for match in pattern.finditer(text)]
     return bool(before) and all(_NEGATED.search(text) for text in before)
 
 
-def _pattern(quote: str) -> re.Pattern | None:
-    """The quote as whole words; an escaped line feed in recorded JSON is no part of a word."""
+def _pattern(quote: str) -> re.Pattern:
+    """The quote as whole words; an escaped line feed in recorded JSON is no part of a word. A blank
+    one stands nowhere."""
     wanted = folded(quote)
     start = r"(?:(?<!\w)|(?<=\\[nrt]))" if wanted[:1].isalnum() else ""
     end = r"(?!\w)" if wanted[-1:].isalnum() else ""
-    return re.compile(f"{start}{re.escape(wanted)}{end}") if wanted else None
+    return re.compile(f"{start}{re.escape(wanted)}{end}" if wanted else "(?!)")
 
 
 def too_short(quote: str, found: list[Part]) -> bool:
@@ -131,7 +131,7 @@ def call_text(call: Any) -> str:
     inner = call["function"] if isinstance(call.get("function"), dict) else call
     arguments = next((inner[name] for name in _ARGUMENTS if name in inner), "")
     name = inner.get("name") or inner.get("function") or "?"
-    return f"{name} {arguments if isinstance(arguments, str) else _json(arguments)}".strip()
+    return f"{name} {_json(arguments)}".strip()
 
 
 def result_text(result: Any) -> str:
@@ -139,10 +139,9 @@ def result_text(result: Any) -> str:
     if isinstance(result, dict):
         named = next((result[name] for name in _RESULTS if name in result), result)
         error = result.get("error")
-        text = named if isinstance(named, str) else _json(text_of(named))
-        return f"{text}\nerror: {error if isinstance(error, str) else _json(error)}" \
-            if error and error is not named else text
-    return "" if result is None else result if isinstance(result, str) else _json(result)
+        text = _json(text_of(named))
+        return f"{text}\nerror: {_json(error)}" if error and error is not named else text
+    return "" if result is None else _json(result)
 
 
 def _paired(row: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
@@ -194,9 +193,7 @@ def _message_text(message: Any, listed: set[str | None]) -> str:
 
 def _text(value: Any) -> str:
     """A recorded value as visible text."""
-    if value is None:
-        return ""
-    return visible(value if isinstance(value, str) else _json(value))
+    return "" if value is None else visible(_json(value))
 
 
 def _json(value: Any) -> str:

@@ -28,8 +28,6 @@ WHY = {
     SAMPLE: "drawn from its model and provisional mode",
     CONTRAST: "passed the item that the datapoint before it failed: what does it do differently?",
 }
-
-
 Passing = dict[tuple[str, str], list[rows.Outcome]]
 
 
@@ -106,9 +104,7 @@ def add_contrasts(folder: Path, idents: Iterable[str]) -> list[str]:
 
 def load(folder: Path) -> list[Planned]:
     """The plan of an analysis folder; refuses when there is none."""
-    path = folder / NAME
-    if not path.exists():
-        raise files.Refusal(f"{path}: not there; run plan_review.py first")
+    path = files.needed(folder / NAME, "plan_review.py")
     planned = []
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
@@ -129,24 +125,20 @@ def _compared(folder: Path, known: rows.Index) -> dict:
     if not all(outcome.mode for outcome in failing):
         raise files.Refusal(f"{folder}: the failing rows have no provisional mode; run "
                             "cluster_failures.py first")
-    path = folder / comparison_page.NAME
-    if not path.exists():
-        raise files.Refusal(f"{path}: not there; run compare_models.py first")
+    path = files.needed(folder / comparison_page.NAME, "compare_models.py")
     return files.read_object(path, ("sets", "units", "by", "partial"), "compare_models.py")
 
 
-def _drawn(outcomes: Iterable[rows.Outcome], seed: int) -> list[rows.Outcome]:
-    """The datapoints in an order that depends on the seed and on each one's id alone."""
-    def key(outcome: rows.Outcome) -> bytes:
-        text = f"{seed}\n{outcome.datapoint_id}"
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-    return sorted(outcomes, key=key)
+def _drawn(names: Iterable[str], seed: int) -> list[str]:
+    """The names in an order that depends on the seed and on each one alone."""
+    return sorted(names, key=lambda name: hashlib.sha256(
+        f"{seed}\n{name}".encode("utf-8", "surrogatepass")).digest())
 
 
 def _picks(known: rows.Index, compared: dict, seed: int) -> dict[str, Pick]:
     """The failing datapoints, most important first, each with the round in which it is due."""
-    failing = _drawn(known.failing(), seed)
+    failing = [known.outcomes[ident] for ident in
+               _drawn((one.datapoint_id for one in known.failing()), seed)]
     by_item: dict[str, list[rows.Outcome]] = {}
     for outcome in failing:
         by_item.setdefault(outcome.item, []).append(outcome)
@@ -248,12 +240,10 @@ def _shards(kept: list[Pick], shards: int, overlap: float, seed: int) -> dict[st
     them; about `overlap` of the datapoints go to every reader."""
     everyone = tuple(range(1, shards + 1))
     sizes = Counter(pick.outcome.item for pick in kept)
-    order = sorted(sizes, key=lambda item: hashlib.sha256(
-        f"{seed}\n{item}".encode("utf-8", "surrogatepass")).digest())
     shared = 0
     load_of: Counter = Counter(dict.fromkeys(everyone, 0))
     parts: dict[str, tuple[int, ...]] = {}
-    for item in order:
+    for item in _drawn(sizes, seed):
         if shards > 1 and shared < overlap * len(kept):
             shared += sizes[item]
             parts[item] = everyone
@@ -268,19 +258,19 @@ def _lines(kept: list[Pick], parts: dict[str, tuple[int, ...]]) -> list[Planned]
     """The lines of the plan: each contrast directly after the datapoint it is read with."""
     lines: list[Planned] = []
     for outcome, why, _, other in kept:
-        readers = parts[outcome.item]
-        lines.append(Planned(len(lines) + 1, outcome.datapoint_id, why, outcome.model,
-                             outcome.item, outcome.mode, None, readers))
-        if other:
-            lines.append(Planned(len(lines) + 1, other.datapoint_id, CONTRAST, other.model,
-                                 other.item, outcome.mode, outcome.datapoint_id, readers))
+        pair = [(outcome, why, None), (other, CONTRAST, outcome.datapoint_id)]
+        for one, reason, contrast_of in pair if other else pair[:1]:
+            lines.append(Planned(len(lines) + 1, one.datapoint_id, reason, one.model, one.item,
+                                 outcome.mode, contrast_of, parts[outcome.item]))
     return lines
 
 
 def _passing(known: rows.Index, seed: int) -> Passing:
     """The passing datapoints of each item, in an order drawn by the seed."""
     found: Passing = {}
-    for one in _drawn((one for one in known.outcomes.values() if one.outcome == "pass"), seed):
+    passed = (ident for ident, one in known.outcomes.items() if one.outcome == "pass")
+    for ident in _drawn(passed, seed):
+        one = known.outcomes[ident]
         found.setdefault((one.item, one.print_), []).append(one)
     return found
 
@@ -288,9 +278,8 @@ def _passing(known: rows.Index, seed: int) -> Passing:
 def _siblings(passing: Passing, pick: Pick) -> list[str]:
     """The passing datapoints of a planned item, one per model, its contrast among them."""
     by_model: dict[str, str] = {}
-    if pick.contrast:
-        by_model[pick.contrast.model] = pick.contrast.datapoint_id
-    for one in passing.get((pick.outcome.item, pick.outcome.print_), ()):
+    others = passing.get((pick.outcome.item, pick.outcome.print_), [])
+    for one in [pick.contrast, *others] if pick.contrast else others:
         if len(by_model) < _MOST_SIBLINGS:
             by_model.setdefault(one.model, one.datapoint_id)
     return list(by_model.values())
@@ -299,7 +288,6 @@ def _siblings(passing: Passing, pick: Pick) -> list[str]:
 def _summary(known: rows.Index, compared: dict, kept: list[Pick], planned: list[Planned],
              budget: int | None, shards: int) -> dict:
     """What the plan holds, and which floors it does not reach."""
-    shared = sum(len(one.shards) > 1 for one in planned if one.why != CONTRAST)
     return {
         "planned": len(planned),
         "failing": len(known.failing()),
@@ -309,7 +297,8 @@ def _summary(known: rows.Index, compared: dict, kept: list[Pick], planned: list[
         "budget": budget,
         "shards": {str(shard): sum(shard in one.shards for one in planned)
                    for shard in range(1, shards + 1)} if shards > 1 else {},
-        "shared": shared if shards > 1 else None,
+        "shared": sum(len(one.shards) > 1 for one in planned if one.why != CONTRAST)
+        if shards > 1 else None,
         "short": _short(known, compared, kept, planned),
     }
 

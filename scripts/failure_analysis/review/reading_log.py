@@ -1,6 +1,5 @@
 """reading_log.jsonl: which parts of which datapoint each coder was shown."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,6 @@ import msgspec
 from failure_analysis import files
 
 NAME = "reading_log.jsonl"
-Spans = Mapping[str, tuple[int, int]]
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -23,7 +21,8 @@ class Shown(msgspec.Struct, frozen=True):
     shown: str
 
 
-def log(folder: Path, coder: str, ident: str, characters: int, spans: Spans) -> None:
+def log(folder: Path, coder: str, ident: str, characters: int,
+        spans: Mapping[str, tuple[int, int]]) -> None:
     """Appends what `coder` was shown of a datapoint that has so many characters in all."""
     entry = Shown(ident, coder, characters, dict(spans),
                   datetime.now(UTC).isoformat(timespec="seconds"))
@@ -41,7 +40,7 @@ def load(folder: Path) -> list[Shown]:
     for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
         try:
             found.append(decode(line))
-        except (msgspec.DecodeError, json.JSONDecodeError) as error:
+        except msgspec.DecodeError as error:
             raise files.Refusal(f"{path}:{number}: not a reading ({error}); remove the line"
                                 ) from None
     return found

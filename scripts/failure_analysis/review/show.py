@@ -55,12 +55,11 @@ def view(row: Mapping[str, Any], start: str | None, tokens: int,
     earlier = dict(before or {})  # only what was shown whole need not be shown again
     windows: list[Window] = []
     more, left = None, 0
-    for place, part in enumerate(found):
-        if place < first:
-            continue
+    for place, part in enumerate(found[first:]):
         same = earlier.get(part.text)
-        begin = offset if place == first else 0
-        if same and not (start and place == first):
+        begin = 0 if place else offset
+        is_asked = start and not place
+        if same and not is_asked:
             windows.append(Window(part, 0, len(part.text), same))
             room -= _LEAST
             continue
@@ -69,7 +68,7 @@ def view(row: Mapping[str, Any], start: str | None, tokens: int,
         if more is not None:
             left += len(part.text) - begin
             continue
-        cap = len(part.text) if start and place == first else \
+        cap = len(part.text) if is_asked else \
             int(scale * (_SYSTEM_CAP if roles.get(part.name) == "system" else
                          _CAPS[part.name.partition("-")[0]]))
         stop = min(len(part.text), begin + min(cap, room))
@@ -269,7 +268,6 @@ def _properties(one: rows.Outcome, planned: Mapping[str, plan.Planned],
             "outcome": (one.outcome,), "dimension": one.failed,
             "bucket": (final.bucket,) if final else (), "fault": (final.fault,) if final else (),
             "why": (line.why,) if line else ()}
-
 
 
 def record(row: Mapping[str, Any], shown: View) -> dict:

@@ -2,7 +2,6 @@
 leave room for."""
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,6 @@ from failure_analysis.datapoint import natural_key
 from failure_analysis.packet import rows
 from failure_analysis.review import ledger, reading_log
 
-PREFIX = "review/"
 WHOLE = 0.95  # a datapoint counts as shown whole from this share of its characters on
 
 
@@ -52,8 +50,9 @@ def tally(known: rows.Index, reviews: list[ledger.Review],
           shown: dict[str, dict[str, float]]) -> Tally:
     """Counts a ledger over the outcomes of its folder."""
     outcomes = known.outcomes
-    found: tuple[dict, dict, dict] = {}, {}, {}
-    decided, open_, wrong_pass = found
+    decided: dict[str, ledger.Final] = {}
+    open_: dict[str, ledger.Final] = {}
+    wrong_pass: dict[str, ledger.Final] = {}
     elsewhere = 0
     for ident, final in ledger.finals(reviews).items():
         if ident not in outcomes:
@@ -65,14 +64,13 @@ def tally(known: rows.Index, reviews: list[ledger.Review],
             decided[ident] = final
         else:
             open_[ident] = final
-    models = {ident: outcome.model for ident, outcome in outcomes.items()}
     judged = Counter(one.model for one in outcomes.values() if one.outcome != "unjudged")
     return Tally(
         known, reviews, decided, open_, wrong_pass,
-        Counter((final.bucket, models[ident]) for ident, final in decided.items()),
-        Counter((final.fault, models[ident]) for ident, final in decided.items()),
+        Counter((final.bucket, outcomes[ident].model) for ident, final in decided.items()),
+        Counter((final.fault, outcomes[ident].model) for ident, final in decided.items()),
         judged, Counter(one.model for one in known.failing()),
-        Counter(models[ident] for ident in (*decided, *open_)), shown, elsewhere)
+        Counter(outcomes[ident].model for ident in (*decided, *open_)), shown, elsewhere)
 
 
 def models(counted: Tally) -> list[str]:
@@ -148,8 +146,9 @@ def numbers(counted: Tally) -> dict[str, int | float]:
                                              for name in counted.judged)
     for bucket, count in bucket_order(counted):
         found[f"review/bucket/{bucket}"] = count
-        for fault, share in _bucket_faults(counted, bucket).items():
-            found[f"review/bucket_fault/{bucket}/{fault}"] = share
+    for (bucket, fault), count in Counter(
+            (final.bucket, final.fault) for final in counted.decided.values()).items():
+        found[f"review/bucket_fault/{bucket}/{fault}"] = count
     for model in models(counted):
         found |= _model_numbers(counted, model)
     return found
@@ -172,7 +171,3 @@ def _model_numbers(counted: Tally, model: str) -> dict[str, int | float]:
         for dimension, failed in costs(counted, bucket, model).items():
             found[f"review/bucket_dimension/{bucket}/{name}/{facts.key(dimension)}"] = failed
     return found
-
-
-def _bucket_faults(counted: Tally, bucket: str) -> Mapping[str, int]:
-    return Counter(final.fault for final in counted.decided.values() if final.bucket == bucket)
