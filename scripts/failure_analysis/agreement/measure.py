@@ -45,6 +45,19 @@ class Said(NamedTuple):
 
 def measure(folder: Path, seed: int, draws: int) -> dict[str, Any]:
     """Compares the coders of a folder's ledger; writes agreement.json, agreement.md and facts."""
+    reads = manifest.proved(folder, (steps.OUTCOMES,))
+    result = compare(folder, seed, draws)
+    facts.replace(folder, steps.AGREE, dict(_facts(result)))
+    _write_json(folder / NAME, result)
+    files.write_text(folder / PAGE, agreement_page.page(result, folder))
+    manifest.record(folder, steps.AGREE.name, {"seed": seed, "draws": draws}, steps.AGREE.writes,
+                    reads=reads)
+    return result
+
+
+def compare(folder: Path, seed: int, draws: int) -> dict[str, Any]:
+    """What the coders of a folder's ledger have in common; refuses a ledger without a review of
+    this packet. Nothing is written."""
     known = rows.index(folder)
     reviews = ledger.load(folder)
     if not reviews:
@@ -57,19 +70,13 @@ def measure(folder: Path, seed: int, draws: int) -> dict[str, Any]:
                             "datapoints of this packet with record_review.py")
     drawn = (seed, draws)
     disagreements, settled = _disagreements(known, reviews, said)
-    result = {
+    return {
         "fewest_shared": FEWEST_SHARED, "seed": seed, "draws": draws,
         "reviews": len(reviews),
         "coders": _coders(said), "left_out": dict(sorted(said.left_out.items())),
         "together": _together(said, drawn), "pairs": list(_pairs(known, said, drawn)),
         "settled": settled, "disagreements": disagreements,
     }
-    facts.replace(folder, steps.AGREE, dict(_facts(result)))
-    _write_json(folder / NAME, result)
-    files.write_text(folder / PAGE, agreement_page.page(result, folder))
-    manifest.record(folder, steps.AGREE.name, {"seed": seed, "draws": draws}, steps.AGREE.writes,
-                    reads=manifest.proved(folder, (steps.OUTCOMES,)))
-    return result
 
 
 def _said(known: rows.Index, reviews: list[ledger.Review]) -> Said:

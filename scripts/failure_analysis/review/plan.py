@@ -54,21 +54,33 @@ class Planned(NamedTuple):
     shards: tuple[int, ...]
 
 
+class Plan(NamedTuple):
+    """What is to be read: the picks in their order, the readers of each item, and the passing
+    datapoints that are copied whole beside them."""
+
+    known: rows.Index
+    compared: dict
+    kept: list[Pick]
+    parts: dict[str, tuple[int, ...]]
+    wanted: set[str]
+
+
+def plan(folder: Path, budget: int | None, shards: int, overlap: float, seed: int) -> Plan:
+    """Plans the review. Same folder, options and seed give the same plan. Nothing is written."""
+    known = rows.index(folder)
+    compared, passing = _compared(folder, known), _passing(known, seed)
+    kept = _within(_with_contrasts(_picks(known, compared, seed), passing), budget)
+    return Plan(known, compared, kept, _shards(kept, shards, overlap, seed),
+                {ident for pick in kept for ident in _siblings(passing, pick)})
+
+
 def write(folder: Path, budget: int | None, shards: int, overlap: float, seed: int) -> dict:
     """Plans the review and writes review_plan.jsonl and .md, contrast_rows.jsonl (the passing
-    datapoints of the planned items, whole) and background.md; returns a summary. Same folder,
-    options and seed give the same plan."""
-    known = rows.index(folder)
+    datapoints of the planned items, whole) and background.md; returns a summary."""
     reads = manifest.proved(folder, (steps.OUTCOMES,))
     manifest.proved(folder, steps.COMPARE.writes[:1])
-    compared = _compared(folder, known)
-    passing = _passing(known, seed)
-    picks = _with_contrasts(_picks(known, compared, seed), passing)
-    kept = _within(picks, budget)
-    parts = _shards(kept, shards, overlap, seed)
-    planned = _lines(kept, parts)
-    wanted = {ident for pick in kept for ident in _siblings(passing, pick)}
-    trouble = ""
+    known, compared, kept, parts, wanted = plan(folder, budget, shards, overlap, seed)
+    planned, trouble = _lines(kept, parts), ""
     try:
         contrast.copy(folder, wanted)
     except files.Refusal as refusal:
