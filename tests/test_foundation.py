@@ -212,6 +212,9 @@ def pass_one(folder):
         folder / "facts.json", lambda value: value.update({f"failed_rows/{MODEL}": 1})),
      ("wrong_fact", f"failed_rows/{MODEL}")),
     (["facts.json"], lambda folder: edit(
+        folder / "facts.json", lambda value: value.update(unjudged_rows=3)),
+     ("wrong_fact", "unjudged_rows")),
+    (["facts.json"], lambda folder: edit(
         folder / "facts.json", lambda value: value.pop("comparison/compared_items")),
      ("wrong_fact", "comparison/compared_items")),
     (["facts.json"], lambda folder: edit(

@@ -120,9 +120,10 @@ def _any_of(words: Iterable[str]) -> re.Pattern:
 def recount(known: rows.Index) -> dict[str, int]:
     """The core facts counted a second time, from outcomes.csv alone."""
     kinds = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
-    found = Counter(models=len({one.model for one in known.outcomes.values()}),
-                    runs=len({one.run for one in known.outcomes.values()}),
-                    items=len({one.item for one in known.outcomes.values()}))
+    found = Counter({**dict.fromkeys(kinds.values(), 0),
+                     "models": len({one.model for one in known.outcomes.values()}),
+                     "runs": len({one.run for one in known.outcomes.values()}),
+                     "items": len({one.item for one in known.outcomes.values()})})
     for one in known.outcomes.values():
         model = facts.key(one.model)
         found[kinds[one.outcome]] += 1

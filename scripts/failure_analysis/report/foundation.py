@@ -73,7 +73,7 @@ def _fact_findings(found: Evidence) -> Iterator[Finding]:
     """Facts that a second count, from outcomes.csv and the ledger, does not confirm, and facts of
     those kinds that nobody counts."""
     counted, compared = found.folder.counted, found.folder.compared
-    recount = claims.recount(counted.known) | heuristics.numbers(found.folder.clusters)
+    recount = heuristics.numbers(found.folder.clusters) | claims.recount(counted.known)
     recount |= tally.numbers(counted) if counted.reviews else {}
     recount |= dict(compute.numbers(compared)) if compared else {}
     recount["rows_read"] = len(counted.known.outcomes) + found.facts.get("rejected_rows", 0)
