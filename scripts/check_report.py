@@ -3,6 +3,7 @@
 # dependencies = [
 #     "filelock>=3.13,<5",
 #     "jinja2>=3.1,<4",
+#     "matplotlib>=3.8,<4",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
 #     "pyyaml>=6,<7",
@@ -19,7 +20,7 @@ the files it is made from, the ledger's own quotes; that every model with failur
 every bucket its description and citations, every item that all models failed a decided fault. Below
 the report: every file of the analysis against the manifest, and facts, comparison and clusters by
 computing them anew from outcomes.csv, the packet and the ledger. --rerun-inputs also reads the runs
-again: without it, an edit that the manifest agrees with is not seen.
+again and makes every file anew: without it, an edit that the manifest agrees with may not be seen.
 references/review-method.md says what else is not.
 
 Writes check.json.

@@ -11,8 +11,8 @@
 
 Reads failure_review_rows.jsonl of the analysis folder and the rules (default
 templates/heuristics.yaml). Writes the labels into failure_review_rows.jsonl and .csv
-(error_mode_candidate, error_mode_rule), and clusters.json, clusters.md, facts.json (keys `mode/…`).
-Labels are provisional: they tell where to read first.
+(error_mode_candidate, error_mode_rule), and clusters.json, clusters.md, facts.json (keys `mode/…`),
+rules.yaml (the rules that were used). Labels are provisional: they tell where to read first.
 
 Exit codes: 0 done; 1 refused (no packet, a rule that cannot be read); 2 usage.
 

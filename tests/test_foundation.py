@@ -234,6 +234,12 @@ def test_an_edit_that_the_manifest_agrees_with_is_refused(folder, names, change,
     ("rejected_rows.jsonl", lambda text: text + "{}\n"),
     ("outcomes.csv", lambda text: text.replace("user_stop", "max_steps", 1)),
     ("sanity.json", lambda text: text.replace('"items": 7', '"items": 8', 1)),
+    ("clusters.md", lambda text: text + "x"),
+    ("comparison.csv", lambda text: text.replace("0 of 1", "1 of 1", 1)),
+    ("model_comparison.md", lambda text: text.replace("%", "% or so", 1)),
+    ("contrast_rows.jsonl", lambda text: text.replace("at your service", "at your feet", 1)),
+    ("facts.json", lambda text: text.replace('"run_rows/agent-beta": 7',
+                                             '"run_rows/agent-beta": 8')),
 ])
 def test_the_runs_read_again_prove_the_packet(folder, name, change):
     path = folder / name
@@ -242,6 +248,41 @@ def test_the_runs_read_again_prove_the_packet(folder, name, change):
     assert path.read_text(encoding="utf-8") != before
     agree(folder, name)
     assert ("not_the_runs", name) in found(folder, rerun=True)
+
+
+def test_an_agreement_is_measured_again(run_script, folder):
+    other = [json.dumps({"id": row["datapoint_id"], "bucket": "another_cause", "coder": "second",
+                         "fault": "model_error", "mechanism": "It says something else than asked.",
+                         "quotes": [row["assistant_text"]]})
+             for row in read_jsonl(folder / "failure_review_rows.jsonl")[:4]]
+    (folder / "more.jsonl").write_text("\n".join(other), encoding="utf-8")
+    for name, *more in (("record_review.py", "--from", folder / "more.jsonl"),
+                        ("measure_agreement.py",)):
+        assert run_script(name, folder, *more).returncode == 0
+    run_script("write_report.py", folder)  # the prose states a bucket that is disputed now
+    clean = found(folder, rerun=True)
+    assert ("wrong_file", "agreement.json") not in clean
+    edit(folder / "facts.json", lambda value: value.update({"agreement/coders": 9}))
+    agree(folder, "facts.json")
+    assert found(folder, rerun=True) - clean == {("wrong_file", "agreement.json")}
+
+
+def test_rows_labelled_by_own_rules_are_labelled_by_them_again(run_script, folder, tmp_path):
+    rules = tmp_path / "mine.yaml"
+    rules.write_text("rules:\n  - {name: all, mode: mine, any: [{signal: wrong_database}]}\n")
+    for name, *more in (("cluster_failures.py", "--rules", rules), ("compare_models.py",),
+                        ("measure_agreement.py",), ("write_report.py",)):
+        assert run_script(name, folder, *more).returncode == 0
+    rules.unlink()
+    assert found(folder, rerun=True) == set()
+    assert (folder / "rules.yaml").read_text().startswith("rules:\n  - {name: all, mode: mine")
+    (folder / "rules.yaml").write_text("rules:\n  - {name: a, any: [{signal: no_metric}]}")
+    agree(folder, "rules.yaml")
+    assert {("wrong_file", "clusters.json"), ("wrong_label", relabelled(folder))} <= found(folder)
+
+
+def relabelled(folder):
+    return read_jsonl(folder / "failure_review_rows.jsonl")[0]["datapoint_id"]
 
 
 def test_runs_that_are_gone_or_changed_cannot_prove(analyse, tmp_path):
@@ -302,6 +343,24 @@ def test_a_step_over_other_inputs_and_a_stray_file_are_named(run_script, folder,
     files.write_json(folder / manifest.NAME, {"steps": known})
     faults = {fault.name: fault.why for fault in manifest.faults(folder)}
     assert faults == {"outcomes.csv": "compare_models.py was run over another one; run it again"}
+
+
+@pytest.mark.parametrize(("name", "content", "script"), [
+    ("facts.json", b'{"a": NaN}', "write_report.py"),
+    ("facts.json", b'{"a": "7"}', "compare_models.py"),
+    ("failure_review_rows.jsonl", b"[" * 20000 + b"]" * 20000, "show_datapoint.py"),
+    ("failure_review_rows.jsonl", b"[]\n", "cluster_failures.py"),
+    ("contrast_rows.jsonl", b"[" * 20000 + b"]" * 20000, "record_review.py"),
+    ("review_plan.jsonl", b"\xff\xfe{}\n", "show_datapoint.py"),
+    ("review_plan.jsonl", b"[" * 20000 + b"]" * 20000, "show_datapoint.py")])
+def test_odd_files_are_refused_by_name_without_a_traceback(run_script, folder, name, content,
+                                                           script):
+    (folder / name).write_bytes(content)
+    agree(folder, *{name} - {"facts.json"})
+    more = {"show_datapoint.py": ["--next"], "record_review.py": ["--id", "x", "--bucket", "y"]}
+    done = run_script(script, folder, *more.get(script, ()))
+    assert done.returncode == 1 and name in done.stderr, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
 
 
 def test_a_folder_without_a_manifest_does_not_hold(folder):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from failure_analysis import files, steps
-from failure_analysis.datapoint import safe_id
+from failure_analysis.datapoint import is_number, safe_id
 
 NAME = steps.FACTS
 _PREFIXES = {step.name: step.facts for step in steps.STEPS if step.facts}
@@ -23,7 +23,10 @@ def load(analysis_dir: Path) -> dict[str, int | float]:
     path = analysis_dir / NAME
     if not path.exists():
         raise files.Refusal(f"{path}: not there; run build_packet.py first")
-    return files.read_object(path, (), "build_packet.py")
+    known = files.read_object(path, (), "build_packet.py")
+    if not all(map(is_number, known.values())):
+        raise files.Refusal(f"{path}: damaged (a fact is no number); run build_packet.py again")
+    return known
 
 
 def part(known: Mapping[str, int | float], step: str) -> dict[str, int | float]:

@@ -22,7 +22,7 @@ class Step(NamedTuple):
 BUILD = Step("build_packet", "build_packet.py",
              (OUTCOMES, ROWS, TABLE, REJECTED, GRADINGS, SANITY, FACTS), "")
 CLUSTER = Step("cluster_failures", "cluster_failures.py",
-               ("clusters.json", "clusters.md", ROWS, TABLE, FACTS), "mode/")
+               ("clusters.json", "clusters.md", "rules.yaml", ROWS, TABLE, FACTS), "mode/")
 COMPARE = Step("compare_models", "compare_models.py",
                ("model_comparison.json", "model_comparison.md", "comparison.csv",
                 "comparison.png", FACTS), "comparison/")

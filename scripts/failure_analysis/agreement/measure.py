@@ -45,9 +45,9 @@ class Said(NamedTuple):
 
 def measure(folder: Path, seed: int, draws: int) -> dict[str, Any]:
     """Compares the coders of a folder's ledger; writes agreement.json, agreement.md and facts."""
-    reads = manifest.proved(folder, (steps.OUTCOMES,))
+    reads = manifest.proved(folder, (steps.OUTCOMES, steps.ROWS))
     result = compare(folder, seed, draws)
-    facts.replace(folder, steps.AGREE, dict(_facts(result)))
+    facts.replace(folder, steps.AGREE, dict(numbers(result)))
     _write_json(folder / NAME, result)
     files.write_text(folder / PAGE, agreement_page.page(result, folder))
     manifest.record(folder, steps.AGREE.name, {"seed": seed, "draws": draws}, steps.AGREE.writes,
@@ -246,7 +246,7 @@ def _write_json(path: Path, result: dict[str, Any]) -> None:
         file.write(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
 
 
-def _facts(result: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
+def numbers(result: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
     """The numbers that a report may state."""
     yield "agreement/coders", len(result["coders"])
     yield "agreement/readers", len(result["together"]["readers"]["coders"])

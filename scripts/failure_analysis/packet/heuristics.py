@@ -17,7 +17,7 @@ from failure_analysis.packet import lines
 from failure_analysis.packet.rows import whole
 from failure_analysis.paths import value_at
 
-NAME, PAGE = steps.CLUSTER.writes[:2]
+NAME, PAGE, RULES = steps.CLUSTER.writes[:3]
 DEFAULT_RULES = Path(__file__).resolve().parents[3] / "templates" / "heuristics.yaml"
 OTHER = "other"
 SAID = "messages.assistant"
@@ -236,7 +236,8 @@ def _text(value: Any) -> str:
 
 def label(analysis_dir: Path, rules_file: Path) -> dict:
     """Labels every row of the packet (rewriting failure_review_rows.jsonl and .csv) and writes
-    clusters.json, clusters.md and the `mode/` facts; returns what clusters.json holds."""
+    clusters.json, clusters.md, the rules themselves and the `mode/` facts; returns what
+    clusters.json holds."""
     rules = load(rules_file)
     source = analysis_dir / steps.ROWS
     if not source.exists():
@@ -256,12 +257,11 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
     files.write_json(analysis_dir / NAME, result)
     files.write_text(analysis_dir / PAGE, page(result))
     facts.replace(analysis_dir, steps.CLUSTER, numbers(result))
-    own = rules_file == DEFAULT_RULES
-    rules_name = os.path.relpath(rules_file, DEFAULT_RULES.parents[1]) if own else \
-        os.path.relpath(rules_file, analysis_dir)
-    manifest.record(analysis_dir, steps.CLUSTER.name,
-                    {"rules": rules_name, "of_the_bundle": own,
-                     "sha256": files.sha256(rules_file)}, steps.CLUSTER.writes)
+    with files.atomic(analysis_dir / RULES) as file:  # by which the check labels the rows again
+        file.write(rules_file.read_bytes())
+    rules_name = os.path.relpath(rules_file, DEFAULT_RULES.parents[1]) \
+        if rules_file == DEFAULT_RULES else rules_file.as_posix()
+    manifest.record(analysis_dir, steps.CLUSTER.name, {"rules": rules_name}, steps.CLUSTER.writes)
     return result
 
 
@@ -273,25 +273,16 @@ def numbers(result: dict) -> dict[str, int]:
                 for model, n in mode["models"].items()}}.items()}
 
 
-def rules_used(analysis_dir: Path) -> Path | None:
-    """The rules that the rows were labelled by; None where they are no longer there."""
-    used = manifest.settings(analysis_dir, steps.CLUSTER.name)
-    start = DEFAULT_RULES.parents[1] if used.get("of_the_bundle") else analysis_dir
-    path = start / str(used.get("rules"))
-    return path if path.is_file() and files.sha256(path) == used.get("sha256") else None
-
-
 def again(analysis_dir: Path) -> tuple[dict | None, list[str]]:
     """What the rules that were used say of the packet now, as clusters.json holds it, and the rows
-    that carry other labels; None where those rules are no longer there."""
-    rules_file = rules_used(analysis_dir)
-    if rules_file is None or not (analysis_dir / steps.ROWS).exists():
+    that carry other labels; None where the rules or the packet are gone."""
+    if not all((analysis_dir / name).exists() for name in (RULES, steps.ROWS)):
         return None, []
-    counts, other = _Counts(load(rules_file)), []
+    counts, other = _Counts(load(analysis_dir / RULES)), []
     for row, _ in whole(analysis_dir):
         if counts.add(row) != (row.get("error_mode_candidate"), row.get("error_mode_rule")):
             other.append(row["datapoint_id"])
-    return counts.result(rules_file), other
+    return counts.result(analysis_dir / RULES), other
 
 
 class _Counts:

@@ -106,7 +106,7 @@ def _place(path: Path, outcomes: dict[str, Outcome], places: dict[str, tuple[str
         for number, line in enumerate(file, 1):
             try:
                 ident, mode = _labels(line, decode)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise files.Refusal(f"{path}:{number}: not a packet row ({error}); run "
                                     "build_packet.py again") from None
             if ident not in outcomes:
@@ -148,7 +148,7 @@ def row(known: Index, ident: str) -> dict:
     try:
         found = json.loads(line)
         same = found["datapoint_id"] == ident
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         same = False
     if not same:
         raise files.Refusal(f"{known.folder / place[0]}: changed while it was read; try again")

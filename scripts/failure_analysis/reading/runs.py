@@ -61,7 +61,8 @@ def _unchanged(start: Path, inputs: list[dict]) -> None:
     """Refuses when an input is gone or has other bytes than the packet was built from."""
     for one in inputs:
         if not (start / one["path"]).is_file():
-            raise files.Refusal(f"{one['path']}: this input of the packet is no longer there")
+            raise files.Refusal(f"{one['path']}: this input of the packet is no longer there; "
+                                "put it back, or run build_packet.py over what there is")
         if files.sha256(start / one["path"]) != one["sha256"]:
             raise files.Refusal(f"{one['path']}: this input has changed since the packet was "
                                 "built; run build_packet.py again")

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from failure_analysis import facts, files, manifest, steps
+from failure_analysis.agreement import measure
+from failure_analysis.agreement import page as agreement_page
 from failure_analysis.comparison import compute
-from failure_analysis.packet import heuristics
+from failure_analysis.comparison import write as compare
+from failure_analysis.packet import heuristics, rows
 from failure_analysis.reading import runs
 from failure_analysis.report import claims
 from failure_analysis.report.evidence import Evidence, Finding
-from failure_analysis.review import ledger, parts, tally
+from failure_analysis.review import contrast, ledger, parts, tally
 
 _BUILD = Path(__file__).resolve().parents[2] / steps.BUILD.script
 
@@ -81,9 +84,10 @@ def _fact_findings(found: Evidence) -> Iterator[Finding]:
              for key in facts.part(found.facts, step.name)}
     for key in sorted(recount.keys() | owned):
         if found.facts.get(key) != recount.get(key):
+            owner = next((step for step in steps.STEPS if step.facts and
+                          key.startswith(step.facts)), steps.BUILD)
             yield Finding(0, "wrong_fact", key, f"{facts.NAME} says {found.facts.get(key)}, a "
-                          f"second count says {recount.get(key)}; run write_report.py, or "
-                          "build_packet.py when it is no review/ fact")
+                          f"second count says {recount.get(key)}; run {owner.script} again")
 
 
 def _ledger_findings(found: Evidence) -> Iterator[Finding]:
@@ -109,10 +113,9 @@ def _ledger_findings(found: Evidence) -> Iterator[Finding]:
 
 
 def rerun(path: Path) -> Iterator[Finding]:
-    """Files that are not what the runs give when they are read again, by the command that read
+    """Files that are not what the runs give when they are read again, by the commands that made
     them. Refuses when the runs are gone or have changed."""
     start, arguments = runs.command(path)
-    rules = heuristics.rules_used(path)
     with tempfile.TemporaryDirectory(prefix="again-") as folder:
         again = Path(folder)
         done = subprocess.run([sys.executable, _BUILD, *arguments, "--output-dir", again],
@@ -120,19 +123,50 @@ def rerun(path: Path) -> Iterator[Finding]:
         if not (again / steps.OUTCOMES).exists():
             raise files.Refusal(f"{path}: its runs cannot be read again: "
                                 + " ".join(done.stderr.split()))
-        names = [name for name in steps.BUILD.writes if name != steps.FACTS]
-        if rules:
-            heuristics.label(again, rules)
-            names.append(heuristics.NAME)
-        for name in names:
+        for name in _made_again(path, again):
             one, other = (base / name for base in (path, again))
-            if _bytes(one) != _bytes(other):
+            if name != steps.FACTS and _bytes(one) != _bytes(other):
                 yield Finding(0, "not_the_runs", name, "the runs, read again, give another one; "
                               "run stage 1 again")
-        if facts.part(facts.load(path), steps.BUILD.name) != \
-                facts.part(facts.load(again), steps.BUILD.name):
+        known, counted = facts.load(path), facts.load(again)
+        if any(facts.part(known, step.name) != facts.part(counted, step.name)
+               for step in (steps.BUILD, steps.CLUSTER, steps.COMPARE)):
             yield Finding(0, "not_the_runs", facts.NAME, "the runs, read again, give other counts; "
                           "run stage 1 again")
+    yield from _agreement_findings(path, known)
+
+
+def _made_again(path: Path, again: Path) -> list[str]:
+    """Runs the steps after the packet in another folder as they ran in this one; returns the names
+    of what must be the same. Figures are not: they differ with the drawing package."""
+    ran, names = manifest.entries(path), list(steps.BUILD.writes)
+    order = list(ran)
+    if steps.CLUSTER.name in order[order.index(steps.BUILD.name):]:
+        heuristics.label(again, path / heuristics.RULES)
+        names += steps.CLUSTER.writes
+    if steps.COMPARE.name in ran:
+        asked = ran[steps.COMPARE.name]["settings"]
+        compare.write(again, asked["by"], asked["seed"])
+        names += steps.COMPARE.writes[:3]
+    if (path / rows.CONTRAST).exists():
+        copied = {row["datapoint_id"] for row, _ in rows.whole(path, rows.CONTRAST)}
+        contrast.copy(path, copied, again)
+        names += steps.PLAN.writes[2:]
+    return list(dict.fromkeys(names))
+
+
+def _agreement_findings(path: Path, known: dict) -> Iterator[Finding]:
+    """An agreement that the ledger, measured again, does not give; one that was measured before
+    reviews were added says so in the report."""
+    asked = manifest.settings(path, steps.AGREE.name)
+    said = files.read_json(path / measure.NAME) if asked else {}
+    if not asked or said.get("reviews") != len(ledger.load(path)):
+        return
+    real = measure.compare(path, asked["seed"], asked["draws"])
+    if dict(measure.numbers(real)) != facts.part(known, steps.AGREE.name) \
+            or agreement_page.answer(real) != agreement_page.answer(said):
+        yield Finding(0, "wrong_file", measure.NAME, "measured again it says something else; run "
+                      "measure_agreement.py again")
 
 
 def _bytes(path: Path) -> bytes | None:

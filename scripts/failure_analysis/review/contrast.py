@@ -13,19 +13,20 @@ from failure_analysis.records import Source
 BACKGROUND = steps.PLAN.writes[3]
 
 
-def copy(folder: Path, wanted: set[str]) -> set[str]:
-    """Writes the wanted datapoints into contrast_rows.jsonl in the order of the runs, and
-    background.md where the runs record the policy that the models were given; returns the ids it
-    copied. Refuses when the inputs are gone or no longer what the packet was built from."""
+def copy(folder: Path, wanted: set[str], target: Path | None = None) -> set[str]:
+    """Writes the wanted datapoints into contrast_rows.jsonl (of another folder, with `target`) in
+    the order of the runs, and background.md where the runs record the policy that the models were
+    given; returns the ids it copied. Refuses when the inputs are gone or no longer what the packet
+    was built from."""
     copied: set[str] = set()
-    found = runs.at_hand(folder)
-    with files.atomic(folder / rows.CONTRAST) as file:
+    found, target = runs.at_hand(folder), target or folder
+    with files.atomic(target / rows.CONTRAST) as file:
         for source in found.sources if wanted else ():
             for row in ingest.rows(source):
                 if row.computed and row.computed["datapoint_id"] in wanted:
                     copied.add(row.computed["datapoint_id"])
                     file.write(lines.spelled({**row.line.fields, **row.computed}) + b"\n")
-    _write_background(folder / BACKGROUND, found.sources)
+    _write_background(target / BACKGROUND, found.sources)
     return copied
 
 

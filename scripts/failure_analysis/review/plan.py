@@ -118,14 +118,13 @@ def load(folder: Path) -> list[Planned]:
     """The plan of an analysis folder; refuses when there is none."""
     path = files.needed(folder / NAME, "plan_review.py")
     planned = []
-    with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                one = Planned(**json.loads(line))
-                planned.append(one._replace(shards=tuple(one.shards)))
-            except (ValueError, TypeError):
-                raise files.Refusal(f"{path}:{number}: not a line of a plan; run plan_review.py "
-                                    "again") from None
+    for number, _, value, reason, _ in files.json_lines(path):
+        try:
+            one = Planned(**(value if not reason else {}))
+            planned.append(one._replace(shards=tuple(one.shards)))
+        except TypeError:
+            raise files.Refusal(f"{path}:{number}: not a line of a plan; run plan_review.py again"
+                                ) from None
     return planned
 
 
