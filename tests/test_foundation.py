@@ -142,6 +142,7 @@ WRITTEN = sorted({name for step in steps.STEPS for name in step.writes} - {
     "gradings.csv", "background.md"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITTEN)
 def test_one_changed_byte_of_any_file_is_named(folder, name):
     path = folder / name
@@ -158,6 +159,7 @@ def test_one_changed_byte_of_any_file_is_named(folder, name):
     assert any(name in text for text in named), named
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
@@ -228,6 +230,7 @@ def test_an_edit_that_the_manifest_agrees_with_is_refused(folder, names, change,
 
 
 # What only the runs can tell.
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "change"), [
     ("failure_review_rows.jsonl", lambda text: text.replace("at your service", "at your feet", 1)),
     ("failure_review_rows.csv", lambda text: text.replace("at your service", "at your feet", 1)),
@@ -250,6 +253,7 @@ def test_the_runs_read_again_prove_the_packet(folder, name, change):
     assert ("not_the_runs", name) in found(folder, rerun=True)
 
 
+@pytest.mark.slow
 def test_an_agreement_is_measured_again(run_script, folder):
     other = [json.dumps({"id": row["datapoint_id"], "bucket": "another_cause", "coder": "second",
                          "fault": "model_error", "mechanism": "It says something else than asked.",
@@ -267,6 +271,7 @@ def test_an_agreement_is_measured_again(run_script, folder):
     assert found(folder, rerun=True) - clean == {("wrong_file", "agreement.json")}
 
 
+@pytest.mark.slow
 def test_rows_labelled_by_own_rules_are_labelled_by_them_again(run_script, folder, tmp_path):
     rules = tmp_path / "mine.yaml"
     rules.write_text("rules:\n  - {name: all, mode: mine, any: [{signal: wrong_database}]}\n")
@@ -345,6 +350,7 @@ def test_a_step_over_other_inputs_and_a_stray_file_are_named(run_script, folder,
     assert faults == {"outcomes.csv": "compare_models.py was run over another one; run it again"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "content", "script"), [
     ("facts.json", b'{"a": NaN}', "write_report.py"),
     ("facts.json", b'{"a": "7"}', "compare_models.py"),

@@ -3,6 +3,7 @@ can grow between rooms; none grows inside one either."""
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -38,8 +39,13 @@ def modules(library: Path) -> dict[str, Path]:
     return found
 
 
-def imports(library: Path) -> Iterator[Import]:
+@lru_cache
+def imports(library: Path) -> tuple[Import, ...]:
     """Every import between modules, also those inside functions and for type checkers."""
+    return tuple(_imports(library))
+
+
+def _imports(library: Path) -> Iterator[Import]:
     known = modules(library)
     for name, path in known.items():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
