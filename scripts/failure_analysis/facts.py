@@ -20,9 +20,7 @@ def key(*parts: str) -> str:
 
 def load(analysis_dir: Path) -> dict[str, int | float]:
     """The facts of an analysis folder; refuses when there are none yet."""
-    path = analysis_dir / NAME
-    if not path.exists():
-        raise files.Refusal(f"{path}: not there; run build_packet.py first")
+    path = files.needed(analysis_dir / NAME, steps.BUILD.script)
     known = files.read_object(path, (), "build_packet.py")
     if not all(map(is_number, known.values())):
         raise files.Refusal(f"{path}: damaged (a fact is no number); run build_packet.py again")

@@ -93,6 +93,12 @@ class Grading(NamedTuple):
     reason: str = ""
 
 
+def item_of(fields: dict) -> str:
+    """The item id of a row: its own, else its turn."""
+    item = fields.get("item_id")
+    return item if type(item) is str else str(fields["turn"] if item is None else item)
+
+
 def build_lines(rows: list, build: Callable[[int, Any], Line]) -> Iterator[Line]:
     """Builds each element of a document's row list; one of the wrong shape becomes a rejected
     line instead of an exception."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from failure_analysis import files
 from failure_analysis.checks import epoch, tidy, wrong
 from failure_analysis.datapoint import outcome_of, safe_id
-from failure_analysis.records import Grading, Line, Source
+from failure_analysis.records import Grading, Line, Source, item_of
 
 _SECRET = re.compile(r"key|token|secret|password|auth|cookie|credential", re.I)
 NAME = "judged-runs"
@@ -121,7 +121,7 @@ def _lines(source: Source) -> Iterator[Line]:
         yield Line(
             number, row, b"" if notes else raw, "", _settings(row, source),
             epoch(row["ts"]) if "ts" in row else None, None,
-            f"{folder}#{_item_of(row)}" if keyed else None, notes, content=hash(raw.rstrip()),
+            f"{folder}#{item_of(row)}" if keyed else None, notes, content=hash(raw.rstrip()),
         )
 
 
@@ -136,14 +136,8 @@ def _gradings(path: Path) -> Iterator[Grading]:
             continue
         tidy(row)
         outcome, failed = outcome_of(row.get("scores"), None, None)
-        yield Grading(number, f"{path.parent}#{_item_of(row)}", grader, outcome, outcome,
+        yield Grading(number, f"{path.parent}#{item_of(row)}", grader, outcome, outcome,
                       row.get("scores"), tuple(failed))
-
-
-def _item_of(row: dict) -> str:
-    """The item id of a row: its own, else its turn."""
-    item = row.get("item_id")
-    return str(row["turn"] if item is None else item)
 
 
 def _settings(row: dict, source: Source) -> dict[str, str] | None:

@@ -239,9 +239,7 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
     clusters.json, clusters.md, the rules themselves and the `mode/` facts; returns what
     clusters.json holds."""
     rules = load(rules_file)
-    source = analysis_dir / steps.ROWS
-    if not source.exists():
-        raise files.Refusal(f"{source}: not there; run build_packet.py first")
+    source = files.needed(analysis_dir / steps.ROWS, steps.BUILD.script)
     manifest.proved(analysis_dir, (steps.ROWS, steps.TABLE))
     counts = _Counts(rules)
     with files.atomic(source) as rows, files.atomic(analysis_dir / steps.TABLE) as cells:

@@ -71,9 +71,7 @@ def _outcome(line: list[str]) -> Outcome:
 def columns(folder: Path, names: tuple[str, ...]) -> Iterator[list[str]]:
     """These columns of outcomes.csv, line by line, their guards taken off; refuses when the file is
     not there, or damaged."""
-    path = folder / steps.OUTCOMES
-    if not path.exists():
-        raise files.Refusal(f"{path}: not there; run build_packet.py first")
+    path = files.needed(folder / steps.OUTCOMES, steps.BUILD.script)
     csv.field_size_limit(1 << 31)
     number = 1
     try:

@@ -17,7 +17,7 @@ from failure_analysis.datapoint import (
 )
 from failure_analysis.files import csv_cell
 from failure_analysis.reading import detect
-from failure_analysis.records import MARKERS, Line, Source
+from failure_analysis.records import MARKERS, Line, Source, item_of
 
 NUMBERS = ("prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
 # The fields that ingest works out for every row.
@@ -88,7 +88,7 @@ def _mapped_run(source: Source, fields: dict) -> str:
 
 def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Row:
     fields = line.fields
-    item_id = _item_of(fields)
+    item_id = item_of(fields)
     declared = fields.get("trial")
     trial, reason = _trial(line, run_id, item_id, declared, seen)
     if reason:
@@ -117,12 +117,6 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
         "source": {"path": source.named(line.path or source.path), "line": line.number},
     }
     return Row(line, computed, "", scores)
-
-
-def _item_of(fields: dict) -> str:
-    """The item id of a row: its own, else its turn."""
-    item = fields.get("item_id")
-    return item if type(item) is str else str(fields["turn"] if item is None else item)
 
 
 def _scores(scores: dict | None, seen: _Seen) -> Scores:
@@ -210,5 +204,5 @@ def transcript(source: Source) -> tuple[dict[str, str | None], list[str]] | None
         if line.fields is None:
             unreadable.append(str(line.number))
         else:
-            answers[_item_of(line.fields)] = line.fields.get("assistant_text")
+            answers[item_of(line.fields)] = line.fields.get("assistant_text")
     return answers, unreadable
