@@ -78,7 +78,7 @@ def _record(args: argparse.Namespace) -> int:
     from failure_analysis.packet import rows
     from failure_analysis.review import ledger
 
-    known = rows.index(args.analysis_dir)
+    known = rows.load(args.analysis_dir)
     if args.rename:
         verdicts = ledger.rename(known, *args.rename, None if args.everyone else args.coder,
                                  args.coder)

@@ -67,7 +67,7 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from failure_analysis.review import ledger, parts, plan, reading_log, show
 
     folder = args.analysis_dir
-    known = rows.index(folder)
+    known = rows.load(folder)
     finals = ledger.finals(ledger.load(folder))
     planned = {one.datapoint_id: one for one in plan.load(folder)} \
         if (folder / plan.NAME).exists() else {}

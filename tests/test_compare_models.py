@@ -10,11 +10,11 @@ from failure_analysis.datapoint import GRADING_COLUMNS, OUTCOME_COLUMNS
 from make_runs import judged, simulation, task, tau2, turn
 
 
-def outcome(model, item, outcome="pass", run=None, trial=0, print_="p", scores=None, grader="g"):
+def outcome(model, item, outcome="pass", run=None, trial=0, content="p", scores=None, grader="g"):
     """One line of outcomes.csv."""
     run = run or f"run-{model}"
     return {"datapoint_id": f"{run}/{item}@{trial}", "run_id": run, "model_name": model,
-            "item_id": item, "item_fingerprint": print_, "trial": trial, "outcome": outcome,
+            "item_id": item, "item_fingerprint": content, "trial": trial, "outcome": outcome,
             "scores_json": json.dumps(scores or {"ok": {"pass": True, "fail": False}.get(outcome)}),
             "grader": grader}
 
@@ -87,8 +87,8 @@ def test_an_empty_run_does_not_empty_failed_by_all(compare):
 
 
 def test_items_with_other_content_are_left_out_and_listed(compare, tmp_path):
-    lines = [*table({"a": "ffp", "b": "fpf"}), outcome("a", "9", "fail", print_="old"),
-             outcome("b", "9", "fail", print_="new"), outcome("c", "9", "fail", print_="new")]
+    lines = [*table({"a": "ffp", "b": "fpf"}), outcome("a", "9", "fail", content="old"),
+             outcome("b", "9", "fail", content="new"), outcome("c", "9", "fail", content="new")]
     lines += [outcome("c", str(item), "fail") for item in range(3)]
     result = compare(lines)
     assert result["different_content"] == [
@@ -108,8 +108,8 @@ def test_items_with_other_content_are_left_out_and_listed(compare, tmp_path):
 
 
 def test_content_that_changes_between_runs_of_one_model_is_used_by_nobody(compare):
-    lines = [outcome("a", "0", run="r1", print_="x"), outcome("a", "0", run="r2", print_="y"),
-             outcome("b", "0", print_="x"), outcome("a", "1"), outcome("b", "1")]
+    lines = [outcome("a", "0", run="r1", content="x"), outcome("a", "0", run="r2", content="y"),
+             outcome("b", "0", content="x"), outcome("a", "1"), outcome("b", "1")]
     result = compare(lines)
     assert [entry["item"] for entry in result["different_content"]] == ["0"]
     assert result["pairs"][0]["items"] == 1

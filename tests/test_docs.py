@@ -777,7 +777,7 @@ def test_quotes_of_the_coding_method_stand_in_the_demo_runs(
 ) -> None:
     run_inside("build_packet.py", "--comparison-dir", demo_runs / "comparison", "--output-dir",
                tmp_path)
-    known = rows.index(tmp_path)
+    known = rows.load(tmp_path)
     text = (bundle / "references/coding-method.md").read_text(encoding="utf-8")
     _, _, judgements = text.partition("## Hard judgements")
     cases = judgements.partition("\n## ")[0].split("\n**")[1:]

@@ -458,8 +458,8 @@ class TestMapping:
         assert "every row was rejected: the mapping finds neither item_id nor turn" in done.stdout
 
     def test_what_a_source_says_an_item_is_counts_above_its_texts(self, build, tmp_path):
-        rows = [{"i": "7", "m": model, "q": "The same words.", "f": print_, "ok": True}
-                for model, print_ in (("A", "v1, of May"), ("B", "v2"), ("C", "v2"))]
+        rows = [{"i": "7", "m": model, "q": "The same words.", "f": fingerprint, "ok": True}
+                for model, fingerprint in (("A", "v1, of May"), ("B", "v2"), ("C", "v2"))]
         for own, differ in (("", []), ("item_fingerprint: f, ", ["7"])):
             _, out = self.build_mapped(
                 build, tmp_path, "rows.jsonl", "\n".join(map(json.dumps, rows)),
@@ -471,8 +471,8 @@ class TestMapping:
             assert all(re.fullmatch("[0-9a-f]{16}", one) for one in prints)
 
     def test_a_judged_row_keeps_the_fingerprint_it_brings(self, build, tmp_path):
-        for name, print_ in (("a", "0123456789abcdef"), ("b", "fedcba9876543210")):
-            judged(tmp_path / name, [turn(0, False, model_name=name, item_fingerprint=print_)])
+        for name, fingerprint in (("a", "0123456789abcdef"), ("b", "fedcba9876543210")):
+            judged(tmp_path / name, [turn(0, False, model_name=name, item_fingerprint=fingerprint)])
         _, out = build("--run-dir", tmp_path / "a", tmp_path / "b")
         assert [row["item_fingerprint"] for row in outcomes(out).values()] == [
             "0123456789abcdef", "fedcba9876543210"]

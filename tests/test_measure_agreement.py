@@ -353,7 +353,7 @@ def test_usage(measure, args):
 def test_on_a_real_packet_with_a_proved_ledger(build, run_script, tmp_path):
     run = judged(tmp_path / "run", [turn(number, False) for number in range(31)] + [turn(31)])
     _, out = build("--run-dir", run)
-    known = rows.index(out)
+    known = rows.load(out)
     entries = [{"datapoint_id": outcome.datapoint_id, "coder": coder, "bucket": bucket,
                 "fault": "model_error", "mechanism": "It answers without any lookup.",
                 "quotes": ["Talk A."]}

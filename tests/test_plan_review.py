@@ -51,7 +51,7 @@ def test_shared_failures_first_then_unique_then_the_rest(run_script, folder):
     assert len({line["model_name"] for line in failing[:2]}) == 2
     assert {line["why"] for line in failing[4:]} == {"sample"}
     cells = Counter((line["mode"], line["model_name"]) for line in failing)
-    known = rows.index(folder)
+    known = rows.load(folder)
     for cell, size in Counter((one.mode, one.model) for one in known.failing()).items():
         assert cells[cell] >= min(3, size), cell
     assert [line["order"] for line in lines] == list(range(1, len(lines) + 1))
@@ -60,7 +60,7 @@ def test_shared_failures_first_then_unique_then_the_rest(run_script, folder):
 
 def test_each_mode_has_a_passing_contrast_of_the_same_item(run_script, folder):
     _, lines = planned(run_script, folder)
-    known = rows.index(folder)
+    known = rows.load(folder)
     contrasts = [line for line in lines if line["why"] == "contrast"]
     assert {line["mode"] for line in contrasts} == {one.mode for one in known.failing()}
     for line in contrasts:
@@ -186,8 +186,8 @@ def test_impossible_options_are_usage_errors(run_script, tmp_path, args):
                 min_size=1, max_size=40), st.integers(1, 50), st.integers(1, 4),
        st.floats(0, 1))
 def test_plans_hold_every_budget_and_lose_nothing(failing, budget, shards, overlap):
-    outcomes = [rows.Outcome(f"{model}/{item}@{place}", model, model, str(item), "", place, "fail",
-                             (), mode)
+    outcomes = [rows.OutcomeLine(f"{model}/{item}@{place}", model, model, str(item), "", place,
+                                 "fail", (), mode)
                 for place, (model, item, mode) in enumerate(failing)]
     picks = {}
     plan._pick_sample(outcomes, picks)

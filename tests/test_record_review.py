@@ -251,7 +251,7 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from failure_analysis.packet import rows
 from failure_analysis.review import ledger
-known = rows.index(Path(sys.argv[2]))
+known = rows.load(Path(sys.argv[2]))
 for number in range(int(sys.argv[4])):
     entry = {"id": "a/0", "bucket": "books_the_wrong_room", "fault": "model_error",
              "mechanism": "It books a room that nobody asked for.", "quote": "I booked room 12",
@@ -308,7 +308,7 @@ def test_text_that_unicode_cannot_carry_is_spelled_out(analyse, tmp_path, run_sc
     path.write_text(path.read_text("utf-8").replace("Talk A.", "Talk A \\ud800 is at ten."),
                     encoding="utf-8")
     folder = analyse("--run-dir", run)
-    known = rows.index(folder)
+    known = rows.load(folder)
     assert parts.parts(rows.row(known, "r/0"))[1].text == "Talk A \\ud800 is at ten."
     done = run_script("record_review.py", folder, "--id", "r/0", "--bucket", "says_odd_things",
                       "--fault", "model_error", "--mechanism", "It says a broken character.",

@@ -183,7 +183,7 @@ def reviews(folder):
 
 def record(folder, item="1", **changes):
     """Records a review as an agent does, beside the page."""
-    known = rows.index(folder)
+    known = rows.load(folder)
     entry = {"datapoint_id": f"run-a/{item}", "coder": "bot", "kind": "agent", "fault": "mixed",
              "bucket": "asks_too_little", "mechanism": MECHANISM, "quotes": [ASKED], **changes}
     [verdict] = ledger.append(known, [entry])
@@ -530,7 +530,7 @@ def test_only_what_stood_on_the_screen_is_logged(window, opened, folder):
     window.execute_script("location.hash = '#run-a%2F1'; location.reload()")
     until(lambda: "model-a" in text(window, "#head"))
     until(lambda: "run-a/1" in [shown.datapoint_id for shown in reading_log.load(folder)])
-    found = parts.parts(rows.row(rows.index(folder), "run-a/1"))
+    found = parts.parts(rows.row(rows.load(folder), "run-a/1"))
     whole = next(len(part.text) for part in found if part.name == "judge")
 
     def judge():

@@ -58,7 +58,7 @@ def measure(folder: Path, seed: int, draws: int) -> dict[str, Any]:
 def compare(folder: Path, seed: int, draws: int) -> dict[str, Any]:
     """What the coders of a folder's ledger have in common; refuses a ledger without a review of
     this packet. Nothing is written."""
-    known = rows.index(folder)
+    known = rows.load(folder)
     reviews = ledger.load(folder)
     if not reviews:
         raise files.Refusal(f"{folder / ledger.NAME}: no reviews to compare; read datapoints with "
@@ -155,7 +155,7 @@ def _pairs(known: rows.Index, said: Said, drawn: Draws) -> Iterator[dict[str, An
                "status": _status(len(shared)), "bucket": bucket,
                "fault": None if b == rules else _pair(faults[a], faults[b], shared, drawn),
                "one_cause_two_names": _two_names(bucket, examples,
-                                                 None if b == rules else uses, known.folder)}
+                                                 None if b == rules else uses, known.analysis_dir)}
 
 
 def _pair(a: Labels, b: Labels, shared: list[str], drawn: Draws) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def _disagreements(known: rows.Index, reviews: list[ledger.Review], said: Said
     for outcome in known.failing():
         final = finals.get(outcome.datapoint_id)
         if final and (final.bucket is None or final.fault is None):
-            ident, folder = outcome.datapoint_id, shlex.quote(known.folder.as_posix())
+            ident, folder = outcome.datapoint_id, shlex.quote(known.analysis_dir.as_posix())
             entries.append({
                 "datapoint_id": ident,
                 "about": [question for question in QUESTIONS if getattr(final, question) is None],

@@ -113,7 +113,7 @@ def load(
     return by, units, models, why
 
 
-def _add(unit: Unit, run: str, item: str, print_: str, outcome: str, scores: str, grader: str
+def _add(unit: Unit, run: str, item: str, fingerprint: str, outcome: str, scores: str, grader: str
          ) -> None:
     """Counts one line of outcomes.csv."""
     unit.runs[run] = None
@@ -124,7 +124,7 @@ def _add(unit: Unit, run: str, item: str, print_: str, outcome: str, scores: str
     counts = unit.items.setdefault(item, [0, 0])
     counts[0] += 1
     counts[1] += outcome == "fail"
-    if unit.prints.setdefault(item, print_) != print_:
+    if unit.prints.setdefault(item, fingerprint) != fingerprint:
         unit.unsteady.add(item)
     for name, verdict in _JUDGED.findall(scores):
         name = json.loads(f'"{name}"') if "\\" in name else name

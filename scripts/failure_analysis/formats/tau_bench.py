@@ -64,8 +64,8 @@ def _line(number: int, row: dict, contents: dict[str, str], repeats: bool) -> Li
     info = row.get("info") if isinstance(row.get("info"), dict) else {}
     task = info.get("task") or {}
     reward_info = info.get("reward_info") or {}
-    print_of_row = _fingerprint(task)
-    item, notes = _item(named, print_of_row, contents, bool(task))
+    of_row = _fingerprint(task)
+    item, notes = _item(named, of_row, contents, bool(task))
     if task and reward_info.get("actions") not in (None, task.get("actions")):
         notes += ("the actions it was graded by differ from those of its task",)
     messages = row["traj"]
@@ -82,7 +82,7 @@ def _line(number: int, row: dict, contents: dict[str, str], repeats: bool) -> Li
         checks, made, calls, wrong_database=judged.get("r_actions") == 0,
         untold=[text for text, met in (judged.get("outputs") or {}).items() if not met])
     fields = {
-        "item_id": item, "item_fingerprint": print_of_row,
+        "item_id": item, "item_fingerprint": of_row,
         # A run in which no task repeats may still count up its trials; they are no repeats.
         "trial": row.get("trial") if repeats else None,
         "user_text": task.get("instruction"),

@@ -209,16 +209,16 @@ def _reject(row: ingest.Row, source: Source, outputs: Outputs, total: SourceTall
 def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
     """Adds one datapoint to its run's counts."""
     line, computed = row.line, row.computed
-    item, print_ = computed["item_id"], computed["item_fingerprint"]
+    item, fingerprint = computed["item_id"], computed["item_fingerprint"]
     tally.rows += 1
     tally.patterns[row.scores.judged] += 1
     outcome = computed["outcome"]
     tally.outcomes[outcome] += 1
     if outcome == "fail" and not computed["failed_dimensions"]:
         tally.failed_alone += 1
-    known = tally.items.setdefault(item, print_)
-    if known != print_:
-        tally.other_content[item] = print_
+    known = tally.items.setdefault(item, fingerprint)
+    if known != fingerprint:
+        tally.other_content[item] = fingerprint
     if computed["trial"] and line.fields.get("trial") != computed["trial"]:
         tally.repeated[item] += 1
     tally.graders[computed["grader"]] += 1
@@ -235,7 +235,7 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
         _note(line.notes, computed["datapoint_id"], tally)
     if line.started is not None:
         tally.times.extend((line.started, line.ended if line.ended is not None else line.started))
-    if print_ == NOTHING_RECORDED:
+    if fingerprint == NOTHING_RECORDED:
         tally.unchecked += 1
     if keyed and line.key in tally.keys:
         tally.keys[line.key] = ()  # two rows answer to it: a grading cannot say which it means

@@ -20,14 +20,14 @@ _COLUMNS = ("datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint
             "outcome", "failed_dimensions")
 
 
-class Outcome(NamedTuple):
+class OutcomeLine(NamedTuple):
     """One line of outcomes.csv, as far as reviewing needs it; `mode` is the provisional one."""
 
     datapoint_id: str
     run: str
     model: str
     item: str
-    print_: str
+    fingerprint: str
     trial: int
     outcome: str
     failed: tuple[str, ...]
@@ -37,13 +37,13 @@ class Outcome(NamedTuple):
 class Index(NamedTuple):
     """Where to find what: outcomes by id, and the file and byte place of each whole row."""
 
-    folder: Path
-    outcomes: dict[str, Outcome]
+    analysis_dir: Path
+    outcomes: dict[str, OutcomeLine]
     places: dict[str, tuple[str, int]]
 
-    def failing(self) -> list[Outcome]:
+    def failing(self) -> list[OutcomeLine]:
         """The failing datapoints in the order of the packet."""
-        return [outcome for outcome in self.outcomes.values() if outcome.outcome == "fail"]
+        return [line for line in self.outcomes.values() if line.outcome == "fail"]
 
 
 class _Labels(msgspec.Struct):
@@ -53,25 +53,25 @@ class _Labels(msgspec.Struct):
     error_mode_candidate: str | None = None
 
 
-def index(folder: Path) -> Index:
+def load(analysis_dir: Path) -> Index:
     """Reads an analysis folder's outcomes and finds its whole rows; refuses without a packet."""
-    outcomes = {line[0]: _outcome(line) for line in columns(folder, _COLUMNS)}
+    outcomes = {line[0]: _outcome(line) for line in columns(analysis_dir, _COLUMNS)}
     places: dict[str, tuple[str, int]] = {}
     for name in (steps.ROWS, CONTRAST):
-        _place(folder / name, outcomes, places)
-    return Index(folder, outcomes, places)
+        _place(analysis_dir / name, outcomes, places)
+    return Index(analysis_dir, outcomes, places)
 
 
-def _outcome(line: list[str]) -> Outcome:
-    ident, run, model, item, print_, trial, outcome, failed = line
-    return Outcome(ident, run, model, item, print_, int(trial), outcome,
-                   tuple(failed.split(";")) if failed else ())
+def _outcome(line: list[str]) -> OutcomeLine:
+    ident, run, model, item, fingerprint, trial, outcome, failed = line
+    return OutcomeLine(ident, run, model, item, fingerprint, int(trial), outcome,
+                       tuple(failed.split(";")) if failed else ())
 
 
-def columns(folder: Path, names: tuple[str, ...]) -> Iterator[list[str]]:
+def columns(analysis_dir: Path, names: tuple[str, ...]) -> Iterator[list[str]]:
     """These columns of outcomes.csv, line by line, their guards taken off; refuses when the file is
     not there, or damaged."""
-    path = files.needed(folder / steps.OUTCOMES, steps.BUILD.script)
+    path = files.needed(analysis_dir / steps.OUTCOMES, steps.BUILD.script)
     csv.field_size_limit(1 << 31)
     number = 1
     try:
@@ -90,11 +90,11 @@ def columns(folder: Path, names: tuple[str, ...]) -> Iterator[list[str]]:
                     raise ValueError(f"outcome is {outcome!r}, trial is {trial!r}")
                 yield [cell[1:] if cell[:1] == "'" else cell for cell in cells]
     except (ValueError, csv.Error) as error:
-        raise files.Refusal(f"{path}:{number}: {error}; run build_packet.py again"
-                            ) from None
+        raise files.Refusal(f"{path}:{number}: {error}; run build_packet.py again") from None
 
 
-def _place(path: Path, outcomes: dict[str, Outcome], places: dict[str, tuple[str, int]]) -> None:
+def _place(path: Path, outcomes: dict[str, OutcomeLine], places: dict[str, tuple[str, int]]
+           ) -> None:
     """Notes where each row of a file begins, and its provisional mode."""
     if not path.exists():
         return
@@ -125,52 +125,54 @@ def _labels(line: bytes, decode) -> tuple[str, str | None]:
         return row["datapoint_id"], row.get("error_mode_candidate")
 
 
-def whole(folder: Path, name: str = steps.ROWS) -> Iterator[tuple[dict, bytes]]:
+def whole(analysis_dir: Path, name: str = steps.ROWS) -> Iterator[tuple[dict, bytes]]:
     """The whole rows of a folder, each with its line; refuses a file that is none of a packet's."""
-    for number, line, found, reason, _ in files.json_lines(folder / name):
-        if not reason and not (isinstance(found, dict) and "datapoint_id" in found):
+    for number, line, row, reason, _ in files.json_lines(analysis_dir / name):
+        if not reason and not (isinstance(row, dict) and "datapoint_id" in row):
             reason = "no row of a packet"
         if reason:
-            raise files.Refusal(f"{folder / name}:{number}: {reason}; run build_packet.py again")
-        yield found, line
+            raise files.Refusal(f"{analysis_dir / name}:{number}: {reason}; run build_packet.py "
+                                "again")
+        yield row, line
 
 
-def row(known: Index, ident: str) -> dict:
+def row(index: Index, ident: str) -> dict:
     """A datapoint, whole. Refuses an unknown id, and a passing one that was not copied."""
-    place = known.places.get(ident)
-    if place is None:
-        raise files.Refusal(missing(known, ident))
-    with open(known.folder / place[0], "rb") as file:
-        file.seek(place[1])
+    if ident not in index.places:
+        raise files.Refusal(missing(index, ident))
+    name, start = index.places[ident]
+    path = index.analysis_dir / name
+    with open(path, "rb") as file:
+        file.seek(start)
         line = file.readline()
     try:
-        found = json.loads(line)
-        same = found["datapoint_id"] == ident
+        datapoint = json.loads(line)
+        same = datapoint["datapoint_id"] == ident
     except (ValueError, TypeError, KeyError, RecursionError):
         same = False
     if not same:
-        raise files.Refusal(f"{known.folder / place[0]}: changed while it was read; try again")
-    return found
+        raise files.Refusal(f"{path}: changed while it was read; try again")
+    return datapoint
 
 
-def missing(known: Index, ident: str) -> str:
+def missing(index: Index, ident: str) -> str:
     """Why a datapoint cannot be opened, and what to do."""
-    outcome = known.outcomes.get(ident)
-    if outcome is None:
-        near = _alike(known, ident)
+    line = index.outcomes.get(ident)
+    if line is None:
+        near = _alike(index, ident)
         return f"no datapoint {ident}; " + (f"nearest: {near}" if near else
                                             f"ids are in {steps.OUTCOMES}")
-    return (f"{ident} is a {outcome.outcome} datapoint of an item that is not in the plan, and "
+    return (f"{ident} is a {line.outcome} datapoint of an item that is not in the plan, and "
             "only planned items are copied whole; plan_review.py --contrast ID adds it")
 
 
-def _alike(known: Index, ident: str) -> str:
+def _alike(index: Index, ident: str) -> str:
     """Up to three ids that end or begin as this one does."""
     tail = ident.rpartition("/")[2]
-    near = [one for one in known.outcomes if one.rpartition("/")[2] == tail or ident in one]
+    near = [other for other in index.outcomes if other.rpartition("/")[2] == tail or ident in other]
     return ", ".join(near[:3])
 
 
-def dimensions(known: Index) -> Counter:
+def dimensions(index: Index) -> Counter:
     """How often each dimension failed."""
-    return Counter(name for outcome in known.outcomes.values() for name in outcome.failed)
+    return Counter(name for line in index.outcomes.values() for name in line.failed)

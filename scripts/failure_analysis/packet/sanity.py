@@ -97,10 +97,10 @@ class Overall:
         self.runs.append((run.run_id, run.model_name, run.path, run.rows, run.outcomes["pass"],
                           run.outcomes["fail"], run.outcomes["unjudged"], rejected, covered,
                           self._same(frozenset(source.expected_items if own else ()))))
-        for item, print_ in run.items.items():
-            self._add_item(item, print_, run.run_id)
-        for item, print_ in run.other_content.items():
-            self._add_item(item, print_, run.run_id)
+        for item, fingerprint in run.items.items():
+            self._add_item(item, fingerprint, run.run_id)
+        for item, fingerprint in run.other_content.items():
+            self._add_item(item, fingerprint, run.run_id)
         for note, (count, examples) in run.notes.items():
             known = self.notes.setdefault(note, [0, []])
             known[0] += count
@@ -117,16 +117,16 @@ class Overall:
         """One object for equal sets: thousands of runs cover the same items."""
         return self.coverage.setdefault(items, items)
 
-    def _add_item(self, item: str, print_: str, run_id: str) -> None:
+    def _add_item(self, item: str, fingerprint: str, run_id: str) -> None:
         known = self.items.get(item)
         if known is None:
             known = self.items[item] = _Item()
         known.runs += 1
-        variant = known.variants.get(print_)
+        variant = known.variants.get(fingerprint)
         if variant is not None:
             variant[0] += 1
         elif len(known.variants) < _MOST_VARIANTS:
-            known.variants[print_] = [1, run_id]
+            known.variants[fingerprint] = [1, run_id]
 
     def _run_findings(self, run: RunTally) -> None:
         """What one run shows by itself: repeats, sessions, mixed graders, transcript mismatches."""
@@ -262,9 +262,9 @@ class Overall:
         differing = sorted((item for item, known in self.items.items() if len(known.variants) > 1),
                            key=natural_key)
         if differing:
-            asked = sum(len({print_[:8] for print_ in self.items[item].variants}) > 1
+            asked = sum(len({fingerprint[:8] for fingerprint in self.items[item].variants}) > 1
                         for item in differing)
-            expected = sum(len({print_[8:] for print_ in self.items[item].variants}) > 1
+            expected = sum(len({fingerprint[8:] for fingerprint in self.items[item].variants}) > 1
                            for item in differing)
             findings.append({
                 "kind": "content_differs", "text": f"{len(differing)} of "
@@ -286,14 +286,14 @@ class Overall:
 
     def _renumbered(self, differing: list[str]) -> str:
         """Items under whose id some run has what the others have under one other id."""
-        usual = {item: max(known.variants, key=lambda print_: known.variants[print_][0])
+        usual = {item: max(known.variants, key=lambda fingerprint: known.variants[fingerprint][0])
                  for item, known in self.items.items()}
         owners: dict[str, list[str]] = {}
-        for item, print_ in usual.items():
-            owners.setdefault(print_, []).append(item)
-        moved = [f"{item} in {run_id} is {owners[print_][0]} elsewhere" for item in differing
-                 for print_, (_, run_id) in self.items[item].variants.items()
-                 if print_ != usual[item] and len(owners.get(print_, ())) == 1]
+        for item, fingerprint in usual.items():
+            owners.setdefault(fingerprint, []).append(item)
+        moved = [f"{item} in {run_id} is {owners[fingerprint][0]} elsewhere" for item in differing
+                 for fingerprint, (_, run_id) in self.items[item].variants.items()
+                 if fingerprint != usual[item] and len(owners.get(fingerprint, ())) == 1]
         return f" Perhaps renumbered: {_list(moved)}." if moved else ""
 
     def _row_findings(self) -> list[dict]:

@@ -50,7 +50,7 @@ class Desk:
                       (steps.OUTCOMES, steps.ROWS, rows.CONTRAST, plan.NAME)]
             if stamps == self._stamps:
                 return
-            self.known = rows.index(self.folder)
+            self.known = rows.load(self.folder)
             self.by_id = queue(self.known)
             self._texts: dict[str, str] | None = None
             self._stamps = stamps
@@ -98,13 +98,13 @@ class _Asked(msgspec.Struct):
 
 def queue(known: rows.Index) -> dict[str, Entry]:
     """The planned datapoints in the order of the plan, then the other failing ones."""
-    planned = plan.load(known.folder) if (known.folder / plan.NAME).exists() else []
+    planned = plan.load(known.analysis_dir) if (known.analysis_dir / plan.NAME).exists() else []
     lines = {one.datapoint_id: one for one in planned if one.datapoint_id in known.places}
     rest = [one.datapoint_id for one in known.failing() if one.datapoint_id not in lines]
     return {ident: _entry(known.outcomes[ident], lines.get(ident)) for ident in [*lines, *rest]}
 
 
-def _entry(one: rows.Outcome, line: plan.Planned | None) -> Entry:
+def _entry(one: rows.OutcomeLine, line: plan.Planned | None) -> Entry:
     """A datapoint's line of the queue, safe to show."""
     safe = files.visible
     return Entry(one.datapoint_id, safe(one.model), safe(one.item), safe(one.run), one.trial,
@@ -117,7 +117,7 @@ def texts(known: rows.Index) -> dict[str, str]:
     decode = msgspec.json.Decoder(_Asked).decode
     found = {}
     for name in sorted({name for name, _ in known.places.values()}):
-        with open(known.folder / name, "rb") as file:
+        with open(known.analysis_dir / name, "rb") as file:
             for line in file:
                 try:
                     row = decode(line)

@@ -88,7 +88,7 @@ def _twin(turn: parts.Turn, text: Mapping[str, str], carried: set[str], length: 
     return ""
 
 
-def siblings(desk: Desk, outcome: rows.Outcome) -> list[dict]:
+def siblings(desk: Desk, outcome: rows.OutcomeLine) -> list[dict]:
     """The same item elsewhere: outcome, failed dimensions, and the answer where the row is here."""
     found = []
     for one in desk.known.outcomes.values():
@@ -99,7 +99,7 @@ def siblings(desk: Desk, outcome: rows.Outcome) -> list[dict]:
         found.append({"id": one.datapoint_id, "model": files.visible(one.model),
                       "run": files.visible(one.run), "trial": one.trial, "outcome": one.outcome,
                       "failed": [files.visible(name) for name in one.failed],
-                      "differs": one.print_ != outcome.print_, "whole": whole,
+                      "differs": one.fingerprint != outcome.fingerprint, "whole": whole,
                       "answer": next((pieces(part) for part in shown if part.name == "answer"),
                                      None)})
     return sorted(found, key=lambda one: (one["model"] == outcome.model, one["model"],

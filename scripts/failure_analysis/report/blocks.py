@@ -282,14 +282,14 @@ def _failed_by_all(folder: Folder) -> str:
     return text
 
 
-def _failing_by_item(folder: Folder) -> dict[str, list[rows.Outcome]]:
-    found: dict[str, list[rows.Outcome]] = {}
+def _failing_by_item(folder: Folder) -> dict[str, list[rows.OutcomeLine]]:
+    found: dict[str, list[rows.OutcomeLine]] = {}
     for one in folder.counted.known.failing():
         found.setdefault(one.item, []).append(one)
     return found
 
 
-def _said(folder: Folder, failing: list[rows.Outcome], unit: str | None = None) -> list[str]:
+def _said(folder: Folder, failing: list[rows.OutcomeLine], unit: str | None = None) -> list[str]:
     """Of an item's failing datapoints (of one unit): how many were reviewed, and what for."""
     counted = folder.counted
     failing = [one for one in failing if unit in (None, one.model, one.run)]

@@ -116,7 +116,7 @@ def append(known: rows.Index, entries: Iterable[Mapping[str, Any]]) -> list[Verd
     """Proves each entry and appends the good ones, in one locked and synced write; returns one
     verdict per entry. When this returns, what it accepted survives a crash."""
     names = {squeezed(name) for name in rows.dimensions(known)}
-    path = known.folder / NAME
+    path = known.analysis_dir / NAME
     with files.locked(path) as file:
         reviews = _parsed(path, file.read())
         by_id = {review.review_id: review for review in reviews}
@@ -276,7 +276,7 @@ def rename(known: rows.Index, old: str, new: str, coder: str | None, by: str) ->
     `old`, as bucket or consequence, and puts `new` there. Each keeps its coder; its note says what
     the bucket was and who renamed it."""
     entries = []
-    for review in current(load(known.folder)):
+    for review in current(load(known.analysis_dir)):
         if coder not in (None, review.coder) or old not in (review.bucket, *review.secondary):
             continue
         bucket = new if review.bucket == old else review.bucket

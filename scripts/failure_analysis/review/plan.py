@@ -28,17 +28,17 @@ WHY = {
     SAMPLE: "drawn from its model and provisional mode",
     CONTRAST: "passed the item that the datapoint before it failed: what does it do differently?",
 }
-Passing = dict[tuple[str, str], list[rows.Outcome]]
+Passing = dict[tuple[str, str], list[rows.OutcomeLine]]
 
 
 class Pick(NamedTuple):
     """One failing datapoint of the plan: why it is in, and in which round it was picked (a small
     budget holds the early rounds)."""
 
-    outcome: rows.Outcome
+    outcome: rows.OutcomeLine
     why: str
     round: float
-    contrast: rows.Outcome | None = None
+    contrast: rows.OutcomeLine | None = None
 
 
 class Planned(NamedTuple):
@@ -67,7 +67,7 @@ class Plan(NamedTuple):
 
 def plan(folder: Path, budget: int | None, shards: int, overlap: float, seed: int) -> Plan:
     """Plans the review. Same folder, options and seed give the same plan. Nothing is written."""
-    known = rows.index(folder)
+    known = rows.load(folder)
     compared, passing = _compared(folder, known), _passing(known, seed)
     kept = _within(_with_contrasts(_picks(known, compared, seed), passing), budget)
     return Plan(known, compared, kept, _shards(kept, shards, overlap, seed),
@@ -101,7 +101,7 @@ def write(folder: Path, budget: int | None, shards: int, overlap: float, seed: i
 
 def add_contrasts(folder: Path, idents: Iterable[str]) -> list[str]:
     """Copies more datapoints that did not fail beside those of the plan; returns their ids."""
-    known = rows.index(folder)
+    known = rows.load(folder)
     wanted = list(dict.fromkeys(idents))
     for ident in wanted:
         if ident not in known.outcomes:
@@ -150,7 +150,7 @@ def _picks(known: rows.Index, compared: dict, seed: int) -> dict[str, Pick]:
     """The failing datapoints, most important first, each with the round in which it is due."""
     failing = [known.outcomes[ident] for ident in
                _drawn((one.datapoint_id for one in known.failing()), seed)]
-    by_item: dict[str, list[rows.Outcome]] = {}
+    by_item: dict[str, list[rows.OutcomeLine]] = {}
     for outcome in failing:
         by_item.setdefault(outcome.item, []).append(outcome)
     picks: dict[str, Pick] = {}
@@ -160,7 +160,7 @@ def _picks(known: rows.Index, compared: dict, seed: int) -> dict[str, Pick]:
     return picks
 
 
-def _pick_shared(by_item: dict[str, list[rows.Outcome]], compared: dict,
+def _pick_shared(by_item: dict[str, list[rows.OutcomeLine]], compared: dict,
                  picks: dict[str, Pick]) -> None:
     """Two datapoints of each item that every model failed, models in turn."""
     items = [*compared["sets"]["failed_by_all"],
@@ -179,7 +179,7 @@ def _pick_shared(by_item: dict[str, list[rows.Outcome]], compared: dict,
             picks[one.datapoint_id] = Pick(one, ALL, place + 1)
 
 
-def _pick_unique(by_item: dict[str, list[rows.Outcome]], compared: dict,
+def _pick_unique(by_item: dict[str, list[rows.OutcomeLine]], compared: dict,
                  picks: dict[str, Pick]) -> None:
     """One datapoint of each item that one model alone failed."""
     by_run = compared["by"] == "run"
@@ -191,10 +191,10 @@ def _pick_unique(by_item: dict[str, list[rows.Outcome]], compared: dict,
                 picks.setdefault(mine[0].datapoint_id, Pick(mine[0], UNIQUE, place + 1))
 
 
-def _pick_sample(failing: list[rows.Outcome], picks: dict[str, Pick]) -> None:
+def _pick_sample(failing: list[rows.OutcomeLine], picks: dict[str, Pick]) -> None:
     """Fills every cell of model and provisional mode up to the floor, other items first; what is
     left follows in proportion to the cells, in rounds after the floor's."""
-    cells: dict[tuple[str, str | None], list[rows.Outcome]] = {}
+    cells: dict[tuple[str, str | None], list[rows.OutcomeLine]] = {}
     for one in failing:
         cells.setdefault((one.mode, one.model), []).append(one)
     for _, members in sorted(cells.items()):
@@ -219,7 +219,7 @@ def _with_contrasts(picks: dict[str, Pick], passing: Passing) -> list[Pick]:
     for pick in sorted(picks.values(), key=lambda pick: (pick.round > FLOOR,
                                                          stages.index(pick.why))):
         mode = pick.outcome.mode
-        others = passing.get((pick.outcome.item, pick.outcome.print_), [])
+        others = passing.get((pick.outcome.item, pick.outcome.fingerprint), [])
         if mode not in done and others:
             done.add(mode)
             best = next((one for one in others if one.model != pick.outcome.model), others[0])
@@ -282,14 +282,14 @@ def _passing(known: rows.Index, seed: int) -> Passing:
     passed = (ident for ident, one in known.outcomes.items() if one.outcome == "pass")
     for ident in _drawn(passed, seed):
         one = known.outcomes[ident]
-        found.setdefault((one.item, one.print_), []).append(one)
+        found.setdefault((one.item, one.fingerprint), []).append(one)
     return found
 
 
 def _siblings(passing: Passing, pick: Pick) -> list[str]:
     """The passing datapoints of a planned item, one per model, its contrast among them."""
     by_model: dict[str, str] = {}
-    others = passing.get((pick.outcome.item, pick.outcome.print_), [])
+    others = passing.get((pick.outcome.item, pick.outcome.fingerprint), [])
     for one in [pick.contrast, *others] if pick.contrast else others:
         if len(by_model) < _MOST_SIBLINGS:
             by_model.setdefault(one.model, one.datapoint_id)

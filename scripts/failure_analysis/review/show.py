@@ -149,7 +149,7 @@ def _repeated(windows: list[Window]) -> str:
         for first, names in same.items())
 
 
-def _heading(row: Mapping[str, Any], outcome: rows.Outcome,
+def _heading(row: Mapping[str, Any], outcome: rows.OutcomeLine,
              planned: plan.Planned | None) -> list[str]:
     scores = ", ".join(f"{name} {json.dumps(value)}"
                        for name, value in (row.get("scores") or {}).items())
@@ -195,7 +195,7 @@ def _window(window: Window, turn: parts.Turn | None, mark: str) -> list[str]:
     return ["", head, f"[{mark}]", part.text[window.start:window.stop], f"[end of {mark}]"]
 
 
-def _other_models(known: rows.Index, outcome: rows.Outcome) -> list[str]:
+def _other_models(known: rows.Index, outcome: rows.OutcomeLine) -> list[str]:
     """How everybody else did on the same item."""
     others = [one for one in known.outcomes.values()
               if one.item == outcome.item and one.datapoint_id != outcome.datapoint_id]
@@ -203,7 +203,7 @@ def _other_models(known: rows.Index, outcome: rows.Outcome) -> list[str]:
         return []
     lines = ["", "the same item elsewhere:"]
     for one in others[:12]:
-        same = "" if one.print_ == outcome.print_ else " (its content differs)"
+        same = "" if one.fingerprint == outcome.fingerprint else " (its content differs)"
         failed = f" ({', '.join(one.failed)})" if one.failed else ""
         whole = "" if one.datapoint_id in known.places else " [not copied]"
         lines.append("  " + _flat(f"{one.outcome}{failed}{same}: {one.datapoint_id}{whole}"))
@@ -212,13 +212,13 @@ def _other_models(known: rows.Index, outcome: rows.Outcome) -> list[str]:
     return lines
 
 
-def _what_next(known: rows.Index, ident: str, outcome: rows.Outcome, coder: str,
+def _what_next(known: rows.Index, ident: str, outcome: rows.OutcomeLine, coder: str,
                planned: plan.Planned | None, finals: Mapping[str, ledger.Final]) -> list[str]:
     """The buckets in use and the command that records the judgement."""
     used = Counter(review.bucket for final in finals.values() for review in final.reviews)
     lines = []
-    if (known.folder / contrast.BACKGROUND).exists():
-        lines.append(f"what the models were told: {known.folder / contrast.BACKGROUND}")
+    if (known.analysis_dir / contrast.BACKGROUND).exists():
+        lines.append(f"what the models were told: {known.analysis_dir / contrast.BACKGROUND}")
     reviews = finals[ident].reviews if ident in finals else ()
     # What others say of it is told only to those who have said something themselves.
     for review in reviews if any(one.coder == coder for one in reviews) else ():
@@ -231,7 +231,7 @@ def _what_next(known: rows.Index, ident: str, outcome: rows.Outcome, coder: str,
         lines.append("it passed: there is nothing to record"
                      + ("; go on with --next" if planned else ""))
     when = "record" if outcome.outcome == "fail" else "only if its verdict is wrong"
-    lines.append(f"{when}: record_review.py {shlex.quote(str(known.folder))} --coder "
+    lines.append(f"{when}: record_review.py {shlex.quote(str(known.analysis_dir))} --coder "
                  f"{shlex.quote(coder)} --id {shlex.quote(ident)} --bucket SLUG --fault CLASS "
                  '--mechanism "…" --quote "…"')
     return lines
@@ -261,7 +261,7 @@ def matching(known: rows.Index, wanted: Mapping[str, str], planned: Mapping[str,
                    for name, value in wanted.items())]
 
 
-def _properties(one: rows.Outcome, planned: Mapping[str, plan.Planned],
+def _properties(one: rows.OutcomeLine, planned: Mapping[str, plan.Planned],
                 finals: Mapping[str, ledger.Final]) -> dict[str, tuple]:
     final, line = finals.get(one.datapoint_id), planned.get(one.datapoint_id)
     return {"mode": (one.mode,), "model": (one.model,), "run": (one.run,), "item": (one.item,),

@@ -42,7 +42,7 @@ class Tally(NamedTuple):
 
 def load(folder: Path) -> Tally:
     """The tally of an analysis folder, as its ledger stands now."""
-    known = rows.index(folder)
+    known = rows.load(folder)
     return tally(known, ledger.load(folder), reading_log.seen(reading_log.load(folder)))
 
 
