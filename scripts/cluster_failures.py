@@ -3,6 +3,7 @@
 # dependencies = [
 #     "filelock>=3.13,<5",
 #     "msgspec>=0.20,<1",
+#     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "zstandard>=0.22,<1",
 # ]
