@@ -9,6 +9,7 @@
 #     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "scipy>=1.11,<2",
+#     "tabulate>=0.9,<1",
 #     "tqdm>=4.66,<5",
 #     "zstandard>=0.22,<1",
 # ]
@@ -56,7 +57,8 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if args.output and args.output.suffix != ".md":
         parser.error(f"--output is the report, a path that ends in .md, not {args.output}")
     found = cli.find_inputs(parser, args)
-    from failure_analysis.comparison import page
+    from failure_analysis import facts, terminal
+    from failure_analysis.comparison import overview, page
     from failure_analysis.comparison import write as compare
     from failure_analysis.packet import build, heuristics
     from failure_analysis.report import write
@@ -66,8 +68,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     counts = build.build(found, folder, args.jobs, cli.input_settings(args))
     clusters = heuristics.label(folder, args.rules or heuristics.DEFAULT_RULES)
     judged = counts["pass"] + counts["fail"]
-    if judged:
-        compare.write(folder, args.by, args.seed)
+    by = compare.write(folder, args.by, args.seed)["by"] if judged else "model"
     written = write.write(folder, report, args.force)
     cli.summarise(
         {**counts, "runs": len(found.sources), "analysis_dir": folder.as_posix(),
@@ -77,7 +78,8 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *cli.detection_lines(found),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *build.remarks(counts),
-            *heuristics.summary(clusters),
+            *terminal.table(*overview.table(facts.load(folder), by)),
+            *terminal.table(*heuristics.summary(clusters)),
             *([f"comparison: {folder / page.PAGE} and {page.FIGURE}"]
               if judged else []),
             f"report: {report} ({written.state})",

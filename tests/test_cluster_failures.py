@@ -222,7 +222,7 @@ WRONG = {
     "key twice": (RULE + "\n        contains: d", "6: the key contains is there twice"),
     "name twice": (RULE + RULE, "1: rules: two rules are called a"),
     "signal": (RULE + "\n      - signal: [exception, missing_acton]",
-               "6: rules[0].any[1].signal[1]: no signal missing_acton; nearest: missing_action; known"),
+               "6: rules[0].any[1].signal[1]: no signal missing_acton; nearest: missing_action; "),
     "no list": (RULE.replace("any:\n      - ", "any:\n        "),
                 "3: rules[0].any: Input should be a valid list"),
     "YAML": (" [", " not valid YAML"),

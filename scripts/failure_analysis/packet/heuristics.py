@@ -29,6 +29,7 @@ _LABELS = re.compile(rb'"error_mode_candidate": (null|"[a-z0-9_]+"), '
                      rb'"error_mode_rule": (null|"[a-z0-9_]+")(?=}$)')
 _BOUNDARY = re.compile(r"\b")
 _EXAMPLES = 5
+_MOST_MODELS = 4  # of a table for a terminal
 
 
 class Test(NamedTuple):
@@ -313,9 +314,10 @@ def page(result: dict) -> str:
     return "\n".join(lines)
 
 
-def summary(result: dict) -> list[str]:
-    """A few lines for a terminal."""
-    if not result["failing_rows"]:
-        return ["no failing row to label"]
-    return [f"{result['failing_rows']} failing rows, provisional modes:",
-            *[f"  {mode['rows']:>6}  {mode['mode']}" for mode in result["modes"]]]
+def summary(result: dict) -> tuple[list[str], list[list]]:
+    """The modes as a table, for a terminal: failing rows of each model, and in all."""
+    models = sorted({name for mode in result["modes"] for name in mode["models"]})
+    shown = models if 1 < len(models) <= _MOST_MODELS else []
+    return ["provisional mode", "failing rows", *shown], [
+        [mode["mode"], mode["rows"], *(mode["models"].get(name, 0) for name in shown)]
+        for mode in result["modes"]]
