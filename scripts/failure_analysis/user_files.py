@@ -27,28 +27,33 @@ def load(path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in fault["loc"])
-        raise files.Refusal(f"{path}:{_line(node, fault['loc'])}: "
-                            f"{key.lstrip('.') or 'the file'}: {_reason(fault, model)}") from None
+        # A key that is misspelled is missing too: what is there says more.
+        fault = min(error.errors(include_url=False), key=lambda fault: fault["type"] == "missing")
+        place = [at for at in fault["loc"] if at != "[key]"]
+        key = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in place)
+        line = f":{_line(node, place)}" if node else ""
+        raise files.Refusal(f"{path}{line}: {key.lstrip('.') or 'the file'}: "
+                            f"{_reason(fault, model)}") from None
 
 
 def _parsed(path: Path) -> tuple[Any, Any]:
-    """(the nodes, which know their lines; the document). JSON is YAML, but for a number like 1e3,
-    which YAML takes for a text: what JSON spells is read as JSON."""
+    """(the nodes, which know their lines; the document). JSON is nearly YAML: what JSON spells is
+    read as JSON, and has no lines where YAML cannot read it (an emoji as two \\u escapes)."""
     import yaml
 
+    is_json = files.bare_name(path).endswith(".json")
+    document = files.read_json(path) if is_json else None
     try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_bytes())
+        with files.open_bytes(path) as file:
+            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(file.read())
         node = loader.get_single_node()
         for line, key in _repeated(node):
             raise files.Refusal(f"{path}:{line}: the key {key} is there twice; keep one")
-        if path.suffix == ".json":
-            return node, files.read_json(path)
-        return node, loader.construct_document(node) if node else None
+        return node, document if is_json else loader.construct_document(node) if node else None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        kind = "JSON" if path.suffix == ".json" else "YAML"
-        raise files.Refusal(f"{path}: not valid {kind} ({' '.join(str(error).split())})") from None
+        if is_json:
+            return None, document
+        raise files.Refusal(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
 
 
 def _repeated(node: Any) -> Iterator[tuple[int, str]]:
