@@ -329,7 +329,7 @@ def bench_fft(repeats: int) -> None:
             table = table_of(level, failed.astype(int))
             lines = np.full((n, len(spelling.NAMES)), np.nan)
             lines[:, 2] = odd
-            called.append(any(found.found["or"] >= 2 and found.p_adj <= .01
+            called.append(any(found.odds["or"] >= 2 and found.p_adj <= .01
                               for found in spelling.associations(table, lines)))
     least("spelling causes failure, OR 3, n 520: called", np.mean(calls[3]), .85)
     most("spelling does nothing, n 520: called", np.mean(calls[1]), .02)
@@ -364,13 +364,13 @@ def _bench_collapse(repeats: int) -> None:
 
 def diagnosed(systems: dict, per: int, seed: int, folder: Path) -> list[dict]:
     """The diagnoses of simulated systems."""
-    from failure_analysis.lenses import diagnose, diagnosis, run, simulate
+    from failure_analysis.lenses import diagnose, diagnosis, one_lens, simulate
 
     path = folder / "world.json"
     simulate.write_worlds("", systems, path, per, seed)
-    request = run.Request(path, {}, seed=seed, cache=folder / f"cache-{seed}-{per}")
-    loaded = run.load(request)
-    documents = {lens: run.document(lens, loaded, request) for lens in run.LENSES}
+    request = one_lens.Request(path, {}, seed=seed, cache=folder / f"cache-{seed}-{per}")
+    loaded = one_lens.load(request)
+    documents = {lens: one_lens.document(lens, loaded, request) for lens in one_lens.LENSES}
     return diagnose.summary_of(documents, loaded, request, diagnosis.load_rules(None))["systems"]
 
 

@@ -81,11 +81,11 @@ def check_against(config: Config, used: set[int], tasks: Iterable[str], params: 
                   ) -> None:
     """Refuses a config that speaks of what no judged row has: an eval (`used` are the places of
     those that have rows), a task, a parameter."""
-    for place, one in enumerate(config.evals):
+    for place, eval_entry in enumerate(config.evals):
         if place not in used:
-            raise files.Refusal(f"{config.path}: evals[{place}] ({one['model_name']}) has no "
-                                "judged row; correct its files" + (
-                                    f" or its where {one['where']}" if "where" in one else ""))
+            chosen = f" or its where {eval_entry['where']}" if "where" in eval_entry else ""
+            raise files.Refusal(f"{config.path}: evals[{place}] ({eval_entry['model_name']}) has "
+                                f"no judged row; correct its files{chosen}")
     for key, named, there in (("tasks or tiers", config.tasks, list(tasks)),
                               ("params", config.params, list(params))):
         for name in named:
@@ -146,14 +146,14 @@ def _check_object(path: Path, where: str, found: dict, known: tuple[str, ...]) -
 
 
 def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+    return isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
 
 
 def _check_apart(path: Path, evals: list[dict]) -> None:
     """Refuses two systems that reports could not tell apart."""
     seen: dict[tuple[str, str], int] = {}
-    for place, one in enumerate(map(entry_of, evals)):
-        for kind, name in (("eval_id", one.eval_id), ("label", one.label)):
+    for place, system in enumerate(map(eval_of, evals)):
+        for kind, name in (("eval_id", system.eval_id), ("label", system.label)):
             if (first := seen.setdefault((kind, name), place)) != place:
                 raise files.Refusal(
                     f"{path}: evals[{first}] and evals[{place}] have one {kind}, {name}: give "
@@ -161,11 +161,11 @@ def _check_apart(path: Path, evals: list[dict]) -> None:
                     "them one entry with a list of files")
 
 
-def entry_of(entry: dict) -> Eval:
+def eval_of(eval_entry: dict) -> Eval:
     """An eval entry of the config, its id made from model and label where it has none."""
-    model = str(entry["model_name"])
-    label = str(entry.get("label") or model)
-    ident = str(entry.get("eval_id") or hashlib.sha256(label.encode()).hexdigest()[:6])
-    tokenizer = entry.get("tokenizer")
+    model = str(eval_entry["model_name"])
+    label = str(eval_entry.get("label") or model)
+    ident = str(eval_entry.get("eval_id") or hashlib.sha256(label.encode()).hexdigest()[:6])
+    tokenizer = eval_entry.get("tokenizer")
     return Eval(ident, model, label, Path(tokenizer) if tokenizer else None,
-                entry.get("token_limit"), entry.get("template"))
+                eval_entry.get("token_limit"), eval_entry.get("template"))

@@ -6,27 +6,27 @@ from pathlib import Path
 from typing import Any
 
 from failure_analysis import files
-from failure_analysis.lenses import dataset, figures, run
+from failure_analysis.lenses import dataset, figures, one_lens
 
 
 def evals(path: Path, mapping: Path | None, search: str | None) -> tuple[dict, list[str]]:
     """The evals of a dataset, or those like a text, with tasks and samples."""
     table = dataset.load(path, mapping)
     rows = []
-    for place, one in enumerate(table.evals):
+    for place, system in enumerate(table.evals):
         inside = table.eval == place
         outcomes = Counter(table.outcome[inside].tolist())
-        rows.append({"eval_id": one.eval_id, "model_name": one.model_name, "label": one.label,
-                     "samples": int(inside.sum()),
+        rows.append({"eval_id": system.eval_id, "model_name": system.model_name,
+                     "label": system.label, "samples": int(inside.sum()),
                      "tasks": [table.tasks[task] for task in sorted(set(table.task[inside]))],
                      **{name: outcomes[code] for code, name in enumerate(dataset.OUTCOMES)}})
     if search is not None:
         rows = [row for row in rows if _like(search, row)]
         if not rows:
-            known = ", ".join(one.label for one in table.evals[:12])
-            raise files.Refusal(f"--search {search}: no eval is like it; there are {known}")
-    ledger = table.ledger
-    summary = {"dataset": table.config.name, "evals": rows, "rows": ledger,
+            labels = ", ".join(system.label for system in table.evals[:12])
+            raise files.Refusal(f"--search {search}: no eval is like it; there are {labels}")
+    account = table.account
+    summary = {"dataset": table.config.name, "evals": rows, "rows": account,
                "parameters": {name: "number" if values.dtype == float else "name"
                               for name, values in table.params.items()},
                "difficulty": table.difficulty()}
@@ -34,7 +34,7 @@ def evals(path: Path, mapping: Path | None, search: str | None) -> tuple[dict, l
              f"correct, {row['wrong']} wrong, {row['no_answer']} no answer, {row['truncated']} "
              f"truncated; tasks {', '.join(row['tasks'][:8])}" for row in rows]
     return summary, [*lines, f"difficulty parameters: {', '.join(table.difficulty()) or 'none'}",
-                     ledger_line(ledger)]
+                     account_line(account)]
 
 
 def _like(search: str, row: dict) -> bool:
@@ -47,70 +47,72 @@ def _like(search: str, row: dict) -> bool:
     return bool(difflib.get_close_matches(wanted, [part.casefold() for part in parts], 1, 0.75))
 
 
-def ledger_line(ledger: dict[str, Any]) -> str:
+def account_line(account: dict[str, Any]) -> str:
     """The sum of all rows."""
-    said = (f"{ledger['rows_read']} rows read = {ledger['kept']} kept + {ledger['unjudged']} "
-            f"unjudged + {ledger['rejected']} rejected")
-    if ledger["tokens_unusable"]:
-        said += f"; {ledger['tokens_unusable']} token counts are no counts and were left out"
-    for one in ledger["reasons"][:3]:
-        said += f"; {one['rows']} x {one['reason']} (first {one['first']})"
-    return "; mind: ".join([said, *ledger["notes"]])
+    text = (f"{account['rows_read']} rows read = {account['kept']} kept + {account['unjudged']} "
+            f"unjudged + {account['rejected']} rejected")
+    if account["tokens_unusable"]:
+        text += f"; {account['tokens_unusable']} token counts are no counts and were left out"
+    for reason in account["reasons"][:3]:
+        text += f"; {reason['rows']} x {reason['reason']} (first {reason['first']})"
+    return "; mind: ".join([text, *account["notes"]])
 
 
-def lens(name: str, request: run.Request, folder: Path | None, output: Path | None
+def lens(name: str, request: one_lens.Request, output_dir: Path | None, output: Path | None
          ) -> tuple[dict, list[str]]:
     """Runs one lens and writes its outputs."""
-    if output is not None and output.suffix.lower() not in run.FORMATS:
-        raise files.Refusal(f"{output}: --output ends in one of {', '.join(run.FORMATS)}; for all "
-                            "outputs use --output-dir")
-    loaded = run.load(request)
-    shown = run.document(name, loaded, request)
+    if output is not None and output.suffix.lower() not in one_lens.FORMATS:
+        raise files.Refusal(f"{output}: --output ends in one of {', '.join(one_lens.FORMATS)}; for "
+                            "all outputs use --output-dir")
+    loaded = one_lens.load(request)
+    document = one_lens.document(name, loaded, request)
     if output is not None:
-        paths = [path.as_posix() for path in run.write_file(shown, output)]
+        paths = [path.as_posix() for path in one_lens.write_file(document, output)]
     else:
-        paths = [(folder / one).as_posix() for one in run.write_folder(shown, folder, request)]
+        paths = [(output_dir / written).as_posix()
+                 for written in one_lens.write_folder(document, output_dir, request)]
     results = [{key: result[key] for key in ("name", "pattern", "also", "confidence", "strength",
-                                             "n", "need")} for result in shown["results"]]
-    summary = {"lens": name, "samples": shown["samples"], "results": results,
+                                             "n", "need")} for result in document["results"]]
+    summary = {"lens": name, "samples": document["samples"], "results": results,
                "comparisons": [{key: pair[key] for key in ("a", "b", "task", "items", "evidence")}
-                               for pair in shown["comparisons"]], "rows": shown["rows"],
+                               for pair in document["comparisons"]], "rows": document["rows"],
                "written": paths}
-    lines = [ledger_line(shown["rows"]),
-             f"{shown['samples']} of {shown['samples_in_dataset']} samples chosen"]
-    for result in shown["results"][:20]:
+    lines = [account_line(document["rows"]),
+             f"{document['samples']} of {document['samples_in_dataset']} samples chosen"]
+    for result in document["results"][:20]:
         lines.append(f"{result['name']}: {figures.verdict(result)}")
-        lines += [f"  {said}" for said in (result["need"] if result["pattern"] ==
-                                          "insufficient_data" else result["evidence"])[:5]]
-    for pair in shown["comparisons"][:20]:
+        short = result["pattern"] == "insufficient_data"
+        lines += [f"  {sentence}" for sentence in result["need" if short else "evidence"][:5]]
+    for pair in document["comparisons"][:20]:
         lines.append(f"{pair['a']} and {pair['b']} on {pair['items']} shared items")
-        lines += [f"  {said}" for said in (pair["evidence"] or pair["need"])[:4]]
+        lines += [f"  {sentence}" for sentence in (pair["evidence"] or pair["need"])[:4]]
     return summary, [*lines, "written: " + ", ".join(paths[:8])
                      + (f" and {len(paths) - 8} more" if len(paths) > 8 else "")]
 
 
-def diagnosed(request: run.Request, folder: Path | None, rules: Path | None,
+def diagnosed(request: one_lens.Request, output_dir: Path | None, rules: Path | None,
               queries: Path | None) -> tuple[dict, list[str]]:
     """Diagnoses and says the leading hypotheses."""
     from failure_analysis.lenses import diagnose, diagnosis
 
-    whole = diagnose.diagnose(request, folder, rules, queries)
+    whole = diagnose.diagnose(request, output_dir, rules, queries)
     systems = [{"name": system["name"], "conclusion": system["conclusion"],
                 "labels": {lens: result["pattern"] for lens, result in system["lenses"].items()}}
                for system in whole["systems"]]
-    lines = [ledger_line(whole["rows"])]
+    lines = [account_line(whole["rows"])]
     for system in whole["systems"][:20]:
         lines.append(f"{system['name']} ({system['samples']} samples): "
                      f"{' or '.join(system['conclusion'])}")
         lines.append("  " + ", ".join(f"{lens} {result['pattern']}"
                                       for lens, result in system["lenses"].items()))
-        lines += [f"  {one['hypothesis']}: {one['status']} ({one['score']:g}); next: {one['next']}"
-                  for one in system["hypotheses"]
-                  if one["status"] in (diagnosis.SUPPORTED, diagnosis.TENTATIVE)][:3]
+        lines += ["  {hypothesis}: {status} ({score:g}); next: {next}".format(**hypothesis)
+                  for hypothesis in system["hypotheses"]
+                  if hypothesis["status"] in diagnosis.LEADING][:3]
     for pair in whole["pairs"][:10]:
-        said = list(dict.fromkeys(one for lens in pair["differs"].values()
-                                  for one in lens["evidence"] or lens["need"]))
-        lines.append(f"{pair['a']} (a) and {pair['b']} (b): " + "; ".join(said[:5]))
+        sentences = list(dict.fromkeys(
+            sentence for lens in pair["differs"].values()
+            for sentence in lens["evidence"] or lens["need"]))
+        lines.append(f"{pair['a']} (a) and {pair['b']} (b): " + "; ".join(sentences[:5]))
     target = Path(whole["folder"])
     return ({"systems": systems, "pairs": [{key: pair[key] for key in ("a", "b", "task", "items",
                                                                       "findings")}
