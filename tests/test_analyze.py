@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failure_analysis import files
 from failure_analysis.lenses import (
     compression,
     dataset,
@@ -23,6 +24,7 @@ from failure_analysis.lenses import (
     hazard,
     one_lens,
     queries,
+    rules_model,
     shape,
     simulate,
     spectra,
@@ -176,11 +178,12 @@ def test_a_dataset_that_holds_nothing_is_refused(case: str, analyze, tmp_path) -
 
 CONFIGS = {
     "unknown key": ({"evals": [{"model_name": "m", "files": "s.jsonl"}], "token": 3},
-                    "unknown key token"),
+                    "d.json:1: token: unknown key; nearest: token_limit; known are evals, name"),
     "no files": ({"evals": [{"model_name": "m", "files": "none*.jsonl"}]}, "no file matches"),
     "bad role": ({"evals": [{"model_name": "m", "files": "s.jsonl"}],
-                  "params": {"length": "hard"}}, "a role is one of difficulty"),
-    "no evals": ({"evals": []}, "evals is a list of at least one"),
+                  "params": {"length": "hard"}},
+                 "params.length: 'hard': nearest: pair; known are difficulty, confounder, pair"),
+    "no evals": ({"evals": []}, "d.json:1: evals: List should have at least 1 item"),
     "tokenizer": ({"evals": [{"model_name": "m", "files": "s.jsonl", "tokenizer": "t.json"}]},
                   "no such tokenizer file"),
 }
@@ -525,17 +528,59 @@ def test_rules_are_data(analyze, bundle, diagnosed, worlds, tmp_path) -> None:
                                       f"compression.overthink: {weight},"))
         weighed = diagnosis.weigh(observed, diagnosis.load_rules(rules), set(LENSES))
         assert (diagnosis.conclusion(weighed) == [expected]) is (expected is not None)
-    for was, now, why in (
-        ("says: traces go on", "sais: traces go on", "`sais`"),
-        ("compression.overthink: 2,", "compression.overthing: 2,", "'compression.overthing'"),
-        ("needs: [fft]", "needs: [ftf]", "'ftf'"),
-        ("veto: [fft.clean]", "veto: fft.clean", "array"),
-        ("tentative: {score: 1.5}", "tentative: {score: high}", "tentative.score"),
-    ):
-        assert was in text
-        rules.write_text(text.replace(was, now))
-        assert why in analyze("diagnose", worlds / "overthink.json", "--rules", rules,
-                              "--output-dir", tmp_path / "o", code=1)
+
+
+FIRST = "hypotheses.tokenization_problem"
+RULES = {
+    "no such finding": ("{fft.tokenization_artifact: 2,", "{fft.tokenisation_artifact: 2,", 35,
+                        f"{FIRST}.for.fft.tokenisation_artifact.[key]: "
+                        "'fft.tokenisation_artifact': nearest: fft.tokenization_artifact; known"),
+    "no such veto": ("veto: [fft.clean]", "veto: [fft.claen]", 36,
+                     f"{FIRST}.veto[0]: 'fft.claen': nearest: fft.clean; known are surface.heal"),
+    "no such lens": ("needs: [fft]", "needs: [ftf]", 37,
+                     f"{FIRST}.needs[0]: 'ftf': nearest: fft; known are surface, fft, compression"),
+    "no such scope": ("scope: pair", "scope: pairs", 42,
+                      "hypotheses.template_interference.scope: 'pairs': nearest: pair; known are"),
+    "veto as text": ("veto: [fft.clean]", "veto: fft.clean", 36,
+                     f"{FIRST}.veto: Input should be a valid list, got 'fft.clean'"),
+    "weight as text": ("{fft.tokenization_artifact: 2,", "{fft.tokenization_artifact: '2',", 35,
+                       f"{FIRST}.for.fft.tokenization_artifact: Input should be a valid number"),
+    "score as text": ("tentative: {score: 1.5}", "tentative: {score: high}", 30,
+                      "tentative.score: Input should be a valid number, got 'high'"),
+    "no finite score": ("tentative: {score: 1.5}", "tentative: {score: .inf}", 30,
+                        "tentative.score: Input should be a finite number, got inf"),
+    "half a lens": ("lenses: 2", "lenses: 2.5", 29,
+                    "supported.lenses: Input should be a valid integer, got 2.5"),
+    "key of a hypothesis": ("needs: [fft]", "need: [fft]", 37,
+                            f"{FIRST}.need: unknown key; nearest: needs; known are says, for, "),
+    "key of a bar": ("lead: 1}", "leed: 1}", 29,
+                     "supported.leed: unknown key; nearest: lead; known are score, lenses, lead"),
+    "key of the file": ("version: 1", "versoin: 1", 27,
+                        "versoin: unknown key; nearest: version; known are hypotheses, supported"),
+    "a hypothesis without a claim": ("    says: irregular spelling in tokens makes prompts fail\n",
+                                     "", 33, f"{FIRST}.says: it is not there, and is needed"),
+    "a key twice": ("version: 1", "version: 1\nversion: 2", 28,
+                    "the key version is there twice; keep one"),
+}
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_a_wrong_rule_is_named_with_its_line(case: str, bundle, tmp_path) -> None:
+    was, now, line, expected = RULES[case]
+    text = (bundle / "templates" / "diagnosis_rules.yaml").read_text()
+    assert was in text
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(text.replace(was, now, 1))
+    with pytest.raises(files.Refusal) as refusal:
+        diagnosis.load_rules(rules)
+    assert str(refusal.value).startswith(f"{rules}:{line}: {expected}")
+
+
+def test_wrong_rules_are_refused_before_anything_is_read(analyze, tmp_path) -> None:
+    (tmp_path / "rules.yaml").write_text("hypotheses: {}\n")
+    assert "rules.yaml:1: supported: it is not there" in analyze(
+        "diagnose", write_rows(tmp_path / "s.jsonl", level_rows()), "--rules",
+        tmp_path / "rules.yaml", "--output-dir", tmp_path / "o", code=1)
 
 
 def test_every_finding_of_the_rules_can_occur(bundle) -> None:
@@ -543,10 +588,9 @@ def test_every_finding_of_the_rules_can_occur(bundle) -> None:
     code = "".join(path.read_text() for path in
                    (bundle / "scripts" / "failure_analysis" / "lenses").glob("*.py"))
     rules = diagnosis.load_rules(None)
-    names = {name for rule in rules["hypotheses"].values()
-             for name in (*rule["for"], *rule.get("veto", ()))}
-    assert 30 < len(names) <= len(diagnosis.FINDINGS)
-    for name in diagnosis.FINDINGS:
+    names = {name for rule in rules.hypotheses.values() for name in (*rule.speaks, *rule.veto)}
+    assert 30 < len(names) <= len(rules_model.FINDINGS)
+    for name in rules_model.FINDINGS:
         assert f'"{name.split(".")[1]}"' in code or f'"{name}"' in code, name
 
 

@@ -305,26 +305,43 @@ def test_queries_without_the_parameters_of_the_surface_are_refused(analyze, tmp_
 
 ONE = {"model_name": "m", "files": "s.jsonl"}
 WRONG = {
-    "limit as text": ({"token_limit": "100"}, "token_limit is '100'; it is a number above 0"),
-    "guess as text": ({"guess_rate": "0.25"}, "guess_rate is '0.25'; it is a share"),
-    "guess below 0": ({"guess_rate": -0.5}, "guess_rate is -0.5; it is a share"),
-    "sure guess": ({"tasks": {"t": {"guess_rate": 1.0}}}, "tasks.t.guess_rate is 1.0"),
-    "key of a task": ({"tasks": {"t": {"guessrate": 0.3}}}, "unknown key tasks.t.guessrate"),
+    "limit as text": ({"token_limit": "100"},
+                      "d.json:8: token_limit: Input should be a valid number, got '100'"),
+    "no limit": ({"token_limit": None}, "token_limit: Input should be a valid number, got None"),
+    "limit of nothing": ({"token_limit": 0}, "token_limit: Input should be greater than 0, got 0"),
+    "endless limit": ({"token_limit": float("inf")}, "token_limit: Input should be less than 1000"),
+    "guess as text": ({"guess_rate": "0.25"},
+                      "guess_rate: Input should be a valid number, got '0.25'"),
+    "guess below 0": ({"guess_rate": -0.5}, "guess_rate: Input should be greater than or equal to"),
+    "sure guess": ({"tasks": {"t": {"guess_rate": 1.0}}},
+                   "tasks.t.guess_rate: Input should be less than 1, got 1.0"),
+    "key of the config": ({"parms": {}}, "d.json:8: parms: unknown key; nearest: params; known"),
+    "key of an eval": ({"evals": [{**ONE, "lable": "x"}]},
+                       "d.json:6: evals[0].lable: unknown key; nearest: label; known are model_na"),
+    "key of a task": ({"tasks": {"t": {"guessrate": 0.3}}},
+                      "d.json:10: tasks.t.guessrate: unknown key; nearest: guess_rate; known"),
+    "eval as text": ({"evals": ["m"]}, "evals[0]: Input should be a valid mapping, got 'm'"),
+    "no model": ({"evals": [{"files": "s.jsonl"}]}, "evals[0].model_name: it is not there, and is"),
+    "empty label": ({"evals": [{**ONE, "label": ""}]}, "evals[0].label: String should have"),
+    "no label": ({"evals": [{**ONE, "label": None}]}, "evals[0].label: Input should be a"),
     "unknown task": ({"tasks": {"u": {"guess_rate": 0.3}}}, "no judged row has 'u'; there are t"),
-    "tasks as list": ({"tasks": ["t"]}, "tasks is ['t']; it is an object"),
-    "task as text": ({"tasks": {"t": "logic"}}, "tasks.t is no object"),
-    "tiers as list": ({"tiers": ["t"]}, "tiers is ['t']; it is an object"),
-    "tier as text": ({"tiers": {"logic": "t"}}, "tiers.logic is no list of tasks"),
+    "tasks as list": ({"tasks": ["t"]}, "tasks: Input should be a valid mapping, got ['t']"),
+    "task as text": ({"tasks": {"t": "logic"}}, "tasks.t: Input should be a valid mapping"),
+    "tiers as list": ({"tiers": ["t"]}, "tiers: Input should be a valid mapping, got ['t']"),
+    "tier as text": ({"tiers": {"logic": "t"}}, "tiers.logic: Input should be a valid list, got"),
     "unknown in a tier": ({"tiers": {"logic": ["t", "u"]}}, "no judged row has 'u'"),
-    "params as list": ({"params": ["length"]}, "params is ['length']; it is an object"),
+    "params as list": ({"params": ["length"]}, "params: Input should be a valid mapping"),
     "unknown parameter": ({"params": {"lenght": "other"}},
                           "no judged row has 'lenght'; there are length"),
-    "field as number": ({"fields": {"correct": 3}}, "fields.correct is no field or its value"),
-    "where as list": ({"evals": [{**ONE, "where": ["a"]}]}, "evals[0].where is ['a']"),
+    "field as number": ({"fields": {"correct": 3}}, "fields.correct: Input should be a valid str"),
+    "no such field": ({"fields": {"corect": "c"}}, "'corect': nearest: correct; known are eval_id"),
+    "where as list": ({"evals": [{**ONE, "where": ["a"]}]}, "evals[0].where: Input should be a"),
     "where of nothing": ({"evals": [ONE, {"model_name": "n", "files": "s.jsonl",
                                           "where": {"item_id": "x"}}]},
                          "evals[1] (n) has no judged row; correct its files or its where"),
-    "files as number": ({"evals": [{**ONE, "files": 3}]}, "evals[0].files is 3; it is a path"),
+    "files as number": ({"evals": [{**ONE, "files": 3}]},
+                        "evals[0].files: a path or a list of paths was expected, got 3"),
+    "no path": ({"evals": [{**ONE, "files": ""}]}, "a path or a list of paths was expected"),
     "one system twice": ({"evals": [ONE, {**ONE, "token_limit": 9}]},
                          "evals[0] and evals[1] have one eval_id"),
     "one label twice": ({"evals": [{**ONE, "eval_id": "a"}, {**ONE, "eval_id": "b"}]},
@@ -336,8 +353,15 @@ WRONG = {
 def test_a_config_is_checked_before_it_is_used(case: str, analyze, tmp_path) -> None:
     changes, expected = WRONG[case]
     write_rows(tmp_path / "s.jsonl", level_rows(2))
-    (tmp_path / "d.json").write_text(json.dumps({"evals": [ONE], **changes}))
+    (tmp_path / "d.json").write_text(json.dumps({"evals": [ONE], **changes}, indent=1))
     assert expected in analyze("evals", tmp_path / "d.json", code=1)
+
+
+def test_a_key_that_a_config_has_twice_is_refused(analyze, tmp_path) -> None:
+    write_rows(tmp_path / "s.jsonl", level_rows(2))
+    (tmp_path / "d.json").write_text(
+        '{"name": "a",\n "evals": [{"model_name": "m", "files": "s.jsonl"}],\n "name": "b"}')
+    assert "d.json:3: the key name is there twice" in analyze("evals", tmp_path / "d.json", code=1)
 
 
 @pytest.mark.parametrize("kind", ["number", "name", "many"])

@@ -2,11 +2,14 @@
 systems: diagnosis.json, diagnosis.md, the matrix figure, the facts."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis import facts, files, manifest, steps
 from failure_analysis.lenses import dataset, diagnosis, diagnosis_page, one_lens, queries
 from failure_analysis.lenses.findings import NEED
+
+if TYPE_CHECKING:
+    from failure_analysis.lenses.rules_model import Rules
 
 NAME, PAGE = steps.DIAGNOSE.writes[:2]
 
@@ -48,7 +51,7 @@ def diagnose(request: one_lens.Request, output_dir: Path | None, rules_path: Pat
 
 
 def summary_of(documents: dict[str, dict], loaded: one_lens.Loaded, request: one_lens.Request,
-               rules: dict[str, Any], asked: list[dict] | None = None) -> dict[str, Any]:
+               rules: "Rules", asked: list[dict] | None = None) -> dict[str, Any]:
     """The diagnosis of every group and pair, from the lenses' documents."""
     groups = dataset.groups(loaded.table)
     systems, by_group = [], {}
@@ -77,11 +80,11 @@ def summary_of(documents: dict[str, dict], loaded: one_lens.Loaded, request: one
                 "evidence", "caveats", "estimates")} for lens, result in results.items()}})
     return {"dataset": loaded.table.config.name, "filters": request.filters,
             "seed": request.seed, "samples": len(loaded.table), "rows": loaded.table.account,
-            "rules_version": rules.get("version"), "systems": systems,
+            "rules_version": rules.version, "systems": systems,
             "pairs": _pairs(documents, by_group, rules)}
 
 
-def _pairs(documents: dict[str, dict], by_group: dict[tuple, Seen], rules: dict[str, Any]
+def _pairs(documents: dict[str, dict], by_group: dict[tuple, Seen], rules: "Rules"
            ) -> list[dict]:
     """What differs between each two systems on one task."""
     by_pair: dict[tuple, dict[str, dict]] = {}

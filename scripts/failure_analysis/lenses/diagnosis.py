@@ -4,33 +4,20 @@ only after its experiment, until then failures are "consistent with" it."""
 
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
-from failure_analysis import files, statistics
+from failure_analysis import statistics, user_files
 from failure_analysis.lenses import findings
 from failure_analysis.lenses.dataset import CORRECT, NO_ANSWER, TRUNCATED, Table
 from failure_analysis.lenses.findings import NEED
 from failure_analysis.statistics import rounded
 
+if TYPE_CHECKING:
+    from failure_analysis.lenses.rules_model import Rules
+
 RULES = Path(__file__).resolve().parents[3] / "templates" / "diagnosis_rules.yaml"
-# All that a rule can speak of: the labels of the lenses, and what `observed`, `between` and
-# `queries` find beside them.
-FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
-    "surface": "healthy accuracy_cliff gradual_decline truncation_dominant chaotic uniform_failure "
-               "flat_mediocre inverted any_failure",
-    "fft": "tokenization_artifact clean no_artifact_detected spectral_peak_collapse "
-           "band_limited_gain",
-    "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected",
-    "hazard": "early early_breakdown delayed constant threshold no_change_detected truncation_wall",
-    "format": "no_answer_high truncation_high truncation_rare",
-    "runs": "flip_rate_high",
-    "query": "inside_zone outside_zone",
-    "compare": "accuracy_lower accuracy_not_lower underthink_appeared loops_appeared errors_faster "
-               "template_shift spelling_changed spelling_unchanged",
-}.items() for name in names.split())
 SUPPORTED, TENTATIVE, CONTRADICTED, NOT_ASSESSED = ("supported", "tentative", "contradicted",
                                                     "not_assessed")
 STATUSES = (SUPPORTED, TENTATIVE, NOT_ASSESSED, CONTRADICTED)
@@ -39,50 +26,11 @@ COLUMNS = ("surface", "fft", "compression", "hazard", "other")
 TO_READ = 10
 
 
-class _Bar(msgspec.Struct, forbid_unknown_fields=True):
-    score: float
-    lenses: int = 1
-    lead: float = 0
+def load_rules(path: Path | None) -> "Rules":
+    """The checked rules, those of the templates where no file is given; refuses by line and key."""
+    from failure_analysis.lenses.rules_model import Rules
 
-
-class _Rule(msgspec.Struct, forbid_unknown_fields=True, rename={"speaks": "for"}):
-    says: str
-    speaks: dict[str, float]
-    next: str
-    veto: list[str] = []
-    needs: list[Literal["surface", "fft", "compression", "hazard", "query"]] = []
-    falsified_by: str = ""
-    scope: Literal["one", "pair"] = "one"
-
-
-class _Rules(msgspec.Struct, forbid_unknown_fields=True):
-    """A file of rules."""
-
-    hypotheses: dict[str, _Rule]
-    supported: _Bar
-    tentative: _Bar
-    version: int | None = None
-
-
-def load_rules(path: Path | None) -> dict[str, Any]:
-    """The checked rules; refuses with the key that is wrong."""
-    import yaml
-
-    path = path or RULES
-    try:
-        rules = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise files.Refusal(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    try:
-        known = msgspec.convert(rules, _Rules)
-    except msgspec.ValidationError as error:
-        raise files.Refusal(f"{path}: {error}") from None
-    for name, rule in known.hypotheses.items():
-        for found in (*rule.speaks, *rule.veto):
-            if found not in FINDINGS:
-                raise files.Refusal(f"{path}: hypotheses.{name}: there is no finding {found!r}; "
-                                    f"known are {', '.join(FINDINGS)}")
-    return rules
+    return user_files.load(path or RULES, Rules)
 
 
 def observed(results: dict[str, dict], table: Table) -> dict[str, str]:
@@ -124,24 +72,23 @@ def flip_rate(table: Table) -> tuple[float, float] | None:
                                       / np.sqrt(len(flips)))
 
 
-def weigh(observed: dict[str, str], rules: dict[str, Any], assessed: set[str], scope: str = "one"
+def weigh(observed: dict[str, str], rules: "Rules", assessed: set[str], scope: str = "one"
           ) -> list[dict[str, Any]]:
     """Every hypothesis of a scope with its score and status, the likeliest first."""
     weighed = []
-    for name, rule in rules["hypotheses"].items():
-        if rule.get("scope", "one") != scope:
+    for name, rule in rules.hypotheses.items():
+        if rule.scope != scope:
             continue
-        speaks = {finding: weight for finding, weight in rule["for"].items() if finding in observed}
-        against = [finding for finding in rule.get("veto", []) if finding in observed]
-        missing = [lens for lens in rule.get("needs", []) if lens not in assessed]
+        speaks = {finding: weight for finding, weight in rule.speaks.items() if finding in observed}
+        against = [finding for finding in rule.veto if finding in observed]
+        missing = [lens for lens in rule.needs if lens not in assessed]
         weighed.append({
-            "hypothesis": name, "says": rule["says"], "score": rounded(sum(speaks.values()), 2),
+            "hypothesis": name, "says": rule.says, "score": rounded(sum(speaks.values()), 2),
             "lenses": len({finding.split(".")[0] for finding in speaks}),
             "for": [{"finding": finding, "weight": weight, "because": observed[finding]}
                     for finding, weight in speaks.items()],
             "against": [{"finding": finding, "because": observed[finding]} for finding in against],
-            "missing": missing, "next": rule["next"],
-            "falsified_by": rule.get("falsified_by", "")})
+            "missing": missing, "next": rule.next, "falsified_by": rule.falsified_by})
     scores = sorted((hypothesis["score"] for hypothesis in weighed if not hypothesis["against"]),
                     reverse=True)
     for hypothesis in weighed:
@@ -150,10 +97,10 @@ def weigh(observed: dict[str, str], rules: dict[str, Any], assessed: set[str], s
                                                    -hypothesis["score"]))
 
 
-def _status(hypothesis: dict, scores: list[float], rules: dict[str, Any]) -> str:
+def _status(hypothesis: dict, scores: list[float], rules: "Rules") -> str:
     """The status by the bars of the rules; `scores` are those that nothing speaks against, the
     highest first."""
-    score, bar, tentative = hypothesis["score"], rules["supported"], rules["tentative"]["score"]
+    score, bar, tentative = hypothesis["score"], rules.supported, rules.tentative.score
     if hypothesis["missing"] and score < tentative:
         return NOT_ASSESSED
     if hypothesis["against"]:
@@ -161,8 +108,7 @@ def _status(hypothesis: dict, scores: list[float], rules: dict[str, Any]) -> str
     rivals = list(scores)
     rivals.remove(score)
     lead = score - (rivals[0] if rivals else 0)
-    if score >= bar["score"] and hypothesis["lenses"] >= bar.get("lenses", 1) \
-            and lead >= bar.get("lead", 0):
+    if score >= bar.score and hypothesis["lenses"] >= bar.lenses and lead >= bar.lead:
         return SUPPORTED
     return TENTATIVE if score >= tentative else NOT_ASSESSED
 

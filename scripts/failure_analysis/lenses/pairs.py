@@ -127,7 +127,7 @@ def _compression(a: Group, b: Group, shared: np.ndarray,
 def _joint_residual(a: Group, b: Group, both: list[np.ndarray], usable: list[np.ndarray]
                     ) -> list[np.ndarray]:
     """Entropy after length, by one line for both systems."""
-    features = np.concatenate([part[mask] for part, mask in zip(both, usable, strict=True)])
+    features = np.concatenate([rows[mask] for rows, mask in zip(both, usable, strict=True)])
     y = np.log(np.maximum(features[:, traces.NAMES.index("packed")], 1))
     x = np.log(features[:, 0])
     x = (x - x.mean()) / max(float(x.std()), 1e-9)
@@ -181,8 +181,8 @@ def _hazard(a: Group, b: Group, shared: np.ndarray, _: Any, seed: int, pair: dic
 def _fft(a: Group, b: Group, shared: np.ndarray, data: tuple[Table, fft.Prompts],
          seed: int, pair: dict) -> None:
     whole, prompts = data
-    of = [fft.prompts_of(prompts, whole, group.table) for group in (a, b)]
-    if any((part < 0).all() for part in of):
+    of_sample = [fft.prompts_of(prompts, whole, group.table) for group in (a, b)]
+    if any((prompt < 0).all() for prompt in of_sample):
         pair["need"] = ["prompts on both sides"]
         return
     columns = {"prompt_tokens": np.array([len(classes) for classes in prompts.classes])}
@@ -190,7 +190,8 @@ def _fft(a: Group, b: Group, shared: np.ndarray, data: tuple[Table, fft.Prompts]
         columns |= zip(spelling.NAMES, prompts.features.T, strict=True)
     changed = False
     for name, column in columns.items():
-        d = _gaps(a, b, shared, [np.where(part >= 0, column[part], np.nan) for part in of])
+        d = _gaps(a, b, shared, [
+            np.where(prompt >= 0, column[prompt], np.nan) for prompt in of_sample])
         if len(d) < FEWEST_ITEMS:
             continue
         changed |= bool(abs(d).max() > 1e-12)

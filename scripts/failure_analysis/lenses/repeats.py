@@ -2,7 +2,8 @@
 
 from failure_analysis import files
 from failure_analysis.lenses import samples
-from failure_analysis.lenses.config import NAMES, Config, Eval
+from failure_analysis.lenses.config import Config, Eval
+from failure_analysis.lenses.fields import NAMES
 
 LOOKED_AT = 50  # items that stand there more than once
 

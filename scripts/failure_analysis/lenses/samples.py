@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files, steps
-from failure_analysis.lenses.config import NAMES, TEXTS, Config
+from failure_analysis.lenses.config import Config
+from failure_analysis.lenses.fields import NAMES, TEXTS
 from failure_analysis.packet import sanity
 from failure_analysis.paths import value_at
 from failure_analysis.reading import detect, ingest, runs

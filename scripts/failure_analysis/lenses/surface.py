@@ -133,7 +133,7 @@ def loss(profile: Profile, seed: int) -> Loss:
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(np.round(profile.n).astype(int), p, size=(BOOTSTRAP, len(p)))
     drawn = np.concatenate([(p * profile.n[:, None])[None], drawn])
-    sums = [drawn[:, part].sum(1) for part in (best, worst)]
+    sums = [drawn[:, levels].sum(1) for levels in (best, worst)]
     done = [1 - outcomes[:, 2] / outcomes.sum(1) for outcomes in sums]
     right = [outcomes[:, 0] / np.maximum(outcomes[:, 0] + outcomes[:, 1], 1) for outcomes in sums]
     fall = done[0] * right[0] - done[1] * right[1]
