@@ -156,8 +156,8 @@ REFUSED = {
 def test_a_filter_that_cannot_be_used_names_what_exists(case: str, analyze, tmp_path) -> None:
     filters, expected = REFUSED[case]
     path = write_rows(tmp_path / "s.jsonl", level_rows(2))
-    said = analyze("surface", path, "--filters", filters, "--output", tmp_path / "x.png", code=1)
-    assert expected in said
+    message = analyze("surface", path, "--filters", filters, "--output", tmp_path / "x.png", code=1)
+    assert expected in message
 
 
 BAD = {
@@ -650,8 +650,8 @@ def test_a_loop_is_found_and_a_text_is_not() -> None:
     plain = rng.integers(0, 500, 900)
     looped = np.r_[plain[:300], np.tile(plain[300:317], 40)]
     assert traces.loops(plain)[:2] == (0.0, 0.0)
-    assert traces.loops(looped)[0] == 1.0
-    assert traces.loops(plain[:100])[0] == 0.0
+    assert traces.loops(looped).loop == 1.0
+    assert traces.loops(plain[:100]).loop == 0.0
 
 
 @given(st.text(st.one_of(st.characters(), st.sampled_from("ab1 2_+\n٣"))))
@@ -727,9 +727,9 @@ def test_many_systems_are_compared_with_the_first(analyze, tmp_path) -> None:
 def test_systems_without_a_shared_item_say_what_is_missing(run_inside, tmp_path) -> None:
     rows = [{**row, "model_name": name, "item_id": f"{name}{row['item_id']}"}
             for name in ("m", "n") for row in level_rows(4)]
-    said = run_inside("analyze.py", "diagnose", write_rows(tmp_path / "s.jsonl", rows),
-                      "--output-dir", tmp_path / "o", "--jobs", "1", "--cache", tmp_path / "c")
-    assert "m (a) and n (b): items that both tried: 0 there, 20 needed\n" in said.stdout
+    output = run_inside("analyze.py", "diagnose", write_rows(tmp_path / "s.jsonl", rows),
+                        "--output-dir", tmp_path / "o", "--jobs", "1", "--cache", tmp_path / "c")
+    assert "m (a) and n (b): items that both tried: 0 there, 20 needed\n" in output.stdout
 
 
 def test_loops_are_called_where_failures_loop_three_times_as_often(tmp_path) -> None:

@@ -152,8 +152,8 @@ def test_two_conditions_under_one_name_are_numbered_and_named(
     analyze("compression", path, "--output", tmp_path / "c.json")
     [result] = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))["results"]
     assert notes_of(summary) in result["caveats"]  # where a reader of the result sees it
-    said = run_inside("analyze.py", "evals", path).stdout
-    assert f"mind: {notes_of(summary)}" in said
+    output = run_inside("analyze.py", "evals", path).stdout
+    assert f"mind: {notes_of(summary)}" in output
     ends = {name.split("@")[1] for name in names}
     assert ends == ({"1", "1.1"} if run else {"0", "1"})
 
@@ -208,9 +208,9 @@ def test_a_value_that_makes_a_parameter_a_name_is_shown(analyze, tmp_path) -> No
     path = write_rows(tmp_path / "s.jsonl", rows)
     assert ("length: 1 of 24 values are no number that can be reckoned with (the first is 'n/a'), "
             "so it is taken as a name") in notes_of(analyze("evals", path))
-    said = analyze("surface", path, "--filters", '{"length": [2, 4]}', "--output",
-                   tmp_path / "x.json", code=1)
-    assert "1 of 24 values are no number" in said
+    message = analyze("surface", path, "--filters", '{"length": [2, 4]}', "--output",
+                      tmp_path / "x.json", code=1)
+    assert "1 of 24 values are no number" in message
     for row in rows:
         row["params"] = {"length": 3} if row["params"]["length"] == "n/a" else row["params"]
     rows[3]["params"] = {"length": 1e16}
@@ -292,8 +292,8 @@ def test_queries_without_the_parameters_of_the_surface_are_refused(analyze, tmp_
     path = write_rows(tmp_path / "s.jsonl", level_rows(30, correct=True))
     asked = tmp_path / "q.jsonl"
     asked.write_text('{"lenght": 3}\n' * 10)
-    said = analyze("diagnose", path, "--queries", asked, "--output-dir", tmp_path / "o", code=1)
-    assert "no query has a number for each of length (they have lenght)" in said
+    message = analyze("diagnose", path, "--queries", asked, "--output-dir", tmp_path / "o", code=1)
+    assert "no query has a number for each of length (they have lenght)" in message
     asked.write_text('{"lenght": 3}\n' + '{"length": 3}\n' * 3 + '{"length": 9}\n')
     analyze("diagnose", path, "--queries", asked, "--output-dir", tmp_path / "o")
     text = (tmp_path / "o" / "diagnosis.json").read_text()

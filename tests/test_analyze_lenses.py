@@ -195,14 +195,14 @@ def test_a_parameter_that_moves_with_another_gets_a_caveat() -> None:
     rng = np.random.default_rng(6)
     depth = rng.integers(1, 9, 1200)
     wrong = rng.random(1200) < np.where(depth > 4, .9, .05)
-    for length, told in ((np.clip(depth + rng.integers(-1, 2, 1200), 1, 8), True),
-                         (rng.integers(1, 9, 1200), False)):
+    for length, expected in ((np.clip(depth + rng.integers(-1, 2, 1200), 1, 8), True),
+                             (rng.integers(1, 9, 1200), False)):
         result = surface.analyse(group(wrong, length=length, depth=depth), 0, "length")
         caveats = [caveat for caveat in result["caveats"] if "was not tried together" in caveat]
-        assert bool(caveats) is told
+        assert bool(caveats) is expected
         fall = result["estimates"]["fall_along_length"]["est"]
         assert abs(fall) < 0.15
-        assert not told or caveats[0].endswith(f"a fall of {fall:.2f}")
+        assert not expected or caveats[0].endswith(f"a fall of {fall:.2f}")
 
 
 def test_a_surface_that_rises_has_a_rising_curve() -> None:

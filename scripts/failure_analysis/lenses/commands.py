@@ -95,12 +95,12 @@ def diagnosed(request: one_lens.Request, output_dir: Path | None, rules: Path | 
     """Diagnoses and says the leading hypotheses."""
     from failure_analysis.lenses import diagnose, diagnosis
 
-    whole = diagnose.diagnose(request, output_dir, rules, queries)
+    document = diagnose.diagnose(request, output_dir, rules, queries)
     systems = [{"name": system["name"], "conclusion": system["conclusion"],
                 "labels": {lens: result["pattern"] for lens, result in system["lenses"].items()}}
-               for system in whole["systems"]]
-    lines = [account_line(whole["rows"])]
-    for system in whole["systems"][:20]:
+               for system in document["systems"]]
+    lines = [account_line(document["rows"])]
+    for system in document["systems"][:20]:
         lines.append(f"{system['name']} ({system['samples']} samples): "
                      f"{' or '.join(system['conclusion'])}")
         lines.append("  " + ", ".join(f"{lens} {result['pattern']}"
@@ -108,14 +108,14 @@ def diagnosed(request: one_lens.Request, output_dir: Path | None, rules: Path | 
         lines += ["  {hypothesis}: {status} ({score:g}); next: {next}".format(**hypothesis)
                   for hypothesis in system["hypotheses"]
                   if hypothesis["status"] in diagnosis.LEADING][:3]
-    for pair in whole["pairs"][:10]:
+    for pair in document["pairs"][:10]:
         sentences = list(dict.fromkeys(
             sentence for lens in pair["differs"].values()
             for sentence in lens["evidence"] or lens["need"]))
         lines.append(f"{pair['a']} (a) and {pair['b']} (b): " + "; ".join(sentences[:5]))
-    target = Path(whole["folder"])
-    return ({"systems": systems, "pairs": [{key: pair[key] for key in ("a", "b", "task", "items",
-                                                                      "findings")}
-                                           for pair in whole["pairs"]], "rows": whole["rows"],
-             "written": [(target / diagnose.NAME).as_posix(), (target / diagnose.PAGE).as_posix()]},
+    target = Path(document["folder"])
+    pairs = [{key: pair[key] for key in ("a", "b", "task", "items", "findings")}
+             for pair in document["pairs"]]
+    written = [(target / name).as_posix() for name in (diagnose.NAME, diagnose.PAGE)]
+    return ({"systems": systems, "pairs": pairs, "rows": document["rows"], "written": written},
             [*lines, f"diagnosis: {target / diagnose.PAGE} and diagnosis.png"])

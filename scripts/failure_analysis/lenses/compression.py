@@ -78,8 +78,8 @@ def measure(table: Table, cache: Path, jobs: int) -> Traces:
 
     def every():
         for at, text in dataset.texts(table):
-            shown, own = trace_of(text)
-            if shown is None:
+            trace, own = trace_of(text)
+            if trace is None:
                 continue
             ids = text.reasoning_ids if own or not text.reasoning else None
             if ids is not None and not all(isinstance(token, int) and abs(token) < 1 << 62
@@ -87,7 +87,7 @@ def measure(table: Table, cache: Path, jobs: int) -> Traces:
                 ids, seen["bad"] = None, seen["bad"] + 1
             seen["ids"] += ids is not None
             seen["reasoning"] += own
-            yield traces.Trace(at, shown, ids, paths[table.eval[at]])
+            yield traces.Trace(at, trace, ids, paths[table.eval[at]])
 
     features, counts = traces.features(every(), len(table), cache, jobs)
     names = sorted({path.name for path in paths if path})

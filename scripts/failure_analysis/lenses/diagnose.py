@@ -2,7 +2,7 @@
 systems: diagnosis.json, diagnosis.md, the matrix figure, the facts."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from failure_analysis import facts, files, manifest, steps
 from failure_analysis.lenses import dataset, diagnosis, diagnosis_page, one_lens, queries
@@ -12,14 +12,6 @@ if TYPE_CHECKING:
     from failure_analysis.lenses.rules_model import Rules
 
 NAME, PAGE = steps.DIAGNOSE.writes[:2]
-
-
-class Seen(NamedTuple):
-    """The findings of one system on one task with the sentences behind them, and the lenses that
-    could be assessed."""
-
-    observed: dict[str, str]
-    assessed: set[str]
 
 
 def diagnose(request: one_lens.Request, output_dir: Path | None, rules_path: Path | None,
@@ -37,17 +29,17 @@ def diagnose(request: one_lens.Request, output_dir: Path | None, rules_path: Pat
         documents[lens] = one_lens.document(lens, loaded, request)
         written += (f"lens_{lens}/{name}" for name in one_lens.write_folder(
             documents[lens], target / f"lens_{lens}", request))
-    whole = summary_of(documents, loaded, request, rules, asked)
-    files.write_json(target / NAME, whole)
-    files.write_text(target / PAGE, diagnosis_page.page(whole))
-    diagnosis_page.draw([target / name for name in steps.DIAGNOSE.writes[2:4]], whole)
-    facts.replace(target, steps.DIAGNOSE, facts_of(whole))
+    document = summary_of(documents, loaded, request, rules, asked)
+    files.write_json(target / NAME, document)
+    files.write_text(target / PAGE, diagnosis_page.page(document))
+    diagnosis_page.draw([target / name for name in steps.DIAGNOSE.writes[2:4]], document)
+    facts.replace(target, steps.DIAGNOSE, facts_of(document))
     manifest.record(target, steps.DIAGNOSE.name, {
         "dataset": request.dataset.as_posix(), "filters": request.filters, "seed": request.seed,
         "max_traces": request.max_traces, "rules": rules_path.as_posix() if rules_path else None,
         "queries": queries_path.as_posix() if queries_path else None},
         written, reads=manifest.proved(target, (steps.OUTCOMES,)))
-    return {**whole, "folder": target.as_posix()}
+    return {**document, "folder": target.as_posix()}
 
 
 def summary_of(documents: dict[str, dict], loaded: one_lens.Loaded, request: one_lens.Request,
@@ -69,7 +61,7 @@ def summary_of(documents: dict[str, dict], loaded: one_lens.Loaded, request: one
             hypothesis["read"] = diagnosis.to_read(
                 hypothesis["hypothesis"], results, group.table, request.seed) \
                 if hypothesis["status"] in diagnosis.LEADING else []
-        by_group[group.eval.eval_id, group.task] = Seen(observed, assessed)
+        by_group[group.eval.eval_id, group.task] = (observed, assessed)
         systems.append({
             "name": group.name, "eval_id": group.eval.eval_id,
             "model_name": group.eval.model_name, "task": group.task, "samples": len(group.table),
@@ -84,9 +76,10 @@ def summary_of(documents: dict[str, dict], loaded: one_lens.Loaded, request: one
             "pairs": _pairs(documents, by_group, rules)}
 
 
-def _pairs(documents: dict[str, dict], by_group: dict[tuple, Seen], rules: "Rules"
+def _pairs(documents: dict[str, dict], by_group: dict[tuple, tuple], rules: "Rules"
            ) -> list[dict]:
-    """What differs between each two systems on one task."""
+    """What differs between each two systems on one task; `by_group` has the findings of each
+    system on each task, and the lenses that could be assessed there."""
     by_pair: dict[tuple, dict[str, dict]] = {}
     for lens, document in documents.items():
         for pair in document["comparisons"]:
@@ -94,16 +87,16 @@ def _pairs(documents: dict[str, dict], by_group: dict[tuple, Seen], rules: "Rule
     pairs = []
     for (a, b, task), by_lens in by_pair.items():
         first = next(iter(by_lens.values()))
-        of_a, of_b = by_group[a, task], by_group[b, task]
-        observed = diagnosis.between(by_lens, of_a.observed, of_b.observed)
+        (of_a, assessed_a), (of_b, assessed_b) = by_group[a, task], by_group[b, task]
+        observed = diagnosis.between(by_lens, of_a, of_b)
         pairs.append({
             "a": first["a"], "b": first["b"], "task": task, "items": first["items"],
-            "differs": {lens: {"a": _labels(of_a.observed, lens), "b": _labels(of_b.observed, lens),
+            "differs": {lens: {"a": _labels(of_a, lens), "b": _labels(of_b, lens),
                                "evidence": pair["evidence"], "need": pair["need"],
                                "estimates": pair["estimates"], "tests": pair["tests"]}
                         for lens, pair in by_lens.items()},
             "findings": sorted(observed), "hypotheses": diagnosis.weigh(
-                observed, rules, of_a.assessed & of_b.assessed, "pair")})
+                observed, rules, assessed_a & assessed_b, "pair")})
     return pairs
 
 
@@ -112,11 +105,11 @@ def _labels(observed: dict[str, str], lens: str) -> list[str]:
             and name != "surface.any_failure"]
 
 
-def facts_of(whole: dict[str, Any]) -> dict[str, int | float]:
+def facts_of(document: dict[str, Any]) -> dict[str, int | float]:
     """The numbers that a report may state: per system and task the samples, each lens' estimates
     and confidence, each hypothesis' score; per pair its estimates."""
     numbers: dict[str, int | float] = {}
-    for system in whole["systems"]:
+    for system in document["systems"]:
         base = ("diagnosis", system["eval_id"], system["task"])
         numbers[facts.key(*base, "samples")] = system["samples"]
         for lens, result in system["lenses"].items():
@@ -125,7 +118,7 @@ def facts_of(whole: dict[str, Any]) -> dict[str, int | float]:
             numbers |= _estimates((*base, lens), result["estimates"])
         for hypothesis in system["hypotheses"]:
             numbers[facts.key(*base, "score", hypothesis["hypothesis"])] = hypothesis["score"]
-    for pair in whole["pairs"]:
+    for pair in document["pairs"]:
         base = ("diagnosis", "pair", pair["a"], pair["b"], pair["task"])
         numbers[facts.key(*base, "items")] = pair["items"]
         for lens, difference in pair["differs"].items():

@@ -13,21 +13,21 @@ _SIGNS = {"for": "+", "against": "veto", "missing": "not assessed", "": ""}
 MOST_SYSTEMS = 12
 
 
-def page(whole: dict[str, Any]) -> str:
+def page(document: dict[str, Any]) -> str:
     """The diagnosis as Markdown."""
-    rows = whole["rows"]
+    rows = document["rows"]
     parts = [
         "# Diagnosis\n",
-        f"{whole['samples']} samples of {cell(whole['dataset'])}; {rows['rows_read']} rows read = "
-        f"{rows['kept']} kept + {rows['unjudged']} unjudged + {rows['rejected']} rejected. "
+        f"{document['samples']} samples of {cell(document['dataset'])}; {rows['rows_read']} rows "
+        f"read = {rows['kept']} kept + {rows['unjudged']} unjudged + {rows['rejected']} rejected. "
         "Scores are ordinal, not probabilities. No cause is proved before its experiment was run: "
         "failures are *consistent with* it.\n"]
-    for system in whole["systems"]:
+    for system in document["systems"]:
         parts += _system(system)
-    if whole["pairs"]:
+    if document["pairs"]:
         parts.append("## Systems compared\n")
         parts.append("Only items that both systems tried are compared, each with itself.\n")
-        for pair in whole["pairs"]:
+        for pair in document["pairs"]:
             parts += _pair(pair)
     return "\n".join(parts) + "\n"
 
@@ -123,11 +123,11 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def draw(paths: Sequence[Path], whole: dict[str, Any]) -> None:
+def draw(paths: Sequence[Path], document: dict[str, Any]) -> None:
     """The matrix of hypotheses by lenses, one per system: + for, x veto, ? not assessed."""
     from matplotlib.patches import Rectangle
 
-    systems = whole["systems"][:MOST_SYSTEMS]
+    systems = document["systems"][:MOST_SYSTEMS]
     looks = {"for": ("+", "#2166ac", "white"), "against": ("×", "#b35806", "white"),
              "missing": ("?", "#bdbdbd", "#404040"), "": ("", "#ffffff", "#404040")}
     rows = sum(len(system["hypotheses"]) for system in systems)

@@ -78,9 +78,9 @@ def _missing(panel: Any, result: dict) -> None:
     axes.set_facecolor("#e6e6e6")
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.text(0.5, 0.5, "needed:\n" + "\n".join(textwrap.shorten(need, 100)
-                                              for need in result["need"]),
-              ha="center", va="center", color="#404040", transform=axes.transAxes)
+    needed = "\n".join(textwrap.shorten(need, 100) for need in result["need"])
+    axes.text(0.5, 0.5, f"needed:\n{needed}", ha="center", va="center", color="#404040",
+              transform=axes.transAxes)
 
 
 def _surface(panel: Any, result: dict) -> None:
@@ -262,16 +262,16 @@ def _compression(panel: Any, result: dict) -> None:
     left.set(xlabel="tokens", ylabel="packed bytes")
     _plain_log(left, "xy")
     left.legend(fontsize=7)
-    shown = {}
+    by_outcome = {}
     for name in COLOURS:
         values = [row["residual_entropy"] for row in rows if row["outcome"] == name]
         if len(values) > 2 and (finite := [value for value in values if value is not None]):
-            shown[name] = finite
-    if shown:
-        boxes = middle.boxplot(list(shown.values()), showfliers=False, patch_artist=True)
-        for box, name in zip(boxes["boxes"], shown, strict=True):
+            by_outcome[name] = finite
+    if by_outcome:
+        boxes = middle.boxplot(list(by_outcome.values()), showfliers=False, patch_artist=True)
+        for box, name in zip(boxes["boxes"], by_outcome, strict=True):
             box.set(facecolor=COLOURS[name], alpha=0.6)
-        middle.set_xticks(range(1, len(shown) + 1), list(shown), rotation=20)
+        middle.set_xticks(range(1, len(by_outcome) + 1), list(by_outcome), rotation=20)
     middle.axhline(0, color="#606060", lw=0.8)
     middle.set_title("entropy left after length (SD)", fontsize=8)
     for row in result["tables"]["groups"]:

@@ -34,7 +34,7 @@ class Loaded(NamedTuple):
     """The chosen samples, and how many there were before."""
 
     table: Table
-    of: int
+    in_dataset: int
 
 
 def parse_filters(text: str | None) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def document(lens: str, loaded: Loaded, request: Request) -> dict[str, Any]:
                         "caveats": [*result["caveats"], *table.account["notes"]]})
     document = {"lens": lens, "dataset": table.config.name, "filters": request.filters,
                 "axis": request.axis, "seed": request.seed, "samples": len(table),
-                "samples_in_dataset": loaded.of, "rows": table.account, "results": results,
+                "samples_in_dataset": loaded.in_dataset, "rows": table.account, "results": results,
                 "comparisons": pairs.compare(lens, groups, data, request.seed)}
     if lens == "compression":
         # How much came from the cache differs from run to run, so it is no part of the data.
@@ -178,5 +178,5 @@ def _write_table(path: Path, results: Sequence[dict], name: str) -> None:
         for result in results:
             about = {key: result[key] for key in ("eval_id", "task", "axis")}
             for row in result["tables"].get(name, []):
-                whole = {**about, **row}
-                file.write(files.csv_line([whole.get(column) for column in columns]))
+                cells = {**about, **row}
+                file.write(files.csv_line([cells.get(column) for column in columns]))

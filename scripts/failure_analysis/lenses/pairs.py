@@ -47,8 +47,7 @@ def _pair(lens: str, a: Group, b: Group, data: Any, seed: int) -> dict[str, Any]
     return pair
 
 
-def _gaps(a: Group, b: Group, shared: np.ndarray, values: Sequence[np.ndarray]
-          ) -> np.ndarray:
+def _gaps(a: Group, b: Group, shared: np.ndarray, values: Sequence[np.ndarray]) -> np.ndarray:
     """The difference of means, b minus a, of each shared item of which both have a value."""
     means = []
     for group, column in zip((a, b), values, strict=True):
@@ -101,8 +100,8 @@ def _surface(a: Group, b: Group, shared: np.ndarray, _: Any, seed: int, pair: di
 
 def _compression(a: Group, b: Group, shared: np.ndarray,
                  data: tuple[Table, compression.Traces], seed: int, pair: dict) -> None:
-    whole, measured = data
-    features_of = [measured.of(whole, group.table) for group in (a, b)]
+    table, measured = data
+    features_of = [measured.of(table, group.table) for group in (a, b)]
     usable = [~np.isnan(features[:, 0]) & (np.nan_to_num(features[:, 0]) >= compression.SHORTEST)
               for features in features_of]
     if min(mask.sum() for mask in usable) < FEWEST_ITEMS:
@@ -110,7 +109,7 @@ def _compression(a: Group, b: Group, shared: np.ndarray,
         return
     length = [np.where(mask, np.log(np.maximum(features[:, 0], 1)), np.nan)
               for mask, features in zip(usable, features_of, strict=True)]
-    entropy = _joint_residual(a, b, features_of, usable)
+    entropy = _joint_residual(features_of, usable)
     loops = [np.where(mask, features[:, traces.NAMES.index("loop")], np.nan)
              for mask, features in zip(usable, features_of, strict=True)]
     shift = _difference("log_tokens", a, b, shared, length, seed, pair)
@@ -124,10 +123,9 @@ def _compression(a: Group, b: Group, shared: np.ndarray,
                                 f"{'more' if looped > 0 else 'fewer'} of them loop")
 
 
-def _joint_residual(a: Group, b: Group, both: list[np.ndarray], usable: list[np.ndarray]
-                    ) -> list[np.ndarray]:
+def _joint_residual(features_of: list[np.ndarray], usable: list[np.ndarray]) -> list[np.ndarray]:
     """Entropy after length, by one line for both systems."""
-    features = np.concatenate([rows[mask] for rows, mask in zip(both, usable, strict=True)])
+    features = np.concatenate([rows[mask] for rows, mask in zip(features_of, usable, strict=True)])
     y = np.log(np.maximum(features[:, traces.NAMES.index("packed")], 1))
     x = np.log(features[:, 0])
     x = (x - x.mean()) / max(float(x.std()), 1e-9)
@@ -180,9 +178,9 @@ def _hazard(a: Group, b: Group, shared: np.ndarray, _: Any, seed: int, pair: dic
 
 def _fft(a: Group, b: Group, shared: np.ndarray, data: tuple[Table, fft.Prompts],
          seed: int, pair: dict) -> None:
-    whole, prompts = data
-    of_sample = [fft.prompts_of(prompts, whole, group.table) for group in (a, b)]
-    if any((prompt < 0).all() for prompt in of_sample):
+    table, prompts = data
+    sides = [fft.prompts_of(prompts, table, group.table) for group in (a, b)]
+    if any((of_sample < 0).all() for of_sample in sides):
         pair["need"] = ["prompts on both sides"]
         return
     columns = {"prompt_tokens": np.array([len(classes) for classes in prompts.classes])}
@@ -191,7 +189,7 @@ def _fft(a: Group, b: Group, shared: np.ndarray, data: tuple[Table, fft.Prompts]
     changed = False
     for name, column in columns.items():
         d = _gaps(a, b, shared, [
-            np.where(prompt >= 0, column[prompt], np.nan) for prompt in of_sample])
+            np.where(of_sample >= 0, column[of_sample], np.nan) for of_sample in sides])
         if len(d) < FEWEST_ITEMS:
             continue
         changed |= bool(abs(d).max() > 1e-12)

@@ -33,14 +33,6 @@ class Raw(NamedTuple):
     note: str = ""
 
 
-class _Row(NamedTuple):
-    """A row of a file by its number, or the reason why it cannot be read."""
-
-    number: int
-    row: dict | None
-    reason: str = ""
-
-
 def rows(config: Config) -> Iterator[Raw]:
     """Every row of a dataset, always in the same order."""
     path = config.path
@@ -86,10 +78,10 @@ def _plain_files(path: Path) -> list[Path] | None:
 
 def _file_rows(path: Path, config: Config, eval_entry: dict | None) -> Iterator[Raw]:
     where = (eval_entry or {}).get("where", {})
-    for number, row, reason in _documents(path, config):
-        place = f"{path}:{number}"
+    for line in _documents(path, config):
+        place, row = f"{path}:{line.number}", line.value
         if row is None:
-            yield Raw(place, eval_entry, None, reason)
+            yield Raw(place, eval_entry, None, line.reason)
         elif all(_same(value_at(row, key), wanted) for key, wanted in where.items()):
             fields = _fields(row, config)
             reason = "" if fields["params"] is not None else "params is no object"
@@ -100,8 +92,8 @@ def _same(value: Any, wanted: Any) -> bool:
     return value == wanted or str(value) == str(wanted)
 
 
-def _documents(path: Path, config: Config) -> Iterator[_Row]:
-    """Each row of a sample file."""
+def _documents(path: Path, config: Config) -> Iterator[files.JsonLine]:
+    """The rows of a sample file, those of CSV and Parquet as if they were lines of JSON."""
     name = files.bare_name(path)
     if name.endswith(".parquet"):
         yield from _parquet(path)
@@ -110,13 +102,13 @@ def _documents(path: Path, config: Config) -> Iterator[_Row]:
         texts = _text_columns(config)
         with io.TextIOWrapper(files.open_bytes(path), "utf-8-sig", newline="") as file:
             for number, row in enumerate(csv.DictReader(file), 2):
-                yield _Row(number, {key: (cell or None) if key in texts else _number(cell)
-                                    for key, cell in row.items() if key})
+                yield files.JsonLine(number, b"", {
+                    key: (cell or None) if key in texts else _number(cell)
+                    for key, cell in row.items() if key})
     else:
-        for number, _, row, reason, _ in files.json_lines(path):
-            if not reason and not isinstance(row, dict):
-                row, reason = None, "a JSON object was expected"
-            yield _Row(number, row, reason)
+        for line in files.json_lines(path):
+            yield line if line.reason or isinstance(line.value, dict) else line._replace(
+                value=None, reason="a JSON object was expected")
 
 
 def _text_columns(config: Config) -> set[str]:
@@ -126,7 +118,7 @@ def _text_columns(config: Config) -> set[str]:
         column for name, column in config.fields.items() if name in TEXTS}
 
 
-def _parquet(path: Path) -> Iterator[_Row]:
+def _parquet(path: Path) -> Iterator[files.JsonLine]:
     try:
         import duckdb
     except ModuleNotFoundError:
@@ -142,8 +134,8 @@ def _parquet(path: Path) -> Iterator[_Row]:
             while batch := cursor.fetchmany(2048):
                 for values in batch:
                     number += 1
-                    yield _Row(number, {name: _plain(value) for name, value in
-                                        zip(names, values, strict=True)})
+                    yield files.JsonLine(number, b"", dict(zip(names, map(_plain, values),
+                                                               strict=True)))
     except duckdb.Error as error:
         raise files.Refusal(f"{path}: not a Parquet file that can be read "
                             f"({str(error).splitlines()[0]})") from None

@@ -117,25 +117,23 @@ def load(path: Path):
 
 
 def classes(text: str, offsets: list) -> list[int]:
-    """The class of each token, by the text that it stands for, never by its number."""
-    codes = []
-    for start, end in offsets:
-        piece = text[start:end]
-        bare = piece.strip()
-        if not piece:
-            codes.append(5)
-        elif not bare:
-            codes.append(0)
-        elif bare.isdigit():
-            codes.append(1)
-        elif _SPECIAL.fullmatch(bare):
-            codes.append(4)
-        elif any(char.isalpha() for char in bare):
-            codes.append(2)
-        elif "\ufffd" in bare:
-            codes.append(5)
-        elif all(not char.isalnum() for char in bare):
-            codes.append(3)
-        else:
-            codes.append(6)
-    return codes
+    """The class of each token (its place in CLASSES), by the text that it stands for, never by its
+    number."""
+    return [CLASSES.index(_class(text[start:end])) for start, end in offsets]
+
+
+def _class(piece: str) -> str:
+    bare = piece.strip()
+    if not piece:
+        return "bytes"
+    if not bare:
+        return "space"
+    if bare.isdigit():
+        return "digit"
+    if _SPECIAL.fullmatch(bare):
+        return "special"
+    if any(char.isalpha() for char in bare):
+        return "word"
+    if "\ufffd" in bare:
+        return "bytes"
+    return "other" if any(char.isalnum() for char in bare) else "punctuation"
