@@ -65,7 +65,8 @@ def cells(table: Table, dims: list[str]) -> Cells:
 
 def design_effect(level: np.ndarray, item: np.ndarray, hit: np.ndarray) -> float:
     """How many samples are worth one where items were run repeatedly: the variance of items'
-    shares over what independent runs would have (Kish 1965), within levels; 1 without repeats."""
+    shares over what independent runs would have (Kish 1965), within levels; 1 without repeats.
+    All arrays have a line per sample: codes of level and item, and whether it is a hit."""
     _, item = parameters.distinct(level, item)
     runs = np.bincount(item)
     if runs.max() == 1:

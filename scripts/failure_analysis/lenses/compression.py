@@ -145,10 +145,10 @@ def analyse(group: Group, measured: np.ndarray, unit: str, seed: int) -> dict[st
 
 
 def residuals(features: dict[str, np.ndarray], table: Table) -> tuple[np.ndarray, float]:
-    """What is left of log packed bytes after a spline of log tokens, in standard deviations, and
-    how far the line leaves the wrong traces' level open. The outcome groups have their own level
-    in the fit, so that a group of longer traces does not bend the line; the less their lengths
-    overlap, the less the data tell a level from a bend."""
+    """What is left of log packed bytes after a spline of log tokens, in standard deviations (NaN
+    for fewer than 20 traces), and how far the line leaves the wrong traces' level open. The outcome
+    groups have their own level in the fit, so that a group of longer traces does not bend the line;
+    the less their lengths overlap, the less the data tell a level from a bend."""
     n = len(table)
     if n < 20:
         return np.full(n, np.nan), 0.0

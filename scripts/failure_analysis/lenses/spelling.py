@@ -79,8 +79,9 @@ def alike(table: Table) -> float:
 
 def associations(table: Table, features: np.ndarray, worth: float | None = None
                  ) -> list[Association]:
-    """Each feature that varies, against failure within task and level; `worth` samples count as
-    one (found from the table when not given). Holm over the features."""
+    """Each feature that varies, against failure within task and level. `features` has a line per
+    sample, a column per name of NAMES; `worth` samples count as one (by default what the table
+    shows). Holm over the features."""
     strata = table.levels()
     failed = table.outcome != CORRECT
     worth = alike(table) if worth is None else worth

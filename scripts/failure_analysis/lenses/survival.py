@@ -71,7 +71,8 @@ class Strata(NamedTuple):
 
 def informative(stratum: np.ndarray, bins: np.ndarray, wrong: np.ndarray, item: np.ndarray,
                 number: int) -> Strata:
-    """Only strata with both outcomes say anything; they are numbered anew."""
+    """The finishes of strata with both outcomes, numbered anew: the others say nothing. All arrays
+    have a line per finish; `bins` are places among `number` bins of time."""
     code = np.unique(stratum, return_inverse=True)[1]
     k, n = np.bincount(code, wrong), np.bincount(code)
     kept = ((k > 0) & (k < n))[code]
