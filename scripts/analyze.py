@@ -6,6 +6,7 @@
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
 #     "plotly>=6,<7",
+#     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "scipy>=1.11,<2",
 #     "tqdm>=4.66,<5",
@@ -54,10 +55,10 @@ def main(argv: list[str] | None = None) -> int:
     _dataset(evals)
     evals.add_argument("--search", metavar="TEXT", help="only those like TEXT")
     for name in (*LENSES, "diagnose"):
-        one = commands.add_parser(name, help="all four lenses and a diagnosis"
-                                  if name == "diagnose" else f"the {name} lens")
-        _dataset(one)
-        _lens_options(one, name)
+        command = commands.add_parser(name, help="all four lenses and a diagnosis"
+                                      if name == "diagnose" else f"the {name} lens")
+        _dataset(command)
+        _lens_options(command, name)
     simulate = commands.add_parser("simulate", help="write samples with known truth")
     simulate.add_argument("world", metavar="WORLD", help="for example accuracy_cliff or loops; an "
                           "unknown name lists all")
@@ -109,18 +110,18 @@ def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if args.command != "evals" and (
             args.jobs < 1 or args.max_traces is not None and args.max_traces < 1):
         parser.error("--jobs and --max-traces are at least 1")
-    from failure_analysis.lenses import report, run
+    from failure_analysis.lenses import commands, one_lens
 
     if args.command == "evals":
-        cli.summarise(*report.evals(args.dataset, args.mapping, args.search), args.json)
+        cli.summarise(*commands.evals(args.dataset, args.mapping, args.search), args.json)
         return 0
-    request = run.Request(args.dataset, run.parse_filters(args.filters),
-                          getattr(args, "axis", None), args.mapping, args.seed, args.max_traces,
-                          args.jobs, args.cache)
+    filters, axis = one_lens.parse_filters(args.filters), getattr(args, "axis", None)
+    request = one_lens.Request(args.dataset, filters, axis, args.mapping, args.seed,
+                               args.max_traces, args.jobs, args.cache)
     if args.command == "diagnose":
-        summary, lines = report.diagnosed(request, args.output_dir, args.rules, args.queries)
+        summary, lines = commands.diagnosed(request, args.output_dir, args.rules, args.queries)
     else:
-        summary, lines = report.lens(args.command, request, args.output_dir, args.output)
+        summary, lines = commands.lens(args.command, request, args.output_dir, args.output)
     cli.summarise(summary, lines, args.json)
     return 0
 

@@ -39,14 +39,14 @@ SAMPLES, SEED, COLOURS = 25, 1, 40
 
 def main() -> None:
     """Draws them all."""
-    from failure_analysis.lenses import figures, run, simulate
+    from failure_analysis.lenses import figures, one_lens, simulate
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for (lens, pattern), world in PATTERNS.items():
             simulate.write(world, folder / "world.json", SAMPLES, SEED)
-            request = run.Request(folder / "world.json", {}, cache=folder)
-            (result,) = run.document(lens, run.load(request), request)["results"]
+            request = one_lens.Request(folder / "world.json", {}, cache=folder)
+            (result,) = one_lens.document(lens, one_lens.load(request), request)["results"]
             if pattern != result["pattern"]:
                 sys.exit(f"{world} shows {result['pattern']}, not {pattern}; nothing drawn")
             figures.draw([folder / "figure.png"], [result])

@@ -20,10 +20,10 @@ def write_rows(path: Path, rows: list[dict]) -> Path:
     return path
 
 
-def outcomes_of(found: dict) -> tuple[int, ...]:
+def outcomes_of(summary: dict) -> tuple[int, ...]:
     """How many samples of the only eval ended how."""
-    (one,) = found["evals"]
-    return tuple(one[name] for name in OUTCOMES)
+    (system,) = summary["evals"]
+    return tuple(system[name] for name in OUTCOMES)
 
 
 MAPPING = """\
@@ -76,9 +76,9 @@ def test_every_mark_of_truncation_is_read(case: str, analyze, tmp_path) -> None:
 
 def test_a_mark_of_truncation_that_cannot_be_read_is_rejected(analyze, tmp_path) -> None:
     rows = [*level_rows(2), {"item_id": "x", "correct": False, "truncated": "perhaps"}]
-    found = analyze("evals", write_rows(tmp_path / "s.jsonl", rows))
-    assert found["rows"]["rejected"] == 1
-    assert found["rows"]["reasons"][0]["reason"] == "truncated is neither true nor false"
+    summary = analyze("evals", write_rows(tmp_path / "s.jsonl", rows))
+    assert summary["rows"]["rejected"] == 1
+    assert summary["rows"]["reasons"][0]["reason"] == "truncated is neither true nor false"
 
 
 def rare_rows() -> list[dict]:
@@ -128,9 +128,9 @@ def test_many_levels_are_merged_for_every_lens(tmp_path) -> None:
     assert sorted(np.bincount(table.levels())) == [10] * 12
 
 
-def notes_of(found: dict) -> str:
+def notes_of(summary: dict) -> str:
     """What is said of a dataset beside its counts."""
-    return "\n".join(found["rows"]["notes"])
+    return "\n".join(summary["rows"]["notes"])
 
 
 @pytest.mark.parametrize("run", [None, 1])
@@ -141,8 +141,8 @@ def test_two_conditions_under_one_name_are_numbered_and_named(
              "response": "word " * 90, **({"run": run} if run else {})}
             for style, most in (("cot", 300), ("direct", 900)) for row in level_rows(4)]
     path = write_rows(tmp_path / "s.jsonl", rows)
-    found = analyze("compression", path, "--output", tmp_path / "c.csv")
-    assert notes_of(found) == (
+    summary = analyze("compression", path, "--output", tmp_path / "c.csv")
+    assert notes_of(summary) == (
         "24 items stand twice or more under one run and were numbered; their rows differ in "
         "max_tokens, style: separate them with `where` in a dataset config, if these are "
         "conditions")
@@ -151,9 +151,9 @@ def test_two_conditions_under_one_name_are_numbered_and_named(
     assert len(set(names)) == len(names) == 48
     analyze("compression", path, "--output", tmp_path / "c.json")
     [result] = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))["results"]
-    assert notes_of(found) in result["caveats"]  # where a reader of the result sees it
-    said = run_inside("analyze.py", "evals", path).stdout
-    assert f"mind: {notes_of(found)}" in said
+    assert notes_of(summary) in result["caveats"]  # where a reader of the result sees it
+    output = run_inside("analyze.py", "evals", path).stdout
+    assert f"mind: {notes_of(summary)}" in output
     ends = {name.split("@")[1] for name in names}
     assert ends == ({"1", "1.1"} if run else {"0", "1"})
 
@@ -176,10 +176,11 @@ def test_systems_come_in_the_order_of_the_filter(names: list[str], key: str, ana
     rows = [{**row, "model_name": name, "eval_id": name} for name in ("tuned", "other", "base")
             for row in level_rows(5, correct=name == "base")]
     path = write_rows(tmp_path / "s.jsonl", rows)
-    found = analyze("surface", path, "--filters", json.dumps({key: names}), "--output",
-                    tmp_path / "x.json")
-    (pair,) = found["comparisons"]
-    assert [pair["a"], pair["b"]] == names == [one["name"].split()[0] for one in found["results"]]
+    summary = analyze("surface", path, "--filters", json.dumps({key: names}), "--output",
+                      tmp_path / "x.json")
+    (pair,) = summary["comparisons"]
+    assert [pair["a"], pair["b"]] == names
+    assert names == [result["name"].split()[0] for result in summary["results"]]
     whole = json.loads((tmp_path / "x.json").read_text())
     gap = whole["comparisons"][0]["estimates"]["accuracy_b_minus_a"]["est"]
     assert gap == (1 if names[0] == "tuned" else -1)
@@ -207,9 +208,9 @@ def test_a_value_that_makes_a_parameter_a_name_is_shown(analyze, tmp_path) -> No
     path = write_rows(tmp_path / "s.jsonl", rows)
     assert ("length: 1 of 24 values are no number that can be reckoned with (the first is 'n/a'), "
             "so it is taken as a name") in notes_of(analyze("evals", path))
-    said = analyze("surface", path, "--filters", '{"length": [2, 4]}', "--output",
-                   tmp_path / "x.json", code=1)
-    assert "1 of 24 values are no number" in said
+    message = analyze("surface", path, "--filters", '{"length": [2, 4]}', "--output",
+                      tmp_path / "x.json", code=1)
+    assert "1 of 24 values are no number" in message
     for row in rows:
         row["params"] = {"length": 3} if row["params"]["length"] == "n/a" else row["params"]
     rows[3]["params"] = {"length": 1e16}
@@ -222,9 +223,9 @@ def test_a_number_of_its_own_for_each_item_is_no_level(analyze, tmp_path) -> Non
     rows = [{**row, "params": {**row["params"], "seed": at * 7, "kind": "xy"[at % 2]}}
             for at, row in enumerate(level_rows(10))]
     path = write_rows(tmp_path / "s.jsonl", rows)
-    found = analyze("evals", path)
-    assert found["difficulty"] == ["length"]
-    assert notes_of(found).splitlines() == [
+    summary = analyze("evals", path)
+    assert summary["difficulty"] == ["length"]
+    assert notes_of(summary).splitlines() == [
         "seed: nearly every item has a value of its own, so it is no level (declare it as "
         "difficulty if it is one)",
         "not held constant, since it is not declared as difficulty: kind"]
@@ -257,11 +258,11 @@ def test_cells_of_a_csv_that_are_names_or_texts_stay_as_they_are(analyze, tmp_pa
     table = dataset.load(tmp_path / "d.json")
     assert table.items == tuple(f"all/{name}" for name in IDS)
     assert list(table.outcome) == [dataset.CORRECT] * len(IDS)
-    found = [text for _, text in dataset.texts(table)]
-    assert [text.response for text in found] == ["4", '{"answer": 4}'] * 5
-    assert [text.reasoning for text in found] == ["12"] * 10
+    texts = [text for _, text in dataset.texts(table)]
+    assert [text.response for text in texts] == ["4", '{"answer": 4}'] * 5
+    assert [text.reasoning for text in texts] == ["12"] * 10
     path.write_text("item_id,model,correct\na,1.10,1\nb,1.1,0\n")
-    assert [one["model_name"] for one in analyze("evals", path)["evals"]] == ["1.10", "1.1"]
+    assert [system["model_name"] for system in analyze("evals", path)["evals"]] == ["1.10", "1.1"]
 
 
 def test_decimals_and_params_as_text_in_parquet(analyze, tmp_path) -> None:
@@ -273,26 +274,26 @@ def test_decimals_and_params_as_text_in_parquet(analyze, tmp_path) -> None:
             (50 + i)::decimal(9, 2) as completion_tokens,
             {{'length': (i % 6 + 0.5)::decimal(5, 1)}} as params from range(24) t(i))
             to '{path}' (format parquet)""")
-    found = analyze("evals", path)
-    assert (found["rows"]["kept"], found["rows"]["tokens_unusable"]) == (24, 0)
-    assert found["parameters"] == {"length": "number"}
+    summary = analyze("evals", path)
+    assert (summary["rows"]["kept"], summary["rows"]["tokens_unusable"]) == (24, 0)
+    assert summary["parameters"] == {"length": "number"}
     with duckdb.connect() as base:
         base.execute(f"""copy (select 'i' || i as item_id, i % 2 = 0 as correct,
             case when i = 5 then 'long' when i = 6 then null
             else '{{"length": ' || i % 6 || '}}' end as params
             from range(24) t(i)) to '{path}' (format parquet)""")
-    found = analyze("evals", path)
-    assert found["parameters"] == {"length": "number"}
-    assert (found["rows"]["kept"], found["rows"]["rejected"]) == (23, 1)
-    assert found["rows"]["reasons"][0]["reason"] == "params is no object"
+    summary = analyze("evals", path)
+    assert summary["parameters"] == {"length": "number"}
+    assert (summary["rows"]["kept"], summary["rows"]["rejected"]) == (23, 1)
+    assert summary["rows"]["reasons"][0]["reason"] == "params is no object"
 
 
 def test_queries_without_the_parameters_of_the_surface_are_refused(analyze, tmp_path) -> None:
     path = write_rows(tmp_path / "s.jsonl", level_rows(30, correct=True))
     asked = tmp_path / "q.jsonl"
     asked.write_text('{"lenght": 3}\n' * 10)
-    said = analyze("diagnose", path, "--queries", asked, "--output-dir", tmp_path / "o", code=1)
-    assert "no query has a number for each of length (they have lenght)" in said
+    message = analyze("diagnose", path, "--queries", asked, "--output-dir", tmp_path / "o", code=1)
+    assert "no query has a number for each of length (they have lenght)" in message
     asked.write_text('{"lenght": 3}\n' + '{"length": 3}\n' * 3 + '{"length": 9}\n')
     analyze("diagnose", path, "--queries", asked, "--output-dir", tmp_path / "o")
     text = (tmp_path / "o" / "diagnosis.json").read_text()
@@ -304,26 +305,43 @@ def test_queries_without_the_parameters_of_the_surface_are_refused(analyze, tmp_
 
 ONE = {"model_name": "m", "files": "s.jsonl"}
 WRONG = {
-    "limit as text": ({"token_limit": "100"}, "token_limit is '100'; it is a number above 0"),
-    "guess as text": ({"guess_rate": "0.25"}, "guess_rate is '0.25'; it is a share"),
-    "guess below 0": ({"guess_rate": -0.5}, "guess_rate is -0.5; it is a share"),
-    "sure guess": ({"tasks": {"t": {"guess_rate": 1.0}}}, "tasks.t.guess_rate is 1.0"),
-    "key of a task": ({"tasks": {"t": {"guessrate": 0.3}}}, "unknown key tasks.t.guessrate"),
+    "limit as text": ({"token_limit": "100"},
+                      "d.json:8: token_limit: Input should be a valid number, got '100'"),
+    "no limit": ({"token_limit": None}, "token_limit: Input should be a valid number, got None"),
+    "limit of nothing": ({"token_limit": 0}, "token_limit: Input should be greater than 0, got 0"),
+    "endless limit": ({"token_limit": float("inf")}, "token_limit: Input should be less than 1000"),
+    "guess as text": ({"guess_rate": "0.25"},
+                      "guess_rate: Input should be a valid number, got '0.25'"),
+    "guess below 0": ({"guess_rate": -0.5}, "guess_rate: Input should be greater than or equal to"),
+    "sure guess": ({"tasks": {"t": {"guess_rate": 1.0}}},
+                   "tasks.t.guess_rate: Input should be less than 1, got 1.0"),
+    "key of the config": ({"parms": {}}, "d.json:8: parms: unknown key; nearest: params; known"),
+    "key of an eval": ({"evals": [{**ONE, "lable": "x"}]},
+                       "d.json:6: evals[0].lable: unknown key; nearest: label; known are model_na"),
+    "key of a task": ({"tasks": {"t": {"guessrate": 0.3}}},
+                      "d.json:10: tasks.t.guessrate: unknown key; nearest: guess_rate; known"),
+    "eval as text": ({"evals": ["m"]}, "evals[0]: Input should be a valid mapping, got 'm'"),
+    "no model": ({"evals": [{"files": "s.jsonl"}]}, "evals[0].model_name: it is not there, and is"),
+    "empty label": ({"evals": [{**ONE, "label": ""}]}, "evals[0].label: String should have"),
+    "no label": ({"evals": [{**ONE, "label": None}]}, "evals[0].label: Input should be a"),
     "unknown task": ({"tasks": {"u": {"guess_rate": 0.3}}}, "no judged row has 'u'; there are t"),
-    "tasks as list": ({"tasks": ["t"]}, "tasks is ['t']; it is an object"),
-    "task as text": ({"tasks": {"t": "logic"}}, "tasks.t is no object"),
-    "tiers as list": ({"tiers": ["t"]}, "tiers is ['t']; it is an object"),
-    "tier as text": ({"tiers": {"logic": "t"}}, "tiers.logic is no list of tasks"),
+    "tasks as list": ({"tasks": ["t"]}, "tasks: Input should be a valid mapping, got ['t']"),
+    "task as text": ({"tasks": {"t": "logic"}}, "tasks.t: Input should be a valid mapping"),
+    "tiers as list": ({"tiers": ["t"]}, "tiers: Input should be a valid mapping, got ['t']"),
+    "tier as text": ({"tiers": {"logic": "t"}}, "tiers.logic: Input should be a valid list, got"),
     "unknown in a tier": ({"tiers": {"logic": ["t", "u"]}}, "no judged row has 'u'"),
-    "params as list": ({"params": ["length"]}, "params is ['length']; it is an object"),
+    "params as list": ({"params": ["length"]}, "params: Input should be a valid mapping"),
     "unknown parameter": ({"params": {"lenght": "other"}},
                           "no judged row has 'lenght'; there are length"),
-    "field as number": ({"fields": {"correct": 3}}, "fields.correct is no field or its value"),
-    "where as list": ({"evals": [{**ONE, "where": ["a"]}]}, "evals[0].where is ['a']"),
+    "field as number": ({"fields": {"correct": 3}}, "fields.correct: Input should be a valid str"),
+    "no such field": ({"fields": {"corect": "c"}}, "'corect': nearest: correct; known are eval_id"),
+    "where as list": ({"evals": [{**ONE, "where": ["a"]}]}, "evals[0].where: Input should be a"),
     "where of nothing": ({"evals": [ONE, {"model_name": "n", "files": "s.jsonl",
                                           "where": {"item_id": "x"}}]},
                          "evals[1] (n) has no judged row; correct its files or its where"),
-    "files as number": ({"evals": [{**ONE, "files": 3}]}, "evals[0].files is 3; it is a path"),
+    "files as number": ({"evals": [{**ONE, "files": 3}]},
+                        "evals[0].files: a path or a list of paths was expected, got 3"),
+    "no path": ({"evals": [{**ONE, "files": ""}]}, "a path or a list of paths was expected"),
     "one system twice": ({"evals": [ONE, {**ONE, "token_limit": 9}]},
                          "evals[0] and evals[1] have one eval_id"),
     "one label twice": ({"evals": [{**ONE, "eval_id": "a"}, {**ONE, "eval_id": "b"}]},
@@ -335,8 +353,15 @@ WRONG = {
 def test_a_config_is_checked_before_it_is_used(case: str, analyze, tmp_path) -> None:
     changes, expected = WRONG[case]
     write_rows(tmp_path / "s.jsonl", level_rows(2))
-    (tmp_path / "d.json").write_text(json.dumps({"evals": [ONE], **changes}))
+    (tmp_path / "d.json").write_text(json.dumps({"evals": [ONE], **changes}, indent=1))
     assert expected in analyze("evals", tmp_path / "d.json", code=1)
+
+
+def test_a_key_that_a_config_has_twice_is_refused(analyze, tmp_path) -> None:
+    write_rows(tmp_path / "s.jsonl", level_rows(2))
+    (tmp_path / "d.json").write_text(
+        '{"name": "a",\n "evals": [{"model_name": "m", "files": "s.jsonl"}],\n "name": "b"}')
+    assert "d.json:3: the key name is there twice" in analyze("evals", tmp_path / "d.json", code=1)
 
 
 @pytest.mark.parametrize("kind", ["number", "name", "many"])
@@ -345,11 +370,11 @@ def test_samples_without_the_axis_are_a_group_of_their_own(kind: str, analyze, t
                                                       5 if kind == "number" else "big"}}
             for at, row in enumerate(level_rows(10))]
     path = write_rows(tmp_path / "s.jsonl", rows)
-    found = analyze("hazard", path, "--axis", "size", "--output", tmp_path / "x.json")
-    assert sum(one["n"] for one in found["results"]) == found["samples"] == 60
-    last = found["results"][-1]
+    summary = analyze("hazard", path, "--axis", "size", "--output", tmp_path / "x.json")
+    assert sum(result["n"] for result in summary["results"]) == summary["samples"] == 60
+    last = summary["results"][-1]
     assert (last["name"], last["n"]) == ("m t size not recorded", 20)
-    assert len(found["results"]) == (7 if kind == "many" else 2)
+    assert len(summary["results"]) == (7 if kind == "many" else 2)
 
 
 def test_runs_of_one_model_that_share_items_are_named(analyze, tmp_path) -> None:
@@ -364,5 +389,5 @@ def test_runs_of_one_model_that_share_items_are_named(analyze, tmp_path) -> None
 
 def test_two_systems_of_one_model_have_two_names(analyze, tmp_path) -> None:
     rows = [{**row, "eval_id": name} for name in "ab" for row in level_rows(2)]
-    found = analyze("evals", write_rows(tmp_path / "s.jsonl", rows))
-    assert [one["label"] for one in found["evals"]] == ["m a", "m b"]
+    summary = analyze("evals", write_rows(tmp_path / "s.jsonl", rows))
+    assert [system["label"] for system in summary["evals"]] == ["m a", "m b"]

@@ -12,8 +12,8 @@ from failure_analysis.lenses import (
     fft,
     figures,
     hazard,
+    one_lens,
     page,
-    run,
     shape,
     spelling,
     surface,
@@ -78,15 +78,16 @@ def test_runs_of_an_item_are_no_independent_finishes(runs: int) -> None:
         wrong, item, tokens, level, _ = clustered(seed, 480 // runs, runs)
         result = hazard.analyse(group(wrong, item, tokens, length=level), 0)
         called.append(result["pattern"] in ("early", "delayed", "threshold"))
-        assert any("within an item" in one or "one finished run of each" in one
-                   for one in result["caveats"])
+        assert any("within an item" in caveat or "one finished run of each" in caveat
+                   for caveat in result["caveats"])
     assert sum(called) <= 1
 
 
 def test_a_change_within_items_is_found() -> None:
-    found = [hazard.analyse(group(wrong, item, tokens, length=level), 0)["pattern"]
-             for wrong, item, tokens, level, _ in (clustered(seed, slope=4) for seed in range(5))]
-    assert found == ["delayed"] * 5
+    drawn = (clustered(seed, slope=4) for seed in range(5))
+    patterns = [hazard.analyse(group(wrong, item, tokens, length=level), 0)["pattern"]
+                for wrong, item, tokens, level, _ in drawn]
+    assert patterns == ["delayed"] * 5
 
 
 def test_items_that_are_seldom_repeated_count_once() -> None:
@@ -104,9 +105,9 @@ def test_prompts_that_are_run_repeatedly_are_no_further_evidence() -> None:
         wrong, item, _, level, feature = clustered(seed, 40, 20)
         lines = np.full((len(item), len(spelling.NAMES)), np.nan)
         lines[:, 1] = feature
-        for one in spelling.associations(group(wrong, item, length=level).table, lines):
-            rejected += one.p_adj <= 0.05
-            powered += one.powered
+        for association in spelling.associations(group(wrong, item, length=level).table, lines):
+            rejected += association.p_adj <= 0.05
+            powered += association.powered
     assert rejected <= 6
     assert powered == 0  # 40 items could not have shown an odds ratio of 3
 
@@ -115,8 +116,8 @@ def test_spelling_that_matters_is_still_found_in_repeated_runs() -> None:
     wrong, item, _, level, feature = clustered(2, 600, 4, shown=2.5)
     lines = np.full((len(item), len(spelling.NAMES)), np.nan)
     lines[:, 1] = feature
-    (one,) = spelling.associations(group(wrong, item, length=level).table, lines)
-    assert one.found["or"] > 2 and one.p_adj < 0.01
+    (association,) = spelling.associations(group(wrong, item, length=level).table, lines)
+    assert association.odds["or"] > 2 and association.p_adj < 0.01
 
 
 LEVELS = {"one by one": np.arange(1, 9), "powers of ten": 10.0 ** np.arange(8),
@@ -128,11 +129,11 @@ def test_a_cliff_is_placed_between_its_two_levels_however_far_apart(case: str) -
     levels, rng = LEVELS[case].astype(float), np.random.default_rng(4)
     for edge in range(2, 7):
         k = rng.binomial(30, np.where(np.arange(8) < edge, 0.93, 0.08))
-        found = shape.posterior(levels, k, np.full(8, 30))
-        assert found.cliff > 0.9
+        posterior = shape.posterior(levels, k, np.full(8, 30))
+        assert posterior.cliff > 0.9
         # The whole gap counts as one place; the interval may reach a quarter step beyond it.
         low, high = np.interp([edge - 1.3, edge + 0.3], np.arange(8), levels)
-        assert low <= found.low <= found.at <= found.high <= high
+        assert low <= posterior.low <= posterior.at <= posterior.high <= high
 
 
 def test_identical_runs_change_no_interval_of_a_surface() -> None:
@@ -147,9 +148,9 @@ def test_identical_runs_change_no_interval_of_a_surface() -> None:
             [once["estimates"][name][end] for end in ("est", "lo", "hi")], abs=0.01)
     assert [test["p"] for test in often["tests"][1:]] == pytest.approx(
         [test["p"] for test in once["tests"][1:]], abs=0.05)
-    for one, many in zip(once["tables"]["cells"], often["tables"]["cells"], strict=True):
-        assert many["n"] == 20 * one["n"]
-        assert (many["low"], many["high"]) == pytest.approx((one["low"], one["high"]), abs=0.03)
+    for cell, many in zip(once["tables"]["cells"], often["tables"]["cells"], strict=True):
+        assert many["n"] == 20 * cell["n"]
+        assert (many["low"], many["high"]) == pytest.approx((cell["low"], cell["high"]), abs=0.03)
 
 
 def test_certified_marks_are_the_certified_zones() -> None:
@@ -175,9 +176,10 @@ NAMES = ("n", "correct", "task", "axis", "accuracy", "low", "zone", "params.n")
 def test_a_parameter_may_have_any_name(name: str, tmp_path) -> None:
     rng = np.random.default_rng(3)
     level, depth = np.repeat(np.arange(6) * 7 + 100, 40), np.tile([1, 2], 120)
-    one = group(rng.random(240) < np.where(level > 120, .9, .1), **{name: level, "depth": depth})
-    result = {"name": "m t", "eval_id": "e", "task": "t", "axis": "", **surface.analyse(one, 0)}
-    run._write_table(tmp_path / "cells.csv", [result], "cells")
+    samples = group(rng.random(240) < np.where(level > 120, .9, .1),
+                    **{name: level, "depth": depth})
+    result = {"name": "m t", "eval_id": "e", "task": "t", "axis": "", **surface.analyse(samples, 0)}
+    one_lens._write_table(tmp_path / "cells.csv", [result], "cells")
     with open(tmp_path / "cells.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert sorted({float(row[f"params.{name}"]) for row in rows}) == sorted(set(level))
@@ -193,14 +195,14 @@ def test_a_parameter_that_moves_with_another_gets_a_caveat() -> None:
     rng = np.random.default_rng(6)
     depth = rng.integers(1, 9, 1200)
     wrong = rng.random(1200) < np.where(depth > 4, .9, .05)
-    for length, told in ((np.clip(depth + rng.integers(-1, 2, 1200), 1, 8), True),
-                         (rng.integers(1, 9, 1200), False)):
+    for length, expected in ((np.clip(depth + rng.integers(-1, 2, 1200), 1, 8), True),
+                             (rng.integers(1, 9, 1200), False)):
         result = surface.analyse(group(wrong, length=length, depth=depth), 0, "length")
-        said = [one for one in result["caveats"] if "was not tried together with" in one]
-        assert bool(said) is told
+        caveats = [caveat for caveat in result["caveats"] if "was not tried together" in caveat]
+        assert bool(caveats) is expected
         fall = result["estimates"]["fall_along_length"]["est"]
         assert abs(fall) < 0.15
-        assert not told or said[0].endswith(f"a fall of {fall:.2f}")
+        assert not expected or caveats[0].endswith(f"a fall of {fall:.2f}")
 
 
 def test_a_surface_that_rises_has_a_rising_curve() -> None:
@@ -221,9 +223,9 @@ def test_what_no_surface_can_be_made_of_is_named() -> None:
     odd = np.arange(240) % 2 == 0
     apart = group(wrong, length=np.where(odd, level, np.nan), depth=np.where(odd, np.nan, level))
     sure = group(wrong, length=level, guess=1.0)
-    for one, need in ((apart, "samples with a value of each of length, depth"),
-                      (sure, "a guess_rate below 1")):
-        result = surface.analyse(one, 0)
+    for samples, need in ((apart, "samples with a value of each of length, depth"),
+                          (sure, "a guess_rate below 1")):
+        result = surface.analyse(samples, 0)
         assert result["pattern"] == "insufficient_data" and result["need"][0].startswith(need)
 
 
@@ -298,11 +300,12 @@ def test_identical_runs_change_nothing_that_fft_says_of_spelling() -> None:
     called = 0
     for _ in range(50):
         of = np.repeat(np.arange(200), draws.multinomial(200, np.full(200, 1 / 200)))
-        found = spelling.associations(group(wrong[of], length=level[of]).table, lines[of])
-        called += any(one.found["or"] >= 2 and one.p_adj <= 0.01 for one in found)
+        associations = spelling.associations(group(wrong[of], length=level[of]).table, lines[of])
+        called += any(association.odds["or"] >= 2 and association.p_adj <= 0.01
+                      for association in associations)
     assert once["confidence"] == often["confidence"] == called / 50
-    for one, many in zip(once["gates"], often["gates"], strict=True):
-        assert many["have"] == pytest.approx(one["have"], abs=2)
+    for gate, many in zip(once["gates"], often["gates"], strict=True):
+        assert many["have"] == pytest.approx(gate["have"], abs=2)
 
 
 def test_parts_of_samples_jump_as_whole_ones_do() -> None:

@@ -102,12 +102,13 @@ def bench_surface(repeats: int) -> None:
     x = np.arange(12, 25)
     step = np.where(x <= 18, 0.9, 0.2)
     for per in (10, 20, 30):
-        found = [surface_of(step, per, rng) for _ in range(repeats)]
-        near = [abs(one["estimates"].get("cliff_at", {"est": 99})["est"] - 18.5) <= 1
-                for one in found]
+        results = [surface_of(step, per, rng) for _ in range(repeats)]
+        near = [abs(result["estimates"].get("cliff_at", {"est": 99})["est"] - 18.5) <= 1
+                for result in results]
         least(f"cliff at 18.5, n {per}: place within 1", np.mean(near), 0.95 if per >= 20 else 0.9)
-        least(f"cliff, n {per}: label", np.mean([one["pattern"] == "accuracy_cliff"
-                                                 for one in found]), 0.95 if per >= 20 else 0.9)
+        least(f"cliff, n {per}: label", np.mean([
+            result["pattern"] == "accuracy_cliff" for result in results]),
+              0.95 if per >= 20 else 0.9)
     for name, curve, label in (("linear .95 to .25", np.linspace(.95, .25, 13), "gradual_decline"),
                                ("healthy .92", np.full(13, .92), "healthy"),
                                ("all wrong .12", np.full(13, .12), "uniform_failure")):
@@ -187,39 +188,41 @@ def decided(table, by_item: bool):
 
     times = hazard.of_table(table)
     edges = hazard.bin_edges(times)
-    found = hazard.strata_of(times, edges, by_item)
-    of = hazard.parts_of(found, edges)
-    return hazard.decide(of, edges, times, 16384.0, survival.permuted(found, of, 1))
+    strata = hazard.strata_of(times, edges, by_item)
+    parts = hazard.parts_of(strata, edges)
+    return hazard.decide(parts, edges, times, 16384.0, survival.permuted(strata, parts, 1))
 
 
 def bench_hazard(repeats: int) -> None:
     """Section hazard of the table."""
     called = ("threshold", "delayed", "early", "early_breakdown")
     null = [decided(times_of(1040, 1, 4000, seed), False) for seed in range(repeats)]
-    most("no change: scan rejects at .05", np.mean([one.p <= .05 for one in null]), 0.07)
-    most("no change: any change is called", np.mean([one.pattern in called for one in null]), 0.07)
+    most("no change: scan rejects at .05", np.mean([decision.p <= .05 for decision in null]), 0.07)
+    most("no change: any change is called",
+         np.mean([decision.pattern in called for decision in null]), 0.07)
     hidden = [decided(times_of(0, 1, 4000, seed, 300, 8, 1.0), True) for seed in range(repeats)]
     most("hidden item difficulty, item strata: called",
-         np.mean([one.pattern in called for one in hidden]), 0.07)
+         np.mean([decision.pattern in called for decision in hidden]), 0.07)
     naive = [decided(times_of(0, 1, 4000, seed, 300, 8, 1.0), False)
              for seed in range(max(20, repeats // 4))]
     line("the same by level strata (why one run says 'associated')",
-         f"{np.mean([one.pattern in called for one in naive]):.3f}", "no demand", True)
+         f"{np.mean([decision.pattern in called for decision in naive]):.3f}", "no demand", True)
     for n, odds in ((520, 3), (1040, 3), (520, 5)):
-        found = [decided(times_of(n, odds, 4000, seed), False) for seed in range(repeats)]
-        rejects = np.mean([one.p <= .05 for one in found])
-        near = np.mean([abs(one.tau[0] - 4000) <= 512 for one in found])
+        decisions = [decided(times_of(n, odds, 4000, seed), False) for seed in range(repeats)]
+        rejects = np.mean([decision.p <= .05 for decision in decisions])
+        near = np.mean([abs(decision.tau.value - 4000) <= 512 for decision in decisions])
         if n == 1040:
             least("odds x3 at 4000, n 1040: power", rejects, 0.95)
             least("odds x3 at 4000, n 1040: place within 512", near, 0.80)
             within("odds x3 at 4000, n 1040: interval of the ratio holds it",
-                   np.mean([one.change.low <= odds <= one.change.high for one in found]), .90, .99)
+                   np.mean([decision.change.low <= odds <= decision.change.high
+                            for decision in decisions]), .90, .99)
         else:
             line(f"odds x{odds} at 4000, n {n}: power / place", f"{rejects:.2f} / {near:.2f}",
                  "no demand", True)
-    found = [decided(times_of(0, 3, 4000, seed, 300, 8, 1.0), True) for seed in range(repeats)]
-    least("odds x3, 300 items x 8, item strata: power", np.mean([one.p <= .05 for one in found]),
-          0.95)
+    decisions = [decided(times_of(0, 3, 4000, seed, 300, 8, 1.0), True) for seed in range(repeats)]
+    least("odds x3, 300 items x 8, item strata: power",
+          np.mean([decision.p <= .05 for decision in decisions]), 0.95)
 
 
 def features_of(tokens: np.ndarray, bits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -240,10 +243,10 @@ def auc_of(tokens: np.ndarray, bits: np.ndarray, wrong: np.ndarray, level: np.nd
     from failure_analysis.lenses import compression, traces
 
     table = table_of(level, wrong.astype(int), tokens)
-    found = dict(zip(traces.NAMES, features_of(tokens, bits, rng).T, strict=True))
+    features = dict(zip(traces.NAMES, features_of(tokens, bits, rng).T, strict=True))
     strata, by_item = compression.strata_of(table)
-    residual, slack = compression.residuals(found, table)
-    return compression.compare(table, found, residual, slack, strata, by_item)
+    residual, slack = compression.residuals(features, table)
+    return compression.compare(table, features, residual, slack, strata, by_item)
 
 
 def bench_compression(repeats: int) -> None:
@@ -256,14 +259,14 @@ def bench_compression(repeats: int) -> None:
         wrong = rng.random(n) < .5
         base = np.exp(rng.normal(6, .4, n))
         bits = np.full(n, 1.5) * np.exp(rng.normal(0, .03, n))
-        found = auc_of(base * np.where(wrong, 3, 1), bits, wrong, level, rng)
-        only_length.append(found["residual_entropy"].value)
-        found = auc_of(base * np.where(wrong, 3, 1), bits * np.where(wrong, 1.06, 1), wrong, level,
-                       rng)
-        sign.append(found["residual_entropy"].value > .5)
+        aucs = auc_of(base * np.where(wrong, 3, 1), bits, wrong, level, rng)
+        only_length.append(aucs["residual_entropy"].value)
+        aucs = auc_of(base * np.where(wrong, 3, 1), bits * np.where(wrong, 1.06, 1), wrong, level,
+                      rng)
+        sign.append(aucs["residual_entropy"].value > .5)
         harder = rng.random(n) < .15 + .1 * level
-        found = auc_of(base * np.exp(.2 * level), bits, harder, level, rng)
-        false.append(found["tokens"].low > .5 or found["tokens"].high < .5)
+        aucs = auc_of(base * np.exp(.2 * level), bits, harder, level, rng)
+        false.append(aucs["tokens"].low > .5 or aucs["tokens"].high < .5)
     within("three times as long, nothing else: mean AUC of entropy", np.mean(only_length), .47,
            .53)
     least("longer and richer: the sign is right", np.mean(sign), .95)
@@ -295,8 +298,8 @@ def _bench_loops(rng: np.random.Generator) -> None:
             said = [f"{number}," for number in rng.integers(0, 10 ** rng.integers(1, 4), size)]
         looped = traces.measure(" ".join(said), None)[traces.NAMES.index("loop")]
         hits[kind, bool(looped)] += 1
-    found = sum(count for (_, looped), count in hits.items() if looped)
-    least("loops among forms and lists: precision", hits["loop", True] / max(found, 1), .95)
+    called = sum(count for (_, looped), count in hits.items() if looped)
+    least("loops among forms and lists: precision", hits["loop", True] / max(called, 1), .95)
     least("loops among forms and lists: recall",
           hits["loop", True] / (hits["loop", True] + hits["loop", False]), .85)
 
@@ -313,9 +316,9 @@ def bench_fft(repeats: int) -> None:
     most("class sequences without order: envelope rejects", np.mean(reject), .07)
     codes = [rng.choice(5, 120) for _ in range(30)]
     mixed = rng.permutation(5)
-    one, other = (spectra.envelope(part, 0, 19) for part in
-                  (codes, [mixed[code] for code in codes]))
-    gap = float(abs(one.power - other.power).max())
+    before, after = (spectra.envelope(part, 0, 19) for part in
+                     (codes, [mixed[code] for code in codes]))
+    gap = float(abs(before.power - after.power).max())
     line("classes numbered anew: largest change of the envelope", f"{gap:.1e}", "<= 1e-9",
          gap <= 1e-9)
     table, calls = None, {1: [], 3: []}
@@ -329,8 +332,8 @@ def bench_fft(repeats: int) -> None:
             table = table_of(level, failed.astype(int))
             lines = np.full((n, len(spelling.NAMES)), np.nan)
             lines[:, 2] = odd
-            called.append(any(found.found["or"] >= 2 and found.p_adj <= .01
-                              for found in spelling.associations(table, lines)))
+            called.append(any(association.odds["or"] >= 2 and association.p_adj <= .01
+                              for association in spelling.associations(table, lines)))
     least("spelling causes failure, OR 3, n 520: called", np.mean(calls[3]), .85)
     most("spelling does nothing, n 520: called", np.mean(calls[1]), .02)
     _bench_collapse(repeats)
@@ -339,7 +342,7 @@ def bench_fft(repeats: int) -> None:
 def _bench_collapse(repeats: int) -> None:
     from failure_analysis.lenses import findings, simulate, spectra, tokens
 
-    found = {"inside": [], "null": []}
+    calls = {"inside": [], "null": []}
     rng = np.random.default_rng(4)
     for _ in range(max(20, repeats // 4)):
         gaps, nulls = [], []
@@ -357,20 +360,20 @@ def _bench_collapse(repeats: int) -> None:
                 - prominence["appended"])
         for name, values in (("inside", gaps), ("null", nulls)):
             d = np.array(values)
-            found[name].append(findings.sign_flips(d, 0, 999) <= .01 and d.mean() <= -.3)
-    least("confounder inside, 30 pairs: collapse called", np.mean(found["inside"]), .95)
-    most("both appended: collapse called", np.mean(found["null"]), .07)
+            calls[name].append(findings.sign_flips(d, 0, 999) <= .01 and d.mean() <= -.3)
+    least("confounder inside, 30 pairs: collapse called", np.mean(calls["inside"]), .95)
+    most("both appended: collapse called", np.mean(calls["null"]), .07)
 
 
 def diagnosed(systems: dict, per: int, seed: int, folder: Path) -> list[dict]:
     """The diagnoses of simulated systems."""
-    from failure_analysis.lenses import diagnose, diagnosis, run, simulate
+    from failure_analysis.lenses import diagnose, diagnosis, one_lens, simulate
 
     path = folder / "world.json"
     simulate.write_worlds("", systems, path, per, seed)
-    request = run.Request(path, {}, seed=seed, cache=folder / f"cache-{seed}-{per}")
-    loaded = run.load(request)
-    documents = {lens: run.document(lens, loaded, request) for lens in run.LENSES}
+    request = one_lens.Request(path, {}, seed=seed, cache=folder / f"cache-{seed}-{per}")
+    loaded = one_lens.load(request)
+    documents = {lens: one_lens.document(lens, loaded, request) for lens in one_lens.LENSES}
     return diagnose.summary_of(documents, loaded, request, diagnosis.load_rules(None))["systems"]
 
 
@@ -384,23 +387,23 @@ def bench_diagnose(repeats: int) -> None:
         for per, demand in ((8, None), (15, .90), (30, .95)):
             right, high = {}, Counter()
             for world, cause in simulate.CAUSES.items():
-                found = [diagnosed({"m": simulate.WORLDS[world]}, per, seed, folder)[0]
-                         for seed in range(replicates)]
-                right[cause] = np.mean([one["conclusion"][0] == cause for one in found])
-                for one in found:
+                systems = [diagnosed({"m": simulate.WORLDS[world]}, per, seed, folder)[0]
+                           for seed in range(replicates)]
+                right[cause] = np.mean([system["conclusion"][0] == cause for system in systems])
+                for system in systems:
                     high["all"] += 1
-                    high["absent"] += any(said["strength"] == "high" and
-                                          said["hypothesis"] != cause
-                                          for said in one["hypotheses"])
-            said = ", ".join(f"{cause} {share:.2f}" for cause, share in right.items()
+                    high["absent"] += any(hypothesis["strength"] == "high" and
+                                          hypothesis["hypothesis"] != cause
+                                          for hypothesis in system["hypotheses"])
+            weak = ", ".join(f"{cause} {share:.2f}" for cause, share in right.items()
                              if share < .95) or "none below .95"
             mean = np.mean(list(right.values()))
             if demand:
-                least(f"nine causes, {per} per cell, top-1 (weak: {said})", mean, demand)
+                least(f"nine causes, {per} per cell, top-1 (weak: {weak})", mean, demand)
                 most(f"nine causes, {per} per cell: strength high for an absent cause",
                      high["absent"] / high["all"], .02)
             else:
-                line(f"nine causes, {per} per cell, top-1 (weak: {said})", f"{mean:.3f}",
+                line(f"nine causes, {per} per cell, top-1 (weak: {weak})", f"{mean:.3f}",
                      "no demand", True)
         _mixtures(folder, replicates)
 
@@ -420,26 +423,28 @@ def _mixtures(folder: Path, replicates: int) -> None:
     honest, high = [], []
     for causes, world in mixed.items():
         for seed in range(replicates):
-            found = diagnosed({"m": world}, 20, seed, folder)[0]
-            named = {one["hypothesis"] for one in found["hypotheses"]
-                     if one["status"] in ("supported", "tentative")}
-            honest.append(found["conclusion"] == ["inconclusive"] or set(causes) <= named)
-            high.append(any(one["strength"] == "high" and one["hypothesis"] not in causes
-                            for one in found["hypotheses"]))
+            system = diagnosed({"m": world}, 20, seed, folder)[0]
+            named = {hypothesis["hypothesis"] for hypothesis in system["hypotheses"]
+                     if hypothesis["status"] in ("supported", "tentative")}
+            honest.append(system["conclusion"] == ["inconclusive"] or set(causes) <= named)
+            high.append(any(
+                hypothesis["strength"] == "high" and hypothesis["hypothesis"] not in causes
+                for hypothesis in system["hypotheses"]))
     least("two causes at once: both named, or inconclusive", np.mean(honest), .80)
     most("two causes at once: strength high for an absent one", np.mean(high), .02)
-    for what, change in (("5 % wrong gold labels", {"wrong_gold": .05}),
-                         ("a tenth of the wrong without answer", {"no_answer": .1}),
-                         ("4 runs per item", {"runs": 4, "hidden": .5})):
+    for condition, change in (("5 % wrong gold labels", {"wrong_gold": .05}),
+                              ("a tenth of the wrong without answer", {"no_answer": .1}),
+                              ("4 runs per item", {"runs": 4, "hidden": .5})):
         right, absent = [], []
         for world, cause in simulate.CAUSES.items():
             for seed in range(max(3, replicates // 3)):
-                found = diagnosed({"m": replace(worlds[world], **change)},
-                                  20 if "runs" not in change else 6, seed, folder)[0]
-                right.append(found["conclusion"][0] == cause)
-                absent.append(any(one["strength"] == "high" and one["hypothesis"] != cause
-                                  for one in found["hypotheses"]))
-        line(f"nine causes with {what}: top-1 / high for an absent one",
+                system = diagnosed({"m": replace(worlds[world], **change)},
+                                   20 if "runs" not in change else 6, seed, folder)[0]
+                right.append(system["conclusion"][0] == cause)
+                absent.append(any(
+                    hypothesis["strength"] == "high" and hypothesis["hypothesis"] != cause
+                    for hypothesis in system["hypotheses"]))
+        line(f"nine causes with {condition}: top-1 / high for an absent one",
              f"{np.mean(right):.2f} / {np.mean(absent):.3f}", "absent <= .02",
              bool(np.mean(absent) <= .02))
 

@@ -48,12 +48,12 @@ def cells(table: Table, dims: list[str]) -> Cells:
     levels, codes, merged = [], [], []
     for name in dims:
         values = table.params[name]
-        known, code = np.unique(values), parameters.merged(values)
-        if len(known) > parameters.MOST_LEVELS:
+        level_values, code = np.unique(values), parameters.merged(values)
+        if len(level_values) > parameters.MOST_LEVELS:
             used, code = np.unique(code, return_inverse=True)
-            known = np.array([values[code == one].mean() for one in range(len(used))])
+            level_values = np.array([values[code == number].mean() for number in range(len(used))])
             merged.append(name)
-        levels.append(known)
+        levels.append(level_values)
         codes.append(code)
     place, which = parameters.distinct(*codes)
     counts = np.bincount(which * 4 + table.outcome, minlength=4 * len(place)).reshape(-1, 4)
@@ -65,7 +65,8 @@ def cells(table: Table, dims: list[str]) -> Cells:
 
 def design_effect(level: np.ndarray, item: np.ndarray, hit: np.ndarray) -> float:
     """How many samples are worth one where items were run repeatedly: the variance of items'
-    shares over what independent runs would have (Kish 1965), within levels; 1 without repeats."""
+    shares over what independent runs would have (Kish 1965), within levels; 1 without repeats.
+    All arrays have a line per sample: codes of level and item, and whether it is a hit."""
     _, item = parameters.distinct(level, item)
     runs = np.bincount(item)
     if runs.max() == 1:
@@ -83,20 +84,20 @@ def design_effect(level: np.ndarray, item: np.ndarray, hit: np.ndarray) -> float
     return float(np.clip(spread[several].sum() / max(expected, 1e-9), 1, runs.mean()))
 
 
-def worth(found: Cells) -> Cells:
+def worth(cells: Cells) -> Cells:
     """The cells with their counts as what they are worth, in parts of samples."""
-    return replace(found, counts=found.counts / found.alike, alike=1.0)
+    return replace(cells, counts=cells.counts / cells.alike, alike=1.0)
 
 
-def _standardised(found: Cells) -> np.ndarray:
-    return (found.values - found.values.mean(0)) / np.maximum(found.values.std(0), 1e-9)
+def _standardised(cells: Cells) -> np.ndarray:
+    return (cells.values - cells.values.mean(0)) / np.maximum(cells.values.std(0), 1e-9)
 
 
-def design(found: Cells) -> np.ndarray:
+def design(cells: Cells) -> np.ndarray:
     """Columns of a quadratic surface over the standardised dimensions: 1, x, x^2, x y. A dimension
     of two levels has no square."""
-    x = _standardised(found)
-    squares = [x[:, at] ** 2 for at, level in enumerate(found.levels) if len(level) > 2]
+    x = _standardised(cells)
+    squares = [x[:, at] ** 2 for at, level in enumerate(cells.levels) if len(level) > 2]
     pairs = [x[:, a] * x[:, b] for a in range(x.shape[1]) for b in range(a)]
     return np.column_stack([np.ones(len(x)), x, *squares, *pairs])
 
@@ -117,64 +118,65 @@ def logistic(x: np.ndarray, k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, f
     return p, float((xlogy(k, p) + xlogy(n - k, 1 - p)).sum())
 
 
-def sensitivity(found: Cells, k: np.ndarray) -> list[dict]:
+def sensitivity(cells: Cells, k: np.ndarray) -> list[dict]:
     """Per dimension: the likelihood-ratio drop when it is left out (type II), and the fall from
     its lowest to its highest level, standardised over the observed mix of the others."""
     rows = []
-    x = _standardised(found)
+    x = _standardised(cells)
     whole = np.column_stack([np.ones(len(x)), x])
-    p, best = logistic(whole, k, found.n)
+    p, best = logistic(whole, k, cells.n)
     slopes = np.linalg.lstsq(whole, np.log(p / (1 - p)), rcond=None)[0]
-    for at, name in enumerate(found.dims):
-        _, without = logistic(np.delete(whole, at + 1, axis=1), k, found.n)
+    for at, name in enumerate(cells.dims):
+        _, without = logistic(np.delete(whole, at + 1, axis=1), k, cells.n)
         stat = max(0.0, 2 * (best - without))
         ends = []
         for end in (x[:, at].min(), x[:, at].max()):
             moved = whole.copy()
             moved[:, at + 1] = end
-            ends.append(float((expit(moved @ slopes) * found.n).sum() / found.n.sum()))
-        rows.append({"parameter": name, "levels": len(found.levels[at]), "stat": stat,
+            ends.append(float((expit(moved @ slopes) * cells.n).sum() / cells.n.sum()))
+        rows.append({"parameter": name, "levels": len(cells.levels[at]), "stat": stat,
                      "p": float(chdtrc(1, stat)), "fall": ends[0] - ends[1]})
     return rows
 
 
-def shrunken(found: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(mean, 5 % and 95 % quantile) of each cell's accuracy, drawn towards the quadratic surface
-    by a beta-binomial whose precision is the likeliest one."""
-    x = design(found)
-    model = logistic(x, found.k, found.n)[0] if len(x) > x.shape[1] else \
-        np.full(len(x), found.k.sum() / found.n.sum())
+def shrunken(cells: Cells) -> findings.Interval:
+    """Each cell's accuracy drawn towards the quadratic surface by a beta-binomial whose precision
+    is the likeliest one: the means, and for ends the 5 % and 95 % quantiles."""
+    x = design(cells)
+    model = logistic(x, cells.k, cells.n)[0] if len(x) > x.shape[1] else \
+        np.full(len(x), cells.k.sum() / cells.n.sum())
     model = np.clip(model, 0.005, 0.995)
     precisions = np.geomspace(1, 300, 40)[:, None]
-    fit = (betaln(found.k + precisions * model, found.n - found.k + precisions * (1 - model))
+    fit = (betaln(cells.k + precisions * model, cells.n - cells.k + precisions * (1 - model))
            - betaln(precisions * model, precisions * (1 - model))).sum(1)
     m = float(precisions[fit.argmax(), 0])
-    a, b = found.k + m * model, found.n - found.k + m * (1 - model)
-    return a / (a + b), betaincinv(a, b, 0.05), betaincinv(a, b, 0.95)
+    a, b = cells.k + m * model, cells.n - cells.k + m * (1 - model)
+    return findings.Interval(a / (a + b), betaincinv(a, b, 0.05), betaincinv(a, b, 0.95))
 
 
-def kinds(found: Cells) -> np.ndarray:
+def kinds(cells: Cells) -> np.ndarray:
     """What each cell is: green (certified accurate), red (certified below a half), cut (truncation
     of a fifth at least), or undecided."""
-    _, low, high = shrunken(found)
-    cut_low, _ = findings.wilson(found.cut, found.n)
-    sound = found.n >= 16  # fewer cannot certify green
-    return np.where(cut_low >= CUT, "cut", np.where((low >= GREEN) & sound, "green",
-                                                    np.where(high <= RED, "red", "undecided")))
+    accuracy = shrunken(cells)
+    cut_low, _ = findings.wilson(cells.cut, cells.n)
+    sound = cells.n >= 16  # fewer cannot certify green
+    return np.where(cut_low >= CUT, "cut", np.where(
+        (accuracy.low >= GREEN) & sound, "green",
+        np.where(accuracy.high <= RED, "red", "undecided")))
 
 
-def zones(found: Cells) -> list[dict]:
+def zones(cells: Cells) -> list[dict]:
     """Connected zones of the grid, cells of one kind, with their bounds."""
-    kind = kinds(found)
-    shape = tuple(len(level) for level in found.levels)
+    kind = kinds(cells)
+    shape = tuple(len(level) for level in cells.levels)
     listed = []
     for name in ("green", "red", "cut", "undecided"):
         grid = np.zeros(shape, bool)
-        grid[tuple(found.place[kind == name].T)] = True
+        grid[tuple(cells.place[kind == name].T)] = True
         labels, number = ndimage.label(grid)
-        for one in range(1, number + 1):
-            inside = np.argwhere(labels == one)
+        for label in range(1, number + 1):
+            inside = np.argwhere(labels == label)
             bounds = {dim: [float(level[inside[:, at].min()]), float(level[inside[:, at].max()])]
-                      for at, (dim, level) in enumerate(zip(found.dims, found.levels, strict=True))}
+                      for at, (dim, level) in enumerate(zip(cells.dims, cells.levels, strict=True))}
             listed.append({"zone": name, "cells": len(inside), "bounds": bounds})
     return listed

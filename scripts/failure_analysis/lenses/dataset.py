@@ -5,7 +5,7 @@ import difflib
 import hashlib
 import itertools
 import math
-from collections import Counter
+from collections import Counter, namedtuple
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -17,7 +17,7 @@ import numpy as np
 from failure_analysis import files
 from failure_analysis.datapoint import natural_key
 from failure_analysis.lenses import parameters, repeats, samples
-from failure_analysis.lenses.config import Config, Eval, check_against, entry_of, load_config
+from failure_analysis.lenses.config import Config, Eval, check_against, eval_of, load_config
 from failure_analysis.lenses.parameters import is_number
 
 OUTCOMES = ("correct", "wrong", "no_answer", "truncated")
@@ -62,7 +62,7 @@ class Table:
     row: np.ndarray
     ident: np.ndarray
     params: dict[str, np.ndarray]
-    ledger: dict[str, Any]
+    account: dict[str, Any]
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -106,6 +106,11 @@ class _Codes(dict):
         return np.array([self[name] for name in names], int)
 
 
+# A judged sample as numbers, names by their codes; or all samples, a column for each field.
+_Kept = namedtuple("_Kept", "eval task tier item outcome tokens limit guess row")
+_WHOLE = ("eval", "task", "tier", "item", "outcome", "row")
+
+
 @dataclass
 class _Read:
     """What has been read of a dataset so far; `first` says where each sample's place (eval, item,
@@ -117,7 +122,7 @@ class _Read:
     tiers: _Codes = field(default_factory=_Codes)
     items: _Codes = field(default_factory=_Codes)
     of_entry: dict[int, Eval] = field(default_factory=dict)
-    kept: list[tuple] = field(default_factory=list)
+    kept: list[_Kept] = field(default_factory=list)
     idents: dict[str, None] = field(default_factory=dict)
     params: list[dict] = field(default_factory=list)
     counts: Counter = field(default_factory=Counter)
@@ -152,71 +157,72 @@ def load(path: Path, mapping: Path | None = None) -> Table:
 
 def _keep(read: _Read, number: int, raw: samples.Raw, outcome: int, config: Config) -> None:
     fields = raw.fields
-    one = read.of_entry.get(id(raw.entry)) if raw.entry else _named_eval(
+    system = read.of_entry.get(id(raw.eval_entry)) if raw.eval_entry else _named_eval(
         str(fields.get("model_name") or "model"), str(fields.get("eval_id") or ""))
-    if one is None:
-        one = read.of_entry[id(raw.entry)] = entry_of(raw.entry)
+    if system is None:
+        system = read.of_entry[id(raw.eval_entry)] = eval_of(raw.eval_entry)
     task = str(fields.get("base_task") or "all")
     about = config.tasks.get(task, {})
     tier = str(fields.get("tier") or about.get("tier") or "all")
     item = str(fields["item_id"])
     tokens, bad = _tokens(fields.get("tokens"))
     read.counts["bad_tokens"] += bad
-    codes = (read.evals[one], read.tasks[task], read.tiers[tier], read.items[f"{task}/{item}"])
-    read.kept.append((*codes, outcome, tokens, _limit(raw, config),
-                      _first_number(fields.get("guess_rate"), about.get("guess_rate"),
-                                    config.guess_rate, 0.0), number))
-    read.idents[_ident(read, fields, one, task, (codes[0], codes[3]), number)] = None
+    guess = _first_number(fields.get("guess_rate"), about.get("guess_rate"), config.guess_rate, 0.0)
+    kept = _Kept(read.evals[system], read.tasks[task], read.tiers[tier],
+                 read.items[f"{task}/{item}"], outcome, tokens, _limit(raw, config), guess, number)
+    read.kept.append(kept)
+    place = (kept.eval, kept.item)
+    read.idents[_ident(read, fields, system, task, place, number)] = None
     run = fields.get("run")
-    if run is not None and (other := read.run_of.setdefault((codes[0], codes[3]), run)) != run:
-        read.runs.setdefault(one, set()).update((run, other))
+    if run is not None and (other := read.run_of.setdefault(place, run)) != run:
+        read.runs.setdefault(system, set()).update((run, other))
     read.params.append(fields["params"])
     read.counts["kept"] += 1
 
 
-def _ident(read: _Read, fields: dict, one: Eval, task: str, codes: tuple, number: int) -> str:
+def _ident(read: _Read, fields: dict, system: Eval, task: str, place: tuple, number: int) -> str:
     """A sample's name in reports, which no other sample has: rows of one item that are told apart
     by no trial are numbered."""
     trial, item = fields.get("trial"), fields["item_id"]
-    place = (*codes, None if trial is None else str(trial))
+    place = (*place, None if trial is None else str(trial))
     turn = 0
     if read.first.setdefault(place, number) != number:
         read.again.setdefault(place, []).append(number)
         turn = len(read.again[place])
     end = f"@{turn}" if trial is None else f"@{trial}.{turn}" if turn else f"@{trial}"
-    name = str(fields.get("ident") or f"{one.eval_id}/{item}{end}")
+    name = str(fields.get("ident") or f"{system.eval_id}/{item}{end}")
     if name in read.idents:
-        name = f"{one.eval_id}/{task}/{item}{end}"
+        name = f"{system.eval_id}/{task}/{item}{end}"
     return name if name not in read.idents else f"{name}#{number}"
 
 
 def _table(read: _Read, config: Config) -> Table:
-    columns = np.array(read.kept, float).T
-    codes = [column.astype(np.int64) for column in columns[:5]]
+    columns = _Kept(*np.array(read.kept, float).T)
+    columns = columns._replace(**{name: getattr(columns, name).astype(np.int64) for name in _WHOLE})
     params, odd = parameters.columns(read.params)
-    check_against(config, {place for place, entry in enumerate(config.evals)
-                           if id(entry) in read.of_entry}, read.tasks, params)
-    roles, said = parameters.roles(params, config.params, len(read.items))
+    check_against(config, {place for place, eval_entry in enumerate(config.evals)
+                           if id(eval_entry) in read.of_entry}, read.tasks, params)
+    roles, of_roles = parameters.roles(params, config.params, len(read.items))
     notes = [*read.notes, *repeats.notes(config, read.first, read.again),
-             *repeats.shared(read.runs), *odd, *said]
+             *repeats.shared(read.runs), *odd, *of_roles]
     counts = read.counts
     rows = {name: counts[name] for name in ("kept", "unjudged", "rejected")}
-    ledger = {"rows_read": sum(rows.values()), **rows, "tokens_unusable": counts["bad_tokens"],
-              "reasons": [{"reason": reason, "rows": len(places), "first": places[0]}
-                          for reason, places in sorted(read.reasons.items(), key=lambda one:
-                                                       -len(one[1]))[:10]],
-              "notes": notes}
+    account = {"rows_read": sum(rows.values()), **rows, "tokens_unusable": counts["bad_tokens"],
+               "reasons": [{"reason": reason, "rows": len(places), "first": places[0]}
+                           for reason, places in sorted(
+                               read.reasons.items(), key=lambda pair: -len(pair[1]))[:10]],
+               "notes": notes}
     return Table(config._replace(params=roles), _told_apart(read.evals), tuple(read.tasks),
-                 tuple(read.tiers), tuple(read.items), *codes, columns[5], columns[6], columns[7],
-                 columns[8].astype(np.int64), np.array(list(read.idents), object), params, ledger)
+                 tuple(read.tiers), tuple(read.items), *columns,
+                 np.array(list(read.idents), object), params, account)
 
 
 def _told_apart(evals: Iterable[Eval]) -> tuple[Eval, ...]:
     """The evals, those of one label with their id in it."""
     evals = tuple(evals)
-    often = Counter(one.label for one in evals)
-    return tuple(one._replace(label=f"{one.label} {one.eval_id}") if often[one.label] > 1 else one
-                 for one in evals)
+    often = Counter(system.label for system in evals)
+    return tuple(system if often[system.label] == 1 else
+                 system._replace(label=f"{system.label} {system.eval_id}") for system in evals)
 
 
 def _wrong(fields: dict) -> str:
@@ -262,9 +268,9 @@ def _tokens(value: Any) -> tuple[float, int]:
 
 
 def _limit(raw: samples.Raw, config: Config) -> float:
-    limits = (raw.fields.get("token_limit"), (raw.entry or {}).get("token_limit"),
+    limits = (raw.fields.get("token_limit"), (raw.eval_entry or {}).get("token_limit"),
               config.token_limit)
-    return _first_number(*(one for one in limits if is_number(one) and one > 0))
+    return _first_number(*(limit for limit in limits if is_number(limit) and limit > 0))
 
 
 def _first_number(*values: Any) -> float:
@@ -273,7 +279,7 @@ def _first_number(*values: Any) -> float:
 
 @lru_cache(1 << 12)
 def _named_eval(model: str, ident: str) -> Eval:
-    return entry_of({"model_name": model, "eval_id": ident})
+    return eval_of({"model_name": model, "eval_id": ident})
 
 
 def texts(table: Table) -> Iterator[tuple[int, Text]]:
@@ -306,7 +312,7 @@ def _in_order(table: Table, key: str, wanted: Any) -> Table:
     listed = wanted.get("in") if isinstance(wanted, dict) else wanted
     if key not in ("eval_id", "model_name") or not isinstance(listed, list):
         return table
-    names = [str(one) for one in listed]
+    names = list(map(str, listed))
     order = sorted(range(len(table.evals)), key=lambda at: names.index(name) if (
         name := getattr(table.evals[at], key)) in names else len(names))
     return replace(table, evals=tuple(table.evals[at] for at in order),
@@ -314,18 +320,18 @@ def _in_order(table: Table, key: str, wanted: Any) -> Table:
 
 
 def _column(table: Table, key: str) -> np.ndarray:
-    named = {"eval_id": ([one.eval_id for one in table.evals], table.eval),
-             "model_name": ([one.model_name for one in table.evals], table.eval),
+    named = {"eval_id": ([system.eval_id for system in table.evals], table.eval),
+             "model_name": ([system.model_name for system in table.evals], table.eval),
              "base_task": (table.tasks, table.task), "tier": (table.tiers, table.tier)}
     if key in named:
         names, code = named[key]
         return np.array(names, object)[code]
     if key in table.params:
         return table.params[key]
-    known = (*named, *table.params)
-    near = difflib.get_close_matches(key, known, 1)
+    keys = (*named, *table.params)
+    near = difflib.get_close_matches(key, keys, 1)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise files.Refusal(f"filter {key}: no such key; {hint}known are {', '.join(known)}")
+    raise files.Refusal(f"filter {key}: no such key; {hint}known are {', '.join(keys)}")
 
 
 def _passes(values: np.ndarray, wanted: Any, key: str) -> np.ndarray:
@@ -349,8 +355,8 @@ def _passes(values: np.ndarray, wanted: Any, key: str) -> np.ndarray:
 
 
 def _like(wanted: list, numeric: bool) -> list:
-    return [float(one) for one in wanted if is_number(one)] if numeric else \
-        [str(one) for one in wanted]
+    return [float(value) for value in wanted if is_number(value)] if numeric else \
+        [str(value) for value in wanted]
 
 
 def _spells_number(value: Any) -> bool:
@@ -371,9 +377,9 @@ def _spelled(wanted: Any) -> str:
 def _there(values: np.ndarray, wanted: Any) -> str:
     """The values that exist, the nearest first."""
     if values.dtype == float:
-        known = np.unique(values[~np.isnan(values)])
-        return f"there are {len(known)} values from {known[0]:g} to {known[-1]:g}" if len(known) \
-            else "it has no value in these samples"
+        distinct = np.unique(values[~np.isnan(values)])
+        return "it has no value in these samples" if not len(distinct) else \
+            f"there are {len(distinct)} values from {distinct[0]:g} to {distinct[-1]:g}"
     names = sorted({value for value in values if value is not None}, key=natural_key)
     asked = wanted if isinstance(wanted, str) else str((wanted or [""])[0]) \
         if isinstance(wanted, list) else ""
@@ -402,13 +408,13 @@ def groups(table: Table, axis: str | None = None) -> list[Group]:
     one of the samples that have no value there."""
     everything = [("", np.ones(len(table), bool))]
     parts = everything if axis is None else _split(_column(table, axis), axis)
-    found = []
-    for one, task, (level, inside) in itertools.product(
+    chosen = []
+    for system, task, (level, inside) in itertools.product(
             range(len(table.evals)), range(len(table.tasks)), parts):
-        kept = (table.eval == one) & (table.task == task) & inside
+        kept = (table.eval == system) & (table.task == task) & inside
         if kept.any():
-            found.append(Group(table.evals[one], table.tasks[task], level, table.take(kept)))
-    return found
+            chosen.append(Group(table.evals[system], table.tasks[task], level, table.take(kept)))
+    return chosen
 
 
 def _split(values: np.ndarray, axis: str) -> list[tuple[str, np.ndarray]]:
@@ -425,14 +431,14 @@ def _split(values: np.ndarray, axis: str) -> list[tuple[str, np.ndarray]]:
 
 def _ranges(values: np.ndarray) -> list[tuple[float, float]]:
     """The levels of an axis as ranges, merged into at most six of about equal size."""
-    known = np.unique(values[~np.isnan(values)])
-    if len(known) <= MOST_LEVELS:
-        return [(value, value) for value in known]
+    distinct = np.unique(values[~np.isnan(values)])
+    if len(distinct) <= MOST_LEVELS:
+        return [(value, value) for value in distinct]
     ends = np.unique(np.quantile(values[~np.isnan(values)], np.linspace(0, 1, MOST_LEVELS + 1),
                                  method="inverted_cdf"))
-    bins = [known[(known > low) & (known <= high)] if place else known[known <= high]
+    bins = [distinct[(distinct > low) & (distinct <= high)] if place else distinct[distinct <= high]
             for place, (low, high) in enumerate(itertools.pairwise(ends))]
-    return [(part[0], part[-1]) for part in bins if len(part)]
+    return [(inside[0], inside[-1]) for inside in bins if len(inside)]
 
 
 def stratified(table: Table, most: int | None, seed: int) -> Table:

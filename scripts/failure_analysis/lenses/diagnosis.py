@@ -4,110 +4,59 @@ only after its experiment, until then failures are "consistent with" it."""
 
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
-from failure_analysis import files, statistics
+from failure_analysis import statistics, user_files
 from failure_analysis.lenses import findings
 from failure_analysis.lenses.dataset import CORRECT, NO_ANSWER, TRUNCATED, Table
 from failure_analysis.lenses.findings import NEED
 from failure_analysis.statistics import rounded
 
+if TYPE_CHECKING:
+    from failure_analysis.lenses.rules_model import Rules
+
 RULES = Path(__file__).resolve().parents[3] / "templates" / "diagnosis_rules.yaml"
-# All that a rule can speak of: the labels of the lenses, and what `observed`, `between` and
-# `queries` find beside them.
-FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
-    "surface": "healthy accuracy_cliff gradual_decline truncation_dominant chaotic uniform_failure "
-               "flat_mediocre inverted any_failure",
-    "fft": "tokenization_artifact clean no_artifact_detected spectral_peak_collapse "
-           "band_limited_gain",
-    "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected",
-    "hazard": "early early_breakdown delayed constant threshold no_change_detected truncation_wall",
-    "format": "no_answer_high truncation_high truncation_rare",
-    "runs": "flip_rate_high",
-    "query": "inside_zone outside_zone",
-    "compare": "accuracy_lower accuracy_not_lower underthink_appeared loops_appeared errors_faster "
-               "template_shift spelling_changed spelling_unchanged",
-}.items() for name in names.split())
 SUPPORTED, TENTATIVE, CONTRADICTED, NOT_ASSESSED = ("supported", "tentative", "contradicted",
                                                     "not_assessed")
 STATUSES = (SUPPORTED, TENTATIVE, NOT_ASSESSED, CONTRADICTED)
+LEADING = (SUPPORTED, TENTATIVE)
 COLUMNS = ("surface", "fft", "compression", "hazard", "other")
 TO_READ = 10
 
 
-class _Bar(msgspec.Struct, forbid_unknown_fields=True):
-    score: float
-    lenses: int = 1
-    lead: float = 0
+def load_rules(path: Path | None) -> "Rules":
+    """The checked rules, those of the templates where no file is given; refuses by line and key."""
+    from failure_analysis.lenses.rules_model import Rules
 
-
-class _Rule(msgspec.Struct, forbid_unknown_fields=True, rename={"speaks": "for"}):
-    says: str
-    speaks: dict[str, float]
-    next: str
-    veto: list[str] = []
-    needs: list[Literal["surface", "fft", "compression", "hazard", "query"]] = []
-    falsified_by: str = ""
-    scope: Literal["one", "pair"] = "one"
-
-
-class _Rules(msgspec.Struct, forbid_unknown_fields=True):
-    """A file of rules."""
-
-    hypotheses: dict[str, _Rule]
-    supported: _Bar
-    tentative: _Bar
-    version: int | None = None
-
-
-def load_rules(path: Path | None) -> dict[str, Any]:
-    """The checked rules; refuses with the key that is wrong."""
-    import yaml
-
-    path = path or RULES
-    try:
-        rules = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise files.Refusal(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    try:
-        known = msgspec.convert(rules, _Rules)
-    except msgspec.ValidationError as error:
-        raise files.Refusal(f"{path}: {error}") from None
-    for name, rule in known.hypotheses.items():
-        for found in (*rule.speaks, *rule.veto):
-            if found not in FINDINGS:
-                raise files.Refusal(f"{path}: hypotheses.{name}: there is no finding {found!r}; "
-                                    f"known are {', '.join(FINDINGS)}")
-    return rules
+    return user_files.load(path or RULES, Rules)
 
 
 def observed(results: dict[str, dict], table: Table) -> dict[str, str]:
     """The findings of one system on one task: name -> the sentence behind it."""
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for lens, result in results.items():
-        said = "; ".join(result["evidence"][:3]) or "; ".join(result["need"][:2])
+        sentence = "; ".join(result["evidence"][:3]) or "; ".join(result["need"][:2])
         # A surface's further label is the shape that chaos or truncation stands in front of: it
         # speaks for nothing and against nothing.
         for label in (result["pattern"], *(() if lens == "surface" else result["also"])):
-            found[f"{lens}.{label}"] = said
+            sentences[f"{lens}.{label}"] = sentence
         if lens == "surface" and result["pattern"] not in ("healthy", NEED):
-            found["surface.any_failure"] = said
+            sentences["surface.any_failure"] = sentence
     n, counts = len(table), np.bincount(table.outcome, minlength=4)
     silent, cut = counts[NO_ANSWER], counts[TRUNCATED]
     finished = n - cut
     if findings.wilson(silent, finished)[0] >= 0.05:
-        found["format.no_answer_high"] = f"{silent} of {finished} finished ones have no answer"
+        sentences["format.no_answer_high"] = f"{silent} of {finished} finished ones have no answer"
     if findings.wilson(cut, n)[0] >= 0.5:
-        found["format.truncation_high"] = f"{cut} of {n} truncated"
+        sentences["format.truncation_high"] = f"{cut} of {n} truncated"
     if cut / n < 0.05:
-        found["format.truncation_rare"] = f"{cut} of {n} truncated"
+        sentences["format.truncation_rare"] = f"{cut} of {n} truncated"
     flips = flip_rate(table)
     if flips and flips[1] >= 0.2:
-        found["runs.flip_rate_high"] = f"repeated runs of an item flip with {flips[0]:.2f}"
-    return found
+        sentences["runs.flip_rate_high"] = f"repeated runs of an item flip with {flips[0]:.2f}"
+    return sentences
 
 
 def flip_rate(table: Table) -> tuple[float, float] | None:
@@ -123,61 +72,64 @@ def flip_rate(table: Table) -> tuple[float, float] | None:
                                       / np.sqrt(len(flips)))
 
 
-def weigh(found: dict[str, str], rules: dict[str, Any], assessed: set[str], scope: str = "one"
+def weigh(observed: dict[str, str], rules: "Rules", assessed: set[str], scope: str = "one"
           ) -> list[dict[str, Any]]:
     """Every hypothesis of a scope with its score and status, the likeliest first."""
     weighed = []
-    for name, rule in rules["hypotheses"].items():
-        if rule.get("scope", "one") != scope:
+    for name, rule in rules.hypotheses.items():
+        if rule.scope != scope:
             continue
-        speaks = {one: weight for one, weight in rule["for"].items() if one in found}
-        against = [one for one in rule.get("veto", []) if one in found]
-        missing = [lens for lens in rule.get("needs", []) if lens not in assessed]
+        speaks = {finding: weight for finding, weight in rule.speaks.items() if finding in observed}
+        against = [finding for finding in rule.veto if finding in observed]
+        missing = [lens for lens in rule.needs if lens not in assessed]
         weighed.append({
-            "hypothesis": name, "says": rule["says"], "score": rounded(sum(speaks.values()), 2),
-            "lenses": len({one.split(".")[0] for one in speaks}),
-            "for": [{"finding": one, "weight": weight, "because": found[one]}
-                    for one, weight in speaks.items()],
-            "against": [{"finding": one, "because": found[one]} for one in against],
-            "missing": missing, "next": rule["next"],
-            "falsified_by": rule.get("falsified_by", "")})
-    open_ = sorted((one["score"] for one in weighed if not one["against"]), reverse=True)
-    for one in weighed:
-        one["status"] = _status(one, open_, rules)
-    return sorted(weighed, key=lambda one: (STATUSES.index(one["status"]), -one["score"]))
+            "hypothesis": name, "says": rule.says, "score": rounded(sum(speaks.values()), 2),
+            "lenses": len({finding.split(".")[0] for finding in speaks}),
+            "for": [{"finding": finding, "weight": weight, "because": observed[finding]}
+                    for finding, weight in speaks.items()],
+            "against": [{"finding": finding, "because": observed[finding]} for finding in against],
+            "missing": missing, "next": rule.next, "falsified_by": rule.falsified_by})
+    scores = sorted((hypothesis["score"] for hypothesis in weighed if not hypothesis["against"]),
+                    reverse=True)
+    for hypothesis in weighed:
+        hypothesis["status"] = _status(hypothesis, scores, rules)
+    return sorted(weighed, key=lambda hypothesis: (STATUSES.index(hypothesis["status"]),
+                                                   -hypothesis["score"]))
 
 
-def _status(one: dict, open_: list[float], rules: dict[str, Any]) -> str:
-    if one["missing"] and one["score"] < rules["tentative"]["score"]:
+def _status(hypothesis: dict, scores: list[float], rules: "Rules") -> str:
+    """The status by the bars of the rules; `scores` are those that nothing speaks against, the
+    highest first."""
+    score, bar, tentative = hypothesis["score"], rules.supported, rules.tentative.score
+    if hypothesis["missing"] and score < tentative:
         return NOT_ASSESSED
-    if one["against"]:
+    if hypothesis["against"]:
         return CONTRADICTED
-    rivals = list(open_)
-    rivals.remove(one["score"])
-    lead = one["score"] - (rivals[0] if rivals else 0)
-    bar = rules["supported"]
-    if one["score"] >= bar["score"] and one["lenses"] >= bar.get("lenses", 1) \
-            and lead >= bar.get("lead", 0):
+    rivals = list(scores)
+    rivals.remove(score)
+    lead = score - (rivals[0] if rivals else 0)
+    if score >= bar.score and hypothesis["lenses"] >= bar.lenses and lead >= bar.lead:
         return SUPPORTED
-    return TENTATIVE if one["score"] >= rules["tentative"]["score"] else NOT_ASSESSED
+    return TENTATIVE if score >= tentative else NOT_ASSESSED
 
 
-def strength_of(one: dict[str, Any], results: dict[str, dict]) -> str:
+def strength_of(hypothesis: dict[str, Any], results: dict[str, dict]) -> str:
     """How far a hypothesis may be leaned on: high only when it is supported and no lens that
     speaks for it is weak."""
-    if one["status"] != SUPPORTED:
+    if hypothesis["status"] != SUPPORTED:
         return "low"
     weak = [results[lens]["strength"] == "low" for lens in
-            {said["finding"].split(".")[0] for said in one["for"]} if lens in results]
+            {reason["finding"].split(".")[0] for reason in hypothesis["for"]} if lens in results]
     return "medium" if any(weak) else "high"
 
 
 def conclusion(weighed: list[dict[str, Any]]) -> list[str]:
     """The hypotheses that lead: the supported one, else the tentative ones that tie; none when
     nothing reaches a tentative score."""
-    leading = [one for one in weighed if one["status"] in (SUPPORTED, TENTATIVE)]
-    return [one["hypothesis"] for one in leading if one["score"] >= leading[0]["score"] - 0.5
-            and one["status"] == leading[0]["status"]] if leading else []
+    leading = [hypothesis for hypothesis in weighed if hypothesis["status"] in LEADING]
+    return [hypothesis["hypothesis"] for hypothesis in leading
+            if hypothesis["status"] == leading[0]["status"]
+            and hypothesis["score"] >= leading[0]["score"] - 0.5]
 
 
 def holm_of(results: dict[str, dict]) -> list[dict[str, Any]]:
@@ -201,9 +153,9 @@ def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) 
     if hypothesis == "degenerate_loops":
         return [ident for ident in shuffled if traces.get(ident, {}).get("loop")][:TO_READ]
     if hypothesis in ("overthinking", "underthinking", "working_memory_limit"):
-        known = [ident for ident in shuffled if ident in traces]
+        traced = [ident for ident in shuffled if ident in traces]
         sign = 1 if hypothesis == "underthinking" else -1
-        return sorted(known, key=lambda ident: sign * traces[ident]["tokens"])[:TO_READ]
+        return sorted(traced, key=lambda ident: sign * traces[ident]["tokens"])[:TO_READ]
     if hypothesis == "tokenization_problem":
         rows = [row for row in results["fft"]["tables"].get("features", [])
                 if row["outcome"] != "correct" and row["inconsistency"] is not None]
@@ -212,37 +164,38 @@ def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) 
     return shuffled[:TO_READ]
 
 
-def between(pairs: dict[str, dict], one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
-    """The findings of system b against system a: `pairs` are the comparisons by lens, `one` and
-    `other` the findings of each alone."""
-    found = {name: said for name, said in other.items() if name.startswith(("fft.", "format."))}
+def between(pairs: dict[str, dict], of_a: dict[str, str], of_b: dict[str, str]) -> dict[str, str]:
+    """The findings of system b against system a: `pairs` are the comparisons by lens, `of_a`
+    and `of_b` the findings of each alone."""
+    sentences = {name: sentence for name, sentence in of_b.items()
+                 if name.startswith(("fft.", "format."))}
 
     def end(lens: str, name: str, which: str) -> float:
         """An end of an interval; NaN, which is neither above nor below anything, without one."""
         value = pairs.get(lens, {}).get("estimates", {}).get(name, {}).get(which)
         return np.nan if value is None else value
 
-    said = {lens: "; ".join(pair["evidence"]) for lens, pair in pairs.items()}
+    evidence = {lens: "; ".join(pair["evidence"]) for lens, pair in pairs.items()}
     low, high = (end("surface", "accuracy_b_minus_a", which) for which in ("lo", "hi"))
     if high < 0:
-        found["compare.accuracy_lower"] = said["surface"]
+        sentences["compare.accuracy_lower"] = evidence["surface"]
     if low > -0.1 and low + high >= 0:
-        found["compare.accuracy_not_lower"] = said["surface"]
-    if ("compression.underthink" in other and "compression.underthink" not in one) or \
+        sentences["compare.accuracy_not_lower"] = evidence["surface"]
+    if ("compression.underthink" in of_b and "compression.underthink" not in of_a) or \
             end("compression", "log_tokens_b_minus_a", "hi") < np.log(0.8):
-        found["compare.underthink_appeared"] = said.get("compression", "")
+        sentences["compare.underthink_appeared"] = evidence.get("compression", "")
     if end("compression", "loop_share_b_minus_a", "lo") > 0:
-        found["compare.loops_appeared"] = said["compression"]
+        sentences["compare.loops_appeared"] = evidence["compression"]
     right = end("hazard", "hazard_ratio_correct_b_over_a", "hi")
     # Not only faster altogether.
     if end("hazard", "hazard_ratio_wrong_b_over_a", "lo") > np.fmax(1, right):
-        found["compare.errors_faster"] = said["hazard"]
+        sentences["compare.errors_faster"] = evidence["hazard"]
     spelled = pairs.get("fft", {})
     shifted = any(test["p_adj"] <= 0.01 for test in spelled.get("tests", []))
     if shifted and spelled["same_model"] and len(set(spelled["templates"])) > 1 \
             and (low > 0 or high < 0):
-        found["compare.template_shift"] = f"{said['fft']}; {said['surface']}"
+        sentences["compare.template_shift"] = f"{evidence['fft']}; {evidence['surface']}"
     if "changed" in spelled and spelled["known"]:
         name = "spelling_changed" if spelled["changed"] else "spelling_unchanged"
-        found[f"compare.{name}"] = said["fft"]
-    return found
+        sentences[f"compare.{name}"] = evidence["fft"]
+    return sentences

@@ -13,21 +13,21 @@ _SIGNS = {"for": "+", "against": "veto", "missing": "not assessed", "": ""}
 MOST_SYSTEMS = 12
 
 
-def page(whole: dict[str, Any]) -> str:
+def page(document: dict[str, Any]) -> str:
     """The diagnosis as Markdown."""
-    rows = whole["rows"]
+    rows = document["rows"]
     parts = [
         "# Diagnosis\n",
-        f"{whole['samples']} samples of {cell(whole['dataset'])}; {rows['rows_read']} rows read = "
-        f"{rows['kept']} kept + {rows['unjudged']} unjudged + {rows['rejected']} rejected. "
+        f"{document['samples']} samples of {cell(document['dataset'])}; {rows['rows_read']} rows "
+        f"read = {rows['kept']} kept + {rows['unjudged']} unjudged + {rows['rejected']} rejected. "
         "Scores are ordinal, not probabilities. No cause is proved before its experiment was run: "
         "failures are *consistent with* it.\n"]
-    for system in whole["systems"]:
+    for system in document["systems"]:
         parts += _system(system)
-    if whole["pairs"]:
+    if document["pairs"]:
         parts.append("## Systems compared\n")
         parts.append("Only items that both systems tried are compared, each with itself.\n")
-        for pair in whole["pairs"]:
+        for pair in document["pairs"]:
             parts += _pair(pair)
     return "\n".join(parts) + "\n"
 
@@ -44,57 +44,58 @@ def _system(system: dict[str, Any]) -> list[str]:
          for lens, result in system["lenses"].items()]) + "\n")
     parts.append(table(
         ("hypothesis", "status", "score", *diagnosis.COLUMNS),
-        [(one["hypothesis"], one["status"], f"{one['score']:g}",
-          *(_SIGNS[_sign(one, column)] for column in diagnosis.COLUMNS))
-         for one in system["hypotheses"]]) + "\n")
-    for one in system["hypotheses"]:
-        if one["status"] in (diagnosis.SUPPORTED, diagnosis.TENTATIVE):
-            parts += _hypothesis(one)
-    caveats = dict.fromkeys(said for result in system["lenses"].values()
-                            for said in result["caveats"])
+        [(hypothesis["hypothesis"], hypothesis["status"], f"{hypothesis['score']:g}",
+          *(_SIGNS[_sign(hypothesis, column)] for column in diagnosis.COLUMNS))
+         for hypothesis in system["hypotheses"]]) + "\n")
+    for hypothesis in system["hypotheses"]:
+        if hypothesis["status"] in diagnosis.LEADING:
+            parts += _hypothesis(hypothesis)
+    caveats = dict.fromkeys(caveat for result in system["lenses"].values()
+                            for caveat in result["caveats"])
     if caveats:
-        parts.append("Mind:\n\n" + "\n".join(f"- {cell(said)}" for said in caveats) + "\n")
+        parts.append("Mind:\n\n" + "\n".join(f"- {cell(caveat)}" for caveat in caveats) + "\n")
     return parts
 
 
 def _verdict(system: dict[str, Any]) -> str:
     names = system["conclusion"]
-    by_name = {one["hypothesis"]: one for one in system["hypotheses"]}
+    by_name = {hypothesis["hypothesis"]: hypothesis for hypothesis in system["hypotheses"]}
     if names == ["inconclusive"]:
         return "Inconclusive: no hypothesis reaches even a tentative score; see what is missing."
-    said = " or ".join(f"**{name}** ({by_name[name]['says']})" for name in names)
+    claims = " or ".join(f"**{name}** ({by_name[name]['says']})" for name in names)
     first = by_name[names[0]]
-    return f"The failures are consistent with {said}: {first['status']}, strength " \
+    return f"The failures are consistent with {claims}: {first['status']}, strength " \
         f"{first['strength']}." if names != ["no_failure_in_range"] else \
         f"There is no failure to explain in the tested range: {first['status']}."
 
 
-def _sign(one: dict[str, Any], column: str) -> str:
-    def of(found: str) -> bool:
-        lens = found.split(".")[0]
+def _sign(hypothesis: dict[str, Any], column: str) -> str:
+    def of(finding: str) -> bool:
+        lens = finding.split(".")[0]
         return lens == column or (column == "other" and lens not in diagnosis.COLUMNS)
 
-    if any(of(said["finding"]) for said in one["against"]):
+    if any(of(reason["finding"]) for reason in hypothesis["against"]):
         return "against"
-    if any(of(said["finding"]) for said in one["for"]):
+    if any(of(reason["finding"]) for reason in hypothesis["for"]):
         return "for"
-    return "missing" if any(map(of, one["missing"])) else ""
+    return "missing" if any(map(of, hypothesis["missing"])) else ""
 
 
-def _hypothesis(one: dict[str, Any]) -> list[str]:
-    lines = [f"### {one['hypothesis']}: {one['status']}, strength {one.get('strength', 'low')}\n",
-             f"Consistent with: {cell(one['says'])}.\n"]
-    lines += [f"- for, {code(said['finding'])} (+{said['weight']:g}): {cell(said['because'])}"
-              for said in one["for"]]
-    lines += [f"- against, {code(said['finding'])}: {cell(said['because'])}"
-              for said in one["against"]]
-    lines += [f"- not assessed: {lens}" for lens in one["missing"]]
-    lines.append(f"- next: {cell(one['next'])}")
-    if one["falsified_by"]:
-        lines.append(f"- it is ended by: {cell(one['falsified_by'])}")
-    if one.get("read"):
+def _hypothesis(hypothesis: dict[str, Any]) -> list[str]:
+    strength = hypothesis.get("strength", "low")
+    lines = [f"### {hypothesis['hypothesis']}: {hypothesis['status']}, strength {strength}\n",
+             f"Consistent with: {cell(hypothesis['says'])}.\n"]
+    lines += [f"- for, {code(reason['finding'])} (+{reason['weight']:g}): {cell(reason['because'])}"
+              for reason in hypothesis["for"]]
+    lines += [f"- against, {code(reason['finding'])}: {cell(reason['because'])}"
+              for reason in hypothesis["against"]]
+    lines += [f"- not assessed: {lens}" for lens in hypothesis["missing"]]
+    lines.append(f"- next: {cell(hypothesis['next'])}")
+    if hypothesis["falsified_by"]:
+        lines.append(f"- it is ended by: {cell(hypothesis['falsified_by'])}")
+    if hypothesis.get("read"):
         lines.append("- read before you believe it: "
-                     + ", ".join(code(ident) for ident in one["read"]))
+                     + ", ".join(code(ident) for ident in hypothesis["read"]))
     return ["\n".join(lines) + "\n"]
 
 
@@ -103,18 +104,18 @@ def _pair(pair: dict[str, Any]) -> list[str]:
     parts = [f"### {a} (a) and {b} (b) on {cell(pair['task'])}\n",
              f"{pair['items']} shared items.\n",
              table(("lens", "a", "b", "on the same items"),
-                   [(lens, ", ".join(found["a"]), ", ".join(found["b"]),
-                     cell("; ".join(found["evidence"] or found["need"])))
-                    for lens, found in pair["differs"].items()]) + "\n"]
+                   [(lens, ", ".join(difference["a"]), ", ".join(difference["b"]),
+                     cell("; ".join(difference["evidence"] or difference["need"])))
+                    for lens, difference in pair["differs"].items()]) + "\n"]
     rows = [(lens, cell(name), _number(value["est"]),
              f"{_number(value['lo'])} to {_number(value['hi'])}")
-            for lens, found in pair["differs"].items()
-            for name, value in found["estimates"].items() if value.get("lo") is not None]
+            for lens, difference in pair["differs"].items()
+            for name, value in difference["estimates"].items() if value.get("lo") is not None]
     if rows:
         parts.append(table(("lens", "estimate", "value", "95 % interval"), rows) + "\n")
-    for one in pair["hypotheses"]:
-        if one["status"] in (diagnosis.SUPPORTED, diagnosis.TENTATIVE):
-            parts += _hypothesis(one)
+    for hypothesis in pair["hypotheses"]:
+        if hypothesis["status"] in diagnosis.LEADING:
+            parts += _hypothesis(hypothesis)
     return parts
 
 
@@ -122,11 +123,11 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def draw(paths: Sequence[Path], whole: dict[str, Any]) -> None:
+def draw(paths: Sequence[Path], document: dict[str, Any]) -> None:
     """The matrix of hypotheses by lenses, one per system: + for, x veto, ? not assessed."""
     from matplotlib.patches import Rectangle
 
-    systems = whole["systems"][:MOST_SYSTEMS]
+    systems = document["systems"][:MOST_SYSTEMS]
     looks = {"for": ("+", "#2166ac", "white"), "against": ("×", "#b35806", "white"),
              "missing": ("?", "#bdbdbd", "#404040"), "": ("", "#ffffff", "#404040")}
     rows = sum(len(system["hypotheses"]) for system in systems)
@@ -134,20 +135,21 @@ def draw(paths: Sequence[Path], whole: dict[str, Any]) -> None:
         parts = figure.subplots(len(systems), 1, squeeze=False)[:, 0]
         for axes, system in zip(parts, systems, strict=True):
             listed = system["hypotheses"]
-            for y, one in enumerate(listed):
+            for y, hypothesis in enumerate(listed):
                 for x, column in enumerate(diagnosis.COLUMNS):
-                    sign = _sign(one, column)
+                    sign = _sign(hypothesis, column)
                     text, ground, ink = looks[sign]
                     axes.add_patch(Rectangle(
                         (x - .48, y - .44), .96, .88, facecolor=ground,
                         alpha=0.75 if sign else 1, edgecolor="#d9d9d9"))
                     axes.text(x, y, text, ha="center", va="center", fontsize=11, color=ink)
-                axes.text(len(diagnosis.COLUMNS) - .4, y, f"{one['status']}, {one['score']:g}",
+                status = hypothesis["status"]
+                axes.text(len(diagnosis.COLUMNS) - .4, y, f"{status}, {hypothesis['score']:g}",
                           va="center", fontsize=8,
-                          weight="bold" if one["status"] == diagnosis.SUPPORTED else "normal")
+                          weight="bold" if status == diagnosis.SUPPORTED else "normal")
             axes.set_xlim(-.5, len(diagnosis.COLUMNS) + .9)
             axes.set_ylim(len(listed) - .5, -.5)
-            axes.set_yticks(range(len(listed)), [one["hypothesis"] for one in listed])
+            axes.set_yticks(range(len(listed)), [hypothesis["hypothesis"] for hypothesis in listed])
             axes.set_xticks(range(len(diagnosis.COLUMNS)), diagnosis.COLUMNS)
             axes.xaxis.tick_top()
             axes.tick_params(length=0)

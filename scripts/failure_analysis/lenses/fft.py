@@ -29,20 +29,20 @@ class Prompts(NamedTuple):
     """The distinct prompts of a table: which one each sample has, their texts' classes, features,
     tokens, and what the tokens are. `raw` keeps the ids for the original's spectrum."""
 
-    of: np.ndarray
+    of_sample: np.ndarray
     classes: list[np.ndarray]
     features: np.ndarray
     raw: list[np.ndarray]
     units: tuple[str, ...]
-    known: bool
+    tokens_known: bool
 
 
 def read(table: Table) -> Prompts:
     """Tokenises each distinct prompt of each eval once."""
-    encoders = [tokens.encoder(one, table.config.path) for one in table.evals]
-    of = np.full(len(table), -1)
+    encoders = [tokens.encoder(system, table.config.path) for system in table.evals]
+    of_sample = np.full(len(table), -1)
     seen: dict[tuple, int] = {}
-    made: list[tuple[str, tokens.Tokens]] = []
+    encoded: list[tuple[str, tokens.Tokens]] = []
     owner: list[int] = []
     units: dict[str, None] = {}
     for at, text in dataset.texts(table):
@@ -50,26 +50,26 @@ def read(table: Table) -> Prompts:
             continue
         key = (int(table.eval[at]), text.prompt)
         if key not in seen:
-            seen[key] = len(made)
+            seen[key] = len(encoded)
             encode, unit = encoders[key[0]]
             if text.prompt_ids and text.offsets:
-                found, unit = _recorded(text, table.ident[at]), tokens.RECORDED
+                text_tokens, unit = _recorded(text, table.ident[at]), tokens.RECORDED
             else:
-                found = encode(text.prompt)
+                text_tokens = encode(text.prompt)
             units[unit] = None
-            made.append((text.prompt, found))
+            encoded.append((text.prompt, text_tokens))
             owner.append(key[0])
-        of[at] = seen[key]
-    classes = [np.array(tokens.classes(text, one.offsets), int) for text, one in made]
+        of_sample[at] = seen[key]
+    classes = [np.array(tokens.classes(text, made.offsets), int) for text, made in encoded]
     names: dict[Any, int] = {}
-    raw = [np.array([one if isinstance(one, int) else names.setdefault(one, len(names))
-                     for one in found.ids], float) for _, found in made]
-    features = np.full((len(made), len(spelling.NAMES)), np.nan)
-    known = set(units) != {tokens.FALLBACK}
-    for one in sorted(set(owner)) if known else ():
-        mine = [at for at, which in enumerate(owner) if which == one]
-        features[mine] = spelling.table_of([made[at] for at in mine])
-    return Prompts(of, classes, features, raw, tuple(units), known)
+    raw = [np.array([token if isinstance(token, int) else names.setdefault(token, len(names))
+                     for token in made.ids], float) for _, made in encoded]
+    features = np.full((len(encoded), len(spelling.NAMES)), np.nan)
+    tokens_known = set(units) != {tokens.FALLBACK}
+    for system in sorted(set(owner)) if tokens_known else ():
+        mine = [at for at, which in enumerate(owner) if which == system]
+        features[mine] = spelling.table_of([encoded[at] for at in mine])
+    return Prompts(of_sample, classes, features, raw, tuple(units), tokens_known)
 
 
 def _recorded(text: dataset.Text, ident: str) -> tokens.Tokens:
@@ -83,23 +83,24 @@ def _recorded(text: dataset.Text, ident: str) -> tokens.Tokens:
     return tokens.Tokens(text.prompt_ids, [tuple(span) for span in spans])
 
 
-def part_of(prompts: Prompts, table: Table, part: Table) -> np.ndarray:
-    """Which prompt each sample of a part has."""
-    return prompts.of[np.searchsorted(table.row, part.row)]
+def prompts_of(prompts: Prompts, table: Table, chosen: Table) -> np.ndarray:
+    """Which prompt each sample of a part of the table has; -1 where it has none."""
+    return prompts.of_sample[np.searchsorted(table.row, chosen.row)]
 
 
-def analyse(group: Group, prompts: Prompts, of: np.ndarray, seed: int) -> dict[str, Any]:
-    """The lens' result for one group; `of` says which prompt each of its samples has."""
-    if (of < 0).all():
-        return insufficient(NAME, len(of), ["the prompts (prompt_text, prompt or user_text)"])
-    table, of = group.table.take(of >= 0), of[of >= 0]
-    distinct = np.unique(of)
+def analyse(group: Group, prompts: Prompts, of_sample: np.ndarray, seed: int) -> dict[str, Any]:
+    """The lens' result for one group; `of_sample` says which prompt each of its samples has."""
+    if (of_sample < 0).all():
+        return insufficient(NAME, len(group.table), ["the prompts (prompt_text, prompt or "
+                                                     "user_text)"])
+    table, of_sample = group.table.take(of_sample >= 0), of_sample[of_sample >= 0]
+    distinct = np.unique(of_sample)
     long_ones = [at for at in distinct if len(prompts.classes[at]) >= LENGTH]
     gates = [gate(f"prompts of {LENGTH} tokens or more, for spectra", len(long_ones), PROMPTS)]
     common = {"gates": gates, "need": [], "estimates": {}, "tests": [], "evidence": [],
               "caveats": [f"tokens are {', '.join(prompts.units)}"], "seed": seed,
               "tables": {"spectra": [], "bands": [],
-                         "features": _feature_rows(table, prompts, of)},
+                         "features": _feature_rows(table, prompts, of_sample)},
               "compat": _compat(prompts, distinct)}
     labels = []
     if len(long_ones) >= PROMPTS:
@@ -107,27 +108,27 @@ def analyse(group: Group, prompts: Prompts, of: np.ndarray, seed: int) -> dict[s
         if len(long_ones) > MOST_PROMPTS:
             common["caveats"].append(f"spectra are of {MOST_PROMPTS} of {len(long_ones)} prompts, "
                                      "evenly spread over the files")
-    labels += _collapse(table, prompts, of, seed, common)
-    linked = _linked(table, prompts, of, common)
-    for one in linked:
-        result = one.found
-        common["estimates"][f"or_{one.feature}"] = estimate(
-            result["or"], result["lo"], result["hi"], "Mantel-Haenszel over levels") \
-            if np.isfinite(result["hi"]) else {"est": None, "method": "no finite odds ratio"}
-        common["tests"].append(findings.test(f"{one.feature} with failure", result["stat"],
-                                             result["p"], one.p_adj))
-    artefacts = [one for one in linked if one.artefact]
+    labels += _collapse(table, prompts, of_sample, seed, common)
+    linked = _linked(table, prompts, of_sample, common)
+    for association in linked:
+        odds = association.odds
+        common["estimates"][f"or_{association.feature}"] = estimate(
+            odds["or"], odds["lo"], odds["hi"], "Mantel-Haenszel over levels") \
+            if np.isfinite(odds["hi"]) else {"est": None, "method": "no finite odds ratio"}
+        common["tests"].append(findings.test(f"{association.feature} with failure", odds["stat"],
+                                             odds["p"], association.p_adj))
+    artefacts = [association for association in linked if association.artefact]
     common["evidence"][:0] = [
-        f"prompts with {one.side} {spelling.WORDS[one.feature]} than others of their level fail "
-        f"{one.found['or']:.1f} times as often (odds), over {one.found['strata']} levels"
-        for one in artefacts]
-    common["caveats"] += [f"the odds ratio of {one.feature} differs between levels"
-                          for one in artefacts if one.found["homogeneity_p"] < 0.01]
+        f"prompts with {artefact.side} {spelling.WORDS[artefact.feature]} than others of their "
+        f"level fail {artefact.odds['or']:.1f} times as often (odds), over "
+        f"{artefact.odds['strata']} levels" for artefact in artefacts]
+    common["caveats"] += [f"the odds ratio of {artefact.feature} differs between levels"
+                          for artefact in artefacts if artefact.odds["homogeneity_p"] < 0.01]
     common["need"] += findings.short_of(gates)
-    return _labelled(common, labels, artefacts, linked, table, prompts.features[of], seed)
+    return _labelled(common, labels, artefacts, linked, table, prompts.features[of_sample], seed)
 
 
-def _linked(table: Table, prompts: Prompts, of: np.ndarray, common: dict
+def _linked(table: Table, prompts: Prompts, of_sample: np.ndarray, common: dict
             ) -> list[spelling.Association]:
     """Spelling against failure; adds gates, what is missing and caveats to the result."""
     failed, alike = int((table.outcome != CORRECT).sum()), spelling.alike(table)
@@ -138,23 +139,23 @@ def _linked(table: Table, prompts: Prompts, of: np.ndarray, common: dict
     if alike > 1:
         common["caveats"].append(f"runs of one item end alike: {len(table)} samples are worth "
                                  f"{len(table) / alike:.0f} of as many items")
-    if not prompts.known:
+    if not prompts.tokens_known:
         common["need"].append("the model's tokens: a tokenizer file in the dataset config, or "
                               "prompt_token_ids with token_offsets")
         return []
     if findings.short_of(gates):
         return []
-    linked = spelling.associations(table, prompts.features[of], alike)
+    linked = spelling.associations(table, prompts.features[of_sample], alike)
     if not linked:
         common["need"].append("a spelling feature that varies in three levels or more")
     return linked
 
 
 def _labelled(common: dict, labels: list[str], artefacts: list, linked: list, table: Table,
-              lines: np.ndarray, seed: int) -> dict[str, Any]:
+              features: np.ndarray, seed: int) -> dict[str, Any]:
     """The label: an artefact of spelling goes with failure; else what the spectra show; else
     clean, if an odds ratio of 3 would have been seen."""
-    powered = all(one.powered for one in linked)
+    powered = all(association.powered for association in linked)
     if linked and not artefacts:
         labels = sorted([*labels, "clean" if powered else "no_artifact_detected"],
                         key=_ORDER.index)
@@ -164,7 +165,7 @@ def _labelled(common: dict, labels: list[str], artefacts: list, linked: list, ta
         return insufficient(NAME, len(table), common.pop("need") or ["something to test"], **common)
     confidence, kind = None, "by the tests of the spectra alone"
     if linked:
-        confidence = _confidence(table, lines, bool(artefacts), seed)
+        confidence = _confidence(table, features, bool(artefacts), seed)
         kind = "share of item bootstrap replicates that agree whether spelling goes with failure"
     strong = findings.strength(confidence, bool(artefacts) or powered)
     return findings.finding(NAME, labels[0], len(table), also=labels[1:],
@@ -175,19 +176,19 @@ def _labelled(common: dict, labels: list[str], artefacts: list, linked: list, ta
 def _spread(prompts: Sequence[int]) -> list[int]:
     """At most so many as a spectrum takes, evenly spread: files are often sorted by level."""
     at = np.linspace(0, len(prompts) - 1, min(MOST_PROMPTS, len(prompts))).astype(int)
-    return [int(prompts[one]) for one in at]
+    return [int(prompts[place]) for place in at]
 
 
-def _confidence(table: Table, lines: np.ndarray, artefact: bool, seed: int) -> float:
+def _confidence(table: Table, features: np.ndarray, artefact: bool, seed: int) -> float:
     rng = np.random.default_rng(seed + 3)
-    known, item = np.unique(table.item, return_inverse=True)
+    items, item = np.unique(table.item, return_inverse=True)
     replicates = 50
     worth = spelling.alike(table)  # an item that is drawn twice counts as two
     same = 0
     for _ in range(replicates):
-        drawn = np.repeat(np.arange(len(table)), findings.resampled(len(known), rng)[item])
-        found = spelling.associations(table.take(drawn), lines[drawn], worth)
-        same += any(one.artefact for one in found) == artefact
+        drawn = np.repeat(np.arange(len(table)), findings.resampled(len(items), rng)[item])
+        associations = spelling.associations(table.take(drawn), features[drawn], worth)
+        same += any(association.artefact for association in associations) == artefact
     return same / replicates
 
 
@@ -210,7 +211,7 @@ def _spectrum(codes: list[np.ndarray], seed: int, common: dict) -> list[str]:
         estimates["rhythm_period_tokens"] = {"est": rounded(1 / envelope.peak)}
     slopes = spectra.band_slopes(codes, number)
     control = spectra.band_slopes(spectra.shuffled(codes, seed), number)
-    short, long = np.quantile([len(one) for one in codes], [0.1, 0.9])
+    short, long = np.quantile([len(prompt) for prompt in codes], [0.1, 0.9])
     if long >= 1.5 * short and (slopes.low > 0).any() and (slopes.high < 0).any() and not (
             (control.low > 0).any() and (control.high < 0).any()):
         rising = np.flatnonzero(slopes.low > 0)
@@ -218,14 +219,14 @@ def _spectrum(codes: list[np.ndarray], seed: int, common: dict) -> list[str]:
         evidence.append("longer prompts gain power only at f " + ", ".join(
             f"{slopes.edges[at]:.2f}-{slopes.edges[at + 1]:.2f} (slope {slopes.slope[at]:+.2f})"
             for at in rising) + "; shuffled ones do not")
-    voss = spectra.voss([spectra.indicators(one, number) for one in codes])
+    voss = spectra.voss([spectra.indicators(prompt, number) for prompt in codes])
     common["tables"]["spectra"] += [
         {**_row("all", at, envelope.power[at]), "limit": rounded(envelope.limit, 6),
          "voss": rounded(voss[at], 6)} for at in range(len(spectra.FREQUENCIES))]
     common["tables"]["bands"] += [
         {"from": rounded(slopes.edges[at]), "to": rounded(slopes.edges[at + 1]), **{
-            f"{name}{end}": rounded(getattr(one, key)[at])
-            for name, one in (("", slopes), ("shuffled_", control))
+            f"{name}{end}": rounded(getattr(of_bands, key)[at])
+            for name, of_bands in (("", slopes), ("shuffled_", control))
             for end, key in (("slope", "slope"), ("lo", "low"), ("hi", "high"))}}
         for at in range(len(slopes.slope))]
     return labels
@@ -239,7 +240,8 @@ def _row(condition: str, at: int, power: float) -> dict[str, Any]:
             "envelope": rounded(power, 6)}
 
 
-def _collapse(table: Table, prompts: Prompts, of: np.ndarray, seed: int, common: dict) -> list[str]:
+def _collapse(table: Table, prompts: Prompts, of_sample: np.ndarray, seed: int, common: dict
+              ) -> list[str]:
     """Does a confounder inside a prompt hide its rhythm more than the same words after it? Needs
     the parameters with the roles confounder (inside, appended) and pair. Returns the label if it
     does; adds what that rests on to the result."""
@@ -250,11 +252,11 @@ def _collapse(table: Table, prompts: Prompts, of: np.ndarray, seed: int, common:
     by_pair: dict[Any, dict[str, float]] = defaultdict(dict)
     of_place: dict[str, dict[int, None]] = {where: {} for where in PLACES}
     for at in range(len(table)):
-        where = table.params[place][at]
-        if where in PLACES and len(prompts.classes[of[at]]) >= LENGTH:
-            by_pair[table.params[pair][at]][where] = spectra.prominence(prompts.classes[of[at]],
+        where, prompt = table.params[place][at], int(of_sample[at])
+        if where in PLACES and len(prompts.classes[prompt]) >= LENGTH:
+            by_pair[table.params[pair][at]][where] = spectra.prominence(prompts.classes[prompt],
                                                                         number)
-            of_place[where][int(of[at])] = None
+            of_place[where][prompt] = None
     both = [values for values in by_pair.values() if len(values) == 2]
     if len(both) < PAIRS:
         common["evidence"].insert(0, f"{len(both)} pairs of a prompt with the confounder inside "
@@ -265,8 +267,8 @@ def _collapse(table: Table, prompts: Prompts, of: np.ndarray, seed: int, common:
     common["estimates"]["prominence_inside_minus_appended"] = findings.mean(
         d, f"{len(d)} pairs, normal interval")
     common["tests"].append(findings.test("prominence, sign flips", d.mean(), p))
-    for where, of_them in of_place.items():
-        chosen = [prompts.classes[one] for one in _spread(list(of_them))]
+    for where, at_place in of_place.items():
+        chosen = [prompts.classes[prompt] for prompt in _spread(list(at_place))]
         common["tables"]["spectra"] += [_row(where, at, power) for at, power in
                                         enumerate(spectra.envelope_power(chosen))]
     common["evidence"].insert(0, "a confounder inside the prompt changes the log prominence of its "
@@ -274,11 +276,11 @@ def _collapse(table: Table, prompts: Prompts, of: np.ndarray, seed: int, common:
     return ["spectral_peak_collapse"] if p <= 0.01 and d.mean() <= -0.3 else []
 
 
-def _feature_rows(table: Table, prompts: Prompts, of: np.ndarray) -> list[dict]:
+def _feature_rows(table: Table, prompts: Prompts, of_sample: np.ndarray) -> list[dict]:
     """The table features.csv: one line per sample."""
     return [{"datapoint": table.ident[at], "outcome": dataset.OUTCOMES[table.outcome[at]],
-             "prompt_tokens": len(prompts.classes[of[at]]),
-             **dict(zip(spelling.NAMES, map(findings.finite, prompts.features[of[at]]),
+             "prompt_tokens": len(prompts.classes[of_sample[at]]),
+             **dict(zip(spelling.NAMES, map(findings.finite, prompts.features[of_sample[at]]),
                         strict=True))}
             for at in range(len(table))]
 

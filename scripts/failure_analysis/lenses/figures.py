@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from failure_analysis import files
 from failure_analysis.lenses.findings import NEED
@@ -26,14 +26,14 @@ def pages(results: Sequence[dict]) -> list[Sequence[dict]]:
 def draw(paths: Sequence[Path], results: Sequence[dict]) -> None:
     """Draws results of one lens below each other, in the formats that the files' names ask for."""
     with sheet(paths, 11, 4.1 * len(results)) as figure:
-        parts = figure.subfigures(len(results), 1, squeeze=False)[:, 0]
-        for part, result in zip(parts, results, strict=True):
-            _title(part, result)
+        panels = figure.subfigures(len(results), 1, squeeze=False)[:, 0]
+        for panel, result in zip(panels, results, strict=True):
+            _title(panel, result)
             if result["pattern"] == NEED and not any(
                     result["tables"].get(name) for name in ("cells", "traces", "cif", "spectra")):
-                _missing(part, result)
+                _missing(panel, result)
             else:
-                _DRAW[result["lens"]](part, result)
+                _DRAW[result["lens"]](panel, result)
 
 
 @contextmanager
@@ -66,25 +66,25 @@ def verdict(result: dict) -> str:
             f"{result['strength']})")
 
 
-def _title(part: Any, result: dict) -> None:
+def _title(panel: Any, result: dict) -> None:
     name = files.visible(str(result.get("name", "")))[:80]
-    said = textwrap.shorten(" · ".join(result["evidence"]), 150, placeholder=" …")
-    part.suptitle(f"{name}\n{verdict(result)}" + (f"\n{said}" if said else ""), x=0.01, ha="left",
-                  fontsize=9.5)
+    evidence = textwrap.shorten(" · ".join(result["evidence"]), 150, placeholder=" …")
+    panel.suptitle(f"{name}\n{verdict(result)}" + (f"\n{evidence}" if evidence else ""),
+                   x=0.01, ha="left", fontsize=9.5)
 
 
-def _missing(part: Any, result: dict) -> None:
-    axes = part.add_subplot()
+def _missing(panel: Any, result: dict) -> None:
+    axes = panel.add_subplot()
     axes.set_facecolor("#e6e6e6")
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.text(0.5, 0.5, "needed:\n" + "\n".join(textwrap.shorten(one, 100)
-                                              for one in result["need"]),
-              ha="center", va="center", color="#404040", transform=axes.transAxes)
+    needed = "\n".join(textwrap.shorten(need, 100) for need in result["need"])
+    axes.text(0.5, 0.5, f"needed:\n{needed}", ha="center", va="center", color="#404040",
+              transform=axes.transAxes)
 
 
-def _surface(part: Any, result: dict) -> None:
-    left, right = part.subplots(1, 2, width_ratios=(1.1, 1))
+def _surface(panel: Any, result: dict) -> None:
+    left, right = panel.subplots(1, 2, width_ratios=(1.1, 1))
     profile = result["tables"]["profile"]
     _heat(left, result["tables"]["cells"], *first_two(result))
     x = [row["level"] for row in profile]
@@ -155,8 +155,8 @@ def _heat(axes: Any, cells: list[dict], first: str, second: str | None) -> None:
                    loc="left")
 
 
-def _fft(part: Any, result: dict) -> None:
-    left, middle, right = part.subplots(1, 3, width_ratios=(1.4, 1, 1))
+def _fft(panel: Any, result: dict) -> None:
+    left, middle, right = panel.subplots(1, 3, width_ratios=(1.4, 1, 1))
     rows = result["tables"]["spectra"]
     if rows:
         styles = {"all": ("correct", "-", "spectral envelope of token classes"),
@@ -232,18 +232,27 @@ def _inverse(x: Any) -> Any:
     return 1 / np.maximum(x, 1e-3)
 
 
-def traces_of(rows: list[dict], most: int) -> Iterator[tuple[str, int, str, list[dict]]]:
-    """(outcome, whether they loop, label, traces) of each sort of traces, of about `most` rows."""
+class Marks(NamedTuple):
+    """The traces that are drawn with one mark."""
+
+    outcome: str
+    looped: int
+    label: str
+    rows: list[dict]
+
+
+def traces_of(rows: list[dict], most: int) -> Iterator[Marks]:
+    """About `most` rows of the table traces.csv, by outcome and whether they loop."""
     rows = rows[::max(1, -(-len(rows) // most))]
     for name in COLOURS:
         for looped in (0, 1):
             mine = [row for row in rows if row["outcome"] == name and row["loop"] == looped]
             if mine:
-                yield name, looped, f"{name}{', loop' if looped else ''}", mine
+                yield Marks(name, looped, f"{name}{', loop' if looped else ''}", mine)
 
 
-def _compression(part: Any, result: dict) -> None:
-    left, middle, right = part.subplots(1, 3, width_ratios=(1.5, 1, 1))
+def _compression(panel: Any, result: dict) -> None:
+    left, middle, right = panel.subplots(1, 3, width_ratios=(1.5, 1, 1))
     rows = result["tables"]["traces"]
     for name, looped, label, mine in traces_of(rows, MOST_POINTS):
         left.plot([row["tokens"] for row in mine], [row["gzip_bytes"] for row in mine],
@@ -253,16 +262,16 @@ def _compression(part: Any, result: dict) -> None:
     left.set(xlabel="tokens", ylabel="packed bytes")
     _plain_log(left, "xy")
     left.legend(fontsize=7)
-    shown = {}
+    by_outcome = {}
     for name in COLOURS:
         values = [row["residual_entropy"] for row in rows if row["outcome"] == name]
-        if len(values) > 2 and (known := [value for value in values if value is not None]):
-            shown[name] = known
-    if shown:
-        boxes = middle.boxplot(list(shown.values()), showfliers=False, patch_artist=True)
-        for box, name in zip(boxes["boxes"], shown, strict=True):
+        if len(values) > 2 and (finite := [value for value in values if value is not None]):
+            by_outcome[name] = finite
+    if by_outcome:
+        boxes = middle.boxplot(list(by_outcome.values()), showfliers=False, patch_artist=True)
+        for box, name in zip(boxes["boxes"], by_outcome, strict=True):
             box.set(facecolor=COLOURS[name], alpha=0.6)
-        middle.set_xticks(range(1, len(shown) + 1), list(shown), rotation=20)
+        middle.set_xticks(range(1, len(by_outcome) + 1), list(by_outcome), rotation=20)
     middle.axhline(0, color="#606060", lw=0.8)
     middle.set_title("entropy left after length (SD)", fontsize=8)
     for row in result["tables"]["groups"]:
@@ -274,8 +283,8 @@ def _compression(part: Any, result: dict) -> None:
     right.legend(fontsize=7)
 
 
-def _hazard(part: Any, result: dict) -> None:
-    left, right = part.subplots(1, 2)
+def _hazard(panel: Any, result: dict) -> None:
+    left, right = panel.subplots(1, 2)
     cif, rows = result["tables"]["cif"], result["tables"]["hazard"]
     x = [0, *(row["tokens"] for row in cif)]
     names = ("correct", "wrong", "no_answer")

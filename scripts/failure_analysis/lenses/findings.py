@@ -1,7 +1,7 @@
 """What every lens returns, and the small statistics that they share."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,14 @@ VERSION = 1
 NEED = "insufficient_data"
 Z = float(ndtri(0.975))
 REPLICATES = 200
+
+
+class Interval(NamedTuple):
+    """An estimate with the ends of its 95 % interval: three numbers, or three columns of them."""
+
+    value: float | np.ndarray
+    low: float | np.ndarray
+    high: float | np.ndarray
 
 
 def finding(lens: str, pattern: str, n: int, **more: Any) -> dict[str, Any]:
@@ -36,8 +44,8 @@ def gate(name: str, have: float, least: float) -> dict[str, Any]:
 
 def short_of(gates: Sequence[dict]) -> list[str]:
     """What the closed gates lack, as sentences."""
-    return [f"{one['gate']}: {one['have']:g} there, {one['least']:g} needed"
-            for one in gates if not one["open"]]
+    return [f"{gate['gate']}: {gate['have']:g} there, {gate['least']:g} needed"
+            for gate in gates if not gate["open"]]
 
 
 def estimate(value: float, low: float, high: float, method: str) -> dict[str, Any]:
@@ -87,7 +95,7 @@ def wilson(k: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray, np
         np.where(none, 1, np.minimum(1, centre + half))
 
 
-def risk_ratio(tables: np.ndarray) -> tuple[float, float, float]:
+def risk_ratio(tables: np.ndarray) -> Interval:
     """The common ratio of two shares over strata (lines of k1, n1, k0, n0; Mantel & Haenszel) with
     the interval of Greenland & Robins (1985), which for one stratum is Katz' (1978). Half a case is
     added to each side where one of them has none at all."""
@@ -96,10 +104,11 @@ def risk_ratio(tables: np.ndarray) -> tuple[float, float, float]:
         k1, n1, k0, n0 = (np.array([column.sum() + more]) for column, more in (
             (k1, 0.5), (n1, 1), (k0, 0.5), (n0, 1)))
     n = n1 + n0
-    one, other = (k1 * n0 / n).sum(), (k0 * n1 / n).sum()
-    spread = (((k1 + k0) * n1 * n0 - k1 * k0 * n) / n**2).sum() / (one * other)
-    ratio, error = one / other, np.sqrt(max(0.0, spread))
-    return float(ratio), float(ratio * np.exp(-Z * error)), float(ratio * np.exp(Z * error))
+    exposed, unexposed = (k1 * n0 / n).sum(), (k0 * n1 / n).sum()
+    spread = (((k1 + k0) * n1 * n0 - k1 * k0 * n) / n**2).sum() / (exposed * unexposed)
+    ratio, error = exposed / unexposed, np.sqrt(max(0.0, spread))
+    return Interval(float(ratio), float(ratio * np.exp(-Z * error)),
+                    float(ratio * np.exp(Z * error)))
 
 
 def none_among(k: int, n: int, n0: int) -> float:
@@ -122,24 +131,25 @@ def mantel_haenszel(tables: np.ndarray) -> dict[str, float] | None:
     expected = (a + b) * (a + c) / n
     variance = ((a + b) * (c + d) * (a + c) * (b + d) / (n**2 * (n - 1))).sum()
     stat = max(0.0, abs((a - expected).sum()) - 0.5) ** 2 / variance
-    ratio, low, high = common_odds(a, b, c, d, np.ones(len(n)), Z)
-    return {"or": ratio, "lo": low, "hi": high, "stat": float(stat),
+    ratio = common_odds(a, b, c, d, np.ones(len(n)), Z)
+    return {"or": ratio.value, "lo": ratio.low, "hi": ratio.high, "stat": float(stat),
             "p": float(chdtrc(1, stat)), "null_error": float(1 / np.sqrt(variance)),
-            "homogeneity_p": _tarone(a, b, c, d, ratio), "strata": int(len(n))}
+            "homogeneity_p": _tarone(a, b, c, d, ratio.value), "strata": int(len(n))}
 
 
 def common_odds(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, copies: np.ndarray,
-                z: float) -> tuple[float, float, float]:
+                z: float) -> Interval:
     """The common odds ratio of 2x2 tables (Mantel & Haenszel 1959) with the interval of Robins,
     Breslow & Greenland (1986), z errors to each side; `copies` counts strata several times."""
     n = np.maximum(a + b + c + d, 1e-9)
     r, s, p, q = copies * a * d / n, copies * b * c / n, (a + d) / n, (b + c) / n
     if r.sum() <= 0 or s.sum() <= 0:
-        return (np.inf if r.sum() > 0 else 0.0), 0.0, np.inf
+        return Interval(np.inf if r.sum() > 0 else 0.0, 0.0, np.inf)
     ratio = r.sum() / s.sum()
     error = np.sqrt((p * r).sum() / (2 * r.sum()**2) + (p * s + q * r).sum()
                     / (2 * r.sum() * s.sum()) + (q * s).sum() / (2 * s.sum()**2))
-    return float(ratio), float(ratio * np.exp(-z * error)), float(ratio * np.exp(z * error))
+    return Interval(float(ratio), float(ratio * np.exp(-z * error)),
+                    float(ratio * np.exp(z * error)))
 
 
 def _tarone(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, ratio: float) -> float:
@@ -148,13 +158,13 @@ def _tarone(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, ratio: f
         return 1.0
     row, column, n = a + b, a + c, a + b + c + d
     # The fitted cell solves a quadratic in each stratum.
-    two, one = 1 - ratio, n - row - column + ratio * (row + column)
-    zero = -ratio * row * column
-    if abs(two) < 1e-12:
+    square, linear = 1 - ratio, n - row - column + ratio * (row + column)
+    constant = -ratio * row * column
+    if abs(square) < 1e-12:
         fitted = row * column / n
     else:
-        root = np.sqrt(np.maximum(one**2 - 4 * two * zero, 0))
-        both = np.array([(-one + root) / (2 * two), (-one - root) / (2 * two)])
+        root = np.sqrt(np.maximum(linear**2 - 4 * square * constant, 0))
+        both = np.array([-linear + root, -linear - root]) / (2 * square)
         least, most = np.maximum(0, row + column - n), np.minimum(row, column)
         inside = (both >= least - 1e-9) & (both <= most + 1e-9)
         fitted = np.where(inside[0], both[0], both[1])
@@ -188,9 +198,9 @@ def resampled(number: int, rng: np.random.Generator) -> np.ndarray:
     return rng.multinomial(number, np.full(number, 1 / number))
 
 
-def steadiness(label: Callable[[int], str], found: str, cap: float = 1.0) -> float:
+def steadiness(label: Callable[[int], str], pattern: str, cap: float = 1.0) -> float:
     """The share of replicates that get the label found, at most `cap`."""
-    same = sum(label(number) == found for number in range(REPLICATES))
+    same = sum(label(number) == pattern for number in range(REPLICATES))
     return min(cap, same / REPLICATES)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from failure_analysis.lenses import cells, findings, survival
 from failure_analysis.lenses.dataset import CORRECT, OUTCOMES, TRUNCATED, WRONG, Group, Table
-from failure_analysis.lenses.findings import estimate, gate, insufficient
+from failure_analysis.lenses.findings import Interval, estimate, gate, insufficient
 from failure_analysis.statistics import holm, rounded
 
 NAME = "hazard"
@@ -31,35 +31,42 @@ class Times(NamedTuple):
     level: np.ndarray
 
 
+class Deciding(NamedTuple):
+    """The samples that decide, whether items are strata of their own, and the caveat of that."""
+
+    times: Times
+    by_item: bool
+    caveat: str
+
+
 class Decision(NamedTuple):
     """A label and the numbers that it was made from."""
 
     pattern: str
     change: survival.Change
     p: float
-    trend_z: float
-    trend_p: float
+    trend: survival.Trend
     adjusted: tuple[float, float]  # both p values, by Holm
-    tau: tuple[float, float, float]
+    tau: Interval
     localised: bool
 
 
 def analyse(group: Group, seed: int) -> dict[str, Any]:
     """The lens' result for one group."""
     table = group.table
-    known = ~np.isnan(table.tokens)
-    if not known.any():
+    recorded = ~np.isnan(table.tokens)
+    if not recorded.any():
         return insufficient(NAME, len(table), ["completion_tokens, a finite count of 0 or more"])
-    caveats = [] if known.all() else [f"{int((~known).sum())} samples have no usable token count "
-                                      "and take no part"]
-    times = of_table(table.take(known))
+    caveats = [] if recorded.all() else [f"{int((~recorded).sum())} samples have no usable token "
+                                         "count and take no part"]
+    times = of_table(table.take(recorded))
     edges = bin_edges(times)
-    used, by_item, runs_text = _stratify(times)
+    used = _stratify(times)
     # A limit may be recorded for some samples alone, or for none.
     end = float(np.nanmax(np.r_[times.limit, times.t.max()]))
     tables = {"hazard": hazard_rows(times), "cif": cif_rows(times, edges),
               "budget": budget_rows(times, edges)}
-    gates = _gates(times, used, by_item)
+    gates = _gates(times, used)
     estimates = {"unfinished_at_limit": _unfinished(times), **_sweet_spot(times, edges, seed)}
     cut = (times.cause == TRUNCATED).mean()
     evidence = _spent(times)
@@ -77,13 +84,14 @@ def analyse(group: Group, seed: int) -> dict[str, Any]:
         need.append("finishes of different lengths")
     if need:
         return insufficient(NAME, len(table), need, **common)
-    return _decided(used, edges, by_item, runs_text, end, common, len(table), seed)
+    return _decided(used, edges, end, common, len(table), seed)
 
 
-def _gates(times: Times, used: Times, by_item: bool) -> list[dict]:
-    of = ", in items with both" if by_item else \
-        ", one run of each item" if len(used.t) < len(times.t) else ""
-    return [gate(f"{name} answers that finished{of}", int((used.cause == code).sum()), FINISHES)
+def _gates(times: Times, used: Deciding) -> list[dict]:
+    scope = ", in items with both" if used.by_item else \
+        ", one run of each item" if len(used.times.t) < len(times.t) else ""
+    cause = used.times.cause
+    return [gate(f"{name} answers that finished{scope}", int((cause == code).sum()), FINISHES)
             for name, code in (("wrong", WRONG), ("correct", CORRECT))]
 
 
@@ -109,24 +117,26 @@ def bin_edges(times: Times) -> np.ndarray:
     return np.arange(0, top + width, width)
 
 
-def _stratify(times: Times) -> tuple[Times, bool, str]:
-    """(the samples that decide, whether items are strata of their own, the sentence). Runs of one
-    item are no independent samples: they are compared with each other, or one of them is used."""
+def _stratify(times: Times) -> Deciding:
+    """Runs of one item are no independent samples: they are compared with each other, or one of
+    them is used."""
     finished = np.flatnonzero(times.cause <= WRONG)
     _, first, item = np.unique(times.item[finished], return_index=True, return_inverse=True)
     hidden = ("hidden item difficulty can make length and error go together, so length is "
               "associated with error at most")
     if len(first) == len(finished):
-        return times, False, f"no item has two finished runs: {hidden}"
+        return Deciding(times, False, f"no item has two finished runs: {hidden}")
     runs, wrong = np.bincount(item), np.bincount(item, times.cause[finished] == WRONG)
     both = ((wrong > 0) & (wrong < runs))[item]
     code = times.cause[finished[both]]
     enough = min((code == WRONG).sum(), (code == CORRECT).sum()) >= FINISHES
     if enough and (runs > 1).mean() > 0.5:
-        return Times(*(column[finished[both]] for column in times)), True, (
+        return Deciding(
+            Times(*(column[finished[both]] for column in times)), True,
             f"{len(np.unique(item[both]))} items with wrong and correct finishes: odds within an "
             "item")
-    return Times(*(column[np.sort(finished[first])] for column in times)), False, (
+    return Deciding(
+        Times(*(column[np.sort(finished[first])] for column in times)), False,
         f"one finished run of each of {len(first)} items decides: too few items have both wrong "
         f"and correct finishes to look within them; {hidden}")
 
@@ -140,62 +150,63 @@ def strata_of(times: Times, edges: np.ndarray, by_item: bool) -> survival.Strata
                                 times.item[finished], len(edges) - 1)
 
 
-def parts_of(found: survival.Strata, edges: np.ndarray, weight: np.ndarray | None = None
+def parts_of(strata: survival.Strata, edges: np.ndarray, weight: np.ndarray | None = None
              ) -> survival.Parts:
     """What the strata add to the tests; the trend is against log tokens."""
-    return survival.parts(found, np.log((edges[:-1] + edges[1:]) / 2), weight)
+    return survival.parts(strata, np.log((edges[:-1] + edges[1:]) / 2), weight)
 
 
-def decide(of: survival.Parts, edges: np.ndarray, times: Times, end: float,
+def decide(parts: survival.Parts, edges: np.ndarray, times: Times, end: float,
            critical: np.ndarray, copies: np.ndarray | None = None) -> Decision:
     """The label by the rules of the method; `critical` are the largest chi-squares of the
     permutations."""
-    copies = np.ones(len(of.n)) if copies is None else copies
-    change = survival.scan(of, copies)
+    copies = np.ones(len(parts.n)) if copies is None else copies
+    change = survival.scan(parts, copies)
     p = (1 + int((critical >= change.stat - 1e-9).sum())) / (1 + len(critical))
-    z, trend_stat, trend_p = survival.trend(of, copies)
-    scan_adj, trend_adj = holm([p, trend_p])
+    trend = survival.trend(parts, copies)
+    scan_adj, trend_adj = holm([p, trend.p])
     near = np.flatnonzero(change.curve >= change.stat - 3.84)
     width = edges[1] - edges[0]
-    tau = (float(edges[change.bin + 1]), float(edges[near.min() + 1] - width),
-           float(edges[near.max() + 1] + width))
-    localised = tau[2] - tau[1] <= 0.25 * end
+    tau = Interval(float(edges[change.bin + 1]), float(edges[near.min() + 1] - width),
+                   float(edges[near.max() + 1] + width))
+    localised = tau.high - tau.low <= 0.25 * end
     right = np.sort(times.t[times.cause == CORRECT])
-    step_wins = change.stat - np.log(of.n.sum()) - trend_stat >= 2
+    step_wins = change.stat - np.log(parts.n.sum()) - trend.stat >= 2
     wrong = int((times.cause == WRONG).sum())
     if min(scan_adj, trend_adj) > 0.05:
         full = min(wrong, len(right)) >= FOR_CONSTANT
         pattern = "constant" if full else "no_change_detected"
     elif min(scan_adj, trend_adj) > 0.01:
         pattern = "no_change_detected"
-    elif change.ratio < 1 if p <= trend_p else z < 0:
+    elif change.ratio < 1 if p <= trend.p else trend.z < 0:
         pattern = "early"
     elif scan_adj <= 0.01 and change.ratio >= 2 and change.low > 1.2 and step_wins and localised:
         quarter = np.quantile(right, 0.25) if len(right) else 0
-        pattern = "early_breakdown" if tau[0] < quarter else "threshold"
+        pattern = "early_breakdown" if tau.value < quarter else "threshold"
     else:
         pattern = "delayed"
-    return Decision(pattern, change, p, z, trend_p, (scan_adj, trend_adj), tau, localised)
+    return Decision(pattern, change, p, trend, (scan_adj, trend_adj), tau, localised)
 
 
-def _decided(times: Times, edges: np.ndarray, by_item: bool, runs_text: str, end: float,
-             common: dict, n: int, seed: int) -> dict[str, Any]:
-    found = strata_of(times, edges, by_item)
-    if not found.size:
+def _decided(used: Deciding, edges: np.ndarray, end: float, common: dict, n: int, seed: int
+             ) -> dict[str, Any]:
+    times, by_item, runs_caveat = used
+    strata = strata_of(times, edges, by_item)
+    if not strata.size:
         return insufficient(NAME, n, ["a task and level (or an item) with both wrong and correct "
                                       "finishes"], **common)
-    of = parts_of(found, edges)
-    critical = survival.permuted(found, of, seed)
-    decision = decide(of, edges, times, end, critical)
-    confidence = _confidence(found, of, edges, times, end, critical, decision.pattern, seed,
+    parts = parts_of(strata, edges)
+    critical = survival.permuted(strata, parts, seed)
+    decision = decide(parts, edges, times, end, critical)
+    confidence = _confidence(strata, parts, edges, times, end, critical, decision.pattern, seed,
                              by_item)
     pattern, also, change = decision.pattern, common["also"], decision.change
     if pattern == "early_breakdown":
         pattern, also = "early", [*also, "early_breakdown"]
-    estimates, said = _change(decision, by_item) if decision.adjusted[0] <= 0.05 else ({}, [])
+    estimates, sentences = _change(decision, by_item) if decision.adjusted[0] <= 0.05 else ({}, [])
     tests = [findings.test("change of odds wrong : correct, scan", change.stat, decision.p,
                            decision.adjusted[0]),
-             findings.test("trend with log tokens", decision.trend_z, decision.trend_p,
+             findings.test("trend with log tokens", decision.trend.z, decision.trend.p,
                            decision.adjusted[1])]
     powered = min((times.cause == WRONG).sum(), (times.cause == CORRECT).sum()) >= FOR_CONSTANT
     strong = findings.strength(confidence, bool(powered))
@@ -205,42 +216,42 @@ def _decided(times: Times, edges: np.ndarray, by_item: bool, runs_text: str, end
         + ("" if by_item else ", at most 0.6 without repeated runs"),
         strength=strong if by_item or strong == "low" else "medium", tests=tests,
         **{**common, "also": also, "estimates": {**common["estimates"], **estimates},
-           "evidence": [*common["evidence"], *said],
-           "caveats": [*common["caveats"], runs_text]})
+           "evidence": [*common["evidence"], *sentences],
+           "caveats": [*common["caveats"], runs_caveat]})
 
 
 def _change(decision: Decision, by_item: bool) -> tuple[dict[str, Any], list[str]]:
     """(estimates, sentences) of a change of the odds."""
-    change, (at, low, high) = decision.change, decision.tau
-    sides, times = ("after", "before"), change.ratio
-    if times < 1:
-        sides, times = ("before", "after"), 1 / max(times, 1e-6)
-    times_as = f"{times:.1f} times" if times < 1e4 else "beyond any finite multiple of"
+    change, tau = decision.change, decision.tau
+    sides, factor = ("after", "before"), change.ratio
+    if factor < 1:
+        sides, factor = ("before", "after"), 1 / max(factor, 1e-6)
+    factor_text = f"{factor:.1f} times" if factor < 1e4 else "beyond any finite multiple of"
     word = "within an item" if by_item else "at equal level, associated"
-    said = [f"odds of a wrong answer {sides[0]} {at:.0f} tokens are {times_as} those {sides[1]} "
-            f"({word})"]
+    sentences = [f"odds of a wrong answer {sides[0]} {tau.value:.0f} tokens are {factor_text} "
+                 f"those {sides[1]} ({word})"]
     if not decision.localised:
-        said.append("no threshold can be localised: the change may lie anywhere from "
-                    f"{low:.0f} to {high:.0f} tokens")
+        sentences.append("no threshold can be localised: the change may lie anywhere from "
+                         f"{tau.low:.0f} to {tau.high:.0f} tokens")
     ratio = estimate(change.ratio, change.low, change.high,
                      "Mantel-Haenszel, at the largest chi-square")
-    place = estimate(at, low, high, "change points within 3.84 of the largest chi-square")
-    return {"odds_ratio_late_early": ratio, "change_at_tokens": place}, said
+    place = estimate(*tau, "change points within 3.84 of the largest chi-square")
+    return {"odds_ratio_late_early": ratio, "change_at_tokens": place}, sentences
 
 
-def _confidence(found: survival.Strata, of: survival.Parts, edges: np.ndarray, times: Times,
+def _confidence(strata: survival.Strata, parts: survival.Parts, edges: np.ndarray, times: Times,
                 end: float, critical: np.ndarray, pattern: str, seed: int, by_item: bool) -> float:
     """Label stability over resampled items; the null of the whole data decides in each. An item
     that is a stratum is drawn whole; else its finishes are drawn together within their level."""
     rng = np.random.default_rng(seed + 1)
-    present, item = np.unique(found.item, return_inverse=True)
-    number = found.size if by_item else len(present)
+    present, item = np.unique(strata.item, return_inverse=True)
+    number = strata.size if by_item else len(present)
 
     def label(_: int) -> str:
         drawn = findings.resampled(number, rng).astype(float)
         if by_item:
-            return decide(of, edges, times, end, critical, drawn).pattern
-        again = parts_of(found, edges, drawn[item])
+            return decide(parts, edges, times, end, critical, drawn).pattern
+        again = parts_of(strata, edges, drawn[item])
         return decide(again, edges, times, end, critical).pattern
 
     return findings.steadiness(label, pattern, 1.0 if by_item else 0.6)
@@ -262,11 +273,11 @@ def _sweet_spot(times: Times, edges: np.ndarray, seed: int) -> dict[str, Any]:
         return {}
     distinct, which = np.unique(times.t, return_inverse=True)
     place = np.searchsorted(distinct, edges[1:], side="right")
-    known, item = np.unique(times.item, return_inverse=True)
+    items, item = np.unique(times.item, return_inverse=True)
     rng = np.random.default_rng(seed + 2)
     spots = []
     for draw in range(findings.REPLICATES + 1):
-        weight = np.ones(len(known)) if draw == 0 else findings.resampled(len(known), rng)
+        weight = np.ones(len(items)) if draw == 0 else findings.resampled(len(items), rng)
         gained = np.r_[0, survival.curves(which, _cause(times), 3,
                                           weight[item].astype(float))[0]][place]
         spots.append(edges[1 + int(np.searchsorted(gained, 0.95 * gained[-1]))])

@@ -12,24 +12,24 @@ MOST_POINTS = 5000  # per figure
 MOST_FIGURES = 12
 
 
-def write(path: Path, shown: dict[str, Any]) -> None:
+def write(path: Path, document: dict[str, Any]) -> None:
     """Writes the page of a lens' document."""
     from plotly import io
 
-    draw = {"surface": _surface, "compression": _scatter}[shown["lens"]]
-    results = [result for result in shown["results"] if result["tables"]]
+    draw = {"surface": _surface, "compression": _scatter}[document["lens"]]
+    results = [result for result in document["results"] if result["tables"]]
     parts = []
     for number, result in enumerate(results[:MOST_FIGURES]):
         # An id of our own: plotly would draw a random one.
         part = io.to_html(draw(result), full_html=False, div_id=f"figure-{number}",
                           include_plotlyjs="inline" if number == 0 else False)
         name = html.escape(files.visible(result["name"]))
-        said = html.escape(files.visible(figures.verdict(result)))
-        parts.append(f"<h2>{name}</h2><p>{said}</p>{part}")
+        verdict = html.escape(files.visible(figures.verdict(result)))
+        parts.append(f"<h2>{name}</h2><p>{verdict}</p>{part}")
     if (more := len(results) - MOST_FIGURES) > 0:
-        parts.append(f"<p>{more} more results are in {shown['lens']}.json.</p>")
+        parts.append(f"<p>{more} more results are in {document['lens']}.json.</p>")
     files.write_text(path, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-                     f"<title>{shown['lens']}</title></head>"
+                     f"<title>{document['lens']}</title></head>"
                      "<body style=\"font-family:sans-serif;max-width:70em;margin:auto\">"
                      f"{''.join(parts)}</body></html>\n")
 

@@ -18,12 +18,12 @@ def is_number(value: Any) -> bool:
 def merged(values: np.ndarray) -> np.ndarray:
     """A code per number, those that are missing being one of their own; more than 24 levels are
     merged into 12 of about equal size."""
-    known = ~np.isnan(values)
+    recorded = ~np.isnan(values)
     code = np.full(len(values), -1)
-    ends = np.unique(values[known])
+    ends = np.unique(values[recorded])
     if len(ends) > MOST_LEVELS:
-        ends = np.unique(np.quantile(values[known], np.linspace(0, 1, 13)[1:-1]))
-    code[known] = np.searchsorted(ends, values[known], side="left")
+        ends = np.unique(np.quantile(values[recorded], np.linspace(0, 1, 13)[1:-1]))
+    code[recorded] = np.searchsorted(ends, values[recorded], side="left")
     return code
 
 
@@ -35,31 +35,31 @@ def distinct(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def columns(rows: list[dict]) -> tuple[dict[str, np.ndarray], list[str]]:
     """(columns of numbers where every value is one, else of names; what else to say of them)."""
-    found, notes = {}, []
+    params, notes = {}, []
     for key in sorted({name for row in rows for name in row}):
         name, values = files.visible(key), [row.get(key) for row in rows]
         there = [value for value in values if value is not None]
         names = [value for value in there
                  if not isinstance(value, int | float) or isinstance(value, bool)]
         if not names:
-            found[name] = np.array(
+            params[name] = np.array(
                 [value if is_number(value) else math.nan for value in values], float)
             lost = [value for value in there if not is_number(value)]
         else:
-            found[name] = np.array(
+            params[name] = np.array(
                 [None if value is None else str(value) for value in values], object)
             lost = names if len(names) < len(there) else []
         if lost:
             notes.append(f"{name}: {len(lost)} of {len(there)} values are no number that can be "
                          f"reckoned with (the first is {files.visible(repr(lost[0]))[:40]}), so "
                          + ("it is taken as a name" if names else "they count as missing"))
-    return found, notes
+    return params, notes
 
 
 def roles(params: dict[str, np.ndarray], declared: dict[str, str], items: int
            ) -> tuple[dict[str, str], list[str]]:
     """(the declared roles and those that the values show, what to say of them)."""
-    found, notes = dict(declared), []
+    roles, notes = dict(declared), []
     numbers = [name for name, values in params.items() if name not in declared
                and values.dtype == float]
     sizes = {name: len(np.unique(params[name][~np.isnan(params[name])])) for name in numbers}
@@ -67,7 +67,7 @@ def roles(params: dict[str, np.ndarray], declared: dict[str, str], items: int
               if sizes[name] > MOST_LEVELS and sizes[name] >= 0.9 * items]
     if len(single) < len(numbers) or "difficulty" in declared.values():
         for name in single:
-            found[name] = "other"
+            roles[name] = "other"
             notes.append(f"{name}: nearly every item has a value of its own, so it is no level "
                          "(declare it as difficulty if it is one)")
     loose = [name for name, values in params.items() if values.dtype != float
@@ -75,4 +75,4 @@ def roles(params: dict[str, np.ndarray], declared: dict[str, str], items: int
     if loose:
         notes.append(f"not held constant, since it is not declared as difficulty: "
                      f"{', '.join(loose)}")
-    return found, notes
+    return roles, notes

@@ -40,9 +40,9 @@ def findings_of(rows: list[dict], surface: dict[str, Any]) -> dict[str, str]:
     green = [zone["bounds"] for zone in zones if zone["zone"] == "green"]
     inside = sum(any(all(low <= row[name] <= high for name, (low, high) in bounds.items())
                      for bounds in green) for row in usable)
-    said = f"{inside} of {len(usable)} queries lie inside the bounds of certified zones"
+    sentence = f"{inside} of {len(usable)} queries lie inside the bounds of certified zones"
     if len(usable) < len(rows):
-        said += f"; {len(rows) - len(usable)} more lack one of {', '.join(dims)}"
+        sentence += f"; {len(rows) - len(usable)} more lack one of {', '.join(dims)}"
     if inside >= 0.8 * len(usable):
-        return {"query.inside_zone": said}
-    return {"query.outside_zone": said} if inside <= 0.5 * len(usable) else {}
+        return {"query.inside_zone": sentence}
+    return {"query.outside_zone": sentence} if inside <= 0.5 * len(usable) else {}

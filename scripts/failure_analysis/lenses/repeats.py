@@ -2,7 +2,8 @@
 
 from failure_analysis import files
 from failure_analysis.lenses import samples
-from failure_analysis.lenses.config import NAMES, Config, Eval
+from failure_analysis.lenses.config import Config, Eval
+from failure_analysis.lenses.fields import NAMES
 
 LOOKED_AT = 50  # items that stand there more than once
 
@@ -13,22 +14,22 @@ def notes(config: Config, first: dict[tuple, int], again: dict[tuple, list[int]]
         return []
     groups = [[first[place], *rows] for place, rows in list(again.items())[:LOOKED_AT]]
     apart = _told_apart(config, groups)
-    what = f"their rows differ in {', '.join(apart)}: separate them with `where` in a dataset " \
+    advice = f"their rows differ in {', '.join(apart)}: separate them with `where` in a dataset " \
         "config, if these are conditions" if apart else \
         "no column tells their rows apart, so they are taken as repeated runs"
-    return [f"{len(again)} items stand twice or more under one run and were numbered; {what}"]
+    return [f"{len(again)} items stand twice or more under one run and were numbered; {advice}"]
 
 
 def shared(runs: dict[Eval, set[str]]) -> list[str]:
     """What to say of several runs of one model over the same items."""
-    said = []
-    for one, names in runs.items():
+    sentences = []
+    for system, names in runs.items():
         listed = ", ".join(files.visible(name) for name in sorted(names)[:6])
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-        said.append(f"{files.visible(one.label)}: its runs {listed}{more} share items and are "
-                    "taken as repeats of one system; if they are conditions, give each a model "
-                    "name of its own, or a dataset config")
-    return said
+        sentences.append(f"{files.visible(system.label)}: its runs {listed}{more} share items and "
+                         "are taken as repeats of one system; if they are conditions, give each a "
+                         "model name of its own, or a dataset config")
+    return sentences
 
 
 def _told_apart(config: Config, groups: list[list[int]]) -> list[str]:
@@ -41,10 +42,10 @@ def _told_apart(config: Config, groups: list[list[int]]) -> list[str]:
     results = {alias for name in ("outcome", "correct", "extracted", "finish_reason", "truncated",
                                   "tokens") for alias in (config.fields.get(name, ""),
                                                           *NAMES[name])}
-    found = []
+    columns = []
     for name in sorted({name for row in rows.values() for name in row} - results):
         values = [[rows.get(number, {}).get(name) for number in group] for group in groups]
         if all(len(set(group)) == len(group) for group in values) \
                 and len({value for group in values for value in group}) <= most:
-            found.append(files.visible(name))
-    return found[:6]
+            columns.append(files.visible(name))
+    return columns[:6]

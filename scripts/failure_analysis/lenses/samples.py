@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files, steps
-from failure_analysis.lenses.config import NAMES, TEXTS, Config
+from failure_analysis.lenses.config import Config
+from failure_analysis.lenses.fields import NAMES, TEXTS
 from failure_analysis.packet import sanity
 from failure_analysis.paths import value_at
 from failure_analysis.reading import detect, ingest, runs
@@ -25,7 +26,7 @@ class Raw(NamedTuple):
     says something of the dataset."""
 
     where: str
-    entry: dict | None
+    eval_entry: dict | None
     fields: dict | None
     reason: str = ""
     row: dict | None = None
@@ -36,30 +37,30 @@ def rows(config: Config) -> Iterator[Raw]:
     """Every row of a dataset, always in the same order."""
     path = config.path
     if config.evals:
-        for entry in config.evals:
-            for one in _files_of(path, entry):
-                yield from _file_rows(one, config, entry)
+        for eval_entry in config.evals:
+            for file in _files_of(path, eval_entry):
+                yield from _file_rows(file, config, eval_entry)
     elif path.is_dir() and (path / steps.OUTCOMES).exists():
         yield from _analysis_rows(path)
     elif config.mapping or (plain := _plain_files(path)) is None:
         yield from _ingested(detect.from_inputs([path], config.mapping).sources)
     else:
-        for one in plain:
-            yield from _file_rows(one, config, None)
+        for file in plain:
+            yield from _file_rows(file, config, None)
 
 
-def _files_of(config: Path, entry: dict) -> list[Path]:
+def _files_of(config_path: Path, eval_entry: dict) -> list[Path]:
     """The files of an eval; patterns start at the config's folder."""
-    patterns = entry["files"] if isinstance(entry["files"], list) else [entry["files"]]
-    found: list[Path] = []
-    for pattern in map(str, patterns):
-        one = Path(pattern)
-        hits = [one] if one.is_absolute() and one.exists() else \
-            [] if one.is_absolute() else sorted(config.parent.glob(pattern))
+    named, folder = eval_entry["files"], config_path.parent
+    paths: list[Path] = []
+    for pattern in map(str, named if isinstance(named, list) else [named]):
+        path = Path(pattern)
+        hits = [path] if path.is_absolute() and path.exists() else \
+            [] if path.is_absolute() else sorted(folder.glob(pattern))
         if not hits:
-            raise files.Refusal(f"{config}: no file matches {pattern} (from {config.parent})")
-        found += hits
-    return found
+            raise files.Refusal(f"{config_path}: no file matches {pattern} (from {folder})")
+        paths += hits
+    return paths
 
 
 def _plain_files(path: Path) -> list[Path] | None:
@@ -68,31 +69,31 @@ def _plain_files(path: Path) -> list[Path] | None:
         detect.from_inputs([path], None)
     except files.Refusal as refusal:
         inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        found = [one for one in inside if files.bare_name(one).endswith(_ENDINGS)]
-        if not found:
+        paths = [file for file in inside if files.bare_name(file).endswith(_ENDINGS)]
+        if not paths:
             raise refusal from None
-        return found
+        return paths
     return None
 
 
-def _file_rows(path: Path, config: Config, entry: dict | None) -> Iterator[Raw]:
-    where = (entry or {}).get("where", {})
-    for number, row, reason in _documents(path, config):
-        place = f"{path}:{number}"
+def _file_rows(path: Path, config: Config, eval_entry: dict | None) -> Iterator[Raw]:
+    where = (eval_entry or {}).get("where", {})
+    for line in _documents(path, config):
+        place, row = f"{path}:{line.number}", line.value
         if row is None:
-            yield Raw(place, entry, None, reason)
+            yield Raw(place, eval_entry, None, line.reason)
         elif all(_same(value_at(row, key), wanted) for key, wanted in where.items()):
             fields = _fields(row, config)
             reason = "" if fields["params"] is not None else "params is no object"
-            yield Raw(place, entry, fields, reason, row)
+            yield Raw(place, eval_entry, fields, reason, row)
 
 
 def _same(value: Any, wanted: Any) -> bool:
     return value == wanted or str(value) == str(wanted)
 
 
-def _documents(path: Path, config: Config) -> Iterator[tuple[int, dict | None, str]]:
-    """(row number, row, why it cannot be read) for each row of a sample file."""
+def _documents(path: Path, config: Config) -> Iterator[files.JsonLine]:
+    """The rows of a sample file, those of CSV and Parquet as if they were lines of JSON."""
     name = files.bare_name(path)
     if name.endswith(".parquet"):
         yield from _parquet(path)
@@ -101,13 +102,13 @@ def _documents(path: Path, config: Config) -> Iterator[tuple[int, dict | None, s
         texts = _text_columns(config)
         with io.TextIOWrapper(files.open_bytes(path), "utf-8-sig", newline="") as file:
             for number, row in enumerate(csv.DictReader(file), 2):
-                yield number, {key: (cell or None) if key in texts else _number(cell)
-                               for key, cell in row.items() if key}, ""
+                yield files.JsonLine(number, b"", {
+                    key: (cell or None) if key in texts else _number(cell)
+                    for key, cell in row.items() if key})
     else:
-        for number, _, row, reason, _ in files.json_lines(path):
-            if not reason and not isinstance(row, dict):
-                row, reason = None, "a JSON object was expected"
-            yield number, row, reason
+        for line in files.json_lines(path):
+            yield line if line.reason or isinstance(line.value, dict) else line._replace(
+                value=None, reason="a JSON object was expected")
 
 
 def _text_columns(config: Config) -> set[str]:
@@ -117,7 +118,7 @@ def _text_columns(config: Config) -> set[str]:
         column for name, column in config.fields.items() if name in TEXTS}
 
 
-def _parquet(path: Path) -> Iterator[tuple[int, dict, str]]:
+def _parquet(path: Path) -> Iterator[files.JsonLine]:
     try:
         import duckdb
     except ModuleNotFoundError:
@@ -127,14 +128,14 @@ def _parquet(path: Path) -> Iterator[tuple[int, dict, str]]:
     try:
         # The file's bytes are data: no extension is loaded for them, none is fetched.
         with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as base:
-            found = base.execute("select * from read_parquet(?)", [str(path)])
-            names = [column[0] for column in found.description]
+            cursor = base.execute("select * from read_parquet(?)", [str(path)])
+            names = [column[0] for column in cursor.description]
             number = 0
-            while batch := found.fetchmany(2048):
+            while batch := cursor.fetchmany(2048):
                 for values in batch:
                     number += 1
-                    yield number, {name: _plain(value) for name, value in
-                                   zip(names, values, strict=True)}, ""
+                    yield files.JsonLine(number, b"", dict(zip(names, map(_plain, values),
+                                                               strict=True)))
     except duckdb.Error as error:
         raise files.Refusal(f"{path}: not a Parquet file that can be read "
                             f"({str(error).splitlines()[0]})") from None
@@ -164,20 +165,20 @@ def _number(cell: str | None) -> Any:
 
 def _fields(row: dict, config: Config) -> dict:
     """A row's values under our names; parameters from `params`, `params.x` or a column x."""
-    found: dict[str, Any] = {}
-    for name, known in NAMES.items():
+    fields: dict[str, Any] = {}
+    for name, aliases in NAMES.items():
         if name in config.fields:
-            found[name] = value_at(row, config.fields[name])
-        elif alias := next((one for one in known if one in row), None):
-            found[name] = row[alias]
-    params = _params(found.get("params"))
-    found["params"] = params
+            fields[name] = value_at(row, config.fields[name])
+        elif alias := next((column for column in aliases if column in row), None):
+            fields[name] = row[alias]
+    params = _params(fields.get("params"))
+    fields["params"] = params
     if params is None:
-        return found
+        return fields
     params |= {key.removeprefix("params."): value for key, value in row.items()
                if key.startswith("params.")}
     params |= {name: row[name] for name in config.params if name not in params and name in row}
-    return found
+    return fields
 
 
 def _params(value: Any) -> dict | None:
@@ -193,30 +194,30 @@ def _params(value: Any) -> dict | None:
     return dict(value) if isinstance(value, dict) else None
 
 
-def _analysis_rows(folder: Path) -> Iterator[Raw]:
+def _analysis_rows(analysis_dir: Path) -> Iterator[Raw]:
     """The runs of an analysis folder, read anew; where they are gone, the slim outcomes alone."""
     try:
-        found = runs.at_hand(folder)
-        yield from _ingested(found.sources)
+        inputs = runs.at_hand(analysis_dir)
+        yield from _ingested(inputs.sources)
         return
     except files.Refusal as refusal:
-        yield Raw(str(folder), None, None, note="the runs of the analysis folder cannot be read, "
-                  f"so there are outcomes and no texts ({refusal})")
-    benchmark = _benchmark(folder)
-    for number, row in enumerate(files.read_csv(folder / steps.OUTCOMES), 2):
+        yield Raw(str(analysis_dir), None, None, note="the runs of the analysis folder cannot be "
+                  f"read, so there are outcomes and no texts ({refusal})")
+    benchmark = _benchmark(analysis_dir)
+    for number, row in enumerate(files.read_csv(analysis_dir / steps.OUTCOMES), 2):
         fields = {key: _number(value) if key in ("completion_tokens", "params_json", "trial")
                   else value or None for key, value in row.items()}
         fields["params"] = fields.pop("params_json", None) or {}
-        yield Raw(f"{folder / steps.OUTCOMES}:{number}", None,
+        yield Raw(f"{analysis_dir / steps.OUTCOMES}:{number}", None,
                   _ours({"benchmark": benchmark, **fields}))
 
 
-def _benchmark(folder: Path) -> str | None:
+def _benchmark(analysis_dir: Path) -> str | None:
     """The benchmark's name, which the outcomes do not repeat."""
-    path = folder / sanity.NAME
-    found = files.read_json(path) if path.is_file() else None
-    counted = found.get("conservation") if isinstance(found, dict) else None
-    return counted.get("benchmark") if isinstance(counted, dict) else None
+    path = analysis_dir / sanity.NAME
+    document = files.read_json(path) if path.is_file() else None
+    conservation = document.get("conservation") if isinstance(document, dict) else None
+    return conservation.get("benchmark") if isinstance(conservation, dict) else None
 
 
 def _ingested(sources: list) -> Iterator[Raw]:
@@ -233,11 +234,11 @@ def _ours(row: dict) -> dict:
     """A datapoint of ingest as a sample."""
     spoken = [message.get("content") for message in row.get("messages") or []
               if isinstance(message, dict) and message.get("role") == "assistant"]
-    said = "\n".join(text for text in spoken if isinstance(text, str))
+    answers = "\n".join(text for text in spoken if isinstance(text, str))
     got = row.get
     return {"model_name": got("model_name"), "base_task": got("benchmark") or "all",
             "item_id": got("item_id"), "trial": f"{got('run_id')}@{got('trial')}",
             "run": got("run_id"), "params": got("params") or {}, "outcome": got("outcome"),
             "finish_reason": got("termination"), "tokens": got("completion_tokens"),
             "prompt": got("user_text"), "reasoning": got("reasoning"),
-            "response": said or got("assistant_text"), "ident": got("datapoint_id")}
+            "response": answers or got("assistant_text"), "ident": got("datapoint_id")}

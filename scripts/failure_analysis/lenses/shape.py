@@ -63,15 +63,15 @@ def grid(number: int) -> Grid:
 
 def posterior(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> Shape:
     """The shape; k of n correct at each level."""
-    known, weight = _weights(k, n)
-    of_cliff = weight * known.is_cliff
-    cliff, gradual = float(of_cliff.sum()), float((weight * known.is_gradual).sum())
-    order = np.argsort(known.centre, kind="stable")
+    sigmoids, weight = _weights(k, n)
+    of_cliff = weight * sigmoids.is_cliff
+    cliff, gradual = float(of_cliff.sum()), float((weight * sigmoids.is_gradual).sum())
+    order = np.argsort(sigmoids.centre, kind="stable")
     mass = np.cumsum(of_cliff[order]) / max(cliff, 1e-12)
-    low, high = (float(known.centre[order][min(np.searchsorted(mass, share), len(order) - 1)])
+    low, high = (float(sigmoids.centre[order][min(np.searchsorted(mass, share), len(order) - 1)])
                  for share in (0.025, 0.975))
-    at = float((of_cliff * known.centre).sum() / max(cliff, 1e-12))
-    half = known.spacing / 2  # what a point of the grid stands for
+    at = float((of_cliff * sigmoids.centre).sum() / max(cliff, 1e-12))
+    half = sigmoids.spacing / 2  # what a point of the grid stands for
     # Ranks may lie between levels, and up to one step outside them.
     before, after = 2 * levels[[0, -1]] - levels[[1, -2]]
     place = np.interp([at, low - half, high + half], np.arange(-1, len(levels) + 1),
@@ -81,26 +81,26 @@ def posterior(levels: np.ndarray, k: np.ndarray, n: np.ndarray) -> Shape:
 
 def curve(k: np.ndarray, n: np.ndarray) -> np.ndarray:
     """The posterior mean of accuracy at each level."""
-    known, weight = _weights(k, n)
-    return np.exp(known.log_p).T @ weight.astype(np.float32)
+    sigmoids, weight = _weights(k, n)
+    return np.exp(sigmoids.log_p).T @ weight.astype(np.float32)
 
 
 def _weights(k: np.ndarray, n: np.ndarray) -> tuple[Grid, np.ndarray]:
-    known = grid(len(k))
-    fit = known.log_p @ k.astype(np.float32) + known.log_q @ (n - k).astype(np.float32)
+    sigmoids = grid(len(k))
+    fit = sigmoids.log_p @ k.astype(np.float32) + sigmoids.log_q @ (n - k).astype(np.float32)
     weight = np.exp(np.float64(fit) - fit.max())
-    return known, weight / weight.sum()
+    return sigmoids, weight / weight.sum()
 
 
 def criteria(k: np.ndarray, n: np.ndarray) -> dict[str, float]:
     """BIC of a constant, a step and a sigmoid: a cross-check of the posterior."""
-    known = grid(len(k))
-    fit = known.log_p @ k.astype(np.float32) + known.log_q @ (n - k).astype(np.float32)
+    sigmoids = grid(len(k))
+    fit = sigmoids.log_p @ k.astype(np.float32) + sigmoids.log_q @ (n - k).astype(np.float32)
     share = np.clip(k.sum() / n.sum(), 1e-4, 1 - 1e-4)
     constant = k.sum() * np.log(share) + (n - k).sum() * np.log1p(-share)
     size = np.log(n.sum())
     return {"constant": float(size - 2 * constant),
-            "step": float(3 * size - 2 * fit[known.steps].max()),
+            "step": float(3 * size - 2 * fit[sigmoids.steps].max()),
             "sigmoid": float(4 * size - 2 * fit.max())}
 
 

@@ -183,32 +183,32 @@ class _Words:
 
     def __init__(self, rng: np.random.Generator) -> None:
         syllables = ["ka", "lo", "mi", "ren", "tus", "va", "shi", "dor", "pel", "un", "gra", "et"]
-        self.known = np.array(sorted({"".join(rng.choice(syllables, rng.integers(1, 5)))
+        self.words = np.array(sorted({"".join(rng.choice(syllables, rng.integers(1, 5)))
                                       for _ in range(3000)}), object)
-        rng.shuffle(self.known)
-        share = 1 / (np.arange(len(self.known)) + 2.7)
+        rng.shuffle(self.words)
+        share = 1 / (np.arange(len(self.words)) + 2.7)
         self.sum = np.cumsum(share / share.sum())
 
     def draw(self, number: int, rng: np.random.Generator, most: int = 0) -> list[str]:
         """So many words, of the first `most` alone when it is given."""
         top = self.sum[most - 1] if most else 1.0
-        return list(self.known[np.searchsorted(self.sum, rng.random(number) * top)])
+        return list(self.words[np.searchsorted(self.sum, rng.random(number) * top)])
 
     def trace(self, tokens: int, wrong: bool, looped: bool, world: World,
               rng: np.random.Generator) -> str:
         """A text of about so many text pieces (a word and its space are two)."""
         number = max(tokens // 2, 5)
-        said = self.draw(number, rng, world.wrong_words if wrong else 0)
+        words = self.draw(number, rng, world.wrong_words if wrong else 0)
         if wrong and world.wrong_copies and not looped:
             for start in range(40, number - 12, 12):
                 if rng.random() < world.wrong_copies:
                     back = int(rng.integers(0, start - 12))
-                    said[start:start + 12] = said[back:back + 12]
+                    words[start:start + 12] = words[back:back + 12]
         if looped:
             start, period = number // 3, int(rng.integers(6, 30))
-            cycle = said[start:start + period]
-            said[start:] = (cycle * (number // period + 1))[:number - start]
-        return " ".join(said)
+            cycle = words[start:start + period]
+            words[start:] = (cycle * (number // period + 1))[:number - start]
+        return " ".join(words)
 
 
 def _prompt(numbers: np.ndarray, odd: bool, place: str | None) -> dict[str, Any]:

@@ -31,12 +31,12 @@ def indicators(classes: np.ndarray, number: int) -> np.ndarray:
 def segments(series: list[np.ndarray]) -> np.ndarray:
     """Half-overlapping windows of all prompts (windows x classes x 64): mean taken out, tapered
     (Welch 1967)."""
-    parts = []
-    for one in series:
-        for start in range(0, one.shape[1] - WINDOW + 1, WINDOW // 2):
-            part = one[:, start:start + WINDOW]
-            parts.append((part - part.mean(1, keepdims=True)) * _HANN)
-    return np.array(parts)
+    windows = []
+    for prompt in series:
+        for start in range(0, prompt.shape[1] - WINDOW + 1, WINDOW // 2):
+            window = prompt[:, start:start + WINDOW]
+            windows.append((window - window.mean(1, keepdims=True)) * _HANN)
+    return np.array(windows)
 
 
 def voss(series: list[np.ndarray]) -> np.ndarray:
@@ -63,7 +63,7 @@ def envelope(codes: list[np.ndarray], seed: int, shuffles: int = SHUFFLES) -> En
     rng = np.random.default_rng(seed)
     highest = np.empty(shuffles)
     for draw in range(shuffles):
-        mixed = [one[:, rng.permutation(one.shape[1])] for one in columns]
+        mixed = [prompt[:, rng.permutation(prompt.shape[1])] for prompt in columns]
         highest[draw] = _largest(segments(mixed), whiten)[0][SKIP:].max()
     loadings = np.zeros(int(present.max()) + 1)
     loadings[present[:-1]] = abs(whiten @ vector)
@@ -85,8 +85,8 @@ def _whitened(codes: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray], np
     pooled = np.concatenate(codes)
     present = np.unique(pooled)
     # Indicators sum to one: the last class says nothing new.
-    columns = [(one == present[:-1, None]).astype(float) for one in codes]
-    share = np.array([(pooled == one).mean() for one in present[:-1]])
+    columns = [(prompt == present[:-1, None]).astype(float) for prompt in codes]
+    share = np.array([(pooled == code).mean() for code in present[:-1]])
     values, vectors = np.linalg.eigh(np.diag(share) - np.outer(share, share))
     scale = np.where(values > 1e-9, 1 / np.sqrt(np.maximum(values, 1e-9)), 0)
     return present, columns, vectors @ np.diag(scale) @ vectors.T
@@ -114,11 +114,11 @@ class Slopes(NamedTuple):
 def band_slopes(codes: list[np.ndarray], number: int, bands: int = 8) -> Slopes:
     """Does power in a band grow with the length of a prompt? Least squares with HC3 errors
     (MacKinnon & White 1985); powers are per token, on each prompt's own windows."""
-    power = np.array([voss([indicators(one, number)]) for one in codes])
+    power = np.array([voss([indicators(prompt, number)]) for prompt in codes])
     edges = np.linspace(SKIP / WINDOW, 0.5, bands + 1)
     which = np.clip(np.searchsorted(edges, FREQUENCIES, side="right") - 1, 0, bands - 1)
     inside = FREQUENCIES >= SKIP / WINDOW
-    x = np.column_stack([np.ones(len(codes)), np.log([len(one) for one in codes])])
+    x = np.column_stack([np.ones(len(codes)), np.log([len(prompt) for prompt in codes])])
     bread = np.linalg.pinv(x.T @ x)
     leverage = np.clip(np.einsum("ij,jk,ik->i", x, bread, x), 0, 0.999)
     slopes, errors = [], []
@@ -135,4 +135,4 @@ def band_slopes(codes: list[np.ndarray], number: int, bands: int = 8) -> Slopes:
 def shuffled(codes: list[np.ndarray], seed: int) -> list[np.ndarray]:
     """Each prompt with its own tokens in random order."""
     rng = np.random.default_rng(seed)
-    return [rng.permutation(one) for one in codes]
+    return [rng.permutation(prompt) for prompt in codes]

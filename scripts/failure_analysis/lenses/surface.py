@@ -52,45 +52,45 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
     if not dims:
         return insufficient(NAME, n, ["a numeric difficulty parameter with two levels or more "
                                       "(params in the rows, or `params` in the dataset config)"])
-    known = np.all([~np.isnan(group.table.params[name]) for name in dims], axis=0)
-    whole = group.table.take(known)
+    recorded = np.all([~np.isnan(group.table.params[name]) for name in dims], axis=0)
+    whole = group.table.take(recorded)
     if not len(whole):
         return insufficient(NAME, n, [f"samples with a value of each of {', '.join(dims)}: none "
                                       "there (filter to those of one parameter)"])
     if (whole.guess >= 1).any():
         return insufficient(NAME, n, ["a guess_rate below 1"])
-    found = grid.cells(whole, dims)
-    worth = grid.worth(found)
+    cells = grid.cells(whole, dims)
+    worth = grid.worth(cells)
     effects = grid.sensitivity(worth, worth.k)
     critical = axis if axis in dims else max(
-        effects, key=lambda one: (one["levels"] >= LEVELS, abs(one["fall"])))["parameter"]
-    profile = profile_of(found, critical)
-    effect = next(one for one in effects if one["parameter"] == critical)
+        effects, key=lambda effect: (effect["levels"] >= LEVELS, abs(effect["fall"])))["parameter"]
+    profile = profile_of(cells, critical)
+    effect = next(effect for effect in effects if effect["parameter"] == critical)
     # Whether accuracy grows along it beyond chance.
     rising = effect["fall"] < -shape.GRADUAL and effect["p"] < 0.01
-    tables = {"cells": cell_rows(found, worth), "profile": profile_rows(profile, rising),
+    tables = {"cells": cell_rows(cells, worth), "profile": profile_rows(profile, rising),
               "zones": grid.zones(worth)}
     gates = [gate("levels of " + critical, len(profile.x), LEVELS),
-             gate("samples", int(found.n.sum()), SAMPLES),
-             gate("median samples per level" + (", as they are worth" if found.alike > 1 else ""),
+             gate("samples", int(cells.n.sum()), SAMPLES),
+             gate("median samples per level" + (", as they are worth" if cells.alike > 1 else ""),
                   float(np.median(profile.n)), PER_LEVEL)]
-    share = found.counts.sum(0) / found.counts.sum()
-    upper = findings.wilson(found.k.sum(), found.n.sum())[1]
+    share = cells.counts.sum(0) / cells.counts.sum()
+    upper = findings.wilson(cells.k.sum(), cells.n.sum())[1]
     common = {"gates": gates, "estimates": _rates(worth), "tables": tables, "seed": seed,
               "compat": {"accuracy": rounded(share[CORRECT]),
                          "truncation": rounded(share[TRUNCATED]),
                          "reasonscore_like": rounded(max(0.0, upper - share[TRUNCATED]))},
-              "caveats": _caveats(found, group, profile, effect["fall"])}
+              "caveats": _caveats(cells, group, profile, effect["fall"])}
     if need := findings.short_of(gates):
         return insufficient(NAME, n, need, **common)
     return _decided(worth, profile, effects, rising, common, n, seed)
 
 
-def profile_of(found: Cells, parameter: str) -> Profile:
+def profile_of(cells: Cells, parameter: str) -> Profile:
     """The profile along a parameter. Where the others are mixed alike at every level, these are
     the plain counts; else rates are standardised to the overall mix and carry the number of
     samples that such a rate is worth."""
-    counts = _along(found, parameter)
+    counts = _along(cells, parameter)
     n = counts.sum(2)
     mix = n.sum(0) / n.sum()
     weight = np.where(n > 0, mix, 0)
@@ -99,25 +99,25 @@ def profile_of(found: Cells, parameter: str) -> Profile:
     worth = 1 / np.maximum((weight**2 / np.maximum(n, 1)).sum(1), 1e-12)
     rates = (weight[:, :, None] * counts / np.maximum(n, 1)[:, :, None]).sum(1)
     total = n.sum(1)
-    worth = np.where(worth > total - 1e-6, total, worth) / found.alike
-    return Profile(parameter, found.levels[found.dims.index(parameter)], worth,
+    worth = np.where(worth > total - 1e-6, total, worth) / cells.alike
+    return Profile(parameter, cells.levels[cells.dims.index(parameter)], worth,
                    rates[:, CORRECT] * worth, (1 - rates[:, TRUNCATED]) * worth,
                    counts.sum(1).astype(int), covered)
 
 
-def lines_of(found: Cells, parameter: str) -> tuple[np.ndarray, np.ndarray]:
+def lines_of(cells: Cells, parameter: str) -> tuple[np.ndarray, np.ndarray]:
     """(correct, all) of every line of cells along a parameter: one row per combination of the
     others."""
-    counts = _along(found, parameter)
+    counts = _along(cells, parameter)
     return counts[:, :, CORRECT].T.copy(), counts.sum(2).T.copy()
 
 
-def _along(found: Cells, parameter: str) -> np.ndarray:
+def _along(cells: Cells, parameter: str) -> np.ndarray:
     """Counts by level of a parameter, combination of the others, and outcome."""
-    at = found.dims.index(parameter)
-    others, which = parameters.distinct(np.delete(found.place, at, axis=1))
-    counts = np.zeros((len(found.levels[at]), len(others), 4))
-    counts[found.place[:, at], which] = found.counts
+    at = cells.dims.index(parameter)
+    others, which = parameters.distinct(np.delete(cells.place, at, axis=1))
+    counts = np.zeros((len(cells.levels[at]), len(others), 4))
+    counts[cells.place[:, at], which] = cells.counts
     return counts
 
 
@@ -133,37 +133,37 @@ def loss(profile: Profile, seed: int) -> Loss:
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(np.round(profile.n).astype(int), p, size=(BOOTSTRAP, len(p)))
     drawn = np.concatenate([(p * profile.n[:, None])[None], drawn])
-    sums = [drawn[:, part].sum(1) for part in (best, worst)]
-    done = [1 - one[:, 2] / one.sum(1) for one in sums]
-    right = [one[:, 0] / np.maximum(one[:, 0] + one[:, 1], 1) for one in sums]
+    sums = [drawn[:, levels].sum(1) for levels in (best, worst)]
+    done = [1 - outcomes[:, 2] / outcomes.sum(1) for outcomes in sums]
+    right = [outcomes[:, 0] / np.maximum(outcomes[:, 0] + outcomes[:, 1], 1) for outcomes in sums]
     fall = done[0] * right[0] - done[1] * right[1]
     by_cut = (done[0] - done[1]) * (right[0] + right[1]) / 2
     share = np.where(fall > 0.02, by_cut / np.maximum(fall, 1e-9), np.nan)
-    known = share[1:][~np.isnan(share[1:])]
-    low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
+    defined = share[1:][~np.isnan(share[1:])]
+    low, high = np.quantile(defined, [0.025, 0.975]) if len(defined) else (np.nan, np.nan)
     agree = float(((share[1:] >= 0.5) & (fall[1:] > 0.15)).mean())
     return Loss(float(fall[0]), float(share[0]), float(low), float(high), float(1 - done[1][0]),
                 agree)
 
 
-def _decided(found: Cells, profile: Profile, effects: list[dict], rising: bool, common: dict,
+def _decided(cells: Cells, profile: Profile, effects: list[dict], rising: bool, common: dict,
              n: int, seed: int) -> dict[str, Any]:
     """The label, in the order of the method: chaotic, truncation, then the shape."""
     k, size = profile.k, profile.n
     if rising:
         k, size = k[::-1], size[::-1]
     drawn = shape.posterior(profile.x, k, size)
-    lines = lines_of(found, profile.parameter)
-    jumps = shape.irregularity(*(one[:, ::-1] if rising else one for one in lines), seed)
+    lines = lines_of(cells, profile.parameter)
+    jumps = shape.irregularity(*(counts[:, ::-1] if rising else counts for counts in lines), seed)
     lost = loss(profile, seed)
-    guess = float((found.guess * found.n).sum() / found.n.sum())
-    mean = float((found.k.sum() / found.n.sum() - guess) / (1 - guess))
+    guess = float((cells.guess * cells.n).sum() / cells.n.sum())
+    mean = float((cells.k.sum() / cells.n.sum() - guess) / (1 - guess))
     flat = "healthy" if mean >= 0.7 else "uniform_failure" if mean <= 0.3 else "flat_mediocre"
     masses = {"accuracy_cliff": drawn.cliff, "gradual_decline": drawn.gradual, flat: drawn.flat}
     pattern = max(masses, key=masses.get)
     confidence = masses[pattern]
-    typical = np.median(found.n)
-    roomy = typical >= PER_CHAOTIC or (2 * typical >= PER_CHAOTIC and found.n.sum() >= IN_ALL)
+    typical = np.median(cells.n)
+    roomy = typical >= PER_CHAOTIC or (2 * typical >= PER_CHAOTIC and cells.n.sum() >= IN_ALL)
     kind = "posterior mass of the shape (calibrated in simulation)"
     also = []
     if roomy and jumps.p <= 0.01 and jumps.excess_sd >= 0.10:
@@ -211,10 +211,10 @@ def _evidence(common: dict, profile: Profile, drawn: shape.Shape, jumps: shape.I
             evidence.append("with the other parameters held, most lines fall as a cliff whose "
                             "place moves: the slope is a row of edges")
     tests = [findings.test("irregularity around a falling curve", jumps.excess_sd, jumps.p)]
-    tests += [findings.test(f"effect of {one['parameter']}", one["stat"], one["p"])
-              for one in effects]
-    estimates |= {f"fall_along_{one['parameter']}": {"est": rounded(one["fall"])}
-                  for one in effects}
+    tests += [findings.test(f"effect of {effect['parameter']}", effect["stat"], effect["p"])
+              for effect in effects]
+    estimates |= {f"fall_along_{effect['parameter']}": {"est": rounded(effect["fall"])}
+                  for effect in effects}
     bic = shape.criteria(profile.k, profile.n)
     estimates["bic"] = {"est": None, **{key: rounded(value, 1) for key, value in bic.items()}}
     caveats = common["caveats"]
@@ -241,53 +241,53 @@ def _edges(x: np.ndarray, k: np.ndarray, n: np.ndarray) -> list[dict]:
     return edges
 
 
-def _rates(found: Cells) -> dict[str, Any]:
-    total = found.counts.sum(0)
+def _rates(cells: Cells) -> dict[str, Any]:
+    total = cells.counts.sum(0)
     n = total.sum()
     rates = {"accuracy": (total[CORRECT], n), "truncation": (total[TRUNCATED], n),
              "accuracy_when_finished": (total[CORRECT], n - total[TRUNCATED])}
     return {name: findings.share(k, size) for name, (k, size) in rates.items() if size}
 
 
-def _caveats(found: Cells, group: Group, profile: Profile, fall: float) -> list[str]:
+def _caveats(cells: Cells, group: Group, profile: Profile, fall: float) -> list[str]:
     """What is no dimension here, which parameters move together, and runs that end alike."""
     caveats = [f"{name} has more than {parameters.MOST_LEVELS} levels; they were merged into "
-               f"{len(found.levels[found.dims.index(name)])}" for name in found.merged]
+               f"{len(cells.levels[cells.dims.index(name)])}" for name in cells.merged]
     names = [name for name, values in group.table.params.items() if values.dtype != float]
     if names:
         caveats.append(f"not numeric, so no dimension here: {', '.join(names)}")
-    missing = len(group.table) - int(found.n.sum())
+    missing = len(group.table) - int(cells.n.sum())
     if missing:
         caveats.append(f"{missing} samples lack a value of a difficulty parameter")
     if profile.covered < COVERED:
         name = profile.parameter
         caveats.append(
             f"{name} was not tried together with all values of "
-            f"{', '.join(dim for dim in found.dims if dim != name)} (a level of it has "
+            f"{', '.join(dim for dim in cells.dims if dim != name)} (a level of it has "
             f"{profile.covered:.0%} of their mix): what falls along it may be theirs; with them "
             f"held, a logistic fit gives it a fall of {fall:.2f}")
-    if found.alike > 1:
-        n = int(found.n.sum())
-        caveats.append(f"runs of one item end alike: {n} samples are worth {n / found.alike:.0f} "
+    if cells.alike > 1:
+        n = int(cells.n.sum())
+        caveats.append(f"runs of one item end alike: {n} samples are worth {n / cells.alike:.0f} "
                        "of as many items")
     return caveats
 
 
-def cell_rows(found: Cells, worth: Cells) -> list[dict]:
+def cell_rows(cells: Cells, worth: Cells) -> list[dict]:
     """The table cells.csv: counts as they are, intervals and kinds by what they are worth.
     Parameters are written `params.name`, so that none is taken for a column of ours."""
     low, high = findings.wilson(worth.k, worth.n)
-    smooth, smooth_low, smooth_high = grid.shrunken(worth)
+    smooth = grid.shrunken(worth)
     kinds = grid.kinds(worth)
-    shares = {"accuracy": found.k / found.n, "low": low, "high": high, "shrunken": smooth,
-              "shrunken_low": smooth_low, "shrunken_high": smooth_high}
-    return [{**{f"params.{dim}": float(found.values[at, place])
-                for place, dim in enumerate(found.dims)},
-             "n": int(found.n[at]), **_by_outcome(found.counts[at]),
+    shares = {"accuracy": cells.k / cells.n, "low": low, "high": high,
+              "shrunken": smooth.value, "shrunken_low": smooth.low, "shrunken_high": smooth.high}
+    return [{**{f"params.{dim}": float(cells.values[at, place])
+                for place, dim in enumerate(cells.dims)},
+             "n": int(cells.n[at]), **_by_outcome(cells.counts[at]),
              "worth": rounded(worth.n[at], 2),
              **{name: rounded(values[at]) for name, values in shares.items()},
              "zone": str(kinds[at])}
-            for at in range(len(found.n))]
+            for at in range(len(cells.n))]
 
 
 def _by_outcome(counts: np.ndarray) -> dict[str, int]:

@@ -25,7 +25,8 @@ def curves(which: np.ndarray, cause: np.ndarray, causes: int, weight: np.ndarray
     """The same after each distinct time, causes x times; `which` numbers the times from the
     shortest, `weight` counts samples several times."""
     at_risk = np.cumsum(np.bincount(which, weight)[::-1])[::-1]
-    events = np.array([np.bincount(which, weight * (cause == one)) for one in range(1, causes + 1)])
+    events = np.array([np.bincount(which, weight * (cause == code))
+                       for code in range(1, causes + 1)])
     hazard = events / np.maximum(at_risk, 1e-9)
     before = np.r_[1.0, np.cumprod(1 - hazard.sum(0))[:-1]]
     return np.cumsum(hazard * before, axis=1)
@@ -70,8 +71,9 @@ class Strata(NamedTuple):
 
 def informative(stratum: np.ndarray, bins: np.ndarray, wrong: np.ndarray, item: np.ndarray,
                 number: int) -> Strata:
-    """Only strata with both outcomes say anything; they are numbered anew."""
-    known, code = np.unique(stratum, return_inverse=True)
+    """The finishes of strata with both outcomes, numbered anew: the others say nothing. All arrays
+    have a line per finish; `bins` are places among `number` bins of time."""
+    code = np.unique(stratum, return_inverse=True)[1]
     k, n = np.bincount(code, wrong), np.bincount(code)
     kept = ((k > 0) & (k < n))[code]
     code = np.unique(code[kept], return_inverse=True)[1]
@@ -80,13 +82,13 @@ def informative(stratum: np.ndarray, bins: np.ndarray, wrong: np.ndarray, item: 
                   item[kept][order], number)
 
 
-def _tables(found: Strata, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def _tables(strata: Strata, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Finishes and wrong ones, strata x bins."""
-    place = found.stratum * found.bins + found.bin
-    size = found.size * found.bins
+    place = strata.stratum * strata.bins + strata.bin
+    size = strata.size * strata.bins
     ones = np.ones(len(place)) if weight is None else weight
-    return (np.bincount(place, ones, size).reshape(-1, found.bins),
-            np.bincount(place, ones * found.wrong, size).reshape(-1, found.bins))
+    return (np.bincount(place, ones, size).reshape(-1, strata.bins),
+            np.bincount(place, ones * strata.wrong, size).reshape(-1, strata.bins))
 
 
 class Parts(NamedTuple):
@@ -102,11 +104,11 @@ class Parts(NamedTuple):
     trend_variance: np.ndarray
 
 
-def parts(found: Strata, score: np.ndarray, weight: np.ndarray | None = None) -> Parts:
+def parts(strata: Strata, score: np.ndarray, weight: np.ndarray | None = None) -> Parts:
     """Late against early at every bin edge (Mantel & Haenszel 1959), and the odds against a score
     of the bins (the score test of a conditional logistic regression: Mantel 1963), per stratum;
     `weight` counts finishes several times."""
-    m, w = _tables(found, weight)
+    m, w = _tables(strata, weight)
     n, k = m.sum(1, keepdims=True), w.sum(1, keepdims=True)
     some = np.maximum(n, 1e-9)
     late, late_wrong = n - m.cumsum(1)[:, :-1], k - w.cumsum(1)[:, :-1]
@@ -117,27 +119,35 @@ def parts(found: Strata, score: np.ndarray, weight: np.ndarray | None = None) ->
                  spread[:, 0] * (n[:, 0] * squares - total**2))
 
 
-def scan(of: Parts, copies: np.ndarray) -> Change:
+def scan(parts: Parts, copies: np.ndarray) -> Change:
     """The candidate change with the largest chi-square, its odds ratio with the interval of
     Robins, Breslow & Greenland (1986); `copies` counts strata several times."""
-    variance, late = copies @ of.variance, copies @ of.late
-    curve = _curve(copies @ of.excess, variance, late, copies @ of.n)
+    variance, late = copies @ parts.variance, copies @ parts.late
+    curve = _curve(copies @ parts.excess, variance, late, copies @ parts.n)
     best = int(curve.argmax()) if len(curve) else 0
     used = copies > 0
-    n, k = of.n[used], of.k[used]
-    late, late_wrong = of.late[used, best], of.late_wrong[used, best]
+    n, k = parts.n[used], parts.k[used]
+    late, late_wrong = parts.late[used, best], parts.late_wrong[used, best]
     return Change(float(curve[best]), best, *findings.common_odds(
         late_wrong, late - late_wrong, k - late_wrong, n - k - late + late_wrong, copies[used],
         1.96), curve)
 
 
-def trend(of: Parts, copies: np.ndarray) -> tuple[float, float, float]:
-    """(signed z, chi-square, p) of the odds of being wrong against the score of the bins."""
-    excess, variance = float(copies @ of.trend_excess), float(copies @ of.trend_variance)
+class Trend(NamedTuple):
+    """A score test: signed z, chi-square, p."""
+
+    z: float
+    stat: float
+    p: float
+
+
+def trend(parts: Parts, copies: np.ndarray) -> Trend:
+    """The test of the odds of being wrong against the score of the bins."""
+    excess, variance = float(copies @ parts.trend_excess), float(copies @ parts.trend_variance)
     if variance <= 1e-12:
-        return 0.0, 0.0, 1.0
+        return Trend(0.0, 0.0, 1.0)
     stat = excess**2 / variance
-    return excess / np.sqrt(variance), stat, float(chdtrc(1, stat))
+    return Trend(excess / np.sqrt(variance), stat, float(chdtrc(1, stat)))
 
 
 def _curve(off: np.ndarray, variance: np.ndarray, late: np.ndarray, n: float) -> np.ndarray:
@@ -146,33 +156,33 @@ def _curve(off: np.ndarray, variance: np.ndarray, late: np.ndarray, n: float) ->
     return np.where(open_, off**2 / np.maximum(variance, 1e-9), 0)
 
 
-def permuted(found: Strata, of: Parts, seed: int, draws: int = DRAWS) -> np.ndarray:
+def permuted(strata: Strata, parts: Parts, seed: int, draws: int = DRAWS) -> np.ndarray:
     """The largest chi-square after the wrong answers were dealt anew within each stratum: the
     exact null, of which only the wrong ones per bin vary."""
-    variance, late = of.variance.sum(0), of.late.sum(0)
-    expected = (of.late_wrong - of.excess).sum(0)
-    wrong = _dealt(found, of.k.astype(int), seed, draws)
+    variance, late = parts.variance.sum(0), parts.late.sum(0)
+    expected = (parts.late_wrong - parts.excess).sum(0)
+    wrong = _dealt(strata, parts.k.astype(int), seed, draws)
     late_wrong = wrong.sum(1, keepdims=True) - wrong.cumsum(1)[:, :-1]
-    curve = _curve(late_wrong - expected, variance, late, of.n.sum())
+    curve = _curve(late_wrong - expected, variance, late, parts.n.sum())
     return curve.max(1) if curve.shape[1] else np.zeros(draws)
 
 
-def _dealt(found: Strata, k: np.ndarray, seed: int, draws: int) -> np.ndarray:
+def _dealt(strata: Strata, k: np.ndarray, seed: int, draws: int) -> np.ndarray:
     """Wrong answers per bin, draws x bins. Few or large strata: one multivariate hypergeometric
     draw each; many small ones: all of a size at once."""
     rng = np.random.default_rng(seed)
-    sizes = np.bincount(found.stratum)
-    wrong = np.zeros((draws, found.bins))
+    sizes = np.bincount(strata.stratum)
+    wrong = np.zeros((draws, strata.bins))
     starts = np.r_[0, np.cumsum(sizes)[:-1]]
     if len(sizes) <= 400 or sizes.max() > 32:
         for start, size, wrongs in zip(starts, sizes, k, strict=True):
-            counts = np.bincount(found.bin[start:start + size], minlength=found.bins)
+            counts = np.bincount(strata.bin[start:start + size], minlength=strata.bins)
             wrong += rng.multivariate_hypergeometric(counts, wrongs, size=draws,
                                                      method="marginals")
         return wrong
     for size in np.unique(sizes):
         same = np.flatnonzero(sizes == size)
-        bins = found.bin[starts[same][:, None] + np.arange(size)]
+        bins = strata.bin[starts[same][:, None] + np.arange(size)]
         for draw in range(draws):
             # As many passes as the fullest stratum has wrong ones: each deals one to every
             # stratum that is owed one, from the places that are left (a shuffle cut short).
@@ -182,7 +192,7 @@ def _dealt(found: Strata, k: np.ndarray, seed: int, draws: int) -> np.ndarray:
                 place = turn + (rng.random(len(rows)) * (size - turn)).astype(int)
                 picked = left[rows, place]
                 left[rows, place] = left[rows, turn]
-                wrong[draw] += np.bincount(picked, minlength=found.bins)
+                wrong[draw] += np.bincount(picked, minlength=strata.bins)
     return wrong
 
 

@@ -44,8 +44,8 @@ def words(text: str) -> tuple[int, np.ndarray]:
     kinds = _KINDS[np.minimum(codes, len(_KINDS) - 1)]
     if codes.max() >= len(_KINDS):
         rare = np.flatnonzero(codes >= len(_KINDS))
-        known, place = np.unique(codes[rare], return_inverse=True)
-        kinds[rare] = np.array([_kind(chr(code)) for code in known], np.int8)[place]
+        distinct, place = np.unique(codes[rare], return_inverse=True)
+        kinds[rare] = np.array([_kind(chr(code)) for code in distinct], np.int8)[place]
     begins = (kinds == _DIGIT) | (kinds == _MARK)
     begins[0] = True
     begins[1:] |= kinds[1:] != kinds[:-1]
@@ -73,30 +73,31 @@ _POWERS = np.cumprod(np.full(4096, 6364136223846793005, np.uint64))
 
 
 def _fallback(text: str) -> Tokens:
-    found = [(match.group(), match.span()) for match in _PIECES.finditer(text)]
-    return Tokens([piece for piece, _ in found], [span for _, span in found])
+    pieces = [(match.group(), match.span()) for match in _PIECES.finditer(text)]
+    return Tokens([piece for piece, _ in pieces], [span for _, span in pieces])
 
 
-def encoder(one: Eval, config: Path) -> tuple[Encoder, str]:
+def encoder(system: Eval, config_path: Path) -> tuple[Encoder, str]:
     """(the function that makes tokens of a text, what it is) for an eval."""
-    if one.tokenizer is None:
+    if system.tokenizer is None:
         return _fallback, FALLBACK
-    path = tokenizer_path(one, config)
+    path = tokenizer_path(system, config_path)
     return partial(encoded, load(path)), f"tokenizer {path.name}"
 
 
 def encoded(tokenizer: Any, text: str) -> Tokens:
     """The tokens that a loaded tokenizer makes of a text."""
-    found = tokenizer.encode(text, add_special_tokens=False)
-    return Tokens(found.ids, found.offsets)
+    encoding = tokenizer.encode(text, add_special_tokens=False)
+    return Tokens(encoding.ids, encoding.offsets)
 
 
-def tokenizer_path(one: Eval, config: Path) -> Path:
+def tokenizer_path(system: Eval, config_path: Path) -> Path:
     """Where an eval's tokenizer file is: relative names start at the config's folder."""
-    path = one.tokenizer if one.tokenizer.is_absolute() else config.parent / one.tokenizer
+    path = config_path.parent / system.tokenizer  # an absolute name stays as it is
     if not path.is_file():
         raise files.Refusal(f"{path}: no such tokenizer file (a tokenizer.json); correct "
-                            f"`tokenizer` of eval {one.eval_id} in {config}, or leave it out")
+                            f"`tokenizer` of eval {system.eval_id} in {config_path}, or leave it "
+                            "out")
     return path
 
 
@@ -116,25 +117,23 @@ def load(path: Path):
 
 
 def classes(text: str, offsets: list) -> list[int]:
-    """The class of each token, by the text that it stands for, never by its number."""
-    found = []
-    for start, end in offsets:
-        piece = text[start:end]
-        bare = piece.strip()
-        if not piece:
-            found.append(5)
-        elif not bare:
-            found.append(0)
-        elif bare.isdigit():
-            found.append(1)
-        elif _SPECIAL.fullmatch(bare):
-            found.append(4)
-        elif any(char.isalpha() for char in bare):
-            found.append(2)
-        elif "\ufffd" in bare:
-            found.append(5)
-        elif all(not char.isalnum() for char in bare):
-            found.append(3)
-        else:
-            found.append(6)
-    return found
+    """The class of each token (its place in CLASSES), by the text that it stands for, never by its
+    number."""
+    return [CLASSES.index(_class(text[start:end])) for start, end in offsets]
+
+
+def _class(piece: str) -> str:
+    bare = piece.strip()
+    if not piece:
+        return "bytes"
+    if not bare:
+        return "space"
+    if bare.isdigit():
+        return "digit"
+    if _SPECIAL.fullmatch(bare):
+        return "special"
+    if any(char.isalpha() for char in bare):
+        return "word"
+    if "\ufffd" in bare:
+        return "bytes"
+    return "other" if any(char.isalnum() for char in bare) else "punctuation"

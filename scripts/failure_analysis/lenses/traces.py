@@ -30,6 +30,25 @@ NAMES = ("tokens", "bytes", "packed", "window_bits", "novelty", "cover4", "cover
          "switches", "quarter1", "quarter2", "quarter3", "quarter4")
 
 
+class Loops(NamedTuple):
+    """Whether a trace loops, or nearly; the share of its tail that 4-grams and 8-grams cover."""
+
+    loop: float
+    near: float
+    cover4: float
+    cover8: float
+
+
+class _Chunk(NamedTuple):
+    """Some traces on their way: their places in the table, keys, what the cache has of each, and
+    the features of those that it lacks."""
+
+    places: list[int]
+    keys: list[bytes]
+    cached: list[bytes | None]
+    measured: Future
+
+
 class Trace(NamedTuple):
     """A text to measure: its place in the table, the text, its recorded ids if there are any, and
     the tokenizer file that makes its tokens (None: pieces of the text)."""
@@ -56,9 +75,10 @@ def measure(text: str, ids: list | None) -> list[float]:
         sizes.append(written + len(packer.copy().flush()) - HEADER)
     second = len(zlib.compress(raw[cuts[2]:], 6)) - HEADER
     gained = np.diff([0, *sizes]) * 8 / np.maximum(np.diff(cuts), 1)
-    loop, near, cover4, cover8 = loops(numbers)
+    looped = loops(numbers)
     return [n, len(raw), sizes[-1], _window_bits(raw, n), (sizes[3] - sizes[1]) / max(second, 1),
-            cover4, cover8, loop, near, 1000 * _switches(text) / max(n, 1), *gained]
+            looped.cover4, looped.cover8, looped.loop, looped.near,
+            1000 * _switches(text) / max(n, 1), *gained]
 
 
 def _switches(text: str) -> int:
@@ -80,12 +100,12 @@ def _window_bits(raw: bytes, n: int) -> float:
     return sum(packed) / len(packed)
 
 
-def loops(ids: np.ndarray) -> tuple[float, float, float, float]:
-    """(loop, nearly a loop, cover of the tail by 4-grams, by 8-grams). A loop: a tail of 128 to
-    1,024 tokens lies in grams that came before, or repeats itself at one distance."""
+def loops(ids: np.ndarray) -> Loops:
+    """Whether the tokens loop: a tail of 128 to 1,024 of them lies in grams that came before, or
+    repeats itself at one distance."""
     n = len(ids)
     if n < 128:
-        return 0.0, 0.0, 0.0, 0.0
+        return Loops(0.0, 0.0, 0.0, 0.0)
     cover4, cover8 = _covered(ids, 4), _covered(ids, 8)
     tails = [tail for tail in (128, 256, 512, 1024) if tail <= max(n // 2, 128)]
     by4 = max(cover4[-tail:].mean() for tail in tails)
@@ -97,7 +117,7 @@ def loops(ids: np.ndarray) -> tuple[float, float, float, float]:
         if period and 3 * period <= 0.8 * n:
             tail = min(max(3 * period, 192), n - period)
             looped = bool((ids[-tail:] == ids[-tail - period:-period]).mean() >= 0.85)
-    return float(looped), float(not looped and by4 >= 0.85), float(by4), float(by8)
+    return Loops(float(looped), float(not looped and by4 >= 0.85), float(by4), float(by8))
 
 
 def _grams(ids: np.ndarray, size: int) -> np.ndarray:
@@ -130,29 +150,29 @@ def _period(ids: np.ndarray) -> int:
     return int(np.bincount(gaps).argmax()) if len(gaps) else 0
 
 
-def cache_path(folder: Path) -> Path:
+def cache_path(cache_dir: Path) -> Path:
     """The file of the features in a cache folder."""
-    return folder / f"traces-{VERSION}.sqlite"
+    return cache_dir / f"traces-{VERSION}.sqlite"
 
 
-def features(traces: Iterable[Trace], number: int, folder: Path, jobs: int
+def features(traces: Iterable[Trace], number: int, cache_dir: Path, jobs: int
              ) -> tuple[np.ndarray, dict[str, int]]:
     """(features by place in the table, how many came from the cache and how many were measured).
     Texts pass through one at a time; places without a text stay NaN."""
     table = np.full((number, len(NAMES)), np.nan)
     counts = {"measured": 0, "cached": 0}
-    folder.mkdir(parents=True, exist_ok=True)
-    path = cache_path(folder)
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    path = cache_path(cache_dir)
     try:
         base = sqlite3.connect(path, timeout=60)
         base.execute("pragma synchronous=off")  # a cache need not wait for the disk
         base.execute("create table if not exists f (key blob primary key, v blob)")
         with ProcessPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
             submit = pool.submit if pool else _at_once
-            for chunk, known, found in _measured(traces, base, submit, jobs):
-                fresh = iter(found.result())
+            for chunk in _measured(traces, base, submit, jobs):
+                fresh = iter(chunk.measured.result())
                 new = []
-                for at, key, cached in zip(*chunk, known, strict=True):
+                for at, key, cached in zip(chunk.places, chunk.keys, chunk.cached, strict=True):
                     values = np.frombuffer(cached) if cached else np.array(next(fresh))
                     table[at] = values
                     counts["cached" if cached else "measured"] += 1
@@ -175,21 +195,20 @@ def _at_once(function: Callable[[list], list], argument: list) -> Future:
 
 
 def _measured(traces: Iterable[Trace], base: sqlite3.Connection,
-              submit: Callable[..., Future], jobs: int) -> Iterator:
-    """((places, keys), cached values, future of the missing ones) per chunk, in order, with a
-    bounded number of chunks on their way."""
-    waiting: deque = deque()
+              submit: Callable[..., Future], jobs: int) -> Iterator[_Chunk]:
+    """The chunks, in order, with a bounded number of them on their way."""
+    waiting: deque[_Chunk] = deque()
     # disable=None: shown on a terminal alone.
     source = iter(tqdm(traces, unit="trace", desc="reading traces", disable=None))
-    while chunk := list(islice(source, _CHUNK)):
-        keys = [_key(trace) for trace in chunk]
+    while some := list(islice(source, _CHUNK)):
+        keys = [_key(trace) for trace in some]
         marks = ",".join("?" * len(keys))
         stored = dict(base.execute(f"select key, v from f where key in ({marks})", keys))
-        known = [value if value and len(value) == 8 * len(NAMES) else None
-                 for value in map(stored.get, keys)]
-        work = [(trace.text, trace.ids, trace.tokenizer)
-                for trace, value in zip(chunk, known, strict=True) if value is None]
-        waiting.append((([trace.at for trace in chunk], keys), known, submit(_work, work)))
+        cached = [value if value and len(value) == 8 * len(NAMES) else None
+                  for value in map(stored.get, keys)]
+        missing = [trace for trace, value in zip(some, cached, strict=True) if value is None]
+        waiting.append(_Chunk([trace.at for trace in some], keys, cached,
+                              submit(_measure_all, missing)))
         if len(waiting) > 2 * jobs:
             yield waiting.popleft()
     yield from waiting
@@ -210,9 +229,9 @@ def _hash_of(path: Path) -> bytes:
     return files.sha256(path).encode()
 
 
-def _work(work: list[tuple[str, list | None, Path | None]]) -> list[list[float]]:
-    """Measures a chunk; each worker loads a tokenizer once."""
+def _measure_all(traces: list[Trace]) -> list[list[float]]:
+    """The features of each trace; each worker loads a tokenizer once."""
     return [measure(text, ids if ids is not None or path is None else
                     tokens.encoded(tokens.load(path), text).ids)
-            for text, ids, path in work]
+            for _, text, ids, path in traces]
 

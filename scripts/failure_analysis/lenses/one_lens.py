@@ -34,7 +34,7 @@ class Loaded(NamedTuple):
     """The chosen samples, and how many there were before."""
 
     table: Table
-    of: int
+    in_dataset: int
 
 
 def parse_filters(text: str | None) -> dict[str, Any]:
@@ -64,10 +64,10 @@ def document(lens: str, loaded: Loaded, request: Request) -> dict[str, Any]:
     table = loaded.table
     groups = dataset.groups(table, None if lens == "surface" else request.axis)
     if lens == "surface" and request.axis:
-        known = table.difficulty()
-        if request.axis not in known:
+        params = table.difficulty()
+        if request.axis not in params:
             raise files.Refusal(f"--axis {request.axis}: no numeric parameter that varies; there "
-                                f"are {', '.join(known) or 'none'}")
+                                f"are {', '.join(params) or 'none'}")
     data: Any = None
     if lens == "compression":
         data = (table, compression.measure(table, request.cache, request.jobs))
@@ -80,15 +80,15 @@ def document(lens: str, loaded: Loaded, request: Request) -> dict[str, Any]:
                         "model_name": group.eval.model_name, "task": group.task,
                         "axis": group.axis, **result,
                         "alt": f"{group.name}. {figures.verdict(result)}",
-                        "caveats": [*result["caveats"], *table.ledger["notes"]]})
-    shown = {"lens": lens, "dataset": table.config.name, "filters": request.filters,
-             "axis": request.axis, "seed": request.seed, "samples": len(table),
-             "samples_in_dataset": loaded.of, "rows": table.ledger, "results": results,
-             "comparisons": pairs.compare(lens, groups, data, request.seed)}
+                        "caveats": [*result["caveats"], *table.account["notes"]]})
+    document = {"lens": lens, "dataset": table.config.name, "filters": request.filters,
+                "axis": request.axis, "seed": request.seed, "samples": len(table),
+                "samples_in_dataset": loaded.in_dataset, "rows": table.account, "results": results,
+                "comparisons": pairs.compare(lens, groups, data, request.seed)}
     if lens == "compression":
         # How much came from the cache differs from run to run, so it is no part of the data.
-        shown["texts"] = {"unit": data[1].unit, "reasoning_traces": data[1].reasoning}
-    return shown
+        document["texts"] = {"unit": data[1].unit, "reasoning_traces": data[1].reasoning}
+    return document
 
 
 def _one(lens: str, group: Group, data: Any, request: Request) -> dict[str, Any]:
@@ -98,70 +98,70 @@ def _one(lens: str, group: Group, data: Any, request: Request) -> dict[str, Any]
         return hazard.analyse(group, request.seed)
     table, measured = data
     if lens == "fft":
-        return fft.analyse(group, measured, fft.part_of(measured, table, group.table),
+        return fft.analyse(group, measured, fft.prompts_of(measured, table, group.table),
                            request.seed)
     return compression.analyse(group, measured.of(table, group.table), measured.unit,
                                request.seed)
 
 
-def plain(shown: dict[str, Any]) -> dict[str, Any]:
+def plain(document: dict[str, Any]) -> dict[str, Any]:
     """A document without its tables, as it is written to JSON."""
-    return {**shown, "results": [{key: value for key, value in result.items() if key != "tables"}
-                                 for result in shown["results"]]}
+    return {**document, "results": [{key: value for key, value in result.items() if key != "tables"}
+                                    for result in document["results"]]}
 
 
-def write_folder(shown: dict[str, Any], folder: Path, request: Request) -> list[str]:
+def write_folder(document: dict[str, Any], output_dir: Path, request: Request) -> list[str]:
     """All outputs of a lens into a folder; returns the names of the files."""
-    lens, results = shown["lens"], shown["results"]
+    lens, results = document["lens"], document["results"]
     written = [f"{lens}.json"]
-    files.write_json(folder / written[0], plain(shown))
+    files.write_json(output_dir / written[0], plain(document))
     names = dict.fromkeys(name for result in results for name in result["tables"])
     for name in names:
         if name == "zones":
-            files.write_json(folder / "zones.json", [
+            files.write_json(output_dir / "zones.json", [
                 {"name": result["name"], "zones": result["tables"].get("zones", [])}
                 for result in results])
             written.append("zones.json")
         else:
-            _write_table(folder / f"{name}.csv", results, name)
+            _write_table(output_dir / f"{name}.csv", results, name)
             written.append(f"{name}.csv")
     pages = figures.pages(results)
     for kind in ("png", "svg"):  # an earlier run may have drawn more of them
-        for path in folder.glob(f"{lens}*.{kind}"):
+        for path in output_dir.glob(f"{lens}*.{kind}"):
             if re.fullmatch(rf"{lens}(-\d+)?", path.stem):
                 path.unlink()
     for number, drawn in enumerate(pages, 1):
         stem = lens if len(pages) == 1 else f"{lens}-{number}"
-        both = [f"{stem}.png", f"{stem}.svg"]
-        figures.draw([folder / one for one in both], drawn)
-        written += both
+        drawings = [f"{stem}.png", f"{stem}.svg"]
+        figures.draw([output_dir / drawing for drawing in drawings], drawn)
+        written += drawings
     if lens in _WITH_PAGE and any(result["tables"] for result in results):
-        page.write(folder / f"{lens}.html", shown)
+        page.write(output_dir / f"{lens}.html", document)
         written.append(f"{lens}.html")
-    manifest.record(folder, f"analyze_{lens}", {
+    manifest.record(output_dir, f"analyze_{lens}", {
         "dataset": request.dataset.as_posix(), "filters": request.filters, "axis": request.axis,
         "seed": request.seed, "max_traces": request.max_traces}, written)
     return written
 
 
-def write_file(shown: dict[str, Any], path: Path) -> list[Path]:
+def write_file(document: dict[str, Any], path: Path) -> list[Path]:
     """One output of a lens, of the kind that the file's name asks for."""
-    kind, results = path.suffix.lower(), shown["results"]
+    kind, results = path.suffix.lower(), document["results"]
     if kind == ".json":
-        files.write_json(path, plain(shown))
+        files.write_json(path, plain(document))
     elif kind == ".csv":
-        _write_table(path, results, _MAIN_TABLE[shown["lens"]])
+        _write_table(path, results, _MAIN_TABLE[document["lens"]])
     elif kind == ".html":
-        if shown["lens"] not in _WITH_PAGE:
+        if document["lens"] not in _WITH_PAGE:
             raise files.Refusal(f"{path}: only {' and '.join(_WITH_PAGE)} have a page; ask for "
                                 ".png or .svg, or use --output-dir")
-        page.write(path, shown)
+        page.write(path, document)
     else:
         pages = figures.pages(results)
         paths = [path if number == 1 else path.with_name(f"{path.stem}-{number}{kind}")
                  for number in range(1, len(pages) + 1)]
-        for one, drawn in zip(paths, pages, strict=True):
-            figures.draw([one], drawn)
+        for target, drawn in zip(paths, pages, strict=True):
+            figures.draw([target], drawn)
         return paths
     return [path]
 
@@ -178,5 +178,5 @@ def _write_table(path: Path, results: Sequence[dict], name: str) -> None:
         for result in results:
             about = {key: result[key] for key in ("eval_id", "task", "axis")}
             for row in result["tables"].get(name, []):
-                whole = {**about, **row}
-                file.write(files.csv_line([whole.get(column) for column in columns]))
+                cells = {**about, **row}
+                file.write(files.csv_line([cells.get(column) for column in columns]))

@@ -1,0 +1,121 @@
+"""What the commands of analyze.py do and say."""
+
+import difflib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files
+from failure_analysis.lenses import dataset, figures, one_lens
+
+
+def evals(path: Path, mapping: Path | None, search: str | None) -> tuple[dict, list[str]]:
+    """The evals of a dataset, or those like a text, with tasks and samples."""
+    table = dataset.load(path, mapping)
+    rows = []
+    for place, system in enumerate(table.evals):
+        inside = table.eval == place
+        outcomes = Counter(table.outcome[inside].tolist())
+        rows.append({"eval_id": system.eval_id, "model_name": system.model_name,
+                     "label": system.label, "samples": int(inside.sum()),
+                     "tasks": [table.tasks[task] for task in sorted(set(table.task[inside]))],
+                     **{name: outcomes[code] for code, name in enumerate(dataset.OUTCOMES)}})
+    if search is not None:
+        rows = [row for row in rows if _like(search, row)]
+        if not rows:
+            labels = ", ".join(system.label for system in table.evals[:12])
+            raise files.Refusal(f"--search {search}: no eval is like it; there are {labels}")
+    account = table.account
+    summary = {"dataset": table.config.name, "evals": rows, "rows": account,
+               "parameters": {name: "number" if values.dtype == float else "name"
+                              for name, values in table.params.items()},
+               "difficulty": table.difficulty()}
+    lines = [f"{row['eval_id']}  {row['label']}  {row['samples']} samples: {row['correct']} "
+             f"correct, {row['wrong']} wrong, {row['no_answer']} no answer, {row['truncated']} "
+             f"truncated; tasks {', '.join(row['tasks'][:8])}" for row in rows]
+    return summary, [*lines, f"difficulty parameters: {', '.join(table.difficulty()) or 'none'}",
+                     account_line(account)]
+
+
+def _like(search: str, row: dict) -> bool:
+    """Whether the text is in the eval's names, or nearly one of them or of their parts."""
+    wanted = search.casefold()
+    names = [row["eval_id"], row["model_name"], row["label"]]
+    if any(wanted in name.casefold() for name in names):
+        return True
+    parts = [part for name in names for part in (name, *name.replace("/", "-").split("-"))]
+    return bool(difflib.get_close_matches(wanted, [part.casefold() for part in parts], 1, 0.75))
+
+
+def account_line(account: dict[str, Any]) -> str:
+    """The sum of all rows."""
+    text = (f"{account['rows_read']} rows read = {account['kept']} kept + {account['unjudged']} "
+            f"unjudged + {account['rejected']} rejected")
+    if account["tokens_unusable"]:
+        text += f"; {account['tokens_unusable']} token counts are no counts and were left out"
+    for reason in account["reasons"][:3]:
+        text += f"; {reason['rows']} x {reason['reason']} (first {reason['first']})"
+    return "; mind: ".join([text, *account["notes"]])
+
+
+def lens(name: str, request: one_lens.Request, output_dir: Path | None, output: Path | None
+         ) -> tuple[dict, list[str]]:
+    """Runs one lens and writes its outputs."""
+    if output is not None and output.suffix.lower() not in one_lens.FORMATS:
+        raise files.Refusal(f"{output}: --output ends in one of {', '.join(one_lens.FORMATS)}; for "
+                            "all outputs use --output-dir")
+    loaded = one_lens.load(request)
+    document = one_lens.document(name, loaded, request)
+    if output is not None:
+        paths = [path.as_posix() for path in one_lens.write_file(document, output)]
+    else:
+        paths = [(output_dir / written).as_posix()
+                 for written in one_lens.write_folder(document, output_dir, request)]
+    results = [{key: result[key] for key in ("name", "pattern", "also", "confidence", "strength",
+                                             "n", "need")} for result in document["results"]]
+    summary = {"lens": name, "samples": document["samples"], "results": results,
+               "comparisons": [{key: pair[key] for key in ("a", "b", "task", "items", "evidence")}
+                               for pair in document["comparisons"]], "rows": document["rows"],
+               "written": paths}
+    lines = [account_line(document["rows"]),
+             f"{document['samples']} of {document['samples_in_dataset']} samples chosen"]
+    for result in document["results"][:20]:
+        lines.append(f"{result['name']}: {figures.verdict(result)}")
+        short = result["pattern"] == "insufficient_data"
+        lines += [f"  {sentence}" for sentence in result["need" if short else "evidence"][:5]]
+    for pair in document["comparisons"][:20]:
+        lines.append(f"{pair['a']} and {pair['b']} on {pair['items']} shared items")
+        lines += [f"  {sentence}" for sentence in (pair["evidence"] or pair["need"])[:4]]
+    return summary, [*lines, "written: " + ", ".join(paths[:8])
+                     + (f" and {len(paths) - 8} more" if len(paths) > 8 else "")]
+
+
+def diagnosed(request: one_lens.Request, output_dir: Path | None, rules: Path | None,
+              queries: Path | None) -> tuple[dict, list[str]]:
+    """Diagnoses and says the leading hypotheses."""
+    from failure_analysis.lenses import diagnose, diagnosis
+
+    document = diagnose.diagnose(request, output_dir, rules, queries)
+    systems = [{"name": system["name"], "conclusion": system["conclusion"],
+                "labels": {lens: result["pattern"] for lens, result in system["lenses"].items()}}
+               for system in document["systems"]]
+    lines = [account_line(document["rows"])]
+    for system in document["systems"][:20]:
+        lines.append(f"{system['name']} ({system['samples']} samples): "
+                     f"{' or '.join(system['conclusion'])}")
+        lines.append("  " + ", ".join(f"{lens} {result['pattern']}"
+                                      for lens, result in system["lenses"].items()))
+        lines += ["  {hypothesis}: {status} ({score:g}); next: {next}".format(**hypothesis)
+                  for hypothesis in system["hypotheses"]
+                  if hypothesis["status"] in diagnosis.LEADING][:3]
+    for pair in document["pairs"][:10]:
+        sentences = list(dict.fromkeys(
+            sentence for lens in pair["differs"].values()
+            for sentence in lens["evidence"] or lens["need"]))
+        lines.append(f"{pair['a']} (a) and {pair['b']} (b): " + "; ".join(sentences[:5]))
+    target = Path(document["folder"])
+    pairs = [{key: pair[key] for key in ("a", "b", "task", "items", "findings")}
+             for pair in document["pairs"]]
+    written = [(target / name).as_posix() for name in (diagnose.NAME, diagnose.PAGE)]
+    return ({"systems": systems, "pairs": pairs, "rows": document["rows"], "written": written},
+            [*lines, f"diagnosis: {target / diagnose.PAGE} and diagnosis.png"])

@@ -1,0 +1,56 @@
+"""What a file of diagnosis rules may hold (templates/diagnosis_rules.yaml says what it means)."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# All that a rule can speak of: the labels of the lenses, and what `observed`, `between` and
+# `queries` find beside them.
+FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
+    "surface": "healthy accuracy_cliff gradual_decline truncation_dominant chaotic uniform_failure "
+               "flat_mediocre inverted any_failure",
+    "fft": "tokenization_artifact clean no_artifact_detected spectral_peak_collapse "
+           "band_limited_gain",
+    "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected",
+    "hazard": "early early_breakdown delayed constant threshold no_change_detected truncation_wall",
+    "format": "no_answer_high truncation_high truncation_rare",
+    "runs": "flip_rate_high",
+    "query": "inside_zone outside_zone",
+    "compare": "accuracy_lower accuracy_not_lower underthink_appeared loops_appeared errors_faster "
+               "template_shift spelling_changed spelling_unchanged",
+}.items() for name in names.split())
+Finding = Literal[FINDINGS]
+Score = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Bar(_Checked):
+    """What a status takes: a score, from so many lenses, so far ahead of the next hypothesis."""
+
+    score: Score
+    lenses: int = 1
+    lead: Score = 0
+
+
+class Rule(_Checked):
+    """A hypothesis: what it claims, and what speaks for and against it."""
+
+    says: str
+    speaks: dict[Finding, Score] = Field(alias="for")
+    next: str
+    veto: list[Finding] = []
+    needs: list[Literal["surface", "fft", "compression", "hazard", "query"]] = []
+    falsified_by: str = ""
+    scope: Literal["one", "pair"] = "one"
+
+
+class Rules(_Checked):
+    """A file of rules."""
+
+    hypotheses: dict[str, Rule]
+    supported: Bar
+    tentative: Bar
+    version: int | None = None
