@@ -1,0 +1,86 @@
+"""user_files.py: what is wrong with a file of a user, with its line and the nearest name."""
+
+import gzip
+import json
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from failure_analysis import user_files
+from failure_analysis.files import Refusal
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    field: str
+    kind: Literal["word", "number"] = "word"
+
+
+class Whole(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    parts: Annotated[list[Part], Field(min_length=1)]
+    weights: dict[Literal["left", "right"], float] = {}
+    more: dict[str, Part] | None = None
+
+
+PARTS = "parts:\n- field: a\n"
+WRONG = {
+    "empty": ("", ": the file: Input should be a valid mapping, got None"),
+    "list": ("- 1", ":1: the file: Input should be a valid mapping, got [1]"),
+    "unknown key": (f"{PARTS}  kid: word", ":3: parts[0].kid: unknown key; nearest: kind; known "
+                    "are field, kind"),
+    "needed key misspelled": ("parts:\n- {\n  feild: a}", ":3: parts[0].feild: unknown key; "
+                              "nearest: field; known are field, kind"),
+    "needed key": ("parts:\n- kind: word", ":2: parts[0].field: it is not there, and is needed"),
+    "word": (f"{PARTS}  kind: wort", ":3: parts[0].kind: 'wort': nearest: word; known are word, "
+             "number"),
+    "key of a map": (f"{PARTS}weights: {{left: 1,\n  rihgt: 2}}", ":4: weights.rihgt: "),
+    "value of a map": (f"{PARTS}weights:\n  left: yes", ":4: weights.left: Input should be a valid "
+                       "number, got True"),
+    "below a map": (f"{PARTS}more:\n  x:\n    field: b\n    filed: c", ":6: more.x.filed: unknown "
+                    "key; nearest: field; known are field, kind"),
+    "twice": (f"{PARTS}  kind: word\n  kind: number", ":4: the key kind is there twice; keep one"),
+    "alias": ("parts: &p\n- field: a\nmore: *p", ":3: more: Input should be a valid mapping"),
+    "tag": ("parts: !!python/object:os.system x", ": not valid YAML (could not determine a"),
+    "bytes": (b"\xff\xfe\x00", ": not valid YAML ("),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_has_its_line(case, tmp_path):
+    text, message = WRONG[case]
+    path = tmp_path / "x.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(Refusal) as refused:
+        user_files.load(path, Whole)
+    assert str(refused.value).startswith(f"{path}{message}")
+
+
+def test_json_is_read_as_json(tmp_path):
+    path = tmp_path / "x.json"
+    text = '{"parts": [{"field": "\\ud83d\\ude00"}],\n\t"weights": {"left": 1e3}}'
+    path.write_text(text)
+    whole = user_files.load(path, Whole)
+    assert (whole.parts[0].field, whole.weights) == ("😀", {"left": 1000})
+    packed = tmp_path / "x.json.gz"
+    packed.write_bytes(gzip.compress(text.encode()))
+    assert user_files.load(packed, Whole) == whole
+    path.write_text(text.replace('"left"', '"left": 1, "left"').replace("\\ud83d\\ude00", "x"))
+    with pytest.raises(Refusal, match=r"x\.json:2: the key left is there twice"):
+        user_files.load(path, Whole)
+    path.write_text(json.dumps({"parts": [{"field": "😀", "kin": 1}]}))  # YAML cannot read it
+    with pytest.raises(Refusal, match=r"x\.json: parts\[0\]\.kin: unknown key; nearest: kind"):
+        user_files.load(path, Whole)
+    path.write_text('{"parts": [}')
+    with pytest.raises(Refusal, match=r"x\.json: not valid JSON"):
+        user_files.load(path, Whole)
+
+
+def test_an_empty_value_of_a_list_names_its_line(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("weights: {}\nparts: []\n")
+    with pytest.raises(Refusal, match=r"x\.yaml:2: parts: List should have at least 1 item"):
+        user_files.load(path, Whole)
