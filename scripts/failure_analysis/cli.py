@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from failure_analysis.files import Refusal, sha256, visible
 
 if TYPE_CHECKING:
-    from failure_analysis.reading.detect import Found
+    from failure_analysis.reading.detect import Inputs
 
 
 def parser(doc: str | None, as_json: bool = True) -> argparse.ArgumentParser:
@@ -79,7 +79,7 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
                         help="worker processes (default 1); the files are the same with any number")
 
 
-def find_inputs(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "Found":
+def find_inputs(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "Inputs":
     """The runs that the options name; wrong combinations are usage errors (exit code 2)."""
     from failure_analysis.reading import detect
 
@@ -110,20 +110,20 @@ def input_settings(args: argparse.Namespace) -> dict:
             "mapping_sha256": sha256(args.mapping) if args.mapping else None}
 
 
-def detection_lines(found: "Found") -> list[str]:
+def detection_lines(inputs: "Inputs") -> list[str]:
     """What the inputs were taken for, and from what that was concluded."""
-    formats = dict.fromkeys(source.format for source in found.sources)
+    formats = dict.fromkeys(source.format for source in inputs.sources)
     lines = []
     for name in formats:
-        mine = [source for source in found.sources if source.format == name]
+        mine = [source for source in inputs.sources if source.format == name]
         more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
         lines.append(f"read as {name}: {mine[0].path} ({mine[0].why}){more}")
-    if found.gradings:
-        lines.append(f"further gradings: {len(found.gradings)} files, first "
-                     f"{found.gradings[0].path}")
-    if found.ignored:
-        lines.append(f"passed over, of no known format: {len(found.ignored)} files, first "
-                     f"{found.ignored[0]}")
+    if inputs.gradings:
+        lines.append(f"further gradings: {len(inputs.gradings)} files, first "
+                     f"{inputs.gradings[0].path}")
+    if inputs.ignored:
+        lines.append(f"passed over, of no known format: {len(inputs.ignored)} files, first "
+                     f"{inputs.ignored[0]}")
     return lines
 
 

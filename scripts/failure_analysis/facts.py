@@ -21,29 +21,29 @@ def key(*parts: str) -> str:
 def load(analysis_dir: Path) -> dict[str, int | float]:
     """The facts of an analysis folder; refuses when there are none yet."""
     path = files.needed(analysis_dir / NAME, steps.BUILD.script)
-    known = files.read_object(path, (), "build_packet.py")
-    if not all(map(is_number, known.values())):
+    facts = files.read_object(path, (), "build_packet.py")
+    if not all(map(is_number, facts.values())):
         raise files.Refusal(f"{path}: damaged (a fact is no number); run build_packet.py again")
-    return known
+    return facts
 
 
-def part(known: Mapping[str, int | float], step: str) -> dict[str, int | float]:
+def part(facts: Mapping[str, int | float], step: str) -> dict[str, int | float]:
     """The facts that a step owns: those with its prefix, or those with nobody's."""
     prefix = _PREFIXES.get(step)
     mine = (lambda name: name.startswith(prefix)) if prefix else \
         (lambda name: not name.startswith(tuple(_PREFIXES.values())))
-    return {name: known[name] for name in sorted(known) if mine(name)}
+    return {name: facts[name] for name in sorted(facts) if mine(name)}
 
 
-def digest(known: Mapping[str, int | float], step: str) -> str:
+def digest(facts: Mapping[str, int | float], step: str) -> str:
     """A hash of the facts that a step owns."""
-    return hashlib.sha256(json.dumps(part(known, step)).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(part(facts, step)).encode()).hexdigest()
 
 
 def replace(analysis_dir: Path, step: steps.Step, facts: Mapping[str, int | float],
             alone: bool = False) -> None:
     """Puts one step's facts in the place of its earlier ones; `alone`: those of other steps go."""
-    known = {} if alone or not (analysis_dir / NAME).exists() else load(analysis_dir)
-    mine = part(known, step.name)
-    known = {**{name: value for name, value in known.items() if name not in mine}, **facts}
-    files.write_json(analysis_dir / NAME, {name: known[name] for name in sorted(known)})
+    values = {} if alone or not (analysis_dir / NAME).exists() else load(analysis_dir)
+    mine = part(values, step.name)
+    values = {**{name: value for name, value in values.items() if name not in mine}, **facts}
+    files.write_json(analysis_dir / NAME, {name: values[name] for name in sorted(values)})

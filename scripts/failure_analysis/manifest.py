@@ -36,9 +36,9 @@ def record(
     Of the outputs those count that are there. `reads` are the files of the folder that it was made
     from, as `proved` gives them; `hashes` are those of outputs that are known already."""
     hashes = hashes or {}
-    known = entries(analysis_dir)
-    known.pop(step, None)
-    known[step] = {
+    ran = entries(analysis_dir)
+    ran.pop(step, None)
+    ran[step] = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "settings": dict(settings),
         "versions": _versions(),
@@ -47,7 +47,7 @@ def record(
         **({"reads": dict(reads)} if reads is not None else {}),
         **({"inputs": inputs} if inputs is not None else {}),
     }
-    files.write_json(analysis_dir / NAME, {"steps": known})
+    files.write_json(analysis_dir / NAME, {"steps": ran})
 
 
 def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
@@ -55,12 +55,12 @@ def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
     damaged one. An earlier version named the outputs without their hashes: such a one is blank."""
     path = analysis_dir / NAME
     document = files.read_json(path) if path.exists() else {"steps": {}}
-    known = document.get("steps") if isinstance(document, dict) else None
-    if not isinstance(known, dict) or not all(
+    ran = document.get("steps") if isinstance(document, dict) else None
+    if not isinstance(ran, dict) or not all(
             isinstance(entry, dict) and isinstance(entry.get("settings"), dict)
-            for entry in known.values()):
+            for entry in ran.values()):
         raise files.Refusal(f"{path}: damaged; run {steps.BUILD.script} again")
-    for entry in known.values():
+    for entry in ran.values():
         if not isinstance(entry.get("outputs"), dict):
             entry["outputs"] = dict.fromkeys(entry.get("outputs") or (), "")
         # A folder may come from elsewhere: what its manifest names outside it is none of ours.
@@ -68,7 +68,7 @@ def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
             if name.is_absolute() or ".." in name.parts:
                 raise files.Refusal(f"{path}: names {name}, which is outside the folder; run "
                                     f"{steps.BUILD.script} again")
-    return known
+    return ran
 
 
 def settings(analysis_dir: Path, step: str) -> dict[str, Any]:
@@ -80,21 +80,21 @@ def proved(analysis_dir: Path, names: Iterable[str]) -> dict[str, str]:
     """The hashes of the files that a step is about to read, of those that are there; refuses one
     that is not as its step wrote it."""
     written = _written(entries(analysis_dir))
-    found = {name: files.sha256(analysis_dir / name) for name in names
+    hashes = {name: files.sha256(analysis_dir / name) for name in names
              if (analysis_dir / name).exists()}
-    for name, hash_ in found.items():
+    for name, hash_ in hashes.items():
         if written.get(name, hash_) != hash_:
             raise files.Refusal(f"{analysis_dir / name}: {_changed(name)}")
-    return found
+    return hashes
 
 
 def replace_output(analysis_dir: Path, step: Step, names: Iterable[str]) -> None:
     """Tells the manifest that a step has written some of its outputs anew."""
-    known = entries(analysis_dir)
-    if step.name in known:
-        known[step.name]["outputs"] |= {name: files.sha256(analysis_dir / name) for name in names
+    ran = entries(analysis_dir)
+    if step.name in ran:
+        ran[step.name]["outputs"] |= {name: files.sha256(analysis_dir / name) for name in names
                                         if (analysis_dir / name).exists()}
-        files.write_json(analysis_dir / NAME, {"steps": known})
+        files.write_json(analysis_dir / NAME, {"steps": ran})
 
 
 def outputs(analysis_dir: Path, step: Step) -> dict[str, str] | None:
@@ -109,36 +109,36 @@ def remove_derived(analysis_dir: Path) -> list[str]:
     """Removes what was made from an earlier packet, and its entries; returns the names. A manifest
     that cannot be read goes too."""
     try:
-        known = entries(analysis_dir)
+        ran = entries(analysis_dir)
     except files.Refusal:
         (analysis_dir / NAME).unlink()
-        known = {}
+        ran = {}
     names = {name for step in steps.DERIVED
-             for name in (*step.writes, *known.pop(step.name, {}).get("outputs", ()))}
+             for name in (*step.writes, *ran.pop(step.name, {}).get("outputs", ()))}
     gone = sorted(name for name in names - set(steps.BUILD.writes)
                   if (analysis_dir / name).is_file())
     for name in gone:
         (analysis_dir / name).unlink()
     if (analysis_dir / NAME).exists():
-        files.write_json(analysis_dir / NAME, {"steps": known})
+        files.write_json(analysis_dir / NAME, {"steps": ran})
     return gone
 
 
 def faults(analysis_dir: Path) -> Iterator[Fault]:
     """Files that are not as the step that wrote them last left them, steps that were made from
     other files than those that are there, and files that no step of the manifest wrote."""
-    known = entries(analysis_dir)
-    if steps.BUILD.name not in known:
+    ran = entries(analysis_dir)
+    if steps.BUILD.name not in ran:
         yield Fault(NAME, f"no {steps.BUILD.script} in it; run it again")
         return
-    written = _written(known)
+    written = _written(ran)
     for name, hash_ in sorted(written.items()):
         if not (analysis_dir / name).exists():
             yield Fault(name, f"it is gone; run {_maker(name)} again")
         elif files.sha256(analysis_dir / name) != hash_:
             yield Fault(name, _changed(name))
     for step in steps.STEPS:
-        entry = known.get(step.name, {})
+        entry = ran.get(step.name, {})
         if step.facts is not None:
             yield from _fact_faults(analysis_dir, step, entry.get("outputs", {}))
         for name, hash_ in entry.get("reads", {}).items():
@@ -160,11 +160,11 @@ def _fact_faults(analysis_dir: Path, step: Step, written: Mapping[str, str]) -> 
         yield Fault(steps.FACTS, f"its part that {step.script} wrote was changed; run it again")
 
 
-def _written(known: Mapping[str, dict]) -> dict[str, str]:
+def _written(ran: Mapping[str, dict]) -> dict[str, str]:
     """File -> its hash when a step of the analysis wrote it last. Without the facts, of which each
     step owns a part, and what the check itself writes."""
     ours = {step.name for step in steps.STEPS if step != steps.CHECK}
-    return {name: hash_ for step, entry in known.items() if step in ours
+    return {name: hash_ for step, entry in ran.items() if step in ours
             for name, hash_ in entry["outputs"].items() if name != steps.FACTS}
 
 

@@ -94,8 +94,8 @@ def newcombe_paired(both: int, only_a: int, only_b: int, neither: int) -> Interv
         cross = max(cross - n / 2, 0)
     phi = cross / math.sqrt(margins) if margins else 0.0
 
-    def half(one: float, other: float) -> float:
-        return math.sqrt(max(0.0, one**2 - 2 * phi * one * other + other**2))
+    def half(a: float, b: float) -> float:
+        return math.sqrt(max(0.0, a**2 - 2 * phi * a * b + b**2))
 
     difference = share_a - share_b
     return Interval(max(-1.0, difference - half(share_a - a.low, b.high - share_b)),

@@ -45,39 +45,39 @@ def signals(
     """What went wrong, in the order of the account: expected actions that were not matched, writes
     that were not expected, what was not told and not met, failed tools, a hand-over nobody
     expected, and calls (as recorded) that the harness executed again."""
-    found: list[dict[str, Any]] = [{"kind": "wrong_database"}] if wrong_database else []
-    found += _differences(checks, made)
-    found += [{"kind": "not_communicated", "text": text} for text in untold]
-    found += [{"kind": "assertion_not_met", "text": text} for text in unmet]
+    faults: list[dict[str, Any]] = [{"kind": "wrong_database"}] if wrong_database else []
+    faults += _differences(checks, made)
+    faults += [{"kind": "not_communicated", "text": text} for text in untold]
+    faults += [{"kind": "assertion_not_met", "text": text} for text in unmet]
     errors, again = longest_error_row(made), executed_again(calls)
     if errors > 1:
-        found.append({"kind": "tool_errors_in_a_row", "count": errors})
+        faults.append({"kind": "tool_errors_in_a_row", "count": errors})
     if any(call.name.startswith(TRANSFER) for call in made) \
             and not any(check.action.name.startswith(TRANSFER) for check in checks):
-        found.append({"kind": "unexpected_transfer"})
+        faults.append({"kind": "unexpected_transfer"})
     if again:
-        found.append({"kind": "executed_again", "count": len(again)})
-    return found
+        faults.append({"kind": "executed_again", "count": len(again)})
+    return faults
 
 
-def account(head: Sequence[str], found: Sequence[dict], made: int, messages: int,
+def account(head: Sequence[str], signals: Sequence[dict], made: int, messages: int,
             ended: str | None) -> str:
     """The signals as text: a sentence each between the verdict (`head`) and how it ended."""
-    again = [_line(signal) for signal in found if signal["kind"] == "executed_again"]
+    again = [_line(signal) for signal in signals if signal["kind"] == "executed_again"]
     return "\n".join([
-        *head, *(_line(signal) for signal in found if signal["kind"] != "executed_again"),
+        *head, *(_line(signal) for signal in signals if signal["kind"] != "executed_again"),
         f"Ended by: {ended}, {messages} messages, {made} tool calls.", *again])
 
 
-def notes(found: Sequence[dict]) -> tuple[str, ...]:
+def notes(signals: Sequence[dict]) -> tuple[str, ...]:
     """What the sanity report should know of a row with these signals."""
-    return (AGAIN,) if any(signal["kind"] == "executed_again" for signal in found) else ()
+    return (AGAIN,) if any(signal["kind"] == "executed_again" for signal in signals) else ()
 
 
 def _differences(checks: Sequence[Check], made: Sequence[Call]) -> list[dict[str, Any]]:
     """A signal for each expected action that was not matched and each write that was not
     expected; `place` counts all calls of the conversation from 0."""
-    found, near = [], set()
+    signals, near = [], set()
     expected = {_key(check.action) for check in checks}
     free = [place for place, call in enumerate(made) if _key(call) not in expected]
     for action, matched in checks:
@@ -86,11 +86,11 @@ def _differences(checks: Sequence[Check], made: Sequence[Call]) -> list[dict[str
         wanted = {"by": action.by, "name": action.name, "arguments": action.arguments}
         lookup, nearest = bool(READ_ONLY.match(action.name)), _nearest(action, made, free)
         if nearest is None:
-            found.append({"kind": "missing_lookup" if lookup else "missing_action", **wanted})
+            signals.append({"kind": "missing_lookup" if lookup else "missing_action", **wanted})
             continue
         near.add(nearest)
         call = made[nearest]
-        found.append({"kind": "wrong_lookup_arguments" if lookup else "wrong_arguments", **wanted,
+        signals.append({"kind": "wrong_lookup_arguments" if lookup else "wrong_arguments", **wanted,
                       "got": call.arguments, "got_by": call.by, "place": nearest,
                       "refused": call.failed})
     extra: dict[str, list[int]] = {}
@@ -99,7 +99,7 @@ def _differences(checks: Sequence[Check], made: Sequence[Call]) -> list[dict[str
         write = call.by == "assistant" and not READ_ONLY.match(call.name)
         if write and not call.failed and place not in near:
             extra.setdefault(_key(call), []).append(place)
-    return found + [{"kind": "extra_write", "by": "assistant", "name": made[places[0]].name,
+    return signals + [{"kind": "extra_write", "by": "assistant", "name": made[places[0]].name,
                      "arguments": made[places[0]].arguments, "places": places}
                     for places in extra.values()]
 
@@ -180,8 +180,8 @@ def _key(call: Call) -> str:
     return json.dumps([call.name, call.arguments], sort_keys=True)
 
 
-def _same(one: Any, other: Any) -> bool:
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+def _same(a: Any, b: Any) -> bool:
+    return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
 
 
 def _object(arguments: Any) -> dict:

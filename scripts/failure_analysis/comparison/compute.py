@@ -50,6 +50,24 @@ class Unit:
         return None if item in self.unsteady or item not in self.items else self.prints[item]
 
 
+class Loaded(NamedTuple):
+    """What is compared (`by` model or run, and why), and by name; the models stand beside runs."""
+
+    by: str
+    why: str
+    units: dict[str, Unit]
+    models: dict[str, Unit]
+
+
+class PassRate(NamedTuple):
+    """A pass rate with the number of independent attempts that it is worth: attempts at one item
+    are no independent answers."""
+
+    rate: float
+    attempts: float
+    interval: statistics.Interval
+
+
 class Comparison(NamedTuple):
     """What a comparison found (`result`, as model_comparison.json holds it), and what its table and
     figure are made from."""
@@ -62,7 +80,7 @@ class Comparison(NamedTuple):
 def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> Comparison:
     """Compares the units of an analysis folder: `model`, `run`, or what is sensible (None). Refuses
     a folder without a packet or without a judged row. Nothing is written."""
-    by, units, models, why = load(analysis_dir, by)
+    by, why, units, models = load(analysis_dir, by)
     judged = {name: unit for name, unit in sorted(units.items()) if unit.items}
     if not judged:
         raise files.Refusal(f"{analysis_dir / steps.OUTCOMES}: no judged row; there is nothing to "
@@ -73,7 +91,7 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> Compari
         "by": by, "why_by": why, "repeats": repeats, "seed": seed,
         "not_judged": sorted(name for name, unit in units.items() if not unit.items),
         "units": [_unit(name, unit, shared.strict) for name, unit in judged.items()],
-        "items": len(shared.known), "compared_items": len(shared.strict),
+        "items": len(shared.items), "compared_items": len(shared.strict),
         "different_content": shared.different, "partial": _partial(judged, shared),
         "readings": {reading: _sets(judged, shared.strict, reading)
                      for reading in (READINGS if repeats else READINGS[1:2])},
@@ -89,11 +107,8 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> Compari
     return Comparison(result, judged, shared)
 
 
-def load(
-    analysis_dir: Path, by: str | None
-) -> tuple[str, dict[str, Unit], dict[str, Unit], str]:
-    """(what a unit is, units by name, models by name, why): units are models, or runs where there
-    is one model with a few runs."""
+def load(analysis_dir: Path, by: str | None) -> Loaded:
+    """The outcomes by unit: models, or runs where there is one model with a few runs."""
     models: dict[str, Unit] = {}
     runs: set[str] = set()
     for run, model, *verdict in rows.columns(analysis_dir, COLUMNS):
@@ -106,11 +121,11 @@ def load(
         why = "there is one model with several runs" if alone else \
             "runs of one model are its repeats"
     if by == "model":
-        return by, models, models, why
+        return Loaded(by, why, models, models)
     units: dict[str, Unit] = {}
     for run, _, *verdict in rows.columns(analysis_dir, COLUMNS):
         _add(units.setdefault(run, Unit()), run, *verdict)
-    return by, units, models, why
+    return Loaded(by, why, units, models)
 
 
 def _add(unit: Unit, run: str, item: str, fingerprint: str, outcome: str, scores: str, grader: str
@@ -138,7 +153,7 @@ class Shared:
     """Which items the units have in common: `strict` ones are judged for every unit with the same
     content; `different` ones are not the same item everywhere."""
 
-    known: list[str]
+    items: list[str]
     strict: list[str]
     different: list[dict]
     lacking: dict[str, list[str]]
@@ -147,9 +162,9 @@ class Shared:
     @classmethod
     def of(cls, units: dict[str, Unit]) -> "Shared":
         """Sorts every judged item into one of the kinds."""
-        known = sorted({item for unit in units.values() for item in unit.items}, key=natural_key)
+        items = sorted({item for unit in units.values() for item in unit.items}, key=natural_key)
         strict, different, lacking = [], [], {}
-        for item in known:
+        for item in items:
             variants: dict[str, list[str]] = {}
             for name, unit in units.items():
                 if item in unit.items:
@@ -161,8 +176,8 @@ class Shared:
                 lacking[item] = [name for name, unit in units.items() if item not in unit.items]
             else:
                 strict.append(item)
-        return cls(known, strict, different, lacking,
-                   {item: place for place, item in enumerate(known)})
+        return cls(items, strict, different, lacking,
+                   {item: place for place, item in enumerate(items)})
 
 
 def _unit(name: str, unit: Unit, strict: list[str]) -> dict[str, Any]:
@@ -170,24 +185,23 @@ def _unit(name: str, unit: Unit, strict: list[str]) -> dict[str, Any]:
     common = [unit.items[item] for item in strict]
     attempts = sum(counts[0] for counts in unit.items.values())
     fails = sum(counts[1] for counts in unit.items.values())
-    rate, size, interval = _rate_of(unit.items)
+    rate, worth, interval = _pass_rate(unit.items)
     return {"unit": name, "runs": len(unit.runs), "items": len(unit.items), "attempts": attempts,
             "failed": fails, "passed": attempts - fails, "unjudged": unit.unjudged,
             "pass_rate": rounded(rate),
-            "effective_attempts": round(size, 1), "interval": _interval(interval),
+            "effective_attempts": round(worth, 1), "interval": _interval(interval),
             "compared_attempts": sum(n for n, _ in common),
             "compared_passed": sum(n - failed for n, failed in common)}
 
 
-def _rate_of(items: dict[str, list[int]]) -> tuple[float, float, statistics.Interval]:
-    """(pass rate, how many independent attempts it is worth, its Wilson interval): attempts at one
-    item are no independent answers."""
+def _pass_rate(items: dict[str, list[int]]) -> PassRate:
+    """The pass rate over [attempts, fails] by item, with its Wilson interval."""
     tries = np.array([n for n, _ in items.values()])
     passed = np.array([n - fails for n, fails in items.values()])
     total = int(tries.sum())
     size = statistics.effective_size(passed, tries) if total > len(items) else total
     rate = float(passed.sum()) / total
-    return rate, size, statistics.wilson(rate * size, size)
+    return PassRate(rate, size, statistics.wilson(rate * size, size))
 
 
 def fails(counts: list[int], reading: str) -> bool:
@@ -248,15 +262,15 @@ def _pairs(
     if len(cells) > MOST_PAIRED:
         return pairs
     for a, b in combinations(cells, 2):
-        one, other = cells[a], cells[b]
-        items = sorted((item for item in one.counts if item in other.counts
-                        and one.content[item] == other.content[item]), key=shared.place.__getitem__)
+        of_a, of_b = cells[a], cells[b]
+        items = sorted((item for item in of_a.counts if item in of_b.counts
+                        and of_a.content[item] == of_b.content[item]), key=shared.place.__getitem__)
         pair = {"a": a, "b": b, "items": len(items),
                 "different_content": _differing(units[a], units[b]),
-                **_counts(one.counts, other.counts, items, "majority")}
+                **_counts(of_a.counts, of_b.counts, items, "majority")}
         if items:
-            once = all(one.counts[item][0] == other.counts[item][0] == 1 for item in items)
-            pair |= _once(pair) if once else _repeated(one, other, items, seed)
+            once = all(of_a.counts[item][0] == of_b.counts[item][0] == 1 for item in items)
+            pair |= _once(pair) if once else _repeated(of_a, of_b, items, seed)
         pairs.append(pair)
     tested = [pair for pair in pairs if "p" in pair]
     adjusted = statistics.holm([pair["p"] for pair in tested])
@@ -275,30 +289,30 @@ def _once(table: dict) -> dict[str, Any]:
             "detectable": rounded(statistics.smallest_difference(n, only_a + only_b))}
 
 
-def _repeated(one: _Cells, other: _Cells, items: list[str], seed: int) -> dict[str, Any]:
+def _repeated(of_a: _Cells, of_b: _Cells, items: list[str], seed: int) -> dict[str, Any]:
     """The test of a pair with repeats: the items' pass rates of one minus those of the other."""
-    differences = np.array([_rate(other.counts[item]) - _rate(one.counts[item])
+    differences = np.array([_fail_rate(of_b.counts[item]) - _fail_rate(of_a.counts[item])
                             for item in items])
-    found = statistics.mean_difference(differences, seed)
-    return {"readings": {reading: _counts(one.counts, other.counts, items, reading)
+    mean = statistics.mean_difference(differences, seed)
+    return {"readings": {reading: _counts(of_a.counts, of_b.counts, items, reading)
                          for reading in ("any", "all")},
-            "difference": rounded(found.mean), "interval": _interval(found.interval),
-            "p": rounded(found.p, 6), "method": REPEATED[found.method],
-            "detectable": rounded(statistics.smallest_mean_difference(found.standard_error))}
+            "difference": rounded(mean.mean), "interval": _interval(mean.interval),
+            "p": rounded(mean.p, 6), "method": REPEATED[mean.method],
+            "detectable": rounded(statistics.smallest_mean_difference(mean.standard_error))}
 
 
-def _differing(one: Unit, other: Unit) -> int:
+def _differing(a: Unit, b: Unit) -> int:
     """How many items both units were judged on that are not the same item."""
-    both = one.items.keys() & other.items.keys()
-    return sum(one.content(item) is None or one.content(item) != other.content(item)
+    both = a.items.keys() & b.items.keys()
+    return sum(a.content(item) is None or a.content(item) != b.content(item)
                for item in both)
 
 
-def _counts(one: dict, other: dict, items: list[str], reading: str) -> dict[str, Any]:
+def _counts(of_a: dict, of_b: dict, items: list[str], reading: str) -> dict[str, Any]:
     """The 2x2 table of a pair under one reading of "fails", with the items that tell them apart."""
     kinds: dict[tuple[bool, bool], list[str]] = {}
     for item in items:
-        kinds.setdefault((fails(one[item], reading), fails(other[item], reading)),
+        kinds.setdefault((fails(of_a[item], reading), fails(of_b[item], reading)),
                          []).append(item)
     only_a, only_b = kinds.get((True, False), []), kinds.get((False, True), [])
     return {"both_fail": len(kinds.get((True, True), [])), "only_a_fails": len(only_a),
@@ -319,7 +333,7 @@ def _dimensions(units: dict[str, Unit], shared: Shared, seed: int) -> dict[str, 
             failed = sum(counts[1] for counts in items.values())
             lines.append({"unit": model, "judged": judged, "failed": failed,
                          "pass_rate": rounded(1 - failed / judged) if judged else None,
-                         "interval": _interval(_rate_of(items)[2] if judged else None)})
+                         "interval": _interval(_pass_rate(items).interval if judged else None)})
             if items:
                 cells[model] = _Cells(items, {item: unit.prints[item] for item in items})
         result[name] = {"units": lines, "pairs": _pairs(cells, units, shared, seed)}
@@ -371,7 +385,7 @@ def numbers(result: dict) -> Iterable[tuple[str, int | float]]:
             yield f"comparison/always_pass/{name}", unstable["always_pass"]
 
 
-def _rate(counts: list[int]) -> float:
+def _fail_rate(counts: list[int]) -> float:
     return counts[1] / counts[0]
 
 

@@ -53,15 +53,15 @@ def draw(
 
 def _by_difficulty(shares: Mapping[str, Mapping[str, float | None]]) -> list[str]:
     """Items by the mean share of failing attempts over the units, hardest first."""
-    items = {item for found in shares.values() for item in found}
-    hardness = {item: _mean({unit: found[item] for unit, found in shares.items()
-                             if item in found}) for item in items}
+    items = {item for of_unit in shares.values() for item in of_unit}
+    hardness = {item: _mean({unit: of_unit[item] for unit, of_unit in shares.items()
+                             if item in of_unit}) for item in items}
     return sorted(items, key=lambda item: (-hardness[item], natural_key(item)))
 
 
-def _mean(found: Mapping[str, float | None]) -> float:
-    known = [share for share in found.values() if share is not None]
-    return sum(known) / len(known) if known else 0.0
+def _mean(shares: Mapping[str, float | None]) -> float:
+    there = [share for share in shares.values() if share is not None]
+    return sum(there) / len(there) if there else 0.0
 
 
 def _mark_items(axes, shown: list[str]) -> None:
@@ -89,11 +89,11 @@ def _hatch_missing(axes, shares: Mapping, units: list[str], shown: list[str]) ->
 def _legend(figure, shares: Mapping) -> None:
     from matplotlib.patches import Patch
 
-    values = [share for found in shares.values() for share in found.values()]
+    values = [share for of_unit in shares.values() for share in of_unit.values()]
     marks = [Patch(color=PASS, label="pass"), Patch(color=FAIL, label="fail")]
     if any(share is not None and 0 < share < 1 for share in values):
         marks.insert(1, Patch(color="#c79378", label="some attempts fail"))
-    if any(len(found) < len(set().union(*shares.values())) for found in shares.values()):
+    if any(len(of_unit) < len(set().union(*shares.values())) for of_unit in shares.values()):
         marks.append(Patch(facecolor=MISSING, edgecolor="#c8c8c8", hatch="////",
                            label="not judged"))
     if None in values:

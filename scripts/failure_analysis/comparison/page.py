@@ -78,10 +78,10 @@ def left_out(result: dict) -> list[str]:
                      "they are in comparison.csv and in no set over all.")
     if result["not_judged"]:
         lines.append(f"Without any judged row, so not compared: {ids(result['not_judged'])}.")
-    graders = {tuple(sorted(found)) for found in result["graders"].values()}
-    if len(graders) > 1 or any(len(found) > 1 for found in graders):
-        named = "; ".join(f"{code(name)} by {', '.join(map(code, found))}"
-                          for name, found in result["graders"].items())
+    graders = {tuple(sorted(names)) for names in result["graders"].values()}
+    if len(graders) > 1 or any(len(names) > 1 for names in graders):
+        named = "; ".join(f"{code(name)} by {', '.join(map(code, names))}"
+                          for name, names in result["graders"].items())
         lines.append("**Graded by different graders or versions**: a difference may be the "
                      f"grader's: {named}.")
     return lines
@@ -134,13 +134,13 @@ def failed_by_all_who_ran(result: dict) -> list[dict]:
 
 
 def _partial(result: dict) -> list[str]:
-    found = failed_by_all_who_ran(result)
-    if not found:
+    lost = failed_by_all_who_ran(result)
+    if not lost:
         return []
     rows = [[code(entry["item"]), ids(entry["failed_by"], 6), ids(entry["lacking"], 6)]
-            for entry in found[:MOST_ROWS]]
+            for entry in lost[:MOST_ROWS]]
     return ["## Failed by everyone who ran it", "",
-            table(["item", "failed by", "not judged for"], rows) + more(len(found)), ""]
+            table(["item", "failed by", "not judged for"], rows) + more(len(lost)), ""]
 
 
 def pair_table(pairs: list[dict]) -> list[str]:
@@ -194,8 +194,8 @@ def _dimensions(result: dict) -> list[str]:
     if not result["dimensions"]:
         return ["## Dimensions", "", "No dimension was judged true or false."]
     rows = []
-    for name, found in list(result["dimensions"].items())[:MOST_ROWS]:
-        for row in found["units"]:
+    for name, dimension in list(result["dimensions"].items())[:MOST_ROWS]:
+        for row in dimension["units"]:
             if row["judged"]:
                 rows.append([code(name), code(row["unit"]), f"{row['failed']} of {row['judged']}",
                              percent(row["pass_rate"]), span(row["interval"])])
@@ -203,8 +203,8 @@ def _dimensions(result: dict) -> list[str]:
              "Null scores are left out: a row counts only where it was judged.", "",
              table(["dimension", result["by"], "failed of judged", "pass rate", "95 % (Wilson)"],
                    rows[:3 * MOST_ROWS]), ""]
-    sure = [(name, pair) for name, found in result["dimensions"].items()
-            for pair in found["pairs"] if pair.get("p_holm", 1) < 0.05]
+    sure = [(name, pair) for name, dimension in result["dimensions"].items()
+            for pair in dimension["pairs"] if pair.get("p_holm", 1) < 0.05]
     if len(result["units"]) > 1:
         lines.append("More than chance within its dimension (Holm): " + ("; ".join(
             f"{code(name)}: {code(pair['a'])} against {code(pair['b'])} "
@@ -217,22 +217,22 @@ def _dimensions(result: dict) -> list[str]:
 def _instability(result: dict) -> list[str]:
     lines = ["## Repeats", "", "pass^k: k attempts all pass; pass@k: one of k passes (unbiased).",
              ""]
-    found = {name: one for name, one in result["instability"].items() if one}
-    most = max((len(one["pass_hat_k"]) for one in found.values()), default=0)
+    unstable = {name: unit for name, unit in result["instability"].items() if unit}
+    most = max((len(unit["pass_hat_k"]) for unit in unstable.values()), default=0)
     ks = [str(k) for k in range(1, min(4, most) + 1)]
-    rows = [[code(name), one["items"],
-             *[f"{one['pass_hat_k'][k]:.3f} / {one['pass_at_k'][k]:.3f}"
-               if k in one["pass_hat_k"] else "" for k in ks],
-             f"{one['flip_rate']:.3f}", len(one["always_fail"]), len(one["flaky"]),
-             one["always_pass"],
-             f"{one['flaky_failing_in_one_mode']} of {one['flaky_failing_twice_labelled']}"]
-            for name, one in found.items()]
+    rows = [[code(name), unit["items"],
+             *[f"{unit['pass_hat_k'][k]:.3f} / {unit['pass_at_k'][k]:.3f}"
+               if k in unit["pass_hat_k"] else "" for k in ks],
+             f"{unit['flip_rate']:.3f}", len(unit["always_fail"]), len(unit["flaky"]),
+             unit["always_pass"],
+             f"{unit['flaky_failing_in_one_mode']} of {unit['flaky_failing_twice_labelled']}"]
+            for name, unit in unstable.items()]
     lines.append(table(["model", "items", *[f"pass^{k} / pass@{k}" for k in ks], "flip rate",
                         "always fail", "flaky", "always pass",
                         "flaky, failing in one mode each time"], rows))
-    for name, one in found.items():
-        lines += ["", f"{code(name)} always fails {ids(one['always_fail'])}; flaky: "
-                  f"{ids(one['flaky'])}."]
+    for name, unit in unstable.items():
+        lines += ["", f"{code(name)} always fails {ids(unit['always_fail'])}; flaky: "
+                  f"{ids(unit['flaky'])}."]
     return lines
 
 
@@ -242,10 +242,10 @@ def _judges(judges: dict) -> list[str]:
              f"{judges['datapoints']} datapoints were graded more than once; graders split on "
              f"{judges['split']} of them. This is disagreement of graders over one and the same "
              "answers, not of models.", ""]
-    rows = [[cell(one["grader"]), one["gradings"], one["failed"], one["unjudged"],
+    rows = [[cell(grader["grader"]), grader["gradings"], grader["failed"], grader["unjudged"],
              ", ".join(f"{code(word)} ({count})"
-                       for word, count in one["words_not_understood"].items())]
-            for one in judges["graders"]]
+                       for word, count in grader["words_not_understood"].items())]
+            for grader in judges["graders"]]
     lines += [table(["grader", "gradings", "failed", "unjudged", "words not understood"], rows), ""]
     rows = [[cell(pair["a"]), cell(pair["b"]), f"{pair['agreed']} of {pair['both_judged']}",
              percent(pair["agreement"]), _number(pair["kappa"]), _number(pair["ac1"]),

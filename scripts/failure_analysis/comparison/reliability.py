@@ -66,41 +66,41 @@ def judges(analysis_dir: Path) -> dict[str, Any] | None:
     verdicts: dict[str, dict[str, str]] = {}
     words: dict[str, Counter] = {}
     for row in files.read_csv(path):
-        found = verdicts.setdefault(row["grader"], {})
-        if found.setdefault(row["datapoint_id"], row["outcome"]) != row["outcome"]:
-            found[row["datapoint_id"]] = "unjudged"
+        graded_by = verdicts.setdefault(row["grader"], {})
+        if graded_by.setdefault(row["datapoint_id"], row["outcome"]) != row["outcome"]:
+            graded_by[row["datapoint_id"]] = "unjudged"
             words.setdefault(row["grader"], Counter())["(two different verdicts)"] += 1
         if row["outcome"] == "unjudged":
             words.setdefault(row["grader"], Counter())[row["verdict"]] += 1
     if not verdicts:
         return None
-    graded = {ident for found in verdicts.values() for ident in found}
+    graded = {ident for graded_by in verdicts.values() for ident in graded_by}
     record = {ident: outcome for ident, outcome in
               rows.columns(analysis_dir, ("datapoint_id", "outcome")) if ident in graded}
     columns = {"outcome of record": record, **dict(sorted(verdicts.items()))}
-    split = sum(len({found[ident] for found in columns.values()
-                     if found.get(ident, "unjudged") != "unjudged"}) > 1 for ident in graded)
+    split = sum(len({graded_by[ident] for graded_by in columns.values()
+                     if graded_by.get(ident, "unjudged") != "unjudged"}) > 1 for ident in graded)
     return {
         "datapoints": len(graded), "split": split,
-        "graders": [{"grader": name, "gradings": len(found),
-                     "failed": sum(outcome == "fail" for outcome in found.values()),
-                     "unjudged": sum(outcome == "unjudged" for outcome in found.values()),
+        "graders": [{"grader": name, "gradings": len(graded_by),
+                     "failed": sum(outcome == "fail" for outcome in graded_by.values()),
+                     "unjudged": sum(outcome == "unjudged" for outcome in graded_by.values()),
                      "words_not_understood": dict(words.get(name, Counter()).most_common())}
-                    for name, found in columns.items()],
+                    for name, graded_by in columns.items()],
         "pairs": [_agreement(a, columns[a], b, columns[b])
                   for a, b in combinations(columns, 2)],
     }
 
 
-def _agreement(a: str, one: dict[str, str], b: str, other: dict[str, str]) -> dict[str, Any]:
-    table = Counter((one[ident], other[ident]) for ident in one if ident in other)
+def _agreement(a: str, by_a: dict[str, str], b: str, by_b: dict[str, str]) -> dict[str, Any]:
+    table = Counter((by_a[ident], by_b[ident]) for ident in by_a if ident in by_b)
     both, only_a = table["fail", "fail"], table["fail", "pass"]
     only_b, neither = table["pass", "fail"], table["pass", "pass"]
     n = both + only_a + only_b + neither
     pair = {"a": a, "b": b, "both_judged": n, "both_fail": both, "only_a_fails": only_a,
             "only_b_fails": only_b, "both_pass": neither}
     if n:
-        found = statistics.agreement(both, only_a, only_b, neither)
-        pair |= {"agreed": both + neither, "agreement": rounded(found.share),
-                 "kappa": rounded(found.kappa), "ac1": rounded(found.ac1)}
+        agreement = statistics.agreement(both, only_a, only_b, neither)
+        pair |= {"agreed": both + neither, "agreement": rounded(agreement.share),
+                 "kappa": rounded(agreement.kappa), "ac1": rounded(agreement.ac1)}
     return pair

@@ -34,7 +34,7 @@ def _write_table(path: Path, compared: Comparison) -> None:
     units, different = compared.units, _differing(compared)
     with files.atomic(path) as file:
         file.write(files.csv_line(["item_id", "models_judged", "models_failing", *units]))
-        for item in compared.shared.known:
+        for item in compared.shared.items:
             judged = [unit.items[item] for unit in units.values() if item in unit.items]
             cells = ["different content" if item in different and item in unit.items else
                      "{1} of {0}".format(*unit.items[item]) if item in unit.items else None

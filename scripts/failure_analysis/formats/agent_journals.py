@@ -28,8 +28,10 @@ _NOTHING_RAN = "passes although the journal records no execution of it"
 def matches(path: Path) -> str | None:
     """Says why the path is a journal, or a folder with journals below it, or None."""
     if path.is_dir():
-        found = len(journal_places.find(path)) if journal_places.is_journal_below(path) else 0
-        return f"{found} journal{'s' if found > 1 else ''} below it" if found else None
+        if not journal_places.is_journal_below(path):
+            return None
+        count = len(journal_places.find(path))
+        return f"{count} journal{'s' if count > 1 else ''} below it" if count else None
     if journal_places.FILE_NAME.fullmatch(path.name):
         return "a file with the name of a journal"
     value = documents.peek(path)
@@ -99,7 +101,7 @@ def _lines(place: Place, journal: Journal) -> Iterator[Line]:
 
 
 def _fields(title: str, step: Step, parent: Step | None, config: dict[str, str]) -> dict:
-    node, value, found = step.node, journals.headline(step), signals(step)
+    node, value, signals_ = step.node, journals.headline(step), signals(step)
     plots = node.get("is_buggy_plots")
     return {
         "item_id": title, "item_fingerprint": fingerprint(config.get("goal"), None),
@@ -109,8 +111,8 @@ def _fields(title: str, step: Step, parent: Step | None, config: dict[str, str])
         "scores": {"not_buggy": None if step.buggy is None else not step.buggy,
                    **({"metric": value.value} if value else {}),
                    **({"plots_buggy": int(plots)} if isinstance(plots, bool) else {})},
-        "signals": found,
-        "judge_reasoning": account(step, parent, found),
+        "signals": signals_,
+        "judge_reasoning": account(step, parent, signals_),
         "termination": _termination(step),
         "latency_ms": None if step.seconds is None else round(step.seconds * 1000, 1),
         "params": {"stage": step.stage or "not recorded",
@@ -136,21 +138,21 @@ def _execution(node: dict) -> dict[str, list]:
 
 def signals(step: Step) -> list[dict]:
     """Why a step is called buggy, and what its reviewer says of it."""
-    found, why = [], journals.why_buggy(step)
+    signals_, why = [], journals.why_buggy(step)
     if why:
         text_ = {} if why == "reviewer" else {
             "text": journals.error_line(step).removeprefix("no metric: ")}
-        found.append({"kind": _WHY[why], **text_})
+        signals_.append({"kind": _WHY[why], **text_})
     reviewer = text(step.node.get("analysis")).strip()
-    return [*found, *([{"kind": "reviewer_says", "text": reviewer}] if reviewer else [])]
+    return [*signals_, *([{"kind": "reviewer_says", "text": reviewer}] if reviewer else [])]
 
 
-def account(step: Step, parent: Step | None, found: list[dict]) -> str:
+def account(step: Step, parent: Step | None, signals_: list[dict]) -> str:
     """A plain-text account of a step and its signals; the first line is the verdict, the
     reviewer's own words come last."""
     verdict = {True: "Buggy", False: "Not buggy", None: "No verdict recorded"}[step.buggy]
     lines, last = [verdict], []
-    for signal in found:
+    for signal in signals_:
         if signal["kind"] == "reviewer_says":
             last = [f"Reviewer: {signal['text']}"]
         else:

@@ -23,8 +23,8 @@ def matches(path: Path) -> str | None:
     """Says why the path is (inside) an AgentDojo run tree, or None."""
     if not path.is_dir():
         return "an AgentDojo row" if _is_row(path) else None
-    found = rows_below(path)
-    return f"tree with {len(found)} rows below {path.name}" if found else None
+    rows = rows_below(path)
+    return f"tree with {len(rows)} rows below {path.name}" if rows else None
 
 
 def sources(path: Path, why: str) -> list[Source]:
@@ -122,14 +122,14 @@ def _line(path: Path, row: dict) -> Line:
 
 def _signals(row: dict, messages: list[dict]) -> list[dict]:
     errors = [str(message["error"]) for message in messages if message.get("error")]
-    found: list[dict] = []
+    signals: list[dict] = []
     if errors:
-        found.append({"kind": "tool_errors", "count": len(errors), "text": errors[0]})
+        signals.append({"kind": "tool_errors", "count": len(errors), "text": errors[0]})
     if not any(message.get("tool_calls") for message in messages):
-        found.append({"kind": "no_tool_called"})
+        signals.append({"kind": "no_tool_called"})
     if row.get("error"):
-        found.append({"kind": "harness_error", "text": str(row["error"])})
-    return found
+        signals.append({"kind": "harness_error", "text": str(row["error"])})
+    return signals
 
 
 def _account(utility: bool, attacked: bool, followed: Any, signals: list[dict],

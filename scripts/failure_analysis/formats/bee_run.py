@@ -64,8 +64,8 @@ def _fields(row: dict) -> dict:
     repeat = _REPEAT.fullmatch(ident)
     messages = context.get("conversation", row.get("conversation"))
     messages = messages if isinstance(messages, list) else None
-    rewards = next((found for name in _REWARDS
-                    if (found := context.get(name, row.get(name))) is not None), None)
+    rewards = next((given for name in _REWARDS
+                    if (given := context.get(name, row.get(name))) is not None), None)
     return {
         **{name: value for name, value in row.items() if name != "context"},
         "item_id": repeat[1] if repeat else ident,

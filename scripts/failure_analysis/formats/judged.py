@@ -42,12 +42,12 @@ def sources(path: Path, why: str) -> list[Source]:
         return [_source(path, why)]
     mains = _judged_files(path) or [_named(path, "transcript.jsonl")]
     first = _source(mains[0], why)
-    found = {first.model_name: first}
+    by_model = {first.model_name: first}
     for other in mains[1:]:
         source = _source(other, why)
         run_id = f"{source.run_id}~{safe_id(source.model_name)}"
-        found.setdefault(source.model_name, replace(source, run_id=run_id))
-    return list(found.values())
+        by_model.setdefault(source.model_name, replace(source, run_id=run_id))
+    return list(by_model.values())
 
 
 def _source(main: Path, why: str) -> Source:
@@ -91,9 +91,9 @@ def _further(main: Path, model: str) -> tuple[Path, ...]:
 
 def _judged_files(folder: Path) -> list[Path]:
     """The judged files of a folder, the one of record first."""
-    found = [path for path in folder.iterdir() if path.is_file()
+    paths = [path for path in folder.iterdir() if path.is_file()
              and files.bare_name(path).endswith("_judged.jsonl")]
-    return sorted(found, key=rank)
+    return sorted(paths, key=rank)
 
 
 def rank(path: Path) -> tuple[bool, str]:
@@ -165,7 +165,7 @@ def _facts_beside(folder: Path, name: str) -> tuple[dict, str]:
 
 
 def _first_text(*objects: dict) -> str | None:
-    names = (one.get("model_name") for one in objects)
+    names = (row.get("model_name") for row in objects)
     return next((name for name in names if isinstance(name, str) and name), None)
 
 

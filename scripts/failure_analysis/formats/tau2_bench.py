@@ -297,13 +297,13 @@ def _first(messages: list[dict], role: str) -> str | None:
 
 def _usage(messages: list[dict], name: str) -> int | None:
     counts = [_object(message.get("usage")).get(name) for message in messages]
-    known = [count for count in counts if is_number(count)]
-    return sum(known) if known else None
+    numbers = [count for count in counts if is_number(count)]
+    return sum(numbers) if numbers else None
 
 
 def _arguments(arguments: Any) -> str:
-    known = _object(arguments)
-    return ", ".join(f"{name} {_plain(known[name])}" for name in SAFE_ARGUMENTS if name in known) \
+    given = _object(arguments)
+    return ", ".join(f"{name} {_plain(given[name])}" for name in SAFE_ARGUMENTS if name in given) \
         or "not recorded"
 
 

@@ -145,9 +145,9 @@ def _scores(reward: Any, reward_info: dict, checks: list[Check]) -> dict[str, An
     if "r_actions" in info:
         scores["DB"] = info["r_actions"] == PASS_REWARD
     elif "r_outputs" in info:
-        told = info["r_outputs"] == PASS_REWARD
-        scores["DB"] = True if reward == PASS_REWARD else False if told else None
-        scores["COMMUNICATE"] = told
+        all_told = info["r_outputs"] == PASS_REWARD
+        scores["DB"] = True if reward == PASS_REWARD else False if all_told else None
+        scores["COMMUNICATE"] = all_told
     for place, (action, matched) in enumerate(checks):
         scores[f"action:{place}:{action.name}"] = int(matched)
     return scores

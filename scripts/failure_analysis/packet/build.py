@@ -23,9 +23,9 @@ from failure_analysis.datapoint import (
 )
 from failure_analysis.files import csv_cell
 from failure_analysis.packet import lines, sanity
-from failure_analysis.packet.tally import RunTally, SourceTally
+from failure_analysis.packet.tally import RejectedLine, RunTally, SourceTally
 from failure_analysis.reading import ingest
-from failure_analysis.reading.detect import Found
+from failure_analysis.reading.detect import Inputs
 from failure_analysis.records import MARKERS, Source
 
 if TYPE_CHECKING:
@@ -43,33 +43,33 @@ class Outputs(NamedTuple):
     rejected: IO[bytes]
 
 
-def build(found: Found, analysis_dir: Path, jobs: int, settings: dict) -> dict:
+def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict:
     """Reads the runs once and writes the packet; returns the conservation counts.
 
     Files: outcomes.csv, failure_review_rows.jsonl and .csv, rejected_rows.jsonl, gradings.csv
     (only with further gradings), sanity.json, facts.json, manifest.json. What was made from another
     packet that stood in the folder is removed, and named under `removed`."""
     analysis_dir.mkdir(parents=True, exist_ok=True)
-    overall = sanity.Overall(found.sources[0].benchmark)
-    inputs = files.Records(("path", "bytes", "sha256", "run", "format", "rows"))
+    overall = sanity.Overall(inputs.sources[0].benchmark)
+    read_files = files.Records(("path", "bytes", "sha256", "run", "format", "rows"))
     keys: dict[str, tuple] = {}
     with _streams(analysis_dir) as outputs, _no_collector():
-        tallies = _tallies(found, outputs, jobs)
-        for source, tally in zip(_with_progress(found.sources), tallies, strict=True):
+        tallies = _tallies(inputs, outputs, jobs)
+        for source, tally in zip(_with_progress(inputs.sources), tallies, strict=True):
             rows = sum(run.rows for run in tally.runs) + tally.rejected.total()
-            inputs.extend(_inputs(source, rows))
+            read_files.extend(_inputs(source, rows))
             for run in tally.runs:
                 keys |= run.keys
             overall.add(source, tally)
         if not overall.rows_read:
-            raise files.Refusal(f"{_named(found.sources)}: no rows in it; nothing to analyse")
-    if found.gradings:
-        overall.gradings = _write_gradings(found, keys, analysis_dir / steps.GRADINGS)
+            raise files.Refusal(f"{_named(inputs.sources)}: no rows in it; nothing to analyse")
+    if inputs.gradings:
+        overall.gradings = _write_gradings(inputs, keys, analysis_dir / steps.GRADINGS)
     else:
         (analysis_dir / steps.GRADINGS).unlink(missing_ok=True)
     files.write_json(analysis_dir / sanity.NAME,
-                     overall.report([path.as_posix() for path in found.ignored]))
-    removed = _settle(analysis_dir, overall.facts(), settings, inputs)
+                     overall.report([path.as_posix() for path in inputs.ignored]))
+    removed = _settle(analysis_dir, overall.facts(), settings, read_files)
     return {**overall.conservation(), "removed": removed}
 
 
@@ -99,11 +99,11 @@ def _with_progress(sources: list[Source]) -> Iterable[Source]:
     return tqdm(sources, unit="run", desc="reading")
 
 
-def _tallies(found: Found, outputs: Outputs, jobs: int) -> Iterator[SourceTally]:
+def _tallies(inputs: Inputs, outputs: Outputs, jobs: int) -> Iterator[SourceTally]:
     """One tally per source, in their order, whatever the number of workers."""
-    keyed = bool(found.gradings)
-    if jobs < 2 or len(found.sources) < 2:
-        for source in found.sources:
+    keyed = bool(inputs.gradings)
+    if jobs < 2 or len(inputs.sources) < 2:
+        for source in inputs.sources:
             yield read_source(source, keyed, outputs)
         return
     from concurrent.futures import ProcessPoolExecutor
@@ -113,7 +113,7 @@ def _tallies(found: Found, outputs: Outputs, jobs: int) -> Iterator[SourceTally]
             ProcessPoolExecutor(jobs, initializer=signal.signal,
                                 initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         waiting: list[tuple[int, Future]] = []
-        for place, source in enumerate(found.sources):
+        for place, source in enumerate(inputs.sources):
             waiting.append((place, pool.submit(_part, source, keyed, folder, place)))
             if len(waiting) > 4 * jobs:
                 yield _joined(*waiting.pop(0), folder, outputs)
@@ -200,7 +200,7 @@ def _reject(row: ingest.Row, source: Source, outputs: Outputs, total: SourceTall
     total.rejected[sanity.kind_of_rejection(row.reason)] += 1
     total.cut_off |= row.line.cut_off
     if len(total.rejected_lines) < sanity.MOST_EXAMPLES:
-        total.rejected_lines.append((path, row.line.number, row.reason))
+        total.rejected_lines.append(RejectedLine(path, row.line.number, row.reason))
     raw = row.line.raw.decode("utf-8", "backslashreplace").rstrip("\n")
     record = {"path": path, "line": row.line.number, "reason": row.reason, "raw": raw}
     outputs.rejected.write(json.dumps(record).encode() + b"\n")
@@ -216,8 +216,8 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
     tally.outcomes[outcome] += 1
     if outcome == "fail" and not computed["failed_dimensions"]:
         tally.failed_alone += 1
-    known = tally.items.setdefault(item, fingerprint)
-    if known != fingerprint:
+    first = tally.items.setdefault(item, fingerprint)
+    if first != fingerprint:
         tally.other_content[item] = fingerprint
     if computed["trial"] and line.fields.get("trial") != computed["trial"]:
         tally.repeated[item] += 1
@@ -290,13 +290,13 @@ def _named(sources: list[Source]) -> str:
     return f"{sources[0].path}{more}"
 
 
-def _write_gradings(found: Found, keys: dict[str, tuple], path: Path) -> dict:
+def _write_gradings(inputs: Inputs, keys: dict[str, tuple], path: Path) -> dict:
     """Writes gradings.csv; returns how many were read, joined and not."""
     counts: Counter = Counter()
     lost: list[str] = []
     with files.atomic(path) as file:
         file.write(files.csv_line(GRADING_COLUMNS))
-        for name, grading in ingest.gradings(found):
+        for name, grading in ingest.gradings(inputs):
             counts["read"] += 1
             target = keys.get(grading.key) if grading.key is not None else None
             if grading.reason or not target:

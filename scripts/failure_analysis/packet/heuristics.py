@@ -269,8 +269,8 @@ class _Counts:
             } for mode in order],
             "rules": [{"rule": rule.name, "mode": rule.mode, "met": self.hit[rule.name],
                        "labelled": self.won[rule.name]} for rule in self.rules],
-            "overlaps": [{"labelled_by": one, "also_met": other, "rows": count}
-                         for (one, other), count in sorted(
+            "overlaps": [{"labelled_by": labelling, "also_met": met, "rows": count}
+                         for (labelling, met), count in sorted(
                              self.overlaps.items(), key=lambda pair: (-pair[1], pair[0]))],
             "never_met": [rule.name for rule in self.rules if not self.hit[rule.name]],
         }

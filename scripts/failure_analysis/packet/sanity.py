@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from failure_analysis import files, steps
 from failure_analysis.datapoint import natural_key
 from failure_analysis.facts import key
-from failure_analysis.packet.tally import RunTally, SourceTally
+from failure_analysis.packet.tally import RejectedLine, RunTally, SourceTally
 from failure_analysis.records import Source
 
 NAME = steps.SANITY
@@ -27,6 +27,21 @@ GAP_STEPS = 10
 # Settings that follow from the client used, or mean nothing between runs: they count only where
 # they change inside a run.
 _INSIDE_ONLY = re.compile(r"(agent|user simulator) reply.*|seed of trial .*")
+
+
+class _Run(NamedTuple):
+    """The counts of one run, and its items: those that it has, and those of its own list."""
+
+    run_id: str
+    model_name: str
+    path: str
+    rows: int
+    passed: int
+    failed: int
+    unjudged: int
+    rejected: int
+    covered: frozenset[str]
+    listed: frozenset[str]
 
 
 @dataclass
@@ -46,8 +61,8 @@ class Overall:
         self.cut_off = False
         self.outcomes: Counter = Counter()
         self.rejected: Counter = Counter()
-        self.rejected_lines: list[tuple[str, int, str]] = []
-        self.runs: list[tuple] = []
+        self.rejected_lines: list[RejectedLine] = []
+        self.runs: list[_Run] = []
         self.models: dict[str, Counter] = {}
         self.patterns: dict[str, Counter] = {}
         self.items: dict[str, _Item] = {}
@@ -93,18 +108,19 @@ class Overall:
                       **{f"marker/{name}": count for name, count in run.markers.items()},
                       **{f"marker_failed/{name}": n for name, n in run.failed_markers.items()}})
         self.patterns.setdefault(run.model_name, Counter()).update(run.patterns)
-        covered = self._same(frozenset(run.items))
-        self.runs.append((run.run_id, run.model_name, run.path, run.rows, run.outcomes["pass"],
-                          run.outcomes["fail"], run.outcomes["unjudged"], rejected, covered,
-                          self._same(frozenset(source.expected_items if own else ()))))
+        listed = source.expected_items if own else ()
+        self.runs.append(_Run(
+            run.run_id, run.model_name, run.path, run.rows, run.outcomes["pass"],
+            run.outcomes["fail"], run.outcomes["unjudged"], rejected,
+            self._same(frozenset(run.items)), self._same(frozenset(listed))))
         for item, fingerprint in run.items.items():
             self._add_item(item, fingerprint, run.run_id)
         for item, fingerprint in run.other_content.items():
             self._add_item(item, fingerprint, run.run_id)
         for note, (count, examples) in run.notes.items():
-            known = self.notes.setdefault(note, [0, []])
-            known[0] += count
-            known[1] += examples[:MOST_EXAMPLES - len(known[1])]
+            seen = self.notes.setdefault(note, [0, []])
+            seen[0] += count
+            seen[1] += examples[:MOST_EXAMPLES - len(seen[1])]
         if run.run_id in self.run_ids:
             raise files.Refusal(f"two runs would both be called {run.run_id}; rename the folder "
                                 f"or file of one ({run.path})")
@@ -118,15 +134,15 @@ class Overall:
         return self.coverage.setdefault(items, items)
 
     def _add_item(self, item: str, fingerprint: str, run_id: str) -> None:
-        known = self.items.get(item)
-        if known is None:
-            known = self.items[item] = _Item()
-        known.runs += 1
-        variant = known.variants.get(fingerprint)
+        seen = self.items.get(item)
+        if seen is None:
+            seen = self.items[item] = _Item()
+        seen.runs += 1
+        variant = seen.variants.get(fingerprint)
         if variant is not None:
             variant[0] += 1
-        elif len(known.variants) < _MOST_VARIANTS:
-            known.variants[fingerprint] = [1, run_id]
+        elif len(seen.variants) < _MOST_VARIANTS:
+            seen.variants[fingerprint] = [1, run_id]
 
     def _run_findings(self, run: RunTally) -> None:
         """What one run shows by itself: repeats, sessions, mixed graders, transcript mismatches."""
@@ -158,17 +174,16 @@ class Overall:
         if run.transcript:
             self._transcript_finding(run.run_id, run.transcript)
 
-    def _transcript_finding(self, run_id: str, found: dict) -> None:
+    def _transcript_finding(self, run_id: str, mismatch: dict) -> None:
         for kind, text in (
             ("not_in_transcript", "judged but not in its transcript"),
             ("not_judged", "in its transcript but never judged"),
             ("text_differs", "judged on another answer than its transcript has"),
             ("unreadable_lines", "whose line in the transcript could not be read"),
         ):
-            if found[kind]:
-                self._find(f"transcript_{kind}", f"Run {run_id}: "
-                           f"{_count(len(found[kind]), 'turn')} {text} ({_list(found[kind])}).",
-                           found[kind])
+            if turns := mismatch[kind]:
+                self._find(f"transcript_{kind}", f"Run {run_id}: {_count(len(turns), 'turn')} "
+                           f"{text} ({_list(turns)}).", turns)
 
     def _add_settings(self, run: RunTally, source: Source) -> None:
         settings = {name: [value] for name, value in source.settings.items()}
@@ -213,9 +228,9 @@ class Overall:
                 "rejected_mostly": max(self.rejected, key=self.rejected.get, default=None),
                 "cut_off": self.cut_off}
 
-    def _run_record(self, run: tuple) -> tuple:
-        covered = run[8]
-        return (*run[:8], len(covered), len(self.items) - len(covered))
+    def _run_record(self, run: _Run) -> tuple:
+        *counts, covered, _ = run
+        return (*counts, len(covered), len(self.items) - len(covered))
 
     def _missing(self) -> list[dict]:
         """Items that other runs (or the benchmark's own list) have and a run lacks."""
@@ -229,11 +244,12 @@ class Overall:
         alone = []
         for run in self.runs:
             # A run of other tasks than all the others lacks nothing but its own list's items.
-            is_alone = len(self.runs) > 1 and all(self.items[item].runs == 1 for item in run[8])
-            alone += [run[0]] if is_alone else []
-            wanted = run[9] | run[8] if is_alone else everything | run[9]
-            if len(run[8]) < len(wanted):
-                short.setdefault(wanted - run[8], []).append(run[0])
+            is_alone = len(self.runs) > 1 and \
+                all(self.items[item].runs == 1 for item in run.covered)
+            alone += [run.run_id] if is_alone else []
+            wanted = run.listed | (run.covered if is_alone else everything)
+            if len(run.covered) < len(wanted):
+                short.setdefault(wanted - run.covered, []).append(run.run_id)
         if alone:
             findings.append({"kind": "nothing_shared", "text": f"{_count(len(alone), 'run')} "
                              f"({_list(alone)}) have no item in common with any other run: "
@@ -250,7 +266,7 @@ class Overall:
         return findings[:200]
 
     def _stopped_early(self, run_id: str, lacking: list[str]) -> str:
-        covered = next(run[8] for run in self.runs if run[0] == run_id)
+        covered = next(run.covered for run in self.runs if run.run_id == run_id)
         last = max(covered, key=natural_key, default=None)
         if last is None or natural_key(lacking[0]) < natural_key(last):
             return ""
@@ -259,7 +275,7 @@ class Overall:
     def _between_runs(self) -> list[dict]:
         """Different content under one id, and conditions that differ between runs."""
         findings = []
-        differing = sorted((item for item, known in self.items.items() if len(known.variants) > 1),
+        differing = sorted((item for item, seen in self.items.items() if len(seen.variants) > 1),
                            key=natural_key)
         if differing:
             asked = sum(len({fingerprint[:8] for fingerprint in self.items[item].variants}) > 1
@@ -286,8 +302,8 @@ class Overall:
 
     def _renumbered(self, differing: list[str]) -> str:
         """Items under whose id some run has what the others have under one other id."""
-        usual = {item: max(known.variants, key=lambda fingerprint: known.variants[fingerprint][0])
-                 for item, known in self.items.items()}
+        usual = {item: max(seen.variants, key=lambda fingerprint: seen.variants[fingerprint][0])
+                 for item, seen in self.items.items()}
         owners: dict[str, list[str]] = {}
         for item, fingerprint in usual.items():
             owners.setdefault(fingerprint, []).append(item)
@@ -303,8 +319,8 @@ class Overall:
             findings.append({"kind": "row_note", "text": f"{_count(count, 'row')}: {note} "
                              f"({_list(examples, 5, count)}).", "count": count, "about": examples})
         for reason, count in sorted(self.rejected.items()):
-            examples = [f"{path}:{line}" for path, line, why in self.rejected_lines
-                        if kind_of_rejection(why) == reason]
+            examples = [f"{line.path}:{line.number}" for line in self.rejected_lines
+                        if kind_of_rejection(line.reason) == reason]
             findings.append({"kind": "rejected_rows", "text": f"{_count(count, 'row')} rejected: "
                              f"{reason} ({_list(examples, 5, count)}).", "count": count,
                              "about": examples})
@@ -341,10 +357,10 @@ class Overall:
             "rejected_rows": self.rejected.total(), "runs": len(self.runs),
             "models": len(self.models), "items": len(self.items),
         }
-        for run_id, _, _, rows, passed, failed, *_ in self.runs[:MOST_RUN_FACTS]:
-            run = key(run_id)
-            facts |= {f"run_rows/{run}": rows, f"run_failed_rows/{run}": failed,
-                      f"run_judged_rows/{run}": passed + failed}
+        for run in self.runs[:MOST_RUN_FACTS]:
+            name = key(run.run_id)
+            facts |= {f"run_rows/{name}": run.rows, f"run_failed_rows/{name}": run.failed,
+                      f"run_judged_rows/{name}": run.passed + run.failed}
         for name, counts in self.models.items():
             model = key(name)
             facts |= {f"rows/{model}": counts["rows"], f"runs/{model}": counts["runs"],

@@ -4,6 +4,7 @@ between processes."""
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass
@@ -32,11 +33,19 @@ class RunTally:
     transcript: dict | None = None
 
 
+class RejectedLine(NamedTuple):
+    """Where a row stood that could not be used, and why."""
+
+    path: str
+    number: int
+    reason: str
+
+
 @dataclass
 class SourceTally:
     """What one source gave: its runs in order of appearance, and its rejected rows."""
 
     runs: list[RunTally]
     rejected: Counter = field(default_factory=Counter)
-    rejected_lines: list[tuple[str, int, str]] = field(default_factory=list)
+    rejected_lines: list[RejectedLine] = field(default_factory=list)
     cut_off: bool = False

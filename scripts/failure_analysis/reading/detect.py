@@ -30,7 +30,7 @@ _ENDINGS = tuple(f"{end}{packed}" for end in (".json", ".jsonl", ".csv", ".eval"
 
 
 @dataclass
-class Found:
+class Inputs:
     """The runs and further gradings found, and the files that were passed over."""
 
     sources: list[Source] = field(default_factory=list)
@@ -38,26 +38,26 @@ class Found:
     ignored: list[Path] = field(default_factory=list)
 
 
-def from_inputs(paths: list[Path], mapping_file: Path | None) -> Found:
+def from_inputs(paths: list[Path], mapping_file: Path | None) -> Inputs:
     """The runs in files and folders; refuses a path that holds nothing known."""
-    found = Found()
+    inputs = Inputs()
     spec = mapping.load(mapping_file) if mapping_file else None
     for path in paths:
         if not path.exists():
             raise Refusal(f"{path}: no such file or folder")
-        before = len(found.sources) + len(found.gradings)
+        before = len(inputs.sources) + len(inputs.gradings)
         if spec is not None:
-            _take_mapped(path, spec, found)
+            _take_mapped(path, spec, inputs)
         else:
-            _take(path, found)
-        if len(found.sources) + len(found.gradings) == before:
+            _take(path, inputs)
+        if len(inputs.sources) + len(inputs.gradings) == before:
             raise Refusal(f"{path}: {_nothing_known(path, spec is not None)}")
-    return _finished(found)
+    return _finished(inputs)
 
 
-def from_run_dirs(folders: list[Path]) -> Found:
+def from_run_dirs(folders: list[Path]) -> Inputs:
     """The judged runs in the given folders, each of which must hold one."""
-    found = Found()
+    inputs = Inputs()
     for folder in folders:
         if not folder.is_dir():
             raise Refusal(f"{folder}: no such folder")
@@ -66,11 +66,11 @@ def from_run_dirs(folders: list[Path]) -> Found:
             seen = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
             raise Refusal(f"{folder}: no judged run; {judged.WANTS} was expected, found {seen}; "
                           "other formats go through --input")
-        found.sources += judged.sources(folder, why)
-    return _finished(found)
+        inputs.sources += judged.sources(folder, why)
+    return _finished(inputs)
 
 
-def from_comparison(folder: Path) -> Found:
+def from_comparison(folder: Path) -> Inputs:
     """The judged runs named in the column run_dir of `run_results.csv`."""
     table = folder / "run_results.csv"
     if not table.is_file():
@@ -109,50 +109,50 @@ def _run_dir(table: Path, number: int, text: str) -> Path:
                   "folder and the folders above it); correct it or pass --run-dir")
 
 
-def _take(path: Path, found: Found) -> None:
+def _take(path: Path, inputs: Inputs) -> None:
     """Adds what a path holds: the first format that matches, else what is below it."""
     for module in DETECTED:
         why = module.matches(path)
         if why is not None:
             for source in module.sources(path, why):
-                (found.gradings if source.grades else found.sources).append(source)
+                (inputs.gradings if source.grades else inputs.sources).append(source)
             if module is judged and path.is_dir():
                 for child in sorted(path.iterdir()):
                     if child.is_dir():
-                        _take(child, found)
+                        _take(child, inputs)
             if module is agent_journals and path.is_dir():
-                _take_beside_journals(path, found)
+                _take_beside_journals(path, inputs)
             return
     if path.is_dir():
         for child in sorted(path.iterdir()):
             if child.is_dir() or child.name.endswith(_ENDINGS):
-                _take(child, found)
+                _take(child, inputs)
             else:
-                found.ignored.append(child)
+                inputs.ignored.append(child)
     else:
-        found.ignored.append(path)
+        inputs.ignored.append(path)
 
 
-def _take_beside_journals(path: Path, found: Found) -> None:
+def _take_beside_journals(path: Path, inputs: Inputs) -> None:
     """Adds what the folders without a journal hold. Those of agents that failed early are full of
     half-written files, which are passed over: they were not given as runs."""
     for child in sorted(path.iterdir()):
         if child.is_dir() and not journal_places.is_journal_below(child):
             try:
-                _take(child, found)
+                _take(child, inputs)
             except Refusal:
-                found.ignored.append(child)
+                inputs.ignored.append(child)
 
 
-def _take_mapped(path: Path, spec: dict, found: Found) -> None:
+def _take_mapped(path: Path, spec: dict, inputs: Inputs) -> None:
     if path.is_dir():
         for child in sorted(path.rglob("*")):
             if child.is_file() and bare_name(child).endswith((".jsonl", ".json", ".csv")):
-                found.sources += mapping.sources(child, spec)
+                inputs.sources += mapping.sources(child, spec)
             elif child.is_file():
-                found.ignored.append(child)
+                inputs.ignored.append(child)
     else:
-        found.sources += mapping.sources(path, spec)
+        inputs.sources += mapping.sources(path, spec)
 
 
 def _nothing_known(path: Path, mapped: bool) -> str:
@@ -165,23 +165,23 @@ def _nothing_known(path: Path, mapped: bool) -> str:
             "benchmark.yaml (templates/benchmark.yaml explains it) and pass --mapping")
 
 
-def _finished(found: Found) -> Found:
-    if not found.sources:
+def _finished(inputs: Inputs) -> Inputs:
+    if not inputs.sources:
         raise Refusal("only further gradings were given; pass the runs that they grade too")
-    names = sorted({source.benchmark for source in found.sources})
+    names = sorted({source.benchmark for source in inputs.sources})
     if len(names) > 1:
         raise Refusal(f"the inputs are of {len(names)} benchmarks ({', '.join(names)}); one "
                       "analysis is of one benchmark: run it once for each")
-    found.sources = _one_per_answer(found.sources)
-    found.gradings += [replace(source, path=path, files=(path,), grades=True)
-                       for source in found.sources for path in source.gradings]
-    several = sum(source.mapping is not None for source in found.sources) > 1
-    for place, run_id in enumerate(_unique_ids(found.sources)):
-        source = found.sources[place]
+    inputs.sources = _one_per_answer(inputs.sources)
+    inputs.gradings += [replace(source, path=path, files=(path,), grades=True)
+                       for source in inputs.sources for path in source.gradings]
+    several = sum(source.mapping is not None for source in inputs.sources) > 1
+    for place, run_id in enumerate(_unique_ids(inputs.sources)):
+        source = inputs.sources[place]
         prefix = f"{run_id}." if several and source.mapping is not None else ""
         if (run_id, prefix) != (source.run_id, ""):
-            found.sources[place] = replace(source, run_id=run_id, run_prefix=prefix)
-    return found
+            inputs.sources[place] = replace(source, run_id=run_id, run_prefix=prefix)
+    return inputs
 
 
 def _one_per_answer(sources: list[Source]) -> list[Source]:
@@ -191,8 +191,8 @@ def _one_per_answer(sources: list[Source]) -> list[Source]:
     for source in sources:
         if source.format == judged.NAME:
             key = (os.path.realpath(source.path.parent), source.model_name)
-            known = records.setdefault(key, source)
-            if judged.rank(source.path) < judged.rank(known.path):
+            first = records.setdefault(key, source)
+            if judged.rank(source.path) < judged.rank(first.path):
                 records[key] = source
     kept = set(map(id, records.values()))
     given_twice = len({os.path.realpath(source.path) for source in sources}) < len(sources)

@@ -124,16 +124,16 @@ def _scores(scores: dict | None, seen: _Seen) -> Scores:
     if not scores:
         return NO_SCORES
     spelled = str(scores)
-    known = seen.scores.get(spelled)
-    if known is None:
+    cached = seen.scores.get(spelled)
+    if cached is None:
         outcome, failed = outcome_of(scores, None, None)
         judged_alone = tuple((name, score) for name, score in scores.items()
                              if score is None or score is True or score is False)
-        known = Scores(outcome, failed, csv_cell(";".join(failed)), csv_cell(json.dumps(scores)),
+        cached = Scores(outcome, failed, csv_cell(";".join(failed)), csv_cell(json.dumps(scores)),
                        judged_alone)
         if len(seen.scores) < _MOST_SCORES:
-            seen.scores[spelled] = known
-    return known
+            seen.scores[spelled] = cached
+    return cached
 
 
 def _numbers(fields: dict) -> dict[str, float | None]:
@@ -187,9 +187,9 @@ def _termination(text: str | None) -> str | None:
     return next((end for marker, end in MARKERS.items() if text.startswith(marker)), None)
 
 
-def gradings(found: detect.Found) -> Iterator[tuple[str, object]]:
+def gradings(inputs: detect.Inputs) -> Iterator[tuple[str, object]]:
     """(path, grading) for every further grading found."""
-    for source in found.gradings:
+    for source in inputs.gradings:
         for grading in detect.FORMATS[source.format].read(source):
             yield source.path.as_posix(), grading
 

@@ -91,7 +91,7 @@ def sources(path: Path, mapping: dict) -> list[Source]:
 def read(source: Source) -> Iterator[Line]:
     """One line per row of the file."""
     is_csv = files.bare_name(source.path).endswith(".csv")
-    for number, row, raw, broken in _rows(source.path, source.mapping.get("rows")):
+    for number, raw, row, broken, _ in _rows(source.path, source.mapping.get("rows")):
         if broken:
             yield Line(number, None, raw, broken, cut_off=not raw)
             continue
@@ -153,8 +153,8 @@ def _passes(value: Any, wanted: Any, is_csv: bool) -> bool | None:
     if value is None or value == "":
         return None
     readings = (value, _cell(value, is_csv))
-    return any((type(one) is bool) == (type(reading) is bool) and one == reading
-               for one in (wanted if isinstance(wanted, list) else [wanted])
+    return any((type(passing) is bool) == (type(reading) is bool) and passing == reading
+               for passing in (wanted if isinstance(wanted, list) else [wanted])
                for reading in readings)
 
 
@@ -194,16 +194,16 @@ def _wrong(fields: dict) -> str | None:
     return checks.wrong({**fields, "turn": fields.get("turn", fields.get("item_id"))})
 
 
-def _rows(path: Path, inside: str | None) -> Iterator[tuple[int, Any, bytes, str]]:
-    """(number, row, raw bytes, reason it is broken) for each row of the file."""
+def _rows(path: Path, inside: str | None) -> Iterator[files.JsonLine]:
+    """The rows of a JSONL, JSON or CSV file, whatever it is, as lines of JSON."""
     name = files.bare_name(path)
     if name.endswith(".csv"):
         yield from _csv_rows(path)
     elif name.endswith(".jsonl"):
-        for number, raw, row, reason, _ in files.json_lines(path):
-            if not reason and not isinstance(row, dict):
-                row, reason = None, "a JSON object was expected"
-            yield number, row, raw, reason
+        for line in files.json_lines(path):
+            if not line.reason and not isinstance(line.value, dict):
+                line = line._replace(value=None, reason="a JSON object was expected")
+            yield line
     elif name.endswith(".json"):
         document = files.read_json(path)
         rows = value_at(document, inside) if inside else document
@@ -212,12 +212,12 @@ def _rows(path: Path, inside: str | None) -> Iterator[tuple[int, Any, bytes, str
                                 "the mapping to the path of the list")
         for number, row in enumerate(rows, 1):
             broken = "" if isinstance(row, dict) else "a JSON object was expected"
-            yield number, row, json.dumps(row).encode(), broken
+            yield files.JsonLine(number, json.dumps(row).encode(), row, broken)
     else:
         raise files.Refusal(f"{path}: a mapping reads .jsonl, .json and .csv (.gz, .zst)")
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, Any, bytes, str]]:
+def _csv_rows(path: Path) -> Iterator[files.JsonLine]:
     csv.field_size_limit(1 << 31)
     number = 0
     try:
@@ -227,8 +227,10 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Any, bytes, str]]:
                 broken = "more or fewer cells than the header has" \
                     if None in row or None in row.values() else ""
                 raw = json.dumps({str(key): cell for key, cell in row.items()}).encode()
-                yield number, row, raw, broken
+                yield files.JsonLine(number, raw, row, broken)
     except (csv.Error, UnicodeDecodeError) as error:
-        yield number + 1, None, b"", f"the CSV cannot be read from here on: {error}"
+        yield files.JsonLine(number + 1, b"", None,
+                             f"the CSV cannot be read from here on: {error}")
     except files.unpacking_errors() as error:
-        yield number + 1, None, b"", f"the compressed file is damaged or cut off here ({error})"
+        yield files.JsonLine(number + 1, b"", None,
+                             f"the compressed file is damaged or cut off here ({error})")

@@ -8,14 +8,14 @@ from failure_analysis.reading import detect
 from failure_analysis.records import Source
 
 
-def at_hand(folder: Path) -> detect.Found:
+def at_hand(folder: Path) -> detect.Inputs:
     """The runs that a packet was built from, which read as they did then: their rows name the same
     paths, from wherever they are read. Refuses when they are gone or have changed."""
     settings, start = _recorded(folder)
-    found = _found(settings, start)
+    inputs = _found(settings, start)
     given = [start / name for name in _given(settings) if not Path(name).is_absolute()]
-    found.sources = [_as_named(source, start, given) for source in found.sources]
-    return found
+    inputs.sources = [_as_named(source, start, given) for source in inputs.sources]
+    return inputs
 
 
 def command(folder: Path) -> tuple[Path, list[str]]:
@@ -59,16 +59,16 @@ def _start(recorded: Path, inputs: list[dict]) -> Path:
 
 def _unchanged(start: Path, inputs: list[dict]) -> None:
     """Refuses when an input is gone or has other bytes than the packet was built from."""
-    for one in inputs:
-        if not (start / one["path"]).is_file():
-            raise files.Refusal(f"{one['path']}: this input of the packet is no longer there; "
+    for entry in inputs:
+        if not (start / entry["path"]).is_file():
+            raise files.Refusal(f"{entry['path']}: this input of the packet is no longer there; "
                                 "put it back, or run build_packet.py over what there is")
-        if files.sha256(start / one["path"]) != one["sha256"]:
-            raise files.Refusal(f"{one['path']}: this input has changed since the packet was "
+        if files.sha256(start / entry["path"]) != entry["sha256"]:
+            raise files.Refusal(f"{entry['path']}: this input has changed since the packet was "
                                 "built; run build_packet.py again")
 
 
-def _found(settings: dict, start: Path) -> detect.Found:
+def _found(settings: dict, start: Path) -> detect.Inputs:
     """The runs that the packet was built from."""
     if settings["run_dir"]:
         return detect.from_run_dirs([start / name for name in settings["run_dir"]])
