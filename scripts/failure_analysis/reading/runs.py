@@ -8,20 +8,20 @@ from failure_analysis.reading import detect
 from failure_analysis.records import Source
 
 
-def at_hand(folder: Path) -> detect.Inputs:
+def at_hand(analysis_dir: Path) -> detect.Inputs:
     """The runs that a packet was built from, which read as they did then: their rows name the same
     paths, from wherever they are read. Refuses when they are gone or have changed."""
-    settings, start = _recorded(folder)
+    settings, start = _recorded(analysis_dir)
     inputs = _found(settings, start)
     given = [start / name for name in _given(settings) if not Path(name).is_absolute()]
     inputs.sources = [_as_named(source, start, given) for source in inputs.sources]
     return inputs
 
 
-def command(folder: Path) -> tuple[Path, list[str]]:
+def command(analysis_dir: Path) -> tuple[Path, list[str]]:
     """Where the packet was built from these runs, and the options that named them; refuses when
     they are gone or have changed."""
-    settings, start = _recorded(folder)
+    settings, start = _recorded(analysis_dir)
     options = [("--run-dir", settings["run_dir"]), ("--input", settings["input"]),
                ("--comparison-dir", [settings["comparison_dir"]]),
                ("--mapping", [settings["mapping"]])]
@@ -29,14 +29,14 @@ def command(folder: Path) -> tuple[Path, list[str]]:
                    for word in (name, value)]
 
 
-def _recorded(folder: Path) -> tuple[dict, Path]:
+def _recorded(analysis_dir: Path) -> tuple[dict, Path]:
     """(the settings of the packet, where its paths start), when its inputs are unchanged."""
-    entry = manifest.entries(folder).get(steps.BUILD.name)
+    entry = manifest.entries(analysis_dir).get(steps.BUILD.name)
     if entry is None:
-        raise files.Refusal(f"{folder / manifest.NAME}: no build_packet step in it; run "
+        raise files.Refusal(f"{analysis_dir / manifest.NAME}: no build_packet step in it; run "
                             "build_packet.py first")
     settings, inputs = entry["settings"], entry.get("inputs", [])
-    start = _start((folder / settings["working_dir"]).resolve(), inputs)
+    start = _start((analysis_dir / settings["working_dir"]).resolve(), inputs)
     mapping = settings["mapping"]
     _unchanged(start, [*inputs, *([{"path": mapping, "sha256": settings["mapping_sha256"]}]
                                   if mapping else [])])
