@@ -1,0 +1,116 @@
+"""Every format that there is has a fixture, a line in the docs and a rule that labels a row of it;
+a new one fails here until it has all three."""
+
+import json
+import re
+
+import pytest
+
+import make_journals
+from failure_analysis.reading.detect import FORMATS
+from make_runs import attempt, dojo_row, judged, read_jsonl, simulation, task, tau2, turn
+
+CANCEL = ("cancel_reservation", {"reservation_id": "R1"})
+MAPPING = "benchmark: mine\nfields: {item_id: id, assistant_text: text}\npass_when: {ok: [\"yes\"]}\n"
+
+
+def judged_run(folder):
+    return judged(folder / "run", [turn(0), turn(1, False, judge_reasoning="No response.")])
+
+
+def tau2_results(folder):
+    """Also the run that judges' summaries grade."""
+    tasks = [task("1", [CANCEL]), task("2", [CANCEL])]
+    return tau2(folder / "tau2.json", tasks, [
+        simulation(tasks[0], 0.0), simulation(tasks[1], 1.0, [CANCEL], minute=1)])
+
+
+def tau_results(folder):
+    path = folder / "tau.json"
+    path.write_text(json.dumps([attempt(1, 0.0), attempt(2, 1.0, calls=[CANCEL])]))
+    return path
+
+
+def dojo_tree(folder):
+    for name, good in (("user_task_0", True), ("user_task_1", False)):
+        path = folder / "dojo" / "pipe" / "banking" / name / "none" / "none.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(dojo_row(name, good)))
+    return folder / "dojo"
+
+
+def bee_run(folder):
+    path = folder / "bee.jsonl"
+    path.write_text("".join(json.dumps({
+        "sample_id": f"task_{number}_run_0", "success": good, "assistant_text": "[EMPTY_RESPONSE]",
+        "context": {"task_name": "book"}}) + "\n" for number, good in enumerate([True, False])))
+    return path
+
+
+def journal(folder):
+    nodes = [make_journals.node("a", 0), make_journals.node("b", 1, True, "KeyError: label")]
+    make_journals.write(folder / "search" / "task" / "journal.json", nodes)
+    return folder / "search"
+
+
+def mapped_table(folder):
+    path = folder / "mine.csv"
+    path.write_text("id,text,ok\n1,Yes.,yes\n2,[EMPTY_RESPONSE],no\n")
+    return path
+
+
+def judge_summary(folder):
+    path = folder / "judges.json"
+    path.write_text(json.dumps({"entries": [
+        {"simulation_id": "sim-1-0", "judge_verdict": "fail"}]}))
+    return path
+
+
+# Format -> its source files, with one passing and one failing row, and the rule that labels it.
+CASES = {
+    "judged-runs": (judged_run, "judge_says_no_answer"),
+    "tau2-bench": (tau2_results, "expected_call_never_made"),
+    "tau-bench": (tau_results, "expected_call_never_made"),
+    "agentdojo": (dojo_tree, "no_tool_used"),
+    "bee-run": (bee_run, "marker_no_answer"),
+    "agent-journals": (journal, "journal_wrong_name_or_key"),
+    "tau2-judges": (judge_summary, None),  # further gradings: no rows of their own
+    "mapping": (mapped_table, "marker_no_answer"),
+}
+# How the docs call them, where they have no name that users see.
+IN_THE_DOCS = {"mapping": "any other", "tau2-judges": "LLM-judge summaries of tau2-bench",
+               "tau2-bench": "tau2-bench-`<domain>`", "tau-bench": "tau-bench-`<domain>`"}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_has_a_line_in_the_docs(name, bundle):
+    text = (bundle / "references" / "row-schema.md").read_text(encoding="utf-8")
+    table = text.partition("## What each format puts in")[2].partition("\n\n### ")[0]
+    lines = re.findall(r"(?m)^\| ([^|]+?) \|", table)
+    assert IN_THE_DOCS.get(name, name) in lines, \
+        f"references/row-schema.md: no line of {name} in the table of formats"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_is_recognised_counted_and_labelled(name, run_script, tmp_path):
+    assert name in CASES, f"write a case of {name}: its source files and the rule that labels one"
+    make, rule = CASES[name]
+    inputs, more = [make(tmp_path)], []
+    if FORMATS[name].__name__.endswith("tau2_judges"):
+        inputs.append(tau2_results(tmp_path))
+    if name == "mapping":
+        (tmp_path / "benchmark.yaml").write_text(MAPPING)
+        more = ["--mapping", tmp_path / "benchmark.yaml"]
+    out = tmp_path / "out"
+    built = run_script("build_packet.py", "--input", *inputs, *more, "--output-dir", out)
+    assert built.returncode == 0, built.stderr
+    assert "2 rows read = 1 pass + 1 fail + 0 unjudged + 0 rejected" in built.stdout
+    if rule is None:
+        gradings = json.loads((out / "sanity.json").read_text())["gradings"]
+        assert (gradings["joined"], gradings["rejected"]) == (1, 0)
+        return
+    assert f"read as {name}: " in built.stdout
+    labelled = run_script("cluster_failures.py", out)
+    assert labelled.returncode == 0, labelled.stderr
+    (row,) = read_jsonl(out / "failure_review_rows.jsonl")
+    assert row["error_mode_rule"] == rule
