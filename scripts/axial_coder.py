@@ -71,14 +71,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _code(args: argparse.Namespace) -> int:
-    from failure_analysis.coding import axial_run
+    from failure_analysis.coding import axial_coding_run
 
-    asked = axial_run.Options(
+    asked = axial_coding_run.Options(
         **options.asked(args), old=args.codebook, recode_model=args.recode_model,
         context_tokens=args.context_tokens, seed=args.seed)
     way = "dry_run" if args.dry_run else args.batch or "live"
-    found = axial_run.run(way, asked)
-    cli.summarise(found, axial_run.lines(way, found), args.json)
+    found = axial_coding_run.run(way, asked)
+    cli.summarise(found, axial_coding_run.lines(way, found), args.json)
     if "coded" in found:
         return int(found["unknown"] > args.max_unknown * found["samples"])
     return int(way == "collect")

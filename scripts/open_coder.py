@@ -72,15 +72,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _code(args: argparse.Namespace) -> int:
-    from failure_analysis.coding import open_run, samples
+    from failure_analysis.coding import open_coding_run, samples
 
     choice = samples.Choice(args.num_samples, args.sample_by, args.seed, args.only_failed,
                             args.with_passing)
-    asked = open_run.Options(**options.asked(args), mapping=args.mapping, choice=choice,
+    asked = open_coding_run.Options(**options.asked(args), mapping=args.mapping, choice=choice,
                              window_tokens=args.window_tokens)
     way = "dry_run" if args.dry_run else args.batch or "live"
-    found = open_run.run(way, asked)
-    cli.summarise(found, open_run.lines(way, found), args.json)
+    found = open_coding_run.run(way, asked)
+    cli.summarise(found, open_coding_run.lines(way, found), args.json)
     if "coded" in found:
         return int(found["unknown"] > args.max_unknown * found["samples"])
     return int(way == "collect")

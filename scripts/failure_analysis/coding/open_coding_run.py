@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from failure_analysis import files
-from failure_analysis.coding import model, open_coding, project, prompts, runner, samples
+from failure_analysis.coding import model, open_coding, project, prompts, samples, stage_run
 from failure_analysis.coding.calls import Get
 
 
 @dataclass(frozen=True)
-class Options(runner.Asked):
+class Options(stage_run.Asked):
     """What a run of open coding is asked to do."""
 
     mapping: Path | None
@@ -21,7 +21,7 @@ class Options(runner.Asked):
 
 
 @dataclass(frozen=True)
-class Prepared(runner.Work):
+class Prepared(stage_run.Work):
     """A project that is ready to be worked on."""
 
     asked: Options
@@ -31,9 +31,9 @@ class Prepared(runner.Work):
     rejected: int
     remark: str
 
-    def phases(self, get: Get) -> Iterator[runner.Phase]:
+    def phases(self, get: Get) -> Iterator[stage_run.Phase]:
         """The one part of the work."""
-        yield runner.Phase("open coding", len(self.planned), "sample",
+        yield stage_run.Phase("open coding", len(self.planned), "sample",
                            open_coding.jobs(self.stage, self.planned, get))
 
     def finish(self, get: Get) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def dry_run(options: Options) -> dict[str, Any]:
 
 def run(way: str, options: Options) -> dict[str, Any]:
     """Runs it in one of its ways: dry_run, live, submit, status or collect."""
-    return runner.run(way, options, project.OPEN, prepare, dry_run)
+    return stage_run.run(way, options, project.OPEN, prepare, dry_run)
 
 
 def lines(way: str, found: dict[str, Any]) -> list[str]:
@@ -127,23 +127,23 @@ def lines(way: str, found: dict[str, Any]) -> list[str]:
     if found.get("rejected_rows"):
         remark.append(f"rows of the input that could not be read: {found['rejected_rows']} "
                       "(build_packet.py says why)")
-    return [*remark, *runner.lines(way, found, _estimate_lines, _result_lines)]
+    return [*remark, *stage_run.lines(way, found, _estimate_lines, _result_lines)]
 
 
 def _estimate_lines(found: dict[str, Any]) -> list[str]:
     what = f"{found['samples']} samples, {found['requests']} requests, about"
-    return [*runner.estimated(found, what, "repairs and descriptions of windowed samples"),
+    return [*stage_run.estimated(found, what, "repairs and descriptions of windowed samples"),
             f"all: {found['files'][0]}"]
 
 
 def _result_lines(found: dict[str, Any]) -> list[str]:
     part = f", {found['seen_in_part']} of them seen in part" if found["seen_in_part"] else ""
     result = [
-        runner.coded(found) + part,
+        stage_run.coded(found) + part,
         f"failure visible in {found['failure_visible']} of {found['coded']}; none visible in what "
         f"was seen of {found['no_failure_visible']}",
         f"quotes found in their sample: {found['quotes_verified']} of {found['quotes']}",
-        *runner.spent(found),
+        *stage_run.spent(found),
         f"open codes: {found['file']}"]
     if found["contrast"] < found["contrast_wanted"]:
         result.insert(2, f"passing samples for contrast: {found['contrast']} of "

@@ -20,7 +20,7 @@ from failure_analysis.coding import (
     model,
     project,
     prompts,
-    runner,
+    stage_run,
 )
 from failure_analysis.coding.axial_coding import Built, Coded, Coder, Progress, Sample, Stage
 from failure_analysis.coding.calls import Get
@@ -63,7 +63,7 @@ Proved = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Options(runner.Asked):
+class Options(stage_run.Asked):
     """What a run of axial coding is asked to do."""
 
     old: Path | None
@@ -85,7 +85,7 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Prepared(runner.Work):
+class Prepared(stage_run.Work):
     """A project that is ready for axial coding."""
 
     asked: Options
@@ -93,10 +93,10 @@ class Prepared(runner.Work):
     lines: Sequence[Line]
     stage: Stage
 
-    def phases(self, get: Get) -> Iterator[runner.Phase]:
+    def phases(self, get: Get) -> Iterator[stage_run.Phase]:
         """The codebook, the coding with it, and the second coding."""
         for name, jobs in axial_coding.phases(self.stage, get, card.FEWEST_SHARED):
-            yield runner.Phase(name, len(jobs), "batch",
+            yield stage_run.Phase(name, len(jobs), "batch",
                                (lambda job=job: list(job().needed) for job in jobs))
 
     def finish(self, get: Get) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
 
 def run(way: str, options: Options) -> dict[str, Any]:
     """Runs it in one of its ways: dry_run, live, submit, status or collect."""
-    return runner.run(way, options, project.AXIAL, prepare, dry_run)
+    return stage_run.run(way, options, project.AXIAL, prepare, dry_run)
 
 
 def dry_run(options: Options) -> dict[str, Any]:
@@ -359,13 +359,13 @@ def _counts(records: Collection[Mapping[str, Any]], result: Mapping[str, Any]) -
 
 def lines(way: str, found: dict[str, Any]) -> list[str]:
     """What a run tells a person."""
-    return runner.lines(way, found, _estimate_lines, _result_lines)
+    return stage_run.lines(way, found, _estimate_lines, _result_lines)
 
 
 def _estimate_lines(found: dict[str, Any]) -> list[str]:
     what = f"{found['to_code']} of {found['samples']} samples to code, about {found['requests']} " \
            "requests,"
-    return [*runner.estimated(found, what, "repairs"), f"all first ones: {found['files'][0]}"]
+    return [*stage_run.estimated(found, what, "repairs"), f"all first ones: {found['files'][0]}"]
 
 
 def _result_lines(found: dict[str, Any]) -> list[str]:
@@ -378,7 +378,7 @@ def _result_lines(found: dict[str, Any]) -> list[str]:
     left = found["recoding_failed"]
     failed = f" ({left} more were not coded both times)" if left else ""
     told = [
-        runner.coded(found),
+        stage_run.coded(found),
         f"{found['codes']} codes in at least 2 samples, {found['residue']} in the residue; no code "
         f"fits {found[codebook.NO_CODE]}, no failure visible in {found[codebook.NOT_VISIBLE]}",
         cover,
@@ -387,7 +387,7 @@ def _result_lines(found: dict[str, Any]) -> list[str]:
         f"not put right: {found['problems']} (see the card)" if found["problems"] else "",
         f"compared with no other: {found['left_out']} samples (see the card)"
         if found["left_out"] else "",
-        *runner.spent(found),
+        *stage_run.spent(found),
         f"read the card: {found['files']['card']}",
         f"codes: {found['files']['coded']}",
         f"as one more coder of a packet: record_review.py ANALYSIS_DIR --from "
