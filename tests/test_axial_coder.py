@@ -650,7 +650,7 @@ def test_no_attack_gets_past_the_parser_or_out_of_the_fence() -> None:
     assert not set(text) & (set(map(chr, range(32))) - {"\n", "\t"})
     for attack in ATTACKS:
         for shape in (shapes.Taxonomy, shapes.Codebook, shapes.Assignments):
-            asked = model.request(settings, "x", mark, shape, "", text)
+            asked = model.new_request(settings, "x", mark, shape, "", text)
             assert model.parse(asked, attack)[0] is None, attack
 
 

@@ -226,7 +226,7 @@ def test_a_token_budget_holds_with_long_answers_and_many_calls_at_once(
 
 def test_a_call_that_does_not_say_its_cost_is_reckoned_with_what_was_reserved() -> None:
     budget = model.Budget(max_tokens=10_000)
-    wanted = model.request(model.Settings("m"), "x", "12345678", OpenCode, "", "word " * 1000)
+    wanted = model.new_request(model.Settings("m"), "x", "12345678", OpenCode, "", "word " * 1000)
     need = budget.take(wanted)
     budget.settle(need, model.Usage())
     assert budget.uncounted == 1
@@ -741,7 +741,7 @@ def test_a_failing_sample_gets_one_contrast_at_most(code: Code, tmp_path: Path) 
 
 
 def test_an_answer_without_a_status_is_read_and_one_of_two_minds_is_not() -> None:
-    wanted = model.request(model.Settings("m"), "x", "12345678", OpenCode, "", "")
+    wanted = model.new_request(model.Settings("m"), "x", "12345678", OpenCode, "", "")
     good = {"mark": "12345678", "visibility": "failure_visible", "descriptive_summary": "a",
             "failure_point_turn": None, "detailed_analysis": "b", "issues_identified": [],
             "observations": "c", "recommendations": "d", "evidence": []}
@@ -759,7 +759,7 @@ def test_an_answer_without_a_status_is_read_and_one_of_two_minds_is_not() -> Non
 @pytest.mark.parametrize("message", [
     {"content": [{"type": "text", "text": "{}"}]}, {"content": None, "refusal": {"why": "x"}}])
 def test_an_answer_of_another_shape_is_unparsed(message: dict) -> None:
-    wanted = model.request(model.Settings("m", api="chat"), "x", "0" * 8, OpenCode, "", "")
+    wanted = model.new_request(model.Settings("m", api="chat"), "x", "0" * 8, OpenCode, "", "")
     answer = model.read(wanted, {"model": "x\ud800", "choices": [
         {"finish_reason": "stop", "message": message}]})
     assert answer.state == "unparsed" and "\ud800" not in answer.model
