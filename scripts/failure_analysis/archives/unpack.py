@@ -77,9 +77,10 @@ class _Checked:
         self.files: set[str] = set()
         self.links: dict[str, str] = {}
 
-    def refuse(self, name: str, why: str) -> files.Refusal:
+    def refuse(self, name: str, reason: str) -> files.Refusal:
         """The refusal of a member."""
-        return files.Refusal(f"unsafe archive: member {name[:200]!r} {why}; nothing was extracted")
+        return files.Refusal(f"unsafe archive: member {name[:200]!r} {reason}; nothing was "
+                             "extracted")
 
     def add(self, name: str, kind: str, size: int, mode: int, target: str = "") -> str:
         """Takes a member (`kind` is file, folder, symlink, hard link or other) or refuses it;
@@ -161,17 +162,16 @@ class _Meter:
 
     def read(self, size: int) -> bytes:
         """The next bytes."""
-        found = self.stream.read(size)
-        self.left -= len(found)
+        piece = self.stream.read(size)
+        self.left -= len(piece)
         if self.left < 0:
             raise files.Refusal("unsafe archive: more than a member's worth of bytes where a "
                                 "member or the end was expected; nothing was extracted")
-        return found
+        return piece
 
 
 class _Member(tarfile.TarInfo):
-    """A member of a tar. tarfile ends where it finds no header; here only the end mark is the
-    end."""
+    """A member of a tar. tarfile ends where it finds no header; here the end mark alone does."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:

@@ -97,22 +97,6 @@ class Coded(NamedTuple):
     remarks: Mapping[str, str] = {}
 
 
-class Round(NamedTuple):
-    """A round of comparison: how many samples were compared before, its number, of how many."""
-
-    before: int
-    number: int
-    of: int
-
-
-class Expected(NamedTuple):
-    """About what it takes, in calls and tokens, without repairs."""
-
-    requests: int
-    prompt_tokens: int
-    answer_tokens: int
-
-
 def together(codings: Sequence[Coded]) -> Coded:
     """Several batches as one."""
     return Coded(tuple(request for coded in codings for request in coded.needed),
@@ -171,11 +155,9 @@ def _rounds(stage: Stage, at: Progress, get: Get) -> Built:
     """Extends and merges a codebook round by round. A round without an answer that can be used is
     halved, down to single samples."""
     while at.queue:
-        batch, number, codes = at.queue[0], at.built.rounds + 1, at.built.codes
-        request = _request(stage, codes, batch,
-                           Round(at.before, number, number + len(at.queue) - 1), at.whole)
-        settled = prompts.settle(stage.first.settings, request, get,
-                                 partial(_read, stage, codes, number), of="message")
+        batch, number = at.queue[0], at.built.rounds + 1
+        settled = prompts.settle(stage.first.settings, _request(stage, at, number), get,
+                                 partial(_read, stage, at.built.codes, number), of="message")
         if isinstance(settled, model.Request):
             return Built((settled,))
         if settled.state in model.UNANSWERED:
@@ -196,23 +178,23 @@ def _rounds(stage: Stage, at: Progress, get: Get) -> Built:
     return at.built
 
 
-def _request(stage: Stage, codes: Sequence[Code], batch: Sequence[Sample],
-             at: Round, whole: bool) -> model.Request:
+def _request(stage: Stage, at: Progress, number: int) -> model.Request:
     """The request for a round: the codebook so far and the open codes of a batch."""
     from failure_analysis.coding import shapes
 
     settled_ids = {code.code_id for code in stage.old}
-    fixed = [_shown(code) for code in codes if code.code_id in settled_ids]
-    changeable = [_shown(code) for code in codes if code.code_id not in settled_ids]
-    samples = [{"name": sample.name, "text": sample.judged_text} for sample in batch]
+    fixed = [_shown(code) for code in at.built.codes if code.code_id in settled_ids]
+    changeable = [_shown(code) for code in at.built.codes if code.code_id not in settled_ids]
+    samples = [{"name": sample.name, "text": sample.judged_text} for sample in at.queue[0]]
     blocks = (*fixed, *changeable, *samples)
     mark = model.mark_of(*(text for block in blocks for text in block.values()))
     text = prompts.render("axial_codebook_round", mark=mark, fixed=fixed, known=changeable,
-                          samples=samples, before=at.before, round=at.number, rounds=at.of)
-    instructions = prompts.render("axial_codebook", benchmark=stage.benchmark, assigns=whole,
+                          samples=samples, before=at.before, round=number,
+                          rounds=number + len(at.queue) - 1)
+    instructions = prompts.render("axial_codebook", benchmark=stage.benchmark, assigns=at.whole,
                                   background=stage.background)
-    return model.new_request(stage.first.settings, f"codebook round {at.number}", mark,
-                             shapes.Taxonomy if whole else shapes.Codebook, instructions, text)
+    return model.new_request(stage.first.settings, f"codebook round {number}", mark,
+                             shapes.Taxonomy if at.whole else shapes.Codebook, instructions, text)
 
 
 def _read(stage: Stage, codes: Sequence[Code], number: int, request: model.Request,
@@ -239,8 +221,7 @@ def _shown(code: Code) -> dict[str, str]:
 # Coding with the codebook.
 
 def batches(stage: Stage, codes: Sequence[Code], samples: Sequence[Sample]) -> list[list[Sample]]:
-    """The samples in seeded order, so many together as one request takes: failing and passing ones
-    are mixed."""
+    """The samples in seeded order, failing and passing mixed, as many as a request takes."""
     queue = list(samples)
     random.Random(f"order {stage.seed}").shuffle(queue)
     room = stage.context - sum(model.estimate(_shown(code)["text"]) for code in codes)
@@ -360,9 +341,8 @@ def coding_jobs(stage: Stage, built: Built, get: Get) -> list[Callable[[], Coded
 
 
 def recoded(stage: Stage, fewest: int) -> list[Sample]:
-    """The samples that are coded a second time: a seeded fifth of the compared ones (`fewest` of
-    them where there are so many), whatever became of them the first time; in an order of their
-    own."""
+    """The samples that are coded a second time, in an order of their own: a seeded fifth of the
+    compared ones (at least `fewest`, if there are), whatever became of them the first time."""
     compared = [sample for sample in stage.samples if sample.compared]
     number = min(len(compared), max(math.ceil(len(compared) / 5), fewest))
     return random.Random(stage.seed).sample(compared, number)
@@ -413,8 +393,8 @@ def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Call
         yield "recoding", recoding_jobs(stage, built, get, fewest)
 
 
-def expected(stage: Stage, fewest: int) -> Expected:
-    """What the whole axial coding takes."""
+def expected(stage: Stage, fewest: int) -> dict[str, int]:
+    """About how many requests, prompt tokens and answer tokens it all takes, without repairs."""
     compared = [sample for sample in stage.samples if sample.compared]
     tokens_compared = sum(model.estimate(sample.judged_text) for sample in compared)
     whole = _fits(stage, compared)
@@ -424,5 +404,6 @@ def expected(stage: Stage, fewest: int) -> Expected:
     coding = math.ceil(again / _BATCH) + math.ceil(apart / _BATCH)
     # A codebook of some 20 codes is read with each batch and answered in each round.
     open_codes = tokens_compared + tokens_compared * (again + apart) // len(compared)
-    return Expected(rounds + coding, open_codes + (rounds + coding) * _CODEBOOK,
-                    rounds * _CODEBOOK + (again + len(stage.samples)) * _ENTRY)
+    return {"requests": rounds + coding,
+            "prompt_tokens": open_codes + (rounds + coding) * _CODEBOOK,
+            "completion_tokens": rounds * _CODEBOOK + (again + len(stage.samples)) * _ENTRY}

@@ -12,18 +12,11 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from failure_analysis import files
-from failure_analysis.coding import (
-    axial_coding,
-    card,
-    card_page,
-    codebook,
-    model,
-    project,
-    prompts,
-    stage_run,
-)
+from failure_analysis.coding import axial_coding, card, codebook, project, prompts, stage_run
 from failure_analysis.coding.axial_coding import Built, Coded, Coder, Progress, Sample, Stage
 from failure_analysis.coding.calls import Get
+from failure_analysis.coding.card_page import draw, page
+from failure_analysis.coding.model import STATES
 from failure_analysis.review import ledger
 
 
@@ -45,7 +38,7 @@ class _Row(msgspec.Struct):
     """What is needed of a line of open codes."""
 
     sample_id: str
-    state: Literal[model.STATES]
+    state: Literal[STATES]
     success: bool | None
     reward: float | None
     matched_to: str | None
@@ -73,14 +66,9 @@ class Options(stage_run.RunOptions):
 
 
 class OpenCoded(NamedTuple):
-    """What is needed of an open-coded sample; `compact` is None where nothing is known of it."""
+    """An open-coded sample; `compact` is None where nothing is known of it."""
 
-    ident: str
-    model: str
-    state: str
-    success: bool | None
-    hidden: bool
-    matched_to: str | None
+    row: _Row
     compact: Sample | None
 
 
@@ -105,21 +93,21 @@ class Prepared(stage_run.Work):
         coded, again = (axial_coding.together([job() for job in jobs]) for jobs in (
             axial_coding.coding_jobs(self.stage, built, get),
             axial_coding.recoding_jobs(self.stage, built, get, card.FEWEST_SHARED)))
-        records = {sample.ident: _record(sample, coded) for sample in self.open_coded}
+        records = {row.sample_id: _record(row, compact, coded) for row, compact in self.open_coded}
         paths = {kind: self.output_dir / name for kind, name in (
             ("coded", f"axial_coded_{self.name}.jsonl"), ("taxonomy", f"{self.name}_taxonomy.json"),
             ("codebook", f"{self.name}_codebook.json"), ("card", f"{self.name}_codebook.md"),
             ("figure", f"{self.name}_rarefaction.png"),
             ("reviews", f"axial_reviews_{self.name}.jsonl"))}
         with files.atomic(paths["coded"]) as file:
-            file.writelines(project.json_line({**row, **records[row["sample_id"]]})
-                            for _, row in _rows(self.options.input))
+            file.writelines(project.json_line({**row, **records[checked.sample_id]})
+                            for row, checked in _rows(self.options.input))
         proved = _proved(self.open_coded, records)
         result = _codebook(self, built, coded, again, records, proved)
         files.write_json(paths["taxonomy"], result["taxonomy"])
         files.write_json(paths["codebook"], result)
-        card_page.draw(paths["figure"], result["card"]["rarefaction"])
-        files.write_text(paths["card"], card_page.page(result, paths["figure"].name))
+        draw(paths["figure"], result["card"]["rarefaction"])
+        files.write_text(paths["card"], page(result, paths["figure"].name))
         with files.atomic(paths["reviews"]) as file:
             file.writelines(_reviews(self.options.settings.model, proved))
         ended = self.end({
@@ -134,34 +122,9 @@ class Prepared(stage_run.Work):
 
 # Open codes -> samples.
 
-class Read(NamedTuple):
-    """The samples of open_coded files, their benchmark and their dimensions."""
-
-    samples: list[OpenCoded]
-    benchmark: str
-    dimensions: frozenset[str]
-
-
-def _read(paths: Sequence[Path]) -> Read:
-    samples, benchmark, dimensions, seen = [], "", set(), set()
-    for place, row in _rows(paths):
-        ident = row["sample_id"]
-        if ident in seen:
-            raise files.Refusal(f"{place}: the sample {ident} is there twice; give each open "
-                                "coding once")
-        seen.add(ident)
-        benchmark = benchmark or str(row["benchmark"])
-        dimensions.update(map(ledger.squeezed, row["failed_dimensions"]))
-        coding = row["coding"]
-        compact = axial_coding.compact(f"s{len(samples) + 1}", row) if coding else None
-        hidden = bool(coding) and coding["visibility"] == "no_failure_visible"
-        samples.append(OpenCoded(ident, str(row["model_name"]), row["state"], row["success"],
-                                 hidden, row["matched_to"], compact))
-    return Read(samples, benchmark, frozenset(dimensions))
-
-
-def _rows(paths: Sequence[Path]) -> Iterator[tuple[str, dict]]:
-    """The lines of open_coded files, one at a time, with their places."""
+def _rows(paths: Sequence[Path]) -> Iterator[tuple[dict, _Row]]:
+    """The rows of open_coded files, one at a time, whole and in what is needed of them."""
+    seen = set()
     for path in paths:
         if not path.is_file():
             raise files.Refusal(f"{path}: no such file; give the open_coded_*.jsonl of a project")
@@ -175,7 +138,11 @@ def _rows(paths: Sequence[Path]) -> Iterator[tuple[str, dict]]:
             if reason:
                 raise files.Refusal(f"{path}:{number}: not an open-coded sample ({reason}); give "
                                     "the open_coded_*.jsonl that open_coder.py wrote")
-            yield f"{path}:{number}", row
+            if checked.sample_id in seen:
+                raise files.Refusal(f"{path}:{number}: the sample {checked.sample_id} is there "
+                                    "twice; give each open coding once")
+            seen.add(checked.sample_id)
+            yield row, checked
 
 
 def prepare(options: Options, dry: bool = False) -> Prepared:
@@ -184,9 +151,14 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     if project.recorded(project_dir, project.OPEN) is None:
         raise files.Refusal(f"{project_dir}: no project of open_coder.py; run it first with "
                             f"--project {options.project}")
-    samples, benchmark, dimensions = _read(options.input)
+    samples = [OpenCoded(checked, axial_coding.compact(f"s{number}", row)
+                         if checked.coding else None)
+               for number, (row, checked) in enumerate(_rows(options.input), 1)]
+    benchmark = next((sample.row.benchmark for sample in samples if sample.row.benchmark), "")
+    dimensions = frozenset(ledger.squeezed(name) for sample in samples
+                           for name in sample.row.failed_dimensions)
     compact = [sample.compact for sample in samples if sample.compact
-               and (sample.compact.compared or sample.success is not False)]
+               and (sample.compact.compared or sample.row.success is not False)]
     if not any(sample.compared for sample in compact):
         raise files.Refusal(f"{options.input[0]}: no failing sample in which the open coder saw "
                             "the failure; nothing to compare")
@@ -209,8 +181,6 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
                     stage)
 
 
-# The ways to run it.
-
 def run(way: str, options: Options) -> dict[str, Any]:
     """Runs it in one of its ways: dry_run, live, submit, status or collect."""
     return stage_run.run(way, options, project.AXIAL, prepare, dry_run)
@@ -227,10 +197,9 @@ def dry_run(options: Options) -> dict[str, Any]:
             {"name": request.name, "tokens": request.tokens, "body": request.body})
             for request in first)
     files.write_text(shown, prompts.readable(first[0]))
-    requests, tokens, answers = axial_coding.expected(ready.stage, card.FEWEST_SHARED)
-    return {"samples": len(ready.open_coded), "to_code": len(ready.stage.samples),
-            "requests": requests, "prompt_tokens": tokens, "completion_tokens": answers,
-            "cost": options.cost(tokens, answers),
+    expected = axial_coding.expected(ready.stage, card.FEWEST_SHARED)
+    return {"samples": len(ready.open_coded), "to_code": len(ready.stage.samples), **expected,
+            "cost": options.cost(expected["prompt_tokens"], expected["completion_tokens"]),
             "files": [path.as_posix(), shown.as_posix()]}
 
 
@@ -251,14 +220,15 @@ def _built(ready: Prepared, built: Built) -> Built:
     return built
 
 
-def _record(sample: OpenCoded, coded: Coded) -> dict[str, Any]:
+def _record(row: _Row, compact: Sample | None, coded: Coded) -> dict[str, Any]:
     """The codes of a sample. What is not known is said in words, so that counting is safe."""
-    name = sample.compact.name if sample.compact else ""
+    name = compact.name if compact else ""
     assignment = coded.assignments.get(name)
     state, reason = coded.failed.get(name, ("skipped_by_budget", "not asked"))
-    if sample.compact is None:
-        state, reason = sample.state, "it has no open code"
-    if assignment is not None or sample.hidden and sample.success is False:
+    if compact is None:
+        state, reason = row.state, "it has no open code"
+    is_hidden = row.coding is not None and row.coding.visibility == codebook.NOT_VISIBLE
+    if assignment is not None or is_hidden and row.success is False:
         state, reason = "ok", coded.remarks.get(name, "")
     codes = {"primary_code": codebook.UNKNOWN, "secondary_codes": [],
              "severity": codebook.UNKNOWN, "fault": "undecided", "rationale": "", "quote": None}
@@ -266,7 +236,7 @@ def _record(sample: OpenCoded, coded: Coded) -> dict[str, Any]:
         codes = {**assignment.model_dump(exclude={"sample"}),
                  "rationale": prompts.line(assignment.rationale),
                  "secondary_codes": list(dict.fromkeys(assignment.secondary_codes)),
-                 "quote": sample.compact.quotes.get(assignment.quote)}
+                 "quote": compact.quotes.get(assignment.quote)}
     elif state == "ok":
         codes["primary_code"] = codebook.NOT_VISIBLE
     return {"axial_state": state, "axial_reason": reason, "axial_coding": codes}
@@ -275,8 +245,8 @@ def _record(sample: OpenCoded, coded: Coded) -> dict[str, Any]:
 def _proved(samples: Sequence[OpenCoded], records: Records) -> Proved:
     """The failing samples that have a code and a verified quote that shows it, with their codes;
     of others there is nothing to record."""
-    failing = ((sample.ident, records[sample.ident]["axial_coding"]) for sample in samples
-               if sample.success is False)
+    failing = ((row.sample_id, records[row.sample_id]["axial_coding"]) for row, _ in samples
+               if row.success is False)
     return [(ident, codes) for ident, codes in failing
             if codes["quote"] is not None and codes["primary_code"] != codebook.NO_CODE]
 
@@ -284,14 +254,15 @@ def _proved(samples: Sequence[OpenCoded], records: Records) -> Proved:
 def _codings(samples: Sequence[OpenCoded], records: Records) -> tuple[list[card.Coding], int]:
     """The samples of known coding, and how many failing ones have none."""
     codings, unknown = [], 0
-    for sample in samples:
-        if sample.success is None:
+    for row, _ in samples:
+        if row.success is None:
             continue  # nobody judged it: it is in no share
-        failing, codes = sample.success is False, records[sample.ident]["axial_coding"]
-        if records[sample.ident]["axial_state"] == "ok":
+        failing, record = row.success is False, records[row.sample_id]
+        if record["axial_state"] == "ok":
+            codes = record["axial_coding"]
             labels = _labels(codes["primary_code"], codes["secondary_codes"])
-            codings.append(card.Coding(sample.ident, sample.model, failing, *labels,
-                                       sample.matched_to))
+            codings.append(card.Coding(row.sample_id, row.model_name, failing, *labels,
+                                       row.matched_to))
         else:
             unknown += failing
     return codings, unknown
@@ -299,8 +270,7 @@ def _codings(samples: Sequence[OpenCoded], records: Records) -> tuple[list[card.
 
 def _labels(primary: str, secondary: Sequence[str]) -> card.Labels:
     """The codes of a sample, all of them without what is said instead of a code."""
-    every = frozenset({primary, *secondary} - {codebook.NO_CODE, codebook.NOT_VISIBLE})
-    return card.Labels(primary, every)
+    return primary, frozenset({primary, *secondary} - {codebook.NO_CODE, codebook.NOT_VISIBLE})
 
 
 def _codebook(ready: Prepared, built: Built, coded: Coded, again: Coded, records: Records,
@@ -323,8 +293,7 @@ def _codebook(ready: Prepared, built: Built, coded: Coded, again: Coded, records
                     "events": {name: [event for event in events if event["event"] == name]
                                for name in codebook.EVENTS}},
         "card": card.numbers(built.codes, codings, unknown, recodings, coders, options.seed),
-        "taxonomy": codebook.taxonomy(built.codes, samples, _quotes(proved),
-                                      card.FEWEST_SAMPLES),
+        "taxonomy": codebook.taxonomy(built.codes, samples, _quotes(proved), card.FEWEST_SAMPLES),
         "problems": [prompts.line(problem) for problem in built.problems],
         "left_out": dict(built.left_out),
         "recoding_failed": drawn - len(recodings),
@@ -356,17 +325,14 @@ def _reviews(name: str, proved: Proved) -> Iterator[bytes]:
 
 def _counts(records: Collection[Mapping[str, Any]], result: Mapping[str, Any]) -> dict[str, Any]:
     states = Counter(record["axial_state"] for record in records)
-    return {"samples": len(records), "coded": states["ok"],
-            "unknown": len(records) - states["ok"],
-            "states": {state: states[state] for state in model.STATES},
+    return {"samples": len(records), "coded": states["ok"], "unknown": len(records) - states["ok"],
+            "states": {state: states[state] for state in STATES},
             "codes": len(result["card"]["codes"]), "residue": len(result["card"]["residue"]),
             codebook.NO_CODE: result["card"][codebook.NO_CODE],
             codebook.NOT_VISIBLE: result["card"][codebook.NOT_VISIBLE],
             "problems": len(result["problems"]), "left_out": len(result["left_out"]),
             "recoding_failed": result["recoding_failed"]}
 
-
-# What a run tells a person.
 
 def lines(way: str, summary: dict[str, Any]) -> list[str]:
     """What a run tells a person."""

@@ -73,15 +73,13 @@ def refusals() -> Iterator[None]:
 
 def submit(path: Path, client: "OpenAI", requests: Iterable[model.Request],
            affordable: Callable[[model.Request], bool]) -> list[Batch]:
-    """Submits the requests that no open batch holds and that are affordable; returns the new
-    batches."""
+    """Submits the affordable requests that no open batch holds; returns the new batches."""
     _settle(path, client)
     under_way = {key for batch in open_batches(path) for key in batch.keys}
     made = []
     needed = (request for request in requests
               if request.key not in under_way and affordable(request))
-    for chunk in model.packed(needed, lambda request: len(_line(request)), MOST_BYTES,
-                              MOST_REQUESTS):
+    for chunk in model.packed(needed, lambda call: len(_line(call)), MOST_BYTES, MOST_REQUESTS):
         batch = Batch(secrets.token_hex(16), [request.key for request in chunk])
         _append(path, batch)
         uploaded = client.files.create(purpose="batch", file=(

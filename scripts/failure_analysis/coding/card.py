@@ -29,20 +29,15 @@ class Coding(NamedTuple):
     matched_to: str | None
 
 
-class Labels(NamedTuple):
-    """The codes of a sample: the primary one, or what is said instead of it, and all of them."""
-
-    primary: str
-    codes: frozenset[str]
-
-
-Recoding = tuple[Labels, Labels]  # of a sample that was coded twice
+# The codes of a sample: the primary one, or what is said instead of it, and all of them; of a
+# sample that was coded twice.
+Labels = tuple[str, frozenset[str]]
+Recoding = tuple[Labels, Labels]
 
 
 def numbers(codes: Sequence[Code], codings: Sequence[Coding], unknown: int,
             recodings: Sequence[Recoding], coders: tuple[str, str], seed: int) -> dict[str, Any]:
-    """All numbers of the card. `unknown` failing samples have no known coding and are in no
-    share."""
+    """All numbers of the card. `unknown` failing samples, of no known coding, are in no share."""
     failing = [coding for coding in codings if coding.failing]
     seen = Counter(code for coding in failing for code in coding.codes)
     ranked = sorted(codes, key=lambda code: (-seen[code.code], code.code))
@@ -102,11 +97,11 @@ def _recoding(names: Sequence[str], recodings: Sequence[Recoding], coders: tuple
               seed: int) -> dict[str, Any]:
     """How far two codings of the same samples agree: on the primary code, and on each code being
     seen or not."""
-    primary = Counter((first.primary, second.primary) for first, second in recodings)
+    primary = Counter((first, second) for (first, _), (second, _) in recodings)
     result = {"coders": list(coders), "self_consistency": coders[0] == coders[1],
               "samples": len(recodings), "primary": _agreement(primary, seed), "codes": []}
     for name in names if recodings else ():
-        seen = [(name in first.codes, name in second.codes) for first, second in recodings]
+        seen = [(name in first, name in second) for (_, first), (_, second) in recodings]
         cells = Counter((str(first), str(second)) for first, second in seen)
         result["codes"].append({"code": name, "first": sum(first for first, _ in seen),
                                 "second": sum(second for _, second in seen),

@@ -57,8 +57,7 @@ class Revision(NamedTuple):
 
 
 class Book(msgspec.Struct, frozen=True):
-    """A codebook that was written: its codes, and a hash of each open code that none of them fits,
-    by sample."""
+    """A codebook that was written; `uncovered` has, by sample, a hash of what no code fits."""
 
     codes: tuple[Code, ...]
     uncovered: dict[str, str]
@@ -101,26 +100,25 @@ def _is_name(code: str) -> bool:
     return bool(ledger.SLUG.fullmatch(code)) and len(code) <= 60
 
 
-def revised(earlier: Sequence[Code], fixed_ids: Collection[str],
-            categories: "Sequence[shapes.Category]", round_number: int,
-            dimensions: set[str]) -> Revision:
-    """The codebook that an answer makes of the earlier one. Codes whose ids are fixed stay as they
-    are, whatever the answer says; one that the answer drops stays too."""
-    accepted, problems = _accepted(earlier, fixed_ids, categories, dimensions)
+def revised(earlier: Sequence[Code], fixed_ids: Collection[str], answer: "list[shapes.Category]",
+            number: int, dimensions: set[str]) -> Revision:
+    """What an answer makes of the earlier codebook in round `number`. Codes whose ids are fixed
+    stay as they are, whatever the answer says; one that the answer drops stays too."""
+    accepted, problems = _accepted(earlier, fixed_ids, answer, dimensions)
     heirs: dict[Code, list[str]] = {}
-    for _, answered, before in accepted:
+    for draft, before in accepted:
         for old in before:
-            heirs.setdefault(old, []).append(answered.code)
+            heirs.setdefault(old, []).append(draft.code)
     split = {old.code: tuple(new) for old, new in heirs.items() if len(new) > 1}
     # Of several that continue one code, the one with its name keeps the id, else the first.
     keeper = {old: old.code if old.code in new else new[0] for old, new in heirs.items()}
     events, made = [], []
-    for category, answered, before in accepted:
-        own_id = next((old.code_id for old in before if keeper[old] == answered.code), None)
-        code = _made(category, answered, own_id, (*made, *earlier))
-        made.append(code)
-        events += _events(code, before, split, round_number)
-    events += [Event("split", round_number, (old,), new) for old, new in split.items()]
+    for draft, before in accepted:
+        own_id = next((old.code_id for old in before if keeper[old] == draft.code), None)
+        taken = {code.code_id for code in (*made, *earlier)}
+        made.append(msgspec.structs.replace(draft, code_id=own_id or _new_id(draft, taken)))
+        events += _events(draft, before, split, number)
+    events += [Event("split", number, (old,), new) for old, new in split.items()]
     dropped = [code for code in earlier if code.code_id not in fixed_ids and code not in heirs]
     problems += [f"the code {code.code} is continued by none; a code is kept, renamed or merged, "
                  "never dropped" for code in dropped]
@@ -128,22 +126,14 @@ def revised(earlier: Sequence[Code], fixed_ids: Collection[str],
     return Revision((*kept, *made), tuple(events), tuple(problems))
 
 
-class Accepted(NamedTuple):
-    """A code of an answer with its category and the earlier codes that it continues."""
-
-    category: "shapes.Category"
-    answered: "shapes.Code"
-    before: list[Code]
-
-
-def _accepted(earlier: Sequence[Code], fixed_ids: Collection[str],
-              categories: "Sequence[shapes.Category]",
-              dimensions: set[str]) -> tuple[list[Accepted], list[str]]:
-    """The codes of an answer with which nothing is wrong, and what is wrong with the others."""
+def _accepted(earlier: Sequence[Code], fixed_ids: Collection[str], answer: "list[shapes.Category]",
+              dimensions: set[str]) -> tuple[list[tuple[Code, list[Code]]], list[str]]:
+    """The codes of an answer with which nothing is wrong, without ids, each with the earlier codes
+    that it continues; and what is wrong with the others."""
     names = {code.code: code for code in earlier}
     taken = {code.code for code in earlier if code.code_id in fixed_ids}
     problems, good = [], []
-    for category in categories:
+    for category in answer:
         for code in category.subcategories:
             wrong = _wrong(category, code, taken, names, fixed_ids, dimensions)
             problems += wrong
@@ -156,7 +146,7 @@ def _accepted(earlier: Sequence[Code], fixed_ids: Collection[str],
         # A code of the same name is the same code, unless only others continue that one.
         mine = code.code in names and (code.code in code.continues or code.code not in claimed)
         before = dict.fromkeys([*([code.code] if mine else []), *code.continues])
-        accepted.append(Accepted(category, code, [names[name] for name in before]))
+        accepted.append((_draft(category, code), [names[name] for name in before]))
     return accepted, problems
 
 
@@ -167,51 +157,45 @@ def _wrong(category: "shapes.Category", code: "shapes.Code", taken: Collection[s
     shown = files.visible(code.code)[:60]
     if not _is_name(code.code):
         return [f"the code {shown!r} is no snake_case name of at most 60 characters"]
-    problems = []
+    faults = []
     if code.code in _RESERVED:
-        problems.append(f"the code {shown} has a reserved name")
+        faults.append(f"the code {shown} has a reserved name")
     elif ledger.names_no_cause(code.code, dimensions):
-        problems.append(f"the code {shown} names no cause: it only says that something failed")
+        faults.append(f"the code {shown} names no cause: it only says that something failed")
     if code.code in taken:
-        problems.append(f"the code {shown} is there twice")
+        faults.append(f"the code {shown} is there twice")
     empty = [name for name in ("definition", "when_to_use", "when_not_to_use")
              if not getattr(code, name).strip()]
     empty += [] if any(text.strip() for text in code.indicators) else ["indicators"]
-    problems += [f"{name} of the code {shown} is empty" for name in empty]
+    faults += [f"{name} of the code {shown} is empty" for name in empty]
     if not category.name.strip() or category.name.strip().lower() in _RESERVED:
-        problems.append(f"the category of the code {shown} has no name of its own")
+        faults.append(f"the category of the code {shown} has no name of its own")
     for name in code.continues:
         if name not in names:
-            problems.append(f"the code {shown} continues {files.visible(name)[:60]!r}, which is no "
-                            "code of the codebook before")
+            faults.append(f"the code {shown} continues {files.visible(name)[:60]!r}, which is no "
+                          "code of the codebook before")
         elif names[name].code_id in fixed_ids:
-            problems.append(f"the code {shown} continues {name}, which is settled and stays as it "
-                            "is")
-    return problems
+            faults.append(f"the code {shown} continues {name}, which is settled and stays as it is")
+    return faults
 
 
-def _made(category: "shapes.Category", code: "shapes.Code", kept: str | None,
-          others: Iterable[Code]) -> Code:
-    """The record of an answered code, with the id that it keeps or one that no other has."""
-    ids = {other.code_id for other in others}
-    clean = {name: prompts.line(getattr(code, name))
+def _draft(category: "shapes.Category", code: "shapes.Code") -> Code:
+    """The record of an answered code; it has no id yet."""
+    texts = {name: prompts.line(getattr(code, name))
              for name in ("code", "definition", "when_to_use", "when_not_to_use")}
-    return Code(kept or _new_id(clean["code"], clean["definition"], ids),
-                category=prompts.line(category.name),
-                category_definition=prompts.line(category.definition),
-                indicators=tuple(prompts.line(text) for text in code.indicators if text.strip()),
-                **clean)
+    indicators = tuple(prompts.line(text) for text in code.indicators if text.strip())
+    return Code("", category=prompts.line(category.name), indicators=indicators,
+                category_definition=prompts.line(category.definition), **texts)
 
 
-def _new_id(name: str, definition: str, ids: Collection[str]) -> str:
-    text = json.dumps([name, definition])
-    while (code_id := "c-" + hashlib.sha256(text.encode()).hexdigest()[:8]) in ids:
+def _new_id(code: Code, taken: Collection[str]) -> str:
+    text = json.dumps([code.code, code.definition])
+    while (code_id := "c-" + hashlib.sha256(text.encode()).hexdigest()[:8]) in taken:
         text += "+"
     return code_id
 
 
-def _events(code: Code, before: Sequence[Code], split: Collection[str],
-            round_number: int) -> list[Event]:
+def _events(code: Code, before: Sequence[Code], split: Collection[str], number: int) -> list[Event]:
     """What an answered code did to the codes that it continues; a split is told once, by itself."""
     if not before:
         event = "added"
@@ -225,7 +209,7 @@ def _events(code: Code, before: Sequence[Code], split: Collection[str],
         event = "reworded"
     else:
         return []
-    return [Event(event, round_number, tuple(old.code for old in before), (code.code,))]
+    return [Event(event, number, tuple(old.code for old in before), (code.code,))]
 
 
 # Codebook -> taxonomy.

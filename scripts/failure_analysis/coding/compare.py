@@ -32,8 +32,7 @@ class Coded(NamedTuple):
 
 
 class Run(NamedTuple):
-    """An axial coding: its file, its samples, those that passed and were not coded, and its codes
-    by id."""
+    """An axial coding; `passed` are the samples that were not coded, `names` its codes by id."""
 
     path: Path
     samples: tuple[Coded, ...]

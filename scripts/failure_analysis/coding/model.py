@@ -443,8 +443,7 @@ def client(settings: Settings) -> "OpenAI":
     return OpenAI(**connection(settings))
 
 
-async def _ask(client: "AsyncOpenAI", request: Request, settings: Settings
-               ) -> tuple[Answer, bool]:
+async def _ask(client: "AsyncOpenAI", request: Request, settings: Settings) -> tuple[Answer, bool]:
     """One call, with the client's own retries; every way it can end becomes an answer, except an
     error that would meet every request. Also whether the endpoint called the request bad, which
     may be the prompt's or the settings' fault."""

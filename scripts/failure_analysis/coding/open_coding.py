@@ -167,8 +167,7 @@ def jobs(stage: Stage, plan: Sequence[Planned], get: Get) -> Iterator[model.Job]
 
 
 def record(sample: Sample, coded: Coded) -> dict[str, Any]:
-    """A sample's line of the result: the source's fields, and what they rest on. What is not known
-    is null."""
+    """A sample's row of the result: the source's fields, and what they rest on; unknown is null."""
     row, last = sample.row, coded.last
     state = "skipped_by_budget" if coded.needed else coded.state
     value = last.value if last and state == "ok" else None

@@ -10,6 +10,8 @@ from failure_analysis import files
 from failure_analysis.coding import model, open_coding, project, prompts, samples, stage_run
 from failure_analysis.coding.calls import Get
 
+_KINDS = ("original", "other_answers", "passed")  # of rows that are kept whole, by file name
+
 
 @dataclass(frozen=True)
 class Options(stage_run.RunOptions):
@@ -44,8 +46,7 @@ class Prepared(stage_run.Work):
             "project": self.options.project, **counts, "rejected_rows": self.rejected,
             "contrast_wanted": self.options.choice.with_passing,
             "model": self.options.settings.model},
-            [result.name, *(f"{kind}_{self.name}.jsonl" for kind in (
-                "original", "other_answers", "passed"))])
+            [result.name, *(f"{kind}_{self.name}.jsonl" for kind in _KINDS)])
         return {**ended, "remark": self.remark, "file": result.as_posix()}
 
 
@@ -63,8 +64,7 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     identity, inputs = _identity(options, instructions), project.inputs(pool.inputs)
     resumed = not dry and project.begin(output_dir, project.OPEN, identity, inputs,
                                         options.overwrite)
-    original, others, passed = (output_dir / f"{kind}_{name}.jsonl" for kind in (
-        "original", "other_answers", "passed"))
+    original, others, passed = (output_dir / f"{kind}_{name}.jsonl" for kind in _KINDS)
     samples.write(pool, plan, original, others, passed)
     stage = open_coding.Stage(
         options.settings, instructions, pool.policies, samples.Store(original),
@@ -92,8 +92,6 @@ def _identity(options: Options, instructions: str) -> dict[str, Any]:
             "with_passing": choice.with_passing, "window_tokens": options.window_tokens,
             "instructions": instructions_hash, "prompts": wording}
 
-
-# The ways to run it.
 
 def dry_run(options: Options) -> dict[str, Any]:
     """Writes every first prompt, and says how many tokens and how much money it would take."""

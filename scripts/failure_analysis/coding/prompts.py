@@ -99,8 +99,7 @@ def line(text: str) -> str:
 
 
 def name(text: str) -> str:
-    """The name of a benchmark as instructions may hold it: it comes from the runs, so it is no
-    sentence."""
+    """A benchmark's name as instructions may hold it: it comes from the runs, so no sentence."""
     return re.sub(r"[^\w.+-]+", "_", text)[:60]
 
 

@@ -60,7 +60,7 @@ class Pool(NamedTuple):
     are the rules recorded beside the conversations, by run."""
 
     benchmark: str
-    inputs: tuple[Path, ...]
+    inputs: Sequence[Path]
     policies: dict[str, str]
     sources: tuple[Source, ...]
     analysis_dir: Path | None
@@ -78,8 +78,7 @@ class Pool(NamedTuple):
 
 def pool(paths: Sequence[Path], mapping: Path | None) -> Pool:
     """The runs in files and folders of any known format, or those of a packet: its folder, or its
-    failure_review_rows.jsonl. Where the runs of a packet are gone, its own rows are all there
-    is."""
+    failure_review_rows.jsonl. Where the runs of a packet are gone, only its own rows are left."""
     analysis_dir = _packet_dir(paths)
     if analysis_dir is None:
         sources = detect.from_inputs(list(paths), mapping).sources
@@ -98,8 +97,7 @@ def pool(paths: Sequence[Path], mapping: Path | None) -> Pool:
     return Pool(str(first[0].get("benchmark")), inputs, {}, (), analysis_dir.resolve(), remark)
 
 
-def _of_runs(sources: Sequence[Source], inputs: tuple[Path, ...],
-             analysis_dir: Path | None) -> Pool:
+def _of_runs(sources: Sequence[Source], inputs: Sequence[Path], analysis_dir: Path | None) -> Pool:
     policies = {source.run_id: source.policy for source in sources if source.policy}
     return Pool(sources[0].benchmark, inputs, policies, tuple(sources), analysis_dir)
 
@@ -246,8 +244,7 @@ class Store:
             return json.loads(file.readline())
 
 
-def write(pool: Pool, plan: Sequence[Planned], original: Path, others: Path, passed: Path
-          ) -> None:
+def write(pool: Pool, plan: Sequence[Planned], original: Path, others: Path, passed: Path) -> None:
     """Writes the rows of the planned datapoints, the correct answers of other models that go with
     them, and which datapoints passed and are not planned, in the order of the runs."""
     wanted = {planned.ident for planned in plan}

@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 
 from failure_analysis import files, manifest
 from failure_analysis.coding import batch, model, project
-from failure_analysis.coding.calls import Answer, CallLog, Get
+from failure_analysis.coding.calls import Answer, CallLog
 
 
 class Phase(NamedTuple):
-    """A part of the work: functions that say what they still need; `total` of `unit` for the
-    progress bar."""
+    """A part of the work; the progress bar shows `total` of `unit`."""
 
     name: str
     total: int
@@ -44,7 +43,9 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Work:
-    """A stage that is ready to be worked on, with all that the manifest says of it."""
+    """A stage that is ready to be worked on, with all that the manifest says of it. Each stage adds
+    `phases(get)`, the parts of its work, each when the one before needs nothing more, and
+    `finish(get)`, which writes the result from the answers and returns its summary."""
 
     options: RunOptions
     output_dir: Path
@@ -63,17 +64,8 @@ class Work:
         """The file of submitted batches."""
         return self.output_dir / project.batches(self.step)
 
-    def phases(self, get: Get) -> Iterator[Phase]:
-        """The parts of the work, each when the one before needs nothing more."""
-        raise NotImplementedError
-
-    def finish(self, get: Get) -> dict[str, Any]:
-        """Writes the result from the answers."""
-        raise NotImplementedError
-
     def end(self, counts: Mapping[str, Any], made: Iterable[str]) -> dict[str, Any]:
-        """Writes the counts, and tells the manifest of the files that were made; returns the
-        counts."""
+        """Writes the counts and returns them; tells the manifest of the files that were made."""
         name = f"{self.step}.json"
         files.write_json(self.output_dir / name, counts)
         manifest.record(self.output_dir, self.step, self.identity, [*made, name, self.calls.name],
@@ -196,8 +188,6 @@ def collect(work: Work) -> dict[str, Any]:
         summary = {} if left else work.finish(call_log.get)
     return {**summary, **counts, "needed": left}
 
-
-# What a run tells a person.
 
 def lines(way: str, summary: dict[str, Any], estimate: Callable[[dict], list[str]],
           result: Callable[[dict], list[str]]) -> list[str]:
