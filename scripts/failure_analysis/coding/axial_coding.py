@@ -151,50 +151,51 @@ def _packed(stage: Stage, queue: Sequence[Sample]) -> list[list[Sample]]:
                              stage.context * _ROUND_SHARE))
 
 
-def _rounds(stage: Stage, at: Progress, get: Get) -> Built:
+def _rounds(stage: Stage, progress: Progress, get: Get) -> Built:
     """Extends and merges a codebook round by round. A round without an answer that can be used is
     halved, down to single samples."""
-    while at.queue:
-        batch, number = at.queue[0], at.built.rounds + 1
-        settled = prompts.settle(stage.first.settings, _request(stage, at, number), get,
-                                 partial(_read, stage, at.built.codes, number), of="message")
+    while progress.queue:
+        batch, number = progress.queue[0], progress.built.rounds + 1
+        settled = prompts.settle(stage.first.settings, _request(stage, progress, number), get,
+                                 partial(_read, stage, progress.built.codes, number), of="message")
         if isinstance(settled, model.Request):
             return Built((settled,))
         if settled.state in model.UNANSWERED:
             return Built(stopped=f"round {number} got no answer: {settled.reason}")
-        at.queue.popleft()
-        at.built, at.whole = at.built._replace(rounds=number), False
-        if settled.value is not None:
-            revised = settled.value
-            at.built = at.built._replace(
-                codes=revised.codes, events=at.built.events + revised.events,
-                problems=at.built.problems + revised.problems, assignments=revised.assignments)
-            at.before += len(batch)
+        progress.queue.popleft()
+        progress.built, progress.whole = progress.built._replace(rounds=number), False
+        if revised := settled.value:
+            progress.built = progress.built._replace(
+                codes=revised.codes, events=progress.built.events + revised.events,
+                problems=progress.built.problems + revised.problems,
+                assignments=revised.assignments)
+            progress.before += len(batch)
         elif half := len(batch) // 2:
-            at.queue.extendleft((batch[half:], batch[:half]))
+            progress.queue.extendleft((batch[half:], batch[:half]))
         else:
-            at.built = at.built._replace(left_out={
-                **at.built.left_out, batch[0].ident: f"{settled.state}: {settled.reason}"})
-    return at.built
+            progress.built = progress.built._replace(left_out={
+                **progress.built.left_out, batch[0].ident: f"{settled.state}: {settled.reason}"})
+    return progress.built
 
 
-def _request(stage: Stage, at: Progress, number: int) -> model.Request:
+def _request(stage: Stage, progress: Progress, number: int) -> model.Request:
     """The request for a round: the codebook so far and the open codes of a batch."""
     from failure_analysis.coding import shapes
 
     settled_ids = {code.code_id for code in stage.old}
-    fixed = [_shown(code) for code in at.built.codes if code.code_id in settled_ids]
-    changeable = [_shown(code) for code in at.built.codes if code.code_id not in settled_ids]
-    samples = [{"name": sample.name, "text": sample.judged_text} for sample in at.queue[0]]
+    codes, whole = progress.built.codes, progress.whole
+    fixed = [_shown(code) for code in codes if code.code_id in settled_ids]
+    changeable = [_shown(code) for code in codes if code.code_id not in settled_ids]
+    samples = [{"name": sample.name, "text": sample.judged_text} for sample in progress.queue[0]]
     blocks = (*fixed, *changeable, *samples)
     mark = model.mark_of(*(text for block in blocks for text in block.values()))
     text = prompts.render("axial_codebook_round", mark=mark, fixed=fixed, known=changeable,
-                          samples=samples, before=at.before, round=number,
-                          rounds=number + len(at.queue) - 1)
-    instructions = prompts.render("axial_codebook", benchmark=stage.benchmark, assigns=at.whole,
+                          samples=samples, before=progress.before, round=number,
+                          rounds=number + len(progress.queue) - 1)
+    instructions = prompts.render("axial_codebook", benchmark=stage.benchmark, assigns=whole,
                                   background=stage.background)
     return model.new_request(stage.first.settings, f"codebook round {number}", mark,
-                             shapes.Taxonomy if at.whole else shapes.Codebook, instructions, text)
+                             shapes.Taxonomy if whole else shapes.Codebook, instructions, text)
 
 
 def _read(stage: Stage, codes: Sequence[Code], number: int, request: model.Request,

@@ -247,16 +247,16 @@ class Store:
 def write(pool: Pool, plan: Sequence[Planned], original: Path, others: Path, passed: Path) -> None:
     """Writes the rows of the planned datapoints, the correct answers of other models that go with
     them, and which datapoints passed and are not planned, in the order of the runs."""
-    wanted = {planned.ident for planned in plan}
-    beside = {planned.other for planned in plan if planned.other}
+    planned_ids = {planned.ident for planned in plan}
+    other_ids = {planned.other for planned in plan if planned.other}
     with files.atomic(original) as file, files.atomic(others) as more, files.atomic(passed) as rest:
         for row, line in pool.rows():
             if row is None:
                 continue
-            if row["datapoint_id"] in wanted:
+            if row["datapoint_id"] in planned_ids:
                 file.write(line)
             elif row["outcome"] == "pass":
                 rest.write(msgspec.json.encode(Passed(row["datapoint_id"], row["item_id"],
                                                       row.get("trial"))) + b"\n")
-            if row["datapoint_id"] in beside:
+            if row["datapoint_id"] in other_ids:
                 more.write(line)

@@ -204,13 +204,13 @@ def _in_cycles(parents: dict[int, int | None]) -> list[int]:
     """The steps from which the way up comes back to themselves."""
     looping, is_done = [], {}
     for start in parents:
-        path, at = [], start
-        while at is not None and at not in is_done:
-            is_done[at] = False
-            path.append(at)
-            at = parents.get(at)
-        if at is not None and not is_done[at]:
-            looping += path[path.index(at):]
+        path, step = [], start
+        while step is not None and step not in is_done:
+            is_done[step] = False
+            path.append(step)
+            step = parents.get(step)
+        if step is not None and not is_done[step]:
+            looping += path[path.index(step):]
         is_done.update(dict.fromkeys(path, True))
     return looping
 
