@@ -579,7 +579,8 @@ def test_an_old_codebook_is_only_extended_and_changes_are_paired(
         axial(endpoint, before, name="a")
         axial(endpoint, after, "--codebook", tmp_path / "results/a/x_codebook.json", name="b")
     old, new = book(tmp_path, "a"), book(tmp_path, "b")
-    assert new["codes"][:2] == old["codes"] and [code["code"] for code in new["codes"][2:]] == [TIME]
+    assert new["codes"][:2] == old["codes"]
+    assert [code["code"] for code in new["codes"][2:]] == [TIME]
     assert [event["after"] for event in new["lineage"]["events"]["added"]] == [[TIME]]
     assert new["lineage"]["parent"].endswith("results/a/x_codebook.json")
     done = run_inside("compare_codes.py", "results/a", "results/b", "--json", cwd=tmp_path)
