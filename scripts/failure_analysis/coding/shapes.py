@@ -35,7 +35,8 @@ class OpenCode(_Strict):
 
 
 class Code(_Strict):
-    """A code of a codebook; `continues` names the codes of the earlier one that it takes over."""
+    """A code of a codebook; `continues` names the codes of the earlier codebook that it takes
+    over."""
 
     code: str
     definition: str
