@@ -16,7 +16,7 @@ from failure_analysis.reading import detect, ingest, runs
 from failure_analysis.records import Source
 
 
-class Slim(NamedTuple):
+class Candidate(NamedTuple):
     """What choosing needs of a datapoint."""
 
     ident: str
@@ -132,7 +132,7 @@ def _packet_rows(analysis_dir: Path) -> Iterator[tuple[dict, bytes]]:
 def plan(pool: Pool, choice: Choice) -> tuple[list[Planned], int]:
     """The datapoints to code, in the order of the runs, and how many rows could not be read; the
     same choice of the same runs is the same plan. A packet stands for its failing rows."""
-    read = [_slim(row) if row else None for row, _ in pool.rows()]
+    read = [_candidate(row) if row else None for row, _ in pool.rows()]
     datapoints = list(filter(None, read))
     only_failing = choice.only_failed or choice.with_passing or pool.analysis_dir
     candidates = [datapoint for datapoint in datapoints
@@ -149,13 +149,13 @@ def plan(pool: Pool, choice: Choice) -> tuple[list[Planned], int]:
     return planned, len(read) - len(datapoints)
 
 
-def _slim(row: dict) -> Slim:
-    return Slim(row["datapoint_id"], row["run_id"], row["model_name"],
-                f"{row['item_id']}\0{row['item_fingerprint']}", row["outcome"],
-                tuple(row["failed_dimensions"]))
+def _candidate(row: dict) -> Candidate:
+    return Candidate(row["datapoint_id"], row["run_id"], row["model_name"],
+                     f"{row['item_id']}\0{row['item_fingerprint']}", row["outcome"],
+                     tuple(row["failed_dimensions"]))
 
 
-def _chosen(candidates: Sequence[Slim], choice: Choice, rng: random.Random) -> list[Slim]:
+def _chosen(candidates: Sequence[Candidate], choice: Choice, rng: random.Random) -> list[Candidate]:
     """So many of the wanted ones, in their order."""
     if choice.by == "first" or choice.number is None or choice.number >= len(candidates):
         return list(candidates[:choice.number])
@@ -166,7 +166,7 @@ def _chosen(candidates: Sequence[Slim], choice: Choice, rng: random.Random) -> l
     return [candidates[place] for place in sorted(places)]
 
 
-def _stratified(candidates: Sequence[Slim], number: int, rng: random.Random) -> list[int]:
+def _stratified(candidates: Sequence[Candidate], number: int, rng: random.Random) -> list[int]:
     """Places of a sample that takes from each stratum (model, outcome, failed dimensions) in turn
     by its size: the k-th member of a stratum of n has the place (k - a half) / n in the queue."""
     strata: dict[tuple, list[int]] = defaultdict(list)
@@ -184,16 +184,16 @@ def _stratified(candidates: Sequence[Slim], number: int, rng: random.Random) -> 
     return firsts + rest[:number - len(firsts)]
 
 
-def _passing(datapoints: Iterable[Slim], key: str) -> dict[str, list[Slim]]:
+def _passing(datapoints: Iterable[Candidate], key: str) -> dict[str, list[Candidate]]:
     """The passing ones by their item, or by their run."""
-    passing: dict[str, list[Slim]] = defaultdict(list)
+    passing: dict[str, list[Candidate]] = defaultdict(list)
     for datapoint in datapoints:
         if datapoint.outcome == "pass":
             passing[getattr(datapoint, key)].append(datapoint)
     return passing
 
 
-def _other(datapoint: Slim, passing: dict[str, list[Slim]]) -> str | None:
+def _other(datapoint: Candidate, passing: dict[str, list[Candidate]]) -> str | None:
     """A correct answer by another model to the item that this datapoint failed."""
     if datapoint.outcome != "fail":
         return None
@@ -201,8 +201,8 @@ def _other(datapoint: Slim, passing: dict[str, list[Slim]]) -> str | None:
                  if other.model != datapoint.model), None)
 
 
-def _matched(chosen: Sequence[Slim], by_item: dict[str, list[Slim]], by_run: dict[str, list[Slim]],
-             number: int, rng: random.Random) -> list[Planned]:
+def _matched(chosen: Sequence[Candidate], by_item: dict[str, list[Candidate]],
+             by_run: dict[str, list[Candidate]], number: int, rng: random.Random) -> list[Planned]:
     """Passing datapoints for contrast, at most one to each failing sample: of the same item, by the
     same model before others; when these are used up, of the same run. There may be fewer."""
     queue = [failing for failing in chosen if failing.outcome == "fail"]
