@@ -43,8 +43,7 @@ from failure_analysis.coding import options
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and codes."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     parser.add_argument("--input", type=Path, nargs="+", required=True, metavar="FILE",
                         help="open_coded_*.jsonl of open_coder.py")
     parser.add_argument("--project", required=True, metavar="NAME",
@@ -71,16 +70,16 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _code(args: argparse.Namespace) -> int:
-    from failure_analysis.coding import axial_run
+    from failure_analysis.coding import axial_coding_run
 
-    asked = axial_run.Options(
-        **options.asked(args), old=args.codebook, recode_model=args.recode_model,
+    run_options = axial_coding_run.Options(
+        **options.shared(args), codebook=args.codebook, recode_model=args.recode_model,
         context_tokens=args.context_tokens, seed=args.seed)
     way = "dry_run" if args.dry_run else args.batch or "live"
-    found = axial_run.run(way, asked)
-    cli.summarise(found, axial_run.lines(way, found), args.json)
-    if "coded" in found:
-        return int(found["unknown"] > args.max_unknown * found["samples"])
+    summary = axial_coding_run.run(way, run_options)
+    cli.summarise(summary, axial_coding_run.lines(way, summary), args.json)
+    if "coded" in summary:
+        return int(summary["unknown"] > args.max_unknown * summary["samples"])
     return int(way == "collect")
 
 

@@ -34,13 +34,11 @@ from failure_analysis import cli
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and compares."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     parser.add_argument("run_a", type=Path, metavar="RUN_A")
     parser.add_argument("run_b", type=Path, metavar="RUN_B")
     parser.add_argument("--output-dir", type=Path, metavar="DIR",
                         help="where to write (default: the folder of RUN_B)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _compare(args))
 
@@ -50,19 +48,20 @@ def _compare(args: argparse.Namespace) -> int:
     from failure_analysis.coding import compare
 
     a, b = compare.load(args.run_a), compare.load(args.run_b)
-    found = compare.compare(a, b)
-    folder = args.output_dir or b.path.parent
-    files.write_json(folder / compare.NAME, found)
-    files.write_text(folder / compare.PAGE, compare.page(found))
-    changed = sum(bool(row["gained"] or row["lost"]) for row in found["codes"])
-    cli.summarise(found, [
-        f"{found['known']} pairs of known coding, by {found['paired_by']}; {found['unknown']} "
+    result = compare.compare(a, b)
+    output_dir = args.output_dir or b.path.parent
+    files.write_json(output_dir / compare.NAME, result)
+    files.write_text(output_dir / compare.PAGE, compare.page(result))
+    changed = sum(bool(row["gained"] or row["lost"]) for row in result["codes"])
+    cli.summarise(result, [
+        f"{result['known']} pairs of known coding, by {result['paired_by']}; {result['unknown']} "
         "unknown",
-        f"{found['passed_in_b']} of A pass in B, {found['passed_in_a']} of B pass in A; not coded "
-        f"in the other: {found['samples_only_in_a']} of A, {found['samples_only_in_b']} of B",
-        f"{changed} of {len(found['codes'])} codes changed; {len(found['moved'])} samples have "
+        f"{result['passed_in_b']} of A pass in B, {result['passed_in_a']} of B pass in A; not "
+        f"coded in the other: {result['samples_only_in_a']} of A, {result['samples_only_in_b']} "
+        "of B",
+        f"{changed} of {len(result['codes'])} codes changed; {len(result['moved'])} samples have "
         "another primary code",
-        f"read: {(folder / compare.PAGE).as_posix()}"], args.json)
+        f"read: {(output_dir / compare.PAGE).as_posix()}"], args.json)
     return 0
 
 

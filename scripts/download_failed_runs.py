@@ -88,9 +88,7 @@ def _download(args: argparse.Namespace) -> int:
          + ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
          + (f"; {listing.others} other files passed over" if listing.others else ""),
          "nothing was written" if args.dry_run else
-         f"runs and {downloads.TABLE}: {args.output_dir}"],
-        args.json,
-    )
+         f"runs and {downloads.TABLE}: {args.output_dir}"], args.json)
     return 1 if counts[downloads.FAILED] else 0
 
 

@@ -41,8 +41,7 @@ from failure_analysis.coding import options
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and codes."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     parser.add_argument("--input", type=Path, nargs="+", action="extend", required=True,
                         metavar="PATH", help="runs, or a packet")
     parser.add_argument("--project", required=True, metavar="NAME",
@@ -72,17 +71,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _code(args: argparse.Namespace) -> int:
-    from failure_analysis.coding import open_run, samples
+    from failure_analysis.coding import open_coding_run, samples
 
     choice = samples.Choice(args.num_samples, args.sample_by, args.seed, args.only_failed,
                             args.with_passing)
-    asked = open_run.Options(**options.asked(args), mapping=args.mapping, choice=choice,
-                             window_tokens=args.window_tokens)
+    run_options = open_coding_run.Options(**options.shared(args), mapping=args.mapping,
+                                          choice=choice, window_tokens=args.window_tokens)
     way = "dry_run" if args.dry_run else args.batch or "live"
-    found = open_run.run(way, asked)
-    cli.summarise(found, open_run.lines(way, found), args.json)
-    if "coded" in found:
-        return int(found["unknown"] > args.max_unknown * found["samples"])
+    summary = open_coding_run.run(way, run_options)
+    cli.summarise(summary, open_coding_run.lines(way, summary), args.json)
+    if "coded" in summary:
+        return int(summary["unknown"] > args.max_unknown * summary["samples"])
     return int(way == "collect")
 
 

@@ -55,17 +55,17 @@ def main(argv: list[str] | None = None) -> int:
 def _parse(args: argparse.Namespace) -> int:
     from failure_analysis.pages import journals as journal_pages
 
-    root, output = args.failed_runs_dir, args.output_dir
+    root, output_dir = args.failed_runs_dir, args.output_dir
     if args.dry_run:
-        found = journal_pages.pages(journal_pages.find(root), root)
-        cli.summarise({"journals": len(found), "dry_run": True,
-                       "texts": [(output / page.text).as_posix() for page in found]},
-                      [f"{page.place.path} -> {output / page.text}" for page in found]
-                      + [f"{len(found)} journals; nothing was written"], args.json)
+        pages = journal_pages.pages(journal_pages.find(root), root)
+        cli.summarise({"journals": len(pages), "dry_run": True,
+                       "texts": [(output_dir / page.text).as_posix() for page in pages]},
+                      [f"{page.place.path} -> {output_dir / page.text}" for page in pages]
+                      + [f"{len(pages)} journals; nothing was written"], args.json)
         return 0
-    counts = journal_pages.write(root, output, args.concurrent, args.plain)
-    cli.summarise({**_summary(counts), "output_dir": output.as_posix()},
-                  _lines(counts, output, journal_pages), args.json)
+    counts = journal_pages.write(root, output_dir, args.concurrent, args.plain)
+    cli.summarise({**_summary(counts), "output_dir": output_dir.as_posix()},
+                  _lines(counts, output_dir, journal_pages), args.json)
     return 1 if counts["damaged"] else 0
 
 
@@ -74,16 +74,16 @@ def _summary(counts: Counter) -> dict:
                                             "unjudged", "rejected_nodes")}
 
 
-def _lines(counts: Counter, output: Path, pages) -> list[str]:
+def _lines(counts: Counter, output_dir: Path, pages) -> list[str]:
     good = counts["steps"] - counts["buggy"] - counts["unjudged"]
     lines = [f"{counts['journals']} journals found, {counts['read']} read: {counts['steps']} "
              f"steps = {counts['buggy']} buggy + {good} good + {counts['unjudged']} without a "
              "verdict",
-             f"texts and trees: {output}/<run>/<task>.txt and .tree.svg",
-             f"tables: {output / pages.STEPS} and {pages.RUNS}"]
+             f"texts and trees: {output_dir}/<run>/<task>.txt and .tree.svg",
+             f"tables: {output_dir / pages.STEPS} and {pages.RUNS}"]
     if counts["damaged"] or counts["rejected_nodes"]:
         lines.append(f"NOT READ: {counts['damaged']} files and {counts['rejected_nodes']} nodes; "
-                     f"see {output / pages.REJECTED}")
+                     f"see {output_dir / pages.REJECTED}")
     return lines
 
 

@@ -27,18 +27,18 @@ def blocks(prompt: str) -> dict[str, str]:
 
 def answer(body: dict, prompt: str) -> tuple[str, str]:
     """(text, how it ends): the truth, or the trouble that a sample asks for."""
-    mark, found = MESSAGE.search(prompt)[1], blocks(prompt)
+    mark, texts = MESSAGE.search(prompt)[1], blocks(prompt)
     again = "You have answered this before" in prompt or "were not accepted" in prompt
-    samples = {label: text for label, text in found.items() if re.fullmatch(r"s\d+", label)}
+    samples = {label: text for label, text in texts.items() if re.fullmatch(r"s\d+", label)}
     troubles = {name: trouble for name, text in samples.items() if (hit := TROUBLE.search(text))
                 and (trouble := _now(hit[1], again))}
     if "worse" in troubles.values():
         troubles = {"": "two_troubles" if again else "double_code"}
     schema = json.dumps(body)
     value: dict[str, Any] = {"mark": mark}
-    codes = [label.split()[1] for label in found if label.startswith("code ")]
+    codes = [label.split()[1] for label in texts if label.startswith("code ")]
     if '"primary_categories"' in schema:
-        settled = [label.split()[2] for label in found if label.startswith("settled code ")]
+        settled = [label.split()[2] for label in texts if label.startswith("settled code ")]
         seen = dict.fromkeys(code for text in samples.values() for code in CODE.findall(text)) \
             or [DEFAULT]
         new = [code for code in seen if code not in (*settled, *codes)]

@@ -46,8 +46,8 @@ def answer(body: dict) -> tuple[str, str]:
     prompt = prompt_of(body)
     if axial_truth.MESSAGE.search(prompt):
         return axial_truth.answer(body, prompt)
-    found = FAULT.search(prompt)
-    fault = found[1] if found else ""
+    asked_for = FAULT.search(prompt)
+    fault = asked_for[1] if asked_for else ""
     again = "You have answered this before" in prompt
     value = truth(prompt)
     good = json.dumps(value)
@@ -151,8 +151,8 @@ class Endpoint:
             self.most_at_once = max(self.most_at_once, self._now)
         try:
             time.sleep(self.delay)
-            found = FAULT.search(prompt_of(body))
-            fault = found[1] if found else ""
+            asked_for = FAULT.search(prompt_of(body))
+            fault = asked_for[1] if asked_for else ""
             if attempt <= SPOILT.get(fault, 0):
                 self._spoil(handler, fault)
             elif refused := self.refuse(body):

@@ -41,7 +41,7 @@ def search(size: int = 8) -> tuple[list, dict[str, str]]:
              node("d", 3, True, "KeyError: label"), node("e", 4), node("f", 5, True),
              node("g", 6, True, "TimeoutError: "), node("h", 7)][:size]
     parents = {"d": "c", "e": "d", "f": "a", "g": "f", "h": "a"}
-    ids = {one["id"] for one in nodes}
+    ids = {made["id"] for made in nodes}
     return nodes, {child: parent for child, parent in parents.items() if child in ids}
 
 

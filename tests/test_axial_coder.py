@@ -80,9 +80,9 @@ def axial(run_inside: Run, tmp_path: Path) -> Run:
 def coded(folder: Path, name: str = "p") -> dict[str, dict]:
     """Sample id -> its line in the result of a project."""
     lines = read_jsonl(folder / "results" / name / "axial_coded_x.jsonl")
-    found = {line["sample_id"]: line for line in lines}
-    assert len(found) == len(lines)
-    return found
+    by_id = {line["sample_id"]: line for line in lines}
+    assert len(by_id) == len(lines)
+    return by_id
 
 
 def book(folder: Path, name: str = "p") -> dict:
@@ -111,16 +111,16 @@ def test_a_clean_run_in_one_call(axial: Run, tmp_path: Path) -> None:
     assert "coded 8 of 9, 1 unknown (timed_out 1)" in done.stdout
     assert "2 codes in at least 2 samples, 2 in the residue" in done.stdout
     assert "no code fits 1, no failure visible in 1" in done.stdout
-    found = coded(tmp_path)
-    assert list(found) == [line["sample_id"] for line in CLEAN]
+    by_id = coded(tmp_path)
+    assert list(by_id) == [line["sample_id"] for line in CLEAN]
     assert primary(tmp_path) == [BOOKS, BOOKS, ENDS, ENDS, "loses_the_thread", "no_code_applies",
                                  "no_failure_visible", "unknown", BOOKS]
-    assert found["run/1"]["axial_coding"] == {
+    assert by_id["run/1"]["axial_coding"] == {
         "primary_code": BOOKS, "secondary_codes": [TIME], "severity": "major",
         "fault": "model_error", "rationale": "Its description says so in its own words.",
         "quote": "the words of sample 1"}
-    assert found["run/7"]["axial_state"] == "timed_out"
-    assert found["run/1"]["coding"] == CLEAN[1]["coding"]
+    assert by_id["run/7"]["axial_state"] == "timed_out"
+    assert by_id["run/1"]["coding"] == CLEAN[1]["coding"]
     taxonomy = json.loads((tmp_path / "results/p/x_taxonomy.json").read_text())
     categories = taxonomy["primary_categories"]
     assert [category["name"] for category in categories] == ["Wrong answers", "Residue"]
@@ -191,7 +191,7 @@ for cat in taxonomy['primary_categories']:
                           encoding="utf-8", check=True).stdout
     assert f"  {BOOKS:40s}: 3\n" in said and f"  {'major':15s}: 7\n" in said
     assert f"  - {'Wrong answers':30s} (2 subcategories)\n" in said
-    if not any(Path(one, "jq").exists() for one in os.get_exec_path()):
+    if not any(Path(place, "jq").exists() for place in os.get_exec_path()):
         return
     for program, wanted in (
             (".axial_coding.primary_code", primary(tmp_path)),
@@ -213,15 +213,15 @@ def test_a_wrong_entry_is_asked_for_once_more_then_reported(axial: Run, tmp_path
         [first, repair] = [body["input"] for body in endpoint.paid][:2]
     assert "were not accepted" in repair and "end of the open codes" in first
     assert len(set(re.findall(r"<<\w{8} (s\d+)>>", repair))) == 12
-    found = coded(tmp_path)
-    states = {trouble: found[f"run/{n}"]["axial_state"] for n, trouble in enumerate(troubles)}
+    by_id = coded(tmp_path)
+    states = {trouble: by_id[f"run/{n}"]["axial_state"] for n, trouble in enumerate(troubles)}
     assert states == {trouble: "ok" if trouble == "bad_quote" else "unparsed"
                       for trouble in troubles}
-    assert found["run/3"]["axial_coding"]["quote"] is None
-    assert "none of s4" in found["run/3"]["axial_reason"]
-    assert "coded 2 times" in found["run/1"]["axial_reason"]
-    assert found["run/0"]["axial_coding"]["primary_code"] == "unknown"
-    assert all(found[f"run/{n}"]["axial_state"] == "ok" for n in range(6, 12))
+    assert by_id["run/3"]["axial_coding"]["quote"] is None
+    assert "none of s4" in by_id["run/3"]["axial_reason"]
+    assert "coded 2 times" in by_id["run/1"]["axial_reason"]
+    assert by_id["run/0"]["axial_coding"]["primary_code"] == "unknown"
+    assert all(by_id[f"run/{n}"]["axial_state"] == "ok" for n in range(6, 12))
     summary = json.loads(done.stdout)
     assert summary["states"]["unparsed"] == summary["unknown"] == 5
     assert sum(summary["states"].values()) == summary["samples"] == 12
@@ -233,8 +233,8 @@ def test_one_sample_never_takes_others_with_it(trouble: str, axial: Run, tmp_pat
     with Endpoint() as endpoint:
         done = axial(endpoint, lines, "--max-unknown", "0.5", "--json")
     state = {"garbage": "unparsed"}.get(trouble, "refused")
-    found = coded(tmp_path)
-    assert [found[f"run/{n}"]["axial_state"] for n in range(8)] == [
+    by_id = coded(tmp_path)
+    assert [by_id[f"run/{n}"]["axial_state"] for n in range(8)] == [
         "ok"] * 3 + [state] + ["ok"] * 4
     assert json.loads(done.stdout)["states"][state] == 1
     left = book(tmp_path)["left_out"]
@@ -250,9 +250,9 @@ def test_every_trouble_of_an_answer_keeps_the_sum(axial: Run, tmp_path: Path) ->
     lines += [sample(n, BOOKS) for n in range(20, 24)] + [sample(30, success=True, matched=0)]
     with Endpoint() as endpoint:
         done = axial(endpoint, lines, "--max-unknown", "1", "--json")
-    found = coded(tmp_path)
-    assert {trouble: found[f"run/{n}"]["axial_state"] for n, trouble in enumerate(states)} == states
-    assert all(found[f"run/{n}"]["axial_state"] == "ok" for n in (20, 21, 22, 23, 30))
+    by_id = coded(tmp_path)
+    assert {trouble: by_id[f"run/{n}"]["axial_state"] for n, trouble in enumerate(states)} == states
+    assert all(by_id[f"run/{n}"]["axial_state"] == "ok" for n in (20, 21, 22, 23, 30))
     summary = json.loads(done.stdout)
     assert sum(summary["states"].values()) == summary["samples"] == 14
     wanted = Counter(states.values())
@@ -320,9 +320,9 @@ def test_a_round_that_drops_a_code_loses_none(axial: Run, tmp_path: Path) -> Non
                            for n in range(20, 40))]
     with Endpoint() as endpoint:
         axial(endpoint, lines, "--context-tokens", "4000", "--max-unknown", "1")
-    found = book(tmp_path)
-    assert {code["code"] for code in found["codes"]} >= {BOOKS, ENDS}
-    assert any("is continued by none" in problem for problem in found["problems"])
+    codebook = book(tmp_path)
+    assert {code["code"] for code in codebook["codes"]} >= {BOOKS, ENDS}
+    assert any("is continued by none" in problem for problem in codebook["problems"])
 
 
 # Interruptions, budget, projects.
@@ -358,8 +358,8 @@ def test_killed_twice_and_resumed_equals_one_clean_run(
         axial(endpoint, None, *options)
         assert len(endpoint.paid) == again, "a finished project was asked again"
     for name in ("axial_coded_x.jsonl", "x_taxonomy.json", "axial_reviews_x.jsonl"):
-        one, two = (tmp_path / "results" / which / name for which in ("clean", "p"))
-        assert one.read_bytes() == two.read_bytes()
+        clean_file, resumed_file = (tmp_path / "results" / which / name for which in ("clean", "p"))
+        assert clean_file.read_bytes() == resumed_file.read_bytes()
 
 
 def test_a_spent_budget_says_how_to_go_on(axial: Run, tmp_path: Path) -> None:
@@ -428,7 +428,7 @@ def test_batches_give_the_same_result_as_live_calls(axial: Run, tmp_path: Path) 
                 endpoint, lines if not submitted else None, "--batch", "submit", "--json").stdout))
             last = len(submitted) == 3
             done = axial(endpoint, None, "--batch", "collect", code=0 if last else 1)
-        assert [one["requests"] for one in submitted] == [1, 1, 1] and live == 3
+        assert [summary["requests"] for summary in submitted] == [1, 1, 1] and live == 3
         assert "coded 6 of 6, 0 unknown" in done.stdout
         assert "collected" in axial(endpoint, None, "--batch", "status").stdout
     assert coded(tmp_path, "live") == coded(tmp_path)
@@ -449,8 +449,8 @@ def test_lift_compares_matched_pairs_that_are_coded_blind(axial: Run, tmp_path: 
         assert "Sample 20." not in first["input"] and "failed, false: tool_use" in first["input"]
     lift = book(tmp_path)["card"]["lift"]
     assert lift["pairs"] == 8
-    assert [(one["rank"], one["code"], one["failing"], one["passing"], one["difference"])
-            for one in lift["codes"]] == [(1, ENDS, 4, 0, 0.5), (2, BOOKS, 8, 6, 0.25)]
+    assert [(row["rank"], row["code"], row["failing"], row["passing"], row["difference"])
+            for row in lift["codes"]] == [(1, ENDS, 4, 0, 0.5), (2, BOOKS, 8, 6, 0.25)]
     # Newcombe's method 10 by statsmodels is not there; by hand from Wilson's limits.
     assert lift["codes"][0]["interval"][0] > 0 and lift["codes"][1]["interval"][0] < 0.05
     # The same as for any passing sample: no shares of failing samples hold them.
@@ -465,20 +465,20 @@ def test_a_second_model_codes_a_fifth_again(axial: Run, tmp_path: Path) -> None:
         shown = [name for body in second for name in re.findall(r"<<\w{8} (s\d+)>>",
                                                                 body["input"])]
         assert len(shown) == len(set(shown)) == 32
-    found = book(tmp_path)["card"]["recoding"]
-    assert found["coders"] == ["gpt-5.5", "contrary"] and not found["self_consistency"]
-    assert found["samples"] == 32 and found["primary"]["same"] == 0  # it takes the other one
-    assert found["primary"]["kappa"]["value"] < 0
-    assert [one["same"] for one in found["codes"]] == [32, 32]  # both are seen either way
+    recoding = book(tmp_path)["card"]["recoding"]
+    assert recoding["coders"] == ["gpt-5.5", "contrary"] and not recoding["self_consistency"]
+    assert recoding["samples"] == 32 and recoding["primary"]["same"] == 0  # it takes the other one
+    assert recoding["primary"]["kappa"]["value"] < 0
+    assert [row["same"] for row in recoding["codes"]] == [32, 32]  # both are seen either way
     page = (tmp_path / "results/p/x_codebook.md").read_text(encoding="utf-8")
     assert "`gpt-5.5` and `contrary`, with the same codebook" in page
 
 
 def test_a_second_coding_is_a_second_call_in_another_order(axial: Run, tmp_path: Path) -> None:
     """Also where there is one sample only, and its prompt is the same."""
-    one = [sample(0, BOOKS), sample(1, success=True, matched=0)]
+    single = [sample(0, BOOKS), sample(1, success=True, matched=0)]
     many = [sample(n, BOOKS) for n in range(20)] + [sample(30, success=True, matched=0)]
-    for lines, name in ((one, "one"), (many, "many")):
+    for lines, name in ((single, "one"), (many, "many")):
         with Endpoint() as endpoint:
             axial(endpoint, lines, name=name)
             shown = [re.findall(r"<<\w{8} (s\d+)>>", body["input"]) for body in endpoint.paid
@@ -512,12 +512,12 @@ def test_the_same_data_over_the_old_codebook_change_nothing(
     with Endpoint() as endpoint:
         axial(endpoint, lines, name="a")
         axial(endpoint, lines, "--codebook", old, name="b")
-    found = book(tmp_path, "b")
-    assert found["codes"] == book(tmp_path, "a")["codes"]
-    assert not any(found["lineage"]["events"].values())
+    codebook = book(tmp_path, "b")
+    assert codebook["codes"] == book(tmp_path, "a")["codes"]
+    assert not any(codebook["lineage"]["events"].values())
     done = run_inside("compare_codes.py", "results/a", "results/b", "--json", cwd=tmp_path)
     result = json.loads(done.stdout)
-    assert [(one["difference"], one["gained"], one["lost"], one["p"]) for one in result["codes"]
+    assert [(row["difference"], row["gained"], row["lost"], row["p"]) for row in result["codes"]
             ] == [(0, [], [], 1)] * 2
     assert result["moved"] == [] and result["known"] == 10
     written = json.loads((tmp_path / "results/b/code_comparison.json").read_text())
@@ -539,7 +539,7 @@ def test_what_no_code_fits_is_not_asked_for_new_codes_again(axial: Run, tmp_path
     assert book(tmp_path, "b")["codes"] == book(tmp_path, "a")["codes"]
     assert book(tmp_path, "b")["rounds"] == 0
     assert len(asked) == 1 and "Sample 5." in asked[0] and "Sample 4." not in asked[0]
-    assert [one["code"] for one in book(tmp_path, "c")["codes"]] == [BOOKS, TIME]
+    assert [code["code"] for code in book(tmp_path, "c")["codes"]] == [BOOKS, TIME]
 
 
 def test_a_failure_that_passes_in_the_other_run_has_lost_its_code(
@@ -555,14 +555,14 @@ def test_a_failure_that_passes_in_the_other_run_has_lost_its_code(
             {"sample_id": f"{name}/{n}/{place}", "item_id": str(n), "trial": 0}) + "\n"
             for place, n in enumerate(passing)))
     done = run_inside("compare_codes.py", "results/a", "results/b", "--json", cwd=tmp_path)
-    found = json.loads(done.stdout)
-    assert (found["paired_by"], found["pairs"], found["passed_in_a"], found["passed_in_b"],
-            found["samples_only_in_a"], found["samples_only_in_b"]) == (
-                "item and trial", 5, 1, 2, 2, 0)
-    [change] = found["codes"]
+    comparison = json.loads(done.stdout)
+    assert [comparison[name] for name in (
+        "paired_by", "pairs", "passed_in_a", "passed_in_b", "samples_only_in_a",
+        "samples_only_in_b")] == ["item and trial", 5, 1, 2, 2, 0]
+    [change] = comparison["codes"]
     assert (change["in_a"], change["in_b"], change["difference"]) == (4, 3, -0.2)
     assert change["lost"] == ["run/2", "run/3"] and change["gained"] == ["new/9"]
-    assert {one["to"] for one in found["moved"]} == {"passed", BOOKS}
+    assert {move["to"] for move in comparison["moved"]} == {"passed", BOOKS}
     page = (tmp_path / "results/b/code_comparison.md").read_text(encoding="utf-8")
     assert "2 samples of A pass in B" in page
     (tmp_path / "results/b/passed_x.jsonl").write_text("{}\n")
@@ -579,13 +579,14 @@ def test_an_old_codebook_is_only_extended_and_changes_are_paired(
         axial(endpoint, before, name="a")
         axial(endpoint, after, "--codebook", tmp_path / "results/a/x_codebook.json", name="b")
     old, new = book(tmp_path, "a"), book(tmp_path, "b")
-    assert new["codes"][:2] == old["codes"] and [one["code"] for one in new["codes"]][2:] == [TIME]
+    assert new["codes"][:2] == old["codes"]
+    assert [code["code"] for code in new["codes"][2:]] == [TIME]
     assert [event["after"] for event in new["lineage"]["events"]["added"]] == [[TIME]]
     assert new["lineage"]["parent"].endswith("results/a/x_codebook.json")
     done = run_inside("compare_codes.py", "results/a", "results/b", "--json", cwd=tmp_path)
     result = json.loads(done.stdout)
     assert (result["pairs"], result["samples_only_in_b"], result["paired_by"]) == (10, 1, "sample")
-    changes = {one["code"]: one for one in result["codes"]}
+    changes = {code["code"]: code for code in result["codes"]}
     assert changes[BOOKS]["gained"] == ["run/1", "run/3", "run/5", "run/7"]
     assert changes[BOOKS]["lost"] == ["run/8"] and changes[BOOKS]["difference"] == 0.3
     assert changes[ENDS]["lost"] == [f"run/{n}" for n in (1, 3, 5, 7, 9)]
@@ -629,9 +630,9 @@ def test_the_codes_become_one_more_coder_of_the_packet(
             assert done.returncode == 0, done.stdout + done.stderr
     reviews = read_jsonl(tmp_path / "results/p/reviews.jsonl")
     assert len(reviews) == 11
-    assert {(one["coder"], one["kind"]) for one in reviews} == {("org_some_model", "llm")}
-    assert Counter(one["bucket"] for one in reviews) == {BOOKS: 6, ENDS: 5}
-    assert all(one["quotes"][0].startswith("CODE:") for one in reviews)
+    assert {(review["coder"], review["kind"]) for review in reviews} == {("org_some_model", "llm")}
+    assert Counter(review["bucket"] for review in reviews) == {BOOKS: 6, ENDS: 5}
+    assert all(review["quotes"][0].startswith("CODE:") for review in reviews)
 
 
 # Hostile open codes.
@@ -650,7 +651,7 @@ def test_no_attack_gets_past_the_parser_or_out_of_the_fence() -> None:
     assert not set(text) & (set(map(chr, range(32))) - {"\n", "\t"})
     for attack in ATTACKS:
         for shape in (shapes.Taxonomy, shapes.Codebook, shapes.Assignments):
-            asked = model.request(settings, "x", mark, shape, "", text)
+            asked = model.new_request(settings, "x", mark, shape, "", text)
             assert model.parse(asked, attack)[0] is None, attack
 
 
@@ -670,10 +671,10 @@ def test_a_real_small_model_finds_codes(run_script: Run, tmp_path: Path) -> None
     if done.returncode:  # such a model may find no code at all; that must be said, not hidden
         assert "no answer held a codebook" in done.stderr
         return
-    found = coded(tmp_path)
+    by_id = coded(tmp_path)
     names = {code["code"] for code in book(tmp_path)["codes"]}
-    assert len(found) == sum(json.loads(done.stdout)["states"].values()) == 12
-    for line in found.values():
+    assert len(by_id) == sum(json.loads(done.stdout)["states"].values()) == 12
+    for line in by_id.values():
         codes = line["axial_coding"]
         assert codes["primary_code"] in {*names, "no_code_applies", "unknown"}
         assert (codes["primary_code"] == "unknown") == (line["axial_state"] != "ok")

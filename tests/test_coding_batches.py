@@ -62,7 +62,7 @@ def test_a_crash_while_a_batch_is_made_pays_for_it_once(
         assert len(endpoint.batches) == 1
         done = code(endpoint, run, "--batch", "collect")
     assert "coded 2 of 2" in done.stdout
-    assert [one.collected for one in batch.load(path).values()] == (
+    assert [batched.collected for batched in batch.load(path).values()] == (
         ["completed"] if made else ["never made", "completed"])
 
 

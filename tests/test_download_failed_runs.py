@@ -180,6 +180,14 @@ def test_a_hostile_tar_gz_is_refused_by_name(tmp_path, case):
     assert said in refused(tmp_path, packed, ".tar.gz")
 
 
+@pytest.mark.parametrize("case", HOSTILE)
+def test_our_own_checks_are_enough(tmp_path, case, monkeypatch):
+    """tarfile's data filter came with Python 3.11.4."""
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    packed, said = HOSTILE[case]
+    assert said in refused(tmp_path, packed, ".tar.gz")
+
+
 # What differs between the two is the unpacking alone.
 @pytest.mark.parametrize("case", ["dot dot", "too many bytes", "tar cut off inside"])
 def test_a_hostile_tar_zst_is_refused_by_name(tmp_path, case):
@@ -302,6 +310,17 @@ def test_good_archives_of_every_kind_come_out_the_same(tmp_path):
         assert (folder / "logs/a.txt").read_bytes() == b"hello"
         assert os.access(folder / "run.sh", os.X_OK)
         assert not os.access(folder / "logs/a.txt", os.X_OK)
+
+
+@pytest.mark.parametrize(("recorded", "written"), [
+    (0o666, 0o644), (0o777, 0o755), (0o400, 0o600), (0o077, 0o644), (0o1711, 0o711), (0, 0o600)])
+def test_modes_are_sane(tmp_path, recorded, written):
+    """Nobody else may write a file, its owner may, and nobody may run what its owner may not."""
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(tar_gz(member("a", b"data", mode=recorded, mtime=1_000_000)))
+    archives.extract(path, tmp_path / "out", LARGE)
+    state = (tmp_path / "out/a").stat()
+    assert (stat.S_IMODE(state.st_mode), state.st_mtime) == (written, 1_000_000)
 
 
 def test_links_inside_are_kept(tmp_path):

@@ -89,7 +89,7 @@ def test_fields_and_counts_of_a_clean_run(code: Code, tmp_path: Path) -> None:
     assert endpoint.paid[0]["store"] is False
     line = coded(tmp_path)[0]
     assert line["sample_id"] == "run/0" and line["context"]["task_name"] == "0"
-    assert [one["success"] for one in coded(tmp_path)] == [False, True, None]
+    assert [sample["success"] for sample in coded(tmp_path)] == [False, True, None]
     assert line["coding"] == {
         "visibility": "failure_visible", "descriptive_summary": "It was asked: Question 0?",
         "failure_point_turn": None, "detailed_analysis": "The answer names another talk.",
@@ -126,7 +126,7 @@ def test_killed_twice_and_resumed_equals_one_clean_run(
     run = faulty(tmp_path, faults)
     (tmp_path / "clean").mkdir()
     options = ["--max-concurrent", "6", "--max-unknown", "1", "--window-tokens", "500"]
-    rng, known = random.Random(seed), 0
+    rng, calls_finished = random.Random(seed), 0
     with Endpoint(delay=0.02) as endpoint:
         command = [sys.executable, bundle / "scripts/open_coder.py", "--input", run, "--project",
                    "p", "--base-url", endpoint.url, *options]
@@ -142,8 +142,8 @@ def test_killed_twice_and_resumed_equals_one_clean_run(
             os.kill(child.pid, signal.SIGKILL)
             assert child.wait() == -signal.SIGKILL
             assert not done & {key_of(body) for body in endpoint.paid[asked:]}
-            known = len(finished(tmp_path))
-            assert known >= stop
+            calls_finished = len(finished(tmp_path))
+            assert calls_finished >= stop
         done, asked = finished(tmp_path), len(endpoint.paid)
         code(endpoint, run, *options)
         assert not done & {key_of(body) for body in endpoint.paid[asked:]}
@@ -156,7 +156,7 @@ def test_killed_twice_and_resumed_equals_one_clean_run(
     once, twice = (folder / "results/p/open_coded_p.jsonl" for folder in
                    (tmp_path / "clean", tmp_path))
     assert once.read_bytes() == twice.read_bytes()
-    assert len(once.read_bytes().splitlines()) == 60 and known > 0
+    assert len(once.read_bytes().splitlines()) == 60 and calls_finished > 0
 
 
 def test_interrupted_it_says_how_to_go_on(bundle: Path, tmp_path: Path) -> None:
@@ -218,15 +218,15 @@ def test_a_token_budget_holds_with_long_answers_and_many_calls_at_once(
         done = code(endpoint, run, "--max-tokens-total", "30000", *cap, "--max-concurrent", "8",
                     "--json", code=1)
         assert endpoint.most_at_once > 1 and len(endpoint.paid) == 9
-    found = json.loads(done.stdout)
+    summary = json.loads(done.stdout)
     # About 4,335 are reserved and 3,100 used: a sample waits for what calls under way leave.
-    assert found["prompt_tokens"] + found["completion_tokens"] == 9 * 3100
-    assert found["states"]["skipped_by_budget"] == 21
+    assert summary["prompt_tokens"] + summary["completion_tokens"] == 9 * 3100
+    assert summary["states"]["skipped_by_budget"] == 21
 
 
 def test_a_call_that_does_not_say_its_cost_is_reckoned_with_what_was_reserved() -> None:
     budget = model.Budget(max_tokens=10_000)
-    wanted = model.request(model.Settings("m"), "x", "12345678", OpenCode, "", "word " * 1000)
+    wanted = model.new_request(model.Settings("m"), "x", "12345678", OpenCode, "", "word " * 1000)
     need = budget.take(wanted)
     budget.settle(need, model.Usage())
     assert budget.uncounted == 1
@@ -346,13 +346,13 @@ def test_a_dry_run_calls_nothing_and_writes_the_prompts(code: Code, tmp_path: Pa
     with Endpoint() as endpoint:
         done = code(endpoint, run, "--dry-run", "--price", "1", "10", "--json")
         assert not endpoint.seen
-        found = json.loads(done.stdout)
+        summary = json.loads(done.stdout)
         prompts = read_jsonl(tmp_path / "results/p/dry_run/prompts.jsonl")
-        assert found["requests"] == 3 == len(prompts)
-        assert found["prompt_tokens"] == sum(one["tokens"] for one in prompts)
-        assert found["cost"] == round((found["prompt_tokens"] + 10 * 4500) / 1e6, 4)
+        assert summary["requests"] == 3 == len(prompts)
+        assert summary["prompt_tokens"] == sum(prompt["tokens"] for prompt in prompts)
+        assert summary["cost"] == round((summary["prompt_tokens"] + 10 * 4500) / 1e6, 4)
         code(endpoint, run)  # a dry run is no project
-        assert set(map(key_of, endpoint.paid)) == {key_of(one["body"]) for one in prompts}
+        assert set(map(key_of, endpoint.paid)) == {key_of(prompt["body"]) for prompt in prompts}
     assert "what was asked" in (tmp_path / "results/p/dry_run/first_prompt.md").read_text()
 
 
@@ -455,7 +455,7 @@ def test_a_failing_sample_is_shown_another_models_correct_answer(
                                          "correct answer" in text for text in prompts)}
     assert shown == {2, 4, 6, 8} and len(prompts) == 6
     passed = read_jsonl(tmp_path / "results/p/passed_p.jsonl")
-    assert [one["sample_id"] for one in passed] == [
+    assert [sample["sample_id"] for sample in passed] == [
         *(f"a/{n}" for n in (1, 3, 5, 7, 9)), *(f"b/{n}" for n in range(1, 10))]
     assert passed[0] == {"sample_id": "a/1", "item_id": "1", "trial": 0}
 
@@ -571,7 +571,7 @@ def test_a_long_sample_is_read_in_windows_and_described_once(code: Code, tmp_pat
     assert all("Why was the booking lost?" in body["input"] for body in bodies[:count])
     assert any(NEEDLE in body["input"] for body in bodies[:count])
     assert "notes on window 2" in bodies[-1]["input"]
-    assert line["seen"] == 1.0 and [one["number"] for one in line["windows"]] == list(
+    assert line["seen"] == 1.0 and [window["number"] for window in line["windows"]] == list(
         range(1, count + 1))
 
 
@@ -582,7 +582,7 @@ def test_a_window_that_was_refused_makes_seen_less_than_one(code: Code, tmp_path
         done = code(endpoint, run, "--window-tokens", "5000")
     [line] = coded(tmp_path)
     assert line["state"] == "ok" and 0.5 < line["seen"] < 1
-    assert "refused" in [one["state"] for one in line["windows"]]
+    assert "refused" in [window["state"] for window in line["windows"]]
     assert "1 of them seen in part" in done.stdout
     assert "windows were not seen by anybody" in endpoint.paid[-1]["input"]
 
@@ -592,8 +592,8 @@ def test_real_runs_are_coded(code: Code, tmp_path: Path, real_runs: Path) -> Non
         done = code(endpoint, real_runs / "tau2-bench/airline", "--num-samples", "30",
                     "--only-failed", "--sample-by", "stratified", "--json")
         assert any("another model's correct answer" in body["input"] for body in endpoint.paid)
-    found = json.loads(done.stdout)
-    assert found["coded"] == 30 and found["quotes_verified"] == found["quotes"] == 30
+    summary = json.loads(done.stdout)
+    assert summary["coded"] == 30 and summary["quotes_verified"] == summary["quotes"] == 30
     assert len({line["model_name"] for line in coded(tmp_path)}) == 5
 
 
@@ -608,7 +608,7 @@ CONTROL = set(map(chr, [*range(9), *range(11, 32), *range(127, 160), 0x202e, 0x2
 def attacked(run_script: Code, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """Two runs over every attack: a model that falls for it and answers with the attack's own
     text, and one that describes the sample and quotes the attack."""
-    found = {}
+    outcomes = {}
     for way, text in (("fallen", "FAULT:parrot PARROT:{}:END"), ("sound", "{}")):
         folder = tmp_path_factory.mktemp(way)
         run = judged(folder / "run", [turn(n, False, assistant_text=text.format(attack)
@@ -618,8 +618,8 @@ def attacked(run_script: Code, tmp_path_factory: pytest.TempPathFactory) -> dict
             done = run_script("open_coder.py", "--input", run, "--project", "p", "--base-url",
                               endpoint.url, "--max-unknown", "1", cwd=folder, env=KEY)
             assert done.returncode == 0, done.stderr
-            found[way] = (folder, done, endpoint.paid)
-    return found
+            outcomes[way] = (folder, done, endpoint.paid)
+    return outcomes
 
 
 def test_there_are_at_least_sixty_different_attacks() -> None:
@@ -710,8 +710,8 @@ def test_a_real_small_model_codes_real_samples(
         assert (line["coding"] is not None) == (line["state"] == "ok")
         if line["coding"]:
             plain = {**line["coding"], "mark": "", "evidence": [
-                {"quote": one["quote"], "shows": one["shows"]}
-                for one in line["coding"]["evidence"]]}
+                {"quote": proof["quote"], "shows": proof["shows"]}
+                for proof in line["coding"]["evidence"]]}
             OpenCode.model_validate(plain, strict=True)
     assert any(quote["verified"] for line in lines if line["coding"]
                for quote in line["coding"]["evidence"])
@@ -741,7 +741,7 @@ def test_a_failing_sample_gets_one_contrast_at_most(code: Code, tmp_path: Path) 
 
 
 def test_an_answer_without_a_status_is_read_and_one_of_two_minds_is_not() -> None:
-    wanted = model.request(model.Settings("m"), "x", "12345678", OpenCode, "", "")
+    wanted = model.new_request(model.Settings("m"), "x", "12345678", OpenCode, "", "")
     good = {"mark": "12345678", "visibility": "failure_visible", "descriptive_summary": "a",
             "failure_point_turn": None, "detailed_analysis": "b", "issues_identified": [],
             "observations": "c", "recommendations": "d", "evidence": []}
@@ -759,7 +759,7 @@ def test_an_answer_without_a_status_is_read_and_one_of_two_minds_is_not() -> Non
 @pytest.mark.parametrize("message", [
     {"content": [{"type": "text", "text": "{}"}]}, {"content": None, "refusal": {"why": "x"}}])
 def test_an_answer_of_another_shape_is_unparsed(message: dict) -> None:
-    wanted = model.request(model.Settings("m", api="chat"), "x", "0" * 8, OpenCode, "", "")
+    wanted = model.new_request(model.Settings("m", api="chat"), "x", "0" * 8, OpenCode, "", "")
     answer = model.read(wanted, {"model": "x\ud800", "choices": [
         {"finish_reason": "stop", "message": message}]})
     assert answer.state == "unparsed" and "\ud800" not in answer.model

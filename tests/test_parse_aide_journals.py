@@ -397,7 +397,7 @@ def test_chains_of_any_tree(tree):
     nodes = [node(str(step), step, buggy) for step, (_, buggy) in enumerate(tree)]
     parents = {str(step): str(parent) for step, (parent, _) in enumerate(tree)
                if 0 <= parent < step}
-    steps = journals._steps([(one["step"], one) for one in nodes],
+    steps = journals._steps([(made["step"], made) for made in nodes],
                             {int(child): parent for child, parent in parents.items()})
     for step in steps:
         parent = steps[step.parent] if step.parent is not None else None
@@ -550,8 +550,8 @@ def real(parse, real_runs):
 
 def test_real_counts_are_the_published_ones(real, real_runs):
     for name, output in real.items():
-        known = len([path for path in (real_runs / name).rglob("journal.json*")])
-        assert len(rows(output, "journal_runs.csv")) == known
+        count = len([path for path in (real_runs / name).rglob("journal.json*")])
+        assert len(rows(output, "journal_runs.csv")) == count
         assert rows(output, "rejected_journals.csv") == []
     scientist = rows(real["ai-scientist-v2-journals"], "journal_steps.csv")
     assert (len(scientist), Counter(row["is_buggy"] for row in scientist)["true"]) == (441, 155)
@@ -572,16 +572,16 @@ def test_real_texts_hold_every_code_and_output_whole(real):
             document = json.loads(gzip.decompress(raw) if row["journal"].endswith("gz") else raw)
             text = (output / row["text"]).read_text(encoding="utf-8")
             plain = folded(text)
-            for one in document["nodes"]:
+            for recorded in document["nodes"]:
                 nodes += 1
-                assert files.visible(one["code"]) in text
+                assert files.visible(recorded["code"]) in text
                 for name in ("plan", "analysis", "plot_code", "parse_metrics_code"):
-                    assert folded(one.get(name) or "") in plain
-                printed = one["_term_out"] or []
+                    assert folded(recorded.get(name) or "") in plain
+                printed = recorded["_term_out"] or []
                 joined = "".join(printed) if any("\n" in piece for piece in printed[:-1]) else \
                     "\n".join(printed)
                 assert folded(joined) in plain
-                for frame in one["exc_stack"] or []:
+                for frame in recorded["exc_stack"] or []:
                     assert folded(frame[3]) in plain
     assert nodes == 441 + 26
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from failure_analysis import files
-from failure_analysis.archives import unpack as archives
+from failure_analysis.archives import unpack
 
 TABLE, STATE = "downloads.csv", ".downloads"
 COLUMNS = ("run", "state", "reason", "archive", "bytes", "version", "members", "extracted_bytes")
@@ -56,7 +56,7 @@ class Result(NamedTuple):
     archive: Archive
     state: str
     reason: str = ""
-    extracted: archives.Extracted | None = None
+    extracted: unpack.Extracted | None = None
 
 
 class Listing(NamedTuple):
@@ -92,31 +92,30 @@ def open_bucket(url: str, access: Access) -> tuple[Any, str]:
 
 
 def find(url: str, access: Access, match: str) -> Listing:
-    """The archives at and below an address whose path or name matches; refuses where there is
-    none."""
+    """The archives at and below an address whose path or name matches; refuses if there is none."""
     filesystem, root = open_bucket(url, access)
     try:
         listed = _files(filesystem, root)
         below = {path: name for path in sorted(listed)
-                 if archives.ending(path) and (name := _below(path, root))}
+                 if unpack.ending(path) and (name := _below(path, root))}
         runs = _run_names(list(below.values()))
-        found = []
+        archives = []
         for path, name in below.items():
-            if not any(fnmatchcase(one, match) for one in (name, name.rpartition("/")[2])):
+            if not any(fnmatchcase(text, match) for text in (name, name.rpartition("/")[2])):
                 continue
             info = listed[path]
             if info.get("size") is None:  # a web page lists names alone
                 info = filesystem.info(path)
-            found.append(Archive(path, info.get("size"), _version(info), runs[name],
-                                 archives.ending(path)))
+            archives.append(Archive(path, info.get("size"), _version(info), runs[name],
+                                    unpack.ending(path)))
     except Exception as error:  # each file system has its own errors
         raise files.Refusal(f"{url}: cannot be listed ({_reason(error)}); is the address right, "
                             "and are there credentials (or --anonymous)?") from None
-    others = len(listed) - len(found)
-    if not found:
-        raise files.Refusal(f"{url}: no archive ({', '.join(archives.ENDINGS)}) that matches "
+    others = len(listed) - len(archives)
+    if not archives:
+        raise files.Refusal(f"{url}: no archive ({', '.join(unpack.ENDINGS)}) that matches "
                             f"{match!r} among {others} files")
-    return Listing(filesystem, found, others)
+    return Listing(filesystem, archives, others)
 
 
 def _below(path: str, root: str) -> str:
@@ -132,7 +131,7 @@ def _below(path: str, root: str) -> str:
 def _files(filesystem: Any, root: str) -> dict[str, dict]:
     """Path -> what the file system says of it, for a file or everything below a folder. Folders
     that cannot be listed are errors; a walk over files would pass over them."""
-    if archives.ending(root) and filesystem.isfile(root):
+    if unpack.ending(root) and filesystem.isfile(root):
         return {root: filesystem.info(root)}
     if "http" in filesystem.protocol:
         return _linked(filesystem, root)
@@ -143,7 +142,7 @@ def _files(filesystem: Any, root: str) -> dict[str, dict]:
 def _linked(filesystem: Any, root: str) -> dict[str, dict]:
     """The files that a web page links to, and the pages below it, downwards only: fsspec's own walk
     follows a link back up for ever."""
-    found: dict[str, dict] = {}
+    listed: dict[str, dict] = {}
     pages = [f"{root.rstrip('/')}/"]
     for page in pages:
         for path in filesystem.ls(page, detail=False):
@@ -151,12 +150,12 @@ def _linked(filesystem: Any, root: str) -> dict[str, dict]:
             if not name or "?" in name or "." in name.split("/"):
                 continue
             if not path.endswith("/"):
-                found[path] = {}
+                listed[path] = {}
             elif path not in pages:
                 pages.append(path)
         if len(pages) > _MOST_PAGES:
             raise files.Refusal(f"more than {_MOST_PAGES} folders")
-    return found
+    return listed
 
 
 def _version(info: dict) -> str | None:
@@ -166,7 +165,7 @@ def _version(info: dict) -> str | None:
 def _run_names(paths: list[str]) -> dict[str, str]:
     """A folder name for each archive: its path without the ending. Where two would be the same
     (on any file system), both keep their whole names and gain a mark of their paths."""
-    names = {path: files.safe_name(path[:-len(archives.ending(path))].replace("/", "__"))
+    names = {path: files.safe_name(path[:-len(unpack.ending(path))].replace("/", "__"))
              for path in paths}
     times = Counter([TABLE, *(files.folded(name) for name in names.values())])
     return {path: name if times[files.folded(name)] == 1 else
@@ -174,42 +173,42 @@ def _run_names(paths: list[str]) -> dict[str, str]:
             for path, name in names.items()}
 
 
-def download(listing: Listing, output: Path, concurrent: int, keep: bool,
+def download(listing: Listing, output_dir: Path, concurrent: int, keep: bool,
              most_bytes: int) -> list[Result]:
     """Fetches and extracts every archive that is not there yet, several at a time; returns how each
     ended, in the order of the listing, and writes downloads.csv."""
-    with files.locked(output / STATE / "lock", wait=False):
+    with files.locked(output_dir / STATE / "lock", wait=False):
         try:
-            results = _all(listing, output, concurrent, keep, most_bytes)
+            results = _download_all(listing, output_dir, concurrent, keep, most_bytes)
         except KeyboardInterrupt:
             # The transfers cannot be ended, and may take long: we leave as in a crash, from which
             # the next run recovers.
             print("\ndownload_failed_runs.py: interrupted; the same command goes on where it was",
                   file=sys.stderr, flush=True)
             os._exit(1)
-        with files.atomic(output / TABLE) as file:
+        with files.atomic(output_dir / TABLE) as file:
             file.write(files.csv_line(COLUMNS))
-            for archive, state, reason, inside in results:
+            for archive, state, reason, extracted in results:
                 file.write(files.csv_line([
                     archive.run, state, reason or None, archive.path, archive.bytes,
-                    archive.version, *(inside or (None, None))]))
+                    archive.version, *(extracted or (None, None))]))
     return results
 
 
-def _all(listing: Listing, output: Path, concurrent: int, keep: bool,
-         most_bytes: int) -> list[Result]:
+def _download_all(listing: Listing, output_dir: Path, concurrent: int, keep: bool,
+                  most_bytes: int) -> list[Result]:
     """How each archive ended, in the order of the listing."""
     from tqdm import tqdm
 
     total = sum(archive.bytes or 0 for archive in listing.archives
-                if not is_finished(archive, output))
+                if not is_finished(archive, output_dir))
     counts: Counter[str] = Counter()
     pool = ThreadPoolExecutor(concurrent)
     # A bar over the bytes to fetch, where a person is looking.
     with tqdm(total=total or None, unit="B", unit_scale=True, desc="fetching",
               disable=not sys.stderr.isatty()) as bar:
-        tasks = [pool.submit(_one, listing.filesystem, archive, output, keep, most_bytes,
-                             bar.update) for archive in listing.archives]
+        tasks = [pool.submit(_download_archive, listing.filesystem, archive, output_dir, keep,
+                             most_bytes, bar.update) for archive in listing.archives]
         for task in as_completed(tasks):
             counts[task.result().state] += 1
             bar.set_postfix_str(", ".join(f"{count} {state}" for state, count in
@@ -217,40 +216,38 @@ def _all(listing: Listing, output: Path, concurrent: int, keep: bool,
     return [task.result() for task in tasks]
 
 
-def is_finished(archive: Archive, output: Path) -> bool:
+def is_finished(archive: Archive, output_dir: Path) -> bool:
     """Whether this very archive (address, size and version) was fetched and its folder is there."""
-    path = output / STATE / f"{archive.run}.json"
-    if not path.is_file() or not (output / archive.run).is_dir():
+    path = output_dir / STATE / f"{archive.run}.json"
+    if not path.is_file() or not (output_dir / archive.run).is_dir():
         return False
     try:
-        known = files.read_json(path)
+        record = files.read_json(path)
     except files.Refusal:
         return False
-    wanted = {**_record(archive), "state": FETCHED}
-    return isinstance(known, dict) and wanted.items() <= known.items()
+    expected = {**_record(archive), "state": FETCHED}
+    return isinstance(record, dict) and expected.items() <= record.items()
 
 
 def _record(archive: Archive) -> dict:
     return {"archive": archive.path, "bytes": archive.bytes, "version": archive.version}
 
 
-def _one(filesystem: Any, archive: Archive, output: Path, keep: bool, most_bytes: int,
-         add: Callable[[int], Any]) -> Result:
+def _download_archive(filesystem: Any, archive: Archive, output_dir: Path, keep: bool,
+                      most_bytes: int, add: Callable[[int], Any]) -> Result:
     """One archive from the bucket to its folder; every failure is this archive's own."""
-    if is_finished(archive, output):
+    if is_finished(archive, output_dir):
         return Result(archive, KNOWN)
-    packed = output / STATE / f"{archive.run}{archive.ending}"
-    folder = output / STATE / f"{archive.run}.new"
+    run_dir, state = output_dir / archive.run, output_dir / STATE / archive.run
+    packed, unpacked = Path(f"{state}{archive.ending}"), Path(f"{state}.new")
     try:
-        if (output / archive.run).exists() \
-                and not (output / STATE / f"{archive.run}.json").exists():
-            raise files.Refusal(f"{output / archive.run} is there and was not made by a download; "
-                                "move it away")
+        if run_dir.exists() and not Path(f"{state}.json").exists():
+            raise files.Refusal(f"{run_dir} is there and was not made by a download; move it away")
         archive = _fetched(filesystem, archive, packed, add)
-        extracted = archives.extract(packed, _emptied(folder), most_bytes)
-        _put_in_place(archive, folder, output, extracted)
+        extracted = unpack.extract(packed, _emptied(unpacked), most_bytes)
+        _put_in_place(archive, unpacked, output_dir, extracted)
         if keep:
-            os.replace(packed, output / packed.name)
+            os.replace(packed, output_dir / packed.name)
         return Result(archive, FETCHED, "", extracted)
     except files.Refusal as refusal:
         return Result(archive, FAILED, str(refusal))
@@ -260,11 +257,10 @@ def _one(filesystem: Any, archive: Archive, output: Path, keep: bool, most_bytes
         return Result(archive, FAILED, f"{type(error).__name__}: {_reason(error)}")
     finally:
         packed.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(unpacked, ignore_errors=True)
 
 
-def _fetched(filesystem: Any, archive: Archive, packed: Path,
-             add: Callable[[int], Any]) -> Archive:
+def _fetched(filesystem: Any, archive: Archive, packed: Path, add: Callable[[int], Any]) -> Archive:
     """Fetches the archive, trying again after a pause when the way there fails; returns it with
     the size and version that were fetched."""
     for attempt in range(1, _ATTEMPTS + 1):
@@ -286,8 +282,7 @@ def _fetched(filesystem: Any, archive: Archive, packed: Path,
     raise files.Refusal(f"could not be fetched in {_ATTEMPTS} attempts ({reason})")
 
 
-def _fetch(filesystem: Any, archive: Archive, packed: Path,
-           add: Callable[[int], Any]) -> Archive:
+def _fetch(filesystem: Any, archive: Archive, packed: Path, add: Callable[[int], Any]) -> Archive:
     from fsspec.callbacks import Callback
 
     progress = Callback()
@@ -295,59 +290,58 @@ def _fetch(filesystem: Any, archive: Archive, packed: Path,
     before = filesystem.info(archive.path)
     filesystem.get_file(archive.path, str(packed), callback=progress)
     size, version = before.get("size"), _version(before)
-    got = packed.stat().st_size
-    if size is not None and got != size:
-        raise files.Refusal(f"{got} of {size} bytes came in")
+    bytes_fetched = packed.stat().st_size
+    if size is not None and bytes_fetched != size:
+        raise files.Refusal(f"{bytes_fetched} of {size} bytes came in")
     if _version(filesystem.info(archive.path)) != version:
         raise files.Refusal("it changed while it was read")
     return archive._replace(bytes=size, version=version)
 
 
-def _emptied(folder: Path) -> Path:
+def _emptied(path: Path) -> Path:
     """The folder's path with nothing there: what an interrupted run left is removed."""
-    shutil.rmtree(folder, ignore_errors=True)
-    return folder
+    shutil.rmtree(path, ignore_errors=True)
+    return path
 
 
-def _put_in_place(archive: Archive, folder: Path, output: Path,
-                  extracted: archives.Extracted) -> None:
+def _put_in_place(archive: Archive, unpacked: Path, output_dir: Path,
+                  extracted: unpack.Extracted) -> None:
     """Makes the extracted folder the run's folder, in the place of an older one. An archive that
     holds nothing but one folder of the run's name does not make two of them."""
-    inner = folder / archive.run
-    inside = inner if [path.name for path in folder.iterdir()] == [archive.run] \
-        and inner.is_dir() and not inner.is_symlink() else folder
-    record = output / STATE / f"{archive.run}.json"
+    inner = unpacked / archive.run
+    inside = inner if [path.name for path in unpacked.iterdir()] == [archive.run] \
+        and inner.is_dir() and not inner.is_symlink() else unpacked
+    record, run_dir = output_dir / STATE / f"{archive.run}.json", output_dir / archive.run
     files.write_json(record, {**_record(archive), "state": "being put in place"})
-    old = _emptied(output / STATE / f"{archive.run}.old")
-    if (output / archive.run).exists():
-        os.replace(output / archive.run, old)
-    os.replace(inside, output / archive.run)
+    old = _emptied(output_dir / STATE / f"{archive.run}.old")
+    if run_dir.exists():
+        os.replace(run_dir, old)
+    os.replace(inside, run_dir)
     shutil.rmtree(old, ignore_errors=True)
     files.write_json(record, {**_record(archive), "state": FETCHED, **extracted._asdict()})
 
 
-def planned(listing: Listing, output: Path) -> list[Result]:
+def planned(listing: Listing, output_dir: Path) -> list[Result]:
     """What a download would do."""
-    return [Result(archive, KNOWN if is_finished(archive, output) else WAITING)
+    return [Result(archive, KNOWN if is_finished(archive, output_dir) else WAITING)
             for archive in listing.archives]
 
 
 def closing_table(results: list[Result], most: int = 40) -> list[str]:
     """The failures with their reasons, then the rest, as lines for a terminal."""
-    ordered = sorted(results, key=lambda one: one.state != FAILED)
-    wide = max(len(one.archive.run) for one in ordered)
-    shown = [one for place, one in enumerate(ordered) if one.state == FAILED or place < most]
-    lines = [f"{one.archive.run:<{min(wide, 60)}}  {one.state:<16}  {one.reason or _size(one)}"
-             for one in shown]
+    ordered = sorted(results, key=lambda result: result.state != FAILED)
+    wide = max(len(result.archive.run) for result in ordered)
+    shown = [result for rank, result in enumerate(ordered) if result.state == FAILED or rank < most]
+    lines = [f"{archive.run:<{min(wide, 60)}}  {state:<16}  {reason or _size(archive, extracted)}"
+             for archive, state, reason, extracted in shown]
     left = len(ordered) - len(shown)
     return lines + ([f"… and {left} more without failure"] if left else [])
 
 
-def _size(one: Result) -> str:
-    size = one.archive.bytes
-    packed = "size not listed" if size is None else f"{size:,} bytes"
-    return packed if one.extracted is None else \
-        f"{packed}, {one.extracted.members} members of {one.extracted.extracted_bytes:,} bytes"
+def _size(archive: Archive, extracted: unpack.Extracted | None) -> str:
+    packed = "size not listed" if archive.bytes is None else f"{archive.bytes:,} bytes"
+    return packed if extracted is None else \
+        f"{packed}, {extracted.members} members of {extracted.extracted_bytes:,} bytes"
 
 
 def _reason(error: BaseException) -> str:

@@ -1,10 +1,11 @@
 """Archives from strangers -> folders. Every member is looked at before anything is written, and an
 archive that holds one unsafe member is refused with that member's name.
 
-The standard library's data filter is asked about every member of a tar. Where it is silent we go
-on: it strips a leading slash and setuid bits, follows `..` inside the folder, lets names come
-twice, and knows no limits. tarfile also takes a damaged header for the end of the archive.
-zipfile has no such filter at all."""
+Everything is written by us, at a path that was proved to be inside: the bytes of regular files,
+folders, and last, when nothing is written any more, the links that stay inside. tarfile's own
+extraction is not used, and its data filter, which came with Python 3.11.4, is asked only besides:
+it follows `..` inside the folder, lets names come twice, and knows no limits. tarfile also takes a
+damaged header for the end of the archive. zipfile has no such filter at all."""
 
 import gzip
 import os
@@ -58,7 +59,6 @@ def extract(path: Path, folder: Path, most_bytes: int) -> Extracted:
     except Exception as error:  # over hostile bytes the parsers raise more than their own errors
         reason = " ".join(str(error).split()) or type(error).__name__
         raise files.Refusal(f"damaged or cut off ({reason})") from None
-    checked.links_stay_inside()
     if not checked.members:
         raise files.Refusal("an empty archive")
     folder.mkdir(parents=True)
@@ -77,9 +77,10 @@ class _Checked:
         self.files: set[str] = set()
         self.links: dict[str, str] = {}
 
-    def refuse(self, name: str, why: str) -> files.Refusal:
+    def refuse(self, name: str, reason: str) -> files.Refusal:
         """The refusal of a member."""
-        return files.Refusal(f"unsafe archive: member {name[:200]!r} {why}; nothing was extracted")
+        return files.Refusal(f"unsafe archive: member {name[:200]!r} {reason}; nothing was "
+                             "extracted")
 
     def add(self, name: str, kind: str, size: int, mode: int, target: str = "") -> str:
         """Takes a member (`kind` is file, folder, symlink, hard link or other) or refuses it;
@@ -133,6 +134,8 @@ class _Checked:
         self.kinds[whole] = kind
         if kind in ("file", "hard link"):
             self.files.add(plain)
+        if kind == "symlink" and (target.startswith(("/", "\\")) or _DRIVE.match(target)):
+            raise self.refuse(name, f"is refused: {target[:200]!r} is an absolute path")
         if kind == "symlink":
             self.links[whole] = files.folded(target)
 
@@ -161,17 +164,16 @@ class _Meter:
 
     def read(self, size: int) -> bytes:
         """The next bytes."""
-        found = self.stream.read(size)
-        self.left -= len(found)
+        piece = self.stream.read(size)
+        self.left -= len(piece)
         if self.left < 0:
             raise files.Refusal("unsafe archive: more than a member's worth of bytes where a "
                                 "member or the end was expected; nothing was extracted")
-        return found
+        return piece
 
 
 class _Member(tarfile.TarInfo):
-    """A member of a tar. tarfile ends where it finds no header; here only the end mark is the
-    end."""
+    """A member of a tar. tarfile ends where it finds no header; here the end mark alone does."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:
@@ -186,9 +188,7 @@ class _Member(tarfile.TarInfo):
 
 
 def _tar(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
-    """Checks each member of a tar, and extracts it when writing; symbolic links come last."""
-    if not hasattr(tarfile, "data_filter"):
-        raise files.Refusal("this Python cannot extract archives safely; 3.11.4 or newer can")
+    """Checks each member of a tar, and writes it when writing; symbolic links come last."""
     unpacked = files.open_bytes if path.name.lower().endswith(".zst") else gzip.open
     links = []
     with unpacked(path) as stream:
@@ -196,15 +196,17 @@ def _tar(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
         with tarfile.open(fileobj=meter, mode="r|", tarinfo=_Member) as tar:
             while (member := tar.next()) is not None:
                 tar.members = []  # it would keep every one
-                _check_tar_member(member, folder, checked)
+                name = _check_tar_member(member, folder, checked)
                 # What may be read until the next member: this one, and the header of that one.
                 meter.left = max(0, member.size) + _MOST_HEADER
                 if is_writing and member.issym():
-                    links.append(member)
+                    links.append((folder / name, member.linkname))
                 elif is_writing:
-                    tar.extract(member, folder, filter="data")
-            for member in links:
-                tar.extract(member, folder, filter="data")
+                    _write_tar_member(tar, member, folder, name)
+            checked.links_stay_inside()
+            for link, target in links:
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(target)
             meter.left = _MOST_AFTER
             # To the end, where a cut-off file or a wrong checksum shows.
             while rest := tar.fileobj.read(1 << 16):
@@ -212,17 +214,45 @@ def _tar(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
                     raise tarfile.ReadError("more follows after its end mark")
 
 
-def _check_tar_member(member: tarfile.TarInfo, folder: Path, checked: _Checked) -> None:
+def _check_tar_member(member: tarfile.TarInfo, folder: Path, checked: _Checked) -> str:
+    """Takes a member or refuses it; returns its name in normal form."""
     kind = "folder" if member.isdir() else "symlink" if member.issym() else \
         "hard link" if member.islnk() else "file" if member.isreg() else "other"
     size = member.size if kind == "file" else 0
-    checked.add(member.name, kind, size, member.mode or 0, member.linkname)
+    name = checked.add(member.name, kind, size, member.mode or 0, member.linkname)
     if not abs(member.mtime) < _LATEST:
         raise checked.refuse(member.name, "has a time that no file can carry")
-    try:
-        tarfile.data_filter(member, str(folder))
-    except tarfile.FilterError as error:
-        raise checked.refuse(member.name, f"is refused: {error}") from None
+    if hasattr(tarfile, "data_filter"):
+        try:
+            tarfile.data_filter(member, str(folder))
+        except tarfile.FilterError as error:
+            raise checked.refuse(member.name, f"is refused: {error}") from None
+    return name
+
+
+def _write_tar_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path,
+                      name: str) -> None:
+    """Writes a folder, a file, or a hard link to an earlier file, under a name that was checked."""
+    path = folder / name
+    if member.isdir():
+        path.mkdir(parents=True, exist_ok=True)
+    elif member.islnk():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(folder / PurePosixPath(member.linkname), path)
+    else:
+        # Of the recorded mode, who else may read it, and run what the owner may run.
+        mode = member.mode & 0o755 | 0o600
+        _write_file(tar.extractfile(member), path, mode if mode & 0o100 else mode & 0o644)
+        os.utime(path, (member.mtime, member.mtime))
+
+
+def _write_file(content: IO[bytes], path: Path, mode: int | None) -> None:
+    """Writes a file that is not there yet; with the usual mode where none is given."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "xb") as file:
+        shutil.copyfileobj(content, file, 1 << 20)
+    if mode:
+        path.chmod(mode)
 
 
 def _zip(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
@@ -239,8 +269,11 @@ def _zip(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
                     raise checked.refuse(member.filename, "is encrypted")
                 # orig_filename: zipfile cuts names at a null byte
                 name = checked.add(member.orig_filename, kind, member.file_size, mode)
-                if is_writing:
-                    _extract_zip_member(archive, member, folder / name, mode)
+                if is_writing and kind == "folder":
+                    (folder / name).mkdir(parents=True, exist_ok=True)
+                elif is_writing:
+                    with archive.open(member) as content:
+                        _write_file(content, folder / name, 0o755 if mode & stat.S_IXUSR else None)
                 elif kind == "file":
                     _check_zip_content(archive, member)
 
@@ -253,18 +286,6 @@ def _check_zip_content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Non
             left -= len(piece)
     if left:
         raise zipfile.BadZipFile(f"{member.filename[:200]!r} is shorter than recorded")
-
-
-def _extract_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path,
-                        mode: int) -> None:
-    if member.is_dir():
-        path.mkdir(parents=True, exist_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(member) as content, open(path, "xb") as file:
-        shutil.copyfileobj(content, file, 1 << 20)
-    if mode & stat.S_IXUSR:
-        path.chmod(0o755)
 
 
 def _few_enough(file: IO[bytes]) -> None:

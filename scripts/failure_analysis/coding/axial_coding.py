@@ -32,20 +32,20 @@ _CODEBOOK = 4000
 
 
 class Sample(NamedTuple):
-    """An open-coded sample in compact form. `told` says also how it was judged; `name` stands for
-    its id in prompts, `quotes` are its verified quotes by their short names."""
+    """An open-coded sample in compact form. `judged_text` says also how it was judged; `name`
+    stands for its id in prompts, `quotes` are its verified quotes by their short names."""
 
     name: str
     ident: str
     compared: bool
     text: str
-    told: str
+    judged_text: str
     quotes: Mapping[str, str]
 
     @property
     def digest(self) -> str:
         """A hash of what is compared."""
-        return hashlib.sha256(self.told.encode("utf-8", "replace")).hexdigest()[:12]
+        return hashlib.sha256(self.judged_text.encode("utf-8", "replace")).hexdigest()[:12]
 
 
 class Coder(NamedTuple):
@@ -74,34 +74,35 @@ class Stage:
 
 
 class Built(NamedTuple):
-    """A codebook, or the requests that it still needs. `given` are the entries of a single call
+    """A codebook, or the requests that it still needs. `assignments` are those of a single call
     that coded the samples too, `left_out` the samples that no round could compare, by id."""
 
     needed: tuple[model.Request, ...] = ()
     codes: tuple[Code, ...] = ()
     events: tuple[Event, ...] = ()
     problems: tuple[str, ...] = ()
-    given: "Sequence[shapes.Assignment] | None" = None
+    assignments: "Sequence[shapes.Assignment] | None" = None
     left_out: Mapping[str, str] = {}
     rounds: int = 0
     stopped: str = ""
 
 
 class Coded(NamedTuple):
-    """Samples coded with a codebook, by name: the entry of each, or the state it ended in and why;
-    `remarks` says what was taken away from an entry. Samples in neither still need `needed`."""
+    """Samples coded with a codebook, by name: what each was assigned, or the state it ended in and
+    why; `remarks` says what was taken away from it. Samples in neither still need `needed`."""
 
     needed: tuple[model.Request, ...] = ()
-    entries: "Mapping[str, shapes.Assignment]" = {}
+    assignments: "Mapping[str, shapes.Assignment]" = {}
     failed: Mapping[str, tuple[str, str]] = {}
     remarks: Mapping[str, str] = {}
 
 
-def together(some: Sequence[Coded]) -> Coded:
+def together(codings: Sequence[Coded]) -> Coded:
     """Several batches as one."""
-    return Coded(tuple(one for coded in some for one in coded.needed),
-                 *({name: value for coded in some for name, value in getattr(coded, field).items()}
-                   for field in ("entries", "failed", "remarks")))
+    return Coded(tuple(request for coded in codings for request in coded.needed),
+                 *({name: value for coded in codings
+                    for name, value in getattr(coded, field).items()}
+                   for field in ("assignments", "failed", "remarks")))
 
 
 @dataclass
@@ -128,8 +129,8 @@ def build(stage: Stage, progress: Progress, get: Get) -> Built:
                               for batch in batches(stage, stage.old, stage.samples)])
             if first.needed:
                 return Built(first.needed)
-            queue = [sample for sample in queue if sample.name in first.entries
-                     and first.entries[sample.name].primary_code == NO_CODE
+            queue = [sample for sample in queue if sample.name in first.assignments
+                     and first.assignments[sample.name].primary_code == NO_CODE
                      and stage.uncovered.get(sample.ident) != sample.digest]
         random.Random(stage.seed).shuffle(queue)
         progress.whole = _fits(stage, queue)
@@ -141,74 +142,73 @@ def build(stage: Stage, progress: Progress, get: Get) -> Built:
 def _fits(stage: Stage, queue: Sequence[Sample]) -> bool:
     """Whether all samples can be compared and coded in one call."""
     return not stage.old and len(queue) == len(stage.samples) and sum(
-        model.estimate(sample.told) + _ENTRY for sample in queue) <= stage.context
+        model.estimate(sample.judged_text) + _ENTRY for sample in queue) <= stage.context
 
 
 def _packed(stage: Stage, queue: Sequence[Sample]) -> list[list[Sample]]:
     """The samples in rounds that fit the context beside the codebook and the answer."""
-    return list(model.packed(queue, lambda sample: model.estimate(sample.told),
+    return list(model.packed(queue, lambda sample: model.estimate(sample.judged_text),
                              stage.context * _ROUND_SHARE))
 
 
-def _rounds(stage: Stage, at: Progress, get: Get) -> Built:
+def _rounds(stage: Stage, progress: Progress, get: Get) -> Built:
     """Extends and merges a codebook round by round. A round without an answer that can be used is
     halved, down to single samples."""
-    while at.queue:
-        batch, number, codes = at.queue[0], at.built.rounds + 1, at.built.codes
-        wanted = _request(stage, codes, batch, (
-            at.before, number, number + len(at.queue) - 1), at.whole)
-        found = prompts.settle(stage.first.settings, wanted, get,
-                               partial(_read, stage, codes, number), of="message")
-        if isinstance(found, model.Request):
-            return Built((found,))
-        if found.state in model.UNANSWERED:
-            return Built(stopped=f"round {number} got no answer: {found.reason}")
-        at.queue.popleft()
-        at.built, at.whole = at.built._replace(rounds=number), False
-        if found.value is not None:
-            made = found.value
-            at.built = at.built._replace(
-                codes=made.codes, events=at.built.events + made.events,
-                problems=at.built.problems + made.problems, given=made.given)
-            at.before += len(batch)
+    while progress.queue:
+        batch, number = progress.queue[0], progress.built.rounds + 1
+        settled = prompts.settle(stage.first.settings, _request(stage, progress, number), get,
+                                 partial(_read, stage, progress.built.codes, number), of="message")
+        if isinstance(settled, model.Request):
+            return Built((settled,))
+        if settled.state in model.UNANSWERED:
+            return Built(stopped=f"round {number} got no answer: {settled.reason}")
+        progress.queue.popleft()
+        progress.built, progress.whole = progress.built._replace(rounds=number), False
+        if revised := settled.value:
+            progress.built = progress.built._replace(
+                codes=revised.codes, events=progress.built.events + revised.events,
+                problems=progress.built.problems + revised.problems,
+                assignments=revised.assignments)
+            progress.before += len(batch)
         elif half := len(batch) // 2:
-            at.queue.extendleft((batch[half:], batch[:half]))
+            progress.queue.extendleft((batch[half:], batch[:half]))
         else:
-            at.built = at.built._replace(left_out={
-                **at.built.left_out, batch[0].ident: f"{found.state}: {found.reason}"})
-    return at.built
+            progress.built = progress.built._replace(left_out={
+                **progress.built.left_out, batch[0].ident: f"{settled.state}: {settled.reason}"})
+    return progress.built
 
 
-def _request(stage: Stage, codes: Sequence[Code], batch: Sequence[Sample],
-             place: tuple[int, int, int], whole: bool) -> model.Request:
+def _request(stage: Stage, progress: Progress, number: int) -> model.Request:
     """The request for a round: the codebook so far and the open codes of a batch."""
     from failure_analysis.coding import shapes
 
-    settled = {code.code_id for code in stage.old}
-    fixed = [_shown(code) for code in codes if code.code_id in settled]
-    known = [_shown(code) for code in codes if code.code_id not in settled]
-    samples = [{"name": sample.name, "text": sample.told} for sample in batch]
-    mark = model.mark_of(*(text for one in (*fixed, *known, *samples) for text in one.values()))
-    before, number, of = place
-    text = prompts.render("axial_codebook_round", mark=mark, fixed=fixed, known=known,
-                          samples=samples, before=before, round=number, rounds=of)
-    told = prompts.render("axial_codebook", benchmark=stage.benchmark, assigns=whole,
-                          background=stage.background)
-    return model.request(stage.first.settings, f"codebook round {number}", mark,
-                         shapes.Taxonomy if whole else shapes.Codebook, told, text)
+    settled_ids = {code.code_id for code in stage.old}
+    codes, whole = progress.built.codes, progress.whole
+    fixed = [_shown(code) for code in codes if code.code_id in settled_ids]
+    changeable = [_shown(code) for code in codes if code.code_id not in settled_ids]
+    samples = [{"name": sample.name, "text": sample.judged_text} for sample in progress.queue[0]]
+    blocks = (*fixed, *changeable, *samples)
+    mark = model.mark_of(*(text for block in blocks for text in block.values()))
+    text = prompts.render("axial_codebook_round", mark=mark, fixed=fixed, known=changeable,
+                          samples=samples, before=progress.before, round=number,
+                          rounds=number + len(progress.queue) - 1)
+    instructions = prompts.render("axial_codebook", benchmark=stage.benchmark, assigns=whole,
+                                  background=stage.background)
+    return model.new_request(stage.first.settings, f"codebook round {number}", mark,
+                             shapes.Taxonomy if whole else shapes.Codebook, instructions, text)
 
 
-def _read(stage: Stage, codes: Sequence[Code], number: int, wanted: model.Request,
+def _read(stage: Stage, codes: Sequence[Code], number: int, request: model.Request,
           answer: Answer) -> tuple[Built | None, tuple[str, ...]]:
     """What an answer makes of the codebook, and all that is wrong with it."""
-    value, reason = model.value_of(wanted, answer)
+    value, reason = model.value_of(request, answer)
     if value is None:
         return None, (reason,)
-    made = codebook.revised(codes, {code.code_id for code in stage.old},
-                            value.primary_categories, number, set(stage.dimensions))
-    if not made.codes:
-        return None, (*made.problems, "there is no code in it")
-    return Built((), *made, getattr(value, "assignments", None)), made.problems
+    revision = codebook.revised(codes, {code.code_id for code in stage.old},
+                                value.primary_categories, number, set(stage.dimensions))
+    if not revision.codes:
+        return None, (*revision.problems, "there is no code in it")
+    return Built((), *revision, getattr(value, "assignments", None)), revision.problems
 
 
 def _shown(code: Code) -> dict[str, str]:
@@ -221,10 +221,9 @@ def _shown(code: Code) -> dict[str, str]:
 
 # Coding with the codebook.
 
-def batches(stage: Stage, codes: Sequence[Code], some: Sequence[Sample]) -> list[list[Sample]]:
-    """The samples in seeded order, so many together as one request takes: failing and passing ones
-    are mixed."""
-    queue = list(some)
+def batches(stage: Stage, codes: Sequence[Code], samples: Sequence[Sample]) -> list[list[Sample]]:
+    """The samples in seeded order, failing and passing mixed, as many as a request takes."""
+    queue = list(samples)
     random.Random(f"order {stage.seed}").shuffle(queue)
     room = stage.context - sum(model.estimate(_shown(code)["text"]) for code in codes)
     return list(model.packed(queue, lambda sample: model.estimate(sample.text) + _ENTRY, room,
@@ -235,111 +234,116 @@ def assign_batch(stage: Stage, coder: Coder, codes: Sequence[Code],
                  batch: Sequence[Sample], get: Get) -> Coded:
     """A batch coded. An answer that cannot be used is asked for in halves, so that one sample does
     not take others with it; entries that are wrong are asked for once more."""
-    wanted = _assignment(stage, coder, codes, batch, ())
-    answer = get(wanted.key)
+    request = _assignment_request(stage, coder, codes, batch, ())
+    answer = get(request.key)
     if answer is None:
-        return Coded((wanted,))
-    value, reason = model.value_of(wanted, answer)
+        return Coded((request,))
+    value, reason = model.value_of(request, answer)
     if value is not None:
         return checked(stage, coder, codes, batch, value.assignments, get)
     if len(batch) > 1 and answer.state not in model.UNANSWERED:
-        half = len(batch) // 2
-        return together([assign_batch(stage, coder, codes, part, get)
-                         for part in (batch[:half], batch[half:])])
+        middle = len(batch) // 2
+        return together([assign_batch(stage, coder, codes, half, get)
+                         for half in (batch[:middle], batch[middle:])])
     if answer.state in ("ok", "unparsed"):
         return _again(stage, coder, codes, [(batch[0], [reason])], get)
     return Coded(failed={sample.name: (answer.state, reason) for sample in batch})
 
 
 def checked(stage: Stage, coder: Coder, codes: Sequence[Code],
-            batch: Sequence[Sample], entries: "Sequence[shapes.Assignment]", get: Get) -> Coded:
-    """The entries of an answer that are as they should be, and the others asked for once more."""
-    wrong = [(sample, faults) for sample in batch if (faults := _faults(sample, entries, codes))]
+            batch: Sequence[Sample], assignments: "Sequence[shapes.Assignment]", get: Get) -> Coded:
+    """What an answer assigns as it should be, and the others asked for once more."""
+    wrong = [(sample, faults) for sample in batch
+             if (faults := _faults(sample, assignments, codes))]
     good = {sample.name for sample in batch} - {sample.name for sample, _ in wrong}
-    coded = Coded(entries={entry.sample: entry for entry in entries if entry.sample in good})
+    coded = Coded(assignments={given.sample: given for given in assignments
+                               if given.sample in good})
     return together([coded, _again(stage, coder, codes, wrong, get)]) if wrong else coded
 
 
 def _again(stage: Stage, coder: Coder, codes: Sequence[Code],
            wrong: Sequence[tuple[Sample, Sequence[str]]], get: Get) -> Coded:
-    """The one repair. Of an entry that is wrong only in its quote, the quote is given up."""
+    """The one repair. Where only the quote of an assignment is wrong, the quote is given up."""
     batch = [sample for sample, _ in wrong]
-    wanted = _assignment(stage, coder, codes, batch,
-                         [fault for _, faults in wrong for fault in faults])
-    answer = get(wanted.key)
+    request = _assignment_request(stage, coder, codes, batch,
+                                  [fault for _, faults in wrong for fault in faults])
+    answer = get(request.key)
     if answer is None:
-        return Coded((wanted,))
-    value, reason = model.value_of(wanted, answer)
+        return Coded((request,))
+    value, reason = model.value_of(request, answer)
     if value is None:
         state = "unparsed" if answer.state == "ok" else answer.state
         return Coded(failed={sample.name: (state, reason) for sample in batch})
-    given = {entry.sample: entry for entry in value.assignments}
-    entries, failed, remarks = {}, {}, {}
-    for name, faults in ((one.name, _faults(one, value.assignments, codes)) for one in batch):
+    given = {assignment.sample: assignment for assignment in value.assignments}
+    assignments, failed, remarks = {}, {}, {}
+    for name, faults in ((sample.name, _faults(sample, value.assignments, codes))
+                         for sample in batch):
         if not faults:
-            entries[name] = given[name]
+            assignments[name] = given[name]
         elif all(fault.startswith("the quote") for fault in faults):
-            entries[name] = given[name].model_copy(update={"quote": None})
+            assignments[name] = given[name].model_copy(update={"quote": None})
             remarks[name] = faults[0]
         else:
             failed[name] = ("unparsed", "; ".join(faults))
-    return Coded((), entries, failed, remarks)
+    return Coded((), assignments, failed, remarks)
 
 
-def _faults(sample: Sample, entries: "Sequence[shapes.Assignment]", codes: Sequence[Code]
+def _faults(sample: Sample, assignments: "Sequence[shapes.Assignment]", codes: Sequence[Code]
             ) -> list[str]:
     """What is wrong with the coding of a sample in an answer."""
-    mine = [entry for entry in entries if entry.sample == sample.name]
+    mine = [assignment for assignment in assignments if assignment.sample == sample.name]
     if len(mine) != 1:
         return [f"{sample.name} is coded {len(mine)} times" if mine else
                 f"{sample.name} is not coded"]
-    [entry] = mine
+    [assignment] = mine
     names = {code.code for code in codes}
-    foreign = [name for name in (entry.primary_code, *entry.secondary_codes) if name not in names
-               and (name != NO_CODE or name in entry.secondary_codes)]
-    found = [f"{sample.name}: {name[:60]!r} is no code of the codebook" for name in foreign]
-    if entry.primary_code in entry.secondary_codes:
-        found.append(f"{sample.name}: {entry.primary_code[:60]} is both primary and secondary")
-    if entry.primary_code == NO_CODE and entry.secondary_codes:
-        found.append(f"{sample.name}: {NO_CODE} goes with no secondary code")
-    if not entry.rationale.strip():
-        found.append(f"{sample.name}: the rationale is empty")
-    if entry.quote is not None and entry.quote not in sample.quotes:
-        found.append(f"the quote {entry.quote[:40]!r} is none of {sample.name}")
-    return found
+    primary, secondary = assignment.primary_code, assignment.secondary_codes
+    foreign = [name for name in (primary, *secondary) if name not in names
+               and (name != NO_CODE or name in secondary)]
+    faults = [f"{sample.name}: {name[:60]!r} is no code of the codebook" for name in foreign]
+    if primary in secondary:
+        faults.append(f"{sample.name}: {primary[:60]} is both primary and secondary")
+    if primary == NO_CODE and secondary:
+        faults.append(f"{sample.name}: {NO_CODE} goes with no secondary code")
+    if not assignment.rationale.strip():
+        faults.append(f"{sample.name}: the rationale is empty")
+    if assignment.quote is not None and assignment.quote not in sample.quotes:
+        faults.append(f"the quote {assignment.quote[:40]!r} is none of {sample.name}")
+    return faults
 
 
-def _assignment(stage: Stage, coder: Coder, codes: Sequence[Code],
-                batch: Sequence[Sample], faults: Sequence[str]) -> model.Request:
+def _assignment_request(stage: Stage, coder: Coder, codes: Sequence[Code],
+                        batch: Sequence[Sample], faults: Sequence[str]) -> model.Request:
     """The request that codes a batch, or codes it once more because of these faults."""
     from failure_analysis.coding import shapes
 
-    shown = [_shown(code) for code in codes]
+    shown_codes = [_shown(code) for code in codes]
     samples = [{"name": sample.name, "text": sample.text} for sample in batch]
     problems = [prompts.line(fault) for fault in faults]
-    again = () if coder.turn == 1 else (f"coding {coder.turn}",)
-    mark = model.mark_of(*again, *problems, *(text for one in (*shown, *samples)
-                                              for text in one.values()))
-    text = prompts.render("axial_assign_batch", mark=mark, codes=shown, samples=samples,
+    another = () if coder.turn == 1 else (f"coding {coder.turn}",)
+    mark = model.mark_of(*another, *problems, *(text for block in (*shown_codes, *samples)
+                                                for text in block.values()))
+    text = prompts.render("axial_assign_batch", mark=mark, codes=shown_codes, samples=samples,
                           problems=problems)
-    told = prompts.render("axial_assign", benchmark=stage.benchmark, background=stage.background)
+    instructions = prompts.render("axial_assign", benchmark=stage.benchmark,
+                                  background=stage.background)
     name = f"coding {batch[0].name}" + (f" and {len(batch) - 1} more" if batch[1:] else "")
-    return model.request(coder.settings, f"{name} repair" if faults else name, mark,
-                         shapes.Assignments, told, text)
+    return model.new_request(coder.settings, f"{name} repair" if faults else name, mark,
+                             shapes.Assignments, instructions, text)
 
 
 def coding_jobs(stage: Stage, built: Built, get: Get) -> list[Callable[[], Coded]]:
     """One function per batch of samples, which codes it with the finished codebook."""
-    if built.given is not None:
-        return [partial(checked, stage, stage.first, built.codes, stage.samples, built.given, get)]
+    if built.assignments is not None:
+        return [partial(checked, stage, stage.first, built.codes, stage.samples,
+                        built.assignments, get)]
     return [partial(assign_batch, stage, stage.first, built.codes, batch, get)
             for batch in batches(stage, built.codes, stage.samples)]
 
 
 def recoded(stage: Stage, fewest: int) -> list[Sample]:
-    """The samples that are coded a second time: a seeded fifth of the compared ones (`fewest` of
-    them where there are so many), whatever became of them the first time; in an order of their
-    own."""
+    """The samples that are coded a second time, in an order of their own: a seeded fifth of the
+    compared ones (at least `fewest`, if there are), whatever became of them the first time."""
     compared = [sample for sample in stage.samples if sample.compared]
     number = min(len(compared), max(math.ceil(len(compared) / 5), fewest))
     return random.Random(stage.seed).sample(compared, number)
@@ -353,10 +357,10 @@ def recoding_jobs(stage: Stage, built: Built, get: Get, fewest: int) -> list[Cal
 
 # Open codes -> compact samples.
 
-def compact(name: str, line: Mapping[str, Any]) -> Sample:
+def compact(name: str, row: Mapping[str, Any]) -> Sample:
     """A sample of an open_coded file that has a code. A passing one, and one whose failure was not
     visible, are not compared."""
-    coding = line["coding"]
+    coding = row["coding"]
     proofs = {f"{name}.q{number}": quote for number, quote in enumerate(
         (quote for quote in coding["evidence"] if quote["verified"]), 1)}
     text = "\n".join((
@@ -366,12 +370,12 @@ def compact(name: str, line: Mapping[str, Any]) -> Sample:
         f"observations: {prompts.line(coding['observations'])}",
         *(f"{short}: \"{prompts.line(proof['quote'])}\" ({prompts.line(proof['shows'])})"
           for short, proof in proofs.items())))
-    judged = {True: "passed", False: "failed"}.get(line["success"], "not judged")
-    reward = "" if line["reward"] is None else f", reward {line['reward']}"
-    failed = ", ".join(map(prompts.line, line["failed_dimensions"]))
-    told = f"{judged}{reward}{f', false: {failed}' if failed else ''}\n{text}"
-    compared = line["success"] is False and coding["visibility"] == "failure_visible"
-    return Sample(name, line["sample_id"], compared, text, told,
+    judged = {True: "passed", False: "failed"}.get(row["success"], "not judged")
+    reward = "" if row["reward"] is None else f", reward {row['reward']}"
+    failed = ", ".join(map(prompts.line, row["failed_dimensions"]))
+    judged_text = f"{judged}{reward}{f', false: {failed}' if failed else ''}\n{text}"
+    compared = row["success"] is False and coding["visibility"] == "failure_visible"
+    return Sample(name, row["sample_id"], compared, text, judged_text,
                   {short: proof["quote"] for short, proof in proofs.items()})
 
 
@@ -390,16 +394,17 @@ def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Call
         yield "recoding", recoding_jobs(stage, built, get, fewest)
 
 
-def expected(stage: Stage, fewest: int) -> tuple[int, int, int]:
+def expected(stage: Stage, fewest: int) -> dict[str, int]:
     """About how many requests, prompt tokens and answer tokens it all takes, without repairs."""
     compared = [sample for sample in stage.samples if sample.compared]
-    told = sum(model.estimate(sample.told) for sample in compared)
+    tokens_compared = sum(model.estimate(sample.judged_text) for sample in compared)
     whole = _fits(stage, compared)
     rounds = 1 if whole or stage.old else len(_packed(stage, compared))
     again = len(recoded(stage, fewest))
     apart = 0 if whole else len(stage.samples)
     coding = math.ceil(again / _BATCH) + math.ceil(apart / _BATCH)
     # A codebook of some 20 codes is read with each batch and answered in each round.
-    tokens = told + told * (again + apart) // len(compared) + (rounds + coding) * _CODEBOOK
-    answers = rounds * _CODEBOOK + (again + len(stage.samples)) * _ENTRY
-    return rounds + coding, tokens, answers
+    open_codes = tokens_compared + tokens_compared * (again + apart) // len(compared)
+    return {"requests": rounds + coding,
+            "prompt_tokens": open_codes + (rounds + coding) * _CODEBOOK,
+            "completion_tokens": rounds * _CODEBOOK + (again + len(stage.samples)) * _ENTRY}

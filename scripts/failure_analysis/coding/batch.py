@@ -1,5 +1,5 @@
 """LLM calls through the provider's Batch API: requests are submitted as a file and answered within
-a day. The answers go into the same ledger as those of live calls.
+a day. The answers go into the same call log as those of live calls.
 
 A batch is written down under a random label before it is made, and again with its id: after a crash
 in between it is found by its label, not paid for twice."""
@@ -15,7 +15,7 @@ import msgspec
 
 from failure_analysis import files
 from failure_analysis.coding import model
-from failure_analysis.coding.calls import Answer, Ledger
+from failure_analysis.coding.calls import Answer, CallLog
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -39,14 +39,14 @@ class Batch(msgspec.Struct, frozen=True):
 
 def load(path: Path) -> dict[str, Batch]:
     """The batches of a project by label; the last line of each counts."""
-    found = {}
+    batches = {}
     for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else (), 1):
         try:
             batch = msgspec.json.decode(line, type=Batch)
         except msgspec.DecodeError as error:
             raise files.Refusal(f"{path}:{number}: not a batch ({error})") from None
-        found[batch.label] = batch
-    return found
+        batches[batch.label] = batch
+    return batches
 
 
 def _append(path: Path, batch: Batch) -> None:
@@ -73,20 +73,20 @@ def refusals() -> Iterator[None]:
 
 def submit(path: Path, client: "OpenAI", requests: Iterable[model.Request],
            affordable: Callable[[model.Request], bool]) -> list[Batch]:
-    """Submits the requests that no open batch holds and that are affordable; returns the new
-    batches."""
+    """Submits the affordable requests that no open batch holds; returns the new batches."""
     _settle(path, client)
     under_way = {key for batch in open_batches(path) for key in batch.keys}
     made = []
-    needed = (one for one in requests if one.key not in under_way and affordable(one))
-    for chunk in model.packed(needed, lambda one: len(_line(one)), MOST_BYTES, MOST_REQUESTS):
-        batch = Batch(secrets.token_hex(16), [one.key for one in chunk])
+    needed = (request for request in requests
+              if request.key not in under_way and affordable(request))
+    for chunk in model.packed(needed, lambda call: len(_line(call)), MOST_BYTES, MOST_REQUESTS):
+        batch = Batch(secrets.token_hex(16), [request.key for request in chunk])
         _append(path, batch)
-        sent = client.files.create(purpose="batch", file=(
+        uploaded = client.files.create(purpose="batch", file=(
             f"{batch.label}.jsonl", b"".join(map(_line, chunk))))
-        found = client.batches.create(input_file_id=sent.id, endpoint=chunk[0].url,
-                                      completion_window="24h", metadata={_LABEL: batch.label})
-        made.append(msgspec.structs.replace(batch, batch_id=found.id))
+        remote = client.batches.create(input_file_id=uploaded.id, endpoint=chunk[0].url,
+                                       completion_window="24h", metadata={_LABEL: batch.label})
+        made.append(msgspec.structs.replace(batch, batch_id=remote.id))
         _append(path, made[-1])
     return made
 
@@ -96,54 +96,54 @@ def _settle(path: Path, client: "OpenAI") -> None:
     lost = {batch.label: batch for batch in open_batches(path) if not batch.batch_id}
     if not lost:
         return
-    for one in client.batches.list():
-        batch = lost.pop((one.metadata or {}).get(_LABEL), None)
+    for remote in client.batches.list():
+        batch = lost.pop((remote.metadata or {}).get(_LABEL), None)
         if batch:
-            _append(path, msgspec.structs.replace(batch, batch_id=one.id))
+            _append(path, msgspec.structs.replace(batch, batch_id=remote.id))
     for batch in lost.values():
         _append(path, msgspec.structs.replace(batch, collected=_LOST))
 
 
-def _line(one: model.Request) -> bytes:
-    return json.dumps({"custom_id": one.key, "method": "POST", "url": one.url,
-                       "body": one.body}).encode() + b"\n"
+def _line(request: model.Request) -> bytes:
+    return json.dumps({"custom_id": request.key, "method": "POST", "url": request.url,
+                       "body": request.body}).encode() + b"\n"
 
 
 def status(path: Path, client: "OpenAI") -> list[tuple[str, str]]:
     """(batch id, how far it is) for every batch of the project."""
     _settle(path, client)
-    found = []
+    states = []
     for batch in load(path).values():
         if batch.collected:
-            found.append((batch.batch_id or batch.label, f"collected, {batch.collected}"))
+            states.append((batch.batch_id or batch.label, f"collected, {batch.collected}"))
             continue
-        now = client.batches.retrieve(batch.batch_id)
-        counts = now.request_counts
+        remote = client.batches.retrieve(batch.batch_id)
+        counts = remote.request_counts
         done = f", {counts.completed} of {counts.total} answered" if counts else ""
-        found.append((batch.batch_id, f"{now.status}{done}"))
-    return found
+        states.append((batch.batch_id, f"{remote.status}{done}"))
+    return states
 
 
 def collect(path: Path, client: "OpenAI", requests: Mapping[str, model.Request],
-            book: Ledger) -> dict[str, Any]:
-    """Puts the answers of ended batches into the ledger and counts them; `requests` are by key.
+            call_log: CallLog) -> dict[str, Any]:
+    """Puts the answers of ended batches into the call log and counts them; `requests` are by key.
     What a batch did not answer stays needed and goes into the next one."""
     _settle(path, client)
     answers, waiting, failed = 0, 0, []
     for batch in open_batches(path):
-        now = client.batches.retrieve(batch.batch_id)
-        if now.status not in _ENDED:
+        remote = client.batches.retrieve(batch.batch_id)
+        if remote.status not in _ENDED:
             waiting += 1
             continue
-        if now.status == "failed":
-            reasons = (now.errors.data if now.errors else None) or []
+        if remote.status == "failed":
+            reasons = (remote.errors.data if remote.errors else None) or []
             failed.append(f"{batch.batch_id}: " + model.scrubbed("; ".join(
-                files.visible(str(one.message)) for one in reasons[:3])))
-        for file_id in filter(None, (now.output_file_id, now.error_file_id)):
+                files.visible(str(error.message)) for error in reasons[:3])))
+        for file_id in filter(None, (remote.output_file_id, remote.error_file_id)):
             for answer in _answers(client.files.content(file_id).read(), requests):
-                book.add(answer)
+                call_log.add(answer)
                 answers += 1
-        _append(path, msgspec.structs.replace(batch, collected=now.status))
+        _append(path, msgspec.structs.replace(batch, collected=remote.status))
     return {"collected": answers, "waiting": waiting, "failed_batches": failed}
 
 
@@ -152,16 +152,17 @@ def _answers(content: bytes, requests: Mapping[str, model.Request]) -> Iterator[
     expired, the endpoint was busy) is none."""
     for line in content.splitlines():
         try:
-            entry = json.loads(line)
-            wanted = requests.get(entry["custom_id"])
-            response = entry.get("response") or {}
-            said = entry.get("error") or (response.get("body") or {}).get("error") or {}
-            code, reason = response.get("status_code"), f"{said.get('code')}: {said.get('message')}"
+            reply = json.loads(line)
+            request = requests.get(reply["custom_id"])
+            response = reply.get("response") or {}
+            error = reply.get("error") or (response.get("body") or {}).get("error") or {}
+            code = response.get("status_code")
+            reason = f"{error.get('code')}: {error.get('message')}"
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
-        if wanted is None:
+        if request is None:
             continue
-        answer = model.read(wanted, response.get("body")) if code == 200 else \
-            model.failed(wanted, code, reason)
+        answer = model.read(request, response.get("body")) if code == 200 else \
+            model.failed(request, code, reason)
         if answer.state not in model.UNANSWERED:
             yield answer

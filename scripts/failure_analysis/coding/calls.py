@@ -33,10 +33,10 @@ class Answer(msgspec.Struct, frozen=True):
     finished: str = ""
 
 
-Get = Callable[[str], Answer | None]
+Get = Callable[[str], Answer | None]  # the answer to the request of a key, if it is there
 
 
-class Ledger:
+class CallLog:
     """The finished calls of a project by key: a line each, appended at once. Only the places of
     the lines are held in memory; a later line of a key wins."""
 

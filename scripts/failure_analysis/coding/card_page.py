@@ -25,7 +25,7 @@ def page(result: Mapping[str, Any], figure: str) -> str:
 
 def _head(result: Mapping[str, Any]) -> str:
     card = result["card"]
-    rest = [f"{card[name]} {what}" for name, what in (
+    rest = [f"{card[name]} {meaning}" for name, meaning in (
         ("unknown", "unknown (in no share below)"),
         (NOT_VISIBLE, "in which the open coder saw no failure"),
         (NO_CODE, "that no code fits")) if card[name]]
@@ -44,7 +44,7 @@ def _codes(result: Mapping[str, Any]) -> str:
         return "No code is seen in two samples."
     models = list(rows[0]["by_model"])
     models = models if 1 < len(models) <= _MOST_MODELS else []
-    category = {one["code"]: one["category"] for one in result["codes"]}
+    category = {listed["code"]: listed["category"] for listed in result["codes"]}
     return "## How often\n\n" + table(
         ["code", "category", "primary", "seen in", "share", *map(cell, models)],
         [[code(row["code"]), cell(category[row["code"]]), row["primary"], row["seen"],
@@ -53,52 +53,52 @@ def _codes(result: Mapping[str, Any]) -> str:
 
 
 def _saturation(card: Mapping[str, Any], figure: str) -> str:
-    found = card["saturation"]
-    if found["coverage"] is None:
+    cover = card["saturation"]
+    if cover["coverage"] is None:
         return ""
-    advice = "More samples will hardly bring new modes." if found["enough"] else \
+    advice = "More samples will hardly bring new modes." if cover["enough"] else \
         f"Code more samples: stop when the lower bound is at least {ENOUGH:.0%}."
-    about = f" About {found['about_all_codes']:.0f} codes are to be expected in all (Chao2)." \
-        if found["about_all_codes"] is not None else ""
+    about = f" About {cover['about_all_codes']:.0f} codes are to be expected in all (Chao2)." \
+        if cover["about_all_codes"] is not None else ""
     return ("## Are there modes that nobody has seen yet?\n\n"
-            f"About {found['coverage']:.0%} of the failures have a mode that is in the codebook, "
-            f"at least {found['lower']:.0%} with 95 % confidence ({found['modes']} modes in "
-            f"{found['samples']} samples, {found['once']} of them seen once; Good-Turing).{about} "
+            f"About {cover['coverage']:.0%} of the failures have a mode that is in the codebook, "
+            f"at least {cover['lower']:.0%} with 95 % confidence ({cover['modes']} modes in "
+            f"{cover['samples']} samples, {cover['once']} of them seen once; Good-Turing).{about} "
             f"{advice}\n\nAn LLM that merges eagerly makes rare modes disappear: then the coverage "
             f"is too high.\n\n![Codes over samples read]({quote(figure)})")
 
 
-def _lift(found: Mapping[str, Any]) -> str:
+def _lift(lift: Mapping[str, Any]) -> str:
     head = "## What passing samples have too\n\n"
-    if not found["pairs"]:
+    if not lift["pairs"]:
         return head + ("Not known: no passing sample was coded. `open_coder.py --with-passing K` "
                        "adds matched ones.")
-    rows = [[one["rank"], code(one["code"]), one["failing"], one["passing"],
-             ranged(one["difference"], one["interval"], "+.2f")] for one in found["codes"]]
-    return (head + f"In {found['pairs']} pairs of a failing sample and a passing one matched with "
+    rows = [[row["rank"], code(row["code"]), row["failing"], row["passing"],
+             ranged(row["difference"], row["interval"], "+.2f")] for row in lift["codes"]]
+    return (head + f"In {lift['pairs']} pairs of a failing sample and a passing one matched with "
             "it. A code whose interval holds 0 is seen in passing samples about as often: what it "
             "names may not be why samples fail.\n\n"
             + table(["rank", "code", "failing", "passing", "difference"], rows))
 
 
 def _recoding(result: Mapping[str, Any]) -> str:
-    found = result["card"]["recoding"]
-    if not found["samples"]:
+    recoding = result["card"]["recoding"]
+    if not recoding["samples"]:
         return ""
-    first, second = map(code, found["coders"])
+    first, second = map(code, recoding["coders"])
     head = "## Coded a second time\n\n" + (
         f"Self-consistency of {first}: the same model in another order. It says nothing about "
         "being right, and agreement with itself is no agreement of two coders." if
-        found["self_consistency"] else f"{first} and {second}, with the same codebook.")
+        recoding["self_consistency"] else f"{first} and {second}, with the same codebook.")
     if result["first_coding_told"]:
         head += (" The first coding was made in the call that made the codebook, which knew how "
                  "the samples were judged; the second one did not.")
-    primary = found["primary"]
-    text = f"{head} The primary code was the same in {primary['same']} of {found['samples']}"
+    primary = recoding["primary"]
+    text = f"{head} The primary code was the same in {primary['same']} of {recoding['samples']}"
     if primary["status"] != "sufficient":
         return f"{text} ({primary['status']} for kappa and AC1)."
-    rows = [[code(one["code"]), one["first"], one["second"], one["same"],
-             _figure(one["kappa"]), _figure(one["ac1"])] for one in found["codes"]]
+    rows = [[code(row["code"]), row["first"], row["second"], row["same"],
+             _figure(row["kappa"]), _figure(row["ac1"])] for row in recoding["codes"]]
     return (f"{text}: kappa {_figure(primary['kappa'])}, AC1 {_figure(primary['ac1'])}.\n\n"
             + table(["code", "first", "second", "same", "kappa", "AC1"], rows)
             + "\n\nWithout an interval: every resample gives the same value, or too many hold one "
@@ -115,21 +115,21 @@ def _definitions(result: Mapping[str, Any]) -> str:
         if category["name"] == RESIDUE:
             continue
         parts.append(f"### {cell(category['name'])}\n\n{cell(category['definition'])}")
-        for one in category["subcategories"]:
+        for listed in category["subcategories"]:
             quotes = "".join(f"\n- \"{cell(quote['quote'])}\" ({code(quote['sample_id'])})"
-                             for quote in one["quotes"])
-            few = "" if len(one["quotes"]) > 1 else \
-                f"\n- ({len(one['quotes'])} of 2 quotes found in its samples)"
-            parts.append(f"**{code(one['code'])}** {cell(one['definition'])}\n\n"
-                         f"- shown by: {'; '.join(map(cell, one['indicators']))}\n"
-                         f"- when: {cell(one['when_to_use'])}\n"
-                         f"- when not: {cell(one['when_not_to_use'])}{quotes}{few}")
+                             for quote in listed["quotes"])
+            few = "" if len(listed["quotes"]) > 1 else \
+                f"\n- ({len(listed['quotes'])} of 2 quotes found in its samples)"
+            parts.append(f"**{code(listed['code'])}** {cell(listed['definition'])}\n\n"
+                         f"- shown by: {'; '.join(map(cell, listed['indicators']))}\n"
+                         f"- when: {cell(listed['when_to_use'])}\n"
+                         f"- when not: {cell(listed['when_not_to_use'])}{quotes}{few}")
     return "\n\n".join(parts) if parts[1:] else ""
 
 
 def _residue(card: Mapping[str, Any]) -> str:
-    lines = [f"- {code(one['code'])}: " + (", ".join(map(code, one["sample_ids"])) or "no sample")
-             for one in card["residue"]]
+    lines = [f"- {code(row['code'])}: " + (", ".join(map(code, row["sample_ids"])) or "no sample")
+             for row in card["residue"]]
     return _listed(f"{RESIDUE}: codes seen in fewer than 2 samples", lines)
 
 
@@ -139,11 +139,11 @@ def _listed(title: str, lines: Sequence[str]) -> str:
 
 
 def _lineage(lineage: Mapping[str, Any]) -> str:
-    lines = [f"- {event}, round {one['round']}: "
-             + (" and ".join(map(code, one["before"])) + " → " if one["before"] else "")
-             + ", ".join(map(code, one["after"]))
-             for event, some in lineage["events"].items() if event != "added" or lineage["parent"]
-             for one in some]
+    lines = [f"- {kind}, round {event['round']}: "
+             + (" and ".join(map(code, event["before"])) + " → " if event["before"] else "")
+             + ", ".join(map(code, event["after"]))
+             for kind, events in lineage["events"].items() if kind != "added" or lineage["parent"]
+             for event in events]
     if lineage["parent"]:
         lines.insert(0, f"- extends {code(lineage['parent'])}, of which every code stays as it was")
     return _listed("Lineage", lines)
@@ -152,8 +152,8 @@ def _lineage(lineage: Mapping[str, Any]) -> str:
 def _troubles(result: Mapping[str, Any]) -> str:
     return _listed("Not put right", [
         *(f"- {cell(problem)}" for problem in result["problems"]),
-        *(f"- {code(ident)} was compared with no other: {cell(why)}"
-          for ident, why in result["left_out"].items())])
+        *(f"- {code(ident)} was compared with no other: {cell(reason)}"
+          for ident, reason in result["left_out"].items())])
 
 
 def draw(path: Path, curve: Mapping[str, Sequence[float]]) -> None:

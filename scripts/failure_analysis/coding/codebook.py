@@ -57,8 +57,7 @@ class Revision(NamedTuple):
 
 
 class Book(msgspec.Struct, frozen=True):
-    """A codebook that was written: its codes, and a hash of each open code that none of them fits,
-    by sample."""
+    """A codebook that was written; `uncovered` has, by sample, a hash of what no code fits."""
 
     codes: tuple[Code, ...]
     uncovered: dict[str, str]
@@ -67,14 +66,14 @@ class Book(msgspec.Struct, frozen=True):
 def load(path: Path) -> Book:
     """The codes of a *_codebook.json. It may come from anywhere, and its texts go into prompts and
     pages: what axial_coder.py would not have written is refused."""
-    found = files.read_object(path, ("codes", "uncovered"), "axial_coder.py")
+    document = files.read_object(path, ("codes", "uncovered"), "axial_coder.py")
     try:
-        book = msgspec.convert(found, Book)
-        wrong = _unfit(book.codes)
+        book = msgspec.convert(document, Book)
+        reason = _unfit(book.codes)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        wrong = str(error)
-    if wrong:
-        raise files.Refusal(f"{path}: not a codebook ({wrong}); give a *_codebook.json that "
+        reason = str(error)
+    if reason:
+        raise files.Refusal(f"{path}: not a codebook ({reason}); give a *_codebook.json that "
                             "axial_coder.py wrote")
     return book
 
@@ -101,105 +100,102 @@ def _is_name(code: str) -> bool:
     return bool(ledger.SLUG.fullmatch(code)) and len(code) <= 60
 
 
-def revised(known: Sequence[Code], fixed: Collection[str], answer: "Sequence[shapes.Category]",
+def revised(earlier: Sequence[Code], fixed_ids: Collection[str], answer: "list[shapes.Category]",
             number: int, dimensions: set[str]) -> Revision:
-    """The codebook that an answer makes of the known one, in round `number`. Codes whose ids are
-    fixed stay as they are, whatever the answer says; one that the answer drops stays too."""
-    good, problems = _accepted(known, fixed, answer, dimensions)
+    """What an answer makes of the earlier codebook in round `number`. Codes whose ids are fixed
+    stay as they are, whatever the answer says; one that the answer drops stays too."""
+    accepted, problems = _accepted(earlier, fixed_ids, answer, dimensions)
     heirs: dict[Code, list[str]] = {}
-    for _, code, before in good:
+    for draft, before in accepted:
         for old in before:
-            heirs.setdefault(old, []).append(code.code)
+            heirs.setdefault(old, []).append(draft.code)
     split = {old.code: tuple(new) for old, new in heirs.items() if len(new) > 1}
     # Of several that continue one code, the one with its name keeps the id, else the first.
     keeper = {old: old.code if old.code in new else new[0] for old, new in heirs.items()}
     events, made = [], []
-    for category, code, before in good:
-        own_id = next((old.code_id for old in before if keeper[old] == code.code), None)
-        one = _made(category, code, own_id, made, known)
-        made.append(one)
-        events += _events(one, before, split, number)
+    for draft, before in accepted:
+        own_id = next((old.code_id for old in before if keeper[old] == draft.code), None)
+        taken = {code.code_id for code in (*made, *earlier)}
+        made.append(msgspec.structs.replace(draft, code_id=own_id or _new_id(draft, taken)))
+        events += _events(draft, before, split, number)
     events += [Event("split", number, (old,), new) for old, new in split.items()]
-    dropped = [code for code in known if code.code_id not in fixed and code not in heirs]
+    dropped = [code for code in earlier if code.code_id not in fixed_ids and code not in heirs]
     problems += [f"the code {code.code} is continued by none; a code is kept, renamed or merged, "
                  "never dropped" for code in dropped]
-    kept = [code for code in known if code.code_id in fixed or code in dropped]
+    kept = [code for code in earlier if code.code_id in fixed_ids or code in dropped]
     return Revision((*kept, *made), tuple(events), tuple(problems))
 
 
-def _accepted(known: Sequence[Code], fixed: Collection[str], answer: "Sequence[shapes.Category]",
-              dimensions: set[str]) -> tuple[list[tuple], list[str]]:
-    """The codes of an answer with which nothing is wrong, each with its category and the known
-    codes that it continues; and what is wrong with the others."""
-    names = {code.code: code for code in known}
-    taken = {code.code for code in known if code.code_id in fixed}
-    problems, accepted = [], []
+def _accepted(earlier: Sequence[Code], fixed_ids: Collection[str], answer: "list[shapes.Category]",
+              dimensions: set[str]) -> tuple[list[tuple[Code, list[Code]]], list[str]]:
+    """The codes of an answer with which nothing is wrong, without ids, each with the earlier codes
+    that it continues; and what is wrong with the others."""
+    names = {code.code: code for code in earlier}
+    taken = {code.code for code in earlier if code.code_id in fixed_ids}
+    problems, good = [], []
     for category in answer:
         for code in category.subcategories:
-            wrong = _wrong(category, code, taken, names, fixed, dimensions)
+            wrong = _wrong(category, code, taken, names, fixed_ids, dimensions)
             problems += wrong
             if not wrong:
                 taken.add(code.code)
-                accepted.append((category, code))
-    claimed = {name for _, code in accepted for name in code.continues}
-    good = []
-    for category, code in accepted:
+                good.append((category, code))
+    claimed = {name for _, code in good for name in code.continues}
+    accepted = []
+    for category, code in good:
         # A code of the same name is the same code, unless only others continue that one.
         mine = code.code in names and (code.code in code.continues or code.code not in claimed)
         before = dict.fromkeys([*([code.code] if mine else []), *code.continues])
-        good.append((category, code, [names[name] for name in before]))
-    return good, problems
+        accepted.append((_draft(category, code), [names[name] for name in before]))
+    return accepted, problems
 
 
 def _wrong(category: "shapes.Category", code: "shapes.Code", taken: Collection[str],
-           names: Mapping[str, Code], fixed: Collection[str], dimensions: set[str]) -> list[str]:
+           names: Mapping[str, Code], fixed_ids: Collection[str],
+           dimensions: set[str]) -> list[str]:
     """What is wrong with one code of an answer."""
     shown = files.visible(code.code)[:60]
     if not _is_name(code.code):
         return [f"the code {shown!r} is no snake_case name of at most 60 characters"]
-    found = []
+    faults = []
     if code.code in _RESERVED:
-        found.append(f"the code {shown} has a reserved name")
+        faults.append(f"the code {shown} has a reserved name")
     elif ledger.names_no_cause(code.code, dimensions):
-        found.append(f"the code {shown} names no cause: it only says that something failed")
+        faults.append(f"the code {shown} names no cause: it only says that something failed")
     if code.code in taken:
-        found.append(f"the code {shown} is there twice")
+        faults.append(f"the code {shown} is there twice")
     empty = [name for name in ("definition", "when_to_use", "when_not_to_use")
              if not getattr(code, name).strip()]
     empty += [] if any(text.strip() for text in code.indicators) else ["indicators"]
-    found += [f"{name} of the code {shown} is empty" for name in empty]
+    faults += [f"{name} of the code {shown} is empty" for name in empty]
     if not category.name.strip() or category.name.strip().lower() in _RESERVED:
-        found.append(f"the category of the code {shown} has no name of its own")
+        faults.append(f"the category of the code {shown} has no name of its own")
     for name in code.continues:
         if name not in names:
-            found.append(f"the code {shown} continues {files.visible(name)[:60]!r}, which is no "
-                         "code of the codebook before")
-        elif names[name].code_id in fixed:
-            found.append(f"the code {shown} continues {name}, which is settled and stays as it is")
-    return found
+            faults.append(f"the code {shown} continues {files.visible(name)[:60]!r}, which is no "
+                          "code of the codebook before")
+        elif names[name].code_id in fixed_ids:
+            faults.append(f"the code {shown} continues {name}, which is settled and stays as it is")
+    return faults
 
 
-def _made(category: "shapes.Category", code: "shapes.Code", kept: str | None,
-          made: Iterable[Code], known: Iterable[Code]) -> Code:
-    """The record of an answered code, with the id that it keeps or a new one."""
-    ids = {one.code_id for one in (*made, *known)}
-    clean = {name: prompts.line(getattr(code, name))
+def _draft(category: "shapes.Category", code: "shapes.Code") -> Code:
+    """The record of an answered code; it has no id yet."""
+    texts = {name: prompts.line(getattr(code, name))
              for name in ("code", "definition", "when_to_use", "when_not_to_use")}
-    return Code(kept or _new_id(clean["code"], clean["definition"], ids),
-                category=prompts.line(category.name),
-                category_definition=prompts.line(category.definition),
-                indicators=tuple(prompts.line(one) for one in code.indicators
-                                 if one.strip()), **clean)
+    indicators = tuple(prompts.line(text) for text in code.indicators if text.strip())
+    return Code("", category=prompts.line(category.name), indicators=indicators,
+                category_definition=prompts.line(category.definition), **texts)
 
 
-def _new_id(name: str, definition: str, ids: Collection[str]) -> str:
-    text = json.dumps([name, definition])
-    while (found := "c-" + hashlib.sha256(text.encode()).hexdigest()[:8]) in ids:
+def _new_id(code: Code, taken: Collection[str]) -> str:
+    text = json.dumps([code.code, code.definition])
+    while (code_id := "c-" + hashlib.sha256(text.encode()).hexdigest()[:8]) in taken:
         text += "+"
-    return found
+    return code_id
 
 
-def _events(one: Code, before: Sequence[Code], split: Collection[str], number: int) -> list[Event]:
+def _events(code: Code, before: Sequence[Code], split: Collection[str], number: int) -> list[Event]:
     """What an answered code did to the codes that it continues; a split is told once, by itself."""
     if not before:
         event = "added"
@@ -207,13 +203,13 @@ def _events(one: Code, before: Sequence[Code], split: Collection[str], number: i
         event = "merged"
     elif before[0].code in split:
         return []
-    elif before[0].code != one.code:
+    elif before[0].code != code.code:
         event = "renamed"
-    elif before[0].definition != one.definition:
+    elif before[0].definition != code.definition:
         event = "reworded"
     else:
         return []
-    return [Event(event, number, tuple(old.code for old in before), (one.code,))]
+    return [Event(event, number, tuple(old.code for old in before), (code.code,))]
 
 
 # Codebook -> taxonomy.
@@ -225,20 +221,20 @@ def taxonomy(codes: Sequence[Code], samples: Mapping[str, Sequence[str]],
     common = [code for code in codes if len(samples.get(code.code, ())) >= fewest]
     rare = [code for code in codes if code not in common]
 
-    def listed(some: Iterable[Code]) -> list[dict[str, Any]]:
+    def listed(listed_codes: Iterable[Code]) -> list[dict[str, Any]]:
         return [{**{name: getattr(code, name) for name in (
                     "code", "code_id", "definition", "indicators", "when_to_use",
                     "when_not_to_use")},
                  "sample_ids": list(samples.get(code.code, ())),
-                 "quotes": list(quotes.get(code.code, ()))} for code in some]
+                 "quotes": list(quotes.get(code.code, ()))} for code in listed_codes]
 
-    categories: dict[str, list[Code]] = {}
+    by_category: dict[str, list[Code]] = {}
     for code in common:
-        categories.setdefault(code.category, []).append(code)
-    found = [{"name": name, "definition": some[0].category_definition,
-              "subcategories": listed(some)} for name, some in categories.items()]
+        by_category.setdefault(code.category, []).append(code)
+    categories = [{"name": name, "definition": inside[0].category_definition,
+                   "subcategories": listed(inside)} for name, inside in by_category.items()]
     if rare:
-        found.append({"name": RESIDUE, "definition": f"Codes seen in fewer than {fewest} samples: "
-                                                     "too rare to call them a pattern.",
-                      "subcategories": listed(rare)})
-    return {"primary_categories": found}
+        definition = f"Codes seen in fewer than {fewest} samples: too rare to call them a pattern."
+        categories.append({"name": RESIDUE, "definition": definition,
+                           "subcategories": listed(rare)})
+    return {"primary_categories": categories}

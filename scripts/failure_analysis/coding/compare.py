@@ -26,14 +26,13 @@ class Coded(NamedTuple):
 
     ident: str
     item: tuple[str, Hashable]
-    known: bool
+    is_known: bool
     primary: str
     codes: frozenset[str]
 
 
 class Run(NamedTuple):
-    """An axial coding: its file, its samples, those that passed and were not coded, and its codes
-    by id."""
+    """An axial coding; `passed` are the samples that were not coded, `names` its codes by id."""
 
     path: Path
     samples: tuple[Coded, ...]
@@ -43,28 +42,29 @@ class Run(NamedTuple):
 
 def load(path: Path) -> Run:
     """An axial coding: a project's folder, or its axial_coded_*.jsonl."""
-    found = sorted(path.glob("axial_coded_*.jsonl")) if path.is_dir() else [path]
-    if len(found) != 1 or not found[0].is_file():
-        raise files.Refusal(f"{path}: {len(found)} axial codings in it; give the folder of a "
+    paths = sorted(path.glob("axial_coded_*.jsonl")) if path.is_dir() else [path]
+    if len(paths) != 1 or not paths[0].is_file():
+        raise files.Refusal(f"{path}: {len(paths)} axial codings in it; give the folder of a "
                             "project of axial_coder.py, or one axial_coded_*.jsonl")
-    [file] = found
+    [file] = paths
     name = file.name.removeprefix("axial_coded_").removesuffix(".jsonl")
     book = codebook.load(file.with_name(f"{name}_codebook.json")).codes
-    ids = {one.code: one.code_id for one in book}
-    passed = tuple(one for path in sorted(file.parent.glob("passed_*.jsonl"))
-                   for one in _passed(path))
-    return Run(file, tuple(_samples(file, ids)), passed, {one.code_id: one.code for one in book})
+    ids = {listed.code: listed.code_id for listed in book}
+    passed = tuple(sample for path in sorted(file.parent.glob("passed_*.jsonl"))
+                   for sample in _passed(path))
+    return Run(file, tuple(_samples(file, ids)), passed,
+               {listed.code_id: listed.code for listed in book})
 
 
 def _passed(path: Path) -> Iterator[Coded]:
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                one = msgspec.json.decode(line, type=samples.Passed)
+                passed = msgspec.json.decode(line, type=samples.Passed)
             except (msgspec.DecodeError, ValueError) as error:
                 raise files.Refusal(f"{path}:{number}: not a passing sample ({error}); run "
                                     "open_coder.py again") from None
-            yield Coded(one.sample_id, (one.item_id, one.trial), True, PASSED, frozenset())
+            yield Coded(passed.sample_id, (passed.item_id, passed.trial), True, PASSED, frozenset())
 
 
 def _samples(path: Path, ids: Mapping[str, str]) -> Iterator[Coded]:
@@ -91,31 +91,39 @@ def compare(a: Run, b: Run) -> dict[str, Any]:
         raise files.Refusal(f"{a.path} and {b.path} have no code in common; code the second one "
                             "with axial_coder.py --codebook and the codebook of the first")
     by, pairs, left = _paired(a, b)
-    known = [(one, other) for one, other in pairs if one.known and other.known]
-    if not known:
+    both_known = [(first, second) for first, second in pairs if first.is_known and second.is_known]
+    if not both_known:
         raise files.Refusal(f"{a.path} and {b.path}: no sample is of known coding in both")
-    rows = [_change(ident, b.names[ident], known) for ident in shared]
+    rows = [_change(ident, b.names[ident], both_known) for ident in shared]
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"], row["p"] = rounded(p), rounded(row["p"])
     rows.sort(key=lambda row: (-abs(row["difference"]), row["code"]))
     names = {**a.names, **b.names}
     return {
         "a": a.path.as_posix(), "b": b.path.as_posix(), "paired_by": by, "pairs": len(pairs),
-        "known": len(known), "unknown": len(pairs) - len(known), **left,
+        "known": len(both_known), "unknown": len(pairs) - len(both_known), **left,
         "codes": rows,
         "only_in_a": sorted(name for ident, name in a.names.items() if ident not in b.names),
         "only_in_b": sorted(name for ident, name in b.names.items() if ident not in a.names),
-        "moved": [{"sample_a": one.ident, "sample_b": other.ident,
-                   "from": names.get(one.primary, one.primary),
-                   "to": names.get(other.primary, other.primary)}
-                  for one, other in known if one.primary != other.primary],
+        "moved": [{"sample_a": first.ident, "sample_b": second.ident,
+                   "from": names.get(first.primary, first.primary),
+                   "to": names.get(second.primary, second.primary)}
+                  for first, second in both_known if first.primary != second.primary],
     }
 
 
-def _paired(a: Run, b: Run) -> tuple[str, list[tuple[Coded, Coded]], dict[str, int]]:
+class Pairing(NamedTuple):
+    """The samples of two runs that belong together, and how many are left alone, by JSON key."""
+
+    by: str
+    pairs: list[tuple[Coded, Coded]]
+    left: dict[str, int]
+
+
+def _paired(a: Run, b: Run) -> Pairing:
     """The samples of both: the same datapoints, or else the same item and trial of two runs."""
     for by in ("ident", "item"):
-        first, second = ({getattr(one, by): one for one in run.samples} for run in (a, b))
+        first, second = ({getattr(coded, by): coded for coded in run.samples} for run in (a, b))
         if len(first) < len(a.samples) or len(second) < len(b.samples):
             continue
         only_a, only_b = first.keys() - second.keys(), second.keys() - first.keys()
@@ -126,8 +134,8 @@ def _paired(a: Run, b: Run) -> tuple[str, list[tuple[Coded, Coded]], dict[str, i
             left = {"passed_in_a": len(here), "passed_in_b": len(there),
                     "samples_only_in_a": len(only_a) - len(there),
                     "samples_only_in_b": len(only_b) - len(here)}
-            return ("sample" if by == "ident" else "item and trial",
-                    [(first[key], second[key]) for key in keys], left)
+            return Pairing("sample" if by == "ident" else "item and trial",
+                           [(first[key], second[key]) for key in keys], left)
     raise files.Refusal(f"{a.path} and {b.path} have no sample in common, and their items and "
                         "trials pair none; code the same datapoints, or one run of the same items")
 
@@ -135,41 +143,42 @@ def _paired(a: Run, b: Run) -> tuple[str, list[tuple[Coded, Coded]], dict[str, i
 def _passing(run: Run, by: str, keys: Collection[Hashable]) -> dict[Hashable, Coded]:
     """The samples of a run that passed, for keys of the other run; where one key fits several,
     none is taken."""
-    found: dict[Hashable, list[Coded]] = {}
-    for one in run.passed:
-        if getattr(one, by) in keys:
-            found.setdefault(getattr(one, by), []).append(one)
-    return {key: some[0] for key, some in found.items() if len(some) == 1}
+    by_key: dict[Hashable, list[Coded]] = {}
+    for passed in run.passed:
+        if getattr(passed, by) in keys:
+            by_key.setdefault(getattr(passed, by), []).append(passed)
+    return {key: fitting[0] for key, fitting in by_key.items() if len(fitting) == 1}
 
 
 def _change(ident: str, name: str, pairs: list[tuple[Coded, Coded]]) -> dict[str, Any]:
     """How one code's share changed."""
-    cells = Counter((ident in one.codes, ident in other.codes) for one, other in pairs)
+    cells = Counter((ident in first.codes, ident in second.codes) for first, second in pairs)
     lost, gained = cells[True, False], cells[False, True]
     interval = newcombe_paired(cells[True, True], gained, lost, cells[False, False])
     return {
         "code": name, "code_id": ident, "in_a": cells[True, True] + lost,
         "in_b": cells[True, True] + gained, "difference": rounded((gained - lost) / len(pairs)),
         "interval": [rounded(limit) for limit in interval], "p": mcnemar(lost, gained).mid_p,
-        "gained": [other.ident for one, other in pairs
-                   if ident in other.codes and ident not in one.codes],
-        "lost": [one.ident for one, other in pairs
-                 if ident in one.codes and ident not in other.codes],
+        "gained": [second.ident for first, second in pairs
+                   if ident in second.codes and ident not in first.codes],
+        "lost": [first.ident for first, second in pairs
+                 if ident in first.codes and ident not in second.codes],
     }
 
 
 def page(result: Mapping[str, Any]) -> str:
     """The comparison as Markdown."""
-    n = result["known"]
+    pairs = result["known"]
     rows = [[code(row["code"]), row["in_a"], row["in_b"],
              ranged(row["difference"], row["interval"], "+.2f"), len(row["gained"]),
              len(row["lost"]), row["p_holm"]] for row in result["codes"]]
     parts = [
         "# Codes compared",
         f"A: {code(result['a'])}\n\nB: {code(result['b'])}",
-        f"{n} pairs of known coding, paired by {result['paired_by']}; {result['unknown']} pairs "
-        f"unknown. {result['passed_in_b']} samples of A pass in B and {result['passed_in_a']} of B "
-        f"pass in A: they have no code there. {result['samples_only_in_a']} samples of A and "
+        f"{pairs} pairs of known coding, paired by {result['paired_by']}; {result['unknown']} "
+        f"pairs unknown. {result['passed_in_b']} samples of A pass in B and "
+        f"{result['passed_in_a']} of B pass in A: they have no code there. "
+        f"{result['samples_only_in_a']} samples of A and "
         f"{result['samples_only_in_b']} of B were not coded in the other one. A difference whose "
         "interval holds 0 may be chance, or the coder's own unsteadiness: see the second coding in "
         "both cards.",
@@ -179,10 +188,10 @@ def page(result: Mapping[str, Any]) -> str:
             parts.append(f"Only in the codebook of {which}, so that no change can be given: "
                          + ", ".join(map(code, names)) + ".")
     moved = result["moved"]
-    lines = [f"- {code(one['sample_b'])}: {code(one['from'])} → {code(one['to'])}"
-             for one in moved[:_MOST_SHOWN]]
+    lines = [f"- {code(move['sample_b'])}: {code(move['from'])} → {code(move['to'])}"
+             for move in moved[:_MOST_SHOWN]]
     if len(moved) > _MOST_SHOWN:
         lines.append(f"- {len(moved) - _MOST_SHOWN} more in {cell(NAME)}")
-    parts.append(f"## Another primary code: {len(moved)} of {n}"
+    parts.append(f"## Another primary code: {len(moved)} of {pairs}"
                  + ("\n\n" + "\n".join(lines) if lines else ""))
     return "\n\n".join(parts) + "\n"

@@ -2,7 +2,7 @@
 are believed, and a budget.
 
 A stage hands `run` one function per sample; each is asked again and again which requests it still
-needs, and says none when its sample is settled. What was answered is in the ledger (calls.py): a
+needs, and says none when its sample is settled. What was answered is in the call log (calls.py): a
 run that was killed asks only for what is missing, and pays for no finished answer twice."""
 
 import asyncio
@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from failure_analysis import files
-from failure_analysis.coding.calls import Answer, Ledger, Usage
+from failure_analysis.coding.calls import Answer, CallLog, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -107,17 +107,17 @@ def estimate(text: str) -> int:
     return len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN + 1
 
 
-def packed(some: Iterable[Any], size: Callable[[Any], int], room: float, most: float = math.inf
+def packed(items: Iterable[Any], size: Callable[[Any], int], room: float, most: float = math.inf
            ) -> Iterator[list[Any]]:
     """Things in their order, so many together as have room and are `most` at most; one that is
     larger than the room stands alone."""
     pack, total = [], 0
-    for one in some:
-        length = size(one)
+    for item in items:
+        length = size(item)
         if pack and (len(pack) >= most or total + length > room):
             yield pack
             pack, total = [], 0
-        pack.append(one)
+        pack.append(item)
         total += length
     if pack:
         yield pack
@@ -132,8 +132,8 @@ def mark_of(*texts: str) -> str:
     return digest[:8]
 
 
-def request(settings: Settings, name: str, mark: str, shape: "type[BaseModel]", instructions: str,
-            text: str) -> Request:
+def new_request(settings: Settings, name: str, mark: str, shape: "type[BaseModel]",
+                instructions: str, text: str) -> Request:
     """A request for one answer of the given shape. Sends no temperature, and nothing that is not
     set: families of models refuse what they do not know."""
     schema = {"name": shape.__name__.lower(), "strict": True, "schema": _schema(shape)}
@@ -141,16 +141,16 @@ def request(settings: Settings, name: str, mark: str, shape: "type[BaseModel]", 
     if settings.api == "responses":
         body |= {"instructions": instructions, "input": text, "store": False,
                  "text": {"format": {"type": "json_schema", **schema}}}
-        effort, most = {"reasoning": {"effort": settings.effort}}, "max_output_tokens"
+        effort, cap = {"reasoning": {"effort": settings.effort}}, "max_output_tokens"
     else:
         body |= {"messages": [{"role": "system", "content": instructions},
                               {"role": "user", "content": text}],
                  "response_format": {"type": "json_schema", "json_schema": schema}}
-        effort, most = {"reasoning_effort": settings.effort}, "max_completion_tokens"
+        effort, cap = {"reasoning_effort": settings.effort}, "max_completion_tokens"
     if settings.effort != "off":
         body |= effort
     if settings.max_output_tokens:
-        body[most] = settings.max_output_tokens
+        body[cap] = settings.max_output_tokens
     return Request(name, mark, shape, body, settings.api)
 
 
@@ -159,46 +159,54 @@ def _schema(shape: "type[BaseModel]") -> dict[str, Any]:
     return shape.model_json_schema()
 
 
-def parse(wanted: Request, text: str) -> "tuple[BaseModel | None, str]":
+def parse(request: Request, text: str) -> "tuple[BaseModel | None, str]":
     """The value of an answer, or None and why it is none. The answer is the whole text, one JSON
     object of exactly the asked shape with this prompt's mark; nothing is looked for inside it."""
     from pydantic import ValidationError
 
     try:
         json.loads(text, object_pairs_hook=_once)
-        value = wanted.shape.model_validate_json(text, strict=True)
+        value = request.shape.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         return None, f"{place}: {first['msg']}" if place else first["msg"]
     except (ValueError, RecursionError) as error:
         return None, str(error)
-    if value.mark != wanted.mark:
+    if value.mark != request.mark:
         return None, "mark: it is not the mark of this prompt"
     return value, ""
 
 
-def value_of(wanted: Request, answer: Answer) -> "tuple[BaseModel | None, str]":
+def value_of(request: Request, answer: Answer) -> "tuple[BaseModel | None, str]":
     """The value of a finished call, or None and why it has none."""
-    return parse(wanted, answer.text) if answer.state == "ok" else (None, answer.reason)
+    return parse(request, answer.text) if answer.state == "ok" else (None, answer.reason)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose names are there once: of two values, none is the answer."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         raise ValueError("a name is there twice in an object")
-    return found
+    return values
 
 
 # What was received -> an answer.
 
-def read(wanted: Request, received: Any, seconds: float = 0.0) -> Answer:
+class Ending(NamedTuple):
+    """How a call ended, why, and the text that came."""
+
+    state: str
+    reason: str
+    text: str = ""
+
+
+def read(request: Request, received: Any, seconds: float = 0.0) -> Answer:
     """The answer in what the endpoint sent (both APIs, live and batched)."""
     if not isinstance(received, dict):
-        return _answer(wanted, "unparsed", "the endpoint sent no JSON object", seconds=seconds)
+        return _answer(request, "unparsed", "the endpoint sent no JSON object", seconds=seconds)
     try:
-        state, reason, text = (_of_responses if wanted.api == "responses" else _of_chat)(received)
+        state, reason, text = (_of_responses if request.api == "responses" else _of_chat)(received)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         state, text = "unparsed", ""
         reason = f"the endpoint's answer has not the shape of its API ({error!r})"
@@ -207,82 +215,82 @@ def read(wanted: Request, received: Any, seconds: float = 0.0) -> Answer:
         state, reason, text = "unparsed", "the endpoint's answer has not the shape of its API", ""
     text = text.encode("utf-8", "replace").decode()
     if state == "ok":
-        value, reason = parse(wanted, text)
+        value, reason = parse(request, text)
         state = "ok" if value is not None else "unparsed"
-        if state == "unparsed" and wanted.cap and (usage.completion_tokens or 0) >= wanted.cap:
-            state, reason = "truncated", f"cut at {wanted.cap} tokens"
-    return _answer(wanted, state, reason, text=text, usage=usage, seconds=seconds,
+        if state == "unparsed" and request.cap and (usage.completion_tokens or 0) >= request.cap:
+            state, reason = "truncated", f"cut at {request.cap} tokens"
+    return _answer(request, state, reason, text=text, usage=usage, seconds=seconds,
                    model=files.visible(str(received.get("model") or "")),
                    response_id=files.visible(str(received.get("id") or "")))
 
 
-def failed(wanted: Request, code: int | None, reason: str) -> Answer:
+def failed(request: Request, code: int | None, reason: str) -> Answer:
     """The answer to a batched request that ended in an error."""
-    state, reason = _of_error(scrubbed(reason))
+    state, reason, _ = _of_error(scrubbed(reason))
     if state == "timed_out" and code in (400, 413, 422):
         state = "refused"
-    return _answer(wanted, state, f"HTTP {code}: {reason}" if code else reason)
+    return _answer(request, state, f"HTTP {code}: {reason}" if code else reason)
 
 
-def _answer(wanted: Request, state: str, reason: str, **more: Any) -> Answer:
-    said = " ".join(files.visible(reason).split())[:400]
-    return Answer(wanted.key, wanted.name, state, said, **more,
+def _answer(request: Request, state: str, reason: str, **more: Any) -> Answer:
+    return Answer(request.key, request.name, state,
+                  " ".join(files.visible(reason).split())[:400], **more,
                   finished=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-def _of_responses(received: dict) -> tuple[str, str, str]:
-    """(state, reason, text) of a Responses API object."""
+def _of_responses(received: dict) -> Ending:
+    """How a Responses API object ended."""
     pieces = [piece for item in received.get("output") or [] if item.get("type") == "message"
               for piece in item.get("content") or []]
     text = "".join(piece["text"] for piece in pieces if piece.get("type") == "output_text")
     refusals = [piece.get("refusal") or "" for piece in pieces if piece.get("type") == "refusal"]
     status = received.get("status")
     if status == "incomplete":
-        why = str((received.get("incomplete_details") or {}).get("reason"))
-        return ("refused" if why == "content_filter" else "truncated"), why, text
+        reason = str((received.get("incomplete_details") or {}).get("reason"))
+        return Ending("refused" if reason == "content_filter" else "truncated", reason, text)
     if status == "failed":
         error = received.get("error") or {}
-        return *_of_error(f"{error.get('code')}: {error.get('message')}"), text
+        return _of_error(f"{error.get('code')}: {error.get('message')}")._replace(text=text)
     if refusals:
-        return "refused", " ".join(refusals), text
+        return Ending("refused", " ".join(refusals), text)
     if status not in ("completed", None):  # some servers say no status; the text is checked anyway
-        return "timed_out", f"the endpoint left it {status}", text
-    return "ok", "", text
+        return Ending("timed_out", f"the endpoint left it {status}", text)
+    return Ending("ok", "", text)
 
 
-def _of_chat(received: dict) -> tuple[str, str, str]:
-    """(state, reason, text) of a chat completion."""
+def _of_chat(received: dict) -> Ending:
+    """How a chat completion ended."""
     choice = received["choices"][0]
     message = choice["message"]
     text = message.get("content") or ""
     end = choice.get("finish_reason")
     if message.get("refusal") or end == "content_filter":
-        return "refused", message.get("refusal") or "content_filter", text
+        return Ending("refused", message.get("refusal") or "content_filter", text)
     if end == "length":
-        return "truncated", "length", text
-    return "ok", "", text
+        return Ending("truncated", "length", text)
+    return Ending("ok", "", text)
 
 
-def _of_error(text: str) -> tuple[str, str]:
-    """(state, reason) of an error that concerns one prompt."""
-    if _LONG.search(text):
-        return "overflow", text
-    return ("refused" if _REFUSES.search(text) else "timed_out"), text
+def _of_error(reason: str) -> Ending:
+    """How a call ended in an error that concerns its prompt."""
+    if _LONG.search(reason):
+        return Ending("overflow", reason)
+    return Ending("refused" if _REFUSES.search(reason) else "timed_out", reason)
 
 
-def _usage(said: Any) -> Usage:
+def _usage(counts: Any) -> Usage:
     """The counts of either API."""
-    if not isinstance(said, dict):
+    if not isinstance(counts, dict):
         return Usage()
 
     def number(of: Any, *names: str) -> int | None:
         return next((of[name] for name in names if isinstance(of, dict)
                      and type(of.get(name)) is int), None)
 
-    spent = said.get("output_tokens_details") or said.get("completion_tokens_details")
-    given = said.get("input_tokens_details") or said.get("prompt_tokens_details")
-    return Usage(number(said, "input_tokens", "prompt_tokens"),
-                 number(said, "output_tokens", "completion_tokens"),
+    spent = counts.get("output_tokens_details") or counts.get("completion_tokens_details")
+    given = counts.get("input_tokens_details") or counts.get("prompt_tokens_details")
+    return Usage(number(counts, "input_tokens", "prompt_tokens"),
+                 number(counts, "output_tokens", "completion_tokens"),
                  number(spent, "reasoning_tokens"), number(given, "cached_tokens"))
 
 
@@ -304,24 +312,24 @@ class Budget:
     _under_way: int = 0
     _longest: int = 0
 
-    def _need(self, wanted: Request) -> int:
-        return wanted.tokens + (wanted.cap or self._longest or EXPECTED_ANSWER)
+    def _need(self, request: Request) -> int:
+        return request.tokens + (request.cap or self._longest or EXPECTED_ANSWER)
 
-    def room(self, wanted: Request, waits: bool = True) -> bool | None:
+    def room(self, request: Request, waits: bool = True) -> bool | None:
         """Whether a call is within the limits; None when calls under way decide it."""
         if self.max_calls is not None and self.calls >= self.max_calls:
             return False
         if self.max_tokens is None:
             return True
         later = None if waits and self._under_way else False
-        if later is None and not (wanted.cap or self._longest):
+        if later is None and not (request.cap or self._longest):
             return None
         spent = self.prompt_tokens + self.completion_tokens + self._reserved
-        return True if spent + self._need(wanted) <= self.max_tokens else later
+        return True if spent + self._need(request) <= self.max_tokens else later
 
-    def take(self, wanted: Request) -> int:
+    def take(self, request: Request) -> int:
         """Counts a call as under way; returns what is reserved for it."""
-        need = self._need(wanted)
+        need = self._need(request)
         self.calls += 1
         self._under_way += 1
         self._reserved += need
@@ -341,18 +349,18 @@ class Budget:
         self.completion_tokens += usage.completion_tokens
 
 
-Needed = Callable[[], list[Request]]
+Job = Callable[[], list[Request]]  # says which requests a piece of work still needs
 
 
-def run(jobs: Iterable[Needed], book: Ledger, settings: Settings, budget: Budget,
+def run(jobs: Iterable[Job], call_log: CallLog, settings: Settings, budget: Budget,
         done: Callable[[], None]) -> None:
     """Asks whatever the jobs need, several at once, until each needs nothing or the budget is
     spent; `done` is called after each job. A refusal by the endpoint that concerns every request
     (no such model, wrong key, a setting that it does not take) ends the run."""
-    asyncio.run(_run(iter(jobs), book, settings, budget, done))
+    asyncio.run(_run(iter(jobs), call_log, settings, budget, done))
 
 
-async def _run(jobs: Iterator[Needed], book: Ledger, settings: Settings, budget: Budget,
+async def _run(jobs: Iterator[Job], call_log: CallLog, settings: Settings, budget: Budget,
                done: Callable[[], None]) -> None:
     from openai import AsyncOpenAI
 
@@ -360,30 +368,30 @@ async def _run(jobs: Iterator[Needed], book: Ledger, settings: Settings, budget:
     doubtful: list[Answer] = []
     async with AsyncOpenAI(**connection(settings)) as client:
 
-        async def ask(wanted: Request) -> bool:
+        async def ask(request: Request) -> bool:
             async with gate:
-                while (room := budget.room(wanted)) is None:
+                while (room := budget.room(request)) is None:
                     await settled.wait()
                 if not room:
                     return False
-                need = budget.take(wanted)
-                answer, bad = await _ask(client, wanted, settings)
+                need = budget.take(request)
+                answer, bad = await _ask(client, request, settings)
             budget.settle(need, answer.usage)
             settled.set()  # wakes all who wait now, and nobody later
             settled.clear()
-            _log(wanted, answer)
-            if bad and not len(book):
+            _log(request, answer)
+            if bad and not len(call_log):
                 doubtful.append(answer)
                 if len(doubtful) >= _ENOUGH_DOUBT:
                     raise _refusal(answer)
                 return False
-            book.add(answer)
+            call_log.add(answer)
             return True
 
         async def work() -> None:
-            for needed in jobs:
-                while wanted := needed():
-                    if not all(await asyncio.gather(*map(ask, wanted))):
+            for job in jobs:
+                while requests := job():
+                    if not all(await asyncio.gather(*map(ask, requests))):
                         break
                 done()
 
@@ -395,10 +403,10 @@ async def _run(jobs: Iterator[Needed], book: Ledger, settings: Settings, budget:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-    if doubtful and not len(book):
+    if doubtful and not len(call_log):
         raise _refusal(doubtful[0])
     for answer in doubtful:  # others were answered: it was these prompts, not the settings
-        book.add(answer)
+        call_log.add(answer)
 
 
 def _refusal(answer: Answer) -> files.Refusal:
@@ -407,10 +415,10 @@ def _refusal(answer: Answer) -> files.Refusal:
                          "(--effort off sends no reasoning effort)")
 
 
-def _log(wanted: Request, answer: Answer) -> None:
+def _log(request: Request, answer: Answer) -> None:
     log.info("%s: %s%s, %s tokens in (about %s expected), %s out, %.1f s", answer.name,
              answer.state, f" ({answer.reason})" if answer.reason else "",
-             answer.usage.prompt_tokens, wanted.tokens, answer.usage.completion_tokens,
+             answer.usage.prompt_tokens, request.tokens, answer.usage.completion_tokens,
              answer.seconds)
 
 
@@ -435,45 +443,45 @@ def client(settings: Settings) -> "OpenAI":
     return OpenAI(**connection(settings))
 
 
-async def _ask(client: "AsyncOpenAI", wanted: Request, settings: Settings
-               ) -> tuple[Answer, bool]:
+async def _ask(client: "AsyncOpenAI", request: Request, settings: Settings) -> tuple[Answer, bool]:
     """One call, with the client's own retries; every way it can end becomes an answer, except an
     error that would meet every request. Also whether the endpoint called the request bad, which
     may be the prompt's or the settings' fault."""
     import openai
 
     start, bad = time.monotonic(), False
-    create = client.responses if wanted.api == "responses" else client.chat.completions
+    create = client.responses if request.api == "responses" else client.chat.completions
     try:
         async with asyncio.timeout((settings.retries + 1) * (settings.timeout + 120)):
-            raw = await create.with_raw_response.create(**wanted.body)
+            raw = await create.with_raw_response.create(**request.body)
         try:
             received = json.loads(raw.http_response.content)
         except (ValueError, RecursionError):
             received = None
-        return read(wanted, received, round(time.monotonic() - start, 3)), False
+        return read(request, received, round(time.monotonic() - start, 3)), False
     except (TimeoutError, openai.APIConnectionError) as error:
         state, reason = "timed_out", f"no answer: {error or 'out of time'}"
     except openai.APIStatusError as error:
-        state, reason, bad = _status(error)
-    return _answer(wanted, state, scrubbed(reason),
+        (state, reason, _), bad = _status(error)
+    return _answer(request, state, scrubbed(reason),
                    seconds=round(time.monotonic() - start, 3)), bad
 
 
-def _status(error: Any) -> tuple[str, str, bool]:
-    """(state, reason, whether the request was called bad without more) of an HTTP error; refuses
-    what no request can get past."""
+def _status(error: Any) -> tuple[Ending, bool]:
+    """How a call ended in an HTTP error, and whether its request was called bad without more;
+    refuses what no request can get past."""
     code = error.status_code
-    said = error.message if str(code) in error.message else f"HTTP {code}: {error.message}"
+    message = error.message if str(code) in error.message else f"HTTP {code}: {error.message}"
     if code in (408, 409, 429) or code >= 500:
-        return "timed_out", said, False
+        return Ending("timed_out", message), False
     if code in (400, 413, 422):
-        state, reason = _of_error(f"{said} {error.code or ''}".strip())
-        return (state, reason, False) if state != "timed_out" else ("refused", said, True)
+        ending = _of_error(f"{message} {error.code or ''}".strip())
+        bad = ending.state == "timed_out"
+        return (Ending("refused", message), True) if bad else (ending, False)
     hint = {401: "is OPENAI_API_KEY right?", 403: "may this key use the model?",
             404: "are --model and --base-url right, and does the endpoint have this API "
                  "(--api chat)?"}.get(code, "is --base-url right?")
-    raise files.Refusal(f"the endpoint refuses: {scrubbed(said)[:600]}; {hint}")
+    raise files.Refusal(f"the endpoint refuses: {scrubbed(message)[:600]}; {hint}")
 
 
 def scrubbed(text: str) -> str:
@@ -485,8 +493,8 @@ def scrubbed(text: str) -> str:
 
 def spent(answers: Iterable[Answer]) -> dict[str, int | None]:
     """The usage of several calls together; a count is null when a call did not say it."""
-    found = [msgspec.structs.asdict(answer.usage) for answer in answers]
-    return {"calls": len(found), **{
-        name: None if any(one[name] is None for one in found) else sum(one[name] for one in found)
-        for name in Usage.__struct_fields__}}
+    usages = [msgspec.structs.asdict(answer.usage) for answer in answers]
+    counts = {name: [usage[name] for usage in usages] for name in Usage.__struct_fields__}
+    return {"calls": len(usages), **{name: None if None in numbers else sum(numbers)
+                                     for name, numbers in counts.items()}}
 

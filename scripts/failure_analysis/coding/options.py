@@ -52,7 +52,6 @@ def add_limits_and_ways(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", choices=("submit", "status", "collect"),
                         help="use the provider's Batch API: submit what is needed, ask how far it "
                              "is, collect the answers (submit again while more is needed)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace, **least: int) -> None:
@@ -82,17 +81,17 @@ def settings(args: argparse.Namespace) -> "model.Settings":
     from failure_analysis.coding import model
     from failure_analysis.reading import mapping
 
-    told = args.background or getattr(args, "mapping", None)
+    path = args.background or getattr(args, "mapping", None)
     name = args.model or os.environ.get("OPENAI_MODEL") or (
-        mapping.document(told).get("model") if told else None) or model.DEFAULT_MODEL
+        mapping.document(path).get("model") if path else None) or model.DEFAULT_MODEL
     return model.Settings(
         name, args.effort or ("off" if args.api == "chat" else "high"), args.api,
         args.base_url or os.environ.get("OPENAI_BASE_URL", ""), args.max_output_tokens,
         args.timeout, args.retries, args.max_concurrent)
 
 
-def asked(args: argparse.Namespace) -> dict[str, Any]:
-    """What both coders are asked alike."""
+def shared(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of a run that both coders have."""
     from failure_analysis.coding import model
 
     same = {name: getattr(args, name) for name in (

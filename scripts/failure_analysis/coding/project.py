@@ -50,61 +50,63 @@ def inputs(paths: Iterable[Path]) -> list[dict[str, Any]]:
             for path in paths]
 
 
-def begin(target: Path, step: str, settings: Mapping[str, Any], read: list[dict],
+def begin(project_dir: Path, step: str, settings: Mapping[str, Any], inputs: list[dict],
           overwrite: bool) -> bool:
     """Starts a step of a project or goes on with it; returns whether it goes on. Refuses one with
     other settings or input, and says what differs."""
-    known = recorded(target, step)
-    if known is not None and not overwrite:
-        differs = _differences(known, settings, read)
+    step_record = recorded(project_dir, step)
+    if step_record is not None and not overwrite:
+        differs = _differences(step_record, settings, inputs)
         if differs:
             raise files.Refusal(
-                f"{target}: the project is there with other settings or input: "
+                f"{project_dir}: the project is there with other settings or input: "
                 f"{'; '.join(differs)}. Use the same to go on with it, another --project, or "
                 "--overwrite to begin anew")
         return True
-    if known is not None:
-        _remove(target, step)
-    manifest.record(target, step, settings, [], read)
+    if step_record is not None:
+        _remove(project_dir, step)
+    manifest.record(project_dir, step, settings, [], inputs)
     return False
 
 
-def _remove(target: Path, step: str) -> None:
+def _remove(project_dir: Path, step: str) -> None:
     """Removes what a step made, and what rests on it; refuses while another process works on it,
     or batches are under way that were paid for."""
     with ExitStack() as stack:
-        for one in (OPEN, AXIAL) if step == OPEN else (AXIAL,):
-            if (target / calls(one)).exists():
-                stack.enter_context(files.locked(target / calls(one), wait=False))
-            if under_way := batch.open_batches(target / batches(one)):
-                raise files.Refusal(f"{target / batches(one)}: {len(under_way)} batches are under "
-                                    "way; collect them before (one that you cancel is collected "
-                                    "too), or remove this file to give them up")
+        for removed in (OPEN, AXIAL) if step == OPEN else (AXIAL,):
+            finished, submitted = project_dir / calls(removed), project_dir / batches(removed)
+            if finished.exists():
+                stack.enter_context(files.locked(finished, wait=False))
+            if under_way := batch.open_batches(submitted):
+                raise files.Refusal(f"{submitted}: {len(under_way)} batches are under way; collect "
+                                    "them before (one that you cancel is collected too), or remove "
+                                    "this file to give them up")
         for pattern in _MADE[step]:
-            for path in target.glob(pattern):
+            for path in project_dir.glob(pattern):
                 path.unlink()
 
 
-def recorded(target: Path, step: str) -> dict | None:
+def recorded(project_dir: Path, step: str) -> dict | None:
     """What the manifest says of a step, if it was begun."""
-    path = target / manifest.NAME
-    found = files.read_json(path) if path.exists() else {}
-    return found.get("steps", {}).get(step) if isinstance(found, dict) else None
+    path = project_dir / manifest.NAME
+    document = files.read_json(path) if path.exists() else {}
+    return document.get("steps", {}).get(step) if isinstance(document, dict) else None
 
 
-def _differences(known: Mapping[str, Any], settings: Mapping[str, Any],
-                 read: list[dict]) -> list[str]:
-    before = known["settings"]
-    found = [f"{name} was {before.get(name)!r}, is {settings.get(name)!r}"
-             for name in {**before, **settings} if before.get(name) != settings.get(name)]
-    hashes = [[one["sha256"] for one in some] for some in (known.get("inputs") or [], read)]
-    return found + (["the input is not the same"] if hashes[0] != hashes[1] else [])
+def _differences(step_record: Mapping[str, Any], settings: Mapping[str, Any],
+                 inputs: list[dict]) -> list[str]:
+    before = step_record["settings"]
+    differences = [f"{name} was {before.get(name)!r}, is {settings.get(name)!r}"
+                   for name in {**before, **settings} if before.get(name) != settings.get(name)]
+    earlier, now = ([file["sha256"] for file in read]
+                    for read in (step_record.get("inputs") or [], inputs))
+    return differences + (["the input is not the same"] if earlier != now else [])
 
 
 @contextmanager
-def logged(target: Path, stage: str) -> Iterator[Path]:
+def logged(project_dir: Path, stage: str) -> Iterator[Path]:
     """A log file of this run, in which every call stands, without any text of a prompt."""
-    path = target / "logs" / f"{stage}_{datetime.now(UTC):%Y%m%d_%H%M%S}.log"
+    path = project_dir / "logs" / f"{stage}_{datetime.now(UTC):%Y%m%d_%H%M%S}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

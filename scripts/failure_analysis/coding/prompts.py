@@ -44,18 +44,18 @@ class Settled(NamedTuple):
     stands: Answer
 
 
-def settle(settings: model.Settings, wanted: model.Request, get: Get,
+def settle(settings: model.Settings, request: model.Request, get: Get,
            judged: Callable[[model.Request, Answer], tuple[Any, Sequence[str]]],
            of: str) -> Settled | model.Request:
     """A request with its answer and, where that is not as it should be, one repair; or the request
     that is to be made next. `judged` gives the value of an answer and all that is wrong with it."""
-    first = get(wanted.key)
+    first = get(request.key)
     if first is None:
-        return wanted
-    value, problems = judged(wanted, first)
+        return request
+    value, problems = judged(request, first)
     if first.state not in ("ok", "unparsed") or not problems:
         return Settled((first,), value, first.state, first.reason, (), first)
-    again = repair(settings, wanted, first, problems, of)
+    again = repair(settings, request, first, problems, of)
     second = get(again.key)
     if second is None:
         return again
@@ -67,29 +67,30 @@ def settle(settings: model.Settings, wanted: model.Request, get: Get,
     return Settled((first, second), None, second.state, second.reason, (), second)
 
 
-def repair(settings: model.Settings, wanted: model.Request, answer: Answer,
+def repair(settings: model.Settings, request: model.Request, answer: Answer,
            problems: Sequence[str], of: str) -> model.Request:
     """The one request for a better answer; `of` is what the prompt's mark marks."""
-    told, prompt = texts(wanted)
-    text = render("repair", prompt=prompt.rstrip(), of=of, mark=wanted.mark,
-                  answer=files.visible(answer.text).replace(wanted.mark, "(mark)"),
-                  problems=[line(problem).replace(wanted.mark, "(mark)") for problem in problems])
-    return model.request(settings, f"{wanted.name} repair", wanted.mark, wanted.shape, told, text)
+    instructions, prompt = texts(request)
+    text = render("repair", prompt=prompt.rstrip(), of=of, mark=request.mark,
+                  answer=files.visible(answer.text).replace(request.mark, "(mark)"),
+                  problems=[line(problem).replace(request.mark, "(mark)") for problem in problems])
+    return model.new_request(settings, f"{request.name} repair", request.mark, request.shape,
+                             instructions, text)
 
 
-def texts(wanted: model.Request) -> tuple[str, str]:
+def texts(request: model.Request) -> tuple[str, str]:
     """The instructions and the input of a request."""
-    body = wanted.body
-    if wanted.api == "responses":
+    body = request.body
+    if request.api == "responses":
         return body["instructions"], body["input"]
     return tuple(message["content"] for message in body["messages"])
 
 
-def readable(wanted: model.Request) -> str:
+def readable(request: model.Request) -> str:
     """A request as a page for a person."""
-    told, asked = texts(wanted)
-    return (f"# The first prompt\n\nInstructions:\n\n{fence(told, len(told))}\n\nInput:\n\n"
-            f"{fence(asked, len(asked))}\n")
+    instructions, text = texts(request)
+    return (f"# The first prompt\n\nInstructions:\n\n{fence(instructions, len(instructions))}\n\n"
+            f"Input:\n\n{fence(text, len(text))}\n")
 
 
 def line(text: str) -> str:
@@ -98,8 +99,7 @@ def line(text: str) -> str:
 
 
 def name(text: str) -> str:
-    """The name of a benchmark as instructions may hold it: it comes from the runs, so it is no
-    sentence."""
+    """A benchmark's name as instructions may hold it: it comes from the runs, so no sentence."""
     return re.sub(r"[^\w.+-]+", "_", text)[:60]
 
 
@@ -114,8 +114,8 @@ def background(benchmark: str, path: Path | None) -> dict[str, str]:
     format; missing texts are empty."""
     import yaml
 
-    told = mapping.document(path).get("background") if path else None
-    if told is None:
-        known = yaml.safe_load((FOLDER / "backgrounds.yaml").read_text(encoding="utf-8"))
-        told = next((known[name] for name in known if benchmark.startswith(name)), {})
-    return {name: files.visible(told.get(name, "")).strip() for name in mapping.BACKGROUND}
+    words = mapping.document(path).get("background") if path else None
+    if words is None:
+        backgrounds = yaml.safe_load((FOLDER / "backgrounds.yaml").read_text(encoding="utf-8"))
+        words = next((backgrounds[name] for name in backgrounds if benchmark.startswith(name)), {})
+    return {name: files.visible(words.get(name, "")).strip() for name in mapping.BACKGROUND}

@@ -16,7 +16,7 @@ from failure_analysis.reading import detect, ingest, runs
 from failure_analysis.records import Source
 
 
-class Slim(NamedTuple):
+class Candidate(NamedTuple):
     """What choosing needs of a datapoint."""
 
     ident: str
@@ -60,16 +60,16 @@ class Pool(NamedTuple):
     are the rules recorded beside the conversations, by run."""
 
     benchmark: str
-    inputs: tuple[Path, ...]
+    inputs: Sequence[Path]
     policies: dict[str, str]
     sources: tuple[Source, ...]
-    packet: Path | None
+    analysis_dir: Path | None
     remark: str = ""
 
     def rows(self) -> Iterator[tuple[dict | None, bytes]]:
         """Every datapoint whole, with its line; None for a row that cannot be read."""
         if not self.sources:
-            yield from _packet_rows(self.packet)
+            yield from _packet_rows(self.analysis_dir)
             return
         for source in self.sources:
             for row in ingest.rows(source):
@@ -78,99 +78,100 @@ class Pool(NamedTuple):
 
 def pool(paths: Sequence[Path], mapping: Path | None) -> Pool:
     """The runs in files and folders of any known format, or those of a packet: its folder, or its
-    failure_review_rows.jsonl. Where the runs of a packet are gone, its own rows are all there
-    is."""
-    folder = _packet_folder(paths)
-    if folder is None:
+    failure_review_rows.jsonl. Where the runs of a packet are gone, only its own rows are left."""
+    analysis_dir = _packet_dir(paths)
+    if analysis_dir is None:
         sources = detect.from_inputs(list(paths), mapping).sources
         return _of_runs(sources, tuple(path for source in sources for path in source.files), None)
     if mapping:
-        raise files.Refusal(f"{folder}: a packet needs no --mapping")
+        raise files.Refusal(f"{analysis_dir}: a packet needs no --mapping")
     inputs = tuple(path.resolve() for name in (steps.OUTCOMES, steps.ROWS)
-                   if (path := folder / name).exists())
+                   if (path := analysis_dir / name).exists())
     try:
-        return _of_runs(runs.at_hand(folder).sources, inputs, folder.resolve())
+        return _of_runs(runs.at_hand(analysis_dir).sources, inputs, analysis_dir.resolve())
     except files.Refusal as refusal:
         remark = f"only the packet's own rows are used, without the passing ones: {refusal}"
-    first = next(_packet_rows(folder), None)
+    first = next(_packet_rows(analysis_dir), None)
     if first is None:
-        raise files.Refusal(f"{folder / steps.ROWS}: no rows in it; nothing to code")
-    return Pool(str(first[0].get("benchmark")), inputs, {}, (), folder.resolve(), remark)
+        raise files.Refusal(f"{analysis_dir / steps.ROWS}: no rows in it; nothing to code")
+    return Pool(str(first[0].get("benchmark")), inputs, {}, (), analysis_dir.resolve(), remark)
 
 
-def _of_runs(sources: Sequence[Source], inputs: tuple[Path, ...], folder: Path | None) -> Pool:
+def _of_runs(sources: Sequence[Source], inputs: Sequence[Path], analysis_dir: Path | None) -> Pool:
     policies = {source.run_id: source.policy for source in sources if source.policy}
-    return Pool(sources[0].benchmark, inputs, policies, tuple(sources), folder)
+    return Pool(sources[0].benchmark, inputs, policies, tuple(sources), analysis_dir)
 
 
-def _packet_folder(paths: Sequence[Path]) -> Path | None:
+def _packet_dir(paths: Sequence[Path]) -> Path | None:
     """The analysis folder that is meant, if one is."""
     for path in paths:
-        folder = path if path.is_dir() else path.parent if path.name == steps.ROWS else None
-        if folder and (folder / steps.ROWS).is_file():
+        analysis_dir = path if path.is_dir() else path.parent if path.name == steps.ROWS else None
+        if analysis_dir and (analysis_dir / steps.ROWS).is_file():
             if len(paths) > 1:
                 raise files.Refusal(f"{path}: a packet is coded alone; give no other --input")
-            return folder
+            return analysis_dir
     return None
 
 
-def _packet_rows(folder: Path) -> Iterator[tuple[dict, bytes]]:
+def _packet_rows(analysis_dir: Path) -> Iterator[tuple[dict, bytes]]:
     """The failing rows of a packet, and the passing ones that its plan copied."""
     for name in (steps.ROWS, rows.CONTRAST):
-        if not (folder / name).exists():
+        if not (analysis_dir / name).exists():
             continue
-        with open(folder / name, "rb") as file:
+        with open(analysis_dir / name, "rb") as file:
             for number, line in enumerate(file, 1):
                 try:
                     row = json.loads(line)
                     row["datapoint_id"], row["outcome"], row["failed_dimensions"]
                 except (ValueError, KeyError, TypeError) as error:
-                    raise files.Refusal(f"{folder / name}:{number}: not a packet row ({error}); "
-                                        "run build_packet.py again") from None
+                    raise files.Refusal(f"{analysis_dir / name}:{number}: not a packet row "
+                                        f"({error}); run build_packet.py again") from None
                 yield row, line
 
 
-def plan(found: Pool, choice: Choice) -> tuple[list[Planned], int]:
+def plan(pool: Pool, choice: Choice) -> tuple[list[Planned], int]:
     """The datapoints to code, in the order of the runs, and how many rows could not be read; the
     same choice of the same runs is the same plan. A packet stands for its failing rows."""
-    read = [_slim(row) if row else None for row, _ in found.rows()]
-    every = [one for one in read if one]
-    failing = choice.only_failed or choice.with_passing or found.packet
-    wanted = [one for one in every if not failing or one.outcome == "fail"]
-    if not wanted:
-        raise files.Refusal("no failing sample in the input; nothing to code" if failing and every
-                            else "no sample in the input; nothing to code")
+    read = [_candidate(row) if row else None for row, _ in pool.rows()]
+    datapoints = list(filter(None, read))
+    only_failing = choice.only_failed or choice.with_passing or pool.analysis_dir
+    candidates = [datapoint for datapoint in datapoints
+                  if not only_failing or datapoint.outcome == "fail"]
+    if not candidates:
+        what = "failing sample" if only_failing and datapoints else "sample"
+        raise files.Refusal(f"no {what} in the input; nothing to code")
     rng = random.Random(choice.seed)
-    chosen = _chosen(wanted, choice, rng)
-    by_item, by_run = _passing(every, "item"), _passing(every, "run")
-    planned = [Planned(one.ident, "sample", None, _other(one, by_item)) for one in chosen]
+    chosen = _chosen(candidates, choice, rng)
+    by_item, by_run = _passing(datapoints, "item"), _passing(datapoints, "run")
+    planned = [Planned(datapoint.ident, "sample", None, _other(datapoint, by_item))
+               for datapoint in chosen]
     planned += _matched(chosen, by_item, by_run, choice.with_passing, rng)
-    return planned, len(read) - len(every)
+    return planned, len(read) - len(datapoints)
 
 
-def _slim(row: dict) -> Slim:
-    return Slim(row["datapoint_id"], row["run_id"], row["model_name"],
-                f"{row['item_id']}\0{row['item_fingerprint']}", row["outcome"],
-                tuple(row["failed_dimensions"]))
+def _candidate(row: dict) -> Candidate:
+    return Candidate(row["datapoint_id"], row["run_id"], row["model_name"],
+                     f"{row['item_id']}\0{row['item_fingerprint']}", row["outcome"],
+                     tuple(row["failed_dimensions"]))
 
 
-def _chosen(wanted: Sequence[Slim], choice: Choice, rng: random.Random) -> list[Slim]:
+def _chosen(candidates: Sequence[Candidate], choice: Choice, rng: random.Random) -> list[Candidate]:
     """So many of the wanted ones, in their order."""
-    if choice.by == "first" or choice.number is None or choice.number >= len(wanted):
-        return list(wanted[:choice.number])
+    if choice.by == "first" or choice.number is None or choice.number >= len(candidates):
+        return list(candidates[:choice.number])
     if choice.by == "random":
-        places = rng.sample(range(len(wanted)), choice.number)
+        places = rng.sample(range(len(candidates)), choice.number)
     else:
-        places = _stratified(wanted, choice.number, rng)
-    return [wanted[place] for place in sorted(places)]
+        places = _stratified(candidates, choice.number, rng)
+    return [candidates[place] for place in sorted(places)]
 
 
-def _stratified(wanted: Sequence[Slim], number: int, rng: random.Random) -> list[int]:
+def _stratified(candidates: Sequence[Candidate], number: int, rng: random.Random) -> list[int]:
     """Places of a sample that takes from each stratum (model, outcome, failed dimensions) in turn
     by its size: the k-th member of a stratum of n has the place (k - a half) / n in the queue."""
     strata: dict[tuple, list[int]] = defaultdict(list)
-    for place, one in enumerate(wanted):
-        strata[one.model, one.outcome, one.failed].append(place)
+    for place, datapoint in enumerate(candidates):
+        strata[datapoint.model, datapoint.outcome, datapoint.failed].append(place)
     queue = []
     for members in strata.values():
         rng.shuffle(members)
@@ -183,43 +184,43 @@ def _stratified(wanted: Sequence[Slim], number: int, rng: random.Random) -> list
     return firsts + rest[:number - len(firsts)]
 
 
-def _passing(every: Iterable[Slim], key: str) -> dict[str, list[Slim]]:
+def _passing(datapoints: Iterable[Candidate], key: str) -> dict[str, list[Candidate]]:
     """The passing ones by their item, or by their run."""
-    found: dict[str, list[Slim]] = defaultdict(list)
-    for one in every:
-        if one.outcome == "pass":
-            found[getattr(one, key)].append(one)
-    return found
+    passing: dict[str, list[Candidate]] = defaultdict(list)
+    for datapoint in datapoints:
+        if datapoint.outcome == "pass":
+            passing[getattr(datapoint, key)].append(datapoint)
+    return passing
 
 
-def _other(one: Slim, passing: dict[str, list[Slim]]) -> str | None:
-    """A correct answer by another model to the item that this one failed."""
-    if one.outcome != "fail":
+def _other(datapoint: Candidate, passing: dict[str, list[Candidate]]) -> str | None:
+    """A correct answer by another model to the item that this datapoint failed."""
+    if datapoint.outcome != "fail":
         return None
-    return next((other.ident for other in passing.get(one.item, ()) if other.model != one.model),
-                None)
+    return next((other.ident for other in passing.get(datapoint.item, ())
+                 if other.model != datapoint.model), None)
 
 
-def _matched(chosen: Sequence[Slim], by_item: dict[str, list[Slim]], by_run: dict[str, list[Slim]],
-             number: int, rng: random.Random) -> list[Planned]:
+def _matched(chosen: Sequence[Candidate], by_item: dict[str, list[Candidate]],
+             by_run: dict[str, list[Candidate]], number: int, rng: random.Random) -> list[Planned]:
     """Passing datapoints for contrast, at most one to each failing sample: of the same item, by the
     same model before others; when these are used up, of the same run. There may be fewer."""
-    queue = [one for one in chosen if one.outcome == "fail"]
+    queue = [failing for failing in chosen if failing.outcome == "fail"]
     rng.shuffle(queue)
     for members in by_run.values():
         rng.shuffle(members)
     taken: dict[str, Planned] = {}
     matched: set[str] = set()
     for same_item in (True, False):
-        for one in queue:
-            if len(taken) >= number or one.ident in matched:
+        for failing in queue:
+            if len(taken) >= number or failing.ident in matched:
                 continue
-            others = sorted(by_item[one.item], key=lambda other, to=one: (
-                other.model != to.model)) if same_item else by_run[one.run]
+            others = sorted(by_item[failing.item], key=lambda other, to=failing: (
+                other.model != to.model)) if same_item else by_run[failing.run]
             free = next((other for other in others if other.ident not in taken), None)
             if free:
-                taken[free.ident] = Planned(free.ident, "contrast", one.ident)
-                matched.add(one.ident)
+                taken[free.ident] = Planned(free.ident, "contrast", failing.ident)
+                matched.add(failing.ident)
     return list(taken.values())
 
 
@@ -243,20 +244,19 @@ class Store:
             return json.loads(file.readline())
 
 
-def write(found: Pool, planned: Sequence[Planned], original: Path, others: Path, passed: Path
-          ) -> None:
+def write(pool: Pool, plan: Sequence[Planned], original: Path, others: Path, passed: Path) -> None:
     """Writes the rows of the planned datapoints, the correct answers of other models that go with
     them, and which datapoints passed and are not planned, in the order of the runs."""
-    wanted = {one.ident for one in planned}
-    beside = {one.other for one in planned if one.other}
+    planned_ids = {planned.ident for planned in plan}
+    other_ids = {planned.other for planned in plan if planned.other}
     with files.atomic(original) as file, files.atomic(others) as more, files.atomic(passed) as rest:
-        for row, line in found.rows():
+        for row, line in pool.rows():
             if row is None:
                 continue
-            if row["datapoint_id"] in wanted:
+            if row["datapoint_id"] in planned_ids:
                 file.write(line)
             elif row["outcome"] == "pass":
                 rest.write(msgspec.json.encode(Passed(row["datapoint_id"], row["item_id"],
                                                       row.get("trial"))) + b"\n")
-            if row["datapoint_id"] in beside:
+            if row["datapoint_id"] in other_ids:
                 more.write(line)

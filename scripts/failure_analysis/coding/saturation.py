@@ -63,5 +63,5 @@ def rarefaction(sets: Sequence[frozenset[str]], seed: int) -> dict[str, list[flo
     orders = np.stack([np.maximum.accumulate(has[rng.permutation(n)], axis=0).sum(axis=1)
                        for _ in range(_ORDERS)]) if n else np.zeros((1, 0))
     low, high = np.quantile(orders, [0.025, 0.975], axis=0)
-    return {"read": steps.tolist(), "codes": [round(float(one), 3) for one in mean],
+    return {"read": steps.tolist(), "codes": [round(float(value), 3) for value in mean],
             "low": low.tolist(), "high": high.tolist()}

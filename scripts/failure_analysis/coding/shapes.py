@@ -1,4 +1,4 @@
-"""What an LLM coder must answer, as schemas; `mark` proves that it answers this prompt."""
+"""What an LLM coder must answer, as schemas (docstrings are sent); `mark` proves which prompt."""
 
 from typing import Literal
 

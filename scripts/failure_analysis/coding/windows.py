@@ -75,11 +75,11 @@ class Cut(NamedTuple):
 def cut(row: Mapping[str, Any], characters: int) -> Cut:
     """The sample in windows of about so many characters. Consecutive windows overlap by a tenth,
     so that a text of that length is whole in one of them wherever it stands."""
-    found = segments(row)
-    header = [one for one in found if one.name in _HEADER_PARTS]
+    stream = segments(row)
+    header = [segment for segment in stream if segment.name in _HEADER_PARTS]
     if sum(map(_size, header)) > characters * _HEADER:
         header = []
-    body = [one for one in found if one not in header]
+    body = [segment for segment in stream if segment not in header]
     room = characters - sum(map(_size, header))
     step = room - int(characters * _OVERLAP)
     total = sum(map(_size, body))
@@ -87,8 +87,8 @@ def cut(row: Mapping[str, Any], characters: int) -> Cut:
     windows = tuple(Window(number + 1, count, tuple(_between(body, number * step,
                                                              number * step + room)))
                     for number in range(count))
-    return Cut(tuple(Piece(one, 0, len(one.text)) for one in header), windows,
-               sum(len(one.text) for one in found))
+    return Cut(tuple(Piece(segment, 0, len(segment.text)) for segment in header), windows,
+               sum(len(segment.text) for segment in stream))
 
 
 def _size(segment: Segment) -> int:
@@ -97,14 +97,14 @@ def _size(segment: Segment) -> int:
 
 def _between(body: Sequence[Segment], start: int, stop: int) -> list[Piece]:
     """What stands between two places of the stream of all segments."""
-    found, place = [], 0
+    pieces, place = [], 0
     for segment in body:
         begin = place + _LABEL
         place = begin + len(segment.text)
         first, last = max(0, start - begin), min(len(segment.text), stop - begin)
         if first < last or not segment.text and start <= begin <= stop:
-            found.append(Piece(segment, first, last))
-    return found
+            pieces.append(Piece(segment, first, last))
+    return pieces
 
 
 def segments(row: Mapping[str, Any]) -> list[Segment]:
@@ -128,7 +128,7 @@ def segments(row: Mapping[str, Any]) -> list[Segment]:
             place = order.index(before) + 1 if before in order else len(order)
             order.insert(place, name)
     order += ["answer", "reasoning"]
-    found, shown = [], {}
+    stream, shown = [], {}
     for name in dict.fromkeys(order):
         text = texts.get(name, "")
         if not text:
@@ -138,8 +138,8 @@ def segments(row: Mapping[str, Any]) -> list[Segment]:
             label, text = f"{label}: the same text as {shown[text]}", ""
         else:
             shown[text] = name
-        found.append(Segment(name, label, text))
-    return found
+        stream.append(Segment(name, label, text))
+    return stream
 
 
 def scores_text(row: Mapping[str, Any]) -> str:
@@ -155,8 +155,8 @@ def scores_text(row: Mapping[str, Any]) -> str:
 
 def other_answer(row: Mapping[str, Any], characters: int) -> str:
     """A correct answer to the same item in short: its calls in order and its last words."""
-    found = {part.name: part.text for part in parts.parts(row)}
-    lines = [f"{name}: {text}" for name, text in found.items() if name.startswith("call-")]
-    text = "\n".join([*lines, f"answer: {found.get('answer', '(none recorded)')}"])
+    texts = {part.name: part.text for part in parts.parts(row)}
+    lines = [f"{name}: {text}" for name, text in texts.items() if name.startswith("call-")]
+    text = "\n".join([*lines, f"answer: {texts.get('answer', '(none recorded)')}"])
     left = len(text) - characters
     return text if left <= 0 else f"{text[:characters]}\n({left} more characters are not shown)"

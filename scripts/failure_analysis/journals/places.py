@@ -46,17 +46,17 @@ def find(root: Path) -> list[Place]:
     """Every journal in a file or below a folder, in the order of the paths."""
     if root.is_file():
         return [locate(root, root.parent)]
-    found: dict[str, Path] = {}
+    by_real_path: dict[str, Path] = {}
     for folder, below, names in os.walk(root):
         below.sort()
         for name in sorted(names):
             path = Path(folder, name)
             if FILE_NAME.fullmatch(name) and path.is_file():
-                found.setdefault(os.path.realpath(path), path)
-    paths = sorted(found.values())
-    known = {(path.parent, files.bare_name(path)): path for path in paths}
-    spares = {folder: path for (folder, name), path in known.items()
-              if name == FILTERED and (folder, MAIN) in known}
+                by_real_path.setdefault(os.path.realpath(path), path)
+    paths = sorted(by_real_path.values())
+    by_name = {(path.parent, files.bare_name(path)): path for path in paths}
+    spares = {folder: path for (folder, name), path in by_name.items()
+              if name == FILTERED and (folder, MAIN) in by_name}
     return [locate(path, root)._replace(
         spare=spares.get(path.parent) if files.bare_name(path) == MAIN else None)
         for path in paths if spares.get(path.parent) != path]
@@ -84,16 +84,17 @@ def locate(path: Path, root: Path) -> Place:
         return Place(path, experiment, experiment.name, None, idea + stage)
     run = next((folder for folder in above if _RUN.fullmatch(folder.name)), None) or \
         next(iter(named), root)
-    folder = next((one for one in above if one.is_relative_to(run)
-                   and _TASK.fullmatch(one.name)), None)
+    folder = next((parent for parent in above if parent.is_relative_to(run)
+                   and _TASK.fullmatch(parent.name)), None)
     if folder:
         domain = folder.parent.name if folder.parent != run and run in folder.parents else None
         return Place(path, run, run.name, domain, _TASK.fullmatch(folder.name)["task"])
-    logs = next((one for one in above if one.name == "logs" and run in one.parents), None)
+    logs = next((parent for parent in above if parent.name == "logs" and run in parent.parents),
+                None)
     if logs and logs.parent != run and not _PLAIN.fullmatch(logs.parent.name):
         return Place(path, run, run.name, None, logs.parent.name)
-    last = next((one for one in above if run in one.parents
-                 and not _PLAIN.fullmatch(one.name)), run)
+    last = next((parent for parent in above if run in parent.parents
+                 and not _PLAIN.fullmatch(parent.name)), run)
     return Place(path, run, run.name, None, last.name)
 
 
@@ -113,11 +114,11 @@ def config(place: Place) -> dict[str, str]:
         document = yaml.load(path.read_bytes(), Plain)  # noqa: S506 (a SafeLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
-    found = {}
+    settings = {}
     for name, keys in _SETTINGS.items():
         value = document
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         if isinstance(value, str | int | float):
-            found[name] = str(value)
-    return found
+            settings[name] = str(value)
+    return settings

@@ -72,14 +72,30 @@ class Step:
         return epoch(self.node.get("ctime"))
 
 
+class Rejected(NamedTuple):
+    """An element of a journal's list of nodes that is no node."""
+
+    place: int
+    reason: str
+    raw: str
+
+
+class Unread(NamedTuple):
+    """A file that could not be read, and whether that is because it breaks off."""
+
+    path: Path
+    reason: str
+    breaks_off: bool
+
+
 @dataclass
 class Journal:
-    """A whole search. `rejected` are the elements that are no nodes: place, reason, raw text."""
+    """A whole search; `rejected` are the elements that are no nodes."""
 
     path: Path
     kind: str
     steps: list[Step]
-    rejected: list[tuple[int, str, str]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -101,21 +117,21 @@ def read(path: Path) -> Journal:
     return journal
 
 
-def read_place(place: Place) -> tuple[Journal | None, list[tuple[Path, str, bool]]]:
+def read_place(place: Place) -> tuple[Journal | None, list[Unread]]:
     """The journal of a place (its filtered copy if the journal itself is damaged), and the files
-    that could not be read, with the reasons and whether they break off."""
-    lost = []
+    that could not be read."""
+    unread = []
     for path in filter(None, (place.path, place.spare)):
         try:
-            return read(path), lost
+            return read(path), unread
         except files.Refusal as refusal:
-            lost.append((path, str(refusal).removeprefix(f"{path}: ")
-                         .replace("not valid JSON", "is cut off here, or no JSON")
-                         .replace("damaged or", "is damaged or"),
-                         isinstance(refusal, files.Damaged)))
+            reason = str(refusal).removeprefix(f"{path}: ").replace(
+                "not valid JSON", "is cut off here, or no JSON").replace(
+                    "damaged or", "is damaged or")
+            unread.append(Unread(path, reason, isinstance(refusal, files.Damaged)))
         except OSError as error:
-            lost.append((path, f"cannot be read: {error.strerror or error}", False))
-    return None, lost
+            unread.append(Unread(path, f"cannot be read: {error.strerror or error}", False))
+    return None, unread
 
 
 def is_journal(value: Any) -> bool:
@@ -143,9 +159,10 @@ def _nodes(elements: list, journal: Journal) -> list[tuple[int, dict]]:
         if isinstance(node, dict) and _NODE_KEYS & node.keys():
             nodes.append((place, node))
         else:
-            what = "is no node" if isinstance(node, dict) else \
+            reason = "is no node" if isinstance(node, dict) else \
                 f"is a JSON {type(node).__name__} where a node was expected"
-            journal.rejected.append((place, f"element {place} of nodes {what}", json.dumps(node)))
+            journal.rejected.append(
+                Rejected(place, f"element {place} of nodes {reason}", json.dumps(node)))
     steps = [node.get("step") for _, node in nodes]
     if all(type(step) is int and step >= 0 for step in steps) and len(set(steps)) == len(steps):
         return sorted(((node["step"], node) for _, node in nodes), key=lambda pair: pair[0])
@@ -159,7 +176,7 @@ def _parents(document: dict, nodes: list[tuple[int, dict]], journal: Journal) ->
     in the nodes."""
     listed = document.get("node2parent")
     listed = listed if isinstance(listed, dict) else {}
-    found = {}
+    parents = {}
     for step, node in nodes:
         parent = listed.get(text(node.get("id")))
         for name in ("parent_id", "parent"):
@@ -167,14 +184,14 @@ def _parents(document: dict, nodes: list[tuple[int, dict]], journal: Journal) ->
         if isinstance(parent, dict):
             parent = parent.get("id")
         if parent is not None:
-            found[step] = text(parent)
+            parents[step] = text(parent)
     places = _places(nodes)
     if len(places) < len(nodes):
         journal.notes.append("some nodes have no id of their own: their children cannot be told")
-    for step in _in_cycles({child: places.get(parent) for child, parent in found.items()}):
+    for step in _in_cycles({child: places.get(parent) for child, parent in parents.items()}):
         journal.notes.append(f"step {step} is its own ancestor: its parent is not believed")
-        found[step] = ""
-    return found
+        parents[step] = ""
+    return parents
 
 
 def _places(nodes: list[tuple[int, dict]]) -> dict[str, int]:
@@ -187,13 +204,13 @@ def _in_cycles(parents: dict[int, int | None]) -> list[int]:
     """The steps from which the way up comes back to themselves."""
     looping, is_done = [], {}
     for start in parents:
-        path, at = [], start
-        while at is not None and at not in is_done:
-            is_done[at] = False
-            path.append(at)
-            at = parents.get(at)
-        if at is not None and not is_done[at]:
-            looping += path[path.index(at):]
+        path, step = [], start
+        while step is not None and step not in is_done:
+            is_done[step] = False
+            path.append(step)
+            step = parents.get(step)
+        if step is not None and not is_done[step]:
+            looping += path[path.index(step):]
         is_done.update(dict.fromkeys(path, True))
     return looping
 
@@ -251,14 +268,14 @@ def metrics(value: Any) -> Iterator[Metric]:
         yield Metric(text(value.get("name")) or "metric", "", float(inner), None,
                      maximize if isinstance(maximize, bool) else None)
     named = inner.get("metric_names") if isinstance(inner, dict) else None
-    for one in named if isinstance(named, list) else ():
-        if not isinstance(one, dict):
+    for named_metric in named if isinstance(named, list) else ():
+        if not isinstance(named_metric, dict):
             continue
-        lower = one.get("lower_is_better")
-        for cell in one.get("data") if isinstance(one.get("data"), list) else ():
+        lower = named_metric.get("lower_is_better")
+        for cell in named_metric.get("data") if isinstance(named_metric.get("data"), list) else ():
             if isinstance(cell, dict) and is_number(cell.get("final_value")):
                 best = cell.get("best_value")
-                yield Metric(text(one.get("metric_name")) or "metric",
+                yield Metric(text(named_metric.get("metric_name")) or "metric",
                              text(cell.get("dataset_name")), float(cell["final_value"]),
                              float(best) if is_number(best) else None,
                              not lower if isinstance(lower, bool) else None)
@@ -270,7 +287,7 @@ def headline(step: Step) -> Metric | None:
     if not step.metrics:
         return None
     first = step.metrics[0]
-    mine = [one.value for one in step.metrics if one.name == first.name]
+    mine = [metric.value for metric in step.metrics if metric.name == first.name]
     datasets = f"mean of {len(mine)} datasets" if len(mine) > 1 else first.dataset
     return Metric(first.name, datasets, math.fsum(mine) / len(mine), None, first.maximize)
 
@@ -322,9 +339,9 @@ def frame(value: Any) -> Frame | None:
     the words of a traceback as the source."""
     if not isinstance(value, list) or len(value) != 4:
         return None
-    found = Frame(*map(text, value))
-    words = _FRAME.fullmatch(found.source.strip())
-    return Frame(words["file"], words["line"], words["function"], "") if words else found
+    recorded = Frame(*map(text, value))
+    words = _FRAME.fullmatch(recorded.source.strip())
+    return Frame(words["file"], words["line"], words["function"], "") if words else recorded
 
 
 def error_message(info: Any, kind: str) -> str:
@@ -343,12 +360,12 @@ def error_line(step: Step) -> str:
     """What is wrong with a buggy step, on one line: its exception, the failed extraction of its
     metric, or the reviewer's words."""
     if step.exc_type:
-        found = f"{step.exc_type}: {error_message(step.node.get('exc_info'), step.exc_type)}"
+        message = f"{step.exc_type}: {error_message(step.node.get('exc_info'), step.exc_type)}"
     elif text(step.node.get("parse_exc_type")):
-        found = f"no metric: extracting it failed with {text(step.node['parse_exc_type'])}"
+        message = f"no metric: extracting it failed with {text(step.node['parse_exc_type'])}"
     else:
-        found = text(step.node.get("analysis")) or "no metric"
-    return " ".join(found.split()).rstrip(": ")
+        message = text(step.node.get("analysis")) or "no metric"
+    return " ".join(message.split()).rstrip(": ")
 
 
 def why_buggy(step: Step) -> str:

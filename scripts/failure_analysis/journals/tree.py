@@ -17,10 +17,10 @@ _STYLE = ("text{font:12px sans-serif;fill:#1a1a1a}.s{font-size:11px}.w{fill:#fff
 
 def svg(place: Place, journal: Journal) -> str:
     """The tree as an SVG document: drafts on top, children below their parent, in step order."""
-    spots, columns, rows = _layout(journal.steps)
+    spots = _layout(journal.steps)
     best = journals.best(journal)
-    width = max(660, 2 * _EDGE + columns * (_WIDE + _GAP) - _GAP)
-    height = _HEAD + rows * (_HIGH + _DROP) - _DROP + _EDGE
+    width = max([660, *(int(x) + _WIDE + _EDGE for x, _ in spots.values())])
+    height = max((y for _, y in spots.values()), default=_HEAD) + _HIGH + _EDGE
     buggy = sum(step.buggy is True for step in journal.steps)
     marked = "" if best is None else \
         f"; best is step {best.step.number} by {_short(best.metric.name, 40)} of {best.among} " \
@@ -41,7 +41,7 @@ def svg(place: Place, journal: Journal) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _layout(steps: list[Step]) -> tuple[dict[int, tuple[float, float]], int, int]:
+def _layout(steps: list[Step]) -> dict[int, tuple[float, int]]:
     """Step -> the upper left corner of its box; the leaves stand side by side, a parent over the
     middle of its children. Walks without recursion: a chain may be thousands of steps long."""
     children: dict[int | None, list[int]] = {}
@@ -63,9 +63,8 @@ def _layout(steps: list[Step]) -> tuple[dict[int, tuple[float, float]], int, int
             columns[step] = (columns[below[0]] + columns[below[-1]]) / 2
         else:
             columns[step], leaves = leaves, leaves + 1
-    spots = {step: (_EDGE + columns[step] * (_WIDE + _GAP), _HEAD + rows[step] * (_HIGH + _DROP))
-             for step in rows}
-    return spots, max(1, leaves), max(rows.values(), default=0) + 1
+    return {step: (_EDGE + columns[step] * (_WIDE + _GAP), _HEAD + rows[step] * (_HIGH + _DROP))
+            for step in rows}
 
 
 def _line(parent: tuple[float, float], child: tuple[float, float]) -> str:

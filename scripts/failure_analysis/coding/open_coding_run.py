@@ -1,0 +1,153 @@
+"""One run of open coding: begin or resume the project, ask what is missing, write the result."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from failure_analysis import files
+from failure_analysis.coding import model, open_coding, project, prompts, samples, stage_run
+from failure_analysis.coding.calls import Get
+
+_KINDS = ("original", "other_answers", "passed")  # of rows that are kept whole, by file name
+
+
+@dataclass(frozen=True)
+class Options(stage_run.RunOptions):
+    """What a run of open coding is asked to do."""
+
+    mapping: Path | None
+    choice: samples.Choice
+    window_tokens: int
+
+
+@dataclass(frozen=True)
+class Prepared(stage_run.Work):
+    """A project that is ready to be worked on."""
+
+    options: Options
+    name: str
+    plan: Sequence[samples.Planned]
+    stage: open_coding.Stage
+    rejected: int
+    remark: str
+
+    def phases(self, get: Get) -> Iterator[stage_run.Phase]:
+        """The one part of the work."""
+        yield stage_run.Phase("open coding", len(self.plan), "sample",
+                              open_coding.jobs(self.stage, self.plan, get))
+
+    def finish(self, get: Get) -> dict[str, Any]:
+        """Writes the result and its counts, and tells the manifest."""
+        result = self.output_dir / f"open_coded_{self.name}.jsonl"
+        counts = open_coding.write(self.stage, self.plan, get, result)
+        ended = self.end({
+            "project": self.options.project, **counts, "rejected_rows": self.rejected,
+            "contrast_wanted": self.options.choice.with_passing,
+            "model": self.options.settings.model},
+            [result.name, *(f"{kind}_{self.name}.jsonl" for kind in _KINDS)])
+        return {**ended, "remark": self.remark, "file": result.as_posix()}
+
+
+def prepare(options: Options, dry: bool = False) -> Prepared:
+    """Plans the samples and writes their rows into the project's folder. A dry run writes below
+    dry_run/ and leaves the project alone."""
+    project_dir = project.folder(options.project)
+    output_dir = project_dir / project.DRY_RUN if dry else project_dir
+    name = _name(options)
+    pool = samples.pool(options.input, options.mapping)
+    plan, rejected = samples.plan(pool, options.choice)
+    instructions = prompts.render(
+        "open_coding", benchmark=prompts.name(pool.benchmark),
+        background=prompts.background(pool.benchmark, options.background or options.mapping))
+    identity, inputs = _identity(options, instructions), project.inputs(pool.inputs)
+    resumed = not dry and project.begin(output_dir, project.OPEN, identity, inputs,
+                                        options.overwrite)
+    original, others, passed = (output_dir / f"{kind}_{name}.jsonl" for kind in _KINDS)
+    samples.write(pool, plan, original, others, passed)
+    stage = open_coding.Stage(
+        options.settings, instructions, pool.policies, samples.Store(original),
+        samples.Store(others), options.window_tokens * model.BYTES_PER_TOKEN)
+    return Prepared(options, output_dir, project.OPEN, identity, inputs, resumed, name, plan,
+                    stage, rejected, pool.remark)
+
+
+def _name(options: Options) -> str:
+    """What the result files are named after: the one input file, else the project."""
+    first = options.input[0]
+    if len(options.input) > 1 or first.is_dir():
+        return options.project
+    return files.bare_name(first).rpartition(".")[0] or options.project
+
+
+def _identity(options: Options, instructions: str) -> dict[str, Any]:
+    """The settings that the result depends on."""
+    choice = options.choice
+    wording = prompts.digest(*open_coding.TEMPLATES[1:])
+    instructions_hash = hashlib.sha256(instructions.encode("utf-8", "replace")).hexdigest()[:12]
+    mapping_hash = files.sha256(options.mapping) if options.mapping else None
+    return {**options.settings.identity(), "mapping": mapping_hash, "num_samples": choice.number,
+            "sample_by": choice.by, "seed": choice.seed, "only_failed": choice.only_failed,
+            "with_passing": choice.with_passing, "window_tokens": options.window_tokens,
+            "instructions": instructions_hash, "prompts": wording}
+
+
+def dry_run(options: Options) -> dict[str, Any]:
+    """Writes every first prompt, and says how many tokens and how much money it would take."""
+    ready = prepare(options, dry=True)
+    tokens = windows = 0
+    path, first = ready.output_dir / "prompts.jsonl", ready.output_dir / "first_prompt.md"
+    with files.atomic(path) as file:
+        for planned in ready.plan:
+            sample = open_coding.read_sample(ready.stage, planned)
+            for number, request in enumerate(sample.requests, 1):
+                if not windows:
+                    files.write_text(first, prompts.readable(request))
+                windows += 1
+                tokens += request.tokens
+                file.write(project.json_line(
+                    {"sample_id": planned.ident, "window": number, "of": len(sample.requests),
+                     "tokens": request.tokens, "body": request.body}))
+    answers = windows * model.EXPECTED_ANSWER
+    return {"samples": len(ready.plan), "requests": windows, "prompt_tokens": tokens,
+            "completion_tokens": answers, "cost": options.cost(tokens, answers),
+            "files": [path.as_posix(), first.as_posix()], "rejected_rows": ready.rejected,
+            "remark": ready.remark}
+
+
+def run(way: str, options: Options) -> dict[str, Any]:
+    """Runs it in one of its ways: dry_run, live, submit, status or collect."""
+    return stage_run.run(way, options, project.OPEN, prepare, dry_run)
+
+
+def lines(way: str, summary: dict[str, Any]) -> list[str]:
+    """What a run tells a person."""
+    remark = [summary["remark"]] if summary.get("remark") else []
+    if summary.get("rejected_rows"):
+        remark.append(f"rows of the input that could not be read: {summary['rejected_rows']} "
+                      "(build_packet.py says why)")
+    return [*remark, *stage_run.lines(way, summary, _estimate_lines, _result_lines)]
+
+
+def _estimate_lines(summary: dict[str, Any]) -> list[str]:
+    start = f"{summary['samples']} samples, {summary['requests']} requests, about"
+    return [*stage_run.estimated(summary, start, "repairs and descriptions of windowed samples"),
+            f"all: {summary['files'][0]}"]
+
+
+def _result_lines(summary: dict[str, Any]) -> list[str]:
+    part = f", {summary['seen_in_part']} of them seen in part" if summary["seen_in_part"] else ""
+    shown = [
+        stage_run.coded(summary) + part,
+        f"failure visible in {summary['failure_visible']} of {summary['coded']}; none visible in "
+        f"what was seen of {summary['no_failure_visible']}",
+        f"quotes found in their sample: {summary['quotes_verified']} of {summary['quotes']}",
+        *stage_run.spent(summary),
+        f"open codes: {summary['file']}"]
+    if summary["contrast"] < summary["contrast_wanted"]:
+        shown.insert(2, f"passing samples for contrast: {summary['contrast']} of "
+                         f"{summary['contrast_wanted']} (no more could be matched)")
+    if summary["states"]["timed_out"] or summary["states"]["skipped_by_budget"]:
+        shown.append("the same command asks again for what was timed out or skipped")
+    return shown

@@ -1,0 +1,241 @@
+"""Runs a coding stage: live or through batches, resumed from its finished calls, with a budget."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from failure_analysis import files, manifest
+from failure_analysis.coding import batch, model, project
+from failure_analysis.coding.calls import Answer, CallLog
+
+
+class Phase(NamedTuple):
+    """A part of the work; the progress bar shows `total` of `unit`."""
+
+    name: str
+    total: int
+    unit: str
+    jobs: Iterator[model.Job]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What every run of a stage is asked to do, and what it may spend."""
+
+    input: Sequence[Path]
+    project: str
+    background: Path | None
+    overwrite: bool
+    settings: model.Settings
+    budget: model.Budget
+    price: Sequence[float] | None
+    retry_unknown: bool
+
+    def cost(self, prompt: int, completion: int) -> float | None:
+        """US dollars, at the given prices per million tokens; null without prices."""
+        if not self.price:
+            return None
+        return round((prompt * self.price[0] + completion * self.price[1]) / 1e6, 4)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A stage that is ready to be worked on, with all that the manifest says of it. Each stage adds
+    `phases(get)`, the parts of its work, each when the one before needs nothing more, and
+    `finish(get)`, which writes the result from the answers and returns its summary."""
+
+    options: RunOptions
+    output_dir: Path
+    step: str
+    identity: dict[str, Any]
+    inputs: list[dict]
+    resumed: bool
+
+    @property
+    def calls(self) -> Path:
+        """The file of finished calls."""
+        return self.output_dir / project.calls(self.step)
+
+    @property
+    def batches(self) -> Path:
+        """The file of submitted batches."""
+        return self.output_dir / project.batches(self.step)
+
+    def end(self, counts: Mapping[str, Any], made: Iterable[str]) -> dict[str, Any]:
+        """Writes the counts and returns them; tells the manifest of the files that were made."""
+        name = f"{self.step}.json"
+        files.write_json(self.output_dir / name, counts)
+        manifest.record(self.output_dir, self.step, self.identity, [*made, name, self.calls.name],
+                        self.inputs)
+        return {**counts, "resumed": self.resumed}
+
+
+def run(way: str, options: RunOptions, step: str, prepare: Callable[[Any], Work],
+        dry_run: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """Runs a stage dry or live, or submits it in batches, asks for their status, or collects them;
+    the work is prepared only when it is needed."""
+    if way == "dry_run":
+        return dry_run(options)
+    path = project.folder(options.project) / project.batches(step)
+    if way == "status":
+        with batch.refusals():
+            return {"batches": batch.status(path, model.client(options.settings))}
+    model.connection(options.settings)  # refuses a missing key before anything is written
+    return {"live": live, "submit": submit, "collect": collect}[way](prepare(options))
+
+
+def live(work: Work) -> dict[str, Any]:
+    """Asks what is missing, and writes the result."""
+    options, budget = work.options, work.options.budget
+    with _opened(work) as call_log, project.logged(work.output_dir, work.step) as log:
+        if under_way := batch.open_batches(work.batches):
+            raise files.Refusal(f"{work.batches}: {len(under_way)} batches are under way, and "
+                                "their answers would be paid twice; --batch collect first (a batch "
+                                "that you cancel is collected too)")
+        before = len(call_log)
+        try:
+            for phase in work.phases(call_log.get):
+                with _progress(phase, options) as done:
+                    model.run(phase.jobs, call_log, options.settings, budget, done)
+        except KeyboardInterrupt:
+            raise files.Refusal(f"interrupted; {len(call_log)} finished calls are in {work.calls}: "
+                                "the same command goes on from there") from None
+        return {**work.finish(call_log.get), "prompt_tokens": budget.prompt_tokens,
+                "completion_tokens": budget.completion_tokens,
+                "uncounted_calls": budget.uncounted,
+                "cost": options.cost(budget.prompt_tokens, budget.completion_tokens),
+                "calls_made": budget.calls, "calls_known": before, "log": log.as_posix()}
+
+
+@contextmanager
+def _opened(work: Work) -> Iterator[CallLog]:
+    """The finished calls, for one process at a time; with --retry-unknown only the good ones. A
+    call that is asked again in a batch under way is not finished either."""
+    again = {key for running in batch.open_batches(work.batches) for key in running.keys}
+
+    def forget(answer: Answer) -> bool:
+        return answer.state in model.UNANSWERED or answer.state != "ok" and (
+            work.options.retry_unknown or answer.key in again)
+
+    with files.locked(work.calls, wait=False) as file:
+        yield CallLog(file, forget)
+
+
+@contextmanager
+def _progress(phase: Phase, options: RunOptions) -> Iterator[Callable[[], None]]:
+    """A bar with tokens, cost and the time left, where a person is looking."""
+    from tqdm import tqdm
+
+    budget = options.budget
+    with tqdm(total=phase.total, unit=phase.unit, desc=phase.name,
+              disable=not sys.stderr.isatty()) as bar:
+
+        def done() -> None:
+            spent = options.cost(budget.prompt_tokens, budget.completion_tokens)
+            money = f", ${spent:.2f}" if spent is not None else ""
+            bar.set_postfix_str(f"{budget.prompt_tokens} tokens in, "
+                                f"{budget.completion_tokens} out{money}", refresh=False)
+            bar.update()
+
+        yield done
+
+
+# The same through the provider's Batch API.
+
+def _needed(work: Work, call_log: CallLog) -> Iterator[model.Request]:
+    """What the first part of the work that is not done needs."""
+    for phase in work.phases(call_log.get):
+        is_any = False
+        for job in phase.jobs:
+            for request in job():
+                is_any = True
+                yield request
+        if is_any:
+            return
+
+
+def submit(work: Work) -> dict[str, Any]:
+    """Submits every request that is needed now, not under way, and within the budget."""
+    budget, kept = work.options.budget, 0
+
+    def affordable(request: model.Request) -> bool:
+        nonlocal kept
+        if budget.room(request, waits=False):
+            budget.take(request)
+            return True
+        kept += 1
+        return False
+
+    with _opened(work) as call_log, batch.refusals():
+        made = batch.submit(work.batches, model.client(work.options.settings),
+                            _needed(work, call_log), affordable)
+    return {"batches": [sent.batch_id for sent in made],
+            "requests": sum(len(sent.keys) for sent in made), "over_budget": kept,
+            "under_way": len(batch.open_batches(work.batches))}
+
+
+def collect(work: Work) -> dict[str, Any]:
+    """Takes the answers that are there; writes the result when nothing more is needed."""
+    with _opened(work) as call_log:
+        requests = {request.key: request for request in _needed(work, call_log)}
+        with batch.refusals():
+            counts = batch.collect(work.batches, model.client(work.options.settings), requests,
+                                   call_log)
+        left = sum(1 for _ in _needed(work, call_log))
+        summary = {} if left else work.finish(call_log.get)
+    return {**summary, **counts, "needed": left}
+
+
+def lines(way: str, summary: dict[str, Any], estimate: Callable[[dict], list[str]],
+          result: Callable[[dict], list[str]]) -> list[str]:
+    """What a run tells a person; `estimate` says it of a dry run, `result` of a finished one."""
+    if way == "dry_run":
+        return estimate(summary)
+    if way == "submit":
+        kept = f"; {summary['over_budget']} are over the budget" if summary["over_budget"] else ""
+        return [f"submitted {summary['requests']} requests in {len(summary['batches'])} batches"
+                f"{kept}; {summary['under_way']} batches under way",
+                "next: --batch status, then --batch collect"]
+    if way == "status":
+        return [f"{name}: {state}" for name, state in summary["batches"]] or ["no batch submitted"]
+    shown = []
+    if way == "collect":
+        shown = [f"batch failed: {failed}" for failed in summary["failed_batches"]]
+        shown.append(f"collected {summary['collected']} answers; {summary['waiting']} batches "
+                     "under way")
+        if summary["needed"]:
+            again = "wait, then --batch collect" if summary["waiting"] else "--batch submit"
+            shown.append(f"{summary['needed']} requests are needed still; next: {again}")
+    return [*shown, *(result(summary) if "coded" in summary else ())]
+
+
+def estimated(summary: dict[str, Any], start: str, without: str) -> list[str]:
+    """What a dry run found out, and where to read on."""
+    money = "" if summary["cost"] is None else f", about ${summary['cost']:.2f}"
+    return [f"{start} {summary['prompt_tokens']} tokens in and {summary['completion_tokens']} out"
+            f"{money} (before {without})",
+            *([] if money else ["cost: pass --price IN OUT (dollars per million tokens)"]),
+            f"read the first prompt: {summary['files'][1]}"]
+
+
+def coded(summary: dict[str, Any]) -> str:
+    """How many samples were coded, and why others were not."""
+    reasons = ", ".join(f"{state} {count}" for state, count in summary["states"].items()
+                        if count and state != "ok")
+    return f"coded {summary['coded']} of {summary['samples']}, {summary['unknown']} unknown" \
+           f"{f' ({reasons})' if reasons else ''}"
+
+
+def spent(summary: dict[str, Any]) -> Sequence[str]:
+    """What a live run cost."""
+    if "calls_made" not in summary:
+        return ()
+    money = "" if summary["cost"] is None else f", ${summary['cost']:.2f}"
+    uncounted = f" ({summary['uncounted_calls']} calls did not say)" \
+        if summary["uncounted_calls"] else ""
+    return (f"{summary['calls_made']} calls made, {summary['calls_known']} known before; "
+            f"{summary['prompt_tokens']} tokens in, {summary['completion_tokens']} out{money}"
+            f"{uncounted}",)
