@@ -323,15 +323,27 @@ def test_modes_are_sane(tmp_path, recorded, written):
     assert (stat.S_IMODE(state.st_mode), state.st_mtime) == (written, 1_000_000)
 
 
-def test_links_inside_are_kept(tmp_path):
+def test_of_links_inside_the_files_are_kept(tmp_path):
     path = tmp_path / "x.tar.gz"
     path.write_bytes(tar_gz(
         member("latest", b"", linkname="runs/1", **LINK), member("runs/1/a", b"data"),
         member("runs/again", b"", linkname="1/a", **LINK),
         member("hard", b"", linkname="runs/1/a", **HARD)))
     archives.extract(path, tmp_path / "out", LARGE)
-    assert (tmp_path / "out/latest/a").read_bytes() == (tmp_path / "out/hard").read_bytes() == \
-        (tmp_path / "out/runs/again").read_bytes() == b"data"
+    assert {name: path.read_bytes() for name, path in
+            ((path.relative_to(tmp_path / "out").as_posix(), path)
+             for path in (tmp_path / "out").rglob("*")) if path.is_file()} == {
+        "runs/1/a": b"data", "hard": b"data"}
+    assert not any(path.is_symlink() for path in (tmp_path / "out").rglob("*"))
+    assert (tmp_path / "out/hard").stat().st_nlink == 1
+
+
+def test_copies_of_hard_links_count(tmp_path):
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(tar_gz(member("a", b"x" * 600), member("b", b"", linkname="a", **HARD)))
+    with pytest.raises(files.Refusal, match="member 'b' brings the archive to 1200 bytes"):
+        archives.extract(path, tmp_path / "out", 1000)
+    assert not (tmp_path / "out").exists()
 
 
 # --- downloads --------------------------------------------------------------------------------

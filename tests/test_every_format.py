@@ -11,7 +11,7 @@ from failure_analysis.reading.detect import FORMATS
 from make_runs import attempt, dojo_row, judged, read_jsonl, simulation, task, tau2, turn
 
 CANCEL = ("cancel_reservation", {"reservation_id": "R1"})
-MAPPING = "benchmark: mine\nfields: {item_id: id, assistant_text: text}\npass_when: {ok: [\"yes\"]}\n"
+MAPPING = "benchmark: mine\nfields: {item_id: id, assistant_text: text}\npass_when: {ok: 'yes'}\n"
 
 
 def judged_run(folder):

@@ -1,11 +1,11 @@
 """Archives from strangers -> folders. Every member is looked at before anything is written, and an
 archive that holds one unsafe member is refused with that member's name.
 
-Everything is written by us, at a path that was proved to be inside: the bytes of regular files,
-folders, and last, when nothing is written any more, the links that stay inside. tarfile's own
-extraction is not used, and its data filter, which came with Python 3.11.4, is asked only besides:
-it follows `..` inside the folder, lets names come twice, and knows no limits. tarfile also takes a
-damaged header for the end of the archive. zipfile has no such filter at all."""
+Regular files and folders alone are written, by us, at a path that was proved to be inside: a hard
+link as a copy of its file, a symbolic link that stays inside not at all, as what it leads to is
+there. tarfile's own extraction is not used, and its data filter, which came with Python 3.11.4, is
+asked only besides: it follows `..` inside the folder, lets names come twice, and knows no limits.
+tarfile also takes a damaged header for the end of the archive. zipfile has no such filter."""
 
 import gzip
 import os
@@ -74,7 +74,7 @@ class _Checked:
         self.most_bytes = most_bytes
         self.members, self.bytes = 0, 0
         self.kinds: dict[str, str] = {}
-        self.files: set[str] = set()
+        self.files: dict[str, int] = {}  # their sizes
         self.links: dict[str, str] = {}
 
     def refuse(self, name: str, reason: str) -> files.Refusal:
@@ -95,12 +95,16 @@ class _Checked:
         # On a folder these bits are about the group of new files; folders get none of their bits.
         if kind == "file" and mode & (stat.S_ISUID | stat.S_ISGID):
             raise self.refuse(name, "has a setuid or setgid bit")
+        plain = "/".join(PurePosixPath(name).parts)
+        self._place(name, plain, kind, target)
+        if kind == "hard link":
+            size = self.files["/".join(PurePosixPath(target).parts)]
+        if kind in ("file", "hard link"):
+            self.files[plain] = size
         self.bytes += size
         if size < 0 or self.bytes > self.most_bytes:
             raise self.refuse(name, f"brings the archive to {self.bytes} bytes, more than "
                                     f"--max-extracted-bytes {self.most_bytes}")
-        plain = "/".join(PurePosixPath(name).parts)
-        self._place(name, plain, kind, target)
         return plain
 
     def _check_name(self, name: str) -> None:
@@ -132,8 +136,6 @@ class _Checked:
             raise self.refuse(name, f"is a hard link to {target[:200]!r}, no earlier file of the "
                                     "archive")
         self.kinds[whole] = kind
-        if kind in ("file", "hard link"):
-            self.files.add(plain)
         if kind == "symlink" and (target.startswith(("/", "\\")) or _DRIVE.match(target)):
             raise self.refuse(name, f"is refused: {target[:200]!r} is an absolute path")
         if kind == "symlink":
@@ -188,9 +190,8 @@ class _Member(tarfile.TarInfo):
 
 
 def _tar(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
-    """Checks each member of a tar, and writes it when writing; symbolic links come last."""
+    """Checks each member of a tar, and writes it when writing."""
     unpacked = files.open_bytes if path.name.lower().endswith(".zst") else gzip.open
-    links = []
     with unpacked(path) as stream:
         meter = _Meter(stream)
         with tarfile.open(fileobj=meter, mode="r|", tarinfo=_Member) as tar:
@@ -199,14 +200,9 @@ def _tar(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
                 name = _check_tar_member(member, folder, checked)
                 # What may be read until the next member: this one, and the header of that one.
                 meter.left = max(0, member.size) + _MOST_HEADER
-                if is_writing and member.issym():
-                    links.append((folder / name, member.linkname))
-                elif is_writing:
+                if is_writing and not member.issym():
                     _write_tar_member(tar, member, folder, name)
             checked.links_stay_inside()
-            for link, target in links:
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(target)
             meter.left = _MOST_AFTER
             # To the end, where a cut-off file or a wrong checksum shows.
             while rest := tar.fileobj.read(1 << 16):
@@ -232,13 +228,13 @@ def _check_tar_member(member: tarfile.TarInfo, folder: Path, checked: _Checked) 
 
 def _write_tar_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path,
                       name: str) -> None:
-    """Writes a folder, a file, or a hard link to an earlier file, under a name that was checked."""
+    """Writes a folder, a file, or a copy of an earlier file, under a name that was checked."""
     path = folder / name
     if member.isdir():
         path.mkdir(parents=True, exist_ok=True)
     elif member.islnk():
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.link(folder / PurePosixPath(member.linkname), path)
+        shutil.copy2(folder / PurePosixPath(member.linkname), path)
     else:
         # Of the recorded mode, who else may read it, and run what the owner may run.
         mode = member.mode & 0o755 | 0o600
