@@ -62,7 +62,7 @@ def model_swapped(text, found, rng):
     mine = in_author_part(text)
     hidden = re.sub(r"<!--.*?-->|\[dp:(?:[^\[\]]|\[[^\]]*\])*\]",
                     lambda match: "x" * len(match[0]), text)
-    names = sorted(found.folder.counted.judged)
+    names = sorted(found.analysis.counts.judged)
     places = [match for match in found.names.pattern.finditer(hidden) if mine(match)]
     match = rng.choice(places)
     return put(text, match, 0, rng.choice([name for name in names if name != match[0]]))
@@ -95,7 +95,7 @@ def quote_of_another_datapoint(text, found, rng):
 def id_changed(text, found, rng):
     """A citation becomes that of another datapoint, or of none."""
     match = rng.choice(list(_CITATION.finditer(text)))
-    others = sorted(set(found.folder.counted.known.outcomes) - {match[0][4:-1]})
+    others = sorted(set(found.analysis.counts.index.outcomes) - {match[0][4:-1]})
     new = rng.choice([rng.choice(others), match[0][4:-1] + "0"])
     return put(text, match, 0, f"[dp:{new}]")
 
@@ -137,8 +137,8 @@ def fact_and_number_edited(text, found, rng):
 
 def bucket_cites_unread(text, found, rng):
     """A citation in a bucket's section becomes a failing datapoint that nobody reviewed."""
-    counted = found.folder.counted
-    unread = [one.datapoint_id for one in counted.known.failing()
+    counted = found.analysis.counts
+    unread = [one.datapoint_id for one in counted.index.failing()
               if one.datapoint_id not in counted.decided]
     if not unread:
         return None
@@ -149,7 +149,7 @@ def bucket_cites_unread(text, found, rng):
 
 def sentence_invented(text, found, rng):
     """A sentence with a number, a quantifier or a claim about a model is put in."""
-    name = rng.choice(sorted(found.folder.counted.judged))
+    name = rng.choice(sorted(found.analysis.counts.judged))
     new = rng.choice(["It happened 12 times.", "All of them look alike.", "None was fixable.",
                       f"`{name}` is by far the worst.", "Three in four are like this.",
                       "It said \"I will take care of that at once\".",
@@ -238,7 +238,7 @@ def test_damage_is_seen(folders):
     tried, missed = Counter(), []
     for folder in folders:
         text = write.path_of(folder).read_text("utf-8")
-        found = check.evidence(folder)
+        found = check.gather(folder)
         for mutate in CLASSES:
             for new in mutants(text, found, mutate, f"{folder.name[:4]} {mutate.__name__}"):
                 tried[mutate.__name__] += 1
@@ -262,7 +262,7 @@ def test_prose_without_claims_raises_no_alarm(folders):
             "In the first place, the task is not at all clear.")
     for folder in folders:
         text = write.path_of(folder).read_text("utf-8")
-        found = check.evidence(folder)
+        found = check.gather(folder)
         for sentence in said:
             new = text.replace("**Trigger:**", f"{sentence}\n\n**Trigger:**", 1)
             assert check.prove(new, found).findings == [], sentence
