@@ -36,15 +36,16 @@ class TwoCoders(NamedTuple):
     ac1: Figure
 
 
-def two_coders(said: Mapping[tuple[str, str], int], seed: int, draws: int) -> TwoCoders:
+def two_coders(pair_counts: Mapping[tuple[str, str], int], seed: int, draws: int) -> TwoCoders:
     """Raw agreement, Cohen's kappa (Cohen 1960) and Gwet's AC1 (Gwet 2008), with percentile
-    bootstrap intervals (Efron 1979); of a share of 0 or 1 Wilson's (1927)."""
-    cells = sorted(said)
-    counts = np.array([said[cell] for cell in cells])
-    names = sorted({label for cell in cells for label in cell})
-    same = np.array([a == b for a, b in cells], dtype=np.int64)
-    first = _incidence([(a,) for a, _ in cells], names)
-    second = _incidence([(b,) for _, b in cells], names)
+    bootstrap intervals (Efron 1979); of a share of 0 or 1 Wilson's (1927). `pair_counts` says of
+    how many datapoints the two coders said each pair of labels."""
+    pairs = sorted(pair_counts)
+    counts = np.array([pair_counts[pair] for pair in pairs])
+    names = sorted({label for pair in pairs for label in pair})
+    same = np.array([a == b for a, b in pairs], dtype=np.int64)
+    first = _incidence([(a,) for a, _ in pairs], names)
+    second = _incidence([(b,) for _, b in pairs], names)
 
     def measured(weights: np.ndarray) -> np.ndarray:
         n, agreed = weights.sum(axis=1), weights @ same
@@ -54,20 +55,20 @@ def two_coders(said: Mapping[tuple[str, str], int], seed: int, draws: int) -> Tw
         kappa = _over(n * (n - agreed), n**2 - (a * b).sum(axis=1))
         return np.stack([agreed / n, kappa, _ac1(n, agreed, a + b)])
 
-    found = _figures(measured, counts, seed, draws)
-    share = found[0]
+    figures = _figures(measured, counts, seed, draws)
+    share = figures[0]
     if share.value in (0, 1):
         n = int(counts.sum())
         share = Figure(share.value, wilson(round(share.value * n), n))
-    return TwoCoders(share, *found[1:])
+    return TwoCoders(share, *figures[1:])
 
 
-def alpha(said: Mapping[tuple[str, ...], int], seed: int, draws: int) -> Figure:
+def alpha(pattern_counts: Mapping[tuple[str, ...], int], seed: int, draws: int) -> Figure:
     """Krippendorff's alpha for nominal data with gaps (Krippendorff 2011), with a percentile
-    bootstrap interval over datapoints. `said` counts the labels that a datapoint got; datapoints
-    with fewer than two do not bear on it."""
-    patterns = sorted(labels for labels in said if len(labels) > 1)
-    counts = np.array([said[labels] for labels in patterns])
+    bootstrap interval over datapoints. `pattern_counts` says how many datapoints got each set of
+    labels; those with fewer than two labels do not bear on it."""
+    patterns = sorted(labels for labels in pattern_counts if len(labels) > 1)
+    counts = np.array([pattern_counts[labels] for labels in patterns])
     uses = _incidence(patterns, sorted({label for labels in patterns for label in labels}))
     sizes = np.array([len(labels) for labels in patterns])
     apart = (sizes**2 - uses.power(2).sum(axis=1)) / (sizes - 1)
@@ -124,14 +125,14 @@ def _figures(measured: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, s
     return [_figure(float(value), drawn) for value, drawn in zip(values, resampled, strict=True)]
 
 
-def _figure(value: float, drawn: np.ndarray) -> Figure:
+def _figure(value: float, resampled: np.ndarray) -> Figure:
     """A value with the percentile interval of its resamples, where they say something."""
     if np.isnan(value):
         return Figure(None, None, ONE_LABEL)
-    defined = drawn[~np.isnan(drawn)]
+    defined = resampled[~np.isnan(resampled)]
     if len(defined) and np.ptp(defined) < 1e-12:
         return Figure(value, None, NO_SPREAD)
-    if len(defined) < _DEFINED_AT_LEAST * len(drawn):
+    if len(defined) < _DEFINED_AT_LEAST * len(resampled):
         return Figure(value, None, FEW_DEFINED)
     low, high = np.quantile(defined, [ALPHA / 2, 1 - ALPHA / 2])
     return Figure(value, Interval(float(low), float(high)))

@@ -103,8 +103,7 @@ def _next_steps(analysis: Analysis) -> list[str]:
 
 
 def _read(analysis: Analysis) -> str:
-    checked = analysis.sanity
-    totals = checked["conservation"]
+    checked, totals = analysis.sanity, analysis.sanity["conservation"]
     text = (f"{totals['rows_read']} rows read = {totals['pass']} pass + {totals['fail']} fail + "
             f"{totals['unjudged']} unjudged + {totals['rejected']} rejected, in "
             f"{len(checked['runs'])} runs over {checked['items']} items.")

@@ -39,14 +39,18 @@ def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result
     report = write.path_of(analysis_dir)
     text = write.read(files.needed(report, "write_report.py"))
     result = _proved(analysis_dir, text, min_cited, rerun)
-    files.write_json(analysis_dir / NAME, {
-        "report": report.name, "holds": not result.findings,
-        "against": "runs" if rerun else "manifest", "proved": result.proved,
-        "findings": [finding._asdict() for finding in result.findings],
-        "judgement_lines": result.judgement, "never_shown": result.never_shown})
+    files.write_json(analysis_dir / NAME, {"report": report.name, **record(result, rerun)})
     manifest.record(analysis_dir, steps.CHECK.name, {"min_cited": min_cited, "rerun": rerun},
                     steps.CHECK.writes)
     return result
+
+
+def record(result: Result, rerun: bool) -> dict:
+    """A result as check.json has it."""
+    return {"holds": not result.findings, "against": "runs" if rerun else "manifest",
+            "proved": result.proved,
+            "findings": [finding._asdict() for finding in result.findings],
+            "judgement_lines": result.judgement, "never_shown": result.never_shown}
 
 
 def _proved(analysis_dir: Path, text: str, min_cited: int, rerun: bool) -> Result:
@@ -133,11 +137,10 @@ def _prose_findings(unit: Unit, after: Unit | None, evidence: Evidence, proved: 
     """What does not hold in a paragraph, list item, table row or heading."""
     quoted = prose.quoted(after)[1] if after is not None and after.kind == "quote" else []
     yield from _item_findings(unit, quoted if unit.text.rstrip().endswith(":") else [], evidence)
-    sentences = prose.sentences(unit)
-    words = "".join(sentence.masked for sentence in sentences)
+    words = "".join(sentence.masked for sentence in prose.sentences(unit))
     if re.search(r"\b(?:TODO|todo|Todo|TBD|FIXME)", words):
         yield Finding(unit.line, "todo", _short(unit.text), "write it, or take it out")
-    for sentence in sentences:
+    for sentence in prose.sentences(unit):
         cited = quoted if sentence.masked.rstrip().endswith(":") else []
         for problem in claims.problems(sentence, unit, cited, evidence.names, evidence.facts):
             if problem.verdict == "unbound_number" \
@@ -321,8 +324,7 @@ def _fence_findings(unit: Unit, before: list[Unit], evidence: Evidence,
     row_parts = evidence.parts(cited[-1]) if cited else []
     bad = [line for line in lines[1:-1] if line.strip()
            and not re.fullmatch(r"\[end of data-[0-9a-f]{12}\]|… \(\d+ more of \d+ characters\)",
-                                line)
-           and parts.where(line, row_parts) is None]
+                                line) and parts.where(line, row_parts) is None]
     if bad:
         yield Finding(unit.line, "fabricated_quote", _short(bad[0]), "a fenced text must stand "
                       "word for word in the datapoint cited before it"

@@ -106,16 +106,15 @@ def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchma
     """The names of an analysis folder."""
     outcomes = counts.index.outcomes
     models = {facts.key(name): name for name in counts.judged}
-    dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")}
-    failed = set(rows.dimensions(counts.index))
+    dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")} | \
+        set(rows.dimensions(counts.index))
     runs = {line.run for line in outcomes.values()}
-    return Names(
-        models, {ident: line.model for ident, line in outcomes.items()},
-        frozenset(bucket for bucket, _ in counting.bucket_order(counts)),
-        frozenset(failed | dimensions), {ledger.squeezed(name) for name in failed | dimensions},
-        frozenset(line.mode for line in counts.index.failing() if line.mode),
-        frozenset(line.item for line in outcomes.values()),
-        _any_of(counts.judged), _any_of({*counts.judged, *runs, benchmark}))
+    return Names(models, {ident: line.model for ident, line in outcomes.items()},
+                 frozenset(bucket for bucket, _ in counting.bucket_order(counts)),
+                 frozenset(dimensions), {ledger.squeezed(name) for name in dimensions},
+                 frozenset(line.mode for line in counts.index.failing() if line.mode),
+                 frozenset(line.item for line in outcomes.values()),
+                 _any_of(counts.judged), _any_of({*counts.judged, *runs, benchmark}))
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern:
@@ -255,12 +254,11 @@ def _samples(sentence: Sentence, unit: Unit) -> Iterator[Problem]:
 def _apart(sentence: Sentence, unit: Unit, names: Names) -> Iterator[Problem]:
     """Facts whose model, bucket or fault is named in another part of the sentence than they are;
     a percent sign where no percentage is, and digits or signs that touch a number."""
-    faults = set(ledger.FAULTS)
-    for candidates, named_by in (
-            (set(names.models.values()), lambda key: models_of(key, names)),
-            (names.buckets, lambda key: set(key.split("/")) & names.buckets),
-            (faults, lambda key: set(key.split("/")) & faults)):
-        yield from _swapped(sentence, candidates, named_by, slug(unit.bucket))
+    here, models = slug(unit.bucket), set(names.models.values())
+    yield from _swapped(sentence, models, lambda key: models_of(key, names), here)
+    for words in (names.buckets, set(ledger.FAULTS)):
+        yield from _swapped(sentence, words, lambda key, words=words: words & set(key.split("/")),
+                            here)
     plain = ["", *("" if token.kind else token.source for token in sentence.tokens), ""]
     for before, token, after in zip(plain, sentence.tokens, plain[2:], strict=False):
         if token.kind != FACT:

@@ -26,8 +26,7 @@ def render(analysis: blocks.Analysis) -> str:
     models, shared = _models(analysis, failing[:_EXAMPLES]), []
     if analysis.compared and not analysis.counts.reviewed:
         shared = analysis.compared["sets"]["failed_by_all"][:3]
-    bare = [section for model in models for section in model["sections"]
-            if section["provisional"]]
+    bare = [section for model in models for section in model["sections"] if section["provisional"]]
     rows = _rows(analysis.analysis_dir, {section["id"] for section in bare}, shared)
     for section in bare:
         section["evidence"] = example(rows[section["id"]])
@@ -35,8 +34,7 @@ def render(analysis: blocks.Analysis) -> str:
         benchmark=cell(analysis.sanity["conservation"]["benchmark"]),
         blocks=blocks.render(analysis),
         shared=[{"name": code(item), "example": example(rows["item", item])} for item in shared
-                if ("item", item) in rows],
-        models=models, more_models=len(failing) - len(models))
+                if ("item", item) in rows], models=models, more_models=len(failing) - len(models))
 
 
 def _models(analysis: blocks.Analysis, names: list[str]) -> list[dict]:

@@ -26,8 +26,7 @@ class Finding(NamedTuple):
 class Evidence(NamedTuple):
     """Everything that a report is proved against. `analysis` holds the comparison and the clusters
     as they were computed anew, `written` as the files have them (None: no such file); `relabelled`
-    are rows whose label is not the one that the rules give, `read` the parts of datapoints so far.
-    """
+    are rows whose label is not the one that the rules give, `read` datapoints that were opened."""
 
     analysis: blocks.Analysis
     written: blocks.Analysis

@@ -60,8 +60,7 @@ def _computed_findings(evidence: Evidence) -> Iterator[Finding]:
     """Comparison and clusters that are not what comes out when they are computed anew."""
     for step, stated, actual in (
         (steps.COMPARE, evidence.written.compared, evidence.analysis.compared),
-        (steps.CLUSTER, evidence.written.clusters, evidence.analysis.clusters),
-    ):
+        (steps.CLUSTER, evidence.written.clusters, evidence.analysis.clusters)):
         if stated != actual:
             differing = ", ".join(sorted(name for name in {**(stated or {}), **(actual or {})}
                                          if (stated or {}).get(name) != (actual or {}).get(name)))

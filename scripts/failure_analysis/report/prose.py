@@ -69,9 +69,8 @@ def units(text: str) -> list[Unit]:
                 level, _, title = unit.text.partition(" ")
                 last = title.strip()
                 if len(level) <= 2:
-                    model = title.removeprefix("Model ").strip() if title.startswith("Model ") \
-                        else ""
-                    bucket = ""
+                    is_model, bucket = title.startswith("Model "), ""
+                    model = title.removeprefix("Model ").strip() if is_model else ""
                 elif len(level) == 3:
                     bucket = title.strip() if model else ""
             all_units.append(unit._replace(model=model, bucket=bucket, title=last))

@@ -125,18 +125,17 @@ def _description_findings(slug: str, unit: Unit) -> Iterator[Finding]:
 
 def _cost_findings(model: str, slug: str, unit: Unit, evidence: Evidence) -> Iterator[Finding]:
     """The dimensions that a bucket is said to cost are those that its datapoints failed."""
-    failed = counting.costs(evidence.analysis.counts, slug, model)
+    cost = counting.costs(evidence.analysis.counts, slug, model)
     named = {token.value for token in prose.inline(unit.text) if token.kind == prose.CODE}
-    wrong = sorted((named & evidence.names.dimensions) - set(failed))
+    wrong = sorted((named & evidence.names.dimensions) - set(cost))
     if wrong:
         yield Finding(unit.line, "wrong_costs", ", ".join(wrong), f"no reviewed datapoint of "
                       f"{model} in {slug} failed it")
     size = len(counting.members(evidence.analysis.counts, slug, model))
-    missing = sorted(name for name, count in failed.items()
-                     if 2 * count > size and name not in named)
-    if missing or (failed and not named & set(failed)):
+    missing = sorted(name for name, count in cost.items() if 2 * count > size and name not in named)
+    if missing or (cost and not named & set(cost)):
         yield Finding(unit.line, "no_description", slug, "**Costs:** leaves out what most of its "
-                      f"datapoints fail: {', '.join(map(code, missing or sorted(failed)))}")
+                      f"datapoints fail: {', '.join(map(code, missing or sorted(cost)))}")
 
 
 def _shared_findings(evidence: Evidence) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from failure_analysis import facts, files, manifest, steps
 from failure_analysis.report import blocks, draft, pieces
-from failure_analysis.report.prose import BOUND
+from failure_analysis.report.prose import BOUND, FACT, Token
 from failure_analysis.review import counting
 
 NAME = "deep_error_analysis.md"
@@ -22,14 +22,6 @@ def path_of(analysis_dir: Path) -> Path:
     """The report of an analysis folder: the one that was written last, else the usual name."""
     record = manifest.settings(analysis_dir, steps.REPORT.name)
     return analysis_dir / Path(str(record.get("report", NAME))).name
-
-
-class Binding(NamedTuple):
-    """A number in the author's part of a report that is bound to the fact `key`, and its line."""
-
-    line: int
-    number: str
-    key: str
 
 
 class Written(NamedTuple):
@@ -63,7 +55,7 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
         fresh_blocks = blocks.render(analysis)
         text = "".join(fresh_blocks.get(name, piece) for name, piece in pieces.split(old))
         state = "kept as rewritten, its generated blocks refreshed (--force drafts it anew)"
-        kept = Counter(key for _, _, key in bound(old)) & Counter(record.get("bound", {}))
+        kept = Counter(token.value for _, token in bound(old)) & Counter(record.get("bound", {}))
     problems = [f"{report}:{line}: {problem}" for line, problem in _problems(text, values, kept)]
     text, filled = _filled(text, values)
     crlf = report.exists() and b"\r\n" in report.read_bytes()
@@ -106,8 +98,8 @@ def _problems(text: str, values: Mapping[str, int | float],
     """(line, what is wrong) for each placeholder or binding that cannot be filled or trusted."""
     problems = [(line, f"no fact {key}; {_like(key, values)}") for line, key in placeholders(text)
                 if key not in values]
-    problems += [(line, f"bound to {key}, which is no fact any more")
-                 for line, _, key in bound(text) if key not in values]
+    problems += [(line, f"bound to {token.value}, which is no fact any more")
+                 for line, token in bound(text) if token.value not in values]
     problems += [(line, f"bound to {key} by hand; write {{{{{key}}}}} and this script binds it")
                  for line, key in hand_bound(text, kept)]
     return sorted(problems)
@@ -127,9 +119,9 @@ def _like(key: str, values: Mapping[str, int | float]) -> str:
     return f"nearest in {facts.NAME}: {', '.join(near)}" if near else f"keys are in {facts.NAME}"
 
 
-def bound(text: str) -> list[Binding]:
-    """The bound numbers in the author's part of a report."""
-    return [Binding(number, match[1] or "", match[2])
+def bound(text: str) -> list[tuple[int, Token]]:
+    """(line, token) of each bound number in the author's part of a report."""
+    return [(number, Token(FACT, match[0], match[2], match[1] or ""))
             for number, (line, own) in enumerate(pieces.own_lines(text), 1)
             if own and not line.startswith(">") for match in BOUND.finditer(line)]
 
@@ -137,10 +129,10 @@ def bound(text: str) -> list[Binding]:
 def hand_bound(text: str, allowed: Counter[str]) -> list[tuple[int, str]]:
     """(line, key) of each bound number beyond those that this program has bound itself."""
     left, by_hand = Counter(allowed), []
-    for number, _, key in bound(text):
-        left[key] -= 1
-        if left[key] < 0:
-            by_hand.append((number, key))
+    for line, token in bound(text):
+        left[token.value] -= 1
+        if left[token.value] < 0:
+            by_hand.append((line, token.value))
     return by_hand
 
 

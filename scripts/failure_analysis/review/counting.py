@@ -50,10 +50,7 @@ def count(index: rows.Index, reviews: list[ledger.Review],
           shown: dict[str, dict[str, float]]) -> Counts:
     """Counts a ledger over the outcomes of its folder."""
     outcomes = index.outcomes
-    decided: dict[str, ledger.Final] = {}
-    open_: dict[str, ledger.Final] = {}
-    wrong_pass: dict[str, ledger.Final] = {}
-    elsewhere = 0
+    decided, open_, wrong_pass, elsewhere = {}, {}, {}, 0
     for ident, final in ledger.finals(reviews).items():
         if ident not in outcomes:
             elsewhere += 1  # the packet was built from other runs
@@ -65,12 +62,12 @@ def count(index: rows.Index, reviews: list[ledger.Review],
         else:
             open_[ident] = final
     judged = Counter(line.model for line in outcomes.values() if line.outcome != "unjudged")
-    return Counts(
-        index, reviews, decided, open_, wrong_pass,
-        Counter((final.bucket, outcomes[ident].model) for ident, final in decided.items()),
-        Counter((final.fault, outcomes[ident].model) for ident, final in decided.items()),
-        judged, Counter(line.model for line in index.failing()),
-        Counter(outcomes[ident].model for ident in (*decided, *open_)), shown, elsewhere)
+    buckets = Counter((final.bucket, outcomes[ident].model) for ident, final in decided.items())
+    faults = Counter((final.fault, outcomes[ident].model) for ident, final in decided.items())
+    failing = Counter(line.model for line in index.failing())
+    reviewed = Counter(outcomes[ident].model for ident in (*decided, *open_))
+    return Counts(index, reviews, decided, open_, wrong_pass, buckets, faults, judged, failing,
+                  reviewed, shown, elsewhere)
 
 
 def models(counts: Counts) -> list[str]:
@@ -142,8 +139,7 @@ def numbers(counts: Counts) -> dict[str, int | float]:
     }
     values |= {f"review/shown_{how}": count for how, count in readings(counts).items()}
     for fault in ledger.FAULTS:
-        values[f"review/fault/{fault}"] = sum(counts.faults[fault, name]
-                                              for name in counts.judged)
+        values[f"review/fault/{fault}"] = sum(counts.faults[fault, name] for name in counts.judged)
     for bucket, count in bucket_order(counts):
         values[f"review/bucket/{bucket}"] = count
     for (bucket, fault), count in Counter(

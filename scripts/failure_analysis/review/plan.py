@@ -301,12 +301,9 @@ def _summary(index: rows.Index, compared: dict, kept: list[Pick], lines: list[Pl
              budget: int | None, shards: int) -> dict:
     """What the plan holds, and which floors it does not reach."""
     return {
-        "planned": len(lines),
-        "failing": len(index.failing()),
-        "failing_planned": len(kept),
+        "planned": len(lines), "failing": len(index.failing()), "failing_planned": len(kept),
         "contrasts": len(lines) - len(kept),
-        "why": dict(Counter(planned.why for planned in lines)),
-        "budget": budget,
+        "why": dict(Counter(planned.why for planned in lines)), "budget": budget,
         "shards": {str(shard): sum(shard in planned.shards for planned in lines)
                    for shard in range(1, shards + 1)} if shards > 1 else {},
         "shared": sum(len(planned.shards) > 1 for planned in lines if planned.why != CONTRAST)
@@ -315,8 +312,7 @@ def _summary(index: rows.Index, compared: dict, kept: list[Pick], lines: list[Pl
     }
 
 
-def _short(index: rows.Index, compared: dict, kept: list[Pick], lines: list[Planned]
-           ) -> list[str]:
+def _short(index: rows.Index, compared: dict, kept: list[Pick], lines: list[Planned]) -> list[str]:
     """The floors that the plan does not reach, in sentences."""
     items = {pick.line.item for pick in kept}
     failing = index.failing()

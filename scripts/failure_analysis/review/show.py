@@ -154,15 +154,13 @@ def _heading(row: Mapping[str, Any], line: rows.OutcomeLine,
     scores = ", ".join(f"{name} {json.dumps(value)}"
                        for name, value in (row.get("scores") or {}).items())
     failed = ", ".join(line.failed) or "no named dimension"
-    lines = [
-        f"datapoint {row['datapoint_id']}",
-        f"outcome {line.outcome}" + (f", failed: {failed}" if line.outcome == "fail" else ""),
-        f"model {line.model}, item {line.item}, trial {line.trial}, "
-        f"ended by {row.get('termination') or 'not recorded'}, "
-        f"grader {row.get('grader') or 'not recorded'}",
-        f"scores: {scores or 'none'}" + (f"; reward {row['reward']}"
-                                         if row.get("reward") is not None else ""),
-    ]
+    reward = "" if row.get("reward") is None else f"; reward {row['reward']}"
+    lines = [f"datapoint {row['datapoint_id']}",
+             f"outcome {line.outcome}" + (f", failed: {failed}" if line.outcome == "fail" else ""),
+             f"model {line.model}, item {line.item}, trial {line.trial}, "
+             f"ended by {row.get('termination') or 'not recorded'}, "
+             f"grader {row.get('grader') or 'not recorded'}",
+             f"scores: {scores or 'none'}{reward}"]
     if line.outcome == "fail" and line.mode:
         lines.append(f"provisional mode (a rule's guess, no finding): {line.mode}")
     again = parts.repeats(row)
