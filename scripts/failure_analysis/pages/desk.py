@@ -165,7 +165,7 @@ def _state(final: ledger.Final, coder: str) -> dict:
 
 def progress(desk: Desk, finals: dict[str, ledger.Final]) -> dict:
     """How many of the failing datapoints have been reviewed, by anybody and by this coder."""
-    failing = [queued for queued in desk.by_id.values() if queued.outcome == "fail"]
+    failing = [queued for queued in desk.queue.values() if queued.outcome == "fail"]
     planned = [queued for queued in failing if queued.order is not None]
     mine = {ident for ident, final in finals.items()
             if any(review.coder == desk.coder for review in final.reviews)}
