@@ -81,8 +81,9 @@ def alpha(pattern_counts: Mapping[tuple[str, ...], int], seed: int, draws: int) 
 
 
 def _ac1(n: np.ndarray, agreed: np.ndarray, uses: np.ndarray) -> np.ndarray:
-    """Chance is the mean of pi (1 - pi) over all labels but one, pi being the label's mean
-    share."""
+    """Gwet's AC1 of each resample, NaN where only one label was used. Chance is the mean of
+    pi (1 - pi) over all labels but one, pi being the label's mean share. `n` and `agreed` are of
+    shape (resamples,), `uses`, which counts both coders, of (resamples, labels)."""
     labels = uses.shape[1]
     if labels < 2:
         return np.full(len(n), np.nan)
@@ -98,7 +99,7 @@ def _over(observed: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
 
 
 def _incidence(patterns: Sequence[Sequence[str]], names: Sequence[str]) -> csr_array:
-    """Patterns by labels: how often each pattern holds each label."""
+    """How often each pattern holds each label, of shape (patterns, labels)."""
     column = {name: place for place, name in enumerate(names)}
     rows = [row for row, labels in enumerate(patterns) for _ in labels]
     columns = [column[label] for labels in patterns for label in labels]
@@ -109,8 +110,11 @@ def _incidence(patterns: Sequence[Sequence[str]], names: Sequence[str]) -> csr_a
 def _figures(measured: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, seed: int,
              draws: int) -> list[Figure]:
     """The measured values of the data themselves, each with the interval of its resamples: how
-    often each pattern comes is drawn. Every block has a random stream of its own, so that the
-    number of threads changes nothing; numpy lets other threads run while it draws."""
+    often each pattern comes is drawn. `counts` is of shape (patterns,); `measured` takes counts of
+    shape (resamples, patterns) and gives values of (figures, resamples).
+
+    Every block has a random stream of its own, so that the number of threads changes nothing;
+    numpy lets other threads run while it draws."""
     n = int(counts.sum())
     block = max(1, min(_MOST_DRAWS, _MOST_CELLS // len(counts)))
     sizes = [min(block, draws - start) for start in range(0, draws, block)]

@@ -180,7 +180,8 @@ def _pair(a: Labels, b: Labels, shared: list[str], bootstrap: Bootstrap) -> dict
 def _two_names(bucket: Mapping[str, Any], examples: Mapping[tuple[str, str], str],
                uses: Counter | None, analysis_dir: Path) -> list[dict[str, Any]]:
     """Label pairs that stand for each other in most of the uses of both; the rarer name is the
-    one to give up. A provisional mode cannot be renamed in the ledger (no `uses`)."""
+    one to give up. `examples` has a datapoint for each pair of labels; `uses` says how often the
+    coders used each label, None where b is the rules, whose names no review can change."""
     used = {row["label"]: row for row in bucket["labels"]}
     pairs_of_names = []
     for cell in bucket["confusion"]:

@@ -32,18 +32,19 @@ class Queued(NamedTuple):
 
 
 class Desk:
-    """One person's review of one folder. What another script changes meanwhile is read again."""
+    """One person's review of one folder: the `index` of its datapoints, the `queue` by id, and the
+    ids that were `shown` to this coder. What another script changes meanwhile is read again."""
 
     def __init__(self, analysis_dir: Path, coder: str) -> None:
         self.analysis_dir, self.coder = analysis_dir, coder
-        self.read = {showing.datapoint_id for showing in reading_log.load(analysis_dir)
-                     if showing.coder == coder}
+        self.shown = {showing.datapoint_id for showing in reading_log.load(analysis_dir)
+                      if showing.coder == coder}
         self._lock = threading.Lock()
         self._version, self._reviews = "", []
         self._stamps: list[str] = []
-        self.look()
+        self.refresh()
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Reads the packet and the plan again if their files have changed."""
         with self._lock:
             stamps = [_stamp(self.analysis_dir / name) for name in
@@ -140,7 +141,7 @@ def standing(desk: Desk) -> dict:
             "states": {ident: _state(final, desk.coder) for ident, final in finals.items()},
             "buckets": sorted(used.items(), key=lambda pair: (-pair[1], pair[0])),
             "progress": progress(desk, finals),
-            "pairs": pairs(ledger.current(reviews)), "read": sorted(desk.read),
+            "pairs": pairs(ledger.current(reviews)), "read": sorted(desk.shown),
             "disagreements": sum(disagrees(final) for final in finals.values())}
 
 

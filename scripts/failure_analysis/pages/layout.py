@@ -77,9 +77,9 @@ def _bracket_sizes(tokens: list[str]) -> dict[int, int] | None:
         if token in "[{":
             open_.append((place, at, "]" if token == "[" else "}"))
         elif token in "]}":
-            if not open_ or open_[-1][2] != token:
+            start, begin, closing = open_.pop() if open_ else (0, 0, "")
+            if token != closing:
                 return None
-            start, begin, _ = open_.pop()
             sizes[start] = at - begin
     return None if open_ else sizes
 

@@ -81,15 +81,15 @@ def user_name() -> str:
 
 def application(desk: Desk) -> Starlette:
     """The routes of the page."""
-    def looked(body: Callable[[Desk, Any], Any], asked: Any) -> Any:
+    def refreshed(body: Callable[[Desk, Any], Any], asked: Any) -> Any:
         """The answer of a route, from the files as they are now."""
-        desk.look()
+        desk.refresh()
         return body(desk, asked)
 
     def answers(path: str, body: Callable[[Desk, Mapping], Any]) -> Route:
         """A route that only reads."""
         async def answer(request: Request) -> Response:
-            return _Json(await run_in_threadpool(looked, body, request.query_params))
+            return _Json(await run_in_threadpool(refreshed, body, request.query_params))
 
         return Route(path, answer)
 
@@ -102,7 +102,7 @@ def application(desk: Desk) -> Starlette:
                 return _Json({"error": "not JSON"}, 400)
             if not isinstance(asked, dict):
                 return _Json({"error": "not a JSON object"}, 400)
-            return _Json(await run_in_threadpool(looked, body, asked))
+            return _Json(await run_in_threadpool(refreshed, body, asked))
 
         return Route(path, answer, methods=["POST"])
 
@@ -199,7 +199,7 @@ def _shown(desk: Desk, asked: dict) -> dict:
     sizes = {part.name: len(part.text) for part in row_parts}
     for spans in _layers([*seen.spans, *also], sizes):
         reading_log.log(desk.analysis_dir, desk.coder, seen.id, sum(sizes.values()), spans)
-    desk.read.add(seen.id)
+    desk.shown.add(seen.id)
     return {}
 
 

@@ -42,8 +42,8 @@ def pieces(part: parts.Part) -> dict:
 
 
 def conversation(row: Mapping[str, Any], row_parts: list[parts.Part]) -> dict:
-    """The turns that are drawn, the calls that no turn carries, and `same`: part -> the part
-    drawn in its place because it has the same text."""
+    """The `turns` that are drawn, the `loose` calls that no turn carries, each with its result, and
+    `same`: the name of a part -> that of the part drawn in its place, which has the same text."""
     text = {part.name: part.text for part in row_parts}
     turns = parts.turns(row)
     same: dict[str, str] = {}

@@ -199,7 +199,7 @@ def _coverage(analysis: Analysis) -> str:
     failing, reviewed = counts.failing.total(), counts.reviewed.total()
     if not reviewed:
         return f"Reviewed 0 of {failing} failing datapoints."
-    shown = counting.readings(counts)
+    shown = counting.how_shown(counts)
     coders = sorted({(review.coder, review.kind) for review in ledger.current(counts.reviews)
                      if review.kind in ledger.READERS})
     lines = [f"Reviewed {reviewed} of {failing} failing datapoints, by "
@@ -271,7 +271,7 @@ def _failed_by_all(analysis: Analysis) -> str:
     reading = " (more than half of the attempts failed)" if compared["repeats"] else ""
     text = (f"{len(items)} of {compared['compared_items']} items{reading}: "
             f"{comparison_page.ids(items, 40)}.")
-    partly = [entry["item"] for entry in comparison_page.failed_by_all_who_ran(compared)]
+    partly = [partial["item"] for partial in comparison_page.failed_by_all_who_ran(compared)]
     if partly:
         text += (f" {len(partly)} more were failed by everyone who ran them, but not run by all: "
                  f"{comparison_page.ids(partly)}.")
@@ -326,5 +326,6 @@ def _model(analysis: Analysis, model: str) -> str:
     return table(["bucket", "of the reviewed", "fault", "failed dimensions", "datapoints"], lines)
 
 
-def _more(count: int, shown: int, what: str) -> str:
-    return f"\n\n{count - shown} more {what}." if count > shown else ""
+def _more(count: int, shown: int, things: str) -> str:
+    """What a bounded table leaves out (`runs in sanity.json`), if it leaves out something."""
+    return f"\n\n{count - shown} more {things}." if count > shown else ""

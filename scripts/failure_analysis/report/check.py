@@ -67,7 +67,8 @@ def _proved(analysis_dir: Path, text: str, min_cited: int, rerun: bool) -> Resul
 
 
 def prove(text: str, evidence: Evidence) -> Result:
-    """Proves a report's text, claim by claim."""
+    """Proves a report's text, claim by claim: the functions below yield what does not hold, and
+    count in `proved`, by kind, what does."""
     text = text.replace("\r\n", "\n")
     units = prose.units(text)
     proved: Counter[str] = Counter()
@@ -83,7 +84,7 @@ def prove(text: str, evidence: Evidence) -> Result:
             findings += _prose_findings(unit, after, evidence, proved, judgement)
     findings += structure.findings(units, evidence, proved)
     return Result(dict(sorted(proved.items())), sorted(set(findings)), sorted(set(judgement)),
-                  counting.readings(evidence.analysis.counts)["never"])
+                  counting.how_shown(evidence.analysis.counts)["never"])
 
 
 def _block_findings(text: str, evidence: Evidence, proved: Counter) -> Iterator[Finding]:
@@ -150,7 +151,7 @@ def _prose_findings(unit: Unit, after: Unit | None, evidence: Evidence, proved: 
                 yield Finding(sentence.line, *problem)
         proved["numbers"] += sum(str(evidence.facts.get(token.value)) == token.number
                                  for token in sentence.all(prose.FACT))
-        yield from _evidence_findings(sentence, unit, evidence, proved)
+        yield from _sentence_findings(sentence, unit, evidence, proved)
         yield from _fault_findings(sentence, evidence)
         if unit.kind != "heading" and not (sentence.all(prose.FACT) or sentence.all(prose.CITE)
                                            or cited) and re.search(r"[^\W\d_]{2}", sentence.masked):
@@ -167,7 +168,7 @@ def _is_recorded(number: str, sentence: prose.Sentence, evidence: Evidence) -> b
         for token in sentence.all(prose.CITE) for part in evidence.parts(token.value))
 
 
-def _evidence_findings(sentence: prose.Sentence, unit: Unit, evidence: Evidence,
+def _sentence_findings(sentence: prose.Sentence, unit: Unit, evidence: Evidence,
                        proved: Counter) -> Iterator[Finding]:
     """Citations and quotes of a sentence; a quote needs its citation directly after it."""
     tokens = sentence.tokens

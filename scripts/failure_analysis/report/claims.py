@@ -89,7 +89,8 @@ class Problem(NamedTuple):
 
 class Names(NamedTuple):
     """The names that sentences use: models by their key in facts, each datapoint's model, the
-    buckets of the ledger, dimensions, provisional modes, items."""
+    buckets of the ledger, dimensions (also `squeezed` to letters and digits), provisional modes,
+    items. `pattern` matches a model, `any_name` a model, run or the benchmark."""
 
     models: dict[str, str]
     owner: dict[str, str]
@@ -181,16 +182,17 @@ def problems(sentence: Sentence, unit: Unit, also_cited: list[str], names: Names
     yield from _wholes(sentence)
     yield from _samples(sentence, unit)
     yield from _apart(sentence, unit, names)
+    yield from _signs(sentence)
     heading = unit.kind == "heading"
     yield from _numbers(sentence, heading, names)
     if not (heading and _TITLE.fullmatch(unit.text)):
-        evidence = bool(sentence.all(FACT) or sentence.all(CITE) or also_cited)
+        carried = sentence.all(FACT) or sentence.all(CITE) or also_cited
         words = _NOT_MEANT.sub("", sentence.masked)
         quantifier, count = _QUANTIFIER.search(words), _COUNTS.search(words)
         if count and not sentence.all(FACT):
             yield Problem("unsupported_quantifier", count[0].strip(), "a count needs a fact in the "
                           "same sentence; a citation shows a single datapoint")
-        elif quantifier and not evidence:
+        elif quantifier and not carried:
             yield Problem("unsupported_quantifier", quantifier[0], "a fact or citation in the same "
                           "sentence must carry it; say it with one, or say less")
         yield from _models(sentence, unit, also_cited, names)
@@ -252,13 +254,16 @@ def _samples(sentence: Sentence, unit: Unit) -> Iterator[Problem]:
 
 
 def _apart(sentence: Sentence, unit: Unit, names: Names) -> Iterator[Problem]:
-    """Facts whose model, bucket or fault is named in another part of the sentence than they are;
-    a percent sign where no percentage is, and digits or signs that touch a number."""
+    """Facts whose model, bucket or fault is named in another part of the sentence than they are."""
     here, models = slug(unit.bucket), set(names.models.values())
     yield from _swapped(sentence, models, lambda key: models_of(key, names), here)
     for words in (names.buckets, set(ledger.FAULTS)):
         yield from _swapped(sentence, words, lambda key, words=words: words & set(key.split("/")),
                             here)
+
+
+def _signs(sentence: Sentence) -> Iterator[Problem]:
+    """A percent sign where no percentage is, and digits, signs or words that change a number."""
     plain = ["", *("" if token.kind else token.source for token in sentence.tokens), ""]
     for before, token, after in zip(plain, sentence.tokens, plain[2:], strict=False):
         if token.kind != FACT:

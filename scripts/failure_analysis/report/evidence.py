@@ -26,7 +26,8 @@ class Finding(NamedTuple):
 class Evidence(NamedTuple):
     """Everything that a report is proved against. `analysis` holds the comparison and the clusters
     as they were computed anew, `written` as the files have them (None: no such file); `relabelled`
-    are rows whose label is not the one that the rules give, `read` datapoints that were opened."""
+    are rows whose label is not the one that the rules give, `opened` the parts of the datapoints
+    that were looked at so far."""
 
     analysis: blocks.Analysis
     written: blocks.Analysis
@@ -36,25 +37,27 @@ class Evidence(NamedTuple):
     bound: Counter[str]
     min_cited: int
     names: claims.Names
-    read: dict[str, list[parts.Part]]
+    opened: dict[str, list[parts.Part]]
 
     def parts(self, ident: str) -> list[parts.Part]:
         """The parts of a datapoint, kept; none when it cannot be opened."""
-        if ident not in self.read:
+        if ident not in self.opened:
             index = self.analysis.counts.index
-            self.read[ident] = parts.parts(rows.row(index, ident)) if ident in index.places else []
-        return self.read[ident]
+            whole = ident in index.places
+            self.opened[ident] = parts.parts(rows.row(index, ident)) if whole else []
+        return self.opened[ident]
 
 
 def gather(analysis_dir: Path, min_cited: int = 3) -> Evidence:
-    """Reads, and computes anew, what a report of this analysis folder is proved against."""
+    """Reads, and computes anew, what a report of this analysis folder is proved against; refuses
+    a folder whose stage 1 is not complete."""
     written = blocks.load(analysis_dir)
     clusters, relabelled = heuristics.again(analysis_dir)
     analysis = written._replace(compared=_compared(written), clusters=clusters or written.clusters)
     values = facts.load(analysis_dir)
     names = claims.names_of(analysis.counts, values, analysis.sanity["conservation"]["benchmark"])
     return Evidence(analysis, written, relabelled, blocks.render(analysis), values,
-                    write.allowed(analysis_dir), min_cited, names, {})
+                    write.own_bindings(analysis_dir), min_cited, names, {})
 
 
 def _compared(written: blocks.Analysis) -> dict | None:

@@ -103,7 +103,7 @@ def _ledger_findings(evidence: Evidence) -> Iterator[Finding]:
             if parts.where(quote, row_parts) is None:
                 yield Finding(0, "fabricated_quote", quote, f"review {review.review_id} quotes "
                               f"what does not occur in {review.datapoint_id}")
-        evidence.read.pop(review.datapoint_id)  # a large ledger does not stay in memory
+        evidence.opened.pop(review.datapoint_id)  # a large ledger does not stay in memory
     for ident, final in counts.open.items():
         views = ", ".join(f"{review.coder}: {review.bucket}, {review.fault}"
                           for review in final.reviews)

@@ -36,7 +36,8 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
 
     An untouched draft (or any, with `force`) is drafted anew; a report that somebody has rewritten
     keeps its prose: its generated blocks are made anew, its numbers refreshed, its placeholders
-    filled. Placeholders of unknown facts and numbers bound by hand stay and are named."""
+    filled. Placeholders of unknown facts and numbers bound by hand stay and are named. Refuses
+    files that their step did not write so, and a report that is not UTF-8."""
     manifest.proved(analysis_dir, (steps.SANITY, *(step.writes[0] for step in (
         steps.CLUSTER, steps.COMPARE, steps.AGREE))))
     analysis = blocks.load(analysis_dir)
@@ -126,9 +127,9 @@ def bound(text: str) -> list[tuple[int, Token]]:
             if own and not line.startswith(">") for match in BOUND.finditer(line)]
 
 
-def hand_bound(text: str, allowed: Counter[str]) -> list[tuple[int, str]]:
-    """(line, key) of each bound number beyond those that this program has bound itself."""
-    left, by_hand = Counter(allowed), []
+def hand_bound(text: str, own: Counter[str]) -> list[tuple[int, str]]:
+    """(line, key) of each bound number beyond those that this program has bound itself (`own`)."""
+    left, by_hand = Counter(own), []
     for line, token in bound(text):
         left[token.value] -= 1
         if left[token.value] < 0:
@@ -136,8 +137,8 @@ def hand_bound(text: str, allowed: Counter[str]) -> list[tuple[int, str]]:
     return by_hand
 
 
-def allowed(analysis_dir: Path) -> Counter[str]:
-    """The facts that were bound by this program, as often as each was."""
+def own_bindings(analysis_dir: Path) -> Counter[str]:
+    """How often each fact was bound by this program, as the manifest has it."""
     return Counter(manifest.settings(analysis_dir, steps.REPORT.name).get("bound", {}))
 
 

@@ -23,8 +23,9 @@ class Rate(NamedTuple):
 
 class Counts(NamedTuple):
     """The readers' decisions: `decided` and `open` are failing datapoints that were reviewed, with
-    and without agreement; `wrong_pass` are passing ones whose verdict a reader calls wrong. Counts
-    are per (bucket, model), (fault, model), model."""
+    and without agreement; `wrong_pass` are passing ones whose verdict a reader calls wrong,
+    `elsewhere` says how many are of another packet. Counts are per (bucket, model), (fault, model),
+    model."""
 
     index: rows.Index
     reviews: list[ledger.Review]
@@ -48,7 +49,8 @@ def load(analysis_dir: Path) -> Counts:
 
 def count(index: rows.Index, reviews: list[ledger.Review],
           shown: dict[str, dict[str, float]]) -> Counts:
-    """Counts a ledger over the outcomes of its folder."""
+    """Counts a ledger over the outcomes of its folder; `shown` is datapoint -> coder -> the share
+    (0 to 1) of its characters that this coder was shown."""
     outcomes = index.outcomes
     decided, open_, wrong_pass, elsewhere = {}, {}, {}, 0
     for ident, final in ledger.finals(reviews).items():
@@ -85,7 +87,7 @@ def bucket_order(counts: Counts, model: str | None = None) -> list[tuple[str, in
 
 
 def members(counts: Counts, bucket: str, model: str | None = None) -> list[str]:
-    """The datapoints of a bucket (of one model), by item."""
+    """The ids of the datapoints in a bucket (of one model), in the order of their items."""
     outcomes = counts.index.outcomes
     ids = [ident for ident, final in counts.decided.items()
            if final.bucket == bucket and model in (None, outcomes[ident].model)]
@@ -118,8 +120,9 @@ def rate(counts: Counts, model: str) -> Rate:
                   (passed, passed - wrong, passed + might_pass(counts, model))))
 
 
-def readings(counts: Counts) -> Counter[str]:
-    """How many reviewed failing datapoints their coders were shown: whole, in part, not at all."""
+def how_shown(counts: Counts) -> Counter[str]:
+    """How many reviewed failing datapoints their coders were shown `whole`, in `part`, `never`: by
+    the reading log, and for each the coder who was shown most of it."""
     by_kind: Counter[str] = Counter(dict.fromkeys(("whole", "part", "never"), 0))
     for ident, final in (counts.decided | counts.open).items():
         shares = counts.shown.get(ident, {})
@@ -137,7 +140,7 @@ def numbers(counts: Counts) -> dict[str, int | float]:
                               if review.kind in ledger.READERS}),
         "review/buckets": len(bucket_order(counts)),
     }
-    values |= {f"review/shown_{how}": count for how, count in readings(counts).items()}
+    values |= {f"review/shown_{how}": count for how, count in how_shown(counts).items()}
     for fault in ledger.FAULTS:
         values[f"review/fault/{fault}"] = sum(counts.faults[fault, name] for name in counts.judged)
     for bucket, count in bucket_order(counts):

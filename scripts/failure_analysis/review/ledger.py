@@ -142,31 +142,40 @@ def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Revi
     kept = {} if replaced is None else {name: getattr(replaced, name) for name in KEYS}
     entry = normal({**kept, **{_ALIASES.get(name, name): value for name, value in entry.items()
                                if value is not None}})
-    reasons = _wrong_types(entry) or wrong_form(entry, dimensions) + _wrong_evidence(index, entry)
+    reasons = _wrong_types(entry) or wrong_form(entry, dimensions) + _wrong_content(index, entry)
     if reasons:
         return Verdict(None, "; ".join(reasons))
     ident = _review_id(entry)
     if ident in by_id:
         return Verdict(by_id[ident], already=True)
     earlier = by_coder.get((entry["datapoint_id"], entry["coder"]))
-    replaces = entry["replaces"]
-    if replaces is None and earlier is not None:
-        return Verdict(None, f"{entry['coder']} has reviewed it already ({earlier.review_id}: "
-                             f"{earlier.bucket}, {earlier.fault}); to correct that, pass "
-                             f"--replaces {earlier.review_id}")
-    if replaces is not None:
-        old = by_id.get(replaces)
-        if old is None:
-            return Verdict(None, f"replaces {replaces}, which is not in the ledger")
-        if (old.datapoint_id, old.coder) != (entry["datapoint_id"], entry["coder"]):
-            return Verdict(None, f"replaces {replaces}, which is {old.coder}'s review of "
-                                 f"{old.datapoint_id}; a correction is by the same coder and of "
-                                 "the same datapoint (to overrule somebody, pass --settles)")
-        if earlier is None or earlier.review_id != replaces:
-            now = f"; the current one is {earlier.review_id}" if earlier else ""
-            return Verdict(None, f"replaces {replaces}, which was replaced before{now}")
+    reason = _wrong_place(entry, earlier, by_id)
+    if reason:
+        return Verdict(None, reason)
     recorded = datetime.now(UTC).isoformat(timespec="seconds")
     return Verdict(Review(review_id=ident, recorded=recorded, **entry))
+
+
+def _wrong_place(entry: Mapping[str, Any], earlier: Review | None,
+                 by_id: Mapping[str, Review]) -> str:
+    """Why an entry cannot follow its coder's `earlier`, current review of the datapoint; empty when
+    it can. A second review says which one it replaces, and that is the current one."""
+    replaces = entry["replaces"]
+    if replaces is None:
+        return "" if earlier is None else \
+            f"{entry['coder']} has reviewed it already ({earlier.review_id}: {earlier.bucket}, " \
+            f"{earlier.fault}); to correct that, pass --replaces {earlier.review_id}"
+    old = by_id.get(replaces)
+    if old is None:
+        return f"replaces {replaces}, which is not in the ledger"
+    if (old.datapoint_id, old.coder) != (entry["datapoint_id"], entry["coder"]):
+        return f"replaces {replaces}, which is {old.coder}'s review of {old.datapoint_id}; a " \
+               "correction is by the same coder and of the same datapoint (to overrule " \
+               "somebody, pass --settles)"
+    if earlier is None or earlier.review_id != replaces:
+        now = f"; the current one is {earlier.review_id}" if earlier else ""
+        return f"replaces {replaces}, which was replaced before{now}"
+    return ""
 
 
 def normal(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,7 +234,7 @@ def wrong_form(entry: Mapping[str, Any], dimensions: set[str]) -> list[str]:
     ) if not holds]
 
 
-def _wrong_evidence(index: rows.Index, entry: Mapping[str, Any]) -> list[str]:
+def _wrong_content(index: rows.Index, entry: Mapping[str, Any]) -> list[str]:
     """Everything that is wrong with an entry's datapoint, fault or quotes."""
     ident = entry["datapoint_id"]
     if not isinstance(ident, str) or ident not in index.places:

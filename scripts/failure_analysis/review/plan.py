@@ -229,9 +229,11 @@ def _with_contrasts(picks: dict[str, Pick], passing: Passing) -> list[Pick]:
 
 
 def _within(picks: list[Pick], budget: int | None) -> list[Pick]:
-    """The picks that a budget of datapoints holds, early rounds first; without one, the floors."""
+    """The picks that a budget of datapoints holds, early rounds first; without one, the floors. A
+    contrast counts as a datapoint, and is taken off where the budget ends before it."""
     if budget is None:
         return [pick for pick in picks if pick.round <= FLOOR or pick.why != SAMPLE]
+    picks = list(picks)
     due = sorted(range(len(picks)), key=lambda place: picks[place].round)
     kept, left = set(), budget
     for place in due:

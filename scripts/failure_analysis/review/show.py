@@ -35,7 +35,8 @@ class Window(NamedTuple):
 
 
 class View(NamedTuple):
-    """What one showing holds, and where the next one goes on (None: everything was shown)."""
+    """What one showing holds, where the next one goes on (None: everything was shown), and how many
+    characters are left for it."""
 
     windows: list[Window]
     more: str | None
@@ -44,9 +45,9 @@ class View(NamedTuple):
 
 def view(row: Mapping[str, Any], start: str | None, tokens: int,
          before: Mapping[str, str] | None = None) -> View:
-    """The windows of a datapoint that fit `tokens`, beginning at `start` (`part` or
-    `part:offset`). A text that was shown `before` (text -> where) is not shown again. Refuses a
-    start that names no part."""
+    """The windows of a datapoint that fit `tokens` (of about 4 characters), beginning at `start`
+    (`part` or `part:offset`, in characters). A text that was shown `before` (text -> where) is not
+    shown again. Refuses a start that names no part."""
     row_parts = parts.parts(row)
     room = tokens * CHARACTERS_PER_TOKEN
     first, offset = _start(start, row_parts)
