@@ -4,6 +4,7 @@
 #     "filelock>=3.13,<5",
 #     "msgspec>=0.20,<1",
 #     "pyyaml>=6,<7",
+#     "tabulate>=0.9,<1",
 #     "tqdm>=4.66,<5",
 #     "zstandard>=0.22,<1",
 # ]
@@ -45,7 +46,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     found = cli.find_inputs(parser, args)
-    from failure_analysis import steps
+    from failure_analysis import facts, steps, terminal
+    from failure_analysis.comparison import overview
     from failure_analysis.packet import build
 
     analysis_dir = args.output_dir or cli.default_folder(found.sources[0].benchmark)
@@ -56,6 +58,7 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *cli.detection_lines(found),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *build.remarks(counts),
+            *terminal.table(*overview.table(facts.load(analysis_dir))),
             f"packet: {analysis_dir / steps.ROWS} (and .csv)",
             f"sanity: {analysis_dir / 'sanity.json'}",
             *([f"next: cluster_failures.py {analysis_dir}"] if counts["fail"] else []),

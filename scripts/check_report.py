@@ -6,6 +6,7 @@
 #     "matplotlib>=3.8,<4",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
+#     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "scipy>=1.11,<2",
 #     "tqdm>=4.66,<5",

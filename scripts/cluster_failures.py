@@ -3,7 +3,9 @@
 # dependencies = [
 #     "filelock>=3.13,<5",
 #     "msgspec>=0.20,<1",
+#     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
+#     "tabulate>=0.9,<1",
 #     "zstandard>=0.22,<1",
 # ]
 # ///
@@ -37,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _label(args: argparse.Namespace) -> int:
+    from failure_analysis import terminal
     from failure_analysis.packet import heuristics
 
     result = heuristics.label(args.analysis_dir, args.rules or heuristics.DEFAULT_RULES)
@@ -44,7 +47,7 @@ def _label(args: argparse.Namespace) -> int:
         {"failing_rows": result["failing_rows"], "other_share": result["other_share"],
          "modes": {mode["mode"]: mode["rows"] for mode in result["modes"]},
          "never_met": result["never_met"]},
-        [*heuristics.summary(result),
+        [*(terminal.table(*heuristics.summary(result)) or ["no failing row to label"]),
          f"clusters: {args.analysis_dir / heuristics.PAGE}",
          f"next: compare_models.py {args.analysis_dir}"],
         args.json,

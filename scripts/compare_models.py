@@ -7,6 +7,7 @@
 #     "numpy>=1.26,<3",
 #     "pyyaml>=6,<7",
 #     "scipy>=1.11,<2",
+#     "tabulate>=0.9,<1",
 #     "zstandard>=0.22,<1",
 # ]
 # ///
@@ -41,7 +42,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from failure_analysis.comparison import page, write
+    from failure_analysis import facts, terminal
+    from failure_analysis.comparison import overview, page, write
 
     result = write.write(args.analysis_dir, args.by, args.seed)
     sets = result["sets"]
@@ -51,11 +53,9 @@ def _compare(args: argparse.Namespace) -> int:
          "different_content": len(result["different_content"]),
          "failed_by_all": len(sets["failed_by_all"]),
          "unique_fail": {name: len(items) for name, items in sets["unique_fail"].items()}},
-        [f"{len(result['units'])} {result['by']}s on {result['compared_items']} of "
+        [*terminal.table(*overview.table(facts.load(args.analysis_dir), result["by"])),
+         f"{len(result['units'])} {result['by']}s on {result['compared_items']} of "
          f"{result['items']} items; {len(result['different_content'])} differ in content",
-         *[f"  {row['unit']}: {100 * row['pass_rate']:.1f} % of {row['attempts']} pass, "
-           f"{len(sets['unique_fail'][row['unit']])} only it fails"
-           for row in result["units"][:20]],
          f"failed by all: {len(sets['failed_by_all'])} items",
          f"comparison: {args.analysis_dir / page.PAGE} and {page.FIGURE}"],
         args.json,

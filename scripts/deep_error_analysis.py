@@ -6,8 +6,10 @@
 #     "matplotlib>=3.8,<4",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
+#     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "scipy>=1.11,<2",
+#     "tabulate>=0.9,<1",
 #     "tqdm>=4.66,<5",
 #     "zstandard>=0.22,<1",
 # ]
@@ -55,7 +57,8 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if args.output and args.output.suffix != ".md":
         parser.error(f"--output is the report, a path that ends in .md, not {args.output}")
     inputs = cli.find_inputs(parser, args)
-    from failure_analysis.comparison import page
+    from failure_analysis import facts, terminal
+    from failure_analysis.comparison import overview, page
     from failure_analysis.comparison import write as compare
     from failure_analysis.packet import build, heuristics
     from failure_analysis.report import write
@@ -65,8 +68,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args))
     clusters = heuristics.label(analysis_dir, args.rules or heuristics.DEFAULT_RULES)
     judged = counts["pass"] + counts["fail"]
-    if judged:
-        compare.write(analysis_dir, args.by, args.seed)
+    by = compare.write(analysis_dir, args.by, args.seed)["by"] if judged else "model"
     written = write.write(analysis_dir, report, args.force)
     cli.summarise(
         {**counts, "runs": len(inputs.sources), "analysis_dir": analysis_dir.as_posix(),
@@ -76,10 +78,12 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *cli.detection_lines(inputs),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *build.remarks(counts),
-            *heuristics.summary(clusters),
+            *terminal.table(*overview.table(facts.load(analysis_dir), by)),
+            *terminal.table(*heuristics.summary(clusters)),
             *([f"comparison: {analysis_dir / page.PAGE} and {page.FIGURE}"] if judged else []),
             f"report: {report} ({written.state})",
-            *written.problems, *(["next: plan_review.py; a provisional mode is no finding"]
+            *written.problems,
+            *(["next: plan_review.py; a provisional mode is no finding"]
               if counts["fail"] else []),
         ], args.json)
     return 0 if build.is_sound(counts) else 1

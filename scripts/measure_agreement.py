@@ -4,6 +4,7 @@
 #     "filelock>=3.13,<5",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
+#     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "scipy>=1.11,<2",
 #     "zstandard>=0.22,<1",

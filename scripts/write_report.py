@@ -4,6 +4,7 @@
 #     "filelock>=3.13,<5",
 #     "jinja2>=3.1,<4",
 #     "msgspec>=0.20,<1",
+#     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "tqdm>=4.66,<5",
 #     "zstandard>=0.22,<1",

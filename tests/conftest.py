@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ settings.load_profile("bundle")
 # inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 BUNDLE = Path(__file__).resolve().parents[1]
+Process = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
@@ -46,20 +47,36 @@ def real_runs() -> Path:
 
 
 @pytest.fixture(scope="session")
-def run_script(bundle: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`run_script("x.py", *args, cwd=None, env=None)`: runs scripts/x.py as a user would; `env`
-    is added to the environment."""
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """`start(path, *args, cwd=None, env=None)`: runs a script in a process of its own, forked by
+    script_server.py; `env` is added to the environment."""
+    out, err = (tmp_path_factory.mktemp("output") / name for name in ("out", "err"))
+    server = subprocess.Popen([sys.executable, Path(__file__).with_name("script_server.py")],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
 
     def run(
-        name: str, *args: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+        path: Path, *args: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, bundle / "scripts" / name, *args],
-            cwd=cwd,
-            env={**os.environ, **(env or {})},
-            capture_output=True,
-            encoding="utf-8",
-        )
+        out.write_bytes(b"")
+        err.write_bytes(b"")
+        print(json.dumps([[str(path), *map(str, args)], str(cwd or Path.cwd()),
+                          {**os.environ, **(env or {})}, str(out), str(err)]),
+              file=server.stdin, flush=True)
+        code = int(server.stdout.readline())
+        return subprocess.CompletedProcess([path, *args], code, out.read_text(encoding="utf-8"),
+                                           err.read_text(encoding="utf-8"))
+
+    with server:
+        yield run
+        server.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def run_script(bundle: Path, start: Process) -> Process:
+    """`run_script("x.py", *args, cwd=None, env=None)`: runs scripts/x.py as a user would."""
+
+    def run(name: str, *args: str | Path, **how: object) -> subprocess.CompletedProcess[str]:
+        return start(bundle / "scripts" / name, *args, **how)
 
     return run
 
@@ -67,7 +84,7 @@ def run_script(bundle: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 @pytest.fixture
 def run_inside(
     bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., subprocess.CompletedProcess[str]]:
+) -> Process:
     """As run_script, in this process: for scripts whose imports take longer than their work."""
 
     def run(
@@ -109,7 +126,7 @@ def plant(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
 
 @pytest.fixture
 def build(
-    run_script: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    run_script: Process, tmp_path: Path
 ) -> Callable[..., tuple[subprocess.CompletedProcess[str], Path]]:
     """`build(*args)`: builds a packet in tmp_path/out and returns (process, folder)."""
 
@@ -125,7 +142,7 @@ def build(
 
 @pytest.fixture(scope="module")
 def analyse(
-    run_script: Callable[..., subprocess.CompletedProcess[str]],
+    run_script: Process,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., Path]:
     """`analyse(*args)`: all of stage 1 into a new folder; returns that folder."""
@@ -140,8 +157,8 @@ def analyse(
 
 
 @pytest.fixture
-def code(run_inside: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-         ) -> Callable[..., subprocess.CompletedProcess[str]]:
+def code(run_inside: Process, tmp_path: Path
+         ) -> Process:
     """`code(endpoint, input, *args, code=0)`: runs open_coder.py on an input as project p."""
 
     def run(endpoint: Endpoint | None, path: Path, *args: str | Path, code: int = 0
@@ -157,7 +174,7 @@ def code(run_inside: Callable[..., subprocess.CompletedProcess[str]], tmp_path: 
 
 
 @pytest.fixture
-def analyze(run_inside: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+def analyze(run_inside: Process, tmp_path: Path
             ) -> Callable[..., dict | str]:
     """`analyze(*args)`: runs the script with a cache of its own; returns its JSON summary, or the
     one line of its refusal."""

@@ -189,31 +189,66 @@ rules:
         "by_equals", "by_start", "by_inside", "by_none", "by_dimension", "by_regex"]
 
 
-@pytest.mark.parametrize(("rules", "words"), [
-    ("rules: []", "a list under `rules`"),
-    ("rules: [3]", "rule 1 is no mapping"),
-    ("rules: [{name: Bad Name, any: [{field: a, contains: b}]}]", "snake_case"),
-    ("rules: [{name: a, any: [{field: a, contains: B}]}]", "lower case"),
-    ("rules: [{name: a, any: [{field: a, regex: '('}]}]", "regex"),
-    ("rules: [{name: a, any: [{field: a, has: b}]}]", "unknown test has"),
-    ("rules: [{name: a, any: [{contains: b}]}]", "a test is"),
-    ("rules: [{name: a, any: [{field: a, above: b}]}]", "above takes a number"),
-    ("rules: [{name: a}]", "needs any, all or when.dimension"),
-    ("rules: [{name: a, when: {model: x}, any: [{field: a, contains: b}]}]", "when takes"),
-    ("rules: [{name: a, whom: x, any: [{field: a, contains: b}]}]", "unknown key whom"),
-    ("rules: [{name: a, any: [{field: a, contains: b}]}, {name: a, any: [{field: a, contains: "
-     "b}]}]", "two rules are called a"),
-    ("rules: [{name: a, any: [{signal: missing_acton}]}]",
-     "no signal missing_acton; nearest: missing_action"),
-    ("rules: [{name: a, any: [{signal: exception, regex: b}]}]", "a test is"),
-    ("rules: [", "not valid YAML"),
-])
-def test_a_wrong_rule_is_named(tmp_path, rules, words):
+RULE = """
+  - name: a
+    any:
+      - field: b
+        contains: c"""
+
+
+WRONG = {
+    "no rule": (" []", "1: rules: List should have at least 1 item"),
+    "no mapping": (" [3]", "1: rules[0]: Input should be a valid mapping, got 3"),
+    "no rules": (" null", "1: rules: Input should be a valid list, got None"),
+    "name": (RULE.replace("name: a", "name: Bad Name"),
+             "2: rules[0].name: 'Bad Name' is no snake_case word"),
+    "no name": (RULE.replace("name: a", "mode: a"), "2: rules[0].name: it is not there"),
+    "upper case": (RULE.replace("c", "C").replace("Contains", "contains"),
+                   "5: rules[0].any[0].contains[0]: text in lower case is expected, 'C' could"),
+    "regex": (RULE.replace("contains: c", "regex: [x, '(']"),
+              "5: rules[0].any[0].regex[1]: regex '(': missing )"),
+    "kind of test": (RULE.replace("contains", "contians"), "5: rules[0].any[0].contians: "
+                     "unknown key; nearest: contains; known are field, signal, contains, "),
+    "no field": (RULE.replace("field", "equals"), "4: rules[0].any[0]: a test is {field: …, one"),
+    "two kinds": (RULE + "\n        above: 3", "4: rules[0].any[0]: a test is {field: …, one of"),
+    "signal alone": (RULE.replace("field: b", "signal: exception"), "4: rules[0].any[0]: a test"),
+    "number": (RULE.replace("contains", "above"), "5: rules[0].any[0].above[0]: Input should be a "
+               "valid number, got 'c'"),
+    "nothing": ("\n  - name: a", "2: rules[0]: a rule needs any, all or when.dimension"),
+    "when": (RULE + "\n    when:\n      dimensions: x", "7: rules[0].when.dimensions: unknown key; "
+             "nearest: dimension; known are format, dimension"),
+    "key": (RULE + "\n    nome: x", "6: rules[0].nome: unknown key; nearest: none; known are name, "
+            "mode, when, any, all, none"),
+    "key twice": (RULE + "\n        contains: d", "6: the key contains is there twice"),
+    "name twice": (RULE + RULE, "1: rules: two rules are called a"),
+    "signal": (RULE + "\n      - signal: [exception, missing_acton]",
+               "6: rules[0].any[1].signal[1]: no signal missing_acton; nearest: missing_action; "),
+    "no list": (RULE.replace("any:\n      - ", "any:\n        "),
+                "3: rules[0].any: Input should be a valid list"),
+    "YAML": (" [", " not valid YAML"),
+    "top key": (RULE + "\nrule: 3", "6: rule: unknown key; nearest: rules; known are rules"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_rule_is_named(tmp_path, case):
     path = tmp_path / "rules.yaml"
-    path.write_text(rules)
-    with pytest.raises(Refusal, match="rules.yaml") as refused:
+    rules, message = WRONG[case]
+    path.write_text(f"rules:{rules}", encoding="utf-8")
+    with pytest.raises(Refusal) as refused:
         heuristics.load(path)
-    assert words in str(refused.value)
+    assert str(refused.value).startswith(f"{path}:{message}")
+
+
+def test_a_value_alone_is_a_list_of_one(tmp_path):
+    path = tmp_path / "rules.yaml"
+    path.write_text(f"rules:{RULE}\n      - {{field: n, above: 3, signal: exception}}\n"
+                    "    mode: m\n    when: {format: f, dimension: [d, e]}\n    none: null\n",
+                    encoding="utf-8")
+    (rule,) = heuristics.load(path)
+    assert rule == heuristics.Rule(
+        "a", "m", ("f",), ("d", "e"), (heuristics.Test("b", "contains", ("c",)), heuristics.Test(
+            "n", "above", (3,), ("exception",))), (), ())
 
 
 def test_without_a_packet_it_says_what_to_run(run_script, tmp_path):

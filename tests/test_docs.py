@@ -27,6 +27,7 @@ from llm_server import Endpoint
 
 Findings = tuple[int, list[str]]
 Scanner = Callable[[Path], Findings]
+Process = Callable[..., subprocess.CompletedProcess[str]]
 
 BUNDLE = Path(__file__).resolve().parents[1]
 NAME = "deep-error-analysis"
@@ -476,13 +477,11 @@ def fill(word: str, root: Path) -> str:
     return word.replace("{first_run}", next(iter(runs), "")).replace("{bundle}", str(root))
 
 
-def execute(words: list[str], root: Path, folder: Path) -> str:
+def execute(words: list[str], root: Path, folder: Path, start: Process) -> str:
     """Runs one script command in a folder; returns what went wrong, or nothing."""
     filled = [fill(word, root) for word in words]
-    runner = [] if words[0] == "cp" else [sys.executable]
-    run = subprocess.run(
-        [*runner, *filled], cwd=folder, capture_output=True, encoding="utf-8", timeout=300
-    )
+    run = subprocess.run(filled, cwd=folder, capture_output=True, encoding="utf-8") \
+        if words[0] == "cp" else start(folder / filled[0], *filled[1:], cwd=folder)
     if run.returncode:
         return f"`{' '.join(filled)}` exits with {run.returncode}\n{run.stdout}{run.stderr}"
     named = [value for flag, value in zip(filled, filled[1:], strict=False) if "--output" in flag]
@@ -490,7 +489,7 @@ def execute(words: list[str], root: Path, folder: Path) -> str:
     return f"`{' '.join(filled)}` did not write {missing}" if missing else ""
 
 
-def run_document(root: Path, document: Path, folder: Path) -> Findings:
+def run_document(root: Path, document: Path, folder: Path, start: Process) -> Findings:
     """Runs every script command of a document in order, as its reader would: README's in a copy
     of the bundle, a SKILL.md's in an empty project."""
     copy, project = folder / "copy", folder / "project"
@@ -509,7 +508,7 @@ def run_document(root: Path, document: Path, folder: Path) -> Findings:
         scripts = [*before, *scripts]
     results = []
     for where, words in scripts:
-        results.append((where, execute(words, copy, cwd)))
+        results.append((where, execute(words, copy, cwd, start)))
         if words[0] == WRITE and not (cwd / "results/demo/written").exists():
             # What the author does between drafting and checking.
             (cwd / "results/demo/written").touch()
@@ -737,31 +736,31 @@ DOCUMENTS = ["README.md", "SKILL.md", *sorted(
 @pytest.mark.parametrize("name", [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in DOCUMENTS])
 def test_documented_commands_work(
-    name: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Process
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     with Endpoint() as endpoint:  # for the commands that call a model
         monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
-        found, problems = run_document(bundle, bundle / name, tmp_path)
+        found, problems = run_document(bundle, bundle / name, tmp_path, start)
     assert not problems, "\n".join(problems)
     assert found, f"{name} documents no command that runs a script"
 
 
 @pytest.mark.parametrize("name", ["README.md", "SKILL.md", STAGE])
 def test_commands_of_sound_toy_work(
-    name: str, plant: Callable[..., Path], tmp_path: Path
+    name: str, plant: Callable[..., Path], tmp_path: Path, start: Process
 ) -> None:
     root = plant(TOY)
-    assert run_document(root, root / name, tmp_path) == (1, [])
+    assert run_document(root, root / name, tmp_path, start) == (1, [])
 
 
 @pytest.mark.parametrize("case", PLANTED_RUNS)
 def test_planted_failing_command_is_rejected(
-    case: str, plant: Callable[..., Path], tmp_path: Path
+    case: str, plant: Callable[..., Path], tmp_path: Path, start: Process
 ) -> None:
     files, expected = PLANTED_RUNS[case]
     root = plant(files)
-    found, problems = run_document(root, root / STAGE, tmp_path)
+    found, problems = run_document(root, root / STAGE, tmp_path, start)
     assert found == 1 and expected in problems[0]
 
 

@@ -8,7 +8,6 @@ bundle (where it must find enough to look at) and on a toy bundle with one plant
 import ast
 import json
 import re
-import shlex
 import subprocess
 import sys
 import tomllib
@@ -187,17 +186,20 @@ def scan_help(root: Path) -> Findings:
 
 
 def scan_pip_lines(root: Path) -> Findings:
-    """README's pip lines name the packages of pyproject.toml, no more and no fewer."""
+    """README's pip lines take uv, the packages of pyproject.toml, or a group of it; no package is
+    named a second time, and none of our code is installed."""
     project = read_pyproject(root)
-    expected = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
     readme = (root / "README.md").read_text("utf-8")
-    lines = re.findall(r"(?m)^\s*python3? -m pip install ([^&\n]+)", readme)
-    words = [word for line in lines for word in shlex.split(line, comments=True) if word != "uv"]
-    known = {*expected, *map(distribution, expected)}
-    missing = sorted({*map(distribution, expected)} - {*map(distribution, words)})
-    problems = [f"README.md: the pip line lacks {name}; add it" for name in missing]
-    extra = [word for word in words if word not in known]
-    problems += [f"README.md: pip line: {word} is not in pyproject.toml" for word in extra]
+    lines = re.findall(r"(?m)^\s*python3? -m pip install ([^&\n#]+)", readme)
+    takes = [line.strip() for line in lines]
+    known = ["uv", ".", *(f"--group {name}" for name in project["dependency-groups"])]
+    problems = [f"README.md: pip install {line}: takes none of {', '.join(known)}"
+                for line in takes if line not in known]
+    problems += [f"README.md: no line `python3 -m pip install {line}`" for line in known[1:]
+                 if line not in takes]
+    wheel = project.get("tool", {}).get("hatch", {}).get("build", {}).get("targets", {})
+    if not wheel.get("wheel", {}).get("bypass-selection"):
+        problems.append("pyproject.toml: the wheel must be empty (bypass-selection = true)")
     return len(lines), problems
 
 
@@ -249,9 +251,10 @@ if __name__ == "__main__":
 '''
 TOY = {
     "pyproject.toml": '[project]\nname = "toy"\nversion = "1.0"\nrequires-python = ">=3.11"\n'
-    'dependencies = ["pyyaml>=6,<7"]\n[dependency-groups]\ndev = ["pytest>=8"]\n',
+    'dependencies = ["pyyaml>=6,<7"]\n[dependency-groups]\ndev = ["pytest>=8"]\n'
+    "[tool.hatch.build.targets.wheel]\nbypass-selection = true\n",
     "uv.lock": '[[package]]\nname = "toy"\nversion = "1.0"\n',
-    "README.md": "python -m pip install pyyaml pytest  # everything\n",
+    "README.md": "python -m pip install .\npython3 -m pip install --group dev  # the tests\n",
     "SKILL.md": '---\nname: toy\nmetadata:\n  version: "1.0"\n---\n',
     ".claude-plugin/plugin.json": '{"version": "1.0"}',
     ".claude-plugin/marketplace.json": '{"plugins": [{"version": "1.0"}]}',
@@ -265,7 +268,7 @@ FLOORS = {
     scan_dynamic_imports: 10,
     scan_names: 5,
     scan_help: 4,
-    scan_pip_lines: 1,
+    scan_pip_lines: 3,
     scan_versions: 4,
 }
 
@@ -309,13 +312,10 @@ PLANTED = {
         changed("scripts/failure_analysis/rules.py", "def", "import yaml\ndef"),
         "'yaml']; import them in the function",
     ),
-    "pip line lacks": (scan_pip_lines, changed("README.md", "pyyaml", ""), "lacks pyyaml"),
-    "pip line extra": (scan_pip_lines, changed("README.md", "pytest", "pytest six"), "six is not"),
-    "pip line range": (
-        scan_pip_lines,
-        changed("README.md", "install pyyaml", "install 'pyyaml>=5'"),
-        "pyyaml>=5 is not",
-    ),
+    "pip line lacks": (scan_pip_lines, changed("README.md", " .", " uv"), "no line `python3 -m"),
+    "pip line extra": (scan_pip_lines, changed("README.md", ".", ". six"), ". six: takes none of"),
+    "pip line group": (scan_pip_lines, changed("README.md", "dev", "test"), "--group test: takes"),
+    "pip takes code": (scan_pip_lines, changed("pyproject.toml", "= true", "= false"), "be empty"),
     "plugin version": (
         scan_versions,
         changed(".claude-plugin/plugin.json", "1.0", "0.9"),

@@ -1,8 +1,11 @@
 """The bundle works after it was copied to another place, as its installers copy it."""
 
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,3 +61,27 @@ def test_copy_leaves_out_what_installers_drop(tmp_path: Path) -> None:
         (tmp_path / "a" / name).touch()
     copy_bundle(tmp_path / "a", tmp_path / "b", DROPPED["skills 1.3"])
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["x.py"]
+
+
+@pytest.mark.slow
+def test_pip_takes_the_packages_and_none_of_our_code(bundle: Path, tmp_path: Path) -> None:
+    if not shutil.which("uv"):
+        pytest.skip("uv, which builds the wheel, is not on the path")
+    copy_bundle(bundle, tmp_path / "copy", ("uv.lock",))
+    before = contents(tmp_path / "copy")
+    built = subprocess.run(["uv", "build", "--wheel", "--out-dir", tmp_path],
+                           cwd=tmp_path / "copy", capture_output=True, encoding="utf-8")
+    if "Failed to fetch" in built.stderr:
+        pytest.skip("no package index: hatchling cannot be had")
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert all(".dist-info/" in name for name in archive.namelist())
+        (name,) = (name for name in archive.namelist() if name.endswith("METADATA"))
+        metadata = archive.read(name).decode()
+    wanted = tomllib.loads((bundle / "pyproject.toml").read_text("utf-8"))["project"]
+    needed = [line.removeprefix("Requires-Dist: ") for line in metadata.splitlines()
+              if line.startswith("Requires-Dist: ") and "extra ==" not in line]
+    assert {re.split("[<>=]", line)[0] for line in needed} == {
+        re.split("[<>=]", line)[0] for line in wanted["dependencies"]}
+    assert contents(tmp_path / "copy") == before, "pip install leaves files in the bundle"

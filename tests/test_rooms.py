@@ -16,8 +16,8 @@ ROOMS = (GROUND, "archives", "journals", "formats", "reading", "packet", "compar
          "lenses", "agreement", "coding", "report", "pages", "cli")
 # What the ground floor holds; any other module at the root has no room.
 GROUND_FLOOR = frozenset((
-    "files", "user_files", "datapoint", "paths", "statistics", "markdown", "steps", "manifest",
-    "facts", "records", "checks", "tool_checks", "documents"))
+    "files", "user_files", "terminal", "datapoint", "paths", "statistics", "markdown", "steps",
+    "manifest", "facts", "records", "checks", "tool_checks", "documents"))
 
 
 class Import(NamedTuple):

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,7 +37,8 @@ def run(script: str, body: Callable[[], int]) -> int:
             raise
         print(
             f"{name}: the package {missing.name} is not installed; "
-            f"run it as `uv run {script} …` or install the packages of the README's pip line",
+            f"run it as `uv run {script} …`, or `python3 -m pip install "
+            f"{shlex.quote(str(Path(script).resolve().parents[1]))}` first",
             file=sys.stderr,
         )
     except KeyboardInterrupt:

@@ -7,27 +7,29 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from failure_analysis import facts, files, manifest, steps
+from failure_analysis import facts, files, manifest, steps, user_files
 from failure_analysis.checks import text_of
-from failure_analysis.datapoint import CSV_COLUMNS, SIGNALS, is_number
+from failure_analysis.datapoint import CSV_COLUMNS, is_number
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import lines
 from failure_analysis.packet.rows import whole
 from failure_analysis.paths import value_at
 
+if TYPE_CHECKING:
+    from failure_analysis.packet import rule_file
+
 NAME, PAGE, RULES = steps.CLUSTER.writes[:3]
 DEFAULT_RULES = Path(__file__).resolve().parents[3] / "templates" / "heuristics.yaml"
 OTHER = "other"
 SAID = "messages.assistant"
-WORD_TESTS = ("contains", "regex", "equals", "starts_with")
 NUMBER_TESTS = ("at_least", "at_most", "above", "below")
-_SLUG = re.compile(r"[a-z][a-z0-9_]*")
 _LABELS = re.compile(rb'"error_mode_candidate": (null|"[a-z0-9_]+"), '
                      rb'"error_mode_rule": (null|"[a-z0-9_]+")(?=}$)')
 _BOUNDARY = re.compile(r"\b")
 _EXAMPLES = 5
+_MOST_MODELS = 4  # of a table for a terminal
 
 
 class Test(NamedTuple):
@@ -54,88 +56,25 @@ class Rule(NamedTuple):
 
 
 def load(path: Path) -> list[Rule]:
-    """The rules of a file, checked; refuses with the rule and the key that is wrong."""
-    import yaml
+    """The rules of a file, checked; refuses with the line and the key that is wrong."""
+    from failure_analysis.packet import rule_file
 
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise files.Refusal(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    rules = document.get("rules") if isinstance(document, dict) else None
-    if not isinstance(rules, list) or not rules:
-        raise files.Refusal(f"{path}: a list under `rules` was expected")
-    checked = [_rule(rule, f"{path}: rule {place}") for place, rule in enumerate(rules, 1)]
-    twice = [name for name, count in Counter(rule.name for rule in checked).items() if count > 1]
-    if twice:
-        raise files.Refusal(f"{path}: two rules are called {twice[0]}")
-    return checked
+    return [_rule(rule) for rule in user_files.load(path, rule_file.RuleFile).rules]
 
 
-def _rule(rule: Any, where: str) -> Rule:
-    if not isinstance(rule, dict):
-        raise files.Refusal(f"{where} is no mapping")
-    where = f"{where} ({rule.get('name')})"
-    unknown = rule.keys() - {"name", "mode", "when", "any", "all", "none"}
-    if unknown:
-        raise files.Refusal(f"{where}: unknown key {sorted(map(str, unknown))[0]}")
-    mode = rule.get("mode", rule.get("name"))
-    for slug in (rule.get("name"), mode):
-        if not isinstance(slug, str) or not _SLUG.fullmatch(slug):
-            raise files.Refusal(f"{where}: name and mode are snake_case words")
-    when = rule.get("when") or {}
-    if not isinstance(when, dict) or when.keys() - {"format", "dimension"}:
-        raise files.Refusal(f"{where}: when takes format and dimension")
-    for key in ("any", "all", "none"):
-        if not isinstance(rule.get(key), list | None):
-            raise files.Refusal(f"{where}: {key} is a list of tests")
-    tests = {key: tuple(_test(test, where) for test in rule.get(key) or [])
-             for key in ("any", "all", "none")}
-    if not tests["any"] and not tests["all"] and not when.get("dimension"):
-        raise files.Refusal(f"{where}: needs any, all or when.dimension")
-    return Rule(rule["name"], mode, _words(when.get("format")), _words(when.get("dimension")),
-                **tests)
+def _rule(rule: "rule_file.Rule") -> Rule:
+    when = (tuple(rule.when.format), tuple(rule.when.dimension)) if rule.when else ((), ())
+    tests = (tuple(map(_test, written or ())) for written in (rule.any, rule.all, rule.none))
+    return Rule(rule.name, rule.mode or rule.name, *when, *tests)
 
 
-def _test(test: Any, where: str) -> Test:
-    kinds = test.keys() - {"field", "signal"} if isinstance(test, dict) else set()
-    signals = _signals(test.get("signal"), where) if isinstance(test, dict) else ()
-    if signals and test.keys() == {"signal"}:
-        return Test("", "", (), signals)
-    if len(kinds) != 1 or not isinstance(test.get("field"), str):
-        raise files.Refusal(f"{where}: a test is {{field: …, one of "
-                            f"{', '.join((*WORD_TESTS, *NUMBER_TESTS))}: …}}, or {{signal: …}}")
-    kind = kinds.pop()
-    values = test[kind] if isinstance(test[kind], list) else [test[kind]]
-    if kind in NUMBER_TESTS:
-        if not all(map(is_number, values)):
-            raise files.Refusal(f"{where}: {kind} takes a number")
-    elif kind not in WORD_TESTS:
-        raise files.Refusal(f"{where}: unknown test {kind}")
-    elif kind != "equals":
-        values = [_pattern(value, kind, where) for value in values]
-    return Test(test["field"], kind, tuple(values), signals)
-
-
-def _signals(value: Any, where: str) -> tuple[str, ...]:
-    """The kinds of signal that a test names; refuses one that no reader puts on a row."""
-    for name in _words(value):
-        if name not in SIGNALS:
-            import difflib
-
-            near = difflib.get_close_matches(str(name), SIGNALS, n=1, cutoff=0) or sorted(SIGNALS)
-            raise files.Refusal(f"{where}: no signal {name}; nearest: {near[0]}")
-    return _words(value)
-
-
-def _pattern(value: Any, kind: str, where: str) -> Any:
-    """Texts are put in lower case once, so a pattern in upper case could never match."""
-    plain = re.sub(r"\\.", "", value) if isinstance(value, str) else None
-    if plain is None or plain != plain.lower():
-        raise files.Refusal(f"{where}: {kind} takes text in lower case, got {value!r}")
-    try:
-        return searcher(value) if kind == "regex" else value
-    except re.error as error:
-        raise files.Refusal(f"{where}: regex {value!r}: {error}") from None
+def _test(test: "rule_file.Test") -> Test:
+    if not test.kinds:
+        return Test("", "", (), tuple(test.signal))
+    kind = test.kinds[0]
+    values = getattr(test, kind)
+    return Test(test.field, kind, tuple(map(searcher, values) if kind == "regex" else values),
+                tuple(test.signal))
 
 
 def searcher(source: str) -> Callable[[str], bool]:
@@ -155,10 +94,6 @@ def searcher(source: str) -> Callable[[str], bool]:
         return match is not None
 
     return found
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    return tuple(value if isinstance(value, list) else [value]) if value else ()
 
 
 def of_benchmark(rules: list[Rule], benchmark: str | None) -> list[Rule]:
@@ -379,9 +314,10 @@ def page(result: dict) -> str:
     return "\n".join(lines)
 
 
-def summary(result: dict) -> list[str]:
-    """A few lines for a terminal."""
-    if not result["failing_rows"]:
-        return ["no failing row to label"]
-    return [f"{result['failing_rows']} failing rows, provisional modes:",
-            *[f"  {mode['rows']:>6}  {mode['mode']}" for mode in result["modes"]]]
+def summary(result: dict) -> tuple[list[str], list[list]]:
+    """The modes as a table, for a terminal: failing rows of each model, and in all."""
+    models = sorted({name for mode in result["modes"] for name in mode["models"]})
+    shown = models if 1 < len(models) <= _MOST_MODELS else []
+    return ["provisional mode", "failing rows", *shown], [
+        [mode["mode"], mode["rows"], *(mode["models"].get(name, 0) for name in shown)]
+        for mode in result["modes"]]

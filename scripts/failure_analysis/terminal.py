@@ -1,0 +1,24 @@
+"""Tables that people see on the terminal."""
+
+import re
+from collections.abc import Sequence
+
+from failure_analysis.files import visible
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], most: int = 20) -> list[str]:
+    """The lines of a table for the terminal, after a blank one: each cell on one line, columns
+    without any value left out, of many rows the first; nothing without rows."""
+    if not rows:
+        return []
+    from tabulate import tabulate
+
+    cells = [[visible(" ".join(str("" if value is None else value).split())) for value in row]
+             for row in rows[:most]]
+    shown = [place for place in range(len(header)) if any(line[place] for line in cells)]
+    numeric = [place > 0 and all(re.match(r"[-+]?\d|$", line[place]) for line in cells)
+               for place in shown]
+    lines = tabulate([[line[place] for place in shown] for line in cells],
+                     [header[place] for place in shown], disable_numparse=True,
+                     colalign=["right" if right else "left" for right in numeric]).splitlines()
+    return ["", *lines, *([f"and {len(rows) - most} more"] if len(rows) > most else [])]

@@ -1,0 +1,47 @@
+"""Runs scripts for the tests, each in a process of its own that is forked from this one, where the
+packages from the index (none of our modules) are loaded already: most of a short script's time is
+their import. Reads one JSON array per line, [command, folder, environment, stdout file, stderr
+file], and answers with the exit code.
+
+What the interpreter does at its start is not repeated: whoever tests that (which packages a script
+loads, PYTHON… in the environment) starts a real one."""
+
+import importlib
+import json
+import os
+import runpy
+import sys
+import time
+
+LOADED = ("numpy", "numpy.random", "scipy.special", "scipy.stats", "matplotlib.figure",
+          "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "msgspec", "yaml",
+          "jinja2", "filelock", "tqdm", "pydantic", "zstandard")
+
+
+def main() -> None:
+    """Serves until the input ends."""
+    for name in LOADED:
+        importlib.import_module(name)
+    answers = os.fdopen(os.dup(1), "w")
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            sys.exit(run(*json.loads(line)))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
+
+
+def run(command: list[str], folder: str, env: dict[str, str], out: str, err: str) -> None:
+    """Becomes the script, which ends this process as it likes."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(os.open(out, os.O_WRONLY), 1)
+    os.dup2(os.open(err, os.O_WRONLY), 2)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()
+    sys.argv, sys.path[0] = command, os.path.dirname(command[0])
+    runpy.run_path(command[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
