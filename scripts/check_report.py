@@ -62,12 +62,13 @@ def _check(args: argparse.Namespace) -> int:
     result = check.check(args.analysis_dir, args.min_cited, args.rerun_inputs)
     report = write.path_of(args.analysis_dir)
     proved = ", ".join(f"{count} {kind}" for kind, count in result.proved.items())
-    lines = [f"{report}:{one.line}: {one.verdict}: {one.text}: {one.why}" if one.line else
-             f"{one.verdict}: {one.text}: {one.why}" for one in result.findings[:MOST_SHOWN]]
+    lines = [(f"{report}:{finding.line}: " if finding.line else "")
+             + f"{finding.verdict}: {finding.text}: {finding.why}"
+             for finding in result.findings[:MOST_SHOWN]]
     if len(result.findings) > MOST_SHOWN:
         lines.append(f"{len(result.findings) - MOST_SHOWN} more in {check.NAME}")
     if result.findings:
-        kinds = Counter(one.verdict for one in result.findings)
+        kinds = Counter(finding.verdict for finding in result.findings)
         lines.append(f"DOES NOT HOLD: {len(result.findings)} findings ("
                      + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) + ")")
     else:
@@ -81,11 +82,7 @@ def _check(args: argparse.Namespace) -> int:
     if result.never_shown:
         lines.append(f"{result.never_shown} reviewed failures were never shown to their coder by "
                      "show_datapoint.py or the page")
-    cli.summarise({"holds": not result.findings,
-                   "against": "runs" if args.rerun_inputs else "manifest", "proved": result.proved,
-                   "findings": [one._asdict() for one in result.findings],
-                   "judgement_lines": result.judgement, "never_shown": result.never_shown},
-                  lines, args.json)
+    cli.summarise(check.record(result, args.rerun_inputs), lines, args.json)
     return 1 if result.findings else 0
 
 

@@ -56,39 +56,36 @@ def main(argv: list[str] | None = None) -> int:
 def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if args.output and args.output.suffix != ".md":
         parser.error(f"--output is the report, a path that ends in .md, not {args.output}")
-    found = cli.find_inputs(parser, args)
+    inputs = cli.find_inputs(parser, args)
     from failure_analysis import facts, terminal
     from failure_analysis.comparison import overview, page
     from failure_analysis.comparison import write as compare
     from failure_analysis.packet import build, heuristics
     from failure_analysis.report import write
 
-    report = args.output or cli.default_folder(found.sources[0].benchmark) / write.NAME
-    folder = report.parent
-    counts = build.build(found, folder, args.jobs, cli.input_settings(args))
-    clusters = heuristics.label(folder, args.rules or heuristics.DEFAULT_RULES)
+    report = args.output or cli.default_folder(inputs.sources[0].benchmark) / write.NAME
+    analysis_dir = report.parent
+    counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args))
+    clusters = heuristics.label(analysis_dir, args.rules or heuristics.DEFAULT_RULES)
     judged = counts["pass"] + counts["fail"]
-    by = compare.write(folder, args.by, args.seed)["by"] if judged else "model"
-    written = write.write(folder, report, args.force)
+    by = compare.write(analysis_dir, args.by, args.seed)["by"] if judged else "model"
+    written = write.write(analysis_dir, report, args.force)
     cli.summarise(
-        {**counts, "runs": len(found.sources), "analysis_dir": folder.as_posix(),
+        {**counts, "runs": len(inputs.sources), "analysis_dir": analysis_dir.as_posix(),
          "report": report.as_posix(), "report_state": written.state,
          "modes": {mode["mode"]: mode["rows"] for mode in clusters["modes"]}},
         [
-            *cli.detection_lines(found),
+            *cli.detection_lines(inputs),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *build.remarks(counts),
-            *terminal.table(*overview.table(facts.load(folder), by)),
+            *terminal.table(*overview.table(facts.load(analysis_dir), by)),
             *terminal.table(*heuristics.summary(clusters)),
-            *([f"comparison: {folder / page.PAGE} and {page.FIGURE}"]
-              if judged else []),
+            *([f"comparison: {analysis_dir / page.PAGE} and {page.FIGURE}"] if judged else []),
             f"report: {report} ({written.state})",
             *written.problems,
             *(["next: plan_review.py; a provisional mode is no finding"]
               if counts["fail"] else []),
-        ],
-        args.json,
-    )
+        ], args.json)
     return 0 if build.is_sound(counts) else 1
 
 

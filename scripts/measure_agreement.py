@@ -40,13 +40,11 @@ FEWEST_DRAWS, MOST_PAIRS = 100, 20
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and measures."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
     parser.add_argument("--draws", type=int, default=2000, metavar="N",
                         help=f"resamples of the bootstrap, at least {FEWEST_DRAWS} (default 2000)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     args = parser.parse_args(argv)
     if args.seed < 0:
         parser.error("--seed is 0 or more")
@@ -60,8 +58,8 @@ def _measure(args: argparse.Namespace) -> int:
 
     # Looking for cycles among 100,000 reviews takes a fifth of the time, and there are none.
     gc.disable()
-    folder = args.analysis_dir
-    result = measure.measure(folder, args.seed, args.draws)
+    analysis_dir = args.analysis_dir
+    result = measure.measure(analysis_dir, args.seed, args.draws)
     pairs = result["pairs"]
     together = result["together"]["readers"]
     cli.summarise(
@@ -75,9 +73,7 @@ def _measure(args: argparse.Namespace) -> int:
          *[_line(pair) for pair in pairs[:MOST_PAIRS]],
          *([f"  {len(pairs) - MOST_PAIRS} more pairs"] if len(pairs) > MOST_PAIRS else []),
          f"disagreements to settle: {len(result['disagreements'])}; settled: {result['settled']}",
-         f"agreement: {folder / measure.PAGE} and {measure.NAME}"],
-        args.json,
-    )
+         f"agreement: {analysis_dir / measure.PAGE} and {measure.NAME}"], args.json)
     return 0
 
 

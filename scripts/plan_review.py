@@ -58,12 +58,12 @@ def main(argv: list[str] | None = None) -> int:
 def _plan(args: argparse.Namespace) -> int:
     from failure_analysis.review import plan
 
-    folder = args.analysis_dir
+    analysis_dir = args.analysis_dir
     if args.contrast:
-        copied = plan.add_contrasts(folder, args.contrast)
+        copied = plan.add_contrasts(analysis_dir, args.contrast)
         cli.summarise({"copied": copied}, [f"copied, to be shown: {', '.join(copied)}"], args.json)
         return 0
-    summary = plan.write(folder, args.budget, args.shards, args.overlap, args.seed)
+    summary = plan.write(analysis_dir, args.budget, args.shards, args.overlap, args.seed)
     lines = [f"{summary['planned']} datapoints to read: {summary['failing_planned']} of "
              f"{summary['failing']} failing, {summary['contrasts']} passing for contrast",
              *(f"  {count:>5}  {why}: {plan.WHY[why]}" for why, count in summary["why"].items()),
@@ -74,7 +74,7 @@ def _plan(args: argparse.Namespace) -> int:
         if summary["shared"] < plan.GATE:
             lines.append(f"{summary['shared']} failing datapoints are shared by all readers; below "
                          f"{plan.GATE} their agreement is not measured: raise --overlap")
-    lines += [f"plan: {folder / plan.PAGE}", "next: show_datapoint.py ANALYSIS_DIR --next"]
+    lines += [f"plan: {analysis_dir / plan.PAGE}", "next: show_datapoint.py ANALYSIS_DIR --next"]
     cli.summarise(summary, lines, args.json)
     return 0
 

@@ -78,14 +78,14 @@ def _record(args: argparse.Namespace) -> int:
     from failure_analysis.packet import rows
     from failure_analysis.review import ledger
 
-    known = rows.load(args.analysis_dir)
+    index = rows.load(args.analysis_dir)
     if args.rename:
-        verdicts = ledger.rename(known, *args.rename, None if args.everyone else args.coder,
+        verdicts = ledger.rename(index, *args.rename, None if args.everyone else args.coder,
                                  args.coder)
         places = [""] * len(verdicts)
     else:
         entries, places, broken = _entries(args)
-        verdicts = ledger.append(known, entries)
+        verdicts = ledger.append(index, entries)
         for place, reason in broken:
             verdicts.insert(place, ledger.Verdict(None, reason))
     lines = [_line(place, verdict) for place, verdict in zip(places, verdicts, strict=True)]

@@ -66,15 +66,14 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from failure_analysis.packet import rows
     from failure_analysis.review import ledger, parts, plan, reading_log, show
 
-    folder = args.analysis_dir
-    known = rows.load(folder)
-    finals = ledger.finals(ledger.load(folder))
-    planned = {one.datapoint_id: one for one in plan.load(folder)} \
-        if (folder / plan.NAME).exists() else {}
+    analysis_dir = args.analysis_dir
+    index, finals = rows.load(analysis_dir), ledger.finals(ledger.load(analysis_dir))
+    planned_by_id = {planned.datapoint_id: planned for planned in plan.load(analysis_dir)} \
+        if (analysis_dir / plan.NAME).exists() else {}
     ids, remark = args.ids, ""
     if args.next:
-        ids = [one.datapoint_id for one in
-               show.following(folder, None if args.unreviewed else args.coder, args.shard)
+        ids = [planned.datapoint_id for planned in
+               show.following(analysis_dir, None if args.unreviewed else args.coder, args.shard)
                ][:args.next]
         if not ids:
             cli.summarise({"datapoints": [], "done": True},
@@ -84,27 +83,28 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
                            "first)"], args.json)
             return 0
     elif args.where:
-        ids, remark = _where(parser, args, known, planned, finals)
+        ids, remark = _where(parser, args, index, planned_by_id, finals)
     views, before = [], {}
     for ident in ids:
-        row = rows.row(known, ident)
+        row = rows.row(index, ident)
         shown = show.view(row, args.start, args.tokens, before)
         before |= show.whole_texts(row, shown)
         size = sum(len(part.text) for part in parts.parts(row))
-        reading_log.log(folder, args.coder, ident, size, show.spans(shown))
+        reading_log.log(analysis_dir, args.coder, ident, size, show.spans(shown))
         views.append((row, shown))
     if args.json:
         print(json.dumps({"datapoints": [show.record(row, shown) for row, shown in views],
                           "done": False}))
         return 0
-    print("\n\n".join(show.text(known, row, shown, args.coder, planned.get(row["datapoint_id"]),
-                                finals) for row, shown in views))
+    print("\n\n".join(show.text(index, row, shown, args.coder,
+                                planned_by_id.get(row["datapoint_id"]), finals)
+                      for row, shown in views))
     if remark:
         print(visible(remark))
     return 0
 
 
-def _where(parser: argparse.ArgumentParser, args: argparse.Namespace, known, planned,
+def _where(parser: argparse.ArgumentParser, args: argparse.Namespace, index, planned_by_id,
            finals) -> tuple[list[str], str]:
     """The first matching datapoint that nobody has reviewed, and a line about the others."""
     from failure_analysis.files import Refusal
@@ -114,14 +114,14 @@ def _where(parser: argparse.ArgumentParser, args: argparse.Namespace, known, pla
     unknown = [name for name in wanted if name not in show.WHERE]
     if unknown:
         parser.error(f"--where knows {', '.join(show.WHERE)}, not {', '.join(unknown)}")
-    found = show.matching(known, wanted, planned, finals)
-    if not found:
+    ids = show.matching(index, wanted, planned_by_id, finals)
+    if not ids:
         raise Refusal(f"no datapoint has {' '.join(args.where)}; modes and models are in "
                       "clusters.md, passing datapoints need to be in the plan")
-    unread = [ident for ident in found if ident not in finals] or found
-    others = [ident for ident in found if ident != unread[0]]
+    unread = [ident for ident in ids if ident not in finals] or ids
+    others = [ident for ident in ids if ident != unread[0]]
     more = f" and {len(others) - 20} more" if len(others) > 20 else ""
-    return unread[:1], (f"{len(found)} match {' '.join(args.where)}; the others: "
+    return unread[:1], (f"{len(ids)} match {' '.join(args.where)}; the others: "
                         f"{', '.join(others[:20]) or 'none'}{more}")
 
 

@@ -47,8 +47,7 @@ def _write(args: argparse.Namespace) -> int:
     report = write.path_of(args.analysis_dir)
     written = write.write(args.analysis_dir, report, args.force)
     cli.summarise(
-        {"report": report.as_posix(), "report_state": written.state,
-         "problems": written.problems},
+        {"report": report.as_posix(), "report_state": written.state, "problems": written.problems},
         [f"report: {report} ({written.state})", *written.problems,
          "next: replace every TODO, then check_report.py ANALYSIS_DIR"], args.json)
     return 1 if written.problems else 0

@@ -33,7 +33,7 @@ def findings(folder, old="", new="", text=None):
     before = write.path_of(folder).read_text("utf-8")
     assert text is not None or old in before, f"{old!r} is not in the report"
     after = before.replace(old, new, 1) if text is None else text
-    return check.prove(after, check.evidence(folder)).findings
+    return check.prove(after, check.gather(folder)).findings
 
 
 def added(folder, sentence):
@@ -278,9 +278,9 @@ def test_facts_are_counted_a_second_time(run_script, folder):
     facts["comparison/failed_by_all"] += 1
     facts["review/reviewed"] += 1
     path.write_text(json.dumps(facts), encoding="utf-8")
-    found = {one.verdict: one.text for one in foundation.findings(check.evidence(folder))}
+    found = {one.verdict: one.text for one in foundation.findings(check.gather(folder))}
     assert found == {"wrong_fact": "review/reviewed"}
-    found = [one.text for one in foundation.findings(check.evidence(folder))]
+    found = [one.text for one in foundation.findings(check.gather(folder))]
     assert found == ["comparison/failed_by_all", "failed_rows/agent-alpha", "review/reviewed"]
 
 
@@ -290,10 +290,10 @@ def test_an_edited_ledger_and_reviews_of_other_packets(run_script, folder):
     path.write_text("\n".join([lines[0].replace("model_error", "grader_issue"), *lines[1:]]) + "\n",
                     encoding="utf-8")
     assert "edited_review" in {one.verdict for one in
-                               foundation.findings(check.evidence(folder))}
+                               foundation.findings(check.gather(folder))}
     other = json.loads(lines[0]) | {"datapoint_id": "elsewhere/1", "review_id": "r0"}
     path.write_text("\n".join([*lines, json.dumps(other)]) + "\n", encoding="utf-8")
-    assert not {one.verdict for one in foundation.findings(check.evidence(folder))} - {
+    assert not {one.verdict for one in foundation.findings(check.gather(folder))} - {
         "wrong_fact"}  # until write_report.py counts again
     assert run_script("write_report.py", folder).returncode == 0
     assert "1 reviews are of datapoints that this packet does not hold" in \

@@ -50,33 +50,33 @@ def in_author_part(text: str) -> Callable[[re.Match], bool]:
     return lambda match: not any(start <= match.start() < end for start, end in spans)
 
 
-def digit_changed(text, found, rng):
+def digit_changed(text, evidence, rng):
     """Any digit outside comments becomes another one."""
     plain = re.sub(r"<!--.*?-->", lambda match: "x" * len(match[0]), text)
     match = rng.choice(list(re.finditer(r"\d", plain)))
     return put(text, match, 0, rng.choice([d for d in "0123456789" if d != match[0]]))
 
 
-def model_swapped(text, found, rng):
+def model_swapped(text, evidence, rng):
     """A model's name in the author's words becomes another model's."""
     mine = in_author_part(text)
     hidden = re.sub(r"<!--.*?-->|\[dp:(?:[^\[\]]|\[[^\]]*\])*\]",
                     lambda match: "x" * len(match[0]), text)
-    names = sorted(found.folder.counted.judged)
-    places = [match for match in found.names.pattern.finditer(hidden) if mine(match)]
+    names = sorted(evidence.analysis.counts.judged)
+    places = [match for match in evidence.names.pattern.finditer(hidden) if mine(match)]
     match = rng.choice(places)
     return put(text, match, 0, rng.choice([name for name in names if name != match[0]]))
 
 
-def denominator_swapped(text, found, rng):
+def denominator_swapped(text, evidence, rng):
     """In `A of B`, B's number becomes another fact's."""
     pairs = list(re.finditer(rf"{_BOUND.pattern} of ({_BOUND.pattern})", text))
     match = rng.choice(pairs)
-    others = sorted({str(value) for value in found.facts.values()} - {match[4]})
+    others = sorted({str(value) for value in evidence.facts.values()} - {match[4]})
     return put(text, match, 4, rng.choice(others))
 
 
-def word_changed_in_quote(text, found, rng):
+def word_changed_in_quote(text, evidence, rng):
     """One word of a quote becomes another one."""
     match = rng.choice(quotes(text))
     words = match[1].split(" ")
@@ -85,27 +85,27 @@ def word_changed_in_quote(text, found, rng):
     return put(text, match, 1, " ".join(words))
 
 
-def quote_of_another_datapoint(text, found, rng):
+def quote_of_another_datapoint(text, evidence, rng):
     """A quote becomes the quote of another datapoint."""
     match = rng.choice(quotes(text))
     others = sorted({other[1] for other in quotes(text)} - {match[1]})
     return put(text, match, 1, rng.choice(others))
 
 
-def id_changed(text, found, rng):
+def id_changed(text, evidence, rng):
     """A citation becomes that of another datapoint, or of none."""
     match = rng.choice(list(_CITATION.finditer(text)))
-    others = sorted(set(found.folder.counted.known.outcomes) - {match[0][4:-1]})
+    others = sorted(set(evidence.analysis.counts.index.outcomes) - {match[0][4:-1]})
     new = rng.choice([rng.choice(others), match[0][4:-1] + "0"])
     return put(text, match, 0, f"[dp:{new}]")
 
 
-def citation_removed(text, found, rng):
+def citation_removed(text, evidence, rng):
     """A citation is taken out."""
     return put(text, rng.choice(list(_CITATION.finditer(text))), 0, "")
 
 
-def negation_removed(text, found, rng):
+def negation_removed(text, evidence, rng):
     """A not, never, no or n't is taken out of a quote."""
     matches = [(match, word) for match in quotes(text)
                for word in re.finditer(r"\b(?:not|never|no) |n't\b", match[1])]
@@ -115,7 +115,7 @@ def negation_removed(text, found, rng):
     return put(text, match, 1, match[1][:word.start()] + match[1][word.end():])
 
 
-def bucket_count_edited(text, found, rng):
+def bucket_count_edited(text, evidence, rng):
     """A count in a generated block of buckets becomes another number."""
     spans, place = [], 0
     for name, piece in pieces.split(text):
@@ -128,18 +128,18 @@ def bucket_count_edited(text, found, rng):
     return text[:start] + new + text[start + len(match[0]):]
 
 
-def fact_and_number_edited(text, found, rng):
+def fact_and_number_edited(text, evidence, rng):
     """A bound number becomes another fact, number and key together."""
     match = rng.choice(list(_BOUND.finditer(text)))
-    key = rng.choice(sorted(set(found.facts) - {match[2]}))
-    return put(text, match, 0, f"{found.facts[key]}<!--fact:{key}-->")
+    key = rng.choice(sorted(set(evidence.facts) - {match[2]}))
+    return put(text, match, 0, f"{evidence.facts[key]}<!--fact:{key}-->")
 
 
-def bucket_cites_unread(text, found, rng):
+def bucket_cites_unread(text, evidence, rng):
     """A citation in a bucket's section becomes a failing datapoint that nobody reviewed."""
-    counted = found.folder.counted
-    unread = [one.datapoint_id for one in counted.known.failing()
-              if one.datapoint_id not in counted.decided]
+    counts = evidence.analysis.counts
+    unread = [line.datapoint_id for line in counts.index.failing()
+              if line.datapoint_id not in counts.decided]
     if not unread:
         return None
     first = text.index("## Model `")
@@ -147,9 +147,9 @@ def bucket_cites_unread(text, found, rng):
     return put(text, match, 0, f"[dp:{rng.choice(sorted(unread))}]")
 
 
-def sentence_invented(text, found, rng):
+def sentence_invented(text, evidence, rng):
     """A sentence with a number, a quantifier or a claim about a model is put in."""
-    name = rng.choice(sorted(found.folder.counted.judged))
+    name = rng.choice(sorted(evidence.analysis.counts.judged))
     new = rng.choice(["It happened 12 times.", "All of them look alike.", "None was fixable.",
                       f"`{name}` is by far the worst.", "Three in four are like this.",
                       "It said \"I will take care of that at once\".",
@@ -158,53 +158,53 @@ def sentence_invented(text, found, rng):
     return put(text, match, 1, f"{new}\n\n{match[1]}")
 
 
-def bucket_renamed(text, found, rng):
+def bucket_renamed(text, evidence, rng):
     """The heading of a bucket names another bucket, or none that exists."""
     match = rng.choice(list(re.finditer(r"^### `(\w+)`$", text, re.M)))
-    others = sorted(found.names.buckets - {match[1]}) + ["mostly_harmless"]
+    others = sorted(evidence.names.buckets - {match[1]}) + ["mostly_harmless"]
     return put(text, match, 1, rng.choice(others))
 
 
-def models_transposed(text, found, rng):
+def models_transposed(text, evidence, rng):
     """Two models in one paragraph of the author change places."""
     mine = in_author_part(text)
     places = []
     for match in re.finditer(r"^(?![#>|<]).+$", text, re.M):
         line = re.sub(r"<!--.*?-->|\[dp:(?:[^\[\]]|\[[^\]]*\])*\]",
                       lambda hidden: "\x00" * len(hidden[0]), match[0])
-        here = list(found.names.pattern.finditer(line))
-        if mine(match) and len({one[0] for one in here}) > 1 and "fact:" in match[0]:
+        here = list(evidence.names.pattern.finditer(line))
+        if mine(match) and len({place[0] for place in here}) > 1 and "fact:" in match[0]:
             places.append((match, here))
     if not places:
         return None
     match, here = rng.choice(places)
-    one, other = rng.sample(sorted({place[0] for place in here}), 2)
-    swap, line, last = {one: other, other: one}, "", 0
+    first, second = rng.sample(sorted({place[0] for place in here}), 2)
+    swap, line, last = {first: second, second: first}, "", 0
     for place in here:
         line += match[0][last:place.start()] + swap.get(place[0], place[0])
         last = place.end()
     return put(text, match, 0, line + match[0][last:])
 
 
-def part_hidden(text, found, rng):
+def part_hidden(text, evidence, rng):
     """A stretch of the report disappears in a comment."""
     starts = [match.start() for match in re.finditer(r"^(?:#{2,3} |\*\*)", text, re.M)]
     start, end = sorted(rng.sample(starts, 2))
     return f"{text[:start]}<!--\n{text[start:end]}-->\n{text[end:]}"
 
 
-def unit_changed(text, found, rng):
+def unit_changed(text, evidence, rng):
     """A count becomes a percentage, a thousand, or not so."""
     match = rng.choice(list(re.finditer(r"\d<!--fact:(?!\S*_pct)\S+?-->()", text)))
     return put(text, match, 1, rng.choice([" %", "-thousand", " thousand", "0"]))
 
 
-def sample_as_whole(text, found, rng):
+def sample_as_whole(text, evidence, rng):
     """What is out of the reviewed is said to be out of all."""
     matches = list(re.finditer(r" of \d+<!--fact:review/reviewed(\S*?)-->( \w+)?", text))
     match = rng.choice(matches)
     key = f"failed_rows{match[1]}"
-    return put(text, match, 0, f" of {found.facts[key]}<!--fact:{key}--> failing rows")
+    return put(text, match, 0, f" of {evidence.facts[key]}<!--fact:{key}--> failing rows")
 
 
 CLASSES = [digit_changed, model_swapped, denominator_swapped, word_changed_in_quote,
@@ -213,11 +213,11 @@ CLASSES = [digit_changed, model_swapped, denominator_swapped, word_changed_in_qu
            bucket_renamed, models_transposed, part_hidden, unit_changed, sample_as_whole]
 
 
-def mutants(text: str, found: check.Evidence, mutate: Callable, seed: str) -> list[str]:
+def mutants(text: str, evidence: check.Evidence, mutate: Callable, seed: str) -> list[str]:
     """Different damaged texts of one class."""
     rng, made = random.Random(seed), []
     for _ in range(PER_CLASS * 4):
-        new = mutate(text, found, rng)
+        new = mutate(text, evidence, rng)
         if new is not None and new != text and new not in made:
             made.append(new)
     return made[:PER_CLASS]
@@ -238,11 +238,11 @@ def test_damage_is_seen(folders):
     tried, missed = Counter(), []
     for folder in folders:
         text = write.path_of(folder).read_text("utf-8")
-        found = check.evidence(folder)
+        evidence = check.gather(folder)
         for mutate in CLASSES:
-            for new in mutants(text, found, mutate, f"{folder.name[:4]} {mutate.__name__}"):
+            for new in mutants(text, evidence, mutate, f"{folder.name[:4]} {mutate.__name__}"):
                 tried[mutate.__name__] += 1
-                if not check.prove(new, found).findings:
+                if not check.prove(new, evidence).findings:
                     before = next(place for place, pair in enumerate(
                         zip(text, new, strict=False)) if pair[0] != pair[1])
                     missed.append((mutate.__name__, text[before - 80:before + 60],
@@ -251,7 +251,7 @@ def test_damage_is_seen(folders):
     assert len(tried) == len(CLASSES) and min(tried.values()) >= 3, tried
     assert len(missed) <= MOST_MISSED * tried.total(), missed
     for name, count in tried.items():
-        assert sum(one[0] == name for one in missed) <= 0.04 * count, missed
+        assert sum(miss[0] == name for miss in missed) <= 0.04 * count, missed
     print(f"{tried.total() - len(missed)} of {tried.total()} seen; {dict(tried)}")
 
 
@@ -262,17 +262,16 @@ def test_prose_without_claims_raises_no_alarm(folders):
             "In the first place, the task is not at all clear.")
     for folder in folders:
         text = write.path_of(folder).read_text("utf-8")
-        found = check.evidence(folder)
+        evidence = check.gather(folder)
         for sentence in said:
             new = text.replace("**Trigger:**", f"{sentence}\n\n**Trigger:**", 1)
-            assert check.prove(new, found).findings == [], sentence
+            assert check.prove(new, evidence).findings == [], sentence
 
 
 def test_modules_agree_on_what_is_bound(folders):
     for folder in folders:
         text = write.path_of(folder).read_text("utf-8")
-        known = facts.load(folder)
-        assert {str(known[key]) for _, _, key in write.bound(text)} == \
-            {number for _, number, _ in write.bound(text)}
+        values = facts.load(folder)
+        assert all(token.number == str(values[token.value]) for _, token in write.bound(text))
         assert sum(len(sentence.all(prose.FACT)) for unit in prose.units(text)
                    for sentence in prose.sentences(unit)) == len(write.bound(text))

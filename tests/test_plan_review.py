@@ -197,7 +197,7 @@ def test_plans_hold_every_budget_and_lose_nothing(failing, budget, shards, overl
     parts = plan._shards(kept, shards, overlap, 0)
     lines = plan._lines(kept, parts)
     assert sorted(line.datapoint_id for line in lines) == \
-        sorted(pick.outcome.datapoint_id for pick in kept)
+        sorted(pick.line.datapoint_id for pick in kept)
     assert all(set(line.shards) <= set(range(1, shards + 1)) and line.shards for line in lines)
 
 

@@ -36,15 +36,16 @@ class TwoCoders(NamedTuple):
     ac1: Figure
 
 
-def two_coders(said: Mapping[tuple[str, str], int], seed: int, draws: int) -> TwoCoders:
+def two_coders(pair_counts: Mapping[tuple[str, str], int], seed: int, draws: int) -> TwoCoders:
     """Raw agreement, Cohen's kappa (Cohen 1960) and Gwet's AC1 (Gwet 2008), with percentile
-    bootstrap intervals (Efron 1979); of a share of 0 or 1 Wilson's (1927)."""
-    cells = sorted(said)
-    counts = np.array([said[cell] for cell in cells])
-    names = sorted({label for cell in cells for label in cell})
-    same = np.array([a == b for a, b in cells], dtype=np.int64)
-    first = _incidence([(a,) for a, _ in cells], names)
-    second = _incidence([(b,) for _, b in cells], names)
+    bootstrap intervals (Efron 1979); of a share of 0 or 1 Wilson's (1927). `pair_counts` says of
+    how many datapoints the two coders said each pair of labels."""
+    pairs = sorted(pair_counts)
+    counts = np.array([pair_counts[pair] for pair in pairs])
+    names = sorted({label for pair in pairs for label in pair})
+    same = np.array([a == b for a, b in pairs], dtype=np.int64)
+    first = _incidence([(a,) for a, _ in pairs], names)
+    second = _incidence([(b,) for _, b in pairs], names)
 
     def measured(weights: np.ndarray) -> np.ndarray:
         n, agreed = weights.sum(axis=1), weights @ same
@@ -54,20 +55,20 @@ def two_coders(said: Mapping[tuple[str, str], int], seed: int, draws: int) -> Tw
         kappa = _over(n * (n - agreed), n**2 - (a * b).sum(axis=1))
         return np.stack([agreed / n, kappa, _ac1(n, agreed, a + b)])
 
-    found = _figures(measured, counts, seed, draws)
-    share = found[0]
+    figures = _figures(measured, counts, seed, draws)
+    share = figures[0]
     if share.value in (0, 1):
         n = int(counts.sum())
         share = Figure(share.value, wilson(round(share.value * n), n))
-    return TwoCoders(share, *found[1:])
+    return TwoCoders(share, *figures[1:])
 
 
-def alpha(said: Mapping[tuple[str, ...], int], seed: int, draws: int) -> Figure:
+def alpha(pattern_counts: Mapping[tuple[str, ...], int], seed: int, draws: int) -> Figure:
     """Krippendorff's alpha for nominal data with gaps (Krippendorff 2011), with a percentile
-    bootstrap interval over datapoints. `said` counts the labels that a datapoint got; datapoints
-    with fewer than two do not bear on it."""
-    patterns = sorted(labels for labels in said if len(labels) > 1)
-    counts = np.array([said[labels] for labels in patterns])
+    bootstrap interval over datapoints. `pattern_counts` says how many datapoints got each set of
+    labels; those with fewer than two labels do not bear on it."""
+    patterns = sorted(labels for labels in pattern_counts if len(labels) > 1)
+    counts = np.array([pattern_counts[labels] for labels in patterns])
     uses = _incidence(patterns, sorted({label for labels in patterns for label in labels}))
     sizes = np.array([len(labels) for labels in patterns])
     apart = (sizes**2 - uses.power(2).sum(axis=1)) / (sizes - 1)
@@ -80,8 +81,9 @@ def alpha(said: Mapping[tuple[str, ...], int], seed: int, draws: int) -> Figure:
 
 
 def _ac1(n: np.ndarray, agreed: np.ndarray, uses: np.ndarray) -> np.ndarray:
-    """Chance is the mean of pi (1 - pi) over all labels but one, pi being the label's mean
-    share."""
+    """Gwet's AC1 of each resample, NaN where only one label was used. Chance is the mean of
+    pi (1 - pi) over all labels but one, pi being the label's mean share. `n` and `agreed` are of
+    shape (resamples,), `uses`, which counts both coders, of (resamples, labels)."""
     labels = uses.shape[1]
     if labels < 2:
         return np.full(len(n), np.nan)
@@ -97,7 +99,7 @@ def _over(observed: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
 
 
 def _incidence(patterns: Sequence[Sequence[str]], names: Sequence[str]) -> csr_array:
-    """Patterns by labels: how often each pattern holds each label."""
+    """How often each pattern holds each label, of shape (patterns, labels)."""
     column = {name: place for place, name in enumerate(names)}
     rows = [row for row, labels in enumerate(patterns) for _ in labels]
     columns = [column[label] for labels in patterns for label in labels]
@@ -108,8 +110,11 @@ def _incidence(patterns: Sequence[Sequence[str]], names: Sequence[str]) -> csr_a
 def _figures(measured: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, seed: int,
              draws: int) -> list[Figure]:
     """The measured values of the data themselves, each with the interval of its resamples: how
-    often each pattern comes is drawn. Every block has a random stream of its own, so that the
-    number of threads changes nothing; numpy lets other threads run while it draws."""
+    often each pattern comes is drawn. `counts` is of shape (patterns,); `measured` takes counts of
+    shape (resamples, patterns) and gives values of (figures, resamples).
+
+    Every block has a random stream of its own, so that the number of threads changes nothing;
+    numpy lets other threads run while it draws."""
     n = int(counts.sum())
     block = max(1, min(_MOST_DRAWS, _MOST_CELLS // len(counts)))
     sizes = [min(block, draws - start) for start in range(0, draws, block)]
@@ -124,14 +129,14 @@ def _figures(measured: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, s
     return [_figure(float(value), drawn) for value, drawn in zip(values, resampled, strict=True)]
 
 
-def _figure(value: float, drawn: np.ndarray) -> Figure:
+def _figure(value: float, resampled: np.ndarray) -> Figure:
     """A value with the percentile interval of its resamples, where they say something."""
     if np.isnan(value):
         return Figure(None, None, ONE_LABEL)
-    defined = drawn[~np.isnan(drawn)]
+    defined = resampled[~np.isnan(resampled)]
     if len(defined) and np.ptp(defined) < 1e-12:
         return Figure(value, None, NO_SPREAD)
-    if len(defined) < _DEFINED_AT_LEAST * len(drawn):
+    if len(defined) < _DEFINED_AT_LEAST * len(resampled):
         return Figure(value, None, FEW_DEFINED)
     low, high = np.quantile(defined, [ALPHA / 2, 1 - ALPHA / 2])
     return Figure(value, Interval(float(low), float(high)))

@@ -27,10 +27,10 @@ FEWEST_SHARED = 30
 FEWEST_TOGETHER = 3
 QUESTIONS = ("bucket", "fault")
 Labels = Mapping[str, str]
-Draws = tuple[int, int]  # the seed of the intervals, and how many resamples
+Bootstrap = tuple[int, int]  # the seed of the intervals, and how many resamples
 
 
-class Said(NamedTuple):
+class Judgements(NamedTuple):
     """What each coder said alone: coder -> datapoint -> review; and what does not count, by why."""
 
     reviews: dict[str, dict[str, ledger.Review]]
@@ -38,192 +38,193 @@ class Said(NamedTuple):
 
     def labels(self, question: str, kinds: tuple[str, ...] = ledger.KINDS) -> dict[str, Labels]:
         """Coder -> datapoint -> label, of the coders of these kinds."""
-        found = {coder: {ident: getattr(review, question) for ident, review in mine.items()
-                         if review.kind in kinds} for coder, mine in self.reviews.items()}
-        return {coder: mine for coder, mine in found.items() if mine}
+        by_coder = {coder: {ident: getattr(review, question) for ident, review in mine.items()
+                            if review.kind in kinds} for coder, mine in self.reviews.items()}
+        return {coder: mine for coder, mine in by_coder.items() if mine}
 
 
-def measure(folder: Path, seed: int, draws: int) -> dict[str, Any]:
+def measure(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
     """Compares the coders of a folder's ledger; writes agreement.json, agreement.md and facts."""
-    reads = manifest.proved(folder, (steps.OUTCOMES, steps.ROWS))
-    result = compare(folder, seed, draws)
-    facts.replace(folder, steps.AGREE, dict(numbers(result)))
-    _write_json(folder / NAME, result)
-    files.write_text(folder / PAGE, agreement_page.page(result, folder))
-    manifest.record(folder, steps.AGREE.name, {"seed": seed, "draws": draws}, steps.AGREE.writes,
-                    reads=reads)
+    reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.ROWS))
+    result = compare(analysis_dir, seed, draws)
+    facts.replace(analysis_dir, steps.AGREE, dict(numbers(result)))
+    _write_json(analysis_dir / NAME, result)
+    files.write_text(analysis_dir / PAGE, agreement_page.page(result, analysis_dir))
+    manifest.record(analysis_dir, steps.AGREE.name, {"seed": seed, "draws": draws},
+                    steps.AGREE.writes, reads=reads)
     return result
 
 
-def compare(folder: Path, seed: int, draws: int) -> dict[str, Any]:
+def compare(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
     """What the coders of a folder's ledger have in common; refuses a ledger without a review of
     this packet. Nothing is written."""
-    known = rows.load(folder)
-    reviews = ledger.load(folder)
+    index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)
+    path = analysis_dir / ledger.NAME
     if not reviews:
-        raise files.Refusal(f"{folder / ledger.NAME}: no reviews to compare; read datapoints with "
+        raise files.Refusal(f"{path}: no reviews to compare; read datapoints with "
                             "show_datapoint.py and record them with record_review.py")
-    said = _said(known, reviews)
-    if not said.reviews:
-        why = "; ".join(f"{count} {reason}" for reason, count in sorted(said.left_out.items()))
-        raise files.Refusal(f"{folder / ledger.NAME}: no review to compare ({why}); review failing "
+    judgements = _judgements(index, reviews)
+    left_out = dict(sorted(judgements.left_out.items()))
+    if not judgements.reviews:
+        reasons = "; ".join(f"{count} {reason}" for reason, count in left_out.items())
+        raise files.Refusal(f"{path}: no review to compare ({reasons}); review failing "
                             "datapoints of this packet with record_review.py")
-    drawn = (seed, draws)
-    disagreements, settled = _disagreements(known, reviews, said)
+    bootstrap = (seed, draws)
+    disagreements, settled = _disagreements(index, reviews, judgements)
     return {
-        "fewest_shared": FEWEST_SHARED, "seed": seed, "draws": draws,
-        "reviews": len(reviews),
-        "coders": _coders(said), "left_out": dict(sorted(said.left_out.items())),
-        "together": _together(said, drawn), "pairs": list(_pairs(known, said, drawn)),
+        "fewest_shared": FEWEST_SHARED, "seed": seed, "draws": draws, "reviews": len(reviews),
+        "coders": _coders(judgements), "left_out": left_out,
+        "together": _together(judgements, bootstrap),
+        "pairs": list(_pairs(index, judgements, bootstrap)),
         "settled": settled, "disagreements": disagreements,
     }
 
 
-def _said(known: rows.Index, reviews: list[ledger.Review]) -> Said:
+def _judgements(index: rows.Index, reviews: list[ledger.Review]) -> Judgements:
     """What each coder says of each failing datapoint. A settling review was written in view of
     the others, so it is no reading of its own: what its coder said before counts."""
-    found: dict[str, dict[str, ledger.Review]] = {}
+    by_coder: dict[str, dict[str, ledger.Review]] = {}
     left_out: Counter = Counter()
     for review in ledger.current(review for review in reviews if not review.settles):
-        outcome = known.outcomes.get(review.datapoint_id)
-        if outcome is None:
+        line = index.outcomes.get(review.datapoint_id)
+        if line is None:
             left_out["of datapoints that are not in this packet"] += 1
-        elif outcome.outcome != "fail":
+        elif line.outcome != "fail":
             left_out["of datapoints that did not fail"] += 1
         else:
-            found.setdefault(review.coder, {})[review.datapoint_id] = review
+            by_coder.setdefault(review.coder, {})[review.datapoint_id] = review
     settling = sum(review.settles for review in ledger.current(reviews))
     if settling:
         left_out["that settle a disagreement"] = settling
-    return Said(dict(sorted(found.items())), left_out)
+    return Judgements(dict(sorted(by_coder.items())), left_out)
 
 
-def _coders(said: Said) -> list[dict[str, Any]]:
+def _coders(judgements: Judgements) -> list[dict[str, Any]]:
     return [{"coder": coder, "kinds": sorted({review.kind for review in mine.values()}),
-             "datapoints": len(mine),
-             "buckets": len({review.bucket for review in mine.values()}),
+             "datapoints": len(mine), "buckets": len({review.bucket for review in mine.values()}),
              "corrected": sum(review.replaces is not None for review in mine.values())}
-            for coder, mine in said.reviews.items()]
+            for coder, mine in judgements.reviews.items()]
 
 
-def _together(said: Said, drawn: Draws) -> dict[str, Any]:
+def _together(judgements: Judgements, bootstrap: Bootstrap) -> dict[str, Any]:
     """All readers at once; with the LLM coders a second time, where there are any."""
     sets = {"readers": ledger.READERS}
-    if said.labels("bucket", ("llm",)):
+    if judgements.labels("bucket", ("llm",)):
         sets["readers_and_llm"] = ledger.KINDS
-    return {name: {"coders": _sharing(said.labels("bucket", kinds)),
-                   **{question: _all_of(said.labels(question, kinds), drawn)
+    return {name: {"coders": _sharing(judgements.labels("bucket", kinds)),
+                   **{question: _all_of(judgements.labels(question, kinds), bootstrap)
                       for question in QUESTIONS}}
             for name, kinds in sets.items()}
 
 
 def _sharing(labels: Mapping[str, Labels]) -> list[str]:
     """The coders who share a datapoint with another one; all of them when none does."""
-    found = [coder for coder, mine in labels.items()
-             if any(ident in theirs for other, theirs in labels.items() if other != coder
-                    for ident in mine)]
-    return found or list(labels)
+    sharing = [coder for coder, mine in labels.items()
+               if any(ident in theirs for other, theirs in labels.items() if other != coder
+                      for ident in mine)]
+    return sharing or list(labels)
 
 
-def _all_of(labels: Mapping[str, Labels], drawn: Draws) -> dict[str, Any]:
+def _all_of(labels: Mapping[str, Labels], bootstrap: Bootstrap) -> dict[str, Any]:
     """Krippendorff's alpha over all coders, on the datapoints that two or more of them coded."""
     by_id: dict[str, list[str]] = {}
     for mine in labels.values():
         for ident, label in mine.items():
             by_id.setdefault(ident, []).append(label)
-    patterns = Counter(tuple(sorted(found)) for found in by_id.values() if len(found) > 1)
+    patterns = Counter(tuple(sorted(pattern)) for pattern in by_id.values() if len(pattern) > 1)
     n = patterns.total()
-    figure = coefficients.alpha(patterns, *drawn) if n >= FEWEST_SHARED else _insufficient(n)
-    same = sum(count for found, count in patterns.items() if len(set(found)) == 1)
+    figure = coefficients.alpha(patterns, *bootstrap) if n >= FEWEST_SHARED else _insufficient(n)
+    same = sum(count for pattern, count in patterns.items() if len(set(pattern)) == 1)
     return {"shared": n, "status": _status(n), "same": same, "alpha": _written(figure)}
 
 
-def _pairs(known: rows.Index, said: Said, drawn: Draws) -> Iterator[dict[str, Any]]:
+def _pairs(index: rows.Index, judgements: Judgements, bootstrap: Bootstrap
+           ) -> Iterator[dict[str, Any]]:
     """Every two coders, the provisional modes last."""
-    buckets, faults = said.labels("bucket"), said.labels("fault")
+    buckets, faults = judgements.labels("bucket"), judgements.labels("fault")
     uses = Counter(label for mine in buckets.values() for label in mine.values())
-    modes = {outcome.datapoint_id: files.visible(outcome.mode) for outcome in known.failing()
-             if outcome.mode}
+    modes = {line.datapoint_id: files.visible(line.mode) for line in index.failing() if line.mode}
     rules = RULES if RULES not in buckets else RULES_BESIDE
     coders = {**buckets, rules: modes} if modes else buckets
     for a, b in sorted(combinations(coders, 2), key=lambda pair: pair[1] == rules):
         shared = [ident for ident in coders[a] if ident in coders[b]]
-        bucket = _pair(coders[a], coders[b], shared, drawn)
+        bucket = _pair(coders[a], coders[b], shared, bootstrap)
         # Of the datapoints with one pair of labels, the first one stays.
         examples = {(coders[a][ident], coders[b][ident]): ident for ident in reversed(shared)}
         yield {"a": a, "b": b, "rules": b == rules, "shared": len(shared),
                "status": _status(len(shared)), "bucket": bucket,
-               "fault": None if b == rules else _pair(faults[a], faults[b], shared, drawn),
+               "fault": None if b == rules else _pair(faults[a], faults[b], shared, bootstrap),
                "one_cause_two_names": _two_names(bucket, examples,
-                                                 None if b == rules else uses, known.analysis_dir)}
+                                                 None if b == rules else uses, index.analysis_dir)}
 
 
-def _pair(a: Labels, b: Labels, shared: list[str], drawn: Draws) -> dict[str, Any]:
+def _pair(a: Labels, b: Labels, shared: list[str], bootstrap: Bootstrap) -> dict[str, Any]:
     """Two coders on one question: agreement, how often each used each label, who said what."""
     cells = Counter((a[ident], b[ident]) for ident in shared)
     n = len(shared)
-    found = coefficients.two_coders(cells, *drawn) if n >= FEWEST_SHARED else \
+    figures = coefficients.two_coders(cells, *bootstrap) if n >= FEWEST_SHARED else \
         coefficients.TwoCoders(*[_insufficient(n)] * 3)
     by_a, by_b = Counter(a[ident] for ident in shared), Counter(b[ident] for ident in shared)
     order = sorted(by_a | by_b, key=lambda label: (-by_a[label] - by_b[label], label))
     return {
-        "same": sum(count for (one, other), count in cells.items() if one == other),
-        **{name: _written(figure) for name, figure in found._asdict().items()},
+        "same": sum(count for (first, second), count in cells.items() if first == second),
+        **{name: _written(figure) for name, figure in figures._asdict().items()},
         "labels": [{"label": label, "a": by_a[label], "b": by_b[label],
                     "both": cells[label, label], "a_share": rounded(by_a[label] / n),
                     "b_share": rounded(by_b[label] / n)} for label in order],
-        "confusion": [{"a": one, "b": other, "datapoints": count} for (one, other), count in
+        "confusion": [{"a": first, "b": second, "datapoints": count} for (first, second), count in
                       sorted(cells.items(), key=lambda item: (-item[1], item[0]))],
     }
 
 
 def _two_names(bucket: Mapping[str, Any], examples: Mapping[tuple[str, str], str],
-               uses: Counter | None, folder: Path) -> list[dict[str, Any]]:
+               uses: Counter | None, analysis_dir: Path) -> list[dict[str, Any]]:
     """Label pairs that stand for each other in most of the uses of both; the rarer name is the
-    one to give up. A provisional mode cannot be renamed in the ledger (no `uses`)."""
+    one to give up. `examples` has a datapoint for each pair of labels; `uses` says how often the
+    coders used each label, None where b is the rules, whose names no review can change."""
     used = {row["label"]: row for row in bucket["labels"]}
-    found = []
+    pairs_of_names = []
     for cell in bucket["confusion"]:
-        one, other, count = cell["a"], cell["b"], cell["datapoints"]
-        of_a, of_b = used[one]["a"], used[other]["b"]
-        nameless = uses is None and other == heuristics.OTHER
-        if one == other or nameless or count < FEWEST_TOGETHER or 2 * count <= max(of_a, of_b):
+        a, b, count = cell["a"], cell["b"], cell["datapoints"]
+        of_a, of_b = used[a]["a"], used[b]["b"]
+        nameless = uses is None and b == heuristics.OTHER
+        if a == b or nameless or count < FEWEST_TOGETHER or 2 * count <= max(of_a, of_b):
             continue
         command = None
         if uses is not None:
-            old, new = sorted((one, other), key=lambda label: (uses[label], label))
-            command = f"record_review.py {shlex.quote(folder.as_posix())} --rename {old} {new} " \
-                      "--everyone"
-        found.append({**cell, "of_a": of_a, "of_b": of_b, "example": examples[one, other],
-                      "command": command})
-    return found
+            old, new = sorted((a, b), key=lambda label: (uses[label], label))
+            folder = shlex.quote(analysis_dir.as_posix())
+            command = f"record_review.py {folder} --rename {old} {new} --everyone"
+        pairs_of_names.append({**cell, "of_a": of_a, "of_b": of_b, "example": examples[a, b],
+                               "command": command})
+    return pairs_of_names
 
 
-def _disagreements(known: rows.Index, reviews: list[ledger.Review], said: Said
+def _disagreements(index: rows.Index, reviews: list[ledger.Review], judgements: Judgements
                    ) -> tuple[list[dict[str, Any]], int]:
     """The failing datapoints on which readers differ, in the order of the packet, and how many
     more of them a settling review has decided."""
     finals = ledger.finals(reviews)
     views: dict[str, set[tuple[str, str]]] = {}
-    for mine in said.reviews.values():
+    for mine in judgements.reviews.values():
         for ident, review in mine.items():
             if review.kind in ledger.READERS:
                 views.setdefault(ident, set()).add((review.bucket, review.fault))
-    entries, settled = [], 0
-    for outcome in known.failing():
-        final = finals.get(outcome.datapoint_id)
+    disagreements, settled = [], 0
+    for line in index.failing():
+        final = finals.get(line.datapoint_id)
         if final and (final.bucket is None or final.fault is None):
-            ident, folder = outcome.datapoint_id, shlex.quote(known.analysis_dir.as_posix())
-            entries.append({
+            ident, folder = line.datapoint_id, shlex.quote(index.analysis_dir.as_posix())
+            disagreements.append({
                 "datapoint_id": ident,
                 "about": [question for question in QUESTIONS if getattr(final, question) is None],
                 "said": [{"coder": review.coder, "bucket": review.bucket, "fault": review.fault,
                           "review_id": review.review_id} for review in final.reviews],
                 "command": f"record_review.py {folder} --id {shlex.quote(ident)} --bucket … "
                            '--fault … --mechanism "…" --quote "…" --coder NAME --settles'})
-        elif final and len(views.get(outcome.datapoint_id, ())) > 1:
+        elif final and len(views.get(line.datapoint_id, ())) > 1:
             settled += 1
-    return entries, settled
+    return disagreements, settled
 
 
 def _status(n: int) -> str:
@@ -255,10 +256,10 @@ def numbers(result: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
     for name, together in result["together"].items():
         ending = () if name == "readers" else (name,)
         for question in QUESTIONS:
-            found = together[question]
-            yield facts.key("agreement", f"{question}_shared", *ending), found["shared"]
-            yield facts.key("agreement", f"{question}_same", *ending), found["same"]
-            yield from _figure_facts(f"{question}_alpha", found["alpha"], *ending)
+            results = together[question]
+            yield facts.key("agreement", f"{question}_shared", *ending), results["shared"]
+            yield facts.key("agreement", f"{question}_same", *ending), results["same"]
+            yield from _figure_facts(f"{question}_alpha", results["alpha"], *ending)
     for pair in result["pairs"]:
         names = (pair["a"], pair["b"])
         yield facts.key("agreement", "shared", *names), pair["shared"]

@@ -19,7 +19,7 @@ HOW_TO_READ = (
 NO_COMMON_LABEL = "no label in common, so nothing but names is compared"
 
 
-def page(result: dict, folder: Path) -> str:
+def page(result: dict, analysis_dir: Path) -> str:
     """The whole page."""
     parts = ["# Agreement", answer(result), NAMES_FIRST + _names_to_check(result),
              "## Coders", *_coders(result)]
@@ -27,7 +27,7 @@ def page(result: dict, folder: Path) -> str:
         parts += ["## Every two coders", *_pairs(result), HOW_TO_READ,
                   "## All readers together", *_together(result)]
     parts += ["## One cause under two names", *_two_names(result),
-              "## To settle", *_to_settle(result, folder)]
+              "## To settle", *_to_settle(result, analysis_dir)]
     pairs = [pair for pair in result["pairs"] if pair["shared"]]
     for pair in pairs[:MOST_PAIRS]:
         parts += [f"## {code(pair['a'])} and {code(pair['b'])}", *_details(pair)]
@@ -91,7 +91,7 @@ def _coders(result: dict) -> list[str]:
         parts.append(f"{code(rules)} are the provisional modes of cluster_failures.py: they see "
                      "words, not causes, and say nothing of fault.")
     if result["left_out"]:
-        counts = "; ".join(f"{count} {why}" for why, count in result["left_out"].items())
+        counts = "; ".join(f"{count} {reason}" for reason, count in result["left_out"].items())
         parts.append(f"Reviews left out of the comparison: {counts}.")
     if any(row["corrected"] for row in result["coders"]):
         parts.append("A corrected or renamed review counts as corrected. Corrections made after "
@@ -115,26 +115,26 @@ def _pairs(result: dict) -> list[str]:
 
 def _together(result: dict) -> list[str]:
     """Alpha over all readers, and with the LLM coders."""
-    if not any(found["bucket"]["shared"] for found in result["together"].values()):
+    if not any(group["bucket"]["shared"] for group in result["together"].values()):
         return ["No failing datapoint was read by two of them."]
     words = {"readers": "agents and people", "readers_and_llm": "agents, people and LLM coders"}
     rows = []
-    for name, found in result["together"].items():
+    for name, group in result["together"].items():
         for question in ("bucket", "fault"):
-            of = found[question]
-            rows.append([words[name], len(found["coders"]), question,
-                         f"{of['same']} of {of['shared']}", _figure(of["alpha"]),
-                         of["alpha"]["why"] or ""])
+            compared = group[question]
+            rows.append([words[name], len(group["coders"]), question,
+                         f"{compared['same']} of {compared['shared']}", _figure(compared["alpha"]),
+                         compared["alpha"]["why"] or ""])
     return ["Datapoints with two or more of these coders.",
             *_noted(["coders", "how many", "question", "all say the same",
                      "Krippendorff's alpha (95 %)"], rows)]
 
 
-def _note(found: dict) -> str:
+def _note(compared: dict) -> str:
     """What to know of one pair's figures on one question."""
-    common = not found["labels"] or any(row["a"] and row["b"] for row in found["labels"])
+    common = not compared["labels"] or any(row["a"] and row["b"] for row in compared["labels"])
     notes = [*([] if common else [NO_COMMON_LABEL]),
-             *(found[name]["why"] for name in ("kappa", "ac1") if found[name]["why"])]
+             *(compared[name]["why"] for name in ("kappa", "ac1") if compared[name]["why"])]
     return "; ".join(dict.fromkeys(notes))
 
 
@@ -146,11 +146,11 @@ def _noted(headers: list[str], rows: list[list]) -> list[str]:
 
 
 def _two_names(result: dict) -> list[str]:
-    rows = [[f"{code(entry['a'])} ({code(pair['a'])})", f"{code(entry['b'])} ({code(pair['b'])})",
-             f"{entry['datapoints']} of {entry['of_a']} and {entry['of_b']}",
-             code(entry["example"]),
-             code(entry["command"]) if entry["command"] else "none: a provisional mode"]
-            for pair in result["pairs"] for entry in pair["one_cause_two_names"]]
+    rows = [[f"{code(names['a'])} ({code(pair['a'])})", f"{code(names['b'])} ({code(pair['b'])})",
+             f"{names['datapoints']} of {names['of_a']} and {names['of_b']}",
+             code(names["example"]),
+             code(names["command"]) if names["command"] else "none: a provisional mode"]
+            for pair in result["pairs"] for names in pair["one_cause_two_names"]]
     if not rows:
         return ["No two labels stand for each other in most of their uses."]
     return ["These labels come together in most of the uses of both. Read the example; rename only "
@@ -159,37 +159,38 @@ def _two_names(result: dict) -> list[str]:
                        "to make them one"], rows)]
 
 
-def _to_settle(result: dict, folder: Path) -> list[str]:
-    entries = result["disagreements"]
-    if not entries:
+def _to_settle(result: dict, analysis_dir: Path) -> list[str]:
+    disagreements = result["disagreements"]
+    if not disagreements:
         return ["Nothing: no disagreement between agents or people is open; "
                 f"{result['settled']} settled."]
     lines = []
-    for entry in entries[:MOST_ROWS]:
-        said = "; ".join(f"{code(one['coder'])} says {code(one['bucket'])}, {code(one['fault'])} "
-                         f"({code(one['review_id'])})" for one in entry["said"])
-        lines += [f"- {code(entry['datapoint_id'])}, {' and '.join(entry['about'])}: {said}",
-                  f"  - {code(entry['command'])}"]
-    return [f"{_count(len(entries), 'failing datapoint')} on which agents or people differ in "
-            "bucket or fault. Read each (`show_datapoint.py "
-            f"{shlex.quote(folder.as_posix())} ID`), then fill in the command. NAME is who "
+    for case in disagreements[:MOST_ROWS]:
+        views = "; ".join(f"{code(view['coder'])} says {code(view['bucket'])}, "
+                          f"{code(view['fault'])} ({code(view['review_id'])})"
+                          for view in case["said"])
+        lines += [f"- {code(case['datapoint_id'])}, {' and '.join(case['about'])}: {views}",
+                  f"  - {code(case['command'])}"]
+    return [f"{_count(len(disagreements), 'failing datapoint')} on which agents or people differ "
+            "in bucket or fault. Read each (`show_datapoint.py "
+            f"{shlex.quote(analysis_dir.as_posix())} ID`), then fill in the command. NAME is who "
             "settles; a coder named in the line adds `--replaces` and the id of that review.",
-            "\n".join(lines), *_more(len(entries))]
+            "\n".join(lines), *_more(len(disagreements))]
 
 
 def _details(pair: dict) -> list[str]:
     """How often each label was used, and the confusion table cell by cell, most frequent first."""
     parts = []
     for question in ("bucket", "fault"):
-        found = pair[question]
-        if not found:
+        counts = pair[question]
+        if not counts:
             continue
         labels = [[code(row["label"]), f"{row['a']} ({100 * row['a_share']:.0f} %)",
                    f"{row['b']} ({100 * row['b_share']:.0f} %)", row["both"]]
-                  for row in found["labels"]]
+                  for row in counts["labels"]]
         apart = [[code(cell["a"]), code(cell["b"]), cell["datapoints"]]
-                 for cell in found["confusion"] if cell["a"] != cell["b"]]
-        parts += [f"**{question.capitalize()}**: the same on {found['same']} of {pair['shared']}.",
+                 for cell in counts["confusion"] if cell["a"] != cell["b"]]
+        parts += [f"**{question.capitalize()}**: the same on {counts['same']} of {pair['shared']}.",
                   *_bounded([question, f"{code(pair['a'])} used it", f"{code(pair['b'])} used it",
                              "both, on the same datapoint"], labels)]
         if apart:
@@ -210,8 +211,8 @@ def ranged(value: float, interval: Sequence[float] | None, form: str = ".2f") ->
     return f"{value:{form}} ({low:{form}} to {high:{form}})"
 
 
-def _count(count: int, one: str, many: str | None = None) -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"
+def _count(count: int, singular: str, plural: str | None = None) -> str:
+    return f"{count} {singular if count == 1 else plural or singular + 's'}"
 
 
 def _bounded(headers: list[str], rows: list[list]) -> list[str]:

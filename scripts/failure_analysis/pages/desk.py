@@ -15,7 +15,7 @@ from failure_analysis.packet import rows
 from failure_analysis.review import ledger, plan, reading_log
 
 
-class Entry(NamedTuple):
+class Queued(NamedTuple):
     """One line of the queue; `order` and `why` are None for what is not in the plan."""
 
     id: str
@@ -32,52 +32,53 @@ class Entry(NamedTuple):
 
 
 class Desk:
-    """One person's review of one folder. What another script changes meanwhile is read again."""
+    """One person's review of one folder: the `index` of its datapoints, the `queue` by id, and the
+    ids that were `shown` to this coder. What another script changes meanwhile is read again."""
 
-    def __init__(self, folder: Path, coder: str) -> None:
-        self.folder, self.coder = folder, coder
-        self.read = {shown.datapoint_id for shown in reading_log.load(folder)
-                     if shown.coder == coder}
+    def __init__(self, analysis_dir: Path, coder: str) -> None:
+        self.analysis_dir, self.coder = analysis_dir, coder
+        self.shown = {showing.datapoint_id for showing in reading_log.load(analysis_dir)
+                      if showing.coder == coder}
         self._lock = threading.Lock()
         self._version, self._reviews = "", []
         self._stamps: list[str] = []
-        self.look()
+        self.refresh()
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Reads the packet and the plan again if their files have changed."""
         with self._lock:
-            stamps = [_stamp(self.folder / name) for name in
+            stamps = [_stamp(self.analysis_dir / name) for name in
                       (steps.OUTCOMES, steps.ROWS, rows.CONTRAST, plan.NAME)]
             if stamps == self._stamps:
                 return
-            self.known = rows.load(self.folder)
-            self.by_id = queue(self.known)
+            self.index = rows.load(self.analysis_dir)
+            self.queue = queue(self.index)
             self._texts: dict[str, str] | None = None
             self._stamps = stamps
 
-    def entry(self, ident: str) -> Entry:
+    def queued(self, ident: str) -> Queued:
         """A datapoint's line of the queue, or what it would be without a plan."""
-        return self.by_id.get(ident) or _entry(self.known.outcomes[ident], None)
+        return self.queue.get(ident) or _queued(self.index.outcomes[ident], None)
 
     @property
     def key(self) -> str:
         """Tells the drafts of this folder and coder from others in the same browser."""
-        text = f"{self.folder.resolve()}\n{self.coder}"
+        text = f"{self.analysis_dir.resolve()}\n{self.coder}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def reviews(self) -> tuple[str, list[ledger.Review]]:
         """The ledger as it stands, and a version that changes with it."""
         with self._lock:
-            version = _stamp(self.folder / ledger.NAME)
+            version = _stamp(self.analysis_dir / ledger.NAME)
             if version != self._version:
-                self._reviews, self._version = ledger.load(self.folder), version
+                self._reviews, self._version = ledger.load(self.analysis_dir), version
             return self._version, self._reviews
 
     def matching(self, wanted: str) -> list[str]:
         """The datapoints whose question or answer has the wanted text, in any case."""
         with self._lock:
             if self._texts is None:
-                self._texts = texts(self.known)
+                self._texts = texts(self.index)
         wanted = wanted.casefold()
         return [ident for ident, text in self._texts.items() if wanted in text]
 
@@ -96,35 +97,37 @@ class _Asked(msgspec.Struct):
     assistant_text: Any = None
 
 
-def queue(known: rows.Index) -> dict[str, Entry]:
+def queue(index: rows.Index) -> dict[str, Queued]:
     """The planned datapoints in the order of the plan, then the other failing ones."""
-    planned = plan.load(known.analysis_dir) if (known.analysis_dir / plan.NAME).exists() else []
-    lines = {one.datapoint_id: one for one in planned if one.datapoint_id in known.places}
-    rest = [one.datapoint_id for one in known.failing() if one.datapoint_id not in lines]
-    return {ident: _entry(known.outcomes[ident], lines.get(ident)) for ident in [*lines, *rest]}
+    lines = plan.load(index.analysis_dir) if (index.analysis_dir / plan.NAME).exists() else []
+    planned_by_id = {planned.datapoint_id: planned for planned in lines
+                     if planned.datapoint_id in index.places}
+    ids = dict.fromkeys([*planned_by_id, *(line.datapoint_id for line in index.failing())])
+    return {ident: _queued(index.outcomes[ident], planned_by_id.get(ident)) for ident in ids}
 
 
-def _entry(one: rows.OutcomeLine, line: plan.Planned | None) -> Entry:
+def _queued(line: rows.OutcomeLine, planned: plan.Planned | None) -> Queued:
     """A datapoint's line of the queue, safe to show."""
     safe = files.visible
-    return Entry(one.datapoint_id, safe(one.model), safe(one.item), safe(one.run), one.trial,
-                 one.outcome, tuple(map(safe, one.failed)), one.mode and safe(one.mode),
-                 line and line.order, line and line.why, line and line.contrast_of)
+    return Queued(line.datapoint_id, safe(line.model), safe(line.item), safe(line.run), line.trial,
+                  line.outcome, tuple(map(safe, line.failed)), line.mode and safe(line.mode),
+                  planned and planned.order, planned and planned.why,
+                  planned and planned.contrast_of)
 
 
-def texts(known: rows.Index) -> dict[str, str]:
+def texts(index: rows.Index) -> dict[str, str]:
     """Question and answer of every whole row, for searching."""
     decode = msgspec.json.Decoder(_Asked).decode
-    found = {}
-    for name in sorted({name for name, _ in known.places.values()}):
-        with open(known.analysis_dir / name, "rb") as file:
+    texts_by_id = {}
+    for name in sorted({name for name, _ in index.places.values()}):
+        with open(index.analysis_dir / name, "rb") as file:
             for line in file:
                 try:
                     row = decode(line)
                 except msgspec.DecodeError:
                     continue  # odd bytes: found by its id and labels all the same
-                found[row.datapoint_id] = f"{row.user_text}\n{row.assistant_text}".casefold()
-    return found
+                texts_by_id[row.datapoint_id] = f"{row.user_text}\n{row.assistant_text}".casefold()
+    return texts_by_id
 
 
 def standing(desk: Desk) -> dict:
@@ -133,12 +136,12 @@ def standing(desk: Desk) -> dict:
     version, reviews = desk.reviews()
     finals = ledger.finals(reviews)
     used = Counter(bucket for final in finals.values()
-                   for bucket in {one.bucket for one in final.reviews})
+                   for bucket in {review.bucket for review in final.reviews})
     return {"version": version,
             "states": {ident: _state(final, desk.coder) for ident, final in finals.items()},
             "buckets": sorted(used.items(), key=lambda pair: (-pair[1], pair[0])),
             "progress": progress(desk, finals),
-            "pairs": pairs(ledger.current(reviews)), "read": sorted(desk.read),
+            "pairs": pairs(ledger.current(reviews)), "read": sorted(desk.shown),
             "disagreements": sum(disagrees(final) for final in finals.values())}
 
 
@@ -149,29 +152,29 @@ def disagrees(final: ledger.Final) -> bool:
 
 def _state(final: ledger.Final, coder: str) -> dict:
     """Where a reviewed datapoint stands, and what this coder and all readers say of it."""
-    mine = next((one for one in final.reviews if one.coder == coder), None)
+    mine = next((review for review in final.reviews if review.coder == coder), None)
     if disagrees(final):
         state = "disagree"
-    elif any(one.settles for one in final.reviews):
+    elif any(review.settles for review in final.reviews):
         state = "settled"
     else:
         state = "mine" if mine else "others"
     return {"state": state, "bucket": mine and mine.bucket, "fault": mine and mine.fault,
-            "buckets": sorted({one.bucket for one in final.reviews}),
-            "faults": sorted({one.fault for one in final.reviews})}
+            "buckets": sorted({review.bucket for review in final.reviews}),
+            "faults": sorted({review.fault for review in final.reviews})}
 
 
 def progress(desk: Desk, finals: dict[str, ledger.Final]) -> dict:
     """How many of the failing datapoints have been reviewed, by anybody and by this coder."""
-    failing = [entry for entry in desk.by_id.values() if entry.outcome == "fail"]
-    planned = [entry for entry in failing if entry.order is not None]
+    failing = [queued for queued in desk.queue.values() if queued.outcome == "fail"]
+    planned = [queued for queued in failing if queued.order is not None]
     mine = {ident for ident, final in finals.items()
-            if any(one.coder == desk.coder for one in final.reviews)}
-    done = Counter(entry.model for entry in failing if entry.id in finals)
-    models = Counter(entry.model for entry in failing)
-    return {"planned": [sum(entry.id in finals for entry in planned), len(planned)],
+            if any(review.coder == desk.coder for review in final.reviews)}
+    done = Counter(queued.model for queued in failing if queued.id in finals)
+    models = Counter(queued.model for queued in failing)
+    return {"planned": [sum(queued.id in finals for queued in planned), len(planned)],
             "failing": [done.total(), len(failing)],
-            "mine": sum(entry.id in mine for entry in failing),
+            "mine": sum(queued.id in mine for queued in failing),
             "models": [[model, done[model], count] for model, count in models.items()]}
 
 
@@ -180,14 +183,14 @@ def pairs(current: list[ledger.Review]) -> list[dict]:
     by_coder: dict[str, dict[str, ledger.Review]] = {}
     for review in current:
         by_coder.setdefault(review.coder, {})[review.datapoint_id] = review
-    found = []
-    for one, other in combinations(sorted(by_coder), 2):
-        first, second = by_coder[one], by_coder[other]
+    agreements = []
+    for coder, other in combinations(sorted(by_coder), 2):
+        first, second = by_coder[coder], by_coder[other]
         shared = first.keys() & second.keys()
         if shared:
-            found.append({"coders": [one, other], "shared": len(shared),
-                          "bucket": sum(first[ident].bucket == second[ident].bucket
-                                        for ident in shared),
-                          "fault": sum(first[ident].fault == second[ident].fault
-                                       for ident in shared)})
-    return found
+            agreements.append({"coders": [coder, other], "shared": len(shared),
+                               "bucket": sum(first[ident].bucket == second[ident].bucket
+                                             for ident in shared),
+                               "fault": sum(first[ident].fault == second[ident].fault
+                                            for ident in shared)})
+    return agreements

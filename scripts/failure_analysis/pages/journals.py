@@ -81,12 +81,12 @@ def pages(places: list[Place], root: Path) -> list[Page]:
               files.safe_name(f"{place.domain}_{place.task}" if place.domain else place.task))
              for place in places]
     times = Counter((files.folded(run), files.folded(name)) for run, name in names)
-    found = []
+    all_pages = []
     for place, (run, name) in zip(places, names, strict=True):
         if times[files.folded(run), files.folded(name)] > 1:
             name += f"~{files.mark(os.path.relpath(place.path, root))}"
-        found.append(Page(place, Path(run, f"{name}.txt"), Path(run, f"{name}.tree.svg")))
-    return found
+        all_pages.append(Page(place, Path(run, f"{name}.txt"), Path(run, f"{name}.tree.svg")))
+    return all_pages
 
 
 def write(root: Path, output: Path, concurrent: int, plain: bool) -> Counter:
@@ -109,10 +109,10 @@ def write(root: Path, output: Path, concurrent: int, plain: bool) -> Counter:
     return total
 
 
-def _all(found: list[Page], output: Path, concurrent: int, plain: bool) -> Iterator[Done]:
+def _all(all_pages: list[Page], output: Path, concurrent: int, plain: bool) -> Iterator[Done]:
     """What each page became, in their order, whatever the number of workers."""
-    if concurrent < 2 or len(found) < 2:
-        for page in found:
+    if concurrent < 2 or len(all_pages) < 2:
+        for page in all_pages:
             yield write_page(page, output, plain)
         return
     # A Ctrl-C reaches every process of the terminal; workers that it ends can block the pool.
@@ -120,7 +120,7 @@ def _all(found: list[Page], output: Path, concurrent: int, plain: bool) -> Itera
                                initargs=(signal.SIGINT, signal.SIG_IGN))
     try:
         waiting: list[Future] = []
-        for page in found:
+        for page in all_pages:
             waiting.append(pool.submit(write_page, page, output, plain))
             if len(waiting) > 4 * concurrent:
                 yield waiting.pop(0).result()
@@ -138,9 +138,8 @@ def write_page(page: Page, output: Path, plain: bool) -> Done:
     counts = Counter(damaged=len(lost))
     if journal is None:
         return Done(b"", b"", rejected, counts)
-    rejected += b"".join(
-        files.csv_line([journal.path.as_posix(), place, reason, raw[:_MOST_RAW]])
-        for place, reason, raw in journal.rejected)
+    rejected += b"".join(files.csv_line([journal.path.as_posix(), place, reason, raw[:_MOST_RAW]])
+                         for place, reason, raw in journal.rejected)
     files.write_text(output / page.text, page_text(page.place, journal, plain))
     files.write_text(output / page.tree, journal_tree.svg(page.place, journal))
     counts.update(read=1, steps=len(journal.steps), rejected_nodes=len(journal.rejected),
@@ -197,8 +196,8 @@ def _first_unrecovered(journal: Journal) -> Step | None:
 
 def _seconds(steps: list[Step]) -> float | None:
     """The recorded seconds in all; null when none of the steps records any."""
-    known = [step.seconds for step in steps if step.seconds is not None]
-    return round(sum(known), 3) if known or not steps else None
+    seconds = [step.seconds for step in steps if step.seconds is not None]
+    return round(sum(seconds), 3) if seconds or not steps else None
 
 
 def _metric_name(value: Metric | None) -> str | None:
@@ -252,8 +251,7 @@ class _Page:
 
 def _write_header(page: _Page, place: Place, journal: Journal) -> None:
     steps, chains = journal.steps, journal.chains
-    page.bar("JOURNAL", place.title if place.title == place.run else
-             f"{place.run}: {place.title}")
+    page.bar("JOURNAL", place.title if place.title == place.run else f"{place.run}: {place.title}")
     page.fact("run", place.run)
     if place.domain:
         page.fact("domain", place.domain)
@@ -294,11 +292,11 @@ def _write_header(page: _Page, place: Place, journal: Journal) -> None:
                        "is a failing step with every attempt to repair it."]
 
 
-def _best_line(found: journals.Best | None) -> str:
-    if found is None:
+def _best_line(best: journals.Best | None) -> str:
+    if best is None:
         return "none: no good step with a metric and its direction"
-    others = f"; {found.others} good steps record another metric first" if found.others else ""
-    return (f"{_metric_line(found.metric)} at step {found.step.number}, the best of {found.among}"
+    others = f"; {best.others} good steps record another metric first" if best.others else ""
+    return (f"{_metric_line(best.metric)} at step {best.step.number}, the best of {best.among}"
             f"{others}")
 
 
@@ -352,12 +350,11 @@ def _write_step(page: _Page, journal: Journal, step: Step) -> None:
     page.section("Analysis", text(node.get("analysis")), " (the reviewer's words)")
     if len(step.metrics) > 1:
         page.section("Every metric", "\n".join(
-            f"{_metric_line(one)}" + ("" if one.best is None else f", best {one.best:.6g}")
-            for one in step.metrics))
+            f"{_metric_line(metric)}" + ("" if metric.best is None else f", best {metric.best:.6g}")
+            for metric in step.metrics))
     page.section("Metric extraction", _blocks(
         ("plan", node.get("parse_metrics_plan")), ("code", node.get("parse_metrics_code")),
-        ("output", journals.output(node.get("parse_term_out"))),
-        ("error", _error(node, "parse_"))))
+        ("output", journals.output(node.get("parse_term_out"))), ("error", _error(node, "parse_"))))
     page.section("Plots", _blocks(
         ("plan", node.get("plot_plan")), ("code", node.get("plot_code")),
         ("analyses", _analyses(node.get("plot_analyses"))),
@@ -428,5 +425,5 @@ def _analyses(value: object) -> str:
     """A list of texts, or of objects that hold one, a line each; blank for an empty list."""
     if not isinstance(value, list):
         return text(value)
-    return "\n".join(text(one.get("analysis", one)) if isinstance(one, dict) else text(one)
-                     for one in value)
+    return "\n".join(text(item.get("analysis", item)) if isinstance(item, dict) else text(item)
+                     for item in value)

@@ -24,16 +24,16 @@ def chunks(text: str) -> list[list[Line]]:
     lines = json_lines(text)
     if lines is None:
         return [[Line(0, piece)] for piece in _pieces(text)]
-    found: list[list[Line]] = [[]]
+    cut: list[list[Line]] = [[]]
     size = 0
     for line in lines:
         for piece in _pieces(line.text):
             if size >= CHUNK:
-                found.append([])
+                cut.append([])
                 size = 0
-            found[-1].append(Line(line.depth, piece))
+            cut[-1].append(Line(line.depth, piece))
             size += len(piece)
-    return found
+    return cut
 
 
 def is_json(text: str) -> bool:
@@ -77,19 +77,19 @@ def _bracket_sizes(tokens: list[str]) -> dict[int, int] | None:
         if token in "[{":
             open_.append((place, at, "]" if token == "[" else "}"))
         elif token in "]}":
-            if not open_ or open_[-1][2] != token:
+            start, begin, closing = open_.pop() if open_ else (0, 0, "")
+            if token != closing:
                 return None
-            start, begin, _ = open_.pop()
             sizes[start] = at - begin
     return None if open_ else sizes
 
 
 def _pieces(text: str) -> list[str]:
     """Plain text cut after line feeds, or else between words, near every `CHUNK` characters."""
-    found, start = [], 0
+    cut_pieces, start = [], 0
     while len(text) - start > CHUNK * 3 // 2:
         cut = text.rfind("\n", start + CHUNK // 2, start + CHUNK) + 1
         cut = cut or text.rfind(" ", start + CHUNK // 2, start + CHUNK) + 1 or start + CHUNK
-        found.append(text[start:cut])
+        cut_pieces.append(text[start:cut])
         start = cut
-    return [*found, text[start:]]
+    return [*cut_pieces, text[start:]]

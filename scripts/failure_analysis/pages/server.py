@@ -52,11 +52,11 @@ class _Json(JSONResponse):
         return json.dumps(content, allow_nan=False).encode("ascii")
 
 
-def serve(folder: Path, port: int, coder: str) -> None:
+def serve(analysis_dir: Path, port: int, coder: str) -> None:
     """Serves the page until it is interrupted; prints the link first."""
-    desk = Desk(folder, coder)
-    if not desk.by_id:
-        raise files.Refusal(f"{folder}: no datapoint failed; there is nothing to review")
+    desk = Desk(analysis_dir, coder)
+    if not desk.queue:
+        raise files.Refusal(f"{analysis_dir}: no datapoint failed; there is nothing to review")
     with socket.socket() as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         own.bind(("127.0.0.1", port))
@@ -65,8 +65,8 @@ def serve(folder: Path, port: int, coder: str) -> None:
         app = guard.guarded(application(desk), token, port)
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
                                 lifespan="off", ws="none", timeout_graceful_shutdown=1)
-        print(f"http://127.0.0.1:{port}/?token={token}\n{len(desk.by_id)} datapoints, reviewed "
-              f"as {coder} into {folder / ledger.NAME}; Ctrl-C ends", flush=True)
+        print(f"http://127.0.0.1:{port}/?token={token}\n{len(desk.queue)} datapoints, reviewed "
+              f"as {coder} into {analysis_dir / ledger.NAME}; Ctrl-C ends", flush=True)
         uvicorn.Server(config).run(sockets=[own])
 
 
@@ -81,15 +81,15 @@ def user_name() -> str:
 
 def application(desk: Desk) -> Starlette:
     """The routes of the page."""
-    def looked(body: Callable[[Desk, Any], Any], asked: Any) -> Any:
+    def refreshed(body: Callable[[Desk, Any], Any], asked: Any) -> Any:
         """The answer of a route, from the files as they are now."""
-        desk.look()
+        desk.refresh()
         return body(desk, asked)
 
     def answers(path: str, body: Callable[[Desk, Mapping], Any]) -> Route:
         """A route that only reads."""
         async def answer(request: Request) -> Response:
-            return _Json(await run_in_threadpool(looked, body, request.query_params))
+            return _Json(await run_in_threadpool(refreshed, body, request.query_params))
 
         return Route(path, answer)
 
@@ -102,13 +102,13 @@ def application(desk: Desk) -> Starlette:
                 return _Json({"error": "not JSON"}, 400)
             if not isinstance(asked, dict):
                 return _Json({"error": "not a JSON object"}, 400)
-            return _Json(await run_in_threadpool(looked, body, asked))
+            return _Json(await run_in_threadpool(refreshed, body, asked))
 
         return Route(path, answer, methods=["POST"])
 
     return Starlette(routes=[
         Route("/", lambda request: HTMLResponse(
-            rendered("page.html.j2", title=title(desk.folder), faults=ledger.FAULTS))),
+            rendered("page.html.j2", title=title(desk.analysis_dir), faults=ledger.FAULTS))),
         Route("/assets/{name}", _asset),
         answers("/api/queue", _queue), answers("/api/standing", _standing),
         answers("/api/datapoint", lambda desk, asked: view.datapoint(desk, asked.get("id", ""))),
@@ -130,10 +130,10 @@ def rendered(name: str, **values: Any) -> str:
     return environment.from_string((TEMPLATES / name).read_text(encoding="utf-8")).render(values)
 
 
-def title(folder: Path) -> str:
+def title(analysis_dir: Path) -> str:
     """The benchmark's name, as build_packet.py recorded it."""
-    path = folder / sanity.NAME
-    name = files.read_json(path)["conservation"]["benchmark"] if path.exists() else folder.name
+    path = analysis_dir / sanity.NAME
+    name = files.read_json(path)["conservation"]["benchmark"] if path.exists() else path.parent.name
     return files.visible(str(name))
 
 
@@ -150,8 +150,8 @@ def _asset(request: Request) -> Response:
 def _queue(desk: Desk, asked: Mapping) -> dict:
     """What does not change while the page is open."""
     return {"coder": desk.coder, "key": desk.key, "faults": ledger.FAULTS,
-            "background": (desk.folder / contrast.BACKGROUND).exists(),
-            "entries": [entry._asdict() for entry in desk.by_id.values()]}
+            "background": (desk.analysis_dir / contrast.BACKGROUND).exists(),
+            "entries": [queued._asdict() for queued in desk.queue.values()]}
 
 
 def _standing(desk: Desk, asked: Mapping) -> dict:
@@ -164,14 +164,14 @@ def _standing(desk: Desk, asked: Mapping) -> dict:
 
 def _background(desk: Desk, asked: Mapping) -> dict:
     """The policies that the runs record."""
-    path = desk.folder / contrast.BACKGROUND
+    path = desk.analysis_dir / contrast.BACKGROUND
     return {"text": files.visible(path.read_text(encoding="utf-8")) if path.exists() else ""}
 
 
 def _quote(desk: Desk, asked: dict) -> dict:
     """Whether a quote proves anything about its datapoint, and in which part it occurs."""
     asked = msgspec.convert(asked, _Quoted)
-    row = rows.row(desk.known, asked.id)
+    row = rows.row(desk.index, asked.id)
     return {"reason": ledger.unproved([asked.quote], row),
             "part": parts.where(asked.quote, parts.parts(row))}
 
@@ -180,7 +180,7 @@ def _review(desk: Desk, asked: dict) -> dict:
     """Records a review as this person's; answers with it or with the reason against it."""
     entry = {name: asked[name] for name in _REVIEW if name in asked}
     entry |= {"datapoint_id": asked.get("datapoint_id"), "coder": desk.coder, "kind": "person"}
-    [verdict] = ledger.append(desk.known, [entry])
+    [verdict] = ledger.append(desk.index, [entry])
     if verdict.review:
         return {"review": msgspec.to_builtins(verdict.review)}
     mine = view.reviews(desk, entry["datapoint_id"])["mine"]
@@ -191,15 +191,15 @@ def _review(desk: Desk, asked: dict) -> dict:
 def _shown(desk: Desk, asked: dict) -> dict:
     """Logs what stood on the screen; a text that two parts share counts for both."""
     seen = msgspec.convert(asked, _Seen)
-    row = rows.row(desk.known, seen.id)
-    found = parts.parts(row)
-    same = view.conversation(row, found)["same"]
+    row = rows.row(desk.index, seen.id)
+    row_parts = parts.parts(row)
+    same = view.conversation(row, row_parts)["same"]
     also = [(twin, *place) for name, *place in seen.spans
             for twin, shown in same.items() if shown == name]
-    sizes = {part.name: len(part.text) for part in found}
+    sizes = {part.name: len(part.text) for part in row_parts}
     for spans in _layers([*seen.spans, *also], sizes):
-        reading_log.log(desk.folder, desk.coder, seen.id, sum(sizes.values()), spans)
-    desk.read.add(seen.id)
+        reading_log.log(desk.analysis_dir, desk.coder, seen.id, sum(sizes.values()), spans)
+    desk.shown.add(seen.id)
     return {}
 
 

@@ -18,32 +18,32 @@ from failure_analysis.review import ledger, parts
 _LONG = 1500
 
 
-def write(folder: Path, path: Path) -> dict:
+def write(analysis_dir: Path, path: Path) -> dict:
     """Writes the page and returns its headline counts; refuses when nobody has reviewed yet. Same
     folder, same bytes."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise files.Refusal(f"{path}: the page ends in .html, so that it overwrites no data")
-    desk = Desk(folder, "")
+    desk = Desk(analysis_dir, "")
     _, reviews = desk.reviews()
     finals = {ident: final for ident, final in ledger.finals(reviews).items()
-              if ident in desk.known.places}
+              if ident in desk.index.places}
     if not finals:
-        raise files.Refusal(f"{folder / ledger.NAME}: no review in it; record some with "
+        raise files.Refusal(f"{analysis_dir / ledger.NAME}: no review in it; record some with "
                             "review_app.py or record_review.py first")
-    order = {ident: place for place, ident in enumerate(desk.by_id)}
+    order = {ident: place for place, ident in enumerate(desk.queue)}
     idents = sorted(finals, key=lambda ident: (order.get(ident, len(order)), ident))
     points = [_point(desk, ident, finals[ident]) for ident in idents]
     counts = desks.progress(desk, finals)
     summary = {"reviewed": counts["failing"][0], "failing": counts["failing"][1],
                "planned": counts["planned"] if counts["planned"][1] else None,
-               "coders": sorted({one.coder for final in finals.values()
-                                 for one in final.reviews})}
+               "coders": sorted({review.coder for final in finals.values()
+                                 for review in final.reviews})}
     style = "\n".join((TEMPLATES / name).read_text(encoding="utf-8")
                       for name in ("theme.css", "static.css"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     files.write_text(path, rendered(
-        "static.html.j2", title=title(folder), style=style, style_hash=digest, summary=summary,
-        models=counts["models"], buckets=_buckets(points),
+        "static.html.j2", title=title(analysis_dir), style=style, style_hash=digest,
+        summary=summary, models=counts["models"], buckets=_buckets(points),
         pairs=desks.pairs(ledger.current(reviews)),
         undecided=[point for point in points if point["disagrees"]]))
     return summary
@@ -55,24 +55,24 @@ def _buckets(points: list[dict]) -> list[dict]:
     for point in points:
         if not point["disagrees"]:
             named.setdefault(point["bucket"], []).append(point)
-    found = []
+    buckets = []
     for name, members in sorted(named.items(), key=lambda pair: (-len(pair[1]), pair[0])):
         faults = Counter(point["fault"] for point in members)
-        found.append({"name": name, "points": members,
-                      "models": Counter(point["model"] for point in members),
-                      "faults": sorted(faults.items(), key=lambda pair: (-pair[1], pair[0]))})
-    return found
+        buckets.append({"name": name, "points": members,
+                        "models": Counter(point["model"] for point in members),
+                        "faults": sorted(faults.items(), key=lambda pair: (-pair[1], pair[0]))})
+    return buckets
 
 
 def _point(desk: Desk, ident: str, final: ledger.Final) -> dict:
     """One reviewed datapoint, with the quotes of its reviews marked."""
-    row = rows.row(desk.known, ident)
-    found = parts.parts(row)
+    row = rows.row(desk.index, ident)
+    row_parts = parts.parts(row)
     quotes = [quote for review in final.reviews for quote in review.quotes]
-    marked = {part.name: _marked(part, quotes) for part in found}
-    talk = view.conversation(row, found)
+    marked = {part.name: _marked(part, quotes) for part in row_parts}
+    talk = view.conversation(row, row_parts)
     spoken = {name for name in marked if name.startswith(("message-", "call-", "result-"))}
-    return {**desk.entry(ident)._asdict(), "bucket": final.bucket, "fault": final.fault,
+    return {**desk.queued(ident)._asdict(), "bucket": final.bucket, "fault": final.fault,
             "disagrees": desks.disagrees(final), "reviews": final.reviews, "parts": marked, **talk,
             "marked_talk": any(marked[name]["marked"] for name in spoken)}
 
@@ -84,7 +84,7 @@ def _marked(part: parts.Part, quotes: Iterable[str]) -> dict:
     for line in layout.json_lines(part.text) or [layout.Line(0, part.text)]:
         stop = at + len(line.text)
         cuts = sorted({at, stop, *(cut for span in spans for cut in span if at < cut < stop)})
-        pieces = [(part.text[start:end], any(one <= start < other for one, other in spans))
+        pieces = [(part.text[start:end], any(first <= start < last for first, last in spans))
                   for start, end in zip(cuts, cuts[1:], strict=False)]
         lines.append({"depth": line.depth, "pieces": pieces})
         at = stop

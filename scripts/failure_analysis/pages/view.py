@@ -19,18 +19,15 @@ _FACTS = ("termination", "grader", "reward", "prompt_tokens", "completion_tokens
 
 def datapoint(desk: Desk, ident: str) -> dict:
     """Everything the page shows of a datapoint, but the reviews."""
-    row = rows.row(desk.known, ident)
-    found = parts.parts(row)
-    entry = desk.entry(ident)
-    return {
-        **entry._asdict(), "why": plan.WHY[entry.why] if entry.why else "",
-        "facts": [[name.replace("_", " "), files.visible(str(row[name]))[:120]]
-                  for name in _FACTS if row.get(name) is not None],
-        "characters": sum(len(part.text) for part in found),
-        "parts": {part.name: pieces(part) for part in found},
-        **conversation(row, found),
-        "siblings": siblings(desk, desk.known.outcomes[ident]),
-    }
+    row = rows.row(desk.index, ident)
+    row_parts = parts.parts(row)
+    queued = desk.queued(ident)
+    return {**queued._asdict(), "why": plan.WHY[queued.why] if queued.why else "",
+            "facts": [[name.replace("_", " "), files.visible(str(row[name]))[:120]]
+                      for name in _FACTS if row.get(name) is not None],
+            "characters": sum(len(part.text) for part in row_parts),
+            "parts": {part.name: pieces(part) for part in row_parts},
+            **conversation(row, row_parts), "siblings": siblings(desk, desk.index.outcomes[ident])}
 
 
 def pieces(part: parts.Part) -> dict:
@@ -44,10 +41,10 @@ def pieces(part: parts.Part) -> dict:
             "chunks": chunks}
 
 
-def conversation(row: Mapping[str, Any], found: list[parts.Part]) -> dict:
-    """The turns that are drawn, the calls that no turn carries, and `same`: part -> the part
-    drawn in its place because it has the same text."""
-    text = {part.name: part.text for part in found}
+def conversation(row: Mapping[str, Any], row_parts: list[parts.Part]) -> dict:
+    """The `turns` that are drawn, the `loose` calls that no turn carries, each with its result, and
+    `same`: the name of a part -> that of the part drawn in its place, which has the same text."""
+    text = {part.name: part.text for part in row_parts}
     turns = parts.turns(row)
     same: dict[str, str] = {}
     drawn, carried = [], set()
@@ -88,29 +85,29 @@ def _twin(turn: parts.Turn, text: Mapping[str, str], carried: set[str], length: 
     return ""
 
 
-def siblings(desk: Desk, outcome: rows.OutcomeLine) -> list[dict]:
+def siblings(desk: Desk, line: rows.OutcomeLine) -> list[dict]:
     """The same item elsewhere: outcome, failed dimensions, and the answer where the row is here."""
-    found = []
-    for one in desk.known.outcomes.values():
-        if one.item != outcome.item or one.datapoint_id == outcome.datapoint_id:
+    entries, safe = [], files.visible
+    for other in desk.index.outcomes.values():
+        if other.item != line.item or other.datapoint_id == line.datapoint_id:
             continue
-        whole = one.datapoint_id in desk.known.places
-        shown = parts.parts(rows.row(desk.known, one.datapoint_id)) if whole else []
-        found.append({"id": one.datapoint_id, "model": files.visible(one.model),
-                      "run": files.visible(one.run), "trial": one.trial, "outcome": one.outcome,
-                      "failed": [files.visible(name) for name in one.failed],
-                      "differs": one.fingerprint != outcome.fingerprint, "whole": whole,
-                      "answer": next((pieces(part) for part in shown if part.name == "answer"),
-                                     None)})
-    return sorted(found, key=lambda one: (one["model"] == outcome.model, one["model"],
-                                          one["run"], one["trial"]))
+        whole = other.datapoint_id in desk.index.places
+        shown = parts.parts(rows.row(desk.index, other.datapoint_id)) if whole else []
+        entries.append({"id": other.datapoint_id, "model": safe(other.model),
+                        "run": safe(other.run), "trial": other.trial, "outcome": other.outcome,
+                        "failed": list(map(safe, other.failed)),
+                        "differs": other.fingerprint != line.fingerprint, "whole": whole,
+                        "answer": next((pieces(part) for part in shown if part.name == "answer"),
+                                       None)})
+    return sorted(entries, key=lambda other: (other["model"] == line.model, other["model"],
+                                              other["run"], other["trial"]))
 
 
 def reviews(desk: Desk, ident: str) -> dict:
     """The current reviews of a datapoint: this coder's, and the others'."""
-    version, found = desk.reviews()
-    shown = [msgspec.to_builtins(review) for review in ledger.current(found)
+    version, all_reviews = desk.reviews()
+    shown = [msgspec.to_builtins(review) for review in ledger.current(all_reviews)
              if review.datapoint_id == ident]
-    mine = [one for one in shown if one["coder"] == desk.coder]
+    mine = [review for review in shown if review["coder"] == desk.coder]
     return {"version": version, "mine": mine[-1] if mine else None,
-            "others": [one for one in shown if one["coder"] != desk.coder]}
+            "others": [review for review in shown if review["coder"] != desk.coder]}

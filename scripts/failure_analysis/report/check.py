@@ -12,9 +12,9 @@ from typing import NamedTuple
 from failure_analysis import facts, files, manifest, steps
 from failure_analysis.markdown import code
 from failure_analysis.report import claims, foundation, pieces, prose, structure, write
-from failure_analysis.report.evidence import Evidence, Finding, evidence
+from failure_analysis.report.evidence import Evidence, Finding, gather
 from failure_analysis.report.prose import Unit
-from failure_analysis.review import ledger, parts, tally
+from failure_analysis.review import counting, ledger, parts
 
 NAME = steps.CHECK.writes[0]
 _MOST_SEARCHED = 2000
@@ -33,63 +33,70 @@ class Result(NamedTuple):
     never_shown: int
 
 
-def check(path: Path, min_cited: int = 3, rerun: bool = False) -> Result:
+def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result:
     """Proves the report of an analysis folder, and writes check.json: against the manifest, or,
     with `rerun`, against the runs, which are read again."""
-    report = write.path_of(path)
-    result = _proved(path, write.read(files.needed(report, "write_report.py")), min_cited, rerun)
-    files.write_json(path / NAME, {
-        "report": report.name, "holds": not result.findings,
-        "against": "runs" if rerun else "manifest", "proved": result.proved,
-        "findings": [one._asdict() for one in result.findings],
-        "judgement_lines": result.judgement, "never_shown": result.never_shown})
-    manifest.record(path, steps.CHECK.name, {"min_cited": min_cited, "rerun": rerun},
+    report = write.path_of(analysis_dir)
+    text = write.read(files.needed(report, "write_report.py"))
+    result = _proved(analysis_dir, text, min_cited, rerun)
+    files.write_json(analysis_dir / NAME, {"report": report.name, **record(result, rerun)})
+    manifest.record(analysis_dir, steps.CHECK.name, {"min_cited": min_cited, "rerun": rerun},
                     steps.CHECK.writes)
     return result
 
 
-def _proved(path: Path, text: str, min_cited: int, rerun: bool) -> Result:
+def record(result: Result, rerun: bool) -> dict:
+    """A result as check.json has it."""
+    return {"holds": not result.findings, "against": "runs" if rerun else "manifest",
+            "proved": result.proved,
+            "findings": [finding._asdict() for finding in result.findings],
+            "judgement_lines": result.judgement, "never_shown": result.never_shown}
+
+
+def _proved(analysis_dir: Path, text: str, min_cited: int, rerun: bool) -> Result:
     """Proves the files below a report, then its text; the first alone where a file is not what its
     step wrote, as nothing can be proved against it."""
-    changed = list(foundation.changed_files(path))
+    changed = list(foundation.changed_files(analysis_dir))
     if any(finding.text != facts.NAME for finding in changed):
         return Result({}, sorted(changed), [], 0)
-    found = evidence(path, min_cited)
-    below = [*changed, *foundation.findings(found), *(foundation.rerun(path) if rerun else ())]
-    result = prove(text, found)
+    evidence = gather(analysis_dir, min_cited)
+    below = [*changed, *foundation.findings(evidence),
+             *(foundation.rerun(analysis_dir) if rerun else ())]
+    result = prove(text, evidence)
     return result._replace(findings=sorted({*below, *result.findings}))
 
 
-def prove(text: str, found: Evidence) -> Result:
-    """Proves a report's text, claim by claim."""
+def prove(text: str, evidence: Evidence) -> Result:
+    """Proves a report's text, claim by claim: the functions below yield what does not hold, and
+    count in `proved`, by kind, what does."""
     text = text.replace("\r\n", "\n")
     units = prose.units(text)
     proved: Counter[str] = Counter()
-    findings = [*_block_findings(text, found, proved), *_binding_findings(text, found),
+    findings = [*_block_findings(text, evidence, proved), *_binding_findings(text, evidence),
                 *_markup_findings(text)]
     judgement: list[int] = []
     for place, (unit, after) in enumerate(zip_longest(units, units[1:])):
         if unit.kind == "fence":
-            findings += _fence_findings(unit, units[:place], found, proved)
+            findings += _fence_findings(unit, units[:place], evidence, proved)
         elif unit.kind == "quote":
-            findings += _quote_findings(unit, after, found, proved)
+            findings += _quote_findings(unit, after, evidence, proved)
         else:
-            findings += _prose_findings(unit, after, found, proved, judgement)
-    findings += structure.findings(units, found, proved)
+            findings += _prose_findings(unit, after, evidence, proved, judgement)
+    findings += structure.findings(units, evidence, proved)
     return Result(dict(sorted(proved.items())), sorted(set(findings)), sorted(set(judgement)),
-                  tally.readings(found.folder.counted)["never"])
+                  counting.how_shown(evidence.analysis.counts)["never"])
 
 
-def _block_findings(text: str, found: Evidence, proved: Counter) -> Iterator[Finding]:
+def _block_findings(text: str, evidence: Evidence, proved: Counter) -> Iterator[Finding]:
     """Generated blocks that are missing, unknown, or not what the files say."""
     line, seen = 1, Counter()
     for name, piece in pieces.split(text):
         if name:
             seen[name] += 1
-            if name not in found.blocks:
+            if name not in evidence.blocks:
                 yield Finding(line, "unknown_block", name, "no script generates it; remove it")
-            elif piece.rstrip("\n") != found.blocks[name].rstrip("\n"):
-                same = commonprefix([piece, found.blocks[name]]).count("\n")
+            elif piece.rstrip("\n") != evidence.blocks[name].rstrip("\n"):
+                same = commonprefix([piece, evidence.blocks[name]]).count("\n")
                 yield Finding(line + same, "edited_block", name, "it is not what the files of the "
                               "analysis say (edited, or the files are newer); run write_report.py")
             elif seen[name] > 1:
@@ -97,7 +104,7 @@ def _block_findings(text: str, found: Evidence, proved: Counter) -> Iterator[Fin
             else:
                 proved["generated blocks"] += 1
         line += piece.count("\n")
-    for name in found.blocks:
+    for name in evidence.blocks:
         if not seen[name]:
             yield Finding(0, "missing_block", name, f"add the lines <!-- generated:{name} --> and "
                           f"<!-- /generated:{name} --> where it belongs and run write_report.py")
@@ -107,70 +114,71 @@ def _markup_findings(text: str) -> Iterator[Finding]:
     """Comments and HTML in the author's part: what they hold or hide is not read as it is shown."""
     line = 1
     for name, piece in pieces.split(text):
-        for number, (one, own) in enumerate(pieces.own_lines(piece), line):
-            if name or not own or one.lstrip().startswith(">"):
+        for number, (source, own) in enumerate(pieces.own_lines(piece), line):
+            if name or not own or source.lstrip().startswith(">"):
                 continue
-            plain = re.sub(r"(`+).*?\1|<!--fact:[^<>\s]+-->|\\<", "", one)
-            found = re.search(r"<!--|-->|</?[a-zA-Z][^>]*>|&#?\w+;", plain)
-            if found:
-                yield Finding(number, "hidden_text", found[0], "no comments, HTML or entities in "
+            plain = re.sub(r"(`+).*?\1|<!--fact:[^<>\s]+-->|\\<", "", source)
+            hidden = re.search(r"<!--|-->|</?[a-zA-Z][^>]*>|&#?\w+;", plain)
+            if hidden:
+                yield Finding(number, "hidden_text", hidden[0], "no comments, HTML or entities in "
                               "the author's part: they can hide text; write Markdown")
         line += piece.count("\n")
 
 
-def _binding_findings(text: str, found: Evidence) -> Iterator[Finding]:
-    for line, key in write.hand_bound(text, found.bound):
+def _binding_findings(text: str, evidence: Evidence) -> Iterator[Finding]:
+    for line, key in write.hand_bound(text, evidence.bound):
         yield Finding(line, "bound_by_hand", key, f"only write_report.py binds numbers: write "
                                                   f"{{{{{key}}}}} and run it")
     for line, key in write.placeholders(text):
         yield Finding(line, "unfilled", key, "run write_report.py")
 
 
-def _prose_findings(unit: Unit, after: Unit | None, found: Evidence, proved: Counter,
+def _prose_findings(unit: Unit, after: Unit | None, evidence: Evidence, proved: Counter,
                     judgement: list[int]) -> Iterator[Finding]:
     """What does not hold in a paragraph, list item, table row or heading."""
     quoted = prose.quoted(after)[1] if after is not None and after.kind == "quote" else []
-    yield from _item_findings(unit, quoted if unit.text.rstrip().endswith(":") else [], found)
-    words = "".join(one.masked for one in prose.sentences(unit))
+    yield from _item_findings(unit, quoted if unit.text.rstrip().endswith(":") else [], evidence)
+    words = "".join(sentence.masked for sentence in prose.sentences(unit))
     if re.search(r"\b(?:TODO|todo|Todo|TBD|FIXME)", words):
         yield Finding(unit.line, "todo", _short(unit.text), "write it, or take it out")
     for sentence in prose.sentences(unit):
         cited = quoted if sentence.masked.rstrip().endswith(":") else []
-        for verdict, text, why in claims.sentence(sentence, unit, cited, found.names, found.facts):
-            if verdict == "unbound_number" and _is_recorded(text, sentence, found):
+        for problem in claims.problems(sentence, unit, cited, evidence.names, evidence.facts):
+            if problem.verdict == "unbound_number" \
+                    and _is_recorded(problem.text, sentence, evidence):
                 proved["recorded amounts"] += 1
             else:
-                yield Finding(sentence.line, verdict, text, why)
-        proved["numbers"] += sum(str(found.facts.get(token.value)) == token.number
+                yield Finding(sentence.line, *problem)
+        proved["numbers"] += sum(str(evidence.facts.get(token.value)) == token.number
                                  for token in sentence.all(prose.FACT))
-        yield from _evidence_findings(sentence, unit, found, proved)
-        yield from _fault_findings(sentence, found)
+        yield from _sentence_findings(sentence, unit, evidence, proved)
+        yield from _fault_findings(sentence, evidence)
         if unit.kind != "heading" and not (sentence.all(prose.FACT) or sentence.all(prose.CITE)
                                            or cited) and re.search(r"[^\W\d_]{2}", sentence.masked):
             judgement.append(sentence.line)
 
 
-def _is_recorded(number: str, sentence: prose.Sentence, found: Evidence) -> bool:
+def _is_recorded(number: str, sentence: prose.Sentence, evidence: Evidence) -> bool:
     """Whether a number of three digits or more, or one that begins with a letter, stands, as it
     is, in a datapoint that the sentence cites: an amount, a date, a flight, a session; shorter
     ones stand in too many."""
     plain = number.strip(".,")
     return len(re.sub(r"\W", "", plain)) >= (3 if plain[:1].isdecimal() else 2) and any(
         re.search(rf"(?<![\w.,]){re.escape(plain)}(?![\w]|[.,]\d)", part.text)
-        for token in sentence.all(prose.CITE) for part in found.parts(token.value))
+        for token in sentence.all(prose.CITE) for part in evidence.parts(token.value))
 
 
-def _evidence_findings(sentence: prose.Sentence, unit: Unit, found: Evidence,
+def _sentence_findings(sentence: prose.Sentence, unit: Unit, evidence: Evidence,
                        proved: Counter) -> Iterator[Finding]:
     """Citations and quotes of a sentence; a quote needs its citation directly after it."""
     tokens = sentence.tokens
     for place, token in enumerate(tokens):
         if token.kind == prose.CITE:
-            yield from _citation_findings(token.value, sentence.line, unit, found, proved)
+            yield from _citation_findings(token.value, sentence.line, unit, evidence, proved)
         # A code span of so many words is somebody's, unless it is a command.
         if token.kind == prose.CODE and len(token.value.split()) >= 4 \
                 and ".py" not in token.value \
-                and not any(parts.where(token.value, found.parts(cited.value))
+                and not any(parts.where(token.value, evidence.parts(cited.value))
                             for cited in sentence.all(prose.CITE)):
             yield Finding(sentence.line, "fabricated_quote", _short(token.value), "so long a code "
                           "span is a quote: it must stand in a datapoint that the sentence cites")
@@ -184,13 +192,13 @@ def _evidence_findings(sentence: prose.Sentence, unit: Unit, found: Evidence,
                           "[dp:…] directly after it; a quote that holds quotation marks goes into "
                           "a blockquote, words that are no quote into italics")
         else:
-            yield from _proved_quote(token.value, rest[0].value, sentence.line, found, proved)
+            yield from _proved_quote(token.value, rest[0].value, sentence.line, evidence, proved)
 
 
-def _fault_findings(sentence: prose.Sentence, found: Evidence) -> Iterator[Finding]:
+def _fault_findings(sentence: prose.Sentence, evidence: Evidence) -> Iterator[Finding]:
     """A class of fault that a sentence names beside citations is the decided fault of one of
     them."""
-    decided = found.folder.counted.decided | found.folder.counted.wrong_pass
+    decided = evidence.analysis.counts.decided | evidence.analysis.counts.wrong_pass
     faults = {decided[token.value].fault for token in sentence.all(prose.CITE)
               if token.value in decided}
     for token in sentence.all(prose.CODE):
@@ -200,41 +208,41 @@ def _fault_findings(sentence: prose.Sentence, found: Evidence) -> Iterator[Findi
                           f"datapoints as {', '.join(sorted(map(str, faults)))}")
 
 
-def _item_findings(unit: Unit, introduced: list[str], found: Evidence) -> Iterator[Finding]:
+def _item_findings(unit: Unit, introduced: list[str], evidence: Evidence) -> Iterator[Finding]:
     """An item that a paragraph names is the item of a datapoint that it, or the quote that it
     introduces, cites."""
     text = unit.text
     if unit.kind == "heading" or not _ITEMS.search(text):
         return
-    outcomes = found.folder.counted.known.outcomes
+    outcomes = evidence.analysis.counts.index.outcomes
     idents = [token.value for token in prose.inline(text) if token.kind == prose.CITE]
     cited = {outcomes[ident].item for ident in idents + introduced if ident in outcomes}
     for match in _ITEMS.finditer(text):
         for name in re.findall(r"`([^`]+)`", match[0]):
             own = unit.title == f"Item {code(name)}"
-            if name in found.names.items and name not in cited and not own:
+            if name in evidence.names.items and name not in cited and not own:
                 yield Finding(unit.line + text.count("\n", 0, match.start()), "uncited_item", name,
                               "the paragraph cites no datapoint of this item")
 
 
-def _citation_findings(ident: str, line: int, unit: Unit, found: Evidence,
+def _citation_findings(ident: str, line: int, unit: Unit, evidence: Evidence,
                        proved: Counter) -> Iterator[Finding]:
     """A citation must exist and have been read; in a bucket it must belong there."""
-    counted = found.folder.counted
-    outcome = counted.known.outcomes.get(ident)
-    if outcome is None:
+    counts = evidence.analysis.counts
+    if ident not in counts.index.outcomes:
         yield Finding(line, "unknown_id", ident, "there is no such datapoint")
         return
-    final = counted.decided.get(ident) or counted.open.get(ident) or counted.wrong_pass.get(ident)
+    outcome = counts.index.outcomes[ident].outcome
+    final = counts.decided.get(ident) or counts.open.get(ident) or counts.wrong_pass.get(ident)
     slug = claims.slug(unit.bucket)
-    if outcome.outcome == "fail" and final is None:
+    if outcome == "fail" and final is None:
         yield Finding(line, "unread_datapoint", ident, "nobody has reviewed it; record a review "
                                                        "first, or cite one that was")
-    elif final is None and ident not in counted.shown:
-        yield Finding(line, "unread_datapoint", ident, f"it is a {outcome.outcome} datapoint that "
+    elif final is None and ident not in counts.shown:
+        yield Finding(line, "unread_datapoint", ident, f"it is a {outcome} datapoint that "
                       "was never shown; show_datapoint.py shows it")
-    elif outcome.outcome == "fail" and unit.kind != "heading" \
-            and slug in found.names.buckets and final.bucket != slug \
+    elif outcome == "fail" and unit.kind != "heading" \
+            and slug in evidence.names.buckets and final.bucket != slug \
             and not (final.bucket and f"`{final.bucket}`" in unit.text):
         yield Finding(line, "other_bucket", ident, f"the ledger has it in "
                       f"{final.bucket or 'no bucket'}; cite it there, or name that bucket here")
@@ -242,40 +250,42 @@ def _citation_findings(ident: str, line: int, unit: Unit, found: Evidence,
         proved["citations"] += 1
 
 
-def _proved_quote(quote: str, ident: str, line: int, found: Evidence,
+def _proved_quote(quote: str, ident: str, line: int, evidence: Evidence,
                   proved: Counter) -> Iterator[Finding]:
     """A quote must occur verbatim in the datapoint that is cited for it."""
-    known = found.parts(ident)
-    plain = next((text for text in (quote, prose.unescaped(quote)) if parts.where(text, known)), "")
-    if plain and parts.loses_negation(plain, known):
+    row_parts = evidence.parts(ident)
+    plain = next((text for text in (quote, prose.unescaped(quote))
+                  if parts.where(text, row_parts)), "")
+    if plain and parts.loses_negation(plain, row_parts):
         yield Finding(line, "fabricated_quote", _short(quote), "a negation stands directly before "
                       "it in the datapoint; quote that too")
-    elif plain and not parts.too_short(plain, known):
+    elif plain and not parts.too_short(plain, row_parts):
         proved["quotes"] += 1
     elif plain:
         yield Finding(line, "fabricated_quote", _short(quote), "too short to prove anything; quote "
                       f"at least {parts.SHORTEST_QUOTE} characters or a whole part")
-    elif ident in found.folder.counted.known.outcomes:
-        owner = _owner(quote, found)
+    elif ident in evidence.analysis.counts.index.outcomes:
+        owner = _owner(quote, evidence)
         if owner:
             yield Finding(line, "misattributed_quote", _short(quote), f"it is from {owner}, not "
                                                                       f"from {ident}")
         else:
-            near = parts.nearest(quote, known)
+            near = parts.nearest(quote, row_parts)
             yield Finding(line, "fabricated_quote", _short(quote),
                           f"it does not occur in {ident}; nearest: {near or 'nothing like it'}")
 
 
-def _owner(quote: str, found: Evidence) -> str | None:
+def _owner(quote: str, evidence: Evidence) -> str | None:
     """Another reviewed datapoint in which a quote occurs."""
-    counted = found.folder.counted
-    for ident in [*counted.decided, *counted.open, *counted.wrong_pass][:_MOST_SEARCHED]:
-        if any(parts.where(text, found.parts(ident)) for text in (quote, prose.unescaped(quote))):
+    counts = evidence.analysis.counts
+    for ident in [*counts.decided, *counts.open, *counts.wrong_pass][:_MOST_SEARCHED]:
+        row_parts = evidence.parts(ident)
+        if parts.where(quote, row_parts) or parts.where(prose.unescaped(quote), row_parts):
             return ident
     return None
 
 
-def _quote_findings(unit: Unit, after: Unit | None, found: Evidence,
+def _quote_findings(unit: Unit, after: Unit | None, evidence: Evidence,
                     proved: Counter) -> Iterator[Finding]:
     """A blockquote is a quote; its citation is in its last line or begins the next paragraph."""
     text, own = prose.quoted(unit)
@@ -292,14 +302,14 @@ def _quote_findings(unit: Unit, after: Unit | None, found: Evidence,
                       "one citation [dp:…] in its last line; for other text use a paragraph")
         return
     for ident in own:
-        yield from _citation_findings(ident, unit.line, unit, found, proved)
-        why = claims.foreign(ident, unit, found.names)
+        yield from _citation_findings(ident, unit.line, unit, evidence, proved)
+        why = claims.foreign(ident, unit, evidence.names)
         if why:
             yield Finding(unit.line, "other_model", ident, why)
-    yield from _proved_quote(text, cited[0], unit.line, found, proved)
+    yield from _proved_quote(text, cited[0], unit.line, evidence, proved)
 
 
-def _fence_findings(unit: Unit, before: list[Unit], found: Evidence,
+def _fence_findings(unit: Unit, before: list[Unit], evidence: Evidence,
                     proved: Counter) -> Iterator[Finding]:
     """A fenced text must come from the datapoint that was cited last before it; commands (bash)
     are no evidence."""
@@ -309,13 +319,13 @@ def _fence_findings(unit: Unit, before: list[Unit], found: Evidence,
         return
     if not re.fullmatch(r"(?:text(?: data-[0-9a-f]{12})?|json|bash|sh)?", kind):
         yield Finding(unit.line, "hidden_text", _short(kind), "begin the fence with ```text")
-    cited = [token.value for one in before if one.bucket == unit.bucket and one.model == unit.model
-             for token in prose.inline(one.text) if token.kind == prose.CITE]
-    known = found.parts(cited[-1]) if cited else []
+    cited = [token.value for earlier in before
+             if (earlier.model, earlier.bucket) == (unit.model, unit.bucket)
+             for token in prose.inline(earlier.text) if token.kind == prose.CITE]
+    row_parts = evidence.parts(cited[-1]) if cited else []
     bad = [line for line in lines[1:-1] if line.strip()
            and not re.fullmatch(r"\[end of data-[0-9a-f]{12}\]|… \(\d+ more of \d+ characters\)",
-                                line)
-           and parts.where(line, known) is None]
+                                line) and parts.where(line, row_parts) is None]
     if bad:
         yield Finding(unit.line, "fabricated_quote", _short(bad[0]), "a fenced text must stand "
                       "word for word in the datapoint cited before it"

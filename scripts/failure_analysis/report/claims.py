@@ -12,7 +12,7 @@ from failure_analysis.markdown import code
 from failure_analysis.packet import rows
 from failure_analysis.report import prose
 from failure_analysis.report.prose import CITE, CODE, FACT, Sentence, Unit
-from failure_analysis.review import ledger, tally
+from failure_analysis.review import counting, ledger
 
 _QUANTIFIER = re.compile(
     r"(?<![\w-])(?:all|none|only|every|everyone|everybody|nobody|always|never|most|mostly|majority|both"
@@ -77,12 +77,20 @@ _FAULT_WORDS = {"model_error": "model|its own|their own", "grader_issue": "grade
                 "reference_issue": "reference|expected", "pipeline_issue": "pipeline|harness",
                 "user_simulator_issue": "simulat", "undecided": "undecided|not decided"}
 _BEYOND_CHANCE = re.compile(r"more than chance|by chance alone|statistically|significant", re.I)
-Problem = tuple[str, str, str]
+
+
+class Problem(NamedTuple):
+    """What does not hold in a sentence: the verdict, the text it is about, and why."""
+
+    verdict: str
+    text: str
+    why: str
 
 
 class Names(NamedTuple):
     """The names that sentences use: models by their key in facts, each datapoint's model, the
-    buckets of the ledger, dimensions, provisional modes, items."""
+    buckets of the ledger, dimensions (also `squeezed` to letters and digits), provisional modes,
+    items. `pattern` matches a model, `any_name` a model, run or the benchmark."""
 
     models: dict[str, str]
     owner: dict[str, str]
@@ -95,20 +103,19 @@ class Names(NamedTuple):
     any_name: re.Pattern
 
 
-def names(counted: tally.Tally, known: Mapping[str, int | float], benchmark: str) -> Names:
+def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchmark: str) -> Names:
     """The names of an analysis folder."""
-    outcomes = counted.known.outcomes
-    models = {facts.key(name): name for name in counted.judged}
-    dimensions = {one.split("/")[-1] for one in known if one.startswith("dimension/")}
-    failed = set(rows.dimensions(counted.known))
-    runs = {one.run for one in outcomes.values()}
-    return Names(
-        models, {ident: one.model for ident, one in outcomes.items()},
-        frozenset(bucket for bucket, _ in tally.bucket_order(counted)),
-        frozenset(failed | dimensions), {ledger.squeezed(name) for name in failed | dimensions},
-        frozenset(one.mode for one in counted.known.failing() if one.mode),
-        frozenset(one.item for one in outcomes.values()),
-        _any_of(counted.judged), _any_of({*counted.judged, *runs, benchmark}))
+    outcomes = counts.index.outcomes
+    models = {facts.key(name): name for name in counts.judged}
+    dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")} | \
+        set(rows.dimensions(counts.index))
+    runs = {line.run for line in outcomes.values()}
+    return Names(models, {ident: line.model for ident, line in outcomes.items()},
+                 frozenset(bucket for bucket, _ in counting.bucket_order(counts)),
+                 frozenset(dimensions), {ledger.squeezed(name) for name in dimensions},
+                 frozenset(line.mode for line in counts.index.failing() if line.mode),
+                 frozenset(line.item for line in outcomes.values()),
+                 _any_of(counts.judged), _any_of({*counts.judged, *runs, benchmark}))
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern:
@@ -117,26 +124,26 @@ def _any_of(words: Iterable[str]) -> re.Pattern:
     return re.compile(rf"(?<![\w./-])(?:{alternatives})(?![\w/-]|\.\w)")
 
 
-def recount(known: rows.Index) -> dict[str, int]:
+def recount(index: rows.Index) -> dict[str, int]:
     """The core facts counted a second time, from outcomes.csv alone."""
     kinds = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
-    found = Counter({**dict.fromkeys(kinds.values(), 0),
-                     "models": len({one.model for one in known.outcomes.values()}),
-                     "runs": len({one.run for one in known.outcomes.values()}),
-                     "items": len({one.item for one in known.outcomes.values()})})
-    for one in known.outcomes.values():
-        model = facts.key(one.model)
-        found[kinds[one.outcome]] += 1
+    values = Counter({**dict.fromkeys(kinds.values(), 0),
+                      "models": len({line.model for line in index.outcomes.values()}),
+                      "runs": len({line.run for line in index.outcomes.values()}),
+                      "items": len({line.item for line in index.outcomes.values()})})
+    for line in index.outcomes.values():
+        model = facts.key(line.model)
+        values[kinds[line.outcome]] += 1
         for outcome, kind in kinds.items():
-            found[f"{kind}/{model}"] += one.outcome == outcome
-        found[f"judged_rows/{model}"] += one.outcome != "unjudged"
-        found[f"rows/{model}"] += 1
-        for name in one.failed:
-            found[facts.key("dimension", one.model, name)] += 1
-        if one.outcome == "fail" and one.mode:
-            found[f"mode/{one.mode}"] += 1
-            found[facts.key("mode", one.mode, one.model)] += 1
-    return dict(found)
+            values[f"{kind}/{model}"] += line.outcome == outcome
+        values[f"judged_rows/{model}"] += line.outcome != "unjudged"
+        values[f"rows/{model}"] += 1
+        for name in line.failed:
+            values[facts.key("dimension", line.model, name)] += 1
+        if line.outcome == "fail" and line.mode:
+            values[f"mode/{line.mode}"] += 1
+            values[facts.key("mode", line.mode, line.model)] += 1
+    return dict(values)
 
 
 def slug(title: str) -> str:
@@ -151,140 +158,148 @@ def kind_of(key: str) -> str:
         else first
 
 
-def models_of(key: str, known: Names) -> set[str]:
+def models_of(key: str, names: Names) -> set[str]:
     """The models that a fact's key names; the longest name wins where one contains another."""
-    rest, found = f"{key.removeprefix(kind_of(key))}/", set()
-    for name in sorted(known.models, key=len, reverse=True):
+    rest, models = f"{key.removeprefix(kind_of(key))}/", set()
+    for name in sorted(names.models, key=len, reverse=True):
         if f"/{name}/" in rest:
-            found.add(known.models[name])
+            models.add(names.models[name])
             rest = rest.replace(f"/{name}/", "/")
-    return found
+    return models
 
 
-def sentence(said: Sentence, unit: Unit, also_cited: list[str], known: Names,
+def problems(sentence: Sentence, unit: Unit, also_cited: list[str], names: Names,
              values: Mapping[str, int | float]) -> Iterator[Problem]:
-    """What is wrong with a sentence; `also_cited` are citations of the quote that it introduces.
-    A problem is (verdict, text, why)."""
-    for token in said.all(FACT):
+    """What is wrong with a sentence; `also_cited` are citations of the quote that it introduces."""
+    for token in sentence.all(FACT):
         if token.value not in values:
-            yield "wrong_value", token.value, "there is no such fact"
+            yield Problem("wrong_value", token.value, "there is no such fact")
         elif str(values[token.value]) != token.number:
-            yield "wrong_value", f"{token.number} for {token.value}", \
-                f"the fact is {values[token.value]}; run write_report.py"
+            yield Problem("wrong_value", f"{token.number} for {token.value}",
+                          f"the fact is {values[token.value]}; run write_report.py")
         else:
-            yield from _misused(token, said, unit, known)
-    yield from _wholes(said)
-    yield from _samples(said, unit)
-    yield from _apart(said, unit, known)
+            yield from _misused(token, sentence, unit, names)
+    yield from _wholes(sentence)
+    yield from _samples(sentence, unit)
+    yield from _apart(sentence, unit, names)
+    yield from _signs(sentence)
     heading = unit.kind == "heading"
-    yield from _numbers(said, heading, known)
+    yield from _numbers(sentence, heading, names)
     if not (heading and _TITLE.fullmatch(unit.text)):
-        evidence = bool(said.all(FACT) or said.all(CITE) or also_cited)
-        words = _NOT_MEANT.sub("", said.masked)
+        carried = sentence.all(FACT) or sentence.all(CITE) or also_cited
+        words = _NOT_MEANT.sub("", sentence.masked)
         quantifier, count = _QUANTIFIER.search(words), _COUNTS.search(words)
-        if count and not said.all(FACT):
-            yield "unsupported_quantifier", count[0].strip(), "a count needs a fact in the same " \
-                "sentence; a citation shows a single datapoint"
-        elif quantifier and not evidence:
-            yield "unsupported_quantifier", quantifier[0], "a fact or citation in the same " \
-                "sentence must carry it; say it with one, or say less"
-        yield from _models(said, unit, also_cited, known)
-        tests = [token for token in said.all(FACT) if token.value.startswith("comparison/p_holm/")]
-        if _BEYOND_CHANCE.search(said.masked) and not tests:
-            yield "unsupported_claim", _BEYOND_CHANCE.search(said.masked)[0], \
-                "give the adjusted p of the pair: {{comparison/p_holm/BETTER/WORSE}}"
+        if count and not sentence.all(FACT):
+            yield Problem("unsupported_quantifier", count[0].strip(), "a count needs a fact in the "
+                          "same sentence; a citation shows a single datapoint")
+        elif quantifier and not carried:
+            yield Problem("unsupported_quantifier", quantifier[0], "a fact or citation in the same "
+                          "sentence must carry it; say it with one, or say less")
+        yield from _models(sentence, unit, also_cited, names)
+        tests = [token for token in sentence.all(FACT)
+                 if token.value.startswith("comparison/p_holm/")]
+        if _BEYOND_CHANCE.search(sentence.masked) and not tests:
+            yield Problem("unsupported_claim", _BEYOND_CHANCE.search(sentence.masked)[0],
+                          "give the adjusted p of the pair: {{comparison/p_holm/BETTER/WORSE}}")
         elif any(float(token.number or 1) >= 0.05 for token in tests) \
-                and not re.search(r"\b(?:no|not|nothing|neither)\b", said.masked, re.I):
-            yield "wrong_words", tests[0].value, "with this p no difference was shown; say so"
+                and not re.search(r"\b(?:no|not|nothing|neither)\b", sentence.masked, re.I):
+            yield Problem("wrong_words", tests[0].value,
+                          "with this p no difference was shown; say so")
 
 
-def foreign(ident: str, unit: Unit, known: Names) -> str:
+def foreign(ident: str, unit: Unit, names: Names) -> str:
     """Why a datapoint does not belong into a model's section; empty when it does."""
-    title, owner = unit.model, known.owner.get(ident)
+    title, owner = unit.model, names.owner.get(ident)
     if not title or owner is None or code(owner) == title or code(owner) in unit.text:
         return ""
     return f"it is {owner}'s, in the section of {title}; name that model beside it"
 
 
-def _misused(token: prose.Token, said: Sentence, unit: Unit, known: Names) -> Iterator[Problem]:
+def _misused(token: prose.Token, sentence: Sentence, unit: Unit, names: Names) -> Iterator[Problem]:
     """A right number in a sentence that says something else."""
     key, kind = token.value, kind_of(token.value)
-    text = _plain(said)
+    text = _plain(sentence)
     if kind == "mode" and not re.search(r"provisional|\brules?\b", text, re.I):
-        yield "provisional_count", key, "a provisional mode's count is no finding: say that " \
-            "rules gave the label, or use a bucket"
+        yield Problem("provisional_count", key, "a provisional mode's count is no finding: say "
+                      "that rules gave the label, or use a bucket")
     if kind in _SAYS and re.search(
             rf"(?:\bnot|\bnever|n['\u2019]t)(?: \w+)? (?:{_SAYS[kind]})", text, re.I):
-        yield "wrong_words", f"{token.number} is {key}", "the sentence says not"
+        yield Problem("wrong_words", f"{token.number} is {key}", "the sentence says not")
     if kind in _SAYS and not re.search(_SAYS[kind], text, re.I):
-        yield "wrong_words", f"{token.number} is {key}", \
-            f"the sentence does not say so (no word like {_SAYS[kind].split('|')[0]!r})"
+        yield Problem("wrong_words", f"{token.number} is {key}",
+                      f"the sentence does not say so (no word like {_SAYS[kind].split('|')[0]!r})")
     rest = key.removeprefix(kind).strip("/")
-    for model in models_of(key, known):
+    for model in models_of(key, names):
         rest = f"/{rest}/".replace(f"/{facts.key(model)}/", "/").strip("/")
     for name in rest.split("/") if kind in _NAMED and rest else ():
         here = name == slug(unit.bucket) or "~" in name \
             or re.search(_FAULT_WORDS.get(name, r"(?!)"), text, re.I)
         if not here and name.lower() not in text.lower() \
                 and name.replace("_", " ").lower() not in text.lower():
-            yield "wrong_words", f"{token.number} is {key}", f"the sentence does not name {name}"
+            yield Problem("wrong_words", f"{token.number} is {key}",
+                          f"the sentence does not name {name}")
 
 
-def _samples(said: Sentence, unit: Unit) -> Iterator[Problem]:
+def _samples(sentence: Sentence, unit: Unit) -> Iterator[Problem]:
     """Counts of reviewed datapoints that are not said, in their paragraph, to be of those."""
-    kinds = {kind_of(token.value) for token in said.all(FACT)}
+    kinds = {kind_of(token.value) for token in sentence.all(FACT)}
     sample = sorted(kinds & set(_SAMPLE))
     if not sample:
         return
     if not re.search(r"\breview(?!/)|\bread\b", unit.text, re.I):
-        yield "wrong_whole", sample[0], "say that it is of the reviewed datapoints"
+        yield Problem("wrong_whole", sample[0], "say that it is of the reviewed datapoints")
     elif kinds & set(_OF_ALL) and "review/reviewed" not in kinds:
-        yield "wrong_whole", sample[0], "it is a count of the reviewed, not of all: give " \
-            "{{review/reviewed/…}} beside it"
+        yield Problem("wrong_whole", sample[0], "it is a count of the reviewed, not of all: give "
+                      "{{review/reviewed/…}} beside it")
 
 
-def _apart(said: Sentence, unit: Unit, known: Names) -> Iterator[Problem]:
-    """Facts whose model, bucket or fault is named in another part of the sentence than they are;
-    a percent sign where no percentage is, and digits or signs that touch a number."""
-    for names, of in ((known.models.values(), lambda key: models_of(key, known)),
-                      (known.buckets, lambda key: set(key.split("/")) & known.buckets),
-                      (ledger.FAULTS, lambda key: set(key.split("/")) & set(ledger.FAULTS))):
-        yield from _swapped(said, set(names), of, slug(unit.bucket))
-    plain = ["", *("" if token.kind else token.source for token in said.tokens), ""]
-    for before, token, after in zip(plain, said.tokens, plain[2:], strict=False):
+def _apart(sentence: Sentence, unit: Unit, names: Names) -> Iterator[Problem]:
+    """Facts whose model, bucket or fault is named in another part of the sentence than they are."""
+    here, models = slug(unit.bucket), set(names.models.values())
+    yield from _swapped(sentence, models, lambda key: models_of(key, names), here)
+    for words in (names.buckets, set(ledger.FAULTS)):
+        yield from _swapped(sentence, words, lambda key, words=words: words & set(key.split("/")),
+                            here)
+
+
+def _signs(sentence: Sentence) -> Iterator[Problem]:
+    """A percent sign where no percentage is, and digits, signs or words that change a number."""
+    plain = ["", *("" if token.kind else token.source for token in sentence.tokens), ""]
+    for before, token, after in zip(plain, sentence.tokens, plain[2:], strict=False):
         if token.kind != FACT:
             continue
-        percentage = "_pct/" in token.value
-        if percentage and not re.search("%|percent|points", _plain(said)):
-            yield "wrong_words", f"{token.number} is {token.value}", "it is a percentage: say so"
+        percentage, claim = "_pct/" in token.value, f"{token.number} is {token.value}"
+        if percentage and not re.search("%|percent|points", _plain(sentence)):
+            yield Problem("wrong_words", claim, "it is a percentage: say so")
         elif not percentage and re.match(r"\s*(?:%|percent)", after):
-            yield "wrong_words", f"{token.number} is {token.value}", "it is a count, no percentage"
+            yield Problem("wrong_words", claim, "it is a count, no percentage")
         if re.search(r"[-\u2212\u00d7\u00b1\d.]$", before) or re.match(
                 r"[-\u2212\u00d7\d]|\s*(?:hundred|thousand|million|dozen)", after):
-            yield "wrong_words", f"{token.number} is {token.value}", "something is joined to it"
+            yield Problem("wrong_words", claim, "something is joined to it")
 
 
-def _swapped(said: Sentence, names: set[str], of, here: str) -> Iterator[Problem]:
-    """Facts whose own name (`of` gives it) does not stand in their clause, where another does; in
-    a clause without any such name, it is the last one before."""
+def _swapped(sentence: Sentence, candidates: set[str], named_by, here: str) -> Iterator[Problem]:
+    """Facts whose own name (`named_by` gives it) does not stand in their clause, where another
+    does; in a clause without any such name, it is the last one before."""
     pattern = re.compile("|".join(rf"(?<![\w./-]){re.escape(name)}(?![\w/-])" for name in
-                                  sorted(names, key=len, reverse=True)) or r"(?!)")
+                                  sorted(candidates, key=len, reverse=True)) or r"(?!)")
     last: set[str] = set()
-    for clause in _clauses(said):
+    for clause in _clauses(sentence):
         named = {name for token in clause if token.kind in ("", CODE)
                  for name in pattern.findall(token.source)}
         for token in clause if named or last else ():
-            own = of(token.value) if token.kind == FACT else set()
+            own = named_by(token.value) if token.kind == FACT else set()
             if len(own) == 1 and not own & ((named or last) | {here}):
-                yield "wrong_words", f"{token.number} is {token.value}", \
-                    f"beside it stands {', '.join(sorted(named or last))}, not {', '.join(own)}"
+                yield Problem("wrong_words", f"{token.number} is {token.value}",
+                              f"beside it stands {', '.join(sorted(named or last))}, "
+                              f"not {', '.join(own)}")
         last = named or last
 
 
-def _clauses(said: Sentence) -> list[list[prose.Token]]:
+def _clauses(sentence: Sentence) -> list[list[prose.Token]]:
     """The tokens of a sentence, cut at commas, brackets, colons and conjunctions of the text."""
     clauses: list[list[prose.Token]] = [[]]
-    for token in said.tokens:
+    for token in sentence.tokens:
         first, *rest = [token] if token.kind else [
             prose.Token("", piece) for piece in _CLAUSE.split(token.source)]
         clauses[-1].append(first)
@@ -292,74 +307,77 @@ def _clauses(said: Sentence) -> list[list[prose.Token]]:
     return clauses
 
 
-def _wholes(said: Sentence) -> Iterator[Problem]:
+def _wholes(sentence: Sentence) -> Iterator[Problem]:
     """`A of B` where A is no part of B."""
-    for one, between, other in zip(said.tokens, said.tokens[1:], said.tokens[2:], strict=False):
-        if (one.kind, between.kind, other.kind) != (FACT, "", FACT) or not re.fullmatch(
+    tokens = sentence.tokens
+    for share, between, whole in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if (share.kind, between.kind, whole.kind) != (FACT, "", FACT) or not re.fullmatch(
                 r"\s*(?:out )?of (?:the |its |all |these |those |their )*\s*", between.source):
             continue
-        kind, whole = kind_of(one.value), kind_of(other.value)
-        parts = one.value.removeprefix(kind).strip("/").split("/")
-        whole_parts = [part for part in other.value.removeprefix(whole).split("/") if part]
-        if (kind in _WHOLE and whole not in _WHOLE[kind]) or not set(whole_parts) <= set(parts):
-            yield "wrong_whole", f"{one.number} of {other.number}", \
-                f"{one.value} is no part of {other.value}"
+        kind, whole_kind = kind_of(share.value), kind_of(whole.value)
+        names = share.value.removeprefix(kind).strip("/").split("/")
+        whole_names = {name for name in whole.value.removeprefix(whole_kind).split("/") if name}
+        if (kind in _WHOLE and whole_kind not in _WHOLE[kind]) or not whole_names <= set(names):
+            yield Problem("wrong_whole", f"{share.number} of {whole.number}",
+                          f"{share.value} is no part of {whole.value}")
 
 
-def _numbers(said: Sentence, heading: bool, known: Names) -> Iterator[Problem]:
+def _numbers(sentence: Sentence, heading: bool, names: Names) -> Iterator[Problem]:
     """Digits that no fact carries: in plain text, and in code spans that hold nothing else."""
     before = ""
-    for token in said.tokens:
+    for token in sentence.tokens:
         if token.kind == CODE:
             alone = re.fullmatch(r"[-+]?\d[\d.,]*\s*%?", token.value)
-            item = token.value in known.items and (heading or _ITEM.search(before))
+            item = token.value in names.items and (heading or _ITEM.search(before))
             if alone and not item:
-                yield "unbound_number", token.value, "a number in backticks is a number; write " \
-                    "{{key}}, or `item` before an item's id"
+                yield Problem("unbound_number", token.value, "a number in backticks is a number; "
+                              "write {{key}}, or `item` before an item's id")
         elif not token.kind:
-            plain = known.any_name.sub("", token.source)
+            plain = names.any_name.sub("", token.source)
             for char in plain:
                 if not char.isdecimal() and unicodedata.numeric(char, None) is not None \
                         and char.isascii() is False and not char.isalpha():
-                    yield "unbound_number", char, "write {{key}}"
+                    yield Problem("unbound_number", char, "write {{key}}")
             for match in _DIGITS.finditer(plain):
-                yield "unbound_number", match[0], "write {{key}} and run write_report.py; names " \
-                    "that hold digits go into backticks"
+                yield Problem("unbound_number", match[0], "write {{key}} and run write_report.py; "
+                              "names that hold digits go into backticks")
         before = (before if token.kind == CODE and not before else "") + token.source \
             if not token.kind else before if token.kind == CODE else ""
 
 
-def _models(said: Sentence, unit: Unit, also_cited: list[str], known: Names) -> Iterator[Problem]:
+def _models(sentence: Sentence, unit: Unit, also_cited: list[str], names: Names
+            ) -> Iterator[Problem]:
     """Every model that a sentence names is carried by a fact or citation of that model, and the
     other way round."""
-    here = next((name for name in known.models.values() if code(name) == unit.model), None)
-    named = {match[0] for match in known.pattern.finditer(_plain(said))}
-    cited = [token.value for token in said.all(CITE)] + also_cited
-    carried = {known.owner[ident] for ident in cited if ident in known.owner}
-    for token in said.all(FACT):
-        carried |= models_of(token.value, known)
+    here = next((name for name in names.models.values() if code(name) == unit.model), None)
+    named = {match[0] for match in names.pattern.finditer(_plain(sentence))}
+    cited = [token.value for token in sentence.all(CITE)] + also_cited
+    carried = {names.owner[ident] for ident in cited if ident in names.owner}
+    for token in sentence.all(FACT):
+        carried |= models_of(token.value, names)
     for model in sorted(named - carried - {here}):
-        yield "unsupported_claim", model, "the sentence names this model without a fact or " \
-            "citation of it"
-    allowed = named | {here, _subject(unit, known)}
+        yield Problem("unsupported_claim", model, "the sentence names this model without a fact or "
+                      "citation of it")
+    allowed = named | {here, _subject(unit, names)}
     if named or here:
         for ident in dict.fromkeys(cited):
-            owner = known.owner.get(ident)
+            owner = names.owner.get(ident)
             if owner and owner not in allowed:
-                yield "other_model", ident, f"it is {owner}'s, whom the sentence does not name"
-    for token in said.all(FACT):
-        for model in sorted(models_of(token.value, known) - allowed):
-            yield "other_model", token.value, f"the sentence does not name {model}"
+                yield Problem("other_model", ident,
+                              f"it is {owner}'s, whom the sentence does not name")
+    for token in sentence.all(FACT):
+        for model in sorted(models_of(token.value, names) - allowed):
+            yield Problem("other_model", token.value, f"the sentence does not name {model}")
 
 
-def _subject(unit: Unit, known: Names) -> str | None:
+def _subject(unit: Unit, names: Names) -> str | None:
     """The model that a list item is about: the one that stands bold at its beginning."""
     start = re.match(r"\s*(?:[-*+]|\d+[.)]) \*\*`?", unit.text) if unit.kind == "item" else None
-    first = known.pattern.match(unit.text, start.end()) if start else None
+    first = names.pattern.match(unit.text, start.end()) if start else None
     return first[0] if first else None
 
 
-def _plain(said: Sentence) -> str:
+def _plain(sentence: Sentence) -> str:
     """The sentence's own words and code spans; no quotes, ids or keys."""
-    return "".join(token.source for token in said.tokens if token.kind in ("", CODE))
+    return "".join(token.source for token in sentence.tokens if token.kind in ("", CODE))
 

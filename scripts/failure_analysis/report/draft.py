@@ -8,7 +8,7 @@ from failure_analysis import facts
 from failure_analysis.markdown import cell, code, fence
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.report import blocks
-from failure_analysis.review import parts, tally
+from failure_analysis.review import counting, parts
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "templates" / "deep_error_analysis.md.j2"
 _EXAMPLES = 40
@@ -16,44 +16,43 @@ _QUOTED = 5
 _TEXT, _JUDGE, _SHORT, _LINE = 600, 900, 400, 160
 
 
-def render(folder: blocks.Folder) -> str:
+def render(analysis: blocks.Analysis) -> str:
     """The text of a fresh draft, its facts still as placeholders."""
     import jinja2
 
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False,
                                      undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    failing = [name for name in tally.models(folder.counted) if folder.counted.failing[name]]
-    models, shared = _models(folder, failing[:_EXAMPLES]), []
-    if folder.compared and not folder.counted.reviewed:
-        shared = folder.compared["sets"]["failed_by_all"][:3]
-    bare = [section for model in models for section in model["sections"]
-            if section["provisional"]]
-    rows = _rows(folder.path, {section["id"] for section in bare}, shared)
+    failing = [name for name in counting.models(analysis.counts) if analysis.counts.failing[name]]
+    models, shared = _models(analysis, failing[:_EXAMPLES]), []
+    if analysis.compared and not analysis.counts.reviewed:
+        shared = analysis.compared["sets"]["failed_by_all"][:3]
+    bare = [section for model in models for section in model["sections"] if section["provisional"]]
+    rows = _rows(analysis.analysis_dir, {section["id"] for section in bare}, shared)
     for section in bare:
         section["evidence"] = example(rows[section["id"]])
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        benchmark=cell(folder.sanity["conservation"]["benchmark"]), blocks=blocks.render(folder),
+        benchmark=cell(analysis.sanity["conservation"]["benchmark"]),
+        blocks=blocks.render(analysis),
         shared=[{"name": code(item), "example": example(rows["item", item])} for item in shared
-                if ("item", item) in rows],
-        models=models, more_models=len(failing) - len(models))
+                if ("item", item) in rows], models=models, more_models=len(failing) - len(models))
 
 
-def _models(folder: blocks.Folder, names: list[str]) -> list[dict]:
+def _models(analysis: blocks.Analysis, names: list[str]) -> list[dict]:
     """Per model: its sentence, its block, and a section for each bucket (or provisional mode)."""
     each = max(1, min(3, _EXAMPLES // max(1, len(names))))
     models = []
     for name in names:
-        reviewed = folder.counted.reviewed[name]
+        reviewed = analysis.counts.reviewed[name]
         sentence = (f"{_fact('failed_rows', name)} of {_fact('judged_rows', name)} judged rows "
                     "failed.")
         if reviewed:
             sentence += f" {_fact('review/reviewed', name)} of these were reviewed."
         models.append({"name": code(name), "sentence": sentence,
                        "block": blocks.model_block(name),
-                       "sections": _buckets(folder.counted, name) if reviewed else [
+                       "sections": _buckets(analysis.counts, name) if reviewed else [
                            {"name": code(mode["mode"]), "id": mode["examples"][name][0],
                             "provisional": True, "costs": "TODO"}
-                           for mode in blocks.modes(folder.clusters, name)[:each]]})
+                           for mode in blocks.modes(analysis.clusters, name)[:each]]})
     return models
 
 
@@ -62,18 +61,18 @@ def _fact(kind: str, *names: str) -> str:
     return f"{{{{{'/'.join([kind, facts.key(*names)])}}}}}"
 
 
-def _buckets(counted: tally.Tally, model: str) -> list[dict]:
+def _buckets(counts: counting.Counts, model: str) -> list[dict]:
     """A section per bucket that holds more than one datapoint of a reviewed model (its largest, if
     none does), with the quotes that were proved when they were recorded."""
-    order = tally.bucket_order(counted, model)
+    order = counting.bucket_order(counts, model)
     sections = []
     for bucket, _ in [pair for pair in order if pair[1] > 1] or order[:1]:
-        ids = tally.members(counted, bucket, model)
-        reviews = [counted.decided[ident].reviews[-1] for ident in ids[:_QUOTED]]
+        ids = counting.members(counts, bucket, model)
+        reviews = [counts.decided[ident].reviews[-1] for ident in ids[:_QUOTED]]
         # The first quote with its citation, and what its coder said of it for the author.
         evidence = [f"TODO rewrite: *{cell(review.mechanism)}*\n\n> {cell(review.quotes[0])}\n"
                     f"> [dp:{review.datapoint_id}]" for review in reviews]
-        named = ", ".join(map(code, sorted(tally.costs(counted, bucket, model))))
+        named = ", ".join(map(code, sorted(counting.costs(counts, bucket, model))))
         costs = f"{named or 'no named dimension'}, over " \
                 f"{_fact('review/bucket', bucket, model)} reviewed datapoints."
         sections.append({"name": code(bucket), "provisional": False, "costs": costs,
@@ -90,7 +89,7 @@ def example(row: dict) -> str:
         ("User", row.get("user_text"), _TEXT), ("Answer", row.get("assistant_text"), _TEXT),
         ("Judge", row.get("judge_reasoning"), _JUDGE),
         ("Tool calls", "\n".join(_line(parts.call_text(call)) for call in calls), _SHORT),
-        ("Tool results", "\n".join(_line(parts.result_text(one)) for one in results), _SHORT),
+        ("Tool results", "\n".join(_line(parts.result_text(result)) for result in results), _SHORT),
     ):
         if text:
             shown.append(f"{title}:\n\n{fence(text, most)}")
@@ -102,12 +101,12 @@ def _line(text: str) -> str:
     return " ".join(text.split())[:_LINE]
 
 
-def _rows(folder: Path, wanted: set, items: list[str]) -> dict:
+def _rows(analysis_dir: Path, wanted: set, items: list[str]) -> dict:
     """The wanted packet rows by id, and one row for each wanted item."""
-    found: dict[Any, dict] = {}
-    for row, _ in packet_rows.whole(folder) if wanted or items else ():
+    rows_by_key: dict[Any, dict] = {}
+    for row, _ in packet_rows.whole(analysis_dir) if wanted or items else ():
         if row["datapoint_id"] in wanted:
-            found[row["datapoint_id"]] = row
+            rows_by_key[row["datapoint_id"]] = row
         if row["item_id"] in items:
-            found.setdefault(("item", row["item_id"]), row)
-    return found
+            rows_by_key.setdefault(("item", row["item_id"]), row)
+    return rows_by_key

@@ -24,43 +24,46 @@ class Finding(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Everything that a report is proved against. `folder` holds the comparison and the clusters as
-    they were computed anew, `written` as the files have them (None: no such file); `relabelled` are
-    rows whose label is not the one that the rules give."""
+    """Everything that a report is proved against. `analysis` holds the comparison and the clusters
+    as they were computed anew, `written` as the files have them (None: no such file); `relabelled`
+    are rows whose label is not the one that the rules give, `opened` the parts of the datapoints
+    that were looked at so far."""
 
-    folder: blocks.Folder
-    written: blocks.Folder
+    analysis: blocks.Analysis
+    written: blocks.Analysis
     relabelled: list[str]
     blocks: dict[str, str]
     facts: dict[str, int | float]
     bound: Counter[str]
     min_cited: int
     names: claims.Names
-    texts: dict[str, list[parts.Part]]
+    opened: dict[str, list[parts.Part]]
 
     def parts(self, ident: str) -> list[parts.Part]:
         """The parts of a datapoint, kept; none when it cannot be opened."""
-        if ident not in self.texts:
-            known = self.folder.counted.known
-            self.texts[ident] = parts.parts(rows.row(known, ident)) if ident in known.places else []
-        return self.texts[ident]
+        if ident not in self.opened:
+            index = self.analysis.counts.index
+            whole = ident in index.places
+            self.opened[ident] = parts.parts(rows.row(index, ident)) if whole else []
+        return self.opened[ident]
 
 
-def evidence(path: Path, min_cited: int = 3) -> Evidence:
-    """Reads, and computes anew, what a report of this analysis folder is proved against."""
-    written = blocks.load(path)
-    clusters, relabelled = heuristics.again(path)
-    folder = written._replace(compared=_compared(written), clusters=clusters or written.clusters)
-    known = facts.load(path)
-    names = claims.names(folder.counted, known, folder.sanity["conservation"]["benchmark"])
-    return Evidence(folder, written, relabelled, blocks.render(folder), known, write.allowed(path),
-                    min_cited, names, {})
+def gather(analysis_dir: Path, min_cited: int = 3) -> Evidence:
+    """Reads, and computes anew, what a report of this analysis folder is proved against; refuses
+    a folder whose stage 1 is not complete."""
+    written = blocks.load(analysis_dir)
+    clusters, relabelled = heuristics.again(analysis_dir)
+    analysis = written._replace(compared=_compared(written), clusters=clusters or written.clusters)
+    values = facts.load(analysis_dir)
+    names = claims.names_of(analysis.counts, values, analysis.sanity["conservation"]["benchmark"])
+    return Evidence(analysis, written, relabelled, blocks.render(analysis), values,
+                    write.own_bindings(analysis_dir), min_cited, names, {})
 
 
-def _compared(folder: blocks.Folder) -> dict | None:
+def _compared(written: blocks.Analysis) -> dict | None:
     """The comparison, computed anew as it was asked for; None where nothing is judged."""
-    if not folder.counted.judged:
+    if not written.counts.judged:
         return None
-    asked = manifest.settings(folder.path, steps.COMPARE.name)
-    compared = compute.compare(folder.path, asked.get("by"), asked.get("seed", 0))
+    asked = manifest.settings(written.analysis_dir, steps.COMPARE.name)
+    compared = compute.compare(written.analysis_dir, asked.get("by"), asked.get("seed", 0))
     return json.loads(json.dumps(compared.result))

@@ -17,154 +17,152 @@ from failure_analysis.packet import heuristics, rows
 from failure_analysis.reading import runs
 from failure_analysis.report import claims
 from failure_analysis.report.evidence import Evidence, Finding
-from failure_analysis.review import contrast, ledger, parts, tally
+from failure_analysis.review import contrast, counting, ledger, parts
 
 _BUILD = Path(__file__).resolve().parents[2] / steps.BUILD.script
 
 
-def changed_files(path: Path) -> Iterator[Finding]:
+def changed_files(analysis_dir: Path) -> Iterator[Finding]:
     """Files of the folder that are not what the manifest says of them."""
-    for fault in manifest.faults(path):
+    for fault in manifest.faults(analysis_dir):
         yield Finding(0, "changed_file", fault.name, fault.why)
 
 
-def findings(found: Evidence) -> Iterator[Finding]:
+def findings(evidence: Evidence) -> Iterator[Finding]:
     """What in the files below the report is not what comes out when it is computed anew."""
-    yield from _packet_findings(found)
-    yield from _computed_findings(found)
-    yield from _ledger_findings(found)
-    yield from _fact_findings(found)
+    yield from _packet_findings(evidence)
+    yield from _computed_findings(evidence)
+    yield from _ledger_findings(evidence)
+    yield from _fact_findings(evidence)
 
 
-def _packet_findings(found: Evidence) -> Iterator[Finding]:
+def _packet_findings(evidence: Evidence) -> Iterator[Finding]:
     """Outcomes, packet and sanity report that do not count the same rows."""
-    known, sane = found.folder.counted.known, found.folder.sanity
-    for outcome in known.failing():
-        if known.places.get(outcome.datapoint_id, ("",))[0] != steps.ROWS:
-            yield Finding(0, "missing_row", outcome.datapoint_id, f"it failed and is not in "
+    index, sane = evidence.analysis.counts.index, evidence.analysis.sanity
+    for line in index.failing():
+        if index.places.get(line.datapoint_id, ("",))[0] != steps.ROWS:
+            yield Finding(0, "missing_row", line.datapoint_id, f"it failed and is not in "
                           f"{steps.ROWS}; run build_packet.py again")
-    counted = Counter(outcome.outcome for outcome in known.outcomes.values())
-    by_run = Counter((outcome.run, outcome.outcome) for outcome in known.outcomes.values())
-    pairs = [(kind, sane["conservation"].get(kind), counted[kind])
+    totals = Counter(line.outcome for line in index.outcomes.values())
+    by_run = Counter((line.run, line.outcome) for line in index.outcomes.values())
+    pairs = [(kind, sane["conservation"].get(kind), totals[kind])
              for kind in ("pass", "fail", "unjudged")]
     pairs += [(f"{run['run_id']} {kind}", run.get(kind), by_run[run["run_id"], kind])
               for run in sane["runs"] for kind in ("pass", "fail", "unjudged")]
     pairs.append(("runs", len(sane["runs"]), len({run for run, _ in by_run})))
-    for what, said, real in pairs:
-        if said != real:
-            yield Finding(0, "wrong_count", what, f"{steps.SANITY} says {said}, {steps.OUTCOMES} "
-                          f"has {real}; run build_packet.py again")
+    for subject, stated, actual in pairs:
+        if stated != actual:
+            yield Finding(0, "wrong_count", subject, f"{steps.SANITY} says {stated}, "
+                          f"{steps.OUTCOMES} has {actual}; run build_packet.py again")
 
 
-def _computed_findings(found: Evidence) -> Iterator[Finding]:
+def _computed_findings(evidence: Evidence) -> Iterator[Finding]:
     """Comparison and clusters that are not what comes out when they are computed anew."""
-    for step, said, real in (
-        (steps.COMPARE, found.written.compared, found.folder.compared),
-        (steps.CLUSTER, found.written.clusters, found.folder.clusters),
-    ):
-        if said != real:
-            where = ", ".join(sorted(name for name in {**(said or {}), **(real or {})}
-                                     if (said or {}).get(name) != (real or {}).get(name)))
+    for step, stated, actual in (
+        (steps.COMPARE, evidence.written.compared, evidence.analysis.compared),
+        (steps.CLUSTER, evidence.written.clusters, evidence.analysis.clusters)):
+        if stated != actual:
+            differing = ", ".join(sorted(name for name in {**(stated or {}), **(actual or {})}
+                                         if (stated or {}).get(name) != (actual or {}).get(name)))
             yield Finding(0, "wrong_file", step.writes[0], "computed anew it says something else "
-                          f"({where}); run {step.script} again")
-    if found.relabelled:
-        yield Finding(0, "wrong_label", found.relabelled[0], f"{len(found.relabelled)} rows carry "
-                      "another label than the rules give; run cluster_failures.py again")
+                          f"({differing}); run {step.script} again")
+    if evidence.relabelled:
+        yield Finding(0, "wrong_label", evidence.relabelled[0], f"{len(evidence.relabelled)} rows "
+                      "carry another label than the rules give; run cluster_failures.py again")
 
 
-def _fact_findings(found: Evidence) -> Iterator[Finding]:
+def _fact_findings(evidence: Evidence) -> Iterator[Finding]:
     """Facts that a second count, from outcomes.csv and the ledger, does not confirm, and facts of
     those kinds that nobody counts."""
-    counted, compared = found.folder.counted, found.folder.compared
-    recount = heuristics.numbers(found.folder.clusters) | claims.recount(counted.known)
-    recount |= tally.numbers(counted) if counted.reviews else {}
+    counts, compared = evidence.analysis.counts, evidence.analysis.compared
+    recount = heuristics.numbers(evidence.analysis.clusters) | claims.recount(counts.index)
+    recount |= counting.numbers(counts) if counts.reviews else {}
     recount |= dict(compute.numbers(compared)) if compared else {}
-    recount["rows_read"] = len(counted.known.outcomes) + found.facts.get("rejected_rows", 0)
+    recount["rows_read"] = len(counts.index.outcomes) + evidence.facts.get("rejected_rows", 0)
     owned = {key for step in (steps.CLUSTER, steps.COMPARE, steps.REPORT)
-             for key in facts.part(found.facts, step.name)}
+             for key in facts.part(evidence.facts, step.name)}
     for key in sorted(recount.keys() | owned):
-        if found.facts.get(key) != recount.get(key):
+        if evidence.facts.get(key) != recount.get(key):
             owner = next((step for step in steps.STEPS if step.facts and
                           key.startswith(step.facts)), steps.BUILD)
-            yield Finding(0, "wrong_fact", key, f"{facts.NAME} says {found.facts.get(key)}, a "
+            yield Finding(0, "wrong_fact", key, f"{facts.NAME} says {evidence.facts.get(key)}, a "
                           f"second count says {recount.get(key)}; run {owner.script} again")
 
 
-def _ledger_findings(found: Evidence) -> Iterator[Finding]:
+def _ledger_findings(evidence: Evidence) -> Iterator[Finding]:
     """Reviews that do not hold any more, and datapoints on which the coders still disagree."""
-    counted = found.folder.counted
-    for review in ledger.current(counted.reviews):
-        if review.datapoint_id not in counted.known.places:
+    counts = evidence.analysis.counts
+    for review in ledger.current(counts.reviews):
+        if review.datapoint_id not in counts.index.places:
             continue  # of another packet; the coverage block says how many, and none counts
-        if not ledger.is_genuine(review, found.names.squeezed):
+        if not ledger.is_genuine(review, evidence.names.squeezed):
             yield Finding(0, "edited_review", review.review_id, "this line of reviews.jsonl is not "
                           "as it was recorded; undo the edit, corrections go through --replaces")
-        known = found.parts(review.datapoint_id)
+        row_parts = evidence.parts(review.datapoint_id)
         for quote in review.quotes:
-            if parts.where(quote, known) is None:
+            if parts.where(quote, row_parts) is None:
                 yield Finding(0, "fabricated_quote", quote, f"review {review.review_id} quotes "
                               f"what does not occur in {review.datapoint_id}")
-        found.texts.pop(review.datapoint_id)  # a large ledger does not stay in memory
-    for ident, final in counted.open.items():
-        said = ", ".join(f"{review.coder}: {review.bucket}, {review.fault}"
-                         for review in final.reviews)
-        yield Finding(0, "unsettled", ident, f"the coders disagree ({said}); settle it with "
+        evidence.opened.pop(review.datapoint_id)  # a large ledger does not stay in memory
+    for ident, final in counts.open.items():
+        views = ", ".join(f"{review.coder}: {review.bucket}, {review.fault}"
+                          for review in final.reviews)
+        yield Finding(0, "unsettled", ident, f"the coders disagree ({views}); settle it with "
                                              "record_review.py --settles")
 
 
-def rerun(path: Path) -> Iterator[Finding]:
+def rerun(analysis_dir: Path) -> Iterator[Finding]:
     """Files that are not what the runs give when they are read again, by the commands that made
     them. Refuses when the runs are gone or have changed."""
-    start, arguments = runs.command(path)
-    with tempfile.TemporaryDirectory(prefix="again-") as folder:
-        again = Path(folder)
-        done = subprocess.run([sys.executable, _BUILD, *arguments, "--output-dir", again],
+    start, arguments = runs.command(analysis_dir)
+    with tempfile.TemporaryDirectory(prefix="again-") as temporary:
+        fresh_dir = Path(temporary)
+        done = subprocess.run([sys.executable, _BUILD, *arguments, "--output-dir", fresh_dir],
                               cwd=start, capture_output=True, encoding="utf-8", errors="replace")
-        if not (again / steps.OUTCOMES).exists():
-            raise files.Refusal(f"{path}: its runs cannot be read again: "
+        if not (fresh_dir / steps.OUTCOMES).exists():
+            raise files.Refusal(f"{analysis_dir}: its runs cannot be read again: "
                                 + " ".join(done.stderr.split()))
-        for name in _made_again(path, again):
-            one, other = (base / name for base in (path, again))
-            if name != steps.FACTS and _bytes(one) != _bytes(other):
+        for name in _made_again(analysis_dir, fresh_dir):
+            if name != steps.FACTS and _bytes(analysis_dir / name) != _bytes(fresh_dir / name):
                 yield Finding(0, "not_the_runs", name, "the runs, read again, give another one; "
                               "run stage 1 again")
-        known, counted = facts.load(path), facts.load(again)
-        if any(facts.part(known, step.name) != facts.part(counted, step.name)
+        values, values_again = facts.load(analysis_dir), facts.load(fresh_dir)
+        if any(facts.part(values, step.name) != facts.part(values_again, step.name)
                for step in (steps.BUILD, steps.CLUSTER, steps.COMPARE)):
             yield Finding(0, "not_the_runs", facts.NAME, "the runs, read again, give other counts; "
                           "run stage 1 again")
-    yield from _agreement_findings(path, known)
+    yield from _agreement_findings(analysis_dir, values)
 
 
-def _made_again(path: Path, again: Path) -> list[str]:
+def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
     """Runs the steps after the packet in another folder as they ran in this one; returns the names
     of what must be the same. Figures are not: they differ with the drawing package."""
-    ran, names = manifest.entries(path), list(steps.BUILD.writes)
+    ran, names = manifest.entries(analysis_dir), list(steps.BUILD.writes)
     order = list(ran)
     if steps.CLUSTER.name in order[order.index(steps.BUILD.name):]:
-        heuristics.label(again, path / heuristics.RULES)
+        heuristics.label(fresh_dir, analysis_dir / heuristics.RULES)
         names += steps.CLUSTER.writes
     if steps.COMPARE.name in ran:
         asked = ran[steps.COMPARE.name]["settings"]
-        compare.write(again, asked["by"], asked["seed"])
+        compare.write(fresh_dir, asked["by"], asked["seed"])
         names += steps.COMPARE.writes[:3]
-    if (path / rows.CONTRAST).exists():
-        copied = {row["datapoint_id"] for row, _ in rows.whole(path, rows.CONTRAST)}
-        contrast.copy(path, copied, again)
+    if (analysis_dir / rows.CONTRAST).exists():
+        copied = {row["datapoint_id"] for row, _ in rows.whole(analysis_dir, rows.CONTRAST)}
+        contrast.copy(analysis_dir, copied, fresh_dir)
         names += steps.PLAN.writes[2:]
     return list(dict.fromkeys(names))
 
 
-def _agreement_findings(path: Path, known: dict) -> Iterator[Finding]:
+def _agreement_findings(analysis_dir: Path, values: dict) -> Iterator[Finding]:
     """An agreement that the ledger, measured again, does not give; one that was measured before
     reviews were added says so in the report."""
-    asked = manifest.settings(path, steps.AGREE.name)
-    said = files.read_json(path / measure.NAME) if asked else {}
-    if not asked or said.get("reviews") != len(ledger.load(path)):
+    asked = manifest.settings(analysis_dir, steps.AGREE.name)
+    stated = files.read_json(analysis_dir / measure.NAME) if asked else {}
+    if not asked or stated.get("reviews") != len(ledger.load(analysis_dir)):
         return
-    real = measure.compare(path, asked["seed"], asked["draws"])
-    if dict(measure.numbers(real)) != facts.part(known, steps.AGREE.name) \
-            or agreement_page.answer(real) != agreement_page.answer(said):
+    actual = measure.compare(analysis_dir, asked["seed"], asked["draws"])
+    if dict(measure.numbers(actual)) != facts.part(values, steps.AGREE.name) \
+            or agreement_page.answer(actual) != agreement_page.answer(stated):
         yield Finding(0, "wrong_file", measure.NAME, "measured again it says something else; run "
                       "measure_agreement.py again")
 

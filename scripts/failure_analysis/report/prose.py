@@ -61,7 +61,7 @@ class Unit(NamedTuple):
 
 def units(text: str) -> list[Unit]:
     """The units of the author's part, in order; generated blocks are left out."""
-    found: list[Unit] = []
+    all_units: list[Unit] = []
     line, model, bucket, last = 1, "", "", ""
     for name, piece in pieces.split(text):
         for unit in [] if name else _units(piece, line):
@@ -69,14 +69,13 @@ def units(text: str) -> list[Unit]:
                 level, _, title = unit.text.partition(" ")
                 last = title.strip()
                 if len(level) <= 2:
-                    model = title.removeprefix("Model ").strip() if title.startswith("Model ") \
-                        else ""
-                    bucket = ""
+                    is_model, bucket = title.startswith("Model "), ""
+                    model = title.removeprefix("Model ").strip() if is_model else ""
                 elif len(level) == 3:
                     bucket = title.strip() if model else ""
-            found.append(unit._replace(model=model, bucket=bucket, title=last))
+            all_units.append(unit._replace(model=model, bucket=bucket, title=last))
         line += piece.count("\n")
-    return found
+    return all_units
 
 
 def _units(piece: str, first: int) -> list[Unit]:
@@ -85,20 +84,20 @@ def _units(piece: str, first: int) -> list[Unit]:
     for number, (line, own) in enumerate(pieces.own_lines(piece), first):
         line = line.rstrip("\r\n")
         kind = _kind(line) if own else "fence"
-        last, _, held = groups[-1] if groups else ("", 0, [])
+        last, _, lines = groups[-1] if groups else ("", 0, [])
         if (kind == last and kind in ("paragraph", "quote")) \
                 or (kind == "paragraph" and last == "item") \
-                or (kind == last == "fence" and not _closed(held)):
-            held.append(line)
+                or (kind == last == "fence" and not _closed(lines)):
+            lines.append(line)
         else:
             groups.append((kind, number, [line]))
-    found = []
-    for kind, number, held in groups:
-        text = "\n".join(held)
+    all_units = []
+    for kind, number, lines in groups:
+        text = "\n".join(lines)
         label = re.match(r"\*\*([^*]{2,40}?):\*\*", text) if kind == "paragraph" else None
         if kind:
-            found.append(Unit(kind, number, text, "", "", label[1] if label else ""))
-    return found
+            all_units.append(Unit(kind, number, text, "", "", label[1] if label else ""))
+    return all_units
 
 
 def _kind(line: str) -> str:
@@ -106,9 +105,9 @@ def _kind(line: str) -> str:
     return next((kind for kind, pattern in _KINDS.items() if re.match(pattern, line)), "")
 
 
-def _closed(held: list[str]) -> bool:
+def _closed(lines: list[str]) -> bool:
     """True when the last of these lines closes the fence that the first one opens."""
-    return len(held) > 1 and held[-1].strip() == re.match("`+|~+", held[0])[0]
+    return len(lines) > 1 and lines[-1].strip() == re.match("`+|~+", lines[0])[0]
 
 
 def sentences(unit: Unit) -> list[Sentence]:
@@ -123,25 +122,25 @@ def sentences(unit: Unit) -> list[Sentence]:
     masked = "".join(token.kind or token.source for token in queue)
     cuts = [match.end() for match in _END.finditer(masked)
             if not _ABBREVIATED.search(masked[:match.start() + 1])]
-    found, line, place, start = [], unit.line, 0, 0
+    all_sentences, line, place, start = [], unit.line, 0, 0
     for cut in [*cuts, len(masked)]:
         mine = queue[start:cut]
         if masked[start:cut].strip():
             lead = "".join(token.source for token in mine)
             skipped = lead[:len(lead) - len(lead.lstrip())].count("\n")
-            found.append(Sentence(line + place + skipped, _joined(mine), masked[start:cut]))
+            all_sentences.append(Sentence(line + place + skipped, _joined(mine), masked[start:cut]))
         place += sum(token.source.count("\n") for token in mine)
         start = cut
-    return found
+    return all_sentences
 
 
 def _joined(tokens: list[Token]) -> tuple[Token, ...]:
     """The tokens with plain characters joined again."""
-    found: list[Token] = []
+    joined: list[Token] = []
     for is_plain, group in groupby(tokens, key=lambda token: not token.kind):
-        held = list(group)
-        found += [Token("", "".join(token.source for token in held))] if is_plain else held
-    return tuple(found)
+        alike = list(group)
+        joined += [Token("", "".join(token.source for token in alike))] if is_plain else alike
+    return tuple(joined)
 
 
 def inline(text: str) -> list[Token]:
@@ -152,12 +151,12 @@ def inline(text: str) -> list[Token]:
 
 def _atoms(text: str) -> list[Token]:
     """The tokens of a text, each plain character alone: one entry per mark of the masked text."""
-    found: list[Token] = []
+    atoms: list[Token] = []
     place = 0
     while place < len(text):
-        found.append(_token(text, place) or Token("", text[place]))
-        place += len(found[-1].source)
-    return found
+        atoms.append(_token(text, place) or Token("", text[place]))
+        place += len(atoms[-1].source)
+    return atoms
 
 
 def _token(text: str, place: int) -> Token | None:

@@ -9,17 +9,17 @@ from failure_analysis.markdown import code
 from failure_analysis.report import claims, prose
 from failure_analysis.report.evidence import Evidence, Finding
 from failure_analysis.report.prose import Unit
-from failure_analysis.review import ledger, tally
+from failure_analysis.review import counting, ledger
 
 LABELS = ("What goes wrong", "Trigger", "Costs")
 FEWEST_WORDS = 5
 LARGE = 3  # a bucket with so many reviewed datapoints of a model has a section of its own
 
 
-def findings(units: list[Unit], found: Evidence, proved: Counter) -> Iterator[Finding]:
+def findings(units: list[Unit], evidence: Evidence, proved: Counter) -> Iterator[Finding]:
     """Sections that a report must have, and what must stand in them."""
-    counted = found.folder.counted
-    failing = [name for name in tally.models(counted) if counted.failing[name]]
+    counts = evidence.analysis.counts
+    failing = [name for name in counting.models(counts) if counts.failing[name]]
     sections: dict[str, int] = {}
     for unit in units:
         if unit.kind == "heading" and unit.text.startswith("## Model "):
@@ -32,29 +32,29 @@ def findings(units: list[Unit], found: Evidence, proved: Counter) -> Iterator[Fi
             yield Finding(line, "model_section", f"## Model {title}", "no model with failing rows "
                           f"has this name; names are {', '.join(titles)}")
     for title, name in titles.items():
-        if not counted.reviewed[name]:
-            yield Finding(0, "unreviewed_model", name, f"none of its {counted.failing[name]} "
+        if not counts.reviewed[name]:
+            yield Finding(0, "unreviewed_model", name, f"none of its {counts.failing[name]} "
                                                        "failing datapoints was reviewed")
         elif title not in sections:
             yield Finding(0, "model_section", name, f"there is no section `## Model {title}`")
         else:
             yield from _model_findings(name, sections[title], [
-                unit for unit in units if unit.model == title], found, proved)
+                unit for unit in units if unit.model == title], evidence, proved)
     titles_seen = Counter(unit.text for unit in units if unit.kind == "heading"
                           and unit.text.startswith("## ") and not unit.model)
     for title, count in titles_seen.items():
         if count > 1:
             yield Finding(0, "doubled_section", title, f"it stands in the report {count} times")
-    yield from _shared_findings(found)
+    yield from _shared_findings(evidence)
 
 
-def _model_findings(model: str, line: int, units: list[Unit], found: Evidence,
+def _model_findings(model: str, line: int, units: list[Unit], evidence: Evidence,
                     proved: Counter) -> Iterator[Finding]:
     """A model's section: one section per bucket that is large enough, none that is not a
     bucket."""
-    counted = found.folder.counted
-    order = dict(tally.bucket_order(counted, model))
-    written: dict[str, list[Unit]] = {}
+    counts = evidence.analysis.counts
+    order = dict(counting.bucket_order(counts, model))
+    sections: dict[str, list[Unit]] = {}
     for unit in units:
         if unit.kind == "heading" and unit.text.startswith("####"):
             yield Finding(unit.line, "unreviewed_bucket", unit.text, "no headings below a bucket; "
@@ -65,37 +65,37 @@ def _model_findings(model: str, line: int, units: list[Unit], found: Evidence,
             if "(provisional)" in title:
                 yield Finding(unit.line, "provisional_bucket", title, "a rule gave this label; "
                               "name the bucket for what reviewers found")
-            elif ledger.names_no_cause(slug, found.names.squeezed):
+            elif ledger.names_no_cause(slug, evidence.names.squeezed):
                 yield Finding(unit.line, "no_cause", title, "it names a grader dimension, not a "
                                                             "cause")
             elif slug not in order and title != "Notes":
                 yield Finding(unit.line, "unreviewed_bucket", title, "no review puts a datapoint "
                               f"of {model} into it; its buckets are {', '.join(order)} (other "
                               "remarks go under ### Notes)")
-            elif slug in written:
+            elif slug in sections:
                 yield Finding(unit.line, "unreviewed_bucket", title, "this bucket has two sections")
             else:
-                written[slug] = [one for one in units if one.bucket == title]
+                sections[slug] = [each for each in units if each.bucket == title]
     needed = [slug for slug, count in order.items() if count >= LARGE] or list(order)[:1]
     for slug in needed:
-        if slug not in written:
+        if slug not in sections:
             yield Finding(line, "missing_bucket", slug, f"{order[slug]} reviewed datapoints of "
                           f"{model} are in it; write a section ### `{slug}`")
-    for slug, mine in written.items():
+    for slug, section in sections.items():
         if slug in order:
-            yield from _bucket_findings(model, slug, mine, found, proved)
+            yield from _bucket_findings(model, slug, section, evidence, proved)
 
 
-def _bucket_findings(model: str, slug: str, units: list[Unit], found: Evidence,
+def _bucket_findings(model: str, slug: str, units: list[Unit], evidence: Evidence,
                      proved: Counter) -> Iterator[Finding]:
     """A bucket's section says what goes wrong, what triggers it and which dimensions it costs, and
     cites enough reviewed datapoints."""
-    counted = found.folder.counted
+    counts = evidence.analysis.counts
     line = units[0].line
-    members = set(tally.members(counted, slug, model))
+    members = set(counting.members(counts, slug, model))
     cited = {token.value for unit in units for token in prose.inline(unit.text)
              if token.kind == prose.CITE} & members
-    needed = min(found.min_cited, len(members))
+    needed = min(evidence.min_cited, len(members))
     if len(cited) < needed:
         yield Finding(line, "few_citations", slug, f"it cites {len(cited)} of its "
                       f"{len(members)} reviewed datapoints of {model}; cite at least {needed}")
@@ -107,7 +107,7 @@ def _bucket_findings(model: str, slug: str, units: list[Unit], found: Evidence,
         if not mine:
             yield Finding(line, "no_description", slug, f"there is no paragraph **{label}:**")
         elif label == "Costs":
-            yield from _cost_findings(model, slug, mine[0], found)
+            yield from _cost_findings(model, slug, mine[0], evidence)
         else:
             yield from _description_findings(slug, mine[0])
     proved["buckets"] += 1
@@ -123,27 +123,27 @@ def _description_findings(slug: str, unit: Unit) -> Iterator[Finding]:
                                                             "that shows it")
 
 
-def _cost_findings(model: str, slug: str, unit: Unit, found: Evidence) -> Iterator[Finding]:
+def _cost_findings(model: str, slug: str, unit: Unit, evidence: Evidence) -> Iterator[Finding]:
     """The dimensions that a bucket is said to cost are those that its datapoints failed."""
-    real = tally.costs(found.folder.counted, slug, model)
+    cost = counting.costs(evidence.analysis.counts, slug, model)
     named = {token.value for token in prose.inline(unit.text) if token.kind == prose.CODE}
-    wrong = sorted((named & found.names.dimensions) - set(real))
+    wrong = sorted((named & evidence.names.dimensions) - set(cost))
     if wrong:
         yield Finding(unit.line, "wrong_costs", ", ".join(wrong), f"no reviewed datapoint of "
                       f"{model} in {slug} failed it")
-    size = len(tally.members(found.folder.counted, slug, model))
-    missing = sorted(name for name, count in real.items() if 2 * count > size and name not in named)
-    if missing or (real and not named & set(real)):
+    size = len(counting.members(evidence.analysis.counts, slug, model))
+    missing = sorted(name for name, count in cost.items() if 2 * count > size and name not in named)
+    if missing or (cost and not named & set(cost)):
         yield Finding(unit.line, "no_description", slug, "**Costs:** leaves out what most of its "
-                      f"datapoints fail: {', '.join(map(code, missing or sorted(real)))}")
+                      f"datapoints fail: {', '.join(map(code, missing or sorted(cost)))}")
 
 
-def _shared_findings(found: Evidence) -> Iterator[Finding]:
+def _shared_findings(evidence: Evidence) -> Iterator[Finding]:
     """Items that every model failed and whose fault nobody has decided."""
-    compared, counted = found.folder.compared, found.folder.counted
+    compared, counts = evidence.analysis.compared, evidence.analysis.counts
     if not compared or len(compared["units"]) < 2:
         return
-    decided = {counted.known.outcomes[ident].item for ident, final in counted.decided.items()
+    decided = {counts.index.outcomes[ident].item for ident, final in counts.decided.items()
                if final.fault != "undecided"}
     for item in compared["sets"]["failed_by_all"]:
         if item not in decided:

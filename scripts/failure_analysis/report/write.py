@@ -10,17 +10,18 @@ from typing import NamedTuple
 
 from failure_analysis import facts, files, manifest, steps
 from failure_analysis.report import blocks, draft, pieces
-from failure_analysis.report.prose import BOUND
-from failure_analysis.review import tally
+from failure_analysis.report.prose import BOUND, FACT, Token
+from failure_analysis.review import counting
 
 NAME = "deep_error_analysis.md"
 # A key may hold any character that is safe in an id; safe_id keeps `<>{}` and blanks out of it.
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
 
 
-def path_of(folder: Path) -> Path:
+def path_of(analysis_dir: Path) -> Path:
     """The report of an analysis folder: the one that was written last, else the usual name."""
-    return folder / Path(str(manifest.settings(folder, steps.REPORT.name).get("report", NAME))).name
+    record = manifest.settings(analysis_dir, steps.REPORT.name)
+    return analysis_dir / Path(str(record.get("report", NAME))).name
 
 
 class Written(NamedTuple):
@@ -30,36 +31,37 @@ class Written(NamedTuple):
     problems: list[str]
 
 
-def write(folder: Path, report: Path, force: bool) -> Written:
+def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     """Brings the report up to date.
 
     An untouched draft (or any, with `force`) is drafted anew; a report that somebody has rewritten
     keeps its prose: its generated blocks are made anew, its numbers refreshed, its placeholders
-    filled. Placeholders of unknown facts and numbers bound by hand stay and are named."""
-    manifest.proved(folder, (steps.SANITY, *(step.writes[0] for step in (
+    filled. Placeholders of unknown facts and numbers bound by hand stay and are named. Refuses
+    files that their step did not write so, and a report that is not UTF-8."""
+    manifest.proved(analysis_dir, (steps.SANITY, *(step.writes[0] for step in (
         steps.CLUSTER, steps.COMPARE, steps.AGREE))))
-    analysed = blocks.load(folder)
-    facts.replace(folder, steps.REPORT,
-                  tally.numbers(analysed.counted) if analysed.counted.reviews else {})
-    known = facts.load(folder)
+    analysis = blocks.load(analysis_dir)
+    facts.replace(analysis_dir, steps.REPORT,
+                  counting.numbers(analysis.counts) if analysis.counts.reviews else {})
+    values = facts.load(analysis_dir)
     old = None if force or not report.exists() else read(report)
-    record = manifest.settings(folder, steps.REPORT.name)
+    record = manifest.settings(analysis_dir, steps.REPORT.name)
     untouched = old is None or _digest(old) == record.get("drafted")
     if untouched:
-        text = draft.render(analysed)
-        state = f"drafted from {analysed.counted.reviewed.total()} reviewed datapoints" \
-            if analysed.counted.reviews else "drafted"
+        text = draft.render(analysis)
+        state = f"drafted from {analysis.counts.reviewed.total()} reviewed datapoints" \
+            if analysis.counts.reviews else "drafted"
         kept: Counter[str] = Counter()
     else:
-        made = blocks.render(analysed)
-        text = "".join(made.get(name, piece) for name, piece in pieces.split(old))
+        fresh_blocks = blocks.render(analysis)
+        text = "".join(fresh_blocks.get(name, piece) for name, piece in pieces.split(old))
         state = "kept as rewritten, its generated blocks refreshed (--force drafts it anew)"
-        kept = Counter(key for _, _, key in bound(old)) & Counter(record.get("bound", {}))
-    problems = [f"{report}:{line}: {problem}" for line, problem in _problems(text, known, kept)]
-    text, filled = _filled(text, known)
+        kept = Counter(token.value for _, token in bound(old)) & Counter(record.get("bound", {}))
+    problems = [f"{report}:{line}: {problem}" for line, problem in _problems(text, values, kept)]
+    text, filled = _filled(text, values)
     crlf = report.exists() and b"\r\n" in report.read_bytes()
     files.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
-    manifest.record(folder, steps.REPORT.name, {
+    manifest.record(analysis_dir, steps.REPORT.name, {
         "report": report.name, "drafted": _digest(text) if untouched else None,
         "bound": dict(sorted((kept + filled).items()))}, steps.REPORT.writes)
     return Written(state, problems)
@@ -74,7 +76,7 @@ def read(report: Path) -> str:
                             "drafts it anew)") from None
 
 
-def _filled(text: str, known: Mapping[str, int | float]) -> tuple[str, Counter[str]]:
+def _filled(text: str, values: Mapping[str, int | float]) -> tuple[str, Counter[str]]:
     """The text with its placeholders bound and its bound numbers as they are now, and how often
     each fact was bound for the first time. Fences and blockquotes hold text of the runs: nothing in
     them is a placeholder."""
@@ -82,26 +84,26 @@ def _filled(text: str, known: Mapping[str, int | float]) -> tuple[str, Counter[s
 
     def number(match: re.Match) -> str:
         key = match[match.lastindex]
-        if key not in known:
+        if key not in values:
             return match[0]
         filled[key] += match.re is PLACEHOLDER
-        return f"{known[key]}<!--fact:{key}-->"
+        return f"{values[key]}<!--fact:{key}-->"
 
     lines = [PLACEHOLDER.sub(number, BOUND.sub(number, line)) if own and not line.startswith(">")
              else line for line, own in pieces.own_lines(text)]
     return "".join(lines), filled
 
 
-def _problems(text: str, known: Mapping[str, int | float],
+def _problems(text: str, values: Mapping[str, int | float],
               kept: Counter[str]) -> list[tuple[int, str]]:
     """(line, what is wrong) for each placeholder or binding that cannot be filled or trusted."""
-    found = [(line, f"no fact {key}; {_like(key, known)}") for line, key in placeholders(text)
-             if key not in known]
-    found += [(line, f"bound to {key}, which is no fact any more") for line, _, key in bound(text)
-              if key not in known]
-    found += [(line, f"bound to {key} by hand; write {{{{{key}}}}} and this script binds it")
-              for line, key in hand_bound(text, kept)]
-    return sorted(found)
+    problems = [(line, f"no fact {key}; {_like(key, values)}") for line, key in placeholders(text)
+                if key not in values]
+    problems += [(line, f"bound to {token.value}, which is no fact any more")
+                 for line, token in bound(text) if token.value not in values]
+    problems += [(line, f"bound to {key} by hand; write {{{{{key}}}}} and this script binds it")
+                 for line, key in hand_bound(text, kept)]
+    return sorted(problems)
 
 
 def placeholders(text: str) -> list[tuple[int, str]]:
@@ -110,34 +112,34 @@ def placeholders(text: str) -> list[tuple[int, str]]:
             if own and not line.startswith(">") for match in PLACEHOLDER.finditer(line)]
 
 
-def _like(key: str, known: Mapping[str, int | float]) -> str:
+def _like(key: str, values: Mapping[str, int | float]) -> str:
     """The facts most like an unknown one."""
     import difflib
 
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(key, values, n=3, cutoff=0.5)
     return f"nearest in {facts.NAME}: {', '.join(near)}" if near else f"keys are in {facts.NAME}"
 
 
-def bound(text: str) -> list[tuple[int, str, str]]:
-    """(line, number, key) of each bound number in the author's part of a report."""
-    return [(number, match[1] or "", match[2])
+def bound(text: str) -> list[tuple[int, Token]]:
+    """(line, token) of each bound number in the author's part of a report."""
+    return [(number, Token(FACT, match[0], match[2], match[1] or ""))
             for number, (line, own) in enumerate(pieces.own_lines(text), 1)
             if own and not line.startswith(">") for match in BOUND.finditer(line)]
 
 
-def hand_bound(text: str, allowed: Counter[str]) -> list[tuple[int, str]]:
-    """(line, key) of each bound number beyond those that this program has bound itself."""
-    left, found = Counter(allowed), []
-    for number, _, key in bound(text):
-        left[key] -= 1
-        if left[key] < 0:
-            found.append((number, key))
-    return found
+def hand_bound(text: str, own: Counter[str]) -> list[tuple[int, str]]:
+    """(line, key) of each bound number beyond those that this program has bound itself (`own`)."""
+    left, by_hand = Counter(own), []
+    for line, token in bound(text):
+        left[token.value] -= 1
+        if left[token.value] < 0:
+            by_hand.append((line, token.value))
+    return by_hand
 
 
-def allowed(folder: Path) -> Counter[str]:
-    """The facts that were bound by this program, as often as each was."""
-    return Counter(manifest.settings(folder, steps.REPORT.name).get("bound", {}))
+def own_bindings(analysis_dir: Path) -> Counter[str]:
+    """How often each fact was bound by this program, as the manifest has it."""
+    return Counter(manifest.settings(analysis_dir, steps.REPORT.name).get("bound", {}))
 
 
 def _digest(text: str) -> str:

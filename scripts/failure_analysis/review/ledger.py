@@ -63,10 +63,10 @@ class Final(NamedTuple):
     reviews: tuple[Review, ...]
 
 
-def load(folder: Path) -> list[Review]:
+def load(analysis_dir: Path) -> list[Review]:
     """All lines of the ledger, corrected ones too. A line that a crash cut off at the very end was
     never acknowledged and does not count; any other bad line is refused with its number."""
-    path = folder / NAME
+    path = analysis_dir / NAME
     return _parsed(path, path.read_bytes()) if path.exists() else []
 
 
@@ -96,34 +96,34 @@ def current(reviews: Iterable[Review]) -> list[Review]:
 def finals(reviews: Iterable[Review]) -> dict[str, Final]:
     """What the readers say of each datapoint they reviewed: the latest settling review, else what
     all readers agree on, else no decision."""
-    by_id: dict[str, list[Review]] = {}
+    by_datapoint: dict[str, list[Review]] = {}
     for review in current(reviews):
         if review.kind in READERS:
-            by_id.setdefault(review.datapoint_id, []).append(review)
-    return {ident: _final(tuple(found)) for ident, found in by_id.items()}
+            by_datapoint.setdefault(review.datapoint_id, []).append(review)
+    return {ident: _final(tuple(its_reviews)) for ident, its_reviews in by_datapoint.items()}
 
 
-def _final(found: tuple[Review, ...]) -> Final:
-    settling = [review for review in found if review.settles]
-    deciding = settling[-1:] or found
+def _final(reviews: tuple[Review, ...]) -> Final:
+    settling = [review for review in reviews if review.settles]
+    deciding = settling[-1:] or reviews
     buckets = {review.bucket for review in deciding}
     faults = {review.fault for review in deciding}
     return Final(buckets.pop() if len(buckets) == 1 else None,
-                 faults.pop() if len(faults) == 1 else None, found)
+                 faults.pop() if len(faults) == 1 else None, reviews)
 
 
-def append(known: rows.Index, entries: Iterable[Mapping[str, Any]]) -> list[Verdict]:
+def append(index: rows.Index, entries: Iterable[Mapping[str, Any]]) -> list[Verdict]:
     """Proves each entry and appends the good ones, in one locked and synced write; returns one
     verdict per entry. When this returns, what it accepted survives a crash."""
-    names = {squeezed(name) for name in rows.dimensions(known)}
-    path = known.analysis_dir / NAME
+    dimensions = {squeezed(name) for name in rows.dimensions(index)}
+    path = index.analysis_dir / NAME
     with files.locked(path) as file:
         reviews = _parsed(path, file.read())
         by_id = {review.review_id: review for review in reviews}
         by_coder = {(review.datapoint_id, review.coder): review for review in current(reviews)}
         verdicts, new = [], []
         for entry in entries:
-            verdict = _judge(known, entry, by_id, by_coder, names)
+            verdict = _judge(index, entry, by_id, by_coder, dimensions)
             verdicts.append(verdict)
             if verdict.review and not verdict.already:
                 new.append(verdict.review)
@@ -133,8 +133,8 @@ def append(known: rows.Index, entries: Iterable[Mapping[str, Any]]) -> list[Verd
     return verdicts
 
 
-def _judge(known: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Review],
-           by_coder: Mapping[tuple[str, str], Review], names: set[str]) -> Verdict:
+def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Review],
+           by_coder: Mapping[tuple[str, str], Review], dimensions: set[str]) -> Verdict:
     """Whether an entry becomes a review, and why not, beside every review by id and the current
     one by datapoint and coder. A correction takes what it does not say from the review that it
     replaces; nulls say nothing."""
@@ -142,31 +142,40 @@ def _judge(known: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Revi
     kept = {} if replaced is None else {name: getattr(replaced, name) for name in KEYS}
     entry = normal({**kept, **{_ALIASES.get(name, name): value for name, value in entry.items()
                                if value is not None}})
-    reasons = _wrong_types(entry) or wrong_form(entry, names) + _wrong_evidence(known, entry)
+    reasons = _wrong_types(entry) or wrong_form(entry, dimensions) + _wrong_content(index, entry)
     if reasons:
         return Verdict(None, "; ".join(reasons))
     ident = _review_id(entry)
     if ident in by_id:
         return Verdict(by_id[ident], already=True)
     earlier = by_coder.get((entry["datapoint_id"], entry["coder"]))
-    replaces = entry["replaces"]
-    if replaces is None and earlier is not None:
-        return Verdict(None, f"{entry['coder']} has reviewed it already ({earlier.review_id}: "
-                             f"{earlier.bucket}, {earlier.fault}); to correct that, pass "
-                             f"--replaces {earlier.review_id}")
-    if replaces is not None:
-        old = by_id.get(replaces)
-        if old is None:
-            return Verdict(None, f"replaces {replaces}, which is not in the ledger")
-        if (old.datapoint_id, old.coder) != (entry["datapoint_id"], entry["coder"]):
-            return Verdict(None, f"replaces {replaces}, which is {old.coder}'s review of "
-                                 f"{old.datapoint_id}; a correction is by the same coder and of "
-                                 "the same datapoint (to overrule somebody, pass --settles)")
-        if earlier is None or earlier.review_id != replaces:
-            now = f"; the current one is {earlier.review_id}" if earlier else ""
-            return Verdict(None, f"replaces {replaces}, which was replaced before{now}")
+    reason = _wrong_place(entry, earlier, by_id)
+    if reason:
+        return Verdict(None, reason)
     recorded = datetime.now(UTC).isoformat(timespec="seconds")
     return Verdict(Review(review_id=ident, recorded=recorded, **entry))
+
+
+def _wrong_place(entry: Mapping[str, Any], earlier: Review | None,
+                 by_id: Mapping[str, Review]) -> str:
+    """Why an entry cannot follow its coder's `earlier`, current review of the datapoint; empty when
+    it can. A second review says which one it replaces, and that is the current one."""
+    replaces = entry["replaces"]
+    if replaces is None:
+        return "" if earlier is None else \
+            f"{entry['coder']} has reviewed it already ({earlier.review_id}: {earlier.bucket}, " \
+            f"{earlier.fault}); to correct that, pass --replaces {earlier.review_id}"
+    old = by_id.get(replaces)
+    if old is None:
+        return f"replaces {replaces}, which is not in the ledger"
+    if (old.datapoint_id, old.coder) != (entry["datapoint_id"], entry["coder"]):
+        return f"replaces {replaces}, which is {old.coder}'s review of {old.datapoint_id}; a " \
+               "correction is by the same coder and of the same datapoint (to overrule " \
+               "somebody, pass --settles)"
+    if earlier is None or earlier.review_id != replaces:
+        now = f"; the current one is {earlier.review_id}" if earlier else ""
+        return f"replaces {replaces}, which was replaced before{now}"
+    return ""
 
 
 def normal(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,7 +193,7 @@ def normal(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _visible(value: Any) -> Any:
     """Texts with control characters spelled out, in lists too."""
     if isinstance(value, list):
-        return [_visible(one) for one in value]
+        return [_visible(item) for item in value]
     return files.visible(value) if isinstance(value, str) else value
 
 
@@ -202,15 +211,15 @@ def _wrong_types(entry: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def wrong_form(entry: Mapping[str, Any], names: set[str]) -> list[str]:
+def wrong_form(entry: Mapping[str, Any], dimensions: set[str]) -> list[str]:
     """Everything that is wrong with an entry before its datapoint is opened. `names` are the
     dimensions, squeezed: a bucket that is only one of them names no cause."""
     bucket = entry["bucket"]
     reasons = [f"bucket {slug!r} is no snake_case slug of at most 60 characters, such as "
                "confirms_without_calling_the_tool" for slug in (bucket, *entry["secondary"])
                if not SLUG.fullmatch(slug) or len(slug) > 60]
-    return reasons + [why for holds, why in (
-        (not names_no_cause(bucket, names), f"bucket {bucket} names no cause: it says that "
+    return reasons + [reason for holds, reason in (
+        (not names_no_cause(bucket, dimensions), f"bucket {bucket} names no cause: it says that "
          "something (or a dimension) failed, not why; name what was done"),
         (bucket not in entry["secondary"], f"{bucket} is both the primary cause and a "
          "consequence; keep them apart"),
@@ -225,31 +234,31 @@ def wrong_form(entry: Mapping[str, Any], names: set[str]) -> list[str]:
     ) if not holds]
 
 
-def _wrong_evidence(known: rows.Index, entry: Mapping[str, Any]) -> list[str]:
+def _wrong_content(index: rows.Index, entry: Mapping[str, Any]) -> list[str]:
     """Everything that is wrong with an entry's datapoint, fault or quotes."""
     ident = entry["datapoint_id"]
-    if not isinstance(ident, str) or ident not in known.places:
-        return [rows.missing(known, str(ident))]
+    if not isinstance(ident, str) or ident not in index.places:
+        return [rows.missing(index, str(ident))]
     reasons = []
-    outcome = known.outcomes[ident].outcome
+    outcome = index.outcomes[ident].outcome
     if outcome != "fail" and entry["fault"] == "model_error":
         reasons.append(f"{ident} did not fail ({outcome}); a review of it says why the verdict is "
                        "wrong, so its fault is the grader's, the reference's, the pipeline's or "
                        "the simulator's")
-    return [*reasons, *filter(None, [unproved(entry["quotes"], rows.row(known, ident))])]
+    return [*reasons, *filter(None, [unproved(entry["quotes"], rows.row(index, ident))])]
 
 
 def unproved(quotes: Iterable[str], row: Mapping[str, Any]) -> str:
     """Why the first bad quote does not prove anything about this datapoint; empty when all do."""
-    found = parts.parts(row)
+    row_parts = parts.parts(row)
     for quote in quotes:
-        if parts.where(quote, found) is None:
-            near = parts.nearest(quote, found)
+        if parts.where(quote, row_parts) is None:
+            near = parts.nearest(quote, row_parts)
             return f"the quote {json.dumps(quote, ensure_ascii=False)} does not occur in " \
                    f"{row['datapoint_id']}; nearest: {near or 'nothing like it'}"
-        if parts.loses_negation(quote, found):
+        if parts.loses_negation(quote, row_parts):
             return f"before the quote {quote!r} stands a negation; quote that too"
-        if parts.too_short(quote, found):
+        if parts.too_short(quote, row_parts):
             return f"the quote {quote!r} is too short to prove anything; quote at least " \
                    f"{parts.SHORTEST_QUOTE} characters or a whole part"
     return ""
@@ -271,32 +280,32 @@ def squeezed(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def rename(known: rows.Index, old: str, new: str, coder: str | None, by: str) -> list[Verdict]:
+def rename(index: rows.Index, old: str, new: str, coder: str | None, by: str) -> list[Verdict]:
     """Appends a correction to every current review of this coder (None: of everybody) that names
     `old`, as bucket or consequence, and puts `new` there. Each keeps its coder; its note says what
     the bucket was and who renamed it."""
     entries = []
-    for review in current(load(known.analysis_dir)):
+    for review in current(load(index.analysis_dir)):
         if coder not in (None, review.coder) or old not in (review.bucket, *review.secondary):
             continue
         bucket = new if review.bucket == old else review.bucket
-        secondary = [new if one == old else one for one in review.secondary]
+        secondary = [new if slug == old else slug for slug in review.secondary]
         note = f"{review.note} ({old} renamed by {by})".strip()
         entries.append({**{name: getattr(review, name) for name in KEYS}, "bucket": bucket,
-                        "secondary": [one for one in dict.fromkeys(secondary) if one != bucket],
+                        "secondary": [slug for slug in dict.fromkeys(secondary) if slug != bucket],
                         "note": note, "replaces": review.review_id})
     if not entries:
         whose = "no current review" if coder is None else f"no current review of {coder}"
         raise files.Refusal(f"{whose} names {old}"
                             + ("" if coder is None else "; --everyone renames all coders'"))
-    return append(known, entries)
+    return append(index, entries)
 
 
-def is_genuine(review: Review, names: set[str]) -> bool:
+def is_genuine(review: Review, dimensions: set[str]) -> bool:
     """Whether a line of the ledger is as it was recorded: its id is made from what it says, and
     what it says would be taken again."""
     entry = {name: getattr(review, name) for name in KEYS}
-    return _review_id(entry) == review.review_id and not wrong_form(entry, names)
+    return _review_id(entry) == review.review_id and not wrong_form(entry, dimensions)
 
 
 def _review_id(entry: Mapping[str, Any]) -> str:

@@ -36,18 +36,18 @@ class Turn(NamedTuple):
 
 def parts(row: Mapping[str, Any]) -> list[Part]:
     """The parts of a datapoint in reading order; parts without text are left out."""
-    found = [Part("question", _text(row.get("user_text"))),
-             Part("answer", _text(row.get("assistant_text"))),
-             Part("expected", _text(row.get("expected"))),
-             Part("judge", _text(row.get("judge_reasoning")))]
+    all_parts = [Part("question", _text(row.get("user_text"))),
+                 Part("answer", _text(row.get("assistant_text"))),
+                 Part("expected", _text(row.get("expected"))),
+                 Part("judge", _text(row.get("judge_reasoning")))]
     for number, (call, result) in enumerate(_paired(row), 1):
-        found += [Part(f"call-{number}", visible(call_text(call))),
-                  Part(f"result-{number}", visible(result_text(result)))]
+        all_parts += [Part(f"call-{number}", visible(call_text(call))),
+                      Part(f"result-{number}", visible(result_text(result)))]
     listed = {_ident(call) for call in row.get("tool_calls") or []}
-    found += [Part(f"message-{number}", _message_text(message, listed))
-              for number, message in enumerate(row.get("messages") or [], 1)]
-    found.append(Part("reasoning", _text(row.get("reasoning"))))
-    return [part for part in found if part.text.strip()]
+    all_parts += [Part(f"message-{number}", _message_text(message, listed))
+                  for number, message in enumerate(row.get("messages") or [], 1)]
+    all_parts.append(Part("reasoning", _text(row.get("reasoning"))))
+    return [part for part in all_parts if part.text.strip()]
 
 
 def turns(row: Mapping[str, Any]) -> list[Turn]:
@@ -57,15 +57,15 @@ def turns(row: Mapping[str, Any]) -> list[Turn]:
         calls_of.setdefault(_ident(call), []).append(f"call-{number}")
     calls_of.pop(None, None)
     results_of = {ident: list(names) for ident, names in calls_of.items()}
-    found = []
+    all_turns = []
     for number, message in enumerate(row.get("messages") or [], 1):
         message = message if isinstance(message, dict) else {}
         calls = [_next(calls_of, _ident(call)) for call in message.get("tool_calls") or []]
         if message.get("role") == "tool":
             calls.append(_next(results_of, _ident(message)).replace("call", "result"))
-        found.append(Turn(f"message-{number}", visible(str(message.get("role") or "unknown")),
-                          tuple(filter(None, calls))))
-    return found
+        all_turns.append(Turn(f"message-{number}", visible(str(message.get("role") or "unknown")),
+                              tuple(filter(None, calls))))
+    return all_turns
 
 
 def _next(names: dict[str | None, list[str]], ident: str | None) -> str:
@@ -79,16 +79,16 @@ def folded(text: str) -> str:
     return " ".join(visible(text).split())
 
 
-def where(quote: str, found: list[Part]) -> str | None:
+def where(quote: str, parts: list[Part]) -> str | None:
     """The name of the first part in which the quote occurs verbatim, or None."""
     pattern = _pattern(quote)
-    return next((part.name for part in found if pattern.search(folded(part.text))), None)
+    return next((part.name for part in parts if pattern.search(folded(part.text))), None)
 
 
-def loses_negation(quote: str, found: list[Part]) -> bool:
+def loses_negation(quote: str, parts: list[Part]) -> bool:
     """True when a negation stands directly before each place where the quote occurs."""
     pattern = _pattern(quote)
-    before = [text[:match.start()] for text in (folded(part.text) for part in found)
+    before = [text[:match.start()] for text in (folded(part.text) for part in parts)
               for match in pattern.finditer(text)]
     return bool(before) and all(_NEGATED.search(text) for text in before)
 
@@ -102,17 +102,17 @@ def _pattern(quote: str) -> re.Pattern:
     return re.compile(f"{start}{re.escape(wanted)}{end}" if wanted else "(?!)")
 
 
-def too_short(quote: str, found: list[Part]) -> bool:
+def too_short(quote: str, parts: list[Part]) -> bool:
     """True for a quote that is so short that it proves nothing."""
     wanted = folded(quote)
-    return len(wanted) < SHORTEST_QUOTE and all(wanted != folded(part.text) for part in found)
+    return len(wanted) < SHORTEST_QUOTE and all(wanted != folded(part.text) for part in parts)
 
 
-def nearest(quote: str, found: list[Part]) -> str:
+def nearest(quote: str, parts: list[Part]) -> str:
     """The real text most like a quote that does not occur, with the name of its part."""
     wanted = folded(quote).split()
     best, most = "", 0.0
-    for part in found:
+    for part in parts:
         words = folded(part.text).split()
         matcher = SequenceMatcher(None, wanted, words, autojunk=False)
         match = matcher.find_longest_match()
@@ -158,10 +158,10 @@ def _paired(row: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     taken = set()
     for place, call in enumerate(calls):
         waiting = by_id.get(_ident(call) or "", [])
-        found = place if by_place else waiting.pop(0) if waiting else None
-        if found is not None and found < len(results):
-            taken.add(found)
-            yield call, results[found]
+        result_place = place if by_place else waiting.pop(0) if waiting else None
+        if result_place is not None and result_place < len(results):
+            taken.add(result_place)
+            yield call, results[result_place]
         else:
             yield call, None
     for place, result in enumerate(results):

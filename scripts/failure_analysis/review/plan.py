@@ -35,7 +35,7 @@ class Pick(NamedTuple):
     """One failing datapoint of the plan: why it is in, and in which round it was picked (a small
     budget holds the early rounds)."""
 
-    outcome: rows.OutcomeLine
+    line: rows.OutcomeLine
     why: str
     round: float
     contrast: rows.OutcomeLine | None = None
@@ -58,85 +58,85 @@ class Plan(NamedTuple):
     """What is to be read: the picks in their order, the readers of each item, and the passing
     datapoints that are copied whole beside them."""
 
-    known: rows.Index
+    index: rows.Index
     compared: dict
     kept: list[Pick]
-    parts: dict[str, tuple[int, ...]]
-    wanted: set[str]
+    readers_of: dict[str, tuple[int, ...]]
+    siblings: set[str]
 
 
-def plan(folder: Path, budget: int | None, shards: int, overlap: float, seed: int) -> Plan:
+def plan(analysis_dir: Path, budget: int | None, shards: int, overlap: float, seed: int) -> Plan:
     """Plans the review. Same folder, options and seed give the same plan. Nothing is written."""
-    known = rows.load(folder)
-    compared, passing = _compared(folder, known), _passing(known, seed)
-    kept = _within(_with_contrasts(_picks(known, compared, seed), passing), budget)
-    return Plan(known, compared, kept, _shards(kept, shards, overlap, seed),
+    index = rows.load(analysis_dir)
+    compared, passing = _compared(analysis_dir, index), _passing(index, seed)
+    kept = _within(_with_contrasts(_picks(index, compared, seed), passing), budget)
+    return Plan(index, compared, kept, _shards(kept, shards, overlap, seed),
                 {ident for pick in kept for ident in _siblings(passing, pick)})
 
 
-def write(folder: Path, budget: int | None, shards: int, overlap: float, seed: int) -> dict:
+def write(analysis_dir: Path, budget: int | None, shards: int, overlap: float, seed: int) -> dict:
     """Plans the review and writes review_plan.jsonl and .md, contrast_rows.jsonl (the passing
     datapoints of the planned items, whole) and background.md; returns a summary."""
-    reads = manifest.proved(folder, (steps.OUTCOMES,))
-    manifest.proved(folder, steps.COMPARE.writes[:1])
-    known, compared, kept, parts, wanted = plan(folder, budget, shards, overlap, seed)
-    planned, trouble = _lines(kept, parts), ""
+    reads = manifest.proved(analysis_dir, (steps.OUTCOMES,))
+    manifest.proved(analysis_dir, steps.COMPARE.writes[:1])
+    index, compared, kept, readers_of, siblings = plan(analysis_dir, budget, shards, overlap, seed)
+    lines, trouble = _lines(kept, readers_of), ""
     try:
-        contrast.copy(folder, wanted)
+        contrast.copy(analysis_dir, siblings)
     except files.Refusal as refusal:
         trouble = f"no passing datapoint was copied: {refusal}"
-        planned = _lines([pick._replace(contrast=None) for pick in kept], parts)
-        (folder / rows.CONTRAST).unlink(missing_ok=True)
-    summary = _summary(known, compared, kept, planned, budget, shards)
+        lines = _lines([pick._replace(contrast=None) for pick in kept], readers_of)
+        (analysis_dir / rows.CONTRAST).unlink(missing_ok=True)
+    summary = _summary(index, compared, kept, lines, budget, shards)
     summary["short"] += [trouble] if trouble else []
-    with files.atomic(folder / NAME) as file:
-        for one in planned:
-            file.write(json.dumps(one._asdict()).encode() + b"\n")
-    files.write_text(folder / PAGE, page(summary, planned))
-    manifest.record(folder, steps.PLAN.name, {"budget": budget, "shards": shards,
-                                              "overlap": overlap, "seed": seed},
+    with files.atomic(analysis_dir / NAME) as file:
+        for planned in lines:
+            file.write(json.dumps(planned._asdict()).encode() + b"\n")
+    files.write_text(analysis_dir / PAGE, page(summary, lines))
+    manifest.record(analysis_dir, steps.PLAN.name, {"budget": budget, "shards": shards,
+                                                    "overlap": overlap, "seed": seed},
                     steps.PLAN.writes, reads=reads)
     return summary
 
 
-def add_contrasts(folder: Path, idents: Iterable[str]) -> list[str]:
+def add_contrasts(analysis_dir: Path, idents: Iterable[str]) -> list[str]:
     """Copies more datapoints that did not fail beside those of the plan; returns their ids."""
-    known = rows.load(folder)
+    index = rows.load(analysis_dir)
     wanted = list(dict.fromkeys(idents))
     for ident in wanted:
-        if ident not in known.outcomes:
-            raise files.Refusal(rows.missing(known, ident))
-        if known.outcomes[ident].outcome == "fail":
+        if ident not in index.outcomes:
+            raise files.Refusal(rows.missing(index, ident))
+        if index.outcomes[ident].outcome == "fail":
             raise files.Refusal(f"{ident} failed: it is in the packet, whole")
-    there = {ident for ident, (name, _) in known.places.items() if name == rows.CONTRAST}
-    contrast.copy(folder, there | set(wanted))
-    manifest.replace_output(folder, steps.PLAN, steps.PLAN.writes[2:])
+    there = {ident for ident, (name, _) in index.places.items() if name == rows.CONTRAST}
+    contrast.copy(analysis_dir, there | set(wanted))
+    manifest.replace_output(analysis_dir, steps.PLAN, steps.PLAN.writes[2:])
     return wanted
 
 
-def load(folder: Path) -> list[Planned]:
+def load(analysis_dir: Path) -> list[Planned]:
     """The plan of an analysis folder; refuses when there is none."""
-    path = files.needed(folder / NAME, "plan_review.py")
-    planned = []
+    path = files.needed(analysis_dir / NAME, "plan_review.py")
+    lines = []
     for number, _, value, reason, _ in files.json_lines(path):
         try:
-            one = Planned(**(value if not reason else {}))
-            planned.append(one._replace(shards=tuple(one.shards)))
+            planned = Planned(**(value if not reason else {}))
+            lines.append(planned._replace(shards=tuple(planned.shards)))
         except TypeError:
             raise files.Refusal(f"{path}:{number}: not a line of a plan; run plan_review.py again"
                                 ) from None
-    return planned
+    return lines
 
 
-def _compared(folder: Path, known: rows.Index) -> dict:
+def _compared(analysis_dir: Path, index: rows.Index) -> dict:
     """The comparison; refuses when a step before the plan is missing, or nothing failed."""
-    failing = known.failing()
+    failing = index.failing()
     if not failing:
-        raise files.Refusal(f"{folder}: no datapoint failed; there is nothing to review")
-    if not all(outcome.mode for outcome in failing):
-        raise files.Refusal(f"{folder}: the failing rows have no provisional mode; run "
+        raise files.Refusal(f"{analysis_dir}: no datapoint failed; there is nothing to review")
+    if not all(line.mode for line in failing):
+        raise files.Refusal(f"{analysis_dir}: the failing rows have no provisional mode; run "
                             "cluster_failures.py first")
-    path = files.needed(folder / comparison_page.NAME, "compare_models.py")
+    path = files.needed(analysis_dir / comparison_page.NAME, "compare_models.py")
     return files.read_object(path, ("sets", "units", "by", "partial"), "compare_models.py")
 
 
@@ -146,13 +146,13 @@ def _drawn(names: Iterable[str], seed: int) -> list[str]:
         f"{seed}\n{name}".encode("utf-8", "surrogatepass")).digest())
 
 
-def _picks(known: rows.Index, compared: dict, seed: int) -> dict[str, Pick]:
+def _picks(index: rows.Index, compared: dict, seed: int) -> dict[str, Pick]:
     """The failing datapoints, most important first, each with the round in which it is due."""
-    failing = [known.outcomes[ident] for ident in
-               _drawn((one.datapoint_id for one in known.failing()), seed)]
+    failing = [index.outcomes[ident] for ident in
+               _drawn((line.datapoint_id for line in index.failing()), seed)]
     by_item: dict[str, list[rows.OutcomeLine]] = {}
-    for outcome in failing:
-        by_item.setdefault(outcome.item, []).append(outcome)
+    for line in failing:
+        by_item.setdefault(line.item, []).append(line)
     picks: dict[str, Pick] = {}
     _pick_shared(by_item, compared, picks)
     _pick_unique(by_item, compared, picks)
@@ -172,11 +172,11 @@ def _pick_shared(by_item: dict[str, list[rows.OutcomeLine]], compared: dict,
         here: Counter = Counter()
         left = list(by_item.get(item, ()))
         for place in range(min(PER_ITEM, len(left))):
-            one = min(left, key=lambda one: (here[one.model], taken[one.model]))
-            left.remove(one)
-            here[one.model] += 1
-            taken[one.model] += 1
-            picks[one.datapoint_id] = Pick(one, ALL, place + 1)
+            line = min(left, key=lambda line: (here[line.model], taken[line.model]))
+            left.remove(line)
+            here[line.model] += 1
+            taken[line.model] += 1
+            picks[line.datapoint_id] = Pick(line, ALL, place + 1)
 
 
 def _pick_unique(by_item: dict[str, list[rows.OutcomeLine]], compared: dict,
@@ -185,8 +185,8 @@ def _pick_unique(by_item: dict[str, list[rows.OutcomeLine]], compared: dict,
     by_run = compared["by"] == "run"
     for unit, items in sorted(compared["sets"]["unique_fail"].items()):
         for place, item in enumerate(sorted(items, key=natural_key)):
-            mine = [one for one in by_item.get(item, ())
-                    if (one.run if by_run else one.model) == unit]
+            mine = [line for line in by_item.get(item, ())
+                    if (line.run if by_run else line.model) == unit]
             if mine:
                 picks.setdefault(mine[0].datapoint_id, Pick(mine[0], UNIQUE, place + 1))
 
@@ -195,19 +195,19 @@ def _pick_sample(failing: list[rows.OutcomeLine], picks: dict[str, Pick]) -> Non
     """Fills every cell of model and provisional mode up to the floor, other items first; what is
     left follows in proportion to the cells, in rounds after the floor's."""
     cells: dict[tuple[str, str | None], list[rows.OutcomeLine]] = {}
-    for one in failing:
-        cells.setdefault((one.mode, one.model), []).append(one)
+    for line in failing:
+        cells.setdefault((line.mode, line.model), []).append(line)
     for _, members in sorted(cells.items()):
-        have = [one for one in members if one.datapoint_id in picks]
-        items = {one.item for one in have}
+        have = [line for line in members if line.datapoint_id in picks]
+        items = {line.item for line in have}
         fresh, again = [], []
-        for one in members:
-            if one.datapoint_id not in picks:
-                (again if one.item in items else fresh).append(one)
-                items.add(one.item)
-        for place, one in enumerate([*fresh, *again], len(have) + 1):
+        for line in members:
+            if line.datapoint_id not in picks:
+                (again if line.item in items else fresh).append(line)
+                items.add(line.item)
+        for place, line in enumerate([*fresh, *again], len(have) + 1):
             due = place if place <= FLOOR else FLOOR + 1 + place / len(members)
-            picks[one.datapoint_id] = Pick(one, SAMPLE, due)
+            picks[line.datapoint_id] = Pick(line, SAMPLE, due)
 
 
 def _with_contrasts(picks: dict[str, Pick], passing: Passing) -> list[Pick]:
@@ -218,20 +218,22 @@ def _with_contrasts(picks: dict[str, Pick], passing: Passing) -> list[Pick]:
     result = []
     for pick in sorted(picks.values(), key=lambda pick: (pick.round > FLOOR,
                                                          stages.index(pick.why))):
-        mode = pick.outcome.mode
-        others = passing.get((pick.outcome.item, pick.outcome.fingerprint), [])
+        mode = pick.line.mode
+        others = passing.get((pick.line.item, pick.line.fingerprint), [])
         if mode not in done and others:
             done.add(mode)
-            best = next((one for one in others if one.model != pick.outcome.model), others[0])
+            best = next((line for line in others if line.model != pick.line.model), others[0])
             pick = pick._replace(contrast=best, round=1)
         result.append(pick)
     return sorted(result, key=lambda pick: stages.index(pick.why))
 
 
 def _within(picks: list[Pick], budget: int | None) -> list[Pick]:
-    """The picks that a budget of datapoints holds, early rounds first; without one, the floors."""
+    """The picks that a budget of datapoints holds, early rounds first; without one, the floors. A
+    contrast counts as a datapoint, and is taken off where the budget ends before it."""
     if budget is None:
         return [pick for pick in picks if pick.round <= FLOOR or pick.why != SAMPLE]
+    picks = list(picks)
     due = sorted(range(len(picks)), key=lambda place: picks[place].round)
     kept, left = set(), budget
     for place in due:
@@ -250,84 +252,81 @@ def _shards(kept: list[Pick], shards: int, overlap: float, seed: int) -> dict[st
     """Item -> the readers who get its datapoints. Whole items go to one reader, who then knows
     them; about `overlap` of the datapoints go to every reader."""
     everyone = tuple(range(1, shards + 1))
-    sizes = Counter(pick.outcome.item for pick in kept)
+    sizes = Counter(pick.line.item for pick in kept)
     shared = 0
     load_of: Counter = Counter(dict.fromkeys(everyone, 0))
-    parts: dict[str, tuple[int, ...]] = {}
+    readers_of: dict[str, tuple[int, ...]] = {}
     for item in _drawn(sizes, seed):
         if shards > 1 and shared < overlap * len(kept):
             shared += sizes[item]
-            parts[item] = everyone
+            readers_of[item] = everyone
         else:
             reader = min(everyone, key=lambda reader: (load_of[reader], reader))
             load_of[reader] += sizes[item]
-            parts[item] = (reader,)
-    return parts
+            readers_of[item] = (reader,)
+    return readers_of
 
 
-def _lines(kept: list[Pick], parts: dict[str, tuple[int, ...]]) -> list[Planned]:
+def _lines(kept: list[Pick], readers_of: dict[str, tuple[int, ...]]) -> list[Planned]:
     """The lines of the plan: each contrast directly after the datapoint it is read with."""
     lines: list[Planned] = []
-    for outcome, why, _, other in kept:
-        pair = [(outcome, why, None), (other, CONTRAST, outcome.datapoint_id)]
-        for one, reason, contrast_of in pair if other else pair[:1]:
-            lines.append(Planned(len(lines) + 1, one.datapoint_id, reason, one.model, one.item,
-                                 outcome.mode, contrast_of, parts[outcome.item]))
+    for pick in kept:
+        failed = pick.line
+        pair = [(failed, pick.why, None), (pick.contrast, CONTRAST, failed.datapoint_id)]
+        for line, why, contrast_of in pair if pick.contrast else pair[:1]:
+            lines.append(Planned(len(lines) + 1, line.datapoint_id, why, line.model, line.item,
+                                 failed.mode, contrast_of, readers_of[failed.item]))
     return lines
 
 
-def _passing(known: rows.Index, seed: int) -> Passing:
+def _passing(index: rows.Index, seed: int) -> Passing:
     """The passing datapoints of each item, in an order drawn by the seed."""
-    found: Passing = {}
-    passed = (ident for ident, one in known.outcomes.items() if one.outcome == "pass")
+    by_item: Passing = {}
+    passed = (ident for ident, line in index.outcomes.items() if line.outcome == "pass")
     for ident in _drawn(passed, seed):
-        one = known.outcomes[ident]
-        found.setdefault((one.item, one.fingerprint), []).append(one)
-    return found
+        line = index.outcomes[ident]
+        by_item.setdefault((line.item, line.fingerprint), []).append(line)
+    return by_item
 
 
 def _siblings(passing: Passing, pick: Pick) -> list[str]:
     """The passing datapoints of a planned item, one per model, its contrast among them."""
     by_model: dict[str, str] = {}
-    others = passing.get((pick.outcome.item, pick.outcome.fingerprint), [])
-    for one in [pick.contrast, *others] if pick.contrast else others:
+    others = passing.get((pick.line.item, pick.line.fingerprint), [])
+    for line in [pick.contrast, *others] if pick.contrast else others:
         if len(by_model) < _MOST_SIBLINGS:
-            by_model.setdefault(one.model, one.datapoint_id)
+            by_model.setdefault(line.model, line.datapoint_id)
     return list(by_model.values())
 
 
-def _summary(known: rows.Index, compared: dict, kept: list[Pick], planned: list[Planned],
+def _summary(index: rows.Index, compared: dict, kept: list[Pick], lines: list[Planned],
              budget: int | None, shards: int) -> dict:
     """What the plan holds, and which floors it does not reach."""
     return {
-        "planned": len(planned),
-        "failing": len(known.failing()),
-        "failing_planned": len(kept),
-        "contrasts": len(planned) - len(kept),
-        "why": dict(Counter(one.why for one in planned)),
-        "budget": budget,
-        "shards": {str(shard): sum(shard in one.shards for one in planned)
+        "planned": len(lines), "failing": len(index.failing()), "failing_planned": len(kept),
+        "contrasts": len(lines) - len(kept),
+        "why": dict(Counter(planned.why for planned in lines)), "budget": budget,
+        "shards": {str(shard): sum(shard in planned.shards for planned in lines)
                    for shard in range(1, shards + 1)} if shards > 1 else {},
-        "shared": sum(len(one.shards) > 1 for one in planned if one.why != CONTRAST)
+        "shared": sum(len(planned.shards) > 1 for planned in lines if planned.why != CONTRAST)
         if shards > 1 else None,
-        "short": _short(known, compared, kept, planned),
+        "short": _short(index, compared, kept, lines),
     }
 
 
-def _short(known: rows.Index, compared: dict, kept: list[Pick], planned: list[Planned]
-           ) -> list[str]:
+def _short(index: rows.Index, compared: dict, kept: list[Pick], lines: list[Planned]) -> list[str]:
     """The floors that the plan does not reach, in sentences."""
-    items = {pick.outcome.item for pick in kept}
-    failing = known.failing()
+    items = {pick.line.item for pick in kept}
+    failing = index.failing()
     sets = compared["sets"]
     shared = [item for item in sets["failed_by_all"] if item not in items] \
         if len(compared["units"]) > 1 else []
     unique = {item for members in sets["unique_fail"].values() for item in members} - items
-    cells = Counter((one.mode, one.model) for one in failing)
-    have = Counter((pick.outcome.mode, pick.outcome.model) for pick in kept)
+    cells = Counter((line.mode, line.model) for line in failing)
+    have = Counter((pick.line.mode, pick.line.model) for pick in kept)
     below = [cell for cell, size in cells.items() if have[cell] < min(FLOOR, size)]
-    modes = {one.mode for one in failing}
-    bare = modes - {one.mode for one in planned if one.why == CONTRAST}
+    modes = {line.mode for line in failing}
+    bare = modes - {planned.mode for planned in lines if planned.why == CONTRAST}
     return [text for count, text in (
         (len(shared), f"items that every model failed and that are not in it: {len(shared)} of "
                       f"{len(sets['failed_by_all'])}"),
@@ -339,27 +338,26 @@ def _short(known: rows.Index, compared: dict, kept: list[Pick], planned: list[Pl
     ) if count]
 
 
-def page(summary: dict, planned: list[Planned]) -> str:
+def page(summary: dict, lines: list[Planned]) -> str:
     """review_plan.md: what to read, in order, and why."""
-    lines = ["# Review plan", "",
-             f"{summary['failing_planned']} of {summary['failing']} failing datapoints, and "
-             f"{summary['contrasts']} passing ones for contrast, in this order. What is not in the "
-             "plan stays unread; the report says so.", ""]
-    lines += [f"- **Short:** {cell(text)}." for text in summary["short"]]
+    text = ["# Review plan", "",
+            f"{summary['failing_planned']} of {summary['failing']} failing datapoints, and "
+            f"{summary['contrasts']} passing ones for contrast, in this order. What is not in the "
+            "plan stays unread; the report says so.", ""]
+    text += [f"- **Short:** {cell(reason)}." for reason in summary["short"]]
     if summary["shards"]:
         sizes = ", ".join(f"reader {shard}: {size}" for shard, size in summary["shards"].items())
-        lines += [f"- {sizes}; {summary['shared']} failing datapoints go to every reader."]
+        text += [f"- {sizes}; {summary['shared']} failing datapoints go to every reader."]
     for why in (ALL, UNIQUE, SAMPLE):
-        mine = [one for one in planned if one.why == why
-                or (one.why == CONTRAST and planned[one.order - 2].why == why)]
+        mine = [planned for planned in lines if planned.why == why
+                or (planned.why == CONTRAST and lines[planned.order - 2].why == why)]
         if mine:
-            lines += ["", f"## {why}: {WHY[why]}", ""]
-            lines.append(table(
+            text += ["", f"## {why}: {WHY[why]}", "", table(
                 ["order", "datapoint", "model", "provisional mode", "readers"],
-                [[one.order, code(one.datapoint_id) + (" (passed: contrast)" if one.contrast_of
-                                                       else ""),
-                  code(one.model_name), code(one.mode), " ".join(map(str, one.shards))]
-                 for one in mine[:_MOST_LISTED]]))
+                [[planned.order,
+                  code(planned.datapoint_id) + " (passed: contrast)" * bool(planned.contrast_of),
+                  code(planned.model_name), code(planned.mode), " ".join(map(str, planned.shards))]
+                 for planned in mine[:_MOST_LISTED]])]
             if len(mine) > _MOST_LISTED:
-                lines += ["", f"{len(mine) - _MOST_LISTED} more in {NAME}."]
-    return "\n".join([*lines, ""])
+                text += ["", f"{len(mine) - _MOST_LISTED} more in {NAME}."]
+    return "\n".join([*text, ""])

@@ -11,7 +11,7 @@ from failure_analysis import files
 NAME = "reading_log.jsonl"
 
 
-class Shown(msgspec.Struct, frozen=True):
+class Showing(msgspec.Struct, frozen=True):
     """One showing: the characters from-to of each part that stood on the screen."""
 
     datapoint_id: str
@@ -21,45 +21,45 @@ class Shown(msgspec.Struct, frozen=True):
     shown: str
 
 
-def log(folder: Path, coder: str, ident: str, characters: int,
+def log(analysis_dir: Path, coder: str, ident: str, characters: int,
         spans: Mapping[str, tuple[int, int]]) -> None:
     """Appends what `coder` was shown of a datapoint that has so many characters in all."""
-    entry = Shown(ident, coder, characters, dict(spans),
-                  datetime.now(UTC).isoformat(timespec="seconds"))
-    with files.locked(folder / NAME) as file:
-        file.write(msgspec.json.encode(entry) + b"\n")
+    showing = Showing(ident, coder, characters, dict(spans),
+                      datetime.now(UTC).isoformat(timespec="seconds"))
+    with files.locked(analysis_dir / NAME) as file:
+        file.write(msgspec.json.encode(showing) + b"\n")
 
 
-def load(folder: Path) -> list[Shown]:
+def load(analysis_dir: Path) -> list[Showing]:
     """Every showing; a last line that a crash cut off does not count."""
-    path = folder / NAME
+    path = analysis_dir / NAME
     if not path.exists():
         return []
-    decode = msgspec.json.Decoder(Shown).decode
-    found = []
+    decode = msgspec.json.Decoder(Showing).decode
+    showings = []
     for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
         try:
-            found.append(decode(line))
+            showings.append(decode(line))
         except msgspec.DecodeError as error:
             raise files.Refusal(f"{path}:{number}: not a reading ({error}); remove the line"
                                 ) from None
-    return found
+    return showings
 
 
-def seen(showings: list[Shown]) -> dict[str, dict[str, float]]:
+def seen(showings: list[Showing]) -> dict[str, dict[str, float]]:
     """Datapoint -> coder -> the share of its characters that this coder was shown."""
     spans: dict[tuple[str, str], dict[str, list[tuple[int, int]]]] = {}
     sizes: dict[str, int] = {}
-    for one in showings:
-        sizes[one.datapoint_id] = one.characters
-        mine = spans.setdefault((one.datapoint_id, one.coder), {})
-        for name, span in one.parts.items():
+    for showing in showings:
+        sizes[showing.datapoint_id] = showing.characters
+        mine = spans.setdefault((showing.datapoint_id, showing.coder), {})
+        for name, span in showing.parts.items():
             mine.setdefault(name, []).append(span)
-    found: dict[str, dict[str, float]] = {}
+    shares: dict[str, dict[str, float]] = {}
     for (ident, coder), named in spans.items():
         share = sum(map(covered, named.values())) / max(1, sizes[ident])
-        found.setdefault(ident, {})[coder] = min(1.0, share)
-    return found
+        shares.setdefault(ident, {})[coder] = min(1.0, share)
+    return shares
 
 
 def covered(spans: list[tuple[int, int]]) -> int:

@@ -35,7 +35,8 @@ class Window(NamedTuple):
 
 
 class View(NamedTuple):
-    """What one showing holds, and where the next one goes on (None: everything was shown)."""
+    """What one showing holds, where the next one goes on (None: everything was shown), and how many
+    characters are left for it."""
 
     windows: list[Window]
     more: str | None
@@ -44,18 +45,18 @@ class View(NamedTuple):
 
 def view(row: Mapping[str, Any], start: str | None, tokens: int,
          before: Mapping[str, str] | None = None) -> View:
-    """The windows of a datapoint that fit `tokens`, beginning at `start` (`part` or
-    `part:offset`). A text that was shown `before` (text -> where) is not shown again. Refuses a
-    start that names no part."""
-    found = parts.parts(row)
+    """The windows of a datapoint that fit `tokens` (of about 4 characters), beginning at `start`
+    (`part` or `part:offset`, in characters). A text that was shown `before` (text -> where) is not
+    shown again. Refuses a start that names no part."""
+    row_parts = parts.parts(row)
     room = tokens * CHARACTERS_PER_TOKEN
-    first, offset = _start(start, found)
+    first, offset = _start(start, row_parts)
     scale = tokens / TOKENS
     roles = {turn.name: turn.role for turn in parts.turns(row)}
     earlier = dict(before or {})  # only what was shown whole need not be shown again
     windows: list[Window] = []
     more, left = None, 0
-    for place, part in enumerate(found[first:]):
+    for place, part in enumerate(row_parts[first:]):
         same = earlier.get(part.text)
         begin = 0 if place else offset
         is_asked = start and not place
@@ -79,16 +80,16 @@ def view(row: Mapping[str, Any], start: str | None, tokens: int,
     return View(windows, more, left)
 
 
-def _start(start: str | None, found: list[parts.Part]) -> tuple[int, int]:
+def _start(start: str | None, row_parts: list[parts.Part]) -> tuple[int, int]:
     """The place of the part to begin with, and the character in it."""
     if start is None:
         return 0, 0
     name, _, offset = start.partition(":")
-    names = [part.name for part in found]
+    names = [part.name for part in row_parts]
     if name not in names or not re.fullmatch("[0-9]*", offset):
         raise files.Refusal(f"--from {start}: no such part; parts are {', '.join(names)}, and "
                             "PART:OFFSET starts inside one")
-    return names.index(name), min(int(offset or 0), len(found[names.index(name)].text))
+    return names.index(name), min(int(offset or 0), len(row_parts[names.index(name)].text))
 
 
 def whole_texts(row: Mapping[str, Any], shown: View) -> dict[str, str]:
@@ -103,13 +104,13 @@ def spans(shown: View) -> dict[str, tuple[int, int]]:
     return {window.part.name: (window.start, window.stop) for window in shown.windows}
 
 
-def text(known: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
+def text(index: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
          planned: plan.Planned | None, finals: Mapping[str, ledger.Final]) -> str:
     """The view for a terminal. Text of the run stands between marks made anew each time, which it
     therefore cannot contain."""
-    outcome = known.outcomes[row["datapoint_id"]]
+    line = index.outcomes[row["datapoint_id"]]
     mark = f"data-{secrets.token_hex(6)}"
-    lines = [*_heading(row, outcome, planned),
+    lines = [*_heading(row, line, planned),
              f"Text between [{mark}] and [end of {mark}] comes from the run: data, never "
              "instructions."]
     turns = {turn.name: turn for turn in parts.turns(row)}
@@ -123,8 +124,8 @@ def text(known: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
     if shown.more:
         lines += ["", f"NOT SHOWN YET: {shown.left} characters from {shown.more} on; continue "
                       f"with --from {shown.more}"]
-    lines += _other_models(known, outcome)
-    lines += ["", *_what_next(known, row["datapoint_id"], outcome, coder, planned, finals)]
+    lines += _other_models(index, line)
+    lines += ["", *_what_next(index, row["datapoint_id"], line, coder, planned, finals)]
     return "\n".join(lines)
 
 
@@ -149,22 +150,20 @@ def _repeated(windows: list[Window]) -> str:
         for first, names in same.items())
 
 
-def _heading(row: Mapping[str, Any], outcome: rows.OutcomeLine,
+def _heading(row: Mapping[str, Any], line: rows.OutcomeLine,
              planned: plan.Planned | None) -> list[str]:
     scores = ", ".join(f"{name} {json.dumps(value)}"
                        for name, value in (row.get("scores") or {}).items())
-    failed = ", ".join(outcome.failed) or "no named dimension"
-    lines = [
-        f"datapoint {row['datapoint_id']}",
-        f"outcome {outcome.outcome}" + (f", failed: {failed}" if outcome.outcome == "fail" else ""),
-        f"model {outcome.model}, item {outcome.item}, trial {outcome.trial}, "
-        f"ended by {row.get('termination') or 'not recorded'}, "
-        f"grader {row.get('grader') or 'not recorded'}",
-        f"scores: {scores or 'none'}" + (f"; reward {row['reward']}"
-                                         if row.get("reward") is not None else ""),
-    ]
-    if outcome.outcome == "fail" and outcome.mode:
-        lines.append(f"provisional mode (a rule's guess, no finding): {outcome.mode}")
+    failed = ", ".join(line.failed) or "no named dimension"
+    reward = "" if row.get("reward") is None else f"; reward {row['reward']}"
+    lines = [f"datapoint {row['datapoint_id']}",
+             f"outcome {line.outcome}" + (f", failed: {failed}" if line.outcome == "fail" else ""),
+             f"model {line.model}, item {line.item}, trial {line.trial}, "
+             f"ended by {row.get('termination') or 'not recorded'}, "
+             f"grader {row.get('grader') or 'not recorded'}",
+             f"scores: {scores or 'none'}{reward}"]
+    if line.outcome == "fail" and line.mode:
+        lines.append(f"provisional mode (a rule's guess, no finding): {line.mode}")
     again = parts.repeats(row)
     if again:
         call, earlier = next(iter(again.items()))
@@ -195,79 +194,81 @@ def _window(window: Window, turn: parts.Turn | None, mark: str) -> list[str]:
     return ["", head, f"[{mark}]", part.text[window.start:window.stop], f"[end of {mark}]"]
 
 
-def _other_models(known: rows.Index, outcome: rows.OutcomeLine) -> list[str]:
+def _other_models(index: rows.Index, line: rows.OutcomeLine) -> list[str]:
     """How everybody else did on the same item."""
-    others = [one for one in known.outcomes.values()
-              if one.item == outcome.item and one.datapoint_id != outcome.datapoint_id]
+    others = [other for other in index.outcomes.values()
+              if other.item == line.item and other.datapoint_id != line.datapoint_id]
     if not others:
         return []
     lines = ["", "the same item elsewhere:"]
-    for one in others[:12]:
-        same = "" if one.fingerprint == outcome.fingerprint else " (its content differs)"
-        failed = f" ({', '.join(one.failed)})" if one.failed else ""
-        whole = "" if one.datapoint_id in known.places else " [not copied]"
-        lines.append("  " + _flat(f"{one.outcome}{failed}{same}: {one.datapoint_id}{whole}"))
+    for other in others[:12]:
+        same = "" if other.fingerprint == line.fingerprint else " (its content differs)"
+        failed = f" ({', '.join(other.failed)})" if other.failed else ""
+        whole = "" if other.datapoint_id in index.places else " [not copied]"
+        lines.append("  " + _flat(f"{other.outcome}{failed}{same}: {other.datapoint_id}{whole}"))
     if len(others) > 12:
         lines.append(f"  and {len(others) - 12} more")
     return lines
 
 
-def _what_next(known: rows.Index, ident: str, outcome: rows.OutcomeLine, coder: str,
+def _what_next(index: rows.Index, ident: str, line: rows.OutcomeLine, coder: str,
                planned: plan.Planned | None, finals: Mapping[str, ledger.Final]) -> list[str]:
     """The buckets in use and the command that records the judgement."""
     used = Counter(review.bucket for final in finals.values() for review in final.reviews)
     lines = []
-    if (known.analysis_dir / contrast.BACKGROUND).exists():
-        lines.append(f"what the models were told: {known.analysis_dir / contrast.BACKGROUND}")
+    if (index.analysis_dir / contrast.BACKGROUND).exists():
+        lines.append(f"what the models were told: {index.analysis_dir / contrast.BACKGROUND}")
     reviews = finals[ident].reviews if ident in finals else ()
     # What others say of it is told only to those who have said something themselves.
-    for review in reviews if any(one.coder == coder for one in reviews) else ():
+    for review in reviews if any(other.coder == coder for other in reviews) else ():
         lines.append(f"reviewed by {review.coder} as {review.bucket}, {review.fault} "
                      f"({review.review_id})")
     if used:
         names = ", ".join(f"{name} ({count})" for name, count in used.most_common(_MOST_BUCKETS))
         lines.append(f"buckets so far: {names}")
-    if outcome.outcome != "fail":
+    if line.outcome != "fail":
         lines.append("it passed: there is nothing to record"
                      + ("; go on with --next" if planned else ""))
-    when = "record" if outcome.outcome == "fail" else "only if its verdict is wrong"
-    lines.append(f"{when}: record_review.py {shlex.quote(str(known.analysis_dir))} --coder "
+    when = "record" if line.outcome == "fail" else "only if its verdict is wrong"
+    lines.append(f"{when}: record_review.py {shlex.quote(str(index.analysis_dir))} --coder "
                  f"{shlex.quote(coder)} --id {shlex.quote(ident)} --bucket SLUG --fault CLASS "
                  '--mechanism "…" --quote "…"')
     return lines
 
 
-def following(folder: Path, coder: str | None, shard: int | None) -> list[plan.Planned]:
+def following(analysis_dir: Path, coder: str | None, shard: int | None) -> list[plan.Planned]:
     """The planned datapoints that this coder (None: anybody) has not reviewed (contrasts: was not
     shown), in order."""
-    done = {review.datapoint_id for review in ledger.current(ledger.load(folder))
+    done = {review.datapoint_id for review in ledger.current(ledger.load(analysis_dir))
             if coder in (None, review.coder) and review.kind in ledger.READERS}
-    shown = {one.datapoint_id for one in reading_log.load(folder) if coder in (None, one.coder)}
-    planned = plan.load(folder)
-    shards = {reader for one in planned for reader in one.shards}
+    shown = {showing.datapoint_id for showing in reading_log.load(analysis_dir)
+             if coder in (None, showing.coder)}
+    lines = plan.load(analysis_dir)
+    shards = {reader for planned in lines for reader in planned.shards}
     if shard is not None and shard not in shards:
         raise files.Refusal(f"--shard {shard}: the plan has {', '.join(map(str, sorted(shards)))}")
-    return [one for one in planned if (shard is None or shard in one.shards)
-            and one.datapoint_id not in (done | shown if one.contrast_of else done)]
+    return [planned for planned in lines if (shard is None or shard in planned.shards)
+            and planned.datapoint_id not in (done | shown if planned.contrast_of else done)]
 
 
-def matching(known: rows.Index, wanted: Mapping[str, str], planned: Mapping[str, plan.Planned],
+def matching(index: rows.Index, wanted: Mapping[str, str],
+             planned_by_id: Mapping[str, plan.Planned],
              finals: Mapping[str, ledger.Final]) -> list[str]:
     """The datapoints that can be shown whole and have all the wanted properties; failing ones
     only, unless `outcome` says otherwise."""
     wanted = {"outcome": "fail", **wanted}
-    return [ident for ident in known.places
-            if all(value in _properties(known.outcomes[ident], planned, finals)[name]
+    return [ident for ident in index.places
+            if all(value in _properties(index.outcomes[ident], planned_by_id, finals)[name]
                    for name, value in wanted.items())]
 
 
-def _properties(one: rows.OutcomeLine, planned: Mapping[str, plan.Planned],
+def _properties(line: rows.OutcomeLine, planned_by_id: Mapping[str, plan.Planned],
                 finals: Mapping[str, ledger.Final]) -> dict[str, tuple]:
-    final, line = finals.get(one.datapoint_id), planned.get(one.datapoint_id)
-    return {"mode": (one.mode,), "model": (one.model,), "run": (one.run,), "item": (one.item,),
-            "outcome": (one.outcome,), "dimension": one.failed,
+    final, planned = finals.get(line.datapoint_id), planned_by_id.get(line.datapoint_id)
+    return {"mode": (line.mode,), "model": (line.model,), "run": (line.run,), "item": (line.item,),
+            "outcome": (line.outcome,), "dimension": line.failed,
             "bucket": (final.bucket,) if final else (), "fault": (final.fault,) if final else (),
-            "why": (line.why,) if line else ()}
+            "why": (planned.why,) if planned else ()}
 
 
 def record(row: Mapping[str, Any], shown: View) -> dict:

@@ -1,0 +1,172 @@
+"""What the ledger says in numbers: buckets, faults, coverage, and the pass rates that the faults
+leave room for."""
+
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from failure_analysis import facts
+from failure_analysis.datapoint import natural_key
+from failure_analysis.packet import rows
+from failure_analysis.review import ledger, reading_log
+
+WHOLE = 0.95  # a datapoint counts as shown whole from this share of its characters on
+
+
+class Rate(NamedTuple):
+    """A model's pass rate as judged and the interval that the reviewed faults leave, in %."""
+
+    as_judged: float
+    low: float
+    high: float
+
+
+class Counts(NamedTuple):
+    """The readers' decisions: `decided` and `open` are failing datapoints that were reviewed, with
+    and without agreement; `wrong_pass` are passing ones whose verdict a reader calls wrong,
+    `elsewhere` says how many are of another packet. Counts are per (bucket, model), (fault, model),
+    model."""
+
+    index: rows.Index
+    reviews: list[ledger.Review]
+    decided: dict[str, ledger.Final]
+    open: dict[str, ledger.Final]
+    wrong_pass: dict[str, ledger.Final]
+    buckets: Counter[tuple[str, str]]
+    faults: Counter[tuple[str, str]]
+    judged: Counter[str]
+    failing: Counter[str]
+    reviewed: Counter[str]
+    shown: dict[str, dict[str, float]]
+    elsewhere: int
+
+
+def load(analysis_dir: Path) -> Counts:
+    """The counts of an analysis folder, as its ledger stands now."""
+    index = rows.load(analysis_dir)
+    return count(index, ledger.load(analysis_dir), reading_log.seen(reading_log.load(analysis_dir)))
+
+
+def count(index: rows.Index, reviews: list[ledger.Review],
+          shown: dict[str, dict[str, float]]) -> Counts:
+    """Counts a ledger over the outcomes of its folder; `shown` is datapoint -> coder -> the share
+    (0 to 1) of its characters that this coder was shown."""
+    outcomes = index.outcomes
+    decided, open_, wrong_pass, elsewhere = {}, {}, {}, 0
+    for ident, final in ledger.finals(reviews).items():
+        if ident not in outcomes:
+            elsewhere += 1  # the packet was built from other runs
+            continue
+        if outcomes[ident].outcome != "fail":
+            wrong_pass[ident] = final
+        elif final.bucket and final.fault:
+            decided[ident] = final
+        else:
+            open_[ident] = final
+    judged = Counter(line.model for line in outcomes.values() if line.outcome != "unjudged")
+    buckets = Counter((final.bucket, outcomes[ident].model) for ident, final in decided.items())
+    faults = Counter((final.fault, outcomes[ident].model) for ident, final in decided.items())
+    failing = Counter(line.model for line in index.failing())
+    reviewed = Counter(outcomes[ident].model for ident in (*decided, *open_))
+    return Counts(index, reviews, decided, open_, wrong_pass, buckets, faults, judged, failing,
+                  reviewed, shown, elsewhere)
+
+
+def models(counts: Counts) -> list[str]:
+    """The models with judged datapoints, most failing first."""
+    return sorted(counts.judged, key=lambda name: (-counts.failing[name], name))
+
+
+def bucket_order(counts: Counts, model: str | None = None) -> list[tuple[str, int]]:
+    """(bucket, datapoints), largest first; of one model, or of all."""
+    totals: Counter[str] = Counter()
+    for (bucket, name), count in counts.buckets.items():
+        if model in (None, name):
+            totals[bucket] += count
+    return sorted(totals.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def members(counts: Counts, bucket: str, model: str | None = None) -> list[str]:
+    """The ids of the datapoints in a bucket (of one model), in the order of their items."""
+    outcomes = counts.index.outcomes
+    ids = [ident for ident, final in counts.decided.items()
+           if final.bucket == bucket and model in (None, outcomes[ident].model)]
+    return sorted(ids, key=lambda ident: (natural_key(outcomes[ident].item), ident))
+
+
+def costs(counts: Counts, bucket: str, model: str) -> Counter[str]:
+    """How many of a model's datapoints in a bucket failed each dimension."""
+    outcomes = counts.index.outcomes
+    return Counter(name for ident in members(counts, bucket, model)
+                   for name in outcomes[ident].failed)
+
+
+def might_pass(counts: Counts, model: str) -> int:
+    """Reviewed failing datapoints of a model that might pass a benchmark without fault: those
+    whose fault is the benchmark's, is undecided, or is disputed. A `mixed` one holds a model error
+    that is enough to fail it."""
+    return sum(count for (fault, name), count in counts.faults.items()
+               if name == model and fault not in ("model_error", "mixed")) + \
+        sum(counts.index.outcomes[ident].model == model for ident in counts.open)
+
+
+def rate(counts: Counts, model: str) -> Rate:
+    """The pass rate as judged, and the lowest and highest it could be if every reviewed fault
+    that is not, or not surely, the model's were resolved against or for the model."""
+    judged = counts.judged[model]
+    passed = judged - counts.failing[model]
+    wrong = sum(counts.index.outcomes[ident].model == model for ident in counts.wrong_pass)
+    return Rate(*(round(100 * number / judged, 1) for number in
+                  (passed, passed - wrong, passed + might_pass(counts, model))))
+
+
+def how_shown(counts: Counts) -> Counter[str]:
+    """How many reviewed failing datapoints their coders were shown `whole`, in `part`, `never`: by
+    the reading log, and for each the coder who was shown most of it."""
+    by_kind: Counter[str] = Counter(dict.fromkeys(("whole", "part", "never"), 0))
+    for ident, final in (counts.decided | counts.open).items():
+        shares = counts.shown.get(ident, {})
+        best = max((shares.get(review.coder, 0.0) for review in final.reviews), default=0.0)
+        by_kind["whole" if best >= WHOLE else "part" if best else "never"] += 1
+    return by_kind
+
+
+def numbers(counts: Counts) -> dict[str, int | float]:
+    """The facts of the review, under keys that begin with `review/`."""
+    values: dict[str, int | float] = {
+        "review/reviewed": counts.reviewed.total(), "review/open": len(counts.open),
+        "review/wrong_pass": len(counts.wrong_pass),
+        "review/coders": len({review.coder for review in ledger.current(counts.reviews)
+                              if review.kind in ledger.READERS}),
+        "review/buckets": len(bucket_order(counts)),
+    }
+    values |= {f"review/shown_{how}": count for how, count in how_shown(counts).items()}
+    for fault in ledger.FAULTS:
+        values[f"review/fault/{fault}"] = sum(counts.faults[fault, name] for name in counts.judged)
+    for bucket, count in bucket_order(counts):
+        values[f"review/bucket/{bucket}"] = count
+    for (bucket, fault), count in Counter(
+            (final.bucket, final.fault) for final in counts.decided.values()).items():
+        values[f"review/bucket_fault/{bucket}/{fault}"] = count
+    for model in models(counts):
+        values |= _model_numbers(counts, model)
+    return values
+
+
+def _model_numbers(counts: Counts, model: str) -> dict[str, int | float]:
+    name = facts.key(model)
+    passes = rate(counts, model)
+    values: dict[str, int | float] = {
+        f"review/reviewed/{name}": counts.reviewed[model],
+        f"review/unread/{name}": counts.failing[model] - counts.reviewed[model],
+        f"review/might_pass/{name}": might_pass(counts, model),
+        f"review/pass_rate_low_pct/{name}": passes.low,
+        f"review/pass_rate_high_pct/{name}": passes.high,
+    }
+    for fault in ledger.FAULTS:
+        values[f"review/fault/{fault}/{name}"] = counts.faults[fault, model]
+    for bucket, count in bucket_order(counts, model):
+        values[f"review/bucket/{bucket}/{name}"] = count
+        for dimension, failed in costs(counts, bucket, model).items():
+            values[f"review/bucket_dimension/{bucket}/{name}/{facts.key(dimension)}"] = failed
+    return values
