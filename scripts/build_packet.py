@@ -45,17 +45,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    found = cli.find_inputs(parser, args)
+    inputs = cli.find_inputs(parser, args)
     from failure_analysis import facts, steps, terminal
     from failure_analysis.comparison import overview
     from failure_analysis.packet import build
 
-    analysis_dir = args.output_dir or cli.default_folder(found.sources[0].benchmark)
-    counts = build.build(found, analysis_dir, args.jobs, cli.input_settings(args))
+    analysis_dir = args.output_dir or cli.default_folder(inputs.sources[0].benchmark)
+    counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args))
     cli.summarise(
-        {**counts, "runs": len(found.sources), "analysis_dir": analysis_dir.as_posix()},
+        {**counts, "runs": len(inputs.sources), "analysis_dir": analysis_dir.as_posix()},
         [
-            *cli.detection_lines(found),
+            *cli.detection_lines(inputs),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *build.remarks(counts),
             *terminal.table(*overview.table(facts.load(analysis_dir))),

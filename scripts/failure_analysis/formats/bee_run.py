@@ -98,10 +98,10 @@ def _last_answer(messages: list | None) -> str | None:
 
 def _calls(messages: list | None) -> dict[str, list]:
     """The tool calls and results that the messages carry, in their order."""
-    known = [message for message in messages or [] if isinstance(message, dict)]
-    return {"tool_calls": [call for message in known if isinstance(message.get("tool_calls"), list)
-                           for call in message["tool_calls"]],
-            "tool_results": [message for message in known if message.get("role") == "tool"]}
+    objects = [message for message in messages or [] if isinstance(message, dict)]
+    calls = [message.get("tool_calls") for message in objects]
+    return {"tool_calls": [call for made in calls if isinstance(made, list) for call in made],
+            "tool_results": [message for message in objects if message.get("role") == "tool"]}
 
 
 def _scores(row: dict, rewards: Any) -> dict:

@@ -87,13 +87,13 @@ def searcher(source: str) -> Callable[[str], bool]:
         return lambda text: whole.search(text) is not None
     search = re.compile(source[2:]).search
 
-    def found(text: str) -> bool:
+    def occurs(text: str) -> bool:
         match = search(text)
         while match and not _BOUNDARY.match(text, match.start()):
             match = search(text, match.start() + 1)
         return match is not None
 
-    return found
+    return occurs
 
 
 def of_benchmark(rules: list[Rule], benchmark: str | None) -> list[Rule]:
