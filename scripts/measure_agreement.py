@@ -7,6 +7,7 @@
 #     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "scipy>=1.11,<2",
+#     "tabulate>=0.9,<1",
 #     "zstandard>=0.22,<1",
 # ]
 # ///
@@ -35,7 +36,8 @@ from pathlib import Path
 
 from failure_analysis import cli
 
-FEWEST_DRAWS, MOST_PAIRS = 100, 20
+FEWEST_DRAWS = 100
+PAIR = ("coders", "shared", "same bucket", "same fault", "kappa of buckets")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,13 +56,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _measure(args: argparse.Namespace) -> int:
+    from failure_analysis import terminal
     from failure_analysis.agreement import measure
 
     # Looking for cycles among 100,000 reviews takes a fifth of the time, and there are none.
     gc.disable()
     analysis_dir = args.analysis_dir
     result = measure.measure(analysis_dir, args.seed, args.draws)
-    pairs = result["pairs"]
     together = result["together"]["readers"]
     cli.summarise(
         {"coders": [row["coder"] for row in result["coders"]], "readers": together["coders"],
@@ -70,21 +72,18 @@ def _measure(args: argparse.Namespace) -> int:
          "left_out": result["left_out"]},
         [f"coders of failing datapoints: {len(result['coders'])}; of them agents or people: "
          f"{len(together['coders'])}, who share {together['bucket']['shared']} datapoints",
-         *[_line(pair) for pair in pairs[:MOST_PAIRS]],
-         *([f"  {len(pairs) - MOST_PAIRS} more pairs"] if len(pairs) > MOST_PAIRS else []),
+         *terminal.table(PAIR, [_cells(pair) for pair in result["pairs"]]),
          f"disagreements to settle: {len(result['disagreements'])}; settled: {result['settled']}",
          f"agreement: {analysis_dir / measure.PAGE} and {measure.NAME}"], args.json)
     return 0
 
 
-def _line(pair: dict) -> str:
-    """One pair of coders for a person at a terminal."""
-    bucket, fault = pair["bucket"], pair["fault"]
-    kappa = bucket["kappa"]["value"]
-    return (f"  {pair['a']} and {pair['b']}: same bucket on {bucket['same']} of {pair['shared']}"
-            + (f", same fault on {fault['same']}" if fault else "")
-            + (f", kappa of buckets {kappa:.2f}" if kappa is not None else
-               f"; {bucket['kappa']['why']}"))
+def _cells(pair: dict) -> list:
+    """A pair of coders; the rules name no fault."""
+    bucket, kappa = pair["bucket"], pair["bucket"]["kappa"]
+    return [f"{pair['a']} and {pair['b']}", pair["shared"], bucket["same"],
+            pair["fault"] and pair["fault"]["same"],
+            kappa["why"] if kappa["value"] is None else f"{kappa['value']:.2f}"]
 
 
 if __name__ == "__main__":

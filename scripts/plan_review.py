@@ -4,6 +4,7 @@
 #     "filelock>=3.13,<5",
 #     "msgspec>=0.20,<1",
 #     "pyyaml>=6,<7",
+#     "tabulate>=0.9,<1",
 #     "zstandard>=0.22,<1",
 # ]
 # ///
@@ -56,6 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _plan(args: argparse.Namespace) -> int:
+    from failure_analysis import terminal
     from failure_analysis.review import plan
 
     analysis_dir = args.analysis_dir
@@ -66,7 +68,8 @@ def _plan(args: argparse.Namespace) -> int:
     summary = plan.write(analysis_dir, args.budget, args.shards, args.overlap, args.seed)
     lines = [f"{summary['planned']} datapoints to read: {summary['failing_planned']} of "
              f"{summary['failing']} failing, {summary['contrasts']} passing for contrast",
-             *(f"  {count:>5}  {why}: {plan.WHY[why]}" for why, count in summary["why"].items()),
+             *terminal.table(("why", "datapoints", "that is"), [
+                 (why, count, plan.WHY[why]) for why, count in summary["why"].items()]),
              *(f"short: {text}" for text in summary["short"])]
     if args.shards > 1:
         lines.append("readers: " + ", ".join(f"{shard} reads {size}" for shard, size in

@@ -7,13 +7,13 @@ MOST_NAMED = 2  # markers and dimensions of a model
 
 
 def table(facts: Mapping[str, int | float], by: str = "model") -> tuple[list[str], list[list]]:
-    """The header, and a line for each judged model (or run), most failed first: failed and judged
-    rows, pass rate, its interval once the models were compared, markers, and the dimensions
-    failed most often."""
+    """The header, and a line for each judged model (or run), the lowest rate first: failed and
+    judged rows, pass rate, its interval once the models were compared, markers, and the
+    dimensions failed most often."""
     failed, judged = (f"run_{name}" if by == "run" else name
                       for name in ("failed_rows", "judged_rows"))
     units = [unit for unit, count in _under(facts, judged).items() if count]
-    units.sort(key=lambda unit: (-facts[f"{failed}/{unit}"], unit))
+    units.sort(key=lambda unit: (-facts[f"{failed}/{unit}"] / facts[f"{judged}/{unit}"], unit))
     lines = [[unit, facts[f"{failed}/{unit}"], facts[f"{judged}/{unit}"],
              f"{100 - 100 * facts[f'{failed}/{unit}'] / facts[f'{judged}/{unit}']:.1f} %",
              _interval(facts, unit), facts.get(f"comparison/unique_fail/{unit}", ""),

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import files, terminal
 from failure_analysis.lenses import dataset, figures, one_lens
 
 
@@ -30,9 +30,11 @@ def evals(path: Path, mapping: Path | None, search: str | None) -> tuple[dict, l
                "parameters": {name: "number" if values.dtype == float else "name"
                               for name, values in table.params.items()},
                "difficulty": table.difficulty()}
-    lines = [f"{row['eval_id']}  {row['label']}  {row['samples']} samples: {row['correct']} "
-             f"correct, {row['wrong']} wrong, {row['no_answer']} no answer, {row['truncated']} "
-             f"truncated; tasks {', '.join(row['tasks'][:8])}" for row in rows]
+    lines = terminal.table(
+        ("eval_id", "label", "samples", *dataset.OUTCOMES, "tasks"),
+        [(row["eval_id"], row["label"], row["samples"],
+          *(row[name] for name in dataset.OUTCOMES), ", ".join(row["tasks"][:8])) for row in rows],
+        most=len(rows))
     return summary, [*lines, f"difficulty parameters: {', '.join(table.difficulty()) or 'none'}",
                      account_line(account)]
 
