@@ -1,6 +1,7 @@
 """tables.py: an analysis folder in a notebook; ids are text, types are declared."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -84,6 +85,16 @@ def test_reviews_and_plan_and_facts(run_script, demo_runs, bundle, tmp_path):
     facts = tables.facts(out)
     assert facts.to_dict() == json.loads((out / "facts.json").read_text())
     assert facts["failed_rows"] == 61
+
+
+def test_the_example_of_the_reference_runs(folder, bundle, capsys):
+    text = (bundle / "references" / "row-schema.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"(?ms)^```python\n(.*?)^```$", text)
+    names = {"bundle": bundle, "analysis_dir": folder}
+    exec(example, names)  # noqa: S102 (a block of our own documentation)
+    table = names["scores"].groupby(["model_name", "dimension"])["failed"].mean()
+    assert table["model-a", "tool_use_correct"] == len(ODD) / (len(ODD) + 1)
+    assert "tool_use_correct" in capsys.readouterr().out
 
 
 def test_nothing_recorded_is_a_table_without_lines(build, tmp_path):
