@@ -533,7 +533,7 @@ def test_rules_are_data(analyze, bundle, diagnosed, worlds, tmp_path) -> None:
 FIRST = "hypotheses.tokenization_problem"
 RULES = {
     "no such finding": ("{fft.tokenization_artifact: 2,", "{fft.tokenisation_artifact: 2,", 35,
-                        f"{FIRST}.for.fft.tokenisation_artifact.[key]: "
+                        f"{FIRST}.for.fft.tokenisation_artifact: "
                         "'fft.tokenisation_artifact': nearest: fft.tokenization_artifact; known"),
     "no such veto": ("veto: [fft.clean]", "veto: [fft.claen]", 36,
                      f"{FIRST}.veto[0]: 'fft.claen': nearest: fft.clean; known are surface.heal"),
