@@ -608,7 +608,7 @@ def test_labels_of_single_causes(tmp_path) -> None:
         (group,) = dataset.groups(table)
         if lens is fft:
             prompts = fft.read(table)
-            result = fft.analyse(group, prompts, prompts.of_sample, 0)
+            result = fft.analyse(group, prompts, 0)
         else:
             result = lens.analyse(group, 0)
         assert result["pattern"] == label, world
@@ -808,7 +808,7 @@ def test_token_numbers_change_no_result_of_the_lens(tmp_path) -> None:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         table = dataset.load(tmp_path / "w.json")
         prompts = fft.read(table)
-        result = fft.analyse(dataset.groups(table)[0], prompts, prompts.of_sample, 0)
+        result = fft.analyse(dataset.groups(table)[0], prompts, 0)
         results.append({**result, "compat": None})
     assert results[0] == results[1]
 

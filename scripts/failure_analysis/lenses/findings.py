@@ -24,17 +24,13 @@ class Interval(NamedTuple):
     high: float | np.ndarray
 
 
-def finding(lens: str, pattern: str, n: int, **more: Any) -> dict[str, Any]:
-    """A lens' result; everything that is not given is empty, never guessed."""
+def insufficient(lens: str, n: int, need: Sequence[str] = (), **more: Any) -> dict[str, Any]:
+    """A lens' result as long as it has no label: what is missing for one. Everything that is not
+    given is empty, never guessed."""
     empty = {"also": [], "confidence": None, "confidence_kind": None, "strength": "low",
-             "gates": [], "need": [], "estimates": {}, "tests": [], "evidence": [], "caveats": [],
-             "compat": {}, "tables": {}}
-    return {"lens": lens, "pattern": pattern, "n": int(n), **empty, **more, "version": VERSION}
-
-
-def insufficient(lens: str, n: int, need: Sequence[str], **more: Any) -> dict[str, Any]:
-    """The answer below a lens' gate: what is missing."""
-    return finding(lens, NEED, n, need=list(need), **more)
+             "gates": [], "need": list(need), "estimates": {}, "tests": [], "evidence": [],
+             "caveats": [], "compat": {}, "tables": {}}
+    return {"lens": lens, "pattern": NEED, "n": int(n), **empty, **more, "version": VERSION}
 
 
 def gate(name: str, have: float, least: float) -> dict[str, Any]:
@@ -81,6 +77,12 @@ def strength(confidence: float | None, powered: bool) -> str:
     if confidence is None or confidence < 0.6:
         return "low"
     return "high" if confidence >= 0.9 and powered else "medium"
+
+
+def runs_alike(n: int, alike: float) -> list[str]:
+    """The caveat of runs that end alike; none where each sample is worth one."""
+    return [] if alike <= 1 else [f"runs of one item end alike: {n} samples are worth "
+                                  f"{n / alike:.0f} of as many items"]
 
 
 def wilson(k: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from failure_analysis.lenses import compression, fft, findings, spelling, survival, traces
+from failure_analysis.lenses import compression, fft, findings, spelling, survival
 from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, WRONG, Group, Table
 from failure_analysis.lenses.findings import estimate
 from failure_analysis.statistics import holm, mcnemar, mean_difference, rounded
@@ -96,19 +96,18 @@ def _surface(sides: Sequence[Table], _: Any, seed: int, pair: dict) -> None:
                             f"{100 * ends['hi']:+.1f})")
 
 
-def _compression(sides: Sequence[Table], data: tuple[Table, compression.Traces], seed: int,
-                 pair: dict) -> None:
-    table, measured = data
-    features_of = [measured.of(table, side) for side in sides]
-    for features in features_of:
-        features[~(features[:, 0] >= compression.SHORTEST)] = np.nan
-    if min((~np.isnan(features[:, 0])).sum() for features in features_of) < FEWEST_ITEMS:
+def _compression(sides: Sequence[Table], traces: compression.Traces, seed: int, pair: dict) -> None:
+    features_of = list(map(traces.of, sides))
+    usable = [features["tokens"] >= compression.SHORTEST for features in features_of]
+    if min(mask.sum() for mask in usable) < FEWEST_ITEMS:
         pair["need"] = ["traces of 64 tokens or more on both sides"]
         return
-    length = [np.log(features[:, 0]) for features in features_of]
-    loops = [features[:, traces.NAMES.index("loop")] for features in features_of]
-    shift = _difference("log_tokens", sides, length, seed, pair)
-    _difference("residual_entropy", sides, _joint_residual(features_of), seed, pair)
+    length, packed, loops = (
+        [np.where(mask, features[name], np.nan)
+         for features, mask in zip(features_of, usable, strict=True)]
+        for name in ("tokens", "packed", "loop"))
+    shift = _difference("log_tokens", sides, list(map(np.log, length)), seed, pair)
+    _difference("residual_entropy", sides, _joint_residual(length, packed), seed, pair)
     looped = _difference("loop_share", sides, loops, seed, pair)
     if shift is not None:
         pair["evidence"].append(f"traces of {pair['b']} are {np.exp(shift):.2f} times as long as "
@@ -118,21 +117,20 @@ def _compression(sides: Sequence[Table], data: tuple[Table, compression.Traces],
                                 f"{'more' if looped > 0 else 'fewer'} of them loop")
 
 
-def _joint_residual(features_of: list[np.ndarray]) -> list[np.ndarray]:
+def _joint_residual(length: list[np.ndarray], packed: list[np.ndarray]) -> list[np.ndarray]:
     """Entropy after length, by one line for both systems; NaN for what is no trace."""
-    features = np.concatenate(features_of)
-    second = np.repeat([0.0, 1.0], [len(part) for part in features_of])
-    used = ~np.isnan(features[:, 0])
-    y = np.log(np.maximum(features[used, traces.NAMES.index("packed")], 1))
-    x = np.log(features[used, 0])
+    x, y = np.log(np.concatenate(length)), np.log(np.maximum(np.concatenate(packed), 1))
+    second = np.repeat([0.0, 1.0], list(map(len, length)))
+    used = ~np.isnan(x)
+    x, y, second = x[used], y[used], second[used]
     x = (x - x.mean()) / max(float(x.std()), 1e-9)
     spline = np.column_stack([np.ones(len(x)), x, x**2, *(
         np.maximum(x - knot, 0) ** 2 for knot in np.quantile(x, [.25, .5, .75]))])
-    weight = np.linalg.lstsq(np.column_stack([spline, second[used]]), y, rcond=None)[0]
+    weight = np.linalg.lstsq(np.column_stack([spline, second]), y, rcond=None)[0]
     left = y - spline @ weight[:-1]
-    whole = np.full(len(features), np.nan)
-    whole[used] = left / max(float((left - second[used] * weight[-1]).std()), 1e-9)
-    return np.split(whole, [len(features_of[0])])
+    whole = np.full(len(used), np.nan)
+    whole[used] = left / max(float((left - second * weight[-1]).std()), 1e-9)
+    return np.split(whole, [len(length[0])])
 
 
 def _hazard(sides: Sequence[Table], _: Any, seed: int, pair: dict) -> None:
@@ -165,9 +163,8 @@ def _hazard(sides: Sequence[Table], _: Any, seed: int, pair: dict) -> None:
                                 f"{ratio['hi']:.2f}){beside}")
 
 
-def _fft(sides: Sequence[Table], data: tuple[Table, fft.Prompts], seed: int, pair: dict) -> None:
-    table, prompts = data
-    prompt_of = [fft.prompts_of(prompts, table, side) for side in sides]
+def _fft(sides: Sequence[Table], prompts: fft.Prompts, seed: int, pair: dict) -> None:
+    prompt_of = list(map(prompts.of, sides))
     if any((of_sample < 0).all() for of_sample in prompt_of):
         pair["need"] = ["prompts on both sides"]
         return
