@@ -640,9 +640,8 @@ def _table(outcome: np.ndarray) -> dataset.Table:
     n = len(outcome)
     zero, empty = np.zeros(n, int), np.full(n, np.nan)
     return dataset.Table(Config("x", Path()), (Eval("e", "m", "m"),), ("t",), ("all",),
-                         tuple(map(str, range(n))), zero, zero, zero, np.arange(n), outcome,
-                         empty, empty, np.zeros(n), np.arange(n), np.array([""] * n, object), {},
-                         {})
+                         zero, zero, zero, np.arange(n), outcome, empty, empty, np.zeros(n),
+                         np.arange(n), np.array([""] * n, object), {}, {})
 
 
 def test_a_loop_is_found_and_a_text_is_not() -> None:

@@ -32,7 +32,7 @@ def group(outcome: np.ndarray, item: np.ndarray | None = None, tokens: np.ndarra
     zero, empty = np.zeros(n, int), np.full(n, np.nan)
     table = dataset.Table(
         Config("x", Path()), (Eval("e", "m", "m"),), ("t",), ("all",),
-        tuple(map(str, range(item.max() + 1))), zero, zero, zero, item, outcome.astype(int),
+        zero, zero, zero, item, outcome.astype(int),
         empty if tokens is None else tokens.astype(float), empty if limit is None else limit,
         np.full(n, guess), np.arange(n), np.array([f"d{at}" for at in range(n)], object),
         {name: values.astype(float) for name, values in params.items()}, {})

@@ -50,7 +50,6 @@ class Table:
     evals: tuple[Eval, ...]
     tasks: tuple[str, ...]
     tiers: tuple[str, ...]
-    items: tuple[str, ...]
     eval: np.ndarray
     task: np.ndarray
     tier: np.ndarray
@@ -106,9 +105,8 @@ class _Codes(dict):
         return np.array([self[name] for name in names], int)
 
 
-# A judged sample as numbers, names by their codes; or all samples, a column for each field.
+# A judged sample as numbers, names by their codes; the fields are columns of the table, in order.
 _Kept = namedtuple("_Kept", "eval task tier item outcome tokens limit guess row")
-_WHOLE = ("eval", "task", "tier", "item", "outcome", "row")
 
 
 @dataclass
@@ -156,11 +154,12 @@ def load(path: Path, mapping: Path | None = None) -> Table:
 
 
 def _keep(read: _Read, number: int, raw: samples.Raw, outcome: int, config: Config) -> None:
-    fields = raw.fields
-    system = read.of_entry.get(id(raw.eval_entry)) if raw.eval_entry else _named_eval(
-        str(fields.get("model_name") or "model"), str(fields.get("eval_id") or ""))
-    if system is None:
-        system = read.of_entry[id(raw.eval_entry)] = eval_of(raw.eval_entry)
+    fields, entry = raw.fields, raw.eval_entry
+    if not entry:
+        system = _named_eval(str(fields.get("model_name") or "model"),
+                             str(fields.get("eval_id") or ""))
+    elif (system := read.of_entry.get(id(entry))) is None:
+        system = read.of_entry[id(entry)] = eval_of(entry)
     task = str(fields.get("base_task") or "all")
     about = config.tasks.get(task, {})
     tier = str(fields.get("tier") or about.get("tier") or "all")
@@ -197,8 +196,7 @@ def _ident(read: _Read, fields: dict, system: Eval, task: str, place: tuple, num
 
 
 def _table(read: _Read, config: Config) -> Table:
-    columns = _Kept(*np.array(read.kept, float).T)
-    columns = columns._replace(**{name: getattr(columns, name).astype(np.int64) for name in _WHOLE})
+    columns = [np.array(column) for column in zip(*read.kept, strict=True)]
     params, odd = parameters.columns(read.params)
     check_against(config, {place for place, eval_entry in enumerate(config.evals)
                            if id(eval_entry) in read.of_entry}, read.tasks, params)
@@ -213,8 +211,7 @@ def _table(read: _Read, config: Config) -> Table:
                                read.reasons.items(), key=lambda pair: -len(pair[1]))[:10]],
                "notes": notes}
     return Table(config._replace(params=roles), _told_apart(read.evals), tuple(read.tasks),
-                 tuple(read.tiers), tuple(read.items), *columns,
-                 np.array(list(read.idents), object), params, account)
+                 tuple(read.tiers), *columns, np.array(list(read.idents), object), params, account)
 
 
 def _told_apart(evals: Iterable[Eval]) -> tuple[Eval, ...]:

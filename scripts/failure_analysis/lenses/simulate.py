@@ -79,14 +79,7 @@ WORLDS: dict[str, World] = {
                             wrong_longer=1.7, wrong_copies=0.4, **_LEFT),
     "capability": World("accuracy falls; traces of failures look like the others", **_GRADUAL),
 }
-# What each single-cause world should be diagnosed as.
-CAUSES = {
-    "tokenization": "tokenization_problem", "truncation": "context_limit_truncation",
-    "loops": "degenerate_loops", "working_memory": "working_memory_limit",
-    "overthink": "overthinking", "underthink": "underthinking",
-    "capability": "capability_limit", "chaotic": "grading_noise_or_instability",
-    "healthy": "no_failure_in_range",
-}
+
 PAIRS = {
     "fine_tune": ("a base model and a tuned one that stops thinking early",
                   {"base-model": replace(WORLDS["gradual_decline"], centre=19.0),
