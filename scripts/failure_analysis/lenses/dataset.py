@@ -445,16 +445,17 @@ def stratified(table: Table, most: int | None, seed: int) -> Table:
     if most is None or len(table) <= most:
         return table
     _, strata = parameters.distinct(table.eval, table.levels(), table.outcome)
-    keys = np.array([_hashed(f"{seed}/{ident}") for ident in table.ident], np.uint64)
+    keys = np.array([hashed(f"{seed}/{ident}") for ident in table.ident], np.uint64)
     order = np.lexsort((keys, strata))
     first = np.searchsorted(strata[order], strata[order])
     rank, start = np.empty(len(table), int), np.empty(len(table))
     rank[order] = np.arange(len(table)) - first
-    start[order] = [_hashed(f"start/{seed}/{table.ident[at]}") / 2**64 for at in order[first]]
+    start[order] = [hashed(f"start/{seed}/{table.ident[at]}") / 2**64 for at in order[first]]
     size = np.bincount(strata)[strata]
     chosen = np.lexsort((keys, (rank + start) / size))[:most]
     return table.take(np.sort(chosen))
 
 
-def _hashed(text: str) -> int:
+def hashed(text: str) -> int:
+    """A number of 64 bits made from a text: an order that nobody chose."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
