@@ -17,7 +17,7 @@ from failure_analysis.statistics import rounded
 NAME = "compression"
 GROUP, SHORTEST, SHIFT = 30, 64, 0.08
 HEADER_GZIP = traces.HEADER + 12
-_THINK = ("<think>", "</think>")
+
 
 
 class Auc(NamedTuple):
@@ -63,13 +63,9 @@ class Traces(NamedTuple):
 
 def trace_of(text: dataset.Text) -> tuple[str | None, bool]:
     """(the text that shows the thinking, whether it is a recorded trace of its own)."""
-    if text.reasoning:
-        return text.reasoning, True
-    response = text.response
-    if response and _THINK[0] in response:
-        inside = response.split(_THINK[0], 1)[1].split(_THINK[1], 1)[0]
-        return (inside or response), bool(inside)
-    return response, False
+    inside = (text.response or "").partition("<think>")[2].partition("</think>")[0]
+    own = text.reasoning or inside
+    return (own, True) if own else (text.response, False)
 
 
 def measure(table: Table, cache: Path, jobs: int) -> Traces:
@@ -205,8 +201,7 @@ def compare(table: Table, features: dict[str, np.ndarray], residual: np.ndarray,
     def auc(column: np.ndarray) -> Auc | None:
         return stratified_auc(column[kept], wrong, strata[kept], table.item[kept], by_item)
 
-    aucs = {name: auc(column) for name, column in values.items()}
-    aucs = {name: result for name, result in aucs.items() if result is not None}
+    aucs = {name: result for name, column in values.items() if (result := auc(column)) is not None}
     if slack and "residual_entropy" in aucs:
         value, error, influence = aucs["residual_entropy"]
         up, down = (auc(residual + sign * slack * (table.outcome == WRONG)) for sign in (1, -1))

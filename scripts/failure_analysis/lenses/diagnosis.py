@@ -59,8 +59,7 @@ def observed(results: dict[str, dict], table: Table) -> dict[str, str]:
 
 
 def flip_rate(table: Table) -> tuple[float, float] | None:
-    """(mean over items of the chance that two runs differ, its lower bound); None with fewer than
-    20 repeated items."""
+    """(mean chance that two runs of an item differ, its lower bound); None below 20 such items."""
     tries = np.bincount(table.item)
     right = np.bincount(table.item[table.outcome == CORRECT], minlength=len(tries))
     tries, right = tries[tries > 1], right[tries > 1]
@@ -97,8 +96,7 @@ def weigh(observed: dict[str, str], rules: "Rules", assessed: set[str], scope: s
 
 
 def _status(hypothesis: dict, scores: list[float], rules: "Rules") -> str:
-    """The status by the bars of the rules; `scores` are those that nothing speaks against, the
-    highest first."""
+    """The status by the bars of the rules; `scores`: those with nothing against, highest first."""
     score, bar, tentative = hypothesis["score"], rules.supported, rules.tentative.score
     if hypothesis["missing"] and score < tentative:
         return NOT_ASSESSED
@@ -113,8 +111,7 @@ def _status(hypothesis: dict, scores: list[float], rules: "Rules") -> str:
 
 
 def strength_of(hypothesis: dict[str, Any], results: dict[str, dict]) -> str:
-    """How far a hypothesis may be leaned on: high only when it is supported and no lens that
-    speaks for it is weak."""
+    """How far a hypothesis may be leaned on: high only when supported, and by no weak lens."""
     if hypothesis["status"] != SUPPORTED:
         return "low"
     weak = [results[lens]["strength"] == "low" for lens in

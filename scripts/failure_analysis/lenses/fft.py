@@ -115,8 +115,7 @@ def analyse(group: Group, prompts: Prompts, seed: int) -> dict[str, Any]:
 
 
 def _linked(table: Table, features: np.ndarray | None, result: dict) -> list[spelling.Association]:
-    """Spelling (None: not known) against failure; adds gates, what is missing and caveats to the
-    result."""
+    """Spelling (None: not known) against failure; adds to the result all that it rests on."""
     failed, alike = int((table.outcome != CORRECT).sum()), spelling.alike(table)
     as_worth = ", as runs of one item are worth" if alike > 1 else ""
     gates = [gate(f"{name}{as_worth}", number / alike, OUTCOMES)

@@ -45,8 +45,7 @@ def short_of(gates: Sequence[dict]) -> list[str]:
 
 
 def estimate(value: float, low: float, high: float, method: str) -> dict[str, Any]:
-    """A number with its 95 % interval; what is not finite (an odds ratio over an empty cell, an
-    open end) is null."""
+    """A number with its 95 % interval; what is not finite (such as an open end) is null."""
     return {"est": finite(value), "lo": finite(low), "hi": finite(high), "method": method}
 
 
@@ -114,8 +113,7 @@ def risk_ratio(tables: np.ndarray) -> Interval:
 
 
 def none_among(k: int, n: int, n0: int) -> float:
-    """The chance that none of k cases falls among n0 of n + n0 (Fisher's exact test, one-sided,
-    for an empty cell)."""
+    """The chance that none of k cases falls among n0 of n + n0 (Fisher's exact test, one-sided)."""
     return float(np.exp(gammaln(n + 1) - gammaln(n - k + 1)
                         - gammaln(n + n0 + 1) + gammaln(n + n0 - k + 1)))
 
@@ -177,8 +175,7 @@ def _tarone(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, ratio: f
 
 
 def sign_flips(differences: np.ndarray, seed: int, draws: int = 9999) -> float:
-    """The p value of a mean of paired differences by flipping their signs (Fisher's randomisation
-    test, sampled)."""
+    """The p value of a mean of paired differences by Fisher's randomisation test, sampled."""
     rng = np.random.default_rng(seed)
     seen, reached, n = abs(differences.mean()), 0, len(differences)
     block = max(1, 2_000_000 // max(n, 1))

@@ -97,8 +97,7 @@ def _gates(times: Times, used: Deciding) -> list[dict]:
 
 
 def _unfinished(times: Times) -> dict[str, Any]:
-    """The share that had not answered at the limit; runs of one item count as what they are
-    worth."""
+    """The share that had not answered at the limit; runs of an item count by their worth."""
     cut = times.cause == TRUNCATED
     worth = len(cut) / cells.design_effect(np.zeros_like(times.item), times.item, cut)
     return estimate(cut.mean(), *findings.wilson(cut.mean() * worth, worth), "Wilson")
@@ -119,8 +118,7 @@ def bin_edges(times: Times) -> np.ndarray:
 
 
 def _stratify(times: Times) -> Deciding:
-    """Runs of one item are no independent samples: they are compared with each other, or one of
-    them is used."""
+    """Runs of one item are not independent: they are compared with each other, or one is used."""
     finished = np.flatnonzero(times.cause <= WRONG)
     _, first, item = np.unique(times.item[finished], return_index=True, return_inverse=True)
     hidden = ("hidden item difficulty can make length and error go together, so length is "
@@ -254,8 +252,7 @@ def _spent(times: Times) -> list[str]:
 
 
 def _sweet_spot(times: Times, edges: np.ndarray, seed: int) -> dict[str, Any]:
-    """The smallest budget with 95 % of the correct answers that the limit allows, by an item
-    bootstrap."""
+    """The smallest budget with 95 % of the correct answers before the limit; item bootstrap."""
     right = times.cause == CORRECT
     if right.sum() < 20:
         return {}
@@ -308,8 +305,7 @@ def hazard_rows(times: Times) -> list[dict]:
 
 
 def _within(counts: list[int], expected: np.ndarray) -> float | None:
-    """The odds of a wrong answer over those that the levels of these finishes let expect (half a
-    finish is added to each)."""
+    """The odds of a wrong answer over those expected of its levels, half a finish added to each."""
     if not len(expected):
         return None
     wrong = float(expected.sum())

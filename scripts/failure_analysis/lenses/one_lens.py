@@ -158,8 +158,7 @@ def write_file(document: dict[str, Any], path: Path) -> list[Path]:
 
 
 def _write_table(path: Path, results: Sequence[dict], name: str) -> None:
-    """A table of every result, below each other; columns that only some have are empty in the
-    others."""
+    """A table of every result, below each other; a column that one lacks is empty there."""
     about = ("eval_id", "task", "axis")
     tables = [(result, result["tables"].get(name, [])) for result in results]
     columns = dict.fromkeys(about)

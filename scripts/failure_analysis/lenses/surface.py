@@ -145,8 +145,7 @@ def loss(profile: Profile, seed: int) -> Loss:
 
 def _decided(result: dict[str, Any], cells: Cells, profile: Profile, effects: list[dict],
              rising: bool) -> dict[str, Any]:
-    """The result with its label, in the order of the method: chaotic, truncation, then the
-    shape."""
+    """The result with its label, in the order of the method: chaotic, truncation, the shape."""
     seed, way = result["seed"], -1 if rising else 1
     drawn = shape.posterior(profile.x, profile.k[::way], profile.n[::way])
     lines = lines_of(cells, profile.parameter)
