@@ -137,8 +137,9 @@ def _caveats(has: np.ndarray, long_enough: np.ndarray, unit: str) -> list[str]:
     """What the tokens are, and which samples take no part."""
     caveats, traced = [f"tokens are {unit}"], int(has.sum())
     if short := traced - int(long_enough.sum()):
+        more = ": too short to speak of compression" if short > 0.2 * traced else ""
         caveats.append(f"{short} of {traced} traces have fewer than {SHORTEST} tokens and take no "
-                       "part" + ": too short to speak of compression" * (short > 0.2 * traced))
+                       f"part{more}")
     if without := len(has) - traced:
         caveats.append(f"{without} samples have no text")
     return caveats

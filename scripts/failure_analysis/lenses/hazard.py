@@ -6,6 +6,8 @@ decides nothing here; the odds wrong : correct among those that finish at a time
 do."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -193,36 +195,43 @@ def _decided(result: dict[str, Any], whole: Times, used: Deciding, edges: np.nda
     critical = survival.permuted(strata, parts, seed)
     # A limit may be recorded for some samples alone, or for none.
     end = float(np.nanmax(np.r_[whole.limit, whole.t.max()]))
-    decision = decide(parts, edges, times, end, critical)
-    rng = np.random.default_rng(seed + 1)
+    # In replicates, too, the null of the whole data decides.
+    label = partial(decide, edges=edges, times=times, end=end, critical=critical)
+    decision = label(parts)
+    confidence = findings.steadiness(_replicates(label, strata, parts, edges, by_item, seed + 1),
+                                     decision.pattern, 1.0 if by_item else 0.6)
+    strong = findings.strength(confidence, times.fewer() >= FOR_CONSTANT)
+    pattern = decision.pattern
+    if pattern == "early_breakdown":
+        pattern = "early"
+        result["also"].append("early_breakdown")
+    result["caveats"].append(caveat)
+    change, trend, (scan_adj, trend_adj) = decision.change, decision.trend, decision.adjusted
+    result["tests"] = [
+        findings.test("change of odds wrong : correct, scan", change.stat, decision.p, scan_adj),
+        findings.test("trend with log tokens", trend.z, trend.p, trend_adj)]
+    if scan_adj <= 0.05:
+        _add_change(result, decision, by_item)
+    kind = "share of item bootstrap replicates with the same label"
+    return result | {"pattern": pattern, "confidence": rounded(confidence),
+                     "confidence_kind": kind + ("" if by_item else
+                                                ", at most 0.6 without repeated runs"),
+                     "strength": strong if by_item or strong == "low" else "medium"}
+
+
+def _replicates(label: Callable[..., Decision], strata: survival.Strata, parts: survival.Parts,
+                edges: np.ndarray, by_item: bool, seed: int) -> Callable[[int], str]:
+    """The label over items drawn anew. An item that is a stratum is drawn whole; else its finishes
+    are drawn together within their level."""
+    rng = np.random.default_rng(seed)
     present, item = np.unique(strata.item, return_inverse=True)
 
-    def label(_: int) -> str:
-        """The label over items drawn anew, by the null of the whole data. An item that is a
-        stratum is drawn whole; else its finishes are drawn together within their level."""
+    def replicate(_: int) -> str:
         drawn = findings.resampled(strata.size if by_item else len(present), rng).astype(float)
-        if by_item:
-            return decide(parts, edges, times, end, critical, drawn).pattern
-        again = parts_of(strata, edges, drawn[item])
-        return decide(again, edges, times, end, critical).pattern
+        return (label(parts, copies=drawn) if by_item else
+                label(parts_of(strata, edges, drawn[item]))).pattern
 
-    confidence = findings.steadiness(label, decision.pattern, 1.0 if by_item else 0.6)
-    strong = findings.strength(confidence, times.fewer() >= FOR_CONSTANT)
-    early = decision.pattern == "early_breakdown"
-    result["also"] += ["early_breakdown"] * early
-    result["caveats"].append(caveat)
-    result["tests"] = [
-        findings.test("change of odds wrong : correct, scan", decision.change.stat, decision.p,
-                      decision.adjusted[0]),
-        findings.test("trend with log tokens", decision.trend.z, decision.trend.p,
-                      decision.adjusted[1])]
-    if decision.adjusted[0] <= 0.05:
-        _add_change(result, decision, by_item)
-    return result | {
-        "pattern": "early" if early else decision.pattern, "confidence": rounded(confidence),
-        "confidence_kind": "share of item bootstrap replicates with the same label"
-        + ("" if by_item else ", at most 0.6 without repeated runs"),
-        "strength": strong if by_item or strong == "low" else "medium"}
+    return replicate
 
 
 def _add_change(result: dict[str, Any], decision: Decision, by_item: bool) -> None:

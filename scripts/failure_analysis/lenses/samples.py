@@ -56,8 +56,8 @@ def _files_of(config_path: Path, eval_entry: dict) -> list[Path]:
     paths: list[Path] = []
     for pattern in map(str, named if isinstance(named, list) else [named]):
         path = Path(pattern)
-        hits = sorted(folder.glob(pattern)) if not path.is_absolute() else [path] * path.exists()
-        if not hits:
+        hits = [path] if path.is_absolute() else sorted(folder.glob(pattern))
+        if not hits or path.is_absolute() and not path.exists():
             raise files.Refusal(f"{config_path}: no file matches {pattern} (from {folder})")
         paths += hits
     return paths
