@@ -53,8 +53,7 @@ class Change(NamedTuple):
 
 
 class Strata(NamedTuple):
-    """Finishes in informative strata (some wrong, some right): stratum, bin and whether wrong, by
-    stratum; and the shares of late-minus-early sums that do not depend on who was wrong."""
+    """Finishes in informative strata (some wrong, some right), by stratum, and how many bins."""
 
     stratum: np.ndarray
     bin: np.ndarray
