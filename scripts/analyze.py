@@ -49,8 +49,7 @@ for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and runs what is asked."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__, as_json=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     evals = commands.add_parser("evals", help="list the evals of a dataset")
     _dataset(evals)

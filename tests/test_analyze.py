@@ -608,7 +608,7 @@ def test_labels_of_single_causes(tmp_path) -> None:
         (group,) = dataset.groups(table)
         if lens is fft:
             prompts = fft.read(table)
-            result = fft.analyse(group, prompts, prompts.of_sample, 0)
+            result = fft.analyse(group, prompts, 0)
         else:
             result = lens.analyse(group, 0)
         assert result["pattern"] == label, world
@@ -640,9 +640,8 @@ def _table(outcome: np.ndarray) -> dataset.Table:
     n = len(outcome)
     zero, empty = np.zeros(n, int), np.full(n, np.nan)
     return dataset.Table(Config("x", Path()), (Eval("e", "m", "m"),), ("t",), ("all",),
-                         tuple(map(str, range(n))), zero, zero, zero, np.arange(n), outcome,
-                         empty, empty, np.zeros(n), np.arange(n), np.array([""] * n, object), {},
-                         {})
+                         zero, zero, zero, np.arange(n), outcome, empty, empty, np.zeros(n),
+                         np.arange(n), np.array([""] * n, object), {}, {})
 
 
 def test_a_loop_is_found_and_a_text_is_not() -> None:
@@ -808,7 +807,7 @@ def test_token_numbers_change_no_result_of_the_lens(tmp_path) -> None:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         table = dataset.load(tmp_path / "w.json")
         prompts = fft.read(table)
-        result = fft.analyse(dataset.groups(table)[0], prompts, prompts.of_sample, 0)
+        result = fft.analyse(dataset.groups(table)[0], prompts, 0)
         results.append({**result, "compat": None})
     assert results[0] == results[1]
 

@@ -256,7 +256,7 @@ def test_cells_of_a_csv_that_are_names_or_texts_stay_as_they_are(analyze, tmp_pa
         "evals": [{"model_name": "m", "files": "s.csv"}],
         "fields": {"correct": "verdict.right", "reasoning": "why"}}))
     table = dataset.load(tmp_path / "d.json")
-    assert table.items == tuple(f"all/{name}" for name in IDS)
+    assert list(table.ident) == [f"{table.evals[0].eval_id}/{name}@0" for name in IDS]
     assert list(table.outcome) == [dataset.CORRECT] * len(IDS)
     texts = [text for _, text in dataset.texts(table)]
     assert [text.response for text in texts] == ["4", '{"answer": 4}'] * 5

@@ -32,7 +32,7 @@ def group(outcome: np.ndarray, item: np.ndarray | None = None, tokens: np.ndarra
     zero, empty = np.zeros(n, int), np.full(n, np.nan)
     table = dataset.Table(
         Config("x", Path()), (Eval("e", "m", "m"),), ("t",), ("all",),
-        tuple(map(str, range(item.max() + 1))), zero, zero, zero, item, outcome.astype(int),
+        zero, zero, zero, item, outcome.astype(int),
         empty if tokens is None else tokens.astype(float), empty if limit is None else limit,
         np.full(n, guess), np.arange(n), np.array([f"d{at}" for at in range(n)], object),
         {name: values.astype(float) for name, values in params.items()}, {})
@@ -291,9 +291,13 @@ def test_identical_runs_change_nothing_that_fft_says_of_spelling() -> None:
     lines = np.full((200, len(spelling.NAMES)), np.nan)
     lines[:, 1] = feature
     short = [np.zeros(3, int)] * 200
-    prompts = fft.Prompts(np.arange(200), short, lines, [np.zeros(3)] * 200, ("ids",), True)
-    once, often = (fft.analyse(group(wrong[item], item, length=level[item]), prompts, item, 0)
-                   for item in (np.arange(200), np.repeat(np.arange(200), 8)))
+
+    def result(item: np.ndarray) -> dict:
+        samples = group(wrong[item], item, length=level[item])
+        return fft.analyse(samples, fft.Prompts(samples.table.row, item, short, lines,
+                                                [np.zeros(3)] * 200, ("ids",), True), 0)
+
+    once, often = map(result, (np.arange(200), np.repeat(np.arange(200), 8)))
     assert once["pattern"] == often["pattern"] == "tokenization_artifact"
     # A prompt that is drawn twice by the bootstrap counts as two.
     draws = np.random.default_rng(3)

@@ -32,6 +32,14 @@ import numpy as np
 BUNDLE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(BUNDLE / "scripts"))
 PARTS = ("surface", "hazard", "compression", "fft", "diagnose", "speed")
+# What each world of a single cause should be diagnosed as.
+CAUSES = {
+    "tokenization": "tokenization_problem", "truncation": "context_limit_truncation",
+    "loops": "degenerate_loops", "working_memory": "working_memory_limit",
+    "overthink": "overthinking", "underthink": "underthinking",
+    "capability": "capability_limit", "chaotic": "grading_noise_or_instability",
+    "healthy": "no_failure_in_range",
+}
 missed = 0
 
 
@@ -68,8 +76,8 @@ def table_of(length: np.ndarray, outcome: np.ndarray, tokens: np.ndarray | None 
     zero = np.zeros(n, int)
     item = np.arange(n) if item is None else item
     return Table(Config("bench", Path()), (Eval("e", "m", "m"),), ("t",), ("all",),
-                 tuple(map(str, range(int(item.max()) + 1))), zero, zero, zero, item,
-                 outcome.astype(int), np.full(n, np.nan) if tokens is None else tokens,
+                 zero, zero, zero, item, outcome.astype(int),
+                 np.full(n, np.nan) if tokens is None else tokens,
                  np.full(n, limit), np.zeros(n), np.arange(n),
                  np.array([str(at) for at in range(n)], object),
                  {"length": length.astype(float)}, {})
@@ -386,7 +394,7 @@ def bench_diagnose(repeats: int) -> None:
         folder = Path(name)
         for per, demand in ((8, None), (15, .90), (30, .95)):
             right, high = {}, Counter()
-            for world, cause in simulate.CAUSES.items():
+            for world, cause in CAUSES.items():
                 systems = [diagnosed({"m": simulate.WORLDS[world]}, per, seed, folder)[0]
                            for seed in range(replicates)]
                 right[cause] = np.mean([system["conclusion"][0] == cause for system in systems])
@@ -436,7 +444,7 @@ def _mixtures(folder: Path, replicates: int) -> None:
                               ("a tenth of the wrong without answer", {"no_answer": .1}),
                               ("4 runs per item", {"runs": 4, "hidden": .5})):
         right, absent = [], []
-        for world, cause in simulate.CAUSES.items():
+        for world, cause in CAUSES.items():
             for seed in range(max(3, replicates // 3)):
                 system = diagnosed({"m": replace(worlds[world], **change)},
                                    20 if "runs" not in change else 6, seed, folder)[0]

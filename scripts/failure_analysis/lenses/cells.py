@@ -94,8 +94,7 @@ def _standardised(cells: Cells) -> np.ndarray:
 
 
 def design(cells: Cells) -> np.ndarray:
-    """Columns of a quadratic surface over the standardised dimensions: 1, x, x^2, x y. A dimension
-    of two levels has no square."""
+    """Columns of a quadratic surface: 1, x, x^2 (not of two levels), x y, standardised."""
     x = _standardised(cells)
     squares = [x[:, at] ** 2 for at, level in enumerate(cells.levels) if len(level) > 2]
     pairs = [x[:, a] * x[:, b] for a in range(x.shape[1]) for b in range(a)]

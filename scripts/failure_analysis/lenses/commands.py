@@ -25,18 +25,18 @@ def evals(path: Path, mapping: Path | None, search: str | None) -> tuple[dict, l
         if not rows:
             labels = ", ".join(system.label for system in table.evals[:12])
             raise files.Refusal(f"--search {search}: no eval is like it; there are {labels}")
-    account = table.account
-    summary = {"dataset": table.config.name, "evals": rows, "rows": account,
+    difficulty = table.difficulty()
+    summary = {"dataset": table.config.name, "evals": rows, "rows": table.account,
                "parameters": {name: "number" if values.dtype == float else "name"
                               for name, values in table.params.items()},
-               "difficulty": table.difficulty()}
+               "difficulty": difficulty}
     lines = terminal.table(
         ("eval_id", "label", "samples", *dataset.OUTCOMES, "tasks"),
         [(row["eval_id"], row["label"], row["samples"],
           *(row[name] for name in dataset.OUTCOMES), ", ".join(row["tasks"][:8])) for row in rows],
         most=len(rows))
-    return summary, [*lines, f"difficulty parameters: {', '.join(table.difficulty()) or 'none'}",
-                     account_line(account)]
+    return summary, [*lines, f"difficulty parameters: {', '.join(difficulty) or 'none'}",
+                     account_line(table.account)]
 
 
 def _like(search: str, row: dict) -> bool:
@@ -66,13 +66,10 @@ def lens(name: str, request: one_lens.Request, output_dir: Path | None, output: 
     if output is not None and output.suffix.lower() not in one_lens.FORMATS:
         raise files.Refusal(f"{output}: --output ends in one of {', '.join(one_lens.FORMATS)}; for "
                             "all outputs use --output-dir")
-    loaded = one_lens.load(request)
-    document = one_lens.document(name, loaded, request)
-    if output is not None:
-        paths = [path.as_posix() for path in one_lens.write_file(document, output)]
-    else:
-        paths = [(output_dir / written).as_posix()
-                 for written in one_lens.write_folder(document, output_dir, request)]
+    document = one_lens.document(name, one_lens.load(request), request)
+    written = one_lens.write_file(document, output) if output is not None else [
+        output_dir / file for file in one_lens.write_folder(document, output_dir, request)]
+    paths = [path.as_posix() for path in written]
     results = [{key: result[key] for key in ("name", "pattern", "also", "confidence", "strength",
                                              "n", "need")} for result in document["results"]]
     summary = {"lens": name, "samples": document["samples"], "results": results,

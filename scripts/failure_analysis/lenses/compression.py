@@ -16,7 +16,8 @@ from failure_analysis.statistics import rounded
 
 NAME = "compression"
 GROUP, SHORTEST, SHIFT = 30, 64, 0.08
-_THINK = ("<think>", "</think>")
+HEADER_GZIP = traces.HEADER + 12
+
 
 
 class Auc(NamedTuple):
@@ -46,27 +47,25 @@ class LoopShare(NamedTuple):
 
 
 class Traces(NamedTuple):
-    """The measured traces of a table: features by line, and what the tokens are."""
+    """The measured traces of a table: its rows, their features, and what the tokens are."""
 
+    row: np.ndarray
     features: np.ndarray
     unit: str
     counts: dict[str, int]
     reasoning: int
 
-    def of(self, table: Table, chosen: Table) -> np.ndarray:
-        """The features of a part of the table."""
-        return self.features[np.searchsorted(table.row, chosen.row)]
+    def of(self, part: Table) -> dict[str, np.ndarray]:
+        """The features of a part of the table by name; NaN where a sample has no trace."""
+        columns = self.features[np.searchsorted(self.row, part.row)].T
+        return dict(zip(traces.NAMES, columns, strict=True))
 
 
 def trace_of(text: dataset.Text) -> tuple[str | None, bool]:
     """(the text that shows the thinking, whether it is a recorded trace of its own)."""
-    if text.reasoning:
-        return text.reasoning, True
-    response = text.response
-    if response and _THINK[0] in response:
-        inside = response.split(_THINK[0], 1)[1].split(_THINK[1], 1)[0]
-        return (inside or response), bool(inside)
-    return response, False
+    inside = (text.response or "").partition("<think>")[2].partition("</think>")[0]
+    own = text.reasoning or inside
+    return (own, True) if own else (text.response, False)
 
 
 def measure(table: Table, cache: Path, jobs: int) -> Traces:
@@ -95,53 +94,55 @@ def measure(table: Table, cache: Path, jobs: int) -> Traces:
         tokens.FALLBACK
     if seen["bad"]:
         unit += f" (reasoning_token_ids of {seen['bad']} samples are no whole numbers: not used)"
-    return Traces(features, unit, counts, seen["reasoning"])
+    return Traces(table.row, features, unit, counts, seen["reasoning"])
 
 
-def analyse(group: Group, measured: np.ndarray, unit: str, seed: int) -> dict[str, Any]:
-    """The lens' result for one group; `measured` has a line per sample of it, a column per name
-    of traces.NAMES."""
-    table = group.table
-    has = ~np.isnan(measured[:, 0])
+def analyse(group: Group, measured: Traces, seed: int) -> dict[str, Any]:
+    """The lens' result for one group."""
+    n, features = len(group.table), measured.of(group.table)
+    has, long_enough = ~np.isnan(features["tokens"]), features["tokens"] >= SHORTEST
     if not has.any():
-        return insufficient(NAME, len(table), ["texts of the answers or of the thinking "
-                                               "(response, reasoning_text)"])
-    long_enough = has & (np.nan_to_num(measured[:, 0]) >= SHORTEST)
-    short = int((has & ~long_enough).sum())
+        return insufficient(NAME, n, ["texts of the answers or of the thinking (response, "
+                                      "reasoning_text)"])
     if not long_enough.any():
-        return insufficient(NAME, len(table), [f"traces of {SHORTEST} tokens or more; the longest "
-                                               f"has {int(np.nanmax(measured[:, 0]))}"])
-    usable = table.take(long_enough)
-    features = dict(zip(traces.NAMES, measured[long_enough].T, strict=True))
-    caveats = [f"tokens are {unit}"]
-    if short:
-        caveats.append(f"{short} of {int(has.sum())} traces have fewer than {SHORTEST} tokens and "
-                       "take no part" + (": too short to speak of compression"
-                                         if short > 0.2 * has.sum() else ""))
-    if (~has).any():
-        caveats.append(f"{int((~has).sum())} samples have no text")
-    residual, slack = residuals(features, usable)
-    strata, by_item = strata_of(usable)
-    shared = np.all([np.isin(strata, strata[usable.outcome == code]) for code in (WRONG, CORRECT)],
+        return insufficient(NAME, n, [f"traces of {SHORTEST} tokens or more; the longest has "
+                                      f"{int(np.nanmax(features['tokens']))}"])
+    table = group.table.take(long_enough)
+    features = {name: column[long_enough] for name, column in features.items()}
+    residual, slack = residuals(features, table)
+    strata, by_item = strata_of(table)
+    shared = np.all([np.isin(strata, strata[table.outcome == code]) for code in (WRONG, CORRECT)],
                     axis=0)
-    wrong, right = (int((usable.outcome[shared] == code).sum()) for code in (WRONG, CORRECT))
-    gates = [gate("wrong traces in strata with both", wrong, GROUP),
-             gate("correct traces in strata with both", right, GROUP)]
-    looped = loop_share(usable, features["loop"])
-    common = {"gates": gates, "seed": seed, "caveats": caveats,
-              "estimates": looped.estimates, "evidence": looped.evidence,
-              "tables": {"traces": trace_rows(usable, features, residual),
-                         "groups": group_rows(usable, features, residual)},
-              "compat": _compat(usable, features)}
-    need = findings.short_of(gates)
-    if need and looped.broken:
-        return findings.finding(NAME, "broken_loops", len(table), strength="medium",
-                                confidence_kind="only the share of loops was tested", **common)
-    aucs = {} if need else compare(usable, features, residual, slack, strata, by_item)
+    gates = [gate(f"{dataset.OUTCOMES[code]} traces in strata with both",
+                  int((table.outcome[shared] == code).sum()), GROUP) for code in (WRONG, CORRECT)]
+    looped = loop_share(table, features["loop"])
+    result = insufficient(
+        NAME, n, findings.short_of(gates), gates=gates, seed=seed, estimates=looped.estimates,
+        evidence=looped.evidence, caveats=_caveats(has, long_enough, measured.unit),
+        tables={"traces": trace_rows(table, features, residual),
+                "groups": group_rows(table, features, residual)},
+        compat=_compat(table, features))
+    if result["need"] and looped.broken:
+        return result | {"pattern": "broken_loops", "need": [], "strength": "medium",
+                         "confidence_kind": "only the share of loops was tested"}
+    if result["need"]:
+        return result
+    aucs = compare(table, features, residual, slack, strata, by_item)
     if not aucs:
-        return insufficient(NAME, len(table), need or [
-            "wrong and correct traces that do not loop, in strata with both"], **common)
-    return _decided(usable, features, aucs, looped.broken, by_item, common, len(table), seed)
+        return result | {"need": ["wrong and correct traces that do not loop, in strata with both"]}
+    return _decided(result, table, features, aucs, looped.broken, by_item)
+
+
+def _caveats(has: np.ndarray, long_enough: np.ndarray, unit: str) -> list[str]:
+    """What the tokens are, and which samples take no part."""
+    caveats, traced = [f"tokens are {unit}"], int(has.sum())
+    if short := traced - int(long_enough.sum()):
+        more = ": too short to speak of compression" if short > 0.2 * traced else ""
+        caveats.append(f"{short} of {traced} traces have fewer than {SHORTEST} tokens and take no "
+                       f"part{more}")
+    if without := len(has) - traced:
+        caveats.append(f"{without} samples have no text")
+    return caveats
 
 
 def residuals(features: dict[str, np.ndarray], table: Table) -> tuple[np.ndarray, float]:
@@ -201,8 +202,7 @@ def compare(table: Table, features: dict[str, np.ndarray], residual: np.ndarray,
     def auc(column: np.ndarray) -> Auc | None:
         return stratified_auc(column[kept], wrong, strata[kept], table.item[kept], by_item)
 
-    aucs = {name: auc(column) for name, column in values.items()}
-    aucs = {name: result for name, result in aucs.items() if result is not None}
+    aucs = {name: result for name, column in values.items() if (result := auc(column)) is not None}
     if slack and "residual_entropy" in aucs:
         value, error, influence = aucs["residual_entropy"]
         up, down = (auc(residual + sign * slack * (table.outcome == WRONG)) for sign in (1, -1))
@@ -274,8 +274,8 @@ def loop_share(table: Table, loop: np.ndarray) -> LoopShare:
     return LoopShare(estimates, [sentence], bool(low >= 0.05 and ratio.value >= 3 and sure))
 
 
-def decide(aucs: dict[str, Auc], shift: dict[str, float], broken: bool) -> tuple[str, list[str]]:
-    """(label, further ones) by the rules of the method; `shift` moves each value (a replicate)."""
+def decide(aucs: dict[str, Auc], shift: dict[str, float], broken: bool) -> list[str]:
+    """The labels by the rules of the method; `shift` moves each value (a replicate)."""
     def moved(name: str) -> Interval:
         auc, by = aucs.get(name), shift.get(name, 0.0)
         return Interval(auc.value + by, auc.low + by, auc.high + by) if auc else \
@@ -289,64 +289,59 @@ def decide(aucs: dict[str, Auc], shift: dict[str, float], broken: bool) -> tuple
         labels.append("underthink")
     if length.value >= 0.5 + SHIFT and length.low > 0.5:
         labels.append("overthink" if repeats else "long_search")
-    return (labels[0], labels[1:]) if labels else ("", [])
+    return labels
 
 
-def _decided(table: Table, features: dict, aucs: dict[str, Auc], broken: bool, by_item: bool,
-             common: dict, n: int, seed: int) -> dict[str, Any]:
+def _decided(result: dict[str, Any], table: Table, features: dict, aucs: dict[str, Auc],
+             broken: bool, by_item: bool) -> dict[str, Any]:
+    """The result with its label and what that rests on."""
     powered = all(findings.power(SHIFT, aucs[name].error) >= 0.8 for name in
                   ("tokens", "residual_entropy") if name in aucs)
     growth = growth_with_level(table, features)
     quiet = "healthy" if powered and growth is not None and growth > 0 else "no_pattern_detected"
-    label, also = decide(aucs, {}, broken)
-    pattern = label or quiet
-    rng = np.random.default_rng(seed)
+    pattern, *also = decide(aucs, {}, broken) or [quiet]
     items = len(next(iter(aucs.values())).influence)
-    draws = rng.standard_normal((findings.REPLICATES, items))
+    draws = np.random.default_rng(result["seed"]).standard_normal((findings.REPLICATES, items))
     moved = {name: draws[:, :len(auc.influence)] @ auc.influence for name, auc in aucs.items()
              if len(auc.influence) <= items}
 
     def replicate(number: int) -> str:
         shift = {name: float(column[number]) for name, column in moved.items()}
-        return decide(aucs, shift, broken)[0] or quiet
+        return (decide(aucs, shift, broken) or [quiet])[0]
 
     confidence = findings.steadiness(replicate, pattern, 0.99)
-    estimates = {**common["estimates"], **{
+    result["estimates"] |= {
         f"auc_{name}": estimate(auc.value, auc.low, auc.high,
                                 "P(wrong > correct) within strata; placements by item")
-        for name, auc in aucs.items()}}
+        for name, auc in aucs.items()}
     if growth is not None:
-        estimates["tokens_grow_with_level"] = {"est": rounded(growth), "method": "Spearman"}
-    sentences, of_loops = _sentences(aucs), common["evidence"]
-    evidence = [*of_loops, *sentences] if features["loop"].any() else [*sentences, *of_loops]
-    near = int(features["near"].sum())
-    if near:
-        evidence.append(f"{near} traces nearly loop (forms and tables do so legitimately)")
-    where = "items with both outcomes" if by_item else \
-        "levels of equal difficulty: hidden item difficulty can still make length and error go " \
-        "together"
-    return findings.finding(
-        NAME, pattern, n, also=also, confidence=rounded(confidence),
-        confidence_kind="share of item multiplier-bootstrap replicates with the same label",
-        strength=findings.strength(confidence, powered),
-        **{**common, "estimates": estimates, "evidence": evidence,
-           "caveats": [*common["caveats"], f"compared within {where}"]})
+        result["estimates"]["tokens_grow_with_level"] = {"est": rounded(growth),
+                                                         "method": "Spearman"}
+    at = len(result["evidence"]) if features["loop"].any() else 0
+    result["evidence"][at:at] = _sentences(aucs)
+    if near := int(features["near"].sum()):
+        result["evidence"].append(f"{near} traces nearly loop (forms and tables do so "
+                                  "legitimately)")
+    result["caveats"].append("compared within " + (
+        "items with both outcomes" if by_item else "levels of equal difficulty: hidden item "
+        "difficulty can still make length and error go together"))
+    return result | {
+        "pattern": pattern, "also": also, "confidence": rounded(confidence),
+        "confidence_kind": "share of item multiplier-bootstrap replicates with the same label",
+        "strength": findings.strength(confidence, powered)}
 
 
 def growth_with_level(table: Table, features: dict[str, np.ndarray]) -> float | None:
     """Spearman's rank correlation of median trace length with difficulty (the hardest dimension
     by tokens), over levels; None without difficulty."""
-    best = None
-    for name in table.difficulty():
-        values = table.params[name]
+    growths = []
+    for values in map(table.params.get, table.difficulty()):
         levels = np.unique(values[~np.isnan(values)])
-        if len(levels) >= 3:
-            medians = np.array([np.median(features["tokens"][values == level]) for level in levels])
-            if medians.std() == 0:
-                continue
-            r = float(np.corrcoef(levels.argsort(), findings.ranks(medians))[0, 1])
-            best = r if best is None or abs(r) > abs(best) else best
-    return best
+        medians = np.array([np.median(features["tokens"][values == level]) for level in levels])
+        if len(levels) >= 3 and medians.std() > 0:
+            rank = findings.ranks(medians)
+            growths.append(float(np.corrcoef(np.arange(len(levels)), rank)[0, 1]))
+    return max(growths, key=abs, default=None)
 
 
 def _sentences(aucs: dict[str, Auc]) -> list[str]:
@@ -366,14 +361,10 @@ def _sentences(aucs: dict[str, Auc]) -> list[str]:
 
 def _compat(table: Table, features: dict[str, np.ndarray]) -> dict[str, Any]:
     """The original's gzip numbers (packed at level 6: zlib's size and 12 bytes more)."""
-    packed = features["packed"] + HEADER_GZIP
+    ratio = (features["packed"] + HEADER_GZIP) / features["bytes"]
     return {"note": "original, not used for the label: a packed ratio mostly measures length",
-            **{f"gzip_ratio_{dataset.OUTCOMES[code]}":
-               rounded(np.median((packed / features["bytes"])[table.outcome == code]))
-               for code in range(4) if (table.outcome == code).any()}}
-
-
-HEADER_GZIP = traces.HEADER + 12
+            **{f"gzip_ratio_{name}": rounded(np.median(ratio[table.outcome == code]))
+               for code, name in enumerate(dataset.OUTCOMES) if (table.outcome == code).any()}}
 
 
 def trace_rows(table: Table, features: dict[str, np.ndarray], residual: np.ndarray) -> list[dict]:

@@ -20,11 +20,13 @@ Limit = Annotated[float, Field(gt=0, lt=1e15)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class _Checked(BaseModel):
+class Checked(BaseModel):
+    """What users write: nothing that we do not know, no value of another type."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class System(_Checked):
+class System(Checked):
     """One system under test: a model under fixed conditions, and where its rows are."""
 
     model_name: Text
@@ -37,14 +39,14 @@ class System(_Checked):
     template: Text = ""
 
 
-class Task(_Checked):
+class Task(Checked):
     """What holds for all items of a task."""
 
     tier: Text = ""
     guess_rate: Share = None
 
 
-class DatasetConfig(_Checked):
+class DatasetConfig(Checked):
     """A dataset config."""
 
     evals: Annotated[list[System], Field(min_length=1)]

@@ -8,7 +8,6 @@ import math
 from collections import Counter, namedtuple
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,7 +49,6 @@ class Table:
     evals: tuple[Eval, ...]
     tasks: tuple[str, ...]
     tiers: tuple[str, ...]
-    items: tuple[str, ...]
     eval: np.ndarray
     task: np.ndarray
     tier: np.ndarray
@@ -106,22 +104,21 @@ class _Codes(dict):
         return np.array([self[name] for name in names], int)
 
 
-# A judged sample as numbers, names by their codes; or all samples, a column for each field.
+# A judged sample as numbers, names by their codes; the fields are columns of the table, in order.
 _Kept = namedtuple("_Kept", "eval task tier item outcome tokens limit guess row")
-_WHOLE = ("eval", "task", "tier", "item", "outcome", "row")
 
 
 @dataclass
 class _Read:
-    """What has been read of a dataset so far; `first` says where each sample's place (eval, item,
-    trial) came first, `again` which further rows have the same; `runs` are those of each eval
-    that ingest read and that share items."""
+    """What has been read of a dataset so far; `systems` are those of entries (by their id) and of
+    names in rows; `first` says where each sample's place (eval, item, trial) came first, `again`
+    which further rows have the same; `runs` are those of each eval that share items."""
 
     evals: _Codes = field(default_factory=_Codes)
     tasks: _Codes = field(default_factory=_Codes)
     tiers: _Codes = field(default_factory=_Codes)
     items: _Codes = field(default_factory=_Codes)
-    of_entry: dict[int, Eval] = field(default_factory=dict)
+    systems: dict[int | tuple[str, str], Eval] = field(default_factory=dict)
     kept: list[_Kept] = field(default_factory=list)
     idents: dict[str, None] = field(default_factory=dict)
     params: list[dict] = field(default_factory=list)
@@ -156,11 +153,12 @@ def load(path: Path, mapping: Path | None = None) -> Table:
 
 
 def _keep(read: _Read, number: int, raw: samples.Raw, outcome: int, config: Config) -> None:
-    fields = raw.fields
-    system = read.of_entry.get(id(raw.eval_entry)) if raw.eval_entry else _named_eval(
-        str(fields.get("model_name") or "model"), str(fields.get("eval_id") or ""))
-    if system is None:
-        system = read.of_entry[id(raw.eval_entry)] = eval_of(raw.eval_entry)
+    fields, entry = raw.fields, raw.eval_entry
+    model, eval_id = str(fields.get("model_name") or "model"), fields.get("eval_id")
+    key = id(entry) if entry else (model, str(eval_id))
+    if key not in read.systems:
+        read.systems[key] = eval_of(entry or {"model_name": model, "eval_id": eval_id})
+    system = read.systems[key]
     task = str(fields.get("base_task") or "all")
     about = config.tasks.get(task, {})
     tier = str(fields.get("tier") or about.get("tier") or "all")
@@ -181,8 +179,7 @@ def _keep(read: _Read, number: int, raw: samples.Raw, outcome: int, config: Conf
 
 
 def _ident(read: _Read, fields: dict, system: Eval, task: str, place: tuple, number: int) -> str:
-    """A sample's name in reports, which no other sample has: rows of one item that are told apart
-    by no trial are numbered."""
+    """A sample's own name in reports: rows of an item that no trial tells apart are numbered."""
     trial, item = fields.get("trial"), fields["item_id"]
     place = (*place, None if trial is None else str(trial))
     turn = 0
@@ -197,11 +194,10 @@ def _ident(read: _Read, fields: dict, system: Eval, task: str, place: tuple, num
 
 
 def _table(read: _Read, config: Config) -> Table:
-    columns = _Kept(*np.array(read.kept, float).T)
-    columns = columns._replace(**{name: getattr(columns, name).astype(np.int64) for name in _WHOLE})
+    columns = [np.array(column) for column in zip(*read.kept, strict=True)]
     params, odd = parameters.columns(read.params)
     check_against(config, {place for place, eval_entry in enumerate(config.evals)
-                           if id(eval_entry) in read.of_entry}, read.tasks, params)
+                           if id(eval_entry) in read.systems}, read.tasks, params)
     roles, of_roles = parameters.roles(params, config.params, len(read.items))
     notes = [*read.notes, *repeats.notes(config, read.first, read.again),
              *repeats.shared(read.runs), *odd, *of_roles]
@@ -213,8 +209,7 @@ def _table(read: _Read, config: Config) -> Table:
                                read.reasons.items(), key=lambda pair: -len(pair[1]))[:10]],
                "notes": notes}
     return Table(config._replace(params=roles), _told_apart(read.evals), tuple(read.tasks),
-                 tuple(read.tiers), tuple(read.items), *columns,
-                 np.array(list(read.idents), object), params, account)
+                 tuple(read.tiers), *columns, np.array(list(read.idents), object), params, account)
 
 
 def _told_apart(evals: Iterable[Eval]) -> tuple[Eval, ...]:
@@ -277,9 +272,7 @@ def _first_number(*values: Any) -> float:
     return next((float(value) for value in values if is_number(value)), math.nan)
 
 
-@lru_cache(1 << 12)
-def _named_eval(model: str, ident: str) -> Eval:
-    return eval_of({"model_name": model, "eval_id": ident})
+
 
 
 def texts(table: Table) -> Iterator[tuple[int, Text]]:
@@ -300,15 +293,14 @@ def select(table: Table, filters: dict[str, Any]) -> Table:
         values = _column(table, key)
         kept = _passes(values, wanted, key)
         if not kept.any():
-            raise files.Refusal(f"filter {key}: {_spelled(wanted)} matches no sample; "
+            raise files.Refusal(f"filter {key}: {str(wanted)[:80]} matches no sample; "
                                 f"{_there(values, wanted)}")
         table = _in_order(table.take(kept), key, wanted)
     return table
 
 
 def _in_order(table: Table, key: str, wanted: Any) -> Table:
-    """The table with its systems in the order in which a filter lists them, which is the order
-    in which they are compared."""
+    """The table with its systems in the order in which a filter lists (and lenses compare) them."""
     listed = wanted.get("in") if isinstance(wanted, dict) else wanted
     if key not in ("eval_id", "model_name") or not isinstance(listed, list):
         return table
@@ -335,28 +327,22 @@ def _column(table: Table, key: str) -> np.ndarray:
 
 
 def _passes(values: np.ndarray, wanted: Any, key: str) -> np.ndarray:
-    numeric = values.dtype == float
-    if isinstance(wanted, dict):
-        if set(wanted) == {"range"} and numeric and _two_numbers(wanted["range"]):
-            low, high = wanted["range"]
-            return (values >= low) & (values <= high)
-        if set(wanted) == {"in"} and isinstance(wanted["in"], list):
-            return np.isin(values, _like(wanted["in"], numeric))
-        raise files.Refusal(f"filter {key}: {_spelled(wanted)} is neither {{\"in\": […]}} nor, on "
-                            "a number, {\"range\": [low, high]}")
-    if numeric and _two_numbers(wanted):
-        return (values >= wanted[0]) & (values <= wanted[1])
-    if _two_numbers(wanted) and any(map(_spells_number, values)):
+    numeric, pair, spelled = values.dtype == float, _two_numbers(wanted), str(wanted)[:80]
+    if pair and not numeric and any(map(_spells_number, values)):
         names = sum(value is not None and not _spells_number(value) for value in values)
-        raise files.Refusal(f"filter {key}: {_spelled(wanted)} is a range, and {names} of "
-                            f"{len(values)} values are no number, the others perhaps texts; "
-                            f"write {{\"in\": {_spelled(wanted)}}} for just these two")
-    return np.isin(values, _like(wanted if isinstance(wanted, list) else [wanted], numeric))
-
-
-def _like(wanted: list, numeric: bool) -> list:
-    return [float(value) for value in wanted if is_number(value)] if numeric else \
-        [str(value) for value in wanted]
+        raise files.Refusal(f"filter {key}: {spelled} is a range, and {names} of {len(values)} "
+                            "values are no number, the others perhaps texts; write "
+                            f"{{\"in\": {spelled}}} for just these two")
+    asked = wanted if isinstance(wanted, dict) else {"range": wanted} if pair and numeric else \
+        {"in": wanted if isinstance(wanted, list) else [wanted]}
+    match asked:
+        case {"range": ends, **more} if numeric and _two_numbers(ends) and not more:
+            return (values >= ends[0]) & (values <= ends[1])
+        case {"in": list(listed), **more} if not more:
+            return np.isin(values, [float(value) for value in listed if is_number(value)]
+                           if numeric else list(map(str, listed)))
+    raise files.Refusal(f"filter {key}: {spelled} is neither {{\"in\": […]}} nor, on a number, "
+                        "{\"range\": [low, high]}")
 
 
 def _spells_number(value: Any) -> bool:
@@ -368,10 +354,6 @@ def _spells_number(value: Any) -> bool:
 
 def _two_numbers(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
-
-
-def _spelled(wanted: Any) -> str:
-    return str(wanted)[:80]
 
 
 def _there(values: np.ndarray, wanted: Any) -> str:
@@ -406,8 +388,8 @@ class Group(NamedTuple):
 def groups(table: Table, axis: str | None = None) -> list[Group]:
     """One group per eval and task, in the order of the dataset; with an axis one per level, and
     one of the samples that have no value there."""
-    everything = [("", np.ones(len(table), bool))]
-    parts = everything if axis is None else _split(_column(table, axis), axis)
+    whole = [("", np.ones(len(table), bool))]
+    parts = whole if axis is None else _split(_column(table, axis), axis)
     chosen = []
     for system, task, (level, inside) in itertools.product(
             range(len(table.evals)), range(len(table.tasks)), parts):
@@ -436,9 +418,8 @@ def _ranges(values: np.ndarray) -> list[tuple[float, float]]:
         return [(value, value) for value in distinct]
     ends = np.unique(np.quantile(values[~np.isnan(values)], np.linspace(0, 1, MOST_LEVELS + 1),
                                  method="inverted_cdf"))
-    bins = [distinct[(distinct > low) & (distinct <= high)] if place else distinct[distinct <= high]
-            for place, (low, high) in enumerate(itertools.pairwise(ends))]
-    return [(inside[0], inside[-1]) for inside in bins if len(inside)]
+    bins = np.split(distinct, np.searchsorted(distinct, ends[1:-1], side="right"))
+    return [(inside[0], inside[-1]) for inside in bins]
 
 
 def stratified(table: Table, most: int | None, seed: int) -> Table:
@@ -448,16 +429,17 @@ def stratified(table: Table, most: int | None, seed: int) -> Table:
     if most is None or len(table) <= most:
         return table
     _, strata = parameters.distinct(table.eval, table.levels(), table.outcome)
-    keys = np.array([_hashed(f"{seed}/{ident}") for ident in table.ident], np.uint64)
+    keys = np.array([hashed(f"{seed}/{ident}") for ident in table.ident], np.uint64)
     order = np.lexsort((keys, strata))
     first = np.searchsorted(strata[order], strata[order])
     rank, start = np.empty(len(table), int), np.empty(len(table))
     rank[order] = np.arange(len(table)) - first
-    start[order] = [_hashed(f"start/{seed}/{table.ident[at]}") / 2**64 for at in order[first]]
+    start[order] = [hashed(f"start/{seed}/{table.ident[at]}") / 2**64 for at in order[first]]
     size = np.bincount(strata)[strata]
     chosen = np.lexsort((keys, (rank + start) / size))[:most]
     return table.take(np.sort(chosen))
 
 
-def _hashed(text: str) -> int:
+def hashed(text: str) -> int:
+    """A number of 64 bits made from a text: an order that nobody chose."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")

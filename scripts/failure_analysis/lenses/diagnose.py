@@ -45,15 +45,14 @@ def diagnose(request: one_lens.Request, output_dir: Path | None, rules_path: Pat
 def summary_of(documents: dict[str, dict], loaded: one_lens.Loaded, request: one_lens.Request,
                rules: "Rules", asked: list[dict] | None = None) -> dict[str, Any]:
     """The diagnosis of every group and pair, from the lenses' documents."""
-    groups = dataset.groups(loaded.table)
     systems, by_group = [], {}
-    for place, group in enumerate(groups):
+    for place, group in enumerate(dataset.groups(loaded.table)):
         results = {lens: documents[lens]["results"][place] for lens in one_lens.LENSES}
         observed = diagnosis.observed(results, group.table)
+        assessed = {lens for lens, result in results.items() if result["pattern"] != NEED}
         if asked is not None:
             observed |= queries.findings_of(asked, results["surface"])
-        assessed = {lens for lens, result in results.items() if result["pattern"] != NEED}
-        assessed |= {"query"} if asked is not None else set()
+            assessed.add("query")
         weighed = diagnosis.weigh(observed, rules, assessed)
         leading = diagnosis.conclusion(weighed)
         for hypothesis in weighed:
@@ -91,10 +90,9 @@ def _pairs(documents: dict[str, dict], by_group: dict[tuple, tuple], rules: "Rul
         observed = diagnosis.between(by_lens, of_a, of_b)
         pairs.append({
             "a": first["a"], "b": first["b"], "task": task, "items": first["items"],
-            "differs": {lens: {"a": _labels(of_a, lens), "b": _labels(of_b, lens),
-                               "evidence": pair["evidence"], "need": pair["need"],
-                               "estimates": pair["estimates"], "tests": pair["tests"]}
-                        for lens, pair in by_lens.items()},
+            "differs": {lens: {"a": _labels(of_a, lens), "b": _labels(of_b, lens), **{
+                key: pair[key] for key in ("evidence", "need", "estimates", "tests")}}
+                for lens, pair in by_lens.items()},
             "findings": sorted(observed), "hypotheses": diagnosis.weigh(
                 observed, rules, assessed_a & assessed_b, "pair")})
     return pairs

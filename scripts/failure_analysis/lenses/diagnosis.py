@@ -2,7 +2,6 @@
 for and against it and with the experiment that would tell. Scores are ordinal; a cause is named
 only after its experiment, until then failures are "consistent with" it."""
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from failure_analysis import statistics, user_files
 from failure_analysis.lenses import findings
-from failure_analysis.lenses.dataset import CORRECT, NO_ANSWER, TRUNCATED, Table
+from failure_analysis.lenses.dataset import CORRECT, NO_ANSWER, TRUNCATED, Table, hashed
 from failure_analysis.lenses.findings import NEED
 from failure_analysis.statistics import rounded
 
@@ -60,8 +59,7 @@ def observed(results: dict[str, dict], table: Table) -> dict[str, str]:
 
 
 def flip_rate(table: Table) -> tuple[float, float] | None:
-    """(mean over items of the chance that two runs differ, its lower bound); None with fewer than
-    20 repeated items."""
+    """(mean chance that two runs of an item differ, its lower bound); None below 20 such items."""
     tries = np.bincount(table.item)
     right = np.bincount(table.item[table.outcome == CORRECT], minlength=len(tries))
     tries, right = tries[tries > 1], right[tries > 1]
@@ -98,8 +96,7 @@ def weigh(observed: dict[str, str], rules: "Rules", assessed: set[str], scope: s
 
 
 def _status(hypothesis: dict, scores: list[float], rules: "Rules") -> str:
-    """The status by the bars of the rules; `scores` are those that nothing speaks against, the
-    highest first."""
+    """The status by the bars of the rules; `scores`: those with nothing against, highest first."""
     score, bar, tentative = hypothesis["score"], rules.supported, rules.tentative.score
     if hypothesis["missing"] and score < tentative:
         return NOT_ASSESSED
@@ -114,8 +111,7 @@ def _status(hypothesis: dict, scores: list[float], rules: "Rules") -> str:
 
 
 def strength_of(hypothesis: dict[str, Any], results: dict[str, dict]) -> str:
-    """How far a hypothesis may be leaned on: high only when it is supported and no lens that
-    speaks for it is weak."""
+    """How far a hypothesis may be leaned on: high only when supported, and by no weak lens."""
     if hypothesis["status"] != SUPPORTED:
         return "low"
     weak = [results[lens]["strength"] == "low" for lens in
@@ -143,25 +139,23 @@ def holm_of(results: dict[str, dict]) -> list[dict[str, Any]]:
 def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) -> list[str]:
     """The failing datapoints that would show a hypothesis best, else a fixed random choice."""
     traces = {row["datapoint"]: row for row in results["compression"]["tables"].get("traces", [])}
-    failed = [str(ident) for ident, code in zip(table.ident, table.outcome, strict=True)
-              if code != CORRECT]
-    shuffled = sorted(failed, key=lambda ident: hashlib.blake2b(
-        f"{seed}/{ident}".encode(), digest_size=8).digest())
+    failed = {str(ident): code for ident, code in zip(table.ident, table.outcome, strict=True)
+              if code != CORRECT}
+    chosen = sorted(failed, key=lambda ident: hashed(f"{seed}/{ident}"))
     if hypothesis == "context_limit_truncation":
-        cut = {str(ident) for ident in table.ident[table.outcome == TRUNCATED]}
-        return [ident for ident in shuffled if ident in cut][:TO_READ]
-    if hypothesis == "degenerate_loops":
-        return [ident for ident in shuffled if traces.get(ident, {}).get("loop")][:TO_READ]
-    if hypothesis in ("overthinking", "underthinking", "working_memory_limit"):
-        traced = [ident for ident in shuffled if ident in traces]
+        chosen = [ident for ident in chosen if failed[ident] == TRUNCATED]
+    elif hypothesis == "degenerate_loops":
+        chosen = [ident for ident in chosen if traces.get(ident, {}).get("loop")]
+    elif hypothesis in ("overthinking", "underthinking", "working_memory_limit"):
         sign = 1 if hypothesis == "underthinking" else -1
-        return sorted(traced, key=lambda ident: sign * traces[ident]["tokens"])[:TO_READ]
-    if hypothesis == "tokenization_problem":
+        chosen = sorted((ident for ident in chosen if ident in traces),
+                        key=lambda ident: sign * traces[ident]["tokens"])
+    elif hypothesis == "tokenization_problem":
         rows = [row for row in results["fft"]["tables"].get("features", [])
                 if row["outcome"] != "correct" and row["inconsistency"] is not None]
         rows.sort(key=lambda row: (-row["inconsistency"], row["datapoint"]))
-        return [row["datapoint"] for row in rows[:TO_READ]]
-    return shuffled[:TO_READ]
+        chosen = [row["datapoint"] for row in rows]
+    return chosen[:TO_READ]
 
 
 def between(pairs: dict[str, dict], of_a: dict[str, str], of_b: dict[str, str]) -> dict[str, str]:

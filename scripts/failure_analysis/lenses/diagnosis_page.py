@@ -25,8 +25,8 @@ def page(document: dict[str, Any]) -> str:
     for system in document["systems"]:
         parts += _system(system)
     if document["pairs"]:
-        parts.append("## Systems compared\n")
-        parts.append("Only items that both systems tried are compared, each with itself.\n")
+        parts += ["## Systems compared\n",
+                  "Only items that both systems tried are compared, each with itself.\n"]
         for pair in document["pairs"]:
             parts += _pair(pair)
     return "\n".join(parts) + "\n"
@@ -47,9 +47,7 @@ def _system(system: dict[str, Any]) -> list[str]:
         [(hypothesis["hypothesis"], hypothesis["status"], f"{hypothesis['score']:g}",
           *(_SIGNS[_sign(hypothesis, column)] for column in diagnosis.COLUMNS))
          for hypothesis in system["hypotheses"]]) + "\n")
-    for hypothesis in system["hypotheses"]:
-        if hypothesis["status"] in diagnosis.LEADING:
-            parts += _hypothesis(hypothesis)
+    parts += _leading(system)
     caveats = dict.fromkeys(caveat for result in system["lenses"].values()
                             for caveat in result["caveats"])
     if caveats:
@@ -81,7 +79,13 @@ def _sign(hypothesis: dict[str, Any], column: str) -> str:
     return "missing" if any(map(of, hypothesis["missing"])) else ""
 
 
-def _hypothesis(hypothesis: dict[str, Any]) -> list[str]:
+def _leading(about: dict[str, Any]) -> list[str]:
+    """The leading hypotheses of a system or a pair, each as a section."""
+    return [_hypothesis(hypothesis) for hypothesis in about["hypotheses"]
+            if hypothesis["status"] in diagnosis.LEADING]
+
+
+def _hypothesis(hypothesis: dict[str, Any]) -> str:
     strength = hypothesis.get("strength", "low")
     lines = [f"### {hypothesis['hypothesis']}: {hypothesis['status']}, strength {strength}\n",
              f"Consistent with: {cell(hypothesis['says'])}.\n"]
@@ -95,8 +99,8 @@ def _hypothesis(hypothesis: dict[str, Any]) -> list[str]:
         lines.append(f"- it is ended by: {cell(hypothesis['falsified_by'])}")
     if hypothesis.get("read"):
         lines.append("- read before you believe it: "
-                     + ", ".join(code(ident) for ident in hypothesis["read"]))
-    return ["\n".join(lines) + "\n"]
+                     + ", ".join(map(code, hypothesis["read"])))
+    return "\n".join(lines) + "\n"
 
 
 def _pair(pair: dict[str, Any]) -> list[str]:
@@ -107,20 +111,12 @@ def _pair(pair: dict[str, Any]) -> list[str]:
                    [(lens, ", ".join(difference["a"]), ", ".join(difference["b"]),
                      cell("; ".join(difference["evidence"] or difference["need"])))
                     for lens, difference in pair["differs"].items()]) + "\n"]
-    rows = [(lens, cell(name), _number(value["est"]),
-             f"{_number(value['lo'])} to {_number(value['hi'])}")
+    rows = [(lens, cell(name), f"{value['est']:.3g}", f"{value['lo']:.3g} to {value['hi']:.3g}")
             for lens, difference in pair["differs"].items()
             for name, value in difference["estimates"].items() if value.get("lo") is not None]
     if rows:
         parts.append(table(("lens", "estimate", "value", "95 % interval"), rows) + "\n")
-    for hypothesis in pair["hypotheses"]:
-        if hypothesis["status"] in diagnosis.LEADING:
-            parts += _hypothesis(hypothesis)
-    return parts
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}"
+    return parts + _leading(pair)
 
 
 def draw(paths: Sequence[Path], document: dict[str, Any]) -> None:
@@ -139,9 +135,8 @@ def draw(paths: Sequence[Path], document: dict[str, Any]) -> None:
                 for x, column in enumerate(diagnosis.COLUMNS):
                     sign = _sign(hypothesis, column)
                     text, ground, ink = looks[sign]
-                    axes.add_patch(Rectangle(
-                        (x - .48, y - .44), .96, .88, facecolor=ground,
-                        alpha=0.75 if sign else 1, edgecolor="#d9d9d9"))
+                    axes.add_patch(Rectangle((x - .48, y - .44), .96, .88, facecolor=ground,
+                                             alpha=0.75 if sign else 1, edgecolor="#d9d9d9"))
                     axes.text(x, y, text, ha="center", va="center", fontsize=11, color=ink)
                 status = hypothesis["status"]
                 axes.text(len(diagnosis.COLUMNS) - .4, y, f"{status}, {hypothesis['score']:g}",

@@ -26,50 +26,54 @@ _ORDER = ("spectral_peak_collapse", "clean", "no_artifact_detected", "band_limit
 
 
 class Prompts(NamedTuple):
-    """The distinct prompts of a table: which one each sample has, their texts' classes, features,
-    tokens, and what the tokens are. `raw` keeps the ids for the original's spectrum."""
+    """The distinct prompts of a table: its rows, which prompt each has, their texts' classes,
+    features, tokens, and what the tokens are. `raw` keeps the ids for the original's spectrum."""
 
-    of_sample: np.ndarray
+    row: np.ndarray
+    of_row: np.ndarray
     classes: list[np.ndarray]
     features: np.ndarray
     raw: list[np.ndarray]
     units: tuple[str, ...]
     tokens_known: bool
 
+    def of(self, part: Table) -> np.ndarray:
+        """Which prompt each sample of a part of the table has; -1 where it has none."""
+        return self.of_row[np.searchsorted(self.row, part.row)]
+
 
 def read(table: Table) -> Prompts:
     """Tokenises each distinct prompt of each eval once."""
     encoders = [tokens.encoder(system, table.config.path) for system in table.evals]
-    of_sample = np.full(len(table), -1)
-    seen: dict[tuple, int] = {}
-    encoded: list[tuple[str, tokens.Tokens]] = []
-    owner: list[int] = []
+    of_row = np.full(len(table), -1)
+    numbers: dict[tuple[int, str], int] = {}
+    made: list[tokens.Tokens] = []
     units: dict[str, None] = {}
     for at, text in dataset.texts(table):
         if not text.prompt:
             continue
-        key = (int(table.eval[at]), text.prompt)
-        if key not in seen:
-            seen[key] = len(encoded)
-            encode, unit = encoders[key[0]]
+        system = int(table.eval[at])
+        of_row[at] = numbers.setdefault((system, text.prompt), len(made))
+        if of_row[at] == len(made):
+            encode, unit = encoders[system]
             if text.prompt_ids and text.offsets:
-                text_tokens, unit = _recorded(text, table.ident[at]), tokens.RECORDED
+                made.append(_recorded(text, table.ident[at]))
+                unit = tokens.RECORDED
             else:
-                text_tokens = encode(text.prompt)
+                made.append(encode(text.prompt))
             units[unit] = None
-            encoded.append((text.prompt, text_tokens))
-            owner.append(key[0])
-        of_sample[at] = seen[key]
-    classes = [np.array(tokens.classes(text, made.offsets), int) for text, made in encoded]
+    owner, texts = np.array([system for system, _ in numbers]), [text for _, text in numbers]
+    classes = [np.array(tokens.classes(text, own.offsets), int)
+               for text, own in zip(texts, made, strict=True)]
     names: dict[Any, int] = {}
     raw = [np.array([token if isinstance(token, int) else names.setdefault(token, len(names))
-                     for token in made.ids], float) for _, made in encoded]
-    features = np.full((len(encoded), len(spelling.NAMES)), np.nan)
+                     for token in own.ids], float) for own in made]
+    features = np.full((len(made), len(spelling.NAMES)), np.nan)
     tokens_known = set(units) != {tokens.FALLBACK}
-    for system in sorted(set(owner)) if tokens_known else ():
-        mine = [at for at, which in enumerate(owner) if which == system]
-        features[mine] = spelling.table_of([encoded[at] for at in mine])
-    return Prompts(of_sample, classes, features, raw, tuple(units), tokens_known)
+    for system in np.unique(owner) if tokens_known else ():
+        mine = np.flatnonzero(owner == system)
+        features[mine] = spelling.table_of([(texts[at], made[at]) for at in mine])
+    return Prompts(table.row, of_row, classes, features, raw, tuple(units), tokens_known)
 
 
 def _recorded(text: dataset.Text, ident: str) -> tokens.Tokens:
@@ -83,13 +87,11 @@ def _recorded(text: dataset.Text, ident: str) -> tokens.Tokens:
     return tokens.Tokens(text.prompt_ids, [tuple(span) for span in spans])
 
 
-def prompts_of(prompts: Prompts, table: Table, chosen: Table) -> np.ndarray:
-    """Which prompt each sample of a part of the table has; -1 where it has none."""
-    return prompts.of_sample[np.searchsorted(table.row, chosen.row)]
 
 
-def analyse(group: Group, prompts: Prompts, of_sample: np.ndarray, seed: int) -> dict[str, Any]:
-    """The lens' result for one group; `of_sample` says which prompt each of its samples has."""
+def analyse(group: Group, prompts: Prompts, seed: int) -> dict[str, Any]:
+    """The lens' result for one group."""
+    of_sample = prompts.of(group.table)
     if (of_sample < 0).all():
         return insufficient(NAME, len(group.table), ["the prompts (prompt_text, prompt or "
                                                      "user_text)"])
@@ -97,80 +99,73 @@ def analyse(group: Group, prompts: Prompts, of_sample: np.ndarray, seed: int) ->
     distinct = np.unique(of_sample)
     long_ones = [at for at in distinct if len(prompts.classes[at]) >= LENGTH]
     gates = [gate(f"prompts of {LENGTH} tokens or more, for spectra", len(long_ones), PROMPTS)]
-    common = {"gates": gates, "need": [], "estimates": {}, "tests": [], "evidence": [],
-              "caveats": [f"tokens are {', '.join(prompts.units)}"], "seed": seed,
-              "tables": {"spectra": [], "bands": [],
-                         "features": _feature_rows(table, prompts, of_sample)},
-              "compat": _compat(prompts, distinct)}
+    result = insufficient(
+        NAME, len(table), gates=gates, caveats=[f"tokens are {', '.join(prompts.units)}"],
+        seed=seed, compat=_compat(prompts, distinct),
+        tables={"spectra": [], "bands": [], "features": _feature_rows(table, prompts, of_sample)})
     labels = []
     if len(long_ones) >= PROMPTS:
-        labels += _spectrum([prompts.classes[at] for at in _spread(long_ones)], seed, common)
+        labels += _spectrum([prompts.classes[at] for at in _spread(long_ones)], result)
         if len(long_ones) > MOST_PROMPTS:
-            common["caveats"].append(f"spectra are of {MOST_PROMPTS} of {len(long_ones)} prompts, "
+            result["caveats"].append(f"spectra are of {MOST_PROMPTS} of {len(long_ones)} prompts, "
                                      "evenly spread over the files")
-    labels += _collapse(table, prompts, of_sample, seed, common)
-    linked = _linked(table, prompts, of_sample, common)
-    for association in linked:
-        odds = association.odds
-        common["estimates"][f"or_{association.feature}"] = estimate(
-            odds["or"], odds["lo"], odds["hi"], "Mantel-Haenszel over levels") \
-            if np.isfinite(odds["hi"]) else {"est": None, "method": "no finite odds ratio"}
-        common["tests"].append(findings.test(f"{association.feature} with failure", odds["stat"],
-                                             odds["p"], association.p_adj))
-    artefacts = [association for association in linked if association.artefact]
-    common["evidence"][:0] = [
-        f"prompts with {artefact.side} {spelling.WORDS[artefact.feature]} than others of their "
-        f"level fail {artefact.odds['or']:.1f} times as often (odds), over "
-        f"{artefact.odds['strata']} levels" for artefact in artefacts]
-    common["caveats"] += [f"the odds ratio of {artefact.feature} differs between levels"
-                          for artefact in artefacts if artefact.odds["homogeneity_p"] < 0.01]
-    common["need"] += findings.short_of(gates)
-    return _labelled(common, labels, artefacts, linked, table, prompts.features[of_sample], seed)
+    labels += _collapse(table, prompts, of_sample, result)
+    spelled = prompts.features[of_sample] if prompts.tokens_known else None
+    return _labelled(result, labels, _linked(table, spelled, result), table, spelled)
 
 
-def _linked(table: Table, prompts: Prompts, of_sample: np.ndarray, common: dict
-            ) -> list[spelling.Association]:
-    """Spelling against failure; adds gates, what is missing and caveats to the result."""
+def _linked(table: Table, features: np.ndarray | None, result: dict) -> list[spelling.Association]:
+    """Spelling (None: not known) against failure; adds to the result all that it rests on."""
     failed, alike = int((table.outcome != CORRECT).sum()), spelling.alike(table)
     as_worth = ", as runs of one item are worth" if alike > 1 else ""
-    gates = [gate("failures" + as_worth, failed / alike, OUTCOMES),
-             gate("passes" + as_worth, (len(table) - failed) / alike, OUTCOMES)]
-    common["gates"] += gates
-    if alike > 1:
-        common["caveats"].append(f"runs of one item end alike: {len(table)} samples are worth "
-                                 f"{len(table) / alike:.0f} of as many items")
-    if not prompts.tokens_known:
-        common["need"].append("the model's tokens: a tokenizer file in the dataset config, or "
+    gates = [gate(f"{name}{as_worth}", number / alike, OUTCOMES)
+             for name, number in (("failures", failed), ("passes", len(table) - failed))]
+    linked = []
+    if features is None:
+        result["need"].append("the model's tokens: a tokenizer file in the dataset config, or "
                               "prompt_token_ids with token_offsets")
-        return []
-    if findings.short_of(gates):
-        return []
-    linked = spelling.associations(table, prompts.features[of_sample], alike)
-    if not linked:
-        common["need"].append("a spelling feature that varies in three levels or more")
+    elif not findings.short_of(gates):
+        linked = spelling.associations(table, features, alike)
+        if not linked:
+            result["need"].append("a spelling feature that varies in three levels or more")
+    result["gates"] += gates
+    result["need"] += findings.short_of(result["gates"])
+    result["caveats"] += findings.runs_alike(len(table), alike)
+    for feature, _, odds, p_adj, _ in linked:
+        result["estimates"][f"or_{feature}"] = estimate(
+            odds["or"], odds["lo"], odds["hi"], "Mantel-Haenszel over levels") \
+            if np.isfinite(odds["hi"]) else {"est": None, "method": "no finite odds ratio"}
+        result["tests"].append(findings.test(f"{feature} with failure", odds["stat"], odds["p"],
+                                             p_adj))
     return linked
 
 
-def _labelled(common: dict, labels: list[str], artefacts: list, linked: list, table: Table,
-              features: np.ndarray, seed: int) -> dict[str, Any]:
+def _labelled(result: dict, labels: list[str], linked: list[spelling.Association], table: Table,
+              features: np.ndarray | None) -> dict[str, Any]:
     """The label: an artefact of spelling goes with failure; else what the spectra show; else
     clean, if an odds ratio of 3 would have been seen."""
+    artefacts = [association for association in linked if association.artefact]
+    result["evidence"][:0] = [
+        f"prompts with {side} {spelling.WORDS[feature]} than others of their level fail "
+        f"{odds['or']:.1f} times as often (odds), over {odds['strata']} levels"
+        for feature, side, odds, *_ in artefacts]
+    result["caveats"] += [f"the odds ratio of {artefact.feature} differs between levels"
+                          for artefact in artefacts if artefact.odds["homogeneity_p"] < 0.01]
     powered = all(association.powered for association in linked)
-    if linked and not artefacts:
-        labels = sorted([*labels, "clean" if powered else "no_artifact_detected"],
-                        key=_ORDER.index)
     if artefacts:
         labels = ["tokenization_artifact", *labels]
+    elif linked:
+        labels = sorted([*labels, "clean" if powered else "no_artifact_detected"],
+                        key=_ORDER.index)
     if not labels:
-        return insufficient(NAME, len(table), common.pop("need") or ["something to test"], **common)
+        return result | {"need": result["need"] or ["something to test"]}
     confidence, kind = None, "by the tests of the spectra alone"
     if linked:
-        confidence = _confidence(table, features, bool(artefacts), seed)
+        confidence = _confidence(table, features, bool(artefacts), result["seed"])
         kind = "share of item bootstrap replicates that agree whether spelling goes with failure"
-    strong = findings.strength(confidence, bool(artefacts) or powered)
-    return findings.finding(NAME, labels[0], len(table), also=labels[1:],
-                            confidence=rounded(confidence), confidence_kind=kind, strength=strong,
-                            **common)
+    return result | {"pattern": labels[0], "also": labels[1:], "confidence": rounded(confidence),
+                     "confidence_kind": kind,
+                     "strength": findings.strength(confidence, bool(artefacts) or powered)}
 
 
 def _spread(prompts: Sequence[int]) -> list[int]:
@@ -182,25 +177,24 @@ def _spread(prompts: Sequence[int]) -> list[int]:
 def _confidence(table: Table, features: np.ndarray, artefact: bool, seed: int) -> float:
     rng = np.random.default_rng(seed + 3)
     items, item = np.unique(table.item, return_inverse=True)
-    replicates = 50
     worth = spelling.alike(table)  # an item that is drawn twice counts as two
-    same = 0
-    for _ in range(replicates):
+    same = []
+    for _ in range(50):
         drawn = np.repeat(np.arange(len(table)), findings.resampled(len(items), rng)[item])
         associations = spelling.associations(table.take(drawn), features[drawn], worth)
-        same += any(association.artefact for association in associations) == artefact
-    return same / replicates
+        same.append(any(association.artefact for association in associations) == artefact)
+    return float(np.mean(same))
 
 
-def _spectrum(codes: list[np.ndarray], seed: int, common: dict) -> list[str]:
+def _spectrum(codes: list[np.ndarray], result: dict) -> list[str]:
     """The labels that envelope and band slopes show; adds what they rest on to the result."""
-    number = len(tokens.CLASSES)
-    estimates, evidence, labels = common["estimates"], common["evidence"], []
+    number, seed = len(tokens.CLASSES), result["seed"]
+    estimates, evidence, labels = result["estimates"], result["evidence"], []
     if len(np.unique(np.concatenate(codes))) < 2:
         evidence.append("all tokens are of one class: no rhythm")
         return []
     envelope = spectra.envelope(codes, seed)
-    common["tests"].append(findings.test("spectral envelope against shuffled prompts",
+    result["tests"].append(findings.test("spectral envelope against shuffled prompts",
                                          envelope.power[spectra.SKIP:].max(), envelope.p))
     estimates["envelope_limit"] = {"est": rounded(envelope.limit)}
     if envelope.p <= 0.05:
@@ -220,10 +214,10 @@ def _spectrum(codes: list[np.ndarray], seed: int, common: dict) -> list[str]:
             f"{slopes.edges[at]:.2f}-{slopes.edges[at + 1]:.2f} (slope {slopes.slope[at]:+.2f})"
             for at in rising) + "; shuffled ones do not")
     voss = spectra.voss([spectra.indicators(prompt, number) for prompt in codes])
-    common["tables"]["spectra"] += [
+    result["tables"]["spectra"] += [
         {**_row("all", at, envelope.power[at]), "limit": rounded(envelope.limit, 6),
          "voss": rounded(voss[at], 6)} for at in range(len(spectra.FREQUENCIES))]
-    common["tables"]["bands"] += [
+    result["tables"]["bands"] += [
         {"from": rounded(slopes.edges[at]), "to": rounded(slopes.edges[at + 1]), **{
             f"{name}{end}": rounded(getattr(of_bands, key)[at])
             for name, of_bands in (("", slopes), ("shuffled_", control))
@@ -240,8 +234,7 @@ def _row(condition: str, at: int, power: float) -> dict[str, Any]:
             "envelope": rounded(power, 6)}
 
 
-def _collapse(table: Table, prompts: Prompts, of_sample: np.ndarray, seed: int, common: dict
-              ) -> list[str]:
+def _collapse(table: Table, prompts: Prompts, of_sample: np.ndarray, result: dict) -> list[str]:
     """Does a confounder inside a prompt hide its rhythm more than the same words after it? Needs
     the parameters with the roles confounder (inside, appended) and pair. Returns the label if it
     does; adds what that rests on to the result."""
@@ -259,19 +252,19 @@ def _collapse(table: Table, prompts: Prompts, of_sample: np.ndarray, seed: int, 
             of_place[where][prompt] = None
     both = [values for values in by_pair.values() if len(values) == 2]
     if len(both) < PAIRS:
-        common["evidence"].insert(0, f"{len(both)} pairs of a prompt with the confounder inside "
+        result["evidence"].insert(0, f"{len(both)} pairs of a prompt with the confounder inside "
                                   f"and appended; {PAIRS} are needed")
         return []
     d = np.array([values["inside"] - values["appended"] for values in both])
-    p = findings.sign_flips(d, seed)
-    common["estimates"]["prominence_inside_minus_appended"] = findings.mean(
+    p = findings.sign_flips(d, result["seed"])
+    result["estimates"]["prominence_inside_minus_appended"] = findings.mean(
         d, f"{len(d)} pairs, normal interval")
-    common["tests"].append(findings.test("prominence, sign flips", d.mean(), p))
+    result["tests"].append(findings.test("prominence, sign flips", d.mean(), p))
     for where, at_place in of_place.items():
         chosen = [prompts.classes[prompt] for prompt in _spread(list(at_place))]
-        common["tables"]["spectra"] += [_row(where, at, power) for at, power in
+        result["tables"]["spectra"] += [_row(where, at, power) for at, power in
                                         enumerate(spectra.envelope_power(chosen))]
-    common["evidence"].insert(0, "a confounder inside the prompt changes the log prominence of its "
+    result["evidence"].insert(0, "a confounder inside the prompt changes the log prominence of its "
                               f"rhythm by {d.mean():+.2f} beyond the same words appended")
     return ["spectral_peak_collapse"] if p <= 0.01 and d.mean() <= -0.3 else []
 

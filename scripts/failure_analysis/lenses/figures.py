@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from failure_analysis import files
 from failure_analysis.lenses.findings import NEED
 
@@ -45,7 +47,8 @@ def sheet(paths: Sequence[Path], width: float, height: float) -> Iterator[Any]:
 
     plain = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None},
              ".pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
-    with matplotlib.rc_context({"svg.hashsalt": "lens", "font.size": 9, "text.parse_math": False}):
+    with matplotlib.rc_context({"svg.hashsalt": "lens", "font.size": 9, "legend.fontsize": 7,
+                                "axes.titlesize": 8, "text.parse_math": False}):
         figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
         yield figure
         figure.draw_without_rendering()
@@ -94,12 +97,15 @@ def _surface(panel: Any, result: dict) -> None:
                label="mean of the sigmoids")
     right.plot(x, [row["finished"] for row in profile], "--", color=COLOURS["truncated"],
                label="finished in time")
-    cliff = result["estimates"].get("cliff_at")
-    if cliff:
-        right.axvspan(cliff["lo"], cliff["hi"], color="#f4d8b0", zorder=0,
-                      label="cliff, 95 % interval")
+    _span(right, result, "cliff_at", "cliff, 95 % interval")
     right.set(xlabel=profile[0]["parameter"], ylim=(-0.03, 1.03), ylabel="share of samples")
-    right.legend(fontsize=7, framealpha=0.6)
+    right.legend(framealpha=0.6)
+
+
+def _span(axes: Any, result: dict, name: str, label: str) -> None:
+    """The interval of an estimate, if there is one, as a band."""
+    if place := result["estimates"].get(name):
+        axes.axvspan(place["lo"], place["hi"], color="#f4d8b0", zorder=0, label=label)
 
 
 def first_two(result: dict) -> tuple[str, str | None]:
@@ -176,7 +182,7 @@ def _fft(panel: Any, result: dict) -> None:
         top = left.secondary_xaxis("top", functions=(_inverse, _inverse))
         top.set_xticks([2, 3, 5, 10, 30], ["2", "3", "5", "10", "30"])
         top.set_xlabel("period (tokens)", fontsize=8)
-        left.legend(fontsize=7)
+        left.legend()
     else:
         _instead(left, "no spectrum: too few prompts of 64 tokens")
     _bands(middle, result["tables"]["bands"])
@@ -203,15 +209,13 @@ def _bands(axes: Any, bands: Sequence[dict]) -> None:
     if not bands:
         axes.set_axis_off()
         return
-    middle = [(band["from"] + band["to"]) / 2 for band in bands]
     for prefix, colour, name in (("", "correct", "as they are"),
                                  ("shuffled_", "wrong", "tokens shuffled")):
-        _bars(axes, middle, bands, (f"{prefix}slope", f"{prefix}lo", f"{prefix}hi"),
+        _bars(axes, _middles(bands), bands, (f"{prefix}slope", f"{prefix}lo", f"{prefix}hi"),
               color=COLOURS[colour], label=name)
     axes.axhline(0, color="#606060", lw=0.8)
-    axes.set(xlabel="frequency (cycles per token)")
-    axes.set_title("log power on log length, per band", fontsize=8)
-    axes.legend(fontsize=7)
+    axes.set(xlabel="frequency (cycles per token)", title="log power on log length, per band")
+    axes.legend()
 
 
 def _plain_log(axes: Any, which: str) -> None:
@@ -227,8 +231,6 @@ def _plain_log(axes: Any, which: str) -> None:
 
 
 def _inverse(x: Any) -> Any:
-    import numpy as np
-
     return 1 / np.maximum(x, 1e-3)
 
 
@@ -261,7 +263,7 @@ def _compression(panel: Any, result: dict) -> None:
                   label=label)
     left.set(xlabel="tokens", ylabel="packed bytes")
     _plain_log(left, "xy")
-    left.legend(fontsize=7)
+    left.legend()
     by_outcome = {}
     for name in COLOURS:
         values = [row["residual_entropy"] for row in rows if row["outcome"] == name]
@@ -273,14 +275,14 @@ def _compression(panel: Any, result: dict) -> None:
             box.set(facecolor=COLOURS[name], alpha=0.6)
         middle.set_xticks(range(1, len(by_outcome) + 1), list(by_outcome), rotation=20)
     middle.axhline(0, color="#606060", lw=0.8)
-    middle.set_title("entropy left after length (SD)", fontsize=8)
+    middle.set_title("entropy left after length (SD)")
     for row in result["tables"]["groups"]:
         right.plot([1, 2, 3, 4], [row[f"median_quarter{at}"] for at in range(1, 5)],
                    marker=MARKS[row["outcome"]], ms=4, color=COLOURS[row["outcome"]],
                    label=row["outcome"])
     right.set_xticks([1, 2, 3, 4])
-    right.set_title("new bits per byte, by quarter of a trace", fontsize=8)
-    right.legend(fontsize=7)
+    right.set_title("new bits per byte, by quarter of a trace")
+    right.legend()
 
 
 def _hazard(panel: Any, result: dict) -> None:
@@ -295,23 +297,23 @@ def _hazard(panel: Any, result: dict) -> None:
     spot = result["estimates"].get("budget_for_95_percent")
     if spot:
         left.axvline(spot["est"], color="black", ls=":", label="95 % of the correct answers")
-    left.legend(fontsize=7, loc="upper left")
+    left.legend(loc="upper left")
     seen = [row for row in rows if row["correct"] + row["wrong"] >= 5]
-    middle = [(row["from"] + row["to"]) / 2 for row in seen]
-    right.plot(middle, [row["odds_within_level"] for row in seen], "o-", ms=4,
+    right.plot(_middles(seen), [row["odds_within_level"] for row in seen], "o-", ms=4,
                color=COLOURS["wrong"], label="odds of a wrong answer, 1 = as expected of its level")
     right.axhline(1, color="#606060", lw=0.8)
-    tau = result["estimates"].get("change_at_tokens")
-    if tau:
-        right.axvspan(tau["lo"], tau["hi"], color="#f4d8b0", zorder=0, label="change, interval")
+    _span(right, result, "change_at_tokens", "change, interval")
     right.set(xlabel="completion tokens", ylabel="odds, within level")
     _plain_log(right, "y")
     grey = right.twinx()
-    grey.plot([(row["from"] + row["to"]) / 2 for row in rows],
-              [row["raw_hazard_wrong"] for row in rows], color="#b0b0b0", lw=1)
+    grey.plot(_middles(rows), [row["raw_hazard_wrong"] for row in rows], color="#b0b0b0", lw=1)
     grey.set_ylabel("raw hazard (follows when answers come)", color="#909090", fontsize=7)
     grey.tick_params(labelsize=6, colors="#909090")
-    right.legend(fontsize=7)
+    right.legend()
+
+
+def _middles(rows: Sequence[dict]) -> list[float]:
+    return [(row["from"] + row["to"]) / 2 for row in rows]
 
 
 _DRAW = {"surface": _surface, "fft": _fft, "compression": _compression, "hazard": _hazard}

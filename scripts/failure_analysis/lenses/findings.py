@@ -24,17 +24,13 @@ class Interval(NamedTuple):
     high: float | np.ndarray
 
 
-def finding(lens: str, pattern: str, n: int, **more: Any) -> dict[str, Any]:
-    """A lens' result; everything that is not given is empty, never guessed."""
+def insufficient(lens: str, n: int, need: Sequence[str] = (), **more: Any) -> dict[str, Any]:
+    """A lens' result as long as it has no label: what is missing for one. Everything that is not
+    given is empty, never guessed."""
     empty = {"also": [], "confidence": None, "confidence_kind": None, "strength": "low",
-             "gates": [], "need": [], "estimates": {}, "tests": [], "evidence": [], "caveats": [],
-             "compat": {}, "tables": {}}
-    return {"lens": lens, "pattern": pattern, "n": int(n), **empty, **more, "version": VERSION}
-
-
-def insufficient(lens: str, n: int, need: Sequence[str], **more: Any) -> dict[str, Any]:
-    """The answer below a lens' gate: what is missing."""
-    return finding(lens, NEED, n, need=list(need), **more)
+             "gates": [], "need": list(need), "estimates": {}, "tests": [], "evidence": [],
+             "caveats": [], "compat": {}, "tables": {}}
+    return {"lens": lens, "pattern": NEED, "n": int(n), **empty, **more, "version": VERSION}
 
 
 def gate(name: str, have: float, least: float) -> dict[str, Any]:
@@ -49,8 +45,7 @@ def short_of(gates: Sequence[dict]) -> list[str]:
 
 
 def estimate(value: float, low: float, high: float, method: str) -> dict[str, Any]:
-    """A number with its 95 % interval; what is not finite (an odds ratio over an empty cell, an
-    open end) is null."""
+    """A number with its 95 % interval; what is not finite (such as an open end) is null."""
     return {"est": finite(value), "lo": finite(low), "hi": finite(high), "method": method}
 
 
@@ -83,6 +78,12 @@ def strength(confidence: float | None, powered: bool) -> str:
     return "high" if confidence >= 0.9 and powered else "medium"
 
 
+def runs_alike(n: int, alike: float) -> list[str]:
+    """The caveat of runs that end alike; none where each sample is worth one."""
+    return [] if alike <= 1 else [f"runs of one item end alike: {n} samples are worth "
+                                  f"{n / alike:.0f} of as many items"]
+
+
 def wilson(k: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """Score intervals of shares (Wilson 1927), for whole columns; 0 to 1 where n is 0."""
     n = np.asarray(n, float)
@@ -112,8 +113,7 @@ def risk_ratio(tables: np.ndarray) -> Interval:
 
 
 def none_among(k: int, n: int, n0: int) -> float:
-    """The chance that none of k cases falls among n0 of n + n0 (Fisher's exact test, one-sided,
-    for an empty cell)."""
+    """The chance that none of k cases falls among n0 of n + n0 (Fisher's exact test, one-sided)."""
     return float(np.exp(gammaln(n + 1) - gammaln(n - k + 1)
                         - gammaln(n + n0 + 1) + gammaln(n + n0 - k + 1)))
 
@@ -175,8 +175,7 @@ def _tarone(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, ratio: f
 
 
 def sign_flips(differences: np.ndarray, seed: int, draws: int = 9999) -> float:
-    """The p value of a mean of paired differences by flipping their signs (Fisher's randomisation
-    test, sampled)."""
+    """The p value of a mean of paired differences by Fisher's randomisation test, sampled."""
     rng = np.random.default_rng(seed)
     seen, reached, n = abs(differences.mean()), 0, len(differences)
     block = max(1, 2_000_000 // max(n, 1))

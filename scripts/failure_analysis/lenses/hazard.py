@@ -6,6 +6,8 @@ decides nothing here; the odds wrong : correct among those that finish at a time
 do."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +31,14 @@ class Times(NamedTuple):
     limit: np.ndarray
     item: np.ndarray
     level: np.ndarray
+
+    def at(self, rows: np.ndarray) -> "Times":
+        """The times of the chosen samples alone."""
+        return Times(*(column[rows] for column in self))
+
+    def fewer(self) -> int:
+        """How many wrong or correct answers there are, whichever are fewer."""
+        return min(int((self.cause == code).sum()) for code in (WRONG, CORRECT))
 
 
 class Deciding(NamedTuple):
@@ -57,34 +67,27 @@ def analyse(group: Group, seed: int) -> dict[str, Any]:
     recorded = ~np.isnan(table.tokens)
     if not recorded.any():
         return insufficient(NAME, len(table), ["completion_tokens, a finite count of 0 or more"])
-    caveats = [] if recorded.all() else [f"{int((~recorded).sum())} samples have no usable token "
-                                         "count and take no part"]
     times = of_table(table.take(recorded))
-    edges = bin_edges(times)
-    used = _stratify(times)
-    # A limit may be recorded for some samples alone, or for none.
-    end = float(np.nanmax(np.r_[times.limit, times.t.max()]))
-    tables = {"hazard": hazard_rows(times), "cif": cif_rows(times, edges),
-              "budget": budget_rows(times, edges)}
+    edges, used = bin_edges(times), _stratify(times)
     gates = _gates(times, used)
-    estimates = {"unfinished_at_limit": _unfinished(times), **_sweet_spot(times, edges, seed)}
+    result = insufficient(
+        NAME, len(table), findings.short_of(gates), gates=gates, evidence=_spent(times), seed=seed,
+        estimates={"unfinished_at_limit": _unfinished(times), **_sweet_spot(times, edges, seed)},
+        tables={"hazard": hazard_rows(times), "cif": cif_rows(times, edges),
+                "budget": budget_rows(times, edges)},
+        compat={"bucket_tokens": BUCKET, "hazard": "raw hazard per bucket in hazard.csv; original, "
+                "not used for the label: it follows when answers come"})
+    if not recorded.all():
+        result["caveats"].append(f"{int((~recorded).sum())} samples have no usable token count and "
+                                 "take no part")
     cut = (times.cause == TRUNCATED).mean()
-    evidence = _spent(times)
-    also = []
     if cut >= 0.2:
-        also.append("truncation_wall")
-        evidence.append(f"{cut:.0%} had not answered at the limit: time to an answer, which is "
-                        "not the same as getting worse")
-    common = {"gates": gates, "estimates": estimates, "tables": tables, "seed": seed,
-              "compat": {"bucket_tokens": BUCKET, "hazard": "raw hazard per bucket in hazard.csv; "
-                         "original, not used for the label: it follows when answers come"},
-              "caveats": caveats, "evidence": evidence, "also": also}
-    need = findings.short_of(gates)
+        result["also"].append("truncation_wall")
+        result["evidence"].append(f"{cut:.0%} had not answered at the limit: time to an answer, "
+                                  "which is not the same as getting worse")
     if len(edges) < 3:
-        need.append("finishes of different lengths")
-    if need:
-        return insufficient(NAME, len(table), need, **common)
-    return _decided(used, edges, end, common, len(table), seed)
+        result["need"].append("finishes of different lengths")
+    return result if result["need"] else _decided(result, times, used, edges, seed)
 
 
 def _gates(times: Times, used: Deciding) -> list[dict]:
@@ -96,8 +99,7 @@ def _gates(times: Times, used: Deciding) -> list[dict]:
 
 
 def _unfinished(times: Times) -> dict[str, Any]:
-    """The share that had not answered at the limit; runs of one item count as what they are
-    worth."""
+    """The share that had not answered at the limit; runs of an item count by their worth."""
     cut = times.cause == TRUNCATED
     worth = len(cut) / cells.design_effect(np.zeros_like(times.item), times.item, cut)
     return estimate(cut.mean(), *findings.wilson(cut.mean() * worth, worth), "Wilson")
@@ -118,8 +120,7 @@ def bin_edges(times: Times) -> np.ndarray:
 
 
 def _stratify(times: Times) -> Deciding:
-    """Runs of one item are no independent samples: they are compared with each other, or one of
-    them is used."""
+    """Runs of one item are not independent: they are compared with each other, or one is used."""
     finished = np.flatnonzero(times.cause <= WRONG)
     _, first, item = np.unique(times.item[finished], return_index=True, return_inverse=True)
     hidden = ("hidden item difficulty can make length and error go together, so length is "
@@ -128,17 +129,13 @@ def _stratify(times: Times) -> Deciding:
         return Deciding(times, False, f"no item has two finished runs: {hidden}")
     runs, wrong = np.bincount(item), np.bincount(item, times.cause[finished] == WRONG)
     both = ((wrong > 0) & (wrong < runs))[item]
-    code = times.cause[finished[both]]
-    enough = min((code == WRONG).sum(), (code == CORRECT).sum()) >= FINISHES
-    if enough and (runs > 1).mean() > 0.5:
-        return Deciding(
-            Times(*(column[finished[both]] for column in times)), True,
-            f"{len(np.unique(item[both]))} items with wrong and correct finishes: odds within an "
-            "item")
-    return Deciding(
-        Times(*(column[np.sort(finished[first])] for column in times)), False,
-        f"one finished run of each of {len(first)} items decides: too few items have both wrong "
-        f"and correct finishes to look within them; {hidden}")
+    inside = times.at(finished[both])
+    if inside.fewer() >= FINISHES and (runs > 1).mean() > 0.5:
+        return Deciding(inside, True, f"{len(np.unique(item[both]))} items with wrong and correct "
+                        "finishes: odds within an item")
+    return Deciding(times.at(np.sort(finished[first])), False,
+                    f"one finished run of each of {len(first)} items decides: too few items have "
+                    f"both wrong and correct finishes to look within them; {hidden}")
 
 
 def strata_of(times: Times, edges: np.ndarray, by_item: bool) -> survival.Strata:
@@ -158,8 +155,8 @@ def parts_of(strata: survival.Strata, edges: np.ndarray, weight: np.ndarray | No
 
 def decide(parts: survival.Parts, edges: np.ndarray, times: Times, end: float,
            critical: np.ndarray, copies: np.ndarray | None = None) -> Decision:
-    """The label by the rules of the method; `critical` are the largest chi-squares of the
-    permutations."""
+    """The label by the rules of the method; `end` is the longest that an answer may take,
+    `critical` are the largest chi-squares of the permutations."""
     copies = np.ones(len(parts.n)) if copies is None else copies
     change = survival.scan(parts, copies)
     p = (1 + int((critical >= change.stat - 1e-9).sum())) / (1 + len(critical))
@@ -172,10 +169,8 @@ def decide(parts: survival.Parts, edges: np.ndarray, times: Times, end: float,
     localised = tau.high - tau.low <= 0.25 * end
     right = np.sort(times.t[times.cause == CORRECT])
     step_wins = change.stat - np.log(parts.n.sum()) - trend.stat >= 2
-    wrong = int((times.cause == WRONG).sum())
-    if min(scan_adj, trend_adj) > 0.05:
-        full = min(wrong, len(right)) >= FOR_CONSTANT
-        pattern = "constant" if full else "no_change_detected"
+    if min(scan_adj, trend_adj) > 0.05 and times.fewer() >= FOR_CONSTANT:
+        pattern = "constant"
     elif min(scan_adj, trend_adj) > 0.01:
         pattern = "no_change_detected"
     elif change.ratio < 1 if p <= trend.p else trend.z < 0:
@@ -188,86 +183,85 @@ def decide(parts: survival.Parts, edges: np.ndarray, times: Times, end: float,
     return Decision(pattern, change, p, trend, (scan_adj, trend_adj), tau, localised)
 
 
-def _decided(used: Deciding, edges: np.ndarray, end: float, common: dict, n: int, seed: int
+def _decided(result: dict[str, Any], whole: Times, used: Deciding, edges: np.ndarray, seed: int
              ) -> dict[str, Any]:
-    times, by_item, runs_caveat = used
+    """The result with its label and what that rests on."""
+    times, by_item, caveat = used
     strata = strata_of(times, edges, by_item)
     if not strata.size:
-        return insufficient(NAME, n, ["a task and level (or an item) with both wrong and correct "
-                                      "finishes"], **common)
+        return result | {"need": ["a task and level (or an item) with both wrong and correct "
+                                  "finishes"]}
     parts = parts_of(strata, edges)
     critical = survival.permuted(strata, parts, seed)
-    decision = decide(parts, edges, times, end, critical)
-    confidence = _confidence(strata, parts, edges, times, end, critical, decision.pattern, seed,
-                             by_item)
-    pattern, also, change = decision.pattern, common["also"], decision.change
+    # A limit may be recorded for some samples alone, or for none.
+    end = float(np.nanmax(np.r_[whole.limit, whole.t.max()]))
+    # In replicates, too, the null of the whole data decides.
+    label = partial(decide, edges=edges, times=times, end=end, critical=critical)
+    decision = label(parts)
+    confidence = findings.steadiness(_replicates(label, strata, parts, edges, by_item, seed + 1),
+                                     decision.pattern, 1.0 if by_item else 0.6)
+    strong = findings.strength(confidence, times.fewer() >= FOR_CONSTANT)
+    pattern = decision.pattern
     if pattern == "early_breakdown":
-        pattern, also = "early", [*also, "early_breakdown"]
-    estimates, sentences = _change(decision, by_item) if decision.adjusted[0] <= 0.05 else ({}, [])
-    tests = [findings.test("change of odds wrong : correct, scan", change.stat, decision.p,
-                           decision.adjusted[0]),
-             findings.test("trend with log tokens", decision.trend.z, decision.trend.p,
-                           decision.adjusted[1])]
-    powered = min((times.cause == WRONG).sum(), (times.cause == CORRECT).sum()) >= FOR_CONSTANT
-    strong = findings.strength(confidence, bool(powered))
-    return findings.finding(
-        NAME, pattern, n, confidence=rounded(confidence),
-        confidence_kind="share of item bootstrap replicates with the same label"
-        + ("" if by_item else ", at most 0.6 without repeated runs"),
-        strength=strong if by_item or strong == "low" else "medium", tests=tests,
-        **{**common, "also": also, "estimates": {**common["estimates"], **estimates},
-           "evidence": [*common["evidence"], *sentences],
-           "caveats": [*common["caveats"], runs_caveat]})
+        pattern = "early"
+        result["also"].append("early_breakdown")
+    result["caveats"].append(caveat)
+    change, trend, (scan_adj, trend_adj) = decision.change, decision.trend, decision.adjusted
+    result["tests"] = [
+        findings.test("change of odds wrong : correct, scan", change.stat, decision.p, scan_adj),
+        findings.test("trend with log tokens", trend.z, trend.p, trend_adj)]
+    if scan_adj <= 0.05:
+        _add_change(result, decision, by_item)
+    kind = "share of item bootstrap replicates with the same label"
+    return result | {"pattern": pattern, "confidence": rounded(confidence),
+                     "confidence_kind": kind + ("" if by_item else
+                                                ", at most 0.6 without repeated runs"),
+                     "strength": strong if by_item or strong == "low" else "medium"}
 
 
-def _change(decision: Decision, by_item: bool) -> tuple[dict[str, Any], list[str]]:
-    """(estimates, sentences) of a change of the odds."""
+def _replicates(label: Callable[..., Decision], strata: survival.Strata, parts: survival.Parts,
+                edges: np.ndarray, by_item: bool, seed: int) -> Callable[[int], str]:
+    """The label over items drawn anew. An item that is a stratum is drawn whole; else its finishes
+    are drawn together within their level."""
+    rng = np.random.default_rng(seed)
+    present, item = np.unique(strata.item, return_inverse=True)
+
+    def replicate(_: int) -> str:
+        drawn = findings.resampled(strata.size if by_item else len(present), rng).astype(float)
+        return (label(parts, copies=drawn) if by_item else
+                label(parts_of(strata, edges, drawn[item]))).pattern
+
+    return replicate
+
+
+def _add_change(result: dict[str, Any], decision: Decision, by_item: bool) -> None:
+    """Adds what a change of the odds is to a result."""
     change, tau = decision.change, decision.tau
     sides, factor = ("after", "before"), change.ratio
     if factor < 1:
         sides, factor = ("before", "after"), 1 / max(factor, 1e-6)
     factor_text = f"{factor:.1f} times" if factor < 1e4 else "beyond any finite multiple of"
     word = "within an item" if by_item else "at equal level, associated"
-    sentences = [f"odds of a wrong answer {sides[0]} {tau.value:.0f} tokens are {factor_text} "
-                 f"those {sides[1]} ({word})"]
+    result["evidence"].append(f"odds of a wrong answer {sides[0]} {tau.value:.0f} tokens are "
+                              f"{factor_text} those {sides[1]} ({word})")
     if not decision.localised:
-        sentences.append("no threshold can be localised: the change may lie anywhere from "
-                         f"{tau.low:.0f} to {tau.high:.0f} tokens")
-    ratio = estimate(change.ratio, change.low, change.high,
-                     "Mantel-Haenszel, at the largest chi-square")
-    place = estimate(*tau, "change points within 3.84 of the largest chi-square")
-    return {"odds_ratio_late_early": ratio, "change_at_tokens": place}, sentences
-
-
-def _confidence(strata: survival.Strata, parts: survival.Parts, edges: np.ndarray, times: Times,
-                end: float, critical: np.ndarray, pattern: str, seed: int, by_item: bool) -> float:
-    """Label stability over resampled items; the null of the whole data decides in each. An item
-    that is a stratum is drawn whole; else its finishes are drawn together within their level."""
-    rng = np.random.default_rng(seed + 1)
-    present, item = np.unique(strata.item, return_inverse=True)
-    number = strata.size if by_item else len(present)
-
-    def label(_: int) -> str:
-        drawn = findings.resampled(number, rng).astype(float)
-        if by_item:
-            return decide(parts, edges, times, end, critical, drawn).pattern
-        again = parts_of(strata, edges, drawn[item])
-        return decide(again, edges, times, end, critical).pattern
-
-    return findings.steadiness(label, pattern, 1.0 if by_item else 0.6)
+        result["evidence"].append("no threshold can be localised: the change may lie anywhere from "
+                                  f"{tau.low:.0f} to {tau.high:.0f} tokens")
+    result["estimates"] |= {
+        "odds_ratio_late_early": estimate(change.ratio, change.low, change.high,
+                                          "Mantel-Haenszel, at the largest chi-square"),
+        "change_at_tokens": estimate(*tau, "change points within 3.84 of the largest chi-square")}
 
 
 def _spent(times: Times) -> list[str]:
     """What the tokens of right and wrong answers are, as a sentence."""
-    medians = {name: float(np.median(times.t[times.cause == code])) for name, code in
-               (("correct", CORRECT), ("wrong", WRONG)) if (times.cause == code).any()}
-    return ["median tokens: " + ", ".join(f"{name} {value:.0f}" for name, value in
-                                          medians.items())] if medians else []
+    medians = [f"{OUTCOMES[code]} {np.median(times.t[times.cause == code]):.0f}"
+               for code in (CORRECT, WRONG) if (times.cause == code).any()]
+    return [f"median tokens: {', '.join(medians)}"] if medians else []
 
 
 def _sweet_spot(times: Times, edges: np.ndarray, seed: int) -> dict[str, Any]:
-    """The smallest budget with 95 % of the correct answers that the limit allows, by an item
-    bootstrap."""
+    """The smallest budget with 95 % of the correct answers before the limit; item bootstrap."""
     right = times.cause == CORRECT
     if right.sum() < 20:
         return {}
@@ -320,8 +314,7 @@ def hazard_rows(times: Times) -> list[dict]:
 
 
 def _within(counts: list[int], expected: np.ndarray) -> float | None:
-    """The odds of a wrong answer over those that the levels of these finishes let expect (half a
-    finish is added to each)."""
+    """The odds of a wrong answer over those expected of its levels, half a finish added to each."""
     if not len(expected):
         return None
     wrong = float(expected.sum())

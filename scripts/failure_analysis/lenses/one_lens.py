@@ -70,24 +70,24 @@ def document(lens: str, loaded: Loaded, request: Request) -> dict[str, Any]:
                                 f"are {', '.join(params) or 'none'}")
     data: Any = None
     if lens == "compression":
-        data = (table, compression.measure(table, request.cache, request.jobs))
+        data = compression.measure(table, request.cache, request.jobs)
     elif lens == "fft":
-        data = (table, fft.read(table))
+        data = fft.read(table)
     results = []
     for group in groups:
         result = _one(lens, group, data, request)
+        result["caveats"] += table.account["notes"]
         results.append({"name": group.name, "eval_id": group.eval.eval_id,
                         "model_name": group.eval.model_name, "task": group.task,
                         "axis": group.axis, **result,
-                        "alt": f"{group.name}. {figures.verdict(result)}",
-                        "caveats": [*result["caveats"], *table.account["notes"]]})
+                        "alt": f"{group.name}. {figures.verdict(result)}"})
     document = {"lens": lens, "dataset": table.config.name, "filters": request.filters,
                 "axis": request.axis, "seed": request.seed, "samples": len(table),
                 "samples_in_dataset": loaded.in_dataset, "rows": table.account, "results": results,
                 "comparisons": pairs.compare(lens, groups, data, request.seed)}
     if lens == "compression":
         # How much came from the cache differs from run to run, so it is no part of the data.
-        document["texts"] = {"unit": data[1].unit, "reasoning_traces": data[1].reasoning}
+        document["texts"] = {"unit": data.unit, "reasoning_traces": data.reasoning}
     return document
 
 
@@ -96,12 +96,7 @@ def _one(lens: str, group: Group, data: Any, request: Request) -> dict[str, Any]
         return surface.analyse(group, request.seed, request.axis)
     if lens == "hazard":
         return hazard.analyse(group, request.seed)
-    table, measured = data
-    if lens == "fft":
-        return fft.analyse(group, measured, fft.prompts_of(measured, table, group.table),
-                           request.seed)
-    return compression.analyse(group, measured.of(table, group.table), measured.unit,
-                               request.seed)
+    return {"fft": fft, "compression": compression}[lens].analyse(group, data, request.seed)
 
 
 def plain(document: dict[str, Any]) -> dict[str, Any]:
@@ -115,21 +110,18 @@ def write_folder(document: dict[str, Any], output_dir: Path, request: Request) -
     lens, results = document["lens"], document["results"]
     written = [f"{lens}.json"]
     files.write_json(output_dir / written[0], plain(document))
-    names = dict.fromkeys(name for result in results for name in result["tables"])
-    for name in names:
+    for name in dict.fromkeys(name for result in results for name in result["tables"]):
+        written.append("zones.json" if name == "zones" else f"{name}.csv")
         if name == "zones":
-            files.write_json(output_dir / "zones.json", [
+            files.write_json(output_dir / written[-1], [
                 {"name": result["name"], "zones": result["tables"].get("zones", [])}
                 for result in results])
-            written.append("zones.json")
         else:
-            _write_table(output_dir / f"{name}.csv", results, name)
-            written.append(f"{name}.csv")
+            _write_table(output_dir / written[-1], results, name)
+    for path in output_dir.glob(f"{lens}*"):  # an earlier run may have drawn more figures
+        if re.fullmatch(rf"{lens}(-\d+)?\.(png|svg)", path.name):
+            path.unlink()
     pages = figures.pages(results)
-    for kind in ("png", "svg"):  # an earlier run may have drawn more of them
-        for path in output_dir.glob(f"{lens}*.{kind}"):
-            if re.fullmatch(rf"{lens}(-\d+)?", path.stem):
-                path.unlink()
     for number, drawn in enumerate(pages, 1):
         stem = lens if len(pages) == 1 else f"{lens}-{number}"
         drawings = [f"{stem}.png", f"{stem}.svg"]
@@ -157,26 +149,25 @@ def write_file(document: dict[str, Any], path: Path) -> list[Path]:
                                 ".png or .svg, or use --output-dir")
         page.write(path, document)
     else:
-        pages = figures.pages(results)
-        paths = [path if number == 1 else path.with_name(f"{path.stem}-{number}{kind}")
-                 for number in range(1, len(pages) + 1)]
-        for target, drawn in zip(paths, pages, strict=True):
-            figures.draw([target], drawn)
+        paths = []
+        for number, drawn in enumerate(figures.pages(results), 1):
+            paths.append(path if number == 1 else path.with_name(f"{path.stem}-{number}{kind}"))
+            figures.draw(paths[-1:], drawn)
         return paths
     return [path]
 
 
 def _write_table(path: Path, results: Sequence[dict], name: str) -> None:
-    """A table of every result, below each other; columns that only some have are empty in the
-    others."""
-    columns = dict.fromkeys(("eval_id", "task", "axis"))
-    for result in results:
-        for row in result["tables"].get(name, [])[:1]:
+    """A table of every result, below each other; a column that one lacks is empty there."""
+    about = ("eval_id", "task", "axis")
+    tables = [(result, result["tables"].get(name, [])) for result in results]
+    columns = dict.fromkeys(about)
+    for _, rows in tables:
+        for row in rows[:1]:
             columns |= dict.fromkeys(row)
     with files.atomic(path) as file:
         file.write(files.csv_line(columns))
-        for result in results:
-            about = {key: result[key] for key in ("eval_id", "task", "axis")}
-            for row in result["tables"].get(name, []):
-                cells = {**about, **row}
-                file.write(files.csv_line([cells.get(column) for column in columns]))
+        for result, rows in tables:
+            for row in rows:
+                cells = {**{key: result[key] for key in about}, **row}
+                file.write(files.csv_line(map(cells.get, columns)))

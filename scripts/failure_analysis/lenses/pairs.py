@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from failure_analysis.lenses import compression, fft, findings, spelling, survival, traces
+from failure_analysis.lenses import compression, fft, findings, spelling, survival
 from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, WRONG, Group, Table
 from failure_analysis.lenses.findings import estimate
 from failure_analysis.statistics import holm, mcnemar, mean_difference, rounded
@@ -40,30 +40,29 @@ def _pair(lens: str, a: Group, b: Group, data: Any, seed: int) -> dict[str, Any]
     if len(shared) < FEWEST_ITEMS:
         pair["need"] = [f"items that both tried: {len(shared)} there, {FEWEST_ITEMS} needed"]
         return pair
-    a, b = (group._replace(table=group.table.take(np.isin(group.table.item, shared)))
-            for group in (a, b))
+    sides = [group.table.take(np.isin(group.table.item, shared)) for group in (a, b)]
     how = {"surface": _surface, "compression": _compression, "hazard": _hazard, "fft": _fft}
-    how[lens](a, b, shared, data, seed, pair)
+    how[lens](sides, data, seed, pair)
     return pair
 
 
-def _gaps(a: Group, b: Group, shared: np.ndarray, values: Sequence[np.ndarray]) -> np.ndarray:
-    """The difference of means, b minus a, of each shared item of which both have a value."""
+def _gaps(sides: Sequence[Table], values: Sequence[np.ndarray]) -> np.ndarray:
+    """The difference of means, b minus a, of each item of which both have a value."""
+    number = 1 + max(table.item.max() for table in sides)
     means = []
-    for group, column in zip((a, b), values, strict=True):
+    for table, column in zip(sides, values, strict=True):
         recorded = ~np.isnan(column)
-        at = np.searchsorted(shared, group.table.item[recorded])
-        n = np.bincount(at, minlength=len(shared))
-        total = np.bincount(at, column[recorded], len(shared))
+        n = np.bincount(table.item[recorded], minlength=number)
+        total = np.bincount(table.item[recorded], column[recorded], number)
         means.append(np.where(n > 0, total / np.maximum(n, 1), np.nan))
     d = means[1] - means[0]
     return d[~np.isnan(d)]
 
 
-def _difference(name: str, a: Group, b: Group, shared: np.ndarray,
-                values: Sequence[np.ndarray], seed: int, pair: dict) -> float | None:
+def _difference(name: str, sides: Sequence[Table], values: Sequence[np.ndarray], seed: int,
+                pair: dict) -> float | None:
     """Adds the mean per-item difference, b minus a, with its interval and test."""
-    d = _gaps(a, b, shared, values)
+    d = _gaps(sides, values)
     if len(d) < FEWEST_ITEMS:
         return None
     spread = max(1.0, float(abs(d).max()))  # mean_difference is of shares, within -1 and 1
@@ -75,112 +74,98 @@ def _difference(name: str, a: Group, b: Group, shared: np.ndarray,
     return mean.mean * spread
 
 
-def _surface(a: Group, b: Group, shared: np.ndarray, _: Any, seed: int, pair: dict) -> None:
-    right = [(group.table.outcome == CORRECT).astype(float) for group in (a, b)]
-    gap = _difference("accuracy", a, b, shared, right, seed, pair)
-    if len(a.table) == len(b.table) == len(shared):
-        d = _gaps(a, b, shared, right)
+def _surface(sides: Sequence[Table], _: Any, seed: int, pair: dict) -> None:
+    right, cut = ([(table.outcome == code).astype(float) for table in sides]
+                  for code in (CORRECT, TRUNCATED))
+    gap = _difference("accuracy", sides, right, seed, pair)
+    items = pair["items"]
+    if all(len(table) == items for table in sides):
+        d = _gaps(sides, right)
         only_a, only_b = int((d < 0).sum()), int((d > 0).sum())
         pair["tests"][0] = findings.test("accuracy, McNemar mid-p", only_b - only_a,
                                          mcnemar(only_a, only_b).mid_p)
-    _difference("truncation", a, b, shared,
-                [(group.table.outcome == TRUNCATED).astype(float) for group in (a, b)],
-                seed, pair)
-    if gap is not None:
-        ends = pair["estimates"]["accuracy_b_minus_a"]
-        interval = f"{100 * gap:+.1f} points, {100 * ends['lo']:+.1f} to {100 * ends['hi']:+.1f}"
-        if ends["lo"] <= 0 <= ends["hi"]:
-            pair["evidence"].append(f"no difference of accuracy was shown on the same "
-                                    f"{len(shared)} items ({interval})")
-        else:
-            pair["evidence"].append(f"{b.eval.label} is {'better' if gap > 0 else 'worse'} "
-                                    f"than {a.eval.label} on the same {len(shared)} items "
-                                    f"({interval})")
+    _difference("truncation", sides, cut, seed, pair)
+    if gap is None:
+        return
+    ends = pair["estimates"]["accuracy_b_minus_a"]
+    claim = f"no difference of accuracy was shown on the same {items} items" \
+        if ends["lo"] <= 0 <= ends["hi"] else \
+        f"{pair['b']} is {'better' if gap > 0 else 'worse'} than {pair['a']} on the same {items} " \
+        "items"
+    pair["evidence"].append(f"{claim} ({100 * gap:+.1f} points, {100 * ends['lo']:+.1f} to "
+                            f"{100 * ends['hi']:+.1f})")
 
 
-def _compression(a: Group, b: Group, shared: np.ndarray,
-                 data: tuple[Table, compression.Traces], seed: int, pair: dict) -> None:
-    table, measured = data
-    features_of = [measured.of(table, group.table) for group in (a, b)]
-    usable = [~np.isnan(features[:, 0]) & (np.nan_to_num(features[:, 0]) >= compression.SHORTEST)
-              for features in features_of]
+def _compression(sides: Sequence[Table], traces: compression.Traces, seed: int, pair: dict) -> None:
+    features_of = list(map(traces.of, sides))
+    usable = [features["tokens"] >= compression.SHORTEST for features in features_of]
     if min(mask.sum() for mask in usable) < FEWEST_ITEMS:
         pair["need"] = ["traces of 64 tokens or more on both sides"]
         return
-    length = [np.where(mask, np.log(np.maximum(features[:, 0], 1)), np.nan)
-              for mask, features in zip(usable, features_of, strict=True)]
-    entropy = _joint_residual(features_of, usable)
-    loops = [np.where(mask, features[:, traces.NAMES.index("loop")], np.nan)
-             for mask, features in zip(usable, features_of, strict=True)]
-    shift = _difference("log_tokens", a, b, shared, length, seed, pair)
-    _difference("residual_entropy", a, b, shared, entropy, seed, pair)
-    looped = _difference("loop_share", a, b, shared, loops, seed, pair)
+    length, packed, loops = (
+        [np.where(mask, features[name], np.nan)
+         for features, mask in zip(features_of, usable, strict=True)]
+        for name in ("tokens", "packed", "loop"))
+    shift = _difference("log_tokens", sides, list(map(np.log, length)), seed, pair)
+    _difference("residual_entropy", sides, _joint_residual(length, packed), seed, pair)
+    looped = _difference("loop_share", sides, loops, seed, pair)
     if shift is not None:
-        pair["evidence"].append(f"traces of {b.eval.label} are {np.exp(shift):.2f} times as "
-                                f"long as those of {a.eval.label} on the same items")
+        pair["evidence"].append(f"traces of {pair['b']} are {np.exp(shift):.2f} times as long as "
+                                f"those of {pair['a']} on the same items")
     if looped:
         pair["evidence"].append(f"{abs(100 * looped):.1f} points "
                                 f"{'more' if looped > 0 else 'fewer'} of them loop")
 
 
-def _joint_residual(features_of: list[np.ndarray], usable: list[np.ndarray]) -> list[np.ndarray]:
-    """Entropy after length, by one line for both systems."""
-    features = np.concatenate([rows[mask] for rows, mask in zip(features_of, usable, strict=True)])
-    y = np.log(np.maximum(features[:, traces.NAMES.index("packed")], 1))
-    x = np.log(features[:, 0])
+def _joint_residual(length: list[np.ndarray], packed: list[np.ndarray]) -> list[np.ndarray]:
+    """Entropy after length, by one line for both systems; NaN for what is no trace."""
+    x, y = np.log(np.concatenate(length)), np.log(np.maximum(np.concatenate(packed), 1))
+    second = np.repeat([0.0, 1.0], list(map(len, length)))
+    used = ~np.isnan(x)
+    x, y, second = x[used], y[used], second[used]
     x = (x - x.mean()) / max(float(x.std()), 1e-9)
-    second = np.r_[np.zeros(usable[0].sum()), np.ones(usable[1].sum())]
-    knots = np.quantile(x, [.25, .5, .75])
-    spline = np.column_stack([np.ones(len(x)), x, x**2, *(np.maximum(x - knot, 0) ** 2
-                                                          for knot in knots)])
+    spline = np.column_stack([np.ones(len(x)), x, x**2, *(
+        np.maximum(x - knot, 0) ** 2 for knot in np.quantile(x, [.25, .5, .75]))])
     weight = np.linalg.lstsq(np.column_stack([spline, second]), y, rcond=None)[0]
     left = y - spline @ weight[:-1]
-    left = left / max(float((left - second * weight[-1]).std()), 1e-9)
-    columns = [np.full(len(mask), np.nan) for mask in usable]
-    for column, mask, values in zip(columns, usable, np.split(left, [usable[0].sum()]),
-                                    strict=True):
-        column[mask] = values
-    return columns
+    whole = np.full(len(used), np.nan)
+    whole[used] = left / max(float((left - second * weight[-1]).std()), 1e-9)
+    return np.split(whole, [len(length[0])])
 
 
-def _hazard(a: Group, b: Group, shared: np.ndarray, _: Any, seed: int, pair: dict) -> None:
-    tables = [group.table.take(~np.isnan(group.table.tokens)) for group in (a, b)]
-    if not all(len(table) for table in tables):
+def _hazard(sides: Sequence[Table], _: Any, seed: int, pair: dict) -> None:
+    sides = [table.take(~np.isnan(table.tokens)) for table in sides]
+    if not all(map(len, sides)):
         pair["need"] = ["completion_tokens on both sides"]
         return
-    a, b = a._replace(table=tables[0]), b._replace(table=tables[1])
-    times = np.concatenate([table.tokens for table in tables])
-    outcome = np.concatenate([table.outcome for table in tables])
-    item = np.concatenate([table.item for table in tables])
-    second = np.r_[np.zeros(len(tables[0])), np.ones(len(tables[1]))]
+    times, outcome, item = (np.concatenate([getattr(table, name) for table in sides])
+                            for name in ("tokens", "outcome", "item"))
+    second = np.repeat([0.0, 1.0], [len(table) for table in sides])
+    estimates = pair["estimates"]
     for name, code in (("wrong", WRONG), ("correct", CORRECT)):
-        ratio = survival.cox(times, (outcome == code).astype(int), second, item)
-        if ratio is None:
+        cox = survival.cox(times, (outcome == code).astype(int), second, item)
+        if cox is None:
             continue
-        pair["estimates"][f"hazard_ratio_{name}_b_over_a"] = estimate(
-            ratio.ratio, ratio.low, ratio.high, "Cox, each item a stratum"
-            + ("" if ratio.drift_p > 0.05 else "; not constant over time: read the shares below"))
-        pair["tests"].append(findings.test(f"hazard of {name} answers", ratio.ratio, ratio.p))
-    end = float(times.max())
-    for budget in (end / 4, end / 2, end):
+        estimates[f"hazard_ratio_{name}_b_over_a"] = estimate(
+            cox.ratio, cox.low, cox.high, "Cox, each item a stratum"
+            + ("" if cox.drift_p > 0.05 else "; not constant over time: read the shares below"))
+        pair["tests"].append(findings.test(f"hazard of {name} answers", cox.ratio, cox.p))
+    for budget in times.max() / np.array([4, 2, 1]):
         done = [((table.outcome == CORRECT) & (table.tokens <= budget)).astype(float)
-                for table in tables]
-        _difference(f"correct_by_{budget:.0f}_tokens", a, b, shared, done, seed, pair)
-    _difference("tokens", a, b, shared, [table.tokens for table in tables], seed, pair)
-    ratio = pair["estimates"].get("hazard_ratio_wrong_b_over_a")
-    if ratio:
-        right = pair["estimates"].get("hazard_ratio_correct_b_over_a")
+                for table in sides]
+        _difference(f"correct_by_{budget:.0f}_tokens", sides, done, seed, pair)
+    _difference("tokens", sides, [table.tokens for table in sides], seed, pair)
+    if ratio := estimates.get("hazard_ratio_wrong_b_over_a"):
+        right = estimates.get("hazard_ratio_correct_b_over_a")
         beside = f", correct ones {right['est']:.2f} times" if right else ""
         pair["evidence"].append(f"on the same items wrong answers come {ratio['est']:.2f} times "
-                                f"as fast from {b.eval.label} ({ratio['lo']:.2f} to "
+                                f"as fast from {pair['b']} ({ratio['lo']:.2f} to "
                                 f"{ratio['hi']:.2f}){beside}")
 
 
-def _fft(a: Group, b: Group, shared: np.ndarray, data: tuple[Table, fft.Prompts],
-         seed: int, pair: dict) -> None:
-    table, prompts = data
-    sides = [fft.prompts_of(prompts, table, group.table) for group in (a, b)]
-    if any((of_sample < 0).all() for of_sample in sides):
+def _fft(sides: Sequence[Table], prompts: fft.Prompts, seed: int, pair: dict) -> None:
+    prompt_of = list(map(prompts.of, sides))
+    if any((of_sample < 0).all() for of_sample in prompt_of):
         pair["need"] = ["prompts on both sides"]
         return
     columns = {"prompt_tokens": np.array([len(classes) for classes in prompts.classes])}
@@ -188,8 +173,8 @@ def _fft(a: Group, b: Group, shared: np.ndarray, data: tuple[Table, fft.Prompts]
         columns |= zip(spelling.NAMES, prompts.features.T, strict=True)
     changed = False
     for name, column in columns.items():
-        d = _gaps(a, b, shared, [
-            np.where(of_sample >= 0, column[of_sample], np.nan) for of_sample in sides])
+        d = _gaps(sides, [np.where(of_sample >= 0, column[of_sample], np.nan)
+                          for of_sample in prompt_of])
         if len(d) < FEWEST_ITEMS:
             continue
         changed |= bool(abs(d).max() > 1e-12)
@@ -197,10 +182,9 @@ def _fft(a: Group, b: Group, shared: np.ndarray, data: tuple[Table, fft.Prompts]
         pair["tests"].append(findings.test(f"{name}, sign flips", d.mean(),
                                            findings.sign_flips(d, seed)))
     if prompts.tokens_known:
-        pair["evidence"].append("the same items are spelled differently" if changed else
-                                "the same items are spelled alike")
+        claim = f"the same items are spelled {'differently' if changed else 'alike'}"
     else:
-        pair["evidence"].append("the prompts of the same items " + (
-            "differ" if changed else "have the same length") + " as texts; how the models cut them "
-            "into tokens is not known")
+        claim = f"the prompts of the same items {'differ' if changed else 'have the same length'}" \
+            " as texts; how the models cut them into tokens is not known"
+    pair["evidence"].append(claim)
     pair |= {"changed": changed, "known": prompts.tokens_known}

@@ -8,8 +8,7 @@ from failure_analysis.lenses.parameters import is_number
 
 
 def load(path: Path) -> list[dict]:
-    """The parameters of each query: JSONL, one object per line, the parameters in it or in its
-    `params`."""
+    """The parameters of each query: a line of JSONL, the object itself or its `params`."""
     if not path.is_file():
         raise files.Refusal(f"{path}: no such file; --queries is a JSONL of parameters")
     rows = []

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from failure_analysis.lenses.config_model import Checked
 
 # All that a rule can speak of: the labels of the lenses, and what `observed`, `between` and
 # `queries` find beside them.
@@ -23,11 +25,10 @@ Finding = Literal[FINDINGS]
 Score = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class _Checked(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Bar(_Checked):
+
+class Bar(Checked):
     """What a status takes: a score, from so many lenses, so far ahead of the next hypothesis."""
 
     score: Score
@@ -35,7 +36,7 @@ class Bar(_Checked):
     lead: Score = 0
 
 
-class Rule(_Checked):
+class Rule(Checked):
     """A hypothesis: what it claims, and what speaks for and against it."""
 
     says: str
@@ -47,7 +48,7 @@ class Rule(_Checked):
     scope: Literal["one", "pair"] = "one"
 
 
-class Rules(_Checked):
+class Rules(Checked):
     """A file of rules."""
 
     hypotheses: dict[str, Rule]

@@ -18,6 +18,7 @@ from failure_analysis.paths import value_at
 from failure_analysis.reading import detect, ingest, runs
 
 _ENDINGS = (".jsonl", ".csv", ".parquet")
+_JSON_WORDS = {"true": "true", "false": "false", "nan": "NaN", "null": "null"}
 
 
 class Raw(NamedTuple):
@@ -55,9 +56,8 @@ def _files_of(config_path: Path, eval_entry: dict) -> list[Path]:
     paths: list[Path] = []
     for pattern in map(str, named if isinstance(named, list) else [named]):
         path = Path(pattern)
-        hits = [path] if path.is_absolute() and path.exists() else \
-            [] if path.is_absolute() else sorted(folder.glob(pattern))
-        if not hits:
+        hits = [path] if path.is_absolute() else sorted(folder.glob(pattern))
+        if not hits or path.is_absolute() and not path.exists():
             raise files.Refusal(f"{config_path}: no file matches {pattern} (from {folder})")
         paths += hits
     return paths
@@ -152,15 +152,14 @@ def _plain(value: Any) -> Any:
 
 def _number(cell: str | None) -> Any:
     """A CSV cell as the number, truth value or JSON that it spells."""
-    if cell is None or cell == "":
+    if not cell:
         return None
-    if cell[:1] in '0123456789-.+tfnTFN{["':
-        lowered = cell.lower() if cell.lower() in ("true", "false", "nan", "null") else cell
-        try:
-            return json.loads("NaN" if lowered == "nan" else lowered)
-        except ValueError:
-            return cell
-    return cell
+    if cell[0] not in '0123456789-.+tfnTFN{["':
+        return cell
+    try:
+        return json.loads(_JSON_WORDS.get(cell.lower(), cell))
+    except ValueError:
+        return cell
 
 
 def _fields(row: dict, config: Config) -> dict:
@@ -182,8 +181,7 @@ def _fields(row: dict, config: Config) -> dict:
 
 
 def _params(value: Any) -> dict | None:
-    """The parameters of a row, also where they are an object's JSON; None where they are neither
-    that nor missing."""
+    """The parameters of a row, an object or its JSON, none where missing; None for all else."""
     if isinstance(value, str):
         try:
             value = json.loads(value)

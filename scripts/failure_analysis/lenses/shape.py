@@ -15,8 +15,7 @@ CLIFF, GRADUAL = 0.25, 0.15  # the least fall that is called one
 
 
 class Grid(NamedTuple):
-    """Sigmoids over the ranks of levels: log p, log (1 - p), centre, the distance of centres, and
-    which are what."""
+    """Sigmoids over ranks of levels: log p, log (1 - p), centres, their distance, and kinds."""
 
     log_p: np.ndarray
     log_q: np.ndarray

@@ -4,7 +4,7 @@ to measure how often their labels are right."""
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, product
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +79,7 @@ WORLDS: dict[str, World] = {
                             wrong_longer=1.7, wrong_copies=0.4, **_LEFT),
     "capability": World("accuracy falls; traces of failures look like the others", **_GRADUAL),
 }
-# What each single-cause world should be diagnosed as.
-CAUSES = {
-    "tokenization": "tokenization_problem", "truncation": "context_limit_truncation",
-    "loops": "degenerate_loops", "working_memory": "working_memory_limit",
-    "overthink": "overthinking", "underthink": "underthinking",
-    "capability": "capability_limit", "chaotic": "grading_noise_or_instability",
-    "healthy": "no_failure_in_range",
-}
+
 PAIRS = {
     "fine_tune": ("a base model and a tuned one that stops thinking early",
                   {"base-model": replace(WORLDS["gradual_decline"], centre=19.0),
@@ -133,22 +126,20 @@ def rows(world: World, per_cell: int, seed: int, system: int = 0) -> Iterator[di
     items = np.random.default_rng([seed, 0])
     rng = np.random.default_rng([seed, 1, system])
     words = _Words(np.random.default_rng(7))
-    for length in world.levels:
-        for depth in SECOND:
-            left = expit((world.centre - 0.6 * (depth - 3) - length) / world.width)
-            right = np.clip(0.6 + rng.normal(0, world.jitter) if world.jitter else
-                            world.low + (world.high - world.low) * left, 0.03, 0.97)
-            for number in range(per_cell):
-                odd = items.random() < 0.4
-                item = f"L{length}-D{depth}-{number:03d}"
-                numbers, hard = items.integers(10, 99, length), items.normal()
-                for run in range(world.runs):
-                    sample = _sample(world, length, right, odd, hard, rng, words)
-                    for place in ("inside", "appended") if world.confounder else (None,):
-                        yield {"item_id": item, "run": run, "base_task": "arithmetic",
-                               "params": {"length": length, "depth": depth, **(
-                                   {"place": place, "pair": item} if place else {})},
-                               **_prompt(numbers, odd, place), **sample}
+    for length, depth in product(world.levels, SECOND):
+        left = expit((world.centre - 0.6 * (depth - 3) - length) / world.width)
+        right = np.clip(0.6 + rng.normal(0, world.jitter) if world.jitter else
+                        world.low + (world.high - world.low) * left, 0.03, 0.97)
+        for number in range(per_cell):
+            item, odd = f"L{length}-D{depth}-{number:03d}", items.random() < 0.4
+            numbers, hard = items.integers(10, 99, length), items.normal()
+            for run in range(world.runs):
+                sample = _sample(world, length, right, odd, hard, rng, words)
+                for place in ("inside", "appended") if world.confounder else (None,):
+                    paired = {"place": place, "pair": item} if place else {}
+                    yield {"item_id": item, "run": run, "base_task": "arithmetic",
+                           "params": {"length": length, "depth": depth, **paired},
+                           **_prompt(numbers, odd, place), **sample}
 
 
 def _sample(world: World, length: int, right: float, odd: bool, hard: float,

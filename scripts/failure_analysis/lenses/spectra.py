@@ -29,8 +29,7 @@ def indicators(classes: np.ndarray, number: int) -> np.ndarray:
 
 
 def segments(series: list[np.ndarray]) -> np.ndarray:
-    """Half-overlapping windows of all prompts (windows x classes x 64): mean taken out, tapered
-    (Welch 1967)."""
+    """Half-overlapping windows (windows x classes x 64), mean taken out, tapered (Welch 1967)."""
     windows = []
     for prompt in series:
         for start in range(0, prompt.shape[1] - WINDOW + 1, WINDOW // 2):
@@ -93,8 +92,7 @@ def _whitened(codes: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray], np
 
 
 def prominence(codes: np.ndarray, number: int) -> float:
-    """How far one prompt's highest class line stands out: log of highest over median power, on
-    the prompt's whole length."""
+    """How far a prompt's highest line stands out: log of highest over median power, unwindowed."""
     series = indicators(codes, number)
     series = (series - series.mean(1, keepdims=True)) * np.hanning(series.shape[1])
     power = (abs(np.fft.rfft(series)) ** 2).sum(0)

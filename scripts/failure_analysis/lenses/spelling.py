@@ -35,8 +35,7 @@ class Association(NamedTuple):
 
 
 def _features(text: str, tokens: Tokens, usual: dict[str, tuple]) -> list[float]:
-    """The features of one prompt; `usual` is how each number and name is cut most often in all
-    prompts."""
+    """The features of one prompt; `usual` is how each number and name is cut most often."""
     starts = {start for start, _ in tokens.offsets}
     ends = {end for _, end in tokens.offsets}
     numbers, odd, cut, units = [], 0, 0, 0

@@ -68,22 +68,20 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
     effect = next(effect for effect in effects if effect["parameter"] == critical)
     # Whether accuracy grows along it beyond chance.
     rising = effect["fall"] < -shape.GRADUAL and effect["p"] < 0.01
-    tables = {"cells": cell_rows(cells, worth), "profile": profile_rows(profile, rising),
-              "zones": grid.zones(worth)}
     gates = [gate("levels of " + critical, len(profile.x), LEVELS),
              gate("samples", int(cells.n.sum()), SAMPLES),
              gate("median samples per level" + (", as they are worth" if cells.alike > 1 else ""),
                   float(np.median(profile.n)), PER_LEVEL)]
     share = cells.counts.sum(0) / cells.counts.sum()
     upper = findings.wilson(cells.k.sum(), cells.n.sum())[1]
-    common = {"gates": gates, "estimates": _rates(worth), "tables": tables, "seed": seed,
-              "compat": {"accuracy": rounded(share[CORRECT]),
-                         "truncation": rounded(share[TRUNCATED]),
-                         "reasonscore_like": rounded(max(0.0, upper - share[TRUNCATED]))},
-              "caveats": _caveats(cells, group, profile, effect["fall"])}
-    if need := findings.short_of(gates):
-        return insufficient(NAME, n, need, **common)
-    return _decided(worth, profile, effects, rising, common, n, seed)
+    result = insufficient(
+        NAME, n, findings.short_of(gates), gates=gates, estimates=_rates(worth), seed=seed,
+        caveats=_caveats(cells, group, profile, effect["fall"]),
+        tables={"cells": cell_rows(cells, worth), "profile": profile_rows(profile, rising),
+                "zones": grid.zones(worth)},
+        compat={"accuracy": rounded(share[CORRECT]), "truncation": rounded(share[TRUNCATED]),
+                "reasonscore_like": rounded(max(0.0, upper - share[TRUNCATED]))})
+    return result if result["need"] else _decided(result, worth, profile, effects, rising)
 
 
 def profile_of(cells: Cells, parameter: str) -> Profile:
@@ -106,8 +104,7 @@ def profile_of(cells: Cells, parameter: str) -> Profile:
 
 
 def lines_of(cells: Cells, parameter: str) -> tuple[np.ndarray, np.ndarray]:
-    """(correct, all) of every line of cells along a parameter: one row per combination of the
-    others."""
+    """(correct, all) of every line of cells along a parameter: a row per combination of others."""
     counts = _along(cells, parameter)
     return counts[:, :, CORRECT].T.copy(), counts.sum(2).T.copy()
 
@@ -116,7 +113,7 @@ def _along(cells: Cells, parameter: str) -> np.ndarray:
     """Counts by level of a parameter, combination of the others, and outcome."""
     at = cells.dims.index(parameter)
     others, which = parameters.distinct(np.delete(cells.place, at, axis=1))
-    counts = np.zeros((len(cells.levels[at]), len(others), 4))
+    counts = np.zeros((len(cells.levels[at]), len(others), len(OUTCOMES)))
     counts[cells.place[:, at], which] = cells.counts
     return counts
 
@@ -146,15 +143,13 @@ def loss(profile: Profile, seed: int) -> Loss:
                 agree)
 
 
-def _decided(cells: Cells, profile: Profile, effects: list[dict], rising: bool, common: dict,
-             n: int, seed: int) -> dict[str, Any]:
-    """The label, in the order of the method: chaotic, truncation, then the shape."""
-    k, size = profile.k, profile.n
-    if rising:
-        k, size = k[::-1], size[::-1]
-    drawn = shape.posterior(profile.x, k, size)
+def _decided(result: dict[str, Any], cells: Cells, profile: Profile, effects: list[dict],
+             rising: bool) -> dict[str, Any]:
+    """The result with its label, in the order of the method: chaotic, truncation, the shape."""
+    seed, way = result["seed"], -1 if rising else 1
+    drawn = shape.posterior(profile.x, profile.k[::way], profile.n[::way])
     lines = lines_of(cells, profile.parameter)
-    jumps = shape.irregularity(*(counts[:, ::-1] if rising else counts for counts in lines), seed)
+    jumps = shape.irregularity(*(counts[:, ::way] for counts in lines), seed)
     lost = loss(profile, seed)
     guess = float((cells.guess * cells.n).sum() / cells.n.sum())
     mean = float((cells.k.sum() / cells.n.sum() - guess) / (1 - guess))
@@ -165,37 +160,42 @@ def _decided(cells: Cells, profile: Profile, effects: list[dict], rising: bool, 
     typical = np.median(cells.n)
     roomy = typical >= PER_CHAOTIC or (2 * typical >= PER_CHAOTIC and cells.n.sum() >= IN_ALL)
     kind = "posterior mass of the shape (calibrated in simulation)"
-    also = []
     if roomy and jumps.p <= 0.01 and jumps.excess_sd >= 0.10:
-        also.append(pattern)
+        result["also"].append(pattern)
         pattern, confidence, kind = "chaotic", 1 - jumps.p, "1 - p of the irregularity test"
     elif lost.fall > 0.15 and lost.share >= 0.5 and lost.worst_cut >= 0.2:
-        also.append(pattern)
+        result["also"].append(pattern)
         pattern, confidence, kind = "truncation_dominant", lost.agree, \
             "share of bootstrap replicates with the same label"
     elif rising and pattern != flat:
         pattern = "inverted"
-    return findings.finding(NAME, pattern, n, also=also, confidence=rounded(confidence),
-                            confidence_kind=kind, **_evidence(
-                                common, profile, drawn, jumps, lost, effects, mean, pattern,
-                                lines, rising),
-                            strength=findings.strength(confidence, bool(np.median(size) >= 20)))
+    result |= {"pattern": pattern, "confidence": rounded(confidence), "confidence_kind": kind,
+               "strength": findings.strength(confidence, bool(np.median(profile.n) >= 20))}
+    result["estimates"] |= {name: {"est": rounded(value)} for name, value in (
+        ("mean_above_guessing", mean), ("mass_cliff", drawn.cliff), ("mass_gradual", drawn.gradual),
+        ("mass_flat", drawn.flat))}
+    _add_shape(result, profile, drawn, lost, () if rising else lines)
+    result["tests"] = [
+        findings.test("irregularity around a falling curve", jumps.excess_sd, jumps.p),
+        *(findings.test(f"effect of {effect['parameter']}", effect["stat"], effect["p"])
+          for effect in effects)]
+    result["estimates"] |= {f"fall_along_{effect['parameter']}": {"est": rounded(effect["fall"])}
+                            for effect in effects}
+    bic = shape.criteria(profile.k, profile.n)
+    result["estimates"]["bic"] = {"est": None, **{key: rounded(value, 1)
+                                                  for key, value in bic.items()}}
+    return result
 
 
-def _evidence(common: dict, profile: Profile, drawn: shape.Shape, jumps: shape.Irregularity,
-              lost: Loss, effects: list[dict], mean: float, pattern: str, lines: tuple,
-              rising: bool) -> dict[str, Any]:
-    """Everything that the label rests on."""
-    x, name = profile.x, profile.parameter
-    ends = (0, -1) if not rising else (-1, 0)
-    first, last = (float(profile.k[at] / profile.n[at]) for at in ends)
-    evidence = [f"accuracy along {name} goes from {first:.2f} at {x[ends[0]]:g} to {last:.2f} at "
-                f"{x[ends[1]]:g}"]
-    estimates = {**common["estimates"], "mean_above_guessing": {"est": rounded(mean)},
-                 "mass_cliff": {"est": rounded(drawn.cliff)},
-                 "mass_gradual": {"est": rounded(drawn.gradual)},
-                 "mass_flat": {"est": rounded(drawn.flat)}}
-    if drawn.cliff >= 0.5 and not rising:
+def _add_shape(result: dict[str, Any], profile: Profile, drawn: shape.Shape, lost: Loss,
+               lines: tuple) -> None:
+    """Adds what is seen along the profile to a result; no `lines` where accuracy rises."""
+    x, name, accuracy = profile.x, profile.parameter, profile.k / profile.n
+    estimates, evidence = result["estimates"], result["evidence"]
+    start, end = (0, -1) if lines else (-1, 0)
+    evidence.append(f"accuracy along {name} goes from {accuracy[start]:.2f} at {x[start]:g} to "
+                    f"{accuracy[end]:.2f} at {x[end]:g}")
+    if drawn.cliff >= 0.5 and lines:
         estimates["cliff_at"] = estimate(drawn.at, drawn.low, drawn.high,
                                          "posterior of the centre, given a cliff")
         evidence.append(f"the fall is over within two levels, between {name} = {drawn.low:g} and "
@@ -205,27 +205,17 @@ def _evidence(common: dict, profile: Profile, drawn: shape.Shape, jumps: shape.I
             lost.share, lost.low, lost.high, "Kitagawa, multinomial bootstrap")
         evidence.append(f"from the best to the worst third of levels accuracy falls by "
                         f"{lost.fall:.2f}, of which truncation is {lost.share:.0%}")
-    if not rising and (edges := _edges(x, *lines)):
+    if lines and (edges := _edges(x, *lines)):
         estimates["cliff_by_line"] = {"est": None, "lines": edges}
-        if pattern == "gradual_decline" and len(edges) >= 0.7 * len(lines[0]):
+        if result["pattern"] == "gradual_decline" and len(edges) >= 0.7 * len(lines[0]):
             evidence.append("with the other parameters held, most lines fall as a cliff whose "
                             "place moves: the slope is a row of edges")
-    tests = [findings.test("irregularity around a falling curve", jumps.excess_sd, jumps.p)]
-    tests += [findings.test(f"effect of {effect['parameter']}", effect["stat"], effect["p"])
-              for effect in effects]
-    estimates |= {f"fall_along_{effect['parameter']}": {"est": rounded(effect["fall"])}
-                  for effect in effects}
-    bic = shape.criteria(profile.k, profile.n)
-    estimates["bic"] = {"est": None, **{key: rounded(value, 1) for key, value in bic.items()}}
-    caveats = common["caveats"]
     if lost.worst_cut > 0:
-        worst = profile.counts[np.argmin(profile.k / profile.n)]
-        bounds = (worst[CORRECT] / worst.sum(), (worst[CORRECT] + worst[TRUNCATED]) / worst.sum())
-        caveats = [*caveats, "accuracy given completion is of those that finished; at the worst "
-                   f"level accuracy lies between {bounds[0]:.2f} and {bounds[1]:.2f}, whatever "
-                   "the cut-off ones would have answered"]
-    return {**common, "estimates": estimates, "evidence": evidence, "tests": tests,
-            "caveats": caveats}
+        worst = profile.counts[accuracy.argmin()]
+        low, high = worst[CORRECT] / worst.sum(), (worst[CORRECT] + worst[TRUNCATED]) / worst.sum()
+        result["caveats"].append(
+            "accuracy given completion is of those that finished; at the worst level accuracy lies "
+            f"between {low:.2f} and {high:.2f}, whatever the cut-off ones would have answered")
 
 
 def _edges(x: np.ndarray, k: np.ndarray, n: np.ndarray) -> list[dict]:
@@ -266,11 +256,7 @@ def _caveats(cells: Cells, group: Group, profile: Profile, fall: float) -> list[
             f"{', '.join(dim for dim in cells.dims if dim != name)} (a level of it has "
             f"{profile.covered:.0%} of their mix): what falls along it may be theirs; with them "
             f"held, a logistic fit gives it a fall of {fall:.2f}")
-    if cells.alike > 1:
-        n = int(cells.n.sum())
-        caveats.append(f"runs of one item end alike: {n} samples are worth {n / cells.alike:.0f} "
-                       "of as many items")
-    return caveats
+    return caveats + findings.runs_alike(int(cells.n.sum()), cells.alike)
 
 
 def cell_rows(cells: Cells, worth: Cells) -> list[dict]:
@@ -297,12 +283,12 @@ def _by_outcome(counts: np.ndarray) -> dict[str, int]:
 def profile_rows(profile: Profile, rising: bool) -> list[dict]:
     """The table profile.csv; the sigmoid falls, or rises where accuracy does."""
     low, high = findings.wilson(profile.k, profile.n)
-    way = slice(None, None, -1 if rising else 1)
-    smooth = shape.curve(profile.k[way], profile.n[way])[way] if len(profile.x) > 2 else \
-        profile.k / profile.n
+    accuracy, way = profile.k / profile.n, -1 if rising else 1
+    smooth = accuracy if len(accuracy) < 3 else \
+        shape.curve(profile.k[::way], profile.n[::way])[::way]
+    shares = {"accuracy": accuracy, "low": low, "high": high, "sigmoid": smooth,
+              "finished": profile.done / profile.n}
     return [{"parameter": profile.parameter, "level": float(profile.x[at]),
              "n": rounded(profile.n[at], 2), **_by_outcome(profile.counts[at]),
-             "accuracy": rounded(profile.k[at] / profile.n[at]), "low": rounded(low[at]),
-             "high": rounded(high[at]), "sigmoid": rounded(smooth[at]),
-             "finished": rounded(profile.done[at] / profile.n[at])}
-            for at in range(len(profile.x))]
+             **{name: rounded(column[at]) for name, column in shares.items()}}
+            for at in range(len(accuracy))]

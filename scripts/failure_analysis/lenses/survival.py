@@ -42,8 +42,7 @@ def mean_until(times: np.ndarray, ended: np.ndarray, at: np.ndarray) -> np.ndarr
 
 
 class Change(NamedTuple):
-    """The candidate change of the odds wrong : correct with the largest chi-square. `bin` is the
-    last bin before it."""
+    """The change of the odds wrong : correct with the largest chi-square, after the bin `bin`."""
 
     stat: float
     bin: int
@@ -54,8 +53,7 @@ class Change(NamedTuple):
 
 
 class Strata(NamedTuple):
-    """Finishes in informative strata (some wrong, some right): stratum, bin and whether wrong, by
-    stratum; and the shares of late-minus-early sums that do not depend on who was wrong."""
+    """Finishes in informative strata (some wrong, some right), by stratum, and how many bins."""
 
     stratum: np.ndarray
     bin: np.ndarray
@@ -197,8 +195,7 @@ def _dealt(strata: Strata, k: np.ndarray, seed: int, draws: int) -> np.ndarray:
 
 
 class Cox(NamedTuple):
-    """A hazard ratio within strata, with its interval, and the p value of a ratio that changes
-    over time."""
+    """A hazard ratio within strata, its interval and p value, and that of its drift over time."""
 
     ratio: float
     low: float

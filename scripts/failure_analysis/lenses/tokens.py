@@ -32,7 +32,7 @@ class Tokens(NamedTuple):
     offsets: list
 
 
-Encoder = Callable[[str], Tokens]
+
 
 
 def words(text: str) -> tuple[int, np.ndarray]:
@@ -73,11 +73,11 @@ _POWERS = np.cumprod(np.full(4096, 6364136223846793005, np.uint64))
 
 
 def _fallback(text: str) -> Tokens:
-    pieces = [(match.group(), match.span()) for match in _PIECES.finditer(text)]
-    return Tokens([piece for piece, _ in pieces], [span for _, span in pieces])
+    pieces = list(_PIECES.finditer(text))
+    return Tokens([piece.group() for piece in pieces], [piece.span() for piece in pieces])
 
 
-def encoder(system: Eval, config_path: Path) -> tuple[Encoder, str]:
+def encoder(system: Eval, config_path: Path) -> tuple[Callable[[str], Tokens], str]:
     """(the function that makes tokens of a text, what it is) for an eval."""
     if system.tokenizer is None:
         return _fallback, FALLBACK
@@ -117,8 +117,7 @@ def load(path: Path):
 
 
 def classes(text: str, offsets: list) -> list[int]:
-    """The class of each token (its place in CLASSES), by the text that it stands for, never by its
-    number."""
+    """The class of each token (its place in CLASSES) by its text, never by its number."""
     return [CLASSES.index(_class(text[start:end])) for start, end in offsets]
 
 

@@ -8,9 +8,9 @@ import sqlite3
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -41,12 +41,12 @@ class Loops(NamedTuple):
 
 class _Chunk(NamedTuple):
     """Some traces on their way: their places in the table, keys, what the cache has of each, and
-    the features of those that it lacks."""
+    what gives the features of those that it lacks."""
 
     places: list[int]
     keys: list[bytes]
     cached: list[bytes | None]
-    measured: Future
+    measured: Callable[[], list[list[float]]]
 
 
 class Trace(NamedTuple):
@@ -168,18 +168,15 @@ def features(traces: Iterable[Trace], number: int, cache_dir: Path, jobs: int
         base.execute("pragma synchronous=off")  # a cache need not wait for the disk
         base.execute("create table if not exists f (key blob primary key, v blob)")
         with ProcessPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
-            submit = pool.submit if pool else _at_once
-            for chunk in _measured(traces, base, submit, jobs):
-                fresh = iter(chunk.measured.result())
-                new = []
+            for chunk in _measured(traces, base, pool, jobs):
+                fresh = iter(chunk.measured())
                 for at, key, cached in zip(chunk.places, chunk.keys, chunk.cached, strict=True):
-                    values = np.frombuffer(cached) if cached else np.array(next(fresh))
-                    table[at] = values
                     counts["cached" if cached else "measured"] += 1
+                    table[at] = np.frombuffer(cached) if cached else next(fresh)
                     if not cached:
-                        new.append((key, values.tobytes()))
-                with base:
-                    base.executemany("insert or replace into f values (?, ?)", new)
+                        base.execute("insert or replace into f values (?, ?)",
+                                     (key, table[at].tobytes()))
+                base.commit()
         base.close()
     except sqlite3.DatabaseError as error:
         raise files.Refusal(f"{path}: the cache of features cannot be used ({error}); delete the "
@@ -187,15 +184,8 @@ def features(traces: Iterable[Trace], number: int, cache_dir: Path, jobs: int
     return table, counts
 
 
-def _at_once(function: Callable[[list], list], argument: list) -> Future:
-    """What a pool's submit gives, without a pool."""
-    done: Future = Future()
-    done.set_result(function(argument))
-    return done
-
-
 def _measured(traces: Iterable[Trace], base: sqlite3.Connection,
-              submit: Callable[..., Future], jobs: int) -> Iterator[_Chunk]:
+              pool: ProcessPoolExecutor | None, jobs: int) -> Iterator[_Chunk]:
     """The chunks, in order, with a bounded number of them on their way."""
     waiting: deque[_Chunk] = deque()
     # disable=None: shown on a terminal alone.
@@ -208,7 +198,8 @@ def _measured(traces: Iterable[Trace], base: sqlite3.Connection,
                   for value in map(stored.get, keys)]
         missing = [trace for trace, value in zip(some, cached, strict=True) if value is None]
         waiting.append(_Chunk([trace.at for trace in some], keys, cached,
-                              submit(_measure_all, missing)))
+                              pool.submit(_measure_all, missing).result if pool else
+                              partial(_measure_all, missing)))
         if len(waiting) > 2 * jobs:
             yield waiting.popleft()
     yield from waiting
