@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis.coding import codebook, model, prompts
 from failure_analysis.coding.calls import Answer, Get
+from failure_analysis.coding.card import FEWEST_SHARED
 from failure_analysis.coding.codebook import NO_CODE, Code, Event
 
 if TYPE_CHECKING:
@@ -125,8 +126,8 @@ def build(stage: Stage, progress: Progress, get: Get) -> Built:
     if progress.queue is None:
         queue = [sample for sample in stage.samples if sample.compared]
         if stage.old:
-            first = together([assign_batch(stage, stage.first, stage.old, batch, get)
-                              for batch in batches(stage, stage.old, stage.samples)])
+            first = together([job() for job in assigning_jobs(stage, stage.first, stage.old,
+                                                              stage.samples, get)])
             if first.needed:
                 return Built(first.needed)
             queue = [sample for sample in queue if sample.name in first.assignments
@@ -152,8 +153,7 @@ def _packed(stage: Stage, queue: Sequence[Sample]) -> list[list[Sample]]:
 
 
 def _rounds(stage: Stage, progress: Progress, get: Get) -> Built:
-    """Extends and merges a codebook round by round. A round without an answer that can be used is
-    halved, down to single samples."""
+    """Extends and merges a codebook round by round. A round without a usable answer is halved."""
     while progress.queue:
         batch, number = progress.queue[0], progress.built.rounds + 1
         settled = prompts.settle(stage.first.settings, _request(stage, progress, number), get,
@@ -221,13 +221,15 @@ def _shown(code: Code) -> dict[str, str]:
 
 # Coding with the codebook.
 
-def batches(stage: Stage, codes: Sequence[Code], samples: Sequence[Sample]) -> list[list[Sample]]:
-    """The samples in seeded order, failing and passing mixed, as many as a request takes."""
+def assigning_jobs(stage: Stage, coder: Coder, codes: Sequence[Code], samples: Sequence[Sample],
+                   get: Get) -> list[Callable[[], Coded]]:
+    """One function per batch: the samples in seeded order, failing and passing mixed, as many as a
+    request takes."""
     queue = list(samples)
     random.Random(f"order {stage.seed}").shuffle(queue)
     room = stage.context - sum(model.estimate(_shown(code)["text"]) for code in codes)
-    return list(model.packed(queue, lambda sample: model.estimate(sample.text) + _ENTRY, room,
-                             _BATCH))
+    packed = model.packed(queue, lambda sample: model.estimate(sample.text) + _ENTRY, room, _BATCH)
+    return [partial(assign_batch, stage, coder, codes, batch, get) for batch in packed]
 
 
 def assign_batch(stage: Stage, coder: Coder, codes: Sequence[Code],
@@ -276,8 +278,8 @@ def _again(stage: Stage, coder: Coder, codes: Sequence[Code],
         return Coded(failed={sample.name: (state, reason) for sample in batch})
     given = {assignment.sample: assignment for assignment in value.assignments}
     assignments, failed, remarks = {}, {}, {}
-    for name, faults in ((sample.name, _faults(sample, value.assignments, codes))
-                         for sample in batch):
+    for sample in batch:
+        name, faults = sample.name, _faults(sample, value.assignments, codes)
         if not faults:
             assignments[name] = given[name]
         elif all(fault.startswith("the quote") for fault in faults):
@@ -337,49 +339,46 @@ def coding_jobs(stage: Stage, built: Built, get: Get) -> list[Callable[[], Coded
     if built.assignments is not None:
         return [partial(checked, stage, stage.first, built.codes, stage.samples,
                         built.assignments, get)]
-    return [partial(assign_batch, stage, stage.first, built.codes, batch, get)
-            for batch in batches(stage, built.codes, stage.samples)]
+    return assigning_jobs(stage, stage.first, built.codes, stage.samples, get)
 
 
-def recoded(stage: Stage, fewest: int) -> list[Sample]:
+def recoded(stage: Stage) -> list[Sample]:
     """The samples that are coded a second time, in an order of their own: a seeded fifth of the
-    compared ones (at least `fewest`, if there are), whatever became of them the first time."""
+    compared ones (what agreement needs at least), whatever became of them the first time."""
     compared = [sample for sample in stage.samples if sample.compared]
-    number = min(len(compared), max(math.ceil(len(compared) / 5), fewest))
+    number = min(len(compared), max(math.ceil(len(compared) / 5), FEWEST_SHARED))
     return random.Random(stage.seed).sample(compared, number)
 
 
-def recoding_jobs(stage: Stage, built: Built, get: Get, fewest: int) -> list[Callable[[], Coded]]:
+def recoding_jobs(stage: Stage, built: Built, get: Get) -> list[Callable[[], Coded]]:
     """One function per batch of samples to be coded again, in another order."""
-    return [partial(assign_batch, stage, stage.second, built.codes, batch, get)
-            for batch in batches(stage, built.codes, recoded(stage, fewest))]
+    return assigning_jobs(stage, stage.second, built.codes, recoded(stage), get)
 
 
 # Open codes -> compact samples.
 
 def compact(name: str, row: Mapping[str, Any]) -> Sample:
-    """A sample of an open_coded file that has a code. A passing one, and one whose failure was not
-    visible, are not compared."""
-    coding = row["coding"]
-    proofs = {f"{name}.q{number}": quote for number, quote in enumerate(
-        (quote for quote in coding["evidence"] if quote["verified"]), 1)}
+    """A sample of an open_coded file that has a code; one whose failure was visible is compared."""
+    coding, line = row["coding"], prompts.line
+    verified = [quote for quote in coding["evidence"] if quote["verified"]]
+    proofs = {f"{name}.q{number}": quote for number, quote in enumerate(verified, 1)}
     text = "\n".join((
-        f"summary: {prompts.line(coding['descriptive_summary'])}",
+        f"summary: {line(coding['descriptive_summary'])}",
         "issues:" if coding["issues_identified"] else "issues: none",
-        *(f"- {prompts.line(issue)}" for issue in coding["issues_identified"]),
-        f"observations: {prompts.line(coding['observations'])}",
-        *(f"{short}: \"{prompts.line(proof['quote'])}\" ({prompts.line(proof['shows'])})"
+        *(f"- {line(issue)}" for issue in coding["issues_identified"]),
+        f"observations: {line(coding['observations'])}",
+        *(f'{short}: "{line(proof["quote"])}" ({line(proof["shows"])})'
           for short, proof in proofs.items())))
     judged = {True: "passed", False: "failed"}.get(row["success"], "not judged")
     reward = "" if row["reward"] is None else f", reward {row['reward']}"
-    failed = ", ".join(map(prompts.line, row["failed_dimensions"]))
+    failed = ", ".join(map(line, row["failed_dimensions"]))
     judged_text = f"{judged}{reward}{f', false: {failed}' if failed else ''}\n{text}"
     compared = row["success"] is False and coding["visibility"] == "failure_visible"
     return Sample(name, row["sample_id"], compared, text, judged_text,
                   {short: proof["quote"] for short, proof in proofs.items()})
 
 
-def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Callable]]]:
+def phases(stage: Stage, get: Get) -> Iterator[tuple[str, list[Callable]]]:
     """The parts of the work in turn, each with functions that say what they still need; the next
     one begins when the one before needs nothing."""
     progress = Progress()
@@ -391,16 +390,16 @@ def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Call
     yield "coding", jobs
     coded = together([job() for job in jobs])
     if not coded.needed:
-        yield "recoding", recoding_jobs(stage, built, get, fewest)
+        yield "recoding", recoding_jobs(stage, built, get)
 
 
-def expected(stage: Stage, fewest: int) -> dict[str, int]:
+def expected(stage: Stage) -> dict[str, int]:
     """About how many requests, prompt tokens and answer tokens it all takes, without repairs."""
     compared = [sample for sample in stage.samples if sample.compared]
     tokens_compared = sum(model.estimate(sample.judged_text) for sample in compared)
     whole = _fits(stage, compared)
     rounds = 1 if whole or stage.old else len(_packed(stage, compared))
-    again = len(recoded(stage, fewest))
+    again = len(recoded(stage))
     apart = 0 if whole else len(stage.samples)
     coding = math.ceil(again / _BATCH) + math.ceil(apart / _BATCH)
     # A codebook of some 20 codes is read with each batch and answered in each round.

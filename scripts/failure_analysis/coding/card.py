@@ -47,9 +47,8 @@ def numbers(codes: Sequence[Code], codings: Sequence[Coding], unknown: int,
     sets = [coding.codes for coding in failing if coding.primary != NOT_VISIBLE]
     possible = saturation.all_modes(sets)
     return {
-        "failing": len(failing), "unknown": unknown,
-        "passing": len(codings) - len(failing),
-        NO_CODE: unnamed, NOT_VISIBLE: sum(coding.primary == NOT_VISIBLE for coding in failing),
+        "failing": len(failing), "unknown": unknown, "passing": len(codings) - len(failing),
+        NO_CODE: unnamed, NOT_VISIBLE: len(failing) - len(sets),
         "codes": [_prevalence(code, failing) for code in names],
         "residue": [{"code": code.code, "sample_ids": [coding.ident for coding in failing
                                                        if code.code in coding.codes]}
@@ -95,8 +94,7 @@ def _lift(names: Sequence[str], codings: Sequence[Coding]) -> dict[str, Any]:
 
 def _recoding(names: Sequence[str], recodings: Sequence[Recoding], coders: tuple[str, str],
               seed: int) -> dict[str, Any]:
-    """How far two codings of the same samples agree: on the primary code, and on each code being
-    seen or not."""
+    """How far two codings of the same samples agree: on the primary code, and on each code."""
     primary = Counter((first, second) for (first, _), (second, _) in recodings)
     result = {"coders": list(coders), "self_consistency": coders[0] == coders[1],
               "samples": len(recodings), "primary": _agreement(primary, seed), "codes": []}
@@ -115,8 +113,8 @@ def _agreement(cells: Mapping[tuple[str, str], int], seed: int) -> dict[str, Any
     same = sum(count for (first, second), count in cells.items() if first == second)
     if n < FEWEST_SHARED:
         return {"same": same, "status": f"insufficient: {n} of {FEWEST_SHARED} samples"}
-    figures = coefficients.two_coders(cells, seed, DRAWS)
-    return {"same": same, "status": "sufficient",
-            **{name: {"value": rounded(figure.value), "why": figure.why, "interval":
-                      figure.interval and [rounded(limit) for limit in figure.interval]}
-               for name, figure in figures._asdict().items()}}
+    result: dict[str, Any] = {"same": same, "status": "sufficient"}
+    for name, figure in coefficients.two_coders(cells, seed, DRAWS)._asdict().items():
+        interval = figure.interval and [rounded(limit) for limit in figure.interval]
+        result[name] = {"value": rounded(figure.value), "why": figure.why, "interval": interval}
+    return result

@@ -4,7 +4,7 @@ an answer may not do is named and not done; nothing that was there is lost."""
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +23,7 @@ RESIDUE = "Residue"
 _RESERVED = (NO_CODE, NOT_VISIBLE, UNKNOWN, RESIDUE.lower())
 _ID = re.compile(r"c-[0-9a-f]{8}")
 EVENTS = ("added", "merged", "split", "renamed", "reworded")
+_LISTED = ("code", "code_id", "definition", "indicators", "when_to_use", "when_not_to_use")
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -216,25 +217,23 @@ def _events(code: Code, before: Sequence[Code], split: Collection[str], number: 
 
 def taxonomy(codes: Sequence[Code], samples: Mapping[str, Sequence[str]],
              quotes: Mapping[str, Sequence[Mapping[str, str]]], fewest: int) -> dict[str, Any]:
-    """The source's taxonomy: `samples` and `quotes` by code. Codes in fewer than `fewest` samples
-    stand in the residue."""
+    """The source's taxonomy: `samples` and `quotes` by code, codes of too few in the residue."""
     common = [code for code in codes if len(samples.get(code.code, ())) >= fewest]
     rare = [code for code in codes if code not in common]
 
-    def listed(listed_codes: Iterable[Code]) -> list[dict[str, Any]]:
-        return [{**{name: getattr(code, name) for name in (
-                    "code", "code_id", "definition", "indicators", "when_to_use",
-                    "when_not_to_use")},
-                 "sample_ids": list(samples.get(code.code, ())),
-                 "quotes": list(quotes.get(code.code, ()))} for code in listed_codes]
+    def listed(code: Code) -> dict[str, Any]:
+        return {**{name: getattr(code, name) for name in _LISTED},
+                "sample_ids": list(samples.get(code.code, ())),
+                "quotes": list(quotes.get(code.code, ()))}
 
     by_category: dict[str, list[Code]] = {}
     for code in common:
         by_category.setdefault(code.category, []).append(code)
-    categories = [{"name": name, "definition": inside[0].category_definition,
-                   "subcategories": listed(inside)} for name, inside in by_category.items()]
+    sections = [(name, inside[0].category_definition, inside)
+                for name, inside in by_category.items()]
     if rare:
         definition = f"Codes seen in fewer than {fewest} samples: too rare to call them a pattern."
-        categories.append({"name": RESIDUE, "definition": definition,
-                           "subcategories": listed(rare)})
-    return {"primary_categories": categories}
+        sections.append((RESIDUE, definition, rare))
+    return {"primary_categories": [
+        {"name": name, "definition": definition, "subcategories": [*map(listed, inside)]}
+        for name, definition, inside in sections]}

@@ -84,9 +84,8 @@ def cut(row: Mapping[str, Any], characters: int) -> Cut:
     step = room - int(characters * _OVERLAP)
     total = sum(map(_size, body))
     count = 1 if total <= room else 1 + -(-(total - room) // step)
-    windows = tuple(Window(number + 1, count, tuple(_between(body, number * step,
-                                                             number * step + room)))
-                    for number in range(count))
+    windows = tuple(Window(number, count, tuple(_between(body, start, start + room)))
+                    for number, start in enumerate(range(0, count * step, step), 1))
     return Cut(tuple(Piece(segment, 0, len(segment.text)) for segment in header), windows,
                sum(len(segment.text) for segment in stream))
 

@@ -107,8 +107,8 @@ def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchma
     """The names of an analysis folder."""
     outcomes = counts.index.outcomes
     models = {facts.key(name): name for name in counts.judged}
-    dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")} | \
-        set(rows.dimensions(counts.index))
+    dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")}
+    dimensions |= rows.dimensions(counts.index).keys()
     runs = {line.run for line in outcomes.values()}
     return Names(models, {ident: line.model for ident, line in outcomes.items()},
                  frozenset(bucket for bucket, _ in counting.bucket_order(counts)),
@@ -127,11 +127,11 @@ def _any_of(words: Iterable[str]) -> re.Pattern:
 def recount(index: rows.Index) -> dict[str, int]:
     """The core facts counted a second time, from outcomes.csv alone."""
     kinds = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
-    values = Counter({**dict.fromkeys(kinds.values(), 0),
-                      "models": len({line.model for line in index.outcomes.values()}),
-                      "runs": len({line.run for line in index.outcomes.values()}),
-                      "items": len({line.item for line in index.outcomes.values()})})
-    for line in index.outcomes.values():
+    lines = index.outcomes.values()
+    values = Counter({**dict.fromkeys(kinds.values(), 0), **{
+        f"{name}s": len({getattr(line, name) for line in lines})
+        for name in ("model", "run", "item")}})
+    for line in lines:
         model = facts.key(line.model)
         values[kinds[line.outcome]] += 1
         for outcome, kind in kinds.items():
@@ -198,8 +198,9 @@ def problems(sentence: Sentence, unit: Unit, also_cited: list[str], names: Names
         yield from _models(sentence, unit, also_cited, names)
         tests = [token for token in sentence.all(FACT)
                  if token.value.startswith("comparison/p_holm/")]
-        if _BEYOND_CHANCE.search(sentence.masked) and not tests:
-            yield Problem("unsupported_claim", _BEYOND_CHANCE.search(sentence.masked)[0],
+        claim = _BEYOND_CHANCE.search(sentence.masked)
+        if claim and not tests:
+            yield Problem("unsupported_claim", claim[0],
                           "give the adjusted p of the pair: {{comparison/p_holm/BETTER/WORSE}}")
         elif any(float(token.number or 1) >= 0.05 for token in tests) \
                 and not re.search(r"\b(?:no|not|nothing|neither)\b", sentence.masked, re.I):
@@ -335,8 +336,8 @@ def _numbers(sentence: Sentence, heading: bool, names: Names) -> Iterator[Proble
         elif not token.kind:
             plain = names.any_name.sub("", token.source)
             for char in plain:
-                if not char.isdecimal() and unicodedata.numeric(char, None) is not None \
-                        and char.isascii() is False and not char.isalpha():
+                if unicodedata.numeric(char, None) is not None \
+                        and not (char.isdecimal() or char.isascii() or char.isalpha()):
                     yield Problem("unbound_number", char, "write {{key}}")
             for match in _DIGITS.finditer(plain):
                 yield Problem("unbound_number", match[0], "write {{key}} and run write_report.py; "
@@ -347,10 +348,9 @@ def _numbers(sentence: Sentence, heading: bool, names: Names) -> Iterator[Proble
 
 def _models(sentence: Sentence, unit: Unit, also_cited: list[str], names: Names
             ) -> Iterator[Problem]:
-    """Every model that a sentence names is carried by a fact or citation of that model, and the
-    other way round."""
+    """Every model that a sentence names has a fact or citation there, and the other way round."""
     here = next((name for name in names.models.values() if code(name) == unit.model), None)
-    named = {match[0] for match in names.pattern.finditer(_plain(sentence))}
+    named = set(names.pattern.findall(_plain(sentence)))
     cited = [token.value for token in sentence.all(CITE)] + also_cited
     carried = {names.owner[ident] for ident in cited if ident in names.owner}
     for token in sentence.all(FACT):

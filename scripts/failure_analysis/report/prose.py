@@ -47,33 +47,32 @@ class Sentence(NamedTuple):
 class Unit(NamedTuple):
     """A paragraph, list item, table row, blockquote, fence or heading, and the section it is in:
     `model` is the heading text after `## Model`, `bucket` that of a `###` heading below it, `title`
-    that of the nearest heading. `label` is the bold word that a paragraph begins with (`Trigger`).
-    """
+    that of the nearest heading. `label` is the bold word that begins a paragraph (`Trigger`)."""
 
     kind: str
     line: int
     text: str
-    model: str
-    bucket: str
     label: str = ""
+    model: str = ""
+    bucket: str = ""
     title: str = ""
 
 
 def units(text: str) -> list[Unit]:
     """The units of the author's part, in order; generated blocks are left out."""
     all_units: list[Unit] = []
-    line, model, bucket, last = 1, "", "", ""
+    line, model, bucket, title = 1, "", "", ""
     for name, piece in pieces.split(text):
         for unit in [] if name else _units(piece, line):
             if unit.kind == "heading":
-                level, _, title = unit.text.partition(" ")
-                last = title.strip()
+                level, _, heading = unit.text.partition(" ")
+                title = heading.strip()
                 if len(level) <= 2:
-                    is_model, bucket = title.startswith("Model "), ""
-                    model = title.removeprefix("Model ").strip() if is_model else ""
+                    is_model, bucket = heading.startswith("Model "), ""
+                    model = heading.removeprefix("Model ").strip() if is_model else ""
                 elif len(level) == 3:
-                    bucket = title.strip() if model else ""
-            all_units.append(unit._replace(model=model, bucket=bucket, title=last))
+                    bucket = title if model else ""
+            all_units.append(unit._replace(model=model, bucket=bucket, title=title))
         line += piece.count("\n")
     return all_units
 
@@ -96,7 +95,7 @@ def _units(piece: str, first: int) -> list[Unit]:
         text = "\n".join(lines)
         label = re.match(r"\*\*([^*]{2,40}?):\*\*", text) if kind == "paragraph" else None
         if kind:
-            all_units.append(Unit(kind, number, text, "", "", label[1] if label else ""))
+            all_units.append(Unit(kind, number, text, label[1] if label else ""))
     return all_units
 
 
