@@ -83,8 +83,8 @@ class _Checked:
                              "extracted")
 
     def add(self, name: str, kind: str, size: int, mode: int, target: str = "") -> str:
-        """Takes a member (`kind` is file, folder, symlink, hard link or other) or refuses it;
-        returns its name in normal form."""
+        """Takes a member (file, folder, symlink, hard link or other) or refuses it; returns its
+        name in normal form."""
         self.members += 1
         if self.members > MOST_MEMBERS:
             raise self.refuse(name, f"is one too many: the archive has more than {MOST_MEMBERS}")
@@ -252,8 +252,7 @@ def _write_file(content: IO[bytes], path: Path, mode: int | None) -> None:
 
 
 def _zip(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
-    """Checks each member of a zip, and extracts it when writing. Links are refused: a zip has no
-    way of its own to hold one."""
+    """Checks each member of a zip, and extracts it when writing. Links are refused."""
     with open(path, "rb") as file:
         _few_enough(file)
         with zipfile.ZipFile(file) as archive:

@@ -1,5 +1,4 @@
-"""Where agent journals lie: the files, the run, domain and task that their folders name, and the
-agent's settings beside them."""
+"""Where agent journals lie: what their folders name, and the agent's settings beside them."""
 
 import os
 import re
@@ -82,8 +81,7 @@ def locate(path: Path, root: Path) -> Place:
         idea = _EXPERIMENT.fullmatch(experiment.name)["idea"]
         stage = "" if here == experiment or _PLAIN.fullmatch(here.name) else f"/{here.name}"
         return Place(path, experiment, experiment.name, None, idea + stage)
-    run = next((folder for folder in above if _RUN.fullmatch(folder.name)), None) or \
-        next(iter(named), root)
+    run = next((folder for folder in above if _RUN.fullmatch(folder.name)), [*named, root][0])
     folder = next((parent for parent in above if parent.is_relative_to(run)
                    and _TASK.fullmatch(parent.name)), None)
     if folder:

@@ -30,6 +30,11 @@ class Metric(NamedTuple):
     best: float | None
     maximize: bool | None
 
+    @property
+    def kind(self) -> tuple[str, bool | None]:
+        """What two values must share to be compared: name and direction."""
+        return self.name, self.maximize
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -99,6 +104,11 @@ class Journal:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def verdicts(self) -> Counter[bool | None]:
+        """How many of its steps are buggy (True), good (False), without a verdict (None)."""
+        return Counter(step.buggy for step in self.steps)
+
+    @property
     def chains(self) -> list[Chain]:
         """Its debug chains, in the order in which they begin."""
         return list({step.chain.first: step.chain for step in self.steps if step.chain}.values())
@@ -118,8 +128,7 @@ def read(path: Path) -> Journal:
 
 
 def read_place(place: Place) -> tuple[Journal | None, list[Unread]]:
-    """The journal of a place (its filtered copy if the journal itself is damaged), and the files
-    that could not be read."""
+    """The journal of a place (its filtered copy if it is damaged), and what could not be read."""
     unread = []
     for path in filter(None, (place.path, place.spare)):
         try:
@@ -161,8 +170,8 @@ def _nodes(elements: list, journal: Journal) -> list[tuple[int, dict]]:
         else:
             reason = "is no node" if isinstance(node, dict) else \
                 f"is a JSON {type(node).__name__} where a node was expected"
-            journal.rejected.append(
-                Rejected(place, f"element {place} of nodes {reason}", json.dumps(node)))
+            reason = f"element {place} of nodes {reason}"
+            journal.rejected.append(Rejected(place, reason, json.dumps(node)))
     steps = [node.get("step") for _, node in nodes]
     if all(type(step) is int and step >= 0 for step in steps) and len(set(steps)) == len(steps):
         return sorted(((node["step"], node) for _, node in nodes), key=lambda pair: pair[0])
@@ -172,15 +181,13 @@ def _nodes(elements: list, journal: Journal) -> list[tuple[int, dict]]:
 
 
 def _parents(document: dict, nodes: list[tuple[int, dict]], journal: Journal) -> dict[int, str]:
-    """Step -> id of its parent. The tree stands in `node2parent`; dumps that lack it may have it
-    in the nodes."""
+    """Step -> id of its parent. The tree stands in `node2parent`, or else in the nodes."""
     listed = document.get("node2parent")
     listed = listed if isinstance(listed, dict) else {}
     parents = {}
     for step, node in nodes:
-        parent = listed.get(text(node.get("id")))
-        for name in ("parent_id", "parent"):
-            parent = parent if parent is not None else node.get(name)
+        recorded = (listed.get(text(node.get("id"))), node.get("parent_id"), node.get("parent"))
+        parent = next((value for value in recorded if value is not None), None)
         if isinstance(parent, dict):
             parent = parent.get("id")
         if parent is not None:
@@ -236,8 +243,7 @@ def _stage(step: int, parents: dict[int, str], above: dict[int, int | None],
 
 
 def _chains(above: dict[int, int | None], buggy: dict[int, bool | None]) -> dict[int, Chain]:
-    """Step -> its debug chain: from a failing step whose parent does not fail, through every child
-    of a failing member."""
+    """Step -> its debug chain: from a failing step below none, all children of failing members."""
     origin: dict[int, int] = {}
     for step in buggy:
         path = [step]
@@ -268,12 +274,10 @@ def metrics(value: Any) -> Iterator[Metric]:
         yield Metric(text(value.get("name")) or "metric", "", float(inner), None,
                      maximize if isinstance(maximize, bool) else None)
     named = inner.get("metric_names") if isinstance(inner, dict) else None
-    for named_metric in named if isinstance(named, list) else ():
-        if not isinstance(named_metric, dict):
-            continue
+    for named_metric in _objects(named):
         lower = named_metric.get("lower_is_better")
-        for cell in named_metric.get("data") if isinstance(named_metric.get("data"), list) else ():
-            if isinstance(cell, dict) and is_number(cell.get("final_value")):
+        for cell in _objects(named_metric.get("data")):
+            if is_number(cell.get("final_value")):
                 best = cell.get("best_value")
                 yield Metric(text(named_metric.get("metric_name")) or "metric",
                              text(cell.get("dataset_name")), float(cell["final_value"]),
@@ -281,9 +285,13 @@ def metrics(value: Any) -> Iterator[Metric]:
                              not lower if isinstance(lower, bool) else None)
 
 
+def _objects(value: Any) -> list[dict]:
+    """The objects in a recorded list; none in what is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def headline(step: Step) -> Metric | None:
-    """The one value that stands for a step: its metric; of several, the first that is named, as
-    the mean over its datasets."""
+    """The one value that stands for a step: its first metric, as the mean over its datasets."""
     if not step.metrics:
         return None
     first = step.metrics[0]
@@ -308,11 +316,10 @@ def best(journal: Journal) -> Best | None:
                 and (value := headline(step)) and value.maximize is not None]
     if not measured:
         return None
-    (name, maximize), _ = Counter((value.name, value.maximize)
-                                  for _, value in measured).most_common(1)[0]
-    same = [pair for pair in measured if (pair[1].name, pair[1].maximize) == (name, maximize)]
-    step, value = max(same, key=lambda pair: (pair[1].value if maximize else -pair[1].value,
-                                              -pair[0].number))
+    [(kind, _)] = Counter(value.kind for _, value in measured).most_common(1)
+    same = [(step, value) for step, value in measured if value.kind == kind]
+    step, value = max(same, key=lambda pair: (
+        pair[1].value if pair[1].maximize else -pair[1].value, -pair[0].number))
     return Best(step, value, len(same), len(measured) - len(same))
 
 
@@ -335,8 +342,8 @@ class Frame(NamedTuple):
 
 
 def frame(value: Any) -> Frame | None:
-    """A recorded frame, [file, line, function, source]; None for any other shape. Some forks record
-    the words of a traceback as the source."""
+    """A recorded frame, [file, line, function, source], or None. Some forks record the words of a
+    traceback as the source."""
     if not isinstance(value, list) or len(value) != 4:
         return None
     recorded = Frame(*map(text, value))
@@ -357,8 +364,7 @@ def error_message(info: Any, kind: str) -> str:
 
 
 def error_line(step: Step) -> str:
-    """What is wrong with a buggy step, on one line: its exception, the failed extraction of its
-    metric, or the reviewer's words."""
+    """What is wrong with a buggy step: its exception, failed extraction, or reviewer's words."""
     if step.exc_type:
         message = f"{step.exc_type}: {error_message(step.node.get('exc_info'), step.exc_type)}"
     elif text(step.node.get("parse_exc_type")):

@@ -44,8 +44,7 @@ def is_json(text: str) -> bool:
 
 
 def json_lines(text: str) -> list[Line] | None:
-    """JSON as indented lines; None for other text, for JSON that has its own lines, and where the
-    brackets do not match."""
+    """JSON as indented lines; None for other text, JSON with its own lines, unmatched brackets."""
     if "\n" in text or not is_json(text):
         return None
     tokens = _TOKENS.findall(text)
