@@ -25,8 +25,7 @@ COLUMNS = ("run", "state", "reason", "archive", "bytes", "version", "members", "
 FETCHED, KNOWN, FAILED, WAITING = "fetched", "already there", "failed", "would be fetched"
 _ATTEMPTS, _PAUSE = 3, 0.5
 _MOST_PAGES = 10_000
-# A full disk, quota or file size limit: trying again helps nobody.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # trying again helps nobody
 # What identifies the content of an object, in the words of the file systems that fsspec knows.
 _VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "mtime")
 

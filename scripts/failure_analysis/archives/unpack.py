@@ -22,15 +22,12 @@ from failure_analysis import files
 
 ENDINGS = (".tar.gz", ".tgz", ".tar.zst", ".zip")
 MOST_MEMBERS = 250_000
-# What every file system carries: bytes of one name, and of a whole path.
-_LONGEST_NAME, _LONGEST_PATH = 255, 1024
+_LONGEST_NAME, _LONGEST_PATH = 255, 1024  # bytes that every file system carries
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DRIVE = re.compile("[A-Za-z]:")
 _LATEST = 1 << 40  # in seconds; what a file system can carry, far from now
-# A tar header is 512 bytes; long names and attributes may make it longer.
-_MOST_HEADER = 1 << 20
-# Tars are padded to blocks of some kilobytes, seldom megabytes.
-_MOST_AFTER = 1 << 26
+_MOST_HEADER = 1 << 20  # a tar header is 512 bytes; long names and attributes make it longer
+_MOST_AFTER = 1 << 26  # tars are padded to blocks of some kilobytes, seldom megabytes
 _ZIP_END, _ZIP64_END, _ZIP64_PLACE = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _ENTRY = 46  # bytes of the shortest entry in a zip's directory
 

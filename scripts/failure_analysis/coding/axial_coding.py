@@ -22,14 +22,9 @@ if TYPE_CHECKING:
 
 TEMPLATES = ("axial_codebook", "axial_codebook_round", "axial_entry", "axial_assign",
              "axial_assign_batch", "repair")
-# Samples coded in one request at most: the answer to more is long, and easily cut.
-_BATCH = 25
-# Of the context, what the codebook and the answer may take in a round of comparison.
-_ROUND_SHARE = 0.6
-# What coding one sample costs in an answer, in tokens.
-_ENTRY = 150
-# What a codebook costs, about, where none is known yet.
-_CODEBOOK = 4000
+_BATCH = 25  # samples coded in one request at most: the answer to more is long, and easily cut
+_ROUND_SHARE = 0.6  # of the context, what codebook and answer may take in a round of comparison
+_ENTRY, _CODEBOOK = 150, 4000  # tokens, about, of one sample's coding and of a codebook
 
 
 class Sample(NamedTuple):

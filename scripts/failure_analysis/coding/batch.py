@@ -20,8 +20,7 @@ from failure_analysis.coding.calls import Answer, CallLog
 if TYPE_CHECKING:
     from openai import OpenAI
 
-# The provider's limits for one batch.
-MOST_REQUESTS, MOST_BYTES = 50_000, 190_000_000
+MOST_REQUESTS, MOST_BYTES = 50_000, 190_000_000  # the provider's limits for one batch
 _ENDED = ("completed", "failed", "expired", "cancelled")
 _LOST = "never made"
 _LABEL = "deep_error_analysis"

@@ -10,10 +10,8 @@ from failure_analysis.coding import saturation
 from failure_analysis.coding.codebook import NO_CODE, NOT_VISIBLE, Code
 from failure_analysis.statistics import newcombe_paired, rounded, wilson
 
-# A code in fewer samples is no pattern.
-FEWEST_SAMPLES = 2
-# Below it kappa misleads, as in agreement.py.
-FEWEST_SHARED = 30
+FEWEST_SAMPLES = 2  # a code in fewer samples is no pattern
+FEWEST_SHARED = 30  # below it kappa misleads
 DRAWS = 2000
 
 

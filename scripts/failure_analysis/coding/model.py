@@ -36,8 +36,7 @@ STATES = ("ok", "unparsed", "refused", "truncated", "overflow", "timed_out", "sk
 UNANSWERED = ("timed_out", "skipped_by_budget")
 BYTES_PER_TOKEN = 4
 EXPECTED_ANSWER = 1500  # tokens, where nothing is known of this model's answers yet
-# So many requests called bad before any was taken: the settings are bad, not the prompts.
-_ENOUGH_DOUBT = 3
+_ENOUGH_DOUBT = 3  # requests called bad before any was taken: it is the settings
 _BAD = (400, 413, 422)  # the codes of HTTP for a bad request
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _LONG = re.compile(r"context.{0,20}(length|size|window)|too (long|large)|maximum.{0,20}tokens",

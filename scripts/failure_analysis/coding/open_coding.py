@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from failure_analysis.coding.shapes import OpenCode
 
 TEMPLATES = ("open_coding", "open_coding_sample", "open_coding_synthesis", "repair")
-# Of a window, the most that another model's correct answer may take.
-_OTHER = 0.15
+_OTHER = 0.15  # of a window, the most that another model's correct answer may take
 
 
 @dataclass(frozen=True)

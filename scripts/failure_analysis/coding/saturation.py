@@ -10,8 +10,7 @@ from scipy.stats import beta, norm
 
 from failure_analysis.statistics import rounded
 
-# Reading may stop when the lower bound of the coverage is at least this.
-ENOUGH = 0.95
+ENOUGH = 0.95  # reading may stop when the lower bound of the coverage is at least this
 _ONE_SIDED = 0.95
 _ORDERS = 400
 

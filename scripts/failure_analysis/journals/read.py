@@ -16,8 +16,7 @@ from failure_analysis.checks import epoch
 from failure_analysis.datapoint import is_number
 from failure_analysis.journals.places import Place
 
-# A node is known by one of these.
-_NODE_KEYS = {"code", "plan", "is_buggy", "_term_out"}
+_NODE_KEYS = {"code", "plan", "is_buggy", "_term_out"}  # a node is known by one of these
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)')
 
 

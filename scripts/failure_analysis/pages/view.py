@@ -12,8 +12,7 @@ from failure_analysis.pages import layout
 from failure_analysis.pages.desk import Desk
 from failure_analysis.review import ledger, parts, plan
 
-# In a conversation this short, the answer that stands above it is not shown again.
-SHORT = 3
+SHORT = 3  # in a conversation this short, the answer that stands above it is not shown again
 _FACTS = ("termination", "grader", "reward", "prompt_tokens", "completion_tokens", "latency_ms")
 
 

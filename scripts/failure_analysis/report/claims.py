@@ -37,12 +37,12 @@ _ITEM = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|and|or)|,)\
 _SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
          "unjudged_rows": "unjudged|not judged", "rejected_rows": "reject",
          "review/reviewed": "review|read", "review/unread": "unread|not read|nobody|not review",
-         "comparison/pass_rate_pct": "pass", "comparison/pass_rate_low_pct": "pass",
-         "comparison/pass_rate_high_pct": "pass", "review/pass_rate_low_pct": "pass",
-         "review/pass_rate_high_pct": "pass", "comparison/failed_by_all": "fail",
-         "comparison/passed_by_all": "pass", "comparison/unique_fail": "fail",
-         "comparison/unique_pass": "pass", "rows_read": "row|read", "items": "item",
-         "runs": "run", "models": "model"}
+         "comparison/failed_by_all": "fail", "comparison/unique_fail": "fail",
+         **{f"comparison/{kind}": "pass" for kind in (
+             "pass_rate_pct", "pass_rate_low_pct", "pass_rate_high_pct", "passed_by_all",
+             "unique_pass")},
+         "review/pass_rate_low_pct": "pass", "review/pass_rate_high_pct": "pass",
+         "rows_read": "row|read", "items": "item", "runs": "run", "models": "model"}
 _SAMPLE = ("review/bucket", "review/bucket_fault", "review/bucket_dimension", "review/fault",
            "review/might_pass")
 _OF_ALL = ("failed_rows", "judged_rows", "rows", "rows_read")
@@ -57,12 +57,9 @@ _WHOLE = {
     "dimension": ("dimension_judged", "failed_rows"), "dimension_null": ("rows",),
     "dimension_judged": ("judged_rows", "rows"), "marker": ("rows", "failed_rows"),
     "review/reviewed": ("failed_rows",), "review/unread": ("failed_rows",),
-    "review/open": ("review/reviewed",),
-    "review/bucket": ("review/reviewed",), "review/fault": ("review/reviewed",),
-    "review/might_pass": ("review/reviewed",),
     "review/bucket_dimension": ("review/bucket",), "review/bucket_fault": ("review/bucket",),
-    "review/shown_whole": ("review/reviewed",), "review/shown_part": ("review/reviewed",),
-    "review/shown_never": ("review/reviewed",),
+    **{f"review/{kind}": ("review/reviewed",) for kind in (
+        "open", "bucket", "fault", "might_pass", "shown_whole", "shown_part", "shown_never")},
     "comparison/compared_items": ("comparison/items", "items"),
     **{f"comparison/{kind}": ("comparison/compared_items", "comparison/items")
        for kind in ("failed_by_all", "passed_by_all", "unique_fail", "unique_pass",
@@ -89,15 +86,14 @@ class Problem(NamedTuple):
 
 class Names(NamedTuple):
     """The names that sentences use: models by their key in facts, each datapoint's model, the
-    buckets of the ledger, dimensions (also `squeezed` to letters and digits), provisional modes,
-    items. `pattern` matches a model, `any_name` a model, run or the benchmark."""
+    buckets of the ledger, dimensions (also `squeezed` to letters and digits), items. `pattern`
+    matches a model, `any_name` a model, run or the benchmark."""
 
     models: dict[str, str]
     owner: dict[str, str]
     buckets: frozenset[str]
     dimensions: frozenset[str]
     squeezed: set[str]
-    modes: frozenset[str]
     items: frozenset[str]
     pattern: re.Pattern
     any_name: re.Pattern
@@ -113,7 +109,6 @@ def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchma
     return Names(models, {ident: line.model for ident, line in outcomes.items()},
                  frozenset(bucket for bucket, _ in counting.bucket_order(counts)),
                  frozenset(dimensions), {ledger.squeezed(name) for name in dimensions},
-                 frozenset(line.mode for line in counts.index.failing() if line.mode),
                  frozenset(line.item for line in outcomes.values()),
                  _any_of(counts.judged), _any_of({*counts.judged, *runs, benchmark}))
 
