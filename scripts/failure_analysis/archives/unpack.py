@@ -64,8 +64,7 @@ def extract(path: Path, folder: Path, most_bytes: int) -> Extracted:
 
 
 class _Checked:
-    """The names seen so far, and the rules that each further member must keep. Names are compared
-    as the least able file system does: without case."""
+    """The names so far, compared without case, and the rules that each further member must keep."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
@@ -80,8 +79,7 @@ class _Checked:
                              "extracted")
 
     def add(self, name: str, kind: str, size: int, mode: int, target: str = "") -> str:
-        """Takes a member (file, folder, symlink, hard link or other) or refuses it; returns its
-        name in normal form."""
+        """Takes a member of a kind or refuses it; returns its name in normal form."""
         self.members += 1
         if self.members > MOST_MEMBERS:
             raise self.refuse(name, f"is one too many: the archive has more than {MOST_MEMBERS}")

@@ -45,8 +45,7 @@ class Sample(NamedTuple):
 
 
 class Coder(NamedTuple):
-    """Who codes samples, and the how-manieth coding of theirs it is: a second one by the same model
-    is another call, even where its prompt is the same."""
+    """Who codes samples, and which coding of theirs it is: a second one is another call."""
 
     settings: model.Settings
     turn: int
@@ -374,8 +373,7 @@ def compact(name: str, row: Mapping[str, Any]) -> Sample:
 
 
 def phases(stage: Stage, get: Get) -> Iterator[tuple[str, list[Callable]]]:
-    """The parts of the work in turn, each with functions that say what they still need; the next
-    one begins when the one before needs nothing."""
+    """The parts of the work in turn, each begun when the jobs of the one before need nothing."""
     progress = Progress()
     yield "codebook", [lambda: build(stage, progress, get)]
     built = build(stage, progress, get)

@@ -50,6 +50,9 @@ class _Row(msgspec.Struct):
     coding: _Coding | None
 
 
+_FILES = {"coded": "axial_coded_{}.jsonl", "taxonomy": "{}_taxonomy.json",
+          "codebook": "{}_codebook.json", "card": "{}_codebook.md",
+          "figure": "{}_rarefaction.png", "reviews": "axial_reviews_{}.jsonl"}
 # The codes of the samples by id; of some samples, with their ids.
 Records = Mapping[str, Mapping[str, Any]]
 Proved = Sequence[tuple[str, Mapping[str, Any]]]
@@ -93,11 +96,7 @@ class Prepared(stage_run.Work):
         coded, again = (axial_coding.together([job() for job in jobs(self.stage, built, get)])
                         for jobs in (axial_coding.coding_jobs, axial_coding.recoding_jobs))
         records = {row.sample_id: _record(row, compact, coded) for row, compact in self.open_coded}
-        paths = {kind: self.output_dir / name for kind, name in (
-            ("coded", f"axial_coded_{self.name}.jsonl"), ("taxonomy", f"{self.name}_taxonomy.json"),
-            ("codebook", f"{self.name}_codebook.json"), ("card", f"{self.name}_codebook.md"),
-            ("figure", f"{self.name}_rarefaction.png"),
-            ("reviews", f"axial_reviews_{self.name}.jsonl"))}
+        paths = {kind: self.output_dir / name.format(self.name) for kind, name in _FILES.items()}
         with files.atomic(paths["coded"]) as file:
             file.writelines(project.json_line({**row, **records[checked.sample_id]})
                             for row, checked in _rows(self.options.input))
@@ -150,9 +149,9 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     if project.recorded(project_dir, project.OPEN) is None:
         raise files.Refusal(f"{project_dir}: no project of open_coder.py; run it first with "
                             f"--project {options.project}")
-    samples = [OpenCoded(checked, axial_coding.compact(f"s{number}", row)
-                         if checked.coding else None)
-               for number, (row, checked) in enumerate(_rows(options.input), 1)]
+    samples = [
+        OpenCoded(checked, axial_coding.compact(f"s{number}", row) if checked.coding else None)
+        for number, (row, checked) in enumerate(_rows(options.input), 1)]
     benchmark = next((row.benchmark for row, _ in samples if row.benchmark), "")
     dimensions = frozenset(ledger.squeezed(name) for row, _ in samples
                            for name in row.failed_dimensions)
@@ -302,8 +301,8 @@ def _quotes(proved: Proved) -> dict[str, list[dict[str, str]]]:
     """Two quotes of each code, from two failing samples of which it is the primary code."""
     quotes: dict[str, list[dict[str, str]]] = {}
     for ident, codes in proved:
-        quotes.setdefault(codes["primary_code"], []).append(
-            {"sample_id": ident, "quote": codes["quote"]})
+        quote = {"sample_id": ident, "quote": codes["quote"]}
+        quotes.setdefault(codes["primary_code"], []).append(quote)
     return {code: both[:2] for code, both in quotes.items()}
 
 
@@ -318,12 +317,11 @@ def _reviews(name: str, proved: Proved) -> Iterator[bytes]:
 
 
 def _counts(records: Collection[Mapping[str, Any]], result: Mapping[str, Any]) -> dict[str, Any]:
-    states = Counter(record["axial_state"] for record in records)
+    states, numbers = Counter(record["axial_state"] for record in records), result["card"]
     return {"samples": len(records), "coded": states["ok"], "unknown": len(records) - states["ok"],
             "states": {state: states[state] for state in STATES},
-            "codes": len(result["card"]["codes"]), "residue": len(result["card"]["residue"]),
-            codebook.NO_CODE: result["card"][codebook.NO_CODE],
-            codebook.NOT_VISIBLE: result["card"][codebook.NOT_VISIBLE],
+            "codes": len(numbers["codes"]), "residue": len(numbers["residue"]),
+            **{name: numbers[name] for name in (codebook.NO_CODE, codebook.NOT_VISIBLE)},
             "problems": len(result["problems"]), "left_out": len(result["left_out"]),
             "recoding_failed": result["recoding_failed"]}
 

@@ -56,8 +56,8 @@ class Choice(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """The runs to choose from. `rows` are read anew by each call, in the same order. `policies`
-    are the rules recorded beside the conversations, by run."""
+    """The runs to choose from; `policies` are the rules recorded in them, by run. `rows` are read
+    anew by each call, in the same order."""
 
     benchmark: str
     inputs: Sequence[Path]

@@ -74,8 +74,7 @@ class Work:
 
 
 class Stage(NamedTuple):
-    """A stage: its step in the manifest, how it begins, what a dry run does, and what a person is
-    told of a dry run and of a result."""
+    """A stage: its step in the manifest, and what is done and told of it, dry and live."""
 
     step: str
     prepare: Callable[[Any], Work]
@@ -85,8 +84,7 @@ class Stage(NamedTuple):
 
 
 def run(way: str, options: RunOptions, stage: Stage) -> dict[str, Any]:
-    """Runs a stage dry or live, or submits it in batches, asks for their status, or collects them;
-    the work is prepared only when it is needed."""
+    """Runs a stage in one of its ways: dry_run, live, submit, status or collect."""
     if way == "dry_run":
         return stage.dry_run(options)
     path = project.folder(options.project) / project.batches(stage.step)

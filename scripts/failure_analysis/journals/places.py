@@ -69,8 +69,7 @@ def is_journal_below(root: Path) -> bool:
 def locate(path: Path, root: Path) -> Place:
     """Run, domain and task from the folders: the biomlbench tree
     (`<run>/…/<domain>/<task>_<uuid>/logs/<name>/`) and AI-Scientist-v2 experiments are known;
-    elsewhere the first folder below `root` is the run and the last one the task. Folders such as
-    logs or outputs name neither."""
+    elsewhere the first folder below `root` is the run, the last the task, logs and such aside."""
     here, root = path.absolute().parent, root.absolute()
     above = [here, *here.parents]
     inside = [folder for folder in reversed(above) if folder.is_relative_to(root)]

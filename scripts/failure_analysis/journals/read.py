@@ -309,8 +309,7 @@ class Best(NamedTuple):
 
 
 def best(journal: Journal) -> Best | None:
-    """The best good step by the metric (name and direction) that most good steps record; None
-    where no direction is recorded."""
+    """The best good step by the metric that most good steps record with a direction, if any."""
     measured = [(step, value) for step in journal.steps if step.buggy is False
                 and (value := headline(step)) and value.maximize is not None]
     if not measured:
@@ -341,8 +340,7 @@ class Frame(NamedTuple):
 
 
 def frame(value: Any) -> Frame | None:
-    """A recorded frame, [file, line, function, source], or None. Some forks record the words of a
-    traceback as the source."""
+    """A frame, [file, line, function, source], or None; some forks record a traceback's words."""
     if not isinstance(value, list) or len(value) != 4:
         return None
     recorded = Frame(*map(text, value))
@@ -351,8 +349,7 @@ def frame(value: Any) -> Frame | None:
 
 
 def error_message(info: Any, kind: str) -> str:
-    """The message of an exception of this kind, from its recorded arguments or the last line of its
-    recorded traceback, without the kind in front."""
+    """The message of an exception, from its arguments or the last line of its traceback."""
     if not isinstance(info, dict):
         return text(info)
     arguments = info.get("args")

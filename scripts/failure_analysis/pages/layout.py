@@ -1,6 +1,5 @@
 """Text cut into pieces for the page: short chunks, so that what stood on the screen can be logged,
-and JSON broken into lines. Joined again, the pieces are the text, character by character: a quote
-selected on the page therefore occurs in the datapoint."""
+and JSON in lines. Joined again they are the text, so that a quote of the page occurs in it."""
 
 import re
 from typing import NamedTuple

@@ -65,8 +65,7 @@ def _proved(analysis_dir: Path, text: str, min_cited: int, rerun: bool) -> Resul
 
 
 def prove(text: str, evidence: Evidence) -> Result:
-    """Proves a report's text, claim by claim: the functions below yield what does not hold, and
-    tell the evidence what does."""
+    """Proves a report's text: the functions below yield what does not hold, and count what does."""
     text = text.replace("\r\n", "\n")
     units = prose.units(text)
     evidence = evidence._replace(proved=Counter(), judgement=set())

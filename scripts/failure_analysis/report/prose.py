@@ -1,5 +1,5 @@
-"""The author's part of a report, taken apart: sections, paragraphs, sentences, and in them the
-quotes, citations, bound numbers and code spans."""
+"""The author's part of a report: sections, paragraphs, sentences, and quotes, citations, bound
+numbers and code spans in them."""
 
 import re
 from itertools import groupby
@@ -143,8 +143,7 @@ def _joined(tokens: list[Token]) -> tuple[Token, ...]:
 
 
 def inline(text: str) -> list[Token]:
-    """The tokens of a text, left to right: whatever begins first wins, so that a quote may hold
-    backticks and a code span may hold quotes."""
+    """The tokens of a text: what begins first wins, so that quotes and code may hold each other."""
     return list(_joined(_atoms(text)))
 
 
