@@ -32,8 +32,8 @@ class Result(NamedTuple):
 
 
 def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result:
-    """Proves the report of an analysis folder, and writes check.json: against the manifest, or,
-    with `rerun`, against the runs, which are read again."""
+    """Proves the report of an analysis folder, against the manifest or with `rerun` against the
+    runs, and writes check.json."""
     report = write.path_of(analysis_dir)
     text = write.read(files.needed(report, "write_report.py"))
     result = _proved(analysis_dir, text, min_cited, rerun)
@@ -54,7 +54,7 @@ def record(result: Result, rerun: bool) -> dict:
 def _proved(analysis_dir: Path, text: str, min_cited: int, rerun: bool) -> Result:
     """Proves the files below a report, then its text; the first alone where a file is not what its
     step wrote, as nothing can be proved against it."""
-    changed = list(foundation.changed_files(analysis_dir))
+    changed = [Finding(0, "changed_file", *fault) for fault in manifest.faults(analysis_dir)]
     if any(finding.text != facts.NAME for finding in changed):
         return Result({}, sorted(changed), [], 0)
     evidence = gather(analysis_dir, min_cited)
@@ -114,8 +114,7 @@ def _markup_findings(text: str) -> Findings:
             if name or not own or source.lstrip().startswith(">"):
                 continue
             plain = re.sub(r"(`+).*?\1|<!--fact:[^<>\s]+-->|\\<", "", source)
-            hidden = re.search(r"<!--|-->|</?[a-zA-Z][^>]*>|&#?\w+;", plain)
-            if hidden:
+            if hidden := re.search(r"<!--|-->|</?[a-zA-Z][^>]*>|&#?\w+;", plain):
                 yield Finding(number, "hidden_text", hidden[0], "no comments, HTML or entities in "
                               "the author's part: they can hide text; write Markdown")
         line += piece.count("\n")

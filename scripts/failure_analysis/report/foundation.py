@@ -21,12 +21,6 @@ from failure_analysis.review import contrast, counting, ledger, parts
 _BUILD = Path(__file__).resolve().parents[2] / steps.BUILD.script
 
 
-def changed_files(analysis_dir: Path) -> Findings:
-    """Files of the folder that are not what the manifest says of them."""
-    for fault in manifest.faults(analysis_dir):
-        yield Finding(0, "changed_file", fault.name, fault.why)
-
-
 def findings(evidence: Evidence) -> Findings:
     """What in the files below the report is not what comes out when it is computed anew."""
     yield from _packet_findings(evidence)

@@ -174,15 +174,11 @@ def _token(text: str, place: int) -> Token | None:
         ends = [text.find(mark, place + 1) for mark in _QUOTES[char]]
         end = min((end for end in ends if end > 0), default=-1)
         return Token(QUOTE, text[place:end + 1], text[place + 1:end]) if end > 0 else None
-    if place == 0 or not re.match(r"[\w.,]", text[place - 1]):
-        bound = BOUND.match(text, place)
-        if bound:
-            return Token(FACT, bound[0], bound[2], bound[1] or "")
-    for pattern in (_COMMENT, _TARGET):
-        match = pattern.match(text, place)
-        if match:
-            return Token(OTHER, match[0])
-    return None
+    bound = BOUND.match(text, place)
+    if bound and not re.match(r"[\w.,]", text[place - 1:place]):
+        return Token(FACT, bound[0], bound[2], bound[1] or "")
+    other = _COMMENT.match(text, place) or _TARGET.match(text, place)
+    return Token(OTHER, other[0]) if other else None
 
 
 def _citation_end(text: str, place: int) -> int | None:

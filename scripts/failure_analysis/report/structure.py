@@ -121,8 +121,7 @@ def _cost_findings(model: str, slug: str, unit: Unit, evidence: Evidence) -> Fin
     """The dimensions that a bucket is said to cost are those that its datapoints failed."""
     cost = counting.costs(evidence.analysis.counts, slug, model)
     named = {token.value for token in prose.inline(unit.text) if token.kind == prose.CODE}
-    wrong = sorted((named & evidence.names.dimensions) - set(cost))
-    if wrong:
+    if wrong := sorted((named & evidence.names.dimensions) - set(cost)):
         yield Finding(unit.line, "wrong_costs", ", ".join(wrong),
                       f"no reviewed datapoint of {model} in {slug} failed it")
     size = len(counting.members(evidence.analysis.counts, slug, model))
