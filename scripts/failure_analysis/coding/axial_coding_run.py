@@ -288,8 +288,7 @@ def _codebook(ready: Prepared, built: Built, coded: Coded, again: Coded, records
         "card": card.numbers(built.codes, codings, unknown, recodings, coders, options.seed),
         "taxonomy": codebook.taxonomy(built.codes, samples, _quotes(proved), card.FEWEST_SAMPLES),
         "problems": [prompts.line(problem) for problem in built.problems],
-        "left_out": dict(built.left_out),
-        "recoding_failed": drawn - len(recodings),
+        "left_out": dict(built.left_out), "recoding_failed": drawn - len(recodings),
         "first_coding_told": built.assignments is not None,
         "uncovered": {sample.ident: sample.digest for sample in ready.stage.samples
                       if sample.compared and records[sample.ident]["axial_coding"][

@@ -83,15 +83,15 @@ def _unfit(codes: Sequence[Code]) -> str:
     """What is wrong with the codes of a file; empty when nothing is."""
     if not codes:
         return "no code is in it"
-    for values in ([code.code for code in codes], [code.code_id for code in codes]):
-        if len(set(values)) < len(values):
+    for values in ({code.code for code in codes}, {code.code_id for code in codes}):
+        if len(values) < len(codes):
             return "a name or an id is there twice"
     for place, code in enumerate(codes):
         texts = [text for value in msgspec.structs.astuple(code)
                  for text in (value if isinstance(value, tuple) else (value,))]
-        if not _ID.fullmatch(code.code_id) or not _is_name(code.code) \
-                or code.code in _RESERVED or not code.category.strip() \
-                or code.category.strip().lower() in _RESERVED \
+        category = code.category.strip()
+        if not _ID.fullmatch(code.code_id) or not _is_name(code.code) or code.code in _RESERVED \
+                or not category or category.lower() in _RESERVED \
                 or any(prompts.line(text) != text for text in texts):
             return f"codes[{place}] has a name, id, category or text that is none"
     return ""
@@ -165,10 +165,9 @@ def _wrong(category: "shapes.Category", code: "shapes.Code", taken: Collection[s
         faults.append(f"the code {shown} names no cause: it only says that something failed")
     if code.code in taken:
         faults.append(f"the code {shown} is there twice")
-    empty = [name for name in ("definition", "when_to_use", "when_not_to_use")
-             if not getattr(code, name).strip()]
-    empty += [] if any(text.strip() for text in code.indicators) else ["indicators"]
-    faults += [f"{name} of the code {shown} is empty" for name in empty]
+    faults += [f"{name} of the code {shown} is empty" for name in (
+        "definition", "when_to_use", "when_not_to_use", "indicators")
+        if not "".join(getattr(code, name)).strip()]
     if not category.name.strip() or category.name.strip().lower() in _RESERVED:
         faults.append(f"the category of the code {shown} has no name of its own")
     for name in code.continues:

@@ -100,8 +100,7 @@ def compare(a: Run, b: Run) -> dict[str, Any]:
     names = {**a.names, **b.names}
     return {
         "a": a.path.as_posix(), "b": b.path.as_posix(), "paired_by": by, "pairs": len(pairs),
-        "known": len(both_known), "unknown": len(pairs) - len(both_known), **left,
-        "codes": rows,
+        "known": len(both_known), "unknown": len(pairs) - len(both_known), **left, "codes": rows,
         "only_in_a": sorted(name for ident, name in a.names.items() if ident not in b.names),
         "only_in_b": sorted(name for ident, name in b.names.items() if ident not in a.names),
         "moved": [{"sample_a": first.ident, "sample_b": second.ident,

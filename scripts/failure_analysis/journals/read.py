@@ -237,8 +237,7 @@ def _stage(step: int, parents: dict[int, str], above: dict[int, int | None],
     """A child of a buggy node is a debug step, of a good one an improve step, no child a draft."""
     if step not in parents:
         return "draft"
-    verdict = buggy.get(above[step]) if above[step] is not None else None
-    return {True: "debug", False: "improve", None: ""}[verdict]
+    return {True: "debug", False: "improve", None: ""}[buggy.get(above[step])]
 
 
 def _chains(above: dict[int, int | None], buggy: dict[int, bool | None]) -> dict[int, Chain]:
@@ -267,9 +266,8 @@ def metrics(value: Any) -> Iterator[Metric]:
         yield Metric("metric", "", float(value), None, None)
     if not isinstance(value, dict):
         return
-    inner = value.get("value")
+    inner, maximize = value.get("value"), value.get("maximize")
     if is_number(inner):
-        maximize = value.get("maximize")
         yield Metric(text(value.get("name")) or "metric", "", float(inner), None,
                      maximize if isinstance(maximize, bool) else None)
     named = inner.get("metric_names") if isinstance(inner, dict) else None
