@@ -157,18 +157,18 @@ def _rounds(stage: Stage, progress: Progress, get: Get) -> Built:
         if settled.state in model.UNANSWERED:
             return Built(stopped=f"round {number} got no answer: {settled.reason}")
         progress.queue.popleft()
-        progress.built, progress.whole = progress.built._replace(rounds=number), False
+        built, progress.whole = progress.built._replace(rounds=number), False
         if revised := settled.value:
-            progress.built = progress.built._replace(
-                codes=revised.codes, events=progress.built.events + revised.events,
-                problems=progress.built.problems + revised.problems,
-                assignments=revised.assignments)
+            built = built._replace(
+                codes=revised.codes, events=built.events + revised.events,
+                problems=built.problems + revised.problems, assignments=revised.assignments)
             progress.before += len(batch)
         elif half := len(batch) // 2:
             progress.queue.extendleft((batch[half:], batch[:half]))
         else:
-            progress.built = progress.built._replace(left_out={
-                **progress.built.left_out, batch[0].ident: f"{settled.state}: {settled.reason}"})
+            reason = f"{settled.state}: {settled.reason}"
+            built = built._replace(left_out={**built.left_out, batch[0].ident: reason})
+        progress.built = built
     return progress.built
 
 
