@@ -70,14 +70,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _code(args: argparse.Namespace) -> int:
-    from failure_analysis.coding import axial_coding_run
+    from failure_analysis.coding import axial_coding_run, stage_run
 
     run_options = axial_coding_run.Options(
         **options.shared(args), codebook=args.codebook, recode_model=args.recode_model,
         context_tokens=args.context_tokens, seed=args.seed)
     way = "dry_run" if args.dry_run else args.batch or "live"
-    summary = axial_coding_run.run(way, run_options)
-    cli.summarise(summary, axial_coding_run.lines(way, summary), args.json)
+    summary = stage_run.run(way, run_options, axial_coding_run.STAGE)
+    cli.summarise(summary, stage_run.lines(way, summary, axial_coding_run.STAGE), args.json)
     if "coded" in summary:
         return int(summary["unknown"] > args.max_unknown * summary["samples"])
     return int(way == "collect")

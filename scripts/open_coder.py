@@ -71,15 +71,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _code(args: argparse.Namespace) -> int:
-    from failure_analysis.coding import open_coding_run, samples
+    from failure_analysis.coding import open_coding_run, samples, stage_run
 
     choice = samples.Choice(args.num_samples, args.sample_by, args.seed, args.only_failed,
                             args.with_passing)
     run_options = open_coding_run.Options(**options.shared(args), mapping=args.mapping,
                                           choice=choice, window_tokens=args.window_tokens)
     way = "dry_run" if args.dry_run else args.batch or "live"
-    summary = open_coding_run.run(way, run_options)
-    cli.summarise(summary, open_coding_run.lines(way, summary), args.json)
+    summary = stage_run.run(way, run_options, open_coding_run.STAGE)
+    cli.summarise(summary, stage_run.lines(way, summary, open_coding_run.STAGE), args.json)
     if "coded" in summary:
         return int(summary["unknown"] > args.max_unknown * summary["samples"])
     return int(way == "collect")

@@ -25,8 +25,7 @@ COLUMNS = ("run", "state", "reason", "archive", "bytes", "version", "members", "
 FETCHED, KNOWN, FAILED, WAITING = "fetched", "already there", "failed", "would be fetched"
 _ATTEMPTS, _PAUSE = 3, 0.5
 _MOST_PAGES = 10_000
-# A full disk, quota or file size limit: trying again helps nobody.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # trying again helps nobody
 # What identifies the content of an object, in the words of the file systems that fsspec knows.
 _VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "mtime")
 
@@ -40,8 +39,7 @@ class Access(NamedTuple):
 
 
 class Archive(NamedTuple):
-    """One archive in a listing: where it is, its size and version (null: not listed), the run that
-    it holds and its ending."""
+    """One archive in a listing: its path, size and version (null: not listed), run and ending."""
 
     path: str
     bytes: int | None
@@ -119,8 +117,7 @@ def find(url: str, access: Access, match: str) -> Listing:
 
 
 def _below(path: str, root: str) -> str:
-    """The path from the root on, or blank where it leads elsewhere: the links of a web page are
-    anybody's words."""
+    """The path from the root on; blank where it leads elsewhere, as links of a web page may."""
     if path == root:
         return path.rpartition("/")[2]
     base = root.rstrip("/") + "/"
@@ -140,8 +137,7 @@ def _files(filesystem: Any, root: str) -> dict[str, dict]:
 
 
 def _linked(filesystem: Any, root: str) -> dict[str, dict]:
-    """The files that a web page links to, and the pages below it, downwards only: fsspec's own walk
-    follows a link back up for ever."""
+    """The files that a web page and those below it link to; fsspec's walk follows links back up."""
     listed: dict[str, dict] = {}
     pages = [f"{root.rstrip('/')}/"]
     for page in pages:
@@ -211,8 +207,8 @@ def _download_all(listing: Listing, output_dir: Path, concurrent: int, keep: boo
                              most_bytes, bar.update) for archive in listing.archives]
         for task in as_completed(tasks):
             counts[task.result().state] += 1
-            bar.set_postfix_str(", ".join(f"{count} {state}" for state, count in
-                                          sorted(counts.items())))
+            shown = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+            bar.set_postfix_str(shown)
     return [task.result() for task in tasks]
 
 
@@ -261,8 +257,7 @@ def _download_archive(filesystem: Any, archive: Archive, output_dir: Path, keep:
 
 
 def _fetched(filesystem: Any, archive: Archive, packed: Path, add: Callable[[int], Any]) -> Archive:
-    """Fetches the archive, trying again after a pause when the way there fails; returns it with
-    the size and version that were fetched."""
+    """Fetches the archive, trying again after a pause; returns it with its size and version."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return _fetch(filesystem, archive, packed, add)

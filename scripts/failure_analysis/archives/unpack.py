@@ -22,15 +22,12 @@ from failure_analysis import files
 
 ENDINGS = (".tar.gz", ".tgz", ".tar.zst", ".zip")
 MOST_MEMBERS = 250_000
-# What every file system carries: bytes of one name, and of a whole path.
-_LONGEST_NAME, _LONGEST_PATH = 255, 1024
+_LONGEST_NAME, _LONGEST_PATH = 255, 1024  # bytes that every file system carries
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DRIVE = re.compile("[A-Za-z]:")
 _LATEST = 1 << 40  # in seconds; what a file system can carry, far from now
-# A tar header is 512 bytes; long names and attributes may make it longer.
-_MOST_HEADER = 1 << 20
-# Tars are padded to blocks of some kilobytes, seldom megabytes.
-_MOST_AFTER = 1 << 26
+_MOST_HEADER = 1 << 20  # a tar header is 512 bytes; long names and attributes make it longer
+_MOST_AFTER = 1 << 26  # tars are padded to blocks of some kilobytes, seldom megabytes
 _ZIP_END, _ZIP64_END, _ZIP64_PLACE = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _ENTRY = 46  # bytes of the shortest entry in a zip's directory
 
@@ -67,8 +64,7 @@ def extract(path: Path, folder: Path, most_bytes: int) -> Extracted:
 
 
 class _Checked:
-    """The names seen so far, and the rules that each further member must keep. Names are compared
-    as the least able file system does: without case."""
+    """The names so far, compared without case, and the rules that each further member must keep."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
@@ -83,8 +79,7 @@ class _Checked:
                              "extracted")
 
     def add(self, name: str, kind: str, size: int, mode: int, target: str = "") -> str:
-        """Takes a member (`kind` is file, folder, symlink, hard link or other) or refuses it;
-        returns its name in normal form."""
+        """Takes a member of a kind or refuses it; returns its name in normal form."""
         self.members += 1
         if self.members > MOST_MEMBERS:
             raise self.refuse(name, f"is one too many: the archive has more than {MOST_MEMBERS}")
@@ -252,8 +247,7 @@ def _write_file(content: IO[bytes], path: Path, mode: int | None) -> None:
 
 
 def _zip(path: Path, folder: Path, checked: _Checked, is_writing: bool) -> None:
-    """Checks each member of a zip, and extracts it when writing. Links are refused: a zip has no
-    way of its own to hold one."""
+    """Checks each member of a zip, and extracts it when writing. Links are refused."""
     with open(path, "rb") as file:
         _few_enough(file)
         with zipfile.ZipFile(file) as archive:

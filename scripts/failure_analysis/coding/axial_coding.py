@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis.coding import codebook, model, prompts
 from failure_analysis.coding.calls import Answer, Get
+from failure_analysis.coding.card import FEWEST_SHARED
 from failure_analysis.coding.codebook import NO_CODE, Code, Event
 
 if TYPE_CHECKING:
@@ -21,14 +22,9 @@ if TYPE_CHECKING:
 
 TEMPLATES = ("axial_codebook", "axial_codebook_round", "axial_entry", "axial_assign",
              "axial_assign_batch", "repair")
-# Samples coded in one request at most: the answer to more is long, and easily cut.
-_BATCH = 25
-# Of the context, what the codebook and the answer may take in a round of comparison.
-_ROUND_SHARE = 0.6
-# What coding one sample costs in an answer, in tokens.
-_ENTRY = 150
-# What a codebook costs, about, where none is known yet.
-_CODEBOOK = 4000
+_BATCH = 25  # samples coded in one request at most: the answer to more is long, and easily cut
+_ROUND_SHARE = 0.6  # of the context, what codebook and answer may take in a round of comparison
+_ENTRY, _CODEBOOK = 150, 4000  # tokens, about, of one sample's coding and of a codebook
 
 
 class Sample(NamedTuple):
@@ -49,8 +45,7 @@ class Sample(NamedTuple):
 
 
 class Coder(NamedTuple):
-    """Who codes samples, and the how-manieth coding of theirs it is: a second one by the same model
-    is another call, even where its prompt is the same."""
+    """Who codes samples, and which coding of theirs it is: a second one is another call."""
 
     settings: model.Settings
     turn: int
@@ -125,8 +120,8 @@ def build(stage: Stage, progress: Progress, get: Get) -> Built:
     if progress.queue is None:
         queue = [sample for sample in stage.samples if sample.compared]
         if stage.old:
-            first = together([assign_batch(stage, stage.first, stage.old, batch, get)
-                              for batch in batches(stage, stage.old, stage.samples)])
+            first = together([job() for job in assigning_jobs(stage, stage.first, stage.old,
+                                                              stage.samples, get)])
             if first.needed:
                 return Built(first.needed)
             queue = [sample for sample in queue if sample.name in first.assignments
@@ -152,8 +147,7 @@ def _packed(stage: Stage, queue: Sequence[Sample]) -> list[list[Sample]]:
 
 
 def _rounds(stage: Stage, progress: Progress, get: Get) -> Built:
-    """Extends and merges a codebook round by round. A round without an answer that can be used is
-    halved, down to single samples."""
+    """Extends and merges a codebook round by round. A round without a usable answer is halved."""
     while progress.queue:
         batch, number = progress.queue[0], progress.built.rounds + 1
         settled = prompts.settle(stage.first.settings, _request(stage, progress, number), get,
@@ -163,18 +157,18 @@ def _rounds(stage: Stage, progress: Progress, get: Get) -> Built:
         if settled.state in model.UNANSWERED:
             return Built(stopped=f"round {number} got no answer: {settled.reason}")
         progress.queue.popleft()
-        progress.built, progress.whole = progress.built._replace(rounds=number), False
+        built, progress.whole = progress.built._replace(rounds=number), False
         if revised := settled.value:
-            progress.built = progress.built._replace(
-                codes=revised.codes, events=progress.built.events + revised.events,
-                problems=progress.built.problems + revised.problems,
-                assignments=revised.assignments)
+            built = built._replace(
+                codes=revised.codes, events=built.events + revised.events,
+                problems=built.problems + revised.problems, assignments=revised.assignments)
             progress.before += len(batch)
         elif half := len(batch) // 2:
             progress.queue.extendleft((batch[half:], batch[:half]))
         else:
-            progress.built = progress.built._replace(left_out={
-                **progress.built.left_out, batch[0].ident: f"{settled.state}: {settled.reason}"})
+            reason = f"{settled.state}: {settled.reason}"
+            built = built._replace(left_out={**built.left_out, batch[0].ident: reason})
+        progress.built = built
     return progress.built
 
 
@@ -221,13 +215,15 @@ def _shown(code: Code) -> dict[str, str]:
 
 # Coding with the codebook.
 
-def batches(stage: Stage, codes: Sequence[Code], samples: Sequence[Sample]) -> list[list[Sample]]:
-    """The samples in seeded order, failing and passing mixed, as many as a request takes."""
+def assigning_jobs(stage: Stage, coder: Coder, codes: Sequence[Code], samples: Sequence[Sample],
+                   get: Get) -> list[Callable[[], Coded]]:
+    """One function per batch: the samples in seeded order, failing and passing mixed, as many as a
+    request takes."""
     queue = list(samples)
     random.Random(f"order {stage.seed}").shuffle(queue)
     room = stage.context - sum(model.estimate(_shown(code)["text"]) for code in codes)
-    return list(model.packed(queue, lambda sample: model.estimate(sample.text) + _ENTRY, room,
-                             _BATCH))
+    packed = model.packed(queue, lambda sample: model.estimate(sample.text) + _ENTRY, room, _BATCH)
+    return [partial(assign_batch, stage, coder, codes, batch, get) for batch in packed]
 
 
 def assign_batch(stage: Stage, coder: Coder, codes: Sequence[Code],
@@ -276,8 +272,8 @@ def _again(stage: Stage, coder: Coder, codes: Sequence[Code],
         return Coded(failed={sample.name: (state, reason) for sample in batch})
     given = {assignment.sample: assignment for assignment in value.assignments}
     assignments, failed, remarks = {}, {}, {}
-    for name, faults in ((sample.name, _faults(sample, value.assignments, codes))
-                         for sample in batch):
+    for sample in batch:
+        name, faults = sample.name, _faults(sample, value.assignments, codes)
         if not faults:
             assignments[name] = given[name]
         elif all(fault.startswith("the quote") for fault in faults):
@@ -337,51 +333,47 @@ def coding_jobs(stage: Stage, built: Built, get: Get) -> list[Callable[[], Coded
     if built.assignments is not None:
         return [partial(checked, stage, stage.first, built.codes, stage.samples,
                         built.assignments, get)]
-    return [partial(assign_batch, stage, stage.first, built.codes, batch, get)
-            for batch in batches(stage, built.codes, stage.samples)]
+    return assigning_jobs(stage, stage.first, built.codes, stage.samples, get)
 
 
-def recoded(stage: Stage, fewest: int) -> list[Sample]:
+def recoded(stage: Stage) -> list[Sample]:
     """The samples that are coded a second time, in an order of their own: a seeded fifth of the
-    compared ones (at least `fewest`, if there are), whatever became of them the first time."""
+    compared ones (what agreement needs at least), whatever became of them the first time."""
     compared = [sample for sample in stage.samples if sample.compared]
-    number = min(len(compared), max(math.ceil(len(compared) / 5), fewest))
+    number = min(len(compared), max(math.ceil(len(compared) / 5), FEWEST_SHARED))
     return random.Random(stage.seed).sample(compared, number)
 
 
-def recoding_jobs(stage: Stage, built: Built, get: Get, fewest: int) -> list[Callable[[], Coded]]:
+def recoding_jobs(stage: Stage, built: Built, get: Get) -> list[Callable[[], Coded]]:
     """One function per batch of samples to be coded again, in another order."""
-    return [partial(assign_batch, stage, stage.second, built.codes, batch, get)
-            for batch in batches(stage, built.codes, recoded(stage, fewest))]
+    return assigning_jobs(stage, stage.second, built.codes, recoded(stage), get)
 
 
 # Open codes -> compact samples.
 
 def compact(name: str, row: Mapping[str, Any]) -> Sample:
-    """A sample of an open_coded file that has a code. A passing one, and one whose failure was not
-    visible, are not compared."""
-    coding = row["coding"]
-    proofs = {f"{name}.q{number}": quote for number, quote in enumerate(
-        (quote for quote in coding["evidence"] if quote["verified"]), 1)}
+    """A sample of an open_coded file that has a code; one whose failure was visible is compared."""
+    coding, line = row["coding"], prompts.line
+    verified = [quote for quote in coding["evidence"] if quote["verified"]]
+    proofs = {f"{name}.q{number}": quote for number, quote in enumerate(verified, 1)}
     text = "\n".join((
-        f"summary: {prompts.line(coding['descriptive_summary'])}",
+        f"summary: {line(coding['descriptive_summary'])}",
         "issues:" if coding["issues_identified"] else "issues: none",
-        *(f"- {prompts.line(issue)}" for issue in coding["issues_identified"]),
-        f"observations: {prompts.line(coding['observations'])}",
-        *(f"{short}: \"{prompts.line(proof['quote'])}\" ({prompts.line(proof['shows'])})"
+        *(f"- {line(issue)}" for issue in coding["issues_identified"]),
+        f"observations: {line(coding['observations'])}",
+        *(f'{short}: "{line(proof["quote"])}" ({line(proof["shows"])})'
           for short, proof in proofs.items())))
     judged = {True: "passed", False: "failed"}.get(row["success"], "not judged")
     reward = "" if row["reward"] is None else f", reward {row['reward']}"
-    failed = ", ".join(map(prompts.line, row["failed_dimensions"]))
+    failed = ", ".join(map(line, row["failed_dimensions"]))
     judged_text = f"{judged}{reward}{f', false: {failed}' if failed else ''}\n{text}"
     compared = row["success"] is False and coding["visibility"] == "failure_visible"
     return Sample(name, row["sample_id"], compared, text, judged_text,
                   {short: proof["quote"] for short, proof in proofs.items()})
 
 
-def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Callable]]]:
-    """The parts of the work in turn, each with functions that say what they still need; the next
-    one begins when the one before needs nothing."""
+def phases(stage: Stage, get: Get) -> Iterator[tuple[str, list[Callable]]]:
+    """The parts of the work in turn, each begun when the jobs of the one before need nothing."""
     progress = Progress()
     yield "codebook", [lambda: build(stage, progress, get)]
     built = build(stage, progress, get)
@@ -391,16 +383,16 @@ def phases(stage: Stage, get: Get, fewest: int) -> Iterator[tuple[str, list[Call
     yield "coding", jobs
     coded = together([job() for job in jobs])
     if not coded.needed:
-        yield "recoding", recoding_jobs(stage, built, get, fewest)
+        yield "recoding", recoding_jobs(stage, built, get)
 
 
-def expected(stage: Stage, fewest: int) -> dict[str, int]:
+def expected(stage: Stage) -> dict[str, int]:
     """About how many requests, prompt tokens and answer tokens it all takes, without repairs."""
     compared = [sample for sample in stage.samples if sample.compared]
     tokens_compared = sum(model.estimate(sample.judged_text) for sample in compared)
     whole = _fits(stage, compared)
     rounds = 1 if whole or stage.old else len(_packed(stage, compared))
-    again = len(recoded(stage, fewest))
+    again = len(recoded(stage))
     apart = 0 if whole else len(stage.samples)
     coding = math.ceil(again / _BATCH) + math.ceil(apart / _BATCH)
     # A codebook of some 20 codes is read with each batch and answered in each round.

@@ -50,6 +50,9 @@ class _Row(msgspec.Struct):
     coding: _Coding | None
 
 
+_FILES = {"coded": "axial_coded_{}.jsonl", "taxonomy": "{}_taxonomy.json",
+          "codebook": "{}_codebook.json", "card": "{}_codebook.md",
+          "figure": "{}_rarefaction.png", "reviews": "axial_reviews_{}.jsonl"}
 # The codes of the samples by id; of some samples, with their ids.
 Records = Mapping[str, Mapping[str, Any]]
 Proved = Sequence[tuple[str, Mapping[str, Any]]]
@@ -83,22 +86,17 @@ class Prepared(stage_run.Work):
 
     def phases(self, get: Get) -> Iterator[stage_run.Phase]:
         """The codebook, the coding with it, and the second coding."""
-        for name, jobs in axial_coding.phases(self.stage, get, card.FEWEST_SHARED):
+        for name, jobs in axial_coding.phases(self.stage, get):
             yield stage_run.Phase(name, len(jobs), "batch",
                                   (lambda job=job: list(job().needed) for job in jobs))
 
     def finish(self, get: Get) -> dict[str, Any]:
         """Writes the coded samples, the taxonomy, the codebook with its card, and the reviews."""
         built = _built(self, axial_coding.build(self.stage, Progress(), get))
-        coded, again = (axial_coding.together([job() for job in jobs]) for jobs in (
-            axial_coding.coding_jobs(self.stage, built, get),
-            axial_coding.recoding_jobs(self.stage, built, get, card.FEWEST_SHARED)))
+        coded, again = (axial_coding.together([job() for job in jobs(self.stage, built, get)])
+                        for jobs in (axial_coding.coding_jobs, axial_coding.recoding_jobs))
         records = {row.sample_id: _record(row, compact, coded) for row, compact in self.open_coded}
-        paths = {kind: self.output_dir / name for kind, name in (
-            ("coded", f"axial_coded_{self.name}.jsonl"), ("taxonomy", f"{self.name}_taxonomy.json"),
-            ("codebook", f"{self.name}_codebook.json"), ("card", f"{self.name}_codebook.md"),
-            ("figure", f"{self.name}_rarefaction.png"),
-            ("reviews", f"axial_reviews_{self.name}.jsonl"))}
+        paths = {kind: self.output_dir / name.format(self.name) for kind, name in _FILES.items()}
         with files.atomic(paths["coded"]) as file:
             file.writelines(project.json_line({**row, **records[checked.sample_id]})
                             for row, checked in _rows(self.options.input))
@@ -110,13 +108,13 @@ class Prepared(stage_run.Work):
         files.write_text(paths["card"], page(result, paths["figure"].name))
         with files.atomic(paths["reviews"]) as file:
             file.writelines(_reviews(self.options.settings.model, proved))
-        ended = self.end({
-            "project": self.options.project, "model": self.options.settings.model,
-            **_counts(records.values(), result), "reviews": len(proved)},
-            [path.name for path in paths.values()])
+        counts = {"project": result["project"], "model": result["model"],
+                  **_counts(records.values(), result), "reviews": len(proved)}
+        ended = self.end(counts, [path.name for path in paths.values()])
+        recoding = result["card"]["recoding"]
         return {**ended, "saturation": result["card"]["saturation"],
-                "recoding": {name: result["card"]["recoding"][name] for name in (
-                    "self_consistency", "samples", "primary")},
+                "recoding": {name: recoding[name]
+                             for name in ("self_consistency", "samples", "primary")},
                 "files": {kind: path.as_posix() for kind, path in paths.items()}}
 
 
@@ -151,14 +149,14 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     if project.recorded(project_dir, project.OPEN) is None:
         raise files.Refusal(f"{project_dir}: no project of open_coder.py; run it first with "
                             f"--project {options.project}")
-    samples = [OpenCoded(checked, axial_coding.compact(f"s{number}", row)
-                         if checked.coding else None)
-               for number, (row, checked) in enumerate(_rows(options.input), 1)]
-    benchmark = next((sample.row.benchmark for sample in samples if sample.row.benchmark), "")
-    dimensions = frozenset(ledger.squeezed(name) for sample in samples
-                           for name in sample.row.failed_dimensions)
-    compact = [sample.compact for sample in samples if sample.compact
-               and (sample.compact.compared or sample.row.success is not False)]
+    samples = [
+        OpenCoded(checked, axial_coding.compact(f"s{number}", row) if checked.coding else None)
+        for number, (row, checked) in enumerate(_rows(options.input), 1)]
+    benchmark = next((row.benchmark for row, _ in samples if row.benchmark), "")
+    dimensions = frozenset(ledger.squeezed(name) for row, _ in samples
+                           for name in row.failed_dimensions)
+    compact = [sample for row, sample in samples
+               if sample and (sample.compared or row.success is not False)]
     if not any(sample.compared for sample in compact):
         raise files.Refusal(f"{options.input[0]}: no failing sample in which the open coder saw "
                             "the failure; nothing to compare")
@@ -181,10 +179,6 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
                     stage)
 
 
-def run(way: str, options: Options) -> dict[str, Any]:
-    """Runs it in one of its ways: dry_run, live, submit, status or collect."""
-    return stage_run.run(way, options, project.AXIAL, prepare, dry_run)
-
 
 def dry_run(options: Options) -> dict[str, Any]:
     """Writes the first prompts, and says about how many tokens and how much money it would take."""
@@ -192,12 +186,12 @@ def dry_run(options: Options) -> dict[str, Any]:
     first = axial_coding.build(ready.stage, Progress(), lambda _: None).needed
     path, shown = (ready.output_dir / project.DRY_RUN / name
                    for name in ("axial_prompts.jsonl", "axial_first_prompt.md"))
+    lines = (project.json_line({"name": request.name, "tokens": request.tokens,
+                                "body": request.body}) for request in first)
     with files.atomic(path) as file:
-        file.writelines(project.json_line(
-            {"name": request.name, "tokens": request.tokens, "body": request.body})
-            for request in first)
+        file.writelines(lines)
     files.write_text(shown, prompts.readable(first[0]))
-    expected = axial_coding.expected(ready.stage, card.FEWEST_SHARED)
+    expected = axial_coding.expected(ready.stage)
     return {"samples": len(ready.open_coded), "to_code": len(ready.stage.samples), **expected,
             "cost": options.cost(expected["prompt_tokens"], expected["completion_tokens"]),
             "files": [path.as_posix(), shown.as_posix()]}
@@ -243,8 +237,7 @@ def _record(row: _Row, compact: Sample | None, coded: Coded) -> dict[str, Any]:
 
 
 def _proved(samples: Sequence[OpenCoded], records: Records) -> Proved:
-    """The failing samples that have a code and a verified quote that shows it, with their codes;
-    of others there is nothing to record."""
+    """The failing samples that have a code and a verified quote that shows it, with their codes."""
     failing = ((row.sample_id, records[row.sample_id]["axial_coding"]) for row, _ in samples
                if row.success is False)
     return [(ident, codes) for ident, codes in failing
@@ -283,7 +276,7 @@ def _codebook(ready: Prepared, built: Built, coded: Coded, again: Coded, records
     recodings = [tuple(_labels(given.primary_code, given.secondary_codes)
                        for given in (coded.assignments[name], again.assignments[name]))
                  for name in again.assignments if name in coded.assignments]
-    drawn = len(axial_coding.recoded(ready.stage, card.FEWEST_SHARED))
+    drawn = len(axial_coding.recoded(ready.stage))
     coders = (options.settings.model, ready.stage.second.settings.model)
     events = msgspec.to_builtins(built.events)
     return {
@@ -295,8 +288,7 @@ def _codebook(ready: Prepared, built: Built, coded: Coded, again: Coded, records
         "card": card.numbers(built.codes, codings, unknown, recodings, coders, options.seed),
         "taxonomy": codebook.taxonomy(built.codes, samples, _quotes(proved), card.FEWEST_SAMPLES),
         "problems": [prompts.line(problem) for problem in built.problems],
-        "left_out": dict(built.left_out),
-        "recoding_failed": drawn - len(recodings),
+        "left_out": dict(built.left_out), "recoding_failed": drawn - len(recodings),
         "first_coding_told": built.assignments is not None,
         "uncovered": {sample.ident: sample.digest for sample in ready.stage.samples
                       if sample.compared and records[sample.ident]["axial_coding"][
@@ -308,8 +300,8 @@ def _quotes(proved: Proved) -> dict[str, list[dict[str, str]]]:
     """Two quotes of each code, from two failing samples of which it is the primary code."""
     quotes: dict[str, list[dict[str, str]]] = {}
     for ident, codes in proved:
-        quotes.setdefault(codes["primary_code"], []).append(
-            {"sample_id": ident, "quote": codes["quote"]})
+        quote = {"sample_id": ident, "quote": codes["quote"]}
+        quotes.setdefault(codes["primary_code"], []).append(quote)
     return {code: both[:2] for code, both in quotes.items()}
 
 
@@ -324,19 +316,14 @@ def _reviews(name: str, proved: Proved) -> Iterator[bytes]:
 
 
 def _counts(records: Collection[Mapping[str, Any]], result: Mapping[str, Any]) -> dict[str, Any]:
-    states = Counter(record["axial_state"] for record in records)
+    states, numbers = Counter(record["axial_state"] for record in records), result["card"]
     return {"samples": len(records), "coded": states["ok"], "unknown": len(records) - states["ok"],
             "states": {state: states[state] for state in STATES},
-            "codes": len(result["card"]["codes"]), "residue": len(result["card"]["residue"]),
-            codebook.NO_CODE: result["card"][codebook.NO_CODE],
-            codebook.NOT_VISIBLE: result["card"][codebook.NOT_VISIBLE],
+            "codes": len(numbers["codes"]), "residue": len(numbers["residue"]),
+            **{name: numbers[name] for name in (codebook.NO_CODE, codebook.NOT_VISIBLE)},
             "problems": len(result["problems"]), "left_out": len(result["left_out"]),
             "recoding_failed": result["recoding_failed"]}
 
-
-def lines(way: str, summary: dict[str, Any]) -> list[str]:
-    """What a run tells a person."""
-    return stage_run.lines(way, summary, _estimate_lines, _result_lines)
 
 
 def _estimate_lines(summary: dict[str, Any]) -> list[str]:
@@ -353,22 +340,25 @@ def _result_lines(summary: dict[str, Any]) -> list[str]:
         f"{saturation['lower']:.0%}): {'enough' if saturation['enough'] else 'code more samples'}")
     kind = "the same model coding again agreed with itself" if recoding["self_consistency"] \
         else "the second model agreed"
-    left = summary["recoding_failed"]
+    left, left_out, problems = (summary[name] for name in (
+        "recoding_failed", "left_out", "problems"))
     failed = f" ({left} more were not coded both times)" if left else ""
+    same, paths = recoding["primary"]["same"], summary["files"]
     shown = [
         stage_run.coded(summary),
         f"{summary['codes']} codes in at least 2 samples, {summary['residue']} in the residue; no "
         f"code fits {summary[codebook.NO_CODE]}, no failure visible in "
         f"{summary[codebook.NOT_VISIBLE]}",
         cover,
-        f"{kind} on the primary code in {recoding['primary']['same']} of {recoding['samples']}"
-        f"{failed}",
-        f"not put right: {summary['problems']} (see the card)" if summary["problems"] else "",
-        f"compared with no other: {summary['left_out']} samples (see the card)"
-        if summary["left_out"] else "",
+        f"{kind} on the primary code in {same} of {recoding['samples']}{failed}",
+        f"not put right: {problems} (see the card)" if problems else "",
+        f"compared with no other: {left_out} samples (see the card)" if left_out else "",
         *stage_run.spent(summary),
-        f"read the card: {summary['files']['card']}",
-        f"codes: {summary['files']['coded']}",
-        f"as one more coder of a packet: record_review.py ANALYSIS_DIR --from "
-        f"{summary['files']['reviews']} ({summary['reviews']} reviews)"]
+        f"read the card: {paths['card']}",
+        f"codes: {paths['coded']}",
+        f"as one more coder of a packet: record_review.py ANALYSIS_DIR --from {paths['reviews']} "
+        f"({summary['reviews']} reviews)"]
     return list(filter(None, shown))
+
+
+STAGE = stage_run.Stage(project.AXIAL, prepare, dry_run, _estimate_lines, _result_lines)

@@ -20,16 +20,14 @@ from failure_analysis.coding.calls import Answer, CallLog
 if TYPE_CHECKING:
     from openai import OpenAI
 
-# The provider's limits for one batch.
-MOST_REQUESTS, MOST_BYTES = 50_000, 190_000_000
+MOST_REQUESTS, MOST_BYTES = 50_000, 190_000_000  # the provider's limits for one batch
 _ENDED = ("completed", "failed", "expired", "cancelled")
 _LOST = "never made"
 _LABEL = "deep_error_analysis"
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """A batch with the keys of its requests. It has no id yet while it is being made; `collected`
-    says how it ended."""
+    """A batch with the keys of its requests; no id while it is made; `collected` says its end."""
 
     label: str
     keys: list[str]
@@ -148,8 +146,7 @@ def collect(path: Path, client: "OpenAI", requests: Mapping[str, model.Request],
 
 
 def _answers(content: bytes, requests: Mapping[str, model.Request]) -> Iterator[Answer]:
-    """The answers in an output or error file; an error that says nothing of the prompt (the batch
-    expired, the endpoint was busy) is none."""
+    """The answers in an output or error file; an error that says nothing of the prompt is none."""
     for line in content.splitlines():
         try:
             reply = json.loads(line)

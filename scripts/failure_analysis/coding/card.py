@@ -10,10 +10,8 @@ from failure_analysis.coding import saturation
 from failure_analysis.coding.codebook import NO_CODE, NOT_VISIBLE, Code
 from failure_analysis.statistics import newcombe_paired, rounded, wilson
 
-# A code in fewer samples is no pattern.
-FEWEST_SAMPLES = 2
-# Below it kappa misleads, as in agreement.py.
-FEWEST_SHARED = 30
+FEWEST_SAMPLES = 2  # a code in fewer samples is no pattern
+FEWEST_SHARED = 30  # below it kappa misleads
 DRAWS = 2000
 
 
@@ -47,9 +45,8 @@ def numbers(codes: Sequence[Code], codings: Sequence[Coding], unknown: int,
     sets = [coding.codes for coding in failing if coding.primary != NOT_VISIBLE]
     possible = saturation.all_modes(sets)
     return {
-        "failing": len(failing), "unknown": unknown,
-        "passing": len(codings) - len(failing),
-        NO_CODE: unnamed, NOT_VISIBLE: sum(coding.primary == NOT_VISIBLE for coding in failing),
+        "failing": len(failing), "unknown": unknown, "passing": len(codings) - len(failing),
+        NO_CODE: unnamed, NOT_VISIBLE: len(failing) - len(sets),
         "codes": [_prevalence(code, failing) for code in names],
         "residue": [{"code": code.code, "sample_ids": [coding.ident for coding in failing
                                                        if code.code in coding.codes]}
@@ -95,8 +92,7 @@ def _lift(names: Sequence[str], codings: Sequence[Coding]) -> dict[str, Any]:
 
 def _recoding(names: Sequence[str], recodings: Sequence[Recoding], coders: tuple[str, str],
               seed: int) -> dict[str, Any]:
-    """How far two codings of the same samples agree: on the primary code, and on each code being
-    seen or not."""
+    """How far two codings of the same samples agree: on the primary code, and on each code."""
     primary = Counter((first, second) for (first, _), (second, _) in recodings)
     result = {"coders": list(coders), "self_consistency": coders[0] == coders[1],
               "samples": len(recodings), "primary": _agreement(primary, seed), "codes": []}
@@ -115,8 +111,8 @@ def _agreement(cells: Mapping[tuple[str, str], int], seed: int) -> dict[str, Any
     same = sum(count for (first, second), count in cells.items() if first == second)
     if n < FEWEST_SHARED:
         return {"same": same, "status": f"insufficient: {n} of {FEWEST_SHARED} samples"}
-    figures = coefficients.two_coders(cells, seed, DRAWS)
-    return {"same": same, "status": "sufficient",
-            **{name: {"value": rounded(figure.value), "why": figure.why, "interval":
-                      figure.interval and [rounded(limit) for limit in figure.interval]}
-               for name, figure in figures._asdict().items()}}
+    result: dict[str, Any] = {"same": same, "status": "sufficient"}
+    for name, figure in coefficients.two_coders(cells, seed, DRAWS)._asdict().items():
+        interval = figure.interval and [rounded(limit) for limit in figure.interval]
+        result[name] = {"value": rounded(figure.value), "why": figure.why, "interval": interval}
+    return result

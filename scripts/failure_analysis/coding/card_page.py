@@ -16,9 +16,9 @@ _MOST_MODELS = 8
 
 def page(result: Mapping[str, Any], figure: str) -> str:
     """The card: `result` is what stands in the *_codebook.json."""
-    parts = [_head(result), _codes(result), _saturation(result["card"], figure),
-             _lift(result["card"]["lift"]), _recoding(result),
-             _definitions(result), _residue(result["card"]), _lineage(result["lineage"]),
+    card = result["card"]
+    parts = [_head(result), _codes(result), _saturation(card, figure), _lift(card["lift"]),
+             _recoding(result), _definitions(result), _residue(card), _lineage(result["lineage"]),
              _troubles(result)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -4,7 +4,7 @@ an answer may not do is named and not done; nothing that was there is lost."""
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +23,7 @@ RESIDUE = "Residue"
 _RESERVED = (NO_CODE, NOT_VISIBLE, UNKNOWN, RESIDUE.lower())
 _ID = re.compile(r"c-[0-9a-f]{8}")
 EVENTS = ("added", "merged", "split", "renamed", "reworded")
+_LISTED = ("code", "code_id", "definition", "indicators", "when_to_use", "when_not_to_use")
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -82,15 +83,15 @@ def _unfit(codes: Sequence[Code]) -> str:
     """What is wrong with the codes of a file; empty when nothing is."""
     if not codes:
         return "no code is in it"
-    for values in ([code.code for code in codes], [code.code_id for code in codes]):
-        if len(set(values)) < len(values):
+    for values in ({code.code for code in codes}, {code.code_id for code in codes}):
+        if len(values) < len(codes):
             return "a name or an id is there twice"
     for place, code in enumerate(codes):
         texts = [text for value in msgspec.structs.astuple(code)
                  for text in (value if isinstance(value, tuple) else (value,))]
-        if not _ID.fullmatch(code.code_id) or not _is_name(code.code) \
-                or code.code in _RESERVED or not code.category.strip() \
-                or code.category.strip().lower() in _RESERVED \
+        category = code.category.strip()
+        if not _ID.fullmatch(code.code_id) or not _is_name(code.code) or code.code in _RESERVED \
+                or not category or category.lower() in _RESERVED \
                 or any(prompts.line(text) != text for text in texts):
             return f"codes[{place}] has a name, id, category or text that is none"
     return ""
@@ -164,10 +165,9 @@ def _wrong(category: "shapes.Category", code: "shapes.Code", taken: Collection[s
         faults.append(f"the code {shown} names no cause: it only says that something failed")
     if code.code in taken:
         faults.append(f"the code {shown} is there twice")
-    empty = [name for name in ("definition", "when_to_use", "when_not_to_use")
-             if not getattr(code, name).strip()]
-    empty += [] if any(text.strip() for text in code.indicators) else ["indicators"]
-    faults += [f"{name} of the code {shown} is empty" for name in empty]
+    faults += [f"{name} of the code {shown} is empty" for name in (
+        "definition", "when_to_use", "when_not_to_use", "indicators")
+        if not "".join(getattr(code, name)).strip()]
     if not category.name.strip() or category.name.strip().lower() in _RESERVED:
         faults.append(f"the category of the code {shown} has no name of its own")
     for name in code.continues:
@@ -216,25 +216,23 @@ def _events(code: Code, before: Sequence[Code], split: Collection[str], number: 
 
 def taxonomy(codes: Sequence[Code], samples: Mapping[str, Sequence[str]],
              quotes: Mapping[str, Sequence[Mapping[str, str]]], fewest: int) -> dict[str, Any]:
-    """The source's taxonomy: `samples` and `quotes` by code. Codes in fewer than `fewest` samples
-    stand in the residue."""
+    """The source's taxonomy: `samples` and `quotes` by code, codes of too few in the residue."""
     common = [code for code in codes if len(samples.get(code.code, ())) >= fewest]
     rare = [code for code in codes if code not in common]
 
-    def listed(listed_codes: Iterable[Code]) -> list[dict[str, Any]]:
-        return [{**{name: getattr(code, name) for name in (
-                    "code", "code_id", "definition", "indicators", "when_to_use",
-                    "when_not_to_use")},
-                 "sample_ids": list(samples.get(code.code, ())),
-                 "quotes": list(quotes.get(code.code, ()))} for code in listed_codes]
+    def listed(code: Code) -> dict[str, Any]:
+        return {**{name: getattr(code, name) for name in _LISTED},
+                "sample_ids": list(samples.get(code.code, ())),
+                "quotes": list(quotes.get(code.code, ()))}
 
     by_category: dict[str, list[Code]] = {}
     for code in common:
         by_category.setdefault(code.category, []).append(code)
-    categories = [{"name": name, "definition": inside[0].category_definition,
-                   "subcategories": listed(inside)} for name, inside in by_category.items()]
+    sections = [(name, inside[0].category_definition, inside)
+                for name, inside in by_category.items()]
     if rare:
         definition = f"Codes seen in fewer than {fewest} samples: too rare to call them a pattern."
-        categories.append({"name": RESIDUE, "definition": definition,
-                           "subcategories": listed(rare)})
-    return {"primary_categories": categories}
+        sections.append((RESIDUE, definition, rare))
+    return {"primary_categories": [
+        {"name": name, "definition": definition, "subcategories": [*map(listed, inside)]}
+        for name, definition, inside in sections]}

@@ -83,9 +83,8 @@ def _samples(path: Path, ids: Mapping[str, str]) -> Iterator[Coded]:
 
 
 def compare(a: Run, b: Run) -> dict[str, Any]:
-    """The change of every code that both codebooks hold, from a to b, over the samples that both
-    coded, or one coded and the other passed: the paired difference with Newcombe's interval and
-    McNemar's mid-p, Holm-adjusted."""
+    """The change of every code of both codebooks, from a to b, over the samples that both coded, or
+    one passed: the paired difference, Newcombe's interval, McNemar's mid-p, Holm-adjusted."""
     shared = [ident for ident in a.names if ident in b.names]
     if not shared:
         raise files.Refusal(f"{a.path} and {b.path} have no code in common; code the second one "
@@ -101,8 +100,7 @@ def compare(a: Run, b: Run) -> dict[str, Any]:
     names = {**a.names, **b.names}
     return {
         "a": a.path.as_posix(), "b": b.path.as_posix(), "paired_by": by, "pairs": len(pairs),
-        "known": len(both_known), "unknown": len(pairs) - len(both_known), **left,
-        "codes": rows,
+        "known": len(both_known), "unknown": len(pairs) - len(both_known), **left, "codes": rows,
         "only_in_a": sorted(name for ident, name in a.names.items() if ident not in b.names),
         "only_in_b": sorted(name for ident, name in b.names.items() if ident not in a.names),
         "moved": [{"sample_a": first.ident, "sample_b": second.ident,
@@ -141,29 +139,23 @@ def _paired(a: Run, b: Run) -> Pairing:
 
 
 def _passing(run: Run, by: str, keys: Collection[Hashable]) -> dict[Hashable, Coded]:
-    """The samples of a run that passed, for keys of the other run; where one key fits several,
-    none is taken."""
-    by_key: dict[Hashable, list[Coded]] = {}
-    for passed in run.passed:
-        if getattr(passed, by) in keys:
-            by_key.setdefault(getattr(passed, by), []).append(passed)
-    return {key: fitting[0] for key, fitting in by_key.items() if len(fitting) == 1}
+    """The samples of a run that passed, for keys of the other run that fit one of them alone."""
+    times = Counter(getattr(passed, by) for passed in run.passed)
+    return {key: passed for passed in run.passed
+            if (key := getattr(passed, by)) in keys and times[key] == 1}
 
 
 def _change(ident: str, name: str, pairs: list[tuple[Coded, Coded]]) -> dict[str, Any]:
     """How one code's share changed."""
-    cells = Counter((ident in first.codes, ident in second.codes) for first, second in pairs)
-    lost, gained = cells[True, False], cells[False, True]
-    interval = newcombe_paired(cells[True, True], gained, lost, cells[False, False])
-    return {
-        "code": name, "code_id": ident, "in_a": cells[True, True] + lost,
-        "in_b": cells[True, True] + gained, "difference": rounded((gained - lost) / len(pairs)),
-        "interval": [rounded(limit) for limit in interval], "p": mcnemar(lost, gained).mid_p,
-        "gained": [second.ident for first, second in pairs
-                   if ident in second.codes and ident not in first.codes],
-        "lost": [first.ident for first, second in pairs
-                 if ident in first.codes and ident not in second.codes],
-    }
+    lost = [a.ident for a, b in pairs if ident in a.codes and ident not in b.codes]
+    gained = [b.ident for a, b in pairs if ident in b.codes and ident not in a.codes]
+    both = sum(ident in a.codes and ident in b.codes for a, b in pairs)
+    less, more = len(lost), len(gained)
+    interval = newcombe_paired(both, more, less, len(pairs) - both - more - less)
+    return {"code": name, "code_id": ident, "in_a": both + less, "in_b": both + more,
+            "difference": rounded((more - less) / len(pairs)),
+            "interval": [rounded(limit) for limit in interval], "p": mcnemar(less, more).mid_p,
+            "gained": gained, "lost": lost}
 
 
 def page(result: Mapping[str, Any]) -> str:
@@ -178,10 +170,9 @@ def page(result: Mapping[str, Any]) -> str:
         f"{pairs} pairs of known coding, paired by {result['paired_by']}; {result['unknown']} "
         f"pairs unknown. {result['passed_in_b']} samples of A pass in B and "
         f"{result['passed_in_a']} of B pass in A: they have no code there. "
-        f"{result['samples_only_in_a']} samples of A and "
-        f"{result['samples_only_in_b']} of B were not coded in the other one. A difference whose "
-        "interval holds 0 may be chance, or the coder's own unsteadiness: see the second coding in "
-        "both cards.",
+        f"{result['samples_only_in_a']} samples of A and {result['samples_only_in_b']} of B were "
+        "not coded in the other one. A difference whose interval holds 0 may be chance, or the "
+        "coder's own unsteadiness: see the second coding in both cards.",
         table(["code", "A", "B", "difference", "gained", "lost", "p (Holm)"], rows)]
     for which, names in (("A", result["only_in_a"]), ("B", result["only_in_b"])):
         if names:
@@ -192,6 +183,6 @@ def page(result: Mapping[str, Any]) -> str:
              for move in moved[:_MOST_SHOWN]]
     if len(moved) > _MOST_SHOWN:
         lines.append(f"- {len(moved) - _MOST_SHOWN} more in {cell(NAME)}")
-    parts.append(f"## Another primary code: {len(moved)} of {pairs}"
-                 + ("\n\n" + "\n".join(lines) if lines else ""))
+    parts.append(f"## Another primary code: {len(moved)} of {pairs}")
+    parts += ["\n".join(lines)] if lines else []
     return "\n\n".join(parts) + "\n"

@@ -36,8 +36,8 @@ STATES = ("ok", "unparsed", "refused", "truncated", "overflow", "timed_out", "sk
 UNANSWERED = ("timed_out", "skipped_by_budget")
 BYTES_PER_TOKEN = 4
 EXPECTED_ANSWER = 1500  # tokens, where nothing is known of this model's answers yet
-# So many requests called bad before any was taken: the settings are bad, not the prompts.
-_ENOUGH_DOUBT = 3
+_ENOUGH_DOUBT = 3  # requests called bad before any was taken: it is the settings
+_BAD = (400, 413, 422)  # the codes of HTTP for a bad request
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _LONG = re.compile(r"context.{0,20}(length|size|window)|too (long|large)|maximum.{0,20}tokens",
                    re.I)
@@ -47,8 +47,7 @@ log = logging.getLogger("failure_analysis.coding")
 
 @dataclass(frozen=True)
 class Settings:
-    """How the model is asked. What changes an answer is in `identity`; the rest only changes how
-    long we wait for it."""
+    """How the model is asked; `identity` has what changes an answer, not how long it takes."""
 
     model: str
     effort: str = "high"
@@ -60,11 +59,10 @@ class Settings:
     max_concurrent: int = 10
 
     def identity(self) -> dict[str, Any]:
-        """The settings that answers depend on, fit to be written down: no user name or password of
-        the endpoint's address."""
+        """The settings that answers depend on; the address without user name and password."""
         parts = urlsplit(self.base_url)
-        shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}" \
-                f"{parts.path}" if self.base_url else ""
+        port = f":{parts.port}" if parts.port else ""
+        shown = f"{parts.scheme}://{parts.hostname}{port}{parts.path}" if self.base_url else ""
         return {"model": self.model, "effort": self.effort, "api": self.api, "base_url": shown,
                 "max_output_tokens": self.max_output_tokens}
 
@@ -109,8 +107,7 @@ def estimate(text: str) -> int:
 
 def packed(items: Iterable[Any], size: Callable[[Any], int], room: float, most: float = math.inf
            ) -> Iterator[list[Any]]:
-    """Things in their order, so many together as have room and are `most` at most; one that is
-    larger than the room stands alone."""
+    """Things in their order, as many together as have room; a larger one stands alone."""
     pack, total = [], 0
     for item in items:
         length = size(item)
@@ -227,14 +224,14 @@ def read(request: Request, received: Any, seconds: float = 0.0) -> Answer:
 def failed(request: Request, code: int | None, reason: str) -> Answer:
     """The answer to a batched request that ended in an error."""
     state, reason, _ = _of_error(scrubbed(reason))
-    if state == "timed_out" and code in (400, 413, 422):
+    if state == "timed_out" and code in _BAD:
         state = "refused"
     return _answer(request, state, f"HTTP {code}: {reason}" if code else reason)
 
 
 def _answer(request: Request, state: str, reason: str, **more: Any) -> Answer:
-    return Answer(request.key, request.name, state,
-                  " ".join(files.visible(reason).split())[:400], **more,
+    reason = " ".join(files.visible(reason).split())[:400]
+    return Answer(request.key, request.name, state, reason, **more,
                   finished=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
@@ -416,24 +413,21 @@ def _refusal(answer: Answer) -> files.Refusal:
 
 
 def _log(request: Request, answer: Answer) -> None:
-    log.info("%s: %s%s, %s tokens in (about %s expected), %s out, %.1f s", answer.name,
-             answer.state, f" ({answer.reason})" if answer.reason else "",
+    state = f"{answer.state} ({answer.reason})" if answer.reason else answer.state
+    log.info("%s: %s, %s tokens in (about %s expected), %s out, %.1f s", answer.name, state,
              answer.usage.prompt_tokens, request.tokens, answer.usage.completion_tokens,
              answer.seconds)
 
 
 def connection(settings: Settings) -> dict[str, Any]:
-    """The arguments of the client. The key comes from the environment and is written nowhere; an
-    endpoint on this machine needs none."""
-    address = settings.base_url
+    """The arguments of the client; the key, which an endpoint on this machine does not need, comes
+    from the environment and is written nowhere."""
     key = os.environ.get("OPENAI_API_KEY")
-    if not key:
-        if urlsplit(address).hostname not in _LOCAL:
-            raise files.Refusal("OPENAI_API_KEY is not set: export it, or name an endpoint on this "
-                                "machine with --base-url; --dry-run needs neither")
-        key = "none"
-    return {"api_key": key, "base_url": address or None, "timeout": settings.timeout,
-            "max_retries": settings.retries}
+    if not key and urlsplit(settings.base_url).hostname not in _LOCAL:
+        raise files.Refusal("OPENAI_API_KEY is not set: export it, or name an endpoint on this "
+                            "machine with --base-url; --dry-run needs neither")
+    return {"api_key": key or "none", "base_url": settings.base_url or None,
+            "timeout": settings.timeout, "max_retries": settings.retries}
 
 
 def client(settings: Settings) -> "OpenAI":
@@ -468,13 +462,13 @@ async def _ask(client: "AsyncOpenAI", request: Request, settings: Settings) -> t
 
 
 def _status(error: Any) -> tuple[Ending, bool]:
-    """How a call ended in an HTTP error, and whether its request was called bad without more;
-    refuses what no request can get past."""
+    """How a call ended in an HTTP error, and whether its request was just called bad; refuses what
+    no request can get past."""
     code = error.status_code
     message = error.message if str(code) in error.message else f"HTTP {code}: {error.message}"
     if code in (408, 409, 429) or code >= 500:
         return Ending("timed_out", message), False
-    if code in (400, 413, 422):
+    if code in _BAD:
         ending = _of_error(f"{message} {error.code or ''}".strip())
         bad = ending.state == "timed_out"
         return (Ending("refused", message), True) if bad else (ending, False)

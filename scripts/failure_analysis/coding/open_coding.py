@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from failure_analysis.coding.shapes import OpenCode
 
 TEMPLATES = ("open_coding", "open_coding_sample", "open_coding_synthesis", "repair")
-# Of a window, the most that another model's correct answer may take.
-_OTHER = 0.15
+_OTHER = 0.15  # of a window, the most that another model's correct answer may take
 
 
 @dataclass(frozen=True)
@@ -70,21 +69,22 @@ def read_sample(stage: Stage, planned: Planned) -> Sample:
     labels = [f"{piece.segment.label}\n{piece.segment.text}" for window in cut.windows
               for piece in (*cut.header, *window.pieces)]
     mark = model.mark_of(planned.ident, policy, other, scores, *labels)
-    requests = tuple(model.new_request(
-        stage.settings, planned.ident if window.of == 1 else
-        f"{planned.ident} window {window.number}", mark, OpenCode, stage.instructions,
-        prompts.render("open_coding_sample", mark=mark, policy=policy, scores=scores, other=other,
-                       header=cut.header, pieces=window.pieces, number=window.number,
-                       of=window.of)) for window in cut.windows)
-    return Sample(planned, row, cut, mark, parts.parts(row), requests)
+    requests = []
+    for number, of, pieces in cut.windows:
+        name = planned.ident if of == 1 else f"{planned.ident} window {number}"
+        text = prompts.render("open_coding_sample", mark=mark, policy=policy, scores=scores,
+                              other=other, header=cut.header, pieces=pieces, number=number, of=of)
+        requests.append(model.new_request(stage.settings, name, mark, OpenCode,
+                                          stage.instructions, text))
+    return Sample(planned, row, cut, mark, parts.parts(row), tuple(requests))
 
 
 def code(stage: Stage, sample: Sample, get: Get) -> Coded:
     """What a sample still needs, or how it ended. Windows first, each with at most one repair;
     then, where there are several, one description of the whole."""
-    settled = tuple(_settle(stage, sample, request, get) for request in sample.requests)
-    needed = tuple(need for need in settled if isinstance(need, model.Request))
-    done = tuple(None if isinstance(need, model.Request) else need for need in settled)
+    settled = [_settle(stage, sample, request, get) for request in sample.requests]
+    needed = tuple(each for each in settled if isinstance(each, model.Request))
+    done = tuple(None if isinstance(each, model.Request) else each for each in settled)
     if needed:
         return Coded(needed, windows=done)
     good = [place for place, window in enumerate(done) if window.value is not None]
@@ -182,10 +182,8 @@ def record(sample: Sample, coded: Coded) -> dict[str, Any]:
         "sample_id": sample.planned.ident,
         "success": {"pass": True, "fail": False}.get(row["outcome"]),
         "reward": row.get("reward"),
-        "state": state,
-        "reason": coded.reason,
-        "role": sample.planned.role,
-        "matched_to": sample.planned.matched_to,
+        "state": state, "reason": coded.reason,
+        "role": sample.planned.role, "matched_to": sample.planned.matched_to,
         **{name: row.get(name) for name in (
             "benchmark", "model_name", "run_id", "item_id", "trial")},
         "failed_dimensions": row["failed_dimensions"],
@@ -246,12 +244,8 @@ def write(stage: Stage, plan: Sequence[Planned], get: Get, path: Path) -> dict[s
                 tally["seen_in_part"] += row["seen"] < 1
                 tally["quotes"] += len(quotes)
                 tally["quotes_verified"] += sum(quote["verified"] for quote in quotes)
-    return {
-        "samples": len(plan),
-        "coded": tally["ok"],
-        "unknown": len(plan) - tally["ok"],
-        "states": {state: tally[state] for state in model.STATES},
-        "contrast": sum(planned.role == "contrast" for planned in plan),
-        **{name: tally[name] for name in ("failure_visible", "no_failure_visible", "seen_in_part",
-                                          "quotes", "quotes_verified")},
-    }
+    return {"samples": len(plan), "coded": tally["ok"], "unknown": len(plan) - tally["ok"],
+            "states": {state: tally[state] for state in model.STATES},
+            "contrast": sum(planned.role == "contrast" for planned in plan),
+            **{name: tally[name] for name in ("failure_visible", "no_failure_visible",
+                                              "seen_in_part", "quotes", "quotes_verified")}}

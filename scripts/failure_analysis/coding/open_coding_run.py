@@ -40,19 +40,17 @@ class Prepared(stage_run.Work):
 
     def finish(self, get: Get) -> dict[str, Any]:
         """Writes the result and its counts, and tells the manifest."""
-        result = self.output_dir / f"open_coded_{self.name}.jsonl"
-        counts = open_coding.write(self.stage, self.plan, get, result)
-        ended = self.end({
-            "project": self.options.project, **counts, "rejected_rows": self.rejected,
-            "contrast_wanted": self.options.choice.with_passing,
-            "model": self.options.settings.model},
-            [result.name, *(f"{kind}_{self.name}.jsonl" for kind in _KINDS)])
-        return {**ended, "remark": self.remark, "file": result.as_posix()}
+        options, path = self.options, self.output_dir / f"open_coded_{self.name}.jsonl"
+        counts = {"project": options.project,
+                  **open_coding.write(self.stage, self.plan, get, path),
+                  "rejected_rows": self.rejected, "contrast_wanted": options.choice.with_passing,
+                  "model": options.settings.model}
+        ended = self.end(counts, [path.name, *(f"{kind}_{self.name}.jsonl" for kind in _KINDS)])
+        return {**ended, "remark": self.remark, "file": path.as_posix()}
 
 
 def prepare(options: Options, dry: bool = False) -> Prepared:
-    """Plans the samples and writes their rows into the project's folder. A dry run writes below
-    dry_run/ and leaves the project alone."""
+    """Plans the samples and writes their rows into the project's folder, or below dry_run/."""
     project_dir = project.folder(options.project)
     output_dir = project_dir / project.DRY_RUN if dry else project_dir
     name = _name(options)
@@ -83,14 +81,11 @@ def _name(options: Options) -> str:
 
 def _identity(options: Options, instructions: str) -> dict[str, Any]:
     """The settings that the result depends on."""
-    choice = options.choice
-    wording = prompts.digest(*open_coding.TEMPLATES[1:])
     instructions_hash = hashlib.sha256(instructions.encode("utf-8", "replace")).hexdigest()[:12]
     mapping_hash = files.sha256(options.mapping) if options.mapping else None
-    return {**options.settings.identity(), "mapping": mapping_hash, "num_samples": choice.number,
-            "sample_by": choice.by, "seed": choice.seed, "only_failed": choice.only_failed,
-            "with_passing": choice.with_passing, "window_tokens": options.window_tokens,
-            "instructions": instructions_hash, "prompts": wording}
+    return {**options.settings.identity(), "mapping": mapping_hash, **options.choice._asdict(),
+            "window_tokens": options.window_tokens, "instructions": instructions_hash,
+            "prompts": prompts.digest(*open_coding.TEMPLATES[1:])}
 
 
 def dry_run(options: Options) -> dict[str, Any]:
@@ -116,19 +111,6 @@ def dry_run(options: Options) -> dict[str, Any]:
             "remark": ready.remark}
 
 
-def run(way: str, options: Options) -> dict[str, Any]:
-    """Runs it in one of its ways: dry_run, live, submit, status or collect."""
-    return stage_run.run(way, options, project.OPEN, prepare, dry_run)
-
-
-def lines(way: str, summary: dict[str, Any]) -> list[str]:
-    """What a run tells a person."""
-    remark = [summary["remark"]] if summary.get("remark") else []
-    if summary.get("rejected_rows"):
-        remark.append(f"rows of the input that could not be read: {summary['rejected_rows']} "
-                      "(build_packet.py says why)")
-    return [*remark, *stage_run.lines(way, summary, _estimate_lines, _result_lines)]
-
 
 def _estimate_lines(summary: dict[str, Any]) -> list[str]:
     start = f"{summary['samples']} samples, {summary['requests']} requests, about"
@@ -151,3 +133,6 @@ def _result_lines(summary: dict[str, Any]) -> list[str]:
     if summary["states"]["timed_out"] or summary["states"]["skipped_by_budget"]:
         shown.append("the same command asks again for what was timed out or skipped")
     return shown
+
+
+STAGE = stage_run.Stage(project.OPEN, prepare, dry_run, _estimate_lines, _result_lines)

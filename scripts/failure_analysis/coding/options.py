@@ -76,8 +76,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace, **least: in
 
 
 def settings(args: argparse.Namespace) -> "model.Settings":
-    """How the model is asked; its name from the option, the environment, the benchmark.yaml or our
-    default, in this order."""
+    """How the model is asked: its name by option, environment, benchmark.yaml or our default."""
     from failure_analysis.coding import model
     from failure_analysis.reading import mapping
 

@@ -52,12 +52,11 @@ def inputs(paths: Iterable[Path]) -> list[dict[str, Any]]:
 
 def begin(project_dir: Path, step: str, settings: Mapping[str, Any], inputs: list[dict],
           overwrite: bool) -> bool:
-    """Starts a step of a project or goes on with it; returns whether it goes on. Refuses one with
-    other settings or input, and says what differs."""
+    """Starts a step of a project or goes on with it, and returns whether it does; refuses one with
+    other settings or input."""
     step_record = recorded(project_dir, step)
     if step_record is not None and not overwrite:
-        differs = _differences(step_record, settings, inputs)
-        if differs:
+        if differs := _differences(step_record, settings, inputs):
             raise files.Refusal(
                 f"{project_dir}: the project is there with other settings or input: "
                 f"{'; '.join(differs)}. Use the same to go on with it, another --project, or "

@@ -110,8 +110,7 @@ def digest(*names: str) -> str:
 
 
 def background(benchmark: str, path: Path | None) -> dict[str, str]:
-    """What is told of the benchmark: a benchmark.yaml's `background`, else what we know of the
-    format; missing texts are empty."""
+    """What is told of the benchmark: a benchmark.yaml's `background`, else that of the format."""
     import yaml
 
     words = mapping.document(path).get("background") if path else None

@@ -48,16 +48,16 @@ class Planned(NamedTuple):
 class Choice(NamedTuple):
     """Which datapoints are wanted."""
 
-    number: int | None = None
-    by: str = "first"
+    num_samples: int | None = None
+    sample_by: str = "first"
     seed: int = 0
     only_failed: bool = False
     with_passing: int = 0
 
 
 class Pool(NamedTuple):
-    """The runs to choose from. `rows` are read anew by each call, in the same order. `policies`
-    are the rules recorded beside the conversations, by run."""
+    """The runs to choose from; `policies` are the rules recorded in them, by run. `rows` are read
+    anew by each call, in the same order."""
 
     benchmark: str
     inputs: Sequence[Path]
@@ -157,12 +157,13 @@ def _candidate(row: dict) -> Candidate:
 
 def _chosen(candidates: Sequence[Candidate], choice: Choice, rng: random.Random) -> list[Candidate]:
     """So many of the wanted ones, in their order."""
-    if choice.by == "first" or choice.number is None or choice.number >= len(candidates):
-        return list(candidates[:choice.number])
-    if choice.by == "random":
-        places = rng.sample(range(len(candidates)), choice.number)
+    number = choice.num_samples
+    if choice.sample_by == "first" or number is None or number >= len(candidates):
+        return list(candidates[:number])
+    if choice.sample_by == "random":
+        places = rng.sample(range(len(candidates)), number)
     else:
-        places = _stratified(candidates, choice.number, rng)
+        places = _stratified(candidates, number, rng)
     return [candidates[place] for place in sorted(places)]
 
 
@@ -225,8 +226,7 @@ def _matched(chosen: Sequence[Candidate], by_item: dict[str, list[Candidate]],
 
 
 class Store:
-    """The planned rows and the answers shown beside them, whole, in the project's folder; read by
-    id, one at a time."""
+    """The planned rows, or the answers shown beside them, in the project's folder, read by id."""
 
     def __init__(self, path: Path) -> None:
         """Finds the place of each row."""

@@ -1,5 +1,4 @@
-"""How many failure modes are still unseen: coverage of the sample, its lower bound, and the curve
-of modes over samples read."""
+"""How many failure modes are unseen: coverage, its lower bound, the curve over samples read."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,8 +10,7 @@ from scipy.stats import beta, norm
 
 from failure_analysis.statistics import rounded
 
-# Reading may stop when the lower bound of the coverage is at least this.
-ENOUGH = 0.95
+ENOUGH = 0.95  # reading may stop when the lower bound of the coverage is at least this
 _ONE_SIDED = 0.95
 _ORDERS = 400
 
@@ -37,8 +35,7 @@ def coverage(counts: Sequence[int]) -> dict[str, Any]:
 
 
 def all_modes(sets: Sequence[frozenset[str]]) -> float | None:
-    """About how many codes there are, seen and unseen: Chao2 in its bias-corrected form (Chao
-    1987), from the codes of each sample."""
+    """About how many codes there are, seen and unseen: bias-corrected Chao2 (Chao 1987)."""
     if not sets:
         return None
     uses = list(Counter(code for codes in sets for code in codes).values())

@@ -73,18 +73,26 @@ class Work:
         return {**counts, "resumed": self.resumed}
 
 
-def run(way: str, options: RunOptions, step: str, prepare: Callable[[Any], Work],
-        dry_run: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    """Runs a stage dry or live, or submits it in batches, asks for their status, or collects them;
-    the work is prepared only when it is needed."""
+class Stage(NamedTuple):
+    """A stage: its step in the manifest, and what is done and told of it, dry and live."""
+
+    step: str
+    prepare: Callable[[Any], Work]
+    dry_run: Callable[[Any], dict[str, Any]]
+    estimate_lines: Callable[[dict], list[str]]
+    result_lines: Callable[[dict], list[str]]
+
+
+def run(way: str, options: RunOptions, stage: Stage) -> dict[str, Any]:
+    """Runs a stage in one of its ways: dry_run, live, submit, status or collect."""
     if way == "dry_run":
-        return dry_run(options)
-    path = project.folder(options.project) / project.batches(step)
+        return stage.dry_run(options)
+    path = project.folder(options.project) / project.batches(stage.step)
     if way == "status":
         with batch.refusals():
             return {"batches": batch.status(path, model.client(options.settings))}
     model.connection(options.settings)  # refuses a missing key before anything is written
-    return {"live": live, "submit": submit, "collect": collect}[way](prepare(options))
+    return {"live": live, "submit": submit, "collect": collect}[way](stage.prepare(options))
 
 
 def live(work: Work) -> dict[str, Any]:
@@ -103,11 +111,11 @@ def live(work: Work) -> dict[str, Any]:
         except KeyboardInterrupt:
             raise files.Refusal(f"interrupted; {len(call_log)} finished calls are in {work.calls}: "
                                 "the same command goes on from there") from None
-        return {**work.finish(call_log.get), "prompt_tokens": budget.prompt_tokens,
-                "completion_tokens": budget.completion_tokens,
-                "uncounted_calls": budget.uncounted,
-                "cost": options.cost(budget.prompt_tokens, budget.completion_tokens),
-                "calls_made": budget.calls, "calls_known": before, "log": log.as_posix()}
+        tokens_in, tokens_out = budget.prompt_tokens, budget.completion_tokens
+        return {**work.finish(call_log.get), "prompt_tokens": tokens_in,
+                "completion_tokens": tokens_out, "uncounted_calls": budget.uncounted,
+                "cost": options.cost(tokens_in, tokens_out), "calls_made": budget.calls,
+                "calls_known": before, "log": log.as_posix()}
 
 
 @contextmanager
@@ -189,11 +197,8 @@ def collect(work: Work) -> dict[str, Any]:
     return {**summary, **counts, "needed": left}
 
 
-def lines(way: str, summary: dict[str, Any], estimate: Callable[[dict], list[str]],
-          result: Callable[[dict], list[str]]) -> list[str]:
-    """What a run tells a person; `estimate` says it of a dry run, `result` of a finished one."""
-    if way == "dry_run":
-        return estimate(summary)
+def lines(way: str, summary: dict[str, Any], stage: Stage) -> list[str]:
+    """What a run tells a person."""
     if way == "submit":
         kept = f"; {summary['over_budget']} are over the budget" if summary["over_budget"] else ""
         return [f"submitted {summary['requests']} requests in {len(summary['batches'])} batches"
@@ -201,15 +206,20 @@ def lines(way: str, summary: dict[str, Any], estimate: Callable[[dict], list[str
                 "next: --batch status, then --batch collect"]
     if way == "status":
         return [f"{name}: {state}" for name, state in summary["batches"]] or ["no batch submitted"]
-    shown = []
+    shown = [summary["remark"]] if summary.get("remark") else []
+    if summary.get("rejected_rows"):
+        shown.append(f"rows of the input that could not be read: {summary['rejected_rows']} "
+                     "(build_packet.py says why)")
+    if way == "dry_run":
+        return shown + stage.estimate_lines(summary)
     if way == "collect":
-        shown = [f"batch failed: {failed}" for failed in summary["failed_batches"]]
+        shown += [f"batch failed: {failed}" for failed in summary["failed_batches"]]
         shown.append(f"collected {summary['collected']} answers; {summary['waiting']} batches "
                      "under way")
         if summary["needed"]:
             again = "wait, then --batch collect" if summary["waiting"] else "--batch submit"
             shown.append(f"{summary['needed']} requests are needed still; next: {again}")
-    return [*shown, *(result(summary) if "coded" in summary else ())]
+    return shown + (stage.result_lines(summary) if "coded" in summary else [])
 
 
 def estimated(summary: dict[str, Any], start: str, without: str) -> list[str]:
@@ -229,13 +239,13 @@ def coded(summary: dict[str, Any]) -> str:
            f"{f' ({reasons})' if reasons else ''}"
 
 
-def spent(summary: dict[str, Any]) -> Sequence[str]:
+def spent(summary: dict[str, Any]) -> list[str]:
     """What a live run cost."""
     if "calls_made" not in summary:
-        return ()
+        return []
     money = "" if summary["cost"] is None else f", ${summary['cost']:.2f}"
-    uncounted = f" ({summary['uncounted_calls']} calls did not say)" \
-        if summary["uncounted_calls"] else ""
-    return (f"{summary['calls_made']} calls made, {summary['calls_known']} known before; "
+    left = summary["uncounted_calls"]
+    uncounted = f" ({left} calls did not say)" if left else ""
+    return [f"{summary['calls_made']} calls made, {summary['calls_known']} known before; "
             f"{summary['prompt_tokens']} tokens in, {summary['completion_tokens']} out{money}"
-            f"{uncounted}",)
+            f"{uncounted}"]

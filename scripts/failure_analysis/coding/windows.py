@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 from failure_analysis.files import visible
 from failure_analysis.review import parts, reading_log
 
-# What each text costs beyond its own characters: its label.
-_LABEL = 60
-# Of a window, the share that is given to what every window repeats, and to the overlap.
-_HEADER, _OVERLAP = 0.25, 0.1
+_LABEL = 60  # characters of a label, which each text costs besides its own
+_HEADER, _OVERLAP = 0.25, 0.1  # of a window, for what each repeats, and for the overlap
 _HEADER_PARTS = ("question", "expected", "judge")
 _LABELS = {"question": "question: what was asked, or what the user wanted",
            "expected": "expected: the reference", "judge": "judge: what the grader said",
@@ -84,9 +82,8 @@ def cut(row: Mapping[str, Any], characters: int) -> Cut:
     step = room - int(characters * _OVERLAP)
     total = sum(map(_size, body))
     count = 1 if total <= room else 1 + -(-(total - room) // step)
-    windows = tuple(Window(number + 1, count, tuple(_between(body, number * step,
-                                                             number * step + room)))
-                    for number in range(count))
+    windows = tuple(Window(number, count, tuple(_between(body, start, start + room)))
+                    for number, start in enumerate(range(0, count * step, step), 1))
     return Cut(tuple(Piece(segment, 0, len(segment.text)) for segment in header), windows,
                sum(len(segment.text) for segment in stream))
 

@@ -1,5 +1,4 @@
-"""Where agent journals lie: the files, the run, domain and task that their folders name, and the
-agent's settings beside them."""
+"""Where agent journals lie: what their folders name, and the agent's settings beside them."""
 
 import os
 import re
@@ -70,8 +69,7 @@ def is_journal_below(root: Path) -> bool:
 def locate(path: Path, root: Path) -> Place:
     """Run, domain and task from the folders: the biomlbench tree
     (`<run>/…/<domain>/<task>_<uuid>/logs/<name>/`) and AI-Scientist-v2 experiments are known;
-    elsewhere the first folder below `root` is the run and the last one the task. Folders such as
-    logs or outputs name neither."""
+    elsewhere the first folder below `root` is the run, the last the task, logs and such aside."""
     here, root = path.absolute().parent, root.absolute()
     above = [here, *here.parents]
     inside = [folder for folder in reversed(above) if folder.is_relative_to(root)]
@@ -82,8 +80,7 @@ def locate(path: Path, root: Path) -> Place:
         idea = _EXPERIMENT.fullmatch(experiment.name)["idea"]
         stage = "" if here == experiment or _PLAIN.fullmatch(here.name) else f"/{here.name}"
         return Place(path, experiment, experiment.name, None, idea + stage)
-    run = next((folder for folder in above if _RUN.fullmatch(folder.name)), None) or \
-        next(iter(named), root)
+    run = next((folder for folder in above if _RUN.fullmatch(folder.name)), [*named, root][0])
     folder = next((parent for parent in above if parent.is_relative_to(run)
                    and _TASK.fullmatch(parent.name)), None)
     if folder:

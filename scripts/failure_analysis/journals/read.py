@@ -16,8 +16,7 @@ from failure_analysis.checks import epoch
 from failure_analysis.datapoint import is_number
 from failure_analysis.journals.places import Place
 
-# A node is known by one of these.
-_NODE_KEYS = {"code", "plan", "is_buggy", "_term_out"}
+_NODE_KEYS = {"code", "plan", "is_buggy", "_term_out"}  # a node is known by one of these
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)')
 
 
@@ -29,6 +28,11 @@ class Metric(NamedTuple):
     value: float
     best: float | None
     maximize: bool | None
+
+    @property
+    def kind(self) -> tuple[str, bool | None]:
+        """What two values must share to be compared: name and direction."""
+        return self.name, self.maximize
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,11 @@ class Journal:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def verdicts(self) -> Counter[bool | None]:
+        """How many of its steps are buggy (True), good (False), without a verdict (None)."""
+        return Counter(step.buggy for step in self.steps)
+
+    @property
     def chains(self) -> list[Chain]:
         """Its debug chains, in the order in which they begin."""
         return list({step.chain.first: step.chain for step in self.steps if step.chain}.values())
@@ -118,8 +127,7 @@ def read(path: Path) -> Journal:
 
 
 def read_place(place: Place) -> tuple[Journal | None, list[Unread]]:
-    """The journal of a place (its filtered copy if the journal itself is damaged), and the files
-    that could not be read."""
+    """The journal of a place (its filtered copy if it is damaged), and what could not be read."""
     unread = []
     for path in filter(None, (place.path, place.spare)):
         try:
@@ -161,8 +169,8 @@ def _nodes(elements: list, journal: Journal) -> list[tuple[int, dict]]:
         else:
             reason = "is no node" if isinstance(node, dict) else \
                 f"is a JSON {type(node).__name__} where a node was expected"
-            journal.rejected.append(
-                Rejected(place, f"element {place} of nodes {reason}", json.dumps(node)))
+            reason = f"element {place} of nodes {reason}"
+            journal.rejected.append(Rejected(place, reason, json.dumps(node)))
     steps = [node.get("step") for _, node in nodes]
     if all(type(step) is int and step >= 0 for step in steps) and len(set(steps)) == len(steps):
         return sorted(((node["step"], node) for _, node in nodes), key=lambda pair: pair[0])
@@ -172,15 +180,13 @@ def _nodes(elements: list, journal: Journal) -> list[tuple[int, dict]]:
 
 
 def _parents(document: dict, nodes: list[tuple[int, dict]], journal: Journal) -> dict[int, str]:
-    """Step -> id of its parent. The tree stands in `node2parent`; dumps that lack it may have it
-    in the nodes."""
+    """Step -> id of its parent. The tree stands in `node2parent`, or else in the nodes."""
     listed = document.get("node2parent")
     listed = listed if isinstance(listed, dict) else {}
     parents = {}
     for step, node in nodes:
-        parent = listed.get(text(node.get("id")))
-        for name in ("parent_id", "parent"):
-            parent = parent if parent is not None else node.get(name)
+        recorded = (listed.get(text(node.get("id"))), node.get("parent_id"), node.get("parent"))
+        parent = next((value for value in recorded if value is not None), None)
         if isinstance(parent, dict):
             parent = parent.get("id")
         if parent is not None:
@@ -231,13 +237,11 @@ def _stage(step: int, parents: dict[int, str], above: dict[int, int | None],
     """A child of a buggy node is a debug step, of a good one an improve step, no child a draft."""
     if step not in parents:
         return "draft"
-    verdict = buggy.get(above[step]) if above[step] is not None else None
-    return {True: "debug", False: "improve", None: ""}[verdict]
+    return {True: "debug", False: "improve", None: ""}[buggy.get(above[step])]
 
 
 def _chains(above: dict[int, int | None], buggy: dict[int, bool | None]) -> dict[int, Chain]:
-    """Step -> its debug chain: from a failing step whose parent does not fail, through every child
-    of a failing member."""
+    """Step -> its debug chain: from a failing step below none, all children of failing members."""
     origin: dict[int, int] = {}
     for step in buggy:
         path = [step]
@@ -262,18 +266,15 @@ def metrics(value: Any) -> Iterator[Metric]:
         yield Metric("metric", "", float(value), None, None)
     if not isinstance(value, dict):
         return
-    inner = value.get("value")
+    inner, maximize = value.get("value"), value.get("maximize")
     if is_number(inner):
-        maximize = value.get("maximize")
         yield Metric(text(value.get("name")) or "metric", "", float(inner), None,
                      maximize if isinstance(maximize, bool) else None)
     named = inner.get("metric_names") if isinstance(inner, dict) else None
-    for named_metric in named if isinstance(named, list) else ():
-        if not isinstance(named_metric, dict):
-            continue
+    for named_metric in _objects(named):
         lower = named_metric.get("lower_is_better")
-        for cell in named_metric.get("data") if isinstance(named_metric.get("data"), list) else ():
-            if isinstance(cell, dict) and is_number(cell.get("final_value")):
+        for cell in _objects(named_metric.get("data")):
+            if is_number(cell.get("final_value")):
                 best = cell.get("best_value")
                 yield Metric(text(named_metric.get("metric_name")) or "metric",
                              text(cell.get("dataset_name")), float(cell["final_value"]),
@@ -281,9 +282,13 @@ def metrics(value: Any) -> Iterator[Metric]:
                              not lower if isinstance(lower, bool) else None)
 
 
+def _objects(value: Any) -> list[dict]:
+    """The objects in a recorded list; none in what is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def headline(step: Step) -> Metric | None:
-    """The one value that stands for a step: its metric; of several, the first that is named, as
-    the mean over its datasets."""
+    """The one value that stands for a step: its first metric, as the mean over its datasets."""
     if not step.metrics:
         return None
     first = step.metrics[0]
@@ -302,17 +307,15 @@ class Best(NamedTuple):
 
 
 def best(journal: Journal) -> Best | None:
-    """The best good step by the metric (name and direction) that most good steps record; None
-    where no direction is recorded."""
+    """The best good step by the metric that most good steps record with a direction, if any."""
     measured = [(step, value) for step in journal.steps if step.buggy is False
                 and (value := headline(step)) and value.maximize is not None]
     if not measured:
         return None
-    (name, maximize), _ = Counter((value.name, value.maximize)
-                                  for _, value in measured).most_common(1)[0]
-    same = [pair for pair in measured if (pair[1].name, pair[1].maximize) == (name, maximize)]
-    step, value = max(same, key=lambda pair: (pair[1].value if maximize else -pair[1].value,
-                                              -pair[0].number))
+    [(kind, _)] = Counter(value.kind for _, value in measured).most_common(1)
+    same = [(step, value) for step, value in measured if value.kind == kind]
+    step, value = max(same, key=lambda pair: (
+        pair[1].value if pair[1].maximize else -pair[1].value, -pair[0].number))
     return Best(step, value, len(same), len(measured) - len(same))
 
 
@@ -335,8 +338,7 @@ class Frame(NamedTuple):
 
 
 def frame(value: Any) -> Frame | None:
-    """A recorded frame, [file, line, function, source]; None for any other shape. Some forks record
-    the words of a traceback as the source."""
+    """A frame, [file, line, function, source], or None; some forks record a traceback's words."""
     if not isinstance(value, list) or len(value) != 4:
         return None
     recorded = Frame(*map(text, value))
@@ -345,8 +347,7 @@ def frame(value: Any) -> Frame | None:
 
 
 def error_message(info: Any, kind: str) -> str:
-    """The message of an exception of this kind, from its recorded arguments or the last line of its
-    recorded traceback, without the kind in front."""
+    """The message of an exception, from its arguments or the last line of its traceback."""
     if not isinstance(info, dict):
         return text(info)
     arguments = info.get("args")
@@ -357,8 +358,7 @@ def error_message(info: Any, kind: str) -> str:
 
 
 def error_line(step: Step) -> str:
-    """What is wrong with a buggy step, on one line: its exception, the failed extraction of its
-    metric, or the reviewer's words."""
+    """What is wrong with a buggy step: its exception, failed extraction, or reviewer's words."""
     if step.exc_type:
         message = f"{step.exc_type}: {error_message(step.node.get('exc_info'), step.exc_type)}"
     elif text(step.node.get("parse_exc_type")):

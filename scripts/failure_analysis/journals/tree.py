@@ -21,7 +21,7 @@ def svg(place: Place, journal: Journal) -> str:
     best = journals.best(journal)
     width = max([660, *(int(x) + _WIDE + _EDGE for x, _ in spots.values())])
     height = max((y for _, y in spots.values()), default=_HEAD) + _HIGH + _EDGE
-    buggy = sum(step.buggy is True for step in journal.steps)
+    buggy = journal.verdicts[True]
     marked = "" if best is None else \
         f"; best is step {best.step.number} by {_short(best.metric.name, 40)} of {best.among} " \
         "good steps that record it"
@@ -34,9 +34,8 @@ def svg(place: Place, journal: Journal) -> str:
              f'<text x="{_EDGE}" y="42" class="s">{_plain(_short(place.run, 60))}: '
              f"{len(journal.steps)} steps, {buggy} buggy{_plain(marked)}</text>",
              *_legend()]
-    for step in journal.steps:
-        if step.parent is not None:
-            parts.append(_line(spots[step.parent], spots[step.number]))
+    parts += [_line(spots[step.parent], spots[step.number]) for step in journal.steps
+              if step.parent is not None]
     parts += [_box(step, spots[step.number], best) for step in journal.steps]
     return "\n".join([*parts, "</svg>", ""])
 
@@ -100,8 +99,7 @@ def _second(step: Step, best: journals.Best | None = None) -> str:
         return "no verdict"
     if value is None:
         return "no metric"
-    other = best is not None and (value.name, value.maximize) != \
-        (best.metric.name, best.metric.maximize)
+    other = best is not None and value.kind != best.metric.kind
     return f"{value.value:.5g}" + " (other)" * other
 
 

@@ -109,10 +109,10 @@ def queue(index: rows.Index) -> dict[str, Queued]:
 def _queued(line: rows.OutcomeLine, planned: plan.Planned | None) -> Queued:
     """A datapoint's line of the queue, safe to show."""
     safe = files.visible
+    place = (planned.order, planned.why, planned.contrast_of) if planned else (None, None, None)
+    mode, failed = line.mode and safe(line.mode), tuple(map(safe, line.failed))
     return Queued(line.datapoint_id, safe(line.model), safe(line.item), safe(line.run), line.trial,
-                  line.outcome, tuple(map(safe, line.failed)), line.mode and safe(line.mode),
-                  planned and planned.order, planned and planned.why,
-                  planned and planned.contrast_of)
+                  line.outcome, failed, mode, *place)
 
 
 def texts(index: rows.Index) -> dict[str, str]:
@@ -135,14 +135,17 @@ def standing(desk: Desk) -> dict:
     its number of datapoints), progress, agreement."""
     version, reviews = desk.reviews()
     finals = ledger.finals(reviews)
-    used = Counter(bucket for final in finals.values()
-                   for bucket in {review.bucket for review in final.reviews})
-    return {"version": version,
-            "states": {ident: _state(final, desk.coder) for ident, final in finals.items()},
-            "buckets": sorted(used.items(), key=lambda pair: (-pair[1], pair[0])),
-            "progress": progress(desk, finals),
+    states = {ident: _state(final, desk.coder) for ident, final in finals.items()}
+    used = Counter(bucket for state in states.values() for bucket in state["buckets"])
+    return {"version": version, "states": states,
+            "buckets": ranked(used), "progress": progress(desk, finals),
             "pairs": pairs(ledger.current(reviews)), "read": sorted(desk.shown),
-            "disagreements": sum(disagrees(final) for final in finals.values())}
+            "disagreements": sum(state["state"] == "disagree" for state in states.values())}
+
+
+def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
+    """The names with their counts, the largest first."""
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def disagrees(final: ledger.Final) -> bool:
@@ -188,9 +191,8 @@ def pairs(current: list[ledger.Review]) -> list[dict]:
         first, second = by_coder[coder], by_coder[other]
         shared = first.keys() & second.keys()
         if shared:
+            both = [(first[ident], second[ident]) for ident in shared]
             agreements.append({"coders": [coder, other], "shared": len(shared),
-                               "bucket": sum(first[ident].bucket == second[ident].bucket
-                                             for ident in shared),
-                               "fault": sum(first[ident].fault == second[ident].fault
-                                            for ident in shared)})
+                               "bucket": sum(a.bucket == b.bucket for a, b in both),
+                               "fault": sum(a.fault == b.fault for a, b in both)})
     return agreements

@@ -42,8 +42,7 @@ def guarded(app: ASGIApp, token: str, port: int) -> ASGIApp:
 
 def _entered(request: Request, token: str, port: int) -> Response | None:
     """The answer to a request that does not reach the app: a refusal, or the way in."""
-    reason = _foreign(request, port)
-    if reason:
+    if reason := _foreign(request, port):
         return HTMLResponse(_REFUSED.format(reason=reason), 403)
     cookie = f"review_{port}"  # browsers send a cookie to every port of a host
     given = request.query_params.get("token", "")
@@ -69,9 +68,8 @@ def _foreign(request: Request, port: int) -> str:
         return "This host name is not the page's own"
     if origin is not None and origin != f"http://{host}":
         return "This request comes from another origin"
-    site = request.headers.get("sec-fetch-site", "none")
-    if site not in ("same-origin", "none") and \
-            request.headers.get("sec-fetch-mode") != "navigate":
+    site, mode = request.headers.get("sec-fetch-site"), request.headers.get("sec-fetch-mode")
+    if site not in ("same-origin", "none", None) and mode != "navigate":
         return "This request comes from another site"
     if request.method in ("GET", "HEAD"):
         return ""

@@ -1,5 +1,4 @@
-"""Journals for readers: a text file and a figure of the search tree for each, a table of all steps,
-a table of all searches."""
+"""Journals for readers: a text and a figure of the tree of each, tables of steps and searches."""
 
 import hashlib
 import json
@@ -77,28 +76,27 @@ def find(root: Path) -> list[Place]:
 def pages(places: list[Place], root: Path) -> list[Page]:
     """A text and a tree for each journal, `<run>/<domain>_<task>`; where two would have one name,
     both gain a mark made from their paths."""
-    names = [(files.safe_name(place.run),
-              files.safe_name(f"{place.domain}_{place.task}" if place.domain else place.task))
+    names = [f"{files.safe_name(place.run)}/"
+             + files.safe_name(f"{place.domain}_{place.task}" if place.domain else place.task)
              for place in places]
-    times = Counter((files.folded(run), files.folded(name)) for run, name in names)
+    times = Counter(map(files.folded, names))
     all_pages = []
-    for place, (run, name) in zip(places, names, strict=True):
-        if times[files.folded(run), files.folded(name)] > 1:
+    for place, name in zip(places, names, strict=True):
+        if times[files.folded(name)] > 1:
             name += f"~{files.mark(os.path.relpath(place.path, root))}"
-        all_pages.append(Page(place, Path(run, f"{name}.txt"), Path(run, f"{name}.tree.svg")))
+        all_pages.append(Page(place, Path(f"{name}.txt"), Path(f"{name}.tree.svg")))
     return all_pages
 
 
 def write(root: Path, output: Path, concurrent: int, plain: bool) -> Counter:
-    """Reads every journal below `root` and writes texts, trees and tables into `output`; returns
-    the counts."""
+    """Reads every journal below `root`, writes texts, trees and tables, and returns the counts."""
     places = find(root)
     total = Counter(journals=len(places))
     with files.atomic(output / STEPS) as steps, files.atomic(output / RUNS) as runs, \
             files.atomic(output / REJECTED) as rejected:
-        for file, columns in ((steps, STEP_COLUMNS), (runs, RUN_COLUMNS),
-                              (rejected, REJECTED_COLUMNS)):
-            file.write(files.csv_line(columns))
+        steps.write(files.csv_line(STEP_COLUMNS))
+        runs.write(files.csv_line(RUN_COLUMNS))
+        rejected.write(files.csv_line(REJECTED_COLUMNS))
         for done in _all(pages(places, root), output, concurrent, plain):
             steps.write(done.steps)
             runs.write(done.runs)
@@ -143,8 +141,7 @@ def write_page(page: Page, output: Path, plain: bool) -> Done:
     files.write_text(output / page.text, page_text(page.place, journal, plain))
     files.write_text(output / page.tree, journal_tree.svg(page.place, journal))
     counts.update(read=1, steps=len(journal.steps), rejected_nodes=len(journal.rejected),
-                  buggy=sum(step.buggy is True for step in journal.steps),
-                  unjudged=sum(step.buggy is None for step in journal.steps))
+                  buggy=journal.verdicts[True], unjudged=journal.verdicts[None])
     return Done(b"".join(map(files.csv_line, _step_rows(page.place, journal))),
                 files.csv_line(_run_row(page, journal).values()), rejected, counts)
 
@@ -161,14 +158,13 @@ def _step_rows(place: Place, journal: Journal) -> Iterator[list]:
 
 def _run_row(page: Page, journal: Journal) -> dict:
     """The facts of one search, in the order of RUN_COLUMNS."""
-    steps, chains = journal.steps, journal.chains
+    steps, chains, verdicts = journal.steps, journal.chains, journal.verdicts
     stages = Counter(step.stage for step in steps)
     unrecovered = _first_unrecovered(journal)
     best = journals.best(journal)
     row = {
         "run": page.place.run, "domain": page.place.domain, "task": page.place.task,
-        "steps": len(steps), "buggy": sum(step.buggy is True for step in steps),
-        "unjudged": sum(step.buggy is None for step in steps),
+        "steps": len(steps), "buggy": verdicts[True], "unjudged": verdicts[None],
         "rejected_nodes": len(journal.rejected), "drafts": stages["draft"],
         "debug_steps": stages["debug"], "improve_steps": stages["improve"],
         "debug_chains": len(chains),
@@ -218,7 +214,7 @@ def page_text(place: Place, journal: Journal, plain: bool = False) -> str:
     page = _Page(plain, hashlib.sha256(content.encode()).hexdigest()[:8])
     _write_header(page, place, journal)
     for step in journal.steps:
-        _write_step(page, journal, step)
+        _write_step(page, step)
     for number, reason, raw in journal.rejected:
         page.bar("STEP", f"REJECTED: {reason} (element {number})")
         page.section("Raw", raw)
@@ -264,8 +260,7 @@ def _write_header(page: _Page, place: Place, journal: Journal) -> None:
     times = [step.created for step in steps if step.created is not None]
     page.fact("time", f"{journals.when(min(times))} to {journals.when(max(times))} "
                       "(first and last node made)" if times else "not recorded")
-    buggy = [step for step in steps if step.buggy]
-    unjudged = sum(step.buggy is None for step in steps)
+    buggy, unjudged = [step for step in steps if step.buggy], journal.verdicts[None]
     share = f" ({100 * len(buggy) / len(steps):.0f} %)" if steps else ""
     page.fact("steps", f"{len(steps)}, {len(buggy)} buggy{share}"
                        + (f", {unjudged} without a verdict" if unjudged else "")
@@ -295,9 +290,9 @@ def _write_header(page: _Page, place: Place, journal: Journal) -> None:
 def _best_line(best: journals.Best | None) -> str:
     if best is None:
         return "none: no good step with a metric and its direction"
-    others = f"; {best.others} good steps record another metric first" if best.others else ""
-    return (f"{_metric_line(best.metric)} at step {best.step.number}, the best of {best.among}"
-            f"{others}")
+    step, metric, among, others = best
+    more = f"; {others} good steps record another metric first" if others else ""
+    return f"{_metric_line(metric)} at step {step.number}, the best of {among}{more}"
 
 
 def _time_line(steps: list[Step], buggy: list[Step]) -> str:
@@ -338,10 +333,9 @@ def verdict(step: Step) -> str:
             "reviewer": "BUGGY: the reviewer says so"}[journals.why_buggy(step)]
 
 
-def _write_step(page: _Page, journal: Journal, step: Step) -> None:
-    node = step.node
-    page.bar("STEP", f"STEP {step.number} · {step.stage or 'stage not known'} · "
-                     f"{_line(verdict(step))}")
+def _write_step(page: _Page, step: Step) -> None:
+    node, stage = step.node, step.stage or "stage not known"
+    page.bar("STEP", f"STEP {step.number} · {stage} · {_line(verdict(step))}")
     _write_facts(page, step)
     page.section("Plan", text(node.get("plan")))
     page.section("Code", text(node.get("code")))
@@ -425,5 +419,5 @@ def _analyses(value: object) -> str:
     """A list of texts, or of objects that hold one, a line each; blank for an empty list."""
     if not isinstance(value, list):
         return text(value)
-    return "\n".join(text(item.get("analysis", item)) if isinstance(item, dict) else text(item)
+    return "\n".join(text(item.get("analysis", item) if isinstance(item, dict) else item)
                      for item in value)

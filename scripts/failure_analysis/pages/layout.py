@@ -1,6 +1,5 @@
 """Text cut into pieces for the page: short chunks, so that what stood on the screen can be logged,
-and JSON broken into lines. Joined again, the pieces are the text, character by character: a quote
-selected on the page therefore occurs in the datapoint."""
+and JSON in lines. Joined again they are the text, so that a quote of the page occurs in it."""
 
 import re
 from typing import NamedTuple
@@ -44,8 +43,7 @@ def is_json(text: str) -> bool:
 
 
 def json_lines(text: str) -> list[Line] | None:
-    """JSON as indented lines; None for other text, for JSON that has its own lines, and where the
-    brackets do not match."""
+    """JSON as indented lines; None for other text, JSON with its own lines, unmatched brackets."""
     if "\n" in text or not is_json(text):
         return None
     tokens = _TOKENS.findall(text)

@@ -19,8 +19,7 @@ _LONG = 1500
 
 
 def write(analysis_dir: Path, path: Path) -> dict:
-    """Writes the page and returns its headline counts; refuses when nobody has reviewed yet. Same
-    folder, same bytes."""
+    """Writes the page and returns its headline counts; refuses when nobody has reviewed yet."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise files.Refusal(f"{path}: the page ends in .html, so that it overwrites no data")
     desk = Desk(analysis_dir, "")
@@ -34,10 +33,10 @@ def write(analysis_dir: Path, path: Path) -> dict:
     idents = sorted(finals, key=lambda ident: (order.get(ident, len(order)), ident))
     points = [_point(desk, ident, finals[ident]) for ident in idents]
     counts = desks.progress(desk, finals)
-    summary = {"reviewed": counts["failing"][0], "failing": counts["failing"][1],
-               "planned": counts["planned"] if counts["planned"][1] else None,
-               "coders": sorted({review.coder for final in finals.values()
-                                 for review in final.reviews})}
+    (reviewed, failing), planned = counts["failing"], counts["planned"]
+    coders = {review.coder for final in finals.values() for review in final.reviews}
+    summary = {"reviewed": reviewed, "failing": failing,
+               "planned": planned if planned[1] else None, "coders": sorted(coders)}
     style = "\n".join((TEMPLATES / name).read_text(encoding="utf-8")
                       for name in ("theme.css", "static.css"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -51,16 +50,13 @@ def write(analysis_dir: Path, path: Path) -> dict:
 
 def _buckets(points: list[dict]) -> list[dict]:
     """The buckets, biggest first, each with the datapoints that its readers agree on."""
-    named: dict[str, list[dict]] = {}
-    for point in points:
-        if not point["disagrees"]:
-            named.setdefault(point["bucket"], []).append(point)
+    agreed = [point for point in points if not point["disagrees"]]
     buckets = []
-    for name, members in sorted(named.items(), key=lambda pair: (-len(pair[1]), pair[0])):
-        faults = Counter(point["fault"] for point in members)
+    for name, _ in desks.ranked(Counter(point["bucket"] for point in agreed)):
+        members = [point for point in agreed if point["bucket"] == name]
         buckets.append({"name": name, "points": members,
                         "models": Counter(point["model"] for point in members),
-                        "faults": sorted(faults.items(), key=lambda pair: (-pair[1], pair[0]))})
+                        "faults": desks.ranked(Counter(point["fault"] for point in members))})
     return buckets
 
 
@@ -81,14 +77,15 @@ def _marked(part: parts.Part, quotes: Iterable[str]) -> dict:
     """A part as lines of pieces, each piece marked or not."""
     spans = _spans(part.text, quotes)
     lines, at = [], 0
-    for line in layout.json_lines(part.text) or [layout.Line(0, part.text)]:
+    json_lines = layout.json_lines(part.text)
+    for line in json_lines or [layout.Line(0, part.text)]:
         stop = at + len(line.text)
         cuts = sorted({at, stop, *(cut for span in spans for cut in span if at < cut < stop)})
         pieces = [(part.text[start:end], any(first <= start < last for first, last in spans))
                   for start, end in zip(cuts, cuts[1:], strict=False)]
         lines.append({"depth": line.depth, "pieces": pieces})
         at = stop
-    return {"lines": lines, "json": layout.json_lines(part.text) is not None,
+    return {"lines": lines, "json": json_lines is not None,
             "size": len(part.text), "long": len(part.text) > _LONG, "marked": bool(spans)}
 
 

@@ -12,8 +12,7 @@ from failure_analysis.pages import layout
 from failure_analysis.pages.desk import Desk
 from failure_analysis.review import ledger, parts, plan
 
-# In a conversation this short, the answer that stands above it is not shown again.
-SHORT = 3
+SHORT = 3  # in a conversation this short, the answer that stands above it is not shown again
 _FACTS = ("termination", "grader", "reward", "prompt_tokens", "completion_tokens", "latency_ms")
 
 
@@ -93,12 +92,12 @@ def siblings(desk: Desk, line: rows.OutcomeLine) -> list[dict]:
             continue
         whole = other.datapoint_id in desk.index.places
         shown = parts.parts(rows.row(desk.index, other.datapoint_id)) if whole else []
+        answer = next((pieces(part) for part in shown if part.name == "answer"), None)
         entries.append({"id": other.datapoint_id, "model": safe(other.model),
                         "run": safe(other.run), "trial": other.trial, "outcome": other.outcome,
                         "failed": list(map(safe, other.failed)),
                         "differs": other.fingerprint != line.fingerprint, "whole": whole,
-                        "answer": next((pieces(part) for part in shown if part.name == "answer"),
-                                       None)})
+                        "answer": answer})
     return sorted(entries, key=lambda other: (other["model"] == line.model, other["model"],
                                               other["run"], other["trial"]))
 

@@ -3,7 +3,6 @@ citation against the ledger, every generated block against the files it is made 
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from itertools import zip_longest
 from os.path import commonprefix
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import NamedTuple
 from failure_analysis import facts, files, manifest, steps
 from failure_analysis.markdown import code
 from failure_analysis.report import claims, foundation, pieces, prose, structure, write
-from failure_analysis.report.evidence import Evidence, Finding, gather
-from failure_analysis.report.prose import Unit
+from failure_analysis.report.evidence import Evidence, Finding, Findings, gather
+from failure_analysis.report.prose import Sentence, Unit
 from failure_analysis.review import counting, ledger, parts
 
 NAME = steps.CHECK.writes[0]
@@ -23,9 +22,8 @@ _ITEMS = re.compile(r"\b[Ii]tems? `[^`]+`(?:(?:,| and|, and| or) `[^`]+`)*")
 
 
 class Result(NamedTuple):
-    """What the check found: proved claims by kind, findings by line, the lines with sentences that
-    hold judgement, which no script can prove, and how many reviewed failures the reading log does
-    not have as shown to their coder."""
+    """What the check found: proved claims by kind, findings by line, the lines that hold judgement,
+    which no script can prove, and how many reviewed failures were never shown to their coder."""
 
     proved: dict[str, int]
     findings: list[Finding]
@@ -34,8 +32,8 @@ class Result(NamedTuple):
 
 
 def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result:
-    """Proves the report of an analysis folder, and writes check.json: against the manifest, or,
-    with `rerun`, against the runs, which are read again."""
+    """Proves the report of an analysis folder, against the manifest or with `rerun` against the
+    runs, and writes check.json."""
     report = write.path_of(analysis_dir)
     text = write.read(files.needed(report, "write_report.py"))
     result = _proved(analysis_dir, text, min_cited, rerun)
@@ -56,7 +54,7 @@ def record(result: Result, rerun: bool) -> dict:
 def _proved(analysis_dir: Path, text: str, min_cited: int, rerun: bool) -> Result:
     """Proves the files below a report, then its text; the first alone where a file is not what its
     step wrote, as nothing can be proved against it."""
-    changed = list(foundation.changed_files(analysis_dir))
+    changed = [Finding(0, "changed_file", *fault) for fault in manifest.faults(analysis_dir)]
     if any(finding.text != facts.NAME for finding in changed):
         return Result({}, sorted(changed), [], 0)
     evidence = gather(analysis_dir, min_cited)
@@ -67,27 +65,25 @@ def _proved(analysis_dir: Path, text: str, min_cited: int, rerun: bool) -> Resul
 
 
 def prove(text: str, evidence: Evidence) -> Result:
-    """Proves a report's text, claim by claim: the functions below yield what does not hold, and
-    count in `proved`, by kind, what does."""
+    """Proves a report's text: the functions below yield what does not hold, and count what does."""
     text = text.replace("\r\n", "\n")
     units = prose.units(text)
-    proved: Counter[str] = Counter()
-    findings = [*_block_findings(text, evidence, proved), *_binding_findings(text, evidence),
+    evidence = evidence._replace(proved=Counter(), judgement=set())
+    findings = [*_block_findings(text, evidence), *_binding_findings(text, evidence),
                 *_markup_findings(text)]
-    judgement: list[int] = []
     for place, (unit, after) in enumerate(zip_longest(units, units[1:])):
         if unit.kind == "fence":
-            findings += _fence_findings(unit, units[:place], evidence, proved)
+            findings += _fence_findings(unit, units[:place], evidence)
         elif unit.kind == "quote":
-            findings += _quote_findings(unit, after, evidence, proved)
+            findings += _quote_findings(unit, after, evidence)
         else:
-            findings += _prose_findings(unit, after, evidence, proved, judgement)
-    findings += structure.findings(units, evidence, proved)
-    return Result(dict(sorted(proved.items())), sorted(set(findings)), sorted(set(judgement)),
-                  counting.how_shown(evidence.analysis.counts)["never"])
+            findings += _prose_findings(unit, after, evidence)
+    findings += structure.findings(units, evidence)
+    return Result(dict(sorted(evidence.proved.items())), sorted(set(findings)),
+                  sorted(evidence.judgement), counting.how_shown(evidence.analysis.counts)["never"])
 
 
-def _block_findings(text: str, evidence: Evidence, proved: Counter) -> Iterator[Finding]:
+def _block_findings(text: str, evidence: Evidence) -> Findings:
     """Generated blocks that are missing, unknown, or not what the files say."""
     line, seen = 1, Counter()
     for name, piece in pieces.split(text):
@@ -102,7 +98,7 @@ def _block_findings(text: str, evidence: Evidence, proved: Counter) -> Iterator[
             elif seen[name] > 1:
                 yield Finding(line, "edited_block", name, "it stands in the report twice")
             else:
-                proved["generated blocks"] += 1
+                evidence.proved["generated blocks"] += 1
         line += piece.count("\n")
     for name in evidence.blocks:
         if not seen[name]:
@@ -110,7 +106,7 @@ def _block_findings(text: str, evidence: Evidence, proved: Counter) -> Iterator[
                           f"<!-- /generated:{name} --> where it belongs and run write_report.py")
 
 
-def _markup_findings(text: str) -> Iterator[Finding]:
+def _markup_findings(text: str) -> Findings:
     """Comments and HTML in the author's part: what they hold or hide is not read as it is shown."""
     line = 1
     for name, piece in pieces.split(text):
@@ -118,23 +114,21 @@ def _markup_findings(text: str) -> Iterator[Finding]:
             if name or not own or source.lstrip().startswith(">"):
                 continue
             plain = re.sub(r"(`+).*?\1|<!--fact:[^<>\s]+-->|\\<", "", source)
-            hidden = re.search(r"<!--|-->|</?[a-zA-Z][^>]*>|&#?\w+;", plain)
-            if hidden:
+            if hidden := re.search(r"<!--|-->|</?[a-zA-Z][^>]*>|&#?\w+;", plain):
                 yield Finding(number, "hidden_text", hidden[0], "no comments, HTML or entities in "
                               "the author's part: they can hide text; write Markdown")
         line += piece.count("\n")
 
 
-def _binding_findings(text: str, evidence: Evidence) -> Iterator[Finding]:
+def _binding_findings(text: str, evidence: Evidence) -> Findings:
     for line, key in write.hand_bound(text, evidence.bound):
-        yield Finding(line, "bound_by_hand", key, f"only write_report.py binds numbers: write "
-                                                  f"{{{{{key}}}}} and run it")
+        yield Finding(line, "bound_by_hand", key,
+                      f"only write_report.py binds numbers: write {{{{{key}}}}} and run it")
     for line, key in write.placeholders(text):
         yield Finding(line, "unfilled", key, "run write_report.py")
 
 
-def _prose_findings(unit: Unit, after: Unit | None, evidence: Evidence, proved: Counter,
-                    judgement: list[int]) -> Iterator[Finding]:
+def _prose_findings(unit: Unit, after: Unit | None, evidence: Evidence) -> Findings:
     """What does not hold in a paragraph, list item, table row or heading."""
     quoted = prose.quoted(after)[1] if after is not None and after.kind == "quote" else []
     yield from _item_findings(unit, quoted if unit.text.rstrip().endswith(":") else [], evidence)
@@ -144,37 +138,35 @@ def _prose_findings(unit: Unit, after: Unit | None, evidence: Evidence, proved: 
     for sentence in prose.sentences(unit):
         cited = quoted if sentence.masked.rstrip().endswith(":") else []
         for problem in claims.problems(sentence, unit, cited, evidence.names, evidence.facts):
-            if problem.verdict == "unbound_number" \
-                    and _is_recorded(problem.text, sentence, evidence):
-                proved["recorded amounts"] += 1
+            verdict, number, _ = problem
+            if verdict == "unbound_number" and _is_recorded(number, sentence, evidence):
+                evidence.proved["recorded amounts"] += 1
             else:
                 yield Finding(sentence.line, *problem)
-        proved["numbers"] += sum(str(evidence.facts.get(token.value)) == token.number
-                                 for token in sentence.all(prose.FACT))
-        yield from _sentence_findings(sentence, unit, evidence, proved)
+        bound = sentence.all(prose.FACT)
+        evidence.proved["numbers"] += sum(str(evidence.facts.get(token.value)) == token.number
+                                          for token in bound)
+        yield from _sentence_findings(sentence, unit, evidence)
         yield from _fault_findings(sentence, evidence)
-        if unit.kind != "heading" and not (sentence.all(prose.FACT) or sentence.all(prose.CITE)
-                                           or cited) and re.search(r"[^\W\d_]{2}", sentence.masked):
-            judgement.append(sentence.line)
+        if unit.kind != "heading" and not (bound or sentence.all(prose.CITE) or cited) \
+                and re.search(r"[^\W\d_]{2}", sentence.masked):
+            evidence.judgement.add(sentence.line)
 
 
-def _is_recorded(number: str, sentence: prose.Sentence, evidence: Evidence) -> bool:
-    """Whether a number of three digits or more, or one that begins with a letter, stands, as it
-    is, in a datapoint that the sentence cites: an amount, a date, a flight, a session; shorter
-    ones stand in too many."""
+def _is_recorded(number: str, sentence: Sentence, evidence: Evidence) -> bool:
+    """Whether a number stands, as it is, in a datapoint that the sentence cites: three digits or
+    more (an amount, a date), or a letter before them (a flight); shorter ones are in too many."""
     plain = number.strip(".,")
     return len(re.sub(r"\W", "", plain)) >= (3 if plain[:1].isdecimal() else 2) and any(
         re.search(rf"(?<![\w.,]){re.escape(plain)}(?![\w]|[.,]\d)", part.text)
         for token in sentence.all(prose.CITE) for part in evidence.parts(token.value))
 
 
-def _sentence_findings(sentence: prose.Sentence, unit: Unit, evidence: Evidence,
-                       proved: Counter) -> Iterator[Finding]:
+def _sentence_findings(sentence: Sentence, unit: Unit, evidence: Evidence) -> Findings:
     """Citations and quotes of a sentence; a quote needs its citation directly after it."""
-    tokens = sentence.tokens
-    for place, token in enumerate(tokens):
+    for place, token in enumerate(sentence.tokens):
         if token.kind == prose.CITE:
-            yield from _citation_findings(token.value, sentence.line, unit, evidence, proved)
+            yield from _citation_findings(token.value, sentence.line, unit, evidence)
         # A code span of so many words is somebody's, unless it is a command.
         if token.kind == prose.CODE and len(token.value.split()) >= 4 \
                 and ".py" not in token.value \
@@ -184,7 +176,7 @@ def _sentence_findings(sentence: prose.Sentence, unit: Unit, evidence: Evidence,
                           "span is a quote: it must stand in a datapoint that the sentence cites")
         if token.kind != prose.QUOTE:
             continue
-        rest = tokens[place + 1:]
+        rest = sentence.tokens[place + 1:]
         if rest and not rest[0].kind and not re.search(r"[^\s.,;:()*_]", rest[0].source):
             rest = rest[1:]
         if not rest or rest[0].kind != prose.CITE:
@@ -192,12 +184,11 @@ def _sentence_findings(sentence: prose.Sentence, unit: Unit, evidence: Evidence,
                           "[dp:…] directly after it; a quote that holds quotation marks goes into "
                           "a blockquote, words that are no quote into italics")
         else:
-            yield from _proved_quote(token.value, rest[0].value, sentence.line, evidence, proved)
+            yield from _proved_quote(token.value, rest[0].value, sentence.line, evidence)
 
 
-def _fault_findings(sentence: prose.Sentence, evidence: Evidence) -> Iterator[Finding]:
-    """A class of fault that a sentence names beside citations is the decided fault of one of
-    them."""
+def _fault_findings(sentence: Sentence, evidence: Evidence) -> Findings:
+    """A class of fault named beside citations is the decided fault of one of them."""
     decided = evidence.analysis.counts.decided | evidence.analysis.counts.wrong_pass
     faults = {decided[token.value].fault for token in sentence.all(prose.CITE)
               if token.value in decided}
@@ -208,9 +199,8 @@ def _fault_findings(sentence: prose.Sentence, evidence: Evidence) -> Iterator[Fi
                           f"datapoints as {', '.join(sorted(map(str, faults)))}")
 
 
-def _item_findings(unit: Unit, introduced: list[str], evidence: Evidence) -> Iterator[Finding]:
-    """An item that a paragraph names is the item of a datapoint that it, or the quote that it
-    introduces, cites."""
+def _item_findings(unit: Unit, introduced: list[str], evidence: Evidence) -> Findings:
+    """An item that a paragraph names is that of a datapoint cited in it or in its quote."""
     text = unit.text
     if unit.kind == "heading" or not _ITEMS.search(text):
         return
@@ -225,8 +215,7 @@ def _item_findings(unit: Unit, introduced: list[str], evidence: Evidence) -> Ite
                               "the paragraph cites no datapoint of this item")
 
 
-def _citation_findings(ident: str, line: int, unit: Unit, evidence: Evidence,
-                       proved: Counter) -> Iterator[Finding]:
+def _citation_findings(ident: str, line: int, unit: Unit, evidence: Evidence) -> Findings:
     """A citation must exist and have been read; in a bucket it must belong there."""
     counts = evidence.analysis.counts
     if ident not in counts.index.outcomes:
@@ -236,8 +225,8 @@ def _citation_findings(ident: str, line: int, unit: Unit, evidence: Evidence,
     final = counts.decided.get(ident) or counts.open.get(ident) or counts.wrong_pass.get(ident)
     slug = claims.slug(unit.bucket)
     if outcome == "fail" and final is None:
-        yield Finding(line, "unread_datapoint", ident, "nobody has reviewed it; record a review "
-                                                       "first, or cite one that was")
+        yield Finding(line, "unread_datapoint", ident,
+                      "nobody has reviewed it; record a review first, or cite one that was")
     elif final is None and ident not in counts.shown:
         yield Finding(line, "unread_datapoint", ident, f"it is a {outcome} datapoint that "
                       "was never shown; show_datapoint.py shows it")
@@ -247,11 +236,10 @@ def _citation_findings(ident: str, line: int, unit: Unit, evidence: Evidence,
         yield Finding(line, "other_bucket", ident, f"the ledger has it in "
                       f"{final.bucket or 'no bucket'}; cite it there, or name that bucket here")
     else:
-        proved["citations"] += 1
+        evidence.proved["citations"] += 1
 
 
-def _proved_quote(quote: str, ident: str, line: int, evidence: Evidence,
-                  proved: Counter) -> Iterator[Finding]:
+def _proved_quote(quote: str, ident: str, line: int, evidence: Evidence) -> Findings:
     """A quote must occur verbatim in the datapoint that is cited for it."""
     row_parts = evidence.parts(ident)
     plain = next((text for text in (quote, prose.unescaped(quote))
@@ -260,15 +248,14 @@ def _proved_quote(quote: str, ident: str, line: int, evidence: Evidence,
         yield Finding(line, "fabricated_quote", _short(quote), "a negation stands directly before "
                       "it in the datapoint; quote that too")
     elif plain and not parts.too_short(plain, row_parts):
-        proved["quotes"] += 1
+        evidence.proved["quotes"] += 1
     elif plain:
         yield Finding(line, "fabricated_quote", _short(quote), "too short to prove anything; quote "
                       f"at least {parts.SHORTEST_QUOTE} characters or a whole part")
     elif ident in evidence.analysis.counts.index.outcomes:
-        owner = _owner(quote, evidence)
-        if owner:
-            yield Finding(line, "misattributed_quote", _short(quote), f"it is from {owner}, not "
-                                                                      f"from {ident}")
+        if owner := _owner(quote, evidence):
+            yield Finding(line, "misattributed_quote", _short(quote),
+                          f"it is from {owner}, not from {ident}")
         else:
             near = parts.nearest(quote, row_parts)
             yield Finding(line, "fabricated_quote", _short(quote),
@@ -285,12 +272,10 @@ def _owner(quote: str, evidence: Evidence) -> str | None:
     return None
 
 
-def _quote_findings(unit: Unit, after: Unit | None, evidence: Evidence,
-                    proved: Counter) -> Iterator[Finding]:
+def _quote_findings(unit: Unit, after: Unit | None, evidence: Evidence) -> Findings:
     """A blockquote is a quote; its citation is in its last line or begins the next paragraph."""
     text, own = prose.quoted(unit)
-    cited = own
-    end = unit.line + unit.text.count("\n") + 1
+    cited, end = own, unit.line + unit.text.count("\n") + 1
     if after and after.line == end and after.kind == "paragraph" \
             and not re.fullmatch(r"\[dp:.*\][.,]?", after.text.split("\n")[0]):
         yield Finding(end, "uncited_quote", _short(after.text), "Markdown counts this line to the "
@@ -302,17 +287,14 @@ def _quote_findings(unit: Unit, after: Unit | None, evidence: Evidence,
                       "one citation [dp:…] in its last line; for other text use a paragraph")
         return
     for ident in own:
-        yield from _citation_findings(ident, unit.line, unit, evidence, proved)
-        why = claims.foreign(ident, unit, evidence.names)
-        if why:
+        yield from _citation_findings(ident, unit.line, unit, evidence)
+        if why := claims.foreign(ident, unit, evidence.names):
             yield Finding(unit.line, "other_model", ident, why)
-    yield from _proved_quote(text, cited[0], unit.line, evidence, proved)
+    yield from _proved_quote(text, cited[0], unit.line, evidence)
 
 
-def _fence_findings(unit: Unit, before: list[Unit], evidence: Evidence,
-                    proved: Counter) -> Iterator[Finding]:
-    """A fenced text must come from the datapoint that was cited last before it; commands (bash)
-    are no evidence."""
+def _fence_findings(unit: Unit, before: list[Unit], evidence: Evidence) -> Findings:
+    """A fenced text comes from the datapoint cited last before it; commands are no evidence."""
     lines = unit.text.split("\n")
     kind = lines[0].strip("`~").strip()
     if kind in ("bash", "sh") and all(_COMMAND.match(line) for line in lines[1:-1]):
@@ -331,7 +313,7 @@ def _fence_findings(unit: Unit, before: list[Unit], evidence: Evidence,
                       "word for word in the datapoint cited before it"
                       + (f" ({cited[-1]})" if cited else "; none is cited"))
     else:
-        proved["quotes"] += 1
+        evidence.proved["quotes"] += 1
 
 
 def _short(text: str) -> str:

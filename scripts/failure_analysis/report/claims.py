@@ -37,12 +37,12 @@ _ITEM = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|and|or)|,)\
 _SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
          "unjudged_rows": "unjudged|not judged", "rejected_rows": "reject",
          "review/reviewed": "review|read", "review/unread": "unread|not read|nobody|not review",
-         "comparison/pass_rate_pct": "pass", "comparison/pass_rate_low_pct": "pass",
-         "comparison/pass_rate_high_pct": "pass", "review/pass_rate_low_pct": "pass",
-         "review/pass_rate_high_pct": "pass", "comparison/failed_by_all": "fail",
-         "comparison/passed_by_all": "pass", "comparison/unique_fail": "fail",
-         "comparison/unique_pass": "pass", "rows_read": "row|read", "items": "item",
-         "runs": "run", "models": "model"}
+         "comparison/failed_by_all": "fail", "comparison/unique_fail": "fail",
+         **{f"comparison/{kind}": "pass" for kind in (
+             "pass_rate_pct", "pass_rate_low_pct", "pass_rate_high_pct", "passed_by_all",
+             "unique_pass")},
+         "review/pass_rate_low_pct": "pass", "review/pass_rate_high_pct": "pass",
+         "rows_read": "row|read", "items": "item", "runs": "run", "models": "model"}
 _SAMPLE = ("review/bucket", "review/bucket_fault", "review/bucket_dimension", "review/fault",
            "review/might_pass")
 _OF_ALL = ("failed_rows", "judged_rows", "rows", "rows_read")
@@ -57,12 +57,9 @@ _WHOLE = {
     "dimension": ("dimension_judged", "failed_rows"), "dimension_null": ("rows",),
     "dimension_judged": ("judged_rows", "rows"), "marker": ("rows", "failed_rows"),
     "review/reviewed": ("failed_rows",), "review/unread": ("failed_rows",),
-    "review/open": ("review/reviewed",),
-    "review/bucket": ("review/reviewed",), "review/fault": ("review/reviewed",),
-    "review/might_pass": ("review/reviewed",),
     "review/bucket_dimension": ("review/bucket",), "review/bucket_fault": ("review/bucket",),
-    "review/shown_whole": ("review/reviewed",), "review/shown_part": ("review/reviewed",),
-    "review/shown_never": ("review/reviewed",),
+    **{f"review/{kind}": ("review/reviewed",) for kind in (
+        "open", "bucket", "fault", "might_pass", "shown_whole", "shown_part", "shown_never")},
     "comparison/compared_items": ("comparison/items", "items"),
     **{f"comparison/{kind}": ("comparison/compared_items", "comparison/items")
        for kind in ("failed_by_all", "passed_by_all", "unique_fail", "unique_pass",
@@ -89,15 +86,14 @@ class Problem(NamedTuple):
 
 class Names(NamedTuple):
     """The names that sentences use: models by their key in facts, each datapoint's model, the
-    buckets of the ledger, dimensions (also `squeezed` to letters and digits), provisional modes,
-    items. `pattern` matches a model, `any_name` a model, run or the benchmark."""
+    buckets of the ledger, dimensions (also `squeezed` to letters and digits), items. `pattern`
+    matches a model, `any_name` a model, run or the benchmark."""
 
     models: dict[str, str]
     owner: dict[str, str]
     buckets: frozenset[str]
     dimensions: frozenset[str]
     squeezed: set[str]
-    modes: frozenset[str]
     items: frozenset[str]
     pattern: re.Pattern
     any_name: re.Pattern
@@ -107,13 +103,12 @@ def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchma
     """The names of an analysis folder."""
     outcomes = counts.index.outcomes
     models = {facts.key(name): name for name in counts.judged}
-    dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")} | \
-        set(rows.dimensions(counts.index))
+    dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")}
+    dimensions |= rows.dimensions(counts.index).keys()
     runs = {line.run for line in outcomes.values()}
     return Names(models, {ident: line.model for ident, line in outcomes.items()},
                  frozenset(bucket for bucket, _ in counting.bucket_order(counts)),
                  frozenset(dimensions), {ledger.squeezed(name) for name in dimensions},
-                 frozenset(line.mode for line in counts.index.failing() if line.mode),
                  frozenset(line.item for line in outcomes.values()),
                  _any_of(counts.judged), _any_of({*counts.judged, *runs, benchmark}))
 
@@ -127,11 +122,11 @@ def _any_of(words: Iterable[str]) -> re.Pattern:
 def recount(index: rows.Index) -> dict[str, int]:
     """The core facts counted a second time, from outcomes.csv alone."""
     kinds = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
-    values = Counter({**dict.fromkeys(kinds.values(), 0),
-                      "models": len({line.model for line in index.outcomes.values()}),
-                      "runs": len({line.run for line in index.outcomes.values()}),
-                      "items": len({line.item for line in index.outcomes.values()})})
-    for line in index.outcomes.values():
+    lines = index.outcomes.values()
+    values = Counter({**dict.fromkeys(kinds.values(), 0), **{
+        f"{name}s": len({getattr(line, name) for line in lines})
+        for name in ("model", "run", "item")}})
+    for line in lines:
         model = facts.key(line.model)
         values[kinds[line.outcome]] += 1
         for outcome, kind in kinds.items():
@@ -198,8 +193,9 @@ def problems(sentence: Sentence, unit: Unit, also_cited: list[str], names: Names
         yield from _models(sentence, unit, also_cited, names)
         tests = [token for token in sentence.all(FACT)
                  if token.value.startswith("comparison/p_holm/")]
-        if _BEYOND_CHANCE.search(sentence.masked) and not tests:
-            yield Problem("unsupported_claim", _BEYOND_CHANCE.search(sentence.masked)[0],
+        claim = _BEYOND_CHANCE.search(sentence.masked)
+        if claim and not tests:
+            yield Problem("unsupported_claim", claim[0],
                           "give the adjusted p of the pair: {{comparison/p_holm/BETTER/WORSE}}")
         elif any(float(token.number or 1) >= 0.05 for token in tests) \
                 and not re.search(r"\b(?:no|not|nothing|neither)\b", sentence.masked, re.I):
@@ -335,8 +331,8 @@ def _numbers(sentence: Sentence, heading: bool, names: Names) -> Iterator[Proble
         elif not token.kind:
             plain = names.any_name.sub("", token.source)
             for char in plain:
-                if not char.isdecimal() and unicodedata.numeric(char, None) is not None \
-                        and char.isascii() is False and not char.isalpha():
+                if unicodedata.numeric(char, None) is not None \
+                        and not (char.isdecimal() or char.isascii() or char.isalpha()):
                     yield Problem("unbound_number", char, "write {{key}}")
             for match in _DIGITS.finditer(plain):
                 yield Problem("unbound_number", match[0], "write {{key}} and run write_report.py; "
@@ -347,10 +343,9 @@ def _numbers(sentence: Sentence, heading: bool, names: Names) -> Iterator[Proble
 
 def _models(sentence: Sentence, unit: Unit, also_cited: list[str], names: Names
             ) -> Iterator[Problem]:
-    """Every model that a sentence names is carried by a fact or citation of that model, and the
-    other way round."""
+    """Every model that a sentence names has a fact or citation there, and the other way round."""
     here = next((name for name in names.models.values() if code(name) == unit.model), None)
-    named = {match[0] for match in names.pattern.finditer(_plain(sentence))}
+    named = set(names.pattern.findall(_plain(sentence)))
     cited = [token.value for token in sentence.all(CITE)] + also_cited
     carried = {names.owner[ident] for ident in cited if ident in names.owner}
     for token in sentence.all(FACT):

@@ -32,9 +32,9 @@ def render(analysis: blocks.Analysis) -> str:
         section["evidence"] = example(rows[section["id"]])
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         benchmark=cell(analysis.sanity["conservation"]["benchmark"]),
-        blocks=blocks.render(analysis),
+        blocks=blocks.render(analysis), models=models, more_models=len(failing) - len(models),
         shared=[{"name": code(item), "example": example(rows["item", item])} for item in shared
-                if ("item", item) in rows], models=models, more_models=len(failing) - len(models))
+                if ("item", item) in rows])
 
 
 def _models(analysis: blocks.Analysis, names: list[str]) -> list[dict]:
@@ -43,16 +43,15 @@ def _models(analysis: blocks.Analysis, names: list[str]) -> list[dict]:
     models = []
     for name in names:
         reviewed = analysis.counts.reviewed[name]
-        sentence = (f"{_fact('failed_rows', name)} of {_fact('judged_rows', name)} judged rows "
-                    "failed.")
+        failed, judged = _fact("failed_rows", name), _fact("judged_rows", name)
+        sentence = f"{failed} of {judged} judged rows failed."
         if reviewed:
             sentence += f" {_fact('review/reviewed', name)} of these were reviewed."
+        sections = _buckets(analysis.counts, name) if reviewed else [
+            {"name": code(mode["mode"]), "id": mode["examples"][name][0], "provisional": True,
+             "costs": "TODO"} for mode in blocks.modes(analysis.clusters, name)[:each]]
         models.append({"name": code(name), "sentence": sentence,
-                       "block": blocks.model_block(name),
-                       "sections": _buckets(analysis.counts, name) if reviewed else [
-                           {"name": code(mode["mode"]), "id": mode["examples"][name][0],
-                            "provisional": True, "costs": "TODO"}
-                           for mode in blocks.modes(analysis.clusters, name)[:each]]})
+                       "block": blocks.model_block(name), "sections": sections})
     return models
 
 

@@ -3,6 +3,7 @@ outcomes, the packet and the ledger, which counts instead of what a file says.""
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +24,14 @@ class Finding(NamedTuple):
     why: str
 
 
+Findings = Iterator[Finding]
+
+
 class Evidence(NamedTuple):
     """Everything that a report is proved against. `analysis` holds the comparison and the clusters
     as they were computed anew, `written` as the files have them (None: no such file); `relabelled`
-    are rows whose label is not the one that the rules give, `opened` the parts of the datapoints
-    that were looked at so far."""
+    are rows with another label than the rules give, `opened` the parts of the datapoints looked at
+    so far. `proved` counts what holds, by kind; `judgement` has the lines that no script proves."""
 
     analysis: blocks.Analysis
     written: blocks.Analysis
@@ -38,6 +42,8 @@ class Evidence(NamedTuple):
     min_cited: int
     names: claims.Names
     opened: dict[str, list[parts.Part]]
+    proved: Counter[str]
+    judgement: set[int]
 
     def parts(self, ident: str) -> list[parts.Part]:
         """The parts of a datapoint, kept; none when it cannot be opened."""
@@ -49,15 +55,14 @@ class Evidence(NamedTuple):
 
 
 def gather(analysis_dir: Path, min_cited: int = 3) -> Evidence:
-    """Reads, and computes anew, what a report of this analysis folder is proved against; refuses
-    a folder whose stage 1 is not complete."""
+    """Reads and computes anew what a report is proved against; refuses an incomplete stage 1."""
     written = blocks.load(analysis_dir)
     clusters, relabelled = heuristics.again(analysis_dir)
     analysis = written._replace(compared=_compared(written), clusters=clusters or written.clusters)
     values = facts.load(analysis_dir)
     names = claims.names_of(analysis.counts, values, analysis.sanity["conservation"]["benchmark"])
     return Evidence(analysis, written, relabelled, blocks.render(analysis), values,
-                    write.own_bindings(analysis_dir), min_cited, names, {})
+                    write.own_bindings(analysis_dir), min_cited, names, {}, Counter(), set())
 
 
 def _compared(written: blocks.Analysis) -> dict | None:

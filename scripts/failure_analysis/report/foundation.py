@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 from failure_analysis import facts, files, manifest, steps
@@ -16,19 +15,13 @@ from failure_analysis.comparison import write as compare
 from failure_analysis.packet import heuristics, rows
 from failure_analysis.reading import runs
 from failure_analysis.report import claims
-from failure_analysis.report.evidence import Evidence, Finding
+from failure_analysis.report.evidence import Evidence, Finding, Findings
 from failure_analysis.review import contrast, counting, ledger, parts
 
 _BUILD = Path(__file__).resolve().parents[2] / steps.BUILD.script
 
 
-def changed_files(analysis_dir: Path) -> Iterator[Finding]:
-    """Files of the folder that are not what the manifest says of them."""
-    for fault in manifest.faults(analysis_dir):
-        yield Finding(0, "changed_file", fault.name, fault.why)
-
-
-def findings(evidence: Evidence) -> Iterator[Finding]:
+def findings(evidence: Evidence) -> Findings:
     """What in the files below the report is not what comes out when it is computed anew."""
     yield from _packet_findings(evidence)
     yield from _computed_findings(evidence)
@@ -36,13 +29,13 @@ def findings(evidence: Evidence) -> Iterator[Finding]:
     yield from _fact_findings(evidence)
 
 
-def _packet_findings(evidence: Evidence) -> Iterator[Finding]:
+def _packet_findings(evidence: Evidence) -> Findings:
     """Outcomes, packet and sanity report that do not count the same rows."""
     index, sane = evidence.analysis.counts.index, evidence.analysis.sanity
     for line in index.failing():
         if index.places.get(line.datapoint_id, ("",))[0] != steps.ROWS:
-            yield Finding(0, "missing_row", line.datapoint_id, f"it failed and is not in "
-                          f"{steps.ROWS}; run build_packet.py again")
+            yield Finding(0, "missing_row", line.datapoint_id,
+                          f"it failed and is not in {steps.ROWS}; run build_packet.py again")
     totals = Counter(line.outcome for line in index.outcomes.values())
     by_run = Counter((line.run, line.outcome) for line in index.outcomes.values())
     pairs = [(kind, sane["conservation"].get(kind), totals[kind])
@@ -56,7 +49,7 @@ def _packet_findings(evidence: Evidence) -> Iterator[Finding]:
                           f"{steps.OUTCOMES} has {actual}; run build_packet.py again")
 
 
-def _computed_findings(evidence: Evidence) -> Iterator[Finding]:
+def _computed_findings(evidence: Evidence) -> Findings:
     """Comparison and clusters that are not what comes out when they are computed anew."""
     for step, stated, actual in (
         (steps.COMPARE, evidence.written.compared, evidence.analysis.compared),
@@ -71,9 +64,8 @@ def _computed_findings(evidence: Evidence) -> Iterator[Finding]:
                       "carry another label than the rules give; run cluster_failures.py again")
 
 
-def _fact_findings(evidence: Evidence) -> Iterator[Finding]:
-    """Facts that a second count, from outcomes.csv and the ledger, does not confirm, and facts of
-    those kinds that nobody counts."""
+def _fact_findings(evidence: Evidence) -> Findings:
+    """Facts that a second count, from outcomes and ledger, does not confirm, or does not know."""
     counts, compared = evidence.analysis.counts, evidence.analysis.compared
     recount = heuristics.numbers(evidence.analysis.clusters) | claims.recount(counts.index)
     recount |= counting.numbers(counts) if counts.reviews else {}
@@ -89,7 +81,7 @@ def _fact_findings(evidence: Evidence) -> Iterator[Finding]:
                           f"second count says {recount.get(key)}; run {owner.script} again")
 
 
-def _ledger_findings(evidence: Evidence) -> Iterator[Finding]:
+def _ledger_findings(evidence: Evidence) -> Findings:
     """Reviews that do not hold any more, and datapoints on which the coders still disagree."""
     counts = evidence.analysis.counts
     for review in ledger.current(counts.reviews):
@@ -107,11 +99,11 @@ def _ledger_findings(evidence: Evidence) -> Iterator[Finding]:
     for ident, final in counts.open.items():
         views = ", ".join(f"{review.coder}: {review.bucket}, {review.fault}"
                           for review in final.reviews)
-        yield Finding(0, "unsettled", ident, f"the coders disagree ({views}); settle it with "
-                                             "record_review.py --settles")
+        yield Finding(0, "unsettled", ident,
+                      f"the coders disagree ({views}); settle it with record_review.py --settles")
 
 
-def rerun(analysis_dir: Path) -> Iterator[Finding]:
+def rerun(analysis_dir: Path) -> Findings:
     """Files that are not what the runs give when they are read again, by the commands that made
     them. Refuses when the runs are gone or have changed."""
     start, arguments = runs.command(analysis_dir)
@@ -153,9 +145,8 @@ def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _agreement_findings(analysis_dir: Path, values: dict) -> Iterator[Finding]:
-    """An agreement that the ledger, measured again, does not give; one that was measured before
-    reviews were added says so in the report."""
+def _agreement_findings(analysis_dir: Path, values: dict) -> Findings:
+    """An agreement that the ledger, measured again, does not give; an older one says that it is."""
     asked = manifest.settings(analysis_dir, steps.AGREE.name)
     stated = files.read_json(analysis_dir / measure.NAME) if asked else {}
     if not asked or stated.get("reviews") != len(ledger.load(analysis_dir)):

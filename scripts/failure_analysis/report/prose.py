@@ -1,5 +1,5 @@
-"""The author's part of a report, taken apart: sections, paragraphs, sentences, and in them the
-quotes, citations, bound numbers and code spans."""
+"""The author's part of a report: sections, paragraphs, sentences, and quotes, citations, bound
+numbers and code spans in them."""
 
 import re
 from itertools import groupby
@@ -47,33 +47,32 @@ class Sentence(NamedTuple):
 class Unit(NamedTuple):
     """A paragraph, list item, table row, blockquote, fence or heading, and the section it is in:
     `model` is the heading text after `## Model`, `bucket` that of a `###` heading below it, `title`
-    that of the nearest heading. `label` is the bold word that a paragraph begins with (`Trigger`).
-    """
+    that of the nearest heading. `label` is the bold word that begins a paragraph (`Trigger`)."""
 
     kind: str
     line: int
     text: str
-    model: str
-    bucket: str
     label: str = ""
+    model: str = ""
+    bucket: str = ""
     title: str = ""
 
 
 def units(text: str) -> list[Unit]:
     """The units of the author's part, in order; generated blocks are left out."""
     all_units: list[Unit] = []
-    line, model, bucket, last = 1, "", "", ""
+    line, model, bucket, title = 1, "", "", ""
     for name, piece in pieces.split(text):
         for unit in [] if name else _units(piece, line):
             if unit.kind == "heading":
-                level, _, title = unit.text.partition(" ")
-                last = title.strip()
+                level, _, heading = unit.text.partition(" ")
+                title = heading.strip()
                 if len(level) <= 2:
-                    is_model, bucket = title.startswith("Model "), ""
-                    model = title.removeprefix("Model ").strip() if is_model else ""
+                    is_model, bucket = heading.startswith("Model "), ""
+                    model = heading.removeprefix("Model ").strip() if is_model else ""
                 elif len(level) == 3:
-                    bucket = title.strip() if model else ""
-            all_units.append(unit._replace(model=model, bucket=bucket, title=last))
+                    bucket = title if model else ""
+            all_units.append(unit._replace(model=model, bucket=bucket, title=title))
         line += piece.count("\n")
     return all_units
 
@@ -96,7 +95,7 @@ def _units(piece: str, first: int) -> list[Unit]:
         text = "\n".join(lines)
         label = re.match(r"\*\*([^*]{2,40}?):\*\*", text) if kind == "paragraph" else None
         if kind:
-            all_units.append(Unit(kind, number, text, "", "", label[1] if label else ""))
+            all_units.append(Unit(kind, number, text, label[1] if label else ""))
     return all_units
 
 
@@ -144,8 +143,7 @@ def _joined(tokens: list[Token]) -> tuple[Token, ...]:
 
 
 def inline(text: str) -> list[Token]:
-    """The tokens of a text, left to right: whatever begins first wins, so that a quote may hold
-    backticks and a code span may hold quotes."""
+    """The tokens of a text: what begins first wins, so that quotes and code may hold each other."""
     return list(_joined(_atoms(text)))
 
 
@@ -176,15 +174,11 @@ def _token(text: str, place: int) -> Token | None:
         ends = [text.find(mark, place + 1) for mark in _QUOTES[char]]
         end = min((end for end in ends if end > 0), default=-1)
         return Token(QUOTE, text[place:end + 1], text[place + 1:end]) if end > 0 else None
-    if place == 0 or not re.match(r"[\w.,]", text[place - 1]):
-        bound = BOUND.match(text, place)
-        if bound:
-            return Token(FACT, bound[0], bound[2], bound[1] or "")
-    for pattern in (_COMMENT, _TARGET):
-        match = pattern.match(text, place)
-        if match:
-            return Token(OTHER, match[0])
-    return None
+    bound = BOUND.match(text, place)
+    if bound and not re.match(r"[\w.,]", text[place - 1:place]):
+        return Token(FACT, bound[0], bound[2], bound[1] or "")
+    other = _COMMENT.match(text, place) or _TARGET.match(text, place)
+    return Token(OTHER, other[0]) if other else None
 
 
 def _citation_end(text: str, place: int) -> int | None:

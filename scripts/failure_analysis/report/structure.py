@@ -2,12 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 
 from failure_analysis.datapoint import safe_id
 from failure_analysis.markdown import code
 from failure_analysis.report import claims, prose
-from failure_analysis.report.evidence import Evidence, Finding
+from failure_analysis.report.evidence import Evidence, Finding, Findings
 from failure_analysis.report.prose import Unit
 from failure_analysis.review import counting, ledger
 
@@ -16,13 +15,14 @@ FEWEST_WORDS = 5
 LARGE = 3  # a bucket with so many reviewed datapoints of a model has a section of its own
 
 
-def findings(units: list[Unit], evidence: Evidence, proved: Counter) -> Iterator[Finding]:
+def findings(units: list[Unit], evidence: Evidence) -> Findings:
     """Sections that a report must have, and what must stand in them."""
     counts = evidence.analysis.counts
     failing = [name for name in counting.models(counts) if counts.failing[name]]
+    headings = [unit for unit in units if unit.kind == "heading"]
     sections: dict[str, int] = {}
-    for unit in units:
-        if unit.kind == "heading" and unit.text.startswith("## Model "):
+    for unit in headings:
+        if unit.text.startswith("## Model "):
             if unit.model in sections:
                 yield Finding(unit.line, "model_section", unit.text, "this model has two sections")
             sections.setdefault(unit.model, unit.line)
@@ -33,41 +33,38 @@ def findings(units: list[Unit], evidence: Evidence, proved: Counter) -> Iterator
                           f"has this name; names are {', '.join(titles)}")
     for title, name in titles.items():
         if not counts.reviewed[name]:
-            yield Finding(0, "unreviewed_model", name, f"none of its {counts.failing[name]} "
-                                                       "failing datapoints was reviewed")
+            yield Finding(0, "unreviewed_model", name,
+                          f"none of its {counts.failing[name]} failing datapoints was reviewed")
         elif title not in sections:
             yield Finding(0, "model_section", name, f"there is no section `## Model {title}`")
         else:
-            yield from _model_findings(name, sections[title], [
-                unit for unit in units if unit.model == title], evidence, proved)
-    titles_seen = Counter(unit.text for unit in units if unit.kind == "heading"
-                          and unit.text.startswith("## ") and not unit.model)
+            own = [unit for unit in units if unit.model == title]
+            yield from _model_findings(name, sections[title], own, evidence)
+    titles_seen = Counter(unit.text for unit in headings
+                          if unit.text.startswith("## ") and not unit.model)
     for title, count in titles_seen.items():
         if count > 1:
             yield Finding(0, "doubled_section", title, f"it stands in the report {count} times")
     yield from _shared_findings(evidence)
 
 
-def _model_findings(model: str, line: int, units: list[Unit], evidence: Evidence,
-                    proved: Counter) -> Iterator[Finding]:
-    """A model's section: one section per bucket that is large enough, none that is not a
-    bucket."""
+def _model_findings(model: str, line: int, units: list[Unit], evidence: Evidence) -> Findings:
+    """A model's section: one section per bucket that is large enough, and none of anything else."""
     counts = evidence.analysis.counts
     order = dict(counting.bucket_order(counts, model))
     sections: dict[str, list[Unit]] = {}
-    for unit in units:
-        if unit.kind == "heading" and unit.text.startswith("####"):
-            yield Finding(unit.line, "unreviewed_bucket", unit.text, "no headings below a bucket; "
-                                                                    "write a paragraph")
-        if unit.kind == "heading" and unit.bucket and unit.text.startswith("### "):
-            title = unit.bucket
-            slug = claims.slug(title)
+    for unit in [unit for unit in units if unit.kind == "heading"]:
+        if unit.text.startswith("####"):
+            yield Finding(unit.line, "unreviewed_bucket", unit.text,
+                          "no headings below a bucket; write a paragraph")
+        if unit.bucket and unit.text.startswith("### "):
+            title, slug = unit.bucket, claims.slug(unit.bucket)
             if "(provisional)" in title:
                 yield Finding(unit.line, "provisional_bucket", title, "a rule gave this label; "
                               "name the bucket for what reviewers found")
             elif ledger.names_no_cause(slug, evidence.names.squeezed):
-                yield Finding(unit.line, "no_cause", title, "it names a grader dimension, not a "
-                                                            "cause")
+                yield Finding(unit.line, "no_cause", title,
+                              "it names a grader dimension, not a cause")
             elif slug not in order and title != "Notes":
                 yield Finding(unit.line, "unreviewed_bucket", title, "no review puts a datapoint "
                               f"of {model} into it; its buckets are {', '.join(order)} (other "
@@ -83,16 +80,13 @@ def _model_findings(model: str, line: int, units: list[Unit], evidence: Evidence
                           f"{model} are in it; write a section ### `{slug}`")
     for slug, section in sections.items():
         if slug in order:
-            yield from _bucket_findings(model, slug, section, evidence, proved)
+            yield from _bucket_findings(model, slug, section, evidence)
 
 
-def _bucket_findings(model: str, slug: str, units: list[Unit], evidence: Evidence,
-                     proved: Counter) -> Iterator[Finding]:
-    """A bucket's section says what goes wrong, what triggers it and which dimensions it costs, and
-    cites enough reviewed datapoints."""
-    counts = evidence.analysis.counts
+def _bucket_findings(model: str, slug: str, units: list[Unit], evidence: Evidence) -> Findings:
+    """A bucket's section says what goes wrong, its trigger and costs, and cites enough."""
     line = units[0].line
-    members = set(counting.members(counts, slug, model))
+    members = set(counting.members(evidence.analysis.counts, slug, model))
     cited = {token.value for unit in units for token in prose.inline(unit.text)
              if token.kind == prose.CITE} & members
     needed = min(evidence.min_cited, len(members))
@@ -110,27 +104,26 @@ def _bucket_findings(model: str, slug: str, units: list[Unit], evidence: Evidenc
             yield from _cost_findings(model, slug, mine[0], evidence)
         else:
             yield from _description_findings(slug, mine[0])
-    proved["buckets"] += 1
+    evidence.proved["buckets"] += 1
 
 
-def _description_findings(slug: str, unit: Unit) -> Iterator[Finding]:
+def _description_findings(slug: str, unit: Unit) -> Findings:
     """A description is in the author's words, and cites a datapoint that shows it."""
     masked = "".join(sentence.masked for sentence in prose.sentences(unit)).partition(":**")[2]
     if len(re.findall(r"[^\W\d_]{2,}", masked)) < FEWEST_WORDS:
         yield Finding(unit.line, "no_description", slug, f"**{unit.label}:** says nothing in words")
     elif prose.CITE not in masked:
-        yield Finding(unit.line, "unsupported_claim", slug, f"**{unit.label}:** cites no datapoint "
-                                                            "that shows it")
+        yield Finding(unit.line, "unsupported_claim", slug,
+                      f"**{unit.label}:** cites no datapoint that shows it")
 
 
-def _cost_findings(model: str, slug: str, unit: Unit, evidence: Evidence) -> Iterator[Finding]:
+def _cost_findings(model: str, slug: str, unit: Unit, evidence: Evidence) -> Findings:
     """The dimensions that a bucket is said to cost are those that its datapoints failed."""
     cost = counting.costs(evidence.analysis.counts, slug, model)
     named = {token.value for token in prose.inline(unit.text) if token.kind == prose.CODE}
-    wrong = sorted((named & evidence.names.dimensions) - set(cost))
-    if wrong:
-        yield Finding(unit.line, "wrong_costs", ", ".join(wrong), f"no reviewed datapoint of "
-                      f"{model} in {slug} failed it")
+    if wrong := sorted((named & evidence.names.dimensions) - set(cost)):
+        yield Finding(unit.line, "wrong_costs", ", ".join(wrong),
+                      f"no reviewed datapoint of {model} in {slug} failed it")
     size = len(counting.members(evidence.analysis.counts, slug, model))
     missing = sorted(name for name, count in cost.items() if 2 * count > size and name not in named)
     if missing or (cost and not named & set(cost)):
@@ -138,7 +131,7 @@ def _cost_findings(model: str, slug: str, unit: Unit, evidence: Evidence) -> Ite
                       f"datapoints fail: {', '.join(map(code, missing or sorted(cost)))}")
 
 
-def _shared_findings(evidence: Evidence) -> Iterator[Finding]:
+def _shared_findings(evidence: Evidence) -> Findings:
     """Items that every model failed and whose fault nobody has decided."""
     compared, counts = evidence.analysis.compared, evidence.analysis.counts
     if not compared or len(compared["units"]) < 2:

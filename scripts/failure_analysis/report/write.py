@@ -1,5 +1,4 @@
-"""Writing the report: placeholders become bound numbers, generated blocks are made anew, and the
-author's prose is never touched."""
+"""Writing the report: placeholders become numbers, blocks are made anew, prose stays as it is."""
 
 import hashlib
 import re
@@ -78,8 +77,7 @@ def read(report: Path) -> str:
 
 def _filled(text: str, values: Mapping[str, int | float]) -> tuple[str, Counter[str]]:
     """The text with its placeholders bound and its bound numbers as they are now, and how often
-    each fact was bound for the first time. Fences and blockquotes hold text of the runs: nothing in
-    them is a placeholder."""
+    each fact was bound for the first time. Fences and blockquotes, text of the runs, stay."""
     filled: Counter[str] = Counter()
 
     def number(match: re.Match) -> str:
