@@ -48,6 +48,8 @@ def _label(args: argparse.Namespace) -> int:
          "modes": {mode["mode"]: mode["rows"] for mode in result["modes"]},
          "never_met": result["never_met"]},
         [*(terminal.table(*heuristics.summary(result)) or ["no failing row to label"]),
+         *([f"never met: {', '.join(result['never_met'])}"]
+           if args.rules and result["never_met"] else []),
          f"clusters: {args.analysis_dir / heuristics.PAGE}",
          f"next: compare_models.py {args.analysis_dir}"],
         args.json,

@@ -8,9 +8,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failure_analysis import files
+from failure_analysis import files, user_files
 from failure_analysis.files import Refusal
-from failure_analysis.packet import heuristics
+from failure_analysis.packet import heuristics, rule_file
 from make_runs import judged, read_jsonl, turn
 
 
@@ -225,7 +225,13 @@ WRONG = {
                "6: rules[0].any[1].signal[1]: no signal missing_acton; nearest: missing_action; "),
     "no list": (RULE.replace("any:\n      - ", "any:\n        "),
                 "3: rules[0].any: Input should be a valid list"),
-    "YAML": (" [", " not valid YAML"),
+    "YAML": (" [", "2: not valid YAML (did not find expected node content)"),
+    "empty text": (RULE.replace("contains: c", "contains: [x, '']"),
+                   "5: rules[0].any[0].contains[1]: an empty text is in every row"),
+    "no text": (RULE.replace("contains: c", "contains: []"),
+                "5: rules[0].any[0].contains: Value should have at least 1 item"),
+    "backspace": (RULE.replace("contains: c", 'regex: "\\bwrong"'), "5: rules[0].any[0].regex[0]: "
+                  "'\\x08wrong' has a control character; write a regex in single quotes"),
     "top key": (RULE + "\nrule: 3", "6: rule: unknown key; nearest: rules; known are rules"),
 }
 
@@ -238,6 +244,20 @@ def test_a_wrong_rule_is_named(tmp_path, case):
     with pytest.raises(Refusal) as refused:
         heuristics.load(path)
     assert str(refused.value).startswith(f"{path}:{message}")
+
+
+def test_the_rules_of_the_bundle_hold():
+    """A run does not hold them against the model: its import takes time."""
+    rules = user_files.load(heuristics.DEFAULT_RULES, rule_file.RuleFile).rules
+    assert len(rules) == len(heuristics.load(heuristics.DEFAULT_RULES)) > 30
+
+
+def test_rules_of_a_user_that_are_never_met_are_named(run_script, build, tmp_path):
+    _, out = build("--run-dir", judged(tmp_path / "run", [turn(0, False)]))
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(f"rules:{RULE}")
+    assert "never met: a\n" in run_script("cluster_failures.py", out, "--rules", rules).stdout
+    assert "never met" not in run_script("cluster_failures.py", out).stdout
 
 
 def test_a_value_alone_is_a_list_of_one(tmp_path):

@@ -117,6 +117,16 @@ def test_a_damaged_line_is_refused_with_its_number(folder):
         tables.outcomes(folder)
 
 
+def test_a_number_beyond_64_bits_is_refused_by_name(folder):
+    path = folder / "outcomes.csv"
+    text = path.read_bytes()
+    path.write_bytes(text.replace(b",0,,fail,0.5,", b",0,9223372036854775808,fail,0.5,", 1))
+    with pytest.raises(files.Refusal, match="turn is '9223372036854775808', no number of 64 bits"):
+        tables.outcomes(folder)
+    path.write_bytes(path.read_bytes().replace(b"9223372036854775808", b"3"))
+    assert tables.outcomes(folder)["turn"].dropna().tolist() == [3]
+
+
 # What these scripts load at work; the --help of every script loads no package (test_headers.py).
 LIGHT = {"build_packet.py": ("--comparison-dir", "{runs}/comparison", "--output-dir", "{out}"),
          "plan_review.py": ("{out}",), "show_datapoint.py": ("{out}", "--next", "--coder", "a"),

@@ -44,7 +44,10 @@ WRONG = {
                     "key; nearest: field; known are field, kind"),
     "twice": (f"{PARTS}  kind: word\n  kind: number", ":4: the key kind is there twice; keep one"),
     "alias": ("parts: &p\n- field: a\nmore: *p", ":3: more: Input should be a valid mapping"),
-    "tag": ("parts: !!python/object:os.system x", ": not valid YAML (could not determine a"),
+    "tag": ("parts: !!python/object:os.system x", ":1: not valid YAML (could not determine a"),
+    "date": (f"{PARTS}  kind: 2024-13-45", ": not valid YAML ("),
+    "depth": ("[" * 3000 + "]" * 3000, ":1: the file: Input should be a valid mapping, got [["),
+    "digits": (f"{PARTS}weights: {{left: {'1' * 5000}}}", ": not valid YAML ("),
     "bytes": (b"\xff\xfe\x00", ": not valid YAML ("),
 }
 
@@ -84,3 +87,20 @@ def test_an_empty_value_of_a_list_names_its_line(tmp_path):
     path.write_text("weights: {}\nparts: []\n")
     with pytest.raises(Refusal, match=r"x\.yaml:2: parts: List should have at least 1 item"):
         user_files.load(path, Whole)
+
+
+def test_what_is_called_packed_and_is_not_is_refused(tmp_path):
+    path = tmp_path / "x.yaml.gz"
+    path.write_text(PARTS)
+    with pytest.raises(Refusal, match=r"x\.yaml\.gz: damaged, or not packed as it is called"):
+        user_files.load(path, Whole)
+
+
+def test_a_refusal_is_one_line_whatever_a_key_holds(run_script, tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text('rules:\n- name: a\n  "x\\ncluster_failures.py: all is well\\e[31m": 1\n')
+    done = run_script("cluster_failures.py", tmp_path, "--rules", rules)
+    assert done.stderr.count("\n") == 1 and "x cluster_failures.py: all is well\\x1b[31m: unkn" \
+        in done.stderr
+    done = run_script("cluster_failures.py", tmp_path, "--rules", tmp_path / "\x1b[31m.yaml")
+    assert done.stderr.count("\n") == 1 and "\x1b" not in done.stderr

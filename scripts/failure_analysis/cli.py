@@ -31,7 +31,7 @@ def run(script: str, body: Callable[[], int]) -> int:
     try:
         return body()
     except Refusal as refusal:
-        print(f"{name}: {visible(str(refusal))}", file=sys.stderr)
+        print(f"{name}: {_one_line(refusal)}", file=sys.stderr)
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("failure_analysis"):
             raise
@@ -47,8 +47,13 @@ def run(script: str, body: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"{name}: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"{name}: {_one_line(f'{where}{error.strerror or error}')}", file=sys.stderr)
     return 1
+
+
+def _one_line(text: object) -> str:
+    """A text as one line, safe for a terminal."""
+    return visible(" ".join(str(text).split("\n")))
 
 
 def summarise(summary: Mapping, lines: list[str], as_json: bool) -> None:
@@ -56,7 +61,7 @@ def summarise(summary: Mapping, lines: list[str], as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary))
     else:
-        print("\n".join(visible(" ".join(line.split("\n"))) for line in lines))
+        print("\n".join(map(_one_line, lines)))
 
 
 def default_folder(benchmark: str) -> Path:

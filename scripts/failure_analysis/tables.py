@@ -10,6 +10,7 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 import msgspec
+import numpy as np
 import pandas as pd
 
 from failure_analysis import facts as fact_file
@@ -90,5 +91,17 @@ def _typed(frame: pd.DataFrame, more: dict[str, str] | None = None) -> pd.DataFr
     dtypes = {name: (more or {}).get(name) or _dtype(name) for name in frame}
     for name, dtype in dtypes.items():
         if dtype in ("Int64", "Float64"):
-            frame[name] = pd.to_numeric(frame[name].replace("", None))
+            frame[name] = pd.array([_number(value, dtype, name) for value in frame[name]], dtype)
     return frame.astype(dtypes)
+
+
+def _number(value: Any, dtype: str, name: str) -> Any:
+    """A cell of a column of numbers; refuses what is none, or too large for 64 bits."""
+    if value is None or value == "" or value is pd.NA:
+        return pd.NA
+    try:
+        number = float(value) if dtype == "Float64" else int(value)
+        return number if dtype == "Float64" else np.int64(number)
+    except (ValueError, TypeError, OverflowError):
+        raise files.Refusal(f"{name} is {str(value)[:40]!r}, no number of 64 bits; correct the "
+                            "source and run build_packet.py again") from None

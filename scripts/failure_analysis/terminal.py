@@ -5,16 +5,17 @@ from collections.abc import Sequence
 
 from failure_analysis.files import visible
 
+MOST_CHARACTERS = 90  # of a cell
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], most: int = 20) -> list[str]:
-    """The lines of a table for the terminal, after a blank one: each cell on one line, columns
-    without any value left out, of many rows the first; nothing without rows."""
+    """The lines of a table for the terminal, after a blank one: each cell on one line and cut where
+    it is long, columns without any value left out, of many rows the first; nothing without rows."""
     if not rows:
         return []
     from tabulate import tabulate
 
-    cells = [[visible(" ".join(str("" if value is None else value).split())) for value in row]
-             for row in rows[:most]]
+    cells = [[_cell(value) for value in row] for row in rows[:most]]
     shown = [place for place in range(len(header)) if any(line[place] for line in cells)]
     numeric = [place > 0 and all(re.match(r"[-+]?\d|$", line[place]) for line in cells)
                for place in shown]
@@ -22,3 +23,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], most: int = 2
                      [header[place] for place in shown], disable_numparse=True,
                      colalign=["right" if right else "left" for right in numeric]).splitlines()
     return ["", *lines, *([f"and {len(rows) - most} more"] if len(rows) > most else [])]
+
+
+def _cell(value: object) -> str:
+    text = visible(" ".join(str("" if value is None else value).split()))
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS - 1]}…"

@@ -3,6 +3,7 @@ that cannot be meant is refused with file, line, key and the nearest name there 
 
 import difflib
 import re
+import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
@@ -32,8 +33,13 @@ def load(path: Path, model: type[Model]) -> Model:
         place = [at for at in fault["loc"] if at != "[key]"]
         key = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in place)
         line = f":{_line(node, place)}" if node else ""
-        raise files.Refusal(f"{path}{line}: {key.lstrip('.') or 'the file'}: "
+        raise files.Refusal(f"{path}{line}: {key.lstrip('.')[:200] or 'the file'}: "
                             f"{_reason(fault, model)}") from None
+
+
+def document(path: Path) -> Any:
+    """The document of a file, not held against anything."""
+    return _parsed(path)[1]
 
 
 def _parsed(path: Path) -> tuple[Any, Any]:
@@ -50,10 +56,15 @@ def _parsed(path: Path) -> tuple[Any, Any]:
         for line, key in _repeated(node):
             raise files.Refusal(f"{path}:{line}: the key {key} is there twice; keep one")
         return node, document if is_json else loader.construct_document(node) if node else None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except files.unpacking_errors() as error:
+        raise files.Refusal(f"{path}: damaged, or not packed as it is called ({error})") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         if is_json:
             return None, document
-        raise files.Refusal(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+        mark = getattr(error, "problem_mark", None)
+        reason = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise files.Refusal(f"{path}{f':{mark.line + 1}' if mark else ''}: not valid YAML "
+                            f"({reason})") from None
 
 
 def _repeated(node: Any) -> Iterator[tuple[int, str]]:
@@ -102,7 +113,7 @@ def _reason(fault: dict[str, Any], model: type) -> str:
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])
     reason = re.sub("dictionary.*", "mapping", fault["msg"])
-    return f"{reason}, got {repr(fault['input'])[:40]}"
+    return f"{reason}, got {reprlib.repr(fault['input'])}"
 
 
 def nearest(name: str, names: Sequence[str]) -> str:

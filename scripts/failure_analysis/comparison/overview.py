@@ -1,24 +1,31 @@
 """The facts of an analysis folder at a glance: a line per model, or per run."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 
-HEADERS = ("failed", "judged", "pass rate", "95 %", "only it fails", "markers", "fails most on")
+HEADERS = ("failed", "judged", "pass rate", "95 %", "items only it fails", "markers",
+           "fails most on")
 MOST_NAMED = 2  # markers and dimensions of a model
 
 
 def table(facts: Mapping[str, int | float], by: str = "model") -> tuple[list[str], list[list]]:
-    """The header, and a line for each judged model (or run), the lowest rate first: failed and
+    """The header, and a line for each model (or run), the lowest rate first: failed and
     judged rows, pass rate, its interval once the models were compared, markers, and the
     dimensions failed most often."""
     failed, judged = (f"run_{name}" if by == "run" else name
                       for name in ("failed_rows", "judged_rows"))
-    units = [unit for unit, count in _under(facts, judged).items() if count]
-    units.sort(key=lambda unit: (-facts[f"{failed}/{unit}"] / facts[f"{judged}/{unit}"], unit))
-    lines = [[unit, facts[f"{failed}/{unit}"], facts[f"{judged}/{unit}"],
-             f"{100 - 100 * facts[f'{failed}/{unit}'] / facts[f'{judged}/{unit}']:.1f} %",
-             _interval(facts, unit), facts.get(f"comparison/unique_fail/{unit}", ""),
-             *((_markers(facts, unit), _dimensions(facts, unit)) if by == "model" else ("", ""))]
-            for unit in units]
+    units = _under(facts, judged)
+    shared = len(units) > 1 and facts.get("comparison/compared_items")
+    lines = []
+    for unit in units:
+        fails, tries = facts[f"{failed}/{unit}"], facts[f"{judged}/{unit}"]
+        rate = 100 - 100 * fails / tries if tries else None
+        named = (_markers(facts, unit, units), _dimensions(facts, unit, units)) \
+            if by == "model" else ("", "")
+        lines.append([unit, fails, tries, "" if rate is None else f"{rate:.1f} %",
+                      _interval(facts, unit), facts.get(f"comparison/unique_fail/{unit}", "")
+                      if shared else "", *named])
+    lines.sort(key=lambda line: (-line[1] / (line[2] or math.inf), line[0]))
     return [by, *HEADERS], lines
 
 
@@ -28,17 +35,25 @@ def _under(facts: Mapping[str, int | float], prefix: str) -> dict[str, int | flo
             if key.startswith(f"{prefix}/")}
 
 
+def _most(facts: Mapping[str, int | float], kind: str, unit: str, units: Iterable[str]
+          ) -> list[tuple[str, int | float]]:
+    """The largest of a unit's facts of a kind; a model may be called as another one and a slash."""
+    longer = tuple(f"{other.removeprefix(f'{unit}/')}/" for other in units
+                   if other.startswith(f"{unit}/"))
+    counts = [(name, count) for name, count in _under(facts, f"{kind}/{unit}").items()
+              if count and not name.startswith(longer)]
+    return sorted(counts, key=lambda pair: -pair[1])[:MOST_NAMED]
+
+
 def _interval(facts: Mapping[str, int | float], unit: str) -> str:
     low, high = (facts.get(f"comparison/pass_rate_{end}_pct/{unit}") for end in ("low", "high"))
     return "" if low is None else f"{low:.1f} to {high:.1f} %"
 
 
-def _markers(facts: Mapping[str, int | float], unit: str) -> str:
-    counts = sorted(_under(facts, f"marker/{unit}").items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{name} {count}" for name, count in counts[:MOST_NAMED] if count)
+def _markers(facts: Mapping[str, int | float], unit: str, units: Iterable[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in _most(facts, "marker", unit, units))
 
 
-def _dimensions(facts: Mapping[str, int | float], unit: str) -> str:
-    counts = sorted(_under(facts, f"dimension/{unit}").items(), key=lambda pair: -pair[1])
+def _dimensions(facts: Mapping[str, int | float], unit: str, units: Iterable[str]) -> str:
     return ", ".join(f"{name} {count} of {facts[f'dimension_judged/{unit}/{name}']}"
-                     for name, count in counts[:MOST_NAMED] if count)
+                     for name, count in _most(facts, "dimension", unit, units))

@@ -44,7 +44,7 @@ def _system(system: dict[str, Any]) -> list[str]:
          for lens, result in system["lenses"].items()]) + "\n")
     parts.append(table(
         ("hypothesis", "status", "score", *diagnosis.COLUMNS),
-        [(hypothesis["hypothesis"], hypothesis["status"], f"{hypothesis['score']:g}",
+        [(cell(hypothesis["hypothesis"]), hypothesis["status"], f"{hypothesis['score']:g}",
           *(_SIGNS[_sign(hypothesis, column)] for column in diagnosis.COLUMNS))
          for hypothesis in system["hypotheses"]]) + "\n")
     parts += _leading(system)
@@ -60,7 +60,7 @@ def _verdict(system: dict[str, Any]) -> str:
     by_name = {hypothesis["hypothesis"]: hypothesis for hypothesis in system["hypotheses"]}
     if names == ["inconclusive"]:
         return "Inconclusive: no hypothesis reaches even a tentative score; see what is missing."
-    claims = " or ".join(f"**{name}** ({by_name[name]['says']})" for name in names)
+    claims = " or ".join(f"**{cell(name)}** ({cell(by_name[name]['says'])})" for name in names)
     first = by_name[names[0]]
     return f"The failures are consistent with {claims}: {first['status']}, strength " \
         f"{first['strength']}." if names != ["no_failure_in_range"] else \

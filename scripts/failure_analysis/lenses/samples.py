@@ -56,8 +56,9 @@ def _files_of(config_path: Path, eval_entry: dict) -> list[Path]:
     paths: list[Path] = []
     for pattern in map(str, named if isinstance(named, list) else [named]):
         path = Path(pattern)
-        hits = [path] if path.is_absolute() else sorted(folder.glob(pattern))
-        if not hits or path.is_absolute() and not path.exists():
+        matching = [path] if path.is_absolute() else folder.glob(pattern) if path.parts else ()
+        hits = sorted(hit for hit in matching if hit.is_file())
+        if not hits:
             raise files.Refusal(f"{config_path}: no file matches {pattern} (from {folder})")
         paths += hits
     return paths

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from failure_analysis import facts, files, manifest, steps, user_files
 from failure_analysis.checks import text_of
@@ -16,9 +16,6 @@ from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import lines
 from failure_analysis.packet.rows import whole
 from failure_analysis.paths import value_at
-
-if TYPE_CHECKING:
-    from failure_analysis.packet import rule_file
 
 NAME, PAGE, RULES = steps.CLUSTER.writes[:3]
 DEFAULT_RULES = Path(__file__).resolve().parents[3] / "templates" / "heuristics.yaml"
@@ -56,25 +53,32 @@ class Rule(NamedTuple):
 
 
 def load(path: Path) -> list[Rule]:
-    """The rules of a file, checked; refuses with the line and the key that is wrong."""
-    from failure_analysis.packet import rule_file
+    """The rules of a file, checked; refuses with the line and the key that is wrong. Those of the
+    bundle are checked by its tests: pydantic's import would take as long as the rest."""
+    if path.read_bytes() != DEFAULT_RULES.read_bytes():
+        from failure_analysis.packet import rule_file
 
-    return [_rule(rule) for rule in user_files.load(path, rule_file.RuleFile).rules]
-
-
-def _rule(rule: "rule_file.Rule") -> Rule:
-    when = (tuple(rule.when.format), tuple(rule.when.dimension)) if rule.when else ((), ())
-    tests = (tuple(map(_test, written or ())) for written in (rule.any, rule.all, rule.none))
-    return Rule(rule.name, rule.mode or rule.name, *when, *tests)
+        user_files.load(path, rule_file.RuleFile)
+    return [_rule(rule) for rule in user_files.document(path)["rules"]]
 
 
-def _test(test: "rule_file.Test") -> Test:
-    if not test.kinds:
-        return Test("", "", (), tuple(test.signal))
-    kind = test.kinds[0]
-    values = getattr(test, kind)
-    return Test(test.field, kind, tuple(map(searcher, values) if kind == "regex" else values),
-                tuple(test.signal))
+def _rule(rule: dict) -> Rule:
+    when = rule.get("when") or {}
+    tests = (tuple(map(_test, rule.get(key) or ())) for key in ("any", "all", "none"))
+    return Rule(rule["name"], rule.get("mode") or rule["name"], _listed(when.get("format")),
+                _listed(when.get("dimension")), *tests)
+
+
+def _test(test: dict) -> Test:
+    kind = next((key for key in test if key not in ("field", "signal")), "")
+    values = _listed(test[kind]) if kind else ()
+    return Test(test.get("field", ""), kind,
+                tuple(map(searcher, values)) if kind == "regex" else values,
+                _listed(test.get("signal")))
+
+
+def _listed(value: Any) -> tuple:
+    return tuple(value) if isinstance(value, list) else () if value is None else (value,)
 
 
 def searcher(source: str) -> Callable[[str], bool]:

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from failure_analysis import user_files
+from failure_analysis import files, user_files
 from failure_analysis.datapoint import SIGNALS
 
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
@@ -29,8 +29,11 @@ def _slug(word: str) -> str:
 def _lower(text: str) -> str:
     """Texts of a row are put in lower case once, so a pattern in upper case could never match."""
     plain = re.sub(r"\\.", "", text)
-    if plain != plain.lower():
-        raise ValueError(f"text in lower case is expected, {text!r} could never match")
+    if not text or plain != plain.lower():
+        raise ValueError(f"text in lower case is expected, {text!r} could never match"
+                         if text else "an empty text is in every row")
+    if text != files.visible(text):
+        raise ValueError(f"{text!r} has a control character; write a regex in single quotes")
     return text
 
 
@@ -58,10 +61,11 @@ def _apart(rules: "list[Rule]") -> "list[Rule]":
 _listed = BeforeValidator(lambda value: value if isinstance(value, list) else [value])
 Slug = Annotated[str, AfterValidator(_slug)]
 Words = Annotated[list[str], _listed]
-Lower = Annotated[list[Annotated[str, AfterValidator(_lower)]], _listed]
-Patterns = Annotated[list[Annotated[str, AfterValidator(_compiles)]], _listed]
+Lower = Annotated[list[Annotated[str, AfterValidator(_lower)]], _listed, Field(min_length=1)]
+Patterns = Annotated[list[Annotated[str, AfterValidator(_compiles)]], _listed,
+                     Field(min_length=1)]
 Signals = Annotated[list[Annotated[str, AfterValidator(_signal)]], _listed]
-Numbers = Annotated[list[float], _listed]
+Numbers = Annotated[list[float], _listed, Field(min_length=1)]
 
 
 class _Written(BaseModel):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from failure_analysis.datapoint import safe_id
-from failure_analysis.files import COMPRESSED, Refusal, bare_name, open_bytes
+from failure_analysis.files import Refusal, bare_name, open_bytes
 from failure_analysis.formats import (
     agent_journals,
     agentdojo,
@@ -25,8 +25,6 @@ from failure_analysis.records import Source
 # In this order a path is tried; the first that matches reads it.
 DETECTED = (judged, tau2_bench, tau_bench, agentdojo, bee_run, agent_journals, tau2_judges)
 FORMATS = {module.NAME: module for module in (*DETECTED, mapping)}
-_ENDINGS = tuple(f"{end}{packed}" for end in (".json", ".jsonl", ".csv", ".eval")
-                 for packed in ("", *COMPRESSED))
 
 
 @dataclass
@@ -125,10 +123,7 @@ def _take(path: Path, inputs: Inputs) -> None:
             return
     if path.is_dir():
         for child in sorted(path.iterdir()):
-            if child.is_dir() or child.name.endswith(_ENDINGS):
-                _take(child, inputs)
-            else:
-                inputs.ignored.append(child)
+            _take(child, inputs)
     else:
         inputs.ignored.append(path)
 
