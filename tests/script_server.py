@@ -1,10 +1,10 @@
 """Runs scripts for the tests, each in a process of its own that is forked from this one, where the
-packages from the index (none of our modules) are loaded already: most of a short script's time is
-their import. Reads one JSON array per line, [command, folder, environment, stdout file, stderr
-file], and answers with the exit code.
+packages and our modules are loaded already: most of a short script's time is their import. A script
+of another copy of the bundle loads the modules that stand beside it.
 
-What the interpreter does at its start is not repeated: whoever tests that (which packages a script
-loads, PYTHON… in the environment) starts a real one."""
+Reads one JSON array per line, [command, folder, environment, stdout file, stderr file], and answers
+with the exit code. What the interpreter does at its start is not repeated: whoever tests that
+(which packages a script loads, PYTHON… in the environment) starts a real one."""
 
 import importlib
 import json
@@ -12,15 +12,22 @@ import os
 import runpy
 import sys
 import time
+from pathlib import Path
 
 LOADED = ("numpy", "numpy.random", "scipy.special", "scipy.stats", "matplotlib.figure",
           "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "msgspec", "yaml",
           "jinja2", "filelock", "tqdm", "pydantic", "zstandard")
 
 
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+
+
 def main() -> None:
     """Serves until the input ends."""
-    for name in LOADED:
+    sys.path[0] = str(SCRIPTS)
+    ours = [".".join(path.relative_to(SCRIPTS).with_suffix("").parts)
+            for path in sorted(SCRIPTS.glob("failure_analysis/**/*.py")) if path.stem != "tables"]
+    for name in (*LOADED, *(name.removesuffix(".__init__") for name in ours)):
         importlib.import_module(name)
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
@@ -40,6 +47,9 @@ def run(command: list[str], folder: str, env: dict[str, str], out: str, err: str
     os.environ.update(env)
     time.tzset()
     sys.argv, sys.path[0] = command, os.path.dirname(command[0])
+    if not SCRIPTS.samefile(sys.path[0]):
+        for name in [name for name in sys.modules if name.startswith("failure_analysis")]:
+            del sys.modules[name]
     runpy.run_path(command[0], run_name="__main__")
 
 

@@ -143,11 +143,11 @@ def test_damaged_documents_are_rejected_row_by_row_or_refused(random, kind):
         if counts["pass"] + counts["fail"]:
             compute.compare(folder / "out")
         assert "# Deep error analysis" in draft.render(blocks.load(folder / "out"))
-        known = packet_rows.index(folder / "out")
-        for ident in known.places:  # a reader can be shown what could be read
-            row = packet_rows.row(known, ident)
+        index = packet_rows.load(folder / "out")
+        for ident in index.places:  # a reader can be shown what could be read
+            row = packet_rows.row(index, ident)
             shown = show.view(row, None, 500)
-            assert ident in show.text(known, row, shown, "agent", None, {})
+            assert ident in show.text(index, row, shown, "agent", None, {})
 
 
 @given(st.lists(st.one_of(st.none(), TEXTS, st.integers(), st.floats(allow_nan=False)),
