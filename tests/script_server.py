@@ -6,12 +6,16 @@ Reads one JSON array per line, [command, folder, environment, stdout file, stder
 with the exit code. What the interpreter does at its start is not repeated: whoever tests that
 (which packages a script loads, PYTHON… in the environment) starts a real one."""
 
+import atexit
+import gc
 import importlib
 import json
 import os
 import runpy
 import sys
+import threading
 import time
+import traceback
 from pathlib import Path
 
 LOADED = ("numpy", "numpy.random", "scipy.special", "scipy.stats", "matplotlib.figure",
@@ -29,16 +33,17 @@ def main() -> None:
             for path in sorted(SCRIPTS.glob("failure_analysis/**/*.py")) if path.stem != "tables"]
     for name in (*LOADED, *(name.removesuffix(".__init__") for name in ours)):
         importlib.import_module(name)
+    gc.freeze()  # what is loaded is not looked through, nor copied, by every child
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         child = os.fork()
         if not child:
-            sys.exit(run(*json.loads(line)))
+            leave(run(*json.loads(line)))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
 
 
-def run(command: list[str], folder: str, env: dict[str, str], out: str, err: str) -> None:
-    """Becomes the script, which ends this process as it likes."""
+def run(command: list[str], folder: str, env: dict[str, str], out: str, err: str) -> object:
+    """Becomes the script; returns what it exits with."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.open(out, os.O_WRONLY), 1)
     os.dup2(os.open(err, os.O_WRONLY), 2)
@@ -50,7 +55,24 @@ def run(command: list[str], folder: str, env: dict[str, str], out: str, err: str
     if not SCRIPTS.samefile(sys.path[0]):
         for name in [name for name in sys.modules if name.startswith("failure_analysis")]:
             del sys.modules[name]
-    runpy.run_path(command[0], run_name="__main__")
+    try:
+        runpy.run_path(command[0], run_name="__main__")
+    except SystemExit as end:
+        return end.code
+    except BaseException:
+        traceback.print_exc()
+        return 1
+
+
+def leave(code: object) -> None:
+    """Ends this process as the interpreter does, but for taking the loaded packages apart."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else code is not None)
 
 
 if __name__ == "__main__":
