@@ -1,5 +1,6 @@
 """Whether a row has the shape of a datapoint, whatever format it came from."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,7 +57,7 @@ def wrong_scores(scores: Any, reward: Any) -> str | None:
 
 
 def tidy(row: dict) -> tuple[str, ...]:
-    """Brings turn and tool lists to their one form, in place; says what was changed."""
+    """Brings turn, tool lists, task and failure class to their one form, in place; says what was changed."""
     notes = ()
     turn = row.get("turn")
     if type(turn) is float or (type(turn) is str and turn.isascii() and turn.isdigit()
@@ -70,6 +71,10 @@ def tidy(row: dict) -> tuple[str, ...]:
         if type(row.get(name)) is dict:
             row[name] = [row[name]]
             notes += (f"{name} was one object where a list was expected",)
+    for name in ("task", "failure_class"):
+        if type(row.get(name)) not in (str, type(None)):
+            row[name] = json.dumps(row[name])
+            notes += (f"{name} was no text in the source",)
     return notes
 
 

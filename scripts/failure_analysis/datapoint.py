@@ -21,6 +21,7 @@ class Datapoint(TypedDict, total=False):
     model_name: str
     item_id: str
     item_fingerprint: str
+    task: str | None
     trial: int
     turn: int | None
     user_text: str | None
@@ -34,6 +35,7 @@ class Datapoint(TypedDict, total=False):
     reward: float | None
     grader: str | None
     judge_reasoning: str | None
+    failure_class: str | None
     reasoning: str | None
     termination: str | None
     prompt_tokens: float | None
