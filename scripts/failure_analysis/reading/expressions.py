@@ -1,0 +1,194 @@
+"""Expressions of a mapping: plain paths, which are fast, and JMESPath for the rest. Which of the two
+one is, is decided once, when it is compiled."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+_NAMED = r"\w[\w-]*(?:\[\d+\])*"
+_PLAIN = re.compile(rf"{_NAMED}(?:\.{_NAMED})*")
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+# In a scope, under this name: the levels around the innermost one, from within.
+AROUND = ""
+
+
+class Missing:
+    """The value of a path that leads nowhere, which null is not."""
+
+
+MISSING = Missing()
+# The value for the innermost level and the scope: names of levels, file and joins -> their values.
+Get = Callable[[Any, Mapping[str, Any]], Any]
+
+
+class Failed(Exception):
+    """An expression that cannot be evaluated on a row, such as a function of a wrong type."""
+
+
+class Expression(NamedTuple):
+    """A compiled expression. `fault`: why it is no JMESPath either, when it can only be a key."""
+
+    text: str
+    get: Get
+    is_plain: bool
+    fault: str = ""
+
+
+def compiled(texts: Sequence[str], scopes: frozenset[str]) -> Expression:
+    """The expression that gives the first of these that is there."""
+    parts = [_compiled(text, scopes) for text in texts]
+    if len(parts) == 1:
+        return parts[0]
+    getters = [part.get for part in parts]
+
+    def first(row: Any, scope: Mapping[str, Any]) -> Any:
+        value: Any = MISSING
+        for get in getters:
+            value = get(row, scope)
+            if value is not None and value is not MISSING:
+                return value
+        return value
+
+    return Expression(" or ".join(texts), first, all(part.is_plain for part in parts),
+                      next((part.fault for part in parts if part.fault), ""))
+
+
+def _compiled(text: str, scopes: frozenset[str]) -> Expression:
+    if not _PLAIN.fullmatch(text):
+        return _jmespath(text, scopes)
+    steps = [name or int(index) for name, index in _STEP.findall(text)]
+    if len(steps) == 1:
+        return Expression(text, _key(text, scopes), True)
+    return Expression(text, _path(text, steps, scopes), True)
+
+
+def _key(key: str, scopes: frozenset[str]) -> Get:
+    """The value under a key of the innermost level, else what the scope calls so, else under the
+    key of a level around it."""
+
+    def get(row: Any, scope: Mapping[str, Any]) -> Any:
+        if type(row) is dict and key in row:
+            return row[key]
+        if key in scopes:
+            return scope[key]
+        return next((level[key] for level in scope[AROUND] if type(level) is dict
+                     and key in level), MISSING)
+
+    return get
+
+
+def _path(text: str, steps: list[str | int], scopes: frozenset[str]) -> Get:
+    head, rest = steps[0], steps[1:]
+    whole = _key(text, frozenset())
+    begin = (lambda row, scope: scope[head]) if head in scopes else _key(str(head), frozenset())
+
+    def get(row: Any, scope: Mapping[str, Any]) -> Any:
+        if type(row) is dict and text in row:
+            return row[text]
+        value = begin(row, scope)
+        for step in rest:
+            if type(step) is int:
+                if type(value) is not list or step >= len(value):
+                    return whole(row, scope)
+                value = value[step]
+            elif type(value) is dict and step in value:
+                value = value[step]
+            else:
+                return whole(row, scope)
+        return value
+
+    return get
+
+
+def _jmespath(text: str, scopes: frozenset[str]) -> Expression:
+    """Anything else; a key that is spelled so comes first ("Is it right?")."""
+    key = _key(text, frozenset())
+    try:
+        search = _search(text)
+    except ValueError as error:
+        reason = " ".join(str(error).split("\n")[0].split())
+        return Expression(text, key, False, f"it is no JMESPath either ({reason})")
+    alone = not any(re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) for name in scopes)
+
+    def get(row: Any, scope: Mapping[str, Any]) -> Any:
+        if type(row) is dict and text in row:
+            return row[text]
+        around = scope[AROUND]
+        return search(row if alone and not around else _merged(row, around, scope))
+
+    return Expression(text, get, False)
+
+
+def _merged(row: Any, around: Sequence[Any], scope: Mapping[str, Any]) -> dict[str, Any]:
+    """All names that an expression can use, in one object."""
+    names: dict[str, Any] = {}
+    for level in (*reversed(around), row):
+        if type(level) is dict:
+            names.update(level)
+    return {**names, **{name: None if value is MISSING else value
+                        for name, value in scope.items() if name != AROUND}}
+
+
+def _search(text: str) -> Callable[[Any], Any]:
+    """The search of a JMESPath; ValueError when it is none."""
+    import jmespath
+    from jmespath.exceptions import JMESPathError
+
+    try:
+        search, options = jmespath.compile(text).search, _options()
+    except (JMESPathError, RecursionError, ValueError) as error:
+        raise ValueError(str(error) or "nested too deeply") from None
+
+    def searched(value: Any) -> Any:
+        try:
+            return search(value, options)
+        except (JMESPathError, re.error, RecursionError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise Failed(f"{text}: {reason[:300]}") from None
+
+    return searched
+
+
+@lru_cache(1)
+def _options() -> Any:
+    """JMESPath with the functions that templates/benchmark.yaml names."""
+    import jmespath
+    from jmespath import functions
+
+    class Ours(functions.Functions):
+        """Each method is a function of the same name."""
+
+        @functions.signature({"types": ["object", "null"]})
+        def _func_items(self, mapping: dict | None) -> list | None:
+            """A map as a list of {key, value}."""
+            return None if mapping is None else [
+                {"key": key, "value": value} for key, value in mapping.items()]
+
+        @functions.signature({"types": ["object"]})
+        def _func_zip(self, lists: dict) -> list | None:
+            """Parallel lists as one list of objects."""
+            there = {name: values for name, values in lists.items() if values is not None}
+            lengths = {len(values) if isinstance(values, list) else -1 for values in there.values()}
+            if len(lengths) > 1 or -1 in lengths:
+                raise ValueError("zip needs lists of one length")
+            return [dict(zip(there, values, strict=True))
+                    for values in zip(*there.values(), strict=True)] if there else None
+
+        @functions.signature({"types": ["array", "null"]})
+        def _func_first(self, values: list | None) -> Any:
+            """The first of a list."""
+            return values[0] if values else None
+
+        @functions.signature({"types": ["array", "null"]})
+        def _func_last(self, values: list | None) -> Any:
+            """The last of a list."""
+            return values[-1] if values else None
+
+        @functions.signature({"types": ["string", "null"]}, {"types": ["string"]})
+        def _func_match(self, text: str | None, pattern: str) -> str | None:
+            """What a regex finds: its first group, else all of it."""
+            match = re.search(pattern, text) if text else None
+            return match and match[1 if match.re.groups else 0]
+
+    return jmespath.Options(custom_functions=Ours())

@@ -1,0 +1,109 @@
+"""Records of other files that a row is joined with by a key, through the `join` of a mapping."""
+
+import glob
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from failure_analysis import files
+from failure_analysis.reading import containers, expressions
+from failure_analysis.reading.expressions import AROUND, MISSING, Expression
+
+if TYPE_CHECKING:
+    from failure_analysis.reading import mapping_file
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+class Joined(NamedTuple):
+    """What a row can be joined with: its records by key, or the one `document` of all rows."""
+
+    name: str
+    on: Expression | None
+    records: dict[str, Any]
+    document: Any = MISSING
+    repeated: tuple[str, ...] = ()
+
+
+def paths(join: "mapping_file.Join", file: dict[str, Any]) -> list[Path]:
+    """The files of a join for the rows of a file (its scope); refuses when there is none."""
+    def spelled(match: re.Match) -> str:
+        if match[1] not in file:
+            raise files.Refusal(f"join {join.name}: {{{match[1]}}} is no name of from_path and no "
+                                f"part of a file; known are {', '.join(file)}")
+        return glob.escape(str(file[match[1]]))
+
+    folder = Path(file["path"]).parent
+    pattern = _PLACEHOLDER.sub(spelled, join.files)
+    hits = [folder / hit for hit in glob.glob(pattern, root_dir=folder, recursive=True)]
+    if hits := sorted(path for path in hits if path.is_file()):
+        return hits
+    raise files.Refusal(f"{file['path']}: join {join.name} finds no file {pattern} from "
+                        f"{folder} on; correct join.files")
+
+
+def load(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[str]) -> Joined:
+    """Reads the files of a join."""
+    on = expressions.compiled([join.on], scopes) if join.on else None
+    if join.ids:
+        return Joined(join.name, on, _listed(join, sources, scopes))
+    if join.key is None:
+        (path, *more) = sources
+        documents = list(containers.documents(path))
+        if more or len(documents) != 1 or documents[0].reason:
+            raise files.Refusal(f"{path}: join {join.name} without key and on needs one document "
+                                f"(files: {join.files}); add them")
+        return Joined(join.name, None, {}, documents[0].value)
+    key = expressions.compiled([join.key], scopes)
+    records: dict[str, Any] = {}
+    repeated: list[str] = []
+    for record in _records(join, sources, scopes):
+        ident = spelled(key.get(record, {AROUND: (), **dict.fromkeys(scopes)}))
+        if ident is None:
+            continue
+        if join.many:
+            records.setdefault(ident, []).append(record)
+        elif records.setdefault(ident, record) is not record:
+            repeated.append(ident)
+    if not records:
+        raise files.Refusal(f"{sources[0]}: join {join.name} finds no record with a key at "
+                            f"{join.key}")
+    return Joined(join.name, on, records, repeated=tuple(repeated))
+
+
+def _records(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[str]
+             ) -> Iterator[Any]:
+    each = expressions.compiled([join.each], scopes)
+    for path in sources:
+        for document in containers.documents(path):
+            if document.reason:
+                raise files.Refusal(f"{path}:{document.number}: join {join.name}: "
+                                    f"{document.reason}")
+            value = document.value if join.each == "@" else \
+                each.get(document.value, {AROUND: (), **dict.fromkeys(scopes)})
+            yield from value if isinstance(value, list) else [value]
+
+
+def _listed(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[str]
+            ) -> dict[str, str]:
+    """Id -> the name of the first list that it stands in."""
+    lists: dict[str, str] = {}
+    for document in (document for path in sources for document in containers.documents(path)):
+        for name in join.ids:
+            value = expressions.compiled([name], scopes).get(
+                document.value, {AROUND: (), **dict.fromkeys(scopes)})
+            for ident in value if isinstance(value, list) else ():
+                lists.setdefault(spelled(ident) or "", name)
+    if not lists:
+        raise files.Refusal(f"{sources[0]}: join {join.name} finds no list at "
+                            f"{', '.join(join.ids)}")
+    return lists
+
+
+def spelled(key: Any) -> str | None:
+    """A key as text: 7 and "7" are one."""
+    if key is None or key is MISSING:
+        return None
+    return key if isinstance(key, str) else json.dumps(key)

@@ -1,0 +1,323 @@
+"""How a `benchmark.yaml` is written; templates/benchmark.yaml says the same in words. Imported only
+where a mapping is read: pydantic takes its time."""
+
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from failure_analysis import user_files
+from failure_analysis.files import Refusal
+
+FILE, ROW = "file", "row"
+_NAME = re.compile(r"[^\W\d]\w*")
+
+
+class _Written(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def _texts(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _placed(value: Any) -> Any:
+    return {"at": value} if isinstance(value, str | list) else value
+
+
+def _regex(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError) as error:
+        raise ValueError(f"regex {pattern!r}: {error}") from None
+    return pattern
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text) or text == FILE:
+        raise ValueError(f"{text!r} is no name: letters, digits and _, and not {FILE}")
+    return text
+
+
+def _levels(levels: dict[str, str]) -> dict[str, str]:
+    if not levels:
+        raise ValueError("at least one level is needed, such as {doc: \"@\"}")
+    return levels
+
+
+Text = Annotated[str, Field(min_length=1)]
+Expression = Annotated[list[Text], BeforeValidator(_texts), Field(min_length=1)]
+Name = Annotated[str, AfterValidator(_name)]
+Globs = Annotated[list[Text], BeforeValidator(_texts), Field(min_length=1)]
+Values = Annotated[list[Any], BeforeValidator(_listed)]
+
+
+class Place(_Written):
+    """Where a value is, or the value itself."""
+
+    at: Expression = []
+    value: Any = None
+    optional: bool = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Place":
+        if len({"at", "value"} & self.model_fields_set) != 1:
+            raise ValueError("an expression, {at: expression} or {value: a constant} is expected")
+        return self
+
+
+class Judged(_Written):
+    """What passes: these values, or a number on this side of a limit."""
+
+    pass_: Values = Field([], alias="pass")
+    at_least: float | None = None
+    at_most: float | None = None
+    unjudged: Values = []
+    out_of: float | None = None
+    range: list[float] = []
+
+    @model_validator(mode="after")
+    def _judges(self) -> "Judged":
+        limits = [limit for limit in (self.at_least, self.at_most) if limit is not None]
+        if self.pass_ and limits:
+            raise ValueError("pass or at_least / at_most, not both")
+        if "pass_" in self.model_fields_set and not self.pass_:
+            raise ValueError("pass needs a value that passes")
+        if self.range and (len(self.range) != 2 or self.range[0] >= self.range[1]):
+            raise ValueError("range is [lowest, highest]")
+        if not all(map(math.isfinite, [*limits, *self.range, self.out_of or 1])) \
+                or (self.out_of is not None and self.out_of <= 0):
+            raise ValueError("a finite number is expected, and out_of above 0")
+        return self
+
+
+class Score(Judged):
+    """A dimension: where its value is, and what passes."""
+
+    at: Expression
+    optional: bool = False
+
+
+class Messages(_Written):
+    """A conversation, and how its keys are called there."""
+
+    at: Expression
+    optional: bool = False
+    role: Text = "role"
+    content: Text = "content"
+    name: Text = "name"
+
+
+class ToolCalls(_Written):
+    """Tool calls, and how their keys are called there."""
+
+    at: Expression
+    optional: bool = False
+    name: Text = "name"
+    arguments: Text = "arguments"
+    result: Text = "result"
+
+
+class Built(_Written):
+    """A value as it is, or an object put together from places."""
+
+    place: Place | None = None
+    parts: dict[str, Annotated[Place, BeforeValidator(_placed)]] = {}
+
+
+def _built(value: Any) -> Any:
+    if isinstance(value, dict) and not {"at", "value"} & value.keys():
+        return {"parts": value}
+    return {"place": _placed(value)}
+
+
+At = Annotated[Place | None, BeforeValidator(_placed)]
+Parts = Annotated[Built | None, BeforeValidator(_built)]
+
+
+class Fields(_Written):
+    """Our fields, as far as a file can say them; references/row-schema.md explains each."""
+
+    item_id: At = None
+    turn: At = None
+    run_id: At = None
+    model_name: At = None
+    item_fingerprint: At = None
+    task: At = None
+    trial: At = None
+    user_text: At = None
+    assistant_text: At = None
+    messages: Annotated[Messages | None, BeforeValidator(_placed)] = None
+    tool_calls: Annotated[ToolCalls | None, BeforeValidator(_placed)] = None
+    tool_results: At = None
+    expected: Parts = None
+    scores: dict[str, Annotated[Score, BeforeValidator(_placed)]] = {}
+    reward: Annotated[Score | None, BeforeValidator(_placed)] = None
+    grader: At = None
+    judge_reasoning: At = None
+    failure_class: At = None
+    reasoning: At = None
+    termination: At = None
+    prompt_tokens: At = None
+    completion_tokens: At = None
+    latency_ms: At = None
+    cost_usd: At = None
+    params: Parts = None
+
+
+class Checks(Judged):
+    """A list, or a map, of named checks in a row; expressions see one of them."""
+
+    list: Text
+    name: Text = "key"
+    value: Text = "value"
+    reason: Text | None = None
+    only: Annotated["list[Text]", BeforeValidator(_texts)] = []
+
+
+class Join(_Written):
+    """Records of other files, found by a key; or in which of some lists a key stands."""
+
+    name: Name
+    files: Text
+    each: Text = "@"
+    key: Text | None = None
+    on: Text | None = None
+    ids: list[Text] = []
+    many: bool = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Join":
+        if self.ids and (self.on is None or self.key is not None or self.many):
+            raise ValueError("ids goes with on alone")
+        if not self.ids and (self.key is None) != (self.on is None):
+            raise ValueError("key (in the other file) and on (in the row) go together")
+        if self.many and self.key is None:
+            raise ValueError("many goes with key and on")
+        return self
+
+
+class Grading(_Written):
+    """What tells the gradings of one answer apart, and which one is the row's own."""
+
+    at: Expression
+    record: Any = None
+
+
+class NotCounted(_Written):
+    """The rows that the benchmark does not count."""
+
+    at: Expression
+    values: Values
+
+
+class Expected(_Written):
+    """What must come out: numbers, or expressions for where a file says them."""
+
+    rows: Any = None
+    items: Any = None
+    models: Any = None
+    passed: Any = None
+    failed: Any = None
+    unjudged: Any = None
+    pass_rate: Any = None
+
+    @model_validator(mode="after")
+    def _readable(self) -> "Expected":
+        for name, value in self:
+            kinds = (int, float, str, list) if name in ("items", "models") else (int, float, str)
+            if value is not None and (type(value) not in kinds or value != value):
+                raise ValueError(f"{name} is a number, or an expression for where a file says it")
+        return self
+
+
+class Background(_Written):
+    """What an LLM coder is told of the benchmark."""
+
+    what_it_tests: str = ""
+    tool_access: str = ""
+    rewards: str = ""
+
+
+class Mapping(_Written):
+    """A whole benchmark.yaml."""
+
+    benchmark: Text | None = None
+    files: Globs | None = None
+    from_path: Annotated[str, AfterValidator(_regex)] | None = None
+    each: Annotated[dict[Name, Text], AfterValidator(_levels)] | None = None
+    where: Text | None = None
+    fields: Fields | None = None
+    threshold: float | None = None
+    checks: Annotated[list[Checks], BeforeValidator(_listed)] = []
+    join: Annotated[list[Join], BeforeValidator(_listed)] = []
+    trial_of: At = None
+    grading_of: Annotated[Grading | None, BeforeValidator(_placed)] = None
+    not_counted: NotCounted | None = None
+    expected: Expected | None = None
+    background: Background | None = None
+    model: str | None = None
+    bucket_path: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, written: Any) -> Any:
+        """`rows` is short for two levels, `pass_when` for scores."""
+        if not isinstance(written, dict):
+            return written
+        rows, passing = written.get("rows"), written.get("pass_when")
+        written = {key: value for key, value in written.items() if key not in _SHORT}
+        if rows is not None:
+            if not isinstance(rows, str) or "each" in written:
+                raise ValueError("rows is the path of a list, as text, and does not go with each")
+            written["each"] = {"doc": "@", ROW: f"{rows}[]"}
+        if passing is not None:
+            if not isinstance(passing, dict) or not isinstance(written.get("fields"), dict):
+                raise ValueError("pass_when is a map of path to the value(s) that pass")
+            scores = {path: {"at": path, "pass": value} for path, value in passing.items()}
+            fields = written["fields"]
+            written["fields"] = {**fields, "scores": {**(fields.get("scores") or {}), **scores}}
+        return written
+
+    @property
+    def levels(self) -> dict[str, str]:
+        """The levels on the way to a row."""
+        return self.each or {ROW: "@"}
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The names that expressions know beside the keys of a row."""
+        return frozenset((FILE, *self.levels, *(join.name for join in self.join)))
+
+
+_SHORT = ("rows", "pass_when")
+
+
+def settings(path: Path) -> Mapping:
+    """What a benchmark.yaml says; also one that maps no fields."""
+    return user_files.load(path, Mapping)
+
+
+def load(path: Path) -> Mapping:
+    """The mapping in a benchmark.yaml; refuses with the key that is wrong."""
+    mapping = settings(path)
+    fields = mapping.fields
+    if fields is None or (fields.item_id is None and fields.turn is None):
+        raise Refusal(f"{path}: fields needs at least item_id or turn")
+    if not (fields.scores or fields.reward or mapping.checks):
+        raise Refusal(f"{path}: nothing says which rows passed; give fields.scores, "
+                      "fields.reward with threshold, or checks")
+    if fields.reward and mapping.threshold is None:
+        raise Refusal(f"{path}: fields.reward needs threshold, the reward that still passes")
+    if fields.trial and mapping.trial_of:
+        raise Refusal(f"{path}: fields.trial and trial_of say the same; keep trial_of")
+    for name in mapping.join:
+        if [join.name for join in mapping.join].count(name.name) > 1 or name.name in mapping.levels:
+            raise Refusal(f"{path}: join: two things are called {name.name}")
+    return mapping

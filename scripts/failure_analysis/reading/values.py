@@ -1,0 +1,213 @@
+"""Values of other people's files as our fields take them: texts out of parts, numbers out of cells,
+verdicts out of words. What cannot be taken is refused with its reason, never guessed."""
+
+import ast
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from failure_analysis.datapoint import is_number
+from failure_analysis.reading import delimited
+
+if TYPE_CHECKING:
+    from failure_analysis.reading import mapping_file
+
+# Texts that say that there is no verdict, unless the mapping says otherwise.
+NO_VERDICT = frozenset(("", "nan", "null", "none", "n/a"))
+_LONGEST_LITERAL = 100_000
+# How other tools call who speaks.
+_ROLES = {"human": "user", "gpt": "assistant", "ai": "assistant", "bot": "assistant",
+          "model": "assistant", "function": "tool"}
+_TEXT_KEYS = ("text", "content", "value", "reasoning")
+
+
+class Wrong(Exception):
+    """A value that its field cannot take: the row is rejected with this reason."""
+
+
+def text(value: Any) -> str | None:
+    """A text; parts, lists of messages and objects become one."""
+    if type(value) is str or value is None:
+        return value
+    if isinstance(value, list):
+        parts = [part for item in value if (part := text(_inner(item)))]
+        return "\n".join(parts) if parts else ""
+    if isinstance(value, dict):
+        inner = _inner(value)
+        return text(inner) if inner is not value else json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
+
+
+def _inner(value: Any) -> Any:
+    """The text of a part or message; other objects as they are."""
+    if isinstance(value, dict):
+        return next((value[key] for key in _TEXT_KEYS if isinstance(value.get(key), str | list)),
+                    value)
+    return value
+
+
+def ident(value: Any) -> str | None:
+    """An id or a name: text, or a number as text."""
+    if type(value) is str or value is None:
+        return value
+    if is_number(value):
+        return str(value)
+    raise Wrong(f"it is {shown_type(value)}, a text or a number was expected")
+
+
+def shown_type(value: Any) -> str:
+    """What kind of JSON a value is, with the value where it is short."""
+    names = {bool: "true or false", str: "a text", list: "a list", dict: "an object",
+             type(None): "null"}
+    kind = names.get(type(value), "a number")
+    return f"{kind} ({value!r:.40})" if not isinstance(value, list | dict) else kind
+
+
+def number(value: Any) -> float | None:
+    """A number; a text that spells one is one; NaN is none."""
+    if type(value) is str:
+        value = delimited.cell(value)
+    if value is None or is_number(value):
+        return value
+    if type(value) is float:  # NaN, infinite
+        return None
+    raise Wrong(f"it is {shown_type(value)}, a number was expected")
+
+
+def nested(value: Any) -> Any:
+    """A value of a table's cell: JSON, or a literal as Python prints lists and maps."""
+    if type(value) is not str:
+        return value
+    try:
+        return json.loads(value, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        pass
+    if value[:1] in "[{(" and len(value) < _LONGEST_LITERAL:
+        try:
+            literal = ast.literal_eval(value)
+            json.dumps(literal, allow_nan=False)
+            return literal
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            pass
+    return value or None
+
+
+def messages(value: Any, keys: "mapping_file.Messages") -> list | None:
+    """A conversation under our keys; elements without a role or a content are refused."""
+    value = nested(value)
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise Wrong(f"it is {shown_type(value)}, a list of messages was expected")
+    return [_message(place, message, keys) for place, message in enumerate(value)]
+
+
+def _message(place: int, message: Any, keys: "mapping_file.Messages") -> dict:
+    ours = ("role", "content", "name")
+    theirs = (keys.role, keys.content, keys.name)
+    if not isinstance(message, dict) or keys.role not in message or not (
+            keys.content in message or message.get("tool_calls")):
+        has = ", ".join(map(str, message)) if isinstance(message, dict) else shown_type(message)
+        raise Wrong(f"message {place} has no {keys.role} or no {keys.content}, only {has}; say "
+                    "which keys they are: {at: …, role: …, content: …, name: …}")
+    role = message[keys.role]
+    if not isinstance(role, str):
+        raise Wrong(f"message {place}: {keys.role} is {shown_type(role)}, a text was expected")
+    content = message.get(keys.content)
+    taken = {"role": _ROLES.get(role, role), "content": text(content)}
+    if isinstance(message.get(keys.name), str) and message[keys.name]:
+        taken["name"] = message[keys.name]
+    return taken | {key: inner for key, inner in message.items()
+                    if key not in (*theirs, *ours)}
+
+
+def tool_calls(value: Any, keys: "mapping_file.ToolCalls") -> tuple[list | None, list | None]:
+    """(calls, their results) under our keys; a call without a name is refused."""
+    value = nested(value)
+    if value is None:
+        return None, None
+    calls, results = [], []
+    for place, call in enumerate(value if isinstance(value, list) else [value]):
+        if not isinstance(call, dict) or not (keys.name in call or "function" in call):
+            has = ", ".join(map(str, call)) if isinstance(call, dict) else shown_type(call)
+            raise Wrong(f"call {place} has no {keys.name}, only {has}; say which keys they are: "
+                        "{at: …, name: …, arguments: …, result: …}")
+        theirs = (keys.name, keys.arguments, keys.result)
+        ours = {ours: call[their] for ours, their in
+                zip(("name", "arguments"), theirs, strict=False) if their in call}
+        calls.append(ours | {key: inner for key, inner in call.items()
+                             if key not in (*theirs, *ours)})
+        if keys.result in call:
+            results.append({"name": call.get(keys.name), "response": call[keys.result]})
+    return calls, results or None
+
+
+def judge(rule: "mapping_file.Judged", is_table: bool, comma: bool) -> Callable[[Any], Any]:
+    """A function from a value to its verdict: true, false, null (not judged), or a number that does
+    not decide. Raises Wrong for what is neither."""
+    unjudged = {_key(value) for value in rule.unjudged}
+    passing = {_key(value) for value in rule.pass_}
+
+    def verdict(value: Any) -> Any:
+        readings = [value]
+        if is_table and type(value) is str:
+            readings.append(delimited.cell(value, comma))
+        keys = [_key(reading) for reading in readings]
+        if any(key in unjudged for key in keys):
+            return None
+        if any(key in passing for key in keys):
+            return True
+        value = readings[-1]
+        if value is None or (type(value) is str and value.strip().lower() in NO_VERDICT) \
+                or (type(value) is float and math.isnan(value)):
+            return None
+        if passing:
+            return False
+        return _measured(value, rule)
+
+    return verdict
+
+
+def _measured(value: Any, rule: "mapping_file.Judged") -> Any:
+    """A value that no list of passing ones decides."""
+    if rule.at_least is None and rule.at_most is None:
+        if type(value) is bool:
+            return value
+        if is_number(value):
+            return scaled(value, rule)
+        raise Wrong(f"it is {shown_type(value)}; say which values pass: {{at: …, pass: …}}")
+    if type(value) is bool:
+        raise Wrong(f"it is {shown_type(value)}, a number to hold against a limit was expected")
+    value = scaled(number(value), rule)
+    return None if value is None else \
+        (rule.at_least is None or value >= rule.at_least) and \
+        (rule.at_most is None or value <= rule.at_most)
+
+
+def scaled(value: float | None, rule: "mapping_file.Judged") -> float | None:
+    """A number on the scale of its limit; refused outside the range that the mapping gives."""
+    if value is None:
+        return None
+    if rule.range and not rule.range[0] <= value <= rule.range[1]:
+        raise Wrong(f"it is {value!r}, outside the range {rule.range} that the mapping gives")
+    return value / rule.out_of if rule.out_of else value
+
+
+def _key(value: Any) -> Any:
+    """A value as it is compared: 1 and true differ, 1 and 1.0 do not."""
+    if isinstance(value, list | dict):
+        return json.dumps(value, sort_keys=True)
+    return (type(value) is bool, value)
+
+
+def equal(value: Any, wanted: Any) -> bool:
+    """Whether a value is the one that a mapping names; a cell also by the number that it spells."""
+    return _key(value) == _key(wanted) or (
+        type(value) is str and type(wanted) is not str and _key(delimited.cell(value)) ==
+        _key(wanted))
+
+
+def parts(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    """An object that was put together; None when nothing of it is there."""
+    return dict(value) if any(inner is not None for inner in value.values()) else None
