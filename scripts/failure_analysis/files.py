@@ -193,6 +193,25 @@ def _decided(number: int, raw: bytes) -> JsonLine:
     return JsonLine(number, raw, value, "", bool(nulled))
 
 
+def json_document(path: Path) -> JsonLine:
+    """The whole JSON document in a file (.gz and .zst unpacked) as its only line, with its bytes;
+    refuses with the reason. The standard library decides what msgspec refuses, as for lines."""
+    decode, refusals = _fast_decoder()
+    nulled: list[str] = []
+    try:
+        with open_bytes(path) as file:
+            raw = file.read().removeprefix(b"\xef\xbb\xbf")
+        try:
+            value = decode(raw)
+        except refusals:
+            value = json.loads(raw, parse_constant=nulled.append)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{path}: not valid JSON ({error})") from None
+    except unpacking_errors() as error:
+        raise Damaged(f"{path}: damaged or cut off while unpacking ({error})") from None
+    return JsonLine(1, raw, value, "", bool(nulled))
+
+
 def needed(path: Path, script: str) -> Path:
     """The path of one of our files; refuses where it is not there, with the script that makes
     it."""

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from failure_analysis.lenses.config import Config
 from failure_analysis.lenses.fields import NAMES, TEXTS
 from failure_analysis.packet import sanity
 from failure_analysis.paths import value_at
-from failure_analysis.reading import detect, ingest, runs
+from failure_analysis.reading import detect, ingest, parquet, runs
 
 _ENDINGS = (".jsonl", ".csv", ".parquet")
 _JSON_WORDS = {"true": "true", "false": "false", "nan": "NaN", "null": "null"}
@@ -97,7 +96,7 @@ def _documents(path: Path, config: Config) -> Iterator[files.JsonLine]:
     """The rows of a sample file, those of CSV and Parquet as if they were lines of JSON."""
     name = files.bare_name(path)
     if name.endswith(".parquet"):
-        yield from _parquet(path)
+        yield from parquet.rows(path)
     elif name.endswith(".csv"):
         csv.field_size_limit(1 << 31)
         texts = _text_columns(config)
@@ -117,38 +116,6 @@ def _text_columns(config: Config) -> set[str]:
     texts = {alias for name in TEXTS if name not in config.fields for alias in NAMES[name]}
     return (texts - set(config.fields.values())) | {
         column for name, column in config.fields.items() if name in TEXTS}
-
-
-def _parquet(path: Path) -> Iterator[files.JsonLine]:
-    try:
-        import duckdb
-    except ModuleNotFoundError:
-        raise files.Refusal(
-            f"{path}: Parquet needs the package duckdb; run with `uv run --with duckdb …` or "
-            "`pip install duckdb`, or give the samples as JSONL") from None
-    try:
-        # The file's bytes are data: no extension is loaded for them, none is fetched.
-        with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as base:
-            cursor = base.execute("select * from read_parquet(?)", [str(path)])
-            names = [column[0] for column in cursor.description]
-            number = 0
-            while batch := cursor.fetchmany(2048):
-                for values in batch:
-                    number += 1
-                    yield files.JsonLine(number, b"", dict(zip(names, map(_plain, values),
-                                                               strict=True)))
-    except duckdb.Error as error:
-        raise files.Refusal(f"{path}: not a Parquet file that can be read "
-                            f"({str(error).splitlines()[0]})") from None
-
-
-def _plain(value: Any) -> Any:
-    """A value of Parquet as JSON would have it: a decimal is a number."""
-    if isinstance(value, Decimal):
-        return int(value) if value == int(value) else float(value)
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return value
 
 
 def _number(cell: str | None) -> Any:

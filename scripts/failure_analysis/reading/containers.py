@@ -1,0 +1,236 @@
+"""The documents of a file, whatever contains them: JSONL, JSON, CSV, TSV or Parquet. The first
+bytes decide, not the name: loggers call JSONL .json, and spreadsheets write semicolons."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from failure_analysis import files
+from failure_analysis.reading import delimited
+from failure_analysis.reading.parquet import rows as parquet_rows
+
+LINES = (".jsonl", ".ndjson", ".jsonlines")
+# What is looked for in folders, each also as .gz and .zst. A file that is named may end otherwise.
+ENDINGS = (*LINES, ".json", *delimited.ENDINGS, ".parquet")
+_HEAD = 1 << 16
+_BOM = b"\xef\xbb\xbf"
+_BRACKETS = (b"{", b"[")
+_SIGNATURES = (
+    (b"version https://git-lfs.github.com/spec/v1",
+     "a Git LFS pointer, the file itself was not downloaded; run `git lfs pull`"),
+    (b"\x1f\x8b", "gzip under another name; rename it so that it ends in .gz"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard under another name; rename it so that it ends in .zst"),
+    (b"PK\x03\x04", "a zip archive; unpack it (a spreadsheet: save it as CSV; an Inspect .eval: "
+     "`inspect log convert --to json`)"),
+    (b"BZh", "a bzip2 archive; unpack it"),
+    (b"\xfd7zXZ\x00", "an xz archive; unpack it"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; unpack it"),
+    (b"SQLite format 3\x00", "an SQLite database; export the table as CSV or JSON"),
+    (b"ARROW1", "an Arrow file; write it as Parquet or JSONL"),
+    (b"\x89HDF\r\n", "an HDF5 file; write the table as CSV or JSONL"),
+    (b"%PDF", "a PDF; results are needed as JSONL, JSON, CSV or Parquet"),
+)
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+_HTML = re.compile(rb"<(!doctype|html|\?xml|head|body|!--)", re.IGNORECASE)
+_JSON_BEGINS = re.compile(rb'\{\s*"|\[\s*[\[{]')  # as no header of a table does
+# Where JSON breaks off in what Python prints: 'text', None, True, False, a tuple.
+_PYTHON = re.compile(r"'|None\b|True\b|False\b|\(")
+
+
+class Head(NamedTuple):
+    """The first bytes of a file, unpacked and without a byte order mark; `whole` when there are no
+    more, `damage` when unpacking ended in an error."""
+
+    data: bytes
+    whole: bool
+    damage: str = ""
+
+
+def documents(path: Path) -> Iterator[files.JsonLine]:
+    """Every document of a file: each line of JSONL, each row of CSV, TSV or Parquet as an object,
+    a JSON document as the only one (also when it is a list). NaN and infinities are null, with
+    `nulled`. `raw` has the bytes of a line and of a JSON document. Refuses, with the fix, what is
+    none of these."""
+    kind = _kind(path, head := _head(path))
+    if kind == "parquet":
+        yield from parquet_rows(path)
+    elif kind == "table":
+        yield from delimited.rows(path, delimited.dialect(head.data, path))
+    else:
+        yield from _json(path)
+
+
+def is_table(path: Path) -> bool:
+    """True when the documents are rows of CSV or TSV, whose cells are text (see `cell`)."""
+    return _kind(path, _head(path)) == "table"
+
+
+def decimal_comma(path: Path) -> bool:
+    """True for a table with semicolons between its cells: there 0,9 is a number."""
+    head = _head(path)
+    return _kind(path, head) == "table" and \
+        delimited.dialect(head.data, path).delimiter == ";"
+
+
+def remarks(path: Path) -> tuple[str, ...]:
+    """What a reader of the file should know of how it was read."""
+    head = _head(path)
+    return delimited.remarks(path, delimited.dialect(head.data, path)) \
+        if _kind(path, head) == "table" else ()
+
+
+cell = delimited.cell
+
+
+def repeated_keys(raw: bytes) -> list[str]:
+    """The keys that an object in this JSON has twice, objects anywhere in it: the last of the two
+    is what was read. Empty for what is no JSON."""
+    twice: dict[str, None] = {}
+
+    def pairs(items: list[tuple[str, Any]]) -> dict:
+        value = dict(items)
+        if len(value) < len(items):
+            counts = Counter(key for key, _ in items)
+            twice.update((key, None) for key in value if counts[key] > 1)
+        return value
+
+    try:
+        json.loads(raw.removeprefix(_BOM), object_pairs_hook=pairs)
+    except (ValueError, RecursionError):
+        return []
+    return list(twice)
+
+
+def _head(path: Path) -> Head:
+    """What the first bytes of a file are."""
+    data = b""
+    try:
+        with files.open_bytes(path) as file:
+            # In small pieces: of a damaged file, what comes before the damage is there.
+            while len(data) < _HEAD and (piece := file.read1(1 << 13)):
+                data += piece
+    except files.unpacking_errors() as error:
+        return Head(data.removeprefix(_BOM), True, str(error) or type(error).__name__)
+    return Head(data.removeprefix(_BOM), len(data) < _HEAD)
+
+
+def _kind(path: Path, head: Head) -> str:
+    """`parquet`, `table` or `json`; refuses with what the file is when it is none."""
+    name = files.bare_name(path).lower()
+    data = head.data
+    if not data.strip():
+        if head.damage and not name.endswith(LINES):
+            raise files.Damaged(f"{path}: damaged, cut off or not packed as it is called "
+                                f"({head.damage})")
+        if not head.damage and (head.whole or not name.endswith(LINES)):
+            raise files.Refusal(f"{path}: empty; leave it out")
+        return "json"
+    if data.startswith(b"PAR1"):
+        return "parquet"
+    if what := _foreign(data):
+        raise files.Refusal(f"{path}: {what}")
+    if name.endswith(".parquet"):
+        return "parquet"
+    text = data.lstrip()
+    if name.endswith(delimited.ENDINGS):
+        return "json" if _JSON_BEGINS.match(text) else "table"
+    if not text.startswith(_BRACKETS) and delimited.is_even(head.data, head.whole) and \
+            not any(map(_is_object, text.split(b"\n"))):
+        return "table"
+    if text.startswith(_BRACKETS) or name.endswith((*LINES, ".json")):
+        return "json"
+    raise files.Refusal(f"{path}: neither JSON nor a table; a mapping reads JSONL, JSON, CSV, TSV "
+                        "and Parquet (.gz and .zst as they are)")
+
+
+def _foreign(data: bytes) -> str:
+    """What the bytes are when they are nothing that can be read, with the fix."""
+    for signature, what in _SIGNATURES:
+        if data.startswith(signature):
+            return what
+    if data.startswith(_WIDE) or _every_other_is_nul(data):
+        width = "32" if data.count(0) > len(data) * 0.6 else "16"
+        return f"UTF-{width}; make it UTF-8: iconv -f UTF-{width} -t UTF-8 FILE > NEW_FILE"
+    if _HTML.match(data.lstrip()):
+        return "a page of HTML or XML (often a login or an error page); download the file itself"
+    start = data[:1 << 12]
+    # Single NULs stand in good JSONL too, where a machine went down; they are rejected by line.
+    if start.count(0) * 10 > len(start) and not start.lstrip().startswith(_BRACKETS):
+        return "binary; results are needed as JSONL, JSON, CSV or Parquet"
+    return ""
+
+
+def _every_other_is_nul(data: bytes) -> bool:
+    """True for UTF-16 or UTF-32 without a byte order mark, whose texts are mostly ASCII."""
+    start = data[:1 << 10]
+    return len(start) > 7 and any(
+        start[half::2].count(0) * 10 > len(start) * 4 and start[1 - half::2].count(0) * 10 <
+        len(start) * 4 for half in (0, 1))
+
+
+def _is_object(line: bytes) -> bool:
+    """True for a line that is a JSON object, whole."""
+    if not line.startswith(b"{"):
+        return False
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _json(path: Path) -> Iterator[files.JsonLine]:
+    """The lines of JSONL, or the document. A document on one line is both, and read in the same
+    way; so only a first line that is no JSON has to be asked whether it begins a document."""
+    lines = files.json_lines(path)
+    first = next(lines, None)
+    if first is None or not first.reason:
+        yield from chain([] if first is None else [first], lines)
+        return
+    second = next(lines, None)
+    is_lines = files.bare_name(path).lower().endswith(LINES)
+    nothing_read = second is None or bool(second.reason)
+    error = _error(first.raw)
+    if nothing_read and _is_python(error):
+        raise files.Refusal(_PYTHON_FIX.format(path))
+    if (error and error.pos >= len(error.doc.rstrip()) - 1) or not (is_lines or not nothing_read):
+        try:
+            document = files.json_document(path)
+        except files.Damaged as damaged:
+            if _is_python(damaged.__context__):
+                raise files.Refusal(_PYTHON_FIX.format(path)) from None
+            if str(damaged.__context__).startswith("Extra data") and first.raw.strip() in \
+                    _BRACKETS:
+                raise files.Refusal(f"{path}: several JSON documents, one after the other; put "
+                                    "each on a line: jq -c . FILE > NEW_FILE") from None
+            if not is_lines and nothing_read:
+                raise
+        else:
+            yield document
+            return
+    yield from chain([first] if second is None else [first, second], lines)
+
+
+_PYTHON_FIX = ("{}: Python literals ('text', None, True), no JSON; write it anew with json.dumps, "
+               "or convert it with ast.literal_eval and json.dumps")
+
+
+def _error(raw: bytes) -> json.JSONDecodeError | None:
+    """Where a line stops being JSON; None when it is no text, or nested too deeply."""
+    try:
+        json.loads(raw)
+    except json.JSONDecodeError as error:
+        return error
+    except (ValueError, RecursionError):
+        return None
+    return None
+
+
+def _is_python(error: BaseException | None) -> bool:
+    """True when a text stops being JSON where Python's own spelling begins."""
+    return isinstance(error, json.JSONDecodeError) and \
+        bool(_PYTHON.match(error.doc[error.pos:error.pos + 8]))
