@@ -2,7 +2,9 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #     "filelock>=3.13,<5",
+#     "jmespath>=1.0.1,<2",
 #     "msgspec>=0.20,<1",
+#     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "tabulate>=0.9,<1",
 #     "tqdm>=4.66,<5",

@@ -3,6 +3,7 @@
 # dependencies = [
 #     "filelock>=3.13,<5",
 #     "jinja2>=3.1,<4",
+#     "jmespath>=1.0.1,<2",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
 #     "openai>=3.40,<4",

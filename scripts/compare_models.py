@@ -2,9 +2,11 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #     "filelock>=3.13,<5",
+#     "jmespath>=1.0.1,<2",
 #     "matplotlib>=3.8,<4",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
+#     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "scipy>=1.11,<2",
 #     "tabulate>=0.9,<1",

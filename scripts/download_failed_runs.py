@@ -3,7 +3,9 @@
 # dependencies = [
 #     "filelock>=3.13,<5",
 #     "fsspec>=2024.6",
+#     "jmespath>=1.0.1,<2",
 #     "msgspec>=0.20,<1",
+#     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "s3fs>=2024.6",
 #     "tqdm>=4.66,<5",
@@ -94,9 +96,9 @@ def _download(args: argparse.Namespace) -> int:
 
 def _from_mapping(path: Path) -> str:
     from failure_analysis.files import Refusal
-    from failure_analysis.reading import mapping
+    from failure_analysis.reading import mapping_file
 
-    url = mapping.document(path).get("bucket_path")
+    url = mapping_file.settings(path).bucket_path
     if not url:
         raise Refusal(f"{path}: no bucket_path in it; add it, or pass --bucket-path")
     return url

@@ -2,6 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #     "filelock>=3.13,<5",
+#     "jmespath>=1.0.1,<2",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
 #     "pydantic>=2.10,<3",

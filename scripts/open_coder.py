@@ -3,6 +3,7 @@
 # dependencies = [
 #     "filelock>=3.13,<5",
 #     "jinja2>=3.1,<4",
+#     "jmespath>=1.0.1,<2",
 #     "msgspec>=0.20,<1",
 #     "openai>=3.40,<4",
 #     "pydantic>=2.10,<3",

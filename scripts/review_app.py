@@ -3,7 +3,9 @@
 # dependencies = [
 #     "filelock>=3.13,<5",
 #     "jinja2>=3.1,<4",
+#     "jmespath>=1.0.1,<2",
 #     "msgspec>=0.20,<1",
+#     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "starlette>=0.40,<2",
 #     "uvicorn>=0.30,<1",

@@ -57,7 +57,8 @@ def wrong_scores(scores: Any, reward: Any) -> str | None:
 
 
 def tidy(row: dict) -> tuple[str, ...]:
-    """Brings turn, tool lists, task and failure class to their one form, in place; says what was changed."""
+    """Brings turn, tool lists, task and failure class to their one form, in place; says what was
+    changed."""
     notes = ()
     turn = row.get("turn")
     if type(turn) is float or (type(turn) is str and turn.isascii() and turn.isdigit()

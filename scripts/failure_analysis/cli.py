@@ -127,7 +127,7 @@ def detection_lines(inputs: "Inputs") -> list[str]:
         lines.append(f"further gradings: {len(inputs.gradings)} files, first "
                      f"{inputs.gradings[0].path}")
     if inputs.ignored:
-        lines.append(f"passed over, of no known format: {len(inputs.ignored)} files, first "
+        lines.append(f"not read: {len(inputs.ignored)} files, first "
                      f"{inputs.ignored[0]}")
     return lines
 

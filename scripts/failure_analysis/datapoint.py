@@ -61,6 +61,8 @@ SIGNALS = frozenset((
     "wrong_database", "not_communicated", "assertion_not_met", "tool_errors_in_a_row",
     "unexpected_transfer", "executed_again", "tool_errors", "no_tool_called", "harness_error",
     "exception", "no_metric", "buggy_by_reviewer", "reviewer_says"))
+# How an answer ends when the harness broke, not the model.
+HARNESS_FAILED = frozenset(("infrastructure_error", "unexpected_error"))
 # One slim line per datapoint of every outcome.
 OUTCOME_COLUMNS = (
     "datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "trial", "turn",

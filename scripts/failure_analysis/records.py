@@ -26,6 +26,7 @@ class Source:
     """One run on disk, and why it was taken for that; one that `grades` holds further gradings of
     other runs instead.
 
+    `mapping` says where a row's fields are, and in which of the files, when it is read through one.
     `policy` is what the agent was told, where it is recorded beside the conversations.
     `transcript` has the run's rows as they were before judging, `gradings` the files of further
     judges of its answers. Runs named by the rows of a mapped file begin with `run_prefix`. The
@@ -43,7 +44,7 @@ class Source:
     settings: dict[str, str] = field(default_factory=dict)
     expected_items: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
-    mapping: dict | None = None
+    mapping: Any = None
     policy: str = ""
     transcript: Path | None = None
     gradings: tuple[Path, ...] = ()

@@ -78,11 +78,11 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace, **least: in
 def settings(args: argparse.Namespace) -> "model.Settings":
     """How the model is asked: its name by option, environment, benchmark.yaml or our default."""
     from failure_analysis.coding import model
-    from failure_analysis.reading import mapping
+    from failure_analysis.reading import mapping_file
 
     path = args.background or getattr(args, "mapping", None)
     name = args.model or os.environ.get("OPENAI_MODEL") or (
-        mapping.document(path).get("model") if path else None) or model.DEFAULT_MODEL
+        mapping_file.settings(path).model if path else None) or model.DEFAULT_MODEL
     return model.Settings(
         name, args.effort or ("off" if args.api == "chat" else "high"), args.api,
         args.base_url or os.environ.get("OPENAI_BASE_URL", ""), args.max_output_tokens,

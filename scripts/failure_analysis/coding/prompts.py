@@ -11,7 +11,6 @@ from failure_analysis import files
 from failure_analysis.coding import model
 from failure_analysis.coding.calls import Answer, Get
 from failure_analysis.markdown import fence
-from failure_analysis.reading import mapping
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -113,8 +112,12 @@ def background(benchmark: str, path: Path | None) -> dict[str, str]:
     """What is told of the benchmark: a benchmark.yaml's `background`, else that of the format."""
     import yaml
 
-    words = mapping.document(path).get("background") if path else None
+    from failure_analysis.reading import mapping_file
+
+    told = mapping_file.settings(path).background if path else None
+    words = told.model_dump() if told else None
     if words is None:
         backgrounds = yaml.safe_load((FOLDER / "backgrounds.yaml").read_text(encoding="utf-8"))
         words = next((backgrounds[name] for name in backgrounds if benchmark.startswith(name)), {})
-    return {name: files.visible(words.get(name, "")).strip() for name in mapping.BACKGROUND}
+    return {name: files.visible(words.get(name, "")).strip()
+            for name in ("what_it_tests", "tool_access", "rewards")}

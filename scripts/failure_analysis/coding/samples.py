@@ -71,9 +71,8 @@ class Pool(NamedTuple):
         if not self.sources:
             yield from _packet_rows(self.analysis_dir)
             return
-        for source in self.sources:
-            for row in ingest.rows(source):
-                yield lines.whole_row(row) if row.computed else (None, row.line.raw)
+        for _, row in ingest.checked_rows(self.sources):
+            yield lines.whole_row(row) if row.computed else (None, row.line.raw)
 
 
 def pool(paths: Sequence[Path], mapping: Path | None) -> Pool:

@@ -187,13 +187,12 @@ def _benchmark(analysis_dir: Path) -> str | None:
 
 
 def _ingested(sources: list) -> Iterator[Raw]:
-    for source in sources:
-        for row in ingest.rows(source):
-            where = f"{row.line.path or source.path}:{row.line.number}"
-            if row.computed is None:
-                yield Raw(where, None, None, row.reason)
-            else:
-                yield Raw(where, None, _ours({**row.line.fields, **row.computed}))
+    for source, row in ingest.checked_rows(sources):
+        where = f"{row.line.path or source.path}:{row.line.number}"
+        if row.computed is None:
+            yield Raw(where, None, None, row.reason)
+        else:
+            yield Raw(where, None, _ours({**row.line.fields, **row.computed}))
 
 
 def _ours(row: dict) -> dict:

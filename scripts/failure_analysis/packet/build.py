@@ -63,14 +63,18 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
             overall.add(source, tally)
         if not overall.rows_read:
             raise files.Refusal(f"{_named(inputs.sources)}: no rows in it; nothing to analyse")
+        overall.refuse_wrong_mapping()
     if inputs.gradings:
         overall.gradings = _write_gradings(inputs, keys, analysis_dir / steps.GRADINGS)
     else:
         (analysis_dir / steps.GRADINGS).unlink(missing_ok=True)
     files.write_json(analysis_dir / sanity.NAME,
-                     overall.report([path.as_posix() for path in inputs.ignored]))
+                     overall.report([path.as_posix() for path in inputs.ignored],
+                                    inputs.unreadable))
     removed = _settle(analysis_dir, overall.facts(), settings, read_files)
-    return {**overall.conservation(), "removed": removed}
+    return {**overall.conservation(), "unreadable": inputs.unreadable,
+            "differences": [finding["text"] for finding in overall.differences],
+            "mapping": overall.mapping_remarks(), "removed": removed}
 
 
 def _settle(analysis_dir: Path, counted: dict, settings: dict, inputs: list) -> list[str]:
@@ -167,7 +171,7 @@ def read_source(source: Source, keyed: bool, outputs: Outputs) -> SourceTally:
     total = SourceTally([])
     transcript = ingest.transcript(source)
     differing: list[str] = []
-    for row in ingest.rows(source):
+    for row in ingest.rows(source, total.counts):
         if row.computed is None:
             _reject(row, source, outputs, total)
             continue
@@ -316,7 +320,8 @@ def _write_gradings(inputs: Inputs, keys: dict[str, tuple], path: Path) -> dict:
 
 def remarks(counts: dict) -> list[str]:
     """A sentence for each state of the counts that a reader should not pass over."""
-    lines = []
+    lines = [f"not read: {text}" for text in counts.get("unreadable", ())]
+    lines += counts.get("differences", ())
     if counts["rejected"] and counts["rejected"] == counts["rows_read"]:
         lines.append(f"every row was rejected: {counts['rejected_mostly']}")
     elif not counts["pass"] + counts["fail"]:
@@ -324,6 +329,7 @@ def remarks(counts: dict) -> list[str]:
                      f"or see in {sanity.NAME} whether the mapping finds the verdicts")
     elif not counts["fail"]:
         lines.append("no failing row: every judged row passed, the packet is empty")
+    lines += counts.get("mapping", ())
     if counts["cut_off"]:
         lines.append("a file is damaged or cut off: what follows in it is lost; fetch it again")
     if counts["rejected"]:
@@ -335,6 +341,8 @@ def remarks(counts: dict) -> list[str]:
     return lines
 
 
-def is_sound(counts: dict) -> bool:
-    """Whether something was judged and no file broke off."""
-    return counts["pass"] + counts["fail"] > 0 and not counts["cut_off"]
+def is_sound(counts: dict, accept_differences: bool = False) -> bool:
+    """Whether something was judged, every file could be read to its end, and what was expected came
+    out, unless differences are accepted."""
+    return counts["pass"] + counts["fail"] > 0 and not counts["cut_off"] \
+        and not counts["unreadable"] and (accept_differences or not counts["differences"])

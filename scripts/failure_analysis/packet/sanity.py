@@ -6,13 +6,19 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import median
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis import files, steps
 from failure_analysis.datapoint import natural_key
 from failure_analysis.facts import key
+from failure_analysis.packet import expected
 from failure_analysis.packet.tally import RejectedLine, RunTally, SourceTally
+from failure_analysis.reading import mapping_faults
+from failure_analysis.reading.path_counts import Counts
 from failure_analysis.records import Source
+
+if TYPE_CHECKING:
+    from failure_analysis.reading import mapping_file
 
 NAME = steps.SANITY
 MOST_EXAMPLES = 20
@@ -27,6 +33,11 @@ GAP_STEPS = 10
 # Settings that follow from the client used, or mean nothing between runs: they count only where
 # they change inside a run.
 _INSIDE_ONLY = re.compile(r"(agent|user simulator) reply.*|seed of trial .*")
+
+
+# Findings about a mapping that are said on the terminal too.
+_AT_ONCE = ("spelling", "no_verdict", "gaps", "ties", "mixed_scales", "failures_only", "nowhere",
+            "key_twice", "join_misses", "join_unused", "no_model", "unread")
 
 
 class _Run(NamedTuple):
@@ -74,6 +85,9 @@ class Overall:
         self.findings: list[dict] = []
         self.notes: dict[str, list] = {}
         self.gradings: dict | None = None
+        self.counts = Counts()
+        self.mapping: mapping_file.Mapping | None = None
+        self.differences: list[dict] = []
 
     def add(self, source: Source, tally: SourceTally) -> None:
         """Adds what one source gave."""
@@ -83,6 +97,8 @@ class Overall:
         self.cut_off |= tally.cut_off
         self.rejected_lines += tally.rejected_lines[:MOST_EXAMPLES - len(self.rejected_lines)]
         self.expected.update(source.expected_items)
+        if source.mapping is not None:
+            self._add_mapped(source, tally)
         for remark in source.remarks:
             self._find("unreadable_side_file", f"{remark}; what it says of run {source.run_id} is "
                        "not known.", [source.run_id])
@@ -97,6 +113,60 @@ class Overall:
             self._find("mixed_models", f"{source.path.as_posix()} holds rows of {len(named)} "
                        f"models ({', '.join(sorted(named))}); each is kept as a run of its own.",
                        [run.run_id for run in tally.runs])
+
+    def _add_mapped(self, source: Source, tally: SourceTally) -> None:
+        """What the paths of a mapping met, and what the files said must come out."""
+        self.mapping = source.mapping.spec
+        self.counts.merge(tally.counts)
+        if "model_name" not in self.counts.paths:
+            self.counts.unnamed.append(source.model_name)
+        if self.mapping.expected is not None:
+            self.differences += expected.of_files(self.mapping.expected, tally)
+
+    def refuse_wrong_mapping(self) -> None:
+        """Refuses a mapping that cannot be meant, from what it met over all inputs; finds where
+        what was expected did not come out."""
+        if self.mapping is None:
+            return
+        mapping_faults.refuse(self.mapping, self.counts)
+        if self.mapping.expected is not None:
+            self.differences += expected.of_all(self.mapping.expected, self.facts(),
+                                                self.items, self.models)
+
+    def mapping_remarks(self) -> list[str]:
+        """What of the mapping's findings a reader must see at once."""
+        if self.mapping is None:
+            return []
+        return [finding["text"] for finding in self._mapped_findings()
+                if finding["kind"].removeprefix("mapping_") in _AT_ONCE]
+
+    def _mapped_findings(self) -> list[dict]:
+        """What the mapping's paths met, and what the outcomes of all rows look like."""
+        if self.mapping is None:
+            return []
+        return [*mapping_faults.findings(self.mapping, self.counts), *self._one_sided()]
+
+    def _one_sided(self) -> list[dict]:
+        """Runs without a passing row, and dimensions on which all rows are the same."""
+        findings = []
+        alone = [run for run in self.runs if run.failed and not run.passed]
+        if alone:
+            names = [run.run_id for run in alone]
+            findings.append({"kind": "mapping_failures_only", "text":
+                             f"Every judged row fails in {_count(len(alone), 'run')} "
+                             f"({_list(names)}): if the file holds failures only, a pass rate "
+                             "cannot be told from it.", "count": len(alone), "about": names[:200]})
+        seen: dict[str, set] = {}
+        for patterns in self.patterns.values():
+            for pattern in patterns:
+                for name, score in pattern:
+                    seen.setdefault(name, set()).add(score)
+        for name, scores in seen.items():
+            if len(scores & {True, False}) == 1 and self.rows_read > 1:
+                does = "passes" if True in scores else "fails"
+                findings.append({"kind": "mapping_one_verdict", "count": 0, "about": [name],
+                                 "text": f"{name}: every judged row {does}."})
+        return findings
 
     def _add_run(
         self, run: RunTally, source: Source, own: Source | None, rejected: int
@@ -202,10 +272,14 @@ class Overall:
         self.findings.append({"kind": kind, "text": text, "count": len(about),
                               "about": about[:200]})
 
-    def report(self, ignored: list[str]) -> dict[str, Any]:
+    def report(self, ignored: list[str], unreadable: list[str]) -> dict[str, Any]:
         """The whole of sanity.json."""
         missing = self._missing()
-        findings = [*self._between_runs(), *self.findings, *self._row_findings(), *missing]
+        findings = [*self.differences,
+                    *({"kind": "unreadable_file", "text": f"Not read: {text}.", "count": 1,
+                       "about": []} for text in unreadable),
+                    *self._mapped_findings(), *self._between_runs(), *self.findings,
+                    *self._row_findings(), *missing]
         if ignored:
             findings.append({"kind": "ignored_files", "text": f"{_count(len(ignored), 'file')} of "
                              f"no known format passed over ({_list(ignored)}).",
@@ -215,6 +289,7 @@ class Overall:
             "gradings": self.gradings,
             "items": len(self.items),
             "runs": files.Records(_RUN_NAMES, map(self._run_record, self.runs)),
+            **({"paths": self.counts.told()} if self.mapping is not None else {}),
             "findings": findings,
         }
 

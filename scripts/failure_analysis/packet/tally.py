@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from failure_analysis.reading.path_counts import Counts
+
 
 @dataclass
 class RunTally:
@@ -49,3 +51,4 @@ class SourceTally:
     rejected: Counter = field(default_factory=Counter)
     rejected_lines: list[RejectedLine] = field(default_factory=list)
     cut_off: bool = False
+    counts: Counts = field(default_factory=Counts)

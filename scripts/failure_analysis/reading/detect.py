@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from failure_analysis.datapoint import safe_id
-from failure_analysis.files import Refusal, bare_name, open_bytes
+from failure_analysis.files import Refusal, open_bytes
 from failure_analysis.formats import (
     agent_journals,
     agentdojo,
@@ -19,7 +19,7 @@ from failure_analysis.formats import (
     tau_bench,
 )
 from failure_analysis.journals import places as journal_places
-from failure_analysis.reading import mapping
+from failure_analysis.reading import mapped_inputs, mapping
 from failure_analysis.records import Source
 
 # In this order a path is tried; the first that matches reads it.
@@ -29,27 +29,29 @@ FORMATS = {module.NAME: module for module in (*DETECTED, mapping)}
 
 @dataclass
 class Inputs:
-    """The runs and further gradings found, and the files that were passed over."""
+    """The runs and further gradings found, the files that were passed over, and why files that look
+    like runs could not be read."""
 
     sources: list[Source] = field(default_factory=list)
     gradings: list[Source] = field(default_factory=list)
     ignored: list[Path] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
 
 def from_inputs(paths: list[Path], mapping_file: Path | None) -> Inputs:
     """The runs in files and folders; refuses a path that holds nothing known."""
     inputs = Inputs()
-    spec = mapping.load(mapping_file) if mapping_file else None
     for path in paths:
         if not path.exists():
             raise Refusal(f"{path}: no such file or folder")
+    if mapping_file is not None:
+        sources, ignored, unreadable = mapped_inputs.find(paths, mapping_file)
+        return _finished(Inputs(sources, [], ignored, unreadable))
+    for path in paths:
         before = len(inputs.sources) + len(inputs.gradings)
-        if spec is not None:
-            _take_mapped(path, spec, inputs)
-        else:
-            _take(path, inputs)
+        _take(path, inputs)
         if len(inputs.sources) + len(inputs.gradings) == before:
-            raise Refusal(f"{path}: {_nothing_known(path, spec is not None)}")
+            raise Refusal(f"{path}: {_nothing_known(path)}")
     return _finished(inputs)
 
 
@@ -139,25 +141,13 @@ def _take_beside_journals(path: Path, inputs: Inputs) -> None:
                 inputs.ignored.append(child)
 
 
-def _take_mapped(path: Path, spec: dict, inputs: Inputs) -> None:
-    if path.is_dir():
-        for child in sorted(path.rglob("*")):
-            if child.is_file() and bare_name(child).endswith((".jsonl", ".json", ".csv")):
-                inputs.sources += mapping.sources(child, spec)
-            elif child.is_file():
-                inputs.ignored.append(child)
-    else:
-        inputs.sources += mapping.sources(path, spec)
-
-
-def _nothing_known(path: Path, mapped: bool) -> str:
-    if mapped:
-        return "no .jsonl, .json or .csv file in it"
+def _nothing_known(path: Path) -> str:
     wants = "; ".join(f"{module.NAME}: {module.WANTS}" for module in DETECTED)
     what = "nothing in this folder is of a known format" if path.is_dir() else \
         "this file is of no known format"
     return (f"{what}. Known are {wants}. For another shape write a "
-            "benchmark.yaml (templates/benchmark.yaml explains it) and pass --mapping")
+            "benchmark.yaml and pass --mapping: check_mapping.py FILE --propose drafts "
+            "one")
 
 
 def _finished(inputs: Inputs) -> Inputs:
@@ -169,13 +159,13 @@ def _finished(inputs: Inputs) -> Inputs:
                       "analysis is of one benchmark: run it once for each")
     inputs.sources = _one_per_answer(inputs.sources)
     inputs.gradings += [replace(source, path=path, files=(path,), grades=True)
-                       for source in inputs.sources for path in source.gradings]
+                        for source in inputs.sources for path in source.gradings]
     several = sum(source.mapping is not None for source in inputs.sources) > 1
     for place, run_id in enumerate(_unique_ids(inputs.sources)):
         source = inputs.sources[place]
         prefix = f"{run_id}." if several and source.mapping is not None else ""
-        if (run_id, prefix) != (source.run_id, ""):
-            inputs.sources[place] = replace(source, run_id=run_id, run_prefix=prefix)
+        inputs.sources[place] = replace(source, run_id=run_id, run_prefix=prefix,
+                                        model_name=source.model_name or run_id)
     return inputs
 
 

@@ -1,5 +1,5 @@
-"""Expressions of a mapping: plain paths, which are fast, and JMESPath for the rest. Which of the two
-one is, is decided once, when it is compiled."""
+"""Expressions of a mapping: plain paths, which are fast, and JMESPath for the rest. Which of these
+it is, is decided once, when one is compiled."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

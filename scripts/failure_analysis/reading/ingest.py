@@ -3,7 +3,7 @@ is none is handed on with its reason, so that rows read = pass + fail + unjudged
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -16,7 +16,8 @@ from failure_analysis.datapoint import (
     text_fingerprint,
 )
 from failure_analysis.files import csv_cell
-from failure_analysis.reading import detect
+from failure_analysis.reading import detect, mapping, mapping_faults
+from failure_analysis.reading.path_counts import Counts
 from failure_analysis.records import MARKERS, Line, Source, item_of
 
 NUMBERS = ("prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
@@ -61,11 +62,23 @@ class _Seen:
     scores: dict[str, Scores] = field(default_factory=dict)
 
 
-def rows(source: Source) -> Iterator[Row]:
-    """Every row of a source, in file order."""
+def checked_rows(sources: Iterable[Source]) -> Iterator[tuple[Source, Row]]:
+    """Every row of these sources; refuses at the end when the mapping that they were read through
+    was wrong, as far as that can be seen."""
+    counts = Counts()
+    for source in sources:
+        yield from ((source, row) for row in rows(source, counts))
+        spec = source.mapping and source.mapping.spec
+    if counts.paths:
+        mapping_faults.refuse(spec, counts)
+
+
+def rows(source: Source, counts: Counts | None = None) -> Iterator[Row]:
+    """Every row of a source, in file order. What the paths of a mapping meet is added to
+    `counts`."""
     seen = _Seen()
     owners = {} if source.mapping is not None else {source.run_id: source.model_name}
-    for line in detect.FORMATS[source.format].read(source):
+    for line in _lines(source, counts):
         if line.fields is None:
             yield Row(line, None, line.reason)
             continue
@@ -76,6 +89,12 @@ def rows(source: Source) -> Iterator[Row]:
             # A run is one execution of one model: a second model in it is a second run.
             run_id = f"{run_id}~{safe_id(model)}"
         yield _row(source, line, run_id, model, seen)
+
+
+def _lines(source: Source, counts: Counts | None) -> Iterator[Line]:
+    if source.mapping is not None:
+        return mapping.read(source, counts)
+    return detect.FORMATS[source.format].read(source)
 
 
 def _mapped_run(source: Source, fields: dict) -> str:

@@ -4,6 +4,7 @@ import glob
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,12 +51,12 @@ def load(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[str])
     if join.ids:
         return Joined(join.name, on, _listed(join, sources, scopes))
     if join.key is None:
-        (path, *more) = sources
-        documents = list(containers.documents(path))
-        if more or len(documents) != 1 or documents[0].reason:
-            raise files.Refusal(f"{path}: join {join.name} without key and on needs one document "
-                                f"(files: {join.files}); add them")
-        return Joined(join.name, None, {}, documents[0].value)
+        alone = list(islice(_records(join, sources, scopes), 2))
+        if len(alone) != 1:
+            raise files.Refusal(f"{sources[0]}: join {join.name} has "
+                                f"{'several records' if alone else 'no record'} for all rows; give "
+                                "key and on, or each that leaves one")
+        return Joined(join.name, None, {}, alone[0])
     key = expressions.compiled([join.key], scopes)
     records: dict[str, Any] = {}
     repeated: list[str] = []
@@ -83,7 +84,8 @@ def _records(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[s
                                     f"{document.reason}")
             value = document.value if join.each == "@" else \
                 each.get(document.value, {AROUND: (), **dict.fromkeys(scopes)})
-            yield from value if isinstance(value, list) else [value]
+            yield from value if isinstance(value, list) else \
+                () if value is None or value is MISSING else (value,)
 
 
 def _listed(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[str]

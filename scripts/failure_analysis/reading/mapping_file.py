@@ -192,6 +192,14 @@ class Join(_Written):
     ids: list[Text] = []
     many: bool = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _on(cls, written: Any) -> Any:
+        """YAML reads the key `on` as true."""
+        if isinstance(written, dict) and True in written:
+            return {"on" if key is True else key: value for key, value in written.items()}
+        return written
+
     @model_validator(mode="after")
     def _whole(self) -> "Join":
         if self.ids and (self.on is None or self.key is not None or self.many):
@@ -317,7 +325,19 @@ def load(path: Path) -> Mapping:
         raise Refusal(f"{path}: fields.reward needs threshold, the reward that still passes")
     if fields.trial and mapping.trial_of:
         raise Refusal(f"{path}: fields.trial and trial_of say the same; keep trial_of")
-    for name in mapping.join:
-        if [join.name for join in mapping.join].count(name.name) > 1 or name.name in mapping.levels:
-            raise Refusal(f"{path}: join: two things are called {name.name}")
+    names = [*mapping.levels, *(join.name for join in mapping.join)]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise Refusal(f"{path}: join: two things are called {twice[0]}")
+    if mapping.expected and isinstance(mapping.expected.items, str):
+        mapping.expected.items = _lines(path.parent / mapping.expected.items)
     return mapping
+
+
+def _lines(path: Path) -> list[str]:
+    """The names in a file, one on each line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal(f"{path}: expected.items is a number, a list, or a file with one item on "
+                      f"each line ({error})") from None
+    return [line.strip() for line in text.splitlines() if line.strip()]

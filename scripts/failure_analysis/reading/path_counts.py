@@ -1,7 +1,8 @@
-"""What the paths of a mapping met over all inputs together: how often, of which types, which values.
-From these a wrong mapping is seen: it is refused, or said as a finding."""
+"""What the paths of a mapping met over all inputs together: how often, which types and values. From
+these a wrong mapping is seen: it is refused, or said as a finding."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,9 @@ from failure_analysis.reading.expressions import MISSING, Missing
 _MOST_VALUES = 500
 _LONGEST = 60
 _MOST_SHAPES = 200
+_MOST_SAMPLES = 5
+# More values than these tell no repeats apart: they are times, or ids of rows.
+MOST_PARTS = 20
 
 
 @dataclass
@@ -19,9 +23,12 @@ class Path:
 
     name: str
     text: str
+    is_plain: bool = True
+    fault: str = ""
     types: dict[type, int] = field(default_factory=dict)
     values: Counter = field(default_factory=Counter)
     example: Any = None
+    last: Any = MISSING
     ranges: dict[str, list[float]] = field(default_factory=dict)
     unread: Counter = field(default_factory=Counter)
 
@@ -47,6 +54,7 @@ class Path:
         """Counts a value by its type alone."""
         kind = type(value)
         self.types[kind] = self.types.get(kind, 0) + 1
+        self.last = value
         if self.example is None and value is not MISSING:
             self.example = value
 
@@ -74,15 +82,17 @@ class Counts:
     joins: dict[str, list[int]] = field(default_factory=dict)
     unused: dict[str, list[str]] = field(default_factory=dict)
     twice: Counter = field(default_factory=Counter)
-    from_around: Counter = field(default_factory=Counter)
-    answers: Counter = field(default_factory=Counter)
-    differing: Counter = field(default_factory=Counter)
+    repeats: int = 0
+    differing: dict[str, list] = field(default_factory=dict)
+    is_table: bool = False
     published: list[tuple[str, str, float]] = field(default_factory=list)
+    samples: list[Any] = field(default_factory=list)
     unnamed: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
-    def path(self, name: str, text: str) -> Path:
+    def path(self, name: str, text: str, is_plain: bool = True, fault: str = "") -> Path:
         """The path of a field."""
-        return self.paths.setdefault(name, Path(name, text))
+        return self.paths.setdefault(name, Path(name, text, is_plain, fault))
 
     def merge(self, other: "Counts") -> None:
         """Adds what was counted over other rows."""
@@ -90,10 +100,12 @@ class Counts:
         self.left_out += other.left_out
         self.empty += other.empty
         for mine, theirs in ((self.shapes, other.shapes), (self.repeated, other.repeated),
-                             (self.twice, other.twice), (self.answers, other.answers),
-                             (self.from_around, other.from_around),
-                             (self.differing, other.differing)):
+                             (self.twice, other.twice)):
             mine.update(theirs)
+        self.repeats += other.repeats
+        self.is_table |= other.is_table
+        for name, (rows, met) in other.differing.items():
+            self.differ(name, met, rows)
         for name, numbers in other.joins.items():
             mine = self.joins.setdefault(name, [0, 0])
             self.joins[name] = [a + b for a, b in zip(mine, numbers, strict=True)]
@@ -101,17 +113,43 @@ class Counts:
             self.unused.setdefault(name, []).extend(keys)
         self.published += other.published
         self.unnamed += other.unnamed
+        self.remarks += other.remarks
+        self.samples += other.samples[:_MOST_SAMPLES - len(self.samples)]
         for name, path in other.paths.items():
-            _merge_path(self.path(name, path.text), path)
+            _merge_path(self.path(name, path.text, path.is_plain, path.fault), path)
+
+    def differ(self, name: str, met: Iterable[str], rows: int = 1) -> None:
+        """Counts a key by whose values the rows that repeat an item can be told apart."""
+        differing = self.differing.setdefault(name, [0, set()])
+        differing[0] += rows
+        if len(differing[1]) <= MOST_PARTS:
+            differing[1].update(met)
 
     def shape(self, row: Any) -> None:
-        """Counts which keys a row has."""
+        """Counts which keys a row has, and keeps the first rows."""
+        if len(self.samples) < _MOST_SAMPLES:
+            self.samples.append(row)
         if type(row) is dict:
             keys = tuple(row)
             if keys in self.shapes or len(self.shapes) < _MOST_SHAPES:
                 self.shapes[keys] += 1
 
-    def keys(self) -> Counter:
+    def told(self) -> list[dict[str, Any]]:
+        """Every path as sanity.json has it."""
+        names = {Missing: "nothing", type(None): "null", bool: "true or false", str: "text",
+                 list: "list", dict: "object", int: "number", float: "number"}
+        paths = []
+        for path in self.paths.values():
+            types: Counter = Counter()
+            for kind, count in path.types.items():
+                types[names.get(kind, "number")] += count
+            paths.append({"field": path.name, "at": path.text, "rows": path.said,
+                          "of": self.rows, "types": dict(types.most_common()),
+                          "values": [[value, count] for (_, value), count in
+                                     path.values.most_common(10)]})
+        return paths
+
+    def key_counts(self) -> Counter:
         """The keys of rows, by how many rows have them."""
         keys: Counter = Counter()
         for shape, count in self.shapes.items():

@@ -64,10 +64,10 @@ def shown_type(value: Any) -> str:
     return f"{kind} ({value!r:.40})" if not isinstance(value, list | dict) else kind
 
 
-def number(value: Any) -> float | None:
+def number(value: Any, comma: bool = False) -> float | None:
     """A number; a text that spells one is one; NaN is none."""
     if type(value) is str:
-        value = delimited.cell(value)
+        value = delimited.cell(value, comma)
     if value is None or is_number(value):
         return value
     if type(value) is float:  # NaN, infinite
@@ -201,11 +201,10 @@ def _key(value: Any) -> Any:
     return (type(value) is bool, value)
 
 
-def equal(value: Any, wanted: Any) -> bool:
-    """Whether a value is the one that a mapping names; a cell also by the number that it spells."""
-    return _key(value) == _key(wanted) or (
-        type(value) is str and type(wanted) is not str and _key(delimited.cell(value)) ==
-        _key(wanted))
+def equal(value: Any, wanted: Any, is_table: bool) -> bool:
+    """Whether a value is the one that a mapping names; a cell also by what it spells."""
+    return _key(value) == _key(wanted) or (is_table and (
+        _key(delimited.cell(value)) == _key(delimited.cell(wanted))))
 
 
 def parts(value: Mapping[str, Any]) -> dict[str, Any] | None:

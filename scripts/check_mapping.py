@@ -1,0 +1,100 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "filelock>=3.13,<5",
+#     "jmespath>=1.0.1,<2",
+#     "msgspec>=0.20,<1",
+#     "pydantic>=2.10,<3",
+#     "pyyaml>=6,<7",
+#     "tabulate>=0.9,<1",
+#     "zstandard>=0.22,<1",
+# ]
+# ///
+"""Tries a benchmark.yaml on files before anything is built from it, or drafts one for files of an
+unknown shape.
+
+Reads the files whole (JSONL, JSON, CSV, TSV, Parquet; .gz and .zst as they are) through --mapping
+and prints: for the first rows what stands in the file beside what becomes of it; for every path in
+how many rows it was met, with which types and which commonest values; keys that no path uses; what
+would be counted; and what cannot be meant. With --propose it prints a draft of a mapping instead,
+made from the keys and values of the files, with a comment on each line; lines marked CHECK are
+guesses. Writes no file.
+
+Exit codes: 0 done; 1 refused, or the mapping cannot be meant, or no row is judged; 2 usage.
+
+Examples: check_mapping.py results.jsonl --propose > benchmark.yaml
+          check_mapping.py results.jsonl --mapping benchmark.yaml
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from failure_analysis import cli
+
+if TYPE_CHECKING:
+    from failure_analysis.reading.mapping_tried import Tried
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the options and tries or drafts a mapping."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE",
+                        help="result files, or folders of them")
+    either = parser.add_mutually_exclusive_group(required=True)
+    either.add_argument("--mapping", type=Path, metavar="YAML", help="the benchmark.yaml to try")
+    either.add_argument("--propose", action="store_true", help="print a draft of one")
+    parser.add_argument("--rows", type=int, default=2, metavar="N",
+                        help="rows to show beside what becomes of them (default 2)")
+    args = parser.parse_args(argv)
+    return cli.run(__file__, lambda: _propose(args) if args.propose else _try(args))
+
+
+def _propose(args: argparse.Namespace) -> int:
+    import json
+
+    from failure_analysis.reading import propose
+
+    draft = propose.propose(args.files)
+    print(json.dumps({"mapping": draft}) if args.json else draft, end="" if not args.json else "\n")
+    return 0
+
+
+def _try(args: argparse.Namespace) -> int:
+    from failure_analysis.reading import mapping_tried
+
+    tried = mapping_tried.tried(args.files, args.mapping, args.rows)
+    judged = sum(counts["pass"] + counts["fail"] for counts in tried.outcomes.values())
+    cli.summarise(mapping_tried.summary(tried), _lines(tried), args.json)
+    return 1 if tried.faults or not judged or tried.inputs.unreadable else 0
+
+
+def _lines(tried: "Tried") -> list[str]:
+    from failure_analysis import terminal
+    from failure_analysis.reading import mapping_tried
+
+    lines = cli.detection_lines(tried.inputs)
+    lines += [f"not read: {text}" for text in tried.inputs.unreadable]
+    for ident, outcome, beside in tried.rows:
+        lines += ["", f"{ident}: {outcome}"]
+        lines += terminal.table(["field", "at", "in the file", "becomes"], beside, 60)
+    lines += ["", "What the paths met:", *terminal.table(
+        ["field", "at", "rows", "types", "commonest values"], mapping_tried.met(tried), 100)]
+    if tried.unmapped:
+        lines += ["", "Keys that no path uses:", *terminal.table(
+            ["key", "example"], [(key, mapping_tried.spelled(example))
+                                 for key, example in tried.unmapped])]
+    lines += ["", "What would be counted:", *terminal.table(
+        ["model", "pass", "fail", "unjudged"],
+        [(model, *(counts[name] for name in ("pass", "fail", "unjudged")))
+         for model, counts in tried.outcomes.items()])]
+    lines += [f"rejected: {count} rows: {reason}"
+              for reason, count in tried.rejected.most_common(5)]
+    lines += ["", *tried.findings] if tried.findings else []
+    lines += [f"REFUSED: {fault}" for fault in tried.faults]
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,379 @@
+"""What a wrong mapping looks like from what its paths met: what is refused, and what is said."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from failure_analysis.files import Refusal, visible
+from failure_analysis.reading import values
+from failure_analysis.reading.expressions import Missing
+from failure_analysis.reading.path_counts import MOST_PARTS, Counts, Path, shown
+
+if TYPE_CHECKING:
+    from failure_analysis.reading import mapping_file
+
+_MOST = 8
+_NEAR = 0.75
+_NEGATIONS = ("in", "un", "not", "not ", "not_", "non", "non-", "dis", "im")
+_TRUE = ("true", "yes", "y", "on", "1", "1.0")
+_FALSE = ("false", "no", "n", "off", "0", "0.0")
+_TIES = ("tie", "draw", "both", "equal", "partial", "partially correct", "p")
+# Numbers from here on are not on a scale from 0 to 1.
+_BEYOND = 1.5
+
+
+def refuse(spec: "mapping_file.Mapping", counts: Counts) -> None:
+    """Raises Refusal for a mapping that cannot be meant: its rows would be believed, and wrong."""
+    for fault in faults(spec, counts):
+        raise Refusal(f"the mapping: {visible(fault)}")
+
+
+def faults(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
+    """What cannot be meant, each with what was seen and what to do."""
+    if not counts.rows:
+        if counts.left_out:
+            yield (f"where ({spec.where}) is true for none of {counts.left_out} rows; "
+                   f"{_keys(counts)}")
+        return
+    yield from _nowhere(spec, counts)
+    for name, (asked, matched) in counts.joins.items():
+        if asked and not matched:
+            keys = ", ".join(map(shown, counts.unused.get(name, [])[:3]))
+            yield (f"join {name}: none of {asked} rows has a key that is in its files (there: "
+                   f"{keys}); correct key and on")
+    deciding = 0
+    for name, rule in _rules(spec, counts):
+        path = counts.paths[name]
+        deciding += bool(rule.pass_) or rule.at_least is not None or rule.at_most is not None or \
+            bool in path.types or not path.said
+        yield from _of_rule(name, rule, path, counts.is_table)
+    if not deciding and "reward" not in counts.paths and any(
+            name.startswith("scores.") for name in counts.paths):
+        yield _no_verdict(counts)
+    yield from _repeats(spec, counts)
+
+
+def _repeats(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
+    """That rows repeat items, told apart by something that the mapping does not speak of."""
+    apart = sorted((len(met), name, met) for name, (rows, met) in counts.differing.items()
+                   if rows == counts.repeats >= len(met) <= MOST_PARTS
+                   and not _is_used(name, spec, counts))
+    if apart:
+        told = "; ".join(f"{shown(name)} ({', '.join(sorted(met)[:3])})"
+                         for _, name, met in apart[:3])
+        yield (f"{counts.repeats} rows repeat an item of their run, and differ in {told}: say what "
+               "that is with trial_of (repeats), grading_of (further gradings of one answer), or "
+               "put it into run_id (other conditions, such as a prompt)")
+
+
+def _nowhere(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
+    """Item, verdicts and dimensions that no row has."""
+    fields = spec.fields
+    wanted = [name for name in ("item_id", "turn") if getattr(fields, name) is not None]
+    if not any(counts.paths[name].said for name in wanted if name in counts.paths):
+        path = counts.paths[wanted[0]]
+        yield f"{wanted[0]}: {_nothing_at(path, counts)}"
+    optional = {f"scores.{name}" for name, score in fields.scores.items() if score.optional}
+    if fields.reward and fields.reward.optional:
+        optional.add("reward")
+    for name, path in counts.paths.items():
+        is_verdict = name == "reward" or name.startswith(("scores.", "checks ")) or \
+            name in ("not_counted", "grading_of", "trial")
+        if is_verdict and name not in optional and (
+                not path.met or (not path.is_plain and not path.said)):
+            yield f"{name}: {_nothing_at(path, counts)}"
+
+
+def _nothing_at(path: Path, counts: Counts) -> str:
+    """That a path leads nowhere, with the nearest name there is."""
+    leaves = list(dict.fromkeys(leaf for row in counts.samples for leaf in _leaves(row)))
+    near = difflib.get_close_matches(path.text, leaves, n=1, cutoff=0.6) or \
+        [leaf for leaf in leaves if leaf.split(".")[-1] == path.text.split(".")[-1]][:1]
+    fault = f"; {path.fault}" if path.fault else ""
+    nearest = f"; nearest: {near[0]}" if near else ""
+    return (f"there is nothing at {path.text} in any of {counts.rows} rows{fault}{nearest}; "
+            f"{_keys(counts)}{_map_hint(counts)}")
+
+
+def _leaves(value: Any, before: str = "", depth: int = 0) -> Iterator[str]:
+    """The paths of what is in a row, to a few levels."""
+    if isinstance(value, dict) and depth < 4:
+        for key, inner in list(value.items())[:60]:
+            yield from _leaves(inner, f"{before}.{key}" if before else str(key), depth + 1)
+    elif isinstance(value, list) and value and isinstance(value[0], dict) and depth < 4:
+        yield from _leaves(value[0], f"{before}[0]", depth + 1)
+    if before:
+        yield before
+
+
+def _keys(counts: Counts) -> str:
+    keys = [shown(key) for key, _ in counts.key_counts().most_common(12)]
+    return f"keys there are {', '.join(keys)}" if keys else \
+        f"a row is {shown(counts.samples[0])}" if counts.samples else "there are no rows"
+
+
+def _map_hint(counts: Counts) -> str:
+    """Advice when what was taken for a row is a map from ids to rows."""
+    row = counts.samples[0] if counts.samples else None
+    if counts.rows < 3 and isinstance(row, dict) and row and all(
+            isinstance(inner, dict) or (isinstance(inner, list) and inner
+                                        and isinstance(inner[0], dict))
+            for inner in row.values()):
+        return ("; this looks like a map from ids to rows: each: {item: \"items(PATH)\", row: "
+                "\"value[]\"}, and item.key is the id")
+    return ""
+
+
+def _rules(spec: "mapping_file.Mapping", counts: Counts
+           ) -> Iterator[tuple[str, "mapping_file.Judged"]]:
+    """The paths that decide, with what passes for each."""
+    mapped = {f"scores.{name}": rule for name, rule in spec.fields.scores.items()}
+    for name in counts.paths:
+        if name in mapped:
+            yield name, mapped[name]
+        elif name.startswith("scores."):
+            block = next((block for block in spec.checks
+                          if not block.only or name[7:] in block.only), None)
+            if block is not None:
+                yield name, block
+        elif name == "reward" and spec.fields.reward is not None:
+            yield name, spec.fields.reward.model_copy(update={"at_least": spec.threshold})
+
+
+def _of_rule(name: str, rule: "mapping_file.Judged", path: Path, is_table: bool
+             ) -> Iterator[str]:
+    """What one verdict's values and its rule say of each other."""
+    seen = [value for (_, value), _ in path.values.most_common()]
+    if rule.pass_ and seen:
+        yield from _other_spelling(name, rule, path, seen, is_table)
+    limits = [limit for limit in (rule.at_least, rule.at_most) if limit is not None]
+    if path.unread.total() * 2 >= path.said > 0:
+        yield (f"{name}: {path.text} is no {'number' if limits else 'verdict by itself'} "
+               f"({_told(path)}); say which values pass: {{at: {path.text}, pass: "
+               f"{_quoted(seen[0])}}}")
+    elif limits:
+        yield from _other_scale(name, rule, limits[0], path)
+
+
+def _other_spelling(name: str, rule: "mapping_file.Judged", path: Path, seen: list,
+                    is_table: bool) -> Iterator[str]:
+    """That nothing has a passing value, and something has nearly one."""
+    def is_one_of(value: Any, words: list) -> bool:
+        return any(values.equal(value, word, is_table) for word in words)
+
+    if any(is_one_of(value, rule.pass_) for value in seen):
+        return
+    judged = [value for value in seen if not is_one_of(value, rule.unjudged)
+              and str(value).strip().lower() not in values.NO_VERDICT]
+    for wanted in rule.pass_:
+        near = next((value for value in judged if _is_nearly(value, wanted)), None)
+        if near is not None:
+            yield (f"{name}: no value passes: pass is {_quoted(wanted)}, and {path.text} has "
+                   f"{_told(path)}; nearest: {_quoted(near)}")
+            return
+    if judged and len({type(value) for value in judged}) == 1 and all(
+            type(wanted) is not type(judged[0]) for wanted in rule.pass_) and not \
+            {type(judged[0]), *map(type, rule.pass_)} <= {int, float}:
+        yield (f"{name}: no value can pass: pass is {_quoted(rule.pass_[0])}, "
+               f"{values.shown_type(rule.pass_[0])}, and {path.text} has {_told(path)}")
+
+
+def _is_nearly(value: Any, wanted: Any) -> bool:
+    """Whether a value is the wanted one in another spelling or type, or with a slip."""
+    if value is None or isinstance(value, list | dict):
+        return False
+    mine, theirs = str(value).strip().casefold(), str(wanted).strip().casefold()
+    if type(value) is not type(wanted):
+        truth = _TRUE if wanted is True else _FALSE if wanted is False else ()
+        return mine == theirs or mine in truth or (
+            type(value) is bool and theirs in (_TRUE if value else _FALSE))
+    if not isinstance(value, str):
+        return False
+    if mine == theirs:
+        return True
+    if any(mine == f"{no}{theirs}" or theirs == f"{no}{mine}" for no in _NEGATIONS):
+        return False
+    return mine.startswith(theirs) or theirs.startswith(mine) or \
+        difflib.SequenceMatcher(None, mine, theirs).ratio() >= _NEAR
+
+
+def _other_scale(name: str, rule: "mapping_file.Judged", limit: float, path: Path
+                 ) -> Iterator[str]:
+    """That numbers and their limit are on different scales, so that nearly all or none pass."""
+    if rule.range or rule.out_of or not path.ranges:
+        return
+    highest = max(high for _, high in path.ranges.values())
+    models = [shown(model) or "not named" for model, (_, high) in path.ranges.items()
+              if high > _BEYOND]
+    if 0 < limit < 1 and highest > _BEYOND:
+        of = f" for {', '.join(models[:3])}" if 0 < len(models) < len(path.ranges) else ""
+        yield (f"{name}: {path.text} goes up to {highest:g}{of} where {limit:g} passes: they are "
+               "on different scales; give out_of (100 for percent), or range: [lowest, highest] "
+               "when it is meant so")
+    if limit > _BEYOND and 0 < highest <= 1:
+        yield (f"{name}: {path.text} goes up to {highest:g} where {limit:g} passes: they are on "
+               "different scales; nothing can pass")
+
+
+def _no_verdict(counts: Counts) -> str:
+    names = [name for name in counts.paths if name.startswith("scores.")]
+    told = "; ".join(f"{name[7:]}: {_told(counts.paths[name])}" for name in names[:4])
+    return (f"its scores are numbers, which decide nothing ({told}); say what passes: {{at: …, "
+            "at_least: …}, {at: …, pass: 1}, or reward with threshold")
+
+
+def _told(path: Path) -> str:
+    """The commonest values, with their counts."""
+    told = [f"{_quoted(value)} {count}" for (_, value), count in path.values.most_common(_MOST)]
+    rest = len(path.values) - len(told)
+    nowhere = path.types.get(Missing, 0)
+    return ", ".join([*told, *([f"{rest} more values"] if rest > 0 else []),
+                      *([f"nothing {nowhere}"] if nowhere else [])])
+
+
+def _quoted(value: Any) -> str:
+    """A value as YAML would have it: text in quotes, true and null bare."""
+    if isinstance(value, str):
+        return f'"{shown(value)}"'
+    return {None: "null", True: "true", False: "false"}.get(value, repr(value)) \
+        if value is None or isinstance(value, bool) else repr(value)
+
+
+def findings(spec: "mapping_file.Mapping", counts: Counts) -> list[dict[str, Any]]:
+    """What a reader should know of how rows were read, in sentences."""
+    said = [*_of_verdicts(spec, counts), *_of_fields(spec, counts), *_of_rows(counts),
+            *_of_joins(counts)]
+    return [{"kind": f"mapping_{kind}", "text": visible(text), "count": count, "about": about}
+            for kind, text, count, about in said]
+
+
+def _of_verdicts(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[tuple]:
+    for name, rule in _rules(spec, counts):
+        path = counts.paths[name]
+        yield from _gaps(name, path, counts)
+        yield from _ties(name, rule, path, counts.is_table)
+        yield from _scales(name, rule, path)
+        near = [value for (_, value), _ in path.values.items()
+                if rule.pass_ and not any(values.equal(value, wanted, counts.is_table) for wanted in
+                                          [*rule.pass_, *rule.unjudged])
+                and any(_is_nearly(value, wanted) and (
+                    type(value) is not type(wanted) or
+                    str(value).casefold() == str(wanted).casefold()) for wanted in rule.pass_)]
+        if near:
+            rows = sum(count for (_, value), count in path.values.items() if value in near)
+            yield ("spelling", f"{name}: {_quoted(near[0])} ({rows} rows) is nearly what passes, "
+                   f"and counts as failed; add it to pass if it does ({_told(path)}).", rows, [])
+
+
+def _gaps(name: str, path: Path, counts: Counts) -> Iterator[tuple]:
+    nothing = counts.rows - path.met
+    if not path.said:
+        yield "no_verdict", f"{name}: {path.text} is null in every row.", counts.rows, [name]
+    elif nothing > 0:
+        yield ("gaps", f"{name}: there is nothing at {path.text} in {nothing} of {counts.rows} "
+               "rows; they are not judged on it.", nothing, [name])
+
+
+def _ties(name: str, rule: "mapping_file.Judged", path: Path, is_table: bool
+          ) -> Iterator[tuple]:
+    decided = [*rule.pass_, *rule.unjudged]
+    ties = [(value, count) for (_, value), count in path.values.items()
+            if isinstance(value, str) and value.strip().casefold() in _TIES
+            and not any(values.equal(value, wanted, is_table) for wanted in decided)]
+    numbers = {value for (kind, value) in path.values if kind in (int, float)}
+    if numbers and numbers <= {0, 0.5, 1} and 0.5 in numbers and (rule.at_least or 0) > 0.5:
+        ties += [(value, count) for (_, value), count in path.values.items() if value == 0.5]
+    for value, count in ties if rule.pass_ or rule.at_least is not None else ():
+        yield ("ties", f"{name}: {_quoted(value)} ({count} rows) is neither pass nor fail by its "
+               "name, and counts as failed; put it under pass or unjudged if that is wrong.",
+               count, [name])
+
+
+def _scales(name: str, rule: "mapping_file.Judged", path: Path) -> Iterator[tuple]:
+    if not path.ranges:
+        return
+    within = [model for model, (_, high) in path.ranges.items() if high <= 1]
+    beyond = [model for model, (_, high) in path.ranges.items() if high > _BEYOND]
+    low = min(low for low, _ in path.ranges.values())
+    high = max(high for _, high in path.ranges.values())
+    if within and beyond:
+        yield ("mixed_scales", f"{name}: up to {high:g} for {_names(beyond)}, up to 1 for "
+               f"{_names(within)}: are these on one scale?", len(beyond), sorted(beyond))
+    elif name == "reward" and (low < 0 or high > 1):
+        yield ("reward_range", f"Rewards go from {low:g} to {high:g}, not from 0 to 1.", 0, [])
+    if str in path.types and rule.at_least is not None:
+        count = path.types[str]
+        yield ("numbers_as_text", f"{name}: {path.text} is text in {count} rows, read as numbers.",
+               count, [name])
+
+
+def _names(models: list[str]) -> str:
+    named = [shown(model) or "a model without a name" for model in sorted(models)]
+    return ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+
+
+def _of_fields(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[tuple]:
+    for name, path in counts.paths.items():
+        place = getattr(spec.fields, name, None)
+        if name.startswith(("scores.", "checks ")) or name in ("reward", "item_id", "turn") or \
+                getattr(place, "optional", False):
+            continue
+        if not path.said and path.text != "its parts":
+            yield ("nowhere", f"{name}: there is nothing at {path.text} in any row"
+                   f"{f' ({path.fault})' if path.fault else ''}.", counts.rows, [name])
+        if path.unread:
+            told = ", ".join(_quoted(value) for value, _ in path.unread.most_common(3))
+            yield ("unread", f"{name}: {path.text} is no number in {path.unread.total()} rows "
+                   f"({told}); it is not recorded there.", path.unread.total(), [name])
+    if counts.unnamed:
+        yield ("no_model", "No model is named: the name of the file or folder stands for it "
+               f"({', '.join(counts.unnamed[:3])}); say model_name, or a name in from_path.",
+               len(counts.unnamed), counts.unnamed[:200])
+    unmapped = unmapped_keys(spec, counts)
+    if unmapped:
+        yield ("unmapped", f"Keys of rows that the mapping does not use: "
+               f"{', '.join(map(shown, unmapped[:20]))}.", len(unmapped), unmapped[:200])
+
+
+def unmapped_keys(spec: "mapping_file.Mapping", counts: Counts) -> list[str]:
+    """The keys of rows that no expression names."""
+    return [key for key in counts.key_counts() if not _is_used(key, spec, counts)]
+
+
+def _is_used(key: str, spec: "mapping_file.Mapping", counts: Counts) -> bool:
+    """Whether an expression of the mapping begins with the key, or has it somewhere in it when it is
+    no plain path."""
+    word = re.compile(rf"(?<!\w){re.escape(key)}(?!\w)")
+    texts = (spec.where or "", *spec.levels.values(), *(join.on or "" for join in spec.join))
+    return any(word.search(text) for text in texts) or any(
+        path.text == key or (any(word.match(text) for text in path.text.split(" or "))
+                             if path.is_plain else word.search(path.text))
+        for path in counts.paths.values())
+
+
+def _of_rows(counts: Counts) -> Iterator[tuple]:
+    for remark in counts.remarks:
+        yield "columns", f"{remark}.", 0, []
+    for name, rows in counts.repeated.items():
+        yield ("key_twice", f"The key {shown(name)} is there twice in one object ({rows} of the "
+               "rows looked at); the last one counts.", rows, [name])
+    for name, rows in counts.twice.items():
+        yield ("check_twice", f"{shown(name)}: {rows} times two checks of a row have this name; it "
+               "fails if one of them failed.", rows, [name])
+    if counts.left_out:
+        yield ("where", f"{counts.left_out} records are no rows by where.", counts.left_out, [])
+    if counts.empty:
+        yield ("empty", f"{counts.empty} records hold no row.", counts.empty, [])
+
+
+def _of_joins(counts: Counts) -> Iterator[tuple]:
+    for name, (asked, matched) in counts.joins.items():
+        if matched < asked:
+            yield ("join_misses", f"join {name}: {asked - matched} of {asked} rows have no record "
+                   "in its files.", asked - matched, [name])
+        unused = counts.unused.get(name, [])
+        if unused:
+            yield ("join_unused", f"join {name}: {len(unused)} records belong to no row "
+                   f"({', '.join(map(shown, unused[:5]))}).", len(unused),
+                   list(map(shown, unused[:200])))

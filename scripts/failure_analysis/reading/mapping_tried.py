@@ -1,0 +1,118 @@
+"""A mapping tried on files: what a few rows become, what each path met, what would be counted."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from failure_analysis.files import Refusal, bare_name
+from failure_analysis.reading import containers, detect, ingest, mapping_faults
+from failure_analysis.reading.expressions import MISSING
+from failure_analysis.reading.path_counts import Counts, shown
+
+
+class Tried(NamedTuple):
+    """What came of it. `rows`: id, outcome, and (field, path, value in the file, what it becomes)
+    of the first; `outcomes`: model -> outcome -> rows."""
+
+    inputs: detect.Inputs
+    counts: Counts
+    rows: list[tuple[str, str, list[tuple]]]
+    outcomes: dict[str, Counter]
+    rejected: Counter
+    faults: list[str]
+    findings: list[str]
+    unmapped: list[tuple[str, Any]]
+
+
+def tried(paths: list[Path], mapping_path: Path, most: int) -> Tried:
+    """Reads files through a mapping, whole, and keeps the first `most` rows."""
+    inputs = detect.from_inputs(paths, mapping_path)
+    spec = inputs.sources[0].mapping.spec
+    counts, outcomes, rejected = Counts(), {}, Counter()
+    rows: list[tuple[str, str, list[tuple]]] = []
+    for source in inputs.sources:
+        for row in ingest.rows(source, counts):
+            if row.computed is None:
+                rejected[row.reason] += 1
+                continue
+            model = outcomes.setdefault(row.computed["model_name"], Counter())
+            model[row.computed["outcome"]] += 1
+            if len(rows) < most:
+                rows.append((row.computed["datapoint_id"], row.computed["outcome"],
+                             _beside(counts, {**row.line.fields, **row.computed})))
+    faults = list(mapping_faults.faults(spec, counts))
+    findings = [finding["text"] for finding in mapping_faults.findings(spec, counts)
+                if finding["kind"] != "mapping_unmapped"]
+    unmapped = [(key, _example(key, counts)) for key in
+                mapping_faults.unmapped_keys(spec, counts)]
+    return Tried(inputs, counts, rows, outcomes, rejected, faults, findings, unmapped)
+
+
+def _beside(counts: Counts, row: dict) -> list[tuple]:
+    """What each path last met, beside what became of it."""
+    beside = []
+    for name, path in counts.paths.items():
+        kind, _, inner = name.partition(".")
+        value = (row.get(kind) or {}).get(inner) if inner and isinstance(row.get(kind), dict) else \
+            row.get(name)
+        if path.text != "its parts":
+            beside.append((name, path.text, spelled(path.last), spelled(value)))
+    return beside
+
+
+def spelled(value: Any) -> str:
+    """A value for a table: as JSON, so that text and number can be told apart."""
+    return "nothing" if value is MISSING else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _example(key: str, counts: Counts) -> Any:
+    return next((row[key] for row in counts.samples if isinstance(row, dict) and key in row), None)
+
+
+def keys_of(paths: list[Path], most: int = 12) -> str:
+    """The keys that the first records of files have, for a message; "" when none can be read."""
+    keys: dict[str, None] = {}
+    for path in islice(_readable(paths), 3):
+        try:
+            for document in islice(containers.documents(path), 5):
+                value = document.value[0] if isinstance(document.value, list) and \
+                    document.value else document.value
+                keys |= dict.fromkeys(map(shown, value)) if isinstance(value, dict) else {}
+        except Refusal:
+            continue
+    more = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(islice(keys, most)) + more
+
+
+def _readable(paths: list[Path]) -> Iterator[Path]:
+    """The files that look as if they could be read."""
+    for path in paths:
+        for child in sorted(path.rglob("*")) if path.is_dir() else (path,):
+            if child.is_file() and bare_name(child).lower().endswith(containers.ENDINGS):
+                yield child
+
+
+def met(tried: Tried) -> list[tuple]:
+    """A line per path: field, path, rows of all, types, commonest values or an example."""
+    lines = []
+    for told in tried.counts.told():
+        path = tried.counts.paths[told["field"]]
+        values = ", ".join(f"{spelled(value)} {count}" for value, count in told["values"][:5]) \
+            or spelled(path.example)
+        types = ", ".join(f"{kind} {count}" for kind, count in told["types"].items())
+        lines.append((told["field"], told["at"], f"{told['rows']} of {told['of']}", types, values))
+    return lines
+
+
+def summary(tried: Tried) -> dict[str, Any]:
+    """All of it as one JSON object."""
+    return {"rows": tried.counts.rows, "outcomes": tried.outcomes, "rejected": tried.rejected,
+            "paths": tried.counts.told(), "unmapped": [key for key, _ in tried.unmapped],
+            "first_rows": [{"datapoint_id": ident, "outcome": outcome, "fields": [
+                dict(zip(("field", "at", "in_the_file", "becomes"), line, strict=True))
+                for line in beside]} for ident, outcome, beside in tried.rows],
+            "not_read": [*map(Path.as_posix, tried.inputs.ignored), *tried.inputs.unreadable],
+            "findings": tried.findings, "faults": tried.faults}
