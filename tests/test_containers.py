@@ -111,7 +111,7 @@ def test_a_damaged_document_is_refused(tmp_path, content, reason):
      "a Git LFS pointer, the file itself was not downloaded; run `git lfs pull`"),
     ("r.parquet", b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
     ("r.json", b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "a page of HTML or XML"),
-    ("r.jsonl", gzip.compress(LINES), "gzip under another name; rename it so that it ends in .gz"),
+    ("r.jsonl", gzip.compress(LINES, mtime=0), "gzip under another name; rename it so that it ends in .gz"),
     ("r.jsonl", zstandard.ZstdCompressor().compress(LINES), "Zstandard under another name"),
     ("r.eval", b"PK\x03\x04rest", "a zip archive; unpack it"),
     ("r.json", b"", "empty; leave it out"),
@@ -129,7 +129,7 @@ def test_a_damaged_document_is_refused(tmp_path, content, reason):
      "more than one column is called 'ok' (columns 3, 4); give each a name of its own"),
     ("r.csv", b"id,,ok,\na,x,True,\n", "more than one column has no name (columns 2, 4)"),
     ("r.parquet", b"no parquet", "not a Parquet file that can be read"),
-    ("r.parquet.gz", gzip.compress(b"PAR1"), "Parquet is packed inside already; unpack the file"),
+    ("r.parquet.gz", gzip.compress(b"PAR1", mtime=0), "Parquet is packed inside already; unpack the file"),
     ("r.json.gz", b"{}", "damaged, cut off or not packed as it is called (Not a gzipped file"),
 ])
 def test_what_is_none_is_named(tmp_path, name, content, what):
@@ -144,7 +144,7 @@ def test_a_damaged_packed_file_keeps_what_comes_before(tmp_path):
     assert len(rows) > 10_000 and last.raw == b"" and last.reason.startswith(
         "the compressed file is damaged or cut off here")
     whole = json.dumps([*range(50_000)], indent=1).encode()
-    assert refusal(put(tmp_path, "r.json.gz", gzip.compress(whole)[:-9_000])).startswith(
+    assert refusal(put(tmp_path, "r.json.gz", gzip.compress(whole, mtime=0)[:-9_000])).startswith(
         "damaged or cut off while unpacking")
 
 
@@ -193,7 +193,7 @@ def test_a_column_without_a_name_is_kept_and_remarked(tmp_path):
 def test_what_is_a_table(tmp_path):
     assert [containers.is_table(put(tmp_path, name, content)) for name, content in [
         ("r.csv", b"id,ok\n"), ("r.tsv", b"id\n"), ("r.txt", b"a;b\n1;2\n"),
-        ("r.csv.gz", gzip.compress(b"a;b\n1;2\n")), ("r.jsonl", LINES), ("r.csv", LINES),
+        ("r.csv.gz", gzip.compress(b"a;b\n1;2\n", mtime=0)), ("r.jsonl", LINES), ("r.csv", LINES),
         ("r.csv", b"[\n{\n}\n]")]] == [True] * 4 + [False] * 3
     assert containers.decimal_comma(put(tmp_path, "r.csv", b"a;b\n1;2\n"))
     assert not containers.decimal_comma(put(tmp_path, "r.csv", b"a,b\n1,2\n"))

@@ -45,8 +45,8 @@ def spelled(row: dict) -> bytes:
     ordered = {name: row.get(name) for name in FIELDS}
     ordered |= row
     try:
-        return json.dumps(ordered, allow_nan=False).encode()
-    except ValueError:
+        return msgspec.json.format(_ENCODE(ordered), indent=0)
+    except (UnicodeEncodeError, OverflowError):  # lone surrogates, numbers beyond 64 bits
         return json.dumps(_finite(ordered)).encode()
 
 

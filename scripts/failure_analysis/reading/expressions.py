@@ -27,12 +27,14 @@ class Failed(Exception):
 
 
 class Expression(NamedTuple):
-    """A compiled expression. `fault`: why it is no JMESPath either, when it can only be a key."""
+    """A compiled expression. `fault`: why it is no JMESPath either, when it can only be a key.
+    `key`: it is no more than this key."""
 
     text: str
     get: Get
     is_plain: bool
     fault: str = ""
+    key: str = ""
 
 
 def compiled(texts: Sequence[str], scopes: frozenset[str]) -> Expression:
@@ -59,7 +61,7 @@ def _compiled(text: str, scopes: frozenset[str]) -> Expression:
         return _jmespath(text, scopes)
     steps = [name or int(index) for name, index in _STEP.findall(text)]
     if len(steps) == 1:
-        return Expression(text, _key(text, scopes), True)
+        return Expression(text, _key(text, scopes), True, "", "" if text in scopes else text)
     return Expression(text, _path(text, steps, scopes), True)
 
 

@@ -4,7 +4,7 @@ templates/benchmark.yaml explains each key."""
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -63,6 +63,16 @@ def _gradings(source: Source, counts: Counts) -> Iterator[Grading]:
             yield Grading(line.number, line.key, grading, outcome, outcome, scores, tuple(failed))
 
 
+class _Place(NamedTuple):
+    """Where a row stands: its line (and path, where several files are read together), the bytes of
+    the line, and whether null stands in it for a number that JSON cannot carry."""
+
+    number: int
+    path: Path | None
+    raw: bytes
+    nulled: bool
+
+
 class _State:
     """What must be remembered from row to row: trials, gradings, answers, keys joined."""
 
@@ -107,10 +117,11 @@ def _read_file(path: Path, source: Source, counts: Counts, state: _State
             for row, around in rows_of(document.value, plan):
                 rows += 1
                 ordinal += 1
-                line = _line(row, around, plan, state, document.number if is_lines else ordinal,
-                             document if is_lines else document._replace(raw=b""), source)
+                place = _Place(document.number if is_lines else ordinal, at,
+                               document.raw if is_lines else b"", document.nulled)
+                line = _line(row, around, plan, state, place)
                 if line is not None:
-                    yield line[0]._replace(path=at), line[1]
+                    yield line
         except Failed as failed:
             yield Line(document.number, None, document.raw, str(failed), path=at), ""
         counts.empty += not rows
@@ -124,10 +135,13 @@ def _looked_at(path: Path) -> tuple[Iterator[files.JsonLine], bool]:
     return chain(first, documents), len(first) > 1
 
 
-def rows_of(document: Any, plan: Plan) -> Iterator[tuple[Any, tuple]]:
+def rows_of(document: Any, plan: Plan) -> Iterable[tuple[Any, tuple]]:
     """(innermost value, the levels around it from within) for each row of a document; the scope
     names the levels meanwhile."""
-    yield from _level(document, plan, 0, ())
+    if len(plan.levels) == 1 and plan.levels[0][1] is None and type(document) is dict:
+        plan.scope[plan.levels[0][0]] = document
+        return (((document, ())),)
+    return _level(document, plan, 0, ())
 
 
 def _level(value: Any, plan: Plan, depth: int, around: tuple) -> Iterator[tuple[Any, tuple]]:
@@ -146,38 +160,40 @@ def _level(value: Any, plan: Plan, depth: int, around: tuple) -> Iterator[tuple[
             yield element, around
 
 
-def _line(row: Any, around: tuple, plan: Plan, state: _State, number: int,
-          document: files.JsonLine, source: Source) -> tuple[Line, str] | None:
+def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
+          ) -> tuple[Line, str] | None:
     """(the row, the further grading that it is or ""); None where `where` leaves it out."""
     plan.scope[AROUND] = around
     single = len(plan.levels) == 1
-    raw = document.raw if single and document.raw else b""
+    raw = place.raw if single else b""
     try:
-        keys = {joined.name: _join(joined, row, plan) for joined in plan.joined}
+        keys = {joined.name: _join(joined, row, plan) for joined in plan.joined} \
+            if plan.joined else {}
         if plan.where is not None and _is_false(plan.where.get(row, plan.scope)):
             plan.counts.left_out += 1
             return None
         plan.counts.rows += 1
         plan.counts.shape(row)
-        _count_joins(keys, plan, state)
+        if keys:
+            _count_joins(keys, plan, state)
         if single and type(row) is not dict:
             raise values.Wrong("a JSON object was expected")
         fields = _fields(row, plan)
-        key, grading = _graded(row, fields, plan, state, source)
+        key, grading = _graded(row, fields, plan, state)
     except (values.Wrong, Failed) as wrong:
-        return Line(number, None, raw or _spelled(row), str(wrong)), ""
+        return Line(place.number, None, raw or _spelled(row), str(wrong), path=place.path), ""
     if plan.counts.rows <= _MOST_CHECKED and raw:
         for name in containers.repeated_keys(raw):
             plan.counts.repeated[name] += 1
     reason = _wrong(fields)
     if reason:
-        return Line(number, None, raw or _spelled(row), reason), grading
+        return Line(place.number, None, raw or _spelled(row), reason, path=place.path), grading
     if not plan.trial and not plan.grading:
         _repeat(row, fields, plan, state)
     notes = checks.tidy(fields)
-    if document.nulled:
+    if place.nulled:
         notes += ("a NaN or infinite number was read as null",)
-    return Line(number, fields, key=key, notes=notes), grading
+    return Line(place.number, fields, key=key, notes=notes, path=place.path), grading
 
 
 def _is_false(value: Any) -> bool:
@@ -192,12 +208,15 @@ def _spelled(row: Any) -> bytes:
 def _fields(row: Any, plan: Plan) -> dict[str, Any]:
     """A row's values under our field names; raises Wrong for a row that is none."""
     scope, fields = plan.scope, {}
-    for name, get, take, met, told in plan.fields:
-        value = get(row, scope)
+    looks = plan.counts.rows <= plan.counts.looks
+    for name, key, get, take, met, told in plan.fields:
+        value = row.get(key, MISSING) if key else get(row, scope)
         if told:
             met.add(value)
         else:
-            met.note(value)
+            met.types[type(value)] += 1
+        if looks:
+            met.look(value)
         if value is MISSING or value is None:
             fields[name] = None
             continue
@@ -228,22 +247,28 @@ def _fields(row: Any, plan: Plan) -> dict[str, Any]:
 
 def _judged(score: Score, row: Any, plan: Plan, model: str) -> Any:
     value = score.get(row, plan.scope)
-    score.met.add(cell(value, plan.comma) if plan.is_table else value)
+    met = score.met
+    met.add(cell(value, plan.comma) if plan.is_table else value)
+    if plan.counts.rows <= plan.counts.looks:
+        met.look(value)
+    if value is True or value is False:
+        return score.verdict(value)
     try:
         verdict = score.verdict(None if value is MISSING else value)
     except values.Wrong as wrong:
-        score.met.unread[str(value)[:40]] += 1
+        met.unread[str(value)[:40]] += 1
         raise values.Wrong(f"{score.name}: {wrong}") from None
     if type(value) in (int, float) and math.isfinite(value):
-        score.met.span(model, value)
+        met.span(model, value)
     elif type(value) is str and type(number := cell(value, plan.comma)) in (int, float):
-        score.met.span(model, number)
+        met.span(model, number)
     return verdict
 
 
 def _taken(field: Field, row: Any, scope: dict) -> Any:
     value = field.get(row, scope)
     field.met.add(value)
+    field.met.look(value)
     return None if value is MISSING else value
 
 
@@ -253,7 +278,8 @@ def _check(block: "mapping_file.Checks", row: Any, plan: Plan, scores: dict, fie
     scopes = plan.spec.scopes
     listed = expressions.compiled([block.list], scopes).get(row, plan.scope)
     met = plan.counts.path(f"checks {block.list}", block.list)
-    met.note(listed)
+    met.types[type(listed)] += 1
+    met.look(listed)
     listed = values.nested(listed) if plan.is_table else listed
     if listed is MISSING or listed is None:
         return
@@ -313,11 +339,13 @@ def _not_counted(row: Any, fields: dict, plan: Plan) -> None:
 
 
 def _wrong(fields: dict) -> str | None:
-    if fields.get("item_id") is None and fields.get("turn") is None:
+    """Why a row has no place: what its other values may be was seen to when they were taken."""
+    item, turn = fields.get("item_id"), fields.get("turn")
+    if item is None and turn is None:
         return "the mapping finds neither item_id nor turn in this row"
     if not isinstance(fields.get("params"), dict | None):
         return "params is no object"
-    return checks.wrong({**fields, "turn": fields.get("turn", fields.get("item_id"))})
+    return checks.wrong({"turn": item if turn is None else turn, "trial": fields.get("trial")})
 
 
 def _trial(value: Any, state: _State) -> int | None:
@@ -342,7 +370,7 @@ def _trial(value: Any, state: _State) -> int | None:
     return state.trials.setdefault(value, len(state.trials))
 
 
-def _graded(row: Any, fields: dict, plan: Plan, state: _State, source: Source
+def _graded(row: Any, fields: dict, plan: Plan, state: _State
             ) -> tuple[str | None, str]:
     """(what gradings of this answer are joined on, the further grading that the row is or "")."""
     if plan.trial is not None:
@@ -359,7 +387,7 @@ def _graded(row: Any, fields: dict, plan: Plan, state: _State, source: Source
     wanted = plan.spec.grading_of.record
     record = values.text(wanted) if wanted is not None else state.records.setdefault(answer, grade)
     fields.setdefault("grader", grade)
-    key = json.dumps([source.mapping.paths[0].as_posix(), *answer])
+    key = json.dumps([plan.scope["file"]["path"], *answer])
     return key, "" if grade == record else grade or "not named"
 
 

@@ -342,8 +342,8 @@ def unmapped_keys(spec: "mapping_file.Mapping", counts: Counts) -> list[str]:
 
 
 def _is_used(key: str, spec: "mapping_file.Mapping", counts: Counts) -> bool:
-    """Whether an expression of the mapping begins with the key, or has it somewhere in it when it is
-    no plain path."""
+    """Whether an expression of the mapping begins with the key, or, when it is no plain path, has
+    it somewhere."""
     word = re.compile(rf"(?<!\w){re.escape(key)}(?!\w)")
     texts = (spec.where or "", *spec.levels.values(), *(join.on or "" for join in spec.join))
     return any(word.search(text) for text in texts) or any(

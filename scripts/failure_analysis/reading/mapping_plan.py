@@ -26,9 +26,11 @@ _TOLD = ("model_name", "task", "termination", "failure_class", "trial")
 
 
 class Field(NamedTuple):
-    """A field: where it is, how its value is taken, and what is counted of it."""
+    """A field: where it is, how its value is taken, and what is counted of it. `key`: it is under
+    this key of the row, which is quicker than calling `get`."""
 
     name: str
+    key: str
     get: expressions.Get
     take: Callable[[Any], Any]
     met: Met
@@ -75,8 +77,8 @@ def compiled(path: Path, spec: "mapping_file.Mapping", counts: Counts) -> Plan:
 
     def field(name: str, texts: Sequence[str], take: Callable) -> Field:
         expression = expressions.compiled(texts, scopes)
-        return Field(name, expression.get, take, _met(counts, name, expression),
-                      name in _TOLD)
+        return Field(name, expression.key if len(spec.levels) == 1 else "", expression.get, take,
+                     _met(counts, name, expression), name in _TOLD)
 
     def score(name: str, rule: "mapping_file.Score") -> Score:
         expression = expressions.compiled(rule.at, scopes)
@@ -128,8 +130,8 @@ def _list_of(text: str, scopes: frozenset[str]) -> Expression | None:
 
 
 def _constant(name: str, value: Any, counts: Counts) -> Field:
-    return Field(name, lambda row, scope: value, lambda value: value,
-                  counts.path(name, "from_path"), name in _TOLD)
+    return Field(name, "", lambda row, scope: value, lambda value: value,
+                 counts.path(name, "from_path"), name in _TOLD)
 
 
 def _field_plans(spec: "mapping_file.Mapping", file: dict, table: bool, comma: bool,
@@ -164,6 +166,8 @@ def _taker(name: str, place: Any, table: bool, comma: bool) -> Callable[[Any], A
         return lambda value: values.tool_calls(value, place)
     if name == "turn" and table:
         return cell
+    if name == "tool_results":
+        return values.listed
     return values.nested if table else lambda value: value
 
 
@@ -174,7 +178,7 @@ def _built(name: str, place: "mapping_file.Built", spec: "mapping_file.Mapping",
         if not place.place.at:
             return _constant(name, place.place.value, counts)
         expression = expressions.compiled(place.place.at, spec.scopes)
-        return Field(name, expression.get, take, _met(counts, name, expression), False)
+        return Field(name, "", expression.get, take, _met(counts, name, expression), False)
     parts = []
     for key, inner in place.parts.items():
         if inner.at:
@@ -188,12 +192,12 @@ def _built(name: str, place: "mapping_file.Built", spec: "mapping_file.Mapping",
         built = {}
         for key, part, met in parts:
             value = part(row, scope)
-            met.note(value)
+            met.types[type(value)] += 1
             built[key] = None if value is MISSING else \
                 cell(value) if type(value) is str and name == "params" else value
         return values.parts(built)
 
-    return Field(name, get, lambda value: value, counts.path(name, "its parts"), False)
+    return Field(name, "", get, lambda value: value, counts.path(name, "its parts"), False)
 
 
 def file_scope(path: Path, spec: "mapping_file.Mapping") -> dict[str, Any]:

@@ -31,7 +31,7 @@ def tried(paths: list[Path], mapping_path: Path, most: int) -> Tried:
     """Reads files through a mapping, whole, and keeps the first `most` rows."""
     inputs = detect.from_inputs(paths, mapping_path)
     spec = inputs.sources[0].mapping.spec
-    counts, outcomes, rejected = Counts(), {}, Counter()
+    counts, outcomes, rejected = Counts(looks=1 << 60), {}, Counter()
     rows: list[tuple[str, str, list[tuple]]] = []
     for source in inputs.sources:
         for row in ingest.rows(source, counts):

@@ -1,7 +1,7 @@
 """What the paths of a mapping met over all inputs together: how often, which types and values. From
 these a wrong mapping is seen: it is refused, or said as a finding."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,10 +25,10 @@ class Path:
     text: str
     is_plain: bool = True
     fault: str = ""
-    types: dict[type, int] = field(default_factory=dict)
+    types: dict[type, int] = field(default_factory=lambda: defaultdict(int))
     values: Counter = field(default_factory=Counter)
-    example: Any = None
     last: Any = MISSING
+    example: Any = None
     ranges: dict[str, list[float]] = field(default_factory=dict)
     unread: Counter = field(default_factory=Counter)
 
@@ -44,16 +44,14 @@ class Path:
 
     def add(self, value: Any) -> None:
         """Counts a value, and keeps it among the commonest."""
-        self.note(value)
+        self.types[type(value)] += 1
         if value is not MISSING:
             key = (type(value), value if type(value) in (bool, int, float) else shown(value))
             if key in self.values or len(self.values) < _MOST_VALUES:
                 self.values[key] += 1
 
-    def note(self, value: Any) -> None:
-        """Counts a value by its type alone."""
-        kind = type(value)
-        self.types[kind] = self.types.get(kind, 0) + 1
+    def look(self, value: Any) -> None:
+        """Keeps a value as the last one, and as an example."""
         self.last = value
         if self.example is None and value is not MISSING:
             self.example = value
@@ -74,6 +72,7 @@ class Counts:
     """The paths of a mapping, and what else was met on the way to rows."""
 
     rows: int = 0
+    looks: int = 5  # at the values of the first rows, as examples
     paths: dict[str, Path] = field(default_factory=dict)
     shapes: Counter = field(default_factory=Counter)
     left_out: int = 0
@@ -159,7 +158,7 @@ class Counts:
 
 def _merge_path(mine: Path, other: Path) -> None:
     for kind, count in other.types.items():
-        mine.types[kind] = mine.types.get(kind, 0) + count
+        mine.types[kind] += count
     mine.values.update(other.values)
     mine.unread.update(other.unread)
     mine.example = other.example if mine.example is None else mine.example

@@ -122,6 +122,14 @@ def _message(place: int, message: Any, keys: "mapping_file.Messages") -> dict:
                     if key not in (*theirs, *ours)}
 
 
+def listed(value: Any) -> Any:
+    """A list, or an object that stands for a list of one."""
+    value = nested(value)
+    if value is None or isinstance(value, list | dict):
+        return value
+    raise Wrong(f"it is {shown_type(value)}, a list was expected")
+
+
 def tool_calls(value: Any, keys: "mapping_file.ToolCalls") -> tuple[list | None, list | None]:
     """(calls, their results) under our keys; a call without a name is refused."""
     value = nested(value)
@@ -149,7 +157,11 @@ def judge(rule: "mapping_file.Judged", is_table: bool, comma: bool) -> Callable[
     unjudged = {_key(value) for value in rule.unjudged}
     passing = {_key(value) for value in rule.pass_}
 
+    is_bare = not unjudged and not passing and rule.at_least is None and rule.at_most is None
+
     def verdict(value: Any) -> Any:
+        if is_bare and (value is True or value is False):
+            return value
         readings = [value]
         if is_table and type(value) is str:
             readings.append(delimited.cell(value, comma))
