@@ -80,6 +80,104 @@ def test_default_rules_on_what_the_answer_looks_like(row, mode):
     assert default_mode(**row) == mode
 
 
+# Rows of a benchmark that no rule names: an answer, how it ended, a grader's words.
+PLAIN = {
+    "empty_response": [
+        {"assistant_text": ""}, {"assistant_text": " \n\t"},
+        {"assistant_text": "", "messages": [{"role": "user", "content": "Hi"}]},
+        {"assistant_text": None, "tool_calls": []},
+        {"assistant_text": None, "messages": [{"role": "assistant", "content": " "}]},
+        {"assistant_text": None, "completion_tokens": 0},
+        {"assistant_text": "", "judge_reasoning": "could not extract answer"}],
+    "model_refusal": [
+        {"assistant_text": "I'm sorry, but I can't help with that."},
+        {"assistant_text": "I\u2019m sorry, but I can\u2019t assist with that request."},
+        {"assistant_text": "I cannot assist you with this."},
+        {"assistant_text": "Sorry, I can't comply."},
+        {"assistant_text": "I\u2019m unable to provide instructions for this."},
+        {"assistant_text": "As an AI language model, I cannot create such content."},
+        {"assistant_text": "I won't help with this."}, {"assistant_text": "I must decline."},
+        {"assistant_text": None, "termination": "refusal"}],
+    "content_filtered": [
+        {"assistant_text": "", "termination": "content_filter"},
+        {"assistant_text": None, "termination": "FinishReason.SAFETY"},
+        {"termination": "blocked"},
+        {"judge_reasoning": "400: the response was filtered due to Azure OpenAI's content "
+                            "management policy"}],
+    "time_limit": [
+        {"termination": "timeout"}, {"termination": "agent_timeout"},
+        {"termination": "Agent Timeout"}, {"termination": "timed out", "assistant_text": ""},
+        {"judge_reasoning": "failed: timed out"}, {"judge_reasoning": "Execution timed out."},
+        {"judge_reasoning": "subprocess.TimeoutExpired: after 30 s"}],
+    "truncated_response": [
+        {"termination": "length", "assistant_text": ""}, {"termination": "MAX_TOKENS"},
+        {"termination": "max_output_tokens"}, {"termination": "truncated"}],
+    "harness_error": [
+        {"assistant_text": None, "termination": "error", "judge_reasoning":
+         "Traceback (most recent call last): ConnectionError: 503"},
+        {"termination": "infrastructure_error"}, {"termination": "api_error"},
+        {"termination": "error"}, {"assistant_text": "", "termination": "error"},
+        {"signals": [{"kind": "harness_error", "text": "x"}]},
+        {"judge_reasoning": "openai.RateLimitError: Error code: 429 - {'error': 'slow'}"},
+        {"judge_reasoning": "Error: HTTP 502"},
+        {"assistant_text": "API Error: 529 overloaded"}, {"assistant_text": "429 Too Many Requests"},
+        {"judge_reasoning": "Traceback (most recent call last):\n  File \"/srv/score.py\", line 3, "
+                            "in grade\nKeyError: 'gold'"}],
+    "answer_not_parsed": [
+        {"judge_reasoning": "ast_decoder:decoder_failed"},
+        {"judge_reasoning": "Invalid syntax. Failed to decode AST."},
+        {"judge_reasoning": "Failed to parse the model's answer."},
+        {"judge_reasoning": "The output is invalid JSON."},
+        {"judge_reasoning": "could not extract answer"},
+        {"judge_reasoning": "The response could not be parsed."}],
+    "code_exception": [
+        {"judge_reasoning": "failed: invalid syntax (<string>, line 3)"},
+        {"judge_reasoning": "SyntaxError: bad"},
+        {"judge_reasoning": "failed: name 'x' is not defined"},
+        {"judge_reasoning": "Test 3 failed: AssertionError"},
+        {"judge_reasoning": "Compilation error"},
+        {"assistant_text": "def f():\n    return g()", "termination": "error", "judge_reasoning":
+         "Traceback (most recent call last):\n  File \"/tmp/a.py\", line 2\nTypeError: g"},
+        {"judge_reasoning": "Traceback (most recent call last):\n  File \"<string>\", line 2\n"
+                            "requests.exceptions.ConnectionError"}],
+    "other": [
+        {}, {"assistant_text": None}, {"assistant_text": "", "tool_calls": [{"name": "book"}]},
+        {"assistant_text": "", "messages": [
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "c"}]}]},
+        {"assistant_text": "", "messages": [{"role": "assistant", "content": "It is 4."}]},
+        {"assistant_text": None, "termination": "tool_calls", "messages": [{"role": "user"}]},
+        {"assistant_text": "I cannot help until you give me a number."},
+        {"assistant_text": "I'm sorry for the delay. The answer is 4."},
+        {"assistant_text": "Sorry, I can't find 4 in it; it is 5."},
+        {"assistant_text": "To help with that I cannot use the second formula."},
+        {"assistant_text": "The API error codes are 404 and 500."},
+        {"judge_reasoning": "The tool said HTTP 500 and the agent booked nothing."},
+        {"judge_reasoning": "After the tool timed out it booked another seat."},
+        {"judge_reasoning": "It read the TypeError of the tool as a success."},
+        {"judge_reasoning": "It could not parse the intention of the user."},
+        {"termination": "stop"}, {"termination": "max_steps"}],
+}
+
+
+@pytest.mark.parametrize(("row", "mode"), [
+    (row, mode) for mode, rows in PLAIN.items() for row in rows])
+def test_default_rules_that_need_no_format(row, mode):
+    row = {"assistant_text": "The answer is 5.", "judge_reasoning": "Wrong.", **row}
+    assert default_mode(benchmark="mine", failed_dimensions=["ok"], **row) == mode
+
+
+def test_why_an_answer_failed_is_in_the_row(run_script, build, real_runs):
+    """Eight failing rows in eight modes, `other` none of them."""
+    (folder,) = (real_runs / "wild-inputs").glob("33*")
+    _, out = build("--input", folder / "r.jsonl", "--mapping", folder / "benchmark.yaml")
+    assert run_script("cluster_failures.py", out).returncode == 0
+    assert {row["item_id"]: row["error_mode_candidate"]
+            for row in read_jsonl(out / "failure_review_rows.jsonl")} == {
+        "a": "empty_response", "b": "truncated_response", "c": "content_filtered",
+        "d": "model_refusal", "e": "harness_error", "f": "time_limit",
+        "g": "answer_not_parsed", "h": "code_exception"}
+
+
 @pytest.mark.parametrize(("kinds", "more", "mode"), [
     (["missing_action", "unexpected_transfer"], {}, "needless_transfer"),
     (["wrong_arguments", "extra_write"], {}, "wrong_arguments"),

@@ -71,7 +71,8 @@ def _rule(rule: dict) -> Rule:
 
 def _test(test: dict) -> Test:
     kind = next((key for key in test if key not in ("field", "signal")), "")
-    values = _listed(test[kind]) if kind else ()
+    value = test[kind] if kind else []
+    values = tuple(value) if isinstance(value, list) else (value,)  # `equals: null` is a value
     return Test(test.get("field", ""), kind,
                 tuple(map(searcher, values)) if kind == "regex" else values,
                 _listed(test.get("signal")))
