@@ -120,7 +120,8 @@ PLAIN = {
         {"signals": [{"kind": "harness_error", "text": "x"}]},
         {"judge_reasoning": "openai.RateLimitError: Error code: 429 - {'error': 'slow'}"},
         {"judge_reasoning": "Error: HTTP 502"},
-        {"assistant_text": "API Error: 529 overloaded"}, {"assistant_text": "429 Too Many Requests"},
+        {"assistant_text": "API Error: 529 overloaded"},
+        {"assistant_text": "429 Too Many Requests"},
         {"judge_reasoning": "Traceback (most recent call last):\n  File \"/srv/score.py\", line 3, "
                             "in grade\nKeyError: 'gold'"}],
     "answer_not_parsed": [
