@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from failure_analysis import files, user_files
 from failure_analysis.files import Refusal
-from failure_analysis.packet import heuristics, rule_file
+from failure_analysis.packet import failure_class, heuristics, rule_file
 from make_runs import judged, read_jsonl, turn
 
 
@@ -220,6 +220,50 @@ def test_a_search_finds_what_the_plain_pattern_finds(text):
         assert heuristics.searcher(source)(text) == bool(re.search(source, text)), source
 
 
+@pytest.mark.parametrize(("value", "mode"), [
+    ("ast_decoder:decoder_failed", "ast_decoder_decoder_failed"),
+    ("Agent Timeout", "agent_timeout"),
+    ("  D\u00e9lai d\u00e9pass\u00e9 ", "delai_depasse"), (3, "class_3"), ("503", "class_503"),
+    (["a", "B"], "a_b"), ("\u8d85\u65f6", "class_a68efd5d"), ("\u7f51\u7edc", "class_01e13043"),
+    ("API \u8d85\u65f6", "api_fe1e1437"), ("x" * 60, "x" * 60), ("\ufdfa" * 9, "class_8625a410"),
+    ("7" + "x" * 59, "class_7" + "x" * 44 + "_2ac9d51e"),
+    *((value, None) for value in ("", " ", "none", "None", "unset", "no_error", "No error", "N/A",
+                                  "NaN", "unknown", "-", "\u2014", "[]", None, False, 0, [], {},
+                                  "x" * 61, "one two three four five six seven eight nine"))])
+def test_a_failure_class_as_a_mode(value, mode):
+    assert failure_class.mode_of(value) == mode
+
+
+def test_the_cause_that_the_file_names_comes_before_any_rule(cluster, run_script):
+    rows = [turn(0, False, judge_reasoning="It forgot.", failure_class="Agent Timeout"),
+            turn(1, False, judge_reasoning="It forgot.", failure_class="no_error"),
+            turn(2, False, judge_reasoning="Bad.", failure_class={"kind": "tool:refused"}),
+            turn(3, False, judge_reasoning="Bad.", failure_class="It was slow, and then. " * 5,
+                 scores={"tone": False})]
+    out = cluster(rows)
+    packet = read_jsonl(out / "failure_review_rows.jsonl")
+    assert [(row["error_mode_candidate"], row["error_mode_rule"]) for row in packet] == [
+        ("agent_timeout", "failure_class"), ("state_memory_failure", "judge_says_asked_again"),
+        ("kind_tool_refused", "failure_class"), ("other", "no_rule")]
+    result = json.loads((out / "clusters.json").read_text())
+    assert {mode["mode"]: mode["rules"] for mode in result["modes"]}["agent_timeout"] == {
+        "failure_class": 1}
+    assert {"labelled_by": "failure_class", "also_met": "judge_says_asked_again",
+            "rows": 1} in result["overlaps"]
+    assert "1 rows, by `failure_class` (1)." in (out / "clusters.md").read_text()
+    known = json.loads((out / "facts.json").read_text())
+    assert known["mode/agent_timeout"] == known["mode/kind_tool_refused/model-a"] == 1
+    assert heuristics.again(out) == (result, [])
+
+
+def test_rows_relabelled_by_a_failure_class_pass_the_check(run_script, analyse, tmp_path):
+    folder = analyse("--run-dir", judged(tmp_path / "r", [
+        turn(0), turn(1, False, failure_class="Agent Timeout", judge_reasoning="It forgot.")]))
+    done = run_script("check_report.py", folder, "--rerun-inputs")
+    assert "unreviewed_model: model-a" in done.stdout
+    assert "wrong_" not in done.stdout
+
+
 def test_labels_stand_in_both_files_and_in_the_counts(cluster):
     rows = [turn(0, False, judge_reasoning="It forgot the name."), turn(1),
             turn(2, False, judge_reasoning="Bad tone.", scores={"tone": False}),
@@ -320,6 +364,8 @@ WRONG = {
             "mode, when, any, all, none"),
     "key twice": (RULE + "\n        contains: d", "6: the key contains is there twice"),
     "name twice": (RULE + RULE, "1: rules: two rules are called a"),
+    "name of no rule": (RULE.replace("name: a", "name: no_rule"),
+                        "1: rules: no rule may be called no_rule: so are labels that no rule"),
     "signal": (RULE + "\n      - signal: [exception, missing_acton]",
                "6: rules[0].any[1].signal[1]: no signal missing_acton; nearest: missing_action; "),
     "no list": (RULE.replace("any:\n      - ", "any:\n        "),

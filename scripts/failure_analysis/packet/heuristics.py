@@ -1,5 +1,5 @@
-"""Ordered rules in YAML -> a provisional error mode for each failing row, and the name of the rule
-that gave it. Provisional: a rule sees words, not causes."""
+"""A provisional error mode for each failing row, and what gave it: the cause that the benchmark's
+own file names, else ordered rules in YAML. Provisional: a rule sees words, not causes."""
 
 import json
 import os
@@ -13,13 +13,13 @@ from failure_analysis import facts, files, manifest, steps, user_files
 from failure_analysis.checks import text_of
 from failure_analysis.datapoint import CSV_COLUMNS, is_number
 from failure_analysis.markdown import cell, code, table
-from failure_analysis.packet import lines
+from failure_analysis.packet import failure_class, lines
 from failure_analysis.packet.rows import whole
 from failure_analysis.paths import value_at
 
 NAME, PAGE, RULES = steps.CLUSTER.writes[:3]
 DEFAULT_RULES = Path(__file__).resolve().parents[3] / "templates" / "heuristics.yaml"
-OTHER = "other"
+OTHER, NO_RULE = "other", "no_rule"
 SAID = "messages.assistant"
 NUMBER_TESTS = ("at_least", "at_most", "above", "below")
 _LABELS = re.compile(rb'"error_mode_candidate": (null|"[a-z0-9_]+"), '
@@ -238,12 +238,14 @@ class _Counts:
         self.overlaps: Counter = Counter()
 
     def add(self, row: dict) -> tuple[str, str]:
-        """Counts one row; returns its mode and the rule that gives it."""
+        """Counts one row; returns its mode and what gives it."""
         benchmark = row.get("benchmark")
         if benchmark not in self.of_benchmark:
             self.of_benchmark[benchmark] = of_benchmark(self.rules, benchmark)
         met = hits(row, self.of_benchmark[benchmark])
-        mode, name = (met[0].mode, met[0].name) if met else (OTHER, "no_rule")
+        named = failure_class.mode_of(row.get("failure_class"))
+        mode, name = (named, failure_class.RULE) if named else \
+            (met[0].mode, met[0].name) if met else (OTHER, NO_RULE)
         self.rows += 1
         model = row.get("model_name") or ""
         self.modes.setdefault(mode, Counter())[name] += 1
@@ -253,7 +255,7 @@ class _Counts:
             kept.append(row["datapoint_id"])
         self.won[name] += 1
         self.hit.update(rule.name for rule in met)
-        self.overlaps.update((name, rule.name) for rule in met[1:] if rule.mode != mode)
+        self.overlaps.update((name, rule.name) for rule in met if rule.mode != mode)
         return mode, name
 
     def result(self, rules_file: Path) -> dict:
