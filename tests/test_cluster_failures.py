@@ -136,6 +136,7 @@ PLAIN = {
         {"judge_reasoning": "SyntaxError: bad"},
         {"judge_reasoning": "failed: name 'x' is not defined"},
         {"judge_reasoning": "Test 3 failed: AssertionError"},
+        {"judge_reasoning": "exit code 1\n  builtins.NameError: x"},
         {"judge_reasoning": "Compilation error"},
         {"assistant_text": "def f():\n    return g()", "termination": "error", "judge_reasoning":
          "Traceback (most recent call last):\n  File \"/tmp/a.py\", line 2\nTypeError: g"},
@@ -155,6 +156,8 @@ PLAIN = {
         {"judge_reasoning": "The tool said HTTP 500 and the agent booked nothing."},
         {"judge_reasoning": "After the tool timed out it booked another seat."},
         {"judge_reasoning": "It read the TypeError of the tool as a success."},
+        {"judge_reasoning": "The page shows `ValueError` and it went on."},
+        {"judge_reasoning": "TypeError: bad date", "tool_calls": [{"name": "book"}]},
         {"judge_reasoning": "It could not parse the intention of the user."},
         {"termination": "stop"}, {"termination": "max_steps"}],
 }
@@ -208,7 +211,8 @@ SEARCHED = sorted({value for rule in yaml.safe_load(
     heuristics.DEFAULT_RULES.read_text(encoding="utf-8"))["rules"]
     for tests in ("any", "all", "none") for test in rule.get(tests) or ()
     if "regex" in test for value in [test["regex"]]} | {
-    r"\bno|yes", r"\b(a|b)c|d", r"\b[|]x", r"\b\|x", r"\b\(no", r"\bno\b", r"\b['\"]x"})
+    r"\bno|yes", r"^no|yes", r"^(a|b)\W*c", r"\b(a|b)c|d",
+    r"\b[|]x", r"\b\|x", r"\b\(no", r"\bno\b", r"\b['\"]x"})
 PIECES = sorted({piece for source in SEARCHED for piece in re.findall(r"[a-z']+|\W", source)})
 
 
@@ -400,9 +404,89 @@ def test_the_rules_of_the_bundle_hold():
 def test_rules_of_a_user_that_are_never_met_are_named(run_script, build, tmp_path):
     _, out = build("--run-dir", judged(tmp_path / "run", [turn(0, False)]))
     rules = tmp_path / "rules.yaml"
-    rules.write_text(f"rules:{RULE}")
+    rules.write_text(f"rules:{RULE}".replace("field: b", "field: user_text").replace(": c", ": zz"))
     assert "never met: a\n" in run_script("cluster_failures.py", out, "--rules", rules).stdout
     assert "never met" not in run_script("cluster_failures.py", out).stdout
+
+
+TRIED = """
+rules:
+  - {name: forgets, mode: memory, any: [{field: judge_reasoning, contains: forgot}]}
+  - {name: short, mode: style, any: [{field: note.length, below: 5}]}
+  - {name: asks, mode: memory, any: [{field: judge_reasoning, contains: again}]}
+  - {name: elsewhere, when: {format: tau2-bench}, any: [{field: nowhere, equals: null}]}
+"""
+
+
+@pytest.fixture
+def packet(build, tmp_path):
+    """A packet of five failing rows, two of them with a key of their own; (folder, rules)."""
+    rows = [turn(0, False, judge_reasoning="It forgot.", note={"length": 3}),
+            turn(1, False, judge_reasoning="It forgot and asks again."),
+            turn(2, False, judge_reasoning="Bad.", note={"length": 4}),
+            turn(3, False, judge_reasoning="Bad."),
+            turn(4, False, judge_reasoning="It forgot.", failure_class="lost \x1b[31mname")]
+    _, out = build("--run-dir", judged(tmp_path / "r", rows))
+    rules = tmp_path / "mine.yaml"
+    rules.write_text(TRIED)
+    return out, rules
+
+
+def contents(folder):
+    """Every file of a folder with its bytes."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_trial_says_what_each_rule_does_and_writes_nothing(run_script, packet):
+    out, rules = packet
+    before = contents(out)
+    done = run_script("cluster_failures.py", out, "--rules", rules, "--try", "--rule", "short")
+    assert done.returncode == 0, done.stderr
+    assert [line.split() for line in done.stdout.splitlines()[3:6]] == [
+        ["forgets", "memory", "3", "2", "failure_class", "(1)", "r/0"],
+        ["short", "style", "2", "1", "forgets", "(1)", "r/0"],
+        ["asks", "memory", "1", "0", "r/1"]]
+    assert done.stdout.splitlines()[6:] == [
+        "5 failing rows: 1 labelled by failure_class, 1 met by no rule; nothing was written",
+        "short meets: r/0, r/2", "no rule meets: r/3"]
+    assert contents(out) == before
+    told = json.loads(run_script("cluster_failures.py", out, "--rules", rules, "--try",
+                                 "--json").stdout)
+    assert told["rules"][1] == {"rule": "short", "mode": "style", "met": 2, "labelled": 1,
+                                "overlaps": {"rule": "forgets", "rows": 1},
+                                "examples": ["r/0", "r/2"]}
+    assert told["no_rule"] == {"rows": 1, "examples": ["r/3"]}
+
+
+def test_a_trial_names_the_nearest_rule(run_script, packet):
+    out, rules = packet
+    done = run_script("cluster_failures.py", out, "--rules", rules, "--try", "--rule", "shrt")
+    assert done.returncode == 1
+    assert done.stderr == (f"cluster_failures.py: {rules}: no rule shrt for this benchmark; "
+                           "nearest: short; known are forgets, short, asks\n")
+    assert run_script("cluster_failures.py", out, "--rule", "short").returncode == 2
+
+
+@pytest.mark.parametrize("more", [[], ["--try"]])
+@pytest.mark.parametrize(("field", "near"), [
+    ("judge_reasonin", "judge_reasoning"), ("nots.length", "note"),
+    ("message.assistant", "messages"), ("tool_cals.count", "tool_calls")])
+def test_a_rule_on_a_field_that_no_row_has_is_refused(run_script, packet, field, near, more):
+    out, rules = packet
+    before = contents(out)
+    rules.write_text(TRIED.replace("field: note.length, below: 5", f"field: {field}, below: 5"))
+    done = run_script("cluster_failures.py", out, "--rules", rules, *more)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"cluster_failures.py: {rules}: rule short: no row of this packet has a field {field}; "
+        f"nearest: {near}; known are datapoint_id, ")
+    assert contents(out) == before
+
+
+def test_a_field_of_a_signal_is_the_signals_own(run_script, packet):
+    out, rules = packet
+    rules.write_text("rules:\n- {name: a, any: [{signal: exception, field: text, contains: x}]}")
+    assert run_script("cluster_failures.py", out, "--rules", rules).returncode == 0
 
 
 def test_a_value_alone_is_a_list_of_one(tmp_path):
