@@ -16,10 +16,13 @@ Reads failure_review_rows.jsonl of the analysis folder and the rules (default
 templates/heuristics.yaml). Writes the labels into failure_review_rows.jsonl and .csv
 (error_mode_candidate, error_mode_rule), and clusters.json, clusters.md, facts.json (keys `mode/…`),
 rules.yaml (the rules that were used). Labels are provisional: they tell where to read first.
+With --try it writes nothing, and prints for each rule how many rows it meets, how many of them it
+labels (no rule above it meets them), and the rule of another mode that meets most of the same rows.
 
-Exit codes: 0 done; 1 refused (no packet, a rule that cannot be read); 2 usage.
+Exit codes: 0 done; 1 refused (no packet, a rule that cannot be read or that tests a field which
+no row has); 2 usage.
 
-Example: cluster_failures.py results/mybench --rules my_heuristics.yaml
+Example: cluster_failures.py results/mybench --rules my_heuristics.yaml --try
 """
 
 import argparse
@@ -35,8 +38,39 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
     parser.add_argument("--rules", type=Path, metavar="YAML",
                         help="rules to use (default: templates/heuristics.yaml of the bundle)")
+    parser.add_argument("--try", dest="dry", action="store_true",
+                        help="write nothing; print what each rule would do")
+    parser.add_argument("--rule", metavar="NAME",
+                        help="with --try: ids of rows that this rule meets, and of rows that no "
+                             "rule meets")
     args = parser.parse_args(argv)
-    return cli.run(__file__, lambda: _label(args))
+    if args.rule and not args.dry:
+        parser.error("--rule goes with --try")
+    return cli.run(__file__, lambda: _try(args) if args.dry else _label(args))
+
+
+def _try(args: argparse.Namespace) -> int:
+    from failure_analysis import files, terminal, user_files
+    from failure_analysis.packet import heuristics
+
+    rules_file = args.rules or heuristics.DEFAULT_RULES
+    result = heuristics.tried(args.analysis_dir, rules_file)
+    rules = {rule["rule"]: rule for rule in result["rules"]}
+    if args.rule and args.rule not in rules:
+        raise files.Refusal(f"{rules_file}: no rule {args.rule} for this benchmark; "
+                            + user_files.nearest(args.rule, list(rules)))
+    lines = terminal.table(
+        ["rule", "mode", "meets", "labels", "shares most with", "example"],
+        [[rule["rule"], rule["mode"], rule["met"], rule["labelled"],
+          "{rule} ({rows})".format(**rule["overlaps"]) if rule["overlaps"] else "",
+          next(iter(rule["examples"]), "")] for rule in result["rules"]], len(rules))
+    lines.append(f"{result['failing_rows']} failing rows: {result['by_failure_class']} labelled by "
+                 f"failure_class, {result['no_rule']['rows']} met by no rule; nothing was written")
+    if args.rule:
+        lines += [f"{args.rule} meets: {', '.join(rules[args.rule]['examples']) or 'no row'}",
+                  f"no rule meets: {', '.join(result['no_rule']['examples']) or 'no row'}"]
+    cli.summarise(result, lines, args.json)
+    return 0
 
 
 def _label(args: argparse.Namespace) -> int:

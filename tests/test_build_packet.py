@@ -50,6 +50,27 @@ def test_counts_ids_and_whole_rows(build, tmp_path):
             "scores_json", "judge_reasoning", "failed_dimensions_json"} <= set(CSV_COLUMNS)
 
 
+def test_empty_answers_of_failing_rows_are_counted_apart_from_markers(build, tmp_path):
+    """A marker says that the harness saw none; a blank text only that there is none."""
+    said = [{"role": "assistant", "content": "Talk A."}]
+    called = [{"role": "assistant", "content": None, "tool_calls": [{"id": "c"}]}]
+    _, out = build("--run-dir", judged(tmp_path / "r", [
+        turn(0, False, assistant_text=""), turn(1, False, assistant_text=" \n"),
+        turn(2, True, assistant_text=""), turn(3, False, assistant_text=None),
+        turn(4, False, assistant_text="", tool_calls=[{"name": "book"}]),
+        turn(5, False, assistant_text="", messages=said),
+        turn(6, False, assistant_text="", messages=called),
+        turn(7, False, assistant_text="[EMPTY_RESPONSE]"),
+        turn(8, False, model_name="model-b")]))
+    known = facts(out)
+    assert {key: count for key, count in known.items() if "empty" in key.lower()} == {
+        "failed_empty_answers/model-a": 2, "marker/model-a/EMPTY_RESPONSE": 1,
+        "marker_failed/model-a/EMPTY_RESPONSE": 1}
+    (finding,) = findings(out, "empty_answers")
+    assert finding["text"] == ("2 failing rows with an empty answer, no call and no other words of "
+                               "the model.")
+
+
 def test_a_judged_row_stands_in_the_packet_byte_for_byte(build, tmp_path):
     line = (b'{"turn": 7, "user_text": "\xe2\x80\xa8caf\\u00e9 \\ud83d", '
             b'"big": 1234567890123456789012345, "assistant_text": "x\xc2\x85y", '

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from failure_analysis import files, user_files
 from failure_analysis.files import Refusal
-from failure_analysis.packet import heuristics, rule_file
+from failure_analysis.packet import failure_class, heuristics, rule_file
 from make_runs import judged, read_jsonl, turn
 
 
@@ -80,6 +80,108 @@ def test_default_rules_on_what_the_answer_looks_like(row, mode):
     assert default_mode(**row) == mode
 
 
+# Rows of a benchmark that no rule names: an answer, how it ended, a grader's words.
+PLAIN = {
+    "empty_response": [
+        {"assistant_text": ""}, {"assistant_text": " \n\t"},
+        {"assistant_text": "", "messages": [{"role": "user", "content": "Hi"}]},
+        {"assistant_text": None, "tool_calls": []},
+        {"assistant_text": None, "messages": [{"role": "assistant", "content": " "}]},
+        {"assistant_text": None, "completion_tokens": 0},
+        {"assistant_text": "", "judge_reasoning": "could not extract answer"}],
+    "model_refusal": [
+        {"assistant_text": "I'm sorry, but I can't help with that."},
+        {"assistant_text": "I\u2019m sorry, but I can\u2019t assist with that request."},
+        {"assistant_text": "I cannot assist you with this."},
+        {"assistant_text": "Sorry, I can't comply."},
+        {"assistant_text": "I\u2019m unable to provide instructions for this."},
+        {"assistant_text": "As an AI language model, I cannot create such content."},
+        {"assistant_text": "I won't help with this."}, {"assistant_text": "I must decline."},
+        {"assistant_text": None, "termination": "refusal"}],
+    "content_filtered": [
+        {"assistant_text": "", "termination": "content_filter"},
+        {"assistant_text": None, "termination": "FinishReason.SAFETY"},
+        {"termination": "blocked"},
+        {"judge_reasoning": "400: the response was filtered due to Azure OpenAI's content "
+                            "management policy"}],
+    "time_limit": [
+        {"termination": "timeout"}, {"termination": "agent_timeout"},
+        {"termination": "Agent Timeout"}, {"termination": "timed out", "assistant_text": ""},
+        {"judge_reasoning": "failed: timed out"}, {"judge_reasoning": "Execution timed out."},
+        {"judge_reasoning": "subprocess.TimeoutExpired: after 30 s"}],
+    "truncated_response": [
+        {"termination": "length", "assistant_text": ""}, {"termination": "MAX_TOKENS"},
+        {"termination": "max_output_tokens"}, {"termination": "truncated"}],
+    "harness_error": [
+        {"assistant_text": None, "termination": "error", "judge_reasoning":
+         "Traceback (most recent call last): ConnectionError: 503"},
+        {"termination": "infrastructure_error"}, {"termination": "api_error"},
+        {"termination": "error"}, {"assistant_text": "", "termination": "error"},
+        {"signals": [{"kind": "harness_error", "text": "x"}]},
+        {"judge_reasoning": "openai.RateLimitError: Error code: 429 - {'error': 'slow'}"},
+        {"judge_reasoning": "Error: HTTP 502"},
+        {"assistant_text": "API Error: 529 overloaded"},
+        {"assistant_text": "429 Too Many Requests"},
+        {"judge_reasoning": "Traceback (most recent call last):\n  File \"/srv/score.py\", line 3, "
+                            "in grade\nKeyError: 'gold'"}],
+    "answer_not_parsed": [
+        {"judge_reasoning": "ast_decoder:decoder_failed"},
+        {"judge_reasoning": "Invalid syntax. Failed to decode AST."},
+        {"judge_reasoning": "Failed to parse the model's answer."},
+        {"judge_reasoning": "The output is invalid JSON."},
+        {"judge_reasoning": "could not extract answer"},
+        {"judge_reasoning": "The response could not be parsed."}],
+    "code_exception": [
+        {"judge_reasoning": "failed: invalid syntax (<string>, line 3)"},
+        {"judge_reasoning": "SyntaxError: bad"},
+        {"judge_reasoning": "failed: name 'x' is not defined"},
+        {"judge_reasoning": "Test 3 failed: AssertionError"},
+        {"judge_reasoning": "exit code 1\n  builtins.NameError: x"},
+        {"judge_reasoning": "Compilation error"},
+        {"assistant_text": "def f():\n    return g()", "termination": "error", "judge_reasoning":
+         "Traceback (most recent call last):\n  File \"/tmp/a.py\", line 2\nTypeError: g"},
+        {"judge_reasoning": "Traceback (most recent call last):\n  File \"<string>\", line 2\n"
+                            "requests.exceptions.ConnectionError"}],
+    "other": [
+        {}, {"assistant_text": None}, {"assistant_text": "", "tool_calls": [{"name": "book"}]},
+        {"assistant_text": "", "messages": [
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "c"}]}]},
+        {"assistant_text": "", "messages": [{"role": "assistant", "content": "It is 4."}]},
+        {"assistant_text": None, "termination": "tool_calls", "messages": [{"role": "user"}]},
+        {"assistant_text": "I cannot help until you give me a number."},
+        {"assistant_text": "I'm sorry for the delay. The answer is 4."},
+        {"assistant_text": "Sorry, I can't find 4 in it; it is 5."},
+        {"assistant_text": "To help with that I cannot use the second formula."},
+        {"assistant_text": "The API error codes are 404 and 500."},
+        {"judge_reasoning": "The tool said HTTP 500 and the agent booked nothing."},
+        {"judge_reasoning": "After the tool timed out it booked another seat."},
+        {"judge_reasoning": "It read the TypeError of the tool as a success."},
+        {"judge_reasoning": "The page shows `ValueError` and it went on."},
+        {"judge_reasoning": "TypeError: bad date", "tool_calls": [{"name": "book"}]},
+        {"judge_reasoning": "It could not parse the intention of the user."},
+        {"termination": "stop"}, {"termination": "max_steps"}],
+}
+
+
+@pytest.mark.parametrize(("row", "mode"), [
+    (row, mode) for mode, rows in PLAIN.items() for row in rows])
+def test_default_rules_that_need_no_format(row, mode):
+    row = {"assistant_text": "The answer is 5.", "judge_reasoning": "Wrong.", **row}
+    assert default_mode(benchmark="mine", failed_dimensions=["ok"], **row) == mode
+
+
+def test_why_an_answer_failed_is_in_the_row(run_script, build, real_runs):
+    """Eight failing rows in eight modes, `other` none of them."""
+    (folder,) = (real_runs / "wild-inputs").glob("33*")
+    _, out = build("--input", folder / "r.jsonl", "--mapping", folder / "benchmark.yaml")
+    assert run_script("cluster_failures.py", out).returncode == 0
+    assert {row["item_id"]: row["error_mode_candidate"]
+            for row in read_jsonl(out / "failure_review_rows.jsonl")} == {
+        "a": "empty_response", "b": "truncated_response", "c": "content_filtered",
+        "d": "model_refusal", "e": "harness_error", "f": "time_limit",
+        "g": "answer_not_parsed", "h": "code_exception"}
+
+
 @pytest.mark.parametrize(("kinds", "more", "mode"), [
     (["missing_action", "unexpected_transfer"], {}, "needless_transfer"),
     (["wrong_arguments", "extra_write"], {}, "wrong_arguments"),
@@ -109,7 +211,8 @@ SEARCHED = sorted({value for rule in yaml.safe_load(
     heuristics.DEFAULT_RULES.read_text(encoding="utf-8"))["rules"]
     for tests in ("any", "all", "none") for test in rule.get(tests) or ()
     if "regex" in test for value in [test["regex"]]} | {
-    r"\bno|yes", r"\b(a|b)c|d", r"\b[|]x", r"\b\|x", r"\b\(no", r"\bno\b", r"\b['\"]x"})
+    r"\bno|yes", r"^no|yes", r"^(a|b)\W*c", r"\b(a|b)c|d",
+    r"\b[|]x", r"\b\|x", r"\b\(no", r"\bno\b", r"\b['\"]x"})
 PIECES = sorted({piece for source in SEARCHED for piece in re.findall(r"[a-z']+|\W", source)})
 
 
@@ -119,6 +222,50 @@ PIECES = sorted({piece for source in SEARCHED for piece in re.findall(r"[a-z']+|
 def test_a_search_finds_what_the_plain_pattern_finds(text):
     for source in SEARCHED:
         assert heuristics.searcher(source)(text) == bool(re.search(source, text)), source
+
+
+@pytest.mark.parametrize(("value", "mode"), [
+    ("ast_decoder:decoder_failed", "ast_decoder_decoder_failed"),
+    ("Agent Timeout", "agent_timeout"),
+    ("  D\u00e9lai d\u00e9pass\u00e9 ", "delai_depasse"), (3, "class_3"), ("503", "class_503"),
+    (["a", "B"], "a_b"), ("\u8d85\u65f6", "class_a68efd5d"), ("\u7f51\u7edc", "class_01e13043"),
+    ("API \u8d85\u65f6", "api_fe1e1437"), ("x" * 60, "x" * 60), ("\ufdfa" * 9, "class_8625a410"),
+    ("7" + "x" * 59, "class_7" + "x" * 44 + "_2ac9d51e"),
+    *((value, None) for value in ("", " ", "none", "None", "unset", "no_error", "No error", "N/A",
+                                  "NaN", "unknown", "-", "\u2014", "[]", None, False, 0, [], {},
+                                  "x" * 61, "one two three four five six seven eight nine"))])
+def test_a_failure_class_as_a_mode(value, mode):
+    assert failure_class.mode_of(value) == mode
+
+
+def test_the_cause_that_the_file_names_comes_before_any_rule(cluster, run_script):
+    rows = [turn(0, False, judge_reasoning="It forgot.", failure_class="Agent Timeout"),
+            turn(1, False, judge_reasoning="It forgot.", failure_class="no_error"),
+            turn(2, False, judge_reasoning="Bad.", failure_class={"kind": "tool:refused"}),
+            turn(3, False, judge_reasoning="Bad.", failure_class="It was slow, and then. " * 5,
+                 scores={"tone": False})]
+    out = cluster(rows)
+    packet = read_jsonl(out / "failure_review_rows.jsonl")
+    assert [(row["error_mode_candidate"], row["error_mode_rule"]) for row in packet] == [
+        ("agent_timeout", "failure_class"), ("state_memory_failure", "judge_says_asked_again"),
+        ("kind_tool_refused", "failure_class"), ("other", "no_rule")]
+    result = json.loads((out / "clusters.json").read_text())
+    assert {mode["mode"]: mode["rules"] for mode in result["modes"]}["agent_timeout"] == {
+        "failure_class": 1}
+    assert {"labelled_by": "failure_class", "also_met": "judge_says_asked_again",
+            "rows": 1} in result["overlaps"]
+    assert "1 rows, by `failure_class` (1)." in (out / "clusters.md").read_text()
+    known = json.loads((out / "facts.json").read_text())
+    assert known["mode/agent_timeout"] == known["mode/kind_tool_refused/model-a"] == 1
+    assert heuristics.again(out) == (result, [])
+
+
+def test_rows_relabelled_by_a_failure_class_pass_the_check(run_script, analyse, tmp_path):
+    folder = analyse("--run-dir", judged(tmp_path / "r", [
+        turn(0), turn(1, False, failure_class="Agent Timeout", judge_reasoning="It forgot.")]))
+    done = run_script("check_report.py", folder, "--rerun-inputs")
+    assert "unreviewed_model: model-a" in done.stdout
+    assert "wrong_" not in done.stdout
 
 
 def test_labels_stand_in_both_files_and_in_the_counts(cluster):
@@ -221,6 +368,8 @@ WRONG = {
             "mode, when, any, all, none"),
     "key twice": (RULE + "\n        contains: d", "6: the key contains is there twice"),
     "name twice": (RULE + RULE, "1: rules: two rules are called a"),
+    "name of no rule": (RULE.replace("name: a", "name: no_rule"),
+                        "1: rules: no rule may be called no_rule: so are labels that no rule"),
     "signal": (RULE + "\n      - signal: [exception, missing_acton]",
                "6: rules[0].any[1].signal[1]: no signal missing_acton; nearest: missing_action; "),
     "no list": (RULE.replace("any:\n      - ", "any:\n        "),
@@ -255,9 +404,89 @@ def test_the_rules_of_the_bundle_hold():
 def test_rules_of_a_user_that_are_never_met_are_named(run_script, build, tmp_path):
     _, out = build("--run-dir", judged(tmp_path / "run", [turn(0, False)]))
     rules = tmp_path / "rules.yaml"
-    rules.write_text(f"rules:{RULE}")
+    rules.write_text(f"rules:{RULE}".replace("field: b", "field: user_text").replace(": c", ": zz"))
     assert "never met: a\n" in run_script("cluster_failures.py", out, "--rules", rules).stdout
     assert "never met" not in run_script("cluster_failures.py", out).stdout
+
+
+TRIED = """
+rules:
+  - {name: forgets, mode: memory, any: [{field: judge_reasoning, contains: forgot}]}
+  - {name: short, mode: style, any: [{field: note.length, below: 5}]}
+  - {name: asks, mode: memory, any: [{field: judge_reasoning, contains: again}]}
+  - {name: elsewhere, when: {format: tau2-bench}, any: [{field: nowhere, equals: null}]}
+"""
+
+
+@pytest.fixture
+def packet(build, tmp_path):
+    """A packet of five failing rows, two of them with a key of their own; (folder, rules)."""
+    rows = [turn(0, False, judge_reasoning="It forgot.", note={"length": 3}),
+            turn(1, False, judge_reasoning="It forgot and asks again."),
+            turn(2, False, judge_reasoning="Bad.", note={"length": 4}),
+            turn(3, False, judge_reasoning="Bad."),
+            turn(4, False, judge_reasoning="It forgot.", failure_class="lost \x1b[31mname")]
+    _, out = build("--run-dir", judged(tmp_path / "r", rows))
+    rules = tmp_path / "mine.yaml"
+    rules.write_text(TRIED)
+    return out, rules
+
+
+def contents(folder):
+    """Every file of a folder with its bytes."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_trial_says_what_each_rule_does_and_writes_nothing(run_script, packet):
+    out, rules = packet
+    before = contents(out)
+    done = run_script("cluster_failures.py", out, "--rules", rules, "--try", "--rule", "short")
+    assert done.returncode == 0, done.stderr
+    assert [line.split() for line in done.stdout.splitlines()[3:6]] == [
+        ["forgets", "memory", "3", "2", "failure_class", "(1)", "r/0"],
+        ["short", "style", "2", "1", "forgets", "(1)", "r/0"],
+        ["asks", "memory", "1", "0", "r/1"]]
+    assert done.stdout.splitlines()[6:] == [
+        "5 failing rows: 1 labelled by failure_class, 1 met by no rule; nothing was written",
+        "short meets: r/0, r/2", "no rule meets: r/3"]
+    assert contents(out) == before
+    told = json.loads(run_script("cluster_failures.py", out, "--rules", rules, "--try",
+                                 "--json").stdout)
+    assert told["rules"][1] == {"rule": "short", "mode": "style", "met": 2, "labelled": 1,
+                                "overlaps": {"rule": "forgets", "rows": 1},
+                                "examples": ["r/0", "r/2"]}
+    assert told["no_rule"] == {"rows": 1, "examples": ["r/3"]}
+
+
+def test_a_trial_names_the_nearest_rule(run_script, packet):
+    out, rules = packet
+    done = run_script("cluster_failures.py", out, "--rules", rules, "--try", "--rule", "shrt")
+    assert done.returncode == 1
+    assert done.stderr == (f"cluster_failures.py: {rules}: no rule shrt for this benchmark; "
+                           "nearest: short; known are forgets, short, asks\n")
+    assert run_script("cluster_failures.py", out, "--rule", "short").returncode == 2
+
+
+@pytest.mark.parametrize("more", [[], ["--try"]])
+@pytest.mark.parametrize(("field", "near"), [
+    ("judge_reasonin", "judge_reasoning"), ("nots.length", "note"),
+    ("message.assistant", "messages"), ("tool_cals.count", "tool_calls")])
+def test_a_rule_on_a_field_that_no_row_has_is_refused(run_script, packet, field, near, more):
+    out, rules = packet
+    before = contents(out)
+    rules.write_text(TRIED.replace("field: note.length, below: 5", f"field: {field}, below: 5"))
+    done = run_script("cluster_failures.py", out, "--rules", rules, *more)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"cluster_failures.py: {rules}: rule short: no row of this packet has a field {field}; "
+        f"nearest: {near}; known are datapoint_id, ")
+    assert contents(out) == before
+
+
+def test_a_field_of_a_signal_is_the_signals_own(run_script, packet):
+    out, rules = packet
+    rules.write_text("rules:\n- {name: a, any: [{signal: exception, field: text, contains: x}]}")
+    assert run_script("cluster_failures.py", out, "--rules", rules).returncode == 0
 
 
 def test_a_value_alone_is_a_list_of_one(tmp_path):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from failure_analysis import facts, files, manifest, steps
+from failure_analysis.checks import text_of
 from failure_analysis.datapoint import (
     CSV_COLUMNS,
     GRADING_COLUMNS,
@@ -232,6 +233,8 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
         if marker:
             tally.markers[marker.strip("[]")] += 1
             tally.failed_markers[marker.strip("[]")] += outcome == "fail"
+    if outcome == "fail" and _is_empty(line.fields):
+        tally.failed_empty += 1
     if line.settings:
         for name, value in line.settings.items():
             tally.settings.setdefault(name, Counter())[value] += 1
@@ -245,6 +248,18 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
         tally.keys[line.key] = ()  # two rows answer to it: a grading cannot say which it means
     elif keyed and line.key is not None:
         tally.keys[line.key] = tuple(computed[name] for name in GRADING_COLUMNS[:5])
+
+
+def _is_empty(fields: dict) -> bool:
+    """True when the answer is recorded and blank, and the row has no call and no other words of
+    the model."""
+    text = fields.get("assistant_text")
+    if type(text) is not str or (text and not text.isspace()) or fields.get("tool_calls"):
+        return False
+    mine = [message for message in fields.get("messages") or ()
+            if isinstance(message, dict) and message.get("role") == "assistant"]
+    return not any(message.get("tool_calls") or str(text_of(message.get("content")) or "").strip()
+                   for message in mine)
 
 
 def _note(notes: tuple[str, ...], ident: str, tally: RunTally) -> None:

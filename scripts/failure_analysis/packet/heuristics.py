@@ -1,5 +1,5 @@
-"""Ordered rules in YAML -> a provisional error mode for each failing row, and the name of the rule
-that gave it. Provisional: a rule sees words, not causes."""
+"""A provisional error mode for each failing row, and what gave it: the cause that the benchmark's
+own file names, else ordered rules in YAML. Provisional: a rule sees words, not causes."""
 
 import json
 import os
@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 from failure_analysis import facts, files, manifest, steps, user_files
 from failure_analysis.checks import text_of
-from failure_analysis.datapoint import CSV_COLUMNS, is_number
+from failure_analysis.datapoint import CSV_COLUMNS, FIELDS, is_number
 from failure_analysis.markdown import cell, code, table
-from failure_analysis.packet import lines
+from failure_analysis.packet import failure_class, lines
 from failure_analysis.packet.rows import whole
 from failure_analysis.paths import value_at
 
 NAME, PAGE, RULES = steps.CLUSTER.writes[:3]
 DEFAULT_RULES = Path(__file__).resolve().parents[3] / "templates" / "heuristics.yaml"
-OTHER = "other"
+OTHER, NO_RULE = "other", "no_rule"
 SAID = "messages.assistant"
 NUMBER_TESTS = ("at_least", "at_most", "above", "below")
 _LABELS = re.compile(rb'"error_mode_candidate": (null|"[a-z0-9_]+"), '
@@ -71,7 +71,8 @@ def _rule(rule: dict) -> Rule:
 
 def _test(test: dict) -> Test:
     kind = next((key for key in test if key not in ("field", "signal")), "")
-    values = _listed(test[kind]) if kind else ()
+    value = test[kind] if kind else []
+    values = tuple(value) if isinstance(value, list) else (value,)  # `equals: null` is a value
     return Test(test.get("field", ""), kind,
                 tuple(map(searcher, values)) if kind == "regex" else values,
                 _listed(test.get("signal")))
@@ -87,6 +88,8 @@ def searcher(source: str) -> Callable[[str], bool]:
     whole, bare = re.compile(source), re.sub(r"\\.|\[[^]]*\]", "", source)
     while bare != (bare := re.sub(r"\([^()]*\)", "", bare)):
         pass
+    if source.startswith("^") and "|" not in bare:  # a search would try every place of the text
+        return lambda text: whole.match(text) is not None
     if not source.startswith(r"\b") or "|" in bare:  # of alternatives, \b belongs to the first
         return lambda text: whole.search(text) is not None
     search = re.compile(source[2:]).search
@@ -117,8 +120,8 @@ def _meets(row: dict, rule: Rule, texts: dict[str, str]) -> bool:
     failed = row.get("failed_dimensions") or []
     if rule.dimensions and not any(name in failed for name in rule.dimensions):
         return False
-    return (not rule.any or any(_holds(row, test, texts) for test in rule.any)) \
-        and all(_holds(row, test, texts) for test in rule.all) \
+    return all(_holds(row, test, texts) for test in rule.all) \
+        and (not rule.any or any(_holds(row, test, texts) for test in rule.any)) \
         and not any(_holds(row, test, texts) for test in rule.none)
 
 
@@ -176,7 +179,7 @@ def _text(value: Any) -> str:
 def label(analysis_dir: Path, rules_file: Path) -> dict:
     """Labels every row of the packet (rewriting failure_review_rows.jsonl and .csv) and writes
     clusters.json, clusters.md, the rules themselves and the `mode/` facts; returns what
-    clusters.json holds."""
+    clusters.json holds. Refuses, and writes nothing, when a rule tests a field that no row has."""
     rules = load(rules_file)
     source = files.needed(analysis_dir / steps.ROWS, steps.BUILD.script)
     manifest.proved(analysis_dir, (steps.ROWS, steps.TABLE))
@@ -190,6 +193,7 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
             relabelled, done = _LABELS.subn(labels, line.rstrip(b"\n"))
             rows.write((relabelled if done else lines.spelled(row)) + b"\n")
             cells.write(lines.table_line(row))
+        counts.refuse_unknown_fields(rules_file)
     result = counts.result(rules_file)
     files.write_json(analysis_dir / NAME, result)
     files.write_text(analysis_dir / PAGE, page(result))
@@ -200,6 +204,35 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
         if rules_file == DEFAULT_RULES else rules_file.as_posix()
     manifest.record(analysis_dir, steps.CLUSTER.name, {"rules": rules_name}, steps.CLUSTER.writes)
     return result
+
+
+def tried(analysis_dir: Path, rules_file: Path) -> dict:
+    """What the rules would do with the rows of the packet; writes nothing. Of each rule that speaks
+    of this benchmark: how many rows it meets and labels, the rule of another mode that it shares
+    most rows with, and ids that it meets; also those that no rule meets."""
+    counts = _Counts(load(rules_file))
+    files.needed(analysis_dir / steps.ROWS, steps.BUILD.script)
+    manifest.proved(analysis_dir, (steps.ROWS,))
+    for row, _ in whole(analysis_dir):
+        counts.add(row)
+    counts.refuse_unknown_fields(rules_file)
+    result = counts.result(rules_file)
+    speaking = {rule.name for rule in counts.speaking()}
+    return {"failing_rows": result["failing_rows"], "other_share": result["other_share"],
+            "by_failure_class": counts.won[failure_class.RULE],
+            "rules": [{**rule, "overlaps": _most_shared(result["overlaps"], rule["rule"]),
+                       "examples": counts.ids.get(rule["rule"], [])}
+                      for rule in result["rules"] if rule["rule"] in speaking],
+            "no_rule": {"rows": counts.won[NO_RULE], "examples": counts.ids.get(NO_RULE, [])}}
+
+
+def _most_shared(overlaps: list[dict], name: str) -> dict | None:
+    """The rule that most often stands beside this one, either of them labelling the row."""
+    for pair in overlaps:  # the most rows first
+        if name in (pair["labelled_by"], pair["also_met"]):
+            other = pair["also_met"] if name == pair["labelled_by"] else pair["labelled_by"]
+            return {"rule": other, "rows": pair["rows"]}
+    return None
 
 
 def numbers(result: dict) -> dict[str, int]:
@@ -222,6 +255,13 @@ def again(analysis_dir: Path) -> tuple[dict | None, list[str]]:
     return counts.result(analysis_dir / RULES), other
 
 
+def _unknown(rule: Rule, keys: set[str]) -> str | None:
+    """The first field of a row that a rule tests and that begins with none of these keys."""
+    fields = [test.field for test in (*rule.any, *rule.all, *rule.none) if not test.signals]
+    return next((field for field in fields if field not in keys
+                 and re.split(r"[.\[]", field, maxsplit=1)[0] not in keys), None)
+
+
 class _Counts:
     """What the rules did, counted while the rows pass."""
 
@@ -235,14 +275,19 @@ class _Counts:
         self.hit: Counter = Counter()
         self.won: Counter = Counter()
         self.overlaps: Counter = Counter()
+        self.ids: dict[str, list[str]] = {}
+        self.keys: set[str] = set(FIELDS)
+        self.foreign = any(_unknown(rule, self.keys) for rule in rules)
 
     def add(self, row: dict) -> tuple[str, str]:
-        """Counts one row; returns its mode and the rule that gives it."""
+        """Counts one row; returns its mode and what gives it."""
         benchmark = row.get("benchmark")
         if benchmark not in self.of_benchmark:
             self.of_benchmark[benchmark] = of_benchmark(self.rules, benchmark)
         met = hits(row, self.of_benchmark[benchmark])
-        mode, name = (met[0].mode, met[0].name) if met else (OTHER, "no_rule")
+        named = failure_class.mode_of(row.get("failure_class"))
+        mode, name = (named, failure_class.RULE) if named else \
+            (met[0].mode, met[0].name) if met else (OTHER, NO_RULE)
         self.rows += 1
         model = row.get("model_name") or ""
         self.modes.setdefault(mode, Counter())[name] += 1
@@ -251,9 +296,29 @@ class _Counts:
         if len(kept) < _EXAMPLES:
             kept.append(row["datapoint_id"])
         self.won[name] += 1
+        if self.foreign:
+            self.keys |= row.keys()
+        for given in [rule.name for rule in met] or [name]:
+            if len(ids := self.ids.setdefault(given, [])) < _EXAMPLES:
+                ids.append(row["datapoint_id"])
         self.hit.update(rule.name for rule in met)
-        self.overlaps.update((name, rule.name) for rule in met[1:] if rule.mode != mode)
+        self.overlaps.update((name, rule.name) for rule in met if rule.mode != mode)
         return mode, name
+
+    def speaking(self) -> list[Rule]:
+        """The rules for a benchmark that some row is of."""
+        return [rule for rule in self.rules
+                if any(rule in rules for rules in self.of_benchmark.values())]
+
+    def refuse_unknown_fields(self, rules_file: Path) -> None:
+        """Refuses a rule whose field neither the schema nor any row that passed has: it could
+        never be met. Judged rows may bring keys of their own, so only now can it be told."""
+        for rule in self.speaking():
+            field = _unknown(rule, self.keys)
+            if field is not None:
+                near = user_files.nearest(field, [*FIELDS, *sorted(self.keys.difference(FIELDS))])
+                raise files.Refusal(f"{rules_file}: rule {rule.name}: no row of this packet has a "
+                                    f"field {field}; {near}")
 
     def result(self, rules_file: Path) -> dict:
         """The content of clusters.json; `other` stands first."""

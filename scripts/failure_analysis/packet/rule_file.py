@@ -17,6 +17,7 @@ from pydantic import (
 from failure_analysis import files, user_files
 from failure_analysis.datapoint import SIGNALS
 
+NOT_BY_A_RULE = ("failure_class", "no_rule")  # what error_mode_rule says of other labels
 _SLUG = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -55,6 +56,9 @@ def _apart(rules: "list[Rule]") -> "list[Rule]":
     twice = [name for name, count in Counter(rule.name for rule in rules).items() if count > 1]
     if twice:
         raise ValueError(f"two rules are called {twice[0]}")
+    taken = next((rule.name for rule in rules if rule.name in NOT_BY_A_RULE), None)
+    if taken:
+        raise ValueError(f"no rule may be called {taken}: so are labels that no rule gave")
     return rules
 
 

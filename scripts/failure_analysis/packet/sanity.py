@@ -174,6 +174,7 @@ class Overall:
         model = self.models.setdefault(run.model_name, Counter())
         self.outcomes += run.outcomes
         model.update({"runs": 1, "rows": run.rows, "failed_alone": run.failed_alone,
+                      "failed_empty": run.failed_empty,
                       **run.outcomes,
                       **{f"marker/{name}": count for name, count in run.markers.items()},
                       **{f"marker_failed/{name}": n for name, n in run.failed_markers.items()}})
@@ -415,6 +416,11 @@ class Overall:
                              f"{_count(self.gradings['rejected'], 'further grading')} could not "
                              f"be used ({_list(lost, 3)}).", "count": self.gradings["rejected"],
                              "about": lost})
+        empty = sum(model["failed_empty"] for model in self.models.values())
+        if empty:
+            findings.append({"kind": "empty_answers", "text": f"{_count(empty, 'failing row')} "
+                             "with an empty answer, no call and no other words of the model.",
+                             "count": empty, "about": []})
         markers = Counter()
         for model in self.models.values():
             markers.update({name: n for name, n in model.items() if name.startswith("marker/")})
@@ -444,6 +450,8 @@ class Overall:
                       f"failed_rows/{model}": counts["fail"],
                       f"unjudged_rows/{model}": counts["unjudged"],
                       f"failed_without_dimension/{model}": counts["failed_alone"]}
+            if counts["failed_empty"]:
+                facts[f"failed_empty_answers/{model}"] = counts["failed_empty"]
             for counted, count in counts.items():
                 if counted.startswith("marker"):
                     kind, marker = counted.split("/", 1)

@@ -24,6 +24,7 @@ class RunTally:
     unchecked: int = 0
     markers: Counter = field(default_factory=Counter)
     failed_markers: Counter = field(default_factory=Counter)
+    failed_empty: int = 0
     graders: Counter = field(default_factory=Counter)
     items: dict[str, str] = field(default_factory=dict)
     other_content: dict[str, str] = field(default_factory=dict)

@@ -37,6 +37,7 @@ _ITEM = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|and|or)|,)\
 _SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
          "unjudged_rows": "unjudged|not judged", "rejected_rows": "reject",
          "review/reviewed": "review|read", "review/unread": "unread|not read|nobody|not review",
+         "failed_empty_answers": "empty|blank",
          "comparison/failed_by_all": "fail", "comparison/unique_fail": "fail",
          **{f"comparison/{kind}": "pass" for kind in (
              "pass_rate_pct", "pass_rate_low_pct", "pass_rate_high_pct", "passed_by_all",
@@ -55,6 +56,7 @@ _WHOLE = {
     "judged_rows": ("rows", "rows_read"),
     "run_failed_rows": ("run_judged_rows", "run_rows"), "run_judged_rows": ("run_rows",),
     "dimension": ("dimension_judged", "failed_rows"), "dimension_null": ("rows",),
+    "failed_empty_answers": ("failed_rows",),
     "dimension_judged": ("judged_rows", "rows"), "marker": ("rows", "failed_rows"),
     "review/reviewed": ("failed_rows",), "review/unread": ("failed_rows",),
     "review/bucket_dimension": ("review/bucket",), "review/bucket_fault": ("review/bucket",),
