@@ -7,6 +7,7 @@ import re
 import pytest
 
 from failure_analysis import files
+from failure_analysis.formats import tau2_bench
 from make_runs import (
     attempt,
     dojo_row,
@@ -32,6 +33,54 @@ def outcomes(out):
 
 
 class TestTau2:
+    def test_what_the_harness_broke_off_is_not_the_models_and_counted_apart(
+            self, build, run_script, tmp_path):
+        tasks = [task(str(number), [CANCEL]) for number in range(5)]
+        rows = [simulation(one, reward) for one, reward in zip(tasks, (1.0, 0.0, 1.0, 0.0, 0.0),
+                                                               strict=True)]
+        rows[2] |= {"termination_reason": "unexpected_error", "reward_info": None}
+        rows[3]["termination_reason"] = "infrastructure_error"
+        rows[4] |= {"reward_info": None}  # nobody judged it: no fault of the harness
+        done, out = build("--input", tau2(tmp_path / "run.json", tasks, rows))
+        assert "5 rows read = 1 pass + 1 fail + 3 unjudged + 0 rejected" in done.stdout
+        assert ("not counted by the benchmark, as the harness broke and not the model: 2 of 3 "
+                "unjudged (infrastructure_error 1, unexpected_error 1)") in done.stdout
+        assert ["agent-1", "1", "2", "2", "50.0", "%"] in [
+            line.split()[:6] for line in done.stdout.splitlines()]
+        assert [(row["outcome"], row["reward"], row["termination"])
+                for row in outcomes(out).values()] == [
+            ("pass", "1.0", "user_stop"), ("fail", "0.0", "user_stop"),
+            ("unjudged", "", "unexpected_error"), ("unjudged", "", "infrastructure_error"),
+            ("unjudged", "", "user_stop")]
+        assert json.loads(outcomes(out)["run/3"]["scores_json"]) == {
+            "DB": None, "COMMUNICATE": None, "action:0:cancel_reservation": 0}
+        facts = json.loads((out / "facts.json").read_text())
+        assert {key: facts[key] for key in facts if "not_counted" in key} == {
+            "not_counted_rows": 2, "not_counted_rows/agent-1": 2, "run_not_counted_rows/run": 2}
+        assert facts["unjudged_rows/agent-1"] == 3
+        assert findings(out, "not_counted_rows")[0]["text"] == (
+            "2 unjudged rows not counted by the benchmark (infrastructure_error, "
+            "unexpected_error): the harness broke, not the model. They are in no rate (agent-1 2).")
+        assert run_script("compare_models.py", out).returncode == 0
+        assert "| `agent-1` | 2 | 2 | 1 | 50.0 % | 9.4 to 90.5 % | 2 |" in (
+            out / "model_comparison.md").read_text()
+
+    def test_what_the_file_says_of_a_broken_simulation_stays_readable(self, tmp_path):
+        one = task("1", [CANCEL])
+        row = {**simulation(one, 0.0), "termination_reason": "infrastructure_error"}
+        path = tau2(tmp_path / "run.json", [one], [row])
+        [line] = tau2_bench.read(tau2_bench.sources(path, "")[0])
+        assert line.fields["judge_reasoning"].splitlines()[:2] == [
+            "Not counted: the harness ended it by infrastructure_error, not the model. What the "
+            "file says of it:", "Reward 0.0: DB failed, COMMUNICATE passed."]
+
+    def test_other_peoples_broken_simulations(self, build, real_runs):
+        done, out = build("--input", real_runs / "wild-inputs" / "32-tau2-infrastructure")
+        assert "4 rows read = 1 pass + 1 fail + 2 unjudged + 0 rejected" in done.stdout
+        assert [row["outcome"] for row in outcomes(out).values()] == [
+            "pass", "fail", "unjudged", "unjudged"]
+        assert json.loads((out / "facts.json").read_text())["not_counted_rows/m"] == 2
+
     def test_a_row_says_what_was_asked_made_and_missed(self, build, tmp_path):
         one = task("7", [LOOKUP, CANCEL], "Cancel R1.")
         path = tau2(tmp_path / "run.json", [one], [simulation(one, 0.0, [LOOKUP])])

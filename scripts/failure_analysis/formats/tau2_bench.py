@@ -10,7 +10,7 @@ from typing import Any
 
 from failure_analysis import documents, files, tool_checks
 from failure_analysis.checks import epoch, text_of
-from failure_analysis.datapoint import fingerprint, is_number
+from failure_analysis.datapoint import NOT_COUNTED, fingerprint, is_number
 from failure_analysis.records import Line, Source, build_lines
 from failure_analysis.tool_checks import PASS_REWARD, Call, Check
 
@@ -81,11 +81,14 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: s
     criteria = _object(task.get("evaluation_criteria"))
     messages = row.get("messages") or []
     made, results = _calls(messages)
-    checks = _checks(reward_info, criteria, made)
-    reward = reward_info.get("reward")
+    ended = row.get("termination_reason")
+    # Of a simulation that the harness broke off, the benchmark counts nothing.
+    judged = {"reward_basis": reward_info.get("reward_basis")} if ended in NOT_COUNTED else \
+        reward_info
+    checks = _checks(judged, criteria, made)
     agent = [message for message in messages if message.get("role") == "assistant"]
     calls = [call for message in agent for call in message.get("tool_calls") or []]
-    signals = _signals(reward_info, checks, made, calls)
+    signals = _signals(judged, checks, made, calls)
     fields = {
         "item_id": item or named,
         # A row that belongs to no known task is like no other row.
@@ -99,13 +102,13 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: s
         "tool_results": results,
         "expected": {name: criteria.get(name) for name in (*dict.fromkeys(BASIS.values()),
                                                            "reward_basis")} if criteria else None,
-        "scores": _scores(reward_info, criteria, checks),
-        "reward": reward,
+        "scores": _scores(judged, criteria, checks),
+        "reward": judged.get("reward"),
         "signals": signals,
-        "judge_reasoning": tool_checks.account(_verdict(reward_info), signals, len(made),
-                                               len(messages), row.get("termination_reason")),
+        "judge_reasoning": tool_checks.account(_verdict(reward_info, ended), signals, len(made),
+                                               len(messages), ended),
         "reasoning": _thinking(agent),
-        "termination": row.get("termination_reason"),
+        "termination": ended,
         "prompt_tokens": _usage(agent, "prompt_tokens"),
         "completion_tokens": _usage(agent, "completion_tokens"),
         "latency_ms": _milliseconds(row.get("duration")),
@@ -196,12 +199,15 @@ def _scores(reward_info: dict, criteria: dict, checks: list[Check]) -> dict[str,
     return scores
 
 
-def _verdict(reward_info: dict) -> list[str]:
-    """The first sentences of a row's account."""
+def _verdict(reward_info: dict, ended: str | None) -> list[str]:
+    """The first sentences of a row's account; of one that does not count, what its file says."""
+    broke = [f"Not counted: the harness ended it by {ended}, not the model. What the file says of "
+             "it:"] if ended in NOT_COUNTED else []
     verdicts = [f"{name} {'passed' if value == PASS_REWARD else 'failed'}"
                 for name, value in _object(reward_info.get("reward_breakdown")).items()]
     note = _object(reward_info.get("info")).get("note")
-    return [f"Reward {reward_info.get('reward')}: {', '.join(verdicts) or 'nothing was judged'}.",
+    return [*broke,
+            f"Reward {reward_info.get('reward')}: {', '.join(verdicts) or 'nothing was judged'}.",
             *([f"The benchmark notes: {note}"] if note else [])]
 
 
