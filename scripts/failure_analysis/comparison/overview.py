@@ -23,8 +23,8 @@ def table(facts: Mapping[str, int | float], by: str = "model") -> tuple[list[str
         named = (_markers(facts, unit, units), _dimensions(facts, unit, units)) \
             if by == "model" else ("", "")
         lines.append([unit, fails, tries, facts.get(f"{not_counted}/{unit}", ""),
-                      "" if rate is None else f"{rate:.1f} %", _interval(facts, unit), facts.get(f"comparison/unique_fail/{unit}", "")
-                      if shared else "", *named])
+                      "" if rate is None else f"{rate:.1f} %", _interval(facts, unit),
+                      facts.get(f"comparison/unique_fail/{unit}", "") if shared else "", *named])
     lines.sort(key=lambda line: (-line[1] / (line[2] or math.inf), line[0]))
     return [by, *HEADERS], lines
 
