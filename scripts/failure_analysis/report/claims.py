@@ -37,6 +37,7 @@ _ITEM = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|and|or)|,)\
 _SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
          "unjudged_rows": "unjudged|not judged", "rejected_rows": "reject",
          "not_counted_rows": "not count|harness",
+         "review/label": "label", "review/labelled": "label",
          "review/reviewed": "review|read", "review/unread": "unread|not read|nobody|not review",
          "comparison/failed_by_all": "fail", "comparison/unique_fail": "fail",
          **{f"comparison/{kind}": "pass" for kind in (
@@ -58,6 +59,7 @@ _WHOLE = {
     "run_failed_rows": ("run_judged_rows", "run_rows"), "run_judged_rows": ("run_rows",),
     "dimension": ("dimension_judged", "failed_rows"), "dimension_null": ("rows",),
     "dimension_judged": ("judged_rows", "rows"), "marker": ("rows", "failed_rows"),
+    "review/label": ("review/labelled", "failed_rows"), "review/labelled": ("failed_rows",),
     "review/reviewed": ("failed_rows",), "review/unread": ("failed_rows",),
     "review/bucket_dimension": ("review/bucket",), "review/bucket_fault": ("review/bucket",),
     **{f"review/{kind}": ("review/reviewed",) for kind in (
@@ -68,9 +70,9 @@ _WHOLE = {
                     "different_content")},
 }
 # Kinds whose key names more than a model: the sentence must name that too.
-_NAMED = ("review/bucket", "review/bucket_dimension", "review/bucket_fault", "review/fault",
-          "dimension", "dimension_judged", "dimension_null", "marker", "run_rows",
-          "run_failed_rows", "run_judged_rows", "run_not_counted_rows")
+_NAMED = ("review/label", "review/labelled", "review/bucket", "review/bucket_dimension",
+          "review/bucket_fault", "review/fault", "dimension", "dimension_judged", "dimension_null",
+          "marker", "run_rows", "run_failed_rows", "run_judged_rows", "run_not_counted_rows")
 # Plain words for a class of fault.
 _FAULT_WORDS = {"model_error": "model|its own|their own", "grader_issue": "grader|judge",
                 "reference_issue": "reference|expected", "pipeline_issue": "pipeline|harness",
