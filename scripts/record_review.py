@@ -160,7 +160,8 @@ def _summarise(args: argparse.Namespace, places: list[str], verdicts: list,
                      f"{refused} refused")
     if args.labels:
         faults = Counter(verdict.review.fault for verdict in verdicts if verdict.review)
-        lines += [f"labelled: {', '.join(f'{fault} {count}' for fault, count in faults.items())}",
+        said = ", ".join(f"{fault} {count}" for fault, count in faults.items())
+        lines += [f"labelled: {said or 'nothing'}",
                   f"agree with a verdict that is no fail, so nothing to record: {agreeing}"]
     cli.summarise(
         {"recorded": recorded, "already": already, "refused": refused,
