@@ -96,7 +96,8 @@ def _read_files(source: Source, value: dict, tasks: dict[str, dict]) -> Iterator
     """One line per simulation file, held against the index of the results; an entry of the index
     that has no file is a rejected line of the results."""
     recorded = value.get("simulation_index")
-    entries = list(enumerate(recorded if isinstance(recorded, list) else (), 1))
+    indexed = isinstance(recorded, list)
+    entries = list(enumerate(recorded if indexed else (), 1))
     index = {str(entry.get("id")): entry for _, entry in entries if isinstance(entry, dict)}
     repeats = _repeats(index.values()) if index else _object(value.get("info")).get(
         "num_trials") not in (None, 1)
@@ -111,7 +112,7 @@ def _read_files(source: Source, value: dict, tasks: dict[str, dict]) -> Iterator
             continue
         [line] = build_lines([row], lambda number, row, path=path: _line(
             number, row, tasks, repeats, path.as_posix()))
-        against = _against(index.get(name), row) if index and line.fields else ()
+        against = _against(index.get(name), row) if indexed and line.fields else ()
         yield line._replace(path=path, notes=line.notes + against)
     for number, entry in entries:
         if not isinstance(entry, dict) or str(entry.get("id")) not in names:

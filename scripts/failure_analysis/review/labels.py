@@ -117,7 +117,7 @@ def _idents(index: rows.Index, fields: tuple[str, ...]) -> dict[tuple, list[str]
         for row in ingest.rows(source):
             if row.computed is None:
                 continue
-            whole = {**row.line.fields, SIMULATION: row.line.key, **row.computed}
+            whole = {SIMULATION: row.line.key, **row.line.fields, **row.computed}
             values = [whole.get(field) for field in fields]
             seen.update(field for field, value in zip(fields, values, strict=True)
                         if value is not None)
