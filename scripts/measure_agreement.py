@@ -14,7 +14,8 @@
 # ///
 """Measures how far coders agree on the failing datapoints that they share.
 
-Coders are those of the ledger (agents, people, LLM coders) and `rules`, the provisional modes.
+Coders are those of the ledger (agents, people, LLM coders, labels from outside) and `rules`, the
+provisional modes.
 Primary cause and fault are compared apart, for every two coders: raw agreement, Cohen's kappa and
 Gwet's AC1 with bootstrap intervals, how often each label was used, who said what; over all readers
 Krippendorff's alpha. Below 30 shared datapoints a comparison is "insufficient" and has counts
@@ -82,7 +83,8 @@ def _measure(args: argparse.Namespace) -> int:
 def _cells(pair: dict) -> list:
     """A pair of coders; the rules name no fault."""
     bucket, kappa = pair["bucket"], pair["bucket"]["kappa"]
-    return [f"{pair['a']} and {pair['b']}", pair["shared"], bucket["same"],
+    named = f"{bucket['same']} of {bucket['shared']}" if "shared" in bucket else bucket["same"]
+    return [f"{pair['a']} and {pair['b']}", pair["shared"], named,
             pair["fault"] and pair["fault"]["same"],
             kappa["why"] if kappa["value"] is None else f"{kappa['value']:.2f}"]
 

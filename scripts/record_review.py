@@ -17,6 +17,14 @@ no snake_case slug or only repeats a grader dimension, a fault that is none of t
 (--from) the good lines land and each refused one says why. Nothing is edited in place: a correction
 is a new line that replaces the old one.
 
+--labels takes what people outside said: a CSV with a word for whose fault each datapoint is. --join
+says which of its columns are which fields of a row (of outcomes.csv, else of the runs, which are
+read once more; of tau2-bench also simulation_id), --faults what each word means. Such a coder is
+of kind `label`: it has no quote and decides nothing; it is compared (measure_agreement.py) and
+counted beside the reviews. Refused: a line of no or of several datapoints, an unknown word, a
+second label. A word for "nothing went wrong" is `none`: of a failing datapoint that is
+grader_issue, of any other it agrees with the verdict and is not recorded.
+
 A batch line: {"id": …, "bucket": …, "fault": …, "mechanism": …, "quotes": […], "secondary": […],
 "note": …, "coder": …, "kind": …, "replaces": …, "settles": …}; options given beside --from fill in
 coder and kind.
@@ -30,6 +38,7 @@ Example: record_review.py results/mybench --id run1/12 --bucket guesses_instead_
 import argparse
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 from failure_analysis import cli
@@ -39,6 +48,22 @@ FIELDS = ("id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "
 
 def main(argv: list[str] | None = None) -> int:
     """Parses the options and records."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    args.batch = args.batch or args.standard_input
+    single = any(getattr(args, name) for name in FIELDS) or args.settles
+    if (single, bool(args.batch), bool(args.rename), bool(args.labels)).count(True) != 1:
+        parser.error("give one review (--id …), or --from, or --rename, or --labels")
+    if args.everyone and not args.rename:
+        parser.error("--everyone goes with --rename")
+    if not args.labels and (args.join or args.faults or args.fault_column or args.bucket_column):
+        parser.error("--join, --fault-column, --faults and --bucket-column go with --labels")
+    if args.labels and not (args.fault_column and args.faults and args.coder != "agent"):
+        parser.error("--labels needs --coder NAME (who labelled), --fault-column and --faults")
+    return cli.run(__file__, lambda: (_record_labels if args.labels else _record)(args))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
     parser.add_argument("standard_input", nargs="?", choices=["-"], metavar="-",
@@ -66,14 +91,24 @@ def main(argv: list[str] | None = None) -> int:
                         help="your reviews that name bucket OLD name NEW instead, as corrections")
     parser.add_argument("--everyone", action="store_true",
                         help="with --rename: the reviews of all coders")
-    args = parser.parse_args(argv)
-    args.batch = args.batch or args.standard_input
-    single = any(getattr(args, name) for name in FIELDS) or args.settles
-    if (single, bool(args.batch), bool(args.rename)).count(True) != 1:
-        parser.error("give one review (--id …), or --from, or --rename")
-    if args.everyone and not args.rename:
-        parser.error("--everyone goes with --rename")
-    return cli.run(__file__, lambda: _record(args))
+    parser.add_argument("--labels", type=Path, metavar="FILE.csv",
+                        help="labels by people outside instead, as one more coder")
+    parser.add_argument("--join", nargs="+", type=_pair, metavar="COLUMN=FIELD",
+                        help="columns that name a datapoint, as fields of its row (default "
+                             "datapoint_id=datapoint_id)")
+    parser.add_argument("--fault-column", metavar="COLUMN", help="where the label says whose fault")
+    parser.add_argument("--faults", nargs="+", type=_pair, metavar="WORD=CLASS",
+                        help="what each word of it means: a class as of --fault, or none")
+    parser.add_argument("--bucket-column", metavar="COLUMN",
+                        help="where the label names a cause, if it does")
+    return parser
+
+
+def _pair(text: str) -> tuple[str, str]:
+    left, equals, right = text.rpartition("=")
+    if not equals or not left or not right:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form A=B")
+    return left, right
 
 
 def _record(args: argparse.Namespace) -> int:
@@ -90,6 +125,34 @@ def _record(args: argparse.Namespace) -> int:
         verdicts = ledger.append(index, entries)
         for place, reason in broken:
             verdicts.insert(place, ledger.Verdict(None, reason))
+    return _summarise(args, places, verdicts)
+
+
+def _record_labels(args: argparse.Namespace) -> int:
+    """The labels of a table, as reviews of kind `label`."""
+    from failure_analysis import files
+    from failure_analysis.packet import rows
+    from failure_analysis.review import labels, ledger
+
+    faults = dict(args.faults)
+    for word, fault in faults.items():
+        if fault not in (*ledger.FAULTS, labels.NONE):
+            raise files.Refusal(f"--faults {word}={fault}: {fault} is none of "
+                                f"{', '.join((*ledger.FAULTS, labels.NONE))}")
+    index = rows.load(args.analysis_dir)
+    columns = labels.Columns(dict(args.join or [("datapoint_id", "datapoint_id")]),
+                             args.fault_column, faults, args.bucket_column)
+    given = labels.read(index, args.labels, args.coder, columns)
+    said = iter(ledger.append(index, [label.entry for label in given if label.entry]))
+    taken = [(label.place, next(said) if label.entry else ledger.Verdict(None, label.reason))
+             for label in given if not label.agrees]
+    return _summarise(args, [place for place, _ in taken], [verdict for _, verdict in taken],
+                      len(given) - len(taken))
+
+
+def _summarise(args: argparse.Namespace, places: list[str], verdicts: list,
+               agreeing: int | None = None) -> int:
+    """What became of each entry; `agreeing` labels say what the verdict says, and are no entry."""
     lines = [_line(place, verdict) for place, verdict in zip(places, verdicts, strict=True)]
     refused = sum(verdict.review is None for verdict in verdicts)
     already = sum(verdict.already for verdict in verdicts)
@@ -97,8 +160,14 @@ def _record(args: argparse.Namespace) -> int:
     if len(verdicts) > 1:
         lines.append(f"{len(verdicts)} entries = {recorded} recorded + {already} there already + "
                      f"{refused} refused")
+    if args.labels:
+        faults = Counter(verdict.review.fault for verdict in verdicts if verdict.review)
+        said = ", ".join(f"{fault} {count}" for fault, count in faults.items())
+        lines += [f"labelled: {said or 'nothing'}",
+                  f"agree with a verdict that is no fail, so nothing to record: {agreeing}"]
     cli.summarise(
         {"recorded": recorded, "already": already, "refused": refused,
+         **({"agreeing": agreeing} if args.labels else {}),
          "entries": [{"place": place, "review_id": verdict.review and verdict.review.review_id,
                       "reason": verdict.reason} for place, verdict in
                      zip(places, verdicts, strict=True)]}, lines, args.json)
@@ -111,8 +180,9 @@ def _line(place: str, verdict) -> str:
         return f"{where}REFUSED: {verdict.reason}"
     review = verdict.review
     done = "there already" if verdict.already else "recorded"
-    return (f"{where}{done} {review.review_id}: {review.datapoint_id} as {review.bucket}, "
-            f"{review.fault}, by {review.coder}")
+    bucket = f"{review.bucket}, " if review.bucket else ""
+    return (f"{where}{done} {review.review_id}: {review.datapoint_id} as {bucket}{review.fault}, "
+            f"by {review.coder}")
 
 
 def _entries(args: argparse.Namespace) -> tuple[list[dict], list[str], list[tuple[int, str]]]:

@@ -85,6 +85,24 @@ def tau2(path: Path, tasks: Sequence[dict], simulations: Sequence[dict], model: 
     return path
 
 
+def tau2_folder(folder: Path, tasks: Sequence[dict], simulations: Sequence[dict],
+                index: bool = True) -> Path:
+    """Writes tau2-bench results of the dir format: each simulation in a file of its own."""
+    path = tau2(folder / "results.json", tasks, [])
+    value = json.loads(path.read_text(encoding="utf-8"))
+    del value["simulations"]
+    if index:
+        value["simulation_index"] = [
+            {"id": row["id"], "task_id": row["task_id"], "trial": row["trial"],
+             "reward": (row["reward_info"] or {}).get("reward"),
+             "termination_reason": row["termination_reason"]} for row in simulations]
+    path.write_text(json.dumps(value), encoding="utf-8")
+    (folder / "simulations").mkdir()
+    for row in simulations:
+        (folder / "simulations" / f"{row['id']}.json").write_text(json.dumps(row), encoding="utf-8")
+    return folder
+
+
 def attempt(task_id: int, reward: float, trial: int = 0, instruction: str = "",
             actions: Sequence[tuple[str, dict]] = (CANCEL,), calls: Sequence[tuple[str, dict]] = (),
             **info: Any) -> dict:

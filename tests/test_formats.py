@@ -7,6 +7,7 @@ import re
 import pytest
 
 from failure_analysis import files
+from failure_analysis.formats import tau2_bench
 from make_runs import (
     attempt,
     dojo_row,
@@ -16,11 +17,22 @@ from make_runs import (
     simulation,
     task,
     tau2,
+    tau2_folder,
     turn,
 )
 
 CANCEL = ("cancel_reservation", {"reservation_id": "R1"})
 LOOKUP = ("get_reservation_details", {"reservation_id": "R1"})
+
+
+def said(agent="", user="", ids=(), **more):
+    """One tick of a voice call; `ids` are of the utterance of who speaks."""
+    def chunk(role, text):
+        return {"role": role, "content": text or None, "utterance_ids": list(ids) if text else None,
+                "contains_speech": bool(text)}
+
+    return {"tick_id": 0, "agent_chunk": chunk("assistant", agent),
+            "user_chunk": chunk("user", user), **more}
 
 
 def rows_of(out):
@@ -32,6 +44,54 @@ def outcomes(out):
 
 
 class TestTau2:
+    def test_what_the_harness_broke_off_is_not_the_models_and_counted_apart(
+            self, build, run_script, tmp_path):
+        tasks = [task(str(number), [CANCEL]) for number in range(5)]
+        rows = [simulation(one, reward) for one, reward in zip(tasks, (1.0, 0.0, 1.0, 0.0, 0.0),
+                                                               strict=True)]
+        rows[2] |= {"termination_reason": "unexpected_error", "reward_info": None}
+        rows[3]["termination_reason"] = "infrastructure_error"
+        rows[4] |= {"reward_info": None}  # nobody judged it: no fault of the harness
+        done, out = build("--input", tau2(tmp_path / "run.json", tasks, rows))
+        assert "5 rows read = 1 pass + 1 fail + 3 unjudged + 0 rejected" in done.stdout
+        assert ("not counted by the benchmark, as the harness broke and not the model: 2 of 3 "
+                "unjudged (infrastructure_error 1, unexpected_error 1)") in done.stdout
+        assert ["agent-1", "1", "2", "2", "50.0", "%"] in [
+            line.split()[:6] for line in done.stdout.splitlines()]
+        assert [(row["outcome"], row["reward"], row["termination"])
+                for row in outcomes(out).values()] == [
+            ("pass", "1.0", "user_stop"), ("fail", "0.0", "user_stop"),
+            ("unjudged", "", "unexpected_error"), ("unjudged", "", "infrastructure_error"),
+            ("unjudged", "", "user_stop")]
+        assert json.loads(outcomes(out)["run/3"]["scores_json"]) == {
+            "DB": None, "COMMUNICATE": None, "action:0:cancel_reservation": 0}
+        facts = json.loads((out / "facts.json").read_text())
+        assert {key: facts[key] for key in facts if "not_counted" in key} == {
+            "not_counted_rows": 2, "not_counted_rows/agent-1": 2, "run_not_counted_rows/run": 2}
+        assert facts["unjudged_rows/agent-1"] == 3
+        assert findings(out, "not_counted_rows")[0]["text"] == (
+            "2 unjudged rows not counted by the benchmark (infrastructure_error, "
+            "unexpected_error): the harness broke, not the model. They are in no rate (agent-1 2).")
+        assert run_script("compare_models.py", out).returncode == 0
+        assert "| `agent-1` | 2 | 2 | 1 | 50.0 % | 9.4 to 90.5 % | 2 |" in (
+            out / "model_comparison.md").read_text()
+
+    def test_what_the_file_says_of_a_broken_simulation_stays_readable(self, tmp_path):
+        one = task("1", [CANCEL])
+        row = {**simulation(one, 0.0), "termination_reason": "infrastructure_error"}
+        path = tau2(tmp_path / "run.json", [one], [row])
+        [line] = tau2_bench.read(tau2_bench.sources(path, "")[0])
+        assert line.fields["judge_reasoning"].splitlines()[:2] == [
+            "Not counted: the harness ended it by infrastructure_error, not the model. What the "
+            "file says of it:", "Reward 0.0: DB failed, COMMUNICATE passed."]
+
+    def test_other_peoples_broken_simulations(self, build, real_runs):
+        done, out = build("--input", real_runs / "wild-inputs" / "32-tau2-infrastructure")
+        assert "4 rows read = 1 pass + 1 fail + 2 unjudged + 0 rejected" in done.stdout
+        assert [row["outcome"] for row in outcomes(out).values()] == [
+            "pass", "fail", "unjudged", "unjudged"]
+        assert json.loads((out / "facts.json").read_text())["not_counted_rows/m"] == 2
+
     def test_a_row_says_what_was_asked_made_and_missed(self, build, tmp_path):
         one = task("7", [LOOKUP, CANCEL], "Cancel R1.")
         path = tau2(tmp_path / "run.json", [one], [simulation(one, 0.0, [LOOKUP])])
@@ -229,6 +289,87 @@ class TestTau2:
                  environment_info={"domain_name": "retail", "policy": "x"})
         done, _ = build("--input", a, b, code=1)
         assert "of 2 benchmarks (tau2-bench-airline, tau2-bench-retail)" in done.stderr
+
+
+class TestTau2Folder:
+    """The dir format: results.json, and each simulation in a file of its own."""
+
+    def test_it_is_read_as_the_one_file_is(self, build, tmp_path):
+        tasks = [task("1", [CANCEL]), task("2", [CANCEL])]
+        rows = [simulation(tasks[0], 1.0, [CANCEL]), simulation(tasks[1], 0.0, [LOOKUP])]
+        done, out = build("--input", tau2(tmp_path / "one" / "results.json", tasks, rows))
+        alone = [{**row, "source": None} for row in read_jsonl(out / "failure_review_rows.jsonl")]
+        folder = tau2_folder(tmp_path / "apart", tasks, rows)
+        (folder / "notes.txt").write_text("mine")
+        done, out = build("--input", folder)
+        assert "(object with 2 simulations in files of their own)" in done.stdout
+        assert "passed over, of no known format: 1 files" in done.stdout
+        assert "2 rows read = 1 pass + 1 fail + 0 unjudged + 0 rejected" in done.stdout
+        apart = read_jsonl(out / "failure_review_rows.jsonl")
+        assert apart[0]["source"] == {
+            "path": (folder / "simulations" / "sim-2-0.json").as_posix(), "line": 1}
+        assert [{**row, "source": None} for row in apart] == alone
+        inputs = json.loads((out / "manifest.json").read_text())["steps"]["build_packet"]["inputs"]
+        assert [(entry["path"].removeprefix(f"{folder.as_posix()}/"), entry["sha256"])
+                for entry in inputs] == [(name, files.sha256(folder / name)) for name in (
+                    "results.json", "simulations/sim-1-0.json", "simulations/sim-2-0.json")]
+        assert [one["kind"] for one in json.loads((out / "sanity.json").read_text())["findings"]
+                ] == ["ignored_files"]
+
+    @pytest.mark.parametrize("given", ["results.json", "."])
+    def test_the_results_alone_or_a_folder_above_do_too(self, build, tmp_path, given):
+        one = task("1")
+        tau2_folder(tmp_path / "in" / "a", [one], [simulation(one, 0.0)], index=False)
+        done, _ = build("--input", tmp_path / "in" / ("a" if given != "." else ".") / given)
+        assert "1 row read = 0 pass + 1 fail + 0 unjudged + 0 rejected" in done.stdout
+
+    def test_index_and_files_are_held_against_each_other_and_nothing_is_lost(
+            self, build, tmp_path):
+        tasks = [task(str(number)) for number in range(1, 6)]
+        folder = tau2_folder(tmp_path / "in", tasks, [simulation(one, 1.0) for one in tasks])
+        apart = folder / "simulations"
+        (apart / "sim-1-0.json").unlink()
+        (apart / "sim-2-0.json").write_text(json.dumps(simulation(tasks[1], 0.0)))
+        (apart / "sim-3-0.json").write_text('{"id": "sim-3-0", "task_')
+        (apart / "more.json").write_text(json.dumps({**simulation(tasks[4], 0.0), "id": "more"}))
+        done, out = build("--input", folder)
+        assert "6 rows read = 2 pass + 2 fail + 0 unjudged + 2 rejected" in done.stdout
+        assert [(line["path"].rpartition("/")[2], line["line"], line["reason"][:40])
+                for line in read_jsonl(out / "rejected_rows.jsonl")] == [
+            ("sim-3-0.json", 1, "not valid JSON (Unterminated string star"),
+            ("results.json", 1, "entry 1 of simulation_index has no file ")]
+        assert [one["text"] for one in findings(out, "row_note")] == [
+            "1 row: a simulation file that is not in simulation_index (results/5).",
+            "1 row: simulation_index has another reward than the simulation's own file, which is "
+            "what counts (results/2)."]
+
+    def test_the_pieces_of_a_voice_call_become_messages(self, build, tmp_path):
+        one = task("1", [CANCEL])
+        call = {"id": "c1", "name": CANCEL[0], "arguments": CANCEL[1], "requestor": "assistant"}
+        ticks = [
+            said(), said(user="Can", ids="u"), said(user="cel R", ids="u"),
+            said(agent="Mm", ids="a"), said(user="1.", ids="u"), said(agent="Sure", ids="b"),
+            said(agent=", now.", ids="b", agent_tool_calls=[call], agent_tool_results=[
+                {"id": "c1", "role": "tool", "content": "gone", "error": True}]),
+            said(agent="It"), said(user="Hel"), said(agent="failed"), said(agent=".", user="lo?"),
+            said(agent=" Sorry.")]
+        row = {**simulation(one, 0.0), "messages": None, "ticks": ticks}
+        _, out = build("--input", tau2_folder(tmp_path / "in", [one], [row]))
+        voice = rows_of(out)["results/1"]
+        assert [(message["role"], message["content"]) for message in voice["messages"]] == [
+            ("user", "Cancel R1."), ("assistant", "Mm"), ("assistant", "Sure, now."),
+            ("assistant", None), ("tool", "gone"), ("assistant", "It"), ("user", "Hel"),
+            ("assistant", "failed. Sorry."), ("user", "lo?")]
+        assert voice["tool_calls"] == [call]
+        assert voice["tool_results"] == [{"tool_call_id": "c1", "content": "gone", "error": True}]
+        assert voice["assistant_text"] == "failed. Sorry."
+
+    def test_other_peoples_folder(self, build, real_runs):
+        done, out = build("--input", real_runs / "wild-inputs" / "34-tau2-dir-format")
+        assert "tau2-bench-retail: 2 rows read = 1 pass + 1 fail + 0 unjudged" in done.stdout
+        assert [(row["datapoint_id"], row["outcome"]) for row in outcomes(out).values()] == [
+            ("results/0", "pass"), ("results/1", "fail")]
+        assert "row_note" not in (out / "sanity.json").read_text()
 
 
 class TestJudges:

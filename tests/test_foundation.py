@@ -10,7 +10,7 @@ import pytest
 import goldens
 from failure_analysis import facts, files, manifest, steps
 from failure_analysis.report import check, write
-from make_runs import judged, read_jsonl, turn
+from make_runs import judged, read_jsonl, simulation, task, tau2, turn
 
 MODEL = "agent-alpha"
 
@@ -133,6 +133,20 @@ def test_an_added_fact_is_refused(run_script, folder, key):
     # What is the report's own is made anew by write_report.py: it is gone, and nothing is wrong.
     assert found(folder) == (set() if prefix == "review" else wanted)
     assert (key in facts.load(folder)) == (prefix != "review")
+
+
+@pytest.mark.parametrize("key", ["not_counted_rows", "not_counted_rows/agent-1"])
+def test_rows_that_the_benchmark_does_not_count_are_counted_again(
+        run_script, tmp_path, analyse, key):
+    tasks = [task(str(number)) for number in range(3)]
+    rows = [simulation(one, float(number)) for number, one in enumerate(tasks)]
+    rows[2]["termination_reason"] = "infrastructure_error"
+    folder = analyse("--input", tau2(tmp_path / "run.json", tasks, rows))
+    assert found(folder) == {("unreviewed_model", "agent-1")}
+    edit(folder / "facts.json", lambda value: value.update({key: 2}))
+    edit(folder / "sanity.json", lambda value: value["runs"][0].update({"not_counted": 2}))
+    agree(folder, "facts.json", "sanity.json")
+    assert found(folder) >= {("wrong_fact", key), ("wrong_count", "run not counted")}
 
 
 # Any file, edited in any way.

@@ -54,6 +54,9 @@ FIELDS = tuple(Datapoint.__annotations__)
 NESTED = frozenset(("messages", "signals", "tool_calls", "tool_results", "expected", "scores",
                     "params", "failed_dimensions", "source"))
 CSV_COLUMNS = tuple(f"{name}_json" if name in NESTED else name for name in FIELDS)
+# Endings by which the harness broke and not the model. An unjudged row with one of them is not
+# counted by its benchmark, which is another thing than a judgement that is missing.
+NOT_COUNTED = frozenset(("infrastructure_error", "unexpected_error"))
 # The kinds of `signals`: facts that a reader of a format worked out, which rules test and of which
 # the account in `judge_reasoning` is rendered.
 SIGNALS = frozenset((
@@ -61,8 +64,6 @@ SIGNALS = frozenset((
     "wrong_database", "not_communicated", "assertion_not_met", "tool_errors_in_a_row",
     "unexpected_transfer", "executed_again", "tool_errors", "no_tool_called", "harness_error",
     "exception", "no_metric", "buggy_by_reviewer", "reviewer_says"))
-# How an answer ends when the harness broke, not the model.
-HARNESS_FAILED = frozenset(("infrastructure_error", "unexpected_error"))
 # One slim line per datapoint of every outcome.
 OUTCOME_COLUMNS = (
     "datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "trial", "turn",

@@ -37,9 +37,11 @@ class Judgements(NamedTuple):
     left_out: Counter
 
     def labels(self, question: str, kinds: tuple[str, ...] = ledger.KINDS) -> dict[str, Labels]:
-        """Coder -> datapoint -> label, of the coders of these kinds."""
-        by_coder = {coder: {ident: getattr(review, question) for ident, review in mine.items()
-                            if review.kind in kinds} for coder, mine in self.reviews.items()}
+        """Coder -> datapoint -> label, of the coders of these kinds. A label from outside may have
+        a fault without a bucket."""
+        by_coder = {coder: {ident: label for ident, review in mine.items() if review.kind in kinds
+                            and (label := getattr(review, question))}
+                    for coder, mine in self.reviews.items()}
         return {coder: mine for coder, mine in by_coder.items() if mine}
 
 
@@ -101,7 +103,8 @@ def _judgements(index: rows.Index, reviews: list[ledger.Review]) -> Judgements:
 
 def _coders(judgements: Judgements) -> list[dict[str, Any]]:
     return [{"coder": coder, "kinds": sorted({review.kind for review in mine.values()}),
-             "datapoints": len(mine), "buckets": len({review.bucket for review in mine.values()}),
+             "datapoints": len(mine),
+             "buckets": len({review.bucket for review in mine.values()} - {""}),
              "corrected": sum(review.replaces is not None for review in mine.values())}
             for coder, mine in judgements.reviews.items()]
 
@@ -110,7 +113,7 @@ def _together(judgements: Judgements, bootstrap: Bootstrap) -> dict[str, Any]:
     """All readers at once; with the LLM coders a second time, where there are any."""
     sets = {"readers": ledger.READERS}
     if judgements.labels("bucket", ("llm",)):
-        sets["readers_and_llm"] = ledger.KINDS
+        sets["readers_and_llm"] = (*ledger.READERS, "llm")
     return {name: {"coders": _sharing(judgements.labels("bucket", kinds)),
                    **{question: _all_of(judgements.labels(question, kinds), bootstrap)
                       for question in QUESTIONS}}
@@ -144,13 +147,17 @@ def _pairs(index: rows.Index, judgements: Judgements, bootstrap: Bootstrap
     buckets, faults = judgements.labels("bucket"), judgements.labels("fault")
     uses = Counter(label for mine in buckets.values() for label in mine.values())
     modes = {line.datapoint_id: files.visible(line.mode) for line in index.failing() if line.mode}
-    rules = RULES if RULES not in buckets else RULES_BESIDE
-    coders = {**buckets, rules: modes} if modes else buckets
-    for a, b in sorted(combinations(coders, 2), key=lambda pair: pair[1] == rules):
-        shared = [ident for ident in coders[a] if ident in coders[b]]
-        bucket = _pair(coders[a], coders[b], shared, bootstrap)
+    rules = RULES if RULES not in faults else RULES_BESIDE
+    coded = {**faults, rules: modes} if modes else faults
+    for a, b in sorted(combinations(coded, 2), key=lambda pair: pair[1] == rules):
+        shared = [ident for ident in coded[a] if ident in coded[b]]
+        mine, theirs = buckets.get(a, {}), modes if b == rules else buckets.get(b, {})
+        named = [ident for ident in shared if ident in mine and ident in theirs]
+        bucket = _pair(mine, theirs, named, bootstrap)
+        if len(named) < len(shared):
+            bucket["shared"] = len(named)  # the others have no bucket from outside
         # Of the datapoints with one pair of labels, the first one stays.
-        examples = {(coders[a][ident], coders[b][ident]): ident for ident in reversed(shared)}
+        examples = {(mine[ident], theirs[ident]): ident for ident in reversed(named)}
         yield {"a": a, "b": b, "rules": b == rules, "shared": len(shared),
                "status": _status(len(shared)), "bucket": bucket,
                "fault": None if b == rules else _pair(faults[a], faults[b], shared, bootstrap),
@@ -263,6 +270,8 @@ def numbers(result: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
     for pair in result["pairs"]:
         names = (pair["a"], pair["b"])
         yield facts.key("agreement", "shared", *names), pair["shared"]
+        if "shared" in pair["bucket"]:
+            yield facts.key("agreement", "bucket_shared", *names), pair["bucket"]["shared"]
         for question in QUESTIONS:
             if pair[question]:
                 yield facts.key("agreement", f"{question}_same", *names), pair[question]["same"]

@@ -41,7 +41,10 @@ def answer(result: dict) -> str:
     together = result["together"]["readers"]
     readers, shared = together["coders"], together["bucket"]["shared"]
     if not readers:
-        return "No agent or person has reviewed a failing datapoint: only LLM coders are compared."
+        others = {"llm": "LLM coders", "label": "labels from outside"}
+        named = " and ".join(words for kind, words in others.items()
+                             if any(kind in row["kinds"] for row in result["coders"]))
+        return f"No agent or person has reviewed a failing datapoint: only {named} are compared."
     if len(readers) == 1:
         return (f"There is one reader, {code(readers[0])}: how far another reader would agree is "
                 f"not known. Have {result['fewest_shared']} or more of the same datapoints read by "
@@ -90,6 +93,9 @@ def _coders(result: dict) -> list[str]:
     if rules:
         parts.append(f"{code(rules)} are the provisional modes of cluster_failures.py: they see "
                      "words, not causes, and say nothing of fault.")
+    if any("label" in row["kinds"] for row in result["coders"]):
+        parts.append("Labels are what people outside said, without a quote: they are compared, and "
+                     "decide nothing.")
     if result["left_out"]:
         counts = "; ".join(f"{count} {reason}" for reason, count in result["left_out"].items())
         parts.append(f"Reviews left out of the comparison: {counts}.")
@@ -104,7 +110,7 @@ def _pairs(result: dict) -> list[str]:
     """Both questions, a line for every two coders."""
     parts = []
     for question, title in (("bucket", "Same bucket (primary cause)"), ("fault", "Same fault")):
-        rows = [[code(pair["a"]), code(pair["b"]), f"{pair[question]['same']} of {pair['shared']}",
+        rows = [[code(pair["a"]), code(pair["b"]), same(pair, question),
                  *[_figure(pair[question][name]) for name in ("share", "kappa", "ac1")],
                  _note(pair[question])] for pair in result["pairs"] if pair[question]]
         if rows:
@@ -128,6 +134,12 @@ def _together(result: dict) -> list[str]:
     return ["Datapoints with two or more of these coders.",
             *_noted(["coders", "how many", "question", "all say the same",
                      "Krippendorff's alpha (95 %)"], rows)]
+
+
+def same(pair: dict, question: str) -> str:
+    """On how many datapoints two coders say the same, of those on which both said something."""
+    compared = pair[question]
+    return f"{compared['same']} of {compared.get('shared', pair['shared'])}"
 
 
 def _note(compared: dict) -> str:
@@ -190,7 +202,7 @@ def _details(pair: dict) -> list[str]:
                   for row in counts["labels"]]
         apart = [[code(cell["a"]), code(cell["b"]), cell["datapoints"]]
                  for cell in counts["confusion"] if cell["a"] != cell["b"]]
-        parts += [f"**{question.capitalize()}**: the same on {counts['same']} of {pair['shared']}.",
+        parts += [f"**{question.capitalize()}**: the same on {same(pair, question)}.",
                   *_bounded([question, f"{code(pair['a'])} used it", f"{code(pair['b'])} used it",
                              "both, on the same datapoint"], labels)]
         if apart:

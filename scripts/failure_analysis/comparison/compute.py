@@ -14,7 +14,7 @@ import numpy as np
 
 from failure_analysis import facts, files, statistics, steps
 from failure_analysis.comparison import reliability
-from failure_analysis.datapoint import natural_key
+from failure_analysis.datapoint import NOT_COUNTED, natural_key
 from failure_analysis.packet import rows
 from failure_analysis.statistics import rounded
 
@@ -24,7 +24,7 @@ REPEATED = {"bootstrap": f"t test over items, item bootstrap interval ({statisti
 # Above this many units their pairs tell nobody anything, and take hours.
 MOST_PAIRED = 40
 COLUMNS = ("run_id", "model_name", "item_id", "item_fingerprint", "outcome", "scores_json",
-           "grader")
+           "grader", "termination")
 READINGS = ("any", "majority", "all")
 _JUDGED = re.compile(r'"((?:[^"\\]|\\.)*)": (true|false)')
 
@@ -40,6 +40,7 @@ class Unit:
     runs: dict[str, None] = field(default_factory=dict)
     graders: Counter = field(default_factory=Counter)
     unjudged: int = 0
+    not_counted: int = 0
 
     def steady(self) -> dict[str, list[int]]:
         """[attempts, fails] of the items whose content does not change inside the unit."""
@@ -128,12 +129,13 @@ def load(analysis_dir: Path, by: str | None) -> Loaded:
     return Loaded(by, why, units, models)
 
 
-def _add(unit: Unit, run: str, item: str, fingerprint: str, outcome: str, scores: str, grader: str
-         ) -> None:
+def _add(unit: Unit, run: str, item: str, fingerprint: str, outcome: str, scores: str, grader: str,
+         ended: str) -> None:
     """Counts one line of outcomes.csv."""
     unit.runs[run] = None
     if outcome == "unjudged":
         unit.unjudged += 1
+        unit.not_counted += ended in NOT_COUNTED
         return
     unit.graders[grader] += 1
     counts = unit.items.setdefault(item, [0, 0])
@@ -188,6 +190,7 @@ def _unit(name: str, unit: Unit, strict: list[str]) -> dict[str, Any]:
     rate, worth, interval = _pass_rate(unit.items)
     return {"unit": name, "runs": len(unit.runs), "items": len(unit.items), "attempts": attempts,
             "failed": fails, "passed": attempts - fails, "unjudged": unit.unjudged,
+            **({"not_counted": unit.not_counted} if unit.not_counted else {}),
             "pass_rate": rounded(rate),
             "effective_attempts": round(worth, 1), "interval": _interval(interval),
             "compared_attempts": sum(n for n, _ in common),

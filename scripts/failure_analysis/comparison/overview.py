@@ -3,17 +3,17 @@
 import math
 from collections.abc import Iterable, Mapping
 
-HEADERS = ("failed", "judged", "pass rate", "95 %", "items only it fails", "markers",
-           "fails most on")
+HEADERS = ("failed", "judged", "not counted", "pass rate", "95 %", "items only it fails",
+           "markers", "fails most on")
 MOST_NAMED = 2  # markers and dimensions of a model
 
 
 def table(facts: Mapping[str, int | float], by: str = "model") -> tuple[list[str], list[list]]:
     """The header, and a line for each model (or run), the lowest rate first: failed and
-    judged rows, pass rate, its interval once the models were compared, markers, and the
-    dimensions failed most often."""
-    failed, judged = (f"run_{name}" if by == "run" else name
-                      for name in ("failed_rows", "judged_rows"))
+    judged rows, those that the benchmark does not count, pass rate, its interval once the
+    models were compared, markers, and the dimensions failed most often."""
+    failed, judged, not_counted = (f"run_{name}" if by == "run" else name for name in
+                                   ("failed_rows", "judged_rows", "not_counted_rows"))
     units = _under(facts, judged)
     shared = len(units) > 1 and facts.get("comparison/compared_items")
     lines = []
@@ -22,9 +22,9 @@ def table(facts: Mapping[str, int | float], by: str = "model") -> tuple[list[str
         rate = 100 - 100 * fails / tries if tries else None
         named = (_markers(facts, unit, units), _dimensions(facts, unit, units)) \
             if by == "model" else ("", "")
-        lines.append([unit, fails, tries, "" if rate is None else f"{rate:.1f} %",
-                      _interval(facts, unit), facts.get(f"comparison/unique_fail/{unit}", "")
-                      if shared else "", *named])
+        lines.append([unit, fails, tries, facts.get(f"{not_counted}/{unit}", ""),
+                      "" if rate is None else f"{rate:.1f} %", _interval(facts, unit),
+                      facts.get(f"comparison/unique_fail/{unit}", "") if shared else "", *named])
     lines.sort(key=lambda line: (-line[1] / (line[2] or math.inf), line[0]))
     return [by, *HEADERS], lines
 

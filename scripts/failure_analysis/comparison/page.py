@@ -52,6 +52,9 @@ def unit_table(result: dict) -> str:
         headers.append(f"of those, on the {result['compared_items']} items that all share")
         rows = [[*line, f"{row['compared_passed']} of {row['compared_attempts']} pass"]
                 for line, row in zip(rows, best, strict=True)]
+    if any("not_counted" in row for row in best):
+        headers.append("not counted (the harness broke)")
+        rows = [[*line, row.get("not_counted", 0)] for line, row in zip(rows, best, strict=True)]
     if result["repeats"]:
         headers.append("attempts are worth")
         rows = [[*line, f"{row['effective_attempts']:g} independent"]

@@ -1,23 +1,27 @@
-"""tau2-bench results: one JSON object with `info`, `tasks` and `simulations`; a row is one
-simulation. Its own recorded checks are held against the task that its id names."""
+"""tau2-bench results: one JSON object with `info`, `tasks` and `simulations`, or these in files of
+their own in a folder beside it (the "dir" format). A row is one simulation; its own recorded checks
+are held against the task that its id names."""
 
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from failure_analysis import documents, files, tool_checks
 from failure_analysis.checks import epoch, text_of
-from failure_analysis.datapoint import fingerprint, is_number
+from failure_analysis.datapoint import NOT_COUNTED, fingerprint, is_number
 from failure_analysis.records import Line, Source, build_lines
 from failure_analysis.tool_checks import PASS_REWARD, Call, Check
 
 NAME = "tau2-bench"
-WANTS = "a JSON object with info, tasks and simulations"
+WANTS = "a JSON object with info, tasks and simulations (or a folder simulations/ beside it)"
+SIMULATIONS = "simulations"
 # Settings that may be shown. Everything else in llm_args may hold a key and is left out.
 SAFE_ARGUMENTS = ("temperature", "top_p", "max_tokens", "reasoning_effort", "seed")
+# Who speaks in a tick of a voice call, in the order in which tau2-bench reads one.
+SPEAKERS = (("agent", "assistant"), ("user", "user"))
 # What each member of a task's reward basis depends on.
 BASIS = {"DB": "actions", "ACTION": "actions", "COMMUNICATE": "communicate_info",
          "ENV_ASSERTION": "env_assertions", "NL_ASSERTION": "nl_assertions"}
@@ -26,9 +30,25 @@ BASIS = {"DB": "actions", "ACTION": "actions", "COMMUNICATE": "communicate_info"
 def matches(path: Path) -> str | None:
     """Says why the file holds tau2-bench results, or None."""
     value = documents.peek(path)
-    if isinstance(value, dict) and isinstance(value.get("simulations"), list) and "tasks" in value:
+    if not isinstance(value, dict) or "tasks" not in value:
+        return None
+    apart = _simulation_files(path, value)
+    if apart is not None:
+        return f"object with {len(apart)} simulations in files of their own"
+    if isinstance(value.get("simulations"), list):
         return f"object with {len(value['simulations'])} simulations"
     return None
+
+
+def _simulation_files(path: Path, value: dict) -> tuple[Path, ...] | None:
+    """The files of the simulations, where each has its own; None where the results hold them."""
+    folder = path.parent / SIMULATIONS
+    apart = isinstance(value.get("simulation_index"), list) or (
+        folder.is_dir() and isinstance(value.get("info"), dict))
+    if value.get("simulations") or not apart:
+        return None
+    return tuple(sorted(child for child in folder.iterdir() if child.is_file()
+                        and child.name.endswith(documents.ENDINGS))) if folder.is_dir() else ()
 
 
 def sources(path: Path, why: str) -> list[Source]:
@@ -53,7 +73,8 @@ def sources(path: Path, why: str) -> list[Source]:
     commit = info.get("git_commit")
     return [Source(
         format=NAME, path=path, run_id=stem, model_name=str(agent.get("llm") or stem),
-        benchmark=f"{NAME}-{domain}" if domain else NAME, why=why, files=(path,),
+        benchmark=f"{NAME}-{domain}" if domain else NAME, why=why,
+        files=(path, *(_simulation_files(path, value) or ())),
         grader=f"{NAME}@{str(commit)[:12]}" if commit else NAME, threshold=PASS_REWARD,
         settings=settings, expected_items=ids,
         policy=sys.intern(policy) if isinstance(policy, str) else "",
@@ -64,12 +85,57 @@ def read(source: Source) -> Iterator[Line]:
     """One line per simulation."""
     value = documents.load(source.path)
     tasks = {str(task["id"]): task for task in _tasks(value) if "id" in task}
-    rows = value["simulations"]
+    rows = value.get("simulations")
+    if not rows:
+        return _read_files(source, value, tasks)
+    repeats, path = _repeats(rows), source.path.as_posix()
+    return build_lines(rows, lambda number, row: _line(number, row, tasks, repeats, path))
+
+
+def _read_files(source: Source, value: dict, tasks: dict[str, dict]) -> Iterator[Line]:
+    """One line per simulation file, held against the index of the results; an entry of the index
+    that has no file is a rejected line of the results."""
+    recorded = value.get("simulation_index")
+    indexed = isinstance(recorded, list)
+    entries = list(enumerate(recorded if indexed else (), 1))
+    index = {str(entry.get("id")): entry for _, entry in entries if isinstance(entry, dict)}
+    repeats = _repeats(index.values()) if index else _object(value.get("info")).get(
+        "num_trials") not in (None, 1)
+    names = set()
+    for path in source.files[1:]:
+        name = files.bare_name(path).removesuffix(".json")
+        names.add(name)
+        try:
+            row = files.read_json(path)
+        except files.Damaged as error:
+            yield Line(1, None, path.read_bytes(), str(error).removeprefix(f"{path}: "), path=path)
+            continue
+        [line] = build_lines([row], lambda number, row, path=path: _line(
+            number, row, tasks, repeats, path.as_posix()))
+        against = _against(index.get(name), row) if indexed and line.fields else ()
+        yield line._replace(path=path, notes=line.notes + against)
+    for number, entry in entries:
+        if not isinstance(entry, dict) or str(entry.get("id")) not in names:
+            yield Line(number, None, json.dumps(entry).encode(), f"entry {number} of "
+                       f"simulation_index has no file in {SIMULATIONS}/")
+
+
+def _repeats(rows: Iterable) -> bool:
+    """Whether a task has more than one trial."""
     attempts = {(str(row.get("task_id")), str(row.get("trial"))) for row in rows
                 if isinstance(row, dict)}
-    repeats = len(attempts) > len({task for task, _ in attempts})
-    path = source.path.as_posix()
-    return build_lines(rows, lambda number, row: _line(number, row, tasks, repeats, path))
+    return len(attempts) > len({task for task, _ in attempts})
+
+
+def _against(entry: dict | None, row: dict) -> tuple[str, ...]:
+    """What the index says otherwise than the file of a simulation, which is what is read."""
+    if entry is None:
+        return ("a simulation file that is not in simulation_index",)
+    own = {**row, "reward": _object(row.get("reward_info")).get("reward")}
+    return tuple(f"simulation_index has another {name} than the simulation's own file, which is "
+                 "what counts" for name in ("id", "task_id", "trial", "reward",
+                                            "termination_reason")
+                 if name in entry and str(_plain(entry[name])) != str(_plain(own.get(name))))
 
 
 def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: str) -> Line:
@@ -79,13 +145,16 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: s
     item, notes = _item(named, recorded, tasks)
     task = tasks.get(item, {}) if item else {}
     criteria = _object(task.get("evaluation_criteria"))
-    messages = row.get("messages") or []
+    messages = row.get("messages") or _spoken(row.get("ticks") or [])
     made, results = _calls(messages)
-    checks = _checks(reward_info, criteria, made)
-    reward = reward_info.get("reward")
+    ended = row.get("termination_reason")
+    # Of a simulation that the harness broke off, the benchmark counts nothing.
+    judged = {"reward_basis": reward_info.get("reward_basis")} if ended in NOT_COUNTED else \
+        reward_info
+    checks = _checks(judged, criteria, made)
     agent = [message for message in messages if message.get("role") == "assistant"]
     calls = [call for message in agent for call in message.get("tool_calls") or []]
-    signals = _signals(reward_info, checks, made, calls)
+    signals = _signals(judged, checks, made, calls)
     fields = {
         "item_id": item or named,
         # A row that belongs to no known task is like no other row.
@@ -99,13 +168,13 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: s
         "tool_results": results,
         "expected": {name: criteria.get(name) for name in (*dict.fromkeys(BASIS.values()),
                                                            "reward_basis")} if criteria else None,
-        "scores": _scores(reward_info, criteria, checks),
-        "reward": reward,
+        "scores": _scores(judged, criteria, checks),
+        "reward": judged.get("reward"),
         "signals": signals,
-        "judge_reasoning": tool_checks.account(_verdict(reward_info), signals, len(made),
-                                               len(messages), row.get("termination_reason")),
+        "judge_reasoning": tool_checks.account(_verdict(reward_info, ended), signals, len(made),
+                                               len(messages), ended),
         "reasoning": _thinking(agent),
-        "termination": row.get("termination_reason"),
+        "termination": ended,
         "prompt_tokens": _usage(agent, "prompt_tokens"),
         "completion_tokens": _usage(agent, "completion_tokens"),
         "latency_ms": _milliseconds(row.get("duration")),
@@ -116,6 +185,39 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: s
                 started=epoch(row.get("start_time")), ended=epoch(row.get("end_time")),
                 key=str(row["id"]) if row.get("id") else None,
                 notes=notes + tool_checks.notes(signals))
+
+
+def _spoken(ticks: list[dict]) -> list[dict]:
+    """A voice call as messages: a tick has what each said in a fraction of a second, and the pieces
+    of an utterance become one message, which stands where it began. A tool call ends utterances;
+    one without an id ends where the other speaks alone."""
+    messages: list[dict] = []
+    going: dict[str, tuple[dict, set]] = {}  # role -> what it is saying, and the utterance's ids
+    for tick in ticks:
+        said = {role: chunk for who, role in SPEAKERS
+                if (chunk := _object(tick.get(f"{who}_chunk"))).get("content")}
+        if said:
+            going = {role: spoken for role, spoken in going.items() if role in said or spoken[1]}
+        for who, role in SPEAKERS:
+            if role in said:
+                _say(role, said[role], going, messages)
+            if calls := tick.get(f"{who}_tool_calls"):
+                going.clear()
+                messages.append({"role": role, "content": None, "tool_calls": calls})
+            messages += [{**result, "role": "tool"}
+                         for result in tick.get(f"{who}_tool_results") or ()]
+    return messages
+
+
+def _say(role: str, chunk: dict, going: dict[str, tuple[dict, set]], messages: list[dict]) -> None:
+    """Adds a piece to the utterance that it goes on with, or begins a message with it."""
+    ids = set(chunk.get("utterance_ids") or ())
+    message, before = going.get(role, (None, set()))
+    if message is None or (ids and ids.isdisjoint(before)):
+        message, before = {"role": role, "content": ""}, set()
+        messages.append(message)
+    message["content"] += chunk["content"]
+    going[role] = (message, before | ids)
 
 
 def _item(named: str, recorded: dict, tasks: dict[str, dict]) -> tuple[str | None, tuple[str, ...]]:
@@ -196,12 +298,15 @@ def _scores(reward_info: dict, criteria: dict, checks: list[Check]) -> dict[str,
     return scores
 
 
-def _verdict(reward_info: dict) -> list[str]:
-    """The first sentences of a row's account."""
+def _verdict(reward_info: dict, ended: str | None) -> list[str]:
+    """The first sentences of a row's account; of one that does not count, what its file says."""
+    broke = [f"Not counted: the harness ended it by {ended}, not the model. What the file says of "
+             "it:"] if ended in NOT_COUNTED else []
     verdicts = [f"{name} {'passed' if value == PASS_REWARD else 'failed'}"
                 for name, value in _object(reward_info.get("reward_breakdown")).items()]
     note = _object(reward_info.get("info")).get("note")
-    return [f"Reward {reward_info.get('reward')}: {', '.join(verdicts) or 'nothing was judged'}.",
+    return [*broke,
+            f"Reward {reward_info.get('reward')}: {', '.join(verdicts) or 'nothing was judged'}.",
             *([f"The benchmark notes: {note}"] if note else [])]
 
 

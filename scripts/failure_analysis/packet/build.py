@@ -19,6 +19,7 @@ from failure_analysis.checks import text_of
 from failure_analysis.datapoint import (
     CSV_COLUMNS,
     GRADING_COLUMNS,
+    NOT_COUNTED,
     NOTHING_RECORDED,
     OUTCOME_COLUMNS,
 )
@@ -221,6 +222,8 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
     tally.outcomes[outcome] += 1
     if outcome == "fail" and not computed["failed_dimensions"]:
         tally.failed_alone += 1
+    elif outcome == "unjudged" and computed["termination"] in NOT_COUNTED:
+        tally.not_counted[computed["termination"]] += 1
     first = tally.items.setdefault(item, fingerprint)
     if first != fingerprint:
         tally.other_content[item] = fingerprint
@@ -345,6 +348,11 @@ def remarks(counts: dict) -> list[str]:
     elif not counts["fail"]:
         lines.append("no failing row: every judged row passed, the packet is empty")
     lines += counts.get("mapping", ())
+    if "not_counted" in counts:
+        ends = ", ".join(f"{end} {rows}" for end, rows in counts["not_counted"].items())
+        lines.append("not counted by the benchmark, as the harness broke and not the model: "
+                     f"{sum(counts['not_counted'].values())} of {counts['unjudged']} unjudged "
+                     f"({ends})")
     if counts["cut_off"]:
         lines.append("a file is damaged or cut off: what follows in it is lost; fetch it again")
     if counts["rejected"]:

@@ -13,15 +13,17 @@ from typing import NamedTuple
 import msgspec
 
 from failure_analysis import files, steps
+from failure_analysis.datapoint import NOT_COUNTED
 
 CONTRAST = steps.PLAN.writes[2]
 OUTCOMES = ("pass", "fail", "unjudged")
 _COLUMNS = ("datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "trial",
-            "outcome", "failed_dimensions")
+            "outcome", "failed_dimensions", "termination")
 
 
 class OutcomeLine(NamedTuple):
-    """One line of outcomes.csv, as far as reviewing needs it; `mode` is the provisional one."""
+    """One line of outcomes.csv, as far as reviewing needs it; `mode` is the provisional one,
+    `counted` is false where the harness broke off what is unjudged."""
 
     datapoint_id: str
     run: str
@@ -32,6 +34,7 @@ class OutcomeLine(NamedTuple):
     outcome: str
     failed: tuple[str, ...]
     mode: str | None = None
+    counted: bool = True
 
 
 class Index(NamedTuple):
@@ -63,9 +66,10 @@ def load(analysis_dir: Path) -> Index:
 
 
 def _outcome(line: list[str]) -> OutcomeLine:
-    ident, run, model, item, fingerprint, trial, outcome, failed = line
+    ident, run, model, item, fingerprint, trial, outcome, failed, ended = line
     return OutcomeLine(ident, run, model, item, fingerprint, int(trial), outcome,
-                       tuple(failed.split(";")) if failed else ())
+                       tuple(failed.split(";")) if failed else (),
+                       counted=outcome != "unjudged" or ended not in NOT_COUNTED)
 
 
 def columns(analysis_dir: Path, names: tuple[str, ...]) -> Iterator[list[str]]:

@@ -51,6 +51,7 @@ class _Run(NamedTuple):
     failed: int
     unjudged: int
     rejected: int
+    not_counted: int
     covered: frozenset[str]
     listed: frozenset[str]
 
@@ -71,6 +72,7 @@ class Overall:
         self.rows_read = 0
         self.cut_off = False
         self.outcomes: Counter = Counter()
+        self.not_counted: Counter = Counter()
         self.rejected: Counter = Counter()
         self.rejected_lines: list[RejectedLine] = []
         self.runs: list[_Run] = []
@@ -173,16 +175,17 @@ class Overall:
     ) -> None:
         model = self.models.setdefault(run.model_name, Counter())
         self.outcomes += run.outcomes
+        self.not_counted += run.not_counted
         model.update({"runs": 1, "rows": run.rows, "failed_alone": run.failed_alone,
                       "failed_empty": run.failed_empty,
-                      **run.outcomes,
+                      "not_counted": run.not_counted.total(), **run.outcomes,
                       **{f"marker/{name}": count for name, count in run.markers.items()},
                       **{f"marker_failed/{name}": n for name, n in run.failed_markers.items()}})
         self.patterns.setdefault(run.model_name, Counter()).update(run.patterns)
         listed = source.expected_items if own else ()
         self.runs.append(_Run(
             run.run_id, run.model_name, run.path, run.rows, run.outcomes["pass"],
-            run.outcomes["fail"], run.outcomes["unjudged"], rejected,
+            run.outcomes["fail"], run.outcomes["unjudged"], rejected, run.not_counted.total(),
             self._same(frozenset(run.items)), self._same(frozenset(listed))))
         for item, fingerprint in run.items.items():
             self._add_item(item, fingerprint, run.run_id)
@@ -289,7 +292,8 @@ class Overall:
             "conservation": self.conservation(),
             "gradings": self.gradings,
             "items": len(self.items),
-            "runs": files.Records(_RUN_NAMES, map(self._run_record, self.runs)),
+            "runs": files.Records((*_RUN_NAMES, "not_counted") if self.not_counted else _RUN_NAMES,
+                                  map(self._run_record, self.runs)),
             **({"paths": self.counts.told()} if self.mapping is not None else {}),
             "findings": findings,
         }
@@ -299,14 +303,16 @@ class Overall:
         counts = {name: self.outcomes[name] for name in ("pass", "fail", "unjudged")}
         rejected = self.rejected.total()
         total = sum(counts.values()) + rejected
+        ends = {"not_counted": dict(sorted(self.not_counted.items()))} if self.not_counted else {}
         return {"benchmark": self.benchmark, "rows_read": self.rows_read, **counts,
-                "rejected": rejected, "holds": total == self.rows_read,
+                "rejected": rejected, **ends, "holds": total == self.rows_read,
                 "rejected_mostly": max(self.rejected, key=self.rejected.get, default=None),
                 "cut_off": self.cut_off}
 
     def _run_record(self, run: _Run) -> tuple:
-        *counts, covered, _ = run
-        return (*counts, len(covered), len(self.items) - len(covered))
+        *counts, not_counted, covered, _ = run
+        record = (*counts, len(covered), len(self.items) - len(covered))
+        return (*record, not_counted) if self.not_counted else record
 
     def _missing(self) -> list[dict]:
         """Items that other runs (or the benchmark's own list) have and a run lacks."""
@@ -405,6 +411,8 @@ class Overall:
             findings.append({"kind": "failed_without_dimension", "text": f"{_count(alone, 'row')} "
                              "failed without a judged dimension that says why (reward below what "
                              "passes).", "count": alone, "about": []})
+        if self.not_counted:
+            findings.append(self._not_counted_finding())
         if self.unchecked:
             findings.append({"kind": "content_unchecked", "text":
                              f"{_count(self.unchecked, 'row')} record neither what was asked nor "
@@ -430,6 +438,17 @@ class Overall:
                              "answer.", "count": count, "about": []})
         return findings
 
+    def _not_counted_finding(self) -> dict:
+        """The rows that the benchmark itself does not count, by their ends and by model."""
+        total = self.not_counted.total()
+        models = {name: counts["not_counted"] for name, counts in self.models.items()
+                  if counts["not_counted"]}
+        by_model = _list([f"{name} {count}" for name, count in models.items()])
+        return {"kind": "not_counted_rows", "text": f"{_count(total, 'unjudged row')} not counted "
+                f"by the benchmark ({_list(sorted(self.not_counted))}): the harness broke, not the "
+                f"model. They are in no rate ({by_model}).", "count": total,
+                "about": list(models)[:200]}
+
     def facts(self) -> dict[str, int | float]:
         """The exact counts under their stable keys."""
         facts: dict[str, int | float] = {
@@ -438,10 +457,14 @@ class Overall:
             "rejected_rows": self.rejected.total(), "runs": len(self.runs),
             "models": len(self.models), "items": len(self.items),
         }
+        if self.not_counted:
+            facts["not_counted_rows"] = self.not_counted.total()
         for run in self.runs[:MOST_RUN_FACTS]:
             name = key(run.run_id)
             facts |= {f"run_rows/{name}": run.rows, f"run_failed_rows/{name}": run.failed,
                       f"run_judged_rows/{name}": run.passed + run.failed}
+            if run.not_counted:
+                facts[f"run_not_counted_rows/{name}"] = run.not_counted
         for name, counts in self.models.items():
             model = key(name)
             facts |= {f"rows/{model}": counts["rows"], f"runs/{model}": counts["runs"],
@@ -452,6 +475,8 @@ class Overall:
                       f"failed_without_dimension/{model}": counts["failed_alone"]}
             if counts["failed_empty"]:
                 facts[f"failed_empty_answers/{model}"] = counts["failed_empty"]
+            if counts["not_counted"]:
+                facts[f"not_counted_rows/{model}"] = counts["not_counted"]
             for counted, count in counts.items():
                 if counted.startswith("marker"):
                     kind, marker = counted.split("/", 1)

@@ -21,6 +21,7 @@ class RunTally:
     outcomes: Counter = field(default_factory=Counter)
     patterns: Counter = field(default_factory=Counter)
     failed_alone: int = 0
+    not_counted: Counter = field(default_factory=Counter)
     unchecked: int = 0
     markers: Counter = field(default_factory=Counter)
     failed_markers: Counter = field(default_factory=Counter)

@@ -124,10 +124,18 @@ def _take(path: Path, inputs: Inputs) -> None:
                 _take_beside_journals(path, inputs)
             return
     if path.is_dir():
+        held = _simulations(path, inputs)
         for child in sorted(path.iterdir()):
-            _take(child, inputs)
+            if child not in held:
+                _take(child, inputs)
     else:
         inputs.ignored.append(path)
+
+
+def _simulations(folder: Path, inputs: Inputs) -> set[Path]:
+    """The files of a folder of simulations that are read with the results beside it."""
+    return {file for source in inputs.sources if source.path.parent == folder.parent
+            for file in source.files} if folder.name == tau2_bench.SIMULATIONS else set()
 
 
 def _take_beside_journals(path: Path, inputs: Inputs) -> None:

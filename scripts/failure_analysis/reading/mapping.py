@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis import checks, files
-from failure_analysis.datapoint import HARNESS_FAILED, outcome_of
+from failure_analysis.datapoint import NOT_COUNTED, outcome_of
 from failure_analysis.reading import containers, expressions, joins, mapping_plan, values
 from failure_analysis.reading.delimited import cell
 from failure_analysis.reading.expressions import AROUND, MISSING, Failed
@@ -334,7 +334,7 @@ def _not_counted(row: Any, fields: dict, plan: Plan) -> None:
     fields["reward"] = None
     said = f"Not counted by the benchmark: {plan.not_counted.name} is {values.text(value)}."
     fields["judge_reasoning"] = "\n".join(filter(None, [said, fields.get("judge_reasoning")]))
-    if fields.get("termination") not in HARNESS_FAILED:
+    if fields.get("termination") not in NOT_COUNTED:
         fields["termination"] = "infrastructure_error"
 
 

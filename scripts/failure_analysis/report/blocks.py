@@ -193,8 +193,9 @@ def _coverage(analysis: Analysis) -> str:
     """How much was read, by whom, and how much of it was really shown."""
     counts = analysis.counts
     failing, reviewed = counts.failing.total(), counts.reviewed.total()
+    labels = _labels(counts)
     if not reviewed:
-        return f"Reviewed 0 of {failing} failing datapoints."
+        return "\n\n".join([f"Reviewed 0 of {failing} failing datapoints.", *labels])
     shown = counting.how_shown(counts)
     coders = sorted({(review.coder, review.kind) for review in ledger.current(counts.reviews)
                      if review.kind in ledger.READERS})
@@ -208,11 +209,25 @@ def _coverage(analysis: Analysis) -> str:
     if counts.elsewhere:
         lines.append(f"{counts.elsewhere} reviews are of datapoints that this packet does not "
                      "hold; they count nowhere.")
+    lines += labels
     names = counting.models(counts)[:_MOST_ROWS]
     lines.append(table(["model", "failing", "reviewed", "unread"], [
         [code(name), counts.failing[name], counts.reviewed[name],
          counts.failing[name] - counts.reviewed[name]] for name in names]))
     return "\n\n".join(lines)
+
+
+def _labels(counts: counting.Counts) -> list[str]:
+    """What people outside said, a line for each of them."""
+    labels = counting.labelled(counts)
+    lines = []
+    for coder in sorted({coder for coder, _ in labels}):
+        said = {fault: labels[coder, fault] for fault in ledger.FAULTS if labels[coder, fault]}
+        lines.append(f"Labelled by others, without a quote, so that nothing here rests on it: "
+                     f"{code(coder)} labelled {sum(said.values())} of {counts.failing.total()} "
+                     "failing datapoints: "
+                     f"{', '.join(f'{fault} {count}' for fault, count in said.items())}.")
+    return lines
 
 
 def _agreement(analysis: Analysis) -> str:

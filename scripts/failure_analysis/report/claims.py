@@ -36,6 +36,8 @@ _ITEM = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|and|or)|,)\
 # A word that a sentence must hold to use a fact of this kind.
 _SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
          "unjudged_rows": "unjudged|not judged", "rejected_rows": "reject",
+         "not_counted_rows": "not count|harness",
+         "review/label": "label", "review/labelled": "label",
          "review/reviewed": "review|read", "review/unread": "unread|not read|nobody|not review",
          "failed_empty_answers": "empty|blank",
          "comparison/failed_by_all": "fail", "comparison/unique_fail": "fail",
@@ -53,11 +55,13 @@ _WHOLE = {
     "failed_rows": ("judged_rows", "rows", "rows_read"),
     "passed_rows": ("judged_rows", "rows", "rows_read"),
     "unjudged_rows": ("rows", "rows_read"), "rejected_rows": ("rows_read",),
+    "not_counted_rows": ("unjudged_rows", "rows", "rows_read"),
     "judged_rows": ("rows", "rows_read"),
     "run_failed_rows": ("run_judged_rows", "run_rows"), "run_judged_rows": ("run_rows",),
     "dimension": ("dimension_judged", "failed_rows"), "dimension_null": ("rows",),
     "failed_empty_answers": ("failed_rows",),
     "dimension_judged": ("judged_rows", "rows"), "marker": ("rows", "failed_rows"),
+    "review/label": ("review/labelled", "failed_rows"), "review/labelled": ("failed_rows",),
     "review/reviewed": ("failed_rows",), "review/unread": ("failed_rows",),
     "review/bucket_dimension": ("review/bucket",), "review/bucket_fault": ("review/bucket",),
     **{f"review/{kind}": ("review/reviewed",) for kind in (
@@ -68,9 +72,9 @@ _WHOLE = {
                     "different_content")},
 }
 # Kinds whose key names more than a model: the sentence must name that too.
-_NAMED = ("review/bucket", "review/bucket_dimension", "review/bucket_fault", "review/fault",
-          "dimension", "dimension_judged", "dimension_null", "marker", "run_rows",
-          "run_failed_rows", "run_judged_rows")
+_NAMED = ("review/label", "review/labelled", "review/bucket", "review/bucket_dimension",
+          "review/bucket_fault", "review/fault", "dimension", "dimension_judged", "dimension_null",
+          "marker", "run_rows", "run_failed_rows", "run_judged_rows", "run_not_counted_rows")
 # Plain words for a class of fault.
 _FAULT_WORDS = {"model_error": "model|its own|their own", "grader_issue": "grader|judge",
                 "reference_issue": "reference|expected", "pipeline_issue": "pipeline|harness",
@@ -135,6 +139,9 @@ def recount(index: rows.Index) -> dict[str, int]:
             values[f"{kind}/{model}"] += line.outcome == outcome
         values[f"judged_rows/{model}"] += line.outcome != "unjudged"
         values[f"rows/{model}"] += 1
+        if not line.counted:
+            values["not_counted_rows"] += 1
+            values[f"not_counted_rows/{model}"] += 1
         for name in line.failed:
             values[facts.key("dimension", line.model, name)] += 1
         if line.outcome == "fail" and line.mode:

@@ -42,6 +42,9 @@ def _packet_findings(evidence: Evidence) -> Findings:
              for kind in ("pass", "fail", "unjudged")]
     pairs += [(f"{run['run_id']} {kind}", run.get(kind), by_run[run["run_id"], kind])
               for run in sane["runs"] for kind in ("pass", "fail", "unjudged")]
+    broke = Counter(line.run for line in index.outcomes.values() if not line.counted)
+    pairs += [(f"{run['run_id']} not counted", run.get("not_counted", 0), broke[run["run_id"]])
+              for run in sane["runs"]]
     pairs.append(("runs", len(sane["runs"]), len({run for run, _ in by_run})))
     for subject, stated, actual in pairs:
         if stated != actual:

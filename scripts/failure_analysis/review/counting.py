@@ -131,6 +131,15 @@ def how_shown(counts: Counts) -> Counter[str]:
     return by_kind
 
 
+def labelled(counts: Counts) -> Counter[tuple[str, str]]:
+    """How many failing datapoints each coder outside labelled with each fault; no bucket and no
+    rate rests on it."""
+    outcomes = counts.index.outcomes
+    return Counter((review.coder, review.fault) for review in ledger.current(counts.reviews)
+                   if review.kind == ledger.LABEL and review.datapoint_id in outcomes
+                   and outcomes[review.datapoint_id].outcome == "fail")
+
+
 def numbers(counts: Counts) -> dict[str, int | float]:
     """The facts of the review, under keys that begin with `review/`."""
     values: dict[str, int | float] = {
@@ -148,6 +157,12 @@ def numbers(counts: Counts) -> dict[str, int | float]:
     for (bucket, fault), count in Counter(
             (final.bucket, final.fault) for final in counts.decided.values()).items():
         values[f"review/bucket_fault/{bucket}/{fault}"] = count
+    labels = labelled(counts)
+    for (coder, fault), count in labels.items():
+        values[f"review/label/{facts.key(coder, fault)}"] = count
+    for coder in {coder for coder, _ in labels}:
+        values[f"review/labelled/{facts.key(coder)}"] = sum(
+            count for (name, _), count in labels.items() if name == coder)
     for model in models(counts):
         values |= _model_numbers(counts, model)
     return values

@@ -18,13 +18,17 @@ from failure_analysis.review import parts
 NAME = "reviews.jsonl"
 FAULTS = ("model_error", "grader_issue", "reference_issue", "pipeline_issue",
           "user_simulator_issue", "mixed", "undecided")
-# Readers decide the buckets of a report; LLM coders are compared with them.
-KINDS = ("agent", "person", "llm")
+# Readers decide the buckets of a report; LLM coders and labels are compared with them. A label is
+# what somebody outside said without a quote.
 READERS = ("agent", "person")
+LABEL = "label"
+KINDS = (*READERS, "llm", LABEL)
 KEYS = ("datapoint_id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "coder",
         "kind", "replaces", "settles")
 _ALIASES = {"id": "datapoint_id", "quote": "quotes"}
 SLUG = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_CODER = re.compile(r"[\w][\w.@:-]{0,59}")
+_NO_CODER = "coder {!r} is no name of letters, digits and . _ @ : -"
 _FEWEST_WORDS = 4
 _NO_CAUSE = ("other", "misc", "unknown", "todo", "failure", "failed", "error", "wrong", "fail")
 
@@ -214,6 +218,8 @@ def _wrong_types(entry: Mapping[str, Any]) -> list[str]:
 def wrong_form(entry: Mapping[str, Any], dimensions: set[str]) -> list[str]:
     """Everything that is wrong with an entry before its datapoint is opened. `names` are the
     dimensions, squeezed: a bucket that is only one of them names no cause."""
+    if entry["kind"] == LABEL:
+        return _wrong_label(entry)
     bucket = entry["bucket"]
     reasons = [f"bucket {slug!r} is no snake_case slug of at most 60 characters, such as "
                "confirms_without_calling_the_tool" for slug in (bucket, *entry["secondary"])
@@ -227,16 +233,30 @@ def wrong_form(entry: Mapping[str, Any], dimensions: set[str]) -> list[str]:
         (entry["kind"] in KINDS, f"kind {entry['kind']!r} is none of {', '.join(KINDS)}"),
         (len(entry["mechanism"].split()) >= _FEWEST_WORDS,
          "mechanism is empty or too short: say in a sentence what happened and why"),
-        (re.fullmatch(r"[\w][\w.@:-]{0,59}", entry["coder"]),
-         f"coder {entry['coder']!r} is no name of letters, digits and . _ @ : -"),
+        (_CODER.fullmatch(entry["coder"]), _NO_CODER.format(entry["coder"])),
         (entry["quotes"], "no quote: every review carries at least one verbatim quote from its "
                           "datapoint"),
+    ) if not holds]
+
+
+def _wrong_label(entry: Mapping[str, Any]) -> list[str]:
+    """Everything that is wrong with a label, whose bucket is whatever its author called it."""
+    return [reason for holds, reason in (
+        (not entry["bucket"] or SLUG.fullmatch(entry["bucket"]) and len(entry["bucket"]) <= 60,
+         f"bucket {entry['bucket']!r} is no snake_case slug of at most 60 characters"),
+        (entry["fault"] in FAULTS, f"fault {entry['fault']!r} is none of {', '.join(FAULTS)}"),
+        (not entry["mechanism"] and not entry["quotes"] and not entry["secondary"],
+         "a label has neither mechanism nor quote; a reader of the datapoint is no label"),
+        (not entry["settles"], "a label settles nothing"),
+        (_CODER.fullmatch(entry["coder"]), _NO_CODER.format(entry["coder"])),
     ) if not holds]
 
 
 def _wrong_content(index: rows.Index, entry: Mapping[str, Any]) -> list[str]:
     """Everything that is wrong with an entry's datapoint, fault or quotes."""
     ident = entry["datapoint_id"]
+    if entry["kind"] == LABEL:  # nothing of it is proved against the text
+        return [] if ident in index.outcomes else [rows.missing(index, ident)]
     if not isinstance(ident, str) or ident not in index.places:
         return [rows.missing(index, str(ident))]
     reasons = []
