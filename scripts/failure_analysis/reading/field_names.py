@@ -14,7 +14,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "case_id", "test_case_id", "test_id", "query_id", "prompt_id", "doc_id", "scenario_id",
         "puzzle_id", "qid", "custom_id", "unique_id", "test_idx", "question_number", "test_name",
         "task_name", "id", "uid", "uuid", "key", "name", "index", "idx", "number", "row_id",
-        "case", "test", "task", "session_id", "no"),
+        "case", "test", "task", "session_id", "no", "nr"),
     "model_name": (
         "model_name", "model", "model_id", "model_name_or_path", "llm", "llm_name", "generator",
         "engine", "agent_info_llm", "provider_id", "provider", "completion_fns", "deployment",
@@ -31,18 +31,18 @@ NAMES: dict[str, tuple[str, ...]] = {
     "assistant_text": (
         "response", "full_model_response", "model_response", "original_response",
         "assistant_text", "output", "model_output", "response_output", "actual_output",
-        "message_content",
-        "completion", "generation", "generated_text", "model_result_raw", "prediction", "pred",
-        "model_answer", "solution", "generated_answer", "predicted_answer", "sampled", "resps",
-        "model_patch", "result", "reply", "final_answer", "raw_output", "output_text", "answer",
-        "submission", "out", "code", "completed_text", "antwort", "generated"),
+        "message_content", "completion", "generation", "generated_text", "model_result_raw",
+        "model_answer", "solution", "code", "prediction", "pred", "generated_answer",
+        "predicted_answer", "sampled", "resps", "model_patch", "git_patch", "patch", "result",
+        "reply", "final_answer", "raw_output", "output_text", "answer", "submission", "out",
+        "completed_text", "antwort", "generated", "text", "content"),
     "reasoning": ("thinking", "reasoning_content", "thoughts", "thought", "chain_of_thought",
                   "reasoning"),
     "expected": (
         "expected", "expected_answer", "expected_output", "gold", "gold_answer", "ground_truth",
-        "reference", "reference_answer", "correct_answer", "target", "ideal", "possible_answer",
-        "canonical_solution", "answer_key", "label", "references", "golds", "truth", "solution",
-        "answer"),
+        "gt", "gt_answer", "reference", "reference_answer", "correct_answer", "target", "ideal",
+        "possible_answer", "canonical_solution", "answer_key", "label", "references", "golds",
+        "truth", "solution", "answer"),
     "judge_reasoning": (
         "judge_reasoning", "judge_comment", "judge_reason", "explanation", "rationale", "feedback",
         "justification", "critique", "reason", "grading_result_reason", "judge_explanation",
@@ -163,7 +163,7 @@ def is_model(field: Field) -> bool:
     if _words(field) & _OTHERS or not field.are(str) or len(field.distinct) > 60:
         return False
     return spellings(field)[0] not in ("key", "system", "provider", "agent", "engine", "m") or \
-        looks_like_models(field.distinct) or len(field.distinct) * 4 <= field.rows
+        looks_like_models(field.distinct) or len(field.distinct) * 3 <= field.rows
 
 
 def _words(field: Field) -> set[str]:
@@ -209,7 +209,7 @@ def roles(fields: list[Field], verdicts: Sequence[Field]) -> Roles:
     take("expected", lambda field: spellings(field)[0] not in ("answer", "solution", "label") and
          field.are(str, int, float, list, dict, bool) and any(field.values), own)
     take("assistant_text", lambda field: not _words(field) & _OTHERS and (is_text(field) or (
-        field.are(str, dict) and not field.are(dict))), own)
+        field.are(str, dict, int, float) and not field.are(dict))), own)
     if "expected" not in picked:
         take("expected", lambda field: field.are(str, int, float, list) and any(field.values) and
              not _words(field) & {"provider", "prompt", "tags"}, own)
@@ -225,6 +225,10 @@ def roles(fields: list[Field], verdicts: Sequence[Field]) -> Roles:
     for name in ("prompt_tokens", "completion_tokens", "latency_ms", "cost_usd"):
         take(name, is_number, own)
     _settle_item(picked, why, fields, judged)
+    entry = next((field for field in keys if field.is_own), None)
+    if entry and "model_name" not in picked and picked.get("item_id") not in (None, entry) and \
+            len(entry.distinct) * 3 <= entry.rows:
+        picked["model_name"], why["model_name"] = entry, "CHECK: is it this that names the model?"
     return Roles(picked, why)
 
 
@@ -241,7 +245,7 @@ def _settle_item(picked: dict[str, Field], why: dict[str, str], fields: list[Fie
     if asked is not None and asked.are(str):
         picked["item_id"], why["item_id"] = asked, "CHECK: there is no id; the question is the item"
         return
-    names = [field for field in fields if field.are(str, int) and field not in judged
+    names = [field for field in fields if field.are(str) and field not in judged
              and field.share >= 0.9 and len(field.distinct) == field.rows]
     if names:
         picked["item_id"] = min(names, key=lambda field: -field.depth)

@@ -119,7 +119,9 @@ def rate(fields: list[Field]) -> tuple[float, bool, bool]:
     answer = picked.get("assistant_text")
     talks = any(field.is_own and field.are(list) and any(map(is_conversation, field.values))
                 for field in fields)
-    own_answer = bool(answer and answer.is_own) or talks
+    item, asked = picked.get("item_id"), picked.get("user_text")
+    own_answer = bool(answer and answer.is_own) or talks or bool(
+        item and item.is_own and asked and asked.is_own and asked is not item)
     score = 4.0 * bool(judged) + 2.0 * own_answer + 1.0 * ("user_text" in picked) + \
         1.0 * ("item_id" in picked)
     return score, bool(judged), own_answer
@@ -162,7 +164,7 @@ def _where(seen: Survey) -> tuple[str, list[tuple]]:
     """(a condition, the rows it leaves) when records of another kind stand between the rows."""
     judged = sorted((field for field in seen.fields if field.is_own and
                      verdicts.is_like_verdict(field)), key=lambda field: -field.share)
-    if len(seen.levels) > 1 or not judged or judged[0].share > 0.97:
+    if len(seen.levels) > 1 or not judged or judged[0].share == 1:
         return "", seen.rows
     verdict = verdicts.verdicts(seen.fields)[:1]
     field = verdict[0].field if verdict else judged[0]
@@ -249,7 +251,8 @@ def _fields(drafted: Draft, used: list[Field], join: Join | None, from_path: str
     if "item_id" not in lines:
         lines["item_id"] = line(2, "item_id", "file.stem",
                                 "CHECK: no field tells items apart; each file is one?")
-    seconds = pick(drafted.survey.fields, SECONDS, is_number)
+    seconds = pick(drafted.survey.fields, SECONDS, lambda field: is_number(field) and
+                   len(field.path) < 3)
     if "latency_ms" not in lines and seconds is not None:
         used.append(seconds)
         lines["latency_ms"] = (f"  # latency_ms: CHECK: {shown(seconds.expression)[1:-1]} is in "

@@ -110,9 +110,15 @@ def _deepest(levels: tuple[Level, ...], rows: list, rate: Callable, above: tuple
         if verdict and not (own_verdict and own_answer):
             continue  # checks of a row, or what led to its answer
         # A level further in is finer: of two that say as much it is the one that was judged.
-        if below.score > best.score or (below.score == best.score and own_verdict and own_answer):
+        as_much = below.score == best.score and own_answer and (
+            own_verdict or (not verdict and level.expression.startswith("zip(")))
+        if below.score > best.score or (as_much and _size(below) > _size(best)):
             best = below
     return best
+
+
+def _size(survey: Survey) -> tuple[int, int]:
+    return len(survey.rows), len(survey.levels)
 
 
 def fields_of(levels: Sequence[Level], rows: list[tuple]) -> list[Field]:
@@ -129,7 +135,13 @@ def fields_of(levels: Sequence[Level], rows: list[tuple]) -> list[Field]:
                     continue
                 if path in by_path or len(by_path) < _MOST_FIELDS:
                     by_path.setdefault(path, {})[place] = value
+        several = {path for path, values in by_path.items() if any(
+            isinstance(value, list) and len(value) > 1 and not isinstance(value[0], str)
+            for value in values.values())}
         for path, values in by_path.items():
+            if any(path[:place] in several for place, step in enumerate(path)
+                   if isinstance(step, int)):
+                continue  # the first of several is no field
             shadowed = not is_own and path[0] in inner
             by_row = [values.get(place) for place in range(len(rows))]
             fields.append(Field(
@@ -239,7 +251,7 @@ def _picked(levels: tuple[Level, ...], rows: list[tuple], taken: set[str]
             ) -> Iterator[tuple[Level, list[tuple], bool]]:
     """Some keys of an object (a model each) with objects of one shape, beside other keys."""
     counts: dict[tuple, int] = {}
-    for row in rows:
+    for row in () if all(is_map(row[-1]) for row in rows) else rows:
         shapes = [tuple(sorted(map(str, value))) for value in row[-1].values()
                   if isinstance(value, dict) and len(value) > 1] if isinstance(row[-1], dict) \
             else []

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from failure_analysis.reading.delimited import cell
 from failure_analysis.reading.field_names import spellings, tokens
 from failure_analysis.reading.survey import Field
 
@@ -33,6 +34,8 @@ _YES = frozenset((
 _NO = frozenset(("error", "failed", "fail", "failure", "timeout", "truncated", "cached", "exceeded",
                  "invalid", "incorrect", "wrong", "refused", "hallucinated", "hallucination",
                  "buggy"))
+_SETTINGS = frozenset(("public", "private", "stream", "shuffled", "deleted", "archived", "enabled",
+                       "debug", "verbose", "sampled", "has", "streaming", "final", "done"))
 _STATUS = frozenset(("status", "result", "outcome", "label", "value", "evaluation", "decision",
                      "rating", "state", "key", "base", "plus", "judge"))
 _MEASURES = frozenset((
@@ -45,6 +48,8 @@ _NO_MEASURES = frozenset((
     "temperature", "prob", "logprob", "logprobs", "length", "len", "threshold", "max", "min",
     "seed", "step", "weight", "weights", "total_count", "std", "stderr", "version", "best", "mean",
     "average", "avg", "config", "top", "penalty", "named", "tests", "stats"))
+_NEVER_MEASURES = frozenset(("n", "num", "count", "threshold", "usage", "temperature", "config",
+                             "model", "instances", "samples", "examples"))
 _NOT_JUDGED = frozenset((
     "expected", "target", "gold", "answer", "prediction", "pred", "reference", "truth", "ideal",
     "question", "prompt", "input", "category", "task", "type", "model", "arguments", "response",
@@ -76,7 +81,7 @@ def verdicts(fields: Sequence[Field]) -> list[Verdict]:
     judged.sort(key=lambda verdict: (-verdict.strength, len(verdict.field.path)))
     kept: list[Verdict] = []
     for verdict in judged:
-        if verdict.strength < 2 and kept:
+        if kept and (verdict.strength < 2 or verdict.field.share < kept[0].field.share / 2):
             continue
         if kept and "at_least" in verdict.rule and verdict.rule["at_least"] != 1 and (
                 "at_least" not in kept[0].rule or kept[0].rule["at_least"] == 1 or
@@ -112,10 +117,18 @@ def _verdict(field: Field) -> Verdict | None:
     words = {word for step in field.path for word in tokens(str(step))}
     leaf = set(tokens(field.leaf))
     parents = {"_".join(tokens(str(step))) for step in field.path[:-1]}
+    if parents & {"parser_results", "test_results", "checks", "tests"}:
+        return None  # they are checks by name
     if leaf & _NOT_JUDGED and not leaf & (_YES | _MEASURES) or parents & (_NOT_JUDGED - {"answer"}):
         return None
     if field.are(bool):
         return _truth(field, leaf, words)
+    if field.are(str, int, float) and not field.are(int, float):
+        numbers = [cell(value) for value in field.by_row]
+        spelled = field._replace(by_row=numbers, values=[
+            number for number in numbers if number is not None])
+        if spelled.are(int, float):
+            return _measure(spelled, leaf, words)
     if field.are(str, bool):
         return _words(field, leaf, words)
     if field.are(int, float):
@@ -128,6 +141,8 @@ def _truth(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
         return Verdict(field, _name(field), {"pass": [False]}, [
             None if value is None else value is False for value in field.by_row],
             ["CHECK: false passes here"], 1)
+    if leaf & _SETTINGS:
+        return None
     strength = 4 if leaf & _YES else 2 if words & (_YES | _GENERIC) else 1
     notes = [] if strength > 1 else ["CHECK: is it this that says right or wrong?"]
     return Verdict(field, _name(field), {}, [
@@ -177,8 +192,7 @@ def _measure(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
     """A number that measures, with a threshold that is a guess unless there are only 0 and 1."""
     numbers = [value for value in field.values if type(value) in (int, float)]
     named = leaf & _MEASURES or (leaf & {"value", "mean"} and words & (_GENERIC | _MEASURES))
-    if not named or (leaf & _NO_MEASURES and not leaf & _YES) or words & {
-            "threshold", "usage", "temperature", "config", "model"}:
+    if not named or (leaf & _NO_MEASURES and not leaf & _YES) or words & _NEVER_MEASURES:
         return None
     low, high = min(numbers), max(numbers)
     unjudged = [-1] if low == -1 and any(value >= 0 for value in numbers) else []
@@ -243,6 +257,8 @@ def checks(fields: Sequence[Field]) -> list[Checks]:
     """The lists of named checks that rows have."""
     lists = []
     for field in fields:
+        if field.is_own and field.are(dict) and (made := _by_name(field)):
+            lists.append(made)
         if not field.is_own or not field.are(list):
             continue
         parts = [part for value in field.values for part in value if isinstance(part, dict)][:400]
@@ -250,6 +266,21 @@ def checks(fields: Sequence[Field]) -> list[Checks]:
         if made:
             lists.append(made)
     return lists[:2]
+
+
+def _by_name(field: Field) -> Checks | None:
+    """A map of names to words for pass and fail, or to true and false: names of tests."""
+    names = Counter(str(name) for value in field.values for name in value)
+    said = [inner for value in field.values for inner in value.values()]
+    if len(names) < 2 or not (set(tokens(field.leaf)) & {"parser", "test", "tests", "checks"}):
+        return None
+    words = {"_".join(tokens(inner)) if isinstance(inner, str) else "" for inner in said}
+    if all(isinstance(inner, bool) for inner in said):
+        return Checks(field, "key", "value", "", {}, [], names)
+    if not words or not words <= _PASS | _FAIL | _UNJUDGED:
+        return None
+    passing = sorted({inner for inner in said if "_".join(tokens(inner)) in _PASS})
+    return Checks(field, "key", "value", "", {"pass": passing or ["passed"]}, [], names)
 
 
 def _checks(field: Field, parts: list[dict]) -> Checks | None:
