@@ -259,7 +259,8 @@ def shown_paths(group: Group) -> str:
     """Where the files of a group are, for a comment."""
     relative = [os.path.relpath(part.path.absolute(), common_folder(group).parent)
                 for part in group.loaded]
-    return f"{len(relative)} files, e.g. {shown(relative[0])}; CHECK: is it the model there?"
+    return f"{len(relative)} file{'s' * (len(relative) > 1)}, e.g. {shown(relative[0])}; " \
+           "CHECK: is it the model there?"
 
 
 def from_path(group: Group) -> str:

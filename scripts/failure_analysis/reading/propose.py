@@ -201,7 +201,8 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
     lines = [line(0, "benchmark", scalar(_benchmark(group, drafted)), "CHECK: its name")]
     if has_others:
         lines.append(line(0, "files", scalar([file_groups.glob(group)]),
-                          "the other files have no rows"))
+                          "the other files have no rows" if join is None else
+                          "the rows; the other file is joined"))
     from_path = file_groups.from_path(group) if "model_name" not in drafted.roles.fields or (
         "task" not in drafted.roles.fields and len(group.loaded) > 1) else ""
     if from_path:

@@ -89,7 +89,7 @@ def survey(documents: Sequence[Any], rate: Callable[[list[Field]], tuple[float, 
     whether a verdict is among those of the innermost level, whether an answer is)."""
     elements = [element for document in documents
                 for element in (document if isinstance(document, list) else [document])]
-    rows = [(element,) for element in elements if isinstance(element, dict)][:MOST_ROWS]
+    rows = [(element,) for element in elements if element and isinstance(element, dict)][:MOST_ROWS]
     names = {key for row in rows for key in row[0]}
     top = (Level(_free("row", names), "@"),)
     return _deepest(top, rows, rate, None)
