@@ -12,8 +12,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "item_id": (
         "task_id", "question_id", "instance_id", "problem_id", "item_id", "sample_id", "example_id",
         "case_id", "test_case_id", "test_id", "query_id", "prompt_id", "doc_id", "scenario_id",
-        "puzzle_id", "qid", "custom_id", "unique_id", "test_idx", "question_number", "test_name",
-        "task_name", "id", "uid", "uuid", "key", "name", "index", "idx", "number", "row_id",
+        "reference_example_id", "puzzle_id", "qid", "custom_id", "unique_id", "test_idx",
+        "question_number", "test_name", "task_name", "id", "uid", "uuid", "key", "name", "index", "idx", "number", "row_id",
         "case", "test", "task", "session_id", "no", "nr"),
     "model_name": (
         "model_name", "model", "model_id", "model_name_or_path", "llm", "llm_name", "generator",
@@ -35,7 +35,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "model_answer", "solution", "code", "prediction", "pred", "generated_answer",
         "predicted_answer", "sampled", "resps", "model_patch", "git_patch", "patch", "result",
         "reply", "final_answer", "raw_output", "output_text", "answer", "submission", "out",
-        "completed_text", "antwort", "generated", "text", "content"),
+        "completed_text", "antwort", "generated", "predicted_text", "text", "content"),
     "reasoning": ("thinking", "reasoning_content", "thoughts", "thought", "chain_of_thought",
                   "reasoning"),
     "expected": (
@@ -210,6 +210,11 @@ def roles(fields: list[Field], verdicts: Sequence[Field]) -> Roles:
          field.are(str, int, float, list, dict, bool) and any(field.values), own)
     take("assistant_text", lambda field: not _words(field) & _OTHERS and (is_text(field) or (
         field.are(str, dict, int, float) and not field.are(dict))), own)
+    if "assistant_text" not in picked:
+        field = _longer_name(own, ("answer", "response", "output", "completion", "prediction"),
+                             [*judged, *picked.values()])
+        if field is not None:
+            picked["assistant_text"], why["assistant_text"] = field, "CHECK: is it the answer?"
     if "expected" not in picked:
         take("expected", lambda field: field.are(str, int, float, list) and any(field.values) and
              not _words(field) & {"provider", "prompt", "tags"}, own)
@@ -232,6 +237,14 @@ def roles(fields: list[Field], verdicts: Sequence[Field]) -> Roles:
     return Roles(picked, why)
 
 
+def _longer_name(fields: Sequence[Field], words: Sequence[str], taken: Sequence[Field]
+                 ) -> Field | None:
+    """A text of the row with one of these words in its name ("Final answer, if any")."""
+    return next((field for word in words for field in fields if field.is_own and field not in taken
+                 and word in tokens(field.leaf) and is_text(field) and not _words(field) & {
+                     "expected", "gold", "correct", "reference", "best", "id", "type"}), None)
+
+
 def _deepest(fields: Sequence[Field]) -> int:
     return max((field.depth for field in fields), default=0)
 
@@ -240,6 +253,11 @@ def _settle_item(picked: dict[str, Field], why: dict[str, str], fields: list[Fie
                  judged: list[Field]) -> None:
     """What was asked is the item where no field has its id."""
     if "item_id" in picked:
+        return
+    named = pick(fields, [name for name in NAMES["item_id"] if name.endswith("_id")],
+                 lambda field: field.are(str, int) and field.share > 0.9 and field.is_own, judged)
+    if named is not None and len(named.distinct) * 60 > named.rows:
+        picked["item_id"], why["item_id"] = named, "CHECK: all rows are of one item"
         return
     asked = picked.get("user_text")
     if asked is not None and asked.are(str):

@@ -268,7 +268,8 @@ def from_path(group: Group) -> str:
     folder of tasks."""
     parts = list(_varying(group))
     if not parts:
-        return _from_name(files.bare_name(group.loaded[0].path).rsplit(".", 1)[0])
+        return _from_name(files.bare_name(group.loaded[0].path).rsplit(".", 1)[0],
+                          _ending(group))
     names = [(place, [files.bare_name(part.path).rsplit(".", 1)[0] for part in group.loaded]
               if place == -1 else [_folders(part)[place] for part in group.loaded])
              for place in parts]
@@ -281,12 +282,12 @@ def from_path(group: Group) -> str:
     by_place = dict(names)
     task = next((place for place in sorted(rest, key=lambda place: (place != -1, -place))
                  if _is_shared(by_place[place], by_place[model])), None)
-    ending = r"\.[^/]+$"
+    ending = _ending(group)
     text = ""
     for place in sorted({model, *rest, -1}, key=lambda place: (place == -1, place)):
         what = "model" if place == model else "task" if place == task else ""
         values = dict(names).get(place, [])
-        text += _step(what, values, place == -1) + ("/" if place != -1 else ending)
+        text += _step(what, values) + ("/" if place != -1 else ending)
     return text
 
 
@@ -310,15 +311,23 @@ def _are_items(values: Sequence[str], group: Group) -> bool:
     return set(values) <= inside
 
 
-def _from_name(stem: str) -> str:
+def _ending(group: Group) -> str:
+    """The regex of how the names end, .gz and .zst or not."""
+    ends = {part.path.name[len(files.bare_name(part.path).rsplit(".", 1)[0]):]
+            for part in group.loaded}
+    return "(" * (len(ends) > 1) + "|".join(map(re.escape, sorted(ends))) + ")" * (
+        len(ends) > 1) + "$"
+
+
+def _from_name(stem: str, ending: str) -> str:
     """A regex for the one part of a file's name that looks like a model."""
     parts = stem.split("_")
     models = [place for place, part in enumerate(parts) if looks_like_models([part])]
     if len(models) != 1:
         return ""
-    steps = ["(?P<model>[^/_]+)" if place == models[0] else "[^/_]+" for place in
-             range(len(parts))]
-    return "/" + "_".join(steps) + r"\.[^/_]+$"
+    steps = ["(?P<model>[^/_]+)" if place == models[0] else "[^/_]+"
+             for place in range(len(parts))]
+    return "/" + "_".join(steps) + ending
 
 
 def _varying(group: Group) -> Iterator[int]:
@@ -346,15 +355,15 @@ def _core(values: Sequence[str]) -> list[str]:
     return [_STAMP.sub("", value[len(start):]) for value in values]
 
 
-def _step(what: str, values: Sequence[str], is_name: bool) -> str:
+def _step(what: str, values: Sequence[str]) -> str:
     """The regex of one part of a path, with the name of what it stands for."""
     if not what:
-        return "[^/]+?" if is_name else "[^/]+"
+        return "[^/]+"
     stamped = bool(values) and all(re.search(r"_\d{8}_\d{6}$", value) for value in values)
     start = os.path.commonprefix(list(values)) if len(set(values)) > 1 else ""
     start = re.escape(start[:max(start.rfind("_"), start.rfind(".")) + 1])
-    return f"{start}(?P<{what}>[^/]+?)" + (r"_\d{8}_\d{6}" if stamped else "") \
-        if is_name or stamped or start else f"(?P<{what}>[^/]+)"
+    return f"{start}(?P<{what}>[^/]+?)" + r"_\d{8}_\d{6}" if stamped else \
+        f"{start}(?P<{what}>[^/]+)"
 
 
 def expected(group: Group, drafted: "Draft") -> list[str]:
@@ -363,7 +372,7 @@ def expected(group: Group, drafted: "Draft") -> list[str]:
     notes: list[str] = []
     for name, values in _counted(group, drafted).items():
         spelled = next(((path, value) for names in [_SAID[name]] for wanted in names
-                        for path, value in _numbers(group)
+                        for path, value in _numbers(group, drafted)
                         if "_".join(tokens(str(path[-1]))) == wanted), None)
         if spelled is None or not can_be_written(expression(spelled[0])):
             continue
@@ -400,11 +409,13 @@ def _counted(group: Group, drafted: "Draft") -> dict[str, float | None]:
             "pass_rate": passed / rows if whole and rows else None}
 
 
-def _numbers(group: Group) -> Iterator[tuple[tuple[str, ...], float]]:
-    """The numbers in the objects of a file, outside lists."""
-    for document in group.loaded[0].documents[:50]:
-        if isinstance(document, dict) and (len(group.loaded[0].documents) == 1 or
-                                           len(document) < 12):
+def _numbers(group: Group, drafted: "Draft") -> Iterator[tuple[tuple[str, ...], float]]:
+    """The numbers in the objects of a file that are no rows, outside lists."""
+    rows = {id(row[0]) for row in drafted.survey.rows} if len(drafted.survey.levels) == 1 else ()
+    documents = group.loaded[0].documents
+    for document in documents[:50]:
+        if isinstance(document, dict) and id(document) not in rows and (
+                len(documents) == 1 or len(document) < 12):
             yield from _inside(document, ())
 
 

@@ -170,7 +170,8 @@ def _where(seen: Survey) -> tuple[str, list[tuple]]:
     field = verdict[0].field if verdict else judged[0]
     judging = [value is not None for value in field.by_row]
     for kind in seen.fields:
-        if kind.leaf in KIND and kind.is_own and len(kind.path) == 1:
+        if kind.leaf in KIND and kind.is_own and len(kind.path) == 1 and all(
+                isinstance(value, str | None) for value in kind.by_row):
             values = {value for value, has in zip(kind.by_row, judging, strict=True) if has}
             others = {value for value, has in zip(kind.by_row, judging, strict=True) if not has}
             value = next(iter(values)) if len(values) == 1 and not values & others else None
@@ -215,6 +216,10 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
         lines.append(line(0, "where", scalar(drafted.where), "records of another kind are there"))
     lines.append("fields:")
     lines += _fields(drafted, used, join, from_path)
+    if _is_row_per_file(group, drafted) and "(?P<model>" not in from_path and not any(
+            text.startswith("  model_name:") for text in lines):
+        lines.append(line(2, "model_name", scalar({"value": file_groups.common_folder(group).name}),
+                          "CHECK: the model; each file is one row of its run"))
     lines += _scores(drafted, used, join)
     lines += _checks(drafted.checks, used, bool(drafted.verdicts))
     lines += join.lines if join else []
@@ -222,6 +227,10 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
     lines += _not_counted(drafted)
     lines += file_groups.expected(group, drafted)
     return [*lines, *_unused(drafted, used)]
+
+
+def _is_row_per_file(group: Group, drafted: Draft) -> bool:
+    return len(group.loaded) > 1 and len(drafted.survey.rows) <= len(group.loaded)
 
 
 def _benchmark(group: Group, drafted: Draft) -> str:

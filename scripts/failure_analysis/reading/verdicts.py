@@ -55,8 +55,8 @@ _NOT_JUDGED = frozenset((
     "question", "prompt", "input", "category", "task", "type", "model", "arguments", "response",
     "output", "choices", "metadata", "config", "test_case", "picked", "sampled", "options",
     "filtered", "labels", "usage"))
-_WRAPPERS = frozenset(("value", "score", "result", "mean", "status", "verdict", "pass", "passed",
-                       "label", "grade", "correct", "success", "key"))
+_WRAPPERS = frozenset(("value", "score", "result", "mean", "avg", "status", "verdict", "pass",
+                       "passed", "label", "grade", "correct", "success", "key"))
 _GENERIC = frozenset(("scores", "score", "results", "result", "metrics", "metric", "evaluation",
                       "eval", "grading", "judge", "data", "grades", "evals", "value"))
 
@@ -143,7 +143,7 @@ def _truth(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
             ["CHECK: false passes here"], 1)
     if leaf & _SETTINGS:
         return None
-    strength = 4 if leaf & _YES else 2 if words & (_YES | _GENERIC) else 1
+    strength = 5 if leaf & _YES else 2 if words & (_YES | _GENERIC) else 1
     notes = [] if strength > 1 else ["CHECK: is it this that says right or wrong?"]
     return Verdict(field, _name(field), {}, [
         value if isinstance(value, bool) else None for value in field.by_row], notes, strength)
@@ -191,8 +191,10 @@ def _would_pass(words: set[str]) -> str:
 def _measure(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
     """A number that measures, with a threshold that is a guess unless there are only 0 and 1."""
     numbers = [value for value in field.values if type(value) in (int, float)]
-    named = leaf & _MEASURES or (leaf & {"value", "mean"} and words & (_GENERIC | _MEASURES))
-    if not named or (leaf & _NO_MEASURES and not leaf & _YES) or words & _NEVER_MEASURES:
+    wrapped = leaf & {"value", "mean", "avg"} and words & (_GENERIC | _MEASURES)
+    named = leaf & _MEASURES or wrapped
+    if not named or words & _NEVER_MEASURES or (
+            leaf & _NO_MEASURES and not leaf & _YES and not wrapped):
         return None
     low, high = min(numbers), max(numbers)
     unjudged = [-1] if low == -1 and any(value >= 0 for value in numbers) else []
