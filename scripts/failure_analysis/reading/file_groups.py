@@ -1,20 +1,17 @@
-"""Files of one shape, what varies in their paths, and how files of another shape belong to them."""
+"""Files of one shape, what varies in their paths, and what they say of their own rows."""
 
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from failure_analysis import files
-from failure_analysis.reading import verdicts
+from failure_analysis.reading.drafts import Draft
 from failure_analysis.reading.field_names import looks_like_models, tokens
-from failure_analysis.reading.survey import Field, expression, is_map
+from failure_analysis.reading.survey import expression, is_map
 from failure_analysis.reading.yaml_text import can_be_written, line, scalar, shown
-
-if TYPE_CHECKING:
-    from failure_analysis.reading.propose import Draft
 
 _SAID = {
     "rows": ("total_count", "total", "total_examples", "num_samples", "total_samples", "n_total",
@@ -48,14 +45,6 @@ class Group(NamedTuple):
                 (part.documents[:most] if len(self.loaded) > 1 else part.documents)]
 
 
-class Join(NamedTuple):
-    """What another file adds: the lines of `join`, and those of fields and scores through it."""
-
-    lines: list[str]
-    fields: dict[str, str]
-    scores: list[str]
-
-
 def grouped(loaded: Sequence[Loaded]) -> list[Group]:
     """The files by shape, the largest group first."""
     groups: list[Group] = []
@@ -86,157 +75,6 @@ def _inner_keys(value: Any) -> set[str]:
     while is_map(value) or isinstance(value, list):
         value = next(iter(value.values() if isinstance(value, dict) else value), None)
     return set(map(str, value)) if isinstance(value, dict) else set()
-
-
-def arranged(groups: Sequence[Group], drafts: Sequence["Draft"]) -> tuple[int, Join | None]:
-    """(the group that has the rows, how another one is joined to it)."""
-    ranked = sorted(range(len(groups)), key=lambda place: (
-        -drafts[place].survey.score, -len(groups[place].loaded), -len(drafts[place].survey.rows)))
-    main = ranked[0]
-    for other in ranked[1:]:
-        if _only_failures(drafts[main]) and "item_id" in drafts[other].roles.fields:
-            keys = _shared(drafts[other], drafts[main])
-            if keys and len(drafts[other].survey.rows) > len(drafts[main].survey.rows):
-                return other, _absent_passes(groups[main], groups[other], drafts[main], keys)
-    for other in ranked[1:]:
-        if not drafts[main].verdicts and not drafts[main].checks:
-            join = _by_lists(groups[main], groups[other], drafts[main]) or \
-                _by_key(groups[main], groups[other], drafts[main], drafts[other])
-            if join is not None:
-                return main, join
-    missing = {"user_text", "assistant_text"} - drafts[main].roles.fields.keys()
-    for other in ranked[1:]:
-        if missing & drafts[other].roles.fields.keys() and not drafts[main].messages:
-            join = _by_key(groups[main], groups[other], drafts[main], drafts[other])
-            if join is not None:
-                return main, join
-    return main, None
-
-
-def _only_failures(drafted: "Draft") -> bool:
-    """True when rows are judged, and none of them passes."""
-    outcomes = [outcome for verdict in drafted.verdicts[:1] for outcome in verdict.outcomes]
-    return bool(outcomes) and not any(outcomes)
-
-
-def _shared(left: "Draft", right: "Draft") -> tuple[Field, Field] | None:
-    """The fields by which records of two files belong together: the ids of the first, and what in
-    the second has most of its values among them."""
-    item = left.roles.fields.get("item_id")
-    if item is None:
-        return None
-    names = {str(value) for value in item.values}
-    best: tuple[float, int, Field] | None = None
-    for place, field in enumerate(right.survey.fields):
-        if field.are(str, int) and len(field.distinct) > 1:
-            values = {str(value) for value in field.distinct}
-            share = len(values & names) / min(len(values), len(names))
-            if share > 0.5 and (best is None or share > best[0]):
-                best = share, place, field
-    return (item, best[2]) if best else None
-
-
-def _pattern(row_file: Group, other: Group) -> str:
-    """The glob of the other files, from the row's file on."""
-    start = row_file.loaded[0].path.absolute().parent
-    first = other.loaded[0].path.absolute()
-    if len(other.loaded) == 1:
-        return os.path.relpath(first, start)
-    stems = [files.bare_name(part.path).rsplit(".", 1)[0] for part in other.loaded]
-    ours = {files.bare_name(part.path).rsplit(".", 1)[0] for part in row_file.loaded}
-    folder = os.path.relpath(first.parent, start)
-    name = "{stem}" + "".join(first.suffixes) if ours & set(stems) else glob(other).split("/")[-1]
-    return name if folder == "." else f"{folder}/{name}"
-
-
-def _free(name: str, drafted: "Draft") -> str:
-    """A name for a join that no key or level has."""
-    taken = {level.name for level in drafted.survey.levels} | {
-        str(key) for row in drafted.survey.rows[:50] for part in row if isinstance(part, dict)
-        for key in part}
-    return next(free for free in (name, f"{name}_file", "joined", "joined_file", "joined_record_")
-                if free not in taken)
-
-
-def _by_lists(group: Group, other: Group, drafted: "Draft") -> Join | None:
-    """A report with lists of ids: resolved_ids, unresolved_ids, error_ids."""
-    item = drafted.roles.fields.get("item_id")
-    if item is None or not other.loaded[0].documents or \
-            not isinstance(report := other.loaded[0].documents[0], dict):
-        return None
-    names = {str(value) for value in item.values}
-    words = verdicts.WORDS
-    lists = {key: set(map(str, value)) for key, value in report.items()
-             if isinstance(value, list) and value and not isinstance(value[0], list | dict)
-             and set(tokens(key)) & words and can_be_written(key)}
-    if len(set().union(*lists.values()) & names) * 2 < len(names):
-        return None
-    passing = [key for key in lists if set(tokens(key)) & verdicts.PASSING]
-    unjudged = [key for key in lists if set(tokens(key)) & {"error", "errored", "infra"}]
-    name = _free("verdict", drafted)
-    place: dict[str, Any] = {"at": name, "pass": passing or ["resolved_ids"]}
-    if unjudged:
-        place["unjudged"] = unjudged
-    spec = {"name": name, "files": _pattern(group, other),
-            "ids": [expression((key,)) for key in lists], "on": item.expression}
-    told = ", ".join(f"{shown(key)[1:-1]} {len(ids)}" for key, ids in lists.items())
-    return Join(["join:", f"  - {scalar(spec)}  # which list has the item"], {},
-                [line(4, "resolved", scalar(place), f"CHECK: errors as unjudged or as failures; "
-                      f"met: {told}")])
-
-
-def _by_key(group: Group, other: Group, drafted: "Draft", joined: "Draft") -> Join | None:
-    """Records of the other file that have the item of the row."""
-    keys = _shared(drafted, joined)
-    if keys is None or len(joined.survey.levels) > 2:
-        return None
-    item, key = keys
-    if not key.is_own:
-        return None
-    name = _free("record", drafted)
-    fields = {role: line(2, role, scalar(f"{name}.{field.expression}"), "from the other file")
-              for role, field in joined.roles.fields.items()
-              if role not in ("item_id", *drafted.roles.fields) and field.is_own
-              and _is_plain(field)}
-    scores = [line(4, verdict.name, scalar({"at": f"{name}.{verdict.field.expression}",
-                                            **verdict.rule}), "; ".join(verdict.notes))
-              for verdict in joined.verdicts if _is_plain(verdict.field)]
-    return Join(_lines(name, group, other, joined, key, item), fields, scores)
-
-
-def _is_plain(field: Field) -> bool:
-    return all(isinstance(step, int) or re.fullmatch(r"\w+", step) for step in field.path)
-
-
-def _lines(name: str, group: Group, other: Group, joined: "Draft", key: Field, item: Field
-           ) -> list[str]:
-    levels = joined.survey.levels
-    spec = {"name": name, "files": _pattern(group, other),
-            **({"each": levels[1].expression} if len(levels) > 1 else {}),
-            "key": key.expression, "on": item.expression}
-    return ["join:", f"  - {scalar(spec)}  # the key has {len(key.distinct)} values there, "
-            f"{len(item.distinct)} here"]
-
-
-def _absent_passes(failing: Group, whole: Group, drafted: "Draft", keys: tuple[Field, Field]
-                   ) -> Join:
-    """A file of failures alone beside one of all answers: who is not in it passed."""
-    item, key = keys
-    name = _free("failure", drafted)
-    verdict = drafted.verdicts[0]
-    fields = {role: line(2, role, scalar({"at": f"{name}.{field.expression}", "optional": True}),
-                         "of failing rows")
-              for role, field in drafted.roles.fields.items()
-              if role in ("failure_class", "judge_reasoning", "expected", "user_text")
-              and _is_plain(field)}
-    fields |= {role: line(2, role, scalar({"value": field.values[0]}), "all failing rows have it")
-               for role, field in drafted.roles.fields.items()
-               if role in ("model_name", "task") and len(field.distinct) == 1
-               and can_be_written(str(field.values[0]))}
-    score = line(4, verdict.name, scalar(f"{name} == `null`"),
-                 f"CHECK: {shown(failing.loaded[0].path.name)[1:-1]} has failing rows only; who "
-                 "is not in it passed")
-    return Join(_lines(name, whole, failing, drafted, key, item), fields, [score])
 
 
 def common_folder(group: Group) -> Path:
@@ -305,7 +143,8 @@ def _are_items(values: Sequence[str], group: Group) -> bool:
     if len(values) > 8 and len(set(values)) > len(values) / 2 or all(
             re.fullmatch(r"[\d_-]+|.*[0-9a-f]{8,}.*", value) for value in values):
         return True
-    inside = {str(value) for part in group.loaded for document in part.documents[:1]
+    inside = {str(value) for part in group.loaded
+                for document in part.documents[:1]
               if isinstance(document, dict) for value in document.values()
               if isinstance(value, str | int)}
     return set(values) <= inside
@@ -366,7 +205,7 @@ def _step(what: str, values: Sequence[str]) -> str:
         f"{start}(?P<{what}>[^/]+)"
 
 
-def expected(group: Group, drafted: "Draft") -> list[str]:
+def expected(group: Group, drafted: Draft) -> list[str]:
     """Where a file itself says how many rows there are and how many passed."""
     told: dict[str, str] = {}
     notes: list[str] = []
@@ -391,13 +230,13 @@ def expected(group: Group, drafted: "Draft") -> list[str]:
     return [f"# {text}" if notes and not fails_only else text]
 
 
-def _fail_alone(drafted: "Draft") -> bool:
+def _fail_alone(drafted: Draft) -> bool:
     """True when every row that is judged fails."""
     outcomes = [outcome for verdict in drafted.verdicts for outcome in verdict.outcomes]
     return bool(outcomes) and not any(outcomes)
 
 
-def _counted(group: Group, drafted: "Draft") -> dict[str, float | None]:
+def _counted(group: Group, drafted: Draft) -> dict[str, float | None]:
     """What the rows come to; None where not all of them were looked at, or files differ."""
     whole = len(group.loaded) == 1 and not group.loaded[0].is_cut and \
         len(drafted.survey.rows) < 400
@@ -409,7 +248,7 @@ def _counted(group: Group, drafted: "Draft") -> dict[str, float | None]:
             "pass_rate": passed / rows if whole and rows else None}
 
 
-def _numbers(group: Group, drafted: "Draft") -> Iterator[tuple[tuple[str, ...], float]]:
+def _numbers(group: Group, drafted: Draft) -> Iterator[tuple[tuple[str, ...], float]]:
     """The numbers in the objects of a file that are no rows, outside lists."""
     rows = {id(row[0]) for row in drafted.survey.rows} if len(drafted.survey.levels) == 1 else ()
     documents = group.loaded[0].documents
