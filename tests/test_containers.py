@@ -3,6 +3,7 @@
 import datetime
 import gzip
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from failure_analysis.reading.containers import cell, documents, repeated_keys
 
 LINES = b'{"id": "a", "ok": true}\n\n{"id": "b", "ok": false}\n'
 PRETTY = b'{\n "id": "a",\n "ok": true\n}\n'
-PACKED = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
+# Without the time, which would give the tests other names in each process.
+GZIPPED = partial(gzip.compress, mtime=0)
+PACKED = {"": bytes, ".gz": GZIPPED, ".zst": zstandard.ZstdCompressor().compress}
 
 
 @pytest.fixture(params=PACKED)
@@ -111,7 +114,7 @@ def test_a_damaged_document_is_refused(tmp_path, content, reason):
      "a Git LFS pointer, the file itself was not downloaded; run `git lfs pull`"),
     ("r.parquet", b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
     ("r.json", b"\n<!DOCTYPE html><html><body>Sign in</body></html>", "a page of HTML or XML"),
-    ("r.jsonl", gzip.compress(LINES, mtime=0), "gzip under another name; rename it so that it ends in .gz"),
+    ("r.jsonl", GZIPPED(LINES), "gzip under another name; rename it so that it ends in .gz"),
     ("r.jsonl", zstandard.ZstdCompressor().compress(LINES), "Zstandard under another name"),
     ("r.eval", b"PK\x03\x04rest", "a zip archive; unpack it"),
     ("r.json", b"", "empty; leave it out"),
@@ -129,7 +132,7 @@ def test_a_damaged_document_is_refused(tmp_path, content, reason):
      "more than one column is called 'ok' (columns 3, 4); give each a name of its own"),
     ("r.csv", b"id,,ok,\na,x,True,\n", "more than one column has no name (columns 2, 4)"),
     ("r.parquet", b"no parquet", "not a Parquet file that can be read"),
-    ("r.parquet.gz", gzip.compress(b"PAR1", mtime=0), "Parquet is packed inside already; unpack the file"),
+    ("r.parquet.gz", GZIPPED(b"PAR1"), "Parquet is packed inside already; unpack the file"),
     ("r.json.gz", b"{}", "damaged, cut off or not packed as it is called (Not a gzipped file"),
 ])
 def test_what_is_none_is_named(tmp_path, name, content, what):

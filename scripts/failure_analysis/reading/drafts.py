@@ -1,0 +1,118 @@
+"""What stands where in files of one shape, decided from their keys and values."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from failure_analysis.reading import verdicts
+from failure_analysis.reading.field_names import KIND, Roles, roles
+from failure_analysis.reading.survey import (
+    Field,
+    Survey,
+    expression,
+    fields_of,
+    is_conversation,
+    quoted,
+    survey,
+)
+from failure_analysis.reading.verdicts import Checks, Verdict
+from failure_analysis.reading.yaml_text import can_be_written
+
+
+class Draft(NamedTuple):
+    """All that was decided about the rows of a group of files."""
+
+    survey: Survey
+    where: str
+    roles: Roles
+    verdicts: list[Verdict]
+    checks: list[Checks]
+    messages: Field | None
+    calls: Field | None
+    left_out: int
+
+
+def rate(fields: list[Field]) -> tuple[float, bool, bool]:
+    """(how much rows with these fields look like rows, whether a verdict is among those of the
+    innermost level, whether an answer is)."""
+    judged = [field for field in fields if field.is_own and verdicts.is_like_verdict(field)
+              and field.share > 0.2]
+    picked = roles(fields, judged).fields
+    answer = picked.get("assistant_text")
+    talks = any(field.is_own and field.are(list) and any(map(is_conversation, field.values))
+                for field in fields)
+    item, asked = picked.get("item_id"), picked.get("user_text")
+    own_answer = bool(answer and answer.is_own) or talks or bool(
+        item and item.is_own and asked and asked.is_own and asked is not item)
+    score = 4.0 * bool(judged) + 2.0 * own_answer + 1.0 * ("user_text" in picked) + \
+        1.0 * ("item_id" in picked)
+    return score, bool(judged), own_answer
+
+
+def draft(documents: Sequence[Any]) -> Draft:
+    """What stands where in the documents of files of one shape."""
+    seen = survey(documents, rate)
+    where, rows = _where(seen)
+    if where:
+        seen = seen._replace(rows=rows, fields=fields_of(seen.levels, rows))
+    fields = [field for field in seen.fields if can_be_written(field.expression)]
+    kept = verdicts.verdicts(fields)
+    listed = [checks for checks in verdicts.checks(fields)]
+    picked = roles(fields, [verdict.field for verdict in kept])
+    talks = [field for field in fields if field.is_own and any(map(is_conversation, field.values))
+             and field.are(list)]
+    talks = [field for field in talks if field is not picked.fields.get("user_text")
+             or max(len(value) for value in field.values) > 1]
+    calls = [field for field in fields if field.is_own and _are_calls(field)]
+    return Draft(seen, where, picked, kept, listed,
+                 max(talks, key=lambda field: sum(map(len, field.values)), default=None),
+                 calls[0] if calls else None, len(seen.rows) if not where else 0)
+
+
+def _are_calls(field: Field) -> bool:
+    parts = [part for value in field.values if isinstance(value, list) for part in value[:5]]
+    return bool(parts) and all(isinstance(part, dict) and call_keys(part) for part in parts)
+
+
+def call_keys(part: dict) -> tuple[str, str] | None:
+    """The keys of the name and of the arguments of a tool call, or None."""
+    name = next((key for key in ("name", "tool", "tool_name", "function", "fn", "action")
+                 if isinstance(part.get(key), str | dict)), None)
+    arguments = next((key for key in ("arguments", "args", "parameters", "params", "kwargs",
+                                      "tool_input", "input") if key in part), None)
+    return (name, arguments or name) if name and (arguments or name == "function") else None
+
+
+def _where(seen: Survey) -> tuple[str, list[tuple]]:
+    """(a condition, the rows it leaves) when records of another kind stand between the rows."""
+    judged = sorted((field for field in seen.fields if field.is_own and
+                     verdicts.is_like_verdict(field)), key=lambda field: -field.share)
+    if len(seen.levels) > 1 or not judged or judged[0].share == 1:
+        return "", seen.rows
+    verdict = verdicts.verdicts(seen.fields)[:1]
+    field = verdict[0].field if verdict else judged[0]
+    judging = [value is not None for value in field.by_row]
+    for kind in seen.fields:
+        if kind.leaf in KIND and kind.is_own and len(kind.path) == 1 and all(
+                isinstance(value, str | None) for value in kind.by_row):
+            values = {value for value, has in zip(kind.by_row, judging, strict=True) if has}
+            others = {value for value, has in zip(kind.by_row, judging, strict=True) if not has}
+            value = next(iter(values)) if len(values) == 1 and not values & others else None
+            if isinstance(value, str) and value.isprintable() and not set("'\\") & set(value):
+                return f"{kind.expression} == '{value}'", [
+                    row for row, other in zip(seen.rows, kind.by_row, strict=True)
+                    if other == value]
+    return _without_summaries(seen, field, judging)
+
+
+def _without_summaries(seen: Survey, field: Field, judging: list[bool]) -> tuple[str, list[tuple]]:
+    """The condition that leaves out lines without anything that the judged rows have."""
+    shapes = [set(row[-1]) for row, has in zip(seen.rows, judging, strict=True) if has]
+    common = set.intersection(*shapes) if shapes else set()
+    rest = [row for row, has in zip(seen.rows, judging, strict=True) if not has]
+    strangers = [row for row in rest if len(common & set(row[-1])) * 3 < len(common)]
+    if not strangers or not common:
+        return "", seen.rows
+    marks = [key for key in common if not any(key in row[-1] for row in strangers)]
+    mark = min(marks, key=lambda key: (not key.endswith("id"), key)) if marks else field.path[0]
+    path = quoted(str(mark)) if len(field.path) == 1 or marks else expression(field.path)
+    return f"{path} != `null`", [row for row in seen.rows if row not in strangers]

@@ -1,0 +1,228 @@
+"""Drafts of mappings: exact for a few shapes, and YAML whatever stands in the files."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from failure_analysis.reading.propose import propose
+from failure_analysis.reading.yaml_text import can_be_written, scalar
+
+TOP = ("# A draft. Lines with CHECK are guesses; try it: check_mapping.py FILE… --mapping "
+       "benchmark.yaml\n")
+
+
+def put(folder: Path, name: str, *documents: object) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(document) + "\n" for document in documents))
+    return path
+
+
+def drafted(*paths: Path) -> dict:
+    return yaml.safe_load(propose(list(paths)))
+
+
+def test_lines_with_another_kind_between(tmp_path):
+    path = put(tmp_path, "run.jsonl", {"accuracy": 0.5, "total": 2}, *(
+        {"id": f"q{n}", "model": "m", "question": f"What is {n}?", "answer": "4", "gold": "4",
+         "grade": {"verdict": verdict, "why": "says 4"}, "no": "yes"}
+        for n, verdict in enumerate(("CORRECT", "INCORRECT"))))
+    assert propose([path]) == TOP + """\
+benchmark: run  # CHECK: its name
+where: "id != `null`"  # records of another kind are there
+fields:
+  item_id: id  # 2 of 2 rows, 2 values, e.g. "q0"
+  model_name: model  # 2 of 2 rows, always "m"
+  user_text: question  # 2 of 2 rows, 2 values, e.g. "What is 0?"
+  assistant_text: answer  # 2 of 2 rows, always "4"
+  expected: gold  # 2 of 2 rows, always "4"
+  judge_reasoning: grade.why  # 2 of 2 rows, always "says 4"
+  scores:
+    grade: {at: grade.verdict, pass: CORRECT}  # met: "CORRECT" 1, "INCORRECT" 1
+expected: {rows: total, pass_rate: accuracy}  # the file says so itself
+# Not used:
+#   no: str, 2 rows, e.g. "yes"
+"""
+
+
+def test_levels_and_a_guessed_threshold(tmp_path):
+    path = put(tmp_path, "r/gpt-4o.json", {"suite": "sums", "results": [
+        {"question": f"{n}+{n}", "expected": n, "completions": [
+            {"response": f"{n}", "score": 1.0}, {"response": "?", "score": 0.25}]}
+        for n in range(3)]})
+    assert propose([path]) == TOP + """\
+benchmark: sums  # CHECK: its name
+from_path: '/(?P<model>[^/_]+)\\.json$'  # 1 file, e.g. "r/gpt-4o.json"; \
+CHECK: is it the model there?
+each: {row: "@", result: "results[]", completion: "completions[]"}  # 6 rows looked at
+fields:
+  item_id: question  # CHECK: there is no id; the question is the item; 6 of 6 rows, 3 values, \
+e.g. "0+0"
+  task: suite  # 6 of 6 rows, always "sums"
+  user_text: question  # 6 of 6 rows, 3 values, e.g. "0+0"
+  assistant_text: response  # 6 of 6 rows, 4 values, e.g. "0"
+  expected: expected  # 6 of 6 rows, 3 values, e.g. 0
+  scores:
+    score: {at: score, at_least: 0.5}  # CHECK: the threshold is a guess; met: 1.0 3, 0.25 3
+# 3 of 6 rows repeat an item: they count as further trials of it, in their order
+"""
+
+
+def test_a_table_with_decimal_commas(tmp_path):
+    path = tmp_path / "meine.csv"
+    path.write_text("Nr;Frage;Antwort;richtig?;Punkte;on\n1;eins?;1;ja;0,9;a\n2;zwei?;3;nein;0,1;b\n"
+                    "3;drei?;3;ja;0,8;c\n")
+    assert propose([path]) == TOP + """\
+benchmark: meine  # CHECK: its name
+fields:
+  item_id: Nr  # 3 of 3 rows, 3 values, e.g. 1
+  user_text: Frage  # 3 of 3 rows, 3 values, e.g. "eins?"
+  assistant_text: Antwort  # 3 of 3 rows, 2 values, e.g. 1
+  scores:
+    richtig: {at: "richtig?", pass: ja}  # met: "ja" 2, "nein" 1
+# Not used:
+#   Punkte: float, 3 rows, e.g. 0.9
+#   on: str, 3 rows, e.g. "a"
+"""
+
+
+@pytest.mark.parametrize(("values", "rule"), [
+    ([True, False], "v"), (["True", "False"], {"at": "v", "pass": "True"}),
+    (["yes", "no"], {"at": "v", "pass": "yes"}), ([1, 0], {"at": "v", "at_least": 1}),
+    (["C", "I", "P", "N"], {"at": "v", "pass": "C"}),
+    (["pass", "fail", "error", "timeout"], {"at": "v", "pass": "pass", "unjudged": "error"}),
+    ([0.2, 0.9, -1], {"at": "v", "unjudged": -1, "at_least": 0.5}),
+    ([20, 95], {"at": "v", "at_least": 50}), (["3", "5"], {"at": "v", "at_least": 4}),
+])
+def test_verdicts_keep_their_spelling(tmp_path, values, rule):
+    path = put(tmp_path, "r.jsonl", *({"id": f"i{n}", "score": value}
+                                      for n, value in enumerate(values)))
+    place = drafted(path)["fields"]["scores"]["score"]
+    assert place == (json.loads(json.dumps(rule).replace('"v"', '"score"')))
+
+
+def test_what_repeats_an_item(tmp_path):
+    rows = [{"id": item, "response": f"{item}{epoch}", "passed": epoch == 1, "epoch": epoch}
+            for item in "abc" for epoch in (1, 2)]
+    assert drafted(put(tmp_path, "e.jsonl", *rows))["trial_of"] == "epoch"
+    rows = [{"id": item, "response": item, "passed": name == "x", "filter": name}
+            for name in "xy" for item in "abc"]
+    assert drafted(put(tmp_path, "f.jsonl", *rows))["grading_of"] == {"at": "filter",
+                                                                     "record": "x"}
+
+
+def test_maps_and_parallel_lists(tmp_path):
+    status = [["success", []], ["failed", []]]
+    assert drafted(put(tmp_path, "m.json", {"eval": {
+        f"T/{n}": {"base": status, "plus": status[::-1]} for n in range(3)}})) == {
+        "benchmark": "m",
+        "each": {"row": "@", "entry": "items(row.eval)",
+                 "answer": "zip({base: entry.value.base, plus: entry.value.plus})"},
+        "fields": {"item_id": "key", "scores": {
+            "base": {"at": "base[0]", "pass": "success"},
+            "plus": {"at": "plus[0]", "pass": "success"}}}}
+
+
+def test_models_that_are_keys_and_checks(tmp_path):
+    draft = drafted(put(tmp_path, "m.jsonl", *({
+        "question": f"q{n}", "6b": {"is_correct": True, "solution": f"{n}a"},
+        "175b": {"is_correct": False, "solution": f"{n}b"}} for n in range(9))))
+    assert draft["each"] == {"row": "@",
+                             "entry": "items(row)[?value.is_correct != `null`]"}
+    assert draft["fields"]["model_name"] == "key"
+    assert draft["fields"]["scores"] == {"is_correct": "value.is_correct"}
+    stats = [{"name": {"name": "num_tokens"}, "mean": 9.0}, {"name": {"name": "exact_match"},
+                                                             "mean": 1.0}]
+    assert drafted(put(tmp_path, "h.json", [{"instance_id": f"i{n}", "stats": stats}
+                                            for n in range(3)]))["checks"] == {
+        "list": "stats", "name": "name.name", "value": "mean", "at_least": 1,
+        "only": "exact_match"}
+
+
+def test_messages_under_other_names(tmp_path):
+    talk = [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "yo"}]
+    fields = drafted(put(tmp_path, "t.jsonl", *(
+        {"id": f"i{n}", "talk": talk, "ok": True} for n in range(3))))["fields"]
+    assert fields["messages"] == {"at": "talk", "role": "from", "content": "value"}
+    assert fields["assistant_text"] == "last(talk[?from=='gpt'].value)"
+
+
+def test_files_that_belong_together(tmp_path):
+    predictions = put(tmp_path, "preds.jsonl", *(
+        {"instance_id": f"a-{n}", "model_patch": "diff"} for n in range(3)))
+    report = put(tmp_path, "report.json", {
+        "total_instances": 3, "completed_ids": ["a-0", "a-1"], "resolved_ids": ["a-0"],
+        "unresolved_ids": ["a-1"], "error_ids": ["a-2"]})
+    draft = drafted(report, predictions)
+    assert draft["join"] == [{"name": "verdict", "files": "report.json", "on": "instance_id",
+                              "ids": ["resolved_ids", "unresolved_ids", "error_ids"]}]
+    assert draft["fields"]["scores"] == {"resolved": {
+        "at": "verdict", "pass": ["resolved_ids"], "unjudged": ["error_ids"]}}
+
+
+def test_a_file_of_failures_beside_all_answers(tmp_path):
+    put(tmp_path, "s/score.json", {"total_count": 3, "correct_count": 2}, {
+        "id": 2, "valid": False, "error_type": "decoder", "prompt": {"id": "x_1", "question": "q"},
+        "model_name": "m"}, {"id": 3, "valid": False, "error_type": "other", "prompt": {
+            "id": "x_2", "question": "q2"}, "model_name": "m"})
+    put(tmp_path, "s/result.json", *({"id": f"x_{n}", "result": f"f({n})"} for n in range(5)))
+    draft = drafted(tmp_path)
+    assert draft["join"] == [{"name": "failure", "files": "score.json", "key": "prompt.id",
+                              "on": "id"}]
+    assert draft["fields"]["scores"] == {"valid": "failure == `null`"}
+    assert draft["fields"]["model_name"] == {"value": "m"}
+
+
+def test_models_in_folders(tmp_path):
+    for model in ("m-a", "m-b", "m-c"):
+        put(tmp_path, f"{model}/results.json", {"results": [{"id": "t", "ok": True},
+                                                            {"id": "u", "ok": False}]})
+    assert drafted(tmp_path)["from_path"] == r"(?P<model>[^/]+)/[^/]+\.json$"
+
+
+HOSTILE = st.sampled_from((
+    "yes", "on", "null", "1", "a: b", "# c", "a.b", "x,y", "é", "\n- evil: 1", "\u2028", "\ufffe",
+    "\ud800", "'", '"', "{{", "[0]", "key", "value", "row", "id", "items(@)", "&a", "*a", "!t",
+    "%", "\x00", "\x85", "score", "messages", "correct", "response", "question", " ", "😀"))
+NAMES = st.one_of(HOSTILE, st.text(max_size=8))
+SCALARS = st.one_of(NAMES, st.booleans(), st.none(), st.integers(-9, 10**20), st.floats(
+    allow_nan=False, allow_infinity=False))
+VALUES = st.recursive(SCALARS, lambda inner: st.one_of(
+    st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=4)), max_leaves=12)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.dictionaries(NAMES, VALUES, min_size=1, max_size=6), min_size=1, max_size=5))
+def test_a_draft_is_yaml_whatever_stands_in_the_file(rows):
+    with tempfile.TemporaryDirectory() as folder:
+        repeated = [row for row in rows for _ in range(2)]
+        for path in (put(Path(folder), "r.jsonl", *repeated),
+                     put(Path(folder), "d.json", {"results": repeated})):
+            text = propose([path])
+            draft = yaml.safe_load(text)
+            assert isinstance(draft, dict) and "item_id" in draft["fields"]
+            yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            assert all(char.isprintable() or char == "\n" for char in text)
+
+
+@settings(max_examples=500)
+@given(SCALARS.filter(lambda value: not isinstance(value, str) or can_be_written(value)))
+def test_a_value_keeps_its_type(value):
+    for in_flow in (False, True):
+        text = f"k: [{scalar(value, True)}]" if in_flow else f"k: {scalar(value)}"
+        for loader in (yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            read = yaml.load(text, loader)["k"]
+            read = read[0] if in_flow else read
+            assert read == value and (type(read) is type(value) or isinstance(value, float))
+
+
+@pytest.mark.parametrize("content", [b"", b"no json", b"[1, 2]", b'"text"', b"{}", b"[]"])
+def test_without_records_it_says_so(tmp_path, content):
+    path = tmp_path / "r.json"
+    path.write_bytes(content)
+    assert "CHECK: no records in it" in propose([path])
