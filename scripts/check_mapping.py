@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 def _propose(args: argparse.Namespace) -> int:
     import json
 
-    from failure_analysis.reading import propose
+    from failure_analysis.drafting import propose
 
     draft = propose.propose(args.files)
     print(json.dumps({"mapping": draft}) if args.json else draft, end="" if not args.json else "\n")

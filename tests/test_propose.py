@@ -9,8 +9,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from failure_analysis.reading.propose import propose
-from failure_analysis.reading.yaml_text import can_be_written, scalar
+from failure_analysis.drafting.propose import propose
+from failure_analysis.drafting.yaml_text import can_be_written, scalar
 
 TOP = ("# A draft. Lines with CHECK are guesses; try it: check_mapping.py FILE… --mapping "
        "benchmark.yaml\n")

@@ -57,11 +57,10 @@ def documents(path: Path) -> Iterator[files.JsonLine]:
     none of these."""
     kind = _kind(path, head := _head(path))
     if kind == "parquet":
-        yield from parquet_rows(path)
-    elif kind == "table":
-        yield from delimited.rows(path, delimited.dialect(head.data, path))
-    else:
-        yield from _json(path)
+        return parquet_rows(path)
+    if kind == "table":
+        return delimited.rows(path, delimited.dialect(head.data, path))
+    return _json(path)
 
 
 def is_table(path: Path) -> bool:
@@ -189,8 +188,7 @@ def _json(path: Path) -> Iterator[files.JsonLine]:
     lines = files.json_lines(path)
     first = next(lines, None)
     if first is None or not first.reason:
-        yield from chain([] if first is None else [first], lines)
-        return
+        return lines if first is None else chain([first], lines)
     second = next(lines, None)
     is_lines = files.bare_name(path).lower().endswith(LINES)
     nothing_read = second is None or bool(second.reason)
@@ -210,9 +208,8 @@ def _json(path: Path) -> Iterator[files.JsonLine]:
             if not is_lines and nothing_read:
                 raise
         else:
-            yield document
-            return
-    yield from chain([first] if second is None else [first, second], lines)
+            return iter((document,))
+    return chain([first] if second is None else [first, second], lines)
 
 
 _PYTHON_FIX = ("{}: Python literals ('text', None, True), no JSON; write it anew with json.dumps, "

@@ -85,9 +85,16 @@ def _path(text: str, steps: list[str | int], scopes: frozenset[str]) -> Get:
     whole = _key(text, frozenset())
     begin = (lambda row, scope: scope[head]) if head in scopes else _key(str(head), frozenset())
 
+    inside = rest[0] if len(rest) == 1 and head not in scopes else None
+
     def get(row: Any, scope: Mapping[str, Any]) -> Any:
-        if type(row) is dict and text in row:
-            return row[text]
+        if type(row) is dict:
+            if text in row:
+                return row[text]
+            if inside is not None:  # the same as below, for most of all paths
+                value = row.get(head)
+                if type(value) is dict and inside in value:
+                    return value[inside]
         value = begin(row, scope)
         for step in rest:
             if type(step) is int:

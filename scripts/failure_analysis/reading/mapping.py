@@ -4,7 +4,7 @@ templates/benchmark.yaml explains each key."""
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +16,7 @@ from failure_analysis.reading.delimited import cell
 from failure_analysis.reading.expressions import AROUND, MISSING, Failed
 from failure_analysis.reading.mapping_plan import Field, Plan, Score
 from failure_analysis.reading.path_counts import Counts, shown
+from failure_analysis.reading.path_counts import Path as Met
 from failure_analysis.records import Grading, Line, Source
 
 if TYPE_CHECKING:
@@ -63,14 +64,9 @@ def _gradings(source: Source, counts: Counts) -> Iterator[Grading]:
             yield Grading(line.number, line.key, grading, outcome, outcome, scores, tuple(failed))
 
 
-class _Place(NamedTuple):
-    """Where a row stands: its line (and path, where several files are read together), the bytes of
-    the line, and whether null stands in it for a number that JSON cannot carry."""
-
-    number: int
-    path: Path | None
-    raw: bytes
-    nulled: bool
+# Where a row stands: its line, its path (where several files are read together), the bytes of the
+# line, and whether null stands in it for a number that JSON cannot carry.
+_Place = tuple[int, Path | None, bytes, bool]
 
 
 class _State:
@@ -117,8 +113,8 @@ def _read_file(path: Path, source: Source, counts: Counts, state: _State
             for row, around in rows_of(document.value, plan):
                 rows += 1
                 ordinal += 1
-                place = _Place(document.number if is_lines else ordinal, at,
-                               document.raw if is_lines else b"", document.nulled)
+                place = (document.number, at, document.raw, document.nulled) if is_lines else \
+                    (ordinal, at, b"", document.nulled)
                 line = _line(row, around, plan, state, place)
                 if line is not None:
                     yield line
@@ -164,36 +160,38 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
           ) -> tuple[Line, str] | None:
     """(the row, the further grading that it is or ""); None where `where` leaves it out."""
     plan.scope[AROUND] = around
+    number, path, raw, nulled = place
     single = len(plan.levels) == 1
-    raw = place.raw if single else b""
+    raw = raw if single else b""
     try:
         keys = {joined.name: _join(joined, row, plan) for joined in plan.joined} \
             if plan.joined else {}
         if plan.where is not None and _is_false(plan.where.get(row, plan.scope)):
             plan.counts.left_out += 1
             return None
-        plan.counts.rows += 1
-        plan.counts.shape(row)
+        counts = plan.counts
+        counts.rows += 1
+        counts.shape(row)
         if keys:
             _count_joins(keys, plan, state)
         if single and type(row) is not dict:
             raise values.Wrong("a JSON object was expected")
         fields = _fields(row, plan)
-        key, grading = _graded(row, fields, plan, state)
+        key, grading = (None, "") if plan.trial is None and plan.grading is None else \
+            _graded(row, fields, plan, state)
     except (values.Wrong, Failed) as wrong:
-        return Line(place.number, None, raw or _spelled(row), str(wrong), path=place.path), ""
-    if plan.counts.rows <= _MOST_CHECKED and raw:
-        for name in containers.repeated_keys(raw):
-            plan.counts.repeated[name] += 1
+        return Line(number, None, raw or _spelled(row), str(wrong), path=path), ""
+    if raw and counts.rows <= _MOST_CHECKED:
+        counts.repeated.update(containers.repeated_keys(raw))
     reason = _wrong(fields)
     if reason:
-        return Line(place.number, None, raw or _spelled(row), reason, path=place.path), grading
+        return Line(number, None, raw or _spelled(row), reason, path=path), grading
     if not plan.trial and not plan.grading:
         _repeat(row, fields, plan, state)
-    notes = checks.tidy(fields)
-    if place.nulled:
+    notes = checks.tidy(fields) if plan.is_untidy else ()
+    if nulled:
         notes += ("a NaN or infinite number was read as null",)
-    return Line(place.number, fields, key=key, notes=notes, path=place.path), grading
+    return Line(number, fields, key=key, notes=notes, path=path), grading
 
 
 def _is_false(value: Any) -> bool:
@@ -208,25 +206,22 @@ def _spelled(row: Any) -> bytes:
 def _fields(row: Any, plan: Plan) -> dict[str, Any]:
     """A row's values under our field names; raises Wrong for a row that is none."""
     scope, fields = plan.scope, {}
-    looks = plan.counts.rows <= plan.counts.looks
-    for name, key, get, take, met, told in plan.fields:
+    for name, key, get, take, met, told, types, is_text in plan.fields:
         value = row.get(key, MISSING) if key else get(row, scope)
+        kind = type(value)
         if told:
             met.add(value)
         else:
-            met.types[type(value)] += 1
-        if looks:
-            met.look(value)
-        if value is MISSING or value is None:
+            types[kind] += 1
+        if kind is str and is_text:
+            fields[name] = value
+        elif value is MISSING or value is None:
             fields[name] = None
-            continue
-        try:
-            fields[name] = take(value)
-        except values.Wrong as wrong:
-            if name not in mapping_plan.NUMBERS:
-                raise values.Wrong(f"{name}: {wrong}") from None
-            fields[name] = None
-            met.unread[str(value)[:40]] += 1
+        else:
+            fields[name] = _taken(name, value, take, met)
+    if plan.counts.rows <= plan.counts.looks:
+        for field in plan.fields:
+            field.met.look(field.get(row, scope))
     if "tool_calls" in fields and type(fields["tool_calls"]) is tuple:
         fields["tool_calls"], results = fields["tool_calls"]
         fields.setdefault("tool_results", results)
@@ -239,20 +234,33 @@ def _fields(row: Any, plan: Plan) -> dict[str, Any]:
     if plan.reward is not None:
         fields["reward"] = _judged(plan.reward, row, plan, model)
     if plan.trial is not None:
-        fields["trial"] = _taken(plan.trial, row, scope)
+        fields["trial"] = _looked_up(plan.trial, row, scope)
     if plan.not_counted is not None:
         _not_counted(row, fields, plan)
     return fields
 
 
+def _taken(name: str, value: Any, take: Callable[[Any], Any], met: Met) -> Any:
+    """A value as its field takes it; what is no number is not recorded, and counted."""
+    try:
+        return take(value)
+    except values.Wrong as wrong:
+        if name not in mapping_plan.NUMBERS:
+            raise values.Wrong(f"{name}: {wrong}") from None
+        met.unread[str(value)[:40]] += 1
+        return None
+
+
 def _judged(score: Score, row: Any, plan: Plan, model: str) -> Any:
     value = score.get(row, plan.scope)
     met = score.met
-    met.add(cell(value, plan.comma) if plan.is_table else value)
     if plan.counts.rows <= plan.counts.looks:
         met.look(value)
     if value is True or value is False:
-        return score.verdict(value)
+        met.types[bool] += 1
+        met.values[bool, value] += 1
+        return value if score.is_bare else score.verdict(value)
+    met.add(cell(value, plan.comma) if plan.is_table else value)
     try:
         verdict = score.verdict(None if value is MISSING else value)
     except values.Wrong as wrong:
@@ -265,7 +273,7 @@ def _judged(score: Score, row: Any, plan: Plan, model: str) -> Any:
     return verdict
 
 
-def _taken(field: Field, row: Any, scope: dict) -> Any:
+def _looked_up(field: Field, row: Any, scope: dict) -> Any:
     value = field.get(row, scope)
     field.met.add(value)
     field.met.look(value)
@@ -326,7 +334,7 @@ def _both(first: Any, second: Any) -> Any:
 
 def _not_counted(row: Any, fields: dict, plan: Plan) -> None:
     """A row that the benchmark does not count is unjudged, whatever its scores say."""
-    value = _taken(plan.not_counted, row, plan.scope)
+    value = _looked_up(plan.not_counted, row, plan.scope)
     wanted = plan.spec.not_counted.values
     if not any(values.equal(value, word, plan.is_table) for word in wanted):
         return
@@ -341,6 +349,9 @@ def _not_counted(row: Any, fields: dict, plan: Plan) -> None:
 def _wrong(fields: dict) -> str | None:
     """Why a row has no place: what its other values may be was seen to when they were taken."""
     item, turn = fields.get("item_id"), fields.get("turn")
+    if type(item) is str and item and turn is None and not fields.get("trial") and \
+            "params" not in fields:
+        return None
     if item is None and turn is None:
         return "the mapping finds neither item_id nor turn in this row"
     if not isinstance(fields.get("params"), dict | None):
@@ -377,7 +388,7 @@ def _graded(row: Any, fields: dict, plan: Plan, state: _State
         fields["trial"] = _trial(fields["trial"], state)
     if plan.grading is None:
         return None, ""
-    grade = values.text(_taken(plan.grading, row, plan.scope))
+    grade = values.text(_looked_up(plan.grading, row, plan.scope))
     answer = (fields.get("run_id"), fields.get("model_name"), str(fields.get("item_id")),
               fields.get("trial"))
     if plan.trial is None:  # the n-th row of an item that is graded so

@@ -27,7 +27,7 @@ _TOLD = ("model_name", "task", "termination", "failure_class", "trial")
 
 class Field(NamedTuple):
     """A field: where it is, how its value is taken, and what is counted of it. `key`: it is under
-    this key of the row, which is quicker than calling `get`."""
+    this key of the row, which is quicker than calling `get`; `types`: those of `met`."""
 
     name: str
     key: str
@@ -35,15 +35,18 @@ class Field(NamedTuple):
     take: Callable[[Any], Any]
     met: Met
     told: bool
+    types: dict[type, int]
+    is_text: bool = False
 
 
 class Score(NamedTuple):
-    """A dimension, or the reward."""
+    """A dimension, or the reward. `is_bare`: true and false are the verdict as they stand."""
 
     name: str
     get: expressions.Get
     verdict: Callable[[Any], Any]
     met: Met
+    is_bare: bool = False
 
 
 class Plan(NamedTuple):
@@ -64,6 +67,7 @@ class Plan(NamedTuple):
     published: tuple[tuple[str, Expression], ...]
     is_table: bool
     comma: bool
+    is_untidy: bool
 
 
 def compiled(path: Path, spec: "mapping_file.Mapping", counts: Counts) -> Plan:
@@ -77,13 +81,14 @@ def compiled(path: Path, spec: "mapping_file.Mapping", counts: Counts) -> Plan:
 
     def field(name: str, texts: Sequence[str], take: Callable) -> Field:
         expression = expressions.compiled(texts, scopes)
-        return Field(name, expression.key if len(spec.levels) == 1 else "", expression.get, take,
-                     _met(counts, name, expression), name in _TOLD)
+        return _field(name, expression.key if len(spec.levels) == 1 else "", expression.get, take,
+                      _met(counts, name, expression))
 
     def score(name: str, rule: "mapping_file.Score") -> Score:
         expression = expressions.compiled(rule.at, scopes)
         return Score(name, expression.get, values.judge(rule, table, comma),
-                      _met(counts, name if name == "reward" else f"scores.{name}", expression))
+                     _met(counts, name if name == "reward" else f"scores.{name}", expression),
+                     name != "reward" and values.is_bare(rule))
 
     fields, said = spec.fields, spec.expected
     trial = spec.trial_of or fields.trial
@@ -101,7 +106,12 @@ def compiled(path: Path, spec: "mapping_file.Mapping", counts: Counts) -> Plan:
             name=" or ".join(spec.not_counted.at)) if spec.not_counted else None,
         tuple((name, expressions.compiled([text], scopes)) for name, text in said or ()
               if isinstance(text, str) and name != "items"),
-        table, comma)
+        table, comma, fields.turn is not None or fields.tool_results is not None)
+
+
+def _field(name: str, key: str, get: expressions.Get, take: Callable, met: Met) -> Field:
+    return Field(name, key, get, take, met, name in _TOLD, met.types,
+                 take in (values.text, values.ident))
 
 
 def _met(counts: Counts, name: str, expression: Expression) -> Met:
@@ -130,8 +140,8 @@ def _list_of(text: str, scopes: frozenset[str]) -> Expression | None:
 
 
 def _constant(name: str, value: Any, counts: Counts) -> Field:
-    return Field(name, "", lambda row, scope: value, lambda value: value,
-                 counts.path(name, "from_path"), name in _TOLD)
+    return _field(name, "", lambda row, scope: value, lambda value: value,
+                  counts.path(name, "from_path"))
 
 
 def _field_plans(spec: "mapping_file.Mapping", file: dict, table: bool, comma: bool,
@@ -178,7 +188,7 @@ def _built(name: str, place: "mapping_file.Built", spec: "mapping_file.Mapping",
         if not place.place.at:
             return _constant(name, place.place.value, counts)
         expression = expressions.compiled(place.place.at, spec.scopes)
-        return Field(name, "", expression.get, take, _met(counts, name, expression), False)
+        return _field(name, "", expression.get, take, _met(counts, name, expression))
     parts = []
     for key, inner in place.parts.items():
         if inner.at:
@@ -197,7 +207,7 @@ def _built(name: str, place: "mapping_file.Built", spec: "mapping_file.Mapping",
                 cell(value) if type(value) is str and name == "params" else value
         return values.parts(built)
 
-    return Field(name, "", get, lambda value: value, counts.path(name, "its parts"), False)
+    return _field(name, "", get, lambda value: value, counts.path(name, "its parts"))
 
 
 def file_scope(path: Path, spec: "mapping_file.Mapping") -> dict[str, Any]:

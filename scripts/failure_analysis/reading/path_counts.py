@@ -11,6 +11,7 @@ from failure_analysis.reading.expressions import MISSING, Missing
 _MOST_VALUES = 500
 _LONGEST = 60
 _MOST_SHAPES = 200
+_MOST_LOOKED_AT = 2000  # rows for their keys
 _MOST_SAMPLES = 5
 # More values than these tell no repeats apart: they are times, or ids of rows.
 MOST_PARTS = 20
@@ -44,11 +45,15 @@ class Path:
 
     def add(self, value: Any) -> None:
         """Counts a value, and keeps it among the commonest."""
-        self.types[type(value)] += 1
+        kind, values = type(value), self.values
+        self.types[kind] += 1
         if value is not MISSING:
-            key = (type(value), value if type(value) in (bool, int, float) else shown(value))
-            if key in self.values or len(self.values) < _MOST_VALUES:
-                self.values[key] += 1
+            is_short = kind in (bool, int, float) or (kind is str and len(value) <= _LONGEST)
+            key = (kind, value if is_short else shown(value))
+            if key in values:
+                values[key] += 1
+            elif len(values) < _MOST_VALUES:
+                values[key] = 1
 
     def look(self, value: Any) -> None:
         """Keeps a value as the last one, and as an example."""
@@ -125,10 +130,10 @@ class Counts:
             differing[1].update(met)
 
     def shape(self, row: Any) -> None:
-        """Counts which keys a row has, and keeps the first rows."""
+        """Counts which keys the first rows have, and keeps some."""
         if len(self.samples) < _MOST_SAMPLES:
             self.samples.append(row)
-        if type(row) is dict:
+        if type(row) is dict and self.rows <= _MOST_LOOKED_AT:
             keys = tuple(row)
             if keys in self.shapes or len(self.shapes) < _MOST_SHAPES:
                 self.shapes[keys] += 1
@@ -149,7 +154,7 @@ class Counts:
         return paths
 
     def key_counts(self) -> Counter:
-        """The keys of rows, by how many rows have them."""
+        """The keys of the first rows, by how many have them."""
         keys: Counter = Counter()
         for shape, count in self.shapes.items():
             keys.update({str(key): count for key in shape})

@@ -135,6 +135,10 @@ def tool_calls(value: Any, keys: "mapping_file.ToolCalls") -> tuple[list | None,
     value = nested(value)
     if value is None:
         return None, None
+    if type(value) is list and keys.name == "name" and all(
+            type(call) is dict and "name" in call and keys.result not in call for call in value) \
+            and keys.arguments in ("arguments", "args"):
+        return value, None  # nothing is called otherwise
     calls, results = [], []
     for place, call in enumerate(value if isinstance(value, list) else [value]):
         if not isinstance(call, dict) or not (keys.name in call or "function" in call):
@@ -157,11 +161,8 @@ def judge(rule: "mapping_file.Judged", is_table: bool, comma: bool) -> Callable[
     unjudged = {_key(value) for value in rule.unjudged}
     passing = {_key(value) for value in rule.pass_}
 
-    is_bare = not unjudged and not passing and rule.at_least is None and rule.at_most is None
 
     def verdict(value: Any) -> Any:
-        if is_bare and (value is True or value is False):
-            return value
         readings = [value]
         if is_table and type(value) is str:
             readings.append(delimited.cell(value, comma))
@@ -179,6 +180,11 @@ def judge(rule: "mapping_file.Judged", is_table: bool, comma: bool) -> Callable[
         return _measured(value, rule)
 
     return verdict
+
+
+def is_bare(rule: "mapping_file.Judged") -> bool:
+    """Whether a rule says nothing of what passes: true and false do."""
+    return not (rule.unjudged or rule.pass_) and rule.at_least is None and rule.at_most is None
 
 
 def _measured(value: Any, rule: "mapping_file.Judged") -> Any:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from failure_analysis.reading import verdicts
-from failure_analysis.reading.field_names import KIND, Roles, roles
+from failure_analysis.drafting import verdicts
+from failure_analysis.drafting.field_names import KIND, Roles, roles
+from failure_analysis.drafting.verdicts import Checks, Verdict
+from failure_analysis.drafting.yaml_text import can_be_written
 from failure_analysis.reading.survey import (
     Field,
     Survey,
@@ -14,8 +16,6 @@ from failure_analysis.reading.survey import (
     quoted,
     survey,
 )
-from failure_analysis.reading.verdicts import Checks, Verdict
-from failure_analysis.reading.yaml_text import can_be_written
 
 
 class Draft(NamedTuple):

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from failure_analysis.drafting.field_names import spellings, tokens
 from failure_analysis.reading.delimited import cell
-from failure_analysis.reading.field_names import spellings, tokens
 from failure_analysis.reading.survey import Field
 
 _PASS = frozenset(("pass", "passed", "correct", "true", "yes", "y", "success", "successful",

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from failure_analysis import files
-from failure_analysis.reading import containers, file_groups, verdicts
-from failure_analysis.reading.drafts import Draft, call_keys, draft
-from failure_analysis.reading.field_names import (
+from failure_analysis.drafting import file_groups, verdicts
+from failure_analysis.drafting.drafts import Draft, call_keys, draft
+from failure_analysis.drafting.field_names import (
     CONDITION,
     GRADING,
     RUN,
@@ -21,17 +21,18 @@ from failure_analysis.reading.field_names import (
     repeats,
     tokens,
 )
-from failure_analysis.reading.file_groups import Group
-from failure_analysis.reading.file_joins import Join, arranged
-from failure_analysis.reading.survey import (
+from failure_analysis.drafting.file_groups import Group
+from failure_analysis.drafting.file_joins import Join, arranged
+from failure_analysis.drafting.survey import (
     MOST_ROWS,
     Field,
     is_conversation,
     message_keys,
     quoted,
 )
-from failure_analysis.reading.verdicts import Checks
-from failure_analysis.reading.yaml_text import can_be_written, line, scalar, shown
+from failure_analysis.drafting.verdicts import Checks
+from failure_analysis.drafting.yaml_text import can_be_written, line, scalar, shown
+from failure_analysis.reading import containers
 
 _MOST_FILES = 40
 _MOST_UNUSED = 40
