@@ -16,15 +16,15 @@ exact counts, and what makes the runs hard to compare.
 
 Reads judged run folders (openai_judged.jsonl, any *_judged.jsonl, transcript.jsonl), tau2-bench and
 tau-bench results, AgentDojo run trees, LLM-judge summaries over tau2-bench runs, and through
---mapping any JSONL, JSON or CSV; .gz and .zst as they are.
+--mapping any JSONL, JSON, CSV, TSV or Parquet; .gz and .zst as they are.
 
 Writes into the analysis folder: outcomes.csv, failure_review_rows.jsonl, failure_review_rows.csv,
 rejected_rows.jsonl, sanity.json, facts.json, manifest.json, and gradings.csv when an answer was
 graded more than once. What was made of another packet that stood there (clusters, comparison, plan)
 is removed and named; the ledger, the reading log and the report stay. The same packet keeps all.
 
-Exit codes: 0 done; 1 refused (nothing found, nothing read), nothing judged, or a file that breaks
-off; 2 usage.
+Exit codes: 0 done; 1 refused (nothing found, nothing read, a mapping that cannot be meant), nothing
+judged, a file that breaks off or cannot be read, or counts that are not as `expected`; 2 usage.
 
 Example: build_packet.py --run-dir runs/a runs/b --output-dir results/mybench
 """
@@ -42,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     cli.add_inputs(parser)
     parser.add_argument("--output-dir", type=Path, metavar="ANALYSIS_DIR",
                         help="the analysis folder (default results/<benchmark>)")
+    cli.add_accept(parser)
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _build(parser, args))
 
@@ -67,7 +68,7 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         ],
         args.json,
     )
-    return 0 if build.is_sound(counts) else 1
+    return 0 if build.is_sound(counts, args.accept_differences) else 1
 
 
 if __name__ == "__main__":

@@ -18,14 +18,14 @@
 """Does all of stage 1: packet, provisional clusters, model comparison, draft report.
 
 Reads what build_packet.py reads: judged run folders, a comparison folder, tau2-bench, tau-bench and
-AgentDojo results, or any JSONL, JSON and CSV through --mapping.
+AgentDojo results, or any JSONL, JSON, CSV, TSV and Parquet through --mapping.
 
 Writes the report draft (--output, default results/<benchmark>/deep_error_analysis.md) and beside it
 the files of build_packet.py, cluster_failures.py and compare_models.py, of which it is exactly the
 sum. A report that somebody has rewritten keeps its text: only its generated blocks are refreshed.
 
-Exit codes: 0 done; 1 refused (nothing found, nothing read), nothing judged, or a file that breaks
-off; 2 usage.
+Exit codes: 0 done; 1 refused (nothing found, nothing read, a mapping that cannot be meant), nothing
+judged, a file that breaks off or cannot be read, or counts that are not as `expected`; 2 usage.
 
 Example: deep_error_analysis.py --run-dir runs/a runs/b --output results/x/deep_error_analysis.md
 """
@@ -50,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
     parser.add_argument("--force", action="store_true",
                         help="draft the report anew even if somebody has rewritten it")
+    cli.add_accept(parser)
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _analyse(parser, args))
 
@@ -87,7 +88,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *(["next: plan_review.py; a provisional mode is no finding"]
               if counts["fail"] else []),
         ], args.json)
-    return 0 if build.is_sound(counts) else 1
+    return 0 if build.is_sound(counts, args.accept_differences) else 1
 
 
 if __name__ == "__main__":

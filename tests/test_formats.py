@@ -303,7 +303,7 @@ class TestTau2Folder:
         (folder / "notes.txt").write_text("mine")
         done, out = build("--input", folder)
         assert "(object with 2 simulations in files of their own)" in done.stdout
-        assert "passed over, of no known format: 1 files" in done.stdout
+        assert "passed over: 1 files" in done.stdout
         assert "2 rows read = 1 pass + 1 fail + 0 unjudged + 0 rejected" in done.stdout
         apart = read_jsonl(out / "failure_review_rows.jsonl")
         assert apart[0]["source"] == {

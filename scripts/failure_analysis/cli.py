@@ -84,6 +84,12 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
                         help="worker processes (default 1); the files are the same with any number")
 
 
+def add_accept(parser: argparse.ArgumentParser) -> None:
+    """The option for what a mapping expects and what does not come out."""
+    parser.add_argument("--accept-differences", action="store_true",
+                        help="exit 0 although counts differ from `expected` of the mapping")
+
+
 def find_inputs(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "Inputs":
     """The runs that the options name; wrong combinations are usage errors (exit code 2)."""
     from failure_analysis.reading import detect
@@ -127,7 +133,7 @@ def detection_lines(inputs: "Inputs") -> list[str]:
         lines.append(f"further gradings: {len(inputs.gradings)} files, first "
                      f"{inputs.gradings[0].path}")
     if inputs.ignored:
-        lines.append(f"not read: {len(inputs.ignored)} files, first "
+        lines.append(f"passed over: {len(inputs.ignored)} files, first "
                      f"{inputs.ignored[0]}")
     return lines
 

@@ -285,8 +285,10 @@ class Overall:
                     *self._mapped_findings(), *self._between_runs(), *self.findings,
                     *self._row_findings(), *missing]
         if ignored:
-            findings.append({"kind": "ignored_files", "text": f"{_count(len(ignored), 'file')} of "
-                             f"no known format passed over ({_list(ignored)}).",
+            what = "of no known format passed over" if self.mapping is None else \
+                "not read: the mapping leaves them out"
+            findings.append({"kind": "ignored_files", "text": f"{_count(len(ignored), 'file')} "
+                             f"{what} ({_list(ignored)}).",
                              "count": len(ignored), "about": ignored[:200]})
         return {
             "conservation": self.conservation(),

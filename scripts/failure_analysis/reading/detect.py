@@ -150,12 +150,13 @@ def _take_beside_journals(path: Path, inputs: Inputs) -> None:
 
 
 def _nothing_known(path: Path) -> str:
+    keys = mapped_inputs.keys_of([path])
+    seen = f"; its records have the keys {keys}" if keys else ""
     wants = "; ".join(f"{module.NAME}: {module.WANTS}" for module in DETECTED)
     what = "nothing in this folder is of a known format" if path.is_dir() else \
         "this file is of no known format"
-    return (f"{what}. Known are {wants}. For another shape write a "
-            "benchmark.yaml and pass --mapping: check_mapping.py FILE --propose drafts "
-            "one")
+    return (f"{what}{seen}. For another shape, check_mapping.py {path} --propose drafts a "
+            f"benchmark.yaml to pass as --mapping. Known are {wants}")
 
 
 def _finished(inputs: Inputs) -> Inputs:

@@ -13,7 +13,7 @@ from failure_analysis import files
 from failure_analysis.reading import containers, joins, mapping, mapping_plan
 from failure_analysis.reading.mapping import Mapped
 from failure_analysis.reading.mapping_plan import file_scope
-from failure_analysis.reading.path_counts import Counts
+from failure_analysis.reading.path_counts import Counts, shown
 from failure_analysis.records import Source
 
 if TYPE_CHECKING:
@@ -163,3 +163,26 @@ def has_rows(path: Path, spec: "mapping_file.Mapping") -> bool:
     """Whether the first rows of a file have an item where the mapping says."""
     source = Source(mapping.NAME, path, "", "", "", "", (path,), mapping=Mapped(spec, (path,)))
     return any(line.fields is not None for line in islice(mapping.read(source), _MOST_TRIED))
+
+
+def keys_of(paths: list[Path], most: int = 12) -> str:
+    """The keys that the first records of files have, for a message; "" when none can be read."""
+    keys: dict[str, None] = {}
+    for path in islice(_readable(paths), 3):
+        try:
+            for document in islice(containers.documents(path), 5):
+                value = document.value[0] if isinstance(document.value, list) and \
+                    document.value else document.value
+                keys |= dict.fromkeys(map(shown, value)) if isinstance(value, dict) else {}
+        except files.Refusal:
+            continue
+    more = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(islice(keys, most)) + more
+
+
+def _readable(paths: list[Path]) -> Iterator[Path]:
+    """The files that look as if they could be read."""
+    for path in paths:
+        for child in sorted(path.rglob("*")) if path.is_dir() else (path,):
+            if child.is_file() and files.bare_name(child).lower().endswith(containers.ENDINGS):
+                yield child

@@ -2,15 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis.files import Refusal, bare_name
-from failure_analysis.reading import containers, detect, ingest, mapping_faults
+from failure_analysis.reading import detect, ingest, mapping_faults
 from failure_analysis.reading.expressions import MISSING
-from failure_analysis.reading.path_counts import Counts, shown
+from failure_analysis.reading.path_counts import Counts
 
 
 class Tried(NamedTuple):
@@ -70,29 +67,6 @@ def spelled(value: Any) -> str:
 
 def _example(key: str, counts: Counts) -> Any:
     return next((row[key] for row in counts.samples if isinstance(row, dict) and key in row), None)
-
-
-def keys_of(paths: list[Path], most: int = 12) -> str:
-    """The keys that the first records of files have, for a message; "" when none can be read."""
-    keys: dict[str, None] = {}
-    for path in islice(_readable(paths), 3):
-        try:
-            for document in islice(containers.documents(path), 5):
-                value = document.value[0] if isinstance(document.value, list) and \
-                    document.value else document.value
-                keys |= dict.fromkeys(map(shown, value)) if isinstance(value, dict) else {}
-        except Refusal:
-            continue
-    more = f" and {len(keys) - most} more" if len(keys) > most else ""
-    return ", ".join(islice(keys, most)) + more
-
-
-def _readable(paths: list[Path]) -> Iterator[Path]:
-    """The files that look as if they could be read."""
-    for path in paths:
-        for child in sorted(path.rglob("*")) if path.is_dir() else (path,):
-            if child.is_file() and bare_name(child).lower().endswith(containers.ENDINGS):
-                yield child
 
 
 def met(tried: Tried) -> list[tuple]:
