@@ -22,8 +22,7 @@ guesses. Writes no file.
 
 Exit codes: 0 done; 1 refused, or the mapping cannot be meant, or no row is judged; 2 usage.
 
-Examples: check_mapping.py results.jsonl --propose > benchmark.yaml
-          check_mapping.py results.jsonl --mapping benchmark.yaml
+Example: check_mapping.py results.jsonl --mapping benchmark.yaml
 """
 
 import argparse

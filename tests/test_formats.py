@@ -553,22 +553,6 @@ class TestMapping:
         assert [row["outcome"] for row in outcomes(out).values()] == ["pass", "fail", "unjudged"]
         assert rows_of(out)["m/2"]["failed_dimensions"] == ["c"]
 
-    @pytest.mark.parametrize(("mapping", "words"), [
-        ("[1]", "a mapping with the keys"),
-        ("a: b: c", "not valid YAML"),
-        ("fields: {item_id: i}", "nothing says which rows passed"),
-        ("fields: {item: i}", "fields needs at least item_id or turn"),
-        ("fields: {item_id: i, outcome: o}", "fields.outcome is no field of a row"),
-        ("fields: {item_id: 3, reward: r}", "neither a path nor"),
-        ("fields: {item_id: i, reward: r}", "needs threshold"),
-        ("fields: {item_id: i}\npass_when: [x]", "pass_when is a map"),
-        ("field: {item_id: i}", "unknown key 'field'"),
-    ])
-    def test_a_wrong_mapping_is_named(self, build, tmp_path, mapping, words):
-        done, _ = self.build_mapped(build, tmp_path, "rows.jsonl", "{}", mapping, code=1)
-        assert words in done.stderr
-        assert "benchmark.yaml" in done.stderr
-
     def test_models_in_one_mapped_file_are_runs_of_their_own(self, build, tmp_path):
         rows = [{"i": str(n), "m": model, "ok": model == "A"} for model in "AB" for n in range(3)]
         for run, mapping in (("", ""), ("x", "run_id: r, ")):
@@ -586,17 +570,6 @@ class TestMapping:
             _, out = self.build_mapped(build, tmp_path, "r.csv", f"id,s\na,{good}\nb,{bad}\n",
                                        f"fields: {{item_id: id}}\npass_when: {{s: {wanted}}}\n")
             assert [row["outcome"] for row in outcomes(out).values()] == ["pass", "fail"]
-
-    def test_paths_that_lead_nowhere_and_numbers_that_decide_nothing(self, build, tmp_path):
-        done, out = self.build_mapped(
-            build, tmp_path, "r.csv", "id,s\na,1\n",
-            "fields: {item_id: id, model_name: modle, scores: {c: s}}\n", code=1)
-        notes = " ".join(one["text"] for one in findings(out, "row_note"))
-        assert "the mapping finds no model_name at modle" in notes
-        assert "numbers, which decide nothing; use pass_when" in notes
-        done, _ = self.build_mapped(build, tmp_path, "r.csv", "id,s\na,1\n",
-                                    "fields: {item_id: nope}\npass_when: {s: 1}\n", code=1)
-        assert "every row was rejected: the mapping finds neither item_id nor turn" in done.stdout
 
     def test_what_a_source_says_an_item_is_counts_above_its_texts(self, build, tmp_path):
         rows = [{"i": "7", "m": model, "q": "The same words.", "f": fingerprint, "ok": True}
@@ -618,8 +591,3 @@ class TestMapping:
         assert [row["item_fingerprint"] for row in outcomes(out).values()] == [
             "0123456789abcdef", "fedcba9876543210"]
         assert findings(out, "content_differs")[0]["about"] == ["0"]
-
-    def test_the_template_is_a_mapping(self, bundle):
-        from failure_analysis.reading import mapping
-
-        assert mapping.load(bundle / "templates" / "benchmark.yaml")["benchmark"] == "my-benchmark"

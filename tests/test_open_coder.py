@@ -376,7 +376,7 @@ def test_background_and_model_come_from_a_benchmark_yaml(code: Code, tmp_path: P
     assert "secret-of-the-tests" not in shown.read_text(encoding="utf-8")
     told.write_text("background: {what_it_test: x}\n")
     done = code(None, tmp_path / "run", "--background", str(told), "--dry-run", code=1)
-    assert "unknown key background.what_it_test" in done.stderr
+    assert "background.what_it_test: unknown key; nearest: what_it_tests" in done.stderr
 
 
 def test_another_mapping_is_another_project(code: Code, tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _source(path: Path, name: str, spec: "mapping_file.Mapping", benchmark: str) -> Source:
     file = file_scope(path, spec)
-    joined = [other for join in spec.join for other in joins.paths(join, file)]
+    joined = dict.fromkeys(other for join in spec.join for other in joins.paths(join, file)
+                           if other != path)
     return Source(
         format=mapping.NAME, path=path, run_id=name, model_name="", benchmark=benchmark,
         why="read through the mapping", files=(path, *joined), threshold=spec.threshold,

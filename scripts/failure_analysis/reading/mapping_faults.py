@@ -71,7 +71,8 @@ def _nowhere(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
     """Item, verdicts and dimensions that no row has."""
     fields = spec.fields
     wanted = [name for name in ("item_id", "turn") if getattr(fields, name) is not None]
-    if not any(counts.paths[name].said for name in wanted if name in counts.paths):
+    if counts.paths[wanted[0]].asked and not any(
+            counts.paths[name].said for name in wanted if name in counts.paths):
         path = counts.paths[wanted[0]]
         yield f"{wanted[0]}: {_nothing_at(path, counts)}"
     optional = {f"scores.{name}" for name, score in fields.scores.items() if score.optional}
@@ -80,7 +81,7 @@ def _nowhere(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
     for name, path in counts.paths.items():
         is_verdict = name == "reward" or name.startswith(("scores.", "checks ")) or \
             name in ("not_counted", "grading_of", "trial")
-        if is_verdict and name not in optional and (
+        if is_verdict and path.asked and name not in optional and (
                 not path.met or (not path.is_plain and not path.said)):
             yield f"{name}: {_nothing_at(path, counts)}"
 
@@ -92,7 +93,7 @@ def _nothing_at(path: Path, counts: Counts) -> str:
         [leaf for leaf in leaves if leaf.split(".")[-1] == path.text.split(".")[-1]][:1]
     fault = f"; {path.fault}" if path.fault else ""
     nearest = f"; nearest: {near[0]}" if near else ""
-    return (f"there is nothing at {path.text} in any of {counts.rows} rows{fault}{nearest}; "
+    return (f"there is nothing at {path.text} in any of {path.asked} rows{fault}{nearest}; "
             f"{_keys(counts)}{_map_hint(counts)}")
 
 
@@ -145,10 +146,10 @@ def _of_rule(name: str, rule: "mapping_file.Judged", path: Path, is_table: bool
              ) -> Iterator[str]:
     """What one verdict's values and its rule say of each other."""
     seen = [value for (_, value), _ in path.values.most_common()]
-    if rule.pass_ and seen:
+    if rule.pass_ and seen and not {list, dict} & path.types.keys():
         yield from _other_spelling(name, rule, path, seen, is_table)
     limits = [limit for limit in (rule.at_least, rule.at_most) if limit is not None]
-    if path.unread.total() * 2 >= path.said > 0:
+    if path.unread.total() * 2 > path.said > 0:
         yield (f"{name}: {path.text} is no {'number' if limits else 'verdict by itself'} "
                f"({_told(path)}); say which values pass: {{at: {path.text}, pass: "
                f"{_quoted(seen[0])}}}")
@@ -251,7 +252,7 @@ def findings(spec: "mapping_file.Mapping", counts: Counts) -> list[dict[str, Any
 def _of_verdicts(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[tuple]:
     for name, rule in _rules(spec, counts):
         path = counts.paths[name]
-        yield from _gaps(name, path, counts)
+        yield from _gaps(name, path)
         yield from _ties(name, rule, path, counts.is_table)
         yield from _scales(name, rule, path)
         near = [value for (_, value), _ in path.values.items()
@@ -266,12 +267,12 @@ def _of_verdicts(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[tuple
                    f"and counts as failed; add it to pass if it does ({_told(path)}).", rows, [])
 
 
-def _gaps(name: str, path: Path, counts: Counts) -> Iterator[tuple]:
-    nothing = counts.rows - path.met
+def _gaps(name: str, path: Path) -> Iterator[tuple]:
+    nothing = path.asked - path.met
     if not path.said:
-        yield "no_verdict", f"{name}: {path.text} is null in every row.", counts.rows, [name]
+        yield "no_verdict", f"{name}: {path.text} is null in every row.", path.asked, [name]
     elif nothing > 0:
-        yield ("gaps", f"{name}: there is nothing at {path.text} in {nothing} of {counts.rows} "
+        yield ("gaps", f"{name}: there is nothing at {path.text} in {nothing} of {path.asked} "
                "rows; they are not judged on it.", nothing, [name])
 
 

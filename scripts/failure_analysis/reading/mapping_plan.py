@@ -156,7 +156,7 @@ def _field_plans(spec: "mapping_file.Mapping", file: dict, table: bool, comma: b
         elif getattr(place, "at", None):
             yield field(name, place.at, take)
         else:
-            yield _constant(name, place.value, counts)
+            yield _constant(name, take(place.value), counts)
     for group, name in _FROM_PATH.items():
         if group in file and name != "trial" and getattr(spec.fields, name) is None:
             yield _constant(name, file[group], counts)

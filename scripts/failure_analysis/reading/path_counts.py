@@ -34,6 +34,11 @@ class Path:
     unread: Counter = field(default_factory=Counter)
 
     @property
+    def asked(self) -> int:
+        """Rows in which it was looked for."""
+        return sum(self.types.values())
+
+    @property
     def met(self) -> int:
         """Rows in which there is something."""
         return sum(count for kind, count in self.types.items() if kind is not Missing)
