@@ -44,8 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     either = parser.add_mutually_exclusive_group(required=True)
     either.add_argument("--mapping", type=Path, metavar="YAML", help="the benchmark.yaml to try")
     either.add_argument("--propose", action="store_true", help="print a draft of one")
-    parser.add_argument("--rows", type=int, default=2, metavar="N",
-                        help="rows to show beside what becomes of them (default 2)")
+    parser.add_argument("--rows", type=int, default=1, metavar="N",
+                        help="rows of each outcome to show beside what becomes of them (default 1)")
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _propose(args) if args.propose else _try(args))
 

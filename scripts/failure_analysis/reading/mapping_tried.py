@@ -12,7 +12,7 @@ from failure_analysis.reading.path_counts import Counts
 
 class Tried(NamedTuple):
     """What came of it. `rows`: id, outcome, and (field, path, value in the file, what it becomes)
-    of the first; `outcomes`: model -> outcome -> rows."""
+    of the first of each outcome; `outcomes`: model -> outcome -> rows."""
 
     inputs: detect.Inputs
     counts: Counts
@@ -25,11 +25,11 @@ class Tried(NamedTuple):
 
 
 def tried(paths: list[Path], mapping_path: Path, most: int) -> Tried:
-    """Reads files through a mapping, whole, and keeps the first `most` rows."""
+    """Reads files through a mapping, whole, and keeps the first `most` rows of each outcome."""
     inputs = detect.from_inputs(paths, mapping_path)
     spec = inputs.sources[0].mapping.spec
     counts, outcomes, rejected = Counts(looks=1 << 60), {}, Counter()
-    rows: list[tuple[str, str, list[tuple]]] = []
+    rows: dict[str, list[tuple[str, str, list[tuple]]]] = {}
     for source in inputs.sources:
         for row in ingest.rows(source, counts):
             if row.computed is None:
@@ -37,15 +37,17 @@ def tried(paths: list[Path], mapping_path: Path, most: int) -> Tried:
                 continue
             model = outcomes.setdefault(row.computed["model_name"], Counter())
             model[row.computed["outcome"]] += 1
-            if len(rows) < most:
-                rows.append((row.computed["datapoint_id"], row.computed["outcome"],
-                             _beside(counts, {**row.line.fields, **row.computed})))
+            alike = rows.setdefault(row.computed["outcome"], [])
+            if len(alike) < most:
+                alike.append((row.computed["datapoint_id"], row.computed["outcome"],
+                              _beside(counts, {**row.line.fields, **row.computed})))
     faults = list(mapping_faults.faults(spec, counts))
     findings = [finding["text"] for finding in mapping_faults.findings(spec, counts)
                 if finding["kind"] != "mapping_unmapped"]
     unmapped = [(key, _example(key, counts)) for key in
                 mapping_faults.unmapped_keys(spec, counts)]
-    return Tried(inputs, counts, rows, outcomes, rejected, faults, findings, unmapped)
+    first = [row for outcome in ("pass", "fail", "unjudged") for row in rows.get(outcome, ())]
+    return Tried(inputs, counts, first, outcomes, rejected, faults, findings, unmapped)
 
 
 def _beside(counts: Counts, row: dict) -> list[tuple]:
