@@ -36,6 +36,14 @@ SCRIPTS = BUNDLE / "scripts"
 DEMO = BUNDLE / "tests" / "fixtures" / "demo_runs"
 TABLE = Path(__file__).with_name("table.md")
 LENSES = ("surface", "fft", "compression", "hazard")
+# The same rows as those of the judged format, through a mapping.
+MAPPING = """benchmark: b
+fields: {turn: turn, model_name: model_name, user_text: user_text, assistant_text: assistant_text,
+  tool_calls: tool_calls, tool_results: tool_results, judge_reasoning: judge_reasoning,
+  latency_ms: latency_ms, scores: {tool: scores.tool_use_correct, kb: scores.kb_grounding,
+  instruction: scores.instruction_following, state: scores.state_tracking}}
+"""
+BY_JMESPATH = MAPPING.replace("kb: scores.kb_grounding", "kb: scores.kb_grounding && `true`")
 PARSE = ("import orjson, pathlib, sys\n"
          "for path in sys.argv[1:]:\n"
          "    data = pathlib.Path(path).read_bytes()\n"
@@ -66,6 +74,11 @@ def works(folder: Path, rows: int) -> Iterator[Work]:
     yield Work("packet", ["build_packet.py", "--input", folder / "wide",
                           "--output-dir", folder / "packet"],
                sorted((folder / "wide").glob("*/*.jsonl")))
+    for name, mapping in (("packet mapped", MAPPING), ("packet by JMESPath", BY_JMESPATH)):
+        (folder / f"{name}.yaml").write_text(mapping)
+        yield Work(name, ["build_packet.py", "--input", folder / "wide", "--mapping",
+                          folder / f"{name}.yaml", "--output-dir", folder / "packet"],
+                   sorted((folder / "wide").glob("*/*.jsonl")))
     yield Work("stage 1 of the demo", [
         "deep_error_analysis.py", "--comparison-dir", DEMO / "comparison",
         "--output", folder / "demo" / "report.md"], sorted(DEMO.rglob("*.jsonl")))

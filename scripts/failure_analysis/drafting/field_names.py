@@ -40,12 +40,13 @@ NAMES: dict[str, tuple[str, ...]] = {
                   "reasoning"),
     "expected": (
         "expected", "expected_answer", "expected_output", "gold", "gold_answer", "ground_truth",
-        "gt", "gt_answer", "reference", "reference_answer", "correct_answer", "target", "ideal", "key", "answer_key",
+        "gt", "gt_answer", "reference", "reference_answer", "correct_answer", "target", "ideal",
         "possible_answer", "canonical_solution", "answer_key", "label", "references", "golds",
         "truth", "solution", "answer"),
     "judge_reasoning": (
-        "judge_reasoning", "judge_comment", "judge_reason", "remark", "remarks", "explanation", "rationale", "feedback",
-        "justification", "critique", "reason", "grading_result_reason", "judge_explanation",
+        "judge_reasoning", "judge_comment", "judge_reason", "explanation", "rationale", "feedback",
+        "remark", "remarks", "justification", "critique", "reason", "grading_result_reason",
+        "judge_explanation",
         "comment", "mistake_reason", "grader_output", "grading_notes", "why", "notes", "reasoning",
         "error", "error_message", "kommentar"),
     "termination": ("termination_reason", "finish_reason", "stop_reason", "exit_reason",

@@ -45,7 +45,7 @@ def spelled(row: dict) -> bytes:
     ordered = {name: row.get(name) for name in FIELDS}
     ordered |= row
     try:
-        return msgspec.json.format(_ENCODE(ordered), indent=0)
+        return _ENCODE(ordered)
     except (UnicodeEncodeError, OverflowError):  # lone surrogates, numbers beyond 64 bits
         return json.dumps(_finite(ordered)).encode()
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NAME = "mapping"
 _MOST_CHECKED = 200
 _MOST_KEPT = 500
+_MOST_PARSED_AGAIN = 50  # to see whether keys are there twice
 
 
 class Mapped(NamedTuple):
@@ -181,7 +182,7 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
             _graded(row, fields, plan, state)
     except (values.Wrong, Failed) as wrong:
         return Line(number, None, raw or _spelled(row), str(wrong), path=path), ""
-    if raw and counts.rows <= _MOST_CHECKED:
+    if raw and counts.rows <= _MOST_PARSED_AGAIN:
         counts.repeated.update(containers.repeated_keys(raw))
     reason = _wrong(fields)
     if reason:
@@ -256,6 +257,10 @@ def _judged(score: Score, row: Any, plan: Plan, model: str) -> Any:
     met = score.met
     if plan.counts.rows <= plan.counts.looks:
         met.look(value)
+    if value is None and not plan.is_table:
+        met.types[type(None)] += 1
+        met.values[type(None), None] += 1
+        return None
     if value is True or value is False:
         met.types[bool] += 1
         met.values[bool, value] += 1
@@ -405,7 +410,9 @@ def _graded(row: Any, fields: dict, plan: Plan, state: _State
 def _repeat(row: Any, fields: dict, plan: Plan, state: "_State") -> None:
     """Counts by which keys the rows that repeat an item differ: repeats, further gradings and other
     conditions look the same until the mapping says which they are."""
-    key = (fields.get("run_id"), fields.get("model_name"), str(fields.get("item_id")))
+    item = fields.get("item_id")
+    key = (fields.get("run_id"), fields.get("model_name"),
+           fields.get("turn") if item is None else item)
     first = state.first_rows.get(key)
     if first is None:
         if type(row) is dict and len(state.first_rows) < _MOST_KEPT:

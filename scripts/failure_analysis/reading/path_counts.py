@@ -13,6 +13,7 @@ _LONGEST = 60
 _MOST_SHAPES = 200
 _MOST_LOOKED_AT = 2000  # rows for their keys
 _MOST_SAMPLES = 5
+_PLAIN = (bool, int, float, type(None))
 # More values than these tell no repeats apart: they are times, or ids of rows.
 MOST_PARTS = 20
 
@@ -53,7 +54,7 @@ class Path:
         kind, values = type(value), self.values
         self.types[kind] += 1
         if value is not MISSING:
-            is_short = kind in (bool, int, float) or (kind is str and len(value) <= _LONGEST)
+            is_short = kind in _PLAIN or (kind is str and len(value) <= _LONGEST)
             key = (kind, value if is_short else shown(value))
             if key in values:
                 values[key] += 1
