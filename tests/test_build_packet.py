@@ -403,7 +403,7 @@ def test_rejected_shapes_of_input(build, tmp_path, run_script):
         (["--run-dir", empty], 1, "no judged run"),
         (["--run-dir", other], 1, "found notes.txt"),
         (["--run-dir", tmp_path / "nowhere"], 1, "no such folder"),
-        (["--input", other], 1, "For another shape write a benchmark.yaml"),
+        (["--input", other], 1, "--propose drafts a benchmark.yaml to pass as --mapping"),
         (["--input", tmp_path / "nowhere"], 1, "no such file or folder"),
         (["--run-dir", run, run], 1, "given twice"),
         (["--run-dir", blank], 1, "no rows in it"),

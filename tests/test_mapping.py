@@ -154,6 +154,12 @@ def test_a_row_that_cannot_be_zipped_is_rejected_with_its_line(mapped):
     assert (rejected["line"], "zip needs lists of one length" in rejected["reason"]) == (2, True)
 
 
+def test_levels_that_lead_nowhere_are_refused(mapped):
+    done, _ = mapped("rows: result\n" + OK, {"r.json": {"results": ROWS, "n": 2}}, code=1)
+    assert "each: no row in any of 1 records (doc: @, row: result[]); keys there are results, n" \
+        in done.stderr
+
+
 def test_keys_with_dots_blanks_and_commas_are_paths(mapped):
     _, out = mapped(
         "benchmark: b\nfields: {item_id: 'the id, please', model_name: {value: m}, "

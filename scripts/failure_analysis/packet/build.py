@@ -63,9 +63,9 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
             for run in tally.runs:
                 keys |= run.keys
             overall.add(source, tally)
+        overall.refuse_wrong_mapping()
         if not overall.rows_read:
             raise files.Refusal(f"{_named(inputs.sources)}: no rows in it; nothing to analyse")
-        overall.refuse_wrong_mapping()
     if inputs.gradings:
         overall.gradings = _write_gradings(inputs, keys, analysis_dir / steps.GRADINGS)
     else:

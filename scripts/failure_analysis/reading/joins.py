@@ -3,7 +3,8 @@
 import glob
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,13 +20,15 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class Joined(NamedTuple):
-    """What a row can be joined with: its records by key, or the one `document` of all rows."""
+    """What a row can be joined with: its records by key, or the one `document` of all rows; `table`
+    names it and its files."""
 
     name: str
     on: Expression | None
     records: dict[str, Any]
     document: Any = MISSING
     repeated: tuple[str, ...] = ()
+    table: str = ""
 
 
 def paths(join: "mapping_file.Join", file: dict[str, Any]) -> list[Path]:
@@ -46,7 +49,16 @@ def paths(join: "mapping_file.Join", file: dict[str, Any]) -> list[Path]:
 
 
 def load(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[str]) -> Joined:
-    """Reads the files of a join."""
+    """Reads the files of a join, once for all files of rows that are joined with them."""
+    table = json.dumps([join.name, *map(Path.as_posix, sources)])
+    return _loaded(join.model_dump_json(), tuple(sources), scopes)._replace(table=table)
+
+
+@lru_cache(8)
+def _loaded(written: str, sources: tuple[Path, ...], scopes: frozenset[str]) -> Joined:
+    from failure_analysis.reading import mapping_file
+
+    join = mapping_file.Join.model_validate_json(written)
     on = expressions.compiled([join.on], scopes) if join.on else None
     if join.ids:
         return Joined(join.name, on, _listed(join, sources, scopes))
@@ -74,7 +86,7 @@ def load(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[str])
     return Joined(join.name, on, records, repeated=tuple(repeated))
 
 
-def _records(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[str]
+def _records(join: "mapping_file.Join", sources: Sequence[Path], scopes: frozenset[str]
              ) -> Iterator[Any]:
     each = expressions.compiled([join.each], scopes)
     for path in sources:
@@ -88,7 +100,7 @@ def _records(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[s
                 () if value is None or value is MISSING else (value,)
 
 
-def _listed(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[str]
+def _listed(join: "mapping_file.Join", sources: Sequence[Path], scopes: frozenset[str]
             ) -> dict[str, str]:
     """Id -> the name of the first list that it stands in."""
     lists: dict[str, str] = {}

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from failure_analysis.reading import mapping_file
 
 NAME = "mapping"
-_MOST_CHECKED = 200
 _MOST_KEPT = 500
 _MOST_PARSED_AGAIN = 50  # to see whether keys are there twice
 
@@ -48,7 +47,6 @@ def _lines(source: Source, counts: Counts) -> Iterator[Line]:
         for line, grading in _read_file(path, source, counts, state):
             if not grading:
                 yield line
-        state.end_file(counts)
 
 
 def _gradings(source: Source, counts: Counts) -> Iterator[Grading]:
@@ -71,7 +69,7 @@ _Place = tuple[int, Path | None, bytes, bool]
 
 
 class _State:
-    """What must be remembered from row to row: trials, gradings, answers, keys joined."""
+    """What must be remembered from row to row: trials, gradings, the first row of each item."""
 
     def __init__(self) -> None:
         self.first_trial: Any = None
@@ -79,17 +77,6 @@ class _State:
         self.records: dict[tuple, Any] = {}
         self.graded: dict[tuple, int] = {}
         self.first_rows: dict[tuple, dict] = {}
-        self.used: dict[str, set[str]] = {}
-        self.joined: dict[str, joins.Joined] = {}
-
-    def end_file(self, counts: Counts) -> None:
-        """Tells which records of the joins no row asked for."""
-        for name, joined in self.joined.items():
-            if not joined.records or joined.on is None:
-                continue
-            rest = joined.records.keys() - self.used.get(name, set())
-            counts.unused.setdefault(name, []).extend(sorted(rest)[:_MOST_CHECKED])
-        self.used.clear()
 
 
 def _read_file(path: Path, source: Source, counts: Counts, state: _State
@@ -98,7 +85,9 @@ def _read_file(path: Path, source: Source, counts: Counts, state: _State
     spec = source.mapping.spec
     plan = mapping_plan.compiled(path, spec, counts)
     counts.is_table |= plan.is_table
-    state.joined = {joined.name: joined for joined in plan.joined}
+    for joined in plan.joined:
+        if joined.on is not None:
+            counts.unused.setdefault(joined.table, set(joined.records))
     ordinal = 0
     at = path if len(source.mapping.paths) > 1 else None
     documents, is_lines = _looked_at(path)
@@ -121,7 +110,8 @@ def _read_file(path: Path, source: Source, counts: Counts, state: _State
                     yield line
         except Failed as failed:
             yield Line(document.number, None, document.raw, str(failed), path=at), ""
-        counts.empty += not rows
+        if not rows:
+            counts.no_row(document.value)
 
 
 def _looked_at(path: Path) -> tuple[Iterator[files.JsonLine], bool]:
@@ -174,7 +164,7 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
         counts.rows += 1
         counts.shape(row)
         if keys:
-            _count_joins(keys, plan, state)
+            _count_joins(keys, plan)
         if single and type(row) is not dict:
             raise values.Wrong("a JSON object was expected")
         fields = _fields(row, plan)
@@ -435,14 +425,14 @@ def _join(joined: joins.Joined, row: Any, plan: Plan) -> str | None:
     return key if is_there else None
 
 
-def _count_joins(keys: dict[str, str | None], plan: Plan, state: "_State") -> None:
+def _count_joins(keys: dict[str, str | None], plan: Plan) -> None:
     for joined in plan.joined:
         if joined.on is not None:
             numbers, key = plan.counts.joins.setdefault(joined.name, [0, 0]), keys[joined.name]
             numbers[0] += 1
             if key is not None:
                 numbers[1] += 1
-                state.used.setdefault(joined.name, set()).add(key)
+                plan.counts.unused[joined.table].discard(key)
 
 
 def _publish(plan: Plan, document: Any) -> None:

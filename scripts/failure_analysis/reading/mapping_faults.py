@@ -1,6 +1,7 @@
 """What a wrong mapping looks like from what its paths met: what is refused, and what is said."""
 
 import difflib
+import json
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,9 @@ def refuse(spec: "mapping_file.Mapping", counts: Counts) -> None:
 def faults(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
     """What cannot be meant, each with what was seen and what to do."""
     if not counts.rows:
+        if counts.empty:
+            levels = ", ".join(f"{name}: {text}" for name, text in spec.levels.items())
+            yield f"each: no row in any of {counts.empty} records ({levels}); {_keys(counts)}"
         if counts.left_out:
             yield (f"where ({spec.where}) is true for none of {counts.left_out} rows; "
                    f"{_keys(counts)}")
@@ -39,7 +43,7 @@ def faults(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
     yield from _nowhere(spec, counts)
     for name, (asked, matched) in counts.joins.items():
         if asked and not matched:
-            keys = ", ".join(map(shown, counts.unused.get(name, [])[:3]))
+            keys = ", ".join(map(shown, sorted(_unused(name, counts))[:3]))
             yield (f"join {name}: none of {asked} rows has a key that is in its files (there: "
                    f"{keys}); correct key and on")
     deciding = 0
@@ -368,12 +372,18 @@ def _of_rows(counts: Counts) -> Iterator[tuple]:
         yield ("empty", f"{counts.empty} records hold no row.", counts.empty, [])
 
 
+def _unused(join: str, counts: Counts) -> set[str]:
+    """The keys in the files of a join that no row asked for."""
+    return {key for table, keys in counts.unused.items() if json.loads(table)[0] == join
+            for key in keys}
+
+
 def _of_joins(counts: Counts) -> Iterator[tuple]:
     for name, (asked, matched) in counts.joins.items():
         if matched < asked:
             yield ("join_misses", f"join {name}: {asked - matched} of {asked} rows have no record "
                    "in its files.", asked - matched, [name])
-        unused = counts.unused.get(name, [])
+        unused = sorted(_unused(name, counts))
         if unused:
             yield ("join_unused", f"join {name}: {len(unused)} records belong to no row "
                    f"({', '.join(map(shown, unused[:5]))}).", len(unused),

@@ -80,7 +80,8 @@ class Path:
 
 @dataclass
 class Counts:
-    """The paths of a mapping, and what else was met on the way to rows."""
+    """The paths of a mapping, and what else was met on the way to rows. `unused`: table of a join
+    -> the keys that no row asked for."""
 
     rows: int = 0
     looks: int = 5  # at the values of the first rows, as examples
@@ -90,7 +91,7 @@ class Counts:
     empty: int = 0
     repeated: Counter = field(default_factory=Counter)
     joins: dict[str, list[int]] = field(default_factory=dict)
-    unused: dict[str, list[str]] = field(default_factory=dict)
+    unused: dict[str, set[str]] = field(default_factory=dict)
     twice: Counter = field(default_factory=Counter)
     repeats: int = 0
     differing: dict[str, list] = field(default_factory=dict)
@@ -119,14 +120,20 @@ class Counts:
         for name, numbers in other.joins.items():
             mine = self.joins.setdefault(name, [0, 0])
             self.joins[name] = [a + b for a, b in zip(mine, numbers, strict=True)]
-        for name, keys in other.unused.items():
-            self.unused.setdefault(name, []).extend(keys)
+        for table, keys in other.unused.items():
+            self.unused[table] = keys & self.unused.get(table, keys)
         self.published += other.published
         self.unnamed += other.unnamed
         self.remarks += other.remarks
         self.samples += other.samples[:_MOST_SAMPLES - len(self.samples)]
         for name, path in other.paths.items():
             _merge_path(self.path(name, path.text, path.is_plain, path.fault), path)
+
+    def no_row(self, document: Any) -> None:
+        """Counts a record that holds no row."""
+        self.empty += 1
+        if not self.rows:
+            self.shape(document)
 
     def differ(self, name: str, met: Iterable[str], rows: int = 1) -> None:
         """Counts a key by whose values the rows that repeat an item can be told apart."""
