@@ -148,6 +148,16 @@ def is_few(field: Field, most: int = 30) -> bool:
             len(kinds) < len(field.values) < 20 and not any(" " in str(kind) for kind in kinds)))
 
 
+# Words in longer names ("Final answer, if any"), for the fields that no name of NAMES gave.
+_BY_A_WORD = (
+    ("assistant_text", ("answer", "response", "output", "completion", "prediction", "reply"),
+     "CHECK: is it the answer?"),
+    ("user_text", ("prompt", "question", "problem", "instruction", "task"),
+     "CHECK: is it what was asked?"),
+    ("judge_reasoning", ("comment", "comments", "remark", "explanation", "feedback", "rationale",
+                         "says", "justification"), "CHECK: are these the judge's words?"))
+
+
 def is_item(field: Field) -> bool:
     """True for what can tell items apart."""
     if not field.are(str, int) or field.share < 0.6 or any(
@@ -211,11 +221,10 @@ def roles(fields: list[Field], verdicts: Sequence[Field]) -> Roles:
          field.are(str, int, float, list, dict, bool) and any(field.values), own)
     take("assistant_text", lambda field: not _words(field) & _OTHERS and (is_text(field) or (
         field.are(str, dict, int, float) and not field.are(dict))), own)
-    if "assistant_text" not in picked:
-        field = _longer_name(own, ("answer", "response", "output", "completion", "prediction"),
-                             [*judged, *picked.values()])
+    for name, words, check in _BY_A_WORD:
+        field = None if name in picked else _longer_name(own, words, [*judged, *picked.values()])
         if field is not None:
-            picked["assistant_text"], why["assistant_text"] = field, "CHECK: is it the answer?"
+            picked[name], why[name] = field, check
     if "expected" not in picked:
         take("expected", lambda field: field.are(str, int, float, list) and any(field.values) and
              not _words(field) & {"provider", "prompt", "tags"}, own)

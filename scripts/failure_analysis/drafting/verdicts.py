@@ -10,15 +10,20 @@ from failure_analysis.reading.delimited import cell
 
 _PASS = frozenset(("pass", "passed", "correct", "true", "yes", "y", "success", "successful",
                    "succeeded", "resolved", "ok", "c", "right", "accepted", "valid", "satisfied",
-                   "solved", "positive", "good", "1", "richtig", "ja"))
+                   "solved", "positive", "good", "1", "richtig", "ja", "reached", "achieved", "met",
+                   "completed"))
 _FAIL = frozenset(("fail", "failed", "incorrect", "false", "no", "n", "failure", "unresolved",
                    "wrong", "i", "p", "rejected", "invalid", "unsatisfied", "bad", "timeout",
                    "timed_out", "not_attempted", "partial", "partially_correct", "negative", "0",
-                   "falsch", "nein", "incomplete", "not_resolved", "lose"))
+                   "falsch", "nein", "incomplete", "not_resolved", "lose", "missed", "unmet",
+                   "unsolved"))
 _UNJUDGED = frozenset(("error", "skipped", "skip", "na", "n_a", "unknown", "infra_error",
                        "api_error", "inconclusive", "pending", "not_graded", "ungraded", "errored",
                        "unjudged", "cancelled", "invalid_judge", "judge_error", "system_error",
-                       "infrastructure_error", "exception", "none", "null", "nan"))
+                       "infrastructure_error", "exception", "none", "null", "nan", "crashed"))
+# Words of two-word values ("goal_missed") that say it alone.
+_LAST = frozenset(("reached", "achieved", "met", "missed", "unmet", "crashed", "errored", "failed",
+                   "passed", "succeeded", "completed", "solved", "unsolved"))
 _LETTERS = frozenset(("c", "i", "p", "n"))
 # Values that the harness, not the model, brought about.
 INFRASTRUCTURE = frozenset(("infra_error", "infrastructure_error", "api_error", "unexpected_error",
@@ -149,22 +154,31 @@ def _truth(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
         value if isinstance(value, bool) else None for value in field.by_row], notes, strength)
 
 
+def _plainly(value: str) -> str:
+    """A value as a word, without what all such values share: goal_reached is reached."""
+    words = tokens(value)
+    last = words[-1] if words else ""
+    return last if len(words) == 2 and last in _LAST else "_".join(words)
+
+
 def _words(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
     """A field whose values are words for pass and fail."""
     counts = Counter(value for value in field.values if isinstance(value, str))
-    plain = {value: "_".join(tokens(value)) for value in counts}
+    plain = {value: _plainly(value) for value in counts}
     if not counts or len(counts) > 12 or any(len(value) > 40 for value in counts):
         return None
     judging = {value for value in counts if plain[value] in _PASS | _FAIL}
     letters = set(plain.values()) & (_LETTERS | {"y"})
     if letters and not (set(plain.values()) - {"", "na"} <= _LETTERS or "y" in letters):
         return None
+    if letters == set(plain.values()) and len(letters) == 1:
+        return None
     at_ease = bool(words & (_YES | _STATUS | _GENERIC))
     if not judging or sum(counts[value] for value in judging) * 2 < sum(counts.values()):
         return None
     if not at_ease and not set(plain.values()) & {"pass", "passed", "fail", "failed", "correct",
                                                   "incorrect", "resolved", "unresolved", "true",
-                                                  "false"}:
+                                                  "false", "reached", "missed"}:
         return None
     passing = [value for value in counts if plain[value] in _PASS]
     unjudged = [value for value in counts if plain[value] in _UNJUDGED or not plain[value]]
