@@ -5,9 +5,7 @@ from typing import Any, NamedTuple
 
 from failure_analysis.drafting import verdicts
 from failure_analysis.drafting.field_names import KIND, Roles, roles
-from failure_analysis.drafting.verdicts import Checks, Verdict
-from failure_analysis.drafting.yaml_text import can_be_written
-from failure_analysis.reading.survey import (
+from failure_analysis.drafting.survey import (
     Field,
     Survey,
     expression,
@@ -16,6 +14,8 @@ from failure_analysis.reading.survey import (
     quoted,
     survey,
 )
+from failure_analysis.drafting.verdicts import Checks, Verdict
+from failure_analysis.drafting.yaml_text import can_be_written
 
 
 class Draft(NamedTuple):

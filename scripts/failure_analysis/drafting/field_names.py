@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from failure_analysis.reading.survey import Field, is_conversation
+from failure_analysis.drafting.survey import Field, is_conversation
 
 # In the order of preference; `a_b` also stands for a field b inside a.
 NAMES: dict[str, tuple[str, ...]] = {

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files
+from failure_analysis.drafting.drafts import Draft
+from failure_analysis.drafting.field_names import looks_like_models, tokens
+from failure_analysis.drafting.survey import expression, is_map
 from failure_analysis.drafting.yaml_text import can_be_written, line, scalar, shown
-from failure_analysis.reading.drafts import Draft
-from failure_analysis.reading.field_names import looks_like_models, tokens
-from failure_analysis.reading.survey import expression, is_map
 
 _SAID = {
     "rows": ("total_count", "total", "total_examples", "num_samples", "total_samples", "n_total",

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from failure_analysis import files
 from failure_analysis.drafting import verdicts
+from failure_analysis.drafting.drafts import Draft
+from failure_analysis.drafting.field_names import tokens
+from failure_analysis.drafting.file_groups import Group, glob
+from failure_analysis.drafting.survey import Field, expression
 from failure_analysis.drafting.yaml_text import can_be_written, line, scalar, shown
-from failure_analysis.reading.drafts import Draft
-from failure_analysis.reading.field_names import tokens
-from failure_analysis.reading.file_groups import Group, glob
-from failure_analysis.reading.survey import Field, expression
 
 
 class Join(NamedTuple):

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from failure_analysis.drafting.field_names import spellings, tokens
+from failure_analysis.drafting.survey import Field
 from failure_analysis.reading.delimited import cell
-from failure_analysis.reading.survey import Field
 
 _PASS = frozenset(("pass", "passed", "correct", "true", "yes", "y", "success", "successful",
                    "succeeded", "resolved", "ok", "c", "right", "accepted", "valid", "satisfied",
@@ -286,7 +286,7 @@ def _by_name(field: Field) -> Checks | None:
 
 
 def _checks(field: Field, parts: list[dict]) -> Checks | None:
-    from failure_analysis.reading.survey import fields_of
+    from failure_analysis.drafting.survey import fields_of
 
     inner = fields_of([_LEVEL], [(part,) for part in parts])
     named = sorted((place, len(other.path), other.expression, other) for other in inner
