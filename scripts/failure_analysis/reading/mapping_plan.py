@@ -216,7 +216,7 @@ def file_scope(path: Path, spec: "mapping_file.Mapping") -> dict[str, Any]:
     scope = {"path": path.as_posix(), "folder": path.absolute().parent.name,
              "stem": files.bare_name(path).rsplit(".", 1)[0]}
     if spec.from_path:
-        match = re.search(spec.from_path, absolute)
+        match = expressions.regex(spec.from_path).search(absolute)
         if match is None:
             raise files.Refusal(f"{path}: from_path does not fit this path; correct it, or say "
                                 "with files which ones to read")
