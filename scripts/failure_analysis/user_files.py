@@ -111,7 +111,8 @@ def _line(node: Any, place: Place) -> int:
     line = 1
     for part in place:
         children = node.value if node and not isinstance(node.value, str) else []
-        if isinstance(part, int) and 0 <= part < len(children) and not isinstance(children[0], tuple):
+        if isinstance(part, int) and 0 <= part < len(children) and not isinstance(
+                children[0], tuple):
             node = children[part]
             line = node.start_mark.line + 1
         else:

@@ -104,8 +104,8 @@ def _listed(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[st
             ) -> dict[str, str]:
     """Id -> the name of the first list that it stands in."""
     lists: dict[str, str] = {}
-    for path, document in ((path, document) for path in sources
-                           for document in containers.documents(path)):
+    for path, document in ((source, document) for source in sources
+                           for document in containers.documents(source)):
         if document.reason:
             raise _unreadable(join, path, document)
         for name in join.ids:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from failure_analysis import files
 from failure_analysis.reading import containers, joins, mapping, mapping_plan
-from failure_analysis.reading.mapping import Mapped
 from failure_analysis.reading.expressions import Failed
+from failure_analysis.reading.mapping import Mapped
 from failure_analysis.reading.mapping_plan import file_scope
 from failure_analysis.reading.path_counts import Counts
 from failure_analysis.records import Source

@@ -56,9 +56,11 @@ def _json(value: Any) -> Any:
 
 def _regex(pattern: str) -> str:
     try:
-        expressions.regex(pattern)
+        names = expressions.regex(pattern).groupindex
     except (re.error, RecursionError) as error:
         raise ValueError(f"regex {pattern!r}: {error}") from None
+    if "path" in names:
+        raise ValueError("(?P<path>…): file.path is the whole path; take another name")
     return pattern
 
 

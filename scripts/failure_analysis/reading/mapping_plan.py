@@ -1,6 +1,5 @@
 """A mapping made ready to read one file: its expressions compiled, the files of its joins read."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
