@@ -90,9 +90,14 @@ def _lines(tried: "Tried") -> list[str]:
          for model, counts in tried.outcomes.items()])]
     lines += [f"rejected: {count} rows: {reason}"
               for reason, count in tried.rejected.most_common(5)]
-    lines += ["", *tried.findings] if tried.findings else []
-    lines += [f"REFUSED: {fault}" for fault in tried.faults]
+    lines += ["", *_first(tried.findings)] if tried.findings else []
+    lines += _first([f"REFUSED: {fault}" for fault in tried.faults])
     return lines
+
+
+def _first(texts: list[str], most: int = 20) -> list[str]:
+    """The first of many sentences; --json has all."""
+    return [*texts[:most], *([f"and {len(texts) - most} more"] if len(texts) > most else [])]
 
 
 if __name__ == "__main__":

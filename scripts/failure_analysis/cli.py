@@ -15,6 +15,8 @@ from failure_analysis.files import Refusal, sha256, visible
 if TYPE_CHECKING:
     from failure_analysis.reading.detect import Inputs
 
+_LONGEST = 4000
+
 
 def parser(doc: str | None, as_json: bool = True) -> argparse.ArgumentParser:
     """A script's parser: its docstring as it stands, and --json, which most scripts take."""
@@ -52,8 +54,9 @@ def run(script: str, body: Callable[[], int]) -> int:
 
 
 def _one_line(text: object) -> str:
-    """A text as one line, safe for a terminal."""
-    return visible(" ".join(str(text).split("\n")))
+    """A text as one line, safe for a terminal, cut where a hostile file made it endless."""
+    line = visible(" ".join(str(text).split("\n")))
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 def summarise(summary: Mapping, lines: list[str], as_json: bool) -> None:

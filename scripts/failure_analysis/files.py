@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import sys
@@ -182,7 +183,9 @@ def _decided(number: int, raw: bytes) -> JsonLine:
     """What the standard library makes of a line."""
     nulled: list[str] = []
     try:
-        value = json.JSONDecoder(parse_constant=nulled.append).decode(raw.decode())
+        value = json.JSONDecoder(parse_constant=nulled.append,
+                                 parse_float=lambda text: _finite(text, nulled)
+                                 ).decode(raw.decode())
     except RecursionError:
         return JsonLine(number, raw, None, "nested too deeply")
     except UnicodeDecodeError as error:
@@ -191,6 +194,12 @@ def _decided(number: int, raw: bytes) -> JsonLine:
         cut = "" if raw.endswith(b"\n") else "; the file's last line is cut off"
         return JsonLine(number, raw, None, f"not valid JSON: {error}{cut}")
     return JsonLine(number, raw, value, "", bool(nulled))
+
+
+def _finite(text: str, nulled: list[str]) -> float | None:
+    """A number of JSON; 1e999, which is beyond every float, is null as infinity is."""
+    number = float(text)
+    return number if math.isfinite(number) else nulled.append(text)
 
 
 def json_document(path: Path) -> JsonLine:
@@ -204,7 +213,8 @@ def json_document(path: Path) -> JsonLine:
         try:
             value = decode(raw)
         except refusals:
-            value = json.loads(raw, parse_constant=nulled.append)
+            value = json.loads(raw, parse_constant=nulled.append,
+                               parse_float=lambda text: _finite(text, nulled))
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{path}: not valid JSON ({error})") from None
     except unpacking_errors() as error:

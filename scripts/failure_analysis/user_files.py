@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 Model = TypeVar("Model", bound="BaseModel")
+_DEEPEST = 100
 Place = Sequence[str | int]  # the keys and the places in lists that lead to a value, from the top
 
 
@@ -51,7 +52,11 @@ def _parsed(path: Path) -> tuple[Any, Any]:
     document = files.read_json(path) if is_json else None
     try:
         with files.open_bytes(path) as file:
-            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(file.read())
+            text = file.read()
+        maker = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        if _is_too_deep(text, maker):
+            raise ValueError(f"nested more than {_DEEPEST} levels deep")
+        loader = maker(text)
         node = loader.get_single_node()
         for line, key in _repeated(node):
             raise files.Refusal(f"{path}:{line}: the key {key} is there twice; keep one")
@@ -65,6 +70,22 @@ def _parsed(path: Path) -> tuple[Any, Any]:
         reason = getattr(error, "problem", None) or " ".join(str(error).split())
         raise files.Refusal(f"{path}{f':{mark.line + 1}' if mark else ''}: not valid YAML "
                             f"({reason})") from None
+
+
+def _is_too_deep(text: bytes, maker: type) -> bool:
+    """Whether a text is nested so deeply that the C parser would run out of stack and end the
+    process. Its events, which are looked at one by one, cannot."""
+    import yaml
+
+    if sum(map(text.count, (b"[", b"{", b"-", b"?"))) <= _DEEPEST:
+        return False  # no text without these gets deep before it gets huge
+    depth = 0
+    for event in yaml.parse(text, maker):
+        depth += isinstance(event, yaml.CollectionStartEvent) - \
+            isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def _repeated(node: Any) -> Iterator[tuple[int, str]]:
@@ -90,7 +111,8 @@ def _line(node: Any, place: Place) -> int:
     line = 1
     for part in place:
         children = node.value if node and not isinstance(node.value, str) else []
-        if isinstance(part, int) and part < len(children) and not isinstance(children[0], tuple):
+        if isinstance(part, int) and 0 <= part < len(children) and not isinstance(
+                children[0], tuple):
             node = children[part]
             line = node.start_mark.line + 1
         else:
@@ -113,13 +135,16 @@ def _reason(fault: dict[str, Any], model: type) -> str:
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])
     reason = re.sub("dictionary.*", "mapping", fault["msg"])
-    return f"{reason}, got {reprlib.repr(fault['input'])}"
+    try:
+        return f"{reason}, got {reprlib.repr(fault['input'])}"
+    except ValueError:  # YAML reads hexadecimal numbers of any length, Python prints none of these
+        return f"{reason}, got a number with too many digits"
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
     """`nearest: …; known are …`, for a name that is not among these."""
     near = difflib.get_close_matches(name, names, n=1, cutoff=0)
-    return f"nearest: {near[0]}; known are {', '.join(names)}"
+    return f"nearest: {near[0]}; known are {', '.join(names)}" if near else "none is expected here"
 
 
 def _keys(kind: Any, place: Place) -> list[str]:

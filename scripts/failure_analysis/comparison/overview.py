@@ -1,11 +1,13 @@
 """The facts of an analysis folder at a glance: a line per model, or per run."""
 
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 
 HEADERS = ("failed", "judged", "not counted", "pass rate", "95 %", "items only it fails",
            "markers", "fails most on")
 MOST_NAMED = 2  # markers and dimensions of a model
+Below = Mapping[str, Mapping[str, int | float]]  # prefix of a key -> rest of the key -> value
 
 
 def table(facts: Mapping[str, int | float], by: str = "model") -> tuple[list[str], list[list]]:
@@ -16,11 +18,12 @@ def table(facts: Mapping[str, int | float], by: str = "model") -> tuple[list[str
                                    ("failed_rows", "judged_rows", "not_counted_rows"))
     units = _under(facts, judged)
     shared = len(units) > 1 and facts.get("comparison/compared_items")
+    below = _below(facts, ("marker", "dimension")), _below(units, ())
     lines = []
     for unit in units:
         fails, tries = facts[f"{failed}/{unit}"], facts[f"{judged}/{unit}"]
         rate = 100 - 100 * fails / tries if tries else None
-        named = (_markers(facts, unit, units), _dimensions(facts, unit, units)) \
+        named = (_markers(unit, *below), _dimensions(facts, unit, *below)) \
             if by == "model" else ("", "")
         lines.append([unit, fails, tries, facts.get(f"{not_counted}/{unit}", ""),
                       "" if rate is None else f"{rate:.1f} %", _interval(facts, unit),
@@ -35,12 +38,23 @@ def _under(facts: Mapping[str, int | float], prefix: str) -> dict[str, int | flo
             if key.startswith(f"{prefix}/")}
 
 
-def _most(facts: Mapping[str, int | float], kind: str, unit: str, units: Iterable[str]
+def _below(facts: Mapping[str, int | float], kinds: tuple[str, ...]
+           ) -> dict[str, dict[str, int | float]]:
+    """What is below every prefix of the keys (of these kinds): looking through all of them for
+    each of thousands of models would take minutes."""
+    below: dict[str, dict[str, int | float]] = {}
+    for key, value in facts.items():
+        if not kinds or key.partition("/")[0] in kinds:
+            for slash in re.finditer("/", key):
+                below.setdefault(key[:slash.start()], {})[key[slash.end():]] = value
+    return below
+
+
+def _most(kind: str, unit: str, below: Below, longer_units: Below
           ) -> list[tuple[str, int | float]]:
     """The largest of a unit's facts of a kind; a model may be called as another one and a slash."""
-    longer = tuple(f"{other.removeprefix(f'{unit}/')}/" for other in units
-                   if other.startswith(f"{unit}/"))
-    counts = [(name, count) for name, count in _under(facts, f"{kind}/{unit}").items()
+    longer = tuple(f"{rest}/" for rest in longer_units.get(unit, ()))
+    counts = [(name, count) for name, count in below.get(f"{kind}/{unit}", {}).items()
               if count and not name.startswith(longer)]
     return sorted(counts, key=lambda pair: -pair[1])[:MOST_NAMED]
 
@@ -50,10 +64,12 @@ def _interval(facts: Mapping[str, int | float], unit: str) -> str:
     return "" if low is None else f"{low:.1f} to {high:.1f} %"
 
 
-def _markers(facts: Mapping[str, int | float], unit: str, units: Iterable[str]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in _most(facts, "marker", unit, units))
+def _markers(unit: str, below: Below, longer_units: Below) -> str:
+    return ", ".join(f"{name} {count}" for name, count in
+                     _most("marker", unit, below, longer_units))
 
 
-def _dimensions(facts: Mapping[str, int | float], unit: str, units: Iterable[str]) -> str:
+def _dimensions(facts: Mapping[str, int | float], unit: str, below: Below, longer_units: Below
+                ) -> str:
     return ", ".join(f"{name} {count} of {facts[f'dimension_judged/{unit}/{name}']}"
-                     for name, count in _most(facts, "dimension", unit, units))
+                     for name, count in _most("dimension", unit, below, longer_units))

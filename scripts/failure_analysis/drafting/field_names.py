@@ -62,6 +62,7 @@ NAMES: dict[str, tuple[str, ...]] = {
                    "time_ms", "execution_duration_ms"),
     "cost_usd": ("cost_usd", "cost", "total_cost", "total_cost_usd", "agent_cost", "price_usd"),
 }
+_LONGEST = 200  # characters of a name that are looked at
 TRIAL = ("epoch", "trial", "trial_id", "attempt", "attempt_idx", "sample_idx", "sample_index",
          "completion_id", "seed", "run_idx", "repeat", "repetition", "iteration", "rep",
          "rollout", "rollout_id", "replicate", "try", "k", "generation_idx", "trial_index", "run",
@@ -95,7 +96,7 @@ class Roles(NamedTuple):
 
 def tokens(name: str) -> list[str]:
     """The words of a name: camelCase, snake_case and blanks apart."""
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name[:_LONGEST])
     return [word.lower() for word in re.split(r"[\W_]+", apart) if word]
 
 

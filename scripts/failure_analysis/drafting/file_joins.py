@@ -4,6 +4,7 @@ id, a file of failures alone."""
 import os
 import re
 from collections.abc import Sequence
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 from failure_analysis import files
@@ -89,8 +90,8 @@ def _free(name: str, drafted: Draft) -> str:
     taken = {level.name for level in drafted.survey.levels} | {
         str(key) for row in drafted.survey.rows[:50] for part in row if isinstance(part, dict)
         for key in part}
-    return next(free for free in (name, f"{name}_file", "joined", "joined_file", "joined_record_")
-                if free not in taken)
+    names = chain((name, f"{name}_file"), (f"joined_{number}" for number in count(1)))
+    return next(free for free in names if free not in taken)
 
 
 def _by_lists(group: Group, other: Group, drafted: Draft) -> Join | None:

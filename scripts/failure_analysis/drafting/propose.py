@@ -350,7 +350,8 @@ def _not_counted(drafted: Draft) -> list[str]:
         if field.is_own and field.are(str) and len(field.distinct) <= 20 and \
                 field.expression not in judged:
             values = [value for value in field.distinct
-                      if "_".join(tokens(value)) in verdicts.INFRASTRUCTURE]
+                      if isinstance(value, str) and
+                      "_".join(tokens(value)) in verdicts.INFRASTRUCTURE]
             if values:
                 return [line(0, "not_counted", scalar({"at": field.expression, "values": values}),
                              _why(field))]

@@ -4,7 +4,8 @@ a row sees, with its values. `propose` drafts a mapping from it."""
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
+from itertools import count as counted
 from typing import Any, NamedTuple
 
 Path = tuple[str | int, ...]
@@ -343,7 +344,7 @@ def _singular(name: str) -> str:
 
 def _free(name: str, taken: set[str]) -> str:
     """The name, or the first like it that nothing else has."""
-    names = (name, *(f"{name}_{number}" for number in range(2, 1000)))
+    names = chain((name,), (f"{name}_{number}" for number in counted(2)))
     return next(free for free in names if free not in taken and free != "file")
 
 

@@ -277,7 +277,8 @@ def checks(fields: Sequence[Field]) -> list[Checks]:
             lists.append(made)
         if not field.is_own or not field.are(list):
             continue
-        parts = [part for value in field.values for part in value if isinstance(part, dict)][:400]
+        parts = [part for value in field.values if isinstance(value, list)
+                 for part in value if isinstance(part, dict)][:400]
         made = _checks(field, parts) if parts else None
         if made:
             lists.append(made)
@@ -286,8 +287,9 @@ def checks(fields: Sequence[Field]) -> list[Checks]:
 
 def _by_name(field: Field) -> Checks | None:
     """A map of names to words for pass and fail, or to true and false: names of tests."""
-    names = Counter(str(name) for value in field.values for name in value)
-    said = [inner for value in field.values for inner in value.values()]
+    maps = [value for value in field.values if isinstance(value, dict)]
+    names = Counter(str(name) for value in maps for name in value)
+    said = [inner for value in maps for inner in value.values()]
     if len(names) < 2 or not (set(tokens(field.leaf)) & {"parser", "test", "tests", "checks"}):
         return None
     words = {"_".join(tokens(inner)) if isinstance(inner, str) else "" for inner in said}
@@ -332,7 +334,7 @@ def _measured(field: Field, name: Field, inner: Sequence[Field]) -> Checks | Non
     if value is None or not only:
         return None
     numbers = {number for text, number in zip(name.by_row, value.by_row, strict=True)
-               if text in only and number is not None}
+               if type(text) is str and text in only and type(number) in (int, float)}
     binary = numbers <= {0, 1}
     rule: dict[str, Any] = {"at_least": 1 if binary else 0.5, "only": only}
     return Checks(field, name.expression, value.expression, "", rule,

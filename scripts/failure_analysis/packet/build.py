@@ -33,6 +33,7 @@ from failure_analysis.records import MARKERS, Source
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+_MOST_REMARKS = 20  # of a mapping, on the terminal
 _cell = lru_cache(1 << 13)(csv_cell)
 
 
@@ -347,7 +348,10 @@ def remarks(counts: dict) -> list[str]:
                      f"or see in {sanity.NAME} whether the mapping finds the verdicts")
     elif not counts["fail"]:
         lines.append("no failing row: every judged row passed, the packet is empty")
-    lines += counts.get("mapping", ())
+    mapped = counts.get("mapping", ())
+    lines += [*mapped[:_MOST_REMARKS], *([f"and {len(mapped) - _MOST_REMARKS} more such remarks: "
+                                          f"see {sanity.NAME}"]
+                                         if len(mapped) > _MOST_REMARKS else [])]
     if "not_counted" in counts:
         ends = ", ".join(f"{end} {rows}" for end, rows in counts["not_counted"].items())
         lines.append("not counted by the benchmark, as the harness broke and not the model: "

@@ -17,6 +17,7 @@ LINES = (".jsonl", ".ndjson", ".jsonlines")
 # What is looked for in folders, each also as .gz and .zst. A file that is named may end otherwise.
 ENDINGS = (*LINES, ".json", *delimited.ENDINGS, ".parquet")
 _HEAD = 1 << 16
+_DEEPEST = 100
 _BOM = b"\xef\xbb\xbf"
 _BRACKETS = (b"{", b"[")
 _SIGNATURES = (
@@ -60,7 +61,7 @@ def documents(path: Path) -> Iterator[files.JsonLine]:
         return parquet_rows(path)
     if kind == "table":
         return delimited.rows(path, delimited.dialect(head.data, path))
-    return _json(path)
+    return map(_shallow, _json(path))
 
 
 def is_table(path: Path) -> bool:
@@ -83,6 +84,25 @@ def remarks(path: Path) -> tuple[str, ...]:
 
 
 cell = delimited.cell
+
+
+def is_deep(value: Any) -> bool:
+    """Whether lists and objects stand in each other more deeply than any of our functions goes."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [child for inner in level if type(inner) in (dict, list)
+                 for child in (inner.values() if type(inner) is dict else inner)
+                 if type(child) in (dict, list)]
+        if not level:
+            return False
+    return True
+
+
+def _shallow(line: files.JsonLine) -> files.JsonLine:
+    """The line, or why it is none: only the many brackets of depth are looked at twice."""
+    if line.raw.count(b"[") + line.raw.count(b"{") > _DEEPEST and is_deep(line.value):
+        return files.JsonLine(line.number, line.raw, None, "nested too deeply")
+    return line
 
 
 def repeated_keys(raw: bytes) -> list[str]:

@@ -1,5 +1,6 @@
 """Rows of CSV and TSV files: cells are text, under the names of the header."""
 
+import contextlib
 import csv
 import io
 import json
@@ -13,12 +14,13 @@ from typing import Any, NamedTuple
 from failure_analysis import files
 
 ENDINGS = (".csv", ".tsv")
+_LONG = 1 << 14  # characters: a header of so many may be longer than the first bytes
 _DELIMITERS = (",", ";", "\t")
 _RAGGED = "more or fewer cells than the header has"
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 # Excel's own way of saying the delimiter, on a line before the header.
-_SEP = re.compile(r"\ufeff?\"?sep=(.)\"?\r?\n", re.IGNORECASE)
+_SEP = re.compile(r"\ufeff?\"?sep=([^\"\r\n])\"?\r?\n", re.IGNORECASE)
 
 
 class Dialect(NamedTuple):
@@ -40,7 +42,7 @@ def dialect(head: bytes, path: Path) -> Dialect:
         delimiter = "\t"
     else:
         delimiter = max(_DELIMITERS, key=lambda mark: _fit(text, mark))
-    header = next(_first_rows(text, delimiter), [])
+    header = _header(text, delimiter, path, bool(sep))
     if _NOT_UTF8.search("".join(header)):
         raise files.Refusal(f"{path}: the header is not UTF-8; make the file UTF-8: "
                             "iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW_FILE")
@@ -53,6 +55,20 @@ def dialect(head: bytes, path: Path) -> Dialect:
             raise files.Refusal(f"{path}: more than one column {what} (columns "
                                 f"{', '.join(map(str, at))}); give each a name of its own")
     return Dialect(delimiter, header, bool(sep))
+
+
+def _header(text: str, delimiter: str, path: Path, says_sep: bool) -> list[str]:
+    """The header; out of the file itself when the first bytes end in it."""
+    first = _first_rows(text, delimiter)
+    header, second = next(first, []), next(first, None)
+    if second is None and len(text) >= _LONG:
+        with io.TextIOWrapper(files.open_bytes(path), "utf-8-sig", "surrogateescape",
+                              newline="") as file:
+            if says_sep:
+                file.readline()
+            with contextlib.suppress(csv.Error):
+                header = next(filter(None, csv.reader(file, delimiter=delimiter)), [])
+    return header
 
 
 def is_even(head: bytes, whole: bool) -> bool:

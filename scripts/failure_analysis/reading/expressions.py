@@ -1,7 +1,9 @@
 """Expressions of a mapping: plain paths, which are fast, and JMESPath for the rest. Which of these
 it is, is decided once, when one is compiled."""
 
+import math
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -151,12 +153,26 @@ def _search(text: str) -> Callable[[Any], Any]:
 
     def searched(value: Any) -> Any:
         try:
-            return search(value, options)
-        except (JMESPathError, re.error, RecursionError, TypeError, ValueError) as error:
+            result = search(value, options)
+            # `NaN`, or a sum beyond every float: null, as in a file
+            return None if type(result) is float and not math.isfinite(result) else result
+        except (JMESPathError, re.error, RecursionError, ArithmeticError, TypeError, ValueError
+                ) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise Failed(f"{text}: {reason[:300]}") from None
 
     return searched
+
+
+@lru_cache(256)
+def regex(pattern: str) -> re.Pattern[str]:
+    """A regex of a user; re.error when it is none. What Python warns of in it is not said."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return re.compile(pattern)
+    except OverflowError as error:  # a{99999999999}
+        raise re.error(str(error)) from None
 
 
 @lru_cache(1)
@@ -197,7 +213,7 @@ def _options() -> Any:
         @functions.signature({"types": ["string", "null"]}, {"types": ["string"]})
         def _func_match(self, text: str | None, pattern: str) -> str | None:
             """What a regex finds: its first group, else all of it."""
-            match = re.search(pattern, text) if text else None
+            match = regex(pattern).search(text) if text else None
             return match and match[1 if match.re.groups else 0]
 
     return jmespath.Options(custom_functions=Ours())

@@ -73,7 +73,7 @@ def _loaded(written: str, sources: tuple[Path, ...], scopes: frozenset[str]) -> 
     records: dict[str, Any] = {}
     repeated: list[str] = []
     for record in _records(join, sources, scopes):
-        ident = spelled(key.get(record, {AROUND: (), **dict.fromkeys(scopes)}))
+        ident = spelled(_at(key, record, join, sources[0], scopes))
         if ident is None:
             continue
         if join.many:
@@ -92,22 +92,36 @@ def _records(join: "mapping_file.Join", sources: Sequence[Path], scopes: frozens
     for path in sources:
         for document in containers.documents(path):
             if document.reason:
-                raise files.Refusal(f"{path}:{document.number}: join {join.name}: "
-                                    f"{document.reason}")
+                raise _unreadable(join, path, document)
             value = document.value if join.each == "@" else \
-                each.get(document.value, {AROUND: (), **dict.fromkeys(scopes)})
+                _at(each, document.value, join, path, scopes)
             yield from value if isinstance(value, list) else \
                 () if value is None or value is MISSING else (value,)
+
+
+def _unreadable(join: "mapping_file.Join", path: Path, document: files.JsonLine) -> files.Refusal:
+    return files.Refusal(f"{path}:{document.number}: join {join.name}: {document.reason}")
+
+
+def _at(expression: Expression, value: Any, join: "mapping_file.Join", path: Path,
+        scopes: frozenset[str]) -> Any:
+    """What an expression finds in a record of another file; refuses where it cannot be used."""
+    try:
+        return expression.get(value, {AROUND: (), **dict.fromkeys(scopes)})
+    except expressions.Failed as failed:
+        raise files.Refusal(f"{path}: join {join.name}: {failed}") from None
 
 
 def _listed(join: "mapping_file.Join", sources: Sequence[Path], scopes: frozenset[str]
             ) -> dict[str, str]:
     """Id -> the name of the first list that it stands in."""
     lists: dict[str, str] = {}
-    for document in (document for path in sources for document in containers.documents(path)):
+    for path, document in ((source, document) for source in sources
+                           for document in containers.documents(source)):
+        if document.reason:
+            raise _unreadable(join, path, document)
         for name in join.ids:
-            value = expressions.compiled([name], scopes).get(
-                document.value, {AROUND: (), **dict.fromkeys(scopes)})
+            value = _at(expressions.compiled([name], scopes), document.value, join, path, scopes)
             for ident in value if isinstance(value, list) else ():
                 lists.setdefault(spelled(ident) or "", name)
     if not lists:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from failure_analysis import files
 from failure_analysis.reading import containers, joins, mapping, mapping_plan
+from failure_analysis.reading.expressions import Failed
 from failure_analysis.reading.mapping import Mapped
 from failure_analysis.reading.mapping_plan import file_scope
 from failure_analysis.reading.path_counts import Counts, shown
@@ -71,7 +72,7 @@ def _candidates(paths: Sequence[Path], spec: "mapping_file.Mapping"
     without it, whose name ends as those do that can be read."""
     for path in paths:
         if not path.is_dir():
-            if spec.files is None or any(path.match(glob.removeprefix("**/"))
+            if spec.files is None or any(path.match(glob.removeprefix("**/") or "*")
                                          for glob in spec.files):
                 yield path, True
         elif spec.files is None:
@@ -154,7 +155,11 @@ def _is_one_row(paths: Sequence[Path], spec: "mapping_file.Mapping") -> bool:
         plan = mapping_plan.compiled(path, spec, Counts())
         rows = 0
         for document in containers.documents(path):
-            rows += sum(1 for _ in zip(mapping.rows_of(document.value, plan), "12", strict=False))
+            try:
+                rows += sum(1 for _ in zip(mapping.rows_of(document.value, plan), "12",
+                                           strict=False))
+            except Failed:  # such a document is a rejected row, whatever is read with it
+                rows += 1
             if rows > 1:
                 return False
     return True

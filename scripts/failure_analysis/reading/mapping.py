@@ -3,14 +3,13 @@
 templates/benchmark.yaml explains each key."""
 
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis import checks, files
-from failure_analysis.datapoint import NOT_COUNTED, outcome_of
+from failure_analysis.datapoint import NOT_COUNTED, is_number, outcome_of
 from failure_analysis.reading import containers, expressions, joins, mapping_plan, values
 from failure_analysis.reading.delimited import cell
 from failure_analysis.reading.expressions import AROUND, MISSING, Failed
@@ -261,9 +260,9 @@ def _judged(score: Score, row: Any, plan: Plan, model: str) -> Any:
     except values.Wrong as wrong:
         met.unread[str(value)[:40]] += 1
         raise values.Wrong(f"{score.name}: {wrong}") from None
-    if type(value) in (int, float) and math.isfinite(value):
+    if is_number(value):
         met.span(model, value)
-    elif type(value) is str and type(number := cell(value, plan.comma)) in (int, float):
+    elif type(value) is str and is_number(number := cell(value, plan.comma)):
         met.span(model, number)
     return verdict
 
@@ -443,6 +442,9 @@ def _publish(plan: Plan, document: Any) -> None:
     for name, expression in plan.published:
         if name not in said:
             plan.scope[AROUND] = ()
-            value = expression.get(document, plan.scope)
-            if type(value) in (int, float):
+            try:
+                value = expression.get(document, plan.scope)
+            except Failed:  # said nowhere, as for a path that leads nowhere
+                continue
+            if is_number(value):
                 plan.counts.published.append((plan.scope["file"]["path"], name, value))

@@ -3,15 +3,18 @@ where a mapping is read: pydantic takes its time."""
 
 import math
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from failure_analysis import user_files
+from failure_analysis.datapoint import is_number
 from failure_analysis.files import Refusal
+from failure_analysis.reading import expressions
 
 FILE, ROW = "file", "row"
+_MOST_VALUES = 10_000
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
@@ -31,12 +34,42 @@ def _placed(value: Any) -> Any:
     return {"at": value} if isinstance(value, str | list) else value
 
 
+def _json(value: Any) -> Any:
+    """What JSON can spell: a value of a mapping is held against those of files, and may be written
+    into rows. YAML also has dates, sets, and lists that hold themselves."""
+    level, count = [value], 0
+    while level:
+        count += len(level)
+        if count > _MOST_VALUES:
+            raise ValueError("it holds itself, or more values than a mapping can mean")
+        for inner in level:
+            if type(inner) not in (str, int, float, bool, list, dict, type(None)) or (
+                    type(inner) is int and not is_number(inner)):
+                raise ValueError(f"a {type(inner).__name__} that JSON cannot spell; if it is a "
+                                 "text, put it in quotes")
+            if type(inner) is dict and not all(type(key) is str for key in inner):
+                raise ValueError("a key is no text; put it in quotes")
+        level = [child for inner in level if type(inner) in (list, dict)
+                 for child in (inner.values() if type(inner) is dict else inner)]
+    return value
+
+
 def _regex(pattern: str) -> str:
     try:
-        re.compile(pattern)
+        names = expressions.regex(pattern).groupindex
     except (re.error, RecursionError) as error:
         raise ValueError(f"regex {pattern!r}: {error}") from None
+    if "path" in names:
+        raise ValueError("(?P<path>…): file.path is the whole path; take another name")
     return pattern
+
+
+def _glob(text: str) -> str:
+    parts = PurePath(text).parts
+    if not parts or PurePath(text).is_absolute() or "\0" in text or any(
+            "**" in part and part != "**" for part in parts):
+        raise ValueError(f"{text[:60]!r} is no glob below a folder, such as **/samples_*.jsonl")
+    return text
 
 
 def _name(text: str) -> str:
@@ -54,15 +87,17 @@ def _levels(levels: dict[str, str]) -> dict[str, str]:
 Text = Annotated[str, Field(min_length=1)]
 Expression = Annotated[list[Text], BeforeValidator(_texts), Field(min_length=1)]
 Name = Annotated[str, AfterValidator(_name)]
-Globs = Annotated[list[Text], BeforeValidator(_texts), Field(min_length=1)]
-Values = Annotated[list[Any], BeforeValidator(_listed)]
+Globs = Annotated[list[Annotated[Text, AfterValidator(_glob)]], BeforeValidator(_texts),
+                  Field(min_length=1)]
+Value = Annotated[Any, AfterValidator(_json)]
+Values = Annotated[list[Value], BeforeValidator(_listed)]
 
 
 class Place(_Written):
     """Where a value is, or the value itself."""
 
     at: Expression = []
-    value: Any = None
+    value: Value = None
     optional: bool = False
 
     @model_validator(mode="after")
@@ -215,7 +250,7 @@ class Grading(_Written):
     """What tells the gradings of one answer apart, and which one is the row's own."""
 
     at: Expression
-    record: Any = None
+    record: Value = None
 
 
 class NotCounted(_Written):
@@ -228,13 +263,13 @@ class NotCounted(_Written):
 class Expected(_Written):
     """What must come out: numbers, or expressions for where a file says them."""
 
-    rows: Any = None
-    items: Any = None
-    models: Any = None
-    passed: Any = None
-    failed: Any = None
-    unjudged: Any = None
-    pass_rate: Any = None
+    rows: Value = None
+    items: Value = None
+    models: Value = None
+    passed: Value = None
+    failed: Value = None
+    unjudged: Value = None
+    pass_rate: Value = None
 
     @model_validator(mode="after")
     def _readable(self) -> "Expected":
@@ -289,8 +324,10 @@ class Mapping(_Written):
             if not isinstance(passing, dict) or not isinstance(written.get("fields"), dict):
                 raise ValueError("pass_when is a map of path to the value(s) that pass")
             scores = {path: {"at": path, "pass": value} for path, value in passing.items()}
-            fields = written["fields"]
-            written["fields"] = {**fields, "scores": {**(fields.get("scores") or {}), **scores}}
+            fields, others = written["fields"], written["fields"].get("scores") or {}
+            if not isinstance(others, dict):
+                raise ValueError("scores is a map of names, so that pass_when can add to it")
+            written["fields"] = {**fields, "scores": {**others, **scores}}
         return written
 
     @property
@@ -337,7 +374,7 @@ def _lines(path: Path) -> list[str]:
     """The names in a file, one on each line."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or no path at all
         raise Refusal(f"{path}: expected.items is a number, a list, or a file with one item on "
                       f"each line ({error})") from None
     return [line.strip() for line in text.splitlines() if line.strip()]

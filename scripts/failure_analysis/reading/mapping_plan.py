@@ -1,6 +1,5 @@
 """A mapping made ready to read one file: its expressions compiled, the files of its joins read."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -216,7 +215,7 @@ def file_scope(path: Path, spec: "mapping_file.Mapping") -> dict[str, Any]:
     scope = {"path": path.as_posix(), "folder": path.absolute().parent.name,
              "stem": files.bare_name(path).rsplit(".", 1)[0]}
     if spec.from_path:
-        match = re.search(spec.from_path, absolute)
+        match = expressions.regex(spec.from_path).search(absolute)
         if match is None:
             raise files.Refusal(f"{path}: from_path does not fit this path; correct it, or say "
                                 "with files which ones to read")

@@ -4,11 +4,14 @@ verdicts out of words. What cannot be taken is refused with its reason, never gu
 import ast
 import json
 import math
+import warnings
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from failure_analysis.datapoint import is_number
-from failure_analysis.reading import delimited
+from failure_analysis.reading import containers, delimited
+from failure_analysis.reading.path_counts import shown
 
 if TYPE_CHECKING:
     from failure_analysis.reading import mapping_file
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 # Texts that say that there is no verdict, unless the mapping says otherwise.
 NO_VERDICT = frozenset(("", "nan", "null", "none", "n/a"))
 _LONGEST_LITERAL = 100_000
+_MOST_KEYS = 12
 # How other tools call who speaks.
 _ROLES = {"human": "user", "gpt": "assistant", "ai": "assistant", "bot": "assistant",
           "model": "assistant", "function": "tool"}
@@ -80,14 +84,17 @@ def nested(value: Any) -> Any:
     if type(value) is not str:
         return value
     try:
-        return json.loads(value, parse_constant=lambda _: None)
+        inner = json.loads(value, parse_constant=lambda _: None)
+        return value if containers.is_deep(inner) else inner
     except (ValueError, RecursionError):
         pass
-    if value[:1] in "[{(" and len(value) < _LONGEST_LITERAL:
+    if value[:1] in ("[", "{", "(") and len(value) < _LONGEST_LITERAL:
         try:
-            literal = ast.literal_eval(value)
-            json.dumps(literal, allow_nan=False)
-            return literal
+            with warnings.catch_warnings():  # of a text's escapes, in its own words
+                warnings.simplefilter("ignore")
+                literal = ast.literal_eval(value)
+            inner = json.loads(json.dumps(literal, allow_nan=False))  # no tuples, no other keys
+            return value if containers.is_deep(inner) else inner
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             pass
     return value or None
@@ -108,7 +115,7 @@ def _message(place: int, message: Any, keys: "mapping_file.Messages") -> dict:
     theirs = (keys.role, keys.content, keys.name)
     if not isinstance(message, dict) or keys.role not in message or not (
             keys.content in message or message.get("tool_calls")):
-        has = ", ".join(map(str, message)) if isinstance(message, dict) else shown_type(message)
+        has = _keys(message) if isinstance(message, dict) else shown_type(message)
         raise Wrong(f"message {place} has no {keys.role} or no {keys.content}, only {has}; say "
                     "which keys they are: {at: …, role: …, content: …, name: …}")
     role = message[keys.role]
@@ -120,6 +127,12 @@ def _message(place: int, message: Any, keys: "mapping_file.Messages") -> dict:
         taken["name"] = message[keys.name]
     return taken | {key: inner for key, inner in message.items()
                     if key not in (*theirs, *ours)}
+
+
+def _keys(value: dict) -> str:
+    """The keys of an object, for a reason: whoever made the file may have made them endless."""
+    more = f" and {len(value) - _MOST_KEYS} more" if len(value) > _MOST_KEYS else ""
+    return ", ".join(map(shown, islice(value, _MOST_KEYS))) + more
 
 
 def listed(value: Any) -> Any:
@@ -142,7 +155,7 @@ def tool_calls(value: Any, keys: "mapping_file.ToolCalls") -> tuple[list | None,
     calls, results = [], []
     for place, call in enumerate(value if isinstance(value, list) else [value]):
         if not isinstance(call, dict) or not (keys.name in call or "function" in call):
-            has = ", ".join(map(str, call)) if isinstance(call, dict) else shown_type(call)
+            has = _keys(call) if isinstance(call, dict) else shown_type(call)
             raise Wrong(f"call {place} has no {keys.name}, only {has}; say which keys they are: "
                         "{at: …, name: …, arguments: …, result: …}")
         theirs = (keys.name, keys.arguments, keys.result)
