@@ -643,9 +643,8 @@ FACES = {
     "another case": ("{item_id: id, scores: {f: {at: word, pass: Correct}}}", 'nearest: "correct"'),
     "text as it stands": (
         "{item_id: id, scores: {f: word}}",
-        "word is no verdict by itself ("
-        '"correct" 2, "incorrect" 1); say which values pass: {at: word, pass: '
-        '"correct"}',
+        "word: it is a text ('correct'); say which values pass: {at: …, pass: …} "
+        '("correct" 2, "incorrect" 1)',
     ),
     "numbers as they stand": ("{item_id: id, scores: {f: pct}}", "numbers, which decide nothing"),
     "percent": (
@@ -712,7 +711,7 @@ def test_what_is_odd_is_said(mapped):
         'v: "Win" (1 rows) is nearly what passes, and counts as failed',
         "scores.v: there is nothing at v in 1 of 5 rows",
         "reward: up to 100 for b, up to 1 for a: are these on one scale?",
-        'completion_tokens: t is no number in 1 rows ("n/a"); it is not recorded there.',
+        'completion_tokens: t cannot be read in 1 rows ("n/a").',
         "user_text: there is nothing at gone in any row.",
         "Keys of rows that the mapping does not use: extra.",
     ):
@@ -793,6 +792,101 @@ def test_a_mapping_that_cannot_be_read_is_named(mapped, mapping, words):
     done, _ = mapped(mapping, {"r.jsonl": "{}"}, code=1)
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+JUDGED = [{"id": f"q{n}", "m": m, "ok": n < good} for m, good in (("a", 4), ("b", 1))
+          for n in range(5)]
+ASKED = [{"id": row["id"], "m": row["m"]} for row in JUDGED]
+BELIEVED = {
+    "a judge file of all models, joined by the item alone": (
+        "files: r.jsonl\njoin: {name: j, files: j.jsonl, key: id, on: id}\n",
+        "model_name: m, scores: {ok: j.ok}", {"r.jsonl": ASKED, "j.jsonl": JUDGED},
+        "join j: its files have several records, or lists, for 5 keys (q0, q1, q2), and they "
+        "differ: name more in key and on"),
+    "an id in two lists": (
+        "files: r.jsonl\njoin: {name: v, files: v.json, ids: [good, bad], on: id}\n",
+        "scores: {ok: {at: v, pass: good}}",
+        {"r.jsonl": ROWS, "v.json": {"good": ["a", "b"], "bad": ["b"]}},
+        "join v: its files have several records, or lists, for 1 keys (b)"),
+    "a list that is not there": (
+        "files: r.jsonl\njoin: {name: v, files: v.json, ids: [good, bda], on: id}\n",
+        "scores: {ok: {at: v, pass: good}}",
+        {"r.jsonl": ROWS, "v.json": {"good": ["a"], "bad": ["b"]}}, "join v finds no list at bda"),
+    "a verdict of the document where the row has none": (
+        "rows: samples\n", "scores: {ok: correct}", {"r.json": {"correct": True, "samples": [
+            {"id": 1, "correct": False}, {"id": 2, "error": "oom"}]}},
+        "scores.ok: correct is in row in 1 rows and around it in 1: say which, row.correct or "
+        "doc.correct"),
+    "a slip in where": (
+        "where: okk != 'x'\n", "scores: {ok: ok}", {"r.jsonl": ROWS},
+        "where: no record has a key okk, which okk != 'x' names; nearest: ok"),
+    "a text without quotes": (
+        "", "scores: {ok: word == correct}", {"r.jsonl": [{"id": 1, "word": "correct"}]},
+        "scores.ok: no record has a key correct, which word == correct names; a text is written "
+        "in quotes: 'correct'"),
+    "where that is a text": (
+        "where: kind\n", "scores: {ok: ok}", {"r.jsonl": [{**row, "kind": "x"} for row in ROWS]},
+        'where (kind) is neither true nor false ("x" 2); write a comparison'),
+    "numbers among truth": (
+        "", "scores: {ok: v}", {"r.jsonl": [{"id": n, "v": v} for n, v in enumerate(
+            [True, False, 1, 0])]},
+        "ok: v is true or false in 2 rows and a number in 2"),
+    "full marks are 100": (
+        "", "scores: {ok: {at: v, at_least: 1}}", {"r.jsonl": [{"id": 1, "v": 100},
+                                                                {"id": 2, "v": 20}]},
+        "ok: v goes up to 100 where 1 passes"),
+    "a limit beyond all": (
+        "", "scores: {ok: {at: v, at_least: 600}}", {"r.jsonl": [{"id": 1, "v": 90}]},
+        "ok: v goes up to 90 where 600 passes: they are on different scales; nothing can pass"),
+    "a check of no such name": (
+        "checks: {list: c, only: [rel, fait]}\n", "model_name: {value: m}",
+        {"r.jsonl": [{"id": 1, "c": {"rel": True, "faith": False}}]},
+        "checks: no check is called fait (there are faith, rel)"),
+    "one id in two tasks": (
+        "from_path: '(?P<task>[^/]+)\\.jsonl$'\n", "model_name: {value: m}, scores: {ok: ok}",
+        {"arc.jsonl": ROWS, "hella.jsonl": ROWS},
+        "item a is in the tasks arc and hella, and would be one item: put the task into item_id"),
+    "a level called as a key is": (
+        'each: {doc: "@"}\n', "user_text: doc.q, scores: {ok: ok}",
+        {"r.jsonl": [{**row, "doc": {"q": "x"}} for row in ROWS]},
+        "doc.q: doc is a level or join of the mapping, and a key of the rows"),
+    "a grading of no such name": (
+        "grading_of: {at: by, record: GPT}\n", "scores: {ok: ok}",
+        {"r.jsonl": [{**row, "by": "gpt"} for row in ROWS]},
+        'grading_of: record "GPT" is none of the gradings there are ("gpt" 2)'),
+}
+
+
+@pytest.mark.parametrize("kind", BELIEVED)
+def test_what_would_be_believed_and_wrong_is_refused(mapped, kind):
+    head, fields, contents, words = BELIEVED[kind]
+    done, out = mapped(f"benchmark: b\n{head}fields: {{item_id: id, {fields}}}\n", contents, code=1)
+    assert words in done.stderr
+    assert not (out / "outcomes.csv").exists()
+
+
+def test_cells_are_what_they_spell_in_expressions(mapped):
+    table = "id,a,b,n,max\n007,True,True,9,10\n2,True,False,10,9\n3,False,True,2,10\n"
+    for expression, expected in (("a && b", "pass fail fail"), ("n >= max", "fail pass fail"),
+                                 ("n >= `9`", "pass pass fail"), ("a == true", "pass pass fail"),
+                                 ("id == '007'", "pass fail fail")):
+        _, out = mapped(f'benchmark: b\nfields: {{item_id: id, scores: {{ok: "{expression}"}}}}\n',
+                        {"r.csv": table})
+        assert list(outcomes(out).values()) == expected.split()
+    done, _ = mapped("benchmark: b\nwhere: a\nfields: {item_id: id, scores: {ok: b}}\n",
+                     {"r.csv": table})
+    assert "2 rows read = 1 pass + 1 fail" in done.stdout
+
+
+def test_what_is_no_number_is_said(mapped):
+    done, out = mapped("benchmark: b\nfields: {item_id: id, model_name: m, scores: "
+                       "{ok: {at: v, at_most: 5, unjudged: Skiped}}}\n",
+                       {"r.csv": "id,m,v\n1,x,1\n2,x,inf\n3,,7\n"})
+    assert 'scores.ok: v cannot be read in 1 rows ("inf").' in done.stdout
+    assert "model_name: there is nothing at m in 1 of 3 rows" in done.stdout
+    done, _ = mapped("benchmark: b\nfields: {item_id: id, scores: {ok: {at: v, at_least: 0}}}\n",
+                     {"r.jsonl": '{"id": 1, "v": -1e400}\n{"id": 2, "v": 1}\n'})
+    assert "2 rows read = 1 pass + 0 fail + 1 unjudged" in done.stdout
 
 
 # -- the template --------------------------------------------------------------------

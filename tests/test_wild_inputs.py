@@ -112,7 +112,7 @@ CASES = [
     Case("09-ragas-blank", OWN, {}, "its scores are numbers, which decide nothing", code=1),
     Case("10-promptfoo-error", PROMPTFOO, {"openai:a": (2, 2, 2), "openai:b": (4, 2, 0)},
          "2 of 2 unjudged (infrastructure_error 2)"),
-    Case("10-promptfoo-error", OWN, {}, "put it into run_id (other conditions, such as a prompt)",
+    Case("10-promptfoo-error", OWN, {}, "put it into run_id (another condition, such as a prompt)",
          code=1),
     Case("11-inspect-epochs", INSPECT, {"m": (2, 4, 2)}, '"P" (1 rows) is neither pass nor fail'),
     Case("12-truth-as-text", TRUTH, {"m": (2, 2, 0)}),

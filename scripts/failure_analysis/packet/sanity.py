@@ -36,8 +36,9 @@ _INSIDE_ONLY = re.compile(r"(agent|user simulator) reply.*|seed of trial .*")
 
 
 # Findings about a mapping that are said on the terminal too.
-_AT_ONCE = ("spelling", "no_verdict", "gaps", "ties", "mixed_scales", "failures_only", "nowhere",
-            "key_twice", "join_misses", "join_unused", "no_model", "unread")
+_AT_ONCE = ("one_verdict", "spelling", "no_verdict", "gaps", "ties", "mixed_scales",
+            "failures_only", "nowhere", "key_twice", "join_misses", "join_unused", "no_model",
+            "model_gaps", "no_such_value", "unread")
 
 
 class _Run(NamedTuple):
@@ -166,8 +167,10 @@ class Overall:
         for name, scores in seen.items():
             if len(scores & {True, False}) == 1 and self.rows_read > 1:
                 does = "passes" if True in scores else "fails"
+                path = self.counts.paths.get(f"scores.{name}")
+                told = f" ({path.text}: {mapping_faults.told(path)})" if path else ""
                 findings.append({"kind": "mapping_one_verdict", "count": 0, "about": [name],
-                                 "text": f"{name}: every judged row {does}."})
+                                 "text": f"{name}: every judged row {does}{told}."})
         return findings
 
     def _add_run(

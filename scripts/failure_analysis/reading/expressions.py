@@ -11,8 +11,12 @@ from typing import Any, NamedTuple
 _NAMED = r"\w[\w-]*(?:\[\d+\])*"
 _PLAIN = re.compile(rf"{_NAMED}(?:\.{_NAMED})*")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
-# In a scope, under this name: the levels around the innermost one, from within.
-AROUND = ""
+# In a scope, under these names: the levels around the innermost one, from within; and the row of a
+# table whose cells are what they spell, for JMESPath, which tells 9 from "9".
+AROUND, CELLS = "", "="
+_QUOTED = re.compile(r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`)")
+_LITERAL = re.compile(r"(?<![\w.])(true|false|null)(?![\w(:]|\s*:)")
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,14})([.,]\d+)?")
 
 
 class Missing:
@@ -30,13 +34,16 @@ class Failed(Exception):
 
 class Expression(NamedTuple):
     """A compiled expression. `fault`: why it is no JMESPath either, when it can only be a key.
-    `key`: it is no more than this key."""
+    `key`: it is no more than this key. `head`: the key of a row that a plain path begins with.
+    `names`: the keys that a JMESPath names."""
 
     text: str
     get: Get
     is_plain: bool
     fault: str = ""
     key: str = ""
+    head: str = ""
+    names: frozenset[str] = frozenset()
 
 
 def compiled(texts: Sequence[str], scopes: frozenset[str]) -> Expression:
@@ -55,7 +62,8 @@ def compiled(texts: Sequence[str], scopes: frozenset[str]) -> Expression:
         return value
 
     return Expression(" or ".join(texts), first, all(part.is_plain for part in parts),
-                      next((part.fault for part in parts if part.fault), ""))
+                      next((part.fault for part in parts if part.fault), ""),
+                      names=frozenset().union(*(part.names for part in parts)))
 
 
 def _compiled(text: str, scopes: frozenset[str]) -> Expression:
@@ -63,8 +71,10 @@ def _compiled(text: str, scopes: frozenset[str]) -> Expression:
         return _jmespath(text, scopes)
     steps = [name or int(index) for name, index in _STEP.findall(text)]
     if len(steps) == 1:
-        return Expression(text, _key(text, scopes), True, "", "" if text in scopes else text)
-    return Expression(text, _path(text, steps, scopes), True)
+        key = "" if text in scopes else text
+        return Expression(text, _key(text, scopes), True, "", key, key)
+    head = "" if steps[0] in scopes else str(steps[0])
+    return Expression(text, _path(text, steps, scopes), True, "", "", head)
 
 
 def _key(key: str, scopes: frozenset[str]) -> Get:
@@ -125,10 +135,57 @@ def _jmespath(text: str, scopes: frozenset[str]) -> Expression:
     def get(row: Any, scope: Mapping[str, Any]) -> Any:
         if type(row) is dict and text in row:
             return row[text]
-        around = scope[AROUND]
+        around, cells = scope[AROUND], scope.get(CELLS)
+        row = row if cells is None else cells
         return search(row if alone and not around else _merged(row, around, scope))
 
-    return Expression(text, get, False)
+    return Expression(text, get, False, names=_names(text) - scopes)
+
+
+def _names(text: str) -> frozenset[str]:
+    """The keys that a JMESPath names, without those that it makes itself."""
+    import jmespath
+
+    names, made = set(), {"key", "value"}
+    nodes = [jmespath.compile(_with_literals(text)).parsed]
+    while nodes:
+        node = nodes.pop()
+        if node["type"] == "field":
+            names.add(node["value"])
+        elif node["type"] == "key_val_pair":
+            made.add(node["value"])
+        nodes += [child for child in node["children"] if isinstance(child, dict)]
+    return frozenset(names - made)
+
+
+def _with_literals(text: str) -> str:
+    """A JMESPath in which true, false and null, which everybody writes so, are spelled as it wants
+    them: `true`."""
+    parts = _QUOTED.split(text)
+    return "".join(part if place % 2 else _LITERAL.sub(r"`\1`", part)
+                   for place, part in enumerate(parts))
+
+
+def made_by(texts: Sequence[str]) -> set[str]:
+    """The keys that expressions make: a: and b: of zip({a: x, b: y})."""
+    return {name for text in texts for name in re.findall(r"[{,]\s*(\w+)\s*:", text)}
+
+
+def cells_of(row: dict[str, str], decimal_comma: bool) -> dict[str, Any]:
+    """The cells of a row of a table as what they spell: true, false, null, numbers; ids that begin
+    with 0 are texts."""
+    return {key: _spelled(cell, decimal_comma) for key, cell in row.items()}
+
+
+def _spelled(cell: Any, decimal_comma: bool) -> Any:
+    if type(cell) is not str:
+        return cell
+    word = cell.strip()
+    if word.lower() in ("true", "false", ""):
+        return word.lower() == "true" if word else None
+    if _WHOLE.fullmatch(word) and (decimal_comma or "," not in word):
+        return float(word.replace(",", ".")) if "." in word or "," in word else int(word)
+    return cell
 
 
 def _merged(row: Any, around: Sequence[Any], scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +195,7 @@ def _merged(row: Any, around: Sequence[Any], scope: Mapping[str, Any]) -> dict[s
         if type(level) is dict:
             names.update(level)
     return {**names, **{name: None if value is MISSING else value
-                        for name, value in scope.items() if name != AROUND}}
+                        for name, value in scope.items() if name not in (AROUND, CELLS)}}
 
 
 def _search(text: str) -> Callable[[Any], Any]:
@@ -147,7 +204,7 @@ def _search(text: str) -> Callable[[Any], Any]:
     from jmespath.exceptions import JMESPathError
 
     try:
-        search, options = jmespath.compile(text).search, _options()
+        search, options = jmespath.compile(_with_literals(text)).search, _options()
     except (JMESPathError, RecursionError, ValueError) as error:
         raise ValueError(str(error) or "nested too deeply") from None
 

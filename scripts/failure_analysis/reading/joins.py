@@ -21,13 +21,15 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 class Joined(NamedTuple):
     """What a row can be joined with: its records by key, or the one `document` of all rows; `table`
-    names it and its files."""
+    names it and its files. `repeated`: keys of several records that differ. `keys`: the keys that
+    its records have."""
 
     name: str
     on: Expression | None
     records: dict[str, Any]
     document: Any = MISSING
-    repeated: tuple[str, ...] = ()
+    repeated: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
     table: str = ""
 
 
@@ -51,50 +53,63 @@ def paths(join: "mapping_file.Join", file: dict[str, Any]) -> list[Path]:
 def load(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[str]) -> Joined:
     """Reads the files of a join, once for all files of rows that are joined with them."""
     table = json.dumps([join.name, *map(Path.as_posix, sources)])
-    return _loaded(join.model_dump_json(), tuple(sources), scopes)._replace(table=table)
+    stamps = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in sources)
+    return _loaded(join.model_dump_json(), stamps, scopes)._replace(table=table)
 
 
 @lru_cache(8)
-def _loaded(written: str, sources: tuple[Path, ...], scopes: frozenset[str]) -> Joined:
+def _loaded(written: str, stamps: tuple[tuple[Path, int, int], ...], scopes: frozenset[str]
+            ) -> Joined:
     from failure_analysis.reading import mapping_file
 
-    join = mapping_file.Join.model_validate_json(written)
+    join, sources = mapping_file.Join.model_validate_json(written), [path for path, *_ in stamps]
     on = expressions.compiled([join.on], scopes) if join.on else None
     if join.ids:
-        return Joined(join.name, on, _listed(join, sources, scopes))
+        return Joined(join.name, on, *_listed(join, sources))
     if join.key is None:
-        alone = list(islice(_records(join, sources, scopes), 2))
+        alone = list(islice(_records(join, sources), 2))
         if len(alone) != 1:
             raise files.Refusal(f"{sources[0]}: join {join.name} has "
                                 f"{'several records' if alone else 'no record'} for all rows; give "
                                 "key and on, or each that leaves one")
-        return Joined(join.name, None, {}, alone[0])
-    key = expressions.compiled([join.key], scopes)
+        return Joined(join.name, None, {}, alone[0], keys=frozenset(_keys(alone[0])))
+    return _keyed(join, on, sources)
+
+
+def _keyed(join: "mapping_file.Join", on: Expression | None, sources: Sequence[Path]) -> Joined:
+    key = expressions.compiled([join.key], frozenset())
     records: dict[str, Any] = {}
-    repeated: list[str] = []
-    for record in _records(join, sources, scopes):
-        ident = spelled(_at(key, record, join, sources[0], scopes))
+    repeated, keys = set(), set()
+    for record in _records(join, sources):
+        ident = spelled(_at(key, record, join, sources[0]))
         if ident is None:
             continue
+        keys.update(_keys(record))
         if join.many:
             records.setdefault(ident, []).append(record)
-        elif records.setdefault(ident, record) is not record:
-            repeated.append(ident)
+        elif records.setdefault(ident, record) != record:
+            repeated.add(ident)
     if not records:
         raise files.Refusal(f"{sources[0]}: join {join.name} finds no record with a key at "
                             f"{join.key}")
-    return Joined(join.name, on, records, repeated=tuple(repeated))
+    return Joined(join.name, on, records, MISSING, frozenset(repeated), frozenset(keys))
 
 
-def _records(join: "mapping_file.Join", sources: Sequence[Path], scopes: frozenset[str]
-             ) -> Iterator[Any]:
-    each = expressions.compiled([join.each], scopes)
+def _keys(value: Any) -> Iterator[str]:
+    """The keys of an object, and of those in it."""
+    for inner in value.values() if isinstance(value, dict) else \
+            value[:50] if isinstance(value, list) else ():
+        yield from _keys(inner)
+    yield from map(str, value) if isinstance(value, dict) else ()
+
+
+def _records(join: "mapping_file.Join", sources: Sequence[Path]) -> Iterator[Any]:
+    each = expressions.compiled([join.each], frozenset())
     for path in sources:
         for document in containers.documents(path):
             if document.reason:
                 raise _unreadable(join, path, document)
-            value = document.value if join.each == "@" else \
-                _at(each, document.value, join, path, scopes)
+            value = document.value if join.each == "@" else _at(each, document.value, join, path)
             yield from value if isinstance(value, list) else \
                 () if value is None or value is MISSING else (value,)
 
@@ -103,35 +118,39 @@ def _unreadable(join: "mapping_file.Join", path: Path, document: files.JsonLine)
     return files.Refusal(f"{path}:{document.number}: join {join.name}: {document.reason}")
 
 
-def _at(expression: Expression, value: Any, join: "mapping_file.Join", path: Path,
-        scopes: frozenset[str]) -> Any:
+def _at(expression: Expression, value: Any, join: "mapping_file.Join", path: Path) -> Any:
     """What an expression finds in a record of another file; refuses where it cannot be used."""
     try:
-        return expression.get(value, {AROUND: (), **dict.fromkeys(scopes)})
+        return expression.get(value, {AROUND: ()})
     except expressions.Failed as failed:
         raise files.Refusal(f"{path}: join {join.name}: {failed}") from None
 
 
-def _listed(join: "mapping_file.Join", sources: Sequence[Path], scopes: frozenset[str]
-            ) -> dict[str, str]:
-    """Id -> the name of the first list that it stands in."""
+def _listed(join: "mapping_file.Join", sources: Sequence[Path]
+            ) -> tuple[dict[str, str], Any, frozenset[str]]:
+    """(id -> the name of the list that it stands in, no document, ids that stand in several)."""
     lists: dict[str, str] = {}
+    repeated, there = set(), set()
     for path, document in ((source, document) for source in sources
                            for document in containers.documents(source)):
         if document.reason:
             raise _unreadable(join, path, document)
         for name in join.ids:
-            value = _at(expressions.compiled([name], scopes), document.value, join, path, scopes)
-            for ident in value if isinstance(value, list) else ():
-                lists.setdefault(spelled(ident) or "", name)
-    if not lists:
-        raise files.Refusal(f"{sources[0]}: join {join.name} finds no list at "
-                            f"{', '.join(join.ids)}")
-    return lists
+            value = _at(expressions.compiled([name], frozenset()), document.value, join, path)
+            there.update([name] if isinstance(value, list) else [])
+            for ident in map(spelled, value if isinstance(value, list) else ()):
+                if ident is not None and lists.setdefault(ident, name) != name:
+                    repeated.add(ident)
+    for name in join.ids:
+        if name not in there:
+            raise files.Refusal(f"{sources[0]}: join {join.name} finds no list at {name}")
+    return lists, MISSING, frozenset(repeated)
 
 
 def spelled(key: Any) -> str | None:
-    """A key as text: 7 and "7" are one."""
+    """A key as text: 7, 7.0 and "7" are one."""
     if key is None or key is MISSING:
         return None
+    if type(key) is float and key.is_integer():
+        key = int(key)
     return key if isinstance(key, str) else json.dumps(key)

@@ -12,7 +12,7 @@ from failure_analysis import checks, files
 from failure_analysis.datapoint import NOT_COUNTED, is_number, outcome_of
 from failure_analysis.reading import containers, expressions, joins, mapping_plan, values
 from failure_analysis.reading.delimited import cell
-from failure_analysis.reading.expressions import AROUND, MISSING, Failed
+from failure_analysis.reading.expressions import AROUND, CELLS, MISSING, Failed
 from failure_analysis.reading.mapping_plan import Field, Plan, Score
 from failure_analysis.reading.path_counts import Counts, shown
 from failure_analysis.reading.path_counts import Path as Met
@@ -97,6 +97,8 @@ def _read_file(path: Path, source: Source, counts: Counts, state: _State
                        cut_off=not document.raw), ""
             continue
         _publish(plan, document.value)
+        if counts.unmet:
+            _meet(document, counts)
         rows = 0
         try:
             for row, around in rows_of(document.value, plan):
@@ -111,6 +113,15 @@ def _read_file(path: Path, source: Source, counts: Counts, state: _State
             yield Line(document.number, None, document.raw, str(failed), path=at), ""
         if not rows:
             counts.no_row(document.value)
+
+
+def _meet(document: files.JsonLine, counts: Counts) -> None:
+    """Takes the keys that a record has from those that expressions wait for."""
+    keys = document.value if type(document.value) is dict else {}
+    for name in list(counts.unmet):
+        spelled = {json.dumps(name), f'"{name}"'}
+        if name in keys or any(text.encode() in document.raw for text in spelled):
+            del counts.unmet[name]
 
 
 def _looked_at(path: Path) -> tuple[Iterator[files.JsonLine], bool]:
@@ -156,7 +167,9 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
     try:
         keys = {joined.name: _join(joined, row, plan) for joined in plan.joined} \
             if plan.joined else {}
-        if plan.where is not None and _is_false(plan.where.get(row, plan.scope)):
+        if plan.needs_cells and type(row) is dict:
+            plan.scope[CELLS] = expressions.cells_of(row, plan.comma)
+        if plan.where is not None and not _is_row(row, plan):
             plan.counts.left_out += 1
             return None
         counts = plan.counts
@@ -178,15 +191,20 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
         return Line(number, None, raw or _spelled(row), reason, path=path), grading
     if not plan.trial and not plan.grading:
         _repeat(row, fields, plan, state)
+    if fields.get("task") is not None and fields.get("item_id") is not None:
+        counts.in_task(fields["item_id"], fields["task"])
     notes = checks.tidy(fields) if plan.is_untidy else ()
     if nulled:
         notes += ("a NaN or infinite number was read as null",)
     return Line(number, fields, key=key, notes=notes, path=path), grading
 
 
-def _is_false(value: Any) -> bool:
-    """What JMESPath calls false: false, null, and what is empty."""
-    return value is None or value is False or value is MISSING or value in ("", [], {})
+def _is_row(row: Any, plan: Plan) -> bool:
+    """Whether `where` is true for a record; what is neither true nor false is counted."""
+    value = plan.where.get(row, plan.scope)
+    value = cell(value, plan.comma) if plan.is_table else value
+    plan.counts.path("where", plan.spec.where).add(value)
+    return value is True
 
 
 def _spelled(row: Any) -> bytes:
@@ -196,7 +214,7 @@ def _spelled(row: Any) -> bytes:
 def _fields(row: Any, plan: Plan) -> dict[str, Any]:
     """A row's values under our field names; raises Wrong for a row that is none."""
     scope, fields = plan.scope, {}
-    for name, key, get, take, met, told, types, is_text in plan.fields:
+    for name, key, get, take, met, told, types, is_text, _ in plan.fields:
         value = row.get(key, MISSING) if key else get(row, scope)
         kind = type(value)
         if told:
@@ -212,6 +230,10 @@ def _fields(row: Any, plan: Plan) -> dict[str, Any]:
     if plan.counts.rows <= plan.counts.looks:
         for field in plan.fields:
             field.met.look(field.get(row, scope))
+    if len(plan.levels) > 1 and type(row) is dict:
+        for field in plan.fields:
+            field.met.borrowed += bool(field.head) and field.head not in row \
+                and fields[field.name] is not None
     if "tool_calls" in fields and type(fields["tool_calls"]) is tuple:
         fields["tool_calls"], results = fields["tool_calls"]
         fields.setdefault("tool_results", results)
@@ -246,6 +268,8 @@ def _judged(score: Score, row: Any, plan: Plan, model: str) -> Any:
     met = score.met
     if plan.counts.rows <= plan.counts.looks:
         met.look(value)
+    if score.head and type(row) is dict and score.head not in row and value is not MISSING:
+        met.borrowed += 1
     if value is None and not plan.is_table:
         met.types[type(None)] += 1
         met.values[type(None), None] += 1
@@ -259,7 +283,10 @@ def _judged(score: Score, row: Any, plan: Plan, model: str) -> Any:
         verdict = score.verdict(None if value is MISSING else value)
     except values.Wrong as wrong:
         met.unread[str(value)[:40]] += 1
+        met.why = met.why or str(wrong)
         raise values.Wrong(f"{score.name}: {wrong}") from None
+    if verdict is None and type(value) in (str, float) and values.is_infinite(value):
+        met.unread[str(value)[:40]] += 1
     if is_number(value):
         met.span(model, value)
     elif type(value) is str and is_number(number := cell(value, plan.comma)):
@@ -301,6 +328,8 @@ def _check(block: "mapping_file.Checks", row: Any, plan: Plan, scores: dict, fie
         if name is MISSING or name is None:
             raise values.Wrong(f"checks: a check has no name at {block.name}")
         name = values.text(name)
+        if len(plan.counts.checks) < _MOST_KEPT:
+            plan.counts.checks.add(name)
         if block.only and name not in block.only:
             continue
         score = Score(name, value_of.get, verdict,
@@ -383,6 +412,7 @@ def _graded(row: Any, fields: dict, plan: Plan, state: _State
     if plan.grading is None:
         return None, ""
     grade = values.text(_looked_up(plan.grading, row, plan.scope))
+    plan.counts.gradings[grade] += 1
     answer = (fields.get("run_id"), fields.get("model_name"), str(fields.get("item_id")),
               fields.get("trial"))
     if plan.trial is None:  # the n-th row of an item that is graded so
@@ -420,6 +450,9 @@ def _join(joined: joins.Joined, row: Any, plan: Plan) -> str | None:
         return None
     key = joins.spelled(joined.on.get(row, plan.scope))
     is_there = key in joined.records
+    asked = plan.counts.asked_for.setdefault(joined.name, [])
+    if len(asked) < 3:
+        asked.append(str(key)[:60])
     plan.scope[joined.name] = joined.records[key] if is_there else MISSING
     return key if is_there else None
 
@@ -432,6 +465,8 @@ def _count_joins(keys: dict[str, str | None], plan: Plan) -> None:
             if key is not None:
                 numbers[1] += 1
                 plan.counts.unused[joined.table].discard(key)
+                if key in joined.repeated:
+                    plan.counts.ambiguous.setdefault(joined.name, set()).add(key)
 
 
 def _publish(plan: Plan, document: Any) -> None:

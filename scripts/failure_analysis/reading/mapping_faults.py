@@ -19,9 +19,15 @@ _NEAR = 0.75
 _NEGATIONS = ("in", "un", "not", "not ", "not_", "non", "non-", "dis", "im")
 _TRUE = ("true", "yes", "y", "on", "1", "1.0")
 _FALSE = ("false", "no", "n", "off", "0", "0.0")
-_TIES = ("tie", "draw", "both", "equal", "partial", "partially correct", "p")
+# Paths whose mistakes change which rows there are, or which of them pass.
+_DECIDING = ("each", "where", "item_id", "turn", "reward", "checks", "trial_of", "grading_of",
+             "not_counted", "join")
+_TIES = ("tie", "draw", "both", "equal", "partial", "partially correct", "p",
+         "skipped", "skip", "error", "pending", "unknown", "cancelled", "not attempted",
+         "not_attempted", "invalid")
 # Numbers from here on are not on a scale from 0 to 1.
 _BEYOND = 1.5
+_MANY = 20
 
 
 def refuse(spec: "mapping_file.Mapping", counts: Counts) -> None:
@@ -32,20 +38,14 @@ def refuse(spec: "mapping_file.Mapping", counts: Counts) -> None:
 
 def faults(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
     """What cannot be meant, each with what was seen and what to do."""
+    yield from _where(spec, counts)
     if not counts.rows:
-        if counts.empty:
-            levels = ", ".join(f"{name}: {text}" for name, text in spec.levels.items())
-            yield f"each: no row in any of {counts.empty} records ({levels}); {_keys(counts)}"
-        if counts.left_out:
-            yield (f"where ({spec.where}) is true for none of {counts.left_out} rows; "
-                   f"{_keys(counts)}")
+        yield from _no_rows(spec, counts)
         return
+    yield from _names_nowhere(counts)
     yield from _nowhere(spec, counts)
-    for name, (asked, matched) in counts.joins.items():
-        if asked and not matched:
-            keys = ", ".join(map(shown, sorted(_unused(name, counts))[:3]))
-            yield (f"join {name}: none of {asked} rows has a key that is in its files (there: "
-                   f"{keys}); correct key and on")
+    yield from _joins(counts)
+    yield from _levels(spec, counts)
     deciding = 0
     for name, rule in _rules(spec, counts):
         path = counts.paths[name]
@@ -55,7 +55,92 @@ def faults(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
     if not deciding and "reward" not in counts.paths and any(
             name.startswith("scores.") for name in counts.paths):
         yield _no_verdict(counts)
+    yield from _no_such_value(spec, counts)
     yield from _repeats(spec, counts)
+    for item, first, second in counts.two_tasks[:1]:
+        yield (f"item {shown(item)} is in the tasks {shown(first)} and {shown(second)}, and would "
+               "be one item: put the task into item_id: join('/', [TASK, to_string(ID)])")
+
+
+def _where(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
+    """That `where` gives texts or numbers, which are neither true nor false."""
+    path = counts.paths.get("where")
+    if path is not None and path.types.keys() - {bool, type(None), Missing}:
+        yield (f"where ({spec.where}) is neither true nor false ({told(path)}); write a "
+               "comparison, with texts in quotes: type == 'match'")
+
+
+def _no_rows(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
+    """Why there is no row at all."""
+    if counts.empty:
+        levels = ", ".join(f"{name}: {text}" for name, text in spec.levels.items())
+        yield f"each: no row in any of {counts.empty} records ({levels}); {_keys(counts)}"
+    if counts.left_out:
+        yield from _names_nowhere(counts)
+        yield (f"where ({spec.where}) is true for none of {counts.left_out} rows; "
+               f"{_keys(counts)}")
+
+
+def _names_nowhere(counts: Counts) -> Iterator[str]:
+    """Keys that an expression names and no record has."""
+    keys = [key for key in counts.key_counts()]
+    for name, (owner, text) in counts.unmet.items():
+        if owner in _DECIDING or owner.startswith("scores."):
+            near = difflib.get_close_matches(name, keys, n=1, cutoff=0.6)
+            nearest = f"; nearest: {near[0]}" if near else ""
+            yield (f"{owner}: no record has a key {shown(name)}, which {text} names{nearest}; a "
+                   f"text is written in quotes: '{shown(name)}'")
+
+
+def _joins(counts: Counts) -> Iterator[str]:
+    """Joins that find nothing, or more than one record."""
+    for name, (asked, matched) in counts.joins.items():
+        if asked and not matched:
+            there = ", ".join(map(shown, sorted(_unused(name, counts))[:3]))
+            wanted = ", ".join(map(shown, counts.asked_for.get(name, [])[:3]))
+            yield (f"join {name}: none of {asked} rows has a key that is in its files (rows ask "
+                   f"for {wanted}; there: {there}); correct key and on")
+    for name, keys in counts.ambiguous.items():
+        yield (f"join {name}: its files have several records, or lists, for {len(keys)} keys "
+               f"({', '.join(map(shown, sorted(keys)[:3]))}), and they differ: name more in key "
+               "and on (key: \"[id, model]\"), other files, lists that do not overlap, or many: "
+               "true")
+
+
+def _levels(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
+    """Values that stand in the row for some rows, and around it for others; and keys that are
+    called as a level is."""
+    inner = list(spec.levels)[-1]
+    for name, path in counts.paths.items():
+        if 0 < path.borrowed < path.met and _decides(name):
+            yield (f"{name}: {path.text} is in {inner} in {path.met - path.borrowed} rows and "
+                   f"around it in {path.borrowed}: say which, {inner}.{path.text} or "
+                   f"{next(iter(spec.levels))}.{path.text}")
+    for scope in spec.scopes & set(counts.key_counts()) - {"file"}:
+        heads = [path for path in counts.paths.values() if path.is_plain
+                 and path.text.startswith((f"{scope}.", f"{scope}["))]
+        if heads:
+            yield (f"{heads[0].text}: {scope} is a level or join of the mapping, and a key of the "
+                   "rows: call the level otherwise")
+
+
+def _decides(name: str) -> bool:
+    return name in ("reward", "item_id", "trial", "grading_of", "not_counted") or \
+        name.startswith(("scores.", "checks "))
+
+
+def _no_such_value(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
+    """Names and values that the mapping gives and nothing has."""
+    dimensions = [name[7:] for name in counts.paths if name.startswith("scores.")]
+    lists = any(name.startswith("checks ") and path.said for name, path in counts.paths.items())
+    for name in (name for block in spec.checks for name in block.only):
+        if lists and name not in dimensions:
+            yield (f"checks: no check is called {shown(name)} (there are "
+                   f"{', '.join(map(shown, sorted(counts.checks)[:12]))})")
+    record = spec.grading_of and spec.grading_of.record
+    if record is not None and counts.gradings and values.text(record) not in counts.gradings:
+        there = ", ".join(f"{_quoted(grade)} {rows}" for grade, rows in counts.gradings.items())
+        yield f"grading_of: record {_quoted(record)} is none of the gradings there are ({there})"
 
 
 def _repeats(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
@@ -64,11 +149,12 @@ def _repeats(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
                    if rows == counts.repeats >= len(met) <= MOST_PARTS
                    and not _is_used(name, spec, counts))
     if apart:
-        told = "; ".join(f"{shown(name)} ({', '.join(sorted(met)[:3])})"
-                         for _, name, met in apart[:3])
-        yield (f"{counts.repeats} rows repeat an item of their run, and differ in {told}: say what "
-               "that is with trial_of (repeats), grading_of (further gradings of one answer), or "
-               "put it into run_id (other conditions, such as a prompt)")
+        names = "; ".join(f"{shown(name)} ({', '.join(sorted(met)[:3])})"
+                          for _, name, met in apart[:3])
+        yield (f"{counts.repeats} rows repeat an item of their run, and differ in {names}: say "
+               "what that is with trial_of (repeats), grading_of (further gradings of one answer), "
+               "model_name, or item_id; or put it into run_id (another condition, such as a "
+               "prompt)")
 
 
 def _nowhere(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
@@ -153,10 +239,12 @@ def _of_rule(name: str, rule: "mapping_file.Judged", path: Path, is_table: bool
     if rule.pass_ and seen and not {list, dict} & path.types.keys():
         yield from _other_spelling(name, rule, path, seen, is_table)
     limits = [limit for limit in (rule.at_least, rule.at_most) if limit is not None]
-    if path.unread.total() * 2 > path.said > 0:
-        yield (f"{name}: {path.text} is no {'number' if limits else 'verdict by itself'} "
-               f"({_told(path)}); say which values pass: {{at: {path.text}, pass: "
-               f"{_quoted(seen[0])}}}")
+    numbers = sum(path.types.get(kind, 0) for kind in (int, float))
+    if path.why and path.unread.total() * 2 > path.said > 0:
+        yield f"{name}: {path.text}: {path.why} ({told(path)})"
+    elif numbers and path.types.get(bool, 0) and not rule.pass_ and name != "reward":
+        yield (f"{name}: {path.text} is true or false in {path.types[bool]} rows and a number in "
+               f"{numbers} ({told(path)}); say which values pass: {{at: {path.text}, pass: …}}")
     elif limits:
         yield from _other_scale(name, rule, limits[0], path)
 
@@ -175,13 +263,13 @@ def _other_spelling(name: str, rule: "mapping_file.Judged", path: Path, seen: li
         near = next((value for value in judged if _is_nearly(value, wanted)), None)
         if near is not None:
             yield (f"{name}: no value passes: pass is {_quoted(wanted)}, and {path.text} has "
-                   f"{_told(path)}; nearest: {_quoted(near)}")
+                   f"{told(path)}; nearest: {_quoted(near)}")
             return
     if judged and len({type(value) for value in judged}) == 1 and all(
             type(wanted) is not type(judged[0]) for wanted in rule.pass_) and not \
             {type(judged[0]), *map(type, rule.pass_)} <= {int, float}:
         yield (f"{name}: no value can pass: pass is {_quoted(rule.pass_[0])}, "
-               f"{values.shown_type(rule.pass_[0])}, and {path.text} has {_told(path)}")
+               f"{values.shown_type(rule.pass_[0])}, and {path.text} has {told(path)}")
 
 
 def _is_nearly(value: Any, wanted: Any) -> bool:
@@ -211,29 +299,29 @@ def _other_scale(name: str, rule: "mapping_file.Judged", limit: float, path: Pat
     highest = max(high for _, high in path.ranges.values())
     models = [shown(model) or "not named" for model, (_, high) in path.ranges.items()
               if high > _BEYOND]
-    if 0 < limit < 1 and highest > _BEYOND:
+    if (0 < limit < 1 and highest > _BEYOND) or (0 < limit <= 1 and highest > _MANY):
         of = f" for {', '.join(models[:3])}" if 0 < len(models) < len(path.ranges) else ""
         yield (f"{name}: {path.text} goes up to {highest:g}{of} where {limit:g} passes: they are "
                "on different scales; give out_of (100 for percent), or range: [lowest, highest] "
                "when it is meant so")
-    if limit > _BEYOND and 0 < highest <= 1:
+    if rule.at_most is None and limit > _BEYOND and 0 < highest * 2 <= limit:
         yield (f"{name}: {path.text} goes up to {highest:g} where {limit:g} passes: they are on "
                "different scales; nothing can pass")
 
 
 def _no_verdict(counts: Counts) -> str:
     names = [name for name in counts.paths if name.startswith("scores.")]
-    told = "; ".join(f"{name[7:]}: {_told(counts.paths[name])}" for name in names[:4])
-    return (f"its scores are numbers, which decide nothing ({told}); say what passes: {{at: …, "
+    said = "; ".join(f"{name[7:]}: {told(counts.paths[name])}" for name in names[:4])
+    return (f"its scores are numbers, which decide nothing ({said}); say what passes: {{at: …, "
             "at_least: …}, {at: …, pass: 1}, or reward with threshold")
 
 
-def _told(path: Path) -> str:
+def told(path: Path) -> str:
     """The commonest values, with their counts."""
-    told = [f"{_quoted(value)} {count}" for (_, value), count in path.values.most_common(_MOST)]
-    rest = len(path.values) - len(told)
+    first = [f"{_quoted(value)} {count}" for (_, value), count in path.values.most_common(_MOST)]
+    rest = len(path.values) - len(first)
     nowhere = path.types.get(Missing, 0)
-    return ", ".join([*told, *([f"{rest} more values"] if rest > 0 else []),
+    return ", ".join([*first, *([f"{rest} more values"] if rest > 0 else []),
                       *([f"nothing {nowhere}"] if nowhere else [])])
 
 
@@ -265,10 +353,17 @@ def _of_verdicts(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[tuple
                 and any(_is_nearly(value, wanted) and (
                     type(value) is not type(wanted) or
                     str(value).casefold() == str(wanted).casefold()) for wanted in rule.pass_)]
+        unmet = [word for word in rule.unjudged if not any(
+            values.equal(value, word, counts.is_table) for _, value in path.values)]
+        for word in unmet:
+            nearest = next((value for _, value in path.values if _is_nearly(value, word)), None)
+            if nearest is not None:
+                yield ("spelling", f"{name}: {_quoted(nearest)} is nearly {_quoted(word)} of "
+                       f"unjudged, and is not taken for it ({told(path)}).", 0, [name])
         if near:
             rows = sum(count for (_, value), count in path.values.items() if value in near)
             yield ("spelling", f"{name}: {_quoted(near[0])} ({rows} rows) is nearly what passes, "
-                   f"and counts as failed; add it to pass if it does ({_told(path)}).", rows, [])
+                   f"and counts as failed; add it to pass if it does ({told(path)}).", rows, [])
 
 
 def _gaps(name: str, path: Path) -> Iterator[tuple]:
@@ -290,9 +385,9 @@ def _ties(name: str, rule: "mapping_file.Judged", path: Path, is_table: bool
     if numbers and numbers <= {0, 0.5, 1} and 0.5 in numbers and (rule.at_least or 0) > 0.5:
         ties += [(value, count) for (_, value), count in path.values.items() if value == 0.5]
     for value, count in ties if rule.pass_ or rule.at_least is not None else ():
-        yield ("ties", f"{name}: {_quoted(value)} ({count} rows) is neither pass nor fail by its "
-               "name, and counts as failed; put it under pass or unjudged if that is wrong.",
-               count, [name])
+        what = "neither pass nor fail by its name" if isinstance(value, str) else "halfway"
+        yield ("ties", f"{name}: {_quoted(value)} ({count} rows) is {what}, and counts as failed; "
+               "put it under pass or unjudged if that is wrong.", count, [name])
 
 
 def _scales(name: str, rule: "mapping_file.Judged", path: Path) -> Iterator[tuple]:
@@ -321,16 +416,29 @@ def _names(models: list[str]) -> str:
 def _of_fields(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[tuple]:
     for name, path in counts.paths.items():
         place = getattr(spec.fields, name, None)
-        if name.startswith(("scores.", "checks ")) or name in ("reward", "item_id", "turn") or \
+        if name.startswith("scores.") or name == "reward":
+            yield from _unread(name, path)
+        if name.startswith(("scores.", "checks ")) or name in (
+                "reward", "item_id", "turn", "where") or \
                 getattr(place, "optional", False):
             continue
         if not path.said and path.text != "its parts":
             yield ("nowhere", f"{name}: there is nothing at {path.text} in any row"
                    f"{f' ({path.fault})' if path.fault else ''}.", counts.rows, [name])
-        if path.unread:
-            told = ", ".join(_quoted(value) for value, _ in path.unread.most_common(3))
-            yield ("unread", f"{name}: {path.text} is no number in {path.unread.total()} rows "
-                   f"({told}); it is not recorded there.", path.unread.total(), [name])
+        yield from _unread(name, path)
+    for name, (owner, text) in counts.unmet.items():
+        yield ("nowhere", f"{owner}: no record has a key {shown(name)}, which {text} names.", 0,
+               [owner])
+    model, skipped = counts.paths.get("model_name"), counts.paths.get("not_counted")
+    if model is not None and 0 < model.said < model.asked:
+        yield ("model_gaps", f"model_name: there is nothing at {model.text} in "
+               f"{model.asked - model.said} of {model.asked} rows; the name of their file or "
+               "folder stands for it.", model.asked - model.said, ["model_name"])
+    if skipped is not None and not any(
+            values.equal(value, word, counts.is_table) for _, value in skipped.values
+            for word in spec.not_counted.values):
+        yield ("no_such_value", f"not_counted: no row has one of its values ({skipped.text}: "
+               f"{told(skipped)}).", 0, ["not_counted"])
     if counts.unnamed:
         yield ("no_model", "No model is named: the name of the file or folder stands for it "
                f"({', '.join(counts.unnamed[:3])}); say model_name, or a name in from_path.",
@@ -339,6 +447,13 @@ def _of_fields(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[tuple]:
     if unmapped:
         yield ("unmapped", f"Keys of rows that the mapping does not use: "
                f"{', '.join(map(shown, unmapped[:20]))}.", len(unmapped), unmapped[:200])
+
+
+def _unread(name: str, path: Path) -> Iterator[tuple]:
+    if path.unread:
+        first = ", ".join(_quoted(value) for value, _ in path.unread.most_common(3))
+        yield ("unread", f"{name}: {path.text} cannot be read in {path.unread.total()} rows "
+               f"({first}).", path.unread.total(), [name])
 
 
 def unmapped_keys(spec: "mapping_file.Mapping", counts: Counts) -> list[str]:

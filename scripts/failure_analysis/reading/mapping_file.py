@@ -3,6 +3,7 @@ where a mapping is read: pydantic takes its time."""
 
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 
@@ -334,6 +335,27 @@ class Mapping(_Written):
     def levels(self) -> dict[str, str]:
         """The levels on the way to a row."""
         return self.each or {ROW: "@"}
+
+    def expressions(self) -> Iterator[tuple[str, list[str]]]:
+        """Every expression that sees a row, or what is around it, with what it is for."""
+        yield from (("each", [text]) for text in self.levels.values())
+        if self.where:
+            yield "where", [self.where]
+        for name, place in self.fields or ():
+            if name == "scores":
+                yield from ((f"scores.{key}", score.at) for key, score in place.items()
+                            if not score.optional)
+            elif isinstance(place, Built):
+                yield from ((name, part.at) for part in place.parts.values() if part.at)
+                yield from [(name, place.place.at)] if place.place and place.place.at else ()
+            elif getattr(place, "at", None) and not place.optional:
+                yield name, place.at
+        for place, name in ((self.trial_of, "trial_of"), (self.grading_of, "grading_of"),
+                            (self.not_counted, "not_counted")):
+            if place is not None and place.at:
+                yield name, place.at
+        yield from (("checks", [block.list]) for block in self.checks)
+        yield from (("join", [join.on]) for join in self.join if join.on)
 
     @property
     def scopes(self) -> frozenset[str]:

@@ -36,6 +36,7 @@ class Field(NamedTuple):
     told: bool
     types: dict[type, int]
     is_text: bool = False
+    head: str = ""
 
 
 class Score(NamedTuple):
@@ -46,6 +47,7 @@ class Score(NamedTuple):
     verdict: Callable[[Any], Any]
     met: Met
     is_bare: bool = False
+    head: str = ""
 
 
 class Plan(NamedTuple):
@@ -67,6 +69,7 @@ class Plan(NamedTuple):
     is_table: bool
     comma: bool
     is_untidy: bool
+    needs_cells: bool
 
 
 def compiled(path: Path, spec: "mapping_file.Mapping", counts: Counts) -> Plan:
@@ -77,17 +80,19 @@ def compiled(path: Path, spec: "mapping_file.Mapping", counts: Counts) -> Plan:
     scope = {name: None for name in scopes} | {AROUND: (), "file": file}
     joined = tuple(joins.load(join, joins.paths(join, file), scopes) for join in spec.join)
     scope |= {other.name: other.document for other in joined if other.on is None}
+    alone = len(spec.levels) == 1
+    _expect_names(spec, counts, joined)
 
     def field(name: str, texts: Sequence[str], take: Callable) -> Field:
         expression = expressions.compiled(texts, scopes)
-        return _field(name, expression.key if len(spec.levels) == 1 else "", expression.get, take,
-                      _met(counts, name, expression))
+        return _field(name, expression.key if alone else "", expression.get, take,
+                      _met(counts, name, expression), "" if alone else expression.head)
 
     def score(name: str, rule: "mapping_file.Score") -> Score:
         expression = expressions.compiled(rule.at, scopes)
         return Score(name, expression.get, values.judge(rule, table, comma),
                      _met(counts, name if name == "reward" else f"scores.{name}", expression),
-                     name != "reward" and values.is_bare(rule))
+                     name != "reward" and values.is_bare(rule), "" if alone else expression.head)
 
     fields, said = spec.fields, spec.expected
     trial = spec.trial_of or fields.trial
@@ -105,12 +110,25 @@ def compiled(path: Path, spec: "mapping_file.Mapping", counts: Counts) -> Plan:
             name=" or ".join(spec.not_counted.at)) if spec.not_counted else None,
         tuple((name, expressions.compiled([text], scopes)) for name, text in said or ()
               if isinstance(text, str) and name != "items"),
-        table, comma, fields.turn is not None or fields.tool_results is not None)
+        table, comma, fields.turn is not None or fields.tool_results is not None,
+        table and alone)
 
 
-def _field(name: str, key: str, get: expressions.Get, take: Callable, met: Met) -> Field:
+def _field(name: str, key: str, get: expressions.Get, take: Callable, met: Met, head: str = ""
+           ) -> Field:
     return Field(name, key, get, take, met, name in _TOLD, met.types,
-                 take in (values.text, values.ident))
+                 take in (values.text, values.ident), head)
+
+
+def _expect_names(spec: "mapping_file.Mapping", counts: Counts, joined: Sequence[joins.Joined]
+                  ) -> None:
+    """Notes the keys that JMESPath expressions name, until a record is met that has them."""
+    made = expressions.made_by([text for _, texts in spec.expressions() for text in texts])
+    there = made.union(*(other.keys for other in joined))
+    for owner, texts in spec.expressions():
+        expression = expressions.compiled(texts, spec.scopes)
+        for name in expression.names - there:
+            counts.unmet.setdefault(name, (owner, expression.text))
 
 
 def _met(counts: Counts, name: str, expression: Expression) -> Met:

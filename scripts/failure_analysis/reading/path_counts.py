@@ -4,6 +4,7 @@ these a wrong mapping is seen: it is refused, or said as a finding."""
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from failure_analysis.reading.expressions import MISSING, Missing
@@ -33,6 +34,8 @@ class Path:
     example: Any = None
     ranges: dict[str, list[float]] = field(default_factory=dict)
     unread: Counter = field(default_factory=Counter)
+    why: str = ""
+    borrowed: int = 0
 
     @property
     def asked(self) -> int:
@@ -54,6 +57,8 @@ class Path:
         kind, values = type(value), self.values
         self.types[kind] += 1
         if value is not MISSING:
+            if kind is float and not isfinite(value):
+                value = str(value)
             is_short = kind in _PLAIN or (kind is str and len(value) <= _LONGEST)
             key = (kind, value if is_short else shown(value))
             if key in values:
@@ -81,7 +86,8 @@ class Path:
 @dataclass
 class Counts:
     """The paths of a mapping, and what else was met on the way to rows. `unused`: table of a join
-    -> the keys that no row asked for."""
+    -> the keys that no row asked for. `unmet`: key that an expression names and no record has ->
+    (what the expression is for, its text)."""
 
     rows: int = 0
     looks: int = 5  # at the values of the first rows, as examples
@@ -98,6 +104,13 @@ class Counts:
     is_table: bool = False
     published: list[tuple[str, str, float]] = field(default_factory=list)
     samples: list[Any] = field(default_factory=list)
+    unmet: dict[str, tuple[str, str]] = field(default_factory=dict)
+    ambiguous: dict[str, set[str]] = field(default_factory=dict)
+    asked_for: dict[str, list[str]] = field(default_factory=dict)
+    tasks: dict[str, str] = field(default_factory=dict)
+    two_tasks: list[tuple[str, str, str]] = field(default_factory=list)
+    gradings: Counter = field(default_factory=Counter)
+    checks: set[str] = field(default_factory=set)
     unnamed: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -125,9 +138,30 @@ class Counts:
         self.published += other.published
         self.unnamed += other.unnamed
         self.remarks += other.remarks
+        self.gradings.update(other.gradings)
+        self.checks |= other.checks
+        first = not self.paths
+        self.unmet = dict(other.unmet) if first else {
+            name: owner for name, owner in self.unmet.items() if name in other.unmet}
+        for name, keys in other.ambiguous.items():
+            self.ambiguous.setdefault(name, set()).update(keys)
+        for name, keys in other.asked_for.items():
+            self.asked_for.setdefault(name, []).extend(keys)
+        self.two_tasks += other.two_tasks
+        for item, task in other.tasks.items():
+            self.in_task(item, task)
         self.samples += other.samples[:_MOST_SAMPLES - len(self.samples)]
         for name, path in other.paths.items():
             _merge_path(self.path(name, path.text, path.is_plain, path.fault), path)
+
+    def in_task(self, item: str, task: str) -> None:
+        """Notes the task of an item, and that another task has an item of the same name."""
+        first = self.tasks.get(item)
+        if first is None:
+            if len(self.tasks) < _MOST_LOOKED_AT:
+                self.tasks[item] = task
+        elif first != task and len(self.two_tasks) < MOST_PARTS:
+            self.two_tasks.append((item, first, task))
 
     def no_row(self, document: Any) -> None:
         """Counts a record that holds no row."""
@@ -177,6 +211,8 @@ class Counts:
 def _merge_path(mine: Path, other: Path) -> None:
     for kind, count in other.types.items():
         mine.types[kind] += count
+    mine.borrowed += other.borrowed
+    mine.why = mine.why or other.why
     mine.values.update(other.values)
     mine.unread.update(other.unread)
     mine.example = other.example if mine.example is None else mine.example

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from failure_analysis.datapoint import is_number
+from failure_analysis.paths import value_at
 from failure_analysis.reading import containers, delimited
 from failure_analysis.reading.path_counts import shown
 
@@ -113,18 +114,18 @@ def messages(value: Any, keys: "mapping_file.Messages") -> list | None:
 def _message(place: int, message: Any, keys: "mapping_file.Messages") -> dict:
     ours = ("role", "content", "name")
     theirs = (keys.role, keys.content, keys.name)
-    if not isinstance(message, dict) or keys.role not in message or not (
-            keys.content in message or message.get("tool_calls")):
+    role, content = (value_at(message, key) for key in (keys.role, keys.content))
+    if not isinstance(message, dict) or role is None or (
+            content is None and keys.content not in message and not message.get("tool_calls")):
         has = _keys(message) if isinstance(message, dict) else shown_type(message)
         raise Wrong(f"message {place} has no {keys.role} or no {keys.content}, only {has}; say "
                     "which keys they are: {at: …, role: …, content: …, name: …}")
-    role = message[keys.role]
     if not isinstance(role, str):
         raise Wrong(f"message {place}: {keys.role} is {shown_type(role)}, a text was expected")
-    content = message.get(keys.content)
     taken = {"role": _ROLES.get(role, role), "content": text(content)}
-    if isinstance(message.get(keys.name), str) and message[keys.name]:
-        taken["name"] = message[keys.name]
+    name = value_at(message, keys.name)
+    if isinstance(name, str) and name:
+        taken["name"] = name
     return taken | {key: inner for key, inner in message.items()
                     if key not in (*theirs, *ours)}
 
@@ -173,6 +174,8 @@ def judge(rule: "mapping_file.Judged", is_table: bool, comma: bool) -> Callable[
     not decide. Raises Wrong for what is neither."""
     unjudged = {_key(value) for value in rule.unjudged}
     passing = {_key(value) for value in rule.pass_}
+    if is_table:  # "1" is also what 1.0 spells
+        passing |= {_key(delimited.cell(value, comma)) for value in rule.pass_}
 
 
     def verdict(value: Any) -> Any:
@@ -193,6 +196,14 @@ def judge(rule: "mapping_file.Judged", is_table: bool, comma: bool) -> Callable[
         return _measured(value, rule)
 
     return verdict
+
+
+def is_infinite(value: str | float) -> bool:
+    """Whether a value is, or spells, an infinity, which counts as no number."""
+    try:
+        return math.isinf(float(value))
+    except ValueError:
+        return False
 
 
 def is_bare(rule: "mapping_file.Judged") -> bool:
