@@ -3,6 +3,7 @@
 templates/benchmark.yaml explains each key."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -119,8 +120,8 @@ def _meet(document: files.JsonLine, counts: Counts) -> None:
     """Takes the keys that a record has from those that expressions wait for."""
     keys = document.value if type(document.value) is dict else {}
     for name in list(counts.unmet):
-        spelled = {json.dumps(name), f'"{name}"'}
-        if name in keys or any(text.encode() in document.raw for text in spelled):
+        spelled = "|".join(map(re.escape, {json.dumps(name), f'"{name}"'}))
+        if name in keys or re.search(rf"(?:{spelled})\s*:".encode(), document.raw):
             del counts.unmet[name]
 
 

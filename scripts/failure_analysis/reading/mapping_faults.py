@@ -430,10 +430,11 @@ def _of_fields(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[tuple]:
         yield ("nowhere", f"{owner}: no record has a key {shown(name)}, which {text} names.", 0,
                [owner])
     model, skipped = counts.paths.get("model_name"), counts.paths.get("not_counted")
-    if model is not None and 0 < model.said < model.asked:
-        yield ("model_gaps", f"model_name: there is nothing at {model.text} in "
-               f"{model.asked - model.said} of {model.asked} rows; the name of their file or "
-               "folder stands for it.", model.asked - model.said, ["model_name"])
+    gaps = model.asked - model.said + model.values[str, ""] if model is not None else 0
+    if model is not None and 0 < gaps < model.asked:
+        yield ("model_gaps", f"model_name: there is nothing at {model.text} in {gaps} of "
+               f"{model.asked} rows; the name of their file or folder stands for it.", gaps,
+               ["model_name"])
     if skipped is not None and not any(
             values.equal(value, word, counts.is_table) for _, value in skipped.values
             for word in spec.not_counted.values):
