@@ -20,7 +20,8 @@ would be counted; and what cannot be meant. With --propose it prints a draft of 
 made from the keys and values of the files, with a comment on each line; lines marked CHECK are
 guesses. Writes no file.
 
-Exit codes: 0 done; 1 refused, or the mapping cannot be meant, or no row is judged; 2 usage.
+Exit codes: 0 done; 1 refused, the mapping cannot be meant, no row is judged, a file cannot be read,
+or counts are not as `expected`; 2 usage.
 
 Example: check_mapping.py results.jsonl --mapping benchmark.yaml
 """
@@ -33,7 +34,7 @@ from typing import TYPE_CHECKING
 from failure_analysis import cli
 
 if TYPE_CHECKING:
-    from failure_analysis.reading.mapping_tried import Tried
+    from failure_analysis.packet.tried import Tried
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -61,17 +62,18 @@ def _propose(args: argparse.Namespace) -> int:
 
 
 def _try(args: argparse.Namespace) -> int:
-    from failure_analysis.reading import mapping_tried
+    from failure_analysis.packet import tried as trial
 
-    tried = mapping_tried.tried(args.files, args.mapping, args.rows)
+    tried = trial.tried(args.files, args.mapping, args.rows)
     judged = sum(counts["pass"] + counts["fail"] for counts in tried.outcomes.values())
-    cli.summarise(mapping_tried.summary(tried), _lines(tried), args.json)
-    return 1 if tried.faults or not judged or tried.inputs.unreadable else 0
+    cli.summarise(trial.summary(tried), _lines(tried), args.json)
+    wrong = tried.faults or tried.differences or tried.inputs.unreadable
+    return 1 if wrong or not judged else 0
 
 
 def _lines(tried: "Tried") -> list[str]:
     from failure_analysis import terminal
-    from failure_analysis.reading import mapping_tried
+    from failure_analysis.packet import tried as trial
 
     lines = cli.detection_lines(tried.inputs)
     lines += [f"not read: {text}" for text in tried.inputs.unreadable]
@@ -79,10 +81,10 @@ def _lines(tried: "Tried") -> list[str]:
         lines += ["", f"{ident}: {outcome}"]
         lines += terminal.table(["field", "at", "in the file", "becomes"], beside, 60)
     lines += ["", "What the paths met:", *terminal.table(
-        ["field", "at", "rows", "types", "commonest values"], mapping_tried.met(tried), 100)]
+        ["field", "at", "rows", "types", "commonest values"], trial.met(tried), 100)]
     if tried.unmapped:
         lines += ["", "Keys that no path uses:", *terminal.table(
-            ["key", "example"], [(key, mapping_tried.spelled(example))
+            ["key", "example"], [(key, trial.spelled(example))
                                  for key, example in tried.unmapped])]
     lines += ["", "What would be counted:", *terminal.table(
         ["model", "pass", "fail", "unjudged"],
@@ -90,7 +92,7 @@ def _lines(tried: "Tried") -> list[str]:
          for model, counts in tried.outcomes.items()])]
     lines += [f"rejected: {count} rows: {reason}"
               for reason, count in tried.rejected.most_common(5)]
-    lines += ["", *_first(tried.findings)] if tried.findings else []
+    lines += ["", *tried.differences, *_first(tried.findings)]
     lines += _first([f"REFUSED: {fault}" for fault in tried.faults])
     return lines
 

@@ -885,7 +885,7 @@ def test_what_is_no_number_is_said(mapped):
     assert 'scores.ok: v cannot be read in 1 rows ("inf").' in done.stdout
     assert "model_name: there is nothing at m in 1 of 3 rows" in done.stdout
     done, _ = mapped("benchmark: b\nfields: {item_id: id, scores: {ok: {at: v, at_least: 0}}}\n",
-                     {"r.jsonl": '{"id": 1, "v": -1e400}\n{"id": 2, "v": 1}\n'})
+                     {"r.jsonl": '{"id": 1, "v": -1e400}\n{"id": 2, "v": 1}\n'}, "r.jsonl")
     assert "2 rows read = 1 pass + 0 fail + 1 unjudged" in done.stdout
 
 
@@ -951,7 +951,7 @@ def test_check_mapping_shows_what_stands_beside_what_becomes_of_it(run_script, t
     said = json.loads(whole.stdout)
     assert (said["rows"], said["outcomes"], said["unmapped"], said["faults"]) == (
         2,
-        {"x": {"pass": 1, "fail": 1}},
+        {"x": {"pass": 1, "fail": 1, "unjudged": 0}},
         ["note"],
         [],
     )
@@ -959,6 +959,11 @@ def test_check_mapping_shows_what_stands_beside_what_becomes_of_it(run_script, t
     done = run_script("check_mapping.py", tmp_path / "r.jsonl", "--mapping", tmp_path / "b.yaml")
     assert done.returncode == 1
     assert 'REFUSED: scores.right: no value passes: pass is "OK"' in done.stdout
+    (tmp_path / "b.yaml").write_text("fields: {item_id: id, scores: {right: {at: v, pass: ok}}}\n"
+                                     "expected: {pass_rate: 0.6}\n")
+    done = run_script("check_mapping.py", tmp_path / "r.jsonl", "--mapping", tmp_path / "b.yaml")
+    assert done.returncode == 1
+    assert "Not as expected: pass rate: the mapping says 0.6, 1 of 2 judged rows" in done.stdout
 
 
 def test_a_file_of_no_known_shape_names_its_keys_and_the_way_on(build, run_script, tmp_path):

@@ -65,6 +65,7 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
                 keys |= run.keys
             overall.add(source, tally)
         overall.refuse_wrong_mapping()
+        overall.expect()
         if not overall.rows_read:
             raise files.Refusal(f"{_named(inputs.sources)}: no rows in it; nothing to analyse")
     if inputs.gradings:

@@ -127,12 +127,13 @@ class Overall:
             self.differences += expected.of_files(self.mapping.expected, tally)
 
     def refuse_wrong_mapping(self) -> None:
-        """Refuses a mapping that cannot be meant, from what it met over all inputs; finds where
-        what was expected did not come out."""
-        if self.mapping is None:
-            return
-        mapping_faults.refuse(self.mapping, self.counts)
-        if self.mapping.expected is not None:
+        """Refuses a mapping that cannot be meant, from what it met over all inputs."""
+        if self.mapping is not None:
+            mapping_faults.refuse(self.mapping, self.counts)
+
+    def expect(self) -> None:
+        """Finds where what the mapping expects did not come out."""
+        if self.mapping is not None and self.mapping.expected is not None:
             self.differences += expected.of_all(self.mapping.expected, self.facts(),
                                                 self.items, self.models)
 
@@ -140,10 +141,10 @@ class Overall:
         """What of the mapping's findings a reader must see at once."""
         if self.mapping is None:
             return []
-        return [finding["text"] for finding in self._mapped_findings()
+        return [finding["text"] for finding in self.mapped_findings()
                 if finding["kind"].removeprefix("mapping_") in _AT_ONCE]
 
-    def _mapped_findings(self) -> list[dict]:
+    def mapped_findings(self) -> list[dict]:
         """What the mapping's paths met, and what the outcomes of all rows look like."""
         if self.mapping is None:
             return []
@@ -285,7 +286,7 @@ class Overall:
         findings = [*self.differences,
                     *({"kind": "unreadable_file", "text": f"Not read: {text}.", "count": 1,
                        "about": []} for text in unreadable),
-                    *self._mapped_findings(), *self._between_runs(), *self.findings,
+                    *self.mapped_findings(), *self._between_runs(), *self.findings,
                     *self._row_findings(), *missing]
         if ignored:
             what = "of no known format passed over" if self.mapping is None else \

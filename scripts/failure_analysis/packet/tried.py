@@ -1,13 +1,19 @@
 """A mapping tried on files: what a few rows become, what each path met, what would be counted."""
 
 import json
+import os
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from failure_analysis.packet import build, sanity
 from failure_analysis.reading import detect, ingest, mapping_faults
 from failure_analysis.reading.expressions import MISSING
 from failure_analysis.reading.path_counts import Counts
+from failure_analysis.records import Source
+
+_MOST_LOOKED_AT = 500
 
 
 class Tried(NamedTuple):
@@ -20,34 +26,44 @@ class Tried(NamedTuple):
     outcomes: dict[str, Counter]
     rejected: Counter
     faults: list[str]
+    differences: list[str]
     findings: list[str]
     unmapped: list[tuple[str, Any]]
 
 
 def tried(paths: list[Path], mapping_path: Path, most: int) -> Tried:
-    """Reads files through a mapping, whole, and keeps the first `most` rows of each outcome."""
+    """Reads files through a mapping, whole, as a packet is built, but writes nothing; keeps the
+    first `most` rows of each outcome."""
     inputs = detect.from_inputs(paths, mapping_path)
-    spec = inputs.sources[0].mapping.spec
-    counts, outcomes, rejected = Counts(looks=1 << 60), {}, Counter()
-    rows: dict[str, list[tuple[str, str, list[tuple]]]] = {}
-    for source in inputs.sources:
-        for row in ingest.rows(source, counts):
+    overall = sanity.Overall(inputs.sources[0].benchmark)
+    with open(os.devnull, "wb") as nowhere:
+        for source in inputs.sources:
+            overall.add(source, build.read_source(source, False, build.Outputs(*[nowhere] * 4)))
+    faults = list(mapping_faults.faults(overall.mapping, overall.counts))
+    if not faults:
+        overall.expect()
+    findings = [finding["text"] for finding in overall.mapped_findings()
+                if finding["kind"] != "mapping_unmapped"]
+    unmapped = [(key, _example(key, overall.counts)) for key in
+                mapping_faults.unmapped_keys(overall.mapping, overall.counts)]
+    return Tried(inputs, overall.counts, _first_rows(inputs.sources, most), overall.models,
+                 overall.rejected, faults, [finding["text"] for finding in overall.differences],
+                 findings, unmapped)
+
+
+def _first_rows(sources: list[Source], most: int) -> list[tuple[str, str, list[tuple]]]:
+    """The first rows of each outcome, each value beside what became of it."""
+    rows: dict[str, list] = {}
+    counts = Counts(looks=1 << 60)
+    for source in sources:
+        for row in islice(ingest.rows(source, counts), _MOST_LOOKED_AT):
             if row.computed is None:
-                rejected[row.reason] += 1
                 continue
-            model = outcomes.setdefault(row.computed["model_name"], Counter())
-            model[row.computed["outcome"]] += 1
             alike = rows.setdefault(row.computed["outcome"], [])
             if len(alike) < most:
                 alike.append((row.computed["datapoint_id"], row.computed["outcome"],
                               _beside(counts, {**row.line.fields, **row.computed})))
-    faults = list(mapping_faults.faults(spec, counts))
-    findings = [finding["text"] for finding in mapping_faults.findings(spec, counts)
-                if finding["kind"] != "mapping_unmapped"]
-    unmapped = [(key, _example(key, counts)) for key in
-                mapping_faults.unmapped_keys(spec, counts)]
-    first = [row for outcome in ("pass", "fail", "unjudged") for row in rows.get(outcome, ())]
-    return Tried(inputs, counts, first, outcomes, rejected, faults, findings, unmapped)
+    return [row for outcome in ("pass", "fail", "unjudged") for row in rows.get(outcome, ())]
 
 
 def _beside(counts: Counts, row: dict) -> list[tuple]:
@@ -57,7 +73,7 @@ def _beside(counts: Counts, row: dict) -> list[tuple]:
         kind, _, inner = name.partition(".")
         value = (row.get(kind) or {}).get(inner) if inner and isinstance(row.get(kind), dict) else \
             row.get(name)
-        if path.text != "its parts":
+        if path.text != "its parts" and name != "where":
             beside.append((name, path.text, spelled(path.last), spelled(value)))
     return beside
 
@@ -85,10 +101,12 @@ def met(tried: Tried) -> list[tuple]:
 
 def summary(tried: Tried) -> dict[str, Any]:
     """All of it as one JSON object."""
-    return {"rows": tried.counts.rows, "outcomes": tried.outcomes, "rejected": tried.rejected,
+    outcomes = {model: {name: counts[name] for name in ("pass", "fail", "unjudged")}
+                for model, counts in tried.outcomes.items()}
+    return {"rows": tried.counts.rows, "outcomes": outcomes, "rejected": tried.rejected,
             "paths": tried.counts.told(), "unmapped": [key for key, _ in tried.unmapped],
             "first_rows": [{"datapoint_id": ident, "outcome": outcome, "fields": [
                 dict(zip(("field", "at", "in_the_file", "becomes"), line, strict=True))
                 for line in beside]} for ident, outcome, beside in tried.rows],
             "not_read": [*map(Path.as_posix, tried.inputs.ignored), *tried.inputs.unreadable],
-            "findings": tried.findings, "faults": tried.faults}
+            "findings": tried.findings, "differences": tried.differences, "faults": tried.faults}
