@@ -64,7 +64,8 @@ def draft(documents: Sequence[Any]) -> Draft:
              or max(len(value) for value in _lists(field).values) > 1]
     calls = [_lists(field) for field in fields if field.is_own and _are_calls(field)]
     return Draft(seen, where, picked, kept, listed,
-                 max(map(_lists, talks), key=lambda field: sum(map(len, field.values)), default=None),
+                 max(map(_lists, talks), key=lambda field: sum(map(len, field.values)),
+                     default=None),
                  calls[0] if calls else None, len(seen.rows) if not where else 0)
 
 
