@@ -148,3 +148,10 @@ def test_the_table_of_thousands_of_models():
     _, lines = overview.table(facts)
     assert lines[0][0] == "o" and lines[0][-1] == "x 1 of 1"
     assert len(lines) == 5001 and lines[1][-1] == "d 1 of 2"
+
+
+def test_verdicts_are_not_missed_where_every_row_is_rejected_before(mapped):
+    said, rejected = mapped("fields: {item_id: id, messages: m, scores: {ok: ok}}",
+                            *({"id": name, "ok": True, "m": "hi"} for name in "ab"))
+    assert "every row was rejected: messages: it is a text ('hi')" in said
+    assert len(rejected) == 2
