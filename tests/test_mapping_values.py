@@ -91,6 +91,12 @@ def test_deep_rows_and_endless_numbers_are_rejected_or_null(mapped):
     assert "3 rows read = 1 pass + 1 fail + 0 unjudged + 1 rejected" in said
 
 
+def test_an_expression_that_gives_no_value_is_a_reason(mapped):
+    _, rejected = mapped("fields: {item_id: id, user_text: '&id', scores: {ok: ok}}",
+                         {"id": "a", "ok": True})
+    assert rejected == ["&id: it gives no value"]
+
+
 def test_reasons_stay_short(mapped):
     said, rejected = mapped(
         "fields: {item_id: id, messages: m, scores: {ok: ok}}", {"id": "a", "ok": True},

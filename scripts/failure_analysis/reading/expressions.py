@@ -15,6 +15,9 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 AROUND = ""
 
 
+_VALUES = frozenset((str, int, float, bool, list, dict, type(None)))
+
+
 class Missing:
     """The value of a path that leads nowhere, which null is not."""
 
@@ -154,6 +157,8 @@ def _search(text: str) -> Callable[[Any], Any]:
     def searched(value: Any) -> Any:
         try:
             result = search(value, options)
+            if type(result) not in _VALUES:  # &a, which only sort_by and its like can use
+                raise Failed(f"{text}: it gives no value")
             # `NaN`, or a sum beyond every float: null, as in a file
             return None if type(result) is float and not math.isfinite(result) else result
         except (JMESPathError, re.error, RecursionError, ArithmeticError, TypeError, ValueError
