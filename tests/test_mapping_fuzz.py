@@ -76,7 +76,8 @@ def _flat(rng: Rng) -> World:
 def _nested(rng: Rng) -> World:
     document = {"suite": "sums", "stats": {"n": 6, "accuracy": 0.5}, "results": [
         {"question": f"{n}+{n}", "expected": n, "completions": [
-            {"response": f"{n}", "epoch": 1, "score": 1}, {"response": "?", "epoch": 2, "score": 0}]}
+            {"response": f"{n}", "epoch": 1, "score": 1},
+            {"response": "?", "epoch": 2, "score": 0}]}
         for n in range(3)]}
     mapping = {"benchmark": "nested", "each": {"doc": "@", "question": "results[]",
                                                "answer": "completions[]"},
@@ -259,8 +260,10 @@ def cut(data: bytes, rng: Rng) -> bytes:
 
 def inserted(data: bytes, rng: Rng) -> bytes:
     place = rng.randrange(len(data) + 1)
-    piece = rng.choice((b"\x00", b"\xff\xfe", b"\n", b'"', b"\r", b"{", b"]", b",", b"NaN", b"1e999",
-                        b"\xed\xa0\x80", b"\xef\xbb\xbf", b"[" * 100_000, b"'", b"\n\n\n", b"null\n",
+    piece = rng.choice((b"\x00", b"\xff\xfe", b"\n", b'"', b"\r", b"{", b"]", b",", b"NaN",
+                        b"1e999",
+                        b"\xed\xa0\x80", b"\xef\xbb\xbf", b"[" * 100_000, b"'", b"\n\n\n",
+                        b"null\n",
                         b"[]\n", b'"text"\n', b"7\n", b'{"id": "q1", "id": "q2"}\n'))
     return data[:place] + piece + data[place:]
 
@@ -283,7 +286,8 @@ def replaced(data: bytes, rng: Rng) -> bytes:
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", b"PK\x03\x04zip",
         b"PAR1" + bytes(50) + b"PAR1", b"<!doctype html><p>Sign in", b"{'id': 'a', 'ok': True}\n",
         bytes(range(256)), b"sep=;\na;b\n1;2\n", b'sep="\n"a""b"\n', b"a,a\n1,2\n", b"a,\n1,2\n",
-        b'a,b\n"1,2\n', b"a,b\n1\n1,2,3\n", b"a;b\n1;2\n" * 3, b"a\tb\n1\t2\n", b"sep=\r\r\na\rb\r\n",
+        b'a,b\n"1,2\n', b"a,b\n1\n1,2,3\n", b"a;b\n1;2\n" * 3, b"a\tb\n1\t2\n",
+        b"sep=\r\r\na\rb\r\n",
         b"[" * 5000, b'{"a":' * 5000, b"[" * 900 + b"]" * 900, b"-\n" * 10, b"\xff" * 100,
         b'{"id": "a", "model": "m", "ok": true}' * 3, b'{"id": 1}\r{"id": 2}\r'))
 
@@ -300,12 +304,15 @@ def _expression(rng: Rng) -> str:
         "zip(@)", "zip({a: asserts, b: calls})", "first(id)", "last(resps)", "match(id, '(')",
         "match(id, 'a{99999999999}')", "match(id, '[[a]')", "match(question, '(?P<x>.)')",
         "to_number(id)", "sum(@)", "sum(`[1e308, 1e308]`)", "ceil(`1e999`)", "avg(`[]`)",
-        "ceil(score)", "floor(tokens)", "max_by(@, &x)", "sort_by(asserts, &value)", "join(', ', @)",
-        "keys(@)", "values(@)", "map(&a, @)", "reverse(id)", "to_string(@)", "type(@)", "not_null(@)",
+        "ceil(score)", "floor(tokens)", "max_by(@, &x)", "sort_by(asserts, &value)",
+        "join(', ', @)",
+        "keys(@)", "values(@)", "map(&a, @)", "reverse(id)", "to_string(@)", "type(@)",
+        "not_null(@)",
         "file.path", "file", "file.model", "row", "doc", "verdict", "text.text", "id == `1`",
         "`{`", "`NaN`", "'" + "a" * 3000 + "'", "(" * 500 + "a" + ")" * 500, "a" + ".a" * 2000,
         "a" + "[0]" * 2000, "!" * 2000 + "a", "a[?" * 200, "[" * 3000, "\x1b[2J", "\u202e", "id\n",
-        "`" + "[" * 3000 + "`", "foo(@)", "abs('x')", "id[0]", "gold.a", "results[99999999999999999999]",
+        "`" + "[" * 3000 + "`", "foo(@)", "abs('x')", "id[0]", "gold.a",
+        "results[99999999999999999999]",
         "score | [0]", "{a: id}", "[id, ok]", "a[::0]", "@[::-1]", "&a", "key", "value"))
 
 
@@ -348,14 +355,18 @@ def name_exchanged(mapping: dict, rng: Rng) -> None:
 
 
 _TOP = {
-    "files": ("**/*", "*.jsonl", "[", "**x", "/etc/*", "..", "**/", "\x00", "*" * 200, "[!", "{a,b}",
+    "files": ("**/*", "*.jsonl", "[", "**x", "/etc/*", "..", "**/", "\x00", "*" * 200, "[!",
+              "{a,b}",
               "nothing", ["*.json", "*.csv"], [], "../*", "**/**/**", "./rows.jsonl", "."),
-    "from_path": (r"(?P<model>.*)", r"(?P<path>x)?", r"(?P<path>.)", r"(?P<stem>.)", r"(?P<trial>\d)",
-                  r"(?P<run>/)", "(", "a{99999999999}", "[[a]", "nothing", r"(?P<folder>[^/]+)/[^/]+$",
+    "from_path": (r"(?P<model>.*)", r"(?P<path>x)?", r"(?P<path>.)", r"(?P<stem>.)",
+                  r"(?P<trial>\d)",
+                  r"(?P<run>/)", "(", "a{99999999999}", "[[a]", "nothing",
+                  r"(?P<folder>[^/]+)/[^/]+$",
                   r"(?P<file>.)", r"(?P<true>.)", "(?P<model>)", "", "(?P<task>.)(?P<model>.)",
                   r"(?i)(?P<größe>.)", "(?P<trial>.*)", "(" * 5000),
     "each": ({}, {"doc": "@"}, {"a": "@", "b": "[]"}, {"row": "items(@)"}, {"file": "@"},
-             {"a b": "@"}, {"x": "length(@)"}, {"x": "@", "y": "length(x)"}, {"x": "results[].completions[]"},
+             {"a b": "@"}, {"x": "length(@)"}, {"x": "@", "y": "length(x)"},
+             {"x": "results[].completions[]"},
              {"x": "@[0]"}, {"x": ""}, {"x": None}, {"id": "@", "model": "@"}, {"x": "abs(@)"},
              {f"l{n}": "@" for n in range(60)}),
     "rows": ("results", "@", "", 3, "abs(@)", "asserts", "a["),
@@ -364,7 +375,8 @@ _TOP = {
     "trial_of": ("id", "score", "nothing", {"value": 3}, {"value": "x"}, {"value": []}, "question",
                  {"value": -1}, ["epoch", "id"], "gold", "abs(id)"),
     "grading_of": ("id", "ok", "nothing", {"at": "verdict", "record": None}, {"at": "gold"},
-                   {"at": "model", "record": ["m0"]}, {"at": "id", "record": {"a": datetime.date(1, 1, 1)}}),
+                   {"at": "model", "record": ["m0"]},
+                   {"at": "id", "record": {"a": datetime.date(1, 1, 1)}}),
     "not_counted": ({"at": "id", "values": "q1"}, {"at": "gold", "values": [{"a": 1}, [1]]},
                     {"at": "ok", "values": []}, {"at": "ok"}, "ok", {"at": "ok", "values": True}),
     "checks": ({"list": "@"}, {"list": "gold", "at_least": 0}, {"list": "id"}, {"list": "asserts"},
@@ -385,15 +397,18 @@ _TOP = {
              {"name": "j", "files": "other.json", "key": "k", "on": "abs(id)"},
              {"name": "j", "files": "other.json", "ids": ["abs(@)"], "on": "id"},
              {"name": "j", "files": "other.json", "ids": ["[].k"], "on": "id"},
-             {"name": "j", "files": "other.json"}, {"name": "j", "files": "other.json", "each": "[0]"},
+             {"name": "j", "files": "other.json"},
+             {"name": "j", "files": "other.json", "each": "[0]"},
              {"name": "j", "files": "other.json", True: "id", "key": "k"},
              {"name": "j", "files": "broken.json", "key": "k", "on": "id"},
              {"name": "j", "files": "broken.jsonl", "ids": ["k"], "on": "id"},
              {"name": "row", "files": "other.json", "key": "k", "on": "id"}, []),
-    "expected": ({"rows": "abs(@)"}, {"rows": "length(@)"}, {"rows": 10**400}, {"rows": float("inf")},
+    "expected": ({"rows": "abs(@)"}, {"rows": "length(@)"}, {"rows": 10**400},
+                 {"rows": float("inf")},
                  {"passed": -1, "failed": 1e308}, {"items": "items.txt"}, {"items": "nothing.txt"},
                  {"items": ["q0", 1, None, [1]]}, {"items": {"a": 1}}, {"models": "nothing"},
-                 {"models": [1, None]}, {"pass_rate": 1e-9}, {"pass_rate": "score"}, {"pass_rate": True},
+                 {"models": [1, None]}, {"pass_rate": 1e-9}, {"pass_rate": "score"},
+                 {"pass_rate": True},
                  {"rows": True}, {"items": "."}, {"items": "\x00"}, {"rows": "a["}, {}, [],
                  {"pass_rate": float("nan")}, {"pass_rate": 10**400}),
     "benchmark": ("", "x" * 5000, "../../x", "\x1b[2J", 3, None, "\u202e", "a/b", "\ud83d\ude00"),
@@ -425,8 +440,10 @@ def text_damaged(text: bytes, rng: Rng) -> bytes:
         text.replace(b"fields:", b"fields: &f", 1) + b"background: *f\n", text + text,
         b"a: &a [x,x,x]\nb: &b [*a,*a,*a]\nc: &c [*b,*b,*b]\nbenchmark: [*c,*c,*c]\n",
         text + b"expected: {items: &l [*l]}\n", text + b"bucket_path: 0x" + b"f" * 9000 + b"\n",
-        text + b"threshold: 0x" + b"f" * 9000 + b"\n", b"fields: {item_id: id, scores: {x: {at: ok, "
-        b"pass: &p [*p]}}}\n", b"fields: {item_id: id, scores: {x: ok}, expected: {value: &p [*p]}}\n",
+        text + b"threshold: 0x" + b"f" * 9000 + b"\n",
+        b"fields: {item_id: id, scores: {x: {at: ok, "
+        b"pass: &p [*p]}}}\n",
+        b"fields: {item_id: id, scores: {x: ok}, expected: {value: &p [*p]}}\n",
         b"fields: {item_id: id, scores: {x: {at: ok, pass: 0x" + b"f" * 9000 + b"}}}\n",
         text.decode("utf-8", "replace").encode("utf-16"), b"\xff\xfe", b"\x00", gzip.compress(text),
         b"fields: {item_id: id, scores: {x: {at: ok, pass: {2024-01-01: 1}}}}\n",
@@ -530,7 +547,8 @@ def _renamed(written: dict[str, bytes], name: str, rng: Rng) -> list[str]:
         data = rng.choice((flipped, cut, replaced))(data, rng)
     written[f"{stem}{ending}"] = data
     return rng.choice(([f"{stem}{ending}"], ["."], [f"{stem}{ending}", "nothing.json"],
-                       [f"{stem}{ending}", "./" + f"{stem}{ending}"], ["folder.json"], ["loop.jsonl"]))
+                       [f"{stem}{ending}", "./" + f"{stem}{ending}"], ["folder.json"],
+                       ["loop.jsonl"]))
 
 
 def laid_out(case: Case, folder: Path) -> None:
@@ -633,7 +651,8 @@ def holds(case: Case, folder: Path, run: Run, seed: int) -> str:
     try:
         mapping = ["--mapping", "../m.yaml"]
         inputs = ["./" + name if name.startswith("-") else name for name in case.given]
-        built = run("build_packet.py", "--input", *inputs, *mapping, "--output-dir", "../out", "--json")
+        built = run("build_packet.py", "--input", *inputs, *mapping, "--output-dir", "../out",
+                    "--json")
         checked = run("check_mapping.py", *inputs, *mapping, "--json")
         for said in (built, checked):
             clean(said)

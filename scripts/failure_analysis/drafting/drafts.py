@@ -61,11 +61,17 @@ def draft(documents: Sequence[Any]) -> Draft:
     talks = [field for field in fields if field.is_own and any(map(is_conversation, field.values))
              and field.are(list)]
     talks = [field for field in talks if field is not picked.fields.get("user_text")
-             or max(len(value) for value in field.values) > 1]
-    calls = [field for field in fields if field.is_own and _are_calls(field)]
+             or max(len(value) for value in _lists(field).values) > 1]
+    calls = [_lists(field) for field in fields if field.is_own and _are_calls(field)]
     return Draft(seen, where, picked, kept, listed,
-                 max(talks, key=lambda field: sum(map(len, field.values)), default=None),
+                 max(map(_lists, talks), key=lambda field: sum(map(len, field.values)),
+                     default=None),
                  calls[0] if calls else None, len(seen.rows) if not where else 0)
+
+
+def _lists(field: Field) -> Field:
+    """The field without the few of its values that are no lists."""
+    return field._replace(values=[value for value in field.values if isinstance(value, list)])
 
 
 def _are_calls(field: Field) -> bool:

@@ -19,6 +19,9 @@ _LITERAL = re.compile(r"(?<![\w.])(true|false|null)(?![\w(:]|\s*:)")
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,14})([.,]\d+)?")
 
 
+_VALUES = frozenset((str, int, float, bool, list, dict, type(None)))
+
+
 class Missing:
     """The value of a path that leads nowhere, which null is not."""
 
@@ -211,6 +214,8 @@ def _search(text: str) -> Callable[[Any], Any]:
     def searched(value: Any) -> Any:
         try:
             result = search(value, options)
+            if type(result) not in _VALUES:  # &a, which only sort_by and its like can use
+                raise Failed(f"{text}: it gives no value")
             # `NaN`, or a sum beyond every float: null, as in a file
             return None if type(result) is float and not math.isfinite(result) else result
         except (JMESPathError, re.error, RecursionError, ArithmeticError, TypeError, ValueError

@@ -171,6 +171,7 @@ def _nowhere(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
     for name, path in counts.paths.items():
         is_verdict = name == "reward" or name.startswith(("scores.", "checks ")) or \
             name in ("not_counted", "grading_of", "trial")
+        # Where it was not asked, all rows were rejected before.
         if is_verdict and path.asked and name not in optional and (
                 not path.met or (not path.is_plain and not path.said)):
             yield f"{name}: {_nothing_at(path, counts)}"

@@ -1,0 +1,163 @@
+"""What mappings and files may hold that nobody means: each is refused or rejected in a sentence,
+and thousands of anything take seconds."""
+
+import json
+import warnings
+
+import pytest
+
+from failure_analysis import files, user_files
+from failure_analysis.comparison import overview
+from failure_analysis.drafting import propose, survey
+from failure_analysis.reading import delimited, mapping_file, values
+
+PLAIN = "fields: {item_id: id, scores: {ok: ok}}\n"
+
+
+def rows(folder, *objects):
+    path = folder / "rows.jsonl"
+    path.write_text("".join(f"{row if isinstance(row, str) else json.dumps(row)}\n"
+                            for row in objects))
+    return path
+
+
+@pytest.fixture
+def mapped(tmp_path, run_script):
+    """`mapped(yaml, *rows)`: what build_packet.py says of the rows, and what it rejected."""
+    def run(text, *objects):
+        (tmp_path / "m.yaml").write_text(text)
+        done = run_script("build_packet.py", "--input", rows(tmp_path, *objects), "--mapping",
+                          tmp_path / "m.yaml", "--output-dir", tmp_path / "out")
+        assert "Traceback" not in done.stderr
+        if done.stderr:
+            assert done.returncode == 1 and done.stderr.count("\n") == 1
+            return done.stderr, []
+        return done.stdout, [json.loads(line)["reason"] for line in
+                             (tmp_path / "out" / "rejected_rows.jsonl").read_text().splitlines()]
+
+    return run
+
+
+@pytest.mark.parametrize("text", ["[" * 99_000, "- " * 99_000, "{a: " * 60_000,
+                                  "[" * 60_000 + "]" * 60_000, "? " * 60_000])
+def test_yaml_that_would_overflow_the_stack_is_refused(tmp_path, text):
+    path = tmp_path / "m.yaml"
+    path.write_text(text)
+    with pytest.raises(files.Refusal, match="nested more than 100 levels deep|not valid YAML"):
+        user_files.document(path)
+
+
+@pytest.mark.parametrize(("text", "reason"), [
+    ("fields: {item_id: id, scores: {x: {at: ok, pass: 2024-01-02}}}", "put it in quotes"),
+    ("fields: {item_id: id, scores: {x: {at: ok, pass: &p [*p]}}}", "holds itself"),
+    ("fields: {item_id: id, expected: {value: {1: a}}, scores: {x: ok}}", "a key is no text"),
+    ("fields: {item_id: id, expected: {value: !!set {a}}, scores: {x: ok}}", "a set that JSON"),
+    ("fields: {item_id: id, scores: {x: {at: ok, pass: 0x" + "f" * 5000 + "}}}", "a int that JSON"),
+    ("threshold: 0x" + "f" * 9000, "too many digits"),
+    ("from_path: a{99999999999}", "repetition number is too large"),
+    ("from_path: (?P<path>.)", "take another name"),
+    ("files: ['**/x**']", "no glob below a folder"), ("files: /etc/*", "no glob"),
+    ("files: .", "no glob"), ("fields: {item_id: id, scores: [a]}\npass_when: {a: 1}", "a map"),
+    ("fields: {item_id: id, params: {a: {-1: x}}, scores: {a: b}}", "params"),
+    (PLAIN + "expected: {items: \"\\0\"}", "one item on each line"),
+])
+def test_what_a_mapping_cannot_mean_is_refused(tmp_path, text, reason):
+    path = tmp_path / "m.yaml"
+    path.write_text(text)
+    with pytest.raises(files.Refusal, match=reason) as refused:
+        mapping_file.load(path)
+    assert str(refused.value).startswith(f"{tmp_path}") and len(str(refused.value)) < 1000
+
+
+def test_jmespath_that_fails_is_said_with_its_file(mapped, tmp_path):
+    (tmp_path / "other.json").write_text('[{"k": "a"}]')
+    row = {"id": "a", "ok": True}
+    for join in ("each: abs(@), key: k, on: id", "key: abs(k), on: id", "ids: [abs(@)], on: id"):
+        said, _ = mapped(f"{PLAIN}join: {{name: j, files: other.json, {join}}}", row)
+        assert "other.json: join j: abs(" in said
+    said, _ = mapped(PLAIN + "expected: {rows: abs(@)}", row)
+    assert "no file says it at abs(@)" in said
+    (tmp_path / "other.json").write_text("{\n{}\n")
+    said, _ = mapped(PLAIN + "join: {name: j, files: other.json, ids: [k], on: id}", row)
+    assert "other.json" in said and "not valid JSON" in said
+
+
+def test_deep_rows_and_endless_numbers_are_rejected_or_null(mapped):
+    deep = '{"id": "d", "ok": true, "x": ' + "[" * 150 + "]" * 150 + "}"
+    said, rejected = mapped(
+        "fields: {item_id: id, expected: x, scores: {ok: ok, s: {at: s, pass: 1}}}", deep,
+        {"id": "a", "ok": False, "s": 10**400, "x": 1}, '{"id": "b", "ok": true, "x": 1e999}')
+    assert rejected == ["nested too deeply"]
+    assert "3 rows read = 1 pass + 1 fail + 0 unjudged + 1 rejected" in said
+
+
+def test_an_expression_that_gives_no_value_is_a_reason(mapped):
+    _, rejected = mapped("fields: {item_id: id, user_text: '&id', scores: {ok: ok}}",
+                         {"id": "a", "ok": True})
+    assert rejected == ["&id: it gives no value"]
+
+
+def test_reasons_stay_short(mapped):
+    said, rejected = mapped(
+        "fields: {item_id: id, messages: m, scores: {ok: ok}}", {"id": "a", "ok": True},
+        {"id": "b", "ok": True, "m": [{"k" * 100_000: 1, **{f"k{n}": n for n in range(999)}}]})
+    assert len(rejected[0]) < 900 and "and 988 more" in rejected[0]
+
+
+def test_literals_of_cells_say_nothing_and_end():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert values.nested("['\\d']") == ["\\d"]
+    assert values.nested("({1: (2, 3)},)") == [{"1": [2, 3]}]
+    for text in ("[" + "-" * 90_000 + "1]", "[" + "1+" * 45_000 + "1]", "[" * 150 + "]" * 150,
+                 "[" + "9" * 9000 + "]", "[[" + "1," * 40_000):
+        assert values.nested(text) == text
+
+
+def test_a_header_longer_than_the_first_bytes(tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"column{n}" for n in range(20_000)) + ",id\n" + "1," * 20_000 + "a\n")
+    head = path.read_bytes()[:1 << 16]
+    assert len(delimited.dialect(head, path).header) == 20_001
+    path.write_text(path.read_text().replace("column19999", "column0", 1))
+    with pytest.raises(files.Refusal, match="columns 1, 20000"):
+        delimited.dialect(head, path)
+
+
+def test_drafts_of_fields_that_are_nearly_all_of_a_kind(tmp_path):
+    odd = {"tests": 3.5, "stats": 1, "status": 7, "l": "x", "history": 5}
+    row = {"tests": {"a": "pass", "b": "fail"}, "stats": [{"name": "f1", "mean": 0.5}],
+           "status": "api_error", "l": [{"name": "x", "passed": True}],
+           "history": [{"role": "user", "content": "hi"}]}
+    path = rows(tmp_path, {"id": "z", **odd}, *({"id": f"i{n}", **row} for n in range(30)))
+    assert "not_counted: {at: status, values: [api_error]}" in propose.propose([path])
+
+
+def test_names_never_run_out():
+    assert survey._free("row", {"row", *(f"row_{n}" for n in range(2, 2000))}) == "row_2000"
+
+
+def test_thousands_of_keys_models_and_checks(mapped):
+    said, _ = mapped("fields: {item_id: id, model_name: m}\nchecks: {list: c}\n", *(
+        {"id": str(n % 7), "m": f"a/{n}", "c": {f"n{n}_{k}": k > 0 for k in range(2)},
+         **{f"k{n}_{k}": 1 for k in range(500)}} for n in range(150)))
+    assert "150 rows read" in said
+    assert said.count("\n") < 60 and "more such remarks: see sanity.json" in said
+
+
+def test_the_table_of_thousands_of_models():
+    facts = {}
+    for n in range(5000):
+        facts |= {f"failed_rows/o/{n}": 1, f"judged_rows/o/{n}": 2, f"dimension/o/{n}/d": 1,
+                  f"dimension_judged/o/{n}/d": 2}
+    facts |= {"failed_rows/o": 1, "judged_rows/o": 1, "dimension/o/x": 1, "dimension_judged/o/x": 1}
+    _, lines = overview.table(facts)
+    assert lines[0][0] == "o" and lines[0][-1] == "x 1 of 1"
+    assert len(lines) == 5001 and lines[1][-1] == "d 1 of 2"
+
+
+def test_verdicts_are_not_missed_where_every_row_is_rejected_before(mapped):
+    said, rejected = mapped("fields: {item_id: id, messages: m, scores: {ok: ok}}",
+                            *({"id": name, "ok": True, "m": "hi"} for name in "ab"))
+    assert "every row was rejected: messages: it is a text ('hi')" in said
+    assert len(rejected) == 2
