@@ -755,6 +755,15 @@ def test_other_files_of_a_folder_are_named(mapped):
     }
 
 
+def test_what_our_scripts_wrote_and_what_is_there_twice_is_not_read(mapped, run_script, tmp_path):
+    done, out = mapped(OK, {"r.jsonl": ROWS, "r.jsonl.gz": "not read"})
+    assert "2 rows read" in done.stdout
+    assert "r.jsonl.gz" in findings(out, "ignored_files")[0]["about"][0]
+    done = run_script("build_packet.py", "--input", tmp_path, "--mapping",
+                      tmp_path / "benchmark.yaml", "--output-dir", out)
+    assert "2 rows read = 1 pass + 1 fail + 0 unjudged + 0 rejected" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("mapping", "words"),
     [

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from failure_analysis import files
+from failure_analysis import files, manifest, steps
 from failure_analysis.reading import containers, joins, mapping, mapping_plan
 from failure_analysis.reading.expressions import Failed
 from failure_analysis.reading.mapping import Mapped
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from failure_analysis.reading import mapping_file
 
 _MOST_TRIED = 200
+_OURS = frozenset((manifest.NAME, "reviews.jsonl", "reading_log.jsonl",
+                   *(name for step in steps.STEPS for name in step.writes)))
 
 
 def find(paths: Sequence[Path], mapping_path: Path
@@ -61,9 +63,17 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
     """All files that were named, or are below a folder that was."""
     for path in paths:
         if path.is_dir():
-            yield from (child for child in sorted(path.rglob("*")) if child.is_file())
+            yield from _below(path)
         else:
             yield path
+
+
+def _below(folder: Path) -> list[Path]:
+    """The files below a folder, without what our scripts wrote there."""
+    made = {path.parent for path in folder.rglob(manifest.NAME)
+            if (path.parent / steps.OUTCOMES).exists()}
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()
+            and not (path.parent in made and path.name in _OURS)]
 
 
 def _candidates(paths: Sequence[Path], spec: "mapping_file.Mapping"
@@ -76,11 +86,14 @@ def _candidates(paths: Sequence[Path], spec: "mapping_file.Mapping"
                                          for glob in spec.files):
                 yield path, True
         elif spec.files is None:
-            yield from ((child, False) for child in sorted(path.rglob("*")) if child.is_file()
-                        and files.bare_name(child).lower().endswith(containers.ENDINGS))
+            below = dict.fromkeys(_below(path))
+            yield from ((child, False) for child in below
+                        if files.bare_name(child).lower().endswith(containers.ENDINGS)
+                        and (child.name == files.bare_name(child)
+                             or child.with_suffix("") not in below))
         else:
-            hits = {child for glob in spec.files for child in path.glob(glob) if child.is_file()}
-            yield from ((child, True) for child in sorted(hits))
+            hits = {child for glob in spec.files for child in path.glob(glob)}
+            yield from ((child, True) for child in _below(path) if child in hits)
 
 
 def _joined(join: "mapping_file.Join", path: Path, spec: "mapping_file.Mapping") -> list[Path]:
