@@ -14,7 +14,7 @@ from failure_analysis.datapoint import NOT_COUNTED, is_number, outcome_of
 from failure_analysis.reading import containers, expressions, joins, mapping_plan, values
 from failure_analysis.reading.delimited import cell
 from failure_analysis.reading.expressions import AROUND, CELLS, MISSING, Failed
-from failure_analysis.reading.mapping_plan import Field, Plan, Score
+from failure_analysis.reading.mapping_plan import Block, Field, Plan, Score
 from failure_analysis.reading.path_counts import Counts, shown
 from failure_analysis.reading.path_counts import Path as Met
 from failure_analysis.records import Grading, Line, Source
@@ -240,7 +240,7 @@ def _fields(row: Any, plan: Plan) -> dict[str, Any]:
         fields.setdefault("tool_results", results)
     model = fields.get("model_name") or ""
     scores = {score.name: _judged(score, row, plan, model) for score in plan.scores}
-    for block in plan.spec.checks:
+    for block in plan.checks:
         _check(block, row, plan, scores, fields, model)
     if scores:
         fields["scores"] = scores
@@ -302,51 +302,50 @@ def _looked_up(field: Field, row: Any, scope: dict) -> Any:
     return None if value is MISSING else value
 
 
-def _check(block: "mapping_file.Checks", row: Any, plan: Plan, scores: dict, fields: dict,
-           model: str) -> None:
+def _check(block: Block, row: Any, plan: Plan, scores: dict, fields: dict, model: str) -> None:
     """Adds the dimensions of a list of checks, each under its own name."""
-    scopes = plan.spec.scopes
-    listed = expressions.compiled([block.list], scopes).get(row, plan.scope)
-    met = plan.counts.path(f"checks {block.list}", block.list)
-    met.types[type(listed)] += 1
-    met.look(listed)
-    listed = values.nested(listed) if plan.is_table else listed
-    if listed is MISSING or listed is None:
-        return
-    if type(listed) is dict:
-        listed = [{"key": key, "value": value} for key, value in listed.items()]
-    if type(listed) is not list:
-        raise values.Wrong(f"checks: {block.list} is {values.shown_type(listed)}, a list or map "
-                           "of checks was expected")
-    name_of, value_of, reason_of = (
-        expressions.compiled([text], scopes) if text else None
-        for text in (block.name, block.value, block.reason))
-    verdict = values.judge(block, plan.is_table, plan.comma)
+    listed = _listed(block, row, plan)
     around, reasons = plan.scope[AROUND], []
     plan.scope[AROUND] = (row, *around)
     for element in listed:
-        name = name_of.get(element, plan.scope)
+        name = block.name(element, plan.scope)
         if name is MISSING or name is None:
-            raise values.Wrong(f"checks: a check has no name at {block.name}")
+            raise values.Wrong(f"checks: a check has no name at {block.spec.name}")
         name = values.text(name)
         if len(plan.counts.checks) < _MOST_KEPT:
             plan.counts.checks.add(name)
-        if block.only and name not in block.only:
+        if block.spec.only and name not in block.spec.only:
             continue
-        score = Score(name, value_of.get, verdict,
-                       plan.counts.path(f"scores.{name}", f"{block.list} {block.value}"))
+        score = Score(name, block.value, block.verdict, plan.counts.path(
+            f"scores.{name}", f"{block.spec.list} {block.spec.value}"))
         judged = _judged(score, element, plan, model)
         if name in scores:
             plan.counts.twice[name] += 1
             judged = _both(scores[name], judged)
         scores[name] = judged
-        reason = reason_of and reason_of.get(element, plan.scope)
+        reason = block.reason(element, plan.scope) if block.reason else None
         if judged is False and reason and reason is not MISSING:
             reasons.append(f"{name}: {values.text(reason)}")
     plan.scope[AROUND] = around
     if reasons:
         fields["judge_reasoning"] = "\n".join(
             filter(None, [fields.get("judge_reasoning"), *reasons]))
+
+
+def _listed(block: Block, row: Any, plan: Plan) -> list:
+    """The checks of a row; a map is a list of {key, value}."""
+    listed = block.list(row, plan.scope)
+    block.met.types[type(listed)] += 1
+    block.met.look(listed)
+    listed = values.nested(listed) if plan.is_table else listed
+    if listed is MISSING or listed is None:
+        return []
+    if type(listed) is dict:
+        return [{"key": key, "value": value} for key, value in listed.items()]
+    if type(listed) is not list:
+        raise values.Wrong(f"checks: {block.spec.list} is {values.shown_type(listed)}, a list or "
+                           "map of checks was expected")
+    return listed
 
 
 def _both(first: Any, second: Any) -> Any:

@@ -50,6 +50,18 @@ class Score(NamedTuple):
     head: str = ""
 
 
+class Block(NamedTuple):
+    """A list of checks: where it is, and what of each is its name, its value and its reason."""
+
+    spec: "mapping_file.Checks"
+    list: expressions.Get
+    name: expressions.Get
+    value: expressions.Get
+    reason: expressions.Get | None
+    verdict: Callable[[Any], Any]
+    met: Met
+
+
 class Plan(NamedTuple):
     """A mapping ready to read one file."""
 
@@ -61,6 +73,7 @@ class Plan(NamedTuple):
     fields: tuple[Field, ...]
     scores: tuple[Score, ...]
     reward: Score | None
+    checks: tuple[Block, ...]
     joined: tuple[joins.Joined, ...]
     trial: Field | None
     grading: Field | None
@@ -102,7 +115,8 @@ def compiled(path: Path, spec: "mapping_file.Mapping", counts: Counts) -> Plan:
         expressions.compiled([spec.where], scopes) if spec.where else None,
         tuple(_field_plans(spec, file, table, comma, counts, field)),
         tuple(score(name, rule) for name, rule in fields.scores.items()),
-        _reward(fields, score, comma), joined,
+        _reward(fields, score, comma),
+        tuple(_block(block, spec, counts, table, comma) for block in spec.checks), joined,
         field("trial", trial.at, lambda value: value) if trial else
         _constant("trial", file["trial"], counts) if "trial" in file else None,
         field("grading_of", spec.grading_of.at, values.text) if spec.grading_of else None,
@@ -147,6 +161,15 @@ def _reward(fields: "mapping_file.Fields", score: Callable, comma: bool) -> Scor
         return float(judged) if type(judged) is bool else judged
 
     return plan._replace(verdict=verdict)
+
+
+def _block(block: "mapping_file.Checks", spec: "mapping_file.Mapping", counts: Counts, table: bool,
+           comma: bool) -> Block:
+    listed, name, value, reason = (
+        expressions.compiled([text], spec.scopes).get if text else None
+        for text in (block.list, block.name, block.value, block.reason))
+    return Block(block, listed, name, value, reason, values.judge(block, table, comma),
+                 counts.path(f"checks {block.list}", block.list))
 
 
 def _list_of(text: str, scopes: frozenset[str]) -> Expression | None:
