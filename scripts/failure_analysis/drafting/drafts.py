@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from failure_analysis.drafting import verdicts
+from failure_analysis.drafting import named_checks, verdicts
 from failure_analysis.drafting.field_names import KIND, Roles, roles
+from failure_analysis.drafting.named_checks import Checks
 from failure_analysis.drafting.survey import (
     Field,
     Survey,
@@ -14,7 +15,7 @@ from failure_analysis.drafting.survey import (
     quoted,
     survey,
 )
-from failure_analysis.drafting.verdicts import Checks, Verdict
+from failure_analysis.drafting.verdicts import Verdict
 from failure_analysis.drafting.yaml_text import can_be_written
 
 
@@ -56,7 +57,7 @@ def draft(documents: Sequence[Any]) -> Draft:
         seen = seen._replace(rows=rows, fields=fields_of(seen.levels, rows))
     fields = [field for field in seen.fields if can_be_written(field.expression)]
     kept = verdicts.verdicts(fields)
-    listed = [checks for checks in verdicts.checks(fields)]
+    listed = named_checks.checks(fields)
     picked = roles(fields, [verdict.field for verdict in kept])
     talks = [field for field in fields if field.is_own and any(map(is_conversation, field.values))
              and field.are(list)]

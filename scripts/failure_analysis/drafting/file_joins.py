@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from failure_analysis import files
-from failure_analysis.drafting import verdicts
+from failure_analysis.drafting import verdict_words
 from failure_analysis.drafting.drafts import Draft
 from failure_analysis.drafting.field_names import tokens
 from failure_analysis.drafting.file_groups import Group, glob
@@ -100,13 +100,13 @@ def _by_lists(group: Group, other: Group, drafted: Draft) -> Join | None:
             not isinstance(report := other.loaded[0].documents[0], dict):
         return None
     names = {str(value) for value in item.values}
-    words = verdicts.WORDS
+    words = verdict_words.WORDS
     lists = {key: set(map(str, value)) for key, value in report.items()
              if isinstance(value, list) and value and not isinstance(value[0], list | dict)
              and set(tokens(key)) & words and can_be_written(key)}
     if len(set().union(*lists.values()) & names) * 2 < len(names):
         return None
-    passing = [key for key in lists if set(tokens(key)) & verdicts.PASSING]
+    passing = [key for key in lists if set(tokens(key)) & verdict_words.PASSING]
     unjudged = [key for key in lists if set(tokens(key)) & {"error", "errored", "infra"}]
     name = _free("verdict", drafted)
     place: dict[str, Any] = {"at": name, "pass": passing or ["resolved_ids"]}

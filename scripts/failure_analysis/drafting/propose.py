@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from failure_analysis import files
-from failure_analysis.drafting import file_groups, verdicts
+from failure_analysis.drafting import file_groups, verdict_words
 from failure_analysis.drafting.drafts import Draft, call_keys, draft
 from failure_analysis.drafting.field_names import (
     CONDITION,
@@ -23,6 +23,7 @@ from failure_analysis.drafting.field_names import (
 )
 from failure_analysis.drafting.file_groups import Group
 from failure_analysis.drafting.file_joins import Join, arranged
+from failure_analysis.drafting.named_checks import Checks
 from failure_analysis.drafting.survey import (
     MOST_ROWS,
     Field,
@@ -30,7 +31,6 @@ from failure_analysis.drafting.survey import (
     message_keys,
     quoted,
 )
-from failure_analysis.drafting.verdicts import Checks
 from failure_analysis.drafting.yaml_text import can_be_written, line, scalar, shown
 from failure_analysis.reading import containers
 
@@ -350,7 +350,7 @@ def _not_counted(drafted: Draft) -> list[str]:
         if field.is_own and field.are(str) and len(field.distinct) <= 20 and \
                 field.expression not in judged:
             values = [value for value in field.distinct
-                      if "_".join(tokens(value)) in verdicts.INFRASTRUCTURE]
+                      if "_".join(tokens(value)) in verdict_words.INFRASTRUCTURE]
             if values:
                 return [line(0, "not_counted", scalar({"at": field.expression, "values": values}),
                              _why(field))]

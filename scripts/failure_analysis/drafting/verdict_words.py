@@ -1,0 +1,58 @@
+"""Words for pass and fail, and names of fields that judge."""
+
+PASS = frozenset(("pass", "passed", "correct", "true", "yes", "y", "success", "successful",
+                   "succeeded", "resolved", "ok", "c", "right", "accepted", "valid", "satisfied",
+                   "solved", "positive", "good", "1", "richtig", "ja", "reached", "achieved", "met",
+                   "completed"))
+FAIL = frozenset(("fail", "failed", "incorrect", "false", "no", "n", "failure", "unresolved",
+                   "wrong", "i", "p", "rejected", "invalid", "unsatisfied", "bad", "timeout",
+                   "timed_out", "not_attempted", "partial", "partially_correct", "negative", "0",
+                   "falsch", "nein", "incomplete", "not_resolved", "lose", "missed", "unmet",
+                   "unsolved"))
+UNJUDGED = frozenset(("error", "skipped", "skip", "na", "n_a", "unknown", "infra_error",
+                       "api_error", "inconclusive", "pending", "not_graded", "ungraded", "errored",
+                       "unjudged", "cancelled", "invalid_judge", "judge_error", "system_error",
+                       "infrastructure_error", "exception", "none", "null", "nan", "crashed"))
+# Words of two-word values ("goal_missed") that say it alone.
+LAST = frozenset(("reached", "achieved", "met", "missed", "unmet", "crashed", "errored", "failed",
+                   "passed", "succeeded", "completed", "solved", "unsolved"))
+LETTERS = frozenset(("c", "i", "p", "n"))
+# Values that the harness, not the model, brought about.
+INFRASTRUCTURE = frozenset(("infra_error", "infrastructure_error", "api_error", "unexpected_error",
+                            "harness_error", "connection_error", "rate_limit", "system_error"))
+# Words in the names of lists of ids.
+PASSING = frozenset(("resolved", "passed", "pass", "correct", "success", "successful", "solved"))
+WORDS = PASSING | {"unresolved", "failed", "fail", "incorrect", "error", "empty", "wrong"}
+YES = frozenset((
+    "correct", "correctness", "pass", "passed", "passes", "success", "successful", "succeeded",
+    "ok", "resolved", "solved", "valid", "met", "accepted", "match", "matched", "right", "win",
+    "won", "utility", "satisfied", "achieved", "verdict", "grade", "fulfilled", "score", "reward",
+    "acc", "accuracy", "em", "exact", "judgement", "judgment", "solves", "richtig"))
+NO = frozenset(("error", "failed", "fail", "failure", "timeout", "truncated", "cached", "exceeded",
+                 "invalid", "incorrect", "wrong", "refused", "hallucinated", "hallucination",
+                 "buggy"))
+SETTINGS = frozenset(("public", "private", "stream", "shuffled", "deleted", "archived", "enabled",
+                       "debug", "verbose", "sampled", "has", "streaming", "final", "done"))
+STATUS = frozenset(("status", "result", "outcome", "label", "value", "evaluation", "decision",
+                     "rating", "state", "key", "base", "plus", "judge"))
+MEASURES = frozenset((
+    "score", "reward", "accuracy", "acc", "em", "exact", "match", "f1", "bleu", "rouge", "rougel",
+    "faithfulness", "relevancy", "relevance", "precision", "recall", "correctness", "rating",
+    "grade", "similarity", "quality", "points", "pass", "passed", "correct", "success", "resolved",
+    "helpfulness", "coherence", "fluency", "bertscore", "s"))
+NO_MEASURES = frozenset((
+    "token", "tokens", "latency", "time", "cost", "count", "num", "n", "index", "idx", "id", "ids",
+    "temperature", "prob", "logprob", "logprobs", "length", "len", "threshold", "max", "min",
+    "seed", "step", "weight", "weights", "total_count", "std", "stderr", "version", "best", "mean",
+    "average", "avg", "config", "top", "penalty", "named", "tests", "stats"))
+NEVER_MEASURES = frozenset(("n", "num", "count", "threshold", "usage", "temperature", "config",
+                             "model", "instances", "samples", "examples"))
+NOT_JUDGED = frozenset((
+    "expected", "target", "gold", "answer", "prediction", "pred", "reference", "truth", "ideal",
+    "question", "prompt", "input", "category", "task", "type", "model", "arguments", "response",
+    "output", "choices", "metadata", "config", "test_case", "picked", "sampled", "options",
+    "filtered", "labels", "usage"))
+WRAPPERS = frozenset(("value", "score", "result", "mean", "avg", "status", "verdict", "pass",
+                       "passed", "label", "grade", "correct", "success", "key"))
+GENERIC = frozenset(("scores", "score", "results", "result", "metrics", "metric", "evaluation",
+                      "eval", "grading", "judge", "data", "grades", "evals", "value"))
