@@ -26,6 +26,7 @@ class Draft(NamedTuple):
     where: str
     roles: Roles
     verdicts: list[Verdict]
+    others: list[Verdict]
     checks: list[Checks]
     messages: Field | None
     calls: Field | None
@@ -56,15 +57,15 @@ def draft(documents: Sequence[Any]) -> Draft:
     if where:
         seen = seen._replace(rows=rows, fields=fields_of(seen.levels, rows))
     fields = [field for field in seen.fields if can_be_written(field.expression)]
-    kept = verdicts.verdicts(fields)
+    kept, others = verdicts.verdicts(fields)
     listed = named_checks.checks(fields)
-    picked = roles(fields, [verdict.field for verdict in kept])
+    picked = roles(fields, [verdict.field for verdict in (*kept, *others)])
     talks = [field for field in fields if field.is_own and any(map(is_conversation, field.values))
              and field.are(list)]
     talks = [field for field in talks if field is not picked.fields.get("user_text")
              or max(len(value) for value in field.values) > 1]
     calls = [field for field in fields if field.is_own and _are_calls(field)]
-    return Draft(seen, where, picked, kept, listed,
+    return Draft(seen, where, picked, kept, others, listed,
                  max(talks, key=lambda field: sum(map(len, field.values)), default=None),
                  calls[0] if calls else None, len(seen.rows) if not where else 0)
 
@@ -89,7 +90,7 @@ def _where(seen: Survey) -> tuple[str, list[tuple]]:
                      verdicts.is_like_verdict(field)), key=lambda field: -field.share)
     if len(seen.levels) > 1 or not judged or judged[0].share == 1:
         return "", seen.rows
-    verdict = verdicts.verdicts(seen.fields)[:1]
+    verdict = verdicts.verdicts(seen.fields).kept[:1]
     field = verdict[0].field if verdict else judged[0]
     judging = [value is not None for value in field.by_row]
     for kind in seen.fields:

@@ -31,6 +31,7 @@ from failure_analysis.drafting.survey import (
     message_keys,
     quoted,
 )
+from failure_analysis.drafting.verdicts import Verdict
 from failure_analysis.drafting.yaml_text import can_be_written, line, scalar, shown
 from failure_analysis.reading import containers
 
@@ -253,17 +254,8 @@ def _why(field: Field, note: str = "") -> str:
 def _scores(drafted: Draft, used: list[Field], join: Join | None) -> list[str]:
     """The dimensions, each with the values that were met and how often."""
     lines = ["  scores:"]
-    for verdict in drafted.verdicts:
-        used.append(verdict.field)
-        counts = Counter(map(shown, verdict.field.values))
-        met = ", ".join(f"{value} {count}" for value, count in counts.most_common(8))
-        more = ", …" if len(counts) > 8 else ""
-        place = {"at": verdict.field.expression, **_short(verdict.rule)}
-        if verdict.field.share < 0.9:
-            place["optional"] = True
-        text = scalar(place) if len(place) > 1 else scalar(verdict.field.expression)
-        notes = "; ".join([*map(_told, verdict.notes), f"met: {met}{more}"])
-        lines.append(line(4, verdict.name, text, notes))
+    lines += [_dimension(verdict, used) for verdict in drafted.verdicts]
+    lines += [f"    # {_dimension(verdict, used).lstrip()}" for verdict in drafted.others]
     if join:
         lines += join.scores
     if len(lines) > 1:
@@ -272,6 +264,22 @@ def _scores(drafted: Draft, used: list[Field], join: Join | None) -> list[str]:
         return []
     return ["  # CHECK: nothing in it says right or wrong; a mapping needs scores, reward or "
             "checks:", "  # scores: {correct: …}"]
+
+
+def _dimension(verdict: Verdict, used: list[Field]) -> str:
+    """The line of a dimension."""
+    used.append(verdict.field)
+    counts = Counter(map(shown, verdict.field.values))
+    met = ", ".join(f"{value} {count}" for value, count in counts.most_common(8))
+    place = {"at": verdict.field.expression, **_short(verdict.rule)}
+    notes = [*map(_told, verdict.notes)]
+    if verdict.field.share < 0.9:
+        place["optional"] = True
+        none = verdict.field.rows - len(verdict.field.values)
+        notes.append(f"CHECK: {none} of {verdict.field.rows} rows have none and are not judged")
+    text = scalar(place) if len(place) > 1 else scalar(verdict.field.expression)
+    notes.append(f"met: {met}{', …' if len(counts) > 8 else ''}")
+    return line(4, verdict.name, text, "; ".join(notes))
 
 
 def _told(note: str) -> str:

@@ -3,16 +3,23 @@
 PASS = frozenset(("pass", "passed", "correct", "true", "yes", "y", "success", "successful",
                    "succeeded", "resolved", "ok", "c", "right", "accepted", "valid", "satisfied",
                    "solved", "positive", "good", "1", "richtig", "ja", "reached", "achieved", "met",
-                   "completed"))
+                   "completed", "korrekt", "bestanden", "vrai", "correcto"))
 FAIL = frozenset(("fail", "failed", "incorrect", "false", "no", "n", "failure", "unresolved",
                    "wrong", "i", "p", "rejected", "invalid", "unsatisfied", "bad", "timeout",
                    "timed_out", "not_attempted", "partial", "partially_correct", "negative", "0",
                    "falsch", "nein", "incomplete", "not_resolved", "lose", "missed", "unmet",
-                   "unsolved"))
+                   "unsolved", "falsche", "nicht_bestanden", "faux", "incorrecto"))
 UNJUDGED = frozenset(("error", "skipped", "skip", "na", "n_a", "unknown", "infra_error",
                        "api_error", "inconclusive", "pending", "not_graded", "ungraded", "errored",
                        "unjudged", "cancelled", "invalid_judge", "judge_error", "system_error",
-                       "infrastructure_error", "exception", "none", "null", "nan", "crashed"))
+                       "infrastructure_error", "exception", "none", "null", "nan", "crashed",
+                       "k_a", "not_parsable", "unparsable", "parse_error"))
+# Of these: whether the model or the harness brought them about cannot be told from the word.
+PERHAPS_FAIL = frozenset(("error", "errored", "exception", "unknown", "none", "null", "na", "n_a",
+                          "k_a", "not_parsable", "unparsable", "parse_error"))
+# Of FAIL: some benchmarks count these apart.
+PERHAPS_UNJUDGED = frozenset(("not_attempted", "partial", "partially_correct", "p", "incomplete",
+                              "invalid", "rejected"))
 # Words of two-word values ("goal_missed") that say it alone.
 LAST = frozenset(("reached", "achieved", "met", "missed", "unmet", "crashed", "errored", "failed",
                    "passed", "succeeded", "completed", "solved", "unsolved"))
@@ -27,10 +34,14 @@ YES = frozenset((
     "correct", "correctness", "pass", "passed", "passes", "success", "successful", "succeeded",
     "ok", "resolved", "solved", "valid", "met", "accepted", "match", "matched", "right", "win",
     "won", "utility", "satisfied", "achieved", "verdict", "grade", "fulfilled", "score", "reward",
-    "acc", "accuracy", "em", "exact", "judgement", "judgment", "solves", "richtig"))
+    "acc", "accuracy", "em", "exact", "judgement", "judgment", "solves", "richtig", "korrekt",
+    "bestanden", "correcto"))
 NO = frozenset(("error", "failed", "fail", "failure", "timeout", "truncated", "cached", "exceeded",
                  "invalid", "incorrect", "wrong", "refused", "hallucinated", "hallucination",
-                 "buggy"))
+                 "buggy", "empty", "missing", "none", "timed", "crashed", "skipped", "aborted",
+                 "killed", "stuck", "oom", "malformed", "violated", "violation", "violations",
+                 "toxic", "unsafe", "harmful", "leaked", "blocked", "flagged", "biased",
+                 "incomplete", "unresolved", "rejected", "limit", "loop", "infra"))
 SETTINGS = frozenset(("public", "private", "stream", "shuffled", "deleted", "archived", "enabled",
                        "debug", "verbose", "sampled", "has", "streaming", "final", "done"))
 STATUS = frozenset(("status", "result", "outcome", "label", "value", "evaluation", "decision",
@@ -56,3 +67,12 @@ WRAPPERS = frozenset(("value", "score", "result", "mean", "avg", "status", "verd
                        "passed", "label", "grade", "correct", "success", "key"))
 GENERIC = frozenset(("scores", "score", "results", "result", "metrics", "metric", "evaluation",
                       "eval", "grading", "judge", "data", "grades", "evals", "value"))
+# Metrics of one answer, of which a benchmark reports one as its figure, in the order of preference.
+METRICS = ("correct", "is_correct", "acc", "accuracy", "exact_match", "em",
+           "prompt_level_strict_acc", "pass_1", "acc_norm", "exact", "match", "f1")
+METRIC_WORDS = frozenset(("acc", "accuracy", "em", "exact", "f1", "bleu", "rouge", "rougel"))
+# What holds dimensions that stand side by side.
+RUBRICS = frozenset(("scores", "grades", "evals", "metrics", "criteria", "rubric", "rubrics",
+                     "dimensions", "checks"))
+# Places of which the harness, not the answer, may be the author.
+PERHAPS_JUDGED = frozenset(("output", "outputs", "response", "metadata", "answer", "type", "task"))

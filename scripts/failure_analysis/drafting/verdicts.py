@@ -1,7 +1,8 @@
 """Which fields of a file say whether an answer is right, and which of their values pass."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from failure_analysis.drafting.field_names import spellings, tokens
@@ -12,11 +13,17 @@ from failure_analysis.drafting.verdict_words import (
     LAST,
     LETTERS,
     MEASURES,
+    METRIC_WORDS,
+    METRICS,
     NEVER_MEASURES,
     NO,
     NO_MEASURES,
     NOT_JUDGED,
     PASS,
+    PERHAPS_FAIL,
+    PERHAPS_JUDGED,
+    PERHAPS_UNJUDGED,
+    RUBRICS,
     SETTINGS,
     STATUS,
     UNJUDGED,
@@ -24,6 +31,8 @@ from failure_analysis.drafting.verdict_words import (
     YES,
 )
 from failure_analysis.reading.delimited import cell
+
+_IS_IT = "CHECK: is it this that says right or wrong?"
 
 
 class Verdict(NamedTuple):
@@ -39,22 +48,98 @@ class Verdict(NamedTuple):
     strength: int
 
 
-def verdicts(fields: Sequence[Field]) -> list[Verdict]:
-    """The fields of the innermost level that judge, the surest first, those that say the same as
-    an earlier one left out."""
-    judged = [verdict for field in fields if field.is_own and (verdict := verdict_of(field))]
+class Judged(NamedTuple):
+    """The dimensions, the surest first, and what could be dimensions in their place or too."""
+
+    kept: list[Verdict]
+    others: list[Verdict]
+
+
+def verdicts(fields: Sequence[Field]) -> Judged:
+    """The fields of the innermost level that judge, those that say the same as an earlier one left
+    out."""
+    judged = [verdict for field in fields if field.is_own and (verdict := verdict_of(field))] or [
+        verdict for field in fields if field.is_own and (verdict := _perhaps(field))]
     judged.sort(key=lambda verdict: (-verdict.strength, len(verdict.field.path)))
     kept: list[Verdict] = []
+    others: list[Verdict] = []
     for verdict in judged:
         if kept and (verdict.strength < 2 or verdict.field.share < kept[0].field.share / 2):
             continue
         if kept and "at_least" in verdict.rule and verdict.rule["at_least"] != 1 and (
                 "at_least" not in kept[0].rule or kept[0].rule["at_least"] == 1 or
                 _is_overall(kept[0].field)):
-            continue  # a part of the verdict, or what it was made from
+            # A part of the verdict, or what it was made from.
+            if verdict.field.path[:-1] == kept[0].field.path[:-1] and _is_in_rubric(verdict):
+                others.append(verdict._replace(notes=["CHECK: a dimension of its own?",
+                                                      *verdict.notes]))
+            continue
         if all(_differ(verdict, other) for other in kept):
             kept.append(verdict)
-    return _named(kept[:12])
+    kept, metrics = _without_alternatives(kept, fields)
+    named = _named([*kept[:12], *metrics, *others])
+    return Judged(_questioned(named[:len(kept[:12])]), named[len(kept[:12]):])
+
+
+def _perhaps(field: Field) -> Verdict | None:
+    """What a truth value or a word in the model's output says, where nothing else judges."""
+    path = tuple(step for step in field.path
+                 if not isinstance(step, str) or not set(tokens(step)) & PERHAPS_JUDGED)
+    if len(path) == len(field.path) or path[-1:] != field.path[-1:]:
+        return None
+    verdict = verdict_of(field._replace(path=path))
+    if verdict is None or verdict.strength < 2 or "at_least" in verdict.rule:
+        return None
+    return verdict._replace(field=field, notes=[*verdict.notes, _IS_IT])
+
+
+def _without_alternatives(kept: list[Verdict], fields: Sequence[Field]
+                          ) -> tuple[list[Verdict], list[Verdict]]:
+    """(the verdicts, of several metrics of one answer the main one alone, the other metrics)."""
+    metrics = [verdict for verdict in kept if set(tokens(verdict.field.leaf)) & METRIC_WORDS or
+               re.fullmatch("pass_[0-9]+", _metric(verdict))]
+    if metrics:
+        metrics += [verdict for verdict in kept if _metric(verdict) in ("correct", "is_correct")]
+    metrics = [verdict for verdict in metrics
+               if verdict.field.path[:-1] == metrics[0].field.path[:-1]]
+    if len(metrics) < 2:
+        return kept, []
+    named = [value for field in fields if field.leaf in ("metrics", "metric", "main_metric")
+             for value in field.values[:1]]
+    ranks = [name for value in named for name in (value if isinstance(value, list) else [value])]
+    main = min(metrics, key=lambda verdict: (
+        verdict.field.leaf not in ranks, METRICS.index(_metric(verdict)) if
+        _metric(verdict) in METRICS else len(METRICS), len(verdict.field.leaf)))
+    rest = [verdict for verdict in metrics if verdict is not main]
+    asked = main._replace(notes=[*main.notes, "CHECK: of several metrics of one answer, is this "
+                                 "the one that counts?"])
+    return [asked if verdict is main else verdict for verdict in kept if verdict not in rest], [
+        verdict._replace(notes=["CHECK: another metric of the same answer, in its place",
+                                *verdict.notes]) for verdict in rest]
+
+
+def _metric(verdict: Verdict) -> str:
+    return "_".join(tokens(verdict.field.leaf))
+
+
+def _is_in_rubric(verdict: Verdict) -> bool:
+    return any(set(tokens(str(step))) & RUBRICS for step in verdict.field.path[:-1])
+
+
+def _questioned(kept: list[Verdict]) -> list[Verdict]:
+    """The verdicts, with a question where a row must pass all, and that says another thing than
+    each alone, and no rubric holds them together."""
+    together = [min((outcome for outcome in outcomes if outcome is not None), default=None)
+                for outcomes in zip(*(verdict.outcomes for verdict in kept), strict=True)]
+    if len(kept) < 2 or any(verdict.outcomes == together for verdict in kept):
+        return kept
+    return [verdict if place == 0 or _is_in_rubric(verdict) or _told(verdict) else
+            verdict._replace(notes=[*verdict.notes, "CHECK: must this hold too?"])
+            for place, verdict in enumerate(kept)]
+
+
+def _told(verdict: Verdict) -> bool:
+    return any(note.startswith("CHECK") for note in verdict.notes)
 
 
 def is_like_verdict(field: Field) -> bool:
@@ -89,16 +174,44 @@ def verdict_of(field: Field) -> Verdict | None:
     if field.are(bool):
         return _truth(field, leaf, words)
     if field.are(str, int, float) and not field.are(int, float):
-        numbers = [cell(value) for value in field.by_row]
-        spelled = field._replace(by_row=numbers, values=[
-            number for number in numbers if number is not None])
-        if spelled.are(int, float):
-            return _measure(spelled, leaf, words)
+        measure = _spelled(field, leaf, words)
+        if measure is not None:
+            return measure
     if field.are(str, bool):
         return _words(field, leaf, words)
     if field.are(int, float):
         return _measure(field, leaf, words)
     return None
+
+
+def _spelled(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
+    """What numbers say that are spelled as text, words for "not judged" among them or not."""
+    numbers = [cell(value) for value in field.by_row]
+    neither = {number: None for number in numbers if isinstance(number, str)
+               and _plainly(number) in UNJUDGED}
+    numbers = [None if isinstance(number, str) and number in neither else number
+               for number in numbers]
+    spelled = field._replace(by_row=numbers, values=[
+        number for number in numbers if number is not None])
+    if not spelled.are(int, float) or len(spelled.values) * 2 < len(field.values):
+        return None
+    verdict = _measure(spelled, leaf, words)
+    if verdict is None or not neither:
+        return verdict
+    rule = {"unjudged": [*verdict.rule.get("unjudged", []), *neither], **{
+        name: value for name, value in verdict.rule.items() if name != "unjudged"}}
+    return verdict._replace(rule=rule, field=field, notes=[*verdict.notes, *_doubts(neither)])
+
+
+def _doubts(values: Iterable[str]) -> list[str]:
+    """Questions about words that one benchmark counts as failures and another does not count."""
+    notes = []
+    for value in values:
+        if _plainly(value) in PERHAPS_FAIL:
+            notes.append(f"CHECK: {value!r} is unjudged, or a failure?")
+        elif _plainly(value) in PERHAPS_UNJUDGED:
+            notes.append(f"CHECK: {value!r} fails, or is unjudged?")
+    return notes[:3]
 
 
 def _truth(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
@@ -109,7 +222,7 @@ def _truth(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
     if leaf & SETTINGS:
         return None
     strength = 5 if leaf & YES else 2 if words & (YES | GENERIC) else 1
-    notes = [] if strength > 1 else ["CHECK: is it this that says right or wrong?"]
+    notes = [] if strength > 1 else [_IS_IT]
     return Verdict(field, _name(field), {}, [
         value if isinstance(value, bool) else None for value in field.by_row], notes, strength)
 
@@ -144,8 +257,7 @@ def _words(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
     unjudged = [value for value in counts if plain[value] in UNJUDGED or not plain[value]]
     rest = [value for value in counts if value not in judging and value not in unjudged]
     notes = [f"CHECK: {shown} is neither" for shown in map(repr, rest)][:4]
-    notes += ["partial answers fail"] if set(plain.values()) & {
-        "p", "partial", "partially_correct"} else []
+    notes += _doubts(value for value in counts if value not in rest)
     if not passing:
         notes.append("CHECK: no value here passes; which one would?")
         passing = [_would_pass(set(plain.values()))]
