@@ -61,6 +61,8 @@ def verdicts(fields: Sequence[Field]) -> Judged:
     judged = [verdict for field in fields if field.is_own and (verdict := verdict_of(field))] or [
         verdict for field in fields if field.is_own and (verdict := _perhaps(field))]
     judged.sort(key=lambda verdict: (-verdict.strength, len(verdict.field.path)))
+    if any(_IS_IT in verdict.notes for verdict in judged[:1]):
+        judged = sorted(judged, key=lambda verdict: len(verdict.notes))[:1]
     kept: list[Verdict] = []
     others: list[Verdict] = []
     for verdict in judged:
@@ -261,6 +263,9 @@ def _words(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
     if not passing:
         notes.append("CHECK: no value here passes; which one would?")
         passing = [_would_pass(set(plain.values()))]
+    if leaf & {"status", "state"} and {plain.get(value) for value in passing} <= {
+            "completed", "ok", "success"}:
+        notes.append("CHECK: does it say that the answer is right, or that the run ended?")
     rule = {"pass": passing, **({"unjudged": unjudged} if unjudged else {})}
     return Verdict(field, _name(field), rule, [
         None if value is None or value in unjudged else value in passing
