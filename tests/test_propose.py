@@ -69,7 +69,7 @@ e.g. "0+0"
   expected: expected  # 6 of 6 rows, 3 values, e.g. 0
   scores:
     score: {at: score, at_least: 0.5}  # CHECK: the threshold is a guess; met: 1.0 3, 0.25 3
-# 3 of 6 rows repeat an item: they count as further trials of it, in their order
+# CHECK: 3 of 6 rows repeat an item: they count as further trials of it, in their order
 """
 
 

@@ -193,7 +193,7 @@ def is_model(field: Field) -> bool:
     if longer in ("info_name", "info_id") and not set(_steps(field)) & {"model_info", "llm_info"}:
         return False
     return own not in _PERHAPS_MODELS or looks_like_models(field.distinct) or \
-        len(field.distinct) * 3 <= field.rows
+        len(field.distinct) * (3 if own == "key" else 2) <= field.rows
 
 
 def is_numbered(field: Field) -> bool:
@@ -257,7 +257,8 @@ def roles(fields: list[Field], verdicts: Sequence[Field]) -> Roles:
     keys = [field for field in fields if field.leaf == "key" and len(field.path) == 1]
     take("model_name", lambda field: is_model(field) and (
         field not in keys or looks_like_models(field.distinct)))
-    own = [field for field in fields if field.leaf != "key"]
+    entries = {value for field in keys for value in field.distinct}
+    own = [field for field in fields if field.leaf != "key" and field.path[0] not in entries]
     take("user_text", is_text, own)
     asked = picked.get("user_text")
     take("item_id", lambda field: is_item(field) and _one_question_each(field, asked))
@@ -319,7 +320,8 @@ def _settle_item(picked: dict[str, Field], why: dict[str, str], fields: list[Fie
     ids = [field for field in fields if field.are(str, int) and field.share > 0.9 and
            tokens(field.leaf)[-1:] in (["id"], ["nr"], ["number"], ["no"]) and
            len(field.distinct) == field.rows > 1 and field not in judged]
-    if ids:
+    asked = picked.get("user_text")
+    if ids and not (asked and asked.are(str) and len(asked.distinct) * 2 <= asked.rows):
         picked["item_id"] = min(ids, key=lambda field: (-field.depth, len(field.path)))
         why["item_id"] = "CHECK: is this what tells items apart?"
         return
@@ -328,7 +330,6 @@ def _settle_item(picked: dict[str, Field], why: dict[str, str], fields: list[Fie
     if named is not None and len(named.distinct) * 60 > named.rows:
         picked["item_id"], why["item_id"] = named, "CHECK: all rows are of one item"
         return
-    asked = picked.get("user_text")
     if asked is not None and asked.are(str):
         picked["item_id"], why["item_id"] = asked, "CHECK: there is no id; the question is the item"
         return

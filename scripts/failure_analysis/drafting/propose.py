@@ -11,19 +11,15 @@ from failure_analysis import files
 from failure_analysis.drafting import file_groups, verdict_words
 from failure_analysis.drafting.drafts import Draft, call_keys, draft
 from failure_analysis.drafting.field_names import (
-    CONDITION,
-    GRADING,
-    RUN,
     SECONDS,
-    TRIAL,
     is_number,
     pick,
-    repeats,
     tokens,
 )
 from failure_analysis.drafting.file_groups import Group
 from failure_analysis.drafting.file_joins import Join, arranged
 from failure_analysis.drafting.named_checks import Checks
+from failure_analysis.drafting.repeated_items import repeats_of, tell_apart, why
 from failure_analysis.drafting.survey import (
     MOST_ROWS,
     Field,
@@ -120,7 +116,7 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
     lines += _scores(drafted, used, join)
     lines += _checks(drafted.checks, used, bool(drafted.verdicts))
     lines += join.lines if join else []
-    lines += _repeats(drafted, used)
+    lines += repeats_of(drafted, used)
     lines += _not_counted(drafted)
     lines += file_groups.expected(group, drafted)
     return [*lines, *_unused(drafted, used)]
@@ -147,11 +143,11 @@ def _fields(drafted: Draft, used: list[Field], join: Join | None, from_path: str
     picked = dict(drafted.roles.fields)
     if from_path and "(?P<task>" in from_path:
         picked.pop("task", None)
-    _tell_apart(drafted, picked)
+    tell_apart(drafted, picked)
     for name, field in picked.items():
         used.append(field)
         lines[name] = line(2, name, scalar(field.expression),
-                           _why(field, drafted.roles.why.get(name, "")))
+                           why(field, drafted.roles.why.get(name, "")))
     lines |= _talk(drafted, used, picked)
     if join:
         lines |= {name: text for name, text in join.fields.items() if name not in lines}
@@ -165,36 +161,6 @@ def _fields(drafted: Draft, used: list[Field], join: Join | None, from_path: str
         lines["latency_ms"] = (f"  # latency_ms: CHECK: {shown(seconds.expression)[1:-1]} is in "
                                f"seconds or not, e.g. {shown(seconds.values[0])}")
     return [lines[name] for name in _ORDER if name in lines]
-
-
-def _tell_apart(drafted: Draft, picked: dict[str, Field]) -> None:
-    """Rows of one item and model that differ by a condition are runs of their own."""
-    run = pick(drafted.survey.fields, RUN, lambda field: field.are(str, int) and
-               1 < len(field.distinct) <= 60, picked.values())
-    if run is not None:
-        picked["run_id"] = run
-        return
-    count, _ = repeats(drafted.survey.fields, picked)
-    if not count or pick(drafted.survey.fields, TRIAL, _varies) is not None:
-        return
-    condition = pick(drafted.survey.fields, CONDITION, _varies, picked.values())
-    if condition is not None and _splits(drafted, picked, condition) < count / 2:
-        picked["run_id"] = condition
-        drafted.roles.why["run_id"] = "CHECK: a condition under which each item was run"
-
-
-def _varies(field: Field) -> bool:
-    return field.are(str, int, float) and 1 < len(field.distinct) <= 200
-
-
-def _splits(drafted: Draft, picked: dict[str, Field], field: Field) -> int:
-    """How many rows still have an item and model of an earlier row when this field is told
-    apart too."""
-    item, model = picked.get("item_id"), picked.get("model_name")
-    rows = Counter(zip(map(str, item.by_row if item else [None] * field.rows),
-                       map(str, model.by_row if model else [None] * field.rows),
-                       map(str, field.by_row), strict=True))
-    return field.rows - len(rows)
 
 
 def _talk(drafted: Draft, used: list[Field], picked: dict[str, Field]) -> dict[str, str]:
@@ -235,20 +201,6 @@ def _from_level(drafted: Draft, field: Field) -> str:
     """A field's path as JMESPath."""
     return "".join(f"[{step}]" if isinstance(step, int) else ("." if place else "") + quoted(step)
                    for place, step in enumerate(field.path))
-
-
-def _why(field: Field, note: str = "") -> str:
-    """How many rows have the field, with an example; few values are told with their counts."""
-    kinds = field.distinct
-    if len(kinds) == 1 and field.rows > 1:
-        text = f"{len(field.values)} of {field.rows} rows, always {shown(kinds[0])}"
-    elif len(kinds) <= 4 and field.rows > 8 and field.are(str, int):
-        counts = Counter(map(shown, field.values))
-        text = ", ".join(f"{value} {count}" for value, count in counts.most_common())
-    else:
-        text = f"{len(field.values)} of {field.rows} rows, {len(kinds)} values, e.g. " \
-               f"{shown(field.values[0])}"
-    return f"{note}; {text}" if note else text
 
 
 def _scores(drafted: Draft, used: list[Field], join: Join | None) -> list[str]:
@@ -318,39 +270,6 @@ def _checks(listed: list[Checks], used: list[Field], has_scores: bool) -> list[s
     return lines
 
 
-def _repeats(drafted: Draft, used: list[Field]) -> list[str]:
-    """What makes rows of one item trials, or further gradings of one answer."""
-    picked = dict(drafted.roles.fields)
-    fields = drafted.survey.fields
-    count, _ = repeats(fields, picked)
-    condition = pick(fields, CONDITION, _varies, picked.values())
-    if "run_id" in drafted.roles.why and condition is not None:
-        count = _splits(drafted, picked, condition)
-    trial = pick(fields, TRIAL, lambda field: field.are(str, int) and
-                 len(field.distinct) <= 1000, picked.values())
-    grading = pick(fields, GRADING, lambda field: field.are(str) and _varies(field),
-                   picked.values())
-    answer = picked.get("assistant_text")
-    if count and grading is not None and _splits(drafted, picked, grading) < count and (
-            answer is None or _same_answers(picked, answer) > count / 2):
-        used.append(grading)
-        first = grading.values[0]
-        return [line(0, "grading_of", scalar({"at": grading.expression, "record": first}),
-                     f"CHECK: which grading counts; {_why(grading)}")]
-    if trial is not None and len(trial.distinct) > 1 and (
-            _splits(drafted, picked, trial) < count):
-        used.append(trial)
-        return [line(0, "trial_of", scalar(trial.expression), _why(trial))]
-    return [f"# {count} of {len(drafted.survey.rows)} rows repeat an item:"
-            " they count as further trials of it, in their order"] if count else []
-
-
-def _same_answers(picked: dict[str, Field], answer: Field) -> int:
-    """How many rows have the item and the answer of an earlier row."""
-    rows = Counter(zip(map(str, picked["item_id"].by_row), map(str, answer.by_row), strict=True))
-    return answer.rows - len(rows)
-
-
 def _not_counted(drafted: Draft) -> list[str]:
     """Rows that the harness brought about."""
     judged = {verdict.field.expression for verdict in drafted.verdicts}
@@ -361,11 +280,11 @@ def _not_counted(drafted: Draft) -> list[str]:
                       if "_".join(tokens(value)) in verdict_words.INFRASTRUCTURE]
             if values:
                 return [line(0, "not_counted", scalar({"at": field.expression, "values": values}),
-                             _why(field))]
+                             why(field))]
         if tokens(field.leaf) == ["failure", "reason"] and field.are(int) and \
                 2 in field.values and set(field.values) <= {0, 1, 2}:
             return [line(0, "not_counted", scalar({"at": field.expression, "values": [2]}),
-                         f"promptfoo: 2 is an error of the API; {_why(field)}")]
+                         f"promptfoo: 2 is an error of the API; {why(field)}")]
     return []
 
 

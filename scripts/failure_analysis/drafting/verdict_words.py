@@ -50,7 +50,7 @@ MEASURES = frozenset((
     "score", "reward", "accuracy", "acc", "em", "exact", "match", "f1", "bleu", "rouge", "rougel",
     "faithfulness", "relevancy", "relevance", "precision", "recall", "correctness", "rating",
     "grade", "similarity", "quality", "points", "pass", "passed", "correct", "success", "resolved",
-    "helpfulness", "coherence", "fluency", "bertscore", "s"))
+    "helpfulness", "groundedness", "factuality", "coherence", "fluency", "bertscore", "s"))
 NO_MEASURES = frozenset((
     "token", "tokens", "latency", "time", "cost", "count", "num", "n", "index", "idx", "id", "ids",
     "temperature", "prob", "logprob", "logprobs", "length", "len", "threshold", "max", "min",
