@@ -257,7 +257,7 @@ def roles(fields: list[Field], verdicts: Sequence[Field]) -> Roles:
     keys = [field for field in fields if field.leaf == "key" and len(field.path) == 1]
     take("model_name", lambda field: is_model(field) and (
         field not in keys or looks_like_models(field.distinct)))
-    entries = {value for field in keys for value in field.distinct}
+    entries = {value for field in keys for value in field.distinct if isinstance(value, str)}
     own = [field for field in fields if field.leaf != "key" and field.path[0] not in entries]
     take("user_text", is_text, own)
     asked = picked.get("user_text")

@@ -66,6 +66,8 @@ def _keys(documents: Sequence[Any]) -> set[str]:
                if isinstance(record, dict)]
     if records and all(is_map(record) and len(record) > 2 for record in records[:3]):
         return {"{}", *_inner_keys(records[0])}
+    if records and all(len(record) == 1 and is_map(record) for record in records):
+        return {"{}", *map(str, next(iter(records[0].values())))}
     counts = Counter(str(key) for record in records for key in record)
     return {key for key, count in counts.items() if count * 3 >= len(records)} or {"[]"}
 
@@ -143,9 +145,8 @@ def _are_items(values: Sequence[str], group: Group) -> bool:
     if len(values) > 8 and len(set(values)) > len(values) / 2 or all(
             re.fullmatch(r"[\d_-]+|.*[0-9a-f]{8,}.*", value) for value in values):
         return True
-    inside = {str(value) for part in group.loaded
-                for document in part.documents[:1]
-              if isinstance(document, dict) for value in document.values()
+    inside = {str(value) for part in group.loaded for document in part.documents[:1]
+              if isinstance(document, dict) for value in (*document.values(), *document)
               if isinstance(value, str | int)}
     return set(values) <= inside
 

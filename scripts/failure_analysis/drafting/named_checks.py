@@ -76,9 +76,10 @@ def _checks(field: Field, parts: list[dict]) -> Checks | None:
         return _measured(field, named[0][-1], inner)
     judged.sort(key=lambda verdict: (-verdict.strength, len(verdict.field.path)))
     name, verdict = named[0][-1], judged[0]
-    if name.expression == verdict.field.expression or "response" in {
-            part for other in inner for part in tokens(other.leaf)}:
-        return None
+    words = {part for other in inner for part in tokens(other.leaf)}
+    if name.expression == verdict.field.expression or "response" in words or {
+            "input", "output"} <= words:
+        return None  # they are rows
     reason = next((other.expression for key in _REASON_KEYS for other in inner
                    if other.leaf == key and other.are(str)), "")
     return Checks(field, name.expression, verdict.field.expression, reason, verdict.rule,
