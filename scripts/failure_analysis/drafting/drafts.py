@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from failure_analysis.drafting import named_checks, verdicts
+from failure_analysis.drafting import answer_keys, named_checks, verdicts
 from failure_analysis.drafting.field_names import KIND, Roles, roles
 from failure_analysis.drafting.named_checks import Checks
 from failure_analysis.drafting.survey import (
@@ -59,6 +59,7 @@ def draft(documents: Sequence[Any]) -> Draft:
     fields = [field for field in seen.fields if can_be_written(field.expression)]
     kept, others = verdicts.verdicts(fields)
     listed = named_checks.checks(fields)
+    kept = kept or ([] if listed else answer_keys.compared(fields))
     picked = roles(fields, [verdict.field for verdict in (*kept, *others)])
     talks = [field for field in fields if field.is_own and any(map(is_conversation, field.values))
              and field.are(list)]

@@ -290,6 +290,10 @@ def roles(fields: list[Field], verdicts: Sequence[Field]) -> Roles:
     if "model_name" in picked and (doubt := _doubts_model(picked["model_name"],
                                                           picked.get("item_id"))):
         why["model_name"] = doubt
+    for name in ("item_id", "model_name"):
+        if name in picked and name not in why and picked[name].share < 1:
+            rest = picked[name].rows - len(picked[name].values)
+            why[name] = f"CHECK: {rest} rows have none"
     entry = next((field for field in keys if field.is_own), None)
     if entry and "model_name" not in picked and picked.get("item_id") not in (None, entry) and \
             len(entry.distinct) * 3 <= entry.rows:

@@ -116,7 +116,7 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
     lines += _scores(drafted, used, join)
     lines += _checks(drafted.checks, used, bool(drafted.verdicts))
     lines += join.lines if join else []
-    lines += repeats_of(drafted, used)
+    lines += repeats_of(drafted, used, file_groups.models_in_paths(group, drafted, from_path))
     lines += _not_counted(drafted)
     lines += file_groups.expected(group, drafted)
     return [*lines, *_unused(drafted, used)]

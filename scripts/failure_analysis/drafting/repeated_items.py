@@ -46,9 +46,10 @@ def _splits(drafted: Draft, picked: dict[str, Field], field: Field) -> int:
     return field.rows - len(rows)
 
 
-def repeats_of(drafted: Draft, used: list[Field]) -> list[str]:
-    """What makes rows of one item trials, or further gradings of one answer."""
-    picked = dict(drafted.roles.fields)
+def repeats_of(drafted: Draft, used: list[Field], in_paths: dict[str, Field]) -> list[str]:
+    """What makes rows of one item trials, or further gradings of one answer. `in_paths` has the
+    model that the paths of the files tell."""
+    picked = {**in_paths, **drafted.roles.fields}
     fields = drafted.survey.fields
     count, _ = repeats(fields, picked)
     condition = pick(fields, CONDITION, _varies, picked.values())
