@@ -122,12 +122,13 @@ def from_path(group: Group) -> str:
     by_place = dict(names)
     task = next((place for place in sorted(rest, key=lambda place: (place != -1, -place))
                  if _is_shared(by_place[place], by_place[model]) and
-                 not _are_named_inside(by_place[place], group)), None)
+                 not _are_keys(by_place[place], group)), None)
     ending = _ending(group)
     text = ""
     for place in sorted({model, *rest, -1}, key=lambda place: (place == -1, place)):
         what = "model" if place == model else "task" if place == task else ""
         values = dict(names).get(place, [])
+        values = values if place == -1 or what == "model" else []
         text += _step(what, values) + ("/" if place != -1 else ending)
     return text
 
@@ -141,7 +142,7 @@ def models_in_paths(group: Group, drafted: Draft, regex: str) -> dict[str, Field
         match = re.search(regex, part.path.absolute().as_posix())
         for document in part.documents:
             for element in document if isinstance(document, list) else [document]:
-                models[id(element)] = match["model"] if match else None
+                models[id(element)] = "/".join(match.groupdict().values()) if match else None
     by_row = [models.get(id(row[0])) for row in drafted.survey.rows]
     return {"model_name": Field("file.model", ("file", "model"), 0, False,
                                 [model for model in by_row if model], by_row, len(by_row))}
@@ -161,15 +162,16 @@ def _are_items(values: Sequence[str], group: Group) -> bool:
     if len(values) > 8 and len(set(values)) > len(values) / 2 or all(
             re.fullmatch(r"[\d_-]+|.*[0-9a-f]{8,}.*", value) for value in values):
         return True
-    return _are_named_inside(values, group)
-
-
-def _are_named_inside(values: Sequence[str], group: Group) -> bool:
-    """True for names that are ids in the files."""
     inside = {str(value) for part in group.loaded for document in part.documents[:1]
               if isinstance(document, dict) for value in (*document.values(), *document)
               if isinstance(value, str | int)}
     return set(values) <= inside
+
+
+def _are_keys(values: Sequence[str], group: Group) -> bool:
+    """True for names of items, under which files have their records."""
+    return set(values) <= {str(key) for part in group.loaded for document in part.documents[:1]
+                           if isinstance(document, dict) for key in document}
 
 
 def _ending(group: Group) -> str:
@@ -223,7 +225,6 @@ def _step(what: str, values: Sequence[str]) -> str:
     stamped = bool(values) and all(re.search(r"_\d{8}_\d{6}$", value) for value in values)
     start = os.path.commonprefix(list(values)) if len(set(values)) > 1 else ""
     start = re.escape(start[:max(start.rfind("_"), start.rfind(".")) + 1])
-    start = "" if what == "task" else start
     return f"{start}(?P<{what}>[^/]+?)" + r"_\d{8}_\d{6}" if stamped else \
         f"{start}(?P<{what}>[^/]+)"
 

@@ -76,3 +76,5 @@ RUBRICS = frozenset(("scores", "grades", "evals", "metrics", "criteria", "rubric
                      "dimensions", "checks"))
 # Places of which the harness, not the answer, may be the author.
 PERHAPS_JUDGED = frozenset(("output", "outputs", "response", "metadata", "answer", "type", "task"))
+# Places that say nothing of what is in them.
+CONTAINERS = frozenset(("value", "result", "results", "data"))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from failure_analysis.drafting.field_names import spellings, tokens
 from failure_analysis.drafting.survey import Field
 from failure_analysis.drafting.verdict_words import (
+    CONTAINERS,
     FAIL,
     GENERIC,
     LAST,
@@ -90,9 +91,11 @@ def _perhaps(field: Field) -> Verdict | None:
     if len(path) == len(field.path) or path[-1:] != field.path[-1:]:
         return None
     verdict = verdict_of(field._replace(path=path))
-    if verdict is None or verdict.strength < 2 or "at_least" in verdict.rule:
+    if verdict is None or "at_least" in verdict.rule or (
+            verdict.strength < 2 and not set(tokens(field.leaf)) & (STATUS | GENERIC)):
         return None
-    return verdict._replace(field=field, notes=[*verdict.notes, _IS_IT])
+    notes = [note for note in verdict.notes if note != _IS_IT]
+    return verdict._replace(field=field, notes=[*notes, _IS_IT])
 
 
 def _without_alternatives(kept: list[Verdict], fields: Sequence[Field]
@@ -223,7 +226,7 @@ def _truth(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
             ["CHECK: false passes here"], 1)
     if leaf & SETTINGS:
         return None
-    strength = 5 if leaf & YES else 2 if words & (YES | GENERIC) else 1
+    strength = 5 if leaf & YES else 2 if words & (YES | GENERIC) - CONTAINERS else 1
     notes = [] if strength > 1 else [_IS_IT]
     return Verdict(field, _name(field), {}, [
         value if isinstance(value, bool) else None for value in field.by_row], notes, strength)
