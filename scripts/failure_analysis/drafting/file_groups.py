@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from failure_analysis import files
 from failure_analysis.drafting.drafts import Draft
 from failure_analysis.drafting.field_names import looks_like_models, tokens
-from failure_analysis.drafting.survey import Field, expression, is_map
+from failure_analysis.drafting.survey import Field, Level, expression, fields_of, is_map
+from failure_analysis.drafting.verdicts import is_like_verdict
 from failure_analysis.drafting.yaml_text import can_be_written, line, scalar, shown
 
 _SAID = {
@@ -20,6 +21,7 @@ _SAID = {
                "passed", "successes", "correct"),
     "pass_rate": ("accuracy", "pass_rate", "acc", "success_rate", "resolve_rate"),
 }
+_ROW = Level("row", "@")
 _STAMP = re.compile(r"[_-]?\d{8}[_-]\d{6}$|[_-]\d{4}-\d\d-\d\d.*$")
 
 
@@ -51,12 +53,31 @@ def grouped(loaded: Sequence[Loaded]) -> list[Group]:
     for part in loaded:
         keys = _keys(part.documents)
         for group in groups:
-            if len(keys & group.keys) * 2 >= len(keys | group.keys):
+            if len(keys & group.keys) * 2 >= len(keys | group.keys) and not _is_beside(
+                    part, keys, group):
                 group.loaded.append(part)
                 break
         else:
             groups.append(Group([part], keys))
     return sorted(groups, key=lambda group: -len(group.loaded))
+
+
+def _is_beside(part: Loaded, keys: set[str], group: Group) -> bool:
+    """True for answers and verdicts on them in two files of a folder: each has keys that the other
+    lacks, one of the two alone judges, and they are about the same ids."""
+    first = group.loaded[0]
+    if part.path.parent != first.path.parent or keys <= group.keys or group.keys <= keys:
+        return False
+    ours, theirs = ([document for document in documents if isinstance(document, dict)]
+                    for documents in (part.documents, first.documents))
+    fields = [fields_of([_ROW], [(document,) for document in documents[:100]])
+              for documents in (ours, theirs)]
+    judging = [any(map(is_like_verdict, seen)) for seen in fields]
+    shared = [key for key in keys & group.keys if "id" in tokens(key)]
+    return judging[0] != judging[1] and any(
+        {str(document.get(key)) for document in ours} & {str(document.get(key))
+                                                         for document in theirs}
+        for key in shared)
 
 
 def _keys(documents: Sequence[Any]) -> set[str]:

@@ -97,8 +97,7 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
         lines.append(line(0, "files", scalar([file_groups.glob(group)]),
                           "the other files have no rows" if join is None else
                           "the rows; the other file is joined"))
-    from_path = file_groups.from_path(group) if "model_name" not in drafted.roles.fields or (
-        "task" not in drafted.roles.fields and len(group.loaded) > 1) else ""
+    from_path = _from_path(group, drafted)
     if from_path:
         lines.append(line(0, "from_path", scalar(from_path), file_groups.shown_paths(group)))
     levels = drafted.survey.levels
@@ -120,6 +119,17 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
     lines += _not_counted(drafted)
     lines += file_groups.expected(group, drafted)
     return [*lines, *_unused(drafted, used)]
+
+
+def _from_path(group: Group, drafted: Draft) -> str:
+    """The regex of paths, for what no field tells."""
+    picked = drafted.roles.fields
+    if "model_name" not in picked:
+        return file_groups.from_path(group)
+    if "task" in picked or len(group.loaded) < 2 or _is_row_per_file(group, drafted):
+        return ""
+    regex = file_groups.from_path(group).replace("(?P<model>[^/]+)", "[^/]+")
+    return regex if "(?P<task>" in regex else ""
 
 
 def _is_row_per_file(group: Group, drafted: Draft) -> bool:
