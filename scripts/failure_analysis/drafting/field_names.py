@@ -13,8 +13,8 @@ NAMES: dict[str, tuple[str, ...]] = {
         "task_id", "question_id", "instance_id", "problem_id", "item_id", "sample_id", "example_id",
         "case_id", "test_case_id", "test_id", "query_id", "prompt_id", "doc_id", "scenario_id",
         "reference_example_id", "puzzle_id", "qid", "custom_id", "unique_id", "test_idx",
-        "question_number", "test_name", "task_name", "id", "uid", "uuid", "key", "name", "index",
-        "idx", "number", "row_id", "case", "test", "task", "session_id", "no", "nr", "fall_id",
+        "question_number", "test_name", "task_name", "trace_id", "id", "uid", "uuid", "key", "name",
+        "index", "idx", "number", "row_id", "case", "test", "task", "session_id", "no", "nr", "fall_id",
         "frage_id", "aufgabe_id", "aufgaben_id", "nummer", "fall", "aufgabe"),
     "model_name": (
         "model_name", "model", "model_id", "model_name_or_path", "llm", "llm_name", "generator",

@@ -63,10 +63,10 @@ def grouped(loaded: Sequence[Loaded]) -> list[Group]:
 
 
 def _is_beside(part: Loaded, keys: set[str], group: Group) -> bool:
-    """True for answers and verdicts on them in two files of a folder: each has keys that the other
-    lacks, one of the two alone judges, and they are about the same ids."""
+    """True for answers and verdicts on them in two files of a folder: one of the two alone judges,
+    and they are about the same ids."""
     first = group.loaded[0]
-    if part.path.parent != first.path.parent or keys <= group.keys or group.keys <= keys:
+    if part.path.parent != first.path.parent or keys == group.keys:
         return False
     ours, theirs = ([document for document in documents if isinstance(document, dict)]
                     for documents in (part.documents, first.documents))
@@ -74,10 +74,10 @@ def _is_beside(part: Loaded, keys: set[str], group: Group) -> bool:
               for documents in (ours, theirs)]
     judging = [any(map(is_like_verdict, seen)) for seen in fields]
     shared = [key for key in keys & group.keys if "id" in tokens(key)]
+    ids = [({str(document.get(key)) for document in ours},
+            {str(document.get(key)) for document in theirs}) for key in shared]
     return judging[0] != judging[1] and any(
-        {str(document.get(key)) for document in ours} & {str(document.get(key))
-                                                         for document in theirs}
-        for key in shared)
+        len(left & right) * 2 >= min(len(left), len(right)) for left, right in ids)
 
 
 def _keys(documents: Sequence[Any]) -> set[str]:
@@ -124,9 +124,14 @@ def shown_paths(group: Group) -> str:
            "CHECK: is it the model there?"
 
 
-def from_path(group: Group) -> str:
+def has_one_name(group: Group) -> bool:
+    """True for several files of one name: what tells them apart is a folder."""
+    return len(group.loaded) > 1 and len({part.path.name for part in group.loaded}) == 1
+
+
+def from_path(group: Group, has_items: bool = True) -> str:
     """A regex for what varies in the paths of a group: the folder or name of the model, and a
-    folder of tasks."""
+    folder of tasks, or of items where the files have none."""
     parts = list(_varying(group))
     if not parts:
         return _from_name(files.bare_name(group.loaded[0].path).rsplit(".", 1)[0],
@@ -137,17 +142,23 @@ def from_path(group: Group) -> str:
     model = next((place for place, values in names if looks_like_models(_core(values))), None)
     if model is None:
         model = next((place for place, values in names if not _are_items(values, group)), None)
-    if model is None:
+    by_place = dict(names)
+    item = None if has_items else next((place for place in reversed(parts) if place != model), None)
+    if model is None and item is None:
         return ""
     rest = [place for place in parts if place != model]
-    by_place = dict(names)
-    task = next((place for place in sorted(rest, key=lambda place: (place != -1, -place))
-                 if _is_shared(by_place[place], by_place[model]) and
-                 not _are_keys(by_place[place], group)), None)
+    inner_first = sorted(rest, key=lambda place: (place != -1, -place))
+    task = None if model is None else next((
+        place for place in inner_first if place != item and not _are_keys(by_place[place], group)
+        and _is_shared(by_place[place], by_place[model])), None)
     ending = _ending(group)
     text = ""
-    for place in sorted({model, *rest, -1}, key=lambda place: (place == -1, place)):
-        what = "model" if place == model else "task" if place == task else ""
+    outermost = min((place for place in parts if place != -1), default=None)
+    places = {*parts, -1} | (set() if outermost is None else set(range(
+        outermost, len(_folders(group.loaded[0])))))
+    for place in sorted(places, key=lambda place: (place == -1, place)):
+        what = "model" if place == model else "task" if place == task else \
+            "item" if place == item else ""
         values = dict(names).get(place, [])
         values = values if place == -1 or what == "model" else []
         text += _step(what, values) + ("/" if place != -1 else ending)

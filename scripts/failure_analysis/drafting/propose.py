@@ -95,7 +95,7 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
     lines = [line(0, "benchmark", scalar(_benchmark(group, drafted)), "CHECK: its name")]
     if has_others:
         lines.append(line(0, "files", scalar([file_groups.glob(group)]),
-                          "the other files have no rows" if join is None else
+                          "CHECK: the other files have no rows?" if join is None else
                           "the rows; the other file is joined"))
     from_path = _from_path(group, drafted)
     if from_path:
@@ -105,7 +105,7 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
         lines.append(line(0, "each", scalar({level.name: level.expression for level in levels}),
                           f"{len(drafted.survey.rows)} rows looked at"))
     if drafted.where:
-        lines.append(line(0, "where", scalar(drafted.where), "records of another kind are there"))
+        lines.append(line(0, "where", scalar(drafted.where), _told(drafted.where_note)))
     lines.append("fields:")
     lines += _fields(drafted, used, join, from_path)
     if _is_row_per_file(group, drafted) and "(?P<model>" not in from_path and not any(
@@ -124,12 +124,17 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
 def _from_path(group: Group, drafted: Draft) -> str:
     """The regex of paths, for what no field tells."""
     picked = drafted.roles.fields
-    if "model_name" not in picked:
-        return file_groups.from_path(group)
+    if "model_name" not in picked or _item_in_path(group, drafted):
+        return file_groups.from_path(group, not _item_in_path(group, drafted))
     if "task" in picked or len(group.loaded) < 2 or _is_row_per_file(group, drafted):
         return ""
     regex = file_groups.from_path(group).replace("(?P<model>[^/]+)", "[^/]+")
     return regex if "(?P<task>" in regex else ""
+
+
+def _item_in_path(group: Group, drafted: Draft) -> bool:
+    """True when only the folders of files of one name can tell items apart."""
+    return "item_id" not in drafted.roles.fields and file_groups.has_one_name(group)
 
 
 def _is_row_per_file(group: Group, drafted: Draft) -> bool:
@@ -162,7 +167,8 @@ def _fields(drafted: Draft, used: list[Field], join: Join | None, from_path: str
     if join:
         lines |= {name: text for name, text in join.fields.items() if name not in lines}
     if "item_id" not in lines:
-        lines["item_id"] = line(2, "item_id", "file.stem",
+        place = "file.item" if "(?P<item>" in from_path else "file.stem"
+        lines["item_id"] = line(2, "item_id", place,
                                 "CHECK: no field tells items apart; each file is one?")
     seconds = pick(drafted.survey.fields, SECONDS, lambda field: is_number(field) and
                    len(field.path) < 3)
@@ -220,12 +226,23 @@ def _scores(drafted: Draft, used: list[Field], join: Join | None) -> list[str]:
     lines += [f"    # {_dimension(verdict, used).lstrip()}" for verdict in drafted.others]
     if join:
         lines += join.scores
+    if len(lines) == 2 and _is_aggregate(drafted):
+        return ["  # CHECK: an aggregate is no row; give the file in which each item has its own "
+                "score:", "  # scores:", f"  #   {lines[1].strip()}"]
     if len(lines) > 1:
         return lines
     if drafted.checks:
         return []
     return ["  # CHECK: nothing in it says right or wrong; a mapping needs scores, reward or "
             "checks:", "  # scores: {correct: …}"]
+
+
+def _is_aggregate(drafted: Draft) -> bool:
+    """True for a score of a file that has nothing of an item."""
+    numbers = [value for verdict in drafted.verdicts for value in verdict.field.values]
+    return len(drafted.survey.rows) == 1 and not drafted.messages and not \
+        drafted.roles.fields.keys() & {"item_id", "user_text", "assistant_text"} and all(
+            isinstance(number, float) and 0 < number < 1 for number in numbers)
 
 
 def _dimension(verdict: Verdict, used: list[Field]) -> str:

@@ -17,6 +17,7 @@ _MOST_LEVELS = 4
 # What `rate` says of rows with an id, a question, an answer and a verdict of their own.
 _SUREST = 8.0
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ID = re.compile(r"(^|_)id$|[a-z]I[dD]$|^(idx|index)$")
 _PLAIN_STEP = re.compile(r"\w[\w-]*")
 # A key that is no JMESPath and no plain path either stands for itself.
 _KEY_AS_IT_STANDS = re.compile(r"\w[\w ,.\-/?%:]*")
@@ -113,7 +114,8 @@ def _deepest(levels: tuple[Level, ...], rows: list, rate: Callable, above: tuple
             continue
         if is_filter and not (own_verdict and own_answer):
             continue
-        if verdict and not (own_verdict and own_answer) and not _is_index(level, rows):
+        if verdict and not (own_verdict and (own_answer or _are_items(rows, inner))) and \
+                not _is_index(level, rows):
             continue  # checks of a row, or what led to its answer
         # A level further in is finer: of two that say as much it is the one that was judged.
         as_much = below.score == best.score and own_answer and (
@@ -121,6 +123,12 @@ def _deepest(levels: tuple[Level, ...], rows: list, rate: Callable, above: tuple
         if below.score > best.score or (as_much and _size(below) > _size(best)):
             best = below
     return best
+
+
+def _are_items(rows: list[tuple], inner: list[tuple]) -> bool:
+    """True when a single document, without an id, has several records with an id each."""
+    return len(rows) == 1 and len(inner) > 1 and not any(map(_ID.search, rows[0][-1])) and all(
+        any(map(_ID.search, map(str, row[-1]))) for row in inner)
 
 
 def _is_index(level: Level, rows: list[tuple]) -> bool:
