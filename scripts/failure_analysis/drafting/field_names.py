@@ -14,11 +14,12 @@ NAMES: dict[str, tuple[str, ...]] = {
         "case_id", "test_case_id", "test_id", "query_id", "prompt_id", "doc_id", "scenario_id",
         "reference_example_id", "puzzle_id", "qid", "custom_id", "unique_id", "test_idx",
         "question_number", "test_name", "task_name", "trace_id", "id", "uid", "uuid", "key", "name",
-        "index", "idx", "number", "row_id", "case", "test", "task", "session_id", "no", "nr", "fall_id",
-        "frage_id", "aufgabe_id", "aufgaben_id", "nummer", "fall", "aufgabe"),
+        "index", "idx", "number", "row_id", "case", "test", "task", "session_id", "no", "nr",
+        "fall_id", "frage_id", "aufgabe_id", "aufgaben_id", "nummer", "fall", "aufgabe"),
     "model_name": (
         "model_name", "model", "model_id", "model_name_or_path", "llm", "llm_name", "generator",
-        "engine", "model_info_name", "info_name", "model_info_id", "info_id", "agent_info_llm",
+        "engine", "model_info_name", "model_info_id", "model_config_name",
+        "llm_config_name", "agent_info_llm",
         "modell", "agent_model", "agent_name", "agent", "system", "completion_fns", "deployment",
         "provider_id", "provider", "session_name", "app_name", "app_id", "assistant_name",
         "assistant", "bot", "key", "m"),
@@ -88,6 +89,8 @@ _MODELS = re.compile(
 _PERHAPS_MODELS = frozenset(("key", "system", "provider", "agent", "agent_name", "engine", "m",
                              "deployment", "session_name", "app_name", "app_id", "app",
                              "assistant_name", "assistant", "bot", "id", "name"))
+_SURELY_MODELS = frozenset(("model_info_name", "model_info_id", "model_config_name",
+                            "llm_config_name"))
 _MAKERS = frozenset(("openai", "anthropic", "google", "meta", "mistral", "mistralai", "cohere",
                      "azure", "bedrock", "together", "openrouter", "deepseek", "qwen", "xai",
                      "huggingface", "hf", "vllm", "ollama", "groq", "fireworks", "vertex"))
@@ -190,10 +193,10 @@ def is_model(field: Field) -> bool:
             is_numbered(field):
         return False
     own, longer = spellings(field)
-    if longer in ("info_name", "info_id") and not set(_steps(field)) & {"model_info", "llm_info"}:
-        return False
+    if longer in _SURELY_MODELS:
+        return True
     return own not in _PERHAPS_MODELS or looks_like_models(field.distinct) or \
-        len(field.distinct) * (3 if own == "key" else 2) <= field.rows
+        len(field.distinct) * (3 if own in ("key", "provider") else 2) <= field.rows
 
 
 def is_numbered(field: Field) -> bool:
@@ -206,7 +209,7 @@ def is_numbered(field: Field) -> bool:
 def _doubts_model(model: Field, item: Field | None) -> str:
     """Why what is taken for the model may be another thing, or nothing."""
     own, longer = spellings(model)
-    if looks_like_models(model.distinct) or own not in _PERHAPS_MODELS or longer == "info_name":
+    if looks_like_models(model.distinct) or own not in _PERHAPS_MODELS or longer in _SURELY_MODELS:
         return ""
     if own == "provider" or {str(value).lower() for value in model.distinct} <= _MAKERS:
         return "CHECK: the model, or who offers it?"

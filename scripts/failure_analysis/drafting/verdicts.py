@@ -113,14 +113,18 @@ def _without_alternatives(kept: list[Verdict], fields: Sequence[Field]
              for value in field.values[:1]]
     ranks = [name for value in named for name in (value if isinstance(value, list) else [value])]
     main = min(metrics, key=lambda verdict: (
-        verdict.field.leaf not in ranks, METRICS.index(_metric(verdict)) if
-        _metric(verdict) in METRICS else len(METRICS), len(verdict.field.leaf)))
+        _place(verdict.field.leaf, ranks), _place(_metric(verdict), METRICS),
+        len(verdict.field.leaf)))
     rest = [verdict for verdict in metrics if verdict is not main]
     asked = main._replace(notes=[*main.notes, "CHECK: of several metrics of one answer, is this "
                                  "the one that counts?"])
     return [asked if verdict is main else verdict for verdict in kept if verdict not in rest], [
         verdict._replace(notes=["CHECK: another metric of the same answer, in its place",
                                 *verdict.notes]) for verdict in rest]
+
+
+def _place(name: str, ranked: Sequence[str]) -> int:
+    return ranked.index(name) if name in ranked else len(ranked)
 
 
 def _metric(verdict: Verdict) -> str:
