@@ -195,6 +195,16 @@ def test_a_file_of_failures_beside_all_answers(tmp_path):
     assert draft["fields"]["model_name"] == {"value": "m"}
 
 
+def test_a_single_failure_beside_all_answers(tmp_path):
+    put(tmp_path, "score/m/x_score.json", {"accuracy": 2 / 3, "total_count": 3}, {
+        "id": "x_1", "valid": False, "error_type": "other", "model_name": "m"})
+    put(tmp_path, "result/m/x_result.json", *({"id": f"x_{n}", "result": f"f({n})"}
+                                              for n in range(3)))
+    assert drafted(tmp_path)["join"] == [{
+        "name": "failure", "files": "../../score/m/x_score.json", "key": "id", "on": "id"}]
+    assert counted(tmp_path) == {"m": [2, 1, 0]}
+
+
 def test_models_in_folders(tmp_path):
     for model in ("m-a", "m-b", "m-c"):
         put(tmp_path, f"{model}/results.json", {"results": [{"id": "t", "ok": True},

@@ -76,7 +76,8 @@ def _shared(left: Draft, right: Draft) -> tuple[Field, Field] | None:
     names = {str(value) for value in item.values}
     best: tuple[float, int, Field] | None = None
     for place, field in enumerate(right.survey.fields):
-        if field.are(str, int) and len(field.distinct) > 1:
+        if field.are(str, int) and (len(field.distinct) > 1 or (
+                field.rows == 1 and "id" in tokens(field.leaf))):
             values = {str(value) for value in field.distinct}
             share = len(values & names) / min(len(values), len(names))
             if share > 0.5 and (best is None or share > best[0]):
@@ -225,7 +226,7 @@ def _absent_passes(failing: Group, whole: Group, drafted: Draft, keys: tuple[Fie
               for role, field in drafted.roles.fields.items()
               if role in ("failure_class", "judge_reasoning", "expected", "user_text")
               and _is_plain(field)}
-    fields |= {role: line(2, role, scalar({"value": field.values[0]}), "all failing rows have it")
+    fields |= {role: line(2, role, scalar({"value": field.values[0]}), "CHECK: all failing rows have it")
                for role, field in drafted.roles.fields.items()
                if role in ("model_name", "task") and len(field.distinct) == 1
                and can_be_written(str(field.values[0]))}

@@ -103,6 +103,7 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
     levels = drafted.survey.levels
     if len(levels) > 1:
         lines.append(line(0, "each", scalar({level.name: level.expression for level in levels}),
+                          "CHECK: are these the rows? " * (drafted.survey.score < 6) +
                           f"{len(drafted.survey.rows)} rows looked at"))
     if drafted.where:
         lines.append(line(0, "where", scalar(drafted.where), _told(drafted.where_note)))
@@ -307,11 +308,11 @@ def _not_counted(drafted: Draft) -> list[str]:
                       if "_".join(tokens(value)) in verdict_words.INFRASTRUCTURE]
             if values:
                 return [line(0, "not_counted", scalar({"at": field.expression, "values": values}),
-                             why(field))]
+                             why(field, "CHECK: or do they count as failures?"))]
         if tokens(field.leaf) == ["failure", "reason"] and field.are(int) and \
                 2 in field.values and set(field.values) <= {0, 1, 2}:
             return [line(0, "not_counted", scalar({"at": field.expression, "values": [2]}),
-                         f"promptfoo: 2 is an error of the API; {why(field)}")]
+                         f"CHECK: promptfoo: 2 is an error of the API; {why(field)}")]
     return []
 
 
