@@ -226,7 +226,8 @@ def _absent_passes(failing: Group, whole: Group, drafted: Draft, keys: tuple[Fie
               for role, field in drafted.roles.fields.items()
               if role in ("failure_class", "judge_reasoning", "expected", "user_text")
               and _is_plain(field)}
-    fields |= {role: line(2, role, scalar({"value": field.values[0]}), "CHECK: all failing rows have it")
+    fields |= {role: line(2, role, scalar({"value": field.values[0]}),
+                          "CHECK: all failing rows have it")
                for role, field in drafted.roles.fields.items()
                if role in ("model_name", "task") and len(field.distinct) == 1
                and can_be_written(str(field.values[0]))}
