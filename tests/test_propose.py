@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from failure_analysis.drafting.propose import propose
 from failure_analysis.drafting.yaml_text import can_be_written, scalar
+from failure_analysis.packet import tried
 
 TOP = ("# A draft. Lines with CHECK are guesses; try it: check_mapping.py FILE… --mapping "
        "benchmark.yaml\n")
@@ -25,6 +26,22 @@ def put(folder: Path, name: str, *documents: object) -> Path:
 
 def drafted(*paths: Path) -> dict:
     return yaml.safe_load(propose(list(paths)))
+
+
+def counted(path: Path) -> dict[str, list[int]]:
+    """model -> passes, failures, unjudged rows, as the engine counts them through the draft."""
+    with tempfile.TemporaryDirectory() as folder:
+        mapping = Path(folder) / "benchmark.yaml"
+        mapping.write_text(propose([path]))
+        outcomes = tried.tried([path], mapping, 0).outcomes
+    return {model: [counts[name] for name in ("pass", "fail", "unjudged")]
+            for model, counts in sorted(outcomes.items())}
+
+
+def lines_of(path: Path, *starts: str) -> list[str]:
+    """The lines of a draft that begin so, without what was met."""
+    return [line.split("; met: ")[0].split("  # met: ")[0] for line in propose([path]).splitlines()
+            if line.strip().startswith(starts)]
 
 
 def test_lines_with_another_kind_between(tmp_path):
@@ -69,7 +86,7 @@ e.g. "0+0"
   expected: expected  # 6 of 6 rows, 3 values, e.g. 0
   scores:
     score: {at: score, at_least: 0.5}  # CHECK: the threshold is a guess; met: 1.0 3, 0.25 3
-# 3 of 6 rows repeat an item: they count as further trials of it, in their order
+# CHECK: 3 of 6 rows repeat an item: they count as further trials of it, in their order
 """
 
 
@@ -178,11 +195,186 @@ def test_a_file_of_failures_beside_all_answers(tmp_path):
     assert draft["fields"]["model_name"] == {"value": "m"}
 
 
+def test_a_single_failure_beside_all_answers(tmp_path):
+    put(tmp_path, "score/m/x_score.json", {"accuracy": 2 / 3, "total_count": 3}, {
+        "id": "x_1", "valid": False, "error_type": "other", "model_name": "m"})
+    put(tmp_path, "result/m/x_result.json", *({"id": f"x_{n}", "result": f"f({n})"}
+                                              for n in range(3)))
+    assert drafted(tmp_path)["join"] == [{
+        "name": "failure", "files": "../../score/m/x_score.json", "key": "id", "on": "id"}]
+    assert counted(tmp_path) == {"m": [2, 1, 0]}
+
+
 def test_models_in_folders(tmp_path):
     for model in ("m-a", "m-b", "m-c"):
         put(tmp_path, f"{model}/results.json", {"results": [{"id": "t", "ok": True},
                                                             {"id": "u", "ok": False}]})
     assert drafted(tmp_path)["from_path"] == r"(?P<model>[^/]+)/[^/]+\.json$"
+
+
+def test_a_word_for_bad_is_no_dimension(tmp_path):
+    path = put(tmp_path, "r.jsonl", *(
+        {"instance_id": f"i{n}", "model": "m", "report": {
+            "empty_generation": n == 2, "resolved": n < 2, "test_timeout": n == 3}}
+        for n in range(4)))
+    assert drafted(path)["fields"]["scores"] == {"resolved": "report.resolved"}
+    assert counted(path) == {"m": [2, 2, 0]}
+
+
+def test_a_maker_of_models_is_no_model(tmp_path):
+    for model in ("x-5", "x-4"):
+        put(tmp_path, f"{model}/hello/result.json", {
+            "task_name": "hello", "agent_info": {"name": "cc", "model_info": {
+                "name": model, "provider": "openai"}}, "reward": float(model == "x-5")})
+    assert drafted(tmp_path)["fields"]["model_name"] == "agent_info.model_info.name"
+    assert counted(tmp_path) == {"x-4": [0, 1, 0], "x-5": [1, 0, 0]}
+    path = put(tmp_path, "p.jsonl", *({"id": f"i{n % 3}", "provider": f"p{n // 3}", "ok": True}
+                                      for n in range(6)))
+    assert lines_of(path, "model_name")[0].startswith(
+        "  model_name: provider  # CHECK: the model, or who offers it?")
+
+
+@pytest.mark.parametrize(("names", "said", "main"), [
+    (("acc", "acc_norm"), None, "acc"), (("acc", "acc_norm"), ["acc_norm", "acc"], "acc_norm"),
+    (("exact_match,flexible", "exact_match"), None, "exact_match"),
+    (("prompt_level_loose_acc", "prompt_level_strict_acc"), None, "prompt_level_strict_acc")])
+def test_of_metrics_of_one_answer_one_counts(tmp_path, names, said, main):
+    values = [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0)]
+    path = put(tmp_path, "r.jsonl", *(
+        {"doc_id": n, "model": "m", **dict(zip(names, pair, strict=True)),
+         **({"metrics": said} if said else {})} for n, pair in enumerate(values)))
+    scores = drafted(path)["fields"]["scores"]
+    assert [place["at"] for place in scores.values()] == [main]
+    assert counted(path) == {"m": [2, 2, 0]}
+    text = propose([path])
+    assert "CHECK: of several metrics of one answer, is this the one that counts?" in text
+    assert "CHECK: another metric of the same answer, in its place" in text
+
+
+def test_events_with_scores_are_rows(tmp_path):
+    path = put(tmp_path, "exp.json", {"events": [
+        {"id": f"e{n}", "input": f"q{n}", "output": "o", "metadata": {"model": "m"},
+         "scores": {"Factuality": int(n != 2), "ExactMatch": int(n in (0, 3))}}
+        for n in range(4)]})
+    draft = drafted(path)
+    assert draft["each"] == {"row": "@", "event": "events[]"}
+    assert draft["fields"]["scores"] == {
+        "factuality": {"at": "scores.Factuality", "at_least": 1},
+        "exact_match": {"at": "scores.ExactMatch", "at_least": 1}}
+    assert counted(path) == {"m": [2, 2, 0]}
+
+
+def test_attempts_are_trials_of_what_they_are_in(tmp_path):
+    path = put(tmp_path, "a.json", {item: [{
+        "attempt_1": {"answer": [[1]], "correct": False},
+        "attempt_2": {"answer": [[2]], "correct": item == "007b"}}] for item in ("007b", "00d6")})
+    draft = drafted(path)
+    assert (draft["fields"]["item_id"], draft["trial_of"]) == ("entry.key", "key")
+    assert lines_of(path, "trial_of")[0].startswith(
+        "trial_of: key  # CHECK: each counts; or is one that passes enough?")
+    assert counted(path) == {"a": [1, 3, 0]}
+
+
+@pytest.mark.parametrize(("values", "line"), [
+    (["CORRECT", "INCORRECT", "NOT_ATTEMPTED"],
+     "    grade: {at: grade, pass: CORRECT}  # CHECK: 'NOT_ATTEMPTED' fails, or is unjudged?"),
+    (["C", "I", "P"], "    grade: {at: grade, pass: C}  # CHECK: 'P' fails, or is unjudged?"),
+    (["pass", "fail", "error"], "    grade: {at: grade, pass: pass, unjudged: error}  # CHECK: "
+                                "'error' is unjudged, or a failure?"),
+    (["8", "3", "N/A"], '    grade: {at: grade, unjudged: N/A, at_least: 7}  # CHECK: the '
+     "threshold is a guess; the numbers go from 3 to 8; CHECK: 'N/A' is unjudged, or a failure?")])
+def test_words_that_may_be_neither_are_told(tmp_path, values, line):
+    path = put(tmp_path, "r.jsonl", *({"id": n, "model": "m", "grade": value}
+                                      for n, value in enumerate(values)))
+    assert lines_of(path, "grade:") == [line]
+    assert sum(counted(path)["m"]) == 3
+
+
+def test_an_aggregate_is_no_row(tmp_path):
+    path = put(tmp_path, "all.json", {"score": 0.5, "metrics": {"score": 0.5}})
+    assert "scores" not in drafted(path)["fields"]
+    assert "  # CHECK: an aggregate is no row; give the file in which each item has its own " \
+           "score:" in propose([path])
+    path = put(tmp_path, "run.json", {"accuracy": 0.5, "results": [
+        {"id": "a", "ok": True}, {"id": "b", "ok": False}]})
+    assert counted(path) == {"run": [1, 1, 0]}
+
+
+def test_of_records_of_several_metrics_those_of_one(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("id,name,dataType,value,traceId\n1,right,BOOLEAN,1,t1\n2,right,BOOLEAN,0,t2\n"
+                    "3,toxicity,NUMERIC,0.1,t1\n4,toxicity,NUMERIC,0.9,t2\n")
+    assert lines_of(path, "where") == ["where: \"name == 'right'\"  # CHECK: records of one of "
+                                       "several metrics"]
+    assert drafted(path)["fields"]["item_id"] == "traceId"
+    assert counted(path) == {"scores": [1, 1, 0]}
+
+
+def test_a_file_for_each_item(tmp_path):
+    for model, passed in (("a", "01"), ("b", "1")):
+        for n in "012":
+            put(tmp_path, f"{model}/p__x-{n}/report.json", {f"p__x-{n}": {
+                "patch_exists": True, "resolved": n in passed, "tests_status": {}}})
+    draft = drafted(tmp_path)
+    assert draft["each"] == {"row": "@", "entry": "items(row)"}
+    assert (draft["fields"]["item_id"], draft["fields"]["scores"]) == (
+        "key", {"resolved": "value.resolved"})
+    assert counted(tmp_path) == {"a": [2, 1, 0], "b": [1, 2, 0]}
+
+
+def test_of_steps_the_last(tmp_path):
+    for model, rewards in (("m1", (1, 0)), ("m2", (0, 0))):
+        for n, reward in enumerate(rewards):
+            put(tmp_path, f"{model}/web/id{n}/traj.jsonl", *(
+                {"step_num": step, "action": "a", "reward": reward * (step == 2),
+                 "done": step == 2} for step in (1, 2)))
+    draft = drafted(tmp_path)
+    assert (draft["where"], draft["fields"]["item_id"]) == ("done == `true`", "file.item")
+    assert counted(tmp_path) == {"m1": [1, 1, 0], "m2": [0, 2, 0]}
+
+
+def test_a_german_table(tmp_path):
+    path = tmp_path / "s.csv"
+    path.write_text("Fall-ID;Modell;Bewertung;Korrekt\n1;Ä;0,85;ja\n2;Ä;0,40;nein\n3;Ä;0,9;Ja\n"
+                    "4;Ä;;k.A.\n", encoding="utf-8")
+    fields = drafted(path)["fields"]
+    assert (fields["item_id"], fields["model_name"]) == ("Fall-ID", "Modell")
+    assert fields["scores"] == {"korrekt": {"at": "Korrekt", "pass": ["ja", "Ja"],
+                                            "unjudged": "k.A."}}
+    assert counted(path) == {"Ä": [2, 1, 1]}
+
+
+def test_verdicts_beside_answers_of_several_models(tmp_path):
+    models = ("m", "n")
+    put(tmp_path, "res.jsonl", *({"id": f"q{n}", "model": model, "answer": f"{model}{n}"}
+                                 for model in models for n in range(4)))
+    put(tmp_path, "judge.jsonl", *(
+        {"id": f"q{n}", "model": model, "correct": n < 3 - (model == "n")}
+        for model in models for n in range(4)))
+    draft = drafted(tmp_path)
+    assert draft["join"] == [{"name": "record", "files": "res.jsonl", "key": "[id, model]",
+                              "on": "[id, model]"}]
+    assert draft["fields"]["assistant_text"] == "record.answer"
+    assert counted(tmp_path) == {"m": [3, 1, 0], "n": [2, 2, 0]}
+
+
+def test_an_answer_beside_the_right_one(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("question_id,question,answer,pred\n70,q1,A,A\n71,q2,B,A\n72,q3,J,\n")
+    assert lines_of(path, "correct:") == [
+        '    correct: "pred == answer"  # CHECK: nothing in it says right or wrong; are equal '
+        "answers right?"]
+    assert counted(path) == {"r": [1, 2, 0]}
+
+
+def test_a_verdict_in_the_output_where_nothing_else_judges(tmp_path):
+    path = put(tmp_path, "r.jsonl", *(
+        {"index": n, "model": "m", "output": {"status": "completed", "result": {"result": result}}}
+        for n, result in enumerate((True, False, None))))
+    assert lines_of(path, "result:") == [
+        "    result: {at: output.result.result, optional: true}  # CHECK: is it this that says "
+        "right or wrong?; CHECK: 1 of 3 rows have none and are not judged"]
+    assert counted(path) == {"m": [1, 1, 1]}
 
 
 HOSTILE = st.sampled_from((

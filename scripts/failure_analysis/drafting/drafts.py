@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from failure_analysis.drafting import verdicts
-from failure_analysis.drafting.field_names import KIND, Roles, roles
+from failure_analysis.drafting import answer_keys, named_checks, other_records, verdicts
+from failure_analysis.drafting.field_names import Roles, roles
+from failure_analysis.drafting.named_checks import Checks
 from failure_analysis.drafting.survey import (
     Field,
     Survey,
-    expression,
     fields_of,
     is_conversation,
-    quoted,
     survey,
 )
-from failure_analysis.drafting.verdicts import Checks, Verdict
+from failure_analysis.drafting.verdicts import Verdict
 from failure_analysis.drafting.yaml_text import can_be_written
 
 
@@ -23,8 +22,10 @@ class Draft(NamedTuple):
 
     survey: Survey
     where: str
+    where_note: str
     roles: Roles
     verdicts: list[Verdict]
+    others: list[Verdict]
     checks: list[Checks]
     messages: Field | None
     calls: Field | None
@@ -51,19 +52,20 @@ def rate(fields: list[Field]) -> tuple[float, bool, bool]:
 def draft(documents: Sequence[Any]) -> Draft:
     """What stands where in the documents of files of one shape."""
     seen = survey(documents, rate)
-    where, rows = _where(seen)
+    where, rows, note = other_records.left_out(seen)
     if where:
         seen = seen._replace(rows=rows, fields=fields_of(seen.levels, rows))
     fields = [field for field in seen.fields if can_be_written(field.expression)]
-    kept = verdicts.verdicts(fields)
-    listed = [checks for checks in verdicts.checks(fields)]
-    picked = roles(fields, [verdict.field for verdict in kept])
+    kept, others = verdicts.verdicts(fields)
+    listed = named_checks.checks(fields)
+    kept = kept or ([] if listed else answer_keys.compared(fields))
+    picked = roles(fields, [verdict.field for verdict in (*kept, *others)])
     talks = [field for field in fields if field.is_own and any(map(is_conversation, field.values))
              and field.are(list)]
     talks = [field for field in talks if field is not picked.fields.get("user_text")
              or max(len(value) for value in _lists(field).values) > 1]
     calls = [_lists(field) for field in fields if field.is_own and _are_calls(field)]
-    return Draft(seen, where, picked, kept, listed,
+    return Draft(seen, where, note, picked, kept, others, listed,
                  max(map(_lists, talks), key=lambda field: sum(map(len, field.values)),
                      default=None),
                  calls[0] if calls else None, len(seen.rows) if not where else 0)
@@ -86,39 +88,3 @@ def call_keys(part: dict) -> tuple[str, str] | None:
     arguments = next((key for key in ("arguments", "args", "parameters", "params", "kwargs",
                                       "tool_input", "input") if key in part), None)
     return (name, arguments or name) if name and (arguments or name == "function") else None
-
-
-def _where(seen: Survey) -> tuple[str, list[tuple]]:
-    """(a condition, the rows it leaves) when records of another kind stand between the rows."""
-    judged = sorted((field for field in seen.fields if field.is_own and
-                     verdicts.is_like_verdict(field)), key=lambda field: -field.share)
-    if len(seen.levels) > 1 or not judged or judged[0].share == 1:
-        return "", seen.rows
-    verdict = verdicts.verdicts(seen.fields)[:1]
-    field = verdict[0].field if verdict else judged[0]
-    judging = [value is not None for value in field.by_row]
-    for kind in seen.fields:
-        if kind.leaf in KIND and kind.is_own and len(kind.path) == 1 and all(
-                isinstance(value, str | None) for value in kind.by_row):
-            values = {value for value, has in zip(kind.by_row, judging, strict=True) if has}
-            others = {value for value, has in zip(kind.by_row, judging, strict=True) if not has}
-            value = next(iter(values)) if len(values) == 1 and not values & others else None
-            if isinstance(value, str) and value.isprintable() and not set("'\\") & set(value):
-                return f"{kind.expression} == '{value}'", [
-                    row for row, other in zip(seen.rows, kind.by_row, strict=True)
-                    if other == value]
-    return _without_summaries(seen, field, judging)
-
-
-def _without_summaries(seen: Survey, field: Field, judging: list[bool]) -> tuple[str, list[tuple]]:
-    """The condition that leaves out lines without anything that the judged rows have."""
-    shapes = [set(row[-1]) for row, has in zip(seen.rows, judging, strict=True) if has]
-    common = set.intersection(*shapes) if shapes else set()
-    rest = [row for row, has in zip(seen.rows, judging, strict=True) if not has]
-    strangers = [row for row in rest if len(common & set(row[-1])) * 3 < len(common)]
-    if not strangers or not common:
-        return "", seen.rows
-    marks = [key for key in common if not any(key in row[-1] for row in strangers)]
-    mark = min(marks, key=lambda key: (not key.endswith("id"), key)) if marks else field.path[0]
-    path = quoted(str(mark)) if len(field.path) == 1 or marks else expression(field.path)
-    return f"{path} != `null`", [row for row in seen.rows if row not in strangers]

@@ -13,12 +13,16 @@ NAMES: dict[str, tuple[str, ...]] = {
         "task_id", "question_id", "instance_id", "problem_id", "item_id", "sample_id", "example_id",
         "case_id", "test_case_id", "test_id", "query_id", "prompt_id", "doc_id", "scenario_id",
         "reference_example_id", "puzzle_id", "qid", "custom_id", "unique_id", "test_idx",
-        "question_number", "test_name", "task_name", "id", "uid", "uuid", "key", "name", "index",
-        "idx", "number", "row_id", "case", "test", "task", "session_id", "no", "nr"),
+        "question_number", "test_name", "task_name", "trace_id", "id", "uid", "uuid", "key", "name",
+        "index", "idx", "number", "row_id", "case", "test", "task", "session_id", "no", "nr",
+        "fall_id", "frage_id", "aufgabe_id", "aufgaben_id", "nummer", "fall", "aufgabe"),
     "model_name": (
         "model_name", "model", "model_id", "model_name_or_path", "llm", "llm_name", "generator",
-        "engine", "agent_info_llm", "provider_id", "provider", "completion_fns", "deployment",
-        "agent_model", "agent_name", "agent", "system", "key", "m", "modell"),
+        "engine", "model_info_name", "model_info_id", "model_config_name",
+        "llm_config_name", "agent_info_llm",
+        "modell", "agent_model", "agent_name", "agent", "system", "completion_fns", "deployment",
+        "provider_id", "provider", "session_name", "app_name", "app_id", "assistant_name",
+        "assistant", "bot", "key", "m"),
     "task": (
         "task", "task_name", "test_category", "category", "subject", "domain", "suite", "subset",
         "topic", "dataset", "dataset_name", "task_type", "question_type", "level", "difficulty",
@@ -82,6 +86,18 @@ _MODELS = re.compile(
     r"(gpt|claude|gemini|llama|qwen|qwq|mistral|mixtral|deepseek|gemma|phi|command-?r|grok|glm|"
     r"kimi|nova|falcon|yi|olmo|granite|nemotron|sonnet|opus|haiku|codestral|starcoder|vicuna|"
     r"wizard|minimax|jamba|dbrx|solar|internlm|baichuan|o[134](-|$))", re.IGNORECASE)
+# Names of fields that name a model in some files and another thing in others.
+_PERHAPS_MODELS = frozenset(("key", "system", "provider", "agent", "agent_name", "engine", "m",
+                             "deployment", "session_name", "app_name", "app_id", "app",
+                             "assistant_name", "assistant", "bot", "id", "name"))
+_SURELY_MODELS = frozenset(("model_info_name", "model_info_id", "model_config_name",
+                            "llm_config_name"))
+_MAKERS = frozenset(("openai", "anthropic", "google", "meta", "mistral", "mistralai", "cohere",
+                     "azure", "bedrock", "together", "openrouter", "deepseek", "qwen", "xai",
+                     "huggingface", "hf", "vllm", "ollama", "groq", "fireworks", "vertex"))
+_PERHAPS_ITEMS = frozenset(("uid", "uuid", "name", "test", "task", "case", "session_id", "row_id"))
+_NUMBERED = frozenset(("attempt", "trial", "run", "sample", "try", "epoch", "seed", "repeat", "rep",
+                       "rollout", "iteration", "completion", "generation", "answer", "response"))
 _FAULTS = frozenset(("error", "errors", "failure", "fail", "mistake", "fault"))
 _KINDS = frozenset(("type", "class", "mode", "category", "kind", "code", "source", "subtype",
                     "reason", "label"))
@@ -102,7 +118,7 @@ def tokens(name: str) -> list[str]:
 
 def spellings(field: Field) -> tuple[str, str]:
     """A field's own name, and with the name of what it is in before it."""
-    names = ["_".join(tokens(step)) for step in field.path if isinstance(step, str)]
+    names = _steps(field)
     return names[-1] if names else "", "_".join(names[-2:])
 
 
@@ -165,17 +181,48 @@ def is_item(field: Field) -> bool:
             len(str(value)) > 200 for value in field.distinct[:20]):
         return False
     count = len(field.distinct)
+    if is_numbered(field):
+        return False
     if field.leaf == "key" and not field.is_own and len(field.path) == 1:
         return not looks_like_models(field.distinct)
     return field.rows == 1 or (count > 1 and len(field.values) / count <= 60)
 
 
 def is_model(field: Field) -> bool:
-    """True for names of models, not those of judges or simulated users."""
-    if _words(field) & _OTHERS or not field.are(str) or len(field.distinct) > 60:
+    """True for names of models, not those of judges, simulated users or makers of models."""
+    if _words(field) & _OTHERS or not field.are(str) or len(field.distinct) > 60 or \
+            is_numbered(field):
         return False
-    return spellings(field)[0] not in ("key", "system", "provider", "agent", "engine", "m") or \
-        looks_like_models(field.distinct) or len(field.distinct) * 3 <= field.rows
+    own, longer = spellings(field)
+    if longer in _SURELY_MODELS:
+        return True
+    return own not in _PERHAPS_MODELS or looks_like_models(field.distinct) or \
+        len(field.distinct) * (3 if own in ("key", "provider") else 2) <= field.rows
+
+
+def is_numbered(field: Field) -> bool:
+    """True for names of repeats: attempt_1, attempt_2."""
+    return bool(field.values) and all(isinstance(value, str) and (words := tokens(value))[:1] and
+                                      words[0] in _NUMBERED and "".join(words[1:]).isdigit()
+                                      for value in field.distinct)
+
+
+def _doubts_model(model: Field, item: Field | None) -> str:
+    """Why what is taken for the model may be another thing, or nothing."""
+    own, longer = spellings(model)
+    if looks_like_models(model.distinct) or own not in _PERHAPS_MODELS or longer in _SURELY_MODELS:
+        return ""
+    if own == "provider" or {str(value).lower() for value in model.distinct} <= _MAKERS:
+        return "CHECK: the model, or who offers it?"
+    pairs = set(zip(map(str, item.by_row), model.by_row, strict=True)) if item else set()
+    if item and len(model.distinct) > 1 and \
+            len(pairs) >= 0.9 * len(item.distinct) * len(model.distinct):
+        return ""  # each item was given to each of them
+    return "CHECK: is it this that names the model?"
+
+
+def _steps(field: Field) -> list[str]:
+    return ["_".join(tokens(step)) for step in field.path if isinstance(step, str)]
 
 
 def _words(field: Field) -> set[str]:
@@ -214,7 +261,8 @@ def roles(fields: list[Field], verdicts: Sequence[Field]) -> Roles:
     keys = [field for field in fields if field.leaf == "key" and len(field.path) == 1]
     take("model_name", lambda field: is_model(field) and (
         field not in keys or looks_like_models(field.distinct)))
-    own = [field for field in fields if field.leaf != "key"]
+    entries = {value for field in keys for value in field.distinct if isinstance(value, str)}
+    own = [field for field in fields if field.leaf != "key" and field.path[0] not in entries]
     take("user_text", is_text, own)
     asked = picked.get("user_text")
     take("item_id", lambda field: is_item(field) and _one_question_each(field, asked))
@@ -227,8 +275,10 @@ def roles(fields: list[Field], verdicts: Sequence[Field]) -> Roles:
         if field is not None:
             picked[name], why[name] = field, check
     if "expected" not in picked:
+        taken = [field.path for field in picked.values()]
         take("expected", lambda field: field.are(str, int, float, list) and any(field.values) and
-             not _words(field) & {"provider", "prompt", "tags"}, own)
+             not _words(field) & {"provider", "prompt", "tags"} and not any(
+                 field.path[:len(path)] == path for path in taken), own)
     take("termination", lambda field: is_few(field, 15) and len(field.path) < 6, own)
     classes = [field for field in fields if is_failure_class(field) and field not in judged]
     if classes:
@@ -241,6 +291,13 @@ def roles(fields: list[Field], verdicts: Sequence[Field]) -> Roles:
     for name in ("prompt_tokens", "completion_tokens", "latency_ms", "cost_usd"):
         take(name, is_number, own)
     _settle_item(picked, why, fields, judged)
+    if "model_name" in picked and (doubt := _doubts_model(picked["model_name"],
+                                                          picked.get("item_id"))):
+        why["model_name"] = doubt
+    for name in ("item_id", "model_name"):
+        if name in picked and name not in why and picked[name].share < 1:
+            rest = picked[name].rows - len(picked[name].values)
+            why[name] = f"CHECK: {rest} rows have none"
     entry = next((field for field in keys if field.is_own), None)
     if entry and "model_name" not in picked and picked.get("item_id") not in (None, entry) and \
             len(entry.distinct) * 3 <= entry.rows:
@@ -264,13 +321,23 @@ def _settle_item(picked: dict[str, Field], why: dict[str, str], fields: list[Fie
                  judged: list[Field]) -> None:
     """What was asked is the item where no field has its id."""
     if "item_id" in picked:
+        item = picked["item_id"]
+        if spellings(item)[0] in _PERHAPS_ITEMS and len(item.distinct) < item.rows:
+            why["item_id"] = "CHECK: is this what tells items apart?"
+        return
+    ids = [field for field in fields if field.are(str, int) and field.share > 0.9 and
+           tokens(field.leaf)[-1:] in (["id"], ["nr"], ["number"], ["no"]) and
+           len(field.distinct) == field.rows > 1 and field not in judged]
+    asked = picked.get("user_text")
+    if ids and not (asked and asked.are(str) and len(asked.distinct) * 2 <= asked.rows):
+        picked["item_id"] = min(ids, key=lambda field: (-field.depth, len(field.path)))
+        why["item_id"] = "CHECK: is this what tells items apart?"
         return
     named = pick(fields, [name for name in NAMES["item_id"] if name.endswith("_id")],
                  lambda field: field.are(str, int) and field.share > 0.9 and field.is_own, judged)
     if named is not None and len(named.distinct) * 60 > named.rows:
         picked["item_id"], why["item_id"] = named, "CHECK: all rows are of one item"
         return
-    asked = picked.get("user_text")
     if asked is not None and asked.are(str):
         picked["item_id"], why["item_id"] = asked, "CHECK: there is no id; the question is the item"
         return

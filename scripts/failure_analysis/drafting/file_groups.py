@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from failure_analysis import files
 from failure_analysis.drafting.drafts import Draft
 from failure_analysis.drafting.field_names import looks_like_models, tokens
-from failure_analysis.drafting.survey import expression, is_map
+from failure_analysis.drafting.survey import Field, Level, expression, fields_of, is_map
+from failure_analysis.drafting.verdicts import is_like_verdict
 from failure_analysis.drafting.yaml_text import can_be_written, line, scalar, shown
 
 _SAID = {
@@ -20,6 +21,7 @@ _SAID = {
                "passed", "successes", "correct"),
     "pass_rate": ("accuracy", "pass_rate", "acc", "success_rate", "resolve_rate"),
 }
+_ROW = Level("row", "@")
 _STAMP = re.compile(r"[_-]?\d{8}[_-]\d{6}$|[_-]\d{4}-\d\d-\d\d.*$")
 
 
@@ -51,12 +53,31 @@ def grouped(loaded: Sequence[Loaded]) -> list[Group]:
     for part in loaded:
         keys = _keys(part.documents)
         for group in groups:
-            if len(keys & group.keys) * 2 >= len(keys | group.keys):
+            if len(keys & group.keys) * 2 >= len(keys | group.keys) and not _is_beside(
+                    part, keys, group):
                 group.loaded.append(part)
                 break
         else:
             groups.append(Group([part], keys))
     return sorted(groups, key=lambda group: -len(group.loaded))
+
+
+def _is_beside(part: Loaded, keys: set[str], group: Group) -> bool:
+    """True for answers and verdicts on them in two files of a folder: one of the two alone judges,
+    and they are about the same ids."""
+    first = group.loaded[0]
+    if part.path.parent != first.path.parent or keys == group.keys:
+        return False
+    ours, theirs = ([document for document in documents if isinstance(document, dict)]
+                    for documents in (part.documents, first.documents))
+    fields = [fields_of([_ROW], [(document,) for document in documents[:100]])
+              for documents in (ours, theirs)]
+    judging = [any(map(is_like_verdict, seen)) for seen in fields]
+    shared = [key for key in keys & group.keys if "id" in tokens(key)]
+    ids = [({str(document.get(key)) for document in ours},
+            {str(document.get(key)) for document in theirs}) for key in shared]
+    return judging[0] != judging[1] and any(
+        len(left & right) * 2 >= min(len(left), len(right)) for left, right in ids)
 
 
 def _keys(documents: Sequence[Any]) -> set[str]:
@@ -66,6 +87,8 @@ def _keys(documents: Sequence[Any]) -> set[str]:
                if isinstance(record, dict)]
     if records and all(is_map(record) and len(record) > 2 for record in records[:3]):
         return {"{}", *_inner_keys(records[0])}
+    if records and all(len(record) == 1 and is_map(record) for record in records):
+        return {"{}", *map(str, next(iter(records[0].values())))}
     counts = Counter(str(key) for record in records for key in record)
     return {key for key, count in counts.items() if count * 3 >= len(records)} or {"[]"}
 
@@ -101,9 +124,14 @@ def shown_paths(group: Group) -> str:
            "CHECK: is it the model there?"
 
 
-def from_path(group: Group) -> str:
+def has_one_name(group: Group) -> bool:
+    """True for several files of one name: what tells them apart is a folder."""
+    return len(group.loaded) > 1 and len({part.path.name for part in group.loaded}) == 1
+
+
+def from_path(group: Group, has_items: bool = True) -> str:
     """A regex for what varies in the paths of a group: the folder or name of the model, and a
-    folder of tasks."""
+    folder of tasks, or of items where the files have none."""
     parts = list(_varying(group))
     if not parts:
         return _from_name(files.bare_name(group.loaded[0].path).rsplit(".", 1)[0],
@@ -114,19 +142,42 @@ def from_path(group: Group) -> str:
     model = next((place for place, values in names if looks_like_models(_core(values))), None)
     if model is None:
         model = next((place for place, values in names if not _are_items(values, group)), None)
-    if model is None:
+    by_place = dict(names)
+    item = None if has_items else next((place for place in reversed(parts) if place != model), None)
+    if model is None and item is None:
         return ""
     rest = [place for place in parts if place != model]
-    by_place = dict(names)
-    task = next((place for place in sorted(rest, key=lambda place: (place != -1, -place))
-                 if _is_shared(by_place[place], by_place[model])), None)
+    inner_first = sorted(rest, key=lambda place: (place != -1, -place))
+    task = None if model is None else next((
+        place for place in inner_first if place != item and not _are_keys(by_place[place], group)
+        and _is_shared(by_place[place], by_place[model])), None)
     ending = _ending(group)
     text = ""
-    for place in sorted({model, *rest, -1}, key=lambda place: (place == -1, place)):
-        what = "model" if place == model else "task" if place == task else ""
+    outermost = min((place for place in parts if place != -1), default=None)
+    places = {*parts, -1} | (set() if outermost is None else set(range(
+        outermost, len(_folders(group.loaded[0])))))
+    for place in sorted(places, key=lambda place: (place == -1, place)):
+        what = "model" if place == model else "task" if place == task else \
+            "item" if place == item else ""
         values = dict(names).get(place, [])
+        values = values if place == -1 or what == "model" else []
         text += _step(what, values) + ("/" if place != -1 else ending)
     return text
+
+
+def models_in_paths(group: Group, drafted: Draft, regex: str) -> dict[str, Field]:
+    """The model of each row as `from_path` tells it, as a field."""
+    if "(?P<model>" not in regex:
+        return {}
+    models = {}
+    for part in group.loaded:
+        match = re.search(regex, part.path.absolute().as_posix())
+        for document in part.documents:
+            for element in document if isinstance(document, list) else [document]:
+                models[id(element)] = "/".join(match.groupdict().values()) if match else None
+    by_row = [models.get(id(row[0])) for row in drafted.survey.rows]
+    return {"model_name": Field("file.model", ("file", "model"), 0, False,
+                                [model for model in by_row if model], by_row, len(by_row))}
 
 
 def _is_shared(tasks: Sequence[str], models: Sequence[str]) -> bool:
@@ -143,11 +194,16 @@ def _are_items(values: Sequence[str], group: Group) -> bool:
     if len(values) > 8 and len(set(values)) > len(values) / 2 or all(
             re.fullmatch(r"[\d_-]+|.*[0-9a-f]{8,}.*", value) for value in values):
         return True
-    inside = {str(value) for part in group.loaded
-                for document in part.documents[:1]
-              if isinstance(document, dict) for value in document.values()
+    inside = {str(value) for part in group.loaded for document in part.documents[:1]
+              if isinstance(document, dict) for value in (*document.values(), *document)
               if isinstance(value, str | int)}
     return set(values) <= inside
+
+
+def _are_keys(values: Sequence[str], group: Group) -> bool:
+    """True for names of items, under which files have their records."""
+    return set(values) <= {str(key) for part in group.loaded for document in part.documents[:1]
+                           if isinstance(document, dict) for key in document}
 
 
 def _ending(group: Group) -> str:

@@ -8,11 +8,11 @@ from itertools import chain, count
 from typing import Any, NamedTuple
 
 from failure_analysis import files
-from failure_analysis.drafting import verdicts
+from failure_analysis.drafting import verdict_words
 from failure_analysis.drafting.drafts import Draft
-from failure_analysis.drafting.field_names import tokens
+from failure_analysis.drafting.field_names import CONDITION, NAMES, TRIAL, spellings, tokens
 from failure_analysis.drafting.file_groups import Group, glob
-from failure_analysis.drafting.survey import Field, expression
+from failure_analysis.drafting.survey import Field, expression, quoted
 from failure_analysis.drafting.yaml_text import can_be_written, line, scalar, shown
 
 
@@ -40,6 +40,12 @@ def arranged(groups: Sequence[Group], drafts: Sequence[Draft]) -> tuple[int, Joi
                 _by_key(groups[main], groups[other], drafts[main], drafts[other])
             if join is not None:
                 return main, join
+    whole = next((other for other in ranked[1:] if _has_all_answers(drafts[main], drafts[other])),
+                 None)
+    if whole is not None:
+        join = _by_key(groups[whole], groups[main], drafts[whole], drafts[main])
+        if join is not None:
+            return whole, join
     missing = {"user_text", "assistant_text"} - drafts[main].roles.fields.keys()
     for other in ranked[1:]:
         if missing & drafts[other].roles.fields.keys() and not drafts[main].messages:
@@ -47,6 +53,13 @@ def arranged(groups: Sequence[Group], drafts: Sequence[Draft]) -> tuple[int, Joi
             if join is not None:
                 return main, join
     return main, None
+
+
+def _has_all_answers(judged: Draft, answers: Draft) -> bool:
+    """True when verdicts without answers are about some of the answers of another file."""
+    return not judged.roles.fields.keys() & {"assistant_text"} and not judged.messages and \
+        "assistant_text" in answers.roles.fields and not answers.verdicts and \
+        len(answers.survey.rows) > len(judged.survey.rows)
 
 
 def _only_failures(drafted: Draft) -> bool:
@@ -64,7 +77,8 @@ def _shared(left: Draft, right: Draft) -> tuple[Field, Field] | None:
     names = {str(value) for value in item.values}
     best: tuple[float, int, Field] | None = None
     for place, field in enumerate(right.survey.fields):
-        if field.are(str, int) and len(field.distinct) > 1:
+        if field.are(str, int) and (len(field.distinct) > 1 or (
+                field.rows == 1 and "id" in tokens(field.leaf))):
             values = {str(value) for value in field.distinct}
             share = len(values & names) / min(len(values), len(names))
             if share > 0.5 and (best is None or share > best[0]):
@@ -101,13 +115,13 @@ def _by_lists(group: Group, other: Group, drafted: Draft) -> Join | None:
             not isinstance(report := other.loaded[0].documents[0], dict):
         return None
     names = {str(value) for value in item.values}
-    words = verdicts.WORDS
+    words = verdict_words.WORDS
     lists = {key: set(map(str, value)) for key, value in report.items()
              if isinstance(value, list) and value and not isinstance(value[0], list | dict)
              and set(tokens(key)) & words and can_be_written(key)}
     if len(set().union(*lists.values()) & names) * 2 < len(names):
         return None
-    passing = [key for key in lists if set(tokens(key)) & verdicts.PASSING]
+    passing = [key for key in lists if set(tokens(key)) & verdict_words.PASSING]
     unjudged = [key for key in lists if set(tokens(key)) & {"error", "errored", "infra"}]
     name = _free("verdict", drafted)
     place: dict[str, Any] = {"at": name, "pass": passing or ["resolved_ids"]}
@@ -129,6 +143,10 @@ def _by_key(group: Group, other: Group, drafted: Draft, joined: Draft) -> Join |
     item, key = keys
     if not key.is_own:
         return None
+    own_file = len(other.loaded) > 1 and "*" not in _pattern(group, other)
+    pairs = _unique(drafted, joined, (item, key), _files(other, joined) if own_file else [])
+    if pairs is None:
+        return None
     name = _free("record", drafted)
     fields = {role: line(2, role, scalar(f"{name}.{field.expression}"), "from the other file")
               for role, field in joined.roles.fields.items()
@@ -137,21 +155,65 @@ def _by_key(group: Group, other: Group, drafted: Draft, joined: Draft) -> Join |
     scores = [line(4, verdict.name, scalar({"at": f"{name}.{verdict.field.expression}",
                                             **verdict.rule}), "; ".join(verdict.notes))
               for verdict in joined.verdicts if _is_plain(verdict.field)]
-    return Join(_lines(name, group, other, joined, key, item), fields, scores)
+    return Join(_lines(name, group, other, joined, pairs), fields, scores)
+
+
+def _files(group: Group, drafted: Draft) -> list[Any]:
+    """The file that each row is in."""
+    places = {id(element): number for number, part in enumerate(group.loaded)
+              for document in part.documents
+              for element in (document if isinstance(document, list) else [document])}
+    return [places.get(id(row[0])) for row in drafted.survey.rows]
+
+
+def _unique(drafted: Draft, joined: Draft, keys: tuple[Field, Field], in_files: list[Any]
+            ) -> list[tuple[Field, Field]] | None:
+    """The fields here and there by which each row has a single record: the item, with the model or
+    the trial where the item alone has several; None when these have several too. `in_files`: the
+    file of each record, where a row is joined with one of them."""
+    pairs = [keys]
+    key = keys[1]
+    here = {field.leaf: field for field in drafted.survey.fields}
+    more = [(here[field.leaf], field) for field in joined.survey.fields
+            if field.is_own and field.leaf in here and field.leaf != key.leaf and
+            len(field.path) == 1 and field.are(str, int) and
+            {*map(str, field.distinct)} & {*map(str, here[field.leaf].distinct)} and (
+                spellings(field)[0] in (*NAMES["model_name"], *NAMES["task"], *TRIAL, *CONDITION))]
+    more.sort(key=lambda pair: spellings(pair[1])[0] not in NAMES["model_name"])
+    while not _is_unique([there.by_row for _, there in pairs] + ([in_files] if in_files else [])):
+        if not more:
+            return None
+        pairs.append(more.pop(0))
+    return pairs
+
+
+def _is_unique(columns: Sequence[list[Any]]) -> bool:
+    """True when no two rows have the same values in these."""
+    rows = list(zip(*(map(str, column) for column in columns), strict=True))
+    return len(set(rows)) == len(rows)
 
 
 def _is_plain(field: Field) -> bool:
     return all(isinstance(step, int) or re.fullmatch(r"\w+", step) for step in field.path)
 
 
-def _lines(name: str, group: Group, other: Group, joined: Draft, key: Field, item: Field
+def _lines(name: str, group: Group, other: Group, joined: Draft, pairs: list[tuple[Field, Field]]
            ) -> list[str]:
     levels = joined.survey.levels
+    (item, key), *more = pairs
+    ours, theirs = item.expression, key.expression
+    if more:
+        ours, theirs = (f"[{', '.join(_step(pair[side]) for pair in pairs)}]" for side in (0, 1))
     spec = {"name": name, "files": _pattern(group, other),
             **({"each": levels[1].expression} if len(levels) > 1 else {}),
-            "key": key.expression, "on": item.expression}
-    return ["join:", f"  - {scalar(spec)}  # the key has {len(key.distinct)} values there, "
-            f"{len(item.distinct)} here"]
+            "key": theirs, "on": ours}
+    return ["join:", f"  - {scalar(spec)}  # {shown(key.expression)[1:-1]} has "
+            f"{len(key.distinct)} values there, {len(item.distinct)} here"]
+
+
+def _step(field: Field) -> str:
+    """A path in JMESPath."""
+    return ".".join(map(quoted, map(str, field.path)))
 
 
 def _absent_passes(failing: Group, whole: Group, drafted: Draft, keys: tuple[Field, Field]
@@ -165,11 +227,12 @@ def _absent_passes(failing: Group, whole: Group, drafted: Draft, keys: tuple[Fie
               for role, field in drafted.roles.fields.items()
               if role in ("failure_class", "judge_reasoning", "expected", "user_text")
               and _is_plain(field)}
-    fields |= {role: line(2, role, scalar({"value": field.values[0]}), "all failing rows have it")
+    fields |= {role: line(2, role, scalar({"value": field.values[0]}),
+                          "CHECK: all failing rows have it")
                for role, field in drafted.roles.fields.items()
                if role in ("model_name", "task") and len(field.distinct) == 1
                and can_be_written(str(field.values[0]))}
     score = line(4, verdict.name, scalar(f"{name} == `null`"),
                  f"CHECK: {shown(failing.loaded[0].path.name)[1:-1]} has failing rows only; who "
                  "is not in it passed")
-    return Join(_lines(name, whole, failing, drafted, key, item), fields, [score])
+    return Join(_lines(name, whole, failing, drafted, [(item, key)]), fields, [score])

@@ -8,21 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from failure_analysis import files
-from failure_analysis.drafting import file_groups, verdicts
+from failure_analysis.drafting import file_groups, verdict_words
 from failure_analysis.drafting.drafts import Draft, call_keys, draft
 from failure_analysis.drafting.field_names import (
-    CONDITION,
-    GRADING,
-    RUN,
     SECONDS,
-    TRIAL,
     is_number,
     pick,
-    repeats,
     tokens,
 )
 from failure_analysis.drafting.file_groups import Group
 from failure_analysis.drafting.file_joins import Join, arranged
+from failure_analysis.drafting.named_checks import Checks
+from failure_analysis.drafting.repeated_items import repeats_of, tell_apart, why
 from failure_analysis.drafting.survey import (
     MOST_ROWS,
     Field,
@@ -30,7 +27,7 @@ from failure_analysis.drafting.survey import (
     message_keys,
     quoted,
 )
-from failure_analysis.drafting.verdicts import Checks
+from failure_analysis.drafting.verdicts import Verdict
 from failure_analysis.drafting.yaml_text import can_be_written, line, scalar, shown
 from failure_analysis.reading import containers
 
@@ -98,18 +95,18 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
     lines = [line(0, "benchmark", scalar(_benchmark(group, drafted)), "CHECK: its name")]
     if has_others:
         lines.append(line(0, "files", scalar([file_groups.glob(group)]),
-                          "the other files have no rows" if join is None else
+                          "CHECK: the other files have no rows?" if join is None else
                           "the rows; the other file is joined"))
-    from_path = file_groups.from_path(group) if "model_name" not in drafted.roles.fields or (
-        "task" not in drafted.roles.fields and len(group.loaded) > 1) else ""
+    from_path = _from_path(group, drafted)
     if from_path:
         lines.append(line(0, "from_path", scalar(from_path), file_groups.shown_paths(group)))
     levels = drafted.survey.levels
     if len(levels) > 1:
         lines.append(line(0, "each", scalar({level.name: level.expression for level in levels}),
+                          "CHECK: are these the rows? " * (drafted.survey.score < 6) +
                           f"{len(drafted.survey.rows)} rows looked at"))
     if drafted.where:
-        lines.append(line(0, "where", scalar(drafted.where), "records of another kind are there"))
+        lines.append(line(0, "where", scalar(drafted.where), _told(drafted.where_note)))
     lines.append("fields:")
     lines += _fields(drafted, used, join, from_path)
     if _is_row_per_file(group, drafted) and "(?P<model>" not in from_path and not any(
@@ -119,10 +116,26 @@ def _text(group: Group, drafted: Draft, join: Join | None, has_others: bool) -> 
     lines += _scores(drafted, used, join)
     lines += _checks(drafted.checks, used, bool(drafted.verdicts))
     lines += join.lines if join else []
-    lines += _repeats(drafted, used)
+    lines += repeats_of(drafted, used, file_groups.models_in_paths(group, drafted, from_path))
     lines += _not_counted(drafted)
     lines += file_groups.expected(group, drafted)
     return [*lines, *_unused(drafted, used)]
+
+
+def _from_path(group: Group, drafted: Draft) -> str:
+    """The regex of paths, for what no field tells."""
+    picked = drafted.roles.fields
+    if "model_name" not in picked or _item_in_path(group, drafted):
+        return file_groups.from_path(group, not _item_in_path(group, drafted))
+    if "task" in picked or len(group.loaded) < 2 or _is_row_per_file(group, drafted):
+        return ""
+    regex = file_groups.from_path(group).replace("(?P<model>[^/]+)", "[^/]+")
+    return regex if "(?P<task>" in regex else ""
+
+
+def _item_in_path(group: Group, drafted: Draft) -> bool:
+    """True when only the folders of files of one name can tell items apart."""
+    return "item_id" not in drafted.roles.fields and file_groups.has_one_name(group)
 
 
 def _is_row_per_file(group: Group, drafted: Draft) -> bool:
@@ -146,16 +159,17 @@ def _fields(drafted: Draft, used: list[Field], join: Join | None, from_path: str
     picked = dict(drafted.roles.fields)
     if from_path and "(?P<task>" in from_path:
         picked.pop("task", None)
-    _tell_apart(drafted, picked)
+    tell_apart(drafted, picked)
     for name, field in picked.items():
         used.append(field)
         lines[name] = line(2, name, scalar(field.expression),
-                           _why(field, drafted.roles.why.get(name, "")))
+                           why(field, drafted.roles.why.get(name, "")))
     lines |= _talk(drafted, used, picked)
     if join:
         lines |= {name: text for name, text in join.fields.items() if name not in lines}
     if "item_id" not in lines:
-        lines["item_id"] = line(2, "item_id", "file.stem",
+        place = "file.item" if "(?P<item>" in from_path else "file.stem"
+        lines["item_id"] = line(2, "item_id", place,
                                 "CHECK: no field tells items apart; each file is one?")
     seconds = pick(drafted.survey.fields, SECONDS, lambda field: is_number(field) and
                    len(field.path) < 3)
@@ -164,36 +178,6 @@ def _fields(drafted: Draft, used: list[Field], join: Join | None, from_path: str
         lines["latency_ms"] = (f"  # latency_ms: CHECK: {shown(seconds.expression)[1:-1]} is in "
                                f"seconds or not, e.g. {shown(seconds.values[0])}")
     return [lines[name] for name in _ORDER if name in lines]
-
-
-def _tell_apart(drafted: Draft, picked: dict[str, Field]) -> None:
-    """Rows of one item and model that differ by a condition are runs of their own."""
-    run = pick(drafted.survey.fields, RUN, lambda field: field.are(str, int) and
-               1 < len(field.distinct) <= 60, picked.values())
-    if run is not None:
-        picked["run_id"] = run
-        return
-    count, _ = repeats(drafted.survey.fields, picked)
-    if not count or pick(drafted.survey.fields, TRIAL, _varies) is not None:
-        return
-    condition = pick(drafted.survey.fields, CONDITION, _varies, picked.values())
-    if condition is not None and _splits(drafted, picked, condition) < count / 2:
-        picked["run_id"] = condition
-        drafted.roles.why["run_id"] = "CHECK: a condition under which each item was run"
-
-
-def _varies(field: Field) -> bool:
-    return field.are(str, int, float) and 1 < len(field.distinct) <= 200
-
-
-def _splits(drafted: Draft, picked: dict[str, Field], field: Field) -> int:
-    """How many rows still have an item and model of an earlier row when this field is told
-    apart too."""
-    item, model = picked.get("item_id"), picked.get("model_name")
-    rows = Counter(zip(map(str, item.by_row if item else [None] * field.rows),
-                       map(str, model.by_row if model else [None] * field.rows),
-                       map(str, field.by_row), strict=True))
-    return field.rows - len(rows)
 
 
 def _talk(drafted: Draft, used: list[Field], picked: dict[str, Field]) -> dict[str, str]:
@@ -236,42 +220,46 @@ def _from_level(drafted: Draft, field: Field) -> str:
                    for place, step in enumerate(field.path))
 
 
-def _why(field: Field, note: str = "") -> str:
-    """How many rows have the field, with an example; few values are told with their counts."""
-    kinds = field.distinct
-    if len(kinds) == 1 and field.rows > 1:
-        text = f"{len(field.values)} of {field.rows} rows, always {shown(kinds[0])}"
-    elif len(kinds) <= 4 and field.rows > 8 and field.are(str, int):
-        counts = Counter(map(shown, field.values))
-        text = ", ".join(f"{value} {count}" for value, count in counts.most_common())
-    else:
-        text = f"{len(field.values)} of {field.rows} rows, {len(kinds)} values, e.g. " \
-               f"{shown(field.values[0])}"
-    return f"{note}; {text}" if note else text
-
-
 def _scores(drafted: Draft, used: list[Field], join: Join | None) -> list[str]:
     """The dimensions, each with the values that were met and how often."""
     lines = ["  scores:"]
-    for verdict in drafted.verdicts:
-        used.append(verdict.field)
-        counts = Counter(map(shown, verdict.field.values))
-        met = ", ".join(f"{value} {count}" for value, count in counts.most_common(8))
-        more = ", …" if len(counts) > 8 else ""
-        place = {"at": verdict.field.expression, **_short(verdict.rule)}
-        if verdict.field.share < 0.9:
-            place["optional"] = True
-        text = scalar(place) if len(place) > 1 else scalar(verdict.field.expression)
-        notes = "; ".join([*map(_told, verdict.notes), f"met: {met}{more}"])
-        lines.append(line(4, verdict.name, text, notes))
+    lines += [_dimension(verdict, used) for verdict in drafted.verdicts]
+    lines += [f"    # {_dimension(verdict, used).lstrip()}" for verdict in drafted.others]
     if join:
         lines += join.scores
+    if len(lines) == 2 and _is_aggregate(drafted):
+        return ["  # CHECK: an aggregate is no row; give the file in which each item has its own "
+                "score:", "  # scores:", f"  #   {lines[1].strip()}"]
     if len(lines) > 1:
         return lines
     if drafted.checks:
         return []
     return ["  # CHECK: nothing in it says right or wrong; a mapping needs scores, reward or "
             "checks:", "  # scores: {correct: …}"]
+
+
+def _is_aggregate(drafted: Draft) -> bool:
+    """True for a score of a file that has nothing of an item."""
+    numbers = [value for verdict in drafted.verdicts for value in verdict.field.values]
+    return len(drafted.survey.rows) == 1 and not drafted.messages and not \
+        drafted.roles.fields.keys() & {"item_id", "user_text", "assistant_text"} and all(
+            isinstance(number, float) and 0 < number < 1 for number in numbers)
+
+
+def _dimension(verdict: Verdict, used: list[Field]) -> str:
+    """The line of a dimension."""
+    used.append(verdict.field)
+    counts = Counter(map(shown, verdict.field.values))
+    met = ", ".join(f"{value} {count}" for value, count in counts.most_common(8))
+    place = {"at": verdict.field.expression, **_short(verdict.rule)}
+    notes = [*map(_told, verdict.notes)]
+    if verdict.field.share < 0.9:
+        place["optional"] = True
+        none = verdict.field.rows - len(verdict.field.values)
+        notes.append(f"CHECK: {none} of {verdict.field.rows} rows have none and are not judged")
+    text = scalar(place) if len(place) > 1 else scalar(verdict.field.expression)
+    notes.append(f"met: {met}{', …' if len(counts) > 8 else ''}")
+    return line(4, verdict.name, text, "; ".join(notes))
 
 
 def _told(note: str) -> str:
@@ -310,39 +298,6 @@ def _checks(listed: list[Checks], used: list[Field], has_scores: bool) -> list[s
     return lines
 
 
-def _repeats(drafted: Draft, used: list[Field]) -> list[str]:
-    """What makes rows of one item trials, or further gradings of one answer."""
-    picked = dict(drafted.roles.fields)
-    fields = drafted.survey.fields
-    count, _ = repeats(fields, picked)
-    condition = pick(fields, CONDITION, _varies, picked.values())
-    if "run_id" in drafted.roles.why and condition is not None:
-        count = _splits(drafted, picked, condition)
-    trial = pick(fields, TRIAL, lambda field: field.are(str, int) and
-                 len(field.distinct) <= 1000, picked.values())
-    grading = pick(fields, GRADING, lambda field: field.are(str) and _varies(field),
-                   picked.values())
-    answer = picked.get("assistant_text")
-    if count and grading is not None and _splits(drafted, picked, grading) < count and (
-            answer is None or _same_answers(picked, answer) > count / 2):
-        used.append(grading)
-        first = grading.values[0]
-        return [line(0, "grading_of", scalar({"at": grading.expression, "record": first}),
-                     f"CHECK: which grading counts; {_why(grading)}")]
-    if trial is not None and len(trial.distinct) > 1 and (
-            _splits(drafted, picked, trial) < count):
-        used.append(trial)
-        return [line(0, "trial_of", scalar(trial.expression), _why(trial))]
-    return [f"# {count} of {len(drafted.survey.rows)} rows repeat an item:"
-            " they count as further trials of it, in their order"] if count else []
-
-
-def _same_answers(picked: dict[str, Field], answer: Field) -> int:
-    """How many rows have the item and the answer of an earlier row."""
-    rows = Counter(zip(map(str, picked["item_id"].by_row), map(str, answer.by_row), strict=True))
-    return answer.rows - len(rows)
-
-
 def _not_counted(drafted: Draft) -> list[str]:
     """Rows that the harness brought about."""
     judged = {verdict.field.expression for verdict in drafted.verdicts}
@@ -351,14 +306,14 @@ def _not_counted(drafted: Draft) -> list[str]:
                 field.expression not in judged:
             values = [value for value in field.distinct
                       if isinstance(value, str) and
-                      "_".join(tokens(value)) in verdicts.INFRASTRUCTURE]
+                      "_".join(tokens(value)) in verdict_words.INFRASTRUCTURE]
             if values:
                 return [line(0, "not_counted", scalar({"at": field.expression, "values": values}),
-                             _why(field))]
+                             why(field, "CHECK: or do they count as failures?"))]
         if tokens(field.leaf) == ["failure", "reason"] and field.are(int) and \
                 2 in field.values and set(field.values) <= {0, 1, 2}:
             return [line(0, "not_counted", scalar({"at": field.expression, "values": [2]}),
-                         f"promptfoo: 2 is an error of the API; {_why(field)}")]
+                         f"CHECK: promptfoo: 2 is an error of the API; {why(field)}")]
     return []
 
 

@@ -15,7 +15,10 @@ _MOST_FIELDS = 400
 _MOST_KEYS = 80
 _DEEPEST = 5
 _MOST_LEVELS = 4
+# What `rate` says of rows with an id, a question, an answer and a verdict of their own.
+_SUREST = 8.0
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ID = re.compile(r"(^|_)id$|[a-z]I[dD]$|^(idx|index)$")
 _PLAIN_STEP = re.compile(r"\w[\w-]*")
 # A key that is no JMESPath and no plain path either stands for itself.
 _KEY_AS_IT_STANDS = re.compile(r"\w[\w ,.\-/?%:]*")
@@ -27,6 +30,8 @@ _NO_ROWS = frozenset(("messages", "events", "spans", "steps", "trajectory", "tra
                       "conversation", "conversations", "logs", "choices", "tool_calls", "calls",
                       "turns", "transcript", "chat_history", "tool_results", "tools", "contexts",
                       "documents", "arguments"))
+# Of these, what can be rows too: when each has an id, a question, an answer and a verdict.
+_PERHAPS_ROWS = frozenset(("events", "spans", "logs", "calls", "documents"))
 
 
 class Level(NamedTuple):
@@ -105,10 +110,13 @@ def _deepest(levels: tuple[Level, ...], rows: list, rate: Callable, above: tuple
         return best
     for level, inner, is_filter in _children(levels, rows):
         below = _deepest((*levels, level), inner, rate, (score, verdict, answer))
-        _, own_verdict, own_answer = rate(below.fields)
+        own_score, own_verdict, own_answer = rate(below.fields)
+        if level.path and level.path[-1] in _PERHAPS_ROWS and own_score < _SUREST:
+            continue
         if is_filter and not (own_verdict and own_answer):
             continue
-        if verdict and not (own_verdict and own_answer):
+        if verdict and not (own_verdict and (own_answer or _are_items(rows, inner))) and \
+                not _is_index(level, rows):
             continue  # checks of a row, or what led to its answer
         # A level further in is finer: of two that say as much it is the one that was judged.
         as_much = below.score == best.score and own_answer and (
@@ -116,6 +124,24 @@ def _deepest(levels: tuple[Level, ...], rows: list, rate: Callable, above: tuple
         if below.score > best.score or (as_much and _size(below) > _size(best)):
             best = below
     return best
+
+
+def _are_items(rows: list[tuple], inner: list[tuple]) -> bool:
+    """True when a single document, without an id, has several records with an id each."""
+    return len(rows) == 1 and len(inner) > 1 and not any(map(_ID.search, rows[0][-1])) and all(
+        any(map(_ID.search, map(str, row[-1]))) for row in inner)
+
+
+def _is_index(level: Level, rows: list[tuple]) -> bool:
+    """True for the entries of files that are maps from ids and nothing else: each has other
+    keys."""
+    return level.path == ("",) and len({frozenset(row[-1]) for row in rows}) * 3 > len(rows) and \
+        all(_is_entry(row[-1]) for row in rows)
+
+
+def _is_entry(value: Any) -> bool:
+    """True for {id: record} alone."""
+    return isinstance(value, dict) and len(value) == 1 and is_map(value)
 
 
 def _size(survey: Survey) -> tuple[int, int]:
@@ -233,7 +259,7 @@ def _children(levels: tuple[Level, ...], rows: list[tuple]
     outer = levels[-1].name
     for path in _containers(rows, lambda value: isinstance(value, list) and bool(value) and
                             isinstance(value[0], dict) and not is_conversation(value)):
-        if str(path[-1]) not in _NO_ROWS:
+        if str(path[-1]) not in _NO_ROWS or path[-1] in _PERHAPS_ROWS:
             name = _free("answer" if path == ("value",) else _singular(str(path[-1])), taken)
             text = expression((outer, *path) if path[0] in {level.name for level in levels} or
                               path == ("value",) else path)

@@ -1,69 +1,39 @@
 """Which fields of a file say whether an answer is right, and which of their values pass."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from failure_analysis.drafting.field_names import spellings, tokens
 from failure_analysis.drafting.survey import Field
+from failure_analysis.drafting.verdict_words import (
+    CONTAINERS,
+    FAIL,
+    GENERIC,
+    LAST,
+    LETTERS,
+    MEASURES,
+    METRIC_WORDS,
+    METRICS,
+    NEVER_MEASURES,
+    NO,
+    NO_MEASURES,
+    NOT_JUDGED,
+    PASS,
+    PERHAPS_FAIL,
+    PERHAPS_JUDGED,
+    PERHAPS_UNJUDGED,
+    RUBRICS,
+    SETTINGS,
+    STATUS,
+    UNJUDGED,
+    WRAPPERS,
+    YES,
+)
 from failure_analysis.reading.delimited import cell
 
-_PASS = frozenset(("pass", "passed", "correct", "true", "yes", "y", "success", "successful",
-                   "succeeded", "resolved", "ok", "c", "right", "accepted", "valid", "satisfied",
-                   "solved", "positive", "good", "1", "richtig", "ja", "reached", "achieved", "met",
-                   "completed"))
-_FAIL = frozenset(("fail", "failed", "incorrect", "false", "no", "n", "failure", "unresolved",
-                   "wrong", "i", "p", "rejected", "invalid", "unsatisfied", "bad", "timeout",
-                   "timed_out", "not_attempted", "partial", "partially_correct", "negative", "0",
-                   "falsch", "nein", "incomplete", "not_resolved", "lose", "missed", "unmet",
-                   "unsolved"))
-_UNJUDGED = frozenset(("error", "skipped", "skip", "na", "n_a", "unknown", "infra_error",
-                       "api_error", "inconclusive", "pending", "not_graded", "ungraded", "errored",
-                       "unjudged", "cancelled", "invalid_judge", "judge_error", "system_error",
-                       "infrastructure_error", "exception", "none", "null", "nan", "crashed"))
-# Words of two-word values ("goal_missed") that say it alone.
-_LAST = frozenset(("reached", "achieved", "met", "missed", "unmet", "crashed", "errored", "failed",
-                   "passed", "succeeded", "completed", "solved", "unsolved"))
-_LETTERS = frozenset(("c", "i", "p", "n"))
-# Values that the harness, not the model, brought about.
-INFRASTRUCTURE = frozenset(("infra_error", "infrastructure_error", "api_error", "unexpected_error",
-                            "harness_error", "connection_error", "rate_limit", "system_error"))
-# Words in the names of lists of ids.
-PASSING = frozenset(("resolved", "passed", "pass", "correct", "success", "successful", "solved"))
-WORDS = PASSING | {"unresolved", "failed", "fail", "incorrect", "error", "empty", "wrong"}
-_YES = frozenset((
-    "correct", "correctness", "pass", "passed", "passes", "success", "successful", "succeeded",
-    "ok", "resolved", "solved", "valid", "met", "accepted", "match", "matched", "right", "win",
-    "won", "utility", "satisfied", "achieved", "verdict", "grade", "fulfilled", "score", "reward",
-    "acc", "accuracy", "em", "exact", "judgement", "judgment", "solves", "richtig"))
-_NO = frozenset(("error", "failed", "fail", "failure", "timeout", "truncated", "cached", "exceeded",
-                 "invalid", "incorrect", "wrong", "refused", "hallucinated", "hallucination",
-                 "buggy"))
-_SETTINGS = frozenset(("public", "private", "stream", "shuffled", "deleted", "archived", "enabled",
-                       "debug", "verbose", "sampled", "has", "streaming", "final", "done"))
-_STATUS = frozenset(("status", "result", "outcome", "label", "value", "evaluation", "decision",
-                     "rating", "state", "key", "base", "plus", "judge"))
-_MEASURES = frozenset((
-    "score", "reward", "accuracy", "acc", "em", "exact", "match", "f1", "bleu", "rouge", "rougel",
-    "faithfulness", "relevancy", "relevance", "precision", "recall", "correctness", "rating",
-    "grade", "similarity", "quality", "points", "pass", "passed", "correct", "success", "resolved",
-    "helpfulness", "coherence", "fluency", "bertscore", "s"))
-_NO_MEASURES = frozenset((
-    "token", "tokens", "latency", "time", "cost", "count", "num", "n", "index", "idx", "id", "ids",
-    "temperature", "prob", "logprob", "logprobs", "length", "len", "threshold", "max", "min",
-    "seed", "step", "weight", "weights", "total_count", "std", "stderr", "version", "best", "mean",
-    "average", "avg", "config", "top", "penalty", "named", "tests", "stats"))
-_NEVER_MEASURES = frozenset(("n", "num", "count", "threshold", "usage", "temperature", "config",
-                             "model", "instances", "samples", "examples"))
-_NOT_JUDGED = frozenset((
-    "expected", "target", "gold", "answer", "prediction", "pred", "reference", "truth", "ideal",
-    "question", "prompt", "input", "category", "task", "type", "model", "arguments", "response",
-    "output", "choices", "metadata", "config", "test_case", "picked", "sampled", "options",
-    "filtered", "labels", "usage"))
-_WRAPPERS = frozenset(("value", "score", "result", "mean", "avg", "status", "verdict", "pass",
-                       "passed", "label", "grade", "correct", "success", "key"))
-_GENERIC = frozenset(("scores", "score", "results", "result", "metrics", "metric", "evaluation",
-                      "eval", "grading", "judge", "data", "grades", "evals", "value"))
+_IS_IT = "CHECK: is it this that says right or wrong?"
 
 
 class Verdict(NamedTuple):
@@ -79,27 +49,111 @@ class Verdict(NamedTuple):
     strength: int
 
 
-def verdicts(fields: Sequence[Field]) -> list[Verdict]:
-    """The fields of the innermost level that judge, the surest first, those that say the same as
-    an earlier one left out."""
-    judged = [verdict for field in fields if field.is_own and (verdict := _verdict(field))]
+class Judged(NamedTuple):
+    """The dimensions, the surest first, and what could be dimensions in their place or too."""
+
+    kept: list[Verdict]
+    others: list[Verdict]
+
+
+def verdicts(fields: Sequence[Field]) -> Judged:
+    """The fields of the innermost level that judge, those that say the same as an earlier one left
+    out."""
+    judged = [verdict for field in fields if field.is_own and (verdict := verdict_of(field))] or [
+        verdict for field in fields if field.is_own and (verdict := _perhaps(field))]
     judged.sort(key=lambda verdict: (-verdict.strength, len(verdict.field.path)))
+    if any(_IS_IT in verdict.notes for verdict in judged[:1]):
+        judged = sorted(judged, key=lambda verdict: len(verdict.notes))[:1]
     kept: list[Verdict] = []
+    others: list[Verdict] = []
     for verdict in judged:
         if kept and (verdict.strength < 2 or verdict.field.share < kept[0].field.share / 2):
             continue
         if kept and "at_least" in verdict.rule and verdict.rule["at_least"] != 1 and (
                 "at_least" not in kept[0].rule or kept[0].rule["at_least"] == 1 or
                 _is_overall(kept[0].field)):
-            continue  # a part of the verdict, or what it was made from
+            # A part of the verdict, or what it was made from.
+            if verdict.field.path[:-1] == kept[0].field.path[:-1] and _is_in_rubric(verdict):
+                others.append(verdict._replace(notes=["CHECK: a dimension of its own?",
+                                                      *verdict.notes]))
+            continue
         if all(_differ(verdict, other) for other in kept):
             kept.append(verdict)
-    return _named(kept[:12])
+    kept, metrics = _without_alternatives(kept, fields)
+    named = _named([*kept[:12], *metrics, *others])
+    return Judged(_questioned(named[:len(kept[:12])]), named[len(kept[:12]):])
+
+
+def _perhaps(field: Field) -> Verdict | None:
+    """What a truth value or a word in the model's output says, where nothing else judges."""
+    path = tuple(step for step in field.path
+                 if not isinstance(step, str) or not set(tokens(step)) & PERHAPS_JUDGED)
+    if len(path) == len(field.path) or path[-1:] != field.path[-1:]:
+        return None
+    verdict = verdict_of(field._replace(path=path))
+    if verdict is None or "at_least" in verdict.rule or (
+            verdict.strength < 2 and not set(tokens(field.leaf)) & (STATUS | GENERIC)):
+        return None
+    notes = [note for note in verdict.notes if note != _IS_IT]
+    return verdict._replace(field=field, notes=[*notes, _IS_IT])
+
+
+def _without_alternatives(kept: list[Verdict], fields: Sequence[Field]
+                          ) -> tuple[list[Verdict], list[Verdict]]:
+    """(the verdicts, of several metrics of one answer the main one alone, the other metrics)."""
+    metrics = [verdict for verdict in kept if set(tokens(verdict.field.leaf)) & METRIC_WORDS or
+               re.fullmatch("pass_[0-9]+", _metric(verdict))]
+    if metrics:
+        metrics += [verdict for verdict in kept if _metric(verdict) in ("correct", "is_correct")]
+    metrics = [verdict for verdict in metrics
+               if verdict.field.path[:-1] == metrics[0].field.path[:-1]]
+    if len(metrics) < 2:
+        return kept, []
+    named = [value for field in fields if field.leaf in ("metrics", "metric", "main_metric")
+             for value in field.values[:1]]
+    ranks = [name for value in named for name in (value if isinstance(value, list) else [value])]
+    main = min(metrics, key=lambda verdict: (
+        _place(verdict.field.leaf, ranks), _place(_metric(verdict), METRICS),
+        len(verdict.field.leaf)))
+    rest = [verdict for verdict in metrics if verdict is not main]
+    asked = main._replace(notes=[*main.notes, "CHECK: of several metrics of one answer, is this "
+                                 "the one that counts?"])
+    return [asked if verdict is main else verdict for verdict in kept if verdict not in rest], [
+        verdict._replace(notes=["CHECK: another metric of the same answer, in its place",
+                                *verdict.notes]) for verdict in rest]
+
+
+def _place(name: str, ranked: Sequence[str]) -> int:
+    return ranked.index(name) if name in ranked else len(ranked)
+
+
+def _metric(verdict: Verdict) -> str:
+    return "_".join(tokens(verdict.field.leaf))
+
+
+def _is_in_rubric(verdict: Verdict) -> bool:
+    return any(set(tokens(str(step))) & RUBRICS for step in verdict.field.path[:-1])
+
+
+def _questioned(kept: list[Verdict]) -> list[Verdict]:
+    """The verdicts, with a question where a row must pass all, and that says another thing than
+    each alone, and no rubric holds them together."""
+    together = [min((outcome for outcome in outcomes if outcome is not None), default=None)
+                for outcomes in zip(*(verdict.outcomes for verdict in kept), strict=True)]
+    if len(kept) < 2 or any(verdict.outcomes == together for verdict in kept):
+        return kept
+    return [verdict if place == 0 or _is_in_rubric(verdict) or _told(verdict) else
+            verdict._replace(notes=[*verdict.notes, "CHECK: must this hold too?"])
+            for place, verdict in enumerate(kept)]
+
+
+def _told(verdict: Verdict) -> bool:
+    return any(note.startswith("CHECK") for note in verdict.notes)
 
 
 def is_like_verdict(field: Field) -> bool:
     """True for a field that judges, used or not."""
-    return _verdict(field) is not None
+    return verdict_of(field) is not None
 
 
 def _is_overall(field: Field) -> bool:
@@ -117,23 +171,21 @@ def _differ(verdict: Verdict, other: Verdict) -> bool:
         verdict.field.path[:-1] == other.field.path[:-1]
 
 
-def _verdict(field: Field) -> Verdict | None:
+def verdict_of(field: Field) -> Verdict | None:
     """What a field says, when it is one that judges."""
     words = {word for step in field.path for word in tokens(str(step))}
     leaf = set(tokens(field.leaf))
     parents = {"_".join(tokens(str(step))) for step in field.path[:-1]}
     if parents & {"parser_results", "test_results", "checks", "tests"}:
         return None  # they are checks by name
-    if leaf & _NOT_JUDGED and not leaf & (_YES | _MEASURES) or parents & (_NOT_JUDGED - {"answer"}):
+    if leaf & NOT_JUDGED and not leaf & (YES | MEASURES) or parents & (NOT_JUDGED - {"answer"}):
         return None
     if field.are(bool):
         return _truth(field, leaf, words)
     if field.are(str, int, float) and not field.are(int, float):
-        numbers = [cell(value) for value in field.by_row]
-        spelled = field._replace(by_row=numbers, values=[
-            number for number in numbers if number is not None])
-        if spelled.are(int, float):
-            return _measure(spelled, leaf, words)
+        measure = _spelled(field, leaf, words)
+        if measure is not None:
+            return measure
     if field.are(str, bool):
         return _words(field, leaf, words)
     if field.are(int, float):
@@ -141,15 +193,45 @@ def _verdict(field: Field) -> Verdict | None:
     return None
 
 
+def _spelled(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
+    """What numbers say that are spelled as text, words for "not judged" among them or not."""
+    numbers = [cell(value) for value in field.by_row]
+    neither = {number: None for number in numbers if isinstance(number, str)
+               and _plainly(number) in UNJUDGED}
+    numbers = [None if isinstance(number, str) and number in neither else number
+               for number in numbers]
+    spelled = field._replace(by_row=numbers, values=[
+        number for number in numbers if number is not None])
+    if not spelled.are(int, float) or len(spelled.values) * 2 < len(field.values):
+        return None
+    verdict = _measure(spelled, leaf, words)
+    if verdict is None or not neither:
+        return verdict
+    rule = {"unjudged": [*verdict.rule.get("unjudged", []), *neither], **{
+        name: value for name, value in verdict.rule.items() if name != "unjudged"}}
+    return verdict._replace(rule=rule, field=field, notes=[*verdict.notes, *_doubts(neither)])
+
+
+def _doubts(values: Iterable[str]) -> list[str]:
+    """Questions about words that one benchmark counts as failures and another does not count."""
+    notes = []
+    for value in values:
+        if _plainly(value) in PERHAPS_FAIL:
+            notes.append(f"CHECK: {value!r} is unjudged, or a failure?")
+        elif _plainly(value) in PERHAPS_UNJUDGED:
+            notes.append(f"CHECK: {value!r} fails, or is unjudged?")
+    return notes[:3]
+
+
 def _truth(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
-    if leaf & _NO:
+    if leaf & NO:
         return Verdict(field, _name(field), {"pass": [False]}, [
             None if value is None else value is False for value in field.by_row],
             ["CHECK: false passes here"], 1)
-    if leaf & _SETTINGS:
+    if leaf & SETTINGS:
         return None
-    strength = 5 if leaf & _YES else 2 if words & (_YES | _GENERIC) else 1
-    notes = [] if strength > 1 else ["CHECK: is it this that says right or wrong?"]
+    strength = 5 if leaf & YES else 2 if words & (YES | GENERIC) - CONTAINERS else 1
+    notes = [] if strength > 1 else [_IS_IT]
     return Verdict(field, _name(field), {}, [
         value if isinstance(value, bool) else None for value in field.by_row], notes, strength)
 
@@ -158,7 +240,7 @@ def _plainly(value: str) -> str:
     """A value as a word, without what all such values share: goal_reached is reached."""
     words = tokens(value)
     last = words[-1] if words else ""
-    return last if len(words) == 2 and last in _LAST else "_".join(words)
+    return last if len(words) == 2 and last in LAST else "_".join(words)
 
 
 def _words(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
@@ -167,32 +249,34 @@ def _words(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
     plain = {value: _plainly(value) for value in counts}
     if not counts or len(counts) > 12 or any(len(value) > 40 for value in counts):
         return None
-    judging = {value for value in counts if plain[value] in _PASS | _FAIL}
-    letters = set(plain.values()) & (_LETTERS | {"y"})
-    if letters and not (set(plain.values()) - {"", "na"} <= _LETTERS or "y" in letters):
+    judging = {value for value in counts if plain[value] in PASS | FAIL}
+    letters = set(plain.values()) & (LETTERS | {"y"})
+    if letters and not (set(plain.values()) - {"", "na"} <= LETTERS or "y" in letters):
         return None
     if letters == set(plain.values()) and len(letters) == 1:
         return None
-    at_ease = bool(words & (_YES | _STATUS | _GENERIC))
+    at_ease = bool(words & (YES | STATUS | GENERIC))
     if not judging or sum(counts[value] for value in judging) * 2 < sum(counts.values()):
         return None
     if not at_ease and not set(plain.values()) & {"pass", "passed", "fail", "failed", "correct",
                                                   "incorrect", "resolved", "unresolved", "true",
                                                   "false", "reached", "missed"}:
         return None
-    passing = [value for value in counts if plain[value] in _PASS]
-    unjudged = [value for value in counts if plain[value] in _UNJUDGED or not plain[value]]
+    passing = [value for value in counts if plain[value] in PASS]
+    unjudged = [value for value in counts if plain[value] in UNJUDGED or not plain[value]]
     rest = [value for value in counts if value not in judging and value not in unjudged]
     notes = [f"CHECK: {shown} is neither" for shown in map(repr, rest)][:4]
-    notes += ["partial answers fail"] if set(plain.values()) & {
-        "p", "partial", "partially_correct"} else []
+    notes += _doubts(value for value in counts if value not in rest)
     if not passing:
         notes.append("CHECK: no value here passes; which one would?")
         passing = [_would_pass(set(plain.values()))]
+    if leaf & {"status", "state"} and {plain.get(value) for value in passing} <= {
+            "completed", "ok", "success"}:
+        notes.append("CHECK: does it say that the answer is right, or that the run ended?")
     rule = {"pass": passing, **({"unjudged": unjudged} if unjudged else {})}
     return Verdict(field, _name(field), rule, [
         None if value is None or value in unjudged else value in passing
-        for value in field.by_row], notes, 4 if leaf & (_YES | _STATUS) else 2)
+        for value in field.by_row], notes, 4 if leaf & (YES | STATUS) else 2)
 
 
 def _would_pass(words: set[str]) -> str:
@@ -205,10 +289,10 @@ def _would_pass(words: set[str]) -> str:
 def _measure(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
     """A number that measures, with a threshold that is a guess unless there are only 0 and 1."""
     numbers = [value for value in field.values if type(value) in (int, float)]
-    wrapped = leaf & {"value", "mean", "avg"} and words & (_GENERIC | _MEASURES)
-    named = leaf & _MEASURES or wrapped
-    if not named or words & _NEVER_MEASURES or (
-            leaf & _NO_MEASURES and not leaf & _YES and not wrapped):
+    wrapped = leaf & {"value", "mean", "avg"} and words & (GENERIC | MEASURES)
+    named = leaf & MEASURES or wrapped
+    if not named or words & NEVER_MEASURES or (
+            leaf & NO_MEASURES and not leaf & YES and not wrapped):
         return None
     low, high = min(numbers), max(numbers)
     unjudged = [-1] if low == -1 and any(value >= 0 for value in numbers) else []
@@ -228,14 +312,14 @@ def _measure(field: Field, leaf: set[str], words: set[str]) -> Verdict | None:
     return Verdict(field, _name(field), rule, [
         None if value is None or value in unjudged or type(value) not in (int, float)
         else value >= limit for value in field.by_row], notes,
-        (1 if aggregated and "total" not in leaf else 3) if leaf & _MEASURES else 2)
+        (1 if aggregated and "total" not in leaf else 3) if leaf & MEASURES else 2)
 
 
 def _name(field: Field) -> str:
     """What the dimension is called: the field, or what it is the value of."""
     names = ["_".join(tokens(step)) or "x" for step in field.path if isinstance(step, str)]
     name = names[-1]
-    if name in _WRAPPERS and len(names) > 1 and names[-2] not in _GENERIC:
+    if name in WRAPPERS and len(names) > 1 and names[-2] not in GENERIC:
         name = names[-2]
     return name[:60]
 
@@ -250,105 +334,3 @@ def _named(kept: list[Verdict]) -> list[Verdict]:
         named.append(verdict._replace(name=verdict.name if number == 1 else
                                       f"{verdict.name}_{number}"))
     return named
-
-
-class Checks(NamedTuple):
-    """A list of named checks in each row, its keys, and the rule of its values."""
-
-    field: Field
-    name: str
-    value: str
-    reason: str
-    rule: dict[str, Any]
-    notes: list[str]
-    names: Counter[str]
-
-
-_NAME_KEYS = ("name", "metric", "criterion", "metric_name", "check", "assertion", "rubric", "test",
-              "id", "type", "description", "dimension", "key", "label", "title")
-_REASON_KEYS = ("reason", "message", "explanation", "feedback", "rationale", "comment", "detail")
-
-
-def checks(fields: Sequence[Field]) -> list[Checks]:
-    """The lists of named checks that rows have."""
-    lists = []
-    for field in fields:
-        if field.is_own and field.are(dict) and (made := _by_name(field)):
-            lists.append(made)
-        if not field.is_own or not field.are(list):
-            continue
-        parts = [part for value in field.values if isinstance(value, list)
-                 for part in value if isinstance(part, dict)][:400]
-        made = _checks(field, parts) if parts else None
-        if made:
-            lists.append(made)
-    return lists[:2]
-
-
-def _by_name(field: Field) -> Checks | None:
-    """A map of names to words for pass and fail, or to true and false: names of tests."""
-    maps = [value for value in field.values if isinstance(value, dict)]
-    names = Counter(str(name) for value in maps for name in value)
-    said = [inner for value in maps for inner in value.values()]
-    if len(names) < 2 or not (set(tokens(field.leaf)) & {"parser", "test", "tests", "checks"}):
-        return None
-    words = {"_".join(tokens(inner)) if isinstance(inner, str) else "" for inner in said}
-    if all(isinstance(inner, bool) for inner in said):
-        return Checks(field, "key", "value", "", {}, [], names)
-    if not words or not words <= _PASS | _FAIL | _UNJUDGED:
-        return None
-    passing = sorted({inner for inner in said if "_".join(tokens(inner)) in _PASS})
-    return Checks(field, "key", "value", "", {"pass": passing or ["passed"]}, [], names)
-
-
-def _checks(field: Field, parts: list[dict]) -> Checks | None:
-    from failure_analysis.drafting.survey import fields_of
-
-    inner = fields_of([_LEVEL], [(part,) for part in parts])
-    named = sorted((place, len(other.path), other.expression, other) for other in inner
-                   if other.are(str) and (place := _place(other, _NAME_KEYS)) is not None and
-                   other.share > 0.9)
-    judged = [verdict for other in inner if (verdict := _verdict(other)) and
-              verdict.strength > 1 and other.share > 0.5]
-    if not named:
-        return None
-    if not judged:
-        return _measured(field, named[0][-1], inner)
-    judged.sort(key=lambda verdict: (-verdict.strength, len(verdict.field.path)))
-    name, verdict = named[0][-1], judged[0]
-    if name.expression == verdict.field.expression or "response" in {
-            part for other in inner for part in tokens(other.leaf)}:
-        return None
-    reason = next((other.expression for key in _REASON_KEYS for other in inner
-                   if other.leaf == key and other.are(str)), "")
-    return Checks(field, name.expression, verdict.field.expression, reason, verdict.rule,
-                  verdict.notes, Counter(name.values))
-
-
-def _measured(field: Field, name: Field, inner: Sequence[Field]) -> Checks | None:
-    """A list of named numbers (name, mean), of which those called as measures judge."""
-    value = next((other for other in inner if other.leaf in ("mean", "value") and
-                  other.are(int, float) and other.share > 0.5), None)
-    only = [text for text in name.distinct if isinstance(text, str) and
-            set(tokens(text)) & _MEASURES and not set(tokens(text)) & _NO_MEASURES][:8]
-    if value is None or not only:
-        return None
-    numbers = {number for text, number in zip(name.by_row, value.by_row, strict=True)
-               if type(text) is str and text in only and type(number) in (int, float)}
-    binary = numbers <= {0, 1}
-    rule: dict[str, Any] = {"at_least": 1 if binary else 0.5, "only": only}
-    return Checks(field, name.expression, value.expression, "", rule,
-                  [] if binary else ["CHECK: the threshold is a guess"], Counter(name.values))
-
-
-def _place(field: Field, names: Iterable[str]) -> int | None:
-    own = "_".join(tokens(field.leaf))
-    return next((place for place, name in enumerate(names) if name == own), None)
-
-
-class _Part(NamedTuple):
-    name: str
-    expression: str
-
-
-_LEVEL = _Part("part", "@")
