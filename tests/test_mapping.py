@@ -998,3 +998,25 @@ def test_a_file_of_no_known_shape_names_its_keys_and_the_way_on(build, run_scrip
     (tmp_path / "b.yaml").write_text(draft.stdout)
     _, out = build("--input", path, "--mapping", tmp_path / "b.yaml")
     assert counts(out) == {"m0": (4, 2, 0), "m1": (4, 2, 0)}
+
+
+def test_other_scripts_refuse_a_wrong_mapping_too(run_inside, tmp_path):
+    (tmp_path / "r.csv").write_text("id,ok\na,true\nb,false\n")
+    (tmp_path / "b.yaml").write_text("fields: {item_id: id, scores: {ok: okk}}\n")
+    for script, *more in (("analyze.py", "evals", tmp_path / "r.csv"),
+                          ("open_coder.py", "--input", tmp_path / "r.csv", "--project", "p",
+                           "--dry-run")):
+        done = run_inside(script, *more, "--mapping", tmp_path / "b.yaml", cwd=tmp_path)
+        assert done.returncode == 1
+        assert "scores.ok: there is nothing at okk in any of 2 rows; nearest: ok" in done.stderr
+
+
+def test_parquet_is_read_as_jsonl_is(mapped, build, tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    (tmp_path / "in").mkdir()
+    duckdb.execute("copy (select * from (values ('a', true, 0.9), ('b', false, 'nan'::double)) "
+                   f"as t(id, ok, s)) to '{tmp_path}/in/r.parquet'")
+    _, out = mapped("benchmark: b\nfields: {item_id: id, model_name: {value: m}, scores: "
+                    "{ok: ok, s: {at: s, at_least: 0.5}}}\n", {})
+    assert outcomes(out) == {"m/a": "pass", "m/b": "fail"}
+    assert rows_of(out)["m/b"]["scores"] == {"ok": False, "s": None}
