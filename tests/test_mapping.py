@@ -859,6 +859,17 @@ BELIEVED = {
         'each: {doc: "@"}\n', "user_text: doc.q, scores: {ok: ok}",
         {"r.jsonl": [{**row, "doc": {"q": "x"}} for row in ROWS]},
         "doc.q: doc is a level or join of the mapping, and a key of the rows"),
+    "the scores of one model for two": (
+        'files: ["x.jsonl", "y.jsonl"]\njoin: {name: s, files: s.jsonl, key: id, on: id}\n',
+        "scores: {ok: s.ok}", {"x.jsonl": ROWS, "y.jsonl": ROWS, "s.jsonl": ROWS},
+        "join s: one record judges rows of"),
+    "ids that begin anew": (
+        "", "user_text: q, scores: {ok: ok}",
+        {"r.jsonl": [{"id": n, "q": f"{task} {n}", "ok": True} for task in "ab" for n in range(3)]},
+        "3 rows repeat an item of their run and ask something else: ids begin anew"),
+    "a function of a wrong type": (
+        "", "user_text: abs(q), scores: {ok: ok}", {"r.jsonl": [{**row, "q": "x"} for row in ROWS]},
+        "an expression fails on 2 of 2 rows: abs(q)"),
     "a grading of no such name": (
         "grading_of: {at: by, record: GPT}\n", "scores: {ok: ok}",
         {"r.jsonl": [{**row, "by": "gpt"} for row in ROWS]},
@@ -872,6 +883,60 @@ def test_what_would_be_believed_and_wrong_is_refused(mapped, kind):
     done, out = mapped(f"benchmark: b\n{head}fields: {{item_id: id, {fields}}}\n", contents, code=1)
     assert words in done.stderr
     assert not (out / "outcomes.csv").exists()
+
+
+FINE = {
+    "the file in a name": (
+        "from_path: '(?P<task>[^/]+)\\.jsonl$'\n", {"a.jsonl": ROWS, "b.jsonl": ROWS},
+        "item_id: \"join('/', [file.task, id])\", model_name: {value: m}, scores: {ok: ok}"),
+    "a key that only bad runs have": (
+        'where: "!excluded"\nnot_counted: {at: harness, values: [down]}\n', {"r.jsonl": ROWS},
+        'item_id: "id || task_id", scores: {ok: "ok && error == null"}'),
+    "numbers in a joined id": (
+        "", {"r.csv": "id,n,ok\n0,512,true\n1,x,false\n"},
+        "item_id: \"join('-', [id, n])\", scores: {ok: ok}"),
+    "sparse verdicts": ("", {"r.jsonl": [{"id": 1, "ok": None}, {"id": 2, "ok": True}, {"id": 3}]},
+                        "item_id: id, scores: {ok: ok}"),
+    "counts that pass from 1 on": (
+        "", {"r.jsonl": [{"id": 1, "n": 15}, {"id": 2, "n": 0}]},
+        "item_id: id, scores: {ok: {at: n, at_least: 1}}"),
+    "few errors of many": ("", {"r.jsonl": [{"id": 1, "n": 38}, {"id": 2, "n": 0}]},
+                           "item_id: id, scores: {ok: {at: n, at_most: 0.5}}"),
+    "equal records twice": (
+        "files: r.jsonl\njoin: {name: g, files: g.jsonl, key: id, on: id}\n",
+        {"r.jsonl": ROWS, "g.jsonl": [*ROWS, *ROWS]}, "item_id: id, scores: {ok: g.ok}"),
+    "a join that some runs have": (
+        "files: r.jsonl\njoin: {name: g, files: gone.jsonl, key: id, on: id, optional: true}\n",
+        {"r.jsonl": ROWS}, "item_id: id, failure_class: g.why, scores: {ok: ok}"),
+    "a list that is one row": (
+        'each: {talk: "[@]"}\n', {"r.json": [{"role": "user", "content": "Hi"}]},
+        "item_id: file.stem, messages: talk, scores: {ok: \"length(talk) > `3`\"}"),
+}
+
+
+@pytest.mark.parametrize("kind", FINE)
+def test_what_is_meant_is_not_refused(mapped, kind):
+    head, contents, fields = FINE[kind]
+    mapped(f"benchmark: b\n{head}fields: {{{fields}}}\n", contents)
+
+
+def test_what_files_say_of_themselves(mapped):
+    rows = [{"id": n, "ok": n < 84} for n in range(100)]
+    mapping = OK + "rows: results\nexpected: {pass_rate: %s}\n"
+    for said, holds in ((0.84, True), (0.8, False), ("84.0%", True), (84, True), (1.0, False)):
+        done, _ = mapped(mapping % "doc.acc", {"r.json": {"acc": said, "results": rows}},
+                         code=0 if holds else 1)
+        assert ("Not as expected" in done.stdout) is not holds
+    done, _ = mapped(OK + "expected: {pass_rate: acc}\n", {"r.json": [{"acc": 0.5}, *ROWS]})
+    assert "1 row could not be read" in done.stdout
+
+
+def test_nearly_and_or_are_said(mapped):
+    rows = [{"id": 1, "v": "pass", "a": False}, {"id": 2, "v": " **Pass** ", "b": True}]
+    done, _ = mapped('benchmark: b\nfields: {item_id: id, scores: {v: {at: v, pass: pass}, '
+                     'c: "a || b"}}\n', {"r.jsonl": rows})
+    assert 'v: " **Pass** " (1 rows) is nearly what passes' in done.stdout
+    assert "c: a || b is null in 1 rows; false || null is null in JMESPath" in done.stdout
 
 
 def test_cells_are_what_they_spell_in_expressions(mapped):

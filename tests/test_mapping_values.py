@@ -92,9 +92,9 @@ def test_deep_rows_and_endless_numbers_are_rejected_or_null(mapped):
 
 
 def test_an_expression_that_gives_no_value_is_a_reason(mapped):
-    _, rejected = mapped("fields: {item_id: id, user_text: '&id', scores: {ok: ok}}",
-                         {"id": "a", "ok": True})
-    assert rejected == ["&id: it gives no value"]
+    said, _ = mapped("fields: {item_id: id, user_text: '&id', scores: {ok: ok}}",
+                     {"id": "a", "ok": True})
+    assert "an expression fails on 1 of 1 rows: &id: it gives no value" in said
 
 
 def test_reasons_stay_short(mapped):

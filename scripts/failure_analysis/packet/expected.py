@@ -15,8 +15,7 @@ _COUNTED = {"rows": "rows", "passed": "passed rows", "failed": "failed rows",
 
 
 def of_files(wanted: "mapping_file.Expected", tally: "SourceTally") -> list[dict]:
-    """The differences between what the files of a source say and its rows; that none says it is
-    one too."""
+    """The differences between what the files of a source say and its rows."""
     said: dict[str, list[tuple[str, float]]] = {}
     for path, name, value in tally.counts.published:
         said.setdefault(name, []).append((path, value))
@@ -32,8 +31,8 @@ def of_files(wanted: "mapping_file.Expected", tally: "SourceTally") -> list[dict
         if not isinstance(text, str) or name == "items":
             continue
         if name not in said:
-            differences.append(_difference(name, f"no file says it at {text}"))
-        elif name == "pass_rate" and len(said[name]) == 1:
+            continue
+        if name == "pass_rate" and len(said[name]) == 1:
             differences += _rate(said[name][0][1], outcomes, said[name][0][0])
         elif name != "pass_rate":
             total = sum(value for _, value in said[name])
@@ -44,13 +43,16 @@ def of_files(wanted: "mapping_file.Expected", tally: "SourceTally") -> list[dict
 
 
 def of_all(wanted: "mapping_file.Expected", facts: Mapping[str, Any], items: Iterable[str],
-           models: Iterable[str]) -> list[dict]:
-    """The differences between the numbers of the mapping and all rows."""
+           models: Iterable[str], said: set[str]) -> list[dict]:
+    """The differences between the numbers of the mapping and all rows; also that no file says
+    what one should (`said`: what some file does)."""
     got = {"rows": facts["rows_read"] - facts["rejected_rows"], "passed": facts["passed_rows"],
            "failed": facts["failed_rows"], "unjudged": facts["unjudged_rows"]}
     differences = []
     for name, value in wanted:
-        if name in ("items", "models"):
+        if isinstance(value, str) and name != "items" and name not in said:
+            differences.append(_difference(name, f"no file says it at {value}"))
+        elif name in ("items", "models"):
             differences += _names(name, value, set(items if name == "items" else models))
         elif name == "pass_rate" and isinstance(value, int | float):
             differences += _rate(value, Counter({"pass": facts["passed_rows"],
@@ -84,7 +86,10 @@ def _few(names: Sized) -> str:
 def _rate(published: float, outcomes: Counter, where: str) -> Iterator[dict]:
     """The difference of a published rate, as a share or in percent, to as many digits as it has."""
     judged = outcomes["pass"] + outcomes["fail"]
+    # A float drops the zeros at its end: a share is held to the hundredth at least, an int exactly.
     digits = len(repr(float(published)).partition(".")[2]) if "e" not in repr(published) else 12
+    digits = 0 if type(published) is int and published > 1 else \
+        12 if published in (0, 1) else max(digits, 2 if published <= 1 else 1)
     scale = 100 if published > 1 else 1
     rate = scale * outcomes["pass"] / judged if judged else 0.0
     if abs(rate - published) > 0.5 * 10 ** -digits + 1e-9:

@@ -38,7 +38,7 @@ _INSIDE_ONLY = re.compile(r"(agent|user simulator) reply.*|seed of trial .*")
 # Findings about a mapping that are said on the terminal too.
 _AT_ONCE = ("one_verdict", "spelling", "no_verdict", "gaps", "ties", "mixed_scales",
             "failures_only", "nowhere", "key_twice", "join_misses", "join_unused", "no_model",
-            "model_gaps", "no_such_value", "unread")
+            "model_gaps", "no_such_value", "or_null", "unread")
 
 
 class _Run(NamedTuple):
@@ -135,7 +135,8 @@ class Overall:
         """Finds where what the mapping expects did not come out."""
         if self.mapping is not None and self.mapping.expected is not None:
             self.differences += expected.of_all(self.mapping.expected, self.facts(),
-                                                self.items, self.models)
+                                                self.items, self.models,
+                                                {name for _, name, _ in self.counts.published})
 
     def mapping_remarks(self) -> list[str]:
         """What of the mapping's findings a reader must see at once."""

@@ -1,6 +1,7 @@
 """Expressions of a mapping: plain paths, which are fast, and JMESPath for the rest. Which of these
 it is, is decided once, when one is compiled."""
 
+import json
 import math
 import re
 import warnings
@@ -13,7 +14,7 @@ _PLAIN = re.compile(rf"{_NAMED}(?:\.{_NAMED})*")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 # In a scope, under these names: the levels around the innermost one, from within; and the row of a
 # table whose cells are what they spell, for JMESPath, which tells 9 from "9".
-AROUND, CELLS = "", "="
+AROUND, CELLS, FILE = "", "=", "file"
 _QUOTED = re.compile(r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`)")
 _LITERAL = re.compile(r"(?<![\w.])(true|false|null)(?![\w(:]|\s*:)")
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,14})([.,]\d+)?")
@@ -153,6 +154,8 @@ def _names(text: str) -> frozenset[str]:
     nodes = [jmespath.compile(_with_literals(text)).parsed]
     while nodes:
         node = nodes.pop()
+        if node["type"] == "subexpression" and node["children"][0].get("value") == FILE:
+            continue
         if node["type"] == "field":
             names.add(node["value"])
         elif node["type"] == "key_val_pair":
@@ -261,6 +264,12 @@ def _options() -> Any:
                 raise ValueError("zip needs lists of one length")
             return [dict(zip(there, values, strict=True))
                     for values in zip(*there.values(), strict=True)] if there else None
+
+        @functions.signature({"types": ["string"]}, {"types": ["array"]})
+        def _func_join(self, glue: str, parts: list) -> str:
+            """Texts and numbers as one text."""
+            return glue.join(part if isinstance(part, str) else json.dumps(part)
+                             for part in parts)
 
         @functions.signature({"types": ["array", "null"]})
         def _func_first(self, values: list | None) -> Any:

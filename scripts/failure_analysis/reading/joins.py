@@ -44,7 +44,7 @@ def paths(join: "mapping_file.Join", file: dict[str, Any]) -> list[Path]:
     folder = Path(file["path"]).parent
     pattern = _PLACEHOLDER.sub(spelled, join.files)
     hits = [folder / hit for hit in glob.glob(pattern, root_dir=folder, recursive=True)]
-    if hits := sorted(path for path in hits if path.is_file()):
+    if (hits := sorted(path for path in hits if path.is_file())) or join.optional:
         return hits
     raise files.Refusal(f"{file['path']}: join {join.name} finds no file {pattern} from "
                         f"{folder} on; correct join.files")
@@ -52,6 +52,9 @@ def paths(join: "mapping_file.Join", file: dict[str, Any]) -> list[Path]:
 
 def load(join: "mapping_file.Join", sources: list[Path], scopes: frozenset[str]) -> Joined:
     """Reads the files of a join, once for all files of rows that are joined with them."""
+    if not sources:
+        on = expressions.compiled([join.on], scopes) if join.on else None
+        return Joined(join.name, on, {}, table=json.dumps([join.name]))
     table = json.dumps([join.name, *map(Path.as_posix, sources)])
     stamps = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in sources)
     return _loaded(join.model_dump_json(), stamps, scopes)._replace(table=table)

@@ -77,6 +77,7 @@ class _State:
         self.records: dict[tuple, Any] = {}
         self.graded: dict[tuple, int] = {}
         self.first_rows: dict[tuple, dict] = {}
+        self.asked: dict[tuple, str | None] = {}
 
 
 def _read_file(path: Path, source: Source, counts: Counts, state: _State
@@ -165,6 +166,7 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
     number, path, raw, nulled = place
     single = len(plan.levels) == 1
     raw = raw if single else b""
+    counts = plan.counts
     try:
         keys = {joined.name: _join(joined, row, plan) for joined in plan.joined} \
             if plan.joined else {}
@@ -173,17 +175,18 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
         if plan.where is not None and not _is_row(row, plan):
             plan.counts.left_out += 1
             return None
-        counts = plan.counts
         counts.rows += 1
         counts.shape(row)
         if keys:
             _count_joins(keys, plan)
-        if single and type(row) is not dict:
+        if single and type(row) is not dict and plan.spec.each is None:
             raise values.Wrong("a JSON object was expected")
         fields = _fields(row, plan)
         key, grading = (None, "") if plan.trial is None and plan.grading is None else \
             _graded(row, fields, plan, state)
     except (values.Wrong, Failed) as wrong:
+        if isinstance(wrong, Failed):
+            counts.failed[str(wrong)[:200]] += 1
         return Line(number, None, raw or _spelled(row), str(wrong), path=path), ""
     if raw and counts.rows <= _MOST_PARSED_AGAIN:
         counts.repeated.update(containers.repeated_keys(raw))
@@ -192,6 +195,10 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
         return Line(number, None, raw or _spelled(row), reason, path=path), grading
     if not plan.trial and not plan.grading:
         _repeat(row, fields, plan, state)
+    for joined in plan.joined if plan.judging else ():
+        if joined.name in plan.judging and keys.get(joined.name) is not None:
+            model = fields.get("model_name") or plan.scope["file"]["path"]
+            counts.serve(joined.table, keys[joined.name], model)
     if fields.get("task") is not None and fields.get("item_id") is not None:
         counts.in_task(fields["item_id"], fields["task"])
     notes = checks.tidy(fields) if plan.is_untidy else ()
@@ -436,8 +443,11 @@ def _repeat(row: Any, fields: dict, plan: Plan, state: "_State") -> None:
     if first is None:
         if type(row) is dict and len(state.first_rows) < _MOST_KEPT:
             state.first_rows[key] = row
+            state.asked[key] = fields.get("user_text")
         return
     plan.counts.repeats += 1
+    asked = fields.get("user_text")
+    plan.counts.asks_other += bool(asked) and asked != state.asked.get(key)
     for name, value in row.items() if type(row) is dict else ():
         before = first.get(name)
         if value != before and not isinstance(value, list | dict) and before is not None:
@@ -473,13 +483,20 @@ def _publish(plan: Plan, document: Any) -> None:
     """Notes what a file itself says must come out, where it says so for the first time."""
     if not plan.published:
         return
-    said = {name for path, name, _ in plan.counts.published if path == plan.scope["file"]["path"]}
+    path = plan.scope["file"]["path"]
+    said = {name for other, name, _ in plan.counts.published if other == path}
+    first = plan.levels[0][0]
     for name, expression in plan.published:
-        if name not in said:
-            plan.scope[AROUND] = ()
+        for record in document[:_MOST_KEPT] if type(document) is list else (document,):
+            if name in said:
+                break
+            plan.scope[AROUND], plan.scope[first] = (), record
             try:
-                value = expression.get(document, plan.scope)
+                value = expression.get(record, plan.scope)
             except Failed:  # said nowhere, as for a path that leads nowhere
                 continue
+            if type(value) is str:
+                value = cell(value.strip().removesuffix("%").strip())
             if is_number(value):
-                plan.counts.published.append((plan.scope["file"]["path"], name, value))
+                plan.counts.published.append((path, name, value))
+                said.add(name)

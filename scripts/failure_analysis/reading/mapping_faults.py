@@ -45,6 +45,8 @@ def faults(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
     yield from _names_nowhere(counts)
     yield from _nowhere(spec, counts)
     yield from _joins(counts)
+    yield from _shared(counts)
+    yield from _failing(counts)
     yield from _levels(spec, counts)
     deciding = 0
     for name, rule in _rules(spec, counts):
@@ -82,20 +84,26 @@ def _no_rows(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
 
 
 def _names_nowhere(counts: Counts) -> Iterator[str]:
-    """Keys that an expression names and no record has."""
-    keys = [key for key in counts.key_counts()]
+    """Keys that an expression names and no record has, where they look like slips, or like texts
+    without quotes. Others may be keys that only some runs have: those are said."""
+    keys = list(counts.key_counts())
     for name, (owner, text) in counts.unmet.items():
-        if owner in _DECIDING or owner.startswith("scores."):
-            near = difflib.get_close_matches(name, keys, n=1, cutoff=0.6)
-            nearest = f"; nearest: {near[0]}" if near else ""
-            yield (f"{owner}: no record has a key {shown(name)}, which {text} names{nearest}; a "
-                   f"text is written in quotes: '{shown(name)}'")
+        if owner not in _DECIDING and not owner.startswith("scores."):
+            continue
+        near = difflib.get_close_matches(name, keys, n=1, cutoff=_NEAR)
+        if near:
+            yield (f"{owner}: no record has a key {shown(name)}, which {text} names; nearest: "
+                   f"{near[0]}")
+        elif re.search(rf"[=<>]\s*{re.escape(name)}\s*(?:$|[)|&\]])", text):
+            yield (f"{owner}: no record has a key {shown(name)}, which {text} names; a text is "
+                   f"written in quotes: '{shown(name)}'")
 
 
 def _joins(counts: Counts) -> Iterator[str]:
     """Joins that find nothing, or more than one record."""
     for name, (asked, matched) in counts.joins.items():
-        if asked and not matched:
+        if asked and not matched and any(json.loads(table)[0] == name
+                                         for table in counts.unused if len(json.loads(table)) > 1):
             there = ", ".join(map(shown, sorted(_unused(name, counts))[:3]))
             wanted = ", ".join(map(shown, counts.asked_for.get(name, [])[:3]))
             yield (f"join {name}: none of {asked} rows has a key that is in its files (rows ask "
@@ -105,6 +113,21 @@ def _joins(counts: Counts) -> Iterator[str]:
                f"({', '.join(map(shown, sorted(keys)[:3]))}), and they differ: name more in key "
                "and on (key: \"[id, model]\"), other files, lists that do not overlap, or many: "
                "true")
+
+
+def _shared(counts: Counts) -> Iterator[str]:
+    """Records that judge the rows of several models."""
+    for table, models in counts.shared.items():
+        yield (f"join {json.loads(table)[0]}: one record judges rows of {shown(models[0])} and "
+               f"{shown(models[1])}: name the model in key and on (key: \"[id, model]\"), or give "
+               "each its own file (files: \"{stem}_score.json\")")
+
+
+def _failing(counts: Counts) -> Iterator[str]:
+    """Expressions that cannot be evaluated on more than one row in a hundred."""
+    for why, _ in counts.failed.most_common(1):
+        if counts.failed.total() * 100 > counts.rows:
+            yield f"an expression fails on {counts.failed.total()} of {counts.rows} rows: {why}"
 
 
 def _levels(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
@@ -134,7 +157,8 @@ def _no_such_value(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str
     dimensions = [name[7:] for name in counts.paths if name.startswith("scores.")]
     lists = any(name.startswith("checks ") and path.said for name, path in counts.paths.items())
     for name in (name for block in spec.checks for name in block.only):
-        if lists and name not in dimensions:
+        near = difflib.get_close_matches(name, counts.checks, n=1, cutoff=0.6)
+        if lists and name not in dimensions and (near or not dimensions):
             yield (f"checks: no check is called {shown(name)} (there are "
                    f"{', '.join(map(shown, sorted(counts.checks)[:12]))})")
     record = spec.grading_of and spec.grading_of.record
@@ -148,6 +172,10 @@ def _repeats(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
     apart = sorted((len(met), name, met) for name, (rows, met) in counts.differing.items()
                    if rows == counts.repeats >= len(met) <= MOST_PARTS
                    and not _is_used(name, spec, counts))
+    if not apart and counts.asks_other == counts.repeats > 1:
+        yield (f"{counts.repeats} rows repeat an item of their run and ask something else: ids "
+               "begin anew (put the task into item_id: join('/', [TASK, ID])), or the prompt is "
+               "another (run_id)")
     if apart:
         names = "; ".join(f"{shown(name)} ({', '.join(sorted(met)[:3])})"
                           for _, name, met in apart[:3])
@@ -170,7 +198,7 @@ def _nowhere(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[str]:
         optional.add("reward")
     for name, path in counts.paths.items():
         is_verdict = name == "reward" or name.startswith(("scores.", "checks ")) or \
-            name in ("not_counted", "grading_of", "trial")
+            name in ("grading_of", "trial")
         # Where it was not asked, all rows were rejected before.
         if is_verdict and path.asked and name not in optional and (
                 not path.met or (not path.is_plain and not path.said)):
@@ -300,7 +328,8 @@ def _other_scale(name: str, rule: "mapping_file.Judged", limit: float, path: Pat
     highest = max(high for _, high in path.ranges.values())
     models = [shown(model) or "not named" for model, (_, high) in path.ranges.items()
               if high > _BEYOND]
-    if (0 < limit < 1 and highest > _BEYOND) or (0 < limit <= 1 and highest > _MANY):
+    if rule.at_least is not None and (
+            (0 < limit < 1 and highest > _BEYOND) or (0 < limit <= 1 and highest > _MANY)):
         of = f" for {', '.join(models[:3])}" if 0 < len(models) < len(path.ranges) else ""
         yield (f"{name}: {path.text} goes up to {highest:g}{of} where {limit:g} passes: they are "
                "on different scales; give out_of (100 for percent), or range: [lowest, highest] "
@@ -351,9 +380,13 @@ def _of_verdicts(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[tuple
         near = [value for (_, value), _ in path.values.items()
                 if rule.pass_ and not any(values.equal(value, wanted, counts.is_table) for wanted in
                                           [*rule.pass_, *rule.unjudged])
-                and any(_is_nearly(value, wanted) and (
-                    type(value) is not type(wanted) or
-                    str(value).casefold() == str(wanted).casefold()) for wanted in rule.pass_)]
+                and any(_bare(value) == _bare(wanted) or (
+                    type(value) is not type(wanted) and _is_nearly(value, wanted))
+                    for wanted in rule.pass_)]
+        nulls = path.types.get(type(None), 0)
+        if "||" in path.text and nulls:
+            yield ("or_null", f"{name}: {path.text} is null in {nulls} rows; false || null is null "
+                   "in JMESPath: for the first that is there write a list, [a, b].", nulls, [name])
         unmet = [word for word in rule.unjudged if not any(
             values.equal(value, word, counts.is_table) for _, value in path.values)]
         for word in unmet:
@@ -365,6 +398,11 @@ def _of_verdicts(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[tuple
             rows = sum(count for (_, value), count in path.values.items() if value in near)
             yield ("spelling", f"{name}: {_quoted(near[0])} ({rows} rows) is nearly what passes, "
                    f"and counts as failed; add it to pass if it does ({told(path)}).", rows, [])
+
+
+def _bare(value: Any) -> str:
+    """A value without case, blanks and marks around it."""
+    return str(value).strip(" \t*`'\"").casefold()
 
 
 def _gaps(name: str, path: Path) -> Iterator[tuple]:

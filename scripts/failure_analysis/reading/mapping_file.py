@@ -14,7 +14,7 @@ from failure_analysis.datapoint import is_number
 from failure_analysis.files import Refusal
 from failure_analysis.reading import expressions
 
-FILE, ROW = "file", "row"
+FILE, ROW = expressions.FILE, "row"
 _MOST_VALUES = 10_000
 _NAME = re.compile(r"[^\W\d]\w*")
 
@@ -227,6 +227,7 @@ class Join(_Written):
     on: Text | None = None
     ids: list[Text] = []
     many: bool = False
+    optional: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -356,6 +357,12 @@ class Mapping(_Written):
                 yield name, place.at
         yield from (("checks", [block.list]) for block in self.checks)
         yield from (("join", [join.on]) for join in self.join if join.on)
+
+    def judges_by(self, join: str) -> bool:
+        """Whether a verdict comes from the records of a join."""
+        word = re.compile(rf"(?<![\w.]){re.escape(join)}(?!\w)")
+        return any(word.search(text) for owner, texts in self.expressions() for text in texts
+                   if owner.startswith("scores.") or owner in ("reward", "checks"))
 
     @property
     def scopes(self) -> frozenset[str]:

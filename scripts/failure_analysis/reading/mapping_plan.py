@@ -75,6 +75,7 @@ class Plan(NamedTuple):
     reward: Score | None
     checks: tuple[Block, ...]
     joined: tuple[joins.Joined, ...]
+    judging: frozenset[str]
     trial: Field | None
     grading: Field | None
     not_counted: Field | None
@@ -92,6 +93,7 @@ def compiled(path: Path, spec: "mapping_file.Mapping", counts: Counts) -> Plan:
     table, comma = containers.is_table(path), containers.decimal_comma(path)
     scope = {name: None for name in scopes} | {AROUND: (), "file": file}
     joined = tuple(joins.load(join, joins.paths(join, file), scopes) for join in spec.join)
+    judging = frozenset(join.name for join in spec.join if spec.judges_by(join.name))
     scope |= {other.name: other.document for other in joined if other.on is None}
     alone = len(spec.levels) == 1
     _expect_names(spec, counts, joined)
@@ -116,7 +118,7 @@ def compiled(path: Path, spec: "mapping_file.Mapping", counts: Counts) -> Plan:
         tuple(_field_plans(spec, file, table, comma, counts, field)),
         tuple(score(name, rule) for name, rule in fields.scores.items()),
         _reward(fields, score, comma),
-        tuple(_block(block, spec, counts, table, comma) for block in spec.checks), joined,
+        tuple(_block(block, spec, counts, table, comma) for block in spec.checks), joined, judging,
         field("trial", trial.at, lambda value: value) if trial else
         _constant("trial", file["trial"], counts) if "trial" in file else None,
         field("grading_of", spec.grading_of.at, values.text) if spec.grading_of else None,

@@ -111,6 +111,10 @@ class Counts:
     two_tasks: list[tuple[str, str, str]] = field(default_factory=list)
     gradings: Counter = field(default_factory=Counter)
     checks: set[str] = field(default_factory=set)
+    served: dict[str, dict[str, str]] = field(default_factory=dict)
+    shared: dict[str, list[str]] = field(default_factory=dict)
+    asks_other: int = 0
+    failed: Counter = field(default_factory=Counter)
     unnamed: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -140,6 +144,13 @@ class Counts:
         self.remarks += other.remarks
         self.gradings.update(other.gradings)
         self.checks |= other.checks
+        self.asks_other += other.asks_other
+        self.failed.update(other.failed)
+        for table, models in other.served.items():
+            for key, model in models.items():
+                self.serve(table, key, model)
+        for table, models in other.shared.items():
+            self.shared.setdefault(table, []).extend(models)
         first = not self.paths
         self.unmet = dict(other.unmet) if first else {
             name: owner for name, owner in self.unmet.items() if name in other.unmet}
@@ -153,6 +164,12 @@ class Counts:
         self.samples += other.samples[:_MOST_SAMPLES - len(self.samples)]
         for name, path in other.paths.items():
             _merge_path(self.path(name, path.text, path.is_plain, path.fault), path)
+
+    def serve(self, table: str, key: str, model: str) -> None:
+        """Notes whose row a record judges, and that it judges rows of two models."""
+        first = self.served.setdefault(table, {}).setdefault(key, model)
+        if first != model:
+            self.shared.setdefault(table, [first, model])
 
     def in_task(self, item: str, task: str) -> None:
         """Notes the task of an item, and that another task has an item of the same name."""
