@@ -905,6 +905,11 @@ FINE = {
     "equal records twice": (
         "files: r.jsonl\njoin: {name: g, files: g.jsonl, key: id, on: id}\n",
         {"r.jsonl": ROWS, "g.jsonl": [*ROWS, *ROWS]}, "item_id: id, scores: {ok: g.ok}"),
+    "a gold answer for two models": (
+        "files: [x.jsonl, y.jsonl]\njoin: {name: gold, files: gold.jsonl, key: id, on: id}\n",
+        {"x.jsonl": [{"id": 1, "a": "A"}], "y.jsonl": [{"id": 1, "a": "B"}],
+         "gold.jsonl": [{"id": 1, "a": "A"}]},
+        'item_id: id, scores: {ok: "a == gold.a"}'),
     "a join that some runs have": (
         "files: r.jsonl\njoin: {name: g, files: gone.jsonl, key: id, on: id, optional: true}\n",
         {"r.jsonl": ROWS}, "item_id: id, failure_class: g.why, scores: {ok: ok}"),

@@ -16,6 +16,9 @@ from failure_analysis.reading import expressions
 
 FILE, ROW = expressions.FILE, "row"
 _MOST_VALUES = 10_000
+_TEXT = re.compile(r"'[^']*'|`[^`]*`")
+_HEAD = re.compile(r"(?<![\w.])([^\W\d]\w*)(?![\w(])")
+_LITERALS = {"true", "false", "null"}
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
@@ -359,9 +362,10 @@ class Mapping(_Written):
         yield from (("join", [join.on]) for join in self.join if join.on)
 
     def judges_by(self, join: str) -> bool:
-        """Whether a verdict comes from the records of a join."""
-        word = re.compile(rf"(?<![\w.]){re.escape(join)}(?!\w)")
-        return any(word.search(text) for owner, texts in self.expressions() for text in texts
+        """Whether a verdict comes from the records of a join alone. One that compares them with
+        the row, as with a gold answer, judges by both."""
+        return any(set(_HEAD.findall(_TEXT.sub("", text))) - _LITERALS == {join}
+                   for owner, texts in self.expressions() for text in texts
                    if owner.startswith("scores.") or owner in ("reward", "checks"))
 
     @property
