@@ -795,6 +795,10 @@ def test_what_our_scripts_wrote_and_what_is_there_twice_is_not_read(mapped, run_
             "fields: {item_id: i, scores: {a: x}}\nexpected: {items: gone.txt}",
             "a file with one item on",
         ),
+        (
+            "fields: {item_id: {value: false}, scores: {a: x}}",
+            "fields.item_id: value: it is true or false (False)",
+        ),
     ],
 )
 def test_a_mapping_that_cannot_be_read_is_named(mapped, mapping, words):
@@ -913,6 +917,9 @@ FINE = {
     "a join that some runs have": (
         "files: r.jsonl\njoin: {name: g, files: gone.jsonl, key: id, on: id, optional: true}\n",
         {"r.jsonl": ROWS}, "item_id: id, failure_class: g.why, scores: {ok: ok}"),
+    "elements that are no objects": (
+        "each: {answer: answers}\n", {"r.jsonl": [{"answers": [4, 5]}]},
+        "item_id: answer, scores: {ok: answer == `4`}"),
     "a list that is one row": (
         'each: {talk: "[@]"}\n', {"r.json": [{"role": "user", "content": "Hi"}]},
         "item_id: file.stem, messages: talk, scores: {ok: \"length(talk) > `3`\"}"),

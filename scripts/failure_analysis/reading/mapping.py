@@ -187,7 +187,7 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
     except (values.Wrong, Failed) as wrong:
         if isinstance(wrong, Failed):
             counts.failed[str(wrong)[:200]] += 1
-        return Line(number, None, raw or _spelled(row), str(wrong), path=path), ""
+        return Line(number, None, raw or _spelled(row), str(wrong)[:900], path=path), ""
     if raw and counts.rows <= _MOST_PARSED_AGAIN:
         counts.repeated.update(containers.repeated_keys(raw))
     reason = _wrong(fields)

@@ -100,7 +100,7 @@ def compiled(path: Path, spec: "mapping_file.Mapping", counts: Counts) -> Plan:
 
     def field(name: str, texts: Sequence[str], take: Callable) -> Field:
         expression = expressions.compiled(texts, scopes)
-        return _field(name, expression.key if alone else "", expression.get, take,
+        return _field(name, expression.key if spec.each is None else "", expression.get, take,
                       _met(counts, name, expression), "" if alone else expression.head)
 
     def score(name: str, rule: "mapping_file.Score") -> Score:
@@ -198,10 +198,18 @@ def _field_plans(spec: "mapping_file.Mapping", file: dict, table: bool, comma: b
         elif getattr(place, "at", None):
             yield field(name, place.at, take)
         else:
-            yield _constant(name, take(place.value), counts)
+            yield _constant(name, _always(name, place.value, take), counts)
     for group, name in _FROM_PATH.items():
         if group in file and name != "trial" and getattr(spec.fields, name) is None:
             yield _constant(name, file[group], counts)
+
+
+def _always(name: str, value: Any, take: Callable[[Any], Any]) -> Any:
+    """A constant as its field takes it; refuses one that it cannot take."""
+    try:
+        return None if value is None else take(value)
+    except values.Wrong as wrong:
+        raise files.Refusal(f"the mapping: fields.{name}: value: {wrong}") from None
 
 
 def _taker(name: str, place: Any, table: bool, comma: bool) -> Callable[[Any], Any]:
