@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,6 +127,12 @@ def repeated_keys(raw: bytes) -> list[str]:
 
 def _head(path: Path) -> Head:
     """What the first bytes of a file are."""
+    stat = path.stat()
+    return _head_of(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(64)
+def _head_of(path: Path, _changed: int, _size: int) -> Head:
     data = b""
     try:
         with files.open_bytes(path) as file:

@@ -15,7 +15,7 @@ from failure_analysis.reading import containers, expressions, joins, mapping_pla
 from failure_analysis.reading.delimited import cell
 from failure_analysis.reading.expressions import AROUND, CELLS, MISSING, Failed
 from failure_analysis.reading.mapping_plan import Block, Field, Plan, Score
-from failure_analysis.reading.path_counts import Counts, shown
+from failure_analysis.reading.path_counts import MOST_LOOKED_AT, Counts, shown
 from failure_analysis.reading.path_counts import Path as Met
 from failure_analysis.records import Grading, Line, Source
 
@@ -47,6 +47,7 @@ def _lines(source: Source, counts: Counts) -> Iterator[Line]:
         for line, grading in _read_file(path, source, counts, state):
             if not grading:
                 yield line
+    counts.settle()
 
 
 def _gradings(source: Source, counts: Counts) -> Iterator[Grading]:
@@ -176,7 +177,8 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
             plan.counts.left_out += 1
             return None
         counts.rows += 1
-        counts.shape(row)
+        if counts.rows <= MOST_LOOKED_AT:
+            counts.shape(row)
         if keys:
             _count_joins(keys, plan)
         if single and type(row) is not dict and plan.spec.each is None:
@@ -201,10 +203,10 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
             counts.serve(joined.table, keys[joined.name], model)
     if fields.get("task") is not None and fields.get("item_id") is not None:
         counts.in_task(fields["item_id"], fields["task"])
-    notes = checks.tidy(fields) if plan.is_untidy else ()
+    notes = checks.tidy(fields) if plan.is_untidy and not _is_tidy(fields) else ()
     if nulled:
         notes += ("a NaN or infinite number was read as null",)
-    return Line(number, fields, key=key, notes=notes, path=path), grading
+    return Line(number, fields, b"", "", None, None, None, key, notes, path), grading
 
 
 def _is_row(row: Any, plan: Plan) -> bool:
@@ -235,7 +237,8 @@ def _fields(row: Any, plan: Plan) -> dict[str, Any]:
             fields[name] = None
         else:
             fields[name] = _taken(name, value, take, met)
-    if plan.counts.rows <= plan.counts.looks:
+    looks = plan.counts.rows <= plan.counts.looks
+    if looks:
         for field in plan.fields:
             field.met.look(field.get(row, scope))
     if len(plan.levels) > 1 and type(row) is dict:
@@ -246,7 +249,14 @@ def _fields(row: Any, plan: Plan) -> dict[str, Any]:
         fields["tool_calls"], results = fields["tool_calls"]
         fields.setdefault("tool_results", results)
     model = fields.get("model_name") or ""
-    scores = {score.name: _judged(score, row, plan, model) for score in plan.scores}
+    scores = {}
+    for score in plan.scores:
+        value = score.get(row, scope)
+        if (value is True or value is False) and score.is_bare and not score.head and not looks:
+            score.met.truths[value] += 1
+            scores[score.name] = value
+        else:
+            scores[score.name] = _judged(score, row, plan, model)
     for block in plan.checks:
         _check(block, row, plan, scores, fields, model)
     if scores:
@@ -376,11 +386,17 @@ def _not_counted(row: Any, fields: dict, plan: Plan) -> None:
         fields["termination"] = "infrastructure_error"
 
 
+def _is_tidy(fields: dict) -> bool:
+    """Whether turn and tool results are in their one form already, as nearly always."""
+    turn = fields.get("turn")
+    return (turn is None or type(turn) is int) and type(fields.get("tool_results")) is not dict
+
+
 def _wrong(fields: dict) -> str | None:
     """Why a row has no place: what its other values may be was seen to when they were taken."""
     item, turn = fields.get("item_id"), fields.get("turn")
-    if type(item) is str and item and turn is None and not fields.get("trial") and \
-            "params" not in fields:
+    if (type(turn) is int or (type(item) is str and item and turn is None)) and not \
+            fields.get("trial") and "params" not in fields:
         return None
     if item is None and turn is None:
         return "the mapping finds neither item_id nor turn in this row"

@@ -12,7 +12,7 @@ from failure_analysis.reading.expressions import MISSING, Missing
 _MOST_VALUES = 500
 _LONGEST = 60
 _MOST_SHAPES = 200
-_MOST_LOOKED_AT = 2000  # rows for their keys
+MOST_LOOKED_AT = 2000  # rows for their keys
 _MOST_SAMPLES = 5
 _PLAIN = (bool, int, float, type(None))
 # More values than these tell no repeats apart: they are times, or ids of rows.
@@ -36,6 +36,7 @@ class Path:
     unread: Counter = field(default_factory=Counter)
     why: str = ""
     borrowed: int = 0
+    truths: list[int] = field(default_factory=lambda: [0, 0])
 
     @property
     def asked(self) -> int:
@@ -175,7 +176,7 @@ class Counts:
         """Notes the task of an item, and that another task has an item of the same name."""
         first = self.tasks.get(item)
         if first is None:
-            if len(self.tasks) < _MOST_LOOKED_AT:
+            if len(self.tasks) < MOST_LOOKED_AT:
                 self.tasks[item] = task
         elif first != task and len(self.two_tasks) < MOST_PARTS:
             self.two_tasks.append((item, first, task))
@@ -193,11 +194,20 @@ class Counts:
         if len(differing[1]) <= MOST_PARTS:
             differing[1].update(met)
 
+    def settle(self) -> None:
+        """Adds the true and false values, which are counted apart as they are so many."""
+        for path in self.paths.values():
+            for value in (False, True):
+                if path.truths[value]:
+                    path.types[bool] += path.truths[value]
+                    path.values[bool, value] += path.truths[value]
+            path.truths[:] = 0, 0
+
     def shape(self, row: Any) -> None:
         """Counts which keys the first rows have, and keeps some."""
         if len(self.samples) < _MOST_SAMPLES:
             self.samples.append(row)
-        if type(row) is dict and self.rows <= _MOST_LOOKED_AT:
+        if type(row) is dict and self.rows <= MOST_LOOKED_AT:
             keys = tuple(row)
             if keys in self.shapes or len(self.shapes) < _MOST_SHAPES:
                 self.shapes[keys] += 1

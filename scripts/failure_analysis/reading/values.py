@@ -138,6 +138,8 @@ def _keys(value: dict) -> str:
 
 def listed(value: Any) -> Any:
     """A list, or an object that stands for a list of one."""
+    if type(value) is list:
+        return value
     value = nested(value)
     if value is None or isinstance(value, list | dict):
         return value
@@ -146,6 +148,8 @@ def listed(value: Any) -> Any:
 
 def tool_calls(value: Any, keys: "mapping_file.ToolCalls") -> tuple[list | None, list | None]:
     """(calls, their results) under our keys; a call without a name is refused."""
+    if value == []:
+        return value, None
     value = nested(value)
     if value is None:
         return None, None
