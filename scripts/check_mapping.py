@@ -56,8 +56,14 @@ def _propose(args: argparse.Namespace) -> int:
     import json
 
     from failure_analysis.drafting import propose
+    from failure_analysis.files import Refusal
 
     draft = propose.propose(args.files)
+    if propose.NOTHING in (lines := draft.splitlines()):
+        why = "; ".join(line.removeprefix("# CHECK: ") for line in lines if "not read: " in line)
+        raise Refusal(f"{args.files[0]}: no records to draft a mapping from"
+                      f"{f' ({why})' if why else ''}; name files of JSONL, JSON, CSV, TSV or "
+                      "Parquet")
     print(json.dumps({"mapping": draft}) if args.json else draft, end="" if not args.json else "\n")
     return 0
 

@@ -1077,6 +1077,17 @@ def test_a_file_of_no_known_shape_names_its_keys_and_the_way_on(build, run_scrip
     assert counts(out) == {"m0": (4, 2, 0), "m1": (4, 2, 0)}
 
 
+def test_nothing_to_draft_from_is_an_error(run_script, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = run_script("check_mapping.py", tmp_path / "empty", "--propose")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{tmp_path / 'empty'}: no records to draft a mapping from; name files" in done.stderr
+    (tmp_path / "r.jsonl").write_text("version https://git-lfs.github.com/spec/v1\n")
+    done = run_script("check_mapping.py", tmp_path / "r.jsonl", "--propose")
+    assert done.returncode == 1
+    assert "r.jsonl: a Git LFS pointer" in done.stderr
+
+
 def test_other_scripts_refuse_a_wrong_mapping_too(run_inside, tmp_path):
     (tmp_path / "r.csv").write_text("id,ok\na,true\nb,false\n")
     (tmp_path / "b.yaml").write_text("fields: {item_id: id, scores: {ok: okk}}\n")

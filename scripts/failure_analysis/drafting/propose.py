@@ -40,6 +40,10 @@ _BENCHMARK = ("benchmark", "benchmark_name", "eval_name", "dataset", "dataset_na
               "suite")
 
 
+# The line of a draft that was made from nothing.
+NOTHING = "# CHECK: no records in it."
+
+
 def propose(paths: list[Path]) -> str:
     """A draft of a mapping for these files (and those below folders), as YAML with comments."""
     loaded, refused = _loaded(paths)
@@ -47,9 +51,10 @@ def propose(paths: list[Path]) -> str:
     drafts = [draft(group.documents) for group in groups]
     lines = ["# A draft. Lines with CHECK are guesses; try it: check_mapping.py FILE… --mapping "
              "benchmark.yaml"]
-    lines += [f"# CHECK: not read: {shown(why)[1:-1]}" for why in refused[:5]]
+    lines += [f"# CHECK: not read: {files.visible(' '.join(why.split()))[:300]}"
+              for why in refused[:5]]
     if not drafts or not drafts[0].survey.rows:
-        return "\n".join([*lines, "# CHECK: no records in it.", "fields:",
+        return "\n".join([*lines, NOTHING, "fields:",
                           "  item_id: id  # CHECK: nothing was there to tell from", ""])
     main, join = arranged(groups, drafts)
     return "\n".join([*lines, *_text(groups[main], drafts[main], join, len(groups) > 1), ""])
