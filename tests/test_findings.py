@@ -117,6 +117,13 @@ def test_a_name_of_another_model(name, model):
     assert names.contradicts(name, model) and names.contradicts(model, name)
 
 
+def test_a_lesser_model_in_the_name_and_a_third_model_beside_the_users():
+    assert names.contradicts("gpt-4o-mini_airline", "gpt-4o-2024-11-20")
+    assert not names.contradicts("gpt-4o_airline", "gpt-4o-mini")  # a name may be shortened
+    assert names.contradicts("gpt-4o_airline_user-gpt-4.1", "claude-sonnet-4-5", ["gpt-4.1"])
+    assert not names.contradicts("user-gpt-4.1", "claude-sonnet-4-5", ["gpt-4.1"])
+
+
 @pytest.mark.parametrize(("name", "model", "others"), [
     ("ironshell_airline_opus46_run1", "claude-opus-4-6", ()), ("gpt54_run1", "gpt-5.4", ()),
     ("claude-sonnet-4-5_airline_default_gpt4.1_1trials", "claude-sonnet-4-5", ()),

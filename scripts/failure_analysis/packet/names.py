@@ -14,21 +14,25 @@ _FAMILIES = {
     "minimax": "minimax", "nemotron": "nemotron", "o": r"o(?=[134]\b)",
 }
 _KINDS = "opus|sonnet|haiku|oss|coder|flash|pro|large|small"
+_LESSER = "mini|nano|lite"  # a model of its own beside the one whose name it lengthens
 _NUMBER = r"\d{1,2}[ac-z]?(?![a-z\d])(?:[-_.]\d{1,2}(?![a-z\d]))*"
 _MENTION = re.compile(
     rf"(?<![a-z\d])(?:{'|'.join(f'(?P<{name}>{words})' for name, words in _FAMILIES.items())})"
-    rf"[-_. ]*(?P<before>{_KINDS})?[-_. v]*(?P<version>{_NUMBER})?[-_. ]*(?P<after>{_KINDS})?")
+    rf"[-_. ]*(?P<before>{_KINDS})?[-_. v]*(?P<version>{_NUMBER})?[-_. ]*(?P<after>{_KINDS})?"
+    rf"[-_. ]*(?P<lesser>{_LESSER})?")
 _SIZE = re.compile(r"(?<![\d.])(\d+(?:[.x]\d+)*)b(?![a-z])")
 _NOBODY = ("", "none", "unknown", "not recorded", "dummy", "human", "default")
 _DATE = re.compile(r"[-@]?20\d\d-?\d\d-?\d\d$")
 
 
 class Mention(NamedTuple):
-    """A model as a name spells it: its family, its version without points and dashes, its kind."""
+    """A model as a name spells it: its family, its version without points and dashes, its kind,
+    and which lesser model of that version."""
 
     family: str
     version: str
     kind: str
+    lesser: str
 
 
 def contradicts(name: str, model: str, others: Iterable[str] = ()) -> bool:
@@ -38,10 +42,11 @@ def contradicts(name: str, model: str, others: Iterable[str] = ()) -> bool:
     if not named or not recorded:
         return False
     sizes = _SIZE.findall(name.lower()), _SIZE.findall(model.lower())
-    if any(alike(one, other) for one in named for other in recorded):
+    if any(alike(one, other) and one.lesser in ("", other.lesser)
+           for one in named for other in recorded):
         return bool(all(sizes) and set(sizes[0]).isdisjoint(sizes[1]))
     elsewhere = [other for text in others for other in mentions(text)]
-    return not any(alike(one, other) for one in named for other in elsewhere)
+    return any(not any(alike(one, other) for other in elsewhere) for one in named)
 
 
 def mentions(text: str) -> list[Mention]:
@@ -50,7 +55,7 @@ def mentions(text: str) -> list[Mention]:
     for match in _MENTION.finditer(text.lower()):
         family = next(name for name in _FAMILIES if match[name] is not None)
         found.append(Mention(family, re.sub(r"[-_.]", "", match["version"] or ""),
-                             match["before"] or match["after"] or ""))
+                             match["before"] or match["after"] or "", match["lesser"] or ""))
     return found
 
 

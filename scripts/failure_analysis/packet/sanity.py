@@ -427,7 +427,8 @@ class Overall:
                 f"{self._renumbered(differing)}",
                 "count": len(differing), "about": differing[:200]})
         for name, values in sorted(self.settings.items()):
-            if _INSIDE_ONLY.fullmatch(name) or len(values) < 2:
+            one_run = len({run for _, runs in values.values() for run in runs}) < 2
+            if _INSIDE_ONLY.fullmatch(name) or len(values) < 2 or one_run:
                 continue
             findings.append(finding(
                 "settings_differ", f"Not the same in all runs: {name}. {_who_has_what(values)}. A "
