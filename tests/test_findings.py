@@ -65,6 +65,7 @@ def test_at_most_fifteen_lines_on_the_terminal_and_in_the_report():
     assert len(findings.for_terminal(given[:15])) == 15
 
 
+THIRDS = [n for n in range(0, 28, 3) if n != 9]
 RERUN = [n for n in range(30) if n not in (3, 11, 17, 25)]
 
 
@@ -79,6 +80,11 @@ RERUN = [n for n in range(30) if n not in (3, 11, 17, 25)]
     ([1, 0, 3, 2, 5, 4, 8, 7, 6, 10, 9, 11], None, None),  # side by side
     ([(n * 17) % 30 for n in range(30)], 20, None),  # drawn: what is left is no choice
     (list(range(29, -1, -1)), 20, None),  # backwards
+    # Strays first, and the last id late with the others.
+    ([7, 9, *[n for n in range(29) if n % 3 and n != 7], *THIRDS, 29], 20, list(map(str, THIRDS))),
+    ([18, 8, 27, 0, *[n for n in range(1, 30) if n not in (18, 8, 27, 3, 4, 12, 13, 21, 25)],
+      3, 4, 12, 21, 13, 25], None, ["3", "4", "12", "13", "21", "25"]),  # strays, no pause
+    ([0, 1, 3, 2], 3, None),  # too few to have an order
 ])
 def test_late_rows_that_hold_just_what_was_skipped(build, tmp_path, order, pause, again):
     _, out = build("--run-dir", judged(tmp_path / "run", rows(order, pause)))
@@ -94,7 +100,7 @@ def test_reruns_by_another_model_are_told_from_their_names():
     at = [sessions.Timed(60.0 * place, 60.0 * place + 5, str(item), "m-2" if item % 2 else "m-1")
           for place, item in enumerate(order)]
     assert sessions.reruns(at, []) == sessions.Reruns(
-        ["3", "5"], 600.0, ["by another model (m-2, before m-1)"])
+        ["3", "5"], [], 600.0, ["by another model (m-2, before m-1)"])
     same = [row._replace(model="m-1") for row in at]
     assert sessions.reruns(same, []) is None  # two ids, a little late
 

@@ -277,9 +277,10 @@ class Overall:
         if again := sessions.reruns(rows, pauses):
             how = "".join(f", {sign}" for sign in again.signs)
             listed = f"{_count(len(again.items), 'item')} ({_list(again.items, 20)})"
+            beyond = "".join(f", and {item}" for item in again.beyond)
             self._find("reruns", f"Run {run.run_id} ends, from {sessions.moment(again.since)} on"
-                       f"{how}, with just {listed} that its rows before had skipped: they look "
-                       "like reruns of failures, whose first attempts are not in the file.",
+                       f"{how}, with just {listed} that its rows before had skipped{beyond}: they "
+                       "look like reruns of failures, whose first attempts are not in the file.",
                        again.items, f"{run.run_id} ends with just {listed} that it had skipped")
         if sessions.all_at_once(rows):
             self._find("equal_times", f"All {len(rows)} rows of run {run.run_id} carry one time "

@@ -1,6 +1,7 @@
 """The rows of a run in the order of their times: sessions, and late rows that hold just the ids
 which the rows before them skipped, as reruns of failures do."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from statistics import median
@@ -14,7 +15,9 @@ GAP_STEPS = 10
 # The setting of a row that names its model as its provider did.
 PROVIDERS_NAME = "agent model as its provider named it"
 _FEWEST = 3
+_FEWEST_IN_ORDER = 5
 _IN_ORDER = 0.9  # Spearman's rank correlation of the ids with their order in time
+_STEADY = 0.75  # share of the ids that rise all along: a few strays spoil the correlation
 _FAR = 10  # places; tasks that run side by side begin no further out of order
 
 
@@ -38,10 +41,12 @@ class Gap(NamedTuple):
 
 
 class Reruns(NamedTuple):
-    """Rows from a place in the order of time on that hold just ids which the ones before skipped,
-    and what else sets them apart."""
+    """Rows from a place in the order of time on that hold just ids which the ones before skipped
+    (`items`; `beyond`: the one id of many that comes after all of those), and what else sets them
+    apart."""
 
     items: list[str]
+    beyond: list[str]
     since: float
     signs: list[str]
 
@@ -81,17 +86,21 @@ def reruns(rows: Sequence[Timed], pauses: Sequence[Gap]) -> Reruns | None:
     items = [row.item for row in rows if row.item is not None]
     if len(items) < len(rows) or len(items) < _FEWEST or all_at_once(rows):
         return None
-    rank = {item: place for place, item in enumerate(sorted(items, key=natural_key))}
+    in_order = sorted(items, key=natural_key)
+    rank = {item: place for place, item in enumerate(in_order)}
     ranks = [rank[item] for item in items]
     paused = {pause.place: pause for pause in pauses}
     for place in sorted({*paused, *_other_models(rows), ranks.index(max(ranks)) + 1}):
         before, late = ranks[:place], ranks[place:]
-        if not late or max(late) > max(before) or not _in_order(before):
+        beyond = [rank for rank in late if rank > max(before)]
+        if not late or len(beyond) > min(1, len(late) // _FAR) or not _in_order(before):
             continue
         signs = _signs(rows, place, paused.get(place))
-        far = median(position - late_rank for position, late_rank in enumerate(late, place))
-        if signs or (len(late) > 1 and far >= _FAR):
-            return Reruns(sorted(items[place:], key=natural_key), rows[place].start, signs)
+        back = [position - rank for position, rank in enumerate(late, place)]
+        if signs or (len(late) > 1 and max(back) >= _FAR and 2 * median(back) >= _FAR):
+            named = sorted(rank for rank in late if rank not in beyond)
+            return Reruns([in_order[rank] for rank in named], [in_order[rank] for rank in beyond],
+                          rows[place].start, signs)
     return None
 
 
@@ -121,10 +130,15 @@ def _signs(rows: Sequence[Timed], place: int, pause: Gap | None) -> list[str]:
 
 
 def _in_order(ranks: Sequence[int]) -> bool:
-    """Whether ids were begun in their own order, nearly (Spearman's rho, no ties)."""
+    """Whether ids were begun in their own order, nearly: by Spearman's rho, or by their longest
+    rising row (patience sorting)."""
     n = len(ranks)
-    if n < _FEWEST:
+    if n < _FEWEST_IN_ORDER:
         return False
     own = {rank: place for place, rank in enumerate(sorted(ranks))}
     squares = sum((place - own[rank]) ** 2 for place, rank in enumerate(ranks))
-    return 1 - 6 * squares / (n * (n * n - 1)) >= _IN_ORDER
+    ends: list[int] = []
+    for rank in ranks:
+        place = bisect_left(ends, rank)
+        ends[place:place + 1] = [rank]
+    return 1 - 6 * squares / (n * (n * n - 1)) >= _IN_ORDER or len(ends) >= _STEADY * n
