@@ -25,7 +25,7 @@ from failure_analysis.datapoint import (
     UNSURE,
 )
 from failure_analysis.files import csv_cell
-from failure_analysis.packet import lines, sanity
+from failure_analysis.packet import findings, lines, sanity, sessions
 from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
 from failure_analysis.reading import ingest
 from failure_analysis.reading.detect import Inputs
@@ -34,7 +34,6 @@ from failure_analysis.records import MARKERS, Note, Source
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-_MOST_REMARKS = 20  # of a mapping, on the terminal
 _cell = lru_cache(1 << 13)(csv_cell)
 
 
@@ -73,14 +72,13 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
         overall.gradings = _write_gradings(inputs, keys, analysis_dir / steps.GRADINGS)
     else:
         (analysis_dir / steps.GRADINGS).unlink(missing_ok=True)
-    files.write_json(analysis_dir / sanity.NAME,
-                     overall.report([path.as_posix() for path in inputs.ignored],
-                                    inputs.unreadable))
+    report = overall.report([path.as_posix() for path in inputs.ignored], inputs.unreadable)
+    files.write_json(analysis_dir / sanity.NAME, report)
     removed = _settle(analysis_dir, overall.facts(), settings, read_files)
     return {**overall.conservation(), "unreadable": inputs.unreadable,
             "gradings_joined": overall.gradings["joined"] if overall.gradings else 0,
             "differences": [finding["text"] for finding in overall.differences],
-            "mapping": overall.mapping_remarks(), "removed": removed}
+            "findings": findings.for_terminal(report["findings"]), "removed": removed}
 
 
 def _settle(analysis_dir: Path, counted: dict, settings: dict, inputs: list) -> list[str]:
@@ -249,6 +247,8 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
         _note(line.notes, computed["datapoint_id"], tally)
     if line.started is not None:
         tally.times.extend((line.started, line.ended if line.ended is not None else line.started))
+        name = line.settings and line.settings.get(sessions.PROVIDERS_NAME)
+        tally.providers.append(sys.intern(name) if name else None)
     if computed["item_fingerprint"] == NOTHING_RECORDED:
         tally.unchecked += 1
     if keyed and line.key in tally.keys:
@@ -370,10 +370,6 @@ def remarks(counts: dict) -> list[str]:
                      f"or see in {sanity.NAME} whether the mapping finds the verdicts")
     elif not counts["fail"]:
         lines.append("no failing row: every judged row passed, the packet is empty")
-    mapped = counts.get("mapping", ())
-    lines += [*mapped[:_MOST_REMARKS], *([f"and {len(mapped) - _MOST_REMARKS} more such remarks: "
-                                          f"see {sanity.NAME}"]
-                                         if len(mapped) > _MOST_REMARKS else [])]
     if counts.get("gradings_joined"):
         lines.append(f"further gradings of these answers: {counts['gradings_joined']}, in "
                      f"{steps.GRADINGS}")

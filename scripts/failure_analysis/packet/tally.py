@@ -30,7 +30,8 @@ class Unsure:
 
 @dataclass
 class RunTally:
-    """The exact counts of one run."""
+    """The exact counts of one run. `times` holds start and end of each row that has them in turn,
+    `providers` the name that its provider gave the model of each such row."""
 
     run_id: str
     run_cell: str
@@ -53,6 +54,7 @@ class RunTally:
     settings: dict[str, Counter] = field(default_factory=dict)
     notes: dict[str, "Noted"] = field(default_factory=dict)
     times: array = field(default_factory=lambda: array("d"))
+    providers: list[str | None] = field(default_factory=list)
     keys: dict[str, tuple] = field(default_factory=dict)
     transcript: dict | None = None
 
