@@ -71,7 +71,7 @@ def matched(named: str, fitting: Mapping[str, str], tasks: Mapping[str, Task] | 
         return Match(either(ids), (), tuple(ids))
     if named in twins[found]:
         return Match(named)
-    words = ", ".join(visible(word)[:40] for word in sorted(by)[:_MOST_NAMED])
+    words = " and ".join(visible(word)[:40] for word in sorted(by)[:_MOST_NAMED])
     return Match(found, (Note(FITS_WORDS, f"{named} is {found} by {words}"),))
 
 

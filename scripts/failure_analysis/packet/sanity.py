@@ -541,12 +541,13 @@ class Overall:
             return []
         unsure = [one for by_item in self.unsure.values() for one in by_item.values()]
         count = sum(one.rows for one in unsure)
-        details = _of_runs({run: [f"{item}: {_count(by_item[item].rows, 'row')}"
+        details = _of_runs({run: [f"{item} ({_count(by_item[item].rows, 'row')})"
                                   for item in sorted(by_item, key=natural_key)]
                             for run, by_item in self.unsure.items()})
+        more = f"; and {len(details) - 10} more" if len(details) > 10 else ""
         text = (f"{_count(count, 'row')} of {_runs(list(self.unsure))} may be of several items, or "
-                f"fit none ({_list(details)}): what is recorded does not tell. Such rows count in "
-                "the rates and in no item.")
+                f"fit none: {'; '.join(details[:10])}{more}. What is recorded does not tell; they "
+                "count in the rates and in no item.")
         idents = [ident for one in unsure for ident in one.examples]
         return [{**finding("ambiguous_ids", text, idents, count),
                  "details": details[:MOST_DETAILS]}]
