@@ -177,14 +177,12 @@ class TestTau2:
             "action_match": False}]
         path = tau2(tmp_path / "run.json", [one, two, three], [swapped, back, alien])
         _, out = build("--input", path)
-        assert {ident: row["outcome"] for ident, row in outcomes(out).items()} == {
-            "run/1": "fail", "run/2": "pass", "run/3": "fail"}
-        notes = [note["text"] for note in findings(out, "row_note")]
-        assert any("do not fit task 2; re-matched by content to task 1" in text for text in notes)
-        assert any("do not fit task 3, and 0 tasks fit them" in text for text in notes)
+        assert [(row["item_id"], row["outcome"]) for row in outcomes(out).values()] == [
+            ("1", "fail"), ("2", "pass"), ("no task (named 3)", "fail")]
+        assert [note["details"] for note in findings(out, "row_note")] == [["2 is 1", "1 is 2"]]
         fitting = tau2(tmp_path / "b.json", [one, two, three], [simulation(three, 1.0)])
         _, out = build("--input", path, fitting)
-        assert findings(out, "content_differs")[0]["about"] == ["3"]
+        assert not findings(out, "content_differs")
 
     def test_several_sessions_in_one_run(self, build, tmp_path):
         tasks = [task(str(number)) for number in range(6)]
@@ -223,7 +221,8 @@ class TestTau2:
         alien = simulation(task("1", [("fly", {})]), 0.0)
         paths = [tau2(tmp_path / f"{name}.json", [task("1")], [alien], name) for name in "ab"]
         _, out = build("--input", *paths)
-        assert findings(out, "content_differs")[0]["about"] == ["1"]
+        assert not findings(out, "content_differs")
+        assert json.loads((out / "sanity.json").read_text())["items"] == 0
 
     def test_times_without_a_zone_are_the_same_everywhere(self, run_script, tmp_path):
         tasks = [task(str(number)) for number in range(4)]
@@ -341,8 +340,8 @@ class TestTau2Folder:
             ("results.json", 1, "entry 1 of simulation_index has no file ")]
         assert [one["text"] for one in findings(out, "row_note")] == [
             "1 row: a simulation file that is not in simulation_index (results/5).",
-            "1 row: simulation_index has another reward than the simulation's own file, which is "
-            "what counts (results/2)."]
+            "1 of 4 rows of run results: simulation_index says otherwise than the simulation's own "
+            "file, which is what counts (reward of sim-2-0)."]
 
     def test_the_pieces_of_a_voice_call_become_messages(self, build, tmp_path):
         one = task("1", [CANCEL])
@@ -449,7 +448,7 @@ class TestTau:
         rows = [attempt(n, 1.0, trial) for n in (1, 2) for trial in (0, 1, 2)]
         rows[1]["info"]["task"] = attempt(2, 1.0)["info"]["task"]
         _, out = build("--input", self.write(tmp_path / "m-airline.json", rows))
-        assert findings(out, "row_note")[0]["text"].count("re-matched by content to task 2") == 1
+        assert findings(out, "row_note")[0]["details"] == ["1 is 2"]
         assert sorted(outcomes(out)) == [
             "m-airline/1@0", "m-airline/1@2", "m-airline/2@0", "m-airline/2@1", "m-airline/2@2",
             "m-airline/2@3"]
@@ -488,7 +487,8 @@ class TestAgentDojo:
         assert json.loads(attacked["scores_json"]) == {"utility": True, "injection_followed": 1}
         notes = " ".join(note["text"] for note in findings(out, "row_note"))
         assert "passes on utility although the injected instruction was followed" in notes
-        assert "pipeline_name is local; its folder names the model" in notes
+        assert ("1 of 1 row of run model-y: the file's pipeline_name is not its folder's, which "
+                "names the model (local).") in notes
         assert rows_of(out)["model-x/banking/user_task_0"]["user_text"] == "Pay the bill"
 
     def test_a_file_in_the_wrong_folder_is_matched_by_what_it_says(self, build, tmp_path):

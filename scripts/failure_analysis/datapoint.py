@@ -79,6 +79,9 @@ _ID_LENGTH = 200
 _ID_ENDS = " <>`{}"
 NOTHING_EXPECTED = "0" * 8
 NOTHING_RECORDED = NOTHING_EXPECTED * 2
+# In the place of a fingerprint: nobody can tell of which item the row is. It counts in rates alone,
+# and is the same item as no other row, even one with the same item_id.
+UNSURE = "f" * 16
 
 
 def outcome_of(

@@ -61,6 +61,14 @@ class Source:
         return _posix(path).removeprefix(self.start)
 
 
+class Note(NamedTuple):
+    """A remark on a row for the sanity report: `text` is what rows have in common that are counted
+    together, `detail` what differs between them."""
+
+    text: str
+    detail: str
+
+
 class Line(NamedTuple):
     """One row: a datapoint's fields as its format names them, or the reason why it is none.
 
@@ -68,7 +76,8 @@ class Line(NamedTuple):
     packet byte for byte. `settings` are the conditions recorded in the row itself. `started` is
     epoch seconds. `key` is what further gradings of this row are joined on. `notes` are remarks for
     the sanity report. `content` is equal for two rows only if they are copies of each other.
-    `cut_off`: here the file breaks off."""
+    `cut_off`: here the file breaks off. `may_be`: the items that it may be where that cannot be
+    told (the one that it names, where it fits none): it counts in rates, and in no item."""
 
     number: int
     fields: dict | None
@@ -78,10 +87,11 @@ class Line(NamedTuple):
     started: float | None = None
     ended: float | None = None
     key: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str | Note, ...] = ()
     path: Path | None = None
     content: int | None = None
     cut_off: bool = False
+    may_be: tuple[str, ...] = ()
 
 
 class Grading(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from failure_analysis import files, steps
+from failure_analysis.datapoint import UNSURE
 from failure_analysis.packet import lines, rows
 from failure_analysis.reading import detect, ingest, runs
 from failure_analysis.records import Source
@@ -151,6 +152,7 @@ def plan(pool: Pool, choice: Choice) -> tuple[list[Planned], int]:
 
 def _candidate(row: dict) -> Candidate:
     return Candidate(row["datapoint_id"], row["run_id"], row["model_name"],
+                     row["datapoint_id"] if row["item_fingerprint"] == UNSURE else
                      f"{row['item_id']}\0{row['item_fingerprint']}", row["outcome"],
                      tuple(row["failed_dimensions"]))
 

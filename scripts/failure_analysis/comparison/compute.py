@@ -14,7 +14,7 @@ import numpy as np
 
 from failure_analysis import facts, files, statistics, steps
 from failure_analysis.comparison import reliability
-from failure_analysis.datapoint import NOT_COUNTED, natural_key
+from failure_analysis.datapoint import NOT_COUNTED, UNSURE, natural_key
 from failure_analysis.packet import rows
 from failure_analysis.statistics import rounded
 
@@ -31,7 +31,8 @@ _JUDGED = re.compile(r'"((?:[^"\\]|\\.)*)": (true|false)')
 
 @dataclass
 class Unit:
-    """One compared model (or run): what it did on each item, as [attempts, fails]."""
+    """One compared model (or run): what it did on each item, as [attempts, fails]. `unsure` rows,
+    whose item cannot be told, count in the rates alone: whether each failed, and on what it did."""
 
     items: dict[str, list[int]] = field(default_factory=dict)
     prints: dict[str, str] = field(default_factory=dict)
@@ -41,10 +42,16 @@ class Unit:
     graders: Counter = field(default_factory=Counter)
     unjudged: int = 0
     not_counted: int = 0
+    unsure: list[bool] = field(default_factory=list)
+    unsure_on: dict[str, list[bool]] = field(default_factory=dict)
 
     def steady(self) -> dict[str, list[int]]:
         """[attempts, fails] of the items whose content does not change inside the unit."""
         return {item: counts for item, counts in self.items.items() if item not in self.unsteady}
+
+    def attempts(self) -> list[list[int]]:
+        """[attempts, fails] of all that it was judged on; a row of no item stands alone."""
+        return [*self.items.values(), *([1, int(failed)] for failed in self.unsure)]
 
     def content(self, item: str) -> str | None:
         """The item's fingerprint; None when not judged or when its content changes."""
@@ -82,7 +89,7 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> Compari
     """Compares the units of an analysis folder: `model`, `run`, or what is sensible (None). Refuses
     a folder without a packet or without a judged row. Nothing is written."""
     by, why, units, models = load(analysis_dir, by)
-    judged = {name: unit for name, unit in sorted(units.items()) if unit.items}
+    judged = {name: unit for name, unit in sorted(units.items()) if unit.attempts()}
     if not judged:
         raise files.Refusal(f"{analysis_dir / steps.OUTCOMES}: no judged row; there is nothing to "
                             "compare")
@@ -90,7 +97,7 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> Compari
     repeats = any(attempts > 1 for unit in judged.values() for attempts, _ in unit.items.values())
     result = {
         "by": by, "why_by": why, "repeats": repeats, "seed": seed,
-        "not_judged": sorted(name for name, unit in units.items() if not unit.items),
+        "not_judged": sorted(units.keys() - judged.keys()),
         "units": [_unit(name, unit, shared.strict) for name, unit in judged.items()],
         "items": len(shared.items), "compared_items": len(shared.strict),
         "different_content": shared.different, "partial": _partial(judged, shared),
@@ -138,16 +145,22 @@ def _add(unit: Unit, run: str, item: str, fingerprint: str, outcome: str, scores
         unit.not_counted += ended in NOT_COUNTED
         return
     unit.graders[grader] += 1
+    judged_on = [(json.loads(f'"{name}"') if "\\" in name else name, verdict == "false")
+                 for name, verdict in _JUDGED.findall(scores)]
+    if fingerprint == UNSURE:
+        unit.unsure.append(outcome == "fail")
+        for name, failed in judged_on:
+            unit.unsure_on.setdefault(name, []).append(failed)
+        return
     counts = unit.items.setdefault(item, [0, 0])
     counts[0] += 1
     counts[1] += outcome == "fail"
     if unit.prints.setdefault(item, fingerprint) != fingerprint:
         unit.unsteady.add(item)
-    for name, verdict in _JUDGED.findall(scores):
-        name = json.loads(f'"{name}"') if "\\" in name else name
+    for name, failed in judged_on:
         cell = unit.dimensions.setdefault(name, {}).setdefault(item, [0, 0])
         cell[0] += 1
-        cell[1] += verdict == "false"
+        cell[1] += failed
 
 
 @dataclass
@@ -185,22 +198,22 @@ class Shared:
 def _unit(name: str, unit: Unit, strict: list[str]) -> dict[str, Any]:
     """One unit's counts and rate over all it was judged on, and over the items that all share."""
     common = [unit.items[item] for item in strict]
-    attempts = sum(counts[0] for counts in unit.items.values())
-    fails = sum(counts[1] for counts in unit.items.values())
-    rate, worth, interval = _pass_rate(unit.items)
+    attempts, fails = map(sum, zip(*unit.attempts(), strict=True))
+    rate, worth, interval = _pass_rate(unit.attempts())
     return {"unit": name, "runs": len(unit.runs), "items": len(unit.items), "attempts": attempts,
             "failed": fails, "passed": attempts - fails, "unjudged": unit.unjudged,
             **({"not_counted": unit.not_counted} if unit.not_counted else {}),
+            **({"of_no_item": len(unit.unsure)} if unit.unsure else {}),
             "pass_rate": rounded(rate),
             "effective_attempts": round(worth, 1), "interval": _interval(interval),
             "compared_attempts": sum(n for n, _ in common),
             "compared_passed": sum(n - failed for n, failed in common)}
 
 
-def _pass_rate(items: dict[str, list[int]]) -> PassRate:
-    """The pass rate over [attempts, fails] by item, with its Wilson interval."""
-    tries = np.array([n for n, _ in items.values()])
-    passed = np.array([n - fails for n, fails in items.values()])
+def _pass_rate(items: list[list[int]]) -> PassRate:
+    """The pass rate over the [attempts, fails] of items, with its Wilson interval."""
+    tries = np.array([n for n, _ in items])
+    passed = np.array([n - fails for n, fails in items])
     total = int(tries.sum())
     size = statistics.effective_size(passed, tries) if total > len(items) else total
     rate = float(passed.sum()) / total
@@ -325,18 +338,20 @@ def _counts(of_a: dict, of_b: dict, items: list[str], reading: str) -> dict[str,
 
 def _dimensions(units: dict[str, Unit], shared: Shared, seed: int) -> dict[str, Any]:
     """Per dimension: failed of judged with interval, and the pairs, Holm within the dimension."""
-    names = sorted({name for unit in units.values() for name in unit.dimensions})
+    names = sorted({name for unit in units.values()
+                    for name in (*unit.dimensions, *unit.unsure_on)})
     result = {}
     for name in names:
         lines, cells = [], {}
         for model, unit in units.items():
             items = {item: counts for item, counts in unit.dimensions.get(name, {}).items()
                      if item not in unit.unsteady}
-            judged = sum(counts[0] for counts in items.values())
-            failed = sum(counts[1] for counts in items.values())
+            tries = [*items.values(), *([1, int(failed)] for failed in
+                                        unit.unsure_on.get(name, ()))]
+            judged, failed = (sum(counts[at] for counts in tries) for at in (0, 1))
             lines.append({"unit": model, "judged": judged, "failed": failed,
                          "pass_rate": rounded(1 - failed / judged) if judged else None,
-                         "interval": _interval(_pass_rate(items).interval if judged else None)})
+                         "interval": _interval(_pass_rate(tries).interval if judged else None)})
             if items:
                 cells[model] = _Cells(items, {item: unit.prints[item] for item in items})
         result[name] = {"units": lines, "pairs": _pairs(cells, units, shared, seed)}

@@ -79,6 +79,11 @@ def left_out(result: dict) -> list[str]:
         items = [entry["item"] for entry in result["partial"]]
         lines.append(f"Not judged for every {result['by']}: {len(items)} items ({ids(items)}); "
                      "they are in comparison.csv and in no set over all.")
+    apart = {row["unit"]: row["of_no_item"] for row in result["units"] if "of_no_item" in row}
+    if apart:
+        named = ", ".join(f"{code(name)} {count}" for name, count in apart.items())
+        lines.append(f"Rows whose item cannot be told: {sum(apart.values())} ({named}). They count "
+                     "in the rates and are in no item, set or pair.")
     if result["not_judged"]:
         lines.append(f"Without any judged row, so not compared: {ids(result['not_judged'])}.")
     graders = {tuple(sorted(names)) for names in result["graders"].values()}

@@ -14,7 +14,7 @@ from failure_analysis.journals import places as journal_places
 from failure_analysis.journals import read as journals
 from failure_analysis.journals.places import Place
 from failure_analysis.journals.read import Journal, Step, text
-from failure_analysis.records import Line, Source
+from failure_analysis.records import Line, Note, Source
 
 NAME = "agent-journals"
 ABOUT = "journals of coding agents (AIDE, AI-Scientist-v2): journal.json, a step per row"
@@ -200,13 +200,13 @@ def _settings(config: dict[str, str]) -> dict[str, str]:
             for name in ("feedback model", "step limit", "time limit")}
 
 
-def _notes(step: Step, journal: Journal) -> tuple[str, ...]:
+def _notes(step: Step, journal: Journal) -> tuple[str | Note, ...]:
     notes = tuple(journal.notes)
     if step.buggy is False and _termination(step) is None:
         notes += (_NOTHING_RAN,)
     recorded = step.node.get("is_buggy")
     if recorded is not None and step.buggy is None:
-        notes += (f"is_buggy is {text(recorded)[:40]}, neither true nor false: unjudged",)
+        notes += (Note("is_buggy is neither true nor false: unjudged", text(recorded)[:40]),)
     if step.parent_id and step.parent is None:
         notes += ("its parent is no one node of the journal",)
     return notes

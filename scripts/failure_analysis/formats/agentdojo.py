@@ -12,7 +12,7 @@ from typing import Any
 from failure_analysis import documents, files
 from failure_analysis.checks import epoch, text_of, wrong
 from failure_analysis.datapoint import fingerprint, is_number
-from failure_analysis.records import Line, Source
+from failure_analysis.records import Line, Note, Source
 
 NAME = "agentdojo"
 ABOUT = "AgentDojo: a tree PIPELINE/SUITE/user_task_N/ATTACK/NAME.json"
@@ -75,10 +75,10 @@ def _line(path: Path, row: dict) -> Line:
     suite, task, attack = path.absolute().parts[-4:-1]
     name = files.bare_name(path).removesuffix(".json")
     own = (row.get("suite_name"), row.get("user_task_id"))
-    notes = []
+    notes: list[str | Note] = []
     if own != (suite, task):
-        notes.append(f"its folder says {suite}/{task}, the file itself {own[0]}/{own[1]}; matched "
-                     "by what the file says")
+        notes.append(Note("the folder says another task than the file itself; matched by what the "
+                          "file says", f"{suite}/{task} is {own[0]}/{own[1]}"))
         suite, task = (str(part) for part in own)
     attacked = attack != "none"
     messages = [_message(message) for message in row["messages"]]
@@ -92,8 +92,8 @@ def _line(path: Path, row: dict) -> Line:
     if attacked:
         scores["injection_followed"] = int(followed) if isinstance(followed, bool) else None
     if row.get("pipeline_name") not in (None, path.absolute().parents[3].name):
-        notes.append(f"the file's pipeline_name is {row['pipeline_name']}; its folder names the "
-                     "model")
+        notes.append(Note("the file's pipeline_name is not its folder's, which names the model",
+                          str(row["pipeline_name"])))
     if attacked and followed is True and utility:
         notes.append("passes on utility although the injected instruction was followed")
     signals = _signals(row, messages)

@@ -14,7 +14,9 @@ from typing import Any
 from failure_analysis import documents, files, tool_checks
 from failure_analysis.checks import epoch, text_of
 from failure_analysis.datapoint import NOT_COUNTED, fingerprint, is_number
-from failure_analysis.records import Line, Source, build_lines
+from failure_analysis.formats import matching
+from failure_analysis.formats.matching import Match
+from failure_analysis.records import Line, Note, Source, build_lines
 from failure_analysis.tool_checks import PASS_REWARD, Call, Check
 
 NAME = "tau2-bench"
@@ -142,8 +144,8 @@ def read(source: Source) -> Iterator[Line]:
     rows = value.get("simulations")
     if not rows:
         return _read_files(source, value, tasks)
-    repeats, path = _repeats(rows), source.path.as_posix()
-    return build_lines(rows, lambda number, row: _line(number, row, tasks, repeats, path))
+    repeats, checked = _repeats(rows), _checked_parts(rows)
+    return build_lines(rows, lambda number, row: _line(number, row, tasks, repeats, checked))
 
 
 def _read_files(source: Source, value: dict, tasks: dict[str, dict]) -> Iterator[Line]:
@@ -155,23 +157,36 @@ def _read_files(source: Source, value: dict, tasks: dict[str, dict]) -> Iterator
     index = {str(entry.get("id")): entry for _, entry in entries if isinstance(entry, dict)}
     repeats = _repeats(index.values()) if index else _object(value.get("info")).get(
         "num_trials") not in (None, 1)
-    names = set()
-    for path in source.files[1:]:
+    loaded = [(path, *_loaded(path)) for path in source.files[1:]]
+    checked, names = _checked_parts([row for _, row, _ in loaded]), set()
+    for path, row, damage in loaded:
         name = files.bare_name(path).removesuffix(".json")
         names.add(name)
-        try:
-            row = files.read_json(path)
-        except files.Damaged as error:
-            yield Line(1, None, path.read_bytes(), str(error).removeprefix(f"{path}: "), path=path)
+        if damage:
+            yield Line(1, None, path.read_bytes(), damage, path=path)
             continue
-        [line] = build_lines([row], lambda number, row, path=path: _line(
-            number, row, tasks, repeats, path.as_posix()))
+        [line] = build_lines([row], lambda number, row: _line(number, row, tasks, repeats, checked))
         against = _against(index.get(name), row) if indexed and line.fields else ()
         yield line._replace(path=path, notes=line.notes + against)
     for number, entry in entries:
         if not isinstance(entry, dict) or str(entry.get("id")) not in names:
             yield Line(number, None, json.dumps(entry).encode(), f"entry {number} of "
                        f"simulation_index has no file in {SIMULATIONS}/")
+
+
+def _loaded(path: Path) -> tuple[Any, str]:
+    """What a file of one simulation holds, or how it is damaged."""
+    try:
+        return files.read_json(path), ""
+    except files.Damaged as error:
+        return None, str(error).removeprefix(f"{path}: ")
+
+
+def _checked_parts(rows: Iterable) -> frozenset[str]:
+    """The parts that the run's evaluator checks wherever a task has them: those that some row
+    records. Natural-language assertions are judged for some tasks only."""
+    recorded = (_recorded(_object(_object(row).get("reward_info"))) for row in rows)
+    return frozenset().union(*recorded) - {"nl_assertions"}
 
 
 def _repeats(rows: Iterable) -> bool:
@@ -181,26 +196,30 @@ def _repeats(rows: Iterable) -> bool:
     return len(attempts) > len({task for task, _ in attempts})
 
 
-def _against(entry: dict | None, row: dict) -> tuple[str, ...]:
+def _against(entry: dict | None, row: dict) -> tuple[str | Note, ...]:
     """What the index says otherwise than the file of a simulation, which is what is read."""
     if entry is None:
         return ("a simulation file that is not in simulation_index",)
     own = {**row, "reward": _object(row.get("reward_info")).get("reward")}
-    return tuple(f"simulation_index has another {name} than the simulation's own file, which is "
-                 "what counts" for name in ("id", "task_id", "trial", "reward",
-                                            "termination_reason")
-                 if name in entry and str(_plain(entry[name])) != str(_plain(own.get(name))))
+    differing = [name for name in ("id", "task_id", "trial", "reward", "termination_reason")
+                 if name in entry and str(_plain(entry[name])) != str(_plain(own.get(name)))]
+    return (Note("simulation_index says otherwise than the simulation's own file, which is what "
+                 "counts", f"{', '.join(differing)} of {row.get('id')}"),) if differing else ()
 
 
-def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: str) -> Line:
+def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, checked: frozenset[str]
+          ) -> Line:
     named = str(row["task_id"])
     reward_info = _object(row.get("reward_info"))
     recorded = _recorded(reward_info)
-    item, notes = _item(named, recorded, tasks)
-    task = tasks.get(item, {}) if item else {}
-    criteria = _object(task.get("evaluation_criteria"))
     messages = row.get("messages") or _spoken(row.get("ticks") or [])
     made, results = _calls(messages)
+    # What a judgement that came to its end does not list was not expected.
+    silent = dict.fromkeys(checked - recorded.keys(), _spelled([])) \
+        if reward_info.get("reward_breakdown") else {}
+    item, notes, may_be = _item(named, recorded, silent, tasks, messages, made)
+    task = {} if may_be else tasks.get(item, {})
+    criteria = _object(task.get("evaluation_criteria"))
     ended = row.get("termination_reason")
     # Of a simulation that the harness broke off, the benchmark counts nothing.
     judged = {"reward_basis": reward_info.get("reward_basis")} if ended in NOT_COUNTED else \
@@ -210,11 +229,9 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: s
     calls = [call for message in agent for call in message.get("tool_calls") or []]
     signals = _signals(judged, checks, made, calls)
     fields = {
-        "item_id": item or named,
-        # A row that belongs to no known task is like no other row; where no tasks are recorded at
-        # all, it is like those of its name that were judged by the same.
-        "item_fingerprint": _fingerprint(task, criteria) if task else
-        fingerprint([path, number] if tasks else [named], recorded),
+        "item_id": item,
+        # Where no tasks are recorded, a row is like those of its name that were judged by the same.
+        "item_fingerprint": _fingerprint(task) if task else fingerprint([named], recorded),
         "trial": row.get("trial") if repeats else None,
         "user_text": _scenario(task) or _first(messages, "user"),
         "assistant_text": _last(agent),
@@ -234,12 +251,12 @@ def _line(number: int, row: dict, tasks: dict[str, dict], repeats: bool, path: s
         "completion_tokens": _usage(agent, "completion_tokens"),
         "latency_ms": _milliseconds(row.get("duration")),
         "cost_usd": row.get("agent_cost") if is_number(row.get("agent_cost")) else None,
-        "params": _params(item or named, checks),
+        "params": _params("" if may_be else item, checks),
     }
     return Line(number, fields, settings=_settings(row, messages),
                 started=epoch(row.get("start_time")), ended=epoch(row.get("end_time")),
                 key=str(row["id"]) if row.get("id") else None,
-                notes=notes + tool_checks.notes(signals))
+                notes=notes + tool_checks.notes(signals), may_be=may_be)
 
 
 def _spoken(ticks: list[dict]) -> list[dict]:
@@ -275,21 +292,31 @@ def _say(role: str, chunk: dict, going: dict[str, tuple[dict, set]], messages: l
     going[role] = (message, before | ids)
 
 
-def _item(named: str, recorded: dict, tasks: dict[str, dict]) -> tuple[str | None, tuple[str, ...]]:
-    """The item that a row's own checks belong to: the named task when they fit it, else the one
-    task that they fit; None when no single task fits."""
+def _item(named: str, recorded: dict, silent: dict, tasks: dict[str, dict], messages: list[dict],
+          made: list[Call]) -> Match:
+    """The item that a row's own checks belong to: the named task when they fit it (or there are
+    none), else the task that they fit. `silent` parts have no check, as it seems because the task
+    has none; the named task stays one of those that may be meant where only they speak against."""
     task = tasks.get(named)
-    if task is not None and (not recorded or _fits(recorded, task)):
-        return named, ()
+    holds = task is not None and _fits(recorded, task)
+    if holds and _fits(silent, task):
+        return Match(named)
     if not tasks:
-        return named, ("no tasks are recorded: what was expected is known by its own checks alone",)
-    if task is None and not recorded:
-        return None, (f"the results hold no task {named}, and the row no checks to find it by",)
-    fitting = [other for other, task in tasks.items() if _fits(recorded, task)]
-    why = f"its recorded checks do not fit task {named}" if task else f"there is no task {named}"
-    if len(fitting) == 1:
-        return fitting[0], (f"{why}; re-matched by content to task {fitting[0]}",)
-    return None, (f"{why}, and {len(fitting)} tasks fit them; left out of comparisons",)
+        return Match(named, ("no tasks are recorded: what was expected is known by its own checks "
+                             "alone",))
+    alike = [other for other, task in tasks.items() if (recorded or holds) and
+             _fits(recorded, task)]
+    fitting = [other for other in alike if other == named or _fits(silent, tasks[other])] or alike
+    spoken = [message.get("content") for message in messages if message.get("role") == "user"]
+    return matching.matched(named, {other: _fingerprint(tasks[other]) for other in fitting},
+                            {other: _said(tasks[other]) for other in fitting},
+                            spoken, [call.arguments for call in made])
+
+
+def _said(task: dict) -> matching.Task:
+    """What a task tells its user, and all that it says."""
+    told = [task.get("user_scenario"), task.get("ticket")]
+    return matching.Task(told, [*told, task.get("initial_state"), task.get("evaluation_criteria")])
 
 
 def _recorded(reward_info: dict) -> dict[str, str]:
@@ -315,7 +342,8 @@ def _fits(recorded: dict[str, str], task: dict) -> bool:
     return all(gold[name] == part for name, part in recorded.items())
 
 
-def _fingerprint(task: dict, criteria: dict) -> str:
+def _fingerprint(task: dict) -> str:
+    criteria = _object(task.get("evaluation_criteria"))
     asked = [task.get("user_scenario"), task.get("initial_state"), task.get("ticket")]
     basis = criteria.get("reward_basis") or list(BASIS)
     decisive = {BASIS[name] for name in basis if name in BASIS}

@@ -10,6 +10,8 @@ from typing import Any
 from failure_analysis import documents, files, tool_checks
 from failure_analysis.checks import text_of
 from failure_analysis.datapoint import fingerprint
+from failure_analysis.formats import matching
+from failure_analysis.formats.matching import Match
 from failure_analysis.records import Line, Source, build_lines
 from failure_analysis.tool_checks import PASS_REWARD, Call, Check
 
@@ -75,7 +77,7 @@ def _line(number: int, row: dict, contents: dict[str, str], repeats: bool) -> Li
     task = info.get("task") or {}
     reward_info = info.get("reward_info") or {}
     of_row = _fingerprint(task)
-    item, notes = _item(named, of_row, contents, bool(task))
+    item, notes, may_be = _item(named, of_row, contents, bool(task))
     if task and reward_info.get("actions") not in (None, task.get("actions")):
         notes += ("the actions it was graded by differ from those of its task",)
     messages = row["traj"]
@@ -112,7 +114,7 @@ def _line(number: int, row: dict, contents: dict[str, str], repeats: bool) -> Li
     }
     policy = messages[0].get("content") if messages and messages[0].get("role") == "system" else ""
     return Line(number, fields, settings={"policy text": documents.digest(policy)},
-                notes=notes + tool_checks.notes(signals))
+                notes=notes + tool_checks.notes(signals), may_be=may_be)
 
 
 def _contents(rows: list) -> dict[str, str]:
@@ -127,17 +129,12 @@ def _contents(rows: list) -> dict[str, str]:
     return {item: prints.most_common(1)[0][0] for item, prints in seen.items() if prints}
 
 
-def _item(
-    named: str, own: str, contents: dict[str, str], has_task: bool
-) -> tuple[str, tuple[str, ...]]:
-    """The id whose content the row carries; its named id when it carries none or no single one."""
+def _item(named: str, own: str, contents: dict[str, str], has_task: bool) -> Match:
+    """The id whose content the row carries; its named id when it carries none."""
     if not has_task or contents.get(named) == own:
-        return named, ()
-    others = [item for item, content in contents.items() if content == own]
-    why = f"its own task differs from that of the other rows of task {named}"
-    if len(others) == 1:
-        return others[0], (f"{why}; re-matched by content to task {others[0]}",)
-    return named, (f"{why}, and {len(others)} other tasks have its content",)
+        return Match(named)
+    return matching.matched(named, {item: content for item, content in contents.items()
+                                    if content == own})
 
 
 def _fingerprint(task: dict) -> str:

@@ -15,6 +15,7 @@ from failure_analysis import files
 from failure_analysis.checks import epoch
 from failure_analysis.datapoint import is_number
 from failure_analysis.journals.places import Place
+from failure_analysis.records import Note
 
 _NODE_KEYS = {"code", "plan", "is_buggy", "_term_out"}  # a node is known by one of these
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)')
@@ -100,7 +101,7 @@ class Journal:
     kind: str
     steps: list[Step]
     rejected: list[Rejected] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[str | Note] = field(default_factory=list)
 
     @property
     def verdicts(self) -> Counter[bool | None]:
@@ -194,9 +195,11 @@ def _parents(document: dict, nodes: list[tuple[int, dict]], journal: Journal) ->
     places = _places(nodes)
     if len(places) < len(nodes):
         journal.notes.append("some nodes have no id of their own: their children cannot be told")
-    for step in _in_cycles({child: places.get(parent) for child, parent in parents.items()}):
-        journal.notes.append(f"step {step} is its own ancestor: its parent is not believed")
-        parents[step] = ""
+    circling = _in_cycles({child: places.get(parent) for child, parent in parents.items()})
+    if circling:
+        journal.notes.append(Note("steps that are their own ancestors: their parents are not "
+                                  "believed", f"step {', '.join(map(str, circling))}"))
+    parents |= dict.fromkeys(circling, "")
     return parents
 
 

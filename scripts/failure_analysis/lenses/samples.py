@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files, steps
+from failure_analysis.datapoint import UNSURE
 from failure_analysis.lenses.config import Config
 from failure_analysis.lenses.fields import NAMES, TEXTS
 from failure_analysis.packet import sanity
@@ -202,7 +203,8 @@ def _ours(row: dict) -> dict:
     answers = "\n".join(text for text in spoken if isinstance(text, str))
     got = row.get
     return {"model_name": got("model_name"), "base_task": got("benchmark") or "all",
-            "item_id": got("item_id"), "trial": f"{got('run_id')}@{got('trial')}",
+            "item_id": got("datapoint_id" if got("item_fingerprint") == UNSURE else "item_id"),
+            "trial": f"{got('run_id')}@{got('trial')}",
             "run": got("run_id"), "params": got("params") or {}, "outcome": got("outcome"),
             "finish_reason": got("termination"), "tokens": got("completion_tokens"),
             "prompt": got("user_text"), "reasoning": got("reasoning"),

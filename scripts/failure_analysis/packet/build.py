@@ -22,13 +22,14 @@ from failure_analysis.datapoint import (
     NOT_COUNTED,
     NOTHING_RECORDED,
     OUTCOME_COLUMNS,
+    UNSURE,
 )
 from failure_analysis.files import csv_cell
 from failure_analysis.packet import findings, lines, sanity, sessions
-from failure_analysis.packet.tally import RejectedLine, RunTally, SourceTally
+from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
 from failure_analysis.reading import ingest
 from failure_analysis.reading.detect import Inputs
-from failure_analysis.records import MARKERS, Source
+from failure_analysis.records import MARKERS, Note, Source
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -221,7 +222,6 @@ def _reject(row: ingest.Row, source: Source, outputs: Outputs, total: SourceTall
 def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
     """Adds one datapoint to its run's counts."""
     line, computed = row.line, row.computed
-    item, fingerprint = computed["item_id"], computed["item_fingerprint"]
     tally.rows += 1
     tally.patterns[row.scores.judged] += 1
     outcome = computed["outcome"]
@@ -230,11 +230,7 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
         tally.failed_alone += 1
     elif outcome == "unjudged" and computed["termination"] in NOT_COUNTED:
         tally.not_counted[computed["termination"]] += 1
-    first = tally.items.setdefault(item, fingerprint)
-    if first != fingerprint:
-        tally.other_content[item] = fingerprint
-    if computed["trial"] and line.fields.get("trial") != computed["trial"]:
-        tally.repeated[item] += 1
+    _count_item(row, tally)
     tally.graders[computed["grader"]] += 1
     if computed["termination"] is not None:
         text = line.fields.get("assistant_text") or ""
@@ -253,12 +249,29 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
         tally.times.extend((line.started, line.ended if line.ended is not None else line.started))
         name = line.settings and line.settings.get(sessions.PROVIDERS_NAME)
         tally.providers.append(sys.intern(name) if name else None)
-    if fingerprint == NOTHING_RECORDED:
+    if computed["item_fingerprint"] == NOTHING_RECORDED:
         tally.unchecked += 1
     if keyed and line.key in tally.keys:
         tally.keys[line.key] = ()  # two rows answer to it: a grading cannot say which it means
     elif keyed and line.key is not None:
         tally.keys[line.key] = tuple(computed[name] for name in GRADING_COLUMNS[:5])
+
+
+def _count_item(row: ingest.Row, tally: RunTally) -> None:
+    """Adds one datapoint to its item, or to those whose item cannot be told."""
+    line, computed = row.line, row.computed
+    item, fingerprint = computed["item_id"], computed["item_fingerprint"]
+    if fingerprint == UNSURE:
+        unsure = tally.unsure.setdefault(item, Unsure(line.may_be))
+        unsure.rows += 1
+        if len(unsure.examples) < sanity.MOST_EXAMPLES:
+            unsure.examples.append(computed["datapoint_id"])
+        return
+    first = tally.items.setdefault(item, fingerprint)
+    if first != fingerprint:
+        tally.other_content[item] = fingerprint
+    if computed["trial"] and line.fields.get("trial") != computed["trial"]:
+        tally.repeated[item] += 1
 
 
 def _is_empty(fields: dict) -> bool:
@@ -273,12 +286,15 @@ def _is_empty(fields: dict) -> bool:
                    for message in mine)
 
 
-def _note(notes: tuple[str, ...], ident: str, tally: RunTally) -> None:
+def _note(notes: tuple[str | Note, ...], ident: str, tally: RunTally) -> None:
     for note in notes:
-        seen = tally.notes.setdefault(note, [0, []])
-        seen[0] += 1
-        if len(seen[1]) < sanity.MOST_EXAMPLES:
-            seen[1].append(ident)
+        text, detail = note if isinstance(note, Note) else (note, "")
+        seen = tally.notes.setdefault(text, Noted())
+        seen.rows += 1
+        if len(seen.examples) < sanity.MOST_EXAMPLES:
+            seen.examples.append(ident)
+        if detail and len(seen.details) < sanity.MOST_DETAILS:
+            seen.details[detail] = None
 
 
 def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:

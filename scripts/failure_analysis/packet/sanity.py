@@ -11,7 +11,7 @@ from failure_analysis.datapoint import natural_key
 from failure_analysis.facts import key
 from failure_analysis.packet import expected, names, sessions
 from failure_analysis.packet.findings import finding, in_order
-from failure_analysis.packet.tally import RejectedLine, RunTally, SourceTally
+from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
 from failure_analysis.reading import mapping, mapping_faults
 from failure_analysis.reading.path_counts import Counts
 from failure_analysis.records import Source
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NAME = steps.SANITY
 MOST_EXAMPLES = 20
+MOST_DETAILS = 1000  # of what differs between the rows of one finding
 # Numbers of single runs beyond these stand in sanity.json alone: no report cites ten thousand runs.
 MOST_RUN_FACTS = 1000
 _MOST_VARIANTS = 6
@@ -35,7 +36,8 @@ _LONGEST_EXPRESSION = 60
 
 
 class _Run(NamedTuple):
-    """The counts of one run, and its items: those that it has, and those of its own list."""
+    """The counts of one run, and its items: those that it has, those of its own list, and those
+    that rows of it may be whose item cannot be told."""
 
     run_id: str
     model_name: str
@@ -48,6 +50,7 @@ class _Run(NamedTuple):
     not_counted: int
     covered: frozenset[str]
     listed: frozenset[str]
+    may_be: frozenset[str]
 
 
 @dataclass
@@ -56,6 +59,18 @@ class _Item:
 
     runs: int = 0
     variants: dict[str, list] = field(default_factory=dict)
+
+
+@dataclass
+class _Notes:
+    """A note over all runs: its rows, the first of them, run -> what differs there, and of how many
+    rows in how many runs."""
+
+    rows: int = 0
+    examples: list[str] = field(default_factory=list)
+    details: dict[str, list[str]] = field(default_factory=dict)
+    of: int = 0
+    runs: list[str] = field(default_factory=list)
 
 
 class MappedCounts(NamedTuple):
@@ -86,7 +101,8 @@ class Overall:
         self.unchecked = 0
         self.settings: dict[str, dict[str, list]] = {}
         self.findings: list[dict] = []
-        self.notes: dict[str, list] = {}
+        self.notes: dict[str, _Notes] = {}
+        self.unsure: dict[str, dict[str, Unsure]] = {}
         self.gradings: dict | None = None
         self.mapped: dict[str, MappedCounts] = {}
         self.differences: list[dict] = []
@@ -204,15 +220,16 @@ class Overall:
         self.runs.append(_Run(
             run.run_id, run.model_name, run.path, run.rows, run.outcomes["pass"],
             run.outcomes["fail"], run.outcomes["unjudged"], rejected, run.not_counted.total(),
-            self._same(frozenset(run.items)), self._same(frozenset(listed))))
+            self._same(frozenset(run.items)), self._same(frozenset(listed)),
+            frozenset(item for unsure in run.unsure.values() for item in unsure.may_be)))
         for item, fingerprint in run.items.items():
             self._add_item(item, fingerprint, run.run_id)
         for item, fingerprint in run.other_content.items():
             self._add_item(item, fingerprint, run.run_id)
-        for note, (count, examples) in run.notes.items():
-            seen = self.notes.setdefault(note, [0, []])
-            seen[0] += count
-            seen[1] += examples[:MOST_EXAMPLES - len(seen[1])]
+        for note, noted in run.notes.items():
+            self._add_note(self.notes.setdefault(note, _Notes()), noted, run)
+        if run.unsure:
+            self.unsure[run.run_id] = run.unsure
         if run.run_id in self.run_ids:
             raise files.Refusal(f"two runs would both be called {run.run_id}; rename the folder "
                                 f"or file of one ({run.path})")
@@ -220,6 +237,15 @@ class Overall:
         self.unchecked += run.unchecked
         self._run_findings(run)
         self._add_settings(run, source)
+
+    def _add_note(self, seen: _Notes, noted: Noted, run: RunTally) -> None:
+        room = MOST_DETAILS - sum(map(len, seen.details.values())) if noted.details else 0
+        seen.rows += noted.rows
+        seen.examples += noted.examples[:MOST_EXAMPLES - len(seen.examples)]
+        seen.of += run.rows
+        seen.runs.append(run.run_id)
+        if room > 0:
+            seen.details[run.run_id] = list(noted.details)[:room]
 
     def _same(self, items: frozenset) -> frozenset:
         """One object for equal sets: thousands of runs cover the same items."""
@@ -365,14 +391,16 @@ class Overall:
                 "cut_off": self.cut_off}
 
     def _run_record(self, run: _Run) -> tuple:
-        *counts, not_counted, covered, _ = run
-        record = (*counts, len(covered), len(self.items) - len(covered))
+        *counts, not_counted, covered, _, may_be = run
+        missing = len(self.items) - len(covered) - len((may_be & self.items.keys()) - covered)
+        record = (*counts, len(covered), missing)
         return (*record, not_counted) if self.not_counted else record
 
     def _missing(self) -> list[dict]:
         """Items that other runs (or the benchmark's own list) have and a run lacks."""
         everything = frozenset(self.items)
-        findings, unseen = [], sorted(self.expected - everything, key=natural_key)
+        perhaps = frozenset().union(*(run.may_be for run in self.runs))
+        findings, unseen = [], sorted(self.expected - everything - perhaps, key=natural_key)
         if unseen:
             findings.append({"kind": "items_never_run", "text": f"{_count(len(unseen), 'item')} "
                              f"of the benchmark's own list in no run ({_list(unseen)}).",
@@ -385,8 +413,8 @@ class Overall:
                 all(self.items[item].runs == 1 for item in run.covered)
             alone += [run.run_id] if is_alone else []
             wanted = run.listed | (run.covered if is_alone else everything)
-            if len(run.covered) < len(wanted):
-                short.setdefault(wanted - run.covered, []).append(run.run_id)
+            if len(run.covered) < len(wanted) and (lacking := wanted - run.covered - run.may_be):
+                short.setdefault(lacking, []).append(run.run_id)
         if alone:
             findings.append({"kind": "nothing_shared", "text": f"{_count(len(alone), 'run')} "
                              f"({_list(alone)}) have no item in common with any other run: "
@@ -404,7 +432,7 @@ class Overall:
         return findings
 
     def _stopped_early(self, run_id: str, lacking: list[str]) -> str:
-        covered = next(run.covered for run in self.runs if run.run_id == run_id)
+        covered = next(run.covered | run.may_be for run in self.runs if run.run_id == run_id)
         last = max(covered, key=natural_key, default=None)
         if last is None or natural_key(lacking[0]) < natural_key(last):
             return ""
@@ -469,10 +497,8 @@ class Overall:
 
     def _row_findings(self) -> list[dict]:
         """What single rows showed, counted over all runs."""
-        findings = []
-        for note, (count, examples) in sorted(self.notes.items()):
-            findings.append({"kind": "row_note", "text": f"{_count(count, 'row')}: {note} "
-                             f"({_list(examples, 5, count)}).", "count": count, "about": examples})
+        findings = [_noted(note, seen) for note, seen in sorted(self.notes.items())]
+        findings += self._ambiguous_ids()
         for reason, count in sorted(self.rejected.items()):
             examples = [f"{line.path}:{line.number}" for line in self.rejected_lines
                         if kind_of_rejection(line.reason) == reason]
@@ -510,6 +536,23 @@ class Overall:
                              f"harness put [{name.removeprefix('marker/')}] in the place of an "
                              "answer.", "count": count, "about": []})
         return findings
+
+    def _ambiguous_ids(self) -> list[dict]:
+        """Rows that may be of several items, or fit none."""
+        if not self.unsure:
+            return []
+        unsure = [one for by_item in self.unsure.values() for one in by_item.values()]
+        count = sum(one.rows for one in unsure)
+        details = _of_runs({run: [f"{item} ({_count(by_item[item].rows, 'row')})"
+                                  for item in sorted(by_item, key=natural_key)]
+                            for run, by_item in self.unsure.items()})
+        more = f"; and {len(details) - 10} more" if len(details) > 10 else ""
+        text = (f"{_count(count, 'row')} of {_runs(list(self.unsure))} may be of several items, or "
+                f"fit none: {'; '.join(details[:10])}{more}. What is recorded does not tell; they "
+                "count in the rates and in no item.")
+        idents = [ident for one in unsure for ident in one.examples]
+        return [{**finding("ambiguous_ids", text, idents, count),
+                 "details": details[:MOST_DETAILS]}]
 
     def _not_counted_finding(self) -> dict:
         """The rows that the benchmark itself does not count, by their ends and by model."""
@@ -613,6 +656,29 @@ def _who_differs(values: dict[str, list]) -> str:
         return f"{len(values)} different over {_count(total, 'run')}"
     return ", but ".join(value if 2 * count > total else f"{value} in {_list(runs, 2, count)}"
                          for value, (count, runs) in _commonest_first(values))
+
+
+def _noted(note: str, seen: _Notes) -> dict:
+    """The finding of a note: what its rows have in common, and what differs between them."""
+    details = _of_runs(seen.details)
+    if not details:
+        return finding("row_note", f"{_count(seen.rows, 'row')}: {note} "
+                       f"({_list(seen.examples, 5, seen.rows)}).", seen.examples, seen.rows)
+    named = _list(details) if len(details) < MOST_DETAILS else \
+        f"{', '.join(details[:10])}, and many more"
+    text = f"{seen.rows} of {_count(seen.of, 'row')} of {_runs(seen.runs)}: {note} ({named})."
+    return {**finding("row_note", text, seen.examples, seen.rows), "details": details}
+
+
+def _of_runs(details: dict[str, list[str]]) -> list[str]:
+    """The details of runs, each with its run's name where there are several runs."""
+    return [f"{run}: {detail}" if len(details) > 1 else detail
+            for run, of_run in details.items() for detail in of_run]
+
+
+def _runs(names: list[str]) -> str:
+    """`run a`, or how many runs and the first of them."""
+    return f"run {names[0]}" if len(names) == 1 else f"{len(names)} runs ({_list(names, 3)})"
 
 
 def _count(number: int, noun: str) -> str:

@@ -10,6 +10,25 @@ from failure_analysis.reading.path_counts import Counts
 
 
 @dataclass
+class Noted:
+    """How many rows carry a note, the first of them, and what differs between them."""
+
+    rows: int = 0
+    examples: list[str] = field(default_factory=list)
+    details: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass
+class Unsure:
+    """Rows whose item cannot be told: the items that they may be, how many they are, the first of
+    them."""
+
+    may_be: tuple[str, ...]
+    rows: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass
 class RunTally:
     """The exact counts of one run. `times` holds start and end of each row that has them in turn,
     `providers` the name that its provider gave the model of each such row."""
@@ -31,8 +50,9 @@ class RunTally:
     items: dict[str, str] = field(default_factory=dict)
     other_content: dict[str, str] = field(default_factory=dict)
     repeated: Counter = field(default_factory=Counter)
+    unsure: dict[str, "Unsure"] = field(default_factory=dict)
     settings: dict[str, Counter] = field(default_factory=dict)
-    notes: dict[str, list] = field(default_factory=dict)
+    notes: dict[str, "Noted"] = field(default_factory=dict)
     times: array = field(default_factory=lambda: array("d"))
     providers: list[str | None] = field(default_factory=list)
     keys: dict[str, tuple] = field(default_factory=dict)

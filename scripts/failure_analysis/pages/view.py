@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from failure_analysis import files
+from failure_analysis.datapoint import UNSURE
 from failure_analysis.packet import rows
 from failure_analysis.pages import layout
 from failure_analysis.pages.desk import Desk
@@ -88,7 +89,8 @@ def siblings(desk: Desk, line: rows.OutcomeLine) -> list[dict]:
     """The same item elsewhere: outcome, failed dimensions, and the answer where the row is here."""
     entries, safe = [], files.visible
     for other in desk.index.outcomes.values():
-        if other.item != line.item or other.datapoint_id == line.datapoint_id:
+        if other.item != line.item or other.datapoint_id == line.datapoint_id \
+                or line.fingerprint == UNSURE:
             continue
         whole = other.datapoint_id in desk.index.places
         shown = parts.parts(rows.row(desk.index, other.datapoint_id)) if whole else []

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from failure_analysis.datapoint import (
     NOTHING_RECORDED,
+    UNSURE,
     fingerprint,
     is_number,
     outcome_of,
@@ -124,7 +125,7 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
         "run_id": run_id,
         "model_name": model,
         "item_id": item_id,
-        "item_fingerprint": _fingerprint(fields),
+        "item_fingerprint": UNSURE if line.may_be else _fingerprint(fields),
         "trial": trial,
         "turn": fields.get("turn"),
         "outcome": outcome,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from failure_analysis import facts
+from failure_analysis.datapoint import UNSURE
 from failure_analysis.markdown import code
 from failure_analysis.packet import rows
 from failure_analysis.report import prose
@@ -131,7 +132,8 @@ def recount(index: rows.Index) -> dict[str, int]:
     lines = index.outcomes.values()
     values = Counter({**dict.fromkeys(kinds.values(), 0), **{
         f"{name}s": len({getattr(line, name) for line in lines})
-        for name in ("model", "run", "item")}})
+        for name in ("model", "run")},
+        "items": len({line.item for line in lines if line.fingerprint != UNSURE})})
     for line in lines:
         model = facts.key(line.model)
         values[kinds[line.outcome]] += 1

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from failure_analysis import files, manifest, steps
 from failure_analysis.comparison import page as comparison_page
-from failure_analysis.datapoint import natural_key
+from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import rows
 from failure_analysis.review import contrast
@@ -285,7 +285,8 @@ def _passing(index: rows.Index, seed: int) -> Passing:
     passed = (ident for ident, line in index.outcomes.items() if line.outcome == "pass")
     for ident in _drawn(passed, seed):
         line = index.outcomes[ident]
-        by_item.setdefault((line.item, line.fingerprint), []).append(line)
+        if line.fingerprint != UNSURE:
+            by_item.setdefault((line.item, line.fingerprint), []).append(line)
     return by_item
 
 

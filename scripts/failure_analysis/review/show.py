@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files
+from failure_analysis.datapoint import UNSURE
 from failure_analysis.packet import rows
 from failure_analysis.review import contrast, ledger, parts, plan, reading_log
 
@@ -197,7 +198,8 @@ def _window(window: Window, turn: parts.Turn | None, mark: str) -> list[str]:
 def _other_models(index: rows.Index, line: rows.OutcomeLine) -> list[str]:
     """How everybody else did on the same item."""
     others = [other for other in index.outcomes.values()
-              if other.item == line.item and other.datapoint_id != line.datapoint_id]
+              if other.item == line.item and other.datapoint_id != line.datapoint_id
+              and line.fingerprint != UNSURE]
     if not others:
         return []
     lines = ["", "the same item elsewhere:"]
