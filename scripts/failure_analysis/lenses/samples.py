@@ -201,8 +201,9 @@ def _ours(row: dict) -> dict:
               if isinstance(message, dict) and message.get("role") == "assistant"]
     answers = "\n".join(text for text in spoken if isinstance(text, str))
     got = row.get
-    return {"model_name": got("model_name"), "base_task": got("benchmark") or "all",
-            "item_id": got("item_id"), "trial": f"{got('run_id')}@{got('trial')}",
+    return {"model_name": got("model_name"),
+            "base_task": got("task") or got("benchmark") or "all", "item_id": got("item_id"),
+            "trial": f"{got('run_id')}@{got('trial')}",
             "run": got("run_id"), "params": got("params") or {}, "outcome": got("outcome"),
             "finish_reason": got("termination"), "tokens": got("completion_tokens"),
             "prompt": got("user_text"), "reasoning": got("reasoning"),

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +53,7 @@ class Planned(NamedTuple):
     mode: str | None
     contrast_of: str | None
     shards: tuple[int, ...]
+    task: str | None = None
 
 
 class Plan(NamedTuple):
@@ -192,8 +194,8 @@ def _pick_unique(by_item: dict[str, list[rows.OutcomeLine]], compared: dict,
 
 
 def _pick_sample(failing: list[rows.OutcomeLine], picks: dict[str, Pick]) -> None:
-    """Fills every cell of model and provisional mode up to the floor, other items first; what is
-    left follows in proportion to the cells, in rounds after the floor's."""
+    """Fills every cell of model and provisional mode up to the floor, other items first and tasks
+    in turn; what is left follows in proportion to the cells, in rounds after the floor's."""
     cells: dict[tuple[str, str | None], list[rows.OutcomeLine]] = {}
     for line in failing:
         cells.setdefault((line.mode, line.model), []).append(line)
@@ -205,9 +207,22 @@ def _pick_sample(failing: list[rows.OutcomeLine], picks: dict[str, Pick]) -> Non
             if line.datapoint_id not in picks:
                 (again if line.item in items else fresh).append(line)
                 items.add(line.item)
-        for place, line in enumerate([*fresh, *again], len(have) + 1):
+        first = _tasks_in_turn(fresh, have)
+        then = _tasks_in_turn(again, [*have, *first])
+        for place, line in enumerate([*first, *then], len(have) + 1):
             due = place if place <= FLOOR else FLOOR + 1 + place / len(members)
             picks[line.datapoint_id] = Pick(line, SAMPLE, due)
+
+
+def _tasks_in_turn(lines: list[rows.OutcomeLine], have: list[rows.OutcomeLine]
+                   ) -> list[rows.OutcomeLine]:
+    """The lines with their tasks in turn, those of which `have` holds the fewest first."""
+    seen = Counter(line.task for line in have)
+    turns = []
+    for line in lines:
+        turns.append(seen[line.task])
+        seen[line.task] += 1
+    return [line for _, line in sorted(zip(turns, lines, strict=True), key=itemgetter(0))]
 
 
 def _with_contrasts(picks: dict[str, Pick], passing: Passing) -> list[Pick]:
@@ -275,7 +290,8 @@ def _lines(kept: list[Pick], readers_of: dict[str, tuple[int, ...]]) -> list[Pla
         pair = [(failed, pick.why, None), (pick.contrast, CONTRAST, failed.datapoint_id)]
         for line, why, contrast_of in pair if pick.contrast else pair[:1]:
             lines.append(Planned(len(lines) + 1, line.datapoint_id, why, line.model, line.item,
-                                 failed.mode, contrast_of, readers_of[failed.item]))
+                                 failed.mode, contrast_of, readers_of[failed.item],
+                                 line.task))
     return lines
 
 
@@ -348,15 +364,17 @@ def page(summary: dict, lines: list[Planned]) -> str:
     if summary["shards"]:
         sizes = ", ".join(f"reader {shard}: {size}" for shard, size in summary["shards"].items())
         text += [f"- {sizes}; {summary['shared']} failing datapoints go to every reader."]
+    tasks = len({planned.task for planned in lines if planned.task}) > 1
     for why in (ALL, UNIQUE, SAMPLE):
         mine = [planned for planned in lines if planned.why == why
                 or (planned.why == CONTRAST and lines[planned.order - 2].why == why)]
         if mine:
             text += ["", f"## {why}: {WHY[why]}", "", table(
-                ["order", "datapoint", "model", "provisional mode", "readers"],
+                ["order", "datapoint", "model", *["task"] * tasks, "provisional mode", "readers"],
                 [[planned.order,
                   code(planned.datapoint_id) + " (passed: contrast)" * bool(planned.contrast_of),
-                  code(planned.model_name), code(planned.mode), " ".join(map(str, planned.shards))]
+                  code(planned.model_name), *[code(planned.task) if planned.task else ""] * tasks,
+                  code(planned.mode), " ".join(map(str, planned.shards))]
                  for planned in mine[:_MOST_LISTED]])]
             if len(mine) > _MOST_LISTED:
                 text += ["", f"{len(mine) - _MOST_LISTED} more in {NAME}."]
