@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,8 +24,8 @@ _MOST_SIBLINGS = 12
 _MOST_LISTED = 40
 ALL, UNIQUE, SAMPLE, CONTRAST = "failed_by_all", "unique_failure", "sample", "contrast"
 WHY = {
-    ALL: "every model failed this item: is the benchmark at fault?",
-    UNIQUE: "no other model failed this item",
+    ALL: "every model that was compared on this item failed it: is the benchmark at fault?",
+    UNIQUE: "no other model that was compared on this item failed it",
     SAMPLE: "drawn from its model and provisional mode",
     CONTRAST: "passed the item that the datapoint before it failed: what does it do differently?",
 }
@@ -139,7 +139,8 @@ def _compared(analysis_dir: Path, index: rows.Index) -> dict:
         raise files.Refusal(f"{analysis_dir}: the failing rows have no provisional mode; run "
                             "cluster_failures.py first")
     path = files.needed(analysis_dir / comparison_page.NAME, "compare_models.py")
-    return files.read_object(path, ("sets", "units", "by", "partial"), "compare_models.py")
+    return files.read_object(path, ("sets", "units", "by", "partial", "groups",
+                                    "compared_units"), "compare_models.py")
 
 
 def _drawn(names: Iterable[str], seed: int) -> list[str]:
@@ -164,15 +165,22 @@ def _picks(index: rows.Index, compared: dict, seed: int) -> dict[str, Pick]:
 
 def _pick_shared(by_item: dict[str, list[rows.OutcomeLine]], compared: dict,
                  picks: dict[str, Pick]) -> None:
-    """Two datapoints of each item that every model failed, models in turn."""
-    items = [*compared["sets"]["failed_by_all"],
-             *(entry["item"] for entry in comparison_page.failed_by_all_who_ran(compared))]
+    """Two datapoints of each item that every model failed, models in turn: first of the main group
+    and of everybody who ran an item, then of the further groups."""
     if len(compared["units"]) < 2:
         return
+    unit_of = attrgetter("run" if compared["by"] == "run" else "model")
+    lost = {entry["item"]: {*(row["unit"] for row in compared["units"])} for entry in
+            comparison_page.failed_by_all_who_ran(compared)}
+    lost |= dict.fromkeys(compared["sets"]["failed_by_all"], set(compared["compared_units"]))
+    due = sorted(lost.items(), key=lambda pair: natural_key(pair[0]))
+    due += [(item, set(group["units"])) for group in compared["groups"]
+            for item in group["sets"]["failed_by_all"]]
     taken: Counter = Counter()
-    for item in sorted(items, key=natural_key):
+    for item, units in due:
         here: Counter = Counter()
-        left = list(by_item.get(item, ()))
+        left = [line for line in by_item.get(item, ()) if unit_of(line) in units
+                and line.datapoint_id not in picks]
         for place in range(min(PER_ITEM, len(left))):
             line = min(left, key=lambda line: (here[line.model], taken[line.model]))
             left.remove(line)
@@ -335,7 +343,8 @@ def _short(index: rows.Index, compared: dict, kept: list[Pick], lines: list[Plan
     items = {pick.line.item for pick in kept}
     failing = index.failing()
     sets = compared["sets"]
-    shared = [item for item in sets["failed_by_all"] if item not in items] \
+    failed_by_all = comparison_page.failed_by_all(compared)
+    shared = [item for item in failed_by_all if item not in items] \
         if len(compared["units"]) > 1 else []
     unique = {item for members in sets["unique_fail"].values() for item in members} - items
     cells = Counter((line.mode, line.model) for line in failing)
@@ -345,7 +354,7 @@ def _short(index: rows.Index, compared: dict, kept: list[Pick], lines: list[Plan
     bare = modes - {planned.mode for planned in lines if planned.why == CONTRAST}
     return [text for count, text in (
         (len(shared), f"items that every model failed and that are not in it: {len(shared)} of "
-                      f"{len(sets['failed_by_all'])}"),
+                      f"{len(failed_by_all)}"),
         (len(unique), f"items that one model alone failed and that are not in it: {len(unique)}"),
         (len(below), f"cells of model and provisional mode with fewer than {FLOOR} rows in it (or "
                      f"all, where there are fewer): {len(below)} of {len(cells)}"),
