@@ -74,8 +74,25 @@ def test_a_model_that_shares_a_quarter_is_compared_in_pairs(run_script, tmp_path
     assert result["alone"] == [{"unit": "z", "items": 20, "shares": 5, "with": "a"}]
     assert {(pair["a"], pair["b"]): pair["items"] for pair in result["pairs"]}["a", "z"] == 5
     assert "`z` shares 5 of its 20 items with the group of 5; compared in pairs only." in said
+    assert result["passed_outside"] == {}
     # What z lacks of the group's items is in the sets all the same, and no partial item.
     assert {entry["item"] for entry in result["partial"]} == {str(n) for n in range(20, 35)}
+
+
+def test_an_item_that_somebody_outside_passed_is_named(run_script, tmp_path):
+    """Item 0 is passed outside with the same content, item 1 fails there, item 2 is another one."""
+    lines = [line for name in "abc" for line in ran(name, "fff" + "p" * 7)]
+    lines += ran("z", "pfp") + ran("z", "p" * 20, start=50)
+    lines += [line | {"item_fingerprint": "other"} for line in lines
+              if (line["model_name"], line["item_id"]) == ("z", "2")]
+    lines = [line for line in lines if (line["model_name"], line["item_id"],
+                                        line["item_fingerprint"]) != ("z", "2", "p")]
+    result, _ = compared(run_script, tmp_path / "a", lines)
+    assert result["compared_units"] == list("abc")
+    assert result["sets"]["failed_by_all"] == ["0", "1", "2"]
+    assert result["passed_outside"] == {"0": ["z"]}
+    assert ("Failed by all of the group, but passed with the same content outside it: `0` (`z`)."
+            ) in (tmp_path / "a" / "model_comparison.md").read_text()
 
 
 def test_half_of_the_items_is_enough(run_script, tmp_path):
@@ -100,7 +117,9 @@ def test_two_groups_have_sets_of_their_own(run_script, tmp_path):
     assert group["sets"]["failed_by_all"] == ["0"]
     assert group["sets"]["unique_fail"] == {"a": ["1"], "b": [], "c": []}
     assert result["partial"] == [] and result["alone"] == []
+    assert result["passed_outside"] == {}
     page = (out / "model_comparison.md").read_text()
+    assert "Failed by all of the group: 2 of 5 items (`102`, `103`)" in page
     assert "Group 2: 3 models (`a`, `b`, `c`) share 4 items; their sets stand apart." in page
     assert "## Shared and unique failures in group 2 (3 models on 4 items)" in page
     assert "Group 2: 3 models" in said

@@ -95,6 +95,7 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> Compari
         "readings": {reading: _sets(main, shared.strict, reading)
                      for reading in (READINGS if repeats else READINGS[1:2])},
         **_further_groups(judged, shared),
+        "passed_outside": _passed_outside(judged, main, shared),
         "tasks": rates.by_task({name: unit.tasks for name, unit in judged.items()},
                                sum(unit.graders.total() for unit in judged.values())),
         "pairs": _pairs({name: _plain(unit) for name, unit in judged.items()}, judged, shared,
@@ -229,6 +230,18 @@ def _further_groups(units: dict[str, Unit], shared: Shared) -> dict[str, Any]:
             "alone": [{"unit": one.unit, "items": one.items, "shares": one.shares,
                        "with": shared.grouped.groups[one.group].units[0]}
                       for one in shared.grouped.alone]}
+
+
+def _passed_outside(units: dict[str, Unit], main: dict[str, Unit], shared: Shared
+                    ) -> dict[str, list[str]]:
+    """Which units outside the main group passed an item that all of it failed, by item."""
+    common = shared.grouped.groups[0].common
+    outside = [name for name in units if name not in main]
+    lost = [item for item in shared.strict
+            if outside and all(fails(unit.items[item], "majority") for unit in main.values())]
+    passed = {item: [name for name in outside if units[name].content(item) == common[item]
+                     and not fails(units[name].items[item], "majority")] for item in lost}
+    return {item: names for item, names in passed.items() if names}
 
 
 def _failed_under_every_content(units: dict[str, Unit], shared: Shared) -> list[dict]:

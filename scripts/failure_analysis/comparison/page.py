@@ -197,32 +197,38 @@ def _sets(result: dict, reading: str) -> list[str]:
     if not all_compared(result):
         title = f" in {main_group(result)}{title}"
     return [f"## Shared and unique failures{title}", "",
-            *sets_lines(result["by"], result["compared_items"], sets)]
+            *sets_lines(result["by"], result["compared_items"], sets, all_compared(result)),
+            *[f"\n{line}" for line in passed_outside(result)]]
 
 
 def _group(result: dict, number: int, group: dict) -> list[str]:
     title = f": {READING_WORDS['majority']}" if result["repeats"] else ""
     count = f"{len(group['units'])} {result['by']}s on {group['compared_items']} items"
     return [f"## Shared and unique failures in group {number} ({count}){title}", "",
-            *sets_lines(result["by"], group["compared_items"], group["sets"])]
+            *sets_lines(result["by"], group["compared_items"], group["sets"], False)]
 
 
-def sets_lines(by: str, items: int, sets: dict) -> list[str]:
-    """The sets over the units of a group, with what chance alone would give."""
-    chance = sets["unique_fails_by_chance"]
+def sets_lines(by: str, items: int, sets: dict, everybody: bool) -> list[str]:
+    """The sets over all units (or a group of them), with what chance alone would give."""
+    chance, whole = sets["unique_fails_by_chance"], "" if everybody else " of the group"
     lines = [
-        f"Failed by all: {len(sets['failed_by_all'])} of {items} items "
-        f"({ids(sets['failed_by_all'])}). Items that every {by} fails are the first "
+        f"Failed by all{whole}: {len(sets['failed_by_all'])} of {items} items "
+        f"({ids(sets['failed_by_all'])}). Items that every {by}{whole} fails are the first "
         "suspects of a fault in the benchmark: audit them before blaming a model.", "",
-        f"Passed by all: {len(sets['passed_by_all'])} items.", "",
-        f"{sets['failed_by_exactly_one']} items were failed by exactly one {by}. Were "
+        f"Passed by all{whole}: {len(sets['passed_by_all'])} items.", "",
+        f"{sets['failed_by_exactly_one']} items were failed by exactly one {by}{whole}. Were "
         f"they all equal, chance would give each about {chance['expected']:.1f} of these "
         f"(95 %: {chance['low']} to {chance['high']}).", ""]
+    return [*lines, unique_table(by, sets)]
+
+
+def unique_table(by: str, sets: dict) -> str:
+    """What only one unit fails or passes, a line per unit."""
     names = list(sets["unique_fail"])
     rows = [[code(name), len(sets["unique_fail"][name]), ids(sets["unique_fail"][name]),
              len(sets["unique_pass"][name]), ids(sets["unique_pass"][name])] for name in names]
-    return [*lines, table([by, "only it fails", "items", "only it passes", "items"],
-                          rows[:MOST_ROWS]) + more(len(rows))]
+    return table([by, "only it fails", "items", "only it passes", "items"],
+                 rows[:MOST_ROWS]) + more(len(rows))
 
 
 def failed_by_all(result: dict) -> list[str]:
@@ -231,17 +237,33 @@ def failed_by_all(result: dict) -> list[str]:
         item for group in result["groups"] for item in group["sets"]["failed_by_all"])]))
 
 
+def passed_outside(result: dict) -> list[str]:
+    """Which items that the main group failed somebody outside it passed, in a sentence."""
+    passed = result["passed_outside"]
+    named = "; ".join(f"{code(item)} ({ids(passed[item], 6)})"
+                      for item in list(passed)[:MOST_IDS])
+    left = len(passed) - MOST_IDS
+    return [f"Failed by all of the group, but passed with the same content outside it: {named}"
+            + (f"; {left} more in {NAME}" if left > 0 else "") + "."] if passed else []
+
+
 def failed_under_every_content(result: dict) -> str:
     """The items that everybody failed, each under its own content, in a sentence; or nothing."""
     lost = result["failed_under_every_content"]
     if not lost:
         return ""
-    named = "; ".join(f"{code(entry['item'])} (" + ", ".join(
-        f"{code(content)}: {ids(names, 6)}" for content, names in entry["variants"].items()) + ")"
-        for entry in lost[:MOST_IDS])
+    named = "; ".join(f"{code(entry['item'])} ({_variants(entry['variants'])})"
+                      for entry in lost[:MOST_IDS])
     left = len(lost) - MOST_IDS
     return (f"Failed under every version of its content: {len(lost)} items: {named}"
             + (f"; {left} more in {NAME}" if left > 0 else "") + ".")
+
+
+def _variants(variants: dict[str, list[str]]) -> str:
+    """The contents of an item, each with who was judged on it, bounded."""
+    named = [f"{code(content)}: {ids(names, 6)}" for content, names in list(variants.items())[:6]]
+    more = [f"{len(variants) - 6} more in {NAME}"] if len(variants) > 6 else []
+    return ", ".join([*named, *more])
 
 
 def _partial(result: dict) -> list[str]:

@@ -255,9 +255,8 @@ def _comparison(compared: dict | None) -> str:
         "(judged for all, with the same content)." if comparison_page.all_compared(compared) \
         else comparison_page.over_whom(compared)
     lines = [first, *comparison_page.left_out(compared),
-             *comparison_page.sets_lines(by, compared["compared_items"], compared["sets"])[-1:],
-             *(f"In group {number}:\n\n" + comparison_page.sets_lines(
-                 by, group["compared_items"], group["sets"])[-1]
+             comparison_page.unique_table(by, compared["sets"]),
+             *(f"In group {number}:\n\n" + comparison_page.unique_table(by, group["sets"])
                for number, group in enumerate(compared["groups"][:_MOST_GROUPS], 2)),
              "\n".join(comparison_page.pair_table(compared["pairs"])),
              "![Items by models](comparison.png)"]
@@ -296,6 +295,7 @@ def _failed_by_all(analysis: Analysis) -> str:
         f"In {comparison_page.main_group(compared)}: "
     text = (f"{whole}{len(items)} of {compared['compared_items']} items{reading}: "
             f"{comparison_page.ids(items, 40)}.")
+    text += "".join(f" {line}" for line in comparison_page.passed_outside(compared))
     for number, group in enumerate(compared["groups"], 2):
         members = group["sets"]["failed_by_all"]
         text += (f" In group {number}: {len(members)} of {group['compared_items']} items: "
