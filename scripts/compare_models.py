@@ -17,8 +17,8 @@
 
 Reads outcomes.csv, gradings.csv (if there) and failure_review_rows.jsonl (for the modes of flaky
 items). Writes model_comparison.json, model_comparison.md, comparison.csv, comparison.png, and the
-keys `comparison/…` of facts.json: failed by all, unique fails and passes, paired tests, repeats,
-and graders of the same answers.
+keys `comparison/…` of facts.json: failed by all, unique fails and passes, rates per task, paired
+tests, repeats, and graders of the same answers. Models that share few items are put into groups.
 
 Exit codes: 0 done; 1 refused (no packet, nothing judged); 2 usage.
 

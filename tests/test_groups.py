@@ -56,7 +56,8 @@ def test_a_model_with_other_items_leaves_the_sets_of_the_others(run_script, tmp_
     assert {entry["item"] for entry in result["partial"]} == {str(n) for n in range(20, 40)}
     page = (out / "model_comparison.md").read_text()
     assert "Sets are over the group of 5 (`a`, `b`, `c`, `d`, `e`), on 20 of 40 items" in page
-    assert "`z` shares none of its 20 items with the group of 5; compared in pairs only." in page
+    assert ("`z` shares none of its 20 items with all of the group of 5; compared in pairs only."
+            ) in page
     assert "## Shared and unique failures in the group of 5\n" in page
     assert "of those, on the 20 items that the group of 5 shares" in page
     assert "| not in the group |" in page
@@ -73,7 +74,8 @@ def test_a_model_that_shares_a_quarter_is_compared_in_pairs(run_script, tmp_path
     assert result["compared_items"] == 20
     assert result["alone"] == [{"unit": "z", "items": 20, "shares": 5, "with": "a"}]
     assert {(pair["a"], pair["b"]): pair["items"] for pair in result["pairs"]}["a", "z"] == 5
-    assert "`z` shares 5 of its 20 items with the group of 5; compared in pairs only." in said
+    assert ("`z` shares 5 of its 20 items with all of the group of 5; compared in pairs only."
+            ) in said
     assert result["passed_outside"] == {}
     # What z lacks of the group's items is in the sets all the same, and no partial item.
     assert {entry["item"] for entry in result["partial"]} == {str(n) for n in range(20, 35)}

@@ -1,10 +1,12 @@
 """Tasks of a benchmark (suites, categories): kept in every step, from the row to the report."""
 
 import json
+import shutil
 
 import pytest
 
 from failure_analysis import files
+from failure_analysis.comparison import rates
 from failure_analysis.packet import rows
 from failure_analysis.review import plan
 from make_runs import dojo_row, read_jsonl
@@ -122,3 +124,88 @@ def test_lenses_take_the_task_with_and_without_the_runs(analyze, run_inside, tmp
         assert {name for one in found["evals"] for name in one["tasks"]} == {
             "algebra", "reading", "quiz"}
         assert ("outcomes and no texts" in json.dumps(found)) == gone
+
+
+def test_rates_per_task_and_model(analysed):
+    """Counts by hand; Wilson limits of 2 of 8, 7 of 8, 1 of 2 and 0 of 2 from the formula."""
+    result = json.loads((analysed / "model_comparison.json").read_text())
+    tasks = result["tasks"]
+    found = {(task["task"], row["unit"]): (row["attempts"], row["failed"], row["pass_rate"],
+                                           row["interval"])
+             for task in tasks["tasks"] for row in task["units"]}
+    assert found == {
+        ("algebra", "one"): (8, 6, 0.25, wilson(2, 8)),
+        ("algebra", "two"): (8, 1, 0.875, wilson(7, 8)),
+        ("reading", "one"): (2, 1, 0.5, wilson(1, 2)),
+        ("reading", "two"): (2, 2, 0.0, wilson(0, 2))}
+    assert [task["items"] for task in tasks["tasks"]] == [8, 2]
+    assert (tasks["judged_without_task"], tasks["tasks_left_out"]) == (2, 0)
+    known = json.loads((analysed / "facts.json").read_text())
+    assert {key: value for key, value in known.items() if key.endswith("/algebra/two")} == {
+        "comparison/task_judged_rows/algebra/two": 8, "comparison/task_failed_rows/algebra/two": 1,
+        "comparison/task_pass_rate_pct/algebra/two": 87.5,
+        "comparison/task_pass_rate_low_pct/algebra/two": round(100 * wilson(7, 8)[0], 1),
+        "comparison/task_pass_rate_high_pct/algebra/two": round(100 * wilson(7, 8)[1], 1)}
+
+
+def wilson(passed, tries):
+    """The Wilson interval, written out."""
+    z, rate = 1.959963984540054, passed / tries
+    middle = (rate + z * z / (2 * tries)) / (1 + z * z / tries)
+    half = z / (1 + z * z / tries) * (rate * (1 - rate) / tries
+                                      + z * z / (4 * tries * tries)) ** 0.5
+    return [round(max(0.0, middle - half), 4), round(min(1.0, middle + half), 4)]
+
+
+def test_the_page_the_table_and_the_report_have_tasks(analysed):
+    page = (analysed / "model_comparison.md").read_text()
+    assert "## Tasks\n" in page
+    assert "| `algebra` | `two` | 8 | 1 of 8 | 87.5 % | 52.9 to 97.8 % |" in page
+    assert "Judged rows without a task: 2." in page
+    cells = {row["item_id"]: row["task"] for row in files.read_csv(analysed / "comparison.csv")}
+    assert (cells["reading/0"], cells["None/0"]) == ("reading", "")
+    block = (analysed / "report.md").read_text().partition("<!-- generated:topline -->")[2] \
+        .partition("<!-- /generated:topline -->")[0]
+    assert "| passed of judged | `one` | `two` |" in block
+    assert ("| `algebra` | 2 of 8, 25.0 % (7.1 to 59.1 %) | 7 of 8, 87.5 % (52.9 to 97.8 %) |"
+            ) in block
+
+
+def test_one_task_is_no_table(analyse, tmp_path):
+    folder = analyse(*quiz(tmp_path, {"one": {"algebra": "pf"}, "two": {"algebra": "ff"}}))
+    assert json.loads((folder / "model_comparison.json").read_text())["tasks"] is None
+    assert "## Tasks" not in (folder / "model_comparison.md").read_text()
+    assert "passed of judged" not in (folder / "report.md").read_text()
+    assert "comparison/task_" not in (folder / "facts.json").read_text()
+
+
+def test_repeats_of_an_item_are_worth_less_in_a_task_too():
+    """Two items of five attempts that go alike: the variance over the items is
+    2 / (2 - 1) * 2 * 0.25 ** 2 = 0.25, so that the ten attempts are worth 0.5 * 0.5 / 0.25 = 1."""
+    found = rates.by_task({"m": {"a": {"1": [10, 10]}, "b": {"2": [5, 0], "3": [5, 5]}}}, 20)
+    (alone, two) = [task["units"][0] for task in found["tasks"]]
+    assert (alone["attempts"], two["attempts"], two["pass_rate"]) == (10, 10, 0.5)
+    assert two["effective_attempts"] == 1.0
+    assert two["interval"] == wilson(0.5, 1)
+
+
+def test_of_too_many_tasks_those_with_the_most_rows_stay():
+    units = {f"m{unit}": {f"t{task}": {"1": [1 + (task == 7), 0]} for task in range(12)}
+             for unit in range(rates.MOST_CELLS // 3)}
+    found = rates.by_task(units, 13 * len(units))
+    assert [task["task"] for task in found["tasks"]] == ["t0", "t1", "t7"]
+    assert (found["tasks_left_out"], found["judged_without_task"]) == (9, 0)
+
+
+def test_a_rate_of_a_task_can_be_said_in_prose(analysed, run_script, tmp_path):
+    folder = shutil.copytree(analysed, tmp_path / "analysis")
+    report = folder / "report.md"
+    said = ("On reading, two passes {{comparison/task_pass_rate_pct/reading/two}} %.\n\n"
+            "Elsewhere two passes {{comparison/task_pass_rate_pct/algebra/two}} %.\n")
+    start, mark, end = report.read_text().partition("## What was read")
+    report.write_text(f"{start}{said}\n{mark}{end}")
+    assert run_script("write_report.py", folder).returncode == 0
+    assert "0.0<!--fact:comparison/task_pass_rate_pct/reading/two--> %" in report.read_text()
+    found = run_script("check_report.py", folder).stdout
+    assert "the sentence does not name algebra" in found
+    assert "does not name reading" not in found

@@ -145,7 +145,7 @@ def apart(result: dict) -> list[str]:
         group = main_group(result) if one["with"] in result["compared_units"] else \
             f"the group of {code(one['with'])}"
         lines.append(f"{code(one['unit'])} shares {one['shares'] or 'none'} of its {one['items']} "
-                     f"items with {group}; compared in pairs only.")
+                     f"items with all of {group}; compared in pairs only.")
     if len(result["alone"]) > MOST_ALONE:
         lines.append(f"{len(result['alone']) - MOST_ALONE} more {by}s are in no group ({NAME}).")
     return lines

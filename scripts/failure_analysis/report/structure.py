@@ -139,7 +139,8 @@ def _shared_findings(evidence: Evidence) -> Findings:
         return
     decided = {counts.index.outcomes[ident].item for ident, final in counts.decided.items()
                if final.fault != "undecided"}
+    who = "every model" if page.all_compared(compared) else "every model of a group"
     for item in page.failed_by_all(compared):
         if item not in decided:
-            yield Finding(0, "undecided_item", safe_id(item), "every model failed it and nobody "
+            yield Finding(0, "undecided_item", safe_id(item), f"{who} failed it and nobody "
                           "has decided whose fault that is; review one of its datapoints")
