@@ -50,6 +50,7 @@ def _compare(args: argparse.Namespace) -> int:
     result = write.write(args.analysis_dir, args.by, args.seed)
     sets, lost = result["sets"], compute.failed_by_all_who_ran(result)
     under_every = len(result["failed_under_every_content"])
+    passed = len(result["passed_outside"])
     by, all_units = f"{result['by']}s", page.all_compared(result)
     whom = f"{len(result['units'])} {by}" if all_units else \
         f"{page.main_group(result)} of {len(result['units'])} {by}"
@@ -67,6 +68,7 @@ def _compare(args: argparse.Namespace) -> int:
          f"{result['items']} items; {len(result['different_content'])} differ in content",
          *page.apart(result),
          f"failed by all{'' if all_units else ' of the group'}: {len(sets['failed_by_all'])} items",
+         *[f"of these, passed outside the group: {passed} items"] * bool(passed),
          *[f"failed by all who ran it, not run by all: {len(lost)} items"] * bool(lost),
          *[f"failed under every version of its content: {under_every} items"] * bool(under_every),
          f"comparison: {args.analysis_dir / page.PAGE} and {page.FIGURE}"],

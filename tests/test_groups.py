@@ -89,7 +89,9 @@ def test_an_item_that_somebody_outside_passed_is_named(run_script, tmp_path):
               if (line["model_name"], line["item_id"]) == ("z", "2")]
     lines = [line for line in lines if (line["model_name"], line["item_id"],
                                         line["item_fingerprint"]) != ("z", "2", "p")]
-    result, _ = compared(run_script, tmp_path / "a", lines)
+    result, said = compared(run_script, tmp_path / "a", lines)
+    assert ("failed by all of the group: 3 items\nof these, passed outside the group: 1 items"
+            ) in said
     assert result["compared_units"] == list("abc")
     assert result["sets"]["failed_by_all"] == ["0", "1", "2"]
     assert result["passed_outside"] == {"0": ["z"]}

@@ -24,8 +24,8 @@ _MOST_SIBLINGS = 12
 _MOST_LISTED = 40
 ALL, UNIQUE, SAMPLE, CONTRAST = "failed_by_all", "unique_failure", "sample", "contrast"
 WHY = {
-    ALL: "every model that was compared on this item failed it: is the benchmark at fault?",
-    UNIQUE: "no other model that was compared on this item failed it",
+    ALL: "every model of the compared group failed this item: is the benchmark at fault?",
+    UNIQUE: "no other model of the compared group failed this item",
     SAMPLE: "drawn from its model and provisional mode",
     CONTRAST: "passed the item that the datapoint before it failed: what does it do differently?",
 }
