@@ -45,10 +45,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _compare(args: argparse.Namespace) -> int:
     from failure_analysis import facts, terminal
-    from failure_analysis.comparison import compute, overview, page, write
+    from failure_analysis.comparison import groups, overview, page, write
 
     result = write.write(args.analysis_dir, args.by, args.seed)
-    sets, lost = result["sets"], compute.failed_by_all_who_ran(result)
+    sets, lost = result["sets"], groups.failed_by_all_who_ran(result)
     under_every = len(result["failed_under_every_content"])
     passed = len(result["passed_outside"])
     by, all_units = f"{result['by']}s", page.all_compared(result)

@@ -401,12 +401,6 @@ def _pair_numbers(pair: dict) -> Iterator[tuple[str, int | float]]:
         yield f"comparison/difference_high_pct/{pair_key}", high
 
 
-def failed_by_all_who_ran(result: dict) -> list[dict]:
-    """Items that some unit lacks but everybody who ran them (two at least) failed."""
-    return [entry for entry in result["partial"]
-            if entry["judged"] > 1 and len(entry["failed_by"]) == entry["judged"]]
-
-
 def _group_numbers(result: dict) -> Iterator[tuple[str, int | float]]:
     """What stands beside the main group's sets, where there is something."""
     if len(result["compared_units"]) < len(result["units"]):
@@ -415,7 +409,7 @@ def _group_numbers(result: dict) -> Iterator[tuple[str, int | float]]:
         yield f"comparison/group_units/{number}", len(group["units"])
         yield f"comparison/group_compared_items/{number}", group["compared_items"]
         yield f"comparison/group_failed_by_all/{number}", len(group["sets"]["failed_by_all"])
-    if lost := failed_by_all_who_ran(result):
+    if lost := groups.failed_by_all_who_ran(result):
         yield "comparison/failed_by_all_who_ran", len(lost)
     if result["failed_under_every_content"]:
         yield "comparison/failed_under_every_content", len(result["failed_under_every_content"])

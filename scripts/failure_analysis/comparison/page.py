@@ -1,7 +1,7 @@
 """model_comparison.md: what a comparison says, in the order in which a reader should believe it."""
 
 from failure_analysis import steps
-from failure_analysis.comparison.compute import failed_by_all_who_ran
+from failure_analysis.comparison.groups import failed_by_all_who_ran
 from failure_analysis.markdown import cell, code, table
 
 NAME, PAGE, TABLE, FIGURE = steps.COMPARE.writes[:4]
