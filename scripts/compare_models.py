@@ -17,8 +17,8 @@
 
 Reads outcomes.csv, gradings.csv (if there) and failure_review_rows.jsonl (for the modes of flaky
 items). Writes model_comparison.json, model_comparison.md, comparison.csv, comparison.png, and the
-keys `comparison/…` of facts.json: failed by all, unique fails and passes, paired tests, repeats,
-and graders of the same answers.
+keys `comparison/…` of facts.json: failed by all, unique fails and passes, rates per task, paired
+tests, repeats, and graders of the same answers. Models that share few items are put into groups.
 
 Exit codes: 0 done; 1 refused (no packet, nothing judged); 2 usage.
 
@@ -45,20 +45,32 @@ def main(argv: list[str] | None = None) -> int:
 
 def _compare(args: argparse.Namespace) -> int:
     from failure_analysis import facts, terminal
-    from failure_analysis.comparison import overview, page, write
+    from failure_analysis.comparison import groups, overview, page, write
 
     result = write.write(args.analysis_dir, args.by, args.seed)
-    sets = result["sets"]
+    sets, lost = result["sets"], groups.failed_by_all_who_ran(result)
+    under_every = len(result["failed_under_every_content"])
+    passed = len(result["passed_outside"])
+    by, all_units = f"{result['by']}s", page.all_compared(result)
+    whom = f"{len(result['units'])} {by}" if all_units else \
+        f"{page.main_group(result)} of {len(result['units'])} {by}"
     cli.summarise(
         {"by": result["by"], "units": len(result["units"]), "items": result["items"],
          "compared_items": result["compared_items"],
          "different_content": len(result["different_content"]),
-         "failed_by_all": len(sets["failed_by_all"]),
+         "compared_units": len(result["compared_units"]), "groups": 1 + len(result["groups"])
+         + len(result["groups_without_sets"]), "alone": len(result["alone"]),
+         "failed_by_all": len(sets["failed_by_all"]), "failed_by_all_who_ran": len(lost),
+         "failed_under_every_content": under_every,
          "unique_fail": {name: len(items) for name, items in sets["unique_fail"].items()}},
         [*terminal.table(*overview.table(facts.load(args.analysis_dir), result["by"])),
-         f"{len(result['units'])} {result['by']}s on {result['compared_items']} of "
+         f"{whom} on {result['compared_items']} of "
          f"{result['items']} items; {len(result['different_content'])} differ in content",
-         f"failed by all: {len(sets['failed_by_all'])} items",
+         *page.apart(result),
+         f"failed by all{'' if all_units else ' of the group'}: {len(sets['failed_by_all'])} items",
+         *[f"of these, passed outside the group: {passed} items"] * bool(passed),
+         *[f"failed by all who ran it, not run by all: {len(lost)} items"] * bool(lost),
+         *[f"failed under every version of its content: {under_every} items"] * bool(under_every),
          f"comparison: {args.analysis_dir / page.PAGE} and {page.FIGURE}"],
         args.json,
     )

@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
                         help="with --next: leave out what any reader has reviewed")
     parser.add_argument("--where", nargs="+", metavar="NAME=VALUE",
                         help="the first unreviewed failing datapoint with these properties: mode, "
-                             "model, run, item, outcome, dimension, bucket, fault, why")
+                             "model, run, item, task, outcome, dimension, bucket, fault, why")
     parser.add_argument("--from", dest="start", metavar="PART[:OFFSET]",
                         help="begin at this part, such as result-3 or message-12:1500")
     parser.add_argument("--tokens", type=int, default=6000, metavar="N",

@@ -347,7 +347,9 @@ def test_runs_of_two_versions_of_a_benchmark(run_script, tmp_path):
     done = run_script("compare_models.py", out, "--json")
     assert json.loads(done.stdout) == {
         "by": "model", "units": 2, "items": 50, "compared_items": 23, "different_content": 27,
-        "failed_by_all": 23, "unique_fail": {"agent-1": 0, "agent-2": 0}}
+        "compared_units": 2, "groups": 1, "alone": 0, "failed_by_all_who_ran": 0,
+        "failed_under_every_content": 27, "failed_by_all": 23,
+        "unique_fail": {"agent-1": 0, "agent-2": 0}}
     page = (out / "model_comparison.md").read_text()
     assert "compared on 23 of 50 items" in page
     assert "27 of 50 items differ in content under one id" in page

@@ -113,7 +113,7 @@ def test_what_is_not_there_is_refused_with_what_to_run(name, tmp_path):
 def test_a_damaged_line_is_refused_with_its_number(folder):
     path = folder / "outcomes.csv"
     path.write_bytes(path.read_bytes() + b"a,b\r\n")
-    with pytest.raises(files.Refusal, match=r"outcomes\.csv:15: 2 cells, the header has 18"):
+    with pytest.raises(files.Refusal, match=r"outcomes\.csv:15: 2 cells, the header has 19"):
         tables.outcomes(folder)
 
 

@@ -66,7 +66,7 @@ SIGNALS = frozenset((
     "exception", "no_metric", "buggy_by_reviewer", "reviewer_says"))
 # One slim line per datapoint of every outcome.
 OUTCOME_COLUMNS = (
-    "datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "trial", "turn",
+    "datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "task", "trial", "turn",
     "outcome", "reward", "failed_dimensions", "scores_json", "termination", "grader",
     "prompt_tokens", "completion_tokens", "latency_ms", "cost_usd", "params_json",
 )

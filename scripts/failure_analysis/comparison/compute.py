@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from failure_analysis import facts, files, statistics, steps
-from failure_analysis.comparison import reliability
+from failure_analysis.comparison import groups, rates, reliability
+from failure_analysis.comparison.rates import limits, pass_rate
 from failure_analysis.datapoint import NOT_COUNTED, UNSURE, natural_key
 from failure_analysis.packet import rows
 from failure_analysis.statistics import rounded
@@ -23,8 +24,10 @@ REPEATED = {"bootstrap": f"t test over items, item bootstrap interval ({statisti
             "t": "t test and interval over items", "sign": "all items differ alike: sign test"}
 # Above this many units their pairs tell nobody anything, and take hours.
 MOST_PAIRED = 40
+MOST_GROUPS = 12  # beside the main one, with sets of their own
 COLUMNS = ("run_id", "model_name", "item_id", "item_fingerprint", "outcome", "scores_json",
-           "grader", "termination")
+           "grader", "termination", "task")
+CHANGES = "changes inside"  # in the place of the content that one unit has not
 READINGS = ("any", "majority", "all")
 _JUDGED = re.compile(r'"((?:[^"\\]|\\.)*)": (true|false)')
 
@@ -38,6 +41,7 @@ class Unit:
     prints: dict[str, str] = field(default_factory=dict)
     unsteady: set[str] = field(default_factory=set)
     dimensions: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    tasks: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     runs: dict[str, None] = field(default_factory=dict)
     graders: Counter = field(default_factory=Counter)
     unjudged: int = 0
@@ -67,15 +71,6 @@ class Loaded(NamedTuple):
     models: dict[str, Unit]
 
 
-class PassRate(NamedTuple):
-    """A pass rate with the number of independent attempts that it is worth: attempts at one item
-    are no independent answers."""
-
-    rate: float
-    attempts: float
-    interval: statistics.Interval
-
-
 class Comparison(NamedTuple):
     """What a comparison found (`result`, as model_comparison.json holds it), and what its table and
     figure are made from."""
@@ -94,15 +89,22 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> Compari
         raise files.Refusal(f"{analysis_dir / steps.OUTCOMES}: no judged row; there is nothing to "
                             "compare")
     shared = Shared.of(judged)
+    main = {name: judged[name] for name in shared.grouped.groups[0].units}
     repeats = any(attempts > 1 for unit in judged.values() for attempts, _ in unit.items.values())
     result = {
         "by": by, "why_by": why, "repeats": repeats, "seed": seed,
         "not_judged": sorted(units.keys() - judged.keys()),
-        "units": [_unit(name, unit, shared.strict) for name, unit in judged.items()],
+        "units": [_unit(name, unit, shared) for name, unit in judged.items()],
         "items": len(shared.items), "compared_items": len(shared.strict),
+        "compared_units": list(main),
         "different_content": shared.different, "partial": _partial(judged, shared),
-        "readings": {reading: _sets(judged, shared.strict, reading)
+        "failed_under_every_content": _failed_under_every_content(judged, shared),
+        "readings": {reading: _sets(main, shared.strict, reading)
                      for reading in (READINGS if repeats else READINGS[1:2])},
+        **_further_groups(judged, shared),
+        "passed_outside": _passed_outside(judged, main, shared),
+        "tasks": rates.by_task({name: unit.tasks for name, unit in judged.items()},
+                               sum(unit.graders.total() for unit in judged.values())),
         "pairs": _pairs({name: _plain(unit) for name, unit in judged.items()}, judged, shared,
                         seed),
         "dimensions": _dimensions(judged, shared, seed),
@@ -137,7 +139,7 @@ def load(analysis_dir: Path, by: str | None) -> Loaded:
 
 
 def _add(unit: Unit, run: str, item: str, fingerprint: str, outcome: str, scores: str, grader: str,
-         ended: str) -> None:
+         ended: str, task: str) -> None:
     """Counts one line of outcomes.csv."""
     unit.runs[run] = None
     if outcome == "unjudged":
@@ -153,8 +155,13 @@ def _add(unit: Unit, run: str, item: str, fingerprint: str, outcome: str, scores
             unit.unsure_on.setdefault(name, []).append(failed)
         return
     counts = unit.items.setdefault(item, [0, 0])
+    failed = outcome == "fail"
     counts[0] += 1
-    counts[1] += outcome == "fail"
+    counts[1] += failed
+    if task:
+        cell = unit.tasks.setdefault(task, {}).setdefault(item, [0, 0])
+        cell[0] += 1
+        cell[1] += failed
     if unit.prints.setdefault(item, fingerprint) != fingerprint:
         unit.unsteady.add(item)
     for name, failed in judged_on:
@@ -165,59 +172,98 @@ def _add(unit: Unit, run: str, item: str, fingerprint: str, outcome: str, scores
 
 @dataclass
 class Shared:
-    """Which items the units have in common: `strict` ones are judged for every unit with the same
-    content; `different` ones are not the same item everywhere."""
+    """Which items the units have in common: `strict` ones are judged for every unit of the main
+    group with the same content; `different` ones are not the same item everywhere; `lacking` ones
+    are not judged for all and in no group's sets."""
 
     items: list[str]
     strict: list[str]
     different: list[dict]
     lacking: dict[str, list[str]]
     place: dict[str, int]
+    grouped: groups.Grouped
 
     @classmethod
     def of(cls, units: dict[str, Unit]) -> "Shared":
-        """Sorts every judged item into one of the kinds."""
+        """Groups the units, and sorts every judged item into one of the kinds."""
+        grouped = groups.grouped(
+            {name: {item: unit.prints[item] for item in unit.steady()}
+             for name, unit in units.items()},
+            {name: len(unit.items) for name, unit in units.items()})
+        in_sets = {item for group in grouped.groups[:MOST_GROUPS + 1] for item in group.common}
         items = sorted({item for unit in units.values() for item in unit.items}, key=natural_key)
-        strict, different, lacking = [], [], {}
+        different, lacking = [], {}
         for item in items:
-            variants: dict[str, list[str]] = {}
-            for name, unit in units.items():
-                if item in unit.items:
-                    content = "changes inside" if item in unit.unsteady else unit.prints[item]
-                    variants.setdefault(content, []).append(name)
-            if len(variants) > 1 or "changes inside" in variants:
+            variants = _variants(units, item)
+            if len(variants) > 1 or CHANGES in variants:
                 different.append({"item": item, "variants": variants})
-            elif sum(map(len, variants.values())) < len(units):
+            elif item not in in_sets:
                 lacking[item] = [name for name, unit in units.items() if item not in unit.items]
-            else:
-                strict.append(item)
-        return cls(items, strict, different, lacking,
-                   {item: place for place, item in enumerate(items)})
+        main = grouped.groups[0].common
+        return cls(items, [item for item in items if item in main], different, lacking,
+                   {item: place for place, item in enumerate(items)}, grouped)
 
 
-def _unit(name: str, unit: Unit, strict: list[str]) -> dict[str, Any]:
-    """One unit's counts and rate over all it was judged on, and over the items that all share."""
-    common = [unit.items[item] for item in strict]
-    attempts, fails = map(sum, zip(*unit.attempts(), strict=True))
-    rate, worth, interval = _pass_rate(unit.attempts())
-    return {"unit": name, "runs": len(unit.runs), "items": len(unit.items), "attempts": attempts,
-            "failed": fails, "passed": attempts - fails, "unjudged": unit.unjudged,
+def _variants(units: dict[str, Unit], item: str) -> dict[str, list[str]]:
+    """Which units were judged on which content of an item."""
+    variants: dict[str, list[str]] = {}
+    for name, unit in units.items():
+        if item in unit.items:
+            content = CHANGES if item in unit.unsteady else unit.prints[item]
+            variants.setdefault(content, []).append(name)
+    return variants
+
+
+def _unit(name: str, unit: Unit, shared: Shared) -> dict[str, Any]:
+    """One unit's counts and rate over all it was judged on, and over the items that its group
+    shares, where that is the main one."""
+    common = [unit.items[item] for item in shared.strict] \
+        if name in shared.grouped.groups[0].units else None
+    all_counts = rates.counted(unit.attempts())
+    return {"unit": name, "runs": len(unit.runs), "items": len(unit.items),
+            **{key: all_counts[key] for key in ("attempts", "failed", "passed")},
+            "unjudged": unit.unjudged,
             **({"not_counted": unit.not_counted} if unit.not_counted else {}),
             **({"of_no_item": len(unit.unsure)} if unit.unsure else {}),
-            "pass_rate": rounded(rate),
-            "effective_attempts": round(worth, 1), "interval": _interval(interval),
-            "compared_attempts": sum(n for n, _ in common),
-            "compared_passed": sum(n - failed for n, failed in common)}
+            **{key: all_counts[key] for key in ("pass_rate", "effective_attempts", "interval")},
+            "compared_attempts": None if common is None else sum(n for n, _ in common),
+            "compared_passed": None if common is None else sum(n - bad for n, bad in common)}
 
 
-def _pass_rate(items: list[list[int]]) -> PassRate:
-    """The pass rate over the [attempts, fails] of items, with its Wilson interval."""
-    tries = np.array([n for n, _ in items])
-    passed = np.array([n - fails for n, fails in items])
-    total = int(tries.sum())
-    size = statistics.effective_size(passed, tries) if total > len(items) else total
-    rate = float(passed.sum()) / total
-    return PassRate(rate, size, statistics.wilson(rate * size, size))
+def _further_groups(units: dict[str, Unit], shared: Shared) -> dict[str, Any]:
+    """The groups beside the main one with their sets, and the units that are in none."""
+    further = shared.grouped.groups[1:]
+    result = []
+    for group in further[:MOST_GROUPS]:
+        items = sorted(group.common, key=shared.place.__getitem__)
+        result.append({"units": group.units, "compared_items": len(items),
+                       "sets": _sets({name: units[name] for name in group.units}, items,
+                                     "majority")})
+    return {"groups": result,
+            "groups_without_sets": [group.units for group in further[MOST_GROUPS:]],
+            "alone": [{"unit": one.unit, "items": one.items, "shares": one.shares,
+                       "with": shared.grouped.groups[one.group].units[0]}
+                      for one in shared.grouped.alone]}
+
+
+def _passed_outside(units: dict[str, Unit], main: dict[str, Unit], shared: Shared
+                    ) -> dict[str, list[str]]:
+    """Which units outside the main group passed an item that all of it failed, by item."""
+    common = shared.grouped.groups[0].common
+    outside = [name for name in units if name not in main]
+    lost = [item for item in shared.strict
+            if outside and all(fails(unit.items[item], "majority") for unit in main.values())]
+    passed = {item: [name for name in outside if units[name].content(item) == common[item]
+                     and not fails(units[name].items[item], "majority")] for item in lost}
+    return {item: names for item, names in passed.items() if names}
+
+
+def _failed_under_every_content(units: dict[str, Unit], shared: Shared) -> list[dict]:
+    """Items of several contents that everybody who ran them failed, each under its own."""
+    return [entry for entry in shared.different
+            if CHANGES not in entry["variants"] and all(
+                fails(units[name].items[entry["item"]], "majority")
+                for names in entry["variants"].values() for name in names)]
 
 
 def fails(counts: list[int], reading: str) -> bool:
@@ -227,8 +273,8 @@ def fails(counts: list[int], reading: str) -> bool:
 
 
 def _sets(units: dict[str, Unit], items: list[str], reading: str) -> dict[str, Any]:
-    """Failed by all, unique fails and unique passes over the items that every unit was judged on,
-    and how many unique fails chance would give."""
+    """Failed by all, unique fails and unique passes over the items that all of these units were
+    judged on, and how many unique fails chance would give."""
     names = list(units)
     failing = {item: [name for name in names if fails(units[name].items[item], reading)]
                for item in items}
@@ -249,8 +295,8 @@ def _sets(units: dict[str, Unit], items: list[str], reading: str) -> dict[str, A
     }
 
 
-def _partial(units: dict[str, Unit], shared: "Shared") -> list[dict]:
-    """Items that some unit was not judged on, and who failed them (more than half)."""
+def _partial(units: dict[str, Unit], shared: Shared) -> list[dict]:
+    """Items that some unit was not judged on, in no group's sets, and who mostly failed them."""
     return [{"item": item, "lacking": lacking, "failed_by": [
         name for name, unit in units.items()
         if item in unit.items and fails(unit.items[item], "majority")],
@@ -300,7 +346,7 @@ def _once(table: dict) -> dict[str, Any]:
     n, only_a, only_b = table["items"], table["only_a_fails"], table["only_b_fails"]
     p = statistics.mcnemar(only_a, only_b)
     interval = statistics.newcombe_paired(table["both_pass"], only_b, only_a, table["both_fail"])
-    return {"difference": rounded((only_b - only_a) / n), "interval": _interval(interval),
+    return {"difference": rounded((only_b - only_a) / n), "interval": limits(interval),
             "p": rounded(p.mid_p, 6), "exact_p": rounded(p.exact_p, 6), "method": ONCE,
             "detectable": rounded(statistics.smallest_difference(n, only_a + only_b))}
 
@@ -312,7 +358,7 @@ def _repeated(of_a: _Cells, of_b: _Cells, items: list[str], seed: int) -> dict[s
     mean = statistics.mean_difference(differences, seed)
     return {"readings": {reading: _counts(of_a.counts, of_b.counts, items, reading)
                          for reading in ("any", "all")},
-            "difference": rounded(mean.mean), "interval": _interval(mean.interval),
+            "difference": rounded(mean.mean), "interval": limits(mean.interval),
             "p": rounded(mean.p, 6), "method": REPEATED[mean.method],
             "detectable": rounded(statistics.smallest_mean_difference(mean.standard_error))}
 
@@ -351,7 +397,7 @@ def _dimensions(units: dict[str, Unit], shared: Shared, seed: int) -> dict[str, 
             judged, failed = (sum(counts[at] for counts in tries) for at in (0, 1))
             lines.append({"unit": model, "judged": judged, "failed": failed,
                          "pass_rate": rounded(1 - failed / judged) if judged else None,
-                         "interval": _interval(_pass_rate(tries).interval if judged else None)})
+                         "interval": limits(pass_rate(tries).interval if judged else None)})
             if items:
                 cells[model] = _Cells(items, {item: unit.prints[item] for item in items})
         result[name] = {"units": lines, "pairs": _pairs(cells, units, shared, seed)}
@@ -371,6 +417,20 @@ def _pair_numbers(pair: dict) -> Iterator[tuple[str, int | float]]:
         yield f"comparison/difference_high_pct/{pair_key}", high
 
 
+def _group_numbers(result: dict) -> Iterator[tuple[str, int | float]]:
+    """What stands beside the main group's sets, where there is something."""
+    if len(result["compared_units"]) < len(result["units"]):
+        yield "comparison/compared_units", len(result["compared_units"])
+    for number, group in enumerate(result["groups"], 2):
+        yield f"comparison/group_units/{number}", len(group["units"])
+        yield f"comparison/group_compared_items/{number}", group["compared_items"]
+        yield f"comparison/group_failed_by_all/{number}", len(group["sets"]["failed_by_all"])
+    if lost := groups.failed_by_all_who_ran(result):
+        yield "comparison/failed_by_all_who_ran", len(lost)
+    if result["failed_under_every_content"]:
+        yield "comparison/failed_under_every_content", len(result["failed_under_every_content"])
+
+
 def numbers(result: dict) -> Iterable[tuple[str, int | float]]:
     """The comparison's numbers under their keys."""
     yield "comparison/items", result["items"]
@@ -388,6 +448,8 @@ def numbers(result: dict) -> Iterable[tuple[str, int | float]]:
         for kind in ("unique_fail", "unique_pass"):
             for name, items in sets[kind].items():
                 yield f"comparison/{kind}/{facts.key(name)}{end}", len(items)
+    yield from _group_numbers(result)
+    yield from rates.task_numbers(result["tasks"])
     for pair in result["pairs"]:
         if "p" in pair:
             yield from _pair_numbers(pair)
@@ -405,7 +467,3 @@ def numbers(result: dict) -> Iterable[tuple[str, int | float]]:
 
 def _fail_rate(counts: list[int]) -> float:
     return counts[1] / counts[0]
-
-
-def _interval(interval: statistics.Interval | None) -> list[float] | None:
-    return None if interval is None else [round(interval.low, 4), round(interval.high, 4)]

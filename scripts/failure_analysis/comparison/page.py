@@ -1,10 +1,12 @@
 """model_comparison.md: what a comparison says, in the order in which a reader should believe it."""
 
 from failure_analysis import steps
+from failure_analysis.comparison.groups import failed_by_all_who_ran
 from failure_analysis.markdown import cell, code, table
 
 NAME, PAGE, TABLE, FIGURE = steps.COMPARE.writes[:4]
 MOST_IDS, MOST_ROWS = 20, 60
+MOST_ALONE = 12
 READING_WORDS = {"any": "at least one attempt failed", "majority": "more than half of the attempts "
                  "failed", "all": "every attempt failed"}
 
@@ -12,9 +14,13 @@ READING_WORDS = {"any": "at least one attempt failed", "majority": "more than ha
 def page(result: dict) -> str:
     """The whole page."""
     parts = ["# Model comparison", "", *_what_was_compared(result), "", *_units(result)]
+    if result["tasks"]:
+        parts += ["", *_tasks(result)]
     if len(result["units"]) > 1:
         for reading in result["readings"]:
             parts += ["", *_sets(result, reading)]
+        for number, group in enumerate(result["groups"], 2):
+            parts += ["", *_group(result, number, group)]
         parts += ["", *_partial(result), "## Pairs", "", *pair_table(result["pairs"])]
     parts += ["", *_dimensions(result)]
     if result["instability"]:
@@ -49,8 +55,10 @@ def unit_table(result: dict) -> str:
     rows = [[code(row["unit"]), row["items"], row["attempts"], row["failed"],
              percent(row["pass_rate"]), span(row["interval"])] for row in best]
     if any(row["attempts"] != row["compared_attempts"] for row in best) and len(best) > 1:
-        headers.append(f"of those, on the {result['compared_items']} items that all share")
-        rows = [[*line, f"{row['compared_passed']} of {row['compared_attempts']} pass"]
+        headers.append(f"of those, on the {result['compared_items']} items that "
+                       f"{'all share' if all_compared(result) else f'{main_group(result)} shares'}")
+        rows = [[*line, "not in the group" if row["compared_attempts"] is None else
+                 f"{row['compared_passed']} of {row['compared_attempts']} pass"]
                 for line, row in zip(rows, best, strict=True)]
     if any("not_counted" in row for row in best):
         headers.append("not counted (the harness broke)")
@@ -62,9 +70,9 @@ def unit_table(result: dict) -> str:
     return table(headers, rows[:MOST_ROWS]) + more(len(rows))
 
 
-def more(count: int) -> str:
+def more(count: int, most: int = MOST_ROWS) -> str:
     """A line that says what a bounded table leaves out."""
-    return f"\n\n{count - MOST_ROWS} more in model_comparison.json." if count > MOST_ROWS else ""
+    return f"\n\n{count - most} more in model_comparison.json." if count > most else ""
 
 
 def left_out(result: dict) -> list[str]:
@@ -72,18 +80,20 @@ def left_out(result: dict) -> list[str]:
     lines = []
     if result["different_content"]:
         items = [entry["item"] for entry in result["different_content"]]
+        left = "they are left out of the sets over all" if all_compared(result) else \
+            "each is in the sets of those groups only whose members agree on it"
         lines.append(f"{len(items)} of {result['items']} items differ in content under one id; "
-                     f"they are left out of the sets over all ({ids(items)}). A pair that agrees "
-                     "on an item still uses it.")
+                     f"{left} ({ids(items)}). A pair that agrees on an item still uses it.")
     if result["partial"]:
         items = [entry["item"] for entry in result["partial"]]
         lines.append(f"Not judged for every {result['by']}: {len(items)} items ({ids(items)}); "
                      "they are in comparison.csv and in no set over all.")
-    apart = {row["unit"]: row["of_no_item"] for row in result["units"] if "of_no_item" in row}
-    if apart:
-        named = ", ".join(f"{code(name)} {count}" for name, count in apart.items())
-        lines.append(f"Rows whose item cannot be told: {sum(apart.values())} ({named}). They count "
-                     "in the rates and are in no item, set or pair.")
+    unsure = {row["unit"]: row["of_no_item"] for row in result["units"] if "of_no_item" in row}
+    if unsure:
+        named = ", ".join(f"{code(name)} {count}" for name, count in unsure.items())
+        lines.append(f"Rows whose item cannot be told: {sum(unsure.values())} ({named}). They "
+                     "count in the rates and are in no item, set or pair.")
+    lines += apart(result)
     if result["not_judged"]:
         lines.append(f"Without any judged row, so not compared: {ids(result['not_judged'])}.")
     graders = {tuple(sorted(names)) for names in result["graders"].values()}
@@ -98,6 +108,8 @@ def left_out(result: dict) -> list[str]:
 def _what_was_compared(result: dict) -> list[str]:
     if len(result["units"]) == 1:
         first = f"There is one {result['by']} with judged rows: nothing to compare it with."
+    elif not all_compared(result):
+        first = over_whom(result)
     else:
         first = (f"{len(result['units'])} {result['by']}s ({result['why_by']}) compared on "
                  f"{result['compared_items']} of {result['items']} items: those judged for every "
@@ -107,6 +119,79 @@ def _what_was_compared(result: dict) -> list[str]:
     return [first, *[f"\n{line}" for line in left_out(result)]]
 
 
+def all_compared(result: dict) -> bool:
+    """Whether the sets are over all compared units, and not over a group of them."""
+    return len(result["compared_units"]) == len(result["units"])
+
+
+def main_group(result: dict) -> str:
+    """The group that the sets are over, in words."""
+    return f"the group of {len(result['compared_units'])}"
+
+
+def over_whom(result: dict) -> str:
+    """Over which units and items the sets are, where they are not over all units."""
+    return (f"The {len(result['units'])} {result['by']}s ({result['why_by']}) share too few items "
+            f"to be compared as one. Sets are over {main_group(result)} "
+            f"({ids(result['compared_units'])}), on {result['compared_items']} of "
+            f"{result['items']} items: those judged for each of them with the same content.")
+
+
+def apart(result: dict) -> list[str]:
+    """Who is not in the main group: further groups, and each unit alone with what it shares."""
+    by = result["by"]
+    lines = [f"Group {number}: {len(group['units'])} {by}s ({ids(group['units'])}) share "
+             f"{group['compared_items']} items; their sets stand apart."
+             for number, group in enumerate(result["groups"], 2)]
+    if small := result["groups_without_sets"]:
+        lines.append(f"{len(small)} more groups of {sum(map(len, small))} {by}s have no sets here; "
+                     f"they are named in {NAME}.")
+    for one in result["alone"][:MOST_ALONE]:
+        group = main_group(result) if one["with"] in result["compared_units"] else \
+            f"the group of {code(one['with'])}"
+        lines.append(f"{code(one['unit'])} shares {one['shares'] or 'none'} of its {one['items']} "
+                     f"items with all of {group}; compared in pairs only.")
+    if len(result["alone"]) > MOST_ALONE:
+        lines.append(f"{len(result['alone']) - MOST_ALONE} more {by}s are in no group ({NAME}).")
+    return lines
+
+
+def _tasks(result: dict) -> list[str]:
+    """The rates per task and unit, best first."""
+    rows = [[code(task["task"]), code(row["unit"]), row["items"],
+             f"{row['failed']} of {row['attempts']}", percent(row["pass_rate"]),
+             span(row["interval"])]
+            for task in result["tasks"]["tasks"]
+            for row in sorted(task["units"], key=lambda row: (-row["pass_rate"], row["unit"]))]
+    headers = ["task", result["by"], "items", "failed of judged", "pass rate", "95 % (Wilson)"]
+    return ["## Tasks", "", table(headers, rows[:3 * MOST_ROWS])
+            + more(len(rows), 3 * MOST_ROWS), *[f"\n{line}" for line in tasks_left_out(result)]]
+
+
+def task_matrix(result: dict, most_tasks: int, most_units: int) -> str:
+    """The rates per task (a line) and unit (a column), as passed of judged with the interval."""
+    tasks, units = result["tasks"]["tasks"], [row["unit"] for row in result["units"]]
+    rows = []
+    for task in tasks[:most_tasks]:
+        cells = {row["unit"]: f"{row['passed']} of {row['attempts']}, "
+                 f"{percent(row['pass_rate'])} ({span(row['interval'])})" for row in task["units"]}
+        rows.append([code(task["task"]), *(cells.get(unit, "") for unit in units[:most_units])])
+    left = [f"{count} more {what} in {NAME}." for count, what in (
+        (len(tasks) - most_tasks, "tasks"), (len(units) - most_units, f"{result['by']}s"))
+        if count > 0]
+    return "\n\n".join([table(["passed of judged", *map(code, units[:most_units])], rows),
+                         *left, *tasks_left_out(result)])
+
+
+def tasks_left_out(result: dict) -> list[str]:
+    """What the rates per task do not hold, in sentences."""
+    tasks = result["tasks"]
+    return [text for count, text in (
+        (tasks["tasks_left_out"], f"{tasks['tasks_left_out']} smaller tasks are left out."),
+        (tasks["judged_without_task"], f"Judged rows without a task: "
+                                       f"{tasks['judged_without_task']}.")) if count]
+
+
 def _units(result: dict) -> list[str]:
     return ["## Results as judged", "", unit_table(result)]
 
@@ -114,41 +199,87 @@ def _units(result: dict) -> list[str]:
 def _sets(result: dict, reading: str) -> list[str]:
     sets = result["readings"][reading]
     title = f": {READING_WORDS[reading]}" if result["repeats"] else ""
-    return [f"## Shared and unique failures{title}", "", *sets_lines(result, sets)]
+    if not all_compared(result):
+        title = f" in {main_group(result)}{title}"
+    return [f"## Shared and unique failures{title}", "",
+            *sets_lines(result["by"], result["compared_items"], sets, all_compared(result)),
+            *[f"\n{line}" for line in passed_outside(result)]]
 
 
-def sets_lines(result: dict, sets: dict) -> list[str]:
-    """The sets over all units, with what chance alone would give."""
-    chance = sets["unique_fails_by_chance"]
+def _group(result: dict, number: int, group: dict) -> list[str]:
+    title = f": {READING_WORDS['majority']}" if result["repeats"] else ""
+    count = f"{len(group['units'])} {result['by']}s on {group['compared_items']} items"
+    return [f"## Shared and unique failures in group {number} ({count}){title}", "",
+            *sets_lines(result["by"], group["compared_items"], group["sets"], False)]
+
+
+def sets_lines(by: str, items: int, sets: dict, everybody: bool) -> list[str]:
+    """The sets over all units (or a group of them), with what chance alone would give."""
+    chance, whole = sets["unique_fails_by_chance"], "" if everybody else " of the group"
     lines = [
-        f"Failed by all: {len(sets['failed_by_all'])} of {result['compared_items']} items "
-        f"({ids(sets['failed_by_all'])}). Items that every {result['by']} fails are the first "
+        f"Failed by all{whole}: {len(sets['failed_by_all'])} of {items} items "
+        f"({ids(sets['failed_by_all'])}). Items that every {by}{whole} fails are the first "
         "suspects of a fault in the benchmark: audit them before blaming a model.", "",
-        f"Passed by all: {len(sets['passed_by_all'])} items.", "",
-        f"{sets['failed_by_exactly_one']} items were failed by exactly one {result['by']}. Were "
+        f"Passed by all{whole}: {len(sets['passed_by_all'])} items.", "",
+        f"{sets['failed_by_exactly_one']} items were failed by exactly one {by}{whole}. Were "
         f"they all equal, chance would give each about {chance['expected']:.1f} of these "
         f"(95 %: {chance['low']} to {chance['high']}).", ""]
+    return [*lines, unique_table(by, sets)]
+
+
+def unique_table(by: str, sets: dict) -> str:
+    """What only one unit fails or passes, a line per unit."""
     names = list(sets["unique_fail"])
     rows = [[code(name), len(sets["unique_fail"][name]), ids(sets["unique_fail"][name]),
              len(sets["unique_pass"][name]), ids(sets["unique_pass"][name])] for name in names]
-    return [*lines, table([result["by"], "only it fails", "items", "only it passes", "items"],
-                          rows[:MOST_ROWS]) + more(len(rows))]
+    return table([by, "only it fails", "items", "only it passes", "items"],
+                 rows[:MOST_ROWS]) + more(len(rows))
 
 
-def failed_by_all_who_ran(result: dict) -> list[dict]:
-    """Items that some unit lacks but everybody who ran them (two at least) failed."""
-    return [entry for entry in result["partial"]
-            if entry["judged"] > 1 and len(entry["failed_by"]) == entry["judged"]]
+def failed_by_all(result: dict) -> list[str]:
+    """The items that every unit of the main group failed, then those of the further groups."""
+    return list(dict.fromkeys([*result["sets"]["failed_by_all"], *(
+        item for group in result["groups"] for item in group["sets"]["failed_by_all"])]))
+
+
+def passed_outside(result: dict) -> list[str]:
+    """Which items that the main group failed somebody outside it passed, in a sentence."""
+    passed = result["passed_outside"]
+    named = "; ".join(f"{code(item)} ({ids(passed[item], 6)})"
+                      for item in list(passed)[:MOST_IDS])
+    left = len(passed) - MOST_IDS
+    return [f"Failed by all of the group, but passed with the same content outside it: {named}"
+            + (f"; {left} more in {NAME}" if left > 0 else "") + "."] if passed else []
+
+
+def failed_under_every_content(result: dict) -> str:
+    """The items that everybody failed, each under its own content, in a sentence; or nothing."""
+    lost = result["failed_under_every_content"]
+    if not lost:
+        return ""
+    named = "; ".join(f"{code(entry['item'])} ({_variants(entry['variants'])})"
+                      for entry in lost[:MOST_IDS])
+    left = len(lost) - MOST_IDS
+    return (f"Failed under every version of its content: {len(lost)} items: {named}"
+            + (f"; {left} more in {NAME}" if left > 0 else "") + ".")
+
+
+def _variants(variants: dict[str, list[str]]) -> str:
+    """The contents of an item, each with who was judged on it, bounded."""
+    named = [f"{code(content)}: {ids(names, 6)}" for content, names in list(variants.items())[:6]]
+    more = [f"{len(variants) - 6} more in {NAME}"] if len(variants) > 6 else []
+    return ", ".join([*named, *more])
 
 
 def _partial(result: dict) -> list[str]:
     lost = failed_by_all_who_ran(result)
-    if not lost:
-        return []
     rows = [[code(entry["item"]), ids(entry["failed_by"], 6), ids(entry["lacking"], 6)]
             for entry in lost[:MOST_ROWS]]
-    return ["## Failed by everyone who ran it", "",
-            table(["item", "failed by", "not judged for"], rows) + more(len(lost)), ""]
+    parts = ["## Failed by everyone who ran it", "",
+             table(["item", "failed by", "not judged for"], rows) + more(len(lost)), ""] \
+        if lost else []
+    versions = failed_under_every_content(result)
+    return [*parts, *(["## Failed under every version", "", versions, ""] if versions else [])]
 
 
 def pair_table(pairs: list[dict]) -> list[str]:

@@ -25,30 +25,42 @@ def write(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
     return compared.result
 
 
-def _differing(compared: Comparison) -> set[str]:
-    """The items that are not the same for all."""
-    return {entry["item"] for entry in compared.shared.different}
+def _incomparable(compared: Comparison) -> dict[str, set[str]]:
+    """Per unit, the items that are not the same for all, but for those that its content makes one
+    of the main group's."""
+    common = compared.shared.grouped.groups[0].common
+    different = {entry["item"] for entry in compared.shared.different}
+    return {name: {item for item in different & unit.items.keys()
+                   if item not in common or unit.content(item) != common[item]}
+            for name, unit in compared.units.items()}
 
 
 def _write_table(path: Path, compared: Comparison) -> None:
-    units, different = compared.units, _differing(compared)
+    units, incomparable = compared.units, _incomparable(compared)
+    tasks: dict[str, dict[str, None]] = {}
+    for unit in units.values():
+        for task, items in unit.tasks.items():
+            for item in items:
+                tasks.setdefault(item, {})[task] = None
     with files.atomic(path) as file:
-        file.write(files.csv_line(["item_id", "models_judged", "models_failing", *units]))
+        file.write(files.csv_line(["item_id", *["task"] * bool(tasks), "models_judged",
+                                   "models_failing", *units]))
         for item in compared.shared.items:
-            judged = [unit.items[item] for unit in units.values() if item in unit.items]
-            cells = ["different content" if item in different and item in unit.items else
-                     "{1} of {0}".format(*unit.items[item]) if item in unit.items else None
-                     for unit in units.values()]
-            failing = None if item in different else sum(
-                compute.fails(counts, "majority") for counts in judged)
-            file.write(files.csv_line([item, len(judged), failing, *cells]))
+            judged = {name: unit.items[item] for name, unit in units.items() if item in unit.items}
+            alike = [counts for name, counts in judged.items() if item not in incomparable[name]]
+            failing = sum(compute.fails(counts, "majority") for counts in alike) if alike else None
+            cells = [None if name not in judged else "different content"
+                     if item in incomparable[name] else "{1} of {0}".format(*judged[name])
+                     for name in units]
+            named = ["; ".join(sorted(tasks.get(item, ())))] * bool(tasks)
+            file.write(files.csv_line([item, *named, len(alike or judged), failing, *cells]))
 
 
 def _draw(path: Path, compared: Comparison) -> None:
-    different = _differing(compared)
+    incomparable = _incomparable(compared)
     figure.draw(
         path,
-        {name: {item: None if item in different else counts[1] / counts[0]
+        {name: {item: None if item in incomparable[name] else counts[1] / counts[0]
                 for item, counts in unit.items.items()}
          for name, unit in compared.units.items()},
         {row["unit"]: f"{100 * row['pass_rate']:.0f} % ({row['passed']}/{row['attempts']})"

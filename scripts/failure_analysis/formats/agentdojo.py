@@ -101,6 +101,7 @@ def _line(path: Path, row: dict) -> Line:
         "item_id": f"{suite}/{task}/{attack}/{name}" if attacked else f"{suite}/{task}",
         "item_fingerprint": fingerprint([suite, asked, row.get("injection_task_id"),
                                          row.get("attack_type") if attacked else None], None),
+        "task": suite,
         "user_text": asked,
         "assistant_text": next((message["content"] for message in reversed(agent)
                                 if message["content"]), None),

@@ -202,7 +202,8 @@ def _ours(row: dict) -> dict:
               if isinstance(message, dict) and message.get("role") == "assistant"]
     answers = "\n".join(text for text in spoken if isinstance(text, str))
     got = row.get
-    return {"model_name": got("model_name"), "base_task": got("benchmark") or "all",
+    return {"model_name": got("model_name"),
+            "base_task": got("task") or got("benchmark") or "all",
             "item_id": got("datapoint_id" if got("item_fingerprint") == UNSURE else "item_id"),
             "trial": f"{got('run_id')}@{got('trial')}",
             "run": got("run_id"), "params": got("params") or {}, "outcome": got("outcome"),

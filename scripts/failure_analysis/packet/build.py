@@ -307,10 +307,11 @@ def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:
     turn, reward, latency = computed["turn"], computed["reward"], computed["latency_ms"]
     prompt, completion = computed["prompt_tokens"], computed["completion_tokens"]
     cost, params = computed["cost_usd"], row.line.fields.get("params")
+    task = row.line.fields.get("task")
     return files.encoded(
         f"{ident if plain else csv_cell(ident)},{run},{_cell(tally.model_name)},{item_cell},"
-        f"{computed['item_fingerprint']},{computed['trial']},{'' if turn is None else turn},"
-        f"{computed['outcome']},{'' if reward is None else reward},"
+        f"{computed['item_fingerprint']},{_cell(task) if task else ''},{computed['trial']},"
+        f"{'' if turn is None else turn},{computed['outcome']},{'' if reward is None else reward},"
         f"{row.scores.failed_cell},{row.scores.cell},"
         f"{_cell(computed['termination'])},{_cell(computed['grader'])},"
         f"{'' if prompt is None else prompt},{'' if completion is None else completion},"

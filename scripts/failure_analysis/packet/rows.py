@@ -18,7 +18,7 @@ from failure_analysis.datapoint import NOT_COUNTED
 CONTRAST = steps.PLAN.writes[2]
 OUTCOMES = ("pass", "fail", "unjudged")
 _COLUMNS = ("datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "trial",
-            "outcome", "failed_dimensions", "termination")
+            "outcome", "failed_dimensions", "termination", "task")
 
 
 class OutcomeLine(NamedTuple):
@@ -35,6 +35,7 @@ class OutcomeLine(NamedTuple):
     failed: tuple[str, ...]
     mode: str | None = None
     counted: bool = True
+    task: str | None = None
 
 
 class Index(NamedTuple):
@@ -66,10 +67,11 @@ def load(analysis_dir: Path) -> Index:
 
 
 def _outcome(line: list[str]) -> OutcomeLine:
-    ident, run, model, item, fingerprint, trial, outcome, failed, ended = line
+    ident, run, model, item, fingerprint, trial, outcome, failed, ended, task = line
     return OutcomeLine(ident, run, model, item, fingerprint, int(trial), outcome,
                        tuple(failed.split(";")) if failed else (),
-                       counted=outcome != "unjudged" or ended not in NOT_COUNTED)
+                       counted=outcome != "unjudged" or ended not in NOT_COUNTED,
+                       task=task or None)
 
 
 def columns(analysis_dir: Path, names: tuple[str, ...]) -> Iterator[list[str]]:

@@ -13,6 +13,8 @@ from failure_analysis.packet.findings import MOST_LINES
 from failure_analysis.review import counting, ledger
 
 _MOST_ROWS = 30
+_MOST_COLUMNS = 12
+_MOST_GROUPS = 3
 _MOST_ITEMS = 60
 _AGREEMENT = steps.AGREE.writes[0]
 
@@ -32,7 +34,8 @@ def load(analysis_dir: Path) -> Analysis:
     sane = files.needed(analysis_dir / sanity.NAME, "build_packet.py")
     clusters = files.needed(analysis_dir / heuristics.NAME, "cluster_failures.py")
     path = analysis_dir / comparison_page.NAME
-    compared = files.read_object(path, ("sets", "units", "pairs", "dimensions"),
+    compared = files.read_object(path, ("sets", "units", "pairs", "dimensions",
+                                        "compared_units", "groups", "tasks"),
                                  "compare_models.py") if path.exists() else None
     return Analysis(analysis_dir,
                     files.read_object(sane, ("conservation", "runs"), "build_packet.py"),
@@ -131,8 +134,10 @@ def _findings(findings: list[dict]) -> str:
 
 
 def _topline(compared: dict | None) -> str:
-    """The pass rates, and failed rows per dimension and model, out of those judged on it."""
+    """The pass rates, also per task, and failed rows per dimension and model, of those judged."""
     top = comparison_page.unit_table(compared) if compared else "No row was judged."
+    if compared and compared["tasks"]:
+        top += "\n\n" + comparison_page.task_matrix(compared, _MOST_ROWS, _MOST_COLUMNS)
     names = list(compared["dimensions"]) if compared else []
     if not names:
         return f"{top}\n\nNo row was judged on a named dimension."
@@ -246,10 +251,14 @@ def _comparison(compared: dict | None) -> str:
     """What was compared, who fails what the others pass, and which differences are sure."""
     if not compared or len(compared["units"]) < 2:
         return "There is nothing to compare: fewer than two have judged rows."
-    lines = [f"Compared by {compared['by']} on {compared['compared_items']} of "
-             f"{compared['items']} items (judged for all, with the same content).",
-             *comparison_page.left_out(compared),
-             *comparison_page.sets_lines(compared, compared["sets"])[-1:],
+    by = compared["by"]
+    first = f"Compared by {by} on {compared['compared_items']} of {compared['items']} items " \
+        "(judged for all, with the same content)." if comparison_page.all_compared(compared) \
+        else comparison_page.over_whom(compared)
+    lines = [first, *comparison_page.left_out(compared),
+             comparison_page.unique_table(by, compared["sets"]),
+             *(f"In group {number}:\n\n" + comparison_page.unique_table(by, group["sets"])
+               for number, group in enumerate(compared["groups"][:_MOST_GROUPS], 2)),
              "\n".join(comparison_page.pair_table(compared["pairs"])),
              "![Items by models](comparison.png)"]
     if judges := compared["judges"]:
@@ -267,11 +276,14 @@ def _unique(analysis: Analysis) -> str:
              for item in items]
     if not alone:
         return "No item was failed by one alone."
+    whole = "" if comparison_page.all_compared(compared) else \
+        f"In {comparison_page.main_group(compared)}:\n\n"
     by_item = _failing_by_item(analysis)
     lines = [[code(unit), code(item), *_review_cells(analysis.counts, by_item[item], unit)]
              for unit, item in alone[:_MOST_ROWS]]
-    return table([f"only this {compared['by']} fails", "item", "reviewed", "bucket", "fault"],
-                 lines) + _more(len(alone), _MOST_ROWS, f"in {comparison_page.NAME}")
+    headers = [f"only this {compared['by']} fails", "item", "reviewed", "bucket", "fault"]
+    return whole + table(headers, lines) \
+        + _more(len(alone), _MOST_ROWS, f"in {comparison_page.NAME}")
 
 
 def _failed_by_all(analysis: Analysis) -> str:
@@ -280,12 +292,22 @@ def _failed_by_all(analysis: Analysis) -> str:
         return "Not defined for fewer than two."
     items = compared["sets"]["failed_by_all"]
     reading = " (more than half of the attempts failed)" if compared["repeats"] else ""
-    text = (f"{len(items)} of {compared['compared_items']} items{reading}: "
+    whole = "" if comparison_page.all_compared(compared) else \
+        f"In {comparison_page.main_group(compared)}: "
+    text = (f"{whole}{len(items)} of {compared['compared_items']} items{reading}: "
             f"{comparison_page.ids(items, 40)}.")
+    text += "".join(f" {line}" for line in comparison_page.passed_outside(compared))
+    for number, group in enumerate(compared["groups"], 2):
+        members = group["sets"]["failed_by_all"]
+        text += (f" In group {number}: {len(members)} of {group['compared_items']} items: "
+                 f"{comparison_page.ids(members)}.")
     partly = [partial["item"] for partial in comparison_page.failed_by_all_who_ran(compared)]
     if partly:
         text += (f" {len(partly)} more were failed by everyone who ran them, but not run by all: "
                  f"{comparison_page.ids(partly)}.")
+    if versions := comparison_page.failed_under_every_content(compared):
+        text += f" {versions}"
+    items = comparison_page.failed_by_all(compared)
     if analysis.counts.reviewed.total() and items + partly:
         by_item = _failing_by_item(analysis)
         lines = [[code(item), *_review_cells(analysis.counts, by_item[item])]

@@ -42,9 +42,13 @@ _SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
          "review/reviewed": "review|read", "review/unread": "unread|not read|nobody|not review",
          "failed_empty_answers": "empty|blank",
          "comparison/failed_by_all": "fail", "comparison/unique_fail": "fail",
+         "comparison/group_failed_by_all": "fail", "comparison/failed_by_all_who_ran": "fail",
+         "comparison/failed_under_every_content": "fail",
+         "comparison/task_failed_rows": "fail", "comparison/task_judged_rows": "judged",
          **{f"comparison/{kind}": "pass" for kind in (
              "pass_rate_pct", "pass_rate_low_pct", "pass_rate_high_pct", "passed_by_all",
-             "unique_pass")},
+             "unique_pass", "task_pass_rate_pct", "task_pass_rate_low_pct",
+             "task_pass_rate_high_pct")},
          "review/pass_rate_low_pct": "pass", "review/pass_rate_high_pct": "pass",
          "rows_read": "row|read", "items": "item", "runs": "run", "models": "model"}
 _SAMPLE = ("review/bucket", "review/bucket_fault", "review/bucket_dimension", "review/fault",
@@ -68,14 +72,22 @@ _WHOLE = {
     **{f"review/{kind}": ("review/reviewed",) for kind in (
         "open", "bucket", "fault", "might_pass", "shown_whole", "shown_part", "shown_never")},
     "comparison/compared_items": ("comparison/items", "items"),
+    "comparison/compared_units": ("models", "runs"),
+    "comparison/group_failed_by_all": ("comparison/group_compared_items",),
+    "comparison/group_compared_items": ("comparison/items", "items"),
+    "comparison/task_failed_rows": ("comparison/task_judged_rows", "failed_rows"),
+    "comparison/task_judged_rows": ("judged_rows",),
     **{f"comparison/{kind}": ("comparison/compared_items", "comparison/items")
        for kind in ("failed_by_all", "passed_by_all", "unique_fail", "unique_pass",
-                    "different_content")},
+                    "different_content", "failed_by_all_who_ran", "failed_under_every_content")},
 }
 # Kinds whose key names more than a model: the sentence must name that too.
 _NAMED = ("review/label", "review/labelled", "review/bucket", "review/bucket_dimension",
           "review/bucket_fault", "review/fault", "dimension", "dimension_judged", "dimension_null",
-          "marker", "run_rows", "run_failed_rows", "run_judged_rows", "run_not_counted_rows")
+          "marker", "run_rows", "run_failed_rows", "run_judged_rows", "run_not_counted_rows",
+          *(f"comparison/task_{kind}" for kind in (
+              "judged_rows", "failed_rows", "pass_rate_pct", "pass_rate_low_pct",
+              "pass_rate_high_pct")))
 # Plain words for a class of fault.
 _FAULT_WORDS = {"model_error": "model|its own|their own", "grader_issue": "grader|judge",
                 "reference_issue": "reference|expected", "pipeline_issue": "pipeline|harness",

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+from failure_analysis.comparison import page
 from failure_analysis.datapoint import safe_id
 from failure_analysis.markdown import code
 from failure_analysis.report import claims, prose
@@ -138,7 +139,8 @@ def _shared_findings(evidence: Evidence) -> Findings:
         return
     decided = {counts.index.outcomes[ident].item for ident, final in counts.decided.items()
                if final.fault != "undecided"}
-    for item in compared["sets"]["failed_by_all"]:
+    who = "every model" if page.all_compared(compared) else "every model of a group"
+    for item in page.failed_by_all(compared):
         if item not in decided:
-            yield Finding(0, "undecided_item", safe_id(item), "every model failed it and nobody "
+            yield Finding(0, "undecided_item", safe_id(item), f"{who} failed it and nobody "
                           "has decided whose fault that is; review one of its datapoints")

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,8 +24,8 @@ _MOST_SIBLINGS = 12
 _MOST_LISTED = 40
 ALL, UNIQUE, SAMPLE, CONTRAST = "failed_by_all", "unique_failure", "sample", "contrast"
 WHY = {
-    ALL: "every model failed this item: is the benchmark at fault?",
-    UNIQUE: "no other model failed this item",
+    ALL: "every model of the compared group failed this item: is the benchmark at fault?",
+    UNIQUE: "no other model of the compared group failed this item",
     SAMPLE: "drawn from its model and provisional mode",
     CONTRAST: "passed the item that the datapoint before it failed: what does it do differently?",
 }
@@ -52,6 +53,7 @@ class Planned(NamedTuple):
     mode: str | None
     contrast_of: str | None
     shards: tuple[int, ...]
+    task: str | None = None
 
 
 class Plan(NamedTuple):
@@ -137,7 +139,8 @@ def _compared(analysis_dir: Path, index: rows.Index) -> dict:
         raise files.Refusal(f"{analysis_dir}: the failing rows have no provisional mode; run "
                             "cluster_failures.py first")
     path = files.needed(analysis_dir / comparison_page.NAME, "compare_models.py")
-    return files.read_object(path, ("sets", "units", "by", "partial"), "compare_models.py")
+    return files.read_object(path, ("sets", "units", "by", "partial", "groups",
+                                    "compared_units"), "compare_models.py")
 
 
 def _drawn(names: Iterable[str], seed: int) -> list[str]:
@@ -162,15 +165,22 @@ def _picks(index: rows.Index, compared: dict, seed: int) -> dict[str, Pick]:
 
 def _pick_shared(by_item: dict[str, list[rows.OutcomeLine]], compared: dict,
                  picks: dict[str, Pick]) -> None:
-    """Two datapoints of each item that every model failed, models in turn."""
-    items = [*compared["sets"]["failed_by_all"],
-             *(entry["item"] for entry in comparison_page.failed_by_all_who_ran(compared))]
+    """Two datapoints of each item that every model failed, models in turn: first of the main group
+    and of everybody who ran an item, then of the further groups."""
     if len(compared["units"]) < 2:
         return
+    unit_of = attrgetter("run" if compared["by"] == "run" else "model")
+    lost = {entry["item"]: {*(row["unit"] for row in compared["units"])} for entry in
+            comparison_page.failed_by_all_who_ran(compared)}
+    lost |= dict.fromkeys(compared["sets"]["failed_by_all"], set(compared["compared_units"]))
+    due = sorted(lost.items(), key=lambda pair: natural_key(pair[0]))
+    due += [(item, set(group["units"])) for group in compared["groups"]
+            for item in group["sets"]["failed_by_all"]]
     taken: Counter = Counter()
-    for item in sorted(items, key=natural_key):
+    for item, units in due:
         here: Counter = Counter()
-        left = list(by_item.get(item, ()))
+        left = [line for line in by_item.get(item, ()) if unit_of(line) in units
+                and line.datapoint_id not in picks]
         for place in range(min(PER_ITEM, len(left))):
             line = min(left, key=lambda line: (here[line.model], taken[line.model]))
             left.remove(line)
@@ -192,8 +202,8 @@ def _pick_unique(by_item: dict[str, list[rows.OutcomeLine]], compared: dict,
 
 
 def _pick_sample(failing: list[rows.OutcomeLine], picks: dict[str, Pick]) -> None:
-    """Fills every cell of model and provisional mode up to the floor, other items first; what is
-    left follows in proportion to the cells, in rounds after the floor's."""
+    """Fills every cell of model and provisional mode up to the floor, other items first and tasks
+    in turn; what is left follows in proportion to the cells, in rounds after the floor's."""
     cells: dict[tuple[str, str | None], list[rows.OutcomeLine]] = {}
     for line in failing:
         cells.setdefault((line.mode, line.model), []).append(line)
@@ -205,9 +215,22 @@ def _pick_sample(failing: list[rows.OutcomeLine], picks: dict[str, Pick]) -> Non
             if line.datapoint_id not in picks:
                 (again if line.item in items else fresh).append(line)
                 items.add(line.item)
-        for place, line in enumerate([*fresh, *again], len(have) + 1):
+        first = _tasks_in_turn(fresh, have)
+        then = _tasks_in_turn(again, [*have, *first])
+        for place, line in enumerate([*first, *then], len(have) + 1):
             due = place if place <= FLOOR else FLOOR + 1 + place / len(members)
             picks[line.datapoint_id] = Pick(line, SAMPLE, due)
+
+
+def _tasks_in_turn(lines: list[rows.OutcomeLine], have: list[rows.OutcomeLine]
+                   ) -> list[rows.OutcomeLine]:
+    """The lines with their tasks in turn, those of which `have` holds the fewest first."""
+    seen = Counter(line.task for line in have)
+    turns = []
+    for line in lines:
+        turns.append(seen[line.task])
+        seen[line.task] += 1
+    return [line for _, line in sorted(zip(turns, lines, strict=True), key=itemgetter(0))]
 
 
 def _with_contrasts(picks: dict[str, Pick], passing: Passing) -> list[Pick]:
@@ -275,7 +298,8 @@ def _lines(kept: list[Pick], readers_of: dict[str, tuple[int, ...]]) -> list[Pla
         pair = [(failed, pick.why, None), (pick.contrast, CONTRAST, failed.datapoint_id)]
         for line, why, contrast_of in pair if pick.contrast else pair[:1]:
             lines.append(Planned(len(lines) + 1, line.datapoint_id, why, line.model, line.item,
-                                 failed.mode, contrast_of, readers_of[failed.item]))
+                                 failed.mode, contrast_of, readers_of[failed.item],
+                                 line.task))
     return lines
 
 
@@ -320,7 +344,8 @@ def _short(index: rows.Index, compared: dict, kept: list[Pick], lines: list[Plan
     items = {pick.line.item for pick in kept}
     failing = index.failing()
     sets = compared["sets"]
-    shared = [item for item in sets["failed_by_all"] if item not in items] \
+    failed_by_all = comparison_page.failed_by_all(compared)
+    shared = [item for item in failed_by_all if item not in items] \
         if len(compared["units"]) > 1 else []
     unique = {item for members in sets["unique_fail"].values() for item in members} - items
     cells = Counter((line.mode, line.model) for line in failing)
@@ -330,7 +355,7 @@ def _short(index: rows.Index, compared: dict, kept: list[Pick], lines: list[Plan
     bare = modes - {planned.mode for planned in lines if planned.why == CONTRAST}
     return [text for count, text in (
         (len(shared), f"items that every model failed and that are not in it: {len(shared)} of "
-                      f"{len(sets['failed_by_all'])}"),
+                      f"{len(failed_by_all)}"),
         (len(unique), f"items that one model alone failed and that are not in it: {len(unique)}"),
         (len(below), f"cells of model and provisional mode with fewer than {FLOOR} rows in it (or "
                      f"all, where there are fewer): {len(below)} of {len(cells)}"),
@@ -349,15 +374,17 @@ def page(summary: dict, lines: list[Planned]) -> str:
     if summary["shards"]:
         sizes = ", ".join(f"reader {shard}: {size}" for shard, size in summary["shards"].items())
         text += [f"- {sizes}; {summary['shared']} failing datapoints go to every reader."]
+    tasks = len({planned.task for planned in lines if planned.task}) > 1
     for why in (ALL, UNIQUE, SAMPLE):
         mine = [planned for planned in lines if planned.why == why
                 or (planned.why == CONTRAST and lines[planned.order - 2].why == why)]
         if mine:
             text += ["", f"## {why}: {WHY[why]}", "", table(
-                ["order", "datapoint", "model", "provisional mode", "readers"],
+                ["order", "datapoint", "model", *["task"] * tasks, "provisional mode", "readers"],
                 [[planned.order,
                   code(planned.datapoint_id) + " (passed: contrast)" * bool(planned.contrast_of),
-                  code(planned.model_name), code(planned.mode), " ".join(map(str, planned.shards))]
+                  code(planned.model_name), *[code(planned.task) if planned.task else ""] * tasks,
+                  code(planned.mode), " ".join(map(str, planned.shards))]
                  for planned in mine[:_MOST_LISTED]])]
             if len(mine) > _MOST_LISTED:
                 text += ["", f"{len(mine) - _MOST_LISTED} more in {NAME}."]

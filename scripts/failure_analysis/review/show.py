@@ -23,7 +23,7 @@ _CAPS = {"question": 3000, "answer": 3000, "expected": 3000, "judge": 3000, "cal
 _SYSTEM_CAP = 600
 _LEAST = 160
 _MOST_BUCKETS = 30
-WHERE = ("mode", "model", "run", "item", "outcome", "dimension", "bucket", "fault", "why")
+WHERE = ("mode", "model", "run", "item", "task", "outcome", "dimension", "bucket", "fault", "why")
 
 
 class Window(NamedTuple):
@@ -268,7 +268,7 @@ def _properties(line: rows.OutcomeLine, planned_by_id: Mapping[str, plan.Planned
                 finals: Mapping[str, ledger.Final]) -> dict[str, tuple]:
     final, planned = finals.get(line.datapoint_id), planned_by_id.get(line.datapoint_id)
     return {"mode": (line.mode,), "model": (line.model,), "run": (line.run,), "item": (line.item,),
-            "outcome": (line.outcome,), "dimension": line.failed,
+            "task": (line.task,), "outcome": (line.outcome,), "dimension": line.failed,
             "bucket": (final.bucket,) if final else (), "fault": (final.fault,) if final else (),
             "why": (planned.why,) if planned else ()}
 

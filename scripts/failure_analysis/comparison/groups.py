@@ -1,0 +1,126 @@
+"""Units in groups that share a large part of their items: one unit with other items must not empty
+the sets of all the others."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+LEAST_SHARE = 0.5  # of its largest member's items: so much a group has in common
+Contents = Mapping[str, Mapping[str, str]]  # unit -> item -> content, where that is steady
+
+
+class Group(NamedTuple):
+    """Units, and the content of each item that they all were judged on with the same content."""
+
+    units: list[str]
+    common: dict[str, str]
+
+
+class Alone(NamedTuple):
+    """A unit in no group: on how many items it was judged, and how many of the items of the group
+    (by its place, the main one is 0) with which it shares most are among them."""
+
+    unit: str
+    items: int
+    shares: int
+    group: int
+
+
+class Grouped(NamedTuple):
+    """The groups, the one of most units (then of most items) first, and who is in none."""
+
+    groups: list[Group]
+    alone: list[Alone]
+
+
+def grouped(contents: Contents, sizes: Mapping[str, int]) -> Grouped:
+    """Puts the units into groups; `sizes` says on how many items each was judged. Where no two
+    share half of their items, any common item is enough; where no two share any, all are one group
+    that has nothing in common."""
+    masks = _masks(contents)
+    for least in (LEAST_SHARE, 0):
+        parts = _parts(masks, sizes, least)
+        if any(len(part) > 1 for part in parts):
+            break
+    else:
+        parts = [list(contents)]
+    groups = [Group(part, _common(contents, part)) for part in parts
+              if len(part) > 1 or len(parts) == 1]
+    groups.sort(key=lambda group: (-len(group.units), -len(group.common), group.units))
+    shared = [_all_have(masks, group.units) for group in groups]
+    members = {name for group in groups for name in group.units}
+    return Grouped(groups, [_alone(name, masks[name], sizes[name], shared)
+                            for name in contents if name not in members])
+
+
+def _masks(contents: Contents) -> dict[str, int]:
+    """Each unit's items with their content as the bits of a number: counting what two of a thousand
+    units share must not take a walk through their items. What one unit alone has needs no bit."""
+    seen = Counter(pair for items in contents.values() for pair in items.items())
+    place = {pair: number for number, pair in enumerate(
+        pair for pair, count in seen.items() if count > 1)}
+    masks = {}
+    for name, items in contents.items():
+        bits = bytearray(len(place) // 8 + 1)
+        for pair in items.items():
+            if pair in place:
+                bits[place[pair] >> 3] |= 1 << (place[pair] & 7)
+        masks[name] = int.from_bytes(bits, "little")
+    return masks
+
+
+def _parts(masks: Mapping[str, int], sizes: Mapping[str, int], least: float) -> list[list[str]]:
+    """The units in parts: each part begins with a unit of the class (the same items with the same
+    content) of the most units times items, and takes in others while they share enough."""
+    classes: dict[tuple[int, int], list[str]] = {}
+    for name in masks:
+        classes.setdefault((masks[name], sizes[name]), []).append(name)
+    class_of = {name: number for number, names in enumerate(classes.values()) for name in names}
+    left, parts = dict.fromkeys(masks), []
+    while left:
+        weight = Counter(class_of[name] for name in left)
+        seed = max(left, key=lambda name: weight[class_of[name]] * sizes[name])
+        part = _grown(seed, left, masks, sizes, least)
+        parts.append([name for name in left if name in part])
+        left = {name: None for name in left if name not in part}
+    return parts
+
+
+def _grown(seed: str, left: Iterable[str], masks: Mapping[str, int], sizes: Mapping[str, int],
+           least: float) -> set[str]:
+    """The seed and those who can join it, by how much they share with it."""
+    part, common, largest = {seed}, masks[seed], sizes[seed]
+    overlap = {name: (masks[name] & common).bit_count() for name in left if name != seed}
+    for name in sorted(overlap, key=overlap.__getitem__, reverse=True):
+        if overlap[name] < max(1, least * largest):
+            break
+        shared, size = common & masks[name], max(largest, sizes[name])
+        if shared.bit_count() >= max(1, least * size):
+            part.add(name)
+            common, largest = shared, size
+    return part
+
+
+def _common(contents: Contents, units: list[str]) -> dict[str, str]:
+    first, *rest = units
+    return dict(set(contents[first].items()).intersection(
+        *(contents[name].items() for name in rest)))
+
+
+def _all_have(masks: Mapping[str, int], units: list[str]) -> int:
+    common = masks[units[0]]
+    for name in units:
+        common &= masks[name]
+    return common
+
+
+def _alone(name: str, mask: int, size: int, shared: list[int]) -> Alone:
+    counts = [(mask & common).bit_count() for common in shared]
+    best = max(range(len(counts)), key=counts.__getitem__)
+    return Alone(name, size, counts[best], best)
+
+
+def failed_by_all_who_ran(result: dict) -> list[dict]:
+    """Items that some unit lacks but everybody who ran them (two at least) failed."""
+    return [entry for entry in result["partial"]
+            if entry["judged"] > 1 and len(entry["failed_by"]) == entry["judged"]]

@@ -1,0 +1,81 @@
+"""Pass rates with their intervals: of a unit, and of each unit on each task."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from failure_analysis import facts, statistics
+from failure_analysis.datapoint import natural_key
+from failure_analysis.statistics import rounded
+
+# Rates of so many tasks and units at most: beyond it nobody reads them, and facts.json bursts.
+MOST_CELLS = 10_000
+Items = dict[str, list[int]]  # [attempts, fails] by item
+Attempts = Collection[Sequence[int]]  # [attempts, fails] of each item
+
+
+class PassRate(NamedTuple):
+    """A pass rate with the number of independent attempts that it is worth: attempts at one item
+    are no independent answers."""
+
+    rate: float
+    attempts: float
+    interval: statistics.Interval
+
+
+def pass_rate(items: Attempts) -> PassRate:
+    """The pass rate over [attempts, fails] of items, with its Wilson interval."""
+    tries = np.array([n for n, _ in items])
+    passed = np.array([n - fails for n, fails in items])
+    total = int(tries.sum())
+    size = statistics.effective_size(passed, tries) if total > len(items) else total
+    rate = float(passed.sum()) / total
+    return PassRate(rate, size, statistics.wilson(rate * size, size))
+
+
+def limits(interval: statistics.Interval | None) -> list[float] | None:
+    """The ends of an interval as they are written."""
+    return None if interval is None else [round(interval.low, 4), round(interval.high, 4)]
+
+
+def counted(items: Attempts) -> dict[str, Any]:
+    """The attempts over these items, how many failed, and the pass rate with its interval."""
+    attempts, failed = map(sum, zip(*items, strict=True))
+    rate = pass_rate(items)
+    return {"attempts": attempts, "failed": failed, "passed": attempts - failed,
+            "pass_rate": rounded(rate.rate), "effective_attempts": round(rate.attempts, 1),
+            "interval": limits(rate.interval)}
+
+
+def by_task(units: Mapping[str, Mapping[str, Items]], judged: int) -> dict[str, Any] | None:
+    """The rates per task and unit, from [attempts, fails] by unit, task and item; None where there
+    are not several tasks. Of too many tasks those with the most rows stay."""
+    sizes = {name: sum(counts[0] for tasks in units.values()
+                       for counts in tasks.get(name, {}).values())
+             for name in {name for tasks in units.values() for name in tasks}}
+    if len(sizes) < 2:
+        return None
+    largest = sorted(sizes, key=lambda name: (-sizes[name], natural_key(name)))
+    kept = sorted(largest[:max(1, MOST_CELLS // len(units))], key=natural_key)
+    return {
+        "tasks": [{
+            "task": name,
+            "items": len({item for tasks in units.values() for item in tasks.get(name, ())}),
+            "units": [{"unit": unit, "items": len(tasks[name]), **counted(tasks[name].values())}
+                      for unit, tasks in units.items() if name in tasks]} for name in kept],
+        "tasks_left_out": len(sizes) - len(kept),
+        "judged_without_task": judged - sum(sizes.values()),
+    }
+
+
+def task_numbers(tasks: dict[str, Any] | None) -> Iterator[tuple[str, int | float]]:
+    """The rates per task and unit under their keys."""
+    for task in tasks["tasks"] if tasks else ():
+        for row in task["units"]:
+            name = facts.key(task["task"], row["unit"])
+            yield f"comparison/task_judged_rows/{name}", row["attempts"]
+            yield f"comparison/task_failed_rows/{name}", row["failed"]
+            yield f"comparison/task_pass_rate_pct/{name}", round(100 * row["pass_rate"], 1)
+            yield f"comparison/task_pass_rate_low_pct/{name}", round(100 * row["interval"][0], 1)
+            yield f"comparison/task_pass_rate_high_pct/{name}", round(100 * row["interval"][1], 1)
