@@ -99,11 +99,20 @@ def test_an_item_that_somebody_outside_passed_is_named(run_script, tmp_path):
             ) in (tmp_path / "a" / "model_comparison.md").read_text()
 
 
-def test_half_of_the_items_is_enough(run_script, tmp_path):
-    result, said = compared(run_script, tmp_path / "a", five() + ran("z", "f" * 20, start=10))
-    assert (len(result["compared_units"]), result["compared_items"]) == (6, 10)
+def test_who_leaves_the_others_more_than_half_of_their_items_joins_them(run_script, tmp_path):
+    result, said = compared(run_script, tmp_path / "a", five() + ran("z", "f" * 20, start=9))
+    assert (len(result["compared_units"]), result["compared_items"]) == (6, 11)
     assert result["alone"] == []
-    assert "6 models on 10 of 30 items" in said and "of the group" not in said
+    assert "6 models on 11 of 29 items" in said and "of the group" not in said
+    result, _ = compared(run_script, tmp_path / "b", five() + ran("z", "f" * 20, start=10))
+    assert (len(result["compared_units"]), result["compared_items"]) == (5, 20)
+    assert result["alone"] == [{"unit": "z", "items": 20, "shares": 10, "with": "a"}]
+
+
+def test_who_has_all_the_items_of_the_others_and_many_more_joins_them(run_script, tmp_path):
+    lines = ran("whole", "f" * 50) + ran("a", "fp" * 10) + ran("b", "ff" * 10)
+    result, _ = compared(run_script, tmp_path / "a", lines)
+    assert (result["compared_units"], result["compared_items"]) == (["a", "b", "whole"], 20)
 
 
 def test_two_groups_have_sets_of_their_own(run_script, tmp_path):
@@ -215,12 +224,10 @@ def test_every_unit_is_in_one_group_or_alone(contents, data):
         assert set(group.common.items()) == set.intersection(
             *(set(contents[name].items()) for name in group.units))
         assert len(group.units) > 1 or len(contents) == 1
-    if 2 * len(everybody) >= max(sizes.values()):
+    if 2 * len(everybody) > max(sizes.values()):
         assert found.groups == [groups.Group(list(contents), dict(everybody))]
-    halves = [2 * len(group.common) >= max(sizes[name] for name in group.units)
-              for group in found.groups]
-    assert all(halves) or not any(halves)
     for one in found.alone:
+        assert 2 * one.shares <= len(found.groups[one.group].common)
         assert one.shares == max(len(contents[one.unit].items() & group.common.items())
                                  for group in found.groups)
 

@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-LEAST_SHARE = 0.5  # of its largest member's items: so much a group has in common
+# Who joins a group leaves it more than half of what it has in common, and a group has in common at
+# least a quarter of its largest member's items.
+KEPT, LEAST_SHARE = 0.5, 0.25
 Contents = Mapping[str, Mapping[str, str]]  # unit -> item -> content, where that is steady
 
 
@@ -35,11 +37,11 @@ class Grouped(NamedTuple):
 
 def grouped(contents: Contents, sizes: Mapping[str, int]) -> Grouped:
     """Puts the units into groups; `sizes` says on how many items each was judged. Where no two
-    share half of their items, any common item is enough; where no two share any, all are one group
-    that has nothing in common."""
+    share so much, any common item is enough; where no two share any, all are one group that has
+    nothing in common."""
     masks = _masks(contents)
-    for least in (LEAST_SHARE, 0):
-        parts = _parts(masks, sizes, least)
+    for kept, least in ((KEPT, LEAST_SHARE), (0, 0)):
+        parts = _taken_in(_parts(masks, sizes, kept, least), masks, kept)
         if any(len(part) > 1 for part in parts):
             break
     else:
@@ -69,7 +71,8 @@ def _masks(contents: Contents) -> dict[str, int]:
     return masks
 
 
-def _parts(masks: Mapping[str, int], sizes: Mapping[str, int], least: float) -> list[list[str]]:
+def _parts(masks: Mapping[str, int], sizes: Mapping[str, int], kept: float, least: float
+           ) -> list[list[str]]:
     """The units in parts: each part begins with a unit of the class (the same items with the same
     content) of the most units times items, and takes in others while they share enough."""
     classes: dict[tuple[int, int], list[str]] = {}
@@ -80,25 +83,48 @@ def _parts(masks: Mapping[str, int], sizes: Mapping[str, int], least: float) -> 
     while left:
         weight = Counter(class_of[name] for name in left)
         seed = max(left, key=lambda name: weight[class_of[name]] * sizes[name])
-        part = _grown(seed, left, masks, sizes, least)
+        part = _grown(seed, left, masks, sizes, kept, least)
         parts.append([name for name in left if name in part])
         left = {name: None for name in left if name not in part}
     return parts
 
 
 def _grown(seed: str, left: Iterable[str], masks: Mapping[str, int], sizes: Mapping[str, int],
-           least: float) -> set[str]:
+           kept: float, least: float) -> set[str]:
     """The seed and those who can join it, by how much they share with it."""
-    part, common, largest = {seed}, masks[seed], sizes[seed]
+    part, common, largest, have = {seed}, masks[seed], sizes[seed], sizes[seed]
     overlap = {name: (masks[name] & common).bit_count() for name in left if name != seed}
     for name in sorted(overlap, key=overlap.__getitem__, reverse=True):
-        if overlap[name] < max(1, least * largest):
-            break
         shared, size = common & masks[name], max(largest, sizes[name])
-        if shared.bit_count() >= max(1, least * size):
+        if shared.bit_count() > kept * have and shared.bit_count() >= least * size:
             part.add(name)
-            common, largest = shared, size
+            common, largest, have = shared, size, shared.bit_count()
     return part
+
+
+def _taken_in(parts: list[list[str]], masks: Mapping[str, int], kept: float) -> list[list[str]]:
+    """The parts; one who stands alone, with more items than others, joins those whom it leaves
+    what they have in common."""
+    joined = True
+    while joined:
+        joined = False
+        parts = sorted(filter(None, parts), key=len, reverse=True)
+        for lone in parts[::-1]:
+            home = _home(lone[0], parts, masks, kept) if len(lone) == 1 else None
+            if home is not None:
+                home.append(lone.pop())
+                joined = True
+    return [[name for name in masks if name in part] for part in map(set, parts)]
+
+
+def _home(name: str, parts: list[list[str]], masks: Mapping[str, int], kept: float
+          ) -> list[str] | None:
+    """The first part of others that a unit leaves more than this of what it has in common."""
+    for part in parts:
+        common = _all_have(masks, part) if part and part != [name] else 0
+        if (masks[name] & common).bit_count() > kept * common.bit_count():
+            return part
+    return None
 
 
 def _common(contents: Contents, units: list[str]) -> dict[str, str]:
