@@ -11,7 +11,8 @@ from failure_analysis.reading.path_counts import Counts
 
 @dataclass
 class RunTally:
-    """The exact counts of one run."""
+    """The exact counts of one run. `told` is the system message with which each of its rows begins,
+    blank without one, None where they differ."""
 
     run_id: str
     run_cell: str
@@ -33,6 +34,7 @@ class RunTally:
     settings: dict[str, Counter] = field(default_factory=dict)
     notes: dict[str, list] = field(default_factory=dict)
     times: array = field(default_factory=lambda: array("d"))
+    told: str | None = None
     keys: dict[str, tuple] = field(default_factory=dict)
     transcript: dict | None = None
 
