@@ -47,7 +47,7 @@ def read(wanted: set[tuple[str, str]], runs: Sequence[RunContents], sources: Seq
          ) -> Texts:
     """The wanted contents by (item, fingerprint), from as few sources as have them all."""
     texts: Texts = {}
-    for place in _places(wanted, runs):
+    for place in places(wanted, runs):
         left = wanted - texts.keys()
         for row in ingest.rows(sources[place]) if left else ():
             if row.computed is None:
@@ -63,7 +63,7 @@ def read(wanted: set[tuple[str, str]], runs: Sequence[RunContents], sources: Seq
     return texts
 
 
-def _places(wanted: set[tuple[str, str]], runs: Sequence[RunContents]) -> list[int]:
+def places(wanted: set[tuple[str, str]], runs: Sequence[RunContents]) -> list[int]:
     """Sources that have all that is wanted: always the one that has most of what is left."""
     has: dict[int, set] = {}
     for run in runs:
