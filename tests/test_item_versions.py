@@ -309,3 +309,27 @@ def test_as_few_runs_are_read_again_as_have_all_that_differs():
     runs = [run(0, "a1"), run(1, "a1", "b1"), run(2, "a2"), run(3, "a2", "b2", "c1")]
     wanted = {(item[0], item) for item in ("a1", "a2", "b1", "b2")}
     assert version_texts.places(wanted, runs) == [1, 3]
+
+
+def test_what_agrees_in_one_item_and_not_in_another_is_a_version_of_its_own(build, tmp_path):
+    new, third = {"user_text": "Something new?"}, {"user_text": "A third thing?"}
+    runs = {"a": [turn(1), turn(2)], "b": [turn(1, **new), turn(2, user_text="Two anew?")],
+            "x": [turn(1, **new), turn(2, **third)]}
+    _, out = build("--run-dir", *(judged(tmp_path / name, rows) for name, rows in runs.items()))
+    assert [(one["version"], one["runs"]) for one in found(out)["versions"]] == [
+        ("A", ["a"]), ("B", ["b"]), ("C", ["x"])]
+    assert found(out)["differing"][0]["contents"][1]["versions"] == ["B", "C"]
+    assert found(out)["renumbered"] == []
+
+
+def test_calls_that_fit_both_expectations_and_rows_nobody_judged_show_nothing(build, tmp_path):
+    old, new = task("1", [CANCEL], says="Old."), task("1", [CANCEL], says="New.")
+    _, out = build("--input", tau2(tmp_path / "a.json", [old], [simulation(old, 0.0, [CANCEL])]),
+                   tau2(tmp_path / "b.json", [new], [
+                       simulation(new, 1.0, [CANCEL]),
+                       {**simulation(new, 0.0, trial=1),
+                        "termination_reason": "infrastructure_error"}]))
+    (entry,) = found(out)["repaired"]
+    (other,) = entry["passed_in"]
+    assert (other["passed"], other["judged"]) == (1, 1)
+    assert "fits_other_expectation" not in other and "ran_later" not in other
