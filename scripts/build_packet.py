@@ -64,6 +64,7 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *build.remarks(counts),
             *terminal.table(*overview.table(facts.load(analysis_dir))),
+            *cli.findings_lines(counts),
             f"packet: {analysis_dir / steps.ROWS} (and .csv)",
             f"sanity: {analysis_dir / 'sanity.json'}",
             *([f"next: cluster_failures.py {analysis_dir}"] if counts["fail"] else []),

@@ -246,8 +246,8 @@ def test_unreadable_files_beside_the_rows_are_said(build, tmp_path):
     (run / "runtime.json").write_text("{")
     (run / "openai_summary.json").write_text("[]")
     _, out = build("--run-dir", run)
-    assert [one["text"].split(":")[1].rsplit("/", 1)[1]
-            for one in findings(out, "side_file")] == [
+    (beside,) = findings(out, "side_file")
+    assert [text.split(":")[1].rsplit("/", 1)[1] for text in beside["each"]] == [
         "runtime.json", "openai_summary.json"]
     assert findings(out, "transcript_unreadable_lines")[0]["about"] == ["2"]
 

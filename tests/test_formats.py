@@ -195,7 +195,7 @@ class TestTau2:
         rows[5]["seed"] = 99
         _, out = build("--input", tau2(tmp_path / "run.json", tasks, rows))
         assert "pauses for 120 minutes" in findings(out, "time_gap")[0]["text"]
-        changes = " ".join(one["text"] for one in findings(out, "setting_changes_in_run"))
+        changes = " ".join(findings(out, "setting_changes_in_run")[0]["each"])
         assert "agent-1-january: 1 row, agent-1-march: 1 row" in changes
         assert "seed of trial 0 changes (1: 5 rows, 99: 1 row)" in changes
 
@@ -211,7 +211,7 @@ class TestTau2:
                  environment_info={"domain_name": "airline", "policy": "Be strict."},
                  git_commit="c2")
         _, out = build("--input", a, b)
-        texts = " ".join(one["text"] for one in findings(out, "settings_differ"))
+        texts = " ".join(findings(out, "settings_differ")[0]["each"])
         for name in ("agent implementation", "user simulator.", "policy text", "grader"):
             assert f"Not the same in all runs: {name}" in texts
         assert "agent settings" not in texts.replace("user simulator settings", "")

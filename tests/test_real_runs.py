@@ -77,7 +77,8 @@ def test_tau2_airline_says_what_is_wrong_with_the_comparison(analyse, real_runs)
     out = analyse("--input", real_runs / "tau2-bench" / "airline")
     assert "pauses for 84 minutes" in findings(out, "time_gap")[0]["text"]
     assert findings(out, "missing_items")[0]["about"] == ["44", "45", "46", "47", "48", "49"]
-    differ = {one["text"].split(": ")[1].split(".")[0] for one in findings(out, "settings_differ")}
+    (conditions,) = findings(out, "settings_differ")
+    differ = {text.split(": ")[1].split(".")[0] for text in conditions["each"]}
     assert differ == {"agent implementation", "grader", "user simulator"}
     secrets = [path.name for path in out.iterdir() if b"api_key" in path.read_bytes()]
     assert not secrets

@@ -142,6 +142,11 @@ def detection_lines(inputs: "Inputs") -> list[str]:
     return lines
 
 
+def findings_lines(counts: Mapping) -> list[str]:
+    """What must be known before the runs are believed or compared, under a heading."""
+    return ["", "know before comparing:", *counts["findings"]] if counts["findings"] else []
+
+
 def conservation_line(counts: Mapping) -> str:
     """The sum that every ingest prints."""
     rows = "row" if counts["rows_read"] == 1 else "rows"

@@ -24,7 +24,7 @@ from failure_analysis.datapoint import (
     OUTCOME_COLUMNS,
 )
 from failure_analysis.files import csv_cell
-from failure_analysis.packet import lines, sanity, versions
+from failure_analysis.packet import findings, lines, sanity, sessions, versions
 from failure_analysis.packet.tally import RejectedLine, RunTally, SourceTally
 from failure_analysis.packet.version_texts import RunContents
 from failure_analysis.reading import ingest
@@ -34,7 +34,6 @@ from failure_analysis.records import MARKERS, Source
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-_MOST_REMARKS = 20  # of a mapping, on the terminal
 _cell = lru_cache(1 << 13)(csv_cell)
 
 
@@ -79,14 +78,13 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
         (analysis_dir / steps.GRADINGS).unlink(missing_ok=True)
     found = versions.write(analysis_dir, contents, inputs.sources)
     overall.versions = list(versions.findings(found))
-    files.write_json(analysis_dir / sanity.NAME,
-                     overall.report([path.as_posix() for path in inputs.ignored],
-                                    inputs.unreadable))
+    report = overall.report([path.as_posix() for path in inputs.ignored], inputs.unreadable)
+    files.write_json(analysis_dir / sanity.NAME, report)
     removed = _settle(analysis_dir, overall.facts() | versions.facts(found), settings, read_files)
     return {**overall.conservation(), "unreadable": inputs.unreadable,
             "gradings_joined": overall.gradings["joined"] if overall.gradings else 0,
             "differences": [finding["text"] for finding in overall.differences],
-            "mapping": overall.mapping_remarks(), "removed": removed}
+            "findings": findings.for_terminal(report["findings"]), "removed": removed}
 
 
 def _settle(analysis_dir: Path, counted: dict, settings: dict, inputs: list) -> list[str]:
@@ -263,6 +261,8 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
         _note(line.notes, computed["datapoint_id"], tally)
     if line.started is not None:
         tally.times.extend((line.started, line.ended if line.ended is not None else line.started))
+        name = line.settings and line.settings.get(sessions.PROVIDERS_NAME)
+        tally.providers.append(sys.intern(name) if name else None)
     if fingerprint == NOTHING_RECORDED:
         tally.unchecked += 1
     if keyed and line.key in tally.keys:
@@ -374,10 +374,6 @@ def remarks(counts: dict) -> list[str]:
                      f"or see in {sanity.NAME} whether the mapping finds the verdicts")
     elif not counts["fail"]:
         lines.append("no failing row: every judged row passed, the packet is empty")
-    mapped = counts.get("mapping", ())
-    lines += [*mapped[:_MOST_REMARKS], *([f"and {len(mapped) - _MOST_REMARKS} more such remarks: "
-                                          f"see {sanity.NAME}"]
-                                         if len(mapped) > _MOST_REMARKS else [])]
     if counts.get("gradings_joined"):
         lines.append(f"further gradings of these answers: {counts['gradings_joined']}, in "
                      f"{steps.GRADINGS}")

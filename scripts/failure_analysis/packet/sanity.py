@@ -4,14 +4,13 @@ doubled or mixed, and each finding in a sentence that the draft repeats."""
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis import files, steps
 from failure_analysis.datapoint import natural_key
 from failure_analysis.facts import key
-from failure_analysis.packet import expected
+from failure_analysis.packet import expected, names, sessions
+from failure_analysis.packet.findings import finding, in_order
 from failure_analysis.packet.tally import RejectedLine, RunTally, SourceTally
 from failure_analysis.reading import mapping, mapping_faults
 from failure_analysis.reading.path_counts import Counts
@@ -27,19 +26,12 @@ MOST_RUN_FACTS = 1000
 _MOST_VARIANTS = 6
 _RUN_NAMES = ("run_id", "model_name", "path", "rows", "pass", "fail", "unjudged", "rejected",
               "items", "missing_items")
-# A pause is a gap between sessions when it is long by itself and against the run's own pace.
-GAP_SECONDS = 30 * 60
-GAP_STEPS = 10
 # Settings that follow from the client used, or mean nothing between runs: they count only where
 # they change inside a run.
 _INSIDE_ONLY = re.compile(r"(agent|user simulator) reply.*|seed of trial .*")
 
 
-# Findings about a mapping that are said on the terminal too.
 _LONGEST_EXPRESSION = 60
-_AT_ONCE = ("one_verdict", "spelling", "no_verdict", "gaps", "ties", "mixed_scales",
-            "failures_only", "nowhere", "key_twice", "join_misses", "join_unused", "no_model",
-            "model_gaps", "no_such_value", "or_null", "unread", "side_file")
 
 
 class _Run(NamedTuple):
@@ -99,6 +91,8 @@ class Overall:
         self.mapped: dict[str, MappedCounts] = {}
         self.differences: list[dict] = []
         self.versions: list[dict] = []
+        self.agents: dict[str, dict[str, list[str]]] = {}
+        self.self_simulated: list[tuple[str, str]] = []
 
     def add(self, source: Source, tally: SourceTally) -> None:
         """Adds what one source gave."""
@@ -116,7 +110,7 @@ class Overall:
             self._find("side_file", f"Run {source.run_id}: {remark}.", [source.run_id])
         if not tally.runs:
             self._find("empty_run", f"Run {source.run_id} has no usable row ({rejected} rejected).",
-                       [source.run_id])
+                       [source.run_id], told=f"{source.run_id} ({rejected} rejected)")
         for run in tally.runs:
             own = source if run.run_id == source.run_id else None
             self._add_run(run, source, own, rejected if own else 0)
@@ -124,7 +118,8 @@ class Overall:
         if source.mapping is None and len(named) > 1:
             self._find("mixed_models", f"{source.path.as_posix()} holds rows of {len(named)} "
                        f"models ({', '.join(sorted(named))}); each is kept as a run of its own.",
-                       [run.run_id for run in tally.runs])
+                       [run.run_id for run in tally.runs],
+                       f"{source.path.as_posix()} of {len(named)}")
 
     def _add_mapped(self, source: Source, tally: SourceTally) -> None:
         """What the paths of a mapping met, and what the files said must come out."""
@@ -151,11 +146,6 @@ class Overall:
             self.differences += expected.of_all(spec.expected, self.facts(), self.items,
                                                 self.models,
                                                 {name for _, name, _ in counts.published})
-
-    def mapping_remarks(self) -> list[str]:
-        """What of the mapping's findings a reader must see at once."""
-        return [finding["text"] for finding in [*self.mapped_findings(), *self.findings]
-                if finding["kind"].removeprefix("mapping_") in _AT_ONCE]
 
     def mapped_findings(self) -> list[dict]:
         """What the mapping's paths met, and what the outcomes of all rows look like."""
@@ -253,29 +243,49 @@ class Overall:
             items = sorted(run.repeated, key=natural_key)
             self._find("repeated_items", f"Run {run.run_id} has more rows than its trials tell for "
                        f"{_count(len(items), 'item')} ({_list(items)}); they are kept as further "
-                       "attempts.", items)
+                       "attempts.", items, f"{run.run_id} of {_count(len(items), 'item')}")
         if run.other_content:
             items = sorted(run.other_content, key=natural_key)
             self._find("content_changes_in_run", f"Run {run.run_id} asks different things under "
-                       f"one id for {_count(len(items), 'item')} ({_list(items)}).", items)
-        for gap, before in _gaps(run.times):
-            when = datetime.fromtimestamp(before, UTC).isoformat(timespec="minutes")
-            self._find("time_gap", f"Run {run.run_id} pauses for {gap / 60:.0f} minutes after "
-                       f"{when}: it was put together from more than one session.", [run.run_id])
+                       f"one id for {_count(len(items), 'item')} ({_list(items)}).", items,
+                       f"{run.run_id} for {_count(len(items), 'item')} ({_list(items, 5)})")
+        self._time_findings(run)
         if len(run.graders) > 1:
             parts = ", ".join(f"{name or 'not recorded'}: {_count(count, 'row')}"
                               for name, count in run.graders.most_common())
             self._find("mixed_graders", f"Run {run.run_id} was graded by {len(run.graders)} "
-                       f"graders or versions ({parts}).", [run.run_id])
+                       f"graders or versions ({parts}).", [run.run_id],
+                       f"{run.run_id} ({parts})")
         for name, values in run.settings.items():
             if len(values) > 1 and name != "grader":
                 parts = ", ".join(f"{value}: {_count(count, 'row')}"
                                   for value, count in values.most_common(5))
                 self._find("setting_changes_in_run", f"In run {run.run_id} the {name} changes "
                            f"({parts}): it was put together from more than one session.",
-                           [run.run_id])
+                           [run.run_id], f"{name} in {run.run_id} ({parts})")
         if run.transcript:
             self._transcript_finding(run.run_id, run.transcript)
+
+    def _time_findings(self, run: RunTally) -> None:
+        """Sessions, late rows that look like reruns, times that tell nothing."""
+        items = list(run.items) if len(run.items) == run.rows else []
+        rows = sessions.in_time(run.times, items, run.providers)
+        pauses = sessions.gaps(rows)
+        for pause in pauses:
+            told = f"for {pause.seconds / 60:.0f} minutes after {sessions.moment(pause.before)}"
+            self._find("time_gap", f"Run {run.run_id} pauses {told}: it was put together from more "
+                       "than one session.", [run.run_id], f"{run.run_id} {told}")
+        if again := sessions.reruns(rows, pauses):
+            how = "".join(f", {sign}" for sign in again.signs)
+            listed = f"{_count(len(again.items), 'item')} ({_list(again.items, 20)})"
+            self._find("reruns", f"Run {run.run_id} ends, from {sessions.moment(again.since)} on"
+                       f"{how}, with just {listed} that its rows before had skipped: they look "
+                       "like reruns of failures, whose first attempts are not in the file.",
+                       again.items, f"{run.run_id} ends with just {listed} that it had skipped")
+        if sessions.all_at_once(rows):
+            self._find("equal_times", f"All {len(rows)} rows of run {run.run_id} carry one time "
+                       f"({sessions.moment(rows[0].start)}): it tells neither their order nor "
+                       "sessions.", [run.run_id], run.run_id)
 
     def _transcript_finding(self, run_id: str, mismatch: dict) -> None:
         for kind, text in (
@@ -286,12 +296,13 @@ class Overall:
         ):
             if turns := mismatch[kind]:
                 self._find(f"transcript_{kind}", f"Run {run_id}: {_count(len(turns), 'turn')} "
-                           f"{text} ({_list(turns)}).", turns)
+                           f"{text} ({_list(turns)}).", turns, f"{run_id} {len(turns)}")
 
     def _add_settings(self, run: RunTally, source: Source) -> None:
         settings = {name: [value] for name, value in source.settings.items()}
         settings |= {name: list(values) for name, values in run.settings.items()}
         settings["grader"] = list(run.graders)
+        self._add_names(run, source)
         for name, values in settings.items():
             # Which model a provider named is compared among the runs of one model only.
             name = f"{name} ({run.model_name})" if "model as its provider" in name else name
@@ -301,14 +312,27 @@ class Overall:
                 if len(runs[1]) < 5:
                     runs[1].append(run.run_id)
 
-    def _find(self, kind: str, text: str, about: list[str]) -> None:
-        self.findings.append({"kind": kind, "text": text, "count": len(about),
-                              "about": about[:200]})
+    def _add_names(self, run: RunTally, source: Source) -> None:
+        """What a run is called, who was its agent and who played its user."""
+        agent = source.settings.get("agent implementation")
+        if agent:
+            self.agents.setdefault(run.model_name, {}).setdefault(agent, []).append(run.run_id)
+        user = source.settings.get("user simulator", "").rpartition(" (")[0]
+        if names.same_model(user, source.model_name):
+            self.self_simulated.append((run.run_id, user))
+        if run.run_id == source.run_id and names.contradicts(
+                run.run_id, run.model_name, [*source.settings.values(), *map(str, run.graders)]):
+            self._find("other_name", f"Run {run.run_id} is called after another model than it "
+                       f"records ({run.model_name}): one of the two is wrong.", [run.run_id],
+                       f"{run.run_id} records {run.model_name}")
+
+    def _find(self, kind: str, text: str, about: list[str], told: str = "") -> None:
+        self.findings.append(finding(kind, text, about, told=told))
 
     def report(self, ignored: list[str], unreadable: list[str]) -> dict[str, Any]:
         """The whole of sanity.json."""
         missing = self._missing()
-        findings = [*self.differences,
+        found = [*self.differences,
                     *({"kind": "unreadable_file", "text": f"Not read: {text}.", "count": 1,
                        "about": []} for text in unreadable),
                     *self.mapped_findings(), *self._between_runs(), *self.findings,
@@ -316,9 +340,8 @@ class Overall:
         if ignored:
             what = "of no known format passed over" if mapping.NAME not in self.mapped else \
                 "not read: the mapping leaves them out"
-            findings.append({"kind": "ignored_files", "text": f"{_count(len(ignored), 'file')} "
-                             f"{what} ({_list(ignored)}).",
-                             "count": len(ignored), "about": ignored[:200]})
+            found.append(finding("ignored_files", f"{_count(len(ignored), 'file')} "
+                                 f"{what} ({_list(ignored)}).", ignored))
         return {
             "conservation": self.conservation(),
             "gradings": self.gradings,
@@ -327,7 +350,7 @@ class Overall:
                                   map(self._run_record, self.runs)),
             **({"paths": [path for _, counts in self.mapped.values() for path in counts.told()]}
                if self.mapped else {}),
-            "findings": findings,
+            "findings": in_order(found),
         }
 
     def conservation(self) -> dict[str, Any]:
@@ -373,11 +396,12 @@ class Overall:
             items = sorted(lacking, key=natural_key)
             who = f"Run {runs[0]} lacks" if len(runs) == 1 else \
                 f"{len(runs)} runs ({_list(runs)}) lack"
-            findings.append({"kind": "missing_items", "text": f"{who} "
-                             f"{_count(len(items), 'item')} that other runs or the benchmark have "
-                             f"({_list(items)}){self._stopped_early(runs[0], items)}.",
-                             "count": len(items), "about": items[:200]})
-        return findings[:200]
+            what, early = _count(len(items), "item"), self._stopped_early(runs[0], items)
+            findings.append(finding(
+                "missing_items", f"{who} {what} that other runs or the benchmark have "
+                f"({_list(items)}){early}.", items,
+                told=f"{_list(runs, 3)} {what} ({_list(items, 6)}){early}"))
+        return findings
 
     def _stopped_early(self, run_id: str, lacking: list[str]) -> str:
         covered = next(run.covered for run in self.runs if run.run_id == run_id)
@@ -390,14 +414,31 @@ class Overall:
         """Different content under one id, and conditions that differ between runs."""
         findings = list(self.versions)
         for name, values in sorted(self.settings.items()):
-            if _INSIDE_ONLY.fullmatch(name) or len(values) < 2:
+            one_run = len({run for _, runs in values.values() for run in runs}) < 2
+            if _INSIDE_ONLY.fullmatch(name) or len(values) < 2 or one_run:
                 continue
-            parts = "; ".join(f"{value} in {_count(count, 'run')} ({_list(runs, 3)})"
-                              for value, (count, runs) in sorted(
-                                  values.items(), key=lambda pair: (-pair[1][0], pair[0]))[:6])
-            findings.append({"kind": "settings_differ", "text": f"Not the same in all "
-                             f"runs: {name}. {parts}. A difference between these runs may come "
-                             "from it.", "count": len(values), "about": sorted(values)[:200]})
+            findings.append(finding(
+                "settings_differ", f"Not the same in all runs: {name}. {_who_has_what(values)}. A "
+                "difference between these runs may come from it.", sorted(values),
+                told=f"{name} ({_who_differs(values)})"))
+        return [*findings, *self._agent_findings()]
+
+    def _agent_findings(self) -> list[dict]:
+        """Runs whose user simulator is the agent's own model, models that several agents ran."""
+        findings = []
+        if self.self_simulated:
+            runs = [f"{run_id}: {model}" for run_id, model in self.self_simulated]
+            findings.append(finding(
+                "self_simulated", f"In {_count(len(runs), 'run')} the user simulator is the "
+                f"agent's own model ({_list(runs)}): its slips are shared by both sides.",
+                [run_id for run_id, _ in self.self_simulated]))
+        for model, agents in self.agents.items():
+            if len(agents) > 1:
+                told = "; ".join(f"{agent} in {_list(runs, 3)}" for agent, runs in agents.items())
+                findings.append(finding(
+                    "one_model_two_agents", f"{model} was run by {len(agents)} agents ({told}), "
+                    "whose runs count as repeats of one model: --label RUN=NAME tells them apart.",
+                    [run for runs in agents.values() for run in runs], told=f"{model} ({told})"))
         return findings
 
     def _row_findings(self) -> list[dict]:
@@ -528,20 +569,24 @@ def _dimension_facts(model: str, patterns: Counter) -> dict[str, int]:
     return facts
 
 
-def _gaps(times: Any) -> list[tuple[float, float]]:
-    """(seconds, end of the row before) for each pause that parts two sessions; `times` holds
-    start and end of each row in turn."""
-    rows = sorted(zip(times[::2], times[1::2], strict=True))
-    if len(rows) < 3:
-        return []
-    pauses, end = [], rows[0][1]
-    for start, stop in rows[1:]:
-        pauses.append((start - end, end))
-        end = max(end, stop)
-    pace = median(max(after[0] - before[0], 0) for before, after in
-                  zip(rows, rows[1:], strict=False))
-    limit = max(GAP_SECONDS, GAP_STEPS * pace)
-    return [(pause, before) for pause, before in pauses if pause > limit]
+def _commonest_first(values: dict[str, list]) -> list[tuple[str, list]]:
+    return sorted(values.items(), key=lambda pair: (-pair[1][0], pair[0]))
+
+
+def _who_has_what(values: dict[str, list]) -> str:
+    """Each value of a setting, with its runs."""
+    more = f"; and {len(values) - 6} more" if len(values) > 6 else ""
+    return "; ".join(f"{value} in {_count(count, 'run')} ({_list(runs, 3, count)})"
+                     for value, (count, runs) in _commonest_first(values)[:6]) + more
+
+
+def _who_differs(values: dict[str, list]) -> str:
+    """A setting in short: what most runs have, and the runs that have something else."""
+    total = sum(count for count, _ in values.values())
+    if len(values) > 3:
+        return f"{len(values)} different over {_count(total, 'run')}"
+    return ", but ".join(value if 2 * count > total else f"{value} in {_list(runs, 2, count)}"
+                         for value, (count, runs) in _commonest_first(values))
 
 
 def _count(number: int, noun: str) -> str:

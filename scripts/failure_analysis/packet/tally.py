@@ -11,8 +11,9 @@ from failure_analysis.reading.path_counts import Counts
 
 @dataclass
 class RunTally:
-    """The exact counts of one run. `told` is the system message with which each of its rows begins,
-    blank without one, None where they differ."""
+    """The exact counts of one run. `times` holds start and end of each row that has them in turn,
+    `providers` the name that its provider gave the model of each such row; `told` is the system
+    message with which each of its rows begins, blank without one, None where they differ."""
 
     run_id: str
     run_cell: str
@@ -35,6 +36,7 @@ class RunTally:
     notes: dict[str, list] = field(default_factory=dict)
     times: array = field(default_factory=lambda: array("d"))
     told: str | None = None
+    providers: list[str | None] = field(default_factory=list)
     keys: dict[str, tuple] = field(default_factory=dict)
     transcript: dict | None = None
 

@@ -9,11 +9,11 @@ from failure_analysis.agreement import page as agreement_page
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import build, heuristics, rows, sanity, version_page
+from failure_analysis.packet.findings import MOST_LINES
 from failure_analysis.review import counting, ledger
 
 _MOST_ROWS = 30
 _MOST_ITEMS = 60
-_MOST_FINDINGS = 40
 _MOST_REPAIRED = 10
 _AGREEMENT = steps.AGREE.writes[0]
 
@@ -134,9 +134,10 @@ def _read(analysis: Analysis) -> str:
 def _findings(findings: list[dict]) -> str:
     if not findings:
         return "Nothing was found missing, doubled, mixed or rejected."
-    lines = [f"- {cell(finding['text'])}" for finding in findings[:_MOST_FINDINGS]]
-    if len(findings) > _MOST_FINDINGS:
-        lines.append(f"- {len(findings) - _MOST_FINDINGS} more findings in {sanity.NAME}.")
+    most = len(findings) if len(findings) <= MOST_LINES else MOST_LINES - 1
+    lines = [f"- {cell(finding['text'])}" for finding in findings[:most]]
+    if len(findings) > most:
+        lines.append(f"- {len(findings) - most} more findings in {sanity.NAME}.")
     return "\n".join(lines)
 
 
