@@ -19,9 +19,11 @@ tau-bench results, AgentDojo run trees, LLM-judge summaries over tau2-bench runs
 --mapping any JSONL, JSON, CSV, TSV or Parquet; .gz and .zst as they are.
 
 Writes into the analysis folder: outcomes.csv, failure_review_rows.jsonl, failure_review_rows.csv,
-rejected_rows.jsonl, sanity.json, facts.json, manifest.json, and gradings.csv when an answer was
-graded more than once. What was made of another packet that stood there (clusters, comparison, plan)
-is removed and named; the ledger, the reading log and the report stay. The same packet keeps all.
+rejected_rows.jsonl, sanity.json, facts.json, manifest.json, gradings.csv when an answer was graded
+more than once, and item_versions.json and .md when runs hold different items under one id or were
+told different policies. What was made of another packet that stood there (clusters, comparison,
+plan) is removed and named; the ledger, the reading log and the report stay. The same packet keeps
+all.
 
 Exit codes: 0 done; 1 refused (nothing found, nothing read, a mapping that cannot be meant), nothing
 judged, a file that breaks off or cannot be read, or counts that are not as `expected`; 2 usage.

@@ -354,7 +354,7 @@ def test_runs_of_two_versions_of_a_benchmark(run_script, tmp_path):
     assert "compared on 23 of 50 items" in page
     assert "27 of 50 items differ in content under one id" in page
     sanity = (out / "sanity.json").read_text()
-    assert "what is asked differs in 20, what is expected in 7" in sanity
+    assert "20 differ in what is asked, 7 in what is expected" in sanity
 
 
 def test_judged_turns_compare_by_turn(run_script, tmp_path):

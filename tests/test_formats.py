@@ -156,7 +156,7 @@ class TestTau2:
         _, out = build("--input", a, b)
         (differs,) = findings(out, "content_differs")
         assert differs["about"] == ["2", "3"]
-        assert "asked differs in 1, what is expected in 1" in differs["text"]
+        assert "1 differ in what is asked, 1 in what is expected" in differs["text"]
 
     def test_what_does_not_decide_the_reward_does_not_change_the_item(self, build, tmp_path):
         plain, noted = task("1", [CANCEL]), task("1", [CANCEL], description={"notes": "new"})

@@ -7,6 +7,7 @@ OUTCOMES, ROWS, TABLE = "outcomes.csv", "failure_review_rows.jsonl", "failure_re
 REJECTED, GRADINGS = "rejected_rows.jsonl", "gradings.csv"
 STREAMS = (OUTCOMES, ROWS, TABLE, REJECTED)
 SANITY, FACTS = "sanity.json", "facts.json"
+VERSIONS, VERSIONS_PAGE = "item_versions.json", "item_versions.md"
 
 
 class Step(NamedTuple):
@@ -20,7 +21,8 @@ class Step(NamedTuple):
 
 
 BUILD = Step("build_packet", "build_packet.py",
-             (OUTCOMES, ROWS, TABLE, REJECTED, GRADINGS, SANITY, FACTS), "")
+             (OUTCOMES, ROWS, TABLE, REJECTED, GRADINGS, VERSIONS, VERSIONS_PAGE, SANITY, FACTS),
+             "")
 CLUSTER = Step("cluster_failures", "cluster_failures.py",
                ("clusters.json", "clusters.md", "rules.yaml", ROWS, TABLE, FACTS), "mode/")
 COMPARE = Step("compare_models", "compare_models.py",

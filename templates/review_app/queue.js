@@ -9,7 +9,7 @@ const STATES = {
   unread: "unread", mine: "reviewed by me", "not-mine": "not reviewed by me",
   others: "reviewed by others only", disagree: "coders disagree", settled: "settled",
 };
-const TAGS = { failed_by_all: "all failed", unique_failure: "only this one", sample: "sample", contrast: "passed" };
+const TAGS = { failed_by_all: "all failed", repaired_elsewhere: "repaired?", unique_failure: "only this one", sample: "sample", contrast: "passed" };
 const FILTERS = ["model", "mode", "bucket", "fault", "state"];
 
 let entries = [];

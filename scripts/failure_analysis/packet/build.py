@@ -25,8 +25,9 @@ from failure_analysis.datapoint import (
     UNSURE,
 )
 from failure_analysis.files import csv_cell
-from failure_analysis.packet import findings, lines, sanity, sessions
+from failure_analysis.packet import findings, lines, sanity, sessions, versions
 from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
+from failure_analysis.packet.version_texts import RunContents
 from failure_analysis.reading import ingest
 from failure_analysis.reading.detect import Inputs
 from failure_analysis.records import MARKERS, Note, Source
@@ -50,19 +51,23 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
     """Reads the runs once and writes the packet; returns the conservation counts.
 
     Files: outcomes.csv, failure_review_rows.jsonl and .csv, rejected_rows.jsonl, gradings.csv
-    (only with further gradings), sanity.json, facts.json, manifest.json. What was made from another
-    packet that stood in the folder is removed, and named under `removed`."""
+    (only with further gradings), item_versions.json and .md (only where items or policies differ),
+    sanity.json, facts.json, manifest.json. What was made from another packet that stood in the
+    folder is removed, and named under `removed`."""
     analysis_dir.mkdir(parents=True, exist_ok=True)
     overall = sanity.Overall(inputs.sources[0].benchmark)
     read_files = files.Records(("path", "bytes", "sha256", "run", "format", "rows"))
     keys: dict[str, tuple] = {}
+    contents: list[RunContents] = []
+    shared: dict = {}
     with _streams(analysis_dir) as outputs, _no_collector():
-        tallies = _tallies(inputs, outputs, jobs)
-        for source, tally in zip(_with_progress(inputs.sources), tallies, strict=True):
+        pairs = zip(_with_progress(inputs.sources), _tallies(inputs, outputs, jobs), strict=True)
+        for place, (source, tally) in enumerate(pairs):
             rows = sum(run.rows for run in tally.runs) + tally.rejected.total()
             read_files.extend(_inputs(source, rows))
             for run in tally.runs:
                 keys |= run.keys
+                contents.append(versions.contents(place, source, run, shared))
             overall.add(source, tally)
         overall.refuse_wrong_mapping()
         overall.expect()
@@ -72,9 +77,11 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
         overall.gradings = _write_gradings(inputs, keys, analysis_dir / steps.GRADINGS)
     else:
         (analysis_dir / steps.GRADINGS).unlink(missing_ok=True)
+    found = versions.write(analysis_dir, contents, inputs.sources)
+    overall.versions = list(versions.findings(found))
     report = overall.report([path.as_posix() for path in inputs.ignored], inputs.unreadable)
     files.write_json(analysis_dir / sanity.NAME, report)
-    removed = _settle(analysis_dir, overall.facts(), settings, read_files)
+    removed = _settle(analysis_dir, overall.facts() | versions.facts(found), settings, read_files)
     return {**overall.conservation(), "unreadable": inputs.unreadable,
             "gradings_joined": overall.gradings["joined"] if overall.gradings else 0,
             "differences": [finding["text"] for finding in overall.differences],
@@ -223,6 +230,9 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
     """Adds one datapoint to its run's counts."""
     line, computed = row.line, row.computed
     tally.rows += 1
+    told = _told(line.fields)
+    if tally.told != told:
+        tally.told = told if tally.rows == 1 else None
     tally.patterns[row.scores.judged] += 1
     outcome = computed["outcome"]
     tally.outcomes[outcome] += 1
@@ -272,6 +282,16 @@ def _count_item(row: ingest.Row, tally: RunTally) -> None:
         tally.other_content[item] = fingerprint
     if computed["trial"] and line.fields.get("trial") != computed["trial"]:
         tally.repeated[item] += 1
+
+
+def _told(fields: dict) -> str:
+    """The system message with which a row begins; blank without one."""
+    messages = fields.get("messages")
+    first = messages[0] if type(messages) is list and messages else None
+    if type(first) is not dict or first.get("role") != "system":
+        return ""
+    text = text_of(first.get("content"))
+    return text if type(text) is str else ""
 
 
 def _is_empty(fields: dict) -> bool:

@@ -106,6 +106,7 @@ class Overall:
         self.gradings: dict | None = None
         self.mapped: dict[str, MappedCounts] = {}
         self.differences: list[dict] = []
+        self.versions: list[dict] = []
         self.agents: dict[str, dict[str, list[str]]] = {}
         self.self_simulated: list[tuple[str, str]] = []
 
@@ -440,21 +441,7 @@ class Overall:
 
     def _between_runs(self) -> list[dict]:
         """Different content under one id, and conditions that differ between runs."""
-        findings = []
-        differing = sorted((item for item, seen in self.items.items() if len(seen.variants) > 1),
-                           key=natural_key)
-        if differing:
-            asked = sum(len({fingerprint[:8] for fingerprint in self.items[item].variants}) > 1
-                        for item in differing)
-            expected = sum(len({fingerprint[8:] for fingerprint in self.items[item].variants}) > 1
-                           for item in differing)
-            findings.append({
-                "kind": "content_differs", "text": f"{len(differing)} of "
-                f"{_count(len(self.items), 'item')} have one id and different content between "
-                f"runs (what is asked differs in {asked}, what is expected in {expected}: "
-                f"{_list(differing)}). Runs are compared only where the content is the same."
-                f"{self._renumbered(differing)}",
-                "count": len(differing), "about": differing[:200]})
+        findings = list(self.versions)
         for name, values in sorted(self.settings.items()):
             one_run = len({run for _, runs in values.values() for run in runs}) < 2
             if _INSIDE_ONLY.fullmatch(name) or len(values) < 2 or one_run:
@@ -482,18 +469,6 @@ class Overall:
                     "whose runs count as repeats of one model: --label RUN=NAME tells them apart.",
                     [run for runs in agents.values() for run in runs], told=f"{model} ({told})"))
         return findings
-
-    def _renumbered(self, differing: list[str]) -> str:
-        """Items under whose id some run has what the others have under one other id."""
-        usual = {item: max(seen.variants, key=lambda fingerprint: seen.variants[fingerprint][0])
-                 for item, seen in self.items.items()}
-        owners: dict[str, list[str]] = {}
-        for item, fingerprint in usual.items():
-            owners.setdefault(fingerprint, []).append(item)
-        moved = [f"{item} in {run_id} is {owners[fingerprint][0]} elsewhere" for item in differing
-                 for fingerprint, (_, run_id) in self.items[item].variants.items()
-                 if fingerprint != usual[item] and len(owners.get(fingerprint, ())) == 1]
-        return f" Perhaps renumbered: {_list(moved)}." if moved else ""
 
     def _row_findings(self) -> list[dict]:
         """What single rows showed, counted over all runs."""

@@ -31,7 +31,8 @@ class Unsure:
 @dataclass
 class RunTally:
     """The exact counts of one run. `times` holds start and end of each row that has them in turn,
-    `providers` the name that its provider gave the model of each such row."""
+    `providers` the name that its provider gave the model of each such row; `told` is the system
+    message with which each of its rows begins, blank without one, None where they differ."""
 
     run_id: str
     run_cell: str
@@ -54,6 +55,7 @@ class RunTally:
     settings: dict[str, Counter] = field(default_factory=dict)
     notes: dict[str, "Noted"] = field(default_factory=dict)
     times: array = field(default_factory=lambda: array("d"))
+    told: str | None = None
     providers: list[str | None] = field(default_factory=list)
     keys: dict[str, tuple] = field(default_factory=dict)
     transcript: dict | None = None

@@ -8,7 +8,7 @@ from failure_analysis import facts, files, steps
 from failure_analysis.agreement import page as agreement_page
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.markdown import cell, code, table
-from failure_analysis.packet import build, heuristics, rows, sanity
+from failure_analysis.packet import build, heuristics, rows, sanity, version_page
 from failure_analysis.packet.findings import MOST_LINES
 from failure_analysis.review import counting, ledger
 
@@ -16,6 +16,7 @@ _MOST_ROWS = 30
 _MOST_COLUMNS = 12
 _MOST_GROUPS = 3
 _MOST_ITEMS = 60
+_MOST_REPAIRED = 10
 _AGREEMENT = steps.AGREE.writes[0]
 
 
@@ -27,6 +28,7 @@ class Analysis(NamedTuple):
     clusters: dict
     compared: dict | None
     counts: counting.Counts
+    versions: dict | None = None
 
 
 def load(analysis_dir: Path) -> Analysis:
@@ -40,14 +42,23 @@ def load(analysis_dir: Path) -> Analysis:
     return Analysis(analysis_dir,
                     files.read_object(sane, ("conservation", "runs"), "build_packet.py"),
                     files.read_object(clusters, ("modes",), "cluster_failures.py"),
-                    compared, counting.load(analysis_dir))
+                    compared, counting.load(analysis_dir), _versions_of(analysis_dir))
+
+
+def _versions_of(analysis_dir: Path) -> dict | None:
+    """The versions of the items, where items or policies differ."""
+    path = analysis_dir / steps.VERSIONS
+    return files.read_object(path, ("versions", "items", "policies", "repaired"),
+                             "build_packet.py") if path.exists() else None
 
 
 def render(analysis: Analysis) -> dict[str, str]:
     """Every block of the report by name, with its marks, in the report's order."""
     texts = {
         "status": _status(analysis), "read": _read(analysis),
-        "sanity": _findings(analysis.sanity["findings"]), "topline": _topline(analysis.compared),
+        "sanity": _findings(analysis.sanity["findings"]),
+        **({"versions": _versions(analysis.versions)} if analysis.versions else {}),
+        "topline": _topline(analysis.compared),
         "faults": _faults(analysis), "buckets": _buckets(analysis.counts),
         "coverage": _coverage(analysis), "agreement": _agreement(analysis),
         "comparison": _comparison(analysis.compared), "unique": _unique(analysis),
@@ -131,6 +142,15 @@ def _findings(findings: list[dict]) -> str:
     if len(findings) > most:
         lines.append(f"- {len(findings) - most} more findings in {sanity.NAME}.")
     return "\n".join(lines)
+
+
+def _versions(found: dict) -> str:
+    """Which runs have which version of the items, and what is perhaps repaired."""
+    text = "\n".join(version_page.summary(found))
+    if found["repaired"]:
+        text += "\n\nNobody passes these items in one version, and somebody does in another:\n\n" \
+            + "\n".join(f"- {line}" for line in version_page.repaired_lines(found, _MOST_REPAIRED))
+    return f"{text}\n\nWhat changed in each item: `{steps.VERSIONS_PAGE}`."
 
 
 def _topline(compared: dict | None) -> str:

@@ -50,6 +50,9 @@ _SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
              "unique_pass", "task_pass_rate_pct", "task_pass_rate_low_pct",
              "task_pass_rate_high_pct")},
          "review/pass_rate_low_pct": "pass", "review/pass_rate_high_pct": "pass",
+         "versions": "version", "differing_items": "differ|chang",
+         "differing_items_asked": "ask|question", "differing_items_expected": "expect",
+         "repaired_elsewhere": "repair", "policies": "polic|told",
          "rows_read": "row|read", "items": "item", "runs": "run", "models": "model"}
 _SAMPLE = ("review/bucket", "review/bucket_fault", "review/bucket_dimension", "review/fault",
            "review/might_pass")
@@ -71,6 +74,10 @@ _WHOLE = {
     "review/bucket_dimension": ("review/bucket",), "review/bucket_fault": ("review/bucket",),
     **{f"review/{kind}": ("review/reviewed",) for kind in (
         "open", "bucket", "fault", "might_pass", "shown_whole", "shown_part", "shown_never")},
+    "differing_items": ("comparison/items", "items"), "version_items": ("items",),
+    **{f"differing_items_{half}": ("differing_items", "comparison/items", "items")
+       for half in ("asked", "expected")}, "repaired_elsewhere": ("differing_items", "items"),
+    "version_runs": ("runs",),
     "comparison/compared_items": ("comparison/items", "items"),
     "comparison/compared_units": ("models", "runs"),
     "comparison/group_failed_by_all": ("comparison/group_compared_items",),

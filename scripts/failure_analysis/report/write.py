@@ -37,7 +37,7 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     keeps its prose: its generated blocks are made anew, its numbers refreshed, its placeholders
     filled. Placeholders of unknown facts and numbers bound by hand stay and are named. Refuses
     files that their step did not write so, and a report that is not UTF-8."""
-    manifest.proved(analysis_dir, (steps.SANITY, *(step.writes[0] for step in (
+    manifest.proved(analysis_dir, (steps.SANITY, steps.VERSIONS, *(step.writes[0] for step in (
         steps.CLUSTER, steps.COMPARE, steps.AGREE))))
     analysis = blocks.load(analysis_dir)
     facts.replace(analysis_dir, steps.REPORT,

@@ -1,5 +1,6 @@
-"""Which datapoints to read, in which order, and why: items that every model failed, each model's
-own failures, a sample of every model and provisional mode, and passing contrasts."""
+"""Which datapoints to read, in which order, and why: items that every model failed, those that are
+perhaps repaired in another version, each model's own failures, a sample of every model and
+provisional mode, and passing contrasts."""
 
 import hashlib
 import json
@@ -22,9 +23,12 @@ PER_ITEM = 2  # rows of each item that every model failed
 GATE = 30  # shared datapoints below which agreement is not measured
 _MOST_SIBLINGS = 12
 _MOST_LISTED = 40
-ALL, UNIQUE, SAMPLE, CONTRAST = "failed_by_all", "unique_failure", "sample", "contrast"
+ALL, REPAIRED, UNIQUE = "failed_by_all", "repaired_elsewhere", "unique_failure"
+SAMPLE, CONTRAST = "sample", "contrast"
+STAGES = (ALL, REPAIRED, UNIQUE, SAMPLE)
 WHY = {
     ALL: "every model of the compared group failed this item: is the benchmark at fault?",
+    REPAIRED: "nobody passes this version of the item, somebody another one: was it repaired?",
     UNIQUE: "no other model of the compared group failed this item",
     SAMPLE: "drawn from its model and provisional mode",
     CONTRAST: "passed the item that the datapoint before it failed: what does it do differently?",
@@ -71,7 +75,8 @@ def plan(analysis_dir: Path, budget: int | None, shards: int, overlap: float, se
     """Plans the review. Same folder, options and seed give the same plan. Nothing is written."""
     index = rows.load(analysis_dir)
     compared, passing = _compared(analysis_dir, index), _passing(index, seed)
-    kept = _within(_with_contrasts(_picks(index, compared, seed), passing), budget)
+    picks = _picks(index, compared, _repaired(analysis_dir), passing, seed)
+    kept = _within(_with_contrasts(picks, passing), budget)
     return Plan(index, compared, kept, _shards(kept, shards, overlap, seed),
                 {ident for pick in kept for ident in _siblings(passing, pick)})
 
@@ -79,7 +84,7 @@ def plan(analysis_dir: Path, budget: int | None, shards: int, overlap: float, se
 def write(analysis_dir: Path, budget: int | None, shards: int, overlap: float, seed: int) -> dict:
     """Plans the review and writes review_plan.jsonl and .md, contrast_rows.jsonl (the passing
     datapoints of the planned items, whole) and background.md; returns a summary."""
-    reads = manifest.proved(analysis_dir, (steps.OUTCOMES,))
+    reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.VERSIONS))
     manifest.proved(analysis_dir, steps.COMPARE.writes[:1])
     index, compared, kept, readers_of, siblings = plan(analysis_dir, budget, shards, overlap, seed)
     lines, trouble = _lines(kept, readers_of), ""
@@ -143,13 +148,21 @@ def _compared(analysis_dir: Path, index: rows.Index) -> dict:
                                     "compared_units"), "compare_models.py")
 
 
+def _repaired(analysis_dir: Path) -> list[dict]:
+    """The items that nobody passes in one version and somebody in another, where there are any."""
+    path = analysis_dir / steps.VERSIONS
+    return files.read_object(path, ("repaired",), steps.BUILD.script)["repaired"] \
+        if path.exists() else []
+
+
 def _drawn(names: Iterable[str], seed: int) -> list[str]:
     """The names in an order that depends on the seed and on each one alone."""
     return sorted(names, key=lambda name: hashlib.sha256(
         f"{seed}\n{name}".encode("utf-8", "surrogatepass")).digest())
 
 
-def _picks(index: rows.Index, compared: dict, seed: int) -> dict[str, Pick]:
+def _picks(index: rows.Index, compared: dict, repaired: list[dict], passing: Passing,
+           seed: int) -> dict[str, Pick]:
     """The failing datapoints, most important first, each with the round in which it is due."""
     failing = [index.outcomes[ident] for ident in
                _drawn((line.datapoint_id for line in index.failing()), seed)]
@@ -158,6 +171,7 @@ def _picks(index: rows.Index, compared: dict, seed: int) -> dict[str, Pick]:
         by_item.setdefault(line.item, []).append(line)
     picks: dict[str, Pick] = {}
     _pick_shared(by_item, compared, picks)
+    _pick_repaired(by_item, repaired, passing, picks)
     _pick_unique(by_item, compared, picks)
     _pick_sample(failing, picks)
     return picks
@@ -187,6 +201,25 @@ def _pick_shared(by_item: dict[str, list[rows.OutcomeLine]], compared: dict,
             here[line.model] += 1
             taken[line.model] += 1
             picks[line.datapoint_id] = Pick(line, ALL, place + 1)
+
+
+def _pick_repaired(by_item: dict[str, list[rows.OutcomeLine]], repaired: list[dict],
+                   passing: Passing, picks: dict[str, Pick]) -> None:
+    """One datapoint of each item that is perhaps repaired elsewhere, one that fits what is expected
+    there if any does, with a passing one of that other version, of the same model if it can be."""
+    for entry in repaired:
+        fitting = {ident for other in entry["passed_in"]
+                   for ident in other.get("fits_other_expectation", ())}
+        mine = [line for line in by_item.get(entry["item"], ())
+                if line.fingerprint == entry["fingerprint"]]
+        line = max(mine, key=lambda line: line.datapoint_id in fitting, default=None)
+        there = sorted(entry["passed_in"], key=lambda other: line is None or line.datapoint_id
+                       not in other.get("fits_other_expectation", ()))
+        passed = [other for version in there
+                  for other in passing.get((entry["item"], version["fingerprint"]), ())]
+        if line and passed and line.datapoint_id not in picks:
+            best = next((other for other in passed if other.model == line.model), passed[0])
+            picks[line.datapoint_id] = Pick(line, REPAIRED, 1, best)
 
 
 def _pick_unique(by_item: dict[str, list[rows.OutcomeLine]], compared: dict,
@@ -236,19 +269,18 @@ def _tasks_in_turn(lines: list[rows.OutcomeLine], have: list[rows.OutcomeLine]
 def _with_contrasts(picks: dict[str, Pick], passing: Passing) -> list[Pick]:
     """The picks in reading order; in each provisional mode, the first whose item was passed, by
     another model or else in another attempt, carries that datapoint and is due in round 1."""
-    stages = (ALL, UNIQUE, SAMPLE)
     done: set[str | None] = set()
     result = []
     for pick in sorted(picks.values(), key=lambda pick: (pick.round > FLOOR,
-                                                         stages.index(pick.why))):
+                                                         STAGES.index(pick.why))):
         mode = pick.line.mode
         others = passing.get((pick.line.item, pick.line.fingerprint), [])
-        if mode not in done and others:
+        if mode not in done and others and pick.contrast is None:
             done.add(mode)
             best = next((line for line in others if line.model != pick.line.model), others[0])
             pick = pick._replace(contrast=best, round=1)
         result.append(pick)
-    return sorted(result, key=lambda pick: stages.index(pick.why))
+    return sorted(result, key=lambda pick: STAGES.index(pick.why))
 
 
 def _within(picks: list[Pick], budget: int | None) -> list[Pick]:
@@ -375,14 +407,16 @@ def page(summary: dict, lines: list[Planned]) -> str:
         sizes = ", ".join(f"reader {shard}: {size}" for shard, size in summary["shards"].items())
         text += [f"- {sizes}; {summary['shared']} failing datapoints go to every reader."]
     tasks = len({planned.task for planned in lines if planned.task}) > 1
-    for why in (ALL, UNIQUE, SAMPLE):
+    for why in STAGES:
         mine = [planned for planned in lines if planned.why == why
                 or (planned.why == CONTRAST and lines[planned.order - 2].why == why)]
+        marked = " (passed, in another version of the item: contrast)" if why == REPAIRED \
+            else " (passed: contrast)"
         if mine:
             text += ["", f"## {why}: {WHY[why]}", "", table(
                 ["order", "datapoint", "model", *["task"] * tasks, "provisional mode", "readers"],
                 [[planned.order,
-                  code(planned.datapoint_id) + " (passed: contrast)" * bool(planned.contrast_of),
+                  code(planned.datapoint_id) + marked * bool(planned.contrast_of),
                   code(planned.model_name), *[code(planned.task) if planned.task else ""] * tasks,
                   code(planned.mode), " ".join(map(str, planned.shards))]
                  for planned in mine[:_MOST_LISTED]])]
