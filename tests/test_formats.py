@@ -179,7 +179,7 @@ class TestTau2:
         _, out = build("--input", path)
         assert [(row["item_id"], row["outcome"]) for row in outcomes(out).values()] == [
             ("1", "fail"), ("2", "pass"), ("no task (named 3)", "fail")]
-        assert [note["details"] for note in findings(out, "row_note")] == [["2 is 1", "1 is 2"]]
+        assert [note["details"] for note in findings(out, "other_ids")] == [["2 is 1", "1 is 2"]]
         fitting = tau2(tmp_path / "b.json", [one, two, three], [simulation(three, 1.0)])
         _, out = build("--input", path, fitting)
         assert not findings(out, "content_differs")
@@ -210,8 +210,9 @@ class TestTau2:
                  git_commit="c2")
         _, out = build("--input", a, b)
         texts = " ".join(findings(out, "settings_differ")[0]["each"])
-        for name in ("agent implementation", "user simulator.", "policy text", "grader"):
+        for name in ("agent implementation", "user simulator.", "grader"):
             assert f"Not the same in all runs: {name}" in texts
+        assert "policy text" not in texts and findings(out, "policy_differs")  # said once
         assert "agent settings" not in texts.replace("user simulator settings", "")
         for path in out.iterdir():
             assert b"sk-secret" not in path.read_bytes(), path.name
@@ -448,7 +449,7 @@ class TestTau:
         rows = [attempt(n, 1.0, trial) for n in (1, 2) for trial in (0, 1, 2)]
         rows[1]["info"]["task"] = attempt(2, 1.0)["info"]["task"]
         _, out = build("--input", self.write(tmp_path / "m-airline.json", rows))
-        assert findings(out, "row_note")[0]["details"] == ["1 is 2"]
+        assert findings(out, "other_ids")[0]["details"] == ["1 is 2"]
         assert sorted(outcomes(out)) == [
             "m-airline/1@0", "m-airline/1@2", "m-airline/2@0", "m-airline/2@1", "m-airline/2@2",
             "m-airline/2@3"]

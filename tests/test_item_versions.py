@@ -71,7 +71,7 @@ def test_two_versions_what_changed_and_what_is_perhaps_repaired(build, tmp_path)
             "B. B ran later. Failing in A, but what B expects: `a1/2`.") in text
     (differs,) = findings(out, "content_differs")
     assert differs["text"] == (
-        "2 versions of the items: A in 2 runs (a1, a2); B in 1 run (b). 2 of 3 items have one id "
+        "2 versions of the items: A in 2 runs; B in 1 run (b). 2 of 3 items have one id "
         "and different content: 1 differ in what is asked, 1 in what is expected (1, 2); see "
         "item_versions.md. Runs are compared only where the content is the same.")
     (told,) = findings(out, "policy_differs")

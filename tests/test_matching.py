@@ -70,17 +70,12 @@ class TestTau2:
         assert claims.recount(rows.load(out))["items"] == 6
 
     def test_a_kind_of_note_is_one_finding(self, build, two_runs):
+        details = ["2 is 1", "1 is 2", "5 is 3 by mia_li_3668", "6 is 4 by omar_rossi_1241",
+                   "9 is 7, the same as 8"]
         _, out = build("--input", *two_runs)
-        assert [(one["text"], one["details"]) for one in findings(out, "row_note")] == [
-            ("2 of 9 rows of run a: the content is that of another id than the named one; kept "
-             "under the id that fits (2 is 1, 1 is 2).", ["2 is 1", "1 is 2"]),
-            ("1 of 9 rows of run a: the content is that of several other ids, which are one task; "
-             "kept under the first of them (9 is 7 (the same as 8)).",
-             ["9 is 7 (the same as 8)"]),
-            ("2 of 9 rows of run a: the recorded checks fit several other ids than the named one; "
-             "kept under the one whose own names and numbers the conversation has (5 is 3 by "
-             "mia_li_3668, 6 is 4 by omar_rossi_1241).",
-             ["5 is 3 by mia_li_3668", "6 is 4 by omar_rossi_1241"])]
+        assert [(one["text"], one["details"]) for one in findings(out, "other_ids")] == [
+            ("5 of 9 rows of run a: the content is that of another id than the named one; kept "
+             f"under the id that fits ({', '.join(details)}).", details)]
 
     def test_what_cannot_be_told_is_said_once_and_is_nothing_else(self, build, two_runs):
         _, out = build("--input", *two_runs)
@@ -92,7 +87,7 @@ class TestTau2:
         assert len(one["about"]) == one["count"] == 3
         sanity = json.loads((out / "sanity.json").read_text())
         assert [one["kind"] for one in sanity["findings"]] == [
-            "ambiguous_ids", "equal_times", "row_note", "row_note", "row_note"]
+            "other_ids", "ambiguous_ids", "equal_times"]
         assert sanity["items"] == 8
         assert [(run["rows"], run["items"], run["missing_items"]) for run in sanity["runs"]] == [
             (9, 6, 0), (8, 8, 0)]
@@ -100,9 +95,10 @@ class TestTau2:
     def test_two_runs_with_notes_are_one_finding_that_names_both(self, build, tmp_path):
         paths = [tau2(tmp_path / f"{name}.json", TASKS, shuffled(0.0), name) for name in "ab"]
         _, out = build("--input", *paths)
-        first, *_ = findings(out, "row_note")
-        assert first["text"].startswith("4 of 18 rows of 2 runs (a, b): ")
-        assert first["details"] == ["a: 2 is 1", "a: 1 is 2", "b: 2 is 1", "b: 1 is 2"]
+        (first,) = findings(out, "other_ids")
+        assert first["text"].startswith("10 of 18 rows of 2 runs (a, b): ")
+        assert first["details"][:2] == ["a: 2 is 1", "a: 1 is 2"]
+        assert first["details"][5:7] == ["b: 2 is 1", "b: 1 is 2"]
         (unsure,) = findings(out, "ambiguous_ids")
         assert unsure["text"].startswith(
             "6 rows of 2 runs (a, b) may be of several items, or fit none: a: 5 or 6 (2 rows); a: "
@@ -207,8 +203,8 @@ class TestTau:
         _, out = build("--input", path)
         assert [line[1] for line in lines(out)] == [
             "1", "2", "1", "2", "no task (named 2)", "2", "3", "4", "3", *"444555"]
-        assert [one["details"] for one in findings(out, "row_note")] == [
-            ["1 is 2"], ["3 is 4 (the same as 5)"]]
+        assert [one["details"] for one in findings(out, "other_ids")] == [
+            ["1 is 2", "3 is 4, the same as 5"]]
         assert findings(out, "ambiguous_ids")[0]["details"] == ["no task (named 2) (1 row)"]
         assert not findings(out, "content_changes_in_run")
 

@@ -61,6 +61,12 @@ class Source:
         return _posix(path).removeprefix(self.start)
 
 
+# The setting that tells policies apart.
+POLICY = "policy text"
+# A note on which the comparison depends.
+OTHER_ID = "the content is that of another id than the named one; kept under the id that fits"
+
+
 class Note(NamedTuple):
     """A remark on a row for the sanity report: `text` is what rows have in common that are counted
     together, `detail` what differs between them."""

@@ -7,13 +7,8 @@ from typing import Any, NamedTuple
 
 from failure_analysis.datapoint import natural_key
 from failure_analysis.files import visible
-from failure_analysis.records import Note
+from failure_analysis.records import OTHER_ID, Note
 
-FITS_OTHER = "the content is that of another id than the named one; kept under the id that fits"
-FITS_TWINS = "the content is that of several other ids, which are one task; kept under the first " \
-    "of them"
-FITS_WORDS = "the recorded checks fit several other ids than the named one; kept under the one " \
-    "whose own names and numbers the conversation has"
 _MOST_NAMED = 3
 _WORD = re.compile(r"[\w@.:/+-]+")
 _IN_SENTENCE = re.compile(r"[\w,] $")
@@ -63,16 +58,15 @@ def matched(named: str, fitting: Mapping[str, str], tasks: Mapping[str, Task] | 
     if len(twins) == 1:
         if named in ids:
             return Match(named)
-        same = f" (the same as {', '.join(ids[1:_MOST_NAMED + 1])})" if len(ids) > 1 else ""
-        return Match(ids[0], (Note(FITS_TWINS if same else FITS_OTHER,
-                                   f"{named} is {ids[0]}{same}"),))
+        same = f", the same as {' and '.join(ids[1:_MOST_NAMED + 1])}" if len(ids) > 1 else ""
+        return Match(ids[0], (Note(OTHER_ID, f"{named} is {ids[0]}{same}"),))
     found, by = _decided({ident: (tasks or {})[ident] for ident in twins}, spoken, arguments)
     if found is None:
         return Match(either(ids), (), tuple(ids))
     if named in twins[found]:
         return Match(named)
     words = " and ".join(visible(word)[:40] for word in sorted(by)[:_MOST_NAMED])
-    return Match(found, (Note(FITS_WORDS, f"{named} is {found} by {words}"),))
+    return Match(found, (Note(OTHER_ID, f"{named} is {found} by {words}"),))
 
 
 def either(ids: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from failure_analysis.checks import epoch, text_of
 from failure_analysis.datapoint import NOT_COUNTED, fingerprint, is_number
 from failure_analysis.formats import matching
 from failure_analysis.formats.matching import Match
-from failure_analysis.records import Line, Note, Source, build_lines
+from failure_analysis.records import POLICY, Line, Note, Source, build_lines
 from failure_analysis.tool_checks import PASS_REWARD, Call, Check
 
 NAME = "tau2-bench"
@@ -77,7 +77,7 @@ def sources(path: Path, why: str) -> list[Source]:
         "user simulator": f"{user.get('llm')} ({user.get('implementation')})",
         "user simulator settings": _arguments(user.get("llm_args")),
         "user simulator guidelines": documents.digest(user.get("global_simulation_guidelines")),
-        "policy text": documents.digest(policy),
+        POLICY: documents.digest(policy),
         "step limit": str(info.get("max_steps")),
         "error limit": str(info.get("max_errors")),
     }

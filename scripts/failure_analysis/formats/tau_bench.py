@@ -12,7 +12,7 @@ from failure_analysis.checks import text_of
 from failure_analysis.datapoint import fingerprint
 from failure_analysis.formats import matching
 from failure_analysis.formats.matching import Match
-from failure_analysis.records import Line, Source, build_lines
+from failure_analysis.records import POLICY, Line, Source, build_lines
 from failure_analysis.tool_checks import PASS_REWARD, Call, Check
 
 NAME = "tau-bench"
@@ -113,7 +113,7 @@ def _line(number: int, row: dict, contents: dict[str, str], repeats: bool) -> Li
         "params": {"expected_actions": len(checks)},
     }
     policy = messages[0].get("content") if messages and messages[0].get("role") == "system" else ""
-    return Line(number, fields, settings={"policy text": documents.digest(policy)},
+    return Line(number, fields, settings={POLICY: documents.digest(policy)},
                 notes=notes + tool_checks.notes(signals), may_be=may_be)
 
 

@@ -14,7 +14,7 @@ from failure_analysis.packet.findings import finding, in_order
 from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
 from failure_analysis.reading import mapping, mapping_faults
 from failure_analysis.reading.path_counts import Counts
-from failure_analysis.records import Source
+from failure_analysis.records import OTHER_ID, POLICY, Source
 
 if TYPE_CHECKING:
     from failure_analysis.reading import mapping_file
@@ -442,9 +442,11 @@ class Overall:
     def _between_runs(self) -> list[dict]:
         """Different content under one id, and conditions that differ between runs."""
         findings = list(self.versions)
+        told = {one["kind"] for one in findings}
         for name, values in sorted(self.settings.items()):
             one_run = len({run for _, runs in values.values() for run in runs}) < 2
-            if _INSIDE_ONLY.fullmatch(name) or len(values) < 2 or one_run:
+            if _INSIDE_ONLY.fullmatch(name) or len(values) < 2 or one_run \
+                    or (name == POLICY and "policy_differs" in told):
                 continue
             findings.append(finding(
                 "settings_differ", f"Not the same in all runs: {name}. {_who_has_what(values)}. A "
@@ -629,20 +631,21 @@ def _who_differs(values: dict[str, list]) -> str:
     total = sum(count for count, _ in values.values())
     if len(values) > 3:
         return f"{len(values)} different over {_count(total, 'run')}"
-    return ", but ".join(value if 2 * count > total else f"{value} in {_list(runs, 2, count)}"
-                         for value, (count, runs) in _commonest_first(values))
+    first, *others = [value if 2 * count > total else f"{value} in {_list(runs, 2, count)}"
+                      for value, (count, runs) in _commonest_first(values)]
+    return f"{first}, but {', '.join(others)}"
 
 
 def _noted(note: str, seen: _Notes) -> dict:
     """The finding of a note: what its rows have in common, and what differs between them."""
-    details = _of_runs(seen.details)
+    details, kind = _of_runs(seen.details), "other_ids" if note == OTHER_ID else "row_note"
     if not details:
-        return finding("row_note", f"{_count(seen.rows, 'row')}: {note} "
-                       f"({_list(seen.examples, 5, seen.rows)}).", seen.examples, seen.rows)
+        return finding(kind, f"{_count(seen.rows, 'row')}: {note} "
+                       f"({_list(seen.examples, 3, seen.rows)}).", seen.examples, seen.rows)
     named = _list(details) if len(details) < MOST_DETAILS else \
         f"{', '.join(details[:10])}, and many more"
     text = f"{seen.rows} of {_count(seen.of, 'row')} of {_runs(seen.runs)}: {note} ({named})."
-    return {**finding("row_note", text, seen.examples, seen.rows), "details": details}
+    return {**finding(kind, text, seen.examples, seen.rows), "details": details}
 
 
 def _of_runs(details: dict[str, list[str]]) -> list[str]:

@@ -320,8 +320,8 @@ def findings(found: dict[str, Any] | None) -> Iterator[dict]:
                "about": [entry["item"] for entry in found["differing"][:200]]}
     if len(found["policies"]) > 1:
         told = version_page.listed([
-            f"policy {record['policy']} in {_runs(record['runs'])}"
-            for record in found["policies"]], 6)
+            f"policy {record['policy']} in {_runs(record['runs'], not place)}"
+            for place, record in enumerate(found["policies"])], 6)
         yield {"kind": "policy_differs", "text": "What the agents were told is not the same in "
                f"all runs: {told}; see {PAGE}.", "count": len(found["policies"]),
                "about": [name for record in found["policies"] for name in record["runs"]][:200]}
@@ -331,8 +331,8 @@ def _sentences(found: dict[str, Any]) -> Iterator[str]:
     """The finding on items with one id and different content, sentence by sentence."""
     items, versions = found["items"], found["versions"]
     ids = version_page.listed([entry["item"] for entry in found["differing"]], 10)
-    who = "; ".join(f"{version['version']} in {_runs(version['runs'])}"
-                    for version in versions[:MOST_CONTENTS])
+    who = "; ".join(f"{version['version']} in {_runs(version['runs'], not place)}"
+                    for place, version in enumerate(versions[:MOST_CONTENTS]))
     more = f"; and {len(versions) - MOST_CONTENTS} more" if len(versions) > MOST_CONTENTS else ""
     if len(versions) > 1:
         yield f"{len(versions)} versions of the items: {who}{more}."
@@ -346,8 +346,10 @@ def _sentences(found: dict[str, Any]) -> Iterator[str]:
         yield f"Perhaps renumbered: {version_page.listed(pairs, 10)}."
 
 
-def _runs(names: Sequence[str]) -> str:
-    return f"{version_page.count(len(names), 'run')} ({version_page.listed(names, _NAMED)})"
+def _runs(names: Sequence[str], most: bool) -> str:
+    """How many runs, and the first of them; those of the commonest version need no names."""
+    count = version_page.count(len(names), "run")
+    return count if most and len(names) > 1 else f"{count} ({version_page.listed(names, _NAMED)})"
 
 
 def facts(found: dict[str, Any] | None) -> dict[str, int]:
