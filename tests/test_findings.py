@@ -29,14 +29,14 @@ def test_a_kind_is_one_line_with_its_count_and_examples(build, tmp_path):
     (gap,) = of_kind(out, "time_gap")
     assert gap["count"] == 10 and len(gap["each"]) == 10
     assert gap["text"] == (
-        "10 runs pause between sessions from which they were put together: "
+        "10 pauses between the sessions from which runs were put together: "
         + "; ".join(f"r{n} for {101 + n} minutes after 2026-03-01T12:03+00:00" for n in range(5))
         + "; and 5 more in sanity.json.")
     (missing,) = of_kind(out, "missing_items")
     assert missing["text"].startswith("3 runs (short0, short1, short2) lack 6 items")
     said = done.stdout
-    assert said.index("lack 6 items") < said.index("pause between sessions")
-    assert said.count("pause between sessions") == 1
+    assert said.index("lack 6 items") < said.index("pauses between the sessions")
+    assert said.count("pauses between the sessions") == 1
 
 
 def test_what_costs_the_comparison_comes_first_and_a_kind_unknown_here_is_kept():
@@ -185,6 +185,6 @@ def test_agents_of_one_model_and_users_played_by_the_agents_model(build, tmp_pat
         "In 2 runs the user simulator is the agent's own model (a: gpt-4.1, c: azure/gpt-5)")
     (several,) = of_kind(out, "one_model_two_agents")
     assert several["text"] == (
-        "gpt-4.1 was run by 2 agents (llm_agent in a; forge in b), whose runs count as repeats of "
+        "gpt-4.1 was run by several agents (llm_agent in a; forge in b), whose runs count as repeats of "
         "one model: --label RUN=NAME tells them apart.")
     assert several["about"] == ["a", "b"]

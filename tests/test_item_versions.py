@@ -76,7 +76,7 @@ def test_two_versions_what_changed_and_what_is_perhaps_repaired(build, tmp_path)
         "item_versions.md. Runs are compared only where the content is the same.")
     (told,) = findings(out, "policy_differs")
     assert told["text"] == ("What the agents were told is not the same in all runs: policy 1 in 2 "
-                            "runs (a1, a2), policy 2 in 1 run (b); see item_versions.md.")
+                            "runs, policy 2 in 1 run (b); see item_versions.md.")
     facts = json.loads((out / "facts.json").read_text())
     assert {name: facts[name] for name in (
         "versions", "version_items/B", "version_runs/A", "differing_items",

@@ -33,7 +33,7 @@ _SAID_ELSEWHERE = ("expected", "unreadable_file", "rejected_rows", "not_counted_
 # What several findings of a kind have in common, in one line with what is told of each.
 _TOGETHER = {
     "missing_items": "Runs lack items that other runs or the benchmark have",
-    "time_gap": "{n} runs pause between sessions from which they were put together",
+    "time_gap": "{n} pauses between the sessions from which runs were put together",
     "reruns": "{n} runs look as if they hold reruns of failures",
     "repeated_items": "{n} runs have more rows of items than their trials tell, kept as further "
                       "attempts",

@@ -33,6 +33,7 @@ _INSIDE_ONLY = re.compile(r"(agent|user simulator) reply.*|seed of trial .*")
 
 
 _LONGEST_EXPRESSION = 60
+_NO_AGENT = "an agent not recorded"
 
 
 class _Run(NamedTuple):
@@ -341,9 +342,8 @@ class Overall:
 
     def _add_names(self, run: RunTally, source: Source) -> None:
         """What a run is called, who was its agent and who played its user."""
-        agent = source.settings.get("agent implementation")
-        if agent:
-            self.agents.setdefault(run.model_name, {}).setdefault(agent, []).append(run.run_id)
+        agent = source.settings.get("agent implementation", _NO_AGENT)
+        self.agents.setdefault(run.model_name, {}).setdefault(agent, []).append(run.run_id)
         user = source.settings.get("user simulator", "").rpartition(" (")[0]
         if names.same_model(user, source.model_name):
             self.self_simulated.append((run.run_id, user))
@@ -467,7 +467,7 @@ class Overall:
             if len(agents) > 1:
                 told = "; ".join(f"{agent} in {_list(runs, 3)}" for agent, runs in agents.items())
                 findings.append(finding(
-                    "one_model_two_agents", f"{model} was run by {len(agents)} agents ({told}), "
+                    "one_model_two_agents", f"{model} was run by several agents ({told}), "
                     "whose runs count as repeats of one model: --label RUN=NAME tells them apart.",
                     [run for runs in agents.values() for run in runs], told=f"{model} ({told})"))
         return findings
