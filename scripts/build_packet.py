@@ -23,7 +23,8 @@ rejected_rows.jsonl, sanity.json, facts.json, manifest.json, gradings.csv when a
 more than once, and item_versions.json and .md when runs hold different items under one id or were
 told different policies. What was made of another packet that stood there (clusters, comparison,
 plan) is removed and named; the ledger, the reading log and the report stay. The same packet keeps
-all.
+all. Where reviews or a rewritten report stand that are of other inputs, nothing is written without
+--force, which moves that analysis into a subfolder earlier-BENCHMARK-TIME.
 
 Exit codes: 0 done; 1 refused (nothing found, nothing read, a mapping that cannot be meant), nothing
 judged, a file that breaks off or cannot be read, or counts that are not as `expected`; 2 usage.
@@ -44,6 +45,9 @@ def main(argv: list[str] | None = None) -> int:
     cli.add_inputs(parser)
     parser.add_argument("--output-dir", type=Path, metavar="ANALYSIS_DIR",
                         help="the analysis folder (default results/<benchmark>)")
+    parser.add_argument("--force", action="store_true",
+                        help="where reviews or a rewritten report of other inputs stand, put that "
+                             "analysis aside, into a subfolder, and build a new one")
     cli.add_accept(parser)
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _build(parser, args))
@@ -55,10 +59,12 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from failure_analysis.comparison import overview
     from failure_analysis.packet import build
 
-    analysis_dir = args.output_dir or cli.default_folder(inputs.sources[0].benchmark)
-    counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args))
+    analysis_dir = args.output_dir or cli.default_folder(inputs)
+    aside = cli.guard(analysis_dir, inputs, None, "--output-dir", args.force)
+    counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args, inputs))
     cli.summarise(
-        {**counts, "runs": len(inputs.sources), "analysis_dir": analysis_dir.as_posix()},
+        {**counts, "runs": len(inputs.sources), "analysis_dir": analysis_dir.as_posix(),
+         "put_aside": aside},
         [
             *cli.detection_lines(inputs),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",

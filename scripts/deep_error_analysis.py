@@ -23,6 +23,8 @@ AgentDojo results, or any JSONL, JSON, CSV, TSV and Parquet through --mapping.
 Writes the report draft (--output, default results/<benchmark>/deep_error_analysis.md) and beside it
 the files of build_packet.py, cluster_failures.py and compare_models.py, of which it is exactly the
 sum. A report that somebody has rewritten keeps its text: only its generated blocks are refreshed.
+Where reviews or such a report stand that are of other inputs, nothing is written without --force,
+which moves that analysis into a subfolder earlier-BENCHMARK-TIME.
 
 Exit codes: 0 done; 1 refused (nothing found, nothing read, a mapping that cannot be meant), nothing
 judged, a file that breaks off or cannot be read, or counts that are not as `expected`; 2 usage.
@@ -49,7 +51,8 @@ def main(argv: list[str] | None = None) -> int:
                         help="what is compared (default: models; runs where there is one model)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
     parser.add_argument("--force", action="store_true",
-                        help="draft the report anew even if somebody has rewritten it")
+                        help="draft the report anew even if somebody has rewritten it (a copy "
+                             "stays); put an analysis of other inputs aside, into a subfolder")
     cli.add_accept(parser)
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _analyse(parser, args))
@@ -65,15 +68,17 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from failure_analysis.packet import build, heuristics
     from failure_analysis.report import write
 
-    report = args.output or cli.default_folder(inputs.sources[0].benchmark) / write.NAME
+    report = args.output or cli.default_folder(inputs) / write.NAME
     analysis_dir = report.parent
-    counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args))
+    aside = cli.guard(analysis_dir, inputs, report, "--output", args.force)
+    counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args, inputs))
     clusters = heuristics.label(analysis_dir, args.rules or heuristics.DEFAULT_RULES)
     judged = counts["pass"] + counts["fail"]
     by = compare.write(analysis_dir, args.by, args.seed)["by"] if judged else "model"
     written = write.write(analysis_dir, report, args.force)
     cli.summarise(
         {**counts, "runs": len(inputs.sources), "analysis_dir": analysis_dir.as_posix(),
+         "put_aside": aside,
          "report": report.as_posix(), "report_state": written.state,
          "modes": {mode["mode"]: mode["rows"] for mode in clusters["modes"]}},
         [

@@ -37,7 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = cli.parser(__doc__)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
     parser.add_argument("--force", action="store_true",
-                        help="draft the report anew even if somebody has rewritten it")
+                        help="draft the report anew even if somebody has rewritten it (a copy "
+                             "stays)")
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _write(args))
 

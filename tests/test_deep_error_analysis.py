@@ -47,7 +47,7 @@ def test_the_whole_is_exactly_the_sum_of_its_parts(analyse, run_script, runs, tm
 
 def test_the_draft_says_what_it_is_and_binds_its_numbers(analyse, runs, tmp_path):
     _, text = analyse("--run-dir", *runs)
-    assert text.startswith("# Deep error analysis: judged-runs\n\n"
+    assert text.startswith(f"# Deep error analysis: {tmp_path.name}\n\n"
                            "<!-- generated:status -->\n> **DRAFT.**")
     assert "6 rows read = 3 pass + 3 fail + 0 unjudged + 0 rejected" in text
     assert "2<!--fact:failed_rows/model-a--> of 3<!--fact:judged_rows/model-a-->" in text
@@ -75,21 +75,22 @@ def test_text_of_runs_cannot_leave_its_block(analyse, tmp_path):
 
 @pytest.mark.slow
 def test_a_rewritten_report_keeps_its_text(analyse, runs, tmp_path):
-    _, text = analyse("--run-dir", *runs)
+    _, whole = analyse("--run-dir", *runs)
+    _, text = analyse("--run-dir", runs[0])
     report = tmp_path / "out" / "deep_error_analysis.md"
-    done, again = analyse("--run-dir", *runs)
+    done, again = analyse("--run-dir", runs[0])
     assert again == text  # untouched: drafted anew, the same
     rewritten = text.replace("# Deep error analysis", "# My analysis", 1).replace(
-        "6 rows read", "999 rows read")
+        "3 rows read", "999 rows read")
     report.write_text(rewritten, encoding="utf-8")
-    done, kept = analyse("--run-dir", runs[0])
+    done, kept = analyse("--run-dir", *runs)
     assert "kept as rewritten" in done.stdout
     assert kept.startswith("# My analysis")
-    assert "3 rows read = 1 pass + 2 fail" in kept  # the generated block is fresh
-    done, kept = analyse("--run-dir", runs[0])
+    assert "6 rows read = 3 pass + 3 fail" in kept  # the generated block is fresh
+    done, kept = analyse("--run-dir", *runs)
     assert kept.startswith("# My analysis")
     _, forced = analyse("--run-dir", *runs, "--force")
-    assert forced == text
+    assert forced == whole
 
 
 def test_text_of_runs_cannot_replace_a_generated_block(analyse, tmp_path):

@@ -185,6 +185,6 @@ def test_agents_of_one_model_and_users_played_by_the_agents_model(build, tmp_pat
         "In 2 runs the user simulator is the agent's own model (a: gpt-4.1, c: azure/gpt-5)")
     (several,) = of_kind(out, "one_model_two_agents")
     assert several["text"] == (
-        "gpt-4.1 was run by several agents (llm_agent in a; forge in b), whose runs count as repeats "
-        "of one model: --label RUN=NAME tells them apart.")
+        "gpt-4.1 was run by several agents (llm_agent in a; forge in b), whose runs count as "
+        "repeats of one model: --label RUN=NAME tells them apart.")
     assert several["about"] == ["a", "b"]

@@ -38,6 +38,13 @@ def found(folder, rerun=False):
             if not one.line}
 
 
+def _one_more(folder):
+    """The runs of the finished analysis, and a further one of the same benchmark."""
+    runs, one = folder.parent / "runs", task("more")
+    tau2(runs / "more.json", [one], [simulation(one, 0.0)], "agent-more")
+    return sorted(runs.glob("*.json"))
+
+
 def edit(path, change):
     """Changes a JSON document in place."""
     value = json.loads(path.read_text(encoding="utf-8"))
@@ -346,8 +353,7 @@ def test_a_step_does_not_read_what_was_edited(run_script, folder, name, script, 
 
 def test_a_step_over_other_inputs_and_a_stray_file_are_named(run_script, folder, tmp_path):
     kept = (folder / "model_comparison.json").read_bytes()
-    done = run_script("build_packet.py", "--run-dir", judged(tmp_path / "r", [turn(0, False)]),
-                      "--output-dir", folder)
+    done = run_script("build_packet.py", "--input", *_one_more(folder), "--output-dir", folder)
     assert done.returncode == 0, done.stderr
     run_script("cluster_failures.py", folder)
     (folder / "model_comparison.json").write_bytes(kept)  # saved from the earlier analysis
@@ -406,9 +412,8 @@ def test_the_same_runs_again_keep_plan_ledger_and_report(run_script, folder):
 
 
 def test_other_runs_remove_what_was_made_of_the_packet_and_say_so(run_script, folder, tmp_path):
-    ledger = (folder / "reviews.jsonl").read_bytes()
-    done = run_script("build_packet.py", "--run-dir", judged(tmp_path / "r", [turn(0, False)]),
-                      "--output-dir", folder, "--json")
+    ledger, runs = (folder / "reviews.jsonl").read_bytes(), _one_more(folder)
+    done = run_script("build_packet.py", "--input", *runs, "--output-dir", folder, "--json")
     removed = json.loads(done.stdout)["removed"]
     assert removed == ["agreement.json", "agreement.md", "check.json", "clusters.json",
                        "clusters.md", "comparison.csv", "comparison.png", "contrast_rows.jsonl",
@@ -420,7 +425,8 @@ def test_other_runs_remove_what_was_made_of_the_packet_and_say_so(run_script, fo
     assert set(manifest.entries(folder)) == {"build_packet", "report"}
     assert not any(name.startswith(("comparison/", "agreement/", "mode/", "review/"))
                    for name in facts.load(folder))
-    done = run_script("build_packet.py", "--run-dir", tmp_path / "r", "--output-dir", folder)
+    done = run_script("build_packet.py", "--input", *runs, "--output-dir", folder)
+    assert done.returncode == 0, done.stderr
     assert "removed" not in done.stdout
 
 

@@ -3,14 +3,13 @@
 import argparse
 import json
 import os
-import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from failure_analysis.files import Refusal, sha256, visible
+from failure_analysis.files import Refusal, safe_name, sha256, visible
 
 if TYPE_CHECKING:
     from failure_analysis.reading.detect import Inputs
@@ -67,9 +66,12 @@ def summarise(summary: Mapping, lines: list[str], as_json: bool) -> None:
         print("\n".join(map(_one_line, lines)))
 
 
-def default_folder(benchmark: str) -> Path:
-    """results/<benchmark>, whatever characters the runs put into its name."""
-    return Path("results", re.sub(r"[^\w.-]+", "_", benchmark).strip("._") or "benchmark")
+def default_folder(inputs: "Inputs") -> Path:
+    """results/<benchmark>, or results/<tool>-<task> where a tool's runs are all of one task;
+    whatever characters the runs put into the names."""
+    from failure_analysis.reading import tasks
+
+    return Path("results", safe_name(tasks.folder_name(inputs.sources)))
 
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +85,12 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
                        help="files or folders of any known format; the format is detected")
     group.add_argument("--mapping", type=Path, metavar="YAML",
                        help="read --input through this benchmark.yaml instead of detecting")
+    parser.add_argument("--benchmark", default="", metavar="NAME",
+                        help="what judged runs that name no benchmark are of (default: what the "
+                             "folder above them is called)")
+    parser.add_argument("--label", nargs="+", action="extend", default=[], metavar="RUN=NAME",
+                        help="call a run's model NAME, where its files know the LLM and not the "
+                             "agent; RUN as the packet prints it")
     parser.add_argument("--jobs", type=int, default=1, metavar="N",
                         help="worker processes (default 1); the files are the same with any number")
 
@@ -95,6 +103,14 @@ def add_accept(parser: argparse.ArgumentParser) -> None:
 
 def find_inputs(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "Inputs":
     """The runs that the options name; wrong combinations are usage errors (exit code 2)."""
+    from failure_analysis.reading import labels
+
+    inputs = _found(parser, args)
+    inputs.sources = labels.put_on(inputs.sources, labels.given(args.label))
+    return inputs
+
+
+def _found(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "Inputs":
     from failure_analysis.reading import detect
 
     if args.mapping and not args.input:
@@ -107,21 +123,37 @@ def find_inputs(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "I
         if args.comparison_dir:
             print("both given: the --run-dir folders are used, --comparison-dir is not",
                   file=sys.stderr)
-        return detect.from_run_dirs(args.run_dir)
+        return detect.from_run_dirs(args.run_dir, args.benchmark)
     if args.comparison_dir:
-        return detect.from_comparison(args.comparison_dir)
+        return detect.from_comparison(args.comparison_dir, args.benchmark)
     if args.input:
-        return detect.from_inputs(args.input, args.mapping)
+        return detect.from_inputs(args.input, args.mapping, args.benchmark)
     parser.error("give --run-dir, --comparison-dir or --input")
 
 
-def input_settings(args: argparse.Namespace) -> dict:
+def guard(analysis_dir: Path, inputs: "Inputs", report: Path | None, option: str,
+          force: bool) -> str | None:
+    """Keeps people's work of other inputs from being built over, as standing.guard does; says at
+    once what it put aside, as what comes after may be refused."""
+    from failure_analysis.review import standing
+
+    aside = standing.guard(analysis_dir, inputs.sources, report, option, force)
+    if aside is None:
+        return None
+    print(_one_line(f"put aside, the analysis that stood here: {aside}"), file=sys.stderr)
+    return aside.as_posix()
+
+
+def input_settings(args: argparse.Namespace, inputs: "Inputs") -> dict:
     """What the manifest says of the inputs."""
+    from failure_analysis.reading import labels
+
     return {"run_dir": [path.as_posix() for path in args.run_dir or []],
             "comparison_dir": args.comparison_dir.as_posix() if args.comparison_dir else None,
             "input": [path.as_posix() for path in args.input or []],
             "mapping": args.mapping.as_posix() if args.mapping else None,
-            "mapping_sha256": sha256(args.mapping) if args.mapping else None}
+            "mapping_sha256": sha256(args.mapping) if args.mapping else None,
+            "benchmark": inputs.sources[0].benchmark, "labels": labels.given(args.label)}
 
 
 def detection_lines(inputs: "Inputs") -> list[str]:

@@ -32,7 +32,8 @@ class Source:
     `transcript` has the run's rows as they were before judging, `gradings` the files of further
     judges of its answers. Runs named by the rows of a mapped file begin with `run_prefix`. The
     paths of its rows are named from `start` on. `differences`: where its files state something
-    else than their rows give."""
+    else than their rows give. `judges`: whose verdicts its files have, the one of record first;
+    None where a format has no files for them. `labels`: run -> what it is called as its model."""
 
     format: str
     path: Path
@@ -55,6 +56,8 @@ class Source:
     grades: bool = False
     run_prefix: str = ""
     start: str = ""
+    judges: tuple[str, ...] | None = None
+    labels: dict[str, str] = field(default_factory=dict)
 
     def named(self, path: Path) -> str:
         """A path of this source as the inputs were named, from wherever it is read."""

@@ -148,7 +148,8 @@ def _rows(paths: Sequence[Path]) -> Iterator[tuple[dict, _Row]]:
 def prepare(options: Options, dry: bool = False) -> Prepared:
     """Reads the open codes and begins, or goes on with, the axial coding of a project."""
     project_dir = project.folder(options.project)
-    if project.recorded(project_dir, project.OPEN) is None:
+    opened = project.recorded(project_dir, project.OPEN)
+    if opened is None:
         raise files.Refusal(f"{project_dir}: no project of open_coder.py; run it first with "
                             f"--project {options.project}")
     samples = [
@@ -163,7 +164,8 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
         raise files.Refusal(f"{options.input[0]}: no failing sample in which the open coder saw "
                             "the failure; nothing to compare")
     old = codebook.load(options.codebook) if options.codebook else codebook.Book((), {})
-    background = prompts.background(benchmark, options.background)
+    format_name = next((entry.get("format", "") for entry in opened.get("inputs", ())), "")
+    background = prompts.background(benchmark, format_name, options.background)
     recoder = replace(options.settings, model=options.recode_model or options.settings.model)
     stage = Stage(Coder(options.settings, 1), Coder(recoder, 2), prompts.name(benchmark),
                   background, compact, old.codes, old.uncovered, options.seed,

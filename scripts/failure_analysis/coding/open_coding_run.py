@@ -62,8 +62,10 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     plan, rejected = samples.plan(pool, options.choice)
     instructions = prompts.render(
         "open_coding", benchmark=prompts.name(pool.benchmark),
-        background=prompts.background(pool.benchmark, options.background or options.mapping))
-    identity, inputs = _identity(options, instructions), project.inputs(pool.inputs)
+        background=prompts.background(pool.benchmark, pool.format,
+                                      options.background or options.mapping))
+    identity = _identity(options, instructions)
+    inputs = [{**entry, "format": pool.format} for entry in project.inputs(pool.inputs)]
     resumed = not dry and project.begin(output_dir, project.OPEN, identity, inputs,
                                         options.overwrite)
     planned, others, passed = (output_dir / f"{kind}_{name}.jsonl" for kind in _KINDS)

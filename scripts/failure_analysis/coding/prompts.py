@@ -108,8 +108,9 @@ def digest(*names: str) -> str:
     return hashlib.sha256(text).hexdigest()[:12]
 
 
-def background(benchmark: str, path: Path | None) -> dict[str, str]:
-    """What is told of the benchmark: a benchmark.yaml's `background`, else that of the format."""
+def background(benchmark: str, format_name: str, path: Path | None) -> dict[str, str]:
+    """What is told of the benchmark: a benchmark.yaml's `background`, else ours for its name, else
+    ours for the format."""
     import yaml
 
     from failure_analysis.reading import mapping_file
@@ -118,6 +119,7 @@ def background(benchmark: str, path: Path | None) -> dict[str, str]:
     words = told.model_dump() if told else None
     if words is None:
         backgrounds = yaml.safe_load((FOLDER / "backgrounds.yaml").read_text(encoding="utf-8"))
-        words = next((backgrounds[name] for name in backgrounds if benchmark.startswith(name)), {})
+        words = next((backgrounds[name] for name in backgrounds if benchmark.startswith(name)),
+                     backgrounds.get(format_name, {}))
     return {name: files.visible(words.get(name, "")).strip()
             for name in ("what_it_tests", "tool_access", "rewards")}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import files, steps
+from failure_analysis import files, manifest, steps
 from failure_analysis.datapoint import UNSURE
 from failure_analysis.packet import lines, rows
 from failure_analysis.reading import detect, ingest, runs
@@ -58,10 +58,11 @@ class Choice(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """The runs to choose from; `policies` are the rules recorded in them, by run. `rows` are read
-    anew by each call, in the same order."""
+    """The runs to choose from, and their format; `policies` are the rules recorded in them, by run.
+    `rows` are read anew by each call, in the same order."""
 
     benchmark: str
+    format: str
     inputs: Sequence[Path]
     policies: dict[str, str]
     sources: tuple[Source, ...]
@@ -95,12 +96,20 @@ def pool(paths: Sequence[Path], mapping: Path | None) -> Pool:
     first = next(_packet_rows(analysis_dir), None)
     if first is None:
         raise files.Refusal(f"{analysis_dir / steps.ROWS}: no rows in it; nothing to code")
-    return Pool(str(first[0].get("benchmark")), inputs, {}, (), analysis_dir.resolve(), remark)
+    return Pool(str(first[0].get("benchmark")), _format(analysis_dir), inputs, {}, (),
+                analysis_dir.resolve(), remark)
+
+
+def _format(analysis_dir: Path) -> str:
+    """The format of the runs that a packet was built from; blank where nothing says it."""
+    read = manifest.entries(analysis_dir).get(steps.BUILD.name, {}).get("inputs") or [{}]
+    return str(read[0].get("format", "")).partition(": ")[0]
 
 
 def _of_runs(sources: Sequence[Source], inputs: Sequence[Path], analysis_dir: Path | None) -> Pool:
     policies = {source.run_id: source.policy for source in sources if source.policy}
-    return Pool(sources[0].benchmark, inputs, policies, tuple(sources), analysis_dir)
+    return Pool(sources[0].benchmark, sources[0].format, inputs, policies, tuple(sources),
+                analysis_dir)
 
 
 def _packet_dir(paths: Sequence[Path]) -> Path | None:

@@ -5,12 +5,13 @@ A `sample_id` such as task_0_run_1 is item task_0, trial 1."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from failure_analysis import checks, files
 from failure_analysis.datapoint import is_number
+from failure_analysis.formats import benchmarks
 from failure_analysis.records import Line, Source
 
 NAME = "bee-run"
@@ -43,8 +44,14 @@ def sources(path: Path, why: str) -> list[Source]:
     row = _first(path) or {}
     model = next((row[name] for name in ("model_name", "model")
                   if isinstance(row.get(name), str) and row[name]), stem)
-    return [Source(format=NAME, path=path, run_id=stem, model_name=model, benchmark=NAME, why=why,
-                   files=(path,), grader=NAME)]
+    said = benchmarks.stated(row)
+    return [Source(format=NAME, path=path, run_id=stem, model_name=model, why=why,
+                   benchmark=f"{NAME}-{said}" if said else "", files=(path,), grader=NAME)]
+
+
+def named(sources: Sequence[Source]) -> list[Source]:
+    """The sources; bee runs that state no benchmark are of the one that the others state."""
+    return benchmarks.filled(sources, NAME, lambda _: NAME)
 
 
 def read(source: Source) -> Iterator[Line]:

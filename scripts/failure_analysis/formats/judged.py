@@ -7,16 +7,22 @@ name) is the outcome of record and the others are further gradings."""
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from failure_analysis import files
 from failure_analysis.checks import epoch, tidy, wrong
 from failure_analysis.datapoint import outcome_of, safe_id
+from failure_analysis.formats import benchmarks
 from failure_analysis.records import Grading, Line, Source, item_of
 
 _SECRET = re.compile(r"key|token|secret|password|auth|cookie|credential", re.I)
+_JUDGED = "_judged.jsonl"
+_FIRST = 5  # rows that are asked for the benchmark
+_MOST = 10_000  # folders beside runs that are looked into
 NAME = "judged-runs"
 ABOUT = ("judged conversations: a folder with openai_judged.jsonl or any *_judged.jsonl, a "
          "turn per line")
@@ -52,8 +58,8 @@ def _source(main: Path, why: str) -> Source:
     folder = main.parent
     runtime, remark = _facts_beside(folder, "runtime.json")
     judge, summary, remarks = None, {}, (remark,)
-    if files.bare_name(main).endswith("_judged.jsonl"):
-        judge = files.bare_name(main).removesuffix("_judged.jsonl")
+    if files.bare_name(main).endswith(_JUDGED):
+        judge = _judge(main)
         summary, remark = _facts_beside(folder, f"{judge}_summary.json")
         remarks += (remark,)
     model = _first_row_model(main) or _first_text(runtime, summary)
@@ -62,14 +68,50 @@ def _source(main: Path, why: str) -> Source:
         remarks += (f"{main}: no model_name in it or beside it; the folder's name stands for it",)
     turns, transcript = runtime.get("turns"), _named(folder, "transcript.jsonl")
     whole = turns if isinstance(turns, int) and not isinstance(turns, bool) else 0
+    further = _further(main, model)
     return Source(
         format=NAME, path=main, run_id=os.path.basename(os.path.realpath(folder)),
-        model_name=sys.intern(model), benchmark=NAME, why=why, files=(main,),
+        model_name=sys.intern(model), why=why, files=(main,),
+        benchmark=sys.intern(benchmarks.stated(*_first_rows(main), runtime, summary)),
         grader=_grader(judge, summary), settings=_conditions(runtime),
         expected_items=tuple(str(turn) for turn in range(min(max(whole, 0), 100_000))),
-        remarks=tuple(filter(None, remarks)), gradings=_further(main, model),
+        remarks=tuple(filter(None, remarks)), gradings=further,
+        judges=tuple(map(_judge, (main, *further))) if judge else (),
         transcript=transcript if transcript != main else None,
     )
+
+
+def _judge(path: Path) -> str:
+    """Whose verdicts a judged file has."""
+    return files.bare_name(path).removesuffix(_JUDGED)
+
+
+def without_rows(sources: Iterable[Source]) -> list[str]:
+    """The folders beside judged runs that have files of a run, and neither judged rows nor a
+    transcript; looked for where several runs stand beside each other."""
+    runs = [source for source in sources if source.format == NAME]
+    parents = Counter(os.path.dirname(folder) for folder in
+                      {os.path.realpath(source.path.parent) for source in runs})
+    wanted = {"runtime.json", *(f"{judge}_summary.json" for source in runs
+                                for judge in source.judges)}
+    return [name for parent, count in sorted(parents.items()) if count > 1
+            for name in sorted(os.listdir(parent))[:_MOST]
+            if _is_without_rows(Path(parent, name), wanted)]
+
+
+def _is_without_rows(folder: Path, wanted: set[str]) -> bool:
+    try:
+        names = {files.bare_name(path): path for path in folder.iterdir()}
+    except OSError:  # no folder, or closed to us
+        return False
+    return not wanted.isdisjoint(names) and not any(map(is_named_so, names.values()))
+
+
+def named(sources: Sequence[Source], otherwise: str) -> list[Source]:
+    """The sources; judged runs that state no benchmark are of the one that the others state, else
+    of this one, or, where it is blank, of the one that is called as the folder above them."""
+    return benchmarks.filled(sources, NAME, lambda mine: otherwise or benchmarks.of_folders(
+        [source.path.parent for source in mine], NAME))
 
 
 def _conditions(runtime: dict) -> dict[str, str]:
@@ -81,7 +123,7 @@ def _conditions(runtime: dict) -> dict[str, str]:
 
 def _further(main: Path, model: str) -> tuple[Path, ...]:
     """The judged files of other judges over the answers of this run's model."""
-    if not files.bare_name(main).endswith("_judged.jsonl"):
+    if not files.bare_name(main).endswith(_JUDGED):
         return ()
     return tuple(path for path in _judged_files(main.parent) if path.name != main.name
                  and _first_row_model(path) in (None, model))
@@ -90,14 +132,14 @@ def _further(main: Path, model: str) -> tuple[Path, ...]:
 def _judged_files(folder: Path) -> list[Path]:
     """The judged files of a folder, the one of record first."""
     paths = [path for path in folder.iterdir() if path.is_file()
-             and files.bare_name(path).endswith("_judged.jsonl")]
+             and files.bare_name(path).endswith(_JUDGED)]
     return sorted(paths, key=rank)
 
 
 def is_named_so(path: Path) -> bool:
     """Whether a file has the name of judged rows or of a transcript."""
     name = files.bare_name(path)
-    return name.endswith("_judged.jsonl") or name == "transcript.jsonl"
+    return name.endswith(_JUDGED) or name == "transcript.jsonl"
 
 
 def is_companion(path: Path) -> bool:
@@ -137,7 +179,7 @@ def _lines(source: Source) -> Iterator[Line]:
 
 def _gradings(path: Path) -> Iterator[Grading]:
     """The verdicts of another judge over the same turns."""
-    judge = files.bare_name(path).removesuffix("_judged.jsonl")
+    judge = _judge(path)
     grader = _grader(judge, _facts_beside(path.parent, f"{judge}_summary.json")[0]) or judge
     for number, _, row, reason, _ in files.json_lines(path):
         reason = reason or wrong(row)
@@ -153,7 +195,7 @@ def _gradings(path: Path) -> Iterator[Grading]:
 def _settings(row: dict, source: Source) -> dict[str, str] | None:
     if "judge_version" not in row and "judge_model" not in row and "grader" not in row:
         return None
-    judge = files.bare_name(source.path).removesuffix("_judged.jsonl")
+    judge = _judge(source.path)
     return {"grader": row.get("grader") or _grader(judge, row) or judge}
 
 
@@ -177,6 +219,11 @@ def _facts_beside(folder: Path, name: str) -> tuple[dict, str]:
 def _first_text(*objects: dict) -> str | None:
     names = (row.get("model_name") for row in objects)
     return next((name for name in names if isinstance(name, str) and name), None)
+
+
+def _first_rows(path: Path) -> list[dict]:
+    return [line.value for line in islice(files.json_lines(path), _FIRST)
+            if isinstance(line.value, dict)]
 
 
 def _first_row_model(path: Path | None) -> str | None:

@@ -28,7 +28,7 @@ from failure_analysis.files import csv_cell
 from failure_analysis.packet import findings, lines, sanity, sessions, versions
 from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
 from failure_analysis.packet.version_texts import RunContents
-from failure_analysis.reading import ingest
+from failure_analysis.reading import ingest, labels
 from failure_analysis.reading.detect import Inputs
 from failure_analysis.records import MARKERS, Note, Source
 
@@ -70,7 +70,9 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
                 contents.append(versions.contents(place, source, run, shared))
             overall.add(source, tally)
         overall.refuse_wrong_mapping()
+        labels.refuse_unknown(inputs.sources[0].labels, overall.run_ids)
         overall.expect()
+        overall.find_judges(inputs.rowless)
         if not overall.rows_read:
             raise files.Refusal(f"{_named(inputs.sources)}: no rows in it; nothing to analyse")
     if inputs.gradings:
@@ -192,7 +194,7 @@ def read_source(source: Source, keyed: bool, outputs: Outputs) -> SourceTally:
         tally = runs.get(run_id)
         if tally is None:
             tally = runs[run_id] = RunTally(run_id, csv_cell(run_id), row.computed["model_name"],
-                                            row.computed["source"]["path"])
+                                            row.computed["source"]["path"], row.recorded)
         _count(row, tally, keyed)
         if states:
             path = row.computed["source"]["path"]

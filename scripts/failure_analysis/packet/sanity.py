@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from failure_analysis import files, steps
 from failure_analysis.datapoint import natural_key
 from failure_analysis.facts import key
-from failure_analysis.packet import expected, names, sessions
+from failure_analysis.packet import expected, judges, names, sessions
 from failure_analysis.packet.findings import finding, in_order
 from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
 from failure_analysis.reading import mapping, mapping_faults
@@ -105,6 +105,7 @@ class Overall:
         self.notes: dict[str, _Notes] = {}
         self.unsure: dict[str, dict[str, Unsure]] = {}
         self.gradings: dict | None = None
+        self.judged: list[judges.JudgedRun] = []
         self.mapped: dict[str, MappedCounts] = {}
         self.differences: list[dict] = []
         self.versions: list[dict] = []
@@ -119,6 +120,7 @@ class Overall:
         self.cut_off |= tally.cut_off
         self.rejected_lines += tally.rejected_lines[:MOST_EXAMPLES - len(self.rejected_lines)]
         self.expected.update(source.expected_items)
+        self.judged += judges.of(source, tally)
         if source.mapping is not None:
             self._add_mapped(source, tally)
         self.differences += [{"kind": "expected", "text": f"Not as expected: {text}.", "count": 1,
@@ -152,6 +154,11 @@ class Overall:
         """Refuses a mapping that cannot be meant, from what it met over all inputs."""
         for spec, counts in self.mapped.values():
             mapping_faults.refuse(spec, counts)
+
+    def find_judges(self, rowless: list[str]) -> None:
+        """Finds the runs that lack a judge. `rowless`: folders beside them without any row."""
+        for found in judges.findings(self.judged, rowless):
+            self._find(*found)
 
     def expect(self) -> None:
         """Finds where what the mapping expects did not come out."""
@@ -266,6 +273,9 @@ class Overall:
 
     def _run_findings(self, run: RunTally) -> None:
         """What one run shows by itself: repeats, sessions, mixed graders, transcript mismatches."""
+        if run.recorded is not None:
+            self._find("labelled", f"Run {run.run_id} is called {run.model_name} as its model, by "
+                       f"its label; recorded is {run.recorded}.", [run.run_id])
         if run.repeated:
             items = sorted(run.repeated, key=natural_key)
             self._find("repeated_items", f"Run {run.run_id} has more rows than its trials tell for "

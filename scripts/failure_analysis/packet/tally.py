@@ -32,12 +32,14 @@ class Unsure:
 class RunTally:
     """The exact counts of one run. `times` holds start and end of each row that has them in turn,
     `providers` the name that its provider gave the model of each such row; `told` is the system
-    message with which each of its rows begins, blank without one, None where they differ."""
+    message with which each of its rows begins, blank without one, None where they differ;
+    `recorded` the model that its rows name, where a label stands in its place."""
 
     run_id: str
     run_cell: str
     model_name: str
     path: str
+    recorded: str | None = None
     rows: int = 0
     outcomes: Counter = field(default_factory=Counter)
     patterns: Counter = field(default_factory=Counter)

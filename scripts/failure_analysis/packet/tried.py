@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis.packet import build, sanity
-from failure_analysis.reading import detect, ingest, mapping_faults
+from failure_analysis.reading import detect, ingest, labels, mapping_faults
 from failure_analysis.reading.expressions import MISSING
 from failure_analysis.reading.path_counts import Counts
 from failure_analysis.records import Source
@@ -40,6 +40,7 @@ def tried(paths: list[Path], mapping_path: Path, most: int) -> Tried:
         for source in inputs.sources:
             overall.add(source, build.read_source(source, False, build.Outputs(*[nowhere] * 4)))
     [(spec, counts)] = overall.mapped.values()
+    labels.refuse_unknown(spec.labels, overall.run_ids)
     faults = list(mapping_faults.faults(spec, counts))
     if not faults:
         overall.expect()

@@ -41,13 +41,14 @@ def _real(path: Path) -> str:
 
 @dataclass
 class Inputs:
-    """The runs and further gradings found, the files that were passed over, and why files that look
-    like runs could not be read."""
+    """The runs and further gradings found, the files that were passed over, why files that look
+    like runs could not be read, and the folders beside runs that have no rows (`rowless`)."""
 
     sources: list[Source] = field(default_factory=list)
     gradings: list[Source] = field(default_factory=list)
     ignored: list[Path] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    rowless: list[str] = field(default_factory=list)
 
 
 @dataclass

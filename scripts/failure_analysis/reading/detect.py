@@ -12,7 +12,7 @@ from pathlib import Path
 
 from failure_analysis.datapoint import safe_id
 from failure_analysis.files import Refusal, bare_name, open_bytes, sha256, unpacking_errors
-from failure_analysis.formats import agent_journals, judged
+from failure_analysis.formats import agent_journals, bee_run, judged
 from failure_analysis.reading import claims, mapped_inputs, mapping
 from failure_analysis.reading.claims import Inputs
 from failure_analysis.reading.path_counts import Counts
@@ -36,15 +36,16 @@ def read(source: Source, counts: Counts | None = None) -> Iterator[Line] | Itera
     return _MODULES[source.format].read(source)
 
 
-def from_inputs(paths: list[Path], mapping_file: Path | None) -> Inputs:
-    """The runs in files and folders; refuses a path that holds nothing known."""
+def from_inputs(paths: list[Path], mapping_file: Path | None, benchmark: str = "") -> Inputs:
+    """The runs in files and folders; refuses a path that holds nothing known. `benchmark`, here and
+    below, is what judged runs that state none are of."""
     for path in paths:
         if not path.exists():
             raise Refusal(f"{path}: no such file or folder")
     if mapping_file is not None:
         sources, ignored, unreadable = mapped_inputs.find(paths, mapping_file)
         return _finished(Inputs(sources, [], ignored, unreadable))
-    return _finished(claims.of(paths))
+    return _finished(claims.of(paths), benchmark)
 
 
 def readable(paths: list[Path], mapping_file: Path | None) -> list[Source]:
@@ -56,7 +57,7 @@ def readable(paths: list[Path], mapping_file: Path | None) -> list[Source]:
     return inputs.sources
 
 
-def from_run_dirs(folders: list[Path]) -> Inputs:
+def from_run_dirs(folders: list[Path], benchmark: str = "") -> Inputs:
     """The judged runs in the given folders, each of which must hold one."""
     inputs = Inputs()
     for folder in folders:
@@ -69,10 +70,10 @@ def from_run_dirs(folders: list[Path]) -> Inputs:
                           f"or transcript.jsonl was expected, found {seen}; other formats go "
                           "through --input")
         inputs.sources += judged.sources(folder, why)
-    return _finished(inputs)
+    return _finished(inputs, benchmark)
 
 
-def from_comparison(folder: Path) -> Inputs:
+def from_comparison(folder: Path, benchmark: str = "") -> Inputs:
     """The judged runs named in the column run_dir of `run_results.csv`."""
     table = folder / "run_results.csv"
     if not table.is_file():
@@ -91,7 +92,7 @@ def from_comparison(folder: Path) -> Inputs:
         raise Refusal(f"{table}: not a CSV in UTF-8 ({error})") from None
     if not folders:
         raise Refusal(f"{table}: lists no run")
-    return from_run_dirs(list(dict.fromkeys(folders)))
+    return from_run_dirs(list(dict.fromkeys(folders)), benchmark)
 
 
 def _run_dir(table: Path, number: int, text: str) -> Path:
@@ -111,10 +112,11 @@ def _run_dir(table: Path, number: int, text: str) -> Path:
                   "folder and the folders above it); correct it or pass --run-dir")
 
 
-def _finished(inputs: Inputs) -> Inputs:
+def _finished(inputs: Inputs, benchmark: str = "") -> Inputs:
     if not inputs.sources:
         raise Refusal("only further gradings were given; pass the runs that they grade too")
-    names = sorted({source.benchmark for source in inputs.sources})
+    inputs.sources = bee_run.named(judged.named(inputs.sources, benchmark))
+    names = sorted({source.benchmark for source in inputs.sources} - {""})
     if len(names) > 1:
         raise Refusal(f"the inputs are of {len(names)} benchmarks ({_told(inputs.sources)}); one "
                       "analysis is of one benchmark: run it once for each")
@@ -127,6 +129,7 @@ def _finished(inputs: Inputs) -> Inputs:
         prefix = f"{run_id}." if several and source.mapping is not None else ""
         inputs.sources[place] = replace(source, run_id=run_id, run_prefix=prefix,
                                         model_name=source.model_name or run_id)
+    inputs.rowless = judged.without_rows(inputs.sources)
     return inputs
 
 
@@ -134,7 +137,8 @@ def _told(sources: list[Source]) -> str:
     """The benchmarks of the sources, each with where it was first seen."""
     first: dict[str, Path] = {}
     for source in sources:
-        first.setdefault(source.benchmark, source.path)
+        if source.benchmark:
+            first.setdefault(source.benchmark, source.path)
     return "; ".join(f"{name}: {path}" for name, path in sorted(first.items()))
 
 

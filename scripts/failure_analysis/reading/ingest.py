@@ -47,12 +47,14 @@ NO_SCORES = Scores("unjudged", [], "", "", ())
 
 
 class Row(NamedTuple):
-    """A line and what ingest worked out for it (`computed`); no datapoint when rejected."""
+    """A line and what ingest worked out for it (`computed`); no datapoint when rejected.
+    `recorded` is the model that it names, where a label of its run stands in the place."""
 
     line: Line
     computed: dict | None
     reason: str = ""
     scores: Scores | None = None
+    recorded: str | None = None
 
 
 @dataclass
@@ -90,7 +92,10 @@ def rows(source: Source, counts: Counts | None = None) -> Iterator[Row]:
         if owners.setdefault(run_id, model) != model:
             # A run is one execution of one model: a second model in it is a second run.
             run_id = f"{run_id}~{safe_id(model)}"
-        yield _row(source, line, run_id, model, seen)
+        # After the runs are told apart, which their own models do.
+        label = source.labels.get(run_id)
+        row = _row(source, line, run_id, label or model, seen)
+        yield row._replace(recorded=model) if label else row
 
 
 def _mapped_run(source: Source, fields: dict) -> str:

@@ -168,7 +168,8 @@ def _source(path: Path, name: str, spec: "mapping_file.Mapping", benchmark: str)
     return Source(
         format=mapping.NAME, path=path, run_id=name, model_name="", benchmark=benchmark,
         why="read through the mapping", files=(path, *joined), threshold=spec.threshold,
-        mapping=Mapped(spec, (path,)), gradings=(path,) if spec.grading_of else ())
+        mapping=Mapped(spec, (path,)), gradings=(path,) if spec.grading_of else (),
+        labels=spec.labels)
 
 
 def _common(paths: Sequence[Path]) -> tuple[str, ...]:

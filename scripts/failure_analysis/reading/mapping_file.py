@@ -340,6 +340,7 @@ class Mapping(_Written):
     grading_of: Annotated[Grading | None, BeforeValidator(_placed)] = None
     not_counted: NotCounted | None = None
     expected: Expected | None = None
+    labels: dict[Text, Text] = {}
     background: Background | None = None
     model: str | None = None
     bucket_path: str | None = None

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from failure_analysis import files, manifest, steps
-from failure_analysis.reading import detect
+from failure_analysis.reading import detect, labels
 from failure_analysis.records import Source
 
 
@@ -14,7 +14,8 @@ def at_hand(analysis_dir: Path) -> detect.Inputs:
     settings, start = _recorded(analysis_dir)
     inputs = _found(settings, start)
     given = [start / name for name in _given(settings) if not Path(name).is_absolute()]
-    inputs.sources = [_as_named(source, start, given) for source in inputs.sources]
+    inputs.sources = labels.put_on(
+        [_as_named(source, start, given) for source in inputs.sources], _labels(settings))
     return inputs
 
 
@@ -24,7 +25,10 @@ def command(analysis_dir: Path) -> tuple[Path, list[str]]:
     settings, start = _recorded(analysis_dir)
     options = [("--run-dir", settings["run_dir"]), ("--input", settings["input"]),
                ("--comparison-dir", [settings["comparison_dir"]]),
-               ("--mapping", [settings["mapping"]])]
+               ("--mapping", [settings["mapping"]]),
+               # Of runs that are called as their folder, which may be called otherwise by now.
+               ("--benchmark", [settings.get("benchmark")]),
+               ("--label", [f"{run_id}={name}" for run_id, name in _labels(settings).items()])]
     return start, [word for name, values in options for value in values if value
                    for word in (name, value)]
 
@@ -41,6 +45,11 @@ def _recorded(analysis_dir: Path) -> tuple[dict, Path]:
     _unchanged(start, [*inputs, *([{"path": mapping, "sha256": settings["mapping_sha256"]}]
                                   if mapping else [])])
     return settings, start
+
+
+def _labels(settings: dict) -> dict[str, str]:
+    """The labels that the packet's command gave; an earlier version knew none."""
+    return settings.get("labels", {})
 
 
 def _given(settings: dict) -> list[str]:
@@ -70,13 +79,14 @@ def _unchanged(start: Path, inputs: list[dict]) -> None:
 
 def _found(settings: dict, start: Path) -> detect.Inputs:
     """The runs that the packet was built from."""
+    benchmark = settings.get("benchmark", "")
     if settings["run_dir"]:
-        return detect.from_run_dirs([start / name for name in settings["run_dir"]])
+        return detect.from_run_dirs([start / name for name in settings["run_dir"]], benchmark)
     if settings["comparison_dir"]:
-        return detect.from_comparison(start / settings["comparison_dir"])
+        return detect.from_comparison(start / settings["comparison_dir"], benchmark)
     mapping = settings["mapping"]
     return detect.from_inputs([start / name for name in settings["input"]],
-                              start / mapping if mapping else None)
+                              start / mapping if mapping else None, benchmark)
 
 
 def _as_named(source: Source, start: Path, given: list[Path]) -> Source:

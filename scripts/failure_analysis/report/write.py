@@ -1,6 +1,5 @@
 """Writing the report: placeholders become numbers, blocks are made anew, prose stays as it is."""
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -10,17 +9,12 @@ from typing import NamedTuple
 from failure_analysis import facts, files, manifest, steps
 from failure_analysis.report import blocks, draft, pieces
 from failure_analysis.report.prose import BOUND, FACT, Token
-from failure_analysis.review import counting
+from failure_analysis.review import counting, standing
 
-NAME = "deep_error_analysis.md"
+NAME = standing.REPORT
+path_of = standing.report_of
 # A key may hold any character that is safe in an id; safe_id keeps `<>{}` and blanks out of it.
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
-
-
-def path_of(analysis_dir: Path) -> Path:
-    """The report of an analysis folder: the one that was written last, else the usual name."""
-    record = manifest.settings(analysis_dir, steps.REPORT.name)
-    return analysis_dir / Path(str(record.get("report", NAME))).name
 
 
 class Written(NamedTuple):
@@ -33,23 +27,27 @@ class Written(NamedTuple):
 def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     """Brings the report up to date.
 
-    An untouched draft (or any, with `force`) is drafted anew; a report that somebody has rewritten
-    keeps its prose: its generated blocks are made anew, its numbers refreshed, its placeholders
-    filled. Placeholders of unknown facts and numbers bound by hand stay and are named. Refuses
-    files that their step did not write so, and a report that is not UTF-8."""
+    An untouched draft is drafted anew; so is any, with `force`, of which a copy stays if somebody
+    has rewritten it. Without, such a report keeps its prose: its generated blocks are made anew,
+    its numbers refreshed, its placeholders filled. Placeholders of unknown facts and numbers bound
+    by hand stay and are named. Refuses files that their step did not write so, and a report that
+    is not UTF-8."""
     manifest.proved(analysis_dir, (steps.SANITY, steps.VERSIONS, *(step.writes[0] for step in (
         steps.CLUSTER, steps.COMPARE, steps.AGREE))))
     analysis = blocks.load(analysis_dir)
     facts.replace(analysis_dir, steps.REPORT,
                   counting.numbers(analysis.counts) if analysis.counts.reviews else {})
     values = facts.load(analysis_dir)
+    aside = standing.copy_aside(report) if force and standing.is_rewritten(report, analysis_dir) \
+        else None
     old = None if force or not report.exists() else read(report)
     record = manifest.settings(analysis_dir, steps.REPORT.name)
-    untouched = old is None or _digest(old) == record.get("drafted")
+    untouched = old is None or standing.digest(old) == record.get("drafted")
     if untouched:
         text = draft.render(analysis)
         state = f"drafted from {analysis.counts.reviewed.total()} reviewed datapoints" \
             if analysis.counts.reviews else "drafted"
+        state += f"; the rewritten one is now {aside.name}" if aside else ""
         kept: Counter[str] = Counter()
     else:
         fresh_blocks = blocks.render(analysis)
@@ -61,7 +59,7 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     crlf = report.exists() and b"\r\n" in report.read_bytes()
     files.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
     manifest.record(analysis_dir, steps.REPORT.name, {
-        "report": report.name, "drafted": _digest(text) if untouched else None,
+        "report": report.name, "drafted": standing.digest(text) if untouched else None,
         "bound": dict(sorted((kept + filled).items()))}, steps.REPORT.writes)
     return Written(state, problems)
 
@@ -138,7 +136,3 @@ def hand_bound(text: str, own: Counter[str]) -> list[tuple[int, str]]:
 def own_bindings(analysis_dir: Path) -> Counter[str]:
     """How often each fact was bound by this program, as the manifest has it."""
     return Counter(manifest.settings(analysis_dir, steps.REPORT.name).get("bound", {}))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,226 @@
+"""What the folder of an analysis is called, and what happens to people's work that stands there."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from failure_analysis import files
+from failure_analysis.review import standing
+from make_runs import judged, turn
+
+ONE = {"bucket": "forgets_the_hour", "fault": "model_error", "quotes": ["Question 0?"],
+       "mechanism": "The answer names a talk that is not at that hour."}
+
+
+@pytest.fixture
+def two_benchmarks(tmp_path):
+    """Two benchmarks with runs of equal names, models and item ids."""
+    made = {}
+    for name in ("talks", "trains"):
+        made[name] = [judged(tmp_path / name / "runs" / run, [
+            turn(0, False, benchmark=name, model_name=run),
+            turn(1, model_name=run, judge_reasoning=f"About {name}.")])
+            for run in ("alpha", "beta")]
+    return made
+
+
+@pytest.fixture
+def reviewed(run_script, two_benchmarks, tmp_path):
+    """An analysis of the first benchmark with one review, and its runs."""
+    out = tmp_path / "out"
+    report = out / "deep_error_analysis.md"
+    for name, *args in (
+            ("deep_error_analysis.py", "--run-dir", *two_benchmarks["talks"], "--output", report),
+            ("plan_review.py", out)):
+        done = run_script(name, *args)
+        assert done.returncode == 0, done.stdout + done.stderr
+    entries = tmp_path / "reviews.in.jsonl"
+    entries.write_text(json.dumps({"datapoint_id": "alpha/0", **ONE}) + "\n", encoding="utf-8")
+    for name, *args in (("show_datapoint.py", out, "alpha/0", "--coder", "ann"),
+                        ("record_review.py", out, "--from", entries, "--coder", "ann")):
+        done = run_script(name, *args)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in folder.rglob("*") if path.is_file()}
+
+
+def put_aside(out):
+    return sorted(path for path in out.iterdir() if path.is_dir())
+
+
+def benchmark(out):
+    return files.read_json(out / "sanity.json")["conservation"]["benchmark"]
+
+
+@pytest.mark.parametrize(("script", "option", "name"), [
+    ("build_packet.py", "--output-dir", ""),
+    ("deep_error_analysis.py", "--output", "deep_error_analysis.md")])
+def test_reviews_of_another_benchmark_are_not_built_over(
+        run_script, reviewed, two_benchmarks, script, option, name):
+    before = contents(reviewed)
+    done = run_script(script, "--run-dir", *two_benchmarks["trains"], option, reviewed / name)
+    assert done.returncode == 1
+    first = two_benchmarks["talks"][0] / "openai_judged.jsonl"
+    assert done.stderr == (
+        f"{script}: {reviewed}: holds the analysis of talks with 1 review, made from other "
+        f"inputs: {first} is not among these (2 of 2 are not the same); give another {option}, or "
+        "--force, which puts the old analysis aside\n")
+    assert contents(reviewed) == before
+
+
+@pytest.mark.parametrize(("script", "option", "name"), [
+    ("build_packet.py", "--output-dir", ""),
+    ("deep_error_analysis.py", "--output", "deep_error_analysis.md")])
+def test_force_puts_the_old_analysis_aside_and_nothing_else(
+        run_script, reviewed, two_benchmarks, script, option, name):
+    before = {name: text for name, text in contents(reviewed).items() if "lock" not in name}
+    (reviewed / "notes.txt").write_text("mine", encoding="utf-8")
+    (reviewed / "data").mkdir()
+    (reviewed / "data" / "outcomes.csv").write_text("mine", encoding="utf-8")
+    done = run_script(script, "--run-dir", *two_benchmarks["trains"], option, reviewed / name,
+                      "--force")
+    assert done.returncode == 0, done.stderr
+    _, aside = put_aside(reviewed)
+    assert aside.name.startswith("earlier-talks-2")
+    assert done.stderr == f"put aside, the analysis that stood here: {aside}\n"
+    assert contents(aside) == before
+    assert {"reviews.jsonl", "reading_log.jsonl", "deep_error_analysis.md", "manifest.json",
+            "review_plan.jsonl", "outcomes.csv"} <= before.keys()
+    assert benchmark(reviewed) == "trains"
+    assert not (reviewed / "reviews.jsonl").exists()
+    assert not (reviewed / "review_plan.jsonl").exists()
+    assert (reviewed / "notes.txt").read_text(encoding="utf-8") == "mine"
+    assert (reviewed / "data" / "outcomes.csv").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_the_same_inputs_keep_the_reviews(run_script, reviewed, two_benchmarks, force):
+    ledger = (reviewed / "reviews.jsonl").read_bytes()
+    done = run_script("build_packet.py", "--run-dir", *two_benchmarks["talks"], "--output-dir",
+                      reviewed, *force)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (reviewed / "reviews.jsonl").read_bytes() == ledger
+    assert not put_aside(reviewed)
+
+
+def test_a_further_run_and_moved_files_keep_the_reviews(run_script, reviewed, two_benchmarks,
+                                                        tmp_path):
+    ledger = (reviewed / "reviews.jsonl").read_bytes()
+    (tmp_path / "talks" / "runs").rename(tmp_path / "moved")
+    runs = [tmp_path / "moved" / run.name for run in two_benchmarks["talks"]]
+    more = judged(tmp_path / "gamma", [turn(0, model_name="gamma")])
+    done = run_script("build_packet.py", "--run-dir", *runs, more, "--output-dir", reviewed)
+    assert done.returncode == 0, done.stderr
+    assert (reviewed / "reviews.jsonl").read_bytes() == ledger
+    ids = [row["datapoint_id"] for row in files.read_csv(reviewed / "outcomes.csv")]
+    assert ids == ["alpha/0", "alpha/1", "beta/0", "beta/1", "gamma/0"]
+    assert not put_aside(reviewed)
+
+
+def test_a_benchmark_that_is_called_as_its_folder_may_move(run_script, tmp_path):
+    out = tmp_path / "out"
+    run = judged(tmp_path / "one" / "runs" / "alpha", [turn(0, False)])
+    assert run_script("build_packet.py", "--run-dir", run, "--output-dir", out).returncode == 0
+    assert benchmark(out) == "one"
+    (out / "deep_error_analysis.md").write_text("# Mine\n", encoding="utf-8")
+    (tmp_path / "one").rename(tmp_path / "two")
+    done = run_script("build_packet.py", "--run-dir", tmp_path / "two" / "runs" / "alpha",
+                      "--output-dir", out)
+    assert done.returncode == 0, done.stderr
+    assert benchmark(out) == "two"
+
+
+def test_an_input_that_has_changed_is_another_one(run_script, reviewed, two_benchmarks):
+    alpha, beta = two_benchmarks["talks"]
+    judged(beta, [turn(0, False, benchmark="talks", model_name="beta")])
+    done = run_script("build_packet.py", "--run-dir", alpha, beta, "--output-dir", reviewed)
+    assert done.returncode == 1
+    assert (f"{beta / 'openai_judged.jsonl'} has changed (1 of 2 are not the same)"
+            in done.stderr)
+
+
+def test_a_mapping_that_calls_the_benchmark_otherwise_is_another_one(run_script, tmp_path):
+    rows, mapping = tmp_path / "rows.jsonl", tmp_path / "benchmark.yaml"
+    rows.write_text('{"id": "a", "ok": false}\n{"id": "b", "ok": true}\n', encoding="utf-8")
+    written = "benchmark: {}\nfields: {{item_id: id, scores: {{ok: {{at: ok, pass: true}}}}}}\n"
+    arguments = ("--input", rows, "--mapping", mapping, "--output-dir", tmp_path / "out")
+    mapping.write_text(written.format("first"), encoding="utf-8")
+    assert run_script("build_packet.py", *arguments).returncode == 0
+    (tmp_path / "out" / "deep_error_analysis.md").write_text("# Mine\n", encoding="utf-8")
+    mapping.write_text(written.format("second"), encoding="utf-8")
+    done = run_script("build_packet.py", *arguments)
+    assert done.returncode == 1
+    assert ("holds the analysis of first with a rewritten report (deep_error_analysis.md), made "
+            "from other inputs: these are of second;") in done.stderr
+
+
+def test_a_rewritten_report_alone_is_work_and_a_draft_is_none(run_script, two_benchmarks, tmp_path):
+    report = tmp_path / "out" / "mine.md"
+    for name in ("talks", "trains"):
+        done = run_script("deep_error_analysis.py", "--run-dir", *two_benchmarks[name], "--output",
+                          report)
+        assert done.returncode == 0, done.stderr
+    report.write_text(report.read_text(encoding="utf-8") + "\nMy words.\n", encoding="utf-8")
+    arguments = ("--run-dir", *two_benchmarks["talks"], "--output", report)
+    done = run_script("deep_error_analysis.py", *arguments)
+    assert done.returncode == 1
+    assert "holds the analysis of trains with a rewritten report (mine.md), made" in done.stderr
+    # The packet of another benchmark is refused too, whatever the report is called.
+    assert run_script("build_packet.py", "--run-dir", *two_benchmarks["talks"], "--output-dir",
+                      tmp_path / "out").returncode == 1
+    assert run_script("deep_error_analysis.py", *arguments, "--force").returncode == 0
+    [aside] = put_aside(tmp_path / "out")
+    assert "My words." in (aside / "mine.md").read_text(encoding="utf-8")
+    assert "My words." not in report.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("script", ["deep_error_analysis.py", "write_report.py"])
+def test_force_over_the_same_inputs_copies_a_rewritten_report_first(
+        run_script, reviewed, two_benchmarks, script):
+    report = reviewed / "deep_error_analysis.md"
+    arguments = [reviewed] if script == "write_report.py" else \
+        ["--run-dir", *two_benchmarks["talks"], "--output", report]
+    assert run_script(script, *arguments, "--force").returncode == 0
+    assert not list(reviewed.glob("earlier-*"))  # a draft needs no copy
+    report.write_text("# Mine\n", encoding="utf-8")
+    ledger = (reviewed / "reviews.jsonl").read_bytes()
+    done = run_script(script, *arguments, "--force")
+    assert done.returncode == 0, done.stderr
+    [copy] = reviewed.glob("earlier-deep_error_analysis-2*.md")
+    assert f"the rewritten one is now {copy.name}" in done.stdout
+    assert copy.read_text(encoding="utf-8") == "# Mine\n"
+    assert report.read_text(encoding="utf-8").startswith("# Deep error analysis: talks")
+    assert (reviewed / "reviews.jsonl").read_bytes() == ledger
+
+
+@pytest.mark.parametrize(("owner", "name", "calls"), [
+    (shutil, "copy2", 0), (shutil, "copy2", 5), (os, "rename", 0), (Path, "unlink", 0),
+    (Path, "unlink", 1), (Path, "unlink", 8)])
+def test_putting_aside_loses_nothing_wherever_it_is_interrupted(
+        run_script, reviewed, two_benchmarks, monkeypatch, owner, name, calls):
+    before = contents(reviewed)
+    real, left = getattr(owner, name), [calls]
+
+    def breaks(*args, **how):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return real(*args, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, breaks)
+        with pytest.raises(KeyboardInterrupt):
+            standing.put_aside(reviewed, "talks", [reviewed / "deep_error_analysis.md"])
+    assert set(before.values()) <= set(contents(reviewed).values())
+    assert not [path for path in reviewed.iterdir() if path.name.endswith(".tmp")]
+    # The reviews stand until the last, so that what is left is not built over either.
+    done = run_script("build_packet.py", "--run-dir", *two_benchmarks["trains"], "--output-dir",
+                      reviewed)
+    assert "with 1 review, made from other inputs" in done.stderr
