@@ -84,6 +84,7 @@ def tau2_row(name: str, case: dict) -> tuple[dict, dict]:
     if more.get("again"):
         row["messages"][3]["tool_calls"][0]["id"] = "c0"
     if more.get("untold"):
+        one["evaluation_criteria"]["communicate_info"] = [more["untold"]]
         row["reward_info"]["communicate_checks"] = [{"info": more["untold"], "met": False}]
         row["reward_info"]["reward_breakdown"] = {"DB": 1.0, "COMMUNICATE": 0.0}
     return one, row
