@@ -114,7 +114,7 @@ def lend(sources: list[Source]) -> list[Source]:
 
 def _lent(source: Source, lenders: list[Source]) -> Source:
     recorded = [(str(row.get("task_id")), checks) for row in documents.load(source.path)
-                if isinstance(row, dict) and (checks := _recorded(_object(row.get("reward_info"))))]
+                if isinstance(row, dict) and (checks := _checks_of(row))]
     fitting = {}
     for lender in lenders:
         tasks = _by_id(documents.load(lender.path))
@@ -157,9 +157,9 @@ def _read_files(source: Source, value: dict, tasks: dict[str, dict]) -> Iterator
     index = {str(entry.get("id")): entry for _, entry in entries if isinstance(entry, dict)}
     repeats = _repeats(index.values()) if index else _object(value.get("info")).get(
         "num_trials") not in (None, 1)
-    loaded = [(path, *_loaded(path)) for path in source.files[1:]]
-    checked, names = _checked_parts([row for _, row, _ in loaded]), set()
-    for path, row, damage in loaded:
+    checked, names = _checked_parts(_loaded(path)[0] for path in source.files[1:]), set()
+    for path in source.files[1:]:  # a run's files are many: each is read twice, none is kept
+        row, damage = _loaded(path)
         name = files.bare_name(path).removesuffix(".json")
         names.add(name)
         if damage:
@@ -185,8 +185,16 @@ def _loaded(path: Path) -> tuple[Any, str]:
 def _checked_parts(rows: Iterable) -> frozenset[str]:
     """The parts that the run's evaluator checks wherever a task has them: those that some row
     records. Natural-language assertions are judged for some tasks only."""
-    recorded = (_recorded(_object(_object(row).get("reward_info"))) for row in rows)
-    return frozenset().union(*recorded) - {"nl_assertions"}
+    return frozenset().union(*map(_checks_of, rows)) - {"nl_assertions"}
+
+
+def _checks_of(row: Any) -> dict[str, str]:
+    """What a row records of its checks; none when it has not their shape, for which it is rejected
+    when it is read."""
+    try:
+        return _recorded(_object(_object(row).get("reward_info")))
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return {}
 
 
 def _repeats(rows: Iterable) -> bool:

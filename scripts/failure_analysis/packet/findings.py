@@ -44,6 +44,7 @@ _TOGETHER = {
     "settings_differ": "{n} conditions are not the same in all runs, and a difference between the "
                        "runs may come from them",
     "mixed_models": "{n} files hold rows of several models, each of which is kept as a run",
+    "marker_rows": "In the place of answers the harness put markers",
     "empty_run": "{n} runs have no usable row",
     "other_name": "{n} runs are called after another model than they record",
     "equal_times": "In {n} runs all rows carry one time, which tells neither order nor sessions",

@@ -438,7 +438,7 @@ class Overall:
             what, early = _count(len(items), "item"), self._stopped_early(runs[0], items)
             findings.append(finding(
                 "missing_items", f"{who} {what} that other runs or the benchmark have "
-                f"({_list(items)}){early}.", items,
+                f"({_list(items, 6)}){early}.", items,
                 told=f"{_list(runs, 3)} {what} ({_list(items, 6)}){early}"))
         return findings
 
@@ -519,9 +519,10 @@ class Overall:
         for model in self.models.values():
             markers.update({name: n for name, n in model.items() if name.startswith("marker/")})
         for name, count in sorted(markers.items()):
-            findings.append({"kind": "marker_rows", "text": f"{_count(count, 'row')} where the "
-                             f"harness put [{name.removeprefix('marker/')}] in the place of an "
-                             "answer.", "count": count, "about": []})
+            marker = f"[{name.removeprefix('marker/')}]"
+            findings.append(finding(
+                "marker_rows", f"{_count(count, 'row')} where the harness put {marker} in the "
+                "place of an answer.", [], count, f"{marker} in {_count(count, 'row')}"))
         return findings
 
     def _ambiguous_ids(self) -> list[dict]:

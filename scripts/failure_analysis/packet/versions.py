@@ -330,7 +330,7 @@ def findings(found: dict[str, Any] | None) -> Iterator[dict]:
 def _sentences(found: dict[str, Any]) -> Iterator[str]:
     """The finding on items with one id and different content, sentence by sentence."""
     items, versions = found["items"], found["versions"]
-    ids = version_page.listed([entry["item"] for entry in found["differing"]], 10)
+    ids = version_page.listed([entry["item"] for entry in found["differing"]], 6)
     who = "; ".join(f"{version['version']} in {_runs(version['runs'], not place)}"
                     for place, version in enumerate(versions[:MOST_CONTENTS]))
     more = f"; and {len(versions) - MOST_CONTENTS} more" if len(versions) > MOST_CONTENTS else ""
