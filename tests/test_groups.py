@@ -153,10 +153,15 @@ def test_groups_by_content_under_the_same_ids(run_script, tmp_path):
     assert [group["sets"]["failed_by_all"] for group in result["groups"]] == [["0"]]
     assert len(result["different_content"]) == 3
     assert result["failed_under_every_content"] == [
-        {"item": "0", "variants": {"old": ["a", "b", "c"], "new": ["y", "z"]}}]
+        {"item": "0", "variants": {"old": ["a", "b", "c"], "new": ["y", "z"]},
+         "versions": {"old": [], "new": []}}]
+    (out / "item_versions.json").write_text(json.dumps({"differing": [{"item": "0", "contents": [
+        {"fingerprint": "new", "versions": ["B"]}, {"fingerprint": "old", "versions": ["A", "C"]},
+    ]}]}))
+    run_script("compare_models.py", out)
     page = (out / "model_comparison.md").read_text()
-    assert ("Failed under every version of its content: 1 items: `0` (`old`: `a`, `b`, `c`, "
-            "`new`: `y`, `z`).") in page
+    assert ("Failed by all who ran it, under every version (item_versions.md): 1 items: `0` (A, C: "
+            "`a`, `b`, `c`; B: `y`, `z`).") in page
     assert "each is in the sets of those groups only whose members agree on it" in page
     assert "failed under every version of its content: 1 items" in said
     cells = {row["item_id"]: row for row in files.read_csv(out / "comparison.csv")}

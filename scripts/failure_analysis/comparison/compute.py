@@ -98,7 +98,8 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> Compari
         "items": len(shared.items), "compared_items": len(shared.strict),
         "compared_units": list(main),
         "different_content": shared.different, "partial": _partial(judged, shared),
-        "failed_under_every_content": _failed_under_every_content(judged, shared),
+        "failed_under_every_content": _failed_under_every_content(judged, shared,
+                                                                  _letters(analysis_dir)),
         "readings": {reading: _sets(main, shared.strict, reading)
                      for reading in (READINGS if repeats else READINGS[1:2])},
         **_further_groups(judged, shared),
@@ -258,9 +259,21 @@ def _passed_outside(units: dict[str, Unit], main: dict[str, Unit], shared: Share
     return {item: names for item, names in passed.items() if names}
 
 
-def _failed_under_every_content(units: dict[str, Unit], shared: Shared) -> list[dict]:
+def _letters(analysis_dir: Path) -> dict[tuple[str, str], list[str]]:
+    """The versions of the items, by item and content, that hold it."""
+    path = analysis_dir / steps.VERSIONS
+    differing = files.read_object(path, ("differing",), steps.BUILD.script)["differing"] \
+        if path.exists() else []
+    return {(entry["item"], content["fingerprint"]): content["versions"]
+            for entry in differing for content in entry["contents"]}
+
+
+def _failed_under_every_content(units: dict[str, Unit], shared: Shared,
+                                letters: dict[tuple[str, str], list[str]]) -> list[dict]:
     """Items of several contents that everybody who ran them failed, each under its own."""
-    return [entry for entry in shared.different
+    return [{**entry, "versions": {content: letters.get((entry["item"], content), [])
+                                   for content in entry["variants"]}}
+            for entry in shared.different
             if CHANGES not in entry["variants"] and all(
                 fails(units[name].items[entry["item"]], "majority")
                 for names in entry["variants"].values() for name in names)]

@@ -257,18 +257,21 @@ def failed_under_every_content(result: dict) -> str:
     lost = result["failed_under_every_content"]
     if not lost:
         return ""
-    named = "; ".join(f"{code(entry['item'])} ({_variants(entry['variants'])})"
+    named = "; ".join(f"{code(entry['item'])} ({_variants(entry)})"
                       for entry in lost[:MOST_IDS])
     left = len(lost) - MOST_IDS
-    return (f"Failed under every version of its content: {len(lost)} items: {named}"
+    return (f"Failed by all who ran it, under every version (item_versions.md): {len(lost)} items: "
+            f"{named}"
             + (f"; {left} more in {NAME}" if left > 0 else "") + ".")
 
 
-def _variants(variants: dict[str, list[str]]) -> str:
-    """The contents of an item, each with who was judged on it, bounded."""
-    named = [f"{code(content)}: {ids(names, 6)}" for content, names in list(variants.items())[:6]]
+def _variants(entry: dict) -> str:
+    """The contents of an item by their versions, each with who was judged on it, bounded."""
+    variants = entry["variants"]
+    named = [f"{', '.join(entry['versions'][content]) or 'another'}: {ids(names, 6)}"
+             for content, names in list(variants.items())[:6]]
     more = [f"{len(variants) - 6} more in {NAME}"] if len(variants) > 6 else []
-    return ", ".join([*named, *more])
+    return "; ".join([*named, *more])
 
 
 def _partial(result: dict) -> list[str]:

@@ -13,7 +13,7 @@ def write(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
     """Compares the units of an analysis folder and writes what was found; returns what the JSON
     holds."""
     facts.load(analysis_dir)
-    reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.GRADINGS))
+    reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.GRADINGS, steps.VERSIONS))
     compared = compute.compare(analysis_dir, by, seed)
     files.write_json(analysis_dir / NAME, compared.result)
     files.write_text(analysis_dir / PAGE, comparison_page.page(compared.result))
