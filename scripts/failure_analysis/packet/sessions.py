@@ -4,6 +4,7 @@ which the rows before them skipped, as reruns of failures do."""
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -65,14 +66,16 @@ def gaps(rows: Sequence[Timed]) -> list[Gap]:
     """The pauses between sessions of rows in the order of their starts."""
     if len(rows) < _FEWEST:
         return []
-    pauses, end = [], rows[0].end
-    for place, row in enumerate(rows[1:], 1):
-        pauses.append(Gap(place, row.start - end, end))
-        end = max(end, row.end)
-    pace = median(max(after.start - before.start, 0) for before, after in
-                  zip(rows, rows[1:], strict=False))
+    starts = [row.start for row in rows]
+    pace = median([after - before for before, after in pairwise(starts)])
     limit = max(GAP_SECONDS, GAP_STEPS * pace)
-    return [pause for pause in pauses if pause.seconds > limit]
+    pauses, end = [], rows[0].end
+    for place, (start, stop, *_) in enumerate(rows):
+        if start - end > limit:
+            pauses.append(Gap(place, start - end, end))
+        if stop > end:
+            end = stop
+    return pauses
 
 
 def all_at_once(rows: Sequence[Timed]) -> bool:
@@ -86,7 +89,9 @@ def reruns(rows: Sequence[Timed], pauses: Sequence[Gap]) -> Reruns | None:
     items = [row.item for row in rows if row.item is not None]
     if len(items) < len(rows) or len(items) < _FEWEST or all_at_once(rows):
         return None
-    in_order = sorted(items, key=natural_key)
+    # Numbers are put in order without the cost of their natural keys, which is the same order.
+    in_order = sorted(items, key=int) if all(map(_is_plain, items)) else \
+        sorted(items, key=natural_key)
     rank = {item: place for place, item in enumerate(in_order)}
     ranks = [rank[item] for item in items]
     paused = {pause.place: pause for pause in pauses}
@@ -102,6 +107,12 @@ def reruns(rows: Sequence[Timed], pauses: Sequence[Gap]) -> Reruns | None:
             return Reruns([in_order[rank] for rank in named], [in_order[rank] for rank in beyond],
                           rows[place].start, signs)
     return None
+
+
+def _is_plain(item: str) -> bool:
+    """Whether an id is a number without zeros before it."""
+    return len(item) < 19 and item.isascii() and item.isdecimal() and \
+        (item[0] != "0" or item == "0")
 
 
 def moment(time: float) -> str:
