@@ -77,6 +77,19 @@ class TestTau2:
             ("5 of 9 rows of run a: the content is that of another id than the named one; kept "
              f"under the id that fits ({', '.join(details)}).", details)]
 
+    def test_a_check_that_was_typed_anew_is_the_same(self, build, tmp_path):
+        one = task("1", [CANCEL])
+        one["evaluation_criteria"]["nl_assertions"] = ["The agent. says  $1,380. ", "It is kind."]
+        row = simulation(one, 0.0)
+        row["reward_info"]["nl_assertions"] = [
+            {"nl_assertion": text, "met": False} for text in ("The agent says $1,380.",
+                                                              "It is kind")]
+        _, out = build("--input", tau2(tmp_path / "a.json", [one, task("2", [SEND])], [row]))
+        assert [line[1:] for line in lines(out)] == [("1", "fail", False)]
+        row["reward_info"]["nl_assertions"][1]["nl_assertion"] = "It is rude."
+        _, out = build("--input", tau2(tmp_path / "a.json", [one, task("2", [SEND])], [row]))
+        assert [line[1:] for line in lines(out)] == [("no task (named 1)", "fail", True)]
+
     def test_what_cannot_be_told_is_said_once_and_is_nothing_else(self, build, two_runs):
         _, out = build("--input", *two_runs)
         (one,) = findings(out, "ambiguous_ids")

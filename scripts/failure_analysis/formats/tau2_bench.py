@@ -339,13 +339,20 @@ def _recorded(reward_info: dict) -> dict[str, str]:
         ("env_assertions", "env_assertions", "env_assertion"),
     ):
         if reward_info.get(checks):
-            parts[name] = _spelled([check[inner] for check in reward_info[checks]])
+            parts[name] = _spelled([_words(check[inner]) for check in reward_info[checks]])
     return parts
+
+
+def _words(check: Any) -> Any:
+    """The words of a check that is a text: blanks and points get lost where a judge writes it
+    anew."""
+    return re.findall(r"\w+", check.lower()) if isinstance(check, str) else check
 
 
 def _fits(recorded: dict[str, str], task: dict) -> bool:
     criteria = _object(task.get("evaluation_criteria"))
-    gold = {name: _spelled(criteria.get(name) or []) for name in set(BASIS.values())}
+    gold = {name: _spelled([_words(check) for check in criteria.get(name) or []])
+            for name in set(BASIS.values())}
     gold["actions"] = _spelled([_action(action) for action in criteria.get("actions") or []])
     return all(gold[name] == part for name, part in recorded.items())
 
