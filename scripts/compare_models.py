@@ -66,7 +66,7 @@ def _compare(args: argparse.Namespace) -> int:
         [*terminal.table(*overview.table(facts.load(args.analysis_dir), result["by"])),
          f"{whom} on {result['compared_items']} of "
          f"{result['items']} items; {len(result['different_content'])} differ in content",
-         *page.apart(result),
+         *page.apart(result), *page.mixes(result),
          f"failed by all{'' if all_units else ' of the group'}: {len(sets['failed_by_all'])} items",
          *[f"of these, passed outside the group: {passed} items"] * bool(passed),
          *[f"failed by all who ran it, not run by all: {len(lost)} items"] * bool(lost),

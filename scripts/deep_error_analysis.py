@@ -74,7 +74,8 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args, inputs))
     clusters = heuristics.label(analysis_dir, args.rules or heuristics.DEFAULT_RULES)
     judged = counts["pass"] + counts["fail"]
-    by = compare.write(analysis_dir, args.by, args.seed)["by"] if judged else "model"
+    compared = compare.write(analysis_dir, args.by, args.seed) if judged else {}
+    by = compared.get("by", "model")
     written = write.write(analysis_dir, report, args.force)
     cli.summarise(
         {**counts, "runs": len(inputs.sources), "analysis_dir": analysis_dir.as_posix(),
@@ -86,6 +87,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *build.remarks(counts),
             *terminal.table(*overview.table(facts.load(analysis_dir), by)),
+            *(page.mixes(compared) if judged else []),
             *cli.findings_lines(counts),
             *terminal.table(*heuristics.summary(clusters)),
             *([f"comparison: {analysis_dir / page.PAGE} and {page.FIGURE}"] if judged else []),

@@ -181,7 +181,7 @@ def test_missing_items_early_stop_and_one_id_with_other_content(build, tmp_path)
     _, out = build("--run-dir", whole, short)
     (missing,) = findings(out, "missing_items")
     assert missing["about"] == ["2", "3", "4"]
-    assert missing["text"].endswith("(2, 3, 4): it stopped early.")
+    assert missing["text"].endswith("(2, 3, 4): perhaps it stopped early.")
     (differs,) = findings(out, "content_differs")
     assert differs["about"] == ["1"]
     assert "1 of 5 items" in differs["text"]

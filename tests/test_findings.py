@@ -93,14 +93,18 @@ def test_late_rows_that_hold_just_what_was_skipped(build, tmp_path, order, pause
     if again and pause:
         assert "after a pause of 121 minutes" in found[0]["text"]
         assert "look like reruns of failures" in found[0]["text"]
+        size, late = len(order), len(order) - pause
+        assert found[0]["text"].endswith(f"{late} of {late} of them pass: {size} of {size} with "
+                                         f"them, {size - late} of {size - late} without.")
 
 
 def test_reruns_by_another_model_are_told_from_their_names():
     order = [*range(0, 20, 2), 3, 5]
-    at = [sessions.Timed(60.0 * place, 60.0 * place + 5, str(item), "m-2" if item % 2 else "m-1")
+    at = [sessions.Timed(60.0 * place, 60.0 * place + 5, str(item),
+                         "m-2" if item % 2 else "m-1", item == 3)
           for place, item in enumerate(order)]
     assert sessions.reruns(at, []) == sessions.Reruns(
-        ["3", "5"], [], 600.0, ["by another model (m-2, before m-1)"])
+        ["3", "5"], [], 1, 1, 600.0, ["by another model (m-2, before m-1)"])
     same = [row._replace(model="m-1") for row in at]
     assert sessions.reruns(same, []) is None  # two ids, a little late
 
@@ -150,7 +154,7 @@ def test_a_run_called_after_another_model_is_named(build, tmp_path):
                                            turn(1, model_name="claude-opus-4-6")])
     _, out = build("--run-dir", run)
     (one,) = of_kind(out, "other_name")
-    assert one["about"] == ["gpt-4o_run"] and "records (claude-opus-4-6)" in one["text"]
+    assert one["about"] == ["gpt-4o_run"] and "record: claude-opus-4-6" in one["text"]
 
 
 @pytest.mark.parametrize(("one", "other", "same"), [

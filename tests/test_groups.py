@@ -56,7 +56,8 @@ def test_a_model_with_other_items_leaves_the_sets_of_the_others(run_script, tmp_
     assert {entry["item"] for entry in result["partial"]} == {str(n) for n in range(20, 40)}
     page = (out / "model_comparison.md").read_text()
     assert "Sets are over the group of 5 (`a`, `b`, `c`, `d`, `e`), on 20 of 40 items" in page
-    assert ("`z` shares none of its 20 items with all of the group of 5; compared in pairs only."
+    assert ("`z` shares none of its 20 items with all of the group of 5; compared in "
+            "pairs only, where a pair shares any."
             ) in page
     assert "## Shared and unique failures in the group of 5\n" in page
     assert "of those, on the 20 items that the group of 5 shares" in page
@@ -74,7 +75,8 @@ def test_a_model_that_shares_a_quarter_is_compared_in_pairs(run_script, tmp_path
     assert result["compared_items"] == 20
     assert result["alone"] == [{"unit": "z", "items": 20, "shares": 5, "with": "a"}]
     assert {(pair["a"], pair["b"]): pair["items"] for pair in result["pairs"]}["a", "z"] == 5
-    assert ("`z` shares 5 of its 20 items with all of the group of 5; compared in pairs only."
+    assert ("`z` shares 5 of its 20 items with all of the group of 5; compared in "
+            "pairs only, where a pair shares any."
             ) in said
     assert result["passed_outside"] == {}
     # What z lacks of the group's items is in the sets all the same, and no partial item.
@@ -146,9 +148,12 @@ def test_groups_by_content_under_the_same_ids(run_script, tmp_path):
     lines = [line for name, marks in (("a", "ffp"), ("b", "ffp"), ("c", "fpp"))
              for line in ran(name, marks, content="old")]
     lines += [line for name in "yz" for line in ran(name, "fpp", content="new")]
+    # With no item in common these are other items under the same ids, no versions of one.
+    assert compared(run_script, tmp_path / "b", lines)[0]["failed_under_every_content"] == []
+    lines += [line for name in "abcyz" for line in ran(name, "p", start=50)]
     out = tmp_path / "a"
     result, said = compared(run_script, out, lines)
-    assert (result["compared_units"], result["compared_items"]) == (list("abc"), 3)
+    assert (result["compared_units"], result["compared_items"]) == (list("abc"), 4)
     assert result["sets"]["failed_by_all"] == ["0"]
     assert [group["sets"]["failed_by_all"] for group in result["groups"]] == [["0"]]
     assert len(result["different_content"]) == 3

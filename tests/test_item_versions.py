@@ -333,3 +333,23 @@ def test_calls_that_fit_both_expectations_and_rows_nobody_judged_show_nothing(bu
     (other,) = entry["passed_in"]
     assert (other["passed"], other["judged"]) == (1, 1)
     assert "fits_other_expectation" not in other and "ran_later" not in other
+
+
+def test_other_items_under_the_same_ids_are_no_versions(build, tmp_path):
+    """Two benchmarks in one folder: every id is asked otherwise, and nothing is called repaired."""
+    runs = [judged(tmp_path / name, [turn(n, ok, user_text=f"{name} asks {n}?", model_name=name)
+                                     for n in range(6)]) for name, ok in (("a", True), ("b", False))]
+    _, out = build("--run-dir", *runs)
+    found = json.loads((out / "item_versions.json").read_text())
+    assert (found["apart"], found["repaired"]) == ([["A", "B"]], [])
+    (differs,) = findings(out, "content_differs")
+    assert "Not one item of A and B is the same" in differs["text"]
+    same = judged(tmp_path / "a", [turn(6, model_name="a")], "more_judged.jsonl")
+    (same / "openai_judged.jsonl").write_bytes(
+        (same / "openai_judged.jsonl").read_bytes() + (same / "more_judged.jsonl").read_bytes())
+    (same / "more_judged.jsonl").unlink()
+    with (runs[1] / "openai_judged.jsonl").open("a") as file:
+        file.write(json.dumps(turn(6, model_name="b")) + "\n")
+    _, out = build("--run-dir", *runs)
+    found = json.loads((out / "item_versions.json").read_text())
+    assert found["apart"] == [] and len(found["repaired"]) == 6

@@ -224,3 +224,18 @@ def test_putting_aside_loses_nothing_wherever_it_is_interrupted(
     done = run_script("build_packet.py", "--run-dir", *two_benchmarks["trains"], "--output-dir",
                       reviewed)
     assert "with 1 review, made from other inputs" in done.stderr
+
+
+def test_more_runs_that_would_rename_the_reviewed_ones_are_refused(
+        run_script, reviewed, two_benchmarks, tmp_path):
+    """A second run called alpha makes the first one `runs.alpha`: its review would be of no run."""
+    again = judged(tmp_path / "later" / "alpha", [turn(0, False, benchmark="talks")])
+    before = contents(reviewed)
+    done = run_script("build_packet.py", "--run-dir", *two_benchmarks["talks"], again,
+                      "--output-dir", reviewed)
+    assert done.returncode == 1 and contents(reviewed) == before
+    assert "run alpha would be called runs.alpha beside the others" in done.stderr
+    other = judged(tmp_path / "later" / "gamma", [turn(0, False, benchmark="talks")])
+    done = run_script("build_packet.py", "--run-dir", *two_benchmarks["talks"], other,
+                      "--output-dir", reviewed)
+    assert done.returncode == 0, done.stderr

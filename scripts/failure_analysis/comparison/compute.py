@@ -274,9 +274,16 @@ def _failed_under_every_content(units: dict[str, Unit], shared: Shared,
     return [{**entry, "versions": {content: letters.get((entry["item"], content), [])
                                    for content in entry["variants"]}}
             for entry in shared.different
-            if CHANGES not in entry["variants"] and all(
+            if CHANGES not in entry["variants"] and _have_versions(units, entry) and all(
                 fails(units[name].items[entry["item"]], "majority")
                 for names in entry["variants"].values() for name in names)]
+
+
+def _have_versions(units: dict[str, Unit], entry: dict) -> bool:
+    """Whether the contents of an item are versions of it: that units with different ones have some
+    other item in common. Else their ids are of other items altogether."""
+    firsts = [units[names[0]].prints.items() for names in entry["variants"].values()]
+    return all(one & other for one, other in combinations(firsts, 2))
 
 
 def fails(counts: list[int], reading: str) -> bool:
@@ -438,6 +445,8 @@ def _group_numbers(result: dict) -> Iterator[tuple[str, int | float]]:
         yield f"comparison/group_units/{number}", len(group["units"])
         yield f"comparison/group_compared_items/{number}", group["compared_items"]
         yield f"comparison/group_failed_by_all/{number}", len(group["sets"]["failed_by_all"])
+        for name, items in group["sets"]["unique_fail"].items():
+            yield f"comparison/group_unique_fail/{facts.key(name)}", len(items)
     if lost := groups.failed_by_all_who_ran(result):
         yield "comparison/failed_by_all_who_ran", len(lost)
     if result["failed_under_every_content"]:

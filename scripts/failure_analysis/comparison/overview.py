@@ -27,9 +27,15 @@ def table(facts: Mapping[str, int | float], by: str = "model") -> tuple[list[str
             if by == "model" else ("", "")
         lines.append([unit, fails, tries, facts.get(f"{not_counted}/{unit}", ""),
                       "" if rate is None else f"{rate:.1f} %", _interval(facts, unit),
-                      facts.get(f"comparison/unique_fail/{unit}", "") if shared else "", *named])
+                      _alone(facts, unit) if shared else "", *named])
     lines.sort(key=lambda line: (-line[1] / (line[2] or math.inf), line[0]))
     return [by, *HEADERS], lines
+
+
+def _alone(facts: Mapping[str, int | float], unit: str) -> int | float | str:
+    """How many items it alone failed, of those that its group shares."""
+    return facts.get(f"comparison/unique_fail/{unit}",
+                     facts.get(f"comparison/group_unique_fail/{unit}", ""))
 
 
 def _under(facts: Mapping[str, int | float], prefix: str) -> dict[str, int | float]:

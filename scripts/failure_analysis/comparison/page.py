@@ -1,5 +1,7 @@
 """model_comparison.md: what a comparison says, in the order in which a reader should believe it."""
 
+from itertools import permutations
+
 from failure_analysis import steps
 from failure_analysis.comparison.groups import failed_by_all_who_ran
 from failure_analysis.markdown import cell, code, table
@@ -7,6 +9,7 @@ from failure_analysis.markdown import cell, code, table
 NAME, PAGE, TABLE, FIGURE = steps.COMPARE.writes[:4]
 MOST_IDS, MOST_ROWS = 20, 60
 MOST_ALONE = 12
+_LARGEST_SHIFT = 0.1  # of a task's share of the attempts, between units
 READING_WORDS = {"any": "at least one attempt failed", "majority": "more than half of the attempts "
                  "failed", "all": "every attempt failed"}
 
@@ -119,6 +122,12 @@ def _what_was_compared(result: dict) -> list[str]:
     return [first, *[f"\n{line}" for line in left_out(result)]]
 
 
+def unique_fails(result: dict) -> dict[str, list[str]]:
+    """The items that each unit alone failed in its group."""
+    return {unit: items for sets in (result["sets"], *(group["sets"] for group in result["groups"]))
+            for unit, items in sets["unique_fail"].items()}
+
+
 def all_compared(result: dict) -> bool:
     """Whether the sets are over all compared units, and not over a group of them."""
     return len(result["compared_units"]) == len(result["units"])
@@ -150,7 +159,7 @@ def apart(result: dict) -> list[str]:
         group = main_group(result) if one["with"] in result["compared_units"] else \
             f"the group of {code(one['with'])}"
         lines.append(f"{code(one['unit'])} shares {one['shares'] or 'none'} of its {one['items']} "
-                     f"items with all of {group}; compared in pairs only.")
+                     f"items with all of {group}; compared in pairs only, where a pair shares any.")
     if len(result["alone"]) > MOST_ALONE:
         lines.append(f"{len(result['alone']) - MOST_ALONE} more {by}s are in no group ({NAME}).")
     return lines
@@ -183,10 +192,34 @@ def task_matrix(result: dict, most_tasks: int, most_units: int) -> str:
                          *left, *tasks_left_out(result)])
 
 
+def mixes(result: dict) -> list[str]:
+    """What different mixes of tasks do to the rates over all, in sentences."""
+    if not result["tasks"]:
+        return []
+    tasks = {task["task"]: {row["unit"]: row for row in task["units"]}
+             for task in result["tasks"]["tasks"]}
+    units = {row["unit"]: row for row in result["units"]}
+    shares = [[rows[name]["attempts"] / unit["attempts"] if name in rows else 0.0
+               for name, unit in units.items()] for rows in tasks.values()]
+    if max(max(parts) - min(parts) for parts in shares) <= _LARGEST_SHIFT:
+        return []
+    turned = []
+    for a, b in permutations(units, 2) if len(units) <= MOST_ROWS else ():
+        both = [(rows[a]["pass_rate"], rows[b]["pass_rate"]) for rows in tasks.values()
+                if a in rows and b in rows]
+        if len(both) > 1 and units[a]["pass_rate"] < units[b]["pass_rate"] and all(
+                of_a > of_b for of_a, of_b in both):
+            turned.append(f"{code(a)} is above {code(b)}")
+    lines = [f"The {result['by']}s did not try the same mix of tasks: compare within tasks, not "
+             "rates over all."]
+    return [*lines, *([f"In every task that both tried {'; '.join(turned[:MOST_IDS])}, though over "
+                       "all it is below."] if turned else [])]
+
+
 def tasks_left_out(result: dict) -> list[str]:
     """What the rates per task do not hold, in sentences."""
     tasks = result["tasks"]
-    return [text for count, text in (
+    return mixes(result) + [text for count, text in (
         (tasks["tasks_left_out"], f"{tasks['tasks_left_out']} smaller tasks are left out."),
         (tasks["judged_without_task"], f"Judged rows without a task: "
                                        f"{tasks['judged_without_task']}.")) if count]
@@ -292,7 +325,7 @@ def pair_table(pairs: list[dict]) -> list[str]:
     if not pairs:
         return ["Too many to compare in pairs; the sets and rates above are over all of them."]
     if not tested:
-        return ["No two of them share an item with the same content."]
+        return ["No two of them share an item whose content is the same in all their runs."]
     tested.sort(key=lambda pair: (pair["p_holm"], pair["p"], pair["a"], pair["b"]))
     rows = []
     for pair in tested[:MOST_ROWS]:

@@ -18,7 +18,7 @@ _WORDS = ("runs?|results?|outputs?|out|judged?|judges?|judgements?|logs?|data|da
           "|evaluations?|comparisons?|compared?|benchmarks?|bench|experiments?|exp|artifacts?"
           "|transcripts?|conversations?|tests?|tmp|temp|home|users?|work|workspaces?|root|var|mnt"
           "|opt|srv|private|downloads?|documents|desktop|projects?|repos?|src|models?|agents?"
-          "|reports?|analysis|analyses|archives?|files?|latest|final|all|new|old|my|the|t|z")
+          "|reports?|analysis|analyses|archives?|files?|inputs?|latest|final|all|new|old|my|the|t|z")
 _GENERIC = re.compile(rf"[\W\d_]*(?:(?:{_WORDS})[\W\d_]+)*(?:{_WORDS})?", re.IGNORECASE)
 
 

@@ -35,6 +35,7 @@ from failure_analysis.records import MARKERS, Note, Source
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+_VERDICTS = {"pass": 1, "fail": 0, "unjudged": -1}
 _cell = lru_cache(1 << 13)(csv_cell)
 
 
@@ -259,6 +260,7 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
         _note(line.notes, computed["datapoint_id"], tally)
     if line.started is not None:
         tally.times.extend((line.started, line.ended if line.ended is not None else line.started))
+        tally.verdicts.append(_VERDICTS[outcome])
         name = line.settings and line.settings.get(sessions.PROVIDERS_NAME)
         tally.providers.append(sys.intern(name) if name else None)
     if computed["item_fingerprint"] == NOTHING_RECORDED:

@@ -2,7 +2,7 @@
 Counts, and failing attempts that fit what the other version expects; no verdict."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,17 @@ def count(analysis_dir: Path, items: Mapping[str, Sequence[Content]]) -> None:
 
 
 def find(analysis_dir: Path, items: Mapping[str, Sequence[Content]], texts: Texts,
-         periods: Mapping[str, tuple[float, float] | None]) -> list[dict[str, Any]]:
-    """For each content that all judged attempts fail, the other contents that somebody passes."""
+         periods: Mapping[str, tuple[float, float] | None],
+         apart: Collection[frozenset[str]] = ()) -> list[dict[str, Any]]:
+    """For each content that all judged attempts fail, the other contents that somebody passes, but
+    for those of versions that are `apart`: sets of other items."""
     entries = []
     for item, contents in items.items():
         for failing in contents:
             passing = [one for one in contents if one.versions and _passed(one)
-                       and _both_recorded(failing, one)]
+                       and _both_recorded(failing, one) and any(
+                           frozenset((mine, other)) not in apart
+                           for mine in failing.versions for other in one.versions)]
             if failing.versions and failing.counts and not _passed(failing) and passing:
                 entries.append({
                     "item": item, "failed_in": failing.versions,

@@ -306,19 +306,20 @@ class Overall:
     def _time_findings(self, run: RunTally) -> None:
         """Sessions, late rows that look like reruns, times that tell nothing."""
         items = list(run.items) if len(run.items) == run.rows else []
-        rows = sessions.in_time(run.times, items, run.providers)
+        rows = sessions.in_time(run.times, items, run.providers, run.verdicts)
         pauses = sessions.gaps(rows)
         for pause in pauses:
             told = f"for {pause.seconds / 60:.0f} minutes after {sessions.moment(pause.before)}"
-            self._find("time_gap", f"Run {run.run_id} pauses {told}: it was put together from more "
-                       "than one session.", [run.run_id], f"{run.run_id} {told}")
+            self._find("time_gap", f"Run {run.run_id} pauses {told}: its rows may be of more than "
+                       "one session.", [run.run_id], f"{run.run_id} {told}")
         if again := sessions.reruns(rows, pauses):
             how = "".join(f", {sign}" for sign in again.signs)
             listed = f"{_count(len(again.items), 'item')} ({_list(again.items, 20)})"
             beyond = "".join(f", and {item}" for item in again.beyond)
             self._find("reruns", f"Run {run.run_id} ends, from {sessions.moment(again.since)} on"
                        f"{how}, with just {listed} that its rows before had skipped{beyond}: they "
-                       "look like reruns of failures, whose first attempts are not in the file.",
+                       "look like reruns of failures, whose first attempts are not in the file. "
+                       f"{_without(run, again)}",
                        again.items, f"{run.run_id} ends with just {listed} that it had skipped")
         if sessions.all_at_once(rows):
             self._find("equal_times", f"All {len(rows)} rows of run {run.run_id} carry one time "
@@ -339,7 +340,8 @@ class Overall:
     def _add_settings(self, run: RunTally, source: Source) -> None:
         settings = {name: [value] for name, value in source.settings.items()}
         settings |= {name: list(values) for name, values in run.settings.items()}
-        settings["grader"] = list(run.graders)
+        if run.outcomes["pass"] + run.outcomes["fail"]:
+            settings["grader"] = list(run.graders)
         self._add_names(run, source)
         for name, values in settings.items():
             # Which model a provider named is compared among the runs of one model only.
@@ -357,11 +359,12 @@ class Overall:
         user = source.settings.get("user simulator", "").rpartition(" (")[0]
         if names.same_model(user, source.model_name):
             self.self_simulated.append((run.run_id, user))
-        if run.run_id == source.run_id and names.contradicts(
-                run.run_id, run.model_name, [*source.settings.values(), *map(str, run.graders)]):
-            self._find("other_name", f"Run {run.run_id} is called after another model than it "
-                       f"records ({run.model_name}): one of the two is wrong.", [run.run_id],
-                       f"{run.run_id} records {run.model_name}")
+        others = [*source.settings.values(), *map(str, run.graders)]
+        model = run.recorded or run.model_name
+        if run.run_id == source.run_id and names.contradicts(run.run_id, model, others):
+            self._find("other_name", f"Run {run.run_id} is called after another model than its "
+                       f"rows record: {model}, which is what counts here.", [run.run_id],
+                       f"{run.run_id} records {model}")
 
     def _find(self, kind: str, text: str, about: list[str], told: str = "") -> None:
         self.findings.append(finding(kind, text, about, told=told))
@@ -428,26 +431,30 @@ class Overall:
                 short.setdefault(lacking, []).append(run.run_id)
         if alone:
             findings.append({"kind": "nothing_shared", "text": f"{_count(len(alone), 'run')} "
-                             f"({_list(alone)}) have no item in common with any other run: "
-                             "nothing can be compared for them.",
+                             f"({_list(alone)}) without any item in common with another run: "
+                             "nothing can be compared there.",
                              "count": len(alone), "about": alone[:200]})
         for lacking, runs in short.items():
             items = sorted(lacking, key=natural_key)
             who = f"Run {runs[0]} lacks" if len(runs) == 1 else \
                 f"{len(runs)} runs ({_list(runs)}) lack"
-            what, early = _count(len(items), "item"), self._stopped_early(runs[0], items)
+            what, early = _count(len(items), "item"), self._stopped_early(runs, items)
             findings.append(finding(
                 "missing_items", f"{who} {what} that other runs or the benchmark have "
                 f"({_list(items, 6)}){early}.", items,
                 told=f"{_list(runs, 3)} {what} ({_list(items, 6)}){early}"))
         return findings
 
-    def _stopped_early(self, run_id: str, lacking: list[str]) -> str:
-        covered = next(run.covered | run.may_be for run in self.runs if run.run_id == run_id)
-        last = max(covered, key=natural_key, default=None)
+    def _stopped_early(self, run_ids: list[str], lacking: list[str]) -> str:
+        """Whether a run ends where its items do not; several that end alike, or a run that has all
+        of its own list, were given fewer."""
+        run = next(run for run in self.runs if run.run_id == run_ids[0])
+        last = max(run.covered | run.may_be, key=natural_key, default=None)
         if last is None or natural_key(lacking[0]) < natural_key(last):
             return ""
-        return ": it stopped early"
+        if run.listed:
+            return "" if run.listed <= run.covered | run.may_be else ": it stopped early"
+        return "" if len(run_ids) > 1 else ": perhaps it stopped early"
 
     def _between_runs(self) -> list[dict]:
         """Different content under one id, and conditions that differ between runs."""
@@ -624,6 +631,14 @@ def _dimension_facts(model: str, patterns: Counter) -> dict[str, int]:
                   f"dimension_judged/{model}/{dimension}": judged_on[name],
                   f"dimension_null/{model}/{dimension}": absent[name]}
     return facts
+
+
+def _without(run: RunTally, again: sessions.Reruns) -> str:
+    """What the late rows do to a run's rate."""
+    passed, judged = run.outcomes["pass"], run.outcomes["pass"] + run.outcomes["fail"]
+    late = again.passed + again.failed
+    return (f"{again.passed} of {late} of them pass: {passed} of {judged} with them, "
+            f"{passed - again.passed} of {judged - late} without.")
 
 
 def _commonest_first(values: dict[str, list]) -> list[tuple[str, list]]:

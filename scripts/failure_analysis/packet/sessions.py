@@ -23,13 +23,15 @@ _FAR = 10  # places; tasks that run side by side begin no further out of order
 
 
 class Timed(NamedTuple):
-    """When a row began and ended (epoch seconds), its item where every item has one row, and its
-    model as the provider named it (None: not recorded)."""
+    """When a row began and ended (epoch seconds), its item where every item has one row, its model
+    as the provider named it (None: not recorded), and whether it passed (1), failed (0) or was not
+    judged (-1)."""
 
     start: float
     end: float
     item: str | None = None
     model: str | None = None
+    verdict: int = -1
 
 
 class Gap(NamedTuple):
@@ -43,22 +45,24 @@ class Gap(NamedTuple):
 
 class Reruns(NamedTuple):
     """Rows from a place in the order of time on that hold just ids which the ones before skipped
-    (`items`; `beyond`: the one id of many that comes after all of those), and what else sets them
-    apart."""
+    (`items`; `beyond`: the one id of many that comes after all of those), how many of them passed
+    and failed, and what else sets them apart."""
 
     items: list[str]
     beyond: list[str]
+    passed: int
+    failed: int
     since: float
     signs: list[str]
 
 
-def in_time(times: Sequence[float], items: Sequence[str], models: Sequence[str | None]
-            ) -> list[Timed]:
+def in_time(times: Sequence[float], items: Sequence[str], models: Sequence[str | None],
+            verdicts: Sequence[int]) -> list[Timed]:
     """The rows of a run in the order of their starts; `times` holds start and end of each in turn,
     `items` and `models` are used where they are of as many rows."""
     named = [list(names) if len(names) * 2 == len(times) else [None] * (len(times) // 2)
              for names in (items, models)]
-    rows = map(Timed, times[::2], times[1::2], *named)
+    rows = map(Timed, times[::2], times[1::2], *named, verdicts)
     return sorted(rows, key=lambda row: row[:2])
 
 
@@ -104,8 +108,9 @@ def reruns(rows: Sequence[Timed], pauses: Sequence[Gap]) -> Reruns | None:
         back = [position - rank for position, rank in enumerate(late, place)]
         if signs or (len(late) > 1 and max(back) >= _FAR and 2 * median(back) >= _FAR):
             named = sorted(rank for rank in late if rank not in beyond)
+            verdicts = [row.verdict for row in rows[place:]]
             return Reruns([in_order[rank] for rank in named], [in_order[rank] for rank in beyond],
-                          rows[place].start, signs)
+                          verdicts.count(1), verdicts.count(0), rows[place].start, signs)
     return None
 
 

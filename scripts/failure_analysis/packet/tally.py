@@ -31,7 +31,8 @@ class Unsure:
 @dataclass
 class RunTally:
     """The exact counts of one run. `times` holds start and end of each row that has them in turn,
-    `providers` the name that its provider gave the model of each such row; `told` is the system
+    `providers` the name that its provider gave the model of each such row, `verdicts` 1, 0 or -1
+    where it passed, failed or was not judged; `told` is the system
     message with which each of its rows begins, blank without one, None where they differ;
     `recorded` the model that its rows name, where a label stands in its place."""
 
@@ -59,6 +60,7 @@ class RunTally:
     times: array = field(default_factory=lambda: array("d"))
     told: str | None = None
     providers: list[str | None] = field(default_factory=list)
+    verdicts: array = field(default_factory=lambda: array("b"))
     keys: dict[str, tuple] = field(default_factory=dict)
     transcript: dict | None = None
 

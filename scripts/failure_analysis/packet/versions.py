@@ -4,6 +4,7 @@ are of one version, and what the agents were told is held apart from it."""
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ MOST_ITEMS = 500  # items whose texts are read again and compared
 MOST_CONTENTS = 6  # of one item, that are looked at
 _MOST_FACTS = 100
 _NAMED = 3
+_MOST_HELD = 30  # versions that are held against each other
+_FEWEST_APART = 5  # ids that two sets of other items share
 
 
 class Version(NamedTuple):
@@ -75,6 +78,7 @@ def _find(analysis_dir: Path, runs: Sequence[RunContents], sources: Sequence[Sou
     texts = version_texts.read(_wanted(items), runs, sources)
     _compare(items, texts)
     periods = {version.letter: _period(version.runs) for version in grouped.versions}
+    apart = _apart(grouped.versions)
     every = {item for run in runs for item, _ in run.items}
     changed = [{half for other in contents[1:] for half in _halves(contents[0], other)}
                for contents in items.values()]
@@ -93,7 +97,8 @@ def _find(analysis_dir: Path, runs: Sequence[RunContents], sources: Sequence[Sou
                   "expected": sum("expected" in halves for halves in changed),
                   "without_texts": max(0, len(differing) - MOST_ITEMS)},
         "renumbered": _renumbered(differing, grouped.versions),
-        "repaired": repaired.find(analysis_dir, items, texts, periods),
+        "apart": [sorted(pair) for pair in sorted(apart, key=sorted)],
+        "repaired": repaired.find(analysis_dir, items, texts, periods, apart),
         "differing": [{"item": item, "contents": [_content_record(one) for one in contents],
                        **({"more_contents": len(more[item])} if more[item] else {})}
                       for item, contents in items.items()],
@@ -167,6 +172,17 @@ def _lettered(groups: Iterable[list[RunContents]]) -> list[Version]:
             items.update(pair for pair in pairs if pair[0] not in changing)
         versions.append(Version(letter(place), runs, items))
     return versions
+
+
+def _apart(versions: Sequence[Version]) -> set[frozenset[str]]:
+    """Pairs of versions that share ids and under none of them the same item: other items, perhaps
+    of another benchmark, and no versions of each other."""
+    pairs = set()
+    for one, other in combinations(versions[:_MOST_HELD], 2):
+        shared = one.items.keys() & other.items.keys()
+        if len(shared) >= _FEWEST_APART and not one.items.items() & other.items.items():
+            pairs.add(frozenset((one.letter, other.letter)))
+    return pairs
 
 
 def letter(place: int) -> str:
@@ -339,6 +355,10 @@ def _sentences(found: dict[str, Any]) -> Iterator[str]:
     yield (f"{items['differing']} of {version_page.count(items['all'], 'item')} have one id and "
            f"different content: {items['asked']} differ in what is asked, {items['expected']} in "
            f"what is expected ({ids}); see {PAGE}.")
+    if pairs := found["apart"]:
+        named = version_page.listed([" and ".join(pair) for pair in pairs], 3)
+        yield (f"Not one item of {named} is the same: they are other items under the same ids, "
+               "perhaps of another benchmark; analyse them apart.")
     yield "Runs are compared only where the content is the same."
     if moved := found["renumbered"]:
         pairs = [f"{pair['item']} in {pair['in']} is {pair['is']} in {pair['of']}"

@@ -292,12 +292,12 @@ def _unique(analysis: Analysis) -> str:
     compared = analysis.compared
     if not compared or len(compared["units"]) < 2:
         return "Not defined for fewer than two."
-    alone = [(unit, item) for unit, items in compared["sets"]["unique_fail"].items()
+    alone = [(unit, item) for unit, items in comparison_page.unique_fails(compared).items()
              for item in items]
     if not alone:
         return "No item was failed by one alone."
     whole = "" if comparison_page.all_compared(compared) else \
-        f"In {comparison_page.main_group(compared)}:\n\n"
+        "Each in its group of those who share items:\n\n"
     by_item = _failing_by_item(analysis)
     lines = [[code(unit), code(item), *_review_cells(analysis.counts, by_item[item], unit)]
              for unit, item in alone[:_MOST_ROWS]]

@@ -224,9 +224,9 @@ def _pick_repaired(by_item: dict[str, list[rows.OutcomeLine]], repaired: list[di
 
 def _pick_unique(by_item: dict[str, list[rows.OutcomeLine]], compared: dict,
                  picks: dict[str, Pick]) -> None:
-    """One datapoint of each item that one model alone failed."""
+    """One datapoint of each item that one model alone failed in its group."""
     by_run = compared["by"] == "run"
-    for unit, items in sorted(compared["sets"]["unique_fail"].items()):
+    for unit, items in sorted(comparison_page.unique_fails(compared).items()):
         for place, item in enumerate(sorted(items, key=natural_key)):
             mine = [line for line in by_item.get(item, ())
                     if (line.run if by_run else line.model) == unit]
@@ -375,11 +375,11 @@ def _short(index: rows.Index, compared: dict, kept: list[Pick], lines: list[Plan
     """The floors that the plan does not reach, in sentences."""
     items = {pick.line.item for pick in kept}
     failing = index.failing()
-    sets = compared["sets"]
     failed_by_all = comparison_page.failed_by_all(compared)
     shared = [item for item in failed_by_all if item not in items] \
         if len(compared["units"]) > 1 else []
-    unique = {item for members in sets["unique_fail"].values() for item in members} - items
+    unique = {item for members in comparison_page.unique_fails(compared).values()
+              for item in members} - items
     cells = Counter((line.mode, line.model) for line in failing)
     have = Counter((pick.line.mode, pick.line.model) for pick in kept)
     below = [cell for cell, size in cells.items() if have[cell] < min(FLOOR, size)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files, manifest, steps
+from failure_analysis.packet import rows
 from failure_analysis.records import Source
 from failure_analysis.review import ledger, reading_log
 
@@ -119,7 +120,10 @@ def _other(analysis_dir: Path, entry: dict[str, Any], sources: Sequence[Source],
     was moved is the same. A benchmark that is called as its folder may be called otherwise."""
     earlier = entry.get("inputs") or []
     paths = [path for source in sources for path in source.files]
-    hashes = {files.sha256(path) for path in paths}
+    hashes: dict[str, list[Source]] = {}
+    for source in sources:
+        for path in source.files:
+            hashes.setdefault(files.sha256(path), []).append(source)
     lost = [each for each in earlier if each.get("sha256") not in hashes]
     if lost:
         start = analysis_dir / entry["settings"].get("working_dir", "")
@@ -127,8 +131,23 @@ def _other(analysis_dir: Path, entry: dict[str, Any], sources: Sequence[Source],
         changed = os.path.realpath(start / lost[0]["path"]) in here
         return (f"{lost[0]['path']} {'has changed' if changed else 'is not among these'} "
                 f"({len(lost)} of {len(earlier)} are not the same)")
+    for each in earlier:
+        told = [_renamed(analysis_dir, each.get("run"), source)
+                for source in hashes[each["sha256"]]]
+        if all(told):
+            return f"{told[0]} beside the others, and what was written of it would be of no run"
     stated = next((source.mapping.spec.benchmark for source in sources if source.mapping), None)
     return f"these are of {stated}" if stated not in (None, benchmark) else ""
+
+
+def _renamed(analysis_dir: Path, earlier: str | None, source: Source) -> str:
+    """Says that a run of the packet would be called otherwise now; blank when it would not."""
+    if source.run_id != earlier:
+        return f"run {earlier} would be called {source.run_id}"
+    runs = {run for run, in rows.columns(analysis_dir, ("run_id",))} if source.run_prefix else ()
+    if runs and not any(run == earlier or run.startswith(source.run_prefix) for run in runs):
+        return f"the runs of {source.path} would be called {source.run_prefix}…"
+    return ""
 
 
 def put_aside(analysis_dir: Path, benchmark: str, reports: Iterable[Path]) -> Path:
