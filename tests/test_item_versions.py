@@ -337,8 +337,8 @@ def test_calls_that_fit_both_expectations_and_rows_nobody_judged_show_nothing(bu
 
 def test_other_items_under_the_same_ids_are_no_versions(build, tmp_path):
     """Two benchmarks in one folder: every id is asked otherwise, and nothing is called repaired."""
-    runs = [judged(tmp_path / name, [turn(n, ok, user_text=f"{name} asks {n}?", model_name=name)
-                                     for n in range(6)]) for name, ok in (("a", True), ("b", False))]
+    runs = [judged(tmp_path / name, [turn(n, name == "a", user_text=f"{name} asks {n}?",
+                                          model_name=name) for n in range(6)]) for name in "ab"]
     _, out = build("--run-dir", *runs)
     found = json.loads((out / "item_versions.json").read_text())
     assert (found["apart"], found["repaired"]) == ([["A", "B"]], [])
