@@ -60,7 +60,7 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from failure_analysis.packet import build
 
     analysis_dir = args.output_dir or cli.default_folder(inputs)
-    aside = cli.guard(analysis_dir, inputs, None, "--output-dir", args.force)
+    aside = cli.guard(analysis_dir, inputs, None, "--output-dir", args)
     counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args, inputs))
     cli.summarise(
         {**counts, "runs": len(inputs.sources), "analysis_dir": analysis_dir.as_posix(),

@@ -70,7 +70,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
     report = args.output or cli.default_folder(inputs) / write.NAME
     analysis_dir = report.parent
-    aside = cli.guard(analysis_dir, inputs, report, "--output", args.force)
+    aside = cli.guard(analysis_dir, inputs, report, "--output", args)
     counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args, inputs))
     clusters = heuristics.label(analysis_dir, args.rules or heuristics.DEFAULT_RULES)
     judged = counts["pass"] + counts["fail"]

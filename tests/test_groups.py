@@ -174,13 +174,16 @@ def test_groups_by_content_under_the_same_ids(run_script, tmp_path):
     assert (cells["1"]["a"], cells["1"]["y"]) == ("1 of 1", "different content")
 
 
-def test_an_item_passed_under_one_content_or_changing_inside_a_model_is_not_lost_by_all(
+def test_an_item_passed_under_one_content_is_not_lost_by_all(
         run_script, tmp_path):
     lines = [line for name in "ab" for line in ran(name, "fpff")]
     lines += [outcome("a", "7", "fail", content="old"), outcome("b", "7", "pass", content="new"),
               outcome("a", "8", "fail", content="old"), outcome("b", "8", "fail", content="new"),
               outcome("b", "8", "fail", trial=1, content="newer")]
-    assert compared(run_script, tmp_path / "a", lines)[0]["failed_under_every_content"] == []
+    lost = compared(run_script, tmp_path / "a", lines)[0]["failed_under_every_content"]
+    assert [entry["item"] for entry in lost] == ["8"]  # b fails it under both of its contents
+    lines[-1] = outcome("b", "8", "pass", trial=1, content="newer")
+    assert compared(run_script, tmp_path / "b", lines)[0]["failed_under_every_content"] == []
 
 
 def test_failed_by_all_who_ran_it_stands_beside_failed_by_all(run_script, tmp_path):

@@ -239,3 +239,39 @@ def test_more_runs_that_would_rename_the_reviewed_ones_are_refused(
     done = run_script("build_packet.py", "--run-dir", *two_benchmarks["talks"], other,
                       "--output-dir", reviewed)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["outcomes.csv", "comparison.csv", "clusters.json"])
+def test_an_input_is_never_written_over(run_script, tmp_path, name):
+    path = tmp_path / name
+    rows = [{"id": str(n), "ok": bool(n)} for n in range(3)]
+    path.write_text("id,ok\n0,false\n1,true\n" if name.endswith("csv") else json.dumps(rows))
+    mapping = tmp_path / "rules.yaml"
+    mapping.write_text("fields: {item_id: id, scores: {ok: ok}}\n")
+    before = contents(tmp_path)
+    done = run_script("build_packet.py", "--input", path, "--mapping", mapping,
+                      "--output-dir", tmp_path)
+    assert done.returncode == 1 and contents(tmp_path) == before
+    assert f"{name}: is read here, and would be written over" in done.stderr
+    other = tmp_path / "rows.csv"
+    other.write_text("id,ok\n0,false\n1,true\n")
+    done = run_script("build_packet.py", "--input", other, "--mapping", mapping,
+                      "--output-dir", tmp_path)
+    assert done.returncode == 1 and "rules.yaml: is read here" in done.stderr
+
+
+def test_new_runs_that_make_it_another_benchmark_are_refused(run_script, tmp_path):
+    """Runs that name no benchmark are of their folder's; one from elsewhere makes it another."""
+    runs = [judged(tmp_path / "parking" / "runs" / name, [turn(0, False, model_name=name)])
+            for name in ("alpha", "beta")]
+    report = tmp_path / "out" / "deep_error_analysis.md"
+    args = ("deep_error_analysis.py", "--output", report, "--run-dir", *runs)
+    assert run_script(*args).returncode == 0
+    report.write_text(report.read_text() + "\nMy own words.\n")
+    other = judged(tmp_path / "clinic" / "runs" / "gamma", [turn(0, False)])
+    before = contents(tmp_path / "out")
+    done = run_script(*args, other)
+    assert done.returncode == 1 and contents(tmp_path / "out") == before
+    assert "say --benchmark parking" in done.stderr
+    done = run_script(*args, other, "--benchmark", "parking")
+    assert done.returncode == 0, done.stderr

@@ -132,12 +132,13 @@ def _found(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "Inputs
 
 
 def guard(analysis_dir: Path, inputs: "Inputs", report: Path | None, option: str,
-          force: bool) -> str | None:
+          args: argparse.Namespace) -> str | None:
     """Keeps people's work of other inputs from being built over, as standing.guard does; says at
     once what it put aside, as what comes after may be refused."""
     from failure_analysis.review import standing
 
-    aside = standing.guard(analysis_dir, inputs.sources, report, option, force)
+    aside = standing.guard(analysis_dir, inputs.sources, report, option, args.force,
+                           args.mapping)
     if aside is None:
         return None
     print(_one_line(f"put aside, the analysis that stood here: {aside}"), file=sys.stderr)

@@ -270,19 +270,21 @@ def _letters(analysis_dir: Path) -> dict[tuple[str, str], list[str]]:
 
 def _failed_under_every_content(units: dict[str, Unit], shared: Shared,
                                 letters: dict[tuple[str, str], list[str]]) -> list[dict]:
-    """Items of several contents that everybody who ran them failed, each under its own."""
+    """Items of several contents that everybody who ran them failed, each under its own; who ran
+    several of them failed every attempt."""
     return [{**entry, "versions": {content: letters.get((entry["item"], content), [])
                                    for content in entry["variants"]}}
             for entry in shared.different
-            if CHANGES not in entry["variants"] and _have_versions(units, entry) and all(
-                fails(units[name].items[entry["item"]], "majority")
-                for names in entry["variants"].values() for name in names)]
+            if _have_versions(units, entry) and all(
+                fails(units[name].items[entry["item"]], "all" if content == CHANGES else "majority")
+                for content, names in entry["variants"].items() for name in names)]
 
 
 def _have_versions(units: dict[str, Unit], entry: dict) -> bool:
     """Whether the contents of an item are versions of it: that units with different ones have some
     other item in common. Else their ids are of other items altogether."""
-    firsts = [units[names[0]].prints.items() for names in entry["variants"].values()]
+    firsts = [units[names[0]].prints.items() for content, names in entry["variants"].items()
+              if content != CHANGES]
     return all(one & other for one, other in combinations(firsts, 2))
 
 
@@ -410,9 +412,9 @@ def _dimensions(units: dict[str, Unit], shared: Shared, seed: int) -> dict[str, 
     for name in names:
         lines, cells = [], {}
         for model, unit in units.items():
-            items = {item: counts for item, counts in unit.dimensions.get(name, {}).items()
-                     if item not in unit.unsteady}
-            tries = [*items.values(), *([1, int(failed)] for failed in
+            whole = unit.dimensions.get(name, {})
+            items = {item: counts for item, counts in whole.items() if item not in unit.unsteady}
+            tries = [*whole.values(), *([1, int(failed)] for failed in
                                         unit.unsure_on.get(name, ()))]
             judged, failed = (sum(counts[at] for counts in tries) for at in (0, 1))
             lines.append({"unit": model, "judged": judged, "failed": failed,

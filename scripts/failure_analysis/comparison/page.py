@@ -301,7 +301,7 @@ def failed_under_every_content(result: dict) -> str:
 def _variants(entry: dict) -> str:
     """The contents of an item by their versions, each with who was judged on it, bounded."""
     variants = entry["variants"]
-    named = [f"{', '.join(entry['versions'][content]) or 'another'}: {ids(names, 6)}"
+    named = [f"{', '.join(entry['versions'][content]) or 'several'}: {ids(names, 6)}"
              for content, names in list(variants.items())[:6]]
     more = [f"{len(variants) - 6} more in {NAME}"] if len(variants) > 6 else []
     return "; ".join([*named, *more])

@@ -204,5 +204,4 @@ def _domain(rows: list, stem: str) -> str | None:
             heading = re.match(r"# (\w+) agent policy", str(messages[0].get("content")), re.I)
             if heading:
                 return heading[1].lower()
-            break
     return next((name for name in ("airline", "retail") if name in stem), None)

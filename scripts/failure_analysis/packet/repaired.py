@@ -66,8 +66,10 @@ def find(analysis_dir: Path, items: Mapping[str, Sequence[Content]], texts: Text
     entries = []
     for item, contents in items.items():
         for failing in contents:
+            # What ran before cannot have repaired what came after it.
             passing = [one for one in contents if one.versions and _passed(one)
-                       and _both_recorded(failing, one) and any(
+                       and _both_recorded(failing, one)
+                       and _later(failing, one, periods) != {"ran_later": False} and any(
                            frozenset((mine, other)) not in apart
                            for mine in failing.versions for other in one.versions)]
             if failing.versions and failing.counts and not _passed(failing) and passing:
@@ -100,7 +102,8 @@ def _both_recorded(one: Content, other: Content) -> bool:
 
 def _later(failing: Content, passing: Content,
            periods: Mapping[str, tuple[float, float] | None]) -> dict[str, bool]:
-    """Whether all runs of the passing versions began after the others had ended, or before."""
+    """Whether all runs of the passing versions began after the others had ended, or ended before
+    those began; nothing where their times are not known, or overlap."""
     mine, others = ([periods[letter] for letter in one.versions] for one in (failing, passing))
     if None in mine or None in others:
         return {}

@@ -51,7 +51,7 @@ def summary(found: dict[str, Any]) -> list[str]:
              version["items"], ", ".join(map(str, told[version["version"]])) or "not recorded",
              " to ".join(version[name] for name in ("from", "until") if name in version)
              or "not recorded"] for version in versions[:_MOST_VERSIONS]]
-    lines.append(table(["version", "runs", "names", "items", "policy", "ran (UTC)"], rows))
+    lines.append(table(["version", "runs", "names", "items", "policy", "ran (as recorded)"], rows))
     if len(versions) > _MOST_VERSIONS:
         lines += ["", f"{len(versions) - _MOST_VERSIONS} more versions in `{steps.VERSIONS}`."]
     if names := found["without_differing"]:

@@ -33,10 +33,12 @@ class Work(NamedTuple):
 
 
 def guard(analysis_dir: Path, sources: Sequence[Source], report: Path | None, option: str,
-          force: bool) -> Path | None:
+          force: bool, mapping: Path | None = None) -> Path | None:
     """Refuses when people's work stands in the folder that was made from other inputs; with `force`
-    puts the analysis that it is of aside, and returns where. Nothing is read when there is none.
+    puts the analysis that it is of aside, and returns where. Refuses too when an input or the
+    `mapping` would be written over. Nothing is read when there is no work.
     `option` names the folder on the command line."""
+    _refuse_over_inputs(analysis_dir, sources, report, mapping)
     entry = _packet(analysis_dir)
     work = _work(analysis_dir, entry, report) if entry is not None else None
     if work is None or not (why := _other(analysis_dir, entry, sources, work.benchmark)):
@@ -45,6 +47,18 @@ def guard(analysis_dir: Path, sources: Sequence[Source], report: Path | None, op
         return put_aside(analysis_dir, work.benchmark, _reports(analysis_dir, report))
     raise files.Refusal(f"{analysis_dir}: holds {work}, made from other inputs: {why}; give "
                         f"another {option}, or --force, which puts the old analysis aside")
+
+
+def _refuse_over_inputs(analysis_dir: Path, sources: Sequence[Source], report: Path | None,
+                        mapping: Path | None) -> None:
+    """Refuses when a file that an analysis would write or remove is one that it reads."""
+    inputs = {os.path.realpath(path) for source in sources for path in source.files}
+    inputs |= {os.path.realpath(mapping)} if mapping else set()
+    names = {name for step in steps.STEPS for name in step.writes} | {manifest.NAME}
+    for path in (*(analysis_dir / name for name in sorted(names)), *([report] if report else [])):
+        if os.path.realpath(path) in inputs:
+            raise files.Refusal(f"{path}: is read here, and would be written over; put the "
+                                "analysis into another folder")
 
 
 def is_rewritten(report: Path, analysis_dir: Path) -> bool:
@@ -136,6 +150,10 @@ def _other(analysis_dir: Path, entry: dict[str, Any], sources: Sequence[Source],
                 for source in hashes[each["sha256"]]]
         if all(told):
             return f"{told[0]} beside the others, and what was written of it would be of no run"
+    if len(hashes) > len({each["sha256"] for each in earlier}) \
+            and sources[0].benchmark != benchmark:
+        return (f"with the runs that are new the benchmark is {sources[0].benchmark}; if it is the "
+                f"same one, say --benchmark {benchmark}")
     stated = next((source.mapping.spec.benchmark for source in sources if source.mapping), None)
     return f"these are of {stated}" if stated not in (None, benchmark) else ""
 
