@@ -87,7 +87,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *build.remarks(counts),
             *terminal.table(*overview.table(facts.load(analysis_dir), by)),
-            *(page.mixes(compared) if judged else []),
+            *([*page.apart(compared), *page.mixes(compared)] if judged else []),
             *cli.findings_lines(counts),
             *terminal.table(*heuristics.summary(clusters)),
             *([f"comparison: {analysis_dir / page.PAGE} and {page.FIGURE}"] if judged else []),
