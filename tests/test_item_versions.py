@@ -68,11 +68,11 @@ def test_two_versions_what_changed_and_what_is_perhaps_repaired(build, tmp_path)
     text = page(out)
     assert "2 policies: 1 (version A, 2 runs: `a1`, `a2`); 2 (version B, 1 run: `b`)." in text
     assert ("- `2`: 0 of 2 (`m1`, `m2`) pass in A, 1 of 1 (`m1` 1 of 1) in B: perhaps repaired in "
-            "B. B ran later. Failing in A, but what B expects: `a1/2`.") in text
+            "B. B ran later. These failed in A and did what B expects: `a1/2`.") in text
     (differs,) = findings(out, "content_differs")
     assert differs["text"] == (
         "2 versions of the items: A in 2 runs; B in 1 run (b). 2 of 3 items have one id "
-        "and different content: 1 differ in what is asked, 1 in what is expected (1, 2); see "
+        "and different content (1, 2): 1 differ in what is asked, 1 in what is expected; see "
         "item_versions.md. Runs are compared only where the content is the same.")
     (told,) = findings(out, "policy_differs")
     assert told["text"] == ("What the agents were told is not the same in all runs: policy 1 in 2 "

@@ -243,4 +243,5 @@ class TestEvidence:
 
     def test_names_of_several(self):
         assert [matching.either(list("12345")[:count]) for count in (2, 3, 4, 5)] == [
-            "1 or 2", "1, 2 or 3", "1, 2 or 2 more", "1, 2 or 3 more"]
+            "1 or 2", "1, 2 or 3", "1, 2 or one of 2 others",
+            "1, 2 or one of 3 others"]

@@ -70,10 +70,10 @@ def matched(named: str, fitting: Mapping[str, str], tasks: Mapping[str, Task] | 
 
 
 def either(ids: Sequence[str]) -> str:
-    """`48 or 49`; of many the first two, and how many more."""
+    """`48 or 49`; of many the first two, and how many others."""
     first, last = ids[:-1], ids[-1]
     if len(ids) > _MOST_NAMED:
-        first, last = ids[:2], f"{len(ids) - 2} more"
+        first, last = ids[:2], f"one of {len(ids) - 2} others"
     return f"{', '.join(first)} or {last}"
 
 

@@ -98,7 +98,7 @@ def _repaired(entry: dict[str, Any]) -> Iterator[str]:
         later = {True: f" {theirs} ran later.", False: f" {theirs} ran earlier."}.get(
             other.get("ran_later"), "")
         fitting = other.get("fits_other_expectation", [])
-        fits = f" Failing in {mine}, but what {theirs} expects: {_names(fitting, 3)}." \
+        fits = f" These failed in {mine} and did what {theirs} expects: {_names(fitting, 3)}." \
             if fitting else ""
         yield (f"{code(entry['item'])}: {_passes(entry)} pass in {mine}, {_passes(other)} in "
                f"{theirs}: perhaps repaired in {theirs}.{later}{fits}")

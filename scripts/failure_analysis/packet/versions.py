@@ -353,8 +353,8 @@ def _sentences(found: dict[str, Any]) -> Iterator[str]:
     if len(versions) > 1:
         yield f"{len(versions)} versions of the items: {who}{more}."
     yield (f"{items['differing']} of {version_page.count(items['all'], 'item')} have one id and "
-           f"different content: {items['asked']} differ in what is asked, {items['expected']} in "
-           f"what is expected ({ids}); see {PAGE}.")
+           f"different content ({ids}): {items['asked']} differ in what is asked, "
+           f"{items['expected']} in what is expected; see {PAGE}.")
     if pairs := found["apart"]:
         named = version_page.listed([" and ".join(pair) for pair in pairs], 3)
         yield (f"Not one item of {named} is the same: they are other items under the same ids, "
