@@ -10,7 +10,9 @@ from failure_analysis import files, steps
 from failure_analysis.datapoint import natural_key
 from failure_analysis.facts import key
 from failure_analysis.packet import expected, judges, names, sessions
+from failure_analysis.packet.findings import count as _count
 from failure_analysis.packet.findings import finding, in_order
+from failure_analysis.packet.findings import listed as _list
 from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
 from failure_analysis.reading import mapping, mapping_faults
 from failure_analysis.reading.path_counts import Counts
@@ -683,13 +685,3 @@ def _of_runs(details: dict[str, list[str]]) -> list[str]:
 def _runs(names: list[str]) -> str:
     """`run a`, or how many runs and the first of them."""
     return f"run {names[0]}" if len(names) == 1 else f"{len(names)} runs ({_list(names, 3)})"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _list(names: list[str], most: int = 10, count: int | None = None) -> str:
-    """The first names, and how many more there are of `count` (all are named, without it)."""
-    rest = (len(names) if count is None else count) - len(names[:most])
-    return ", ".join(map(str, names[:most])) + (f", and {rest} more" if rest else "")

@@ -6,6 +6,7 @@ from typing import Any
 
 from failure_analysis import steps
 from failure_analysis.markdown import code, fence, table
+from failure_analysis.packet.findings import count, listed
 
 _MOST_RUNS, _MOST_VERSIONS, _MOST_ITEMS, _MOST_LISTED = 12, 30, 40, 60
 _MOST_MODELS = 6
@@ -184,14 +185,3 @@ def _fenced(lines: Sequence[str]) -> str:
 
 def _names(names: Sequence[str], most: int) -> str:
     return listed([code(name) for name in names[:most]], most, len(names))
-
-
-def listed(names: Sequence[str], most: int, total: int | None = None) -> str:
-    """The first names, and how many more there are."""
-    rest = (len(names) if total is None else total) - len(names[:most])
-    return ", ".join(names[:most]) + (f", and {rest} more" if rest else "")
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from failure_analysis import files, steps
 from failure_analysis.datapoint import NOTHING_RECORDED, natural_key
 from failure_analysis.packet import repaired, version_page, version_texts
+from failure_analysis.packet.findings import count, listed
 from failure_analysis.packet.tally import RunTally
 from failure_analysis.packet.version_texts import RunContents
 from failure_analysis.records import Source
@@ -335,7 +336,7 @@ def findings(found: dict[str, Any] | None) -> Iterator[dict]:
                "count": items["differing"],
                "about": [entry["item"] for entry in found["differing"][:200]]}
     if len(found["policies"]) > 1:
-        told = version_page.listed([
+        told = listed([
             f"policy {record['policy']} in {_runs(record['runs'], not place)}"
             for place, record in enumerate(found["policies"])], 6)
         yield {"kind": "policy_differs", "text": "What the agents were told is not the same in "
@@ -346,30 +347,30 @@ def findings(found: dict[str, Any] | None) -> Iterator[dict]:
 def _sentences(found: dict[str, Any]) -> Iterator[str]:
     """The finding on items with one id and different content, sentence by sentence."""
     items, versions = found["items"], found["versions"]
-    ids = version_page.listed([entry["item"] for entry in found["differing"]], 6)
+    ids = listed([entry["item"] for entry in found["differing"]], 6)
     who = "; ".join(f"{version['version']} in {_runs(version['runs'], not place)}"
                     for place, version in enumerate(versions[:MOST_CONTENTS]))
     more = f"; and {len(versions) - MOST_CONTENTS} more" if len(versions) > MOST_CONTENTS else ""
     if len(versions) > 1:
         yield f"{len(versions)} versions of the items: {who}{more}."
-    yield (f"{items['differing']} of {version_page.count(items['all'], 'item')} have one id and "
+    yield (f"{items['differing']} of {count(items['all'], 'item')} have one id and "
            f"different content ({ids}): {items['asked']} differ in what is asked, "
            f"{items['expected']} in what is expected; see {PAGE}.")
     if pairs := found["apart"]:
-        named = version_page.listed([" and ".join(pair) for pair in pairs], 3)
+        named = listed([" and ".join(pair) for pair in pairs], 3)
         yield (f"Not one item of {named} is the same: they are other items under the same ids, "
                "perhaps of another benchmark; analyse them apart.")
     yield "Runs are compared only where the content is the same."
     if moved := found["renumbered"]:
         pairs = [f"{pair['item']} in {pair['in']} is {pair['is']} in {pair['of']}"
                  for pair in moved]
-        yield f"Perhaps renumbered: {version_page.listed(pairs, 10)}."
+        yield f"Perhaps renumbered: {listed(pairs, 10)}."
 
 
 def _runs(names: Sequence[str], most: bool) -> str:
     """How many runs, and the first of them; those of the commonest version need no names."""
-    count = version_page.count(len(names), "run")
-    return count if most and len(names) > 1 else f"{count} ({version_page.listed(names, _NAMED)})"
+    runs = count(len(names), "run")
+    return runs if most and len(names) > 1 else f"{runs} ({listed(names, _NAMED)})"
 
 
 def facts(found: dict[str, Any] | None) -> dict[str, int]:
