@@ -64,9 +64,11 @@ def _plan(args: argparse.Namespace) -> int:
 
     analysis_dir = args.analysis_dir
     if args.contrast:
-        copied = plan.add_contrasts(analysis_dir, args.contrast)
-        cli.summarise({"copied": copied}, [f"copied, to be shown: {', '.join(copied)}"], args.json)
-        return 0
+        copied, refused = plan.add_contrasts(analysis_dir, args.contrast)
+        cli.summarise({"copied": copied, "refused": refused},
+                      [f"copied, to be shown: {', '.join(copied) or 'none'}",
+                       *(f"REFUSED: {reason}" for reason in refused)], args.json)
+        return 1 if refused else 0
     summary = plan.write(analysis_dir, args.budget, args.shards, args.overlap, args.seed)
     lines = [f"{summary['planned']} datapoints to read: {summary['failing_planned']} of "
              f"{summary['failing']} failing, {summary['contrasts']} passing for contrast",

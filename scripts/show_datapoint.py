@@ -118,13 +118,25 @@ def _where(parser: argparse.ArgumentParser, args: argparse.Namespace, index, pla
         parser.error(f"--where knows {', '.join(show.WHERE)}, not {', '.join(unknown)}")
     ids = show.matching(index, wanted, planned_by_id, finals)
     if not ids:
-        raise Refusal(f"no datapoint has {' '.join(args.where)}; modes and models are in "
-                      "clusters.md, passing datapoints need to be in the plan")
+        raise Refusal(f"no datapoint has {' '.join(args.where)}; "
+                      + _nothing(wanted, {name: show.values(index, name, planned_by_id, finals)
+                                          for name in wanted}))
     unread = [ident for ident in ids if ident not in finals] or ids
     others = [ident for ident in ids if ident != unread[0]]
     more = f" and {len(others) - 20} more" if len(others) > 20 else ""
     return unread[:1], (f"{len(ids)} match {' '.join(args.where)}; the others: "
                         f"{', '.join(others[:20]) or 'none'}{more}")
+
+
+def _nothing(wanted: dict[str, str], values: dict[str, list[str]]) -> str:
+    """Why nothing matches: a value that is none, with those there are, or that they never meet."""
+    for name, value in wanted.items():
+        if value not in values[name]:
+            more = f" and {len(values[name]) - 10} more" if len(values[name]) > 10 else ""
+            shown = f"{', '.join(values[name][:10])}{more}" or "not recorded of any"
+            return (f"{name} is one of: {shown} (of datapoints that can be shown; passing ones "
+                    "need to be in the plan)")
+    return "each is there, but no failing datapoint has all of them (outcome=pass asks for others)"
 
 
 if __name__ == "__main__":

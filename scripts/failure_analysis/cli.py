@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from failure_analysis.files import Refusal, safe_name, sha256, visible
 
@@ -15,12 +15,26 @@ if TYPE_CHECKING:
     from failure_analysis.reading.detect import Inputs
 
 _LONGEST = 4000
+_LONGEST_USAGE = 400  # of what is wrong with the options
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with names before, between and after the options, and short messages."""
+
+    def parse_args(self, args=None, namespace=None):  # noqa: ANN001, ANN202 (as argparse has it)
+        """The options; commands of their own are left to argparse, which knows no other way."""
+        commands = any(action.nargs == argparse.PARSER for action in self._actions)
+        parse = super().parse_args if commands else self.parse_intermixed_args
+        return parse(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong with the options in one line that is safe for a terminal."""
+        super().error(_one_line(message, _LONGEST_USAGE))
 
 
 def parser(doc: str | None, as_json: bool = True) -> argparse.ArgumentParser:
     """A script's parser: its docstring as it stands, and --json, which most scripts take."""
-    made = argparse.ArgumentParser(description=doc,
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = _Parser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     if as_json:
         made.add_argument("--json", action="store_true", help="print one JSON object instead")
     return made
@@ -52,10 +66,10 @@ def run(script: str, body: Callable[[], int]) -> int:
     return 1
 
 
-def _one_line(text: object) -> str:
+def _one_line(text: object, longest: int = _LONGEST) -> str:
     """A text as one line, safe for a terminal, cut where a hostile file made it endless."""
     line = visible(" ".join(str(text).split("\n")))
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    return line if len(line) <= longest else f"{line[:longest]}…"
 
 
 def summarise(summary: Mapping, lines: list[str], as_json: bool) -> None:
@@ -106,6 +120,9 @@ def find_inputs(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "I
     from failure_analysis.reading import labels
 
     inputs = _found(parser, args)
+    if args.benchmark and inputs.sources[0].benchmark != args.benchmark:
+        print(_one_line(f"--benchmark {args.benchmark} is not used: the runs say that they are of "
+                        f"{inputs.sources[0].benchmark}"), file=sys.stderr)
     inputs.sources = labels.put_on(inputs.sources, labels.given(args.label))
     return inputs
 

@@ -13,7 +13,7 @@ import signal
 import sys
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -70,8 +70,32 @@ def mark(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
 
 
+def no_pipe(path: Path) -> Path:
+    """The path; refuses a pipe or a device, which would be waited for, perhaps for ever."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise Refusal(f"{path}: a pipe or a device; put what it gives into a file")
+    return path
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file as they are."""
+    return no_pipe(path).read_bytes()
+
+
+def read_text(path: Path, todo: str = "save it as UTF-8") -> str:
+    """The text of a file, whatever ends its lines; refuses what is not UTF-8."""
+    data = read_bytes(path)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Refusal(f"{path}:{line}: not UTF-8; {todo}") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def open_bytes(path: Path) -> IO[bytes]:
     """Opens a file for reading bytes, unpacked when its name ends in .gz or .zst."""
+    no_pipe(path)
     if path.suffix == ".gz":
         return io.BufferedReader(gzip.open(path), 1 << 20)
     if path.suffix == ".zst":
@@ -249,7 +273,7 @@ def read_object(path: Path, names: Iterable[str], script: str) -> dict:
 
 def sha256(path: Path) -> str:
     """The hex digest of the bytes on disk (not unpacked)."""
-    with open(path, "rb") as file:
+    with open(no_pipe(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -275,6 +299,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[IO[bytes]]:
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    no_pipe(path)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
         lock.acquire(timeout=-1 if wait else 0)
@@ -283,7 +308,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[IO[bytes]]:
                       ) from None
     with lock, open(path, "a+b") as file:
         lock.release()  # of two acquisitions, the block holds the other
-        _mend(file)
+        _mend(path, file)
         file.seek(0)
         yield file
         file.flush()
@@ -304,18 +329,30 @@ def interrupt_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _mend(file: IO[bytes]) -> None:
+def _mend(path: Path, file: IO[bytes]) -> None:
     """Ends the file with a whole line."""
     end = _end_of_lines(file)
     file.seek(end)
     tail = file.read()
-    try:
-        json.loads(tail or "null")
-    except ValueError:
+    if is_cut_off(path, tail):
         file.truncate(end)
-        return
-    if tail:
+    elif tail:
         file.write(b"\n")
+
+
+def is_cut_off(path: Path, tail: bytes) -> bool:
+    """Whether what follows the last line feed of a file of JSON lines is what a crash left of one:
+    not whole JSON. Refuses what holds a whole object and more, which no crash leaves: lines that
+    lost their line feeds would be dropped with it."""
+    text = tail.decode("utf-8", "replace").strip()
+    try:
+        end = json.JSONDecoder().raw_decode(text)[1] if text else 0
+    except (ValueError, RecursionError):
+        return True
+    if end < len(text):
+        raise Refusal(f"{path}: its last line holds more than one record; put each on a line of "
+                      "its own")
+    return False
 
 
 def _end_of_lines(file: IO[bytes]) -> int:
@@ -396,9 +433,39 @@ def unguard(cell: str) -> str:
     return cell[1:] if cell.startswith("'") else cell
 
 
-def read_csv(path: Path) -> Iterator[dict[str, str]]:
-    """The records of one of our CSV files as text, guards taken off."""
+def csv_cells(path: Path, names: Sequence[str], script: str,
+              wrong: Callable[[list[str]], str] | None = None) -> Iterator[list[str]]:
+    """These columns (none: all) of one of our CSV files, line by line, guards taken off; refuses
+    a damaged file with the line and the script that makes it anew. `wrong` says what is wrong with
+    the cells of a line, if anything is."""
     csv.field_size_limit(1 << 31)
-    with io.TextIOWrapper(open_bytes(path), "utf-8", newline="") as file:
-        for record in csv.DictReader(file):
-            yield {key: unguard(cell) for key, cell in record.items()}
+    number = 1
+    try:
+        with io.TextIOWrapper(open_bytes(path), "utf-8", newline="") as file:
+            lines = csv.reader(file)
+            header = next(lines, [])
+            missing = [name for name in names if name not in header]
+            if missing:
+                raise ValueError(f"no column {missing[0]}")
+            places = [header.index(name) for name in names or header]
+            for number, line in enumerate(lines, 2):  # noqa: B007 (used below the loop)
+                if len(line) != len(header):
+                    raise ValueError(f"{len(line)} cells, the header has {len(header)}")
+                cells = [cell[1:] if cell[:1] == "'" else cell
+                         for cell in map(line.__getitem__, places)]
+                if wrong and (reason := wrong(cells)):
+                    raise ValueError(reason)
+                yield cells
+    except (ValueError, csv.Error) as error:
+        raise Refusal(f"{path}:{number}: {error}; run {script} again") from None
+
+
+def read_csv(path: Path, needed: Iterable[str] = (), script: str = "build_packet.py"
+             ) -> Iterator[dict[str, str]]:
+    """The records of one of our CSV files as text, guards taken off; refuses a damaged one, and
+    one that lacks a column."""
+    with io.TextIOWrapper(open_bytes(path), "utf-8", "replace", newline="") as file:
+        header = next(csv.reader(file), [])
+    names = list(dict.fromkeys([*header, *needed]))
+    for cells in csv_cells(path, names, script):
+        yield dict(zip(names, cells, strict=True))

@@ -42,8 +42,12 @@ class Run(NamedTuple):
 
 def load(path: Path) -> Run:
     """An axial coding: a project's folder, or its axial_coded_*.jsonl."""
-    paths = sorted(path.glob("axial_coded_*.jsonl")) if path.is_dir() else [path]
-    if len(paths) != 1 or not paths[0].is_file():
+    if not path.exists():
+        raise files.Refusal(f"{path}: no such file or folder; give the folder of a project of "
+                            "axial_coder.py, or one axial_coded_*.jsonl")
+    paths = sorted((path if path.is_dir() else path.parent).glob("axial_coded_*.jsonl"))
+    paths = paths if path.is_dir() else [path] if path in paths else []
+    if len(paths) != 1:
         raise files.Refusal(f"{path}: {len(paths)} axial codings in it; give the folder of a "
                             "project of axial_coder.py, or one axial_coded_*.jsonl")
     [file] = paths
@@ -57,7 +61,7 @@ def load(path: Path) -> Run:
 
 
 def _passed(path: Path) -> Iterator[Coded]:
-    with open(path, "rb") as file:
+    with files.open_bytes(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 passed = msgspec.json.decode(line, type=samples.Passed)
@@ -68,7 +72,7 @@ def _passed(path: Path) -> Iterator[Coded]:
 
 
 def _samples(path: Path, ids: Mapping[str, str]) -> Iterator[Coded]:
-    with open(path, "rb") as file:
+    with files.open_bytes(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 row = json.loads(line)

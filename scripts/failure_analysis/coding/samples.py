@@ -128,15 +128,7 @@ def _packet_rows(analysis_dir: Path) -> Iterator[tuple[dict, bytes]]:
     for name in (steps.ROWS, rows.CONTRAST):
         if not (analysis_dir / name).exists():
             continue
-        with open(analysis_dir / name, "rb") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    row = json.loads(line)
-                    row["datapoint_id"], row["outcome"], row["failed_dimensions"]
-                except (ValueError, KeyError, TypeError) as error:
-                    raise files.Refusal(f"{analysis_dir / name}:{number}: not a packet row "
-                                        f"({error}); run build_packet.py again") from None
-                yield row, line
+        yield from rows.whole(analysis_dir, name)
 
 
 def plan(pool: Pool, choice: Choice) -> tuple[list[Planned], int]:

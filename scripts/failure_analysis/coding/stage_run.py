@@ -91,6 +91,9 @@ def run(way: str, options: RunOptions, stage: Stage) -> dict[str, Any]:
     if way == "status":
         with batch.refusals():
             return {"batches": batch.status(path, model.client(options.settings))}
+    for given in options.input:
+        if not given.exists():
+            raise files.Refusal(f"{given}: no such file or folder")
     model.connection(options.settings)  # refuses a missing key before anything is written
     return {"live": live, "submit": submit, "collect": collect}[way](stage.prepare(options))
 

@@ -65,7 +65,7 @@ def judges(analysis_dir: Path) -> dict[str, Any] | None:
         return None
     verdicts: dict[str, dict[str, str]] = {}
     words: dict[str, Counter] = {}
-    for row in files.read_csv(path):
+    for row in files.read_csv(path, ("datapoint_id", "grader", "outcome", "verdict")):
         graded_by = verdicts.setdefault(row["grader"], {})
         if graded_by.setdefault(row["datapoint_id"], row["outcome"]) != row["outcome"]:
             graded_by[row["datapoint_id"]] = "unjudged"

@@ -43,7 +43,7 @@ def parse_filters(text: str | None) -> dict[str, Any]:
         return {}
     try:
         filters = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise files.Refusal(f"--filters: not valid JSON ({error}); write it as "
                             "'{\"model_name\": \"gpt-4o\", \"length\": [18, 24]}'") from None
     if not isinstance(filters, dict):

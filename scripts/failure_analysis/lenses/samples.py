@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files, steps
-from failure_analysis.datapoint import UNSURE
+from failure_analysis.datapoint import OUTCOME_COLUMNS, UNSURE
 from failure_analysis.lenses.config import Config
 from failure_analysis.lenses.fields import NAMES, TEXTS
 from failure_analysis.packet import sanity
+from failure_analysis.packet.rows import columns
 from failure_analysis.paths import value_at
 from failure_analysis.reading import detect, ingest, parquet, runs
 
@@ -171,7 +172,9 @@ def _analysis_rows(analysis_dir: Path) -> Iterator[Raw]:
         yield Raw(str(analysis_dir), None, None, note="the runs of the analysis folder cannot be "
                   f"read, so there are outcomes and no texts ({refusal})")
     benchmark = _benchmark(analysis_dir)
-    for number, row in enumerate(files.read_csv(analysis_dir / steps.OUTCOMES), 2):
+    lines = columns(analysis_dir, OUTCOME_COLUMNS)
+    for number, cells in enumerate(lines, 2):
+        row = dict(zip(OUTCOME_COLUMNS, cells, strict=True))
         fields = {key: _number(value) if key in ("completion_tokens", "params_json", "trial")
                   else value or None for key, value in row.items()}
         fields["params"] = fields.pop("params_json", None) or {}

@@ -55,7 +55,7 @@ class Rule(NamedTuple):
 def load(path: Path) -> list[Rule]:
     """The rules of a file, checked; refuses with the line and the key that is wrong. Those of the
     bundle are checked by its tests: pydantic's import would take as long as the rest."""
-    if path.read_bytes() != DEFAULT_RULES.read_bytes():
+    if files.read_bytes(path) != DEFAULT_RULES.read_bytes():
         from failure_analysis.packet import rule_file
 
         user_files.load(path, rule_file.RuleFile)
@@ -199,7 +199,7 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
     files.write_text(analysis_dir / PAGE, page(result))
     facts.replace(analysis_dir, steps.CLUSTER, numbers(result))
     with files.atomic(analysis_dir / RULES) as file:  # by which the check labels the rows again
-        file.write(rules_file.read_bytes())
+        file.write(files.read_bytes(rules_file))
     rules_name = os.path.relpath(rules_file, DEFAULT_RULES.parents[1]) \
         if rules_file == DEFAULT_RULES else rules_file.as_posix()
     manifest.record(analysis_dir, steps.CLUSTER.name, {"rules": rules_name}, steps.CLUSTER.writes)

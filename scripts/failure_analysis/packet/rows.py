@@ -1,19 +1,16 @@
 """The datapoints of an analysis folder by id: the slim outcome of each, and whole rows where the
 folder has them (every failing one, and the passing ones that the plan copied for contrast)."""
 
-import csv
-import io
 import json
 from collections import Counter
-from collections.abc import Iterator
-from operator import itemgetter
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from failure_analysis import files, steps
-from failure_analysis.datapoint import NOT_COUNTED
+from failure_analysis.datapoint import NOT_COUNTED, Outcome
 
 CONTRAST = steps.PLAN.writes[2]
 OUTCOMES = ("pass", "fail", "unjudged")
@@ -57,9 +54,27 @@ class _Labels(msgspec.Struct):
     error_mode_candidate: str | None = None
 
 
+class _Row(msgspec.Struct):
+    """What readers of a whole row rely on; what came from the run is looked at with care."""
+
+    datapoint_id: str
+    outcome: Outcome
+    failed_dimensions: list[str]
+    run_id: str
+    item_id: str
+    model_name: str | None = None
+    benchmark: str | None = None
+    error_mode_candidate: str | None = None
+    error_mode_rule: str | None = None
+
+
 def load(analysis_dir: Path) -> Index:
     """Reads an analysis folder's outcomes and finds its whole rows; refuses without a packet."""
-    outcomes = {line[0]: _outcome(line) for line in columns(analysis_dir, _COLUMNS)}
+    outcomes: dict[str, OutcomeLine] = {}
+    for line in columns(analysis_dir, _COLUMNS):
+        if outcomes.setdefault(line[0], outcome := _outcome(line)) is not outcome:
+            raise files.Refusal(f"{analysis_dir / steps.OUTCOMES}: {line[0]} is there twice; run "
+                                f"{steps.BUILD.script} again")
     places: dict[str, tuple[str, int]] = {}
     for name in (steps.ROWS, CONTRAST):
         _place(analysis_dir / name, outcomes, places)
@@ -78,25 +93,16 @@ def columns(analysis_dir: Path, names: tuple[str, ...]) -> Iterator[list[str]]:
     """These columns of outcomes.csv, line by line, their guards taken off; refuses when the file is
     not there, or damaged."""
     path = files.needed(analysis_dir / steps.OUTCOMES, steps.BUILD.script)
-    csv.field_size_limit(1 << 31)
-    number = 1
-    try:
-        with io.TextIOWrapper(files.open_bytes(path), "utf-8", newline="") as file:
-            lines = csv.reader(file)
-            header, wanted = next(lines, []), (*names, "trial", "outcome")
-            missing = [name for name in wanted if name not in header]
-            if missing:
-                raise ValueError(f"no column {missing[0]}")
-            pick = itemgetter(*map(header.index, wanted))
-            for number, line in enumerate(lines, 2):  # noqa: B007 (used below the loop)
-                if len(line) != len(header):
-                    raise ValueError(f"{len(line)} cells, the header has {len(header)}")
-                *cells, trial, outcome = pick(line)
-                if outcome not in OUTCOMES or not trial.isdecimal():
-                    raise ValueError(f"outcome is {outcome!r}, trial is {trial!r}")
-                yield [cell[1:] if cell[:1] == "'" else cell for cell in cells]
-    except (ValueError, csv.Error) as error:
-        raise files.Refusal(f"{path}:{number}: {error}; run build_packet.py again") from None
+    for *cells, _, _ in files.csv_cells(path, (*names, "trial", "outcome"), steps.BUILD.script,
+                                        _wrong_line):
+        yield cells
+
+
+def _wrong_line(cells: list[str]) -> str:
+    """What is wrong with the last two cells of a line, its trial and its outcome."""
+    *_, trial, outcome = cells
+    return "" if outcome in OUTCOMES and trial.isdecimal() else \
+        f"outcome is {outcome!r}, trial is {trial!r}"
 
 
 def _place(path: Path, outcomes: dict[str, OutcomeLine], places: dict[str, tuple[str, int]]
@@ -105,14 +111,15 @@ def _place(path: Path, outcomes: dict[str, OutcomeLine], places: dict[str, tuple
     if not path.exists():
         return
     decode = msgspec.json.Decoder(_Labels).decode
-    with open(path, "rb") as file:
+    with files.open_bytes(path) as file:
         start = 0
         for number, line in enumerate(file, 1):
             try:
-                ident, mode = _labels(line, decode)
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                labels = _labels(line, decode)
+            except (ValueError, RecursionError) as error:
                 raise files.Refusal(f"{path}:{number}: not a packet row ({error}); run "
                                     "build_packet.py again") from None
+            ident, mode = labels.datapoint_id, labels.error_mode_candidate
             if ident not in outcomes:
                 raise files.Refusal(f"{path}:{number}: {ident} is not in {steps.OUTCOMES}; run "
                                     "build_packet.py again")
@@ -122,20 +129,19 @@ def _place(path: Path, outcomes: dict[str, OutcomeLine], places: dict[str, tuple
             start += len(line)
 
 
-def _labels(line: bytes, decode) -> tuple[str, str | None]:
+def _labels(line: bytes, decode: Callable[[bytes], _Labels]) -> _Labels:
     try:
-        labels = decode(line)
-        return labels.datapoint_id, labels.error_mode_candidate
-    except msgspec.DecodeError:  # what the standard library reads and msgspec does not
-        row = json.loads(line)
-        return row["datapoint_id"], row.get("error_mode_candidate")
+        return decode(line)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, RecursionError):  # what the standard library may read all the same
+        return msgspec.convert(json.loads(line), _Labels)
 
 
 def whole(analysis_dir: Path, name: str = steps.ROWS) -> Iterator[tuple[dict, bytes]]:
     """The whole rows of a folder, each with its line; refuses a file that is none of a packet's."""
     for number, line, row, reason, _ in files.json_lines(analysis_dir / name):
-        if not reason and not (isinstance(row, dict) and "datapoint_id" in row):
-            reason = "no row of a packet"
+        reason = reason or not_a_row(row)
         if reason:
             raise files.Refusal(f"{analysis_dir / name}:{number}: {reason}; run build_packet.py "
                                 "again")
@@ -148,17 +154,27 @@ def row(index: Index, ident: str) -> dict:
         raise files.Refusal(missing(index, ident))
     name, start = index.places[ident]
     path = index.analysis_dir / name
-    with open(path, "rb") as file:
+    with files.open_bytes(path) as file:
         file.seek(start)
         line = file.readline()
     try:
         datapoint = json.loads(line)
-        same = datapoint["datapoint_id"] == ident
-    except (ValueError, TypeError, KeyError, RecursionError):
-        same = False
-    if not same:
+    except (ValueError, RecursionError):
+        datapoint = None
+    if reason := not_a_row(datapoint):
+        raise files.Refusal(f"{path}: the row of {ident}: {reason}; run build_packet.py again")
+    if datapoint["datapoint_id"] != ident:
         raise files.Refusal(f"{path}: changed while it was read; try again")
     return datapoint
+
+
+def not_a_row(row: Any) -> str:
+    """Why a value is no row of a packet, as far as its readers rely on it; empty when it is one."""
+    try:
+        msgspec.convert(row, _Row)
+    except msgspec.ValidationError as error:
+        return f"no row of a packet ({error})"
+    return ""
 
 
 def missing(index: Index, ident: str) -> str:

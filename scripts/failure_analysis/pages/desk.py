@@ -120,7 +120,7 @@ def texts(index: rows.Index) -> dict[str, str]:
     decode = msgspec.json.Decoder(_Asked).decode
     texts_by_id = {}
     for name in sorted({name for name, _ in index.places.values()}):
-        with open(index.analysis_dir / name, "rb") as file:
+        with files.open_bytes(index.analysis_dir / name) as file:
             for line in file:
                 try:
                     row = decode(line)

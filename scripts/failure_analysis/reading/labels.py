@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from failure_analysis.datapoint import natural_key
 from failure_analysis.files import Refusal
 from failure_analysis.records import Source
 
@@ -38,7 +39,9 @@ def refuse_unknown(labels: Iterable[str], run_ids: Collection[str]) -> None:
     """Refuses a label of a run that is not there, with those that are, the most alike first."""
     for run_id in labels:
         if run_id not in run_ids:
-            near = difflib.get_close_matches(run_id, run_ids, n=_MOST, cutoff=0.0)
-            more = f", and {len(run_ids) - len(near)} more" if len(run_ids) > len(near) else ""
-            raise Refusal(f"label of run {run_id}: no run is called so; the runs are "
-                          f"{', '.join(near)}{more}")
+            near = difflib.get_close_matches(run_id, sorted(run_ids), n=_MOST)
+            rest = sorted(set(run_ids) - set(near), key=natural_key)
+            more = f", and {len(run_ids) - _MOST} more" if len(run_ids) > _MOST else ""
+            split = " (RUN=NAME is parted at its last =)" if "=" in run_id else ""
+            raise Refusal(f"label of run {run_id}: no run is called so{split}; the runs are "
+                          f"{', '.join([*near, *rest][:_MOST])}{more}")

@@ -162,4 +162,4 @@ def _agreement_findings(analysis_dir: Path, values: dict) -> Findings:
 
 
 def _bytes(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
+    return files.read_bytes(path) if path.exists() else None

@@ -56,7 +56,7 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
         kept = Counter(token.value for _, token in bound(old)) & Counter(record.get("bound", {}))
     problems = [f"{report}:{line}: {problem}" for line, problem in _problems(text, values, kept)]
     text, filled = _filled(text, values)
-    crlf = report.exists() and b"\r\n" in report.read_bytes()
+    crlf = report.exists() and b"\r\n" in files.read_bytes(report)
     files.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
     manifest.record(analysis_dir, steps.REPORT.name, {
         "report": report.name, "drafted": standing.digest(text) if untouched else None,
@@ -66,11 +66,7 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
 
 def read(report: Path) -> str:
     """The report's text, whatever ends its lines; refuses what is not UTF-8."""
-    try:
-        return report.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise files.Refusal(f"{report}: not UTF-8; save it as UTF-8 (write_report.py --force "
-                            "drafts it anew)") from None
+    return files.read_text(report, "save it as UTF-8 (write_report.py --force drafts it anew)")
 
 
 def _filled(text: str, values: Mapping[str, int | float]) -> tuple[str, Counter[str]]:

@@ -71,7 +71,7 @@ def load(analysis_dir: Path) -> list[Review]:
     """All lines of the ledger, corrected ones too. A line that a crash cut off at the very end was
     never acknowledged and does not count; any other bad line is refused with its number."""
     path = analysis_dir / NAME
-    return _parsed(path, path.read_bytes()) if path.exists() else []
+    return _parsed(path, files.read_bytes(path)) if path.exists() else []
 
 
 def _parsed(path: Path, text: bytes) -> list[Review]:
@@ -82,9 +82,9 @@ def _parsed(path: Path, text: bytes) -> list[Review]:
         try:
             if line.strip():
                 reviews.append(decode(line))
-        except (msgspec.DecodeError, ValueError) as error:
-            if number > len(lines):
-                break  # cut off by a crash
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            if number > len(lines) and files.is_cut_off(path, line):
+                break
             raise files.Refusal(f"{path}:{number}: not a review ({error}); reviews are recorded "
                                 "with record_review.py, never by hand") from None
     return reviews

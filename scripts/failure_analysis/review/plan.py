@@ -106,19 +106,24 @@ def write(analysis_dir: Path, budget: int | None, shards: int, overlap: float, s
     return summary
 
 
-def add_contrasts(analysis_dir: Path, idents: Iterable[str]) -> list[str]:
-    """Copies more datapoints that did not fail beside those of the plan; returns their ids."""
+def add_contrasts(analysis_dir: Path, idents: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Copies more datapoints that did not fail beside those of the plan; returns their ids, and
+    why others were not copied."""
     index = rows.load(analysis_dir)
-    wanted = list(dict.fromkeys(idents))
-    for ident in wanted:
+    wanted, refused = [], []
+    for ident in dict.fromkeys(idents):
         if ident not in index.outcomes:
-            raise files.Refusal(rows.missing(index, ident))
-        if index.outcomes[ident].outcome == "fail":
-            raise files.Refusal(f"{ident} failed: it is in the packet, whole")
+            refused.append(rows.missing(index, ident))
+        elif index.outcomes[ident].outcome == "fail":
+            refused.append(f"{ident} failed: it is in the packet, whole")
+        else:
+            wanted.append(ident)
+    if not wanted:
+        return [], refused
     there = {ident for ident, (name, _) in index.places.items() if name == rows.CONTRAST}
     contrast.copy(analysis_dir, there | set(wanted))
     manifest.replace_output(analysis_dir, steps.PLAN, steps.PLAN.writes[2:])
-    return wanted
+    return wanted, refused
 
 
 def load(analysis_dir: Path) -> list[Planned]:
@@ -132,6 +137,8 @@ def load(analysis_dir: Path) -> list[Planned]:
         except TypeError:
             raise files.Refusal(f"{path}:{number}: not a line of a plan; run plan_review.py again"
                                 ) from None
+    if not lines:
+        raise files.Refusal(f"{path}: nothing in it; run plan_review.py again")
     return lines
 
 

@@ -37,10 +37,10 @@ def load(analysis_dir: Path) -> list[Showing]:
         return []
     decode = msgspec.json.Decoder(Showing).decode
     showings = []
-    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
+    for number, line in enumerate(files.read_bytes(path).split(b"\n")[:-1], 1):
         try:
             showings.append(decode(line))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise files.Refusal(f"{path}:{number}: not a reading ({error}); remove the line"
                                 ) from None
     return showings

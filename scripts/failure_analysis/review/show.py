@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files
-from failure_analysis.datapoint import UNSURE
+from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
 from failure_analysis.review import contrast, ledger, parts, plan, reading_log
 
@@ -262,6 +262,14 @@ def matching(index: rows.Index, wanted: Mapping[str, str],
     return [ident for ident in index.places
             if all(value in _properties(index.outcomes[ident], planned_by_id, finals)[name]
                    for name, value in wanted.items())]
+
+
+def values(index: rows.Index, name: str, planned_by_id: Mapping[str, plan.Planned],
+           finals: Mapping[str, ledger.Final]) -> list[str]:
+    """The values that a property has among the datapoints that can be shown whole, in order."""
+    mine = {value for ident in index.places
+            for value in _properties(index.outcomes[ident], planned_by_id, finals)[name] if value}
+    return sorted(mine, key=natural_key)
 
 
 def _properties(line: rows.OutcomeLine, planned_by_id: Mapping[str, plan.Planned],

@@ -64,10 +64,10 @@ def _refuse_over_inputs(analysis_dir: Path, sources: Sequence[Source], report: P
 def is_rewritten(report: Path, analysis_dir: Path) -> bool:
     """Whether a report is there, and is not the draft that a script left."""
     try:
-        text = report.read_text(encoding="utf-8-sig")
+        text = files.read_text(report)
     except FileNotFoundError:
         return False
-    except UnicodeDecodeError:
+    except files.Refusal:
         return True
     drafted = manifest.settings(analysis_dir, steps.REPORT.name).get("drafted")
     return bool(text.strip()) and digest(text) != drafted
@@ -88,7 +88,7 @@ def copy_aside(path: Path) -> Path:
     """Copies a file beside itself under a name with the time in it, and returns that."""
     copy = _unused(path.parent / f"earlier-{path.stem}-{_now()}{path.suffix}")
     with files.atomic(copy) as file:
-        file.write(path.read_bytes())
+        file.write(files.read_bytes(path))
     return copy
 
 
@@ -103,7 +103,7 @@ def _packet(analysis_dir: Path) -> dict[str, Any] | None:
 def _work(analysis_dir: Path, entry: dict[str, Any], report: Path | None) -> Work | None:
     """People's work in an analysis folder, if there is any."""
     path = analysis_dir / ledger.NAME
-    reviews = sum(1 for line in path.read_bytes().splitlines() if line.strip()) \
+    reviews = sum(1 for line in files.read_bytes(path).splitlines() if line.strip()) \
         if path.exists() else 0
     rewritten = next((each for each in _reports(analysis_dir, report)
                       if is_rewritten(each, analysis_dir)), None)
