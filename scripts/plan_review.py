@@ -22,7 +22,7 @@ Writes review_plan.jsonl, review_plan.md, contrast_rows.jsonl (passing datapoint
 items, whole) and, where the runs record the models' policy, background.md.
 
 Exit codes: 0 done (what a budget does not hold is said); 1 refused (no packet, no comparison,
-nothing failed); 2 usage.
+nothing failed, some ID of --contrast: the others are copied); 2 usage.
 
 Example: plan_review.py results/mybench --shards 3 --overlap 0.5
 """
@@ -66,7 +66,7 @@ def _plan(args: argparse.Namespace) -> int:
     if args.contrast:
         copied, refused = plan.add_contrasts(analysis_dir, args.contrast)
         cli.summarise({"copied": copied, "refused": refused},
-                      [f"copied, to be shown: {', '.join(copied) or 'none'}",
+                      [f"copied, to be shown: {', '.join(copied)}",
                        *(f"REFUSED: {reason}" for reason in refused)], args.json)
         return 1 if refused else 0
     summary = plan.write(analysis_dir, args.budget, args.shards, args.overlap, args.seed)

@@ -108,7 +108,7 @@ def write(analysis_dir: Path, budget: int | None, shards: int, overlap: float, s
 
 def add_contrasts(analysis_dir: Path, idents: Iterable[str]) -> tuple[list[str], list[str]]:
     """Copies more datapoints that did not fail beside those of the plan; returns their ids, and
-    why others were not copied."""
+    why others were not copied; refuses when none can be."""
     index = rows.load(analysis_dir)
     wanted, refused = [], []
     for ident in dict.fromkeys(idents):
@@ -119,7 +119,7 @@ def add_contrasts(analysis_dir: Path, idents: Iterable[str]) -> tuple[list[str],
         else:
             wanted.append(ident)
     if not wanted:
-        return [], refused
+        raise files.Refusal("; ".join(refused))
     there = {ident for ident, (name, _) in index.places.items() if name == rows.CONTRAST}
     contrast.copy(analysis_dir, there | set(wanted))
     manifest.replace_output(analysis_dir, steps.PLAN, steps.PLAN.writes[2:])
