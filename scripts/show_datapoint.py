@@ -133,9 +133,10 @@ def _nothing(wanted: dict[str, str], values: dict[str, list[str]]) -> str:
     for name, value in wanted.items():
         if value not in values[name]:
             more = f" and {len(values[name]) - 10} more" if len(values[name]) > 10 else ""
-            shown = f"{', '.join(values[name][:10])}{more}" or "not recorded of any"
-            return (f"{name} is one of: {shown} (of datapoints that can be shown; passing ones "
-                    "need to be in the plan)")
+            shown = f"is one of: {', '.join(values[name][:10])}{more}" if values[name] else \
+                "is recorded of none"
+            return (f"{name} {shown} (of the datapoints that can be shown; passing ones need to be "
+                    "in the plan)")
     return "each is there, but no failing datapoint has all of them (outcome=pass asks for others)"
 
 

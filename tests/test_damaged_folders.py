@@ -294,8 +294,8 @@ def test_a_damaged_file_is_refused_in_a_line_or_harmless(whole, tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_two_thousand_damaged_folders_end_no_script_in_a_traceback(whole, tmp_path, monkeypatch):
-    assert list(faults(whole, tmp_path / "out", 18, 1500, monkeypatch)) == []
+def test_many_damaged_folders_end_no_script_in_a_traceback(whole, tmp_path, monkeypatch):
+    assert list(faults(whole, tmp_path / "out", 18, 900, monkeypatch)) == []
 
 
 @pytest.mark.parametrize(("name", "damage", "command", "says"), [
@@ -445,7 +445,7 @@ def test_a_value_that_is_none_is_answered_with_those_there_are(folder):
     code, _, err = call("show_datapoint.py", str(folder), "--where", "run=nope")
     assert code == 1 and "run is one of: alpha, beta (" in err
     code, _, err = call("show_datapoint.py", str(folder), "--where", "task=nope")
-    assert code == 1 and "task is one of: not recorded of any (" in err
+    assert code == 1 and "task is recorded of none (of the " in err
     code, _, err = call("show_datapoint.py", str(folder), "--where", "run=alpha", "item=1")
     assert code == 1 and "no failing datapoint has all of them" in err
 
