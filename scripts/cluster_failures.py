@@ -74,9 +74,10 @@ def _try(args: argparse.Namespace) -> int:
 
 
 def _label(args: argparse.Namespace) -> int:
-    from failure_analysis import terminal
+    from failure_analysis import steps, terminal
     from failure_analysis.packet import heuristics
 
+    cli.make_room(args.analysis_dir, steps.CLUSTER)
     result = heuristics.label(args.analysis_dir, args.rules or heuristics.DEFAULT_RULES)
     cli.summarise(
         {"failing_rows": result["failing_rows"], "other_share": result["other_share"],

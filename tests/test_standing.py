@@ -89,7 +89,7 @@ def test_force_puts_the_old_analysis_aside_and_nothing_else(
     assert done.returncode == 0, done.stderr
     _, aside = put_aside(reviewed)
     assert aside.name.startswith("earlier-talks-2")
-    assert done.stderr == f"put aside, the analysis that stood here: {aside}\n"
+    assert done.stderr == f"put aside, what stood here: {aside}\n"
     assert contents(aside) == before
     assert {"reviews.jsonl", "reading_log.jsonl", "deep_error_analysis.md", "manifest.json",
             "review_plan.jsonl", "outcomes.csv"} <= before.keys()
