@@ -74,9 +74,11 @@ def _try(args: argparse.Namespace) -> int:
 
 
 def _label(args: argparse.Namespace) -> int:
-    from failure_analysis import steps, terminal
+    from failure_analysis import aside, steps, terminal
     from failure_analysis.packet import heuristics
 
+    if args.rules:
+        aside.refuse_over([args.analysis_dir / heuristics.RULES], [args.rules])
     cli.make_room(args.analysis_dir, steps.CLUSTER)
     result = heuristics.label(args.analysis_dir, args.rules or heuristics.DEFAULT_RULES)
     cli.summarise(

@@ -13,6 +13,15 @@ _SHOWN = 3
 _EDITABLE = (".csv", ".md", ".yaml")
 
 
+def refuse_over(written: Iterable[Path], read: Iterable[Path]) -> None:
+    """Refuses when a file that would be written or removed is one that is read."""
+    inputs = {os.path.realpath(path) for path in read}
+    for path in written:
+        if os.path.realpath(path) in inputs:
+            raise files.Refusal(f"{path}: is read here, and would be written over; keep it in a "
+                                "folder that is not the analysis")
+
+
 def make_room(analysis_dir: Path, step: steps.Step) -> Path | None:
     """Refuses foreign files where a step is about to write, and moves what was changed since it was
     written into a folder, which is returned. Files that an earlier step makes are not its own."""

@@ -140,7 +140,7 @@ def guard(analysis_dir: Path, inputs: "Inputs", report: Path | None, option: str
 
     standing.refuse_place(analysis_dir, report, option, args.run_dir or (), args.input or ())
     aside = standing.guard(analysis_dir, inputs.sources, report, option, args.force,
-                           args.mapping)
+                           args.mapping, getattr(args, "rules", None))
     if aside is None:
         return None
     _say_aside(aside)

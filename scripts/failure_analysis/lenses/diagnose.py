@@ -28,6 +28,7 @@ def diagnose(request: one_lens.Request, output_dir: Path | None, rules_path: Pat
     documents, written = {}, list(steps.DIAGNOSE.writes)
     for lens in one_lens.LENSES:
         documents[lens] = one_lens.document(lens, loaded, request)
+        files.refuse_leading_out(target / f"lens_{lens}")
         written += (f"lens_{lens}/{name}" for name in one_lens.write_folder(
             documents[lens], target / f"lens_{lens}", request))
     document = summary_of(documents, loaded, request, rules, asked)

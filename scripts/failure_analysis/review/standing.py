@@ -45,17 +45,16 @@ class Work(NamedTuple):
 
 
 def guard(analysis_dir: Path, sources: Sequence[Source], report: Path | None, option: str,
-          force: bool, mapping: Path | None = None) -> Path | None:
+          force: bool, mapping: Path | None = None, rules: Path | None = None) -> Path | None:
     """Refuses when people's work stands in the folder that was made from other inputs, or files
     under our names that we did not write; with `force` puts aside what it is, and returns where.
-    What was changed since it was written is put aside in any case. Refuses too when an input or the
-    `mapping` would be written over, and a report or a ledger through which nothing can be written
-    safely. `option` names the folder on the command line."""
-    _refuse_over_inputs(analysis_dir, sources, report, mapping)
+    What was changed since it was written is put aside in any case. Refuses too when an input, the
+    `mapping` or the `rules` would be written over, and links that lead out of the folder.
+    `option` names the folder on the command line."""
+    _refuse_over_inputs(analysis_dir, sources, report, filter(None, (mapping, rules)))
     if report:
         files.refuse_leading_out(report)
-    names = sorted({name for step in steps.STEPS for name in step.writes})
-    there = _foreign(analysis_dir, names, force)
+    there = _foreign(analysis_dir, force)
     if there and not force:
         raise files.Refusal(f"{analysis_dir}: holds {aside.listed(there)}, which no analysis wrote "
                             f"there; give another {option}, or --force, which puts it aside")
@@ -63,7 +62,7 @@ def guard(analysis_dir: Path, sources: Sequence[Source], report: Path | None, op
     work = _work(analysis_dir, entry, report) if entry is not None else None
     why = _other(analysis_dir, entry, sources, work.benchmark, mapping) if work else ""
     if not why:
-        changed = [] if manifest.NAME in there else aside.changed(analysis_dir, names)
+        changed = [] if manifest.NAME in there else aside.changed(analysis_dir, _names())
         return aside.move(analysis_dir, [*there, *changed], aside.unused(analysis_dir, "files"))
     if force:
         target = put_aside(analysis_dir, work.benchmark, _reports(analysis_dir, report))
@@ -92,8 +91,11 @@ def _unfit(analysis_dir: Path, report: Path | None, run_dirs: Sequence[Path],
     if longest := max((part for part in path.parts if len(os.fsencode(part)) > _LONGEST),
                       default=""):
         return f"a name of {len(os.fsencode(longest))} bytes is too long (at most {_LONGEST})"
-    if report and report.is_dir():
-        return "is a folder, and the report is a file"
+    for place, part in enumerate(path.parts):
+        if part == ".." and not Path(*path.parts[:place]).is_dir():
+            return f"{Path(*path.parts[:place])} is not there, and .. leads out of it"
+    if report and (report.is_dir() or report.name.casefold() in _names()):
+        return "is a folder" if report.is_dir() else "is what a step of the analysis writes"
     folder = Path(os.path.realpath(analysis_dir))
     if blocking := next((each for each in (folder, *folder.parents)
                          if each.exists() and not each.is_dir()), None):
@@ -108,10 +110,10 @@ def _unfit(analysis_dir: Path, report: Path | None, run_dirs: Sequence[Path],
     return ""
 
 
-def _foreign(analysis_dir: Path, names: Sequence[str], force: bool) -> list[str]:
+def _foreign(analysis_dir: Path, force: bool) -> list[str]:
     """What stands in the folder under our names and is none of ours; a ledger or a reading log that
     cannot be read is refused for its reason without `force`."""
-    there = aside.foreign(analysis_dir, [*names, manifest.NAME])
+    there = aside.foreign(analysis_dir, _names())
     unpacked = _packet(analysis_dir) is None
     for name, load in ((ledger.NAME, ledger.load), (reading_log.NAME, reading_log.load)):
         path = analysis_dir / name
@@ -129,15 +131,16 @@ def _foreign(analysis_dir: Path, names: Sequence[str], force: bool) -> list[str]
 
 
 def _refuse_over_inputs(analysis_dir: Path, sources: Sequence[Source], report: Path | None,
-                        mapping: Path | None) -> None:
+                        others: Iterable[Path]) -> None:
     """Refuses when a file that an analysis would write or remove is one that it reads."""
-    inputs = {os.path.realpath(path) for source in sources for path in source.files}
-    inputs |= {os.path.realpath(mapping)} if mapping else set()
-    names = {name for step in steps.STEPS for name in step.writes} | {manifest.NAME}
-    for path in (*(analysis_dir / name for name in sorted(names)), *([report] if report else [])):
-        if os.path.realpath(path) in inputs:
-            raise files.Refusal(f"{path}: is read here, and would be written over; put the "
-                                "analysis into another folder")
+    inputs = [path for source in sources for path in source.files]
+    aside.refuse_over([*(analysis_dir / name for name in _names()), *([report] if report else [])],
+                      [*inputs, *others])
+
+
+def _names() -> list[str]:
+    """What an analysis writes, but for what its readers and its author do."""
+    return sorted({name for step in steps.STEPS for name in step.writes} | {manifest.NAME})
 
 
 def is_rewritten(report: Path, analysis_dir: Path) -> bool:
@@ -277,7 +280,7 @@ def put_aside(analysis_dir: Path, benchmark: str, reports: Iterable[Path]) -> Pa
     own inside, and nothing else. All is copied there before anything goes, and the manifest, by
     which it is known what stands here, goes last."""
     target = aside.unused(analysis_dir, benchmark)
-    paths = [analysis_dir / name for name in _names(analysis_dir)]
+    paths = [analysis_dir / name for name in _made(analysis_dir)]
     paths = [path for path in dict.fromkeys((*paths, *reports, analysis_dir / manifest.NAME))
              if path.is_file()]
     whole = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -293,7 +296,7 @@ def put_aside(analysis_dir: Path, benchmark: str, reports: Iterable[Path]) -> Pa
     return target
 
 
-def _names(analysis_dir: Path) -> list[str]:
+def _made(analysis_dir: Path) -> list[str]:
     """What the steps of an analysis write, and the readers; what people made comes last."""
     ran = manifest.entries(analysis_dir)
     made = {name for step in steps.STEPS
