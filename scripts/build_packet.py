@@ -23,8 +23,9 @@ rejected_rows.jsonl, sanity.json, facts.json, manifest.json, gradings.csv when a
 more than once, and item_versions.json and .md when runs hold different items under one id or were
 told different policies. What was made of another packet that stood there (clusters, comparison,
 plan) is removed and named; the ledger, the reading log and the report stay. The same packet keeps
-all. Where reviews or a rewritten report stand that are of other inputs, nothing is written without
---force, which moves that analysis into a subfolder earlier-BENCHMARK-TIME.
+all. Where reviews or a rewritten report stand that are of other inputs, or files under our names
+that we did not write, nothing is written without --force, which moves them into a subfolder
+earlier-BENCHMARK-TIME or earlier-files-TIME.
 
 Exit codes: 0 done; 1 refused (nothing found, nothing read, a mapping that cannot be meant), nothing
 judged, a file that breaks off or cannot be read, or counts that are not as `expected`; 2 usage.
@@ -46,8 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--output-dir", type=Path, metavar="ANALYSIS_DIR",
                         help="the analysis folder (default results/<benchmark>)")
     parser.add_argument("--force", action="store_true",
-                        help="where reviews or a rewritten report of other inputs stand, put that "
-                             "analysis aside, into a subfolder, and build a new one")
+                        help="put what stands there of other inputs, or is not ours, aside, into "
+                             "a subfolder, and build a new one")
     cli.add_accept(parser)
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _build(parser, args))
