@@ -34,6 +34,7 @@ Example: build_packet.py --run-dir runs/a runs/b --output-dir results/mybench
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -74,7 +75,8 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *cli.findings_lines(counts),
             f"packet: {analysis_dir / steps.ROWS} (and .csv)",
             f"sanity: {analysis_dir / 'sanity.json'}",
-            *([f"next: cluster_failures.py {analysis_dir}"] if counts["fail"] else []),
+            *([f"next: cluster_failures.py {shlex.quote(str(analysis_dir))}"]
+              if counts["fail"] else []),
         ],
         args.json,
     )

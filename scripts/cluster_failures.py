@@ -26,6 +26,7 @@ Example: cluster_failures.py results/mybench --rules my_heuristics.yaml --try
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def _label(args: argparse.Namespace) -> int:
          *([f"never met: {', '.join(result['never_met'])}"]
            if args.rules and result["never_met"] else []),
          f"clusters: {args.analysis_dir / heuristics.PAGE}",
-         f"next: compare_models.py {args.analysis_dir}"],
+         f"next: compare_models.py {shlex.quote(str(args.analysis_dir))}"],
         args.json,
     )
     return 0

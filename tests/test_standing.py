@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -531,3 +532,14 @@ def test_a_report_of_a_manifest_that_lies_is_refused_in_a_line(run_script, revie
         assert "manifest.json: damaged, or none of ours" in \
             run_script("write_report.py", reviewed).stderr, (step, key, value)
         path.write_text(json.dumps(true), encoding="utf-8")
+
+
+def test_the_next_command_can_be_copied_whatever_the_folder_is_called(
+        run_script, two_benchmarks, tmp_path):
+    out = tmp_path / "a b#?%\u00fc"
+    done = run_script("build_packet.py", "--run-dir", *two_benchmarks["talks"], "--output-dir", out)
+    command = next(line for line in done.stdout.splitlines() if line.startswith("next: "))
+    done = run_script(*shlex.split(command.removeprefix("next: ")))
+    assert done.returncode == 0, done.stderr
+    command = next(line for line in done.stdout.splitlines() if line.startswith("next: "))
+    assert run_script(*shlex.split(command.removeprefix("next: "))).returncode == 0
