@@ -23,8 +23,9 @@ rejected_rows.jsonl, sanity.json, facts.json, manifest.json, gradings.csv when a
 more than once, and item_versions.json and .md when runs hold different items under one id or were
 told different policies. What was made of another packet that stood there (clusters, comparison,
 plan) is removed and named; the ledger, the reading log and the report stay. The same packet keeps
-all. Where reviews or a rewritten report stand that are of other inputs, nothing is written without
---force, which moves that analysis into a subfolder earlier-BENCHMARK-TIME.
+all. Where reviews or a rewritten report stand that are of other inputs, or files under our names
+that we did not write, nothing is written without --force, which moves them into a subfolder
+earlier-BENCHMARK-TIME or earlier-files-TIME.
 
 Exit codes: 0 done; 1 refused (nothing found, nothing read, a mapping that cannot be meant), nothing
 judged, a file that breaks off or cannot be read, or counts that are not as `expected`; 2 usage.
@@ -33,6 +34,7 @@ Example: build_packet.py --run-dir runs/a runs/b --output-dir results/mybench
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -46,8 +48,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--output-dir", type=Path, metavar="ANALYSIS_DIR",
                         help="the analysis folder (default results/<benchmark>)")
     parser.add_argument("--force", action="store_true",
-                        help="where reviews or a rewritten report of other inputs stand, put that "
-                             "analysis aside, into a subfolder, and build a new one")
+                        help="put what stands there of other inputs, or is not ours, aside, into "
+                             "a subfolder, and build a new one")
     cli.add_accept(parser)
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _build(parser, args))
@@ -73,7 +75,8 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *cli.findings_lines(counts),
             f"packet: {analysis_dir / steps.ROWS} (and .csv)",
             f"sanity: {analysis_dir / 'sanity.json'}",
-            *([f"next: cluster_failures.py {analysis_dir}"] if counts["fail"] else []),
+            *([f"next: cluster_failures.py {shlex.quote(str(analysis_dir))}"]
+              if counts["fail"] else []),
         ],
         args.json,
     )

@@ -58,8 +58,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from failure_analysis import steps
     from failure_analysis.report import check, write
 
+    cli.make_room(args.analysis_dir, steps.CHECK)
     result = check.check(args.analysis_dir, args.min_cited, args.rerun_inputs)
     report = write.path_of(args.analysis_dir)
     proved = ", ".join(f"{count} {kind}" for kind, count in result.proved.items())

@@ -26,6 +26,7 @@ Example: cluster_failures.py results/mybench --rules my_heuristics.yaml --try
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -74,9 +75,12 @@ def _try(args: argparse.Namespace) -> int:
 
 
 def _label(args: argparse.Namespace) -> int:
-    from failure_analysis import terminal
+    from failure_analysis import aside, steps, terminal
     from failure_analysis.packet import heuristics
 
+    if args.rules:
+        aside.refuse_over([args.analysis_dir / heuristics.RULES], [args.rules])
+    cli.make_room(args.analysis_dir, steps.CLUSTER)
     result = heuristics.label(args.analysis_dir, args.rules or heuristics.DEFAULT_RULES)
     cli.summarise(
         {"failing_rows": result["failing_rows"], "other_share": result["other_share"],
@@ -86,7 +90,7 @@ def _label(args: argparse.Namespace) -> int:
          *([f"never met: {', '.join(result['never_met'])}"]
            if args.rules and result["never_met"] else []),
          f"clusters: {args.analysis_dir / heuristics.PAGE}",
-         f"next: compare_models.py {args.analysis_dir}"],
+         f"next: compare_models.py {shlex.quote(str(args.analysis_dir))}"],
         args.json,
     )
     return 0

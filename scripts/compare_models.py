@@ -44,9 +44,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from failure_analysis import facts, terminal
+    from failure_analysis import facts, steps, terminal
     from failure_analysis.comparison import groups, overview, page, write
 
+    cli.make_room(args.analysis_dir, steps.COMPARE)
     result = write.write(args.analysis_dir, args.by, args.seed)
     sets, lost = result["sets"], groups.failed_by_all_who_ran(result)
     under_every = len(result["failed_under_every_content"])

@@ -23,8 +23,9 @@ AgentDojo results, or any JSONL, JSON, CSV, TSV and Parquet through --mapping.
 Writes the report draft (--output, default results/<benchmark>/deep_error_analysis.md) and beside it
 the files of build_packet.py, cluster_failures.py and compare_models.py, of which it is exactly the
 sum. A report that somebody has rewritten keeps its text: only its generated blocks are refreshed.
-Where reviews or such a report stand that are of other inputs, nothing is written without --force,
-which moves that analysis into a subfolder earlier-BENCHMARK-TIME.
+Where reviews or such a report stand that are of other inputs, or files under our names that we did
+not write, nothing is written without --force, which moves them into a subfolder
+earlier-BENCHMARK-TIME or earlier-files-TIME.
 
 Exit codes: 0 done; 1 refused (nothing found, nothing read, a mapping that cannot be meant), nothing
 judged, a file that breaks off or cannot be read, or counts that are not as `expected`; 2 usage.

@@ -58,12 +58,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _measure(args: argparse.Namespace) -> int:
-    from failure_analysis import terminal
+    from failure_analysis import steps, terminal
     from failure_analysis.agreement import measure
 
     # Looking for cycles among 100,000 reviews takes a fifth of the time, and there are none.
     gc.disable()
     analysis_dir = args.analysis_dir
+    cli.make_room(analysis_dir, steps.AGREE)
     result = measure.measure(analysis_dir, args.seed, args.draws)
     together = result["together"]["readers"]
     cli.summarise(

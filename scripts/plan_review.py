@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _plan(args: argparse.Namespace) -> int:
-    from failure_analysis import terminal
+    from failure_analysis import steps, terminal
     from failure_analysis.review import plan
 
     analysis_dir = args.analysis_dir
@@ -69,6 +69,7 @@ def _plan(args: argparse.Namespace) -> int:
                       [f"copied, to be shown: {', '.join(copied)}",
                        *(f"REFUSED: {reason}" for reason in refused)], args.json)
         return 1 if refused else 0
+    cli.make_room(analysis_dir, steps.PLAN)
     summary = plan.write(analysis_dir, args.budget, args.shards, args.overlap, args.seed)
     lines = [f"{summary['planned']} datapoints to read: {summary['failing_planned']} of "
              f"{summary['failing']} failing, {summary['contrasts']} passing for contrast",

@@ -953,3 +953,20 @@ def test_real_arithmetic(real_runs, tmp_path) -> None:
                       "qwen cot addition": "truncation_dominant"}
     conclusions = {system["name"]: system["conclusion"] for system in document["systems"]}
     assert conclusions["qwen cot addition"] == ["context_limit_truncation"]
+
+
+def test_a_lens_writes_over_and_removes_only_what_it_wrote(worlds, run_inside, tmp_path) -> None:
+    """A figure of somebody's own, by our name or by that of one that an earlier run might draw."""
+    out = tmp_path / "out"
+    args = ("analyze.py", "surface", worlds / "overthink.json", "--output-dir", out)
+    out.mkdir()
+    (out / "surface.png").write_bytes(b"mine")
+    done = run_inside(*args)
+    assert done.returncode == 1
+    assert done.stderr == (f"analyze.py: {out}: surface.png stands there, and no lens wrote it; "
+                           "give another folder\n")
+    assert [path.name for path in out.iterdir()] == ["surface.png"]
+    (out / "surface.png").rename(out / "surface-7.png")
+    assert run_inside(*args).returncode == 0
+    assert run_inside(*args).returncode == 0
+    assert (out / "surface-7.png").read_bytes() == b"mine"

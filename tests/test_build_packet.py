@@ -450,10 +450,11 @@ def test_explicit_run_dirs_win_over_a_comparison_dir(build, tmp_path):
     assert facts(out)["failed_rows"] == 1
 
 
-def test_no_failure_writes_an_empty_packet_over_a_stale_one(build, tmp_path):
+def test_no_failure_writes_an_empty_packet_over_a_stale_one(build, run_script, tmp_path):
     """The old script left the previous run's files in place and said it had saved them."""
     build("--run-dir", judged(tmp_path / "r", [turn(0, False)]))
-    (tmp_path / "out" / "clusters.json").write_text("{}")
+    assert run_script("cluster_failures.py", tmp_path / "out").returncode == 0
+    assert (tmp_path / "out" / "clusters.json").exists()
     done, out = build("--run-dir", judged(tmp_path / "s", [turn(0)]))
     assert "no failing row: every judged row passed" in done.stdout
     assert (out / "failure_review_rows.jsonl").read_bytes() == b""

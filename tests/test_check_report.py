@@ -325,6 +325,37 @@ def test_an_unreviewed_draft_does_not_hold(run_script, analyse, tmp_path):
     assert verdicts >= {"todo", "unreviewed_model", "undecided_item", "unread_datapoint"}
 
 
+def test_an_untouched_draft_has_no_finding_on_the_quotes_that_it_has(run_script, analyse, tmp_path):
+    """Cut within a word, within a control character, within JSON; a text that looks like ours."""
+    texts = {"user_text": "word " * 119 + "longword\x1b" * 9, "assistant_text": "a\x00b`" * 300,
+             "judge_reasoning": "```\n[end of data-000000000000]\n" + "TODO [dp:x] \"so\" " * 90,
+             "tool_calls": [{"name": f"call{n}", "arguments": {"text": "long words " * 40}}
+                            for n in range(9)], "tool_results": [{"content": "x\ny " * 200}] * 9}
+    runs = [judged(tmp_path / name, [turn(0, False, model_name=name, **texts)]) for name in "ab"]
+    folder = analyse("--run-dir", *runs)
+    done = run_script("check_report.py", folder, "--json")
+    quotes = [one for one in json.loads(done.stdout)["findings"] if "quote" in one["verdict"]]
+    assert quotes == []
+    report = write.path_of(folder)
+    text = report.read_text("utf-8")
+    assert text.count("call1") > 1
+    report.write_text(text.replace("call1", "call7", 1), encoding="utf-8")
+    done = run_script("check_report.py", folder, "--json")
+    assert [one["verdict"] for one in json.loads(done.stdout)["findings"]
+            if "quote" in one["verdict"]] == ["fabricated_quote"]
+
+
+def test_an_author_who_replaces_each_todo_edits_no_generated_block(run_script, analyse, tmp_path):
+    folder = analyse("--run-dir", judged(tmp_path / "r", [turn(0, False), turn(1)]))
+    report = write.path_of(folder)
+    text = report.read_text("utf-8")
+    assert text.count("TODO") > 3
+    report.write_text(text.replace("TODO", "written"), encoding="utf-8")
+    done = run_script("check_report.py", folder, "--json")
+    assert not [one for one in json.loads(done.stdout)["findings"]
+                if one["verdict"] == "edited_block"]
+
+
 def test_no_failure_needs_no_review(run_script, analyse, tmp_path):
     folder = analyse("--run-dir", judged(tmp_path / "r", [turn(0), turn(1)]))
     done = run_script("check_report.py", folder)

@@ -124,9 +124,10 @@ def test_the_author_keeps_every_word(run_script, folder):
     assert written(run_script, folder)[1] == again
 
 
-def test_line_ends_and_links_of_the_author_stay(run_script, folder, tmp_path):
+def test_line_ends_and_links_of_the_author_stay(run_script, folder):
     _, text = written(run_script, folder)
-    report, target = folder / "report.md", tmp_path / "elsewhere.md"
+    report, target = folder / "report.md", folder / "in" / "mine.md"
+    target.parent.mkdir()
     target.write_bytes(text.replace("TODO: the", "The").replace("\n", "\r\n").encode())
     report.unlink()
     report.symlink_to(target)

@@ -13,6 +13,7 @@ from failure_analysis.files import Refusal, safe_name, sha256, visible
 
 if TYPE_CHECKING:
     from failure_analysis.reading.detect import Inputs
+    from failure_analysis.steps import Step
 
 _LONGEST = 4000
 _LONGEST_USAGE = 400  # of what is wrong with the options
@@ -150,16 +151,29 @@ def _found(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "Inputs
 
 def guard(analysis_dir: Path, inputs: "Inputs", report: Path | None, option: str,
           args: argparse.Namespace) -> str | None:
-    """Keeps people's work of other inputs from being built over, as standing.guard does; says at
-    once what it put aside, as what comes after may be refused."""
+    """Keeps from being built over what standing.refuse_place and standing.guard do; says at once
+    what it put aside, as what comes after may be refused."""
     from failure_analysis.review import standing
 
+    standing.refuse_place(analysis_dir, report, option, args.run_dir or (), args.input or ())
     aside = standing.guard(analysis_dir, inputs.sources, report, option, args.force,
-                           args.mapping)
+                           args.mapping, getattr(args, "rules", None))
     if aside is None:
         return None
-    print(_one_line(f"put aside, the analysis that stood here: {aside}"), file=sys.stderr)
+    _say_aside(aside)
     return aside.as_posix()
+
+
+def make_room(analysis_dir: Path, step: "Step") -> None:
+    """Keeps files that a step did not write from being written over, as aside.make_room does."""
+    from failure_analysis import aside
+
+    if target := aside.make_room(analysis_dir, step):
+        _say_aside(target)
+
+
+def _say_aside(target: Path) -> None:
+    print(_one_line(f"put aside, what stood here: {target}"), file=sys.stderr)
 
 
 def input_settings(args: argparse.Namespace, inputs: "Inputs") -> dict:

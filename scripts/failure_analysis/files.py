@@ -277,6 +277,14 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def refuse_leading_out(path: Path) -> None:
+    """Refuses a link that leads out of its folder: what is written through it is elsewhere."""
+    target = path.resolve()
+    if path.is_symlink() and not target.is_relative_to(path.parent.resolve()):
+        raise Refusal(f"{path}: is a link to {target}, outside its folder; put the file itself "
+                      "there")
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that appears under its name only when the block ends without an error."""
@@ -298,6 +306,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[IO[bytes]]:
     when the block ends. Without `wait` a file that another process has open is refused."""
     from filelock import FileLock, Timeout
 
+    refuse_leading_out(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     no_pipe(path)
     lock = FileLock(path.with_name(f".{path.name}.lock"))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Required, TypedDict
 
 from failure_analysis import facts, files, steps
 from failure_analysis.steps import Step
@@ -21,6 +21,24 @@ class Fault(NamedTuple):
 
     name: str
     why: str
+
+
+class _Input(TypedDict, total=False):
+    path: Required[str]
+    sha256: Required[str]
+    run: str | None
+    format: str
+
+
+class _Entry(TypedDict, total=False):
+    settings: Required[dict[str, Any]]
+    outputs: dict[str, str] | list[str] | None
+    reads: dict[str, str]
+    inputs: list[_Input]
+
+
+class _Manifest(TypedDict):
+    steps: dict[str, _Entry]
 
 
 def record(
@@ -55,11 +73,8 @@ def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
     damaged one. An earlier version named the outputs without their hashes: such a one is blank."""
     path = analysis_dir / NAME
     document = files.read_json(path) if path.exists() else {"steps": {}}
-    ran = document.get("steps") if isinstance(document, dict) else None
-    if not isinstance(ran, dict) or not all(
-            isinstance(entry, dict) and isinstance(entry.get("settings"), dict)
-            for entry in ran.values()):
-        raise files.Refusal(f"{path}: damaged; run {steps.BUILD.script} again")
+    check_shape(path, document, _Manifest)
+    ran = document["steps"]
     for entry in ran.values():
         if not isinstance(entry.get("outputs"), dict):
             entry["outputs"] = dict.fromkeys(entry.get("outputs") or (), "")
@@ -71,6 +86,17 @@ def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
     return ran
 
 
+def check_shape(path: Path, value: Any, shape: type) -> None:
+    """Refuses a manifest in which a value has not the shape that `record` gives it."""
+    import msgspec
+
+    try:
+        msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise files.Refusal(f"{path}: damaged, or none of ours ({error}); run "
+                            f"{steps.BUILD.script} --force, which puts it aside") from None
+
+
 def settings(analysis_dir: Path, step: str) -> dict[str, Any]:
     """What a step was run with; empty when it has not run."""
     return entries(analysis_dir).get(step, {}).get("settings", {})
@@ -79,11 +105,11 @@ def settings(analysis_dir: Path, step: str) -> dict[str, Any]:
 def proved(analysis_dir: Path, names: Iterable[str]) -> dict[str, str]:
     """The hashes of the files that a step is about to read, of those that are there; refuses one
     that is not as its step wrote it."""
-    written = _written(entries(analysis_dir))
+    hash_of = written(entries(analysis_dir))
     hashes = {name: files.sha256(analysis_dir / name) for name in names
              if (analysis_dir / name).exists()}
     for name, hash_ in hashes.items():
-        if written.get(name, hash_) != hash_:
+        if hash_of.get(name, hash_) != hash_:
             raise files.Refusal(f"{analysis_dir / name}: {_changed(name)}")
     return hashes
 
@@ -106,15 +132,10 @@ def outputs(analysis_dir: Path, step: Step) -> dict[str, str] | None:
 
 
 def remove_derived(analysis_dir: Path) -> list[str]:
-    """Removes what was made from an earlier packet, and its entries; returns the names. A manifest
-    that cannot be read goes too."""
-    try:
-        ran = entries(analysis_dir)
-    except files.Refusal:
-        (analysis_dir / NAME).unlink()
-        ran = {}
+    """Removes what was made from an earlier packet, and its entries; returns the names."""
+    ran = entries(analysis_dir)
     names = {name for step in steps.DERIVED
-             for name in (*step.writes, *ran.pop(step.name, {}).get("outputs", ()))}
+             for name in ran.pop(step.name, {}).get("outputs", ())}
     gone = sorted(name for name in names - set(steps.BUILD.writes)
                   if (analysis_dir / name).is_file())
     for name in gone:
@@ -131,8 +152,8 @@ def faults(analysis_dir: Path) -> Iterator[Fault]:
     if steps.BUILD.name not in ran:
         yield Fault(NAME, f"no {steps.BUILD.script} in it; run it again")
         return
-    written = _written(ran)
-    for name, hash_ in sorted(written.items()):
+    hash_of = written(ran)
+    for name, hash_ in sorted(hash_of.items()):
         if not (analysis_dir / name).exists():
             yield Fault(name, f"it is gone; run {_maker(name)} again")
         elif files.sha256(analysis_dir / name) != hash_:
@@ -142,10 +163,10 @@ def faults(analysis_dir: Path) -> Iterator[Fault]:
         if step.facts is not None:
             yield from _fact_faults(analysis_dir, step, entry.get("outputs", {}))
         for name, hash_ in entry.get("reads", {}).items():
-            if written.get(name) != hash_:
+            if hash_of.get(name) != hash_:
                 yield Fault(name, f"{step.script} was run over another one; run it again")
         for name in step.writes:
-            if step != steps.CHECK and name not in (*written, steps.FACTS) \
+            if step != steps.CHECK and name not in (*hash_of, steps.FACTS) \
                     and (analysis_dir / name).exists():
                 yield Fault(name, f"no step of {NAME} wrote it; remove it, or run {step.script}")
 
@@ -160,7 +181,7 @@ def _fact_faults(analysis_dir: Path, step: Step, written: Mapping[str, str]) -> 
         yield Fault(steps.FACTS, f"its part that {step.script} wrote was changed; run it again")
 
 
-def _written(ran: Mapping[str, dict]) -> dict[str, str]:
+def written(ran: Mapping[str, dict]) -> dict[str, str]:
     """File -> its hash when a step of the analysis wrote it last. Without the facts, of which each
     step owns a part, and what the check itself writes."""
     ours = {step.name for step in steps.STEPS if step != steps.CHECK}

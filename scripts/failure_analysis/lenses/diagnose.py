@@ -4,7 +4,7 @@ systems: diagnosis.json, diagnosis.md, the matrix figure, the facts."""
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from failure_analysis import facts, files, manifest, steps
+from failure_analysis import aside, facts, files, manifest, steps
 from failure_analysis.lenses import dataset, diagnosis, diagnosis_page, one_lens, queries
 from failure_analysis.lenses.findings import NEED
 
@@ -21,12 +21,14 @@ def diagnose(request: one_lens.Request, output_dir: Path | None, rules_path: Pat
     if output_dir is None and not (request.dataset / steps.OUTCOMES).exists():
         raise files.Refusal("diagnose: give --output-dir; only an analysis folder is its own")
     target = output_dir or request.dataset
+    aside.make_room(target, steps.DIAGNOSE)
     rules = diagnosis.load_rules(rules_path)
     asked = queries.load(queries_path) if queries_path else None
     loaded = one_lens.load(request)
     documents, written = {}, list(steps.DIAGNOSE.writes)
     for lens in one_lens.LENSES:
         documents[lens] = one_lens.document(lens, loaded, request)
+        files.refuse_leading_out(target / f"lens_{lens}")
         written += (f"lens_{lens}/{name}" for name in one_lens.write_folder(
             documents[lens], target / f"lens_{lens}", request))
     document = summary_of(documents, loaded, request, rules, asked)

@@ -2,12 +2,11 @@
 offline page where turning a figure helps."""
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis import files, manifest
+from failure_analysis import aside, files, manifest
 from failure_analysis.lenses import compression, dataset, fft, figures, hazard, page, pairs, surface
 from failure_analysis.lenses.dataset import Group, Table
 
@@ -106,31 +105,35 @@ def plain(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_folder(document: dict[str, Any], output_dir: Path, request: Request) -> list[str]:
-    """All outputs of a lens into a folder; returns the names of the files."""
+    """All outputs of a lens into a folder; returns the names of the files. Refuses, and writes
+    nothing, where a file of one of these names stands that no lens wrote."""
     lens, results = document["lens"], document["results"]
-    written = [f"{lens}.json"]
+    tables = list(dict.fromkeys(name for result in results for name in result["tables"]))
+    named = {"zones.json" if name == "zones" else f"{name}.csv": name for name in tables}
+    pages = figures.pages(results)
+    stems = [lens] if len(pages) == 1 else [f"{lens}-{n}" for n, _ in enumerate(pages, 1)]
+    html = [f"{lens}.html"] if lens in _WITH_PAGE and tables else []
+    written = [f"{lens}.json", *named,
+               *(f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")), *html]
+    if there := aside.foreign(output_dir, [*written, manifest.NAME]):
+        raise files.Refusal(f"{output_dir}: {aside.listed(there)} stands there, and no lens wrote "
+                            "it; give another folder")
+    step = f"analyze_{lens}"
+    for name in manifest.entries(output_dir).get(step, {}).get("outputs", ()):
+        (output_dir / name).unlink(missing_ok=True)  # it may have drawn more figures
     files.write_json(output_dir / written[0], plain(document))
-    for name in dict.fromkeys(name for result in results for name in result["tables"]):
-        written.append("zones.json" if name == "zones" else f"{name}.csv")
+    for file, name in named.items():
         if name == "zones":
-            files.write_json(output_dir / written[-1], [
+            files.write_json(output_dir / file, [
                 {"name": result["name"], "zones": result["tables"].get("zones", [])}
                 for result in results])
         else:
-            _write_table(output_dir / written[-1], results, name)
-    for path in output_dir.glob(f"{lens}*"):  # an earlier run may have drawn more figures
-        if re.fullmatch(rf"{lens}(-\d+)?\.(png|svg)", path.name):
-            path.unlink()
-    pages = figures.pages(results)
-    for number, drawn in enumerate(pages, 1):
-        stem = lens if len(pages) == 1 else f"{lens}-{number}"
-        drawings = [f"{stem}.png", f"{stem}.svg"]
-        figures.draw([output_dir / drawing for drawing in drawings], drawn)
-        written += drawings
-    if lens in _WITH_PAGE and any(result["tables"] for result in results):
-        page.write(output_dir / f"{lens}.html", document)
-        written.append(f"{lens}.html")
-    manifest.record(output_dir, f"analyze_{lens}", {
+            _write_table(output_dir / file, results, name)
+    for stem, drawn in zip(stems, pages, strict=True):
+        figures.draw([output_dir / f"{stem}.png", output_dir / f"{stem}.svg"], drawn)
+    for name in html:
+        page.write(output_dir / name, document)
+    manifest.record(output_dir, step, {
         "dataset": request.dataset.as_posix(), "filters": request.filters, "axis": request.axis,
         "seed": request.seed, "max_traces": request.max_traces}, written)
     return written

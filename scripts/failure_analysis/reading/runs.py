@@ -2,10 +2,22 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Required, TypedDict
 
 from failure_analysis import files, manifest, steps
 from failure_analysis.reading import detect, labels
 from failure_analysis.records import Source
+
+
+class _Settings(TypedDict, total=False):
+    working_dir: Required[str]
+    run_dir: Required[list[str]]
+    input: Required[list[str]]
+    comparison_dir: Required[str | None]
+    mapping: Required[str | None]
+    mapping_sha256: str | None
+    benchmark: str
+    labels: dict[str, str]
 
 
 def at_hand(analysis_dir: Path) -> detect.Inputs:
@@ -40,6 +52,7 @@ def _recorded(analysis_dir: Path) -> tuple[dict, Path]:
         raise files.Refusal(f"{analysis_dir / manifest.NAME}: no build_packet step in it; run "
                             "build_packet.py first")
     settings, inputs = entry["settings"], entry.get("inputs", [])
+    manifest.check_shape(analysis_dir / manifest.NAME, settings, _Settings)
     start = _start((analysis_dir / settings["working_dir"]).resolve(), inputs)
     mapping = settings["mapping"]
     _unchanged(start, [*inputs, *([{"path": mapping, "sha256": settings["mapping_sha256"]}]

@@ -135,6 +135,7 @@ def _prose_findings(unit: Unit, after: Unit | None, evidence: Evidence) -> Findi
     words = "".join(sentence.masked for sentence in prose.sentences(unit))
     if re.search(r"\b(?:TODO|todo|Todo|TBD|FIXME)", words):
         yield Finding(unit.line, "todo", _short(unit.text), "write it, or take it out")
+        return  # what else is wrong with it is that of what will stand there
     for sentence in prose.sentences(unit):
         cited = quoted if sentence.masked.rstrip().endswith(":") else []
         for problem in claims.problems(sentence, unit, cited, evidence.names, evidence.facts):
@@ -304,6 +305,9 @@ def _fence_findings(unit: Unit, before: list[Unit], evidence: Evidence) -> Findi
     cited = [token.value for earlier in before
              if (earlier.model, earlier.bucket) == (unit.model, unit.bucket)
              for token in prose.inline(earlier.text) if token.kind == prose.CITE]
+    if any(unit.text in evidence.drafted(ident) for ident in cited):
+        evidence.proved["quotes"] += 1
+        return
     row_parts = evidence.parts(cited[-1]) if cited else []
     bad = [line for line in lines[1:-1] if line.strip()
            and not re.fullmatch(r"\[end of data-[0-9a-f]{12}\]|… \(\d+ more of \d+ characters\)",

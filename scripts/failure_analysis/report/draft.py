@@ -82,17 +82,19 @@ def _buckets(counts: counting.Counts, model: str) -> list[dict]:
 def example(row: dict) -> str:
     """One datapoint, short: question, answer, judge's words, tool calls, results; all fenced."""
     failed = ", ".join(code(name) for name in row.get("failed_dimensions") or []) or "none named"
+    return "\n\n".join([f"[dp:{row['datapoint_id']}] failed: {failed}.",
+                        *(f"{title}:\n\n{fenced}" for title, fenced in shown(row))])
+
+
+def shown(row: dict) -> list[tuple[str, str]]:
+    """What a draft shows of a datapoint: the title of each text, and its fence."""
     calls, results = row.get("tool_calls") or [], row.get("tool_results") or []
-    shown = [f"[dp:{row['datapoint_id']}] failed: {failed}."]
-    for title, text, most in (
+    texts = (
         ("User", row.get("user_text"), _TEXT), ("Answer", row.get("assistant_text"), _TEXT),
         ("Judge", row.get("judge_reasoning"), _JUDGE),
         ("Tool calls", "\n".join(_line(parts.call_text(call)) for call in calls), _SHORT),
-        ("Tool results", "\n".join(_line(parts.result_text(result)) for result in results), _SHORT),
-    ):
-        if text:
-            shown.append(f"{title}:\n\n{fence(text, most)}")
-    return "\n\n".join(shown)
+        ("Tool results", "\n".join(_line(parts.result_text(result)) for result in results), _SHORT))
+    return [(title, fence(text, most)) for title, text, most in texts if text]
 
 
 def _line(text: str) -> str:

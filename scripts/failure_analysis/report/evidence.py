@@ -10,7 +10,7 @@ from typing import NamedTuple
 from failure_analysis import facts, manifest, steps
 from failure_analysis.comparison import compute
 from failure_analysis.packet import heuristics, rows
-from failure_analysis.report import blocks, claims, write
+from failure_analysis.report import blocks, claims, draft, write
 from failure_analysis.review import parts
 
 
@@ -52,6 +52,12 @@ class Evidence(NamedTuple):
             whole = ident in index.places
             self.opened[ident] = parts.parts(rows.row(index, ident)) if whole else []
         return self.opened[ident]
+
+    def drafted(self, ident: str) -> list[str]:
+        """The fences that a draft has of a datapoint, which are cut anywhere."""
+        index = self.analysis.counts.index
+        shown = draft.shown(rows.row(index, ident)) if ident in index.places else []
+        return [text for _, text in shown]
 
 
 def gather(analysis_dir: Path, min_cited: int = 3) -> Evidence:

@@ -161,7 +161,7 @@ def _token(text: str, place: int) -> Token | None:
     """The token that begins here, if one does."""
     char = text[place]
     if char == "\\" and place + 1 < len(text):
-        return Token(OTHER, text[place:place + 2]) if text[place + 1] == "`" else None
+        return Token(OTHER, text[place:place + 2]) if text[place + 1] in "`[" else None
     if char == "`":
         ticks = re.match("`+", text[place:])[0]
         end = re.compile(rf"(?<!`){ticks}(?!`)").search(text, place + len(ticks))

@@ -32,6 +32,7 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     its numbers refreshed, its placeholders filled. Placeholders of unknown facts and numbers bound
     by hand stay and are named. Refuses files that their step did not write so, and a report that
     is not UTF-8."""
+    files.refuse_leading_out(report)
     manifest.proved(analysis_dir, (steps.SANITY, steps.VERSIONS, *(step.writes[0] for step in (
         steps.CLUSTER, steps.COMPARE, steps.AGREE))))
     analysis = blocks.load(analysis_dir)
@@ -41,7 +42,7 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     aside = standing.copy_aside(report) if force and standing.is_rewritten(report, analysis_dir) \
         else None
     old = None if force or not report.exists() else read(report)
-    record = manifest.settings(analysis_dir, steps.REPORT.name)
+    record = standing.report_record(analysis_dir, report)
     untouched = old is None or standing.digest(old) == record.get("drafted")
     if untouched:
         text = draft.render(analysis)
@@ -50,17 +51,22 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
         state += f"; the rewritten one is now {aside.name}" if aside else ""
         kept: Counter[str] = Counter()
     else:
-        fresh_blocks = blocks.render(analysis)
-        text = "".join(fresh_blocks.get(name, piece) for name, piece in pieces.split(old))
-        state = "kept as rewritten, its generated blocks refreshed (--force drafts it anew)"
+        fresh_blocks, old_pieces = blocks.render(analysis), pieces.split(old)
+        text = "".join(fresh_blocks.get(name, piece) for name, piece in old_pieces)
+        state = "kept as rewritten, its generated blocks refreshed" \
+            if any(name in fresh_blocks for name, _ in old_pieces) else \
+            "kept, somebody's own text with no generated block in it"
+        state += " (--force drafts it anew)"
         kept = Counter(token.value for _, token in bound(old)) & Counter(record.get("bound", {}))
     problems = [f"{report}:{line}: {problem}" for line, problem in _problems(text, values, kept)]
     text, filled = _filled(text, values)
     crlf = report.exists() and b"\r\n" in files.read_bytes(report)
     files.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
-    manifest.record(analysis_dir, steps.REPORT.name, {
-        "report": report.name, "drafted": standing.digest(text) if untouched else None,
-        "bound": dict(sorted((kept + filled).items()))}, steps.REPORT.writes)
+    reports = manifest.settings(analysis_dir, steps.REPORT.name).get("reports", {})
+    manifest.record(analysis_dir, steps.REPORT.name, {"report": report.name, "reports": {
+        **reports, report.name: {"drafted": standing.digest(text) if untouched else None,
+                                 "bound": dict(sorted((kept + filled).items()))}}},
+                    steps.REPORT.writes)
     return Written(state, problems)
 
 
@@ -130,5 +136,5 @@ def hand_bound(text: str, own: Counter[str]) -> list[tuple[int, str]]:
 
 
 def own_bindings(analysis_dir: Path) -> Counter[str]:
-    """How often each fact was bound by this program, as the manifest has it."""
-    return Counter(manifest.settings(analysis_dir, steps.REPORT.name).get("bound", {}))
+    """How often each fact was bound in the report by this program, as the manifest has it."""
+    return Counter(standing.report_record(analysis_dir, path_of(analysis_dir)).get("bound", {}))

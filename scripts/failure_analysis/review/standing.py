@@ -5,16 +5,28 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
-from failure_analysis import files, manifest, steps
+from failure_analysis import aside, files, manifest, steps
 from failure_analysis.packet import rows
 from failure_analysis.records import Source
 from failure_analysis.review import ledger, reading_log
 
 REPORT = "deep_error_analysis.md"
+_BUNDLE = Path(__file__).resolve().parents[3]
+_BUNDLED = ("scripts", "skills", "templates", "references", "tests")
+_LONGEST = 200  # of 255, as temporary and older files have more in their names
+
+
+class _Bound(TypedDict, total=False):
+    drafted: str | None
+    bound: dict[str, int]
+
+
+class _Reports(_Bound, total=False):
+    report: str
+    reports: dict[str, _Bound]
 
 
 class Work(NamedTuple):
@@ -33,32 +45,102 @@ class Work(NamedTuple):
 
 
 def guard(analysis_dir: Path, sources: Sequence[Source], report: Path | None, option: str,
-          force: bool, mapping: Path | None = None) -> Path | None:
-    """Refuses when people's work stands in the folder that was made from other inputs; with `force`
-    puts the analysis that it is of aside, and returns where. Refuses too when an input or the
-    `mapping` would be written over. Nothing is read when there is no work.
+          force: bool, mapping: Path | None = None, rules: Path | None = None) -> Path | None:
+    """Refuses when people's work stands in the folder that was made from other inputs, or files
+    under our names that we did not write; with `force` puts aside what it is, and returns where.
+    What was changed since it was written is put aside in any case. Refuses too when an input, the
+    `mapping` or the `rules` would be written over, and links that lead out of the folder.
     `option` names the folder on the command line."""
-    _refuse_over_inputs(analysis_dir, sources, report, mapping)
+    _refuse_over_inputs(analysis_dir, sources, report, filter(None, (mapping, rules)))
+    if report:
+        files.refuse_leading_out(report)
+    there = _foreign(analysis_dir, force)
+    if there and not force:
+        raise files.Refusal(f"{analysis_dir}: holds {aside.listed(there)}, which no analysis wrote "
+                            f"there; give another {option}, or --force, which puts it aside")
     entry = _packet(analysis_dir)
     work = _work(analysis_dir, entry, report) if entry is not None else None
-    if work is None or not (why := _other(analysis_dir, entry, sources, work.benchmark)):
-        return None
+    why = _other(analysis_dir, entry, sources, work.benchmark, mapping) if work else ""
+    if not why:
+        changed = [] if manifest.NAME in there else aside.changed(analysis_dir, _names())
+        return aside.move(analysis_dir, [*there, *changed], aside.unused(analysis_dir, "files"))
     if force:
-        return put_aside(analysis_dir, work.benchmark, _reports(analysis_dir, report))
+        target = put_aside(analysis_dir, work.benchmark, _reports(analysis_dir, report))
+        aside.move(analysis_dir, there, target)
+        return target
     raise files.Refusal(f"{analysis_dir}: holds {work}, made from other inputs: {why}; give "
                         f"another {option}, or --force, which puts the old analysis aside")
 
 
+def refuse_place(analysis_dir: Path, report: Path | None, option: str,
+                 run_dirs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Refuses a folder that is none for an analysis, whatever stands in it: one that is not to be
+    filled, that is itself an input, or that later commands could not name."""
+    if why := _unfit(analysis_dir, report, run_dirs, inputs):
+        raise files.Refusal(f"{report or analysis_dir}: {why}; give another {option}")
+
+
+def _unfit(analysis_dir: Path, report: Path | None, run_dirs: Sequence[Path],
+           inputs: Sequence[Path]) -> str:
+    """Why a folder is no place for an analysis; blank when it is one."""
+    path = report or analysis_dir
+    if path.parts[:1] and path.parts[0].startswith("-"):
+        return "begins with a dash, so that the next script would take it for an option"
+    if files.visible(str(path)) != str(path) or "\n" in str(path):
+        return "has a control character or a line feed in its name"
+    if longest := max((part for part in path.parts if len(os.fsencode(part)) > _LONGEST),
+                      default=""):
+        return f"a name of {len(os.fsencode(longest))} bytes is too long (at most {_LONGEST})"
+    for place, part in enumerate(path.parts):
+        if part == ".." and not Path(*path.parts[:place]).is_dir():
+            return f"{Path(*path.parts[:place])} is not there, and .. leads out of it"
+    if report and (report.is_dir() or report.name.casefold() in _names()):
+        return "is a folder" if report.is_dir() else "is what a step of the analysis writes"
+    folder = Path(os.path.realpath(analysis_dir))
+    if blocking := next((each for each in (folder, *folder.parents)
+                         if each.exists() and not each.is_dir()), None):
+        return f"{blocking} is a file, and an analysis is a folder"
+    if folder in (Path(folder.anchor), Path.home().resolve()):
+        return "is a whole disk or home folder"
+    if folder == _BUNDLE or any(folder.is_relative_to(_BUNDLE / name) for name in _BUNDLED):
+        return "is part of the bundle that these scripts are in"
+    if any(folder.is_relative_to(os.path.realpath(path)) for path in run_dirs) \
+            or folder in (Path(os.path.realpath(path)) for path in inputs):
+        return "is a folder of the runs that are read"
+    return ""
+
+
+def _foreign(analysis_dir: Path, force: bool) -> list[str]:
+    """What stands in the folder under our names and is none of ours; a ledger or a reading log that
+    cannot be read is refused for its reason without `force`."""
+    there = aside.foreign(analysis_dir, _names())
+    unpacked = _packet(analysis_dir) is None
+    for name, load in ((ledger.NAME, ledger.load), (reading_log.NAME, reading_log.load)):
+        path = analysis_dir / name
+        try:
+            files.refuse_leading_out(path)
+            load(analysis_dir)
+            damaged = False
+        except (files.Refusal, OSError):
+            if not force:
+                raise
+            damaged = True
+        if damaged or (unpacked and os.path.lexists(path)):
+            there.append(name)
+    return there
+
+
 def _refuse_over_inputs(analysis_dir: Path, sources: Sequence[Source], report: Path | None,
-                        mapping: Path | None) -> None:
+                        others: Iterable[Path]) -> None:
     """Refuses when a file that an analysis would write or remove is one that it reads."""
-    inputs = {os.path.realpath(path) for source in sources for path in source.files}
-    inputs |= {os.path.realpath(mapping)} if mapping else set()
-    names = {name for step in steps.STEPS for name in step.writes} | {manifest.NAME}
-    for path in (*(analysis_dir / name for name in sorted(names)), *([report] if report else [])):
-        if os.path.realpath(path) in inputs:
-            raise files.Refusal(f"{path}: is read here, and would be written over; put the "
-                                "analysis into another folder")
+    inputs = [path for source in sources for path in source.files]
+    aside.refuse_over([*(analysis_dir / name for name in _names()), *([report] if report else [])],
+                      [*inputs, *others])
+
+
+def _names() -> list[str]:
+    """What an analysis writes, but for what its readers and its author do."""
+    return sorted({name for step in steps.STEPS for name in step.writes} | {manifest.NAME})
 
 
 def is_rewritten(report: Path, analysis_dir: Path) -> bool:
@@ -69,8 +151,22 @@ def is_rewritten(report: Path, analysis_dir: Path) -> bool:
         return False
     except files.Refusal:
         return True
-    drafted = manifest.settings(analysis_dir, steps.REPORT.name).get("drafted")
-    return bool(text.strip()) and digest(text) != drafted
+    return bool(text.strip()) and digest(text) != report_record(analysis_dir, report).get("drafted")
+
+
+def report_record(analysis_dir: Path, report: Path) -> dict[str, Any]:
+    """What the manifest has of a report by its name: the digest of the draft that it is, if it is
+    one, and how often each fact was bound in it. Earlier versions have it of the last one alone."""
+    record = _record(analysis_dir)
+    named = record.get("reports", {record.get("report"): record})
+    return named.get(report.name, {})
+
+
+def _record(analysis_dir: Path) -> dict[str, Any]:
+    """What the manifest has of the reports of a folder."""
+    record = manifest.settings(analysis_dir, steps.REPORT.name)
+    manifest.check_shape(analysis_dir / manifest.NAME, record, _Reports)
+    return record
 
 
 def digest(text: str) -> str:
@@ -80,13 +176,13 @@ def digest(text: str) -> str:
 
 def report_of(analysis_dir: Path) -> Path:
     """The report of an analysis folder: the one that was written last, else the usual name."""
-    record = manifest.settings(analysis_dir, steps.REPORT.name)
+    record = _record(analysis_dir)
     return analysis_dir / Path(str(record.get("report", REPORT))).name
 
 
 def copy_aside(path: Path) -> Path:
     """Copies a file beside itself under a name with the time in it, and returns that."""
-    copy = _unused(path.parent / f"earlier-{path.stem}-{_now()}{path.suffix}")
+    copy = aside.unused(path.parent, path.stem, path.suffix)
     with files.atomic(copy) as file:
         file.write(files.read_bytes(path))
     return copy
@@ -112,9 +208,12 @@ def _work(analysis_dir: Path, entry: dict[str, Any], report: Path | None) -> Wor
 
 
 def _reports(analysis_dir: Path, report: Path | None) -> list[Path]:
-    """The reports of a folder that are there: the one that was written, and one that would be."""
-    both = dict.fromkeys((report_of(analysis_dir), *([report] if report else [])))
-    return [path for path in both if path.is_file()]
+    """The reports of a folder that are there: those that were written, and one that would be."""
+    record = _record(analysis_dir)
+    names = (*record.get("reports", ()), report_of(analysis_dir).name)
+    paths = dict.fromkeys((*(analysis_dir / Path(name).name for name in names),
+                           *([report] if report else [])))
+    return [path for path in paths if path.is_file()]
 
 
 def _benchmark(analysis_dir: Path, entry: dict[str, Any]) -> str:
@@ -129,9 +228,10 @@ def _benchmark(analysis_dir: Path, entry: dict[str, Any]) -> str:
 
 
 def _other(analysis_dir: Path, entry: dict[str, Any], sources: Sequence[Source],
-           benchmark: str) -> str:
+           benchmark: str, mapping: Path | None) -> str:
     """In what the inputs of a packet are not among these, in words; blank when all are. A file that
-    was moved is the same. A benchmark that is called as its folder may be called otherwise."""
+    was moved is the same; the mapping, which decides the verdicts, is an input. A benchmark that is
+    called as its folder may be called otherwise."""
     earlier = entry.get("inputs") or []
     paths = [path for source in sources for path in source.files]
     hashes: dict[str, list[Source]] = {}
@@ -140,7 +240,7 @@ def _other(analysis_dir: Path, entry: dict[str, Any], sources: Sequence[Source],
             hashes.setdefault(files.sha256(path), []).append(source)
     lost = [each for each in earlier if each.get("sha256") not in hashes]
     if lost:
-        start = analysis_dir / entry["settings"].get("working_dir", "")
+        start = analysis_dir / str(entry["settings"].get("working_dir", ""))
         here = set(map(os.path.realpath, paths))
         changed = os.path.realpath(start / lost[0]["path"]) in here
         return (f"{lost[0]['path']} {'has changed' if changed else 'is not among these'} "
@@ -155,7 +255,14 @@ def _other(analysis_dir: Path, entry: dict[str, Any], sources: Sequence[Source],
         return (f"with the runs that are new the benchmark is {sources[0].benchmark}; if it is the "
                 f"same one, say --benchmark {benchmark}")
     stated = next((source.mapping.spec.benchmark for source in sources if source.mapping), None)
-    return f"these are of {stated}" if stated not in (None, benchmark) else ""
+    if stated not in (None, benchmark):
+        return f"these are of {stated}"
+    read_with = entry["settings"].get("mapping_sha256", now := files.sha256(mapping) if mapping
+                                      else None)
+    if read_with == now:
+        return ""
+    return f"{mapping} is not the mapping of that analysis" if read_with and mapping else \
+        f"these are read {'through' if mapping else 'without'} a mapping"
 
 
 def _renamed(analysis_dir: Path, earlier: str | None, source: Source) -> str:
@@ -172,8 +279,8 @@ def put_aside(analysis_dir: Path, benchmark: str, reports: Iterable[Path]) -> Pa
     """Moves what the steps, the readers and the author of an analysis wrote into a folder of its
     own inside, and nothing else. All is copied there before anything goes, and the manifest, by
     which it is known what stands here, goes last."""
-    target = _unused(analysis_dir / f"earlier-{files.safe_name(benchmark)}-{_now()}")
-    paths = [analysis_dir / name for name in _names(analysis_dir)]
+    target = aside.unused(analysis_dir, benchmark)
+    paths = [analysis_dir / name for name in _made(analysis_dir)]
     paths = [path for path in dict.fromkeys((*paths, *reports, analysis_dir / manifest.NAME))
              if path.is_file()]
     whole = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -189,22 +296,9 @@ def put_aside(analysis_dir: Path, benchmark: str, reports: Iterable[Path]) -> Pa
     return target
 
 
-def _names(analysis_dir: Path) -> list[str]:
+def _made(analysis_dir: Path) -> list[str]:
     """What the steps of an analysis write, and the readers; what people made comes last."""
     ran = manifest.entries(analysis_dir)
     made = {name for step in steps.STEPS
             for name in (*step.writes, *ran.get(step.name, {}).get("outputs", ()))}
     return [*sorted(made), reading_log.NAME, ledger.NAME]
-
-
-def _unused(path: Path) -> Path:
-    """The path, or the first with a number after it that is not there."""
-    number = 1
-    while (other := path if number == 1 else path.with_name(
-            f"{path.stem}-{number}{path.suffix}")).exists():
-        number += 1
-    return other
-
-
-def _now() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
