@@ -249,8 +249,8 @@ def json_lines(path: Path) -> Iterator[JsonLine]:
 
 
 def _long_line(file: IO[bytes], begun: bytes) -> tuple[bytes, int]:
-    """(a line that begins so, its length without blanks before it). Of blanks at its beginning, and of what goes beyond the
-    largest line, nothing is held."""
+    """(a line that begins so, its length without the blanks before it). Of those, and of what goes
+    beyond the largest line, nothing is held."""
     pieces = [begun.lstrip()]
     size = len(pieces[0])
     while piece := file.readline(_PIECE):
