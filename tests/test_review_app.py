@@ -718,10 +718,11 @@ def test_a_page_whose_folder_nobody_may_write_answers_with_the_reason(serve, fol
     page = serve(folder)
     (folder / "reading_log.jsonl").mkdir()
     body = json.dumps({"id": "run-a/1", "spans": [["answer", 0, 5]]}).encode()
-    head = (f"POST /api/shown HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\n"
-            f"Origin: http://127.0.0.1:{page.port}\r\nContent-Type: application/json\r\n"
-            f"Cookie: review_{page.port}={page.token}\r\nContent-Length: {len(body)}\r\n\r\n")
-    with socket.create_connection(("127.0.0.1", page.port), timeout=30) as link:
-        link.sendall(head.encode() + body)
-        answer = link.recv(4000)
-    assert answer.startswith(b"HTTP/1.1 409 ") and b"Is a directory" in answer
+    link = http.client.HTTPConnection("127.0.0.1", page.port, timeout=30)
+    link.request("POST", "/api/shown", body, {
+        "Origin": f"http://127.0.0.1:{page.port}", "Content-Type": "application/json",
+        "Cookie": f"review_{page.port}={page.token}"})
+    answer = link.getresponse()
+    said = json.loads(answer.read())["error"]
+    link.close()
+    assert (answer.status, said.partition("]")[2][:16]) == (409, " Is a directory:")

@@ -1,6 +1,7 @@
 """Reading and writing: streams of lines, atomic files, safe CSV cells. No other module opens files
 for writing."""
 
+import atexit
 import contextlib
 import csv
 import errno
@@ -471,6 +472,7 @@ def where_writable(path: Path, lost: str = "") -> Iterator[None]:
 
 
 _until_the_end = ExitStack()
+atexit.register(_until_the_end.close)  # while the module is whole
 
 
 def hold(folder: Path) -> None:
