@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.min_cited < 1:
         parser.error("--min-cited is at least 1")
-    return cli.run(__file__, lambda: _check(args))
+    return cli.run(__file__, lambda: _check(args), args.analysis_dir)
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -47,7 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.rule and not args.dry:
         parser.error("--rule goes with --try")
-    return cli.run(__file__, lambda: _try(args) if args.dry else _label(args))
+    return cli.run(__file__, lambda: _try(args) if args.dry else _label(args),
+                   None if args.dry else args.analysis_dir)
 
 
 def _try(args: argparse.Namespace) -> int:

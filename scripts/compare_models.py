@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
                         help="what is compared (default: models; runs where there is one model)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
     args = parser.parse_args(argv)
-    return cli.run(__file__, lambda: _compare(args))
+    return cli.run(__file__, lambda: _compare(args), args.analysis_dir)
 
 
 def _compare(args: argparse.Namespace) -> int:

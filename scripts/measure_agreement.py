@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--seed is 0 or more")
     if args.draws < FEWEST_DRAWS:
         parser.error(f"--draws is at least {FEWEST_DRAWS}")
-    return cli.run(__file__, lambda: _measure(args))
+    return cli.run(__file__, lambda: _measure(args), args.analysis_dir)
 
 
 def _measure(args: argparse.Namespace) -> int:

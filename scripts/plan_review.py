@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--shards is at least 1")
     if not 0 <= args.overlap <= 1:
         parser.error("--overlap is a share from 0 to 1")
-    return cli.run(__file__, lambda: _plan(args))
+    return cli.run(__file__, lambda: _plan(args), args.analysis_dir)
 
 
 def _plan(args: argparse.Namespace) -> int:

@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
 def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     import json
 
-    from failure_analysis.files import visible
+    from failure_analysis import files
     from failure_analysis.packet import rows
     from failure_analysis.review import ledger, parts, plan, reading_log, show
 
@@ -91,9 +91,11 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         row = rows.row(index, ident)
         shown = show.view(row, args.start, args.tokens, before)
         before |= show.whole_texts(row, shown)
-        size = sum(len(part.text) for part in parts.parts(row))
-        reading_log.log(analysis_dir, args.coder, ident, size, show.spans(shown))
         views.append((row, shown))
+    with files.where_writable(analysis_dir / reading_log.NAME, "; this does not count as read"):
+        for row, shown in views:
+            size = sum(len(part.text) for part in parts.parts(row))
+            reading_log.log(analysis_dir, args.coder, row["datapoint_id"], size, show.spans(shown))
     if args.json:
         print(json.dumps({"datapoints": [show.record(row, shown) for row, shown in views],
                           "done": False}))
@@ -102,7 +104,7 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
                                 planned_by_id.get(row["datapoint_id"]), finals)
                       for row, shown in views))
     if remark:
-        print(visible(remark))
+        print(files.visible(remark))
     return 0
 
 

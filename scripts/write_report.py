@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
                         help="draft the report anew even if somebody has rewritten it (a copy "
                              "stays)")
     args = parser.parse_args(argv)
-    return cli.run(__file__, lambda: _write(args))
+    return cli.run(__file__, lambda: _write(args), args.analysis_dir)
 
 
 def _write(args: argparse.Namespace) -> int:

@@ -679,3 +679,50 @@ def test_help_loads_no_package(bundle):
                           capture_output=True, encoding="utf-8",
                           env={**os.environ, "PYTHONPATH": ""})
     assert (done.returncode, "--static" in done.stdout) == (0, True), done.stderr
+
+
+def answered(page, headers, *pieces):
+    """The status that the page answers with when a reviewer's browser sends this; None when it
+    closes the connection instead."""
+    head = (f"POST /api/quote HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\n"
+            f"Origin: http://127.0.0.1:{page.port}\r\nContent-Type: application/json\r\n"
+            f"Cookie: review_{page.port}={page.token}\r\n{headers}\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", page.port), timeout=30) as link:
+        try:
+            for piece in (head.encode(), *pieces):
+                link.sendall(piece)
+            return int(link.recv(100).split()[1])
+        except ConnectionError:
+            return None
+
+
+@pytest.mark.parametrize(("headers", "status"), [
+    ("Content-Length: 4194305", 413), ("Content-Length: 1000000000000", 413),
+    ("Transfer-Encoding: chunked", 413),
+    ("Content-Length: 2\r\nTransfer-Encoding: chunked", 413), ("X-Nothing: 1", 413),
+    ("Content-Length: 2", 409)])
+def test_a_large_body_is_refused_before_it_is_read(serve, folder, headers, status):
+    """Of the refused ones nothing is sent but the head, so the page cannot have waited for more."""
+    body = (b"{}",) if status == 409 else ()
+    assert answered(serve(folder), headers, *body) == status
+
+
+def test_a_body_that_does_not_come_is_given_up(serve, folder):
+    page = serve(folder)
+    assert answered(page, "Content-Length: 20", b"{") == 408
+    assert answered(page, "Content-Length: 2", b"{}") == 409
+
+
+def test_a_page_whose_folder_nobody_may_write_answers_with_the_reason(serve, folder):
+    """A folder where the log stands is what a log that cannot be written is, for everybody."""
+    page = serve(folder)
+    (folder / "reading_log.jsonl").mkdir()
+    body = json.dumps({"id": "run-a/1", "spans": [["answer", 0, 5]]}).encode()
+    link = http.client.HTTPConnection("127.0.0.1", page.port, timeout=30)
+    link.request("POST", "/api/shown", body, {
+        "Origin": f"http://127.0.0.1:{page.port}", "Content-Type": "application/json",
+        "Cookie": f"review_{page.port}={page.token}"})
+    answer = link.getresponse()
+    said = json.loads(answer.read())["error"]
+    link.close()
+    assert (answer.status, said.partition("]")[2][:16]) == (409, " Is a directory:")

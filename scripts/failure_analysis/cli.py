@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from failure_analysis.files import Refusal, safe_name, sha256, visible
+from failure_analysis.files import FULL, Refusal, hold, safe_name, sha256, visible
 
 if TYPE_CHECKING:
     from failure_analysis.reading.detect import Inputs
@@ -41,10 +41,13 @@ def parser(doc: str | None, as_json: bool = True) -> argparse.ArgumentParser:
     return made
 
 
-def run(script: str, body: Callable[[], int]) -> int:
-    """Runs a script's body and turns an expected error into one line on stderr and exit code 1."""
+def run(script: str, body: Callable[[], int], writes: Path | None = None) -> int:
+    """Runs a script's body and turns an expected error into one line on stderr and exit code 1.
+    While another process `writes` into the same folder, it waits."""
     name = Path(script).name
     try:
+        if writes is not None:
+            hold(writes)
         return body()
     except Refusal as refusal:
         print(f"{name}: {_one_line(refusal)}", file=sys.stderr)
@@ -63,7 +66,8 @@ def run(script: str, body: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"{name}: {_one_line(f'{where}{error.strerror or error}')}", file=sys.stderr)
+        fix = "; it was not written, make room and run it again" if error.errno in FULL else ""
+        print(f"{name}: {_one_line(f'{where}{error.strerror or error}{fix}')}", file=sys.stderr)
     return 1
 
 

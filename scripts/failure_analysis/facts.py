@@ -43,7 +43,8 @@ def digest(facts: Mapping[str, int | float], step: str) -> str:
 def replace(analysis_dir: Path, step: steps.Step, facts: Mapping[str, int | float],
             alone: bool = False) -> None:
     """Puts one step's facts in the place of its earlier ones; `alone`: those of other steps go."""
-    values = {} if alone or not (analysis_dir / NAME).exists() else load(analysis_dir)
-    mine = part(values, step.name)
-    values = {**{name: value for name, value in values.items() if name not in mine}, **facts}
-    files.write_json(analysis_dir / NAME, {name: values[name] for name in sorted(values)})
+    with files.alone(analysis_dir):
+        values = {} if alone or not (analysis_dir / NAME).exists() else load(analysis_dir)
+        mine = part(values, step.name)
+        values = {**{name: value for name, value in values.items() if name not in mine}, **facts}
+        files.write_json(analysis_dir / NAME, {name: values[name] for name in sorted(values)})

@@ -1,7 +1,10 @@
 """Reading and writing: streams of lines, atomic files, safe CSV cells. No other module opens files
 for writing."""
 
+import atexit
+import contextlib
 import csv
+import errno
 import gzip
 import hashlib
 import io
@@ -9,17 +12,34 @@ import json
 import math
 import os
 import re
+import secrets
 import signal
 import sys
+import time
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+try:
+    import fcntl
+except ImportError:  # Windows: there nothing is held, and what runs alone is as safe
+    fcntl = None
+
 COMPRESSED = (".gz", ".zst")
+# Of one line and of one document, in bytes: parsed, they take several times as much memory.
+LARGEST = 1 << 29
+_PIECE = 1 << 20
+# What unpacks to more than this many times its size, and to more than that many bytes, was made to
+# fill a disk: logs of runs unpack to 5 to 50 times their size, endless repetition to 1000.
+_MOST_TIMES, _ANY_TIMES = 1000, 1 << 26
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
+_LEFT_OVER = 60  # seconds since a temporary file was written; a new one may not be locked yet
 # A spreadsheet reads a cell that starts so as a formula. The apostrophe is in the list to make the
 # guard reversible: every guarded cell gains exactly one, and `unguard` takes exactly one away.
 GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001
@@ -96,11 +116,41 @@ def read_text(path: Path, todo: str = "save it as UTF-8") -> str:
 def open_bytes(path: Path) -> IO[bytes]:
     """Opens a file for reading bytes, unpacked when its name ends in .gz or .zst."""
     no_pipe(path)
-    if path.suffix == ".gz":
-        return io.BufferedReader(gzip.open(path), 1 << 20)
-    if path.suffix == ".zst":
-        return io.BufferedReader(_Zstandard(path), 1 << 20)
+    if path.suffix in COMPRESSED:
+        unpacked = gzip.GzipFile if path.suffix == ".gz" else _Zstandard
+        return io.BufferedReader(_Measured(unpacked(path), path), 1 << 20)
     return open(path, "rb", buffering=1 << 18)
+
+
+def most_unpacked(packed: int) -> int:
+    """How many bytes a file of so many bytes may unpack to."""
+    return max(_ANY_TIMES, _MOST_TIMES * packed)
+
+
+class _Measured(io.RawIOBase):
+    """The unpacked bytes of a file, no more of them than it may have."""
+
+    def __init__(self, unpacked: IO[bytes], path: Path) -> None:
+        self._unpacked, self._path = unpacked, path
+        self._left = most_unpacked(path.stat().st_size)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills the buffer with the next unpacked bytes; 0 at the end."""
+        taken = self._unpacked.readinto(buffer)
+        self._left -= taken
+        if self._left < 0:
+            raise Refusal(f"{self._path}: unpacks to more than {_MOST_TIMES} times its size; if "
+                          "you trust it, unpack it and name the unpacked file")
+        return taken
+
+    def close(self) -> None:
+        """Closes the file below."""
+        self._unpacked.close()
+        super().close()
 
 
 class _Zstandard(io.RawIOBase):
@@ -152,11 +202,23 @@ def unpacking_errors() -> tuple[type[BaseException], ...]:
 def read_json(path: Path) -> Any:
     """The whole JSON document in a file (.gz and .zst unpacked); refuses with the reason."""
     try:
-        with open_bytes(path) as file:
-            data = file.read()
+        data = whole(path)
     except unpacking_errors() as error:
         raise Damaged(f"{path}: damaged or cut off while unpacking ({error})") from None
     return json_of(path, data)
+
+
+def whole(path: Path) -> bytes:
+    """All bytes of a file, unpacked; refuses one that is too large to be held at once."""
+    pieces, size = [], 0
+    with open_bytes(path) as file:
+        while piece := file.read(_PIECE):
+            pieces.append(piece)
+            size += len(piece)
+            if size > LARGEST:
+                raise Refusal(f"{path}: a document of more than {LARGEST >> 20} MB; write it as "
+                              "JSONL, one record on a line: jq -c '.[]' FILE > NEW_FILE")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def json_of(path: Path, data: bytes) -> Any:
@@ -188,10 +250,18 @@ def json_lines(path: Path) -> Iterator[JsonLine]:
     number = 0
     try:
         with open_bytes(path) as file:
-            for number, raw in enumerate(file, 1):  # noqa: B007 (used below the loop)
+            while raw := file.readline(_PIECE):
+                number += 1
                 if number == 1:
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
+                if len(raw) == _PIECE and not raw.endswith(b"\n"):
+                    raw, size = _long_line(file, raw)
+                    if size > LARGEST:
+                        yield JsonLine(number, raw[:_PIECE], None, f"a line of {size >> 20} MB, "
+                                       f"more than {LARGEST >> 20}; here is its beginning")
+                        continue
                 if raw.isspace():
+                    number += _blank_lines(file)
                     continue
                 try:
                     line = JsonLine(number, raw, decode(raw))
@@ -201,6 +271,33 @@ def json_lines(path: Path) -> Iterator[JsonLine]:
     except unpacking_errors() as error:
         yield JsonLine(number + 1, b"", None,
                        f"the compressed file is damaged or cut off here ({error})")
+
+
+def _long_line(file: IO[bytes], begun: bytes) -> tuple[bytes, int]:
+    """(a line that begins so, its length without the blanks before it). Of those, and of what goes
+    beyond the largest line, nothing is held."""
+    pieces = [begun.lstrip()]
+    size = len(pieces[0])
+    while piece := file.readline(_PIECE):
+        held = piece if size else piece.lstrip()
+        size += len(held)
+        if size <= LARGEST:
+            pieces.append(held)
+        if piece.endswith(b"\n"):
+            break
+    return b"".join(pieces) or b"\n", size
+
+
+def _blank_lines(file: IO[bytes]) -> int:
+    """Passes over the blank lines that come next, block by block; returns how many."""
+    count = 0
+    while block := file.peek():
+        end = block.rfind(b"\n", 0, len(block) - len(block.lstrip())) + 1
+        if not end:
+            break
+        count += block.count(b"\n", 0, end)
+        file.read(end)
+    return count
 
 
 @lru_cache(1)
@@ -240,8 +337,7 @@ def json_document(path: Path) -> JsonLine:
     decode, refusals = _fast_decoder()
     nulled: list[str] = []
     try:
-        with open_bytes(path) as file:
-            raw = file.read().removeprefix(b"\xef\xbb\xbf")
+        raw = whole(path).removeprefix(b"\xef\xbb\xbf")
         try:
             value = decode(raw)
         except refusals:
@@ -288,14 +384,134 @@ def refuse_leading_out(path: Path) -> None:
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that appears under its name only when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with atomic_together([path]) as (file,):
+        yield file
+
+
+@contextmanager
+def atomic_together(paths: Iterable[Path]) -> Iterator[list[IO[bytes]]]:
+    """Binary files that appear under their names together, when the block ends without an error and
+    all of them are written to their ends."""
+    opened: list[tuple[_Output, Path]] = []
     try:
-        with open(temporary, "wb", buffering=1 << 16) as file:
-            yield file
-        os.replace(temporary, path)
+        with ExitStack() as stack:
+            for path in paths:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _sweep(path.parent)
+                opened.append((_Output(path), path))
+                stack.callback(opened[-1][0].close)
+            buffers = [io.BufferedWriter(raw, 1 << 16) for raw, _ in opened]
+            yield buffers
+            for buffer in buffers:
+                buffer.flush()
+            for raw, path in opened:
+                os.replace(raw.temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        for raw, _ in opened:
+            with contextlib.suppress(OSError):
+                raw.temporary.unlink(missing_ok=True)
+
+
+class _Output(io.FileIO):
+    """A file with a temporary name, locked while it is written, whose errors name the file that it
+    will be."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.temporary = path.with_name(
+            f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        try:
+            super().__init__(self.temporary, "wb")
+        except OSError as error:
+            raise self._named(error) from None
+        _try_lock(self.fileno())
+
+    def write(self, data: Any) -> int:
+        """Writes what it can of the bytes."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise self._named(error) from None
+
+    def _named(self, error: OSError) -> OSError:
+        return OSError(error.errno, error.strerror, str(self.path))
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Locks an open file or folder until it is closed; False when another process has it. Where
+    nothing can be locked, nobody has it."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        pass
+    return True
+
+
+@lru_cache(256)
+def _sweep(folder: Path) -> None:
+    """Removes the temporary files that processes left in a folder when they were killed; once in a
+    process. Those that are being written are locked, or new."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if fcntl is None or not _TEMPORARY.fullmatch(entry.name) or \
+                    not entry.is_file(follow_symlinks=False) or \
+                    time.time() - entry.stat().st_mtime < _LEFT_OVER:
+                continue
+            descriptor = os.open(entry.path, os.O_RDONLY)
+            try:
+                if _try_lock(descriptor):
+                    os.unlink(entry.path)
+            finally:
+                os.close(descriptor)
+
+
+_held: set[Path] = set()
+
+
+@contextmanager
+def alone(folder: Path, waiting: Callable[[], Any] = lambda: None) -> Iterator[None]:
+    """Lets one process at a time into a folder, for what reads a file and writes it anew; calls
+    `waiting` when there is one in it. Within the block, and after `hold`, it is there already."""
+    place = folder.resolve()
+    if fcntl is None or place in _held or not place.is_dir():
+        yield
+        return
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        if not _try_lock(descriptor):
+            waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _held.add(place)
+        yield
+    finally:
+        _held.discard(place)
+        os.close(descriptor)
+
+
+@contextmanager
+def where_writable(path: Path, lost: str = "") -> Iterator[None]:
+    """For what is printed as well: where it may not be written, says so on stderr and goes on;
+    `lost` is what follows from that."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _READ_ONLY:
+            raise
+        print(visible(f"{path}: not written ({error.strerror}){lost}"), file=sys.stderr)
+
+
+_until_the_end = ExitStack()
+atexit.register(_until_the_end.close)  # while the module is whole
+
+
+def hold(folder: Path) -> None:
+    """Keeps other processes that write into a folder waiting until this one ends."""
+    _until_the_end.enter_context(alone(folder, lambda: print(
+        f"{visible(str(folder))}: another process is writing in it; waiting until it has ended",
+        file=sys.stderr, flush=True)))
 
 
 @contextmanager
@@ -315,13 +531,24 @@ def locked(path: Path, wait: bool = True) -> Iterator[IO[bytes]]:
     except Timeout:
         raise Refusal(f"{path}: another process is writing it; wait until that one has ended"
                       ) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     with lock, open(path, "a+b") as file:
         lock.release()  # of two acquisitions, the block holds the other
         _mend(path, file)
-        file.seek(0)
-        yield file
         file.flush()
-        os.fsync(file.fileno())
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            os.ftruncate(file.fileno(), size)  # all of it or nothing
+            file.raw.close()
+            raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 @contextmanager

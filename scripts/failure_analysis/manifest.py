@@ -54,18 +54,19 @@ def record(
     Of the outputs those count that are there. `reads` are the files of the folder that it was made
     from, as `proved` gives them; `hashes` are those of outputs that are known already."""
     hashes = hashes or {}
-    ran = entries(analysis_dir)
-    ran.pop(step, None)
-    ran[step] = {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "settings": dict(settings),
-        "versions": _versions(),
-        "outputs": {name: hashes.get(name) or _hash(analysis_dir, step, name)
-                    for name in sorted(outputs) if (analysis_dir / name).exists()},
-        **({"reads": dict(reads)} if reads is not None else {}),
-        **({"inputs": inputs} if inputs is not None else {}),
-    }
-    files.write_json(analysis_dir / NAME, {"steps": ran})
+    with files.alone(analysis_dir):
+        ran = entries(analysis_dir)
+        ran.pop(step, None)
+        ran[step] = {
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "settings": dict(settings),
+            "versions": _versions(),
+            "outputs": {name: hashes.get(name) or _hash(analysis_dir, step, name)
+                        for name in sorted(outputs) if (analysis_dir / name).exists()},
+            **({"reads": dict(reads)} if reads is not None else {}),
+            **({"inputs": inputs} if inputs is not None else {}),
+        }
+        files.write_json(analysis_dir / NAME, {"steps": ran})
 
 
 def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
@@ -116,11 +117,12 @@ def proved(analysis_dir: Path, names: Iterable[str]) -> dict[str, str]:
 
 def replace_output(analysis_dir: Path, step: Step, names: Iterable[str]) -> None:
     """Tells the manifest that a step has written some of its outputs anew."""
-    ran = entries(analysis_dir)
-    if step.name in ran:
-        ran[step.name]["outputs"] |= {name: files.sha256(analysis_dir / name) for name in names
-                                        if (analysis_dir / name).exists()}
-        files.write_json(analysis_dir / NAME, {"steps": ran})
+    with files.alone(analysis_dir):
+        ran = entries(analysis_dir)
+        if step.name in ran:
+            ran[step.name]["outputs"] |= {name: files.sha256(analysis_dir / name)
+                                          for name in names if (analysis_dir / name).exists()}
+            files.write_json(analysis_dir / NAME, {"steps": ran})
 
 
 def outputs(analysis_dir: Path, step: Step) -> dict[str, str] | None:

@@ -49,11 +49,12 @@ def measure(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
     """Compares the coders of a folder's ledger; writes agreement.json, agreement.md and facts."""
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.ROWS))
     result = compare(analysis_dir, seed, draws)
-    facts.replace(analysis_dir, steps.AGREE, dict(numbers(result)))
-    _write_json(analysis_dir / NAME, result)
-    files.write_text(analysis_dir / PAGE, agreement_page.page(result, analysis_dir))
-    manifest.record(analysis_dir, steps.AGREE.name, {"seed": seed, "draws": draws},
-                    steps.AGREE.writes, reads=reads)
+    with files.where_writable(analysis_dir / NAME):
+        facts.replace(analysis_dir, steps.AGREE, dict(numbers(result)))
+        _write_json(analysis_dir / NAME, result)
+        files.write_text(analysis_dir / PAGE, agreement_page.page(result, analysis_dir))
+        manifest.record(analysis_dir, steps.AGREE.name, {"seed": seed, "draws": draws},
+                        steps.AGREE.writes, reads=reads)
     return result
 
 

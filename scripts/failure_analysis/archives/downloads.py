@@ -3,7 +3,6 @@
 What was done for a run stands in `.downloads/<run>.json`, written before and after its folder is
 put in place: a run counts as finished only with both, and a half one is fetched again."""
 
-import errno
 import os
 import re
 import shutil
@@ -25,7 +24,6 @@ COLUMNS = ("run", "state", "reason", "archive", "bytes", "version", "members", "
 FETCHED, KNOWN, FAILED, WAITING = "fetched", "already there", "failed", "would be fetched"
 _ATTEMPTS, _PAUSE = 3, 0.5
 _MOST_PAGES = 10_000
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # trying again helps nobody
 # What identifies the content of an object, in the words of the file systems that fsspec knows.
 _VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "mtime")
 
@@ -269,7 +267,7 @@ def _fetched(filesystem: Any, archive: Archive, packed: Path, add: Callable[[int
             reason = str(refusal)
         except Exception as error:  # each file system has its own errors
             if isinstance(error, OSError) and (error.filename == str(packed)
-                                               or error.errno in _FULL):
+                                               or error.errno in files.FULL):
                 raise
             reason = _reason(error)
         if attempt < _ATTEMPTS:

@@ -46,9 +46,11 @@ def ending(name: str) -> str | None:
 
 def extract(path: Path, folder: Path, most_bytes: int) -> Extracted:
     """Extracts an archive into a new folder; refuses, having written nothing, one that is damaged,
-    larger than `most_bytes`, or unsafe. An OSError (a full disk) may leave a part in the folder."""
+    larger than `most_bytes` or than a thousand times its size, or unsafe. An OSError (a full disk)
+    may leave a part in the folder."""
     read = _zip if path.name.lower().endswith(".zip") else _tar
-    checked = _Checked(most_bytes)
+    packed = path.stat().st_size
+    checked = _Checked(most_bytes, packed)
     try:
         read(path, folder, checked, False)
     except files.Refusal:
@@ -59,15 +61,15 @@ def extract(path: Path, folder: Path, most_bytes: int) -> Extracted:
     if not checked.members:
         raise files.Refusal("an empty archive")
     folder.mkdir(parents=True)
-    read(path, folder, _Checked(most_bytes), True)
+    read(path, folder, _Checked(most_bytes, packed), True)
     return Extracted(checked.members, checked.bytes)
 
 
 class _Checked:
     """The names so far, compared without case, and the rules that each further member must keep."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self.most_bytes = most_bytes
+    def __init__(self, most_bytes: int, packed: int) -> None:
+        self.most_bytes, self.packed = most_bytes, packed
         self.members, self.bytes = 0, 0
         self.kinds: dict[str, str] = {}
         self.files: dict[str, int] = {}  # their sizes
@@ -100,6 +102,10 @@ class _Checked:
         if size < 0 or self.bytes > self.most_bytes:
             raise self.refuse(name, f"brings the archive to {self.bytes} bytes, more than "
                                     f"--max-extracted-bytes {self.most_bytes}")
+        if self.bytes > files.most_unpacked(self.packed):
+            raise self.refuse(name, f"brings the archive to {self.bytes} bytes, more than 1000 "
+                                    f"times its own {self.packed}; if you trust it, unpack it "
+                                    "yourself")
         return plain
 
     def _check_name(self, name: str) -> None:

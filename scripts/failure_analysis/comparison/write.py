@@ -15,13 +15,14 @@ def write(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
     facts.load(analysis_dir)
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.GRADINGS, steps.VERSIONS))
     compared = compute.compare(analysis_dir, by, seed)
-    files.write_json(analysis_dir / NAME, compared.result)
-    files.write_text(analysis_dir / PAGE, comparison_page.page(compared.result))
-    facts.replace(analysis_dir, steps.COMPARE, dict(compute.numbers(compared.result)))
-    _write_table(analysis_dir / TABLE, compared)
-    _draw(analysis_dir / FIGURE, compared)
-    manifest.record(analysis_dir, steps.COMPARE.name, {"by": by, "seed": seed},
-                    steps.COMPARE.writes, reads=reads)
+    with files.where_writable(analysis_dir / NAME):
+        files.write_json(analysis_dir / NAME, compared.result)
+        files.write_text(analysis_dir / PAGE, comparison_page.page(compared.result))
+        facts.replace(analysis_dir, steps.COMPARE, dict(compute.numbers(compared.result)))
+        _write_table(analysis_dir / TABLE, compared)
+        _draw(analysis_dir / FIGURE, compared)
+        manifest.record(analysis_dir, steps.COMPARE.name, {"by": by, "seed": seed},
+                        steps.COMPARE.writes, reads=reads)
     return compared.result
 
 

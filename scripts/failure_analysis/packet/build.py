@@ -76,19 +76,32 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
         overall.find_judges(inputs.rowless)
         if not overall.rows_read:
             raise files.Refusal(f"{_named(inputs.sources)}: no rows in it; nothing to analyse")
-    if inputs.gradings:
-        overall.gradings = _write_gradings(inputs, keys, analysis_dir / steps.GRADINGS)
-    else:
-        (analysis_dir / steps.GRADINGS).unlink(missing_ok=True)
-    found = versions.write(analysis_dir, contents, inputs.sources)
-    overall.versions = list(versions.findings(found))
-    report = overall.report([path.as_posix() for path in inputs.ignored], inputs.unreadable)
-    files.write_json(analysis_dir / sanity.NAME, report)
-    removed = _settle(analysis_dir, overall.facts() | versions.facts(found), settings, read_files)
+    with _whole_or_none(analysis_dir):
+        if inputs.gradings:
+            overall.gradings = _write_gradings(inputs, keys, analysis_dir / steps.GRADINGS)
+        else:
+            (analysis_dir / steps.GRADINGS).unlink(missing_ok=True)
+        found = versions.write(analysis_dir, contents, inputs.sources)
+        overall.versions = list(versions.findings(found))
+        report = overall.report([path.as_posix() for path in inputs.ignored], inputs.unreadable)
+        files.write_json(analysis_dir / sanity.NAME, report)
+        removed = _settle(analysis_dir, overall.facts() | versions.facts(found), settings,
+                          read_files)
     return {**overall.conservation(), "unreadable": inputs.unreadable,
             "gradings_joined": overall.gradings["joined"] if overall.gradings else 0,
             "differences": [finding["text"] for finding in overall.differences],
             "findings": findings.for_terminal(report["findings"]), "removed": removed}
+
+
+@contextmanager
+def _whole_or_none(analysis_dir: Path) -> Iterator[None]:
+    """Removes the packet when its last files cannot be written beside its streams."""
+    try:
+        yield
+    except OSError:
+        for name in steps.BUILD.writes:
+            (analysis_dir / name).unlink(missing_ok=True)
+        raise
 
 
 def _settle(analysis_dir: Path, counted: dict, settings: dict, inputs: list) -> list[str]:
@@ -172,9 +185,8 @@ def _no_collector() -> Iterator[None]:
 
 @contextmanager
 def _streams(analysis_dir: Path) -> Iterator[Outputs]:
-    with ExitStack() as stack:
-        outputs = Outputs(*(stack.enter_context(files.atomic(analysis_dir / name))
-                            for name in steps.STREAMS))
+    with files.atomic_together(analysis_dir / name for name in steps.STREAMS) as streams:
+        outputs = Outputs(*streams)
         outputs.outcomes.write(files.csv_line(OUTCOME_COLUMNS))
         outputs.table.write(files.csv_line(CSV_COLUMNS))
         yield outputs

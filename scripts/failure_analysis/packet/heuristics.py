@@ -184,7 +184,7 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
     source = files.needed(analysis_dir / steps.ROWS, steps.BUILD.script)
     manifest.proved(analysis_dir, (steps.ROWS, steps.TABLE))
     counts = _Counts(rules)
-    with files.atomic(source) as rows, files.atomic(analysis_dir / steps.TABLE) as cells:
+    with files.atomic_together([source, analysis_dir / steps.TABLE]) as (rows, cells):
         cells.write(files.csv_line(CSV_COLUMNS))
         for row, line in whole(analysis_dir):
             mode, name = counts.add(row)

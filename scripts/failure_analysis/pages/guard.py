@@ -18,6 +18,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+MOST_BODY = 4 << 20  # bytes; a review has kilobytes
 _REFUSED = """<!doctype html><meta charset="utf-8"><title>Refused</title>
 <p>{reason}.</p>
 <p>Open the link that review_app.py printed. If you just came from it: <a href="/">go on</a>.</p>
@@ -42,6 +43,8 @@ def guarded(app: ASGIApp, token: str, port: int) -> ASGIApp:
 
 def _entered(request: Request, token: str, port: int) -> Response | None:
     """The answer to a request that does not reach the app: a refusal, or the way in."""
+    if reason := _unbounded(request):
+        return Response(reason, 413, {"Connection": "close"}, "text/plain")
     if reason := _foreign(request, port):
         return HTMLResponse(_REFUSED.format(reason=reason), 403)
     cookie = f"review_{port}"  # browsers send a cookie to every port of a host
@@ -53,6 +56,16 @@ def _entered(request: Request, token: str, port: int) -> Response | None:
     if not _same(request.cookies.get(cookie, ""), token):
         return HTMLResponse(_REFUSED.format(reason="This request has no valid token"), 403)
     return None
+
+
+def _unbounded(request: Request) -> str:
+    """Why the body of a request is not read; empty when it may be. Nothing of it has been."""
+    length = request.headers.get("content-length", "")
+    if "transfer-encoding" in request.headers or not length and request.method == "POST":
+        return "A request says how long its body is, in Content-Length"
+    if length and (not length.isdecimal() or int(length[:20]) > MOST_BODY):
+        return f"A body has at most {MOST_BODY} bytes"
+    return ""
 
 
 def _same(given: str, token: str) -> bool:

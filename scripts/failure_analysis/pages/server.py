@@ -1,5 +1,6 @@
 """The review page's routes, and the server on 127.0.0.1 that answers them."""
 
+import asyncio
 import getpass
 import json
 import re
@@ -14,7 +15,7 @@ import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -27,6 +28,7 @@ from failure_analysis.review import contrast, ledger, parts, reading_log
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "templates" / "review_app"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_SLOWEST = 10  # seconds for a body to come in
 _REVIEW = ("bucket", "fault", "mechanism", "quotes", "secondary", "note", "settles", "replaces")
 
 
@@ -97,7 +99,12 @@ def application(desk: Desk) -> Starlette:
         """A route that is sent a JSON object."""
         async def answer(request: Request) -> Response:
             try:
-                asked = json.loads(await request.body())
+                async with asyncio.timeout(_SLOWEST):
+                    body_text = await request.body()
+            except (TimeoutError, ClientDisconnect):
+                return Response("The body did not come", 408, {"Connection": "close"}, "text/plain")
+            try:
+                asked = json.loads(body_text)
             except (ValueError, RecursionError):
                 return _Json({"error": "not JSON"}, 400)
             if not isinstance(asked, dict):
@@ -116,7 +123,8 @@ def application(desk: Desk) -> Starlette:
         answers("/api/search", lambda desk, asked: desk.matching(asked.get("q", ""))),
         answers("/api/background", _background),
         takes("/api/quote", _quote), takes("/api/review", _review), takes("/api/shown", _shown),
-    ], exception_handlers={files.Refusal: _refused, msgspec.ValidationError: _refused})
+    ], exception_handlers={
+        files.Refusal: _refused, msgspec.ValidationError: _refused, OSError: _refused})
 
 
 async def _refused(request: Request, refusal: Exception) -> Response:

@@ -103,9 +103,10 @@ def _of_document(records: list[Any], most: int) -> list[Any]:
 
 
 def is_empty(path: Path) -> bool:
-    """Whether there is nothing in a file."""
+    """Whether there is nothing in a file, or nothing but blanks."""
     head = _head(path)
-    return not head.damage and head.whole and not head.data.strip()
+    return not head.damage and not head.data.strip() and (
+        head.whole or next(files.json_lines(path), None) is None)
 
 
 def is_table(path: Path) -> bool:

@@ -73,6 +73,8 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, folder:
     own = folder / f"member{''.join(PurePosixPath(info.filename).suffixes[-2:])}"
     try:
         own.write_bytes(_bytes(archive, info))
+        if own.suffix in files.COMPRESSED:
+            files.whole(own)  # refuses one that unpacks to too much
         lines = list(read(own))
     except (*_BROKEN, files.Refusal) as error:
         reason = str(error).replace(f"{own}: ", "")
@@ -94,9 +96,15 @@ def is_eval(path: Path) -> bool:
 
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(path)
     except _BROKEN as error:
         raise files.Damaged(f"{path}: damaged or cut off, no whole zip archive ({error})") from None
+    size = sum(info.file_size for info in archive.infolist())
+    if size > files.most_unpacked(path.stat().st_size):
+        archive.close()
+        raise files.Refusal(f"{path}: unpacks to {size >> 20} MB, more than 1000 times its size; "
+                            "if you trust it, unpack it")
+    return archive
 
 
 def _header(path: Path, archive: zipfile.ZipFile) -> dict:

@@ -37,9 +37,10 @@ def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result
     report = write.path_of(analysis_dir)
     text = write.read(files.needed(report, "write_report.py"))
     result = _proved(analysis_dir, text, min_cited, rerun)
-    files.write_json(analysis_dir / NAME, {"report": report.name, **record(result, rerun)})
-    manifest.record(analysis_dir, steps.CHECK.name, {"min_cited": min_cited, "rerun": rerun},
-                    steps.CHECK.writes)
+    with files.where_writable(analysis_dir / NAME):
+        files.write_json(analysis_dir / NAME, {"report": report.name, **record(result, rerun)})
+        manifest.record(analysis_dir, steps.CHECK.name, {"min_cited": min_cited, "rerun": rerun},
+                        steps.CHECK.writes)
     return result
 
 
