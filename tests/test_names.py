@@ -2,8 +2,6 @@
 raises, no row is lost, and what our own scripts write never breaks our own check."""
 
 import json
-import re
-import string
 import tempfile
 from pathlib import Path
 
@@ -13,18 +11,18 @@ from hypothesis import strategies as st
 
 from failure_analysis import facts, files
 from failure_analysis.comparison import write as compare
-from failure_analysis.markdown import cell, code
+from failure_analysis.markdown import code
 from failure_analysis.packet import build, heuristics
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.reading import detect
-from failure_analysis.report import check, draft, write
+from failure_analysis.report import check, write
 from failure_analysis.review import ledger, parts, plan, show
 from make_runs import judged, turn
 
-NASTY = ["7", "12", "the", "all", "rows", "judged", "model", "reviewed", "no", "none named", "Costs",
-         "{{rows}}", "{{failed_rows}}", "{{rows_read}} {{nothing}}", "<!--fact:x-->",
-         "5<!--fact:rows_read-->", "<!-- generated:status -->", "-->", "](x)", "[", "]", "a]b[c",
-         "[dp:r/0]", "a|b", "a\\|b", "#", "## Model `x`", "=cmd()", "..", "a/b", "a", "b", "con",
+NASTY = ["7", "12", "the", "all", "rows", "judged", "model", "reviewed", "no",
+         "none named", "Costs", "{{rows}}", "{{failed_rows}}", "{{rows_read}} {{nothing}}",
+         "<!--fact:x-->", "5<!--fact:rows_read-->", "<!-- generated:status -->", "-->", "](x)", "[",
+         "]", "a]b[c",         "[dp:r/0]", "a|b", "a\\|b", "#", "## Model `x`", "=cmd()", "..", "a/b", "a", "b", "con",
          "e\u0301", "\u00e9", "Claude Opus 4.6 thinking high", "claude opus 4.6 thinking high", "`",
          "```", "a``b", "~~~", "\ud800", "\udfff\ud83d", "\u202eSSAP", "\ufe0f" * 378, "a\ufe0f",
          "a\u200d", "\U000e0041", "\U0001f600", "x" * 300, "x y " * 75, "a  b", "a b", " a", "a\n",
@@ -32,13 +30,14 @@ NASTY = ["7", "12", "the", "all", "rows", "judged", "model", "reviewed", "no", "
          "'", "'=1", "\\", "\\`", "\\u202e", "&lt;", "&#8203;", "<b>", "*", "_x_", "$x$", "TODO",
          "two of three", "50 %", "\u0663", "\u00bd", "model_error", "mixed", "GPT-4, or 5", "null",
          "review", "~", "@1", "a@1", "$(touch x)", "http://x.y/z", "1. x", "- x", "> x"]
-NAMES = st.one_of(st.sampled_from(NASTY), st.text(st.characters(codec=None), min_size=1, max_size=12),
+NAMES = st.one_of(st.sampled_from(NASTY),
+                  st.text(st.characters(codec=None), min_size=1, max_size=12),
                   st.text(st.sampled_from("a1 `{}<>-![]()|\\\"*_#&;.,:/@~\u202e\ufe0f\ud800"),
                           min_size=1, max_size=12))
 # What a report may lack because its author has not written it yet.
-UNWRITTEN = {"todo", "provisional_bucket", "unreviewed_bucket", "unread_datapoint", "unreviewed_model",
-             "undecided_item", "few_citations", "no_description", "missing_bucket", "model_section",
-             "no_cause"}
+UNWRITTEN = {"todo", "provisional_bucket", "unreviewed_bucket", "unread_datapoint",
+             "unreviewed_model", "undecided_item", "few_citations", "no_description",
+             "missing_bucket", "model_section",             "no_cause"}
 
 
 def stage_1(folder, runs):
@@ -88,7 +87,8 @@ def recorded(out, mechanism):
             answer = next(part.text for part in parts.parts(row) if part.name == "answer")
             entries.append({"id": ident, "bucket": ("says_any_room", "says_no_day")[place % 3 == 2],
                             "fault": ledger.FAULTS[place % 4],
-                            "mechanism": f"It says so whatever is asked: {mechanism}", "quote": answer})
+                            "mechanism": f"It says so whatever is asked: {mechanism}",
+                            "quote": answer})
     verdicts = ledger.append(index, entries)
     assert all(verdict.review for verdict in verdicts), verdicts
     return len(entries)
@@ -158,10 +158,63 @@ def runs_of(model, other, items, task, dimension, answer="I guess it is room fou
             for number, name in enumerate((model, other))]
 
 
-@pytest.mark.parametrize("name", NASTY)
-def test_a_name_of_whatever_kind_holds(name):
-    items = [f"{name}{place}" if place else name for place in range(4)]
-    if not name.strip():
-        items = [f"{place}{name}" for place in range(4)]
-    text, found = through(runs_of(name, f"{name}2", items, name, name), name)
+@pytest.mark.parametrize("start", range(0, len(NASTY), 4))
+def test_names_of_whatever_kind_hold(start):
+    model, task, dimension, item = [*NASTY, *NASTY][start:start + 4]
+    items = dict.fromkeys([item, model, f"{task}3", dimension])
+    text, found = through(runs_of(model, f"{item}2", items, task, dimension), model)
     assert found == [], text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NASTY)
+def test_one_name_for_everything_holds(name):
+    items = [f"{place}{name}" for place in range(3)]
+    text, found = through(runs_of(name, f"{name}2", [name, *items], name, name), name)
+    assert found == [], text
+
+
+@pytest.mark.slow
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(NAMES, NAMES, NAMES, NAMES, NAMES, NAMES)
+def test_names_drawn_from_everything_hold(model, other, item, task, dimension, mechanism):
+    if model == other:
+        other += "x"
+    text, found = through(runs_of(model, other, dict.fromkeys([item, task, "2", "3"]), task,
+                                  dimension), mechanism)
+    assert found == [], text
+
+
+def test_clean_names_are_one_visible_line_and_stay_apart():
+    names = {name: files.clean_name(name) for name in [*NASTY, ""]}
+    assert len(set(names.values())) == len(names)
+    for name, clean in names.items():
+        assert clean == files.clean_name(clean) == " ".join(files.visible(clean).split())
+        assert clean == name or clean.endswith(f"~{files.mark(name)}")
+
+
+def test_hidden_characters_are_spelled_out_and_counted():
+    assert files.visible("a\ufe0fb\u200d!\U000e0041") == r"a\ufe0fb\u200d!\U000e0041"
+    assert files.visible("\ufe0f" * 378) == r"\ufe0f" * 16 + "…(378 hidden characters)"
+    line = files.csv_line(["\u202e=1", {"a\x85": "\U000e0041\ud800"}]).decode()
+    assert line == '\\u202e=1,"{""a\\u0085"": ""\\udb40\\udc41\\ud800""}"\r\n'
+
+
+def test_what_only_looks_like_a_name_is_still_a_finding(tmp_path):
+    """A number beside a model called so, a made-up span, a placeholder in backticks."""
+    out = stage_1(tmp_path, runs_of("Opus 4.6 thinking high", "7", ["7", "8"], "12", "kb2"))
+    said = {(one.verdict, one.text) for one in check.prove(
+        "# Notes\n\nIt failed 7 times, `12` rows and `13` rows. It is `Opus 4.6 thinking low`.\n"
+        "`{{rows_read}}` rows. It is `Opus 4.6 thinking high` with item `8`, in task `12`.\n",
+        check.gather(out)).findings}
+    assert {one for one in said if one[0] in ("unbound_number", "fabricated_quote", "unfilled")} \
+        == {("unbound_number", "7"), ("unbound_number", "13"),
+            ("fabricated_quote", "Opus 4.6 thinking low"), ("unfilled", "{{rows_read}}")}
+
+
+def test_a_figure_of_names_that_its_font_lacks_is_silent(run_script, tmp_path):
+    paths = [judged(tmp_path / f"r{place}", [turn(0, False, model_name=name)])
+             for place, name in enumerate(("\U0001f600", "\u4e16\u754c"))]
+    done = run_script("deep_error_analysis.py", "--run-dir", *paths, "--output",
+                      tmp_path / "out" / "r.md")
+    assert done.returncode == 0 and done.stderr == ""

@@ -104,9 +104,10 @@ def outcome_of(
 
 @lru_cache(1 << 13)
 def safe_id(text: str) -> str:
-    """The text as part of a datapoint id or fact key: one line, no white space or control
-    or hidden characters, nothing that ends a comment, a tag, a code span or a placeholder, no
-    bracket without its partner (a citation stands in brackets), at most 200 characters. A text that had to be changed gains a hash, so that ids stay distinct."""
+    """The text as part of a datapoint id or fact key: one line, no white space, control or hidden
+    characters, nothing that ends a comment, a tag, a code span or a placeholder, no bracket without
+    its partner (a citation stands in brackets), at most 200 characters. A text that had to be
+    changed gains a hash, so that ids stay distinct."""
     plain = "".join(char if char.isprintable() and char not in _ID_ENDS else " " for char in text)
     safe = re.sub(" +", "_", _HIDDEN.sub(" ", plain))[:_ID_LENGTH]
     if not _is_nested(safe):

@@ -26,7 +26,8 @@ NUMBERS = ("prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
 # The fields that ingest works out for every row.
 COMPUTED = frozenset((
     "datapoint_id", "benchmark", "run_id", "model_name", "item_id", "item_fingerprint", "task",
-    "trial", "turn", "outcome", "failed_dimensions", "reward", "grader", "termination", *NUMBERS, "source",
+    "trial", "turn", "outcome", "failed_dimensions", "reward", "grader", "termination", *NUMBERS,
+    "source",
 ))
 _MOST_SCORES = 4096
 _FINGERPRINT = re.compile("[0-9a-f]{16}")
@@ -123,7 +124,7 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
     outcome = scores.outcome
     if reward is not None and source.threshold is not None:
         outcome, _ = outcome_of(fields.get("scores"), reward, source.threshold)
-    ident = f"{run_id}/{safe_id(item_id)}"
+    ident = f"{run_id}/{safe_id(item_of(fields))}"
     task, grader = fields.get("task"), (line.settings or fields).get("grader") or source.grader
     ended = fields.get("termination") or _termination(fields.get("assistant_text"))
     computed = {

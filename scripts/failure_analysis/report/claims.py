@@ -33,7 +33,8 @@ _LARGE = ("eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
           "|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\\w+)?|hundreds?|thousands?|millions?|dozens?|percent|majority|tenfold"
           "|(?:one|two|three)-(?:thirds?|quarters?)")
 _COUNTS = re.compile(rf"(?<![\w-])(?:(?:{_SMALL}) (?:out )?(?:of|in)|(?:{_LARGE}))(?![\w-])", re.I)
-_ITEM = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|and|or)|,)\s*$", re.I)
+_NAMED_SO = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|runs?|and|or)|,)\s*$",
+                       re.I)
 # A word that a sentence must hold to use a fact of this kind.
 _SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
          "unjudged_rows": "unjudged|not judged", "rejected_rows": "reject",
@@ -102,20 +103,20 @@ _FAULT_WORDS = {"model_error": "model|its own|their own", "grader_issue": "grade
                 "reference_issue": "reference|expected", "pipeline_issue": "pipeline|harness",
                 "user_simulator_issue": "simulat", "undecided": "undecided|not decided"}
 # Words that sentences of a report are made of, whatever a model is called.
-_ORDINARY = frozenset((
-    "a an and any are as at be both but by can could did do does done each every few first for from "
-    "had has have he her his how if in into is it its just last less many may more most much must "
-    "new no none nor not now of off old on once one only or other our out over own same she should "
-    "so some such than that the their them then there these they this those to too two under until "
-    "up us was we were what when where which while who whose why will with without would you your "
-    "all never always nobody nothing three four five six seven eight nine ten half "
-    "agent agents answer answers bucket case cases cause causes cost costs count data datapoint "
-    "datapoints dimension dimensions error errors fail failed failing fails failure failures fault "
-    "faults grade grader group human item items judge judged judges label labels mode model models "
-    "named notes number part pass passed passes passing question questions rate read reader reference "
-    "result results review reviewed reviews row rows run runs share table task tasks test text todo "
-    "trial trials trigger turn turns unread user value verdict word words wrong"
-).split())
+_ORDINARY = frozenset(re.findall(r"\w+", """
+    a an and any are as at be both but by can could did do does done each every few first for
+    from had has have he her his how if in into is it its just last less many may more most much
+    must new no none nor not now of off old on once one only or other our out over own same she
+    should so some such than that the their them then there these they this those to too two
+    under until up us was we were what when where which while who whose why will with without
+    would you your all never always nobody nothing three four five six seven eight nine ten half
+    agent agents answer answers bucket case cases cause causes cost costs count data datapoint
+    datapoints dimension dimensions error errors fail failed failing fails failure failures
+    fault faults grade grader group human item items judge judged judges label labels mode model
+    models named notes number part pass passed passes passing question questions rate read
+    reader reference result results review reviewed reviews row rows run runs share table task
+    tasks test text todo trial trials trigger turn turns unread user value verdict word words
+    wrong"""))
 _BEYOND_CHANCE = re.compile(r"more than chance|by chance alone|statistically|significant", re.I)
 
 
@@ -130,7 +131,8 @@ class Problem(NamedTuple):
 class Names(NamedTuple):
     """The names that sentences use: models by their key in facts, each datapoint's model, the
     buckets of the ledger, dimensions (also `squeezed` to letters and digits), items. `spans` are
-    names as they stand in code spans, `shared` those of models that something else has too.
+    names as they stand in code spans, `anywhere` those that may be numbers there without a word
+    before them, `shared` those of models that something else has too.
     `pattern` matches a model; `telling` one that is no word or number of its own, `any_name` such a
     model, run or benchmark."""
 
@@ -141,6 +143,7 @@ class Names(NamedTuple):
     squeezed: set[str]
     items: frozenset[str]
     spans: frozenset[str]
+    anywhere: frozenset[str]
     shared: frozenset[str]
     pattern: re.Pattern
     telling: re.Pattern
@@ -152,19 +155,21 @@ def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchma
     """The names of an analysis folder; `modes` are its provisional ones."""
     outcomes = counts.index.outcomes
     models = {facts.key(name): name for name in counts.judged}
+    failed = rows.dimensions(counts.index).keys()
     dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")}
-    dimensions |= rows.dimensions(counts.index).keys()
+    dimensions |= failed
     runs = {line.run for line in outcomes.values()}
     items = frozenset(line.item for line in outcomes.values())
     buckets = frozenset(bucket for bucket, _ in counting.bucket_order(counts))
-    others = {*runs, *buckets, *dimensions, *modes, *ledger.FAULTS, benchmark,
+    others = {*buckets, *dimensions, *modes, *ledger.FAULTS, *items,
               *(line.task for line in outcomes.values() if line.task),
               *(review.coder for review in counts.reviews)}
-    known = {*counts.judged, *others, *items, *outcomes}
+    known = {*counts.judged, *runs, benchmark, *others, *outcomes}
     return Names(models, {ident: line.model for ident, line in outcomes.items()},
                  buckets, frozenset(dimensions), {ledger.squeezed(name) for name in dimensions},
                  items, frozenset(map(name_in_span, known)),
-                 frozenset(counts.judged.keys() & (others | items)),
+                 frozenset(map(name_in_span, {*counts.judged, *failed})),
+                 frozenset(counts.judged.keys() & others),
                  _any_of(counts.judged), _any_of(filter(_is_telling, counts.judged)),
                  _any_of(filter(_is_telling, {*counts.judged, *runs, benchmark})))
 
@@ -399,7 +404,7 @@ def _numbers(sentence: Sentence, heading: bool, names: Names) -> Iterator[Proble
     for token in sentence.tokens:
         if token.kind == CODE:
             alone = re.fullmatch(r"[-+]?\d[\d.,]*\s*%?", token.value)
-            named = heading or _ITEM.search(before) or token.value not in names.items
+            named = heading or _NAMED_SO.search(before) or token.value in names.anywhere
             if alone and not (token.value in names.spans and named):
                 yield Problem("unbound_number", token.value, "a number in backticks is a number; "
                               "write {{key}}, or `item` before an item's id")
