@@ -80,7 +80,8 @@ def test_a_judged_row_stands_in_the_packet_byte_for_byte(build, tmp_path):
     assert written.startswith(line[:-1] + b", ")
     assert written.count(b"\n") == 1
     assert json.loads(written)["big"] == 1234567890123456789012345
-    assert "�" in (out / "failure_review_rows.csv").read_text(encoding="utf-8")  # the surrogate
+    text = (out / "failure_review_rows.csv").read_text(encoding="utf-8")
+    assert r"\u2028café \ud83d" in text and r"x\x85y" in text
 
 
 def test_two_runs_of_one_model_stay_two_runs(build, tmp_path):
@@ -387,7 +388,8 @@ def test_csv_opens_safely_and_comes_back_exactly(build, tmp_path):
     with open(out / "failure_review_rows.csv", encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert not [cell for cell in cells if cell.startswith(files.GUARDED[:-1])]
-    assert [row["user_text"] for row in files.read_csv(out / "failure_review_rows.csv")] == nasty
+    assert [row["user_text"] for row in files.read_csv(out / "failure_review_rows.csv")] \
+        == list(map(files.visible, nasty))
     assert outcomes(out)[0]["model_name"] == "=model()"
 
 
@@ -496,4 +498,4 @@ def test_hostile_names_reach_neither_terminal_nor_ids_raw(build, tmp_path):
     assert "\x1b" not in done.stdout + done.stderr
     (row,) = outcomes(out)
     assert row["datapoint_id"].startswith("r/a_b_~")
-    assert row["item_id"] == "a b\x07\n"
+    assert row["item_id"] == r"a b\x07~" + files.mark("a b\x07\n")

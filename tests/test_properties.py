@@ -158,8 +158,7 @@ def test_csv_cells_come_back(values):
     assert len(cells) == len(values) + 1
     for value, cell in zip(values, cells, strict=False):
         if isinstance(value, str):
-            exact = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in value)
-            assert files.unguard(cell) == exact
+            assert files.unguard(cell) == files.visible(value)
             assert not cell.startswith(("=", "+", "-", "@"))
         elif value is None:
             assert cell == ""

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal, TypedDict
 
+from failure_analysis.files import HIDDEN
+
 Outcome = Literal["pass", "fail", "unjudged"]
 
 
@@ -77,6 +79,7 @@ GRADING_COLUMNS = (
 )
 _ID_LENGTH = 200
 _ID_ENDS = " <>`{}"
+_HIDDEN = re.compile(f"[{HIDDEN}]")
 NOTHING_EXPECTED = "0" * 8
 NOTHING_RECORDED = NOTHING_EXPECTED * 2
 # In the place of a fingerprint: nobody can tell of which item the row is. It counts in rates alone,
@@ -101,14 +104,27 @@ def outcome_of(
 
 @lru_cache(1 << 13)
 def safe_id(text: str) -> str:
-    """The text as part of a datapoint id or fact key: one line, no white space or control
-    characters, nothing that ends a comment, a tag, a code span or a placeholder, at most 200
-    characters. A text that had to be changed gains a hash, so that ids stay distinct."""
+    """The text as part of a datapoint id or fact key: one line, no white space, control or hidden
+    characters, nothing that ends a comment, a tag, a code span or a placeholder, no bracket without
+    its partner (a citation stands in brackets), at most 200 characters. A text that had to be
+    changed gains a hash, so that ids stay distinct."""
     plain = "".join(char if char.isprintable() and char not in _ID_ENDS else " " for char in text)
-    safe = re.sub(" +", "_", plain)[:_ID_LENGTH]
+    safe = re.sub(" +", "_", _HIDDEN.sub(" ", plain))[:_ID_LENGTH]
+    if not _is_nested(safe):
+        safe = re.sub(r"[\[\]]", "_", safe)
     if safe == text and text:
         return safe
     return f"{safe}~{hashlib.blake2b(_encode(text), digest_size=4).hexdigest()}"
+
+
+def _is_nested(text: str) -> bool:
+    """Whether each bracket has its partner."""
+    depth = 0
+    for char in re.findall(r"[\[\]]", text):
+        depth += 1 if char == "[" else -1
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def fingerprint(asked: Any, expected: Any) -> str:

@@ -18,6 +18,7 @@ import sys
 import time
 import unicodedata
 import zlib
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
@@ -45,12 +46,13 @@ _LEFT_OVER = 60  # seconds since a temporary file was written; a new one may not
 GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001
 _QUOTED = re.compile('[",\n\r]')
 _QUOTE, _DOUBLED = '"', '""'
-# Terminal controls, the bidirectional overrides that make a text read as another one, and what
-# nobody sees (the tag characters among them, in which whole sentences can be hidden).
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064"
-    "\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
-)
+# Terminal controls, the marks that make a text read as another one, and what nobody sees (variation
+# selectors, joiners, fillers and tag characters, in which whole sentences can be hidden).
+HIDDEN = ("\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+          "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+          "\ud800-\udfff\U0001d173-\U0001d17a\U000e0000-\U000e0fff")
+_HIDDEN = re.compile(f"[{HIDDEN}]+")
+_MOST_HIDDEN = 16  # of a run of such characters so many are spelled out, the others are counted
 
 
 class Refusal(Exception):
@@ -62,10 +64,37 @@ class Damaged(Refusal):
 
 
 def visible(text: str) -> str:
-    """The text with control characters, direction marks and lone surrogates spelled out, so that
-    it can stand in a terminal or a Markdown file; tabs and line feeds stay."""
-    return _CONTROL.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 256 else
-                        f"\\u{ord(m[0]):04x}", text)
+    """The text with control characters, direction marks, lone surrogates and whatever else nobody
+    sees spelled out, so that it can stand in a terminal or a Markdown file; tabs and line feeds
+    stay. Of many such characters in a row the first are spelled out, and all are counted."""
+    # Most texts are plain, and this is the fastest way to see it.
+    return text if text.isascii() and text.isprintable() else _HIDDEN.sub(_spelled, text)
+
+
+def _spelled(match: re.Match) -> str:
+    """Hidden characters spelled out, as Python spells them."""
+    run = match[0]
+    shown = "".join(f"\\x{ord(char):02x}" if ord(char) < 0x100 else f"\\u{ord(char):04x}"
+                    if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
+                    for char in run[:_MOST_HIDDEN])
+    return shown if len(run) <= _MOST_HIDDEN else f"{shown}…({len(run)} hidden characters)"
+
+
+def visible_json(text: str) -> str:
+    """As `visible`, for JSON that must stay it: every such character as JSON escapes it."""
+    return text if text.isascii() and text.isprintable() else _HIDDEN.sub(
+        lambda run: "".join(f"\\u{unit:04x}" for unit in array(
+            "H", run[0].encode("utf-16", "surrogatepass")[2:])), text)
+
+
+@lru_cache(1 << 13)
+def clean_name(text: str) -> str:
+    """A name from a run as every file of ours has it: one visible line without white space at its
+    ends. A name that had to be changed gains a mark, so that names stay apart."""
+    if text.isascii() and text.isprintable() and text == text.strip() and "  " not in text and text:
+        return text
+    plain = " ".join(visible(text).split())
+    return plain if plain == text and text else f"{plain}~{mark(text)}"
 
 
 def bare_name(path: Path) -> str:
@@ -634,24 +663,26 @@ class Records(list):
 
 
 def csv_cell(value: Any) -> str:
-    """One CSV cell: null is empty, nested values are JSON, text is guarded against formulas."""
+    """One CSV cell: null is empty, nested values are JSON, text is visible and guarded against
+    formulas."""
     if value is None:
         return ""
     if isinstance(value, str):
-        text = "'" + value if value.startswith(GUARDED) else value
+        text = visible(value)
+        text = "'" + text if text.startswith(GUARDED) else text
     elif isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, int | float):
         return repr(value)
     else:
-        text = json.dumps(value, ensure_ascii=False)
+        text = visible_json(json.dumps(value, ensure_ascii=False))
     if _QUOTED.search(text):
         return f'"{text.replace(_QUOTE, _DOUBLED)}"'
     return text
 
 
 def csv_line(values: Iterable[Any]) -> bytes:
-    """One CSV record with CRLF; lone surrogates become U+FFFD, as CSV cannot carry them."""
+    """One CSV record with CRLF."""
     return encoded(",".join(["" if value is None else csv_cell(value) for value in values])
                    + "\r\n")
 
@@ -665,7 +696,7 @@ def encoded(text: str) -> bytes:
 
 
 def unguard(cell: str) -> str:
-    """The value that `csv_cell` was given, for a text cell as a CSV reader returns it."""
+    """The value that `csv_cell` was given (made visible), for a cell as a CSV reader returns it."""
     return cell[1:] if cell.startswith("'") else cell
 
 

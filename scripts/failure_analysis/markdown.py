@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from failure_analysis.files import visible
 
 # Underscores inside a word are no Markdown.
-_SPECIAL = re.compile(r"([\\`*\[\]<>#~]|(?<![A-Za-z0-9_])_+|_+(?![A-Za-z0-9_]))")
+_SPECIAL = re.compile(r"([\\`*\[\]<>#~{}&]|(?<![A-Za-z0-9_])_+|_+(?![A-Za-z0-9_]))")
 
 
 def cell(text: object) -> str:
@@ -15,9 +15,15 @@ def cell(text: object) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(visible(str(text)).split()))
 
 
+def name_in_span(text: object) -> str:
+    """What stands in the code span of a name."""
+    return " ".join(visible(str(text)).split())
+
+
 def code(text: object) -> str:
-    """A name as a code span on one line, whatever backticks it holds."""
-    plain = " ".join(visible(str(text)).split()) or " "
+    """A name as a code span on one line, whatever backticks it holds: the one form in which names
+    stand in a report, where its check knows them for names."""
+    plain = name_in_span(text) or " "
     ticks = "`" * (1 + max((len(run) for run in re.findall("`+", plain)), default=0))
     space = " " if plain.startswith("`") or plain.endswith("`") else ""
     return f"{ticks}{space}{plain}{space}{ticks}"

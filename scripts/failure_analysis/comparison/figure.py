@@ -110,5 +110,16 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _short(name: str, most: int = 44) -> str:
-    plain = " ".join(files.visible(name).split())
+    plain = _drawable(" ".join(files.visible(name).split()))
     return plain if len(plain) <= most else f"{plain[:most - 12]}…{plain[-10:]}"
+
+
+def _drawable(text: str) -> str:
+    """The text with what the font cannot draw spelled out."""
+    if text.isascii():
+        return text
+    from matplotlib import font_manager
+
+    glyphs = font_manager.get_font(
+        font_manager.findfont(font_manager.FontProperties())).get_charmap()
+    return "".join(char if ord(char) in glyphs else f"\\u{ord(char):04x}" for char in text)

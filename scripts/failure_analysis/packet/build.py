@@ -343,7 +343,7 @@ def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:
     turn, reward, latency = computed["turn"], computed["reward"], computed["latency_ms"]
     prompt, completion = computed["prompt_tokens"], computed["completion_tokens"]
     cost, params = computed["cost_usd"], row.line.fields.get("params")
-    task = row.line.fields.get("task")
+    task = computed["task"]
     return files.encoded(
         f"{ident if plain else csv_cell(ident)},{run},{_cell(tally.model_name)},{item_cell},"
         f"{computed['item_fingerprint']},{_cell(task) if task else ''},{computed['trial']},"
@@ -390,8 +390,8 @@ def _write_gradings(inputs: Inputs, keys: dict[str, tuple], path: Path) -> dict:
                 continue
             counts["joined"] += 1
             file.write(files.csv_line([
-                *target, grading.grader, grading.outcome, grading.verdict,
-                ";".join(grading.failed_dimensions),
+                *target, files.clean_name(grading.grader), grading.outcome, grading.verdict,
+                ";".join(map(ingest.dimension, grading.failed_dimensions)),
                 json.dumps(grading.scores) if grading.scores else ""]))
     return {"read": counts["read"], "joined": counts["joined"], "rejected": counts["rejected"],
             "rejected_examples": lost}

@@ -65,7 +65,8 @@ def table_line(row: dict, scores_cell: str | None = None) -> bytes:
         elif name == "failed_dimensions":
             cells[place] = _failed_cell(tuple(value))
         else:
-            cells[place] = csv_cell(_compact(value).decode() if name in NESTED else value)
+            cells[place] = csv_cell(files.visible_json(_compact(value).decode())
+                                    if name in NESTED else value)
     return files.encoded(",".join(cells) + "\r\n")
 
 

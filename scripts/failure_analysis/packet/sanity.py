@@ -121,7 +121,7 @@ class Overall:
         self.rejected += tally.rejected
         self.cut_off |= tally.cut_off
         self.rejected_lines += tally.rejected_lines[:MOST_EXAMPLES - len(self.rejected_lines)]
-        self.expected.update(source.expected_items)
+        self.expected.update(map(files.clean_name, source.expected_items))
         self.judged += judges.of(source, tally)
         if source.mapping is not None:
             self._add_mapped(source, tally)
@@ -227,12 +227,13 @@ class Overall:
                       **{f"marker/{name}": count for name, count in run.markers.items()},
                       **{f"marker_failed/{name}": n for name, n in run.failed_markers.items()}})
         self.patterns.setdefault(run.model_name, Counter()).update(run.patterns)
-        listed = source.expected_items if own else ()
+        listed = tuple(map(files.clean_name, source.expected_items)) if own else ()
         self.runs.append(_Run(
             run.run_id, run.model_name, run.path, run.rows, run.outcomes["pass"],
             run.outcomes["fail"], run.outcomes["unjudged"], rejected, run.not_counted.total(),
             self._same(frozenset(run.items)), self._same(frozenset(listed)),
-            frozenset(item for unsure in run.unsure.values() for item in unsure.may_be)))
+            frozenset(files.clean_name(item) for unsure in run.unsure.values()
+                      for item in unsure.may_be)))
         for item, fingerprint in run.items.items():
             self._add_item(item, fingerprint, run.run_id)
         for item, fingerprint in run.other_content.items():

@@ -11,7 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from failure_analysis.datapoint import safe_id
-from failure_analysis.files import Refusal, bare_name, open_bytes, sha256, unpacking_errors
+from failure_analysis.files import (
+    Refusal,
+    bare_name,
+    clean_name,
+    open_bytes,
+    sha256,
+    unpacking_errors,
+)
 from failure_analysis.formats import agent_journals, bee_run, judged
 from failure_analysis.reading import claims, mapped_inputs, mapping
 from failure_analysis.reading.claims import Inputs
@@ -128,7 +135,8 @@ def _finished(inputs: Inputs, benchmark: str = "") -> Inputs:
         source = inputs.sources[place]
         prefix = f"{run_id}." if several and source.mapping is not None else ""
         inputs.sources[place] = replace(source, run_id=run_id, run_prefix=prefix,
-                                        model_name=source.model_name or run_id)
+                                        benchmark=clean_name(source.benchmark),
+                                        model_name=clean_name(source.model_name or run_id))
     inputs.rowless = judged.without_rows(inputs.sources)
     return inputs
 

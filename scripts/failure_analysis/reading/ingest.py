@@ -17,7 +17,7 @@ from failure_analysis.datapoint import (
     safe_id,
     text_fingerprint,
 )
-from failure_analysis.files import csv_cell
+from failure_analysis.files import clean_name, csv_cell, mark
 from failure_analysis.reading import detect, mapping_faults
 from failure_analysis.reading.path_counts import Counts
 from failure_analysis.records import MARKERS, Line, Source, item_of
@@ -25,8 +25,9 @@ from failure_analysis.records import MARKERS, Line, Source, item_of
 NUMBERS = ("prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
 # The fields that ingest works out for every row.
 COMPUTED = frozenset((
-    "datapoint_id", "benchmark", "run_id", "model_name", "item_id", "item_fingerprint", "trial",
-    "turn", "outcome", "failed_dimensions", "reward", "grader", "termination", *NUMBERS, "source",
+    "datapoint_id", "benchmark", "run_id", "model_name", "item_id", "item_fingerprint", "task",
+    "trial", "turn", "outcome", "failed_dimensions", "reward", "grader", "termination", *NUMBERS,
+    "source",
 ))
 _MOST_SCORES = 4096
 _FINGERPRINT = re.compile("[0-9a-f]{16}")
@@ -86,16 +87,16 @@ def rows(source: Source, counts: Counts | None = None) -> Iterator[Row]:
         if line.fields is None:
             yield Row(line, None, line.reason)
             continue
-        model = line.fields.get("model_name") or source.model_name
+        model = clean_name(line.fields.get("model_name") or source.model_name)
         run_id = source.run_id if source.mapping is None else \
             _mapped_run(source, line.fields)
         if owners.setdefault(run_id, model) != model:
             # A run is one execution of one model: a second model in it is a second run.
             run_id = f"{run_id}~{safe_id(model)}"
         # After the runs are told apart, which their own models do.
-        label = source.labels.get(run_id)
-        row = _row(source, line, run_id, label or model, seen)
-        yield row._replace(recorded=model) if label else row
+        label = clean_name(source.labels.get(run_id, model))
+        row = _row(source, line, run_id, label, seen)
+        yield row._replace(recorded=model) if run_id in source.labels else row
 
 
 def _mapped_run(source: Source, fields: dict) -> str:
@@ -113,7 +114,7 @@ def _run_name(prefix: str, file: str, named: str) -> str:
 
 def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Row:
     fields = line.fields
-    item_id = item_of(fields)
+    item_id = clean_name(item_of(fields))
     declared = fields.get("trial")
     trial, reason = _trial(line, run_id, item_id, declared, seen)
     if reason:
@@ -123,7 +124,9 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
     outcome = scores.outcome
     if reward is not None and source.threshold is not None:
         outcome, _ = outcome_of(fields.get("scores"), reward, source.threshold)
-    ident = f"{run_id}/{safe_id(item_id)}"
+    ident = f"{run_id}/{safe_id(item_of(fields))}"
+    task, grader = fields.get("task"), (line.settings or fields).get("grader") or source.grader
+    ended = fields.get("termination") or _termination(fields.get("assistant_text"))
     computed = {
         "datapoint_id": f"{ident}@{trial}" if trial or declared is not None else ident,
         "benchmark": source.benchmark,
@@ -131,13 +134,14 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
         "model_name": model,
         "item_id": item_id,
         "item_fingerprint": UNSURE if line.may_be else _fingerprint(fields),
+        "task": clean_name(task) if task else task,
         "trial": trial,
         "turn": fields.get("turn"),
         "outcome": outcome,
         "failed_dimensions": scores.failed,
         "reward": reward,
-        "grader": (line.settings or fields).get("grader") or source.grader,
-        "termination": fields.get("termination") or _termination(fields.get("assistant_text")),
+        "grader": clean_name(grader) if grader else grader,
+        "termination": clean_name(ended) if ended else ended,
         **_numbers(fields),
         "source": {"path": source.named(line.path or source.path), "line": line.number},
     }
@@ -151,6 +155,7 @@ def _scores(scores: dict | None, seen: _Seen) -> Scores:
     spelled = str(scores)
     cached = seen.scores.get(spelled)
     if cached is None:
+        scores = {dimension(name): score for name, score in scores.items()}
         outcome, failed = outcome_of(scores, None, None)
         judged_alone = tuple((name, score) for name, score in scores.items()
                              if score is None or score is True or score is False)
@@ -159,6 +164,13 @@ def _scores(scores: dict | None, seen: _Seen) -> Scores:
         if len(seen.scores) < _MOST_SCORES:
             seen.scores[spelled] = cached
     return cached
+
+
+def dimension(name: str) -> str:
+    """A dimension's name as our files have it: clean, and without the sign that parts them in a
+    cell."""
+    clean = clean_name(name)
+    return clean if ";" not in clean else f"{clean.replace(';', ',')}~{mark(name)}"
 
 
 def _numbers(fields: dict) -> dict[str, float | None]:
@@ -229,5 +241,5 @@ def transcript(source: Source) -> tuple[dict[str, str | None], list[str]] | None
         if line.fields is None:
             unreadable.append(str(line.number))
         else:
-            answers[item_of(line.fields)] = line.fields.get("assistant_text")
+            answers[clean_name(item_of(line.fields))] = line.fields.get("assistant_text")
     return answers, unreadable

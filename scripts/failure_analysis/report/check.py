@@ -114,7 +114,9 @@ def _markup_findings(text: str) -> Findings:
         for number, (source, own) in enumerate(pieces.own_lines(piece), line):
             if name or not own or source.lstrip().startswith(">"):
                 continue
-            plain = re.sub(r"(`+).*?\1|<!--fact:[^<>\s]+-->|\\<", "", source)
+            plain = "".join(token.source for token in prose.inline(source)
+                            if token.kind not in (prose.CODE, prose.CITE))
+            plain = re.sub(r"<!--fact:[^<>\s]+-->|\\[<&]", "", plain)
             if hidden := re.search(r"<!--|-->|</?[a-zA-Z][^>]*>|&#?\w+;", plain):
                 yield Finding(number, "hidden_text", hidden[0], "no comments, HTML or entities in "
                               "the author's part: they can hide text; write Markdown")
@@ -169,13 +171,8 @@ def _sentence_findings(sentence: Sentence, unit: Unit, evidence: Evidence) -> Fi
     for place, token in enumerate(sentence.tokens):
         if token.kind == prose.CITE:
             yield from _citation_findings(token.value, sentence.line, unit, evidence)
-        # A code span of so many words is somebody's, unless it is a command.
-        if token.kind == prose.CODE and len(token.value.split()) >= 4 \
-                and ".py" not in token.value \
-                and not any(parts.where(token.value, evidence.parts(cited.value))
-                            for cited in sentence.all(prose.CITE)):
-            yield Finding(sentence.line, "fabricated_quote", _short(token.value), "so long a code "
-                          "span is a quote: it must stand in a datapoint that the sentence cites")
+        if token.kind == prose.CODE and token.value not in evidence.names.spans:
+            yield from _span_findings(token, sentence, evidence)
         if token.kind != prose.QUOTE:
             continue
         rest = sentence.tokens[place + 1:]
@@ -187,6 +184,18 @@ def _sentence_findings(sentence: Sentence, unit: Unit, evidence: Evidence) -> Fi
                           "a blockquote, words that are no quote into italics")
         else:
             yield from _proved_quote(token.value, rest[0].value, sentence.line, evidence)
+
+
+def _span_findings(token: prose.Token, sentence: Sentence, evidence: Evidence) -> Findings:
+    """A code span that is no name: of so many words it is somebody's, unless it is a command."""
+    if write.PLACEHOLDER.search(token.value) or prose.BOUND.search(token.value):
+        yield Finding(sentence.line, "unfilled", _short(token.value),
+                      "in backticks no number is bound; take them off and run write_report.py")
+    elif len(token.value.split()) >= 4 and ".py" not in token.value \
+            and not any(parts.where(token.value, evidence.parts(cited.value))
+                        for cited in sentence.all(prose.CITE)):
+        yield Finding(sentence.line, "fabricated_quote", _short(token.value), "so long a code "
+                      "span is a quote: it must stand in a datapoint that the sentence cites")
 
 
 def _fault_findings(sentence: Sentence, evidence: Evidence) -> Findings:

@@ -4,12 +4,12 @@ number it is, of which whole, and which model a datapoint belongs to."""
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from failure_analysis import facts
 from failure_analysis.datapoint import UNSURE
-from failure_analysis.markdown import code
+from failure_analysis.markdown import code, name_in_span
 from failure_analysis.packet import rows
 from failure_analysis.report import prose
 from failure_analysis.report.prose import CITE, CODE, FACT, Sentence, Unit
@@ -33,7 +33,8 @@ _LARGE = ("eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
           "|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\\w+)?|hundreds?|thousands?|millions?|dozens?|percent|majority|tenfold"
           "|(?:one|two|three)-(?:thirds?|quarters?)")
 _COUNTS = re.compile(rf"(?<![\w-])(?:(?:{_SMALL}) (?:out )?(?:of|in)|(?:{_LARGE}))(?![\w-])", re.I)
-_ITEM = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|and|or)|,)\s*$", re.I)
+_NAMED_SO = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|runs?|and|or)|,)\s*$",
+                       re.I)
 # A word that a sentence must hold to use a fact of this kind.
 _SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
          "unjudged_rows": "unjudged|not judged", "rejected_rows": "reject",
@@ -101,6 +102,21 @@ _NAMED = ("review/label", "review/labelled", "review/bucket", "review/bucket_dim
 _FAULT_WORDS = {"model_error": "model|its own|their own", "grader_issue": "grader|judge",
                 "reference_issue": "reference|expected", "pipeline_issue": "pipeline|harness",
                 "user_simulator_issue": "simulat", "undecided": "undecided|not decided"}
+# Words that sentences of a report are made of, whatever a model is called.
+_ORDINARY = frozenset(re.findall(r"\w+", """
+    a an and any are as at be both but by can could did do does done each every few first for
+    from had has have he her his how if in into is it its just last less many may more most much
+    must new no none nor not now of off old on once one only or other our out over own same she
+    should so some such than that the their them then there these they this those to too two
+    under until up us was we were what when where which while who whose why will with without
+    would you your all never always nobody nothing three four five six seven eight nine ten half
+    agent agents answer answers bucket case cases cause causes cost costs count data datapoint
+    datapoints dimension dimensions error errors fail failed failing fails failure failures
+    fault faults grade grader group human item items judge judged judges label labels mode model
+    models named notes number part pass passed passes passing question questions rate read
+    reader reference result results review reviewed reviews row rows run runs share table task
+    tasks test text todo trial trials trigger turn turns unread user value verdict word words
+    wrong"""))
 _BEYOND_CHANCE = re.compile(r"more than chance|by chance alone|statistically|significant", re.I)
 
 
@@ -114,8 +130,11 @@ class Problem(NamedTuple):
 
 class Names(NamedTuple):
     """The names that sentences use: models by their key in facts, each datapoint's model, the
-    buckets of the ledger, dimensions (also `squeezed` to letters and digits), items. `pattern`
-    matches a model, `any_name` a model, run or the benchmark."""
+    buckets of the ledger, dimensions (also `squeezed` to letters and digits), items. `spans` are
+    names as they stand in code spans, `anywhere` those that may be numbers there without a word
+    before them, `shared` those of models that something else has too.
+    `pattern` matches a model; `telling` one that is no word or number of its own, `any_name` such a
+    model, run or benchmark."""
 
     models: dict[str, str]
     owner: dict[str, str]
@@ -123,22 +142,42 @@ class Names(NamedTuple):
     dimensions: frozenset[str]
     squeezed: set[str]
     items: frozenset[str]
+    spans: frozenset[str]
+    anywhere: frozenset[str]
+    shared: frozenset[str]
     pattern: re.Pattern
+    telling: re.Pattern
     any_name: re.Pattern
 
 
-def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchmark: str) -> Names:
-    """The names of an analysis folder."""
+def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchmark: str,
+             modes: Iterable[str]) -> Names:
+    """The names of an analysis folder; `modes` are its provisional ones."""
     outcomes = counts.index.outcomes
     models = {facts.key(name): name for name in counts.judged}
+    failed = rows.dimensions(counts.index).keys()
     dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")}
-    dimensions |= rows.dimensions(counts.index).keys()
+    dimensions |= failed
     runs = {line.run for line in outcomes.values()}
+    items = frozenset(line.item for line in outcomes.values())
+    buckets = frozenset(bucket for bucket, _ in counting.bucket_order(counts))
+    others = {*buckets, *dimensions, *modes, *ledger.FAULTS, *items,
+              *(line.task for line in outcomes.values() if line.task),
+              *(review.coder for review in counts.reviews)}
+    known = {*counts.judged, *runs, benchmark, *others, *outcomes}
     return Names(models, {ident: line.model for ident, line in outcomes.items()},
-                 frozenset(bucket for bucket, _ in counting.bucket_order(counts)),
-                 frozenset(dimensions), {ledger.squeezed(name) for name in dimensions},
-                 frozenset(line.item for line in outcomes.values()),
-                 _any_of(counts.judged), _any_of({*counts.judged, *runs, benchmark}))
+                 buckets, frozenset(dimensions), {ledger.squeezed(name) for name in dimensions},
+                 items, frozenset(map(name_in_span, known)),
+                 frozenset(map(name_in_span, {*counts.judged, *failed})),
+                 frozenset(counts.judged.keys() & others),
+                 _any_of(counts.judged), _any_of(filter(_is_telling, counts.judged)),
+                 _any_of(filter(_is_telling, {*counts.judged, *runs, benchmark})))
+
+
+def _is_telling(name: str) -> bool:
+    """Whether a name is one wherever it stands; numbers and words of any sentence are names in
+    backticks alone."""
+    return bool(re.search(r"[^\W\d_]", name)) and len(name) > 1 and name.lower() not in _ORDINARY
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern:
@@ -283,11 +322,14 @@ def _samples(sentence: Sentence, unit: Unit) -> Iterator[Problem]:
 
 def _apart(sentence: Sentence, unit: Unit, names: Names) -> Iterator[Problem]:
     """Facts whose model, bucket or fault is named in another part of the sentence than they are."""
-    here, models = slug(unit.bucket), set(names.models.values())
-    yield from _swapped(sentence, models, lambda key: models_of(key, names), here)
-    for words in (names.buckets, set(ledger.FAULTS)):
-        yield from _swapped(sentence, words, lambda key, words=words: words & set(key.split("/")),
-                            here)
+    here = slug(unit.bucket)
+    yield from _swapped(sentence, lambda token: _told(token, names),
+                        lambda key: models_of(key, names), here)
+    for words in (names.buckets, frozenset(ledger.FAULTS)):
+        pattern = _any_of(words)
+        yield from _swapped(sentence, lambda token, words=words, pattern=pattern: {
+            name for name in pattern.findall(token.source) if _is_telling(name)},
+            lambda key, words=words: words & set(key.split("/")), here)
 
 
 def _signs(sentence: Sentence) -> Iterator[Problem]:
@@ -306,15 +348,21 @@ def _signs(sentence: Sentence) -> Iterator[Problem]:
             yield Problem("wrong_words", claim, "something is joined to it")
 
 
-def _swapped(sentence: Sentence, candidates: set[str], named_by, here: str) -> Iterator[Problem]:
+def _told(token: prose.Token, names: Names) -> set[str]:
+    """The models that a piece of a sentence names beyond doubt."""
+    if token.kind == CODE and token.value in names.spans:
+        return {token.value} & set(names.models.values()) - names.shared
+    return set(names.telling.findall(token.source)) if token.kind in ("", CODE) else set()
+
+
+def _swapped(sentence: Sentence, names_in: Callable[[prose.Token], set[str]], named_by, here: str
+             ) -> Iterator[Problem]:
     """Facts whose own name (`named_by` gives it) does not stand in their clause, where another
-    does; in a clause without any such name, it is the last one before."""
-    pattern = re.compile("|".join(rf"(?<![\w./-]){re.escape(name)}(?![\w/-])" for name in
-                                  sorted(candidates, key=len, reverse=True)) or r"(?!)")
+    does (`names_in` gives those of a piece); in a clause without any such name, it is the last one
+    before."""
     last: set[str] = set()
     for clause in _clauses(sentence):
-        named = {name for token in clause if token.kind in ("", CODE)
-                 for name in pattern.findall(token.source)}
+        named = {name for token in clause if token.kind in ("", CODE) for name in names_in(token)}
         for token in clause if named or last else ():
             own = named_by(token.value) if token.kind == FACT else set()
             if len(own) == 1 and not own & ((named or last) | {here}):
@@ -356,8 +404,8 @@ def _numbers(sentence: Sentence, heading: bool, names: Names) -> Iterator[Proble
     for token in sentence.tokens:
         if token.kind == CODE:
             alone = re.fullmatch(r"[-+]?\d[\d.,]*\s*%?", token.value)
-            item = token.value in names.items and (heading or _ITEM.search(before))
-            if alone and not item:
+            named = heading or _NAMED_SO.search(before) or token.value in names.anywhere
+            if alone and not (token.value in names.spans and named):
                 yield Problem("unbound_number", token.value, "a number in backticks is a number; "
                               "write {{key}}, or `item` before an item's id")
         elif not token.kind:
@@ -377,16 +425,17 @@ def _models(sentence: Sentence, unit: Unit, also_cited: list[str], names: Names
             ) -> Iterator[Problem]:
     """Every model that a sentence names has a fact or citation there, and the other way round."""
     here = next((name for name in names.models.values() if code(name) == unit.model), None)
-    named = set(names.pattern.findall(_plain(sentence)))
+    told = set().union(*(_told(token, names) for token in sentence.tokens))
+    named = told | set(names.pattern.findall(_plain(sentence)))
     cited = [token.value for token in sentence.all(CITE)] + also_cited
     carried = {names.owner[ident] for ident in cited if ident in names.owner}
     for token in sentence.all(FACT):
         carried |= models_of(token.value, names)
-    for model in sorted(named - carried - {here}):
+    for model in sorted(told - carried - {here}):
         yield Problem("unsupported_claim", model, "the sentence names this model without a fact or "
                       "citation of it")
     allowed = named | {here, _subject(unit, names)}
-    if named or here:
+    if told or here:
         for ident in dict.fromkeys(cited):
             owner = names.owner.get(ident)
             if owner and owner not in allowed:

@@ -66,7 +66,8 @@ def gather(analysis_dir: Path, min_cited: int = 3) -> Evidence:
     clusters, relabelled = heuristics.again(analysis_dir)
     analysis = written._replace(compared=_compared(written), clusters=clusters or written.clusters)
     values = facts.load(analysis_dir)
-    names = claims.names_of(analysis.counts, values, analysis.sanity["conservation"]["benchmark"])
+    names = claims.names_of(analysis.counts, values, analysis.sanity["conservation"]["benchmark"],
+                            [mode["mode"] for mode in analysis.clusters["modes"]])
     return Evidence(analysis, written, relabelled, blocks.render(analysis), values,
                     write.own_bindings(analysis_dir), min_cited, names, {}, Counter(), set())
 

@@ -9,7 +9,7 @@ def own_lines(text: str) -> list[tuple[str, bool]]:
     """Each line (with its end), and whether it stands outside every fence."""
     lines, opened = [], ""
     for line in re.findall(r"[^\n]*\n|[^\n]+", text):
-        ticks = re.match("`{3,}|~{3,}", line)
+        ticks = re.match("`{3,}(?=[^`]*$)|~{3,}", line)
         inside = bool(opened or ticks)
         if ticks and (not opened or line.strip() == opened):
             opened = "" if opened else ticks[0]

@@ -14,7 +14,7 @@ _COMMENT = re.compile(r"<!--.*?-->", re.S)
 _TARGET = re.compile(r"\]\([^)\s]*\)|https?://\S+")
 _QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c\u201d",
            "\u300c": "\u300d", "\uff02": "\uff02", "\u2033": "\u2033"}
-_ESCAPED = re.compile(r"\\([\\`*_\[\]<>#~\"(){}.!|+-])")
+_ESCAPED = re.compile(r"\\([\\`*_\[\]<>#~\"(){}&.!|+-])")
 _END = re.compile(rf"[.!?][)*_]*(?:\s*\(?{CITE}+\)?[.,]?)*"
                   rf"(?=\s+[A-Z\d(*{QUOTE}{CITE}{FACT}{CODE}]|\s*$)")
 _KINDS = {"heading": r"#{1,6} ", "quote": r"\s*>", "row": r"\s*\|",
@@ -93,6 +93,7 @@ def _units(piece: str, first: int) -> list[Unit]:
     all_units = []
     for kind, number, lines in groups:
         text = "\n".join(lines)
+        text = text.replace("\\|", "|") if kind == "row" else text
         label = re.match(r"\*\*([^*]{2,40}?):\*\*", text) if kind == "paragraph" else None
         if kind:
             all_units.append(Unit(kind, number, text, label[1] if label else ""))
@@ -161,7 +162,7 @@ def _token(text: str, place: int) -> Token | None:
     """The token that begins here, if one does."""
     char = text[place]
     if char == "\\" and place + 1 < len(text):
-        return Token(OTHER, text[place:place + 2]) if text[place + 1] in "`[" else None
+        return Token(OTHER, text[place:place + 2]) if text[place + 1] in "`[\\" else None
     if char == "`":
         ticks = re.match("`+", text[place:])[0]
         end = re.compile(rf"(?<!`){ticks}(?!`)").search(text, place + len(ticks))
@@ -201,6 +202,8 @@ def unescaped(text: str) -> str:
 def quoted(unit: Unit) -> tuple[str, list[str]]:
     """A blockquote's text and the ids that are cited in it."""
     lines = [line.lstrip().lstrip(">").removeprefix(" ") for line in unit.text.split("\n")]
-    tokens = inline("\n".join(lines))
+    # A citation's line is apart: a quotation mark of the quote may have its partner in an id.
+    cut = len(lines) - 1 if lines[-1].startswith("[dp:") else len(lines)
+    tokens = inline("".join(f"{line}\n" for line in lines[:cut])) + inline("".join(lines[cut:]))
     cited = [token.value for token in tokens if token.kind == CITE]
     return "".join(token.source for token in tokens if token.kind != CITE).strip(), cited

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,9 @@ NAME = standing.REPORT
 path_of = standing.report_of
 # A key may hold any character that is safe in an id; safe_id keeps `<>{}` and blanks out of it.
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
+# What is escaped or in a code span (so names are written) is passed over.
+_MARK = re.compile(r"\\.|(?<!`)(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)"
+                   rf"|(?P<wanted>{PLACEHOLDER.pattern})|(?P<bound>{BOUND.pattern})")
 
 
 class Written(NamedTuple):
@@ -77,19 +80,38 @@ def read(report: Path) -> str:
 
 def _filled(text: str, values: Mapping[str, int | float]) -> tuple[str, Counter[str]]:
     """The text with its placeholders bound and its bound numbers as they are now, and how often
-    each fact was bound for the first time. Fences and blockquotes, text of the runs, stay."""
+    each fact was bound for the first time. Blocks, fences, blockquotes and code spans stay."""
     filled: Counter[str] = Counter()
 
     def number(match: re.Match) -> str:
-        key = match[match.lastindex]
+        key = _key(match)
         if key not in values:
             return match[0]
-        filled[key] += match.re is PLACEHOLDER
+        filled[key] += bool(match["wanted"])
         return f"{values[key]}<!--fact:{key}-->"
 
-    lines = [PLACEHOLDER.sub(number, BOUND.sub(number, line)) if own and not line.startswith(">")
-             else line for line, own in pieces.own_lines(text)]
-    return "".join(lines), filled
+    return "".join(_MARK.sub(number, line) if mine else line
+                   for line, mine in _lines(text)), filled
+
+
+def _lines(text: str) -> Iterator[tuple[str, bool]]:
+    """Each line (with its end), and whether it is the author's: in no generated block, no fence and
+    no blockquote."""
+    for name, piece in pieces.split(text):
+        for line, own in pieces.own_lines(piece):
+            yield line, not name and own and not line.startswith(">")
+
+
+def _marks(text: str) -> Iterator[tuple[int, re.Match]]:
+    """(line, match) of each placeholder and bound number in the author's part of a report."""
+    for number, (line, mine) in enumerate(_lines(text), 1):
+        yield from ((number, match) for match in (_MARK.finditer(line) if mine else ())
+                    if _key(match))
+
+
+def _key(match: re.Match) -> str | None:
+    """The key of a placeholder or a bound number."""
+    return match[3] or match[6]
 
 
 def _problems(text: str, values: Mapping[str, int | float],
@@ -106,8 +128,7 @@ def _problems(text: str, values: Mapping[str, int | float],
 
 def placeholders(text: str) -> list[tuple[int, str]]:
     """(line, key) of each placeholder in a report."""
-    return [(number, match[1]) for number, (line, own) in enumerate(pieces.own_lines(text), 1)
-            if own and not line.startswith(">") for match in PLACEHOLDER.finditer(line)]
+    return [(line, _key(match)) for line, match in _marks(text) if match["wanted"]]
 
 
 def _like(key: str, values: Mapping[str, int | float]) -> str:
@@ -120,9 +141,8 @@ def _like(key: str, values: Mapping[str, int | float]) -> str:
 
 def bound(text: str) -> list[tuple[int, Token]]:
     """(line, token) of each bound number in the author's part of a report."""
-    return [(number, Token(FACT, match[0], match[2], match[1] or ""))
-            for number, (line, own) in enumerate(pieces.own_lines(text), 1)
-            if own and not line.startswith(">") for match in BOUND.finditer(line)]
+    return [(line, Token(FACT, match[0], _key(match), match[5] or ""))
+            for line, match in _marks(text) if match["bound"]]
 
 
 def hand_bound(text: str, own: Counter[str]) -> list[tuple[int, str]]:
