@@ -33,7 +33,7 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     by hand stay and are named. Refuses files that their step did not write so, and a report that
     is not UTF-8."""
     manifest.proved(analysis_dir, (steps.SANITY, steps.VERSIONS, *(step.writes[0] for step in (
-        steps.CLUSTER, steps.COMPARE, steps.AGREE))))
+        steps.CLUSTER, steps.COMPARE, steps.PLAN, steps.AGREE))))
     analysis = blocks.load(analysis_dir)
     facts.replace(analysis_dir, steps.REPORT,
                   counting.numbers(analysis.counts) if analysis.counts.reviews else {})
