@@ -68,12 +68,12 @@ def _compare(args: argparse.Namespace) -> int:
          f"{result['items']} items; {len(result['different_content'])} differ in content",
          *page.apart(result), *page.mixes(result),
          *([page.not_judged(result)] if result["not_judged"] else []),
-         *([f"failed by all{'' if all_units else ' of the group'}: 0 items"]
-           if len(result["units"]) > 1 and not sets["failed_by_all"] else []),
-         *page.coincidence(result),
+         *[f"failed by all{'' if all_units else ' of the group'}: "
+           f"{len(sets['failed_by_all'])} items"] * (len(result["units"]) > 1),
          *[f"of these, passed outside the group: {passed} items"] * bool(passed),
          *[f"failed by all who ran it, not run by all: {len(lost)} items"] * bool(lost),
          *[f"failed under every version of its content: {under_every} items"] * bool(under_every),
+         *filter(None, [page.suspicion(result["by"], result["compared_items"], sets)]),
          f"comparison: {args.analysis_dir / page.PAGE} and {page.FIGURE}"],
         args.json,
     )
