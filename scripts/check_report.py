@@ -18,8 +18,10 @@
 
 Checked: every number against its fact (and whose it is, and of which whole), every quote verbatim
 against the datapoint cited for it, every citation against the ledger, every generated block against
-the files it is made from, the ledger's own quotes; that every model with failures has its section,
-every bucket its description and citations, every item that all models failed a decided fault. Below
+the files it is made from, the ledger's own quotes; that each reviewed datapoint was shown to its
+coder (the reading log knows what was printed, not what was read); that every model with failures
+has its section, every bucket its description and citations, every planned item that all models
+failed a decided fault. Below
 the report: every file of the analysis against the manifest, and facts, comparison and clusters by
 computing them anew from outcomes.csv, the packet and the ledger. --rerun-inputs also reads the runs
 again and makes every file anew: without it, an edit that the manifest agrees with may not be seen.
@@ -82,9 +84,6 @@ def _check(args: argparse.Namespace) -> int:
     more = f" and {len(result.judgement) - 20} more" if len(result.judgement) > 20 else ""
     lines.append(f"judgement that no script can prove, on {len(result.judgement)} lines: "
                  f"{shown or 'none'}{more}")
-    if result.never_shown:
-        lines.append(f"{result.never_shown} reviewed failures were never shown to their coder by "
-                     "show_datapoint.py or the page")
     cli.summarise(check.record(result, args.rerun_inputs), lines, args.json)
     return 1 if result.findings else 0
 

@@ -87,7 +87,8 @@ def _label(args: argparse.Namespace) -> int:
         {"failing_rows": result["failing_rows"], "other_share": result["other_share"],
          "modes": {mode["mode"]: mode["rows"] for mode in result["modes"]},
          "never_met": result["never_met"]},
-        [*(terminal.table(*heuristics.summary(result)) or ["no failing row to label"]),
+        [*(terminal.table(*heuristics.summary(result))
+           or ["no row to label: none is judged as failed"]),
          *([f"never met: {', '.join(result['never_met'])}"]
            if args.rules and result["never_met"] else []),
          f"clusters: {args.analysis_dir / heuristics.PAGE}",

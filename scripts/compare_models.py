@@ -68,10 +68,13 @@ def _compare(args: argparse.Namespace) -> int:
          f"{whom} on {result['compared_items']} of "
          f"{result['items']} items; {len(result['different_content'])} differ in content",
          *page.apart(result), *page.mixes(result),
-         f"failed by all{'' if all_units else ' of the group'}: {len(sets['failed_by_all'])} items",
+         *([page.not_judged(result)] if result["not_judged"] else []),
+         *[f"failed by all{'' if all_units else ' of the group'}: "
+           f"{len(sets['failed_by_all'])} items"] * (len(result["units"]) > 1),
          *[f"of these, passed outside the group: {passed} items"] * bool(passed),
          *[f"failed by all who ran it, not run by all: {len(lost)} items"] * bool(lost),
          *[f"failed under every version of its content: {under_every} items"] * bool(under_every),
+         *filter(None, [page.suspicion(result["by"], result["compared_items"], sets)]),
          f"comparison: {args.analysis_dir / page.PAGE} and {page.FIGURE}"],
         args.json,
     )

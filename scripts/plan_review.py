@@ -13,15 +13,17 @@
 """Plans the review: which datapoints to read, in which order, and why.
 
 Reads outcomes.csv, failure_review_rows.jsonl, model_comparison.json, and the runs themselves once
-more (for passing datapoints). Items that every model failed come first, then each model's own
-failures, then a sample of every model and provisional mode, at least 3 rows each; every
-provisional mode gets one passing datapoint of the same item as contrast. Without --budget the plan
-is as long as these floors need.
+more (for passing datapoints). Kinds in turn, so that you can stop early: an item that every model
+failed, a failure of one model alone, one of a sample of every model and provisional mode, at least
+3 rows each; every provisional mode gets one passing datapoint of the same item as contrast. Without
+--budget the plan is as long as these floors need, up to 100 datapoints (5 for each model, if that
+is more). In a plan that is cut every kind has the same share, and what one cannot use goes to the
+others; it says what it leaves out.
 
 Writes review_plan.jsonl, review_plan.md, contrast_rows.jsonl (passing datapoints of the planned
 items, whole) and, where the runs record the models' policy, background.md.
 
-Exit codes: 0 done (what a budget does not hold is said); 1 refused (no packet, no comparison,
+Exit codes: 0 done (what is left out is said); 1 refused (no packet, no comparison, nothing judged,
 nothing failed, some ID of --contrast: the others are copied); 2 usage.
 
 Example: plan_review.py results/mybench --shards 3 --overlap 0.5
@@ -38,7 +40,9 @@ def main(argv: list[str] | None = None) -> int:
     """Parses the options and plans."""
     parser = cli.parser(__doc__)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
-    parser.add_argument("--budget", type=int, metavar="N", help="read at most N datapoints")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--budget", type=int, metavar="N", help="read N datapoints at most")
+    size.add_argument("--all", action="store_true", help="read every failing datapoint")
     parser.add_argument("--shards", type=int, default=1, metavar="K",
                         help="readers who work in parallel (default 1)")
     parser.add_argument("--overlap", type=float, default=0.2, metavar="SHARE",
@@ -70,11 +74,14 @@ def _plan(args: argparse.Namespace) -> int:
                        *(f"REFUSED: {reason}" for reason in refused)], args.json)
         return 1 if refused else 0
     cli.make_room(analysis_dir, steps.PLAN)
-    summary = plan.write(analysis_dir, args.budget, args.shards, args.overlap, args.seed)
+    summary = plan.write(analysis_dir, plan.Options(args.budget, args.all, args.shards,
+                                                    args.overlap, args.seed))
+    left = plan.left_out_lines(summary["left_out"], summary["failing"], summary["ceiling"])
     lines = [f"{summary['planned']} datapoints to read: {summary['failing_planned']} of "
              f"{summary['failing']} failing, {summary['contrasts']} passing for contrast",
              *terminal.table(("why", "datapoints", "that is"), [
                  (why, count, plan.WHY[why]) for why, count in summary["why"].items()]),
+             *left, *summary["all_failed"],
              *(f"short: {text}" for text in summary["short"])]
     if args.shards > 1:
         lines.append("readers: " + ", ".join(f"{shard} reads {size}" for shard, size in

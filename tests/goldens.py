@@ -35,6 +35,7 @@ def demo(run_script: Callable, bundle: Path, folder: Path) -> Path:
     report = folder / "deep_error_analysis.md"
     _run(run_script, "deep_error_analysis.py", "--comparison-dir", runs, "--output", report)
     _run(run_script, "plan_review.py", folder)
+    shown(run_script, folder, DEMO / "reviews.jsonl", "reader-1")
     _run(run_script, "record_review.py", folder, "--from", DEMO / "reviews.jsonl", "--coder",
          "reader-1")
     report.write_bytes((DEMO / "report.md").read_bytes())
@@ -53,12 +54,20 @@ def trips(run_script: Callable, folder: Path) -> Path:
              (out / "failure_review_rows.jsonl").read_text("utf-8").splitlines()]
     reviews = out / "batch.jsonl"
     reviews.write_text("\n".join(map(json.dumps, map(_trip_review, lines))), encoding="utf-8")
+    shown(run_script, out, reviews, "agent")
     _run(run_script, "record_review.py", out, "--from", reviews)
     reviews.unlink()
     _run(run_script, "write_report.py", out)
     report.write_text(_trip_report(report.read_text("utf-8"), lines), encoding="utf-8")
     _run(run_script, "write_report.py", out)
     return out
+
+
+def shown(run_script: Callable, folder: Path, reviews: Path, coder: str) -> None:
+    """Shows a coder what it reviews, as the check wants it."""
+    lines = map(json.loads, reviews.read_text("utf-8").splitlines())
+    idents = dict.fromkeys(line.get("datapoint_id") or line["id"] for line in lines)
+    _run(run_script, "show_datapoint.py", folder, *idents, "--coder", coder)
 
 
 def _run(run_script: Callable, *args: str | Path) -> None:

@@ -375,3 +375,21 @@ def test_the_report_cannot_harm_a_terminal(run_script, folder):
         encoding="utf-8")
     done = run_script("check_report.py", folder)
     assert done.returncode == 1 and "\x1b" not in done.stdout and "\u202e" not in done.stdout
+
+
+def test_a_review_of_what_was_never_shown_is_a_finding(run_script, folder):
+    log = folder / "reading_log.jsonl"
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(line for line in lines if json.loads(line)["datapoint_id"] != ALPHA))
+    run_script("write_report.py", folder)
+    assert "**Reviews of datapoints that were never shown to their coder: `agent` 1 of 15.**" in \
+        write.path_of(folder).read_text("utf-8")
+    done = run_script("check_report.py", folder)
+    assert done.returncode == 1
+    assert "unshown_review: agent: 1 of its 15 reviews are of datapoints" in done.stdout
+    # Shown to somebody else, it is still not shown to the one who reviewed it.
+    run_script("show_datapoint.py", folder, ALPHA, "--coder", "Agent")
+    assert "unshown_review" in run_script("check_report.py", folder).stdout
+    run_script("show_datapoint.py", folder, ALPHA)
+    run_script("write_report.py", folder)
+    assert run_script("check_report.py", folder).returncode == 0

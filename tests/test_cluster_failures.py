@@ -509,7 +509,7 @@ def test_without_a_packet_it_says_what_to_run(run_script, tmp_path):
 
 def test_nothing_failed(cluster):
     out = cluster([turn(0)])
-    assert "There is no failing row to label." in (out / "clusters.md").read_text()
+    assert "None of the 1 judged datapoints failed" in (out / "clusters.md").read_text()
 
 
 @pytest.mark.parametrize("text", [" \n" * 10_000, "{  \n" + "        \n" * 4_000, "- " * 10_000])

@@ -534,7 +534,9 @@ def prepared(script: str) -> list[list[str]]:
                 "--output", "ANALYSIS_DIR/deep_error_analysis.md"]]
     reviews = ["--from", f"{{bundle}}/{REVIEW}/reviews.jsonl", "--coder", "reader-1"]
     return stage_1 if script == PLAN else [
-        *stage_1, [PLAN, "ANALYSIS_DIR"],
+        *stage_1, [PLAN, "ANALYSIS_DIR", "--all"],
+        ["{bundle}/scripts/show_datapoint.py", "ANALYSIS_DIR", "--next", "100", "--coder",
+         "reader-1"],
         [f"{folder}record_review.py", "ANALYSIS_DIR", *reviews]]
 
 

@@ -274,10 +274,9 @@ def test_plans_read_the_main_group_first_and_then_the_others():
     result = {"by": "model", "units": [{"unit": name} for name in "abxyz"], "partial": [],
               "compared_units": ["a", "b"], "sets": {"failed_by_all": ["9"]},
               "groups": [{"units": ["x", "y"], "sets": {"failed_by_all": ["1"]}}]}
-    picks = {}
-    plan._pick_shared(by_item, result, picks)
+    picks = [pick.line.datapoint_id for pick in plan._shared(by_item, result, 0)]
     # z failed another item 9 than the group's, which its place in no group says.
-    assert list(picks) == ["a/9", "b/9", "x/1", "y/1"]
+    assert picks == ["a/9", "x/1", "b/9", "y/1"]
 
 
 @pytest.mark.parametrize("missing", ["groups", "compared_units"])

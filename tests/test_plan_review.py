@@ -42,14 +42,16 @@ def planned(run_script, folder, *args, code=0):
     return done, read_jsonl(folder / "review_plan.jsonl")
 
 
-def test_shared_failures_first_then_unique_then_the_rest(run_script, folder):
+def test_the_kinds_are_read_in_turn(run_script, folder):
     done, lines = planned(run_script, folder)
     failing = [line for line in lines if line["why"] != "contrast"]
-    assert [(line["why"], line["item_id"]) for line in failing[:4]] == [
-        ("failed_by_all", "0"), ("failed_by_all", "0"), ("unique_failure", "1"),
-        ("unique_failure", "2")]
+    # The kinds in turn; what every model failed is read together.
+    assert [line["why"] for line in failing[:6]] == [
+        "failed_by_all", "failed_by_all", "unique_failure", "sample", "unique_failure", "sample"]
+    assert {line["item_id"] for line in failing[:2]} == {"0"}
+    assert {failing[2]["item_id"], failing[4]["item_id"]} == {"1", "2"}
     assert len({line["model_name"] for line in failing[:2]}) == 2
-    assert {line["why"] for line in failing[4:]} == {"sample"}
+    assert {line["why"] for line in failing[5:]} == {"sample"}
     cells = Counter((line["mode"], line["model_name"]) for line in failing)
     known = rows.load(folder)
     for cell, size in Counter((one.mode, one.model) for one in known.failing()).items():
@@ -174,7 +176,12 @@ def test_unclustered_rows_and_no_failures_are_refused(run_script, build, tmp_pat
     _, out = build("--run-dir", judged(tmp_path / "r", [turn(0, False)]))
     assert "run cluster_failures.py first" in run_script("plan_review.py", out).stderr
     _, out = build("--run-dir", judged(tmp_path / "s", [turn(0)]))
-    assert "no datapoint failed" in run_script("plan_review.py", out).stderr
+    assert "none of the 1 judged datapoints failed; there" in run_script("plan_review.py", out
+                                                                         ).stderr
+    _, out = build("--run-dir", judged(tmp_path / "u", [turn(0, None), turn(1, None)]),
+                   code=1)
+    said = run_script("plan_review.py", out).stderr
+    assert "none of the 2 datapoints is judged, so whether one failed is not known" in said
 
 
 @pytest.mark.parametrize("args", [("--budget", "0"), ("--shards", "0"), ("--overlap", "2")])
@@ -189,11 +196,12 @@ def test_plans_hold_every_budget_and_lose_nothing(failing, budget, shards, overl
     outcomes = [rows.OutcomeLine(f"{model}/{item}@{place}", model, model, str(item), "", place,
                                  "fail", (), mode)
                 for place, (model, item, mode) in enumerate(failing)]
-    picks = {}
-    plan._pick_sample(outcomes, picks)
-    assert set(picks) == {one.datapoint_id for one in outcomes}
-    kept = plan._within(plan._with_contrasts(picks, {}), budget)
-    assert len(kept) == min(budget, len(outcomes))
+    whole = plan._kept({}, outcomes, {}, plan.Options(everything=True))
+    assert {pick.line.datapoint_id for pick in whole} == {one.datapoint_id for one in outcomes}
+    queues = {plan.ALL: [plan.Pick(one, plan.ALL) for one in outcomes[:9]], plan.REPAIRED: [],
+              plan.UNIQUE: [plan.Pick(one, plan.UNIQUE) for one in outcomes[9:14]]}
+    kept = plan._kept(queues, outcomes, {}, plan.Options(budget))
+    assert len({pick.line.datapoint_id for pick in kept}) == len(kept) == min(budget, len(outcomes))
     parts = plan._shards(kept, shards, overlap, 0)
     lines = plan._lines(kept, parts)
     assert sorted(line.datapoint_id for line in lines) == \
@@ -209,3 +217,46 @@ def test_tau2_plans_copy_the_policy(run_script, analyse, real_runs):
     assert summary["failing"] == 107
     text = (folder / "background.md").read_text("utf-8")
     assert "# Airline Agent Policy" in text and "[end of data-" in text
+
+
+@pytest.fixture(scope="module")
+def many(analyse, tmp_path_factory):
+    """Two models over 160 items; the one fails nine of ten, the other those and more."""
+    runs = tmp_path_factory.mktemp("many")
+    return analyse("--run-dir", *(judged(runs / name, [
+        turn(n, n % every == 0, model_name=name) for n in range(160)])
+        for name, every in (("a", 10), ("b", 16))))
+
+
+def test_a_plan_without_a_budget_ends_and_says_what_it_leaves_out(run_script, many, tmp_path):
+    folder = shutil.copytree(many, tmp_path / "many")
+    done, lines = planned(run_script, folder)
+    assert len(lines) == 100
+    assert "not in the plan: 195 of 294 failing datapoints (" in done.stdout
+    assert "it was cut at 100 datapoints (--budget N sets another limit, --all plans all)" in \
+        done.stdout
+    _, lines = planned(run_script, folder, "--all")
+    assert sum(line["why"] != "contrast" for line in lines) == 294
+    assert run_script("plan_review.py", folder, "--all", "--budget", "3").returncode == 2
+
+
+@pytest.mark.parametrize("budget", [4, 5, 40, 90])
+def test_every_kind_and_model_keeps_a_share_of_a_budget(run_script, many, tmp_path, budget):
+    folder = shutil.copytree(many, tmp_path / "many")
+    _, lines = planned(run_script, folder, "--budget", str(budget))
+    why = Counter(line["why"] for line in lines)
+    assert len(lines) == budget
+    assert set(why) == {"failed_by_all", "unique_failure", "sample", "contrast"}
+    assert why["failed_by_all"] <= budget / 2
+    assert {line["model_name"] for line in lines} == {"a", "b"}
+    assert len({line["why"] for line in lines[:4]}) >= 3
+
+
+def test_two_models_that_fail_by_chance_are_no_suspicion(run_script, many, tmp_path):
+    folder = shutil.copytree(many, tmp_path / "many")
+    assert "the first suspects" not in (folder / "report.md").read_text()
+    done, _ = planned(run_script, folder)
+    # 144 and 150 of 160 fail: 0.9 x 0.9375 x 160 = 135.
+    assert "Failed by all: 136 of 160 items. Were the failures of the 2 models independent, " \
+        "their fail rates would give 135.0" in done.stdout
+    assert "no more than chance, so by itself no suspicion of the benchmark" in done.stdout

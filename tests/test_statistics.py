@@ -144,5 +144,5 @@ def test_agreement_is_that_of_statsmodels_and_the_prevalence_paradox_shows():
 
 @pytest.mark.parametrize(("total", "units"), [(0, 3), (6, 5), (40, 2), (100, 8)])
 def test_chance_range_are_binomial_quantiles(total, units):
-    low, high = statistics.chance_range(total, units)
+    low, high = statistics.chance_range(total, 1 / units)
     assert (low, high) == tuple(binom.ppf([0.025, 0.975], total, 1 / units))

@@ -87,23 +87,18 @@ def test_samples_take_tasks_in_turn():
     """Nine of task a come before one of b and one of c: the floor of three holds all of them."""
     failing = [rows.OutcomeLine(f"m/{place}", "m", "m", str(place), "", 0, "fail", (), "mode",
                                 task=task) for place, task in enumerate("aaaaaaaaabc")]
-    picks = {}
-    plan._pick_sample(failing, picks)
-    assert [pick.line.task for pick in picks.values()] == list("abcaaaaaaaa")
+    assert [pick.line.task for _, pick in plan._sample(failing, [])] == list("abcaaaaaaaa")
+    assert [floor for floor, _ in plan._sample(failing, [])] == [True] * 3 + [False] * 8
     # What is in the plan already counts: a has had its turn.
-    picks = {"m/0": plan.Pick(failing[0], plan.UNIQUE, 1)}
-    plan._pick_sample(failing, picks)
-    assert [pick.line.task for pick in picks.values()] == list("abcaaaaaaaa")
-    assert [pick.line.item for pick in picks.values()][:4] == ["0", "9", "10", "1"]
+    sample = plan._sample(failing, [failing[0]])
+    assert [pick.line.item for _, pick in sample][:3] == ["9", "10", "1"]
 
 
 def test_other_items_come_before_other_tasks():
     lines = [rows.OutcomeLine(f"m/{item}@{trial}", "m", "m", item, "", trial, "fail", (), "mode",
                               task=task) for item, trial, task in (
         ("1", 0, "a"), ("1", 1, "b"), ("2", 0, "a"), ("3", 0, "b"))]
-    picks = {}
-    plan._pick_sample(lines, picks)
-    assert [pick.line.item for pick in picks.values()] == ["1", "3", "2", "1"]
+    assert [pick.line.item for _, pick in plan._sample(lines, [])] == ["1", "3", "2", "1"]
 
 
 def test_datapoints_are_found_by_task(analysed, run_script):

@@ -60,6 +60,7 @@ def test_facts_of_the_ledger(run_script, folder):
     assert found == {
         "review/reviewed": 3, "review/reviewed/model-a": 3, "review/unread/b": 1,
         "review/coders": 1, "review/buckets": 2, "review/shown_never": 3,
+        "review/shown_never/agent": 3, "review/reviews": 3,
         "review/bucket/guesses_a_room": 2, "review/bucket/guesses_a_room/model-a": 2,
         "review/bucket/names_no_day": 1, "review/bucket/names_no_day/model-a": 1,
         "review/bucket_fault/guesses_a_room/model_error": 1,

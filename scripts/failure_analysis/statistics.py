@@ -196,10 +196,10 @@ def _mean(attempts: Mapping[tuple[int, int], int], value) -> float:
     return total / sum(attempts.values())
 
 
-def chance_range(total: int, units: int) -> Interval:
-    """The 95 % range of how many of `total` single-handed results fall to one of `units` equals:
-    the quantiles of Binomial(total, 1 / units)."""
-    below = bdtr(np.arange(total + 1), total, 1 / units)
+def chance_range(total: int, share: float) -> Interval:
+    """The 95 % range of how many of `total` have what each has with probability `share`: the
+    quantiles of Binomial(total, share)."""
+    below = bdtr(np.arange(total + 1), total, share)
     low, high = np.searchsorted(below, [ALPHA / 2 - 1e-12, 1 - ALPHA / 2 - 1e-12])
     return Interval(int(low), int(high))
 

@@ -2,6 +2,7 @@
 repeats, judges. Items are joined on id and fingerprint; one that is not the same is left out."""
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -296,12 +297,14 @@ def fails(counts: list[int], reading: str) -> bool:
 
 def _sets(units: dict[str, Unit], items: list[str], reading: str) -> dict[str, Any]:
     """Failed by all, unique fails and unique passes over the items that all of these units were
-    judged on, and how many unique fails chance would give."""
+    judged on, and how many unique fails and items failed by all chance would give."""
     names = list(units)
     failing = {item: [name for name in names if fails(units[name].items[item], reading)]
                for item in items}
     alone = [item for item in items if len(failing[item]) == 1] if len(names) > 1 else []
-    chance = statistics.chance_range(len(alone), len(names)) if len(names) > 1 else None
+    share = 1 / len(names)
+    by_all = math.prod(sum(name in failing[item] for item in items) / len(items)
+                       for name in names) if items else 0.0
     return {
         "failed_by_all": [item for item in items if len(failing[item]) == len(names) > 1],
         "passed_by_all": [item for item in items if not failing[item] and len(names) > 1],
@@ -311,10 +314,15 @@ def _sets(units: dict[str, Unit], items: list[str], reading: str) -> dict[str, A
                                and name not in failing[item]] if len(names) > 1 else []
                         for name in names},
         "failed_by_exactly_one": len(alone),
-        "unique_fails_by_chance": {"expected": rounded(len(alone) / len(names)),
-                                   "low": int(chance.low), "high": int(chance.high)}
-        if chance else None,
+        "unique_fails_by_chance": _by_chance(len(alone), share) if len(names) > 1 else None,
+        "failed_by_all_by_chance": _by_chance(len(items), by_all) if len(names) > 1 else None,
     }
+
+
+def _by_chance(total: int, share: float) -> dict[str, int | float]:
+    """How many of `total` chance gives, each with this probability: expected, and 95 % range."""
+    low, high = statistics.chance_range(total, share)
+    return {"expected": rounded(total * share), "low": int(low), "high": int(high)}
 
 
 def _partial(units: dict[str, Unit], shared: Shared) -> list[dict]:
@@ -469,6 +477,9 @@ def numbers(result: dict) -> Iterable[tuple[str, int | float]]:
         end = "" if reading == "majority" else f"/{reading}"
         yield f"comparison/failed_by_all{end}", len(sets["failed_by_all"])
         yield f"comparison/passed_by_all{end}", len(sets["passed_by_all"])
+        if sets["failed_by_all_by_chance"]:
+            yield (f"comparison/failed_by_all_by_chance{end}",
+                   round(sets["failed_by_all_by_chance"]["expected"], 1))
         for kind in ("unique_fail", "unique_pass"):
             for name, items in sets[kind].items():
                 yield f"comparison/{kind}/{facts.key(name)}{end}", len(items)

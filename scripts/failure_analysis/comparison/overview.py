@@ -1,6 +1,5 @@
 """The facts of an analysis folder at a glance: a line per model, or per run."""
 
-import math
 import re
 from collections.abc import Mapping
 
@@ -25,10 +24,11 @@ def table(facts: Mapping[str, int | float], by: str = "model") -> tuple[list[str
         rate = 100 - 100 * fails / tries if tries else None
         named = (_markers(unit, *below), _dimensions(facts, unit, *below)) \
             if by == "model" else ("", "")
-        lines.append([unit, fails, tries, facts.get(f"{not_counted}/{unit}", ""),
-                      "" if rate is None else f"{rate:.1f} %", _interval(facts, unit),
-                      _alone(facts, unit) if shared else "", *named])
-    lines.sort(key=lambda line: (-line[1] / (line[2] or math.inf), line[0]))
+        lines.append([unit, fails if tries else "", tries,
+                      facts.get(f"{not_counted}/{unit}", ""),
+                      "not judged" if rate is None else f"{rate:.1f} %", _interval(facts, unit),
+                      _alone(facts, unit) if shared and tries else "", *named])
+    lines.sort(key=lambda line: (-(line[1] or 0) / (line[2] or 1), line[0]))
     return [by, *HEADERS], lines
 
 

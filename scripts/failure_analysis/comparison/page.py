@@ -9,6 +9,7 @@ from failure_analysis.markdown import cell, code, table
 NAME, PAGE, TABLE, FIGURE = steps.COMPARE.writes[:4]
 MOST_IDS, MOST_ROWS = 20, 60
 MOST_ALONE = 12
+FEWEST_SUSPECTING = 3  # units whose common failures may be the benchmark's
 _LARGEST_SHIFT = 0.1  # of a task's share of the attempts, between units
 READING_WORDS = {"any": "at least one attempt failed", "majority": "more than half of the attempts "
                  "failed", "all": "every attempt failed"}
@@ -98,7 +99,7 @@ def left_out(result: dict) -> list[str]:
                      "count in the rates and are in no item, set or pair.")
     lines += apart(result)
     if result["not_judged"]:
-        lines.append(f"Without any judged row, so not compared: {ids(result['not_judged'])}.")
+        lines.append(not_judged(result))
     graders = {tuple(sorted(names)) for names in result["graders"].values()}
     if len(graders) > 1 or any(len(names) > 1 for names in graders):
         named = "; ".join(f"{code(name)} by {', '.join(map(code, names))}"
@@ -106,6 +107,12 @@ def left_out(result: dict) -> list[str]:
         lines.append("**Graded by different graders or versions**: a difference may be the "
                      f"grader's: {named}.")
     return lines
+
+
+def not_judged(result: dict) -> str:
+    """The units of which nothing was judged, in a sentence."""
+    return "Without any judged row, so neither passed nor failed, and not compared: " \
+        f"{ids(result['not_judged'])}."
 
 
 def _what_was_compared(result: dict) -> list[str]:
@@ -251,13 +258,45 @@ def sets_lines(by: str, items: int, sets: dict, everybody: bool) -> list[str]:
     chance, whole = sets["unique_fails_by_chance"], "" if everybody else " of the group"
     lines = [
         f"Failed by all{whole}: {len(sets['failed_by_all'])} of {items} items "
-        f"({ids(sets['failed_by_all'])}). Items that every {by}{whole} fails are the first "
-        "suspects of a fault in the benchmark: audit them before blaming a model.", "",
+        f"({ids(sets['failed_by_all'])}). {suspicion(by, items, sets)}".rstrip(), "",
         f"Passed by all{whole}: {len(sets['passed_by_all'])} items.", "",
         f"{sets['failed_by_exactly_one']} items were failed by exactly one {by}{whole}. Were "
         f"they all equal, chance would give each about {chance['expected']:.1f} of these "
         f"(95 %: {chance['low']} to {chance['high']}).", ""]
     return [*lines, unique_table(by, sets)]
+
+
+def suspicion(by: str, items: int, sets: dict) -> str:
+    """What it says of the items that all of these units failed that they did, beside what chance
+    gives; blank where there is no such item."""
+    lost, units = sets["failed_by_all"], len(sets["unique_fail"])
+    if not lost:
+        return ""
+    if len(lost) == items:
+        return f"No {by} passed any of these items: ask first whether they can be passed at all."
+    chance = sets["failed_by_all_by_chance"]
+    expected = f"{chance['expected']:.1f}" if chance["expected"] >= 0.05 else "less than 0.1"
+    beside = (f"Were the failures of the {units} {by}s independent, their fail rates would give "
+              f"{expected} (95 %: {chance['low']} to {chance['high']})")
+    if len(lost) <= chance["high"]:
+        return f"{beside}: no more than chance, so by itself no suspicion of the benchmark."
+    if units < FEWEST_SUSPECTING:
+        return f"{beside}. Hard for both; two {by}s alone are no suspicion of the benchmark."
+    return (f"{beside}. Hard for all {units} or the benchmark's fault: its first suspects. Audit "
+            "them before blaming a model.")
+
+
+def coincidence(result: dict) -> list[str]:
+    """How many items were failed by all, and what that says, a sentence for each group that has
+    any."""
+    lines = []
+    for number, (sets, items) in enumerate([(result["sets"], result["compared_items"]), *(
+            (group["sets"], group["compared_items"]) for group in result["groups"])], 1):
+        if said := suspicion(result["by"], items, sets):
+            whole = "" if all_compared(result) else f" of group {number}"
+            lines.append(f"Failed by all{whole}: {len(sets['failed_by_all'])} of {items} items. "
+                         f"{said}")
+    return lines
 
 
 def unique_table(by: str, sets: dict) -> str:

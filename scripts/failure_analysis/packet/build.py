@@ -406,7 +406,8 @@ def remarks(counts: dict) -> list[str]:
         lines.append("no row is judged: there is nothing to call a failure; judge the runs first, "
                      f"or see in {sanity.NAME} whether the mapping finds the verdicts")
     elif not counts["fail"]:
-        lines.append("no failing row: every judged row passed, the packet is empty")
+        lines.append(f"no failing row: all {counts['pass']} judged rows passed, the packet is "
+                     "empty")
     if counts.get("gradings_joined"):
         lines.append(f"further gradings of these answers: {counts['gradings_joined']}, in "
                      f"{steps.GRADINGS}")

@@ -14,7 +14,8 @@ from failure_analysis.checks import text_of
 from failure_analysis.datapoint import CSV_COLUMNS, FIELDS, is_number
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import failure_class, lines
-from failure_analysis.packet.rows import whole
+from failure_analysis.packet.rows import load as load_index
+from failure_analysis.packet.rows import whole, without_failures
 from failure_analysis.paths import value_at
 
 NAME, PAGE, RULES = steps.CLUSTER.writes[:3]
@@ -196,7 +197,8 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
         counts.refuse_unknown_fields(rules_file)
     result = counts.result(rules_file)
     files.write_json(analysis_dir / NAME, result)
-    files.write_text(analysis_dir / PAGE, page(result))
+    empty = "" if result["failing_rows"] else without_failures(load_index(analysis_dir))
+    files.write_text(analysis_dir / PAGE, page(result, empty))
     facts.replace(analysis_dir, steps.CLUSTER, numbers(result))
     with files.atomic(analysis_dir / RULES) as file:  # by which the check labels the rows again
         file.write(files.read_bytes(rules_file))
@@ -345,14 +347,14 @@ class _Counts:
         }
 
 
-def page(result: dict) -> str:
-    """clusters.md: what a reader should know before reading rows."""
+def page(result: dict, empty: str) -> str:
+    """clusters.md: what a reader should know before reading rows; `empty` is why there is none."""
     rows = result["failing_rows"]
     lines = ["# Provisional clusters", "",
              "**Provisional.** Rules put these labels on by words and shapes. They say where to "
              "read first, not why the model failed; no final table may use them.", ""]
     if not rows:
-        return "\n".join([*lines, "There is no failing row to label.", ""])
+        return "\n".join([*lines, f"{empty[0].upper()}{empty[1:]}.", ""])
     share = f"{100 * result['other_share']:.1f} %"
     lines += [f"{rows} failing rows; {share} of them stay in `other`.", ""]
     failing = Counter()

@@ -47,6 +47,16 @@ class Index(NamedTuple):
         return [line for line in self.outcomes.values() if line.outcome == "fail"]
 
 
+def without_failures(index: Index) -> str:
+    """Why there is nothing to review: nothing was judged, or nothing that was judged failed."""
+    counts = Counter(line.outcome for line in index.outcomes.values())
+    left = f"; {counts['unjudged']} more are not judged" if counts["unjudged"] else ""
+    return f"none of the {counts['pass']} judged datapoints failed{left}; there is nothing to " \
+        "review" if counts["pass"] else \
+        f"none of the {counts['unjudged']} datapoints is judged, so whether one failed is not " \
+        "known; judge the runs first"
+
+
 class _Labels(msgspec.Struct):
     """What the index needs of a packet row."""
 

@@ -58,7 +58,7 @@ def serve(analysis_dir: Path, port: int, coder: str) -> None:
     """Serves the page until it is interrupted; prints the link first."""
     desk = Desk(analysis_dir, coder)
     if not desk.queue:
-        raise files.Refusal(f"{analysis_dir}: no datapoint failed; there is nothing to review")
+        raise files.Refusal(f"{analysis_dir}: {rows.without_failures(desk.index)}")
     with socket.socket() as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         own.bind(("127.0.0.1", port))

@@ -36,6 +36,7 @@ def write(analysis_dir: Path, path: Path) -> dict:
     (reviewed, failing), planned = counts["failing"], counts["planned"]
     coders = {review.coder for final in finals.values() for review in final.reviews}
     summary = {"reviewed": reviewed, "failing": failing,
+               "nothing": "" if failing else rows.without_failures(desk.index),
                "planned": planned if planned[1] else None, "coders": sorted(coders)}
     style = "\n".join((TEMPLATES / name).read_text(encoding="utf-8")
                       for name in ("theme.css", "static.css"))

@@ -1,6 +1,7 @@
 """The generated blocks of the report: every table and count in it that no author writes. Each is
 made anew from the files of the analysis folder, so an edited one can be told from a true one."""
 
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from failure_analysis.comparison import page as comparison_page
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import build, heuristics, rows, sanity, version_page
 from failure_analysis.packet.findings import MOST_LINES
-from failure_analysis.review import counting, ledger
+from failure_analysis.review import counting, ledger, plan
 
 _MOST_ROWS = 30
 _MOST_COLUMNS = 12
@@ -102,14 +103,15 @@ def _next_steps(analysis: Analysis) -> list[str]:
     """What a reader does with a draft, in order."""
     clusters = analysis.clusters
     if not clusters["failing_rows"]:
-        return ["Nothing: no row failed. Say so, with the counts below."]
+        return [f"Say so, with the counts below: {rows.without_failures(analysis.counts.index)}."]
     steps = []
     other = next((mode for mode in clusters["modes"] if mode["mode"] == heuristics.OTHER), None)
     if other and clusters["other_share"] > 0.3:
         steps.append(f"{100 * clusters['other_share']:.0f} % of the failing rows stay in `other`: "
                      "read five of them and add rules (templates/heuristics.yaml).")
     return [*steps,
-            "Plan the reading: `plan_review.py` puts the items that every model failed first.",
+            "Plan the reading: `plan_review.py` takes items that every model failed, failures of "
+            "one alone and a sample in turn.",
             "Read each planned datapoint (`show_datapoint.py`) and record its cause, whose fault "
             "it is and a verbatim quote (`record_review.py`).",
             "Run `write_report.py`: it drafts this report anew from what was recorded.",
@@ -157,6 +159,8 @@ def _versions(found: dict) -> str:
 def _topline(compared: dict | None) -> str:
     """The pass rates, also per task, and failed rows per dimension and model, of those judged."""
     top = comparison_page.unit_table(compared) if compared else "No row was judged."
+    if compared and compared["not_judged"]:
+        top += f"\n\n{comparison_page.not_judged(compared)}"
     if compared and compared["tasks"]:
         top += "\n\n" + comparison_page.task_matrix(compared, _MOST_ROWS, _MOST_COLUMNS)
     names = list(compared["dimensions"]) if compared else []
@@ -178,7 +182,7 @@ def _faults(analysis: Analysis) -> str:
     """Each model's pass rate as judged and under fault attribution, then each class of fault."""
     counts = analysis.counts
     if not counts.failing:
-        return "No row failed."
+        return _sentence(rows.without_failures(counts.index))
     if not counts.reviewed.total():
         return "Whose fault each failure is has not been decided: no failing datapoint was " \
                "reviewed."
@@ -207,6 +211,8 @@ def _faults(analysis: Analysis) -> str:
 def _buckets(counts: counting.Counts) -> str:
     """Bucket by model, largest first, out of what was reviewed."""
     order = counting.bucket_order(counts)
+    if not counts.failing:
+        return _sentence(rows.without_failures(counts.index))
     if not order:
         return "No bucket yet: no failing datapoint was reviewed."
     names = [name for name in counting.models(counts) if counts.reviewed[name]][:12]
@@ -217,19 +223,22 @@ def _buckets(counts: counting.Counts) -> str:
 
 
 def _coverage(analysis: Analysis) -> str:
-    """How much was read, by whom, and how much of it was really shown."""
+    """How much was planned and reviewed, by whom, and how much of it was shown to its coder."""
     counts = analysis.counts
     failing, reviewed = counts.failing.total(), counts.reviewed.total()
-    labels = _labels(counts)
+    labels = [*_planned(analysis), *_unshown(counts), *_labels(counts)]
     if not reviewed:
-        return "\n\n".join([f"Reviewed 0 of {failing} failing datapoints.", *labels])
-    shown = counting.how_shown(counts)
+        none = f"Reviewed 0 of {failing} failing datapoints." if failing else \
+            _sentence(rows.without_failures(counts.index))
+        return "\n\n".join([none, *labels])
+    shown = Counter({how: len(idents) for mine in counting.readings(counts).values()
+                     for how, idents in mine.items()})
     coders = sorted({(review.coder, review.kind) for review in ledger.current(counts.reviews)
                      if review.kind in ledger.READERS})
     lines = [f"Reviewed {reviewed} of {failing} failing datapoints, by "
-             f"{', '.join(f'{code(name)} ({kind})' for name, kind in coders)}. The reading log has "
-             f"{shown['whole']} of them shown whole, {shown['part']} in part, {shown['never']} "
-             "not."]
+             f"{', '.join(f'{code(name)} ({kind})' for name, kind in coders)}. Of the "
+             f"{shown.total()} reviews, the reading log has {shown['whole']} of a datapoint that "
+             f"was printed whole for its coder, {shown['part']} in part, {shown['never']} never."]
     if counts.open:
         lines.append(f"On {len(counts.open)} of them the coders disagree and nobody has settled "
                      "it; these are in no bucket.")
@@ -242,6 +251,33 @@ def _coverage(analysis: Analysis) -> str:
         [code(name), counts.failing[name], counts.reviewed[name],
          counts.failing[name] - counts.reviewed[name]] for name in names]))
     return "\n\n".join(lines)
+
+
+def _planned(analysis: Analysis) -> list[str]:
+    """What the plan of the reading holds and what it leaves out, where there is one."""
+    if not analysis.compared or not (analysis.analysis_dir / plan.NAME).exists():
+        return []
+    index, lines = analysis.counts.index, plan.load(analysis.analysis_dir)
+    why = Counter(planned.why for planned in lines)
+    kinds = ", ".join(f"{code(name)} {count}" for name, count in why.items())
+    left = plan.left_out(index, analysis.compared, lines)
+    said = [f"Planned to be read: {len(lines)} datapoints ({kinds}).",
+            *map(_sentence, plan.left_out_lines(left, len(index.failing()))),
+            *(_sentence(text) for text in plan.short(index, analysis.compared, lines))]
+    return [" ".join(map(cell, said))]
+
+
+def _unshown(counts: counting.Counts) -> list[str]:
+    """The reviews whose datapoint was never shown to their coder, where there are any."""
+    named = [f"{code(coder)} {len(mine['never'])} of {sum(map(len, mine.values()))}"
+             for coder, mine in counting.readings(counts).items() if mine["never"]]
+    return [f"**Reviews of datapoints that were never shown to their coder: {', '.join(named)}.** "
+            "They rest on something else than what the scripts printed."] if named else []
+
+
+def _sentence(text: str) -> str:
+    """A remark as a sentence."""
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _labels(counts: counting.Counts) -> list[str]:
@@ -317,11 +353,16 @@ def _failed_by_all(analysis: Analysis) -> str:
         f"In {comparison_page.main_group(compared)}: "
     text = (f"{whole}{len(items)} of {compared['compared_items']} items{reading}: "
             f"{comparison_page.ids(items, 40)}.")
+    if said := comparison_page.suspicion(compared["by"], compared["compared_items"],
+                                         compared["sets"]):
+        text += f" {said}"
     text += "".join(f" {line}" for line in comparison_page.passed_outside(compared))
     for number, group in enumerate(compared["groups"], 2):
         members = group["sets"]["failed_by_all"]
         text += (f" In group {number}: {len(members)} of {group['compared_items']} items: "
-                 f"{comparison_page.ids(members)}.")
+                 f"{comparison_page.ids(members)}. ") + comparison_page.suspicion(
+            compared["by"], group["compared_items"], group["sets"])
+        text = text.rstrip()
     partly = [partial["item"] for partial in comparison_page.failed_by_all_who_ran(compared)]
     if partly:
         text += (f" {len(partly)} more were failed by everyone who ran them, but not run by all: "

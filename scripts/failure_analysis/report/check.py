@@ -13,7 +13,7 @@ from failure_analysis.markdown import code
 from failure_analysis.report import claims, foundation, pieces, prose, structure, write
 from failure_analysis.report.evidence import Evidence, Finding, Findings, gather
 from failure_analysis.report.prose import Sentence, Unit
-from failure_analysis.review import counting, ledger, parts
+from failure_analysis.review import ledger, parts
 
 NAME = steps.CHECK.writes[0]
 _MOST_SEARCHED = 2000
@@ -22,13 +22,12 @@ _ITEMS = re.compile(r"\b[Ii]tems? `[^`]+`(?:(?:,| and|, and| or) `[^`]+`)*")
 
 
 class Result(NamedTuple):
-    """What the check found: proved claims by kind, findings by line, the lines that hold judgement,
-    which no script can prove, and how many reviewed failures were never shown to their coder."""
+    """What the check found: proved claims by kind, findings by line, and the lines that hold
+    judgement, which no script can prove."""
 
     proved: dict[str, int]
     findings: list[Finding]
     judgement: list[int]
-    never_shown: int
 
 
 def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result:
@@ -49,7 +48,7 @@ def record(result: Result, rerun: bool) -> dict:
     return {"holds": not result.findings, "against": "runs" if rerun else "manifest",
             "proved": result.proved,
             "findings": [finding._asdict() for finding in result.findings],
-            "judgement_lines": result.judgement, "never_shown": result.never_shown}
+            "judgement_lines": result.judgement}
 
 
 def _proved(analysis_dir: Path, text: str, min_cited: int, rerun: bool) -> Result:
@@ -57,7 +56,7 @@ def _proved(analysis_dir: Path, text: str, min_cited: int, rerun: bool) -> Resul
     step wrote, as nothing can be proved against it."""
     changed = [Finding(0, "changed_file", *fault) for fault in manifest.faults(analysis_dir)]
     if any(finding.text != facts.NAME for finding in changed):
-        return Result({}, sorted(changed), [], 0)
+        return Result({}, sorted(changed), [])
     evidence = gather(analysis_dir, min_cited)
     below = [*changed, *foundation.findings(evidence),
              *(foundation.rerun(analysis_dir) if rerun else ())]
@@ -81,7 +80,7 @@ def prove(text: str, evidence: Evidence) -> Result:
             findings += _prose_findings(unit, after, evidence)
     findings += structure.findings(units, evidence)
     return Result(dict(sorted(evidence.proved.items())), sorted(set(findings)),
-                  sorted(evidence.judgement), counting.how_shown(evidence.analysis.counts)["never"])
+                  sorted(evidence.judgement))
 
 
 def _block_findings(text: str, evidence: Evidence) -> Findings:

@@ -43,7 +43,7 @@ _SAYS = {"failed_rows": "fail", "passed_rows": "pass", "judged_rows": "judged",
          "review/reviewed": "review|read", "review/unread": "unread|not read|nobody|not review",
          "failed_empty_answers": "empty|blank",
          "comparison/failed_by_all": "fail", "comparison/unique_fail": "fail",
-         "comparison/group_unique_fail": "fail",
+         "comparison/group_unique_fail": "fail", "comparison/failed_by_all_by_chance": "chance",
          "comparison/group_failed_by_all": "fail", "comparison/failed_by_all_who_ran": "fail",
          "comparison/failed_under_every_content": "fail",
          "comparison/task_failed_rows": "fail", "comparison/task_judged_rows": "judged",
@@ -75,7 +75,8 @@ _WHOLE = {
     "review/reviewed": ("failed_rows",), "review/unread": ("failed_rows",),
     "review/bucket_dimension": ("review/bucket",), "review/bucket_fault": ("review/bucket",),
     **{f"review/{kind}": ("review/reviewed",) for kind in (
-        "open", "bucket", "fault", "might_pass", "shown_whole", "shown_part", "shown_never")},
+        "open", "bucket", "fault", "might_pass")},
+    **{f"review/shown_{how}": ("review/reviews",) for how in ("whole", "part", "never")},
     "differing_items": ("comparison/items", "items"), "version_items": ("items",),
     **{f"differing_items_{half}": ("differing_items", "comparison/items", "items")
        for half in ("asked", "expected")}, "repaired_elsewhere": ("differing_items", "items"),
@@ -92,9 +93,10 @@ _WHOLE = {
                     "different_content", "failed_by_all_who_ran", "failed_under_every_content")},
 }
 # Kinds whose key names more than a model: the sentence must name that too.
-_NAMED = ("review/label", "review/labelled", "review/bucket", "review/bucket_dimension",
-          "review/bucket_fault", "review/fault", "dimension", "dimension_judged", "dimension_null",
-          "marker", "run_rows", "run_failed_rows", "run_judged_rows", "run_not_counted_rows",
+_NAMED = ("review/shown_never", "review/label", "review/labelled", "review/bucket",
+          "review/bucket_dimension", "review/bucket_fault", "review/fault", "dimension",
+          "dimension_judged", "dimension_null", "marker", "run_rows", "run_failed_rows",
+          "run_judged_rows", "run_not_counted_rows",
           *(f"comparison/task_{kind}" for kind in (
               "judged_rows", "failed_rows", "pass_rate_pct", "pass_rate_low_pct",
               "pass_rate_high_pct")))

@@ -13,6 +13,7 @@ from failure_analysis.agreement import page as agreement_page
 from failure_analysis.comparison import compute
 from failure_analysis.comparison import write as compare
 from failure_analysis.packet import heuristics, rows
+from failure_analysis.packet.findings import listed
 from failure_analysis.reading import runs
 from failure_analysis.report import claims
 from failure_analysis.report.evidence import Evidence, Finding, Findings
@@ -99,6 +100,12 @@ def _ledger_findings(evidence: Evidence) -> Findings:
                 yield Finding(0, "fabricated_quote", quote, f"review {review.review_id} quotes "
                               f"what does not occur in {review.datapoint_id}")
         evidence.opened.pop(review.datapoint_id)  # a large ledger does not stay in memory
+    for coder, mine in counting.readings(counts).items():
+        if mine["never"]:
+            yield Finding(0, "unshown_review", coder, f"{len(mine['never'])} of its "
+                          f"{sum(map(len, mine.values()))} reviews are of datapoints that were "
+                          f"never shown to it ({listed(mine['never'], 5)}); show them with "
+                          f"show_datapoint.py --coder {coder}, and look at the reviews again")
     for ident, final in counts.open.items():
         views = ", ".join(f"{review.coder}: {review.bucket}, {review.fault}"
                           for review in final.reviews)

@@ -9,7 +9,7 @@ from failure_analysis.markdown import code
 from failure_analysis.report import claims, prose
 from failure_analysis.report.evidence import Evidence, Finding, Findings
 from failure_analysis.report.prose import Unit
-from failure_analysis.review import counting, ledger
+from failure_analysis.review import counting, ledger, plan
 
 LABELS = ("What goes wrong", "Trigger", "Costs")
 FEWEST_WORDS = 5
@@ -133,14 +133,18 @@ def _cost_findings(model: str, slug: str, unit: Unit, evidence: Evidence) -> Fin
 
 
 def _shared_findings(evidence: Evidence) -> Findings:
-    """Items that every model failed and whose fault nobody has decided."""
+    """Items that every model failed and whose fault nobody has decided; where the reading was
+    planned, those of the plan, which says what it leaves out."""
     compared, counts = evidence.analysis.compared, evidence.analysis.counts
     if not compared or len(compared["units"]) < 2:
         return
     decided = {counts.index.outcomes[ident].item for ident, final in counts.decided.items()
                if final.fault != "undecided"}
+    analysis_dir = evidence.analysis.analysis_dir
+    planned = {line.item_id for line in plan.load(analysis_dir)} \
+        if (analysis_dir / plan.NAME).exists() else None
     who = "every model" if page.all_compared(compared) else "every model of a group"
     for item in page.failed_by_all(compared):
-        if item not in decided:
+        if item not in decided and (planned is None or item in planned):
             yield Finding(0, "undecided_item", safe_id(item), f"{who} failed it and nobody "
                           "has decided whose fault that is; review one of its datapoints")

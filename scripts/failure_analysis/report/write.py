@@ -37,7 +37,7 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     is not UTF-8."""
     files.refuse_leading_out(report)
     manifest.proved(analysis_dir, (steps.SANITY, steps.VERSIONS, *(step.writes[0] for step in (
-        steps.CLUSTER, steps.COMPARE, steps.AGREE))))
+        steps.CLUSTER, steps.COMPARE, steps.PLAN, steps.AGREE))))
     analysis = blocks.load(analysis_dir)
     facts.replace(analysis_dir, steps.REPORT,
                   counting.numbers(analysis.counts) if analysis.counts.reviews else {})

@@ -10,8 +10,6 @@ from failure_analysis.datapoint import natural_key
 from failure_analysis.packet import rows
 from failure_analysis.review import ledger, reading_log
 
-WHOLE = 0.95  # a datapoint counts as shown whole from this share of its characters on
-
 
 class Rate(NamedTuple):
     """A model's pass rate as judged and the interval that the reviewed faults leave, in %."""
@@ -120,15 +118,18 @@ def rate(counts: Counts, model: str) -> Rate:
                   (passed, passed - wrong, passed + might_pass(counts, model))))
 
 
-def how_shown(counts: Counts) -> Counter[str]:
-    """How many reviewed failing datapoints their coders were shown `whole`, in `part`, `never`: by
-    the reading log, and for each the coder who was shown most of it."""
-    by_kind: Counter[str] = Counter(dict.fromkeys(("whole", "part", "never"), 0))
-    for ident, final in (counts.decided | counts.open).items():
-        shares = counts.shown.get(ident, {})
-        best = max((shares.get(review.coder, 0.0) for review in final.reviews), default=0.0)
-        by_kind["whole" if best >= WHOLE else "part" if best else "never"] += 1
-    return by_kind
+def readings(counts: Counts) -> dict[str, dict[str, list[str]]]:
+    """Coder -> the datapoints that it reviewed, by how much of them the reading log has shown to
+    it: `whole` (every character was printed), `part` or `never`."""
+    by_coder: dict[str, dict[str, list[str]]] = {}
+    for review in ledger.current(counts.reviews):
+        ident = review.datapoint_id
+        if review.kind in ledger.READERS and ident in counts.index.outcomes:
+            share = counts.shown.get(ident, {}).get(review.coder, 0.0)
+            how = "whole" if share >= 1 else "part" if share else "never"
+            mine = by_coder.setdefault(review.coder, {"whole": [], "part": [], "never": []})
+            mine[how].append(ident)
+    return by_coder
 
 
 def labelled(counts: Counts) -> Counter[tuple[str, str]]:
@@ -149,7 +150,13 @@ def numbers(counts: Counts) -> dict[str, int | float]:
                               if review.kind in ledger.READERS}),
         "review/buckets": len(bucket_order(counts)),
     }
-    values |= {f"review/shown_{how}": count for how, count in how_shown(counts).items()}
+    read = readings(counts)
+    for how in ("whole", "part", "never"):
+        values[f"review/shown_{how}"] = sum(len(mine[how]) for mine in read.values())
+    values |= {f"review/shown_never/{facts.key(coder)}": len(mine["never"])
+               for coder, mine in read.items()}
+    values["review/reviews"] = sum(len(idents) for mine in read.values()
+                                   for idents in mine.values())
     for fault in ledger.FAULTS:
         values[f"review/fault/{fault}"] = sum(counts.faults[fault, name] for name in counts.judged)
     for bucket, count in bucket_order(counts):
