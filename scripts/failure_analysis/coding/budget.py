@@ -1,14 +1,18 @@
 """What a run may spend, counted by what was sent and received, whatever an endpoint says."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from failure_analysis.coding.calls import Usage
 
-if TYPE_CHECKING:
-    from failure_analysis.coding.model import Request
-
 EXPECTED_ANSWER = 1500  # tokens, where nothing is known of this model's answers yet
+
+
+class Request(Protocol):
+    """Of a request, about how long its prompt is and where its answer is cut, if anywhere."""
+
+    tokens: int
+    cap: int | None
 
 
 @dataclass
@@ -29,10 +33,10 @@ class Budget:
     _under_way: int = 0
     _longest: int = 0
 
-    def _need(self, request: "Request") -> int:
+    def _need(self, request: Request) -> int:
         return request.tokens + (max(request.cap or 0, self._longest) or EXPECTED_ANSWER)
 
-    def room(self, request: "Request", waits: bool = True) -> bool | None:
+    def room(self, request: Request, waits: bool = True) -> bool | None:
         """Whether a call is within the limits; None when calls under way decide it."""
         if self.max_calls is not None and self.calls >= self.max_calls:
             return False
@@ -44,7 +48,7 @@ class Budget:
         spent = self.prompt_tokens + self.completion_tokens + self._reserved
         return True if spent + self._need(request) <= self.max_tokens else later
 
-    def take(self, request: "Request") -> int:
+    def take(self, request: Request) -> int:
         """Counts a call as under way; returns what is reserved for it."""
         need = self._need(request)
         self.calls += 1
@@ -58,7 +62,7 @@ class Budget:
         self._under_way -= 1
         self._reserved -= need
 
-    def settle(self, need: int, request: "Request", usage: Usage, received: int) -> None:
+    def settle(self, need: int, request: Request, usage: Usage, received: int) -> None:
         """Puts what a call did cost in the place of what was reserved for it: what we counted or
         what was said, whichever is more; an answer of which nothing was said, as was reserved."""
         self._under_way -= 1
