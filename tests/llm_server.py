@@ -3,6 +3,7 @@
 The responder knows the truth: it answers a prompt with a quote that stands in the sample. A sample
 whose text holds `FAULT:name` gets that fault."""
 
+import gzip
 import json
 import re
 import threading
@@ -17,7 +18,10 @@ MARK = re.compile(r"The mark of this sample: (\w{8})\s*$")
 FAULT = re.compile(r"FAULT:(\w+)")
 # Faults of the transport, by how many attempts of a call they spoil.
 SPOILT = {"storm": 2, "errors": 2, "cut_once": 1, "storm_forever": 99, "errors_forever": 99,
-          "hang": 99, "cut": 99}
+          "hang": 99, "cut": 99, "drip": 99, "drip_head": 99, "drip_chunk": 99, "huge": 99,
+          "huge_chunks": 99, "bomb": 99, "huge_head": 99}
+HUGE = 40_000_000  # bytes of an answer that is too large
+BOMB = gzip.compress(b" " * HUGE, 1)
 
 
 def prompt_of(body: dict) -> str:
@@ -118,12 +122,16 @@ class Endpoint:
     """The server: `paid` lists the bodies that were answered with 200, `seen` all attempts."""
 
     def __init__(self, delay: float = 0.0, refuse: Callable[[dict], tuple | None] = lambda _: None,
-                 batches: str = "completed", length: int = 20) -> None:
+                 batches: str = "completed", length: int = 20,
+                 twist: Callable[[dict], Any] = lambda said: said) -> None:
         self.delay, self.refuse, self.batches_are = delay, refuse, batches
         self.length = length  # of an answer, in tokens
+        self.twist = twist  # makes of an answer what is sent
+        self.sent_bytes = 0  # of answers that are too large
         self.paid: list[dict] = []
         self.seen: list[dict] = []
         self.headers: list[dict] = []
+        self.reply_headers: dict[str, str] = {}
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict] = {}
         self.attempts: dict[str, int] = {}
@@ -170,19 +178,41 @@ class Endpoint:
                     said = responses(body) if "input" in body else chat(body)
                     said["usage"]["output_tokens" if "input" in body else "completion_tokens"] = \
                         self.length
-                    handler.reply(200, said)
+                    handler.reply(200, self.twist(said), self.reply_headers)
         finally:
             with self._lock:
                 self._now -= 1
 
-    @staticmethod
-    def _spoil(handler: Any, fault: str) -> None:
+    def _spoil(self, handler: Any, fault: str) -> None:
         if fault.startswith("storm"):
             handler.reply(429, {"error": {"message": "slow down"}}, {"retry-after": "0.05"})
         elif fault.startswith("errors"):
             handler.reply(500, {"error": {"message": "oops"}}, {"retry-after-ms": "20"})
         elif fault == "hang":
             time.sleep(3)
+        elif fault.startswith("drip"):
+            head = b"HTTP/1.1 200 OK\r\n"
+            start, again = {"drip": (head + b"content-length: 5000\r\n\r\n", b" "),
+                            "drip_head": (head + b"x-a: ", b"a"),
+                            "drip_chunk": (head + b"transfer-encoding: chunked\r\n\r\nffff\r\n",
+                                           b" ")}[fault]
+            handler.wfile.write(start)
+            handler.close_connection = True
+            for _ in range(60):
+                time.sleep(0.1)
+                handler.wfile.write(again)
+        elif fault == "bomb":
+            handler.reply(200, BOMB, {"content-encoding": "gzip"})
+        elif fault.startswith("huge"):
+            handler.close_connection = True
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + {
+                "huge": b"content-length: %d\r\n\r\n" % HUGE, "huge_head": b"",
+                "huge_chunks": b"transfer-encoding: chunked\r\n\r\n"}[fault])
+            block = {"huge": b" " * 65536, "huge_chunks": b"10000\r\n" + b" " * 65536 + b"\r\n",
+                     "huge_head": b"x-a: " + b"a" * 65529 + b"\r\n"}[fault]
+            for _ in range(HUGE // 65536):
+                handler.wfile.write(block)
+                self.sent_bytes += len(block)
         else:
             handler.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n{\"id\"")
             handler.close_connection = True

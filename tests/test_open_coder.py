@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from coding_runs import KEY, coded, faulty
 from failure_analysis.coding import model, windows
+from failure_analysis.coding.budget import EXPECTED_ANSWER, Budget
 from failure_analysis.coding.shapes import OpenCode
 from failure_analysis.review import parts
 from hostile import ATTACKS
@@ -82,7 +83,7 @@ def test_fields_and_counts_of_a_clean_run(code: Code, tmp_path: Path) -> None:
     run = judged(tmp_path / "run", [turn(0, False), turn(1, True), turn(2, None)])
     with Endpoint() as endpoint:
         done = code(endpoint, run, "--price", "1", "10")
-    assert "coded 3 of 3, 0 unknown\n" in done.stdout and "$0.00" in done.stdout
+    assert "coded 3 of 3, 0 unknown\n" in done.stdout and "$0.01" in done.stdout
     assert [body["model"] for body in endpoint.paid] == ["gpt-5.5"] * 3
     assert endpoint.paid[0]["reasoning"] == {"effort": "high"}
     assert not {"temperature", "max_output_tokens"} & endpoint.paid[0].keys()
@@ -217,20 +218,22 @@ def test_a_token_budget_holds_with_long_answers_and_many_calls_at_once(
     with Endpoint(delay=0.05, length=3000) as endpoint:
         done = code(endpoint, run, "--max-tokens-total", "30000", *cap, "--max-concurrent", "8",
                     "--json", code=1)
-        assert endpoint.most_at_once > 1 and len(endpoint.paid) == 9
+        assert endpoint.most_at_once > 1 and len(endpoint.paid) == 6
     summary = json.loads(done.stdout)
-    # About 4,335 are reserved and 3,100 used: a sample waits for what calls under way leave.
-    assert summary["prompt_tokens"] + summary["completion_tokens"] == 9 * 3100
-    assert summary["states"]["skipped_by_budget"] == 21
+    # The endpoint says 100 tokens in, of prompts that are about 1,340 long.
+    assert summary["said_prompt_tokens"] == 600 and 7800 < summary["prompt_tokens"] < 8400
+    assert summary["completion_tokens"] == 6 * 3000
+    assert summary["states"]["skipped_by_budget"] == 24
 
 
 def test_a_call_that_does_not_say_its_cost_is_reckoned_with_what_was_reserved() -> None:
-    budget = model.Budget(max_tokens=10_000)
+    budget = Budget(max_tokens=10_000)
     wanted = model.new_request(model.Settings("m"), "x", "12345678", OpenCode, "", "word " * 1000)
     need = budget.take(wanted)
-    budget.settle(need, model.Usage())
+    budget.settle(need, wanted, model.Usage(), 7)
     assert budget.uncounted == 1
-    assert budget.prompt_tokens == need == wanted.tokens + model.EXPECTED_ANSWER
+    assert (budget.prompt_tokens, budget.completion_tokens) == (wanted.tokens, EXPECTED_ANSWER)
+    assert need == wanted.tokens + EXPECTED_ANSWER
 
 
 def test_max_unknown_decides_the_exit_code(code: Code, tmp_path: Path) -> None:

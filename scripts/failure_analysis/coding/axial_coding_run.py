@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -51,6 +52,7 @@ class _Row(msgspec.Struct):
     datapoint_id: str | None = None
 
 
+log = logging.getLogger(project.LOG)
 _FILES = {"coded": "axial_coded_{}.jsonl", "taxonomy": "{}_taxonomy.json",
           "codebook": "{}_codebook.json", "card": "{}_codebook.md",
           "figure": "{}_rarefaction.png", "reviews": "axial_reviews_{}.jsonl"}
@@ -102,6 +104,7 @@ class Prepared(stage_run.Work):
             file.writelines(project.json_line({**row, **records[checked.sample_id]})
                             for row, checked in _rows(self.options.input))
         proved = _proved(self.open_coded, records)
+        _log_codes(built, records)
         result = _codebook(self, built, coded, again, records, proved)
         files.write_json(paths["taxonomy"], result["taxonomy"])
         files.write_json(paths["codebook"], result)
@@ -246,6 +249,15 @@ def _proved(samples: Sequence[OpenCoded], records: Records) -> Proved:
                if row.success is False)
     return [(ident, codes) for ident, codes in failing
             if codes["quote"] is not None and codes["primary_code"] != codebook.NO_CODE]
+
+
+def _log_codes(built: Built, records: Records) -> None:
+    """The taxonomy and how often each code is the primary one, for the log."""
+    primary = Counter(record["axial_coding"]["primary_code"] for record in records.values())
+    for code in built.codes:
+        log.debug("taxonomy: %s > %s, primary code of %d", code.category, code.code,
+                  primary[code.code])
+    log.debug("primary codes: %s", json.dumps(dict(primary.most_common())))
 
 
 def _codings(samples: Sequence[OpenCoded], records: Records) -> tuple[list[card.Coding], int]:

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from failure_analysis import files
-from failure_analysis.coding import model
+from failure_analysis.coding import endpoint, model
 from failure_analysis.coding.calls import Answer, CallLog
+from failure_analysis.coding.secret import scrubbed
 
 if TYPE_CHECKING:
-    from openai import OpenAI
+    from openai import AsyncOpenAI
 
 MOST_REQUESTS, MOST_BYTES = 50_000, 190_000_000  # the provider's limits for one batch
+_MOST_RECEIVED = 1_000_000_000  # bytes of the answers of a batch, however many there are
 _ENDED = ("completed", "failed", "expired", "cancelled")
 _LOST = "never made"
 _LABEL = "deep_error_analysis"
@@ -58,21 +60,32 @@ def open_batches(path: Path) -> list[Batch]:
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def refusals(base_url: str) -> Iterator[None]:
     """What the provider refuses, as a refusal of ours; what was done before it stays done."""
     from openai import OpenAIError
 
     try:
         yield
-    except OpenAIError as error:
-        raise files.Refusal(f"the provider refuses: {model.scrubbed(str(error))[:600]}; the same "
-                            "command goes on from there") from None
+    except (OpenAIError, endpoint.TooLarge) as error:
+        is_known = getattr(error, "status_code", 400) < 400 or endpoint.is_out_of_money(
+            getattr(error, "body", None))
+        reason = endpoint.refusal(error, base_url) if is_known else \
+            f"the provider refuses: {scrubbed(str(error), base_url)[:600]}"
+        raise files.Refusal(f"{reason}; the same command goes on from there") from None
 
 
-def submit(path: Path, client: "OpenAI", requests: Iterable[model.Request],
-           affordable: Callable[[model.Request], bool]) -> list[Batch]:
+def _told(remote: Any, *names: str) -> Any:
+    """What the provider says of a file or a batch, when it names what it must."""
+    if not all(isinstance(getattr(remote, name, None), str) for name in names):
+        raise files.Refusal("the provider's answer has not the shape of its API; is --base-url "
+                            "right? The same command goes on from there")
+    return remote
+
+
+async def submit(path: Path, client: "AsyncOpenAI", requests: Iterable[model.Request],
+                 affordable: Callable[[model.Request], bool]) -> list[Batch]:
     """Submits the affordable requests that no open batch holds; returns the new batches."""
-    _settle(path, client)
+    await _settle(path, client)
     under_way = {key for batch in open_batches(path) for key in batch.keys}
     made = []
     needed = (request for request in requests
@@ -80,22 +93,23 @@ def submit(path: Path, client: "OpenAI", requests: Iterable[model.Request],
     for chunk in model.packed(needed, lambda call: len(_line(call)), MOST_BYTES, MOST_REQUESTS):
         batch = Batch(secrets.token_hex(16), [request.key for request in chunk])
         _append(path, batch)
-        uploaded = client.files.create(purpose="batch", file=(
-            f"{batch.label}.jsonl", b"".join(map(_line, chunk))))
-        remote = client.batches.create(input_file_id=uploaded.id, endpoint=chunk[0].url,
-                                       completion_window="24h", metadata={_LABEL: batch.label})
+        uploaded = _told(await client.files.create(purpose="batch", file=(
+            f"{batch.label}.jsonl", b"".join(map(_line, chunk)))), "id")
+        remote = _told(await client.batches.create(
+            input_file_id=uploaded.id, endpoint=chunk[0].url, completion_window="24h",
+            metadata={_LABEL: batch.label}), "id")
         made.append(msgspec.structs.replace(batch, batch_id=remote.id))
         _append(path, made[-1])
     return made
 
 
-def _settle(path: Path, client: "OpenAI") -> None:
+async def _settle(path: Path, client: "AsyncOpenAI") -> None:
     """Finds out what became of the batches that a crash left without an id."""
     lost = {batch.label: batch for batch in open_batches(path) if not batch.batch_id}
     if not lost:
         return
-    for remote in client.batches.list():
-        batch = lost.pop((remote.metadata or {}).get(_LABEL), None)
+    async for remote in client.batches.list():
+        batch = lost.pop((_told(remote, "id").metadata or {}).get(_LABEL), None)
         if batch:
             _append(path, msgspec.structs.replace(batch, batch_id=remote.id))
     for batch in lost.values():
@@ -107,42 +121,49 @@ def _line(request: model.Request) -> bytes:
                        "body": request.body}).encode() + b"\n"
 
 
-def status(path: Path, client: "OpenAI") -> list[tuple[str, str]]:
+async def status(path: Path, client: "AsyncOpenAI") -> list[tuple[str, str]]:
     """(batch id, how far it is) for every batch of the project."""
-    _settle(path, client)
+    await _settle(path, client)
     states = []
     for batch in load(path).values():
         if batch.collected:
             states.append((batch.batch_id or batch.label, f"collected, {batch.collected}"))
             continue
-        remote = client.batches.retrieve(batch.batch_id)
+        remote = _told(await client.batches.retrieve(batch.batch_id), "status")
         counts = remote.request_counts
         done = f", {counts.completed} of {counts.total} answered" if counts else ""
         states.append((batch.batch_id, f"{remote.status}{done}"))
     return states
 
 
-def collect(path: Path, client: "OpenAI", requests: Mapping[str, model.Request],
-            call_log: CallLog) -> dict[str, Any]:
+async def collect(path: Path, client: "AsyncOpenAI", requests: Mapping[str, model.Request],
+                  call_log: CallLog) -> dict[str, Any]:
     """Puts the answers of ended batches into the call log and counts them; `requests` are by key.
     What a batch did not answer stays needed and goes into the next one."""
-    _settle(path, client)
+    await _settle(path, client)
     answers, waiting, failed = 0, 0, []
     for batch in open_batches(path):
-        remote = client.batches.retrieve(batch.batch_id)
+        remote = _told(await client.batches.retrieve(batch.batch_id), "status")
         if remote.status not in _ENDED:
             waiting += 1
             continue
         if remote.status == "failed":
             reasons = (remote.errors.data if remote.errors else None) or []
-            failed.append(f"{batch.batch_id}: " + model.scrubbed("; ".join(
+            failed.append(f"{batch.batch_id}: " + scrubbed("; ".join(
                 files.visible(str(error.message)) for error in reasons[:3])))
         for file_id in filter(None, (remote.output_file_id, remote.error_file_id)):
-            for answer in _answers(client.files.content(file_id).read(), requests):
+            content = (await client.files.content(file_id)).content
+            for answer in _answers(content, requests):
                 call_log.add(answer)
                 answers += 1
         _append(path, msgspec.structs.replace(batch, collected=remote.status))
     return {"collected": answers, "waiting": waiting, "failed_batches": failed}
+
+
+def most_received(path: Path) -> int:
+    """The bytes that the answers of the largest open batch can have."""
+    most = max((len(batch.keys) for batch in open_batches(path)), default=0)
+    return min(_MOST_RECEIVED, endpoint.MOST_BYTES * (1 + most))
 
 
 def _answers(content: bytes, requests: Mapping[str, model.Request]) -> Iterator[Answer]:
@@ -159,7 +180,7 @@ def _answers(content: bytes, requests: Mapping[str, model.Request]) -> Iterator[
             continue
         if request is None:
             continue
-        answer = model.read(request, response.get("body")) if code == 200 else \
-            model.failed(request, code, reason)
+        body = response.get("body") if len(line) <= endpoint.MOST_BYTES else None
+        answer = model.read(request, body) if code == 200 else model.failed(request, code, reason)
         if answer.state not in model.UNANSWERED:
             yield answer

@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import math
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -23,10 +22,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from failure_analysis import files
+from failure_analysis.coding import endpoint
+from failure_analysis.coding.budget import Budget
 from failure_analysis.coding.calls import Answer, CallLog, Usage
+from failure_analysis.coding.secret import scrubbed
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI, OpenAI
+    from openai import AsyncOpenAI
     from pydantic import BaseModel
 
 DEFAULT_MODEL = "gpt-5.5"
@@ -35,14 +37,14 @@ STATES = ("ok", "unparsed", "refused", "truncated", "overflow", "timed_out", "sk
 # No answer was received: the next run asks again. The other states are answers, and were paid.
 UNANSWERED = ("timed_out", "skipped_by_budget")
 BYTES_PER_TOKEN = 4
-EXPECTED_ANSWER = 1500  # tokens, where nothing is known of this model's answers yet
+_MOST_TOKENS = 10_000_000  # of a call; an endpoint that says more than this has said nothing
+_LONGEST_NAME = 200  # of a model, or of an answer's id, as the endpoint says it
 _ENOUGH_DOUBT = 3  # requests called bad before any was taken: it is the settings
 _BAD = (400, 413, 422)  # the codes of HTTP for a bad request
-_LOCAL = ("127.0.0.1", "localhost", "::1")
 _LONG = re.compile(r"context.{0,20}(length|size|window)|too (long|large)|maximum.{0,20}tokens",
                    re.I)
 _REFUSES = re.compile(r"content.?(filter|policy)|invalid_prompt|safety|moderation", re.I)
-log = logging.getLogger("failure_analysis.coding")
+log = logging.getLogger("failure_analysis.coding")  # project.LOG
 
 
 @dataclass(frozen=True)
@@ -217,8 +219,8 @@ def read(request: Request, received: Any, seconds: float = 0.0) -> Answer:
         if state == "unparsed" and request.cap and (usage.completion_tokens or 0) >= request.cap:
             state, reason = "truncated", f"cut at {request.cap} tokens"
     return _answer(request, state, reason, text=text, usage=usage, seconds=seconds,
-                   model=files.visible(str(received.get("model") or "")),
-                   response_id=files.visible(str(received.get("id") or "")))
+                   model=files.visible(str(received.get("model") or "")[:_LONGEST_NAME]),
+                   response_id=files.visible(str(received.get("id") or "")[:_LONGEST_NAME]))
 
 
 def failed(request: Request, code: int | None, reason: str) -> Answer:
@@ -276,13 +278,13 @@ def _of_error(reason: str) -> Ending:
 
 
 def _usage(counts: Any) -> Usage:
-    """The counts of either API."""
+    """The counts of either API; what can be no count is none."""
     if not isinstance(counts, dict):
         return Usage()
 
     def number(of: Any, *names: str) -> int | None:
         return next((of[name] for name in names if isinstance(of, dict)
-                     and type(of.get(name)) is int), None)
+                     and type(of.get(name)) is int and 0 <= of[name] <= _MOST_TOKENS), None)
 
     spent = counts.get("output_tokens_details") or counts.get("completion_tokens_details")
     given = counts.get("input_tokens_details") or counts.get("prompt_tokens_details")
@@ -292,59 +294,6 @@ def _usage(counts: Any) -> Usage:
 
 
 # Asking.
-
-@dataclass
-class Budget:
-    """What one run may spend: calls, and tokens in and out. For each call under way its prompt is
-    reserved, and an answer as long as it may be, or, where that is not limited, as the longest so
-    far; the first call goes alone, to learn it."""
-
-    max_calls: int | None = None
-    max_tokens: int | None = None
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    uncounted: int = 0
-    _reserved: int = 0
-    _under_way: int = 0
-    _longest: int = 0
-
-    def _need(self, request: Request) -> int:
-        return request.tokens + (request.cap or self._longest or EXPECTED_ANSWER)
-
-    def room(self, request: Request, waits: bool = True) -> bool | None:
-        """Whether a call is within the limits; None when calls under way decide it."""
-        if self.max_calls is not None and self.calls >= self.max_calls:
-            return False
-        if self.max_tokens is None:
-            return True
-        later = None if waits and self._under_way else False
-        if later is None and not (request.cap or self._longest):
-            return None
-        spent = self.prompt_tokens + self.completion_tokens + self._reserved
-        return True if spent + self._need(request) <= self.max_tokens else later
-
-    def take(self, request: Request) -> int:
-        """Counts a call as under way; returns what is reserved for it."""
-        need = self._need(request)
-        self.calls += 1
-        self._under_way += 1
-        self._reserved += need
-        return need
-
-    def settle(self, need: int, usage: Usage) -> None:
-        """Puts what a call did cost in the place of what was reserved for it."""
-        self._under_way -= 1
-        self._reserved -= need
-        if usage.prompt_tokens is None or usage.completion_tokens is None:
-            self.uncounted += 1
-            self.prompt_tokens += need  # better too much than nothing
-            self._longest = self._longest or EXPECTED_ANSWER
-            return
-        self._longest = max(self._longest, usage.completion_tokens)
-        self.prompt_tokens += usage.prompt_tokens
-        self.completion_tokens += usage.completion_tokens
-
 
 Job = Callable[[], list[Request]]  # says which requests a piece of work still needs
 
@@ -357,32 +306,42 @@ def run(jobs: Iterable[Job], call_log: CallLog, settings: Settings, budget: Budg
     asyncio.run(_run(iter(jobs), call_log, settings, budget, done))
 
 
+class Attempt(NamedTuple):
+    """How an attempt ended: whether nothing was sent or the endpoint refused it (`is_free`), calls
+    it bad, after how many seconds it may be made again, and the tokens that we saw come."""
+
+    answer: Answer
+    is_free: bool = False
+    is_bad: bool = False
+    pause: float | None = None
+    received: int = 0
+
+
 async def _run(jobs: Iterator[Job], call_log: CallLog, settings: Settings, budget: Budget,
                done: Callable[[], None]) -> None:
-    from openai import AsyncOpenAI
-
     gate, settled = asyncio.Semaphore(settings.max_concurrent), asyncio.Event()
     doubtful: list[Answer] = []
-    async with AsyncOpenAI(**connection(settings)) as client:
+    is_over = False
+    async with endpoint.client(settings.base_url, settings.timeout) as client:
 
         async def ask(request: Request) -> bool:
+            nonlocal is_over
             async with gate:
-                while (room := budget.room(request)) is None:
-                    await settled.wait()
-                if not room:
+                if is_over:  # one that waited here would be sent before it is cancelled
                     return False
-                need = budget.take(request)
-                answer, bad = await _ask(client, request, settings)
-            budget.settle(need, answer.usage)
-            settled.set()  # wakes all who wait now, and nobody later
-            settled.clear()
-            _log(request, answer)
-            if bad and not len(call_log):
-                doubtful.append(answer)
-                if len(doubtful) >= _ENOUGH_DOUBT:
-                    raise _refusal(answer)
+                try:
+                    attempt = await _attempts(client, request, settings, budget, settled)
+                except files.Refusal:
+                    is_over = True
+                    raise
+            if attempt is None:
                 return False
-            call_log.add(answer)
+            if attempt.is_bad and not len(call_log):
+                doubtful.append(attempt.answer)
+                if len(doubtful) >= _ENOUGH_DOUBT:
+                    raise _refusal(attempt.answer)
+                return False
+            call_log.add(attempt.answer)
             return True
 
         async def work() -> None:
@@ -412,77 +371,98 @@ def _refusal(answer: Answer) -> files.Refusal:
                          "(--effort off sends no reasoning effort)")
 
 
-def _log(request: Request, answer: Answer) -> None:
-    state = f"{answer.state} ({answer.reason})" if answer.reason else answer.state
-    log.info("%s: %s, %s tokens in (about %s expected), %s out, %.1f s", answer.name, state,
-             answer.usage.prompt_tokens, request.tokens, answer.usage.completion_tokens,
-             answer.seconds)
+async def _attempts(client: "AsyncOpenAI", request: Request, settings: Settings, budget: Budget,
+                    settled: asyncio.Event) -> Attempt | None:
+    """The last of as many attempts as it takes, each within the budget; None where there is no
+    room for the first."""
+    attempt = None
+    for tries in range(settings.retries + 1):
+        while (room := budget.room(request)) is None:
+            await settled.wait()
+        if not room:
+            break
+        need = budget.take(request)
+        log.debug("%s: attempt %d; about %d tokens in and %d out expected", request.name, tries + 1,
+                  request.tokens, need - request.tokens)
+        attempt = await _ask(client, request, settings, tries)
+        if attempt.is_free:
+            budget.give_back(need)
+        else:
+            budget.settle(need, request, attempt.answer.usage, attempt.received)
+        settled.set()  # wakes all who wait now, and nobody later
+        settled.clear()
+        _log(request, attempt)
+        if attempt.pause is None or tries == settings.retries:
+            break
+        await asyncio.sleep(attempt.pause)
+    return attempt
 
 
-def connection(settings: Settings) -> dict[str, Any]:
-    """The arguments of the client; the key, which an endpoint on this machine does not need, comes
-    from the environment and is written nowhere."""
-    key = os.environ.get("OPENAI_API_KEY")
-    if not key and urlsplit(settings.base_url).hostname not in _LOCAL:
-        raise files.Refusal("OPENAI_API_KEY is not set: export it, or name an endpoint on this "
-                            "machine with --base-url; --dry-run needs neither")
-    return {"api_key": key or "none", "base_url": settings.base_url or None,
-            "timeout": settings.timeout, "max_retries": settings.retries}
+def _log(request: Request, attempt: Attempt) -> None:
+    answer, usage = attempt.answer, attempt.answer.usage
+    log.debug("%s: %s after %.1f s; tokens in: %s said, about %d sent; tokens out: %s said, about "
+              "%d received%s", answer.name, answer.state, answer.seconds, usage.prompt_tokens,
+              request.tokens, usage.completion_tokens, attempt.received,
+              "; refused or not sent, costs nothing" if attempt.is_free else "")
+    log.debug("%s: %s", answer.name, f"parsed as {request.shape.__name__}" if answer.state == "ok"
+              else f"not parsed: {answer.reason}")
 
 
-def client(settings: Settings) -> "OpenAI":
-    """A client for files and batches."""
-    from openai import OpenAI
-
-    return OpenAI(**connection(settings))
-
-
-async def _ask(client: "AsyncOpenAI", request: Request, settings: Settings) -> tuple[Answer, bool]:
-    """One call, with the client's own retries; every way it can end becomes an answer, except an
-    error that would meet every request. Also whether the endpoint called the request bad, which
-    may be the prompt's or the settings' fault."""
+async def _ask(client: "AsyncOpenAI", request: Request, settings: Settings, tries: int) -> Attempt:
+    """One attempt; every way it can end becomes an answer, except an error that would meet every
+    request. The endpoint may call a request bad by the prompt's or the settings' fault."""
     import openai
 
-    start, bad = time.monotonic(), False
+    start = time.monotonic()
+
+    def ended(state: str, reason: str, **more: Any) -> Attempt:
+        seconds = round(time.monotonic() - start, 3)
+        return Attempt(_answer(request, state, scrubbed(reason, settings.base_url),
+                               seconds=seconds), **more)
+
     create = client.responses if request.api == "responses" else client.chat.completions
     try:
-        async with asyncio.timeout((settings.retries + 1) * (settings.timeout + 120)):
-            raw = await create.with_raw_response.create(**request.body)
-        try:
-            received = json.loads(raw.http_response.content)
-        except (ValueError, RecursionError):
-            received = None
-        return read(request, received, round(time.monotonic() - start, 3)), False
-    except (TimeoutError, openai.APIConnectionError) as error:
-        state, reason = "timed_out", f"no answer: {error or 'out of time'}"
+        raw = await create.with_raw_response.create(**request.body)
+    except endpoint.TooLarge as error:
+        return ended("unparsed", str(error), received=endpoint.MOST_BYTES // BYTES_PER_TOKEN)
+    except openai.APIConnectionError as error:
+        return ended("timed_out", f"no answer: {error or 'out of time'}",
+                     is_free=endpoint.is_unsent(error), pause=endpoint.pause({}, tries))
     except openai.APIStatusError as error:
-        (state, reason, _), bad = _status(error)
-    return _answer(request, state, scrubbed(reason),
-                   seconds=round(time.monotonic() - start, 3)), bad
+        (state, reason, _), is_bad = _status(error, settings.base_url)
+        again = endpoint.pause(error.response.headers, tries) if error.status_code not in _BAD \
+            else None
+        return ended(state, reason, is_free=error.status_code < 500, is_bad=is_bad, pause=again)
+    return _received(request, raw.http_response.content, start)
 
 
-def _status(error: Any) -> tuple[Ending, bool]:
+def _received(request: Request, content: bytes, start: float) -> Attempt:
+    """What came, read; of what cannot be read, all of it counts as an answer."""
+    try:
+        received = json.loads(content)
+    except (ValueError, RecursionError):
+        received = None
+    if isinstance(received, dict) and endpoint.is_out_of_money(received.get("error")):
+        raise files.Refusal(f"the endpoint refuses: {endpoint.OUT_OF_MONEY}")
+    answer = read(request, received, round(time.monotonic() - start, 3))
+    tokens = estimate(answer.text) if answer.text else len(content) // BYTES_PER_TOKEN
+    return Attempt(answer, received=tokens)
+
+
+def _status(error: Any, base_url: str) -> tuple[Ending, bool]:
     """How a call ended in an HTTP error, and whether its request was just called bad; refuses what
     no request can get past."""
     code = error.status_code
     message = error.message if str(code) in error.message else f"HTTP {code}: {error.message}"
+    if endpoint.is_out_of_money(error.body):
+        raise endpoint.refusal(error, base_url)
     if code in (408, 409, 429) or code >= 500:
         return Ending("timed_out", message), False
     if code in _BAD:
         ending = _of_error(f"{message} {error.code or ''}".strip())
-        bad = ending.state == "timed_out"
-        return (Ending("refused", message), True) if bad else (ending, False)
-    hint = {401: "is OPENAI_API_KEY right?", 403: "may this key use the model?",
-            404: "are --model and --base-url right, and does the endpoint have this API "
-                 "(--api chat)?"}.get(code, "is --base-url right?")
-    raise files.Refusal(f"the endpoint refuses: {scrubbed(message)[:600]}; {hint}")
-
-
-def scrubbed(text: str) -> str:
-    """The text without the key, and without anything that looks like one."""
-    key = os.environ.get("OPENAI_API_KEY")
-    text = text.replace(key, "[key]") if key else text
-    return re.sub(r"\bsk-[\w*-]{6,}", "[key]", text)
+        is_bad = ending.state == "timed_out"
+        return (Ending("refused", message), True) if is_bad else (ending, False)
+    raise endpoint.refusal(error, base_url)
 
 
 def spent(answers: Iterable[Answer]) -> dict[str, int | None]:

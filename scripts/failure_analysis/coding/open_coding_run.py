@@ -8,6 +8,7 @@ from typing import Any
 
 from failure_analysis import files
 from failure_analysis.coding import model, open_coding, project, prompts, samples, stage_run
+from failure_analysis.coding.budget import EXPECTED_ANSWER
 from failure_analysis.coding.calls import Get
 
 _KINDS = ("samples", "other_answers", "passed")  # of rows that are kept, by file name
@@ -111,7 +112,7 @@ def dry_run(options: Options) -> dict[str, Any]:
                 file.write(project.json_line(
                     {"sample_id": ready.stage.store.name(planned.ident), "window": number,
                      "of": len(sample.requests), "tokens": request.tokens, "body": request.body}))
-    answers = windows * model.EXPECTED_ANSWER
+    answers = windows * EXPECTED_ANSWER
     return {"samples": len(ready.plan), "requests": windows, "prompt_tokens": tokens,
             "completion_tokens": answers, "cost": options.cost(tokens, answers),
             "files": [path.as_posix(), first.as_posix()], "rejected_rows": ready.rejected,

@@ -20,9 +20,10 @@ def add_model(parser: argparse.ArgumentParser, timeout: int) -> "argparse._Argum
     group.add_argument("--api", choices=("responses", "chat"), default="responses",
                        help="chat is for endpoints without the Responses API")
     group.add_argument("--base-url", default="", metavar="URL",
-                       help="another endpoint (default OPENAI_BASE_URL, else OpenAI's)")
+                       help="another endpoint (default OPENAI_BASE_URL, else OpenAI's); a redirect "
+                            "is refused")
     group.add_argument("--timeout", type=float, default=timeout, metavar="SECONDS",
-                       help=f"for one attempt (default {timeout})")
+                       help=f"for one whole attempt (default {timeout})")
     group.add_argument("--retries", type=int, default=6,
                        help="on 429, 5xx, timeouts and lost connections (default 6)")
     group.add_argument("--max-output-tokens", type=int, metavar="N",
@@ -35,11 +36,13 @@ def add_limits_and_ways(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("limits")
     group.add_argument("--max-concurrent", type=int, default=10, metavar="N",
                        help="calls under way at once (default 10)")
-    group.add_argument("--max-calls", type=int, metavar="N", help="stop after so many calls")
+    group.add_argument("--max-calls", type=int, metavar="N",
+                       help="stop after so many calls; another attempt is one more, a refused "
+                            "one is none")
     group.add_argument("--max-tokens-total", type=int, metavar="N",
-                       help="start no call that would go over so many tokens, in and out; an "
-                            "answer is reckoned with --max-output-tokens, else like the longest "
-                            "so far")
+                       help="start no call that would go over so many tokens, in and out, by our "
+                            "count or the endpoint's, whichever is more; an answer is reckoned "
+                            "with --max-output-tokens, else like the longest so far")
     group.add_argument("--max-unknown", type=float, default=0.05, metavar="SHARE",
                        help="exit with 1 when more samples than this stay unknown (default 0.05)")
     group.add_argument("--retry-unknown", action="store_true",
@@ -77,7 +80,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace, **least: in
 
 def settings(args: argparse.Namespace) -> "model.Settings":
     """How the model is asked: its name by option, environment, benchmark.yaml or our default."""
-    from failure_analysis.coding import model
+    from failure_analysis.coding import model, secret
     from failure_analysis.reading import mapping_file
 
     path = args.background or getattr(args, "mapping", None)
@@ -85,15 +88,16 @@ def settings(args: argparse.Namespace) -> "model.Settings":
         mapping_file.settings(path).model if path else None) or model.DEFAULT_MODEL
     return model.Settings(
         name, args.effort or ("off" if args.api == "chat" else "high"), args.api,
-        args.base_url or os.environ.get("OPENAI_BASE_URL", ""), args.max_output_tokens,
+        secret.checked(args.base_url or os.environ.get("OPENAI_BASE_URL", "")),
+        args.max_output_tokens,
         args.timeout, args.retries, args.max_concurrent)
 
 
 def shared(args: argparse.Namespace) -> dict[str, Any]:
     """The options of a run that both coders have."""
-    from failure_analysis.coding import model
+    from failure_analysis.coding.budget import Budget
 
     same = {name: getattr(args, name) for name in (
         "input", "project", "background", "overwrite", "price", "retry_unknown")}
     return {**same, "settings": settings(args),
-            "budget": model.Budget(args.max_calls, args.max_tokens_total)}
+            "budget": Budget(args.max_calls, args.max_tokens_total)}

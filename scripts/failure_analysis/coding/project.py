@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from failure_analysis import files, manifest
-from failure_analysis.coding import batch
+from failure_analysis.coding import batch, secret
 
 OPEN, AXIAL = "open_coding", "axial_coding"
 DRY_RUN = "dry_run"
+LOG = "failure_analysis.coding"
+_LONGEST_LINE = 4000  # of a log
 # What --overwrite removes; the packet, reviews and reports of the same folder stay. Axial codes
 # rest on the open ones and go with them.
 _AXIAL = ("axial_coding*.json*", "axial_coded_*.jsonl", "*_taxonomy.json", "*_codebook.*",
@@ -105,17 +108,42 @@ def _differences(step_record: Mapping[str, Any], settings: Mapping[str, Any],
 
 @contextmanager
 def logged(project_dir: Path, stage: str) -> Iterator[Path]:
-    """A log file of this run, in which every call stands, without any text of a prompt."""
+    """A log file of this run, in which every call stands, without any text of a prompt; what is
+    more than detail goes to stderr too."""
     path = project_dir / "logs" / f"{stage}_{datetime.now(UTC):%Y%m%d_%H%M%S}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    ours = logging.getLogger("failure_analysis.coding")
+    detail, brief = logging.FileHandler(path, encoding="utf-8"), logging.StreamHandler(_Console())
+    detail.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    brief.setLevel(logging.INFO)
+    ours = logging.getLogger(LOG)
     ours.setLevel(logging.DEBUG)
     ours.propagate = False
-    ours.addHandler(handler)
+    ours.addFilter(_safe)
+    for handler in (detail, brief):
+        ours.addHandler(handler)
     try:
         yield path
     finally:
-        ours.removeHandler(handler)
-        handler.close()
+        for handler in (detail, brief):
+            ours.removeHandler(handler)
+        detail.close()
+
+
+def _safe(record: logging.LogRecord) -> bool:
+    """Makes a line of a log safe for a terminal, and short."""
+    text = secret.scrubbed(" ".join(files.visible(record.getMessage()).split()))
+    record.msg, record.args = text[:_LONGEST_LINE], ()
+    return True
+
+
+class _Console:
+    """Stderr as it is now, in which a progress bar may stand."""
+
+    def write(self, text: str) -> None:
+        """Writes above the bar."""
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr, end="")
+
+    def flush(self) -> None:
+        """Nothing is held back."""

@@ -1,15 +1,22 @@
 """Runs a coding stage: live or through batches, resumed from its finished calls, with a budget."""
 
+import asyncio
+import json
+import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import files, manifest
-from failure_analysis.coding import batch, model, project
+from failure_analysis.coding import batch, endpoint, model, project
+from failure_analysis.coding.budget import Budget
 from failure_analysis.coding.calls import Answer, CallLog
+
+log = logging.getLogger(project.LOG)
 
 
 class Phase(NamedTuple):
@@ -30,7 +37,7 @@ class RunOptions:
     background: Path | None
     overwrite: bool
     settings: model.Settings
-    budget: model.Budget
+    budget: Budget
     price: Sequence[float] | None
     retry_unknown: bool
 
@@ -67,6 +74,7 @@ class Work:
     def end(self, counts: Mapping[str, Any], made: Iterable[str]) -> dict[str, Any]:
         """Writes the counts and returns them; tells the manifest of the files that were made."""
         name = f"{self.step}.json"
+        log.debug("counts: %s", json.dumps(counts))
         files.write_json(self.output_dir / name, counts)
         manifest.record(self.output_dir, self.step, self.identity, [*made, name, self.calls.name],
                         self.inputs)
@@ -89,19 +97,29 @@ def run(way: str, options: RunOptions, stage: Stage) -> dict[str, Any]:
         return stage.dry_run(options)
     path = project.folder(options.project) / project.batches(stage.step)
     if way == "status":
-        with batch.refusals():
-            return {"batches": batch.status(path, model.client(options.settings))}
+        return {"batches": _provider(options.settings, partial(batch.status, path))}
     for given in options.input:
         if not given.exists():
             raise files.Refusal(f"{given}: no such file or folder")
-    model.connection(options.settings)  # refuses a missing key before anything is written
-    return {"live": live, "submit": submit, "collect": collect}[way](stage.prepare(options))
+    endpoint.check(options.settings.base_url)  # refuses a missing key before anything is written
+    work = stage.prepare(options)
+    with project.logged(work.output_dir, work.step) as log_file:
+        try:
+            summary = {"live": live, "submit": submit, "collect": collect}[way](work)
+        except files.Refusal as refusal:
+            log.debug("ended: %s", refusal)
+            raise
+        shown = lines(way, summary, stage)
+        log.info("%s", shown[0])
+        for line in shown[1:]:
+            log.debug("%s", line)
+    return {**summary, "log": log_file.as_posix()}
 
 
 def live(work: Work) -> dict[str, Any]:
     """Asks what is missing, and writes the result."""
     options, budget = work.options, work.options.budget
-    with _opened(work) as call_log, project.logged(work.output_dir, work.step) as log:
+    with _opened(work) as call_log:
         if under_way := batch.open_batches(work.batches):
             raise files.Refusal(f"{work.batches}: {len(under_way)} batches are under way, and "
                                 "their answers would be paid twice; --batch collect first (a batch "
@@ -111,14 +129,18 @@ def live(work: Work) -> dict[str, Any]:
             for phase in work.phases(call_log.get):
                 with _progress(phase, options) as done:
                     model.run(phase.jobs, call_log, options.settings, budget, done)
-        except KeyboardInterrupt:
-            raise files.Refusal(f"interrupted; {len(call_log)} finished calls are in {work.calls}: "
-                                "the same command goes on from there") from None
+        except (KeyboardInterrupt, files.Refusal) as ended:
+            raise files.Refusal(
+                f"{str(ended) or 'interrupted'}; {len(call_log)} finished calls are in "
+                f"{work.calls}: the same command goes on from there") from None
         tokens_in, tokens_out = budget.prompt_tokens, budget.completion_tokens
         return {**work.finish(call_log.get), "prompt_tokens": tokens_in,
-                "completion_tokens": tokens_out, "uncounted_calls": budget.uncounted,
+                "completion_tokens": tokens_out,
+                "said_prompt_tokens": budget.said_prompt_tokens,
+                "said_completion_tokens": budget.said_completion_tokens,
+                "uncounted_calls": budget.uncounted,
                 "cost": options.cost(tokens_in, tokens_out), "calls_made": budget.calls,
-                "calls_known": before, "log": log.as_posix()}
+                "calls_known": before}
 
 
 @contextmanager
@@ -137,24 +159,48 @@ def _opened(work: Work) -> Iterator[CallLog]:
 
 @contextmanager
 def _progress(phase: Phase, options: RunOptions) -> Iterator[Callable[[], None]]:
-    """A bar with tokens, cost and the time left, where a person is looking."""
+    """A bar with tokens, cost and the time left, where a person is looking; the log at each tenth
+    of the work."""
     from tqdm import tqdm
 
-    budget = options.budget
+    budget, settings = options.budget, options.settings
+    log.info("%s: %d %s, model %s, effort %s, %d at once", phase.name, phase.total,
+             phase.unit + "s" * (phase.total != 1), settings.model, settings.effort,
+             settings.max_concurrent)
     with tqdm(total=phase.total, unit=phase.unit, desc=phase.name,
               disable=not sys.stderr.isatty()) as bar:
 
+        finished = 0
+
         def done() -> None:
+            nonlocal finished
+            finished += 1
             spent = options.cost(budget.prompt_tokens, budget.completion_tokens)
             money = f", ${spent:.2f}" if spent is not None else ""
-            bar.set_postfix_str(f"{budget.prompt_tokens} tokens in, "
-                                f"{budget.completion_tokens} out{money}", refresh=False)
+            told = f"{budget.prompt_tokens} tokens in, {budget.completion_tokens} out{money}"
+            is_tenth = finished * 10 // phase.total > (finished - 1) * 10 // phase.total
+            log.log(logging.INFO if is_tenth else logging.DEBUG, "%s: %d of %d done; %s",
+                    phase.name, finished, phase.total, told)
+            bar.set_postfix_str(told, refresh=False)
             bar.update()
 
         yield done
 
 
 # The same through the provider's Batch API.
+
+def _provider(settings: model.Settings, does: Callable[..., Coroutine], most: int | None = None,
+              **given: Any) -> Any:
+    """What is done with files and batches over a connection of its own."""
+
+    async def connected() -> Any:
+        async with endpoint.client(settings.base_url, settings.timeout,
+                                   most or endpoint.MOST_BYTES) as client:
+            return await does(client=client, **given)
+
+    with batch.refusals(settings.base_url):
+        return asyncio.run(connected())
+
 
 def _needed(work: Work, call_log: CallLog) -> Iterator[model.Request]:
     """What the first part of the work that is not done needs."""
@@ -180,9 +226,9 @@ def submit(work: Work) -> dict[str, Any]:
         kept += 1
         return False
 
-    with _opened(work) as call_log, batch.refusals():
-        made = batch.submit(work.batches, model.client(work.options.settings),
-                            _needed(work, call_log), affordable)
+    with _opened(work) as call_log:
+        made = _provider(work.options.settings, partial(batch.submit, work.batches),
+                         requests=_needed(work, call_log), affordable=affordable)
     return {"batches": [sent.batch_id for sent in made],
             "requests": sum(len(sent.keys) for sent in made), "over_budget": kept,
             "under_way": len(batch.open_batches(work.batches))}
@@ -192,9 +238,9 @@ def collect(work: Work) -> dict[str, Any]:
     """Takes the answers that are there; writes the result when nothing more is needed."""
     with _opened(work) as call_log:
         requests = {request.key: request for request in _needed(work, call_log)}
-        with batch.refusals():
-            counts = batch.collect(work.batches, model.client(work.options.settings), requests,
-                                   call_log)
+        counts = _provider(work.options.settings, partial(batch.collect, work.batches),
+                           batch.most_received(work.batches), requests=requests,
+                           call_log=call_log)
         left = sum(1 for _ in _needed(work, call_log))
         summary = {} if left else work.finish(call_log.get)
     return {**summary, **counts, "needed": left}
@@ -247,8 +293,13 @@ def spent(summary: dict[str, Any]) -> list[str]:
     if "calls_made" not in summary:
         return []
     money = "" if summary["cost"] is None else f", ${summary['cost']:.2f}"
+    tokens, said = ([summary[f"{start}{kind}_tokens"] for kind in ("prompt", "completion")]
+                    for start in ("", "said_"))
     left = summary["uncounted_calls"]
-    uncounted = f" ({left} calls did not say)" if left else ""
+    remarks = [f"{left} calls did not say"] if left else []
+    if tokens != said and any(said):
+        remarks.append(f"the endpoint says {said[0]} and {said[1]}; the larger counts")
+    more = f" ({'; '.join(remarks)})" if remarks else ""
     return [f"{summary['calls_made']} calls made, {summary['calls_known']} known before; "
-            f"{summary['prompt_tokens']} tokens in, {summary['completion_tokens']} out{money}"
-            f"{uncounted}"]
+            f"{tokens[0]} tokens in, {tokens[1]} out{money}"
+            f"{more}"]
