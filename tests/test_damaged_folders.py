@@ -344,6 +344,21 @@ def test_a_pipe_is_refused_and_not_waited_for(whole, tmp_path, name):
                               "gives into a file\n")
 
 
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"[" * DEEP), Path.unlink,
+                                    lambda path: path.write_text('{"rows": {}}')])
+def test_damaged_facts_are_counted_anew_and_what_rests_on_them_goes(whole, tmp_path, damage):
+    """Before, the packet was rewritten and then refused for facts that only it could mend."""
+    folder, runs = whole
+    shutil.copytree(folder, copy := tmp_path / "out")
+    damage(copy / "facts.json")
+    command = ("build_packet.py", "--run-dir", "{runs}/alpha", "{runs}/beta", "--output-dir", "{}")
+    code, out, err = call(*wanted(command, copy, runs))
+    assert (code, err) == (0, ""), err
+    assert not (copy / "clusters.json").exists() and (copy / "reviews.jsonl").exists()
+    assert call(*wanted(command, tmp_path / "fresh", runs))[0] == 0
+    assert (copy / "facts.json").read_bytes() == (tmp_path / "fresh/facts.json").read_bytes()
+
+
 # --- options ------------------------------------------------------------------------------------
 
 # No NUL: a command line cannot carry one.

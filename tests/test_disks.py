@@ -4,9 +4,11 @@ that write at the same time, and files that are made to fill a disk or the memor
 import contextlib
 import fcntl
 import gzip
+import importlib
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -87,16 +89,17 @@ def test_a_full_disk_leaves_the_old_packet_whole(build, tmp_path):
 
 def test_a_disk_that_is_full_at_the_last_file_leaves_no_half_packet(tmp_path):
     """The streams are small enough, what is counted from them is not."""
-    runs = [judged(tmp_path / f"r{place}", [turn(1, True, model_name=f"m{place}")])
-            for place in range(12)]
+    runs = [judged(tmp_path / f"r{place}", [
+        turn(number, True, model_name=f"m{place}", user_text=f"{place} {ANSWER}")
+        for number in (1, 3)]) for place in range(12)]
     out = tmp_path / "out"
     code, _, err = ended(started("build_packet.py", "--run-dir", *runs, "--output-dir", out))
     assert code == 0, err
     sizes = {name: len(data) for name, data in contents(out).items()}
-    largest_stream = max(sizes[name] for name in steps.STREAMS)
-    assert sizes[steps.SANITY] > largest_stream + 10 or sizes["facts.json"] > largest_stream + 10
+    enough = max(sizes[name] for name in (*steps.STREAMS, manifest.NAME)) + 300
+    assert max(sizes[name] for name in steps.BUILD.writes if name in sizes) > enough, sizes
     code, _, err = ended(started("build_packet.py", "--run-dir", *runs[:11], "--output-dir", out,
-                                 most=largest_stream + 10))
+                                 most=enough))
     assert code == 1 and "File too large; it was not written, make room" in err
     assert not {*steps.BUILD.writes} & {*contents(out)}
     assert not [name for name in contents(out) if name.endswith(".tmp")]
@@ -104,7 +107,7 @@ def test_a_disk_that_is_full_at_the_last_file_leaves_no_half_packet(tmp_path):
 
 @pytest.mark.parametrize(("name", "args", "file"), [
     ("cluster_failures.py", (), steps.ROWS),
-    ("compare_models.py", (), steps.COMPARE.writes[0]),
+    ("compare_models.py", (), manifest.NAME),
     ("write_report.py", (), "facts.json"),
     ("review_app.py", ("--static", "{out}/page.html"), "page.html"),
 ])
@@ -231,6 +234,105 @@ def test_what_a_killed_writer_left_goes_and_nothing_else(build, tmp_path):
         build("--run-dir", run_of(tmp_path / "a", "model-a"))
     assert not left.exists()
     assert all(path.exists() for path in (written, new, *theirs))
+
+
+STEPS = {  # what is run over a packet that is there, and over none
+    "build_packet.py": ("--run-dir", "{a}", "{b}", "--output-dir", "{out}"),
+    "cluster_failures.py": ("{out}",), "compare_models.py": ("{out}",),
+    "plan_review.py": ("{out}",), "write_report.py": ("{out}",), "check_report.py": ("{out}",)}
+
+
+def killed(command, moment):
+    """(exit code, what was said) of a script that is killed before its `moment`-th change of a
+    folder, if it comes to that; -9 then."""
+    said, inlet = os.pipe()
+    child = os.fork()
+    if not child:
+        sys.stdout = sys.stderr = os.fdopen(inlet, "w", encoding="utf-8")
+        left = [moment]
+
+        def counted(change):
+            def changes(*args, **options):
+                if left[0] == 0:
+                    os.kill(os.getpid(), 9)
+                left[0] -= 1
+                return change(*args, **options)
+            return changes
+        for name in ("replace", "rename", "unlink"):
+            setattr(os, name, counted(getattr(os, name)))
+        script = importlib.import_module(command[0].removesuffix(".py"))
+        try:
+            code = script.main([str(word) for word in command[1:]])
+        except BaseException:
+            code = 99
+        sys.stdout.flush()
+        os._exit(code)
+    os.close(inlet)
+    with open(said, encoding="utf-8") as file:
+        text = file.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), text
+
+
+def made(out):
+    return {name: data for name, data in contents(out).items()
+            if name != manifest.NAME and not name.endswith((".lock", ".tmp"))}
+
+
+@pytest.mark.parametrize(("script", "runs", "before"), [
+    ("write_report.py", "ab", 4), ("write_report.py", "ab", 6),
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in (
+        ("build_packet.py", "ab", 0), ("build_packet.py", "ab", 6), ("build_packet.py", "aa", 6),
+        ("cluster_failures.py", "ab", 1), ("compare_models.py", "ab", 2),
+        ("plan_review.py", "ab", 3), ("check_report.py", "ab", 5)))])
+def test_a_step_that_is_killed_at_any_moment_can_be_run_again(
+        tmp_path, monkeypatch, script, runs, before):
+    """The same files come out as without the kill, nothing is put aside, and nothing needs
+    --force; the rows that cluster_failures.py had changed are built anew, as it says."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+    importlib.import_module("failure_analysis.comparison.figure")
+    importlib.import_module("matplotlib.backends.backend_agg")  # once, not in every child
+    folders = {name: run_of(tmp_path / name, f"model-{name}", 4) for name in "ab"}
+    out, whole = tmp_path / "out", tmp_path / "whole"
+
+    def command(name, letters="ab"):
+        places = {"a": folders[letters[0]], "b": folders[letters[1]], "out": out}
+        words = [word.format(**places) for word in STEPS[name]]
+        return [name, *dict.fromkeys(words)]
+
+    for name in list(STEPS)[:before]:
+        assert killed(command(name), -1)[0] != 99
+    if before:
+        shutil.copytree(out, whole)
+    code = killed(command(script, runs), -1)[0]
+    wanted, moment = made(out), 0
+    while True:
+        shutil.rmtree(out)
+        if before:
+            shutil.copytree(whole, out)
+        if killed(command(script, runs), moment)[0] != -9:
+            break
+        again, text = killed(command(script, runs), -1)
+        if script == "cluster_failures.py" and "run build_packet.py again" in text:
+            assert killed(command("build_packet.py"), -1)[0] == 0
+            again, text = killed(command(script, runs), -1)
+        assert (again, made(out)) == (code, wanted), (moment, text)
+        moment += 1
+    assert moment > 1
+
+
+def test_what_a_killed_step_did_not_write_is_still_refused(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    out, run = tmp_path / "out", run_of(tmp_path / "a", "model-a")
+    command = ["build_packet.py", "--run-dir", run, "--output-dir", out]
+    moment = 0
+    while killed(command, moment)[0] == -9 and not (out / steps.OUTCOMES).exists():
+        moment += 1
+    (out / "clusters.md").write_text("mine", encoding="utf-8")
+    assert killed(command, -1) == (1, f"build_packet.py: {out}: holds clusters.md, which no "
+                                   "analysis wrote there; give another --output-dir, or --force, "
+                                   "which puts it aside\n")
+    (out / "clusters.md").unlink()
+    assert killed(command, -1)[0] == 0
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor(19).compress])

@@ -4,6 +4,7 @@ changed since: it is refused or moved into a folder of its own, never written ov
 import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from failure_analysis import files, manifest, steps
@@ -34,10 +35,10 @@ def make_room(analysis_dir: Path, step: steps.Step) -> Path | None:
 
 def foreign(analysis_dir: Path, names: Iterable[str]) -> list[str]:
     """Those of the names that stand in a folder and are no file that a step of its manifest
-    wrote; a manifest that cannot be read is foreign itself, and so is all."""
+    wrote or began to write; a manifest that cannot be read is foreign itself, and so is all."""
     try:
-        ran = manifest.entries(analysis_dir)
-        ours = {name for entry in ran.values() for name in entry["outputs"]} | {manifest.NAME}
+        outputs = [entry["outputs"] for entry in manifest.entries(analysis_dir).values()]
+        ours = {manifest.NAME, *manifest.writing(analysis_dir), *chain.from_iterable(outputs)}
     except files.Refusal:
         ours = set()
     paths = [(name, analysis_dir / name) for name in dict.fromkeys(names)]
@@ -46,10 +47,12 @@ def foreign(analysis_dir: Path, names: Iterable[str]) -> list[str]:
 
 
 def changed(analysis_dir: Path, names: Iterable[str]) -> list[str]:
-    """Those of the names whose file somebody has edited since its step wrote it."""
+    """Those of the names whose file somebody has edited since its step wrote it; not what a step
+    had begun to write anew."""
     written = manifest.written(manifest.entries(analysis_dir))
+    begun = manifest.writing(analysis_dir)
     return [name for name in dict.fromkeys(names) if name.endswith(_EDITABLE)
-            and written.get(name) and (analysis_dir / name).is_file()
+            and name not in begun and written.get(name) and (analysis_dir / name).is_file()
             and files.sha256(analysis_dir / name) != written[name]]
 
 

@@ -27,6 +27,15 @@ def load(analysis_dir: Path) -> dict[str, int | float]:
     return facts
 
 
+def are_whole(analysis_dir: Path) -> bool:
+    """Whether the facts are there and can be read."""
+    try:
+        load(analysis_dir)
+    except files.Refusal:
+        return False
+    return True
+
+
 def part(facts: Mapping[str, int | float], step: str) -> dict[str, int | float]:
     """The facts that a step owns: those with its prefix, or those with nobody's."""
     prefix = _PREFIXES.get(step)

@@ -37,8 +37,9 @@ class _Entry(TypedDict, total=False):
     inputs: list[_Input]
 
 
-class _Manifest(TypedDict):
-    steps: dict[str, _Entry]
+class _Manifest(TypedDict, total=False):
+    steps: Required[dict[str, _Entry]]
+    writing: list[str]
 
 
 def record(
@@ -53,7 +54,7 @@ def record(
     """Puts a step's entry at the end, in the place of its earlier one; steps that ran before stay.
     Of the outputs those count that are there. `reads` are the files of the folder that it was made
     from, as `proved` gives them; `hashes` are those of outputs that are known already."""
-    hashes = hashes or {}
+    hashes, outputs = hashes or {}, tuple(outputs)
     with files.alone(analysis_dir):
         ran = entries(analysis_dir)
         ran.pop(step, None)
@@ -66,16 +67,38 @@ def record(
             **({"reads": dict(reads)} if reads is not None else {}),
             **({"inputs": inputs} if inputs is not None else {}),
         }
-        files.write_json(analysis_dir / NAME, {"steps": ran})
+        _write(analysis_dir, ran, [name for name in writing(analysis_dir) if name not in outputs])
+
+
+def begin(analysis_dir: Path, outputs: Iterable[str]) -> None:
+    """Says that a step writes these files from here on, until `record`: what it leaves of them when
+    it is killed is ours."""
+    with files.alone(analysis_dir):
+        _write(analysis_dir, entries(analysis_dir), {*writing(analysis_dir), *outputs})
+
+
+def writing(analysis_dir: Path) -> list[str]:
+    """The files that a step had begun to write and was killed before it could say so."""
+    path = analysis_dir / NAME
+    return _load(path).get("writing", []) if path.exists() else []
+
+
+def _write(analysis_dir: Path, ran: Mapping[str, dict], begun: Iterable[str]) -> None:
+    begun = {"writing": sorted(begun)} if begun else {}
+    files.write_json(analysis_dir / NAME, {"steps": ran, **begun})
+
+
+def _load(path: Path) -> dict[str, Any]:
+    document = files.read_json(path)
+    check_shape(path, document, _Manifest)
+    return document
 
 
 def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
     """The steps that ran, by name, in their order; none where there is no manifest. Refuses a
     damaged one. An earlier version named the outputs without their hashes: such a one is blank."""
     path = analysis_dir / NAME
-    document = files.read_json(path) if path.exists() else {"steps": {}}
-    check_shape(path, document, _Manifest)
-    ran = document["steps"]
+    ran = _load(path)["steps"] if path.exists() else {}
     for entry in ran.values():
         if not isinstance(entry.get("outputs"), dict):
             entry["outputs"] = dict.fromkeys(entry.get("outputs") or (), "")
@@ -122,7 +145,7 @@ def replace_output(analysis_dir: Path, step: Step, names: Iterable[str]) -> None
         if step.name in ran:
             ran[step.name]["outputs"] |= {name: files.sha256(analysis_dir / name)
                                           for name in names if (analysis_dir / name).exists()}
-            files.write_json(analysis_dir / NAME, {"steps": ran})
+            _write(analysis_dir, ran, writing(analysis_dir))
 
 
 def outputs(analysis_dir: Path, step: Step) -> dict[str, str] | None:
@@ -143,7 +166,7 @@ def remove_derived(analysis_dir: Path) -> list[str]:
     for name in gone:
         (analysis_dir / name).unlink()
     if (analysis_dir / NAME).exists():
-        files.write_json(analysis_dir / NAME, {"steps": ran})
+        _write(analysis_dir, ran, writing(analysis_dir))
     return gone
 
 

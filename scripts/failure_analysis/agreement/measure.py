@@ -50,6 +50,7 @@ def measure(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.ROWS))
     result = compare(analysis_dir, seed, draws)
     with files.where_writable(analysis_dir / NAME):
+        manifest.begin(analysis_dir, steps.AGREE.writes)
         facts.replace(analysis_dir, steps.AGREE, dict(numbers(result)))
         _write_json(analysis_dir / NAME, result)
         files.write_text(analysis_dir / PAGE, agreement_page.page(result, analysis_dir))

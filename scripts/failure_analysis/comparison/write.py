@@ -16,6 +16,7 @@ def write(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.GRADINGS, steps.VERSIONS))
     compared = compute.compare(analysis_dir, by, seed)
     with files.where_writable(analysis_dir / NAME):
+        manifest.begin(analysis_dir, steps.COMPARE.writes)
         files.write_json(analysis_dir / NAME, compared.result)
         files.write_text(analysis_dir / PAGE, comparison_page.page(compared.result))
         facts.replace(analysis_dir, steps.COMPARE, dict(compute.numbers(compared.result)))

@@ -32,6 +32,7 @@ def diagnose(request: one_lens.Request, output_dir: Path | None, rules_path: Pat
         written += (f"lens_{lens}/{name}" for name in one_lens.write_folder(
             documents[lens], target / f"lens_{lens}", request))
     document = summary_of(documents, loaded, request, rules, asked)
+    manifest.begin(target, steps.DIAGNOSE.writes)
     files.write_json(target / NAME, document)
     files.write_text(target / PAGE, diagnosis_page.page(document))
     diagnosis_page.draw([target / name for name in steps.DIAGNOSE.writes[2:4]], document)

@@ -76,6 +76,9 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
         overall.find_judges(inputs.rowless)
         if not overall.rows_read:
             raise files.Refusal(f"{_named(inputs.sources)}: no rows in it; nothing to analyse")
+        for stream in outputs:  # a disk that is full leaves the old packet, and its manifest
+            stream.flush()
+        manifest.begin(analysis_dir, steps.BUILD.writes)
     with _whole_or_none(analysis_dir):
         if inputs.gradings:
             overall.gradings = _write_gradings(inputs, keys, analysis_dir / steps.GRADINGS)
@@ -110,7 +113,7 @@ def _settle(analysis_dir: Path, counted: dict, settings: dict, inputs: list) -> 
     hashes = {name: files.sha256(analysis_dir / name) for name in steps.BUILD.writes
               if name != steps.FACTS and (analysis_dir / name).exists()}
     earlier = manifest.outputs(analysis_dir, steps.BUILD)
-    same = earlier is not None and hashes == {
+    same = earlier is not None and facts.are_whole(analysis_dir) and hashes == {
         name: hash_ for name, hash_ in earlier.items() if name != steps.FACTS}
     removed = [] if same else manifest.remove_derived(analysis_dir)
     facts.replace(analysis_dir, steps.BUILD, counted, alone=not same)

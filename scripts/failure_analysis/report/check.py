@@ -37,6 +37,7 @@ def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result
     text = write.read(files.needed(report, "write_report.py"))
     result = _proved(analysis_dir, text, min_cited, rerun)
     with files.where_writable(analysis_dir / NAME):
+        manifest.begin(analysis_dir, steps.CHECK.writes)
         files.write_json(analysis_dir / NAME, {"report": report.name, **record(result, rerun)})
         manifest.record(analysis_dir, steps.CHECK.name, {"min_cited": min_cited, "rerun": rerun},
                         steps.CHECK.writes)

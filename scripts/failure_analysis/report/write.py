@@ -64,12 +64,16 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     problems = [f"{report}:{line}: {problem}" for line, problem in _problems(text, values, kept)]
     text, filled = _filled(text, values)
     crlf = report.exists() and b"\r\n" in files.read_bytes(report)
-    files.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
+    # A draft that the manifest does not know passes for somebody's own text, so the manifest comes
+    # first; until the new draft stands there, there is none.
+    if untouched and text != old:
+        report.resolve().unlink(missing_ok=True)
     reports = manifest.settings(analysis_dir, steps.REPORT.name).get("reports", {})
     manifest.record(analysis_dir, steps.REPORT.name, {"report": report.name, "reports": {
         **reports, report.name: {"drafted": standing.digest(text) if untouched else None,
                                  "bound": dict(sorted((kept + filled).items()))}}},
                     steps.REPORT.writes)
+    files.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
     return Written(state, problems)
 
 

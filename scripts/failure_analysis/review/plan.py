@@ -113,6 +113,7 @@ def write(analysis_dir: Path, options: Options) -> dict:
     manifest.proved(analysis_dir, steps.COMPARE.writes[:1])
     index, compared, kept, ceiling, readers_of, siblings = plan(analysis_dir, options)
     lines, trouble = _lines(kept, readers_of), ""
+    manifest.begin(analysis_dir, steps.PLAN.writes)
     try:
         contrast.copy(analysis_dir, siblings)
     except files.Refusal as refusal:
