@@ -91,7 +91,7 @@ def test_a_disk_that_is_full_at_the_last_file_leaves_no_half_packet(tmp_path):
     """The streams are small enough, what is counted from them is not."""
     runs = [judged(tmp_path / f"r{place}", [
         turn(number, True, model_name=f"m{place}", user_text=f"{place} {ANSWER}")
-        for number in (1, 3)]) for place in range(12)]
+        for number in (1, 3, 5)]) for place in range(12)]
     out = tmp_path / "out"
     code, _, err = ended(started("build_packet.py", "--run-dir", *runs, "--output-dir", out))
     assert code == 0, err
