@@ -377,6 +377,9 @@ def test_a_spent_budget_says_how_to_go_on(axial: Run, tmp_path: Path) -> None:
 def test_what_cannot_be_begun_is_refused_with_the_reason(axial: Run, tmp_path: Path) -> None:
     with Endpoint() as endpoint:
         (tmp_path / "results/p").mkdir(parents=True)
+        assert "open_coded_x.jsonl: no such file or folder; run open_coder.py first" in \
+            axial(endpoint, None, code=1).stderr
+        (tmp_path / "results/p/open_coded_x.jsonl").touch()
         assert "run it first with --project p" in axial(endpoint, None, code=1).stderr
         hidden = [sample(0, visible=False), sample(1, success=True)]
         assert "nothing to compare" in axial(endpoint, hidden, code=1).stderr

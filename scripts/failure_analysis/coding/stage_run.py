@@ -100,7 +100,8 @@ def run(way: str, options: RunOptions, stage: Stage) -> dict[str, Any]:
         return {"batches": _provider(options.settings, partial(batch.status, path))}
     for given in options.input:
         if not given.exists():
-            raise files.Refusal(f"{given}: no such file or folder")
+            first = "; run open_coder.py first" if stage.step == project.AXIAL else ""
+            raise files.Refusal(f"{given}: no such file or folder{first}")
     endpoint.check(options.settings.base_url)  # refuses a missing key before anything is written
     work = stage.prepare(options)
     with project.logged(work.output_dir, work.step) as log_file:
