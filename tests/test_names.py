@@ -2,6 +2,7 @@
 raises, no row is lost, and what our own scripts write never breaks our own check."""
 
 import json
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from failure_analysis.packet import build, heuristics
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.reading import detect
 from failure_analysis.report import check, write
-from failure_analysis.review import ledger, parts, plan, show
+from failure_analysis.review import ledger, parts, plan, reading_log, show
 from make_runs import judged, turn
 
 NASTY = ["7", "12", "the", "all", "rows", "judged", "model", "reviewed", "no",
@@ -78,13 +79,15 @@ def no_figure(monkeypatch):
 def recorded(out, mechanism):
     """Reviews every failing datapoint, in two buckets, quoting its answer."""
     index = packet_rows.load(out)
-    plan.write(out, None, 1, 0.2, 0)
+    plan.write(out, plan.Options(everything=True))
     entries = []
     for place, ident in enumerate(index.places):
         row = packet_rows.row(index, ident)
         if row["outcome"] == "fail":
-            shown = show.text(index, row, show.view(row, None, 6000), "agent", None, {})
+            view = show.view(row, None, 6000)
+            shown = show.text(index, row, view, "agent", None, {})
             assert files.visible(shown) == shown
+            reading_log.log(out, "agent", ident, len(shown), show.spans(view))
             answer = next(part.text for part in parts.parts(row) if part.name == "answer")
             entries.append({"id": ident, "bucket": ("says_any_room", "says_no_day")[place % 3 == 2],
                             "fault": ledger.FAULTS[place % 4],
@@ -219,3 +222,25 @@ def test_a_figure_of_names_that_its_font_lacks_is_silent(run_script, tmp_path):
     done = run_script("deep_error_analysis.py", "--run-dir", *paths, "--output",
                       tmp_path / "out" / "r.md")
     assert done.returncode == 0 and done.stderr == ""
+
+
+def test_a_run_whose_name_begins_with_dashes(run_script, tmp_path):
+    """Each command that we print, and the one that reads the runs again, takes it for a name."""
+    run = judged(tmp_path / "--!" / "--force", [
+        turn(0, False, assistant_text="I guess it is room four."), turn(1)])
+    out = tmp_path / "out"
+    for args in (("deep_error_analysis.py", f"--run-dir={run}", "--benchmark=--b",
+                  "--label=--force=--m", "--output", out / "deep_error_analysis.md"),
+                 ("plan_review.py", out)):
+        assert run_script(*args).returncode == 0, args
+    done = run_script("show_datapoint.py", "--coder=ann", "--", out, "--force/0")
+    assert done.returncode == 0, done.stderr
+    command = next(line for line in done.stdout.splitlines() if line.startswith("record: "))
+    words = [{"SLUG": "names_any_room", "CLASS": "model_error", "…": "I guess it is room four."}
+             .get(word, word) for word in shlex.split(command.removeprefix("record: "))]
+    done = run_script(*words)
+    assert done.returncode == 0, done.stderr
+    assert run_script("write_report.py", out).returncode == 0
+    done = run_script("check_report.py", out, "--rerun-inputs")
+    assert "cannot be read again" not in done.stderr and "not_the_runs" not in done.stdout
+    assert done.stderr == ""
