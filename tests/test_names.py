@@ -244,3 +244,31 @@ def test_a_run_whose_name_begins_with_dashes(run_script, tmp_path):
     done = run_script("check_report.py", out, "--rerun-inputs")
     assert "cannot be read again" not in done.stderr and "not_the_runs" not in done.stdout
     assert done.stderr == ""
+
+
+def test_a_coder_has_one_kind_of_name_wherever_it_reads(run_script, tmp_path):
+    run = judged(tmp_path / "a", [turn(0, False), turn(1)])
+    out = tmp_path / "out"
+    run_script("deep_error_analysis.py", "--run-dir", run, "--output", out / "r.md")
+    wrong = "coder 'two models' is no name of at most 60 letters, digits and . _ @ : -\n"
+    for script, args in (("show_datapoint.py", ["a/0"]), ("review_app.py", [])):
+        done = run_script(script, out, *args, "--coder", "two models")
+        assert done.returncode == 2 and done.stderr.endswith(f"{script}: error: {wrong}")
+    assert not (out / "reading_log.jsonl").exists()
+    done = run_script("record_review.py", out, "--id", "a/0", "--coder", "two models", "--bucket",
+                      "names_any_room", "--fault", "model_error", "--mechanism",
+                      "It names any room at all", "--quote", turn(0)["assistant_text"])
+    assert done.returncode == 1 and done.stdout.endswith(wrong)
+
+
+def test_the_table_of_results_has_the_names_of_the_models(run_script, tmp_path):
+    """Whatever their fact keys are."""
+    for place, name in enumerate(("Opus 4.6 high", "{{rows}}")):
+        judged(tmp_path / f"r{place}", [turn(0, False, model_name=name), turn(1)])
+    runs = ["--run-dir", tmp_path / "r0", tmp_path / "r1"]
+    out = tmp_path / "out"
+    for script, *args in (("build_packet.py", *runs, "--output-dir", out),
+                          ("deep_error_analysis.py", *runs, "--output", out / "r.md"),
+                          ("compare_models.py", out)):
+        said = run_script(script, *args).stdout
+        assert "\nOpus 4.6 high  " in said and "\n{{rows}}  " in said, said
