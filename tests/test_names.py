@@ -272,3 +272,29 @@ def test_the_table_of_results_has_the_names_of_the_models(run_script, tmp_path):
                           ("compare_models.py", out)):
         said = run_script(script, *args).stdout
         assert "\nOpus 4.6 high  " in said and "\n{{rows}}  " in said, said
+
+
+def test_names_with_slashes_keep_keys_of_their_own(run_script, tmp_path):
+    """A pair a, b/c and a pair a/b, c; a dimension b/c of a, and one c of a/b."""
+    out = stage_1(tmp_path, [
+        [{**turn(place), "model_name": name, "turn": str(place), "item_id": str(place),
+          "scores": {dimension: place >= fails}} for place in range(4)]
+        for name, dimension, fails in (("a", "b/c", 1), ("a/b", "c", 2), ("b/c", "d", 3),
+                                       ("c", "d", 4))])
+    values = facts.load(out)
+    whole = f"b_c~{files.mark('b/c')}"
+    assert {name: value for name, value in values.items() if name.startswith("dimension/")} == {
+        f"dimension/a/{whole}": 1, "dimension/a/b/c": 2, "dimension/b/c/d": 3, "dimension/c/d": 4}
+    assert {name for name in values if name.startswith("comparison/p_holm/")} == {
+        f"comparison/p_holm/{pair}" for pair in (
+            "a/a/b", f"a/{whole}", "a/c", "a/b/b/c", "a/b/c", "b/c/c")}
+    assert not_of_its_author(out) == []
+
+
+def test_a_sentence_names_a_dimension_with_slashes_and_a_model_that_ends_in_one(tmp_path):
+    out = stage_1(tmp_path, runs_of("#/", "7", ["7", "8"], "12", "see http://x.y"))
+    key = f"{facts.key('#/')}/{facts.key('see http://x.y')}"
+    text = f"# Notes\n\n`#/` fails `see http://x.y` in {{{{dimension/{key}}}}} judged rows.\n"
+    text = text.replace(f"{{{{dimension/{key}}}}}", f"2<!--fact:dimension/{key}-->")
+    assert [one for one in check.prove(text, check.gather(out)).findings
+            if one.verdict == "wrong_words"] == []

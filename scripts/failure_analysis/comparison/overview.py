@@ -15,8 +15,10 @@ Below = Mapping[str, Mapping[str, int | float]]  # prefix of a key -> rest of th
 
 
 def of_folder(analysis_dir: Path, by: str = "model") -> tuple[list[str], list[list]]:
-    """The table of an analysis folder, under the names of its models or runs."""
-    runs = files.read_object(analysis_dir / sanity.NAME, ("runs",), "build_packet.py")["runs"]
+    """The table of an analysis folder, under the names of its models or runs; under their keys
+    where sanity.json, which has the names, is gone."""
+    path = analysis_dir / sanity.NAME
+    runs = files.read_object(path, ("runs",), "build_packet.py")["runs"] if path.exists() else []
     names = {key(name): name for name in (run["run_id" if by == "run" else "model_name"]
                                           for run in runs)}
     header, lines = table(load(analysis_dir), by)
