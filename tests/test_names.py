@@ -292,9 +292,12 @@ def test_names_with_slashes_keep_keys_of_their_own(run_script, tmp_path):
 
 
 def test_a_sentence_names_a_dimension_with_slashes_and_a_model_that_ends_in_one(tmp_path):
-    out = stage_1(tmp_path, runs_of("#/", "7", ["7", "8"], "12", "see http://x.y"))
-    key = f"{facts.key('#/')}/{facts.key('see http://x.y')}"
-    text = f"# Notes\n\n`#/` fails `see http://x.y` in {{{{dimension/{key}}}}} judged rows.\n"
-    text = text.replace(f"{{{{dimension/{key}}}}}", f"2<!--fact:dimension/{key}-->")
-    assert [one for one in check.prove(text, check.gather(out)).findings
-            if one.verdict == "wrong_words"] == []
+    runs = runs_of("#/", "7", ["7", "8"], "home", "<http://x.y>")
+    out = stage_1(tmp_path, [[row | {"task": row["task"] * (1 + place)} for place, row in
+                              enumerate(rows)] for rows in runs])
+    values = facts.load(out)
+    for key, name in ((facts.key("dimension", "#/", "<http://x.y>"), "`<http://x.y>`"),
+                      ("comparison/task_failed_rows/home/#/", "task `home`")):
+        text = f"# Notes\n\n`#/` failed {values[key]}<!--fact:{key}--> judged rows in {name}.\n"
+        assert [one for one in check.prove(text, check.gather(out)).findings
+                if one.verdict == "wrong_words"] == [], key
