@@ -683,3 +683,26 @@ def test_a_real_small_model_finds_codes(run_script: Run, tmp_path: Path) -> None
         assert (codes["primary_code"] == "unknown") == (line["axial_state"] != "ok")
         with contextlib.suppress(TypeError):
             assert set(codes["secondary_codes"]) <= names
+
+
+def test_without_a_codebook_nothing_is_coded(axial: Run, tmp_path: Path) -> None:
+    with Endpoint(twist=lambda _: {"output": []}) as endpoint:
+        done = axial(endpoint, [sample(0, BOOKS), sample(1, ENDS)], code=1)
+        assert {body["text"]["format"]["name"] for body in endpoint.paid} <= {
+            "taxonomy", "codebook"}
+    assert "no answer held a codebook" in done.stderr
+
+
+def test_a_codebook_of_more_codes_than_can_be_sent_is_no_answer(axial: Run, tmp_path: Path) -> None:
+    def twist(said: dict) -> dict:
+        piece = said["output"][0]["content"][0]
+        value = json.loads(piece["text"])
+        first = value["primary_categories"][0]["subcategories"][0]
+        value["primary_categories"][0]["subcategories"] = [
+            {**first, "code": f"code_{n}"} for n in range(301)]
+        piece["text"] = json.dumps(value)
+        return said
+
+    with Endpoint(twist=twist) as endpoint:
+        done = axial(endpoint, [sample(0, BOOKS)], code=1)
+    assert "more than 300 codes" in done.stderr
