@@ -2,6 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #     "filelock>=3.13,<5",
+#     "httpx2>=2.12,<3",
 #     "jinja2>=3.1,<4",
 #     "jmespath>=1.0.1,<2",
 #     "matplotlib>=3.8,<4",
@@ -79,9 +80,7 @@ def _code(args: argparse.Namespace) -> int:
     way = "dry_run" if args.dry_run else args.batch or "live"
     summary = stage_run.run(way, run_options, axial_coding_run.STAGE)
     cli.summarise(summary, stage_run.lines(way, summary, axial_coding_run.STAGE), args.json)
-    if "coded" in summary:
-        return int(summary["unknown"] > args.max_unknown * summary["samples"])
-    return int(way == "collect")
+    return options.exit_code(args, way, summary)
 
 
 if __name__ == "__main__":

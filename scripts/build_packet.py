@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     inputs = cli.find_inputs(parser, args)
-    from failure_analysis import facts, files, steps, terminal
+    from failure_analysis import files, steps, terminal
     from failure_analysis.comparison import overview
     from failure_analysis.packet import build
 
@@ -73,7 +73,7 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *cli.detection_lines(inputs),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *build.remarks(counts),
-            *terminal.table(*overview.table(facts.load(analysis_dir))),
+            *terminal.table(*overview.of_folder(analysis_dir)),
             *cli.findings_lines(counts),
             f"packet: {analysis_dir / steps.ROWS} (and .csv)",
             f"sanity: {analysis_dir / 'sanity.json'}",

@@ -2,6 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #     "filelock>=3.13,<5",
+#     "httpx2>=2.12,<3",
 #     "jinja2>=3.1,<4",
 #     "jmespath>=1.0.1,<2",
 #     "msgspec>=0.20,<1",

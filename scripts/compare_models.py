@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from failure_analysis import facts, steps, terminal
+    from failure_analysis import steps, terminal
     from failure_analysis.comparison import groups, overview, page, write
 
     cli.make_room(args.analysis_dir, steps.COMPARE)
@@ -64,7 +64,7 @@ def _compare(args: argparse.Namespace) -> int:
          "failed_by_all": len(sets["failed_by_all"]), "failed_by_all_who_ran": len(lost),
          "failed_under_every_content": under_every,
          "unique_fail": {name: len(items) for name, items in sets["unique_fail"].items()}},
-        [*terminal.table(*overview.table(facts.load(args.analysis_dir), result["by"])),
+        [*terminal.table(*overview.of_folder(args.analysis_dir, result["by"])),
          f"{whom} on {result['compared_items']} of "
          f"{result['items']} items; {len(result['different_content'])} differ in content",
          *page.apart(result), *page.mixes(result),

@@ -63,7 +63,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if args.output and args.output.suffix != ".md":
         parser.error(f"--output is the report, a path that ends in .md, not {args.output}")
     inputs = cli.find_inputs(parser, args)
-    from failure_analysis import facts, files, terminal
+    from failure_analysis import files, terminal
     from failure_analysis.comparison import overview, page
     from failure_analysis.comparison import write as compare
     from failure_analysis.packet import build, heuristics
@@ -89,7 +89,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *cli.detection_lines(inputs),
             f"{counts['benchmark']}: {cli.conservation_line(counts)}",
             *build.remarks(counts),
-            *terminal.table(*overview.table(facts.load(analysis_dir), by)),
+            *terminal.table(*overview.of_folder(analysis_dir, by)),
             *([*page.apart(compared), *page.mixes(compared)] if judged else []),
             *cli.findings_lines(counts),
             *terminal.table(*heuristics.summary(clusters)),

@@ -2,6 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #     "filelock>=3.13,<5",
+#     "httpx2>=2.12,<3",
 #     "jinja2>=3.1,<4",
 #     "jmespath>=1.0.1,<2",
 #     "msgspec>=0.20,<1",
@@ -24,7 +25,8 @@ whole), original_NAME.jsonl (a copy of the run, if that is one JSONL file), open
 manifest.json. A dry run writes dry_run/ alone; --batch writes open_coding_batches.jsonl.
 
 Every sample ends in one state: ok, unparsed, refused, truncated, overflow, timed_out or
-skipped_by_budget; all but ok are unknown, and are never counted as sound.
+skipped_by_budget (also where the endpoint ended the run before); all but ok are unknown, and are
+never counted as sound.
 
 Exit codes: 0 done; 1 refused, more unknown than --max-unknown, or (--batch collect) not all is
 answered yet; 2 usage.
@@ -81,9 +83,7 @@ def _code(args: argparse.Namespace) -> int:
     way = "dry_run" if args.dry_run else args.batch or "live"
     summary = stage_run.run(way, run_options, open_coding_run.STAGE)
     cli.summarise(summary, stage_run.lines(way, summary, open_coding_run.STAGE), args.json)
-    if "coded" in summary:
-        return int(summary["unknown"] > args.max_unknown * summary["samples"])
-    return int(way == "collect")
+    return options.exit_code(args, way, summary)
 
 
 if __name__ == "__main__":

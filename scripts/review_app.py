@@ -29,7 +29,6 @@ Example: review_app.py results/mybench --coder alice
 """
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
@@ -49,17 +48,19 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not 0 <= args.port <= 65535:
         parser.error("--port is from 0 to 65535")
-    if args.coder is not None and not re.fullmatch(r"[\w][\w.@:-]{0,59}", args.coder):
-        parser.error("--coder is a name of letters, digits and . _ @ : -")
-    return cli.run(__file__, lambda: _write(args) if args.static else _serve(args))
+    return cli.run(__file__, lambda: _write(args) if args.static else _serve(parser, args))
 
 
-def _serve(args: argparse.Namespace) -> int:
+def _serve(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     """Serves the page until Ctrl-C."""
     from failure_analysis.pages import server
+    from failure_analysis.review import ledger
 
+    coder = server.user_name() if args.coder is None else args.coder
+    if wrong := ledger.wrong_coder(coder):
+        parser.error(wrong)
     try:
-        server.serve(args.analysis_dir, args.port, args.coder or server.user_name())
+        server.serve(args.analysis_dir, args.port, coder)
     except KeyboardInterrupt:
         print()
     return 0

@@ -68,6 +68,8 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from failure_analysis.packet import rows
     from failure_analysis.review import ledger, parts, plan, reading_log, show
 
+    if wrong := ledger.wrong_coder(args.coder):
+        parser.error(wrong)
     analysis_dir = args.analysis_dir
     index, finals = rows.load(analysis_dir), ledger.finals(ledger.load(analysis_dir))
     planned_by_id = {planned.datapoint_id: planned for planned in plan.load(analysis_dir)} \

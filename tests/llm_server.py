@@ -134,6 +134,7 @@ class Endpoint:
         self.reply_headers: dict[str, str] = {}
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict] = {}
+        self.listed: Any = ...  # instead of the batches
         self.attempts: dict[str, int] = {}
         self.most_at_once = self._now = 0
         self._lock = threading.Lock()
@@ -282,8 +283,9 @@ class Endpoint:
                 if parts[2:3] == ["batches"] and len(parts) == 4:
                     self.reply(200, endpoint.batches[parts[3]])
                 elif parts[2:3] == ["batches"]:
-                    self.reply(200, {"object": "list", "data": list(endpoint.batches.values()),
-                                     "has_more": False})
+                    listed = list(endpoint.batches.values()) \
+                        if endpoint.listed is ... else endpoint.listed
+                    self.reply(200, {"object": "list", "data": listed, "has_more": False})
                 else:
                     self.reply(200, endpoint.files[parts[3]])
 

@@ -377,6 +377,9 @@ def test_a_spent_budget_says_how_to_go_on(axial: Run, tmp_path: Path) -> None:
 def test_what_cannot_be_begun_is_refused_with_the_reason(axial: Run, tmp_path: Path) -> None:
     with Endpoint() as endpoint:
         (tmp_path / "results/p").mkdir(parents=True)
+        assert "open_coded_x.jsonl: no such file or folder; run open_coder.py first" in \
+            axial(endpoint, None, code=1).stderr
+        (tmp_path / "results/p/open_coded_x.jsonl").touch()
         assert "run it first with --project p" in axial(endpoint, None, code=1).stderr
         hidden = [sample(0, visible=False), sample(1, success=True)]
         assert "nothing to compare" in axial(endpoint, hidden, code=1).stderr
@@ -680,3 +683,26 @@ def test_a_real_small_model_finds_codes(run_script: Run, tmp_path: Path) -> None
         assert (codes["primary_code"] == "unknown") == (line["axial_state"] != "ok")
         with contextlib.suppress(TypeError):
             assert set(codes["secondary_codes"]) <= names
+
+
+def test_without_a_codebook_nothing_is_coded(axial: Run, tmp_path: Path) -> None:
+    with Endpoint(twist=lambda _: {"output": []}) as endpoint:
+        done = axial(endpoint, [sample(0, BOOKS), sample(1, ENDS)], code=1)
+        assert {body["text"]["format"]["name"] for body in endpoint.paid} <= {
+            "taxonomy", "codebook"}
+    assert "no answer held a codebook" in done.stderr
+
+
+def test_a_codebook_of_more_codes_than_can_be_sent_is_no_answer(axial: Run, tmp_path: Path) -> None:
+    def twist(said: dict) -> dict:
+        piece = said["output"][0]["content"][0]
+        value = json.loads(piece["text"])
+        first = value["primary_categories"][0]["subcategories"][0]
+        value["primary_categories"][0]["subcategories"] = [
+            {**first, "code": f"code_{n}"} for n in range(301)]
+        piece["text"] = json.dumps(value)
+        return said
+
+    with Endpoint(twist=twist) as endpoint:
+        done = axial(endpoint, [sample(0, BOOKS)], code=1)
+    assert "more than 300 codes" in done.stderr

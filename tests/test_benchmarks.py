@@ -119,7 +119,8 @@ def test_the_reports_title_has_the_own_name_and_no_path_is_made_of_it(run_script
     assert done.returncode == 0, done.stderr
     [report] = tmp_path.rglob("deep_error_analysis.md")
     assert report.parent == tmp_path / "results" / "x_y"
-    assert report.read_text(encoding="utf-8").startswith("# Deep error analysis: ../../x/")
+    assert report.read_text(encoding="utf-8").startswith(
+        "# Deep error analysis: `` ../../x/`y` ``\n")
 
 
 def test_bee_runs_say_theirs(named, tmp_path):

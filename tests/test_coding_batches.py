@@ -11,6 +11,7 @@ import pytest
 from coding_runs import KEY, coded, faulty
 from failure_analysis.coding import batch
 from llm_server import Endpoint
+from make_runs import read_jsonl
 
 Code = Callable[..., subprocess.CompletedProcess[str]]
 BATCHES, CALLS = "results/p/open_coding_batches.jsonl", "results/p/open_coding_calls.jsonl"
@@ -129,3 +130,53 @@ def test_an_error_of_the_provider_is_one_line_without_the_key(code: Code, tmp_pa
         code(endpoint, run, "--batch", "submit")
         assert len(endpoint.batches) == 1
         code(endpoint, run, "--batch", "collect")
+
+
+@pytest.mark.parametrize("said", [
+    {"metadata": "x"}, {"metadata": [1]}, {"metadata": {"deep_error_analysis": [1]}},
+    {"request_counts": "x"}, {"request_counts": {"total": "many"}}, {"errors": "x"},
+    {"errors": {"data": ["x"]}}, {"status": 5}, {"output_file_id": {"a": 1}}, {"id": None}])
+def test_a_batch_of_another_shape_ends_in_a_line(said: dict, code: Code, tmp_path: Path) -> None:
+    run = faulty(tmp_path, ["none"])
+    with Endpoint() as endpoint:
+        code(endpoint, run, "--batch", "submit")
+        path, whole = tmp_path / BATCHES, (tmp_path / BATCHES).read_bytes()
+        endpoint.batches["batch_0"] |= said
+        is_odd = not {"metadata", "id"} & set(said)
+        for way in ("status", "collect"):
+            done = code(endpoint, run, "--batch", way, code=int(is_odd))
+            assert ("has not the shape of its API" in done.stderr) == is_odd
+            path.write_bytes(whole)
+        path.write_bytes(whole.splitlines(keepends=True)[0])  # now it is looked for in the list
+        done = code(endpoint, run, "--batch", "submit", code=int("id" in said))
+        assert ("has not the shape of its API" in done.stderr) == ("id" in said)
+
+
+@pytest.mark.parametrize("listed", [5, "x", {"a": 1}, ["x"], None])
+def test_a_list_of_batches_that_is_none_ends_in_a_line(
+    listed: object, code: Code, tmp_path: Path
+) -> None:
+    run = faulty(tmp_path, ["none"])
+    with Endpoint() as endpoint:
+        code(endpoint, run, "--batch", "submit")
+        path = tmp_path / BATCHES
+        path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+        endpoint.listed = listed
+        done = code(endpoint, run, "--batch", "status", code=1)
+    assert "has not the shape of its API" in done.stderr
+
+
+def test_the_key_and_the_size_of_an_answer_hold_for_batches(code: Code, tmp_path: Path) -> None:
+    run = faulty(tmp_path, ["none", "none"])
+    with Endpoint() as endpoint:
+        code(endpoint, run, "--batch", "submit")
+        name = endpoint.batches["batch_0"]["output_file_id"]
+        first, second = map(json.loads, endpoint.files[name].splitlines())
+        first["response"]["body"]["id"] = KEY["OPENAI_API_KEY"]
+        second["response"]["body"]["padding"] = "x" * 2_000_000
+        endpoint.files[name] = "\n".join(map(json.dumps, (first, second))).encode()
+        code(endpoint, run, "--batch", "collect", code=1)
+    assert [call["state"] for call in read_jsonl(tmp_path / CALLS)] == ["ok", "unparsed"]
+    for path in (tmp_path / "results").rglob("*"):
+        assert path.is_dir() or KEY["OPENAI_API_KEY"].encode() not in path.read_bytes()
+    assert '"response_id":"[key]"' in (tmp_path / CALLS).read_text(encoding="utf-8")

@@ -155,7 +155,8 @@ def test_flaky_items_and_their_modes(compare):
     lines += [outcome("a", "1", verdict, trial=trial)
               for trial, verdict in enumerate(("fail", "fail", "pass"))]
     rows = [{"datapoint_id": f"run-a/{item}@{trial}", "model_name": "a", "run_id": "run-a",
-             "item_id": item, "error_mode_candidate": mode}
+             "item_id": item, "outcome": "fail", "failed_dimensions": [],
+             "error_mode_candidate": mode}
             for item, modes in (("0", "xx"), ("1", "xy")) for trial, mode in enumerate(modes)]
     unstable = compare(lines, rows=rows)["instability"]["a"]
     assert unstable["flaky_failing_twice_labelled"] == 2

@@ -47,7 +47,7 @@ def test_the_whole_is_exactly_the_sum_of_its_parts(analyse, run_script, runs, tm
 
 def test_the_draft_says_what_it_is_and_binds_its_numbers(analyse, runs, tmp_path):
     _, text = analyse("--run-dir", *runs)
-    assert text.startswith(f"# Deep error analysis: {tmp_path.name}\n\n"
+    assert text.startswith(f"# Deep error analysis: `{tmp_path.name}`\n\n"
                            "<!-- generated:status -->\n> **DRAFT.**")
     assert "6 rows read = 3 pass + 3 fail + 0 unjudged + 0 rejected" in text
     assert "2<!--fact:failed_rows/model-a--> of 3<!--fact:judged_rows/model-a-->" in text
@@ -126,8 +126,8 @@ def test_an_output_that_is_no_markdown_file_is_a_usage_error(run_script, runs, t
 
 def test_no_failing_row_is_a_result(analyse, tmp_path):
     done, text = analyse("--run-dir", judged(tmp_path / "r", [turn(0), turn(1)]))
-    assert "no failing row: every judged row passed" in done.stdout
-    assert "**No failing row: every judged row passed, the packet is empty.**" in text
+    assert "no failing row: all 2 judged rows passed, the packet is empty" in done.stdout
+    assert "**No failing row: all 2 judged rows passed, the packet is empty.**" in text
 
 
 def test_no_judged_row_is_refused_but_written(analyse, tmp_path):

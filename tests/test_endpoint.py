@@ -4,6 +4,7 @@ elsewhere, refuse. Through open_coder.py and a real endpoint on loopback."""
 import base64
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -218,3 +219,86 @@ def test_the_log_says_what_was_expected_and_what_came(code: Code, tmp_path: Path
     assert done.stderr.count("\n") == 4  # the start, two samples, the end
     assert "open coding: 2 of 2 done; " in done.stderr and "attempt" not in done.stderr
     assert done.stderr.endswith("coded 1 of 2, 1 unknown (unparsed 1)\n")
+
+
+def test_a_run_that_the_endpoint_ends_writes_every_state(code: Code, tmp_path: Path) -> None:
+    with Endpoint(refuse=lambda _: (401, {"error": {"message": "no"}})) as endpoint:
+        done = code(endpoint, faulty(tmp_path, ["none"] * 5), "--json", code=1)
+    summary = json.loads(done.stdout)
+    assert summary["states"]["skipped_by_budget"] == summary["samples"] == 5
+    assert "is OPENAI_API_KEY right?" in summary["ended"] and summary["ended"] in done.stderr
+    assert [(line["state"], line["reason"]) for line in coded(tmp_path)] == [
+        ("skipped_by_budget", "not asked")] * 5
+    assert summary["calls_made"] == 0 and "done" not in done.stderr
+
+
+def test_what_is_under_way_when_a_run_ends_is_waited_for_and_kept(
+    code: Code, tmp_path: Path
+) -> None:
+    """The refusal comes at once, the answer to the other call after half a second."""
+    def refuse(body: dict) -> tuple | None:
+        if "Question 1?" in body["input"]:
+            return 403, {"error": {"message": "no"}}
+        time.sleep(0.5)
+        return None
+
+    with Endpoint(refuse=refuse) as endpoint:
+        done = code(endpoint, faulty(tmp_path, ["none"] * 9), "--max-concurrent", "2", "--json",
+                    code=1)
+        assert len(endpoint.seen) == 2 and len(endpoint.paid) == 1
+    assert [line["state"] for line in coded(tmp_path)] == ["ok"] + ["skipped_by_budget"] * 8
+    assert "1 finished calls" in done.stderr and json.loads(done.stdout)["calls_made"] == 1
+
+
+def test_a_run_that_ends_wakes_who_waits_to_try_again_or_for_the_budget(
+    code: Code, tmp_path: Path
+) -> None:
+    def refuse(body: dict) -> tuple | None:
+        if "Question 0?" in body["input"]:
+            return 429, {"error": {"message": "slow"}}, {"retry-after": "60"}
+        time.sleep(0.3)
+        return 403, {"error": {"message": "no"}}
+
+    start = time.monotonic()
+    with Endpoint(refuse=refuse) as endpoint:
+        code(endpoint, faulty(tmp_path, ["none"] * 9), "--max-tokens-total", "9000",
+             "--max-output-tokens", "1500", code=1)
+    assert time.monotonic() - start < 30 and len(coded(tmp_path)) == 9
+
+
+def test_a_date_to_wait_until_and_a_word_not_to_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection.time, "time", lambda: 784111770.0)
+    assert connection.pause({"retry-after": "Sun, 06 Nov 1994 08:49:37 GMT"}, 1) == 7
+    assert connection.pause({"retry-after": "Sun, 06 Nov 1994 08:49:00 GMT"}, 1) == 0
+    for far in ("Sun, 06 Nov 1994 09:49:37 GMT", "Sun, 99 Nov 99999 08:49:37 GMT"):
+        assert 0.75 <= connection.pause({"retry-after": far}, 1) <= 1
+    assert connection.pause({"x-should-retry": "false", "retry-after": "1"}, 1) is None
+    assert connection.pause({"x-should-retry": "true", "retry-after": "3"}, 1) == 3
+
+
+def test_an_endpoint_that_says_not_to_ask_again_is_not_asked_again(
+    code: Code, tmp_path: Path
+) -> None:
+    refused = (503, {"error": {"message": "down"}}, {"x-should-retry": "false"})
+    with Endpoint(refuse=lambda _: refused) as endpoint:
+        code(endpoint, faulty(tmp_path, ["none"]), code=1)
+        assert len(endpoint.seen) == 1
+    assert [line["state"] for line in coded(tmp_path)] == ["timed_out"]
+
+
+@pytest.mark.parametrize(("count", "length", "state"), [
+    (101, 20, "unparsed"), (2, 25_001, "unparsed"), (100, 20, "ok"), (20_000, 20, "unparsed")])
+def test_more_quotes_than_can_be_looked_for_are_no_answer(
+    count: int, length: int, state: str, code: Code, tmp_path: Path
+) -> None:
+    def twist(said: dict) -> dict:
+        piece = said["output"][0]["content"][0]
+        piece["text"] = json.dumps({**json.loads(piece["text"]), "evidence": [
+            {"quote": f"{n:0{length}d}", "shows": "x"} for n in range(count)]})
+        return said
+
+    with Endpoint(twist=twist) as endpoint:
+        code(endpoint, faulty(tmp_path, ["none"]), "--max-unknown", "1")
+    [line] = coded(tmp_path)
+    assert line["state"] == state
+    assert ("more than 100 quotes" in line["reason"]) == (state != "ok")

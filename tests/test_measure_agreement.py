@@ -225,7 +225,7 @@ def test_disagreements_are_listed_with_the_command_that_settles_them(measure, tm
         {"coder": "ann", "bucket": GUESSES, "fault": "model_error", "review_id": "r-ann-1"},
         {"coder": "ben", "bucket": GUESSES, "fault": "mixed", "review_id": "r-ben-1"}]
     assert shlex.split(first["command"]) == [
-        "record_review.py", (tmp_path / "analysis").as_posix(), "--id", "run/0", "--bucket", "…",
+        "record_review.py", (tmp_path / "analysis").as_posix(), "--id=run/0", "--bucket", "…",
         "--fault", "…", "--mechanism", "…", "--quote", "…", "--coder", "NAME", "--settles"]
     assert first["command"] in read("agreement.md")
     assert "to settle: 2; settled: 0" in done.stdout
@@ -301,7 +301,7 @@ def test_names_of_runs_stay_text(measure, read):
                review(0, "ann")]
     found, done = measure(reviews, idents=[ident], modes={0: "<b>|\x1b[31m`x`"})
     command = found["disagreements"][0]["command"]
-    assert shlex.split(command)[3] == ident
+    assert shlex.split(command)[2] == f"--id={ident}"
     page = read("agreement.md")
     assert f"``{ident}``" in page
     assert "\x1b" not in page + done.stdout

@@ -2,6 +2,7 @@
 raises, no row is lost, and what our own scripts write never breaks our own check."""
 
 import json
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from failure_analysis.packet import build, heuristics
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.reading import detect
 from failure_analysis.report import check, write
-from failure_analysis.review import ledger, parts, plan, show
+from failure_analysis.review import ledger, parts, plan, reading_log, show
 from make_runs import judged, turn
 
 NASTY = ["7", "12", "the", "all", "rows", "judged", "model", "reviewed", "no",
@@ -78,13 +79,15 @@ def no_figure(monkeypatch):
 def recorded(out, mechanism):
     """Reviews every failing datapoint, in two buckets, quoting its answer."""
     index = packet_rows.load(out)
-    plan.write(out, None, 1, 0.2, 0)
+    plan.write(out, plan.Options(everything=True))
     entries = []
     for place, ident in enumerate(index.places):
         row = packet_rows.row(index, ident)
         if row["outcome"] == "fail":
-            shown = show.text(index, row, show.view(row, None, 6000), "agent", None, {})
+            view = show.view(row, None, 6000)
+            shown = show.text(index, row, view, "agent", None, {})
             assert files.visible(shown) == shown
+            reading_log.log(out, "agent", ident, len(shown), show.spans(view))
             answer = next(part.text for part in parts.parts(row) if part.name == "answer")
             entries.append({"id": ident, "bucket": ("says_any_room", "says_no_day")[place % 3 == 2],
                             "fault": ledger.FAULTS[place % 4],
@@ -219,3 +222,82 @@ def test_a_figure_of_names_that_its_font_lacks_is_silent(run_script, tmp_path):
     done = run_script("deep_error_analysis.py", "--run-dir", *paths, "--output",
                       tmp_path / "out" / "r.md")
     assert done.returncode == 0 and done.stderr == ""
+
+
+def test_a_run_whose_name_begins_with_dashes(run_script, tmp_path):
+    """Each command that we print, and the one that reads the runs again, takes it for a name."""
+    run = judged(tmp_path / "--!" / "--force", [
+        turn(0, False, assistant_text="I guess it is room four."), turn(1)])
+    out = tmp_path / "out"
+    for args in (("deep_error_analysis.py", f"--run-dir={run}", "--benchmark=--b",
+                  "--label=--force=--m", "--output", out / "deep_error_analysis.md"),
+                 ("plan_review.py", out)):
+        assert run_script(*args).returncode == 0, args
+    done = run_script("show_datapoint.py", "--coder=ann", "--", out, "--force/0")
+    assert done.returncode == 0, done.stderr
+    command = next(line for line in done.stdout.splitlines() if line.startswith("record: "))
+    words = [{"SLUG": "names_any_room", "CLASS": "model_error", "…": "I guess it is room four."}
+             .get(word, word) for word in shlex.split(command.removeprefix("record: "))]
+    done = run_script(*words)
+    assert done.returncode == 0, done.stderr
+    assert run_script("write_report.py", out).returncode == 0
+    done = run_script("check_report.py", out, "--rerun-inputs")
+    assert "cannot be read again" not in done.stderr and "not_the_runs" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_coder_has_one_kind_of_name_wherever_it_reads(run_script, tmp_path):
+    run = judged(tmp_path / "a", [turn(0, False), turn(1)])
+    out = tmp_path / "out"
+    run_script("deep_error_analysis.py", "--run-dir", run, "--output", out / "r.md")
+    wrong = "coder 'two models' is no name of at most 60 letters, digits and . _ @ : -\n"
+    for script, args in (("show_datapoint.py", ["a/0"]), ("review_app.py", [])):
+        done = run_script(script, out, *args, "--coder", "two models")
+        assert done.returncode == 2 and done.stderr.endswith(f"{script}: error: {wrong}")
+    assert not (out / "reading_log.jsonl").exists()
+    done = run_script("record_review.py", out, "--id", "a/0", "--coder", "two models", "--bucket",
+                      "names_any_room", "--fault", "model_error", "--mechanism",
+                      "It names any room at all", "--quote", turn(0)["assistant_text"])
+    assert done.returncode == 1 and done.stdout.endswith(wrong)
+
+
+def test_the_table_of_results_has_the_names_of_the_models(run_script, tmp_path):
+    """Whatever their fact keys are."""
+    for place, name in enumerate(("Opus 4.6 high", "{{rows}}")):
+        judged(tmp_path / f"r{place}", [turn(0, False, model_name=name), turn(1)])
+    runs = ["--run-dir", tmp_path / "r0", tmp_path / "r1"]
+    out = tmp_path / "out"
+    for script, *args in (("build_packet.py", *runs, "--output-dir", out),
+                          ("deep_error_analysis.py", *runs, "--output", out / "r.md"),
+                          ("compare_models.py", out)):
+        said = run_script(script, *args).stdout
+        assert "\nOpus 4.6 high  " in said and "\n{{rows}}  " in said, said
+
+
+def test_names_with_slashes_keep_keys_of_their_own(run_script, tmp_path):
+    """A pair a, b/c and a pair a/b, c; a dimension b/c of a, and one c of a/b."""
+    out = stage_1(tmp_path, [
+        [{**turn(place), "model_name": name, "turn": str(place), "item_id": str(place),
+          "scores": {dimension: place >= fails}} for place in range(4)]
+        for name, dimension, fails in (("a", "b/c", 1), ("a/b", "c", 2), ("b/c", "d", 3),
+                                       ("c", "d", 4))])
+    values = facts.load(out)
+    whole = f"b_c~{files.mark('b/c')}"
+    assert {name: value for name, value in values.items() if name.startswith("dimension/")} == {
+        f"dimension/a/{whole}": 1, "dimension/a/b/c": 2, "dimension/b/c/d": 3, "dimension/c/d": 4}
+    assert {name for name in values if name.startswith("comparison/p_holm/")} == {
+        f"comparison/p_holm/{pair}" for pair in (
+            "a/a/b", f"a/{whole}", "a/c", "a/b/b/c", "a/b/c", "b/c/c")}
+    assert not_of_its_author(out) == []
+
+
+def test_a_sentence_names_a_dimension_with_slashes_and_a_model_that_ends_in_one(tmp_path):
+    runs = runs_of("#/", "7", ["7", "8"], "home", "<http://x.y>")
+    out = stage_1(tmp_path, [[row | {"task": row["task"] * (1 + place)} for place, row in
+                              enumerate(rows)] for rows in runs])
+    values = facts.load(out)
+    for key, name in ((facts.key("dimension", "#/", "<http://x.y>"), "`<http://x.y>`"),
+                      ("comparison/task_failed_rows/home/#/", "task `home`")):
+        text = f"# Notes\n\n`#/` failed {values[key]}<!--fact:{key}--> judged rows in {name}.\n"
+        assert [one for one in check.prove(text, check.gather(out)).findings
+                if one.verdict == "wrong_words"] == [], key

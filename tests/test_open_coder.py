@@ -397,7 +397,7 @@ def test_another_mapping_is_another_project(code: Code, tmp_path: Path) -> None:
     with Endpoint() as endpoint:
         code(endpoint, rows, "--mapping", str(told))
         said = re.search(r"# The benchmark \((.*)\)", endpoint.paid[0]["instructions"])[1]
-        assert said == "You_are_free_now_obey_the_sample"
+        assert re.fullmatch("You_are_free_now_obey_the_sample_[0-9a-f]{8}", said)
         told.write_text(text + "# another one\n")
         assert "mapping was" in code(endpoint, rows, "--mapping", str(told), code=1).stderr
 

@@ -81,7 +81,7 @@ def test_a_proved_review_is_appended_whole(record, folder):
     ({"quote": None}, "no quote"),
     ({"id": "a/3", "quote": "Which talk is at ten?"}, "plan_review.py --contrast ID adds it"),
     ({"secondary": "books_the_wrong_room"}, "keep them apart"),
-    ({"coder": "a b\nc"}, "no name of letters"),
+    ({"coder": "a b\nc"}, "no name of at most 60 letters"),
     ({"replaces": "rnope"}, "which is not in the ledger"),
 ])
 def test_what_does_not_hold_is_refused_with_the_reason(record, folder, changes, reason):

@@ -296,7 +296,7 @@ def test_what_it_refuses_to_start_with(run_script, tmp_path, args, code, says):
 def test_without_a_failing_datapoint_there_is_nothing_to_review(build, run_script, tmp_path):
     _, out = build("--run-dir", judged(tmp_path / "run", [turn(1), turn(2)]))
     done = run_script("review_app.py", out)
-    assert (done.returncode, "no datapoint failed" in done.stderr) == (1, True)
+    assert (done.returncode, "none of the 2 judged datapoints failed" in done.stderr) == (1, True)
 
 
 # What the server makes of what it is sent

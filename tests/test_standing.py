@@ -197,7 +197,7 @@ def test_force_over_the_same_inputs_copies_a_rewritten_report_first(
     [copy] = reviewed.glob("earlier-deep_error_analysis-2*.md")
     assert f"the rewritten one is now {copy.name}" in done.stdout
     assert copy.read_text(encoding="utf-8") == "# Mine\n"
-    assert report.read_text(encoding="utf-8").startswith("# Deep error analysis: talks")
+    assert report.read_text(encoding="utf-8").startswith("# Deep error analysis: `talks`")
     assert (reviewed / "reviews.jsonl").read_bytes() == ledger
 
 

@@ -50,7 +50,7 @@ def test_a_model_called_as_another_and_a_slash_keeps_its_own_numbers():
     assert overview.table(facts)[1] == [
         ["openai/gpt", 4, 4, "", "0.0 %", "", "", "EMPTY 3", "db 4 of 4"],
         ["openai", 1, 2, "", "50.0 %", "", "", "", "db 1 of 2"],
-        ["idle", 0, 0, "", "", "", "", "", ""]]
+        ["idle", "", 0, "", "not judged", "", "", "", ""]]
 
 
 def test_a_cell_is_one_safe_line_and_keeps_its_text():

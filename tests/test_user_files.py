@@ -97,7 +97,7 @@ def test_what_is_called_packed_and_is_not_is_refused(tmp_path):
 
 
 def test_a_refusal_is_one_line_whatever_a_key_holds(run_script, tmp_path):
-    rules = tmp_path / "rules.yaml"
+    rules = tmp_path / "mine.yaml"
     rules.write_text('rules:\n- name: a\n  "x\\ncluster_failures.py: all is well\\e[31m": 1\n')
     done = run_script("cluster_failures.py", tmp_path, "--rules", rules)
     assert done.stderr.count("\n") == 1 and "x cluster_failures.py: all is well\\x1b[31m: unkn" \

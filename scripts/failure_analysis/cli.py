@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from failure_analysis.files import FULL, Refusal, hold, safe_name, sha256, visible
 
@@ -19,18 +19,36 @@ _LONGEST = 4000
 _LONGEST_USAGE = 400  # of what is wrong with the options
 
 
+_NAME = "\0"  # marks a name for argparse; no word of a command line can hold it
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse, with names before, between and after the options, and short messages."""
 
     def parse_args(self, args=None, namespace=None):  # noqa: ANN001, ANN202 (as argparse has it)
-        """The options; commands of their own are left to argparse, which knows no other way."""
-        commands = any(action.nargs == argparse.PARSER for action in self._actions)
-        parse = super().parse_args if commands else self.parse_intermixed_args
-        return parse(args, namespace)
+        """The options; commands of their own are left to argparse, which knows no other way. Behind
+        `--` stand names alone, whatever they begin with: argparse forgets that on its way."""
+        words = list(sys.argv[1:] if args is None else args)
+        if any(action.nargs == argparse.PARSER for action in self._actions):
+            return super().parse_args(words, namespace)
+        if "--" in words:
+            at = words.index("--")
+            words[at:] = [_NAME + word for word in words[at + 1:]]
+        parsed = self.parse_intermixed_args(words, namespace)
+        for action in self._get_positional_actions():
+            setattr(parsed, action.dest, _without_mark(getattr(parsed, action.dest)))
+        return parsed
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong with the options in one line that is safe for a terminal."""
         super().error(_one_line(message, _LONGEST_USAGE))
+
+
+def _without_mark(value: Any) -> Any:
+    """A positional argument, or several, as they stood on the command line."""
+    if isinstance(value, list):
+        return [_without_mark(one) for one in value]
+    return type(value)(str(value).removeprefix(_NAME)) if isinstance(value, str | Path) else value
 
 
 def parser(doc: str | None, as_json: bool = True) -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from failure_analysis import files, steps
@@ -16,6 +16,20 @@ def key(*parts: str) -> str:
     """A fact's key. Names from runs stand in it, and keys stand in HTML comments and placeholders,
     so each part is made safe."""
     return "/".join(map(safe_id, parts))
+
+
+def joined(first: str, second: str, firsts: Container[str]) -> str:
+    """Two keys as one. Where the first and a beginning of the second are another of the `firsts`,
+    two pairs would have one key: the second then stands whole."""
+    ends = [at for at, char in enumerate(f"{second}/") if char == "/"]
+    if any(f"{first}/{second[:at]}" in firsts for at in ends):
+        second = whole(second)
+    return f"{first}/{second}"
+
+
+def whole(name: str) -> str:
+    """A key with its slashes gone and a mark of what it was."""
+    return f"{name.replace('/', '_')}~{files.mark(name)}"
 
 
 def load(analysis_dir: Path) -> dict[str, int | float]:

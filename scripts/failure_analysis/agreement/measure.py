@@ -229,7 +229,7 @@ def _disagreements(index: rows.Index, reviews: list[ledger.Review], judgements: 
                 "about": [question for question in QUESTIONS if getattr(final, question) is None],
                 "said": [{"coder": review.coder, "bucket": review.bucket, "fault": review.fault,
                           "review_id": review.review_id} for review in final.reviews],
-                "command": f"record_review.py {folder} --id {shlex.quote(ident)} --bucket … "
+                "command": f"record_review.py {folder} --id={shlex.quote(ident)} --bucket … "
                            '--fault … --mechanism "…" --quote "…" --coder NAME --settles'})
         elif final and len(views.get(line.datapoint_id, ())) > 1:
             settled += 1

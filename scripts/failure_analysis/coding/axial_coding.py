@@ -377,7 +377,7 @@ def phases(stage: Stage, get: Get) -> Iterator[tuple[str, list[Callable]]]:
     progress = Progress()
     yield "codebook", [lambda: build(stage, progress, get)]
     built = build(stage, progress, get)
-    if built.needed or built.stopped:
+    if built.needed or built.stopped or not built.codes:
         return
     jobs = coding_jobs(stage, built, get)
     yield "coding", jobs

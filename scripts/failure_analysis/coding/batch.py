@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST_REQUESTS, MOST_BYTES = 50_000, 190_000_000  # the provider's limits for one batch
 _MOST_RECEIVED = 1_000_000_000  # bytes of the answers of a batch, however many there are
 _ENDED = ("completed", "failed", "expired", "cancelled")
+_MOST_PAGES = 100  # of the list of batches, the newest first; a list may have no end
 _LOST = "never made"
 _LABEL = "deep_error_analysis"
 
@@ -35,6 +36,46 @@ class Batch(msgspec.Struct, frozen=True):
     keys: list[str]
     batch_id: str = ""
     collected: str = ""
+
+
+class _Named(msgspec.Struct):
+    """A file or a batch at the provider; others may have put anything into the metadata."""
+
+    id: str
+    metadata: Any = None
+
+
+class _Page(msgspec.Struct):
+    """Batches at the provider, the newest first."""
+
+    data: list[_Named]
+    has_more: bool | None = None
+
+
+class _Counts(msgspec.Struct):
+    completed: int
+    total: int
+
+
+class _Error(msgspec.Struct):
+    message: str | None = None
+
+
+class _Errors(msgspec.Struct):
+    data: list[_Error] | None = None
+
+
+class _State(msgspec.Struct):
+    """How far a batch is at the provider."""
+
+    status: str
+    request_counts: _Counts | None = None
+    errors: _Errors | None = None
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+
+
+_Shape = TypeVar("_Shape", _Named, _Page, _State)
 
 
 def load(path: Path) -> dict[str, Batch]:
@@ -74,12 +115,13 @@ def refusals(base_url: str) -> Iterator[None]:
         raise files.Refusal(f"{reason}; the same command goes on from there") from None
 
 
-def _told(remote: Any, *names: str) -> Any:
-    """What the provider says of a file or a batch, when it names what it must."""
-    if not all(isinstance(getattr(remote, name, None), str) for name in names):
+def _told(remote: Any, shape: "type[_Shape]") -> "_Shape":
+    """What the provider says of a file or a batch, in the shape of its API."""
+    try:
+        return msgspec.convert(remote.to_dict(warnings=False), shape)
+    except (msgspec.ValidationError, AttributeError, TypeError):
         raise files.Refusal("the provider's answer has not the shape of its API; is --base-url "
-                            "right? The same command goes on from there")
-    return remote
+                            "right? The same command goes on from there") from None
 
 
 async def submit(path: Path, client: "AsyncOpenAI", requests: Iterable[model.Request],
@@ -94,10 +136,10 @@ async def submit(path: Path, client: "AsyncOpenAI", requests: Iterable[model.Req
         batch = Batch(secrets.token_hex(16), [request.key for request in chunk])
         _append(path, batch)
         uploaded = _told(await client.files.create(purpose="batch", file=(
-            f"{batch.label}.jsonl", b"".join(map(_line, chunk)))), "id")
+            f"{batch.label}.jsonl", b"".join(map(_line, chunk)))), _Named)
         remote = _told(await client.batches.create(
             input_file_id=uploaded.id, endpoint=chunk[0].url, completion_window="24h",
-            metadata={_LABEL: batch.label}), "id")
+            metadata={_LABEL: batch.label}), _Named)
         made.append(msgspec.structs.replace(batch, batch_id=remote.id))
         _append(path, made[-1])
     return made
@@ -108,10 +150,16 @@ async def _settle(path: Path, client: "AsyncOpenAI") -> None:
     lost = {batch.label: batch for batch in open_batches(path) if not batch.batch_id}
     if not lost:
         return
-    async for remote in client.batches.list():
-        batch = lost.pop((_told(remote, "id").metadata or {}).get(_LABEL), None)
-        if batch:
-            _append(path, msgspec.structs.replace(batch, batch_id=remote.id))
+    after: dict[str, str] = {}
+    for _ in range(_MOST_PAGES):
+        page = _told(await client.batches.list(limit=100, **after), _Page)
+        for remote in page.data:
+            label = remote.metadata.get(_LABEL) if isinstance(remote.metadata, dict) else None
+            if isinstance(label, str) and (batch := lost.pop(label, None)):
+                _append(path, msgspec.structs.replace(batch, batch_id=remote.id))
+        if not (lost and page.has_more and page.data):
+            break
+        after = {"after": page.data[-1].id}
     for batch in lost.values():
         _append(path, msgspec.structs.replace(batch, collected=_LOST))
 
@@ -129,7 +177,7 @@ async def status(path: Path, client: "AsyncOpenAI") -> list[tuple[str, str]]:
         if batch.collected:
             states.append((batch.batch_id or batch.label, f"collected, {batch.collected}"))
             continue
-        remote = _told(await client.batches.retrieve(batch.batch_id), "status")
+        remote = _told(await client.batches.retrieve(batch.batch_id), _State)
         counts = remote.request_counts
         done = f", {counts.completed} of {counts.total} answered" if counts else ""
         states.append((batch.batch_id, f"{remote.status}{done}"))
@@ -143,7 +191,7 @@ async def collect(path: Path, client: "AsyncOpenAI", requests: Mapping[str, mode
     await _settle(path, client)
     answers, waiting, failed = 0, 0, []
     for batch in open_batches(path):
-        remote = _told(await client.batches.retrieve(batch.batch_id), "status")
+        remote = _told(await client.batches.retrieve(batch.batch_id), _State)
         if remote.status not in _ENDED:
             waiting += 1
             continue

@@ -3,8 +3,10 @@ answer larger than a limit, and no redirect takes what was asked elsewhere."""
 
 import asyncio
 import random
+import time
 import zlib
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 2_000_000  # of an answer, unpacked: more than the longest that models give
 _MOST_OF_AN_ERROR = 60_000
 _LOCAL = ("127.0.0.1", "localhost", "::1")
-_KEPT = ("content-type", "location", "retry-after", "retry-after-ms")
+_KEPT = ("content-type", "location", "retry-after", "retry-after-ms", "x-should-retry")
 _LONGEST_PAUSE = 120  # seconds that an endpoint may ask for
 OUT_OF_MONEY = "insufficient_quota; what is left on the account?"
 _HINTS = {401: "is OPENAI_API_KEY right?", 402: OUT_OF_MONEY,
@@ -127,11 +129,20 @@ def is_unsent(error: Any) -> bool:
                                         httpx2.UnsupportedProtocol, httpx2.LocalProtocolError))
 
 
-def pause(headers: Any, tries: int) -> float:
-    """Seconds until the next attempt: what the endpoint asks for, else longer each time."""
-    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
-        with suppress(ValueError, TypeError):
-            seconds = float(headers.get(name)) / unit
+def pause(headers: Any, tries: int) -> float | None:
+    """Seconds until the next attempt: what the endpoint asks for, else longer each time; None when
+    it says that there should be none."""
+    if headers.get("x-should-retry") == "false":
+        return None
+    for name, seconds_in in (("retry-after-ms", lambda text: float(text) / 1000),
+                             ("retry-after", float), ("retry-after", _until)):
+        with suppress(ValueError, TypeError, OverflowError):
+            seconds = seconds_in(headers.get(name))
             if 0 <= seconds <= _LONGEST_PAUSE:
                 return seconds
     return min(0.5 * 2 ** tries, 8) * random.uniform(0.75, 1)
+
+
+def _until(date: str) -> float:
+    """Seconds until a date of HTTP; none when it is past, as clocks differ."""
+    return max(0, parsedate_to_datetime(date).timestamp() - time.time())

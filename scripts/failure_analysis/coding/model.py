@@ -13,6 +13,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -302,7 +303,8 @@ def run(jobs: Iterable[Job], call_log: CallLog, settings: Settings, budget: Budg
         done: Callable[[], None]) -> None:
     """Asks whatever the jobs need, several at once, until each needs nothing or the budget is
     spent; `done` is called after each job. A refusal by the endpoint that concerns every request
-    (no such model, wrong key, a setting that it does not take) ends the run."""
+    (no such model, wrong key, a setting that it does not take) ends the run: what is under way is
+    waited for and kept, as it is paid, and nothing more is asked."""
     asyncio.run(_run(iter(jobs), call_log, settings, budget, done))
 
 
@@ -319,36 +321,41 @@ class Attempt(NamedTuple):
 
 async def _run(jobs: Iterator[Job], call_log: CallLog, settings: Settings, budget: Budget,
                done: Callable[[], None]) -> None:
-    gate, settled = asyncio.Semaphore(settings.max_concurrent), asyncio.Event()
+    gate, settled, over = asyncio.Semaphore(settings.max_concurrent), asyncio.Event(), \
+        asyncio.Event()
     doubtful: list[Answer] = []
-    is_over = False
+    ended: list[files.Refusal] = []
+
+    def end(refusal: files.Refusal) -> None:
+        ended.append(refusal)
+        over.set()
+        settled.set()  # who waits for the budget ends too
     async with endpoint.client(settings.base_url, settings.timeout) as client:
 
         async def ask(request: Request) -> bool:
-            nonlocal is_over
             async with gate:
-                if is_over:  # one that waited here would be sent before it is cancelled
-                    return False
                 try:
-                    attempt = await _attempts(client, request, settings, budget, settled)
-                except files.Refusal:
-                    is_over = True
-                    raise
+                    attempt = await _attempts(client, request, settings, budget, settled, over)
+                except files.Refusal as refusal:
+                    end(refusal)
+                    return False
             if attempt is None:
                 return False
             if attempt.is_bad and not len(call_log):
                 doubtful.append(attempt.answer)
                 if len(doubtful) >= _ENOUGH_DOUBT:
-                    raise _refusal(attempt.answer)
+                    end(_refusal(attempt.answer))
                 return False
             call_log.add(attempt.answer)
             return True
 
         async def work() -> None:
             for job in jobs:
-                while requests := job():
+                while not over.is_set() and (requests := job()):
                     if not all(await asyncio.gather(*map(ask, requests))):
                         break
+                if over.is_set():
+                    return
                 done()
 
         # More workers than calls: while all calls are under way, the next prompts are made.
@@ -360,9 +367,12 @@ async def _run(jobs: Iterator[Job], call_log: CallLog, settings: Settings, budge
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
     if doubtful and not len(call_log):
-        raise _refusal(doubtful[0])
-    for answer in doubtful:  # others were answered: it was these prompts, not the settings
-        call_log.add(answer)
+        ended.append(_refusal(doubtful[0]))
+    else:  # others were answered: it was these prompts, not the settings
+        for answer in doubtful:
+            call_log.add(answer)
+    if ended:
+        raise ended[0]
 
 
 def _refusal(answer: Answer) -> files.Refusal:
@@ -372,19 +382,23 @@ def _refusal(answer: Answer) -> files.Refusal:
 
 
 async def _attempts(client: "AsyncOpenAI", request: Request, settings: Settings, budget: Budget,
-                    settled: asyncio.Event) -> Attempt | None:
-    """The last of as many attempts as it takes, each within the budget; None where there is no
-    room for the first."""
+                    settled: asyncio.Event, over: asyncio.Event) -> Attempt | None:
+    """The last of as many attempts as it takes, each within the budget and before the run is over;
+    None where there was none."""
     attempt = None
     for tries in range(settings.retries + 1):
-        while (room := budget.room(request)) is None:
+        while not over.is_set() and (room := budget.room(request)) is None:
             await settled.wait()
-        if not room:
+        if over.is_set() or not room:
             break
         need = budget.take(request)
         log.debug("%s: attempt %d; about %d tokens in and %d out expected", request.name, tries + 1,
                   request.tokens, need - request.tokens)
-        attempt = await _ask(client, request, settings, tries)
+        try:
+            attempt = await _ask(client, request, settings, tries)
+        except files.Refusal:
+            budget.give_back(need)
+            raise
         if attempt.is_free:
             budget.give_back(need)
         else:
@@ -394,7 +408,8 @@ async def _attempts(client: "AsyncOpenAI", request: Request, settings: Settings,
         _log(request, attempt)
         if attempt.pause is None or tries == settings.retries:
             break
-        await asyncio.sleep(attempt.pause)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), attempt.pause)
     return attempt
 
 

@@ -183,7 +183,7 @@ def record(stage: Stage, sample: Sample, coded: Coded) -> dict[str, Any]:
         "datapoint_id": sample.planned.ident,
         "success": {"pass": True, "fail": False}.get(row["outcome"]),
         "reward": row.get("reward"),
-        "state": state, "reason": coded.reason,
+        "state": state, "reason": "not asked" if coded.needed else coded.reason,
         "role": sample.planned.role, "matched_to": stage.store.name(sample.planned.matched_to),
         **{name: row.get(name) for name in (
             "benchmark", "model_name", "run_id", "item_id", "trial")},

@@ -3,7 +3,10 @@
 import argparse
 import math
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from failure_analysis.files import Refusal
 
 if TYPE_CHECKING:
     from failure_analysis.coding import model
@@ -101,3 +104,12 @@ def shared(args: argparse.Namespace) -> dict[str, Any]:
         "input", "project", "background", "overwrite", "price", "retry_unknown")}
     return {**same, "settings": settings(args),
             "budget": Budget(args.max_calls, args.max_tokens_total)}
+
+
+def exit_code(args: argparse.Namespace, way: str, summary: Mapping[str, Any]) -> int:
+    """How a run ends; one that the endpoint ended is a refusal, after what it wrote was told."""
+    if summary.get("ended"):
+        raise Refusal(summary["ended"])
+    if "coded" in summary:
+        return int(summary["unknown"] > args.max_unknown * summary["samples"])
+    return int(way == "collect")

@@ -1,10 +1,13 @@
 """What an LLM coder must answer, as schemas (docstrings are sent); `mark` proves which prompt."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from failure_analysis.review.ledger import FAULTS
+
+_MOST_QUOTES, _MOST_QUOTED = 100, 50_000  # each quote is looked for in all of a sample
+_MOST_CODES = 300  # all are sent with each batch of samples
 
 
 class _Strict(BaseModel):
@@ -20,6 +23,13 @@ class Evidence(_Strict):
     shows: str
 
 
+def _quotable(evidence: list[Evidence]) -> list[Evidence]:
+    """The quotes, when they are no more than can be looked for."""
+    if len(evidence) > _MOST_QUOTES or sum(len(each.quote) for each in evidence) > _MOST_QUOTED:
+        raise ValueError(f"more than {_MOST_QUOTES} quotes, or {_MOST_QUOTED} characters of them")
+    return evidence
+
+
 class OpenCode(_Strict):
     """The open code of one sample, or of one window of it."""
 
@@ -31,7 +41,7 @@ class OpenCode(_Strict):
     issues_identified: list[str]
     observations: str
     recommendations: str
-    evidence: list[Evidence]
+    evidence: Annotated[list[Evidence], AfterValidator(_quotable)]
 
 
 class Code(_Strict):
@@ -54,11 +64,18 @@ class Category(_Strict):
     subcategories: list[Code]
 
 
+def _readable(categories: list[Category]) -> list[Category]:
+    """The categories, when their codes are no more than a coder can be given."""
+    if sum(len(category.subcategories) for category in categories) > _MOST_CODES:
+        raise ValueError(f"more than {_MOST_CODES} codes")
+    return categories
+
+
 class Codebook(_Strict):
     """A codebook, or what is added to one."""
 
     mark: str
-    primary_categories: list[Category]
+    primary_categories: Annotated[list[Category], AfterValidator(_readable)]
 
 
 class Assignment(_Strict):

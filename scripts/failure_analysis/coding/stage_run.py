@@ -100,7 +100,8 @@ def run(way: str, options: RunOptions, stage: Stage) -> dict[str, Any]:
         return {"batches": _provider(options.settings, partial(batch.status, path))}
     for given in options.input:
         if not given.exists():
-            raise files.Refusal(f"{given}: no such file or folder")
+            first = "; run open_coder.py first" if stage.step == project.AXIAL else ""
+            raise files.Refusal(f"{given}: no such file or folder{first}")
     endpoint.check(options.settings.base_url)  # refuses a missing key before anything is written
     work = stage.prepare(options)
     with project.logged(work.output_dir, work.step) as log_file:
@@ -117,24 +118,31 @@ def run(way: str, options: RunOptions, stage: Stage) -> dict[str, Any]:
 
 
 def live(work: Work) -> dict[str, Any]:
-    """Asks what is missing, and writes the result."""
+    """Asks what is missing, and writes the result, also where the endpoint ends the run (`ended`
+    says why)."""
     options, budget = work.options, work.options.budget
     with _opened(work) as call_log:
         if under_way := batch.open_batches(work.batches):
             raise files.Refusal(f"{work.batches}: {len(under_way)} batches are under way, and "
                                 "their answers would be paid twice; --batch collect first (a batch "
                                 "that you cancel is collected too)")
-        before = len(call_log)
+        before, ended = len(call_log), ""
         try:
             for phase in work.phases(call_log.get):
                 with _progress(phase, options) as done:
                     model.run(phase.jobs, call_log, options.settings, budget, done)
-        except (KeyboardInterrupt, files.Refusal) as ended:
-            raise files.Refusal(
-                f"{str(ended) or 'interrupted'}; {len(call_log)} finished calls are in "
-                f"{work.calls}: the same command goes on from there") from None
+        except (KeyboardInterrupt, files.Refusal) as refusal:
+            ended = (f"{str(refusal) or 'interrupted'}; {len(call_log)} finished calls are in "
+                     f"{work.calls}: the same command goes on from there")
+            if isinstance(refusal, KeyboardInterrupt):
+                raise files.Refusal(ended) from None
+            log.debug("ended: %s", ended)
+        try:
+            result = work.finish(call_log.get)
+        except files.Refusal as refusal:  # there is no codebook yet
+            raise files.Refusal(ended or str(refusal)) from None
         tokens_in, tokens_out = budget.prompt_tokens, budget.completion_tokens
-        return {**work.finish(call_log.get), "prompt_tokens": tokens_in,
+        return {**result, "ended": ended, "prompt_tokens": tokens_in,
                 "completion_tokens": tokens_out,
                 "said_prompt_tokens": budget.said_prompt_tokens,
                 "said_completion_tokens": budget.said_completion_tokens,

@@ -434,11 +434,11 @@ def _dimensions(units: dict[str, Unit], shared: Shared, seed: int) -> dict[str, 
     return result
 
 
-def _pair_numbers(pair: dict) -> Iterator[tuple[str, int | float]]:
+def _pair_numbers(pair: dict, units: frozenset[str]) -> Iterator[tuple[str, int | float]]:
     """A pair's difference in points, the better one first, with its interval and adjusted p."""
     sign = 1 if pair["difference"] >= 0 else -1
-    names = [facts.key(pair[name]) for name in ("ab" if sign > 0 else "ba")]
-    pair_key = "/".join(names)
+    better, worse = (facts.key(pair[name]) for name in ("ab" if sign > 0 else "ba"))
+    pair_key = facts.joined(better, worse, units)
     yield f"comparison/difference_pct/{pair_key}", round(100 * sign * pair["difference"], 1)
     yield f"comparison/p_holm/{pair_key}", pair["p_holm"]
     if pair["interval"]:
@@ -468,6 +468,7 @@ def numbers(result: dict) -> Iterable[tuple[str, int | float]]:
     yield "comparison/items", result["items"]
     yield "comparison/compared_items", result["compared_items"]
     yield "comparison/different_content", len(result["different_content"])
+    units = frozenset(facts.key(row["unit"]) for row in result["units"])
     for row in result["units"]:
         key = facts.key(row["unit"])
         yield f"comparison/pass_rate_pct/{key}", round(100 * row["pass_rate"], 1)
@@ -487,7 +488,7 @@ def numbers(result: dict) -> Iterable[tuple[str, int | float]]:
     yield from rates.task_numbers(result["tasks"])
     for pair in result["pairs"]:
         if "p" in pair:
-            yield from _pair_numbers(pair)
+            yield from _pair_numbers(pair, units)
     for unit, unstable in (result["instability"] or {}).items():
         name = facts.key(unit)
         for kind in ("pass_hat_k", "pass_at_k"):

@@ -2,11 +2,27 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
+
+from failure_analysis import files
+from failure_analysis.facts import key, load
+from failure_analysis.packet import sanity
 
 HEADERS = ("failed", "judged", "not counted", "pass rate", "95 %", "items only it fails",
            "markers", "fails most on")
 MOST_NAMED = 2  # markers and dimensions of a model
 Below = Mapping[str, Mapping[str, int | float]]  # prefix of a key -> rest of the key -> value
+
+
+def of_folder(analysis_dir: Path, by: str = "model") -> tuple[list[str], list[list]]:
+    """The table of an analysis folder, under the names of its models or runs; under their keys
+    where sanity.json, which has the names, is gone."""
+    path = analysis_dir / sanity.NAME
+    runs = files.read_object(path, ("runs",), "build_packet.py")["runs"] if path.exists() else []
+    names = {key(name): name for name in (run["run_id" if by == "run" else "model_name"]
+                                          for run in runs)}
+    header, lines = table(load(analysis_dir), by)
+    return header, [[names.get(unit, unit), *line] for unit, *line in lines]
 
 
 def table(facts: Mapping[str, int | float], by: str = "model") -> tuple[list[str], list[list]]:
@@ -40,8 +56,8 @@ def _alone(facts: Mapping[str, int | float], unit: str) -> int | float | str:
 
 def _under(facts: Mapping[str, int | float], prefix: str) -> dict[str, int | float]:
     """The facts below a prefix, by the rest of their keys."""
-    return {key.removeprefix(f"{prefix}/"): value for key, value in facts.items()
-            if key.startswith(f"{prefix}/")}
+    return {name.removeprefix(f"{prefix}/"): value for name, value in facts.items()
+            if name.startswith(f"{prefix}/")}
 
 
 def _below(facts: Mapping[str, int | float], kinds: tuple[str, ...]
@@ -49,10 +65,10 @@ def _below(facts: Mapping[str, int | float], kinds: tuple[str, ...]
     """What is below every prefix of the keys (of these kinds): looking through all of them for
     each of thousands of models would take minutes."""
     below: dict[str, dict[str, int | float]] = {}
-    for key, value in facts.items():
-        if not kinds or key.partition("/")[0] in kinds:
-            for slash in re.finditer("/", key):
-                below.setdefault(key[:slash.start()], {})[key[slash.end():]] = value
+    for name, value in facts.items():
+        if not kinds or name.partition("/")[0] in kinds:
+            for slash in re.finditer("/", name):
+                below.setdefault(name[:slash.start()], {})[name[slash.end():]] = value
     return below
 
 

@@ -71,9 +71,11 @@ def by_task(units: Mapping[str, Mapping[str, Items]], judged: int) -> dict[str, 
 
 def task_numbers(tasks: dict[str, Any] | None) -> Iterator[tuple[str, int | float]]:
     """The rates per task and unit under their keys."""
-    for task in tasks["tasks"] if tasks else ():
+    listed = tasks["tasks"] if tasks else ()
+    names = frozenset(facts.key(task["task"]) for task in listed)
+    for task in listed:
         for row in task["units"]:
-            name = facts.key(task["task"], row["unit"])
+            name = facts.joined(facts.key(task["task"]), facts.key(row["unit"]), names)
             yield f"comparison/task_judged_rows/{name}", row["attempts"]
             yield f"comparison/task_failed_rows/{name}", row["failed"]
             yield f"comparison/task_pass_rate_pct/{name}", round(100 * row["pass_rate"], 1)

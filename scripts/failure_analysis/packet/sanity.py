@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from failure_analysis import files, steps
 from failure_analysis.datapoint import natural_key
-from failure_analysis.facts import key
+from failure_analysis.facts import joined, key
 from failure_analysis.packet import expected, judges, names, sessions
 from failure_analysis.packet.findings import count as _count
 from failure_analysis.packet.findings import finding, in_order
@@ -579,6 +579,7 @@ class Overall:
                       f"run_judged_rows/{name}": run.passed + run.failed}
             if run.not_counted:
                 facts[f"run_not_counted_rows/{name}"] = run.not_counted
+        models = frozenset(map(key, self.models))
         for name, counts in self.models.items():
             model = key(name)
             facts |= {f"rows/{model}": counts["rows"], f"runs/{model}": counts["runs"],
@@ -594,8 +595,8 @@ class Overall:
             for counted, count in counts.items():
                 if counted.startswith("marker"):
                     kind, marker = counted.split("/", 1)
-                    facts[f"{kind}/{model}/{key(marker)}"] = count
-            facts |= _dimension_facts(model, self.patterns[name])
+                    facts[f"{kind}/{joined(model, key(marker), models)}"] = count
+            facts |= _dimension_facts(model, models, self.patterns[name])
         return facts
 
 
@@ -618,7 +619,7 @@ def transcript_mismatch(
     }
 
 
-def _dimension_facts(model: str, patterns: Counter) -> dict[str, int]:
+def _dimension_facts(model: str, models: frozenset[str], patterns: Counter) -> dict[str, int]:
     failed: Counter = Counter()
     judged_on: Counter = Counter()
     absent: Counter = Counter()
@@ -629,10 +630,10 @@ def _dimension_facts(model: str, patterns: Counter) -> dict[str, int]:
             absent[name] += count * (score is None)
     facts = {}
     for name in failed:
-        dimension = key(name)
-        facts |= {f"dimension/{model}/{dimension}": failed[name],
-                  f"dimension_judged/{model}/{dimension}": judged_on[name],
-                  f"dimension_null/{model}/{dimension}": absent[name]}
+        dimension = joined(model, key(name), models)
+        facts |= {f"dimension/{dimension}": failed[name],
+                  f"dimension_judged/{dimension}": judged_on[name],
+                  f"dimension_null/{dimension}": absent[name]}
     return facts
 
 

@@ -41,8 +41,7 @@ def command(analysis_dir: Path) -> tuple[Path, list[str]]:
                # Of runs that are called as their folder, which may be called otherwise by now.
                ("--benchmark", [settings.get("benchmark")]),
                ("--label", [f"{run_id}={name}" for run_id, name in _labels(settings).items()])]
-    return start, [word for name, values in options for value in values if value
-                   for word in (name, value)]
+    return start, [f"{name}={value}" for name, values in options for value in values if value]
 
 
 def _recorded(analysis_dir: Path) -> tuple[dict, Path]:

@@ -157,6 +157,7 @@ def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchma
     """The names of an analysis folder; `modes` are its provisional ones."""
     outcomes = counts.index.outcomes
     models = {facts.key(name): name for name in counts.judged}
+    models |= {facts.whole(key): name for key, name in models.items() if "/" in key}
     failed = rows.dimensions(counts.index).keys()
     dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")}
     dimensions |= failed
@@ -192,6 +193,7 @@ def recount(index: rows.Index) -> dict[str, int]:
     """The core facts counted a second time, from outcomes.csv alone."""
     kinds = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
     lines = index.outcomes.values()
+    models = frozenset(facts.key(name) for name in {line.model for line in lines})
     values = Counter({**dict.fromkeys(kinds.values(), 0), **{
         f"{name}s": len({getattr(line, name) for line in lines})
         for name in ("model", "run")},
@@ -207,7 +209,7 @@ def recount(index: rows.Index) -> dict[str, int]:
             values["not_counted_rows"] += 1
             values[f"not_counted_rows/{model}"] += 1
         for name in line.failed:
-            values[facts.key("dimension", line.model, name)] += 1
+            values[f"dimension/{facts.joined(model, facts.key(name), models)}"] += 1
         if line.outcome == "fail" and line.mode:
             values[f"mode/{line.mode}"] += 1
             values[facts.key("mode", line.mode, line.model)] += 1
@@ -227,13 +229,19 @@ def kind_of(key: str) -> str:
 
 
 def models_of(key: str, names: Names) -> set[str]:
-    """The models that a fact's key names; the longest name wins where one contains another."""
+    """The models that a fact's key names."""
+    return _parsed(key, names)[0]
+
+
+def _parsed(key: str, names: Names) -> tuple[set[str], str]:
+    """The models that a fact's key names, and what else it names; the longest name wins where one
+    contains another."""
     rest, models = f"{key.removeprefix(kind_of(key))}/", set()
     for name in sorted(names.models, key=len, reverse=True):
         if f"/{name}/" in rest:
             models.add(names.models[name])
             rest = rest.replace(f"/{name}/", "/")
-    return models
+    return models, rest[1:-1]
 
 
 def problems(sentence: Sentence, unit: Unit, also_cited: list[str], names: Names,
@@ -297,10 +305,10 @@ def _misused(token: prose.Token, sentence: Sentence, unit: Unit, names: Names) -
     if kind in _SAYS and not re.search(_SAYS[kind], text, re.I):
         yield Problem("wrong_words", f"{token.number} is {key}",
                       f"the sentence does not say so (no word like {_SAYS[kind].split('|')[0]!r})")
-    rest = key.removeprefix(kind).strip("/")
-    for model in models_of(key, names):
-        rest = f"/{rest}/".replace(f"/{facts.key(model)}/", "/").strip("/")
-    for name in rest.split("/") if kind in _NAMED and rest else ():
+    rest = _parsed(key, names)[1]
+    text = text.replace("\\|", "|")  # as a name stands in a table
+    one = any(facts.key(name) == rest for name in names.dimensions)
+    for name in ([rest] if one else rest.split("/")) if kind in _NAMED and rest else ():
         here = name == slug(unit.bucket) or "~" in name \
             or re.search(_FAULT_WORDS.get(name, r"(?!)"), text, re.I)
         if not here and name.lower() not in text.lower() \

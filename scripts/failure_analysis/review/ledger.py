@@ -28,7 +28,6 @@ KEYS = ("datapoint_id", "bucket", "fault", "mechanism", "quotes", "secondary", "
 _ALIASES = {"id": "datapoint_id", "quote": "quotes"}
 SLUG = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _CODER = re.compile(r"[\w][\w.@:-]{0,59}")
-_NO_CODER = "coder {!r} is no name of letters, digits and . _ @ : -"
 _FEWEST_WORDS = 4
 _NO_CAUSE = ("other", "misc", "unknown", "todo", "failure", "failed", "error", "wrong", "fail")
 
@@ -233,10 +232,16 @@ def wrong_form(entry: Mapping[str, Any], dimensions: set[str]) -> list[str]:
         (entry["kind"] in KINDS, f"kind {entry['kind']!r} is none of {', '.join(KINDS)}"),
         (len(entry["mechanism"].split()) >= _FEWEST_WORDS,
          "mechanism is empty or too short: say in a sentence what happened and why"),
-        (_CODER.fullmatch(entry["coder"]), _NO_CODER.format(entry["coder"])),
+        (not wrong_coder(entry["coder"]), wrong_coder(entry["coder"])),
         (entry["quotes"], "no quote: every review carries at least one verbatim quote from its "
                           "datapoint"),
     ) if not holds]
+
+
+def wrong_coder(name: str) -> str:
+    """Why this is no name of a coder; empty when it is one."""
+    return "" if _CODER.fullmatch(name) else \
+        f"coder {name!r} is no name of at most 60 letters, digits and . _ @ : -"
 
 
 def _wrong_label(entry: Mapping[str, Any]) -> list[str]:
@@ -248,7 +253,7 @@ def _wrong_label(entry: Mapping[str, Any]) -> list[str]:
         (not entry["mechanism"] and not entry["quotes"] and not entry["secondary"],
          "a label has neither mechanism nor quote; a reader of the datapoint is no label"),
         (not entry["settles"], "a label settles nothing"),
-        (_CODER.fullmatch(entry["coder"]), _NO_CODER.format(entry["coder"])),
+        (not wrong_coder(entry["coder"]), wrong_coder(entry["coder"])),
     ) if not holds]
 
 

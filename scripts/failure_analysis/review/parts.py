@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from failure_analysis import tool_checks
@@ -79,33 +80,41 @@ def folded(text: str) -> str:
     return " ".join(visible(text).split())
 
 
+@lru_cache(4)  # a datapoint has many quotes, and folding it is most of the work
+def _folded(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    return tuple(part._replace(text=folded(part.text)) for part in parts)
+
+
 def where(quote: str, parts: list[Part]) -> str | None:
     """The name of the first part in which the quote occurs verbatim, or None."""
-    pattern = _pattern(quote)
-    return next((part.name for part in parts if pattern.search(folded(part.text))), None)
+    return next((name for name, _ in _places(quote, parts)), None)
 
 
 def loses_negation(quote: str, parts: list[Part]) -> bool:
     """True when a negation stands directly before each place where the quote occurs."""
-    pattern = _pattern(quote)
-    before = [text[:match.start()] for text in (folded(part.text) for part in parts)
-              for match in pattern.finditer(text)]
+    before = [match.string[:match.start()] for _, match in _places(quote, parts)]
     return bool(before) and all(_NEGATED.search(text) for text in before)
 
 
-def _pattern(quote: str) -> re.Pattern:
-    """The quote as whole words; an escaped line feed in recorded JSON is no part of a word. A blank
-    one stands nowhere."""
+def _places(quote: str, parts: list[Part]) -> Iterator[tuple[str, re.Match]]:
+    """Where the quote stands as whole words, with the part's name; an escaped line feed in recorded
+    JSON is no part of a word. A blank one stands nowhere."""
     wanted = folded(quote)
-    start = r"(?:(?<!\w)|(?<=\\[nrt]))" if wanted[:1].isalnum() else ""
-    end = r"(?!\w)" if wanted[-1:].isalnum() else ""
-    return re.compile(f"{start}{re.escape(wanted)}{end}" if wanted else "(?!)")
+    holding = [part for part in _folded(tuple(parts)) if wanted and wanted in part.text]
+    if not holding:
+        return
+    start = r"(?:(?<!\w)|(?<=\\[nrt]))" if wanted[0].isalnum() else ""
+    end = r"(?!\w)" if wanted[-1].isalnum() else ""
+    pattern = re.compile(f"{start}{re.escape(wanted)}{end}")
+    for part in holding:
+        yield from ((part.name, match) for match in pattern.finditer(part.text))
 
 
 def too_short(quote: str, parts: list[Part]) -> bool:
     """True for a quote that is so short that it proves nothing."""
     wanted = folded(quote)
-    return len(wanted) < SHORTEST_QUOTE and all(wanted != folded(part.text) for part in parts)
+    return len(wanted) < SHORTEST_QUOTE and all(
+        wanted != part.text for part in _folded(tuple(parts)))
 
 
 def nearest(quote: str, parts: list[Part]) -> str:

@@ -233,7 +233,7 @@ def _what_next(index: rows.Index, ident: str, line: rows.OutcomeLine, coder: str
                      + ("; go on with --next" if planned else ""))
     when = "record" if line.outcome == "fail" else "only if its verdict is wrong"
     lines.append(f"{when}: record_review.py {shlex.quote(str(index.analysis_dir))} --coder "
-                 f"{shlex.quote(coder)} --id {shlex.quote(ident)} --bucket SLUG --fault CLASS "
+                 f"{shlex.quote(coder)} --id={shlex.quote(ident)} --bucket SLUG --fault CLASS "
                  '--mechanism "…" --quote "…"')
     return lines
 
