@@ -2,6 +2,7 @@
 raises, no row is lost, and what our own scripts write never breaks our own check."""
 
 import json
+import re
 import shlex
 import tempfile
 from pathlib import Path
@@ -202,6 +203,18 @@ def test_hidden_characters_are_spelled_out_and_counted():
     assert files.visible("\ufe0f" * 378) == r"\ufe0f" * 16 + "…(378 hidden characters)"
     line = files.csv_line(["\u202e=1", {"a\x85": "\U000e0041\ud800"}]).decode()
     assert line == '\\u202e=1,"{""a\\u0085"": ""\\udb40\\udc41\\ud800""}"\r\n'
+
+
+def test_a_hidden_character_is_seen_wherever_and_in_whatever_it_stands():
+    """Short and long texts, plain and not, are looked through in different ways."""
+    hidden = re.compile(f"[{files.HIDDEN}]")
+    for char in map(chr, [*range(0x3200), *range(0xd7f0, 0xe010), *range(0xfdf0, 0x10010),
+                          *range(0xdfff0, 0xe1010)]):
+        for text in (char, "Gärten " + char, "long " * 50 + char, "länger " * 50 + char):
+            assert (files.visible(text) == text) == (not hidden.search(char)), ascii(text[-9:])
+    for text, cell in (("a", "a"), ("a\rb", r"a\x0db"), ("a,b", '"a,b"'), ("a\nb", '"a\nb"'),
+                       ('a"', '"a"""'), ("=1,2", '"\'=1,2"')):
+        assert files.csv_cell(text) == cell
 
 
 def test_what_only_looks_like_a_name_is_still_a_finding(tmp_path):

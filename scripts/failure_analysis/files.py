@@ -44,7 +44,6 @@ _LEFT_OVER = 60  # seconds since a temporary file was written; a new one may not
 # A spreadsheet reads a cell that starts so as a formula. The apostrophe is in the list to make the
 # guard reversible: every guarded cell gains exactly one, and `unguard` takes exactly one away.
 GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001
-_QUOTED = re.compile('[",\n\r]')
 _QUOTE, _DOUBLED = '"', '""'
 # Terminal controls, the marks that make a text read as another one, and what nobody sees (variation
 # selectors, joiners, fillers and tag characters, in which whole sentences can be hidden).
@@ -52,6 +51,7 @@ HIDDEN = ("\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u
           "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
           "\ud800-\udfff\U0001d173-\U0001d17a\U000e0000-\U000e0fff")
 _HIDDEN = re.compile(f"[{HIDDEN}]+")
+_PLAIN, _SHORT = bytes([9, 10, *range(32, 127)]), 200  # of ASCII, what is not hidden
 _MOST_HIDDEN = 16  # of a run of such characters so many are spelled out, the others are counted
 
 
@@ -67,8 +67,17 @@ def visible(text: str) -> str:
     """The text with control characters, direction marks, lone surrogates and whatever else nobody
     sees spelled out, so that it can stand in a terminal or a Markdown file; tabs and line feeds
     stay. Of many such characters in a row the first are spelled out, and all are counted."""
-    # Most texts are plain, and this is the fastest way to see it.
-    return text if text.isascii() and text.isprintable() else _HIDDEN.sub(_spelled, text)
+    return _HIDDEN.sub(_spelled, text) if _hides(text) else text
+
+
+def _hides(text: str) -> bool:
+    """Whether a text has hidden characters. Each way is the fastest one, for a short plain text,
+    for a long one in ASCII, and for what remains of any other when plain ASCII is taken out."""
+    if len(text) < _SHORT and text.isascii() and text.isprintable():
+        return False
+    others = text.encode("utf-8", "surrogatepass").translate(None, _PLAIN)
+    return bool(others) and \
+        _HIDDEN.search(others.decode("utf-8", "surrogatepass")) is not None
 
 
 def _spelled(match: re.Match) -> str:
@@ -82,7 +91,7 @@ def _spelled(match: re.Match) -> str:
 
 def visible_json(text: str) -> str:
     """As `visible`, for JSON that must stay it: every such character as JSON escapes it."""
-    return text if text.isascii() and text.isprintable() else _HIDDEN.sub(
+    return text if not _hides(text) else _HIDDEN.sub(
         lambda run: "".join(f"\\u{unit:04x}" for unit in array(
             "H", run[0].encode("utf-16", "surrogatepass")[2:])), text)
 
@@ -676,7 +685,7 @@ def csv_cell(value: Any) -> str:
         return repr(value)
     else:
         text = visible_json(json.dumps(value, ensure_ascii=False))
-    if _QUOTED.search(text):
+    if '"' in text or "," in text or "\n" in text:  # faster than any pattern
         return f'"{text.replace(_QUOTE, _DOUBLED)}"'
     return text
 

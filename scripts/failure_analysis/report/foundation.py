@@ -38,6 +38,8 @@ def _packet_findings(evidence: Evidence) -> Findings:
             yield Finding(0, "missing_row", line.datapoint_id,
                           f"it failed and is not in {steps.ROWS}; run build_packet.py again")
     totals = Counter(line.outcome for line in index.outcomes.values())
+    if not totals["pass"] + totals["fail"]:
+        yield Finding(0, "nothing_judged", steps.OUTCOMES, rows.without_failures(index))
     by_run = Counter((line.run, line.outcome) for line in index.outcomes.values())
     pairs = [(kind, sane["conservation"].get(kind), totals[kind])
              for kind in ("pass", "fail", "unjudged")]
