@@ -486,9 +486,9 @@ def test_a_benchmark_that_the_runs_contradict_is_said_to_be_unused(tmp_path):
 def test_missing_inputs_of_coders_are_named_before_keys_and_projects(tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
-    for script in ("open_coder.py", "axial_coder.py"):
+    for script, first in (("open_coder.py", ""), ("axial_coder.py", "; run open_coder.py first")):
         assert call(script, "--input", "gone.jsonl", "--project", "p")[2] == \
-            f"{script}: gone.jsonl: no such file or folder\n"
+            f"{script}: gone.jsonl: no such file or folder{first}\n"
     (tmp_path / "notes.md").write_text("notes", encoding="utf-8")
     assert "gone: no such file or folder; " in call("compare_codes.py", "gone", "gone")[2]
     assert "notes.md: 0 axial codings in it; " in call("compare_codes.py", "notes.md", "gone")[2]
