@@ -112,7 +112,7 @@ def _markup_findings(text: str) -> Findings:
     line = 1
     for name, piece in pieces.split(text):
         for number, (source, own) in enumerate(pieces.own_lines(piece), line):
-            if name or not own or source.lstrip().startswith(">"):
+            if name or not own or source.lstrip().startswith(">") or not re.search("[<>&]", source):
                 continue
             plain = "".join(token.source for token in prose.inline(source)
                             if token.kind not in (prose.CODE, prose.CITE))
