@@ -320,6 +320,23 @@ def test_a_step_that_is_killed_at_any_moment_can_be_run_again(
     assert moment > 1
 
 
+def test_a_lens_that_is_killed_can_be_run_again(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    importlib.import_module("matplotlib.backends.backend_agg")
+    packet, out = tmp_path / "packet", tmp_path / "lens"
+    build = ["build_packet.py", "--run-dir", run_of(tmp_path / "a", "model-a"), "--output-dir",
+             packet]
+    assert killed(build, -1)[0] == 0
+    lens = ["analyze.py", "hazard", packet, "--output-dir", out]
+    moments = 0
+    while killed(lens, moments)[0] == -9:
+        moments += 1
+        code, text = killed(lens, -1)
+        assert code == 0, (moments, text)
+        shutil.rmtree(out)
+    assert moments > 3
+
+
 def test_what_a_killed_step_did_not_write_is_still_refused(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(SCRIPTS)
     out, run = tmp_path / "out", run_of(tmp_path / "a", "model-a")

@@ -121,6 +121,7 @@ def write_folder(document: dict[str, Any], output_dir: Path, request: Request) -
     step = f"analyze_{lens}"
     for name in manifest.entries(output_dir).get(step, {}).get("outputs", ()):
         (output_dir / name).unlink(missing_ok=True)  # it may have drawn more figures
+    manifest.begin(output_dir, written)
     files.write_json(output_dir / written[0], plain(document))
     for file, name in named.items():
         if name == "zones":
