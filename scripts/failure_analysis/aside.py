@@ -8,8 +8,9 @@ from itertools import chain
 from pathlib import Path
 
 from failure_analysis import files, manifest, steps
+from failure_analysis.terminal import listed
 
-_SHOWN = 3
+SHOWN = 3  # of what stands there
 # What people edit or open in a spreadsheet; the rest is written anew by the step that made it.
 _EDITABLE = (".csv", ".md", ".yaml")
 
@@ -28,7 +29,7 @@ def make_room(analysis_dir: Path, step: steps.Step) -> Path | None:
     written into a folder, which is returned. Files that an earlier step makes are not its own."""
     names = [name for name in step.writes if step == steps.BUILD or name not in steps.BUILD.writes]
     if there := foreign(analysis_dir, names):
-        raise files.Refusal(f"{analysis_dir}: {listed(there)} stands there, and no step of "
+        raise files.Refusal(f"{analysis_dir}: {listed(there, SHOWN)} stands there, and no step of "
                             f"{manifest.NAME} wrote it; move it into another folder")
     return move(analysis_dir, changed(analysis_dir, names), unused(analysis_dir, "files"))
 
@@ -73,9 +74,3 @@ def unused(folder: Path, name: str, suffix: str = "") -> Path:
     while os.path.lexists(path):
         path, number = first.with_name(f"{first.name}-{number}{suffix}"), number + 1
     return path
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from failure_analysis import aside, files, manifest
 from failure_analysis.lenses import compression, dataset, fft, figures, hazard, page, pairs, surface
 from failure_analysis.lenses.dataset import Group, Table
+from failure_analysis.terminal import listed
 
 LENSES = ("surface", "fft", "compression", "hazard")
 FORMATS = (".png", ".svg", ".pdf", ".json", ".csv", ".html")
@@ -116,8 +117,8 @@ def write_folder(document: dict[str, Any], output_dir: Path, request: Request) -
     written = [f"{lens}.json", *named,
                *(f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")), *html]
     if there := aside.foreign(output_dir, [*written, manifest.NAME]):
-        raise files.Refusal(f"{output_dir}: {aside.listed(there)} stands there, and no lens wrote "
-                            "it; give another folder")
+        raise files.Refusal(f"{output_dir}: {listed(there, aside.SHOWN)} stands there, and no "
+                            "lens wrote it; give another folder")
     step = f"analyze_{lens}"
     for name in manifest.entries(output_dir).get(step, {}).get("outputs", ()):
         (output_dir / name).unlink(missing_ok=True)  # it may have drawn more figures

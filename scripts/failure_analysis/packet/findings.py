@@ -1,7 +1,7 @@
 """What a reader must know before believing or comparing the runs: one line per kind of finding,
 those that cost the comparison most first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from failure_analysis import steps
@@ -69,12 +69,6 @@ def finding(kind: str, text: str, about: list[str], count: int | None = None, to
 def count(number: int, noun: str) -> str:
     """A number with its noun."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def listed(names: Sequence[str], most: int = 10, total: int | None = None) -> str:
-    """The first names, and how many more there are of `total` (all are named, without it)."""
-    rest = (len(names) if total is None else total) - len(names[:most])
-    return ", ".join(map(str, names[:most])) + (f", and {rest} more" if rest else "")
 
 
 def in_order(findings: Iterable[dict]) -> list[dict]:

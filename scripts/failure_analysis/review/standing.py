@@ -12,6 +12,7 @@ from failure_analysis import aside, files, manifest, steps
 from failure_analysis.packet import rows
 from failure_analysis.records import Source
 from failure_analysis.review import ledger, reading_log
+from failure_analysis.terminal import listed
 
 REPORT = "deep_error_analysis.md"
 _BUNDLE = Path(__file__).resolve().parents[3]
@@ -56,8 +57,8 @@ def guard(analysis_dir: Path, sources: Sequence[Source], report: Path | None, op
         files.refuse_leading_out(report)
     there = _foreign(analysis_dir, force)
     if there and not force:
-        raise files.Refusal(f"{analysis_dir}: holds {aside.listed(there)}, which no analysis wrote "
-                            f"there; give another {option}, or --force, which puts it aside")
+        raise files.Refusal(f"{analysis_dir}: holds {listed(there, aside.SHOWN)}, which no analysis "
+                            f"wrote there; give another {option}, or --force, which puts it aside")
     entry = _packet(analysis_dir)
     work = _work(analysis_dir, entry, report) if entry is not None else None
     why = _other(analysis_dir, entry, sources, work.benchmark, mapping) if work else ""
