@@ -57,8 +57,9 @@ def guard(analysis_dir: Path, sources: Sequence[Source], report: Path | None, op
         files.refuse_leading_out(report)
     there = _foreign(analysis_dir, force)
     if there and not force:
-        raise files.Refusal(f"{analysis_dir}: holds {listed(there, aside.SHOWN)}, which no analysis "
-                            f"wrote there; give another {option}, or --force, which puts it aside")
+        raise files.Refusal(f"{analysis_dir}: holds {listed(there, aside.SHOWN)}, which no "
+                            f"analysis wrote there; give another {option}, or --force, which puts "
+                            "it aside")
     entry = _packet(analysis_dir)
     work = _work(analysis_dir, entry, report) if entry is not None else None
     why = _other(analysis_dir, entry, sources, work.benchmark, mapping) if work else ""
