@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from failure_analysis import files, manifest, steps
-from failure_analysis.terminal import listed
+from failure_analysis.markdown import listed
 
 SHOWN = 3  # of what stands there
 # What people edit or open in a spreadsheet; the rest is written anew by the step that made it.

@@ -29,6 +29,12 @@ def code(text: object) -> str:
     return f"{ticks}{space}{plain}{space}{ticks}"
 
 
+def listed(names: Sequence[str], most: int = 10, total: int | None = None) -> str:
+    """The first names, and how many more there are of `total` (all are named, without it)."""
+    rest = (len(names) if total is None else total) - len(names[:most])
+    return ", ".join(map(str, names[:most])) + (f", and {rest} more" if rest else "")
+
+
 def table(headers: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table of cells that are safe already; bars inside them are escaped here."""
     lines = [[str(value).replace("|", "\\|") for value in row] for row in (headers, *rows)]

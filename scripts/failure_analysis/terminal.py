@@ -1,4 +1,4 @@
-"""Tables and lists of names that people see on the terminal."""
+"""Tables that people see on the terminal."""
 
 import re
 from collections.abc import Sequence
@@ -6,12 +6,6 @@ from collections.abc import Sequence
 from failure_analysis.files import visible
 
 MOST_CHARACTERS = 90  # of a cell
-
-
-def listed(names: Sequence[str], most: int = 10, total: int | None = None) -> str:
-    """The first names, and how many more there are of `total` (all are named, without it)."""
-    rest = (len(names) if total is None else total) - len(names[:most])
-    return ", ".join(map(str, names[:most])) + (f", and {rest} more" if rest else "")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], most: int = 20) -> list[str]:

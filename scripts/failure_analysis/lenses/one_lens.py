@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from failure_analysis import aside, files, manifest
 from failure_analysis.lenses import compression, dataset, fft, figures, hazard, page, pairs, surface
 from failure_analysis.lenses.dataset import Group, Table
-from failure_analysis.terminal import listed
+from failure_analysis.markdown import listed
 
 LENSES = ("surface", "fft", "compression", "hazard")
 FORMATS = (".png", ".svg", ".pdf", ".json", ".csv", ".html")

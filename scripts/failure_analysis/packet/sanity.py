@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from failure_analysis import files, steps
 from failure_analysis.datapoint import natural_key
 from failure_analysis.facts import joined, key
+from failure_analysis.markdown import listed as _list
 from failure_analysis.packet import expected, judges, names, sessions
 from failure_analysis.packet.findings import count as _count
 from failure_analysis.packet.findings import finding, in_order
@@ -16,7 +17,6 @@ from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceT
 from failure_analysis.reading import mapping, mapping_faults
 from failure_analysis.reading.path_counts import Counts
 from failure_analysis.records import OTHER_ID, POLICY, Source
-from failure_analysis.terminal import listed as _list
 
 if TYPE_CHECKING:
     from failure_analysis.reading import mapping_file

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from failure_analysis import steps
-from failure_analysis.markdown import code, fence, table
+from failure_analysis.markdown import code, fence, listed, table
 from failure_analysis.packet.findings import count
-from failure_analysis.terminal import listed
 
 _MOST_RUNS, _MOST_VERSIONS, _MOST_ITEMS, _MOST_LISTED = 12, 30, 40, 60
 _MOST_MODELS = 6

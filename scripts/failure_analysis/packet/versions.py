@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from failure_analysis import files, steps
 from failure_analysis.datapoint import NOTHING_RECORDED, natural_key
+from failure_analysis.markdown import listed
 from failure_analysis.packet import repaired, version_page, version_texts
 from failure_analysis.packet.findings import count
 from failure_analysis.packet.tally import RunTally
 from failure_analysis.packet.version_texts import RunContents
 from failure_analysis.records import Source
-from failure_analysis.terminal import listed
 
 NAME, PAGE = steps.VERSIONS, steps.VERSIONS_PAGE
 MOST_ITEMS = 500  # items whose texts are read again and compared

@@ -12,12 +12,12 @@ from failure_analysis.agreement import measure
 from failure_analysis.agreement import page as agreement_page
 from failure_analysis.comparison import compute
 from failure_analysis.comparison import write as compare
+from failure_analysis.markdown import listed
 from failure_analysis.packet import heuristics, rows
 from failure_analysis.reading import runs
 from failure_analysis.report import claims
 from failure_analysis.report.evidence import Evidence, Finding, Findings
 from failure_analysis.review import contrast, counting, ledger, parts
-from failure_analysis.terminal import listed
 
 _BUILD = Path(__file__).resolve().parents[2] / steps.BUILD.script
 

@@ -15,10 +15,9 @@ from typing import NamedTuple
 from failure_analysis import files, manifest, steps
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.datapoint import UNSURE
-from failure_analysis.markdown import cell, code, table
+from failure_analysis.markdown import cell, code, listed, table
 from failure_analysis.packet import rows
 from failure_analysis.review import contrast
-from failure_analysis.terminal import listed
 
 NAME, PAGE = steps.PLAN.writes[:2]
 FLOOR = 3  # rows of each model and provisional mode

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 from failure_analysis import aside, files, manifest, steps
+from failure_analysis.markdown import listed
 from failure_analysis.packet import rows
 from failure_analysis.records import Source
 from failure_analysis.review import ledger, reading_log
-from failure_analysis.terminal import listed
 
 REPORT = "deep_error_analysis.md"
 _BUNDLE = Path(__file__).resolve().parents[3]
