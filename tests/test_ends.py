@@ -125,6 +125,7 @@ def test_what_it_says_that_all_failed_an_item(build, run_script, tmp_path, model
     assert f"Failed by all: {lost} of {items} items (`0`, " in page and f"). {said}\n" in page
 
 
+@pytest.mark.slow
 def test_thirty_models_have_five_each_in_a_plan_that_is_cut(run_script, tmp_path):
     """The ceiling of 100 datapoints has room for three of each; it is five for each model then."""
     names = [f"m{number:02}" for number in range(30)]

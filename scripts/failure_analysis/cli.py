@@ -25,6 +25,10 @@ _NAME = "\0"  # marks a name for argparse; no word of a command line can hold it
 class _Parser(argparse.ArgumentParser):
     """argparse, with names before, between and after the options, and short messages."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.register("type", int, _whole_number)
+
     def parse_args(self, args=None, namespace=None):  # noqa: ANN001, ANN202 (as argparse has it)
         """The options; commands of their own are left to argparse, which knows no other way. Behind
         `--` stand names alone, whatever they begin with: argparse forgets that on its way."""
@@ -42,6 +46,14 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Says what is wrong with the options in one line that is safe for a terminal."""
         super().error(_one_line(message, _LONGEST_USAGE))
+
+
+def _whole_number(text: str) -> int:
+    """A number of an option; refuses one that is larger than any count, length or seed."""
+    number = int(text)
+    if abs(number) > sys.maxsize:
+        raise ValueError
+    return number
 
 
 def _without_mark(value: Any) -> Any:
