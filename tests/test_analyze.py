@@ -501,6 +501,7 @@ def test_evals_are_found_by_a_part_of_their_name(analyze, worlds) -> None:
                                              code=1)
 
 
+@pytest.mark.slow
 def test_queries_are_held_against_certified_zones(analyze, tmp_path) -> None:
     simulate.write("healthy", tmp_path / "h.json", 25, 1)
     (group,) = dataset.groups(dataset.load(tmp_path / "h.json"))
@@ -713,6 +714,7 @@ def test_systems_are_compared_by_mcnemar_adjusted_by_holm(analyze, tmp_path) -> 
     assert len(tests) > 1 and tests["accuracy, McNemar mid-p"]["p_adj"] > mid
 
 
+@pytest.mark.slow
 def test_many_systems_are_compared_with_the_first(analyze, tmp_path) -> None:
     rows = [{**row, "model_name": f"m{n}"} for n in range(8) for row in level_rows(5)]
     analyze("surface", write_rows(tmp_path / "s.jsonl", rows), "--output-dir", tmp_path / "o")

@@ -288,6 +288,7 @@ def test_decimals_and_params_as_text_in_parquet(analyze, tmp_path) -> None:
     assert summary["rows"]["reasons"][0]["reason"] == "params is no object"
 
 
+@pytest.mark.slow
 def test_queries_without_the_parameters_of_the_surface_are_refused(analyze, tmp_path) -> None:
     path = write_rows(tmp_path / "s.jsonl", level_rows(30, correct=True))
     asked = tmp_path / "q.jsonl"

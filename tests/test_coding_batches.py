@@ -17,6 +17,7 @@ Code = Callable[..., subprocess.CompletedProcess[str]]
 BATCHES, CALLS = "results/p/open_coding_batches.jsonl", "results/p/open_coding_calls.jsonl"
 
 
+@pytest.mark.slow
 def test_batches_give_the_same_result_as_live_calls(
     code: Code, tmp_path: Path, run_script: Code
 ) -> None:

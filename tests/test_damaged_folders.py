@@ -290,12 +290,12 @@ def faults(whole, copy, seed, count, monkeypatch):
 
 
 def test_a_damaged_file_is_refused_in_a_line_or_harmless(whole, tmp_path, monkeypatch):
-    assert list(faults(whole, tmp_path / "out", 17, 160, monkeypatch)) == []
+    assert list(faults(whole, tmp_path / "out", 17, 60, monkeypatch)) == []
 
 
 @pytest.mark.slow
 def test_many_damaged_folders_end_no_script_in_a_traceback(whole, tmp_path, monkeypatch):
-    assert list(faults(whole, tmp_path / "out", 18, 900, monkeypatch)) == []
+    assert list(faults(whole, tmp_path / "out", 18, 700, monkeypatch)) == []
 
 
 @pytest.mark.parametrize(("name", "damage", "command", "says"), [

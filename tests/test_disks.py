@@ -181,6 +181,7 @@ def test_steps_that_end_at_once_are_all_in_the_manifest(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [manifest.NAME]
 
 
+@pytest.mark.slow
 def test_two_builds_at_once_give_one_of_the_two_packets(tmp_path):
     runs = [run_of(tmp_path / name, f"model-{name}", 400) for name in "ab"]
     alone = []
@@ -320,6 +321,7 @@ def test_a_step_that_is_killed_at_any_moment_can_be_run_again(
     assert moment > 1
 
 
+@pytest.mark.slow
 def test_a_lens_that_is_killed_can_be_run_again(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(SCRIPTS)
     importlib.import_module("matplotlib.backends.backend_agg")

@@ -257,6 +257,7 @@ def test_with_the_same_items_the_sets_are_over_all(count, items, data):
                                      if all(unit.items[item][1] for unit in units.values())]
 
 
+@pytest.mark.slow
 def test_a_thousand_units_of_a_thousand_items_are_grouped_at_once():
     same = {f"m{n:04}": {str(item): "p" for item in range(n % 3, 1000 + n % 3)}
             for n in range(1000)}

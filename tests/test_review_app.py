@@ -707,6 +707,7 @@ def test_a_large_body_is_refused_before_it_is_read(serve, folder, headers, statu
     assert answered(serve(folder), headers, *body) == status
 
 
+@pytest.mark.slow
 def test_a_body_that_does_not_come_is_given_up(serve, folder):
     page = serve(folder)
     assert answered(page, "Content-Length: 20", b"{") == 408
