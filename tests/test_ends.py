@@ -127,7 +127,7 @@ def test_what_it_says_that_all_failed_an_item(build, run_script, tmp_path, model
 
 @pytest.mark.slow
 def test_many_models_have_five_each_in_a_plan_that_is_cut(run_script, tmp_path):
-    """The ceiling of 100 datapoints has room for three of each; it is five for each model then."""
+    """The ceiling of 100 datapoints has room for four of each; it is five for each model then."""
     names = [f"m{number:02}" for number in range(22)]
     failed = {"tool_use_correct": False}, {"kb_grounding": False}, {"instruction_following": False}
     folders = [judged(tmp_path / "runs" / name, [
