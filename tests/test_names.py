@@ -163,9 +163,7 @@ def runs_of(model, other, items, task, dimension, answer="I guess it is room fou
             for number, name in enumerate((model, other))]
 
 
-@pytest.mark.parametrize("start", [
-    pytest.param(start, marks=[pytest.mark.slow] if start % 12 else [])
-    for start in range(0, len(NASTY), 4)])
+@pytest.mark.parametrize("start", range(0, len(NASTY), 12))  # each of them: the longer test below
 def test_names_of_whatever_kind_hold(start):
     model, task, dimension, item = [*NASTY, *NASTY][start:start + 4]
     items = dict.fromkeys([item, model, f"{task}3", dimension])
