@@ -14,24 +14,28 @@
 #     "zstandard>=0.22,<1",
 # ]
 # ///
-"""Proves the report, claim by claim, and names what does not hold.
+"""Proves the report, claim by claim, and keeps the second reading of what no script can prove.
 
-Checked: every number against its fact (and whose it is, and of which whole), every quote verbatim
-against the datapoint cited for it, every citation against the ledger, every generated block against
-the files it is made from, the ledger's own quotes; that each reviewed datapoint was shown to its
-coder (the reading log knows what was printed, not what was read); that every model with failures
-has its section, every bucket its description and citations, every planned item that all models
-failed a decided fault. Below
-the report: every file of the analysis against the manifest, and facts, comparison and clusters by
-computing them anew from outcomes.csv, the packet and the ledger. --rerun-inputs also reads the runs
-again and makes every file anew: without it, an edit that the manifest agrees with may not be seen.
-references/review-method.md says what else is not.
+Proved: every bound number and relation against its facts, every fact against the data, every quote
+verbatim against the datapoint cited for it, every citation against the ledger, every generated
+block against the files it is made from; that no number stands unbound, none of another model, none
+of another whole; that every model with failures has its section, every bucket its description and
+citations, every planned item that all models failed a decided fault, every review a datapoint that
+was shown to its coder. Below the report: every file of the analysis against the manifest, and
+facts, comparison and clusters by computing them anew. --rerun-inputs also reads the runs again and
+makes every file anew. references/review-method.md says what else is not.
 
-Writes check.json.
+What a sentence means, somebody confirms who did not write it: --second-reading writes the sheet
+with each sentence and its evidence; --answers takes the answers, one JSON object per line:
+{"id": ..., "answer": "supported", "reason": ...}, or overclaims, contradicted, not_checkable. A
+declined sentence is a finding. An answer is void once its sentence or its evidence changes.
 
-Exit codes: 0 everything holds; 1 something does not, or refused; 2 usage.
+Writes check.json; second_reading.md (--second-reading); appends to second_reading.jsonl (--answers).
 
-Example: check_report.py results/mybench
+Exit codes: 0 proved; 1 something does not hold, was declined or refused, or with --strict a
+sentence is not confirmed; 2 usage.
+
+Example: check_report.py results/mybench --strict
 """
 
 import argparse
@@ -53,15 +57,69 @@ def main(argv: list[str] | None = None) -> int:
                              "(default 3)")
     parser.add_argument("--rerun-inputs", action="store_true",
                         help="read the runs again and prove the packet against them")
+    parser.add_argument("--strict", action="store_true",
+                        help="exit 1 also while a sentence is not confirmed by a second reader")
+    parser.add_argument("--second-reading", action="store_true",
+                        help="write the sheet for the second reader instead")
+    parser.add_argument("--answers", metavar="FILE",
+                        help="record a second reader's answers instead; - reads standard input")
+    parser.add_argument("--reader", metavar="NAME", help="with --answers: who answered")
+    parser.add_argument("--kind", default="agent", choices=("agent", "person", "author"),
+                        help="with --answers: what the reader is; author: whoever wrote the report "
+                             "(default agent)")
     args = parser.parse_args(argv)
     if args.min_cited < 1:
         parser.error("--min-cited is at least 1")
-    return cli.run(__file__, lambda: _check(args), args.analysis_dir)
+    if bool(args.answers) != bool(args.reader):
+        parser.error("--answers and --reader go together")
+    if [args.second_reading, bool(args.answers), args.strict or args.rerun_inputs].count(True) > 1:
+        parser.error("--second-reading and --answers stand alone")
+    act = _sheet if args.second_reading else _answers if args.answers else _check
+    return cli.run(__file__, lambda: act(args), args.analysis_dir)
+
+
+def _sheet(args: argparse.Namespace) -> int:
+    from failure_analysis import steps
+    from failure_analysis.report import check
+
+    cli.make_room(args.analysis_dir, steps.CHECK)
+    path, found = check.second_sheet(args.analysis_dir)
+    cli.summarise({"sheet": path.as_posix(), "sentences": len(found)},
+                  [f"{path}: {len(found)} sentences, for a reader who did not write the report",
+                   "next: give that file alone to a fresh agent or a person, then check_report.py "
+                   "ANALYSIS_DIR --answers FILE --reader NAME"], args.json)
+    return 0
+
+
+def _answers(args: argparse.Namespace) -> int:
+    from failure_analysis.report import check, second_reading
+
+    entries, _ = check.sheet_entries(args.analysis_dir)
+    given = cli.json_objects(args.answers)
+    own = {"reader": args.reader, "kind": args.kind}
+    whole = [(place, {**own, **value}) for place, value in given if isinstance(value, dict)]
+    verdicts = second_reading.append(args.analysis_dir, [value for _, value in whole],
+                                     {entry.ident for entry in entries})
+    refused = [(place, f"not an answer ({value})") for place, value in given
+               if isinstance(value, str)]
+    refused += [(place, verdict.reason) for (place, _), verdict in
+                zip(whole, verdicts, strict=True) if verdict.answer is None]
+    already = sum(verdict.already for verdict in verdicts)
+    recorded = len(given) - len(refused) - already
+    cli.summarise(
+        {"recorded": recorded, "already": already, "refused": len(refused),
+         "entries": [{"place": place, "reason": reason} for place, reason in refused]},
+        [*(f"{place}: REFUSED: {reason}" for place, reason in refused[:MOST_SHOWN]),
+         f"{len(given)} answers = {recorded} recorded + {already} there already + "
+         f"{len(refused)} refused",
+         "next: write_report.py ANALYSIS_DIR (the status says what was confirmed), then "
+         "check_report.py ANALYSIS_DIR"], args.json)
+    return 1 if refused else 0
 
 
 def _check(args: argparse.Namespace) -> int:
     from failure_analysis import steps
-    from failure_analysis.report import check, write
+    from failure_analysis.report import check, second_reading, write
 
     cli.make_room(args.analysis_dir, steps.CHECK)
     result = check.check(args.analysis_dir, args.min_cited, args.rerun_inputs)
@@ -76,16 +134,17 @@ def _check(args: argparse.Namespace) -> int:
         kinds = Counter(finding.verdict for finding in result.findings)
         lines.append(f"DOES NOT HOLD: {len(result.findings)} findings ("
                      + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) + ")")
-    else:
-        lines.append("HOLDS, against the runs, read again" if args.rerun_inputs else
-                     "HOLDS, against the manifest (--rerun-inputs reads the runs again)")
+    if not any(finding.verdict != "declined" for finding in result.findings):
+        lines.append("PROVED, against the runs, read again" if args.rerun_inputs else
+                     "PROVED, against the manifest (--rerun-inputs reads the runs again)")
     lines.append(f"proved: {proved or 'nothing'}")
-    shown = ", ".join(map(str, result.judgement[:20]))
-    more = f" and {len(result.judgement) - 20} more" if len(result.judgement) > 20 else ""
-    lines.append(f"judgement that no script can prove, on {len(result.judgement)} lines: "
-                 f"{shown or 'none'}{more}")
+    reading = result.reading
+    lines.append(f"CONFIRMED {second_reading.in_words(reading)}" if reading.readers else
+                 f"NOT CONFIRMED: no second reader has answered for the {reading.sentences} "
+                 "sentences (--second-reading writes the sheet)")
     cli.summarise(check.record(result, args.rerun_inputs), lines, args.json)
-    return 1 if result.findings else 0
+    whole = len(reading.confirmed) == reading.sentences
+    return 1 if result.findings or (args.strict and not whole) else 0
 
 
 if __name__ == "__main__":

@@ -36,7 +36,6 @@ Example: record_review.py results/mybench --id run1/12 --bucket guesses_instead_
 """
 
 import argparse
-import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -191,28 +190,11 @@ def _entries(args: argparse.Namespace) -> tuple[list[dict], list[str], list[tupl
     if not args.batch:
         entry = {name: getattr(args, name) for name in (*FIELDS, "coder", "kind", "settles")}
         return [entry], [""], []
-    from failure_analysis.files import Refusal
-
-    path = Path(args.batch)
-    if args.batch != "-" and not path.is_file():
-        raise Refusal(f"{path}: no such file")
-    text = sys.stdin.buffer.read() if args.batch == "-" else path.read_bytes()
-    entries, places, broken = [], [], []
-    name = "standard input" if args.batch == "-" else path.name
-    for number, line in enumerate(text.decode("utf-8-sig", "replace").split("\n"), 1):
-        if not line.strip():
-            continue
-        places.append(f"{name}:{number}")
-        try:
-            entry = json.loads(line)
-            if not isinstance(entry, dict):
-                raise ValueError(f"a JSON {type(entry).__name__}, an object was expected")
-            entries.append({"coder": args.coder, "kind": args.kind, **entry})
-        except (ValueError, RecursionError) as error:
-            broken.append((len(places) - 1, f"not a review ({error})"))
-    if not places:
-        raise Refusal(f"{name}: nothing in it")
-    return entries, places, broken
+    given = cli.json_objects(args.batch)
+    broken = [(place, f"not a review ({value})") for place, (_, value) in enumerate(given)
+              if isinstance(value, str)]
+    return ([{"coder": args.coder, "kind": args.kind, **value} for _, value in given
+             if isinstance(value, dict)], [where for where, _ in given], broken)
 
 
 if __name__ == "__main__":

@@ -115,6 +115,31 @@ def summarise(summary: Mapping, lines: list[str], as_json: bool) -> None:
         print("\n".join(map(_one_line, lines)))
 
 
+def json_objects(source: str) -> list[tuple[str, dict | str]]:
+    """The JSON objects of a file of lines (`-`: of standard input), each with its place; of a line
+    that holds none, the reason. Refuses a file that is not there or holds nothing."""
+    from failure_analysis.files import Refusal
+
+    path = Path(source)
+    if source != "-" and not path.is_file():
+        raise Refusal(f"{path}: no such file")
+    text = sys.stdin.buffer.read() if source == "-" else path.read_bytes()
+    name, objects = "standard input" if source == "-" else path.name, []
+    for number, line in enumerate(text.decode("utf-8-sig", "replace").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+            if not isinstance(value, dict):
+                value = f"a JSON {type(value).__name__}, an object was expected"
+        except (ValueError, RecursionError) as error:
+            value = str(error)
+        objects.append((f"{name}:{number}", value))
+    if not objects:
+        raise Refusal(f"{name}: nothing in it")
+    return objects
+
+
 def default_folder(inputs: "Inputs") -> Path:
     """results/<benchmark>, or results/<tool>-<task> where a tool's runs are all of one task;
     whatever characters the runs put into the names."""

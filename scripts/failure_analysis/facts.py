@@ -18,6 +18,14 @@ def key(*parts: str) -> str:
     return "/".join(map(safe_id, parts))
 
 
+def shown(key: str, value: int | float) -> str:
+    """A fact as a report prints it: a p value as in the tables, nothing with an exponent."""
+    if key.startswith("comparison/p_"):
+        return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+    text = str(value)
+    return f"{value:.4f}" if "e" in text else text
+
+
 def joined(first: str, second: str, firsts: Container[str]) -> str:
     """Two keys as one. Where the first and a beginning of the second are another of the `firsts`,
     two pairs would have one key: the second then stands whole."""

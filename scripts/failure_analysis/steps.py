@@ -7,6 +7,8 @@ OUTCOMES, ROWS, TABLE = "outcomes.csv", "failure_review_rows.jsonl", "failure_re
 REJECTED, GRADINGS = "rejected_rows.jsonl", "gradings.csv"
 STREAMS = (OUTCOMES, ROWS, TABLE, REJECTED)
 SANITY, FACTS = "sanity.json", "facts.json"
+# What the second reader is given, and what it answers.
+SHEET, ANSWERS = "second_reading.md", "second_reading.jsonl"
 VERSIONS, VERSIONS_PAGE = "item_versions.json", "item_versions.md"
 
 
@@ -37,7 +39,7 @@ DIAGNOSE = Step("analyze_diagnose", "analyze.py diagnose",
                 "diagnosis/")
 # The report, the ledger and the reading log are people's work: no step's outputs.
 REPORT = Step("report", "write_report.py", (FACTS,), "review/")
-CHECK = Step("check_report", "check_report.py", ("check.json",))
+CHECK = Step("check_report", "check_report.py", ("check.json", SHEET))
 STEPS = (BUILD, CLUSTER, COMPARE, PLAN, AGREE, DIAGNOSE, REPORT, CHECK)
 # Made from a packet: wrong beside another one.
 DERIVED = tuple(step for step in STEPS if step not in (BUILD, REPORT))

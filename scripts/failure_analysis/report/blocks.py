@@ -18,6 +18,7 @@ _MOST_COLUMNS = 12
 _MOST_GROUPS = 3
 _MOST_ITEMS = 60
 _MOST_REPAIRED = 10
+_UNREAD = "nobody but the author has read the sentences against their evidence"
 _AGREEMENT = steps.AGREE.writes[0]
 
 
@@ -54,9 +55,10 @@ def _versions_of(analysis_dir: Path) -> dict | None:
 
 
 def render(analysis: Analysis) -> dict[str, str]:
-    """Every block of the report by name, with its marks, in the report's order."""
+    """Every block of the report by name, with its marks, in the report's order; the status as it is
+    while nobody has read the sentences a second time."""
     texts = {
-        "status": _status(analysis), "read": _read(analysis),
+        "status": _status(analysis, ""), "read": _read(analysis),
         "sanity": _findings(analysis.sanity["findings"]),
         **({"versions": _versions(analysis.versions)} if analysis.versions else {}),
         "topline": _topline(analysis.compared),
@@ -67,8 +69,12 @@ def render(analysis: Analysis) -> dict[str, str]:
     }
     texts |= {model_block(name): _model(analysis, name)
               for name in counting.models(analysis.counts) if analysis.counts.failing[name]}
-    return {name: f"<!-- generated:{name} -->\n{text}\n<!-- /generated:{name} -->\n"
-            for name, text in texts.items()}
+    return {name: marked(name, text) for name, text in texts.items()}
+
+
+def marked(name: str, text: str) -> str:
+    """A block between its marks."""
+    return f"<!-- generated:{name} -->\n{text}\n<!-- /generated:{name} -->\n"
 
 
 def model_block(model: str) -> str:
@@ -82,13 +88,19 @@ def modes(clusters: dict, model: str) -> list[dict]:
                   key=lambda mode: (-mode["models"][model], mode["mode"]))
 
 
-def _status(analysis: Analysis) -> str:
+def status(analysis: Analysis, second: str = "") -> str:
+    """The status block, with its marks."""
+    return marked("status", _status(analysis, second))
+
+
+def _status(analysis: Analysis, second: str) -> str:
     counts = analysis.counts
     failing = counts.failing.total()
     if counts.reviewed.total():
         return (f"Reviewed: {counts.reviewed.total()} of {failing} failing datapoints. Shares "
                 "below are of what was reviewed, never of all failures. Numbers carry the key of "
-                "the fact they are; `check_report.py` proves them, the quotes and the citations.")
+                "the fact they are; `check_report.py` proves them, the quotes and the citations. "
+                f"What the sentences say of them, a second reader confirms: {second or _UNREAD}.")
     lines = ["> **DRAFT.** Scripts wrote this file; nobody has read a datapoint yet. Every error "
              "mode below is a provisional label that a rule gave by words. It becomes a report "
              "when each bucket is named for the cause that a reader found in real datapoints. "
@@ -403,7 +415,8 @@ def _model(analysis: Analysis, model: str) -> str:
     counts = analysis.counts
     order = counting.bucket_order(counts, model)
     if not order:
-        return "Nothing of it was reviewed. Provisional labels, by rules:\n\n" + table(
+        return f"{counts.failing[model]} of {counts.judged[model]} judged rows failed; " \
+               "nothing of it was reviewed. Provisional labels, by rules:\n\n" + table(
             ["provisional mode", "rows", "read first"],
             [[code(mode["mode"]), mode["models"][model],
               ", ".join(code(ident) for ident in mode["examples"][model][:3])]
@@ -418,7 +431,10 @@ def _model(analysis: Analysis, model: str) -> str:
         shown = ", ".join(map(code, ids[:5])) + more
         lines.append([code(bucket), f"{count} of {counts.reviewed[model]}",
                       ", ".join(map(code, faults)), failed or "none named", shown])
-    return table(["bucket", "of the reviewed", "fault", "failed dimensions", "datapoints"], lines)
+    read = counts.reviewed[model]
+    return f"{counts.failing[model]} of {counts.judged[model]} judged rows failed; {read} of " \
+           f"these {'was' if read == 1 else 'were'} reviewed.\n\n" + table(
+        ["bucket", "of the reviewed", "fault", "failed dimensions", "datapoints"], lines)
 
 
 def _more(count: int, shown: int, things: str) -> str:

@@ -3,73 +3,116 @@ citation against the ledger, every generated block against the files it is made 
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from itertools import zip_longest
 from os.path import commonprefix
 from pathlib import Path
 from typing import NamedTuple
 
 from failure_analysis import facts, files, manifest, steps
-from failure_analysis.markdown import code
-from failure_analysis.report import claims, foundation, pieces, prose, structure, write
+from failure_analysis.report import (
+    bindings,
+    blocks,
+    claims,
+    foundation,
+    pieces,
+    prose,
+    relations,
+    second_reading,
+    sheet,
+    spoken,
+    structure,
+    write,
+)
 from failure_analysis.report.evidence import Evidence, Finding, Findings, gather
 from failure_analysis.report.prose import Sentence, Unit
 from failure_analysis.review import ledger, parts
 
 NAME = steps.CHECK.writes[0]
 _MOST_SEARCHED = 2000
-_COMMAND = re.compile(r"\s*(?:$|#|uv run |python3? |cd )")
-_ITEMS = re.compile(r"\b[Ii]tems? `[^`]+`(?:(?:,| and|, and| or) `[^`]+`)*")
+_COMMAND = re.compile(r"\s*(?:$|uv run |python3? |cd )")
 
 
 class Result(NamedTuple):
-    """What the check found: proved claims by kind, findings by line, and the lines that hold
-    judgement, which no script can prove."""
+    """What the check found: proved claims by kind, findings by line, what the author says, and what
+    second readers make of it."""
 
     proved: dict[str, int]
     findings: list[Finding]
-    judgement: list[int]
+    said: list[spoken.Spoken]
+    reading: second_reading.State
 
 
 def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result:
     """Proves the report of an analysis folder, against the manifest or with `rerun` against the
     runs, and writes check.json."""
-    report = write.path_of(analysis_dir)
-    text = write.read(files.needed(report, "write_report.py"))
-    result = _proved(analysis_dir, text, min_cited, rerun)
+    result, _ = proved(analysis_dir, min_cited, rerun)
     with files.where_writable(analysis_dir / NAME):
-        manifest.begin(analysis_dir, steps.CHECK.writes)
-        files.write_json(analysis_dir / NAME, {"report": report.name, **record(result, rerun)})
-        manifest.record(analysis_dir, steps.CHECK.name, {"min_cited": min_cited, "rerun": rerun},
-                        steps.CHECK.writes)
+        _write(analysis_dir, (NAME,), {"min_cited": min_cited, "rerun": rerun},
+               lambda: files.write_json(analysis_dir / NAME, {
+                   "report": write.path_of(analysis_dir).name, **record(result, rerun)}))
     return result
+
+
+def second_sheet(analysis_dir: Path) -> tuple[Path, list[sheet.Entry]]:
+    """Writes what the second reader is given; refuses where the check could not begin."""
+    found, evidence = sheet_entries(analysis_dir)
+    path = analysis_dir / steps.SHEET
+    _write(analysis_dir, (steps.SHEET,), {},
+           lambda: files.write_text(path, sheet.page(found, evidence)))
+    return path, found
+
+
+def sheet_entries(analysis_dir: Path) -> tuple[list[sheet.Entry], Evidence]:
+    """The sentences of a report as the second reader has them, and what they rest on."""
+    result, evidence = proved(analysis_dir, 3, rerun=False)
+    if evidence is None:
+        raise files.Refusal(f"{analysis_dir}: {result.findings[0].text}: "
+                            f"{result.findings[0].why}")
+    return sheet.entries(result.said, evidence), evidence
+
+
+def _write(analysis_dir: Path, names: tuple[str, ...], settings: dict, make: Callable) -> None:
+    manifest.begin(analysis_dir, names)
+    make()
+    kept = manifest.outputs(analysis_dir, steps.CHECK) or {}
+    manifest.record(analysis_dir, steps.CHECK.name,
+                    settings or manifest.settings(analysis_dir, steps.CHECK.name),
+                    dict.fromkeys((*kept, *names)))
 
 
 def record(result: Result, rerun: bool) -> dict:
     """A result as check.json has it."""
+    reading = result.reading
     return {"holds": not result.findings, "against": "runs" if rerun else "manifest",
             "proved": result.proved,
             "findings": [finding._asdict() for finding in result.findings],
-            "judgement_lines": result.judgement}
+            "sentences": reading.sentences, "confirmed": len(reading.confirmed),
+            "declined": len(reading.declined), "readers": reading.readers}
 
 
-def _proved(analysis_dir: Path, text: str, min_cited: int, rerun: bool) -> Result:
+def proved(analysis_dir: Path, min_cited: int, rerun: bool) -> tuple[Result, Evidence | None]:
     """Proves the files below a report, then its text; the first alone where a file is not what its
     step wrote, as nothing can be proved against it."""
+    text = write.read(files.needed(write.path_of(analysis_dir), "write_report.py"))
     changed = [Finding(0, "changed_file", *fault) for fault in manifest.faults(analysis_dir)]
     if any(finding.text != facts.NAME for finding in changed):
-        return Result({}, sorted(changed), [])
+        return Result({}, sorted(changed), [], second_reading.state([], [])), None
     evidence = gather(analysis_dir, min_cited)
     below = [*changed, *foundation.findings(evidence),
              *(foundation.rerun(analysis_dir) if rerun else ())]
     result = prove(text, evidence)
-    return result._replace(findings=sorted({*below, *result.findings}))
+    return result._replace(findings=sorted({*below, *result.findings})), evidence
 
 
 def prove(text: str, evidence: Evidence) -> Result:
     """Proves a report's text: the functions below yield what does not hold, and count what does."""
     text = text.replace("\r\n", "\n")
     units = prose.units(text)
-    evidence = evidence._replace(proved=Counter(), judgement=set())
+    evidence = evidence._replace(proved=Counter())
+    said = list(spoken.spoken(units, evidence))
+    reading = sheet.reading(said, evidence)
+    evidence.blocks["status"] = blocks.status(evidence.analysis, second_reading.in_words(reading))
     findings = [*_block_findings(text, evidence), *_binding_findings(text, evidence),
                 *_markup_findings(text)]
     for place, (unit, after) in enumerate(zip_longest(units, units[1:])):
@@ -80,8 +123,11 @@ def prove(text: str, evidence: Evidence) -> Result:
         else:
             findings += _prose_findings(unit, after, evidence)
     findings += structure.findings(units, evidence)
-    return Result(dict(sorted(evidence.proved.items())), sorted(set(findings)),
-                  sorted(evidence.judgement))
+    findings += [Finding(said[place].line, "declined", _short("".join(
+        token.number or token.source for token in said[place].tokens)),
+        f"{answer.reader} says {answer.answer}: {answer.reason}")
+        for place, answer in reading.declined.items()]
+    return Result(dict(sorted(evidence.proved.items())), sorted(set(findings)), said, reading)
 
 
 def _block_findings(text: str, evidence: Evidence) -> Findings:
@@ -116,7 +162,7 @@ def _markup_findings(text: str) -> Findings:
                 continue
             plain = "".join(token.source for token in prose.inline(source)
                             if token.kind not in (prose.CODE, prose.CITE))
-            plain = re.sub(r"<!--fact:[^<>\s]+-->|\\[<&]", "", plain)
+            plain = re.sub(r"<!--fact:(?:(?!--).)+-->|\\[<&]", "", plain)
             if hidden := re.search(r"<!--|-->|</?[a-zA-Z][^>]*>|&#?\w+;", plain):
                 yield Finding(number, "hidden_text", hidden[0], "no comments, HTML or entities in "
                               "the author's part: they can hide text; write Markdown")
@@ -124,46 +170,28 @@ def _markup_findings(text: str) -> Findings:
 
 
 def _binding_findings(text: str, evidence: Evidence) -> Findings:
-    for line, key in write.hand_bound(text, evidence.bound):
+    for line, key in bindings.hand_bound(text, evidence.bound):
         yield Finding(line, "bound_by_hand", key,
                       f"only write_report.py binds numbers: write {{{{{key}}}}} and run it")
-    for line, key in write.placeholders(text):
+    for line, key in bindings.placeholders(text):
         yield Finding(line, "unfilled", key, "run write_report.py")
 
 
 def _prose_findings(unit: Unit, after: Unit | None, evidence: Evidence) -> Findings:
     """What does not hold in a paragraph, list item, table row or heading."""
     quoted = prose.quoted(after)[1] if after is not None and after.kind == "quote" else []
-    yield from _item_findings(unit, quoted if unit.text.rstrip().endswith(":") else [], evidence)
-    words = "".join(sentence.masked for sentence in prose.sentences(unit))
-    if re.search(r"\b(?:TODO|todo|Todo|TBD|FIXME)", words):
+    sentences = prose.sentences(unit)
+    if re.search(r"\b(?:TODO|todo|Todo|TBD|FIXME)", "".join(each.masked for each in sentences)):
         yield Finding(unit.line, "todo", _short(unit.text), "write it, or take it out")
         return  # what else is wrong with it is that of what will stand there
-    for sentence in prose.sentences(unit):
-        cited = quoted if sentence.masked.rstrip().endswith(":") else []
-        for problem in claims.problems(sentence, unit, cited, evidence.names, evidence.facts):
-            verdict, number, _ = problem
-            if verdict == "unbound_number" and _is_recorded(number, sentence, evidence):
-                evidence.proved["recorded amounts"] += 1
-            else:
-                yield Finding(sentence.line, *problem)
-        bound = sentence.all(prose.FACT)
-        evidence.proved["numbers"] += sum(str(evidence.facts.get(token.value)) == token.number
-                                          for token in bound)
+    for sentence, problem in claims.problems(unit, quoted, evidence.names, evidence.facts,
+                                             evidence.parts):
+        yield Finding(sentence.line, *problem)
+    for sentence in sentences:
+        evidence.proved["numbers"] += sum(
+            relations.bind(token.value, evidence.facts).printed == token.number
+            for token in sentence.all(prose.FACT))
         yield from _sentence_findings(sentence, unit, evidence)
-        yield from _fault_findings(sentence, evidence)
-        if unit.kind != "heading" and not (bound or sentence.all(prose.CITE) or cited) \
-                and re.search(r"[^\W\d_]{2}", sentence.masked):
-            evidence.judgement.add(sentence.line)
-
-
-def _is_recorded(number: str, sentence: Sentence, evidence: Evidence) -> bool:
-    """Whether a number stands, as it is, in a datapoint that the sentence cites: three digits or
-    more (an amount, a date), or a letter before them (a flight); shorter ones are in too many."""
-    plain = number.strip(".,")
-    return len(re.sub(r"\W", "", plain)) >= (3 if plain[:1].isdecimal() else 2) and any(
-        re.search(rf"(?<![\w.,]){re.escape(plain)}(?![\w]|[.,]\d)", part.text)
-        for token in sentence.all(prose.CITE) for part in evidence.parts(token.value))
 
 
 def _sentence_findings(sentence: Sentence, unit: Unit, evidence: Evidence) -> Findings:
@@ -188,7 +216,7 @@ def _sentence_findings(sentence: Sentence, unit: Unit, evidence: Evidence) -> Fi
 
 def _span_findings(token: prose.Token, sentence: Sentence, evidence: Evidence) -> Findings:
     """A code span that is no name: of so many words it is somebody's, unless it is a command."""
-    if write.PLACEHOLDER.search(token.value) or prose.BOUND.search(token.value):
+    if bindings.PLACEHOLDER.search(token.value) or prose.BOUND.search(token.value):
         yield Finding(sentence.line, "unfilled", _short(token.value),
                       "in backticks no number is bound; take them off and run write_report.py")
     elif len(token.value.split()) >= 4 and ".py" not in token.value \
@@ -196,34 +224,6 @@ def _span_findings(token: prose.Token, sentence: Sentence, evidence: Evidence) -
                         for cited in sentence.all(prose.CITE)):
         yield Finding(sentence.line, "fabricated_quote", _short(token.value), "so long a code "
                       "span is a quote: it must stand in a datapoint that the sentence cites")
-
-
-def _fault_findings(sentence: Sentence, evidence: Evidence) -> Findings:
-    """A class of fault named beside citations is the decided fault of one of them."""
-    decided = evidence.analysis.counts.decided | evidence.analysis.counts.wrong_pass
-    faults = {decided[token.value].fault for token in sentence.all(prose.CITE)
-              if token.value in decided}
-    for token in sentence.all(prose.CODE):
-        if token.value in ledger.FAULTS and faults and token.value not in faults \
-                and not sentence.all(prose.FACT):
-            yield Finding(sentence.line, "other_fault", token.value, "the ledger has the cited "
-                          f"datapoints as {', '.join(sorted(map(str, faults)))}")
-
-
-def _item_findings(unit: Unit, introduced: list[str], evidence: Evidence) -> Findings:
-    """An item that a paragraph names is that of a datapoint cited in it or in its quote."""
-    text = unit.text
-    if unit.kind == "heading" or not _ITEMS.search(text):
-        return
-    outcomes = evidence.analysis.counts.index.outcomes
-    idents = [token.value for token in prose.inline(text) if token.kind == prose.CITE]
-    cited = {outcomes[ident].item for ident in idents + introduced if ident in outcomes}
-    for match in _ITEMS.finditer(text):
-        for name in re.findall(r"`([^`]+)`", match[0]):
-            own = unit.title == f"Item {code(name)}"
-            if name in evidence.names.items and name not in cited and not own:
-                yield Finding(unit.line + text.count("\n", 0, match.start()), "uncited_item", name,
-                              "the paragraph cites no datapoint of this item")
 
 
 def _citation_findings(ident: str, line: int, unit: Unit, evidence: Evidence) -> Findings:

@@ -1,6 +1,7 @@
 """The draft of deep_error_analysis.md: exact numbers, what was reviewed (provisional clusters where
 nothing was), evidence to build on, and a TODO wherever a reader's judgement belongs."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from failure_analysis.review import counting, parts
 TEMPLATE = Path(__file__).resolve().parents[3] / "templates" / "deep_error_analysis.md.j2"
 _EXAMPLES = 40
 _QUOTED = 5
+_SUMMED = 6
+_ALPHA = 0.05
 _TEXT, _JUDGE, _SHORT, _LINE = 600, 900, 400, 160
 
 
@@ -31,10 +34,21 @@ def render(analysis: blocks.Analysis) -> str:
     for section in bare:
         section["evidence"] = example(rows[section["id"]])
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        benchmark=code(analysis.sanity["conservation"]["benchmark"]),
+        title=title(analysis.sanity["conservation"]["benchmark"]), summary=_summary(analysis, failing),
         blocks=blocks.render(analysis), models=models, more_models=len(failing) - len(models),
         shared=[{"name": code(item), "example": example(rows["item", item])} for item in shared
                 if ("item", item) in rows])
+
+
+def title(benchmark: str) -> str:
+    """The report's title."""
+    return f"# Deep error analysis: {code(benchmark)}"
+
+
+def headings() -> list[str]:
+    """The headings that every report has."""
+    return [line.strip() for line in TEMPLATE.read_text(encoding="utf-8").splitlines()
+            if re.match(r"## [^{]+$", line)]
 
 
 def _models(analysis: blocks.Analysis, names: list[str]) -> list[dict]:
@@ -42,28 +56,62 @@ def _models(analysis: blocks.Analysis, names: list[str]) -> list[dict]:
     each = max(1, min(3, _EXAMPLES // max(1, len(names))))
     models = []
     for name in names:
-        reviewed = analysis.counts.reviewed[name]
-        failed, judged = _fact("failed_rows", name), _fact("judged_rows", name)
-        sentence = f"{failed} of {judged} judged rows failed."
-        if reviewed:
-            sentence += f" {_fact('review/reviewed', name)} of these were reviewed."
-        sections = _buckets(analysis.counts, name) if reviewed else [
+        sections = _buckets(analysis.counts, name) if analysis.counts.reviewed[name] else [
             {"name": code(mode["mode"]), "id": mode["examples"][name][0], "provisional": True,
              "costs": "TODO"} for mode in blocks.modes(analysis.clusters, name)[:each]]
-        models.append({"name": code(name), "sentence": sentence,
-                       "block": blocks.model_block(name), "sections": sections})
+        models.append({"name": code(name), "block": blocks.model_block(name),
+                       "sections": sections})
     return models
 
 
-def _fact(kind: str, *names: str) -> str:
-    """A placeholder for a fact."""
-    return f"{{{{{'/'.join([kind, facts.key(*names)])}}}}}"
+def _summary(analysis: blocks.Analysis, failing: list[str]) -> list[str]:
+    """Sentences that a summary can begin with: who fails how much and mostly of what, and which
+    pairs differ by more than chance, as relations that are proved."""
+    counts, lines = analysis.counts, []
+    units = frozenset(facts.key(row["unit"]) for row in (analysis.compared or {}).get("units", ()))
+    for name in failing[:_SUMMED]:
+        said = f"{code(name)} fails {_share(('failed_rows', name), ('judged_rows', name))} " \
+               "judged rows"
+        order = counting.bucket_order(counts, name)
+        if order and (len(order) == 1 or order[0][1] > order[1][1]):
+            bucket, size = order[0]
+            read = counts.reviewed[name]
+            how = "all" if size == read else "most" if 2 * size > read else ""
+            share = _share(("review/bucket", bucket, name), ("review/reviewed", name), how)
+            said += f"; its largest bucket is {code(bucket)}, with {share} of the reviewed"
+        lines.append(f"- {said}.")
+    for pair in (analysis.compared or {}).get("pairs", ())[:_SUMMED]:
+        if pair.get("p_holm", 1) < _ALPHA:
+            better, worse = (pair["a"], pair["b"]) if pair["difference"] >= 0 else \
+                (pair["b"], pair["a"])
+            rate = [f"comparison/pass_rate_pct/{facts.key(unit)}" for unit in (better, worse)]
+            p = f"comparison/p_holm/{facts.joined(*map(facts.key, (better, worse)), units)}"
+            lines.append(f"- {code(better)} passes more than {code(worse)} "
+                         f"({{{{{rate[0]} > {rate[1]}}}}} %), and by more than chance "
+                         f"(p {{{{{p} < 0.05}}}}, Holm).")
+    return lines
+
+
+def _share(part: tuple[str, ...], whole: tuple[str, ...], how: str = "") -> str:
+    """A placeholder for a share of a whole, `all` or `most` of it."""
+    share, of = (f"{kind}/{facts.key(*names)}" for kind, *names in (part, whole))
+    return f"{{{{{how}{' ' if how else ''}{share} of {of}}}}}"
+
+
+def costs(counts: counting.Counts, model: str) -> dict[str, str]:
+    """What each bucket of a model costs: the dimensions that its datapoints failed."""
+    said = {}
+    for bucket, _ in counting.bucket_order(counts, model):
+        named = ", ".join(map(code, sorted(counting.costs(counts, bucket, model))))
+        share = _share(("review/bucket", bucket, model), ("review/reviewed", model))
+        said[bucket] = f"{named or 'no named dimension'}, over {share} reviewed datapoints."
+    return said
 
 
 def _buckets(counts: counting.Counts, model: str) -> list[dict]:
     """A section per bucket that holds more than one datapoint of a reviewed model (its largest, if
     none does), with the quotes that were proved when they were recorded."""
-    order = counting.bucket_order(counts, model)
+    order, cost = counting.bucket_order(counts, model), costs(counts, model)
     sections = []
     for bucket, _ in [pair for pair in order if pair[1] > 1] or order[:1]:
         ids = counting.members(counts, bucket, model)
@@ -71,10 +119,7 @@ def _buckets(counts: counting.Counts, model: str) -> list[dict]:
         # The first quote with its citation, and what its coder said of it for the author.
         evidence = [f"TODO rewrite: *{cell(review.mechanism)}*\n\n> {cell(review.quotes[0])}\n"
                     f"> [dp:{review.datapoint_id}]" for review in reviews]
-        named = ", ".join(map(code, sorted(counting.costs(counts, bucket, model))))
-        costs = f"{named or 'no named dimension'}, over " \
-                f"{_fact('review/bucket', bucket, model)} reviewed datapoints."
-        sections.append({"name": code(bucket), "provisional": False, "costs": costs,
+        sections.append({"name": code(bucket), "provisional": False, "costs": cost[bucket],
                          "evidence": "\n\n".join(evidence)})
     return sections
 

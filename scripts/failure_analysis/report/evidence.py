@@ -10,8 +10,8 @@ from typing import NamedTuple
 from failure_analysis import facts, manifest, steps
 from failure_analysis.comparison import compute
 from failure_analysis.packet import heuristics, rows
-from failure_analysis.report import blocks, claims, draft, write
-from failure_analysis.review import parts
+from failure_analysis.report import blocks, claims, draft
+from failure_analysis.review import parts, standing
 
 
 class Finding(NamedTuple):
@@ -31,7 +31,7 @@ class Evidence(NamedTuple):
     """Everything that a report is proved against. `analysis` holds the comparison and the clusters
     as they were computed anew, `written` as the files have them (None: no such file); `relabelled`
     are rows with another label than the rules give, `opened` the parts of the datapoints looked at
-    so far. `proved` counts what holds, by kind; `judgement` has the lines that no script proves."""
+    so far. `proved` counts what holds, by kind."""
 
     analysis: blocks.Analysis
     written: blocks.Analysis
@@ -43,7 +43,6 @@ class Evidence(NamedTuple):
     names: claims.Names
     opened: dict[str, list[parts.Part]]
     proved: Counter[str]
-    judgement: set[int]
 
     def parts(self, ident: str) -> list[parts.Part]:
         """The parts of a datapoint, kept; none when it cannot be opened."""
@@ -69,7 +68,7 @@ def gather(analysis_dir: Path, min_cited: int = 3) -> Evidence:
     names = claims.names_of(analysis.counts, values, analysis.sanity["conservation"]["benchmark"],
                             [mode["mode"] for mode in analysis.clusters["modes"]])
     return Evidence(analysis, written, relabelled, blocks.render(analysis), values,
-                    write.own_bindings(analysis_dir), min_cited, names, {}, Counter(), set())
+                    standing.own_bindings(analysis_dir), min_cited, names, {}, Counter())
 
 
 def _compared(written: blocks.Analysis) -> dict | None:

@@ -15,7 +15,7 @@ from failure_analysis.comparison import write as compare
 from failure_analysis.markdown import listed
 from failure_analysis.packet import heuristics, rows
 from failure_analysis.reading import runs
-from failure_analysis.report import claims
+from failure_analysis.report import recount
 from failure_analysis.report.evidence import Evidence, Finding, Findings
 from failure_analysis.review import contrast, counting, ledger, parts
 
@@ -73,18 +73,18 @@ def _computed_findings(evidence: Evidence) -> Findings:
 def _fact_findings(evidence: Evidence) -> Findings:
     """Facts that a second count, from outcomes and ledger, does not confirm, or does not know."""
     counts, compared = evidence.analysis.counts, evidence.analysis.compared
-    recount = heuristics.numbers(evidence.analysis.clusters) | claims.recount(counts.index)
-    recount |= counting.numbers(counts) if counts.reviews else {}
-    recount |= dict(compute.numbers(compared)) if compared else {}
-    recount["rows_read"] = len(counts.index.outcomes) + evidence.facts.get("rejected_rows", 0)
+    again = heuristics.numbers(evidence.analysis.clusters) | recount.recount(counts.index)
+    again |= counting.numbers(counts) if counts.reviews else {}
+    again |= dict(compute.numbers(compared)) if compared else {}
+    again["rows_read"] = len(counts.index.outcomes) + evidence.facts.get("rejected_rows", 0)
     owned = {key for step in (steps.CLUSTER, steps.COMPARE, steps.REPORT)
              for key in facts.part(evidence.facts, step.name)}
-    for key in sorted(recount.keys() | owned):
-        if evidence.facts.get(key) != recount.get(key):
+    for key in sorted(again.keys() | owned):
+        if evidence.facts.get(key) != again.get(key):
             owner = next((step for step in steps.STEPS if step.facts and
                           key.startswith(step.facts)), steps.BUILD)
             yield Finding(0, "wrong_fact", key, f"{facts.NAME} says {evidence.facts.get(key)}, a "
-                          f"second count says {recount.get(key)}; run {owner.script} again")
+                          f"second count says {again.get(key)}; run {owner.script} again")
 
 
 def _ledger_findings(evidence: Evidence) -> Findings:

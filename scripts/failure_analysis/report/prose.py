@@ -5,15 +5,21 @@ import re
 from itertools import groupby
 from typing import NamedTuple
 
-from failure_analysis.report import pieces
+from failure_analysis.report import pieces, relations
 
 QUOTE, CITE, FACT, CODE, OTHER = "\ue001", "\ue002", "\ue003", "\ue004", "\ue005"
-BOUND = re.compile(r"(-?\d[\d.,]*\d|-?\d)?<!--fact:([^<>\s]+?)-->")
+# A bound expression stands in a comment after what it prints; a key holds no blank.
+BOUND = re.compile(rf"({relations.PRINTED})?<!--fact:([^<>\s](?:(?!--)[^\n])*?)-->")
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
 # Where a link leads is no claim; its text is one.
 _TARGET = re.compile(r"\]\([^)\s]*\)|https?://\S+")
-_QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c\u201d",
-           "\u300c": "\u300d", "\uff02": "\uff02", "\u2033": "\u2033"}
+_QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "\u00bb": "\u00ab",
+           "\u201e": "\u201c\u201d", "\u300c": "\u300d", "\u300e": "\u300f", "\uff02": "\uff02",
+           "\u2033": "\u2033", "\u2039": "\u203a", "\u203a": "\u2039", "\u201f": "\u201d",
+           "\u301d": "\u301e\u301f"}
+# These are apostrophes too: they quote where a word begins, up to where one ends.
+_SINGLE = {"'": "'", "\u2018": "\u2019", "\u201a": "\u2018\u2019", "\u201b": "\u2019",
+           "\uff07": "\uff07"}
 _ESCAPED = re.compile(r"\\([\\`*_\[\]<>#~\"(){}&.!|+-])")
 _END = re.compile(rf"[.!?][)*_]*(?:\s*\(?{CITE}+\)?[.,]?)*"
                   rf"(?=\s+[A-Z\d(*{QUOTE}{CITE}{FACT}{CODE}]|\s*$)")
@@ -171,15 +177,25 @@ def _token(text: str, place: int) -> Token | None:
     if text.startswith("[dp:", place):
         end = _citation_end(text, place)
         return Token(CITE, text[place:end + 1], text[place + 4:end].strip()) if end else None
-    if char in _QUOTES:
-        ends = [text.find(mark, place + 1) for mark in _QUOTES[char]]
-        end = min((end for end in ends if end > 0), default=-1)
-        return Token(QUOTE, text[place:end + 1], text[place + 1:end]) if end > 0 else None
+    if char in _QUOTES or char in _SINGLE:
+        end = _quote_end(text, place)
+        return Token(QUOTE, text[place:end + 1], text[place + 1:end]) if end else None
     bound = BOUND.match(text, place)
     if bound and not re.match(r"[\w.,]", text[place - 1:place]):
         return Token(FACT, bound[0], bound[2], bound[1] or "")
     other = _COMMENT.match(text, place) or _TARGET.match(text, place)
     return Token(OTHER, other[0]) if other else None
+
+
+def _quote_end(text: str, place: int) -> int | None:
+    """Where the quotation that begins here ends, if it is one."""
+    marks = _QUOTES.get(text[place])
+    if marks:
+        return min((end for mark in marks if (end := text.find(mark, place + 1)) > 0), default=None)
+    if re.match(r"\w", text[place - 1:place]) or not re.match(r"\w|[^\w\s]\w", text[place + 1:]):
+        return None
+    end = re.compile(rf"(?<=[\w.!?,…])[{_SINGLE[text[place]]}](?!\w)").search(text, place + 1)
+    return end.start() if end and "\n\n" not in text[place:end.start()] else None
 
 
 def _citation_end(text: str, place: int) -> int | None:

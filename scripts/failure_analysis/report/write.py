@@ -1,23 +1,27 @@
 """Writing the report: placeholders become numbers, blocks are made anew, prose stays as it is."""
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from failure_analysis import facts, files, manifest, steps
-from failure_analysis.report import blocks, draft, pieces
-from failure_analysis.report.prose import BOUND, FACT, Token
+from failure_analysis.report import (
+    bindings,
+    blocks,
+    draft,
+    pieces,
+    prose,
+    relations,
+    second_reading,
+    sheet,
+    spoken,
+)
+from failure_analysis.report.evidence import gather
 from failure_analysis.review import counting, standing
 
 NAME = standing.REPORT
 path_of = standing.report_of
-# A key may hold any character that is safe in an id; safe_id keeps `<>{}` and blanks out of it.
-PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
-# What is escaped or in a code span (so names are written) is passed over.
-_MARK = re.compile(r"\\.|(?<!`)(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)"
-                   rf"|(?P<wanted>{PLACEHOLDER.pattern})|(?P<bound>{BOUND.pattern})")
 
 
 class Written(NamedTuple):
@@ -60,9 +64,11 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
             if any(name in fresh_blocks for name, _ in old_pieces) else \
             "kept, somebody's own text with no generated block in it"
         state += " (--force drafts it anew)"
-        kept = Counter(token.value for _, token in bound(old)) & Counter(record.get("bound", {}))
+        kept = Counter(token.value for _, token in bindings.bound(old)) \
+            & standing.own_bindings(analysis_dir, report)
     problems = [f"{report}:{line}: {problem}" for line, problem in _problems(text, values, kept)]
-    text, filled = _filled(text, values)
+    text, filled = bindings.filled(text, values)
+    text = _with_status(text, analysis_dir)
     crlf = report.exists() and b"\r\n" in files.read_bytes(report)
     # A draft that the manifest does not know passes for somebody's own text, so the manifest comes
     # first; until the new draft stands there, there is none.
@@ -77,88 +83,42 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     return Written(state, problems)
 
 
+def _with_status(text: str, analysis_dir: Path) -> str:
+    """The report with what second readers make of its sentences in its status block."""
+    if not second_reading.load(analysis_dir):
+        return text
+    evidence = gather(analysis_dir)
+    said = list(spoken.spoken(prose.units(text), evidence))
+    status = blocks.status(evidence.analysis, second_reading.in_words(sheet.reading(said, evidence)))
+    return "".join(status if name == "status" else piece for name, piece in pieces.split(text))
+
+
 def read(report: Path) -> str:
     """The report's text, whatever ends its lines; refuses what is not UTF-8."""
     return files.read_text(report, "save it as UTF-8 (write_report.py --force drafts it anew)")
 
 
-def _filled(text: str, values: Mapping[str, int | float]) -> tuple[str, Counter[str]]:
-    """The text with its placeholders bound and its bound numbers as they are now, and how often
-    each fact was bound for the first time. Blocks, fences, blockquotes and code spans stay."""
-    filled: Counter[str] = Counter()
-
-    def number(match: re.Match) -> str:
-        key = _key(match)
-        if key not in values:
-            return match[0]
-        filled[key] += bool(match["wanted"])
-        return f"{values[key]}<!--fact:{key}-->"
-
-    return "".join(_MARK.sub(number, line) if mine else line
-                   for line, mine in _lines(text)), filled
-
-
-def _lines(text: str) -> Iterator[tuple[str, bool]]:
-    """Each line (with its end), and whether it is the author's: in no generated block, no fence and
-    no blockquote."""
-    for name, piece in pieces.split(text):
-        for line, own in pieces.own_lines(piece):
-            yield line, not name and own and not line.startswith(">")
-
-
-def _marks(text: str) -> Iterator[tuple[int, re.Match]]:
-    """(line, match) of each placeholder and bound number in the author's part of a report."""
-    for number, (line, mine) in enumerate(_lines(text), 1):
-        yield from ((number, match) for match in (_MARK.finditer(line) if mine else ())
-                    if _key(match))
-
-
-def _key(match: re.Match) -> str | None:
-    """The key of a placeholder or a bound number."""
-    return match[3] or match[6]
-
-
 def _problems(text: str, values: Mapping[str, int | float],
               kept: Counter[str]) -> list[tuple[int, str]]:
     """(line, what is wrong) for each placeholder or binding that cannot be filled or trusted."""
-    problems = [(line, f"no fact {key}; {_like(key, values)}") for line, key in placeholders(text)
-                if key not in values]
-    problems += [(line, f"bound to {token.value}, which is no fact any more")
-                 for line, token in bound(text) if token.value not in values]
+    wanted = [(line, key, relations.bind(key, values)) for line, key in bindings.placeholders(text)]
+    problems = [(line, f"{{{{{key}}}}}: {made.wrong}{_like(made.keys, values)}")
+                for line, key, made in wanted if made.wrong]
+    problems += [(line, f"bound to {token.value}, which does not hold any more: {wrong}")
+                 for line, token in bindings.bound(text)
+                 if (wrong := relations.bind(token.value, values).wrong)]
     problems += [(line, f"bound to {key} by hand; write {{{{{key}}}}} and this script binds it")
-                 for line, key in hand_bound(text, kept)]
+                 for line, key in bindings.hand_bound(text, kept)]
     return sorted(problems)
 
 
-def placeholders(text: str) -> list[tuple[int, str]]:
-    """(line, key) of each placeholder in a report."""
-    return [(line, _key(match)) for line, match in _marks(text) if match["wanted"]]
-
-
-def _like(key: str, values: Mapping[str, int | float]) -> str:
-    """The facts most like an unknown one."""
+def _like(keys: Iterable[str], values: Mapping[str, int | float]) -> str:
+    """The facts most like the first unknown one of these; blank where all are known."""
     import difflib
 
-    near = difflib.get_close_matches(key, values, n=3, cutoff=0.5)
-    return f"nearest in {facts.NAME}: {', '.join(near)}" if near else f"keys are in {facts.NAME}"
-
-
-def bound(text: str) -> list[tuple[int, Token]]:
-    """(line, token) of each bound number in the author's part of a report."""
-    return [(line, Token(FACT, match[0], _key(match), match[5] or ""))
-            for line, match in _marks(text) if match["bound"]]
-
-
-def hand_bound(text: str, own: Counter[str]) -> list[tuple[int, str]]:
-    """(line, key) of each bound number beyond those that this program has bound itself (`own`)."""
-    left, by_hand = Counter(own), []
-    for line, token in bound(text):
-        left[token.value] -= 1
-        if left[token.value] < 0:
-            by_hand.append((line, token.value))
-    return by_hand
-
-
-def own_bindings(analysis_dir: Path) -> Counter[str]:
-    """How often each fact was bound in the report by this program, as the manifest has it."""
-    return Counter(standing.report_record(analysis_dir, path_of(analysis_dir)).get("bound", {}))
+    unknown = next((key for key in keys if key not in values), None)
+    if unknown is None:
+        return ""
+    near = difflib.get_close_matches(unknown, values, n=3, cutoff=0.5)
+    return f"; nearest in {facts.NAME}: {', '.join(near)}" if near else \
+        f"; keys are in {facts.NAME}"

@@ -4,6 +4,7 @@ never built over with other inputs, and can be put aside."""
 import hashlib
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
@@ -182,6 +183,11 @@ def report_of(analysis_dir: Path) -> Path:
     return analysis_dir / Path(str(record.get("report", REPORT))).name
 
 
+def own_bindings(analysis_dir: Path, report: Path | None = None) -> Counter[str]:
+    """How often each fact was bound in a report by write_report.py, as the manifest has it."""
+    return Counter(report_record(analysis_dir, report or report_of(analysis_dir)).get("bound", {}))
+
+
 def copy_aside(path: Path) -> Path:
     """Copies a file beside itself under a name with the time in it, and returns that."""
     copy = aside.unused(path.parent, path.stem, path.suffix)
@@ -303,4 +309,4 @@ def _made(analysis_dir: Path) -> list[str]:
     ran = manifest.entries(analysis_dir)
     made = {name for step in steps.STEPS
             for name in (*step.writes, *ran.get(step.name, {}).get("outputs", ()))}
-    return [*sorted(made), reading_log.NAME, ledger.NAME]
+    return [*sorted(made), reading_log.NAME, ledger.NAME, steps.ANSWERS]

@@ -1,0 +1,166 @@
+"""What each fact means, in words for a second reader, and of which whole it is a part."""
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+_WILSON = "of the 95 % interval of the pass rate (Wilson; with repeats by what the attempts are worth)"
+_DIFFERENCE = "end of the 95 % interval of the difference in pass rate, in points (first better)"
+_OF_RULES = "that rules gave this provisional label by words; nobody has decided it"
+_DIMENSION = "(of the rows that were judged on the dimension)"
+_FAULT = "reviewed failures whose decided fault is this one"
+_FAULT_LEFT = "if every reviewed failure that is the benchmark's fault, undecided or disputed were " \
+              "resolved {} the model; failures nobody read count as the model's (no interval of chance)"
+_ITEMS = "items on which the compared units are compared"
+
+
+class Kind(NamedTuple):
+    """What a kind of fact counts, and the kinds of which it is a part."""
+
+    words: str
+    wholes: tuple[str, ...] = ()
+
+
+_REVIEWED = ("review/reviewed",)
+_COMPARED = ("comparison/compared_items", "comparison/items")
+KINDS = {
+    "rows_read": Kind("rows that were read from the inputs"),
+    "rejected_rows": Kind("rows that could not be used", ("rows_read",)),
+    "rows": Kind("rows, judged or not", ("rows_read",)),
+    "judged_rows": Kind("rows that were judged pass or fail", ("rows", "rows_read")),
+    "failed_rows": Kind("rows that were judged to fail", ("judged_rows", "rows", "rows_read")),
+    "passed_rows": Kind("rows that were judged to pass", ("judged_rows", "rows", "rows_read")),
+    "unjudged_rows": Kind("rows without a verdict", ("rows", "rows_read")),
+    "not_counted_rows": Kind("rows that the harness broke off, which do not count",
+                             ("unjudged_rows", "rows", "rows_read")),
+    "failed_empty_answers": Kind("failed rows with an empty answer", ("failed_rows",)),
+    "failed_without_dimension": Kind("failed rows that name no dimension", ("failed_rows",)),
+    "items": Kind("different items (tasks, questions), not rows"),
+    "runs": Kind("runs"), "models": Kind("models"),
+    "run_rows": Kind("rows of one run", ("rows", "rows_read")),
+    "run_judged_rows": Kind("judged rows of one run", ("run_rows",)),
+    "run_failed_rows": Kind("failed rows of one run", ("run_judged_rows", "run_rows")),
+    "run_not_counted_rows": Kind("rows of one run that do not count", ("run_rows",)),
+    "dimension": Kind(f"rows that failed this dimension {_DIMENSION}",
+                      ("dimension_judged", "failed_rows")),
+    "dimension_judged": Kind("rows that were judged on this dimension", ("judged_rows", "rows")),
+    "dimension_null": Kind("rows that were not judged on this dimension", ("rows",)),
+    "marker": Kind("rows with this marker of the harness in the place of an answer",
+                   ("rows", "failed_rows")),
+    "marker_failed": Kind("failed rows with this marker in the place of an answer",
+                          ("failed_rows", "marker")),
+    "mode": Kind(f"failed rows {_OF_RULES}", ("failed_rows",)),
+    "versions": Kind("versions of the items among the runs"),
+    "version_items": Kind("items of a version", ("items",)),
+    "version_runs": Kind("runs of a version", ("runs",)),
+    "differing_items": Kind("items whose content differs between runs",
+                            ("comparison/items", "items")),
+    **{f"differing_items_{half}": Kind(f"items that differ in what is {half}",
+                                       ("differing_items", "comparison/items", "items"))
+       for half in ("asked", "expected")},
+    "repaired_elsewhere": Kind("items that nobody passes in one version and somebody in another",
+                               ("differing_items", "items")),
+    "policies": Kind("different policies that the runs were told"),
+    "review/reviewed": Kind("failed datapoints that somebody read and judged", ("failed_rows",)),
+    "review/unread": Kind("failed datapoints that nobody reviewed", ("failed_rows",)),
+    "review/open": Kind("reviewed datapoints on which the readers disagree", _REVIEWED),
+    "review/wrong_pass": Kind("passing datapoints that a reader says are judged wrongly",
+                              ("passed_rows",)),
+    "review/coders": Kind("readers who reviewed"), "review/buckets": Kind("buckets in use"),
+    "review/reviews": Kind("reviews, of all readers together"),
+    "review/shown_whole": Kind("reviews whose datapoint was printed whole for its reader",
+                               ("review/reviews",)),
+    "review/shown_part": Kind("reviews whose datapoint was printed in part", ("review/reviews",)),
+    "review/shown_never": Kind("reviews whose datapoint was never printed", ("review/reviews",)),
+    "review/bucket": Kind("reviewed failures in this bucket (a count of what was read, not of all "
+                          "failures)", _REVIEWED),
+    "review/bucket_fault": Kind("reviewed failures in this bucket with this fault",
+                                ("review/bucket", "review/fault", *_REVIEWED)),
+    "review/bucket_dimension": Kind("reviewed failures in this bucket that failed this dimension",
+                                    ("review/bucket", *_REVIEWED)),
+    "review/fault": Kind(_FAULT, _REVIEWED),
+    "review/might_pass": Kind("reviewed failures that are the benchmark's fault, undecided or "
+                              "disputed (`mixed` ones are not among them)", _REVIEWED),
+    "review/pass_rate_low_pct": Kind(f"pass rate in % {_FAULT_LEFT.format('against')}"),
+    "review/pass_rate_high_pct": Kind(f"pass rate in % {_FAULT_LEFT.format('for')}"),
+    "review/label": Kind("failures that somebody outside labelled so (no reading)",
+                         ("review/labelled", "failed_rows")),
+    "review/labelled": Kind("failures that somebody outside labelled", ("failed_rows",)),
+    "review/failed_by_all_decided": Kind("items that all compared units failed of which a failure "
+                                         "was read and decided", ("comparison/failed_by_all",)),
+    "review/failed_by_all_fault": Kind(
+        "items that all compared units failed whose decided failures all have this fault",
+        ("review/failed_by_all_decided", "comparison/failed_by_all")),
+    "comparison/items": Kind("items in the comparison", ("items",)),
+    "comparison/compared_items": Kind(f"{_ITEMS} (same content, judged for all)",
+                                      ("comparison/items", "items")),
+    "comparison/compared_units": Kind("compared models or runs", ("models", "runs")),
+    "comparison/different_content": Kind("items left out as their content differs", _COMPARED[1:]),
+    "comparison/pass_rate_pct": Kind("pass rate in %, of judged attempts"),
+    "comparison/pass_rate_low_pct": Kind(f"lower end in % {_WILSON}"),
+    "comparison/pass_rate_high_pct": Kind(f"upper end in % {_WILSON}"),
+    "comparison/failed_by_all": Kind("items that all compared units failed (more than half of "
+                                     "their attempts, or as the last word says)", _COMPARED),
+    "comparison/passed_by_all": Kind("items that all compared units passed", _COMPARED),
+    "comparison/failed_by_all_by_chance": Kind("items that all would fail by chance, were "
+                                               "failures independent (expected number)"),
+    "comparison/unique_fail": Kind("items that this one alone failed of those compared", _COMPARED),
+    "comparison/unique_pass": Kind("items that this one alone passed of those compared", _COMPARED),
+    "comparison/failed_by_all_who_ran": Kind("items that all who ran them failed", _COMPARED),
+    "comparison/failed_under_every_content": Kind("items that all failed, each under its own "
+                                                  "content", _COMPARED),
+    "comparison/group_units": Kind("compared units of a group"),
+    "comparison/group_compared_items": Kind("compared items of a group", _COMPARED[1:]),
+    "comparison/group_failed_by_all": Kind("items that a whole group failed",
+                                           ("comparison/group_compared_items",)),
+    "comparison/group_unique_fail": Kind("items that this one alone of its group failed",
+                                         ("comparison/group_compared_items",)),
+    "comparison/task_judged_rows": Kind("judged rows of one task", ("judged_rows",)),
+    "comparison/task_failed_rows": Kind("failed rows of one task",
+                                        ("comparison/task_judged_rows", "failed_rows")),
+    "comparison/task_pass_rate_pct": Kind("pass rate in % on one task"),
+    "comparison/task_pass_rate_low_pct": Kind(f"on one task, lower end in % {_WILSON}"),
+    "comparison/task_pass_rate_high_pct": Kind(f"on one task, upper end in % {_WILSON}"),
+    "comparison/difference_pct": Kind("difference in pass rate, in points (first better)"),
+    "comparison/difference_low_pct": Kind(f"lower {_DIFFERENCE}"),
+    "comparison/difference_high_pct": Kind(f"upper {_DIFFERENCE}"),
+    "comparison/p_holm": Kind("p of the difference between the two, adjusted for all pairs (Holm); "
+                              "at 0.05 and more no difference was shown"),
+    "comparison/pass_hat_k": Kind("pass^k: probability that k attempts at an item all pass"),
+    "comparison/pass_at_k": Kind("pass@k: probability that one of k attempts at an item passes"),
+    "comparison/flip_rate": Kind("probability that two attempts at one item end differently"),
+    "comparison/always_fail": Kind("items of which each attempt failed", _COMPARED[1:]),
+    "comparison/always_pass": Kind("items of which each attempt passed", _COMPARED[1:]),
+    "comparison/flaky": Kind("items that passed once and failed once at least", _COMPARED[1:]),
+    "agreement": Kind("agreement of the coders: same, shared datapoints, Krippendorff's alpha, "
+                      "Cohen's kappa or Gwet's AC1, with the ends of its 95 % bootstrap interval"),
+    "diagnosis": Kind("a count of the diagnosis of the runs"),
+}
+
+
+def kind_of(key: str) -> str:
+    """The kind of a fact: the first word of its key, the first two of a step's own facts."""
+    first, _, rest = key.partition("/")
+    return f"{first}/{rest.partition('/')[0]}" if first in ("review", "comparison") else first
+
+
+def in_words(key: str, models: Iterable[str]) -> str:
+    """What a fact counts, and of whom; `models` are those that its key names."""
+    kind = kind_of(key)
+    words = KINDS[kind].words if kind in KINDS else kind
+    rest = key.removeprefix(kind).strip("/")
+    named = ", ".join(f"`{name}`" for name in models)
+    return f"{words}; {rest}" + (f" (of {named})" if named and named != f"`{rest}`" else "") \
+        if rest else f"{words}; all models together"
+
+
+def is_part(share: str, whole: str) -> bool:
+    """Whether what one fact counts is among what the other counts, by their kinds and names; a kind
+    without wholes is part of none, one that is not known of any."""
+    kind, whole_kind = kind_of(share), kind_of(whole)
+    names = _names(share, kind)
+    return (kind not in KINDS or whole_kind in (*KINDS[kind].wholes, kind)) \
+        and _names(whole, whole_kind) <= names
+
+
+def _names(key: str, kind: str) -> Collection[str]:
+    return set(filter(None, key.removeprefix(kind).split("/")))
