@@ -6,19 +6,21 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from typing import NamedTuple
 
+from failure_analysis import facts
 from failure_analysis.files import visible
 from failure_analysis.markdown import code, fence, listed
 from failure_analysis.packet import rows
-from failure_analysis.report import claims, meaning, relations, second_reading
+from failure_analysis.report import claims, meaning, relations, second_reading, structure
 from failure_analysis.report.evidence import Evidence
-from failure_analysis.report.prose import CODE, FACT
+from failure_analysis.report.prose import CODE, FACT, Unit
 from failure_analysis.report.spoken import Spoken
 from failure_analysis.review import counting, ledger, parts
 
 _REQUEST, _ANSWER, _JUDGE, _EXPECTED, _CALL, _AROUND = 400, 500, 400, 300, 150, 160
-_MOST_CALLS, _MOST_MODELS, _MOST_IDS = 8, 12, 12
+_MOST_CALLS, _MOST_MODELS, _MOST_IDS, _MOST_RECORDED = 8, 12, 12, 15
 _CHANCE = re.compile(r"chance|statistically|significant", re.I)
 HOW = """\
 You did not write this report. For each line with an id say whether what stands on this sheet carries
@@ -82,25 +84,36 @@ def reading(said: list[Spoken], evidence: Evidence) -> second_reading.State:
 
 
 def page(found: list[Entry], evidence: Evidence) -> str:
-    """The sheet as Markdown."""
-    lines = ["# Second reading", "", HOW, "", "## What was counted", ""]
-    lines += _sets("", evidence)
+    """The sheet as Markdown: what was counted, then each section's lines below the datapoints that
+    they cite first."""
+    lines = ["# Second reading", "", HOW, "", "## What was counted", "", *_sets("", evidence)]
     numbers: dict[str, str] = {}
-    section, models = None, {""}
-    for entry in found:
-        model = entry.said.unit.model
-        if entry.said.section != section:
-            section = entry.said.section
-            lines += ["", f"## {visible(section) or 'Top'}", ""]
-        if model not in models:
-            models.add(model)
-            lines += [*_sets(model, evidence), ""]
-        for ident in entry.said.cited:
-            if ident not in numbers:
-                numbers[ident] = f"D{len(numbers) + 1}"
-                lines += [f"**{numbers[ident]}** {_datapoint(ident, evidence)}", ""]
-        lines += _lines(entry, numbers)
+    for section, group in groupby(found, key=lambda entry: entry.said.section):
+        mine = list(group)
+        lines += ["", f"## {visible(section) or 'Top'}", ""]
+        if (unit := mine[0].said.unit).bucket and unit.label in ("", structure.LABELS[0]):
+            lines += _recorded(unit, evidence)
+        for entry in mine:
+            for ident in entry.said.cited:
+                if ident not in numbers:
+                    numbers[ident] = f"D{len(numbers) + 1}"
+                    lines += ["", f"**{numbers[ident]}** {_datapoint(ident, evidence)}", ""]
+            lines += _lines(entry, numbers)
     return "\n".join(lines) + "\n"
+
+
+def _recorded(unit: Unit, evidence: Evidence) -> list[str]:
+    """What readers recorded of the datapoints of a section's bucket, in a line each."""
+    counts = evidence.analysis.counts
+    model = next((name for name in counts.judged if code(name) == unit.model), None)
+    ids = counting.members(counts, claims.slug(unit.bucket), model)
+    said = [f"{ident}: {counts.decided[ident].fault}: {counts.decided[ident].reviews[-1].mechanism}"
+            for ident in ids]
+    if not said:
+        return []
+    more = [f"({len(said) - _MOST_RECORDED} more)"] if len(said) > _MOST_RECORDED else []
+    return [f"Recorded of the {len(said)} in this bucket:", "",
+            fence("\n".join([*said[:_MOST_RECORDED], *more]), 9000), ""]
 
 
 def _lines(entry: Entry, numbers: dict[str, str]) -> Iterator[str]:
@@ -167,22 +180,53 @@ def _sets(model: str, evidence: Evidence) -> list[str]:
     lines = [line for name in names[:_MOST_MODELS] for line in _model_set(name, counts)]
     if len(names) > _MOST_MODELS:
         lines.append(f"- {len(names) - _MOST_MODELS} more models")
+    return lines if model else [*_reading_set(evidence), *lines, *_compared_set(evidence)]
+
+
+def _reading_set(evidence: Evidence) -> Iterator[str]:
+    """What was read from the inputs, and who reviewed how much of it."""
+    counts, values = evidence.analysis.counts, evidence.facts
+    yield (f"- {values['rows_read']} rows read: {values['passed_rows']} pass, "
+           f"{values['failed_rows']} fail, {values['unjudged_rows']} unjudged, "
+           f"{values['rejected_rows']} rejected; {values['items']} items, {values['runs']} runs")
+    by_coder = Counter((review.coder, review.kind) for review in ledger.current(counts.reviews))
+    yield (f"- reviewed: {counts.reviewed.total()} of {counts.failing.total()} failed datapoints, by "
+           + (", ".join(f"{code(name)} ({kind}, {count})" for (name, kind), count
+                        in by_coder.items()) or "nobody")
+           + f"; {len(counts.open)} disputed, {len(counts.wrong_pass)} passes called wrong; "
+           "agreement was " + ("measured" if any(key.startswith("agreement/") for key in values)
+                               else "not measured"))
+
+
+def _compared_set(evidence: Evidence) -> Iterator[str]:
+    """The sets and the pairs of a comparison."""
     compared = evidence.analysis.compared
-    if not model and compared and len(compared["units"]) > 1:
-        shared = compared["sets"]["failed_by_all"]
-        lines.append(f"- {compared['compared_items']} items compared; failed by all "
-                     f"({len(shared)}): {listed([code(item) for item in shared], _MOST_IDS)}")
-        lines += [f"- {code(unit)} alone failed {len(items)} items, alone passed "
-                  f"{len(compared['sets']['unique_pass'].get(unit, []))}"
-                  for unit, items in list(compared["sets"]["unique_fail"].items())[:_MOST_MODELS]]
-    return lines
+    if not compared or len(compared["units"]) < 2:
+        return
+    sets = compared["sets"]
+    shared = sets["failed_by_all"]
+    yield (f"- {compared['compared_items']} items compared; failed by all ({len(shared)}): "
+           f"{listed([code(item) for item in shared], _MOST_IDS)}; passed by all: "
+           f"{len(sets['passed_by_all'])}")
+    yield from (f"- {code(unit)} alone failed {len(items)} ("
+                f"{listed([code(item) for item in items], _MOST_IDS) or 'none'}), alone passed "
+                f"{len(sets['unique_pass'].get(unit, []))}"
+                for unit, items in list(sets["unique_fail"].items())[:_MOST_MODELS])
+    for pair in compared["pairs"][:_MOST_MODELS]:
+        if "p_holm" in pair:
+            yield (f"- {code(pair['a'])} minus {code(pair['b'])}: "
+                   f"{100 * pair['difference']:+.1f} points in pass rate, p (Holm) "
+                   f"{facts.shown('comparison/p_holm/', pair['p_holm'])} over {pair['items']} items")
 
 
 def _model_set(name: str, counts: counting.Counts) -> Iterator[str]:
     """A model's rows, and its buckets by fault and failed dimension, out of what was read."""
     read, failed = counts.reviewed[name], counts.failing[name]
-    yield f"- {code(name)}: {counts.judged[name]} rows judged, {failed} failed; {read} of the failed " \
-          f"were read, {failed - read} were not"
+    cost = Counter(each for line in counts.index.failing() if line.model == name
+                   for each in line.failed)
+    yield (f"- {code(name)}: {counts.judged[name]} rows judged, {failed} failed ("
+           + (", ".join(f"{each} {n}" for each, n in cost.most_common(_MOST_IDS))
+              or "no named dimension") + f"); {read} of the failed were read, {failed - read} not")
     for bucket, size in counting.bucket_order(counts, name):
         ids = counting.members(counts, bucket, name)
         faults = Counter(str(counts.decided[ident].fault) for ident in ids)
