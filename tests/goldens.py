@@ -1,6 +1,6 @@
 """Three finished analyses for the tests of writing and checking: the demo runs, really read, a
-made-up tau2-bench comparison whose ids hold brackets and bars, and the made-up `clinic`, read by two
-coders, with a report in natural prose."""
+made-up tau2-bench comparison whose ids hold brackets and bars, and the made-up `clinic`, which two
+coders read, with a report in natural prose."""
 
 import json
 import re

@@ -208,7 +208,7 @@ def settled(rows: list[dict], plan: list[dict]) -> list[dict]:
     """The first reader's word once more where the second one's is another."""
     both = [reviews(rows, plan, reader) for reader in (1, 2)]
     second = {line["id"]: line["bucket"] for line in both[1]}
-    return [{**line, "settles": True, "note": "Settled after it was opened again by a third reader."}
+    return [{**line, "settles": True, "note": "A third reader opened it again."}
             for line in both[0] if second.get(line["id"], line["bucket"]) != line["bucket"]]
 
 
