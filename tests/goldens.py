@@ -1,14 +1,17 @@
-"""Two finished analyses for the tests of writing and checking: the demo runs, really read, and a
-made-up tau2-bench comparison whose ids hold brackets and bars."""
+"""Three finished analyses for the tests of writing and checking: the demo runs, really read, a
+made-up tau2-bench comparison whose ids hold brackets and bars, and the made-up `clinic`, which two
+coders read, with a report in natural prose."""
 
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+import make_clinic
 from make_runs import simulation, task, tau2
 
 DEMO = Path(__file__).resolve().parent / "fixtures" / "demo_review"
+CLINIC = DEMO.with_name("clinic_review")
 MODELS = ("agent-alpha", "agent-beta-2", "agent-beta")
 REQUESTS = ("Cancel my trip to Oslo.", "Move my flight to Friday.", "Refund the cheaper ticket.",
             "Add a bag for my daughter.", "Change my seat to an aisle seat.",
@@ -50,8 +53,7 @@ def trips(run_script: Callable, folder: Path) -> Path:
     report = out / "report.md"
     _run(run_script, "deep_error_analysis.py", "--input", *inputs, "--output", report)
     _run(run_script, "plan_review.py", out)
-    lines = [json.loads(line) for line in
-             (out / "failure_review_rows.jsonl").read_text("utf-8").splitlines()]
+    lines = _lines(out / "failure_review_rows.jsonl")
     reviews = out / "batch.jsonl"
     reviews.write_text("\n".join(map(json.dumps, map(_trip_review, lines))), encoding="utf-8")
     shown(run_script, out, reviews, "agent")
@@ -63,11 +65,41 @@ def trips(run_script: Callable, folder: Path) -> Path:
     return out
 
 
+def clinic(run_script: Callable, folder: Path) -> Path:
+    """The made-up front desk: 77 failures, of which two coders read 45, and its report."""
+    runs, out = make_clinic.write(folder / "runs"), folder / "out"
+    report = out / "deep_error_analysis.md"
+    _run(run_script, "deep_error_analysis.py", "--input", *runs, "--mapping",
+         CLINIC / "benchmark.yaml", "--output", report)
+    _run(run_script, "plan_review.py", out, "--budget", "46", "--shards", "2", "--overlap", "0.75")
+    wrong_pass = make_clinic.wrong_pass()
+    _run(run_script, "plan_review.py", out, "--contrast", wrong_pass["id"])
+    rows, plan = (_lines(out / name) for name in
+                  ("failure_review_rows.jsonl", "review_plan.jsonl"))
+    passing = [line["datapoint_id"] for line in plan if line["contrast_of"]]
+    _run(run_script, "show_datapoint.py", out, *passing, "--coder", "reader-1")
+    for coder, batch in (("reader-1", [*make_clinic.reviews(rows, plan, 1), wrong_pass]),
+                         ("reader-2", make_clinic.reviews(rows, plan, 2)),
+                         ("lead", make_clinic.settled(rows, plan))):
+        reviews = folder / "batch.jsonl"
+        reviews.write_text("\n".join(map(json.dumps, batch)), encoding="utf-8")
+        shown(run_script, out, reviews, coder)
+        _run(run_script, "record_review.py", out, "--from", reviews, "--coder", coder)
+    _run(run_script, "measure_agreement.py", out)
+    report.write_bytes((CLINIC / "report.md").read_bytes())
+    _run(run_script, "write_report.py", out)
+    return out
+
+
 def shown(run_script: Callable, folder: Path, reviews: Path, coder: str) -> None:
     """Shows a coder what it reviews, as the check wants it."""
     lines = map(json.loads, reviews.read_text("utf-8").splitlines())
     idents = dict.fromkeys(line.get("datapoint_id") or line["id"] for line in lines)
     _run(run_script, "show_datapoint.py", folder, *idents, "--coder", coder)
+
+
+def _lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def _run(run_script: Callable, *args: str | Path) -> None:
