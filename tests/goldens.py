@@ -26,6 +26,13 @@ CALLS = (("cancel_trip", {"trip": "OSL-1"}), ("move_flight", {"day": "thursday"}
          ("refund", {"tickets": 2}), ("find_booking", {"name": "daughter"}),
          ("change_seat", {"seat": "14B"}), ("book_train", {"train": "N7"}),
          ("send_receipt", {"to": "kim@example.org"}))
+WENT_WRONG = ("It says that it cannot find the trip, although the one call that it made, to cancel "
+              "it, came back ok", "It moves the flight to Thursday where Friday was asked for",
+              "It refunds both tickets where the cheaper one was to be refunded",
+              "It looks the daughter up once and adds no bag",
+              "It gives a seat that by its own words is no aisle seat",
+              "It books a train by a call that the reference does not expect",
+              "It sends the receipt to the address of another customer")
 BUCKETS = ("gives_up_on_a_lookup", "acts_on_a_near_value", "does_more_than_asked")
 # Which bucket each task's failure is in; -1 where it passes.
 FAILS = {"agent-alpha": (0, 1, 2, 0, 1, -1, 2), "agent-beta-2": (0, 1, 2, 0, -1, -1, -1),
@@ -134,7 +141,7 @@ def _trip_review(row: dict) -> dict:
     bucket = FAILS[row["model_name"]][_place(row)]
     return {"id": row["datapoint_id"], "bucket": BUCKETS[bucket],
             "fault": "reference_issue" if _place(row) == 3 else "model_error",
-            "mechanism": f"It answers {REQUESTS[_place(row)]} with something else.",
+            "mechanism": f"{WENT_WRONG[_place(row)]}.",
             "quote": SAID[_place(row)]}
 
 
@@ -142,18 +149,19 @@ def _trip_report(text: str, rows: list[dict]) -> str:
     """The draft with an author's words in the place of every TODO."""
     by_model = {model: [row for row in rows if row["model_name"] == model] for model in MODELS}
     text = re.sub(r"TODO: the main causes.*", _trip_summary(by_model), text)
-    found, model, ids = [], "", []
+    found, model, mine = [], "", []
     for line in text.splitlines():
         if line.startswith("## Model `"):
             model = line.split("`")[1]
         elif line.startswith("### `"):
-            ids = [row["datapoint_id"] for row in by_model[model]
-                   if f"`{BUCKETS[FAILS[model][_place(row)]]}`" in line]
-        line = line.replace("**What goes wrong:** TODO",
-                            "**What goes wrong:** The agent answers a request with something that "
-                            f"was not asked for and reports it as done [dp:{ids and ids[0]}].")
-        line = line.replace("**Trigger:** TODO", "**Trigger:** A request whose object has to be "
-                            f"looked up first. [dp:{ids and ids[-1]}]")
+            mine = [row for row in by_model[model]
+                    if f"`{BUCKETS[FAILS[model][_place(row)]]}`" in line]
+        line = line.replace("**What goes wrong:** TODO", "**What goes wrong:** " + " ".join(
+            f"{WENT_WRONG[_place(row)]} [dp:{row['datapoint_id']}]." for row in mine))
+        if mine:
+            line = line.replace("**Trigger:** TODO", "**Trigger:** A request such as "
+                                f"*{REQUESTS[_place(mine[-1])]}* "
+                                f"[dp:{mine[-1]['datapoint_id']}]")
         found.append(re.sub(r"TODO rewrite: .*", "Its words to the customer were:", line))
     return "\n".join([*found, ""])
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from failure_analysis.report.prose import CODE, Sentence, Token
+from failure_analysis.report.prose import CODE, Sentence
 from failure_analysis.review import parts
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _MONEY_BEFORE, _MONEY_AFTER = re.compile(r"(?:[$€£¥]|\b(?:USD|EUR|GBP|CHF|US
     re.compile(rf"[ -]?{_CURRENCY}|[€£]")
 _MONEY_KEY = (r"(?:amount|price|cost|total|fee|refund|balance|payment|paid|charge|fare|budget|sum|tip"
               r"|discount|insurance|value|spent|salary|rent|bill)\w*")
-_NOUN = re.compile(r"(?: |-)([^\W\d_]{3,})\b")
+_NOUN = re.compile(r"(?: |-)?(ms|s|h|kg|km|kB|MB|GB)\b|(?: |-)([^\W\d_]{3,})\b")
 _CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)?")
 _ID_BEFORE = re.compile(
     r"(?:#|\b(?:order|reservation|booking|flight|user|customer|account|card|product|ticket"
@@ -89,7 +89,7 @@ def _in_text(text: str, before: str, after: str, names: "Names", shown: Shown
         if not match[0].isascii() or (_ITEM_BEFORE.search(left) and match[0] in names.items) or any(
                 start <= match.start() and match.end() <= end for start, end in free):
             continue  # what is not ASCII is named above, or a letter's
-        if _OF_ROWS.match(right) or not _holds(shown, *_in_its_role(match[0], left, right)):
+        if not _holds(shown, *_in_its_role(match[0], left, right)):
             yield match[0], (f"{_TODO}; an amount, id, time or step needs the citation of a "
                              "datapoint that holds it, names go into backticks")
 
@@ -103,6 +103,8 @@ def _in_its_role(number: str, before: str, after: str) -> tuple[str, ...]:
         return _money(number)
     if _CLOCK.fullmatch(number):
         return (rf"(?<![\d:]){whole}(?!\d)",)
+    if _OF_ROWS.match(after):
+        return ()
     if _STEP_BEFORE.search(before) or (ordinal and re.match(rf" {_STEP}\b", after)):
         return (rf"^[a-z]+-{ordinal[1] if ordinal else whole}: ",)
     if re.search(r"[^\W\d_]", number):
@@ -111,7 +113,7 @@ def _in_its_role(number: str, before: str, after: str) -> tuple[str, ...]:
     if _ID_BEFORE.search(before):
         return (rf"(?<![\w.,]){whole}(?!\w|[.,]\d)",)
     if noun := _NOUN.match(after):  # so many of something
-        stem = noun[1].rstrip("s")
+        stem = noun[1] or noun[2].rstrip("s")
         return (rf"(?i)(?<![\w.,]){whole}[ -]?{stem}", rf"(?i){stem}s?\W{{1,4}}{whole}(?![\w.])")
     return ()
 

@@ -243,8 +243,8 @@ def _coverage(analysis: Analysis) -> str:
         none = f"Reviewed 0 of {failing} failing datapoints." if failing else \
             _sentence(rows.without_failures(counts.index))
         return "\n\n".join([none, *labels])
-    shown = Counter({how: len(idents) for mine in counting.readings(counts).values()
-                     for how, idents in mine.items()})
+    shown = Counter(how for mine in counting.readings(counts).values()
+                    for how, idents in mine.items() for _ in idents)
     coders = sorted({(review.coder, review.kind) for review in ledger.current(counts.reviews)
                      if review.kind in ledger.READERS})
     lines = [f"Reviewed {reviewed} of {failing} failing datapoints, by "
@@ -273,10 +273,10 @@ def _planned(analysis: Analysis) -> list[str]:
     why = Counter(planned.why for planned in lines)
     kinds = ", ".join(f"{code(name)} {count}" for name, count in why.items())
     left = plan.left_out(index, analysis.compared, lines)
-    said = [f"Planned to be read: {len(lines)} datapoints ({kinds}).",
-            *map(_sentence, plan.left_out_lines(left, len(index.failing()))),
-            *(_sentence(text) for text in plan.short(index, analysis.compared, lines))]
-    return [" ".join(map(cell, said))]
+    more = [*plan.left_out_lines(left, len(index.failing())),
+            *plan.short(index, analysis.compared, lines)]
+    return [" ".join([f"Planned to be read: {len(lines)} datapoints ({kinds}).",
+                      *(cell(_sentence(text)) for text in more)])]
 
 
 def _unshown(counts: counting.Counts) -> list[str]:

@@ -131,8 +131,21 @@ KINDS = {
     "comparison/always_fail": Kind("items of which each attempt failed", _COMPARED[1:]),
     "comparison/always_pass": Kind("items of which each attempt passed", _COMPARED[1:]),
     "comparison/flaky": Kind("items that passed once and failed once at least", _COMPARED[1:]),
-    "agreement": Kind("agreement of the coders: same, shared datapoints, Krippendorff's alpha, "
-                      "Cohen's kappa or Gwet's AC1, with the ends of its 95 % bootstrap interval"),
+    "agreement/coders": Kind("coders whose agreement was measured"),
+    "agreement/readers": Kind("readers among them, who decide", ("agreement/coders",)),
+    "agreement/disagreements": Kind("datapoints on which the readers disagree", _REVIEWED),
+    "agreement/settled": Kind("disagreements that were settled", _REVIEWED),
+    "agreement/shared": Kind("datapoints that both coders judged", _REVIEWED),
+    **{f"agreement/{question}_{name}": Kind(f"{words} ({question})", wholes)
+       for question in ("bucket", "fault") for name, words, wholes in (
+           ("shared", "datapoints that more than one coder judged", _REVIEWED),
+           ("same", "of them judged alike", (f"agreement/{question}_shared", "agreement/shared",
+                                             *_REVIEWED)),
+           *((f"{figure}{end}", f"{of}{meant}", ()) for figure, of in (
+               ("alpha", "Krippendorff's alpha of all readers"), ("kappa", "Cohen's kappa"),
+               ("ac1", "Gwet's AC1"), ("share", "share judged alike, 0 to 1"))
+             for end, meant in (("", ""), ("_low", ", lower end of its 95 % bootstrap interval"),
+                                ("_high", ", upper end of its 95 % bootstrap interval"))))},
     "diagnosis": Kind("a count of the diagnosis of the runs"),
 }
 
@@ -140,7 +153,8 @@ KINDS = {
 def kind_of(key: str) -> str:
     """The kind of a fact: the first word of its key, the first two of a step's own facts."""
     first, _, rest = key.partition("/")
-    return f"{first}/{rest.partition('/')[0]}" if first in ("review", "comparison") else first
+    return f"{first}/{rest.partition('/')[0]}" if first in ("review", "comparison", "agreement") \
+        else first
 
 
 def in_words(key: str, models: Iterable[str]) -> str:

@@ -148,7 +148,9 @@ def result_text(result: Any) -> str:
     if isinstance(result, dict):
         named = next((result[name] for name in _RESULTS if name in result), result)
         error = result.get("error")
-        text = _json(text_of(named))
+        is_content = isinstance(named, list) and named and all(
+            isinstance(part, dict) and ("text" in part or "type" in part) for part in named)
+        text = _json(text_of(named) if is_content else named)  # other lists are data
         return f"{text}\nerror: {_json(error)}" if error and error is not named else text
     return "" if result is None else _json(result)
 
