@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from failure_analysis import manifest
+from failure_analysis.files import Refusal, sha256
 from make_runs import judged, turn
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
@@ -260,17 +262,18 @@ def names_of(folder):
 
 
 def cases(seed, count, folder):
-    """So many (file, damage, command, seed of the damage), the same ones for a seed."""
+    """So many (file, damage, what the manifest says of it, command, seed of the damage), the same
+    ones for a seed."""
     rng = random.Random(seed)
     commands = [command for command in READERS if command[1] not in SLOWEST]
     every = [(name, damage) for name in names_of(folder) for damage in (*DAMAGES, *PLACES)]
     rng.shuffle(every)
-    return [(*every[place % len(every)], rng.choice(commands), rng.getrandbits(32))
-            for place in range(count)]
+    return [(*every[place % len(every)], rng.choice(tuple(PROOFS)), rng.choice(commands),
+             rng.getrandbits(32)) for place in range(count)]
 
 
-def damaged(folder, copy, name, damage, seed):
-    """A copy of a folder in which one file is damaged."""
+def damaged(folder, copy, name, damage, proof, seed):
+    """A copy of a folder in which one file is damaged, and the manifest says that of it."""
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy)
     if damage in PLACES:
@@ -278,15 +281,44 @@ def damaged(folder, copy, name, damage, seed):
     else:
         data = (copy / name).read_bytes()
         (copy / name).write_bytes(DAMAGES[damage](data, random.Random(seed)))
+    if name != manifest.NAME:
+        PROOFS[proof](copy, name)
+
+
+def _made_to_fit(folder, name):
+    """The manifest knows the file as it is now, as if its step had written it so."""
+    ran = json.loads((folder / manifest.NAME).read_bytes())
+    for step, entry in ran["steps"].items():
+        with contextlib.suppress(OSError, Refusal):
+            if name in entry["outputs"]:
+                entry["outputs"][name] = manifest._hash(folder, step, name)
+            if name in entry.get("reads", ()):
+                entry["reads"][name] = sha256(folder / name)
+    (folder / manifest.NAME).write_text(json.dumps(ran), encoding="utf-8")
+
+
+def _forgotten(folder, name):
+    """No step of the manifest has written or read the file."""
+    ran = json.loads((folder / manifest.NAME).read_bytes())
+    for entry in ran["steps"].values():
+        entry["outputs"].pop(name, None)
+        entry.get("reads", {}).pop(name, None)
+    (folder / manifest.NAME).write_text(json.dumps(ran), encoding="utf-8")
+
+
+# A damaged file that its step did not write so is refused before anybody looks into it; what looks
+# into it must hold by itself.
+PROOFS = {"as it was": lambda folder, name: None, "made to fit": _made_to_fit,
+          "forgotten": _forgotten}
 
 
 def faults(whole, copy, seed, count, monkeypatch):
     folder, runs = whole
     monkeypatch.chdir(copy.parent)
-    for name, damage, command, its_seed in cases(seed, count, folder):
-        damaged(folder, copy, name, damage, its_seed)
+    for name, damage, proof, command, its_seed in cases(seed, count, folder):
+        damaged(folder, copy, name, damage, proof, its_seed)
         if wrong := complaint(*call(*wanted(command, copy, runs))):
-            yield f"{name}, {damage} ({its_seed}): {' '.join(command)}: {wrong}"
+            yield f"{name}, {damage}, {proof} ({its_seed}): {' '.join(command)}: {wrong}"
 
 
 def test_a_damaged_file_is_refused_in_a_line_or_harmless(whole, tmp_path, monkeypatch):

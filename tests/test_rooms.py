@@ -18,7 +18,7 @@ ROOMS = (GROUND, "archives", "journals", "formats", "reading", "drafting", "pack
 # What the ground floor holds; any other module at the root has no room.
 GROUND_FLOOR = frozenset((
     "files", "user_files", "terminal", "datapoint", "paths", "statistics", "markdown", "steps",
-    "manifest", "facts", "aside", "records", "checks", "tool_checks", "documents"))
+    "manifest", "results", "facts", "aside", "records", "checks", "tool_checks", "documents"))
 
 
 class Import(NamedTuple):

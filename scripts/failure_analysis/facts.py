@@ -5,8 +5,8 @@ import json
 from collections.abc import Container, Mapping
 from pathlib import Path
 
-from failure_analysis import files, steps
-from failure_analysis.datapoint import is_number, safe_id
+from failure_analysis import files, results, steps
+from failure_analysis.datapoint import safe_id
 
 NAME = steps.FACTS
 _PREFIXES = {step.name: step.facts for step in steps.STEPS if step.facts}
@@ -35,10 +35,7 @@ def whole(name: str) -> str:
 def load(analysis_dir: Path) -> dict[str, int | float]:
     """The facts of an analysis folder; refuses when there are none yet."""
     path = files.needed(analysis_dir / NAME, steps.BUILD.script)
-    facts = files.read_object(path, (), "build_packet.py")
-    if not all(map(is_number, facts.values())):
-        raise files.Refusal(f"{path}: damaged (a fact is no number); run build_packet.py again")
-    return facts
+    return results.read(path, results.Facts, steps.BUILD.script)
 
 
 def are_whole(analysis_dir: Path) -> bool:

@@ -396,15 +396,6 @@ def needed(path: Path, script: str) -> Path:
     return path
 
 
-def read_object(path: Path, names: Iterable[str], script: str) -> dict:
-    """The JSON object in one of our files, which has these keys; refuses with the script that
-    makes it anew."""
-    value = read_json(path)
-    if not isinstance(value, dict) or not all(name in value for name in names):
-        raise Refusal(f"{path}: damaged, or of another version; run {script} again")
-    return value
-
-
 def sha256(path: Path) -> str:
     """The hex digest of the bytes on disk (not unpacked)."""
     with open(no_pipe(path), "rb") as file:

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Required, TypedDict
 
-from failure_analysis import facts, files, steps
+from failure_analysis import facts, files, results, steps
 from failure_analysis.steps import Step
 
 NAME = "manifest.json"
+_TODO = f"run {steps.BUILD.script} --force, which puts it aside"
 
 
 class Fault(NamedTuple):
@@ -89,9 +90,7 @@ def _write(analysis_dir: Path, ran: Mapping[str, dict], begun: Iterable[str]) ->
 
 
 def _load(path: Path) -> dict[str, Any]:
-    document = files.read_json(path)
-    check_shape(path, document, _Manifest)
-    return document
+    return results.read(path, _Manifest, steps.BUILD.script, _TODO)
 
 
 def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
@@ -112,18 +111,18 @@ def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
 
 def check_shape(path: Path, value: Any, shape: type) -> None:
     """Refuses a manifest in which a value has not the shape that `record` gives it."""
-    import msgspec
-
-    try:
-        msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
-        raise files.Refusal(f"{path}: damaged, or none of ours ({error}); run "
-                            f"{steps.BUILD.script} --force, which puts it aside") from None
+    if fault := results.unlike(value, shape):
+        raise files.Refusal(f"{path}: {fault} (damaged, or of another version); {_TODO}")
 
 
-def settings(analysis_dir: Path, step: str) -> dict[str, Any]:
-    """What a step was run with; empty when it has not run."""
-    return entries(analysis_dir).get(step, {}).get("settings", {})
+def settings(analysis_dir: Path, step: str, shape: type) -> dict[str, Any]:
+    """What a step was run with, in the shape that its reader relies on; empty when it has not
+    run."""
+    ran = entries(analysis_dir)
+    if step not in ran:
+        return {}
+    check_shape(analysis_dir / NAME, ran[step]["settings"], shape)
+    return ran[step]["settings"]
 
 
 def proved(analysis_dir: Path, names: Iterable[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import files
+from failure_analysis import files, results
 from failure_analysis.coding import prompts
 from failure_analysis.review import ledger
 
@@ -67,11 +67,11 @@ class Book(msgspec.Struct, frozen=True):
 def load(path: Path) -> Book:
     """The codes of a *_codebook.json. It may come from anywhere, and its texts go into prompts and
     pages: what axial_coder.py would not have written is refused."""
-    document = files.read_object(path, ("codes", "uncovered"), "axial_coder.py")
+    document = files.json_document(path).value
     try:
-        book = msgspec.convert(document, Book)
-        reason = _unfit(book.codes)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        reason = results.unlike(document, Book) or _unfit(
+            (book := msgspec.convert(document, Book)).codes)
+    except UnicodeEncodeError as error:
         reason = str(error)
     if reason:
         raise files.Refusal(f"{path}: not a codebook ({reason}); give a *_codebook.json that "

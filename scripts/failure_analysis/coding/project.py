@@ -91,9 +91,7 @@ def _remove(project_dir: Path, step: str) -> None:
 
 def recorded(project_dir: Path, step: str) -> dict | None:
     """What the manifest says of a step, if it was begun."""
-    path = project_dir / manifest.NAME
-    document = files.read_json(path) if path.exists() else {}
-    return document.get("steps", {}).get(step) if isinstance(document, dict) else None
+    return manifest.entries(project_dir).get(step)
 
 
 def _differences(step_record: Mapping[str, Any], settings: Mapping[str, Any],

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from failure_analysis import files
+from failure_analysis import results, steps
 from failure_analysis.facts import key, load
 from failure_analysis.packet import sanity
 
@@ -18,7 +18,7 @@ def of_folder(analysis_dir: Path, by: str = "model") -> tuple[list[str], list[li
     """The table of an analysis folder, under the names of its models or runs; under their keys
     where sanity.json, which has the names, is gone."""
     path = analysis_dir / sanity.NAME
-    runs = files.read_object(path, ("runs",), "build_packet.py")["runs"] if path.exists() else []
+    runs = results.read(path, results.Sanity, steps.BUILD.script)["runs"] if path.exists() else []
     names = {key(name): name for name in (run["run_id" if by == "run" else "model_name"]
                                           for run in runs)}
     header, lines = table(load(analysis_dir), by)

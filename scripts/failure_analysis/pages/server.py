@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from failure_analysis import files
+from failure_analysis import files, results, steps
 from failure_analysis.packet import rows, sanity
 from failure_analysis.pages import desk as desks
 from failure_analysis.pages import guard, view
@@ -141,8 +141,9 @@ def rendered(name: str, **values: Any) -> str:
 def title(analysis_dir: Path) -> str:
     """The benchmark's name, as build_packet.py recorded it."""
     path = analysis_dir / sanity.NAME
-    name = files.read_json(path)["conservation"]["benchmark"] if path.exists() else path.parent.name
-    return files.visible(str(name))
+    name = results.read(path, results.Sanity, steps.BUILD.script)["conservation"]["benchmark"] \
+        if path.exists() else path.parent.name
+    return files.visible(name)
 
 
 def _asset(request: Request) -> Response:

@@ -68,7 +68,7 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     # first; until the new draft stands there, there is none.
     if untouched and text != old:
         report.resolve().unlink(missing_ok=True)
-    reports = manifest.settings(analysis_dir, steps.REPORT.name).get("reports", {})
+    reports = standing.reports(analysis_dir).get("reports", {})
     manifest.record(analysis_dir, steps.REPORT.name, {"report": report.name, "reports": {
         **reports, report.name: {"drafted": standing.digest(text) if untouched else None,
                                  "bound": dict(sorted((kept + filled).items()))}}},

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
-from failure_analysis import aside, files, manifest, steps
+from failure_analysis import aside, files, manifest, results, steps
 from failure_analysis.markdown import listed
 from failure_analysis.packet import rows
 from failure_analysis.records import Source
@@ -159,16 +159,14 @@ def is_rewritten(report: Path, analysis_dir: Path) -> bool:
 def report_record(analysis_dir: Path, report: Path) -> dict[str, Any]:
     """What the manifest has of a report by its name: the digest of the draft that it is, if it is
     one, and how often each fact was bound in it. Earlier versions have it of the last one alone."""
-    record = _record(analysis_dir)
+    record = reports(analysis_dir)
     named = record.get("reports", {record.get("report"): record})
     return named.get(report.name, {})
 
 
-def _record(analysis_dir: Path) -> dict[str, Any]:
+def reports(analysis_dir: Path) -> dict[str, Any]:
     """What the manifest has of the reports of a folder."""
-    record = manifest.settings(analysis_dir, steps.REPORT.name)
-    manifest.check_shape(analysis_dir / manifest.NAME, record, _Reports)
-    return record
+    return manifest.settings(analysis_dir, steps.REPORT.name, _Reports)
 
 
 def digest(text: str) -> str:
@@ -178,7 +176,7 @@ def digest(text: str) -> str:
 
 def report_of(analysis_dir: Path) -> Path:
     """The report of an analysis folder: the one that was written last, else the usual name."""
-    record = _record(analysis_dir)
+    record = reports(analysis_dir)
     return analysis_dir / Path(str(record.get("report", REPORT))).name
 
 
@@ -211,7 +209,7 @@ def _work(analysis_dir: Path, entry: dict[str, Any], report: Path | None) -> Wor
 
 def _reports(analysis_dir: Path, report: Path | None) -> list[Path]:
     """The reports of a folder that are there: those that were written, and one that would be."""
-    record = _record(analysis_dir)
+    record = reports(analysis_dir)
     names = (*record.get("reports", ()), report_of(analysis_dir).name)
     paths = dict.fromkeys((*(analysis_dir / Path(name).name for name in names),
                            *([report] if report else [])))
@@ -223,9 +221,9 @@ def _benchmark(analysis_dir: Path, entry: dict[str, Any]) -> str:
     if named := entry["settings"].get("benchmark"):
         return str(named)
     try:
-        sanity = files.read_json(analysis_dir / steps.SANITY)
-        return str(sanity["conservation"]["benchmark"])
-    except (files.Refusal, OSError, KeyError, TypeError):
+        return results.read(analysis_dir / steps.SANITY, results.Sanity, steps.BUILD.script)[
+            "conservation"]["benchmark"]
+    except (files.Refusal, OSError):
         return "unnamed"
 
 
