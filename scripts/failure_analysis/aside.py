@@ -29,6 +29,7 @@ def make_room(analysis_dir: Path, step: steps.Step) -> Path | None:
     written into a folder, which is returned. Files that an earlier step makes are not its own."""
     names = [name for name in step.writes if step == steps.BUILD or name not in steps.BUILD.writes]
     if there := foreign(analysis_dir, names):
+        manifest.entries(analysis_dir)  # all is foreign where it cannot be read: its own reason
         raise files.Refusal(f"{analysis_dir}: {listed(there, SHOWN)} stands there, and no step of "
                             f"{manifest.NAME} wrote it; move it into another folder")
     return move(analysis_dir, changed(analysis_dir, names), unused(analysis_dir, "files"))

@@ -392,7 +392,8 @@ def needed(path: Path, script: str) -> Path:
     """The path of one of our files; refuses where it is not there, with the script that makes
     it."""
     if not path.exists():
-        raise Refusal(f"{path}: not there; run {script} first")
+        raise Refusal(f"{path}: a link that leads nowhere; remove it and run {script}"
+                      if path.is_symlink() else f"{path}: not there; run {script} first")
     return path
 
 
@@ -404,8 +405,8 @@ def sha256(path: Path) -> str:
 
 def refuse_leading_out(path: Path) -> None:
     """Refuses a link that leads out of its folder: what is written through it is elsewhere."""
-    target = path.resolve()
-    if path.is_symlink() and not target.is_relative_to(path.parent.resolve()):
+    target = Path(os.path.realpath(path))  # resolve() raises where a link leads to itself
+    if path.is_symlink() and not target.is_relative_to(os.path.realpath(path.parent)):
         raise Refusal(f"{path}: is a link to {target}, outside its folder; put the file itself "
                       "there")
 

@@ -3,6 +3,7 @@ which they ran. The only data file with times in it, and what the others are pro
 the hash of every input and output."""
 
 import importlib.metadata
+import json
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -115,7 +116,7 @@ def check_shape(path: Path, value: Any, shape: type) -> None:
         raise files.Refusal(f"{path}: {fault} (damaged, or of another version); {_TODO}")
 
 
-def settings(analysis_dir: Path, step: str, shape: type) -> dict[str, Any]:
+def settings(analysis_dir: Path, step: str, shape: Any = dict) -> dict[str, Any]:
     """What a step was run with, in the shape that its reader relies on; empty when it has not
     run."""
     ran = entries(analysis_dir)
@@ -133,7 +134,8 @@ def proved(analysis_dir: Path, names: Iterable[str]) -> dict[str, str]:
              if (analysis_dir / name).exists()}
     for name, hash_ in hashes.items():
         if hash_of.get(name, hash_) != hash_:
-            raise files.Refusal(f"{analysis_dir / name}: {_changed(name)}")
+            place, why = _changed(analysis_dir / name)
+            raise files.Refusal(f"{analysis_dir / name}{place}: {why}")
     return hashes
 
 
@@ -181,7 +183,8 @@ def faults(analysis_dir: Path) -> Iterator[Fault]:
         if not (analysis_dir / name).exists():
             yield Fault(name, f"it is gone; run {_maker(name)} again")
         elif files.sha256(analysis_dir / name) != hash_:
-            yield Fault(name, _changed(name))
+            place, why = _changed(analysis_dir / name)
+            yield Fault(f"{name}{place}", why)
     for step in steps.STEPS:
         entry = ran.get(step.name, {})
         if step.facts is not None:
@@ -220,8 +223,41 @@ def _hash(analysis_dir: Path, step: str, name: str) -> str:
     return files.sha256(analysis_dir / name)
 
 
-def _changed(name: str) -> str:
-    return f"changed since it was written; run {_maker(name)} again"
+def _changed(path: Path) -> tuple[str, str]:
+    """(`:line` where one cannot be read, what is said) of a file that is not as its step wrote
+    it."""
+    line, reason = _first_wrong(path)
+    todo = f"run {_maker(path.name)} again"
+    if line:
+        return f":{line}", f"changed since it was written, and {reason}; {todo}"
+    return "", f"changed since it was written: not the content that {NAME} knows; {todo}"
+
+
+def _first_wrong(path: Path) -> tuple[int, str]:
+    """The first line of a file that cannot be read as what its name says, and why; 0 where all
+    can."""
+    try:
+        if path.suffix == ".jsonl":
+            for number, _, _, reason, _ in files.json_lines(path):
+                if reason:
+                    return number, reason
+        elif path.suffix == ".json":
+            json.loads(files.read_bytes(path))
+        elif path.suffix == ".csv":
+            for _ in files.csv_cells(path, (), _maker(path.name)):
+                pass
+        elif path.suffix in (".md", ".yaml"):
+            files.read_text(path)
+    except json.JSONDecodeError as error:
+        return error.lineno, f"not valid JSON ({error.msg})"
+    except UnicodeDecodeError as error:
+        return 1 + error.object.count(b"\n", 0, error.start), "not UTF-8"
+    except RecursionError:
+        return 1, "nested too deeply"
+    except files.Refusal as refusal:
+        line, _, reason = str(refusal).removeprefix(f"{path}:").partition(": ")
+        return int(line) if line.isdecimal() else 0, reason.partition("; ")[0]
+    return 0, ""
 
 
 def _maker(name: str) -> str:

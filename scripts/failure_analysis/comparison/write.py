@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from failure_analysis import facts, files, manifest, steps
-from failure_analysis.comparison import compute, figure
+from failure_analysis.comparison import compute, figure, overview
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.comparison.compute import Comparison
 from failure_analysis.comparison.page import FIGURE, NAME, PAGE, TABLE
@@ -15,6 +15,7 @@ def write(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
     facts.load(analysis_dir)
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.GRADINGS, steps.VERSIONS))
     compared = compute.compare(analysis_dir, by, seed)
+    overview.of_folder(analysis_dir, compared.result["by"])  # refuses before anything is written
     with files.where_writable(analysis_dir / NAME):
         manifest.begin(analysis_dir, steps.COMPARE.writes)
         files.write_json(analysis_dir / NAME, compared.result)

@@ -86,6 +86,7 @@ def load(analysis_dir: Path) -> Index:
             raise files.Refusal(f"{analysis_dir / steps.OUTCOMES}: {line[0]} is there twice; run "
                                 f"{steps.BUILD.script} again")
     places: dict[str, tuple[str, int]] = {}
+    files.needed(analysis_dir / steps.ROWS, steps.BUILD.script)
     for name in (steps.ROWS, CONTRAST):
         _place(analysis_dir / name, outcomes, places)
     return Index(analysis_dir, outcomes, places)

@@ -18,7 +18,7 @@ _MOST_COLUMNS = 12
 _MOST_GROUPS = 3
 _MOST_ITEMS = 60
 _MOST_REPAIRED = 10
-_AGREEMENT = steps.AGREE.writes[0]
+AGREEMENT = steps.AGREE.writes[0]
 
 
 class Analysis(NamedTuple):
@@ -48,6 +48,12 @@ def _versions_of(analysis_dir: Path) -> dict | None:
     """The versions of the items, where items or policies differ."""
     path = analysis_dir / steps.VERSIONS
     return results.read(path, results.Versions, steps.BUILD.script) if path.exists() else None
+
+
+def agreement(analysis_dir: Path) -> dict | None:
+    """What measure_agreement.py found; None where it did not run."""
+    path = analysis_dir / AGREEMENT
+    return results.read(path, results.Agreement, steps.AGREE.script) if path.exists() else None
 
 
 def render(analysis: Analysis) -> dict[str, str]:
@@ -292,10 +298,9 @@ def _labels(counts: counting.Counts) -> list[str]:
 
 def _agreement(analysis: Analysis) -> str:
     """What measure_agreement.py found, where it ran."""
-    path = analysis.analysis_dir / _AGREEMENT
-    if not path.exists():
+    measured = agreement(analysis.analysis_dir)
+    if measured is None:
         return "Agreement between coders was not measured (`measure_agreement.py`)."
-    measured = results.read(path, results.Agreement, steps.AGREE.script)
     later = len(analysis.counts.reviews) - measured["reviews"]
     return agreement_page.answer(measured) + (
         f" **Measured {later} reviews ago; run it again.**" if later else "")

@@ -57,6 +57,8 @@ def guard(analysis_dir: Path, sources: Sequence[Source], report: Path | None, op
         files.refuse_leading_out(report)
     there = _foreign(analysis_dir, force)
     if there and not force:
+        if len(there) > 1:  # all is foreign where a manifest cannot be read: that is the reason
+            manifest.entries(analysis_dir)
         raise files.Refusal(f"{analysis_dir}: holds {listed(there, aside.SHOWN)}, which no "
                             f"analysis wrote there; give another {option}, or --force, which puts "
                             "it aside")
