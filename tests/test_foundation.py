@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 import goldens
-from failure_analysis import facts, files, manifest, steps
+from failure_analysis import facts, files, manifest, steps, store
 from failure_analysis.report import check, write
 from make_runs import judged, read_jsonl, simulation, task, tau2, turn
 
@@ -62,7 +62,7 @@ def agree(folder, *names):
         for name in entry.get("reads", {}):
             if name in names:
                 entry["reads"][name] = files.sha256(folder / name)
-    files.write_json(folder / manifest.NAME, {"steps": known})
+    store.write_json(folder / manifest.NAME, {"steps": known})
 
 
 def better(folder):
@@ -382,7 +382,7 @@ def test_a_step_over_other_inputs_and_a_stray_file_are_named(run_script, folder,
     known = manifest.entries(folder)
     known["compare_models"]["reads"]["outcomes.csv"] = "0" * 64
     assert entry.keys() < known.keys()
-    files.write_json(folder / manifest.NAME, {"steps": known})
+    store.write_json(folder / manifest.NAME, {"steps": known})
     faults = {fault.name: fault.why for fault in manifest.faults(folder)}
     assert faults == {"outcomes.csv": "compare_models.py was run over another one; run it again"}
 

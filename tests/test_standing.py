@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from failure_analysis import files
+from failure_analysis import clean, files
 from failure_analysis.review import standing
 from make_runs import judged, turn
 
@@ -120,7 +120,7 @@ def test_a_further_run_and_moved_files_keep_the_reviews(run_script, reviewed, tw
     done = run_script("build_packet.py", "--run-dir", *runs, more, "--output-dir", reviewed)
     assert done.returncode == 0, done.stderr
     assert (reviewed / "reviews.jsonl").read_bytes() == ledger
-    ids = [row["datapoint_id"] for row in files.read_csv(reviewed / "outcomes.csv")]
+    ids = [row["datapoint_id"] for row in clean.read_csv(reviewed / "outcomes.csv")]
     assert ids == ["alpha/0", "alpha/1", "beta/0", "beta/1", "gamma/0"]
     assert not put_aside(reviewed)
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Required, TypedDict
 
-from failure_analysis import facts, files, results, steps
+from failure_analysis import clean, facts, files, results, steps, store
 from failure_analysis.steps import Step
 
 NAME = "manifest.json"
@@ -57,7 +57,7 @@ def record(
     Of the outputs those count that are there. `reads` are the files of the folder that it was made
     from, as `proved` gives them; `hashes` are those of outputs that are known already."""
     hashes, outputs = hashes or {}, tuple(outputs)
-    with files.alone(analysis_dir):
+    with store.alone(analysis_dir):
         ran = entries(analysis_dir)
         ran.pop(step, None)
         ran[step] = {
@@ -75,7 +75,7 @@ def record(
 def begin(analysis_dir: Path, outputs: Iterable[str]) -> None:
     """Says that a step writes these files from here on, until `record`: what it leaves of them when
     it is killed is ours."""
-    with files.alone(analysis_dir):
+    with store.alone(analysis_dir):
         _write(analysis_dir, entries(analysis_dir), {*writing(analysis_dir), *outputs})
 
 
@@ -87,7 +87,7 @@ def writing(analysis_dir: Path) -> list[str]:
 
 def _write(analysis_dir: Path, ran: Mapping[str, dict], begun: Iterable[str]) -> None:
     begun = {"writing": sorted(begun)} if begun else {}
-    files.write_json(analysis_dir / NAME, {"steps": ran, **begun})
+    store.write_json(analysis_dir / NAME, {"steps": ran, **begun})
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def proved(analysis_dir: Path, names: Iterable[str]) -> dict[str, str]:
 
 def replace_output(analysis_dir: Path, step: Step, names: Iterable[str]) -> None:
     """Tells the manifest that a step has written some of its outputs anew."""
-    with files.alone(analysis_dir):
+    with store.alone(analysis_dir):
         ran = entries(analysis_dir)
         if step.name in ran:
             ran[step.name]["outputs"] |= {name: files.sha256(analysis_dir / name)
@@ -244,7 +244,7 @@ def _first_wrong(path: Path) -> tuple[int, str]:
         elif path.suffix == ".json":
             json.loads(files.read_bytes(path))
         elif path.suffix == ".csv":
-            for _ in files.csv_cells(path, (), _maker(path.name)):
+            for _ in clean.csv_cells(path, (), _maker(path.name)):
                 pass
         elif path.suffix in (".md", ".yaml"):
             files.read_text(path)

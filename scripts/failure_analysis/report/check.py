@@ -8,7 +8,7 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import facts, files, manifest, steps
+from failure_analysis import facts, files, manifest, steps, store
 from failure_analysis.markdown import code
 from failure_analysis.report import claims, foundation, pieces, prose, structure, write
 from failure_analysis.report.evidence import Evidence, Finding, Findings, gather
@@ -36,9 +36,9 @@ def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result
     report = write.path_of(analysis_dir)
     text = write.read(files.needed(report, "write_report.py"))
     result = _proved(analysis_dir, text, min_cited, rerun)
-    with files.where_writable(analysis_dir / NAME):
+    with store.where_writable(analysis_dir / NAME):
         manifest.begin(analysis_dir, steps.CHECK.writes)
-        files.write_json(analysis_dir / NAME, {"report": report.name, **record(result, rerun)})
+        store.write_json(analysis_dir / NAME, {"report": report.name, **record(result, rerun)})
         manifest.record(analysis_dir, steps.CHECK.name, {"min_cited": min_cited, "rerun": rerun},
                         steps.CHECK.writes)
     return result

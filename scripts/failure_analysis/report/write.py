@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import facts, files, manifest, steps
+from failure_analysis import facts, files, manifest, steps, store
 from failure_analysis.packet import rows
 from failure_analysis.report import blocks, draft, pieces
 from failure_analysis.report.prose import BOUND, FACT, Token
@@ -73,14 +73,14 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
         **reports, report.name: {"drafted": standing.digest(text) if untouched else None,
                                  "bound": dict(sorted((kept + filled).items()))}}},
                     steps.REPORT.writes)
-    files.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
+    store.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
     return Written(state, problems)
 
 
 def refuse_unreadable(analysis_dir: Path, report: Path, force: bool) -> str | None:
     """Refuses a report, and what plan_review.py and measure_agreement.py wrote, where it cannot be
     read; returns the report's text, unless it is to be drafted anew."""
-    files.refuse_leading_out(report)
+    store.refuse_leading_out(report)
     manifest.proved(analysis_dir, (plan.NAME, rows.CONTRAST, blocks.AGREEMENT))
     if (analysis_dir / plan.NAME).exists():
         plan.load(analysis_dir)

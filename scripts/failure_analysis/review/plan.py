@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import files, manifest, results, steps
+from failure_analysis import files, manifest, results, steps, store
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.datapoint import UNSURE
 from failure_analysis.markdown import cell, code, listed, table
@@ -121,10 +121,10 @@ def write(analysis_dir: Path, options: Options) -> dict:
         (analysis_dir / rows.CONTRAST).unlink(missing_ok=True)
     summary = {**_summary(index, compared, lines, options), "ceiling": ceiling}
     summary["short"] += [trouble] if trouble else []
-    with files.atomic(analysis_dir / NAME) as file:
+    with store.atomic(analysis_dir / NAME) as file:
         for planned in lines:
             file.write(json.dumps(planned._asdict()).encode() + b"\n")
-    files.write_text(analysis_dir / PAGE, page(summary, lines))
+    store.write_text(analysis_dir / PAGE, page(summary, lines))
     manifest.record(analysis_dir, steps.PLAN.name, options._asdict(), steps.PLAN.writes,
                     reads=reads)
     return summary

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
-from failure_analysis import aside, files, manifest, results, steps
+from failure_analysis import aside, clean, files, manifest, results, steps, store
 from failure_analysis.markdown import listed
 from failure_analysis.packet import rows
 from failure_analysis.records import Source
@@ -54,7 +54,7 @@ def guard(analysis_dir: Path, sources: Sequence[Source], report: Path | None, op
     `option` names the folder on the command line."""
     _refuse_over_inputs(analysis_dir, sources, report, filter(None, (mapping, rules)))
     if report:
-        files.refuse_leading_out(report)
+        store.refuse_leading_out(report)
     there = _foreign(analysis_dir, force)
     if there and not force:
         if len(there) > 1:  # all is foreign where a manifest cannot be read: that is the reason
@@ -90,7 +90,7 @@ def _unfit(analysis_dir: Path, report: Path | None, run_dirs: Sequence[Path],
     path = report or analysis_dir
     if path.parts[:1] and path.parts[0].startswith("-"):
         return "begins with a dash, so that the next script would take it for an option"
-    if files.visible(str(path)) != str(path) or "\n" in str(path):
+    if clean.visible(str(path)) != str(path) or "\n" in str(path):
         return "has a control character or a line feed in its name"
     if longest := max((part for part in path.parts if len(os.fsencode(part)) > _LONGEST),
                       default=""):
@@ -122,7 +122,7 @@ def _foreign(analysis_dir: Path, force: bool) -> list[str]:
     for name, load in ((ledger.NAME, ledger.load), (reading_log.NAME, reading_log.load)):
         path = analysis_dir / name
         try:
-            files.refuse_leading_out(path)
+            store.refuse_leading_out(path)
             load(analysis_dir)
             damaged = False
         except (files.Refusal, OSError):
@@ -185,7 +185,7 @@ def report_of(analysis_dir: Path) -> Path:
 def copy_aside(path: Path) -> Path:
     """Copies a file beside itself under a name with the time in it, and returns that."""
     copy = aside.unused(path.parent, path.stem, path.suffix)
-    with files.atomic(copy) as file:
+    with store.atomic(copy) as file:
         file.write(files.read_bytes(path))
     return copy
 
