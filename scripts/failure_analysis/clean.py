@@ -160,6 +160,6 @@ def read_csv(path: Path, needed: Iterable[str] = (), script: str = "build_packet
     one that lacks a column."""
     with io.TextIOWrapper(files.open_bytes(path), "utf-8", "replace", newline="") as file:
         header = next(csv.reader(file), [])
-    names = list(dict.fromkeys([*header, *files.needed]))
+    names = list(dict.fromkeys([*header, *needed]))
     for cells in csv_cells(path, names, script):
         yield dict(zip(names, cells, strict=True))

@@ -94,7 +94,7 @@ class ComparedWith(TypedDict):
     """What compare_models.py was run with."""
 
     by: Literal["model", "run"] | None
-    seed: Count
+    seed: int
 
 
 class MeasuredWith(TypedDict):
