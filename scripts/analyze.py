@@ -111,7 +111,7 @@ def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if args.command != "evals" and (
             args.jobs < 1 or args.max_traces is not None and args.max_traces < 1):
         parser.error("--jobs and --max-traces are at least 1")
-    from failure_analysis import files
+    from failure_analysis import store
     from failure_analysis.lenses import commands, one_lens
 
     if args.command == "evals":
@@ -121,7 +121,7 @@ def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     request = one_lens.Request(args.dataset, filters, axis, args.mapping, args.seed,
                                args.max_traces, args.jobs, args.cache)
     if args.command == "diagnose":
-        files.hold(args.output_dir or args.dataset)
+        store.hold(args.output_dir or args.dataset)
         summary, lines = commands.diagnosed(request, args.output_dir, args.rules, args.queries)
     else:
         summary, lines = commands.lens(args.command, request, args.output_dir, args.output)

@@ -57,14 +57,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     inputs = cli.find_inputs(parser, args)
-    from failure_analysis import files, steps, terminal
+    from failure_analysis import steps, store, terminal
     from failure_analysis.comparison import overview
     from failure_analysis.packet import build
 
     analysis_dir = args.output_dir or cli.default_folder(inputs)
     aside = cli.guard(analysis_dir, inputs, None, "--output-dir", args)
     analysis_dir.mkdir(parents=True, exist_ok=True)
-    files.hold(analysis_dir)
+    store.hold(analysis_dir)
     counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args, inputs))
     cli.summarise(
         {**counts, "runs": len(inputs.sources), "analysis_dir": analysis_dir.as_posix(),

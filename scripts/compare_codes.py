@@ -46,14 +46,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from failure_analysis import files
+    from failure_analysis import store
     from failure_analysis.coding import compare
 
     a, b = compare.load(args.run_a), compare.load(args.run_b)
     result = compare.compare(a, b)
     output_dir = args.output_dir or b.path.parent
-    files.write_json(output_dir / compare.NAME, result)
-    files.write_text(output_dir / compare.PAGE, compare.page(result))
+    store.write_json(output_dir / compare.NAME, result)
+    store.write_text(output_dir / compare.PAGE, compare.page(result))
     changed = sum(bool(row["gained"] or row["lost"]) for row in result["codes"])
     cli.summarise(result, [
         f"{result['known']} pairs of known coding, by {result['paired_by']}; {result['unknown']} "

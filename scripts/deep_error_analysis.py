@@ -63,7 +63,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if args.output and args.output.suffix != ".md":
         parser.error(f"--output is the report, a path that ends in .md, not {args.output}")
     inputs = cli.find_inputs(parser, args)
-    from failure_analysis import files, terminal
+    from failure_analysis import store, terminal
     from failure_analysis.comparison import overview, page
     from failure_analysis.comparison import write as compare
     from failure_analysis.packet import build, heuristics
@@ -72,10 +72,13 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     report = args.output or cli.default_folder(inputs) / write.NAME
     analysis_dir = report.parent
     aside = cli.guard(analysis_dir, inputs, report, "--output", args)
+    rules = args.rules or heuristics.DEFAULT_RULES
+    heuristics.load(rules)
+    write.refuse_unreadable(analysis_dir, report, args.force)
     analysis_dir.mkdir(parents=True, exist_ok=True)
-    files.hold(analysis_dir)
+    store.hold(analysis_dir)
     counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args, inputs))
-    clusters = heuristics.label(analysis_dir, args.rules or heuristics.DEFAULT_RULES)
+    clusters = heuristics.label(analysis_dir, rules)
     judged = counts["pass"] + counts["fail"]
     compared = compare.write(analysis_dir, args.by, args.seed) if judged else {}
     by = compared.get("by", "model")

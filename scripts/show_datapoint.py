@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
 def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     import json
 
-    from failure_analysis import files
+    from failure_analysis import clean, store
     from failure_analysis.packet import rows
     from failure_analysis.review import ledger, parts, plan, reading_log, show
 
@@ -94,7 +94,7 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         shown = show.view(row, args.start, args.tokens, before)
         before |= show.whole_texts(row, shown)
         views.append((row, shown))
-    with files.where_writable(analysis_dir / reading_log.NAME, "; this does not count as read"):
+    with store.where_writable(analysis_dir / reading_log.NAME, "; this does not count as read"):
         for row, shown in views:
             size = sum(len(part.text) for part in parts.parts(row))
             reading_log.log(analysis_dir, args.coder, row["datapoint_id"], size, show.spans(shown))
@@ -106,7 +106,7 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
                                 planned_by_id.get(row["datapoint_id"]), finals)
                       for row, shown in views))
     if remark:
-        print(files.visible(remark))
+        print(clean.visible(remark))
     return 0
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 import zstandard
 
-from failure_analysis import files
+from failure_analysis import clean, files
 from failure_analysis.datapoint import CSV_COLUMNS
 from make_runs import findings, judged, read_jsonl, turn
 
@@ -17,7 +17,7 @@ def facts(out):
 
 
 def outcomes(out):
-    return list(files.read_csv(out / "outcomes.csv"))
+    return list(clean.read_csv(out / "outcomes.csv"))
 
 
 def test_counts_ids_and_whole_rows(build, tmp_path):
@@ -275,7 +275,7 @@ def test_two_judges_given_as_files_are_one_run(build, tmp_path):
     judged(run, [turn(0)], "claude_judged.jsonl")
     _, out = build("--input", run / "claude_judged.jsonl", run / "openai_judged.jsonl")
     assert len(outcomes(out)) == 1
-    assert [row["grader"] for row in files.read_csv(out / "gradings.csv")] == ["claude"]
+    assert [row["grader"] for row in clean.read_csv(out / "gradings.csv")] == ["claude"]
 
 
 def test_gradings_join_by_item_and_only_where_it_is_clear(build, tmp_path):
@@ -285,7 +285,7 @@ def test_gradings_join_by_item_and_only_where_it_is_clear(build, tmp_path):
     judged(run, rows[:3], "claude_judged.jsonl")
     judged(run, [{**row, "scores": None} for row in rows[:2]], "transcript.jsonl")
     _, out = build("--run-dir", run)
-    assert [row["datapoint_id"] for row in files.read_csv(out / "gradings.csv")] == [
+    assert [row["datapoint_id"] for row in clean.read_csv(out / "gradings.csv")] == [
         "r/q1", "r/q2"]
     assert "two rows that it may grade" in findings(out, "rejected_gradings")[0]["text"]
     assert findings(out, "transcript_not_in_transcript")[0]["about"] == ["3"]
@@ -344,7 +344,7 @@ def test_a_second_judge_is_a_further_grading_not_a_second_row(build, tmp_path):
     run = judged(tmp_path / "r", [turn(0, False), turn(1)])
     judged(run, [turn(0, True), turn(1, False), turn(9, False), b"broken"], "claude_judged.jsonl")
     _, out = build("--run-dir", run)
-    graded = list(files.read_csv(out / "gradings.csv"))
+    graded = list(clean.read_csv(out / "gradings.csv"))
     assert [(row["datapoint_id"], row["grader"], row["outcome"]) for row in graded] == [
         ("r/0", "claude", "pass"), ("r/1", "claude", "fail")]
     sanity = json.loads((out / "sanity.json").read_text())
@@ -387,9 +387,9 @@ def test_csv_opens_safely_and_comes_back_exactly(build, tmp_path):
     _, out = build("--run-dir", run)
     with open(out / "failure_review_rows.csv", encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
-    assert not [cell for cell in cells if cell.startswith(files.GUARDED[:-1])]
-    assert [row["user_text"] for row in files.read_csv(out / "failure_review_rows.csv")] \
-        == list(map(files.visible, nasty))
+    assert not [cell for cell in cells if cell.startswith(clean.GUARDED[:-1])]
+    assert [row["user_text"] for row in clean.read_csv(out / "failure_review_rows.csv")] \
+        == list(map(clean.visible, nasty))
     assert outcomes(out)[0]["model_name"] == "=model()"
 
 
@@ -498,4 +498,4 @@ def test_hostile_names_reach_neither_terminal_nor_ids_raw(build, tmp_path):
     assert "\x1b" not in done.stdout + done.stderr
     (row,) = outcomes(out)
     assert row["datapoint_id"].startswith("r/a_b_~")
-    assert row["item_id"] == r"a b\x07~" + files.mark("a b\x07\n")
+    assert row["item_id"] == r"a b\x07~" + clean.mark("a b\x07\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import make_journals
-from failure_analysis import documents, files
+from failure_analysis import clean, documents, files
 from failure_analysis.reading import claims, format_files, zipped
 from make_format_table import BUNDLE, texts, written
 from make_runs import (
@@ -191,7 +191,7 @@ class TestBareList:
         (row,) = read_jsonl(out / "failure_review_rows.jsonl")
         assert row["expected"]["actions"][0]["name"] == CANCEL[0]
         assert "Do it now." in row["user_text"]
-        prints = {line["run_id"]: line["item_fingerprint"] for line in files.read_csv(
+        prints = {line["run_id"]: line["item_fingerprint"] for line in clean.read_csv(
             out / "outcomes.csv") if line["item_id"] == "2"}
         assert len(prints) == 2 and len(set(prints.values())) == 1
 
@@ -217,7 +217,7 @@ def bee(path: Path, model: str | None = None, good: bool = True) -> Path:
 def models(out: Path) -> dict[str, set[str]]:
     """model -> its runs."""
     found: dict[str, set[str]] = {}
-    for row in files.read_csv(out / "outcomes.csv"):
+    for row in clean.read_csv(out / "outcomes.csv"):
         found.setdefault(row["model_name"], set()).add(row["run_id"])
     return found
 

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failure_analysis import files, user_files
+from failure_analysis import clean, user_files
 from failure_analysis.files import Refusal
 from failure_analysis.packet import failure_class, heuristics, rule_file
 from make_runs import judged, read_jsonl, turn
@@ -278,7 +278,7 @@ def test_labels_stand_in_both_files_and_in_the_counts(cluster):
     assert [(row["error_mode_candidate"], row["error_mode_rule"]) for row in packet] == [
         ("state_memory_failure", "judge_says_asked_again"), ("other", "no_rule"),
         ("state_memory_failure", "judge_says_asked_again")]
-    table = list(files.read_csv(out / "failure_review_rows.csv"))
+    table = list(clean.read_csv(out / "failure_review_rows.csv"))
     assert [row["error_mode_candidate"] for row in table] == [
         row["error_mode_candidate"] for row in packet]
     result = json.loads((out / "clusters.json").read_text())

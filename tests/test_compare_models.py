@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.datapoint import GRADING_COLUMNS, OUTCOME_COLUMNS
 from make_runs import judged, simulation, task, tau2, turn
 
@@ -36,8 +36,8 @@ def compare(run_script, tmp_path):
         for name, columns, records in (("outcomes.csv", OUTCOME_COLUMNS, lines),
                                        ("gradings.csv", GRADING_COLUMNS, gradings)):
             if records or name == "outcomes.csv":
-                (out / name).write_bytes(files.csv_line(columns) + b"".join(
-                    files.csv_line(record.get(name) for name in columns) for record in records))
+                (out / name).write_bytes(clean.csv_line(columns) + b"".join(
+                    clean.csv_line(record.get(name) for name in columns) for record in records))
         (out / "failure_review_rows.jsonl").write_text(
             "".join(json.dumps(row) + "\n" for row in rows))
         (out / "facts.json").write_text('{"failed_rows": 1, "comparison/stale": 3}')
@@ -101,7 +101,7 @@ def test_items_with_other_content_are_left_out_and_listed(compare, tmp_path):
     page = (tmp_path / "analysis" / "model_comparison.md").read_text()
     assert "1 of 4 items differ in content under one id" in page
     cells = {row["item_id"]: row
-             for row in files.read_csv(tmp_path / "analysis" / "comparison.csv")}
+             for row in clean.read_csv(tmp_path / "analysis" / "comparison.csv")}
     assert cells["9"]["a"] == "different content"
     assert (cells["0"]["models_judged"], cells["0"]["models_failing"], cells["0"]["a"]) == (
         "3", "3", "1 of 1")

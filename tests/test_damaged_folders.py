@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from failure_analysis import manifest
+from failure_analysis.files import Refusal, sha256
 from make_runs import judged, turn
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
@@ -44,6 +46,10 @@ READERS = (
     ("analyze.py", "diagnose", "{}", "--jobs", "1", "--cache", "{}/cache"),
     ("open_coder.py", "--input", "{}", "--project", "p", "--dry-run"),
 )
+
+
+STAGE_1 = ("deep_error_analysis.py", "--run-dir", "{runs}/alpha", "{runs}/beta", "--output",
+           "{}/deep_error_analysis.md")
 
 
 class Said:
@@ -260,17 +266,18 @@ def names_of(folder):
 
 
 def cases(seed, count, folder):
-    """So many (file, damage, command, seed of the damage), the same ones for a seed."""
+    """So many (file, damage, what the manifest says of it, command, seed of the damage), the same
+    ones for a seed."""
     rng = random.Random(seed)
     commands = [command for command in READERS if command[1] not in SLOWEST]
     every = [(name, damage) for name in names_of(folder) for damage in (*DAMAGES, *PLACES)]
     rng.shuffle(every)
-    return [(*every[place % len(every)], rng.choice(commands), rng.getrandbits(32))
-            for place in range(count)]
+    return [(*every[place % len(every)], rng.choice(tuple(PROOFS)), rng.choice(commands),
+             rng.getrandbits(32)) for place in range(count)]
 
 
-def damaged(folder, copy, name, damage, seed):
-    """A copy of a folder in which one file is damaged."""
+def damaged(folder, copy, name, damage, proof, seed):
+    """A copy of a folder in which one file is damaged, and the manifest says that of it."""
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy)
     if damage in PLACES:
@@ -278,15 +285,44 @@ def damaged(folder, copy, name, damage, seed):
     else:
         data = (copy / name).read_bytes()
         (copy / name).write_bytes(DAMAGES[damage](data, random.Random(seed)))
+    if name != manifest.NAME:
+        PROOFS[proof](copy, name)
+
+
+def _made_to_fit(folder, name):
+    """The manifest knows the file as it is now, as if its step had written it so."""
+    ran = json.loads((folder / manifest.NAME).read_bytes())
+    for step, entry in ran["steps"].items():
+        with contextlib.suppress(OSError, Refusal):
+            if name in entry["outputs"]:
+                entry["outputs"][name] = manifest._hash(folder, step, name)
+            if name in entry.get("reads", ()):
+                entry["reads"][name] = sha256(folder / name)
+    (folder / manifest.NAME).write_text(json.dumps(ran), encoding="utf-8")
+
+
+def _forgotten(folder, name):
+    """No step of the manifest has written or read the file."""
+    ran = json.loads((folder / manifest.NAME).read_bytes())
+    for entry in ran["steps"].values():
+        entry["outputs"].pop(name, None)
+        entry.get("reads", {}).pop(name, None)
+    (folder / manifest.NAME).write_text(json.dumps(ran), encoding="utf-8")
+
+
+# A damaged file that its step did not write so is refused before anybody looks into it; what looks
+# into it must hold by itself.
+PROOFS = {"as it was": lambda folder, name: None, "made to fit": _made_to_fit,
+          "forgotten": _forgotten}
 
 
 def faults(whole, copy, seed, count, monkeypatch):
     folder, runs = whole
     monkeypatch.chdir(copy.parent)
-    for name, damage, command, its_seed in cases(seed, count, folder):
-        damaged(folder, copy, name, damage, its_seed)
+    for name, damage, proof, command, its_seed in cases(seed, count, folder):
+        damaged(folder, copy, name, damage, proof, its_seed)
         if wrong := complaint(*call(*wanted(command, copy, runs))):
-            yield f"{name}, {damage} ({its_seed}): {' '.join(command)}: {wrong}"
+            yield f"{name}, {damage}, {proof} ({its_seed}): {' '.join(command)}: {wrong}"
 
 
 def test_a_damaged_file_is_refused_in_a_line_or_harmless(whole, tmp_path, monkeypatch):
@@ -498,3 +534,100 @@ def test_filters_too_deep_for_python_are_refused(folder):
     code, _, err = call("analyze.py", "surface", str(folder), "--output", "x.json", "--filters",
                         "[" * DEEP)
     assert code == 1 and err.startswith("analyze.py: --filters: not valid JSON (")
+
+
+# --- what is refused is refused before anything is written ---------------------------------------
+
+def _contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()
+            if path.is_file() and path.suffix != ".lock"}
+
+
+@pytest.mark.parametrize(("name", "old", "new", "command", "says"), [
+    ("sanity.json", b'"model_name": "alpha"', b'"model_name": ["alpha"]',
+     ("compare_models.py", "{}"), "sanity.json: runs[0].model_name is no text"),
+    ("facts.json", b'"failed_rows/alpha"', b'"failed_rows/omega"',
+     ("compare_models.py", "{}"), "facts.json: no fact failed_rows/alpha"),
+    ("item_versions.json", b'"contents": [', b'"contents": [7,',
+     ("compare_models.py", "{}"), "item_versions.json: differing[0].contents[0] is no object"),
+    ("agreement.json", b'"reviews": ', b'"reviews": "many", "was": ', STAGE_1,
+     "agreement.json: reviews is no whole number"),
+    ("review_plan.jsonl", b'{"', b'{', STAGE_1, "review_plan.jsonl:1: not a line of a plan"),
+    ("contrast_rows.jsonl", b'{"', b'{', STAGE_1, "contrast_rows.jsonl:1: not valid JSON"),
+    ("deep_error_analysis.md", b"#", b"\xe9", STAGE_1, "deep_error_analysis.md:1: not UTF-8"),
+    ("deep_error_analysis.md", b"#", b"\xe9", ("write_report.py", "{}"),
+     "deep_error_analysis.md:1: not UTF-8"),
+    ("agreement.json", b'"settled": ', b'"was": ', ("write_report.py", "{}"),
+     "agreement.json: it has no settled"),
+])
+@pytest.mark.parametrize("proof", ["as it was", "made to fit"])
+def test_a_refusal_leaves_every_file_as_it_was(whole, tmp_path, name, old, new, command, says,
+                                               proof):
+    folder, runs = whole
+    shutil.copytree(folder, copy := tmp_path / "out")
+    data = (copy / name).read_bytes()
+    assert old in data
+    (copy / name).write_bytes(data.replace(old, new, 1))
+    PROOFS[proof](copy, name)
+    before = _contents(copy)
+    code, _, err = call(*wanted(command, copy, runs))
+    assert code == 1 and err.count("\n") == 1, err
+    assert says in err or (proof == "as it was" and f"{name}:" in err), err
+    assert _contents(copy) == before
+
+
+@pytest.mark.parametrize(("name", "old", "new", "command", "says"), [
+    ("model_comparison.json", b'"pairs": [', b'"pairs": [{"a": 3}, ',
+     ("plan_review.py", "{}"), "model_comparison.json: pairs[0]"),
+    ("model_comparison.json", b'"interval": [', b'"interval": [null, ', ("write_report.py", "{}"),
+     "model_comparison.json: units[0].interval"),
+    ("clusters.json", b'"failing_rows": ', b'"failing_rows": NaN, "was": ',
+     ("write_report.py", "{}"), "clusters.json: it holds a number beyond all that JSON can carry"),
+    ("clusters.json", b'"examples": {', b'"examples": {"omega": ["a/1"], ',
+     ("check_report.py", "{}"), "clusters.json: the models of a mode and those of its examples"),
+    ("item_versions.json", b'"without_differing": [', b'"without_differing": 5, "was": [',
+     ("write_report.py", "{}"), "item_versions.json: without_differing is no list"),
+    ("sanity.json", b'"benchmark": "', b'"benchmark": ["x"], "was": "',
+     ("review_app.py", "{}", "--static", "{}/page.html"),
+     "sanity.json: conservation.benchmark is no text"),
+])
+def test_a_result_of_another_shape_is_refused_for_what_is_wrong_in_it(
+        whole, tmp_path, name, old, new, command, says):
+    folder, runs = whole
+    shutil.copytree(folder, copy := tmp_path / "out")
+    data = (copy / name).read_bytes()
+    assert old in data
+    (copy / name).write_bytes(data.replace(old, new, 1))
+    _made_to_fit(copy, name)
+    code, _, err = call(*wanted(command, copy, runs))
+    assert code == 1 and says in err and err.count("\n") == 1, err
+
+
+@pytest.mark.parametrize("command", [
+    ("show_datapoint.py", "{}", "--next"), ("plan_review.py", "{}"),
+    ("measure_agreement.py", "{}")])
+def test_a_packet_that_is_a_link_to_itself_is_named(whole, tmp_path, command):
+    shutil.copytree(whole[0], copy := tmp_path / "out")
+    _loop(copy / "failure_review_rows.jsonl")
+    code, _, err = call(*wanted(command, copy, whole[1]))
+    assert (code, err) == (1, f"{command[0]}: {copy}/failure_review_rows.jsonl: a link that leads "
+                              "nowhere; remove it and run build_packet.py\n")
+
+
+@pytest.mark.parametrize("name", ["reviews.jsonl", "reading_log.jsonl"])
+def test_a_ledger_or_log_that_is_a_link_to_itself_is_named(whole, tmp_path, name):
+    shutil.copytree(whole[0], copy := tmp_path / "out")
+    _loop(copy / name)
+    for command in (READERS[0], READERS[3], STAGE_1):
+        code, _, err = call(*wanted(command, copy, whole[1]))
+        assert code == 0 or (name in err and err.count("\n") == 1), err
+
+
+@pytest.mark.parametrize("script", ["write_report.py", "compare_models.py", "build_packet.py"])
+def test_a_manifest_that_is_nested_too_deep_is_named(whole, tmp_path, script):
+    folder, runs = whole
+    shutil.copytree(folder, copy := tmp_path / "out")
+    (copy / manifest.NAME).write_bytes(b"[" * DEEP + b"]" * DEEP)
+    command = next(words for words in READERS if words[0] == script)
+    code, _, err = call(*wanted(command, copy, runs))
+    assert code == 1 and err.startswith(f"{script}: {copy}/manifest.json: not valid JSON ("), err

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from failure_analysis import files, manifest, steps
+from failure_analysis import files, manifest, steps, store
 from failure_analysis.archives import unpack
 from failure_analysis.reading import containers
 from make_runs import judged, turn
@@ -217,7 +217,7 @@ def test_what_a_killed_writer_left_goes_and_nothing_else(build, tmp_path):
     out.mkdir()
     child = os.fork()
     if not child:
-        with files.atomic(out / steps.OUTCOMES) as file:
+        with store.atomic(out / steps.OUTCOMES) as file:
             file.write(b"half")
             file.flush()
             os.kill(os.getpid(), 9)

@@ -34,7 +34,7 @@ from hypothesis import strategies as st
 
 import make_journals
 from bucket import KEYS, Bucket, member, tar_gz, zipped
-from failure_analysis import files
+from failure_analysis import clean, files
 from failure_analysis.archives import unpack as archives
 
 LARGE = 10_000_000
@@ -577,7 +577,7 @@ def test_hostile_names_of_objects_stay_in_the_folder(download, bucket):
     assert "\x1b" not in done.stdout + done.stderr
     runs = states(output)
     assert len(runs) == 8 and set(runs.values()) == {"fetched"}
-    assert len({files.folded(run) for run in runs}) == 8
+    assert len({clean.folded(run) for run in runs}) == 8
     assert {path.name for path in output.iterdir()} == {*runs, ".downloads", "downloads.csv"}
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.reading import expressions, format_files, mapping_file
 
 FIXTURES = Path(__file__).parent / "fixtures" / "formats"
@@ -54,7 +54,7 @@ def _check(truth: Truth, path: Path, run_script, out: Path) -> None:
     counts = sanity["conservation"]
     assert (counts["rows_read"], counts["pass"], counts["fail"], counts["unjudged"],
             counts["rejected"]) == truth[3:8]
-    models = Counter(row["model_name"] for row in files.read_csv(out / "outcomes.csv"))
+    models = Counter(row["model_name"] for row in clean.read_csv(out / "outcomes.csv"))
     if truth.models.isdigit():
         assert len(models) == int(truth.models)
     else:

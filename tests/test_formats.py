@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from failure_analysis import files
+from failure_analysis import clean, files
 from failure_analysis.formats import tau2_bench
 from make_runs import (
     attempt,
@@ -40,7 +40,7 @@ def rows_of(out):
 
 
 def outcomes(out):
-    return {row["datapoint_id"]: row for row in files.read_csv(out / "outcomes.csv")}
+    return {row["datapoint_id"]: row for row in clean.read_csv(out / "outcomes.csv")}
 
 
 class TestTau2:
@@ -387,7 +387,7 @@ class TestJudges:
             self.entry(rows[2], "compliant"), {"simulation_id": "nobody", "judge_verdict": "fail"},
             "broken"]}))
         _, out = build("--input", tmp_path / "in")
-        graded = list(files.read_csv(out / "gradings.csv"))
+        graded = list(clean.read_csv(out / "gradings.csv"))
         assert [(row["datapoint_id"], row["grader"], row["outcome"], row["verdict"])
                 for row in graded] == [
             ("run/1", "p1/j", "pass", "pass"), ("run/2", "p1/j", "pass", "Satisfied"),
@@ -400,7 +400,7 @@ class TestJudges:
         (tmp_path / "in" / "judge.json").write_text(json.dumps(
             {"entries": [{**self.entry({"id": None}, "pass")}]}))
         _, out = build("--input", tmp_path / "in")
-        assert list(files.read_csv(out / "gradings.csv")) == []
+        assert list(clean.read_csv(out / "gradings.csv")) == []
 
     def test_judges_alone_are_refused(self, build, tmp_path):
         path = tmp_path / "judge.json"

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 import goldens
-from failure_analysis import facts, files, manifest, steps
+from failure_analysis import facts, files, manifest, steps, store
 from failure_analysis.report import check, write
 from make_runs import judged, read_jsonl, simulation, task, tau2, turn
 
@@ -62,7 +62,7 @@ def agree(folder, *names):
         for name in entry.get("reads", {}):
             if name in names:
                 entry["reads"][name] = files.sha256(folder / name)
-    files.write_json(folder / manifest.NAME, {"steps": known})
+    store.write_json(folder / manifest.NAME, {"steps": known})
 
 
 def better(folder):
@@ -94,14 +94,14 @@ def test_a_better_comparison_with_its_fact_is_refused(run_script, folder):
     for name in ("write_report.py", "plan_review.py"):
         done = run_script(name, folder)
         assert done.returncode == 1
-        assert "model_comparison.json: changed since it was written; run compare_models.py" in \
-            done.stderr
+        assert "model_comparison.json: changed since it was written: not the content that " \
+            "manifest.json knows; run compare_models.py again" in done.stderr
     done = run_script("check_report.py", folder)
     assert done.returncode == 1 and "DOES NOT HOLD" in done.stdout
     assert done.stdout.splitlines()[:2] == [
         "changed_file: facts.json: its part that compare_models.py wrote was changed; run it again",
-        "changed_file: model_comparison.json: changed since it was written; run compare_models.py "
-        "again"]
+        "changed_file: model_comparison.json: changed since it was written: not the content that "
+        "manifest.json knows; run compare_models.py again"]
 
 
 def test_a_better_comparison_is_refused_although_the_manifest_agrees(run_script, folder):
@@ -323,6 +323,22 @@ def test_runs_that_are_gone_or_changed_cannot_prove(analyse, tmp_path):
     assert found(folder) == set()  # against the manifest alone
 
 
+@pytest.mark.parametrize(("name", "change", "says"), [
+    ("outcomes.csv", lambda data: data.replace(b"\r\n", b",x\r\n", 3).replace(b",x", b"", 1),
+     "outcomes.csv:2: changed since it was written, and "),
+    ("failure_review_rows.jsonl", lambda data: data.replace(b'\n{"', b'\n{', 1),
+     "failure_review_rows.jsonl:2: changed since it was written, and not valid JSON: "),
+    ("model_comparison.json", lambda data: data.replace(b'"by": ', b'"by" ', 1),
+     "model_comparison.json:2: changed since it was written, and not valid JSON ("),
+    ("clusters.md", lambda data: data + b"\n\xe9", "clusters.md:")])
+def test_a_changed_file_that_cannot_be_read_is_named_with_its_line(
+        run_script, folder, name, change, says):
+    (folder / name).write_bytes(change((folder / name).read_bytes()))
+    done = run_script("check_report.py", folder)
+    assert done.returncode == 1
+    assert says in done.stdout + done.stderr, done
+
+
 def test_another_mapping_is_another_input(run_script, tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"i": "1", "ok": true, "no": false}\n')
     mapping = tmp_path / "benchmark.yaml"
@@ -348,7 +364,8 @@ def test_a_step_does_not_read_what_was_edited(run_script, folder, name, script, 
     path.write_bytes(path.read_bytes().replace(b"user_stop", b"max_steps", 1))
     done = run_script(script, folder)
     assert done.returncode == 1
-    assert f"{name}: changed since it was written; {says}" in done.stderr
+    assert f"{name}: changed since it was written: not the content that manifest.json knows; " \
+        f"{says}" in done.stderr
 
 
 def test_a_step_over_other_inputs_and_a_stray_file_are_named(run_script, folder, tmp_path):
@@ -365,7 +382,7 @@ def test_a_step_over_other_inputs_and_a_stray_file_are_named(run_script, folder,
     known = manifest.entries(folder)
     known["compare_models"]["reads"]["outcomes.csv"] = "0" * 64
     assert entry.keys() < known.keys()
-    files.write_json(folder / manifest.NAME, {"steps": known})
+    store.write_json(folder / manifest.NAME, {"steps": known})
     faults = {fault.name: fault.why for fault in manifest.faults(folder)}
     assert faults == {"outcomes.csv": "compare_models.py was run over another one; run it again"}
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.comparison import compute, groups
 from failure_analysis.datapoint import OUTCOME_COLUMNS
 from failure_analysis.packet import rows
@@ -25,8 +25,8 @@ def ran(model, marks, start=0, **more):
 def compared(run_script, folder, lines, *args):
     """Compares hand-made outcomes; returns model_comparison.json and what the console says."""
     folder.mkdir(exist_ok=True)
-    (folder / "outcomes.csv").write_bytes(files.csv_line(OUTCOME_COLUMNS) + b"".join(
-        files.csv_line(line.get(name) for name in OUTCOME_COLUMNS) for line in lines))
+    (folder / "outcomes.csv").write_bytes(clean.csv_line(OUTCOME_COLUMNS) + b"".join(
+        clean.csv_line(line.get(name) for name in OUTCOME_COLUMNS) for line in lines))
     (folder / "failure_review_rows.jsonl").write_text("")
     (folder / "facts.json").write_text("{}")
     done = run_script("compare_models.py", folder, *args)
@@ -169,7 +169,7 @@ def test_groups_by_content_under_the_same_ids(run_script, tmp_path):
             "`a`, `b`, `c`; B: `y`, `z`).") in page
     assert "each is in the sets of those groups only whose members agree on it" in page
     assert "failed under every version of its content: 1 items" in said
-    cells = {row["item_id"]: row for row in files.read_csv(out / "comparison.csv")}
+    cells = {row["item_id"]: row for row in clean.read_csv(out / "comparison.csv")}
     assert (cells["1"]["models_judged"], cells["1"]["models_failing"]) == ("3", "2")
     assert (cells["1"]["a"], cells["1"]["y"]) == ("1 of 1", "different content")
 

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import yaml
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.reading import mapping_file
 from make_runs import findings, read_jsonl
 
@@ -36,13 +36,13 @@ def mapped(build, tmp_path):
 
 
 def outcomes(out):
-    return {row["datapoint_id"]: row["outcome"] for row in files.read_csv(out / "outcomes.csv")}
+    return {row["datapoint_id"]: row["outcome"] for row in clean.read_csv(out / "outcomes.csv")}
 
 
 def counts(out):
     """model -> passing, failing, unjudged rows."""
     rows = Counter(
-        (row["model_name"], row["outcome"]) for row in files.read_csv(out / "outcomes.csv")
+        (row["model_name"], row["outcome"]) for row in clean.read_csv(out / "outcomes.csv")
     )
     return {
         model: tuple(rows[model, outcome] for outcome in ("pass", "fail", "unjudged"))
@@ -356,7 +356,7 @@ def test_trials_are_counted_from_0_whatever_they_are_called(mapped, values, tria
     _, out = mapped(
         OK + "trial_of: epoch\n", {"r.jsonl": [*rows, {"id": 9, "epoch": values[0], "ok": False}]}
     )
-    assert [row["trial"] for row in files.read_csv(out / "outcomes.csv")] == [*trials, "0"]
+    assert [row["trial"] for row in clean.read_csv(out / "outcomes.csv")] == [*trials, "0"]
 
 
 def test_a_second_grading_is_no_trial(mapped):
@@ -372,10 +372,10 @@ def test_a_second_grading_is_no_trial(mapped):
     for grading, record in (("filter", "strict"), ("{at: filter, record: loose}", "loose")):
         _, out = mapped(f"{mapping}grading_of: {grading}\n", {"r.jsonl": rows})
         assert counts(out) == {"m": (2, 1, 0)}
-        (grader,) = {row["grader"] for row in files.read_csv(out / "outcomes.csv")}
+        (grader,) = {row["grader"] for row in clean.read_csv(out / "outcomes.csv")}
         graded = [
             (row["item_id"], row["grader"], row["outcome"])
-            for row in files.read_csv(out / "gradings.csv")
+            for row in clean.read_csv(out / "gradings.csv")
         ]
         other = ({"strict": "loose", "loose": "strict"})[record]
         oks = {"strict": "011", "loose": "110"}[other]
@@ -527,7 +527,7 @@ def test_a_record_of_another_file_is_found_by_that_files_name(mapped):
         "fields: {item_id: id, scores: {ok: log.ok}}\n",
         {"r.jsonl": [{"id": "a"}, {"id": "b"}], "logs/a/x.json": {"ok": True},
          "logs/b/x.json": {"ok": False}})
-    assert [row["outcome"] for row in files.read_csv(out / "outcomes.csv")] == ["pass", "fail"]
+    assert [row["outcome"] for row in clean.read_csv(out / "outcomes.csv")] == ["pass", "fail"]
 
 
 @pytest.mark.parametrize(
@@ -1202,6 +1202,6 @@ def test_a_run_is_not_called_twice_what_its_file_says(mapped):
     _, out = mapped(mapping, {"alpha.jsonl": [{**row, "m": "alpha"}],
                               "run_Beta_1.jsonl": [{**row, "m": "beta"}],
                               "samples.jsonl": [{**row, "m": "a"}, {**row, "m": "alpha"}]})
-    named = {line["run_id"]: line["model_name"] for line in files.read_csv(out / "outcomes.csv")}
+    named = {line["run_id"]: line["model_name"] for line in clean.read_csv(out / "outcomes.csv")}
     assert named == {
         "alpha": "alpha", "run_Beta_1": "beta", "samples.a": "a", "samples.alpha": "alpha"}

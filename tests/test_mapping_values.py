@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from failure_analysis import files, user_files
+from failure_analysis import clean, files, user_files
 from failure_analysis.comparison import overview
 from failure_analysis.drafting import propose, survey
 from failure_analysis.reading import delimited, expressions, mapping_file, values
@@ -204,7 +204,7 @@ def test_a_number_may_decide_nothing(mapped, tmp_path):
                                     for place, (a, b) in enumerate(values_)))
     assert "4 rows read = 0 pass + 0 fail + 4 unjudged + 0 rejected" in said and not rejected
     scores = [json.loads(row["scores_json"])
-              for row in files.read_csv(tmp_path / "out" / "outcomes.csv")]
+              for row in clean.read_csv(tmp_path / "out" / "outcomes.csv")]
     assert scores == [{"a": 1, "b": 1}, {"a": 0.5, "b": None}, {"a": None, "b": None},
                       {"a": None, "b": 0.25}]
 
@@ -225,7 +225,7 @@ def test_of_two_checks_of_one_name_the_lower_number_is_kept(mapped, tmp_path):
     mapped("fields: {item_id: id, scores: {ok: ok}}\n"
            "checks: {list: c, name: n, value: v, decides: false}",
            {"id": "x", "ok": True, "c": [{"n": "b", "v": False}, {"n": "b", "v": True}]})
-    [row] = files.read_csv(tmp_path / "out" / "outcomes.csv")
+    [row] = clean.read_csv(tmp_path / "out" / "outcomes.csv")
     assert json.loads(row["scores_json"]) == {"ok": True, "b": 0}
 
 
@@ -234,7 +234,7 @@ def test_a_map_is_asked_for_a_key_and_taken_without_some(mapped, tmp_path):
            "  assistant_text: to_string(keys(without(texts, ['a', lang])))\n"
            "  expected: {none: \"get(nothing, lang)\"}\n  scores: {ok: ok}",
            {"id": "x", "ok": False, "lang": "b", "texts": {"a": "A", "b": "B", "c": "C"}})
-    [row] = files.read_csv(tmp_path / "out" / "failure_review_rows.csv")
+    [row] = clean.read_csv(tmp_path / "out" / "failure_review_rows.csv")
     assert (row["user_text"], row["assistant_text"], row["expected_json"]) == ("B", '["c"]', "")
 
 
@@ -244,7 +244,7 @@ def test_gradings_without_a_name_are_told_apart_by_their_order(mapped, tmp_path)
                      {"id": "y", "ok": False}, {"id": "y", "ok": True})
     assert "2 rows read = 1 pass + 1 fail" in said
     graded = [(row["grader"], row["outcome"])
-              for row in files.read_csv(tmp_path / "out" / "gradings.csv")]
+              for row in clean.read_csv(tmp_path / "out" / "gradings.csv")]
     assert graded == [("2", "pass"), ("2", "pass")]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.datapoint import UNSURE
 from failure_analysis.formats import matching
 from failure_analysis.lenses import dataset
@@ -44,7 +44,7 @@ def shuffled(reward: float) -> list[dict]:
 
 def lines(out: Path) -> list[tuple[str, str, str, bool]]:
     return [(row["datapoint_id"], row["item_id"], row["outcome"],
-             row["item_fingerprint"] == UNSURE) for row in files.read_csv(out / "outcomes.csv")]
+             row["item_fingerprint"] == UNSURE) for row in clean.read_csv(out / "outcomes.csv")]
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ class TestTau2:
         assert ("Rows whose item cannot be told: 6 (`agent-1` 3, `agent-3` 3). They count in the "
                 "rates and are in no item, set or pair.") in (
             out / "model_comparison.md").read_text()
-        assert [row["item_id"] for row in files.read_csv(out / "comparison.csv")] == list(
+        assert [row["item_id"] for row in clean.read_csv(out / "comparison.csv")] == list(
             "12345678")
         planned = read_jsonl(out / "review_plan.jsonl")
         contrasts = {line["contrast_of"]: line["item_id"] for line in planned

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.agreement import coefficients
 from failure_analysis.datapoint import OUTCOME_COLUMNS
 from failure_analysis.packet import rows
@@ -51,8 +51,8 @@ def measure(run_script, tmp_path):
         outcomes = outcomes or {}
         lines = [(f"run/{number}", outcomes.get(number, "fail")) for number in range(count)]
         lines += [(ident, "fail") for ident in idents]
-        (out / "outcomes.csv").write_bytes(files.csv_line(OUTCOME_COLUMNS) + b"".join(
-            files.csv_line({"datapoint_id": ident, "run_id": "run", "model_name": "m", "trial": 0,
+        (out / "outcomes.csv").write_bytes(clean.csv_line(OUTCOME_COLUMNS) + b"".join(
+            clean.csv_line({"datapoint_id": ident, "run_id": "run", "model_name": "m", "trial": 0,
                             "item_id": ident, "outcome": outcome}.get(name)
                            for name in OUTCOME_COLUMNS) for ident, outcome in lines))
         (out / "failure_review_rows.jsonl").write_text("".join(

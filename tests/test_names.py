@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from failure_analysis import facts, files
+from failure_analysis import clean, facts
 from failure_analysis.comparison import write as compare
 from failure_analysis.markdown import code
 from failure_analysis.packet import build, heuristics
@@ -87,7 +87,7 @@ def recorded(out, mechanism):
         if row["outcome"] == "fail":
             view = show.view(row, None, 6000)
             shown = show.text(index, row, view, "agent", None, {})
-            assert files.visible(shown) == shown
+            assert clean.visible(shown) == shown
             reading_log.log(out, "agent", ident, len(shown), show.spans(view))
             answer = next(part.text for part in parts.parts(row) if part.name == "answer")
             entries.append({"id": ident, "bucket": ("says_any_room", "says_no_day")[place % 3 == 2],
@@ -147,10 +147,10 @@ def through(runs, mechanism="it does not look anything up"):
             assert tuple(row["failed_dimensions"]) == line.failed
         for path in out.rglob("*.csv"):
             raw = path.read_text("utf-8")
-            assert files.visible(raw.replace("\r\n", "\n")) == raw.replace("\r\n", "\n"), path
+            assert clean.visible(raw.replace("\r\n", "\n")) == raw.replace("\r\n", "\n"), path
         for path in out.rglob("*.md"):
             raw = path.read_text("utf-8")
-            assert files.visible(raw) == raw, path
+            assert clean.visible(raw) == raw, path
         return report.read_text("utf-8"), findings(out)
 
 
@@ -191,30 +191,30 @@ def test_names_drawn_from_everything_hold(model, other, item, task, dimension, m
 
 
 def test_clean_names_are_one_visible_line_and_stay_apart():
-    names = {name: files.clean_name(name) for name in [*NASTY, ""]}
+    names = {name: clean.clean_name(name) for name in [*NASTY, ""]}
     assert len(set(names.values())) == len(names)
-    for name, clean in names.items():
-        assert clean == files.clean_name(clean) == " ".join(files.visible(clean).split())
-        assert clean == name or clean.endswith(f"~{files.mark(name)}")
+    for name, made in names.items():
+        assert made == clean.clean_name(made) == " ".join(clean.visible(made).split())
+        assert made == name or made.endswith(f"~{clean.mark(name)}")
 
 
 def test_hidden_characters_are_spelled_out_and_counted():
-    assert files.visible("a\ufe0fb\u200d!\U000e0041") == r"a\ufe0fb\u200d!\U000e0041"
-    assert files.visible("\ufe0f" * 378) == r"\ufe0f" * 16 + "…(378 hidden characters)"
-    line = files.csv_line(["\u202e=1", {"a\x85": "\U000e0041\ud800"}]).decode()
+    assert clean.visible("a\ufe0fb\u200d!\U000e0041") == r"a\ufe0fb\u200d!\U000e0041"
+    assert clean.visible("\ufe0f" * 378) == r"\ufe0f" * 16 + "…(378 hidden characters)"
+    line = clean.csv_line(["\u202e=1", {"a\x85": "\U000e0041\ud800"}]).decode()
     assert line == '\\u202e=1,"{""a\\u0085"": ""\\udb40\\udc41\\ud800""}"\r\n'
 
 
 def test_a_hidden_character_is_seen_wherever_and_in_whatever_it_stands():
     """Short and long texts, plain and not, are looked through in different ways."""
-    hidden = re.compile(f"[{files.HIDDEN}]")
+    hidden = re.compile(f"[{clean.HIDDEN}]")
     for char in map(chr, [*range(0x3200), *range(0xd7f0, 0xe010), *range(0xfdf0, 0x10010),
                           *range(0xdfff0, 0xe1010)]):
         for text in (char, "Gärten " + char, "long " * 50 + char, "länger " * 50 + char):
-            assert (files.visible(text) == text) == (not hidden.search(char)), ascii(text[-9:])
+            assert (clean.visible(text) == text) == (not hidden.search(char)), ascii(text[-9:])
     for text, cell in (("a", "a"), ("a\rb", r"a\x0db"), ("a,b", '"a,b"'), ("a\nb", '"a\nb"'),
                        ('a"', '"a"""'), ("=1,2", '"\'=1,2"')):
-        assert files.csv_cell(text) == cell
+        assert clean.csv_cell(text) == cell
 
 
 def test_what_only_looks_like_a_name_is_still_a_finding(tmp_path):
@@ -295,7 +295,7 @@ def test_names_with_slashes_keep_keys_of_their_own(run_script, tmp_path):
         for name, dimension, fails in (("a", "b/c", 1), ("a/b", "c", 2), ("b/c", "d", 3),
                                        ("c", "d", 4))])
     values = facts.load(out)
-    whole = f"b_c~{files.mark('b/c')}"
+    whole = f"b_c~{clean.mark('b/c')}"
     assert {name: value for name, value in values.items() if name.startswith("dimension/")} == {
         f"dimension/a/{whole}": 1, "dimension/a/b/c": 2, "dimension/b/c/d": 3, "dimension/c/d": 4}
     assert {name for name in values if name.startswith("comparison/p_holm/")} == {

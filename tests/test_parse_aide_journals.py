@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.journals import places as journal_places
 from failure_analysis.journals import read as journals
 from failure_analysis.journals import tree as journal_tree
@@ -54,12 +54,12 @@ def made(tmp_path_factory, parse):
 
 
 def rows(output: Path, name: str) -> list[dict]:
-    return list(files.read_csv(output / name))
+    return list(clean.read_csv(output / name))
 
 
 def folded(text: str) -> str:
     """White space folded; a carriage return is a line feed in the text files."""
-    return " ".join(files.visible(text.replace("\r", "\n")).split())
+    return " ".join(clean.visible(text.replace("\r", "\n")).split())
 
 
 def test_a_search_becomes_a_text_a_tree_and_rows(made):
@@ -428,7 +428,7 @@ def test_a_field_of_any_shape_is_shown_and_never_an_error(value, name):
     place = journal_places.locate(Path("journal.json"), Path())
     text = journal_pages.page_text(place, journal)
     assert not set(text) & set("\x1b\r\u202e")
-    ElementTree.fromstring(files.encoded(journal_tree.svg(place, journal)))
+    ElementTree.fromstring(clean.encoded(journal_tree.svg(place, journal)))
     page = journal_pages.Page(place, Path("a"), Path("b"))
     assert len(list(journal_pages._step_rows(place, journal))) == 1
     journal_pages._run_row(page, journal)
@@ -507,7 +507,7 @@ def test_a_task_searched_twice_in_a_run_makes_two_runs(build, tmp_path):
         write(tmp_path / "in" / GROUP / "kaggle" / f"t_{uuid}" / "logs" / "e" / "journal.json",
               *search())
     _, out = build("--input", tmp_path / "in")
-    runs = {row["run_id"] for row in files.read_csv(out / "outcomes.csv")}
+    runs = {row["run_id"] for row in clean.read_csv(out / "outcomes.csv")}
     assert runs == {f"{GROUP}.kaggle.t_{UUID}.logs.e", f"{GROUP}.kaggle.t_{OTHER}.logs.e"}
     assert not findings(out, "repeated_items")
 
@@ -574,7 +574,7 @@ def test_real_texts_hold_every_code_and_output_whole(real):
             plain = folded(text)
             for recorded in document["nodes"]:
                 nodes += 1
-                assert files.visible(recorded["code"]) in text
+                assert clean.visible(recorded["code"]) in text
                 for name in ("plan", "analysis", "plot_code", "parse_metrics_code"):
                     assert folded(recorded.get(name) or "") in plain
                 printed = recorded["_term_out"] or []

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failure_analysis import checks, files
+from failure_analysis import checks, clean, files
 from failure_analysis.comparison import compute
 from failure_analysis.datapoint import CSV_COLUMNS, fingerprint, safe_id
 from failure_analysis.packet import build, heuristics
@@ -74,10 +74,10 @@ def test_conservation_whatever_the_lines(lines):
         failing = (out / "failure_review_rows.jsonl").read_bytes().split(b"\n")[:-1]
         assert len(failing) == counts["fail"]
         assert all(json.loads(line)["outcome"] == "fail" for line in failing)
-        table = list(files.read_csv(out / "failure_review_rows.csv"))
+        table = list(clean.read_csv(out / "failure_review_rows.csv"))
         assert len(table) == counts["fail"]
         assert all(row.keys() == set(CSV_COLUMNS) for row in table)
-        ids = [row["datapoint_id"] for row in files.read_csv(out / "outcomes.csv")]
+        ids = [row["datapoint_id"] for row in clean.read_csv(out / "outcomes.csv")]
         assert len(ids) == len(set(ids)) == rows - counts["rejected"]
         heuristics.label(out, heuristics.DEFAULT_RULES)
         if counts["pass"] + counts["fail"]:
@@ -153,12 +153,12 @@ def test_damaged_documents_are_rejected_row_by_row_or_refused(random, kind):
 @given(st.lists(st.one_of(st.none(), TEXTS, st.integers(), st.floats(allow_nan=False)),
                 min_size=1, max_size=5))
 def test_csv_cells_come_back(values):
-    line = files.csv_line([*values, "end"])
+    line = clean.csv_line([*values, "end"])
     (cells,) = csv.reader(io.StringIO(line.decode(), newline=""))
     assert len(cells) == len(values) + 1
     for value, cell in zip(values, cells, strict=False):
         if isinstance(value, str):
-            assert files.unguard(cell) == files.visible(value)
+            assert clean.unguard(cell) == clean.visible(value)
             assert not cell.startswith(("=", "+", "-", "@"))
         elif value is None:
             assert cell == ""

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from failure_analysis import files
+from failure_analysis import clean
 from make_runs import findings
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def load(out, name):
 
 def failed(out, key="run_id"):
     """Failing rows per run, counted from outcomes.csv."""
-    return Counter(row[key] for row in files.read_csv(out / "outcomes.csv")
+    return Counter(row[key] for row in clean.read_csv(out / "outcomes.csv")
                    if row["outcome"] == "fail")
 
 
@@ -87,7 +87,7 @@ def test_tau2_airline_says_what_is_wrong_with_the_comparison(analyse, real_runs)
 def test_tau2_judges_are_gradings(analyse, real_runs):
     out = analyse("--input", real_runs / "tau2-bench" / "judges",
                   real_runs / "tau2-bench" / "airline")
-    rows = list(files.read_csv(out / "gradings.csv"))
+    rows = list(clean.read_csv(out / "gradings.csv"))
     assert len(rows) == 200
     fails = Counter(row["grader"].split("/")[0] for row in rows if row["outcome"] == "fail")
     assert fails == {"customer_outcome_v1": 15, "policy_chain_of_thought_v1": 13,
@@ -111,7 +111,7 @@ def test_tau2_judges_are_gradings(analyse, real_runs):
 def test_tau2_telecom_counts(analyse, real_runs):
     out = analyse("--input", real_runs / "tau2-bench" / "telecom")
     assert sorted(failed(out).values()) == [4, 10, 22]
-    row = next(iter(files.read_csv(out / "outcomes.csv")))
+    row = next(iter(clean.read_csv(out / "outcomes.csv")))
     assert {"issue", "causes", "persona", "expected_actions"} == json.loads(
         row["params_json"]).keys()
 
@@ -119,7 +119,7 @@ def test_tau2_telecom_counts(analyse, real_runs):
 def test_tau_bench_fork_has_two_runs_and_no_hundred_trials(analyse, real_runs):
     out = analyse("--input", *sorted((real_runs / "tau-bench-agentverify").glob("tool-*.json.gz")))
     assert sorted(failed(out).values()) == [27, 30]
-    assert {row["trial"] for row in files.read_csv(out / "outcomes.csv")} == {"0"}
+    assert {row["trial"] for row in clean.read_csv(out / "outcomes.csv")} == {"0"}
     result = load(out, "model_comparison.json")
     assert (result["by"], len(result["units"]), result["compared_items"]) == ("run", 2, 100)
 
@@ -127,7 +127,7 @@ def test_tau_bench_fork_has_two_runs_and_no_hundred_trials(analyse, real_runs):
 def test_agentdojo_counts_and_tasks_that_changed(analyse, real_runs):
     out = analyse("--input", real_runs / "agentdojo")
     counts = Counter()
-    for row in files.read_csv(out / "outcomes.csv"):
+    for row in clean.read_csv(out / "outcomes.csv"):
         attacked = "important_instructions" in row["item_id"]
         counts[row["run_id"], attacked] += row["outcome"] == "fail"
     assert dict(counts) == {

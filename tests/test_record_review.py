@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_analysis.files import visible
+from failure_analysis.clean import visible
 from failure_analysis.packet import rows
 from failure_analysis.review import ledger, parts
 from make_runs import judged, read_jsonl, turn

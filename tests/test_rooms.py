@@ -17,8 +17,9 @@ ROOMS = (GROUND, "archives", "journals", "formats", "reading", "drafting", "pack
          "lenses", "agreement", "coding", "report", "pages", "tables", "cli")
 # What the ground floor holds; any other module at the root has no room.
 GROUND_FLOOR = frozenset((
-    "files", "user_files", "terminal", "datapoint", "paths", "statistics", "markdown", "steps",
-    "manifest", "facts", "aside", "records", "checks", "tool_checks", "documents"))
+    "files", "clean", "store", "user_files", "terminal", "datapoint", "paths", "statistics",
+    "markdown", "steps", "manifest", "results", "facts", "aside", "records", "checks",
+    "tool_checks", "documents"))
 
 
 class Import(NamedTuple):

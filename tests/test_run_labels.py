@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from failure_analysis import facts, files
+from failure_analysis import clean, facts, files
 from make_runs import findings, judged, read_jsonl, turn
 
 MAPPING = ("benchmark: b\nfields: {item_id: id, run_id: run, model_name: llm, "
@@ -30,7 +30,7 @@ def rows_of(tmp_path):
 
 def models(out):
     return dict(Counter((row["run_id"], row["model_name"])
-                        for row in files.read_csv(out / "outcomes.csv")))
+                        for row in clean.read_csv(out / "outcomes.csv")))
 
 
 def test_a_labelled_run_is_called_so_in_everything(run_script, runs, tmp_path):

@@ -9,7 +9,7 @@ import sys
 import pandas as pd
 import pytest
 
-from failure_analysis import files, tables
+from failure_analysis import clean, files, tables
 from make_runs import judged, turn
 
 ODD = ["NA", "007", "nan", "null", "1e3", "=1+1", "'q", "None", "", "two\nlines", "True", "-5"]
@@ -28,7 +28,7 @@ def folder(build, tmp_path):
 
 def test_ids_come_back_as_they_are_with_declared_types(folder):
     table = tables.outcomes(folder)
-    names = [files.clean_name(name or "empty") for name in ODD]
+    names = [clean.clean_name(name or "empty") for name in ODD]
     assert table["item_id"].tolist() == [*names, "NA"]
     assert set(table["run_id"]) == {"007"}
     assert table["trial"].tolist() == [0] * len(ODD) + [1]
@@ -45,7 +45,7 @@ def test_ids_come_back_as_they_are_with_declared_types(folder):
 def test_failing_rows_are_whole(folder):
     table = tables.failing_rows(folder)
     assert table["user_text"].tolist() == ODD
-    assert table["item_id"].tolist() == [files.clean_name(name or "empty") for name in ODD]
+    assert table["item_id"].tolist() == [clean.clean_name(name or "empty") for name in ODD]
     assert all(scores == {"tool_use_correct": False, "kb_grounding": None}
                for scores in table["scores"])
     assert table["failed_dimensions"].tolist() == [["tool_use_correct"]] * len(ODD)

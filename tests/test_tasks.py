@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.comparison import rates
 from failure_analysis.packet import rows
 from failure_analysis.review import plan
@@ -42,7 +42,7 @@ def analysed(analyse, run_script, tmp_path_factory):
 
 
 def test_outcomes_hold_the_task_of_each_row(analysed):
-    tasks = {row["item_id"]: row["task"] for row in files.read_csv(analysed / "outcomes.csv")}
+    tasks = {row["item_id"]: row["task"] for row in clean.read_csv(analysed / "outcomes.csv")}
     assert tasks["algebra/0"] == "algebra" and tasks["reading/1"] == "reading"
     assert tasks["None/0"] == ""
     known = rows.load(analysed).outcomes.values()
@@ -60,7 +60,7 @@ def test_the_task_of_agentdojo_is_the_suite(build, tmp_path):
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(dojo_row("user_task_0", False)))
     _, out = build("--input", tmp_path / "dojo")
-    assert [row["task"] for row in files.read_csv(out / "outcomes.csv")] == ["banking"]
+    assert [row["task"] for row in clean.read_csv(out / "outcomes.csv")] == ["banking"]
     assert read_jsonl(out / "failure_review_rows.jsonl")[0]["task"] == "banking"
 
 
@@ -157,7 +157,7 @@ def test_the_page_the_table_and_the_report_have_tasks(analysed):
     assert "## Tasks\n" in page
     assert "| `algebra` | `two` | 8 | 1 of 8 | 87.5 % | 52.9 to 97.8 % |" in page
     assert "Judged rows without a task: 2." in page
-    cells = {row["item_id"]: row["task"] for row in files.read_csv(analysed / "comparison.csv")}
+    cells = {row["item_id"]: row["task"] for row in clean.read_csv(analysed / "comparison.csv")}
     assert (cells["reading/0"], cells["None/0"]) == ("reading", "")
     block = (analysed / "report.md").read_text().partition("<!-- generated:topline -->")[2] \
         .partition("<!-- /generated:topline -->")[0]

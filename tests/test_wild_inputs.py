@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from failure_analysis import files
+from failure_analysis import clean
 
 GSM8K = """
 fields: {item_id: doc_id, model_name: {value: m}, user_text: doc.question, reward: exact_match}
@@ -170,7 +170,7 @@ def _counts(out: Path) -> dict[str, tuple[int, int, int]]:
     if not (out / "outcomes.csv").exists():
         return {}
     rows = Counter((row["model_name"], row["outcome"])
-                   for row in files.read_csv(out / "outcomes.csv"))
+                   for row in clean.read_csv(out / "outcomes.csv"))
     return {model: tuple(rows[model, outcome] for outcome in ("pass", "fail", "unjudged"))
             for model, _ in rows}
 
@@ -181,7 +181,7 @@ def test_the_other_filter_grades_the_same_answers(run_script, real_runs, tmp_pat
     run_script("build_packet.py", "--input", folder, "--mapping", tmp_path / "b.yaml",
                "--output-dir", tmp_path / "out")
     graded = Counter((row["grader"], row["outcome"])
-                     for row in files.read_csv(tmp_path / "out" / "gradings.csv"))
+                     for row in clean.read_csv(tmp_path / "out" / "gradings.csv"))
     assert graded == {("flexible-extract", "pass"): 4, ("flexible-extract", "fail"): 1}
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
-from failure_analysis import files, manifest, steps
+from failure_analysis import clean, files, manifest, steps
 from failure_analysis.markdown import listed
 
 SHOWN = 3  # of what stands there
@@ -29,6 +29,7 @@ def make_room(analysis_dir: Path, step: steps.Step) -> Path | None:
     written into a folder, which is returned. Files that an earlier step makes are not its own."""
     names = [name for name in step.writes if step == steps.BUILD or name not in steps.BUILD.writes]
     if there := foreign(analysis_dir, names):
+        manifest.entries(analysis_dir)  # all is foreign where it cannot be read: its own reason
         raise files.Refusal(f"{analysis_dir}: {listed(there, SHOWN)} stands there, and no step of "
                             f"{manifest.NAME} wrote it; move it into another folder")
     return move(analysis_dir, changed(analysis_dir, names), unused(analysis_dir, "files"))
@@ -69,7 +70,7 @@ def move(analysis_dir: Path, names: Sequence[str], target: Path) -> Path | None:
 
 def unused(folder: Path, name: str, suffix: str = "") -> Path:
     """A path in a folder that is not there, with the name and the time in it."""
-    first = folder / f"earlier-{files.safe_name(name)}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    first = folder / f"earlier-{clean.safe_name(name)}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     path, number = first.with_name(f"{first.name}{suffix}"), 2
     while os.path.lexists(path):
         path, number = first.with_name(f"{first.name}-{number}{suffix}"), number + 1

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from failure_analysis.files import FULL, Refusal, hold, safe_name, sha256, visible
+from failure_analysis.clean import safe_name, visible
+from failure_analysis.files import Refusal, sha256
+from failure_analysis.store import FULL, hold
 
 if TYPE_CHECKING:
     from failure_analysis.reading.detect import Inputs

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal, TypedDict
 
-from failure_analysis.files import HIDDEN
+from failure_analysis.clean import HIDDEN
 
 Outcome = Literal["pass", "fail", "unjudged"]
 

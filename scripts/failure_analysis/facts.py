@@ -5,8 +5,8 @@ import json
 from collections.abc import Container, Mapping
 from pathlib import Path
 
-from failure_analysis import files, steps
-from failure_analysis.datapoint import is_number, safe_id
+from failure_analysis import clean, files, results, steps, store
+from failure_analysis.datapoint import safe_id
 
 NAME = steps.FACTS
 _PREFIXES = {step.name: step.facts for step in steps.STEPS if step.facts}
@@ -37,16 +37,13 @@ def joined(first: str, second: str, firsts: Container[str]) -> str:
 
 def whole(name: str) -> str:
     """A key with its slashes gone and a mark of what it was."""
-    return f"{name.replace('/', '_')}~{files.mark(name)}"
+    return f"{name.replace('/', '_')}~{clean.mark(name)}"
 
 
 def load(analysis_dir: Path) -> dict[str, int | float]:
     """The facts of an analysis folder; refuses when there are none yet."""
     path = files.needed(analysis_dir / NAME, steps.BUILD.script)
-    facts = files.read_object(path, (), "build_packet.py")
-    if not all(map(is_number, facts.values())):
-        raise files.Refusal(f"{path}: damaged (a fact is no number); run build_packet.py again")
-    return facts
+    return results.read(path, results.Facts, steps.BUILD.script)
 
 
 def are_whole(analysis_dir: Path) -> bool:
@@ -74,8 +71,8 @@ def digest(facts: Mapping[str, int | float], step: str) -> str:
 def replace(analysis_dir: Path, step: steps.Step, facts: Mapping[str, int | float],
             alone: bool = False) -> None:
     """Puts one step's facts in the place of its earlier ones; `alone`: those of other steps go."""
-    with files.alone(analysis_dir):
+    with store.alone(analysis_dir):
         values = {} if alone or not (analysis_dir / NAME).exists() else load(analysis_dir)
         mine = part(values, step.name)
         values = {**{name: value for name, value in values.items() if name not in mine}, **facts}
-        files.write_json(analysis_dir / NAME, {name: values[name] for name in sorted(values)})
+        store.write_json(analysis_dir / NAME, {name: values[name] for name in sorted(values)})

@@ -3,6 +3,7 @@ which they ran. The only data file with times in it, and what the others are pro
 the hash of every input and output."""
 
 import importlib.metadata
+import json
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Required, TypedDict
 
-from failure_analysis import facts, files, steps
+from failure_analysis import clean, facts, files, results, steps, store
 from failure_analysis.steps import Step
 
 NAME = "manifest.json"
+_TODO = f"run {steps.BUILD.script} --force, which puts it aside"
 
 
 class Fault(NamedTuple):
@@ -55,7 +57,7 @@ def record(
     Of the outputs those count that are there. `reads` are the files of the folder that it was made
     from, as `proved` gives them; `hashes` are those of outputs that are known already."""
     hashes, outputs = hashes or {}, tuple(outputs)
-    with files.alone(analysis_dir):
+    with store.alone(analysis_dir):
         ran = entries(analysis_dir)
         ran.pop(step, None)
         ran[step] = {
@@ -73,7 +75,7 @@ def record(
 def begin(analysis_dir: Path, outputs: Iterable[str]) -> None:
     """Says that a step writes these files from here on, until `record`: what it leaves of them when
     it is killed is ours."""
-    with files.alone(analysis_dir):
+    with store.alone(analysis_dir):
         _write(analysis_dir, entries(analysis_dir), {*writing(analysis_dir), *outputs})
 
 
@@ -85,13 +87,11 @@ def writing(analysis_dir: Path) -> list[str]:
 
 def _write(analysis_dir: Path, ran: Mapping[str, dict], begun: Iterable[str]) -> None:
     begun = {"writing": sorted(begun)} if begun else {}
-    files.write_json(analysis_dir / NAME, {"steps": ran, **begun})
+    store.write_json(analysis_dir / NAME, {"steps": ran, **begun})
 
 
 def _load(path: Path) -> dict[str, Any]:
-    document = files.read_json(path)
-    check_shape(path, document, _Manifest)
-    return document
+    return results.read(path, _Manifest, steps.BUILD.script, _TODO)
 
 
 def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
@@ -112,18 +112,18 @@ def entries(analysis_dir: Path) -> dict[str, dict[str, Any]]:
 
 def check_shape(path: Path, value: Any, shape: type) -> None:
     """Refuses a manifest in which a value has not the shape that `record` gives it."""
-    import msgspec
-
-    try:
-        msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
-        raise files.Refusal(f"{path}: damaged, or none of ours ({error}); run "
-                            f"{steps.BUILD.script} --force, which puts it aside") from None
+    if fault := results.unlike(value, shape):
+        raise files.Refusal(f"{path}: {fault} (damaged, or of another version); {_TODO}")
 
 
-def settings(analysis_dir: Path, step: str) -> dict[str, Any]:
-    """What a step was run with; empty when it has not run."""
-    return entries(analysis_dir).get(step, {}).get("settings", {})
+def settings(analysis_dir: Path, step: str, shape: Any = dict) -> dict[str, Any]:
+    """What a step was run with, in the shape that its reader relies on; empty when it has not
+    run."""
+    ran = entries(analysis_dir)
+    if step not in ran:
+        return {}
+    check_shape(analysis_dir / NAME, ran[step]["settings"], shape)
+    return ran[step]["settings"]
 
 
 def proved(analysis_dir: Path, names: Iterable[str]) -> dict[str, str]:
@@ -134,13 +134,14 @@ def proved(analysis_dir: Path, names: Iterable[str]) -> dict[str, str]:
              if (analysis_dir / name).exists()}
     for name, hash_ in hashes.items():
         if hash_of.get(name, hash_) != hash_:
-            raise files.Refusal(f"{analysis_dir / name}: {_changed(name)}")
+            place, why = _changed(analysis_dir / name)
+            raise files.Refusal(f"{analysis_dir / name}{place}: {why}")
     return hashes
 
 
 def replace_output(analysis_dir: Path, step: Step, names: Iterable[str]) -> None:
     """Tells the manifest that a step has written some of its outputs anew."""
-    with files.alone(analysis_dir):
+    with store.alone(analysis_dir):
         ran = entries(analysis_dir)
         if step.name in ran:
             ran[step.name]["outputs"] |= {name: files.sha256(analysis_dir / name)
@@ -182,7 +183,8 @@ def faults(analysis_dir: Path) -> Iterator[Fault]:
         if not (analysis_dir / name).exists():
             yield Fault(name, f"it is gone; run {_maker(name)} again")
         elif files.sha256(analysis_dir / name) != hash_:
-            yield Fault(name, _changed(name))
+            place, why = _changed(analysis_dir / name)
+            yield Fault(f"{name}{place}", why)
     for step in steps.STEPS:
         entry = ran.get(step.name, {})
         if step.facts is not None:
@@ -221,8 +223,41 @@ def _hash(analysis_dir: Path, step: str, name: str) -> str:
     return files.sha256(analysis_dir / name)
 
 
-def _changed(name: str) -> str:
-    return f"changed since it was written; run {_maker(name)} again"
+def _changed(path: Path) -> tuple[str, str]:
+    """(`:line` where one cannot be read, what is said) of a file that is not as its step wrote
+    it."""
+    line, reason = _first_wrong(path)
+    todo = f"run {_maker(path.name)} again"
+    if line:
+        return f":{line}", f"changed since it was written, and {reason}; {todo}"
+    return "", f"changed since it was written: not the content that {NAME} knows; {todo}"
+
+
+def _first_wrong(path: Path) -> tuple[int, str]:
+    """The first line of a file that cannot be read as what its name says, and why; 0 where all
+    can."""
+    try:
+        if path.suffix == ".jsonl":
+            for number, _, _, reason, _ in files.json_lines(path):
+                if reason:
+                    return number, reason
+        elif path.suffix == ".json":
+            json.loads(files.read_bytes(path))
+        elif path.suffix == ".csv":
+            for _ in clean.csv_cells(path, (), _maker(path.name)):
+                pass
+        elif path.suffix in (".md", ".yaml"):
+            files.read_text(path)
+    except json.JSONDecodeError as error:
+        return error.lineno, f"not valid JSON ({error.msg})"
+    except UnicodeDecodeError as error:
+        return 1 + error.object.count(b"\n", 0, error.start), "not UTF-8"
+    except RecursionError:
+        return 1, "nested too deeply"
+    except files.Refusal as refusal:
+        line, _, reason = str(refusal).removeprefix(f"{path}:").partition(": ")
+        return int(line) if line.isdecimal() else 0, reason.partition("; ")[0]
+    return 0, ""
 
 
 def _maker(name: str) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
-from failure_analysis.files import visible
+from failure_analysis.clean import visible
 
 # Underscores inside a word are no Markdown.
 _SPECIAL = re.compile(r"([\\`*\[\]<>#~{}&]|(?<![A-Za-z0-9_])_+|_+(?![A-Za-z0-9_]))")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from failure_analysis.files import visible
+from failure_analysis.clean import visible
 
 MOST_CHARACTERS = 90  # of a cell
 

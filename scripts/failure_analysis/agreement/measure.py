@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import facts, files, manifest, steps
+from failure_analysis import clean, facts, files, manifest, steps, store
 from failure_analysis.agreement import coefficients
 from failure_analysis.agreement import page as agreement_page
 from failure_analysis.packet import heuristics, rows
@@ -49,11 +49,11 @@ def measure(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
     """Compares the coders of a folder's ledger; writes agreement.json, agreement.md and facts."""
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.ROWS))
     result = compare(analysis_dir, seed, draws)
-    with files.where_writable(analysis_dir / NAME):
+    with store.where_writable(analysis_dir / NAME):
         manifest.begin(analysis_dir, steps.AGREE.writes)
         facts.replace(analysis_dir, steps.AGREE, dict(numbers(result)))
         _write_json(analysis_dir / NAME, result)
-        files.write_text(analysis_dir / PAGE, agreement_page.page(result, analysis_dir))
+        store.write_text(analysis_dir / PAGE, agreement_page.page(result, analysis_dir))
         manifest.record(analysis_dir, steps.AGREE.name, {"seed": seed, "draws": draws},
                         steps.AGREE.writes, reads=reads)
     return result
@@ -148,7 +148,7 @@ def _pairs(index: rows.Index, judgements: Judgements, bootstrap: Bootstrap
     """Every two coders, the provisional modes last."""
     buckets, faults = judgements.labels("bucket"), judgements.labels("fault")
     uses = Counter(label for mine in buckets.values() for label in mine.values())
-    modes = {line.datapoint_id: files.visible(line.mode) for line in index.failing() if line.mode}
+    modes = {line.datapoint_id: clean.visible(line.mode) for line in index.failing() if line.mode}
     rules = RULES if RULES not in faults else RULES_BESIDE
     coded = {**faults, rules: modes} if modes else faults
     for a, b in sorted(combinations(coded, 2), key=lambda pair: pair[1] == rules):
@@ -252,7 +252,7 @@ def _written(figure: coefficients.Figure) -> dict[str, Any]:
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:
     """As files.write_json does, which takes seconds for the disagreements of a large ledger."""
-    with files.atomic(path) as file:
+    with store.atomic(path) as file:
         file.write(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
 
 

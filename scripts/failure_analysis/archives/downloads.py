@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from failure_analysis import files
+from failure_analysis import clean, files, store
 from failure_analysis.archives import unpack
 
 TABLE, STATE = "downloads.csv", ".downloads"
@@ -159,11 +159,11 @@ def _version(info: dict) -> str | None:
 def _run_names(paths: list[str]) -> dict[str, str]:
     """A folder name for each archive: its path without the ending. Where two would be the same
     (on any file system), both keep their whole names and gain a mark of their paths."""
-    names = {path: files.safe_name(path[:-len(unpack.ending(path))].replace("/", "__"))
+    names = {path: clean.safe_name(path[:-len(unpack.ending(path))].replace("/", "__"))
              for path in paths}
-    times = Counter([TABLE, *(files.folded(name) for name in names.values())])
-    return {path: name if times[files.folded(name)] == 1 else
-            f"{files.safe_name(path.replace('/', '__'))}~{files.mark(path)}"
+    times = Counter([TABLE, *(clean.folded(name) for name in names.values())])
+    return {path: name if times[clean.folded(name)] == 1 else
+            f"{clean.safe_name(path.replace('/', '__'))}~{clean.mark(path)}"
             for path, name in names.items()}
 
 
@@ -171,7 +171,7 @@ def download(listing: Listing, output_dir: Path, concurrent: int, keep: bool,
              most_bytes: int) -> list[Result]:
     """Fetches and extracts every archive that is not there yet, several at a time; returns how each
     ended, in the order of the listing, and writes downloads.csv."""
-    with files.locked(output_dir / STATE / "lock", wait=False):
+    with store.locked(output_dir / STATE / "lock", wait=False):
         try:
             results = _download_all(listing, output_dir, concurrent, keep, most_bytes)
         except KeyboardInterrupt:
@@ -180,10 +180,10 @@ def download(listing: Listing, output_dir: Path, concurrent: int, keep: bool,
             print("\ndownload_failed_runs.py: interrupted; the same command goes on where it was",
                   file=sys.stderr, flush=True)
             os._exit(1)
-        with files.atomic(output_dir / TABLE) as file:
-            file.write(files.csv_line(COLUMNS))
+        with store.atomic(output_dir / TABLE) as file:
+            file.write(clean.csv_line(COLUMNS))
             for archive, state, reason, extracted in results:
-                file.write(files.csv_line([
+                file.write(clean.csv_line([
                     archive.run, state, reason or None, archive.path, archive.bytes,
                     archive.version, *(extracted or (None, None))]))
     return results
@@ -267,7 +267,7 @@ def _fetched(filesystem: Any, archive: Archive, packed: Path, add: Callable[[int
             reason = str(refusal)
         except Exception as error:  # each file system has its own errors
             if isinstance(error, OSError) and (error.filename == str(packed)
-                                               or error.errno in files.FULL):
+                                               or error.errno in store.FULL):
                 raise
             reason = _reason(error)
         if attempt < _ATTEMPTS:
@@ -305,13 +305,13 @@ def _put_in_place(archive: Archive, unpacked: Path, output_dir: Path,
     inside = inner if [path.name for path in unpacked.iterdir()] == [archive.run] \
         and inner.is_dir() and not inner.is_symlink() else unpacked
     record, run_dir = output_dir / STATE / f"{archive.run}.json", output_dir / archive.run
-    files.write_json(record, {**_record(archive), "state": "being put in place"})
+    store.write_json(record, {**_record(archive), "state": "being put in place"})
     old = _emptied(output_dir / STATE / f"{archive.run}.old")
     if run_dir.exists():
         os.replace(run_dir, old)
     os.replace(inside, run_dir)
     shutil.rmtree(old, ignore_errors=True)
-    files.write_json(record, {**_record(archive), "state": FETCHED, **extracted._asdict()})
+    store.write_json(record, {**_record(archive), "state": FETCHED, **extracted._asdict()})
 
 
 def planned(listing: Listing, output_dir: Path) -> list[Result]:

@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from failure_analysis import files
+from failure_analysis import clean, files
 
 ENDINGS = (".tar.gz", ".tgz", ".tar.zst", ".zip")
 MOST_MEMBERS = 250_000
@@ -125,7 +125,7 @@ class _Checked:
         """Finds the member's place among those before it; refuses where there is none."""
         if not plain and kind != "folder":
             raise self.refuse(name, "is no folder, but has the place of the run's folder")
-        whole = files.folded(plain)
+        whole = clean.folded(plain)
         earlier = self.kinds.get(whole)
         if earlier is not None and (earlier, kind) != ("folder", "folder"):
             raise self.refuse(name, "comes twice (case and accents aside)")
@@ -140,7 +140,7 @@ class _Checked:
         if kind == "symlink" and (target.startswith(("/", "\\")) or _DRIVE.match(target)):
             raise self.refuse(name, f"is refused: {target[:200]!r} is an absolute path")
         if kind == "symlink":
-            self.links[whole] = files.folded(target)
+            self.links[whole] = clean.folded(target)
 
     def links_stay_inside(self) -> None:
         """Follows every symbolic link by its words: it stays inside, and passes through no other

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from failure_analysis import files
+from failure_analysis import files, store
 from failure_analysis.coding import axial_coding, card, codebook, project, prompts, stage_run
 from failure_analysis.coding.axial_coding import Built, Coded, Coder, Progress, Sample, Stage
 from failure_analysis.coding.calls import Get
@@ -100,17 +100,17 @@ class Prepared(stage_run.Work):
                         for jobs in (axial_coding.coding_jobs, axial_coding.recoding_jobs))
         records = {row.sample_id: _record(row, compact, coded) for row, compact in self.open_coded}
         paths = {kind: self.output_dir / name.format(self.name) for kind, name in _FILES.items()}
-        with files.atomic(paths["coded"]) as file:
+        with store.atomic(paths["coded"]) as file:
             file.writelines(project.json_line({**row, **records[checked.sample_id]})
                             for row, checked in _rows(self.options.input))
         proved = _proved(self.open_coded, records)
         _log_codes(built, records)
         result = _codebook(self, built, coded, again, records, proved)
-        files.write_json(paths["taxonomy"], result["taxonomy"])
-        files.write_json(paths["codebook"], result)
+        store.write_json(paths["taxonomy"], result["taxonomy"])
+        store.write_json(paths["codebook"], result)
         draw(paths["figure"], result["card"]["rarefaction"])
-        files.write_text(paths["card"], page(result, paths["figure"].name))
-        with files.atomic(paths["reviews"]) as file:
+        store.write_text(paths["card"], page(result, paths["figure"].name))
+        with store.atomic(paths["reviews"]) as file:
             file.writelines(_reviews(self.options.settings.model, proved, {
                 row.sample_id: row.datapoint_id or row.sample_id for row, _ in self.open_coded}))
         counts = {"project": result["project"], "model": result["model"],
@@ -195,9 +195,9 @@ def dry_run(options: Options) -> dict[str, Any]:
                    for name in ("axial_prompts.jsonl", "axial_first_prompt.md"))
     lines = (project.json_line({"name": request.name, "tokens": request.tokens,
                                 "body": request.body}) for request in first)
-    with files.atomic(path) as file:
+    with store.atomic(path) as file:
         file.writelines(lines)
-    files.write_text(shown, prompts.readable(first[0]))
+    store.write_text(shown, prompts.readable(first[0]))
     expected = axial_coding.expected(ready.stage)
     return {"samples": len(ready.open_coded), "to_code": len(ready.stage.samples), **expected,
             "cost": options.cost(expected["prompt_tokens"], expected["completion_tokens"]),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from failure_analysis import files
+from failure_analysis import clean, files, store
 from failure_analysis.coding import endpoint, model
 from failure_analysis.coding.calls import Answer, CallLog
 from failure_analysis.coding.secret import scrubbed
@@ -91,7 +91,7 @@ def load(path: Path) -> dict[str, Batch]:
 
 
 def _append(path: Path, batch: Batch) -> None:
-    with files.locked(path) as file:
+    with store.locked(path) as file:
         file.write(msgspec.json.encode(batch) + b"\n")
 
 
@@ -198,7 +198,7 @@ async def collect(path: Path, client: "AsyncOpenAI", requests: Mapping[str, mode
         if remote.status == "failed":
             reasons = (remote.errors.data if remote.errors else None) or []
             failed.append(f"{batch.batch_id}: " + scrubbed("; ".join(
-                files.visible(str(error.message)) for error in reasons[:3])))
+                clean.visible(str(error.message)) for error in reasons[:3])))
         for file_id in filter(None, (remote.output_file_id, remote.error_file_id)):
             content = (await client.files.content(file_id)).content
             for answer in _answers(content, requests):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from failure_analysis import files
+from failure_analysis import store
 from failure_analysis.agreement.page import ranged
 from failure_analysis.coding.codebook import NO_CODE, NOT_VISIBLE, RESIDUE
 from failure_analysis.coding.saturation import ENOUGH
@@ -172,5 +172,5 @@ def draw(path: Path, curve: Mapping[str, Sequence[float]]) -> None:
     axes.set_title("A curve still rising means unseen failure modes", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
-    with files.atomic(path) as file:
+    with store.atomic(path) as file:
         figure.savefig(file, format="png", metadata={"Software": None})

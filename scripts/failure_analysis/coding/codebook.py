@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import files
+from failure_analysis import clean, files, results
 from failure_analysis.coding import prompts
 from failure_analysis.review import ledger
 
@@ -67,11 +67,11 @@ class Book(msgspec.Struct, frozen=True):
 def load(path: Path) -> Book:
     """The codes of a *_codebook.json. It may come from anywhere, and its texts go into prompts and
     pages: what axial_coder.py would not have written is refused."""
-    document = files.read_object(path, ("codes", "uncovered"), "axial_coder.py")
+    document = files.json_document(path).value
     try:
-        book = msgspec.convert(document, Book)
-        reason = _unfit(book.codes)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        reason = results.unlike(document, Book) or _unfit(
+            (book := msgspec.convert(document, Book)).codes)
+    except UnicodeEncodeError as error:
         reason = str(error)
     if reason:
         raise files.Refusal(f"{path}: not a codebook ({reason}); give a *_codebook.json that "
@@ -155,7 +155,7 @@ def _wrong(category: "shapes.Category", code: "shapes.Code", taken: Collection[s
            names: Mapping[str, Code], fixed_ids: Collection[str],
            dimensions: set[str]) -> list[str]:
     """What is wrong with one code of an answer."""
-    shown = files.visible(code.code)[:60]
+    shown = clean.visible(code.code)[:60]
     if not _is_name(code.code):
         return [f"the code {shown!r} is no snake_case name of at most 60 characters"]
     faults = []
@@ -172,7 +172,7 @@ def _wrong(category: "shapes.Category", code: "shapes.Code", taken: Collection[s
         faults.append(f"the category of the code {shown} has no name of its own")
     for name in code.continues:
         if name not in names:
-            faults.append(f"the code {shown} continues {files.visible(name)[:60]!r}, which is no "
+            faults.append(f"the code {shown} continues {clean.visible(name)[:60]!r}, which is no "
                           "code of the codebook before")
         elif names[name].code_id in fixed_ids:
             faults.append(f"the code {shown} continues {name}, which is settled and stays as it is")

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from failure_analysis import files
+from failure_analysis import clean, files
 from failure_analysis.coding import endpoint
 from failure_analysis.coding.budget import Budget
 from failure_analysis.coding.calls import Answer, CallLog, Usage
@@ -220,8 +220,8 @@ def read(request: Request, received: Any, seconds: float = 0.0) -> Answer:
         if state == "unparsed" and request.cap and (usage.completion_tokens or 0) >= request.cap:
             state, reason = "truncated", f"cut at {request.cap} tokens"
     return _answer(request, state, reason, text=text, usage=usage, seconds=seconds,
-                   model=files.visible(str(received.get("model") or "")[:_LONGEST_NAME]),
-                   response_id=files.visible(str(received.get("id") or "")[:_LONGEST_NAME]))
+                   model=clean.visible(str(received.get("model") or "")[:_LONGEST_NAME]),
+                   response_id=clean.visible(str(received.get("id") or "")[:_LONGEST_NAME]))
 
 
 def failed(request: Request, code: int | None, reason: str) -> Answer:
@@ -233,7 +233,7 @@ def failed(request: Request, code: int | None, reason: str) -> Answer:
 
 
 def _answer(request: Request, state: str, reason: str, **more: Any) -> Answer:
-    reason = " ".join(files.visible(reason).split())[:400]
+    reason = " ".join(clean.visible(reason).split())[:400]
     return Answer(request.key, request.name, state, reason, **more,
                   finished=datetime.now(UTC).isoformat(timespec="seconds"))
 

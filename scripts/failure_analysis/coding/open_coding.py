@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from failure_analysis import files
+from failure_analysis import clean, store
 from failure_analysis.coding import model, project, prompts, windows
 from failure_analysis.coding.calls import Answer, Get
 from failure_analysis.coding.prompts import Settled
@@ -62,7 +62,7 @@ def read_sample(stage: Stage, planned: Planned) -> Sample:
 
     row = stage.store.row(planned.ident)
     cut = windows.cut(row, stage.characters)
-    policy = files.visible(stage.policies.get(row["run_id"], ""))
+    policy = clean.visible(stage.policies.get(row["run_id"], ""))
     other = windows.other_answer(stage.others.row(planned.other), int(_OTHER * stage.characters)) \
         if planned.other else ""
     scores = windows.scores_text(row)
@@ -140,7 +140,7 @@ def _unproved(quote: str, all_parts: list[parts.Part]) -> str:
 
 def _synthesis(stage: Stage, sample: Sample, done: Sequence[Settled]) -> model.Request:
     """The request for one description of a sample that was read in windows."""
-    notes = [{"number": number, "text": files.visible(json.dumps(
+    notes = [{"number": number, "text": clean.visible(json.dumps(
         _note(sample, window.value), ensure_ascii=False, indent=1)).replace(sample.mark, "(mark)")}
         for number, window in enumerate(done, 1) if window.value is not None]
     text = prompts.render("open_coding_synthesis", mark=sample.mark, notes=notes, of=len(done),
@@ -228,13 +228,13 @@ def _clean(value: Any) -> Any:
         return {name: _clean(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_clean(item) for item in value]
-    return files.visible(value) if isinstance(value, str) else value
+    return clean.visible(value) if isinstance(value, str) else value
 
 
 def write(stage: Stage, plan: Sequence[Planned], get: Get, path: Path) -> dict[str, Any]:
     """Writes a line per planned sample, in their order, and returns the counts."""
     tally = Counter()
-    with files.atomic(path) as file:
+    with store.atomic(path) as file:
         for planned in plan:
             sample = read_sample(stage, planned)
             row = record(stage, sample, code(stage, sample, get))

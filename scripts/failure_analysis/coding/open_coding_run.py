@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import files, store
 from failure_analysis.coding import model, open_coding, project, prompts, samples, stage_run
 from failure_analysis.coding.budget import EXPECTED_ANSWER
 from failure_analysis.coding.calls import Get
@@ -101,12 +101,12 @@ def dry_run(options: Options) -> dict[str, Any]:
     ready = prepare(options, dry=True)
     tokens = windows = 0
     path, first = ready.output_dir / "prompts.jsonl", ready.output_dir / "first_prompt.md"
-    with files.atomic(path) as file:
+    with store.atomic(path) as file:
         for planned in ready.plan:
             sample = open_coding.read_sample(ready.stage, planned)
             for number, request in enumerate(sample.requests, 1):
                 if not windows:
-                    files.write_text(first, prompts.readable(request))
+                    store.write_text(first, prompts.readable(request))
                 windows += 1
                 tokens += request.tokens
                 file.write(project.json_line(

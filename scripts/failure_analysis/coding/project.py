@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files, manifest
+from failure_analysis import clean, files, manifest, store
 from failure_analysis.coding import batch, secret
 
 OPEN, AXIAL = "open_coding", "axial_coding"
@@ -38,7 +38,7 @@ def batches(step: str) -> str:
 
 def json_line(value: Mapping[str, Any]) -> bytes:
     """A line of our JSONL files."""
-    return files.encoded(json.dumps(value, ensure_ascii=False)) + b"\n"
+    return clean.encoded(json.dumps(value, ensure_ascii=False)) + b"\n"
 
 
 def folder(name: str) -> Path:
@@ -79,7 +79,7 @@ def _remove(project_dir: Path, step: str) -> None:
         for removed in (OPEN, AXIAL) if step == OPEN else (AXIAL,):
             finished, submitted = project_dir / calls(removed), project_dir / batches(removed)
             if finished.exists():
-                stack.enter_context(files.locked(finished, wait=False))
+                stack.enter_context(store.locked(finished, wait=False))
             if under_way := batch.open_batches(submitted):
                 raise files.Refusal(f"{submitted}: {len(under_way)} batches are under way; collect "
                                     "them before (one that you cancel is collected too), or remove "
@@ -91,9 +91,7 @@ def _remove(project_dir: Path, step: str) -> None:
 
 def recorded(project_dir: Path, step: str) -> dict | None:
     """What the manifest says of a step, if it was begun."""
-    path = project_dir / manifest.NAME
-    document = files.read_json(path) if path.exists() else {}
-    return document.get("steps", {}).get(step) if isinstance(document, dict) else None
+    return manifest.entries(project_dir).get(step)
 
 
 def _differences(step_record: Mapping[str, Any], settings: Mapping[str, Any],
@@ -131,7 +129,7 @@ def logged(project_dir: Path, stage: str) -> Iterator[Path]:
 
 def _safe(record: logging.LogRecord) -> bool:
     """Makes a line of a log safe for a terminal, and short."""
-    text = secret.scrubbed(" ".join(files.visible(record.getMessage()).split()))
+    text = secret.scrubbed(" ".join(clean.visible(record.getMessage()).split()))
     record.msg, record.args = text[:_LONGEST_LINE], ()
     return True
 

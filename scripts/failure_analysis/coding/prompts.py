@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.coding import model
 from failure_analysis.coding.calls import Answer, Get
 from failure_analysis.markdown import fence
@@ -71,7 +71,7 @@ def repair(settings: model.Settings, request: model.Request, answer: Answer,
     """The one request for a better answer; `of` is what the prompt's mark marks."""
     instructions, prompt = texts(request)
     text = render("repair", prompt=prompt.rstrip(), of=of, mark=request.mark,
-                  answer=files.visible(answer.text).replace(request.mark, "(mark)"),
+                  answer=clean.visible(answer.text).replace(request.mark, "(mark)"),
                   problems=[line(problem).replace(request.mark, "(mark)") for problem in problems])
     return model.new_request(settings, f"{request.name} repair", request.mark, request.shape,
                              instructions, text)
@@ -94,7 +94,7 @@ def readable(request: model.Request) -> str:
 
 def line(text: str) -> str:
     """A text as one line, with control characters spelled out."""
-    return " ".join(files.visible(text).split())
+    return " ".join(clean.visible(text).split())
 
 
 def name(text: str) -> str:
@@ -121,5 +121,5 @@ def background(benchmark: str, format_name: str, path: Path | None) -> dict[str,
         backgrounds = yaml.safe_load((FOLDER / "backgrounds.yaml").read_text(encoding="utf-8"))
         words = next((backgrounds[name] for name in backgrounds if benchmark.startswith(name)),
                      backgrounds.get(format_name, {}))
-    return {name: files.visible(words.get(name, "")).strip()
+    return {name: clean.visible(words.get(name, "")).strip()
             for name in ("what_it_tests", "tool_access", "rewards")}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import files, manifest, steps
+from failure_analysis import files, manifest, steps, store
 from failure_analysis.datapoint import UNSURE
 from failure_analysis.packet import lines, rows
 from failure_analysis.reading import detect, ingest, runs
@@ -266,7 +266,7 @@ def copy_original(pool: Pool, path: Path) -> bool:
     if len(read_files) != 1 or not files.bare_name(first).endswith(".jsonl"):
         path.unlink(missing_ok=True)
         return False
-    with files.open_bytes(first) as source, files.atomic(path) as file:
+    with files.open_bytes(first) as source, store.atomic(path) as file:
         shutil.copyfileobj(source, file, 1 << 20)
     return True
 
@@ -277,8 +277,8 @@ def write(pool: Pool, plan: Sequence[Planned], planned_rows: Path, others: Path,
     them, and which datapoints passed and are not planned, in the order of the runs."""
     planned_ids = {planned.ident for planned in plan}
     other_ids = {planned.other for planned in plan if planned.other}
-    with files.atomic(planned_rows) as file, files.atomic(others) as more, \
-            files.atomic(passed) as rest:
+    with store.atomic(planned_rows) as file, store.atomic(others) as more, \
+            store.atomic(passed) as rest:
         for row, line in pool.rows():
             if row is None:
                 continue

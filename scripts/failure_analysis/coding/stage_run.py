@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis import files, manifest
+from failure_analysis import files, manifest, store
 from failure_analysis.coding import batch, endpoint, model, project
 from failure_analysis.coding.budget import Budget
 from failure_analysis.coding.calls import Answer, CallLog
@@ -75,7 +75,7 @@ class Work:
         """Writes the counts and returns them; tells the manifest of the files that were made."""
         name = f"{self.step}.json"
         log.debug("counts: %s", json.dumps(counts))
-        files.write_json(self.output_dir / name, counts)
+        store.write_json(self.output_dir / name, counts)
         manifest.record(self.output_dir, self.step, self.identity, [*made, name, self.calls.name],
                         self.inputs)
         return {**counts, "resumed": self.resumed}
@@ -161,7 +161,7 @@ def _opened(work: Work) -> Iterator[CallLog]:
         return answer.state in model.UNANSWERED or answer.state != "ok" and (
             work.options.retry_unknown or answer.key in again)
 
-    with files.locked(work.calls, wait=False) as file:
+    with store.locked(work.calls, wait=False) as file:
         yield CallLog(file, forget)
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from failure_analysis.files import visible
+from failure_analysis.clean import visible
 from failure_analysis.review import parts, reading_log
 
 _LABEL = 60  # characters of a label, which each text costs besides its own

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from failure_analysis import facts, files, statistics, steps
+from failure_analysis import facts, files, results, statistics, steps
 from failure_analysis.comparison import groups, rates, reliability
 from failure_analysis.comparison.rates import limits, pass_rate
 from failure_analysis.datapoint import NOT_COUNTED, UNSURE, natural_key
@@ -263,7 +263,7 @@ def _passed_outside(units: dict[str, Unit], main: dict[str, Unit], shared: Share
 def _letters(analysis_dir: Path) -> dict[tuple[str, str], list[str]]:
     """The versions of the items, by item and content, that hold it."""
     path = analysis_dir / steps.VERSIONS
-    differing = files.read_object(path, ("differing",), steps.BUILD.script)["differing"] \
+    differing = results.read(path, results.Versions, steps.BUILD.script)["differing"] \
         if path.exists() else []
     return {(entry["item"], content["fingerprint"]): content["versions"]
             for entry in differing for content in entry["contents"]}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from failure_analysis import files
+from failure_analysis import clean, store
 from failure_analysis.datapoint import natural_key
 
 MOST_ITEMS = 500
@@ -47,7 +47,7 @@ def draw(
     axes.set_xlabel("dark column: everyone fails it, look at the benchmark first\n"
                     "single dark cell: this one's own failure", fontsize=9)
     _legend(figure, shares)
-    with files.atomic(path) as file:
+    with store.atomic(path) as file:
         figure.savefig(file, format="png", metadata={"Software": None})
 
 
@@ -110,7 +110,7 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _short(name: str, most: int = 44) -> str:
-    plain = _drawable(" ".join(files.visible(name).split()))
+    plain = _drawable(" ".join(clean.visible(name).split()))
     return plain if len(plain) <= most else f"{plain[:most - 12]}…{plain[-10:]}"
 
 

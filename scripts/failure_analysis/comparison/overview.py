@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from failure_analysis import files
+from failure_analysis import files, results, steps
 from failure_analysis.facts import key, load
 from failure_analysis.packet import sanity
 
@@ -18,10 +18,14 @@ def of_folder(analysis_dir: Path, by: str = "model") -> tuple[list[str], list[li
     """The table of an analysis folder, under the names of its models or runs; under their keys
     where sanity.json, which has the names, is gone."""
     path = analysis_dir / sanity.NAME
-    runs = files.read_object(path, ("runs",), "build_packet.py")["runs"] if path.exists() else []
+    runs = results.read(path, results.Sanity, steps.BUILD.script)["runs"] if path.exists() else []
     names = {key(name): name for name in (run["run_id" if by == "run" else "model_name"]
                                           for run in runs)}
-    header, lines = table(load(analysis_dir), by)
+    try:
+        header, lines = table(load(analysis_dir), by)
+    except KeyError as error:
+        raise files.Refusal(f"{analysis_dir / steps.FACTS}: no fact {error.args[0]}; run "
+                            f"{steps.BUILD.script} again") from None
     return header, [[names.get(unit, unit), *line] for unit, *line in lines]
 
 
@@ -83,7 +87,7 @@ def _most(kind: str, unit: str, below: Below, longer_units: Below
 
 def _interval(facts: Mapping[str, int | float], unit: str) -> str:
     low, high = (facts.get(f"comparison/pass_rate_{end}_pct/{unit}") for end in ("low", "high"))
-    return "" if low is None else f"{low:.1f} to {high:.1f} %"
+    return "" if None in (low, high) else f"{low:.1f} to {high:.1f} %"
 
 
 def _markers(unit: str, below: Below, longer_units: Below) -> str:

@@ -6,7 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files, statistics, steps
+from failure_analysis import clean, statistics, steps
 from failure_analysis.datapoint import natural_key
 from failure_analysis.packet import rows
 from failure_analysis.statistics import rounded
@@ -65,7 +65,7 @@ def judges(analysis_dir: Path) -> dict[str, Any] | None:
         return None
     verdicts: dict[str, dict[str, str]] = {}
     words: dict[str, Counter] = {}
-    for row in files.read_csv(path, ("datapoint_id", "grader", "outcome", "verdict")):
+    for row in clean.read_csv(path, ("datapoint_id", "grader", "outcome", "verdict")):
         graded_by = verdicts.setdefault(row["grader"], {})
         if graded_by.setdefault(row["datapoint_id"], row["outcome"]) != row["outcome"]:
             graded_by[row["datapoint_id"]] = "unjudged"

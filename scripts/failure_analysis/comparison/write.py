@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from failure_analysis import facts, files, manifest, steps
-from failure_analysis.comparison import compute, figure
+from failure_analysis import clean, facts, manifest, steps, store
+from failure_analysis.comparison import compute, figure, overview
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.comparison.compute import Comparison
 from failure_analysis.comparison.page import FIGURE, NAME, PAGE, TABLE
@@ -15,10 +15,11 @@ def write(analysis_dir: Path, by: str | None = None, seed: int = 0) -> dict:
     facts.load(analysis_dir)
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.GRADINGS, steps.VERSIONS))
     compared = compute.compare(analysis_dir, by, seed)
-    with files.where_writable(analysis_dir / NAME):
+    overview.of_folder(analysis_dir, compared.result["by"])  # refuses before anything is written
+    with store.where_writable(analysis_dir / NAME):
         manifest.begin(analysis_dir, steps.COMPARE.writes)
-        files.write_json(analysis_dir / NAME, compared.result)
-        files.write_text(analysis_dir / PAGE, comparison_page.page(compared.result))
+        store.write_json(analysis_dir / NAME, compared.result)
+        store.write_text(analysis_dir / PAGE, comparison_page.page(compared.result))
         facts.replace(analysis_dir, steps.COMPARE, dict(compute.numbers(compared.result)))
         _write_table(analysis_dir / TABLE, compared)
         _draw(analysis_dir / FIGURE, compared)
@@ -44,8 +45,8 @@ def _write_table(path: Path, compared: Comparison) -> None:
         for task, items in unit.tasks.items():
             for item in items:
                 tasks.setdefault(item, {})[task] = None
-    with files.atomic(path) as file:
-        file.write(files.csv_line(["item_id", *["task"] * bool(tasks), "models_judged",
+    with store.atomic(path) as file:
+        file.write(clean.csv_line(["item_id", *["task"] * bool(tasks), "models_judged",
                                    "models_failing", *units]))
         for item in compared.shared.items:
             judged = {name: unit.items[item] for name, unit in units.items() if item in unit.items}
@@ -55,7 +56,7 @@ def _write_table(path: Path, compared: Comparison) -> None:
                      if item in incomparable[name] else "{1} of {0}".format(*judged[name])
                      for name in units]
             named = ["; ".join(sorted(tasks.get(item, ())))] * bool(tasks)
-            file.write(files.csv_line([item, *named, len(alike or judged), failing, *cells]))
+            file.write(clean.csv_line([item, *named, len(alike or judged), failing, *cells]))
 
 
 def _draw(path: Path, compared: Comparison) -> None:

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import clean, files
 from failure_analysis.drafting import file_groups, verdict_words
 from failure_analysis.drafting.drafts import Draft, call_keys, draft
 from failure_analysis.drafting.field_names import (
@@ -51,7 +51,7 @@ def propose(paths: list[Path]) -> str:
     drafts = [draft(group.documents) for group in groups]
     lines = ["# A draft. Lines with CHECK are guesses; try it: check_mapping.py FILE… --mapping "
              "benchmark.yaml"]
-    lines += [f"# CHECK: not read: {files.visible(' '.join(why.split()))[:300]}"
+    lines += [f"# CHECK: not read: {clean.visible(' '.join(why.split()))[:300]}"
               for why in refused[:5]]
     if not drafts or not drafts[0].survey.rows:
         return "\n".join([*lines, NOTHING, "fields:",
@@ -152,9 +152,9 @@ def _benchmark(group: Group, drafted: Draft) -> str:
     field = pick(drafted.survey.fields, _BENCHMARK, lambda field: field.are(str) and
                  len(field.distinct) == 1 and len(field.values[0]) < 60 and field.share > 0.9)
     if field is not None:
-        return files.safe_name(field.values[0])
+        return clean.safe_name(field.values[0])
     path = group.loaded[0].path
-    return files.safe_name(files.bare_name(path).rsplit(".", 1)[0] if len(group.loaded) == 1 else
+    return clean.safe_name(files.bare_name(path).rsplit(".", 1)[0] if len(group.loaded) == 1 else
                            file_groups.common_folder(group).name or "benchmark")
 
 

@@ -4,7 +4,7 @@ it can end a comment or a scalar, or change its type on the way."""
 import re
 from typing import Any
 
-from failure_analysis.files import visible
+from failure_analysis.clean import visible
 
 # Has nothing that YAML reads otherwise; what spells another type is not it.
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-/\[\]]*")

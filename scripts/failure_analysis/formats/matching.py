@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from failure_analysis.clean import visible
 from failure_analysis.datapoint import natural_key
-from failure_analysis.files import visible
 from failure_analysis.records import OTHER_ID, Note
 
 _MOST_NAMED = 3

@@ -3,7 +3,7 @@ without colour. Written directly: a plotting library would take a minute for a t
 
 from html import escape
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.journals import read as journals
 from failure_analysis.journals.places import Place
 from failure_analysis.journals.read import Journal, Step
@@ -125,7 +125,7 @@ def _legend() -> list[str]:
 
 def _plain(text: str) -> str:
     """A text of the run inside XML, which cannot carry every character."""
-    return escape(files.visible(" ".join(text.split())))
+    return escape(clean.visible(" ".join(text.split())))
 
 
 def _short(text: str, most: int) -> str:

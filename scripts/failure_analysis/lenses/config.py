@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import files, user_files
+from failure_analysis import clean, files, user_files
 
 
 class Eval(NamedTuple):
@@ -67,9 +67,9 @@ def check_against(config: Config, used: set[int], tasks: Iterable[str], params: 
     for key, named, there in (("tasks or tiers", config.tasks, list(tasks)),
                               ("params", config.params, list(params))):
         for name in named:
-            if files.visible(name) not in map(files.visible, there):
+            if clean.visible(name) not in map(clean.visible, there):
                 raise files.Refusal(f"{config.path}: {key}: no judged row has {name!r}; there are "
-                                    f"{', '.join(map(files.visible, there[:12])) or 'none'}")
+                                    f"{', '.join(map(clean.visible, there[:12])) or 'none'}")
 
 
 def _check_apart(path: Path, evals: list[dict]) -> None:

@@ -4,7 +4,7 @@ systems: diagnosis.json, diagnosis.md, the matrix figure, the facts."""
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from failure_analysis import aside, facts, files, manifest, steps
+from failure_analysis import aside, facts, files, manifest, steps, store
 from failure_analysis.lenses import dataset, diagnosis, diagnosis_page, one_lens, queries
 from failure_analysis.lenses.findings import NEED
 
@@ -28,13 +28,13 @@ def diagnose(request: one_lens.Request, output_dir: Path | None, rules_path: Pat
     documents, written = {}, list(steps.DIAGNOSE.writes)
     for lens in one_lens.LENSES:
         documents[lens] = one_lens.document(lens, loaded, request)
-        files.refuse_leading_out(target / f"lens_{lens}")
+        store.refuse_leading_out(target / f"lens_{lens}")
         written += (f"lens_{lens}/{name}" for name in one_lens.write_folder(
             documents[lens], target / f"lens_{lens}", request))
     document = summary_of(documents, loaded, request, rules, asked)
     manifest.begin(target, steps.DIAGNOSE.writes)
-    files.write_json(target / NAME, document)
-    files.write_text(target / PAGE, diagnosis_page.page(document))
+    store.write_json(target / NAME, document)
+    store.write_text(target / PAGE, diagnosis_page.page(document))
     diagnosis_page.draw([target / name for name in steps.DIAGNOSE.writes[2:4]], document)
     facts.replace(target, steps.DIAGNOSE, facts_of(document))
     manifest.record(target, steps.DIAGNOSE.name, {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.lenses import diagnosis, figures
 from failure_analysis.lenses.findings import NEED
 from failure_analysis.markdown import cell, code, table
@@ -149,6 +149,6 @@ def draw(paths: Sequence[Path], document: dict[str, Any]) -> None:
             axes.xaxis.tick_top()
             axes.tick_params(length=0)
             axes.spines[:].set_visible(False)
-            axes.set_title(f"{files.visible(system['name'])[:70]}: "
+            axes.set_title(f"{clean.visible(system['name'])[:70]}: "
                            f"{' or '.join(system['conclusion'])} (n = {system['samples']})",
                            loc="left", fontsize=9.5)

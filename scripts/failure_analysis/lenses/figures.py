@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from failure_analysis import files
+from failure_analysis import clean, store
 from failure_analysis.lenses.findings import NEED
 
 # Blue, orange, grey, purple: told apart by colour-blind readers and in print.
@@ -55,7 +55,7 @@ def sheet(paths: Sequence[Path], width: float, height: float) -> Iterator[Any]:
         figure.set_layout_engine("none")
         for path in paths:
             kind = path.suffix.lower()
-            with files.atomic(path) as file:
+            with store.atomic(path) as file:
                 figure.savefig(file, format=kind.removeprefix("."), metadata=plain[kind])
 
 
@@ -70,7 +70,7 @@ def verdict(result: dict) -> str:
 
 
 def _title(panel: Any, result: dict) -> None:
-    name = files.visible(str(result.get("name", "")))[:80]
+    name = clean.visible(str(result.get("name", "")))[:80]
     evidence = textwrap.shorten(" · ".join(result["evidence"]), 150, placeholder=" …")
     panel.suptitle(f"{name}\n{verdict(result)}" + (f"\n{evidence}" if evidence else ""),
                    x=0.01, ha="left", fontsize=9.5)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis import aside, files, manifest
+from failure_analysis import aside, clean, files, manifest, store
 from failure_analysis.lenses import compression, dataset, fft, figures, hazard, page, pairs, surface
 from failure_analysis.lenses.dataset import Group, Table
 from failure_analysis.markdown import listed
@@ -123,10 +123,10 @@ def write_folder(document: dict[str, Any], output_dir: Path, request: Request) -
     for name in manifest.entries(output_dir).get(step, {}).get("outputs", ()):
         (output_dir / name).unlink(missing_ok=True)  # it may have drawn more figures
     manifest.begin(output_dir, written)
-    files.write_json(output_dir / written[0], plain(document))
+    store.write_json(output_dir / written[0], plain(document))
     for file, name in named.items():
         if name == "zones":
-            files.write_json(output_dir / file, [
+            store.write_json(output_dir / file, [
                 {"name": result["name"], "zones": result["tables"].get("zones", [])}
                 for result in results])
         else:
@@ -145,7 +145,7 @@ def write_file(document: dict[str, Any], path: Path) -> list[Path]:
     """One output of a lens, of the kind that the file's name asks for."""
     kind, results = path.suffix.lower(), document["results"]
     if kind == ".json":
-        files.write_json(path, plain(document))
+        store.write_json(path, plain(document))
     elif kind == ".csv":
         _write_table(path, results, _MAIN_TABLE[document["lens"]])
     elif kind == ".html":
@@ -170,9 +170,9 @@ def _write_table(path: Path, results: Sequence[dict], name: str) -> None:
     for _, rows in tables:
         for row in rows[:1]:
             columns |= dict.fromkeys(row)
-    with files.atomic(path) as file:
-        file.write(files.csv_line(columns))
+    with store.atomic(path) as file:
+        file.write(clean.csv_line(columns))
         for result, rows in tables:
             for row in rows:
                 cells = {**{key: result[key] for key in about}, **row}
-                file.write(files.csv_line(map(cells.get, columns)))
+                file.write(clean.csv_line(map(cells.get, columns)))

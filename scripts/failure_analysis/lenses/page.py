@@ -5,7 +5,7 @@ import html
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import clean, store
 from failure_analysis.lenses import figures
 
 MOST_POINTS = 5000  # per figure
@@ -23,12 +23,12 @@ def write(path: Path, document: dict[str, Any]) -> None:
         # An id of our own: plotly would draw a random one.
         part = io.to_html(draw(result), full_html=False, div_id=f"figure-{number}",
                           include_plotlyjs="inline" if number == 0 else False)
-        name = html.escape(files.visible(result["name"]))
-        verdict = html.escape(files.visible(figures.verdict(result)))
+        name = html.escape(clean.visible(result["name"]))
+        verdict = html.escape(clean.visible(figures.verdict(result)))
         parts.append(f"<h2>{name}</h2><p>{verdict}</p>{part}")
     if (more := len(results) - MOST_FIGURES) > 0:
         parts.append(f"<p>{more} more results are in {document['lens']}.json.</p>")
-    files.write_text(path, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
+    store.write_text(path, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
                      f"<title>{document['lens']}</title></head>"
                      "<body style=\"font-family:sans-serif;max-width:70em;margin:auto\">"
                      f"{''.join(parts)}</body></html>\n")
@@ -84,4 +84,4 @@ def _scatter(result: dict) -> dict[str, Any]:
 
 def _safe(text: str) -> str:
     """A name from the data: plotly reads a little HTML in its texts."""
-    return html.escape(files.visible(text))
+    return html.escape(clean.visible(text))

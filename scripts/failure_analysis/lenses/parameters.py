@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from failure_analysis import files
+from failure_analysis import clean
 
 MOST_LEVELS = 24  # more are merged into 12
 
@@ -37,7 +37,7 @@ def columns(rows: list[dict]) -> tuple[dict[str, np.ndarray], list[str]]:
     """(columns of numbers where every value is one, else of names; what else to say of them)."""
     params, notes = {}, []
     for key in sorted({name for row in rows for name in row}):
-        name, values = files.visible(key), [row.get(key) for row in rows]
+        name, values = clean.visible(key), [row.get(key) for row in rows]
         there = [value for value in values if value is not None]
         names = [value for value in there
                  if not isinstance(value, int | float) or isinstance(value, bool)]
@@ -51,7 +51,7 @@ def columns(rows: list[dict]) -> tuple[dict[str, np.ndarray], list[str]]:
             lost = names if len(names) < len(there) else []
         if lost:
             notes.append(f"{name}: {len(lost)} of {len(there)} values are no number that can be "
-                         f"reckoned with (the first is {files.visible(repr(lost[0]))[:40]}), so "
+                         f"reckoned with (the first is {clean.visible(repr(lost[0]))[:40]}), so "
                          + ("it is taken as a name" if names else "they count as missing"))
     return params, notes
 

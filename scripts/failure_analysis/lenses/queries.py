@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import clean, files
 from failure_analysis.lenses.parameters import is_number
 
 
@@ -32,7 +32,7 @@ def findings_of(rows: list[dict], surface: dict[str, Any]) -> dict[str, str]:
     dims = list(zones[0]["bounds"])
     usable = [row for row in rows if all(is_number(row.get(name)) for name in dims)]
     if not usable:
-        there = ", ".join(sorted({files.visible(str(name)) for row in rows for name in row})[:8])
+        there = ", ".join(sorted({clean.visible(str(name)) for row in rows for name in row})[:8])
         raise files.Refusal(f"--queries: no query has a number for each of {', '.join(dims)} "
                             f"(they have {there}); name these parameters, or choose the task that "
                             "the queries are about with --filters")

@@ -1,6 +1,6 @@
 """Rows of one item under one run: what tells them apart, if anything does."""
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.lenses import samples
 from failure_analysis.lenses.config import Config, Eval
 from failure_analysis.lenses.fields import NAMES
@@ -24,9 +24,9 @@ def shared(runs: dict[Eval, set[str]]) -> list[str]:
     """What to say of several runs of one model over the same items."""
     sentences = []
     for system, names in runs.items():
-        listed = ", ".join(files.visible(name) for name in sorted(names)[:6])
+        listed = ", ".join(clean.visible(name) for name in sorted(names)[:6])
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-        sentences.append(f"{files.visible(system.label)}: its runs {listed}{more} share items and "
+        sentences.append(f"{clean.visible(system.label)}: its runs {listed}{more} share items and "
                          "are taken as repeats of one system; if they are conditions, give each a "
                          "model name of its own, or a dataset config")
     return sentences
@@ -47,5 +47,5 @@ def _told_apart(config: Config, groups: list[list[int]]) -> list[str]:
         values = [[rows.get(number, {}).get(name) for number in group] for group in groups]
         if all(len(set(group)) == len(group) for group in values) \
                 and len({value for group in values for value in group}) <= most:
-            columns.append(files.visible(name))
+            columns.append(clean.visible(name))
     return columns[:6]

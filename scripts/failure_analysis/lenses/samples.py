@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis import files, steps
+from failure_analysis import files, results, steps
 from failure_analysis.datapoint import OUTCOME_COLUMNS, UNSURE
 from failure_analysis.lenses.config import Config
 from failure_analysis.lenses.fields import NAMES, TEXTS
@@ -185,9 +185,8 @@ def _analysis_rows(analysis_dir: Path) -> Iterator[Raw]:
 def _benchmark(analysis_dir: Path) -> str | None:
     """The benchmark's name, which the outcomes do not repeat."""
     path = analysis_dir / sanity.NAME
-    document = files.read_json(path) if path.is_file() else None
-    conservation = document.get("conservation") if isinstance(document, dict) else None
-    return conservation.get("benchmark") if isinstance(conservation, dict) else None
+    return results.read(path, results.Sanity, steps.BUILD.script)["conservation"]["benchmark"] \
+        if path.is_file() else None
 
 
 def _ingested(sources: list) -> Iterator[Raw]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
-from failure_analysis import files
+from failure_analysis import files, store
 
 SECOND = (2, 3, 4)  # levels of `depth`
 _FILLER = ("actually", "also", "the", "blue", "house", "was", "sold", "near", "a", "river")
@@ -107,14 +107,14 @@ def write_worlds(says: str, systems: dict[str, World], out: Path, per_cell: int,
     evals, total = [], 0
     for place, (model, world) in enumerate(systems.items()):
         path = out.with_name(f"{out.stem}.{model}.jsonl")
-        with files.atomic(path) as file:
+        with store.atomic(path) as file:
             for row in rows(world, per_cell, seed, place):
                 file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
                 total += 1
         evals.append({"eval_id": f"sim{place}", "model_name": model, "label": model,
                       "files": [path.name]})
     confounded = any(world.confounder for world in systems.values())
-    files.write_json(out, {
+    store.write_json(out, {
         "name": out.stem, "evals": evals, "tasks": {"arithmetic": {"tier": "simulated"}},
         "params": {"length": "difficulty", "depth": "difficulty",
                    **({"place": "confounder", "pair": "pair"} if confounded else {})}})

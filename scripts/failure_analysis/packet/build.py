@@ -14,8 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from failure_analysis import facts, files, manifest, steps
+from failure_analysis import clean, facts, files, manifest, steps, store
 from failure_analysis.checks import text_of
+from failure_analysis.clean import csv_cell
 from failure_analysis.datapoint import (
     CSV_COLUMNS,
     GRADING_COLUMNS,
@@ -24,7 +25,6 @@ from failure_analysis.datapoint import (
     OUTCOME_COLUMNS,
     UNSURE,
 )
-from failure_analysis.files import csv_cell
 from failure_analysis.packet import findings, lines, sanity, sessions, versions
 from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
 from failure_analysis.packet.version_texts import RunContents
@@ -57,7 +57,7 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
     folder is removed, and named under `removed`."""
     analysis_dir.mkdir(parents=True, exist_ok=True)
     overall = sanity.Overall(inputs.sources[0].benchmark)
-    read_files = files.Records(("path", "bytes", "sha256", "run", "format", "rows"))
+    read_files = store.Records(("path", "bytes", "sha256", "run", "format", "rows"))
     keys: dict[str, tuple] = {}
     contents: list[RunContents] = []
     shared: dict = {}
@@ -87,7 +87,7 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
         found = versions.write(analysis_dir, contents, inputs.sources)
         overall.versions = list(versions.findings(found))
         report = overall.report([path.as_posix() for path in inputs.ignored], inputs.unreadable)
-        files.write_json(analysis_dir / sanity.NAME, report)
+        store.write_json(analysis_dir / sanity.NAME, report)
         removed = _settle(analysis_dir, overall.facts() | versions.facts(found), settings,
                           read_files)
     return {**overall.conservation(), "unreadable": inputs.unreadable,
@@ -148,7 +148,7 @@ def _tallies(inputs: Inputs, outputs: Outputs, jobs: int) -> Iterator[SourceTall
                                 initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         waiting: list[tuple[int, Future]] = []
         for place, source in enumerate(inputs.sources):
-            with files.interrupt_held_back():
+            with store.interrupt_held_back():
                 waiting.append((place, pool.submit(_part, source, keyed, folder, place)))
             if len(waiting) > 4 * jobs:
                 yield _joined(*waiting.pop(0), folder, outputs)
@@ -188,10 +188,10 @@ def _no_collector() -> Iterator[None]:
 
 @contextmanager
 def _streams(analysis_dir: Path) -> Iterator[Outputs]:
-    with files.atomic_together(analysis_dir / name for name in steps.STREAMS) as streams:
+    with store.atomic_together(analysis_dir / name for name in steps.STREAMS) as streams:
         outputs = Outputs(*streams)
-        outputs.outcomes.write(files.csv_line(OUTCOME_COLUMNS))
-        outputs.table.write(files.csv_line(CSV_COLUMNS))
+        outputs.outcomes.write(clean.csv_line(OUTCOME_COLUMNS))
+        outputs.table.write(clean.csv_line(CSV_COLUMNS))
         yield outputs
 
 
@@ -347,7 +347,7 @@ def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:
     prompt, completion = computed["prompt_tokens"], computed["completion_tokens"]
     cost, params = computed["cost_usd"], row.line.fields.get("params")
     task = computed["task"]
-    return files.encoded(
+    return clean.encoded(
         f"{ident if plain else csv_cell(ident)},{run},{_cell(tally.model_name)},{item_cell},"
         f"{computed['item_fingerprint']},{_cell(task) if task else ''},{computed['trial']},"
         f"{'' if turn is None else turn},{computed['outcome']},{'' if reward is None else reward},"
@@ -380,8 +380,8 @@ def _write_gradings(inputs: Inputs, keys: dict[str, tuple], path: Path) -> dict:
     """Writes gradings.csv; returns how many were read, joined and not."""
     counts: Counter = Counter()
     lost: list[str] = []
-    with files.atomic(path) as file:
-        file.write(files.csv_line(GRADING_COLUMNS))
+    with store.atomic(path) as file:
+        file.write(clean.csv_line(GRADING_COLUMNS))
         for name, grading in ingest.gradings(inputs):
             counts["read"] += 1
             target = keys.get(grading.key) if grading.key is not None else None
@@ -392,8 +392,8 @@ def _write_gradings(inputs: Inputs, keys: dict[str, tuple], path: Path) -> dict:
                 lost += [f"{name}:{grading.number}: {why}"] if len(lost) < 20 else []
                 continue
             counts["joined"] += 1
-            file.write(files.csv_line([
-                *target, files.clean_name(grading.grader), grading.outcome, grading.verdict,
+            file.write(clean.csv_line([
+                *target, clean.clean_name(grading.grader), grading.outcome, grading.verdict,
                 ";".join(map(ingest.dimension, grading.failed_dimensions)),
                 json.dumps(grading.scores) if grading.scores else ""]))
     return {"read": counts["read"], "joined": counts["joined"], "rejected": counts["rejected"],

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TYPE_CHECKING, Any
 
-from failure_analysis import files
+from failure_analysis import clean
 
 if TYPE_CHECKING:
     from failure_analysis.packet.tally import SourceTally
@@ -75,7 +75,7 @@ def _names(name: str, wanted: Any, got: set[str]) -> Iterator[dict]:
 
 
 def _few(names: Sized) -> str:
-    first = ", ".join(files.visible(name)[:60] for name in sorted(names)[:5])
+    first = ", ".join(clean.visible(name)[:60] for name in sorted(names)[:5])
     return f"{len(names)} ({first}{', …' if len(names) > 5 else ''})"
 
 

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import clean
 
 RULE = "failure_class"  # what error_mode_rule says of such a label
 MOST_CHARACTERS, MOST_WORDS = 60, 8  # more is a sentence, and no class
@@ -35,5 +35,5 @@ def _slug(text: str) -> str:
     if not slug[:1].isalpha():
         slug = f"class_{slug}".rstrip("_")
     if lost or len(slug) > MOST_CHARACTERS:
-        slug = f"{slug[:MOST_CHARACTERS - 9].rstrip('_')}_{files.mark(text)}"
+        slug = f"{slug[:MOST_CHARACTERS - 9].rstrip('_')}_{clean.mark(text)}"
     return slug

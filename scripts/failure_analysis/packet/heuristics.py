@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis import facts, files, manifest, steps, user_files
+from failure_analysis import clean, facts, files, manifest, steps, store, user_files
 from failure_analysis.checks import text_of
 from failure_analysis.datapoint import CSV_COLUMNS, FIELDS, is_number
 from failure_analysis.markdown import cell, code, table
@@ -185,8 +185,8 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
     source = files.needed(analysis_dir / steps.ROWS, steps.BUILD.script)
     manifest.proved(analysis_dir, (steps.ROWS, steps.TABLE))
     counts = _Counts(rules)
-    with files.atomic_together([source, analysis_dir / steps.TABLE]) as (rows, cells):
-        cells.write(files.csv_line(CSV_COLUMNS))
+    with store.atomic_together([source, analysis_dir / steps.TABLE]) as (rows, cells):
+        cells.write(clean.csv_line(CSV_COLUMNS))
         for row, line in whole(analysis_dir):
             mode, name = counts.add(row)
             row["error_mode_candidate"], row["error_mode_rule"] = mode, name
@@ -199,11 +199,11 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
         cells.flush()
         manifest.begin(analysis_dir, steps.CLUSTER.writes)
     result = counts.result(rules_file)
-    files.write_json(analysis_dir / NAME, result)
+    store.write_json(analysis_dir / NAME, result)
     empty = "" if result["failing_rows"] else without_failures(load_index(analysis_dir))
-    files.write_text(analysis_dir / PAGE, page(result, empty))
+    store.write_text(analysis_dir / PAGE, page(result, empty))
     facts.replace(analysis_dir, steps.CLUSTER, numbers(result))
-    with files.atomic(analysis_dir / RULES) as file:  # by which the check labels the rows again
+    with store.atomic(analysis_dir / RULES) as file:  # by which the check labels the rows again
         file.write(files.read_bytes(rules_file))
     rules_name = os.path.relpath(rules_file, DEFAULT_RULES.parents[1]) \
         if rules_file == DEFAULT_RULES else rules_file.as_posix()

@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import msgspec
 
-from failure_analysis import files
+from failure_analysis import clean
+from failure_analysis.clean import csv_cell
 from failure_analysis.datapoint import FIELDS, NESTED
-from failure_analysis.files import csv_cell
 from failure_analysis.reading import ingest
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -65,9 +65,9 @@ def table_line(row: dict, scores_cell: str | None = None) -> bytes:
         elif name == "failed_dimensions":
             cells[place] = _failed_cell(tuple(value))
         else:
-            cells[place] = csv_cell(files.visible_json(_compact(value).decode())
+            cells[place] = csv_cell(clean.visible_json(_compact(value).decode())
                                     if name in NESTED else value)
-    return files.encoded(",".join(cells) + "\r\n")
+    return clean.encoded(",".join(cells) + "\r\n")
 
 
 @lru_cache(4096)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import files, steps
+from failure_analysis import clean, files, steps
 from failure_analysis.datapoint import NOT_COUNTED, Outcome
 
 CONTRAST = steps.PLAN.writes[2]
@@ -86,6 +86,7 @@ def load(analysis_dir: Path) -> Index:
             raise files.Refusal(f"{analysis_dir / steps.OUTCOMES}: {line[0]} is there twice; run "
                                 f"{steps.BUILD.script} again")
     places: dict[str, tuple[str, int]] = {}
+    files.needed(analysis_dir / steps.ROWS, steps.BUILD.script)
     for name in (steps.ROWS, CONTRAST):
         _place(analysis_dir / name, outcomes, places)
     return Index(analysis_dir, outcomes, places)
@@ -103,7 +104,7 @@ def columns(analysis_dir: Path, names: tuple[str, ...]) -> Iterator[list[str]]:
     """These columns of outcomes.csv, line by line, their guards taken off; refuses when the file is
     not there, or damaged."""
     path = files.needed(analysis_dir / steps.OUTCOMES, steps.BUILD.script)
-    for *cells, _, _ in files.csv_cells(path, (*names, "trial", "outcome"), steps.BUILD.script,
+    for *cells, _, _ in clean.csv_cells(path, (*names, "trial", "outcome"), steps.BUILD.script,
                                         _wrong_line):
         yield cells
 

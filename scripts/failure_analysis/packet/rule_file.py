@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from failure_analysis import files, user_files
+from failure_analysis import clean, user_files
 from failure_analysis.datapoint import SIGNALS
 
 NOT_BY_A_RULE = ("failure_class", "no_rule")  # what error_mode_rule says of other labels
@@ -33,7 +33,7 @@ def _lower(text: str) -> str:
     if not text or plain != plain.lower():
         raise ValueError(f"text in lower case is expected, {text!r} could never match"
                          if text else "an empty text is in every row")
-    if text != files.visible(text):
+    if text != clean.visible(text):
         raise ValueError(f"{text!r} has a control character; write a regex in single quotes")
     return text
 

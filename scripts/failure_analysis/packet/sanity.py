@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from failure_analysis import files, steps
+from failure_analysis import clean, files, steps, store
 from failure_analysis.datapoint import natural_key
 from failure_analysis.facts import joined, key
 from failure_analysis.markdown import listed as _list
@@ -121,7 +121,7 @@ class Overall:
         self.rejected += tally.rejected
         self.cut_off |= tally.cut_off
         self.rejected_lines += tally.rejected_lines[:MOST_EXAMPLES - len(self.rejected_lines)]
-        self.expected.update(map(files.clean_name, source.expected_items))
+        self.expected.update(map(clean.clean_name, source.expected_items))
         self.judged += judges.of(source, tally)
         if source.mapping is not None:
             self._add_mapped(source, tally)
@@ -227,12 +227,12 @@ class Overall:
                       **{f"marker/{name}": count for name, count in run.markers.items()},
                       **{f"marker_failed/{name}": n for name, n in run.failed_markers.items()}})
         self.patterns.setdefault(run.model_name, Counter()).update(run.patterns)
-        listed = tuple(map(files.clean_name, source.expected_items)) if own else ()
+        listed = tuple(map(clean.clean_name, source.expected_items)) if own else ()
         self.runs.append(_Run(
             run.run_id, run.model_name, run.path, run.rows, run.outcomes["pass"],
             run.outcomes["fail"], run.outcomes["unjudged"], rejected, run.not_counted.total(),
             self._same(frozenset(run.items)), self._same(frozenset(listed)),
-            frozenset(files.clean_name(item) for unsure in run.unsure.values()
+            frozenset(clean.clean_name(item) for unsure in run.unsure.values()
                       for item in unsure.may_be)))
         for item, fingerprint in run.items.items():
             self._add_item(item, fingerprint, run.run_id)
@@ -389,7 +389,7 @@ class Overall:
             "conservation": self.conservation(),
             "gradings": self.gradings,
             "items": len(self.items),
-            "runs": files.Records((*_RUN_NAMES, "not_counted") if self.not_counted else _RUN_NAMES,
+            "runs": store.Records((*_RUN_NAMES, "not_counted") if self.not_counted else _RUN_NAMES,
                                   map(self._run_record, self.runs)),
             **({"paths": [path for _, counts in self.mapped.values() for path in counts.told()]}
                if self.mapped else {}),

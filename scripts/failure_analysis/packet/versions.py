@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis import files, steps
+from failure_analysis import steps, store
 from failure_analysis.datapoint import NOTHING_RECORDED, natural_key
 from failure_analysis.markdown import listed
 from failure_analysis.packet import repaired, version_page, version_texts
@@ -62,8 +62,8 @@ def write(analysis_dir: Path, runs: Sequence[RunContents], sources: Sequence[Sou
         for name in (NAME, PAGE):
             (analysis_dir / name).unlink(missing_ok=True)
         return None
-    files.write_json(analysis_dir / NAME, found)
-    files.write_text(analysis_dir / PAGE, version_page.page(found))
+    store.write_json(analysis_dir / NAME, found)
+    store.write_text(analysis_dir / PAGE, version_page.page(found))
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import files, steps
+from failure_analysis import clean, files, steps
 from failure_analysis.packet import rows
 from failure_analysis.review import ledger, plan, reading_log
 
@@ -108,7 +108,7 @@ def queue(index: rows.Index) -> dict[str, Queued]:
 
 def _queued(line: rows.OutcomeLine, planned: plan.Planned | None) -> Queued:
     """A datapoint's line of the queue, safe to show."""
-    safe = files.visible
+    safe = clean.visible
     place = (planned.order, planned.why, planned.contrast_of) if planned else (None, None, None)
     mode, failed = line.mode and safe(line.mode), tuple(map(safe, line.failed))
     return Queued(line.datapoint_id, safe(line.model), safe(line.item), safe(line.run), line.trial,

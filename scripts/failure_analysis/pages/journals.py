@@ -10,7 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import files, manifest
+from failure_analysis import clean, files, manifest, store
 from failure_analysis.journals import places as journal_places
 from failure_analysis.journals import read as journals
 from failure_analysis.journals import tree as journal_tree
@@ -76,14 +76,14 @@ def find(root: Path) -> list[Place]:
 def pages(places: list[Place], root: Path) -> list[Page]:
     """A text and a tree for each journal, `<run>/<domain>_<task>`; where two would have one name,
     both gain a mark made from their paths."""
-    names = [f"{files.safe_name(place.run)}/"
-             + files.safe_name(f"{place.domain}_{place.task}" if place.domain else place.task)
+    names = [f"{clean.safe_name(place.run)}/"
+             + clean.safe_name(f"{place.domain}_{place.task}" if place.domain else place.task)
              for place in places]
-    times = Counter(map(files.folded, names))
+    times = Counter(map(clean.folded, names))
     all_pages = []
     for place, name in zip(places, names, strict=True):
-        if times[files.folded(name)] > 1:
-            name += f"~{files.mark(os.path.relpath(place.path, root))}"
+        if times[clean.folded(name)] > 1:
+            name += f"~{clean.mark(os.path.relpath(place.path, root))}"
         all_pages.append(Page(place, Path(f"{name}.txt"), Path(f"{name}.tree.svg")))
     return all_pages
 
@@ -92,11 +92,11 @@ def write(root: Path, output: Path, concurrent: int, plain: bool) -> Counter:
     """Reads every journal below `root`, writes texts, trees and tables, and returns the counts."""
     places = find(root)
     total = Counter(journals=len(places))
-    with files.atomic(output / STEPS) as steps, files.atomic(output / RUNS) as runs, \
-            files.atomic(output / REJECTED) as rejected:
-        steps.write(files.csv_line(STEP_COLUMNS))
-        runs.write(files.csv_line(RUN_COLUMNS))
-        rejected.write(files.csv_line(REJECTED_COLUMNS))
+    with store.atomic(output / STEPS) as steps, store.atomic(output / RUNS) as runs, \
+            store.atomic(output / REJECTED) as rejected:
+        steps.write(clean.csv_line(STEP_COLUMNS))
+        runs.write(clean.csv_line(RUN_COLUMNS))
+        rejected.write(clean.csv_line(REJECTED_COLUMNS))
         for done in _all(pages(places, root), output, concurrent, plain):
             steps.write(done.steps)
             runs.write(done.runs)
@@ -119,7 +119,7 @@ def _all(all_pages: list[Page], output: Path, concurrent: int, plain: bool) -> I
     try:
         waiting: list[Future] = []
         for page in all_pages:
-            with files.interrupt_held_back():
+            with store.interrupt_held_back():
                 waiting.append(pool.submit(write_page, page, output, plain))
             if len(waiting) > 4 * concurrent:
                 yield waiting.pop(0).result()
@@ -132,19 +132,19 @@ def _all(all_pages: list[Page], output: Path, concurrent: int, plain: bool) -> I
 def write_page(page: Page, output: Path, plain: bool) -> Done:
     """Writes one journal's text and tree."""
     journal, lost = journals.read_place(page.place)
-    rejected = b"".join(files.csv_line([path.as_posix(), None, reason, None])
+    rejected = b"".join(clean.csv_line([path.as_posix(), None, reason, None])
                         for path, reason, _ in lost)
     counts = Counter(damaged=len(lost))
     if journal is None:
         return Done(b"", b"", rejected, counts)
-    rejected += b"".join(files.csv_line([journal.path.as_posix(), place, reason, raw[:_MOST_RAW]])
+    rejected += b"".join(clean.csv_line([journal.path.as_posix(), place, reason, raw[:_MOST_RAW]])
                          for place, reason, raw in journal.rejected)
-    files.write_text(output / page.text, page_text(page.place, journal, plain))
-    files.write_text(output / page.tree, journal_tree.svg(page.place, journal))
+    store.write_text(output / page.text, page_text(page.place, journal, plain))
+    store.write_text(output / page.tree, journal_tree.svg(page.place, journal))
     counts.update(read=1, steps=len(journal.steps), rejected_nodes=len(journal.rejected),
                   buggy=journal.verdicts[True], unjudged=journal.verdicts[None])
-    return Done(b"".join(map(files.csv_line, _step_rows(page.place, journal))),
-                files.csv_line(_run_row(page, journal).values()), rejected, counts)
+    return Done(b"".join(map(clean.csv_line, _step_rows(page.place, journal))),
+                clean.csv_line(_run_row(page, journal).values()), rejected, counts)
 
 
 def _step_rows(place: Place, journal: Journal) -> Iterator[list]:
@@ -204,7 +204,7 @@ def _metric_name(value: Metric | None) -> str | None:
 
 
 def _line(message: str, most: int = 200) -> str:
-    plain = files.visible(" ".join(message.split()))
+    plain = clean.visible(" ".join(message.split()))
     return plain if len(plain) <= most else f"{plain[:most]}…"
 
 
@@ -243,7 +243,7 @@ class _Page:
         if not content.strip():
             return
         sign = "" if self.plain else f"{_EMOJI[name]} "
-        self.lines += ["", f"--- {sign}{name}{note}  [{self.mark}]", files.visible(content)]
+        self.lines += ["", f"--- {sign}{name}{note}  [{self.mark}]", clean.visible(content)]
 
 
 def _write_header(page: _Page, place: Place, journal: Journal) -> None:

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from failure_analysis import files
+from failure_analysis import clean, files, results, steps
 from failure_analysis.packet import rows, sanity
 from failure_analysis.pages import desk as desks
 from failure_analysis.pages import guard, view
@@ -129,7 +129,7 @@ def application(desk: Desk) -> Starlette:
 
 async def _refused(request: Request, refusal: Exception) -> Response:
     """An expected error, in its own words."""
-    return _Json({"error": files.visible(str(refusal))}, 409)
+    return _Json({"error": clean.visible(str(refusal))}, 409)
 
 
 def rendered(name: str, **values: Any) -> str:
@@ -141,8 +141,9 @@ def rendered(name: str, **values: Any) -> str:
 def title(analysis_dir: Path) -> str:
     """The benchmark's name, as build_packet.py recorded it."""
     path = analysis_dir / sanity.NAME
-    name = files.read_json(path)["conservation"]["benchmark"] if path.exists() else path.parent.name
-    return files.visible(str(name))
+    name = results.read(path, results.Sanity, steps.BUILD.script)["conservation"]["benchmark"] \
+        if path.exists() else path.parent.name
+    return clean.visible(name)
 
 
 def _asset(request: Request) -> Response:
@@ -173,7 +174,7 @@ def _standing(desk: Desk, asked: Mapping) -> dict:
 def _background(desk: Desk, asked: Mapping) -> dict:
     """The policies that the runs record."""
     path = desk.analysis_dir / contrast.BACKGROUND
-    return {"text": files.visible(path.read_text(encoding="utf-8")) if path.exists() else ""}
+    return {"text": clean.visible(path.read_text(encoding="utf-8")) if path.exists() else ""}
 
 
 def _quote(desk: Desk, asked: dict) -> dict:

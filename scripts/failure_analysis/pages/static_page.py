@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from failure_analysis import files
+from failure_analysis import files, store
 from failure_analysis.packet import rows
 from failure_analysis.pages import desk as desks
 from failure_analysis.pages import layout, view
@@ -41,7 +41,7 @@ def write(analysis_dir: Path, path: Path) -> dict:
     style = "\n".join((TEMPLATES / name).read_text(encoding="utf-8")
                       for name in ("theme.css", "static.css"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    files.write_text(path, rendered(
+    store.write_text(path, rendered(
         "static.html.j2", title=title(analysis_dir), style=style, style_hash=digest,
         summary=summary, models=counts["models"], buckets=_buckets(points),
         pairs=desks.pairs(ledger.current(reviews)),

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from failure_analysis import files
+from failure_analysis import clean
 from failure_analysis.datapoint import UNSURE
 from failure_analysis.packet import rows
 from failure_analysis.pages import layout
@@ -23,7 +23,7 @@ def datapoint(desk: Desk, ident: str) -> dict:
     row_parts = parts.parts(row)
     queued = desk.queued(ident)
     return {**queued._asdict(), "why": plan.WHY[queued.why] if queued.why else "",
-            "facts": [[name.replace("_", " "), files.visible(str(row[name]))[:120]]
+            "facts": [[name.replace("_", " "), clean.visible(str(row[name]))[:120]]
                       for name in _FACTS if row.get(name) is not None],
             "characters": sum(len(part.text) for part in row_parts),
             "parts": {part.name: pieces(part) for part in row_parts},
@@ -87,7 +87,7 @@ def _twin(turn: parts.Turn, text: Mapping[str, str], carried: set[str], length: 
 
 def siblings(desk: Desk, line: rows.OutcomeLine) -> list[dict]:
     """The same item elsewhere: outcome, failed dimensions, and the answer where the row is here."""
-    entries, safe = [], files.visible
+    entries, safe = [], clean.visible
     for other in desk.index.outcomes.values():
         if other.item != line.item or other.datapoint_id == line.datapoint_id \
                 or line.fingerprint == UNSURE:

@@ -10,15 +10,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from failure_analysis.clean import clean_name
 from failure_analysis.datapoint import safe_id
-from failure_analysis.files import (
-    Refusal,
-    bare_name,
-    clean_name,
-    open_bytes,
-    sha256,
-    unpacking_errors,
-)
+from failure_analysis.files import Refusal, bare_name, open_bytes, sha256, unpacking_errors
 from failure_analysis.formats import agent_journals, bee_run, judged
 from failure_analysis.reading import claims, mapped_inputs, mapping
 from failure_analysis.reading.claims import Inputs

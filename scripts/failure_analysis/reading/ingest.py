@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from failure_analysis.clean import clean_name, csv_cell, mark
 from failure_analysis.datapoint import (
     NOTHING_RECORDED,
     UNSURE,
@@ -17,7 +18,6 @@ from failure_analysis.datapoint import (
     safe_id,
     text_fingerprint,
 )
-from failure_analysis.files import clean_name, csv_cell, mark
 from failure_analysis.reading import detect, mapping_faults
 from failure_analysis.reading.path_counts import Counts
 from failure_analysis.records import MARKERS, Line, Source, item_of

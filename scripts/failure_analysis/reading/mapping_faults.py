@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from failure_analysis.files import Refusal, visible
+from failure_analysis.clean import visible
+from failure_analysis.files import Refusal
 from failure_analysis.reading import values
 from failure_analysis.reading.expressions import Missing
 from failure_analysis.reading.path_counts import MOST_PARTS, Counts, Path, shown

@@ -26,8 +26,8 @@ _FREE = re.compile(
 _CURRENCY = r"(?:dollars?|euros?|pounds?|cents?|yen|USD|EUR|GBP|CHF)\b"
 _MONEY_BEFORE, _MONEY_AFTER = re.compile(r"(?:[$€£¥]|\b(?:USD|EUR|GBP|CHF|US\$) ?)$"), \
     re.compile(rf"[ -]?{_CURRENCY}|[€£]")
-_MONEY_KEY = (r"(?:amount|price|cost|total|fee|refund|balance|payment|paid|charge|fare|budget|sum|tip"
-              r"|discount|insurance|value|spent|salary|rent|bill)\w*")
+_MONEY_KEY = (r"(?:amount|price|cost|total|fee|refund|balance|payment|paid|charge|fare|budget|sum"
+              r"|tip|discount|insurance|value|spent|salary|rent|bill)\w*")
 _NOUN = re.compile(r"(?: |-)?(ms|s|h|kg|km|kB|MB|GB)\b|(?: |-)([^\W\d_]{3,})\b")
 _CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)?")
 _ID_BEFORE = re.compile(
@@ -37,8 +37,8 @@ _ID_BEFORE = re.compile(
 _STEP = r"(?:step|turn|message|call|attempt|trial|node|round|search)"
 _ITEM_BEFORE = re.compile(r"\b(?:item|task|question)s? (?:[\w.-]+(?:,| and| or)+ )*$", re.I)
 _STEP_BEFORE = re.compile(rf"\b{_STEP}s? #?(?:\d+(?:,| and| or| to|-)+ ?)*$", re.I)
-_OF_ROWS = re.compile(r"\s*(?:%|percent|(?:out )?of\b|in \d|rows?\b|failures?\b|runs?\b|items?\b|tasks?\b"
-                      r"|times\b|datapoints?\b|models?\b|cases?\b|reviews?\b|samples?\b)", re.I)
+_OF_ROWS = re.compile(r"\s*(?:%|percent|(?:out )?of\b|in \d|rows?\b|failures?\b|runs?\b|items?\b"
+                      r"|tasks?\b|times\b|datapoints?\b|models?\b|cases?\b|reviews?\b|samples?\b)", re.I)
 _ALONE = re.compile(r"[-+]?\d[\d.,]*\s*%?")
 _FILE = re.compile(r"[\w./-]+\.(?:md|json|jsonl|csv|ya?ml|py|html|png|txt)")
 _NAME = re.compile(r"[^\W\d][\w.:/@#~+-]*")

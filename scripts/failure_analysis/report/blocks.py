@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import facts, files, steps
+from failure_analysis import facts, files, results, steps
 from failure_analysis.agreement import page as agreement_page
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.markdown import cell, code, table
@@ -19,7 +19,7 @@ _MOST_GROUPS = 3
 _MOST_ITEMS = 60
 _MOST_REPAIRED = 10
 _UNREAD = "nobody but the author has read the sentences against their evidence"
-_AGREEMENT = steps.AGREE.writes[0]
+AGREEMENT = steps.AGREE.writes[0]
 
 
 class Analysis(NamedTuple):
@@ -38,20 +38,23 @@ def load(analysis_dir: Path) -> Analysis:
     sane = files.needed(analysis_dir / sanity.NAME, "build_packet.py")
     clusters = files.needed(analysis_dir / heuristics.NAME, "cluster_failures.py")
     path = analysis_dir / comparison_page.NAME
-    compared = files.read_object(path, ("sets", "units", "pairs", "dimensions",
-                                        "compared_units", "groups", "tasks"),
-                                 "compare_models.py") if path.exists() else None
-    return Analysis(analysis_dir,
-                    files.read_object(sane, ("conservation", "runs"), "build_packet.py"),
-                    files.read_object(clusters, ("modes",), "cluster_failures.py"),
+    compared = results.read(path, results.Comparison, steps.COMPARE.script) \
+        if path.exists() else None
+    return Analysis(analysis_dir, results.read(sane, results.Sanity, steps.BUILD.script),
+                    results.read(clusters, results.Clusters, steps.CLUSTER.script),
                     compared, counting.load(analysis_dir), _versions_of(analysis_dir))
 
 
 def _versions_of(analysis_dir: Path) -> dict | None:
     """The versions of the items, where items or policies differ."""
     path = analysis_dir / steps.VERSIONS
-    return files.read_object(path, ("versions", "items", "policies", "repaired"),
-                             "build_packet.py") if path.exists() else None
+    return results.read(path, results.Versions, steps.BUILD.script) if path.exists() else None
+
+
+def agreement(analysis_dir: Path) -> dict | None:
+    """What measure_agreement.py found; None where it did not run."""
+    path = analysis_dir / AGREEMENT
+    return results.read(path, results.Agreement, steps.AGREE.script) if path.exists() else None
 
 
 def render(analysis: Analysis) -> dict[str, str]:
@@ -307,10 +310,9 @@ def _labels(counts: counting.Counts) -> list[str]:
 
 def _agreement(analysis: Analysis) -> str:
     """What measure_agreement.py found, where it ran."""
-    path = analysis.analysis_dir / _AGREEMENT
-    if not path.exists():
+    measured = agreement(analysis.analysis_dir)
+    if measured is None:
         return "Agreement between coders was not measured (`measure_agreement.py`)."
-    measured = files.read_object(path, ("reviews", "together"), "measure_agreement.py")
     later = len(analysis.counts.reviews) - measured["reviews"]
     return agreement_page.answer(measured) + (
         f" **Measured {later} reviews ago; run it again.**" if later else "")

@@ -9,7 +9,7 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import facts, files, manifest, steps
+from failure_analysis import facts, files, manifest, steps, store
 from failure_analysis.report import (
     bindings,
     blocks,
@@ -26,7 +26,7 @@ from failure_analysis.report import (
 )
 from failure_analysis.report.evidence import Evidence, Finding, Findings, gather
 from failure_analysis.report.prose import Sentence, Unit
-from failure_analysis.review import ledger, parts
+from failure_analysis.review import parts
 
 NAME = steps.CHECK.writes[0]
 _MOST_SEARCHED = 2000
@@ -47,9 +47,9 @@ def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result
     """Proves the report of an analysis folder, against the manifest or with `rerun` against the
     runs, and writes check.json."""
     result, _ = proved(analysis_dir, min_cited, rerun)
-    with files.where_writable(analysis_dir / NAME):
+    with store.where_writable(analysis_dir / NAME):
         _write(analysis_dir, (NAME,), {"min_cited": min_cited, "rerun": rerun},
-               lambda: files.write_json(analysis_dir / NAME, {
+               lambda: store.write_json(analysis_dir / NAME, {
                    "report": write.path_of(analysis_dir).name, **record(result, rerun)}))
     return result
 
@@ -59,7 +59,7 @@ def second_sheet(analysis_dir: Path) -> tuple[Path, list[sheet.Entry]]:
     found, evidence = sheet_entries(analysis_dir)
     path = analysis_dir / steps.SHEET
     _write(analysis_dir, (steps.SHEET,), {},
-           lambda: files.write_text(path, sheet.page(found, evidence)))
+           lambda: store.write_text(path, sheet.page(found, evidence)))
     return path, found
 
 

@@ -17,8 +17,8 @@ from failure_analysis.review import counting, ledger, parts
 _CLAUSE = re.compile(r"[,;:]| (?:and|while|but|whereas) ")
 _OF = re.compile(r"\s*(?:out )?of (?:the |its |all |these |those |their )*\s*")
 # A sentence that goes on about whom an earlier one names.
-_GOES_ON = re.compile(r"\b(?:it|its|itself|they|them|their|both|neither|either|former|latter|others?"
-                      r"|this|these|he|she|his|her)\b", re.I)
+_GOES_ON = re.compile(r"\b(?:it|its|itself|they|them|their|both|neither|either|former|latter"
+                      r"|others?|this|these|he|she|his|her)\b", re.I)
 
 
 _OF_OTHERS = re.compile(r"\b(?:an)?others?\b|\b(?:both|neither|either|each|every|all|two|three"

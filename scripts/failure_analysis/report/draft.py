@@ -34,7 +34,8 @@ def render(analysis: blocks.Analysis) -> str:
     for section in bare:
         section["evidence"] = example(rows[section["id"]])
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        title=title(analysis.sanity["conservation"]["benchmark"]), summary=_summary(analysis, failing),
+        title=title(analysis.sanity["conservation"]["benchmark"]),
+        summary=_summary(analysis, failing),
         blocks=blocks.render(analysis), models=models, more_models=len(failing) - len(models),
         shared=[{"name": code(item), "example": example(rows["item", item])} for item in shared
                 if ("item", item) in rows])

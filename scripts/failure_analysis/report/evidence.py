@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import facts, manifest, steps
+from failure_analysis import facts, manifest, results, steps
 from failure_analysis.comparison import compute
 from failure_analysis.packet import heuristics, rows
 from failure_analysis.report import blocks, claims, draft
@@ -75,6 +75,7 @@ def _compared(written: blocks.Analysis) -> dict | None:
     """The comparison, computed anew as it was asked for; None where nothing is judged."""
     if not written.counts.judged:
         return None
-    asked = manifest.settings(written.analysis_dir, steps.COMPARE.name)
+    asked = manifest.settings(written.analysis_dir, steps.COMPARE.name,
+                              results.ComparedWith)
     compared = compute.compare(written.analysis_dir, asked.get("by"), asked.get("seed", 0))
     return json.loads(json.dumps(compared.result))

@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from failure_analysis import facts, files, manifest, steps
+from failure_analysis import facts, files, manifest, results, steps
 from failure_analysis.agreement import measure
 from failure_analysis.agreement import page as agreement_page
 from failure_analysis.comparison import compute
@@ -147,7 +147,7 @@ def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
         heuristics.label(fresh_dir, analysis_dir / heuristics.RULES)
         names += steps.CLUSTER.writes
     if steps.COMPARE.name in ran:
-        asked = ran[steps.COMPARE.name]["settings"]
+        asked = manifest.settings(analysis_dir, steps.COMPARE.name, results.ComparedWith)
         compare.write(fresh_dir, asked["by"], asked["seed"])
         names += steps.COMPARE.writes[:3]
     if (analysis_dir / rows.CONTRAST).exists():
@@ -159,9 +159,11 @@ def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
 
 def _agreement_findings(analysis_dir: Path, values: dict) -> Findings:
     """An agreement that the ledger, measured again, does not give; an older one says that it is."""
-    asked = manifest.settings(analysis_dir, steps.AGREE.name)
-    stated = files.read_json(analysis_dir / measure.NAME) if asked else {}
-    if not asked or stated.get("reviews") != len(ledger.load(analysis_dir)):
+    asked = manifest.settings(analysis_dir, steps.AGREE.name, results.MeasuredWith)
+    if not asked:
+        return
+    stated = results.read(analysis_dir / measure.NAME, results.Agreement, steps.AGREE.script)
+    if stated["reviews"] != len(ledger.load(analysis_dir)):
         return
     actual = measure.compare(analysis_dir, asked["seed"], asked["draws"])
     if dict(measure.numbers(actual)) != facts.part(values, steps.AGREE.name) \

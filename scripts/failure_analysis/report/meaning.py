@@ -3,13 +3,13 @@
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-_WILSON = "of the 95 % interval of the pass rate (Wilson; with repeats by what the attempts are worth)"
+_WILSON = "of the 95 % interval of the pass rate (Wilson; repeats count for what they are worth)"
 _DIFFERENCE = "end of the 95 % interval of the difference in pass rate, in points (first better)"
 _OF_RULES = "that rules gave this provisional label by words; nobody has decided it"
 _DIMENSION = "(of the rows that were judged on the dimension)"
 _FAULT = "reviewed failures whose decided fault is this one"
-_FAULT_LEFT = "if every reviewed failure that is the benchmark's fault, undecided or disputed were " \
-              "resolved {} the model; failures nobody read count as the model's (no interval of chance)"
+_FAULT_LEFT = "if every reviewed failure that is the benchmark's fault, undecided or disputed " \
+              "were resolved {} the model; unread and `mixed` ones count as the model's"
 _ITEMS = "items on which the compared units are compared"
 
 

@@ -26,13 +26,11 @@ PRINTED = (rf"{_NUMBER}(?: (?:of|[<>=≥≤≠≈]) (?:\d+(?:\.\d+)? × )?{_NUMB
 
 
 class Bound(NamedTuple):
-    """What an expression prints, the facts in it, those that are a share and its whole, and why it
-    does not hold (blank when it does)."""
+    """What an expression prints, the facts in it, and why it does not hold (blank when it does)."""
 
     printed: str
     keys: tuple[str, ...]
     wrong: str = ""
-    share: tuple[str, str] | None = None
 
 
 def bind(expression: str, values: Mapping[str, int | float]) -> Bound:
@@ -83,8 +81,7 @@ def _share(how: str, share: str, whole: str, values: Mapping[str, int | float]) 
     meant, holds = _COUNTED[how]
     wrong = not_of(share, whole, values) or (
         "" if holds(part, total) else f"{part} of {total} is not {meant}")
-    return Bound(f"{facts.shown(share, part)} of {facts.shown(whole, total)}", (share, whole), wrong,
-                 (share, whole))
+    return Bound(f"{facts.shown(share, part)} of {facts.shown(whole, total)}", (share, whole), wrong)
 
 
 def not_of(share: str, whole: str, values: Mapping[str, int | float]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import files, steps
+from failure_analysis import clean, files, steps, store
 from failure_analysis.review import ledger
 
 NAME = steps.ANSWERS
@@ -49,7 +49,7 @@ class State(NamedTuple):
 
 
 def load(analysis_dir: Path) -> list[Answer]:
-    """All answers; a last line that a crash cut off does not count, any other bad one is refused."""
+    """All answers; a last line that a crash cut off does not count, a bad one is refused."""
     path = analysis_dir / NAME
     return _parsed(path, files.read_bytes(path)) if path.exists() else []
 
@@ -63,7 +63,7 @@ def _parsed(path: Path, text: bytes) -> list[Answer]:
             if line.strip():
                 answers.append(decode(line))
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            if number > len(lines) and files.is_cut_off(path, line):
+            if number > len(lines) and store.is_cut_off(path, line):
                 break
             raise files.Refusal(f"{path}:{number}: not an answer ({error}); answers are recorded "
                                 "with check_report.py --answers, never by hand") from None
@@ -75,7 +75,7 @@ def append(analysis_dir: Path, entries: Iterable[Mapping[str, Any]], known: Cont
     """Appends the good answers in one locked and synced write; one verdict per entry. `known` are
     the ids of the sheet."""
     path = analysis_dir / NAME
-    with files.locked(path) as file:
+    with store.locked(path) as file:
         said = {(answer.id, answer.reader): answer for answer in _parsed(path, file.read())}
         verdicts, new = [], []
         for entry in entries:
@@ -83,7 +83,7 @@ def append(analysis_dir: Path, entries: Iterable[Mapping[str, Any]], known: Cont
             if reason:
                 verdicts.append(Verdict(None, reason))
                 continue
-            answer = Answer(**{name: files.visible(str(entry.get(name) or "")).strip()
+            answer = Answer(**{name: clean.visible(str(entry.get(name) or "")).strip()
                                for name in _KEYS},
                             recorded=datetime.now(UTC).isoformat(timespec="seconds"))
             before = said.get((answer.id, answer.reader))
@@ -105,12 +105,13 @@ def _wrong(entry: Mapping[str, Any], known: Container[str]) -> str:
     if bad := next((name for name in _KEYS if not isinstance(entry.get(name) or "", str)), None):
         return f"{bad} is no text"
     if entry.get("id") not in known:
-        return f"{json.dumps(str(entry.get('id')))} is no sentence of the report as it stands; its " \
-               "words or its evidence have changed since the sheet was made, or it never was one: " \
-               "make the sheet anew (check_report.py --second-reading)"
+        return f"{json.dumps(str(entry.get('id')))} is no sentence of the report as it stands: " \
+               "its words or its evidence have changed since the sheet was made, or it never was " \
+               "one; make the sheet anew (check_report.py --second-reading)"
     if entry.get("answer") not in ANSWERS:
         return f"answer {json.dumps(str(entry.get('answer')))} is none of {', '.join(ANSWERS)}"
-    if entry["answer"] != ANSWERS[0] and len(str(entry.get("reason") or "").split()) < _FEWEST_WORDS:
+    words = str(entry.get("reason") or "").split()
+    if entry["answer"] != ANSWERS[0] and len(words) < _FEWEST_WORDS:
         return f"{entry['answer']} needs a reason, in a few words"
     if entry.get("kind") not in KINDS:
         return f"kind {json.dumps(str(entry.get('kind')))} is none of {', '.join(KINDS)}"
@@ -118,8 +119,8 @@ def _wrong(entry: Mapping[str, Any], known: Container[str]) -> str:
 
 
 def state(idents: list[str], answers: Iterable[Answer]) -> State:
-    """What the latest answer of each reader makes of the sentences with these ids: one that a reader
-    confirms and none declines is confirmed."""
+    """What the latest answer of each reader makes of the sentences with these ids: one that some
+    reader confirms and none declines is confirmed."""
     latest = {(answer.id, answer.reader): answer for answer in answers}
     by_id: dict[str, list[Answer]] = {}
     for answer in latest.values():

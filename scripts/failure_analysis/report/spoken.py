@@ -16,8 +16,9 @@ _QUOTED = 300  # of a quote that a sentence introduces, so many characters
 
 
 class Spoken(NamedTuple):
-    """A sentence, a table, a heading or a fence of the author: its line, the section that it stands
-    in, its pieces, the datapoints cited in it or in the quote that it introduces, and that quote."""
+    """A sentence, a table, a heading or a fence of the author: its line, the section that it is
+    in, its pieces, the datapoints cited in it or in the quote that it introduces, and that quote.
+    """
 
     line: int
     unit: Unit

@@ -1,11 +1,12 @@
 """Writing the report: placeholders become numbers, blocks are made anew, prose stays as it is."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import facts, files, manifest, steps
+from failure_analysis import facts, files, manifest, steps, store
+from failure_analysis.packet import rows
 from failure_analysis.report import (
     bindings,
     blocks,
@@ -18,7 +19,7 @@ from failure_analysis.report import (
     spoken,
 )
 from failure_analysis.report.evidence import gather
-from failure_analysis.review import counting, standing
+from failure_analysis.review import counting, plan, standing
 
 NAME = standing.REPORT
 path_of = standing.report_of
@@ -37,18 +38,17 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     An untouched draft is drafted anew; so is any, with `force`, of which a copy stays if somebody
     has rewritten it. Without, such a report keeps its prose: its generated blocks are made anew,
     its numbers refreshed, its placeholders filled. Placeholders of unknown facts and numbers bound
-    by hand stay and are named. Refuses files that their step did not write so, and a report that
-    is not UTF-8."""
-    files.refuse_leading_out(report)
+    by hand stay and are named. Refuses files that their step did not write so, and what cannot
+    be read, before anything is written."""
+    old = refuse_unreadable(analysis_dir, report, force)
     manifest.proved(analysis_dir, (steps.SANITY, steps.VERSIONS, *(step.writes[0] for step in (
-        steps.CLUSTER, steps.COMPARE, steps.PLAN, steps.AGREE))))
+        steps.CLUSTER, steps.COMPARE))))
     analysis = blocks.load(analysis_dir)
     facts.replace(analysis_dir, steps.REPORT,
                   counting.numbers(analysis.counts) if analysis.counts.reviews else {})
     values = facts.load(analysis_dir)
     aside = standing.copy_aside(report) if force and standing.is_rewritten(report, analysis_dir) \
         else None
-    old = None if force or not report.exists() else read(report)
     record = standing.report_record(analysis_dir, report)
     untouched = old is None or standing.digest(old) == record.get("drafted")
     if untouched:
@@ -74,12 +74,12 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     # first; until the new draft stands there, there is none.
     if untouched and text != old:
         report.resolve().unlink(missing_ok=True)
-    reports = manifest.settings(analysis_dir, steps.REPORT.name).get("reports", {})
+    reports = standing.reports(analysis_dir).get("reports", {})
     manifest.record(analysis_dir, steps.REPORT.name, {"report": report.name, "reports": {
         **reports, report.name: {"drafted": standing.digest(text) if untouched else None,
                                  "bound": dict(sorted((kept + filled).items()))}}},
                     steps.REPORT.writes)
-    files.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
+    store.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
     return Written(state, problems)
 
 
@@ -89,8 +89,22 @@ def _with_status(text: str, analysis_dir: Path) -> str:
         return text
     evidence = gather(analysis_dir)
     said = list(spoken.spoken(prose.units(text), evidence))
-    status = blocks.status(evidence.analysis, second_reading.in_words(sheet.reading(said, evidence)))
+    found = sheet.reading(said, evidence)
+    status = blocks.status(evidence.analysis, second_reading.in_words(found))
     return "".join(status if name == "status" else piece for name, piece in pieces.split(text))
+
+
+def refuse_unreadable(analysis_dir: Path, report: Path, force: bool) -> str | None:
+    """Refuses a report, and what plan_review.py and measure_agreement.py wrote, where it cannot be
+    read; returns the report's text, unless it is to be drafted anew."""
+    store.refuse_leading_out(report)
+    manifest.proved(analysis_dir, (plan.NAME, rows.CONTRAST, blocks.AGREEMENT))
+    if (analysis_dir / plan.NAME).exists():
+        plan.load(analysis_dir)
+    if (analysis_dir / rows.CONTRAST).exists():
+        deque(rows.whole(analysis_dir, rows.CONTRAST), maxlen=0)
+    blocks.agreement(analysis_dir)
+    return None if force or not report.exists() else read(report)
 
 
 def read(report: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import files
+from failure_analysis import clean, files, store
 from failure_analysis.packet import rows
 from failure_analysis.review import parts
 
@@ -82,7 +82,7 @@ def _parsed(path: Path, text: bytes) -> list[Review]:
             if line.strip():
                 reviews.append(decode(line))
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            if number > len(lines) and files.is_cut_off(path, line):
+            if number > len(lines) and store.is_cut_off(path, line):
                 break
             raise files.Refusal(f"{path}:{number}: not a review ({error}); reviews are recorded "
                                 "with record_review.py, never by hand") from None
@@ -120,7 +120,7 @@ def append(index: rows.Index, entries: Iterable[Mapping[str, Any]]) -> list[Verd
     verdict per entry. When this returns, what it accepted survives a crash."""
     dimensions = {squeezed(name) for name in rows.dimensions(index)}
     path = index.analysis_dir / NAME
-    with files.locked(path) as file:
+    with store.locked(path) as file:
         reviews = _parsed(path, file.read())
         by_id = {review.review_id: review for review in reviews}
         by_coder = {(review.datapoint_id, review.coder): review for review in current(reviews)}
@@ -197,7 +197,7 @@ def _visible(value: Any) -> Any:
     """Texts with control characters spelled out, in lists too."""
     if isinstance(value, list):
         return [_visible(item) for item in value]
-    return files.visible(value) if isinstance(value, str) else value
+    return clean.visible(value) if isinstance(value, str) else value
 
 
 def _wrong_types(entry: Mapping[str, Any]) -> list[str]:

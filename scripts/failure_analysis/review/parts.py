@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from failure_analysis import tool_checks
 from failure_analysis.checks import text_of
-from failure_analysis.files import visible
+from failure_analysis.clean import visible
 
 # A shorter quote stands in too many datapoints to prove anything, unless it is a whole part.
 SHORTEST_QUOTE = 12

@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import files, manifest, steps
+from failure_analysis import files, manifest, results, steps, store
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.datapoint import UNSURE
 from failure_analysis.markdown import cell, code, listed, table
@@ -121,10 +121,10 @@ def write(analysis_dir: Path, options: Options) -> dict:
         (analysis_dir / rows.CONTRAST).unlink(missing_ok=True)
     summary = {**_summary(index, compared, lines, options), "ceiling": ceiling}
     summary["short"] += [trouble] if trouble else []
-    with files.atomic(analysis_dir / NAME) as file:
+    with store.atomic(analysis_dir / NAME) as file:
         for planned in lines:
             file.write(json.dumps(planned._asdict()).encode() + b"\n")
-    files.write_text(analysis_dir / PAGE, page(summary, lines))
+    store.write_text(analysis_dir / PAGE, page(summary, lines))
     manifest.record(analysis_dir, steps.PLAN.name, options._asdict(), steps.PLAN.writes,
                     reads=reads)
     return summary
@@ -175,14 +175,13 @@ def _compared(analysis_dir: Path, index: rows.Index) -> dict:
         raise files.Refusal(f"{analysis_dir}: the failing rows have no provisional mode; run "
                             "cluster_failures.py first")
     path = files.needed(analysis_dir / comparison_page.NAME, "compare_models.py")
-    return files.read_object(path, ("sets", "units", "by", "partial", "groups",
-                                    "compared_units"), "compare_models.py")
+    return results.read(path, results.Comparison, steps.COMPARE.script)
 
 
 def _repaired(analysis_dir: Path) -> list[dict]:
     """The items that nobody passes in one version and somebody in another, where there are any."""
     path = analysis_dir / steps.VERSIONS
-    return files.read_object(path, ("repaired",), steps.BUILD.script)["repaired"] \
+    return results.read(path, results.Versions, steps.BUILD.script)["repaired"] \
         if path.exists() else []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from failure_analysis import files
+from failure_analysis import files, store
 
 NAME = "reading_log.jsonl"
 
@@ -26,7 +26,7 @@ def log(analysis_dir: Path, coder: str, ident: str, characters: int,
     """Appends what `coder` was shown of a datapoint that has so many characters in all."""
     showing = Showing(ident, coder, characters, dict(spans),
                       datetime.now(UTC).isoformat(timespec="seconds"))
-    with files.locked(analysis_dir / NAME) as file:
+    with store.locked(analysis_dir / NAME) as file:
         file.write(msgspec.json.encode(showing) + b"\n")
 
 

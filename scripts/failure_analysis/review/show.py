@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis import files
+from failure_analysis import clean, files
 from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
 from failure_analysis.review import contrast, ledger, parts, plan, reading_log
@@ -179,7 +179,7 @@ def _heading(row: Mapping[str, Any], line: rows.OutcomeLine,
 
 def _flat(text: str) -> str:
     """Names from the run on one line that cannot pass for ours."""
-    return files.visible(" ".join(text.split()))[:600]
+    return clean.visible(" ".join(text.split()))[:600]
 
 
 def _window(window: Window, turn: parts.Turn | None, mark: str) -> list[str]:

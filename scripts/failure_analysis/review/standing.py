@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
-from failure_analysis import aside, files, manifest, steps
+from failure_analysis import aside, clean, files, manifest, results, steps, store
 from failure_analysis.markdown import listed
 from failure_analysis.packet import rows
 from failure_analysis.records import Source
@@ -55,9 +55,11 @@ def guard(analysis_dir: Path, sources: Sequence[Source], report: Path | None, op
     `option` names the folder on the command line."""
     _refuse_over_inputs(analysis_dir, sources, report, filter(None, (mapping, rules)))
     if report:
-        files.refuse_leading_out(report)
+        store.refuse_leading_out(report)
     there = _foreign(analysis_dir, force)
     if there and not force:
+        if len(there) > 1:  # all is foreign where a manifest cannot be read: that is the reason
+            manifest.entries(analysis_dir)
         raise files.Refusal(f"{analysis_dir}: holds {listed(there, aside.SHOWN)}, which no "
                             f"analysis wrote there; give another {option}, or --force, which puts "
                             "it aside")
@@ -89,7 +91,7 @@ def _unfit(analysis_dir: Path, report: Path | None, run_dirs: Sequence[Path],
     path = report or analysis_dir
     if path.parts[:1] and path.parts[0].startswith("-"):
         return "begins with a dash, so that the next script would take it for an option"
-    if files.visible(str(path)) != str(path) or "\n" in str(path):
+    if clean.visible(str(path)) != str(path) or "\n" in str(path):
         return "has a control character or a line feed in its name"
     if longest := max((part for part in path.parts if len(os.fsencode(part)) > _LONGEST),
                       default=""):
@@ -121,7 +123,7 @@ def _foreign(analysis_dir: Path, force: bool) -> list[str]:
     for name, load in ((ledger.NAME, ledger.load), (reading_log.NAME, reading_log.load)):
         path = analysis_dir / name
         try:
-            files.refuse_leading_out(path)
+            store.refuse_leading_out(path)
             load(analysis_dir)
             damaged = False
         except (files.Refusal, OSError):
@@ -160,16 +162,14 @@ def is_rewritten(report: Path, analysis_dir: Path) -> bool:
 def report_record(analysis_dir: Path, report: Path) -> dict[str, Any]:
     """What the manifest has of a report by its name: the digest of the draft that it is, if it is
     one, and how often each fact was bound in it. Earlier versions have it of the last one alone."""
-    record = _record(analysis_dir)
+    record = reports(analysis_dir)
     named = record.get("reports", {record.get("report"): record})
     return named.get(report.name, {})
 
 
-def _record(analysis_dir: Path) -> dict[str, Any]:
+def reports(analysis_dir: Path) -> dict[str, Any]:
     """What the manifest has of the reports of a folder."""
-    record = manifest.settings(analysis_dir, steps.REPORT.name)
-    manifest.check_shape(analysis_dir / manifest.NAME, record, _Reports)
-    return record
+    return manifest.settings(analysis_dir, steps.REPORT.name, _Reports)
 
 
 def digest(text: str) -> str:
@@ -179,7 +179,7 @@ def digest(text: str) -> str:
 
 def report_of(analysis_dir: Path) -> Path:
     """The report of an analysis folder: the one that was written last, else the usual name."""
-    record = _record(analysis_dir)
+    record = reports(analysis_dir)
     return analysis_dir / Path(str(record.get("report", REPORT))).name
 
 
@@ -191,7 +191,7 @@ def own_bindings(analysis_dir: Path, report: Path | None = None) -> Counter[str]
 def copy_aside(path: Path) -> Path:
     """Copies a file beside itself under a name with the time in it, and returns that."""
     copy = aside.unused(path.parent, path.stem, path.suffix)
-    with files.atomic(copy) as file:
+    with store.atomic(copy) as file:
         file.write(files.read_bytes(path))
     return copy
 
@@ -217,7 +217,7 @@ def _work(analysis_dir: Path, entry: dict[str, Any], report: Path | None) -> Wor
 
 def _reports(analysis_dir: Path, report: Path | None) -> list[Path]:
     """The reports of a folder that are there: those that were written, and one that would be."""
-    record = _record(analysis_dir)
+    record = reports(analysis_dir)
     names = (*record.get("reports", ()), report_of(analysis_dir).name)
     paths = dict.fromkeys((*(analysis_dir / Path(name).name for name in names),
                            *([report] if report else [])))
@@ -229,9 +229,9 @@ def _benchmark(analysis_dir: Path, entry: dict[str, Any]) -> str:
     if named := entry["settings"].get("benchmark"):
         return str(named)
     try:
-        sanity = files.read_json(analysis_dir / steps.SANITY)
-        return str(sanity["conservation"]["benchmark"])
-    except (files.Refusal, OSError, KeyError, TypeError):
+        return results.read(analysis_dir / steps.SANITY, results.Sanity, steps.BUILD.script)[
+            "conservation"]["benchmark"]
+    except (files.Refusal, OSError):
         return "unnamed"
 
 
