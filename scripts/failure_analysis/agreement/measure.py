@@ -59,10 +59,11 @@ def measure(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
     return result
 
 
-def compare(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
-    """What the coders of a folder's ledger have in common; refuses a ledger without a review of
-    this packet. Nothing is written."""
-    index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)
+def compare(analysis_dir: Path, seed: int, draws: int, first: int | None = None
+            ) -> dict[str, Any]:
+    """What the coders of a folder's ledger (of its `first` lines) have in common; refuses a ledger
+    without a review of this packet. Nothing is written."""
+    index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)[:first]
     path = analysis_dir / ledger.NAME
     if not reviews:
         raise files.Refusal(f"{path}: no reviews to compare; read datapoints with "

@@ -10,12 +10,11 @@ from pathlib import Path
 from failure_analysis import facts, files, manifest, steps
 from failure_analysis.agreement import measure
 from failure_analysis.agreement import page as agreement_page
-from failure_analysis.comparison import compute
 from failure_analysis.comparison import write as compare
 from failure_analysis.markdown import listed
 from failure_analysis.packet import heuristics, rows
 from failure_analysis.reading import runs
-from failure_analysis.report import claims
+from failure_analysis.report import recount
 from failure_analysis.report.evidence import Evidence, Finding, Findings
 from failure_analysis.review import contrast, counting, ledger, parts
 
@@ -27,7 +26,10 @@ def findings(evidence: Evidence) -> Findings:
     yield from _packet_findings(evidence)
     yield from _computed_findings(evidence)
     yield from _ledger_findings(evidence)
-    yield from _fact_findings(evidence)
+    folder, reviews = evidence.analysis.analysis_dir, evidence.analysis.counts.reviews
+    agreed = recount.agreement(folder, len(reviews))
+    yield from _agreement_findings(folder, agreed)
+    yield from _fact_findings(evidence, agreed)
 
 
 def _packet_findings(evidence: Evidence) -> Findings:
@@ -70,21 +72,24 @@ def _computed_findings(evidence: Evidence) -> Findings:
                       "carry another label than the rules give; run cluster_failures.py again")
 
 
-def _fact_findings(evidence: Evidence) -> Findings:
-    """Facts that a second count, from outcomes and ledger, does not confirm, or does not know."""
-    counts, compared = evidence.analysis.counts, evidence.analysis.compared
-    recount = heuristics.numbers(evidence.analysis.clusters) | claims.recount(counts.index)
-    recount |= counting.numbers(counts) if counts.reviews else {}
-    recount |= dict(compute.numbers(compared)) if compared else {}
-    recount["rows_read"] = len(counts.index.outcomes) + evidence.facts.get("rejected_rows", 0)
-    owned = {key for step in (steps.CLUSTER, steps.COMPARE, steps.REPORT)
-             for key in facts.part(evidence.facts, step.name)}
-    for key in sorted(recount.keys() | owned):
-        if evidence.facts.get(key) != recount.get(key):
+def _fact_findings(evidence: Evidence, agreed: dict | None) -> Findings:
+    """Facts that a second count does not confirm, or does not know."""
+    counted = recount.recount(evidence.analysis, evidence.facts, agreed)
+    for key in sorted(counted.keys() | evidence.facts.keys()):
+        if evidence.facts.get(key) != counted.get(key):
             owner = next((step for step in steps.STEPS if step.facts and
                           key.startswith(step.facts)), steps.BUILD)
             yield Finding(0, "wrong_fact", key, f"{facts.NAME} says {evidence.facts.get(key)}, a "
-                          f"second count says {recount.get(key)}; run {owner.script} again")
+                          f"second count says {counted.get(key)}; run {owner.script} again")
+
+
+def _agreement_findings(folder: Path, agreed: dict | None) -> Findings:
+    """An agreement that the reviews that there were, measured again, do not give."""
+    if (folder / measure.NAME).exists() and (agreed is None or agreement_page.answer(agreed)
+                                             != agreement_page.answer(files.read_json(
+                                                 folder / measure.NAME))):
+        yield Finding(0, "wrong_file", measure.NAME, "measured again it says something else; run "
+                      f"{steps.AGREE.script} again")
 
 
 def _ledger_findings(evidence: Evidence) -> Findings:
@@ -135,7 +140,6 @@ def rerun(analysis_dir: Path) -> Findings:
                for step in (steps.BUILD, steps.CLUSTER, steps.COMPARE)):
             yield Finding(0, "not_the_runs", facts.NAME, "the runs, read again, give other counts; "
                           "run stage 1 again")
-    yield from _agreement_findings(analysis_dir, values)
 
 
 def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
@@ -155,19 +159,6 @@ def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
         contrast.copy(analysis_dir, copied, fresh_dir)
         names += steps.PLAN.writes[2:]
     return list(dict.fromkeys(names))
-
-
-def _agreement_findings(analysis_dir: Path, values: dict) -> Findings:
-    """An agreement that the ledger, measured again, does not give; an older one says that it is."""
-    asked = manifest.settings(analysis_dir, steps.AGREE.name)
-    stated = files.read_json(analysis_dir / measure.NAME) if asked else {}
-    if not asked or stated.get("reviews") != len(ledger.load(analysis_dir)):
-        return
-    actual = measure.compare(analysis_dir, asked["seed"], asked["draws"])
-    if dict(measure.numbers(actual)) != facts.part(values, steps.AGREE.name) \
-            or agreement_page.answer(actual) != agreement_page.answer(stated):
-        yield Finding(0, "wrong_file", measure.NAME, "measured again it says something else; run "
-                      "measure_agreement.py again")
 
 
 def _bytes(path: Path) -> bytes | None:
