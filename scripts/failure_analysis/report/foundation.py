@@ -26,8 +26,8 @@ def findings(evidence: Evidence) -> Findings:
     yield from _packet_findings(evidence)
     yield from _computed_findings(evidence)
     yield from _ledger_findings(evidence)
-    folder, reviews = evidence.analysis.analysis_dir, evidence.analysis.counts.reviews
-    agreed = recount.agreement(folder, len(reviews))
+    folder = evidence.analysis.analysis_dir
+    agreed = recount.agreement(folder, evidence.analysis.counts)
     yield from _agreement_findings(folder, agreed)
     yield from _fact_findings(evidence, agreed)
 
@@ -95,18 +95,16 @@ def _agreement_findings(folder: Path, agreed: dict | None) -> Findings:
 def _ledger_findings(evidence: Evidence) -> Findings:
     """Reviews that do not hold any more, and datapoints on which the coders still disagree."""
     counts = evidence.analysis.counts
-    for review in ledger.current(counts.reviews):
-        if review.datapoint_id not in counts.index.places:
-            continue  # of another packet; the coverage block says how many, and none counts
-        if not ledger.is_genuine(review, evidence.names.squeezed):
-            yield Finding(0, "edited_review", review.review_id, "this line of reviews.jsonl is not "
-                          "as it was recorded; undo the edit, corrections go through --replaces")
-        row_parts = evidence.parts(review.datapoint_id)
-        for quote in review.quotes:
-            if parts.where(quote, row_parts) is None:
-                yield Finding(0, "fabricated_quote", quote, f"review {review.review_id} quotes "
-                              f"what does not occur in {review.datapoint_id}")
-        evidence.opened.pop(review.datapoint_id)  # a large ledger does not stay in memory
+    by_datapoint: dict[str, list[ledger.Review]] = {}
+    for review in counts.standing:
+        by_datapoint.setdefault(review.datapoint_id, []).append(review)
+    for ident, reviews in by_datapoint.items():
+        yield from _review_findings(ident, reviews, evidence)
+        evidence.opened.pop(ident, None)  # a large ledger does not stay in memory
+    for review in counts.changed:
+        yield Finding(0, "changed_row", review.datapoint_id, "it is not the datapoint that was "
+                      f"read for review {review.review_id}; read it again and record with "
+                      f"record_review.py --replaces {review.review_id}")
     for coder, mine in counting.readings(counts).items():
         if mine["never"]:
             yield Finding(0, "unshown_review", coder, f"{len(mine['never'])} of its "
@@ -118,6 +116,24 @@ def _ledger_findings(evidence: Evidence) -> Findings:
                           for review in final.reviews)
         yield Finding(0, "unsettled", ident,
                       f"the coders disagree ({views}); settle it with record_review.py --settles")
+
+
+def _review_findings(ident: str, reviews: list[ledger.Review], evidence: Evidence) -> Findings:
+    """What does not hold of the reviews of one datapoint."""
+    index = evidence.analysis.counts.index
+    if ident not in index.places:  # of another packet (the coverage block says how many), or passed
+        if ident in index.outcomes and any(each.kind in ledger.READERS for each in reviews):
+            yield Finding(0, "missing_row", ident, "it was reviewed and is not here whole; run "
+                          f"plan_review.py --contrast {ident}")
+        return
+    for review in reviews:
+        if not ledger.is_genuine(review, evidence.names.squeezed):
+            yield Finding(0, "edited_review", review.review_id, "this line of reviews.jsonl is not "
+                          "as it was recorded; undo the edit, corrections go through --replaces")
+        for quote in review.quotes:
+            if parts.where(quote, evidence.parts(ident)) is None:
+                yield Finding(0, "fabricated_quote", quote, f"review {review.review_id} quotes "
+                              f"what does not occur in {ident}")
 
 
 def rerun(analysis_dir: Path) -> Findings:

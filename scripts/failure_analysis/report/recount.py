@@ -58,7 +58,7 @@ def recount(analysis: Analysis, stated: Mapping[str, int | float], agreed: dict 
     values |= _dimensions(alike, models) | _answers(analysis, alike, models, stated)
     values |= _versions(folder)
     values |= dict(compute.numbers(analysis.compared)) if analysis.compared else {}
-    values |= counting.numbers(counts) if counts.reviews else {}
+    values |= counting.numbers(counts, analysis.compared) if counts.reviews else {}
     values |= dict(measure.numbers(agreed)) if agreed else {}
     return values | _diagnosis(folder)
 
@@ -149,8 +149,7 @@ def _dimensions(alike: Counter[_Line], models: frozenset[str]) -> dict[str, int]
 
 def _answers(analysis: Analysis, alike: Counter[_Line], models: frozenset[str],
              stated: Mapping[str, int | float]) -> dict[str, int | float]:
-    """Empty answers and markers: of failing rows counted in the packet, of the others as stated
-    where there are so many that ended in a way that the source or a marker tells."""
+    """Empty answers and markers of the failing rows, and the markers of all rows."""
     outcomes = analysis.counts.index.outcomes
     values: Counter[str] = Counter()
     marked: Counter[str] = Counter()
@@ -163,16 +162,28 @@ def _answers(analysis: Analysis, alike: Counter[_Line], models: frozenset[str],
         marker = next((name for start, name in _MARKERS.items() if text.startswith(start)), None)
         if marker and row.termination is not None:
             marked[facts.joined(model, facts.key(marker), models)] += 1
+    return dict(values) | _markers(marked, analysis.sanity, alike, models, stated)
+
+
+def _markers(failed: Counter[str], sane: Mapping[str, Any], alike: Counter[_Line],
+             models: frozenset[str], stated: Mapping[str, int | float]) -> dict[str, int | float]:
+    """How many rows hold a marker: what is left for it of all that sanity.json has, within what the
+    failing rows (`failed`) and the ends of the others allow."""
+    total = sum(value for key, value in stated.items() if key.startswith("marker/"))
+    told = sum(one["count"] for one in sane.get("findings", ()) if one["kind"] == "marker_rows")
+    ended: Counter[str] = Counter()
+    for line, rows_alike in alike.items():
+        ended[facts.key(line.model)] += rows_alike * (line.outcome != "fail"
+                                                      and line.termination != "")
+    values: dict[str, int | float] = {}
     for model in models:
-        ended = sum(rows_alike for line, rows_alike in alike.items() if line.outcome != "fail"
-                    and line.termination and facts.key(line.model) == model)
         for name in set(_MARKERS.values()):
             end = facts.joined(model, facts.key(name), models)
-            most, said = marked[end] + ended, stated.get(f"marker/{end}", 0)
-            if marked[end] or (said and ended):
-                values[f"marker/{end}"] = min(max(said, marked[end], 1), most)
-                values[f"marker_failed/{end}"] = marked[end]
-    return dict(values)
+            left = told - (total - stated.get(f"marker/{end}", 0))  # if the others are right
+            held = min(max(left, failed[end]), failed[end] + ended[model])
+            if held and (failed[end] or f"marker/{end}" in stated):
+                values |= {f"marker/{end}": held, f"marker_failed/{end}": failed[end]}
+    return values
 
 
 def _words(path: Path) -> Iterator[_Words]:
@@ -208,17 +219,19 @@ def _versions(folder: Path) -> dict[str, int]:
     return versions.facts({**texts, **versions.grouped_again(contents)})
 
 
-def agreement(folder: Path, reviews: int) -> dict | None:
+def agreement(folder: Path, counts: counting.Counts) -> dict | None:
     """The agreement measured anew over the reviews that there were; None where it was not measured,
     or those reviews do not give it."""
     asked = manifest.settings(folder, steps.AGREE.name)
     if not asked or not (folder / measure.NAME).exists():
         return None
     then = files.read_object(folder / measure.NAME, ("reviews",), steps.AGREE.script)["reviews"]
-    if not isinstance(then, int) or not 0 < then <= reviews:
+    if not isinstance(then, int) or not 0 < then <= len(counts.reviews):
         return None
+    changed = {review.review_id for review in counts.changed}
     try:
-        return measure.compare(folder, asked["seed"], asked["draws"], then)
+        return measure.compare(counts.index, counts.reviews[:then], changed, asked["seed"],
+                               asked["draws"])
     except files.Refusal:
         return None
 
