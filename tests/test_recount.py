@@ -159,3 +159,21 @@ def test_each_fact_that_no_step_writes_is_refused_by_name(wide, demo, tmp_path):
             dict.fromkeys(INVENTED, 1))))
         assert invented <= wrong  # an invented marker leaves less for the others
         assert all(key.startswith("marker") for key in wrong - invented)
+
+
+def test_the_numbers_of_a_diagnosis_are_counted_from_its_file(wide, tmp_path):
+    from failure_analysis.lenses import diagnose
+
+    lens = {"confidence": 0.7, "estimates": {"slope": {"est": 1.5, "lo": 1.0, "hi": None}}}
+    document = {"systems": [{"eval_id": "run 1", "task": "odd", "samples": 9, "lenses": {
+        "fft": lens, "hazard": {**lens, "confidence": None}}, "hypotheses": [
+            {"hypothesis": "overthinks", "score": 2}]}],
+        "pairs": [{"a": "run 1", "b": "m2", "task": "odd", "items": 4, "differs": {"fft": lens}}]}
+    folder = shutil.copytree(wide, tmp_path / "out")
+    files.write_json(folder / "diagnosis.json", document)
+    numbers = diagnose.facts_of(document)
+    facts.replace(folder, steps.DIAGNOSE, numbers)
+    manifest.record(folder, steps.DIAGNOSE.name, {}, steps.DIAGNOSE.writes)
+    assert len(numbers) == 10 and wrong_facts(folder) == set()
+    assert wrong_facts(changed(folder, tmp_path / "more", lambda values: values.update(
+        {key: value + 1 for key, value in numbers.items()}))) == set(numbers)
