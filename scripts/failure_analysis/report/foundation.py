@@ -98,9 +98,13 @@ def _ledger_findings(evidence: Evidence) -> Findings:
     by_datapoint: dict[str, list[ledger.Review]] = {}
     for review in counts.standing:
         by_datapoint.setdefault(review.datapoint_id, []).append(review)
-    for ident, reviews in by_datapoint.items():
-        yield from _review_findings(ident, reviews, evidence)
-        evidence.opened.pop(ident, None)  # a large ledger does not stay in memory
+    for row in rows.several(counts.index, by_datapoint):
+        ident = row["datapoint_id"]
+        yield from _review_findings(by_datapoint.pop(ident), parts.parts(row), evidence)
+    for ident, reviews in by_datapoint.items():  # of another packet (the coverage block says so)
+        if ident in counts.index.outcomes and any(each.kind in ledger.READERS for each in reviews):
+            yield Finding(0, "missing_row", ident, "it was reviewed and is not here whole; run "
+                          f"plan_review.py --contrast {ident}")
     for review in counts.changed:
         yield Finding(0, "changed_row", review.datapoint_id, "it is not the datapoint that was "
                       f"read for review {review.review_id}; read it again and record with "
@@ -118,22 +122,17 @@ def _ledger_findings(evidence: Evidence) -> Findings:
                       f"the coders disagree ({views}); settle it with record_review.py --settles")
 
 
-def _review_findings(ident: str, reviews: list[ledger.Review], evidence: Evidence) -> Findings:
+def _review_findings(reviews: list[ledger.Review], row_parts: list[parts.Part],
+                     evidence: Evidence) -> Findings:
     """What does not hold of the reviews of one datapoint."""
-    index = evidence.analysis.counts.index
-    if ident not in index.places:  # of another packet (the coverage block says how many), or passed
-        if ident in index.outcomes and any(each.kind in ledger.READERS for each in reviews):
-            yield Finding(0, "missing_row", ident, "it was reviewed and is not here whole; run "
-                          f"plan_review.py --contrast {ident}")
-        return
     for review in reviews:
         if not ledger.is_genuine(review, evidence.names.squeezed):
             yield Finding(0, "edited_review", review.review_id, "this line of reviews.jsonl is not "
                           "as it was recorded; undo the edit, corrections go through --replaces")
         for quote in review.quotes:
-            if parts.where(quote, evidence.parts(ident)) is None:
+            if parts.where(quote, row_parts) is None:
                 yield Finding(0, "fabricated_quote", quote, f"review {review.review_id} quotes "
-                              f"what does not occur in {ident}")
+                              f"what does not occur in {review.datapoint_id}")
 
 
 def rerun(analysis_dir: Path) -> Findings:
