@@ -96,8 +96,8 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         views.append((row, shown))
     with store.where_writable(analysis_dir / reading_log.NAME, "; this does not count as read"):
         for row, shown in views:
-            size = sum(len(part.text) for part in parts.parts(row))
-            reading_log.log(analysis_dir, args.coder, row["datapoint_id"], size, show.spans(shown))
+            reading_log.log(analysis_dir, args.coder, row["datapoint_id"], parts.parts(row),
+                            show.spans(shown))
     if args.json:
         print(json.dumps({"datapoints": [show.record(row, shown) for row, shown in views],
                           "done": False}))

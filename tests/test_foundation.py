@@ -134,9 +134,7 @@ def test_an_added_fact_is_refused(run_script, folder, key):
     edit(folder / "facts.json", lambda value: value.update({key: 7}))
     run_script("write_report.py", folder)
     prefix = key.partition("/")[0]
-    wanted = {("changed_file", "facts.json")}
-    if prefix in ("comparison", "mode"):
-        wanted.add(("wrong_fact", key))
+    wanted = {("changed_file", "facts.json"), ("wrong_fact", key)}
     # What is the report's own is made anew by write_report.py: it is gone, and nothing is wrong.
     assert found(folder) == (set() if prefix == "review" else wanted)
     assert (key in facts.load(folder)) == (prefix != "review")

@@ -88,7 +88,7 @@ def recorded(out, mechanism):
             view = show.view(row, None, 6000)
             shown = show.text(index, row, view, "agent", None, {})
             assert clean.visible(shown) == shown
-            reading_log.log(out, "agent", ident, len(shown), show.spans(view))
+            reading_log.log(out, "agent", ident, parts.parts(row), show.spans(view))
             answer = next(part.text for part in parts.parts(row) if part.name == "answer")
             entries.append({"id": ident, "bucket": ("says_any_room", "says_no_day")[place % 3 == 2],
                             "fault": ledger.FAULTS[place % 4],

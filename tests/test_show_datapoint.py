@@ -72,7 +72,7 @@ def test_paging_on_shows_every_character_once(run_script, folder):
         seen += first["text"]
         start = f"result-1:{first['to']}" if first["to"] < first["of"] else None
     assert seen == json.dumps({"rooms": LONG})
-    share = reading_log.seen(reading_log.load(folder))["a/0"]["agent"]
+    share = reading_log.seen(reading_log.load(folder), {})["a/0"]["agent"]
     assert share > 0.9
 
 
@@ -134,7 +134,7 @@ def test_what_was_not_shown_is_not_logged(run_script, analyse, tmp_path):
     sim["messages"] = [{"role": "user", "content": LONG} for _ in range(20)]
     folder = analyse("--input", tau2(tmp_path / "m.json", [one], [sim]))
     shown(run_script, folder, "m/1")
-    assert reading_log.seen(reading_log.load(folder))["m/1"]["agent"] < 0.05
+    assert reading_log.seen(reading_log.load(folder), {})["m/1"]["agent"] < 0.05
 
 
 def test_names_of_the_run_cannot_pass_for_ours(run_script, analyse, tmp_path):

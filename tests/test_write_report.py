@@ -71,6 +71,7 @@ def test_facts_of_the_ledger(run_script, folder):
         "review/fault/model_error": 1, "review/fault/model_error/model-a": 1,
         "review/fault/grader_issue": 1, "review/fault/grader_issue/model-a": 1,
         "review/fault/undecided": 1, "review/fault/undecided/model-a": 1,
+        "review/failed_by_all_decided": 1, "review/failed_by_all_fault/model_error": 1,
         "review/might_pass/model-a": 2,
         # 2 of 5 pass; up to 4 of 5 if the two doubtful faults are the benchmark's
         "review/pass_rate_low_pct/model-a": 40.0, "review/pass_rate_high_pct/model-a": 80.0,

@@ -410,3 +410,39 @@ class Agreement(TypedDict):
     together: _Together
     settled: Count
     disagreements: list[Any]
+
+
+class _Estimated(TypedDict):
+    estimates: dict[str, dict[str, Any]]
+
+
+class _Lens(_Estimated):
+    confidence: float | None
+
+
+class _Hypothesis(TypedDict):
+    hypothesis: str
+    score: float | None
+
+
+class _System(TypedDict):
+    eval_id: str
+    task: str
+    samples: Count
+    lenses: dict[str, _Lens]
+    hypotheses: list[_Hypothesis]
+
+
+class _DiagnosedPair(TypedDict):
+    a: str
+    b: str
+    task: str
+    items: Count
+    differs: dict[str, _Estimated]
+
+
+class Diagnosis(TypedDict):
+    """diagnosis.json."""
+
+    systems: list[_System]
+    pairs: list[_DiagnosedPair]

@@ -3,7 +3,7 @@ whose fault it is, with what is left to settle."""
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,7 +48,8 @@ class Judgements(NamedTuple):
 def measure(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
     """Compares the coders of a folder's ledger; writes agreement.json, agreement.md and facts."""
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.ROWS))
-    result = compare(analysis_dir, seed, draws)
+    index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)
+    result = compare(index, reviews, ledger.changed(index, reviews), seed, draws)
     with store.where_writable(analysis_dir / NAME):
         manifest.begin(analysis_dir, steps.AGREE.writes)
         facts.replace(analysis_dir, steps.AGREE, dict(numbers(result)))
@@ -59,22 +60,24 @@ def measure(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
     return result
 
 
-def compare(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
-    """What the coders of a folder's ledger have in common; refuses a ledger without a review of
-    this packet. Nothing is written."""
-    index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)
-    path = analysis_dir / ledger.NAME
+def compare(index: rows.Index, reviews: list[ledger.Review], changed: Container[str], seed: int,
+            draws: int) -> dict[str, Any]:
+    """What the coders of a ledger have in common, but for the reviews whose datapoint reads
+    otherwise now (`changed`, by id); refuses a ledger without a review of this packet."""
+    path = index.analysis_dir / ledger.NAME
     if not reviews:
         raise files.Refusal(f"{path}: no reviews to compare; read datapoints with "
                             "show_datapoint.py and record them with record_review.py")
-    judgements = _judgements(index, reviews)
+    judgements = _judgements(index, reviews, changed)
     left_out = dict(sorted(judgements.left_out.items()))
     if not judgements.reviews:
         reasons = "; ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise files.Refusal(f"{path}: no review to compare ({reasons}); review failing "
                             "datapoints of this packet with record_review.py")
     bootstrap = (seed, draws)
-    disagreements, settled = _disagreements(index, reviews, judgements)
+    finals = ledger.finals(review for review in ledger.current(reviews)
+                           if review.review_id not in changed)
+    disagreements, settled = _disagreements(index, finals, judgements)
     return {
         "fewest_shared": FEWEST_SHARED, "seed": seed, "draws": draws, "reviews": len(reviews),
         "coders": _coders(judgements), "left_out": left_out,
@@ -84,7 +87,8 @@ def compare(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
     }
 
 
-def _judgements(index: rows.Index, reviews: list[ledger.Review]) -> Judgements:
+def _judgements(index: rows.Index, reviews: list[ledger.Review], changed: Container[str]
+                ) -> Judgements:
     """What each coder says of each failing datapoint. A settling review was written in view of
     the others, so it is no reading of its own: what its coder said before counts."""
     by_coder: dict[str, dict[str, ledger.Review]] = {}
@@ -93,6 +97,8 @@ def _judgements(index: rows.Index, reviews: list[ledger.Review]) -> Judgements:
         line = index.outcomes.get(review.datapoint_id)
         if line is None:
             left_out["of datapoints that are not in this packet"] += 1
+        elif review.review_id in changed:
+            left_out["of datapoints that read otherwise now"] += 1
         elif line.outcome != "fail":
             left_out["of datapoints that did not fail"] += 1
         else:
@@ -209,11 +215,10 @@ def _two_names(bucket: Mapping[str, Any], examples: Mapping[tuple[str, str], str
     return pairs_of_names
 
 
-def _disagreements(index: rows.Index, reviews: list[ledger.Review], judgements: Judgements
+def _disagreements(index: rows.Index, finals: Mapping[str, ledger.Final], judgements: Judgements
                    ) -> tuple[list[dict[str, Any]], int]:
     """The failing datapoints on which readers differ, in the order of the packet, and how many
     more of them a settling review has decided."""
-    finals = ledger.finals(reviews)
     views: dict[str, set[tuple[str, str]]] = {}
     for mine in judgements.reviews.values():
         for ident, review in mine.items():

@@ -3,7 +3,9 @@ folder has them (every failing one, and the passing ones that the plan copied fo
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -163,11 +165,22 @@ def row(index: Index, ident: str) -> dict:
     """A datapoint, whole. Refuses an unknown id, and a passing one that was not copied."""
     if ident not in index.places:
         raise files.Refusal(missing(index, ident))
-    name, start = index.places[ident]
-    path = index.analysis_dir / name
-    with files.open_bytes(path) as file:
-        file.seek(start)
-        line = file.readline()
+    return next(several(index, [ident]))
+
+
+def several(index: Index, idents: Iterable[str]) -> Iterator[dict]:
+    """These datapoints, whole, of those that are here, in the order of their files."""
+    places = sorted((*index.places[ident], ident) for ident in idents if ident in index.places)
+    for name, its_places in groupby(places, key=itemgetter(0)):
+        path = index.analysis_dir / name
+        with files.open_bytes(path) as file:
+            for _, start, ident in its_places:
+                file.seek(start)
+                yield _parsed(path, file.readline(), ident)
+
+
+def _parsed(path: Path, line: bytes, ident: str) -> dict:
+    """The row of a datapoint from its line; refuses a damaged one, and one of another datapoint."""
     try:
         datapoint = json.loads(line)
     except (ValueError, RecursionError):

@@ -2,7 +2,7 @@
 are of one version, and what the agents were told is held apart from it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -82,8 +82,6 @@ def _find(analysis_dir: Path, runs: Sequence[RunContents], sources: Sequence[Sou
     periods = {version.letter: _period(version.runs) for version in grouped.versions}
     apart = _apart(grouped.versions)
     every = {item for run in runs for item, _ in run.items}
-    changed = [{half for other in contents[1:] for half in _halves(contents[0], other)}
-               for contents in items.values()]
     return {
         "versions": [{
             "version": version.letter, "runs": [run.run_id for run in version.runs],
@@ -94,9 +92,7 @@ def _find(analysis_dir: Path, runs: Sequence[RunContents], sources: Sequence[Sou
         "changes_inside": [{"run": run.run_id, "items": sorted(
             (item for item, _ in run.inside), key=natural_key)} for run in runs if run.inside],
         "policies": _policy_records(policies, grouped.versions),
-        "items": {"all": len(every), "differing": len(differing),
-                  "asked": sum("asked" in halves for halves in changed),
-                  "expected": sum("expected" in halves for halves in changed),
+        "items": {"all": len(every), "differing": len(differing), **_changed(items.values()),
                   "without_texts": max(0, len(differing) - MOST_ITEMS)},
         "renumbered": _renumbered(differing, grouped.versions),
         "apart": [sorted(pair) for pair in sorted(apart, key=sorted)],
@@ -233,6 +229,13 @@ def _halves(one: repaired.Content, other: repaired.Content) -> list[str]:
     """What differs by the fingerprints: what is asked, what is expected."""
     return [name for name, part in (("asked", slice(8)), ("expected", slice(8, 16)))
             if one.fingerprint[part] != other.fingerprint[part]]
+
+
+def _changed(items: Iterable[list[repaired.Content]]) -> dict[str, int]:
+    """How many items differ in what is asked, and how many in what is expected."""
+    changed = [{half for other in contents[1:] for half in _halves(contents[0], other)}
+               for contents in items]
+    return {name: sum(name in halves for halves in changed) for name in ("asked", "expected")}
 
 
 def _compare(items: dict[str, list[repaired.Content]], texts: version_texts.Texts) -> None:
@@ -372,6 +375,24 @@ def _runs(names: Sequence[str], most: bool) -> str:
     """How many runs, and the first of them; those of the commonest version need no names."""
     runs = count(len(names), "run")
     return runs if most and len(names) > 1 else f"{runs} ({listed(names, _NAMED)})"
+
+
+def grouped_again(fingerprints: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, Any]:
+    """What `facts` needs of the versions, from the fingerprints that each run's rows of an item
+    have, in their order."""
+    runs = []
+    for run, items in fingerprints.items():
+        inside = {item: other for item, (first, *rest) in items.items()
+                  for other in rest if other != first}
+        runs.append(RunContents(run, "", 0, frozenset((item, each[0]) for item, each in
+                                                      items.items()), frozenset(inside.items()),
+                                None, None))
+    differing = _differing(runs)
+    versions = group(runs, differing).versions
+    contents, _ = _contents_of(differing, versions, runs)
+    return {"items": {"differing": len(differing), **_changed(contents.values())},
+            "versions": [{"version": version.letter, "items": len(version.items),
+                          "runs": [run.run_id for run in version.runs]} for version in versions]}
 
 
 def facts(found: dict[str, Any] | None) -> dict[str, int]:

@@ -207,7 +207,7 @@ def _shown(desk: Desk, asked: dict) -> dict:
             for twin, shown in same.items() if shown == name]
     sizes = {part.name: len(part.text) for part in row_parts}
     for spans in _layers([*seen.spans, *also], sizes):
-        reading_log.log(desk.analysis_dir, desk.coder, seen.id, sum(sizes.values()), spans)
+        reading_log.log(desk.analysis_dir, desk.coder, seen.id, row_parts, spans)
     desk.shown.add(seen.id)
     return {}
 

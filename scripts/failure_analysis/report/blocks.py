@@ -241,14 +241,14 @@ def _coverage(analysis: Analysis) -> str:
     """How much was planned and reviewed, by whom, and how much of it was shown to its coder."""
     counts = analysis.counts
     failing, reviewed = counts.failing.total(), counts.reviewed.total()
-    labels = [*_planned(analysis), *_unshown(counts), *_labels(counts)]
+    labels = [*_uncounted(counts), *_planned(analysis), *_unshown(counts), *_labels(counts)]
     if not reviewed:
         none = f"Reviewed 0 of {failing} failing datapoints." if failing else \
             _sentence(rows.without_failures(counts.index))
         return "\n\n".join([none, *labels])
     shown = Counter(how for mine in counting.readings(counts).values()
                     for how, idents in mine.items() for _ in idents)
-    coders = sorted({(review.coder, review.kind) for review in ledger.current(counts.reviews)
+    coders = sorted({(review.coder, review.kind) for review in counts.standing
                      if review.kind in ledger.READERS})
     lines = [f"Reviewed {reviewed} of {failing} failing datapoints, by "
              f"{', '.join(f'{code(name)} ({kind})' for name, kind in coders)}. Of the "
@@ -257,15 +257,24 @@ def _coverage(analysis: Analysis) -> str:
     if counts.open:
         lines.append(f"On {len(counts.open)} of them the coders disagree and nobody has settled "
                      "it; these are in no bucket.")
-    if counts.elsewhere:
-        lines.append(f"{counts.elsewhere} reviews are of datapoints that this packet does not "
-                     "hold; they count nowhere.")
     lines += labels
     names = counting.models(counts)[:_MOST_ROWS]
     lines.append(table(["model", "failing", "reviewed", "unread"], [
         [code(name), counts.failing[name], counts.reviewed[name],
          counts.failing[name] - counts.reviewed[name]] for name in names]))
     return "\n\n".join(lines)
+
+
+def _uncounted(counts: counting.Counts) -> list[str]:
+    """The reviews that count nowhere, as what they are of is not here."""
+    lines = []
+    if counts.elsewhere:
+        lines.append(f"{counts.elsewhere} reviews are of datapoints that this packet does not "
+                     "hold; they count nowhere.")
+    if counts.changed:
+        lines.append(f"{len(counts.changed)} reviews are of datapoints that read otherwise now "
+                     "than when they were reviewed; they count nowhere.")
+    return lines
 
 
 def _planned(analysis: Analysis) -> list[str]:

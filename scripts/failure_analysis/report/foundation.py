@@ -10,7 +10,6 @@ from pathlib import Path
 from failure_analysis import facts, files, manifest, results, steps
 from failure_analysis.agreement import measure
 from failure_analysis.agreement import page as agreement_page
-from failure_analysis.comparison import compute
 from failure_analysis.comparison import write as compare
 from failure_analysis.markdown import listed
 from failure_analysis.packet import heuristics, rows
@@ -27,7 +26,10 @@ def findings(evidence: Evidence) -> Findings:
     yield from _packet_findings(evidence)
     yield from _computed_findings(evidence)
     yield from _ledger_findings(evidence)
-    yield from _fact_findings(evidence)
+    folder = evidence.analysis.analysis_dir
+    agreed = recount.agreement(folder, evidence.analysis.counts)
+    yield from _agreement_findings(folder, agreed)
+    yield from _fact_findings(evidence, agreed)
 
 
 def _packet_findings(evidence: Evidence) -> Findings:
@@ -70,38 +72,43 @@ def _computed_findings(evidence: Evidence) -> Findings:
                       "carry another label than the rules give; run cluster_failures.py again")
 
 
-def _fact_findings(evidence: Evidence) -> Findings:
-    """Facts that a second count, from outcomes and ledger, does not confirm, or does not know."""
-    counts, compared = evidence.analysis.counts, evidence.analysis.compared
-    again = heuristics.numbers(evidence.analysis.clusters) | recount.recount(counts.index)
-    again |= counting.numbers(counts) if counts.reviews else {}
-    again |= dict(compute.numbers(compared)) if compared else {}
-    again["rows_read"] = len(counts.index.outcomes) + evidence.facts.get("rejected_rows", 0)
-    owned = {key for step in (steps.CLUSTER, steps.COMPARE, steps.REPORT)
-             for key in facts.part(evidence.facts, step.name)}
-    for key in sorted(again.keys() | owned):
-        if evidence.facts.get(key) != again.get(key):
+def _fact_findings(evidence: Evidence, agreed: dict | None) -> Findings:
+    """Facts that a second count does not confirm, or does not know."""
+    counted = recount.recount(evidence.analysis, evidence.facts, agreed)
+    for key in sorted(counted.keys() | evidence.facts.keys()):
+        if evidence.facts.get(key) != counted.get(key):
             owner = next((step for step in steps.STEPS if step.facts and
                           key.startswith(step.facts)), steps.BUILD)
             yield Finding(0, "wrong_fact", key, f"{facts.NAME} says {evidence.facts.get(key)}, a "
-                          f"second count says {again.get(key)}; run {owner.script} again")
+                          f"second count says {counted.get(key)}; run {owner.script} again")
+
+
+def _agreement_findings(folder: Path, agreed: dict | None) -> Findings:
+    """An agreement that the reviews that there were, measured again, do not give."""
+    path = folder / measure.NAME
+    if path.exists() and (agreed is None or agreement_page.answer(agreed) != agreement_page.answer(
+            results.read(path, results.Agreement, steps.AGREE.script))):
+        yield Finding(0, "wrong_file", measure.NAME, "measured again it says something else; run "
+                      f"{steps.AGREE.script} again")
 
 
 def _ledger_findings(evidence: Evidence) -> Findings:
     """Reviews that do not hold any more, and datapoints on which the coders still disagree."""
     counts = evidence.analysis.counts
-    for review in ledger.current(counts.reviews):
-        if review.datapoint_id not in counts.index.places:
-            continue  # of another packet; the coverage block says how many, and none counts
-        if not ledger.is_genuine(review, evidence.names.squeezed):
-            yield Finding(0, "edited_review", review.review_id, "this line of reviews.jsonl is not "
-                          "as it was recorded; undo the edit, corrections go through --replaces")
-        row_parts = evidence.parts(review.datapoint_id)
-        for quote in review.quotes:
-            if parts.where(quote, row_parts) is None:
-                yield Finding(0, "fabricated_quote", quote, f"review {review.review_id} quotes "
-                              f"what does not occur in {review.datapoint_id}")
-        evidence.opened.pop(review.datapoint_id)  # a large ledger does not stay in memory
+    by_datapoint: dict[str, list[ledger.Review]] = {}
+    for review in counts.standing:
+        by_datapoint.setdefault(review.datapoint_id, []).append(review)
+    for row in rows.several(counts.index, by_datapoint):
+        ident = row["datapoint_id"]
+        yield from _review_findings(by_datapoint.pop(ident), parts.parts(row), evidence)
+    for ident, reviews in by_datapoint.items():  # of another packet (the coverage block says so)
+        if ident in counts.index.outcomes and any(each.kind in ledger.READERS for each in reviews):
+            yield Finding(0, "missing_row", ident, "it was reviewed and is not here whole; run "
+                          f"plan_review.py --contrast {ident}")
+    for review in counts.changed:
+        yield Finding(0, "changed_row", review.datapoint_id, "it is not the datapoint that was "
+                      f"read for review {review.review_id}; read it again and record with "
+                      f"record_review.py --replaces {review.review_id}")
     for coder, mine in counting.readings(counts).items():
         if mine["never"]:
             yield Finding(0, "unshown_review", coder, f"{len(mine['never'])} of its "
@@ -113,6 +120,19 @@ def _ledger_findings(evidence: Evidence) -> Findings:
                           for review in final.reviews)
         yield Finding(0, "unsettled", ident,
                       f"the coders disagree ({views}); settle it with record_review.py --settles")
+
+
+def _review_findings(reviews: list[ledger.Review], row_parts: list[parts.Part],
+                     evidence: Evidence) -> Findings:
+    """What does not hold of the reviews of one datapoint."""
+    for review in reviews:
+        if not ledger.is_genuine(review, evidence.names.squeezed):
+            yield Finding(0, "edited_review", review.review_id, "this line of reviews.jsonl is not "
+                          "as it was recorded; undo the edit, corrections go through --replaces")
+        for quote in review.quotes:
+            if parts.where(quote, row_parts) is None:
+                yield Finding(0, "fabricated_quote", quote, f"review {review.review_id} quotes "
+                              f"what does not occur in {review.datapoint_id}")
 
 
 def rerun(analysis_dir: Path) -> Findings:
@@ -135,7 +155,6 @@ def rerun(analysis_dir: Path) -> Findings:
                for step in (steps.BUILD, steps.CLUSTER, steps.COMPARE)):
             yield Finding(0, "not_the_runs", facts.NAME, "the runs, read again, give other counts; "
                           "run stage 1 again")
-    yield from _agreement_findings(analysis_dir, values)
 
 
 def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
@@ -155,21 +174,6 @@ def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
         contrast.copy(analysis_dir, copied, fresh_dir)
         names += steps.PLAN.writes[2:]
     return list(dict.fromkeys(names))
-
-
-def _agreement_findings(analysis_dir: Path, values: dict) -> Findings:
-    """An agreement that the ledger, measured again, does not give; an older one says that it is."""
-    asked = manifest.settings(analysis_dir, steps.AGREE.name, results.MeasuredWith)
-    if not asked:
-        return
-    stated = results.read(analysis_dir / measure.NAME, results.Agreement, steps.AGREE.script)
-    if stated["reviews"] != len(ledger.load(analysis_dir)):
-        return
-    actual = measure.compare(analysis_dir, asked["seed"], asked["draws"])
-    if dict(measure.numbers(actual)) != facts.part(values, steps.AGREE.name) \
-            or agreement_page.answer(actual) != agreement_page.answer(stated):
-        yield Finding(0, "wrong_file", measure.NAME, "measured again it says something else; run "
-                      "measure_agreement.py again")
 
 
 def _bytes(path: Path) -> bytes | None:

@@ -45,7 +45,8 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
         steps.CLUSTER, steps.COMPARE))))
     analysis = blocks.load(analysis_dir)
     facts.replace(analysis_dir, steps.REPORT,
-                  counting.numbers(analysis.counts) if analysis.counts.reviews else {})
+                  counting.numbers(analysis.counts, analysis.compared)
+                  if analysis.counts.reviews else {})
     values = facts.load(analysis_dir)
     aside = standing.copy_aside(report) if force and standing.is_rewritten(report, analysis_dir) \
         else None

@@ -2,11 +2,12 @@
 leave room for."""
 
 from collections import Counter
+from collections.abc import Container, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from failure_analysis import facts
-from failure_analysis.datapoint import natural_key
+from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
 from failure_analysis.review import ledger, reading_log
 
@@ -22,11 +23,14 @@ class Rate(NamedTuple):
 class Counts(NamedTuple):
     """The readers' decisions: `decided` and `open` are failing datapoints that were reviewed, with
     and without agreement; `wrong_pass` are passing ones whose verdict a reader calls wrong,
-    `elsewhere` says how many are of another packet. Counts are per (bucket, model), (fault, model),
-    model."""
+    `elsewhere` says how many are of another packet. `standing` are the current ones of all
+    `reviews`, `changed` those whose datapoint reads otherwise now, which count nowhere. Counts are
+    per (bucket, model), (fault, model), model."""
 
     index: rows.Index
     reviews: list[ledger.Review]
+    standing: list[ledger.Review]
+    changed: list[ledger.Review]
     decided: dict[str, ledger.Final]
     open: dict[str, ledger.Final]
     wrong_pass: dict[str, ledger.Final]
@@ -41,17 +45,21 @@ class Counts(NamedTuple):
 
 def load(analysis_dir: Path) -> Counts:
     """The counts of an analysis folder, as its ledger stands now."""
-    index = rows.load(analysis_dir)
-    return count(index, ledger.load(analysis_dir), reading_log.seen(reading_log.load(analysis_dir)))
+    index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)
+    showings = reading_log.load(analysis_dir)
+    now = ledger.digests(index, (showing.datapoint_id for showing in showings if showing.row))
+    return count(index, reviews, reading_log.seen(showings, now), ledger.changed(index, reviews))
 
 
 def count(index: rows.Index, reviews: list[ledger.Review],
-          shown: dict[str, dict[str, float]]) -> Counts:
+          shown: dict[str, dict[str, float]], changed: Container[str]) -> Counts:
     """Counts a ledger over the outcomes of its folder; `shown` is datapoint -> coder -> the share
-    (0 to 1) of its characters that this coder was shown."""
-    outcomes = index.outcomes
+    (0 to 1) of its characters that this coder was shown, `changed` the ids of reviews whose
+    datapoint reads otherwise now."""
+    outcomes, current = index.outcomes, ledger.current(reviews)
+    standing = [review for review in current if review.review_id not in changed]
     decided, open_, wrong_pass, elsewhere = {}, {}, {}, 0
-    for ident, final in ledger.finals(reviews).items():
+    for ident, final in ledger.finals(standing).items():
         if ident not in outcomes:
             elsewhere += 1  # the packet was built from other runs
             continue
@@ -66,8 +74,9 @@ def count(index: rows.Index, reviews: list[ledger.Review],
     faults = Counter((final.fault, outcomes[ident].model) for ident, final in decided.items())
     failing = Counter(line.model for line in index.failing())
     reviewed = Counter(outcomes[ident].model for ident in (*decided, *open_))
-    return Counts(index, reviews, decided, open_, wrong_pass, buckets, faults, judged, failing,
-                  reviewed, shown, elsewhere)
+    return Counts(index, reviews, standing,
+                  [review for review in current if review.review_id in changed], decided, open_,
+                  wrong_pass, buckets, faults, judged, failing, reviewed, shown, elsewhere)
 
 
 def models(counts: Counts) -> list[str]:
@@ -122,7 +131,7 @@ def readings(counts: Counts) -> dict[str, dict[str, list[str]]]:
     """Coder -> the datapoints that it reviewed, by how much of them the reading log has shown to
     it: `whole` (every character was printed), `part` or `never`."""
     by_coder: dict[str, dict[str, list[str]]] = {}
-    for review in ledger.current(counts.reviews):
+    for review in counts.standing:
         ident = review.datapoint_id
         if review.kind in ledger.READERS and ident in counts.index.outcomes:
             share = counts.shown.get(ident, {}).get(review.coder, 0.0)
@@ -136,17 +145,18 @@ def labelled(counts: Counts) -> Counter[tuple[str, str]]:
     """How many failing datapoints each coder outside labelled with each fault; no bucket and no
     rate rests on it."""
     outcomes = counts.index.outcomes
-    return Counter((review.coder, review.fault) for review in ledger.current(counts.reviews)
+    return Counter((review.coder, review.fault) for review in counts.standing
                    if review.kind == ledger.LABEL and review.datapoint_id in outcomes
                    and outcomes[review.datapoint_id].outcome == "fail")
 
 
-def numbers(counts: Counts) -> dict[str, int | float]:
-    """The facts of the review, under keys that begin with `review/`."""
+def numbers(counts: Counts, compared: Mapping[str, Any] | None) -> dict[str, int | float]:
+    """The facts of the review, under keys that begin with `review/`; `compared` is the comparison
+    of the models, where there is one."""
     values: dict[str, int | float] = {
         "review/reviewed": counts.reviewed.total(), "review/open": len(counts.open),
         "review/wrong_pass": len(counts.wrong_pass),
-        "review/coders": len({review.coder for review in ledger.current(counts.reviews)
+        "review/coders": len({review.coder for review in counts.standing
                               if review.kind in ledger.READERS}),
         "review/buckets": len(bucket_order(counts)),
     }
@@ -172,7 +182,24 @@ def numbers(counts: Counts) -> dict[str, int | float]:
             count for (name, _), count in labels.items() if name == coder)
     for model in models(counts):
         values |= _model_numbers(counts, model)
+    if compared and len(compared["compared_units"]) > 1:
+        values |= _shared_numbers(counts, compared)
     return values
+
+
+def _shared_numbers(counts: Counts, compared: Mapping[str, Any]) -> dict[str, int]:
+    """Of the items that all compared units failed: how many have a decided datapoint of theirs,
+    and of how many of these every decided fault is the same."""
+    items = dict.fromkeys(compared["sets"]["failed_by_all"])
+    by_item: dict[str, set[str | None]] = {}
+    for ident, final in counts.decided.items():
+        line = counts.index.outcomes[ident]
+        unit = line.run if compared["by"] == "run" else line.model
+        if line.item in items and line.fingerprint != UNSURE and unit in compared["compared_units"]:
+            by_item.setdefault(line.item, set()).add(final.fault)
+    alone = Counter(fault for faults in by_item.values() if len(faults) == 1 for fault in faults)
+    return {"review/failed_by_all_decided": len(by_item),
+            **{f"review/failed_by_all_fault/{fault}": alone[fault] for fault in ledger.FAULTS}}
 
 
 def _model_numbers(counts: Counts, model: str) -> dict[str, int | float]:

@@ -33,7 +33,8 @@ _NO_CAUSE = ("other", "misc", "unknown", "todo", "failure", "failed", "error", "
 
 
 class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line of the ledger. `bucket` is the primary cause, `secondary` its consequences."""
+    """One line of the ledger. `bucket` is the primary cause, `secondary` its consequences, `row`
+    the hash of the datapoint as it was read (earlier versions recorded none)."""
 
     review_id: str
     datapoint_id: str
@@ -48,6 +49,7 @@ class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: str = ""
     replaces: str | None = None
     settles: bool = False
+    row: str | None = None
 
 
 class Verdict(NamedTuple):
@@ -96,6 +98,20 @@ def current(reviews: Iterable[Review]) -> list[Review]:
     return [review for review in reviews if review.review_id not in replaced]
 
 
+def digests(index: rows.Index, idents: Iterable[str]) -> dict[str, str]:
+    """The hash of each of these datapoints that is here whole, as it reads now."""
+    return {row["datapoint_id"]: parts.digest(parts.parts(row))
+            for row in rows.several(index, set(idents))}
+
+
+def changed(index: rows.Index, reviews: Iterable[Review]) -> set[str]:
+    """The ids of the reviews whose datapoint reads otherwise now than when it was read."""
+    tied = [review for review in reviews if review.row]
+    now = digests(index, (review.datapoint_id for review in tied))
+    return {review.review_id for review in tied
+            if now.get(review.datapoint_id, review.row) != review.row}
+
+
 def finals(reviews: Iterable[Review]) -> dict[str, Final]:
     """What the readers say of each datapoint they reviewed: the latest settling review, else what
     all readers agree on, else no decision."""
@@ -115,9 +131,11 @@ def _final(reviews: tuple[Review, ...]) -> Final:
                  faults.pop() if len(faults) == 1 else None, reviews)
 
 
-def append(index: rows.Index, entries: Iterable[Mapping[str, Any]]) -> list[Verdict]:
+def append(index: rows.Index, entries: Iterable[Mapping[str, Any]], read: bool = True
+           ) -> list[Verdict]:
     """Proves each entry and appends the good ones, in one locked and synced write; returns one
-    verdict per entry. When this returns, what it accepted survives a crash."""
+    verdict per entry. When this returns, what it accepted survives a crash. Corrections by
+    somebody who has not `read` the datapoint again stay tied to what was read."""
     dimensions = {squeezed(name) for name in rows.dimensions(index)}
     path = index.analysis_dir / NAME
     with store.locked(path) as file:
@@ -126,7 +144,7 @@ def append(index: rows.Index, entries: Iterable[Mapping[str, Any]]) -> list[Verd
         by_coder = {(review.datapoint_id, review.coder): review for review in current(reviews)}
         verdicts, new = [], []
         for entry in entries:
-            verdict = _judge(index, entry, by_id, by_coder, dimensions)
+            verdict = _judge(index, entry, by_id, by_coder, dimensions, read)
             verdicts.append(verdict)
             if verdict.review and not verdict.already:
                 new.append(verdict.review)
@@ -137,7 +155,8 @@ def append(index: rows.Index, entries: Iterable[Mapping[str, Any]]) -> list[Verd
 
 
 def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Review],
-           by_coder: Mapping[tuple[str, str], Review], dimensions: set[str]) -> Verdict:
+           by_coder: Mapping[tuple[str, str], Review], dimensions: set[str], read: bool
+           ) -> Verdict:
     """Whether an entry becomes a review, and why not, beside every review by id and the current
     one by datapoint and coder. A correction takes what it does not say from the review that it
     replaces; nulls say nothing."""
@@ -148,15 +167,26 @@ def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Revi
     reasons = _wrong_types(entry) or wrong_form(entry, dimensions) + _wrong_content(index, entry)
     if reasons:
         return Verdict(None, "; ".join(reasons))
-    ident = _review_id(entry)
-    if ident in by_id:
-        return Verdict(by_id[ident], already=True)
+    row = _read(index, entry) if read else replaced and replaced.row
+    ident = _review_id(entry, row)
+    for known in (ident, _review_id(entry, None)):  # earlier versions tied it to no row
+        if known in by_id:
+            return Verdict(by_id[known], already=True)
     earlier = by_coder.get((entry["datapoint_id"], entry["coder"]))
     reason = _wrong_place(entry, earlier, by_id)
     if reason:
         return Verdict(None, reason)
     recorded = datetime.now(UTC).isoformat(timespec="seconds")
-    return Verdict(Review(review_id=ident, recorded=recorded, **entry))
+    return Verdict(Review(review_id=ident, recorded=recorded, row=row, **entry))
+
+
+def _read(index: rows.Index, entry: Mapping[str, Any]) -> str | None:
+    """The hash of the datapoint that an entry is of. Of labels it matters where it failed: of the
+    others, which may not be here whole, none counts."""
+    ident = entry["datapoint_id"]
+    if entry["kind"] == LABEL and index.outcomes[ident].outcome != "fail":
+        return None
+    return digests(index, [ident]).get(ident)
 
 
 def _wrong_place(entry: Mapping[str, Any], earlier: Review | None,
@@ -323,17 +353,18 @@ def rename(index: rows.Index, old: str, new: str, coder: str | None, by: str) ->
         whose = "no current review" if coder is None else f"no current review of {coder}"
         raise files.Refusal(f"{whose} names {old}"
                             + ("" if coder is None else "; --everyone renames all coders'"))
-    return append(index, entries)
+    return append(index, entries, read=False)
 
 
 def is_genuine(review: Review, dimensions: set[str]) -> bool:
     """Whether a line of the ledger is as it was recorded: its id is made from what it says, and
     what it says would be taken again."""
     entry = {name: getattr(review, name) for name in KEYS}
-    return _review_id(entry) == review.review_id and not wrong_form(entry, dimensions)
+    return _review_id(entry, review.row) == review.review_id and not wrong_form(entry, dimensions)
 
 
-def _review_id(entry: Mapping[str, Any]) -> str:
-    """The same judgement has the same id, so that recording it twice changes nothing."""
-    text = json.dumps([entry[name] for name in KEYS], sort_keys=True)
+def _review_id(entry: Mapping[str, Any], row: str | None) -> str:
+    """The same judgement of the same row has the same id, so that recording it twice changes
+    nothing."""
+    text = json.dumps([*(entry[name] for name in KEYS), *([row] if row else [])], sort_keys=True)
     return "r" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]

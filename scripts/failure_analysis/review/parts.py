@@ -1,8 +1,9 @@
 """A datapoint as named parts of text: the one form in which it is shown, quoted and proved."""
 
+import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -49,6 +50,12 @@ def parts(row: Mapping[str, Any]) -> list[Part]:
                   for number, message in enumerate(row.get("messages") or [], 1)]
     all_parts.append(Part("reasoning", _text(row.get("reasoning"))))
     return [part for part in all_parts if part.text.strip()]
+
+
+def digest(parts: Iterable[Part]) -> str:
+    """A hash of a datapoint as a reader sees it, by which it is known whether it still reads so."""
+    text = "".join(f"{name}\0{text}\0" for name, text in parts)  # no part holds a visible zero
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def turns(row: Mapping[str, Any]) -> list[Turn]:

@@ -1,31 +1,34 @@
 """reading_log.jsonl: which parts of which datapoint each coder was shown."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from failure_analysis import files, store
+from failure_analysis.review import parts
 
 NAME = "reading_log.jsonl"
 
 
 class Showing(msgspec.Struct, frozen=True):
-    """One showing: the characters from-to of each part that stood on the screen."""
+    """One showing: the characters from-to of each part that stood on the screen, and the hash of
+    the datapoint as it read then (earlier versions logged none)."""
 
     datapoint_id: str
     coder: str
     characters: int
     parts: dict[str, tuple[int, int]]
     shown: str
+    row: str | None = None
 
 
-def log(analysis_dir: Path, coder: str, ident: str, characters: int,
+def log(analysis_dir: Path, coder: str, ident: str, row_parts: Sequence[parts.Part],
         spans: Mapping[str, tuple[int, int]]) -> None:
-    """Appends what `coder` was shown of a datapoint that has so many characters in all."""
-    showing = Showing(ident, coder, characters, dict(spans),
-                      datetime.now(UTC).isoformat(timespec="seconds"))
+    """Appends what `coder` was shown of a datapoint that has these parts in all."""
+    showing = Showing(ident, coder, sum(len(part.text) for part in row_parts), dict(spans),
+                      datetime.now(UTC).isoformat(timespec="seconds"), parts.digest(row_parts))
     with store.locked(analysis_dir / NAME) as file:
         file.write(msgspec.json.encode(showing) + b"\n")
 
@@ -46,11 +49,14 @@ def load(analysis_dir: Path) -> list[Showing]:
     return showings
 
 
-def seen(showings: list[Showing]) -> dict[str, dict[str, float]]:
-    """Datapoint -> coder -> the share of its characters that this coder was shown."""
+def seen(showings: Iterable[Showing], now: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """Datapoint -> coder -> the share of its characters that this coder was shown; what was shown
+    of one that reads otherwise `now`, by its hash, does not count."""
     spans: dict[tuple[str, str], dict[str, list[tuple[int, int]]]] = {}
     sizes: dict[str, int] = {}
     for showing in showings:
+        if showing.row and now.get(showing.datapoint_id, showing.row) != showing.row:
+            continue
         sizes[showing.datapoint_id] = showing.characters
         mine = spans.setdefault((showing.datapoint_id, showing.coder), {})
         for name, span in showing.parts.items():
