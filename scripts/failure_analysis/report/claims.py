@@ -100,6 +100,16 @@ _NAMED = ("review/shown_never", "review/label", "review/labelled", "review/bucke
           *(f"comparison/task_{kind}" for kind in (
               "judged_rows", "failed_rows", "pass_rate_pct", "pass_rate_low_pct",
               "pass_rate_high_pct")))
+# Where a model stands in a key, by its kind; else at the beginning.
+_NO_MODEL = ("review/label", "review/labelled", "review/shown_never", "review/bucket_fault",
+             "version_items", "version_runs",
+             *(f"comparison/{kind}" for kind in (
+                 "failed_by_all", "passed_by_all", "failed_by_all_by_chance", "group_units",
+                 "group_compared_items", "group_failed_by_all")))
+_BEHIND_A_WORD = ("mode", "review/fault", "review/bucket", "review/bucket_dimension")
+_AT_THE_END = tuple(kind for kind in _NAMED if kind.startswith("comparison/task_"))
+_OF_PAIRS = ("comparison/p_holm", *(f"comparison/difference{end}_pct" for end in (
+    "", "_low", "_high")))
 # Plain words for a class of fault.
 _FAULT_WORDS = {"model_error": "model|its own|their own", "grader_issue": "grader|judge",
                 "reference_issue": "reference|expected", "pipeline_issue": "pipeline|harness",
@@ -236,12 +246,24 @@ def models_of(key: str, names: Names) -> set[str]:
 def _parsed(key: str, names: Names) -> tuple[set[str], str]:
     """The models that a fact's key names, and what else it names; the longest name wins where one
     contains another."""
-    rest, models = f"{key.removeprefix(kind_of(key))}/", set()
-    for name in sorted(names.models, key=len, reverse=True):
-        if f"/{name}/" in rest:
+    kind = kind_of(key)
+    before, rest = "", key.removeprefix(kind)[1:]
+    if kind in _NO_MODEL or kind.startswith("agreement/"):
+        return set(), rest
+    if kind.startswith("run_"):  # a run may be called as its model is
+        return {names.models[rest]} if rest in names.models else set(), rest
+    is_pair = kind in _OF_PAIRS or key.startswith("diagnosis/pair/")
+    if kind in _BEHIND_A_WORD or is_pair and kind == "diagnosis":
+        before, _, rest = rest.partition("/")
+    models = set()
+    for _ in range(2 if is_pair else 1):
+        name = max((name for name in names.models if (
+            rest.endswith(f"/{name}") if kind in _AT_THE_END else f"{rest}/".startswith(
+                f"{name}/"))), key=len, default="")
+        if name:
             models.add(names.models[name])
-            rest = rest.replace(f"/{name}/", "/")
-    return models, rest[1:-1]
+            rest = rest[:-len(name) - 1] if kind in _AT_THE_END else rest[len(name) + 1:]
+    return models, "/".join(filter(None, (before, rest)))
 
 
 def problems(sentence: Sentence, unit: Unit, also_cited: list[str], names: Names,
@@ -339,7 +361,7 @@ def _apart(sentence: Sentence, unit: Unit, names: Names) -> Iterator[Problem]:
         pattern = _any_of(words)
         yield from _swapped(sentence, lambda token, words=words, pattern=pattern: {
             name for name in pattern.findall(token.source) if _is_telling(name)},
-            lambda key, words=words: words & set(key.split("/")), here)
+            lambda key, words=words: words & set(_parsed(key, names)[1].split("/")), here)
 
 
 def _signs(sentence: Sentence) -> Iterator[Problem]:
