@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from failure_analysis.coding import axial_coding, model, prompts, shapes
+from coding_runs import faulty
+from failure_analysis.coding import axial_coding, card_page, model, prompts, shapes
 from hostile import ATTACKS
 from llm_server import Endpoint
 from make_runs import judged, read_jsonl, turn
@@ -367,11 +368,44 @@ def test_a_spent_budget_says_how_to_go_on(axial: Run, tmp_path: Path) -> None:
     with Endpoint() as endpoint:
         done = axial(endpoint, lines, "--max-calls", "0", code=1)
         assert "before the codebook was finished" in done.stderr
+        assert done.stdout == "0 calls made, 0 known before; 0 tokens in, 0 out\n"
+        said = json.loads(axial(endpoint, None, "--max-calls", "0", "--json", code=1).stdout)
+        assert "before the codebook was finished" in said["ended"] and said["calls_made"] == 0
         done = axial(endpoint, None, "--max-calls", "1", "--json", code=1)
         assert json.loads(done.stdout)["states"]["skipped_by_budget"] == 6
         axial(endpoint, None)
         assert len(endpoint.paid) == 3
     assert "skipped_by_budget" not in {line["axial_state"] for line in coded(tmp_path).values()}
+
+
+def test_open_codes_that_were_gone_on_with_are_no_other_input(
+    axial: Run, code: Run, tmp_path: Path
+) -> None:
+    left = [4]
+
+    def refuse(_: dict) -> tuple | None:
+        left[0] -= 1
+        return (401, {"error": {"message": "no"}}) if left[0] < 0 else None
+
+    run = faulty(tmp_path, ["none"] * 6)
+    with Endpoint(refuse=refuse) as endpoint:
+        code(endpoint, run, "--max-concurrent", "1", code=1)
+        [path] = (tmp_path / "results/p").glob("open_coded_*.jsonl")
+        more = ("--input", path)  # the last one counts
+        left[0] = 1
+        said = json.loads(axial(endpoint, None, *more, "--json", code=1).stdout)
+        assert said["calls_made"] == 2 and said["samples"] == 6
+        left[0] = 99
+        axial(endpoint, None, *more, code=1)  # two are unknown still
+        code(endpoint, run)
+        for asked in (2, 0):  # codebook with its coding, second coding; then all of it is known
+            before = len(endpoint.paid)
+            done = axial(endpoint, None, *more, "--json")
+            assert json.loads(done.stdout)["states"]["ok"] == 6
+            assert len(endpoint.paid) - before == asked
+        other = path.with_name("open_coded_other.jsonl")
+        other.write_bytes(b"".join(path.read_bytes().splitlines(True)[:5]))
+        assert "the input is not the same" in axial(endpoint, None, "--input", other, code=1).stderr
 
 
 def test_what_cannot_be_begun_is_refused_with_the_reason(axial: Run, tmp_path: Path) -> None:
@@ -706,3 +740,21 @@ def test_a_codebook_of_more_codes_than_can_be_sent_is_no_answer(axial: Run, tmp_
     with Endpoint(twist=twist) as endpoint:
         done = axial(endpoint, [sample(0, BOOKS)], code=1)
     assert "more than 300 codes" in done.stderr
+
+
+def test_a_curve_is_drawn_before_its_file_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drawing takes most of the time: a process that is killed meanwhile leaves nothing."""
+    from matplotlib.figure import Figure
+
+    there, save = [], Figure.savefig
+
+    def savefig(figure: Figure, *args: object, **options: object) -> None:
+        there.extend(tmp_path.iterdir())
+        save(figure, *args, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    card_page.draw(tmp_path / "p_rarefaction.png",
+                   {"read": [1, 2], "codes": [1, 2], "low": [1, 1], "high": [1, 2]})
+    assert there == [] and [path.name for path in tmp_path.iterdir()] == ["p_rarefaction.png"]

@@ -1,11 +1,14 @@
 """What the packet says before runs are compared: a line per kind, sessions, reruns, names."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from failure_analysis import facts
 from failure_analysis.packet import findings, names, sessions
+from failure_analysis.report.claims import kind_of
 from make_runs import findings as of_kind
 from make_runs import judged, simulation, task, tau2, turn
 
@@ -192,3 +195,18 @@ def test_agents_of_one_model_and_users_played_by_the_agents_model(build, tmp_pat
         "gpt-4.1 was run by several agents (llm_agent in a; forge in b), whose runs count as "
         "repeats of one model: --label RUN=NAME tells them apart.")
     assert several["about"] == ["a", "b"]
+
+
+def test_every_kind_of_fact_is_in_the_reference(bundle, build, run_script, demo_runs, tmp_path):
+    """Those of demo runs and of runs in groups, and every kind whose key the comparison spells."""
+    text = (bundle / "references" / "row-schema.md").read_text(encoding="utf-8")
+    told = {name for line in text[text.index("### Facts"):].splitlines() if line.startswith("| `")
+            for name in re.findall(r"`([a-z_/]+)`", line)}
+    _, out = build("--comparison-dir", demo_runs / "comparison")
+    for script in ("cluster_failures.py", "compare_models.py", "write_report.py"):
+        assert run_script(script, out).returncode == 0, script
+    kinds = {kind_of(key) for key in facts.load(out)}
+    assert "comparison/failed_by_all_by_chance" in kinds and "mode" in kinds
+    for path in (bundle / "scripts/failure_analysis/comparison").glob("*.py"):
+        kinds |= set(re.findall(r'yield \(?f?"(comparison/[a-z_]+)', path.read_text("utf-8")))
+    assert "comparison/group_units" in kinds and kinds - told == set()

@@ -17,7 +17,7 @@ from failure_analysis.markdown import code
 from failure_analysis.packet import build, heuristics
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.reading import detect
-from failure_analysis.report import check, write
+from failure_analysis.report import check, meaning, write
 from failure_analysis.review import ledger, parts, plan, reading_log, show
 from make_runs import judged, turn
 
@@ -227,6 +227,47 @@ def test_what_only_looks_like_a_name_is_still_a_finding(tmp_path):
     assert {one for one in said if one[0] in ("unbound_number", "fabricated_quote", "unfilled")} \
         == {("unbound_number", "7"), ("unbound_number", "13"),
             ("fabricated_quote", "Opus 4.6 thinking low"), ("unfilled", "{{rows_read}}")}
+
+
+def test_a_model_called_as_a_dimension_or_a_fault_is_asked_for_where_its_number_is(tmp_path):
+    """In a key, a dimension, a bucket, a mode or a class of fault is no model of that name."""
+    items = ["1", "2"]
+    _, alpha = runs_of("omega", "alpha", items, "t", "kb_use")
+    out = stage_1(tmp_path, [*runs_of("model_error", "kb_use", items, "t", "kb_use"), alpha])
+    recorded(out, "it does not look anything up")
+    assert write.write(out, out / "r.md", False).problems == []
+    values = facts.load(out)
+
+    def said(sentence, key):
+        sentence = sentence.format(f"{values[key]}<!--fact:{key}-->")
+        return {(one.verdict, one.text) for one in check.prove(
+            f"# Notes\n\n{sentence}\n", check.gather(out)).findings
+            if one.verdict in ("other_model", "wrong_words", "unsupported_claim")}
+
+    assert said("`alpha` failed {} rows on kb use.", "dimension/alpha/kb_use") == set()
+    assert said("Of the reviewed, {} of `alpha` are the model's fault.",
+                "review/fault/model_error/alpha") == set()
+    assert said("`alpha` failed {} rows on kb use.", "dimension/kb_use/kb_use") == {
+        ("other_model", "dimension/kb_use/kb_use"),
+        ("wrong_words", "1 is dimension/kb_use/kb_use")}
+
+
+@pytest.mark.parametrize(("key", "models", "others"), [
+    ("rows/a", "a", ""), ("rows/a/b", "a/b", ""), ("dimension/a/b/x", "a/b", "x"),
+    ("dimension/b/b", "b", "b"), ("mode/a", "", "a"), ("mode/a/b", "b", "a"),
+    ("review/bucket/a", "", "a"), ("review/bucket/a/a", "a", "a"),
+    ("review/bucket_dimension/a/b/a", "b", "a/a"), ("review/bucket_fault/a/b", "", "a/b"),
+    ("review/label/a/b", "", "a/b"), ("review/shown_never/a", "", "a"),
+    ("run_rows/a", "a", "a"), ("run_rows/a/x", "", "a/x"), ("version_items/a", "", "a"),
+    ("comparison/failed_by_all/a", "", "a"), ("comparison/unique_fail/a/b", "a/b", ""),
+    ("comparison/task_failed_rows/a/b", "b", "a"), ("comparison/task_failed_rows/b/a", "a", "b"),
+    ("comparison/p_holm/a/b/a", "a a/b", ""), ("comparison/pass_hat_k/a/2", "a", "2"),
+    ("agreement/bucket_same/a/b", "", "a/b"), ("diagnosis/pair/b/a/x/items", "a b", "pair/x/items"),
+    ("diagnosis/b/a/samples", "b", "a/samples"), ("rows_read", "", "")])
+def test_which_part_of_a_key_is_a_model(key, models, others):
+    named = {name: name for name in ("a", "b", "a/b")}
+    found, rest = meaning.parsed(key, named)
+    assert (set(found), rest) == (set(models.split()), others)
 
 
 def test_a_figure_of_names_that_its_font_lacks_is_silent(run_script, tmp_path):

@@ -767,3 +767,17 @@ def test_an_answer_of_another_shape_is_unparsed(message: dict) -> None:
     answer = model.read(wanted, {"model": "x\ud800", "choices": [
         {"finish_reason": "stop", "message": message}]})
     assert answer.state == "unparsed" and "\ud800" not in answer.model
+
+
+def test_where_nothing_is_judged_nothing_is_called_a_failure(
+    code: Code, run_script: Code, tmp_path: Path
+) -> None:
+    run = judged(tmp_path / "run", [turn(n, None, scores={"kb": None}) for n in range(3)])
+    out = tmp_path / "out"
+    run_script("build_packet.py", "--run-dir", run, "--output-dir", out)
+    said = "no row of the input is judged: there is nothing to call a failure"
+    assert said in code(None, run, "--only-failed", "--dry-run", code=1).stderr
+    assert said in code(None, out, "--dry-run", code=1).stderr
+    run.rename(tmp_path / "gone")
+    assert said in code(None, out, "--dry-run", code=1).stderr
+    code(None, tmp_path / "gone", "--dry-run")

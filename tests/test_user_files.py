@@ -104,3 +104,27 @@ def test_a_refusal_is_one_line_whatever_a_key_holds(run_script, tmp_path):
         in done.stderr
     done = run_script("cluster_failures.py", tmp_path, "--rules", tmp_path / "\x1b[31m.yaml")
     assert done.stderr.count("\n") == 1 and "\x1b" not in done.stderr
+
+
+def test_an_endless_refusal_lacks_its_middle(run_script, tmp_path):
+    path = "/".join(["deep"] + ["d" * 100] * 50)  # longer than any system opens
+    done = run_script("measure_agreement.py", path)
+    line, = done.stderr.splitlines()
+    assert len(line) < 950 and line.startswith("measure_agreement.py: /") and "/deep/ddd" in line \
+        and "d … d" in line and line.endswith("File name too long")
+    folder = "e" * 200 + "/" + "f" * 200
+    deep = tmp_path.joinpath(*[folder] * 3)
+    done = run_script("check_report.py", deep)
+    line, = done.stderr.splitlines()
+    assert len(line) < 950 and line.endswith("run write_report.py first")
+
+
+def test_aliases_of_aliases_are_shown_in_short(run_script, tmp_path):
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]")
+    rules = tmp_path / "mine.yaml"
+    rules.write_text("\n".join([*lines, "rules: *i", ""]))
+    done = run_script("cluster_failures.py", tmp_path, "--rules", rules)
+    line, = done.stderr.splitlines()
+    assert ":8: rules[0]: Input should be a valid mapping, got [[[" in line and len(line) < 400

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from failure_analysis.reading.detect import Inputs
     from failure_analysis.steps import Step
 
-_LONGEST = 4000
+_LONGEST = 900  # of a message
 _LONGEST_USAGE = 400  # of what is wrong with the options
+_LONGEST_SUMMARY = 4000  # of a line of a summary: commands to be copied stand in it, with paths
 
 
 _NAME = "\0"  # marks a name for argparse; no word of a command line can hold it
@@ -104,9 +105,13 @@ def run(script: str, body: Callable[[], int], writes: Path | None = None) -> int
 
 
 def _one_line(text: object, longest: int = _LONGEST) -> str:
-    """A text as one line, safe for a terminal, cut where a hostile file made it endless."""
+    """A text as one line, safe for a terminal; one that a hostile file made endless lacks its
+    middle, as the place stands at its beginning and what to do at its end."""
     line = visible(" ".join(str(text).split("\n")))
-    return line if len(line) <= longest else f"{line[:longest]}…"
+    if len(line) <= longest:
+        return line
+    end = longest // 3
+    return f"{line[:longest - end]} … {line[-end:]}"
 
 
 def summarise(summary: Mapping, lines: list[str], as_json: bool) -> None:
@@ -114,7 +119,7 @@ def summarise(summary: Mapping, lines: list[str], as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary))
     else:
-        print("\n".join(map(_one_line, lines)))
+        print("\n".join(_one_line(line, _LONGEST_SUMMARY) for line in lines))
 
 
 def json_objects(source: str) -> list[tuple[str, dict | str]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="BaseModel")
 _DEEPEST = 100
+_SHOWN = 120  # of a value that is wrong
 Place = Sequence[str | int]  # the keys and the places in lists that lead to a value, from the top
 
 
@@ -136,7 +137,7 @@ def _reason(fault: dict[str, Any], model: type) -> str:
         return str(fault["ctx"]["error"])
     reason = re.sub("dictionary.*", "mapping", fault["msg"])
     try:
-        return f"{reason}, got {reprlib.repr(fault['input'])}"
+        return f"{reason}, got {reprlib.repr(fault['input'])[:_SHOWN]}"
     except ValueError:  # YAML reads hexadecimal numbers of any length, Python prints none of these
         return f"{reason}, got a number with too many digits"
 

@@ -60,6 +60,8 @@ def begin(project_dir: Path, step: str, settings: Mapping[str, Any], inputs: lis
     other settings or input."""
     step_record = recorded(project_dir, step)
     if step_record is not None and not overwrite:
+        if step == AXIAL and _are_open_codes(project_dir, inputs):
+            step_record = {**step_record, "inputs": inputs}  # open_coder.py has gone on since
         if differs := _differences(step_record, settings, inputs):
             raise files.Refusal(
                 f"{project_dir}: the project is there with other settings or input: "
@@ -70,6 +72,12 @@ def begin(project_dir: Path, step: str, settings: Mapping[str, Any], inputs: lis
         _remove(project_dir, step)
     manifest.record(project_dir, step, settings, [], inputs)
     return False
+
+
+def _are_open_codes(project_dir: Path, inputs: list[dict]) -> bool:
+    """Whether files are the open codes of the project itself, as they were last written."""
+    outputs = (recorded(project_dir, OPEN) or {}).get("outputs")
+    return isinstance(outputs, dict) and all(file["sha256"] in outputs.values() for file in inputs)
 
 
 def _remove(project_dir: Path, step: str) -> None:

@@ -95,7 +95,8 @@ def pool(paths: Sequence[Path], mapping: Path | None) -> Pool:
         remark = f"only the packet's own rows are used, without the passing ones: {refusal}"
     first = next(_packet_rows(analysis_dir), None)
     if first is None:
-        raise files.Refusal(f"{analysis_dir / steps.ROWS}: no rows in it; nothing to code")
+        outcomes = rows.load(analysis_dir).outcomes.values()
+        raise files.Refusal(_nothing({line.outcome for line in outcomes}))
     return Pool(str(first[0].get("benchmark")), _format(analysis_dir), inputs, {}, (),
                 analysis_dir.resolve(), remark)
 
@@ -140,8 +141,7 @@ def plan(pool: Pool, choice: Choice) -> tuple[list[Planned], int]:
     candidates = [datapoint for datapoint in datapoints
                   if not only_failing or datapoint.outcome == "fail"]
     if not candidates:
-        what = "failing sample" if only_failing and datapoints else "sample"
-        raise files.Refusal(f"no {what} in the input; nothing to code")
+        raise files.Refusal(_nothing({datapoint.outcome for datapoint in datapoints}))
     rng = random.Random(choice.seed)
     chosen = _chosen(candidates, choice, rng)
     by_item, by_run = _passing(datapoints, "item"), _passing(datapoints, "run")
@@ -149,6 +149,15 @@ def plan(pool: Pool, choice: Choice) -> tuple[list[Planned], int]:
                for datapoint in chosen]
     planned += _matched(chosen, by_item, by_run, choice.with_passing, rng)
     return planned, len(read) - len(datapoints)
+
+
+def _nothing(outcomes: set[str]) -> str:
+    """Why there is nothing to code, where no datapoint with these outcomes is wanted."""
+    if outcomes == {"unjudged"}:
+        return "no row of the input is judged: there is nothing to call a failure; judge the " \
+               "runs first, or code all samples (their files as --input, no --only-failed or " \
+               "--with-passing)"
+    return f"no {'failing ' * bool(outcomes)}sample in the input; nothing to code"
 
 
 def _candidate(row: dict) -> Candidate:

@@ -140,7 +140,7 @@ def live(work: Work) -> dict[str, Any]:
         try:
             result = work.finish(call_log.get)
         except files.Refusal as refusal:  # there is no codebook yet
-            raise files.Refusal(ended or str(refusal)) from None
+            result, ended = {}, ended or str(refusal)
         tokens_in, tokens_out = budget.prompt_tokens, budget.completion_tokens
         return {**result, "ended": ended, "prompt_tokens": tokens_in,
                 "completion_tokens": tokens_out,
@@ -276,7 +276,7 @@ def lines(way: str, summary: dict[str, Any], stage: Stage) -> list[str]:
         if summary["needed"]:
             again = "wait, then --batch collect" if summary["waiting"] else "--batch submit"
             shown.append(f"{summary['needed']} requests are needed still; next: {again}")
-    return shown + (stage.result_lines(summary) if "coded" in summary else [])
+    return shown + (stage.result_lines(summary) if "coded" in summary else spent(summary))
 
 
 def estimated(summary: dict[str, Any], start: str, without: str) -> list[str]:

@@ -37,8 +37,9 @@ _ID_BEFORE = re.compile(
 _STEP = r"(?:step|turn|message|call|attempt|trial|node|round|search)"
 _ITEM_BEFORE = re.compile(r"\b(?:item|task|question)s? (?:[\w.-]+(?:,| and| or)+ )*$", re.I)
 _STEP_BEFORE = re.compile(rf"\b{_STEP}s? #?(?:\d+(?:,| and| or| to|-)+ ?)*$", re.I)
-_OF_ROWS = re.compile(r"\s*(?:%|percent|(?:out )?of\b|in \d|rows?\b|failures?\b|runs?\b|items?\b"
-                      r"|tasks?\b|times\b|datapoints?\b|models?\b|cases?\b|reviews?\b|samples?\b)", re.I)
+_OF_ROWS = re.compile(
+    r"\s*(?:%|percent|(?:out )?of\b|in \d|rows?\b|failures?\b|runs?\b|items?\b|tasks?\b|times\b"
+    r"|datapoints?\b|models?\b|cases?\b|reviews?\b|samples?\b)", re.I)
 _ALONE = re.compile(r"[-+]?\d[\d.,]*\s*%?")
 _FILE = re.compile(r"[\w./-]+\.(?:md|json|jsonl|csv|ya?ml|py|html|png|txt)")
 _NAME = re.compile(r"[^\W\d][\w.:/@#~+-]*")

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from failure_analysis import facts
 from failure_analysis.markdown import code, name_in_span
 from failure_analysis.packet import rows
-from failure_analysis.report import amounts, prose, relations
-from failure_analysis.report.meaning import kind_of
+from failure_analysis.report import amounts, meaning, prose, relations
 from failure_analysis.report.prose import CITE, CODE, FACT, Sentence, Token, Unit
 from failure_analysis.review import counting, ledger, parts
 
@@ -97,13 +96,8 @@ def slug(title: str) -> str:
 
 
 def models_of(key: str, names: Names) -> set[str]:
-    """The models that a fact's key names; the longest name wins where one contains another."""
-    rest, models = f"{key.removeprefix(kind_of(key))}/", set()
-    for name in sorted(names.models, key=len, reverse=True):
-        if f"/{name}/" in rest:
-            models.add(names.models[name])
-            rest = rest.replace(f"/{name}/", "/")
-    return models
+    """The models that a fact's key names."""
+    return {names.models[name] for name in meaning.parsed(key, names.models)[0]}
 
 
 def problems(unit: Unit, cited: list[str], names: Names, values: Mapping[str, int | float],
@@ -220,7 +214,8 @@ def _apart(sentence: Sentence, unit: Unit, before: set[str], names: Names) -> It
         yield from _swapped(
             sentence,
             lambda token, words=words: words & {token.value} if token.kind == CODE else set(),
-            lambda key, words=words: words & set(key.split("/")), {slug(unit.bucket)}, set())
+            lambda key, words=words: words & set(meaning.parsed(key, names.models)[1].split("/")),
+            {slug(unit.bucket)}, set())
 
 
 def _swapped(sentence: Sentence, named_in: Callable[[Token], set[str]],

@@ -1,6 +1,6 @@
 """What each fact means, in words for a second reader, and of which whole it is a part."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from typing import NamedTuple
 
 _WILSON = "of the 95 % interval of the pass rate (Wilson; repeats count for what they are worth)"
@@ -150,6 +150,17 @@ KINDS = {
 }
 
 
+# Where a model stands in a key, by its kind; else at the beginning.
+_NO_MODEL = ("review/label", "review/labelled", "review/shown_never", "review/bucket_fault",
+             "review/failed_by_all_fault", "version_items", "version_runs",
+             *(f"comparison/{kind}" for kind in (
+                 "failed_by_all", "passed_by_all", "failed_by_all_by_chance", "group_units",
+                 "group_compared_items", "group_failed_by_all")))
+_BEHIND_A_WORD = ("mode", "review/fault", "review/bucket", "review/bucket_dimension")
+_OF_PAIRS = ("comparison/p_holm", *(f"comparison/difference{end}_pct" for end in (
+    "", "_low", "_high")))
+
+
 def kind_of(key: str) -> str:
     """The kind of a fact: the first word of its key, the first two of a step's own facts."""
     first, _, rest = key.partition("/")
@@ -165,6 +176,30 @@ def in_words(key: str, models: Iterable[str]) -> str:
     named = ", ".join(f"`{name}`" for name in models)
     return f"{words}; {rest}" + (f" (of {named})" if named and named != f"`{rest}`" else "") \
         if rest else f"{words}; all models together"
+
+
+def parsed(key: str, models: Container[str]) -> tuple[list[str], str]:
+    """The models (as they stand in keys) that a fact's key names, and what else it names. The place
+    of a model is that of the kind, whatever else is called so; the longest name wins."""
+    kind = kind_of(key)
+    before, rest, named = "", key.removeprefix(kind)[1:], []
+    at_the_end = kind.startswith("comparison/task_")
+    if kind in _NO_MODEL or kind.startswith("agreement/"):
+        return [], rest
+    if kind.startswith("run_"):  # a run may be called as its model is
+        return [rest] if rest in models else [], rest
+    is_pair = kind in _OF_PAIRS or key.startswith("diagnosis/pair/")
+    if kind in _BEHIND_A_WORD or (is_pair and kind == "diagnosis"):
+        before, _, rest = rest.partition("/")
+    for _ in range(2 if is_pair else 1):
+        words = rest.split("/")
+        tails = ["/".join(words[-n:] if at_the_end else words[:n])
+                 for n in range(len(words), 0, -1)]
+        name = next((tail for tail in tails if tail in models), "")
+        if name:
+            named.append(name)
+            rest = rest[:-len(name) - 1] if at_the_end else rest[len(name) + 1:]
+    return named, "/".join(filter(None, (before, rest)))
 
 
 def is_part(share: str, whole: str) -> bool:

@@ -81,7 +81,8 @@ def _share(how: str, share: str, whole: str, values: Mapping[str, int | float]) 
     meant, holds = _COUNTED[how]
     wrong = not_of(share, whole, values) or (
         "" if holds(part, total) else f"{part} of {total} is not {meant}")
-    return Bound(f"{facts.shown(share, part)} of {facts.shown(whole, total)}", (share, whole), wrong)
+    printed = f"{facts.shown(share, part)} of {facts.shown(whole, total)}"
+    return Bound(printed, (share, whole), wrong)
 
 
 def not_of(share: str, whole: str, values: Mapping[str, int | float]) -> str:

@@ -154,7 +154,9 @@ def numbers(counts: Counts, compared: Mapping[str, Any] | None) -> dict[str, int
     """The facts of the review, under keys that begin with `review/`; `compared` is the comparison
     of the models, where there is one."""
     values: dict[str, int | float] = {
-        "review/reviewed": counts.reviewed.total(), "review/open": len(counts.open),
+        "review/reviewed": counts.reviewed.total(),
+        "review/unread": counts.failing.total() - counts.reviewed.total(),
+        "review/open": len(counts.open),
         "review/wrong_pass": len(counts.wrong_pass),
         "review/coders": len({review.coder for review in counts.standing
                               if review.kind in ledger.READERS}),
