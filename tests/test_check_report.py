@@ -104,7 +104,8 @@ def test_a_finished_report_is_proved_and_says_what_it_cannot_prove(run_script, f
     ("41. of the rows are like this.", "unbound_number", "41"),
     ("## 6. of 7 rows fail", "unbound_number", "6"),
     ("![5 of 7](x.png) shows it.", "unbound_number", "5"),
-    ("It says \u2018I never said this at all\u2019 here.", "uncited_quote", "I never said this at all"),
+    ("It says \u2018I never said this at all\u2019 here.", "uncited_quote",
+     "I never said this at all"),
     ("It says 'I never said this at all' here.", "uncited_quote", "I never said this at all"),
     ("```bash\n# 41 of 48 fail\n```", "fabricated_quote", "# 41 of 48 fail"),
 ])
@@ -148,7 +149,7 @@ def test_a_sentence_that_holds_raises_no_alarm(folder, sentence):
     ("`agent-alpha` fails 6<!--fact:failed_rows/agent-alpha-->",
      "`agent-alpha` fails 6<!--fact:failed_rows/agent-alpha--> %", "wrong_words"),
     ("### `gives_up_on_a_lookup`", "### `db_failure`", "no_cause"),
-    ("**Trigger:** A request such as", "**Trigger:** Yes.",
+    (f"**Trigger:** A request such as *{goldens.REQUESTS[3]}*", "**Trigger:** Yes.",
      "no_description"),
     ("**Trigger:**", "**Cause:**", "no_description"),
     ("**Costs:** `DB`", "**Costs:** points", "no_description"),
@@ -171,7 +172,8 @@ def test_a_difference_beyond_chance_is_bound_as_one(run_script, folder):
     report.write_text(text.replace("## What was read", f"{claim}\n\n## What was read", 1),
                       encoding="utf-8")
     done = run_script("write_report.py", folder)
-    assert done.returncode == 1 and f"{{{{{key} < 0.05}}}}: 0.75 < 0.05 does not hold" in done.stdout
+    assert done.returncode == 1
+    assert f"{{{{{key} < 0.05}}}}: 0.75 < 0.05 does not hold" in done.stdout
     assert "unfilled" in run_script("check_report.py", folder).stdout
     report.write_text(report.read_text("utf-8").replace("beats", "is not shown to beat").replace(
         "< 0.05", ">= 0.05"), encoding="utf-8")

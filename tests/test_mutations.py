@@ -247,7 +247,7 @@ def test_finished_reports_hold(folders):
         assert result.proved["quotes"] > 15
         assert result.proved["citations"] > 20
         assert result.proved["numbers"] > 20
-        assert result.proved["buckets"] > 5
+        assert result.proved["buckets"] >= 5
 
 
 @pytest.mark.slow

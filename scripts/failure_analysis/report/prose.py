@@ -25,7 +25,8 @@ _END = re.compile(rf"[.!?][)*_]*(?:\s*\(?{CITE}+\)?[.,]?)*"
                   rf"(?=\s+[A-Z\d(*{QUOTE}{CITE}{FACT}{CODE}]|\s*$)")
 _KINDS = {"heading": r"#{1,6} ", "quote": r"\s*>", "row": r"\s*\|",
           "item": r"\s*(?:[-*+]|\d+[.)]) ", "paragraph": r"\s*\S"}
-_ABBREVIATED = re.compile(r"(?:\b(?:e\.g|i\.e|cf|vs|etc|approx|no|resp|dr|mrs?|ms|prof|st|fig|a\.m|p\.m|u\.s))\.$", re.I)
+_ABBREVIATED = re.compile(r"\b(?:e\.g|i\.e|cf|vs|etc|approx|no|resp|dr|mrs?|ms|prof|st|fig|[ap]\.m"
+                          r"|u\.s)\.$", re.I)
 
 
 class Token(NamedTuple):
