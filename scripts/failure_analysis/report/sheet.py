@@ -218,6 +218,13 @@ def _compared_set(evidence: Evidence) -> Iterator[str]:
     compared = evidence.analysis.compared
     if not compared or len(compared["units"]) < 2:
         return
+    yield "- pass rates (95 % interval): " + "; ".join(
+        f"{code(row['unit'])} {100 * row['pass_rate']:.1f} % ({100 * row['interval'][0]:.1f} to "
+        f"{100 * row['interval'][1]:.1f})" for row in compared["units"][:_MOST_MODELS])
+    for task in (compared["tasks"] or {"tasks": ()})["tasks"][:_MOST_MODELS]:
+        yield f"- failed of judged on task {code(task['task'])}: " + "; ".join(
+            f"{code(row['unit'])} {row['failed']} of {row['attempts']}"
+            for row in task["units"][:_MOST_MODELS])
     sets = compared["sets"]
     shared = sets["failed_by_all"]
     yield (f"- {compared['compared_items']} items compared; failed by all ({len(shared)}): "
