@@ -50,7 +50,7 @@ def test_the_draft_says_what_it_is_and_binds_its_numbers(analyse, runs, tmp_path
     assert text.startswith(f"# Deep error analysis: `{tmp_path.name}`\n\n"
                            "<!-- generated:status -->\n> **DRAFT.**")
     assert "6 rows read = 3 pass + 3 fail + 0 unjudged + 0 rejected" in text
-    assert "2<!--fact:failed_rows/model-a--> of 3<!--fact:judged_rows/model-a-->" in text
+    assert "2 of 3<!--fact:failed_rows/model-a of judged_rows/model-a-->" in text
     assert "### `state_memory_failure` (provisional)" in text
     assert "[dp:a/0] failed: `tool_use_correct`" in text
     assert "1 of 3 items: `0`." in text
@@ -113,7 +113,8 @@ def test_models_whose_names_look_alike_keep_their_numbers(analyse, tmp_path):
     _, text = analyse("--run-dir", *runs)
     numbers = [line.split("<!--")[0] for line in text.splitlines()
                if "<!--fact:failed_rows/" in line]
-    assert numbers == ["3", "2", "1", "1"]  # a<b, x, a>b, x/y: most failing first
+    assert numbers == ["- `a<b` fails 3 of 4", "- `x` fails 2 of 4", "- `a>b` fails 1 of 4",
+                       "- `x/y` fails 1 of 4"]  # most failing first
 
 
 @pytest.mark.parametrize("output", ["report", "out/x.txt"])

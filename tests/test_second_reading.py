@@ -53,9 +53,9 @@ def test_the_sheet_has_each_sentence_with_what_it_rests_on(run_script, folder):
     sheet = (folder / "second_reading.md").read_text("utf-8")
     entries, _ = check.sheet_entries(folder)
     assert len(entries) == 39 and all(f"- `{one.ident}` " in sheet for one in entries)
-    assert "6: rows that were judged to fail; agent-alpha\n" in sheet
-    assert "- `agent-alpha`: 7 rows judged, 6 failed (DB 6); 6 of the failed were read, 0 not\n" \
-        in sheet
+    assert "6: rows that were judged to fail; `agent-alpha`\n" in sheet
+    assert "- `agent-alpha`: 7 rows judged, 6 failed; 6 of the failed were read, 0 not\n" in sheet
+    assert "failed of judged on each dimension: `COMMUNICATE` 0 of 7, `DB` 6 of 7\n" in sheet
     assert "read by agent (agent): acts_on_a_near_value, model_error: It moves the flight to " \
         "Thursday where Friday was asked for." in sheet
     assert "question: Task instructions: Move my flight to Friday." in sheet
@@ -99,9 +99,9 @@ def test_a_declined_sentence_is_a_finding_until_it_is_mended(run_script, folder)
     assert "PROVED, against the manifest" in text
     assert "CONFIRMED 38 of 39 sentences by second (agent); 1 declined" in text
     report = write.path_of(folder)
-    words = one.text.partition("*Add")[0]
     report.write_text(report.read_text("utf-8").replace(
-        words, "**Trigger:** Here somebody asked for this: ", 1), encoding="utf-8")
+        one.text, one.text.replace("A request such as", "Here somebody asked"), 1),
+                      encoding="utf-8")
     result, _ = checked(run_script, folder)
     assert (result["confirmed"], result["findings"]) == (38, [])
 

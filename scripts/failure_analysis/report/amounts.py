@@ -5,13 +5,10 @@ counts rows, items or anything else is bound."""
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from failure_analysis.report.names import Names
 from failure_analysis.report.prose import CODE, Sentence
 from failure_analysis.review import parts
-
-if TYPE_CHECKING:
-    from failure_analysis.report.claims import Names
 
 _DIGITS = re.compile(r"(?:[^\W\d_]+-)?[^\W_]*\d(?:[\w.,:/+-]*\w)?")
 _MONTH = (r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
@@ -53,7 +50,7 @@ _TODO = "write {{key}} and run write_report.py"
 Shown = Sequence[Sequence[parts.Part]]
 
 
-def unbound(sentence: Sentence, heading: bool, names: "Names", shown: Shown
+def unbound(sentence: Sentence, heading: bool, names: Names, shown: Shown
             ) -> Iterator[tuple[str, str]]:
     """(number, what to do) for each digit that nothing carries; `shown` are the parts of each
     datapoint that the sentence cites."""
@@ -82,7 +79,7 @@ def _is_name(text: str, shown: Shown) -> bool:
         and any(parts.where(text, row) for row in shown))
 
 
-def _in_text(text: str, before: str, after: str, names: "Names", shown: Shown
+def _in_text(text: str, before: str, after: str, names: Names, shown: Shown
              ) -> Iterator[tuple[str, str]]:
     """The digits of a text that stands between two others."""
     free = [match.span() for match in _FREE.finditer(text)]

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from failure_analysis import facts, manifest, results, steps
 from failure_analysis.comparison import compute
 from failure_analysis.packet import heuristics, rows
-from failure_analysis.report import blocks, claims, draft
+from failure_analysis.report import blocks, draft
+from failure_analysis.report.names import Names, names_of
 from failure_analysis.review import parts, standing
 
 
@@ -40,7 +41,7 @@ class Evidence(NamedTuple):
     facts: dict[str, int | float]
     bound: Counter[str]
     min_cited: int
-    names: claims.Names
+    names: Names
     opened: dict[str, list[parts.Part]]
     proved: Counter[str]
     by_item: dict[str, list[rows.OutcomeLine]]
@@ -73,7 +74,7 @@ def gather(analysis_dir: Path, min_cited: int = 3) -> Evidence:
     clusters, relabelled = heuristics.again(analysis_dir)
     analysis = written._replace(compared=_compared(written), clusters=clusters or written.clusters)
     values = facts.load(analysis_dir)
-    names = claims.names_of(analysis.counts, values, analysis.sanity["conservation"]["benchmark"],
+    names = names_of(analysis.counts, values, analysis.sanity["conservation"]["benchmark"],
                             [mode["mode"] for mode in analysis.clusters["modes"]])
     return Evidence(analysis, written, relabelled, blocks.render(analysis), values,
                     standing.own_bindings(analysis_dir), min_cited, names, {}, Counter(), {})

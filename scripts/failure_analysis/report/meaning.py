@@ -3,6 +3,8 @@
 from collections.abc import Collection, Container, Iterable
 from typing import NamedTuple
 
+from failure_analysis.markdown import code
+
 _WILSON = "of the 95 % interval of the pass rate (Wilson; repeats count for what they are worth)"
 _DIFFERENCE = "end of the 95 % interval of the difference in pass rate, in points (first better)"
 _OF_RULES = "that rules gave this provisional label by words; nobody has decided it"
@@ -173,8 +175,8 @@ def in_words(key: str, models: Iterable[str]) -> str:
     kind = kind_of(key)
     words = KINDS[kind].words if kind in KINDS else kind
     rest = key.removeprefix(kind).strip("/")
-    named = ", ".join(f"`{name}`" for name in models)
-    return f"{words}; {rest}" + (f" (of {named})" if named and named != f"`{rest}`" else "") \
+    named = ", ".join(map(code, models))
+    return f"{words}; {code(rest)}" + (f" (of {named})" if named and named != code(rest) else "") \
         if rest else f"{words}; all models together"
 
 

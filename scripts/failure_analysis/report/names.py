@@ -1,0 +1,68 @@
+"""The names of an analysis, by which a report says whose a number or a datapoint is."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from failure_analysis import facts
+from failure_analysis.markdown import name_in_span
+from failure_analysis.packet import rows
+from failure_analysis.review import counting, ledger
+
+
+class Names(NamedTuple):
+    """The names that sentences use: models by their key in facts, each datapoint's model, the
+    buckets of the ledger, dimensions (also `squeezed` to letters and digits), items. `spans` are
+    names as they stand in code spans, `anywhere` those that may be numbers there without a word
+    before them, `shared` those of models that something else has too. `telling` matches models that
+    are no plain word or number, `any_name` such a model, run or benchmark."""
+
+    models: dict[str, str]
+    owner: dict[str, str]
+    buckets: frozenset[str]
+    dimensions: frozenset[str]
+    squeezed: set[str]
+    items: frozenset[str]
+    spans: frozenset[str]
+    anywhere: frozenset[str]
+    shared: frozenset[str]
+    telling: re.Pattern
+    any_name: re.Pattern
+
+
+def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchmark: str,
+             modes: Iterable[str]) -> Names:
+    """The names of an analysis folder; `modes` are its provisional ones."""
+    outcomes = counts.index.outcomes
+    models = {facts.key(name): name for name in counts.judged}
+    models |= {facts.whole(key): name for key, name in models.items() if "/" in key}
+    failed = rows.dimensions(counts.index).keys()
+    dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")}
+    dimensions |= failed
+    runs = {line.run for line in outcomes.values()}
+    items = frozenset(line.item for line in outcomes.values())
+    buckets = frozenset(bucket for bucket, _ in counting.bucket_order(counts))
+    others = {*buckets, *dimensions, *modes, *ledger.FAULTS, *items,
+              *(line.task for line in outcomes.values() if line.task),
+              *(review.coder for review in counts.reviews)}
+    known = {*counts.judged, *runs, benchmark, *others, *outcomes}
+    return Names(models, {ident: line.model for ident, line in outcomes.items()},
+                 buckets, frozenset(dimensions), {ledger.squeezed(name) for name in dimensions},
+                 items, frozenset(map(name_in_span, known)),
+                 frozenset(map(name_in_span, {*counts.judged, *failed})),
+                 frozenset(counts.judged.keys() & others),
+                 _any_of(filter(_is_telling, counts.judged)),
+                 _any_of(filter(_is_telling, {*counts.judged, *runs, benchmark})))
+
+
+def _is_telling(name: str) -> bool:
+    """Whether a name is one wherever it stands; plain words and numbers are names in backticks
+    alone."""
+    return bool(re.search(r"[^\W\d_]", name)) and bool(
+        re.search(r"[\d_./:@-]|[^\W\d_][A-Z]", name)) and len(name) > 1
+
+
+def _any_of(words: Iterable[str]) -> re.Pattern:
+    """Any of these names, the longest first, not as a part of a longer one."""
+    alternatives = "|".join(map(re.escape, sorted(words, key=len, reverse=True))) or r"(?!)"
+    return re.compile(rf"(?<![\w./-])(?:{alternatives})(?![\w/-]|\.\w)")
