@@ -118,13 +118,19 @@ def _wrong(entry: Mapping[str, Any], known: Container[str]) -> str:
     return ledger.wrong_coder(str(entry.get("reader") or "")).replace("coder", "reader", 1)
 
 
+def latest(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
+    """Sentence -> the last answer of each reader."""
+    last = {(answer.id, answer.reader): answer for answer in answers}
+    by_id: dict[str, list[Answer]] = {}
+    for answer in last.values():
+        by_id.setdefault(answer.id, []).append(answer)
+    return by_id
+
+
 def state(idents: list[str], answers: Iterable[Answer]) -> State:
     """What the latest answer of each reader makes of the sentences with these ids: one that some
     reader confirms and none declines is confirmed."""
-    latest = {(answer.id, answer.reader): answer for answer in answers}
-    by_id: dict[str, list[Answer]] = {}
-    for answer in latest.values():
-        by_id.setdefault(answer.id, []).append(answer)
+    by_id = latest(answers)
     confirmed, declined, readers = [], {}, {}
     for place, ident in enumerate(idents):
         mine = by_id.get(ident, [])
