@@ -102,7 +102,7 @@ def _wrong(entry: Mapping[str, Any], known: Container[str]) -> str:
     unknown = sorted(set(entry) - set(_KEYS))
     if unknown:
         return f"unknown key {', '.join(map(str, unknown))}; keys are {', '.join(_KEYS)}"
-    if bad := next((name for name in _KEYS if not isinstance(entry.get(name) or "", str)), None):
+    if bad := next((name for name in _KEYS if not isinstance(entry.get(name), str | None)), None):
         return f"{bad} is no text"
     if entry.get("id") not in known:
         return f"{json.dumps(str(entry.get('id')))} is no sentence of the report as it stands: " \
