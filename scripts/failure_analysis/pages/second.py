@@ -76,7 +76,8 @@ def _current(desk: Desk) -> dict:
 @lru_cache(maxsize=1)
 def _made(analysis_dir: Path, stamp: str) -> dict | str:
     """The sheet as the page draws it, or why there is none."""
-    from failure_analysis.report import check, sheet  # they load numpy, which a review does not need
+    # These load numpy, which a review does not need.
+    from failure_analysis.report import check, sheet
 
     try:
         found, evidence = check.sheet_entries(analysis_dir)
