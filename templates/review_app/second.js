@@ -60,7 +60,7 @@ async function load() {
 function drawList() {
   let section = null;
   $("sentences").replaceChildren(...sheet.entries.flatMap((entry, at) => {
-    const heading = entry.section === section ? [] : [el("h3", {}, ...words(entry.section))];
+    const heading = entry.section === section ? [] : [el("h3", {}, el("span", {}, ...words(entry.section)))];
     section = entry.section;
     return [...heading, el("li", {}, el("button", { type: "button", id: `sentence-${at}`, onclick: () => open(at) },
       el("i"), el("span", {}, entry.text)))];
