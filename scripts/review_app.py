@@ -4,10 +4,14 @@
 #     "filelock>=3.13,<5",
 #     "jinja2>=3.1,<4",
 #     "jmespath>=1.0.1,<2",
+#     "matplotlib>=3.8,<4",
 #     "msgspec>=0.20,<1",
+#     "numpy>=1.26,<3",
 #     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
+#     "scipy>=1.11,<2",
 #     "starlette>=0.40,<2",
+#     "tqdm>=4.66,<5",
 #     "uvicorn>=0.30,<1",
 #     "zstandard>=0.22,<1",
 # ]
@@ -19,7 +23,9 @@ Reads the packet (outcomes.csv, failure_review_rows.jsonl), and where they are t
 that opens the printed link; Ctrl-C ends.
 
 Writes reviews.jsonl (each finished form is saved by itself, and again when it is changed) and
-reading_log.jsonl (what stood on the screen). With --static it serves nothing and writes one
+reading_log.jsonl (what stood on the screen). Its view "Second reading" shows each sentence of the
+report with its evidence, for a person who did not write it; answers go to second_reading.jsonl, as
+with check_report.py --answers. With --static it serves nothing and writes one
 read-only HTML page of the reviews, to send to a colleague.
 
 Exit codes: 0 done or interrupted; 1 refused (no packet, nothing failed, port taken, no review for

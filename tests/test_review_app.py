@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -20,8 +21,9 @@ from browser import chromium, until
 from failure_analysis.packet import rows
 from failure_analysis.pages import layout
 from failure_analysis.pages.server import _layers
+from failure_analysis.report import second_reading
 from failure_analysis.review import ledger, parts, reading_log
-from make_runs import judged, read_jsonl, turn
+from make_runs import judged, read_jsonl, simulation, task, tau2, turn
 
 POISON = ('<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">'
           "</script>]]> {{ 7 * 7 }} \x1b[31mred\x1b[0m \u202etxet")
@@ -727,3 +729,181 @@ def test_a_page_whose_folder_nobody_may_write_answers_with_the_reason(serve, fol
     said = json.loads(answer.read())["error"]
     link.close()
     assert (answer.status, said.partition("]")[2][:16]) == (409, " Is a directory:")
+
+
+# The second reading
+
+
+ITEM = "<img src=x onerror=hacked=1>"
+CITED = "agent-1/_img_src=x_onerror=hacked=1_~d723301c"  # an id holds no HTML: its item does
+SENTENCES = ("It books nine o'clock where ten was asked for [dp:" + CITED + "].",
+             "It holds <script>window.hacked = 1</script> and `<b>code</b>`.", "It never asks.")
+
+
+@pytest.fixture(scope="module")
+def reported(run_script, tmp_path_factory):
+    """A reviewed packet whose item, answer and mechanism hold HTML."""
+    root = tmp_path_factory.mktemp("reported")
+    failing = task(ITEM, [("done", {})])
+    runs = tau2(root / "agent-1.json", [failing, task("2")], [
+        {**simulation(failing, 0.0), "messages": [{"role": "user", "content": ASKED},
+                                                  {"role": "assistant", "content": POISON}]},
+        simulation(task("2"), 1.0)])
+    out = root / "out"
+    for name, *args in (("build_packet.py", "--input", runs, "--output-dir", out),
+                        ("cluster_failures.py", out), ("compare_models.py", out)):
+        done = run_script(name, *args)
+        assert done.returncode == 0, done.stderr
+    record(out, datapoint_id=CITED, mechanism=f"{MECHANISM} {POISON}")
+    return out
+
+
+@pytest.fixture
+def report(reported, tmp_path):
+    """A copy of it, with a report of three sentences."""
+    folder = shutil.copytree(reported, tmp_path / "reported")
+    write_sentences(folder, SENTENCES)
+    return folder
+
+
+def write_sentences(folder, sentences):
+    """Writes the report."""
+    text = "\n\n".join(["## Summary", *sentences])
+    (folder / "deep_error_analysis.md").write_text(f"{text}\n", "utf-8")
+
+
+def sheet_of(page):
+    """The sheet as the page is given it."""
+    status, _, body = ask(page, path="/api/sheet")
+    assert status == 200, body
+    return json.loads(body)
+
+
+def answer(page, ident, name="supported", reason="", before=None, **more):
+    """What the page is answered when it sends an answer."""
+    status, _, body = ask(page, "POST", "/api/answer", {
+        "id": ident, "answer": name, "reason": reason, "before": before, **more})
+    assert status == 200, body
+    return json.loads(body)
+
+
+def answers_in(folder):
+    """Reader, kind, answer, reason of each recorded line."""
+    path = folder / second_reading.NAME
+    return [tuple(line[name] for name in ("reader", "kind", "answer", "reason"))
+            for line in (read_jsonl(path) if path.exists() else [])]
+
+
+def test_the_page_has_the_sentences_and_the_evidence_of_the_sheet(serve, report, run_script):
+    sheet = sheet_of(serve(report))
+    assert run_script("check_report.py", report, "--second-reading").returncode == 0
+    markdown = (report / "second_reading.md").read_text("utf-8")
+    listed = re.findall("(?m)^- `([0-9a-f]{10})`", markdown)
+    assert [entry["id"] for entry in sheet["entries"]] == listed
+    assert [(entry["section"], entry["text"], entry["cited"]) for entry in sheet["entries"]] == [
+        ("Summary", "It books nine o'clock where ten was asked for [D1].", ["D1"]),
+        ("Summary", SENTENCES[1], []), ("Summary", SENTENCES[2], [])]
+    evidence = sheet["datapoints"]["D1"]
+    assert f"**D1** {evidence['head']}\n" in markdown
+    assert f"\n{evidence['text']}\n[end of data-" in markdown
+    assert f"asks_too_little, mixed: {MECHANISM} {SHOWN}" in evidence["text"]
+    assert sheet["counted"][""] in markdown and "2 rows read: 1 pass, 1 fail" in markdown
+
+
+def test_answers_are_this_persons_and_refusals_say_why(serve, report):
+    page = serve(report)
+    first, second, _ = (entry["id"] for entry in sheet_of(page)["entries"])
+    assert "needs a reason" in answer(page, first, "overclaims", "too few")["reason"]
+    assert "none of supported" in answer(page, first, "yes")["reason"]
+    assert "no text" in answer(page, first, "supported", 7)["reason"]
+    for ident in (None, [], "0a1b2c3d4e"):
+        assert "has changed meanwhile" in answer(page, ident)["reason"]
+    assert answers_in(report) == []
+    assert answer(page, first, reader="eve", kind="agent")["answer"]["answer"] == "supported"
+    assert answer(page, second, "not_checkable", "nothing here shows it")["answer"]
+    assert answers_in(report) == [("ada", "person", "supported", ""),
+                                  ("ada", "person", "not_checkable", "nothing here shows it")]
+    assert ask(page, "POST", "/api/answer", {"id": first}, Origin=None)[0] == 403
+
+
+def test_an_answer_to_what_has_changed_is_refused(serve, report):
+    page = serve(report)
+    entries = sheet_of(page)["entries"]
+    write_sentences(report, (*SENTENCES[:2], "It seldom asks."))
+    assert "has changed meanwhile" in answer(page, entries[2]["id"])["reason"]
+    record(report, datapoint_id=CITED, coder="eve")  # the first one's evidence
+    assert "has changed meanwhile" in answer(page, entries[0]["id"])["reason"]
+    assert answers_in(report) == []
+    again = [entry["id"] for entry in sheet_of(page)["entries"]]
+    assert answer(page, again[0])["answer"] and answer(page, again[2])["answer"]
+
+
+def test_a_window_does_not_overwrite_what_another_one_answered(serve, report):
+    page = serve(report)
+    ident = sheet_of(page)["entries"][0]["id"]
+    theirs = "overclaims", "one of the two only"
+    assert answer(page, ident, *theirs)["answer"]
+    assert answer(page, ident)["reason"] == \
+        "not recorded: you answered it in another window (overclaims, one of the two only)"
+    assert answer(page, ident, *theirs)["answer"]  # the same said again is no second line
+    assert answer(page, ident, before=theirs)["answer"]
+    assert [line[2] for line in answers_in(report)] == ["overclaims", "supported"]
+
+
+def test_without_a_report_that_can_be_checked_the_view_says_why(window, opened, report):
+    (report / "deep_error_analysis.md").unlink()
+    page = opened(report)
+    window.get(page.link.partition("?")[0] + "second-reading")
+    until(lambda: "run write_report.py first" in text(window, "#middle"))
+    assert text(window, "#form") == ""
+    write_sentences(report, SENTENCES)
+    until(lambda: "nine o'clock" in text(window, ".sentence"))
+    with open(report / "sanity.json", "a", encoding="utf-8") as file:
+        file.write("\n")
+    until(lambda: "sanity.json: " in text(window, "#middle .hint"))
+    assert ask(page, path="/api/sheet")[0] == 409
+
+
+def test_a_person_reads_and_answers_with_the_keyboard(window, opened, report):
+    from selenium.webdriver.common.keys import Keys
+
+    page = opened(report)
+    window.find_element("link text", "Second reading").click()
+    until(lambda: "for [D1]." in text(window, ".sentence"))
+    assert f"[dp:{CITED}] agent-1, item {ITEM}: fail (DB)" in text(window, "#sheet")
+    assert f"{MECHANISM} {SHOWN}" in text(window, "#sheet .box")
+    assert window.find_elements("css selector", "main img, main script") == []
+    assert text(window, "#progress") == "0 of 3 answered by ada · 0 by anybody"
+    press(window, "1")
+    until(lambda: text(window, ".sentence") == SENTENCES[1].replace("`", ""))
+    assert text(window, ".sentence code") == "<b>code</b>"
+    assert window.find_elements("css selector", "main b, main script") == []
+    press(window, "2")
+    press(window, "too few" + Keys.CONTROL + Keys.ENTER)
+    until(lambda: "overclaims needs a reason" in text(window, "#status"))
+    press(window, " of them" + Keys.CONTROL + Keys.ENTER)
+    until(lambda: text(window, ".sentence") == SENTENCES[2])
+    press(window, "k")
+    until(lambda: text(window, "#others") == "ada (person): overclaims: too few of them")
+    assert text(window, "#progress") == "2 of 3 answered by ada · 2 by anybody"
+    assert answers_in(report) == [("ada", "person", "supported", ""),
+                                  ("ada", "person", "overclaims", "too few of them")]
+    window.refresh()
+    until(lambda: text(window, ".sentence") == SENTENCES[2])  # the first one without an answer
+    third = sheet_of(page)["entries"][2]["id"]
+    assert answer(page, third, "contradicted", "it asks for the hour")["answer"]
+    until(lambda: text(window, "#others") == "ada (person): contradicted: it asks for the hour")
+    assert window.execute_script("return window.hacked ?? null") is None
+    assert [log for log in window.get_log("browser") if log["level"] == "SEVERE"] == []
+
+
+def test_what_was_written_outlives_a_sentence_that_changes(window, opened, report):
+    page = opened(report)
+    window.get(page.link.partition("?")[0] + "second-reading")
+    until(lambda: text(window, ".sentence"))
+    press(window, "4")
+    press(window, "nothing on ten o'clock")
+    write_sentences(report, ("It books nine [dp:" + CITED + "].", *SENTENCES[1:]))
+    until(lambda: text(window, ".sentence") == "It books nine [D1].")
+    assert window.execute_script("return reason.value") == "nothing on ten o'clock"
+    assert "has changed" in text(window, "#toast")

@@ -47,11 +47,17 @@ def fence(text: str, most: int) -> str:
     """A text from a run as a fenced block: control characters visible, at most `most` characters
     with the rest counted. The fence carries a mark made from the text's own hash, which the text
     cannot contain, so that it cannot close the block."""
-    shown = visible(text[:most])
     mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    shown = cut(text, most)
     ticks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    return f"{ticks}text data-{mark}\n{shown}\n[end of data-{mark}]\n{ticks}"
+
+
+def cut(text: str, most: int) -> str:
+    """A text from a run with its control characters visible, at most `most` characters of it, the
+    rest counted."""
     rest = f"\n… ({len(text) - most} more of {len(text)} characters)" if len(text) > most else ""
-    return f"{ticks}text data-{mark}\n{shown}{rest}\n[end of data-{mark}]\n{ticks}"
+    return visible(text[:most]) + rest
 
 
 def _numeric(lines: list[list[str]], place: int) -> bool:

@@ -35,4 +35,11 @@ export function status(words, kind = "") {
   $("status").className = kind;
 }
 
+export function toggleTheme() {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("theme", root.dataset.theme);
+}
+
 export const clock = () => new Date().toTimeString().slice(0, 5);

@@ -1,6 +1,6 @@
 // Puts the page together: opening datapoints, keys, and what the ledger says every few seconds.
 
-import { $, el, status, toast } from "./dom.js";
+import { $, el, status, toast, toggleTheme } from "./dom.js";
 import { get } from "./api.js";
 import * as queue from "./queue.js";
 import * as datapoint from "./datapoint.js";
@@ -129,13 +129,6 @@ function pressed(event) {
     event.preventDefault();
     KEYS[event.key]();
   }
-}
-
-function toggleTheme() {
-  const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-  localStorage.setItem("theme", root.dataset.theme);
 }
 
 async function showBackground() {

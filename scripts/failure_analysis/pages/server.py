@@ -22,7 +22,7 @@ from starlette.routing import Route
 from failure_analysis import clean, files, results, steps
 from failure_analysis.packet import rows, sanity
 from failure_analysis.pages import desk as desks
-from failure_analysis.pages import guard, view
+from failure_analysis.pages import guard, second, view
 from failure_analysis.pages.desk import Desk
 from failure_analysis.review import contrast, ledger, parts, reading_log
 
@@ -116,12 +116,16 @@ def application(desk: Desk) -> Starlette:
     return Starlette(routes=[
         Route("/", lambda request: HTMLResponse(
             rendered("page.html.j2", title=title(desk.analysis_dir), faults=ledger.FAULTS))),
+        Route("/second-reading", lambda request: HTMLResponse(
+            rendered("second.html.j2", title=title(desk.analysis_dir)))),
         Route("/assets/{name}", _asset),
         answers("/api/queue", _queue), answers("/api/standing", _standing),
         answers("/api/datapoint", lambda desk, asked: view.datapoint(desk, asked.get("id", ""))),
         answers("/api/reviews", lambda desk, asked: view.reviews(desk, asked.get("id", ""))),
         answers("/api/search", lambda desk, asked: desk.matching(asked.get("q", ""))),
         answers("/api/background", _background),
+        answers("/api/sheet", second.sheet), answers("/api/answers", second.answers),
+        takes("/api/answer", second.answer),
         takes("/api/quote", _quote), takes("/api/review", _review), takes("/api/shown", _shown),
     ], exception_handlers={
         files.Refusal: _refused, msgspec.ValidationError: _refused, OSError: _refused})

@@ -102,7 +102,7 @@ def _wrong(entry: Mapping[str, Any], known: Container[str]) -> str:
     unknown = sorted(set(entry) - set(_KEYS))
     if unknown:
         return f"unknown key {', '.join(map(str, unknown))}; keys are {', '.join(_KEYS)}"
-    if bad := next((name for name in _KEYS if not isinstance(entry.get(name) or "", str)), None):
+    if bad := next((name for name in _KEYS if not isinstance(entry.get(name), str | None)), None):
         return f"{bad} is no text"
     if entry.get("id") not in known:
         return f"{json.dumps(str(entry.get('id')))} is no sentence of the report as it stands: " \
@@ -118,13 +118,19 @@ def _wrong(entry: Mapping[str, Any], known: Container[str]) -> str:
     return ledger.wrong_coder(str(entry.get("reader") or "")).replace("coder", "reader", 1)
 
 
+def latest(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
+    """Sentence -> the last answer of each reader."""
+    last = {(answer.id, answer.reader): answer for answer in answers}
+    by_id: dict[str, list[Answer]] = {}
+    for answer in last.values():
+        by_id.setdefault(answer.id, []).append(answer)
+    return by_id
+
+
 def state(idents: list[str], answers: Iterable[Answer]) -> State:
     """What the latest answer of each reader makes of the sentences with these ids: one that some
     reader confirms and none declines is confirmed."""
-    latest = {(answer.id, answer.reader): answer for answer in answers}
-    by_id: dict[str, list[Answer]] = {}
-    for answer in latest.values():
-        by_id.setdefault(answer.id, []).append(answer)
+    by_id = latest(answers)
     confirmed, declined, readers = [], {}, {}
     for place, ident in enumerate(idents):
         mine = by_id.get(ident, [])
