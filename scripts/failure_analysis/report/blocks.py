@@ -131,7 +131,7 @@ def _next_steps(analysis: Analysis) -> list[str]:
             "it is and a verbatim quote (`record_review.py`).",
             "Run `write_report.py`: it drafts this report anew from what was recorded.",
             "Write what the draft leaves open, then run it again and `check_report.py` until "
-            "nothing is left."]
+            "nothing is left; then somebody else reads it (`--second-reading`)."]
 
 
 def _read(analysis: Analysis) -> str:
