@@ -1,8 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = [
-#     "msgspec>=0.20,<1",
-# ]
+# dependencies = []
 # ///
 """Measures the review scripts on a ledger of many reviews, as whole processes on this machine.
 
@@ -25,8 +23,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
-import msgspec
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 LIMITS = {"write_report.py": 5.0, "measure_agreement.py": 5.0}
@@ -87,22 +83,22 @@ def make_runs(folder: Path, failing: int) -> None:
 
 
 def make_ledger(folder: Path, reviews: int) -> str:
-    """Writes reviews of every failing row by two coders; returns the first id."""
+    """Records reviews of every failing row by two coders; returns the first id."""
     rng, lines, first = random.Random(8), [], ""
     with open(folder / "failure_review_rows.jsonl", encoding="utf-8") as file:
-        for number, line in enumerate(file):
+        for line in file:
             ident = json.loads(line)["datapoint_id"]
             first = first or ident
             bucket = rng.randrange(40)
             for coder in ("one", "two"):
                 other = bucket if rng.random() < 0.8 else rng.randrange(40)
-                lines.append(msgspec.json.encode({
-                    "review_id": f"r{number:08d}{coder}", "datapoint_id": ident, "coder": coder,
-                    "kind": "agent", "bucket": f"cause_{other}", "fault": rng.choice(FAULTS),
-                    "mechanism": "It believes where it should look.", "secondary": [],
-                    "quotes": ["What is the answer to question"],
-                    "recorded": "2026-01-01T00:00:00+00:00"}))
-    (folder / "reviews.jsonl").write_bytes(b"\n".join(lines[:reviews]) + b"\n")
+                lines.append(json.dumps({
+                    "id": ident, "coder": coder, "bucket": f"cause_{other}",
+                    "fault": rng.choice(FAULTS), "quotes": ["What is the answer to question"],
+                    "mechanism": "It believes where it should look."}))
+    batch = folder.with_name("batch.jsonl")
+    batch.write_text("\n".join(lines[:reviews]) + "\n", encoding="utf-8")
+    run("record_review.py", folder, "--from", batch)
     return first
 
 
