@@ -122,10 +122,13 @@ def _together(judgements: Judgements, bootstrap: Bootstrap) -> dict[str, Any]:
     sets = {"readers": ledger.READERS}
     if judgements.labels("bucket", ("llm",)):
         sets["readers_and_llm"] = (*ledger.READERS, "llm")
-    return {name: {"coders": _sharing(judgements.labels("bucket", kinds)),
-                   **{question: _all_of(judgements.labels(question, kinds), bootstrap)
-                      for question in QUESTIONS}}
-            for name, kinds in sets.items()}
+    together = {}
+    for name, kinds in sets.items():
+        labels = {question: judgements.labels(question, kinds) for question in QUESTIONS}
+        together[name] = {"coders": _sharing(labels["bucket"]),
+                          **{question: _all_of(mine, bootstrap)
+                             for question, mine in labels.items()}}
+    return together
 
 
 def _sharing(labels: Mapping[str, Labels]) -> list[str]:

@@ -25,7 +25,8 @@ class Counts(NamedTuple):
     and without agreement; `wrong_pass` are passing ones whose verdict a reader calls wrong,
     `elsewhere` says how many are of another packet. `standing` are the current ones of all
     `reviews`, `changed` those whose datapoint reads otherwise now, which count nowhere. Counts are
-    per (bucket, model), (fault, model), model."""
+    per (bucket, model), (fault, model), model; `members` are the decided of each bucket, in the
+    order of their items."""
 
     index: rows.Index
     reviews: list[ledger.Review]
@@ -41,6 +42,7 @@ class Counts(NamedTuple):
     reviewed: Counter[str]
     shown: dict[str, dict[str, float]]
     elsewhere: int
+    members: dict[str, list[str]]
 
 
 def load(analysis_dir: Path) -> Counts:
@@ -76,7 +78,17 @@ def count(index: rows.Index, reviews: list[ledger.Review],
     reviewed = Counter(outcomes[ident].model for ident in (*decided, *open_))
     return Counts(index, reviews, standing,
                   [review for review in current if review.review_id in changed], decided, open_,
-                  wrong_pass, buckets, faults, judged, failing, reviewed, shown, elsewhere)
+                  wrong_pass, buckets, faults, judged, failing, reviewed, shown, elsewhere,
+                  _members(outcomes, decided))
+
+
+def _members(outcomes: Mapping[str, rows.OutcomeLine], decided: Mapping[str, ledger.Final]
+             ) -> dict[str, list[str]]:
+    """The ids of each bucket in the order of their items."""
+    by_bucket: dict[str, list[str]] = {}
+    for ident in sorted(decided, key=lambda ident: (natural_key(outcomes[ident].item), ident)):
+        by_bucket.setdefault(decided[ident].bucket, []).append(ident)
+    return by_bucket
 
 
 def models(counts: Counts) -> list[str]:
@@ -96,9 +108,8 @@ def bucket_order(counts: Counts, model: str | None = None) -> list[tuple[str, in
 def members(counts: Counts, bucket: str, model: str | None = None) -> list[str]:
     """The ids of the datapoints in a bucket (of one model), in the order of their items."""
     outcomes = counts.index.outcomes
-    ids = [ident for ident, final in counts.decided.items()
-           if final.bucket == bucket and model in (None, outcomes[ident].model)]
-    return sorted(ids, key=lambda ident: (natural_key(outcomes[ident].item), ident))
+    return [ident for ident in counts.members.get(bucket, ())
+            if model in (None, outcomes[ident].model)]
 
 
 def costs(counts: Counts, bucket: str, model: str) -> Counter[str]:
@@ -112,9 +123,8 @@ def might_pass(counts: Counts, model: str) -> int:
     """Reviewed failing datapoints of a model that might pass a benchmark without fault: those
     whose fault is the benchmark's, is undecided, or is disputed. A `mixed` one holds a model error
     that is enough to fail it."""
-    return sum(count for (fault, name), count in counts.faults.items()
-               if name == model and fault not in ("model_error", "mixed")) + \
-        sum(counts.index.outcomes[ident].model == model for ident in counts.open)
+    return counts.reviewed[model] - counts.faults["model_error", model] \
+        - counts.faults["mixed", model]
 
 
 def rate(counts: Counts, model: str) -> Rate:
