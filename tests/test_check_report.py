@@ -42,17 +42,16 @@ def added(folder, sentence):
             findings(folder, "## What was read", f"{sentence}\n\n## What was read")}
 
 
-def test_a_finished_report_holds_and_says_what_it_cannot_prove(run_script, folder):
+def test_a_finished_report_is_proved_and_says_what_it_cannot_prove(run_script, folder):
     done = run_script("check_report.py", folder)
     assert done.returncode == 0, done.stdout
     assert done.stdout.startswith(
-        "HOLDS, against the manifest (--rerun-inputs reads the runs again)\nproved: 6 buckets, ")
-    assert "judgement that no script can prove, on " in done.stdout
+        "PROVED, against the manifest (--rerun-inputs reads the runs again)\nproved: 6 buckets, ")
+    assert "NOT CONFIRMED: no second reader has answered for the 39 sentences" in done.stdout
     saved = json.loads((folder / "check.json").read_text())
     assert saved["holds"] is True and saved["findings"] == []
     assert saved["proved"]["generated blocks"] == 14
-    lines = write.path_of(folder).read_text("utf-8").splitlines()
-    assert "Their words" not in lines[saved["judgement_lines"][0] - 1]
+    assert (saved["sentences"], saved["confirmed"], saved["readers"]) == (39, 0, {})
 
 
 @pytest.mark.parametrize(("sentence", "verdict", "text"), [
@@ -60,9 +59,6 @@ def test_a_finished_report_holds_and_says_what_it_cannot_prove(run_script, folde
     ("It happened in `12` rows.", "unbound_number", "12"),
     ("It failed {{failed_rows}} times.", "unfilled", "failed_rows"),
     (f"`agent-alpha` fails 6<!--fact:{KEY}--> rows.", "bound_by_hand", KEY),
-    ("All of it is the simulator's doing.", "unsupported_quantifier", "All"),
-    ("This is seen in two places.", "unsupported_quantifier", "two"),
-    ("`agent-beta` is more careful.", "unsupported_claim", "agent-beta"),
     ("It fails here [dp:agent-alpha/nope].", "unknown_id", "agent-alpha/nope"),
     (f"It passes here [dp:{PASSING}].", "unread_datapoint", PASSING),
     (f'It says "I have moved your car to Thursday" [dp:{ALPHA}].', "fabricated_quote",
@@ -75,10 +71,6 @@ def test_a_finished_report_holds_and_says_what_it_cannot_prove(run_script, folde
     (f"`agent-alpha` does this too [dp:{ALPHA}] [dp:{BETA}].", "other_model", BETA),
     ("TODO: think.", "todo", "TODO: think."),
     ("```text\nI never said this.\n```", "fabricated_quote", "I never said this."),
-    (f"The fault is `grader_issue` here [dp:{ALPHA}].", "other_fault", "grader_issue"),
-    (f"Item `{ITEM}` and `[trip]step_2|calm[PERSONA:None]` are alike [dp:{ALPHA}].", "uncited_item",
-     "[trip]step_2|calm[PERSONA:None]"),
-    ("`agent-alpha` is better by more than chance.", "unsupported_claim", "more than chance"),
     (f"It was charged 941 dollars [dp:{ALPHA}].", "unbound_number", "941"),
     ("It says \u201eI never said this at all\u201d here.", "uncited_quote",
      "I never said this at all"),
@@ -94,20 +86,28 @@ def test_a_finished_report_holds_and_says_what_it_cannot_prove(run_script, folde
     ("It is &quot;so&quot;.", "hidden_text", "&quot;"),
     ("```bash\nIt deleted the database.\n```", "fabricated_quote", "It deleted the database."),
     ("```all-wrong\n```", "hidden_text", "all-wrong"),
-    (f"Ninety-six of them do [dp:{ALPHA}].", "unsupported_quantifier", "Ninety-six"),
     ("Some \u00be do.", "unbound_number", "\u00be"),
-    ("Nothing was lost.", "unsupported_quantifier", "Nothing"),
     ("This is tbd. FIXME", "todo", "This is tbd. FIXME"),
     ("## Error modes", "doubled_section", "## Error modes"),
     ("~~~\nI never said this.\n~~~", "fabricated_quote", "I never said this."),
     ("See [12 rows](references/x.md).", "unbound_number", "12"),
     ("It says \u00abI never said this\u00bb here.", "uncited_quote", "I never said this"),
-    ("Thirty-one were like this.", "unsupported_quantifier", "Thirty-one"),
-    ("### All of them are polite", "unsupported_quantifier", "All"),
-    ("### Why `agent-beta` is better", "unsupported_claim", "agent-beta"),
     ("Nearly \u0663 rows.", "unbound_number", "\u0663"),
     ("<!-- generated:mine -->\nx\n<!-- /generated:mine -->", "unknown_block", "mine"),
     ("## Model `agent-delta`", "model_section", "## Model `agent-delta`"),
+    (f"It fails `5 of 7` of them [dp:{ALPHA}].", "unbound_number", "5"),
+    ("Some 40k tokens went.", "unbound_number", "40k"),
+    (f"It fails 5 of 7 rows [dp:{ALPHA}].", "unbound_number", "5"),
+    (f"That is 15 failures in all [dp:{ALPHA}].", "unbound_number", "15"),
+    (f"It moves the flight to 9:45 [dp:{ALPHA}].", "unbound_number", "9:45"),
+    (f"At message 9 it gives up [dp:{ALPHA}].", "unbound_number", "9"),
+    ("41. of the rows are like this.", "unbound_number", "41"),
+    ("## 6. of 7 rows fail", "unbound_number", "6"),
+    ("![5 of 7](x.png) shows it.", "unbound_number", "5"),
+    ("It says \u2018I never said this at all\u2019 here.", "uncited_quote",
+     "I never said this at all"),
+    ("It says 'I never said this at all' here.", "uncited_quote", "I never said this at all"),
+    ("```bash\n# 41 of 48 fail\n```", "fabricated_quote", "# 41 of 48 fail"),
 ])
 def test_a_sentence_that_does_not_hold(folder, sentence, verdict, text):
     assert (verdict, text) in added(folder, sentence)
@@ -141,8 +141,6 @@ def test_a_sentence_that_holds_raises_no_alarm(folder, sentence):
     ("6<!--fact:failed_rows/agent-alpha--> of 7<!--fact:judged_rows/agent-alpha-->",
      "6<!--fact:failed_rows/agent-alpha--> of 6<!--fact:review/reviewed/agent-alpha-->",
      "wrong_whole"),
-    ("fails 6<!--fact:failed_rows/agent-alpha-->", "fails 1<!--fact:passed_rows/agent-alpha-->",
-     "wrong_words"),
     ("### `gives_up_on_a_lookup`", "### `acts_kindly_enough`", "unreviewed_bucket"),
     ("### `gives_up_on_a_lookup`", "### `wrong_arguments` (provisional)", "provisional_bucket"),
     ("### `gives_up_on_a_lookup`", "### Deletes databases", "unreviewed_bucket"),
@@ -150,9 +148,8 @@ def test_a_sentence_that_holds_raises_no_alarm(folder, sentence):
      "no_description"),
     ("`agent-alpha` fails 6<!--fact:failed_rows/agent-alpha-->",
      "`agent-alpha` fails 6<!--fact:failed_rows/agent-alpha--> %", "wrong_words"),
-    ("reviewed failures.\n", "failures.\n", "wrong_words"),
     ("### `gives_up_on_a_lookup`", "### `db_failure`", "no_cause"),
-    ("**Trigger:** A request whose object has to be looked up first.", "**Trigger:** Yes.",
+    (f"**Trigger:** A request such as *{goldens.REQUESTS[3]}*", "**Trigger:** Yes.",
      "no_description"),
     ("**Trigger:**", "**Cause:**", "no_description"),
     ("**Costs:** `DB`", "**Costs:** points", "no_description"),
@@ -165,21 +162,23 @@ def test_a_changed_place_is_seen(folder, old, new, verdict):
     assert verdict in {one.verdict for one in findings(folder, old, new)}
 
 
-def test_a_difference_beyond_chance_needs_its_p(run_script, folder):
+def test_a_difference_beyond_chance_is_bound_as_one(run_script, folder):
     report = write.path_of(folder)
     text = report.read_text("utf-8")
     key = next(key for key in json.loads((folder / "facts.json").read_text())
                if key.startswith("comparison/p_holm/"))
     better, worse = key.split("/")[2:]
-    claim = f"`{better}` beats `{worse}` by more than chance (p {{{{{key}}}}})."
+    claim = f"`{better}` beats `{worse}` by more than chance (p {{{{{key} < 0.05}}}})."
     report.write_text(text.replace("## What was read", f"{claim}\n\n## What was read", 1),
                       encoding="utf-8")
+    done = run_script("write_report.py", folder)
+    assert done.returncode == 1
+    assert f"{{{{{key} < 0.05}}}}: 0.75 < 0.05 does not hold" in done.stdout
+    assert "unfilled" in run_script("check_report.py", folder).stdout
+    report.write_text(report.read_text("utf-8").replace("beats", "is not shown to beat").replace(
+        "< 0.05", ">= 0.05"), encoding="utf-8")
     assert run_script("write_report.py", folder).returncode == 0
-    done = run_script("check_report.py", folder, "--json")
-    (found,) = json.loads(done.stdout)["findings"]
-    assert found["why"] == "with this p no difference was shown; say so"
-    report.write_text(report.read_text("utf-8").replace("beats", "is not shown to beat"),
-                      encoding="utf-8")
+    assert f"(p 0.7500 ≥ 0.05<!--fact:{key} >= 0.05-->)" in report.read_text("utf-8")
     assert run_script("check_report.py", folder).returncode == 0
 
 

@@ -1,7 +1,8 @@
-"""A finished report is damaged in hundreds of ways, one at a time: the check must see each.
+"""Finished reports are damaged in hundreds of ways, one at a time: the check must see each. False
+sentences, written by others, are put into them: each is refused or goes to the second reader; true
+ones are not refused."""
 
-The classes of damage that it cannot see are named in references/review-method.md."""
-
+import json
 import random
 import re
 from collections import Counter
@@ -12,11 +13,12 @@ import pytest
 
 import goldens
 from failure_analysis import facts
-from failure_analysis.report import check, pieces, prose, write
+from failure_analysis.report import bindings, check, pieces, prose, relations, write
 
 PER_CLASS = 26
 MOST_MISSED = 0.01
 _BOUND = re.compile(r"(-?\d[\d.]*)<!--fact:([^<>\s]+?)-->")
+_SHARE = re.compile(r"(\d+) of (\d+)<!--fact:(?:\w+ )?(\S+) of (\S+)-->")
 _CITATION = re.compile(r"\[dp:(?:[^\[\]]|\[[^\]]*\])*\]")
 _BLOCKQUOTE = re.compile(r"^> (?!\[dp:)(.+)$", re.M)
 _INLINE = re.compile(r'"([^"\n]{12,})" \[dp:')
@@ -25,9 +27,10 @@ _WORDS = ("window", "purple", "seven", "without", "tomorrow", "refund")
 
 @pytest.fixture(scope="module")
 def folders(run_script, bundle, tmp_path_factory) -> list[Path]:
-    """Both finished analyses."""
+    """The finished analyses."""
     return [goldens.demo(run_script, bundle, tmp_path_factory.mktemp("demo")),
-            goldens.trips(run_script, tmp_path_factory.mktemp("trips"))]
+            goldens.trips(run_script, tmp_path_factory.mktemp("trips")),
+            goldens.clinic(run_script, tmp_path_factory.mktemp("clinic"))]
 
 
 def quotes(text: str) -> list[re.Match]:
@@ -38,6 +41,12 @@ def quotes(text: str) -> list[re.Match]:
 def put(text: str, match: re.Match, group: int, new: str) -> str:
     """The text with a group of a match replaced."""
     return text[:match.start(group)] + new + text[match.end(group):]
+
+
+def named(evidence) -> re.Pattern:
+    """A model's name."""
+    names = sorted(evidence.analysis.counts.judged, key=len, reverse=True)
+    return re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, names))})(?![\w/-]|\.\w)")
 
 
 def in_author_part(text: str) -> Callable[[re.Match], bool]:
@@ -63,15 +72,18 @@ def model_swapped(text, evidence, rng):
     hidden = re.sub(r"<!--.*?-->|\[dp:(?:[^\[\]]|\[[^\]]*\])*\]",
                     lambda match: "x" * len(match[0]), text)
     names = sorted(evidence.analysis.counts.judged)
-    places = [match for match in evidence.names.pattern.finditer(hidden) if mine(match)]
+    places = [match for match in named(evidence).finditer(hidden) if mine(match)]
     match = rng.choice(places)
     return put(text, match, 0, rng.choice([name for name in names if name != match[0]]))
 
 
 def denominator_swapped(text, evidence, rng):
     """In `A of B`, B's number becomes another fact's."""
-    pairs = list(re.finditer(rf"{_BOUND.pattern} of ({_BOUND.pattern})", text))
-    match = rng.choice(pairs)
+    match = rng.choice([*re.finditer(rf"{_BOUND.pattern} of ({_BOUND.pattern})", text),
+                        *_SHARE.finditer(text)])
+    if match.re is _SHARE:
+        others = sorted({str(value) for value in evidence.facts.values()} - {match[2]})
+        return put(text, match, 2, rng.choice(others))
     others = sorted({str(value) for value in evidence.facts.values()} - {match[4]})
     return put(text, match, 4, rng.choice(others))
 
@@ -172,7 +184,7 @@ def models_transposed(text, evidence, rng):
     for match in re.finditer(r"^(?![#>|<]).+$", text, re.M):
         line = re.sub(r"<!--.*?-->|\[dp:(?:[^\[\]]|\[[^\]]*\])*\]",
                       lambda hidden: "\x00" * len(hidden[0]), match[0])
-        here = list(evidence.names.pattern.finditer(line))
+        here = list(named(evidence).finditer(line))
         if mine(match) and len({place[0] for place in here}) > 1 and "fact:" in match[0]:
             places.append((match, here))
     if not places:
@@ -200,11 +212,16 @@ def unit_changed(text, evidence, rng):
 
 
 def sample_as_whole(text, evidence, rng):
-    """What is out of the reviewed is said to be out of all."""
-    matches = list(re.finditer(r" of \d+<!--fact:review/reviewed(\S*?)-->( \w+)?", text))
+    """What is out of the reviewed is said to be out of all, where not all were reviewed."""
+    matches = [match for match in re.finditer(
+        r"(\d+) of \d+<!--fact:((?:\w+ )?\S+) of review/reviewed(\S*?)-->", text)
+        if evidence.facts[f"failed_rows{match[3]}"] != evidence.facts[f"review/reviewed{match[3]}"]]
+    if not matches:
+        return None
     match = rng.choice(matches)
-    key = f"failed_rows{match[1]}"
-    return put(text, match, 0, f" of {evidence.facts[key]}<!--fact:{key}--> failing rows")
+    key = f"failed_rows{match[3]}"
+    return put(text, match, 0, f"{match[1]} of {evidence.facts[key]}<!--fact:{match[2]} of {key}-->"
+               )
 
 
 CLASSES = [digit_changed, model_swapped, denominator_swapped, word_changed_in_quote,
@@ -230,7 +247,7 @@ def test_finished_reports_hold(folders):
         assert result.proved["quotes"] > 15
         assert result.proved["citations"] > 20
         assert result.proved["numbers"] > 20
-        assert result.proved["buckets"] > 5
+        assert result.proved["buckets"] >= 5
 
 
 @pytest.mark.slow
@@ -255,6 +272,47 @@ def test_damage_is_seen(folders):
     print(f"{tried.total() - len(missed)} of {tried.total()} seen; {dict(tried)}")
 
 
+def sentences(kind: str) -> list[dict]:
+    """The sentences that others wrote about the finished analyses."""
+    path = Path(__file__).parent / "fixtures" / "sentences" / f"{kind}.jsonl"
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def with_sentence(text: str, one: dict, evidence) -> tuple[str, check.Evidence]:
+    """A report with a sentence at the end of its section, filled as write_report.py fills it."""
+    start = text.index(f"## Model `{one['model']}`") if one.get("model") \
+        and not one["section"].startswith("## Model") else 0
+    place = text.index(f"{one['section']}\n", start) + len(one["section"])
+    end = re.compile(r"^#{1,6} ", re.M).search(text, place)
+    place = end.start() if end else len(text)
+    new = f"{text[:place]}{one['text'].rstrip()}\n\n{text[place:]}"
+    filled, bound = bindings.filled(new, evidence.facts)
+    return filled, evidence._replace(bound=evidence.bound + bound)
+
+
+@pytest.mark.parametrize("kind", ["false", "true"])
+def test_what_others_say_is_refused_or_read_by_a_second_reader(folders, kind):
+    became, wrong = Counter(), []
+    for name, folder in zip(("demo", "trips", "clinic"), folders, strict=True):
+        text, evidence = write.path_of(folder).read_text("utf-8"), check.gather(folder)
+        before = Counter(map(said, check.prove(text, evidence).said))
+        for one in (one for one in sentences(kind) if one["report"] == name):
+            result = check.prove(*with_sentence(text, one, evidence))
+            how = "refused" if result.findings else \
+                "sheet" if Counter(map(said, result.said)) - before else "silent"
+            became[how] += 1
+            if how == {"false": "silent", "true": "refused"}[kind]:
+                wrong.append((one["text"], result.findings))
+    assert wrong == []
+    assert became.total() == {"false": 589, "true": 126}[kind], became
+    print(kind, dict(became))
+
+
+def said(one) -> tuple[str, str]:
+    """What the second reader is given of a sentence."""
+    return one.section, "".join(token.source for token in one.tokens)
+
+
 def test_prose_without_claims_raises_no_alarm(folders):
     said = ("The wording of the request matters more than its length.",
             "A reader may see this otherwise; the transcript leaves room for it.",
@@ -272,6 +330,8 @@ def test_modules_agree_on_what_is_bound(folders):
     for folder in folders:
         text = write.path_of(folder).read_text("utf-8")
         values = facts.load(folder)
-        assert all(token.number == str(values[token.value]) for _, token in write.bound(text))
+        bound = bindings.bound(text)
+        assert all(token.number == relations.bind(token.value, values).printed
+                   for _, token in bound)
         assert sum(len(sentence.all(prose.FACT)) for unit in prose.units(text)
-                   for sentence in prose.sentences(unit)) == len(write.bound(text))
+                   for sentence in prose.sentences(unit)) == len(bound) > 10

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import goldens
-from failure_analysis.report import pieces, prose, write
+from failure_analysis.report import bindings, pieces, prose
 from make_runs import judged, turn
 
 
@@ -59,6 +59,7 @@ def test_facts_of_the_ledger(run_script, folder):
     found = {key: value for key, value in facts.items() if key.startswith("review/") and value}
     assert found == {
         "review/reviewed": 3, "review/reviewed/model-a": 3, "review/unread/b": 1,
+        "review/unread": 1,
         "review/coders": 1, "review/buckets": 2, "review/shown_never": 3,
         "review/shown_never/agent": 3, "review/reviews": 3,
         "review/bucket/guesses_a_room": 2, "review/bucket/guesses_a_room/model-a": 2,
@@ -87,7 +88,7 @@ def test_blocks_say_what_the_ledger_says(run_script, folder):
     assert "Reviewed 3 of 4 failing datapoints, by `agent` (agent)." in made["coverage"]
     assert "| `0` | 1 of 2 | `guesses_a_room` | `model_error` |" in made["failed-by-all"]
     assert "| `model-a` | `1` | 1 of 1 | `guesses_a_room` | `grader_issue` |" in made["unique"]
-    assert "Nothing of it was reviewed." in made["model b"]
+    assert "1 of 5 judged rows failed; nothing of it was reviewed." in made["model b"]
     assert "knowledge_grounding" not in made["model model-a"]  # no heuristic label
 
 
@@ -113,12 +114,12 @@ def test_a_mixed_fault_cannot_be_resolved_for_the_model(run_script, folder):
 def test_the_author_keeps_every_word(run_script, folder):
     _, text = written(run_script, folder)
     mine = text.replace("TODO: the main causes", "My words: {{failed_rows/model-a}} fail.\nTODO: x")
-    mine = mine.replace("2 of 3", "9 of 9")
+    mine = mine.replace("| 2 of 3 |", "| 9 of 9 |")
     (folder / "report.md").write_text(mine, encoding="utf-8")
     done, again = written(run_script, folder)
     assert "kept as rewritten" in done.stdout
     assert "My words: 3<!--fact:failed_rows/model-a--> fail.\nTODO: x" in again
-    assert "9 of 9" not in again and "2 of 3" in again
+    assert "9 of 9" not in again and "| 2 of 3 |" in again
     outside = [piece for name, piece in pieces.split(again) if not name]
     before = [piece for name, piece in pieces.split(mine) if not name]
     assert "".join(outside) == "".join(before).replace(
@@ -155,8 +156,8 @@ def test_what_only_the_author_can_put_right_is_named(run_script, folder):
                                       "7<!--fact:failed_rows/model-a-->\n", encoding="utf-8")
     done, again = written(run_script, folder, code=1)
     line = text.count("\n") + 2
-    assert f"report.md:{line}: no fact failed_rows/modl-a; nearest in facts.json: " \
-        "failed_rows/model-a" in done.stdout
+    assert f"report.md:{line}: {{{{failed_rows/modl-a}}}}: there is no fact failed_rows/modl-a; " \
+        "nearest in facts.json: failed_rows/model-a" in done.stdout
     assert f"report.md:{line + 1}: bound to failed_rows/model-a by hand; write " \
         "{{failed_rows/model-a}}" in done.stdout
     assert "{{failed_rows/modl-a}} and 10<!--fact:rows_read-->" in again  # the rest is done
@@ -209,5 +210,5 @@ def test_any_text_is_taken_apart_and_put_together(text):
             joined = "".join(token.source for sentence in prose.sentences(unit)
                              for token in sentence.tokens)
             assert re.sub(r"\s", "", joined) == re.sub(r"\s", "", unit.text)
-    once = write._filled(text, {"a": 1})[0]
-    assert write._filled(once, {"a": 1})[0] == once
+    once = bindings.filled(text, {"a": 1})[0]
+    assert bindings.filled(once, {"a": 1})[0] == once

@@ -13,7 +13,7 @@ from failure_analysis.review import parts
 if TYPE_CHECKING:
     from failure_analysis.report.claims import Names
 
-_DIGITS = re.compile(r"[^\W_]*\d(?:[\w.,:/+-]*\w)?")
+_DIGITS = re.compile(r"(?:[^\W\d_]+-)?[^\W_]*\d(?:[\w.,:/+-]*\w)?")
 _MONTH = (r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
           r"|Sep(?:tember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?")
 # What needs no fact and no datapoint: dates, versions, the level of an interval.
@@ -42,7 +42,10 @@ _OF_ROWS = re.compile(
     r"|datapoints?\b|models?\b|cases?\b|reviews?\b|samples?\b)", re.I)
 _ALONE = re.compile(r"[-+]?\d[\d.,]*\s*%?")
 _FILE = re.compile(r"[\w./-]+\.(?:md|json|jsonl|csv|ya?ml|py|html|png|txt)")
-_NAME = re.compile(r"[^\W\d][\w.:/@#~+-]*")
+# One word, or a few that begin like a name and hold one number (`Opus 4.6 high`).
+_NAME = re.compile(r"[^\W\d][\w.:/@#~+-]*"
+                   r"|[A-Z][^\W\d]*(?: [^\W\d]+)* v?\d[\w.-]*(?: [^\W\d]+){0,3}")
+_COUNT = re.compile(r"\d\S* (?:of|out|in|rows?|failures?|runs?|items?|times)\b")
 _NAMED_SO = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|runs?|and|or)|,)\s*$",
                        re.I)
 _TODO = "write {{key}} and run write_report.py"
@@ -73,7 +76,8 @@ def unbound(sentence: Sentence, heading: bool, names: "Names", shown: Shown
 def _is_name(text: str, shown: Shown) -> bool:
     """Whether a code span is the name of something, a file, a command, or what a cited datapoint
     says in words."""
-    return bool(_NAME.fullmatch(text) or _FILE.fullmatch(text) or ".py " in f"{text} ") or (
+    named = _NAME.fullmatch(text) and not _COUNT.search(text)
+    return bool(named or _FILE.fullmatch(text) or ".py " in f"{text} ") or (
         re.search(r"[^\W\d_]{3}", text) is not None
         and any(parts.where(text, row) for row in shown))
 
@@ -115,7 +119,7 @@ def _in_its_role(number: str, before: str, after: str) -> tuple[str, ...]:
         return (rf"(?<![\w.,]){whole}(?!\w|[.,]\d)",)
     if noun := _NOUN.match(after):  # so many of something
         stem = noun[1] or noun[2].rstrip("s")
-        return (rf"(?i)(?<![\w.,]){whole}[ -]?{stem}", rf"(?i){stem}s?\W{{1,4}}{whole}(?![\w.])")
+        return (rf"(?i)(?<![\w.,]){whole}[ -]?{stem}", rf"(?i){stem}\w*\W{{1,4}}{whole}(?![\w.])")
     return ()
 
 

@@ -162,7 +162,7 @@ def _markup_findings(text: str) -> Findings:
                 continue
             plain = "".join(token.source for token in prose.inline(source)
                             if token.kind not in (prose.CODE, prose.CITE))
-            plain = re.sub(r"<!--fact:(?:(?!--).)+-->|\\[<&]", "", plain)
+            plain = re.sub(r"<!--fact:(?:(?!-->).)+-->|\\[<&]", "", plain)
             if hidden := re.search(r"<!--|-->|</?[a-zA-Z][^>]*>|&#?\w+;", plain):
                 yield Finding(number, "hidden_text", hidden[0], "no comments, HTML or entities in "
                               "the author's part: they can hide text; write Markdown")

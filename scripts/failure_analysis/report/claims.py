@@ -167,10 +167,10 @@ def _owners(sentence: Sentence, unit: Unit, also: list[str], earlier: set[str], 
         return
     for token in sentence.all(FACT):
         keys = relations.keys(token.value)
-        owners = [models_of(key, names) for key in keys]
-        if all(mine and not mine & about for mine in owners):
-            yield Problem("other_model", token.value, "the sentence names "
-                          f"{_listed(about)}, not {_listed(set().union(*owners))}")
+        owners = set().union(*(models_of(key, names) for key in keys))
+        if len(owners) == 1 and not owners & about:  # what is between two may leave one unnamed
+            yield Problem("other_model", token.value, f"the sentence names {_listed(about)}, not "
+                          f"{_listed(owners)}")
     for ident in dict.fromkeys([token.value for token in sentence.all(CITE)] + also):
         owner = names.owner.get(ident)
         if owner and owner not in about:

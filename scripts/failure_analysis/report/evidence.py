@@ -31,7 +31,7 @@ class Evidence(NamedTuple):
     """Everything that a report is proved against. `analysis` holds the comparison and the clusters
     as they were computed anew, `written` as the files have them (None: no such file); `relabelled`
     are rows with another label than the rules give, `opened` the parts of the datapoints looked at
-    so far. `proved` counts what holds, by kind."""
+    so far, `by_item` the outcomes once they are asked for. `proved` counts what holds, by kind."""
 
     analysis: blocks.Analysis
     written: blocks.Analysis
@@ -43,6 +43,7 @@ class Evidence(NamedTuple):
     names: claims.Names
     opened: dict[str, list[parts.Part]]
     proved: Counter[str]
+    by_item: dict[str, list[rows.OutcomeLine]]
 
     def parts(self, ident: str) -> list[parts.Part]:
         """The parts of a datapoint, kept; none when it cannot be opened."""
@@ -51,6 +52,13 @@ class Evidence(NamedTuple):
             whole = ident in index.places
             self.opened[ident] = parts.parts(rows.row(index, ident)) if whole else []
         return self.opened[ident]
+
+    def attempts(self, item: str) -> list[rows.OutcomeLine]:
+        """The outcomes of an item."""
+        if not self.by_item:
+            for line in self.analysis.counts.index.outcomes.values():
+                self.by_item.setdefault(line.item, []).append(line)
+        return self.by_item[item]
 
     def drafted(self, ident: str) -> list[str]:
         """The fences that a draft has of a datapoint, which are cut anywhere."""
@@ -68,7 +76,7 @@ def gather(analysis_dir: Path, min_cited: int = 3) -> Evidence:
     names = claims.names_of(analysis.counts, values, analysis.sanity["conservation"]["benchmark"],
                             [mode["mode"] for mode in analysis.clusters["modes"]])
     return Evidence(analysis, written, relabelled, blocks.render(analysis), values,
-                    standing.own_bindings(analysis_dir), min_cited, names, {}, Counter())
+                    standing.own_bindings(analysis_dir), min_cited, names, {}, Counter(), {})
 
 
 def _compared(written: blocks.Analysis) -> dict | None:

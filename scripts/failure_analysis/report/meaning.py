@@ -194,7 +194,7 @@ def parsed(key: str, models: Container[str]) -> tuple[list[str], str]:
     for _ in range(2 if is_pair else 1):
         words = rest.split("/")
         tails = ["/".join(words[-n:] if at_the_end else words[:n])
-                 for n in range(len(words), 0, -1)]
+                 for n in range(len(words) - at_the_end, 0, -1)]
         name = next((tail for tail in tails if tail in models), "")
         if name:
             named.append(name)

@@ -11,7 +11,7 @@ from failure_analysis.report import pieces, relations
 
 QUOTE, CITE, FACT, CODE, OTHER = "\ue001", "\ue002", "\ue003", "\ue004", "\ue005"
 # A bound expression stands in a comment after what it prints; a key holds no blank.
-BOUND = re.compile(rf"({relations.PRINTED})?<!--fact:([^<>\s](?:(?!--)[^\n])*?)-->")
+BOUND = re.compile(rf"({relations.PRINTED})?<!--fact:([^<>\s](?:(?!-->)[^\n])*?)-->")
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
 # Where a link leads is no claim; its text is one.
 _TARGET = re.compile(r"\]\([^)\s]*\)|https?://\S+")
@@ -27,7 +27,8 @@ _END = re.compile(rf"[.!?][)*_]*(?:\s*\(?{CITE}+\)?[.,]?)*"
                   rf"(?=\s+[A-Z\d(*{QUOTE}{CITE}{FACT}{CODE}]|\s*$)")
 _KINDS = {"heading": r"#{1,6} ", "quote": r"\s*>", "row": r"\s*\|",
           "item": r"\s*(?:[-*+]|\d+[.)]) ", "paragraph": r"\s*\S"}
-_ABBREVIATED = re.compile(r"(?:\b(?:e\.g|i\.e|cf|vs|etc|approx|no|resp))\.$", re.I)
+_ABBREVIATED = re.compile(r"\b(?:e\.g|i\.e|cf|vs|etc|approx|no|resp|dr|mrs?|ms|prof|st|fig|[ap]\.m"
+                          r"|u\.s)\.$", re.I)
 
 
 class Token(NamedTuple):
@@ -55,7 +56,8 @@ class Sentence(NamedTuple):
 class Unit(NamedTuple):
     """A paragraph, list item, table row, blockquote, fence or heading, and the section it is in:
     `model` is the heading text after `## Model`, `bucket` that of a `###` heading below it, `title`
-    that of the nearest heading. `label` is the bold word that begins a paragraph (`Trigger`)."""
+    that of the nearest heading. `label` is the bold word that begins a paragraph (`Trigger`).
+    `mark` is what numbers it or lists it: 1 and what follows it; other numbers are said."""
 
     kind: str
     line: int
@@ -64,6 +66,7 @@ class Unit(NamedTuple):
     model: str = ""
     bucket: str = ""
     title: str = ""
+    mark: str = ""
 
 
 def units(text: str) -> list[Unit]:
@@ -104,8 +107,21 @@ def _units(piece: str, first: int) -> list[Unit]:
         text = text.replace("\\|", "|") if kind == "row" else text
         label = re.match(r"\*\*([^*]{2,40}?):\*\*", text) if kind == "paragraph" else None
         if kind:
-            all_units.append(Unit(kind, number, text, label[1] if label else ""))
+            before = all_units[-1] if all_units else None
+            all_units.append(Unit(kind, number, text, label[1] if label else "",
+                                  mark=_mark(kind, text, before)))
     return all_units
+
+
+def _mark(kind: str, text: str, before: Unit | None) -> str:
+    """What lists an item or numbers it in turn, or numbers a heading."""
+    if kind == "heading":
+        number = re.match(r"#+ (\d{1,2}(?:\.\d{1,2})*[.)] )(?=[A-Z`])", text)
+        return number[1] if number else ""
+    match = re.match(r"\s*(?:[-*+]|(\d+)[.)]) ", text) if kind == "item" else None
+    last = re.match(r"\s*(\d+)", before.mark) if before and before.kind == "item" else None
+    return match[0] if match and (
+        not match[1] or int(match[1]) == (int(last[1]) + 1 if last else 1)) else ""
 
 
 def _kind(line: str) -> str:
@@ -121,11 +137,7 @@ def _closed(lines: list[str]) -> bool:
 def sentences(unit: Unit) -> list[Sentence]:
     """The sentences of a unit. A citation after a full stop belongs to the sentence before it,
     unless the next one goes on in small letters."""
-    text = unit.text
-    if unit.kind == "item":
-        text = re.sub(r"^\s*(?:[-*+]|\d{1,2}[.)]) ", lambda match: " " * len(match[0]), text)
-    elif unit.kind == "heading":
-        text = re.sub(r"^(#+ )\d{1,2}(?:\.\d{1,2})*[.)] ", lambda match: " " * len(match[0]), text)
+    text = unit.text.replace(unit.mark, " " * len(unit.mark), 1)
     queue = _atoms(text)
     masked = "".join(token.kind or token.source for token in queue)
     cuts = [match.end() for match in _END.finditer(masked)
