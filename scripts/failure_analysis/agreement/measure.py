@@ -259,7 +259,7 @@ def _written(figure: coefficients.Figure) -> dict[str, Any]:
 
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:
-    """As files.write_json does, which takes seconds for the disagreements of a large ledger."""
+    """As store.write_json does, which takes seconds for the disagreements of a large ledger."""
     with store.atomic(path) as file:
         file.write(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
 
