@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from failure_analysis import facts
 from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
-from failure_analysis.review import ledger, reading_log
+from failure_analysis.review import ledger, parts, reading_log
 
 
 class Rate(NamedTuple):
@@ -18,6 +18,13 @@ class Rate(NamedTuple):
     as_judged: float
     low: float
     high: float
+
+
+class Fabricated(NamedTuple):
+    """A quote of a review that does not occur in its datapoint."""
+
+    review: ledger.Review
+    quote: str
 
 
 class Counts(NamedTuple):
@@ -49,8 +56,33 @@ def load(analysis_dir: Path) -> Counts:
     """The counts of an analysis folder, as its ledger stands now."""
     index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)
     showings = reading_log.load(analysis_dir)
-    now = ledger.digests(index, (showing.datapoint_id for showing in showings if showing.row))
-    return count(index, reviews, reading_log.seen(showings, now), ledger.changed(index, reviews))
+    now = ledger.digests(index, _tied(reviews, showings))
+    return count(index, reviews, reading_log.seen(showings, now), ledger.otherwise(reviews, now))
+
+
+def proved(analysis_dir: Path) -> tuple[Counts, list[Fabricated]]:
+    """The counts, and what the reviews that count quote and their datapoints do not hold: each
+    datapoint is opened once for both."""
+    index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)
+    showings = reading_log.load(analysis_dir)
+    by_datapoint: dict[str, list[ledger.Review]] = {}
+    for review in ledger.current(reviews):
+        by_datapoint.setdefault(review.datapoint_id, []).append(review)
+    fabricated: list[Fabricated] = []
+
+    def look(ident: str, row_parts: list[parts.Part]) -> None:
+        fabricated.extend(Fabricated(review, quote) for review in by_datapoint.get(ident, ())
+                          for quote in review.quotes if parts.where(quote, row_parts) is None)
+
+    now = ledger.digests(index, {*_tied(reviews, showings), *by_datapoint}, look)
+    changed = ledger.otherwise(reviews, now)
+    return count(index, reviews, reading_log.seen(showings, now), changed), \
+        [one for one in fabricated if one.review.review_id not in changed]
+
+
+def _tied(reviews: list[ledger.Review], showings: list[reading_log.Showing]) -> set[str]:
+    """The datapoints of which it is recorded how they read."""
+    return {one.datapoint_id for one in (*reviews, *showings) if one.row}
 
 
 def count(index: rows.Index, reviews: list[ledger.Review],

@@ -4,7 +4,7 @@ proved against its datapoint first, and any number of writers may append at once
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -27,6 +27,7 @@ LABEL = "label"
 KINDS = (*READERS, "llm", LABEL)
 KEYS = ("datapoint_id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "coder",
         "kind", "replaces", "settles")
+Look = Callable[[str, list[parts.Part]], None]
 _ALIASES = {"id": "datapoint_id", "quote": "quotes"}
 SLUG = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _CODER = re.compile(r"[\w][\w.@:-]{0,59}")
@@ -102,18 +103,28 @@ def current(reviews: Iterable[Review]) -> list[Review]:
     return [review for review in reviews if review.review_id not in replaced]
 
 
-def digests(index: rows.Index, idents: Iterable[str]) -> dict[str, str]:
-    """The hash of each of these datapoints that is here whole, as it reads now."""
-    return {row["datapoint_id"]: parts.digest(parts.parts(row))
-            for row in rows.several(index, set(idents))}
+def digests(index: rows.Index, idents: Iterable[str], look: Look | None = None) -> dict[str, str]:
+    """The hash of each of these datapoints that is here whole, as it reads now; `look` is given
+    the parts of each, so that who needs both opens it once."""
+    hashes = {}
+    for row in rows.several(index, set(idents)):
+        ident, row_parts = row["datapoint_id"], parts.parts(row)
+        hashes[ident] = parts.digest(row_parts)
+        if look:
+            look(ident, row_parts)
+    return hashes
 
 
 def changed(index: rows.Index, reviews: Iterable[Review]) -> set[str]:
     """The ids of the reviews whose datapoint reads otherwise now than when it was read."""
     tied = [review for review in reviews if review.row]
-    now = digests(index, (review.datapoint_id for review in tied))
-    return {review.review_id for review in tied
-            if now.get(review.datapoint_id, review.row) != review.row}
+    return otherwise(tied, digests(index, (review.datapoint_id for review in tied)))
+
+
+def otherwise(reviews: Iterable[Review], now: Mapping[str, str]) -> set[str]:
+    """The ids of the reviews whose datapoint has another hash `now`."""
+    return {review.review_id for review in reviews
+            if review.row and now.get(review.datapoint_id, review.row) != review.row}
 
 
 def finals(reviews: Iterable[Review]) -> dict[str, Final]:

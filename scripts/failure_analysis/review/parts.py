@@ -90,7 +90,7 @@ def folded(text: str) -> str:
 
 @lru_cache(4)  # a datapoint has many quotes, and folding it is most of the work
 def _folded(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    return tuple(part._replace(text=folded(part.text)) for part in parts)
+    return tuple(Part(name, " ".join(text.split())) for name, text in parts)
 
 
 def where(quote: str, parts: list[Part]) -> str | None:
