@@ -5,7 +5,9 @@
 """Measures the review scripts on a ledger of many reviews, as whole processes on this machine.
 
 Makes an analysis of short judged rows of which two thirds fail, and a ledger of --reviews reviews
-by two coders over 40 buckets, in a temporary folder. Prints the wall seconds of plan_review.py,
+by two coders over 40 buckets, which record_review.py records, in a temporary folder. At 100,000
+check_report.py took 22 s of CPU before its rows were read once for hashes and quotes, 13 s since,
+three of them for the rules and two for the agreement measured again. Prints the wall seconds of plan_review.py,
 show_datapoint.py, record_review.py (one more review), write_report.py, check_report.py and
 measure_agreement.py.
 
