@@ -5,11 +5,12 @@
 """Measures the review scripts on a ledger of many reviews, as whole processes on this machine.
 
 Makes an analysis of short judged rows of which two thirds fail, and a ledger of --reviews reviews
-by two coders over 40 buckets, which record_review.py records, in a temporary folder. At 100,000
-check_report.py took 22 s of CPU before its rows were read once for hashes and quotes, 13 s since,
-three of them for the rules and two for the agreement measured again. Prints the wall seconds of plan_review.py,
-show_datapoint.py, record_review.py (one more review), write_report.py, check_report.py and
-measure_agreement.py.
+by two coders over 40 buckets, which record_review.py records, in a temporary folder. Prints the
+wall seconds of plan_review.py, show_datapoint.py, record_review.py (one more review),
+write_report.py, check_report.py and measure_agreement.py.
+
+At 100,000 check_report.py took 22 s of CPU before each row was read once for its hash and its
+quotes, 13 s since: three of them for the rules, two for the agreement measured again.
 
 Exit codes: 0 measured; 1 a limit is broken (write_report.py and measure_agreement.py: 5 s at
 100,000 reviews); 2 usage.
