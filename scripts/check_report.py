@@ -40,6 +40,7 @@ Example: check_report.py results/mybench --strict
 """
 
 import argparse
+import gc
 import sys
 from collections import Counter
 from pathlib import Path
@@ -75,6 +76,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--answers and --reader go together")
     if [args.second_reading, bool(args.answers), args.strict or args.rerun_inputs].count(True) > 1:
         parser.error("--second-reading and --answers stand alone")
+    gc.disable()  # it takes a fifth of the time, and what is read makes no cycles
     act = _sheet if args.second_reading else _answers if args.answers else _check
     return cli.run(__file__, lambda: act(args), args.analysis_dir)
 

@@ -28,6 +28,7 @@ Example: write_report.py results/mybench
 """
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
                         help="draft the report anew even if somebody has rewritten it (a copy "
                              "stays)")
     args = parser.parse_args(argv)
+    gc.disable()  # it takes a fifth of the time, and what is read makes no cycles
     return cli.run(__file__, lambda: _write(args), args.analysis_dir)
 
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import goldens
-from failure_analysis import facts, files, manifest
+from failure_analysis import facts, files, manifest, store
 from failure_analysis.report import check
 from failure_analysis.review import ledger
 from make_runs import judged, read_jsonl, turn
@@ -38,7 +38,7 @@ def invent(folder, ident):
         for names in (entry["outputs"], entry.get("reads", {})):
             if ROWS in names:
                 names[ROWS] = files.sha256(path)
-    files.write_json(folder / manifest.NAME, {"steps": ran})
+    store.write_json(folder / manifest.NAME, {"steps": ran})
 
 
 def reviewed(folder):

@@ -80,7 +80,7 @@ def better(folder):
 def test_an_untouched_folder_holds_against_manifest_and_runs(run_script, folder):
     done = run_script("check_report.py", folder)
     assert done.returncode == 0, done.stdout
-    assert "HOLDS, against the manifest (--rerun-inputs reads the runs again)" in done.stdout
+    assert "PROVED, against the manifest (--rerun-inputs reads the runs again)" in done.stdout
     done = run_script("check_report.py", folder, "--rerun-inputs", "--json")
     assert done.returncode == 0, done.stdout
     assert json.loads(done.stdout)["against"] == "runs"

@@ -315,3 +315,17 @@ def test_text_that_unicode_cannot_carry_is_spelled_out(analyse, tmp_path, run_sc
                       "--fault", "model_error", "--mechanism", "It says a broken character.",
                       "--quote", "Talk A \\ud800 is at")
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(("quote", "text", "stands"), [
+    ("paid", "It was paid.", True), ("paid", "It was unpaid, then paid.", True),
+    ("paid", "It was unpaid.", False), ("paid", "paid_off", False), ("paid", r"all\npaid", True),
+    ("paid", r"all\xpaid", False), ("(paid)", "un(paid)off", True), ("a a", "ba a a", True)])
+def test_a_quote_stands_where_it_cuts_no_word(quote, text, stands):
+    assert (parts.where(quote, [parts.Part("answer", text)]) == "answer") is stands
+
+
+def test_a_negation_before_one_of_two_places_loses_nothing():
+    twice = [parts.Part("answer", "It did not pay the bill. It did pay the bill.")]
+    assert not parts.loses_negation("pay the bill", twice)
+    assert parts.loses_negation("pay the bill", [parts.Part("answer", twice[0].text[:24])])

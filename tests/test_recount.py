@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 import goldens
-from failure_analysis import facts, files, manifest, steps
+from failure_analysis import facts, manifest, steps, store
 from failure_analysis.report import check
 
 MAPPING = """\
@@ -96,7 +96,7 @@ def changed(folder, target, change):
     shutil.copytree(folder, target)
     values = facts.load(target)
     change(values)
-    files.write_json(target / facts.NAME, values)
+    store.write_json(target / facts.NAME, values)
     ran = manifest.entries(target)
     for step in (step.name for step in steps.STEPS if step.facts is not None):
         if facts.part(values, step):
@@ -104,7 +104,7 @@ def changed(folder, target, change):
             entry["outputs"][facts.NAME] = facts.digest(values, step)
         elif step in ran:
             ran[step]["outputs"][facts.NAME] = facts.digest(values, step)
-    files.write_json(target / manifest.NAME, {"steps": ran})
+    store.write_json(target / manifest.NAME, {"steps": ran})
     return target
 
 
@@ -170,7 +170,7 @@ def test_the_numbers_of_a_diagnosis_are_counted_from_its_file(wide, tmp_path):
             {"hypothesis": "overthinks", "score": 2}]}],
         "pairs": [{"a": "run 1", "b": "m2", "task": "odd", "items": 4, "differs": {"fft": lens}}]}
     folder = shutil.copytree(wide, tmp_path / "out")
-    files.write_json(folder / "diagnosis.json", document)
+    store.write_json(folder / "diagnosis.json", document)
     numbers = diagnose.facts_of(document)
     facts.replace(folder, steps.DIAGNOSE, numbers)
     manifest.record(folder, steps.DIAGNOSE.name, {}, steps.DIAGNOSE.writes)

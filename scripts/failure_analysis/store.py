@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -271,8 +272,9 @@ def write_json(path: Path, value: Any) -> None:
     """Writes an indented JSON document, piece by piece; NaN and infinities are errors, they are no
     JSON."""
     with atomic(path) as file:
-        for piece in json.JSONEncoder(indent=1, allow_nan=False).iterencode(value):
-            file.write(piece.encode())
+        pieces = json.JSONEncoder(indent=1, allow_nan=False).iterencode(value)
+        while text := "".join(islice(pieces, 10_000)):
+            file.write(text.encode())
         file.write(b"\n")
 
 

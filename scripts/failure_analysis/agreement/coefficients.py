@@ -4,12 +4,14 @@ often everything was said, and a resample is a multinomial draw."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from failure_analysis.statistics import ALPHA, Interval, wilson
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 ONE_LABEL = "undefined: only one label was used"
 NO_SPREAD = "no interval: every resample gives the same value"
@@ -98,8 +100,10 @@ def _over(observed: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
     return 1 - ratio
 
 
-def _incidence(patterns: Sequence[Sequence[str]], names: Sequence[str]) -> csr_array:
+def _incidence(patterns: Sequence[Sequence[str]], names: Sequence[str]) -> "csr_array":
     """How often each pattern holds each label, of shape (patterns, labels)."""
+    from scipy.sparse import csr_array  # slow to import, and most checks measure no agreement
+
     column = {name: place for place, name in enumerate(names)}
     rows = [row for row, labels in enumerate(patterns) for _ in labels]
     columns = [column[label] for labels in patterns for label in labels]

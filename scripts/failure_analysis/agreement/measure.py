@@ -122,10 +122,13 @@ def _together(judgements: Judgements, bootstrap: Bootstrap) -> dict[str, Any]:
     sets = {"readers": ledger.READERS}
     if judgements.labels("bucket", ("llm",)):
         sets["readers_and_llm"] = (*ledger.READERS, "llm")
-    return {name: {"coders": _sharing(judgements.labels("bucket", kinds)),
-                   **{question: _all_of(judgements.labels(question, kinds), bootstrap)
-                      for question in QUESTIONS}}
-            for name, kinds in sets.items()}
+    together = {}
+    for name, kinds in sets.items():
+        labels = {question: judgements.labels(question, kinds) for question in QUESTIONS}
+        together[name] = {"coders": _sharing(labels["bucket"]),
+                          **{question: _all_of(mine, bootstrap)
+                             for question, mine in labels.items()}}
+    return together
 
 
 def _sharing(labels: Mapping[str, Labels]) -> list[str]:
@@ -256,7 +259,7 @@ def _written(figure: coefficients.Figure) -> dict[str, Any]:
 
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:
-    """As files.write_json does, which takes seconds for the disagreements of a large ledger."""
+    """As store.write_json does, which takes seconds for the disagreements of a large ledger."""
     with store.atomic(path) as file:
         file.write(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
 

@@ -292,7 +292,9 @@ def _have_versions(units: dict[str, Unit], entry: dict) -> bool:
 def fails(counts: list[int], reading: str) -> bool:
     """Whether a unit fails an item: any attempt, more than half of them, or all."""
     attempts, fails = counts
-    return {"any": fails > 0, "majority": 2 * fails > attempts, "all": fails == attempts}[reading]
+    if reading == "majority":
+        return 2 * fails > attempts
+    return fails > 0 if reading == "any" else fails == attempts
 
 
 def _sets(units: dict[str, Unit], items: list[str], reading: str) -> dict[str, Any]:
@@ -396,8 +398,8 @@ def _repeated(of_a: _Cells, of_b: _Cells, items: list[str], seed: int) -> dict[s
 def _differing(a: Unit, b: Unit) -> int:
     """How many items both units were judged on that are not the same item."""
     both = a.items.keys() & b.items.keys()
-    return sum(a.content(item) is None or a.content(item) != b.content(item)
-               for item in both)
+    changing = both & (a.unsteady | b.unsteady)
+    return len(changing) + sum(a.prints[item] != b.prints[item] for item in both - changing)
 
 
 def _counts(of_a: dict, of_b: dict, items: list[str], reading: str) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 own file names, else ordered rules in YAML. Provisional: a rule sees words, not causes."""
 
 import json
+import operator
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,10 @@ NAME, PAGE, RULES = steps.CLUSTER.writes[:3]
 DEFAULT_RULES = Path(__file__).resolve().parents[3] / "templates" / "heuristics.yaml"
 OTHER, NO_RULE = "other", "no_rule"
 SAID = "messages.assistant"
-NUMBER_TESTS = ("at_least", "at_most", "above", "below")
+TEXT_TESTS = ("regex", "contains", "starts_with")
+_COMPARE = {"at_least": operator.ge, "at_most": operator.le, "above": operator.gt,
+            "below": operator.lt}
+NUMBER_TESTS = tuple(_COMPARE)
 _LABELS = re.compile(rb'"error_mode_candidate": ?(null|"[a-z0-9_]+"), ?'
                      rb'"error_mode_rule": ?(null|"[a-z0-9_]+")(?=}$)')
 _BOUNDARY = re.compile(r"\b")
@@ -32,12 +36,14 @@ _MOST_MODELS = 4  # of a table for a terminal
 
 class Test(NamedTuple):
     """One condition: the value at `field` meets `kind` for any of `values`; with `signals`, the
-    field of a signal of one of these kinds, or that there is one (no field)."""
+    field of a signal of one of these kinds, or that there is one (no field). `blank` says whether
+    a text that is empty meets it, as most are."""
 
     field: str
     kind: str
     values: tuple
     signals: tuple[str, ...] = ()
+    blank: bool = False
 
 
 class Rule(NamedTuple):
@@ -74,25 +80,25 @@ def _test(test: dict) -> Test:
     kind = next((key for key in test if key not in ("field", "signal")), "")
     value = test[kind] if kind else []
     values = tuple(value) if isinstance(value, list) else (value,)  # `equals: null` is a value
-    return Test(test.get("field", ""), kind,
-                tuple(map(searcher, values)) if kind == "regex" else values,
-                _listed(test.get("signal")))
+    values = tuple(map(searcher, values)) if kind == "regex" else values
+    return Test(test.get("field", ""), kind, values, _listed(test.get("signal")),
+                kind in TEXT_TESTS and _occurs(kind, values, ""))
 
 
 def _listed(value: Any) -> tuple:
     return tuple(value) if isinstance(value, list) else () if value is None else (value,)
 
 
-def searcher(source: str) -> Callable[[str], bool]:
+def searcher(source: str) -> Callable[[str], object]:
     """A search for a pattern. One that begins with a word boundary is looked for without it, and
     what is found is held against it: Python finds what begins with letters three times as fast."""
     whole, bare = re.compile(source), re.sub(r"\\.|\[[^]]*\]", "", source)
     while bare != (bare := re.sub(r"\([^()]*\)", "", bare)):
         pass
     if source.startswith("^") and "|" not in bare:  # a search would try every place of the text
-        return lambda text: whole.match(text) is not None
+        return whole.match
     if not source.startswith(r"\b") or "|" in bare:  # of alternatives, \b belongs to the first
-        return lambda text: whole.search(text) is not None
+        return whole.search
     search = re.compile(source[2:]).search
 
     def occurs(text: str) -> bool:
@@ -118,36 +124,58 @@ def hits(row: dict, rules: list[Rule]) -> list[Rule]:
 
 
 def _meets(row: dict, rule: Rule, texts: dict[str, str]) -> bool:
-    failed = row.get("failed_dimensions") or []
-    if rule.dimensions and not any(name in failed for name in rule.dimensions):
+    if rule.dimensions:
+        failed = row.get("failed_dimensions") or []
+        if not any(name in failed for name in rule.dimensions):
+            return False
+    for test in rule.all:  # loops, as generators would take a third of the time of a short row
+        if not _holds(row, test, texts):
+            return False
+    if rule.any and not _some_hold(row, rule.any, texts):
         return False
-    return all(_holds(row, test, texts) for test in rule.all) \
-        and (not rule.any or any(_holds(row, test, texts) for test in rule.any)) \
-        and not any(_holds(row, test, texts) for test in rule.none)
+    return not _some_hold(row, rule.none, texts)
+
+
+def _some_hold(row: dict, tests: tuple[Test, ...], texts: dict[str, str]) -> bool:
+    for test in tests:  # noqa: SIM110
+        if _holds(row, test, texts):
+            return True
+    return False
 
 
 def _holds(row: dict, test: Test, texts: dict[str, str]) -> bool:
-    if test.signals:
+    field, kind, values, signals, blank = test
+    if signals:
         mine = row.get("signals") if isinstance(row.get("signals"), list) else ()
-        return any(not test.kind or _holds(signal, test._replace(signals=()), {})
+        return any(not kind or _holds(signal, test._replace(signals=()), {})
                    for signal in mine
-                   if isinstance(signal, dict) and signal.get("kind") in test.signals)
-    if test.kind in NUMBER_TESTS:
-        value = _number(row, test.field)
-        return value is not None and any(_compares(value, test.kind, limit)
-                                         for limit in test.values)
-    if test.kind == "equals":
-        value = value_at(row, test.field)
-        return any(type(value) is type(wanted) and value == wanted for wanted in test.values)
-    text = texts.get(test.field)
-    if text is None:
-        text = texts[test.field] = _text(_said(row) if test.field == SAID else
-                                         value_at(row, test.field))
-    if test.kind == "contains":
-        return any(word in text for word in test.values)
-    if test.kind == "starts_with":
-        return text.startswith(test.values)
-    return any(search(text) for search in test.values)
+                   if isinstance(signal, dict) and signal.get("kind") in signals)
+    if kind in TEXT_TESTS:
+        text = texts.get(field)
+        if text is None:
+            text = texts[field] = _text(_said(row) if field == SAID else value_at(row, field))
+        return _occurs(kind, values, text) if text else blank
+    if kind in NUMBER_TESTS:
+        number = _number(row, field)
+        return number is not None and any(_COMPARE[kind](number, limit) for limit in values)
+    value = value_at(row, field)
+    return value in values and any(type(value) is type(wanted) and value == wanted
+                                   for wanted in values)
+
+
+def _occurs(kind: str, values: tuple, text: str) -> bool:
+    """Whether a text meets a test of texts for any of its values."""
+    if kind == "starts_with":
+        return text.startswith(values)
+    if kind == "contains":
+        for word in values:  # noqa: SIM110
+            if word in text:
+                return True
+        return False
+    for search in values:  # noqa: SIM110
+        if search(text):
+            return True
+    return False
 
 
 def _said(row: dict) -> str:
@@ -164,11 +192,6 @@ def _number(row: dict, field: str) -> float | None:
         return len(value) if isinstance(value, list) else None
     value = value_at(row, field)
     return value if is_number(value) else None
-
-
-def _compares(value: float, kind: str, limit: float) -> bool:
-    return {"at_least": value >= limit, "at_most": value <= limit,
-            "above": value > limit, "below": value < limit}[kind]
 
 
 def _text(value: Any) -> str:
@@ -274,8 +297,8 @@ class _Counts:
         self.rules = rules
         self.of_benchmark: dict[str | None, list[Rule]] = {}
         self.rows = 0
-        self.modes: dict[str, Counter] = {}
-        self.models: dict[str, Counter] = {}
+        self.modes: dict[str, Counter] = defaultdict(Counter)
+        self.models: dict[str, Counter] = defaultdict(Counter)
         self.examples: dict[str, dict[str, list[str]]] = {}
         self.hit: Counter = Counter()
         self.won: Counter = Counter()
@@ -295,8 +318,8 @@ class _Counts:
             (met[0].mode, met[0].name) if met else (OTHER, NO_RULE)
         self.rows += 1
         model = row.get("model_name") or ""
-        self.modes.setdefault(mode, Counter())[name] += 1
-        self.models.setdefault(mode, Counter())[model] += 1
+        self.modes[mode][name] += 1
+        self.models[mode][model] += 1
         kept = self.examples.setdefault(mode, {}).setdefault(model, [])
         if len(kept) < _EXAMPLES:
             kept.append(row["datapoint_id"])
@@ -306,8 +329,10 @@ class _Counts:
         for given in [rule.name for rule in met] or [name]:
             if len(ids := self.ids.setdefault(given, [])) < _EXAMPLES:
                 ids.append(row["datapoint_id"])
-        self.hit.update(rule.name for rule in met)
-        self.overlaps.update((name, rule.name) for rule in met if rule.mode != mode)
+        for rule in met:
+            self.hit[rule.name] += 1
+            if rule.mode != mode:
+                self.overlaps[name, rule.name] += 1
         return mode, name
 
     def speaking(self) -> list[Rule]:

@@ -16,6 +16,7 @@ from failure_analysis.datapoint import NOT_COUNTED, Outcome
 
 CONTRAST = steps.PLAN.writes[2]
 OUTCOMES = ("pass", "fail", "unjudged")
+_DECODE = msgspec.json.Decoder().decode
 _COLUMNS = ("datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "trial",
             "outcome", "failed_dimensions", "termination", "task")
 
@@ -182,7 +183,7 @@ def several(index: Index, idents: Iterable[str]) -> Iterator[dict]:
 def _parsed(path: Path, line: bytes, ident: str) -> dict:
     """The row of a datapoint from its line; refuses a damaged one, and one of another datapoint."""
     try:
-        datapoint = json.loads(line)
+        datapoint = _value(line)
     except (ValueError, RecursionError):
         datapoint = None
     if reason := not_a_row(datapoint):
@@ -190,6 +191,13 @@ def _parsed(path: Path, line: bytes, ident: str) -> dict:
     if datapoint["datapoint_id"] != ident:
         raise files.Refusal(f"{path}: changed while it was read; try again")
     return datapoint
+
+
+def _value(line: bytes) -> Any:
+    try:
+        return _DECODE(line)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return json.loads(line)
 
 
 def not_a_row(row: Any) -> str:

@@ -33,8 +33,9 @@ class Analysis(NamedTuple):
     versions: dict | None = None
 
 
-def load(analysis_dir: Path) -> Analysis:
-    """Reads an analysis folder; refuses one whose stage 1 is not complete."""
+def load(analysis_dir: Path, counts: counting.Counts | None = None) -> Analysis:
+    """Reads an analysis folder (`counts` where they are known already); refuses one whose stage 1
+    is not complete."""
     sane = files.needed(analysis_dir / sanity.NAME, "build_packet.py")
     clusters = files.needed(analysis_dir / heuristics.NAME, "cluster_failures.py")
     path = analysis_dir / comparison_page.NAME
@@ -42,7 +43,7 @@ def load(analysis_dir: Path) -> Analysis:
         if path.exists() else None
     return Analysis(analysis_dir, results.read(sane, results.Sanity, steps.BUILD.script),
                     results.read(clusters, results.Clusters, steps.CLUSTER.script),
-                    compared, counting.load(analysis_dir), _versions_of(analysis_dir))
+                    compared, counts or counting.load(analysis_dir), _versions_of(analysis_dir))
 
 
 def _versions_of(analysis_dir: Path) -> dict | None:

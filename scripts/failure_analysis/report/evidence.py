@@ -12,7 +12,7 @@ from failure_analysis.comparison import compute
 from failure_analysis.packet import heuristics, rows
 from failure_analysis.report import blocks, draft
 from failure_analysis.report.names import Names, names_of
-from failure_analysis.review import parts, standing
+from failure_analysis.review import counting, parts, standing
 
 
 class Finding(NamedTuple):
@@ -31,12 +31,14 @@ Findings = Iterator[Finding]
 class Evidence(NamedTuple):
     """Everything that a report is proved against. `analysis` holds the comparison and the clusters
     as they were computed anew, `written` as the files have them (None: no such file); `relabelled`
-    are rows with another label than the rules give, `opened` the parts of the datapoints looked at
+    are rows with another label than the rules give, `fabricated` the quotes of reviews that do not
+    occur in their datapoints, `opened` the parts of the datapoints looked at
     so far, `by_item` the outcomes once they are asked for. `proved` counts what holds, by kind."""
 
     analysis: blocks.Analysis
     written: blocks.Analysis
     relabelled: list[str]
+    fabricated: list[counting.Fabricated]
     blocks: dict[str, str]
     facts: dict[str, int | float]
     bound: Counter[str]
@@ -70,13 +72,14 @@ class Evidence(NamedTuple):
 
 def gather(analysis_dir: Path, min_cited: int = 3) -> Evidence:
     """Reads and computes anew what a report is proved against; refuses an incomplete stage 1."""
-    written = blocks.load(analysis_dir)
+    counts, fabricated = counting.proved(analysis_dir)
+    written = blocks.load(analysis_dir, counts)
     clusters, relabelled = heuristics.again(analysis_dir)
     analysis = written._replace(compared=_compared(written), clusters=clusters or written.clusters)
     values = facts.load(analysis_dir)
     names = names_of(analysis.counts, values, analysis.sanity["conservation"]["benchmark"],
                             [mode["mode"] for mode in analysis.clusters["modes"]])
-    return Evidence(analysis, written, relabelled, blocks.render(analysis), values,
+    return Evidence(analysis, written, relabelled, fabricated, blocks.render(analysis), values,
                     standing.own_bindings(analysis_dir), min_cited, names, {}, Counter(), {})
 
 

@@ -16,7 +16,7 @@ from failure_analysis.packet import heuristics, rows
 from failure_analysis.reading import runs
 from failure_analysis.report import recount
 from failure_analysis.report.evidence import Evidence, Finding, Findings
-from failure_analysis.review import contrast, counting, ledger, parts
+from failure_analysis.review import contrast, counting, ledger
 
 _BUILD = Path(__file__).resolve().parents[2] / steps.BUILD.script
 
@@ -95,14 +95,12 @@ def _agreement_findings(folder: Path, agreed: dict | None) -> Findings:
 def _ledger_findings(evidence: Evidence) -> Findings:
     """Reviews that do not hold any more, and datapoints on which the coders still disagree."""
     counts = evidence.analysis.counts
-    by_datapoint: dict[str, list[ledger.Review]] = {}
-    for review in counts.standing:
-        by_datapoint.setdefault(review.datapoint_id, []).append(review)
-    for row in rows.several(counts.index, by_datapoint):
-        ident = row["datapoint_id"]
-        yield from _review_findings(by_datapoint.pop(ident), parts.parts(row), evidence)
-    for ident, reviews in by_datapoint.items():  # of another packet (the coverage block says so)
-        if ident in counts.index.outcomes and any(each.kind in ledger.READERS for each in reviews):
+    yield from _review_findings(evidence)
+    lacking = dict.fromkeys(review.datapoint_id for review in counts.standing
+                            if review.kind in ledger.READERS
+                            and review.datapoint_id not in counts.index.places)
+    for ident in lacking:
+        if ident in counts.index.outcomes:  # else of another packet (the coverage block says so)
             yield Finding(0, "missing_row", ident, "it was reviewed and is not here whole; run "
                           f"plan_review.py --contrast {ident}")
     for review in counts.changed:
@@ -122,17 +120,17 @@ def _ledger_findings(evidence: Evidence) -> Findings:
                       f"the coders disagree ({views}); settle it with record_review.py --settles")
 
 
-def _review_findings(reviews: list[ledger.Review], row_parts: list[parts.Part],
-                     evidence: Evidence) -> Findings:
-    """What does not hold of the reviews of one datapoint."""
-    for review in reviews:
-        if not ledger.is_genuine(review, evidence.names.squeezed):
+def _review_findings(evidence: Evidence) -> Findings:
+    """Lines of the ledger that are not as they were recorded, and quotes that nobody wrote."""
+    counts = evidence.analysis.counts
+    for review in counts.standing:
+        if review.datapoint_id in counts.index.places \
+                and not ledger.is_genuine(review, evidence.names.squeezed):
             yield Finding(0, "edited_review", review.review_id, "this line of reviews.jsonl is not "
                           "as it was recorded; undo the edit, corrections go through --replaces")
-        for quote in review.quotes:
-            if parts.where(quote, row_parts) is None:
-                yield Finding(0, "fabricated_quote", quote, f"review {review.review_id} quotes "
-                              f"what does not occur in {review.datapoint_id}")
+    for review, quote in evidence.fabricated:
+        yield Finding(0, "fabricated_quote", quote, f"review {review.review_id} quotes what does "
+                      f"not occur in {review.datapoint_id}")
 
 
 def rerun(analysis_dir: Path) -> Findings:

@@ -21,7 +21,7 @@ class Names(NamedTuple):
     owner: dict[str, str]
     buckets: frozenset[str]
     dimensions: frozenset[str]
-    squeezed: set[str]
+    squeezed: frozenset[str]
     items: frozenset[str]
     spans: frozenset[str]
     anywhere: frozenset[str]
@@ -47,7 +47,7 @@ def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchma
               *(review.coder for review in counts.reviews)}
     known = {*counts.judged, *runs, benchmark, *others, *outcomes}
     return Names(models, {ident: line.model for ident, line in outcomes.items()},
-                 buckets, frozenset(dimensions), {ledger.squeezed(name) for name in dimensions},
+                 buckets, frozenset(dimensions), frozenset(map(ledger.squeezed, dimensions)),
                  items, frozenset(map(name_in_span, known)),
                  frozenset(map(name_in_span, {*counts.judged, *failed})),
                  frozenset(counts.judged.keys() & others),

@@ -2,6 +2,8 @@
 numbers and code spans in them."""
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -152,7 +154,7 @@ def sentences(unit: Unit) -> list[Sentence]:
     return all_sentences
 
 
-def _joined(tokens: list[Token]) -> tuple[Token, ...]:
+def _joined(tokens: Iterable[Token]) -> tuple[Token, ...]:
     """The tokens with plain characters joined again."""
     joined: list[Token] = []
     for is_plain, group in groupby(tokens, key=lambda token: not token.kind):
@@ -166,14 +168,20 @@ def inline(text: str) -> list[Token]:
     return list(_joined(_atoms(text)))
 
 
-def _atoms(text: str) -> list[Token]:
+@lru_cache(1 << 14)  # the units of a report are looked at many times
+def _atoms(text: str) -> tuple[Token, ...]:
     """The tokens of a text, each plain character alone: one entry per mark of the masked text."""
     atoms: list[Token] = []
     place = 0
     while place < len(text):
-        atoms.append(_token(text, place) or Token("", text[place]))
+        atoms.append(_token(text, place) or _plain(text[place]))
         place += len(atoms[-1].source)
-    return atoms
+    return tuple(atoms)
+
+
+@lru_cache(1 << 10)
+def _plain(char: str) -> Token:
+    return Token("", char)
 
 
 def _token(text: str, place: int) -> Token | None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from failure_analysis import facts
 from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
-from failure_analysis.review import ledger, reading_log
+from failure_analysis.review import ledger, parts, reading_log
 
 
 class Rate(NamedTuple):
@@ -20,12 +20,20 @@ class Rate(NamedTuple):
     high: float
 
 
+class Fabricated(NamedTuple):
+    """A quote of a review that does not occur in its datapoint."""
+
+    review: ledger.Review
+    quote: str
+
+
 class Counts(NamedTuple):
     """The readers' decisions: `decided` and `open` are failing datapoints that were reviewed, with
     and without agreement; `wrong_pass` are passing ones whose verdict a reader calls wrong,
     `elsewhere` says how many are of another packet. `standing` are the current ones of all
     `reviews`, `changed` those whose datapoint reads otherwise now, which count nowhere. Counts are
-    per (bucket, model), (fault, model), model."""
+    per (bucket, model), (fault, model), model; `members` are the decided of each bucket, in the
+    order of their items."""
 
     index: rows.Index
     reviews: list[ledger.Review]
@@ -41,14 +49,40 @@ class Counts(NamedTuple):
     reviewed: Counter[str]
     shown: dict[str, dict[str, float]]
     elsewhere: int
+    members: dict[str, list[str]]
 
 
 def load(analysis_dir: Path) -> Counts:
     """The counts of an analysis folder, as its ledger stands now."""
     index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)
     showings = reading_log.load(analysis_dir)
-    now = ledger.digests(index, (showing.datapoint_id for showing in showings if showing.row))
-    return count(index, reviews, reading_log.seen(showings, now), ledger.changed(index, reviews))
+    now = ledger.digests(index, _tied(reviews, showings))
+    return count(index, reviews, reading_log.seen(showings, now), ledger.otherwise(reviews, now))
+
+
+def proved(analysis_dir: Path) -> tuple[Counts, list[Fabricated]]:
+    """The counts, and what the reviews that count quote and their datapoints do not hold: each
+    datapoint is opened once for both."""
+    index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)
+    showings = reading_log.load(analysis_dir)
+    by_datapoint: dict[str, list[ledger.Review]] = {}
+    for review in ledger.current(reviews):
+        by_datapoint.setdefault(review.datapoint_id, []).append(review)
+    fabricated: list[Fabricated] = []
+
+    def look(ident: str, row_parts: list[parts.Part]) -> None:
+        fabricated.extend(Fabricated(review, quote) for review in by_datapoint.get(ident, ())
+                          for quote in review.quotes if parts.where(quote, row_parts) is None)
+
+    now = ledger.digests(index, {*_tied(reviews, showings), *by_datapoint}, look)
+    changed = ledger.otherwise(reviews, now)
+    return count(index, reviews, reading_log.seen(showings, now), changed), \
+        [one for one in fabricated if one.review.review_id not in changed]
+
+
+def _tied(reviews: list[ledger.Review], showings: list[reading_log.Showing]) -> set[str]:
+    """The datapoints of which it is recorded how they read."""
+    return {one.datapoint_id for one in (*reviews, *showings) if one.row}
 
 
 def count(index: rows.Index, reviews: list[ledger.Review],
@@ -76,7 +110,17 @@ def count(index: rows.Index, reviews: list[ledger.Review],
     reviewed = Counter(outcomes[ident].model for ident in (*decided, *open_))
     return Counts(index, reviews, standing,
                   [review for review in current if review.review_id in changed], decided, open_,
-                  wrong_pass, buckets, faults, judged, failing, reviewed, shown, elsewhere)
+                  wrong_pass, buckets, faults, judged, failing, reviewed, shown, elsewhere,
+                  _members(outcomes, decided))
+
+
+def _members(outcomes: Mapping[str, rows.OutcomeLine], decided: Mapping[str, ledger.Final]
+             ) -> dict[str, list[str]]:
+    """The ids of each bucket in the order of their items."""
+    by_bucket: dict[str, list[str]] = {}
+    for ident in sorted(decided, key=lambda ident: (natural_key(outcomes[ident].item), ident)):
+        by_bucket.setdefault(decided[ident].bucket, []).append(ident)
+    return by_bucket
 
 
 def models(counts: Counts) -> list[str]:
@@ -96,9 +140,8 @@ def bucket_order(counts: Counts, model: str | None = None) -> list[tuple[str, in
 def members(counts: Counts, bucket: str, model: str | None = None) -> list[str]:
     """The ids of the datapoints in a bucket (of one model), in the order of their items."""
     outcomes = counts.index.outcomes
-    ids = [ident for ident, final in counts.decided.items()
-           if final.bucket == bucket and model in (None, outcomes[ident].model)]
-    return sorted(ids, key=lambda ident: (natural_key(outcomes[ident].item), ident))
+    return [ident for ident in counts.members.get(bucket, ())
+            if model in (None, outcomes[ident].model)]
 
 
 def costs(counts: Counts, bucket: str, model: str) -> Counter[str]:
@@ -112,9 +155,8 @@ def might_pass(counts: Counts, model: str) -> int:
     """Reviewed failing datapoints of a model that might pass a benchmark without fault: those
     whose fault is the benchmark's, is undecided, or is disputed. A `mixed` one holds a model error
     that is enough to fail it."""
-    return sum(count for (fault, name), count in counts.faults.items()
-               if name == model and fault not in ("model_error", "mixed")) + \
-        sum(counts.index.outcomes[ident].model == model for ident in counts.open)
+    return counts.reviewed[model] - counts.faults["model_error", model] \
+        - counts.faults["mixed", model]
 
 
 def rate(counts: Counts, model: str) -> Rate:

@@ -4,8 +4,10 @@ proved against its datapoint first, and any number of writers may append at once
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,10 +27,13 @@ LABEL = "label"
 KINDS = (*READERS, "llm", LABEL)
 KEYS = ("datapoint_id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "coder",
         "kind", "replaces", "settles")
+Look = Callable[[str, list[parts.Part]], None]
 _ALIASES = {"id": "datapoint_id", "quote": "quotes"}
 SLUG = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _CODER = re.compile(r"[\w][\w.@:-]{0,59}")
 _FEWEST_WORDS = 4
+_VALUES = attrgetter(*KEYS)
+_SORTED = json.JSONEncoder(sort_keys=True).encode
 _NO_CAUSE = ("other", "misc", "unknown", "todo", "failure", "failed", "error", "wrong", "fail")
 
 
@@ -98,18 +103,28 @@ def current(reviews: Iterable[Review]) -> list[Review]:
     return [review for review in reviews if review.review_id not in replaced]
 
 
-def digests(index: rows.Index, idents: Iterable[str]) -> dict[str, str]:
-    """The hash of each of these datapoints that is here whole, as it reads now."""
-    return {row["datapoint_id"]: parts.digest(parts.parts(row))
-            for row in rows.several(index, set(idents))}
+def digests(index: rows.Index, idents: Iterable[str], look: Look | None = None) -> dict[str, str]:
+    """The hash of each of these datapoints that is here whole, as it reads now; `look` is given
+    the parts of each, so that who needs both opens it once."""
+    hashes = {}
+    for row in rows.several(index, set(idents)):
+        ident, row_parts = row["datapoint_id"], parts.parts(row)
+        hashes[ident] = parts.digest(row_parts)
+        if look:
+            look(ident, row_parts)
+    return hashes
 
 
 def changed(index: rows.Index, reviews: Iterable[Review]) -> set[str]:
     """The ids of the reviews whose datapoint reads otherwise now than when it was read."""
     tied = [review for review in reviews if review.row]
-    now = digests(index, (review.datapoint_id for review in tied))
-    return {review.review_id for review in tied
-            if now.get(review.datapoint_id, review.row) != review.row}
+    return otherwise(tied, digests(index, (review.datapoint_id for review in tied)))
+
+
+def otherwise(reviews: Iterable[Review], now: Mapping[str, str]) -> set[str]:
+    """The ids of the reviews whose datapoint has another hash `now`."""
+    return {review.review_id for review in reviews
+            if review.row and now.get(review.datapoint_id, review.row) != review.row}
 
 
 def finals(reviews: Iterable[Review]) -> dict[str, Final]:
@@ -136,7 +151,7 @@ def append(index: rows.Index, entries: Iterable[Mapping[str, Any]], read: bool =
     """Proves each entry and appends the good ones, in one locked and synced write; returns one
     verdict per entry. When this returns, what it accepted survives a crash. Corrections by
     somebody who has not `read` the datapoint again stay tied to what was read."""
-    dimensions = {squeezed(name) for name in rows.dimensions(index)}
+    dimensions = frozenset(map(squeezed, rows.dimensions(index)))
     path = index.analysis_dir / NAME
     with store.locked(path) as file:
         reviews = _parsed(path, file.read())
@@ -155,7 +170,7 @@ def append(index: rows.Index, entries: Iterable[Mapping[str, Any]], read: bool =
 
 
 def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Review],
-           by_coder: Mapping[tuple[str, str], Review], dimensions: set[str], read: bool
+           by_coder: Mapping[tuple[str, str], Review], dimensions: frozenset[str], read: bool
            ) -> Verdict:
     """Whether an entry becomes a review, and why not, beside every review by id and the current
     one by datapoint and coder. A correction takes what it does not say from the review that it
@@ -244,28 +259,37 @@ def _wrong_types(entry: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def wrong_form(entry: Mapping[str, Any], dimensions: set[str]) -> list[str]:
-    """Everything that is wrong with an entry before its datapoint is opened. `names` are the
-    dimensions, squeezed: a bucket that is only one of them names no cause."""
+def wrong_form(entry: Mapping[str, Any], dimensions: frozenset[str]) -> list[str]:
+    """Everything that is wrong with an entry before its datapoint is opened. `dimensions` are their
+    names, squeezed: a bucket that is only one of them names no cause."""
     if entry["kind"] == LABEL:
         return _wrong_label(entry)
-    bucket = entry["bucket"]
+    reasons = [*_wrong_words(entry["bucket"], tuple(entry["secondary"]), entry["fault"],
+                             entry["kind"], dimensions)]
+    if len(entry["mechanism"].split()) < _FEWEST_WORDS:
+        reasons.append("mechanism is empty or too short: say in a sentence what happened and why")
+    if reason := wrong_coder(entry["coder"]):
+        reasons.append(reason)
+    if not entry["quotes"]:
+        reasons.append("no quote: every review carries at least one verbatim quote from its "
+                       "datapoint")
+    return reasons
+
+
+@lru_cache(1 << 12)  # a ledger of 100,000 reviews has some hundred combinations of these
+def _wrong_words(bucket: str, secondary: tuple[str, ...], fault: str, kind: str,
+                 dimensions: frozenset[str]) -> tuple[str, ...]:
+    """What is wrong with the slugs, the fault and the kind of an entry."""
     reasons = [f"bucket {slug!r} is no snake_case slug of at most 60 characters, such as "
-               "confirms_without_calling_the_tool" for slug in (bucket, *entry["secondary"])
+               "confirms_without_calling_the_tool" for slug in (bucket, *secondary)
                if not SLUG.fullmatch(slug) or len(slug) > 60]
-    return reasons + [reason for holds, reason in (
+    return (*reasons, *(reason for holds, reason in (
         (not names_no_cause(bucket, dimensions), f"bucket {bucket} names no cause: it says that "
          "something (or a dimension) failed, not why; name what was done"),
-        (bucket not in entry["secondary"], f"{bucket} is both the primary cause and a "
-         "consequence; keep them apart"),
-        (entry["fault"] in FAULTS, f"fault {entry['fault']!r} is none of {', '.join(FAULTS)}"),
-        (entry["kind"] in KINDS, f"kind {entry['kind']!r} is none of {', '.join(KINDS)}"),
-        (len(entry["mechanism"].split()) >= _FEWEST_WORDS,
-         "mechanism is empty or too short: say in a sentence what happened and why"),
-        (not wrong_coder(entry["coder"]), wrong_coder(entry["coder"])),
-        (entry["quotes"], "no quote: every review carries at least one verbatim quote from its "
-                          "datapoint"),
-    ) if not holds]
+        (bucket not in secondary, f"{bucket} is both the primary cause and a consequence; keep "
+         "them apart"),
+        (fault in FAULTS, f"fault {fault!r} is none of {', '.join(FAULTS)}"),
+        (kind in KINDS, f"kind {kind!r} is none of {', '.join(KINDS)}")) if not holds))
 
 
 def wrong_coder(name: str) -> str:
@@ -319,7 +343,7 @@ def unproved(quotes: Iterable[str], row: Mapping[str, Any]) -> str:
     return ""
 
 
-def names_no_cause(bucket: str, dimensions: set[str]) -> bool:
+def names_no_cause(bucket: str, dimensions: Set[str]) -> bool:
     """True for a bucket that only repeats that something (or a grader dimension) failed."""
     plain = squeezed(bucket)
     cores = {plain}
@@ -356,15 +380,15 @@ def rename(index: rows.Index, old: str, new: str, coder: str | None, by: str) ->
     return append(index, entries, read=False)
 
 
-def is_genuine(review: Review, dimensions: set[str]) -> bool:
+def is_genuine(review: Review, dimensions: frozenset[str]) -> bool:
     """Whether a line of the ledger is as it was recorded: its id is made from what it says, and
     what it says would be taken again."""
-    entry = {name: getattr(review, name) for name in KEYS}
+    entry = dict(zip(KEYS, _VALUES(review), strict=True))
     return _review_id(entry, review.row) == review.review_id and not wrong_form(entry, dimensions)
 
 
 def _review_id(entry: Mapping[str, Any], row: str | None) -> str:
     """The same judgement of the same row has the same id, so that recording it twice changes
     nothing."""
-    text = json.dumps([*(entry[name] for name in KEYS), *([row] if row else [])], sort_keys=True)
+    text = _SORTED([*(entry[name] for name in KEYS), *([row] if row else [])])
     return "r" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]

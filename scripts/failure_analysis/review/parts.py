@@ -15,6 +15,7 @@ from failure_analysis.clean import visible
 # A shorter quote stands in too many datapoints to prove anything, unless it is a whole part.
 SHORTEST_QUOTE = 12
 _NEGATED = re.compile(r"(?:\b(?:not|never|no|cannot)|n['\u2019]t)(?: [\w'\u2019-]+){0,2} $", re.I)
+_ESCAPED = ("\\n", "\\r", "\\t")
 _ARGUMENTS = ("arguments", "args", "kwargs")
 _RESULTS = ("content", "response", "result", "output")
 
@@ -89,32 +90,43 @@ def folded(text: str) -> str:
 
 @lru_cache(4)  # a datapoint has many quotes, and folding it is most of the work
 def _folded(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    return tuple(part._replace(text=folded(part.text)) for part in parts)
+    return tuple(Part(name, " ".join(text.split())) for name, text in parts)
 
 
 def where(quote: str, parts: list[Part]) -> str | None:
     """The name of the first part in which the quote occurs verbatim, or None."""
-    return next((name for name, _ in _places(quote, parts)), None)
+    return next((part.name for part, _ in _places(quote, parts)), None)
 
 
 def loses_negation(quote: str, parts: list[Part]) -> bool:
     """True when a negation stands directly before each place where the quote occurs."""
-    before = [match.string[:match.start()] for _, match in _places(quote, parts)]
+    before = [part.text[:start] for part, start in _places(quote, parts)]
     return bool(before) and all(_NEGATED.search(text) for text in before)
 
 
-def _places(quote: str, parts: list[Part]) -> Iterator[tuple[str, re.Match]]:
-    """Where the quote stands as whole words, with the part's name; an escaped line feed in recorded
-    JSON is no part of a word. A blank one stands nowhere."""
+def _places(quote: str, parts: list[Part]) -> Iterator[tuple[Part, int]]:
+    """Where the quote stands as whole words: the part, folded, and the place in it. A blank one
+    stands nowhere."""
     wanted = folded(quote)
-    holding = [part for part in _folded(tuple(parts)) if wanted and wanted in part.text]
-    if not holding:
-        return
-    start = r"(?:(?<!\w)|(?<=\\[nrt]))" if wanted[0].isalnum() else ""
-    end = r"(?!\w)" if wanted[-1].isalnum() else ""
-    pattern = re.compile(f"{start}{re.escape(wanted)}{end}")
-    for part in holding:
-        yield from ((part.name, match) for match in pattern.finditer(part.text))
+    for part in _folded(tuple(parts)) if wanted else ():
+        start = part.text.find(wanted)
+        while start >= 0:
+            whole = _is_whole(part.text, start, start + len(wanted))
+            if whole:
+                yield part, start
+            start = part.text.find(wanted, start + (len(wanted) if whole else 1))
+
+
+def _is_whole(text: str, start: int, end: int) -> bool:
+    """Whether no word is cut at the ends of a place in a text; an escaped line feed in recorded
+    JSON is no part of a word."""
+    cut = text[start].isalnum() and _in_word(text[start - 1:start]) \
+        and text[max(0, start - 2):start] not in _ESCAPED
+    return not (cut or text[end - 1].isalnum() and _in_word(text[end:end + 1]))
+
+
+def _in_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
 
 
 def too_short(quote: str, parts: list[Part]) -> bool:
