@@ -222,8 +222,9 @@ def _versions(folder: Path) -> dict[str, int]:
 def agreement(folder: Path, counts: counting.Counts) -> dict | None:
     """The agreement measured anew over the reviews that there were; None where it was not measured,
     or those reviews do not give it."""
-    asked = manifest.settings(folder, steps.AGREE.name, results.MeasuredWith)
-    if not asked or not (folder / measure.NAME).exists():
+    asked = manifest.settings(folder, steps.AGREE.name, results.MeasuredWith) \
+        if (folder / measure.NAME).exists() else None
+    if not asked:
         return None
     then = results.read(folder / measure.NAME, results.Agreement, steps.AGREE.script)["reviews"]
     if not 0 < then <= len(counts.reviews):
