@@ -173,11 +173,12 @@ def hold(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, wait: bool = True) -> Iterator[IO[bytes]]:
+def locked(path: Path, wait: bool = True, by_line: bool = False) -> Iterator[IO[bytes]]:
     """A file open for reading and appending, that no other process has open in this way; made when
     it is not there. A last line that a crash cut off is dropped: nobody was told that it is
     there; one that is whole, but lacks its line feed, gets it. What was written is on the disk
-    when the block ends. Without `wait` a file that another process has open is refused."""
+    when the block ends. Without `wait` a file that another process has open is refused. Where it
+    does not fit on the disk, nothing of it stays; `by_line` what was flushed in whole lines."""
     from filelock import FileLock, Timeout
 
     refuse_leading_out(path)
@@ -202,9 +203,9 @@ def locked(path: Path, wait: bool = True) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in FULL or error.filename not in (None, str(path)):
                 raise
-            os.ftruncate(file.fileno(), size)  # all of it or nothing
+            os.ftruncate(file.fileno(), max(size, _whole_lines(path)) if by_line else size)
             file.raw.close()
             raise OSError(error.errno, error.strerror, str(path)) from None
 
@@ -247,6 +248,12 @@ def is_cut_off(path: Path, tail: bytes) -> bool:
         raise files.Refusal(f"{path}: its last line holds more than one record; put each on a "
                             "line of its own")
     return False
+
+
+def _whole_lines(path: Path) -> int:
+    """The size of what is on the disk of a file up to and with its last line feed."""
+    with open(path, "rb") as file:
+        return _end_of_lines(file)
 
 
 def _end_of_lines(file: IO[bytes]) -> int:

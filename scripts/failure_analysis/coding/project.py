@@ -5,7 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -120,6 +120,7 @@ def logged(project_dir: Path, stage: str) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     detail, brief = logging.FileHandler(path, encoding="utf-8"), logging.StreamHandler(_Console())
     detail.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    detail.handleError = lambda record: None  # a full disk: the files that matter are named
     brief.setLevel(logging.INFO)
     ours = logging.getLogger(LOG)
     ours.setLevel(logging.DEBUG)
@@ -132,7 +133,8 @@ def logged(project_dir: Path, stage: str) -> Iterator[Path]:
     finally:
         for handler in (detail, brief):
             ours.removeHandler(handler)
-        detail.close()
+        with suppress(OSError):
+            detail.close()
 
 
 def _safe(record: logging.LogRecord) -> bool:
