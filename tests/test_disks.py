@@ -357,6 +357,17 @@ def test_what_a_killed_step_did_not_write_is_still_refused(tmp_path, monkeypatch
     assert killed(command, -1)[0] == 0
 
 
+def test_a_figure_is_drawn_before_its_file_is_begun(tmp_path):
+    class Figure:
+        def savefig(self, file, **how):
+            assert not list(tmp_path.iterdir())
+            file.write(repr(how).encode())
+
+    store.write_figure(tmp_path / "a.PNG", Figure())
+    assert contents(tmp_path) == {
+        "a.PNG": b"{'format': 'png', 'metadata': {'Software': None}}"}
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor(19).compress])
 def test_what_unpacks_to_far_too_much_is_given_up(build, tmp_path, pack):
     path = tmp_path / f"runs.jsonl{'.gz' if pack is gzip.compress else '.zst'}"

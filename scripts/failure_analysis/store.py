@@ -28,6 +28,8 @@ except ImportError:  # Windows: there nothing is held, and what runs alone is as
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
+_PLAIN_FIGURE = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None},
+                 ".pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
 _LEFT_OVER = 60  # seconds since a temporary file was written; a new one may not be locked yet
 
 
@@ -281,6 +283,15 @@ def write_json(path: Path, value: Any) -> None:
         for piece in json.JSONEncoder(indent=1, allow_nan=False).iterencode(value):
             file.write(piece.encode())
         file.write(b"\n")
+
+
+def write_figure(path: Path, figure: Any) -> None:
+    """Writes a matplotlib figure in the format that the file's name asks for, without times and
+    versions in it. It is drawn in memory: who is killed while it is drawn leaves no file begun."""
+    kind, drawn = path.suffix.lower(), io.BytesIO()
+    figure.savefig(drawn, format=kind.removeprefix("."), metadata=_PLAIN_FIGURE[kind])
+    with atomic(path) as file:
+        file.write(drawn.getvalue())
 
 
 class Records(list):
