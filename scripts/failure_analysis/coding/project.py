@@ -97,6 +97,12 @@ def _remove(project_dir: Path, step: str) -> None:
                 path.unlink()
 
 
+def is_made(project_dir: Path, step: str, path: Path) -> bool:
+    """Whether a step writes this file of its project, or removes it when it begins anew."""
+    real = path.resolve()
+    return real.parent == project_dir.resolve() and any(map(real.match, _MADE[step]))
+
+
 def recorded(project_dir: Path, step: str) -> dict | None:
     """What the manifest says of a step, if it was begun."""
     return manifest.entries(project_dir).get(step)
