@@ -28,7 +28,6 @@ from make_runs import judged, turn
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 ANSWER = "Talk A is at ten, and it is about gardens. " * 20
-AN_HOUR_AGO = 3600
 ROW = b'{"id": 1, "model": "m", "answer": "A", "right": true}\n'
 MAPPING = """benchmark: quiz
 fields: {item_id: id, model_name: model, assistant_text: answer, scores: {right: right}}
@@ -227,17 +226,47 @@ def test_what_a_killed_writer_left_goes_and_nothing_else(build, tmp_path):
     os.waitpid(child, 0)
     [left] = out.iterdir()
     written = out / f".{steps.ROWS}.99999-0123abcd.tmp"  # by a process that has it open
-    new = out / f".{steps.ROWS}.99999-4567abcd.tmp"
     theirs = [out / name for name in (".outcomes.csv.tmp", ".notes.12.tmp", "x.99-0123abcd.tmp")]
-    for path in (written, new, *theirs):
+    for path in (written, *theirs):
         path.write_bytes(b"x")
-    for path in (left, written, *theirs):
-        os.utime(path, (time.time() - AN_HOUR_AGO,) * 2)
     with open(written, "rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         build("--run-dir", run_of(tmp_path / "a", "model-a"))
     assert not left.exists()
-    assert all(path.exists() for path in (written, new, *theirs))
+    assert all(path.exists() for path in (written, *theirs))
+
+
+def test_a_file_that_is_swept_away_before_it_is_locked_is_begun_again(tmp_path, monkeypatch):
+    lock, swept = store._try_lock, []
+
+    def late(descriptor):
+        if not swept:
+            swept.extend(tmp_path.iterdir())
+            store._sweep.__wrapped__(tmp_path)
+        return lock(descriptor)
+
+    monkeypatch.setattr(store, "_try_lock", late)
+    store.write_text(tmp_path / "a.txt", "whole")
+    [temporary] = swept
+    assert contents(tmp_path) == {"a.txt": b"whole"} and not temporary.exists()
+
+
+def test_a_file_that_another_process_sweeps_just_now_is_begun_again(tmp_path, monkeypatch):
+    lock, held = store._try_lock, []
+
+    def taken(descriptor):
+        if not held:
+            [temporary] = tmp_path.iterdir()
+            held.append(os.open(temporary, os.O_RDONLY))
+            fcntl.flock(held[0], fcntl.LOCK_EX)
+            assert not lock(descriptor)
+            temporary.unlink()
+        return lock(descriptor)
+
+    monkeypatch.setattr(store, "_try_lock", taken)
+    store.write_text(tmp_path / "a.txt", "whole")
+    os.close(held[0])
+    assert contents(tmp_path) == {"a.txt": b"whole"}
 
 
 STEPS = {  # what is run over a packet that is there, and over none

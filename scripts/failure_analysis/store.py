@@ -11,7 +11,6 @@ import re
 import secrets
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
@@ -30,7 +29,6 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
 _PLAIN_FIGURE = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None},
                  ".pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
-_LEFT_OVER = 60  # seconds since a temporary file was written; a new one may not be locked yet
 
 
 def refuse_leading_out(path: Path) -> None:
@@ -78,13 +76,19 @@ class _Output(io.FileIO):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.temporary = path.with_name(
-            f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        self._begin()
+        # Before it was locked, another process may have taken it for one that was left.
+        while not (_try_lock(self.fileno()) and self.temporary.exists()):
+            self.close()
+            self._begin()
+
+    def _begin(self) -> None:
+        self.temporary = self.path.with_name(
+            f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
         try:
             super().__init__(self.temporary, "wb")
         except OSError as error:
             raise self._named(error) from None
-        _try_lock(self.fileno())
 
     def write(self, data: Any) -> int:
         """Writes what it can of the bytes."""
@@ -113,19 +117,14 @@ def _try_lock(descriptor: int) -> bool:
 @lru_cache(256)
 def _sweep(folder: Path) -> None:
     """Removes the temporary files that processes left in a folder when they were killed; once in a
-    process. Those that are being written are locked, or new."""
+    process. Those that are being written are locked; where nothing can be locked, all stay."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
-            if fcntl is None or not _TEMPORARY.fullmatch(entry.name) or \
-                    not entry.is_file(follow_symlinks=False) or \
-                    time.time() - entry.stat().st_mtime < _LEFT_OVER:
-                continue
-            descriptor = os.open(entry.path, os.O_RDONLY)
-            try:
-                if _try_lock(descriptor):
+            if fcntl is not None and _TEMPORARY.fullmatch(entry.name) and \
+                    entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError), open(entry.path, "r+b") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     os.unlink(entry.path)
-            finally:
-                os.close(descriptor)
 
 
 _held: set[Path] = set()
