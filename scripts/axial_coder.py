@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
                         help="begin the axial coding anew; the open codes stay")
     parser.add_argument("--codebook", type=Path, metavar="JSON",
                         help="apply this *_codebook.json first, and add codes only for what it "
-                             "does not cover")
+                             "does not cover (of the project itself: a copy elsewhere)")
     parser.add_argument("--background", type=Path, metavar="YAML",
                         help="a benchmark.yaml of which background and model are used")
     parser.add_argument("--seed", type=int, default=0,

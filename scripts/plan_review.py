@@ -64,19 +64,19 @@ def main(argv: list[str] | None = None) -> int:
 
 def _plan(args: argparse.Namespace) -> int:
     from failure_analysis import steps, terminal
-    from failure_analysis.review import plan
+    from failure_analysis.review import picks, plan, plan_files, plan_page
 
     analysis_dir = args.analysis_dir
     if args.contrast:
-        copied, refused = plan.add_contrasts(analysis_dir, args.contrast)
+        copied, refused = plan_files.add_contrasts(analysis_dir, args.contrast)
         cli.summarise({"copied": copied, "refused": refused},
                       [f"copied, to be shown: {', '.join(copied)}",
                        *(f"REFUSED: {reason}" for reason in refused)], args.json)
         return 1 if refused else 0
     cli.make_room(analysis_dir, steps.PLAN)
-    summary = plan.write(analysis_dir, plan.Options(args.budget, args.all, args.shards,
+    summary = plan_files.write(analysis_dir, picks.Options(args.budget, args.all, args.shards,
                                                     args.overlap, args.seed))
-    left = plan.left_out_lines(summary["left_out"], summary["failing"], summary["ceiling"])
+    left = plan_page.left_out_lines(summary["left_out"], summary["failing"], summary["ceiling"])
     lines = [f"{summary['planned']} datapoints to read: {summary['failing_planned']} of "
              f"{summary['failing']} failing, {summary['contrasts']} passing for contrast",
              *terminal.table(("why", "datapoints", "that is"), [

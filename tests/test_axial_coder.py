@@ -541,6 +541,28 @@ def test_who_is_coded_again_does_not_depend_on_what_was_coded(axial: Run, tmp_pa
     assert len(drawn[0]) == 32 and drawn[0] == drawn[1]
 
 
+def test_the_own_codebook_is_applied_from_a_copy(axial: Run, tmp_path: Path) -> None:
+    lines, own = [sample(n, (BOOKS, ENDS)[n % 2]) for n in range(10)], Path(
+        "results/p/x_codebook.json")
+    link, copy = tmp_path / "link.json", tmp_path / "before.json"
+    link.symlink_to(tmp_path / own)
+    with Endpoint() as endpoint:
+        axial(endpoint, lines)
+        first, asked = book(tmp_path), len(endpoint.paid)
+        for given in (own, link):
+            done = axial(endpoint, None, "--codebook", given, "--overwrite", code=1)
+            assert done.stderr == (f"axial_coder.py: {given}: this project's own codebook, which "
+                                   "is written anew; copy it out of results/p and give the copy\n")
+        assert book(tmp_path) == first and len(endpoint.paid) == asked
+        copy.write_bytes((tmp_path / own).read_bytes())
+        lines = [*lines, *(sample(n, TIME) for n in (10, 11))]
+        axial(endpoint, lines, "--codebook", copy, "--overwrite")
+        wider, asked = book(tmp_path), len(endpoint.paid)
+        axial(endpoint, None, "--codebook", copy)
+    assert len(endpoint.paid) == asked
+    assert len(wider["codes"]) == 3 and book(tmp_path)["codes"] == wider["codes"]
+
+
 def test_the_same_data_over_the_old_codebook_change_nothing(
     axial: Run, run_inside: Run, tmp_path: Path
 ) -> None:

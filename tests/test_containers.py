@@ -187,7 +187,8 @@ def test_rows_that_are_none_are_rejected(read):
         JsonLine(3, b'{"id": "b", "q": null}', None, "more or fewer cells than the header has"),
         JsonLine(4, b'{"id": "c", "q": "caf\\udce9"}', None, "not UTF-8"),
         JsonLine(5, b"", {"id": "d", "q": "x"}),
-        JsonLine(6, b"", None, "the CSV cannot be read from here on: ',' expected after '\"'")]
+        JsonLine(6, b"", None, "the CSV cannot be read from here on: "
+                 "line 6: ',' expected after '\"'")]
 
 
 def test_a_column_without_a_name_is_kept_and_remarked(tmp_path):

@@ -20,12 +20,14 @@ import zstandard
 
 from failure_analysis import files, manifest, steps, store
 from failure_analysis.archives import unpack
+from failure_analysis.lenses import samples
+from failure_analysis.packet import rows
 from failure_analysis.reading import containers
+from failure_analysis.review import labels
 from make_runs import judged, turn
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 ANSWER = "Talk A is at ten, and it is about gardens. " * 20
-AN_HOUR_AGO = 3600
 ROW = b'{"id": 1, "model": "m", "answer": "A", "right": true}\n'
 MAPPING = """benchmark: quiz
 fields: {item_id: id, model_name: model, assistant_text: answer, scores: {right: right}}
@@ -224,17 +226,47 @@ def test_what_a_killed_writer_left_goes_and_nothing_else(build, tmp_path):
     os.waitpid(child, 0)
     [left] = out.iterdir()
     written = out / f".{steps.ROWS}.99999-0123abcd.tmp"  # by a process that has it open
-    new = out / f".{steps.ROWS}.99999-4567abcd.tmp"
     theirs = [out / name for name in (".outcomes.csv.tmp", ".notes.12.tmp", "x.99-0123abcd.tmp")]
-    for path in (written, new, *theirs):
+    for path in (written, *theirs):
         path.write_bytes(b"x")
-    for path in (left, written, *theirs):
-        os.utime(path, (time.time() - AN_HOUR_AGO,) * 2)
     with open(written, "rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         build("--run-dir", run_of(tmp_path / "a", "model-a"))
     assert not left.exists()
-    assert all(path.exists() for path in (written, new, *theirs))
+    assert all(path.exists() for path in (written, *theirs))
+
+
+def test_a_file_that_is_swept_away_before_it_is_locked_is_begun_again(tmp_path, monkeypatch):
+    lock, swept = store._try_lock, []
+
+    def late(descriptor):
+        if not swept:
+            swept.extend(tmp_path.iterdir())
+            store._sweep.__wrapped__(tmp_path)
+        return lock(descriptor)
+
+    monkeypatch.setattr(store, "_try_lock", late)
+    store.write_text(tmp_path / "a.txt", "whole")
+    [temporary] = swept
+    assert contents(tmp_path) == {"a.txt": b"whole"} and not temporary.exists()
+
+
+def test_a_file_that_another_process_sweeps_just_now_is_begun_again(tmp_path, monkeypatch):
+    lock, held = store._try_lock, []
+
+    def taken(descriptor):
+        if not held:
+            [temporary] = tmp_path.iterdir()
+            held.append(os.open(temporary, os.O_RDONLY))
+            fcntl.flock(held[0], fcntl.LOCK_EX)
+            assert not lock(descriptor)
+            temporary.unlink()
+        return lock(descriptor)
+
+    monkeypatch.setattr(store, "_try_lock", taken)
+    store.write_text(tmp_path / "a.txt", "whole")
+    os.close(held[0])
+    assert contents(tmp_path) == {"a.txt": b"whole"}
 
 
 STEPS = {  # what is run over a packet that is there, and over none
@@ -354,6 +386,17 @@ def test_what_a_killed_step_did_not_write_is_still_refused(tmp_path, monkeypatch
     assert killed(command, -1)[0] == 0
 
 
+def test_a_figure_is_drawn_before_its_file_is_begun(tmp_path):
+    class Figure:
+        def savefig(self, file, **how):
+            assert not list(tmp_path.iterdir())
+            file.write(repr(how).encode())
+
+    store.write_figure(tmp_path / "a.PNG", Figure())
+    assert contents(tmp_path) == {
+        "a.PNG": b"{'format': 'png', 'metadata': {'Software': None}}"}
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor(19).compress])
 def test_what_unpacks_to_far_too_much_is_given_up(build, tmp_path, pack):
     path = tmp_path / f"runs.jsonl{'.gz' if pack is gzip.compress else '.zst'}"
@@ -437,6 +480,55 @@ def test_a_line_that_is_too_long_is_rejected_and_the_others_are_read(tmp_path, m
     assert len(lines[1].raw) == 1 << 20 and lines[1].raw.startswith(b'"xxx')
     assert [line.value for line in (lines[0], *lines[2:4])] == [{"a": 1}, {"a": 2}, {"a": 3}]
     assert lines[4].value == "y" * (2 << 20)
+
+
+@pytest.mark.parametrize(("name", "long"), [
+    ("r.csv", b'3,"' + b"x" * 99 + (b"x" * 99 + b"\n") * 20_000 + b'"\n4,b\n'),
+    ("r.csv", b"3," + b"y" * 2_000_000 + b"\n4,b\n"),
+    ("r.csv", b"3," + b'"a\n",' * 400_000 + b"b\n4,b\n"),
+    ("r.tsv", b'3\t"' + b"\r\n" * 1_000_000)])
+def test_a_table_is_read_up_to_a_row_that_is_too_long(tmp_path, monkeypatch, name, long):
+    """A quote that is never closed, a long line, a row of too many cells."""
+    monkeypatch.setattr(files, "LARGEST", 4 << 20)
+    mark = b"," if name == "r.csv" else b"\t"
+    path = tmp_path / name
+    path.write_bytes(mark.join((b"id", b"q\n1", b'"two\nlines"\n\n2', b"b\n")) + long)
+    *first, last = containers.documents(path)
+    assert [(row.number, row.value) for row in first] == [
+        (2, {"id": "1", "q": "two\nlines"}), (3, {"id": "2", "q": "b"})]
+    assert last == files.JsonLine(4, b"", None, "the CSV cannot be read from here on: line 6: a "
+                                  "row of more than 1 MB; perhaps a quote is not closed")
+
+
+def test_samples_and_labels_in_a_table_are_read_up_to_such_a_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LARGEST", 4 << 20)
+    path = tmp_path / "r.csv"
+    path.write_bytes(b'id,fault\n1,\n2\n3,"' + b"x\n" * 1_000_000)
+    why = "line 4: a row of more than 1 MB; perhaps a quote is not closed"
+    assert [(line.number, line.value, line.reason) for line in samples.table(path, set())] == [
+        (2, {"id": 1, "fault": None}, ""), (3, {"id": 2, "fault": None}, ""),
+        (4, None, f"the CSV cannot be read from here on: {why}")]
+    columns = labels.Columns({"id": "item_id"}, "fault", {"none": "none"})
+    with pytest.raises(files.Refusal, match=f"r.csv: not a CSV \\({why}\\)$"):
+        labels.read(rows.Index(tmp_path, {}, {}), path, "me", columns)
+
+
+def test_a_table_with_a_quote_that_is_never_closed_takes_no_memory(tmp_path):
+    """300 MB after the quote; the csv module alone would hold them all, four times."""
+    path = tmp_path / "r.csv"
+    with open(path, "wb") as file:
+        file.write(b'id,q\n1,a\n2,"')
+        for _ in range(300):
+            file.write((b"x" * 99 + b"\n") * 10_000)
+    code = ("import resource, sys; from pathlib import Path\n"
+            "from failure_analysis.reading import containers\n"
+            "print([line.reason for line in containers.documents(Path(sys.argv[1]))][1:])\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)")
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(SCRIPTS)})
+    reasons, most = done.stdout.splitlines()
+    assert "line 3: a row of more than 128 MB; perhaps a quote is not closed" in reasons
+    assert int(most) < 700
 
 
 def test_a_document_that_is_too_large_is_refused(tmp_path, monkeypatch):

@@ -687,9 +687,30 @@ def test_a_full_disk_fails_the_run_that_fills_it(bundle, tmp_path):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)))
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     assert states(tmp_path / "runs") == {"big": "failed", "small": "fetched", "zeros": "failed"}
+    packed, unpacked = tmp_path / "runs/.downloads/big.tar.gz", tmp_path / \
+        "runs/.downloads/zeros.new/zeros"
+    for full in (packed, unpacked):
+        assert f"{full}: File too large" in done.stdout
     assert done.stdout.count("File too large") == 2 and "attempts" not in done.stdout
     assert not (tmp_path / "runs" / "zeros").exists()
     assert not list((tmp_path / "runs" / ".downloads").glob("*.tar.gz"))
+
+
+def test_a_table_of_downloads_that_does_not_fit_leaves_the_old_one(bundle, download, tmp_path):
+    fill(tmp_path / "in", a__tar_gz=GOOD)
+    _, output = download(tmp_path / "in")
+    before = (output / "downloads.csv").read_bytes()
+    fill(tmp_path / "in", **{f"b{n}__tar_gz": GOOD for n in range(30)})
+    done = subprocess.run(
+        [sys.executable, bundle / "scripts" / "download_failed_runs.py", "--bucket-path",
+         tmp_path / "in", "--output-dir", output], capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_500, 1_500)))
+    assert (done.returncode, done.stderr) == (1, (
+        f"download_failed_runs.py: {output / 'downloads.csv'}: File too large; it was not written, "
+        "make room and run it again\n"))
+    assert (output / "downloads.csv").read_bytes() == before and not list(output.glob(".*.tmp"))
+    again, _ = download(tmp_path / "in")
+    assert "31 already there" in again.stdout
 
 
 @pytest.mark.parametrize(("options", "said", "code"), [

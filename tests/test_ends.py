@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from failure_analysis import files
-from failure_analysis.review import plan
+from failure_analysis.review import picks, plan
 from make_runs import judged, turn
 
 NOTHING = "none of the 12 datapoints is judged, so whether one failed is not known; judge the " \
@@ -153,9 +153,9 @@ def test_samples_are_drawn_with_equal_chances_inside_their_cell(build, run_scrip
         assert run_script(script, out).returncode == 0
     drawn, seeds = Counter(), 400
     for seed in range(seeds):
-        picks = plan.plan(out, plan.Options(budget=4, seed=seed)).kept
-        assert {pick.why for pick in picks} == {"sample"} and len(picks) == 4
-        drawn.update(pick.line.datapoint_id for pick in picks)
+        kept = plan.plan(out, picks.Options(budget=4, seed=seed)).kept
+        assert {pick.why for pick in kept} == {"sample"} and len(kept) == 4
+        drawn.update(pick.line.datapoint_id for pick in kept)
     due = 4 * seeds / 20
     # Without replacement the counts vary by 1 - 4/20 of what the test supposes.
     assert sum((drawn[f"a/{item}"] - due) ** 2 / due for item in range(20)) / (1 - 4 / 20) < 43.8

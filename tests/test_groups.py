@@ -11,7 +11,7 @@ from failure_analysis import clean
 from failure_analysis.comparison import compute, groups
 from failure_analysis.datapoint import OUTCOME_COLUMNS
 from failure_analysis.packet import rows
-from failure_analysis.review import plan
+from failure_analysis.review import picks
 from make_runs import judged, turn
 from test_compare_models import outcome
 
@@ -275,9 +275,9 @@ def test_plans_read_the_main_group_first_and_then_the_others():
     result = {"by": "model", "units": [{"unit": name} for name in "abxyz"], "partial": [],
               "compared_units": ["a", "b"], "sets": {"failed_by_all": ["9"]},
               "groups": [{"units": ["x", "y"], "sets": {"failed_by_all": ["1"]}}]}
-    picks = [pick.line.datapoint_id for pick in plan._shared(by_item, result, 0)]
+    shared = [pick.line.datapoint_id for pick in picks.failed_by_all(by_item, result, 0)]
     # z failed another item 9 than the group's, which its place in no group says.
-    assert picks == ["a/9", "x/1", "b/9", "y/1"]
+    assert shared == ["a/9", "x/1", "b/9", "y/1"]
 
 
 @pytest.mark.parametrize("missing", ["groups", "compared_units"])

@@ -18,7 +18,7 @@ from failure_analysis.packet import build, heuristics
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.reading import detect
 from failure_analysis.report import check, meaning, write
-from failure_analysis.review import ledger, parts, plan, reading_log, show
+from failure_analysis.review import ledger, parts, picks, plan_files, reading_log, show
 from make_runs import judged, turn
 
 NASTY = ["7", "12", "the", "all", "rows", "judged", "model", "reviewed", "no",
@@ -80,7 +80,7 @@ def no_figure(monkeypatch):
 def recorded(out, mechanism):
     """Reviews every failing datapoint, in two buckets, quoting its answer."""
     index = packet_rows.load(out)
-    plan.write(out, plan.Options(everything=True))
+    plan_files.write(out, picks.Options(everything=True))
     entries = []
     for place, ident in enumerate(index.places):
         row = packet_rows.row(index, ident)

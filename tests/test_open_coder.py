@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -158,6 +159,31 @@ def test_killed_twice_and_resumed_equals_one_clean_run(
                    (tmp_path / "clean", tmp_path))
     assert once.read_bytes() == twice.read_bytes()
     assert len(once.read_bytes().splitlines()) == 60 and calls_finished > 0
+
+
+@pytest.mark.parametrize(("most", "full"), [
+    (11_000, "open_coding_calls.jsonl"), (16_000, "open_coded_p.jsonl")])
+def test_a_full_disk_keeps_the_finished_calls(
+    most: int, full: str, bundle: Path, code: Code, tmp_path: Path
+) -> None:
+    run, results = faulty(tmp_path, ["made_up_once"] * 10), tmp_path / "results/p"
+    with Endpoint() as endpoint:
+        done = subprocess.run(
+            [sys.executable, bundle / "scripts/open_coder.py", "--input", run, "--project", "p",
+             "--base-url", endpoint.url, "--max-concurrent", "1"], cwd=tmp_path,
+            env={**os.environ, **KEY}, capture_output=True, text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert done.stderr.splitlines()[-1] == (
+            f"open_coder.py: results/p/{full}: File too large; it was not written, make room and "
+            "run it again")
+        assert not [*results.glob("open_coded_*"), *results.glob(".*.tmp")]
+        kept, asked = finished(tmp_path), len(endpoint.paid)
+        assert (results / "open_coding_calls.jsonl").read_bytes().endswith(b"\n")
+        assert len(kept) >= (10 if full.endswith("calls.jsonl") else 20)
+        code(endpoint, run)
+    assert not kept & {key_of(body) for body in endpoint.paid[asked:]}
+    assert [line["state"] for line in coded(tmp_path)] == ["ok"] * 10
 
 
 def test_interrupted_it_says_how_to_go_on(bundle: Path, tmp_path: Path) -> None:

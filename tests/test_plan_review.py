@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_analysis.packet import rows
-from failure_analysis.review import plan
+from failure_analysis.review import picks, plan
 from make_runs import judged, read_jsonl, turn
 
 # model -> the turns it fails; turn 0 is failed by all, 1 and 2 by one model alone.
@@ -196,14 +196,14 @@ def test_plans_hold_every_budget_and_lose_nothing(failing, budget, shards, overl
     outcomes = [rows.OutcomeLine(f"{model}/{item}@{place}", model, model, str(item), "", place,
                                  "fail", (), mode)
                 for place, (model, item, mode) in enumerate(failing)]
-    whole = plan._kept({}, outcomes, {}, plan.Options(everything=True))
+    whole = picks.kept({}, outcomes, {}, picks.Options(everything=True))
     assert {pick.line.datapoint_id for pick in whole} == {one.datapoint_id for one in outcomes}
-    queues = {plan.ALL: [plan.Pick(one, plan.ALL) for one in outcomes[:9]], plan.REPAIRED: [],
-              plan.UNIQUE: [plan.Pick(one, plan.UNIQUE) for one in outcomes[9:14]]}
-    kept = plan._kept(queues, outcomes, {}, plan.Options(budget))
+    queues = {picks.ALL: [picks.Pick(one, picks.ALL) for one in outcomes[:9]], picks.REPAIRED: [],
+              picks.UNIQUE: [picks.Pick(one, picks.UNIQUE) for one in outcomes[9:14]]}
+    kept = picks.kept(queues, outcomes, {}, picks.Options(budget))
     assert len({pick.line.datapoint_id for pick in kept}) == len(kept) == min(budget, len(outcomes))
-    parts = plan._shards(kept, shards, overlap, 0)
-    lines = plan._lines(kept, parts)
+    parts = picks.readers(kept, shards, overlap, 0)
+    lines = plan.lines_of(kept, parts)
     assert sorted(line.datapoint_id for line in lines) == \
         sorted(pick.line.datapoint_id for pick in kept)
     assert all(set(line.shards) <= set(range(1, shards + 1)) and line.shards for line in lines)

@@ -156,3 +156,14 @@ def test_the_packet_and_the_review_load_no_heavy_package(bundle, demo_runs, tmp_
             for step in ("cluster_failures.py", "compare_models.py"):
                 subprocess.run([sys.executable, f"{bundle}/scripts/{step}", places["out"]],
                                capture_output=True, check=True)
+
+
+def test_our_csv_is_opened_once_and_read_without_its_guards(tmp_path, monkeypatch):
+    path, opened, really = tmp_path / "ours.csv", [], files.open_bytes
+    path.write_bytes(clean.csv_line(["a", "b"]) + clean.csv_line(["=1", "it's"]))
+    monkeypatch.setattr(files, "open_bytes", lambda path: opened.append(path) or really(path))
+    assert list(clean.read_csv(path)) == [{"a": "=1", "b": "it's"}]
+    assert opened == [path]
+    assert list(clean.csv_cells(path, ("b",), "x.py")) == [["it's"]]
+    with pytest.raises(files.Refusal, match="ours.csv:1: no column c; run build_packet.py again$"):
+        list(clean.read_csv(path, ("a", "c")))

@@ -8,7 +8,7 @@ import pytest
 from failure_analysis import clean
 from failure_analysis.comparison import rates
 from failure_analysis.packet import rows
-from failure_analysis.review import plan
+from failure_analysis.review import picks, plan
 from make_runs import dojo_row, read_jsonl
 
 MAPPING = """\
@@ -87,10 +87,10 @@ def test_samples_take_tasks_in_turn():
     """Nine of task a come before one of b and one of c: the floor of three holds all of them."""
     failing = [rows.OutcomeLine(f"m/{place}", "m", "m", str(place), "", 0, "fail", (), "mode",
                                 task=task) for place, task in enumerate("aaaaaaaaabc")]
-    assert [pick.line.task for _, pick in plan._sample(failing, [])] == list("abcaaaaaaaa")
-    assert [floor for floor, _ in plan._sample(failing, [])] == [True] * 3 + [False] * 8
+    assert [pick.line.task for _, pick in picks.sampled(failing, [])] == list("abcaaaaaaaa")
+    assert [floor for floor, _ in picks.sampled(failing, [])] == [True] * 3 + [False] * 8
     # What is in the plan already counts: a has had its turn.
-    sample = plan._sample(failing, [failing[0]])
+    sample = picks.sampled(failing, [failing[0]])
     assert [pick.line.item for _, pick in sample][:3] == ["9", "10", "1"]
 
 
@@ -98,7 +98,7 @@ def test_other_items_come_before_other_tasks():
     lines = [rows.OutcomeLine(f"m/{item}@{trial}", "m", "m", item, "", trial, "fail", (), "mode",
                               task=task) for item, trial, task in (
         ("1", 0, "a"), ("1", 1, "b"), ("2", 0, "a"), ("3", 0, "b"))]
-    assert [pick.line.item for _, pick in plan._sample(lines, [])] == ["1", "3", "2", "1"]
+    assert [pick.line.item for _, pick in picks.sampled(lines, [])] == ["1", "3", "2", "1"]
 
 
 def test_datapoints_are_found_by_task(analysed, run_script):

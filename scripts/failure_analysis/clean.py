@@ -132,16 +132,35 @@ def csv_cells(path: Path, names: Sequence[str], script: str,
     """These columns (none: all) of one of our CSV files, line by line, guards taken off; refuses
     a damaged file with the line and the script that makes it anew. `wrong` says what is wrong with
     the cells of a line, if anything is."""
+    lines = _headed(path, names, names, script, wrong)
+    next(lines)
+    yield from lines
+
+
+def read_csv(path: Path, needed: Iterable[str] = (), script: str = "build_packet.py"
+             ) -> Iterator[dict[str, str]]:
+    """The records of one of our CSV files as text, guards taken off; refuses a damaged one, and
+    one that lacks a column."""
+    lines = _headed(path, (), needed, script)
+    header = next(lines)
+    for cells in lines:
+        yield dict(zip(header, cells, strict=True))
+
+
+def _headed(path: Path, names: Sequence[str], needed: Iterable[str], script: str,
+            wrong: Callable[[list[str]], str] | None = None) -> Iterator[list[str]]:
+    """The header, then the lines, of these columns (none: all)."""
     csv.field_size_limit(1 << 31)
     number = 1
     try:
         with io.TextIOWrapper(files.open_bytes(path), "utf-8", newline="") as file:
             lines = csv.reader(file)
             header = next(lines, [])
-            missing = [name for name in names if name not in header]
+            missing = [name for name in needed if name not in header]
             if missing:
                 raise ValueError(f"no column {missing[0]}")
             places = [header.index(name) for name in names or header]
+            yield [header[place] for place in places]
             for number, line in enumerate(lines, 2):  # noqa: B007 (used below the loop)
                 if len(line) != len(header):
                     raise ValueError(f"{len(line)} cells, the header has {len(header)}")
@@ -152,14 +171,3 @@ def csv_cells(path: Path, names: Sequence[str], script: str,
                 yield cells
     except (ValueError, csv.Error) as error:
         raise files.Refusal(f"{path}:{number}: {error}; run {script} again") from None
-
-
-def read_csv(path: Path, needed: Iterable[str] = (), script: str = "build_packet.py"
-             ) -> Iterator[dict[str, str]]:
-    """The records of one of our CSV files as text, guards taken off; refuses a damaged one, and
-    one that lacks a column."""
-    with io.TextIOWrapper(files.open_bytes(path), "utf-8", "replace", newline="") as file:
-        header = next(csv.reader(file), [])
-    names = list(dict.fromkeys([*header, *needed]))
-    for cells in csv_cells(path, names, script):
-        yield dict(zip(names, cells, strict=True))

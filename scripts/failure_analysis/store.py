@@ -11,7 +11,6 @@ import re
 import secrets
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
@@ -29,7 +28,8 @@ except ImportError:  # Windows: there nothing is held, and what runs alone is as
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
-_LEFT_OVER = 60  # seconds since a temporary file was written; a new one may not be locked yet
+_PLAIN_FIGURE = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None},
+                 ".pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
 
 
 def refuse_leading_out(path: Path) -> None:
@@ -77,13 +77,19 @@ class _Output(io.FileIO):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.temporary = path.with_name(
-            f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        self._begin()
+        # Before it was locked, another process may have taken it for one that was left.
+        while not (_try_lock(self.fileno()) and self.temporary.exists()):
+            self.close()
+            self._begin()
+
+    def _begin(self) -> None:
+        self.temporary = self.path.with_name(
+            f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
         try:
             super().__init__(self.temporary, "wb")
         except OSError as error:
             raise self._named(error) from None
-        _try_lock(self.fileno())
 
     def write(self, data: Any) -> int:
         """Writes what it can of the bytes."""
@@ -112,19 +118,14 @@ def _try_lock(descriptor: int) -> bool:
 @lru_cache(256)
 def _sweep(folder: Path) -> None:
     """Removes the temporary files that processes left in a folder when they were killed; once in a
-    process. Those that are being written are locked, or new."""
+    process. Those that are being written are locked; where nothing can be locked, all stay."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
-            if fcntl is None or not _TEMPORARY.fullmatch(entry.name) or \
-                    not entry.is_file(follow_symlinks=False) or \
-                    time.time() - entry.stat().st_mtime < _LEFT_OVER:
-                continue
-            descriptor = os.open(entry.path, os.O_RDONLY)
-            try:
-                if _try_lock(descriptor):
+            if fcntl is not None and _TEMPORARY.fullmatch(entry.name) and \
+                    entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError), open(entry.path, "r+b") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     os.unlink(entry.path)
-            finally:
-                os.close(descriptor)
 
 
 _held: set[Path] = set()
@@ -174,11 +175,12 @@ def hold(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, wait: bool = True) -> Iterator[IO[bytes]]:
+def locked(path: Path, wait: bool = True, by_line: bool = False) -> Iterator[IO[bytes]]:
     """A file open for reading and appending, that no other process has open in this way; made when
     it is not there. A last line that a crash cut off is dropped: nobody was told that it is
     there; one that is whole, but lacks its line feed, gets it. What was written is on the disk
-    when the block ends. Without `wait` a file that another process has open is refused."""
+    when the block ends. Without `wait` a file that another process has open is refused. Where it
+    does not fit on the disk, nothing of it stays; `by_line` what was flushed in whole lines."""
     from filelock import FileLock, Timeout
 
     refuse_leading_out(path)
@@ -203,9 +205,9 @@ def locked(path: Path, wait: bool = True) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in FULL or error.filename not in (None, str(path)):
                 raise
-            os.ftruncate(file.fileno(), size)  # all of it or nothing
+            os.ftruncate(file.fileno(), max(size, _whole_lines(path)) if by_line else size)
             file.raw.close()
             raise OSError(error.errno, error.strerror, str(path)) from None
 
@@ -250,6 +252,12 @@ def is_cut_off(path: Path, tail: bytes) -> bool:
     return False
 
 
+def _whole_lines(path: Path) -> int:
+    """The size of what is on the disk of a file up to and with its last line feed."""
+    with open(path, "rb") as file:
+        return _end_of_lines(file)
+
+
 def _end_of_lines(file: IO[bytes]) -> int:
     """The size of the file up to and with its last line feed."""
     start = file.seek(0, os.SEEK_END)
@@ -276,6 +284,15 @@ def write_json(path: Path, value: Any) -> None:
         while text := "".join(islice(pieces, 10_000)):
             file.write(text.encode())
         file.write(b"\n")
+
+
+def write_figure(path: Path, figure: Any) -> None:
+    """Writes a matplotlib figure in the format that the file's name asks for, without times and
+    versions in it. It is drawn in memory: who is killed while it is drawn leaves no file begun."""
+    kind, drawn = path.suffix.lower(), io.BytesIO()
+    figure.savefig(drawn, format=kind.removeprefix("."), metadata=_PLAIN_FIGURE[kind])
+    with atomic(path) as file:
+        file.write(drawn.getvalue())
 
 
 class Records(list):

@@ -246,7 +246,8 @@ def _download_archive(filesystem: Any, archive: Archive, output_dir: Path, keep:
     except files.Refusal as refusal:
         return Result(archive, FAILED, str(refusal))
     except OSError as error:
-        return Result(archive, FAILED, error.strerror or _reason(error))
+        where = f"{error.filename}: " if error.filename and error.errno in store.FULL else ""
+        return Result(archive, FAILED, f"{where}{error.strerror or _reason(error)}")
     except Exception as error:  # one archive must not end the work on the others
         return Result(archive, FAILED, f"{type(error).__name__}: {_reason(error)}")
     finally:
@@ -268,7 +269,7 @@ def _fetched(filesystem: Any, archive: Archive, packed: Path, add: Callable[[int
         except Exception as error:  # each file system has its own errors
             if isinstance(error, OSError) and (error.filename == str(packed)
                                                or error.errno in store.FULL):
-                raise
+                raise OSError(error.errno, error.strerror, str(packed)) from None
             reason = _reason(error)
         if attempt < _ATTEMPTS:
             time.sleep(_PAUSE * 2 ** (attempt - 1))

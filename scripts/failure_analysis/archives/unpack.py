@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from failure_analysis import clean, files
+from failure_analysis import clean, files, store
 
 ENDINGS = (".tar.gz", ".tgz", ".tar.zst", ".zip")
 MOST_MEMBERS = 250_000
@@ -246,8 +246,13 @@ def _write_tar_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Pat
 def _write_file(content: IO[bytes], path: Path, mode: int | None) -> None:
     """Writes a file that is not there yet; with the usual mode where none is given."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "xb") as file:
-        shutil.copyfileobj(content, file, 1 << 20)
+    try:
+        with open(path, "xb") as file:
+            shutil.copyfileobj(content, file, 1 << 20)
+    except OSError as error:
+        if error.errno in store.FULL:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
     if mode:
         path.chmod(mode)
 

@@ -155,6 +155,9 @@ def prepare(options: Options, dry: bool = False) -> Prepared:
     if opened is None:
         raise files.Refusal(f"{project_dir}: no project of open_coder.py; run it first with "
                             f"--project {options.project}")
+    if options.codebook and project.is_made(project_dir, project.AXIAL, options.codebook):
+        raise files.Refusal(f"{options.codebook}: this project's own codebook, which is written "
+                            f"anew; copy it out of {project_dir} and give the copy")
     samples = [
         OpenCoded(checked, axial_coding.compact(f"s{number}", row) if checked.coding else None)
         for number, (row, checked) in enumerate(_rows(options.input), 1)]

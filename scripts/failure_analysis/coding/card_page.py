@@ -1,6 +1,5 @@
 """The codebook card as a page and a figure, for people."""
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -173,7 +172,4 @@ def draw(path: Path, curve: Mapping[str, Sequence[float]]) -> None:
     axes.set_title("A curve still rising means unseen failure modes", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
-    drawn = io.BytesIO()  # before the file is begun: who is killed while it is drawn leaves none
-    figure.savefig(drawn, format="png", metadata={"Software": None})
-    with store.atomic(path) as file:
-        file.write(drawn.getvalue())
+    store.write_figure(path, figure)

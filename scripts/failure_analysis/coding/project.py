@@ -5,7 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,12 @@ def _remove(project_dir: Path, step: str) -> None:
                 path.unlink()
 
 
+def is_made(project_dir: Path, step: str, path: Path) -> bool:
+    """Whether a step writes this file of its project, or removes it when it begins anew."""
+    real = path.resolve()
+    return real.parent == project_dir.resolve() and any(map(real.match, _MADE[step]))
+
+
 def recorded(project_dir: Path, step: str) -> dict | None:
     """What the manifest says of a step, if it was begun."""
     return manifest.entries(project_dir).get(step)
@@ -120,6 +126,7 @@ def logged(project_dir: Path, stage: str) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     detail, brief = logging.FileHandler(path, encoding="utf-8"), logging.StreamHandler(_Console())
     detail.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    detail.handleError = lambda record: None  # a full disk: the files that matter are named
     brief.setLevel(logging.INFO)
     ours = logging.getLogger(LOG)
     ours.setLevel(logging.DEBUG)
@@ -132,7 +139,8 @@ def logged(project_dir: Path, stage: str) -> Iterator[Path]:
     finally:
         for handler in (detail, brief):
             ours.removeHandler(handler)
-        detail.close()
+        with suppress(OSError):
+            detail.close()
 
 
 def _safe(record: logging.LogRecord) -> bool:

@@ -161,7 +161,7 @@ def _opened(work: Work) -> Iterator[CallLog]:
         return answer.state in model.UNANSWERED or answer.state != "ok" and (
             work.options.retry_unknown or answer.key in again)
 
-    with store.locked(work.calls, wait=False) as file:
+    with store.locked(work.calls, wait=False, by_line=True) as file:
         yield CallLog(file, forget)
 
 

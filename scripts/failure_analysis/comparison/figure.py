@@ -47,8 +47,7 @@ def draw(
     axes.set_xlabel("dark column: everyone fails it, look at the benchmark first\n"
                     "single dark cell: this one's own failure", fontsize=9)
     _legend(figure, shares)
-    with store.atomic(path) as file:
-        figure.savefig(file, format="png", metadata={"Software": None})
+    store.write_figure(path, figure)
 
 
 def _by_difficulty(shares: Mapping[str, Mapping[str, float | None]]) -> list[str]:

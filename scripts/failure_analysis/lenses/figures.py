@@ -40,13 +40,11 @@ def draw(paths: Sequence[Path], results: Sequence[dict]) -> None:
 
 @contextmanager
 def sheet(paths: Sequence[Path], width: float, height: float) -> Iterator[Any]:
-    """A figure of so many inches that is written when the block ends, without times and versions
-    in it; its layout is worked out once."""
+    """A figure of so many inches that is written when the block ends; its layout is worked out
+    once."""
     import matplotlib
     from matplotlib.figure import Figure
 
-    plain = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None},
-             ".pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
     with matplotlib.rc_context({"svg.hashsalt": "lens", "font.size": 9, "legend.fontsize": 7,
                                 "axes.titlesize": 8, "text.parse_math": False}):
         figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
@@ -54,9 +52,7 @@ def sheet(paths: Sequence[Path], width: float, height: float) -> Iterator[Any]:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         for path in paths:
-            kind = path.suffix.lower()
-            with store.atomic(path) as file:
-                figure.savefig(file, format=kind.removeprefix("."), metadata=plain[kind])
+            store.write_figure(path, figure)
 
 
 def verdict(result: dict) -> str:

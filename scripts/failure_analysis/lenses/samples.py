@@ -16,7 +16,7 @@ from failure_analysis.lenses.fields import NAMES, TEXTS
 from failure_analysis.packet import sanity
 from failure_analysis.packet.rows import columns
 from failure_analysis.paths import value_at
-from failure_analysis.reading import detect, ingest, parquet, runs
+from failure_analysis.reading import delimited, detect, ingest, parquet, runs
 
 _ENDINGS = (".jsonl", ".csv", ".parquet")
 _JSON_WORDS = {"true": "true", "false": "false", "nan": "NaN", "null": "null"}
@@ -100,17 +100,28 @@ def _documents(path: Path, config: Config) -> Iterator[files.JsonLine]:
     if name.endswith(".parquet"):
         yield from parquet.rows(path)
     elif name.endswith(".csv"):
-        csv.field_size_limit(1 << 31)
-        texts = _text_columns(config)
-        with io.TextIOWrapper(files.open_bytes(path), "utf-8-sig", newline="") as file:
-            for number, row in enumerate(csv.DictReader(file), 2):
-                yield files.JsonLine(number, b"", {
-                    key: (cell or None) if key in texts else _number(cell)
-                    for key, cell in row.items() if key})
+        yield from table(path, _text_columns(config))
     else:
         for line in files.json_lines(path):
             yield line if line.reason or isinstance(line.value, dict) else line._replace(
                 value=None, reason="a JSON object was expected")
+
+
+def table(path: Path, texts: set[str]) -> Iterator[files.JsonLine]:
+    """The rows of a CSV file, with the values that their cells spell."""
+    number = 1
+    try:
+        with io.TextIOWrapper(files.open_bytes(path), "utf-8-sig", newline="") as file:
+            reader = delimited.cells_by_line(file)
+            _, header = next(reader, (1, []))
+            for number, (_, cells) in enumerate(reader, 2):  # noqa: B007 (used below the loop)
+                row = dict.fromkeys(header) | dict(zip(header, cells, strict=False))
+                yield files.JsonLine(number, b"", {
+                    key: (cell or None) if key in texts else _number(cell)
+                    for key, cell in row.items() if key})
+    except csv.Error as error:
+        yield files.JsonLine(number + 1, b"", None,
+                             f"the CSV cannot be read from here on: {error}")
 
 
 def _text_columns(config: Config) -> set[str]:

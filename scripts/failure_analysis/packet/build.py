@@ -25,7 +25,22 @@ from failure_analysis.datapoint import (
     OUTCOME_COLUMNS,
     UNSURE,
 )
-from failure_analysis.packet import findings, lines, sanity, sessions, versions
+from failure_analysis.packet import (
+    findings,
+    lines,
+    mapped_findings,
+    overall_facts,
+    sanity,
+    sessions,
+    versions,
+)
+from failure_analysis.packet.overall import (
+    MOST_DETAILS,
+    MOST_EXAMPLES,
+    Overall,
+    kind_of_rejection,
+    transcript_mismatch,
+)
 from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
 from failure_analysis.packet.version_texts import RunContents
 from failure_analysis.reading import ingest, labels
@@ -56,7 +71,7 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
     sanity.json, facts.json, manifest.json. What was made from another packet that stood in the
     folder is removed, and named under `removed`."""
     analysis_dir.mkdir(parents=True, exist_ok=True)
-    overall = sanity.Overall(inputs.sources[0].benchmark)
+    overall = Overall(inputs.sources[0].benchmark)
     read_files = store.Records(("path", "bytes", "sha256", "run", "format", "rows"))
     keys: dict[str, tuple] = {}
     contents: list[RunContents] = []
@@ -72,7 +87,7 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
             overall.add(source, tally)
         overall.refuse_wrong_mapping()
         labels.refuse_unknown(inputs.sources[0].labels, overall.run_ids)
-        overall.expect()
+        mapped_findings.expect(overall)
         overall.find_judges(inputs.rowless)
         if not overall.rows_read:
             raise files.Refusal(f"{_named(inputs.sources)}: no rows in it; nothing to analyse")
@@ -86,11 +101,12 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
             (analysis_dir / steps.GRADINGS).unlink(missing_ok=True)
         found = versions.write(analysis_dir, contents, inputs.sources)
         overall.versions = list(versions.findings(found))
-        report = overall.report([path.as_posix() for path in inputs.ignored], inputs.unreadable)
+        report = sanity.report(overall, [path.as_posix() for path in inputs.ignored],
+                               inputs.unreadable)
         store.write_json(analysis_dir / sanity.NAME, report)
-        removed = _settle(analysis_dir, overall.facts() | versions.facts(found), settings,
-                          read_files)
-    return {**overall.conservation(), "unreadable": inputs.unreadable,
+        removed = _settle(analysis_dir, overall_facts.facts(overall) | versions.facts(found),
+                          settings, read_files)
+    return {**sanity.conservation(overall), "unreadable": inputs.unreadable,
             "gradings_joined": overall.gradings["joined"] if overall.gradings else 0,
             "differences": [finding["text"] for finding in overall.differences],
             "findings": findings.for_terminal(report["findings"]), "removed": removed}
@@ -222,7 +238,7 @@ def read_source(source: Source, keyed: bool, outputs: Outputs) -> SourceTally:
             _write_failing(row, outputs)
     if transcript is not None and source.run_id in runs:
         run = runs[source.run_id]
-        run.transcript = sanity.transcript_mismatch(*transcript, run, differing)
+        run.transcript = transcript_mismatch(*transcript, run, differing)
     total.runs = list(runs.values())
     return total
 
@@ -235,9 +251,9 @@ def _other_text(row: ingest.Row, transcript: dict[str, str | None]) -> bool:
 
 def _reject(row: ingest.Row, source: Source, outputs: Outputs, total: SourceTally) -> None:
     path = (row.line.path or source.path).as_posix()
-    total.rejected[sanity.kind_of_rejection(row.reason)] += 1
+    total.rejected[kind_of_rejection(row.reason)] += 1
     total.cut_off |= row.line.cut_off
-    if len(total.rejected_lines) < sanity.MOST_EXAMPLES:
+    if len(total.rejected_lines) < MOST_EXAMPLES:
         total.rejected_lines.append(RejectedLine(path, row.line.number, row.reason))
     raw = row.line.raw.decode("utf-8", "backslashreplace").rstrip("\n")
     record = {"path": path, "line": row.line.number, "reason": row.reason, "raw": raw}
@@ -293,7 +309,7 @@ def _count_item(row: ingest.Row, tally: RunTally) -> None:
     if fingerprint == UNSURE:
         unsure = tally.unsure.setdefault(item, Unsure(line.may_be))
         unsure.rows += 1
-        if len(unsure.examples) < sanity.MOST_EXAMPLES:
+        if len(unsure.examples) < MOST_EXAMPLES:
             unsure.examples.append(computed["datapoint_id"])
         return
     first = tally.items.setdefault(item, fingerprint)
@@ -330,9 +346,9 @@ def _note(notes: tuple[str | Note, ...], ident: str, tally: RunTally) -> None:
         text, detail = note if isinstance(note, Note) else (note, "")
         seen = tally.notes.setdefault(text, Noted())
         seen.rows += 1
-        if len(seen.examples) < sanity.MOST_EXAMPLES:
+        if len(seen.examples) < MOST_EXAMPLES:
             seen.examples.append(ident)
-        if detail and len(seen.details) < sanity.MOST_DETAILS:
+        if detail and len(seen.details) < MOST_DETAILS:
             seen.details[detail] = None
 
 

@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis.packet import build, sanity
+from failure_analysis.packet import build, mapped_findings
+from failure_analysis.packet.overall import Overall
 from failure_analysis.reading import detect, ingest, labels, mapping_faults
 from failure_analysis.reading.expressions import MISSING
 from failure_analysis.reading.path_counts import Counts
@@ -35,7 +36,7 @@ def tried(paths: list[Path], mapping_path: Path, most: int) -> Tried:
     """Reads files through a mapping, whole, as a packet is built, but writes nothing; keeps the
     first `most` rows of each outcome."""
     inputs = detect.from_inputs(paths, mapping_path)
-    overall = sanity.Overall(inputs.sources[0].benchmark)
+    overall = Overall(inputs.sources[0].benchmark)
     with open(os.devnull, "wb") as nowhere:
         for source in inputs.sources:
             overall.add(source, build.read_source(source, False, build.Outputs(*[nowhere] * 4)))
@@ -43,8 +44,8 @@ def tried(paths: list[Path], mapping_path: Path, most: int) -> Tried:
     labels.refuse_unknown(spec.labels, overall.run_ids)
     faults = list(mapping_faults.faults(spec, counts))
     if not faults:
-        overall.expect()
-    findings = [finding["text"] for finding in overall.mapped_findings()
+        mapped_findings.expect(overall)
+    findings = [finding["text"] for finding in mapped_findings.of_paths(overall)
                 if finding["kind"] != "mapping_unmapped"]
     unmapped = [(key, _example(key, counts)) for key in
                 mapping_faults.unmapped_keys(spec, counts)]

@@ -9,12 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from failure_analysis import files
 
 ENDINGS = (".csv", ".tsv")
 _LONG = 1 << 14  # characters: a header of so many may be longer than the first bytes
+_TIMES = 4  # the csv module holds a cell in four bytes for each character
 _DELIMITERS = (",", ";", "\t")
 _RAGGED = "more or fewer cells than the header has"
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
@@ -63,11 +64,8 @@ def _header(text: str, delimiter: str, path: Path, says_sep: bool) -> list[str]:
     header, second = next(first, []), next(first, None)
     if second is None and len(text) >= _LONG:
         with io.TextIOWrapper(files.open_bytes(path), "utf-8-sig", "surrogateescape",
-                              newline="") as file:
-            if says_sep:
-                file.readline()
-            with contextlib.suppress(csv.Error):
-                header = next(filter(None, csv.reader(file, delimiter=delimiter)), [])
+                              newline="") as file, contextlib.suppress(csv.Error):
+            _, header = next(cells_by_line(file, delimiter, says_sep=says_sep), (0, []))
     return header
 
 
@@ -91,16 +89,13 @@ def remarks(path: Path, dialect: Dialect) -> tuple[str, ...]:
 def rows(path: Path, dialect: Dialect) -> Iterator[files.JsonLine]:
     """The rows of a table as objects of texts; those that cannot be read with their reason. The
     header is row 1."""
-    csv.field_size_limit(1 << 31)
     number = 1
     try:
         with io.TextIOWrapper(files.open_bytes(path), "utf-8-sig", "surrogateescape",
                               newline="") as file:
-            if dialect.says_sep:
-                file.readline()
-            reader = filter(None, csv.reader(file, delimiter=dialect.delimiter, strict=True))
-            header = next(reader, [])
-            for number, cells in enumerate(reader, 2):  # noqa: B007 (used below the loop)
+            reader = cells_by_line(file, dialect.delimiter, True, dialect.says_sep)
+            _, header = next(reader, (1, []))
+            for number, (_, cells) in enumerate(reader, 2):  # noqa: B007 (used below the loop)
                 yield _row(number, header, cells)
     except csv.Error as error:
         yield files.JsonLine(number + 1, b"", None,
@@ -108,6 +103,35 @@ def rows(path: Path, dialect: Dialect) -> Iterator[files.JsonLine]:
     except files.unpacking_errors() as error:
         yield files.JsonLine(number + 1, b"", None,
                              f"the compressed file is damaged or cut off here ({error})")
+
+
+def cells_by_line(file: TextIO, delimiter: str = ",", strict: bool = False, says_sep: bool = False
+                  ) -> Iterator[tuple[int, list[str]]]:
+    """(the line on which it begins, its cells) of each row that is not blank. Ends with a csv.Error
+    that has the line where a row cannot be read, or is so long that a quote was never closed."""
+    csv.field_size_limit(1 << 31)
+    most = files.LARGEST // _TIMES
+    left = most
+
+    def lines() -> Iterator[str]:
+        nonlocal left
+        while line := file.readline(left + 1):
+            left -= len(line)
+            if left < 0:
+                raise csv.Error(f"a row of more than {most >> 20} MB; perhaps a quote is not "
+                                "closed")
+            yield line
+
+    before = 1 if says_sep and file.readline(_LONG) else 0
+    reader = csv.reader(lines(), delimiter=delimiter, strict=strict)
+    begins = before + 1
+    try:
+        for cells in reader:
+            if cells:
+                yield begins, cells
+            begins, left = before + reader.line_num + 1, most
+    except csv.Error as error:
+        raise csv.Error(f"line {begins}: {error}") from None
 
 
 def cell(text: Any, decimal_comma: bool = False) -> Any:

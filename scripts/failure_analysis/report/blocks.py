@@ -11,7 +11,7 @@ from failure_analysis.comparison import page as comparison_page
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import build, heuristics, rows, sanity, version_page
 from failure_analysis.packet.findings import MOST_LINES
-from failure_analysis.review import counting, ledger, plan
+from failure_analysis.review import counting, ledger, plan, plan_page
 
 _MOST_ROWS = 30
 _MOST_COLUMNS = 12
@@ -285,9 +285,9 @@ def _planned(analysis: Analysis) -> list[str]:
     index, lines = analysis.counts.index, plan.load(analysis.analysis_dir)
     why = Counter(planned.why for planned in lines)
     kinds = ", ".join(f"{code(name)} {count}" for name, count in why.items())
-    left = plan.left_out(index, analysis.compared, lines)
-    more = [*plan.left_out_lines(left, len(index.failing())),
-            *plan.short(index, analysis.compared, lines)]
+    left = plan_page.left_out(index, analysis.compared, lines)
+    more = [*plan_page.left_out_lines(left, len(index.failing())),
+            *plan_page.short(index, analysis.compared, lines)]
     return [" ".join([f"Planned to be read: {len(lines)} datapoints ({kinds}).",
                       *(cell(_sentence(text)) for text in more)])]
 

@@ -15,7 +15,7 @@ from failure_analysis.agreement import measure
 from failure_analysis.checks import text_of
 from failure_analysis.comparison import compute
 from failure_analysis.datapoint import NOT_COUNTED, UNSURE
-from failure_analysis.packet import heuristics, rows, sanity
+from failure_analysis.packet import heuristics, overall_facts, rows
 from failure_analysis.records import MARKERS
 from failure_analysis.report.blocks import Analysis
 from failure_analysis.review import counting
@@ -102,7 +102,7 @@ def _uncounted(line: _Line) -> bool:
 
 def _runs(alike: Counter[_Line]) -> dict[str, int]:
     """The counts of the first runs."""
-    first = set(islice(dict.fromkeys(line.run for line in alike), sanity.MOST_RUN_FACTS))
+    first = set(islice(dict.fromkeys(line.run for line in alike), overall_facts.MOST_RUN_FACTS))
     values: Counter[str] = Counter()
     for line, rows_alike in alike.items():
         if line.run in first:

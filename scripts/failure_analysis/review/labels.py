@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from failure_analysis import files
 from failure_analysis.packet import rows
-from failure_analysis.reading import ingest, runs
+from failure_analysis.reading import delimited, ingest, runs
 from failure_analysis.review import ledger
 
 # The fault of a word that says that nothing went wrong: a failing datapoint of which that is true
@@ -84,23 +84,23 @@ def _label(index: rows.Index, place: str, ident: str, word: str, record: dict, c
 
 def _records(path: Path, columns: Columns) -> Iterator[tuple[int, dict]]:
     """(line, cells by column) of each record."""
-    csv.field_size_limit(1 << 31)
     number = 1
     try:
         with io.TextIOWrapper(files.open_bytes(path), "utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            header = reader.fieldnames or []
+            reader = delimited.cells_by_line(file)
+            _, header = next(reader, (1, []))
             wanted = [*columns.join, columns.fault, *([columns.bucket] if columns.bucket else [])]
             for name in wanted:
                 if name not in header:
                     raise files.Refusal(f"{path}:1: no column {name}; it has {', '.join(header)}")
-            for record in reader:
-                number = reader.line_num
-                yield number, record
+            for number, cells in reader:
+                yield number, dict.fromkeys(header) | dict(zip(header, cells, strict=False))
     except OSError as error:
         raise files.Refusal(f"{path}: {error.strerror}") from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise files.Refusal(f"{path}:{number}: not a CSV in UTF-8 ({error})") from None
+    except csv.Error as error:
+        raise files.Refusal(f"{path}: not a CSV ({error})") from None
+    except UnicodeDecodeError as error:
+        raise files.Refusal(f"{path}:{number}: not UTF-8 ({error})") from None
 
 
 def _idents(index: rows.Index, fields: tuple[str, ...]) -> dict[tuple, list[str]]:

@@ -1,0 +1,126 @@
+"""review_plan.md and the summary: what the plan holds, what it leaves out, what it falls short
+of."""
+
+from collections import Counter
+
+from failure_analysis.comparison import page as comparison_page
+from failure_analysis.markdown import cell, code, listed, table
+from failure_analysis.packet import rows
+from failure_analysis.review.picks import (
+    ALL,
+    CONTRAST,
+    FLOOR,
+    REPAIRED,
+    SAMPLE,
+    STAGES,
+    UNIQUE,
+    Options,
+)
+from failure_analysis.review.plan import NAME, WHY, Planned
+
+_MOST_LISTED = 40
+
+
+def summary(index: rows.Index, compared: dict, lines: list[Planned], options: Options) -> dict:
+    """What the plan holds, what it leaves out, and which floors it does not reach."""
+    failing = [planned for planned in lines if planned.why != CONTRAST]
+    shards = range(1, options.shards + 1) if options.shards > 1 else ()
+    return {
+        "planned": len(lines), "failing": len(index.failing()), "failing_planned": len(failing),
+        "contrasts": len(lines) - len(failing),
+        "why": dict(Counter(planned.why for planned in lines)), "budget": options.budget,
+        "left_out": left_out(index, compared, lines),
+        "shards": {str(shard): sum(shard in planned.shards for planned in lines)
+                   for shard in shards},
+        "shared": sum(len(planned.shards) > 1 for planned in failing) if shards else None,
+        "all_failed": comparison_page.coincidence(compared),
+        "short": short(index, compared, lines),
+    }
+
+
+def left_out(index: rows.Index, compared: dict, lines: list[Planned]) -> dict[str, int]:
+    """How many failing datapoints the plan does not hold: of items that every model failed, of
+    items that one alone failed, and others."""
+    planned = {line.datapoint_id for line in lines}
+    shared = {*comparison_page.failed_by_all(compared), *(
+        entry["item"] for entry in comparison_page.failed_by_all_who_ran(compared))}
+    alone = {item for items in comparison_page.unique_fails(compared).values() for item in items} \
+        if len(compared["units"]) > 1 else set()
+    left: Counter = Counter()
+    for line in index.failing():
+        if line.datapoint_id not in planned:
+            left[ALL if line.item in shared else UNIQUE if line.item in alone else SAMPLE] += 1
+    return {why: left[why] for why in STAGES if left[why]}
+
+
+def left_out_lines(left: dict[str, int], failing: int, ceiling: int | None = None) -> list[str]:
+    """What the plan leaves out, in a sentence, unless it holds every failing datapoint; and where
+    the ceiling cut it off."""
+    named = {ALL: "of items that every model failed", UNIQUE: "of items that one model alone "
+             "failed", SAMPLE: "others"}
+    kinds = ", ".join(f"{count} {named[why]}" for why, count in left.items())
+    return [f"not in the plan: {sum(left.values())} of {failing} failing datapoints ({kinds})"
+            + (f"; it was cut at {ceiling} datapoints (--budget N sets another limit, --all plans "
+               "all)" if ceiling else "")] if left else []
+
+
+def short(index: rows.Index, compared: dict, lines: list[Planned]) -> list[str]:
+    """The floors that the plan does not reach, in sentences."""
+    kept = [planned for planned in lines if planned.why != CONTRAST]
+    items = {planned.item_id for planned in kept}
+    failing = index.failing()
+    failed_by_all = comparison_page.failed_by_all(compared)
+    shared = [item for item in failed_by_all if item not in items] \
+        if len(compared["units"]) > 1 else []
+    unique = {item for members in comparison_page.unique_fails(compared).values()
+              for item in members} - items
+    cells = Counter((line.mode, line.model) for line in failing)
+    have = Counter((planned.mode, planned.model_name) for planned in kept)
+    below = [cell for cell, size in cells.items() if have[cell] < min(FLOOR, size)]
+    modes = {line.mode for line in failing}
+    bare = modes - {planned.mode for planned in lines if planned.why == CONTRAST}
+    unread = {line.model for line in failing} - {planned.model_name for planned in kept}
+    return [text for count, text in (
+        (len(unread), f"models of whose failures none is in it: {len(unread)} "
+                      f"({listed(sorted(unread))})"),
+        (len(shared), f"items that every model failed and that are not in it: {len(shared)} of "
+                      f"{len(failed_by_all)}"),
+        (len(unique), f"items that one model alone failed and that are not in it: {len(unique)}"),
+        (len(below), f"cells of model and provisional mode with fewer than {FLOOR} rows in it (or "
+                     f"all, where there are fewer): {len(below)} of {len(cells)}"),
+        (len(bare), f"provisional modes without a passing contrast: {len(bare)} of {len(modes)} "
+                    f"({', '.join(sorted(map(str, bare)))})"),
+    ) if count]
+
+
+def page(summary: dict, lines: list[Planned]) -> str:
+    """review_plan.md: what to read, in order, and why."""
+    text = ["# Review plan", "",
+            f"{summary['failing_planned']} of {summary['failing']} failing datapoints, and "
+            f"{summary['contrasts']} passing ones for contrast. They are read in the order of the "
+            "first column, which takes the kinds in turn, so that whoever stops early has read of "
+            "each. What is not in the plan stays unread; the report says so.", ""]
+    text += [f"- {line[0].upper()}{line[1:]}." for line in left_out_lines(
+        summary["left_out"], summary["failing"], summary["ceiling"])]
+    text += [f"- {line}" for line in summary["all_failed"]]
+    text += [f"- **Short:** {cell(reason)}." for reason in summary["short"]]
+    if summary["shards"]:
+        sizes = ", ".join(f"reader {shard}: {size}" for shard, size in summary["shards"].items())
+        text += [f"- {sizes}; {summary['shared']} failing datapoints go to every reader."]
+    tasks = len({planned.task for planned in lines if planned.task}) > 1
+    for why in STAGES:
+        mine = [planned for planned in lines if planned.why == why
+                or (planned.why == CONTRAST and lines[planned.order - 2].why == why)]
+        marked = " (passed, in another version of the item: contrast)" if why == REPAIRED \
+            else " (passed: contrast)"
+        if mine:
+            text += ["", f"## {why}: {WHY[why]}", "", table(
+                ["order", "datapoint", "model", *["task"] * tasks, "provisional mode", "readers"],
+                [[planned.order,
+                  code(planned.datapoint_id) + marked * bool(planned.contrast_of),
+                  code(planned.model_name), *[code(planned.task) if planned.task else ""] * tasks,
+                  code(planned.mode), " ".join(map(str, planned.shards))]
+                 for planned in mine[:_MOST_LISTED]])]
+            if len(mine) > _MOST_LISTED:
+                text += ["", f"{len(mine) - _MOST_LISTED} more in {NAME}."]
+    return "\n".join([*text, ""])
