@@ -65,15 +65,18 @@ def main(argv: list[str] | None = None) -> int:
                         help="write the sheet for the second reader instead")
     parser.add_argument("--answers", metavar="FILE",
                         help="record a second reader's answers instead; - reads standard input")
-    parser.add_argument("--reader", metavar="NAME", help="with --answers: who answered")
+    parser.add_argument("--reader", metavar="NAME",
+                        help="with --answers: who answered; with --second-reading: write what this "
+                             "one has not answered (default: what nobody has confirmed)")
     parser.add_argument("--kind", default="agent", choices=("agent", "person", "author"),
                         help="with --answers: what the reader is; author: whoever wrote the report "
                              "(default agent)")
     args = parser.parse_args(argv)
     if args.min_cited < 1:
         parser.error("--min-cited is at least 1")
-    if bool(args.answers) != bool(args.reader):
-        parser.error("--answers and --reader go together")
+    if (args.answers and not args.reader) or (
+            args.reader and not (args.answers or args.second_reading)):
+        parser.error("--answers needs --reader, which goes with it or with --second-reading")
     if [args.second_reading, bool(args.answers), args.strict or args.rerun_inputs].count(True) > 1:
         parser.error("--second-reading and --answers stand alone")
     gc.disable()  # it takes a fifth of the time, and what is read makes no cycles
@@ -86,11 +89,13 @@ def _sheet(args: argparse.Namespace) -> int:
     from failure_analysis.report import check
 
     cli.make_room(args.analysis_dir, steps.CHECK)
-    path, found = check.second_sheet(args.analysis_dir)
-    cli.summarise({"sheet": path.as_posix(), "sentences": len(found)},
-                  [f"{path}: {len(found)} sentences, for a reader who did not write the report",
+    path, left, sentences = check.second_sheet(args.analysis_dir, args.reader)
+    whom = f"that {args.reader} has not answered" if args.reader else "that nobody has confirmed"
+    cli.summarise({"sheet": path.as_posix(), "sentences": len(left), "of": sentences},
+                  [f"{path}: {len(left)} of {sentences} sentences, those {whom}",
                    "next: give that file alone to a fresh agent or a person, then check_report.py "
-                   "ANALYSIS_DIR --answers FILE --reader NAME"], args.json)
+                   "ANALYSIS_DIR --answers FILE --reader NAME" if left else "nothing is left to "
+                   "read (--reader NAME gives those that NAME has not answered)"], args.json)
     return 0
 
 
@@ -133,14 +138,17 @@ def _check(args: argparse.Namespace) -> int:
              for finding in result.findings[:MOST_SHOWN]]
     if len(result.findings) > MOST_SHOWN:
         lines.append(f"{len(result.findings) - MOST_SHOWN} more in {check.NAME}")
-    if result.findings:
-        kinds = Counter(finding.verdict for finding in result.findings)
-        lines.append(f"DOES NOT HOLD: {len(result.findings)} findings ("
+    kinds = Counter(finding.verdict for finding in result.findings)
+    declined = kinds.pop("declined", 0)
+    if kinds:
+        lines.append(f"DOES NOT HOLD: {kinds.total()} findings ("
                      + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) + ")")
-    if not any(finding.verdict != "declined" for finding in result.findings):
+    else:
         lines.append("PROVED, against the runs, read again" if args.rerun_inputs else
                      "PROVED, against the manifest (--rerun-inputs reads the runs again)")
     lines.append(f"proved: {proved or 'nothing'}")
+    if declined:
+        lines.append(f"DECLINED by a second reader: {declined} sentences, which have to be mended")
     reading = result.reading
     lines.append(f"CONFIRMED {second_reading.in_words(reading)}" if reading.readers else
                  f"NOT CONFIRMED: no second reader has answered for the {reading.sentences} "

@@ -55,7 +55,8 @@ def _write(args: argparse.Namespace) -> int:
     cli.summarise(
         {"report": report.as_posix(), "report_state": written.state, "problems": written.problems},
         [f"report: {report} ({written.state})", *written.problems,
-         "next: replace every TODO, then check_report.py ANALYSIS_DIR"], args.json)
+         "next: " + ("replace every TODO, then " if written.todo else "")
+         + "check_report.py ANALYSIS_DIR"], args.json)
     return 1 if written.problems else 0
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from failure_analysis import facts
 from failure_analysis.packet import findings, names, sessions
-from failure_analysis.report.claims import kind_of
+from failure_analysis.report.meaning import kind_of
 from make_runs import findings as of_kind
 from make_runs import judged, simulation, task, tau2, turn
 

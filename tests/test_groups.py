@@ -160,10 +160,15 @@ def test_groups_by_content_under_the_same_ids(run_script, tmp_path):
     assert result["failed_under_every_content"] == [
         {"item": "0", "variants": {"old": ["a", "b", "c"], "new": ["y", "z"]},
          "versions": {"old": [], "new": []}}]
-    (out / "item_versions.json").write_text(json.dumps({"differing": [{"item": "0", "contents": [
-        {"fingerprint": "new", "versions": ["B"]}, {"fingerprint": "old", "versions": ["A", "C"]},
-    ]}]}))
-    run_script("compare_models.py", out)
+    versions = [{"version": name, "runs": [name], "items": 1} for name in "ABC"]
+    (out / "item_versions.json").write_text(json.dumps({
+        "versions": versions, "items": dict.fromkeys(("all", "differing", "asked", "expected"), 1),
+        "policies": [], "without_differing": [], "changes_inside": [], "repaired": [],
+        "differing": [{"item": "0", "contents": [
+            {"fingerprint": "new", "versions": ["B"]},
+            {"fingerprint": "old", "versions": ["A", "C"]}]}]}))
+    done = run_script("compare_models.py", out)
+    assert done.returncode == 0, done.stderr
     page = (out / "model_comparison.md").read_text()
     assert ("Failed by all who ran it, under every version (item_versions.md): 1 items: `0` (A, C: "
             "`a`, `b`, `c`; B: `y`, `z`).") in page

@@ -87,6 +87,24 @@ def test_who_confirms_what_is_said_to_the_reader_of_the_report(run_script, folde
         report.read_text("utf-8")
 
 
+def test_the_next_sheet_has_what_is_left(run_script, folder):
+    def left(*more):
+        done = run_script("check_report.py", folder, "--second-reading", "--json", *more)
+        return json.loads(done.stdout)["sentences"]
+
+    every = all_supported(folder)
+    answer(run_script, folder, [*every[:30], {**every[30], "answer": "not_checkable",
+                                              "reason": "nothing shows this"}])
+    assert (left(), left("--reader", "second"), left("--reader", "third")) == (9, 8, 39)
+    left()
+    sheet = (folder / "second_reading.md").read_text("utf-8")
+    assert every[30]["id"] in sheet and every[0]["id"] not in sheet
+    answer(run_script, folder, every)
+    assert left() == 0
+    assert "nothing is left to read" in run_script(
+        "check_report.py", folder, "--second-reading").stdout
+
+
 def test_a_declined_sentence_is_a_finding_until_it_is_mended(run_script, folder):
     entries, _ = check.sheet_entries(folder)
     one = next(one for one in entries if one.text.startswith("**Trigger:**"))
@@ -96,7 +114,8 @@ def test_a_declined_sentence_is_a_finding_until_it_is_mended(run_script, folder)
     (found,) = result["findings"]
     assert (found["verdict"], found["line"]) == ("declined", one.said.line)
     assert found["why"] == "second says overclaims: one request is no trigger"
-    assert "PROVED, against the manifest" in text
+    assert "PROVED, against the manifest" in text and "DOES NOT HOLD" not in text
+    assert "DECLINED by a second reader: 1 sentences, which have to be mended" in text
     assert "CONFIRMED 38 of 39 sentences by second (agent); 1 declined" in text
     report = write.path_of(folder)
     report.write_text(report.read_text("utf-8").replace(
@@ -126,7 +145,7 @@ def test_an_answer_is_void_when_the_evidence_changes(run_script, folder):
 @pytest.mark.parametrize(("entry", "why"), [
     ({"id": "0000000000", "answer": "supported"}, "is no sentence of the report as it stands"),
     ({"answer": "yes"}, "answer \"yes\" is none of supported, overclaims"),
-    ({"answer": "contradicted"}, "contradicted needs a reason, in a few words"),
+    ({"answer": "contradicted"}, "contradicted needs a reason, of three words at least"),
     ({"answer": "supported", "note": "x"}, "unknown key note"),
     ({"answer": "supported", "reader": "a b"}, "reader 'a b' is no name"),
     ({"answer": "supported", "kind": "llm"}, "kind \"llm\" is none of agent, person, author"),

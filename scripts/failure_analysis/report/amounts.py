@@ -17,7 +17,7 @@ _MONTH = (r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|
 _FREE = re.compile(
     rf"\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}(?:st|nd|rd|th)? {_MONTH}(?:,? \d{{4}})?\b"
     rf"|\b{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?\b|\b{_MONTH} \d{{4}}\b"
-    r"|\bv\d+(?:\.\d+)*\b|\bversion \d+(?:\.\d+)*\b|\b\d+\.\d+\.\d+\b"
+    r"|\bpass[@^]\d+\b|\bv\d+(?:\.\d+)*\b|\bversion \d+(?:\.\d+)*\b|\b\d+\.\d+\.\d+\b"
     r"|\bPython \d\.\d+\b|\b(?:90|95|99) ?%(?= (?:Wilson|confidence|interval|CI\b|bootstrap))"
     r"|(?<=Wilson, )(?:90|95|99) ?%|(?<=at )(?:90|95|99) ?%(?= confidence)")
 _CURRENCY = r"(?:dollars?|euros?|pounds?|cents?|yen|USD|EUR|GBP|CHF)\b"
@@ -28,9 +28,11 @@ _MONEY_KEY = (r"(?:amount|price|cost|total|fee|refund|balance|payment|paid|charg
 _NOUN = re.compile(r"(?: |-)?(ms|s|h|kg|km|kB|MB|GB)\b|(?: |-)([^\W\d_]{3,})\b")
 _CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)?")
 _ID_BEFORE = re.compile(
-    r"(?:#|\b(?:order|reservation|booking|flight|user|customer|account|card|product|ticket"
+    r"(?:#|\b(?:status|error|HTTP|port|order|reservation|booking|flight|user|customer|account|card|product|ticket"
     r"|session|room|seat|gate|train|invoice|case|phone|number|no\.|id|code|zip|line|row id)s?"
     r"(?: (?:number|id|no\.))?:? )$", re.I)
+_YEAR = re.compile(r"(?:19|20|21)\d\d")
+_YEAR_BEFORE = re.compile(r"\b(?:in|until|since|by|of|from|to|before|after|with|year) $", re.I)
 _STEP = r"(?:step|turn|message|call|attempt|trial|node|round|search)"
 _ITEM_BEFORE = re.compile(r"\b(?:item|task|question)s? (?:[\w.-]+(?:,| and| or)+ )*$", re.I)
 _STEP_BEFORE = re.compile(rf"\b{_STEP}s? #?(?:\d+(?:,| and| or| to|-)+ ?)*$", re.I)
@@ -92,8 +94,9 @@ def _in_text(text: str, before: str, after: str, names: Names, shown: Shown
                 start <= match.start() and match.end() <= end for start, end in free):
             continue  # what is not ASCII is named above, or a letter's
         if not _holds(shown, *_in_its_role(match[0], left, right)):
-            yield match[0], (f"{_TODO}; an amount, id, time or step needs the citation of a "
-                             "datapoint that holds it, names go into backticks")
+            yield match[0], (f"{_TODO}; only an amount, an id, a time or a step that a datapoint "
+                             "cited in this sentence holds as such may be typed, and a name in "
+                             "backticks")
 
 
 def _in_its_role(number: str, before: str, after: str) -> tuple[str, ...]:
@@ -107,6 +110,8 @@ def _in_its_role(number: str, before: str, after: str) -> tuple[str, ...]:
         return (rf"(?<![\d:]){whole}(?!\d)",)
     if _OF_ROWS.match(after):
         return ()
+    if _YEAR.fullmatch(number) and _YEAR_BEFORE.search(before):
+        return (rf"(?<!\d){whole}(?!\d)",)
     if _STEP_BEFORE.search(before) or (ordinal and re.match(rf" {_STEP}\b", after)):
         return (rf"^[a-z]+-{ordinal[1] if ordinal else whole}: ",)
     if re.search(r"[^\W\d_]", number):

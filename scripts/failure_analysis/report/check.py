@@ -54,13 +54,21 @@ def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result
     return result
 
 
-def second_sheet(analysis_dir: Path) -> tuple[Path, list[sheet.Entry]]:
-    """Writes what the second reader is given; refuses where the check could not begin."""
+def second_sheet(analysis_dir: Path, reader: str | None = None
+                 ) -> tuple[Path, list[sheet.Entry], int]:
+    """Writes the sheet of what nobody has confirmed yet, or of what this reader has not answered;
+    returns its path, its lines and how many sentences there are. Refuses where the check could not
+    begin."""
     found, evidence = sheet_entries(analysis_dir)
+    answers = second_reading.load(analysis_dir)
+    confirmed = {found[place].ident for place in second_reading.state(
+        [entry.ident for entry in found], answers).confirmed}
+    done = {answer.id for answer in answers if answer.reader == reader} if reader else confirmed
+    left = [entry for entry in found if entry.ident not in done]
     path = analysis_dir / steps.SHEET
     _write(analysis_dir, (steps.SHEET,), {},
-           lambda: store.write_text(path, sheet.page(found, evidence)))
-    return path, found
+           lambda: store.write_text(path, sheet.page(left, evidence)))
+    return path, left, len(found)
 
 
 def sheet_entries(analysis_dir: Path) -> tuple[list[sheet.Entry], Evidence]:
@@ -174,7 +182,8 @@ def _binding_findings(text: str, evidence: Evidence) -> Findings:
         yield Finding(line, "bound_by_hand", key,
                       f"only write_report.py binds numbers: write {{{{{key}}}}} and run it")
     for line, key in bindings.placeholders(text):
-        yield Finding(line, "unfilled", key, "run write_report.py")
+        yield Finding(line, "unfilled", key, relations.bind(key, evidence.facts).wrong
+                      or "run write_report.py")
 
 
 def _prose_findings(unit: Unit, after: Unit | None, evidence: Evidence) -> Findings:

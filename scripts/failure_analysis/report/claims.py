@@ -165,9 +165,12 @@ def _swapped(sentence: Sentence, named_in: Callable[[Token], set[str]],
     """Facts whose own name (`named_by` gives it) does not stand in their clause, where another does
     (`named_in` gives those of a piece); in a clause without any, none of those `before` it may be
     theirs. What a section is about (`here`) need not be named."""
+    waiting: set[str] = set()  # named in clauses without a number, which one after them has
     for clause in _clauses(sentence):
         named = set().union(*map(named_in, clause))
         before = before | named
+        named = named and named | waiting
+        waiting = set() if any(token.kind == FACT for token in clause) else waiting | named
         for token in clause:
             own = named_by(token.value) if token.kind == FACT and " " not in token.value else set()
             allowed = named or before

@@ -112,7 +112,7 @@ def _wrong(entry: Mapping[str, Any], known: Container[str]) -> str:
         return f"answer {json.dumps(str(entry.get('answer')))} is none of {', '.join(ANSWERS)}"
     words = str(entry.get("reason") or "").split()
     if entry["answer"] != ANSWERS[0] and len(words) < _FEWEST_WORDS:
-        return f"{entry['answer']} needs a reason, in a few words"
+        return f"{entry['answer']} needs a reason, of three words at least"
     if entry.get("kind") not in KINDS:
         return f"kind {json.dumps(str(entry.get('kind')))} is none of {', '.join(KINDS)}"
     return ledger.wrong_coder(str(entry.get("reader") or "")).replace("coder", "reader", 1)

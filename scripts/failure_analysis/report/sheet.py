@@ -19,10 +19,12 @@ from failure_analysis.report.prose import CODE, FACT, Unit
 from failure_analysis.report.spoken import Spoken
 from failure_analysis.review import counting, ledger, parts
 
-_REQUEST, _ANSWER, _JUDGE, _EXPECTED, _CALL, _AROUND, _FOUND = 400, 500, 400, 300, 150, 160, 250
+_REQUEST, _ANSWER, _JUDGE, _EXPECTED, _CALL, _AROUND, _FOUND = 400, 500, 400, 300, 200, 160, 250
 _MOST_FOUND = 10
 _MOST_CALLS, _MOST_MODELS, _MOST_IDS, _MOST_RECORDED = 8, 12, 12, 15
 _MOST_SHOWN = 9000  # characters of a datapoint, or of what was recorded in a bucket
+_QUANTIFIED = re.compile(r"\b(?:all|every|each|none|never|always|only|most|mostly|majority|half)\b",
+                         re.I)
 _CHANCE = re.compile(r"chance|statistically|significant", re.I)
 MEANING = """\
 - `supported`: the evidence shows all of it: amount, set, cause, who, how sure. So is a remark on
@@ -198,6 +200,11 @@ def _hints(one: Spoken, evidence: Evidence) -> Iterator[str]:
     text = "".join(token.source for token in one.tokens if not token.kind)
     if _CHANCE.search(text) and not any("/p_" in key for key in keys):
         yield "it speaks of chance, and no p is bound"
+    if word := _QUANTIFIED.search(text):
+        loose = [token.number for token in one.bound if re.fullmatch(r"\d+ of \d+", token.number)
+                 and token.value.split()[0] not in ("all", "most", "none")]
+        if loose:
+            yield f"it says {word[0].lower()!r}, and binds {', '.join(loose)} as a share alone"
     decided = evidence.analysis.counts.decided | evidence.analysis.counts.wrong_pass
     faults = {decided[ident].fault for ident in one.cited if ident in decided}
     spans = [token.value for token in one.tokens if token.kind == CODE]
@@ -277,7 +284,7 @@ def _compared_set(evidence: Evidence) -> Iterator[str]:
     yield (f"- {compared['compared_items']} items compared; failed by all ({len(shared)}): "
            f"{listed([code(item) for item in shared], _MOST_IDS)}; passed by all: "
            f"{len(sets['passed_by_all'])}")
-    yield from (f"- {code(unit)} alone failed {len(items)} ("
+    yield from (f"- {code(unit)} alone failed (more than half of its attempts) {len(items)} ("
                 f"{listed([code(item) for item in items], _MOST_IDS) or 'none'}), alone passed "
                 f"{len(sets['unique_pass'].get(unit, []))}"
                 for unit, items in list(sets["unique_fail"].items())[:_MOST_MODELS])
@@ -361,7 +368,7 @@ def _turn(row: dict, reviews: list[ledger.Review], evidence: Evidence) -> Iterat
 
 
 def _short(text: str, most: int) -> str:
-    """The beginning and the end of a text on one line."""
+    """The beginning and the end of a text on one line; a text little longer stays whole."""
     plain = " ".join(text.split())
-    return plain if len(plain) <= most else \
+    return plain if len(plain) <= 3 * most // 2 else \
         f"{plain[:2 * most // 3]} […] {plain[-most // 3:]}"

@@ -26,10 +26,12 @@ path_of = standing.report_of
 
 
 class Written(NamedTuple):
-    """What was done to the report, and what only its author can put right."""
+    """What was done to the report, what only its author can put right, and whether a TODO is left.
+    """
 
     state: str
     problems: list[str]
+    todo: bool
 
 
 def write(analysis_dir: Path, report: Path, force: bool) -> Written:
@@ -81,7 +83,7 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
                                  "bound": dict(sorted((kept + filled).items()))}}},
                     steps.REPORT.writes)
     store.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
-    return Written(state, problems)
+    return Written(state, problems, "TODO" in text)
 
 
 def _with_status(text: str, analysis_dir: Path) -> str:

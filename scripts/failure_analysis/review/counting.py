@@ -1,7 +1,7 @@
 """What the ledger says in numbers: buckets, faults, coverage, and the pass rates that the faults
 leave room for."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -224,8 +224,11 @@ def numbers(counts: Counts, compared: Mapping[str, Any] | None) -> dict[str, int
     for coder in {coder for coder, _ in labels}:
         values[f"review/labelled/{facts.key(coder)}"] = sum(
             count for (name, _), count in labels.items() if name == coder)
+    failed: dict[str, set[str]] = defaultdict(set)
+    for line in counts.index.failing():
+        failed[line.model].update(line.failed)
     for model in models(counts):
-        values |= _model_numbers(counts, model)
+        values |= _model_numbers(counts, model, failed[model])
     if compared and len(compared["compared_units"]) > 1:
         values |= _shared_numbers(counts, compared)
     return values
@@ -246,7 +249,8 @@ def _shared_numbers(counts: Counts, compared: Mapping[str, Any]) -> dict[str, in
             **{f"review/failed_by_all_fault/{fault}": alone[fault] for fault in ledger.FAULTS}}
 
 
-def _model_numbers(counts: Counts, model: str) -> dict[str, int | float]:
+def _model_numbers(counts: Counts, model: str, failed: set[str]) -> dict[str, int | float]:
+    """The facts of one model, which failed these dimensions."""
     name = facts.key(model)
     passes = rate(counts, model)
     values: dict[str, int | float] = {
@@ -260,6 +264,8 @@ def _model_numbers(counts: Counts, model: str) -> dict[str, int | float]:
         values[f"review/fault/{fault}/{name}"] = counts.faults[fault, model]
     for bucket, count in bucket_order(counts, model):
         values[f"review/bucket/{bucket}/{name}"] = count
-        for dimension, failed in costs(counts, bucket, model).items():
-            values[f"review/bucket_dimension/{bucket}/{name}/{facts.key(dimension)}"] = failed
+        cost = costs(counts, bucket, model)
+        for dimension in sorted(failed):
+            values[f"review/bucket_dimension/{bucket}/{name}/{facts.key(dimension)}"] = \
+                cost[dimension]
     return values
