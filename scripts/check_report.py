@@ -23,7 +23,7 @@ of another whole; that every model with failures has its section, every bucket i
 citations, every planned item that all models failed a decided fault, every review a datapoint that
 was shown to its coder. Below the report: every file of the analysis against the manifest, and
 facts, comparison and clusters by computing them anew. --rerun-inputs also reads the runs again and
-makes every file anew. references/review-method.md says what else is not.
+makes every file of stage 1 anew but its chart. references/review-method.md says what else is not.
 
 What a sentence means, somebody confirms who did not write it: --second-reading writes the sheet
 with each sentence and its evidence; --answers takes the answers, one JSON object per line:

@@ -51,7 +51,7 @@ def test_a_finished_report_is_proved_and_says_what_it_cannot_prove(run_script, f
     saved = json.loads((folder / "check.json").read_text())
     assert saved["holds"] is True and saved["findings"] == []
     assert saved["proved"]["generated blocks"] == 14
-    assert (saved["sentences"], saved["confirmed"], saved["readers"]) == (39, 0, {})
+    assert (saved["sentences"], saved["confirmed"], saved["readers"]) == (39, 0, [])
 
 
 @pytest.mark.parametrize(("sentence", "verdict", "text"), [

@@ -813,7 +813,7 @@ def test_the_page_has_the_sentences_and_the_evidence_of_the_sheet(serve, report,
 def test_answers_are_this_persons_and_refusals_say_why(serve, report):
     page = serve(report)
     first, second, _ = (entry["id"] for entry in sheet_of(page)["entries"])
-    assert "needs a reason" in answer(page, first, "overclaims", "too few")["reason"]
+    assert "needs a reason" in answer(page, first, "overclaims", "few")["reason"]
     assert "none of supported" in answer(page, first, "yes")["reason"]
     assert "no text" in answer(page, first, "supported", 7)["reason"]
     for ident in (None, [], "0a1b2c3d4e"):
@@ -879,15 +879,15 @@ def test_a_person_reads_and_answers_with_the_keyboard(window, opened, report):
     assert text(window, ".sentence code") == "<b>code</b>"
     assert window.find_elements("css selector", "main b, main script") == []
     press(window, "2")
-    press(window, "too few" + Keys.CONTROL + Keys.ENTER)
+    press(window, "few" + Keys.CONTROL + Keys.ENTER)
     until(lambda: "overclaims needs a reason" in text(window, "#status"))
     press(window, " of them" + Keys.CONTROL + Keys.ENTER)
     until(lambda: text(window, ".sentence") == SENTENCES[2])
     press(window, "k")
-    until(lambda: text(window, "#others") == "ada (person): overclaims: too few of them")
+    until(lambda: text(window, "#others") == "ada (person): overclaims: few of them")
     assert text(window, "#progress") == "2 of 3 answered by ada · 2 by anybody"
     assert answers_in(report) == [("ada", "person", "supported", ""),
-                                  ("ada", "person", "overclaims", "too few of them")]
+                                  ("ada", "person", "overclaims", "few of them")]
     window.refresh()
     until(lambda: text(window, ".sentence") == SENTENCES[2])  # the first one without an answer
     third = sheet_of(page)["entries"][2]["id"]

@@ -76,7 +76,7 @@ def test_who_confirms_what_is_said_to_the_reader_of_the_report(run_script, folde
     assert "edited_block: status" in run_script("check_report.py", folder).stdout
     result, text = checked(run_script, folder)
     assert (result["confirmed"], result["sentences"], result["readers"]) == \
-        (38, 39, {"second": "agent"})
+        (38, 39, [["second", "agent"]])
     assert "CONFIRMED 38 of 39 sentences by second (agent); 1 not read\n" in text
     checked(run_script, folder, "--strict", code=1)
     answer(run_script, folder, all_supported(folder)[:1], "--reader", "me", "--kind", "author")
@@ -145,7 +145,7 @@ def test_an_answer_is_void_when_the_evidence_changes(run_script, folder):
 @pytest.mark.parametrize(("entry", "why"), [
     ({"id": "0000000000", "answer": "supported"}, "is no sentence of the report as it stands"),
     ({"answer": "yes"}, "answer \"yes\" is none of supported, overclaims"),
-    ({"answer": "contradicted"}, "contradicted needs a reason, of three words at least"),
+    ({"answer": "contradicted"}, "contradicted needs a reason, of two words at least"),
     ({"answer": "supported", "note": "x"}, "unknown key note"),
     ({"answer": "supported", "reader": "a b"}, "reader 'a b' is no name"),
     ({"answer": "supported", "kind": "llm"}, "kind \"llm\" is none of agent, person, author"),
@@ -183,3 +183,50 @@ def test_text_of_the_runs_cannot_leave_its_fence(run_script, folder):
         "## What was read", "It \x1b[31mis\u202e so.\n\n## What was read"), encoding="utf-8")
     run_script("check_report.py", folder, "--second-reading")
     assert "\x1b" not in sheet.read_text("utf-8") and "\u202e" not in sheet.read_text("utf-8")
+
+
+@pytest.mark.parametrize("text", [
+    "`agent-alpha` = `harness-at-fault-in-99-of-99-rows`", "### `all-99-failures-are-the-harness`",
+    "- `agent-alpha`: `fails-only-because-the-harness-broke`",
+    "[`all failures invented`](https://example.org/99-of-99-rows)", "`no` `failure` `is` `its`",
+    "\u24b6\u24db\u24db \u24d0\u24e1\u24d4 \u24d8\u24e3\u24e2.", "\u2813\u2801\u2817\u281d",
+    "\U0001f44e \u2705", "#### `agent-alpha` \u2260 `own_fault`",
+    "```bash\npython x.py all failed\n```",
+    f'"{goldens.SAID[1]}" [dp:agent-alpha/[trip]step_1|calm[PERSONA:None]] = `harness`'])
+def test_whatever_is_seen_is_refused_or_on_the_sheet(folder, text):
+    evidence = check.gather(folder)
+    before = write.path_of(folder).read_text("utf-8")
+    after = before.replace("## What was read", f"{text}\n\n## What was read", 1)
+    result = check.prove(after, evidence)
+    assert result.findings or len(result.said) > len(check.prove(before, evidence).said)
+
+
+def test_an_answer_is_void_when_the_words_around_change(run_script, folder):
+    report = write.path_of(folder)
+    report.write_text(report.read_text("utf-8").replace("## What was read", (
+        "None of this holds:\n\n- The harness broke off the runs.\n\n"
+        "It is untrue that a tool broke. This was seen often.\n\n## What was read"), 1))
+    run_script("check_report.py", folder, "--second-reading")
+    sheet = (folder / "second_reading.md").read_text("utf-8")
+    assert "The harness broke off the runs.\n  - under: None of this holds:\n" in sheet
+    answer(run_script, folder, all_supported(folder))
+    result, _ = checked(run_script, folder)
+    assert (result["confirmed"], result["sentences"]) == (43, 43)
+    report.write_text(report.read_text("utf-8").replace("None of this", "All of this").replace(
+        "It is untrue that a tool", "A tool"))
+    result, _ = checked(run_script, folder)
+    assert result["confirmed"] == 39  # the lead and its item, the sentence and the one after it
+    run_script("check_report.py", folder, "--second-reading")
+    sheet = (folder / "second_reading.md").read_text("utf-8")
+    assert "This was seen often.\n" in sheet and "under: All of this holds:" in sheet
+
+
+def test_who_declined_is_not_confirmed_by_the_author_of_that_name(run_script, folder):
+    one, *others = all_supported(folder)
+    answer(run_script, folder, others, "--reader", "Ann", "--kind", "person")
+    answer(run_script, folder, [{**one, "answer": "contradicted", "reason": "not so"}],
+           "--reader", "Ann", "--kind", "person")
+    answer(run_script, folder, [one], "--reader", "Ann", "--kind", "author")
+    result, text = checked(run_script, folder, code=1)
+    assert (result["confirmed"], result["declined"]) == (38, 1)
+    assert "38 of 39 sentences by Ann (the author), Ann (person); 1 declined" in text

@@ -88,7 +88,8 @@ def _made(analysis_dir: Path, stamp: str) -> dict | str:
     entries = [
         {"id": entry.ident, "section": section.title, "text": sheet.sentence(entry, numbers),
          "quote": safe(entry.said.quote), "cited": [numbers[ident] for ident in entry.said.cited],
-         "notes": list(map(safe, (*entry.facts, *entry.hints))), "model": entry.said.unit.model,
+         "notes": list(map(safe, (*sheet.around_it(entry), *entry.facts, *entry.hints))),
+         "model": entry.said.unit.model,
          "recorded": section.recorded and _shown(section.recorded)}
         for section in sheet.sections(found, evidence) for entry in section.entries]
     models = dict.fromkeys(["", *(entry.said.unit.model for entry in found)])

@@ -18,8 +18,9 @@ _FREE = re.compile(
     rf"\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}(?:st|nd|rd|th)? {_MONTH}(?:,? \d{{4}})?\b"
     rf"|\b{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?\b|\b{_MONTH} \d{{4}}\b"
     r"|\bpass[@^]\d+\b|\bv\d+(?:\.\d+)*\b|\bversion \d+(?:\.\d+)*\b|\b\d+\.\d+\.\d+\b"
-    r"|\bPython \d\.\d+\b|\b(?:90|95|99) ?%(?= (?:Wilson|confidence|interval|CI\b|bootstrap))"
-    r"|(?<=Wilson, )(?:90|95|99) ?%|(?<=at )(?:90|95|99) ?%(?= confidence)")
+    r"|\bPython \d\.\d+\b|\b95 ?%(?= (?:Wilson|confidence|interval|CI\b|bootstrap))"
+    r"|(?<=Wilson, )95 ?%")
+_MULTIPLIED = re.compile(r"\s*(?:%|percent|hundred|thousand|million|billion|dozen)", re.I)
 _CURRENCY = r"(?:dollars?|euros?|pounds?|cents?|yen|USD|EUR|GBP|CHF)\b"
 _MONEY_BEFORE, _MONEY_AFTER = re.compile(r"(?:[$€£¥]|\b(?:USD|EUR|GBP|CHF|US\$) ?)$"), \
     re.compile(rf"[ -]?{_CURRENCY}|[€£]")
@@ -102,10 +103,13 @@ def _in_text(text: str, before: str, after: str, names: Names, shown: Shown
 def _in_its_role(number: str, before: str, after: str) -> tuple[str, ...]:
     """How a datapoint holds a number as the amount, the time, the step or the id that it is between
     these texts (patterns over `part: text`); nothing where it is none."""
+    if _MULTIPLIED.match(after) or before.endswith(("-", "\u2212")):
+        return ()
     whole = re.escape(number)
     ordinal = re.fullmatch(r"(\d+)(?:st|nd|rd|th)", number)
-    if _MONEY_BEFORE.search(before) or _MONEY_AFTER.match(after):
-        return _money(number)
+    money = _MONEY_AFTER.match(after)
+    if money or _MONEY_BEFORE.search(before):
+        return () if money and _MULTIPLIED.match(after[money.end():]) else _money(number)
     if _CLOCK.fullmatch(number):
         return (rf"(?<![\d:]){whole}(?!\d)",)
     if _OF_ROWS.match(after):

@@ -96,7 +96,8 @@ def record(result: Result, rerun: bool) -> dict:
             "proved": result.proved,
             "findings": [finding._asdict() for finding in result.findings],
             "sentences": reading.sentences, "confirmed": len(reading.confirmed),
-            "declined": len(reading.declined), "readers": reading.readers}
+            "declined": len(reading.declined),
+            "readers": [list(reader) for reader in reading.readers]}
 
 
 def proved(analysis_dir: Path, min_cited: int, rerun: bool) -> tuple[Result, Evidence | None]:

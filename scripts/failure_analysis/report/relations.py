@@ -77,6 +77,8 @@ def _share(how: str, share: str, whole: str, values: Mapping[str, int | float]) 
     """A share of its whole, all, most or none of it."""
     if refused := _known((share, whole), values):
         return refused
+    if share == whole:
+        return Bound("", (share, whole), "both are the same fact")
     part, total = values[share], values[whole]
     meant, holds = _COUNTED[how]
     wrong = not_of(share, whole, values) or (
@@ -104,6 +106,8 @@ def _relation(left: str, sign: str, times: float, right: str, values: Mapping[st
     keys = (left,) if constant is not None else (left, right)
     if refused := _known(keys, values):
         return refused
+    if left == right:
+        return Bound("", keys, "both are the same fact")
     first, second = values[left], constant if constant is not None else values[right]
     shown = right if constant is not None else facts.shown(right, second)
     multiple = f"{times:g} × {shown}" if times != 1 else shown  # noqa: RUF001

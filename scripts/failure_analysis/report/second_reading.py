@@ -16,7 +16,7 @@ NAME = steps.ANSWERS
 ANSWERS = ("supported", "overclaims", "contradicted", "not_checkable")
 KINDS = ("agent", "person", "author")
 _KEYS = ("id", "answer", "reason", "reader", "kind")
-_FEWEST_WORDS = 3
+_FEWEST_WORDS = 2
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +45,7 @@ class State(NamedTuple):
     sentences: int
     confirmed: list[int]
     declined: dict[int, Answer]
-    readers: dict[str, str]
+    readers: list[tuple[str, str]]
 
 
 def load(analysis_dir: Path) -> list[Answer]:
@@ -76,7 +76,8 @@ def append(analysis_dir: Path, entries: Iterable[Mapping[str, Any]], known: Cont
     the ids of the sheet."""
     path = analysis_dir / NAME
     with store.locked(path) as file:
-        said = {(answer.id, answer.reader): answer for answer in _parsed(path, file.read())}
+        said = {(answer.id, answer.reader, answer.kind): answer
+                for answer in _parsed(path, file.read())}
         verdicts, new = [], []
         for entry in entries:
             reason = _wrong(entry, known)
@@ -86,12 +87,12 @@ def append(analysis_dir: Path, entries: Iterable[Mapping[str, Any]], known: Cont
             answer = Answer(**{name: clean.visible(str(entry.get(name) or "")).strip()
                                for name in _KEYS},
                             recorded=datetime.now(UTC).isoformat(timespec="seconds"))
-            before = said.get((answer.id, answer.reader))
-            already = before is not None and (before.answer, before.reason, before.kind) == (
-                answer.answer, answer.reason, answer.kind)
+            before = said.get((answer.id, answer.reader, answer.kind))
+            already = before is not None and (before.answer, before.reason) == (
+                answer.answer, answer.reason)
             verdicts.append(Verdict(before if already else answer, already=already))
             if not already:
-                said[answer.id, answer.reader] = answer
+                said[answer.id, answer.reader, answer.kind] = answer
                 new.append(answer)
         file.write(b"".join(msgspec.json.encode(answer) + b"\n" for answer in new))
     return verdicts
@@ -112,15 +113,15 @@ def _wrong(entry: Mapping[str, Any], known: Container[str]) -> str:
         return f"answer {json.dumps(str(entry.get('answer')))} is none of {', '.join(ANSWERS)}"
     words = str(entry.get("reason") or "").split()
     if entry["answer"] != ANSWERS[0] and len(words) < _FEWEST_WORDS:
-        return f"{entry['answer']} needs a reason, of three words at least"
+        return f"{entry['answer']} needs a reason, of two words at least"
     if entry.get("kind") not in KINDS:
         return f"kind {json.dumps(str(entry.get('kind')))} is none of {', '.join(KINDS)}"
     return ledger.wrong_coder(str(entry.get("reader") or "")).replace("coder", "reader", 1)
 
 
 def latest(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
-    """Sentence -> the last answer of each reader."""
-    last = {(answer.id, answer.reader): answer for answer in answers}
+    """Sentence -> the last answer of each reader (one who answers as the author is another one)."""
+    last = {(answer.id, answer.reader, answer.kind): answer for answer in answers}
     by_id: dict[str, list[Answer]] = {}
     for answer in last.values():
         by_id.setdefault(answer.id, []).append(answer)
@@ -131,15 +132,15 @@ def state(idents: list[str], answers: Iterable[Answer]) -> State:
     """What the latest answer of each reader makes of the sentences with these ids: one that some
     reader confirms and none declines is confirmed."""
     by_id = latest(answers)
-    confirmed, declined, readers = [], {}, {}
+    confirmed, declined, readers = [], {}, set()
     for place, ident in enumerate(idents):
         mine = by_id.get(ident, [])
-        readers |= {answer.reader: answer.kind for answer in mine}
+        readers |= {(answer.reader, answer.kind) for answer in mine}
         if against := [answer for answer in mine if answer.answer != ANSWERS[0]]:
             declined[place] = against[-1]
         elif mine:
             confirmed.append(place)
-    return State(len(idents), confirmed, declined, dict(sorted(readers.items())))
+    return State(len(idents), confirmed, declined, sorted(readers))
 
 
 def in_words(found: State) -> str:
@@ -147,7 +148,7 @@ def in_words(found: State) -> str:
     if not found.readers:
         return ""
     named = ", ".join(f"{name} ({'the author' if kind == 'author' else kind})"
-                      for name, kind in found.readers.items())
+                      for name, kind in found.readers)
     left = found.sentences - len(found.confirmed) - len(found.declined)
     more = [f"{count} {what}" for count, what in ((len(found.declined), "declined"),
                                                    (left, "not read")) if count]

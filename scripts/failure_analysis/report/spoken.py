@@ -10,15 +10,16 @@ from failure_analysis.markdown import code
 from failure_analysis.report import draft, prose, relations
 from failure_analysis.report.claims import slug
 from failure_analysis.report.evidence import Evidence
-from failure_analysis.report.prose import CITE, FACT, Token, Unit
+from failure_analysis.report.prose import CITE, FACT, QUOTE, Token, Unit
 
 _QUOTED = 300  # of a quote that a sentence introduces, so many characters
+_SAYS = re.compile(r"[^\s.,;:()*_]")
 
 
 class Spoken(NamedTuple):
     """A sentence, a table, a heading or a fence of the author: its line, the section that it is
-    in, its pieces, the datapoints cited in it or in the quote that it introduces, and that quote.
-    """
+    in, its pieces, the datapoints cited in it or in the quote that it introduces, that quote, and
+    what a list item stands under. The meaning of a sentence is that of its whole unit, too."""
 
     line: int
     unit: Unit
@@ -26,6 +27,7 @@ class Spoken(NamedTuple):
     tokens: tuple[Token, ...]
     cited: tuple[str, ...]
     quote: str
+    under: str
 
     @property
     def bound(self) -> list[Token]:
@@ -36,26 +38,44 @@ class Spoken(NamedTuple):
 def spoken(units: list[Unit], evidence: Evidence) -> Iterator[Spoken]:
     """Everything that the author says, in order."""
     drafted = _drafted(evidence)
+    under = _under(units)
     pairs = zip_longest(units, units[1:])
     for is_table, group in groupby(pairs, key=lambda pair: pair[0].kind == "row"):
         table = [unit for unit, _ in group] if is_table else []
         if table:
             whole = table[0]._replace(text="\n".join(unit.text for unit in table))
-            yield _of(whole.line, whole, prose.inline(whole.text), None)
+            yield _of(whole.line, whole, prose.inline(whole.text), None, "")
         for unit, after in () if is_table else group:
             if unit.kind == "quote" or _plain(unit) in drafted:
                 continue
             if unit.kind == "fence":
                 if re.match(r"(?:`+|~+)\s*(?:bash|sh)\b", unit.text):
-                    yield _of(unit.line, unit, prose.inline(unit.text), None)
+                    yield _of(unit.line, unit, prose.inline(unit.text), None, "")
                 continue
             for sentence in prose.sentences(unit):
-                if re.search(r"\w", sentence.masked.replace("\ue002", "")) or sentence.all(FACT):
-                    yield _of(sentence.line, unit, sentence.tokens, after)
+                if any(_SAYS.search(token.source) for token in sentence.tokens
+                       if token.kind not in (QUOTE, CITE)):
+                    yield _of(sentence.line, unit, sentence.tokens, after, under[unit.line])
 
 
-def _of(line: int, unit: Unit, tokens: list[Token] | tuple[Token, ...], after: Unit | None
-        ) -> Spoken:
+def _under(units: list[Unit]) -> dict[int, str]:
+    """Line of a unit -> what it stands under, if it is a list item: the text before the list, and
+    the items above it that are indented less."""
+    lead, above, found = "", [], {}
+    for unit in units:
+        if unit.kind != "item":
+            lead, above = unit.text if unit.kind == "paragraph" else "", []
+            found[unit.line] = ""
+            continue
+        depth = len(unit.text) - len(unit.text.lstrip())
+        above = [(indent, text) for indent, text in above if indent < depth]
+        found[unit.line] = "\n".join(filter(None, (lead, *(text for _, text in above))))
+        above.append((depth, unit.text))
+    return found
+
+
+def _of(line: int, unit: Unit, tokens: list[Token] | tuple[Token, ...], after: Unit | None,
+        under: str) -> Spoken:
     """What is said in these tokens of a unit."""
     text = "".join(token.source for token in tokens)
     quoted = prose.quoted(after) if after is not None and after.kind == "quote" \
@@ -63,7 +83,7 @@ def _of(line: int, unit: Unit, tokens: list[Token] | tuple[Token, ...], after: U
     cited = dict.fromkeys([token.value for token in tokens if token.kind == CITE] + quoted[1])
     section = " > ".join(dict.fromkeys(filter(None, (
         unit.model and f"Model {unit.model}", unit.title, unit.label))))
-    return Spoken(line, unit, section, tuple(tokens), tuple(cited), quoted[0][:_QUOTED])
+    return Spoken(line, unit, section, tuple(tokens), tuple(cited), quoted[0][:_QUOTED], under)
 
 
 def _plain(unit: Unit) -> tuple[str, str, str]:
