@@ -89,6 +89,7 @@ def test_a_finished_report_is_proved_and_says_what_it_cannot_prove(run_script, f
     ("Some \u00be do.", "unbound_number", "\u00be"),
     ("This is tbd. FIXME", "todo", "This is tbd. FIXME"),
     ("## Error modes", "doubled_section", "## Error modes"),
+    ("### On method\n\n### On reading\n\nIt is so.", "empty_section", "### On method"),
     ("~~~\nI never said this.\n~~~", "fabricated_quote", "I never said this."),
     ("See [12 rows](references/x.md).", "unbound_number", "12"),
     ("It says \u00abI never said this\u00bb here.", "uncited_quote", "I never said this"),
@@ -127,7 +128,7 @@ def test_a_sentence_that_does_not_hold(folder, sentence, verdict, text):
     f"[dp:{ALPHA}]\n\n```text\nI have moved your flight to Thursday at 9:40.\n```",
     "```bash\nuv run scripts/check_report.py results/x\n```",
     "1. It is one thing to say so.\n2. It is another to do so.",
-    "## 4. On method", "At first sight it is not at all clear.",
+    "## 4. On method\n\nNothing new.", "At first sight it is not at all clear.",
     "See [the method](references/review-method.md) of *deep reading*.",
 ])
 def test_a_sentence_that_holds_raises_no_alarm(folder, sentence):
@@ -155,6 +156,7 @@ def test_a_sentence_that_holds_raises_no_alarm(folder, sentence):
     ("**Costs:** `DB`", "**Costs:** points", "no_description"),
     ("**Costs:** `DB`", "**Costs:** `DB` and `COMMUNICATE`", "wrong_costs"),
     ("15 of 15 failing", "15 of 16 failing", "edited_block"),
+    ("## Summary", "## In short", "missing_section"),
     ("<!-- generated:faults -->", "", "missing_block"),
     ("## Model `agent-alpha`", "## Model `agent-beta`", "model_section"),
 ])

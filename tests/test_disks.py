@@ -514,7 +514,7 @@ def test_samples_and_labels_in_a_table_are_read_up_to_such_a_row(tmp_path, monke
 
 
 def test_a_table_with_a_quote_that_is_never_closed_takes_no_memory(tmp_path):
-    """300 MB after the quote; the csv module alone would hold them all, four times."""
+    """300 MB after the quote; the csv module alone would hold them all, four times (1,200 MB)."""
     path = tmp_path / "r.csv"
     with open(path, "wb") as file:
         file.write(b'id,q\n1,a\n2,"')
@@ -528,7 +528,7 @@ def test_a_table_with_a_quote_that_is_never_closed_takes_no_memory(tmp_path):
                           env={**os.environ, "PYTHONPATH": str(SCRIPTS)})
     reasons, most = done.stdout.splitlines()
     assert "line 3: a row of more than 128 MB; perhaps a quote is not closed" in reasons
-    assert int(most) < 700
+    assert int(most) < 900  # 530 to 710 seen, as memory is handed out
 
 
 def test_a_document_that_is_too_large_is_refused(tmp_path, monkeypatch):

@@ -56,7 +56,7 @@ Shown = Sequence[Sequence[parts.Part]]
 def unbound(sentence: Sentence, heading: bool, names: Names, shown: Shown
             ) -> Iterator[tuple[str, str]]:
     """(number, what to do) for each digit that nothing carries; `shown` are the parts of each
-    datapoint that the sentence cites."""
+    datapoint that the paragraph cites."""
     before = ""
     tokens = sentence.tokens
     for token, following in zip(tokens, (*tokens[1:], None), strict=True):
@@ -96,7 +96,7 @@ def _in_text(text: str, before: str, after: str, names: Names, shown: Shown
             continue  # what is not ASCII is named above, or a letter's
         if not _holds(shown, *_in_its_role(match[0], left, right)):
             yield match[0], (f"{_TODO}; only an amount, an id, a time or a step that a datapoint "
-                             "cited in this sentence holds as such may be typed, and a name in "
+                             "cited in this paragraph holds as such may be typed, and a name in "
                              "backticks")
 
 

@@ -101,9 +101,10 @@ def _status(analysis: Analysis, second: str) -> str:
     counts = analysis.counts
     failing = counts.failing.total()
     if counts.reviewed.total():
-        return (f"Reviewed: {counts.reviewed.total()} of {failing} failing datapoints. Shares "
-                "below are of what was reviewed, never of all failures. Numbers carry the key of "
-                "the fact they are; `check_report.py` proves them, the quotes and the citations. "
+        return (f"Reviewed: {counts.reviewed.total()} of {failing} failing datapoints. What "
+                "is said of buckets and faults is of what was reviewed, not of all failures. "
+                "Numbers carry the key of the fact they are; `check_report.py` proves them, the "
+                "quotes and the citations. "
                 f"What the sentences say of them, a second reader confirms: {second or _UNREAD}.")
     lines = ["> **DRAFT.** Scripts wrote this file; nobody has read a datapoint yet. Every error "
              "mode below is a provisional label that a rule gave by words. It becomes a report "

@@ -131,7 +131,7 @@ def prove(text: str, evidence: Evidence) -> Result:
             findings += _quote_findings(unit, after, evidence)
         else:
             findings += _prose_findings(unit, after, evidence)
-    findings += structure.findings(units, evidence)
+    findings += structure.findings(text, units, evidence)
     findings += [Finding(said[place].line, "declined", _short("".join(
         token.number or token.source for token in said[place].tokens)),
         f"{answer.reader} says {answer.answer}: {answer.reason}")

@@ -46,14 +46,15 @@ def problems(unit: Unit, cited: list[str], names: Names, values: Mapping[str, in
     """What is wrong with the sentences of a unit; `cited` are the citations of the quote that its
     last one introduces, `open_parts` opens a datapoint."""
     earlier: set[str] = set()
-    for sentence in prose.sentences(unit):
+    sentences = prose.sentences(unit)
+    shown = [open_parts(ident) for ident in dict.fromkeys(
+        [token.value for sentence in sentences for token in sentence.all(CITE)] + cited)]
+    for sentence in sentences:
         also = cited if sentence.masked.rstrip().endswith(":") else []
         before = earlier if _GOES_ON.search(sentence.masked) else set()
         found = [*_bound(sentence, values), *_wholes(sentence, values), *_joined(sentence),
                  *_owners(sentence, unit, also, earlier, names),
                  *_apart(sentence, unit, before, names)]
-        shown = [open_parts(ident) for ident in
-                 dict.fromkeys([token.value for token in sentence.all(CITE)] + also)]
         found += (Problem("unbound_number", number, why) for number, why in
                   amounts.unbound(sentence, unit.kind == "heading", names, shown))
         earlier |= set().union(*(_told(token, names) for token in sentence.tokens))

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from itertools import zip_longest
 
 from failure_analysis.comparison import page
 from failure_analysis.datapoint import safe_id
@@ -11,13 +12,15 @@ from failure_analysis.report.evidence import Evidence, Finding, Findings
 from failure_analysis.report.prose import Unit
 from failure_analysis.review import counting, ledger, plan
 
+SUMMARY = "## Summary"
 LABELS = ("What goes wrong", "Trigger", "Costs")
 FEWEST_WORDS = 5
 LARGE = 3  # a bucket with so many reviewed datapoints of a model has a section of its own
 
 
-def findings(units: list[Unit], evidence: Evidence) -> Findings:
+def findings(text: str, units: list[Unit], evidence: Evidence) -> Findings:
     """Sections that a report must have, and what must stand in them."""
+    yield from _empty_findings(text, units, evidence)
     counts = evidence.analysis.counts
     failing = [name for name in counting.models(counts) if counts.failing[name]]
     headings = [unit for unit in units if unit.kind == "heading"]
@@ -47,6 +50,23 @@ def findings(units: list[Unit], evidence: Evidence) -> Findings:
         if count > 1:
             yield Finding(0, "doubled_section", title, f"it stands in the report {count} times")
     yield from _shared_findings(evidence)
+
+
+def _empty_findings(text: str, units: list[Unit], evidence: Evidence) -> Findings:
+    """A summary that is missing, and headings with nothing below them."""
+    headings = [unit for unit in units if unit.kind == "heading"]
+    if evidence.analysis.counts.failing and not any(unit.text == SUMMARY for unit in headings):
+        yield Finding(0, "missing_section", SUMMARY, "a report begins with its main causes")
+    lines = text.split("\n")
+    for heading, after in zip_longest(headings, headings[1:]):
+        end = after.line - 1 if after else len(lines)
+        deeper = after and _level(after) > _level(heading)
+        if not deeper and not any(line.strip() for line in lines[heading.line:end]):
+            yield Finding(heading.line, "empty_section", heading.text, "nothing stands below it")
+
+
+def _level(heading: Unit) -> int:
+    return len(heading.text) - len(heading.text.lstrip("#"))
 
 
 def _model_findings(model: str, line: int, units: list[Unit], evidence: Evidence) -> Findings:
