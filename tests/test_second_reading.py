@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 import goldens
-from failure_analysis.report import check, write
+from failure_analysis import files
+from failure_analysis.report import check, evidence, write
 
 READER = ("--reader", "second")
 
@@ -194,11 +195,11 @@ def test_text_of_the_runs_cannot_leave_its_fence(run_script, folder):
     "```bash\npython x.py all failed\n```",
     f'"{goldens.SAID[1]}" [dp:agent-alpha/[trip]step_1|calm[PERSONA:None]] = `harness`'])
 def test_whatever_is_seen_is_refused_or_on_the_sheet(folder, text):
-    evidence = check.gather(folder)
+    gathered = check.gather(folder)
     before = write.path_of(folder).read_text("utf-8")
     after = before.replace("## What was read", f"{text}\n\n## What was read", 1)
-    result = check.prove(after, evidence)
-    assert result.findings or len(result.said) > len(check.prove(before, evidence).said)
+    result = check.prove(after, gathered)
+    assert result.findings or len(result.said) > len(check.prove(before, gathered).said)
 
 
 def test_an_answer_is_void_when_the_words_around_change(run_script, folder):
@@ -230,3 +231,14 @@ def test_who_declined_is_not_confirmed_by_the_author_of_that_name(run_script, fo
     result, text = checked(run_script, folder, code=1)
     assert (result["confirmed"], result["declined"]) == (38, 1)
     assert "38 of 39 sentences by Ann (the author), Ann (person); 1 declined" in text
+
+
+def test_a_large_packet_is_computed_anew_beside_with_the_same_result(folder, monkeypatch):
+    inline = check.gather(folder)
+    monkeypatch.setattr(evidence, "_LARGE", 0)
+    beside = check.gather(folder)
+    assert (beside.analysis.compared, beside.analysis.clusters, beside.relabelled) == \
+        (inline.analysis.compared, inline.analysis.clusters, inline.relabelled)
+    (folder / "outcomes.csv").write_text("datapoint_id\n")
+    with pytest.raises(files.Refusal, match="outcomes.csv"):
+        check.gather(folder)

@@ -2,8 +2,10 @@
 outcomes, the packet and the ledger, which counts instead of what a file says."""
 
 import json
+import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,8 @@ from failure_analysis.packet import heuristics, rows
 from failure_analysis.report import blocks, draft
 from failure_analysis.report.names import Names, names_of
 from failure_analysis.review import counting, parts, standing
+
+_LARGE = 20 << 20  # bytes of a packet from which a second process is worth its start
 
 
 class Finding(NamedTuple):
@@ -26,6 +30,7 @@ class Finding(NamedTuple):
 
 
 Findings = Iterator[Finding]
+Anew = tuple[dict | None, list[str], dict | None]
 
 
 class Evidence(NamedTuple):
@@ -72,22 +77,40 @@ class Evidence(NamedTuple):
 
 def gather(analysis_dir: Path, min_cited: int = 3) -> Evidence:
     """Reads and computes anew what a report is proved against; refuses an incomplete stage 1."""
-    counts, fabricated = counting.proved(analysis_dir)
-    written = blocks.load(analysis_dir, counts)
-    clusters, relabelled = heuristics.again(analysis_dir)
-    analysis = written._replace(compared=_compared(written), clusters=clusters or written.clusters)
+    with _beside(analysis_dir) as anew:
+        counts, fabricated = counting.proved(analysis_dir)
+        written = blocks.load(analysis_dir, counts)
+        clusters, relabelled, compared = anew()
+    analysis = written._replace(compared=compared, clusters=clusters or written.clusters)
     values = facts.load(analysis_dir)
     names = names_of(analysis.counts, values, analysis.sanity["conservation"]["benchmark"],
-                            [mode["mode"] for mode in analysis.clusters["modes"]])
+                     [mode["mode"] for mode in analysis.clusters["modes"]])
     return Evidence(analysis, written, relabelled, fabricated, blocks.render(analysis), values,
                     standing.own_bindings(analysis_dir), min_cited, names, {}, Counter(), {})
 
 
-def _compared(written: blocks.Analysis) -> dict | None:
-    """The comparison, computed anew as it was asked for; None where nothing is judged."""
-    if not written.counts.judged:
-        return None
-    asked = manifest.settings(written.analysis_dir, steps.COMPARE.name,
-                              results.ComparedWith)
-    compared = compute.compare(written.analysis_dir, asked.get("by"), asked.get("seed", 0))
-    return json.loads(json.dumps(compared.result))
+@contextmanager
+def _beside(analysis_dir: Path) -> Iterator[Callable[[], Anew]]:
+    """What gives the labels and the comparison computed anew: in a second process, while the ledger
+    is proved, where the packet is large."""
+    rows_path = analysis_dir / steps.ROWS
+    if not rows_path.exists() or rows_path.stat().st_size < _LARGE:
+        yield lambda: _anew(analysis_dir)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(1, initializer=signal.signal,
+                             initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+        made = pool.submit(_anew, analysis_dir)
+        yield made.result
+
+
+def _anew(analysis_dir: Path) -> Anew:
+    """The labels that the rules give, the rows that carry others, and the comparison as it was
+    asked for (None where nothing is judged)."""
+    clusters, relabelled = heuristics.again(analysis_dir)
+    if all(outcome == "unjudged" for outcome, in rows.columns(analysis_dir, ("outcome",))):
+        return clusters, relabelled, None
+    asked = manifest.settings(analysis_dir, steps.COMPARE.name, results.ComparedWith)
+    compared = compute.compare(analysis_dir, asked.get("by"), asked.get("seed", 0))
+    return clusters, relabelled, json.loads(json.dumps(compared.result))
