@@ -56,9 +56,9 @@ class Budget:
         self._reserved += need
         return need
 
-    def give_back(self, need: int, was_sent: bool) -> None:
-        """A call that was refused costs no tokens, and one that was never sent is none."""
-        self.calls -= not was_sent
+    def give_back(self, need: int) -> None:
+        """A call that was refused, or never sent, costs nothing."""
+        self.calls -= 1
         self._under_way -= 1
         self._reserved -= need
 

@@ -309,12 +309,11 @@ def run(jobs: Iterable[Job], call_log: CallLog, settings: Settings, budget: Budg
 
 
 class Attempt(NamedTuple):
-    """How an attempt ended: whether it was sent, whether the endpoint refused it or calls it bad,
-    after how many seconds it may be made again, and the tokens that we saw come."""
+    """How an attempt ended: whether nothing was sent or the endpoint refused it (`is_free`), calls
+    it bad, after how many seconds it may be made again, and the tokens that we saw come."""
 
     answer: Answer
-    was_sent: bool = True
-    is_refused: bool = False
+    is_free: bool = False
     is_bad: bool = False
     pause: float | None = None
     received: int = 0
@@ -398,10 +397,10 @@ async def _attempts(client: "AsyncOpenAI", request: Request, settings: Settings,
         try:
             attempt = await _ask(client, request, settings, tries)
         except files.Refusal:
-            budget.give_back(need, True)
+            budget.give_back(need)
             raise
-        if attempt.is_refused or not attempt.was_sent:
-            budget.give_back(need, attempt.was_sent)
+        if attempt.is_free:
+            budget.give_back(need)
         else:
             budget.settle(need, request, attempt.answer.usage, attempt.received)
         settled.set()  # wakes all who wait now, and nobody later
@@ -419,8 +418,7 @@ def _log(request: Request, attempt: Attempt) -> None:
     log.debug("%s: %s after %.1f s; tokens in: %s said, about %d sent; tokens out: %s said, about "
               "%d received%s", answer.name, answer.state, answer.seconds, usage.prompt_tokens,
               request.tokens, usage.completion_tokens, attempt.received,
-              "; not sent, no call" if not attempt.was_sent else
-              "; refused, costs no tokens" if attempt.is_refused else "")
+              "; refused or not sent, costs nothing" if attempt.is_free else "")
     log.debug("%s: %s", answer.name, f"parsed as {request.shape.__name__}" if answer.state == "ok"
               else f"not parsed: {answer.reason}")
 
@@ -444,12 +442,12 @@ async def _ask(client: "AsyncOpenAI", request: Request, settings: Settings, trie
         return ended("unparsed", str(error), received=endpoint.MOST_BYTES // BYTES_PER_TOKEN)
     except openai.APIConnectionError as error:
         return ended("timed_out", f"no answer: {error or 'out of time'}",
-                     was_sent=not endpoint.is_unsent(error), pause=endpoint.pause({}, tries))
+                     is_free=endpoint.is_unsent(error), pause=endpoint.pause({}, tries))
     except openai.APIStatusError as error:
         (state, reason, _), is_bad = _status(error, settings.base_url)
         again = endpoint.pause(error.response.headers, tries) if error.status_code not in _BAD \
             else None
-        return ended(state, reason, is_refused=error.status_code < 500, is_bad=is_bad, pause=again)
+        return ended(state, reason, is_free=error.status_code < 500, is_bad=is_bad, pause=again)
     return _received(request, raw.http_response.content, start)
 
 

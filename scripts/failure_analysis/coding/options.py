@@ -40,8 +40,8 @@ def add_limits_and_ways(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-concurrent", type=int, default=10, metavar="N",
                        help="calls under way at once (default 10)")
     group.add_argument("--max-calls", type=int, metavar="N",
-                       help="send no more than so many calls: another attempt is one more, also "
-                            "after a refusal")
+                       help="stop after so many calls; another attempt is one more, a refused "
+                            "one is none")
     group.add_argument("--max-tokens-total", type=int, metavar="N",
                        help="start no call that would go over so many tokens, in and out, by our "
                             "count or the endpoint's, whichever is more; an answer is reckoned "
