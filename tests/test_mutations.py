@@ -13,10 +13,10 @@ import pytest
 
 import goldens
 from failure_analysis import facts
-from failure_analysis.report import bindings, check, pieces, prose, relations, write
+from failure_analysis.report import bindings, check, pieces, prose, relations, sheet, write
 
 PER_CLASS = 26
-MOST_MISSED = 0.01
+MOST_MISSED = 0.015
 _BOUND = re.compile(r"(-?\d[\d.]*)<!--fact:([^<>\s]+?)-->")
 _SHARE = re.compile(r"(\d+) of (\d+)<!--fact:(?:\w+ )?(\S+) of (\S+)-->")
 _CITATION = re.compile(r"\[dp:(?:[^\[\]]|\[[^\]]*\])*\]")
@@ -228,6 +228,8 @@ CLASSES = [digit_changed, model_swapped, denominator_swapped, word_changed_in_qu
            quote_of_another_datapoint, id_changed, citation_removed, negation_removed,
            bucket_count_edited, fact_and_number_edited, bucket_cites_unread, sentence_invented,
            bucket_renamed, models_transposed, part_hidden, unit_changed, sample_as_whole]
+# Words that hold no number: scripts do not judge them.
+WORDED = [citation_removed, sentence_invented]
 
 
 def mutants(text: str, evidence: check.Evidence, mutate: Callable, seed: str) -> list[str]:
@@ -252,24 +254,30 @@ def test_finished_reports_hold(folders):
 
 @pytest.mark.slow
 def test_damage_is_seen(folders):
-    tried, missed = Counter(), []
+    """Scripts refuse it, but for words without a number; and what they do not refuse makes a second
+    reader's answer void."""
+    tried, missed = Counter(), Counter()
     for folder in folders:
         text = write.path_of(folder).read_text("utf-8")
         evidence = check.gather(folder)
+        known = idents(text, evidence)
         for mutate in CLASSES:
             for new in mutants(text, evidence, mutate, f"{folder.name[:4]} {mutate.__name__}"):
                 tried[mutate.__name__] += 1
                 if not check.prove(new, evidence).findings:
-                    before = next(place for place, pair in enumerate(
-                        zip(text, new, strict=False)) if pair[0] != pair[1])
-                    missed.append((mutate.__name__, text[before - 80:before + 60],
-                                   new[before - 80:before + 60]))
-    assert tried.total() >= 500
+                    missed[mutate.__name__] += 1
+                    assert idents(new, evidence) - known, (mutate.__name__, new)
+    bound = [mutate.__name__ for mutate in CLASSES if mutate not in WORDED]
+    assert tried.total() >= 1000
     assert len(tried) == len(CLASSES) and min(tried.values()) >= 3, tried
-    assert len(missed) <= MOST_MISSED * tried.total(), missed
-    for name, count in tried.items():
-        assert sum(miss[0] == name for miss in missed) <= 0.04 * count, missed
-    print(f"{tried.total() - len(missed)} of {tried.total()} seen; {dict(tried)}")
+    assert sum(missed[name] for name in bound) <= MOST_MISSED * sum(
+        tried[name] for name in bound), missed
+    print(f"{tried.total() - missed.total()} of {tried.total()} refused; {dict(missed)}")
+
+
+def idents(text: str, evidence) -> set[str]:
+    """The lines of the second reader's sheet."""
+    return {entry.ident for entry in sheet.entries(check.prove(text, evidence).said, evidence)}
 
 
 def sentences(kind: str) -> list[dict]:

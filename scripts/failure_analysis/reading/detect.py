@@ -27,6 +27,7 @@ _NAMES_NONE = re.compile(
     r"|logs?|pred(iction)?s|eval(uation)?s?|reports?|rows|answers?|responses?|tests?|trajectories"
     r"|traces?|simulations?|trials?|bee)?[_-]?\d*")
 _MODULES = {module.NAME: module for module in claims.MODULES}
+_MOST_PLACED = 8  # benchmarks that are named with a place each
 
 
 def read(source: Source, counts: Counts | None = None) -> Iterator[Line] | Iterator[Grading]:
@@ -136,11 +137,14 @@ def _finished(inputs: Inputs, benchmark: str = "") -> Inputs:
 
 
 def _told(sources: list[Source]) -> str:
-    """The benchmarks of the sources, each with where it was first seen."""
+    """The benchmarks of the sources, each with where it was first seen; of many their names alone.
+    """
     first: dict[str, Path] = {}
     for source in sources:
         if source.benchmark:
             first.setdefault(source.benchmark, source.path)
+    if len(first) > _MOST_PLACED:
+        return ", ".join(sorted(first))
     return "; ".join(f"{name}: {path}" for name, path in sorted(first.items()))
 
 

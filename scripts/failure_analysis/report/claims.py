@@ -173,9 +173,11 @@ def _swapped(sentence: Sentence, named_in: Callable[[Token], set[str]],
         named = named and named | waiting
         waiting = set() if any(token.kind == FACT for token in clause) else waiting | named
         for token in clause:
-            own = named_by(token.value) if token.kind == FACT and " " not in token.value else set()
-            allowed = named or before
-            if allowed and len(own) == 1 and not own & (allowed | here):
+            own = set().union(*map(named_by, relations.keys(token.value))) \
+                if token.kind == FACT else set()
+            # What is between two may leave both unnamed, but not beside a third one.
+            allowed = named or before if len(own) == 1 else named
+            if own and allowed and not own & (allowed | here):
                 yield Problem("wrong_words", f"{token.number} is {token.value}",
                               f"beside it stands {_listed(allowed)}, not {_listed(own)}")
 
