@@ -237,6 +237,26 @@ def _mend(path: Path, file: IO[bytes]) -> None:
         file.write(b"\n")
 
 
+def appended(path: Path, text: bytes, shape: type, bad: str, todo: str) -> list:
+    """The records of a file of JSON lines to which is only ever appended. A line that a crash cut
+    off at the very end was never acknowledged and does not count; any other one that has not this
+    shape is refused with its number, as what it is not (`bad`) and what is to be done."""
+    import msgspec
+
+    decode = msgspec.json.Decoder(shape).decode
+    records = []
+    *lines, tail = text.split(b"\n")
+    for number, line in enumerate([*lines, tail], 1):
+        try:
+            if line.strip():
+                records.append(decode(line))
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            if number > len(lines) and is_cut_off(path, line):
+                break
+            raise files.Refusal(f"{path}:{number}: {bad} ({error}); {todo}") from None
+    return records
+
+
 def is_cut_off(path: Path, tail: bytes) -> bool:
     """Whether what follows the last line feed of a file of JSON lines is what a crash left of one:
     not whole JSON. Refuses what holds a whole object and more, which no crash leaves: lines that

@@ -55,19 +55,8 @@ def load(analysis_dir: Path) -> list[Answer]:
 
 
 def _parsed(path: Path, text: bytes) -> list[Answer]:
-    decode = msgspec.json.Decoder(Answer).decode
-    answers = []
-    *lines, tail = text.split(b"\n")
-    for number, line in enumerate([*lines, tail], 1):
-        try:
-            if line.strip():
-                answers.append(decode(line))
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            if number > len(lines) and store.is_cut_off(path, line):
-                break
-            raise files.Refusal(f"{path}:{number}: not an answer ({error}); answers are recorded "
-                                "with check_report.py --answers, never by hand") from None
-    return answers
+    return store.appended(path, text, Answer, "not an answer", "answers are recorded with "
+                          "check_report.py --answers, never by hand")
 
 
 def append(analysis_dir: Path, entries: Iterable[Mapping[str, Any]], known: Container[str]

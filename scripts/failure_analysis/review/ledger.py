@@ -81,19 +81,8 @@ def load(analysis_dir: Path) -> list[Review]:
 
 
 def _parsed(path: Path, text: bytes) -> list[Review]:
-    decode = msgspec.json.Decoder(Review).decode
-    reviews = []
-    *lines, tail = text.split(b"\n")
-    for number, line in enumerate([*lines, tail], 1):
-        try:
-            if line.strip():
-                reviews.append(decode(line))
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            if number > len(lines) and store.is_cut_off(path, line):
-                break
-            raise files.Refusal(f"{path}:{number}: not a review ({error}); reviews are recorded "
-                                "with record_review.py, never by hand") from None
-    return reviews
+    return store.appended(path, text, Review, "not a review", "reviews are recorded with "
+                          "record_review.py, never by hand")
 
 
 def current(reviews: Iterable[Review]) -> list[Review]:
