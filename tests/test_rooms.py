@@ -13,13 +13,12 @@ import pytest
 LIBRARY = Path(__file__).resolve().parents[1] / "scripts" / "failure_analysis"
 GROUND = "ground floor"
 ROOMS = (GROUND, "archives", "journals", "formats", "reading", "drafting", "packet", "comparison",
-         "review",
-         "lenses", "agreement", "coding", "report", "pages", "tables", "cli")
+         "audit", "review", "lenses", "agreement", "coding", "report", "pages", "tables", "cli")
 # What the ground floor holds; any other module at the root has no room.
 GROUND_FLOOR = frozenset((
     "files", "clean", "store", "user_files", "terminal", "datapoint", "paths", "statistics",
     "markdown", "steps", "manifest", "results", "facts", "aside", "records", "checks",
-    "tool_checks", "documents"))
+    "tool_calls", "tool_checks", "documents"))
 
 
 class Import(NamedTuple):

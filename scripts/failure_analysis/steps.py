@@ -30,6 +30,8 @@ CLUSTER = Step("cluster_failures", "cluster_failures.py",
 COMPARE = Step("compare_models", "compare_models.py",
                ("model_comparison.json", "model_comparison.md", "comparison.csv",
                 "comparison.png", FACTS), "comparison/")
+AUDIT = Step("audit_benchmark", "audit_benchmark.py",
+             ("audit.jsonl", "audit.csv", "audit.md", FACTS), "audit/")
 PLAN = Step("plan_review", "plan_review.py", ("review_plan.jsonl", "review_plan.md",
                                               "contrast_rows.jsonl", "background.md"))
 AGREE = Step("measure_agreement", "measure_agreement.py",
@@ -40,6 +42,6 @@ DIAGNOSE = Step("analyze_diagnose", "analyze.py diagnose",
 # The report, the ledger and the reading log are people's work: no step's outputs.
 REPORT = Step("report", "write_report.py", (FACTS,), "review/")
 CHECK = Step("check_report", "check_report.py", ("check.json", SHEET))
-STEPS = (BUILD, CLUSTER, COMPARE, PLAN, AGREE, DIAGNOSE, REPORT, CHECK)
+STEPS = (BUILD, CLUSTER, COMPARE, AUDIT, PLAN, AGREE, DIAGNOSE, REPORT, CHECK)
 # Made from a packet: wrong beside another one.
 DERIVED = tuple(step for step in STEPS if step not in (BUILD, REPORT))

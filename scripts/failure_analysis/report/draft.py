@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import facts
+from failure_analysis import facts, tool_calls
 from failure_analysis.markdown import cell, code, fence
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.report import blocks
-from failure_analysis.review import counting, parts
+from failure_analysis.review import counting
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "templates" / "deep_error_analysis.md.j2"
 _EXAMPLES = 40
@@ -138,8 +138,9 @@ def shown(row: dict) -> list[tuple[str, str]]:
     texts = (
         ("User", row.get("user_text"), _TEXT), ("Answer", row.get("assistant_text"), _TEXT),
         ("Judge", row.get("judge_reasoning"), _JUDGE),
-        ("Tool calls", "\n".join(_line(parts.call_text(call)) for call in calls), _SHORT),
-        ("Tool results", "\n".join(_line(parts.result_text(result)) for result in results), _SHORT))
+        ("Tool calls", "\n".join(_line(tool_calls.spelled(call)) for call in calls), _SHORT),
+        ("Tool results", "\n".join(_line(tool_calls.result_text(result))
+                                    for result in results), _SHORT))
     return [(title, fence(text, most)) for title, text, most in texts if text]
 
 

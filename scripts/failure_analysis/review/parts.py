@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from failure_analysis import tool_checks
+from failure_analysis import tool_calls, tool_checks
 from failure_analysis.checks import text_of
 from failure_analysis.clean import visible
 
@@ -16,8 +16,6 @@ from failure_analysis.clean import visible
 SHORTEST_QUOTE = 12
 _NEGATED = re.compile(r"(?:\b(?:not|never|no|cannot)|n['\u2019]t)(?: [\w'\u2019-]+){0,2} $", re.I)
 _ESCAPED = ("\\n", "\\r", "\\t")
-_ARGUMENTS = ("arguments", "args", "kwargs")
-_RESULTS = ("content", "response", "result", "output")
 
 
 class Part(NamedTuple):
@@ -43,10 +41,10 @@ def parts(row: Mapping[str, Any]) -> list[Part]:
                  Part("answer", _text(row.get("assistant_text"))),
                  Part("expected", _text(row.get("expected"))),
                  Part("judge", _text(row.get("judge_reasoning")))]
-    for number, (call, result) in enumerate(_paired(row), 1):
-        all_parts += [Part(f"call-{number}", visible(call_text(call))),
-                      Part(f"result-{number}", visible(result_text(result)))]
-    listed = {_ident(call) for call in row.get("tool_calls") or []}
+    for number, (call, result) in enumerate(tool_calls.paired(row), 1):
+        all_parts += [Part(f"call-{number}", visible(tool_calls.spelled(call))),
+                      Part(f"result-{number}", visible(tool_calls.result_text(result)))]
+    listed = {tool_calls.ident(call) for call in row.get("tool_calls") or []}
     all_parts += [Part(f"message-{number}", _message_text(message, listed))
                   for number, message in enumerate(row.get("messages") or [], 1)]
     all_parts.append(Part("reasoning", _text(row.get("reasoning"))))
@@ -62,16 +60,17 @@ def digest(parts: Iterable[Part]) -> str:
 def turns(row: Mapping[str, Any]) -> list[Turn]:
     """Who said what in the conversation, message by message."""
     calls_of: dict[str | None, list[str]] = {}
-    for number, (call, _) in enumerate(_paired(row), 1):
-        calls_of.setdefault(_ident(call), []).append(f"call-{number}")
+    for number, (call, _) in enumerate(tool_calls.paired(row), 1):
+        calls_of.setdefault(tool_calls.ident(call), []).append(f"call-{number}")
     calls_of.pop(None, None)
     results_of = {ident: list(names) for ident, names in calls_of.items()}
     all_turns = []
     for number, message in enumerate(row.get("messages") or [], 1):
         message = message if isinstance(message, dict) else {}
-        calls = [_next(calls_of, _ident(call)) for call in message.get("tool_calls") or []]
+        calls = [_next(calls_of, tool_calls.ident(call))
+                 for call in message.get("tool_calls") or []]
         if message.get("role") == "tool":
-            calls.append(_next(results_of, _ident(message)).replace("call", "result"))
+            calls.append(_next(results_of, tool_calls.ident(message)).replace("call", "result"))
         all_turns.append(Turn(f"message-{number}", visible(str(message.get("role") or "unknown")),
                               tuple(filter(None, calls))))
     return all_turns
@@ -152,63 +151,10 @@ def nearest(quote: str, parts: list[Part]) -> str:
     return best
 
 
-def call_text(call: Any) -> str:
-    """A tool call as `name arguments`, whatever names its benchmark gives them."""
-    if not isinstance(call, dict):
-        return _json(call)
-    inner = call["function"] if isinstance(call.get("function"), dict) else call
-    arguments = next((inner[name] for name in _ARGUMENTS if name in inner), "")
-    name = inner.get("name") or inner.get("function") or "?"
-    return f"{name} {_json(arguments)}".strip()
-
-
-def result_text(result: Any) -> str:
-    """A tool result's own words."""
-    if isinstance(result, dict):
-        named = next((result[name] for name in _RESULTS if name in result), result)
-        error = result.get("error")
-        is_content = isinstance(named, list) and named and all(
-            isinstance(part, dict) and ("text" in part or "type" in part) for part in named)
-        text = _json(text_of(named) if is_content else named)  # other lists are data
-        return f"{text}\nerror: {_json(error)}" if error and error is not named else text
-    return "" if result is None else _json(result)
-
-
-def _paired(row: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-    """The tool calls, each with its result: joined on their ids where both have one (a call that
-    was executed again under its id takes the next result of that id), else by place. A result
-    without a call comes at the end."""
-    calls = list(row.get("tool_calls") or [])
-    results = list(row.get("tool_results") or [])
-    by_id: dict[str, list[int]] = {}
-    for place, result in enumerate(results):
-        if _ident(result):
-            by_id.setdefault(_ident(result), []).append(place)
-    by_place = not any(_ident(call) in by_id for call in calls)
-    taken = set()
-    for place, call in enumerate(calls):
-        waiting = by_id.get(_ident(call) or "", [])
-        result_place = place if by_place else waiting.pop(0) if waiting else None
-        if result_place is not None and result_place < len(results):
-            taken.add(result_place)
-            yield call, results[result_place]
-        else:
-            yield call, None
-    for place, result in enumerate(results):
-        if place not in taken:
-            yield {"name": "(no call is recorded for this result)"}, result
-
-
 def repeats(row: Mapping[str, Any]) -> dict[str, str]:
     """The calls that the harness executed again, each with the name of the one it repeats."""
     return {f"call-{place + 1}": f"call-{earlier + 1}" for place, earlier in
             tool_checks.executed_again(row.get("tool_calls") or []).items()}
-
-
-def _ident(value: Any) -> str | None:
-    """The id that joins a tool call and its result."""
-    ident = (value.get("tool_call_id") or value.get("id")) if isinstance(value, dict) else None
-    return ident if isinstance(ident, str) else None
 
 
 def _message_text(message: Any, listed: set[str | None]) -> str:
@@ -216,8 +162,8 @@ def _message_text(message: Any, listed: set[str | None]) -> str:
     a simulated user)."""
     if not isinstance(message, dict):
         return _text(message)
-    calls = [visible(call_text(call)) for call in message.get("tool_calls") or []
-             if not _ident(call) or _ident(call) not in listed]
+    calls = [visible(tool_calls.spelled(call)) for call in message.get("tool_calls") or []
+             if not tool_calls.ident(call) or tool_calls.ident(call) not in listed]
     return "\n".join(filter(None, [_text(text_of(message.get("content"))), *calls]))
 
 

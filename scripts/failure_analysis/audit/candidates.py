@@ -1,0 +1,69 @@
+"""A candidate: a place where a verdict may be wrong, with its evidence side by side. Flags are
+exact; leads only order the reading. Each stays a candidate until somebody has read it."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from failure_analysis.audit.items import Item
+from failure_analysis.audit.seen import Seen
+
+# In the order in which they are read: what contradicts itself first.
+FLAGS = ("same_answer_other_verdict", "strict_match", "false_pass", "damaged_item", "claimed_done",
+         "harness")
+LEADS = ("consensus_against_gold", "discrimination", "same_call_other_result", "instability")
+CLASSES = (*FLAGS, *LEADS)
+_MOST_SHOWN = 12
+_LONGEST = 1_500
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """One side of the evidence: what it is (`passed`, `failed`, `expected`, …), its text as
+    recorded (cut), how many datapoints there are of it, and the first of them."""
+
+    label: str
+    text: str
+    count: int = 0
+    datapoints: list[str] = []
+
+
+class Candidate(msgspec.Struct, frozen=True, rename={"klass": "class"}):
+    """One line of audit.jsonl. `rule` says which test of its class it met, `what` says it in our
+    words; `disputed` are the datapoints whose verdict is in doubt, `numbers` what was counted."""
+
+    id: str
+    klass: str
+    kind: Literal["flag", "lead"]
+    rule: str
+    item_id: str
+    item_fingerprint: str
+    what: str
+    variants: list[Variant]
+    disputed: list[str]
+    numbers: dict[str, float]
+
+
+def candidate(item: Item, klass: str, rule: str, what: str, variants: Sequence[Variant],
+              disputed: Iterable[Seen], **numbers: float) -> Candidate:
+    """A candidate of an item. `what` holds no text of the runs: names and answers stand in the
+    variants. At most one of a class and rule is made per item."""
+    idents = [row.ident for row in disputed]
+    named = json.dumps([klass, rule, item.ident, item.fingerprint, sorted(idents)])
+    return Candidate(hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:10], klass,
+                     "flag" if klass in FLAGS else "lead", rule, item.ident, item.fingerprint, what,
+                     list(variants), idents, numbers)
+
+
+def variant(label: str, text: str, rows: Sequence[Seen] = ()) -> Variant:
+    """A side of the evidence, of these datapoints."""
+    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
+    return Variant(label, cut, len(rows), [row.ident for row in rows[:_MOST_SHOWN]])
+
+
+def order(one: Candidate) -> tuple:
+    """Sorts flags before leads, class by class, those with more datapoints in doubt first."""
+    return (CLASSES.index(one.klass), -len(one.disputed), one.item_id, one.item_fingerprint,
+            one.rule, one.id)

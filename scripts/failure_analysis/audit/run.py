@@ -1,0 +1,103 @@
+"""The audit of an analysis folder: each item through every class, and the files of it all."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import msgspec
+
+from failure_analysis import clean, facts, manifest, steps, store
+from failure_analysis.audit import (
+    claimed,
+    consensus,
+    damaged,
+    harness,
+    page,
+    passing,
+    same_answer,
+    strict,
+)
+from failure_analysis.audit.candidates import CLASSES, FLAGS, Candidate, order
+from failure_analysis.audit.items import Item, Whole, sorted_rows
+
+NAME, TABLE, PAGE = steps.AUDIT.writes[:3]
+COLUMNS = ("id", "class", "kind", "rule", "item_id", "item_fingerprint", "disputed", "what",
+           "datapoints")
+_ENCODE = msgspec.json.Encoder().encode
+_DECODE = msgspec.json.Decoder(Candidate).decode
+# Each finds what its classes look for in one item.
+FINDERS: tuple[Callable[[Item, Whole], Iterable[Candidate]], ...] = (
+    same_answer.find, strict.find, passing.find, damaged.find, claimed.find, harness.find,
+    consensus.find)
+
+
+class Found(NamedTuple):
+    """What an audit found: the candidates in reading order, how many there are of each class, the
+    items with a flag, and of how many items and datapoints."""
+
+    candidates: Iterator[Candidate]
+    counts: Counter
+    flagged: int
+    items: int
+    rows: int
+
+
+@contextmanager
+def audit(analysis_dir: Path) -> Iterator[Found]:
+    """Looks through every datapoint; writes nothing into the folder."""
+    with tempfile.TemporaryFile() as spool:
+        places, counts, flagged = [], Counter(), set()
+        with sorted_rows(analysis_dir) as (whole, items):
+            for item in items:
+                for one in (one for find in FINDERS for one in find(item, whole)):
+                    places.append((order(one), spool.tell()))
+                    spool.write(_ENCODE(one) + b"\n")
+                    counts[one.klass] += 1
+                    if one.klass in FLAGS:
+                        flagged.add((item.ident, item.fingerprint))
+        yield Found(_in_order(spool, places), counts, len(flagged), whole.items, whole.rows)
+
+
+def _in_order(spool: IO[bytes], places: list[tuple]) -> Iterator[Candidate]:
+    for _, place in sorted(places):
+        spool.seek(place)
+        yield _DECODE(spool.readline())
+
+
+def write(analysis_dir: Path) -> Found:
+    """Audits the folder and writes audit.jsonl, .csv and .md and the facts `audit/…`; returns what
+    was found, its candidates used up."""
+    reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.GRADINGS))
+    shown: dict[str, list[Candidate]] = {}
+    with audit(analysis_dir) as found:
+        manifest.begin(analysis_dir, steps.AUDIT.writes)
+        with store.atomic_together((analysis_dir / NAME, analysis_dir / TABLE)) as (lines, table):
+            table.write(clean.csv_line(COLUMNS))
+            for one in found.candidates:
+                lines.write(_ENCODE(one) + b"\n")
+                table.write(clean.csv_line(_cells(one)))
+                mine = shown.setdefault(one.klass, [])
+                if len(mine) < page.MOST_SHOWN:
+                    mine.append(one)
+    store.write_text(analysis_dir / PAGE, page.page(shown, found.counts, found.items, found.rows))
+    facts.replace(analysis_dir, steps.AUDIT, numbers(found))
+    manifest.record(analysis_dir, steps.AUDIT.name, {}, steps.AUDIT.writes, reads=reads)
+    return found
+
+
+def _cells(one: Candidate) -> tuple:
+    """The cells of a candidate's line in the table."""
+    idents = dict.fromkeys(ident for side in one.variants for ident in side.datapoints)
+    return (one.id, one.klass, one.kind, one.rule, one.item_id, one.item_fingerprint,
+            len(one.disputed), one.what, " ".join(idents))
+
+
+def numbers(found: Found) -> dict[str, int]:
+    """The facts of an audit."""
+    return {"audit/rows": found.rows, "audit/items": found.items,
+            "audit/flagged_items": found.flagged,
+            "audit/flags": sum(found.counts[klass] for klass in FLAGS),
+            **{facts.key("audit/candidates", klass): found.counts[klass] for klass in CLASSES}}

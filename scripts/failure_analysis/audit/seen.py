@@ -1,0 +1,112 @@
+"""What the audit keeps of a datapoint: what was asked, answered, done and judged, in one form for
+all formats."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from failure_analysis import tool_calls, tool_checks
+from failure_analysis.checks import text_of
+
+_LONGEST = 60_000  # characters of a text; what is longer is told apart by its hash
+_LONGEST_RESULT = 4_000
+
+
+class Made(msgspec.Struct, frozen=True, array_like=True):
+    """A tool call that was made: by whom (`assistant`, or `user` for a simulated one's), its
+    result as text (cut, with a hash of the whole), whether the tool failed, the call's id."""
+
+    by: str
+    tool: str
+    arguments: Any
+    result: str
+    result_hash: str
+    failed: bool
+    ident: str | None = None
+
+
+class Seen(msgspec.Struct, frozen=True, array_like=True):
+    """A datapoint. `answer` is the final one; `spoken` all that the model said, turn by turn, where
+    it spoke more than once (else blank)."""
+
+    ident: str
+    run: str
+    model: str
+    trial: int
+    outcome: str
+    failed: list[str]
+    scores: dict[str, bool | float | None]
+    reward: float | None
+    task: str | None
+    question: str
+    answer: str
+    spoken: str
+    expected: Any
+    made: list[Made]
+    signals: list[dict]
+    termination: str | None
+    judge: str
+    tokens: float | None
+
+
+def seen(row: Mapping[str, Any]) -> Seen:
+    """A datapoint as the audit sees it."""
+    messages = [message for message in row.get("messages") or () if isinstance(message, dict)]
+    words = [text for message in messages if message.get("role") == "assistant"
+             if (text := _text(text_of(message.get("content")))).strip()]
+    answer = row.get("assistant_text")
+    return Seen(
+        row["datapoint_id"], row["run_id"], row.get("model_name") or "", row["trial"],
+        row["outcome"], row["failed_dimensions"], row.get("scores") or {}, row.get("reward"),
+        row.get("task"), _cut(_text(row.get("user_text"))),
+        _cut(_text(answer) if answer is not None else (words[-1] if words else "")),
+        _cut("\n\n".join(words)) if len(words) > 1 else "", row.get("expected"),
+        [_made(call, result) for call, result in _all_calls(row, messages)],
+        row.get("signals") or [], row.get("termination"), _text(row.get("judge_reasoning")),
+        row.get("completion_tokens"))
+
+
+def _all_calls(row: Mapping[str, Any], messages: list[dict]) -> list[tuple[Any, Any]]:
+    """The calls of the row, each with its result; where it lists none, those of its messages."""
+    listed = dict(row)
+    if not row.get("tool_calls"):
+        listed["tool_calls"] = [call for message in messages
+                                if message.get("role") == "assistant"
+                                for call in message.get("tool_calls") or ()]
+        listed["tool_results"] = row.get("tool_results") or [
+            message for message in messages if message.get("role") == "tool"]
+    return [pair for pair in tool_calls.paired(listed)] if listed["tool_calls"] else []
+
+
+def _made(call: Any, result: Any) -> Made:
+    text = tool_calls.result_text(result)
+    by = call.get("requestor") if isinstance(call, dict) else None
+    return Made(by if isinstance(by, str) else "assistant", tool_calls.name(call),
+                tool_checks.parsed_arguments(tool_calls.arguments(call)), text[:_LONGEST_RESULT],
+                _hash(text), has_failed(result, text), tool_calls.ident(call))
+
+
+def has_failed(result: Any, text: str) -> bool:
+    """Whether a tool says that it failed: in a field of its own, or with the first word."""
+    if isinstance(result, dict) and result.get("error"):
+        return True
+    start = text.lstrip().lstrip('{["').lower()
+    return start.startswith(("error", "exception", "traceback", "failed"))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _cut(text: str) -> str:
+    """The text; one that is too long is cut, and told apart by a hash of the whole."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… {_hash(text)}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
