@@ -18,10 +18,19 @@ due, a damaged item, a claim that the record contradicts, a broken run. Leads on
 reading: models that agree against the gold, items that good models fail and weak ones pass, one
 call with two results, repeats that differ.
 
-Writes audit.jsonl, audit.csv, audit.md and the keys `audit/…` of facts.json.
+--readings takes what a reader makes of the candidates, one JSON object per line:
+{"id": ..., "answer": "confirmed", "holds": "pass", "datapoint_id": ..., "quote": ...,
+"reason": ...}. The answer is confirmed, possible or declined; all but possible need a quote that
+stands verbatim in one of the candidate's datapoints, and a reason. `holds` says of a confirmed one
+what the disputed datapoints should have been: pass or fail, drop where the item's datapoints say
+nothing, stays where the verdicts are right. Of strict_match that is pass, of false_pass fail, of
+damaged_item and harness drop, of claimed_done stays, if nothing is said; all others must say.
 
-Exit codes: 0 done, whatever was found; 1 refused (no packet, the runs are gone or have changed);
-2 usage.
+Writes audit.jsonl, audit.csv, audit.md and the keys `audit/…` of facts.json; with --readings it
+appends to audit_readings.jsonl instead.
+
+Exit codes: 0 done, whatever was found; 1 refused (no packet, the runs are gone or have changed, a
+reading does not hold); 2 usage.
 
 Example: audit_benchmark.py results/mybench
 """
@@ -37,8 +46,32 @@ def main(argv: list[str] | None = None) -> int:
     """Parses the options and audits."""
     parser = cli.parser(__doc__)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
+    parser.add_argument("--readings", metavar="FILE",
+                        help="record what a reader makes of the candidates instead; - reads "
+                             "standard input")
+    parser.add_argument("--reader", metavar="NAME", help="with --readings: who read")
+    parser.add_argument("--kind", default="agent", choices=("agent", "person"),
+                        help="with --readings: what the reader is (default agent)")
     args = parser.parse_args(argv)
-    return cli.run(__file__, lambda: _audit(args), args.analysis_dir)
+    if bool(args.readings) != bool(args.reader):
+        parser.error("--readings and --reader go together")
+    act = _readings if args.readings else _audit
+    return cli.run(__file__, lambda: act(args), args.analysis_dir)
+
+
+def _readings(args: argparse.Namespace) -> int:
+    from failure_analysis import files, manifest, steps
+    from failure_analysis.packet import rows
+    from failure_analysis.review import audit_readings
+
+    name = steps.AUDIT.writes[0]
+    files.needed(args.analysis_dir / name, steps.AUDIT.script)
+    manifest.proved(args.analysis_dir, (name,))
+    index = rows.load(args.analysis_dir)
+    return cli.record_answers(
+        args.readings, args, "reading",
+        lambda entries: audit_readings.append(index, entries),
+        "write_report.py ANALYSIS_DIR (rates with confirmed faults resolved, benchmark_issues.md)")
 
 
 def _audit(args: argparse.Namespace) -> int:

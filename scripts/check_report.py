@@ -103,26 +103,12 @@ def _answers(args: argparse.Namespace) -> int:
     from failure_analysis.report import check, second_reading
 
     entries, _ = check.sheet_entries(args.analysis_dir)
-    given = cli.json_objects(args.answers)
-    own = {"reader": args.reader, "kind": args.kind}
-    whole = [(place, {**own, **value}) for place, value in given if isinstance(value, dict)]
-    verdicts = second_reading.append(args.analysis_dir, [value for _, value in whole],
-                                     {entry.ident for entry in entries})
-    refused = [(place, f"not an answer ({value})") for place, value in given
-               if isinstance(value, str)]
-    refused += [(place, verdict.reason) for (place, _), verdict in
-                zip(whole, verdicts, strict=True) if verdict.answer is None]
-    already = sum(verdict.already for verdict in verdicts)
-    recorded = len(given) - len(refused) - already
-    cli.summarise(
-        {"recorded": recorded, "already": already, "refused": len(refused),
-         "entries": [{"place": place, "reason": reason} for place, reason in refused]},
-        [*(f"{place}: REFUSED: {reason}" for place, reason in refused[:MOST_SHOWN]),
-         f"{len(given)} answers = {recorded} recorded + {already} there already + "
-         f"{len(refused)} refused",
-         "next: write_report.py ANALYSIS_DIR (the status says what was confirmed), then "
-         "check_report.py ANALYSIS_DIR"], args.json)
-    return 1 if refused else 0
+    known = {entry.ident for entry in entries}
+    return cli.record_answers(
+        args.answers, args, "answer",
+        lambda whole: second_reading.append(args.analysis_dir, whole, known),
+        "write_report.py ANALYSIS_DIR (the status says what was confirmed), then check_report.py "
+        "ANALYSIS_DIR")
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -20,7 +20,8 @@ the reviews: a section per model and bucket, with the quotes that were recorded,
 author's words belong. In a rewritten one only two things change: {{key}} becomes the number of that
 fact with its key in a comment, and the blocks between `generated` marks are made anew.
 
-Writes the report and the `review/` keys of facts.json.
+Writes the report, benchmark_issues.md where readers confirmed a fault of the benchmark (an entry
+per item, to be filed with it), and the `review/` keys of facts.json.
 
 Exit codes: 0 done; 1 refused, or the report names a fact that does not exist; 2 usage.
 
@@ -48,8 +49,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _write(args: argparse.Namespace) -> int:
+    from failure_analysis import steps
     from failure_analysis.report import write
 
+    cli.make_room(args.analysis_dir, steps.REPORT)
     report = write.path_of(args.analysis_dir)
     written = write.write(args.analysis_dir, report, args.force)
     cli.summarise(

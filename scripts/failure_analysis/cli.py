@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 900  # of a message
 _LONGEST_USAGE = 400  # of what is wrong with the options
+_MOST_REFUSED = 60  # lines of refused entries
 _LONGEST_SUMMARY = 4000  # of a line of a summary: commands to be copied stand in it, with paths
 
 
@@ -145,6 +146,29 @@ def json_objects(source: str) -> list[tuple[str, dict | str]]:
     if not objects:
         raise Refusal(f"{name}: nothing in it")
     return objects
+
+
+def record_answers(source: str, args: argparse.Namespace, what: str,
+                   append: Callable[[list[dict]], list], following: str) -> int:
+    """Records what a reader answered, one JSON object per line of a file, each with the reader and
+    kind of the options unless it has its own; prints what became of each, and what comes next."""
+    given = json_objects(source)
+    own = {"reader": args.reader, "kind": args.kind}
+    whole = [(place, {**own, **value}) for place, value in given if isinstance(value, dict)]
+    verdicts = append([value for _, value in whole])
+    refused = [(place, f"not {'an' if what[0] in 'aeiou' else 'a'} {what} ({value})")
+               for place, value in given if isinstance(value, str)]
+    refused += [(place, verdict.reason) for (place, _), verdict in
+                zip(whole, verdicts, strict=True) if verdict.record is None]
+    already = sum(verdict.already for verdict in verdicts)
+    recorded = len(given) - len(refused) - already
+    summarise(
+        {"recorded": recorded, "already": already, "refused": len(refused),
+         "entries": [{"place": place, "reason": reason} for place, reason in refused]},
+        [*(f"{place}: REFUSED: {reason}" for place, reason in refused[:_MOST_REFUSED]),
+         f"{len(given)} {what}s = {recorded} recorded + {already} there already + "
+         f"{len(refused)} refused", f"next: {following}"], args.json)
+    return 1 if refused else 0
 
 
 def default_folder(inputs: "Inputs") -> Path:

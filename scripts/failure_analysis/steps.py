@@ -9,6 +9,8 @@ STREAMS = (OUTCOMES, ROWS, TABLE, REJECTED)
 SANITY, FACTS = "sanity.json", "facts.json"
 # What the second reader is given, and what it answers.
 SHEET, ANSWERS = "second_reading.md", "second_reading.jsonl"
+# What readers make of the candidates of the audit, and what follows from it for the benchmark.
+READINGS, ISSUES = "audit_readings.jsonl", "benchmark_issues.md"
 VERSIONS, VERSIONS_PAGE = "item_versions.json", "item_versions.md"
 
 
@@ -40,7 +42,7 @@ DIAGNOSE = Step("analyze_diagnose", "analyze.py diagnose",
                 ("diagnosis.json", "diagnosis.md", "diagnosis.png", "diagnosis.svg", FACTS),
                 "diagnosis/")
 # The report, the ledger and the reading log are people's work: no step's outputs.
-REPORT = Step("report", "write_report.py", (FACTS,), "review/")
+REPORT = Step("report", "write_report.py", (FACTS, ISSUES), "review/")
 CHECK = Step("check_report", "check_report.py", ("check.json", SHEET))
 STEPS = (BUILD, CLUSTER, COMPARE, AUDIT, PLAN, AGREE, DIAGNOSE, REPORT, CHECK)
 # Made from a packet: wrong beside another one.

@@ -3,11 +3,13 @@ exact; leads only order the reading. Each stays a candidate until somebody has r
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from failure_analysis import files, steps
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Seen
 
@@ -46,6 +48,9 @@ class Candidate(msgspec.Struct, frozen=True, rename={"klass": "class"}):
     numbers: dict[str, float]
 
 
+_DECODE = msgspec.json.Decoder(Candidate).decode
+
+
 def candidate(item: Item, klass: str, rule: str, what: str, variants: Sequence[Variant],
               disputed: Iterable[Seen], **numbers: float) -> Candidate:
     """A candidate of an item. `what` holds no text of the runs: names and answers stand in the
@@ -61,6 +66,30 @@ def variant(label: str, text: str, rows: Sequence[Seen] = ()) -> Variant:
     """A side of the evidence, of these datapoints."""
     cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
     return Variant(label, cut, len(rows), [row.ident for row in rows[:_MOST_SHOWN]])
+
+
+def datapoints(one: Candidate) -> list[str]:
+    """The datapoints that a candidate names: those in doubt, then the others of its evidence."""
+    return list(dict.fromkeys((*one.disputed,
+                               *(ident for side in one.variants for ident in side.datapoints))))
+
+
+def load(analysis_dir: Path) -> Iterator[Candidate]:
+    """The candidates that an audit found, one by one in reading order; none where none was made.
+    Refuses a damaged file."""
+    path = analysis_dir / steps.AUDIT.writes[0]
+    if not path.exists():
+        return
+    with files.open_bytes(path) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                one = _DECODE(line)
+                if one.klass not in CLASSES:
+                    raise ValueError(f"no class {one.klass}")
+            except (msgspec.DecodeError, ValueError, RecursionError) as error:
+                raise files.Refusal(f"{path}:{number}: not a candidate ({error}); run "
+                                    f"{steps.AUDIT.script} again") from None
+            yield one
 
 
 def order(one: Candidate) -> tuple:

@@ -44,9 +44,9 @@ def answer(desk: Desk, asked: dict) -> dict:
             return {"reason": "not recorded: you answered it in another window "
                               f"({', '.join(filter(None, mine))})"}
         [verdict] = second_reading.append(desk.analysis_dir, [entry], known)
-    if verdict.answer is None:
+    if verdict.record is None:
         return {"reason": clean.visible(verdict.reason)}
-    return {"answer": msgspec.to_builtins(verdict.answer)}
+    return {"answer": msgspec.to_builtins(verdict.record)}
 
 
 def _said(desk: Desk, ident: Any) -> list[str] | None:

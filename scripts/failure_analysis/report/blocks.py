@@ -11,7 +11,8 @@ from failure_analysis.comparison import page as comparison_page
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import build, heuristics, rows, sanity, version_page
 from failure_analysis.packet.findings import MOST_LINES
-from failure_analysis.review import counting, ledger, plan, plan_page
+from failure_analysis.report import verdicts
+from failure_analysis.review import audit_counts, counting, ledger, plan, plan_page
 
 _MOST_ROWS = 30
 _MOST_COLUMNS = 12
@@ -31,6 +32,7 @@ class Analysis(NamedTuple):
     compared: dict | None
     counts: counting.Counts
     versions: dict | None = None
+    examined: audit_counts.Examined | None = None
 
 
 def load(analysis_dir: Path, counts: counting.Counts | None = None) -> Analysis:
@@ -41,9 +43,11 @@ def load(analysis_dir: Path, counts: counting.Counts | None = None) -> Analysis:
     path = analysis_dir / comparison_page.NAME
     compared = results.read(path, results.Comparison, steps.COMPARE.script) \
         if path.exists() else None
+    counts = counts or counting.load(analysis_dir)
     return Analysis(analysis_dir, results.read(sane, results.Sanity, steps.BUILD.script),
                     results.read(clusters, results.Clusters, steps.CLUSTER.script),
-                    compared, counts or counting.load(analysis_dir), _versions_of(analysis_dir))
+                    compared, counts, _versions_of(analysis_dir),
+                    audit_counts.load(analysis_dir, counts.index))
 
 
 def _versions_of(analysis_dir: Path) -> dict | None:
@@ -62,7 +66,9 @@ def render(analysis: Analysis) -> dict[str, str]:
     """Every block of the report by name, with its marks, in the report's order; the status as it is
     while nobody has read the sentences a second time."""
     texts = {
-        "status": _status(analysis, ""), "read": _read(analysis),
+        "status": _status(analysis, ""),
+        "verdicts": verdicts.block(analysis.examined, analysis.counts.index),
+        "read": _read(analysis),
         "sanity": _findings(analysis.sanity["findings"]),
         **({"versions": _versions(analysis.versions)} if analysis.versions else {}),
         "topline": _topline(analysis.compared),

@@ -10,13 +10,14 @@ from pathlib import Path
 from failure_analysis import facts, files, manifest, results, steps
 from failure_analysis.agreement import measure
 from failure_analysis.agreement import page as agreement_page
+from failure_analysis.audit import run as audit
 from failure_analysis.comparison import write as compare
 from failure_analysis.markdown import listed
 from failure_analysis.packet import heuristics, rows
 from failure_analysis.reading import runs
-from failure_analysis.report import recount
+from failure_analysis.report import issues, recount
 from failure_analysis.report.evidence import Evidence, Finding, Findings
-from failure_analysis.review import contrast, counting, ledger
+from failure_analysis.review import audit_counts, contrast, counting, ledger
 
 _BUILD = Path(__file__).resolve().parents[2] / steps.BUILD.script
 
@@ -26,6 +27,7 @@ def findings(evidence: Evidence) -> Findings:
     yield from _packet_findings(evidence)
     yield from _computed_findings(evidence)
     yield from _ledger_findings(evidence)
+    yield from _audit_findings(evidence)
     folder = evidence.analysis.analysis_dir
     agreed = recount.agreement(folder, evidence.analysis.counts)
     yield from _agreement_findings(folder, agreed)
@@ -120,6 +122,22 @@ def _ledger_findings(evidence: Evidence) -> Findings:
                       f"the coders disagree ({views}); settle it with record_review.py --settles")
 
 
+def _audit_findings(evidence: Evidence) -> Findings:
+    """Readings of the audit's candidates that do not hold any more, and issues that are not those
+    which the readers confirmed."""
+    analysis = evidence.analysis
+    for void in analysis.examined.void if analysis.examined else ():
+        if void.verdict != audit_counts.GONE:
+            edited = void.verdict == "edited_reading"
+            yield Finding(0, void.verdict, void.reading.reading_id if edited else
+                          void.reading.datapoint_id, void.why)
+    path = analysis.analysis_dir / steps.ISSUES
+    there = files.read_text(path) if path.exists() else ""
+    if there != issues.page(analysis):
+        yield Finding(0, "wrong_file", steps.ISSUES, "it is not what the readers confirmed; run "
+                      f"{steps.REPORT.script} again")
+
+
 def _review_findings(evidence: Evidence) -> Findings:
     """Lines of the ledger that are not as they were recorded, and quotes that nobody wrote."""
     counts = evidence.analysis.counts
@@ -150,7 +168,7 @@ def rerun(analysis_dir: Path) -> Findings:
                               "run stage 1 again")
         values, values_again = facts.load(analysis_dir), facts.load(fresh_dir)
         if any(facts.part(values, step.name) != facts.part(values_again, step.name)
-               for step in (steps.BUILD, steps.CLUSTER, steps.COMPARE)):
+               for step in (steps.BUILD, steps.CLUSTER, steps.COMPARE, steps.AUDIT)):
             yield Finding(0, "not_the_runs", facts.NAME, "the runs, read again, give other counts; "
                           "run stage 1 again")
 
@@ -167,6 +185,9 @@ def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
         asked = manifest.settings(analysis_dir, steps.COMPARE.name, results.ComparedWith)
         compare.write(fresh_dir, asked["by"], asked["seed"])
         names += steps.COMPARE.writes[:3]
+    if steps.AUDIT.name in ran:
+        audit.write(fresh_dir)
+        names += steps.AUDIT.writes[:3]
     if (analysis_dir / rows.CONTRAST).exists():
         copied = {row["datapoint_id"] for row, _ in rows.whole(analysis_dir, rows.CONTRAST)}
         contrast.copy(analysis_dir, copied, fresh_dir)

@@ -23,6 +23,7 @@ class Kind(NamedTuple):
 
 
 _REVIEWED = ("review/reviewed",)
+_FOUND = ("audit/candidates",)
 _COMPARED = ("comparison/compared_items", "comparison/items")
 KINDS = {
     "rows_read": Kind("rows that were read from the inputs"),
@@ -92,6 +93,19 @@ KINDS = {
     "review/failed_by_all_fault": Kind(
         "items that all compared units failed whose decided failures all have this fault",
         ("review/failed_by_all_decided", "comparison/failed_by_all")),
+    "review/audit_read": Kind("candidates of the audit that somebody read", _FOUND),
+    **{f"review/audit_{answer}": Kind(f"candidates of the audit that their readers {answer}, with "
+                                      "a quote", ("review/audit_read", *_FOUND))
+       for answer in ("confirmed", "declined")},
+    "review/audit_changed_rows": Kind("judged rows that are judged otherwise or left out by the "
+                                      "confirmed faults of the benchmark", ("judged_rows", "rows")),
+    "review/audit_pass_rate_pct": Kind("pass rate in % with the confirmed faults of the benchmark "
+                                       "resolved, rows that say nothing left out"),
+    "audit/rows": Kind("datapoints that the audit looked through", ("rows_read",)),
+    "audit/items": Kind("items, each content of one apart, that the audit looked through"),
+    "audit/flagged_items": Kind("items with a flag, which nobody need have read", ("audit/items",)),
+    "audit/flags": Kind("flags: candidates that contradict themselves, read or not"),
+    "audit/candidates": Kind("candidates of a wrong verdict, gold or item, read or not"),
     "comparison/items": Kind("items in the comparison", ("items",)),
     "comparison/compared_items": Kind(f"{_ITEMS} (same content, judged for all)",
                                       ("comparison/items", "items")),
@@ -154,7 +168,8 @@ KINDS = {
 
 # Where a model stands in a key, by its kind; else at the beginning.
 _NO_MODEL = ("review/label", "review/labelled", "review/shown_never", "review/bucket_fault",
-             "review/failed_by_all_fault", "version_items", "version_runs",
+             "review/failed_by_all_fault", "review/audit_read",
+             "review/audit_confirmed", "review/audit_declined", "version_items", "version_runs",
              *(f"comparison/{kind}" for kind in (
                  "failed_by_all", "passed_by_all", "failed_by_all_by_chance", "group_units",
                  "group_compared_items", "group_failed_by_all")))
@@ -166,8 +181,8 @@ _OF_PAIRS = ("comparison/p_holm", *(f"comparison/difference{end}_pct" for end in
 def kind_of(key: str) -> str:
     """The kind of a fact: the first word of its key, the first two of a step's own facts."""
     first, _, rest = key.partition("/")
-    return f"{first}/{rest.partition('/')[0]}" if first in ("review", "comparison", "agreement") \
-        else first
+    own = ("review", "comparison", "agreement", "audit")
+    return f"{first}/{rest.partition('/')[0]}" if first in own else first
 
 
 def in_words(key: str, models: Iterable[str]) -> str:
@@ -186,7 +201,7 @@ def parsed(key: str, models: Container[str]) -> tuple[list[str], str]:
     kind = kind_of(key)
     before, rest, named = "", key.removeprefix(kind)[1:], []
     at_the_end = kind.startswith("comparison/task_")
-    if kind in _NO_MODEL or kind.startswith("agreement/"):
+    if kind in _NO_MODEL or kind.startswith(("agreement/", "audit/")):
         return [], rest
     if kind.startswith("run_"):  # a run may be called as its model is
         return [rest] if rest in models else [], rest

@@ -12,13 +12,14 @@ import msgspec
 
 from failure_analysis import facts, files, manifest, results, steps
 from failure_analysis.agreement import measure
+from failure_analysis.audit import candidates
 from failure_analysis.checks import text_of
 from failure_analysis.comparison import compute
 from failure_analysis.datapoint import NOT_COUNTED, UNSURE
 from failure_analysis.packet import heuristics, overall_facts, rows
 from failure_analysis.records import MARKERS
 from failure_analysis.report.blocks import Analysis
-from failure_analysis.review import counting
+from failure_analysis.review import audit_counts, counting
 
 _KINDS = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
 _MARKERS = {name: name.strip("[]") for name in MARKERS}
@@ -59,6 +60,8 @@ def recount(analysis: Analysis, stated: Mapping[str, int | float], agreed: dict 
     values |= _versions(folder)
     values |= dict(compute.numbers(analysis.compared)) if analysis.compared else {}
     values |= counting.numbers(counts, analysis.compared) if counts.reviews else {}
+    values |= audit_counts.numbers(analysis.examined, counts.index)
+    values |= _audit(analysis)
     values |= dict(measure.numbers(agreed)) if agreed else {}
     return values | _diagnosis(folder)
 
@@ -217,6 +220,20 @@ def _versions(folder: Path) -> dict[str, int]:
             contents.setdefault(run, {}).setdefault(item, []).append(fingerprint)
     texts = results.read(path, results.Versions, steps.BUILD.script)
     return versions.facts({**texts, **versions.grouped_again(contents)})
+
+
+def _audit(analysis: Analysis) -> dict[str, int]:
+    """The counts of the audit, from its candidates and the outcomes."""
+    if analysis.examined is None:
+        return {}
+    outcomes, counts = analysis.counts.index.outcomes.values(), analysis.examined.counts
+    return {"audit/rows": len(outcomes),
+            "audit/items": len({(line.item, line.fingerprint) for line in outcomes
+                                if line.fingerprint != UNSURE}),
+            "audit/flagged_items": analysis.examined.flagged,
+            "audit/flags": sum(counts[klass] for klass in candidates.FLAGS),
+            **{facts.key("audit/candidates", klass): counts[klass]
+               for klass in candidates.CLASSES}}
 
 
 def agreement(folder: Path, counts: counting.Counts) -> dict | None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from failure_analysis import clean, files, steps, store
-from failure_analysis.review import ledger
+from failure_analysis.review import answers, ledger
 
 NAME = steps.ANSWERS
 ANSWERS = ("supported", "overclaims", "contradicted", "not_checkable")
@@ -28,14 +28,6 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reader: str
     kind: str
     recorded: str
-
-
-class Verdict(NamedTuple):
-    """What became of one entry: the answer it is now, or the reason why it was refused."""
-
-    answer: Answer | None
-    reason: str = ""
-    already: bool = False
 
 
 class State(NamedTuple):
@@ -60,31 +52,18 @@ def _parsed(path: Path, text: bytes) -> list[Answer]:
 
 
 def append(analysis_dir: Path, entries: Iterable[Mapping[str, Any]], known: Container[str]
-           ) -> list[Verdict]:
+           ) -> list[answers.Verdict]:
     """Appends the good answers in one locked and synced write; one verdict per entry. `known` are
     the ids of the sheet."""
-    path = analysis_dir / NAME
-    with store.locked(path) as file:
-        said = {(answer.id, answer.reader, answer.kind): answer
-                for answer in _parsed(path, file.read())}
-        verdicts, new = [], []
-        for entry in entries:
-            reason = _wrong(entry, known)
-            if reason:
-                verdicts.append(Verdict(None, reason))
-                continue
-            answer = Answer(**{name: clean.visible(str(entry.get(name) or "")).strip()
-                               for name in _KEYS},
-                            recorded=datetime.now(UTC).isoformat(timespec="seconds"))
-            before = said.get((answer.id, answer.reader, answer.kind))
-            already = before is not None and (before.answer, before.reason) == (
-                answer.answer, answer.reason)
-            verdicts.append(Verdict(before if already else answer, already=already))
-            if not already:
-                said[answer.id, answer.reader, answer.kind] = answer
-                new.append(answer)
-        file.write(b"".join(msgspec.json.encode(answer) + b"\n" for answer in new))
-    return verdicts
+    return answers.append(analysis_dir / NAME, _parsed, entries,
+                          lambda entry: _wrong(entry, known) or _answer(entry),
+                          lambda answer: (answer.id, answer.reader, answer.kind),
+                          lambda answer: (answer.answer, answer.reason))
+
+
+def _answer(entry: Mapping[str, Any]) -> Answer:
+    return Answer(**{name: clean.visible(str(entry.get(name) or "")).strip() for name in _KEYS},
+                  recorded=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def _wrong(entry: Mapping[str, Any], known: Container[str]) -> str:
@@ -108,19 +87,19 @@ def _wrong(entry: Mapping[str, Any], known: Container[str]) -> str:
     return ledger.wrong_coder(str(entry.get("reader") or "")).replace("coder", "reader", 1)
 
 
-def latest(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
+def latest(given: Iterable[Answer]) -> dict[str, list[Answer]]:
     """Sentence -> the last answer of each reader (one who answers as the author is another one)."""
-    last = {(answer.id, answer.reader, answer.kind): answer for answer in answers}
+    last = {(answer.id, answer.reader, answer.kind): answer for answer in given}
     by_id: dict[str, list[Answer]] = {}
     for answer in last.values():
         by_id.setdefault(answer.id, []).append(answer)
     return by_id
 
 
-def state(idents: list[str], answers: Iterable[Answer]) -> State:
+def state(idents: list[str], given: Iterable[Answer]) -> State:
     """What the latest answer of each reader makes of the sentences with these ids: one that some
     reader confirms and none declines is confirmed."""
-    by_id = latest(answers)
+    by_id = latest(given)
     confirmed, declined, readers = [], {}, set()
     for place, ident in enumerate(idents):
         mine = by_id.get(ident, [])

@@ -11,6 +11,7 @@ from failure_analysis.report import (
     bindings,
     blocks,
     draft,
+    issues,
     pieces,
     prose,
     relations,
@@ -19,7 +20,7 @@ from failure_analysis.report import (
     spoken,
 )
 from failure_analysis.report.evidence import gather
-from failure_analysis.review import counting, plan, standing
+from failure_analysis.review import audit_counts, counting, plan, standing
 
 NAME = standing.REPORT
 path_of = standing.report_of
@@ -44,11 +45,13 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     be read, before anything is written."""
     old = refuse_unreadable(analysis_dir, report, force)
     manifest.proved(analysis_dir, (steps.SANITY, steps.VERSIONS, *(step.writes[0] for step in (
-        steps.CLUSTER, steps.COMPARE))))
+        steps.CLUSTER, steps.COMPARE, steps.AUDIT))))
     analysis = blocks.load(analysis_dir)
-    facts.replace(analysis_dir, steps.REPORT,
-                  counting.numbers(analysis.counts, analysis.compared)
-                  if analysis.counts.reviews else {})
+    reviewed = counting.numbers(analysis.counts, analysis.compared) \
+        if analysis.counts.reviews else {}
+    facts.replace(analysis_dir, steps.REPORT, {
+        **reviewed, **audit_counts.numbers(analysis.examined, analysis.counts.index)})
+    _write_issues(analysis)
     values = facts.load(analysis_dir)
     aside = standing.copy_aside(report) if force and standing.is_rewritten(report, analysis_dir) \
         else None
@@ -84,6 +87,17 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
                     steps.REPORT.writes)
     store.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
     return Written(state, problems, "TODO" in text)
+
+
+def _write_issues(analysis: blocks.Analysis) -> None:
+    """Writes what is to be filed with the benchmark; takes an earlier one away where nothing is
+    confirmed."""
+    text, path = issues.page(analysis), analysis.analysis_dir / steps.ISSUES
+    if text:
+        manifest.begin(analysis.analysis_dir, (steps.ISSUES,))
+        store.write_text(path, text)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _with_status(text: str, analysis_dir: Path) -> str:

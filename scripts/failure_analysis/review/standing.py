@@ -13,7 +13,7 @@ from failure_analysis import aside, clean, files, manifest, results, steps, stor
 from failure_analysis.markdown import listed
 from failure_analysis.packet import rows
 from failure_analysis.records import Source
-from failure_analysis.review import ledger, reading_log
+from failure_analysis.review import audit_readings, ledger, reading_log
 
 REPORT = "deep_error_analysis.md"
 _BUNDLE = Path(__file__).resolve().parents[3]
@@ -32,17 +32,19 @@ class _Reports(_Bound, total=False):
 
 
 class Work(NamedTuple):
-    """People's work in an analysis folder: the benchmark that it is of, how many reviews, and the
-    report when somebody has rewritten it."""
+    """People's work in an analysis folder: the benchmark that it is of, how many reviews, the
+    report when somebody has rewritten it, and how many readings of the audit."""
 
     benchmark: str
     reviews: int
     report: Path | None
+    readings: int = 0
 
     def __str__(self) -> str:
-        reviews = f"{self.reviews} review{'' if self.reviews == 1 else 's'}"
         report = f"a rewritten report ({self.report.name})" if self.report else ""
-        parts = filter(None, (reviews if self.reviews else "", report))
+        counts = [f"{count} {what}{'' if count == 1 else 's'}" for count, what in (
+            (self.reviews, "review"), (self.readings, "audit reading")) if count]
+        parts = filter(None, (*counts, report))
         return f"the analysis of {self.benchmark} with {' and '.join(parts)}"
 
 
@@ -120,7 +122,8 @@ def _foreign(analysis_dir: Path, force: bool) -> list[str]:
     cannot be read is refused for its reason without `force`."""
     there = aside.foreign(analysis_dir, _names())
     unpacked = _packet(analysis_dir) is None
-    for name, load in ((ledger.NAME, ledger.load), (reading_log.NAME, reading_log.load)):
+    for name, load in ((ledger.NAME, ledger.load), (reading_log.NAME, reading_log.load),
+                       (audit_readings.NAME, audit_readings.load)):
         path = analysis_dir / name
         try:
             store.refuse_leading_out(path)
@@ -206,13 +209,17 @@ def _packet(analysis_dir: Path) -> dict[str, Any] | None:
 
 def _work(analysis_dir: Path, entry: dict[str, Any], report: Path | None) -> Work | None:
     """People's work in an analysis folder, if there is any."""
-    path = analysis_dir / ledger.NAME
-    reviews = sum(1 for line in files.read_bytes(path).splitlines() if line.strip()) \
-        if path.exists() else 0
+    reviews, read = (_lines(analysis_dir / name) for name in (ledger.NAME, audit_readings.NAME))
     rewritten = next((each for each in _reports(analysis_dir, report)
                       if is_rewritten(each, analysis_dir)), None)
     benchmark = _benchmark(analysis_dir, entry)
-    return Work(benchmark, reviews, rewritten) if reviews or rewritten else None
+    return Work(benchmark, reviews, rewritten, read) if reviews or read or rewritten else None
+
+
+def _lines(path: Path) -> int:
+    """How many lines a ledger has, whatever is in them."""
+    return sum(1 for line in files.read_bytes(path).splitlines() if line.strip()) \
+        if path.exists() else 0
 
 
 def _reports(analysis_dir: Path, report: Path | None) -> list[Path]:
@@ -309,4 +316,4 @@ def _made(analysis_dir: Path) -> list[str]:
     ran = manifest.entries(analysis_dir)
     made = {name for step in steps.STEPS
             for name in (*step.writes, *ran.get(step.name, {}).get("outputs", ()))}
-    return [*sorted(made), reading_log.NAME, ledger.NAME, steps.ANSWERS]
+    return [*sorted(made), reading_log.NAME, ledger.NAME, steps.ANSWERS, steps.READINGS]
