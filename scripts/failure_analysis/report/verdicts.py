@@ -36,11 +36,16 @@ def block(examined: Examined | None, index: rows.Index) -> str:
 def _found(examined: Examined, sound: int) -> str:
     """How many candidates there are of each kind, and what became of them."""
     flags = sum(examined.counts[klass] for klass in FLAGS)
-    return (f"Every datapoint was looked through, passing ones too: {flags} flags over "
-            f"{examined.flagged} items, each a place where something contradicts itself, and "
-            f"{examined.counts.total() - flags} leads, which only order the reading "
+    leads = examined.counts.total() - flags
+    return (f"Every datapoint was looked through, passing ones too: {_many(flags, 'flag')} over "
+            f"{_many(examined.flagged, 'item')}, where something contradicts itself, and "
+            f"{_many(leads, 'lead')}, which only order{'s' * (leads == 1)} the reading "
             f"(`{steps.AUDIT.writes[2]}`). Read: {len(examined.finals)} of "
             f"{examined.counts.total()}; confirmed, with a quote: {sound}.")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _classes(examined: Examined) -> str:
@@ -85,8 +90,8 @@ def _rates(rates: dict[str, Rate], examined: Examined) -> list[str]:
     if len(order) > _MOST_ROWS:
         text.append(f"{len(order) - _MOST_ROWS} more models in facts.json.")
     if examined.torn:
-        text.append(f"{examined.torn} datapoints stay as judged: confirmed candidates say "
-                    "different things of them.")
+        text.append(f"Stay as judged, as confirmed candidates say different things of them: "
+                    f"{_many(examined.torn, 'datapoint')}.")
     return [*text, *_moved(before, after, order)]
 
 
