@@ -10,6 +10,7 @@ from pathlib import Path
 from failure_analysis import facts, files, manifest, results, steps
 from failure_analysis.agreement import measure
 from failure_analysis.agreement import page as agreement_page
+from failure_analysis.audit import run as audit
 from failure_analysis.comparison import write as compare
 from failure_analysis.markdown import listed
 from failure_analysis.packet import heuristics, rows
@@ -150,7 +151,7 @@ def rerun(analysis_dir: Path) -> Findings:
                               "run stage 1 again")
         values, values_again = facts.load(analysis_dir), facts.load(fresh_dir)
         if any(facts.part(values, step.name) != facts.part(values_again, step.name)
-               for step in (steps.BUILD, steps.CLUSTER, steps.COMPARE)):
+               for step in (steps.BUILD, steps.CLUSTER, steps.COMPARE, steps.AUDIT)):
             yield Finding(0, "not_the_runs", facts.NAME, "the runs, read again, give other counts; "
                           "run stage 1 again")
 
@@ -167,6 +168,9 @@ def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
         asked = manifest.settings(analysis_dir, steps.COMPARE.name, results.ComparedWith)
         compare.write(fresh_dir, asked["by"], asked["seed"])
         names += steps.COMPARE.writes[:3]
+    if steps.AUDIT.name in ran:
+        audit.write(fresh_dir)
+        names += steps.AUDIT.writes[:3]
     if (analysis_dir / rows.CONTRAST).exists():
         copied = {row["datapoint_id"] for row, _ in rows.whole(analysis_dir, rows.CONTRAST)}
         contrast.copy(analysis_dir, copied, fresh_dir)
