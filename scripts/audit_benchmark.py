@@ -75,7 +75,7 @@ def _readings(args: argparse.Namespace) -> int:
 
 
 def _audit(args: argparse.Namespace) -> int:
-    from failure_analysis import steps, terminal
+    from failure_analysis import steps
     from failure_analysis.audit import page, run
     from failure_analysis.audit.candidates import CLASSES
 
@@ -84,10 +84,8 @@ def _audit(args: argparse.Namespace) -> int:
     cli.summarise(
         {"rows": found.rows, "items": found.items, "flagged_items": found.flagged,
          "candidates": {klass: found.counts[klass] for klass in CLASSES}},
-        [f"{found.rows} datapoints of {found.items} items; {found.flagged} items with a flag",
-         *terminal.table(("class", "candidates", "that is"), [
-             (klass, found.counts[klass], page.MEANS[klass]) for klass in CLASSES
-             if found.counts[klass]]),
+        [f"{found.rows} datapoints of {found.items} items",
+         *page.lines(found.counts, found.flagged),
          f"audit: {args.analysis_dir / run.PAGE}"], args.json)
     return 0
 

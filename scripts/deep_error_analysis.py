@@ -15,16 +15,16 @@
 #     "zstandard>=0.22,<1",
 # ]
 # ///
-"""Does all of stage 1: packet, provisional clusters, model comparison, draft report.
+"""Does all of stage 1: packet, provisional clusters, model comparison, audit, draft report.
 
 Reads what build_packet.py reads: judged run folders, a comparison folder, tau2-bench, tau-bench and
 AgentDojo results, or any JSONL, JSON, CSV, TSV and Parquet through --mapping.
 
 Writes the report draft (--output, default results/<benchmark>/deep_error_analysis.md) and beside it
-the files of build_packet.py, cluster_failures.py and compare_models.py, of which it is exactly the
-sum. A report that somebody has rewritten keeps its text: only its generated blocks are refreshed.
-Where reviews or such a report stand that are of other inputs, or files under our names that we did
-not write, nothing is written without --force, which moves them into a subfolder
+the files of build_packet.py, cluster_failures.py, compare_models.py and audit_benchmark.py, of
+which it is exactly the sum. A report that somebody has rewritten keeps its text: only its generated
+blocks are refreshed. Where reviews or such a report stand that are of other inputs, or files under
+our names that we did not write, nothing is written without --force, which moves them into a folder
 earlier-BENCHMARK-TIME or earlier-files-TIME.
 
 Exit codes: 0 done; 1 refused (nothing found, nothing read, a mapping that cannot be meant), nothing
@@ -64,6 +64,8 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         parser.error(f"--output is the report, a path that ends in .md, not {args.output}")
     inputs = cli.find_inputs(parser, args)
     from failure_analysis import store, terminal
+    from failure_analysis.audit import page as audit_page
+    from failure_analysis.audit import run as audit
     from failure_analysis.comparison import overview, page
     from failure_analysis.comparison import write as compare
     from failure_analysis.packet import build, heuristics
@@ -81,12 +83,14 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     clusters = heuristics.label(analysis_dir, rules)
     judged = counts["pass"] + counts["fail"]
     compared = compare.write(analysis_dir, args.by, args.seed) if judged else {}
+    audited = audit.write(analysis_dir)
     by = compared.get("by", "model")
     written = write.write(analysis_dir, report, args.force)
     cli.summarise(
         {**counts, "runs": len(inputs.sources), "analysis_dir": analysis_dir.as_posix(),
          "put_aside": aside,
          "report": report.as_posix(), "report_state": written.state,
+         "flagged_items": audited.flagged, "candidates": dict(audited.counts),
          "modes": {mode["mode"]: mode["rows"] for mode in clusters["modes"]}},
         [
             *cli.detection_lines(inputs),
@@ -95,6 +99,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *terminal.table(*overview.of_folder(analysis_dir, by)),
             *([*page.apart(compared), *page.mixes(compared)] if judged else []),
             *cli.findings_lines(counts),
+            *audit_page.lines(audited.counts, audited.flagged),
             *terminal.table(*heuristics.summary(clusters)),
             *([f"comparison: {analysis_dir / page.PAGE} and {page.FIGURE}"] if judged else []),
             f"report: {report} ({written.state})",

@@ -12,11 +12,12 @@
 # ///
 """Plans the review: which datapoints to read, in which order, and why.
 
-Reads outcomes.csv, failure_review_rows.jsonl, model_comparison.json, and the runs themselves once
-more (for passing datapoints). Kinds in turn, so that you can stop early: an item that every model
+Reads outcomes.csv, failure_review_rows.jsonl, model_comparison.json, audit.jsonl, and the runs
+themselves once more (for passing datapoints). First the flags of the audit, passing datapoints
+beside failing ones; then kinds in turn, so that you can stop early: an item that every model
 failed, a failure of one model alone, one of a sample of every model and provisional mode, at least
 3 rows each; every provisional mode gets one passing datapoint of the same item as contrast. Without
---budget the plan is as long as these floors need, up to 100 datapoints (5 for each model, if that
+--budget the plan is as long as these floors need, up to 100 datapoints (6 for each model, if that
 is more). In a plan that is cut every kind has the same share, and what one cannot use goes to the
 others; it says what it leaves out.
 
@@ -77,8 +78,9 @@ def _plan(args: argparse.Namespace) -> int:
     summary = plan_files.write(analysis_dir, picks.Options(args.budget, args.all, args.shards,
                                                     args.overlap, args.seed))
     left = plan_page.left_out_lines(summary["left_out"], summary["failing"], summary["ceiling"])
+    passing = summary["planned"] - summary["failing_planned"]
     lines = [f"{summary['planned']} datapoints to read: {summary['failing_planned']} of "
-             f"{summary['failing']} failing, {summary['contrasts']} passing for contrast",
+             f"{summary['failing']} failing, {passing} passing",
              *terminal.table(("why", "datapoints", "that is"), [
                  (why, count, plan.WHY[why]) for why, count in summary["why"].items()]),
              *left, *summary["all_failed"],

@@ -198,7 +198,7 @@ def test_plans_hold_every_budget_and_lose_nothing(failing, budget, shards, overl
                 for place, (model, item, mode) in enumerate(failing)]
     whole = picks.kept({}, outcomes, {}, picks.Options(everything=True))
     assert {pick.line.datapoint_id for pick in whole} == {one.datapoint_id for one in outcomes}
-    queues = {picks.ALL: [picks.Pick(one, picks.ALL) for one in outcomes[:9]], picks.REPAIRED: [],
+    queues = {picks.AUDIT: [], picks.ALL: [picks.Pick(one, picks.ALL) for one in outcomes[:9]], picks.REPAIRED: [],
               picks.UNIQUE: [picks.Pick(one, picks.UNIQUE) for one in outcomes[9:14]]}
     kept = picks.kept(queues, outcomes, {}, picks.Options(budget))
     assert len({pick.line.datapoint_id for pick in kept}) == len(kept) == min(budget, len(outcomes))
@@ -260,3 +260,33 @@ def test_two_models_that_fail_by_chance_are_no_suspicion(run_script, many, tmp_p
     assert "Failed by all: 136 of 160 items. Were the failures of the 2 models independent, " \
         "their fail rates would give 135.0" in done.stdout
     assert "no more than chance, so by itself no suspicion of the benchmark" in done.stdout
+
+
+def test_flags_of_the_audit_are_read_first_with_what_passed_beside_what_failed(
+        run_script, analyse, tmp_path):
+    same = {"assistant_text": "The talk is in room 4."}
+    folder = analyse("--run-dir", *(
+        judged(tmp_path / name, [turn(0, name == "x", model_name=name, **same),
+                                 turn(1, False, model_name=name),
+                                 turn(2, True, model_name=name)]) for name in "xy"))
+    done, lines = planned(run_script, folder)
+    assert [(line["why"], line["datapoint_id"]) for line in lines[:2]] == [
+        ("audit", "y/0"), ("contrast", "x/0")]
+    [candidate] = read_jsonl(folder / "audit.jsonl")
+    assert lines[0]["candidate"] == candidate["id"] and lines[2]["candidate"] is None
+    assert "3 of 3 failing, 1 passing" in done.stdout
+    shown = run_script("show_datapoint.py", folder, "--next", "--coder", "ann").stdout
+    assert f"candidate {candidate['id']} of the audit, same_answer_other_verdict (equal)" in shown
+    assert "its datapoints: x/0, y/0" in shown
+    assert "audit_benchmark.py" in shown and '"datapoint_id": "y/0"' in shown
+    passing = run_script("show_datapoint.py", folder, "x/0")
+    assert passing.returncode == 0 and "The talk is in room 4." in passing.stdout
+
+
+def test_a_passing_datapoint_is_planned_where_it_is_in_doubt_and_nothing_failed(
+        run_script, analyse, tmp_path):
+    folder = analyse("--run-dir", judged(tmp_path / "x", [
+        turn(0, True, model_name="x", assistant_text=""), turn(1, True, model_name="x")]))
+    _, lines = planned(run_script, folder)
+    assert [(line["why"], line["datapoint_id"]) for line in lines] == [("audit", "x/0")]
+    assert rows.row(rows.load(folder), "x/0")["assistant_text"] == ""

@@ -196,6 +196,9 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", nargs="+", action="extend", default=[], metavar="RUN=NAME",
                         help="call a run's model NAME, where its files know the LLM and not the "
                              "agent; RUN as the packet prints it")
+    parser.add_argument("--without", nargs="+", action="extend", default=[], metavar="DIMENSION",
+                        help="leave these dimensions out of pass and fail; their scores stay, and "
+                             "the report says it")
     parser.add_argument("--jobs", type=int, default=1, metavar="N",
                         help="worker processes (default 1); the files are the same with any number")
 
@@ -208,13 +211,14 @@ def add_accept(parser: argparse.ArgumentParser) -> None:
 
 def find_inputs(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "Inputs":
     """The runs that the options name; wrong combinations are usage errors (exit code 2)."""
-    from failure_analysis.reading import labels
+    from failure_analysis.reading import labels, left_out
 
     inputs = _found(parser, args)
     if args.benchmark and inputs.sources[0].benchmark != args.benchmark:
         print(_one_line(f"--benchmark {args.benchmark} is not used: the runs say that they are of "
                         f"{inputs.sources[0].benchmark}"), file=sys.stderr)
-    inputs.sources = labels.put_on(inputs.sources, labels.given(args.label))
+    inputs.sources = left_out.put_on(labels.put_on(inputs.sources, labels.given(args.label)),
+                                     args.without)
     return inputs
 
 
@@ -275,7 +279,8 @@ def input_settings(args: argparse.Namespace, inputs: "Inputs") -> dict:
             "input": [path.as_posix() for path in args.input or []],
             "mapping": args.mapping.as_posix() if args.mapping else None,
             "mapping_sha256": sha256(args.mapping) if args.mapping else None,
-            "benchmark": inputs.sources[0].benchmark, "labels": labels.given(args.label)}
+            "benchmark": inputs.sources[0].benchmark, "labels": labels.given(args.label),
+            "without": list(dict.fromkeys(args.without))}
 
 
 def detection_lines(inputs: "Inputs") -> list[str]:

@@ -33,7 +33,8 @@ class Source:
     judges of its answers. Runs named by the rows of a mapped file begin with `run_prefix`. The
     paths of its rows are named from `start` on. `differences`: where its files state something
     else than their rows give. `judges`: whose verdicts its files have, the one of record first;
-    None where a format has no files for them. `labels`: run -> what it is called as its model."""
+    None where a format has no files for them. `labels`: run -> what it is called as its model.
+    `without`: dimensions that do not decide."""
 
     format: str
     path: Path
@@ -58,6 +59,7 @@ class Source:
     start: str = ""
     judges: tuple[str, ...] | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
 
     def named(self, path: Path) -> str:
         """A path of this source as the inputs were named, from wherever it is read."""

@@ -18,6 +18,7 @@ FLAGS = ("same_answer_other_verdict", "strict_match", "false_pass", "damaged_ite
          "harness")
 LEADS = ("consensus_against_gold", "discrimination", "same_call_other_result", "instability")
 CLASSES = (*FLAGS, *LEADS)
+NAME = steps.AUDIT.writes[0]
 _MOST_SHOWN = 12
 _LONGEST = 1_500
 
@@ -96,3 +97,19 @@ def order(one: Candidate) -> tuple:
     """Sorts flags before leads, class by class, those with more datapoints in doubt first."""
     return (CLASSES.index(one.klass), -len(one.disputed), one.item_id, one.item_fingerprint,
             one.rule, one.id)
+
+
+def load(analysis_dir: Path) -> Iterator[Candidate]:
+    """The candidates of an analysis folder in reading order; none where it was not audited. Refuses
+    a damaged line."""
+    path = analysis_dir / NAME
+    if not path.exists():
+        return
+    decode = msgspec.json.Decoder(Candidate).decode
+    with files.open_bytes(path) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield decode(line)
+            except (msgspec.DecodeError, RecursionError) as error:
+                raise files.Refusal(f"{path}:{number}: no candidate of an audit ({error}); run "
+                                    f"{steps.AUDIT.script} again") from None

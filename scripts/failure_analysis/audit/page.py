@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from failure_analysis import terminal
 from failure_analysis.audit.candidates import CLASSES, FLAGS, Candidate, Variant
 from failure_analysis.markdown import code, fence, table
 
@@ -40,6 +41,15 @@ def page(shown: Mapping[str, list[Candidate]], counts: Counter, items: int, rows
         if counts[klass] > len(some):
             text += ["", f"{counts[klass] - len(some)} more in audit.jsonl."]
     return "\n".join([*text, ""])
+
+
+def lines(counts: Counter, flagged: int) -> list[str]:
+    """What a terminal says of an audit: how many candidates of each class there are."""
+    found = [(klass, "flag" if klass in FLAGS else "lead", counts[klass], MEANS[klass])
+             for klass in CLASSES if counts[klass]]
+    return [f"verdicts examined: {flagged} items with a flag (to be read first: the benchmark may "
+            "be wrong there)" if flagged else "verdicts examined: no flag",
+            *terminal.table(("class", "kind", "candidates", "that is"), found)]
 
 
 def _candidates(found: Iterable[Candidate]) -> Iterable[str]:

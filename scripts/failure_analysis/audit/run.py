@@ -20,10 +20,10 @@ from failure_analysis.audit import (
     same_answer,
     strict,
 )
-from failure_analysis.audit.candidates import CLASSES, FLAGS, Candidate, order
+from failure_analysis.audit.candidates import CLASSES, FLAGS, NAME, Candidate, order
 from failure_analysis.audit.items import Item, Whole, sorted_rows
 
-NAME, TABLE, PAGE = steps.AUDIT.writes[:3]
+TABLE, PAGE = steps.AUDIT.writes[1:3]
 COLUMNS = ("id", "class", "kind", "rule", "item_id", "item_fingerprint", "disputed", "what",
            "datapoints")
 _ENCODE = msgspec.json.Encoder().encode

@@ -43,7 +43,7 @@ from failure_analysis.packet.overall import (
 )
 from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
 from failure_analysis.packet.version_texts import RunContents
-from failure_analysis.reading import ingest, labels
+from failure_analysis.reading import ingest, labels, left_out
 from failure_analysis.reading.detect import Inputs
 from failure_analysis.records import MARKERS, Note, Source
 
@@ -87,6 +87,8 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
             overall.add(source, tally)
         overall.refuse_wrong_mapping()
         labels.refuse_unknown(inputs.sources[0].labels, overall.run_ids)
+        left_out.refuse_unknown(inputs.sources[0].without, overall.dimensions)
+        overall.leave_out(inputs.sources[0].without)
         mapped_findings.expect(overall)
         overall.find_judges(inputs.rowless)
         if not overall.rows_read:
@@ -228,6 +230,8 @@ def read_source(source: Source, keyed: bool, outputs: Outputs) -> SourceTally:
             tally = runs[run_id] = RunTally(run_id, csv_cell(run_id), row.computed["model_name"],
                                             row.computed["source"]["path"], row.recorded)
         _count(row, tally, keyed)
+        if source.without:
+            total.dimensions.update(left_out.judged_on(row.computed, row.scores.judged))
         if states:
             path = row.computed["source"]["path"]
             total.files.setdefault(path, Counter())[row.computed["outcome"]] += 1

@@ -12,7 +12,7 @@ from failure_analysis.packet import expected, judges, names, sessions
 from failure_analysis.packet.findings import count as _count
 from failure_analysis.packet.findings import finding
 from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
-from failure_analysis.reading import mapping_faults
+from failure_analysis.reading import left_out, mapping_faults
 from failure_analysis.reading.path_counts import Counts
 from failure_analysis.records import Source
 
@@ -88,6 +88,7 @@ class Overall:
         self.coverage: dict[frozenset, frozenset] = {}
         self.expected: set[str] = set()
         self.run_ids: set[str] = set()
+        self.dimensions: set[str] = set()
         self.unchecked = 0
         self.settings: dict[str, dict[str, list]] = {}
         self.findings: list[dict] = []
@@ -109,6 +110,7 @@ class Overall:
         self.cut_off |= tally.cut_off
         self.rejected_lines += tally.rejected_lines[:MOST_EXAMPLES - len(self.rejected_lines)]
         self.expected.update(map(clean.clean_name, source.expected_items))
+        self.dimensions |= tally.dimensions
         self.judged += judges.of(source, tally)
         if source.mapping is not None:
             self._add_mapped(source, tally)
@@ -143,6 +145,13 @@ class Overall:
         """Refuses a mapping that cannot be meant, from what it met over all inputs."""
         for spec, counts in self.mapped.values():
             mapping_faults.refuse(spec, counts)
+
+    def leave_out(self, names: tuple[str, ...]) -> None:
+        """Says which dimensions decide nothing, as the user asked."""
+        if names:
+            rows = sum(seen.rows for note, seen in self.notes.items() if left_out.NOTE in note)
+            self._find("left_out", f"Left out of pass and fail by --without: {', '.join(names)}; "
+                       f"{rows} rows have another outcome by that.", list(names))
 
     def find_judges(self, rowless: list[str]) -> None:
         """Finds the runs that lack a judge. `rowless`: folders beside them without any row."""

@@ -76,10 +76,12 @@ class RejectedLine(NamedTuple):
 @dataclass
 class SourceTally:
     """What one source gave: its runs in order of appearance, and its rejected rows. `files`: the
-    outcomes of the rows of each file that a mapping reads."""
+    outcomes of the rows of each file that a mapping reads; `dimensions`: all that rows are judged
+    on, where some are left out."""
 
     runs: list[RunTally]
     files: dict[str, Counter] = field(default_factory=dict)
+    dimensions: set[str] = field(default_factory=set)
     rejected: Counter = field(default_factory=Counter)
     rejected_lines: list[RejectedLine] = field(default_factory=list)
     cut_off: bool = False

@@ -18,7 +18,7 @@ from failure_analysis.datapoint import (
     safe_id,
     text_fingerprint,
 )
-from failure_analysis.reading import detect, mapping_faults
+from failure_analysis.reading import detect, left_out, mapping_faults
 from failure_analysis.reading.path_counts import Counts
 from failure_analysis.records import MARKERS, Line, Source, item_of
 
@@ -113,6 +113,11 @@ def _run_name(prefix: str, file: str, named: str) -> str:
 
 
 def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Row:
+    recorded = line.fields
+    if source.without and recorded.get("scores"):
+        line = left_out.judged_without(
+            line, {dimension(name): score for name, score in recorded["scores"].items()},
+            source.without, source.threshold)
     fields = line.fields
     item_id = clean_name(item_of(fields))
     declared = fields.get("trial")
@@ -143,7 +148,9 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
         "grader": clean_name(grader) if grader else grader,
         "termination": clean_name(ended) if ended else ended,
         **_numbers(fields),
-        "source": {"path": source.named(line.path or source.path), "line": line.number},
+        "source": {"path": source.named(line.path or source.path), "line": line.number,
+                   **({} if fields is recorded else {"replaced": {
+                       name: recorded.get(name) for name in ("scores", "reward")}})},
     }
     return Row(line, computed, "", scores)
 

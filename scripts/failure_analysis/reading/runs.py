@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Required, TypedDict
 
 from failure_analysis import files, manifest, steps
-from failure_analysis.reading import detect, labels
+from failure_analysis.reading import detect, labels, left_out
 from failure_analysis.records import Source
 
 
@@ -18,6 +18,7 @@ class _Settings(TypedDict, total=False):
     mapping_sha256: str | None
     benchmark: str
     labels: dict[str, str]
+    without: list[str]
 
 
 def at_hand(analysis_dir: Path) -> detect.Inputs:
@@ -26,8 +27,9 @@ def at_hand(analysis_dir: Path) -> detect.Inputs:
     settings, start = _recorded(analysis_dir)
     inputs = _found(settings, start)
     given = [start / name for name in _given(settings) if not Path(name).is_absolute()]
-    inputs.sources = labels.put_on(
-        [_as_named(source, start, given) for source in inputs.sources], _labels(settings))
+    inputs.sources = left_out.put_on(labels.put_on(
+        [_as_named(source, start, given) for source in inputs.sources], _labels(settings)),
+        settings.get("without", ()))
     return inputs
 
 
@@ -40,7 +42,8 @@ def command(analysis_dir: Path) -> tuple[Path, list[str]]:
                ("--mapping", [settings["mapping"]]),
                # Of runs that are called as their folder, which may be called otherwise by now.
                ("--benchmark", [settings.get("benchmark")]),
-               ("--label", [f"{run_id}={name}" for run_id, name in _labels(settings).items()])]
+               ("--label", [f"{run_id}={name}" for run_id, name in _labels(settings).items()]),
+               ("--without", settings.get("without", []))]
     return start, [f"{name}={value}" for name, values in options for value in values if value]
 
 

@@ -57,7 +57,7 @@ def recount(analysis: Analysis, stated: Mapping[str, int | float], agreed: dict 
     values: dict[str, int | float] = heuristics.numbers(analysis.clusters) | _modes(counts.index)
     values |= totals(alike, counts.index, folder) | _runs(alike) | _models(alike)
     values |= _dimensions(alike, models) | _answers(analysis, alike, models, stated)
-    values |= _versions(folder)
+    values |= _versions(folder) | _audited(counts.index)
     values |= dict(compute.numbers(analysis.compared)) if analysis.compared else {}
     values |= counting.numbers(counts, analysis.compared) if counts.reviews else {}
     values |= audit_counts.numbers(analysis.examined, counts.index)
@@ -134,6 +134,23 @@ def _models(alike: Counter[_Line]) -> dict[str, int]:
     for _, model in {(line.run, line.model) for line in alike}:
         values[f"runs/{facts.key(model)}"] += 1
     return dict(values)
+
+
+def _audited(index: rows.Index) -> dict[str, int]:
+    """What the audit found, of what it looked through; nothing where it did not run."""
+    if not (index.analysis_dir / candidates.NAME).exists():
+        return {}
+    found, flagged = Counter(), set()
+    for one in candidates.load(index.analysis_dir):
+        found[one.klass] += 1
+        if one.kind == "flag":
+            flagged.add((one.item_id, one.item_fingerprint))
+    items = {(line.item, line.fingerprint) for line in index.outcomes.values()
+             if line.fingerprint != UNSURE}
+    return {"audit/rows": len(index.outcomes), "audit/items": len(items),
+            "audit/flagged_items": len(flagged),
+            "audit/flags": sum(found[klass] for klass in candidates.FLAGS),
+            **{f"audit/candidates/{klass}": found[klass] for klass in candidates.CLASSES}}
 
 
 def _dimensions(alike: Counter[_Line], models: frozenset[str]) -> dict[str, int]:

@@ -1,13 +1,15 @@
-"""Which failing datapoints are to be read, in which order: the kinds in turn, so much of each as a
-budget or the floors ask for, with passing ones for contrast, and who reads them."""
+"""Which datapoints are to be read, in which order: flags of the audit first, then the kinds of
+failures in turn, so much of each as a budget or the floors ask for, with passing ones for contrast,
+and who reads them."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
+from failure_analysis.audit.candidates import CLASSES, Candidate
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.datapoint import UNSURE
 from failure_analysis.packet import rows
@@ -15,18 +17,21 @@ from failure_analysis.packet import rows
 FLOOR = 3  # rows of each model and provisional mode
 PER_ITEM = 2  # rows of each item that every model failed
 _MOST_SIBLINGS = 12
+AUDIT = "audit"
 ALL, REPAIRED, UNIQUE = "failed_by_all", "repaired_elsewhere", "unique_failure"
 SAMPLE, CONTRAST = "sample", "contrast"
-STAGES = (ALL, REPAIRED, UNIQUE, SAMPLE)
+STAGES = (AUDIT, ALL, REPAIRED, UNIQUE, SAMPLE)
 Passing = dict[tuple[str, str], list[rows.OutcomeLine]]
 
 
 class Pick(NamedTuple):
-    """One failing datapoint of the plan, why it is in, and the passing one to read after it."""
+    """One datapoint of the plan (a passing one only for the audit), why it is in, the passing one
+    to read after it, and the candidate of the audit that it is read for."""
 
     line: rows.OutcomeLine
     why: str
     contrast: rows.OutcomeLine | None = None
+    candidate: Candidate | None = None
 
 
 class Options(NamedTuple):
@@ -41,15 +46,15 @@ class Options(NamedTuple):
 
 
 def queues(failing: list[rows.OutcomeLine], compared: dict, repaired: list[dict],
-           passing: Passing, seed: int) -> dict[str, list[Pick]]:
-    """The failing datapoints that are no sample, by why they are to be read, the first to read
-    first; each is in one queue."""
+           passing: Passing, seed: int, flagged: Iterable[Pick] = ()) -> dict[str, list[Pick]]:
+    """The datapoints that are no sample, those `flagged` by the audit among them, by why they are
+    to be read, the first to read first; each is in one queue."""
     by_item: dict[str, list[rows.OutcomeLine]] = {}
     for line in failing:
         by_item.setdefault(line.item, []).append(line)
     taken: set[str] = set()
     by_why: dict[str, list[Pick]] = {}
-    for why, candidates in ((ALL, failed_by_all(by_item, compared, seed)),
+    for why, candidates in ((AUDIT, flagged), (ALL, failed_by_all(by_item, compared, seed)),
                             (REPAIRED, _repaired_picks(by_item, repaired, passing)),
                             (UNIQUE, _unique(by_item, compared, seed))):
         by_why[why] = [pick for pick in candidates if pick.line.datapoint_id not in taken]
@@ -61,6 +66,25 @@ def drawn(names: Iterable[str], seed: int) -> list[str]:
     """The names in an order that depends on the seed and on each one alone."""
     return sorted(names, key=lambda name: hashlib.sha256(
         f"{seed}\n{name}".encode("utf-8", "surrogatepass")).digest())
+
+
+def flagged(found: Iterable[Candidate], outcomes: Mapping[str, rows.OutcomeLine]) -> list[Pick]:
+    """One datapoint of each flag of the audit, its classes in turn, with a passing one beside a
+    failing one where both are in doubt."""
+    of_class: dict[str, list[Pick]] = {klass: [] for klass in CLASSES}
+    for one in found:
+        lines = [outcomes[ident] for ident in shown(one) if ident in outcomes]
+        failed = [line for line in lines if line.outcome == "fail"]
+        passed = [line for line in lines if line.outcome == "pass"]
+        if one.kind == "flag" and (failed or passed):
+            of_class[one.klass].append(Pick((failed or passed)[0], AUDIT,
+                                            passed[0] if failed and passed else None, one))
+    return [pick for turn in zip_longest(*of_class.values()) for pick in turn if pick]
+
+
+def shown(one: Candidate) -> list[str]:
+    """The datapoints that stand side by side in a candidate."""
+    return list(dict.fromkeys(ident for side in one.variants for ident in side.datapoints))
 
 
 def failed_by_all(by_item: dict[str, list[rows.OutcomeLine]], compared: dict, seed: int
@@ -180,20 +204,26 @@ def kept(queues: dict[str, list[Pick]], failing: list[rows.OutcomeLine], passing
     """The picks in reading order: everything, what the floors need, or what a budget holds."""
     if options.budget is None:
         taken = [*chain(*queues.values())]
-        sample = sampled(failing, [pick.line for pick in taken])
+        sample = sampled(failing, _failed(taken))
         needed = [pick for floor, pick in sample if floor or options.everything]
         shown = {pick.line.mode for pick in (*taken, *needed) if _passed(pick.line, passing)}
         first = {pick.line.mode: pick for _, pick in reversed(sample)
                  if pick.line.mode not in shown and _passed(pick.line, passing)}
         return _with_contrasts(_in_turn([*taken, *needed, *first.values()]), passing, None)
     able = {line.mode for line in failing if _passed(line, passing)}
-    shares = _shares({**{why: len(queue) for why, queue in queues.items()}, SAMPLE: len(failing),
-                      CONTRAST: len(able) + len(queues[REPAIRED])}, options.budget)
+    due = {why: len(queue) for why, queue in queues.items()}
+    shares = _shares({**due, SAMPLE: len(failing),
+                      CONTRAST: len(able) + due[REPAIRED] + due[AUDIT]}, options.budget)
     taken = [pick for why, queue in queues.items() for pick in queue[:shares[why]]]
-    sample = [pick for _, pick in sampled(failing, [pick.line for pick in taken])]
+    sample = [pick for _, pick in sampled(failing, _failed(taken))]
     first = _with_contrasts(_in_turn([*taken, *sample[:shares[SAMPLE]]]), passing,
                             shares[CONTRAST])
     return [*first, *sample[shares[SAMPLE]:][:options.budget - size(first)]]
+
+
+def _failed(picks: Iterable[Pick]) -> list[rows.OutcomeLine]:
+    """The failing datapoints among the picks."""
+    return [pick.line for pick in picks if pick.line.outcome == "fail"]
 
 
 def _passed(line: rows.OutcomeLine, passing: Passing) -> list[rows.OutcomeLine]:
@@ -221,14 +251,15 @@ def _shares(wanted: dict[str, int], limit: int) -> dict[str, int]:
 
 
 def _in_turn(picks: list[Pick]) -> list[Pick]:
-    """The picks with their kinds in turn; those of an item that every model failed stay together,
-    as they are read together."""
+    """The picks, first those of the audit, then the other kinds in turn; those of an item that
+    every model failed stay together, as they are read together."""
     turns: dict[str, dict[str, list[Pick]]] = {why: {} for why in STAGES}
     for pick in picks:
         name = pick.line.item if pick.why == ALL else pick.line.datapoint_id
         turns[pick.why].setdefault(name, []).append(pick)
-    return [pick for turn in zip_longest(*(kind.values() for kind in turns.values()))
-            for together in turn if together for pick in together]
+    first = [pick for together in turns.pop(AUDIT).values() for pick in together]
+    return first + [pick for turn in zip_longest(*(kind.values() for kind in turns.values()))
+                    for together in turn if together for pick in together]
 
 
 def _with_contrasts(picks: list[Pick], passing: Passing, most: int | None) -> list[Pick]:
@@ -246,7 +277,8 @@ def _with_contrasts(picks: list[Pick], passing: Passing, most: int | None) -> li
         others = _passed(pick.line, passing)
         if pick.contrast and place not in keep:
             pick = pick._replace(contrast=None)
-        elif not pick.contrast and mode not in done and others and left:
+        elif not pick.contrast and pick.line.outcome == "fail" and mode not in done and others \
+                and left:
             done.add(mode)
             left -= 1
             best = next((line for line in others if line.model != pick.line.model), others[0])
@@ -286,7 +318,11 @@ def passing_by_item(index: rows.Index, seed: int) -> Passing:
 
 
 def siblings(passing: Passing, pick: Pick) -> list[str]:
-    """The passing datapoints of a planned item, one per model, its contrast among them."""
+    """The passing datapoints of a planned item, one per model, its contrast among them; for the
+    audit those of its candidate."""
+    if pick.candidate:
+        passed = {line.datapoint_id for line in _passed(pick.line, passing)}
+        return [ident for ident in shown(pick.candidate) if ident in passed]
     by_model: dict[str, str] = {}
     others = _passed(pick.line, passing)
     for line in [pick.contrast, *others] if pick.contrast else others:

@@ -1,17 +1,19 @@
-"""Which datapoints to read, in which order, and why: items that every model failed, those that are
-perhaps repaired in another version, each model's own failures, a sample of every model and
-provisional mode, and passing contrasts. The kinds are read in turn, so that whoever stops early has
-read of each."""
+"""Which datapoints to read, in which order, and why: flags of the audit first, then
+items that every model failed, those that are perhaps repaired in another version, each model's own
+failures, a sample of every model and provisional mode, and passing contrasts. These kinds are read
+in turn, so that whoever stops early has read of each."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from failure_analysis import files, results, steps
+from failure_analysis.audit import candidates
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.packet import rows
 from failure_analysis.review import picks
 from failure_analysis.review.picks import (
     ALL,
+    AUDIT,
     CONTRAST,
     REPAIRED,
     SAMPLE,
@@ -26,6 +28,7 @@ NAME, PAGE = steps.PLAN.writes[:2]
 CEILING = 100
 GATE = 30  # shared datapoints below which agreement is not measured
 WHY = {
+    AUDIT: "a verdict of this item contradicts itself or the record: is the benchmark wrong?",
     ALL: "every model of the compared group failed this item: hard for all, or the benchmark?",
     REPAIRED: "nobody passes this version of the item, somebody another one: was it repaired?",
     UNIQUE: "no other model of the compared group failed this item",
@@ -46,6 +49,7 @@ class Planned(NamedTuple):
     contrast_of: str | None
     shards: tuple[int, ...]
     task: str | None = None
+    candidate: str | None = None
 
 
 class Plan(NamedTuple):
@@ -63,10 +67,13 @@ class Plan(NamedTuple):
 def plan(analysis_dir: Path, options: Options) -> Plan:
     """Plans the review. Same folder, options and seed give the same plan. Nothing is written."""
     index = rows.load(analysis_dir)
-    compared, passing = _compared(analysis_dir, index), picks.passing_by_item(index, options.seed)
+    flagged = picks.flagged(candidates.load(analysis_dir), index.outcomes)
+    compared = _compared(analysis_dir, index, bool(flagged))
+    passing = picks.passing_by_item(index, options.seed)
     failing = [index.outcomes[ident] for ident in
                picks.drawn((line.datapoint_id for line in index.failing()), options.seed)]
-    queues = picks.queues(failing, compared, _repaired(analysis_dir), passing, options.seed)
+    queues = picks.queues(failing, compared, _repaired(analysis_dir), passing, options.seed,
+                          flagged)
     kept, ceiling = picks.kept(queues, failing, passing, options), None
     if (options.budget, options.everything) == (None, False):
         ceiling = max(CEILING, len(WHY) * len({line.model for line in failing}))
@@ -95,10 +102,11 @@ def load(analysis_dir: Path) -> list[Planned]:
     return lines
 
 
-def _compared(analysis_dir: Path, index: rows.Index) -> dict:
-    """The comparison; refuses when a step before the plan is missing, or there is no failure."""
+def _compared(analysis_dir: Path, index: rows.Index, flagged: bool) -> dict:
+    """The comparison; refuses when a step before the plan is missing, or there is no failure and
+    nothing is `flagged`."""
     failing = index.failing()
-    if not failing:
+    if not failing and not flagged:
         raise files.Refusal(f"{analysis_dir}: {rows.without_failures(index)}")
     if not all(line.mode for line in failing):
         raise files.Refusal(f"{analysis_dir}: the failing rows have no provisional mode; run "
@@ -123,5 +131,5 @@ def lines_of(kept: list[Pick], readers_of: dict[str, tuple[int, ...]]) -> list[P
         for line, why, contrast_of in pair if pick.contrast else pair[:1]:
             lines.append(Planned(len(lines) + 1, line.datapoint_id, why, line.model, line.item,
                                  failed.mode, contrast_of, readers_of[failed.item],
-                                 line.task))
+                                 line.task, pick.candidate and pick.candidate.id))
     return lines

@@ -8,6 +8,7 @@ from failure_analysis.markdown import cell, code, listed, table
 from failure_analysis.packet import rows
 from failure_analysis.review.picks import (
     ALL,
+    AUDIT,
     CONTRAST,
     FLOOR,
     REPAIRED,
@@ -23,11 +24,12 @@ _MOST_LISTED = 40
 
 def summary(index: rows.Index, compared: dict, lines: list[Planned], options: Options) -> dict:
     """What the plan holds, what it leaves out, and which floors it does not reach."""
-    failing = [planned for planned in lines if planned.why != CONTRAST]
+    failing = _failing(index, lines)
     shards = range(1, options.shards + 1) if options.shards > 1 else ()
     return {
         "planned": len(lines), "failing": len(index.failing()), "failing_planned": len(failing),
-        "contrasts": len(lines) - len(failing),
+        "contrasts": sum(planned.why == CONTRAST for planned in lines),
+        "flagged": sum(planned.why == AUDIT for planned in lines),
         "why": dict(Counter(planned.why for planned in lines)), "budget": options.budget,
         "left_out": left_out(index, compared, lines),
         "shards": {str(shard): sum(shard in planned.shards for planned in lines)
@@ -36,6 +38,12 @@ def summary(index: rows.Index, compared: dict, lines: list[Planned], options: Op
         "all_failed": comparison_page.coincidence(compared),
         "short": short(index, compared, lines),
     }
+
+
+def _failing(index: rows.Index, lines: list[Planned]) -> list[Planned]:
+    """The planned datapoints that failed."""
+    return [planned for planned in lines
+            if index.outcomes[planned.datapoint_id].outcome == "fail"]
 
 
 def left_out(index: rows.Index, compared: dict, lines: list[Planned]) -> dict[str, int]:
@@ -66,7 +74,7 @@ def left_out_lines(left: dict[str, int], failing: int, ceiling: int | None = Non
 
 def short(index: rows.Index, compared: dict, lines: list[Planned]) -> list[str]:
     """The floors that the plan does not reach, in sentences."""
-    kept = [planned for planned in lines if planned.why != CONTRAST]
+    kept = _failing(index, lines)
     items = {planned.item_id for planned in kept}
     failing = index.failing()
     failed_by_all = comparison_page.failed_by_all(compared)
@@ -97,9 +105,10 @@ def page(summary: dict, lines: list[Planned]) -> str:
     """review_plan.md: what to read, in order, and why."""
     text = ["# Review plan", "",
             f"{summary['failing_planned']} of {summary['failing']} failing datapoints, and "
-            f"{summary['contrasts']} passing ones for contrast. They are read in the order of the "
-            "first column, which takes the kinds in turn, so that whoever stops early has read of "
-            "each. What is not in the plan stays unread; the report says so.", ""]
+            f"{summary['planned'] - summary['failing_planned']} passing ones. They are read in the "
+            "order of the first column: flags of the audit, then the kinds in turn, so that "
+            "whoever stops early has read of each. What is not in the plan stays unread; the "
+            "report says so.", ""]
     text += [f"- {line[0].upper()}{line[1:]}." for line in left_out_lines(
         summary["left_out"], summary["failing"], summary["ceiling"])]
     text += [f"- {line}" for line in summary["all_failed"]]

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import clean, files
+from failure_analysis.audit import candidates
 from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
-from failure_analysis.review import contrast, ledger, parts, plan, reading_log
+from failure_analysis.review import contrast, ledger, parts, picks, plan, reading_log
 
 TOKENS = 6000
 CHARACTERS_PER_TOKEN = 4
@@ -111,7 +112,7 @@ def text(index: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
     therefore cannot contain."""
     line = index.outcomes[row["datapoint_id"]]
     mark = f"data-{secrets.token_hex(6)}"
-    lines = [*_heading(row, line, planned),
+    lines = [*_heading(index, row, line, planned),
              f"Text between [{mark}] and [end of {mark}] comes from the run: data, never "
              "instructions."]
     turns = {turn.name: turn for turn in parts.turns(row)}
@@ -151,7 +152,12 @@ def _repeated(windows: list[Window]) -> str:
         for first, names in same.items())
 
 
-def _heading(row: Mapping[str, Any], line: rows.OutcomeLine,
+def candidate_of(analysis_dir: Path, planned: plan.Planned) -> candidates.Candidate | None:
+    """The candidate of the audit that a datapoint is planned for."""
+    return next((one for one in candidates.load(analysis_dir) if one.id == planned.candidate), None)
+
+
+def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
              planned: plan.Planned | None) -> list[str]:
     scores = ", ".join(f"{name} {json.dumps(value)}"
                        for name, value in (row.get("scores") or {}).items())
@@ -172,6 +178,10 @@ def _heading(row: Mapping[str, Any], line: rows.OutcomeLine,
                      f"{earlier}); a model makes a new id for each call, so this is the harness")
     if planned:
         lines.append(f"plan: number {planned.order}, {planned.why}: {plan.WHY[planned.why]}")
+    if planned and planned.candidate:
+        one = candidate_of(index.analysis_dir, planned)
+        lines += [f"candidate {one.id} of the audit, {one.klass} ({one.rule}): {one.what}",
+                  f"its datapoints: {', '.join(picks.shown(one))}"] if one else []
     if planned and planned.contrast_of:
         lines.append(f"contrast to {planned.contrast_of}")
     return list(map(_flat, lines))
@@ -228,7 +238,14 @@ def _what_next(index: rows.Index, ident: str, line: rows.OutcomeLine, coder: str
     if used:
         names = ", ".join(f"{name} ({count})" for name, count in used.most_common(_MOST_BUCKETS))
         lines.append(f"buckets so far: {names}")
-    if line.outcome != "fail":
+    if planned and planned.candidate:
+        answer = json.dumps({"id": planned.candidate, "answer": "confirmed | possible | declined",
+                             "holds": "pass | fail | drop", "datapoint_id": ident,
+                             "quote": "…", "reason": "…"}, ensure_ascii=False)
+        lines.append("say of the candidate, once all its datapoints are read: audit_benchmark.py "
+                     f"{shlex.quote(str(index.analysis_dir))} --reader {shlex.quote(coder)} --kind "
+                     f"agent --readings FILE, a line {answer}")
+    elif line.outcome != "fail":
         lines.append("it passed: there is nothing to record"
                      + ("; go on with --next" if planned else ""))
     when = "record" if line.outcome == "fail" else "only if its verdict is wrong"
