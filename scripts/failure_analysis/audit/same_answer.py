@@ -1,24 +1,319 @@
 """Equal answers with opposite verdicts: whoever judges the same words twice differently is wrong
-once."""
+once. And repeats of one model that differ, which says where to look."""
 
-from collections.abc import Iterator
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from failure_analysis.audit.candidates import Candidate, candidate, variant
+from failure_analysis.audit import asks, normal, strict
+from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item, Whole
 from failure_analysis.audit.seen import Seen
 
+NEAR = 0.95
+_MOST_PAIRS = 2_000  # pairs of answers of one item that are held against each other
+_MOST_SHOWN = 4
+_FEWEST_TOKENS = 10
+_LONGEST_FINAL = 60
+# What a dimension is called that the answer alone does not decide.
+_NOT_OF_THE_ANSWER = re.compile(r"latenc|time|speed|fast|slow|cost|token|budget|price|duration|"
+                                r"efficien|steps|turns|\bcalls\b", re.I)
+# Endings with which a verdict may be about the ending and not about what was said.
+_CUT = re.compile(r"max|limit|length|time|error|cancel|crash|memory|abort|interrupt", re.I)
+_NEGATIONS = frozenset((
+    "not", "no", "never", "none", "nor", "neither", "without", "cannot", "unable", "nobody",
+    "nothing", "except", "unless", "false", "incorrect", "wrong", "impossible"))
+# Words and signs that decide nothing.
+_FILLERS = frozenset(
+    ["a", "an", "the", "so", "thus", "therefore", "hence", "then", "now", "well", "just", "also",
+     "please", "sure", "certainly", "indeed", "really", "very", "quite", "okay", "ok", "actually",
+     "simply", "clearly", "of", "course", "here", "let", "us", "me", "i", "we", "let's", "and",
+     "that", "which", "this", "thanks", "thank", "you", "hello", "hi", "finally", "overall", "is",
+     "are", *",.;:!*`'\"#_~"])
+
+
+class Group(NamedTuple):
+    """Datapoints of an item with one answer: those that passed, and those that failed."""
+
+    passed: list[Seen]
+    failed: list[Seen]
+
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
-    """Equal answers to the item that passed and failed."""
-    alike: dict[str, list[Seen]] = {}
+    """Equal answers to the item with opposite verdicts, judges who contradict the verdict, and
+    repeats that differ."""
+    if len(item.rows) > 1:
+        alike = _by_answer(item)
+        opposite = {key: group for key, rows in alike.items() if (group := _opposite(rows))}
+        yield from _equal(item, opposite.values())
+        yield from _same_final(item, alike, opposite)
+        yield from _near(item, alike, opposite)
+        yield from _flips(item, [rows for key, rows in alike.items() if key not in opposite])
+        yield from _instability(item)
+    if item.gradings:
+        yield from _judges(item)
+
+
+def did(row: Seen, loose: bool) -> str:
+    """All that a datapoint said and did, under one spelling; blank where it is nothing."""
+    text = row.spoken or row.answer
+    if not text.strip() and not row.made:
+        return ""
+    said = normal.key(text) if loose else " ".join(text.split())
+    if not row.made:
+        return said
+    return json.dumps([said, [[made.by, made.tool, made.arguments, made.result_hash]
+                              for made in row.made]], sort_keys=True, default=str)
+
+
+def _by_answer(item: Item) -> dict[str, list[Seen]]:
+    """The datapoints by what they said and did. Where the question says something of the form,
+    or the gold's capitals may count, only white space is left aside."""
+    strictly = asks.forms(item.question) & {"case", "exact", "stop", "number"}
+    if not strictly and item.expected is not None:
+        strictly = {gold for gold in strict.golds(item.expected) if len(gold) <= _LONGEST_FINAL
+                    and normal.case_matters(gold, gold, item.question, frozenset())}
+    alike: dict[str, list[Seen]] = defaultdict(list)
     for row in item.rows:
-        if row.outcome != "unjudged" and row.answer.strip() and not row.made and not row.spoken:
-            alike.setdefault(" ".join(row.answer.split()), []).append(row)
-    for rows in alike.values():
-        passed = [row for row in rows if row.outcome == "pass"]
-        failed = [row for row in rows if row.outcome == "fail"]
-        if passed and failed:
-            yield candidate(item, "same_answer_other_verdict", "equal",
-                            f"{len(passed)} passed and {len(failed)} failed with the same answer.",
-                            [variant("passed", passed[0].answer, passed),
-                             variant("failed", failed[0].answer, failed)], rows)
+        alike[did(row, not strictly)].append(row)
+    alike.pop("", None)
+    return alike
+
+
+def _opposite(rows: Sequence[Seen]) -> Group | None:
+    """The sides of a contradiction; None where there is none: one verdict, or it was passed on
+    something else than what was said."""
+    passed = [row for row in rows if row.outcome == "pass"]
+    failed = [row for row in rows if row.outcome == "fail" and not _cut(row)
+              and any(_against(row, other) for other in passed)]
+    passed = [row for row in passed if any(_against(other, row) for other in failed)]
+    return Group(passed, failed) if failed else None
+
+
+def _cut(row: Seen) -> bool:
+    return bool(row.termination and _CUT.search(row.termination))
+
+
+def _against(failed: Seen, passed: Seen) -> bool:
+    """Whether both were judged on the same, and differ in something that the answer decides."""
+    judged = _judged(failed)
+    if judged.keys() != _judged(passed).keys():
+        return any(judged[name] is False and _judged(passed).get(name) is True for name in judged
+                   if not _NOT_OF_THE_ANSWER.search(name))
+    names = [name for name in failed.failed if name in judged]
+    return not names or not all(_NOT_OF_THE_ANSWER.search(name) for name in names)
+
+
+def _judged(row: Seen) -> dict[str, bool]:
+    return {name: value for name, value in row.scores.items() if isinstance(value, bool)}
+
+
+def _equal(item: Item, opposite: Iterable[Group]) -> Iterator[Candidate]:
+    """The groups of equal answers with opposite verdicts."""
+    groups = sorted(opposite, key=lambda group: -len(group.passed) - len(group.failed))
+    if groups:
+        yield _contradiction(item, "equal", groups, "said the same")
+
+
+def _contradiction(item: Item, rule: str, groups: Sequence[Group], what: str) -> Candidate:
+    """A candidate of groups with opposite verdicts, their sides under each other."""
+    passed = [row for group in groups for row in group.passed]
+    failed = [row for group in groups for row in group.failed]
+    shown = [side for group in groups[:_MOST_SHOWN] for side in (
+        variant("passed", _text(group.passed[0]), group.passed),
+        variant("failed", _text(group.failed[0]), group.failed))]
+    rows = passed + failed
+    return candidate(
+        item, "same_answer_other_verdict", rule,
+        f"{len(passed)} passed and {len(failed)} failed though they {what}.", shown, rows,
+        passed=len(passed), failed=len(failed), answers=len(groups),
+        models=len({row.model for row in rows}), runs=len({row.run for row in rows}))
+
+
+def _text(row: Seen) -> str:
+    """What a datapoint said, and its calls."""
+    calls = "\n".join(f"{made.tool} {normal.written(made.arguments)}" for made in row.made)
+    return "\n\n".join(part for part in (row.spoken or row.answer, calls) if part)
+
+
+def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Group]
+                ) -> Iterator[Candidate]:
+    """Responses that mark the same final answer in the same way, where a final answer is all that
+    is expected."""
+    wanted = strict.golds(item.expected) if item.expected is not None else []
+    asked = asks.forms(item.question)
+    short = wanted and all(len(normal.final(gold).text or gold) <= _LONGEST_FINAL
+                           for gold in wanted)
+    if not short or asked & {"reasons", "exact", "only"} or strict.calls_wanted(item.expected):
+        return
+    finals: dict[tuple[str, str], list[Seen]] = defaultdict(list)
+    for key, rows in alike.items():
+        if key not in opposite and not rows[0].made and not rows[0].spoken:
+            text, how = normal.final(rows[0].answer)
+            if text:
+                folded = normal.key(text, case=bool(asked & {"case"}))
+                finals[how, folded] += [row for row in rows if strict.about(row, strict.RIGHT)
+                                        or row.outcome == "pass"]
+    groups = [group for rows in finals.values() if (group := _opposite(rows))]
+    if groups:
+        yield _contradiction(item, "same_final", groups, "end in the same final answer")
+
+
+def _near(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Group]
+          ) -> Iterator[Candidate]:
+    """Nearly equal answers with opposite verdicts: equal in all numbers, negations and the final
+    answer, and what differs decides nothing."""
+    if asks.forms(item.question) & {"case", "exact", "stop", "only"}:
+        return
+    buckets: dict[tuple, list[tuple[Counter, list[Seen]]]] = defaultdict(list)
+    for key, rows in alike.items():
+        if key not in opposite and not rows[0].made and not normal.is_code(rows[0].answer):
+            print_, words = _print(rows[0].spoken or rows[0].answer)
+            if words.total() >= _FEWEST_TOKENS:
+                buckets[print_].append((words, rows))
+    groups, pairs = [], 0
+    for members in buckets.values():
+        for place, (words, rows) in enumerate(members):
+            for other_words, other_rows in members[place + 1:]:
+                pairs += 1
+                if pairs > _MOST_PAIRS:
+                    break
+                if {row.outcome for row in rows} == {row.outcome for row in other_rows} \
+                        or normal.shared(words, other_words) < NEAR:
+                    continue
+                group = _opposite([*rows, *other_rows])
+                if group:
+                    groups.append(group)
+    if groups:
+        yield _contradiction(item, "near_equal", _disjoint(groups), "said nearly the same")
+
+
+def _disjoint(groups: Sequence[Group]) -> list[Group]:
+    """The groups without those that share a datapoint with an earlier one."""
+    taken: set[str] = set()
+    kept = []
+    for group in groups:
+        idents = {row.ident for row in (*group.passed, *group.failed)}
+        if not idents & taken:
+            kept.append(group)
+            taken |= idents
+    return kept
+
+
+def _print(text: str) -> tuple[tuple, Counter]:
+    """What nearly equal answers must share to the letter, and all tokens, counted. With a marked
+    final answer that is all numbers, all negations and the final answer; without one each word
+    that is no filler, in its order."""
+    words = normal.tokens(text)
+    final = normal.final(text)
+    if final.how not in ("", "whole", "line"):
+        firm = [word for word in words if word in _NEGATIONS or word[:1].isdigit()
+                or word.endswith("n't")]
+        return ("final", final.how, normal.key(final.text), *firm), Counter(words)
+    return ("words", *(word for word in words if word not in _FILLERS)), Counter(words)
+
+
+def _flips(item: Item, groups: Iterable[Sequence[Seen]]) -> Iterator[Candidate]:
+    """Dimensions that are true and false for one answer, where the verdicts are not opposite."""
+    flipping = []
+    for rows in groups:
+        values: dict[str, set[bool]] = defaultdict(set)
+        for row in rows:
+            for name, value in _judged(row).items():
+                values[name].add(value)
+        names = sorted(name for name, both in values.items() if len(both) > 1
+                       and not _NOT_OF_THE_ANSWER.search(name))
+        if names and not any(map(_cut, rows)):
+            flipping.append((names, [row for row in rows if _judged(row).keys() & set(names)]))
+    if not flipping:
+        return
+    shown = [side for names, rows in flipping[:_MOST_SHOWN] for name in names[:_MOST_SHOWN]
+             for side in _dimension(name, rows)]
+    rows = [row for _, group in flipping for row in group]
+    dimensions = {name for names, _ in flipping for name in names}
+    yield candidate(item, "same_answer_other_verdict", "dimension_flips",
+                    f"{len(dimensions)} dimension{'s' * (len(dimensions) > 1)} judged true and "
+                    "false for the same answer.", shown, rows, dimensions=len(dimensions),
+                    answers=len(flipping), models=len({row.model for row in rows}),
+                    runs=len({row.run for row in rows}))
+
+
+def _dimension(name: str, rows: Sequence[Seen]) -> list[Variant]:
+    """The two sides of a dimension."""
+    return [variant(label, f"{name}\n\n{_text(side[0])}", side) for label, value in (
+        ("judged true", True), ("judged false", False))
+        if (side := [row for row in rows if _judged(row).get(name) is value])]
+
+
+def _judges(item: Item) -> Iterator[Candidate]:
+    """Further gradings of a datapoint that are opposite to its verdict."""
+    per_grader: dict[str, Counter] = defaultdict(Counter)
+    disputed: list[Seen] = []
+    for row in item.rows:
+        graded = item.gradings.get(row.ident, []) if row.outcome != "unjudged" else []
+        for grader, outcome in graded:
+            per_grader[grader][outcome == row.outcome] += 1
+        if any(outcome != row.outcome for _, outcome in graded):
+            disputed.append(row)
+    if not disputed:
+        return
+    opposed = "\n".join(f"{grader}: {counts[False]} of {counts.total()} opposite"
+                        for grader, counts in sorted(per_grader.items()))
+    shown = [variant(f"verdict {outcome}", _text(side[0]), side) for outcome in ("pass", "fail")
+             if (side := [row for row in disputed if row.outcome == outcome])]
+    yield candidate(item, "same_answer_other_verdict", "judges",
+                    f"{len(disputed)} of {len(item.gradings)} datapoints with further gradings "
+                    "have one opposite to their verdict.",
+                    [variant("further graders", opposed), *shown], disputed,
+                    disputed=len(disputed), graded=len(item.gradings), graders=len(per_grader))
+
+
+def _instability(item: Item) -> Iterator[Candidate]:
+    """Models whose repeats of the item differ, in the outcome or in a dimension."""
+    by_model: dict[str, list[Seen]] = defaultdict(list)
+    for row in item.rows:
+        by_model[row.model].append(row)
+    repeated = {model: rows for model, rows in by_model.items() if len(rows) > 1}
+    for rule, what in (("outcome", "an outcome that changes"),
+                       ("dimension", "a dimension that changes though the outcome does not")):
+        unstable = {model: rows for model, rows in sorted(repeated.items())
+                    if _changes(rows) == rule}
+        if not unstable:
+            continue
+        failing = [row for rows in unstable.values() for row in rows if row.outcome == "fail"]
+        same = sum(len({tuple(sorted(row.failed)) for row in rows if row.outcome == "fail"}) == 1
+                   for rows in unstable.values())
+        yield candidate(
+            item, "instability", rule,
+            f"{len(unstable)} of {len(repeated)} models with repeats have {what}; in {same} of "
+            "them all failing trials fail the same dimensions.",
+            [variant("repeats of a model", _pattern(model, rows), rows)
+             for model, rows in list(unstable.items())[:12]], failing,
+            models=len(unstable), repeated=len(repeated), same_dimensions=same,
+            trials=sum(map(len, unstable.values())))
+
+
+def _changes(rows: Sequence[Seen]) -> str:
+    """What differs among repeats: the outcome, else a dimension, else nothing (blank)."""
+    if len({row.outcome for row in rows} - {"unjudged"}) > 1:
+        return "outcome"
+    return "dimension" if _changing(rows) else ""
+
+
+def _changing(rows: Sequence[Seen]) -> list[str]:
+    values: dict[str, set[bool]] = defaultdict(set)
+    for row in rows:
+        for name, value in _judged(row).items():
+            values[name].add(value)
+    return sorted(name for name, both in values.items() if len(both) > 1)
+
+
+def _pattern(model: str, rows: Sequence[Seen]) -> str:
+    """The repeats in their order as signs, of the outcome and of each dimension that changes."""
+    rows = sorted(rows, key=lambda row: (row.run, row.trial))
+    signs = {"pass": "✓", "fail": "✗", True: "✓", False: "✗"}
+    return "\n".join([model, f"outcome: {''.join(signs.get(row.outcome, '·') for row in rows)}", *(
+        f"{name}: {''.join(signs.get(_judged(row).get(name), '·') for row in rows)}"
+        for name in _changing(rows))])

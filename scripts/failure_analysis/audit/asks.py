@@ -1,0 +1,73 @@
+"""What a question says of the form of its answer: where it says something, form is content."""
+
+import re
+from functools import lru_cache
+
+_FORMS = {
+    "case": r"upper[- ]?case|lower[- ]?case|capitali[sz]|capital letters?\b|title[- ]case|all caps|"
+            r"case[- ]sensitiv|camel ?case|snake_?case|ascii|password|identifier|variable name|"
+            r"file ?name|user ?name|spell|chemical (symbol|formula)|symbol (of|for)|regular expr",
+    "number": r"\bdecimals?\b|\bround(ed)?\b|significant (figure|digit)|as an? (\w+ )?(fraction|"
+              r"percent|percentage|ratio|integer|mixed number|common fraction)|simplest form|"
+              r"simplified|lowest terms|scientific notation|\bnearest\b|(no|without|with|use) "
+              r"(a |any |the )?(comma|thousands|separator|leading|trailing)|digits only|in words|"
+              r"only digits|improper fraction|\b\d+ digits\b|as a percent",
+    "unit": r"(no|without|omit|with|include|including|state|give) (a |any |the |its |your )?"
+            r"(correct |right |proper )?(unit|currency|symbol|dollar sign|percent sign)|"
+            r"digits only|only digits|(only|just) (a|the|one) (number|integer|digits?)|"
+            r"(number|integer) only",
+    "order": r"\bsort|\border(ed)? (by|of|from)\b|\b(alphabetical|chronological|ascending|"
+             r"descending)|in (this|that|the same|the following|the given) order|\branked?\b",
+    "stop": r"full stop|\bperiod at|with a period|(end|ending|ends|without|no) (with )?(a )?"
+            r"(period|punctuation)|\bpunctuat",
+    "exact": r"\bverbatim\b|exact(ly)? (match|format|string|text|wording|as (written|shown|given))|"
+             r"character[- ]for[- ]character|exactly (in )?(this|the following) (format|form)|"
+             r"strictly follow|no other (text|characters)|(plain|raw) text|no markdown|"
+             r"without (quotes|quotation|markdown|backticks|code fence|spaces)|no (quotes|spaces|"
+             r"backticks|code fence)|in (double |single )?quot(es|ation)|raw json|json only|"
+             r"only (valid )?json|minified|white ?space|indent",
+}
+_FORM = {name: re.compile(pattern, re.I) for name, pattern in _FORMS.items()}
+_ONLY = re.compile(
+    r"nothing else|(only|just) (with )?(the|a|an|one|your) (\w+ )?(answer|letter|word|number|name|"
+    r"integer|value|option|choice|digit|date|city|result)|(answer|letter|word|number|name|value|"
+    r"integer|result) (only|alone)\b|(respond|reply|answer) (only )?with (only|just|a single|one)|"
+    r"no (explanation|other words)|without (any )?explanation|single (word|letter|number)", re.I)
+_ANY_ORDER = re.compile(
+    r"(in )?any order|order (does not|doesn't|is not|isn't|will not) (matter|important|count)|"
+    r"order is (free|irrelevant|unimportant|not important)|regardless of (the )?order|unordered|"
+    r"irrespective of (the )?order|no particular order|as a set\b", re.I)
+_WRAPPERS = {"boxed": re.compile(r"\\boxed"), "tag": re.compile(r"<answer>", re.I),
+             "hashes": re.compile(r"####")}
+_PAIRS = re.compile(r"\binterval|\bcoordinate|\bvector|\bordered pair|\bpoints?\b|\btuple", re.I)
+_REASONS = re.compile(r"\bprove\b|\bproof\b|\bexplain|\bjustif|\bshow (your|all|the) (work|steps)|"
+                      r"\bdescribe|\bwhy\b|\bessay|\bsummar|\btranslat|\bwrite a\b", re.I)
+
+
+@lru_cache(maxsize=4)
+def forms(question: str) -> frozenset[str]:
+    """The sides of the form on which the question says something: case, number, unit, order,
+    stop, exact; `only` where it wants the answer alone, `any order` where order is free, `pairs`
+    where brackets mean something, `reasons` where more than a final answer is asked for, and the
+    wrappers that it names (boxed, tag, hashes)."""
+    asked = {name for name, pattern in _FORM.items() if pattern.search(question)}
+    asked |= {name for name, pattern in _WRAPPERS.items() if pattern.search(question)}
+    for name, pattern in (("only", _ONLY), ("any order", _ANY_ORDER), ("pairs", _PAIRS),
+                          ("reasons", _REASONS)):
+        if pattern.search(question):
+            asked.add(name)
+    return frozenset(asked)
+
+
+def asking(question: str) -> str:
+    """The sentence that asks: the last one with a question mark, else the last one."""
+    sentences = [part for part in re.split(r"(?<=[.?!])\s+|\n+", question) if part.strip()]
+    return next((part for part in reversed(sentences) if "?" in part),
+                sentences[-1] if sentences else "")
+
+
+def options(question: str) -> dict[str, str]:
+    """The options of a multiple choice by letter; empty where the question lists none."""
+    listed = dict(re.findall(r"(?m)^[ \t]*\(?([A-J])[).:][ \t]+(\S.*?)[ \t]*$", question))
+    letters = "ABCDEFGHIJ"[:len(listed)]
+    return listed if len(listed) > 1 and set(listed) == set(letters) else {}
