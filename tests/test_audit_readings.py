@@ -420,7 +420,7 @@ def test_a_damaged_candidate_is_refused_with_its_line(folder):
     first = path.read_text("utf-8").splitlines()[0]
     for bad in ("no", '{"id": 1}', first.replace('"class":"', '"class":"un')):
         path.write_text(f"{first}\n{bad}\n", encoding="utf-8")
-        with pytest.raises(files.Refusal, match=r"audit\.jsonl:2: not a candidate .*; run audit_b"):
+        with pytest.raises(files.Refusal, match=r"audit\.jsonl:2: no candidate of .*; run audit"):
             list(candidates.load(folder))
 
 

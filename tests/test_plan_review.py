@@ -198,7 +198,8 @@ def test_plans_hold_every_budget_and_lose_nothing(failing, budget, shards, overl
                 for place, (model, item, mode) in enumerate(failing)]
     whole = picks.kept({}, outcomes, {}, picks.Options(everything=True))
     assert {pick.line.datapoint_id for pick in whole} == {one.datapoint_id for one in outcomes}
-    queues = {picks.AUDIT: [], picks.ALL: [picks.Pick(one, picks.ALL) for one in outcomes[:9]], picks.REPAIRED: [],
+    queues = {picks.AUDIT: [], picks.ALL: [picks.Pick(one, picks.ALL) for one in outcomes[:9]],
+              picks.REPAIRED: [],
               picks.UNIQUE: [picks.Pick(one, picks.UNIQUE) for one in outcomes[9:14]]}
     kept = picks.kept(queues, outcomes, {}, picks.Options(budget))
     assert len({pick.line.datapoint_id for pick in kept}) == len(kept) == min(budget, len(outcomes))

@@ -49,9 +49,6 @@ class Candidate(msgspec.Struct, frozen=True, rename={"klass": "class"}):
     numbers: dict[str, float]
 
 
-_DECODE = msgspec.json.Decoder(Candidate).decode
-
-
 def candidate(item: Item, klass: str, rule: str, what: str, variants: Sequence[Variant],
               disputed: Iterable[Seen], **numbers: float) -> Candidate:
     """A candidate of an item. `what` holds no text of the runs: names and answers stand in the
@@ -75,24 +72,6 @@ def datapoints(one: Candidate) -> list[str]:
                                *(ident for side in one.variants for ident in side.datapoints))))
 
 
-def load(analysis_dir: Path) -> Iterator[Candidate]:
-    """The candidates that an audit found, one by one in reading order; none where none was made.
-    Refuses a damaged file."""
-    path = analysis_dir / steps.AUDIT.writes[0]
-    if not path.exists():
-        return
-    with files.open_bytes(path) as file:
-        for number, line in enumerate(file, 1):
-            try:
-                one = _DECODE(line)
-                if one.klass not in CLASSES:
-                    raise ValueError(f"no class {one.klass}")
-            except (msgspec.DecodeError, ValueError, RecursionError) as error:
-                raise files.Refusal(f"{path}:{number}: not a candidate ({error}); run "
-                                    f"{steps.AUDIT.script} again") from None
-            yield one
-
-
 def order(one: Candidate) -> tuple:
     """Sorts flags before leads, class by class, those with more datapoints in doubt first."""
     return (CLASSES.index(one.klass), -len(one.disputed), one.item_id, one.item_fingerprint,
@@ -109,7 +88,10 @@ def load(analysis_dir: Path) -> Iterator[Candidate]:
     with files.open_bytes(path) as file:
         for number, line in enumerate(file, 1):
             try:
-                yield decode(line)
-            except (msgspec.DecodeError, RecursionError) as error:
+                one = decode(line)
+                if one.klass not in CLASSES:
+                    raise ValueError(f"no class {one.klass}")
+            except (msgspec.DecodeError, ValueError, RecursionError) as error:
                 raise files.Refusal(f"{path}:{number}: no candidate of an audit ({error}); run "
                                     f"{steps.AUDIT.script} again") from None
+            yield one

@@ -61,7 +61,6 @@ def recount(analysis: Analysis, stated: Mapping[str, int | float], agreed: dict 
     values |= dict(compute.numbers(analysis.compared)) if analysis.compared else {}
     values |= counting.numbers(counts, analysis.compared) if counts.reviews else {}
     values |= audit_counts.numbers(analysis.examined, counts.index)
-    values |= _audit(analysis)
     values |= dict(measure.numbers(agreed)) if agreed else {}
     return values | _diagnosis(folder)
 
@@ -237,20 +236,6 @@ def _versions(folder: Path) -> dict[str, int]:
             contents.setdefault(run, {}).setdefault(item, []).append(fingerprint)
     texts = results.read(path, results.Versions, steps.BUILD.script)
     return versions.facts({**texts, **versions.grouped_again(contents)})
-
-
-def _audit(analysis: Analysis) -> dict[str, int]:
-    """The counts of the audit, from its candidates and the outcomes."""
-    if analysis.examined is None:
-        return {}
-    outcomes, counts = analysis.counts.index.outcomes.values(), analysis.examined.counts
-    return {"audit/rows": len(outcomes),
-            "audit/items": len({(line.item, line.fingerprint) for line in outcomes
-                                if line.fingerprint != UNSURE}),
-            "audit/flagged_items": analysis.examined.flagged,
-            "audit/flags": sum(counts[klass] for klass in candidates.FLAGS),
-            **{facts.key("audit/candidates", klass): counts[klass]
-               for klass in candidates.CLASSES}}
 
 
 def agreement(folder: Path, counts: counting.Counts) -> dict | None:
