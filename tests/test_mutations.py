@@ -16,7 +16,7 @@ from failure_analysis import facts
 from failure_analysis.report import bindings, check, pieces, prose, relations, sheet, write
 
 PER_CLASS = 26
-MOST_MISSED = 0.02
+MOST_MISSED = 0.01
 _BOUND = re.compile(r"(-?\d[\d.]*)<!--fact:([^<>\s]+?)-->")
 _SHARE = re.compile(r"(\d+) of (\d+)<!--fact:(?:\w+ )?(\S+) of (\S+)-->")
 _CITATION = re.compile(r"\[dp:(?:[^\[\]]|\[[^\]]*\])*\]")
