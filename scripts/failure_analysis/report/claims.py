@@ -17,8 +17,6 @@ _OF = re.compile(r"\s*(?:out )?of (?:the |its |all |these |those |their )*\s*")
 # A sentence that goes on about whom an earlier one names.
 _GOES_ON = re.compile(r"\b(?:it|its|itself|they|them|their|both|neither|either|former|latter"
                       r"|others?|this|these|he|she|his|her)\b", re.I)
-
-
 _OF_OTHERS = re.compile(r"\b(?:an)?others?\b|\b(?:both|neither|either|each|every|all|two|three"
                         r"|elsewhere)\b|\b\w+er (?:model|agent|one)\b", re.I)
 
