@@ -50,7 +50,7 @@ def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result
     result, _ = proved(analysis_dir, min_cited, rerun)
     with store.where_writable(analysis_dir / NAME):
         _write(analysis_dir, (NAME,), {"min_cited": min_cited, "rerun": rerun},
-               lambda: store.write_json(analysis_dir / NAME, {
+               lambda: store.write_large_json(analysis_dir / NAME, {
                    "report": write.path_of(analysis_dir).name, **record(result, rerun)}))
     return result
 
