@@ -432,7 +432,12 @@ def workflow(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", WORKFLOW)
+DAILY = (*(f"step {lens}" for lens in LENSES), "two evals surface", "weak tasks", "by length",
+         "gpt surface")
+
+
+@pytest.mark.parametrize("name", [
+    name if name in DAILY else pytest.param(name, marks=pytest.mark.slow) for name in WORKFLOW])
 def test_every_command_of_the_workflow_runs(name: str, workflow, run_inside, tmp_path) -> None:
     lens, filters, rest = WORKFLOW[name]
     done = run_inside("analyze.py", lens, workflow, "--filters", filters, *rest.split(),

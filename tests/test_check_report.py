@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import goldens
-from failure_analysis.report import check, foundation, write
+from failure_analysis.report import bindings, check, foundation, write
 from make_runs import judged, turn
 
 ALPHA = "agent-alpha/[trip]step_1|calm[PERSONA:None]"
@@ -133,6 +133,67 @@ def test_a_sentence_that_does_not_hold(folder, sentence, verdict, text):
 ])
 def test_a_sentence_that_holds_raises_no_alarm(folder, sentence):
     assert added(folder, sentence) == set()
+
+
+A, B, C = "`agent-alpha`", "`agent-beta`", "`agent-beta-2`"
+P_BA, P_CA, P_CB = (f"{{{{comparison/p_holm/{pair}}}}}" for pair in (
+    "agent-beta/agent-alpha", "agent-beta-2/agent-alpha", "agent-beta-2/agent-beta"))
+MORE = "{{failed_rows/agent-alpha > failed_rows/agent-beta-2}}"
+SHARE = "{{review/reviewed/agent-beta of failed_rows/agent-beta}}"
+
+
+def filled(folder, section, sentence):
+    """The verdicts on a sentence that begins a section, with its numbers bound."""
+    evidence = check.gather(folder)
+    text, bound = bindings.filled(write.path_of(folder).read_text("utf-8").replace(
+        f"{section}\n", f"{section}\n\n{sentence}\n", 1), evidence.facts)
+    assert sentence not in text
+    return [one.verdict for one in check.prove(
+        text, evidence._replace(bound=evidence.bound + bound)).findings]
+
+
+@pytest.mark.parametrize("sentence", [
+    f"Between {A} and {A} nothing is shown (p {P_BA}).",
+    f"{C} is the best. Between {A} and {B} nothing is shown (p {P_CA}).",
+    f"{C} is the best. {A} stays behind {B} ({MORE}).",
+    f"{B} is ahead of {A}: p is {P_CB} for {B}, {P_CA} for {A} and {P_BA} for {B}.",
+    f"{B} is best. {A} is unsteady: {{{{failed_rows/agent-beta}}}} rows fail, now or the other.",
+])
+def test_what_is_between_two_does_not_stand_beside_others(folder, sentence):
+    assert set(filled(folder, "## Models compared", sentence)) == {"wrong_words"}
+
+
+@pytest.mark.parametrize("sentence", [
+    f"Between {B} and {A} nothing is shown (p {P_BA}).",
+    f"{C} leads both others: p is {P_CB} against {B} and {P_CA} against the other.",
+    f"{C} is the best. Against {A} and {B} the p are {P_CA} and {P_CB}.",
+    f"{C} is the best. The p is {P_CA} against {A}, while {B} is nearer.",
+    f"{A} is behind agent-beta-2 ({MORE}), and {B} is not.",
+    f"Neither of the others is shown to be ahead of {A} (p {P_CA}, {P_BA}).",
+    f"{A} is the worst. Both {B} and {C} pass more, but not by more than chance ({P_BA}, {P_CA}).",
+])
+def test_one_of_two_may_be_left_out_where_it_is_clear_which(folder, sentence):
+    assert filled(folder, "## Models compared", sentence) == []
+
+
+def test_a_share_in_a_section_is_not_of_another_model_that_its_clause_begins_with(folder):
+    section = f"## Model {B}"
+    assert filled(folder, section, f"{C} was read in {SHARE} cases.") == ["wrong_words"]
+    assert filled(folder, section, f"Other than {C}, it was read in {SHARE} cases.") == []
+    assert filled(folder, section, f"{C} passes more and {SHARE} of these were read.") == []
+
+
+@pytest.mark.parametrize(("old", "new", "verdict"), [
+    ("# Deep error analysis: `tau2", "# Deep error analysis: `tau3", "other_title"),
+    ("`agent-beta-2` fails 4<", "`agent-beta-3` fails 4<", "other_model"),
+    ("## What was read", f"It is so [dp:{ALPHA}] [dp:{ALPHA}].\n\n## What was read",
+     "doubled_citation"),
+    ("## Model", f"### Item `{ITEM}`\n\nIt is so [dp:{ALPHA}].\n\n## Model", ""),
+    ("## Model", f"### Item `{ITEM.replace('1', '3')}`\n\nIt is so [dp:{ALPHA}].\n\n## Model",
+     "other_item"),
+])
+def test_a_name_that_nothing_beside_it_bears_out(folder, old, new, verdict):
+    assert {one.verdict for one in findings(folder, old, new)} == ({verdict} - {""})
 
 
 @pytest.mark.parametrize(("old", "new", "verdict"), [

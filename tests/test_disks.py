@@ -386,6 +386,19 @@ def test_what_a_killed_step_did_not_write_is_still_refused(tmp_path, monkeypatch
     assert killed(command, -1)[0] == 0
 
 
+@pytest.mark.parametrize("text", ["é \u2028 \"a\\", "\ud800"])
+def test_a_large_document_has_the_bytes_of_a_small_one(tmp_path, text):
+    value = {"a": [], "b": {}, "c": [{text: 1e22}, [True, None, text]], "d": 1 << 70}
+    for write in (store.write_json, store.write_large_json):
+        write(tmp_path / f"{write.__name__}.json", value)
+    assert (tmp_path / "write_large_json.json").read_bytes() == \
+        (tmp_path / "write_json.json").read_bytes() == \
+        json.dumps(value, indent=1).encode() + b"\n"
+    with pytest.raises(ValueError):
+        store.write_large_json(tmp_path / "nan.json", [float("nan")])
+    assert not (tmp_path / "nan.json").exists()
+
+
 def test_a_figure_is_drawn_before_its_file_is_begun(tmp_path):
     class Figure:
         def savefig(self, file, **how):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,7 @@ def read_header(script: Path) -> dict | None:
     return tomllib.loads("\n".join(line.removeprefix("#").removeprefix(" ") for line in lines))
 
 
+@lru_cache(1 << 10)  # every script imports most of the library
 def imported_names(path: Path, scripts: Path) -> set[str]:
     """Every dotted name that a file imports, inside functions too; relative names made absolute."""
     package = path.relative_to(scripts).parent.parts

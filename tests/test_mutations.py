@@ -16,7 +16,7 @@ from failure_analysis import facts
 from failure_analysis.report import bindings, check, pieces, prose, relations, sheet, write
 
 PER_CLASS = 26
-MOST_MISSED = 0.02
+MOST_MISSED = 0.01
 _BOUND = re.compile(r"(-?\d[\d.]*)<!--fact:([^<>\s]+?)-->")
 _SHARE = re.compile(r"(\d+) of (\d+)<!--fact:(?:\w+ )?(\S+) of (\S+)-->")
 _CITATION = re.compile(r"\[dp:(?:[^\[\]]|\[[^\]]*\])*\]")
@@ -298,22 +298,25 @@ def with_sentence(text: str, one: dict, evidence) -> tuple[str, check.Evidence]:
     return filled, evidence._replace(bound=evidence.bound + bound)
 
 
-@pytest.mark.parametrize("kind", ["false", "true"])
-def test_what_others_say_is_refused_or_read_by_a_second_reader(folders, kind):
+@pytest.mark.parametrize("kind, name, count", [
+    ("true", "demo", 36), ("true", "trips", 38), ("true", "clinic", 52), ("false", "demo", 191),
+    pytest.param("false", "trips", 188, marks=pytest.mark.slow),
+    pytest.param("false", "clinic", 210, marks=pytest.mark.slow)])
+def test_what_others_say_is_refused_or_read_by_a_second_reader(folders, kind, name, count):
     became, wrong = Counter(), []
-    for name, folder in zip(("demo", "trips", "clinic"), folders, strict=True):
-        text, evidence = write.path_of(folder).read_text("utf-8"), check.gather(folder)
-        before = Counter(map(said, check.prove(text, evidence).said))
-        for one in (one for one in sentences(kind) if one["report"] == name):
-            result = check.prove(*with_sentence(text, one, evidence))
-            how = "refused" if result.findings else \
-                "sheet" if Counter(map(said, result.said)) - before else "silent"
-            became[how] += 1
-            if how == {"false": "silent", "true": "refused"}[kind]:
-                wrong.append((one["text"], result.findings))
+    folder = folders[("demo", "trips", "clinic").index(name)]
+    text, evidence = write.path_of(folder).read_text("utf-8"), check.gather(folder)
+    before = Counter(map(said, check.prove(text, evidence).said))
+    for one in (one for one in sentences(kind) if one["report"] == name):
+        result = check.prove(*with_sentence(text, one, evidence))
+        how = "refused" if result.findings else \
+            "sheet" if Counter(map(said, result.said)) - before else "silent"
+        became[how] += 1
+        if how == {"false": "silent", "true": "refused"}[kind]:
+            wrong.append((one["text"], result.findings))
     assert wrong == []
-    assert became.total() == {"false": 589, "true": 126}[kind], became
-    print(kind, dict(became))
+    assert became.total() == count, became
+    print(kind, name, dict(became))
 
 
 def said(one) -> tuple[str, str]:

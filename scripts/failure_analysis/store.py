@@ -306,6 +306,19 @@ def write_json(path: Path, value: Any) -> None:
         file.write(b"\n")
 
 
+def write_large_json(path: Path, value: Any) -> None:
+    """As `write_json`, the same bytes in a fifth of the time, with all of the text in memory; of
+    dicts and lists alone."""
+    import msgspec
+
+    try:
+        text = msgspec.json.format(json.dumps(value, allow_nan=False).encode(), indent=1)
+    except msgspec.DecodeError:  # half a surrogate pair, of which it makes no text
+        return write_json(path, value)
+    with atomic(path) as file:
+        file.write(text + b"\n")
+
+
 def write_figure(path: Path, figure: Any) -> None:
     """Writes a matplotlib figure in the format that the file's name asks for, without times and
     versions in it. It is drawn in memory: who is killed while it is drawn leaves no file begun."""

@@ -228,10 +228,11 @@ def _disagreements(index: rows.Index, finals: Mapping[str, ledger.Final], judgem
             if review.kind in ledger.READERS:
                 views.setdefault(ident, set()).add((review.bucket, review.fault))
     disagreements, settled = [], 0
+    folder = shlex.quote(index.analysis_dir.as_posix())
     for line in index.failing():
         final = finals.get(line.datapoint_id)
         if final and (final.bucket is None or final.fault is None):
-            ident, folder = line.datapoint_id, shlex.quote(index.analysis_dir.as_posix())
+            ident = line.datapoint_id
             disagreements.append({
                 "datapoint_id": ident,
                 "about": [question for question in QUESTIONS if getattr(final, question) is None],

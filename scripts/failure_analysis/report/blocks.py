@@ -254,7 +254,7 @@ def _coverage(analysis: Analysis) -> str:
         none = f"Reviewed 0 of {failing} failing datapoints." if failing else \
             _sentence(rows.without_failures(counts.index))
         return "\n\n".join([none, *labels])
-    shown = Counter(how for mine in counting.readings(counts).values()
+    shown = Counter(how for mine in counts.readings.values()
                     for how, idents in mine.items() for _ in idents)
     coders = sorted({(review.coder, review.kind) for review in counts.standing
                      if review.kind in ledger.READERS})
@@ -302,7 +302,7 @@ def _planned(analysis: Analysis) -> list[str]:
 def _unshown(counts: counting.Counts) -> list[str]:
     """The reviews whose datapoint was never shown to their coder, where there are any."""
     named = [f"{code(coder)} {len(mine['never'])} of {sum(map(len, mine.values()))}"
-             for coder, mine in counting.readings(counts).items() if mine["never"]]
+             for coder, mine in counts.readings.items() if mine["never"]]
     return [f"**Reviews of datapoints that were never shown to their coder: {', '.join(named)}.** "
             "They rest on something else than what the scripts printed."] if named else []
 

@@ -25,6 +25,7 @@ from failure_analysis.report import (
     write,
 )
 from failure_analysis.report.evidence import Evidence, Finding, Findings, gather
+from failure_analysis.report.names import foreign
 from failure_analysis.report.prose import Sentence, Unit
 from failure_analysis.review import parts
 
@@ -49,7 +50,7 @@ def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result
     result, _ = proved(analysis_dir, min_cited, rerun)
     with store.where_writable(analysis_dir / NAME):
         _write(analysis_dir, (NAME,), {"min_cited": min_cited, "rerun": rerun},
-               lambda: store.write_json(analysis_dir / NAME, {
+               lambda: store.write_large_json(analysis_dir / NAME, {
                    "report": write.path_of(analysis_dir).name, **record(result, rerun)}))
     return result
 
@@ -208,6 +209,9 @@ def _sentence_findings(sentence: Sentence, unit: Unit, evidence: Evidence) -> Fi
     """Citations and quotes of a sentence; a quote needs its citation directly after it."""
     for place, token in enumerate(sentence.tokens):
         if token.kind == prose.CITE:
+            if token in [each for each in sentence.tokens[max(0, place - 2):place]
+                         if each.kind or each.source.strip()][-1:]:
+                yield Finding(sentence.line, "doubled_citation", token.value, "cite it once")
             yield from _citation_findings(token.value, sentence.line, unit, evidence)
         if token.kind == prose.CODE and token.value not in evidence.names.spans:
             yield from _span_findings(token, sentence, evidence)
@@ -309,7 +313,7 @@ def _quote_findings(unit: Unit, after: Unit | None, evidence: Evidence) -> Findi
         return
     for ident in own:
         yield from _citation_findings(ident, unit.line, unit, evidence)
-        if why := claims.foreign(ident, unit, evidence.names):
+        if why := foreign(ident, unit, evidence.names):
             yield Finding(unit.line, "other_model", ident, why)
     yield from _proved_quote(text, cited[0], unit.line, evidence)
 

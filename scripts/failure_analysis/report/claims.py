@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from failure_analysis.markdown import code
 from failure_analysis.report import amounts, meaning, prose, relations
-from failure_analysis.report.names import Names
+from failure_analysis.report.names import Names, models_of, subject, told_by
 from failure_analysis.report.prose import CITE, CODE, FACT, Sentence, Token, Unit
 from failure_analysis.review import ledger, parts
 
@@ -17,10 +17,11 @@ _OF = re.compile(r"\s*(?:out )?of (?:the |its |all |these |those |their )*\s*")
 # A sentence that goes on about whom an earlier one names.
 _GOES_ON = re.compile(r"\b(?:it|its|itself|they|them|their|both|neither|either|former|latter"
                       r"|others?|this|these|he|she|his|her)\b", re.I)
-
-
 _OF_OTHERS = re.compile(r"\b(?:an)?others?\b|\b(?:both|neither|either|each|every|all|two|three"
                         r"|elsewhere)\b|\b\w+er (?:model|agent|one)\b", re.I)
+
+
+_DIGITS = re.compile(r"\d+")
 
 
 class Problem(NamedTuple):
@@ -36,11 +37,6 @@ def slug(title: str) -> str:
     return title.replace("(provisional)", "").strip().strip("`").strip()
 
 
-def models_of(key: str, names: Names) -> set[str]:
-    """The models that a fact's key names."""
-    return {names.models[name] for name in meaning.parsed(key, names.models)[0]}
-
-
 def problems(unit: Unit, cited: list[str], names: Names, values: Mapping[str, int | float],
              open_parts: Callable[[str], list[parts.Part]]) -> Iterator[tuple[Sentence, Problem]]:
     """What is wrong with the sentences of a unit; `cited` are the citations of the quote that its
@@ -51,13 +47,12 @@ def problems(unit: Unit, cited: list[str], names: Names, values: Mapping[str, in
         [token.value for sentence in sentences for token in sentence.all(CITE)] + cited)]
     for sentence in sentences:
         also = cited if sentence.masked.rstrip().endswith(":") else []
-        before = earlier if _GOES_ON.search(sentence.masked) else set()
         found = [*_bound(sentence, values), *_wholes(sentence, values), *_joined(sentence),
                  *_owners(sentence, unit, also, earlier, names),
-                 *_apart(sentence, unit, before, names)]
+                 *_apart(sentence, unit, earlier, names), *_pairs(sentence, unit, names)]
         found += (Problem("unbound_number", number, why) for number, why in
                   amounts.unbound(sentence, unit.kind == "heading", names, shown))
-        earlier |= set().union(*(_told(token, names) for token in sentence.tokens))
+        earlier |= set().union(*(told_by(token, names) for token in sentence.tokens))
         yield from ((sentence, problem) for problem in found)
 
 
@@ -101,15 +96,20 @@ def _owners(sentence: Sentence, unit: Unit, also: list[str], earlier: set[str], 
     """Facts and citations of other models than the sentence names. One that names none, or goes on
     with a pronoun, may be about those that the sentences before it name."""
     here = next((name for name in names.models.values() if code(name) == unit.model), None)
-    told = set().union(*(_told(token, names) for token in sentence.tokens))
-    about = told | {here, _subject(unit, names)} - {None}
+    told = set().union(*(told_by(token, names) for token in sentence.tokens))
+    about = told | {here, subject(unit, names)} - {None}
     if not told or _GOES_ON.search(sentence.masked):
         about |= earlier
+    near = {_DIGITS.sub("0", name): name for token in sentence.all(FACT)
+            for name in sorted(_own(token, names) - about)}
+    for token in sentence.all(CODE):
+        if token.value not in names.spans and (name := near.get(_DIGITS.sub("0", token.value))):
+            yield Problem("other_model", token.value,
+                          f"nothing has this name; the sentence's facts are {name}'s")
     if not about or (not told and _OF_OTHERS.search(sentence.masked)):
         return
     for token in sentence.all(FACT):
-        keys = relations.keys(token.value)
-        owners = set().union(*(models_of(key, names) for key in keys))
+        owners = _own(token, names)
         if len(owners) == 1 and not owners & about:  # what is between two may leave one unnamed
             yield Problem("other_model", token.value, f"the sentence names {_listed(about)}, not "
                           f"{_listed(owners)}")
@@ -120,38 +120,24 @@ def _owners(sentence: Sentence, unit: Unit, also: list[str], earlier: set[str], 
                           f"it is {owner}'s; the sentence names {_listed(about)}")
 
 
+def _own(token: Token, names: Names) -> set[str]:
+    """The models that a bound expression is about."""
+    return set().union(*(models_of(key, names) for key in relations.keys(token.value)))
+
+
+def _goes_on(clause: list[Token]) -> bool:
+    return any(_GOES_ON.search(token.source) for token in clause if not token.kind)
+
+
 def _listed(models: set[str]) -> str:
     return ", ".join(sorted(models))
 
 
-def foreign(ident: str, unit: Unit, names: Names) -> str:
-    """Why a datapoint does not belong into a model's section; empty when it does."""
-    title, owner = unit.model, names.owner.get(ident)
-    if not title or owner is None or code(owner) == title or code(owner) in unit.text:
-        return ""
-    return f"it is {owner}'s, in the section of {title}; name that model beside it"
-
-
-def _told(token: Token, names: Names) -> set[str]:
-    """The models that a piece of a sentence names beyond doubt."""
-    if token.kind == CODE and token.value in names.spans:
-        return {token.value} & set(names.models.values()) - names.shared
-    return set(names.telling.findall(token.source)) if token.kind in ("", CODE) else set()
-
-
-def _subject(unit: Unit, names: Names) -> str | None:
-    """The model that a list item is about: the one that stands bold at its beginning."""
-    start = re.match(r"\s*(?:[-*+]|\d+[.)]) \*\*`?", unit.text) if unit.kind == "item" else None
-    return next((name for name in sorted(names.models.values(), key=len, reverse=True)
-                 if start and re.match(rf"{re.escape(name)}`?[:.]?\*\*", unit.text[start.end():])),
-                None)
-
-
-def _apart(sentence: Sentence, unit: Unit, before: set[str], names: Names) -> Iterator[Problem]:
+def _apart(sentence: Sentence, unit: Unit, earlier: set[str], names: Names) -> Iterator[Problem]:
     """Facts in a clause that names other models, buckets or faults than theirs, and not theirs."""
     here = {name for name in names.models.values() if code(name) == unit.model}
-    yield from _swapped(sentence, lambda token: _told(token, names),
-                        lambda key: models_of(key, names), here, before)
+    yield from _swapped(sentence, lambda token: told_by(token, names),
+                        lambda key: models_of(key, names), here, earlier)
     for words in (names.buckets, frozenset(ledger.FAULTS)):
         yield from _swapped(
             sentence,
@@ -161,32 +147,61 @@ def _apart(sentence: Sentence, unit: Unit, before: set[str], names: Names) -> It
 
 
 def _swapped(sentence: Sentence, named_in: Callable[[Token], set[str]],
-             named_by: Callable[[str], set[str]], here: set[str], before: set[str]
+             named_by: Callable[[str], set[str]], here: set[str], earlier: set[str]
              ) -> Iterator[Problem]:
     """Facts whose own name (`named_by` gives it) does not stand in their clause, where another does
-    (`named_in` gives those of a piece); in a clause without any, none of those `before` it may be
-    theirs. What a section is about (`here`) need not be named."""
+    (`named_in` gives those of a piece); in a clause without any, none of those before it may be
+    theirs, with those of `earlier` sentences from a pronoun on. What a section is about (`here`)
+    need not be named, but for a share in a clause that begins with another name."""
     waiting: set[str] = set()  # named in clauses without a number, which one after them has
+    before: set[str] = set()
     for clause in _clauses(sentence):
         named = set().union(*map(named_in, clause))
-        before = before | named
+        before = before | named | (earlier if _goes_on(clause) else set())
+        first = next((token for token in clause if token.source.strip()), clause[0])
+        leads = named_in(first) and named == named_in(first) and not _goes_on(clause)
         named = named and named | waiting
         waiting = set() if any(token.kind == FACT for token in clause) else waiting | named
         for token in clause:
-            own = set().union(*map(named_by, relations.keys(token.value))) \
-                if token.kind == FACT else set()
+            keys = relations.keys(token.value) if token.kind == FACT else ()
+            own = set().union(*map(named_by, keys))
             # What is between two may leave both unnamed, but not beside a third one.
             allowed = named or before if len(own) == 1 else named
-            if own and allowed and not own & (allowed | here):
+            also = set() if leads and len(keys) == 2 else here
+            if own and allowed and not own & (allowed | also):
                 yield Problem("wrong_words", f"{token.number} is {token.value}",
                               f"beside it stands {_listed(allowed)}, not {_listed(own)}")
 
 
-def _clauses(sentence: Sentence) -> list[list[Token]]:
-    """The tokens of a sentence, cut at commas, brackets, colons and conjunctions of the text."""
+def _pairs(sentence: Sentence, unit: Unit, names: Names) -> Iterator[Problem]:
+    """Expressions about two models in a sentence that names others. One model may be left out that
+    is in all of them, as whom the sentence is about, but not of one behind two names."""
+    told: list[str] = []
+    pairs = []  # of each its token, its models, and whether two names stand before it
+    for clause in _clauses(sentence, joined=True):
+        start = len(told)
+        for token in clause:
+            told += sorted(told_by(token, names))
+            own = _own(token, names) if token.kind == FACT else set()
+            if len(own) == 2:
+                pairs.append((token, own, len(told) > start + 1, _goes_on(clause)))
+    named = {name for name in names.models.values() if name in told or code(name) == unit.model
+             or re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sentence.masked)}
+    left = set().union(*(own for _, own, *_ in pairs)) - named
+    implied = len(left) == 1 and all(left <= own for _, own, *_ in pairs)
+    for token, own, behind_two, goes_on in pairs:
+        if own & left and not goes_on and (behind_two if implied and len(pairs) == 1
+                                           else not implied and len(set(told)) + behind_two > 1):
+            yield Problem("wrong_words", f"{token.number} is {token.value}",
+                          f"beside it stands {_listed(set(told))}, not {_listed(own)}")
+
+
+def _clauses(sentence: Sentence, joined: bool = False) -> list[list[Token]]:
+    """The tokens of a sentence, cut at commas, colons and conjunctions of the text; with `joined`
+    not at the `and` between two names."""
     clauses: list[list[Token]] = [[]]
     for token in sentence.tokens:
-        first, *rest = [token] if token.kind else [
+        first, *rest = [token] if token.kind or (joined and token.source == " and ") else [
             Token("", piece) for piece in _CLAUSE.split(token.source)]
         clauses[-1].append(first)
         clauses += [[piece] for piece in rest]

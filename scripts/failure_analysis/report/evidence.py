@@ -12,7 +12,7 @@ from typing import NamedTuple
 from failure_analysis import facts, manifest, results, steps
 from failure_analysis.comparison import compute
 from failure_analysis.packet import heuristics, rows
-from failure_analysis.report import blocks, draft
+from failure_analysis.report import blocks, draft, recount
 from failure_analysis.report.names import Names, names_of
 from failure_analysis.review import counting, parts, standing
 
@@ -37,13 +37,15 @@ class Evidence(NamedTuple):
     """Everything that a report is proved against. `analysis` holds the comparison and the clusters
     as they were computed anew, `written` as the files have them (None: no such file); `relabelled`
     are rows with another label than the rules give, `fabricated` the quotes of reviews that do not
-    occur in their datapoints, `opened` the parts of the datapoints looked at
-    so far, `by_item` the outcomes once they are asked for. `proved` counts what holds, by kind."""
+    occur in their datapoints, `agreed` the agreement measured anew, `opened` the parts of the
+    datapoints looked at so far, `by_item` the outcomes once they are asked for. `proved` counts
+    what holds, by kind."""
 
     analysis: blocks.Analysis
     written: blocks.Analysis
     relabelled: list[str]
     fabricated: list[counting.Fabricated]
+    agreed: dict | None
     blocks: dict[str, str]
     facts: dict[str, int | float]
     bound: Counter[str]
@@ -75,24 +77,27 @@ class Evidence(NamedTuple):
         return [text for _, text in shown]
 
 
-def gather(analysis_dir: Path, min_cited: int = 3) -> Evidence:
-    """Reads and computes anew what a report is proved against; refuses an incomplete stage 1."""
+def gather(analysis_dir: Path, min_cited: int = 3, measure: bool = True) -> Evidence:
+    """Reads and computes anew what a report is proved against, with `measure` also the agreement,
+    which only the files below the report need; refuses an incomplete stage 1."""
     with _beside(analysis_dir) as anew:
         counts, fabricated = counting.proved(analysis_dir)
         written = blocks.load(analysis_dir, counts)
+        agreed = recount.agreement(analysis_dir, counts) if measure else None
         clusters, relabelled, compared = anew()
     analysis = written._replace(compared=compared, clusters=clusters or written.clusters)
     values = facts.load(analysis_dir)
     names = names_of(analysis.counts, values, analysis.sanity["conservation"]["benchmark"],
                      [mode["mode"] for mode in analysis.clusters["modes"]])
-    return Evidence(analysis, written, relabelled, fabricated, blocks.render(analysis), values,
-                    standing.own_bindings(analysis_dir), min_cited, names, {}, Counter(), {})
+    return Evidence(analysis, written, relabelled, fabricated, agreed, blocks.render(analysis),
+                    values, standing.own_bindings(analysis_dir), min_cited, names, {}, Counter(),
+                    {})
 
 
 @contextmanager
 def _beside(analysis_dir: Path) -> Iterator[Callable[[], Anew]]:
     """What gives the labels and the comparison computed anew: in a second process, while the ledger
-    is proved, where the packet is large."""
+    is proved and the agreement measured, where the packet is large."""
     rows_path = analysis_dir / steps.ROWS
     if not rows_path.exists() or rows_path.stat().st_size < _LARGE:
         yield lambda: _anew(analysis_dir)

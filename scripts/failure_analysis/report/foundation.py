@@ -17,7 +17,7 @@ from failure_analysis.packet import heuristics, rows
 from failure_analysis.reading import runs
 from failure_analysis.report import issues, recount
 from failure_analysis.report.evidence import Evidence, Finding, Findings
-from failure_analysis.review import audit_counts, contrast, counting, ledger
+from failure_analysis.review import audit_counts, contrast, ledger
 
 _BUILD = Path(__file__).resolve().parents[2] / steps.BUILD.script
 
@@ -28,10 +28,8 @@ def findings(evidence: Evidence) -> Findings:
     yield from _computed_findings(evidence)
     yield from _ledger_findings(evidence)
     yield from _audit_findings(evidence)
-    folder = evidence.analysis.analysis_dir
-    agreed = recount.agreement(folder, evidence.analysis.counts)
-    yield from _agreement_findings(folder, agreed)
-    yield from _fact_findings(evidence, agreed)
+    yield from _agreement_findings(evidence)
+    yield from _fact_findings(evidence)
 
 
 def _packet_findings(evidence: Evidence) -> Findings:
@@ -74,9 +72,9 @@ def _computed_findings(evidence: Evidence) -> Findings:
                       "carry another label than the rules give; run cluster_failures.py again")
 
 
-def _fact_findings(evidence: Evidence, agreed: dict | None) -> Findings:
+def _fact_findings(evidence: Evidence) -> Findings:
     """Facts that a second count does not confirm, or does not know."""
-    counted = recount.recount(evidence.analysis, evidence.facts, agreed)
+    counted = recount.recount(evidence.analysis, evidence.facts, evidence.agreed)
     for key in sorted(counted.keys() | evidence.facts.keys()):
         if evidence.facts.get(key) != counted.get(key):
             owner = next((step for step in steps.STEPS if step.facts and
@@ -85,9 +83,9 @@ def _fact_findings(evidence: Evidence, agreed: dict | None) -> Findings:
                           f"second count says {counted.get(key)}; run {owner.script} again")
 
 
-def _agreement_findings(folder: Path, agreed: dict | None) -> Findings:
+def _agreement_findings(evidence: Evidence) -> Findings:
     """An agreement that the reviews that there were, measured again, do not give."""
-    path = folder / measure.NAME
+    path, agreed = evidence.analysis.analysis_dir / measure.NAME, evidence.agreed
     if path.exists() and (agreed is None or agreement_page.answer(agreed) != agreement_page.answer(
             results.read(path, results.Agreement, steps.AGREE.script))):
         yield Finding(0, "wrong_file", measure.NAME, "measured again it says something else; run "
@@ -109,7 +107,7 @@ def _ledger_findings(evidence: Evidence) -> Findings:
         yield Finding(0, "changed_row", review.datapoint_id, "it is not the datapoint that was "
                       f"read for review {review.review_id}; read it again and record with "
                       f"record_review.py --replaces {review.review_id}")
-    for coder, mine in counting.readings(counts).items():
+    for coder, mine in counts.readings.items():
         if mine["never"]:
             yield Finding(0, "unshown_review", coder, f"{len(mine['never'])} of its "
                           f"{sum(map(len, mine.values()))} reviews are of datapoints that were "

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from failure_analysis import facts
-from failure_analysis.markdown import name_in_span
+from failure_analysis.markdown import code, name_in_span
 from failure_analysis.packet import rows
+from failure_analysis.report import meaning
+from failure_analysis.report.prose import CODE, Token, Unit
 from failure_analysis.review import counting, ledger
 
 
@@ -66,3 +68,31 @@ def _any_of(words: Iterable[str]) -> re.Pattern:
     """Any of these names, the longest first, not as a part of a longer one."""
     alternatives = "|".join(map(re.escape, sorted(words, key=len, reverse=True))) or r"(?!)"
     return re.compile(rf"(?<![\w./-])(?:{alternatives})(?![\w/-]|\.\w)")
+
+
+def models_of(key: str, names: Names) -> set[str]:
+    """The models that a fact's key names."""
+    return {names.models[name] for name in meaning.parsed(key, names.models)[0]}
+
+
+def told_by(token: Token, names: Names) -> set[str]:
+    """The models that a piece of a sentence names beyond doubt."""
+    if token.kind == CODE and token.value in names.spans:
+        return {token.value} & set(names.models.values()) - names.shared
+    return set(names.telling.findall(token.source)) if token.kind in ("", CODE) else set()
+
+
+def subject(unit: Unit, names: Names) -> str | None:
+    """The model that a list item is about: the one that stands bold at its beginning."""
+    start = re.match(r"\s*(?:[-*+]|\d+[.)]) \*\*`?", unit.text) if unit.kind == "item" else None
+    return next((name for name in sorted(names.models.values(), key=len, reverse=True)
+                 if start and re.match(rf"{re.escape(name)}`?[:.]?\*\*", unit.text[start.end():])),
+                None)
+
+
+def foreign(ident: str, unit: Unit, names: Names) -> str:
+    """Why a datapoint does not belong into a model's section; empty when it does."""
+    title, owner = unit.model, names.owner.get(ident)
+    if not title or owner is None or code(owner) == title or code(owner) in unit.text:
+        return ""
+    return f"it is {owner}'s, in the section of {title}; name that model beside it"

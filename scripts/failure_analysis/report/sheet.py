@@ -15,6 +15,7 @@ from failure_analysis.markdown import code, cut, fence, listed
 from failure_analysis.packet import rows
 from failure_analysis.report import claims, meaning, relations, second_reading, structure
 from failure_analysis.report.evidence import Evidence
+from failure_analysis.report.names import models_of
 from failure_analysis.report.prose import CODE, FACT, Unit
 from failure_analysis.report.spoken import Spoken
 from failure_analysis.review import counting, ledger, parts
@@ -208,7 +209,7 @@ def around_it(entry: Entry, follows: bool = False) -> Iterator[str]:
 def _facts(one: Spoken, evidence: Evidence) -> Iterator[str]:
     """What is bound in a sentence, in words."""
     for token in one.bound:
-        words = [meaning.in_words(key, sorted(claims.models_of(key, evidence.names)))
+        words = [meaning.in_words(key, sorted(models_of(key, evidence.names)))
                  for key in relations.keys(token.value)]
         yield f"{token.number}: {' | '.join(words)}"
 
@@ -231,7 +232,7 @@ def _hints(one: Spoken, evidence: Evidence) -> Iterator[str]:
     if others := sorted(named or ()):
         yield f"it names {', '.join(others)}; the cited are {', '.join(map(str, faults))}"
     cited = {evidence.names.owner.get(ident) for ident in one.cited}
-    carried = cited.union(*(claims.models_of(key, evidence.names) for key in keys))
+    carried = cited.union(*(models_of(key, evidence.names) for key in keys))
     for name in dict.fromkeys(spans):
         if name in evidence.names.models.values() and name not in carried \
                 and code(name) != one.unit.model:

@@ -6,8 +6,8 @@ from itertools import zip_longest
 
 from failure_analysis.comparison import page
 from failure_analysis.datapoint import safe_id
-from failure_analysis.markdown import code
-from failure_analysis.report import claims, prose
+from failure_analysis.markdown import code, name_in_span
+from failure_analysis.report import claims, draft, prose
 from failure_analysis.report.evidence import Evidence, Finding, Findings
 from failure_analysis.report.prose import Unit
 from failure_analysis.review import counting, ledger, plan
@@ -49,7 +49,30 @@ def findings(text: str, units: list[Unit], evidence: Evidence) -> Findings:
     for title, count in titles_seen.items():
         if count > 1:
             yield Finding(0, "doubled_section", title, f"it stands in the report {count} times")
+    yield from _title_findings(headings, units, evidence)
     yield from _shared_findings(evidence)
+
+
+def _title_findings(headings: list[Unit], units: list[Unit], evidence: Evidence) -> Findings:
+    """A title that names another benchmark, and an item's section that cites others alone."""
+    title = draft.title(evidence.analysis.sanity["conservation"]["benchmark"])
+    outcomes = evidence.analysis.counts.index.outcomes
+    for heading in headings:
+        if heading.text.startswith(title.partition("`")[0]) and heading.text != title:
+            yield Finding(heading.line, "other_title", heading.text, f"the runs are of {title}")
+        if heading.model or not heading.title.startswith("Item `"):
+            continue
+        cited = {name_in_span(outcomes[token.value].item) for unit in units
+                 if not unit.model and unit.title == heading.title
+                 for token in prose.inline(unit.text)
+                 if token.kind == prose.CITE and token.value in outcomes}
+        for item in sorted(_spans(heading.title) - cited if cited else ()):
+            yield Finding(heading.line, "other_item", item, "nothing below this heading cites it, "
+                          f"but {', '.join(sorted(cited))}")
+
+
+def _spans(text: str) -> set[str]:
+    return {token.value for token in prose.inline(text) if token.kind == prose.CODE}
 
 
 def _empty_findings(text: str, units: list[Unit], evidence: Evidence) -> Findings:
@@ -141,7 +164,7 @@ def _description_findings(slug: str, unit: Unit) -> Findings:
 def _cost_findings(model: str, slug: str, unit: Unit, evidence: Evidence) -> Findings:
     """The dimensions that a bucket is said to cost are those that its datapoints failed."""
     cost = counting.costs(evidence.analysis.counts, slug, model)
-    named = {token.value for token in prose.inline(unit.text) if token.kind == prose.CODE}
+    named = _spans(unit.text)
     if wrong := sorted((named & evidence.names.dimensions) - set(cost)):
         yield Finding(unit.line, "wrong_costs", ", ".join(wrong),
                       f"no reviewed datapoint of {model} in {slug} failed it")

@@ -104,7 +104,7 @@ def _with_status(text: str, analysis_dir: Path) -> str:
     """The report with what second readers make of its sentences in its status block."""
     if not second_reading.load(analysis_dir):
         return text
-    evidence = gather(analysis_dir)
+    evidence = gather(analysis_dir, measure=False)
     said = list(spoken.spoken(prose.units(text), evidence))
     found = sheet.reading(said, evidence)
     status = blocks.status(evidence.analysis, second_reading.in_words(found))

@@ -33,7 +33,9 @@ class Counts(NamedTuple):
     `elsewhere` says how many are of another packet. `standing` are the current ones of all
     `reviews`, `changed` those whose datapoint reads otherwise now, which count nowhere. Counts are
     per (bucket, model), (fault, model), model; `members` are the decided of each bucket, in the
-    order of their items."""
+    order of their items. `readings` are the datapoints that each coder reviewed, by how much of
+    them the reading log has shown to it: `whole` (every character was printed), `part` or
+    `never`."""
 
     index: rows.Index
     reviews: list[ledger.Review]
@@ -48,6 +50,7 @@ class Counts(NamedTuple):
     failing: Counter[str]
     reviewed: Counter[str]
     shown: dict[str, dict[str, float]]
+    readings: dict[str, dict[str, list[str]]]
     elsewhere: int
     members: dict[str, list[str]]
 
@@ -110,8 +113,22 @@ def count(index: rows.Index, reviews: list[ledger.Review],
     reviewed = Counter(outcomes[ident].model for ident in (*decided, *open_))
     return Counts(index, reviews, standing,
                   [review for review in current if review.review_id in changed], decided, open_,
-                  wrong_pass, buckets, faults, judged, failing, reviewed, shown, elsewhere,
-                  _members(outcomes, decided))
+                  wrong_pass, buckets, faults, judged, failing, reviewed, shown,
+                  _readings(outcomes, standing, shown), elsewhere, _members(outcomes, decided))
+
+
+def _readings(outcomes: Container[str], standing: list[ledger.Review],
+              shown: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, list[str]]]:
+    """Coder -> how much of it was shown -> datapoints."""
+    by_coder: dict[str, dict[str, list[str]]] = {}
+    for review in standing:
+        ident = review.datapoint_id
+        if review.kind in ledger.READERS and ident in outcomes:
+            share = shown.get(ident, {}).get(review.coder, 0.0)
+            how = "whole" if share >= 1 else "part" if share else "never"
+            mine = by_coder.setdefault(review.coder, {"whole": [], "part": [], "never": []})
+            mine[how].append(ident)
+    return by_coder
 
 
 def _members(outcomes: Mapping[str, rows.OutcomeLine], decided: Mapping[str, ledger.Final]
@@ -169,20 +186,6 @@ def rate(counts: Counts, model: str) -> Rate:
                   (passed, passed - wrong, passed + might_pass(counts, model))))
 
 
-def readings(counts: Counts) -> dict[str, dict[str, list[str]]]:
-    """Coder -> the datapoints that it reviewed, by how much of them the reading log has shown to
-    it: `whole` (every character was printed), `part` or `never`."""
-    by_coder: dict[str, dict[str, list[str]]] = {}
-    for review in counts.standing:
-        ident = review.datapoint_id
-        if review.kind in ledger.READERS and ident in counts.index.outcomes:
-            share = counts.shown.get(ident, {}).get(review.coder, 0.0)
-            how = "whole" if share >= 1 else "part" if share else "never"
-            mine = by_coder.setdefault(review.coder, {"whole": [], "part": [], "never": []})
-            mine[how].append(ident)
-    return by_coder
-
-
 def labelled(counts: Counts) -> Counter[tuple[str, str]]:
     """How many failing datapoints each coder outside labelled with each fault; no bucket and no
     rate rests on it."""
@@ -204,7 +207,7 @@ def numbers(counts: Counts, compared: Mapping[str, Any] | None) -> dict[str, int
                               if review.kind in ledger.READERS}),
         "review/buckets": len(bucket_order(counts)),
     }
-    read = readings(counts)
+    read = counts.readings
     for how in ("whole", "part", "never"):
         values[f"review/shown_{how}"] = sum(len(mine[how]) for mine in read.values())
     values |= {f"review/shown_never/{facts.key(coder)}": len(mine["never"])
