@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from failure_analysis.audit import asks, normal, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item, Whole
@@ -48,6 +50,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         alike = _by_answer(item)
         opposite = {key: group for key, rows in alike.items() if (group := _opposite(rows))}
         yield from _equal(item, opposite.values())
+        yield from _same_calls(item, alike, opposite)
         yield from _same_final(item, alike, opposite)
         yield from _near(item, alike, opposite)
         yield from _flips(item, [rows for key, rows in alike.items() if key not in opposite])
@@ -136,6 +139,23 @@ def _text(row: Seen) -> str:
     """What a datapoint said, and its calls."""
     calls = "\n".join(f"{made.tool} {normal.written(made.arguments)}" for made in row.made)
     return "\n\n".join(part for part in (row.spoken or row.answer, calls) if part)
+
+
+def _same_calls(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Group]
+                ) -> Iterator[Candidate]:
+    """Conversations with the same calls, results and final answers, whose other words differ,
+    judged differently on what the calls decide."""
+    by_calls: dict[str, list[Seen]] = defaultdict(list)
+    for key, rows in alike.items():
+        if key not in opposite and rows[0].made and rows[0].spoken:
+            by_calls[did(msgspec.structs.replace(rows[0], spoken=""), True)] += [
+                row for row in rows if row.outcome == "pass"
+                or row.scores and strict.about_calls(row)]
+    groups = [group for rows in by_calls.values() if (group := _opposite(rows))]
+    if groups:
+        yield _contradiction(item, "same_calls", groups,
+                             "made the same calls, got the same results and ended in the same "
+                             "answer")
 
 
 def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Group]
