@@ -124,6 +124,9 @@ def _json_answer(text: str) -> str:
     if not bare.startswith("{"):
         return ""
     value = _parsed(bare)
+    if value is None:  # LaTeX in a JSON string is often not escaped
+        said = re.findall(r'"(?:final_)?answer"\s*:\s*"([^"\n]*)"\s*\}\s*$', bare)
+        return said[0] if said else ""
     names = [name for name in ("answer", "final_answer") if isinstance(value, dict)
              and isinstance(value.get(name), str | int | float)]
     return written(value[names[0]]) if len(names) == 1 else ""
@@ -227,8 +230,8 @@ def _case(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 def case_matters(a: str, b: str, question: str, asked: frozenset) -> bool:
     """Whether capitals may be what is asked for: the question says so or has both spellings, or the
-    gold is a single sign or has capitals inside its words."""
-    return ("case" in asked or len(b) < 2 or bool(re.search(r"[a-z0-9][A-Z]", b))
+    gold is one or two letters (of which `no` is a word) or has capitals inside its words."""
+    return ("case" in asked or len(b) < 3 and b.casefold() != "no" or bool(re.search(r"[a-z0-9][A-Z]", b))
             or bool(re.search(r"[^\W_]\d|\d[^\W_]|_", b) and " " not in b)
             or (a != b and a in question and b in question))
 
@@ -319,8 +322,7 @@ def _unit(text: str) -> str:
 def _numbers(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     if "number" in asked:
         return False
-    a, b = (number(_bare(_assigned(text, question))) or number(_bare(text))
-            for text in (answer, gold))
+    a, b = (number(_bare(text)) for text in (answer, gold))
     return bool(a and b) and a[0] == b[0] and a[1] == b[1]
 
 
@@ -352,6 +354,8 @@ def _assigned(text: str, question: str) -> str:
 
 
 def _assignment(answer: str, gold: str, question: str, asked: frozenset) -> bool:
+    if "=" not in answer and "=" not in gold:
+        return False
     a, b = (_unspaced(unlatexed(_bare(_assigned(_bare(text), question))))
             for text in (answer, gold))
     return a == b != ""
@@ -455,8 +459,8 @@ def _part(part: str, asked: frozenset) -> str:
 
 # The first that holds names it; the plainest come first.
 _RULES = (("white_space", _white_space), ("wrapping", _wrapping), ("case", _case),
-          ("number", _numbers), ("unit", _units), ("option", _options), ("latex", _latex),
-          ("assignment", _assignment), ("json", _json), ("list", _list), ("set", _set))
+          ("assignment", _assignment), ("number", _numbers), ("unit", _units),
+          ("option", _options), ("latex", _latex), ("json", _json), ("list", _list), ("set", _set))
 
 
 def written(value: Any) -> str:

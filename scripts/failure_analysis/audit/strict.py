@@ -90,14 +90,15 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     """Failing answers that are what is expected."""
     wanted, question = golds(item.expected), item.question
     by_rule: dict[str, list[Seen]] = {}
-    marks: list[tuple[str, str]] | None = None
+    marks: list[tuple[str, str, str]] | None = None
     for row in failed:
         if row.made or not row.answer.strip() or not about(row, RIGHT):
             continue
         if not rules(row, wanted, question, ""):
             continue
         if marks is None:
-            marks = [(other.ident, normal.final(other.answer).how) for other in item.rows]
+            marks = [(other.ident, other.outcome, normal.final(other.answer).how)
+                     for other in item.rows]
         rule = rules(row, wanted, question, _usual(marks, row.ident))
         if rule:
             by_rule.setdefault(rule, []).append(row)
@@ -111,13 +112,15 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
                         failed=len(rows), of=len(item.rows))
 
 
-def _usual(marks: Sequence[tuple[str, str]], ident: str) -> str:
-    """How most of the other responses mark their final answer, where it is with a sign that a
-    prompt will have asked for; blank otherwise."""
-    others = Counter(how for other, how in marks if other != ident)
-    most = others.most_common(1)
-    return most[0][0] if most and most[0][0] in ("boxed", "tag", "hashes", "json") \
-        and most[0][1] * 2 > others.total() and most[0][1] > 1 else ""
+def _usual(marks: Sequence[tuple[str, str, str]], ident: str) -> str:
+    """How the other responses mark their final answer (all that passed, else most of all), where
+    it is with a sign that a prompt will have asked for; blank otherwise."""
+    others = [(outcome, how) for other, outcome, how in marks if other != ident]
+    passed = Counter(how for outcome, how in others if outcome == "pass")
+    counts = passed if len(passed) == 1 else Counter(how for _, how in others)
+    how, count = counts.most_common(1)[0] if counts else ("", 0)
+    signs = ("boxed", "tag", "hashes", "json")
+    return how if how in signs and count > 1 and count * 2 > counts.total() else ""
 
 
 def about(row: Seen, names: re.Pattern) -> bool:
