@@ -16,8 +16,9 @@ _FORMS = {
             r"(correct |right |proper )?(unit|currency|symbol|dollar sign|percent sign)|"
             r"digits only|only digits|(only|just) (a|the|one) (number|integer|digits?)|"
             r"(number|integer) only",
-    "order": r"\bsort|\border(ed)? (by|of|from)\b|\b(alphabetical|chronological|ascending|"
-             r"descending)|in (this|that|the same|the following|the given) order|\branked?\b",
+    "order": r"\bsort|\bordered\b|\border by\b|\bin order of\b|\b(alphabetical|"
+             r"chronological|ascending|descending)|\branked?\b|"
+             r"in (this|that|the same|the following|the given) order",
     "stop": r"full stop|\bperiod at|with a period|(end|ending|ends|without|no) (with )?(a )?"
             r"(period|punctuation)|\bpunctuat",
     "exact": r"\bverbatim\b|exact(ly)? (match|format|string|text|wording|as (written|shown|given))|"
@@ -34,9 +35,11 @@ _ONLY = re.compile(
     r"integer|result) (only|alone)\b|(respond|reply|answer) (only )?with (only|just|a single|one)|"
     r"no (explanation|other words)|without (any )?explanation|single (word|letter|number)", re.I)
 _ANY_ORDER = re.compile(
-    r"(in )?any order|order (does not|doesn't|is not|isn't|will not) (matter|important|count)|"
+    r"(in )?any order|order( of [^.;,]{1,30})? (does not|doesn't|is not|isn't|will not) "
+    r"(matter|important|count)|"
     r"order is (free|irrelevant|unimportant|not important)|regardless of (the )?order|unordered|"
-    r"irrespective of (the )?order|no particular order|as a set\b", re.I)
+    r"irrespective of (the )?order|no particular order|as a (multi)?set\b|"
+    r"\b(give|list|find|name|state|write|determine|return) the (multi)?set of\b", re.I)
 _WRAPPERS = {"boxed": re.compile(r"\\boxed"), "tag": re.compile(r"<answer>", re.I),
              "hashes": re.compile(r"####")}
 _PAIRS = re.compile(r"\binterval|\bcoordinate|\bvector|\bordered pair|\bpoints?\b|\btuple", re.I)

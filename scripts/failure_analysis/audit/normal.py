@@ -21,12 +21,14 @@ _CODE = re.compile(r"(?m)^\s*(def |class |import |from \w+ import|#include|publi
                    r"SELECT\b|return\b)|[;{]\s*$")
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.S | re.I)
 _TAG = re.compile(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>", re.S | re.I)
-_HASHES = re.compile(r"(?m)^\s*####[ \t]*(\S.*?)[ \t]*$")
-_SAYS = re.compile(r"^[\s*_#>]*(?:(?:so|thus|therefore|hence),? )?(?:the |my )?"
-                   r"(?:(?:final|correct) )?(?:answer|result)[*_]*(?: is)?[*_]*\s*(?::|\bis\b|=)?"
-                   r"[*_]*\s*(\S.*)$", re.I)
-_SAID = re.compile(r"\b(?:answer|result)[*_]*\s*(?:is\b|:|=)", re.I)
+_HASHES = re.compile(r"(?m)(?:^|(?<=[ \t]))####[ \t]*(\S.*?)[ \t]*$")
+_SAYS = re.compile(r"\b(?:answer|result)[*_]*\s*(?:\bis\b|:|=)[*_:]*\s*(\S.*)$", re.I)
+_CONCLUDES = re.compile(r"^(?:in short|in conclusion|thus|hence|therefore|so)[:,]?\s+"
+                        r"(?:we (?:get|have|obtain) |it is )?(\S.*)$", re.I)
 _LETTERED = re.compile(r"^A:\s*(\S.*)$")
+_HEADED = re.compile(r"(?im)^[ \t]*(?:#+[ \t]*)?[*_]*(?:final |my |the )?answer[*_]*:?[*_]*[ \t]*$")
+_CLOSING = re.compile(r"\s+(?:i )?(?:hope (?:this|that) helps|feel free to|(?:please )?let me know|"
+                      r"have a (?:nice|great|good) day)[^\n]{0,80}$", re.I)
 _OPEN_THOUGHT = re.compile(r"<(think|thinking|reasoning)>", re.I)
 
 
@@ -44,7 +46,7 @@ NONE = Final("", "")
 def final(text: str) -> Final:
     """The answer that a response ends in, blank where that is not sure: nothing marks it, or it
     marks several different ones."""
-    text = _THOUGHT.sub(" ", text).translate(_TYPOGRAPHY).strip()
+    text = _CLOSING.sub("", _THOUGHT.sub(" ", text).translate(_TYPOGRAPHY).strip())
     if not text or _OPEN_THOUGHT.search(text):
         return NONE
     marked = [*(Final(inner, "boxed") for inner in _boxed(text)),
@@ -53,8 +55,7 @@ def final(text: str) -> Final:
     inside = _json_answer(text)
     if inside:
         marked.append(Final(inside, "json"))
-    said = None if marked and "\n" not in text else _said(text)
-    marked += [said] if said else []
+    marked += [] if marked and "\n" not in text else _said(text)
     if marked:
         texts = {_bare(one.text) for one in marked}
         return marked[0] if len(texts) == 1 and texts != {""} else NONE
@@ -75,16 +76,35 @@ def _unmarked(text: str) -> Final:
     return NONE
 
 
-def _said(text: str) -> Final | None:
-    """What the last line calls the answer."""
-    last = text.splitlines()[-1].strip()
-    said = _LETTERED.match(last) or _SAYS.match(last)
-    if not said or not (_LETTERED.match(last) or _SAID.search(last)):
-        return None
-    words = re.sub(r"^[*_]+|[*_]+$", "", said[1].strip())
+def _said(text: str) -> list[Final]:
+    """What the last line calls the answer, or what stands below a heading that does."""
+    headings = list(_HEADED.finditer(text))
+    below = text[headings[-1].end():].strip() if headings else ""
+    if below:
+        said = [below] if "\n\n" not in below else []
+    else:
+        last = text.splitlines()[-1].strip()
+        lettered = _LETTERED.match(last)
+        calls = _SAYS.search(last)
+        concludes = _CONCLUDES.match(last)
+        said = [found[1] for found in [lettered or calls or concludes] if found]
+    words = [_unwrapped(part) for part in said]
+    return [Final(part, "says") for part in words if _is_answer(part)]
+
+
+def _unwrapped(words: str) -> str:
+    """An answer without emphasis, and out of its box or tag where it has one."""
+    words = re.sub(r"^[*_]+(?=\S)|(?<=\S)[*_]+$", "", words.strip())
     inner = [*_boxed(words), *_TAG.findall(words)]
-    words = inner[0] if len(inner) == 1 else words
-    return Final(words, "says") if len(words) <= _SHORT and " because " not in words else None
+    return inner[0] if len(inner) == 1 else words
+
+
+def _is_answer(words: str) -> bool:
+    """Whether this is an answer and not a sentence on one."""
+    if words[:1] in "{[":
+        return len(words) <= 2_000
+    return bool(words) and len(words) <= _SHORT and not re.search(
+        r" because |[.!?] +[A-Z]|\b(?:not|or)\b", words)
 
 
 def _boxed(text: str) -> Iterator[str]:
@@ -104,6 +124,9 @@ def _json_answer(text: str) -> str:
     if not bare.startswith("{"):
         return ""
     value = _parsed(bare)
+    if value is None:  # LaTeX in a JSON string is often not escaped
+        said = re.findall(r'"(?:final_)?answer"\s*:\s*"([^"\n]*)"\s*\}\s*$', bare)
+        return said[0] if said else ""
     names = [name for name in ("answer", "final_answer") if isinstance(value, dict)
              and isinstance(value.get(name), str | int | float)]
     return written(value[names[0]]) if len(names) == 1 else ""
@@ -168,7 +191,7 @@ def alike(answer: str, gold: str, question: str) -> str:
 
 
 def _white_space(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    return answer.split() == gold.split()
+    return answer.split() == gold.split() or _unspaced(answer).split() == _unspaced(gold).split()
 
 
 def _wrapping(answer: str, gold: str, question: str, asked: frozenset) -> bool:
@@ -207,8 +230,8 @@ def _case(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 def case_matters(a: str, b: str, question: str, asked: frozenset) -> bool:
     """Whether capitals may be what is asked for: the question says so or has both spellings, or the
-    gold is a single sign or has capitals inside its words."""
-    return ("case" in asked or len(b) < 2 or bool(re.search(r"[a-z0-9][A-Z]", b))
+    gold is one or two letters (of which `no` is a word) or has capitals inside its words."""
+    return ("case" in asked or len(b) < 3 and b.casefold() != "no" or bool(re.search(r"[a-z0-9][A-Z]", b))
             or bool(re.search(r"[^\W_]\d|\d[^\W_]|_", b) and " " not in b)
             or (a != b and a in question and b in question))
 
@@ -238,7 +261,8 @@ def unlatexed(text: str) -> str:
 
 
 def _unspaced(text: str) -> str:
-    return re.sub(r"(?<![^\W\d_])\s+|\s+(?![^\W\d_])", "", text)
+    """Without the spaces beside signs; those of words, of digits and after commas stay."""
+    return re.sub(r"\s*([-+*/=^()<>{}\\%$])\s*", r"\1", text).strip()
 
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
@@ -257,6 +281,8 @@ def number(text: str) -> tuple[Fraction, str] | None:
         return (-value if mixed[1] == "-" else value), ""
     found = _NUMBER.match(text)
     if not found or (found[1] and found[3]) or len(found[4]) > 60:
+        return None
+    if found[8] and not text[:found.start(8)].endswith(" ") and _unit(found[8]) not in _UNITS:
         return None
     power = int(found[5] or found[6] or 0)
     value = Fraction(found[4].replace(",", "").rstrip(".")) * Fraction(10) ** power
@@ -296,8 +322,7 @@ def _unit(text: str) -> str:
 def _numbers(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     if "number" in asked:
         return False
-    a, b = (number(_bare(_assigned(text, question))) or number(_bare(text))
-            for text in (answer, gold))
+    a, b = (number(_bare(text)) for text in (answer, gold))
     return bool(a and b) and a[0] == b[0] and a[1] == b[1]
 
 
@@ -329,6 +354,8 @@ def _assigned(text: str, question: str) -> str:
 
 
 def _assignment(answer: str, gold: str, question: str, asked: frozenset) -> bool:
+    if "=" not in answer and "=" not in gold:
+        return False
     a, b = (_unspaced(unlatexed(_bare(_assigned(_bare(text), question))))
             for text in (answer, gold))
     return a == b != ""
@@ -346,6 +373,7 @@ def _options(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 def _option(text: str, listed: dict[str, str]) -> str:
     """The letter of an option that a text names; blank for anything else."""
     bare = _bare(text)
+    bare = re.sub(r"^(?:option|choice)\s+", "", bare, flags=re.I)
     found = re.match(r"^\(?([A-J])(?:[).:]+|\b)\s*(.*)$", bare)
     if found and found[1] in listed and (
             not found[2] or _bare(found[2]).casefold() == _bare(listed[found[1]]).casefold()):
@@ -431,8 +459,8 @@ def _part(part: str, asked: frozenset) -> str:
 
 # The first that holds names it; the plainest come first.
 _RULES = (("white_space", _white_space), ("wrapping", _wrapping), ("case", _case),
-          ("number", _numbers), ("unit", _units), ("option", _options), ("latex", _latex),
-          ("assignment", _assignment), ("json", _json), ("list", _list), ("set", _set))
+          ("assignment", _assignment), ("number", _numbers), ("unit", _units),
+          ("option", _options), ("latex", _latex), ("json", _json), ("list", _list), ("set", _set))
 
 
 def written(value: Any) -> str:

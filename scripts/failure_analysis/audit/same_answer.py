@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from failure_analysis.audit import asks, normal, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item, Whole
@@ -20,6 +22,8 @@ _LONGEST_FINAL = 60
 # What a dimension is called that the answer alone does not decide.
 _NOT_OF_THE_ANSWER = re.compile(r"latenc|time|speed|fast|slow|cost|token|budget|price|duration|"
                                 r"efficien|steps|turns|\bcalls\b", re.I)
+# What it is called where calls decide it, which a row without any may not have recorded.
+_OF_THE_CALLS = re.compile(r"tool|call|action|database|\bdb\b|state|trajector", re.I)
 # Endings with which a verdict may be about the ending and not about what was said.
 _CUT = re.compile(r"max|limit|length|time|error|cancel|crash|memory|abort|interrupt", re.I)
 _NEGATIONS = frozenset((
@@ -48,6 +52,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         alike = _by_answer(item)
         opposite = {key: group for key, rows in alike.items() if (group := _opposite(rows))}
         yield from _equal(item, opposite.values())
+        yield from _same_calls(item, alike, opposite)
         yield from _same_final(item, alike, opposite)
         yield from _near(item, alike, opposite)
         yield from _flips(item, [rows for key, rows in alike.items() if key not in opposite])
@@ -101,9 +106,16 @@ def _against(failed: Seen, passed: Seen) -> bool:
     judged = _judged(failed)
     if judged.keys() != _judged(passed).keys():
         return any(judged[name] is False and _judged(passed).get(name) is True for name in judged
-                   if not _NOT_OF_THE_ANSWER.search(name))
+                   if _decided(name, failed))
     names = [name for name in failed.failed if name in judged]
-    return not names or not all(_NOT_OF_THE_ANSWER.search(name) for name in names)
+    return not names or any(_decided(name, failed) for name in names)
+
+
+def _decided(name: str, row: Seen) -> bool:
+    """Whether what is recorded of the answer decides a dimension of this name."""
+    words = name.replace("_", " ")
+    return not _NOT_OF_THE_ANSWER.search(words) and not (
+        not row.made and _OF_THE_CALLS.search(words))
 
 
 def _judged(row: Seen) -> dict[str, bool]:
@@ -136,6 +148,23 @@ def _text(row: Seen) -> str:
     """What a datapoint said, and its calls."""
     calls = "\n".join(f"{made.tool} {normal.written(made.arguments)}" for made in row.made)
     return "\n\n".join(part for part in (row.spoken or row.answer, calls) if part)
+
+
+def _same_calls(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Group]
+                ) -> Iterator[Candidate]:
+    """Conversations with the same calls, results and final answers, whose other words differ,
+    judged differently on what the calls decide."""
+    by_calls: dict[str, list[Seen]] = defaultdict(list)
+    for key, rows in alike.items():
+        if key not in opposite and rows[0].made and rows[0].spoken:
+            by_calls[did(msgspec.structs.replace(rows[0], spoken=""), True)] += [
+                row for row in rows if row.outcome == "pass"
+                or row.scores and strict.about_calls(row)]
+    groups = [group for rows in by_calls.values() if (group := _opposite(rows))]
+    if groups:
+        yield _contradiction(item, "same_calls", groups,
+                             "made the same calls, got the same results and ended in the same "
+                             "answer")
 
 
 def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Group]
@@ -224,7 +253,7 @@ def _flips(item: Item, groups: Iterable[Sequence[Seen]]) -> Iterator[Candidate]:
             for name, value in _judged(row).items():
                 values[name].add(value)
         names = sorted(name for name, both in values.items() if len(both) > 1
-                       and not _NOT_OF_THE_ANSWER.search(name))
+                       and _decided(name, rows[0]))
         if names and not any(map(_cut, rows)):
             flipping.append((names, [row for row in rows if _judged(row).keys() & set(names)]))
     if not flipping:
@@ -267,7 +296,7 @@ def _judges(item: Item) -> Iterator[Candidate]:
                     f"{len(disputed)} of {len(item.gradings)} datapoints with further gradings "
                     "have one opposite to their verdict.",
                     [variant("further graders", opposed), *shown], disputed,
-                    disputed=len(disputed), graded=len(item.gradings), graders=len(per_grader))
+                    opposite=len(disputed), graded=len(item.gradings), graders=len(per_grader))
 
 
 def _instability(item: Item) -> Iterator[Candidate]:

@@ -81,8 +81,7 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str) -> str:
         elif ending.how in ("boxed", "tag", "hashes", "json"):
             how = ending.how
         missing = {"boxed", "tag", "hashes"} & asked - {how}
-        if same and not missing and (same == "equal" and row.answer == gold
-                                     or usual in ("", how)):
+        if same and not missing and usual in ("", how):
             return same
     return ""
 
@@ -91,14 +90,15 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     """Failing answers that are what is expected."""
     wanted, question = golds(item.expected), item.question
     by_rule: dict[str, list[Seen]] = {}
-    marks: list[tuple[str, str]] | None = None
+    marks: list[tuple[str, str, str]] | None = None
     for row in failed:
         if row.made or not row.answer.strip() or not about(row, RIGHT):
             continue
         if not rules(row, wanted, question, ""):
             continue
         if marks is None:
-            marks = [(other.ident, normal.final(other.answer).how) for other in item.rows]
+            marks = [(other.ident, other.outcome, normal.final(other.answer).how)
+                     for other in item.rows]
         rule = rules(row, wanted, question, _usual(marks, row.ident))
         if rule:
             by_rule.setdefault(rule, []).append(row)
@@ -112,13 +112,15 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
                         failed=len(rows), of=len(item.rows))
 
 
-def _usual(marks: Sequence[tuple[str, str]], ident: str) -> str:
-    """How most of the other responses mark their final answer, where it is with a sign that a
-    prompt will have asked for; blank otherwise."""
-    others = Counter(how for other, how in marks if other != ident)
-    most = others.most_common(1)
-    return most[0][0] if most and most[0][0] in ("boxed", "tag", "hashes", "json") \
-        and most[0][1] * 2 > others.total() and most[0][1] > 1 else ""
+def _usual(marks: Sequence[tuple[str, str, str]], ident: str) -> str:
+    """How the other responses mark their final answer (all that passed, else most of all), where
+    it is with a sign that a prompt will have asked for; blank otherwise."""
+    others = [(outcome, how) for other, outcome, how in marks if other != ident]
+    passed = Counter(how for outcome, how in others if outcome == "pass")
+    counts = passed if len(passed) == 1 else Counter(how for _, how in others)
+    how, count = counts.most_common(1)[0] if counts else ("", 0)
+    signs = ("boxed", "tag", "hashes", "json")
+    return how if how in signs and count > 1 and count * 2 > counts.total() else ""
 
 
 def about(row: Seen, names: re.Pattern) -> bool:
@@ -131,6 +133,13 @@ def about(row: Seen, names: re.Pattern) -> bool:
     held = [name for name in judged if row.scores[name] is True
             and names.search(name.replace("_", " "))]
     return bool(said) and not held
+
+
+def about_calls(row: Seen) -> bool:
+    """Whether all that the row failed is what its calls decide, or its only dimension."""
+    judged = [name for name, value in row.scores.items() if value is not None]
+    return len(judged) < 2 or not row.failed or all(
+        _DONE.search(name.replace("_", " ")) for name in row.failed)
 
 
 class Wanted(NamedTuple):
@@ -171,7 +180,7 @@ def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Wanted]) -> Iter
     """Failing rows that made every call that is expected and no other write."""
     done: dict[str, list[Seen]] = {"arguments": [], "all_done": []}
     for row in failed:
-        rule = _made_all(row, wanted) if about(row, _DONE) and _only_calls(item, row) else ""
+        rule = _made_all(row, wanted) if about_calls(row) and _only_calls(item, row) else ""
         if rule:
             done[rule].append(row)
     says = {"arguments": "made every expected call and no other write; arguments differ in their "
@@ -221,8 +230,10 @@ def _made_all(row: Seen, wanted: Sequence[Wanted]) -> str:
         exact = exact and bool(same)
         taken.add(place)
         last = last if lookup else place
+    tools = {call.tool for call in wanted}
     extra = [made for place, made in enumerate(row.made) if place not in taken
-             and made.by == "assistant" and not made.failed and not READ_ONLY.match(made.tool)]
+             and made.by == "assistant" and not READ_ONLY.match(made.tool)
+             and not (made.failed and made.tool in tools)]  # tried again, in the end with success
     return "" if extra else "all_done" if exact else "arguments"
 
 
@@ -237,21 +248,23 @@ def _given(call: Wanted, made: Made) -> Any:
 def _same_call(call: Wanted, made: Made) -> bool:
     """Whether a call is the one that is expected, but for the form of its arguments."""
     return (made.tool == call.tool and made.by == call.by and not made.failed
-            and same_argument(call.arguments, _given(call, made)))
+            and same_argument(call.arguments, _given(call, made), taken=bool(made.result.strip())))
 
 
-def same_argument(a: Any, b: Any, name: str = "") -> bool:
-    """Whether two argument values differ in form at most: white space, capitals of words, a number
-    as text, JSON as text, a part that is null or left out."""
+def same_argument(a: Any, b: Any, name: str = "", *, taken: bool = False) -> bool:
+    """Whether two argument values differ in form at most: white space, capitals of words (of an
+    identifier where the tool has `taken` it), a number as text, JSON as text, a part that is null
+    or left out."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return all(same_argument(a.get(key), b.get(key), str(key)) for key in {**a, **b})
+        return all(same_argument(a.get(key), b.get(key), str(key), taken=taken)
+                   for key in {**a, **b})
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(same_argument(x, y, name)
+        return len(a) == len(b) and all(same_argument(x, y, name, taken=taken)
                                         for x, y in zip(a, b, strict=True))
     if isinstance(a, bool) or isinstance(b, bool):
         return str(a).casefold() == str(b).casefold() and not (is_number(a) or is_number(b))
     if isinstance(a, str) and isinstance(b, str):
-        return _same_text(a, b, name)
+        return _same_text(a, b, name, taken)
     numbers = [normal.number(str(value)) if isinstance(value, str) or is_number(value) else None
                for value in (a, b)]
     if all(numbers):
@@ -259,17 +272,18 @@ def same_argument(a: Any, b: Any, name: str = "") -> bool:
     if isinstance(a, str) != isinstance(b, str):
         a, b = (parsed_arguments(value) if isinstance(value, str) and value[:1] in "[{" else value
                 for value in (a, b))
-        return not isinstance(a, str) and not isinstance(b, str) and same_argument(a, b, name)
+        return not isinstance(a, str) and not isinstance(b, str) and same_argument(
+            a, b, name, taken=taken)
     return a == b
 
 
-def _same_text(a: str, b: str, name: str) -> bool:
+def _same_text(a: str, b: str, name: str, taken: bool) -> bool:
     """Texts that are equal but for white space and a full stop; but for capitals too where no
     identifier may be meant; numbers of one value."""
     a, b = (" ".join(text.split()) for text in (a, b))
     if a == b:
         return True
-    if re.search(r"(^|_)(id|code|key|password|token|hash|path|query|regex|command)s?$", name):
+    if re.search(r"(^|_)(code|key|password|token|hash|path|query|regex|command)s?$", name):
         return False
     values = [normal.number(text) for text in (a, b)]
     if all(values):
@@ -277,4 +291,4 @@ def _same_text(a: str, b: str, name: str) -> bool:
     if a.rstrip(".") == b.rstrip("."):
         return True
     identifier = re.search(r"\d|_|^[A-Z]{2,}$", a + b) and " " not in a
-    return not identifier and a.rstrip(".").casefold() == b.rstrip(".").casefold()
+    return (taken or not identifier) and a.rstrip(".").casefold() == b.rstrip(".").casefold()

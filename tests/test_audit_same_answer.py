@@ -1,0 +1,238 @@
+"""The audit of answers: what is the same but for its form, who was judged twice differently, and
+which failures are what was expected. Each rule has a plant and decoys, through the real script."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from failure_analysis.audit import normal
+
+MAPPING = """
+benchmark: toy
+fields:
+  item_id: id
+  model_name: model
+  run_id: run
+  user_text: question
+  assistant_text: answer
+  expected: gold
+  tool_calls: calls
+  tool_results: results
+  scores:
+    correct: {at: scores.correct, optional: true}
+    polite: {at: scores.polite, optional: true}
+    fast_enough: {at: scores.fast_enough, optional: true}
+    latency_ok: {at: scores.latency_ok, optional: true}
+    tool_use: {at: scores.tool_use, optional: true}
+    db_state: {at: scores.db_state, optional: true}
+    told: {at: scores.told, optional: true}
+trial_of: trial
+"""
+
+
+@pytest.fixture
+def flags(build: Callable, run_script: Callable, tmp_path: Path) -> Callable[..., set[tuple]]:
+    """`flags(rows)`: audits these rows; {(class, rule, item, datapoints in doubt)}."""
+
+    def audit(*rows: dict) -> set[tuple]:
+        lines, mapping = tmp_path / "rows.jsonl", tmp_path / "mapping.yaml"
+        full = [{"model": f"m{place}", "run": f"m{place}", "trial": 0, "gold": None, "calls": None,
+                 "results": None} | row for place, row in enumerate(rows)]
+        for row in full:
+            row["scores"] = row.get("scores") or {"correct": row["right"]}
+        lines.write_text("".join(json.dumps(row) + "\n" for row in full), encoding="utf-8")
+        mapping.write_text(MAPPING, encoding="utf-8")
+        _, folder = build("--input", lines, "--mapping", mapping)
+        done = run_script("audit_benchmark.py", folder)
+        assert done.returncode == 0, done.stderr
+        found = [json.loads(line) for line in (folder / "audit.jsonl").read_text(
+            encoding="utf-8").splitlines()]
+        return {(one["class"], one["rule"], one["item_id"],
+                 " ".join(ident.split("/")[0] for ident in one["disputed"]))
+                for one in found if one["class"] in (
+                    "strict_match", "same_answer_other_verdict", "instability")}
+
+    return audit
+
+
+def row(item: str, answer: str, right: bool, question: str = "What is it?", **more: object) -> dict:
+    return {"id": item, "answer": answer, "right": right, "question": question, **more}
+
+
+SAME, STRICT = "same_answer_other_verdict", "strict_match"
+
+
+def test_equal_answers_with_opposite_verdicts(flags: Callable) -> None:
+    """White space, capitals and a full stop make no other answer; another dimension, capitals that
+    are asked for, and one verdict for all do."""
+    capitals = "Write the name in capital letters."
+    assert flags(
+        row("plant", "the Red fox.", True), row("plant", "The red  fox", False),
+        row("asked", "OSLO", True, capitals), row("asked", "Oslo", False, capitals),
+        row("agreed", "the red fox", False), row("agreed", "the red fox", False),
+        row("slow", "the red fox", True, scores={"correct": True, "fast_enough": True}),
+        row("slow", "the red fox", False, scores={"correct": True, "fast_enough": False}),
+        row("calls", "the red fox", True, scores={"correct": True, "tool_use": True}),
+        row("calls", "the red fox", False, scores={"correct": True, "tool_use": False}),
+    ) == {(SAME, "equal", "plant", "m0 m1")}
+
+
+LONG = ("We add the two prices, subtract the voucher and divide by the number of friends who "
+        "share the bill, which gives the amount per head; nobody has paid before. {} each pays {}")
+
+
+def test_nearly_equal_answers_with_opposite_verdicts(flags: Callable) -> None:
+    """What differs decides nothing in the plant; a number and a negation do in the decoys."""
+    assert flags(
+        row("plant", LONG.format("So", "12 euros, says the till"), True),
+        row("plant", LONG.format("Thus", "12 euros, says the till"), False),
+        row("number", LONG.format("So", "12 euros, says the till"), True),
+        row("number", LONG.format("So", "13 euros, says the till"), False),
+        row("negation", LONG.format("So", "12 euros, says the till"), True),
+        row("negation", LONG.format("So not", "12 euros, says the till"), False),
+    ) == {(SAME, "near_equal", "plant", "m0 m1")}
+
+
+def test_the_same_final_answer_with_opposite_verdicts(flags: Callable) -> None:
+    """Marked in the same way, where a final answer is all that is expected."""
+    why = "What is it, and why? Explain."
+    first, second = "Four and one.\n\n\\boxed{6}", "I count the stars one by one.\n\n\\boxed{6}"
+    assert flags(
+        row("plant", first, True, gold="5"), row("plant", second, False, gold="5"),
+        row("reasons", first, True, why, gold="5"), row("reasons", second, False, why, gold="5"),
+        row("mark", first, True, gold="5"), row("mark", "I count them.\n#### 6", False, gold="5"),
+        row("two", first, True, gold="5"), row("two", f"\\boxed{{7}} {second}", False, gold="5"),
+    ) == {(SAME, "same_final", "plant", "m0 m1")}
+
+
+def test_a_dimension_that_flips_while_the_answer_does_not(flags: Callable) -> None:
+    """The outcomes are equal; speed is not decided by the answer."""
+    assert flags(
+        row("plant", "a red fox", False, scores={"polite": True, "correct": False}),
+        row("plant", "a red fox", False, scores={"polite": False, "correct": False}),
+        row("speed", "a red fox", False, scores={"latency_ok": True, "correct": False}),
+        row("speed", "a red fox", False, scores={"latency_ok": False, "correct": False}),
+        row("other", "a red fox", False, scores={"polite": True, "correct": False}),
+        row("other", "two red foxes", False, scores={"polite": False, "correct": False}),
+    ) == {(SAME, "dimension_flips", "plant", "m0 m1")}
+
+
+def test_failures_that_are_the_gold_but_for_their_form(flags: Callable) -> None:
+    """One candidate per item and rule, each beside decoys of its kind."""
+    asked, money = "Round it to 2 decimals.", "How many dollars are left?"
+    free, choice = "Name both, in any order.", "Which?\nA. red\nB. blue"
+    assert flags(
+        row("number", "1,234.0", False, gold="1234"), row("sign", "-1234", False, gold="1234"),
+        row("decimals", "3.5", False, asked, gold="3.50"),
+        row("unit", "$18", False, money, gold="18"), row("size", "18 cents", False, money,
+                                                         gold="18"),
+        row("case", "oslo", False, gold="Oslo"), row("symbol", "CO", False, gold="Co"),
+        row("latex", "$\\dfrac{3}{4}$", False, gold="3/4"),
+        row("other", "$\\dfrac{4}{3}$", False, gold="3/4"),
+        row("set", "b, a", False, free, gold="a, b"), row("ordered", "b, a", False, gold="a, b"),
+        row("multiset", "a, b, b", False, free, gold="a, a, b"),
+        row("option", "Option B", False, choice, gold="B"),
+        row("mention", "Not B, rather A", False, choice, gold="B"),
+        row("json", '{"b": 1.0, "a": 2}', False, gold='{"a": 2, "b": 1}'),
+        row("list", '{"a": [2, 1]}', False, gold='{"a": [1, 2]}'),
+        row("boxed", "So it is.\n\n\\boxed{7}", False, gold="7"),
+        row("both", "It is 7.\nAnswer: 8", False, gold="7"),
+        row("dimension", "7", False, gold="7", scores={"correct": True, "polite": False}),
+    ) == {(STRICT, rule, item, model) for rule, item, model in (
+        ("number", "number", "m0"), ("unit", "unit", "m3"), ("case", "case", "m5"),
+        ("latex", "latex", "m7"), ("set", "set", "m9"), ("option", "option", "m12"),
+        ("json", "json", "m14"), ("wrapping", "boxed", "m16"))}
+
+
+def test_the_mark_that_the_other_responses_have_may_have_been_asked_for(flags: Callable) -> None:
+    """The prompt is not seen: where all others mark their answer, one that does not stays out."""
+    assert flags(row("tag", "<answer>7</answer>", True, gold="7"),
+                 row("tag", "<answer>7</answer>", True, gold="7"), row("tag", "7", False, gold="7"),
+                 *(row("tag", "8", False, gold="7") for _ in range(4))) == set()
+
+
+ORDER = {"actions": [{"name": "get_order", "arguments": {"id": "A1"}},
+                     {"name": "refund", "arguments": {"id": "A1", "amount": 12.5}}]}
+
+
+def made(*calls: tuple[str, dict], results: list[str] | None = None) -> dict:
+    return {"calls": [{"name": name, "arguments": arguments} for name, arguments in calls],
+            "results": [{"content": text} for text in results or ["done"] * len(calls)],
+            "gold": ORDER}
+
+
+LOOK, PAY = ("get_order", {"id": "A1"}), ("refund", {"id": "A1", "amount": 12.5})
+
+
+def test_calls_that_differ_in_form_alone_and_all_done(flags: Callable) -> None:
+    """A sum as text and small letters that the tool took; another sum, a further write, one that
+    failed and words that were due and not said are none."""
+    state = {"db_state": False, "told": True}
+    text = ("refund", {"amount": "12.50", "id": "a1"})
+    assert flags(
+        row("form", "Done.", False, **made(LOOK, text), scores=state),
+        row("done", "Done.", False, **made(LOOK, PAY), scores=state),
+        row("sum", "Done.", False, **made(LOOK, ("refund", {"id": "A1", "amount": 125})),
+            scores=state),
+        row("more", "Done.", False, **made(LOOK, PAY, ("cancel_order", {"id": "A1"})),
+            scores=state),
+        row("broke", "Done.", False, **made(LOOK, PAY, results=["done", "Error: closed"]),
+            scores=state),
+        row("told", "Done.", False, **made(LOOK, PAY), scores={"db_state": True, "told": False}),
+    ) == {(STRICT, "arguments", "form", "m0"), (STRICT, "all_done", "done", "m1")}
+
+
+def test_the_answer_of_an_agent_is_all_that_it_did(flags: Callable) -> None:
+    """The same words after the same calls, not after a call more or with another result."""
+    other = {**made(LOOK, PAY, results=["done", "done, 12.50 paid"]), "gold": "Done."}
+    same = {**made(LOOK, PAY), "gold": "Done."}
+    assert flags(
+        row("plant", "I did it.", True, **same), row("plant", "I did it.", False, **same),
+        row("result", "I did it.", True, **same), row("result", "I did it.", False, **other),
+    ) == {(SAME, "equal", "plant", "m0 m1")}
+
+
+def test_repeats_of_one_model_that_differ(flags: Callable, tmp_path: Path) -> None:
+    """The pattern of each model, of the outcome and of the dimension that changes."""
+    trials = [row("it", f"answer {trial}", right, model="m", run="m", trial=trial)
+              for trial, right in enumerate((True, False, True))]
+    steady = [row("it", f"try {trial}", False, model="n", run="n", trial=trial)
+              for trial in range(2)]
+    assert flags(*trials, *steady) == {("instability", "outcome", "it", "m")}
+    line = json.loads((tmp_path / "out" / "audit.jsonl").read_text(encoding="utf-8"))
+    assert [side["text"] for side in line["variants"]] == ["m\noutcome: ✓✗✓\ncorrect: ✓✗✓"]
+    assert line["numbers"] == {"models": 1, "repeated": 2, "same_dimensions": 1, "trials": 3}
+
+
+@pytest.mark.parametrize(("text", "answer"), [
+    ("Let me see.\n\n\\boxed{\\frac{1}{2}}", "\\frac{1}{2}"), ("one\n#### 18", "18"),
+    ("<think>7?</think>\n<answer> 8 </answer>", " 8 "), ("I add.\nAnswer: 18", "18"),
+    ("I add.\n**Final answer:** 18", "18"), ("So the final answer is 18.", "18."), ("18", "18"),
+    ("I add.\nThen more.\n\n18", "18"), ('{"reasoning": "x", "answer": "18"}', "18"),
+    ("I add.\n\n### Answer\n18\nHope this helps!", "18"),
+    ("\\boxed{5} and then \\boxed{6}", ""), ("\\boxed{5}\nAnswer: 6", ""), ("<think>7", ""),
+    ("I think that it will be seven.\nOr it might also be eight of them, who knows that?", ""),
+])
+def test_the_final_answer_of_a_response(text: str, answer: str) -> None:
+    assert normal.final(text).text == answer
+
+
+@pytest.mark.parametrize(("answer", "gold", "question", "rule"), [
+    ("1.234e3", "1,234", "How much?", "number"), ("0.5", "1/2", "How much?", "number"),
+    ("0.5", "1/2", "How much, as a fraction?", ""), ("1 234", "1234", "How much?", ""),
+    ("12", "1, 2", "Which?", ""), ("5 km", "5 kilometers", "How far?", "number"),
+    ("5 km", "5 m", "How far?", ""), ("50%", "50", "What percent is it?", "unit"),
+    ("30 minutes", "30", "It took 30 minutes. How many hours?", ""),
+    ("x = 5", "5", "Solve 2x = 10 for x.", "assignment"), ("(1, 2)", "[1, 2]", "Which?", ""),
+    ("true", "1", "Is it?", ""), ("`Paris`.", "Paris", "Where?", "wrapping"),
+    ("iphone", "iPhone", "Which?", ""), ("**", "", "Which?", ""),
+    ("def f():\n  return 1", "def f():\n    return 1", "Write f.", ""),
+])
+def test_what_is_alike(answer: str, gold: str, question: str, rule: str) -> None:
+    assert normal.alike(answer, gold, question) == rule
+
+
+def test_shared_tokens_are_counted() -> None:
+    assert normal.jaccard("a b c d", "a b c e") == 3 / 5
