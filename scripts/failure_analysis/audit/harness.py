@@ -1,11 +1,302 @@
-"""To be written: harness."""
+"""Where the run broke and not the model: no answer after an error, an error of the infrastructure
+in the place of an answer, a tool that works for nobody, a call that was executed twice, a run cut
+while it was getting on. And look-ups that were answered in two ways."""
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 
-from failure_analysis.audit.candidates import Candidate
+from failure_analysis import tool_calls
+from failure_analysis.audit import required
+from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item, Whole
+from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.datapoint import NOT_COUNTED
+
+_INFRASTRUCTURE = re.compile(
+    r"(infra|infrastructure|api|server|network|connection|system|harness|sandbox|container|"
+    r"internal|unexpected|environment|provider|rate_?limit|service)\w*[_ -]?"
+    r"(error|errors|failure|limit|limited|unavailable|exceeded|exception)|^(crash|crashed)$", re.I)
+_BROKEN_TEXT = re.compile(
+    r"^\W*(error[:\s]*)?(http )?(error code[: ]*)?(?:"
+    r"(429|500|502|503|504)\b[^.\n]{0,40}(too many requests|rate|internal|bad gateway|unavailable|"
+    r"timeout|timed out|overloaded|error)|internal server error|bad gateway|"
+    r"service (is )?(temporarily )?unavailable|gateway time-?out|connection (error|reset|refused|"
+    r"aborted|timed out)|rate ?limit(ed| exceeded| reached| error)|"
+    r"(openai|anthropic|httpx|requests|litellm|urllib3|api)[\w.]*(error|exception|timeout)|"
+    r"traceback \(most recent call last\)|read timed out|upstream (connect )?error|"
+    r"(the )?(model|engine|server) is (currently )?overloaded|overloaded_error)", re.I)
+_TECHNICAL = re.compile(
+    r"connection|\bhttp|timed? ?out|max retries|\b50[0-4]\b|internal (server )?error|"
+    r"(temporarily |service )unavailable|traceback|exception|\w+Error\b|broken pipe|"
+    r"no space left|segmentation fault|out of memory|database is locked|not implemented", re.I)
+_OF_ERRORS = re.compile(r"\bhttp\b|status code|\berrors?\b|exception|gateway|traceback", re.I)
+_ERROR_END = re.compile(r"(^|_|\b)(error|exception|timeout|timed_out|crash(ed)?|aborted)(_|\b|$)",
+                        re.I)
+_LIMIT = re.compile(r"^(length|max_|token_?limit|message_?limit|context_?(length|limit|window)|"
+                    r"step_?limit|turn_?limit|time_?limit|budget|truncated|limit|"
+                    r"max(imum)?[_ ]?(steps|turns|tokens|iterations|length))", re.I)
+_ANSWERED = re.compile(r"final answer|answer\s*(is|:|=)|\\boxed|<answer|\bthe answer\b|"
+                       r"^\W*answer\b|therefore,? the (result|value|solution)", re.I | re.M)
+_ENDED = re.compile(r"[.!?)\]}>\"'`*|$:;]\s*$|```\s*$")
+_CLOCK = re.compile(r"(^|_)(time|now|today|date|clock|random|uuid|weather|news|web|search_web|"
+                    r"browse|status_page)(_|$)", re.I)
+_UNKNOWN_TOOL = re.compile(r"unknown (tool|function)|no (such )?(tool|function)|(tool|function) "
+                           r"\S+ (was )?not found|not a valid tool|invalid tool|does not exist",
+                           re.I)
+_FEW_CALLS, _NEARLY_ALL = 5, 0.9
+_NEW_CALLS = 3
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
-    """The candidates of this module's classes in one item."""
-    yield from ()
+    """The runs of an item that broke, and its look-ups with two results."""
+    for rule, what, test in _RULES:
+        rows = [row for row in item.rows if test(row, item, whole)]
+        if rows:
+            yield candidate(item, "harness", rule, f"{len(rows)} of {len(item.rows)} datapoints "
+                            f"{what}", _sides(rows, rule, item, whole),
+                            [row for row in rows if row.outcome != "unjudged"])
+    yield from _results(item)
+
+
+def _broke(row: Seen, item: Item, whole: Whole) -> bool:
+    """An error of the infrastructure ended the run, or stands in the place of the answer."""
+    ended = row.termination or ""
+    return (ended in NOT_COUNTED or bool(_INFRASTRUCTURE.search(ended))
+            or any(signal.get("kind") == "harness_error" for signal in row.signals)
+            or bool(_BROKEN_TEXT.match(row.answer[:300]) and not _OF_ERRORS.search(item.question)))
+
+
+def _empty(row: Seen, item: Item, whole: Whole) -> bool:
+    """No answer and no call after an error; or no end recorded, and several models silent, which
+    else answer."""
+    if not _silent(row, whole) or _broke(row, item, whole):
+        return False
+    if row.termination and _ERROR_END.search(row.termination):
+        return True
+    silent = {one.model for one in item.rows if not one.termination and _silent(one, whole)}
+    return not row.termination and row.outcome != "pass" and len(silent) > 1
+
+
+def _silent(row: Seen, whole: Whole) -> bool:
+    run = whole.runs[row.run]
+    return (not row.answer.strip() and not row.spoken.strip() and not row.made
+            and run.answered >= _NEARLY_ALL * run.rows)
+
+
+def _again(row: Seen, item: Item, whole: Whole) -> bool:
+    """A call was executed again under its id."""
+    return bool(_repeated(row)) and not _ids_restart(item)
+
+
+def _repeated(row: Seen) -> list[Made]:
+    """Calls with id, tool and arguments of an earlier one; none where one id names two calls."""
+    first: dict[str, str] = {}
+    again = []
+    for made in row.made:
+        if not made.ident:
+            continue
+        content = _key(made)
+        if made.ident not in first:
+            first[made.ident] = content
+        elif first[made.ident] != content:
+            return []
+        else:
+            again.append(made)
+    return again
+
+
+def _ids_restart(item: Item) -> bool:
+    """Whether an id names calls of several datapoints: such ids are counted anew in each."""
+    owner: dict[str, str] = {}
+    return any(owner.setdefault(made.ident, row.ident) != row.ident
+               for row in item.rows for made in row.made if made.ident)
+
+
+def _tool(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure after calls of a tool that works for nobody."""
+    return row.outcome != "pass" and any(made.failed and _works_for_nobody(made, item, whole)
+                                         for made in row.made)
+
+
+def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
+    """Whether all calls of a tool fail for several models: everywhere, or in this item with an
+    error of the technology, as a refusal of what is asked may well be right."""
+    if _UNKNOWN_TOOL.search(made.result):
+        return False
+    tool = whole.tools[made.tool]
+    if tool.calls >= _FEW_CALLS and len(tool.models) > 1 and not tool.worked_for:
+        return True
+    calls = [(row.model, one.failed) for row in item.rows for one in row.made
+             if one.tool == made.tool]
+    return (bool(_TECHNICAL.search(made.result)) and all(failed for _, failed in calls)
+            and len({model for model, _ in calls}) > 1)
+
+
+def _cut(row: Seen, item: Item, whole: Whole) -> bool:
+    """Cut at a limit while still getting on: the last calls are new ones, or the text goes on
+    without an answer and without repeating itself."""
+    if row.outcome == "pass" or not _at_limit(row, whole):
+        return False
+    if row.made:
+        keys = [_key(made) for made in row.made]
+        last = keys[-_NEW_CALLS:]
+        return len(last) == _NEW_CALLS and len(set(last)) == _NEW_CALLS \
+            and not set(last) & set(keys[:-_NEW_CALLS]) and not row.made[-1].failed
+    return bool(row.answer.strip()) and not _ANSWERED.search(row.answer[-1_500:]) \
+        and not _repeats_itself(row.answer)
+
+
+def _at_limit(row: Seen, whole: Whole) -> bool:
+    """Whether a limit ended the run: as it says, or where it does not, by an answer that breaks off
+    at the number of tokens at which others of the run do."""
+    if row.termination:
+        return bool(_LIMIT.match(row.termination))
+    run = whole.runs[row.run]
+    return (row.tokens is not None and row.tokens == run.most_tokens and run.at_most_tokens > 2
+            and not row.made and not _ENDED.search(row.answer[-50:]))
+
+
+def _repeats_itself(text: str) -> bool:
+    """Whether the end of a text stands in it several times before, or one of its lines does."""
+    folded = " ".join(text.split())
+    tail = folded[-40:]
+    if len(tail) == 40 and folded.count(tail) > 2:
+        return True
+    pieces = [piece.strip() for piece in re.split(r"[.\n;!?]", text) if len(piece.strip()) > 15]
+    late = pieces[-8:]
+    return len(late) > 3 and len(set(late)) <= len(late) // 2
+
+
+_Test = Callable[[Seen, Item, Whole], bool]
+_RULES: tuple[tuple[str, str, _Test], ...] = (
+    ("infrastructure", "ended by an error of the infrastructure.", _broke),
+    ("empty", "are empty, and no end of the model's own is recorded.", _empty),
+    ("tool_broken", "failed after calls of a tool that works for no model.", _tool),
+    ("executed_again", "have a call that was executed again under one id.", _again),
+    ("cut", "were cut at the limit while still getting on.", _cut))
+
+
+def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Variant]:
+    first = rows[0]
+    if rule == "executed_again":
+        shown = "\n".join(map(_called, _repeated(first)[:5]))
+    elif rule == "tool_broken":
+        shown = "\n".join(_called(made) for made in first.made
+                          if made.failed and _works_for_nobody(made, item, whole))
+    elif rule == "cut":
+        shown = "\n".join(map(_called, first.made[-_NEW_CALLS:])) or first.answer[-1_000:]
+    else:
+        errors = [str(signal.get("text")) for signal in first.signals
+                  if signal.get("kind") == "harness_error"]
+        shown = "\n".join(errors) or first.answer or "(no answer)"
+    return [variant("recorded", shown, rows), variant("ended by", first.termination or
+                                                      "(not recorded)")]
+
+
+def _called(made: Made) -> str:
+    return f"{made.tool} {tool_calls.result_text(made.arguments)} -> {made.result[:300]}"
+
+
+def _key(made: Made) -> str:
+    return json.dumps([made.by, made.tool, made.arguments], sort_keys=True)
+
+
+def _results(item: Item) -> Iterator[Candidate]:
+    """Look-ups with equal arguments and state, and different results."""
+    within = [(pair, row) for row in item.rows if (pair := _differing(_spans(row)))]
+    if within:
+        yield _two_results(item, "within", "within one run", within[0][0],
+                           [row for _, row in within])
+    firsts = [(_spans(row)[0], row) for row in item.rows if row.made]
+    seen: dict[str, list[tuple[Made, Seen]]] = {}
+    for span, row in firsts:
+        for made in span:
+            seen.setdefault(_key(made), []).append((made, row))
+    for calls in seen.values():
+        pair = _differing([[made for made, _ in calls]])
+        rows = {row.ident: row for _, row in calls}
+        if pair and len(rows) > 1:
+            yield _two_results(item, "across", "in different runs, before any write", pair,
+                               list(rows.values()))
+            break
+    opposed = [(pair, row) for row in item.rows if (pair := _opposed(_spans(row)))]
+    if opposed:
+        yield _two_results(item, "contradiction", "and say different things of the same thing",
+                           opposed[0][0], [row for _, row in opposed])
+
+
+def _two_results(item: Item, rule: str, where: str, pair: tuple[Made, Made], rows: Sequence[Seen]
+                 ) -> Candidate:
+    one, other = pair
+    what = "Two look-ups were answered one after the other" if rule == "contradiction" else \
+        "One look-up with equal arguments was answered differently"
+    return candidate(item, "same_call_other_result", rule, f"{what} {where}.",
+                     [variant("once", _whole(one), rows), variant("and once", _whole(other))], ())
+
+
+def _whole(made: Made) -> str:
+    return f"{made.tool} {tool_calls.result_text(made.arguments)} -> {made.result[:1_000]}"
+
+
+def _spans(row: Seen) -> list[list[Made]]:
+    """The look-ups that worked, in groups between which something was written."""
+    spans: list[list[Made]] = [[]]
+    for made in row.made:
+        if required.writes(made.tool):
+            spans.append([])
+        elif not made.failed and made.result and not _CLOCK.search(made.tool) \
+                and not made.tool.startswith("(no call"):
+            spans[-1].append(made)
+    return spans
+
+
+def _differing(spans: Sequence[Sequence[Made]]) -> tuple[Made, Made] | None:
+    """The first two calls of a span that are equal, their results not."""
+    for span in spans:
+        first: dict[str, Made] = {}
+        for made in span:
+            earlier = first.setdefault(_key(made), made)
+            if earlier.result_hash != made.result_hash and _read(earlier) != _read(made):
+                return earlier, made
+    return None
+
+
+def _read(made: Made) -> str:
+    """A result without what is form alone."""
+    try:
+        return json.dumps(json.loads(made.result), sort_keys=True)
+    except ValueError:
+        return " ".join(made.result.split())
+
+
+def _opposed(spans: Sequence[Sequence[Made]]) -> tuple[Made, Made] | None:
+    """The first two results of a span, of different calls, that give one thing two values."""
+    for span in spans:
+        told = [(made, dict(_facts(made))) for made in span]
+        for (one, a), (other, b) in combinations(told, 2):
+            if _key(one) != _key(other) and any(a[key] != b[key] for key in a.keys() & b.keys()):
+                return one, other
+    return None
+
+
+def _facts(made: Made) -> Iterator[tuple[tuple, object]]:
+    """(thing with all that names it, key) -> value, for each object with an id in a result."""
+    try:
+        waiting = [json.loads(made.result)]
+    except ValueError:
+        return
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+            plain = {key: one for key, one in value.items()
+                     if isinstance(one, str | int | float | bool)}
+            named = tuple(sorted((key, str(one)) for key, one in plain.items()
+                                 if re.search(r"(^|_)(id|ref|number|no|code|date|name|key)$", key)))
+            if any(re.search(r"(^|_)(id|ref)$", key) for key, _ in named):
+                yield from (((named, key), one) for key, one in plain.items()
+                            if (key, str(one)) not in named)

@@ -1,11 +1,148 @@
-"""To be written: passing."""
+"""Passes without what was due: a required write that is missing or was refused, no write where all
+others wrote, an empty answer, one that says that it could not, and the passes of a run that answers
+everything with the same words."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 
-from failure_analysis.audit.candidates import Candidate
+from failure_analysis import tool_calls
+from failure_analysis.audit import required, wording
+from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item, Whole
+from failure_analysis.audit.required import EMPTY, REFUSED, Unmet
+from failure_analysis.audit.seen import Seen
+from failure_analysis.tool_checks import Call
+
+_FEW_ROWS = 10  # of a run with fewer, equal answers say nothing
+_SAME = 0.8
+_FEW_WORDS = 4
+_FEW_MODELS = 3
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
-    """The candidates of this module's classes in one item."""
-    yield from ()
+    """The passes of an item without what was due, each datapoint under its first rule."""
+    passed = [row for row in item.rows if row.outcome == "pass"]
+    if not passed:
+        return
+    due = required.required(item.expected)
+    open_ = {row.ident: _open(due or (), row, whole) for row in passed}
+    told: set[str] = set()
+    for rule, what, test in _rules(item, whole, passed, due, open_):
+        rows = [row for row in passed if row.ident not in told and test(row)]
+        if rows:
+            told.update(row.ident for row in rows)
+            yield candidate(item, "false_pass", rule, f"{len(rows)} of {len(passed)} passing "
+                            f"datapoints {what}", _sides(item, rows, open_[rows[0].ident]), rows,
+                            passed=len(passed))
+
+
+def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | None,
+           open_: dict[str, list[Unmet]]
+           ) -> list[tuple[str, str, Callable[[Seen], bool]]]:
+    """(rule, what it says of a datapoint, whether it holds), the surest first."""
+    expects = _expects(item, due)
+    idle = _idle(item, passed, due)
+    others = _writers(passed)
+    return [
+        ("required_failed", "made a required call that the tool refused, and no other attempt",
+         lambda row: any(one.how == "failed" for one in open_[row.ident])),
+        ("nothing_written", "wrote nothing, though a write is required",
+         lambda row: bool(open_[row.ident]) and not required.wrote(row)),
+        ("required_missing", "lack a call that is required",
+         lambda row: any(one.how == "missing" for one in open_[row.ident])),
+        ("empty_answer", "are empty: no answer, no call",
+         lambda row: not idle and expects is not False and _is_empty(row)
+         and whole.runs[row.run].answered > 0),
+        ("same_answer_always", "come from a run that answers nearly everything so",
+         lambda row: not idle and _always(row, whole) and not _in_gold(row.answer, item.expected)),
+        ("says_it_could_not", "say that they could not",
+         lambda row: not idle and expects is True and wording.refuses(row.answer)
+         and not required.wrote(row) and required.state(row) is not True
+         and not _in_gold(row.answer, item.expected)),
+        ("others_wrote", "wrote nothing, where all others that passed did the same write",
+         lambda row: due is None and bool(others) and not required.wrote(row)
+         and row.model not in others and required.state(row) is not True)]
+
+
+def _open(due: Sequence[Call], row: Seen, whole: Whole) -> list[Unmet]:
+    """The required writes that a datapoint did not do; none where it did another write, as another
+    road may lead to the same state, or where no run has ever made such a call."""
+    wanted = [call for call in due if required.writes(call.name) and call.name in whole.tools]
+    left = required.unmet(wanted, row.made)
+    other = left and any(not any(required.fulfils(one, call) for call in wanted)
+                         for one in required.wrote(row))
+    return [] if other else left
+
+
+def _expects(item: Item, due: list[Call] | None) -> bool | None:
+    """Whether something is expected that a datapoint cannot fulfil by saying nothing or that it
+    could not; None where nothing is recorded."""
+    if due is not None:
+        return any(required.writes(call.name) for call in due) or None
+    if item.expected is None:
+        return None
+    text = tool_calls.result_text(item.expected).strip()
+    if not text.strip("[]{}\" "):
+        return False
+    return not wording.denies(text)
+
+
+def _idle(item: Item, passed: Sequence[Seen], due: list[Call] | None) -> bool:
+    """Whether doing nothing may be right: the item requires no write, or expects a refusal, or
+    says nothing of it and no pass did more, in more than one model."""
+    expects = _expects(item, due)
+    if expects is not None:
+        return not expects
+    if due is not None:
+        return True
+    if wording.denies(item.question[-600:]):
+        return True
+    more = [row for row in passed if required.answer_kind(row) not in (EMPTY, REFUSED)]
+    return not more
+
+
+def _is_empty(row: Seen) -> bool:
+    return not row.answer.strip() and not row.spoken.strip() and not row.made
+
+
+def _always(row: Seen, whole: Whole) -> bool:
+    """Whether a datapoint's answer is that of nearly all rows of its run, and a sentence."""
+    run, kind = whole.runs[row.run], required.answer_kind(row)
+    wordy = kind in (EMPTY, REFUSED) or len(row.answer.split()) >= _FEW_WORDS
+    return (kind == run.answer and run.rows >= _FEW_ROWS and run.same >= _SAME * run.rows and wordy
+            and (kind != EMPTY or len(whole.runs) > 1) and required.state(row) is not True)
+
+
+def _in_gold(answer: str, expected: object) -> bool:
+    """Whether an answer holds what is expected, or is part of it."""
+    said, gold = (" ".join(re.findall(r"\w+", text.casefold()))
+                  for text in (answer, tool_calls.result_text(expected)))
+    return bool(said and gold) and (f" {gold} " in f" {said} " or f" {said} " in f" {gold} ")
+
+
+def _writers(passed: Sequence[Seen]) -> set[str]:
+    """The models whose passes wrote with one same tool, where these are at least three and two in
+    three of the passes; else none."""
+    by_tool: dict[str, list[Seen]] = {}
+    for row in passed:
+        for tool in sorted({one.tool for one in required.wrote(row)}):
+            by_tool.setdefault(tool, []).append(row)
+    for rows in by_tool.values():
+        models = {row.model for row in rows}
+        if len(models) >= _FEW_MODELS and 3 * len(rows) >= 2 * len(passed):
+            return models
+    return set()
+
+
+def _sides(item: Item, rows: Sequence[Seen], left: Sequence[Unmet]) -> list[Variant]:
+    """What is expected, and the first of the passes with what it did."""
+    first = rows[0]
+    sides = [variant("passed", first.answer or "(no answer)", rows)]
+    if left:
+        sides.insert(0, variant("required", "\n".join(required.spelled(one.call) for one in left)))
+    elif item.expected is not None:
+        sides.insert(0, variant("expected", tool_calls.result_text(item.expected)))
+    made = [f"{one.tool} {tool_calls.result_text(one.arguments)}"
+            f"{' -> ' + one.result[:200] if one.failed else ''}"
+            for one in first.made if one.failed or required.writes(one.tool)]
+    return [*sides, variant("calls of it", "\n".join(made) or "(none that writes)")]

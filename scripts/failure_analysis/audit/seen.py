@@ -13,6 +13,7 @@ from failure_analysis.checks import text_of
 
 _LONGEST = 60_000  # characters of a text; what is longer is told apart by its hash
 _LONGEST_RESULT = 4_000
+_NO_ERROR = ('error": null', 'error":null', 'error": false', 'error": ""', 'errors": []')
 
 
 class Made(msgspec.Struct, frozen=True, array_like=True):
@@ -70,15 +71,16 @@ def seen(row: Mapping[str, Any]) -> Seen:
 
 
 def _all_calls(row: Mapping[str, Any], messages: list[dict]) -> list[tuple[Any, Any]]:
-    """The calls of the row, each with its result; where it lists none, those of its messages."""
-    listed = dict(row)
-    if not row.get("tool_calls"):
-        listed["tool_calls"] = [call for message in messages
-                                if message.get("role") == "assistant"
-                                for call in message.get("tool_calls") or ()]
-        listed["tool_results"] = row.get("tool_results") or [
-            message for message in messages if message.get("role") == "tool"]
-    return [pair for pair in tool_calls.paired(listed)] if listed["tool_calls"] else []
+    """The calls of the row, each with its result; those of its messages where there are more, as
+    the row may list the model's alone and not the simulated user's."""
+    said = [call if role == "assistant" or "requestor" in call else {**call, "requestor": role}
+            for message in messages if (role := message.get("role")) in ("assistant", "user")
+            for call in message.get("tool_calls") or () if isinstance(call, dict)]
+    listed = {**row, "tool_results": row.get("tool_results") or [
+        message for message in messages if message.get("role") == "tool"]}
+    if len(said) > len(row.get("tool_calls") or ()):
+        listed["tool_calls"] = said
+    return list(tool_calls.paired(listed)) if listed.get("tool_calls") else []
 
 
 def _made(call: Any, result: Any) -> Made:
@@ -90,11 +92,21 @@ def _made(call: Any, result: Any) -> Made:
 
 
 def has_failed(result: Any, text: str) -> bool:
-    """Whether a tool says that it failed: in a field of its own, or with the first word."""
+    """Whether a tool says that it failed: in a field of its own, in the object that it returns, or
+    with the first word."""
     if isinstance(result, dict) and result.get("error"):
         return True
     start = text.lstrip().lstrip('{["').lower()
-    return start.startswith(("error", "exception", "traceback", "failed"))
+    if start.startswith(("error", "exception", "traceback", "failed")) \
+            and not start.startswith(_NO_ERROR):
+        return True
+    if text[:1] == "{" and any(word in text for word in ('"error"', '"ok"', '"success"')):
+        try:
+            said = json.loads(text)
+        except ValueError:
+            return False
+        return bool(said.get("error")) or said.get("ok") is False or said.get("success") is False
+    return False
 
 
 def _text(value: Any) -> str:

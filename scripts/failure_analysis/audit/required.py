@@ -1,0 +1,172 @@
+"""Which calls an item requires, and which of them a datapoint made. Only shapes that spell a tool
+with its arguments are read; whatever else is expected requires no call."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from failure_analysis import tool_calls
+from failure_analysis.audit import wording
+from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.tool_checks import READ_ONLY, TRANSFER, Call, parsed_arguments
+
+_LISTS = ("actions", "tool_calls", "calls", "required_calls", "expected_calls", "required_actions",
+          "expected_actions", "function_calls")
+_NAMES = ("name", "tool", "tool_name", "function", "action")
+_ARGUMENTS = ("arguments", "args", "kwargs", "parameters", "params", "input")
+# Beside READ_ONLY: names that look something up, and those that only end or answer.
+_NO_WRITE = re.compile(
+    r"(fetch|query|retrieve|lookup|describe|count|verify|validate|compare|estimate|preview|browse|"
+    r"quote|ask|say|respond|reply_to_user|answer|final|finish|done|stop|wait|noop|plan|log_thought"
+    r")(_|$)|submit(_answer)?$|submit_final|transfer_to_|\(no call")
+EMPTY, REFUSED = "empty", "refused"
+_STATE = re.compile(r"(^|[^a-z])(db|database|state|env|environment|world)([^a-z]|$)", re.I)
+
+
+class Unmet(NamedTuple):
+    """A required call that was not made as required. `how`: `missing` (no call of that tool),
+    `failed` (each attempt was refused by the tool), `other` (made with other arguments)."""
+
+    call: Call
+    how: str
+    nearest: Made | None
+
+
+def required(expected: Any) -> list[Call] | None:
+    """The calls that are expected; None where what is expected names no calls at all, which is
+    another thing than an empty list of them."""
+    value = _parsed(expected)
+    if isinstance(value, dict):
+        named = [value[key] for key in _LISTS if key in value]
+        value = _parsed(named[0]) if named else [value] if _call(value) else None
+        if named and value is None:
+            return []
+    if not isinstance(value, list):
+        return None
+    calls = [_call(part) for part in value]
+    if not all(calls) or not (calls or isinstance(expected, dict)):
+        return None
+    return [call for call in calls if call]
+
+
+def writes(name: str) -> bool:
+    """Whether a tool may change the world, as its name says."""
+    bare = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.split(r"[./:]|__", name)[-1]).lower()
+    bare = bare.replace("-", "_").replace(" ", "_")
+    if bare.startswith("transfer") and not bare.startswith((TRANSFER, "transfer_to_")):
+        return True
+    return not READ_ONLY.match(bare) and not _NO_WRITE.match(bare)
+
+
+def unmet(calls: Sequence[Call], made: Sequence[Made]) -> list[Unmet]:
+    """The required calls that no successful call fulfils; arguments are compared but for form."""
+    found = []
+    for call in calls:
+        tries = [one for one in made if one.by == call.by and one.tool == call.name]
+        exact = [one for one in tries if fulfils(one, call)]
+        if any(not one.failed for one in exact):
+            continue
+        done = [one for one in tries if not one.failed]
+        how = "missing" if not tries else "failed" if exact or not done else "other"
+        found.append(Unmet(call, how, next(iter(exact or done or tries), None)))
+    return found
+
+
+def fulfils(made: Made, call: Call) -> bool:
+    """Whether a call is the required one, whether it worked or not."""
+    return (made.by, made.tool) == (call.by, call.name) \
+        and same_arguments(call.arguments, made.arguments)
+
+
+def same_arguments(wanted: Any, given: Any) -> bool:
+    """Whether arguments are equal but for form; empty ones beside them are none."""
+    wanted, given = parsed_arguments(wanted), parsed_arguments(given)
+    if wanted is None:
+        return True
+    if isinstance(wanted, dict) and isinstance(given, dict):
+        return _filled(wanted) == _filled(given)
+    return _folded(wanted) == _folded(given)
+
+
+def wrote(row: Seen) -> list[Made]:
+    """The writes of a datapoint that its tools did not refuse, the simulated user's too."""
+    return [one for one in row.made if not one.failed and writes(one.tool)]
+
+
+def answer_kind(row: Seen) -> str:
+    """What tells a datapoint's answer from others, where it changed nothing: `empty`, `refused`, or
+    its words; of one that wrote something its name, as it is like no other."""
+    if wrote(row):
+        return f"wrote {row.ident}"
+    if not row.answer.strip() and not row.made:
+        return EMPTY
+    if wording.refuses(row.answer):
+        return REFUSED
+    return f"said {' '.join(row.answer.split()).casefold()[:500]}"
+
+
+def state(row: Seen) -> bool | None:
+    """What the record says of the state that the run left: right, wrong, or None where no check of
+    the state is recorded."""
+    if any(signal.get("kind") == "wrong_database" for signal in row.signals):
+        return False
+    said = {value for name, value in row.scores.items() if value is not None
+            and not name.startswith("action:") and _STATE.search(name)}
+    if not said or not said <= {0, 1}:
+        return None
+    return False not in said
+
+
+def _call(part: Any) -> Call | None:
+    """An expected call, where a value spells one."""
+    if not isinstance(part, dict):
+        return None
+    inner = part["function"] if isinstance(part.get("function"), dict) else part
+    name = next((inner[key] for key in _NAMES if isinstance(inner.get(key), str)), None)
+    arguments = next((inner[key] for key in _ARGUMENTS if key in inner), _ARGUMENTS)
+    arguments = {} if arguments is None else parsed_arguments(arguments)
+    if not name or not isinstance(arguments, dict):
+        return None
+    only = part.get("compare_args")
+    if isinstance(only, list):
+        arguments = {key: value for key, value in arguments.items() if key in only} or None
+    by = part.get("requestor")
+    return Call(by if isinstance(by, str) else "assistant", name, arguments)
+
+
+def _parsed(value: Any) -> Any:
+    """A value, or what a text of JSON holds."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _filled(arguments: dict) -> dict:
+    return {key: folded for key, value in arguments.items()
+            if (folded := _folded(value)) not in ("", [], {})}
+
+
+def _folded(value: Any) -> Any:
+    """A value without what is form alone: case, white space, a number written as text."""
+    if isinstance(value, dict):
+        return {key: _folded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_folded(inner) for inner in value]
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = " ".join(str(value).split()).casefold()
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def spelled(call: Call) -> str:
+    """A required call as text."""
+    return tool_calls.spelled({"name": call.name, "arguments": call.arguments or {}})

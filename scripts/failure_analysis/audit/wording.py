@@ -1,0 +1,107 @@
+"""What an answer says about itself: that it could not, or that something has been done. Word lists
+of English; what they do not decide is left alone."""
+
+import re
+
+_FAILURE = (r"unable to|(?:can ?not|can['’]t|could ?not|couldn['’]t|am not able to|was not able to|"
+            r"wasn['’]t able to|won['’]t be able to|will not be able to|do not have (?:the |any )?"
+            r"(?:ability|access|information|tools?|enough)|don['’]t have (?:the |any )?"
+            r"(?:ability|access|information|tools?|enough)|do not know|don['’]t know|"
+            r"give up|gave up|must decline|have to decline|must refuse|not going to be able to)")
+_REFUSES = re.compile(
+    rf"^\W*(?:(?:i(?:['’]m| am)|we(?:['’]re| are)) (?:(?:very|so|truly|really) )?(?:sorry|afraid)|"
+    r"sorry|unfortunately|i apologi[sz]e|my apologies|as an ai[^.,]*|regrettably)?"
+    r"(?:[,.:;!]|\bbut\b|\bhowever\b|\bthat\b|\bfor (?:the|any)[^.,]*|\s)*"
+    rf"(?:i|we)(?:['’]m| am|['’]re| are)? (?:{_FAILURE})", re.I)
+_DENIED = re.compile(
+    r"refus|declin|\bden(?:y|ied)\b|unanswerable|not (?:be )?(?:possible|allowed|answerable|"
+    r"permitted|eligible|enough)|cannot|can['’]t|unable|insufficient|impossible|"
+    r"no (?:answer|action|tool|call)|unknown|not (?:mentioned|given|stated|available)|abstain|"
+    r"do nothing|should not|must not|don['’]t know|do not know", re.I)
+_WITHDRAWN = re.compile(
+    r"unfortunately|unable|not able|could ?n[o']t|could not|couldn['’]t|fail(?:ed|ure)|\berror\b|"
+    r"apologi|\bissue with|cannot|can['’]t|not possible|did not go through|didn['’]t|unsuccessful",
+    re.I)
+_HEDGES = re.compile(
+    r"\b(?:nothing|none|nobody|yet|if|once|after|when|whenever|until|unless|before|will|would|could|"
+    r"should|can|cannot|not|never|no|unable|failed|needs?|please|shall|may|might|let me|to be|"
+    r"about to|already|previously|originally|earlier|you have|you had|you['’]ve|records?|shows?|"
+    r"according|see|says?|since|because|assum\w+|neither|nor|whether|human|representative|"
+    r"specialist|supervisor)\b|n['’]t\b", re.I)
+# Verb as it is written in a claim -> what kind of change it speaks of; tools are told by the same.
+_KINDS = {
+    "create": r"book(?:ed)?|reserv(?:ed?|ing)|schedul(?:ed?)|creat(?:ed?)|add(?:ed)?|"
+              r"open(?:ed)?|register(?:ed)?|enrol(?:l|led)?|submit(?:ted)?|fil(?:ed?)|"
+              r"order(?:ed)?|purchas(?:ed?)|buy|bought|plac(?:ed?)|post(?:ed)?|sav(?:ed?)|"
+              r"upload(?:ed)?|set up|issued?",
+    "send": r"send|sent|e?mail(?:ed)?|messag(?:ed?)|notif(?:y|ied)|forward(?:ed)?|shar(?:ed?)|"
+            r"invit(?:ed?)|post(?:ed)?|issued?|repl(?:y|ied)",
+    "change": r"updat(?:ed?)|chang(?:ed?)|modif(?:y|ied)|edit(?:ed)?|adjust(?:ed)?|set|"
+              r"upgrad(?:ed?)|downgrad(?:ed?)|renam(?:ed?)|mov(?:ed?)|reschedul(?:ed?)|"
+              r"correct(?:ed)?|switch(?:ed)?|appl(?:y|ied)|exchang(?:ed?)|replac(?:ed?)|"
+              r"swap(?:ped)?|enabl(?:ed?)|disabl(?:ed?)|activat(?:ed?)|deactivat(?:ed?)|reset|"
+              r"resum(?:ed?)|suspend(?:ed)?|add(?:ed)?|remov(?:ed?)|schedul(?:ed?)|assign(?:ed)?|"
+              r"lock(?:ed)?|unlock(?:ed)?",
+    "remove": r"cancel(?:l?ed)?|delet(?:ed?)|remov(?:ed?)|clos(?:ed?)|drop(?:ped)?",
+    "pay": r"pay|paid|transfer(?:red)?|charg(?:ed?)|wir(?:ed?)|deposit(?:ed)?|withdraw|withdrawn|"
+           r"refund(?:ed)?|return(?:ed)?|reimburs(?:ed?)|credit(?:ed)?|send|sent",
+}
+_DONE = ("ed", "sent", "paid", "bought", "withdrawn", "set", "set up")
+_VERBS = {kind: re.compile(rf"(?:{words})", re.I) for kind, words in _KINDS.items()}
+_ANY = "|".join(_KINDS.values())
+_CLAIM = re.compile(
+    r"\b(?:(?P<own>(?:i|we)(?:['’]ve| have) "
+    r"(?:(?:just|now|also|successfully|since|gone ahead and) )*)"
+    r"|(?P<passive>(?:has|have) been (?:(?:just|now|also|successfully) )*)"
+    r"|(?P<now>(?:is|are) now (?:successfully )?)"
+    r"|(?P<sure>(?:(?:was|were|is|are|i|we) )?successfully )"
+    r"|(?P<bare>(?:^\W*|(?:i|we) (?:(?:just|also|now) )?)))"
+    rf"(?P<verb>{_ANY})\b", re.I)
+
+
+# Says that something has been done, and not what.
+_ALL_DONE = re.compile(r"^(?:all (?:set|done)|done)\b\W*|\b(?:is|are) now (?:on|at|in|under|for)\b",
+                       re.I)
+
+
+def refuses(answer: str) -> bool:
+    """Whether an answer says with its first words that it could not, and says little more."""
+    text = " ".join(answer.split())
+    return len(text) <= 600 and bool(_REFUSES.match(text))
+
+
+def denies(expected: str) -> bool:
+    """Whether what is expected may be that nothing is done or said."""
+    return bool(_DENIED.search(expected))
+
+
+def kinds(verb: str) -> frozenset[str]:
+    """The kinds of change that a verb may speak of; all of them for `done`."""
+    if verb == "done":
+        return frozenset(_KINDS)
+    return frozenset(kind for kind, words in _VERBS.items() if words.fullmatch(verb))
+
+
+def kinds_of_tool(name: str) -> tuple[frozenset[str], frozenset[str]]:
+    """(what the first verb of a tool's name does, what any word of it may do)."""
+    spread = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    found = [kinds(word) for word in re.split(r"[^A-Za-z]+", spread) if word]
+    found = [some for some in found if some]
+    return (found[0], frozenset().union(*found)) if found else (frozenset(), frozenset())
+
+
+def claims(text: str) -> list[tuple[str, str, bool]]:
+    """(verb, or `done`; the sentence; whether the speaker says it of an own deed) of each claim
+    that something has been done, those left out that a later sentence takes back."""
+    found: list[tuple[str, str, bool]] = []
+    for sentence in re.split(r"(?<=[.!?:;])\s+|\n+", text):
+        stripped = sentence.strip().strip("*_#>- \t")
+        match = _CLAIM.search(stripped)
+        if match and not stripped.endswith("?") and not _HEDGES.search(stripped[:match.end()]):
+            if match["verb"].lower().endswith(_DONE):
+                found.append((match["verb"].lower(), stripped, match["passive"] is None))
+        elif _ALL_DONE.search(stripped) and not _HEDGES.search(stripped):
+            found.append(("done", stripped, False))
+        elif _WITHDRAWN.search(stripped):
+            found.clear()
+    return found
