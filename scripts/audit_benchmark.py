@@ -37,24 +37,35 @@ def main(argv: list[str] | None = None) -> int:
     """Parses the options and audits."""
     parser = cli.parser(__doc__)
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
+    parser.add_argument("--answers", type=Path, metavar="FILE",
+                        help="JSONL or CSV with item, answer, source: what a solver, a person or a "
+                             "second source says; compared with gold, answers and verdicts. Kept "
+                             "for later runs; - forgets it")
+    parser.add_argument("--known-defects", type=Path, metavar="FILE",
+                        help="JSONL or CSV with id (of the item), version, what, link: rates and "
+                             "ranking with and without these items. Kept for later runs; - forgets "
+                             "it")
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _audit(args), args.analysis_dir)
 
 
 def _audit(args: argparse.Namespace) -> int:
     from failure_analysis import steps, terminal
-    from failure_analysis.audit import page, run
+    from failure_analysis.audit import given, page, run
     from failure_analysis.audit.candidates import CLASSES
 
     cli.make_room(args.analysis_dir, steps.AUDIT)
-    found = run.write(args.analysis_dir)
+    brought = given.given(args.analysis_dir, args.answers, args.known_defects)
+    found = run.write(args.analysis_dir, brought)
+    whole = found.whole
     cli.summarise(
-        {"rows": found.rows, "items": found.items, "flagged_items": found.flagged,
+        {"rows": whole.rows, "items": whole.items, "flagged_items": found.flagged,
          "candidates": {klass: found.counts[klass] for klass in CLASSES}},
-        [f"{found.rows} datapoints of {found.items} items; {found.flagged} items with a flag",
+        [f"{whole.rows} datapoints of {whole.items} items; {found.flagged} items with a flag",
          *terminal.table(("class", "candidates", "that is"), [
              (klass, found.counts[klass], page.MEANS[klass]) for klass in CLASSES
              if found.counts[klass]]),
+         *given.lines(whole, brought),
          f"audit: {args.analysis_dir / run.PAGE}"], args.json)
     return 0
 
