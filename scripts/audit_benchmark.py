@@ -4,8 +4,10 @@
 #     "filelock>=3.13,<5",
 #     "jmespath>=1.0.1,<2",
 #     "msgspec>=0.20,<1",
+#     "numpy>=1.26,<3",
 #     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
+#     "scipy>=1.11,<2",
 #     "tabulate>=0.9,<1",
 #     "zstandard>=0.22,<1",
 # ]
@@ -52,6 +54,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--reader", metavar="NAME", help="with --readings: who read")
     parser.add_argument("--kind", default="agent", choices=("agent", "person"),
                         help="with --readings: what the reader is (default agent)")
+    parser.add_argument("--answers", type=Path, metavar="FILE",
+                        help="JSONL or CSV with item, answer, source: what a solver, a person or a "
+                             "second source says; compared with gold, answers and verdicts. Kept "
+                             "for later runs; - forgets it")
+    parser.add_argument("--known-defects", type=Path, metavar="FILE",
+                        help="JSONL or CSV with id (of the item), version, what, link: rates and "
+                             "ranking with and without these items. Kept for later runs; - forgets "
+                             "it")
     args = parser.parse_args(argv)
     if bool(args.readings) != bool(args.reader):
         parser.error("--readings and --reader go together")
@@ -76,16 +86,19 @@ def _readings(args: argparse.Namespace) -> int:
 
 def _audit(args: argparse.Namespace) -> int:
     from failure_analysis import steps
-    from failure_analysis.audit import page, run
+    from failure_analysis.audit import given, page, run
     from failure_analysis.audit.candidates import CLASSES
 
     cli.make_room(args.analysis_dir, steps.AUDIT)
-    found = run.write(args.analysis_dir)
+    brought = given.given(args.analysis_dir, args.answers, args.known_defects)
+    found = run.write(args.analysis_dir, brought)
+    whole = found.whole
     cli.summarise(
-        {"rows": found.rows, "items": found.items, "flagged_items": found.flagged,
+        {"rows": whole.rows, "items": whole.items, "flagged_items": found.flagged,
          "candidates": {klass: found.counts[klass] for klass in CLASSES}},
-        [f"{found.rows} datapoints of {found.items} items",
+        [f"{whole.rows} datapoints of {whole.items} items",
          *page.lines(found.counts, found.flagged),
+         *given.lines(whole, brought),
          f"audit: {args.analysis_dir / run.PAGE}"], args.json)
     return 0
 

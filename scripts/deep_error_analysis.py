@@ -64,6 +64,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         parser.error(f"--output is the report, a path that ends in .md, not {args.output}")
     inputs = cli.find_inputs(parser, args)
     from failure_analysis import store, terminal
+    from failure_analysis.audit import given
     from failure_analysis.audit import page as audit_page
     from failure_analysis.audit import run as audit
     from failure_analysis.comparison import overview, page
@@ -83,7 +84,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     clusters = heuristics.label(analysis_dir, rules)
     judged = counts["pass"] + counts["fail"]
     compared = compare.write(analysis_dir, args.by, args.seed) if judged else {}
-    audited = audit.write(analysis_dir)
+    audited = audit.write(analysis_dir, given.given(analysis_dir, None, None))
     by = compared.get("by", "model")
     written = write.write(analysis_dir, report, args.force)
     cli.summarise(

@@ -11,10 +11,8 @@ BASE = {"user_text": "Which talk is at ten?", "assistant_text": "Talk A.", "tool
 
 
 def turn(number: Any, passed: bool | None = True, **changes: Any) -> dict:
-    """One judged row on two dimensions; `passed` is the verdict on the first, and the answer is
-    another one when it failed."""
+    """One judged row on two dimensions; `passed` is the verdict on the first."""
     row = {"turn": number, "model_name": "model-a", **BASE,
-           **({"assistant_text": "Talk B."} if passed is False else {}),
            "scores": {"tool_use_correct": passed, "kb_grounding": None}}
     return {**row, "user_text": f"Question {number}?", **changes}
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from failure_analysis import facts, files
-from failure_analysis.audit import candidates, run
+from failure_analysis.audit import candidates, given, run
 from failure_analysis.report import blocks, check, foundation, issues, write
 from failure_analysis.report.evidence import gather
 from failure_analysis.review import audit_counts, audit_readings
@@ -67,7 +67,7 @@ def audited(run_script, tmp_path_factory):
         assert done.returncode == 0, done.stdout + done.stderr
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "FINDERS", (planted,))
-        run.write(out)
+        run.write(out, given.given(out, None, None))
     return out
 
 

@@ -158,14 +158,18 @@ def outputs(analysis_dir: Path, step: Step) -> dict[str, str] | None:
 
 
 def remove_derived(analysis_dir: Path) -> list[str]:
-    """Removes what was made from an earlier packet, and its entries; returns the names."""
+    """Removes what was made from an earlier packet, and its entries; returns the names. What the
+    audit was given by people stays: it is of the benchmark, not of a packet."""
     ran = entries(analysis_dir)
+    kept = ran.get(steps.AUDIT.name, {}).get("settings")
     names = {name for step in steps.DERIVED
              for name in ran.pop(step.name, {}).get("outputs", ())}
     gone = sorted(name for name in names - set(steps.BUILD.writes)
                   if (analysis_dir / name).is_file())
     for name in gone:
         (analysis_dir / name).unlink()
+    if kept:
+        ran[steps.AUDIT.name] = {"settings": kept, "outputs": {}}
     if (analysis_dir / NAME).exists():
         _write(analysis_dir, ran, writing(analysis_dir))
     return gone

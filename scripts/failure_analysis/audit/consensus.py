@@ -1,11 +1,120 @@
-"""To be written: consensus."""
+"""Leads from how the models stand to each other: they agree against the gold, or the good ones fail
+what the weak ones pass. Neither is a suspicion; both say what to read first."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
 
-from failure_analysis.audit.candidates import Candidate
+from failure_analysis.audit import golds, normal
+from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.items import Item, Whole
+from failure_analysis.audit.seen import Seen
+
+# Of 100 items on which so many models agree against the gold, how many have a wrong one: simulated,
+# tests/benchmarks/consensus_precision.py, which says what it supposes. More models: as with most.
+PRECISION = {2: .40, 3: .19, 4: .47, 5: .72, 6: .64, 7: .80, 8: .92, 9: .82, 10: .91, 11: .94,
+             12: .90, 13: .96, 14: .96, 15: .94, 16: .96, 17: .97, 18: .97, 19: .98, 20: .98}
+_FEWEST_MODELS = 4  # for the order of models to say anything of an item
+_FEWEST_OTHERS = 10  # judged datapoints of a model on other items, for its rate
+MULTIPLICITY = "discrimination"  # what is counted of it: items tested, candidates by chance
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
-    """The candidates of this module's classes in one item."""
-    yield from ()
+    """The leads of one item."""
+    yield from _consensus(item)
+    yield from _discrimination(item, whole)
+
+
+def expected_precision(models: int) -> float:
+    """The precision that agreement against the gold has with so many models."""
+    return PRECISION[max((known for known in PRECISION if known <= models), default=2)]
+
+
+def _consensus(item: Item) -> Iterator[Candidate]:
+    """At least two thirds of the models, two or more, fail with one same answer, which nobody
+    passes with. A model that repeats the item says what it says most often."""
+    gold = golds.plain(item.expected)
+    judged = [row for row in item.rows if row.outcome != "unjudged"]
+    models = {row.model for row in judged}
+    if gold is None or len(models) < 2:
+        return
+    said: dict[str, Counter] = defaultdict(Counter)
+    texts: dict[str, list[Seen]] = defaultdict(list)
+    for row in judged:
+        if answer := key_of(row.answer):
+            said[row.model][answer] += 1
+            texts[answer].append(row)
+    usual = Counter(max(sorted(counts), key=counts.__getitem__) for counts in said.values())
+    answer, agreeing = max(sorted(usual.items()), key=lambda pair: pair[1], default=("", 0))
+    if agreeing < 2 or 3 * agreeing < 2 * len(models) \
+            or any(row.outcome == "pass" for row in texts[answer]):
+        return
+    rows = texts[answer]
+    text = normal.final(rows[0].answer).text
+    if normal.alike(text, gold, ""):
+        return
+    yield candidate(
+        item, "consensus_against_gold", "two_thirds_agree",
+        f"{agreeing} of {len(models)} models give one answer, which is not what is expected.",
+        [variant("question", item.question), variant("expected", gold),
+         variant("failed", text, rows)], rows, models=len(models), agreeing=agreeing,
+        expected_precision=expected_precision(len(models)))
+
+
+def key_of(answer: str) -> str:
+    """What equal answers share: of the answer that a response ends in; blank where none is sure."""
+    text = normal.final(answer).text
+    if not text:
+        return ""
+    value = normal.number(text)
+    return f"{value[0]} {value[1]}".strip() if value else normal.key(text)
+
+
+def _discrimination(item: Item, whole: Whole) -> Iterator[Candidate]:
+    """The models that fail the item are better on all others than those that pass it."""
+    judged: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in item.rows:
+        if row.outcome != "unjudged":
+            judged[row.model][0] += 1
+            judged[row.model][1] += row.outcome == "pass"
+    rates: dict[bool, list[tuple[float, str]]] = {True: [], False: []}
+    for model, (attempts, passed) in judged.items():
+        others = whole.models[model][0] - attempts
+        if others >= _FEWEST_OTHERS and 2 * passed != attempts:
+            rate = (whole.models[model][1] - passed) / others
+            rates[2 * passed > attempts].append((rate, model))
+    passing, failing = (sorted(rates[state], reverse=True) for state in (True, False))
+    if len(passing) + len(failing) < _FEWEST_MODELS or not passing or not failing:
+        return
+    from failure_analysis.statistics import rank_biserial
+
+    effect = rank_biserial([rate for rate, _ in failing], [rate for rate, _ in passing])
+    whole.counted[f"{MULTIPLICITY}/items"] += 1
+    whole.counted[f"{MULTIPLICITY}/by_chance"] += by_chance(len(failing), len(passing))
+    if effect.interval.low <= 0:
+        return
+    sides = [variant(label, "\n".join(f"{100 * rate:.1f} % {model}" for rate, model in side),
+                     [row for row in item.rows if row.outcome == outcome])
+             for label, outcome, side in (("failed, with their pass rates on all other items",
+                                           "fail", failing),
+                                          ("passed, with theirs", "pass", passing))]
+    yield candidate(
+        item, "discrimination", "good_fail_weak_pass",
+        f"The {len(failing)} models that fail are better on all other items than the "
+        f"{len(passing)} that pass (rank-biserial {effect.value:.2f}, {effect.interval.low:.2f} to "
+        f"{effect.interval.high:.2f}).",
+        [variant("question", item.question), variant("expected", normal.written(item.expected)),
+         *sides], [row for row in item.rows if row.outcome != "unjudged"],
+        models=len(passing) + len(failing), rank_biserial=round(effect.value, 4),
+        low=round(effect.interval.low, 4), high=round(effect.interval.high, 4))
+
+
+@lru_cache
+def by_chance(failing: int, passing: int) -> float:
+    """How likely an item is a candidate where failing it has nothing to do with how good a model
+    is: exact, over all orders of the models."""
+    from failure_analysis.statistics import mann_whitney_interval, mann_whitney_shares
+
+    pairs = failing * passing
+    return sum(share for wins, share in enumerate(mann_whitney_shares(failing, passing))
+               if 2 * mann_whitney_interval(wins / pairs, failing, passing).low > 1)

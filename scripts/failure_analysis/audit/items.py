@@ -18,6 +18,7 @@ import msgspec
 
 from failure_analysis import clean, steps
 from failure_analysis.audit import required
+from failure_analysis.audit.profile import Profile, profile
 from failure_analysis.audit.seen import Seen, seen
 from failure_analysis.datapoint import NOTHING_EXPECTED, UNSURE, fingerprint
 from failure_analysis.reading import ingest, runs
@@ -79,15 +80,22 @@ class Run:
 class Whole:
     """What a single item does not tell: how each model does, [judged, passed]; each tool and each
     run; the other golds of a question that several items ask in the same words (a key of `golds` is
-    `question_key` of it: item -> its gold); how many items and datapoints there are."""
+    `question_key` of it: item -> its gold); what its golds are like; how many items and datapoints
+    there are; what the classes `counted` on their way; of what people brought along, the items with
+    an answer `given`, the `known` defects here and what each model did there, [judged, passed]."""
 
     models: dict[str, list[int]] = field(default_factory=dict)
     tools: dict[str, Tool] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     golds: dict[str, dict[tuple[str, str], Any]] = field(default_factory=dict)
+    profile: Profile = field(default_factory=Profile)
     endings: Counter = field(default_factory=Counter)
     items: int = 0
     rows: int = 0
+    counted: Counter = field(default_factory=Counter)
+    given: set[str] = field(default_factory=set)
+    known: list = field(default_factory=list)
+    models_on_known: dict[str, list[int]] = field(default_factory=dict)
 
 
 def question_key(text: str) -> str:
@@ -110,6 +118,9 @@ def sorted_rows(analysis_dir: Path) -> Iterator[tuple[Whole, Iterator[Item]]]:
             _fill(table, source, whole)
         table.execute("create index by_item on rows (item, print)")
         whole.golds = _golds(table)
+        whole.profile = profile((item, print_, _DECODE(row)) for item, print_, row, _ in
+                                table.execute("select item, print, row, min(rowid) from rows "
+                                              "group by item, print"))
         whole.items = table.execute("select count(*) from (select distinct item, print from rows)"
                                     ).fetchone()[0]
         yield whole, _items(table, _gradings(analysis_dir))

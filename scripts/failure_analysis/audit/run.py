@@ -14,6 +14,7 @@ from failure_analysis.audit import (
     claimed,
     consensus,
     damaged,
+    given,
     harness,
     page,
     passing,
@@ -36,29 +37,36 @@ FINDERS: tuple[Callable[[Item, Whole], Iterable[Candidate]], ...] = (
 
 class Found(NamedTuple):
     """What an audit found: the candidates in reading order, how many there are of each class, the
-    items with a flag, and of how many items and datapoints."""
+    items with a flag, and what is known of the whole."""
 
     candidates: Iterator[Candidate]
     counts: Counter
     flagged: int
-    items: int
-    rows: int
+    whole: Whole
 
 
 @contextmanager
-def audit(analysis_dir: Path) -> Iterator[Found]:
+def audit(analysis_dir: Path, brought: given.Given) -> Iterator[Found]:
     """Looks through every datapoint; writes nothing into the folder."""
     with tempfile.TemporaryFile() as spool:
         places, counts, flagged = [], Counter(), set()
         with sorted_rows(analysis_dir) as (whole, items):
             for item in items:
-                for one in (one for find in FINDERS for one in find(item, whole)):
+                given.count_known(item, brought.defects, whole)
+                for one in _of(item, whole, brought):
                     places.append((order(one), spool.tell()))
                     spool.write(_ENCODE(one) + b"\n")
                     counts[one.klass] += 1
                     if one.klass in FLAGS:
                         flagged.add((item.ident, item.fingerprint))
-        yield Found(_in_order(spool, places), counts, len(flagged), whole.items, whole.rows)
+        yield Found(_in_order(spool, places), counts, len(flagged), whole)
+
+
+def _of(item: Item, whole: Whole, brought: given.Given) -> Iterator[Candidate]:
+    """The candidates of an item."""
+    for find in FINDERS:
+        yield from find(item, whole)
+    yield from given.find(item, whole, brought.answers)
 
 
 def _in_order(spool: IO[bytes], places: list[tuple]) -> Iterator[Candidate]:
@@ -67,12 +75,12 @@ def _in_order(spool: IO[bytes], places: list[tuple]) -> Iterator[Candidate]:
         yield _DECODE(spool.readline())
 
 
-def write(analysis_dir: Path) -> Found:
-    """Audits the folder and writes audit.jsonl, .csv and .md and the facts `audit/…`; returns what
-    was found, its candidates used up."""
+def write(analysis_dir: Path, brought: given.Given) -> Found:
+    """Audits the folder, with what people brought along, and writes audit.jsonl, .csv and .md and
+    the facts `audit/…`; returns what was found, its candidates used up."""
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.GRADINGS))
     shown: dict[str, list[Candidate]] = {}
-    with audit(analysis_dir) as found:
+    with audit(analysis_dir, brought) as found:
         manifest.begin(analysis_dir, steps.AUDIT.writes)
         with store.atomic_together((analysis_dir / NAME, analysis_dir / TABLE)) as (lines, table):
             table.write(clean.csv_line(COLUMNS))
@@ -82,9 +90,11 @@ def write(analysis_dir: Path) -> Found:
                 mine = shown.setdefault(one.klass, [])
                 if len(mine) < page.MOST_SHOWN:
                     mine.append(one)
-    store.write_text(analysis_dir / PAGE, page.page(shown, found.counts, found.items, found.rows))
-    facts.replace(analysis_dir, steps.AUDIT, numbers(found))
-    manifest.record(analysis_dir, steps.AUDIT.name, {}, steps.AUDIT.writes, reads=reads)
+    store.write_text(analysis_dir / PAGE, page.page(shown, found.counts, found.whole))
+    facts.replace(analysis_dir, steps.AUDIT,
+                  {**numbers(found), **given.numbers(found.whole, brought)})
+    manifest.record(analysis_dir, steps.AUDIT.name, brought.settings, steps.AUDIT.writes,
+                    reads=reads)
     return found
 
 
@@ -97,7 +107,7 @@ def _cells(one: Candidate) -> tuple:
 
 def numbers(found: Found) -> dict[str, int]:
     """The facts of an audit."""
-    return {"audit/rows": found.rows, "audit/items": found.items,
+    return {"audit/rows": found.whole.rows, "audit/items": found.whole.items,
             "audit/flagged_items": found.flagged,
             "audit/flags": sum(found.counts[klass] for klass in FLAGS),
             **{facts.key("audit/candidates", klass): found.counts[klass] for klass in CLASSES}}

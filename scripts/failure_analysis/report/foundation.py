@@ -10,6 +10,7 @@ from pathlib import Path
 from failure_analysis import facts, files, manifest, results, steps
 from failure_analysis.agreement import measure
 from failure_analysis.agreement import page as agreement_page
+from failure_analysis.audit import given
 from failure_analysis.audit import run as audit
 from failure_analysis.comparison import write as compare
 from failure_analysis.markdown import listed
@@ -184,7 +185,7 @@ def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
         compare.write(fresh_dir, asked["by"], asked["seed"])
         names += steps.COMPARE.writes[:3]
     if steps.AUDIT.name in ran:
-        audit.write(fresh_dir)
+        audit.write(fresh_dir, given.given(analysis_dir, None, None))
         names += steps.AUDIT.writes[:3]
     if (analysis_dir / rows.CONTRAST).exists():
         copied = {row["datapoint_id"] for row, _ in rows.whole(analysis_dir, rows.CONTRAST)}

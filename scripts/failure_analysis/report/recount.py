@@ -12,7 +12,7 @@ import msgspec
 
 from failure_analysis import facts, files, manifest, results, steps
 from failure_analysis.agreement import measure
-from failure_analysis.audit import candidates
+from failure_analysis.audit import candidates, given
 from failure_analysis.checks import text_of
 from failure_analysis.comparison import compute
 from failure_analysis.datapoint import NOT_COUNTED, UNSURE
@@ -57,7 +57,7 @@ def recount(analysis: Analysis, stated: Mapping[str, int | float], agreed: dict 
     values: dict[str, int | float] = heuristics.numbers(analysis.clusters) | _modes(counts.index)
     values |= totals(alike, counts.index, folder) | _runs(alike) | _models(alike)
     values |= _dimensions(alike, models) | _answers(analysis, alike, models, stated)
-    values |= _versions(folder) | _audited(counts.index)
+    values |= _versions(folder) | _audited(counts.index, stated)
     values |= dict(compute.numbers(analysis.compared)) if analysis.compared else {}
     values |= counting.numbers(counts, analysis.compared) if counts.reviews else {}
     values |= audit_counts.numbers(analysis.examined, counts.index)
@@ -135,21 +135,53 @@ def _models(alike: Counter[_Line]) -> dict[str, int]:
     return dict(values)
 
 
-def _audited(index: rows.Index) -> dict[str, int]:
+def _audited(index: rows.Index, stated: Mapping[str, int | float]) -> dict[str, int | float]:
     """What the audit found, of what it looked through; nothing where it did not run."""
     if not (index.analysis_dir / candidates.NAME).exists():
         return {}
-    found, flagged = Counter(), set()
+    found, flagged, other = Counter(), set(), Counter()
     for one in candidates.load(index.analysis_dir):
         found[one.klass] += 1
         if one.kind == "flag":
             flagged.add((one.item_id, one.item_fingerprint))
+        if one.klass == given.CLASS:
+            other[one.rule] += 1 if one.rule == given.RULES[2] else len(one.disputed)
     items = {(line.item, line.fingerprint) for line in index.outcomes.values()
              if line.fingerprint != UNSURE}
     return {"audit/rows": len(index.outcomes), "audit/items": len(items),
             "audit/flagged_items": len(flagged),
             "audit/flags": sum(found[klass] for klass in candidates.FLAGS),
-            **{f"audit/candidates/{klass}": found[klass] for klass in candidates.CLASSES}}
+            **{f"audit/candidates/{klass}": found[klass] for klass in candidates.CLASSES},
+            **_brought(index, other, stated)}
+
+
+def _brought(index: rows.Index, other: Counter[str], stated: Mapping[str, int | float]
+             ) -> dict[str, int | float]:
+    """What the answers and known defects that people brought along say; as stated where the file of
+    the defects is no longer there."""
+    asked = manifest.settings(index.analysis_dir, steps.AUDIT.name, dict[str, Any])
+    values: dict[str, int | float] = {f"audit/answers/{rule}": other[rule] for rule in given.RULES
+                                      } if "answers" in asked else {}
+    if "known_defects" not in asked:
+        return values
+    try:
+        defects = given.given(index.analysis_dir, None, None).defects
+    except files.Refusal:
+        return values | {key: value for key, value in stated.items()
+                         if key.startswith(("audit/known_", "audit/pass_rate_without_known_pct/"))}
+    known = {line.datapoint_id for line in index.outcomes.values() if line.fingerprint != UNSURE
+             and given.known_version(defects, line.item, line.fingerprint)}
+    lines = index.outcomes.values()
+    values["audit/known_items"] = len({index.outcomes[ident].item for ident in known})
+    values["audit/known_failed_rows"] = sum(index.outcomes[ident].outcome == "fail"
+                                            for ident in known)
+    for model in {line.model for line in lines}:
+        left = [line.outcome for line in lines if line.model == model
+                and line.outcome != "unjudged" and line.datapoint_id not in known]
+        if left:
+            values[facts.key("audit/pass_rate_without_known_pct", model)] = round(
+                100 * left.count("pass") / len(left), 1)
+    return values
 
 
 def _dimensions(alike: Counter[_Line], models: frozenset[str]) -> dict[str, int]:

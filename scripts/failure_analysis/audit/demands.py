@@ -1,0 +1,217 @@
+"""What a question demands of its answer in so many words, and whether its gold keeps to it."""
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from failure_analysis.audit import golds
+
+
+class Demand(NamedTuple):
+    """What a question demands of its answer, by name, and whether the gold keeps to it."""
+
+    name: str
+    kept: bool
+
+
+_ASKS = re.compile(r"\b(?:answers?|respond|response|reply|output|return|give|provide|report|write|"
+                   r"express|state|print|enter|choose|select|pick|classify|label|round(?:ed)?|"
+                   r"format|rate|submit)\b", re.IGNORECASE)
+_NOT_STRICT = re.compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
+                         r"all that apply|one or more|\bmay\b|\bcan be\b", re.IGNORECASE)
+
+
+def of(question: str, gold: str) -> Iterator[Demand]:
+    """The demands of a question, against a gold."""
+    for sentence in re.split(r"(?<=[.?!;])\s+|\n", question[:20_000]):
+        asks = _ASKS.search(sentence) or _DATE.search(sentence)
+        if asks and len(sentence) < 600 and not _NOT_STRICT.search(sentence):
+            for name, test in _DEMANDS:
+                kept = test(sentence, gold)
+                if kept is not None:
+                    yield Demand(name, kept)
+
+
+_YES_NO = re.compile(r"\b(?:answer|respond|reply|state)\b[^.:,]{0,30}?\b(yes|true)(?: or |/)"
+                     r"(no|false)\b(?!\s*[,/]|\s+or\b)", re.IGNORECASE)
+_LISTED = re.compile(r"\b(?:one of(?: the following| these)?|choose from|select from|pick from|"
+                     r"either|exactly)\b[^:,]{0,40}:\s*(.+)", re.IGNORECASE)
+_ONE_OF = re.compile(r"\bone of(?: the following)?\s+(?!the\b|these\b|your\b|its\b)([^.:]+)",
+                     re.IGNORECASE)
+_QUOTED = re.compile(r"[\"“'‘`]([^\"“”'‘’`]{1,40})[\"”'’`]")
+_BETWEEN = re.compile(r"[\"”'’`](?:,?\s*(?:or|/|and|,)\s*|\s*[,/|]\s*)[\"“'‘`]")
+
+
+def _one_of(sentence: str, gold: str) -> bool | None:
+    """Among the values that the question lists."""
+    if found := _YES_NO.search(sentence):
+        allowed = [found[1], found[2]]
+    elif found := (_LISTED.search(sentence) or _ONE_OF.search(sentence)):
+        allowed = re.split(r"\s*(?:,\s*(?:or\s|and\s)?|;|\||/|\bor\b)\s*",
+                           found[1].strip(" .()[]{}"))
+    elif re.search(r"\b(?:answer|respond|reply)\b", sentence, re.IGNORECASE) \
+            and _BETWEEN.search(sentence):
+        allowed = _QUOTED.findall(sentence)
+    else:
+        return None
+    allowed = [golds.folded(one) for one in allowed]
+    if not 2 <= len(allowed) <= 30 or any(
+            not one or len(one.split()) > 4 or re.search(r"[<>…:]|\.\.", one) for one in allowed):
+        return None
+    return golds.folded(gold.strip("()[]{}")) in allowed
+
+
+_INTEGER = (r"\b(?:answer|respond|reply|output|return|result|response|give|provide|report|enter|"
+            r"rate|state)\b[^.:]{0,40}?\b(?:as|with|be|is|give|return|report|provide|enter|a|an|single|"
+            r"only|output|it|answer)\s+(?:an? |only |just |single |one |exactly )*(non-negative |"
+            r"nonnegative |positive )?")
+_RANGE = re.compile(_INTEGER + r"(integer|whole number|number|value|score|rating|digit)\s+(?:\w+ )?"
+                    r"(?:between|from|in the range(?: of| from)?)\s+\[?(-?\d[\d,]*(?:\.\d+)?)"
+                    r"\s*(?:and|to|,|-|–)\s*(-?\d[\d,]*(?:\.\d+)?)", re.IGNORECASE)
+_SCALE = re.compile(r"\bon a scale (?:of|from) (-?\d+) (?:to|-|–) (-?\d+)", re.IGNORECASE)
+_WHOLE = re.compile(_INTEGER + r"(?:integer|whole number)\b(?! (?:list|sequence|array))",
+                    re.IGNORECASE)
+
+
+def _range(sentence: str, gold: str) -> bool | None:
+    """Within the bounds that the question names."""
+    if found := _RANGE.search(sentence):
+        low, high = found[3], found[4]
+    elif found := _SCALE.search(sentence):
+        low, high = found[1], found[2]
+    else:
+        return None
+    value = golds.number(gold)
+    low, high = golds.number(low), golds.number(high)
+    if value is None or low is None or high is None or low >= high:
+        return None
+    return low <= value <= high
+
+
+def _integer(sentence: str, gold: str) -> bool | None:
+    """A whole number, with the sign that the question names."""
+    found = _WHOLE.search(sentence)
+    if not found:
+        return None
+    value = golds.number(gold)
+    if value is None:
+        return golds.is_any_number(gold)
+    least = {"positive": 1, None: None}.get(found[1] and found[1].strip().lower(), 0)
+    return value.denominator == 1 and (least is None or value >= least)
+
+
+COUNT = {word: count for count, word in enumerate(
+    ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 1)}
+_WORDS = re.compile(r"\b(a single|exactly|at most|no more than|up to|in|with|using|only)?\s*"
+                    r"\b(one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2}|single)"
+                    r"[ -]words?\b( or (?:fewer|less))?", re.IGNORECASE)
+
+
+def _words(sentence: str, gold: str) -> bool | None:
+    """As many words as the question allows."""
+    found = _WORDS.search(sentence)
+    how = (found[1] or "").lower() if found else ""
+    if not found or not (how or found[3] or found[2].lower() == "single"):
+        return None
+    most = 1 if found[2].lower() == "single" else COUNT.get(found[2].lower()) or int(found[2])
+    said = len(gold.split())
+    return said == most if how == "exactly" else said <= most
+
+
+_PLACES = re.compile(r"\b(one|two|three|four|five|six|\d)\s+"
+                     r"(?:decimal places?|decimals?|digits? after)", re.IGNORECASE)
+
+
+def _decimals(sentence: str, gold: str) -> bool | None:
+    """No more decimals than the question asks for."""
+    found = _PLACES.search(sentence)
+    if not found or re.search(r"\bat least\b|\bor more\b", sentence) or golds.number(gold) is None:
+        return None
+    most = COUNT.get(found[1].lower())
+    most = int(found[1]) if most is None else most
+    return len(re.sub(r"[^\d.]", "", gold).partition(".")[2]) <= most
+
+
+_DATE = re.compile(r"\b(?:YYYY|DD|MM|HH)(?:[-/.:](?:YYYY|YY|MM|DD|HH|mm|SS|ss)){1,2}\b")
+_PART = {"YYYY": r"\d{4}", "YY": r"\d\d", "MM": r"(?:0[1-9]|1[0-2])", "HH": r"(?:[01]\d|2[0-4])",
+         "DD": r"(?:0[1-9]|[12]\d|3[01])", "mm": r"[0-5]\d", "SS": r"[0-5]\d", "ss": r"[0-5]\d"}
+
+
+def _date(sentence: str, gold: str) -> bool | None:
+    """A date or a time in the form that the question spells."""
+    found = _DATE.findall(sentence)
+    if len(found) != 1:
+        return None
+    spelled = found[0].replace("HH:MM", "HH:mm")
+    pattern = re.sub("YYYY|YY|MM|DD|HH|mm|SS|ss", lambda part: _PART[part[0]], re.escape(spelled))
+    return re.fullmatch(pattern, gold.strip()) is not None
+
+
+def _case(sentence: str, gold: str) -> bool | None:
+    """All in capitals, or all in small letters, as the question asks."""
+    found = re.search(r"\b(?:in|use|using)\s+(?:all |only )?(?:(capitals?(?: letters)?|"
+                      r"upper ?-?case|block letters)|"
+                      r"(lower ?-?case|small letters))\b(?! (?:letters )?"
+                      r"(?:vowels|consonants|words))", sentence, re.IGNORECASE)
+    if not found or not re.search(r"\banswer|\brespon|\breply|\boutput", sentence, re.IGNORECASE):
+        return None
+    return gold == (gold.upper() if found[1] else gold.lower())
+
+
+def _letter(sentence: str, gold: str) -> bool | None:
+    """The letter of an option alone."""
+    found = re.search(r"\b(?:only|just|with|single|give)\s+(?:only |just |a |the |one |single )*"
+                      r"letter\b(?! (?:words|grade))(?: of| for| corresponding|\.|\s*$|\s*\()",
+                      sentence, re.IGNORECASE)
+    return golds.LETTER.fullmatch(gold.strip()) is not None if found else None
+
+
+def _json(sentence: str, gold: str) -> bool | None:
+    """JSON, where the question asks for JSON."""
+    found = re.search(r"\b(?:as|in|valid|only|with|return|output) (?:an? |valid |the )*JSON\b",
+                      sentence, re.IGNORECASE)
+    if not found or re.search(r"\b(?:above|below|following|given|this|from)\b", sentence,
+                              re.IGNORECASE):
+        return None
+    return golds.is_json(gold)
+
+
+def _fraction(sentence: str, gold: str) -> bool | None:
+    """A fraction, in lowest terms where the question asks for these."""
+    if not re.search(r"\bas an? (?:\w+ ){0,2}fraction\b|\blowest terms\b", sentence, re.IGNORECASE):
+        return None
+    found = re.fullmatch(r"-?(\d+)\s*/\s*(\d+)", gold.strip())
+    if not found:
+        value = golds.number(gold)
+        return None if value is None else value.denominator == 1
+    lowest = re.search(r"\blowest\b|\bsimplest\b|\bsimplified\b|\breduced\b|\birreducible\b",
+                       sentence, re.IGNORECASE)
+    return not lowest or Fraction(int(found[1]), int(found[2]) or 1).denominator == int(found[2])
+
+
+_UNITS = [dict.fromkeys(group.split()) for group in (
+    "millimetres millimeters mm", "centimetres centimeters cm", "metres meters m",
+    "kilometres kilometers km", "miles mi", "feet ft", "inches", "grams g", "kilograms kg",
+    "pounds lb lbs", "seconds s sec", "minutes min", "hours h hr", "days", "weeks", "dollars usd",
+    "cents", "euros eur", "litres liters l", "millilitres milliliters ml", "celsius °c",
+    "fahrenheit °f", "kelvin k")]
+_UNIT_OF = {word: place for place, group in enumerate(_UNITS) for word in group}
+_IN_UNIT = re.compile(r"\banswer\b[^.:]{0,20}\bin (?:whole |degrees )?([a-z]+)\b(?! and)",
+                      re.IGNORECASE)
+
+
+def _unit(sentence: str, gold: str) -> bool | None:
+    """In the unit that the question asks for, where the gold names one."""
+    asked = _IN_UNIT.search(sentence)
+    named = re.fullmatch(r"-?[\d,.]+\s*([a-z°]+)\.?", gold.strip(), re.IGNORECASE)
+    if not asked or not named:
+        return None
+    units = [_UNIT_OF.get(word.lower(), _UNIT_OF.get(f"{word.lower()}s"))
+             for word in (asked[1], named[1])]
+    return None if None in units else units[0] == units[1]
+
+
+_DEMANDS = (("one_of", _one_of), ("range", _range), ("integer", _integer), ("words", _words),
+            ("decimals", _decimals), ("date", _date), ("case", _case), ("letter", _letter),
+            ("json", _json), ("fraction", _fraction), ("unit", _unit))

@@ -1,0 +1,198 @@
+"""What a question and its gold say, without any answer: the kind of a gold, options, an answer that
+stands in the question, a gold that breaks off."""
+
+import hashlib
+import json
+import re
+import string
+from fractions import Fraction
+from typing import Any
+
+from failure_analysis.audit.seen import Seen
+
+_NUMBER = re.compile(r"[-+−]?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?(?:e[-+]?\d+)?")
+_PLAIN_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+_UNIT = re.compile(r"\s?(?:%|°[CF]?|[^\W\d]{1,12}(?:[ /][^\W\d]{1,12})?[²³]?\.?)?")
+LETTER = re.compile(r"\(?([A-J])\)?[.)]?")
+_NO_VALUE = frozenset(("none", "no solution", "undefined", "impossible", "infinity", "infinite",
+                       "n/a", "na", "-", "unknown", "not possible", "∞", "cannot be determined",
+                       "no real solutions", "does not exist", "unanswerable"))
+_NUMBER_WORDS = re.compile(
+    r"\b(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|"
+    r"thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|dozen|half|quarter|"
+    r"third|both|all|many|several|few|once|twice)\b", re.IGNORECASE)
+_WANTS_NUMBER = re.compile(r"\bhow (?:many|much)\b|\bwhat is the (?:sum|product|total|number|"
+                           r"remainder|difference|average|mean)\b", re.IGNORECASE)
+_OPTION = re.compile(r"(?:^|[\s(])\(?([A-J])[).:]\s+(.+?)(?=\s+\(?[A-J][).:]\s|\s*$)", re.MULTILINE)
+_STATED = re.compile(
+    r"\b(?:answer|solution|gold|key|response|ground truth|correct (?:option|choice|label)|"
+    r"expected (?:output|result|value))\s*(?:is|:|=)\s*([^\n]{1,2000})", re.IGNORECASE)
+_AS_EXAMPLE = re.compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|\blike\b|\bformat|"
+                         r"\bform\b|\bif\b|\bwhen\b|\bwhere\b|\bshot\b|\bQ\s*\d*\s*:",
+                         re.IGNORECASE)
+
+
+def plain(expected: Any) -> str | None:
+    """A gold as text; None for actions, lists and whatever has several fields. Of a worked
+    solution that ends in `#### 18` or `A: 18` it is the last part."""
+    if isinstance(expected, bool):
+        return str(expected).lower()
+    if isinstance(expected, int | float):
+        return repr(expected)
+    if isinstance(expected, dict):
+        only = next(iter(expected.values())) if len(expected) == 1 else None
+        value = expected.get("answer", only)
+        return plain(value) if not isinstance(value, dict | list) else None
+    if not isinstance(expected, str):
+        return None
+    last = re.search(r"(?:####|^A:)[ \t]*(\S[^\n]*)\s*\Z", expected, re.MULTILINE)
+    return (last[1] if last else expected).strip() or None
+
+
+def folded(text: str) -> str:
+    """A short text without case, white space, quotes and closing punctuation."""
+    return " ".join(text.split()).strip(" .!\"'`“”‘’").casefold()
+
+
+def number(text: str) -> Fraction | None:
+    """The number that a text is, with at most a currency or a per cent sign and commas between
+    thousands."""
+    bare = re.sub(r"[$€£%\s]|,(?=\d{3}\b)", "", text.replace("−", "-"))
+    return Fraction(bare) if _PLAIN_NUMBER.fullmatch(bare) and len(bare) < 100 else None
+
+
+def kind(gold: str) -> str:
+    """What a gold is: number, letter, truth, json, none or text."""
+    bare = gold.strip().strip("\"'`")
+    if LETTER.fullmatch(bare):
+        return "letter"
+    if folded(bare) in ("yes", "no", "true", "false"):
+        return "truth"
+    if folded(bare) in _NO_VALUE:
+        return "none"
+    if (found := _NUMBER.match(bare)) and _UNIT.fullmatch(bare, found.end()):
+        return "number"
+    if bare[:1] in "{[" and is_json(bare):
+        return "json"
+    return "text"
+
+
+def is_json(text: str) -> bool:
+    """Whether a text, in a code fence or not, is JSON."""
+    bare = re.sub(r"\A\s*```(?:json)?\s*|\s*```\s*\Z", "", text)
+    try:
+        json.loads(bare)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def template(question: str) -> str:
+    """What stands for a question whose data are taken out: numbers, names, what is quoted. Blank
+    where too little is left of it."""
+    text = re.sub(r"\"[^\"\n]*\"|“[^”\n]*”|`[^`\n]*`", "•", question[:5_000])
+    text = re.sub(r"[-+−$€£]?\d[\d,.:/%]*", "•", text)
+    text = re.sub(r"(?<=[^\n.?!:] )[A-Z]\w*", "•", text)
+    words = re.sub(r"(?:•[\s,;]*(?:and\s+)?)+", "• ", text).split()
+    if sum(word != "•" for word in words) < 4:
+        return ""
+    return hashlib.blake2b(" ".join(words).encode("utf-8", "surrogatepass"),
+                           digest_size=8).hexdigest()
+
+
+def wants_number(question: str) -> bool:
+    """Whether a question, in its last sentence that asks, asks for a number."""
+    asks = [part for part in re.split(r"(?<=[.?!])\s+|\n", question[-2_000:]) if "?" in part]
+    return bool(asks) and bool(_WANTS_NUMBER.search(asks[-1])) and " or " not in asks[-1]
+
+
+def is_any_number(gold: str) -> bool:
+    """Whether there is a number in a gold, in figures, words or signs, or that there is none."""
+    return bool(re.search(r"[\d√π∞\\]", gold)) or bool(_NUMBER_WORDS.search(gold)) \
+        or kind(gold) in ("none", "truth", "letter")
+
+
+def options(question: str) -> dict[str, str]:
+    """The options that a question offers under letters, A, B and so on without a gap; none where
+    it offers fewer than two."""
+    named: dict[str, str] = {}
+    for found in _OPTION.finditer(question):
+        if found[1] == string.ascii_uppercase[len(named)]:
+            named[found[1]] = found[2].strip()
+    return named if len(named) > 1 else {}
+
+
+def stated(question: str) -> str | None:
+    """What a question says is the answer, folded; None where it says nothing or several, or gives
+    it as an example."""
+    said = list(_STATED.finditer(question))
+    if len(said) != 1 or _AS_EXAMPLE.search(question[max(0, said[0].start() - 60):said[0].start()]):
+        return None
+    text = re.sub(r"[\])}>*]+\s*\Z", "", said[0][1].strip())
+    return folded(text) or None
+
+
+def unclosed(gold: str) -> bool:
+    """Whether a gold opens a bracket or a quote that it does not close; which bracket closes it is
+    not asked: [0, 1) is an interval."""
+    if not re.search(r"\w", gold):
+        return False
+    outside = re.sub(r"\"[^\"\n]*\"|'[()\[\]{}]'", "", gold)
+    opened = sum(map(outside.count, "([{")) - sum(map(outside.count, ")]}"))
+    return opened > 0 or len(re.findall(r"(?<![\d\\])\"", gold)) % 2 == 1
+
+
+def unended(gold: str) -> bool:
+    """Whether a gold of six words or more has no sign at its end that closes a sentence."""
+    return len(gold.split()) > 5 and gold.rstrip()[-1].isalnum()
+
+
+def is_placeholder(gold: str) -> bool:
+    """Whether a gold only stands for one."""
+    return bool(re.fullmatch(r"see (?:the )?(?:explanation|above|below|solution|text|answer)|todo|"
+                             r"tbd|fixme|nan|null|#ref!|#n/a|#value!|\?{2,}|placeholder",
+                             folded(gold)))
+
+
+def scalars(expected: Any) -> list[str]:
+    """The texts and numbers of a gold, wherever they stand in it."""
+    if isinstance(expected, dict | list):
+        values = expected.values() if isinstance(expected, dict) else expected
+        return [text for value in values for text in scalars(value)]
+    return [] if expected is None or isinstance(expected, bool) else [str(expected)]
+
+
+def hangs(gold: str) -> bool:
+    """Whether a gold of several words ends where nothing can end."""
+    words = gold.split()
+    return len(words) > 3 and (gold.rstrip()[-1] in ",(-" or words[-1] in (
+        "the", "a", "an", "and", "or", "of")) or bool(re.search(r"\w(?:…|\.\.\.)\Z", gold))
+
+
+def states(question: str, gold: str) -> bool:
+    """Whether a question says this as its answer: named as such, or alone behind its last question
+    mark."""
+    after = folded(question.rpartition("?")[2]) if "?" in question else ""
+    if folded(gold) and folded(gold) in (stated(question), after):
+        return True
+    said = list(_STATED.finditer(question))
+    rest = said[0][1] if len(said) == 1 and question[:said[0].start()].endswith("[") else ""
+    return rest.casefold().startswith(gold.casefold()) and rest[len(gold):].lstrip()[:1] == "]"
+
+
+def kind_of(expected: Any) -> str:
+    """The kind of any gold."""
+    gold = plain(expected)
+    if gold is None:
+        return "list" if isinstance(expected, list) else "object"
+    return kind(gold)
+
+
+def task_of(rows: list[Seen]) -> str:
+    """The task of an item."""
+    return next((row.task for row in rows if row.task), "")
+
+
+def name_key(ident: str) -> str:
+    """An item's name without case, white space and the mark of a name that had to be changed."""
+    return "".join(re.sub(r"~[0-9a-f]{8}\Z", "", ident).split()).casefold()

@@ -1,0 +1,52 @@
+"""What all golds of a benchmark are like, so that one of another kind is seen."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from failure_analysis.audit import demands, golds
+from failure_analysis.audit.seen import Seen
+
+
+@dataclass
+class Profile:
+    """Kinds of golds by template; of each task how many golds there are, break off, are no number
+    or letter where one is asked for; demands kept and broken; what questions say is the answer
+    though it is not; items with one content whose names differ in case and white space."""
+
+    kinds: dict[tuple[str, str], Counter] = field(default_factory=dict)
+    tasks: dict[str, Counter] = field(default_factory=dict)
+    demands: Counter = field(default_factory=Counter)
+    stated: Counter = field(default_factory=Counter)
+    names: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+
+def profile(items: Iterable[tuple[str, str, Seen]]) -> Profile:
+    """The profile of all items: (name, fingerprint, a datapoint) of each."""
+    whole = Profile()
+    for ident, print_, row in items:
+        whole.names.setdefault((golds.name_key(ident), print_), []).append(ident)
+        if row.expected in (None, ""):
+            continue
+        task = row.task or ""
+        if key := golds.template(row.question):
+            whole.kinds.setdefault((task, key), Counter())[golds.kind_of(row.expected)] += 1
+        gold = golds.plain(row.expected)
+        if gold is not None:
+            _add(whole, task, row.question, gold)
+    whole.names = {key: idents for key, idents in whole.names.items() if len(idents) > 1}
+    return whole
+
+
+def _add(whole: Profile, task: str, question: str, gold: str) -> None:
+    """Adds one gold."""
+    wanted, offered = golds.wants_number(question), bool(golds.options(question))
+    whole.tasks.setdefault(task, Counter()).update({
+        "golds": 1, "unclosed": golds.unclosed(gold), "hangs": golds.hangs(gold), "wanted": wanted,
+        "not_number": wanted and not golds.is_any_number(gold),
+        "long": len(gold.split()) > 5, "unended": golds.unended(gold),
+        "offered": offered, "not_letter": offered and golds.kind(gold) != "letter"})
+    whole.demands.update((task, *demand) for demand in set(demands.of(question, gold)))
+    said = golds.stated(question)
+    if said is not None and said != golds.folded(gold):
+        whole.stated[said] += 1

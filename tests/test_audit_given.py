@@ -1,0 +1,209 @@
+"""audit_benchmark.py: damaged items, leads from how models stand to each other, and what people
+bring along."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from conftest import Process
+from failure_analysis import statistics
+from failure_analysis.audit import consensus, damaged
+
+MAPPING = """benchmark: plant
+fields:
+  item_id: id
+  model_name: model
+  run_id: model
+  user_text: question
+  assistant_text: answer
+  expected: {at: gold, optional: true}
+scores: {correct: ok}
+"""
+Rows = Sequence[tuple[str, str, object, Sequence[tuple[str, str, bool]]]]
+
+
+@pytest.fixture
+def audit(build: Callable, run_script: Process, tmp_path: Path) -> Callable[..., dict]:
+    """`audit(items, *args)`: audits (id, question, gold, [(model, answer, passed)]) of each item;
+    returns the candidates, the facts, the page and what was printed."""
+
+    def run(items: Rows, *args: str | Path, code: int = 0) -> dict:
+        lines = [json.dumps({"id": ident, "question": question, "gold": gold, "model": model,
+                             "answer": answer, "ok": ok})
+                 for ident, question, gold, answers in items for model, answer, ok in answers]
+        source, mapping = tmp_path / "runs.jsonl", tmp_path / "mapping.yaml"
+        source.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        mapping.write_text(MAPPING.replace("\nscores: {correct: ok}", "\n  scores: {correct: ok}"))
+        _, out = build("--input", source, "--mapping", mapping)
+        return again(out, *args, code=code)
+
+    def again(out: Path, *args: str | Path, code: int = 0) -> dict:
+        done = run_script("audit_benchmark.py", out, *args)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        if code:
+            return {"said": done.stderr, "out": out}
+        candidates = [json.loads(line) for line in
+                      (out / "audit.jsonl").read_text(encoding="utf-8").splitlines()]
+        return {"candidates": candidates, "out": out, "said": done.stdout, "again": again,
+                "facts": json.loads((out / "facts.json").read_text()),
+                "page": (out / "audit.md").read_text(encoding="utf-8")}
+
+    return run
+
+
+def found(result: dict, klass: str) -> list[tuple[str, str]]:
+    return sorted((one["rule"], one["item_id"]) for one in result["candidates"]
+                  if one["class"] == klass)
+
+
+def asked(ident: str, question: str, gold: object, right: str = "") -> tuple:
+    """An item that two models answered, one of them rightly."""
+    return (ident, question, gold, [("m1", right or str(gold), True), ("m2", "I do not say", False)])
+
+
+TWO = "What is the capital of the small country of Elbonia, in 2 words at most?"
+FILLER = [asked(f"filler-{n}", f"How many legs have {n} spiders of the usual kind?", 8 * n)
+          for n in range(3, 9)]
+# rule -> (items of which the first, and no other, has the fault; how many of it are flagged)
+WORLDS = {
+    "two_golds": ([asked("a", TWO, "Mudville"), asked("b", TWO, "Port Grim"),
+                   asked("c", "Which town is the larger of the two?", "Mudville"),
+                   asked("d", "Which town is the larger of the two?", "mudville."),
+                   asked("e", "Now answer the same about France and its capital", "Paris"),
+                   asked("f", "Now answer the same about Spain and its capital", "Madrid")],
+                  ["a", "b"]),
+    "gold_rounded": ([asked("a", "Sort these: 3.14, 2.72, 1.41, 5", "1.4, 2.7, 3.1, 5"),
+                      asked("b", "Sort these: 3.14, 2.72, 1.41, 6", "1.41, 2.72, 3.14, 6"),
+                      asked("c", "Round each to one decimal: 3.14, 2.72, 1.41", "3.1, 2.7, 1.4"),
+                      asked("d", "Sort these integers: 30, 20, 10", "10, 20, 30")], ["a"]),
+    "gold_cut": ([asked("a", "Which interval solves it, for the case 1?", "{[1, 2), x", "no [1"),
+                  asked("b", "Which interval solves it, for the case 2?", "[1, 2)"),
+                  asked("c", "Which are the brackets that open here?", "(["), *FILLER], ["a"]),
+    "gold_type": ([asked("a", "Which is red?\nA) rose\nB) leaf\nC) sky", "D", "A"),
+                   asked("b", "Which is green?\nA) rose\nB) leaf\nC) sky", "B"),
+                   asked("c", "Which is a letter?\nA) rose\nB) D\nC) sky", "D) none", "x")], ["a"]),
+    "answer_in_question": ([
+        asked("a", "Add 17 to 25. Answer: 42", "42"),
+        asked("b", "Add 17 to 26. Write it as in this example. Answer: 43", "43"),
+        asked("c", "Add 18 to 26. Answer: with a number", "44")], ["a"]),
+    "damaged_ids": ([asked("q1", "What has four legs and barks?", "dog"),
+                     asked("Q1", "What has four legs and barks?", "dog"),
+                     asked("q2", "What has four legs and barks at 2 cats?", "dog"),
+                     asked("Q2", "What has four legs and mews?", "cat")], ["Q1", "q1"]),
+    "contract_forbids": ([
+        asked("a", "Rate it. Answer with an integer between 1 and 5.", 7),
+        asked("b", "Rate this. Answer with an integer between 1 and 5.", 5),
+        asked("c", "Give the sum of the integers from 1 to 5.", 15),
+        asked("d", "Is it so? Answer yes, no, or 'unclear'.", "unclear"),
+        *(asked(f"e{n}", f"Rate {n}. Answer with an integer between 1 and 5.", 4)
+          for n in range(10))], ["a"]),
+}
+
+
+@pytest.mark.parametrize("rule", WORLDS)
+def test_a_damaged_item_is_flagged_and_what_only_looks_like_one_is_not(audit, rule):
+    items, flagged = WORLDS[rule]
+    assert found(audit(items), "damaged_item") == [(rule, ident) for ident in flagged]
+
+
+@pytest.mark.parametrize(("text", "shorter", "expected"), [
+    ("2.75", "2.8", True), ("2.75", "2.7", True), ("-2.75", "-2.8", True), ("2.70", "2.7", False),
+    ("2.75", "2.75", False), ("2.75", "2.6", False), ("2.75", "3", True), ("3", "3.0", False)])
+def test_a_number_is_a_rounded_form_of_another(text, shorter, expected):
+    assert damaged.is_rounded(text, shorter) is expected
+
+
+def test_the_models_agree_against_the_gold(audit):
+    def item(ident: str, *answers: str) -> tuple:
+        return (ident, f"What is the value of {ident}, as a number?", "5",
+                [(f"m{n}", answer, answer == "5") for n, answer in enumerate(answers)])
+
+    result = audit([item("x1", "7", "The answer is 7", "8"), item("x2", "7", "8", "9"),
+                    item("x3", "5", "7", "8"), item("x4", "7", "7", "5")])
+    assert found(result, "consensus_against_gold") == [("two_thirds_agree", "x1"),
+                                                       ("two_thirds_agree", "x4")]
+    lead = next(one for one in result["candidates"] if one["item_id"] == "x1")
+    assert lead["kind"] == "lead"
+    assert lead["numbers"] == {"models": 3, "agreeing": 2, "expected_precision": .19}
+    assert lead["disputed"] == ["m0/x1", "m1/x1"]
+    assert "| 0.40 | 0.19 | 0.47 |" in " ".join(result["page"].split())
+
+
+def test_good_models_fail_what_weak_ones_pass(audit):
+    models = [f"m{n}" for n in range(8)]  # m0 is the best
+    items = [(f"i{k:02}", f"Question number {k} of the long list?", "x",
+              [(model, "x" if n <= k % 9 else "y", n <= k % 9) for n, model in enumerate(models)])
+             for k in range(36)]
+    swapped = ("swapped", "Which question is swapped here?", "x",
+               [(model, "x" if n > 3 else "y", n > 3) for n, model in enumerate(models)])
+    result = audit([*items, swapped])
+    assert found(result, "discrimination") == [("good_fail_weak_pass", "swapped")]
+    lead = next(one for one in result["candidates"] if one["class"] == "discrimination")
+    assert lead["numbers"]["rank_biserial"] == 1.0
+    assert lead["numbers"]["low"] == round(statistics.rank_biserial(
+        [5, 6, 7, 8], [1, 2, 3, 4]).interval.low, 4)
+    assert "items were tested; if failing one had nothing to do with how good a model is, " \
+        in result["page"]
+
+
+def test_chance_is_counted_over_all_orders():
+    assert statistics.mann_whitney_shares(2, 2) == (1 / 6, 1 / 6, 2 / 6, 1 / 6, 1 / 6)
+    assert consensus.by_chance(4, 4) == pytest.approx(2 / 70)
+    assert consensus.by_chance(2, 2) == 0
+
+
+ANSWERS = [("r", "What is three plus three, in figures?", "7",
+            [("m1", "6", False), ("m2", "7", True), ("m3", "a long tale\nof nothing sure\nat all x",
+                                                     False)]),
+           ("s", "What is two plus two, in figures?", "4", [("m1", "4", True), ("m2", "5", False)])]
+
+
+def test_answers_of_a_second_source_are_compared(audit, tmp_path):
+    given = tmp_path / "answers.jsonl"
+    given.write_text('{"item": "r", "answer": 6, "source": "solver"}\n'
+                     '{"item": "s", "answer": "4.0"}\n{"item": "gone", "answer": "1"}\n')
+    result = audit(ANSWERS, "--answers", given)
+    assert found(result, "other_answer") == [("gold_differs", "r"), ("right_and_failed", "r"),
+                                             ("wrong_and_passed", "r")]
+    facts = {name: value for name, value in result["facts"].items() if "answers/" in name}
+    assert facts == {
+        "audit/answers/gold_differs": 1, "audit/answers/right_and_failed": 1,
+        "audit/answers/wrong_and_passed": 1}
+    assert ("answers: 2 items; 1 are not in the runs, 0 have sources that differ; 4 datapoints "
+            "compared, 1 not (no sure answer, or unjudged)") in result["said"]
+    again = result["again"](result["out"])  # the file is remembered
+    assert again["candidates"] == result["candidates"]
+    assert f"--answers: the file given before, {given}" in again["said"]
+    assert not found(result["again"](result["out"], "--answers", "-"), "other_answer")
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ('{"item": "r"}\n', ":1: answer is missing or blank"), ("{\n", ":1: not valid JSON"),
+    ('{"item": "r", "answer": "1"}\n{"item": "r", "answer": "2"}\n', ":2: another answer"),
+    ("", ": nothing in it")])
+def test_answers_that_cannot_be_read_are_refused(audit, tmp_path, text, said):
+    given = tmp_path / "answers.jsonl"
+    given.write_text(text)
+    assert f"{given}{said}" in audit(ANSWERS, "--answers", given, code=1)["said"]
+
+
+def test_rates_stand_with_and_without_known_defects(audit, tmp_path):
+    items = [("bad", "What is wrong with this one, then?", "x",
+              [("m1", "y", False), ("m2", "x", True)]),
+             ("b", "What is the second of them?", "x", [("m1", "x", True), ("m2", "y", False)]),
+             ("c", "What is the third of them?", "x", [("m1", "y", False), ("m2", "x", True)]),
+             ("d", "What is the fourth of them?", "x", [("m1", "x", True), ("m2", "y", False)])]
+    known = tmp_path / "known.csv"
+    known.write_text("id,version,what,link\nbad,1.0,gold is wrong,https://x.test/1\nnot here,,,\n")
+    result = audit(items, "--known-defects", known)
+    facts = {name: value for name, value in result["facts"].items() if "known" in name}
+    assert facts == {"audit/known_items": 1, "audit/known_failed_rows": 1,
+                     "audit/pass_rate_without_known_pct/m1": 66.7,
+                     "audit/pass_rate_without_known_pct/m2": 33.3}
+    assert "The ranking changes." in result["page"]
+    assert "gold is wrong" in result["page"]
+    settings = json.loads((result["out"] / "manifest.json").read_text())["steps"]
+    assert settings["audit_benchmark"]["settings"]["known_defects"]["path"] == known.as_posix()
