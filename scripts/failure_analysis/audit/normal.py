@@ -7,11 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from failure_analysis.audit import asks
 
 _SHORT = 80  # characters of an answer that is one as a whole
+_ROOM = 200  # characters that the form of an answer may add
 _LAST = 40  # characters of a last line that stands alone
 _TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "–": "-", "−": "-",
                              "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
@@ -43,6 +45,7 @@ class Final(NamedTuple):
 NONE = Final("", "")
 
 
+@lru_cache(maxsize=128)  # several classes ask for those of one item
 def final(text: str) -> Final:
     """The answer that a response ends in, blank where that is not sure: nothing marks it, or it
     marks several different ones."""
@@ -173,13 +176,15 @@ def shared(a: Counter, b: Counter) -> float:
     return (a & b).total() / either if either else 1.0
 
 
+@lru_cache(maxsize=128)
 def alike(answer: str, gold: str, question: str) -> str:
     """By which rule an answer equals the gold once its form is left aside; blank where it does not,
     or where the question says something of just that form."""
     asked = asks.forms(question)
     if answer == gold:
         return "equal" if gold.strip() else ""
-    if not answer.strip() or not gold.strip() or "exact" in asked:
+    too_long = len(answer) > _ROOM + 4 * len(gold)
+    if not answer.strip() or not gold.strip() or "exact" in asked or too_long:
         return ""
     if _CODE.search(gold) and "\n" in gold:
         return "white_space" if key(answer) == key(gold) else ""
@@ -231,7 +236,8 @@ def _case(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 def case_matters(a: str, b: str, question: str, asked: frozenset) -> bool:
     """Whether capitals may be what is asked for: the question says so or has both spellings, or the
     gold is one or two letters (of which `no` is a word) or has capitals inside its words."""
-    return ("case" in asked or len(b) < 3 and b.casefold() != "no" or bool(re.search(r"[a-z0-9][A-Z]", b))
+    return ("case" in asked or len(b) < 3 and b.casefold() != "no"
+            or bool(re.search(r"[a-z0-9][A-Z]", b))
             or bool(re.search(r"[^\W_]\d|\d[^\W_]|_", b) and " " not in b)
             or (a != b and a in question and b in question))
 

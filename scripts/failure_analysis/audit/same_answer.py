@@ -173,7 +173,8 @@ def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
     is expected."""
     wanted = strict.golds(item.expected) if item.expected is not None else []
     asked = asks.forms(item.question)
-    short = wanted and all(len(normal.final(gold).text or gold) <= _LONGEST_FINAL
+    both = {"pass", "fail"} <= {row.outcome for row in item.rows}
+    short = both and wanted and all(len(normal.final(gold).text or gold) <= _LONGEST_FINAL
                            for gold in wanted)
     if not short or asked & {"reasons", "exact", "only"} or strict.calls_wanted(item.expected):
         return
@@ -196,27 +197,36 @@ def _near(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Gr
     answer, and what differs decides nothing."""
     if asks.forms(item.question) & {"case", "exact", "stop", "only"}:
         return
-    buckets: dict[tuple, list[tuple[Counter, list[Seen]]]] = defaultdict(list)
+    by_final: dict[tuple, list[list[Seen]]] = defaultdict(list)
     for key, rows in alike.items():
         if key not in opposite and not rows[0].made and not normal.is_code(rows[0].answer):
-            print_, words = _print(rows[0].spoken or rows[0].answer)
-            if words.total() >= _FEWEST_TOKENS:
-                buckets[print_].append((words, rows))
-    groups, pairs = [], 0
-    for members in buckets.values():
+            by_final[_marked(rows[0].spoken or rows[0].answer)].append(rows)
+    buckets: dict[tuple, list[tuple[Counter, list[Seen]]]] = defaultdict(list)
+    for members in by_final.values():
+        if {"pass", "fail"} <= {row.outcome for rows in members for row in rows}:
+            for rows in members:
+                print_, words = _print(rows[0].spoken or rows[0].answer)
+                if words.total() >= _FEWEST_TOKENS:
+                    buckets[print_].append((words, rows))
+    groups = list(_near_pairs(buckets.values()))
+    if groups:
+        yield _contradiction(item, "near_equal", _disjoint(groups), "said nearly the same")
+
+
+def _near_pairs(buckets: Iterable[list[tuple[Counter, list[Seen]]]]) -> Iterator[Group]:
+    """The pairs of nearly equal answers with opposite verdicts; after so many pairs of one item
+    that were held against each other the rest is left."""
+    pairs = 0
+    for members in buckets:
         for place, (words, rows) in enumerate(members):
             for other_words, other_rows in members[place + 1:]:
                 pairs += 1
                 if pairs > _MOST_PAIRS:
-                    break
-                if {row.outcome for row in rows} == {row.outcome for row in other_rows} \
-                        or normal.shared(words, other_words) < NEAR:
-                    continue
-                group = _opposite([*rows, *other_rows])
-                if group:
-                    groups.append(group)
-    if groups:
-        yield _contradiction(item, "near_equal", _disjoint(groups), "said nearly the same")
+                    return
+                if normal.shared(words, other_words) >= NEAR:
+                    group = _opposite([*rows, *other_rows])
+                    if group:
+                        yield group
 
 
 def _disjoint(groups: Sequence[Group]) -> list[Group]:
@@ -231,16 +241,21 @@ def _disjoint(groups: Sequence[Group]) -> list[Group]:
     return kept
 
 
+def _marked(text: str) -> tuple:
+    """The final answer that a text marks; empty where it marks none."""
+    final = normal.final(text)
+    return () if final.how in ("", "whole", "line") else (final.how, normal.key(final.text))
+
+
 def _print(text: str) -> tuple[tuple, Counter]:
     """What nearly equal answers must share to the letter, and all tokens, counted. With a marked
     final answer that is all numbers, all negations and the final answer; without one each word
     that is no filler, in its order."""
-    words = normal.tokens(text)
-    final = normal.final(text)
-    if final.how not in ("", "whole", "line"):
+    words, marked = normal.tokens(text), _marked(text)
+    if marked:
         firm = [word for word in words if word in _NEGATIONS or word[:1].isdigit()
                 or word.endswith("n't")]
-        return ("final", final.how, normal.key(final.text), *firm), Counter(words)
+        return ("final", *marked, *firm), Counter(words)
     return ("words", *(word for word in words if word not in _FILLERS)), Counter(words)
 
 
