@@ -4,6 +4,7 @@ while it was getting on. And look-ups that were answered in two ways."""
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
@@ -45,8 +46,10 @@ _CLOCK = re.compile(r"(^|_)(time|now|today|date|clock|random|uuid|weather|news|w
 _UNKNOWN_TOOL = re.compile(r"unknown (tool|function)|no (such )?(tool|function)|(tool|function) "
                            r"\S+ (was )?not found|not a valid tool|invalid tool|does not exist",
                            re.I)
+_THOUGHT = re.compile(r"(think|plan|note|log_thought)", re.I)
+_ID = re.compile(r"(^|_)(id|ref)$", re.I)
 _FEW_CALLS, _NEARLY_ALL = 5, 0.9
-_NEW_CALLS = 3
+_NEW_CALLS = _SEVERAL = 3
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
@@ -76,7 +79,7 @@ def _empty(row: Seen, item: Item, whole: Whole) -> bool:
     if row.termination and _ERROR_END.search(row.termination):
         return True
     silent = {one.model for one in item.rows if not one.termination and _silent(one, whole)}
-    return not row.termination and row.outcome != "pass" and len(silent) > 1
+    return not row.termination and row.outcome != "pass" and len(silent) >= _SEVERAL
 
 
 def _silent(row: Seen, whole: Whole) -> bool:
@@ -140,12 +143,19 @@ def _cut(row: Seen, item: Item, whole: Whole) -> bool:
     if row.outcome == "pass" or not _at_limit(row, whole):
         return False
     if row.made:
-        keys = [_key(made) for made in row.made]
-        last = keys[-_NEW_CALLS:]
-        return len(last) == _NEW_CALLS and len(set(last)) == _NEW_CALLS \
-            and not set(last) & set(keys[:-_NEW_CALLS]) and not row.made[-1].failed
+        return _getting_on([made for made in row.made if not _THOUGHT.match(made.tool)])
     return bool(row.answer.strip()) and not _ANSWERED.search(row.answer[-1_500:]) \
         and not _repeats_itself(row.answer)
+
+
+def _getting_on(made: Sequence[Made]) -> bool:
+    """Whether the last calls are new ones, and what they looked up is."""
+    before, last = made[:-_NEW_CALLS], made[-_NEW_CALLS:]
+    keys = [_key(one) for one in last]
+    read = [one.result_hash for one in last if not required.writes(one.tool)]
+    return (len(set(keys)) == _NEW_CALLS and len(set(read)) == len(read) and not last[-1].failed
+            and not set(keys) & {_key(one) for one in before}
+            and not set(read) & {one.result_hash for one in before})
 
 
 def _at_limit(row: Seen, whole: Whole) -> bool:
@@ -217,7 +227,7 @@ def _results(item: Item) -> Iterator[Candidate]:
     for calls in seen.values():
         pair = _differing([[made for made, _ in calls]])
         rows = {row.ident: row for _, row in calls}
-        if pair and len(rows) > 1:
+        if pair and len(rows) >= _SEVERAL and _has_majority([made for made, _ in calls]):
             yield _two_results(item, "across", "in different runs, before any write", pair,
                                list(rows.values()))
             break
@@ -225,6 +235,11 @@ def _results(item: Item) -> Iterator[Candidate]:
     if opposed:
         yield _two_results(item, "contradiction", "and say different things of the same thing",
                            opposed[0][0], [row for _, row in opposed])
+
+
+def _has_majority(calls: Sequence[Made]) -> bool:
+    """Whether most of the calls have one result: where all differ, the world may do so."""
+    return 2 * Counter(made.result_hash for made in calls).most_common(1)[0][1] > len(calls)
 
 
 def _two_results(item: Item, rule: str, where: str, pair: tuple[Made, Made], rows: Sequence[Seen]
@@ -258,31 +273,40 @@ def _differing(spans: Sequence[Sequence[Made]]) -> tuple[Made, Made] | None:
         first: dict[str, Made] = {}
         for made in span:
             earlier = first.setdefault(_key(made), made)
-            if earlier.result_hash != made.result_hash and _read(earlier) != _read(made):
+            if earlier.result_hash != made.result_hash and not _alike(earlier, made):
                 return earlier, made
     return None
 
 
-def _read(made: Made) -> str:
-    """A result without what is form alone."""
+def _alike(one: Made, other: Made) -> bool:
+    """Whether two results say the same: but for form where they are JSON, else in all numbers and
+    nearly all words, as a text may address its reader."""
     try:
-        return json.dumps(json.loads(made.result), sort_keys=True)
+        return json.loads(one.result) == json.loads(other.result)
     except ValueError:
-        return " ".join(made.result.split())
+        a, b = (re.findall(r"\w+", made.result) for made in (one, other))
+        numbers = [[word for word in words if word.isdigit()] for words in (a, b)]
+        return numbers[0] == numbers[1] and \
+            len(set(a) & set(b)) >= _NEARLY_ALL * len(set(a) | set(b))
 
 
 def _opposed(spans: Sequence[Sequence[Made]]) -> tuple[Made, Made] | None:
-    """The first two results of a span, of different calls, that give one thing two values."""
+    """The first two results of a span, of different calls of which one asks for that thing, that
+    give one thing two values."""
     for span in spans:
         told = [(made, dict(_facts(made))) for made in span]
         for (one, a), (other, b) in combinations(told, 2):
-            if _key(one) != _key(other) and any(a[key] != b[key] for key in a.keys() & b.keys()):
+            asked = {str(value) for made in (one, other) if isinstance(made.arguments, dict)
+                     for value in made.arguments.values()}
+            if _key(one) != _key(other) and any(
+                    a[fact] != b[fact] and fact[1] in asked for fact in a.keys() & b.keys()):
                 return one, other
     return None
 
 
-def _facts(made: Made) -> Iterator[tuple[tuple, object]]:
-    """(thing with all that names it, key) -> value, for each object with an id in a result."""
+def _facts(made: Made) -> Iterator[tuple[tuple[str, str, str], object]]:
+    """(name of its id, the id, key) -> value, for each object of a result that has an id; where it
+    has several, the first is its own."""
     try:
         waiting = [json.loads(made.result)]
     except ValueError:
@@ -293,10 +317,7 @@ def _facts(made: Made) -> Iterator[tuple[tuple, object]]:
             waiting += value
         elif isinstance(value, dict):
             waiting += value.values()
-            plain = {key: one for key, one in value.items()
-                     if isinstance(one, str | int | float | bool)}
-            named = tuple(sorted((key, str(one)) for key, one in plain.items()
-                                 if re.search(r"(^|_)(id|ref|number|no|code|date|name|key)$", key)))
-            if any(re.search(r"(^|_)(id|ref)$", key) for key, _ in named):
-                yield from (((named, key), one) for key, one in plain.items()
-                            if (key, str(one)) not in named)
+            own = next((key for key in value if _ID.search(key)), None)
+            if own and isinstance(value[own], str | int):
+                yield from (((own, str(value[own]), key), one) for key, one in value.items()
+                            if key != own and isinstance(one, str | int | float))

@@ -115,7 +115,7 @@ def _always(row: Seen, whole: Whole) -> bool:
 
 def _in_gold(answer: str, expected: object) -> bool:
     """Whether an answer holds what is expected, or is part of it."""
-    said, gold = (" ".join(re.findall(r"\w+", text.casefold()))
+    said, gold = (" ".join(re.findall(r"\w+(?:['’]\w+)*", text.casefold()))
                   for text in (answer, tool_calls.result_text(expected)))
     return bool(said and gold) and (f" {gold} " in f" {said} " or f" {said} " in f" {gold} ")
 

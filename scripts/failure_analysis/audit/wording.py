@@ -96,10 +96,12 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
     found: list[tuple[str, str, bool]] = []
     for sentence in re.split(r"(?<=[.!?:;])\s+|\n+", text):
         stripped = sentence.strip().strip("*_#>- \t")
-        match = _CLAIM.search(stripped)
-        if match and not stripped.endswith("?") and not _HEDGES.search(stripped[:match.end()]):
-            if match["verb"].lower().endswith(_DONE):
-                found.append((match["verb"].lower(), stripped, match["passive"] is None))
+        match = next((match for match in _CLAIM.finditer(stripped)
+                      if match["verb"].lower().endswith(_DONE)), None)
+        if stripped.endswith("?"):
+            continue
+        if match and not _HEDGES.search(stripped[:match.end()]):
+            found.append((match["verb"].lower(), stripped, match["passive"] is None))
         elif _ALL_DONE.search(stripped) and not _HEDGES.search(stripped):
             found.append(("done", stripped, False))
         elif _WITHDRAWN.search(stripped):
