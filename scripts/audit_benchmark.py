@@ -4,8 +4,10 @@
 #     "filelock>=3.13,<5",
 #     "jmespath>=1.0.1,<2",
 #     "msgspec>=0.20,<1",
+#     "numpy>=1.26,<3",
 #     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
+#     "scipy>=1.11,<2",
 #     "tabulate>=0.9,<1",
 #     "zstandard>=0.22,<1",
 # ]
@@ -17,6 +19,10 @@ and wrong, a failure that differs from what is expected in its form alone, a pas
 due, a damaged item, a claim that the record contradicts, a broken run. Leads only order the
 reading: models that agree against the gold, items that good models fail and weak ones pass, one
 call with two results, repeats that differ.
+
+--answers compares what a second source says with gold, answers and verdicts (flags `other_answer`,
+facts `audit/answers/…`). --known-defects says what items that are known to be wrong cost: failures
+on them, rates and ranking without them (audit.md, facts `audit/known_…`). Nobody's code is run.
 
 Writes audit.jsonl, audit.csv, audit.md and the keys `audit/…` of facts.json.
 
