@@ -20,6 +20,10 @@ due, a damaged item, a claim that the record contradicts, a broken run. Leads on
 reading: models that agree against the gold, items that good models fail and weak ones pass, one
 call with two results, repeats that differ.
 
+--answers compares what a second source says with gold, answers and verdicts (flags `other_answer`,
+facts `audit/answers/…`). --known-defects says what items that are known to be wrong cost: failures
+on them, rates and ranking without them (audit.md, facts `audit/known_…`). Nobody's code is run.
+
 --readings takes what a reader makes of the candidates, one JSON object per line:
 {"id": ..., "answer": "confirmed", "holds": "pass", "datapoint_id": ..., "quote": ...,
 "reason": ...}. The answer is confirmed, possible or declined; all but possible need a quote that

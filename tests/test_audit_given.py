@@ -61,7 +61,8 @@ def found(result: dict, klass: str) -> list[tuple[str, str]]:
 
 def asked(ident: str, question: str, gold: object, right: str = "") -> tuple:
     """An item that two models answered, one of them rightly."""
-    return (ident, question, gold, [("m1", right or str(gold), True), ("m2", "I do not say", False)])
+    return (ident, question, gold,
+            [("m1", right or str(gold), True), ("m2", "I do not say", False)])
 
 
 TWO = "What is the capital of the small country of Elbonia, in 2 words at most?"
@@ -132,6 +133,12 @@ def test_the_models_agree_against_the_gold(audit):
     assert "| 0.40 | 0.19 | 0.47 |" in " ".join(result["page"].split())
 
 
+def test_the_table_is_what_the_simulation_gives():
+    from benchmarks import consensus_precision
+
+    assert round(consensus_precision.precision(3), 2) == consensus.PRECISION[3]
+
+
 def test_good_models_fail_what_weak_ones_pass(audit):
     models = [f"m{n}" for n in range(8)]  # m0 is the best
     items = [(f"i{k:02}", f"Question number {k} of the long list?", "x",
@@ -177,6 +184,8 @@ def test_answers_of_a_second_source_are_compared(audit, tmp_path):
     again = result["again"](result["out"])  # the file is remembered
     assert again["candidates"] == result["candidates"]
     assert f"--answers: the file given before, {given}" in again["said"]
+    audit(ANSWERS[:1])  # another packet in the same folder
+    assert found(result["again"](result["out"]), "other_answer") == found(result, "other_answer")
     assert not found(result["again"](result["out"], "--answers", "-"), "other_answer")
 
 
@@ -207,3 +216,32 @@ def test_rates_stand_with_and_without_known_defects(audit, tmp_path):
     assert "gold is wrong" in result["page"]
     settings = json.loads((result["out"] / "manifest.json").read_text())["steps"]
     assert settings["audit_benchmark"]["settings"]["known_defects"]["path"] == known.as_posix()
+
+
+CUT = [("m1", "red, green, blue", False), ("m2", "red, green, blue", False)]
+
+
+@pytest.mark.parametrize(("rule", "item"), [
+    ("gold_cut", ("a", "Name the colours of the flag, from left to right.", ["red", "green"], CUT)),
+    ("gold_cut", asked("a", "Copy the number of invoice 00319 with all its digits.", 319, "no")),
+    ("contract_forbids", asked("a", "Put these into descending order: 1; 5; 3.", [5, 1, 3], "no")),
+    ("contract_forbids", asked("a", "Give the first 3 terms of it.", [5, 1], "no")),
+    ("gold_rounded", asked("a", "We paid 771.24 in all. Return JSON.", {"sum": 771, "n": 1}, "no")),
+    ("gold_type", asked("a", "Why is it that cats purr?", "see explanation", "no")),
+    ("answer_in_question", asked("a", "[key: {\"x\": 1, \"y\": 2}] Return both.",
+                                 {"x": 1, "y": 2}, "no"))])
+def test_more_ways_to_be_damaged(audit, rule, item):
+    assert found(audit([item]), "damaged_item") == [(rule, "a")]
+
+
+@pytest.mark.parametrize("item", [
+    ("a", "Name the two best colours of the flag.", ["red", "green"],
+     [("m1", "red, green", True), ("m2", "red, green, blue", False)]),
+    asked("a", "Copy the number of invoice 319 or 00319 with all its digits.", 319, "no"),
+    asked("a", "Put these into descending order: 1; 5; 3.", [5, 3, 1], "no"),
+    asked("a", "Give the first 2 terms of it.", [5, 1], "no"),
+    asked("a", "We paid 771.24 in all, 771 of it today. Return JSON.", {"sum": 771, "n": 1}, "no"),
+    asked("a", "What stands in the cell, word for word?", "see explanation"),
+    asked("a", "[key: {\"x\": 2, \"y\": 2}] Return both.", {"x": 1, "y": 2}, "no")])
+def test_and_what_looks_like_it(audit, item):
+    assert not found(audit([item]), "damaged_item")

@@ -228,6 +228,10 @@ def _cut(item: Item, whole: Whole) -> Fault | None:
     if pieces := _pieces(item):
         return Fault("What is expected has pieces of what stands whole in the question.",
                      _sides(item, item.expected, variant("cut", ", ".join(pieces))))
+    if gold is None and isinstance(item.expected, list) and len(item.expected) > 1 \
+            and (longer := _longer(item, ", ".join(golds.scalars(item.expected)), ",")):
+        return Fault("What is expected is the beginning of a list that the failing answers agree "
+                     "on.", _sides(item, item.expected, variant("failed", *longer)), longer[1])
     if gold is None:
         return None
     passed = [row for row in item.rows if row.outcome == "pass"]
@@ -256,7 +260,7 @@ def _pieces(item: Item) -> list[str]:
     words = set(re.findall(r"\w+", item.question))
     numbers = [text for text in values if re.fullmatch(r"[1-9]\d{2,}", text) and text not in words
                and any(re.fullmatch(f"0+{text}", word) for word in words)]
-    if numbers:
+    if numbers := numbers or _cut_names(item):
         return numbers
     is_list = isinstance(item.expected, list) and len(values) > 1
     if is_list and all(len(text) > 2 and text.isalpha() and text not in words and any(
@@ -265,22 +269,38 @@ def _pieces(item: Item) -> list[str]:
     return []
 
 
-def _longer(item: Item, gold: str) -> tuple[str, list[Seen]] | None:
+def _cut_names(item: Item) -> list[str]:
+    """Names with digits in expected actions that stand neither in the question nor in any result,
+    while a longer one that begins so stands in the question."""
+    if not isinstance(item.expected, dict | list) or not any(row.made for row in item.rows):
+        return []
+    words = set(re.findall(r"[\w-]+", item.question))
+    cut = [text for text in dict.fromkeys(golds.scalars(item.expected))
+           if re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d)[\w-]{4,}", text) and text not in words
+           and any(word.startswith(text) and len(word) > len(text) for word in words)]
+    return [text for text in cut if not any(re.search(rf"\b{re.escape(text)}\b", made.result)
+                                            for row in item.rows for made in row.made)]
+
+
+def _longer(item: Item, gold: str, sign: str = "") -> tuple[str, list[Seen]] | None:
     """(what at least two thirds of the models, two or more, say alike; their rows), where the gold
-    is the beginning of it and ends within a word."""
+    is the beginning of it and ends within a word, or before this sign."""
     said: dict[str, list[Seen]] = defaultdict(list)
     short = golds.folded(gold)
     for row in item.rows:
         words = golds.folded(_final(row.answer)) if row.outcome == "fail" else ""
+        if sign:
+            words = " ".join(re.sub(r"[\[\]\"']", " ", words).split()).replace(" ,", ",")
         if len(words) > len(short) and words.startswith(short):
             said[words].append(row)
-    if len(short) < 4 or not said or not short[-1].isalpha():
+    if len(short) < 4 or not said or not (sign or short[-1].isalpha()):
         return None
     words = max(sorted(said), key=lambda text: len({row.model for row in said[text]}))
     models = {row.model for row in item.rows if row.outcome != "unjudged"}
     agreeing = {row.model for row in said[words]}
     rest = words[len(short):]
-    if len(agreeing) < 2 or 3 * len(agreeing) < 2 * len(models) or not rest[0].isalpha() \
+    if len(agreeing) < 2 or 3 * len(agreeing) < 2 * len(models) \
+            or not (rest.startswith(sign) if sign else rest[0].isalpha()) \
             or _INFLECTED.fullmatch(rest.split()[0]):
         return None
     return _final(said[words][0].answer), said[words]
@@ -360,8 +380,11 @@ def _no_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:
 def _in_question(item: Item, whole: Whole) -> Fault | None:
     """The question says its answer."""
     gold = golds.plain(item.expected)
-    if gold is None and item.expected:
-        gold = normal.written(item.expected)
+    if gold is None and isinstance(item.expected, dict | list):
+        if golds.states_json(item.question, item.expected):
+            return Fault("The question says its own answer.", _sides(item, item.expected),
+                         [row for row in item.rows if row.outcome == "pass"])
+        return None
     if not gold or not golds.states(item.question, gold):
         return None
     said = golds.folded(gold)

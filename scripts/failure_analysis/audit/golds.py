@@ -26,7 +26,8 @@ _WANTS_NUMBER = re.compile(r"\bhow (?:many|much)\b|\bwhat is the (?:sum|product|
 _OPTION = re.compile(r"(?:^|[\s(])\(?([A-J])[).:]\s+(.+?)(?=\s+\(?[A-J][).:]\s|\s*$)", re.MULTILINE)
 _STATED = re.compile(
     r"\b(?:answer|solution|gold|key|response|ground truth|correct (?:option|choice|label)|"
-    r"expected (?:output|result|value))\s*(?:is|:|=)\s*([^\n]{1,2000})", re.IGNORECASE)
+    r"expected(?: (?:output|result|value|actions?|answer))?)\s*(?:is|:|=)\s*([^\n]{1,2000})",
+    re.IGNORECASE)
 _AS_EXAMPLE = re.compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|\blike\b|\bformat|"
                          r"\bform\b|\bif\b|\bwhen\b|\bwhere\b|\bshot\b|\bQ\s*\d*\s*:",
                          re.IGNORECASE)
@@ -130,6 +131,21 @@ def stated(question: str) -> str | None:
         return None
     text = re.sub(r"[\])}>*]+\s*\Z", "", said[0][1].strip())
     return folded(text) or None
+
+
+def states_json(question: str, expected: dict | list) -> bool:
+    """Whether a question says a gold of several values in brackets: all of it, or actions of it."""
+    found = re.search(r"\[(?:answer|solution|gold|key|expected)\s*[:=]\s*(?=[\[{])", question,
+                      re.IGNORECASE)
+    if not found:
+        return False
+    try:
+        said = json.JSONDecoder().raw_decode(question, found.end())[0]
+    except (ValueError, RecursionError):
+        return False
+    actions = expected.get("actions") if isinstance(expected, dict) else expected
+    return said == expected or (bool(said) and isinstance(said, list) and isinstance(actions, list)
+                                and all(one in actions for one in said))
 
 
 def unclosed(gold: str) -> bool:
