@@ -225,6 +225,8 @@ def test_one_look_up_two_results(found: Callable) -> None:
         # Decoys: a write between, another form, a failed try, no majority, a mere reference.
         row("between", "a", False, "x", LOOK, DID, dearer),
         row("form", "a", False, "x", LOOK, turned),
+        row("text", "a", False, "x", LOOK, ("get_rate", {"room": "7"}, '{"room_id": "7", "x": 9}'),
+            ("get_more", {"room": "7"}, '{"room_id": "7", "x": "9.0"}')),
         row("failed", "a", False, "x", (*LOOK[:2], "Error: timeout"), LOOK),
         row("two", "a", False, "x", LOOK), row("two", "b", False, "x", dearer),
         row("mere", "a", False, "x", ("get_a", {"a": 1}, '{"pay_id": "p", "amount": 1}'),

@@ -319,5 +319,6 @@ def _facts(made: Made) -> Iterator[tuple[tuple[str, str, str], object]]:
             waiting += value.values()
             own = next((key for key in value if _ID.search(key)), None)
             if own and isinstance(value[own], str | int):
-                yield from (((own, str(value[own]), key), one) for key, one in value.items()
+                yield from (((own, str(value[own]), key), required.folded(one))
+                            for key, one in value.items()
                             if key != own and isinstance(one, str | int | float))

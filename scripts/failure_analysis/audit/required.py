@@ -86,7 +86,7 @@ def same_arguments(wanted: Any, given: Any) -> bool:
         return True
     if isinstance(wanted, dict) and isinstance(given, dict):
         return _filled(wanted) == _filled(given)
-    return _folded(wanted) == _folded(given)
+    return folded(wanted) == folded(given)
 
 
 def wrote(row: Seen) -> list[Made]:
@@ -146,16 +146,16 @@ def _parsed(value: Any) -> Any:
 
 
 def _filled(arguments: dict) -> dict:
-    return {key: folded for key, value in arguments.items()
-            if (folded := _folded(value)) not in ("", [], {})}
+    return {key: plain for key, value in arguments.items()
+            if (plain := folded(value)) not in ("", [], {})}
 
 
-def _folded(value: Any) -> Any:
+def folded(value: Any) -> Any:
     """A value without what is form alone: case, white space, a number written as text."""
     if isinstance(value, dict):
-        return {key: _folded(inner) for key, inner in value.items()}
+        return {key: folded(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_folded(inner) for inner in value]
+        return [folded(inner) for inner in value]
     if value is None:
         return ""
     if isinstance(value, bool):
