@@ -288,7 +288,8 @@ def test_flags_of_the_audit_are_read_first_with_what_passed_beside_what_failed(
 def test_a_passing_datapoint_is_planned_where_it_is_in_doubt_and_nothing_failed(
         run_script, analyse, tmp_path):
     folder = analyse("--run-dir", judged(tmp_path / "x", [
-        turn(0, True, model_name="x", assistant_text="", expected="Room four."), turn(1, True, model_name="x")]))
+        turn(0, True, model_name="x", assistant_text="", expected="Room four."),
+        turn(1, True, model_name="x")]))
     _, lines = planned(run_script, folder)
     assert [(line["why"], line["datapoint_id"]) for line in lines] == [("audit", "x/0")]
     assert rows.row(rows.load(folder), "x/0")["assistant_text"] == ""
