@@ -106,6 +106,13 @@ KINDS = {
     "audit/flagged_items": Kind("items with a flag, which nobody need have read", ("audit/items",)),
     "audit/flags": Kind("flags: candidates that contradict themselves, read or not"),
     "audit/candidates": Kind("candidates of a wrong verdict, gold or item, read or not"),
+    "audit/answers": Kind("datapoints (gold_differs: items) that the answers of a second source "
+                          "contradict, read or not"),
+    "audit/known_items": Kind("items that are on the given list of known defects", ("items",)),
+    "audit/known_failed_rows": Kind("failures on items of the list of known defects",
+                                    ("failed_rows", "judged_rows", "rows")),
+    "audit/pass_rate_without_known_pct": Kind("pass rate in % without the items of the list of "
+                                              "known defects"),
     "comparison/items": Kind("items in the comparison", ("items",)),
     "comparison/compared_items": Kind(f"{_ITEMS} (same content, judged for all)",
                                       ("comparison/items", "items")),
@@ -169,7 +176,8 @@ KINDS = {
 # Where a model stands in a key, by its kind; else at the beginning.
 _NO_MODEL = ("review/label", "review/labelled", "review/shown_never", "review/bucket_fault",
              "review/failed_by_all_fault", "review/audit_read",
-             "review/audit_confirmed", "review/audit_declined", "version_items", "version_runs",
+             "review/audit_confirmed", "review/audit_declined", "audit/candidates",
+             "audit/answers", "version_items", "version_runs",
              *(f"comparison/{kind}" for kind in (
                  "failed_by_all", "passed_by_all", "failed_by_all_by_chance", "group_units",
                  "group_compared_items", "group_failed_by_all")))
@@ -201,7 +209,7 @@ def parsed(key: str, models: Container[str]) -> tuple[list[str], str]:
     kind = kind_of(key)
     before, rest, named = "", key.removeprefix(kind)[1:], []
     at_the_end = kind.startswith("comparison/task_")
-    if kind in _NO_MODEL or kind.startswith(("agreement/", "audit/")):
+    if kind in _NO_MODEL or kind.startswith("agreement/"):
         return [], rest
     if kind.startswith("run_"):  # a run may be called as its model is
         return [rest] if rest in models else [], rest
