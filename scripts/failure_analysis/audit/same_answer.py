@@ -17,6 +17,7 @@ from failure_analysis.audit.seen import Seen
 NEAR = 0.95
 _MOST_PAIRS = 2_000  # pairs of answers of one item that are held against each other
 _MOST_SHOWN = 4
+_FEWEST_GRADERS = 2
 _FEWEST_TOKENS = 10
 _LONGEST_FINAL = 60
 # What a dimension is called that the answer alone does not decide.
@@ -292,26 +293,22 @@ def _dimension(name: str, rows: Sequence[Seen]) -> list[Variant]:
 
 
 def _judges(item: Item) -> Iterator[Candidate]:
-    """Further gradings of a datapoint that are opposite to its verdict."""
-    per_grader: dict[str, Counter] = defaultdict(Counter)
-    disputed: list[Seen] = []
-    for row in item.rows:
-        graded = item.gradings.get(row.ident, []) if row.outcome != "unjudged" else []
-        for grader, outcome in graded:
-            per_grader[grader][outcome == row.outcome] += 1
-        if any(outcome != row.outcome for _, outcome in graded):
-            disputed.append(row)
+    """Datapoints of which all further graders, two or more, say the opposite of the verdict. Where
+    graders differ among each other, the comparison says how far."""
+    opposed = {row.ident: graders for row in item.rows if row.outcome != "unjudged"
+               and len(graders := item.gradings.get(row.ident, ())) >= _FEWEST_GRADERS
+               and all(outcome not in (row.outcome, "unjudged") for _, outcome in graders)}
+    disputed = [row for row in item.rows if row.ident in opposed]
     if not disputed:
         return
-    opposed = "\n".join(f"{grader}: {counts[False]} of {counts.total()} opposite"
-                        for grader, counts in sorted(per_grader.items()))
+    names = dict.fromkeys(grader for graders in opposed.values() for grader, _ in graders)
     shown = [variant(f"verdict {outcome}", _text(side[0]), side) for outcome in ("pass", "fail")
              if (side := [row for row in disputed if row.outcome == outcome])]
     yield candidate(item, "same_answer_other_verdict", "judges",
-                    f"{len(disputed)} of {len(item.gradings)} datapoints with further gradings "
-                    "have one opposite to their verdict.",
-                    [variant("further graders", opposed), *shown], disputed,
-                    opposite=len(disputed), graded=len(item.gradings), graders=len(per_grader))
+                    f"All further graders say the opposite of the verdict on {len(disputed)} of "
+                    f"{len(item.gradings)} graded datapoints.",
+                    [*shown, variant("further graders, all opposite", "\n".join(names))], disputed,
+                    opposite=len(disputed), graded=len(item.gradings), graders=len(names))
 
 
 def _instability(item: Item) -> Iterator[Candidate]:
