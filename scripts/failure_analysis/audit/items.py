@@ -60,7 +60,8 @@ class Tool:
 class Whole:
     """What a single item does not tell: how each model does, [judged, passed]; each tool; the other
     golds of a question that several items ask in the same words (a key of `golds` is `question_key`
-    of it: item -> its gold); how many items and datapoints there are."""
+    of it: item -> its gold); how many items and datapoints there are; the last
+    turn of each run."""
 
     models: dict[str, list[int]] = field(default_factory=dict)
     tools: dict[str, Tool] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class Whole:
     endings: Counter = field(default_factory=Counter)
     items: int = 0
     rows: int = 0
+    turns: dict[str, int] = field(default_factory=dict)
 
 
 def question_key(text: str) -> str:
@@ -129,6 +131,8 @@ def _count(one: Seen, whole: Whole) -> None:
     """Adds a datapoint to what is known of the whole."""
     whole.rows += 1
     whole.endings[one.termination] += 1
+    if one.turn is not None:
+        whole.turns[one.run] = max(one.turn, whole.turns.get(one.run, one.turn))
     if one.outcome != "unjudged":
         counts = whole.models.setdefault(one.model, [0, 0])
         counts[0] += 1
