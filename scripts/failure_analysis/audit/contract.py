@@ -50,10 +50,10 @@ def words(text: str) -> list[str]:
 
 
 def golden_text(entry: Entry) -> str:
-    """The golden answer where it is a text or a number, else blank."""
-    golden = entry.golden
-    return str(golden) if isinstance(golden, str | int | float) \
-        and not isinstance(golden, bool) else ""
+    """The golden answer where it is a text or a number, or a list of them; else blank."""
+    golden = entry.golden if isinstance(entry.golden, list) else [entry.golden]
+    is_said = all(type(part) in (str, int, float) for part in golden)
+    return "\n".join(map(str, golden)) if is_said else ""
 
 
 def text_parts(entries: Iterable[Entry]) -> dict[tuple[str, ...], str | None]:

@@ -37,6 +37,8 @@ _LIMIT = re.compile(rf"{_ANSWER}[^.;!?\n]{{0,40}}?\b(?:at most|no more than|not 
                     r"|a maximum of|up to)\s+(\d+)\s+(word|character)s?\b", re.I)
 _LIST = re.compile(rf"{_ANSWER}\s+(?:only\s+)?(?:with\s+|must be\s+|is\s+)?(?:exactly\s+|only\s+)?"
                    r"(?:one of|either)(?:\s+the following)?:?\s+([^.;!?\n]+)", re.I)
+_WHOLE = re.compile(rf"{_ANSWER}[^.;!?\n]{{0,30}}?\b(?:whole number|integer)\b"
+                    r"(?:\s+(?:from|between)\s+(-?\d+)\s+(?:to|and)\s+(-?\d+))?", re.I)
 Found = Iterator[tuple[str, str, str]]  # rule, what is wanted, what there is
 
 
@@ -208,7 +210,7 @@ def forbidden(entry: Entry) -> Iterator[tuple[str, str]]:
 
 
 def _is_against(golden: str, sentence: str) -> bool:
-    """Whether a sentence forbids the golden answer: by words, by its length, by a list."""
+    """Whether a sentence forbids the golden answer: by words, its length, its kind, a list."""
     if match := _NEVER_SAY.search(sentence):
         quoted = ("".join(filter(None, groups)) for groups in
                   _QUOTED.findall(sentence[match.end():]))
@@ -216,6 +218,9 @@ def _is_against(golden: str, sentence: str) -> bool:
     if match := _LIMIT.search(sentence):
         length = len(golden.split()) if match[2].lower() == "word" else len(golden)
         return length > int(match[1])
+    if (match := _WHOLE.search(sentence)) and (value := number(golden)) is not None:
+        low, high = (float(limit) if limit else value for limit in match.groups())
+        return not value.is_integer() or not low <= value <= high
     if match := _LIST.search(sentence):
         choices = [" ".join(words(text)) for text in re.split(r",|\bor\b|/", match[1])]
         choices = [text for text in choices if text]

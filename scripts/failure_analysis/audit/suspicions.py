@@ -2,7 +2,7 @@
 with a verdict and for rows without one. A failure says so already: it only stands beside."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from failure_analysis import tool_checks
@@ -20,12 +20,19 @@ _ENDED = "ended_session"
 _LABELS = {"pass": "passed", "fail": "failed", "unjudged": "not judged"}
 _NOTHING = frozenset(MARKERS.values()) - {_ENDED, "length"}
 _MOST_SIDES = 6
+# By the kind of the signal. What only looks something up is a rule of its own: few graders ask.
+_CALL_RULES = {"missing_action": "required_call_missing", "wrong_arguments": "arguments_differ",
+               "missing_lookup": "required_lookup_missing", "extra_write": "extra_write",
+               "wrong_lookup_arguments": "lookup_arguments_differ"}
 _SAYS = {
     "missing_row": "Runs have no row of this turn, and rows of later ones.",
     "empty_answer": "The answer is empty.",
     "ended_session": "The session ends here, and the contract has further turns.",
     "required_call_missing": "A call that the contract requires was not made.",
     "arguments_differ": "A call that the contract requires was made with other arguments.",
+    "required_lookup_missing": "A look-up that the contract requires was not made.",
+    "lookup_arguments_differ": "A look-up that the contract requires was made with other "
+                               "arguments.",
     "extra_write": "A call that may change something was made, and the contract has none such.",
     "text_of_another_turn": "The answer has words of the golden answer of another item or turn, "
                             "and none of its own.",
@@ -113,42 +120,48 @@ def _ends(entry: Entry, row: Seen, said: str, whole: Whole, contract: Contract
 
 
 def _calls(entry: Entry, row: Seen) -> Iterator[Doubt]:
-    """Calls that are missing, differ or were not asked for. An argument that the contract does not
-    name is free, and so is how a value is written."""
+    """Calls that are missing, differ or were not asked for. What the contract does not name in an
+    argument is free, and so is how a value is written."""
     if entry.required is None:
         return
-    named = {}
+    named: dict[str, list] = {}
     for call in (*entry.required, *entry.allowed):
-        named.setdefault(call.name, set()).update(_keys(call.arguments))
+        named.setdefault(call.name, []).append(call.arguments)
     made = [_reduced(Call(one.by, one.tool, one.arguments, one.failed), named)
             for one in row.made]
     required = [_reduced(call, named) for call in entry.required]
-    allowed = [_reduced(call, named) for call in entry.allowed]
-    checks = tool_checks.match(required, made) + [Check(call, True) for call in allowed]
-    rules = {"missing": "required_call_missing", "wrong": "arguments_differ",
-             "extra": "extra_write"}
+    checks = [*tool_checks.match(required, made),
+              *(Check(_reduced(call, named), True) for call in entry.allowed)]
     for signal in tool_checks.differences(checks, made):
-        rule = rules[signal["kind"].partition("_")[0]]
-        wanted = "" if rule == "extra_write" else json.dumps(
-            {"name": signal["name"], "arguments": signal["arguments"]}, ensure_ascii=False)
-        yield Doubt(rule, wanted or _spelled(entry.required), tool_checks.sentence(signal))
+        rule = _CALL_RULES[signal["kind"]]
+        wanted = entry.required if rule == "extra_write" else [
+            call for call, reduced in zip(entry.required, required, strict=True)
+            if (reduced.name, reduced.arguments) == (signal["name"], signal["arguments"])][:1]
+        places = signal.get("places", [signal["place"]] if "place" in signal else [])[:1]
+        yield Doubt(rule, "\n".join(_spelled(call.name, call.arguments) for call in wanted)
+                    or "no call", "\n".join([tool_checks.sentence(signal), *(
+                        _spelled(row.made[place].tool, row.made[place].arguments)
+                        for place in places)]))
 
 
-def _spelled(calls: tuple[Call, ...]) -> str:
-    return "\n".join(json.dumps({"name": call.name, "arguments": call.arguments},
-                                ensure_ascii=False) for call in calls) or "no call"
+def _spelled(name: str, arguments: Any) -> str:
+    return json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
 
 
-def _keys(arguments: Any) -> set[str]:
-    return set(arguments) if isinstance(arguments, dict) else set()
+def _reduced(call: Call, named: dict[str, list]) -> Call:
+    """A call with what the contract names for its tool, in one form."""
+    return call._replace(arguments=_like(call.arguments, named.get(call.name, ())))
 
 
-def _reduced(call: Call, named: dict[str, set[str]]) -> Call:
-    """A call with the arguments that the contract names for its tool, in one form."""
-    kept = {name: _form(value) for name, value in call.arguments.items()
-            if name in named.get(call.name, (name,))} \
-        if isinstance(call.arguments, dict) else _form(call.arguments)
-    return call._replace(arguments=kept)
+def _like(value: Any, wanted: Sequence[Any]) -> Any:
+    """A value without the keys that none of those that are wanted has."""
+    maps, lists = ([one for one in wanted if isinstance(one, kind)] for kind in (dict, list))
+    if isinstance(value, dict) and maps:
+        return {key: _like(inner, [one[key] for one in maps if key in one])
+                for key, inner in value.items() if any(key in one for one in maps)}
+    if isinstance(value, list) and lists:
+        return [_like(inner, [part for one in lists for part in one]) for inner in value]
+    return _form(value)
 
 
 def _form(value: Any) -> Any:
