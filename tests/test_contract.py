@@ -22,11 +22,11 @@ CONTRACT = """
 files: contract.jsonl
 fields:
   item_id: id
-  golden: golden
-  required_calls: {at: calls, name: name, arguments: args}
-  allowed_calls: {at: may, name: name, arguments: args}
-  forbidden: never
-  prompt: prompt
+  golden: {at: golden, optional: true}
+  required_calls: {at: calls, name: name, arguments: args, optional: true}
+  allowed_calls: {at: may, name: name, arguments: args, optional: true}
+  forbidden: {at: never, optional: true}
+  prompt: {at: prompt, optional: true}
   policy: {file: policy.md}
   knowledge: {value: The shop opens at 08:30. Orders have ids such as K7.}
 """
@@ -231,6 +231,25 @@ def test_the_sides_stand_beside_each_other_and_the_failing_ones_are_not_in_doubt
     assert said in (tmp_path / "out" / "audit.md").read_text(encoding="utf-8")
 
 
+def test_terms_are_read_from_folders_tables_and_levels(suspicions, tmp_path):
+    terms = tmp_path / "terms"
+    terms.mkdir()
+    (terms / "a.json").write_text(json.dumps({"shop": "s", "items": [
+        {"n": 1, "gold": "At 14:00."}, {"n": 2, "gold": "At 15:00.", "draft": True}]}))
+    contract = """
+files: terms
+each: {doc: "@", item: "items[]"}
+let: {name: "join('-', [doc.shop, to_string(item.n)])"}
+where: item.draft != `true`
+fields: {item_id: name, golden: item.gold}
+"""
+    rows = [row("m1", "Soon.", ident=ident) for ident in ("s-1", "s-2")]
+    assert suspicions(rows, [], contract)[0] == [("golden_value_missing", "s-1", ["m1/s-1"])]
+    (tmp_path / "terms.csv").write_text('id,gold,calls\ns-1,,\ns-2,,"[{""name"": ""book""}]"\n')
+    contract = "files: '*.csv'\nfields: {item_id: id, golden: gold, required_calls: calls}\n"
+    assert suspicions(rows, [], contract)[0] == [("required_call_missing", "s-2", ["m1/s-2"])]
+
+
 REFUSED = {
     "unknown key": ("files: c.jsonl\nfields: {item_id: id, gold: g}\n", "contract.yaml:2: "
                     "fields.gold: unknown key; nearest: golden"),
@@ -242,6 +261,8 @@ REFUSED = {
                  "c.jsonl:1: the contract: call 0 has no name"),
     "twice": ("files: c.jsonl\nfields: {item_id: g.x, golden: id}\n",
               "c.jsonl:2: the contract has item 1 a second time"),
+    "no such path": ("files: c.jsonl\nfields: {item_id: id, golden: answr}\n",
+                     "contract.yaml: fields.golden: there is nothing at answr in any of 2 records"),
     "strange": ("files: c.jsonl\nfields: {item_id: id}\n", "none of the 2 items of the contract "
                 "(first: p) is an item of the runs"),
 }

@@ -96,9 +96,12 @@ def load(path: Path) -> Contract:
     source = Source(mapping.NAME, taken[0], "", "", "", "", tuple(taken),
                     mapping=Mapped(mapped, tuple(taken)))
     entries: dict[str, Entry] = {}
+    met: set[str] = set()
     for line in mapping.read(source, counts):
         where = f"{line.path or taken[0]}:{line.number}"
         entry = _entry(line, spec.fields, where)
+        met.update(name for name, value in (line.fields.get("expected") or {}).items()
+                   if value is not None)
         if entries.setdefault(entry.item, entry) != entry:
             raise files.Refusal(f"{where}: the contract has item {clean.visible(entry.item)[:80]} "
                                 "a second time, with other terms; keep one")
@@ -107,6 +110,11 @@ def load(path: Path) -> Contract:
     if not entries:
         raise files.Refusal(f"{path}: nothing in its files is an item; correct files, each or "
                             "where")
+    for name, place in spec.fields:
+        if name not in (*_KEYS, *met) and place is not None and place.at and not place.optional:
+            raise files.Refusal(f"{path}: fields.{name}: there is nothing at "
+                                f"{' or '.join(place.at)} in any of {counts.rows} records; correct "
+                                "the path, or say optional: true")
     turns = [entry.turn for entry in entries.values() if entry.turn is not None]
     return Contract(entries, max(turns, default=None), text_parts(entries.values()),
                     (path, *taken, *_beside(path, spec)))

@@ -4,6 +4,7 @@ cannot be told from the words is passed over."""
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from failure_analysis.audit.contract import Contract, Entry, golden_text, met, words
@@ -103,10 +104,12 @@ def unknown(entry: Entry, row: Seen, said: str, contract: Contract) -> Found:
     asked, called or returned, and not in the golden answer."""
     if not entry.knowledge:
         return
-    known = {value for text in (entry.knowledge, entry.prompt, entry.policy, row.question,
-                                spelled(entry.golden), *_results(row), *_arguments(row))
-             for value in _values(text)}
-    strange = [value for value in _values(said) if value[0] != "number" and value not in known]
+    strange = [value for value in _values(said) if value[0] != "number"]
+    if strange:
+        known = {value for text in (row.question, spelled(entry.golden), *_results(row),
+                                    *_arguments(row)) for value in _values(text)}
+        known = known.union(*map(_told, (entry.knowledge, entry.prompt, entry.policy)))
+        strange = [value for value in strange if value not in known]
     if strange:
         yield "not_in_knowledge", ", ".join(dict.fromkeys(value for _, value in strange)), said
 
@@ -123,6 +126,12 @@ def _values(text: str) -> Iterator[tuple[str, str]]:
     """The dates, times, ids and numbers of a text, each in one form."""
     for match in _VALUE.finditer(text):
         yield _one(match.lastgroup, match[0])
+
+
+@lru_cache(64)
+def _told(text: str) -> frozenset[tuple[str, str]]:
+    """The values of a text that many items have."""
+    return frozenset(_values(text))
 
 
 def _one(kind: str, text: str) -> tuple[str, str]:
