@@ -22,7 +22,9 @@ call with two results, repeats that differ.
 
 --answers compares what a second source says with gold, answers and verdicts (flags `other_answer`,
 facts `audit/answers/…`). --known-defects says what items that are known to be wrong cost: failures
-on them, rates and ranking without them (audit.md, facts `audit/known_…`). Nobody's code is run.
+on them, rates and ranking without them (audit.md, facts `audit/known_…`). --contract
+(templates/contract.yaml: golden answers, required calls, policy, in files beside the runs) says
+which datapoints, judged or not, do not do what their item requires. Nobody's code is run.
 
 --readings takes what a reader makes of the candidates, one JSON object per line:
 {"id": ..., "answer": "confirmed", "holds": "pass", "datapoint_id": ..., "quote": ...,
@@ -36,7 +38,7 @@ Writes audit.jsonl, audit.csv, audit.md and the keys `audit/…` of facts.json; 
 appends to audit_readings.jsonl instead.
 
 Exit codes: 0 done, whatever was found; 1 refused (no packet, the runs are gone or have changed, a
-reading does not hold); 2 usage.
+reading does not hold, a contract that cannot be meant); 2 usage.
 
 Example: audit_benchmark.py results/mybench
 """
@@ -66,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
                         help="JSONL or CSV with id (of the item), version, what, link: rates and "
                              "ranking with and without these items. Kept for later runs; - forgets "
                              "it")
+    cli.add_contract(parser)
     args = parser.parse_args(argv)
     if bool(args.readings) != bool(args.reader):
         parser.error("--readings and --reader go together")
@@ -94,14 +97,15 @@ def _audit(args: argparse.Namespace) -> int:
     from failure_analysis.audit.candidates import CLASSES
 
     cli.make_room(args.analysis_dir, steps.AUDIT)
-    brought = given.given(args.analysis_dir, args.answers, args.known_defects)
+    brought = given.given(args.analysis_dir, args.answers, args.known_defects, args.contract)
     found = run.write(args.analysis_dir, brought)
     whole = found.whole
     cli.summarise(
         {"rows": whole.rows, "items": whole.items, "flagged_items": found.flagged,
-         "candidates": {klass: found.counts[klass] for klass in CLASSES}},
+         "candidates": {klass: found.counts[klass] for klass in CLASSES},
+         "contract": found.coverage._asdict() if found.coverage else None},
         [f"{whole.rows} datapoints of {whole.items} items",
-         *page.lines(found.counts, found.flagged),
+         *page.lines(found.counts, found.flagged, found.coverage),
          *given.lines(whole, brought),
          f"audit: {args.analysis_dir / run.PAGE}"], args.json)
     return 0

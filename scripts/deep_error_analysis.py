@@ -48,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
                         help="the report; its folder becomes the analysis folder")
     parser.add_argument("--rules", type=Path, metavar="YAML",
                         help="clustering rules (default: templates/heuristics.yaml)")
+    cli.add_contract(parser)
     parser.add_argument("--by", choices=("model", "run"),
                         help="what is compared (default: models; runs where there is one model)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
@@ -77,6 +78,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     aside = cli.guard(analysis_dir, inputs, report, "--output", args)
     rules = args.rules or heuristics.DEFAULT_RULES
     heuristics.load(rules)
+    brought = given.given(analysis_dir, contract=args.contract)
     write.refuse_unreadable(analysis_dir, report, args.force)
     analysis_dir.mkdir(parents=True, exist_ok=True)
     store.hold(analysis_dir)
@@ -84,7 +86,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     clusters = heuristics.label(analysis_dir, rules)
     judged = counts["pass"] + counts["fail"]
     compared = compare.write(analysis_dir, args.by, args.seed) if judged else {}
-    audited = audit.write(analysis_dir, given.given(analysis_dir, None, None))
+    audited = audit.write(analysis_dir, brought)
     by = compared.get("by", "model")
     written = write.write(analysis_dir, report, args.force)
     cli.summarise(
@@ -100,7 +102,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *terminal.table(*overview.of_folder(analysis_dir, by)),
             *([*page.apart(compared), *page.mixes(compared)] if judged else []),
             *cli.findings_lines(counts),
-            *audit_page.lines(audited.counts, audited.flagged),
+            *audit_page.lines(audited.counts, audited.flagged, audited.coverage),
             *terminal.table(*heuristics.summary(clusters)),
             *([f"comparison: {analysis_dir / page.PAGE} and {page.FIGURE}"] if judged else []),
             f"report: {report} ({written.state})",

@@ -67,7 +67,7 @@ def audited(run_script, tmp_path_factory):
         assert done.returncode == 0, done.stdout + done.stderr
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "FINDERS", (planted,))
-        run.write(out, given.given(out, None, None))
+        run.write(out, given.given(out))
     return out
 
 

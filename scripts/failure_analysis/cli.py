@@ -179,6 +179,13 @@ def default_folder(inputs: "Inputs") -> Path:
     return Path("results", safe_name(tasks.folder_name(inputs.sources)))
 
 
+def add_contract(parser: argparse.ArgumentParser) -> None:
+    """The option that names what each item requires."""
+    parser.add_argument("--contract", type=Path, metavar="YAML",
+                        help="what each item requires (templates/contract.yaml): datapoints that "
+                             "do not do it become suspicions")
+
+
 def add_inputs(parser: argparse.ArgumentParser) -> None:
     """The options that name the runs; the same for every script that reads runs."""
     group = parser.add_argument_group("inputs (one of them)")

@@ -46,7 +46,7 @@ def signals(
     that were not expected, what was not told and not met, failed tools, a hand-over nobody
     expected, and calls (as recorded) that the harness executed again."""
     faults: list[dict[str, Any]] = [{"kind": "wrong_database"}] if wrong_database else []
-    faults += _differences(checks, made)
+    faults += differences(checks, made)
     faults += [{"kind": "not_communicated", "text": text} for text in untold]
     faults += [{"kind": "assertion_not_met", "text": text} for text in unmet]
     errors, again = longest_error_row(made), executed_again(calls)
@@ -63,9 +63,9 @@ def signals(
 def account(head: Sequence[str], signals: Sequence[dict], made: int, messages: int,
             ended: str | None) -> str:
     """The signals as text: a sentence each between the verdict (`head`) and how it ended."""
-    again = [_line(signal) for signal in signals if signal["kind"] == "executed_again"]
+    again = [sentence(signal) for signal in signals if signal["kind"] == "executed_again"]
     return "\n".join([
-        *head, *(_line(signal) for signal in signals if signal["kind"] != "executed_again"),
+        *head, *(sentence(signal) for signal in signals if signal["kind"] != "executed_again"),
         f"Ended by: {ended}, {messages} messages, {made} tool calls.", *again])
 
 
@@ -74,7 +74,7 @@ def notes(signals: Sequence[dict]) -> tuple[str, ...]:
     return (AGAIN,) if any(signal["kind"] == "executed_again" for signal in signals) else ()
 
 
-def _differences(checks: Sequence[Check], made: Sequence[Call]) -> list[dict[str, Any]]:
+def differences(checks: Sequence[Check], made: Sequence[Call]) -> list[dict[str, Any]]:
     """A signal for each expected action that was not matched and each write that was not
     expected; `place` counts all calls of the conversation from 0."""
     signals, near = [], set()
@@ -104,7 +104,7 @@ def _differences(checks: Sequence[Check], made: Sequence[Call]) -> list[dict[str
                     for places in extra.values()]
 
 
-def _line(signal: dict) -> str:
+def sentence(signal: dict) -> str:
     """One signal as a sentence of the account."""
     kind = signal["kind"]
     if kind in ("missing_action", "missing_lookup"):

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from failure_analysis import facts, files, manifest, steps
 from failure_analysis.audit import golds, normal
 from failure_analysis.audit.candidates import Candidate, candidate, variant
+from failure_analysis.audit.contract import Contract
 from failure_analysis.audit.items import Item, Whole
 from failure_analysis.clean import clean_name
 from failure_analysis.reading import delimited
 
-OPTIONS = ("answers", "known_defects")  # of the script, as the manifest keeps them
+OPTIONS = ("answers", "known_defects", "contract")  # of the script, as the manifest keeps them
 _FINGERPRINT = re.compile("[0-9a-f]{16}")
 NOTHING = "-"  # given as the file: what was given before no longer counts
 CLASS = "other_answer"
@@ -36,20 +37,23 @@ class Defect(NamedTuple):
 
 
 class Given(NamedTuple):
-    """The answers and the defects by item, and the settings that the manifest keeps of them."""
+    """The answers and the defects by item, the contract, and the settings that the manifest keeps
+    of them."""
 
     answers: Mapping[str, list[Answer]]
     defects: Mapping[str, list[Defect]]
-    settings: Mapping[str, dict[str, str]]
+    contract: Contract | None
+    settings: Mapping[str, dict[str, Any]]
     remembered: tuple[str, ...]
 
 
-def given(analysis_dir: Path, answers: Path | None, known_defects: Path | None) -> Given:
+def given(analysis_dir: Path, answers: Path | None = None, known_defects: Path | None = None,
+          contract: Path | None = None) -> Given:
     """What is given now, else what was given when the step ran before. Refuses a file that is gone
     or cannot be read."""
     before = manifest.settings(analysis_dir, steps.AUDIT.name, dict[str, Any])
     paths, remembered = {}, []
-    for name, path in zip(OPTIONS, (answers, known_defects), strict=True):
+    for name, path in zip(OPTIONS, (answers, known_defects, contract), strict=True):
         if path is None and isinstance(before.get(name), dict) and before[name].get("path"):
             path = Path(before[name]["path"])
             remembered.append(name)
@@ -61,9 +65,31 @@ def given(analysis_dir: Path, answers: Path | None, known_defects: Path | None) 
             paths[name] = path
     settings = {name: {"path": path.resolve().as_posix(), "sha256": _sha256(path)}
                 for name, path in paths.items()}
+    terms = _contract(paths["contract"]) if "contract" in paths else None
+    if terms:
+        settings["contract"]["files"] = {path.resolve().as_posix(): _sha256(path)
+                                         for path in terms.files}
     return Given(_answers(paths["answers"]) if "answers" in paths else {},
                  _defects(paths["known_defects"]) if "known_defects" in paths else {},
-                 settings, tuple(remembered))
+                 terms, settings, tuple(remembered))
+
+
+def as_before(analysis_dir: Path) -> Given:
+    """What was given when the step ran; refuses when it is gone or has changed."""
+    brought = given(analysis_dir)
+    before = manifest.settings(analysis_dir, steps.AUDIT.name, dict[str, Any])
+    if other := next((name for name, now in brought.settings.items() if now != before.get(name)),
+                     ""):
+        raise files.Refusal(f"{brought.settings[other]['path']}: it, or a file that it names, has "
+                            f"changed since the audit; run {steps.AUDIT.script} again")
+    return brought
+
+
+def _contract(path: Path) -> Contract:
+    """The contract in a file."""
+    from failure_analysis.audit import contract_file
+
+    return contract_file.load(path)
 
 
 def _sha256(path: Path) -> str:

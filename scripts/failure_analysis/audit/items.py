@@ -82,7 +82,8 @@ class Whole:
     run; the other golds of a question that several items ask in the same words (a key of `golds` is
     `question_key` of it: item -> its gold); what its golds are like; how many items and datapoints
     there are; what the classes `counted` on their way; of what people brought along, the items with
-    an answer `given`, the `known` defects here and what each model did there, [judged, passed]."""
+    an answer `given`, the `known` defects here and what each model did there, [judged, passed]; the
+    last turn of each run."""
 
     models: dict[str, list[int]] = field(default_factory=dict)
     tools: dict[str, Tool] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class Whole:
     given: set[str] = field(default_factory=set)
     known: list = field(default_factory=list)
     models_on_known: dict[str, list[int]] = field(default_factory=dict)
+    turns: dict[str, int] = field(default_factory=dict)
 
 
 def question_key(text: str) -> str:
@@ -160,6 +162,8 @@ def _count(one: Seen, whole: Whole) -> None:
     """Adds a datapoint to what is known of the whole."""
     whole.rows += 1
     whole.endings[one.termination] += 1
+    if one.turn is not None:
+        whole.turns[one.run] = max(one.turn, whole.turns.get(one.run, one.turn))
     if one.outcome != "unjudged":
         counts = whole.models.setdefault(one.model, [0, 0])
         counts[0] += 1

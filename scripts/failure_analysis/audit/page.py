@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from failure_analysis import terminal
 from failure_analysis.audit import consensus, given
 from failure_analysis.audit.candidates import CLASSES, FLAGS, Candidate, Variant
+from failure_analysis.audit.contract import Coverage
 from failure_analysis.audit.items import Whole
 from failure_analysis.markdown import cell, code, fence, table
 
@@ -19,6 +20,7 @@ MEANS = {
     "damaged_item": "the item contradicts itself, or its gold is damaged",
     "claimed_done": "what the model says and what is recorded contradict each other",
     "harness": "the run broke, not the model",
+    "suspicion": "not what the contract requires, and not judged a failure",
     "consensus_against_gold": "several models give the same answer, which is not the gold",
     "discrimination": "good models fail it, weak ones pass",
     "same_call_other_result": "one call, different results",
@@ -26,7 +28,8 @@ MEANS = {
 }
 
 
-def page(shown: Mapping[str, list[Candidate]], counts: Counter, whole: Whole) -> str:
+def page(shown: Mapping[str, list[Candidate]], counts: Counter, whole: Whole,
+         coverage: Coverage | None = None) -> str:
     """The page: `shown` are the first candidates of each class, `counts` all of them by class."""
     flags = sum(counts[klass] for klass in FLAGS)
     text = ["# Verdicts examined", "",
@@ -38,6 +41,8 @@ def page(shown: Mapping[str, list[Candidate]], counts: Counter, whole: Whole) ->
             table(["class", "kind", "candidates", "that is"],
                   [[code(klass), "flag" if klass in FLAGS else "lead", counts[klass], MEANS[klass]]
                    for klass in CLASSES])]
+    if coverage:
+        text += ["", f"{reached(coverage)}."]
     if not flags:
         text += ["", "No flag."]
     for klass, some in shown.items():
@@ -88,13 +93,21 @@ def _rate(passed: int, judged: int) -> str:
     return f"{100 * passed / judged:.1f} % ({passed} of {judged})" if judged else "none judged"
 
 
-def lines(counts: Counter, flagged: int) -> list[str]:
+def reached(coverage: Coverage) -> str:
+    """How far a contract reaches."""
+    return (f"Contract: {coverage.entries} items, {coverage.without_rows} of them without a "
+            f"datapoint; {coverage.rows_without_entry} of {coverage.rows} datapoints are of items "
+            "that it does not have")
+
+
+def lines(counts: Counter, flagged: int, coverage: Coverage | None = None) -> list[str]:
     """What a terminal says of an audit: how many candidates of each class there are."""
     found = [(klass, "flag" if klass in FLAGS else "lead", counts[klass], MEANS[klass])
              for klass in CLASSES if counts[klass]]
     return [f"verdicts examined: {flagged} items with a flag (to be read first: the benchmark may "
             "be wrong there)" if flagged else "verdicts examined: no flag",
-            *terminal.table(("class", "kind", "candidates", "that is"), found)]
+            *terminal.table(("class", "kind", "candidates", "that is"), found),
+            *([reached(coverage)] if coverage else [])]
 
 
 def _candidates(found: Iterable[Candidate]) -> Iterable[str]:

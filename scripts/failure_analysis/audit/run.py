@@ -9,7 +9,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
-from failure_analysis import clean, facts, manifest, steps, store
+from failure_analysis import clean, facts, files, manifest, steps, store
 from failure_analysis.audit import (
     claimed,
     consensus,
@@ -20,8 +20,10 @@ from failure_analysis.audit import (
     passing,
     same_answer,
     strict,
+    suspicions,
 )
 from failure_analysis.audit.candidates import CLASSES, FLAGS, NAME, Candidate, order
+from failure_analysis.audit.contract import Coverage
 from failure_analysis.audit.items import Item, Whole, sorted_rows
 
 TABLE, PAGE = steps.AUDIT.writes[1:3]
@@ -37,36 +39,46 @@ FINDERS: tuple[Callable[[Item, Whole], Iterable[Candidate]], ...] = (
 
 class Found(NamedTuple):
     """What an audit found: the candidates in reading order, how many there are of each class, the
-    items with a flag, and what is known of the whole."""
+    items with a flag, what is known of the whole, and how far a contract reaches."""
 
     candidates: Iterator[Candidate]
     counts: Counter
     flagged: int
     whole: Whole
+    coverage: Coverage | None = None
 
 
 @contextmanager
 def audit(analysis_dir: Path, brought: given.Given) -> Iterator[Found]:
-    """Looks through every datapoint; writes nothing into the folder."""
+    """Looks through every datapoint, and holds it against what people brought along; writes nothing
+    into the folder."""
     with tempfile.TemporaryFile() as spool:
         places, counts, flagged = [], Counter(), set()
         with sorted_rows(analysis_dir) as (whole, items):
-            for item in items:
-                given.count_known(item, brought.defects, whole)
-                for one in _of(item, whole, brought):
-                    places.append((order(one), spool.tell()))
-                    spool.write(_ENCODE(one) + b"\n")
-                    counts[one.klass] += 1
-                    if one.klass in FLAGS:
-                        flagged.add((item.ident, item.fingerprint))
-        yield Found(_in_order(spool, places), counts, len(flagged), whole)
+            reach = suspicions.Reach(brought.contract, {}, [0]) if brought.contract else None
+            for one in _found(whole, items, brought, reach):
+                places.append((order(one), spool.tell()))
+                spool.write(_ENCODE(one) + b"\n")
+                counts[one.klass] += 1
+                if one.klass in FLAGS:
+                    flagged.add((one.item_id, one.item_fingerprint))
+        yield Found(_in_order(spool, places), counts, len(flagged), whole,
+                    suspicions.coverage(reach, whole) if reach else None)
 
 
-def _of(item: Item, whole: Whole, brought: given.Given) -> Iterator[Candidate]:
-    """The candidates of an item."""
-    for find in FINDERS:
-        yield from find(item, whole)
-    yield from given.find(item, whole, brought.answers)
+def _found(whole: Whole, items: Iterable[Item], brought: given.Given,
+           reach: suspicions.Reach | None) -> Iterator[Candidate]:
+    """The candidates of all items, with what people brought along."""
+    for item in items:
+        given.count_known(item, brought.defects, whole)
+        for find in FINDERS:
+            yield from find(item, whole)
+        yield from given.find(item, whole, brought.answers)
+        if reach:
+            yield from suspicions.find(item, whole, reach.contract)
+            suspicions.note(reach, item, whole)
+    if reach:
+        yield from suspicions.missing(reach, whole)
 
 
 def _in_order(spool: IO[bytes], places: list[tuple]) -> Iterator[Candidate]:
@@ -81,6 +93,7 @@ def write(analysis_dir: Path, brought: given.Given) -> Found:
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.GRADINGS))
     shown: dict[str, list[Candidate]] = {}
     with audit(analysis_dir, brought) as found:
+        _refuse_strange(brought, found.coverage)
         manifest.begin(analysis_dir, steps.AUDIT.writes)
         with store.atomic_together((analysis_dir / NAME, analysis_dir / TABLE)) as (lines, table):
             table.write(clean.csv_line(COLUMNS))
@@ -90,12 +103,22 @@ def write(analysis_dir: Path, brought: given.Given) -> Found:
                 mine = shown.setdefault(one.klass, [])
                 if len(mine) < page.MOST_SHOWN:
                     mine.append(one)
-    store.write_text(analysis_dir / PAGE, page.page(shown, found.counts, found.whole))
+    store.write_text(analysis_dir / PAGE, page.page(shown, found.counts, found.whole,
+                                                    found.coverage))
     facts.replace(analysis_dir, steps.AUDIT,
                   {**numbers(found), **given.numbers(found.whole, brought)})
     manifest.record(analysis_dir, steps.AUDIT.name, brought.settings, steps.AUDIT.writes,
                     reads=reads)
     return found
+
+
+def _refuse_strange(brought: given.Given, coverage: Coverage | None) -> None:
+    """Refuses a contract of other items than those of the runs."""
+    if coverage and coverage.without_rows == coverage.entries:
+        first = clean.visible(next(iter(brought.contract.entries)))[:80]
+        raise files.Refusal(f"{brought.settings['contract']['path']}: none of the "
+                            f"{coverage.entries} items of the contract (first: {first}) is an item "
+                            "of the runs; correct item_id or turn")
 
 
 def _cells(one: Candidate) -> tuple:

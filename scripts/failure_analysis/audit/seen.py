@@ -51,6 +51,7 @@ class Seen(msgspec.Struct, frozen=True, array_like=True):
     termination: str | None
     judge: str
     tokens: float | None
+    turn: int | None = None
 
 
 def seen(row: Mapping[str, Any]) -> Seen:
@@ -67,7 +68,8 @@ def seen(row: Mapping[str, Any]) -> Seen:
         _cut("\n\n".join(words)) if len(words) > 1 else "", row.get("expected"),
         [_made(call, result) for call, result in _all_calls(row, messages)],
         row.get("signals") or [], row.get("termination"), _text(row.get("judge_reasoning")),
-        row.get("completion_tokens"))
+        row.get("completion_tokens"),
+        turn if type(turn := row.get("turn")) is int else None)
 
 
 def _all_calls(row: Mapping[str, Any], messages: list[dict]) -> list[tuple[Any, Any]]:

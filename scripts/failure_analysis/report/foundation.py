@@ -185,7 +185,7 @@ def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
         compare.write(fresh_dir, asked["by"], asked["seed"])
         names += steps.COMPARE.writes[:3]
     if steps.AUDIT.name in ran:
-        audit.write(fresh_dir, given.given(analysis_dir, None, None))
+        audit.write(fresh_dir, given.as_before(analysis_dir))
         names += steps.AUDIT.writes[:3]
     if (analysis_dir / rows.CONTRAST).exists():
         copied = {row["datapoint_id"] for row, _ in rows.whole(analysis_dir, rows.CONTRAST)}

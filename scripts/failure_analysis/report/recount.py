@@ -165,7 +165,7 @@ def _brought(index: rows.Index, other: Counter[str], stated: Mapping[str, int | 
     if "known_defects" not in asked:
         return values
     try:
-        defects = given.given(index.analysis_dir, None, None).defects
+        defects = given.given(index.analysis_dir).defects
     except files.Refusal:
         return values | {key: value for key, value in stated.items()
                          if key.startswith(("audit/known_", "audit/pass_rate_without_known_pct/"))}
