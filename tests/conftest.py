@@ -15,10 +15,6 @@ from hypothesis import settings
 from coding_runs import KEY
 from llm_server import Endpoint
 
-if sys.dont_write_bytecode:  # else each process that a test starts compiles its packages anew
-    sys.dont_write_bytecode, sys.pycache_prefix = False, str(Path(sys.prefix, "bytecode"))
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 # The same examples on every machine, however slow it is.
 settings.register_profile("bundle", deadline=None, derandomize=True)
 settings.load_profile("bundle")

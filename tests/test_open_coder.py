@@ -194,6 +194,7 @@ def test_interrupted_it_says_how_to_go_on(bundle: Path, tmp_path: Path) -> None:
              "--max-concurrent", "2"], cwd=tmp_path, env={**os.environ, **KEY},
             stderr=subprocess.PIPE, encoding="utf-8")
         while not finished(tmp_path):
+            assert child.poll() is None, child.stderr.read()
             time.sleep(0.02)
         child.send_signal(signal.SIGINT)
         said = child.communicate()[1]
