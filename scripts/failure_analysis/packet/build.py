@@ -1,4 +1,5 @@
-"""The failure review packet: every datapoint's outcome, the failing rows whole, exact counts."""
+"""The failure review packet: every datapoint's outcome, what failed or was not judged whole, exact
+counts."""
 
 import gc
 import json
@@ -24,6 +25,7 @@ from failure_analysis.datapoint import (
     NOTHING_RECORDED,
     OUTCOME_COLUMNS,
     UNSURE,
+    is_for_readers,
 )
 from failure_analysis.packet import (
     findings,
@@ -238,8 +240,8 @@ def read_source(source: Source, keyed: bool, outputs: Outputs) -> SourceTally:
         if transcript is not None and _other_text(row, transcript[0]):
             differing.append(row.computed["item_id"])
         outputs.outcomes.write(_outcome_line(row, tally))
-        if row.computed["outcome"] == "fail":
-            _write_failing(row, outputs)
+        if is_for_readers(row.computed["outcome"], row.computed["termination"]):
+            _write_whole(row, outputs)
     if transcript is not None and source.run_id in runs:
         run = runs[source.run_id]
         run.transcript = transcript_mismatch(*transcript, run, differing)
@@ -378,7 +380,7 @@ def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:
         f"{csv_cell(params) if params else ''}\r\n")
 
 
-def _write_failing(row: ingest.Row, outputs: Outputs) -> None:
+def _write_whole(row: ingest.Row, outputs: Outputs) -> None:
     whole, line = lines.whole_row(row)
     outputs.rows.write(line)
     outputs.table.write(lines.table_line(whole, row.scores.cell))
@@ -420,6 +422,11 @@ def _write_gradings(inputs: Inputs, keys: dict[str, tuple], path: Path) -> dict:
             "rejected_examples": lost}
 
 
+def for_readers(counts: dict) -> int:
+    """How many unjudged rows readers can judge: all but those that the harness broke off."""
+    return counts["unjudged"] - sum(counts.get("not_counted", {}).values())
+
+
 def remarks(counts: dict) -> list[str]:
     """A sentence for each state of the counts that a reader should not pass over."""
     lines = list(counts.get("differences", ()))
@@ -431,6 +438,9 @@ def remarks(counts: dict) -> list[str]:
     elif not counts["fail"]:
         lines.append(f"no failing row: all {counts['pass']} judged rows passed, the packet is "
                      "empty")
+    if for_readers(counts) and not counts["fail"]:
+        lines.append(f"{for_readers(counts)} unjudged rows can be judged by readers, who are "
+                     "counted apart (plan_review.py)")
     if counts.get("gradings_joined"):
         lines.append(f"further gradings of these answers: {counts['gradings_joined']}, in "
                      f"{steps.GRADINGS}")
