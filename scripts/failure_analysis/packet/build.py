@@ -222,6 +222,7 @@ def read_source(source: Source, keyed: bool, outputs: Outputs) -> SourceTally:
     states = source.mapping is not None and source.mapping.spec.expected is not None
     transcript = ingest.transcript(source)
     differing: list[str] = []
+    never_judged: list[str] = []
     for row in ingest.rows(source, total.counts):
         if row.computed is None:
             _reject(row, source, outputs, total)
@@ -239,12 +240,14 @@ def read_source(source: Source, keyed: bool, outputs: Outputs) -> SourceTally:
             total.files.setdefault(path, Counter())[row.computed["outcome"]] += 1
         if transcript is not None and _other_text(row, transcript[0]):
             differing.append(row.computed["item_id"])
+        if transcript is not None and row.line.path == source.transcript:
+            never_judged.append(row.computed["item_id"])
         outputs.outcomes.write(_outcome_line(row, tally))
         if is_for_readers(row.computed["outcome"], row.computed["termination"]):
             _write_whole(row, outputs)
     if transcript is not None and source.run_id in runs:
         run = runs[source.run_id]
-        run.transcript = transcript_mismatch(*transcript, run, differing)
+        run.transcript = transcript_mismatch(*transcript, run, differing, never_judged)
     total.runs = list(runs.values())
     return total
 
