@@ -95,7 +95,8 @@ def test_of_two_models_one_is_not_judged(analysed, run_script):
     assert block(out, "comparison") == [
         "There is nothing to compare: fewer than two have judged rows."]
     done = run_script("plan_review.py", out)
-    assert done.stdout.startswith("9 datapoints to read: 3 of 3 failing, 6 of 6 unjudged, 0 passing")
+    assert done.stdout.startswith(
+        "9 datapoints to read: 3 of 3 failing, 6 of 6 unjudged, 0 passing")
     assert Counter((planned.model_name, planned.why) for planned in plan.load(out)) == {
         ("a", "sample"): 3, ("b", "unjudged"): 6}
     done = run_script("record_review.py", out, "--id", "a/1", "--bucket", "forgets_the_hour",

@@ -60,12 +60,13 @@ def written(out):
     """The report with everything done that its draft leaves open."""
     path = out / "deep_error_analysis.md"
     text = path.read_text("utf-8")
-    text = text.replace("TODO: the main causes per model and whose fault the failures are, in a few "
-                        "sentences, each with a fact or a citation.\n\n", "")
+    text = text.replace("TODO: the main causes per model and whose fault the failures are, in a "
+                        "few sentences, each with a fact or a citation.\n\n", "")
     text = text.replace("TODO rewrite: *It repeats the question and names no talk.*\n\n", "")
     text = text.replace("**What goes wrong:** TODO",
                         "**What goes wrong:** The answer holds no talk of any kind [dp:a/1].")
-    text = text.replace("**Trigger:** TODO", "**Trigger:** Every question that it is asked [dp:a/1].")
+    text = text.replace("**Trigger:** TODO",
+                        "**Trigger:** Every question that it is asked [dp:a/1].")
     path.write_text(text, "utf-8")
     return text
 
