@@ -108,7 +108,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             f"report: {report} ({written.state})",
             *written.problems,
             *(["next: plan_review.py; a provisional mode is no finding"]
-              if counts["fail"] else []),
+              if counts["fail"] or build.for_readers(counts) else []),
         ], args.json)
     return 0 if build.is_sound(counts, args.accept_differences) else 1
 

@@ -15,17 +15,17 @@
 Reads outcomes.csv, failure_review_rows.jsonl, model_comparison.json, audit.jsonl, and the runs
 themselves once more (for passing datapoints). First the flags of the audit, passing datapoints
 beside failing ones; then kinds in turn, so that you can stop early: an item that every model
-failed, a failure of one model alone, one of a sample of every model and provisional mode, at least
-3 rows each; every provisional mode gets one passing datapoint of the same item as contrast. Without
---budget the plan is as long as these floors need, up to 100 datapoints (6 for each model, if that
-is more). In a plan that is cut every kind has the same share, and what one cannot use goes to the
-others; it says what it leaves out.
+failed, a failure of one model alone, a datapoint that nobody has judged, one of a sample of every
+model and provisional mode, at least 3 rows each; every provisional mode gets one passing datapoint
+of the same item as contrast. Without --budget the plan is as long as these floors need, up to 100
+datapoints (7 for each model, if that is more). In a plan that is cut every kind has the same share,
+and what one cannot use goes to the others; it says what it leaves out.
 
 Writes review_plan.jsonl, review_plan.md, contrast_rows.jsonl (passing datapoints of the planned
 items, whole) and, where the runs record the models' policy, background.md.
 
-Exit codes: 0 done (what is left out is said); 1 refused (no packet, no comparison, nothing judged,
-nothing failed, some ID of --contrast: the others are copied); 2 usage.
+Exit codes: 0 done (what is left out is said); 1 refused (no packet, no comparison, nothing
+failed or left unjudged, some ID of --contrast: the others are copied); 2 usage.
 
 Example: plan_review.py results/mybench --shards 3 --overlap 0.5
 """
@@ -43,7 +43,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--budget", type=int, metavar="N", help="read N datapoints at most")
-    size.add_argument("--all", action="store_true", help="read every failing datapoint")
+    size.add_argument("--all", action="store_true",
+                      help="read every datapoint that failed or is not judged")
     parser.add_argument("--shards", type=int, default=1, metavar="K",
                         help="readers who work in parallel (default 1)")
     parser.add_argument("--overlap", type=float, default=0.2, metavar="SHARE",
@@ -77,10 +78,13 @@ def _plan(args: argparse.Namespace) -> int:
     cli.make_room(analysis_dir, steps.PLAN)
     summary = plan_files.write(analysis_dir, picks.Options(args.budget, args.all, args.shards,
                                                     args.overlap, args.seed))
-    left = plan_page.left_out_lines(summary["left_out"], summary["failing"], summary["ceiling"])
-    passing = summary["planned"] - summary["failing_planned"]
+    left = plan_page.left_out_lines(summary["left_out"], summary["failing"], summary["unjudged"],
+                                    summary["ceiling"])
+    passing = summary["planned"] - summary["failing_planned"] - summary["unjudged_planned"]
+    unjudged = f"{summary['unjudged_planned']} of {summary['unjudged']} unjudged, " \
+        if summary["unjudged"] else ""
     lines = [f"{summary['planned']} datapoints to read: {summary['failing_planned']} of "
-             f"{summary['failing']} failing, {passing} passing",
+             f"{summary['failing']} failing, {unjudged}{passing} passing",
              *terminal.table(("why", "datapoints", "that is"), [
                  (why, count, plan.WHY[why]) for why, count in summary["why"].items()]),
              *left, *summary["all_failed"],

@@ -17,6 +17,10 @@ no snake_case slug or only repeats a grader dimension, a fault that is none of t
 (--from) the good lines land and each refused one says why. Nothing is edited in place: a correction
 is a new line that replaces the old one.
 
+--verdict pass or fail is said of a datapoint that no grader judged, and of no other: it is counted
+apart from what graders judged. A fail has bucket, fault, mechanism and quote as every review; a
+pass has a quote, and a mechanism that says what shows it.
+
 --labels takes what people outside said: a CSV with a word for whose fault each datapoint is. --join
 says which of its columns are which fields of a row (of outcomes.csv, else of the runs, which are
 read once more; of tau2-bench also simulation_id), --faults what each word means. Such a coder is
@@ -25,9 +29,9 @@ counted beside the reviews. Refused: a line of no or of several datapoints, an u
 second label. A word for "nothing went wrong" is `none`: of a failing datapoint that is
 grader_issue, of any other it agrees with the verdict and is not recorded.
 
-A batch line: {"id": …, "bucket": …, "fault": …, "mechanism": …, "quotes": […], "secondary": […],
-"note": …, "coder": …, "kind": …, "replaces": …, "settles": …}; options given beside --from fill in
-coder and kind.
+A batch line: {"id": …, "verdict": …, "bucket": …, "fault": …, "mechanism": …, "quotes": […],
+"secondary": […], "note": …, "coder": …, "kind": …, "replaces": …, "settles": …}; options given
+beside --from fill in coder and kind.
 
 Exit codes: 0 everything was recorded; 1 something was refused; 2 usage.
 
@@ -42,7 +46,8 @@ from pathlib import Path
 
 from failure_analysis import cli
 
-FIELDS = ("id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "replaces")
+FIELDS = ("id", "verdict", "bucket", "fault", "mechanism", "quotes", "secondary", "note",
+          "replaces")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -68,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("standard_input", nargs="?", choices=["-"], metavar="-",
                         help="reads a batch from standard input, as --from - does")
     parser.add_argument("--id", help="the datapoint")
+    parser.add_argument("--verdict", choices=("pass", "fail"),
+                        help="of a datapoint that no grader judged: yours")
     parser.add_argument("--bucket", metavar="SLUG", help="the primary cause, in snake_case")
     parser.add_argument("--fault", metavar="CLASS",
                         help="model_error, grader_issue, reference_issue, pipeline_issue, "
@@ -174,14 +181,15 @@ def _summarise(args: argparse.Namespace, places: list[str], verdicts: list,
 
 
 def _line(place: str, verdict) -> str:
+    from failure_analysis.review import ledger
+
     where = f"{place}: " if place else ""
     if verdict.review is None:
         return f"{where}REFUSED: {verdict.reason}"
     review = verdict.review
     done = "there already" if verdict.already else "recorded"
-    bucket = f"{review.bucket}, " if review.bucket else ""
-    return (f"{where}{done} {review.review_id}: {review.datapoint_id} as {bucket}{review.fault}, "
-            f"by {review.coder}")
+    return (f"{where}{done} {review.review_id}: {review.datapoint_id} as "
+            f"{ledger.as_what(review)}, by {review.coder}")
 
 
 def _entries(args: argparse.Namespace) -> tuple[list[dict], list[str], list[tuple[int, str]]]:

@@ -39,7 +39,9 @@ def test_counts_ids_and_whole_rows(build, tmp_path):
     assert known["marker/model-a/MODEL_ENDED_SESSION_EARLY"] == 1
     assert known["marker_failed/model-a/EMPTY_RESPONSE"] == 1
     rows = read_jsonl(out / "failure_review_rows.jsonl")
-    assert [row["datapoint_id"] for row in rows] == ["run1/1", "run1/3", "run1/4", "run1/5"]
+    assert [row["datapoint_id"] for row in rows] == ["run1/1", "run1/2", "run1/3", "run1/4",
+                                                   "run1/5"]
+    assert rows.pop(1)["outcome"] == "unjudged"
     assert rows[0]["failed_dimensions"] == ["tool_use_correct"]
     assert [row["termination"] for row in rows] == [
         None, "ended_session", "ended_session_early", "empty_response"]

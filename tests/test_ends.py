@@ -10,8 +10,8 @@ from failure_analysis import files
 from failure_analysis.review import picks, plan
 from make_runs import judged, turn
 
-NOTHING = "none of the 12 datapoints is judged, so whether one failed is not known; judge the " \
-    "runs first"
+NOTHING = "none of the 12 datapoints is judged, so whether one failed is not known; readers can " \
+    "judge them (plan_review.py); judge the runs first"
 
 
 def runs(folder, verdicts, items=6):
@@ -54,8 +54,11 @@ def test_a_report_on_nothing_judged_says_so_and_does_not_hold(analysed, run_scri
         ["a", "0", "not", "judged"], ["b", "0", "not", "judged"]]
     assert block(out, "topline") == ["No row was judged.", "",
                                      "No row was judged on a named dimension."]
-    for name in ("faults", "buckets", "coverage"):
+    for name in ("faults", "buckets"):
         assert block(out, name) == [NOTHING[0].upper() + NOTHING[1:] + "."], name
+    assert block(out, "coverage") == [
+        NOTHING[0].upper() + NOTHING[1:] + ".", "",
+        "Judged by readers: 0 of 12 unjudged datapoints (0 passed, 0 failed)."]
     for name in ("unique", "failed-by-all"):
         assert block(out, name) == ["Not defined for fewer than two."]
     done = run_script("check_report.py", out)
@@ -66,7 +69,6 @@ def test_a_report_on_nothing_judged_says_so_and_does_not_hold(analysed, run_scri
 
 
 @pytest.mark.parametrize(("script", "args", "said"), [
-    ("plan_review.py", (), f"{{out}}: {NOTHING}"),
     ("compare_models.py", (), "{out}/outcomes.csv: no judged row; there is nothing to compare"),
     ("review_app.py", ("--static", "{out}/page.html"), "{out}/reviews.jsonl: no review in it; "
      "record some with review_app.py or record_review.py first"),
@@ -93,8 +95,10 @@ def test_of_two_models_one_is_not_judged(analysed, run_script):
     assert block(out, "comparison") == [
         "There is nothing to compare: fewer than two have judged rows."]
     done = run_script("plan_review.py", out)
-    assert done.stdout.startswith("3 datapoints to read: 3 of 3 failing, 0 passing")
-    assert {planned.model_name for planned in plan.load(out)} == {"a"}
+    assert done.stdout.startswith(
+        "9 datapoints to read: 3 of 3 failing, 6 of 6 unjudged, 0 passing")
+    assert Counter((planned.model_name, planned.why) for planned in plan.load(out)) == {
+        ("a", "sample"): 3, ("b", "unjudged"): 6}
     done = run_script("record_review.py", out, "--id", "a/1", "--bucket", "forgets_the_hour",
                       "--fault", "model_error", "--mechanism", "It names no hour at all here.",
                       "--quote", "Question 1?")

@@ -178,10 +178,10 @@ def test_unclustered_rows_and_no_failures_are_refused(run_script, build, tmp_pat
     _, out = build("--run-dir", judged(tmp_path / "s", [turn(0)]))
     assert "none of the 1 judged datapoints failed; there" in run_script("plan_review.py", out
                                                                          ).stderr
-    _, out = build("--run-dir", judged(tmp_path / "u", [turn(0, None), turn(1, None)]),
-                   code=1)
+    ended = [turn(number, None, termination="infrastructure_error") for number in (0, 1)]
+    _, out = build("--run-dir", judged(tmp_path / "u", ended), code=1)
     said = run_script("plan_review.py", out).stderr
-    assert "none of the 2 datapoints is judged, so whether one failed is not known" in said
+    assert "none of the 2 datapoints is judged, so whether one failed is not known; judge" in said
 
 
 @pytest.mark.parametrize("args", [("--budget", "0"), ("--shards", "0"), ("--overlap", "2")])

@@ -104,6 +104,12 @@ def outcome_of(
     return "unjudged", failed
 
 
+def is_for_readers(outcome: Outcome, termination: str | None) -> bool:
+    """Whether a row stands whole in the packet: it failed, or nobody has judged it, though its
+    benchmark would count it."""
+    return outcome == "fail" or (outcome == "unjudged" and termination not in NOT_COUNTED)
+
+
 @lru_cache(1 << 13)
 def safe_id(text: str) -> str:
     """The text as part of a datapoint id or fact key: one line, no white space, control or hidden

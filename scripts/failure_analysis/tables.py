@@ -54,7 +54,7 @@ def scores(analysis_dir: Path | str) -> pd.DataFrame:
 def failing_rows(analysis_dir: Path | str) -> pd.DataFrame:
     """The failing rows, whole; lists and objects as they are."""
     files.needed(Path(analysis_dir, steps.ROWS), steps.BUILD.script)
-    lines = [row for row, _ in rows.whole(Path(analysis_dir))]
+    lines = list(rows.failing(Path(analysis_dir)))
     names = dict.fromkeys([*Datapoint.__annotations__, *(name for row in lines for name in row)])
     return _typed(pd.DataFrame(lines, columns=list(names), dtype=object))
 

@@ -78,7 +78,8 @@ export function open(view, reviews) {
   drawOthers();
   fill(draft ?? asSaved());
   $("notice").hidden = !passed;
-  $("notice").textContent = passed ? `This one ${view.outcome === "pass" ? "passed" : "was not judged"}: nothing to record, unless its verdict is wrong.` : "";
+  $("notice").textContent = passed ? (view.outcome === "pass" ? "This one passed: nothing to record, unless its verdict is wrong."
+    : "No grader judged this one: record a verdict of your own with record_review.py --verdict pass or fail.") : "";
   tell();
   if (draft) schedule();
 }

@@ -129,7 +129,8 @@ def _packet_rows(analysis_dir: Path) -> Iterator[tuple[dict, bytes]]:
     for name in (steps.ROWS, rows.CONTRAST):
         if not (analysis_dir / name).exists():
             continue
-        yield from rows.whole(analysis_dir, name)
+        yield from (pair for pair in rows.whole(analysis_dir, name)
+                    if pair[0]["outcome"] != "unjudged")
 
 
 def plan(pool: Pool, choice: Choice) -> tuple[list[Planned], int]:

@@ -51,7 +51,7 @@ def instability(
 def _modes(analysis_dir: Path) -> dict[tuple[str, str], Counter]:
     """(model, item) -> how often each provisional mode was put on its failing rows."""
     modes: dict[tuple[str, str], Counter] = {}
-    for row, _ in rows.whole(analysis_dir) if (analysis_dir / steps.ROWS).exists() else ():
+    for row in rows.failing(analysis_dir) if (analysis_dir / steps.ROWS).exists() else ():
         if row.get("error_mode_candidate"):
             modes.setdefault((row["model_name"], row["item_id"]), Counter())[
                 row["error_mode_candidate"]] += 1

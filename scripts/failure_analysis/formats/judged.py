@@ -67,17 +67,19 @@ def _source(main: Path, why: str) -> Source:
         model = folder.resolve().name
         remarks += (f"{main}: no model_name in it or beside it; the folder's name stands for it",)
     turns, transcript = runtime.get("turns"), _named(folder, "transcript.jsonl")
+    transcript = None if transcript == main else transcript
     whole = turns if isinstance(turns, int) and not isinstance(turns, bool) else 0
     further = _further(main, model)
     return Source(
         format=NAME, path=main, run_id=os.path.basename(os.path.realpath(folder)),
-        model_name=sys.intern(model), why=why, files=(main,),
+        model_name=sys.intern(model), why=why,
+        files=(main, transcript) if transcript else (main,),
         benchmark=sys.intern(benchmarks.stated(*_first_rows(main), runtime, summary)),
         grader=_grader(judge, summary), settings=_conditions(runtime),
         expected_items=tuple(str(turn) for turn in range(min(max(whole, 0), 100_000))),
         remarks=tuple(filter(None, remarks)), gradings=further,
         judges=tuple(map(_judge, (main, *further))) if judge else (),
-        transcript=transcript if transcript != main else None,
+        transcript=transcript,
     )
 
 
@@ -160,6 +162,22 @@ def read(source: Source) -> Iterator[Line] | Iterator[Grading]:
 
 
 def _lines(source: Source) -> Iterator[Line]:
+    """The rows of a source, then the turns of its transcript that its judged file does not have,
+    which nobody judged."""
+    judged, models = set(), set()
+    for line in _lines_of(source):
+        if line.fields is not None:
+            judged.add(item_of(line.fields))
+            models.add(line.fields.get("model_name"))
+        yield line
+    for line in _lines_of(replace(source, path=source.transcript)) if source.transcript else ():
+        if line.fields is not None and item_of(line.fields) not in judged \
+                and (models <= {None} or line.fields.get("model_name") in (None, *models)):
+            yield line._replace(path=source.transcript)
+
+
+def _lines_of(source: Source) -> Iterator[Line]:
+    """The rows of one file, each checked."""
     keyed = bool(source.gradings)
     folder = str(source.path.parent)
     for number, raw, row, reason, nulled in files.json_lines(source.path):

@@ -1,4 +1,5 @@
-"""The failure review packet: every datapoint's outcome, the failing rows whole, exact counts."""
+"""The failure review packet: every datapoint's outcome, what failed or was not judged whole, exact
+counts."""
 
 import gc
 import json
@@ -24,6 +25,7 @@ from failure_analysis.datapoint import (
     NOTHING_RECORDED,
     OUTCOME_COLUMNS,
     UNSURE,
+    is_for_readers,
 )
 from failure_analysis.packet import (
     findings,
@@ -220,6 +222,7 @@ def read_source(source: Source, keyed: bool, outputs: Outputs) -> SourceTally:
     states = source.mapping is not None and source.mapping.spec.expected is not None
     transcript = ingest.transcript(source)
     differing: list[str] = []
+    never_judged: list[str] = []
     for row in ingest.rows(source, total.counts):
         if row.computed is None:
             _reject(row, source, outputs, total)
@@ -237,12 +240,14 @@ def read_source(source: Source, keyed: bool, outputs: Outputs) -> SourceTally:
             total.files.setdefault(path, Counter())[row.computed["outcome"]] += 1
         if transcript is not None and _other_text(row, transcript[0]):
             differing.append(row.computed["item_id"])
+        if transcript is not None and row.line.path == source.transcript:
+            never_judged.append(row.computed["item_id"])
         outputs.outcomes.write(_outcome_line(row, tally))
-        if row.computed["outcome"] == "fail":
-            _write_failing(row, outputs)
+        if is_for_readers(row.computed["outcome"], row.computed["termination"]):
+            _write_whole(row, outputs)
     if transcript is not None and source.run_id in runs:
         run = runs[source.run_id]
-        run.transcript = transcript_mismatch(*transcript, run, differing)
+        run.transcript = transcript_mismatch(*transcript, run, differing, never_judged)
     total.runs = list(runs.values())
     return total
 
@@ -378,7 +383,7 @@ def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:
         f"{csv_cell(params) if params else ''}\r\n")
 
 
-def _write_failing(row: ingest.Row, outputs: Outputs) -> None:
+def _write_whole(row: ingest.Row, outputs: Outputs) -> None:
     whole, line = lines.whole_row(row)
     outputs.rows.write(line)
     outputs.table.write(lines.table_line(whole, row.scores.cell))
@@ -420,6 +425,11 @@ def _write_gradings(inputs: Inputs, keys: dict[str, tuple], path: Path) -> dict:
             "rejected_examples": lost}
 
 
+def for_readers(counts: dict) -> int:
+    """How many unjudged rows readers can judge: all but those that the harness broke off."""
+    return counts["unjudged"] - sum(counts.get("not_counted", {}).values())
+
+
 def remarks(counts: dict) -> list[str]:
     """A sentence for each state of the counts that a reader should not pass over."""
     lines = list(counts.get("differences", ()))
@@ -431,6 +441,9 @@ def remarks(counts: dict) -> list[str]:
     elif not counts["fail"]:
         lines.append(f"no failing row: all {counts['pass']} judged rows passed, the packet is "
                      "empty")
+    if for_readers(counts) and not counts["fail"]:
+        lines.append(f"{for_readers(counts)} unjudged rows can be judged by readers, who are "
+                     "counted apart (plan_review.py)")
     if counts.get("gradings_joined"):
         lines.append(f"further gradings of these answers: {counts['gradings_joined']}, in "
                      f"{steps.GRADINGS}")

@@ -15,8 +15,8 @@ from failure_analysis.checks import text_of
 from failure_analysis.datapoint import CSV_COLUMNS, FIELDS, is_number
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import failure_class, lines
+from failure_analysis.packet.rows import failing, whole, without_failures
 from failure_analysis.packet.rows import load as load_index
-from failure_analysis.packet.rows import whole, without_failures
 from failure_analysis.paths import value_at
 
 NAME, PAGE, RULES = steps.CLUSTER.writes[:3]
@@ -201,7 +201,7 @@ def _text(value: Any) -> str:
 
 
 def label(analysis_dir: Path, rules_file: Path) -> dict:
-    """Labels every row of the packet (rewriting failure_review_rows.jsonl and .csv) and writes
+    """Labels every failing row (rewriting failure_review_rows.jsonl and .csv) and writes
     clusters.json, clusters.md, the rules themselves and the `mode/` facts; returns what
     clusters.json holds. Refuses, and writes nothing, when a rule tests a field that no row has."""
     rules = load(rules_file)
@@ -211,9 +211,10 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
     with store.atomic_together([source, analysis_dir / steps.TABLE]) as (rows, cells):
         cells.write(clean.csv_line(CSV_COLUMNS))
         for row, line in whole(analysis_dir):
-            mode, name = counts.add(row)
+            mode, name = counts.add(row) if row["outcome"] == "fail" else (None, None)
             row["error_mode_candidate"], row["error_mode_rule"] = mode, name
-            labels = f'"error_mode_candidate": "{mode}", "error_mode_rule": "{name}"'.encode()
+            labels = (f'"error_mode_candidate": {json.dumps(mode)}, '
+                      f'"error_mode_rule": {json.dumps(name)}').encode()
             relabelled, done = _LABELS.subn(labels, line.rstrip(b"\n"))
             rows.write((relabelled if done else lines.spelled(row)) + b"\n")
             cells.write(lines.table_line(row))
@@ -241,7 +242,7 @@ def tried(analysis_dir: Path, rules_file: Path) -> dict:
     counts = _Counts(load(rules_file))
     files.needed(analysis_dir / steps.ROWS, steps.BUILD.script)
     manifest.proved(analysis_dir, (steps.ROWS,))
-    for row, _ in whole(analysis_dir):
+    for row in failing(analysis_dir):
         counts.add(row)
     counts.refuse_unknown_fields(rules_file)
     result = counts.result(rules_file)
@@ -278,7 +279,8 @@ def again(analysis_dir: Path) -> tuple[dict | None, list[str]]:
         return None, []
     counts, other = _Counts(load(analysis_dir / RULES)), []
     for row, _ in whole(analysis_dir):
-        if counts.add(row) != (row.get("error_mode_candidate"), row.get("error_mode_rule")):
+        given = counts.add(row) if row["outcome"] == "fail" else (None, None)
+        if given != (row.get("error_mode_candidate"), row.get("error_mode_rule")):
             other.append(row["datapoint_id"])
     return counts.result(analysis_dir / RULES), other
 

@@ -323,14 +323,16 @@ def kind_of_rejection(reason: str) -> str:
 
 
 def transcript_mismatch(
-    turns: dict, unreadable: list[str], run: RunTally, differing: list[str]
+    turns: dict, unreadable: list[str], run: RunTally, differing: list[str],
+    never_judged: list[str],
 ) -> dict[str, list[str]]:
     """Turns that only the judged file or only the transcript has, those whose answers are not the
     same, and lines of the transcript that could not be read."""
     return {
         "unreadable_lines": unreadable,
         "not_in_transcript": sorted(run.items.keys() - turns.keys(), key=natural_key),
-        "not_judged": sorted(turns.keys() - run.items.keys(), key=natural_key),
+        "not_judged": sorted((turns.keys() - run.items.keys()) | set(never_judged),
+                             key=natural_key),
         "text_differs": sorted(set(differing), key=natural_key),
     }
 

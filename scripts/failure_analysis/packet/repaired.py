@@ -38,6 +38,7 @@ class _Answer(msgspec.Struct):
     """What is needed of a failing row to hold it against another expectation."""
 
     datapoint_id: str
+    outcome: str
     item_id: str
     item_fingerprint: str
     assistant_text: Any = None
@@ -134,10 +135,12 @@ def _failing(analysis_dir: Path) -> Iterator[_Answer]:
     with open(analysis_dir / steps.ROWS, "rb") as file:
         for line in file:
             try:
-                yield decode(line)
+                answer = decode(line)
             except msgspec.DecodeError:  # what the standard library reads and msgspec does not
                 row = json.loads(line)
-                yield _Answer(**{name: row.get(name) for name in _Answer.__struct_fields__})
+                answer = _Answer(**{name: row.get(name) for name in _Answer.__struct_fields__})
+            if answer.outcome == "fail":
+                yield answer
 
 
 def fits(answer: Any, calls: Any, expected: Any) -> bool:

@@ -1,5 +1,6 @@
 """The datapoints of an analysis folder by id: the slim outcome of each, and whole rows where the
-folder has them (every failing one, and the passing ones that the plan copied for contrast)."""
+folder has them (every one that failed or that nobody judged, and the passing ones that the plan
+copied for contrast)."""
 
 import json
 from collections import Counter
@@ -49,15 +50,21 @@ class Index(NamedTuple):
         """The failing datapoints in the order of the packet."""
         return [line for line in self.outcomes.values() if line.outcome == "fail"]
 
+    def unjudged(self) -> list[OutcomeLine]:
+        """Those that nobody judged and that count, in the order of the packet."""
+        return [line for line in self.outcomes.values()
+                if line.outcome == "unjudged" and line.counted]
+
 
 def without_failures(index: Index) -> str:
     """Why there is nothing to review: nothing was judged, or nothing that was judged failed."""
     counts = Counter(line.outcome for line in index.outcomes.values())
     left = f"; {counts['unjudged']} more are not judged" if counts["unjudged"] else ""
-    return f"none of the {counts['pass']} judged datapoints failed{left}; there is nothing to " \
-        "review" if counts["pass"] else \
+    read = "; readers can judge them (plan_review.py)" if index.unjudged() else ""
+    return f"none of the {counts['pass']} judged datapoints failed{left}" \
+        f"{read or '; there is nothing to review'}" if counts["pass"] else \
         f"none of the {counts['unjudged']} datapoints is judged, so whether one failed is not " \
-        "known; judge the runs first"
+        f"known{read}; judge the runs first"
 
 
 class _Labels(msgspec.Struct):
@@ -152,8 +159,14 @@ def _labels(line: bytes, decode: Callable[[bytes], _Labels]) -> _Labels:
         return msgspec.convert(json.loads(line), _Labels)
 
 
+def failing(analysis_dir: Path) -> Iterator[dict]:
+    """The failing rows of a folder, whole."""
+    return (row for row, _ in whole(analysis_dir) if row["outcome"] == "fail")
+
+
 def whole(analysis_dir: Path, name: str = steps.ROWS) -> Iterator[tuple[dict, bytes]]:
-    """The whole rows of a folder, each with its line; refuses a file that is none of a packet's."""
+    """The whole rows of a folder, unjudged ones too, each with its line; refuses a file that is
+    none of a packet's."""
     for number, line, row, reason, _ in files.json_lines(analysis_dir / name):
         reason = reason or not_a_row(row)
         if reason:

@@ -244,7 +244,7 @@ def transcript(source: Source) -> tuple[dict[str, str | None], list[str]] | None
         return None
     answers: dict[str, str | None] = {}
     unreadable: list[str] = []
-    for line in detect.read(replace(source, path=source.transcript)):
+    for line in detect.read(replace(source, path=source.transcript, transcript=None)):
         if line.fields is None:
             unreadable.append(str(line.number))
         else:

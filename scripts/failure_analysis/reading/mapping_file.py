@@ -429,9 +429,9 @@ def load(path: Path) -> Mapping:
     fields = mapping.fields
     if fields is None or (fields.item_id is None and fields.turn is None):
         raise Refusal(f"{path}: fields needs at least item_id or turn")
-    if not (fields.scores or fields.reward or mapping.checks):
-        raise Refusal(f"{path}: nothing says which rows passed; give fields.scores, "
-                      "fields.reward with threshold, or checks")
+    if not (fields.reward or mapping.checks or "scores" in fields.model_fields_set):
+        raise Refusal(f"{path}: nothing says which rows passed; give fields.scores ({{}} where "
+                      "nobody has judged them), fields.reward with threshold, or checks")
     if fields.reward and mapping.threshold is None:
         raise Refusal(f"{path}: fields.reward needs threshold, the reward that still passes")
     if fields.trial and mapping.trial_of:

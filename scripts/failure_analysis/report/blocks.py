@@ -78,8 +78,15 @@ def render(analysis: Analysis) -> dict[str, str]:
         "failed-by-all": _failed_by_all(analysis),
     }
     texts |= {model_block(name): _model(analysis, name)
-              for name in counting.models(analysis.counts) if analysis.counts.failing[name]}
+              for name in described(analysis.counts)}
     return {name: marked(name, text) for name, text in texts.items()}
+
+
+def described(counts: counting.Counts) -> list[str]:
+    """The models that a report describes: those with failing rows, most failing first, then those
+    of which readers failed what no grader judged."""
+    failing = [name for name in counting.models(counts) if counts.failing[name]]
+    return list(dict.fromkeys([*failing, *counting.read_models(counts)]))
 
 
 def marked(name: str, text: str) -> str:
@@ -106,8 +113,13 @@ def status(analysis: Analysis, second: str = "") -> str:
 def _status(analysis: Analysis, second: str) -> str:
     counts = analysis.counts
     failing = counts.failing.total()
-    if counts.reviewed.total():
-        return (f"Reviewed: {counts.reviewed.total()} of {failing} failing datapoints. What "
+    judged = counting.read_of(counts).judged
+    if counts.reviewed.total() or judged:
+        graded = f"Reviewed: {counts.reviewed.total()} of {failing} failing datapoints. " \
+            if failing else ""
+        apart = f"{counting.read_in_words(counts)} No count of a grader holds these. " \
+            if judged else ""
+        return (f"{graded}{apart}What "
                 "is said of buckets and faults is of what was reviewed, not of all failures. "
                 "Numbers carry the key of the fact they are; `check_report.py` proves them, the "
                 "quotes and the citations. "
@@ -125,7 +137,7 @@ def _status(analysis: Analysis, second: str) -> str:
 def _next_steps(analysis: Analysis) -> list[str]:
     """What a reader does with a draft, in order."""
     clusters = analysis.clusters
-    if not clusters["failing_rows"]:
+    if not clusters["failing_rows"] and not analysis.counts.unjudged:
         return [f"Say so, with the counts below: {rows.without_failures(analysis.counts.index)}."]
     steps = []
     other = next((mode for mode in clusters["modes"] if mode["mode"] == heuristics.OTHER), None)
@@ -134,7 +146,7 @@ def _next_steps(analysis: Analysis) -> list[str]:
                      "read five of them and add rules (templates/heuristics.yaml).")
     return [*steps,
             "Plan the reading: `plan_review.py` takes items that every model failed, failures of "
-            "one alone and a sample in turn.",
+            "one alone, what nobody judged and a sample in turn.",
             "Read each planned datapoint (`show_datapoint.py`) and record its cause, whose fault "
             "it is and a verbatim quote (`record_review.py`).",
             "Run `write_report.py`: it drafts this report anew from what was recorded.",
@@ -204,11 +216,12 @@ def _topline(compared: dict | None) -> str:
 def _faults(analysis: Analysis) -> str:
     """Each model's pass rate as judged and under fault attribution, then each class of fault."""
     counts = analysis.counts
+    apart = _read_faults(counts)
     if not counts.failing:
-        return _sentence(rows.without_failures(counts.index))
+        return apart or _sentence(rows.without_failures(counts.index))
     if not counts.reviewed.total():
         return "Whose fault each failure is has not been decided: no failing datapoint was " \
-               "reviewed."
+               "reviewed." + f"\n\n{apart}" * bool(apart)
     models = counting.models(counts)[:_MOST_ROWS]
     lines = []
     for name in models:
@@ -228,21 +241,55 @@ def _faults(analysis: Analysis) -> str:
     faults = {fault: [counts.faults[fault, model] for model in models] for fault in ledger.FAULTS}
     text += "\n\n" + table(["fault", "reviewed failures", *map(code, models)], [
         [code(fault), sum(times), *times] for fault, times in faults.items() if any(times)])
-    return text + _more(len(counts.judged), _MOST_ROWS, f"models in {facts.NAME}")
+    return text + _more(len(counts.judged), _MOST_ROWS, f"models in {facts.NAME}") \
+        + f"\n\n{apart}" * bool(apart)
+
+
+def _read_faults(counts: counting.Counts) -> str:
+    """What readers say of what no grader judged, and whose fault the failures among it are; blank
+    where they judged none of it."""
+    read = counting.read_of(counts)
+    faults = Counter(final.fault for final in counts.read.values()
+                     if final.verdict == "fail" and final.fault)
+    said = ", ".join(f"{code(fault)} {count}" for fault, count in sorted(faults.items()))
+    return counting.read_in_words(counts) + " They are in no pass rate." \
+        + f" Whose fault those that they failed are: {said}." * bool(said) if read.judged else ""
 
 
 def _buckets(counts: counting.Counts) -> str:
-    """Bucket by model, largest first, out of what was reviewed."""
+    """Bucket by model, largest first, out of what was reviewed; apart from them those of what no
+    grader judged."""
     order = counting.bucket_order(counts)
+    apart = _read_buckets(counts)
     if not counts.failing:
-        return _sentence(rows.without_failures(counts.index))
+        return apart or _sentence(rows.without_failures(counts.index))
     if not order:
-        return "No bucket yet: no failing datapoint was reviewed."
+        return "No bucket yet: no failing datapoint was reviewed." + f"\n\n{apart}" * bool(apart)
     names = [name for name in counting.models(counts) if counts.reviewed[name]][:12]
     lines = [[code(bucket), f"{total} of {counts.reviewed.total()}",
               *(counts.buckets[bucket, name] for name in names)] for bucket, total in order]
     heads = [f"{code(name)} ({counts.reviewed[name]} reviewed)" for name in names]
-    return table(["bucket", "reviewed failures", *heads], lines)
+    return table(["bucket", "reviewed failures", *heads], lines) + f"\n\n{apart}" * bool(apart)
+
+
+def _read_buckets(counts: counting.Counts) -> str:
+    """Bucket by model of what readers failed and no grader judged; blank where there is none."""
+    read, names = counting.read_of(counts), counting.read_models(counts)[:_MOST_COLUMNS]
+    if not read.judged:
+        return ""
+    if not read.buckets:
+        return "No bucket of what no grader judged: readers failed nothing of it, or disagree."
+    by_model = {name: counting.read_of(counts, name) for name in names}
+    lines = [[code(bucket), f"{total} of {read.failed}",
+              *(mine.buckets[bucket] for mine in by_model.values())]
+             for bucket, total in _largest_first(read.buckets)]
+    return table(["bucket", "failed by readers, not judged by a grader",
+                  *(f"{code(name)} ({mine.failed} failed)" for name, mine in by_model.items())],
+                 lines)
+
+
+def _largest_first(buckets: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(buckets.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _coverage(analysis: Analysis) -> str:
@@ -250,26 +297,28 @@ def _coverage(analysis: Analysis) -> str:
     counts = analysis.counts
     failing, reviewed = counts.failing.total(), counts.reviewed.total()
     labels = [*_uncounted(counts), *_planned(analysis), *_unshown(counts), *_labels(counts)]
-    if not reviewed:
+    apart = [counting.read_in_words(counts)] if counts.unjudged else []
+    if not reviewed and not counts.read:
         none = f"Reviewed 0 of {failing} failing datapoints." if failing else \
             _sentence(rows.without_failures(counts.index))
-        return "\n\n".join([none, *labels])
+        return "\n\n".join([none, *apart, *labels])
     shown = Counter(how for mine in counts.readings.values()
                     for how, idents in mine.items() for _ in idents)
     coders = sorted({(review.coder, review.kind) for review in counts.standing
                      if review.kind in ledger.READERS})
-    lines = [f"Reviewed {reviewed} of {failing} failing datapoints, by "
-             f"{', '.join(f'{code(name)} ({kind})' for name, kind in coders)}. Of the "
+    what = f"Reviewed {reviewed} of {failing} failing datapoints, by" if failing else "Read by"
+    lines = [f"{what} {', '.join(f'{code(name)} ({kind})' for name, kind in coders)}. Of the "
              f"{shown.total()} reviews, the reading log has {shown['whole']} of a datapoint that "
-             f"was printed whole for its coder, {shown['part']} in part, {shown['never']} never."]
+             f"was printed whole for its coder, {shown['part']} in part, {shown['never']} never.",
+             *apart]
     if counts.open:
         lines.append(f"On {len(counts.open)} of them the coders disagree and nobody has settled "
                      "it; these are in no bucket.")
     lines += labels
     names = counting.models(counts)[:_MOST_ROWS]
-    lines.append(table(["model", "failing", "reviewed", "unread"], [
+    lines += [] if not names else [table(["model", "failing", "reviewed", "unread"], [
         [code(name), counts.failing[name], counts.reviewed[name],
-         counts.failing[name] - counts.reviewed[name]] for name in names]))
+         counts.failing[name] - counts.reviewed[name]] for name in names])]
     return "\n\n".join(lines)
 
 
@@ -287,14 +336,15 @@ def _uncounted(counts: counting.Counts) -> list[str]:
 
 def _planned(analysis: Analysis) -> list[str]:
     """What the plan of the reading holds and what it leaves out, where there is one."""
-    if not analysis.compared or not (analysis.analysis_dir / plan.NAME).exists():
+    if not (analysis.analysis_dir / plan.NAME).exists():
         return []
     index, lines = analysis.counts.index, plan.load(analysis.analysis_dir)
+    compared = analysis.compared or plan.NOTHING_COMPARED
     why = Counter(planned.why for planned in lines)
     kinds = ", ".join(f"{code(name)} {count}" for name, count in why.items())
-    left = plan_page.left_out(index, analysis.compared, lines)
-    more = [*plan_page.left_out_lines(left, len(index.failing())),
-            *plan_page.short(index, analysis.compared, lines)]
+    left = plan_page.left_out(index, compared, lines)
+    more = [*plan_page.left_out_lines(left, len(index.failing()), len(index.unjudged())),
+            *plan_page.short(index, compared, lines)]
     return [" ".join([f"Planned to be read: {len(lines)} datapoints ({kinds}).",
                       *(cell(_sentence(text)) for text in more)])]
 
@@ -430,6 +480,29 @@ def _review_cells(counts: counting.Counts, failing: list[rows.OutcomeLine],
 
 
 def _model(analysis: Analysis, model: str) -> str:
+    """What a model failed, by graders, and apart from it by readers where no grader judged."""
+    counts = analysis.counts
+    graded = [_graded(analysis, model)] if counts.failing[model] else []
+    return "\n\n".join([*graded, *_read_model(counts, model)])
+
+
+def _read_model(counts: counting.Counts, model: str) -> list[str]:
+    """What readers say of a model's datapoints that no grader judged, where they judged any."""
+    read = counting.read_of(counts, model)
+    if not read.judged:
+        return []
+    lines = []
+    for bucket, count in _largest_first(read.buckets):
+        ids = counting.read_members(counts, bucket, model)
+        faults = sorted({str(counts.read[ident].fault or "disputed") for ident in ids})
+        more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
+        lines.append([code(bucket), f"{count} of {read.failed}", ", ".join(map(code, faults)),
+                      ", ".join(map(code, ids[:5])) + more])
+    return [counting.read_in_words(counts, model), *([table(
+        ["bucket", "of those failed by readers", "fault", "datapoints"], lines)] if lines else [])]
+
+
+def _graded(analysis: Analysis, model: str) -> str:
     """A model's buckets once somebody reviewed it; its provisional modes until then."""
     counts = analysis.counts
     order = counting.bucket_order(counts, model)

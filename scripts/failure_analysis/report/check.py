@@ -27,7 +27,7 @@ from failure_analysis.report import (
 from failure_analysis.report.evidence import Evidence, Finding, Findings, gather
 from failure_analysis.report.names import foreign
 from failure_analysis.report.prose import Sentence, Unit
-from failure_analysis.review import parts
+from failure_analysis.review import counting, parts
 
 NAME = steps.CHECK.writes[0]
 _MOST_SEARCHED = 2000
@@ -247,7 +247,7 @@ def _citation_findings(ident: str, line: int, unit: Unit, evidence: Evidence) ->
         yield Finding(line, "unknown_id", ident, "there is no such datapoint")
         return
     outcome = counts.index.outcomes[ident].outcome
-    final = counts.decided.get(ident) or counts.open.get(ident) or counts.wrong_pass.get(ident)
+    final = counting.final(counts, ident)
     slug = claims.slug(unit.bucket)
     if outcome == "fail" and final is None:
         yield Finding(line, "unread_datapoint", ident,
@@ -255,7 +255,7 @@ def _citation_findings(ident: str, line: int, unit: Unit, evidence: Evidence) ->
     elif final is None and ident not in counts.shown:
         yield Finding(line, "unread_datapoint", ident, f"it is a {outcome} datapoint that "
                       "was never shown; show_datapoint.py shows it")
-    elif outcome == "fail" and unit.kind != "heading" \
+    elif (outcome == "fail" or final and final.verdict == "fail") and unit.kind != "heading" \
             and slug in evidence.names.buckets and final.bucket != slug \
             and not (final.bucket and f"`{final.bucket}`" in unit.text):
         yield Finding(line, "other_bucket", ident, f"the ledger has it in "
@@ -290,7 +290,7 @@ def _proved_quote(quote: str, ident: str, line: int, evidence: Evidence) -> Find
 def _owner(quote: str, evidence: Evidence) -> str | None:
     """Another reviewed datapoint in which a quote occurs."""
     counts = evidence.analysis.counts
-    for ident in [*counts.decided, *counts.open, *counts.wrong_pass][:_MOST_SEARCHED]:
+    for ident in [*counts.decided, *counts.open, *counts.wrong_pass, *counts.read][:_MOST_SEARCHED]:
         row_parts = evidence.parts(ident)
         if parts.where(quote, row_parts) or parts.where(prose.unescaped(quote), row_parts):
             return ident

@@ -26,7 +26,8 @@ def render(analysis: blocks.Analysis) -> str:
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False,
                                      undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     failing = [name for name in counting.models(analysis.counts) if analysis.counts.failing[name]]
-    models, shared = _models(analysis, failing[:_EXAMPLES]), []
+    described = blocks.described(analysis.counts)
+    models, shared = _models(analysis, described[:_EXAMPLES]), []
     if analysis.compared and not analysis.counts.reviewed:
         shared = analysis.compared["sets"]["failed_by_all"][:3]
     bare = [section for model in models for section in model["sections"] if section["provisional"]]
@@ -36,7 +37,7 @@ def render(analysis: blocks.Analysis) -> str:
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         title=title(analysis.sanity["conservation"]["benchmark"]),
         summary=_summary(analysis, failing),
-        blocks=blocks.render(analysis), models=models, more_models=len(failing) - len(models),
+        blocks=blocks.render(analysis), models=models, more_models=len(described) - len(models),
         shared=[{"name": code(item), "example": example(rows["item", item])} for item in shared
                 if ("item", item) in rows])
 
@@ -57,7 +58,8 @@ def _models(analysis: blocks.Analysis, names: list[str]) -> list[dict]:
     each = max(1, min(3, _EXAMPLES // max(1, len(names))))
     models = []
     for name in names:
-        sections = _buckets(analysis.counts, name) if analysis.counts.reviewed[name] else [
+        sections = _buckets(analysis.counts, name)
+        sections += [] if analysis.counts.reviewed[name] else [
             {"name": code(mode["mode"]), "id": mode["examples"][name][0], "provisional": True,
              "costs": "TODO"} for mode in blocks.modes(analysis.clusters, name)[:each]]
         models.append({"name": code(name), "block": blocks.model_block(name),
@@ -81,6 +83,9 @@ def _summary(analysis: blocks.Analysis, failing: list[str]) -> list[str]:
             share = _share(("review/bucket", bucket, name), ("review/reviewed", name), how)
             said += f"; its largest bucket is {code(bucket)}, with {share} of the reviewed"
         lines.append(f"- {said}.")
+    for name in counting.read_models(counts)[:_SUMMED]:
+        share = _share(("review/read_fail", name), ("review/read_unjudged", name))
+        lines.append(f"- Of {code(name)}, readers failed {share} datapoints that no grader judged.")
     for pair in (analysis.compared or {}).get("pairs", ())[:_SUMMED]:
         if pair.get("p_holm", 1) < _ALPHA:
             better, worse = (pair["a"], pair["b"]) if pair["difference"] >= 0 else \
@@ -100,12 +105,18 @@ def _share(part: tuple[str, ...], whole: tuple[str, ...], how: str = "") -> str:
 
 
 def costs(counts: counting.Counts, model: str) -> dict[str, str]:
-    """What each bucket of a model costs: the dimensions that its datapoints failed."""
+    """What each bucket of a model costs: the dimensions that its datapoints failed. Where no grader
+    judged there is none."""
     said = {}
     for bucket, _ in counting.bucket_order(counts, model):
         named = ", ".join(map(code, sorted(counting.costs(counts, bucket, model))))
         share = _share(("review/bucket", bucket, model), ("review/reviewed", model))
         said[bucket] = f"{named or 'no named dimension'}, over {share} reviewed datapoints."
+    for bucket in sorted(counting.read_of(counts, model).buckets):
+        share = _share(("review/read_bucket", bucket, model), ("review/read_fail", model))
+        apart = f"{share} datapoints that readers failed and no grader judged."
+        said[bucket] = f"{said[bucket]} Besides, {apart}" if bucket in said else \
+            f"no named dimension, over {apart}"
     return said
 
 
@@ -113,10 +124,13 @@ def _buckets(counts: counting.Counts, model: str) -> list[dict]:
     """A section per bucket that holds more than one datapoint of a reviewed model (its largest, if
     none does), with the quotes that were proved when they were recorded."""
     order, cost = counting.bucket_order(counts, model), costs(counts, model)
+    read = counting.read_of(counts, model).buckets.most_common()
     sections = []
-    for bucket, _ in [pair for pair in order if pair[1] > 1] or order[:1]:
-        ids = counting.members(counts, bucket, model)
-        reviews = [counts.decided[ident].reviews[-1] for ident in ids[:_QUOTED]]
+    for bucket in dict.fromkeys(bucket for pairs in (order, read) for bucket, _ in
+                                [pair for pair in pairs if pair[1] > 1] or pairs[:1]):
+        ids = [*counting.members(counts, bucket, model),
+               *counting.read_members(counts, bucket, model)]
+        reviews = [counting.final(counts, ident).reviews[-1] for ident in ids[:_QUOTED]]
         # The first quote with its citation, and what its coder said of it for the author.
         evidence = [f"TODO rewrite: *{cell(review.mechanism)}*\n\n> {cell(review.quotes[0])}\n"
                     f"> [dp:{review.datapoint_id}]" for review in reviews]
@@ -152,7 +166,7 @@ def _line(text: str) -> str:
 def _rows(analysis_dir: Path, wanted: set, items: list[str]) -> dict:
     """The wanted packet rows by id, and one row for each wanted item."""
     rows_by_key: dict[Any, dict] = {}
-    for row, _ in packet_rows.whole(analysis_dir) if wanted or items else ():
+    for row in packet_rows.failing(analysis_dir) if wanted or items else ():
         if row["datapoint_id"] in wanted:
             rows_by_key[row["datapoint_id"]] = row
         if row["item_id"] in items:

@@ -18,7 +18,7 @@ from failure_analysis.packet import heuristics, rows
 from failure_analysis.reading import runs
 from failure_analysis.report import issues, recount
 from failure_analysis.report.evidence import Evidence, Finding, Findings
-from failure_analysis.review import audit_counts, contrast, ledger
+from failure_analysis.review import audit_counts, contrast, counting, ledger
 
 _BUILD = Path(__file__).resolve().parents[2] / steps.BUILD.script
 
@@ -41,7 +41,8 @@ def _packet_findings(evidence: Evidence) -> Findings:
             yield Finding(0, "missing_row", line.datapoint_id,
                           f"it failed and is not in {steps.ROWS}; run build_packet.py again")
     totals = Counter(line.outcome for line in index.outcomes.values())
-    if not totals["pass"] + totals["fail"]:
+    if not totals["pass"] + totals["fail"] \
+            and not counting.read_of(evidence.analysis.counts).judged:
         yield Finding(0, "nothing_judged", steps.OUTCOMES, rows.without_failures(index))
     by_run = Counter((line.run, line.outcome) for line in index.outcomes.values())
     pairs = [(kind, sane["conservation"].get(kind), totals[kind])
@@ -114,9 +115,10 @@ def _ledger_findings(evidence: Evidence) -> Findings:
                           f"{sum(map(len, mine.values()))} reviews are of datapoints that were "
                           f"never shown to it ({listed(mine['never'], 5)}); show them with "
                           f"show_datapoint.py --coder {coder}, and look at the reviews again")
-    for ident, final in counts.open.items():
-        views = ", ".join(f"{review.coder}: {review.bucket}, {review.fault}"
-                          for review in final.reviews)
+    disputed = {ident: final for ident, final in counts.read.items()
+                if None in (final.bucket, final.fault, final.verdict)}
+    for ident, final in {**counts.open, **disputed}.items():
+        views = ", ".join(f"{review.coder}: {ledger.as_what(review)}" for review in final.reviews)
         yield Finding(0, "unsettled", ident,
                       f"the coders disagree ({views}); settle it with record_review.py --settles")
 

@@ -24,6 +24,8 @@ class Kind(NamedTuple):
 
 _REVIEWED = ("review/reviewed",)
 _FOUND = ("audit/candidates",)
+_UNJUDGED = ("review/unjudged", "unjudged_rows")
+_READ = ("review/read_unjudged", *_UNJUDGED)
 _COMPARED = ("comparison/compared_items", "comparison/items")
 KINDS = {
     "rows_read": Kind("rows that were read from the inputs"),
@@ -85,6 +87,16 @@ KINDS = {
                               "disputed (`mixed` ones are not among them)", _REVIEWED),
     "review/pass_rate_low_pct": Kind(f"pass rate in % {_FAULT_LEFT.format('against')}"),
     "review/pass_rate_high_pct": Kind(f"pass rate in % {_FAULT_LEFT.format('for')}"),
+    "review/unjudged": Kind("datapoints that no grader judged and that count", ("unjudged_rows",)),
+    "review/read_unjudged": Kind("datapoints that no grader judged and that readers judged",
+                                 _UNJUDGED),
+    **{f"review/read_{verdict}": Kind(f"datapoints that no grader judged and that readers {said}",
+                                      _READ)
+       for verdict, said in (("pass", "passed"), ("fail", "failed"), ("open", "disagree on"))},
+    "review/read_bucket": Kind("datapoints that readers, no grader, failed, in this bucket",
+                               ("review/read_fail", *_READ)),
+    "review/read_fault": Kind("datapoints that readers, no grader, failed, with this fault",
+                              ("review/read_fail", *_READ)),
     "review/label": Kind("failures that somebody outside labelled so (no reading)",
                          ("review/labelled", "failed_rows")),
     "review/labelled": Kind("failures that somebody outside labelled", ("failed_rows",)),
@@ -176,12 +188,13 @@ KINDS = {
 # Where a model stands in a key, by its kind; else at the beginning.
 _NO_MODEL = ("review/label", "review/labelled", "review/shown_never", "review/bucket_fault",
              "review/failed_by_all_fault", "review/audit_read",
-             "review/audit_confirmed", "review/audit_declined", "audit/candidates",
-             "audit/answers", "version_items", "version_runs",
+             "review/audit_confirmed", "review/audit_declined", "review/read_fault",
+             "audit/candidates", "audit/answers", "version_items", "version_runs",
              *(f"comparison/{kind}" for kind in (
                  "failed_by_all", "passed_by_all", "failed_by_all_by_chance", "group_units",
                  "group_compared_items", "group_failed_by_all")))
-_BEHIND_A_WORD = ("mode", "review/fault", "review/bucket", "review/bucket_dimension")
+_BEHIND_A_WORD = ("mode", "review/fault", "review/bucket", "review/bucket_dimension",
+                  "review/read_bucket")
 _OF_PAIRS = ("comparison/p_holm", *(f"comparison/difference{end}_pct" for end in (
     "", "_low", "_high")))
 

@@ -36,25 +36,27 @@ def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchma
              modes: Iterable[str]) -> Names:
     """The names of an analysis folder; `modes` are its provisional ones."""
     outcomes = counts.index.outcomes
-    models = {facts.key(name): name for name in counts.judged}
+    every = {*counts.judged, *(outcomes[ident].model for ident in counts.read)}
+    models = {facts.key(name): name for name in every}
     models |= {facts.whole(key): name for key, name in models.items() if "/" in key}
     failed = rows.dimensions(counts.index).keys()
     dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")}
     dimensions |= failed
     runs = {line.run for line in outcomes.values()}
     items = frozenset(line.item for line in outcomes.values())
-    buckets = frozenset(bucket for bucket, _ in counting.bucket_order(counts))
+    buckets = frozenset(bucket for bucket, _ in counting.bucket_order(counts)) \
+        | counting.read_of(counts).buckets.keys()
     others = {*buckets, *dimensions, *modes, *ledger.FAULTS, *items,
               *(line.task for line in outcomes.values() if line.task),
               *(review.coder for review in counts.reviews)}
-    known = {*counts.judged, *runs, benchmark, *others, *outcomes}
+    known = {*every, *runs, benchmark, *others, *outcomes}
     return Names(models, {ident: line.model for ident, line in outcomes.items()},
                  buckets, frozenset(dimensions), frozenset(map(ledger.squeezed, dimensions)),
                  items, frozenset(map(name_in_span, known)),
-                 frozenset(map(name_in_span, {*counts.judged, *failed})),
-                 frozenset(counts.judged.keys() & others),
-                 _any_of(filter(_is_telling, counts.judged)),
-                 _any_of(filter(_is_telling, {*counts.judged, *runs, benchmark})))
+                 frozenset(map(name_in_span, {*every, *failed})),
+                 frozenset(every & others),
+                 _any_of(filter(_is_telling, every)),
+                 _any_of(filter(_is_telling, {*every, *runs, benchmark})))
 
 
 def _is_telling(name: str) -> bool:

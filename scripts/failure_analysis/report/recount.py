@@ -205,6 +205,8 @@ def _answers(analysis: Analysis, alike: Counter[_Line], models: frozenset[str],
     values: Counter[str] = Counter()
     marked: Counter[str] = Counter()
     for row in _words(analysis.analysis_dir / steps.ROWS):
+        if outcomes[row.datapoint_id].outcome != "fail":
+            continue
         model = facts.key(outcomes[row.datapoint_id].model)
         text = row.assistant_text if isinstance(row.assistant_text, str) else ""
         if row.assistant_text == text and not text.strip() and not row.tool_calls \

@@ -163,10 +163,13 @@ def sentence(entry: Entry, numbers: dict[str, str]) -> str:
 def _recorded(unit: Unit, evidence: Evidence) -> Shown | None:
     """What readers recorded of the datapoints of a section's bucket, in a line each."""
     counts = evidence.analysis.counts
-    model = next((name for name in counts.judged if code(name) == unit.model), None)
-    ids = counting.members(counts, claims.slug(unit.bucket), model)
-    said = [f"{ident}: {counts.decided[ident].fault}: {counts.decided[ident].reviews[-1].mechanism}"
-            for ident in ids]
+    model = next((name for name in evidence.names.models.values() if code(name) == unit.model),
+                 None)
+    slug = claims.slug(unit.bucket)
+    ids = [*counting.members(counts, slug, model),
+           *(counting.read_members(counts, slug, model) if model else ())]
+    finals = [(ident, counting.final(counts, ident)) for ident in ids]
+    said = [f"{ident}: {final.fault}: {final.reviews[-1].mechanism}" for ident, final in finals]
     if not said:
         return None
     more = [f"({len(said) - _MOST_RECORDED} more)"] if len(said) > _MOST_RECORDED else []
@@ -225,8 +228,9 @@ def _hints(one: Spoken, evidence: Evidence) -> Iterator[str]:
                  and token.value.split()[0] not in ("all", "most", "none")]
         if loose:
             yield f"it says {word[0].lower()!r}, and binds {', '.join(loose)} as a share alone"
-    decided = evidence.analysis.counts.decided | evidence.analysis.counts.wrong_pass
-    faults = {decided[ident].fault for ident in one.cited if ident in decided}
+    counts = evidence.analysis.counts
+    decided = counts.decided | counts.wrong_pass | counts.read
+    faults = {decided[ident].fault for ident in one.cited if ident in decided} - {""}
     spans = [token.value for token in one.tokens if token.kind == CODE]
     named = faults and {*spans} & {*ledger.FAULTS} - faults
     if others := sorted(named or ()):
@@ -238,7 +242,9 @@ def _hints(one: Spoken, evidence: Evidence) -> Iterator[str]:
                 and code(name) != one.unit.model:
             yield f"it names {code(name)} and neither binds nor cites anything of it"
     for item in dict.fromkeys(name for name in spans if name in evidence.names.items):
-        said = sorted({f"{final.bucket}, {final.fault}" for line in evidence.attempts(item)
+        said = sorted({", ".join(map(str, filter("".__ne__, (final.verdict, final.bucket,
+                                                             final.fault))))
+                       for line in evidence.attempts(item)
                        if (final := decided.get(line.datapoint_id))})
         yield f"item {code(item)}: {_attempts(item, evidence)}; read as: " \
               f"{' / '.join(said) or 'nobody decided it'}"
@@ -256,7 +262,8 @@ def _attempts(item: str, evidence: Evidence) -> str:
 def counted(model: str, evidence: Evidence) -> list[str]:
     """What was counted of a model (a section's), or of all: the sets that quantifiers speak of."""
     counts = evidence.analysis.counts
-    names = [name for name in counting.models(counts) if model in ("", code(name))]
+    names = [name for name in dict.fromkeys([*counting.models(counts), *sorted(counts.unjudged)])
+             if model in ("", code(name))]
     lines = [line for name in names[:_MOST_MODELS] for line in _model_set(name, evidence)]
     if len(names) > _MOST_MODELS:
         lines.append(f"- {len(names) - _MOST_MODELS} more models")
@@ -266,7 +273,8 @@ def counted(model: str, evidence: Evidence) -> list[str]:
 
 def _fault_words(evidence: Evidence) -> Iterator[str]:
     """What the classes of fault that were decided mean."""
-    decided = {str(final.fault) for final in evidence.analysis.counts.decided.values()}
+    counts = evidence.analysis.counts
+    decided = {str(final.fault) for final in (*counts.decided.values(), *counts.read.values())}
     yield from (f"- `{fault}`: {words}" for fault, words in _FAULTS.items() if fault in decided)
 
 
@@ -283,6 +291,8 @@ def _reading_set(evidence: Evidence) -> Iterator[str]:
            + f"; {len(counts.open)} disputed, {len(counts.wrong_pass)} passes called wrong; "
            "agreement was " + ("measured" if any(key.startswith("agreement/") for key in values)
                                else "not measured"))
+    if counts.read:
+        yield f"- {counting.read_in_words(counts)} No count of a grader holds these."
     yield from (f"- found in the runs: {_short(visible(found['text']), _FOUND)}"
                 for found in evidence.analysis.sanity["findings"][:_MOST_FOUND])
 
@@ -337,6 +347,11 @@ def _model_set(name: str, evidence: Evidence) -> Iterator[str]:
                + ", ".join(f"{fault} {count}" for fault, count in faults.most_common())
                + "); failed: " + (", ".join(f"{code(each)} {n}" for each, n in cost.most_common())
                                   or "no named dimension"))
+    judged_by_readers = counting.read_of(counts, name)
+    if judged_by_readers.judged:
+        yield f"  - {counting.read_in_words(counts, name)} Of the failed: " + (", ".join(
+            f"{code(bucket)} {size}" for bucket, size in judged_by_readers.buckets.most_common())
+            or "no bucket")
 
 
 def datapoint(ident: str, evidence: Evidence) -> Shown:
@@ -350,10 +365,8 @@ def datapoint(ident: str, evidence: Evidence) -> Shown:
     grader = f", graded by {code(row['grader'])}" if row.get("grader") else ""
     head = f"`[dp:{ident}]` {code(line.model)}, item {code(line.item)}: {line.outcome}" \
            f"{f' ({failed})' if failed else ''}{grader}; the item: {_attempts(line.item, evidence)}"
-    reviews = [review for review in (counts.decided.get(ident) or counts.open.get(ident)
-                                     or counts.wrong_pass.get(ident)
-                                     or ledger.Final(None, None, ())).reviews]
-    said = [f"read by {visible(review.coder)} ({review.kind}): {review.bucket}, {review.fault}: "
+    reviews = [*(counting.final(counts, ident) or ledger.Final(None, None, ())).reviews]
+    said = [f"read by {visible(review.coder)} ({review.kind}): {ledger.as_what(review)}: "
             f"{visible(review.mechanism)}{' Note: ' if review.note else ''}{visible(review.note)}"
             for review in reviews] or ["nobody reviewed it"]
     return Shown(head, "\n".join([*said, *_turn(row, reviews, evidence)]))

@@ -11,6 +11,7 @@ from failure_analysis.report import draft, prose, relations
 from failure_analysis.report.claims import slug
 from failure_analysis.report.evidence import Evidence
 from failure_analysis.report.prose import CITE, FACT, QUOTE, Token, Unit
+from failure_analysis.review import counting
 
 _QUOTED = 300  # of a quote that a sentence introduces, so many characters
 _SAYS = re.compile(r"[^\s.,;:()*_]")
@@ -99,7 +100,7 @@ def _drafted(evidence: Evidence) -> set[tuple[str, str, str]]:
     benchmark = evidence.analysis.sanity["conservation"]["benchmark"]
     known = {("", "", draft.title(benchmark))} | {("", "", text) for text in draft.headings()} \
         | {("", "", f"### Item {code(item)}") for item in evidence.names.items}
-    for model in counts.judged:
+    for model in dict.fromkeys([*counts.judged, *counting.read_models(counts)]):
         name = code(model)
         known |= {(name, "", f"## Model {name}"), (name, "Notes", "### Notes")}
         for bucket, drafted in draft.costs(counts, model).items():

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from failure_analysis.comparison import page
 from failure_analysis.datapoint import safe_id
 from failure_analysis.markdown import code, name_in_span
-from failure_analysis.report import claims, draft, prose
+from failure_analysis.report import blocks, claims, draft, prose
 from failure_analysis.report.evidence import Evidence, Finding, Findings
 from failure_analysis.report.prose import Unit
 from failure_analysis.review import counting, ledger, plan
@@ -22,7 +22,7 @@ def findings(text: str, units: list[Unit], evidence: Evidence) -> Findings:
     """Sections that a report must have, and what must stand in them."""
     yield from _empty_findings(text, units, evidence)
     counts = evidence.analysis.counts
-    failing = [name for name in counting.models(counts) if counts.failing[name]]
+    described = blocks.described(counts)
     headings = [unit for unit in units if unit.kind == "heading"]
     sections: dict[str, int] = {}
     for unit in headings:
@@ -30,13 +30,13 @@ def findings(text: str, units: list[Unit], evidence: Evidence) -> Findings:
             if unit.model in sections:
                 yield Finding(unit.line, "model_section", unit.text, "this model has two sections")
             sections.setdefault(unit.model, unit.line)
-    titles = {code(name): name for name in failing}
+    titles = {code(name): name for name in described}
     for title, line in sections.items():
         if title not in titles:
             yield Finding(line, "model_section", f"## Model {title}", "no model with failing rows "
                           f"has this name; names are {', '.join(titles)}")
     for title, name in titles.items():
-        if not counts.reviewed[name]:
+        if counts.failing[name] and not counts.reviewed[name]:
             yield Finding(0, "unreviewed_model", name,
                           f"none of its {counts.failing[name]} failing datapoints was reviewed")
         elif title not in sections:
@@ -78,7 +78,8 @@ def _spans(text: str) -> set[str]:
 def _empty_findings(text: str, units: list[Unit], evidence: Evidence) -> Findings:
     """A summary that is missing, and headings with nothing below them."""
     headings = [unit for unit in units if unit.kind == "heading"]
-    if evidence.analysis.counts.failing and not any(unit.text == SUMMARY for unit in headings):
+    if blocks.described(evidence.analysis.counts) \
+            and not any(unit.text == SUMMARY for unit in headings):
         yield Finding(0, "missing_section", SUMMARY, "a report begins with its main causes")
     lines = text.split("\n")
     for heading, after in zip_longest(headings, headings[1:]):
@@ -96,6 +97,7 @@ def _model_findings(model: str, line: int, units: list[Unit], evidence: Evidence
     """A model's section: one section per bucket that is large enough, and none of anything else."""
     counts = evidence.analysis.counts
     order = dict(counting.bucket_order(counts, model))
+    read = counting.read_of(counts, model).buckets
     sections: dict[str, list[Unit]] = {}
     for unit in [unit for unit in units if unit.kind == "heading"]:
         if unit.text.startswith("####"):
@@ -109,10 +111,11 @@ def _model_findings(model: str, line: int, units: list[Unit], evidence: Evidence
             elif ledger.names_no_cause(slug, evidence.names.squeezed):
                 yield Finding(unit.line, "no_cause", title,
                               "it names a grader dimension, not a cause")
-            elif slug not in order and title != "Notes":
+            elif slug not in order and slug not in read and title != "Notes":
                 yield Finding(unit.line, "unreviewed_bucket", title, "no review puts a datapoint "
-                              f"of {model} into it; its buckets are {', '.join(order)} (other "
-                              "remarks go under ### Notes)")
+                              f"of {model} into it; its buckets are "
+                              f"{', '.join({**order, **read})} "
+                              "(other remarks go under ### Notes)")
             elif slug in sections:
                 yield Finding(unit.line, "unreviewed_bucket", title, "this bucket has two sections")
             else:
@@ -123,14 +126,16 @@ def _model_findings(model: str, line: int, units: list[Unit], evidence: Evidence
             yield Finding(line, "missing_bucket", slug, f"{order[slug]} reviewed datapoints of "
                           f"{model} are in it; write a section ### `{slug}`")
     for slug, section in sections.items():
-        if slug in order:
+        if slug in order or slug in read:
             yield from _bucket_findings(model, slug, section, evidence)
 
 
 def _bucket_findings(model: str, slug: str, units: list[Unit], evidence: Evidence) -> Findings:
     """A bucket's section says what goes wrong, its trigger and costs, and cites enough."""
     line = units[0].line
-    members = set(counting.members(evidence.analysis.counts, slug, model))
+    counts = evidence.analysis.counts
+    members = {*counting.members(counts, slug, model),
+               *counting.read_members(counts, slug, model)}
     cited = {token.value for unit in units for token in prose.inline(unit.text)
              if token.kind == prose.CITE} & members
     needed = min(evidence.min_cited, len(members))

@@ -59,7 +59,8 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
     untouched = old is None or standing.digest(old) == record.get("drafted")
     if untouched:
         text = draft.render(analysis)
-        state = f"drafted from {analysis.counts.reviewed.total()} reviewed datapoints" \
+        reviewed = analysis.counts.reviewed.total() + counting.read_of(analysis.counts).judged
+        state = f"drafted from {reviewed} reviewed datapoints" \
             if analysis.counts.reviews else "drafted"
         state += f"; the rewritten one is now {aside.name}" if aside else ""
         kept: Counter[str] = Counter()

@@ -30,12 +30,13 @@ class Fabricated(NamedTuple):
 class Counts(NamedTuple):
     """The readers' decisions: `decided` and `open` are failing datapoints that were reviewed, with
     and without agreement; `wrong_pass` are passing ones whose verdict a reader calls wrong,
+    `read` are those that no grader judged and readers did, which are counted apart from all others;
     `elsewhere` says how many are of another packet. `standing` are the current ones of all
     `reviews`, `changed` those whose datapoint reads otherwise now, which count nowhere. Counts are
     per (bucket, model), (fault, model), model; `members` are the decided of each bucket, in the
-    order of their items. `readings` are the datapoints that each coder reviewed, by how much of
-    them the reading log has shown to it: `whole` (every character was printed), `part` or
-    `never`."""
+    order of their items. `unjudged` of a model are those that readers can judge. `readings` are the
+    datapoints that each coder reviewed, by how much of them the reading log has shown to it:
+    `whole` (every character was printed), `part` or `never`."""
 
     index: rows.Index
     reviews: list[ledger.Review]
@@ -44,10 +45,12 @@ class Counts(NamedTuple):
     decided: dict[str, ledger.Final]
     open: dict[str, ledger.Final]
     wrong_pass: dict[str, ledger.Final]
+    read: dict[str, ledger.Final]
     buckets: Counter[tuple[str, str]]
     faults: Counter[tuple[str, str]]
     judged: Counter[str]
     failing: Counter[str]
+    unjudged: Counter[str]
     reviewed: Counter[str]
     shown: dict[str, dict[str, float]]
     readings: dict[str, dict[str, list[str]]]
@@ -95,12 +98,14 @@ def count(index: rows.Index, reviews: list[ledger.Review],
     datapoint reads otherwise now."""
     outcomes, current = index.outcomes, ledger.current(reviews)
     standing = [review for review in current if review.review_id not in changed]
-    decided, open_, wrong_pass, elsewhere = {}, {}, {}, 0
+    decided, open_, wrong_pass, read, elsewhere = {}, {}, {}, {}, 0
     for ident, final in ledger.finals(standing).items():
         if ident not in outcomes:
             elsewhere += 1  # the packet was built from other runs
             continue
-        if outcomes[ident].outcome != "fail":
+        if outcomes[ident].outcome == "unjudged":
+            read[ident] = final
+        elif outcomes[ident].outcome == "pass":
             wrong_pass[ident] = final
         elif final.bucket and final.fault:
             decided[ident] = final
@@ -113,7 +118,8 @@ def count(index: rows.Index, reviews: list[ledger.Review],
     reviewed = Counter(outcomes[ident].model for ident in (*decided, *open_))
     return Counts(index, reviews, standing,
                   [review for review in current if review.review_id in changed], decided, open_,
-                  wrong_pass, buckets, faults, judged, failing, reviewed, shown,
+                  wrong_pass, read, buckets, faults, judged, failing,
+                  Counter(line.model for line in index.unjudged()), reviewed, shown,
                   _readings(outcomes, standing, shown), elsewhere, _members(outcomes, decided))
 
 
@@ -159,6 +165,62 @@ def members(counts: Counts, bucket: str, model: str | None = None) -> list[str]:
     outcomes = counts.index.outcomes
     return [ident for ident in counts.members.get(bucket, ())
             if model in (None, outcomes[ident].model)]
+
+
+class Read(NamedTuple):
+    """What readers say of datapoints that no grader judged: how many they judged, passed and
+    failed; on the others they disagree. `buckets` are those of the failed."""
+
+    judged: int
+    passed: int
+    failed: int
+    buckets: Counter[str]
+
+    @property
+    def open(self) -> int:
+        """On how many they disagree."""
+        return self.judged - self.passed - self.failed
+
+
+def read_of(counts: Counts, model: str | None = None) -> Read:
+    """What readers say of the unjudged datapoints of a model, or of all."""
+    outcomes = counts.index.outcomes
+    mine = [final for ident, final in counts.read.items()
+            if model in (None, outcomes[ident].model) and final.verdict != ""]
+    verdicts = Counter(final.verdict for final in mine)
+    return Read(len(mine), verdicts["pass"], verdicts["fail"], Counter(
+        final.bucket for final in mine if final.verdict == "fail" and final.bucket))
+
+
+def read_members(counts: Counts, bucket: str, model: str) -> list[str]:
+    """The ids of a model's datapoints in a bucket that readers failed and no grader judged, in the
+    order of their items."""
+    outcomes = counts.index.outcomes
+    return sorted((ident for ident, final in counts.read.items()
+                   if (final.verdict, final.bucket) == ("fail", bucket)
+                   and outcomes[ident].model == model),
+                  key=lambda ident: (natural_key(outcomes[ident].item), ident))
+
+
+def read_models(counts: Counts) -> list[str]:
+    """The models of which readers failed unjudged datapoints, in order."""
+    return sorted({counts.index.outcomes[ident].model for ident, final in counts.read.items()
+                   if final.verdict == "fail"})
+
+
+def final(counts: Counts, ident: str) -> ledger.Final | None:
+    """What the readers say of a datapoint, whatever its outcome; None where nobody reviewed it."""
+    return next((kind[ident] for kind in (counts.decided, counts.open, counts.wrong_pass,
+                                          counts.read) if ident in kind), None)
+
+
+def read_in_words(counts: Counts, model: str | None = None) -> str:
+    """How many unjudged datapoints readers judged, and how, as a sentence."""
+    read = read_of(counts, model)
+    unjudged = counts.unjudged.total() if model is None else counts.unjudged[model]
+    disputed = f", {read.open} disputed" if read.open else ""
+    return f"Judged by readers: {read.judged} of {unjudged} unjudged datapoints " \
+           f"({read.passed} passed, {read.failed} failed{disputed})."
 
 
 def costs(counts: Counts, bucket: str, model: str) -> Counter[str]:
@@ -234,6 +296,26 @@ def numbers(counts: Counts, compared: Mapping[str, Any] | None) -> dict[str, int
         values |= _model_numbers(counts, model, failed[model])
     if compared and len(compared["compared_units"]) > 1:
         values |= _shared_numbers(counts, compared)
+    return values | _read_numbers(counts)
+
+
+def _read_numbers(counts: Counts) -> dict[str, int]:
+    """The facts of what no grader judged: never part of a grader's counts. None where everything
+    was judged."""
+    values: dict[str, int] = {}
+    names = sorted(counts.unjudged)
+    for model in (None, *names) if names else ():
+        end = () if model is None else (model,)
+        read = read_of(counts, model)
+        values |= {facts.key(f"review/{kind}", *end): count for kind, count in (
+            ("unjudged", counts.unjudged.total() if model is None else counts.unjudged[model]),
+            ("read_unjudged", read.judged), ("read_pass", read.passed), ("read_fail", read.failed),
+            ("read_open", read.open))}
+        values |= {facts.key("review/read_bucket", bucket, *end): count
+                   for bucket, count in sorted(read.buckets.items())}
+    for fault, count in Counter(final.fault for final in counts.read.values()
+                                if final.verdict == "fail" and final.fault).items():
+        values[f"review/read_fault/{fault}"] = count
     return values
 
 

@@ -26,8 +26,10 @@ READERS = ("agent", "person")
 LABEL = "label"
 KINDS = (*READERS, "llm", LABEL)
 KEYS = ("datapoint_id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "coder",
-        "kind", "replaces", "settles")
+        "kind", "replaces", "settles", "verdict")
+VERDICTS = ("pass", "fail")
 Look = Callable[[str, list[parts.Part]], None]
+_OF_FAILURES = ("bucket", "fault", "secondary")
 _ALIASES = {"id": "datapoint_id", "quote": "quotes"}
 SLUG = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _CODER = re.compile(r"[\w][\w.@:-]{0,59}")
@@ -39,7 +41,8 @@ _NO_CAUSE = ("other", "misc", "unknown", "todo", "failure", "failed", "error", "
 
 class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line of the ledger. `bucket` is the primary cause, `secondary` its consequences, `row`
-    the hash of the datapoint as it was read (earlier versions recorded none)."""
+    the hash of the datapoint as it was read (earlier versions recorded none). `verdict` is that of
+    a datapoint that no grader judged; a pass has neither bucket nor fault."""
 
     review_id: str
     datapoint_id: str
@@ -55,6 +58,7 @@ class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replaces: str | None = None
     settles: bool = False
     row: str | None = None
+    verdict: str = ""
 
 
 class Verdict(NamedTuple):
@@ -66,11 +70,13 @@ class Verdict(NamedTuple):
 
 
 class Final(NamedTuple):
-    """What the readers say of one datapoint. `bucket` and `fault` are None while they disagree."""
+    """What the readers say of one datapoint. `bucket`, `fault` and `verdict` are None while they
+    disagree; the verdict is blank where a grader judged."""
 
     bucket: str | None
     fault: str | None
     reviews: tuple[Review, ...]
+    verdict: str | None = ""
 
 
 def load(analysis_dir: Path) -> list[Review]:
@@ -129,10 +135,15 @@ def finals(reviews: Iterable[Review]) -> dict[str, Final]:
 def _final(reviews: tuple[Review, ...]) -> Final:
     settling = [review for review in reviews if review.settles]
     deciding = settling[-1:] or reviews
-    buckets = {review.bucket for review in deciding}
-    faults = {review.fault for review in deciding}
-    return Final(buckets.pop() if len(buckets) == 1 else None,
-                 faults.pop() if len(faults) == 1 else None, reviews)
+    return Final(_agreed(review.bucket for review in deciding),
+                 _agreed(review.fault for review in deciding), reviews,
+                 _agreed(review.verdict for review in deciding))
+
+
+def _agreed(said: Iterable[str]) -> str | None:
+    """What all say; None where they differ."""
+    different = set(said)
+    return different.pop() if len(different) == 1 else None
 
 
 def append(index: rows.Index, entries: Iterable[Mapping[str, Any]], read: bool = True
@@ -166,6 +177,8 @@ def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Revi
     replaces; nulls say nothing."""
     replaced = by_id.get(str(entry.get("replaces")))
     kept = {} if replaced is None else {name: getattr(replaced, name) for name in KEYS}
+    if entry.get("verdict") == "pass":  # what a failure was for says nothing of a pass
+        kept = {name: value for name, value in kept.items() if name not in _OF_FAILURES}
     entry = normal({**kept, **{_ALIASES.get(name, name): value for name, value in entry.items()
                                if value is not None}})
     reasons = _wrong_types(entry) or wrong_form(entry, dimensions) + _wrong_content(index, entry)
@@ -200,8 +213,8 @@ def _wrong_place(entry: Mapping[str, Any], earlier: Review | None,
     replaces = entry["replaces"]
     if replaces is None:
         return "" if earlier is None else \
-            f"{entry['coder']} has reviewed it already ({earlier.review_id}: {earlier.bucket}, " \
-            f"{earlier.fault}); to correct that, pass --replaces {earlier.review_id}"
+            f"{entry['coder']} has reviewed it already ({earlier.review_id}: " \
+            f"{as_what(earlier)}); to correct that, pass --replaces {earlier.review_id}"
     old = by_id.get(replaces)
     if old is None:
         return f"replaces {replaces}, which is not in the ledger"
@@ -220,7 +233,7 @@ def normal(entry: Mapping[str, Any]) -> dict[str, Any]:
     filled: dict[str, Any] = {
         "datapoint_id": "", "bucket": "", "fault": "", "mechanism": "", "quotes": [],
         "secondary": [], "note": "", "coder": "agent", "kind": "agent", "replaces": None,
-        "settles": False, **entry}
+        "settles": False, "verdict": "", **entry}
     for name in ("quotes", "secondary"):
         if isinstance(filled[name], str):
             filled[name] = [filled[name]]
@@ -253,8 +266,13 @@ def wrong_form(entry: Mapping[str, Any], dimensions: frozenset[str]) -> list[str
     names, squeezed: a bucket that is only one of them names no cause."""
     if entry["kind"] == LABEL:
         return _wrong_label(entry)
-    reasons = [*_wrong_words(entry["bucket"], tuple(entry["secondary"]), entry["fault"],
-                             entry["kind"], dimensions)]
+    if entry["verdict"] == "pass":
+        reasons = _wrong_pass(entry)
+    else:
+        reasons = [*_wrong_words(entry["bucket"], tuple(entry["secondary"]), entry["fault"],
+                                 entry["kind"], dimensions)]
+    if entry["verdict"] not in ("", *VERDICTS):
+        reasons.append(f"verdict {entry['verdict']!r} is none of {', '.join(VERDICTS)}")
     if len(entry["mechanism"].split()) < _FEWEST_WORDS:
         reasons.append("mechanism is empty or too short: say in a sentence what happened and why")
     if reason := wrong_coder(entry["coder"]):
@@ -263,6 +281,16 @@ def wrong_form(entry: Mapping[str, Any], dimensions: frozenset[str]) -> list[str
         reasons.append("no quote: every review carries at least one verbatim quote from its "
                        "datapoint")
     return reasons
+
+
+def _wrong_pass(entry: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the slugs, the fault and the kind of an entry whose verdict is pass."""
+    return [reason for holds, reason in (
+        (not (entry["bucket"] or entry["fault"] or entry["secondary"]),
+         "a datapoint that a reader passes has neither bucket nor fault nor consequences; say in "
+         "the mechanism what shows that it did what was asked"),
+        (entry["kind"] in KINDS, f"kind {entry['kind']!r} is none of {', '.join(KINDS)}"),
+    ) if not holds]
 
 
 @lru_cache(1 << 12)  # a ledger of 100,000 reviews has some hundred combinations of these
@@ -296,6 +324,7 @@ def _wrong_label(entry: Mapping[str, Any]) -> list[str]:
         (not entry["mechanism"] and not entry["quotes"] and not entry["secondary"],
          "a label has neither mechanism nor quote; a reader of the datapoint is no label"),
         (not entry["settles"], "a label settles nothing"),
+        (not entry["verdict"], "a label has no verdict"),
         (not wrong_coder(entry["coder"]), wrong_coder(entry["coder"])),
     ) if not holds]
 
@@ -307,13 +336,26 @@ def _wrong_content(index: rows.Index, entry: Mapping[str, Any]) -> list[str]:
         return [] if ident in index.outcomes else [rows.missing(index, ident)]
     if not isinstance(ident, str) or ident not in index.places:
         return [rows.missing(index, str(ident))]
-    reasons = []
+    reasons = [*filter(None, [_wrong_verdict(index.outcomes[ident], entry["verdict"])])]
     outcome = index.outcomes[ident].outcome
-    if outcome != "fail" and entry["fault"] == "model_error":
+    if not (outcome == "fail" or reasons or entry["verdict"]) and entry["fault"] == "model_error":
         reasons.append(f"{ident} did not fail ({outcome}); a review of it says why the verdict is "
                        "wrong, so its fault is the grader's, the reference's, the pipeline's or "
                        "the simulator's")
     return [*reasons, *filter(None, [unproved(entry["quotes"], rows.row(index, ident))])]
+
+
+def _wrong_verdict(line: rows.OutcomeLine, verdict: str) -> str:
+    """Why a review of this datapoint has a verdict that it must not have, or lacks one."""
+    if line.outcome != "unjudged":
+        return f"{line.datapoint_id} was judged ({line.outcome}), and readers judge what no " \
+               "grader did; if the verdict is wrong, leave --verdict out and say whose fault " \
+               "that is (--fault)" if verdict else ""
+    if not line.counted:
+        return f"the harness broke off {line.datapoint_id}, and its benchmark does not count " \
+               "it: it has no verdict" if verdict else ""
+    return "" if verdict else \
+        f"no grader judged {line.datapoint_id}: say --verdict pass or fail"
 
 
 def unproved(quotes: Iterable[str], row: Mapping[str, Any]) -> str:
@@ -369,6 +411,11 @@ def rename(index: rows.Index, old: str, new: str, coder: str | None, by: str) ->
     return append(index, entries, read=False)
 
 
+def as_what(review: Review) -> str:
+    """What a review says of its datapoint, in a few words."""
+    return ", ".join(filter(None, (review.verdict, review.bucket, review.fault)))
+
+
 def is_genuine(review: Review, dimensions: frozenset[str]) -> bool:
     """Whether a line of the ledger is as it was recorded: its id is made from what it says, and
     what it says would be taken again."""
@@ -379,5 +426,6 @@ def is_genuine(review: Review, dimensions: frozenset[str]) -> bool:
 def _review_id(entry: Mapping[str, Any], row: str | None) -> str:
     """The same judgement of the same row has the same id, so that recording it twice changes
     nothing."""
-    text = _SORTED([*(entry[name] for name in KEYS), *([row] if row else [])])
+    given = KEYS if entry["verdict"] else KEYS[:-1]  # ids of earlier versions stay as they were
+    text = _SORTED([*(entry[name] for name in given), *([row] if row else [])])
     return "r" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]

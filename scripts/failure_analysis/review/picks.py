@@ -1,6 +1,6 @@
 """Which datapoints are to be read, in which order: flags of the audit first, then the kinds of
-failures in turn, so much of each as a budget or the floors ask for, with passing ones for contrast,
-and who reads them."""
+failures and what nobody judged in turn, so much of each as a budget or the floors ask for, with
+passing ones for contrast, and who reads them."""
 
 import hashlib
 from collections import Counter
@@ -19,8 +19,8 @@ PER_ITEM = 2  # rows of each item that every model failed
 _MOST_SIBLINGS = 12
 AUDIT = "audit"
 ALL, REPAIRED, UNIQUE = "failed_by_all", "repaired_elsewhere", "unique_failure"
-SAMPLE, CONTRAST = "sample", "contrast"
-STAGES = (AUDIT, ALL, REPAIRED, UNIQUE, SAMPLE)
+UNJUDGED, SAMPLE, CONTRAST = "unjudged", "sample", "contrast"
+STAGES = (AUDIT, ALL, REPAIRED, UNIQUE, UNJUDGED, SAMPLE)
 Passing = dict[tuple[str, str], list[rows.OutcomeLine]]
 
 
@@ -46,9 +46,10 @@ class Options(NamedTuple):
 
 
 def queues(failing: list[rows.OutcomeLine], compared: dict, repaired: list[dict],
-           passing: Passing, seed: int, flagged: Iterable[Pick] = ()) -> dict[str, list[Pick]]:
-    """The datapoints that are no sample, those `flagged` by the audit among them, by why they are
-    to be read, the first to read first; each is in one queue."""
+           passing: Passing, seed: int, flagged: Iterable[Pick] = (),
+           unjudged: Iterable[rows.OutcomeLine] = ()) -> dict[str, list[Pick]]:
+    """The datapoints that are no sample, those `flagged` by the audit and those that nobody judged
+    among them, by why they are to be read, the first to read first; each is in one queue."""
     by_item: dict[str, list[rows.OutcomeLine]] = {}
     for line in failing:
         by_item.setdefault(line.item, []).append(line)
@@ -56,7 +57,8 @@ def queues(failing: list[rows.OutcomeLine], compared: dict, repaired: list[dict]
     by_why: dict[str, list[Pick]] = {}
     for why, candidates in ((AUDIT, flagged), (ALL, failed_by_all(by_item, compared, seed)),
                             (REPAIRED, _repaired_picks(by_item, repaired, passing)),
-                            (UNIQUE, _unique(by_item, compared, seed))):
+                            (UNIQUE, _unique(by_item, compared, seed)),
+                            (UNJUDGED, _unjudged(unjudged))):
         by_why[why] = [pick for pick in candidates if pick.line.datapoint_id not in taken]
         taken |= {pick.line.datapoint_id for pick in by_why[why]}
     return by_why
@@ -145,6 +147,16 @@ def _unique(by_item: dict[str, list[rows.OutcomeLine]], compared: dict, seed: in
                       for item in drawn(items, seed)])
     lines = {line.datapoint_id: line for line in chain(*zip_longest(*turns)) if line}
     return [Pick(line, UNIQUE) for line in lines.values()]
+
+
+def _unjudged(lines: Iterable[rows.OutcomeLine]) -> list[Pick]:
+    """What nobody judged, models in turn and in each its items in turn."""
+    of_model: dict[str, dict[str, list[rows.OutcomeLine]]] = {}
+    for line in lines:
+        of_model.setdefault(line.model, {}).setdefault(line.item, []).append(line)
+    turns = [[line for turn in zip_longest(*by_item.values()) for line in turn if line]
+             for _, by_item in sorted(of_model.items())]
+    return [Pick(line, UNJUDGED) for turn in zip_longest(*turns) for line in turn if line]
 
 
 def sampled(failing: list[rows.OutcomeLine], have: Sequence[rows.OutcomeLine]

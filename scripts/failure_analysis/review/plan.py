@@ -1,7 +1,7 @@
 """Which datapoints to read, in which order, and why: flags of the audit first, then
 items that every model failed, those that are perhaps repaired in another version, each model's own
-failures, a sample of every model and provisional mode, and passing contrasts. These kinds are read
-in turn, so that whoever stops early has read of each."""
+failures, what nobody judged, a sample of every model and provisional mode, and passing contrasts.
+These kinds are read in turn, so that whoever stops early has read of each."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from failure_analysis.review.picks import (
     REPAIRED,
     SAMPLE,
     UNIQUE,
+    UNJUDGED,
     Options,
     Pick,
 )
@@ -32,9 +33,16 @@ WHY = {
     ALL: "every model of the compared group failed this item: hard for all, or the benchmark?",
     REPAIRED: "nobody passes this version of the item, somebody another one: was it repaired?",
     UNIQUE: "no other model of the compared group failed this item",
+    UNJUDGED: "nobody has judged it: did it do what was asked?",
     SAMPLE: "drawn from its model and provisional mode",
     CONTRAST: "passed the item that the datapoint before it failed: what does it do differently?",
 }
+
+# Of runs of which no row is judged, compare_models.py makes no comparison.
+NOTHING_COMPARED = {
+    "by": "model", "units": [], "compared_units": [], "compared_items": 0, "partial": [],
+    "groups": [], "sets": {"failed_by_all": [], "unique_fail": {}, "unique_pass": {},
+                           "failed_by_all_by_chance": None}}
 
 
 class Planned(NamedTuple):
@@ -68,15 +76,15 @@ def plan(analysis_dir: Path, options: Options) -> Plan:
     """Plans the review. Same folder, options and seed give the same plan. Nothing is written."""
     index = rows.load(analysis_dir)
     flagged = picks.flagged(candidates.load(analysis_dir), index.outcomes)
-    compared = _compared(analysis_dir, index, bool(flagged))
+    unjudged = _drawn(index, index.unjudged(), options.seed)
+    compared = _compared(analysis_dir, index, bool(flagged or unjudged))
     passing = picks.passing_by_item(index, options.seed)
-    failing = [index.outcomes[ident] for ident in
-               picks.drawn((line.datapoint_id for line in index.failing()), options.seed)]
+    failing = _drawn(index, index.failing(), options.seed)
     queues = picks.queues(failing, compared, _repaired(analysis_dir), passing, options.seed,
-                          flagged)
+                          flagged, unjudged)
     kept, ceiling = picks.kept(queues, failing, passing, options), None
     if (options.budget, options.everything) == (None, False):
-        ceiling = max(CEILING, len(WHY) * len({line.model for line in failing}))
+        ceiling = max(CEILING, len(WHY) * len({line.model for line in (*failing, *unjudged)}))
         if picks.size(kept) <= ceiling:
             ceiling = None
         else:
@@ -84,6 +92,13 @@ def plan(analysis_dir: Path, options: Options) -> Plan:
     return Plan(index, compared, kept, ceiling,
                 picks.readers(kept, options.shards, options.overlap, options.seed),
                 {ident for pick in kept for ident in picks.siblings(passing, pick)})
+
+
+def _drawn(index: rows.Index, lines: list[rows.OutcomeLine], seed: int
+           ) -> list[rows.OutcomeLine]:
+    """The datapoints in an order drawn by the seed."""
+    return [index.outcomes[ident] for ident in
+            picks.drawn((line.datapoint_id for line in lines), seed)]
 
 
 def load(analysis_dir: Path) -> list[Planned]:
@@ -102,15 +117,17 @@ def load(analysis_dir: Path) -> list[Planned]:
     return lines
 
 
-def _compared(analysis_dir: Path, index: rows.Index, flagged: bool) -> dict:
-    """The comparison; refuses when a step before the plan is missing, or there is no failure and
-    nothing is `flagged`."""
+def _compared(analysis_dir: Path, index: rows.Index, other: bool) -> dict:
+    """The comparison, an empty one where nothing is judged; refuses when a step before the plan is
+    missing, or there is no failure and no `other` thing to read."""
     failing = index.failing()
-    if not failing and not flagged:
+    if not failing and not other:
         raise files.Refusal(f"{analysis_dir}: {rows.without_failures(index)}")
     if not all(line.mode for line in failing):
         raise files.Refusal(f"{analysis_dir}: the failing rows have no provisional mode; run "
                             "cluster_failures.py first")
+    if all(line.outcome == "unjudged" for line in index.outcomes.values()):
+        return NOTHING_COMPARED
     path = files.needed(analysis_dir / comparison_page.NAME, "compare_models.py")
     return results.read(path, results.Comparison, steps.COMPARE.script)
 

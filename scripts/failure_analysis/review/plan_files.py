@@ -44,8 +44,9 @@ def add_contrasts(analysis_dir: Path, idents: Iterable[str]) -> tuple[list[str],
     for ident in dict.fromkeys(idents):
         if ident not in index.outcomes:
             refused.append(rows.missing(index, ident))
-        elif index.outcomes[ident].outcome == "fail":
-            refused.append(f"{ident} failed: it is in the packet, whole")
+        elif index.places.get(ident, ("",))[0] == steps.ROWS:
+            how = "failed" if index.outcomes[ident].outcome == "fail" else "is not judged"
+            refused.append(f"{ident} {how}: it is in the packet, whole")
         else:
             wanted.append(ident)
     if not wanted:

@@ -15,6 +15,7 @@ from failure_analysis.review.picks import (
     SAMPLE,
     STAGES,
     UNIQUE,
+    UNJUDGED,
     Options,
 )
 from failure_analysis.review.plan import NAME, WHY, Planned
@@ -28,6 +29,8 @@ def summary(index: rows.Index, compared: dict, lines: list[Planned], options: Op
     shards = range(1, options.shards + 1) if options.shards > 1 else ()
     return {
         "planned": len(lines), "failing": len(index.failing()), "failing_planned": len(failing),
+        "unjudged": len(index.unjudged()),
+        "unjudged_planned": sum(planned.why == UNJUDGED for planned in lines),
         "contrasts": sum(planned.why == CONTRAST for planned in lines),
         "flagged": sum(planned.why == AUDIT for planned in lines),
         "why": dict(Counter(planned.why for planned in lines)), "budget": options.budget,
@@ -48,7 +51,7 @@ def _failing(index: rows.Index, lines: list[Planned]) -> list[Planned]:
 
 def left_out(index: rows.Index, compared: dict, lines: list[Planned]) -> dict[str, int]:
     """How many failing datapoints the plan does not hold: of items that every model failed, of
-    items that one alone failed, and others."""
+    items that one alone failed, and others; and how many that nobody judged."""
     planned = {line.datapoint_id for line in lines}
     shared = {*comparison_page.failed_by_all(compared), *(
         entry["item"] for entry in comparison_page.failed_by_all_who_ran(compared))}
@@ -58,16 +61,21 @@ def left_out(index: rows.Index, compared: dict, lines: list[Planned]) -> dict[st
     for line in index.failing():
         if line.datapoint_id not in planned:
             left[ALL if line.item in shared else UNIQUE if line.item in alone else SAMPLE] += 1
+    left[UNJUDGED] = sum(line.datapoint_id not in planned for line in index.unjudged())
     return {why: left[why] for why in STAGES if left[why]}
 
 
-def left_out_lines(left: dict[str, int], failing: int, ceiling: int | None = None) -> list[str]:
-    """What the plan leaves out, in a sentence, unless it holds every failing datapoint; and where
-    the ceiling cut it off."""
+def left_out_lines(left: dict[str, int], failing: int, unjudged: int, ceiling: int | None = None
+                   ) -> list[str]:
+    """What the plan leaves out, in a sentence, unless it holds every datapoint that failed or that
+    nobody judged; and where the ceiling cut it off."""
     named = {ALL: "of items that every model failed", UNIQUE: "of items that one model alone "
              "failed", SAMPLE: "others"}
-    kinds = ", ".join(f"{count} {named[why]}" for why, count in left.items())
-    return [f"not in the plan: {sum(left.values())} of {failing} failing datapoints ({kinds})"
+    kinds = {why: count for why, count in left.items() if why != UNJUDGED}
+    said = ", ".join(f"{count} {named[why]}" for why, count in kinds.items())
+    parts = [f"{sum(kinds.values())} of {failing} failing datapoints ({said})"] if kinds else []
+    parts += [f"{left[UNJUDGED]} of {unjudged} unjudged datapoints"] if UNJUDGED in left else []
+    return [f"not in the plan: {' and '.join(parts)}"
             + (f"; it was cut at {ceiling} datapoints (--budget N sets another limit, --all plans "
                "all)" if ceiling else "")] if left else []
 
@@ -101,16 +109,24 @@ def short(index: rows.Index, compared: dict, lines: list[Planned]) -> list[str]:
     ) if count]
 
 
+def in_words(summary: dict) -> str:
+    """How many datapoints of each outcome the plan holds."""
+    unjudged = f", {summary['unjudged_planned']} of {summary['unjudged']} unjudged" \
+        if summary["unjudged"] else ""
+    passing = summary["planned"] - summary["failing_planned"] - summary["unjudged_planned"]
+    return f"{summary['failing_planned']} of {summary['failing']} failing datapoints{unjudged}, " \
+           f"and {passing} passing ones"
+
+
 def page(summary: dict, lines: list[Planned]) -> str:
     """review_plan.md: what to read, in order, and why."""
     text = ["# Review plan", "",
-            f"{summary['failing_planned']} of {summary['failing']} failing datapoints, and "
-            f"{summary['planned'] - summary['failing_planned']} passing ones. They are read in the "
+            f"{in_words(summary)}. They are read in the "
             "order of the first column: flags of the audit, then the kinds in turn, so that "
             "whoever stops early has read of each. What is not in the plan stays unread; the "
             "report says so.", ""]
     text += [f"- {line[0].upper()}{line[1:]}." for line in left_out_lines(
-        summary["left_out"], summary["failing"], summary["ceiling"])]
+        summary["left_out"], summary["failing"], summary["unjudged"], summary["ceiling"])]
     text += [f"- {line}" for line in summary["all_failed"]]
     text += [f"- **Short:** {cell(reason)}." for reason in summary["short"]]
     if summary["shards"]:
@@ -128,7 +144,7 @@ def page(summary: dict, lines: list[Planned]) -> str:
                 [[planned.order,
                   code(planned.datapoint_id) + marked * bool(planned.contrast_of),
                   code(planned.model_name), *[code(planned.task) if planned.task else ""] * tasks,
-                  code(planned.mode), " ".join(map(str, planned.shards))]
+                  code(planned.mode) if planned.mode else "", " ".join(map(str, planned.shards))]
                  for planned in mine[:_MOST_LISTED]])]
             if len(mine) > _MOST_LISTED:
                 text += ["", f"{len(mine) - _MOST_LISTED} more in {NAME}."]

@@ -226,14 +226,15 @@ def _other_models(index: rows.Index, line: rows.OutcomeLine) -> list[str]:
 def _what_next(index: rows.Index, ident: str, line: rows.OutcomeLine, coder: str,
                planned: plan.Planned | None, finals: Mapping[str, ledger.Final]) -> list[str]:
     """The buckets in use and the command that records the judgement."""
-    used = Counter(review.bucket for final in finals.values() for review in final.reviews)
+    used = Counter(review.bucket for final in finals.values() for review in final.reviews
+                   if review.bucket)
     lines = []
     if (index.analysis_dir / contrast.BACKGROUND).exists():
         lines.append(f"what the models were told: {index.analysis_dir / contrast.BACKGROUND}")
     reviews = finals[ident].reviews if ident in finals else ()
     # What others say of it is told only to those who have said something themselves.
     for review in reviews if any(other.coder == coder for other in reviews) else ():
-        lines.append(f"reviewed by {review.coder} as {review.bucket}, {review.fault} "
+        lines.append(f"reviewed by {review.coder} as {ledger.as_what(review)} "
                      f"({review.review_id})")
     if used:
         names = ", ".join(f"{name} ({count})" for name, count in used.most_common(_MOST_BUCKETS))
@@ -245,14 +246,23 @@ def _what_next(index: rows.Index, ident: str, line: rows.OutcomeLine, coder: str
         lines.append("say of the candidate, once all its datapoints are read: audit_benchmark.py "
                      f"{shlex.quote(str(index.analysis_dir))} --reader {shlex.quote(coder)} --kind "
                      f"agent --readings FILE, a line {answer}")
-    elif line.outcome != "fail":
+    elif line.outcome == "pass":
         lines.append("it passed: there is nothing to record"
                      + ("; go on with --next" if planned else ""))
+    return [*lines, *_commands(index, ident, line, coder)]
+
+
+def _commands(index: rows.Index, ident: str, line: rows.OutcomeLine, coder: str) -> list[str]:
+    """What records the judgement; a verdict where no grader gave one."""
+    command = f"record_review.py {shlex.quote(str(index.analysis_dir))} --coder " \
+              f"{shlex.quote(coder)} --id={shlex.quote(ident)}"
+    why, proof = "--bucket SLUG --fault CLASS", '--mechanism "…" --quote "…"'
+    if line.outcome == "unjudged" and line.counted:
+        return ["no grader judged it, so the verdict is yours; the mechanism says what shows it",
+                f"it did what was asked: {command} --verdict pass {proof}",
+                f"it did not: {command} --verdict fail {why} {proof}"]
     when = "record" if line.outcome == "fail" else "only if its verdict is wrong"
-    lines.append(f"{when}: record_review.py {shlex.quote(str(index.analysis_dir))} --coder "
-                 f"{shlex.quote(coder)} --id={shlex.quote(ident)} --bucket SLUG --fault CLASS "
-                 '--mechanism "…" --quote "…"')
-    return lines
+    return [f"{when}: {command} {why} {proof}"]
 
 
 def following(analysis_dir: Path, coder: str | None, shard: int | None) -> list[plan.Planned]:
