@@ -16,7 +16,8 @@ from failure_analysis.audit.seen import Seen
 # In the order in which they are read: what contradicts itself first.
 FLAGS = ("same_answer_other_verdict", "other_answer", "strict_match", "false_pass", "damaged_item",
          "claimed_done", "harness")
-LEADS = ("suspicion", "consensus_against_gold", "discrimination", "same_call_other_result",
+SUSPICION = "suspicion"
+LEADS = (SUSPICION, "consensus_against_gold", "discrimination", "same_call_other_result",
          "instability")
 CLASSES = (*FLAGS, *LEADS)
 NAME = steps.AUDIT.writes[0]

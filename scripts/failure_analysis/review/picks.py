@@ -9,7 +9,7 @@ from itertools import chain, zip_longest
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
-from failure_analysis.audit.candidates import CLASSES, Candidate
+from failure_analysis.audit.candidates import CLASSES, SUSPICION, Candidate
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.datapoint import UNSURE
 from failure_analysis.packet import rows
@@ -84,6 +84,11 @@ def flagged(found: Iterable[Candidate], outcomes: Mapping[str, rows.OutcomeLine]
     return [pick for turn in zip_longest(*of_class.values()) for pick in turn if pick]
 
 
+def suspected(found: Iterable[Candidate]) -> Counter[str]:
+    """How many suspicions of a contract each datapoint meets."""
+    return Counter(ident for one in found if one.klass == SUSPICION for ident in one.disputed)
+
+
 def shown(one: Candidate) -> list[str]:
     """The datapoints that stand side by side in a candidate."""
     return list(dict.fromkeys(ident for side in one.variants for ident in side.datapoints))
@@ -150,7 +155,7 @@ def _unique(by_item: dict[str, list[rows.OutcomeLine]], compared: dict, seed: in
 
 
 def _unjudged(lines: Iterable[rows.OutcomeLine]) -> list[Pick]:
-    """What nobody judged, models in turn and in each its items in turn."""
+    """What nobody judged, models in turn and in each its items in turn, in the order given."""
     of_model: dict[str, dict[str, list[rows.OutcomeLine]]] = {}
     for line in lines:
         of_model.setdefault(line.model, {}).setdefault(line.item, []).append(line)

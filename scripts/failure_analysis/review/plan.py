@@ -76,7 +76,9 @@ def plan(analysis_dir: Path, options: Options) -> Plan:
     """Plans the review. Same folder, options and seed give the same plan. Nothing is written."""
     index = rows.load(analysis_dir)
     flagged = picks.flagged(candidates.load(analysis_dir), index.outcomes)
-    unjudged = _drawn(index, index.unjudged(), options.seed)
+    suspected = picks.suspected(candidates.load(analysis_dir))
+    unjudged = sorted(_drawn(index, index.unjudged(), options.seed),
+                      key=lambda line: -suspected[line.datapoint_id])
     compared = _compared(analysis_dir, index, bool(flagged or unjudged))
     passing = picks.passing_by_item(index, options.seed)
     failing = _drawn(index, index.failing(), options.seed)
