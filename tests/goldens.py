@@ -78,7 +78,7 @@ def clinic(run_script: Callable, folder: Path) -> Path:
     report = out / "deep_error_analysis.md"
     _run(run_script, "deep_error_analysis.py", "--input", *runs, "--mapping",
          CLINIC / "benchmark.yaml", "--output", report)
-    _run(run_script, "plan_review.py", out, "--budget", "46", "--shards", "2", "--overlap", "0.75")
+    _run(run_script, "plan_review.py", out, "--budget", "54", "--shards", "2", "--overlap", "0.75")
     wrong_pass = make_clinic.wrong_pass()
     _run(run_script, "plan_review.py", out, "--contrast", wrong_pass["id"])
     rows, plan = (_lines(out / name) for name in

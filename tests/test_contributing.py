@@ -65,8 +65,9 @@ def test_the_format_reads_its_sheet(blocks, bundle, start, tmp_path):
                  tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "answer-sheets: 4 rows read = 1 pass + 1 fail + 1 unjudged + 1 rejected" in done.stdout
-    (row,) = (tmp_path / "out" / "failure_review_rows.jsonl").read_text().splitlines()
-    assert json.loads(row)["datapoint_id"] == "model-x/2"
+    rows = map(json.loads, (tmp_path / "out" / "failure_review_rows.jsonl").read_text().splitlines())
+    assert [(row["datapoint_id"], row["outcome"]) for row in rows] == [
+        ("model-x/2", "fail"), ("model-x/3", "unjudged")]
 
 
 def test_the_format_file_reads_its_exam(blocks, bundle, start, tmp_path):

@@ -41,7 +41,8 @@ def test_the_whole_is_exactly_the_sum_of_its_parts(analyse, run_script, runs, tm
     analyse("--run-dir", *runs)
     parts = tmp_path / "parts"
     for name, *args in (("build_packet.py", "--run-dir", *runs, "--output-dir", parts),
-                        ("cluster_failures.py", parts), ("compare_models.py", parts)):
+                        ("cluster_failures.py", parts), ("compare_models.py", parts),
+                        ("audit_benchmark.py", parts)):
         assert run_script(name, *args).returncode == 0
     assert data_files(tmp_path / "out") == data_files(parts)
 

@@ -147,8 +147,8 @@ def test_a_format_may_ask_for_the_first_key_of_a_map():
 
 def _rows(run_script, out: Path, name: str) -> list[dict]:
     run_script("build_packet.py", "--input", FIXTURES / name, "--output-dir", out)
-    return [json.loads(line) for line in
-            (out / "failure_review_rows.jsonl").read_text().splitlines()]
+    rows = map(json.loads, (out / "failure_review_rows.jsonl").read_text().splitlines())
+    return [row for row in rows if row["outcome"] == "fail"]
 
 
 def test_what_lies_beside_a_swebench_report_is_of_its_own_run(run_script, tmp_path):
