@@ -3,7 +3,8 @@ of English; what they do not decide is left alone."""
 
 import re
 
-_FAILURE = (r"unable to|(?:can ?not|can['’]t|could ?not|couldn['’]t|am not able to|was not able to|"
+_FAILURE = (r"unable to|not able to|"
+            r"(?:can ?not|can['’]t|could ?not|couldn['’]t|am not able to|was not able to|"
             r"wasn['’]t able to|won['’]t be able to|will not be able to|do not have (?:the |any )?"
             r"(?:ability|access|information|tools?|enough)|don['’]t have (?:the |any )?"
             r"(?:ability|access|information|tools?|enough)|do not know|don['’]t know|"
