@@ -37,7 +37,8 @@ _FORM = {name: re.compile(pattern, re.I) for name, pattern in _FORMS.items()}
 _ONLY = re.compile(
     r"nothing else|(only|just) (with )?(the|a|an|one|your) (\w+ )?(answer|letter|word|number|name|"
     r"integer|value|option|choice|digit|date|city|result)|(answer|letter|word|number|name|value|"
-    r"integer|result|output|translation) (only|alone)\b|(respond|reply|answer) (only )?with (only|just|a single|one(?! of))|"
+    r"integer|result|output|translation) (only|alone)\b|"
+    r"(respond|reply|answer) (only )?with (only|just|a single|one(?! of))|"
     r"no (explanation|other words)|without (any )?explanation|single (word|letter|number)", re.I)
 _ANY_ORDER = re.compile(
     r"(in )?any order|order( of [^.;,]{1,30})? (does not|doesn't|is not|isn't|will not) "
@@ -61,9 +62,9 @@ _REASONS = re.compile(r"\bprove\b|\bproof\b|\bexplain|\bjustif|\bshow (your|all|
 @lru_cache(maxsize=4)
 def forms(question: str) -> frozenset[str]:
     """The sides of the form on which the question says something: case, number, commas, date,
-    unit, order, stop, exact; `only` where it wants the answer alone, `any order` where order is free, `pairs`
-    where brackets mean something, `reasons` where more than a final answer is asked for, and the
-    wrappers that it names (boxed, tag, hashes)."""
+    unit, order, stop, exact; `only` where it wants the answer alone, `any order` where order is
+    free, `pairs` where brackets mean something, `reasons` where more than a final answer is asked
+    for, and the wrappers that it names (boxed, tag, hashes). Not what it says is free."""
     bound = " ".join(part for part in re.split(r"(?<=[.?!;])\s+|\n+", question)
                      if not _FREE.search(part)) if _FREE.search(question) else question
     asked = {name for name, pattern in _FORM.items() if pattern.search(bound)}

@@ -25,7 +25,9 @@ _CODE = re.compile(r"(?m)^\s*(def |class |import |from \w+ import|#include|publi
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.S | re.I)
 _TAG = re.compile(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>", re.S | re.I)
 _HASHES = re.compile(r"(?m)(?:^|(?<=[ \t]))####[ \t]*(\S.*?)[ \t]*$")
-_LAST_FENCE = re.compile(r"(?:\A|\n)[ \t]*```[\w+-]*[ \t]*\n((?:(?!```).)*?)\n?[ \t]*```\s*\Z", re.S)
+_LAST_FENCE = re.compile(r"(?:\A|\n)[ \t]*```[\w+-]*[ \t]*\n((?:(?!```).)*?)\n?[ \t]*```\s*\Z",
+                         re.S)
+_TWICE = re.compile(r"(?m)^[ \t]*```[\w+-]*[ \t]*\n(?=[ \t]*```)")  # a fence within a fence
 _SAYS = re.compile(
     r"\b(?:answer|result|réponse|respuesta|antwort|ergebnis|risposta|resposta)(?: finale?)?[*_]*\s*"
     r"(?:\b(?:is|est|es|ist)\b|:|=)[*_:]*\s*(\S.*)$", re.I)
@@ -77,12 +79,15 @@ def final(text: str) -> Final:
 def _unmarked(text: str) -> Final:
     """A short answer as a whole, or what stands alone at its end."""
     lines = text.splitlines()
-    if (len(lines) == 1 and len(text) <= _SHORT) or _FENCE.match(text):
+    if len(lines) == 1 and len(text) <= _SHORT:
         return Final(text, "whole")
-    fenced = _LAST_FENCE.search(text)
-    if fenced and text.count("```") == 2 and len(fenced[1]) <= 2_000 and fenced[1].strip() \
+    single = _TWICE.sub("", text) if text.count("```") == 4 else text
+    fenced = _LAST_FENCE.search(single)
+    if fenced and single.count("```") == 2 and len(fenced[1]) <= 2_000 and fenced[1].strip() \
             and (not _CODE.search(fenced[1]) or _parsed(fenced[1].strip()) is not None):
         return Final(fenced[1], "fence")
+    if _FENCE.match(text):
+        return Final(text, "whole")
     last = lines[-1].strip()
     if len(lines) > 2 and not lines[-2].strip() and len(last) <= _LAST \
             and len(last.split()) <= 4 and not last.endswith(("?", ":", "!", ",")):
