@@ -15,6 +15,7 @@ from failure_analysis.audit.seen import Seen
 PRECISION = {2: .40, 3: .19, 4: .47, 5: .72, 6: .64, 7: .80, 8: .92, 9: .82, 10: .91, 11: .94,
              12: .90, 13: .96, 14: .96, 15: .94, 16: .96, 17: .97, 18: .97, 19: .98, 20: .98}
 _FEWEST_MODELS = 4  # for the order of models to say anything of an item
+_LEAST_EFFECT = .6  # of the order of models, where those that fail agree on one answer
 _FEWEST_OTHERS = 10  # judged datapoints of a model on other items, for its rate
 MULTIPLICITY = "discrimination"  # what is counted of it: items tested, candidates by chance
 
@@ -71,7 +72,8 @@ def key_of(answer: str) -> str:
 
 
 def _discrimination(item: Item, whole: Whole) -> Iterator[Candidate]:
-    """The models that fail the item are better on all others than those that pass it."""
+    """The models that fail the item are better on all others than those that pass it: so much so
+    that the interval says it, or clearly and most of them fail with one same answer."""
     judged: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for row in item.rows:
         if row.outcome != "unjudged":
@@ -91,7 +93,8 @@ def _discrimination(item: Item, whole: Whole) -> Iterator[Candidate]:
     effect = rank_biserial([rate for rate, _ in failing], [rate for rate, _ in passing])
     whole.counted[f"{MULTIPLICITY}/items"] += 1
     whole.counted[f"{MULTIPLICITY}/by_chance"] += by_chance(len(failing), len(passing))
-    if effect.interval.low <= 0:
+    agree = _agree(item, {model for _, model in failing})
+    if effect.interval.low <= 0 and not (effect.value >= _LEAST_EFFECT and agree):
         return
     sides = [variant(label, "\n".join(f"{100 * rate:.1f} % {model}" for rate, model in side),
                      [row for row in item.rows if row.outcome == outcome])
@@ -99,22 +102,33 @@ def _discrimination(item: Item, whole: Whole) -> Iterator[Candidate]:
                                            "fail", failing),
                                           ("passed, with theirs", "pass", passing))]
     yield candidate(
-        item, "discrimination", "good_fail_weak_pass",
+        item, "discrimination", "good_fail_alike" if agree else "good_fail_weak_pass",
         f"The {len(failing)} models that fail are better on all other items than the "
         f"{len(passing)} that pass (rank-biserial {effect.value:.2f}, {effect.interval.low:.2f} to "
-        f"{effect.interval.high:.2f}).",
+        f"{effect.interval.high:.2f}){', most of them with one same answer' if agree else ''}.",
         [variant("question", item.question), variant("expected", normal.written(item.expected)),
          *sides], [row for row in item.rows if row.outcome != "unjudged"],
         models=len(passing) + len(failing), rank_biserial=round(effect.value, 4),
         low=round(effect.interval.low, 4), high=round(effect.interval.high, 4))
 
 
+def _agree(item: Item, failing: set[str]) -> bool:
+    """Whether most of the models that fail, two or more, fail with one same answer."""
+    said: dict[str, set[str]] = defaultdict(set)
+    for row in item.rows:
+        if row.model in failing and row.outcome == "fail" and (answer := key_of(row.answer)):
+            said[answer].add(row.model)
+    most = max(map(len, said.values()), default=0)
+    return most > 1 and 2 * most >= len(failing)
+
+
 @lru_cache
 def by_chance(failing: int, passing: int) -> float:
-    """How likely an item is a candidate where failing it has nothing to do with how good a model
-    is: exact, over all orders of the models."""
+    """How likely an item is a candidate at most where failing it has nothing to do with how good a
+    model is: exact, over all orders of the models, as if those that fail agreed."""
     from failure_analysis.statistics import mann_whitney_interval, mann_whitney_shares
 
     pairs = failing * passing
     return sum(share for wins, share in enumerate(mann_whitney_shares(failing, passing))
-               if 2 * mann_whitney_interval(wins / pairs, failing, passing).low > 1)
+               if 2 * wins / pairs - 1 >= _LEAST_EFFECT
+               or 2 * mann_whitney_interval(wins / pairs, failing, passing).low > 1)
