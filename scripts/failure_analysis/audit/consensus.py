@@ -2,8 +2,9 @@
 what the weak ones pass. Neither is a suspicion; both say what to read first."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from statistics import fmean
 
 from failure_analysis.audit import golds, normal
 from failure_analysis.audit.candidates import Candidate, candidate, variant
@@ -12,8 +13,8 @@ from failure_analysis.audit.seen import Seen
 
 # Of 100 items on which so many models agree against the gold, how many have a wrong one: simulated,
 # tests/benchmarks/consensus_precision.py, which says what it supposes. More models: as with most.
-PRECISION = {2: .40, 3: .19, 4: .47, 5: .72, 6: .64, 7: .80, 8: .92, 9: .82, 10: .91, 11: .94,
-             12: .90, 13: .96, 14: .96, 15: .94, 16: .96, 17: .97, 18: .97, 19: .98, 20: .98}
+PRECISION = {2: .24, 3: .23, 4: .46, 5: .61, 6: .52, 7: .65, 8: .74, 9: .67, 10: .74, 11: .84,
+             12: .70, 13: .83, 14: .83, 15: .84, 16: .83, 17: .85, 18: .88, 19: .85, 20: .89}
 _FEWEST_MODELS = 4  # for the order of models to say anything of an item
 _LEAST_EFFECT = .6  # of the order of models, where those that fail agree on one answer
 _FEWEST_OTHERS = 10  # judged datapoints of a model on other items, for its rate
@@ -22,7 +23,7 @@ MULTIPLICITY = "discrimination"  # what is counted of it: items tested, candidat
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The leads of one item."""
-    yield from _consensus(item)
+    yield from _consensus(item, whole)
     yield from _discrimination(item, whole)
 
 
@@ -31,9 +32,10 @@ def expected_precision(models: int) -> float:
     return PRECISION[max((known for known in PRECISION if known <= models), default=2)]
 
 
-def _consensus(item: Item) -> Iterator[Candidate]:
+def _consensus(item: Item, whole: Whole) -> Iterator[Candidate]:
     """At least two thirds of the models, two or more, fail with one same answer, which nobody
-    passes with. A model that repeats the item says what it says most often."""
+    passes with, and are no weaker than all together: weak ones share their mistakes. A model that
+    repeats the item says what it says most often."""
     gold = golds.plain(item.expected)
     judged = [row for row in item.rows if row.outcome != "unjudged"]
     models = {row.model for row in judged}
@@ -52,7 +54,7 @@ def _consensus(item: Item) -> Iterator[Candidate]:
         return
     rows = texts[answer]
     text = normal.final(rows[0].answer).text
-    if normal.alike(text, gold, ""):
+    if normal.alike(text, gold, "") or _are_weaker({row.model for row in rows}, judged, whole):
         return
     yield candidate(
         item, "consensus_against_gold", "two_thirds_agree",
@@ -60,6 +62,18 @@ def _consensus(item: Item) -> Iterator[Candidate]:
         [variant("question", item.question), variant("expected", gold),
          variant("failed", text, rows)], rows, models=len(models), agreeing=agreeing,
         expected_precision=expected_precision(len(models)))
+
+
+def _are_weaker(some: set[str], judged: Sequence[Seen], whole: Whole) -> bool:
+    """Whether some models pass less than all do on all other items; no where a model has too few
+    of them."""
+    here, passed = (Counter(row.model for row in judged if outcome in ("", row.outcome))
+                    for outcome in ("", "pass"))
+    if any(whole.models[model][0] - here[model] < _FEWEST_OTHERS for model in here):
+        return False
+    rates = {model: (whole.models[model][1] - passed[model])
+             / (whole.models[model][0] - here[model]) for model in here}
+    return fmean(rates[model] for model in some) < fmean(rates.values())
 
 
 def key_of(answer: str) -> str:

@@ -350,7 +350,7 @@ def _unit(text: str) -> str:
 
 
 def _numbers(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    a, b = _both_numbers(answer, gold, question)
+    a, b = _both_numbers(_bare(answer), _bare(gold), question)
     return bool(a and b) and a[0] == b[0] and a[1] == b[1] \
         and not _digits_differ(answer, gold, asked)
 
@@ -358,8 +358,7 @@ def _numbers(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 def _both_numbers(answer: str, gold: str, question: str) -> list[tuple[Fraction, str] | None]:
     """The numbers that two texts are; with decimal commas where the gold and the question can
     only be meant so."""
-    texts = [_bare(text) for text in (answer, gold)]
-    texts = [unlatexed(text) if "\\" in text else text for text in texts]
+    texts = [answer, gold]
     if _COMMA.match(texts[1]) and _COMMA_WITHIN.search(question) \
             and not re.search(r"\d\.\d", question + texts[0]):
         texts = [text.replace(",", ".") for text in texts]
@@ -382,7 +381,8 @@ def _digits_differ(answer: str, gold: str, asked: frozenset) -> bool:
 
 def _units(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """Equal numbers, one without a unit, and the question itself names the other's."""
-    a, b = _both_numbers(answer, gold, question)
+    a, b = _both_numbers(*(unlatexed(_bare(text)) if "\\" in text else _bare(text)
+                           for text in (answer, gold)), question)
     if not (a and b) or a[0] != b[0] or "unit" in asked or bool(a[1]) == bool(b[1]):
         return False
     return not _digits_differ(answer, gold, asked) and _names(asks.asking(question), a[1] or b[1])
