@@ -124,6 +124,8 @@ def test_what_is_claimed_and_not_so(found: Callable) -> None:
         worked(),
         row("refused", "a", False, "Done! I have booked room 7.", LOOK, REFUSED, state=False),
         row("heading", "a", False, "**Update:** I booked room 7.", LOOK, REFUSED, state=False),
+        row("state", "a", False, "Your room is booked.", LOOK, gold=BOOK),
+        row("elsewhere", "a", False, "Your room is booked.", (*LOOK[:2], "booked"), gold=BOOK),
         row("never", "a", False, "Good news, your room has been booked.", LOOK, gold=BOOK),
         row("passed", "a", True, "I've booked it for you.", LOOK),
         # Decoys: admitted, taken back, in the future, looked up, true, nothing changed.
@@ -134,7 +136,8 @@ def test_what_is_claimed_and_not_so(found: Callable) -> None:
         row("true", "a", False, "I have booked room 7.", REFUSED, DID),
         row("no", "a", False, "Nothing has been changed so far.", LOOK, gold=BOOK),
     ) == [("claimed_failed", "heading", ""), ("claimed_failed", "never", ""),
-          ("claimed_failed", "refused", ""), ("claimed_passed", "passed", "a")]
+          ("claimed_failed", "refused", ""), ("claimed_failed", "state", ""),
+          ("claimed_passed", "passed", "a")]
 
 
 def test_only_the_sentence_is_missing(found: Callable) -> None:
@@ -151,6 +154,8 @@ def test_only_the_sentence_is_missing(found: Callable) -> None:
 def test_an_error_stands_for_an_answer(found: Callable) -> None:
     assert found(
         row("api", "a", False, "Error code: 503 Service Unavailable", end="stop"),
+        row("busy", "a", False, "Error code: 529 - {'error': {'type': 'overloaded_error'}}"),
+        row("log", "a", False, "litellm.RateLimitError: 429", end="error", question="ERROR x?"),
         row("ended", "a", False, "", end="api_error"),
         row("crash", "a", False, "", end="error"),
         *(row("silent", model, False, "") for model in "abc"),
@@ -160,7 +165,8 @@ def test_an_error_stands_for_an_answer(found: Callable) -> None:
         row("one", "a", False, ""), row("one", "b", False, "5"), row("one", "c", False, "6"),
         *(row(f"t{n}", model, True, "7", gold="7") for n in range(45) for model in "abc"),
     ) == [("empty", "crash", "a"), ("empty", "silent", "a b c"), ("infrastructure", "api", "a"),
-          ("infrastructure", "ended", "a")]
+          ("infrastructure", "busy", "a"), ("infrastructure", "ended", "a"),
+          ("infrastructure", "log", "a")]
 
 
 def test_a_tool_works_for_nobody(found: Callable) -> None:
@@ -274,6 +280,8 @@ def test_which_tools_write(name: str, writes: bool) -> None:
     ("I have booked it.", ["booked"]), ("Your table has been successfully cancelled.",
                                         ["cancelled"]),
     ("All set: 'Dentist' is now on Monday at 9.", ["done", "done"]),
+    ("Your stay in Rome is cancelled.", ["cancelled"]), ("Done. B9 was 3.", ["done"]),
+    ("The fee is charged by the bank.", []), ("The cell now holds 5.", ["done"]),
     ("Has it been booked?", []), ("It could not be booked.", []),
     ("You have booked three rooms.", []), ("I can book it for you.", [])])
 def test_claims(text: str, verbs: list[str]) -> None:

@@ -10,6 +10,8 @@ import pytest
 from conftest import Process
 from failure_analysis import statistics
 from failure_analysis.audit import consensus, damaged
+from failure_analysis.audit.items import Item
+from failure_analysis.audit.seen import seen
 
 MAPPING = """benchmark: plant
 fields:
@@ -110,6 +112,80 @@ def test_a_damaged_item_is_flagged_and_what_only_looks_like_one_is_not(audit, ru
     assert found(audit(items), "damaged_item") == [(rule, ident) for ident in flagged]
 
 
+def all_say(ident: str, question: str, gold: object, *answers: str) -> tuple:
+    """An item that models answered, all wrongly."""
+    return (ident, question, gold, [(f"m{n}", answer, False) for n, answer in enumerate(answers)])
+
+
+PRICES = [asked(f"p{n}", f"The lamp costs {n} euros, the table {n + 7}. What does the lamp cost?",
+                f"{n} euros") for n in range(21, 29)]
+ORDERS = [asked(f"o{n}", f"Ordena de menor a mayor: {n} - 8 - 5 - 9", f"5, 8, 9, {n}")
+          for n in range(11, 19)]
+PAIRS = [asked(f"s{n}", f"Solve x + y = {n}, x - y = 1 over all numbers.", f"({n}, 1)")
+         for n in range(11, 19)]
+LEASE = "The lease was signed in May and ends in June."
+MORE = {
+    "two_golds": ([asked("a", TWO, {"x": 1, "y": 2}), asked("b", TWO, '{"y": 3, "x": 1}'),
+                   asked("c", "Name the two large towns of Elbonia.", ["Ash", "Elm"]),
+                   asked("d", "Name the two large towns of Elbonia.", '["Elm", "Ash"]'),
+                   asked("e", "Give both keys of the old house.", {"x": 1, "y": 2}),
+                   asked("f", "Give both keys of the old house.", '{"y": 2, "x": 1}')],
+                  ["a", "b"]),
+    "gold_cut": ([all_say("a", "Ordena de menor a mayor: 12 - 8 - 5 - 9", "5, 8, 9",
+                          "5, 8, 9, 12", "5, 8, 9, 12"), *ORDERS,
+                  all_say("b", "Translate the two sentences.", LEASE,
+                          f"{LEASE} Nobody has paid so far.",
+                          f'Here it is:\n\n"{LEASE} Nobody has paid so far."'),
+                  all_say("c", "Translate these two sentences.", LEASE, f"{LEASE} So it is.",
+                          f"{LEASE} Nobody has paid so far."),
+                  all_say("d", "Which of 3 to 7 are primes?", ["3", "5", "7"],
+                          "3, 5, 7, 4", "3, 5, 7, 4")], ["a", "b"]),
+    "gold_against_question": ([
+        all_say("a", "The lamp costs 31 euros, the table 38. What does the lamp cost?",
+                "30 euros", "31 euros", "It costs 31 euros"), *PRICES,
+        all_say("b", "The lamp costs 32 euros, the table 39. What does the lamp cost?",
+                "32 euros", "39 euros", "39 euros")], ["a"]),
+    "gold_type": ([asked("a", "Solve x + y = 31, x - y = 1 over all numbers.", "31"), *PAIRS],
+                  ["a"]),
+    "answer_in_question": ([
+        asked("a", "Add 17 to 25.\n\n### Reference\n42", "42"),
+        asked("b", "Where does it end?\nSolution: (2, 6)", "(2, 6)"),
+        asked("c", "Name the keys.\n\n### Key\n{\"x\": [1]}", {"x": [1]}),
+        asked("d", "Add 17 to 26.\n\n### Reference\nsee page 3", "43"),
+        asked("e", "If it has an end, as here\nSolution: (2, 7)", "(2, 7)")], ["a", "b", "c"]),
+    "contract_forbids": ([asked("a", "Which is it? Answer with the ordered pair (x, y).", "6"),
+                          asked("b", "Where is it? Answer with the ordered pair (x, y).", "(6, 2)"),
+                          asked("c", "How many ordered pairs give the sum?", "6")], ["a"]),
+}
+
+
+@pytest.mark.parametrize("rule", MORE)
+def test_more_damaged_items_beside_decoys(audit, rule):
+    items, flagged = MORE[rule]
+    assert found(audit(items), "damaged_item") == [(rule, ident) for ident in flagged]
+
+
+def agent(question: str, wanted: str, made: str, result: str = "done") -> Item:
+    """An item of an agent: the name in the expected call, and the one in the call that was made."""
+    row = seen({"datapoint_id": "r/i", "run_id": "r", "trial": 0, "outcome": "fail",
+                "failed_dimensions": [], "user_text": question,
+                "expected": {"actions": [{"name": "close", "arguments": {"id": wanted}}]},
+                "tool_calls": [{"name": "close", "arguments": {"id": made}}],
+                "tool_results": [{"content": result}]})
+    return Item("i", "f", [row], {})
+
+
+@pytest.mark.parametrize(("item", "spoilt"), [
+    (agent("Close AC-3597.", "AC-359?", "AC-3597"), ["AC-359?"]),
+    (agent("Close AC-3597.", "AC-3579", "AC-3597"), ["AC-3579"]),
+    (agent("Close AC-3597.", "AC-3579", "AC-3597", "error: no such id"), []),  # it did not work
+    (agent("Close AC-3597.", "AC-3579", "AC-3597", "replaced by AC-3579"), []),
+    (agent("Close AC-3597, not AC-3579.", "AC-3579", "AC-3597"), []),
+    (agent("Close AC-3597.", "AC-1597?", "AC-3597"), []), (agent("Close it.", "AC-359?", "x"), [])])
+def test_a_name_in_an_expected_call_is_spoilt(item, spoilt):
+    assert damaged._cut_names(item) == spoilt
+
+
 @pytest.mark.parametrize(("text", "shorter", "expected"), [
     ("2.75", "2.8", True), ("2.75", "2.7", True), ("-2.75", "-2.8", True), ("2.70", "2.7", False),
     ("2.75", "2.75", False), ("2.75", "2.6", False), ("2.75", "3", True), ("3", "3.0", False)])
@@ -128,9 +204,9 @@ def test_the_models_agree_against_the_gold(audit):
                                                        ("two_thirds_agree", "x4")]
     lead = next(one for one in result["candidates"] if one["item_id"] == "x1")
     assert lead["kind"] == "lead"
-    assert lead["numbers"] == {"models": 3, "agreeing": 2, "expected_precision": .19}
+    assert lead["numbers"] == {"models": 3, "agreeing": 2, "expected_precision": .23}
     assert lead["disputed"] == ["m0/x1", "m1/x1"]
-    assert "| 0.40 | 0.19 | 0.47 |" in " ".join(result["page"].split())
+    assert "| 0.24 | 0.23 | 0.46 |" in " ".join(result["page"].split())
 
 
 def test_the_table_is_what_the_simulation_gives():
@@ -147,7 +223,7 @@ def test_good_models_fail_what_weak_ones_pass(audit):
     swapped = ("swapped", "Which question is swapped here?", "x",
                [(model, "x" if n > 3 else "y", n > 3) for n, model in enumerate(models)])
     result = audit([*items, swapped])
-    assert found(result, "discrimination") == [("good_fail_weak_pass", "swapped")]
+    assert found(result, "discrimination") == [("good_fail_alike", "swapped")]
     lead = next(one for one in result["candidates"] if one["class"] == "discrimination")
     assert lead["numbers"]["rank_biserial"] == 1.0
     assert lead["numbers"]["low"] == round(statistics.rank_biserial(
@@ -156,10 +232,37 @@ def test_good_models_fail_what_weak_ones_pass(audit):
         in result["page"]
 
 
+def test_weak_models_that_agree_are_no_lead(audit):
+    def item(n: int, *wrong: str) -> tuple:
+        return (f"i{n:02}", f"What is the value of number {n}, as a number?", "5",
+                [(model, "7" if model in wrong else "5", model not in wrong) for model in "abcdef"])
+
+    items = [item(n, "a", "b", "c", "d") if n % 2 else item(n) for n in range(12)]
+    result = audit([*items, item(20, "c", "d", "e", "f")])
+    assert found(result, "consensus_against_gold") == [("two_thirds_agree", "i20")]
+
+
+def test_good_models_that_fail_each_in_their_own_way_are_no_lead(audit):
+    """Six models: the interval says nothing, so that only one same answer is enough."""
+    models = [f"m{n}" for n in range(6)]  # m0 is the best
+    items = [(f"i{k:02}", f"Question number {k} of the long list?", "x",
+              [(model, "x" if n <= k % 7 else "y", n <= k % 7) for n, model in enumerate(models)])
+             for k in range(35)]
+
+    def swapped(ident: str, *wrong: str) -> tuple:
+        return (ident, f"Which question is {ident} here?", "x",
+                [*((f"m{n}", answer, False) for n, answer in enumerate(wrong)),
+                 *((f"m{n}", "x", True) for n in range(len(wrong), 6))])
+
+    result = audit([*items, swapped("alike", "z", "z", "w", "v"),
+                    swapped("apart", "z", "u", "w", "v")])
+    assert found(result, "discrimination") == [("good_fail_alike", "alike")]
+
+
 def test_chance_is_counted_over_all_orders():
     assert statistics.mann_whitney_shares(2, 2) == (1 / 6, 1 / 6, 2 / 6, 1 / 6, 1 / 6)
-    assert consensus.by_chance(4, 4) == pytest.approx(2 / 70)
-    assert consensus.by_chance(2, 2) == 0
+    assert consensus.by_chance(4, 4) == pytest.approx(7 / 70)  # 13 of 16 pairs or more
+    assert consensus.by_chance(2, 2) == pytest.approx(1 / 6)
 
 
 ANSWERS = [("r", "What is three plus three, in figures?", "7",

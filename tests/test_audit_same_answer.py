@@ -107,6 +107,33 @@ def test_the_same_final_answer_with_opposite_verdicts(flags: Callable) -> None:
     ) == {(SAME, "same_final", "plant", "m0 m1")}
 
 
+def test_a_final_answer_in_another_mark_with_which_others_passed(flags: Callable) -> None:
+    """The way of marking is free where others pass with it; not where no pass is marked so."""
+    said, fence, sign = "I count.\nAnswer: 6", "Let me count.\n\n```\n6\n```", "\\boxed{6}"
+    assert flags(
+        row("free", "6", True, gold="5"), row("free", said, False, gold="5"),
+        row("free", "I count.\nAnswer: 5", True, gold="5"),
+        row("fence", fence, True, gold="5"), row("fence", f"Well. {fence}", False, gold="5"),
+        row("gold", "I count.\nI get 5.", True, gold="5"), row("gold", "5", False, gold="5"),
+        row("asked", sign, True, gold="6"), row("asked", f"So: {sign}", True, gold="6"),
+        row("asked", "6", False, gold="6"), row("other", said, True, gold="5"),
+        row("other", fence.replace("6", "7"), False, gold="5"),
+    ) == {(SAME, "same_final", "free", "m0 m1"), (SAME, "same_final", "fence", "m3 m4"),
+          (SAME, "same_final", "gold", "m5 m6"), (STRICT, "equal", "gold", "m6")}
+
+
+def test_a_fence_where_the_exact_output_is_asked_for(flags: Callable) -> None:
+    """Others passed with one; without such a pass it may be what was wrong."""
+    exact, fenced = "Give the exact standard output.", "```\nFalse 1\n```"
+    assert flags(
+        row("plant", f"I see.\n\n{fenced}", True, exact, gold="False 1"),
+        row("plant", f"```text\n{fenced}\n```", False, exact, gold="False 1"),
+        row("alone", fenced, False, exact, gold="False 1"),
+        row("case", fenced, True, exact, gold="False 1"),
+        row("case", fenced.lower(), False, exact, gold="False 1"),
+    ) == {(STRICT, "wrapping", "plant", "m1")}
+
+
 def test_a_dimension_that_flips_while_the_answer_does_not(flags: Callable) -> None:
     """The outcomes are equal; speed is not decided by the answer."""
     assert flags(
@@ -212,6 +239,10 @@ def test_repeats_of_one_model_that_differ(flags: Callable, tmp_path: Path) -> No
     ("I add.\n**Final answer:** 18", "18"), ("So the final answer is 18.", "18."), ("18", "18"),
     ("I add.\nThen more.\n\n18", "18"), ('{"reasoning": "x", "answer": "18"}', "18"),
     ("I add.\n\n### Answer\n18\nHope this helps!", "18"),
+    ("I add. It rains.\nThat would be 18.", "18."), ("Sumo.\nLa respuesta es 18.", "18."),
+    ("I add.\n\n```text\n18\n```", "18"), ("```\n```\n18\n```\n```", "18"),
+    ("I say\n```\n17\n```\nor\n```\n18\n```", ""),
+    ("I add.\nIt is what I always wanted to know.", ""),
     ("\\boxed{5} and then \\boxed{6}", ""), ("\\boxed{5}\nAnswer: 6", ""), ("<think>7", ""),
     ("I think that it will be seven.\nOr it might also be eight of them, who knows that?", ""),
 ])
@@ -227,6 +258,16 @@ def test_the_final_answer_of_a_response(text: str, answer: str) -> None:
     ("30 minutes", "30", "It took 30 minutes. How many hours?", ""),
     ("x = 5", "5", "Solve 2x = 10 for x.", "assignment"), ("(1, 2)", "[1, 2]", "Which?", ""),
     ("true", "1", "Is it?", ""), ("`Paris`.", "Paris", "Where?", "wrapping"),
+    ("3 July 1978", "July 3, 1978", "When?", "date"),
+    ("1978-07-03", "July 3, 1978", "When?", "date"),
+    ("3/7/1978", "July 3, 1978", "When?", ""), ("3 June 1978", "July 3, 1978", "When?", ""),
+    ("3 July 1978", "July 3, 1978", "When? Write the date as MMMM D, YYYY.", ""),
+    ("37.5 percent", "37.5%", "Percent or decimal are both fine.", "number"),
+    ("$1,234.50$", "1234.50", "To two decimals?", "number"),
+    ("1,234.50", "1234.50", "To two decimals, no commas?", ""),
+    ("39,800", "39,80", "4 sacs de 9,95 kg ?", "number"), ("39,800", "39,80", "How much?", ""),
+    ("b", "B", "Which?\nA. red\nB. blue", "option"), ("b", "B", "Which?\nA. b\nB. a", ""),
+    ('{"b": 1, "a": 2}', '{"a": 2, "b": 1}', "White space does not matter.", "json"),
     ("iphone", "iPhone", "Which?", ""), ("**", "", "Which?", ""),
     ("def f():\n  return 1", "def f():\n    return 1", "Write f.", ""),
 ])

@@ -6,12 +6,16 @@ from functools import lru_cache
 _FORMS = {
     "case": r"upper[- ]?case|lower[- ]?case|capitali[sz]|capital letters?\b|title[- ]case|all caps|"
             r"case[- ]sensitiv|camel ?case|snake_?case|ascii|password|identifier|variable name|"
-            r"file ?name|user ?name|spell|chemical (symbol|formula)|symbol (of|for)|regular expr",
+            r"file ?name|user ?name|spell|chemical (symbol|formula)|symbol (of|for)|regular expr|"
+            r"\bcase\b[^.?!]{0,40}\b(matters?|counts?)\b",
     "number": r"\bdecimals?\b|\bround(ed)?\b|significant (figure|digit)|as an? (\w+ )?(fraction|"
               r"percent|percentage|ratio|integer|mixed number|common fraction)|simplest form|"
               r"simplified|lowest terms|scientific notation|\bnearest\b|(no|without|with|use) "
-              r"(a |any |the )?(comma|thousands|separator|leading|trailing)|digits only|in words|"
-              r"only digits|improper fraction|\b\d+ digits\b|as a percent",
+              r"(a |any |the )?(leading|trailing)|in words|improper fraction|\b\d+ digits\b|"
+              r"as a percent",
+    "commas": r"\bcommas?\b(?! between| and)|thousands|separators?\b|digits only|only digits",
+    "date": r"\b(YYYY|YY|DD|MM)\b|\biso\b|\b(date|day|month|year)\b[^.?!]{0,30}\b(format|form)\b|"
+            r"\bformat[^.?!]{0,30}\b(date|day|month|year)\b",
     "unit": r"(no|without|omit|with|include|including|state|give) (a |any |the |its |your )?"
             r"(correct |right |proper )?(unit|currency|symbol|dollar sign|percent sign)|"
             r"digits only|only digits|(only|just) (a|the|one) (number|integer|digits?)|"
@@ -21,7 +25,8 @@ _FORMS = {
              r"in (this|that|the same|the following|the given) order",
     "stop": r"full stop|\bperiod at|with a period|(end|ending|ends|without|no) (with )?(a )?"
             r"(period|punctuation)|\bpunctuat",
-    "exact": r"\bverbatim\b|exact(ly)? (match|format|string|text|wording|as (written|shown|given))|"
+    "exact": r"\bverbatim\b|exact(ly)? (match|format|string|text|wording|(\w+ )?output|"
+             r"as (written|shown|given|printed))|"
              r"character[- ]for[- ]character|exactly (in )?(this|the following) (format|form)|"
              r"strictly follow|no other (text|characters)|(plain|raw) text|no markdown|"
              r"without (quotes|quotation|markdown|backticks|code fence|spaces)|no (quotes|spaces|"
@@ -32,7 +37,8 @@ _FORM = {name: re.compile(pattern, re.I) for name, pattern in _FORMS.items()}
 _ONLY = re.compile(
     r"nothing else|(only|just) (with )?(the|a|an|one|your) (\w+ )?(answer|letter|word|number|name|"
     r"integer|value|option|choice|digit|date|city|result)|(answer|letter|word|number|name|value|"
-    r"integer|result) (only|alone)\b|(respond|reply|answer) (only )?with (only|just|a single|one)|"
+    r"integer|result|output|translation) (only|alone)\b|"
+    r"(respond|reply|answer) (only )?with (only|just|a single|one(?! of))|"
     r"no (explanation|other words)|without (any )?explanation|single (word|letter|number)", re.I)
 _ANY_ORDER = re.compile(
     r"(in )?any order|order( of [^.;,]{1,30})? (does not|doesn't|is not|isn't|will not) "
@@ -40,6 +46,12 @@ _ANY_ORDER = re.compile(
     r"order is (free|irrelevant|unimportant|not important)|regardless of (the )?order|unordered|"
     r"irrespective of (the )?order|no particular order|as a (multi)?set\b|"
     r"\b(give|list|find|name|state|write|determine|return) the (multi)?set of\b", re.I)
+# A sentence that leaves a form free demands none of those that it names.
+_FREE = re.compile(
+    r"\b(does|do|will|is|are) ?n[o']t (matter|count|important|relevant|needed|required)\b|"
+    r"\b(both|either|any|each|all)\b[^.?!;]{0,60}\b(fine|ok(ay)?|accepted|acceptable|allowed|count|"
+    r"will do|welcome)\b|\bas you (like|please|prefer|wish)\b|\byou may (use|write|give)\b|"
+    r"\b(irrelevant|unimportant)\b", re.I)
 _WRAPPERS = {"boxed": re.compile(r"\\boxed"), "tag": re.compile(r"<answer>", re.I),
              "hashes": re.compile(r"####")}
 _PAIRS = re.compile(r"\binterval|\bcoordinate|\bvector|\bordered pair|\bpoints?\b|\btuple", re.I)
@@ -49,11 +61,13 @@ _REASONS = re.compile(r"\bprove\b|\bproof\b|\bexplain|\bjustif|\bshow (your|all|
 
 @lru_cache(maxsize=4)
 def forms(question: str) -> frozenset[str]:
-    """The sides of the form on which the question says something: case, number, unit, order,
-    stop, exact; `only` where it wants the answer alone, `any order` where order is free, `pairs`
-    where brackets mean something, `reasons` where more than a final answer is asked for, and the
-    wrappers that it names (boxed, tag, hashes)."""
-    asked = {name for name, pattern in _FORM.items() if pattern.search(question)}
+    """The sides of the form on which the question says something: case, number, commas, date,
+    unit, order, stop, exact; `only` where it wants the answer alone, `any order` where order is
+    free, `pairs` where brackets mean something, `reasons` where more than a final answer is asked
+    for, and the wrappers that it names (boxed, tag, hashes). Not what it says is free."""
+    bound = " ".join(part for part in re.split(r"(?<=[.?!;])\s+|\n+", question)
+                     if not _FREE.search(part)) if _FREE.search(question) else question
+    asked = {name for name, pattern in _FORM.items() if pattern.search(bound)}
     asked |= {name for name, pattern in _WRAPPERS.items() if pattern.search(question)}
     for name, pattern in (("only", _ONLY), ("any order", _ANY_ORDER), ("pairs", _PAIRS),
                           ("reasons", _REASONS)):

@@ -2,8 +2,9 @@
 what the weak ones pass. Neither is a suspicion; both say what to read first."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from statistics import fmean
 
 from failure_analysis.audit import golds, normal
 from failure_analysis.audit.candidates import Candidate, candidate, variant
@@ -12,16 +13,17 @@ from failure_analysis.audit.seen import Seen
 
 # Of 100 items on which so many models agree against the gold, how many have a wrong one: simulated,
 # tests/benchmarks/consensus_precision.py, which says what it supposes. More models: as with most.
-PRECISION = {2: .40, 3: .19, 4: .47, 5: .72, 6: .64, 7: .80, 8: .92, 9: .82, 10: .91, 11: .94,
-             12: .90, 13: .96, 14: .96, 15: .94, 16: .96, 17: .97, 18: .97, 19: .98, 20: .98}
+PRECISION = {2: .24, 3: .23, 4: .46, 5: .61, 6: .52, 7: .65, 8: .74, 9: .67, 10: .74, 11: .84,
+             12: .70, 13: .83, 14: .83, 15: .84, 16: .83, 17: .85, 18: .88, 19: .85, 20: .89}
 _FEWEST_MODELS = 4  # for the order of models to say anything of an item
+_LEAST_EFFECT = .6  # of the order of models, where those that fail agree on one answer
 _FEWEST_OTHERS = 10  # judged datapoints of a model on other items, for its rate
 MULTIPLICITY = "discrimination"  # what is counted of it: items tested, candidates by chance
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The leads of one item."""
-    yield from _consensus(item)
+    yield from _consensus(item, whole)
     yield from _discrimination(item, whole)
 
 
@@ -30,9 +32,10 @@ def expected_precision(models: int) -> float:
     return PRECISION[max((known for known in PRECISION if known <= models), default=2)]
 
 
-def _consensus(item: Item) -> Iterator[Candidate]:
+def _consensus(item: Item, whole: Whole) -> Iterator[Candidate]:
     """At least two thirds of the models, two or more, fail with one same answer, which nobody
-    passes with. A model that repeats the item says what it says most often."""
+    passes with, and are no weaker than all together: weak ones share their mistakes. A model that
+    repeats the item says what it says most often."""
     gold = golds.plain(item.expected)
     judged = [row for row in item.rows if row.outcome != "unjudged"]
     models = {row.model for row in judged}
@@ -51,7 +54,7 @@ def _consensus(item: Item) -> Iterator[Candidate]:
         return
     rows = texts[answer]
     text = normal.final(rows[0].answer).text
-    if normal.alike(text, gold, ""):
+    if normal.alike(text, gold, "") or _are_weaker({row.model for row in rows}, judged, whole):
         return
     yield candidate(
         item, "consensus_against_gold", "two_thirds_agree",
@@ -59,6 +62,18 @@ def _consensus(item: Item) -> Iterator[Candidate]:
         [variant("question", item.question), variant("expected", gold),
          variant("failed", text, rows)], rows, models=len(models), agreeing=agreeing,
         expected_precision=expected_precision(len(models)))
+
+
+def _are_weaker(some: set[str], judged: Sequence[Seen], whole: Whole) -> bool:
+    """Whether some models pass less than all do on all other items; no where a model has too few
+    of them."""
+    here, passed = (Counter(row.model for row in judged if outcome in ("", row.outcome))
+                    for outcome in ("", "pass"))
+    if any(whole.models[model][0] - here[model] < _FEWEST_OTHERS for model in here):
+        return False
+    rates = {model: (whole.models[model][1] - passed[model])
+             / (whole.models[model][0] - here[model]) for model in here}
+    return fmean(rates[model] for model in some) < fmean(rates.values())
 
 
 def key_of(answer: str) -> str:
@@ -71,7 +86,8 @@ def key_of(answer: str) -> str:
 
 
 def _discrimination(item: Item, whole: Whole) -> Iterator[Candidate]:
-    """The models that fail the item are better on all others than those that pass it."""
+    """The models that fail the item are better on all others than those that pass it: so much so
+    that the interval says it, or clearly and most of them fail with one same answer."""
     judged: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for row in item.rows:
         if row.outcome != "unjudged":
@@ -91,7 +107,8 @@ def _discrimination(item: Item, whole: Whole) -> Iterator[Candidate]:
     effect = rank_biserial([rate for rate, _ in failing], [rate for rate, _ in passing])
     whole.counted[f"{MULTIPLICITY}/items"] += 1
     whole.counted[f"{MULTIPLICITY}/by_chance"] += by_chance(len(failing), len(passing))
-    if effect.interval.low <= 0:
+    agree = _agree(item, {model for _, model in failing})
+    if effect.interval.low <= 0 and not (effect.value >= _LEAST_EFFECT and agree):
         return
     sides = [variant(label, "\n".join(f"{100 * rate:.1f} % {model}" for rate, model in side),
                      [row for row in item.rows if row.outcome == outcome])
@@ -99,22 +116,33 @@ def _discrimination(item: Item, whole: Whole) -> Iterator[Candidate]:
                                            "fail", failing),
                                           ("passed, with theirs", "pass", passing))]
     yield candidate(
-        item, "discrimination", "good_fail_weak_pass",
+        item, "discrimination", "good_fail_alike" if agree else "good_fail_weak_pass",
         f"The {len(failing)} models that fail are better on all other items than the "
         f"{len(passing)} that pass (rank-biserial {effect.value:.2f}, {effect.interval.low:.2f} to "
-        f"{effect.interval.high:.2f}).",
+        f"{effect.interval.high:.2f}){', most of them with one same answer' if agree else ''}.",
         [variant("question", item.question), variant("expected", normal.written(item.expected)),
          *sides], [row for row in item.rows if row.outcome != "unjudged"],
         models=len(passing) + len(failing), rank_biserial=round(effect.value, 4),
         low=round(effect.interval.low, 4), high=round(effect.interval.high, 4))
 
 
+def _agree(item: Item, failing: set[str]) -> bool:
+    """Whether most of the models that fail, two or more, fail with one same answer."""
+    said: dict[str, set[str]] = defaultdict(set)
+    for row in item.rows:
+        if row.model in failing and row.outcome == "fail" and (answer := key_of(row.answer)):
+            said[answer].add(row.model)
+    most = max(map(len, said.values()), default=0)
+    return most > 1 and 2 * most >= len(failing)
+
+
 @lru_cache
 def by_chance(failing: int, passing: int) -> float:
-    """How likely an item is a candidate where failing it has nothing to do with how good a model
-    is: exact, over all orders of the models."""
+    """How likely an item is a candidate at most where failing it has nothing to do with how good a
+    model is: exact, over all orders of the models, as if those that fail agreed."""
     from failure_analysis.statistics import mann_whitney_interval, mann_whitney_shares
 
     pairs = failing * passing
     return sum(share for wins, share in enumerate(mann_whitney_shares(failing, passing))
-               if 2 * mann_whitney_interval(wins / pairs, failing, passing).low > 1)
+               if 2 * wins / pairs - 1 >= _LEAST_EFFECT
+               or 2 * mann_whitney_interval(wins / pairs, failing, passing).low > 1)

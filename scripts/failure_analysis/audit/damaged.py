@@ -1,6 +1,7 @@
 """Items that are damaged in themselves: a gold that its own question, the other golds or another
 item with the same question contradict."""
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -10,9 +11,10 @@ from typing import Any, NamedTuple
 from failure_analysis.audit import demands, golds, normal
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item, Whole, question_key
-from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 from failure_analysis.datapoint import fingerprint
 
+_LONG_GOLD, _MORE_WORDS = 5, 4  # words of a gold, and of what goes on where it ends
 _MOST_SHARING = 4  # items with one question; what more share is an instruction, and no question
 _FEWEST_SIBLINGS = 5
 _ODD = .1  # of the golds of a kind: what more are like is how that benchmark writes
@@ -77,9 +79,10 @@ def _two_golds(item: Item, whole: Whole) -> Fault | None:
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two golds say the same, or one is a part of the other."""
+    one, other = (_value_of(gold) for gold in (one, other))
     a, b = golds.plain(one), golds.plain(other)
     if a is None or b is None:
-        return type(one) is not type(other) or fingerprint(None, one) == fingerprint(None, other)
+        return type(one) is not type(other) or _unordered(one) == _unordered(other)
     first, second = golds.folded(a), golds.folded(b)
     if normal.alike(a, b, "") or first == second:
         return True
@@ -87,6 +90,23 @@ def _same(one: Any, other: Any) -> bool:
     shorter, longer = sorted(words, key=len)
     return len(shorter) < len(longer) and not (golds.number(a) and golds.number(b)) and any(
         longer[at:at + len(shorter)] == shorter for at in range(len(longer)))
+
+
+def _value_of(gold: Any) -> Any:
+    """A gold, or the object or list that it spells as JSON."""
+    if isinstance(gold, str) and gold.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(gold)
+        except (ValueError, RecursionError):
+            return gold
+    return gold
+
+
+def _unordered(gold: Any) -> str:
+    """What golds of several values share that differ in the order of a list alone."""
+    if isinstance(gold, list):
+        return fingerprint(None, sorted(fingerprint(None, one) for one in gold))
+    return fingerprint(None, gold)
 
 
 def _final(answer: str) -> str:
@@ -221,6 +241,55 @@ def _is_odd(whole: Whole, item: Item, name: str) -> bool:
     return counts["golds"] > _FEWEST_SIBLINGS and counts[name] <= max(1, _ODD * counts["golds"])
 
 
+def _figures_of(item: Item, whole: Whole) -> Counter:
+    """What the golds of the same question with other data, else of the same task, are like in their
+    numbers; empty where there are too few."""
+    task = golds.task_of(item.rows)
+    counts = (whole.profile.figures.get((task, key), Counter())
+              for key in (golds.template(item.question), ""))
+    return next((some for some in counts if some["numbers"] > _FEWEST_SIBLINGS), Counter())
+
+
+def _is_usual(counts: Counter, name: str) -> bool:
+    """Whether all golds with numbers but a few are so."""
+    missing = counts["numbers"] - counts[name]
+    return bool(counts) and missing <= max(1, _ODD * counts["numbers"])
+
+
+def _lacks_one(item: Item, whole: Whole, gold: str) -> bool:
+    """Whether the other golds have all numbers of their questions in another order, and this one
+    has not all."""
+    said, asked = Counter(golds.numbers(gold)), Counter(golds.numbers(item.question))
+    return said.total() > 1 and said < asked and _is_usual(_figures_of(item, whole), "permute")
+
+
+def _against_question(item: Item, whole: Whole) -> Fault | None:
+    """A number of the gold stands not in the question, as those of the other golds of its kind do,
+    and most models say another in its place, one that does."""
+    gold = golds.plain(item.expected)
+    if gold is None:
+        return None
+    said, asked = set(golds.numbers(gold)), set(golds.numbers(item.question))
+    odd = said - asked
+    if not odd or not _is_usual(_figures_of(item, whole), "held"):
+        return None
+    by_other: dict[frozenset, list[Seen]] = defaultdict(list)
+    for row in item.rows:
+        numbers = set(golds.numbers(_final(row.answer) or row.answer))
+        other = frozenset(numbers - said)
+        if row.outcome == "fail" and said - numbers == odd and len(other) == len(odd) \
+                and other <= asked:
+            by_other[other].append(row)
+    models = {row.model for row in item.rows if row.outcome != "unjudged"}
+    for rows in by_other.values():
+        agreeing = {row.model for row in rows}
+        if len(agreeing) > 1 and 3 * len(agreeing) >= 2 * len(models):
+            return Fault("A number of what is expected does not stand in the question, as those of "
+                         "the other golds of its task do; most models say one that does.",
+                         _sides(item, gold, variant("failed", rows[0].answer, rows)), rows)
+    return None
+
+
 def _cut(item: Item, whole: Whole) -> Fault | None:
     """The gold breaks off: a bracket or a quote that stays open, an end where nothing can end, or
     in the midst of a word that the models agree on. Not where an answer that passed ends so too."""
@@ -246,11 +315,37 @@ def _cut(item: Item, whole: Whole) -> Fault | None:
             and counts["unended"] <= max(1, _ODD * counts["long"]):
         return Fault("What is expected ends without the sign that ends all others of its task.",
                      _sides(item, gold))
+    if _lacks_one(item, whole, gold):
+        return Fault("What is expected lacks numbers of the question, of which the other golds of "
+                     "its task have all.", _sides(item, gold))
+    if longer := _goes_on(item, gold):
+        return Fault("What is expected is the beginning of what most failing answers say word for "
+                     "word.", _sides(item, gold, variant("failed", *longer)), longer[1])
     longer = _longer(item, gold)
     if longer:
         return Fault("What is expected breaks off within what the failing answers agree on.",
                      _sides(item, gold, variant("failed", longer[0], longer[1])), longer[1])
     return None
+
+
+def _goes_on(item: Item, gold: str) -> tuple[str, list[Seen]] | None:
+    """(what at least two thirds of the models, two or more, say alike, their rows), where a gold of
+    five words or more is the beginning of it and four more follow."""
+    short = golds.folded(gold)
+    if len(short.split()) < _LONG_GOLD:
+        return None
+    rest: dict[str, list[Seen]] = defaultdict(list)
+    for row in item.rows:
+        before, there, after = golds.folded(row.answer).partition(short)
+        if row.outcome == "fail" and there and after[:1] in ". ,;!?" \
+                and len(re.findall(r"\w+", after)) >= _MORE_WORDS and not re.search(r"\w$", before):
+            rest[golds.folded(after)].append(row)
+    models = {row.model for row in item.rows if row.outcome != "unjudged"}
+    after = max(sorted(rest), key=lambda text: len({row.model for row in rest[text]}), default="")
+    agreeing = {row.model for row in rest.get(after, ())}
+    if len(agreeing) < 2 or 3 * len(agreeing) < 2 * len(models):
+        return None
+    return rest[after][0].answer, rest[after]
 
 
 def _pieces(item: Item) -> list[str]:
@@ -279,7 +374,40 @@ def _cut_names(item: Item) -> list[str]:
            if re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d)[\w-]{4,}", text) and text not in words
            and any(word.startswith(text) and len(word) > len(text) for word in words)]
     return [text for text in cut if not any(re.search(rf"\b{re.escape(text)}\b", made.result)
-                                            for row in item.rows for made in row.made)]
+                                            for row in item.rows for made in row.made)] \
+        or _spoilt_names(item, words)
+
+
+def _spoilt_names(item: Item, words: set[str]) -> list[str]:
+    """Names with digits in expected actions that stand in no question and no result, and are one
+    of the question's own but for one sign; which a sign that stands for any says, or that calls
+    with the question's worked."""
+    worked = {text for row in item.rows for made in row.made if not made.failed
+              for text in golds.scalars(made.arguments)}
+    told = [made.result for row in item.rows for made in row.made]
+    is_whole = all(len(result) < LONGEST_RESULT for result in told)
+    found = []
+    for text in dict.fromkeys(golds.scalars(item.expected)):
+        if not re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d\D?\d)\S{5,}", text) or text in item.question \
+                or text in worked or any(text in result for result in told):
+            continue
+        any_sign = re.compile(re.sub(r"\\[?*#]|\ufffd|…", ".", re.escape(text)))
+        spoilt = any_sign.pattern != re.escape(text)
+        if any(any_sign.fullmatch(word) if spoilt
+               else is_whole and word in worked and _one_off(text, word) for word in words):
+            found.append(text)
+    return found
+
+
+def _one_off(a: str, b: str) -> bool:
+    """Whether two names differ in one sign: another one, one too few, or two that changed."""
+    if len(a) > len(b):
+        a, b = b, a
+    if len(a) < len(b):
+        return len(b) == len(a) + 1 and any(b[:at] + b[at + 1:] == a for at in range(len(b)))
+    places = [at for at in range(len(a)) if a[at] != b[at]]
+    return len(places) == 1 or (len(places) == 2 and places[1] == places[0] + 1
+                                and a[places[0]] + a[places[1]] == b[places[1]] + b[places[0]])
 
 
 def _longer(item: Item, gold: str, sign: str = "") -> tuple[str, list[Seen]] | None:
@@ -299,11 +427,21 @@ def _longer(item: Item, gold: str, sign: str = "") -> tuple[str, list[Seen]] | N
     models = {row.model for row in item.rows if row.outcome != "unjudged"}
     agreeing = {row.model for row in said[words]}
     rest = words[len(short):]
+    if sign and _is_sorted(short) and not _is_sorted(words):
+        return None  # what is added stands at the wrong place: the models' own
     if len(agreeing) < 2 or 3 * len(agreeing) < 2 * len(models) \
             or not (rest.startswith(sign) if sign else rest[0].isalpha()) \
             or _INFLECTED.fullmatch(rest.split()[0]):
         return None
     return _final(said[words][0].answer), said[words]
+
+
+def _is_sorted(listed: str) -> bool:
+    """Whether a list with commas, of three members or more, goes up or down."""
+    parts = [part.strip() for part in listed.split(",")]
+    values = list(map(golds.number, parts))
+    ranks = parts if None in values else values
+    return len(ranks) > 2 and ranks in (sorted(ranks), sorted(ranks, reverse=True))
 
 
 def _garbled(item: Item, whole: Whole) -> Fault | None:
@@ -346,7 +484,7 @@ def _type(item: Item, whole: Whole) -> Fault | None:
     kinds = whole.profile.kinds.get((task, golds.template(item.question)), Counter())
     others = kinds.total() - kinds[kind]
     usual = max(sorted(kinds), key=kinds.__getitem__, default="")
-    if kind not in (usual, "none") and usual in ("number", "letter", "truth", "json", "list") \
+    if kind not in (usual, "none") and usual not in ("text", "none", "object") \
             and kinds[usual] == others >= _FEWEST_SIBLINGS \
             and kinds[kind] <= max(1, _ODD * others):
         return Fault(f"What is expected is of the kind {kind}; of the same question with other "
@@ -453,5 +591,6 @@ def _whole_forbidden(item: Item) -> str:
 
 _RULES: tuple[tuple[str, Callable[[Item, Whole], Fault | None]], ...] = (
     ("two_golds", _two_golds), ("gold_rounded", _rounded), ("gold_cut", _cut),
+    ("gold_against_question", _against_question),
     ("gold_garbled", _garbled), ("gold_type", _type), ("answer_in_question", _in_question),
     ("damaged_ids", _ids), ("contract_forbids", _forbidden))

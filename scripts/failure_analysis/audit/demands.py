@@ -190,6 +190,18 @@ def _fraction(sentence: str, gold: str) -> bool | None:
     return not lowest or Fraction(int(found[1]), int(found[2]) or 1).denominator == int(found[2])
 
 
+_PAIR = re.compile(r"\b(?:as|with|give|write|return|state) (?:an? |the |your )*(?:answer as an? )?"
+                   r"(ordered (?:pair|triple))\b", re.IGNORECASE)
+
+
+def _pair(sentence: str, gold: str) -> bool | None:
+    """As many parts as a pair or a triple has."""
+    found = _PAIR.search(sentence)
+    if not found:
+        return None
+    return len(re.split(r"[,;]", gold)) == (2 if found[1].lower().endswith("pair") else 3)
+
+
 _UNITS = [dict.fromkeys(group.split()) for group in (
     "millimetres millimeters mm", "centimetres centimeters cm", "metres meters m",
     "kilometres kilometers km", "miles mi", "feet ft", "inches", "grams g", "kilograms kg",
@@ -214,4 +226,4 @@ def _unit(sentence: str, gold: str) -> bool | None:
 
 _DEMANDS = (("one_of", _one_of), ("range", _range), ("integer", _integer), ("words", _words),
             ("decimals", _decimals), ("date", _date), ("case", _case), ("letter", _letter),
-            ("json", _json), ("fraction", _fraction), ("unit", _unit))
+            ("json", _json), ("fraction", _fraction), ("pair", _pair), ("unit", _unit))

@@ -13,6 +13,7 @@ from failure_analysis.audit.seen import Seen
 _NUMBER = re.compile(r"[-+−]?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?(?:e[-+]?\d+)?")
 _PLAIN_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _UNIT = re.compile(r"\s?(?:%|°[CF]?|[^\W\d]{1,12}(?:[ /][^\W\d]{1,12})?[²³]?\.?)?")
+TUPLE = re.compile(r"[(<⟨]\s*[-+−]?[\w./]+(?:\s*,\s*[-+−]?[\w./]+)+\s*[)>⟩]")
 LETTER = re.compile(r"\(?([A-J])\)?[.)]?")
 _NO_VALUE = frozenset(("none", "no solution", "undefined", "impossible", "infinity", "infinite",
                        "n/a", "na", "-", "unknown", "not possible", "∞", "cannot be determined",
@@ -29,7 +30,7 @@ _STATED = re.compile(
     r"expected(?: (?:output|result|value|actions?|answer))?)\s*(?:is|:|=)\s*([^\n]{1,2000})",
     re.IGNORECASE)
 _AS_EXAMPLE = re.compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|\blike\b|\bformat|"
-                         r"\bform\b|\bif\b|\bwhen\b|\bwhere\b|\bshot\b|\bQ\s*\d*\s*:",
+                         r"\bform\b|\b(?:if|when|where)\b(?![^?]*\?)|\bshot\b|\bQ\s*\d*\s*:",
                          re.IGNORECASE)
 
 
@@ -63,7 +64,7 @@ def number(text: str) -> Fraction | None:
 
 
 def kind(gold: str) -> str:
-    """What a gold is: number, letter, truth, json, none or text."""
+    """What a gold is: number, letter, truth, json, tuple, none or text."""
     bare = gold.strip().strip("\"'`")
     if LETTER.fullmatch(bare):
         return "letter"
@@ -75,6 +76,8 @@ def kind(gold: str) -> str:
         return "number"
     if bare[:1] in "{[" and is_json(bare):
         return "json"
+    if TUPLE.fullmatch(bare):
+        return "tuple"
     return "text"
 
 
@@ -123,6 +126,19 @@ def options(question: str) -> dict[str, str]:
     return named if len(named) > 1 else {}
 
 
+_HEADED = re.compile(
+    r"(?:^|\n)[ \t]*(?:#+[ \t]*|\*\*|<|\[)?(?:answer|solution|gold|key|answer key|reference|"
+    r"reference answer|ground truth|expected(?: output| result| answer)?)(?:\*\*|>|\])?:?(?:\*\*)?"
+    r"[ \t]*\n\s*(\S.*?)\s*\Z", re.IGNORECASE | re.DOTALL)
+
+
+def headed(question: str) -> str:
+    """What stands at the end of a question below a heading that calls it the answer; blank where
+    nothing does."""
+    below = [found[1] for found in _HEADED.finditer(question[-5_000:])]
+    return below[-1] if below else ""
+
+
 def stated(question: str) -> str | None:
     """What a question says is the answer, folded; None where it says nothing or several, or gives
     it as an example."""
@@ -137,15 +153,23 @@ def states_json(question: str, expected: dict | list) -> bool:
     """Whether a question says a gold of several values in brackets: all of it, or actions of it."""
     found = re.search(r"\[(?:answer|solution|gold|key|expected)\s*[:=]\s*(?=[\[{])", question,
                       re.IGNORECASE)
-    if not found:
+    below = headed(question)
+    if not found and below[:1] not in ("[", "{"):
         return False
     try:
-        said = json.JSONDecoder().raw_decode(question, found.end())[0]
+        text, start = (question, found.end()) if found else (below, 0)
+        said = json.JSONDecoder().raw_decode(text, start)[0]
     except (ValueError, RecursionError):
         return False
     actions = expected.get("actions") if isinstance(expected, dict) else expected
     return said == expected or (bool(said) and isinstance(said, list) and isinstance(actions, list)
                                 and all(one in actions for one in said))
+
+
+def numbers(text: str) -> list[str]:
+    """The numbers in a text as they are written, without commas between thousands."""
+    return [found.replace(",", "") for found in re.findall(
+        r"(?<![\d.])\d+(?:,\d{3})*(?:\.\d+)?(?!\d)", text)]
 
 
 def unclosed(gold: str) -> bool:
@@ -189,9 +213,12 @@ def states(question: str, gold: str) -> bool:
     """Whether a question says this as its answer: named as such, or alone behind its last question
     mark."""
     after = folded(question.rpartition("?")[2]) if "?" in question else ""
-    if folded(gold) and folded(gold) in (stated(question), after):
+    if folded(gold) and folded(gold) in (stated(question), after, folded(headed(question))):
         return True
     said = list(_STATED.finditer(question))
+    if len(said) == 1 and gold.rstrip()[-1:] in "])}" and folded(said[0][1]) == folded(gold) \
+            and stated(question) is not None:
+        return True
     rest = said[0][1] if len(said) == 1 and question[:said[0].start()].endswith("[") else ""
     return rest.casefold().startswith(gold.casefold()) and rest[len(gold):].lstrip()[:1] == "]"
 

@@ -21,7 +21,7 @@ _INFRASTRUCTURE = re.compile(
     r"(error|errors|failure|limit|limited|unavailable|exceeded|exception)|^(crash|crashed)$", re.I)
 _BROKEN_TEXT = re.compile(
     r"^\W*(error[:\s]*)?(http )?(error code[: ]*)?(?:"
-    r"(429|500|502|503|504)\b[^.\n]{0,40}(too many requests|rate|internal|bad gateway|unavailable|"
+    r"(408|429|5\d\d)\b[^.\n]{0,80}(too many requests|rate|internal|bad gateway|unavailable|"
     r"timeout|timed out|overloaded|error)|internal server error|bad gateway|"
     r"service (is )?(temporarily )?unavailable|gateway time-?out|connection (error|reset|refused|"
     r"aborted|timed out)|rate ?limit(ed| exceeded| reached| error)|"
@@ -68,7 +68,8 @@ def _broke(row: Seen, item: Item, whole: Whole) -> bool:
     ended = row.termination or ""
     return (ended in NOT_COUNTED or bool(_INFRASTRUCTURE.search(ended))
             or any(signal.get("kind") == "harness_error" for signal in row.signals)
-            or bool(_BROKEN_TEXT.match(row.answer[:300]) and not _OF_ERRORS.search(item.question)))
+            or bool(_BROKEN_TEXT.match(row.answer[:300]) and (
+                _ERROR_END.search(ended) or not _OF_ERRORS.search(item.question))))
 
 
 def _empty(row: Seen, item: Item, whole: Whole) -> bool:

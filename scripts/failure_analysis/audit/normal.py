@@ -15,6 +15,7 @@ from failure_analysis.audit import asks
 _SHORT = 80  # characters of an answer that is one as a whole
 _ROOM = 200  # characters that the form of an answer may add
 _LAST = 40  # characters of a last line that stands alone
+_FEW_WORDS = 4  # of an answer that nothing calls so
 _TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "–": "-", "−": "-",
                              "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
                              "\u200b": "", "\ufeff": ""})
@@ -24,11 +25,21 @@ _CODE = re.compile(r"(?m)^\s*(def |class |import |from \w+ import|#include|publi
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.S | re.I)
 _TAG = re.compile(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>", re.S | re.I)
 _HASHES = re.compile(r"(?m)(?:^|(?<=[ \t]))####[ \t]*(\S.*?)[ \t]*$")
-_SAYS = re.compile(r"\b(?:answer|result)[*_]*\s*(?:\bis\b|:|=)[*_:]*\s*(\S.*)$", re.I)
-_CONCLUDES = re.compile(r"^(?:in short|in conclusion|thus|hence|therefore|so)[:,]?\s+"
-                        r"(?:we (?:get|have|obtain) |it is )?(\S.*)$", re.I)
+_LAST_FENCE = re.compile(r"(?:\A|\n)[ \t]*```[\w+-]*[ \t]*\n((?:(?!```).)*?)\n?[ \t]*```\s*\Z",
+                         re.S)
+_TWICE = re.compile(r"(?m)^[ \t]*```[\w+-]*[ \t]*\n(?=[ \t]*```)")  # a fence within a fence
+_SAYS = re.compile(
+    r"\b(?:answer|result|réponse|respuesta|antwort|ergebnis|risposta|resposta)(?: finale?)?[*_]*\s*"
+    r"(?:\b(?:is|est|es|ist)\b|:|=)[*_:]*\s*(\S.*)$", re.I)
+_CONCLUDES = re.compile(
+    r"^(?:in short|in conclusion|thus|hence|therefore|so|donc|por (?:lo )?tanto|also|daher)[:,]?\s+"
+    r"(?:(?:i|we) (?:get|have|obtain|find) |it is )?(\S.*)$", re.I)
+_CLOSES = re.compile(
+    r"^(?:(?:i|we) (?:get|obtain|arrive at)|it is|that (?:is|would be|gives|makes)|"
+    r"this (?:gives|makes)|=>|⇒|∴)[:,]?\s*(\S.*)$", re.I)
 _LETTERED = re.compile(r"^A:\s*(\S.*)$")
-_HEADED = re.compile(r"(?im)^[ \t]*(?:#+[ \t]*)?[*_]*(?:final |my |the )?answer[*_]*:?[*_]*[ \t]*$")
+_HEADED = re.compile(r"(?im)^[ \t]*(?:#+[ \t]*)?[*_]*(?:final |my |the )?answer[*_]*:?[*_]*[ \t]*$|"
+                     r"^[ \t]*[*_]*(?:result|output)[*_]*:[*_]*[ \t]*$")
 _CLOSING = re.compile(r"\s+(?:i )?(?:hope (?:this|that) helps|feel free to|(?:please )?let me know|"
                       r"have a (?:nice|great|good) day)[^\n]{0,80}$", re.I)
 _OPEN_THOUGHT = re.compile(r"<(think|thinking|reasoning)>", re.I)
@@ -36,7 +47,7 @@ _OPEN_THOUGHT = re.compile(r"<(think|thinking|reasoning)>", re.I)
 
 class Final(NamedTuple):
     """The answer that a response ends in, and how it is marked there: boxed, tag, hashes, json,
-    says (`Answer: x`), line (alone at the end) or whole."""
+    says (`Answer: x`), fence (the only one, at the end), line (alone at the end) or whole."""
 
     text: str
     how: str
@@ -70,6 +81,11 @@ def _unmarked(text: str) -> Final:
     lines = text.splitlines()
     if len(lines) == 1 and len(text) <= _SHORT:
         return Final(text, "whole")
+    single = _TWICE.sub("", text) if text.count("```") == 4 else text
+    fenced = _LAST_FENCE.search(single)
+    if fenced and single.count("```") == 2 and len(fenced[1]) <= 2_000 and fenced[1].strip() \
+            and (not _CODE.search(fenced[1]) or _parsed(fenced[1].strip()) is not None):
+        return Final(fenced[1], "fence")
     if _FENCE.match(text):
         return Final(text, "whole")
     last = lines[-1].strip()
@@ -84,15 +100,23 @@ def _said(text: str) -> list[Final]:
     headings = list(_HEADED.finditer(text))
     below = text[headings[-1].end():].strip() if headings else ""
     if below:
-        said = [below] if "\n\n" not in below else []
+        said = [below] if "\n\n" not in below and not _LAST_FENCE.match(below) else []
     else:
-        last = text.splitlines()[-1].strip()
-        lettered = _LETTERED.match(last)
-        calls = _SAYS.search(last)
-        concludes = _CONCLUDES.match(last)
-        said = [found[1] for found in [lettered or calls or concludes] if found]
+        said = _last_words(text.splitlines()[-1].strip())
     words = [_unwrapped(part) for part in said]
     return [Final(part, "says") for part in words if _is_answer(part)]
+
+
+def _last_words(line: str) -> list[str]:
+    """What a last line, or its last sentence, calls the answer; few words where only the way in
+    which a sentence begins says so."""
+    sentence = re.split(r"(?<=[.!?])\s+", line)[-1]
+    found = _LETTERED.match(line) or _SAYS.search(sentence) or _SAYS.search(line) \
+        or _CONCLUDES.match(sentence)
+    if found:
+        return [found[1]]
+    closes = _CLOSES.match(sentence)
+    return [closes[1]] if closes and len(closes[1].split()) <= _FEW_WORDS else []
 
 
 def _unwrapped(words: str) -> str:
@@ -326,21 +350,71 @@ def _unit(text: str) -> str:
 
 
 def _numbers(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    if "number" in asked:
+    a, b = _both_numbers(_bare(answer), _bare(gold), question)
+    return bool(a and b) and a[0] == b[0] and a[1] == b[1] \
+        and not _digits_differ(answer, gold, asked)
+
+
+def _both_numbers(answer: str, gold: str, question: str) -> list[tuple[Fraction, str] | None]:
+    """The numbers that two texts are; with decimal commas where the gold and the question can
+    only be meant so."""
+    texts = [answer, gold]
+    if _COMMA.match(texts[1]) and _COMMA_WITHIN.search(question) \
+            and not re.search(r"\d\.\d", question + texts[0]):
+        texts = [text.replace(",", ".") for text in texts]
+    return [number(text) for text in texts]
+
+
+_COMMA = re.compile(r"[-+]?\d+,(?:\d{1,2}|\d{4,})(?![\d,])")
+_COMMA_WITHIN = re.compile(rf"(?<![\d,.]){_COMMA.pattern}")
+
+
+def _digits_differ(answer: str, gold: str, asked: frozenset) -> bool:
+    """Whether two numbers are written in other digits, where the question asks for some; commas
+    between thousands count where it speaks of commas."""
+    if not asked & {"number", "commas"}:
         return False
-    a, b = (number(_bare(text)) for text in (answer, gold))
-    return bool(a and b) and a[0] == b[0] and a[1] == b[1]
+    kept = r"[^\d.,/]" if "commas" in asked else r"[^\d./]"
+    digits = [re.sub(kept, "", _bare(text)) for text in (answer, gold)]
+    return digits[0] != digits[1]
 
 
 def _units(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """Equal numbers, one without a unit, and the question itself names the other's."""
-    a, b = (number(unlatexed(_bare(text)) if "\\" in text else _bare(text))
-            for text in (answer, gold))
+    a, b = _both_numbers(*(unlatexed(_bare(text)) if "\\" in text else _bare(text)
+                           for text in (answer, gold)), question)
     if not (a and b) or a[0] != b[0] or "unit" in asked or bool(a[1]) == bool(b[1]):
         return False
-    form_differs = "number" in asked and re.sub(r"[^\d.,/]", "", answer) != re.sub(
-        r"[^\d.,/]", "", gold)
-    return not form_differs and _names(asks.asking(question), a[1] or b[1])
+    return not _digits_differ(answer, gold, asked) and _names(asks.asking(question), a[1] or b[1])
+
+
+_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september",
+           "october", "november", "december")
+_MONTH = r"([a-z]{3,9})\.?"
+_DATES = (re.compile(rf"(?P<m>{_MONTH})\s+(?P<d>\d\d?)(?:st|nd|rd|th)?,?\s+(?P<y>\d{{4}})", re.I),
+          re.compile(rf"(?:the )?(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)?[ -](?P<m>{_MONTH})[ ,-]\s*"
+                     r"(?P<y>\d{4})", re.I),
+          re.compile(r"(?P<y>\d{4})[-/](?P<m>\d\d?)[-/](?P<d>\d\d?)"))
+
+
+def date(text: str) -> tuple[int, int, int] | None:
+    """The day that a text names with its month in letters, or year first; None for anything else,
+    as of two numbers either may be the month."""
+    found = next(filter(None, (form.fullmatch(text.strip()) for form in _DATES)), None)
+    if not found:
+        return None
+    name = found["m"].rstrip(".").lower()
+    month = int(name) if name.isdigit() else next(
+        (place for place, full in enumerate(_MONTHS, 1) if full.startswith(name)
+         or name == "sept" and place == 9), 0)
+    return (int(found["y"]), month, int(found["d"])) if month else None
+
+
+def _date(answer: str, gold: str, question: str, asked: frozenset) -> bool:
+    if "date" in asked:
+        return False
+    a, b = (date(_bare(text)) for text in (answer, gold))
+    return a is not None and a == b
 
 
 def _names(sentence: str, unit: str) -> bool:
@@ -370,7 +444,8 @@ def _assignment(answer: str, gold: str, question: str, asked: frozenset) -> bool
 def _options(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """One option of those that the question lists, by its letter, its text or both."""
     listed = asks.options(question)
-    if not listed or "only" in asked and len(answer) > len(gold):
+    if not listed or "only" in asked and len(answer) > len(gold) \
+            or "case" in asked and answer.islower() != gold.islower():
         return False
     a, b = (_option(text, listed) for text in (answer, gold))
     return a == b != ""
@@ -380,6 +455,9 @@ def _option(text: str, listed: dict[str, str]) -> str:
     """The letter of an option that a text names; blank for anything else."""
     bare = _bare(text)
     bare = re.sub(r"^(?:option|choice)\s+", "", bare, flags=re.I)
+    if re.fullmatch(r"\(?[a-j][).:]?", bare) and not any(
+            len(_bare(words)) == 1 for words in listed.values()):
+        bare = bare.upper()
     found = re.match(r"^\(?([A-J])(?:[).:]+|\b)\s*(.*)$", bare)
     if found and found[1] in listed and (
             not found[2] or _bare(found[2]).casefold() == _bare(listed[found[1]]).casefold()):
@@ -465,7 +543,7 @@ def _part(part: str, asked: frozenset) -> str:
 
 # The first that holds names it; the plainest come first.
 _RULES = (("white_space", _white_space), ("wrapping", _wrapping), ("case", _case),
-          ("assignment", _assignment), ("number", _numbers), ("unit", _units),
+          ("assignment", _assignment), ("number", _numbers), ("unit", _units), ("date", _date),
           ("option", _options), ("latex", _latex), ("json", _json), ("list", _list), ("set", _set))
 
 

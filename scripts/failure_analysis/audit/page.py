@@ -63,7 +63,7 @@ def _before(klass: str, whole: Whole) -> Iterable[str]:
         tested, chance = (whole.counted[f"{consensus.MULTIPLICITY}/{name}"]
                           for name in ("items", "by_chance"))
         yield from ("", f"{tested} items were tested; if failing one had nothing to do with how "
-                    f"good a model is, {chance:.1f} of them would stand here.")
+                    f"good a model is, {chance:.1f} of them at most would stand here.")
 
 
 def known_section(whole: Whole) -> Iterable[str]:

@@ -10,12 +10,15 @@ from failure_analysis.audit.seen import Seen
 
 @dataclass
 class Profile:
-    """Kinds of golds by template; of each task how many golds there are, break off, are no number
-    or letter where one is asked for; demands kept and broken; what questions say is the answer
-    though it is not; items with one content whose names differ in case and white space."""
+    """Kinds of golds by template; by task and template, and by task alone, how many golds have
+    numbers, have `held` only those of the question, `permute` just these; of each task how many
+    golds there are, break off, are no number or letter where one is asked for; demands kept and
+    broken; what questions say is the answer though it is not; items with one content whose names
+    differ in case and white space."""
 
     kinds: dict[tuple[str, str], Counter] = field(default_factory=dict)
     tasks: dict[str, Counter] = field(default_factory=dict)
+    figures: dict[tuple[str, str], Counter] = field(default_factory=dict)
     demands: Counter = field(default_factory=Counter)
     stated: Counter = field(default_factory=Counter)
     names: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -34,8 +37,19 @@ def profile(items: Iterable[tuple[str, str, Seen]]) -> Profile:
         gold = golds.plain(row.expected)
         if gold is not None:
             _add(whole, task, row.question, gold)
+            for one in dict.fromkeys(("", key)):
+                whole.figures.setdefault((task, one), Counter()).update(
+                    figures(row.question, gold))
     whole.names = {key: idents for key, idents in whole.names.items() if len(idents) > 1}
     return whole
+
+
+def figures(question: str, gold: str) -> dict[str, bool]:
+    """Whether a gold has numbers, only such as stand in its question, and three or more that are
+    the question's in another order."""
+    asked, said = Counter(golds.numbers(question)), Counter(golds.numbers(gold))
+    return {"numbers": bool(said), "held": bool(said) and said.keys() <= asked.keys(),
+            "permute": said.total() > 2 and said == asked}
 
 
 def _add(whole: Profile, task: str, question: str, gold: str) -> None:

@@ -20,6 +20,7 @@ _MOST_SHOWN = 4
 _FEWEST_GRADERS = 2
 _FEWEST_TOKENS = 10
 _LONGEST_FINAL = 60
+_SIGNS = frozenset(("boxed", "tag", "hashes", "json"))  # ways of marking that a prompt asks for
 # What a dimension is called that the answer alone does not decide.
 _NOT_OF_THE_ANSWER = re.compile(r"latenc|time|speed|fast|slow|cost|token|budget|price|duration|"
                                 r"efficien|steps|turns|\bcalls\b", re.I)
@@ -170,8 +171,8 @@ def _same_calls(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
 
 def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Group]
                 ) -> Iterator[Candidate]:
-    """Responses that mark the same final answer in the same way, where a final answer is all that
-    is expected."""
+    """Responses that end in the same final answer, where a final answer is all that is expected
+    and the failing one is marked in a way in which others passed, or is the gold itself."""
     wanted = strict.golds(item.expected) if item.expected is not None else []
     asked = asks.forms(item.question)
     both = {"pass", "fail"} <= {row.outcome for row in item.rows}
@@ -179,15 +180,18 @@ def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
                            for gold in wanted)
     if not short or asked & {"reasons", "exact", "only"} or strict.calls_wanted(item.expected):
         return
-    finals: dict[tuple[str, str], list[Seen]] = defaultdict(list)
+    case = bool(asked & {"case"}) or any(normal.case_matters(gold, gold, item.question, asked)
+                                         for gold in wanted)
+    finals: dict[str, list[tuple[str, Seen]]] = defaultdict(list)
     for key, rows in alike.items():
         if key not in opposite and not rows[0].made and not rows[0].spoken:
             text, how = normal.final(rows[0].answer)
             if text:
-                folded = normal.key(text, case=bool(asked & {"case"}))
-                finals[how, folded] += [row for row in rows if strict.about(row, strict.RIGHT)
-                                        or row.outcome == "pass"]
-    groups = [group for rows in finals.values() if (group := _opposite(rows))]
+                finals[normal.key(text, case=case)] += [(how, row) for row in rows]
+    free = {how for rows in finals.values() for how, row in rows if row.outcome == "pass"}
+    groups = [group for rows in finals.values() if (group := _opposite([
+        row for how, row in rows if row.outcome == "pass" or strict.about(row, strict.RIGHT)
+        and (how in free or free - _SIGNS and row.answer.strip() in wanted)]))]
     if groups:
         yield _contradiction(item, "same_final", groups, "end in the same final answer")
 

@@ -12,7 +12,7 @@ from failure_analysis import tool_calls, tool_checks
 from failure_analysis.checks import text_of
 
 _LONGEST = 60_000  # characters of a text; what is longer is told apart by its hash
-_LONGEST_RESULT = 4_000
+LONGEST_RESULT = 4_000
 _NO_ERROR = ('error": null', 'error":null', 'error": false', 'error": ""', 'errors": []')
 
 
@@ -89,7 +89,7 @@ def _made(call: Any, result: Any) -> Made:
     text = tool_calls.result_text(result)
     by = call.get("requestor") if isinstance(call, dict) else None
     return Made(by if isinstance(by, str) else "assistant", tool_calls.name(call),
-                tool_checks.parsed_arguments(tool_calls.arguments(call)), text[:_LONGEST_RESULT],
+                tool_checks.parsed_arguments(tool_calls.arguments(call)), text[:LONGEST_RESULT],
                 _hash(text), has_failed(result, text), tool_calls.ident(call))
 
 

@@ -3,7 +3,7 @@ calls, or nothing at all."""
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from failure_analysis.audit import asks, normal
@@ -25,12 +25,14 @@ RIGHT = re.compile(r"correct|accura|match|solved|answer|right|score|success|pass
                    r"\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result", re.I)
 _DONE = re.compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet", re.I)
 _MOST_SHOWN = 6
+_MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
 SAYS = {
     "equal": "word for word what is expected",
     "white_space": "what is expected but for white space",
     "wrapping": "what is expected but for quotes, marks around it or a full stop",
     "case": "what is expected but for capitals", "number": "the expected number, written otherwise",
     "unit": "the expected number; one of the two names the unit that the question names",
+    "date": "the expected day, written otherwise",
     "option": "the expected option, named by its letter or its text",
     "latex": "what is expected, written in LaTeX or out of it",
     "assignment": "what is expected, with the name of the unknown",
@@ -65,17 +67,19 @@ def golds(expected: Any) -> list[str]:
     return [normal.written(expected)]
 
 
-def rules(row: Seen, wanted: Sequence[str], question: str, usual: str) -> str:
+def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
+          passing: Set[str] = frozenset()) -> str:
     """By which rule a row's answer is one of those that are wanted; blank if it is none. `usual`
     is how the item's other responses mark their final answer, which may be asked for where we
-    do not see it."""
+    do not see it; with `passing` ways of marking it others passed, so that these will do."""
     ending = normal.final(row.answer)
     asked = asks.forms(question)
     for gold in wanted:
         short = normal.final(gold).text or gold
         same = row.answer == gold and "equal" or normal.alike(row.answer, short, question)
         how = ending.how
-        if not same and ending.how not in ("", "whole") and "only" not in asked:
+        if not same and ending.how not in ("", "whole") and (
+                ending.how in passing or not asked & {"only", "exact"}):
             same = normal.alike(ending.text, short, question)
             same = "wrapping" if same == "equal" else same
         elif ending.how in ("boxed", "tag", "hashes", "json"):
@@ -94,12 +98,13 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     for row in failed:
         if row.made or not row.answer.strip() or not about(row, RIGHT):
             continue
-        if not rules(row, wanted, question, ""):
+        if not rules(row, wanted, question, "", _MARKS):
             continue
         if marks is None:
             marks = [(other.ident, other.outcome, normal.final(other.answer).how)
                      for other in item.rows]
-        rule = rules(row, wanted, question, _usual(marks, row.ident))
+        passing = {how for _, outcome, how in marks if outcome == "pass"}
+        rule = rules(row, wanted, question, _usual(marks, row.ident), passing)
         if rule:
             by_rule.setdefault(rule, []).append(row)
     for rule, rows in by_rule.items():

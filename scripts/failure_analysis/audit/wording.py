@@ -3,7 +3,8 @@ of English; what they do not decide is left alone."""
 
 import re
 
-_FAILURE = (r"unable to|(?:can ?not|can['’]t|could ?not|couldn['’]t|am not able to|was not able to|"
+_FAILURE = (r"unable to|not able to|"
+            r"(?:can ?not|can['’]t|could ?not|couldn['’]t|am not able to|was not able to|"
             r"wasn['’]t able to|won['’]t be able to|will not be able to|do not have (?:the |any )?"
             r"(?:ability|access|information|tools?|enough)|don['’]t have (?:the |any )?"
             r"(?:ability|access|information|tools?|enough)|do not know|don['’]t know|"
@@ -33,7 +34,8 @@ _KINDS = {
     "create": r"book(?:ed)?|reserv(?:ed?|ing)|schedul(?:ed?)|creat(?:ed?)|add(?:ed)?|"
               r"open(?:ed)?|register(?:ed)?|enrol(?:l|led)?|submit(?:ted)?|fil(?:ed?)|"
               r"order(?:ed)?|purchas(?:ed?)|buy|bought|plac(?:ed?)|post(?:ed)?|sav(?:ed?)|"
-              r"upload(?:ed)?|set up|issued?",
+              r"upload(?:ed)?|set up|issued?|writ(?:e|ten)|insert(?:ed)?|record(?:ed)?|"
+              r"log(?:ged)?|publish(?:ed)?|deploy(?:ed)?|install(?:ed)?",
     "send": r"send|sent|e?mail(?:ed)?|messag(?:ed?)|notif(?:y|ied)|forward(?:ed)?|shar(?:ed?)|"
             r"invit(?:ed?)|post(?:ed)?|issued?|repl(?:y|ied)",
     "change": r"updat(?:ed?)|chang(?:ed?)|modif(?:y|ied)|edit(?:ed)?|adjust(?:ed)?|set|"
@@ -41,27 +43,38 @@ _KINDS = {
               r"correct(?:ed)?|switch(?:ed)?|appl(?:y|ied)|exchang(?:ed?)|replac(?:ed?)|"
               r"swap(?:ped)?|enabl(?:ed?)|disabl(?:ed?)|activat(?:ed?)|deactivat(?:ed?)|reset|"
               r"resum(?:ed?)|suspend(?:ed)?|add(?:ed)?|remov(?:ed?)|schedul(?:ed?)|assign(?:ed)?|"
-              r"lock(?:ed)?|unlock(?:ed)?",
+              r"lock(?:ed)?|unlock(?:ed)?|writ(?:e|ten)|insert(?:ed)?|overwrit(?:e|ten)|"
+              r"format(?:ted)?|fill(?:ed)?|put|mark(?:ed)?|merg(?:ed?)|restor(?:ed?)|"
+              r"restart(?:ed)?|approv(?:ed?)|grant(?:ed)?",
     "remove": r"cancel(?:l?ed)?|delet(?:ed?)|remov(?:ed?)|clos(?:ed?)|drop(?:ped)?",
     "pay": r"pay|paid|transfer(?:red)?|charg(?:ed?)|wir(?:ed?)|deposit(?:ed)?|withdraw|withdrawn|"
            r"refund(?:ed)?|return(?:ed)?|reimburs(?:ed?)|credit(?:ed)?|send|sent",
 }
-_DONE = ("ed", "sent", "paid", "bought", "withdrawn", "set", "set up")
+_DONE = ("ed", "sent", "paid", "bought", "withdrawn", "written", "set", "set up")
 _VERBS = {kind: re.compile(rf"(?:{words})", re.I) for kind, words in _KINDS.items()}
 _ANY = "|".join(_KINDS.values())
 _CLAIM = re.compile(
     r"\b(?:(?P<own>(?:i|we)(?:['’]ve| have) "
     r"(?:(?:just|now|also|successfully|since|gone ahead and) )*)"
-    r"|(?P<passive>(?:has|have) been (?:(?:just|now|also|successfully) )*)"
+    r"|(?P<passive>(?:has|have|(?:it|that|this)['’]s) been "
+    r"(?:(?:just|now|also|successfully) )*)"
     r"|(?P<now>(?:is|are) now (?:successfully )?)"
     r"|(?P<sure>(?:(?:was|were|is|are|i|we) )?successfully )"
-    r"|(?P<bare>(?:^\W*|(?:i|we) (?:(?:just|also|now) )?)))"
+    r"|(?P<bare>(?:^\W*|(?:i|we) (?:(?:just|also|now) |went ahead and )?)))"
     rf"(?P<verb>{_ANY})\b", re.I)
 
 
+# `Your stay is cancelled`: a new state, as it may be told after a deed.
+_STATE = re.compile(
+    r"^(?:your|the|this|that|it|everything|reservation|booking|order|ticket)\b"
+    rf"(?:[ #]+[\w.,#-]+){{0,4}}? (?:is|are) (?P<verb>{_ANY})\b"
+    r"(?! (?:by|within|only|if|when|as|from|until|to be|per)\b)", re.I)
 # Says that something has been done, and not what.
-_ALL_DONE = re.compile(r"^(?:all (?:set|done)|done)\b\W*|\b(?:is|are) now (?:on|at|in|under|for)\b",
-                       re.I)
+_ALL_DONE = re.compile(r"^(?:(?:you['’]re |you are )?all (?:set|done)|done)\b\W*|"
+                       r"^(?:this|that|it|everything)(?:['’]s| is| has been) (?:now )?"
+                       r"(?:all )?(?:done|taken care of|sorted)\b|"
+                       r"\b(?:is|are) now (?:on|at|in|under|for)\b|"
+                       r"\bnow (?:holds|contains|reads|has)\b", re.I)
 
 
 def refuses(answer: str) -> bool:
@@ -98,10 +111,14 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
         stripped = sentence.strip().strip("*_#>- \t")
         match = next((match for match in _CLAIM.finditer(stripped)
                       if match["verb"].lower().endswith(_DONE)), None)
+        state = None if match else _STATE.match(stripped)
         if stripped.endswith("?"):
             continue
         if match and not _HEDGES.search(stripped[:match.end()]):
             found.append((match["verb"].lower(), stripped, match["passive"] is None))
+        elif state and state["verb"].lower().endswith(_DONE[:-2]) \
+                and not _HEDGES.search(state[0]):
+            found.append((state["verb"].lower(), stripped, False))
         elif _ALL_DONE.search(stripped) and not _HEDGES.search(stripped):
             found.append(("done", stripped, False))
         elif _WITHDRAWN.search(stripped):
