@@ -110,7 +110,7 @@ function drawSide(side) {
   const more = side.count - side.datapoints.length;
   return el("section", { class: "side" },
     el("h3", {}, side.label, side.count ? el("span", {}, side.count === 1 ? "1 datapoint" : `${side.count} datapoints`) : ""),
-    el("div", { class: "box text", "data-id": first?.id ?? "" }, ...side.pieces.map(([words, differs]) => (differs ? el("mark", {}, words) : words))),
+    el("div", { class: "box" }, el("div", { class: "text", "data-id": first?.id ?? "" }, ...side.pieces.map(([words, differs]) => (differs ? el("mark", {}, words) : words)))),
     el("p", { class: "idents" }, ...side.datapoints.map(link), more > 0 ? `and ${more} more` : ""));
 }
 
