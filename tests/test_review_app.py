@@ -1058,7 +1058,8 @@ def test_the_filters_leave_what_is_unread_or_of_a_class(window, opened, audited)
     assert reading(page, "q2")["reading"]["holds"] == "pass"  # as its class has it
     window.get(f"{page.link.partition('?')[0]}audit")
     until(lambda: text(window, "#found") == "3 candidates")
-    assert window.find_element("css selector", ".confirmed i").text == "✗"
+    until(lambda: texts_of(window, ".confirmed i") == ["✗"])
+    until(lambda: text(window, "#sheet h2") == "q1")  # the first one that is unread
     choose = "const e = document.getElementById(arguments[0]); e.value = arguments[1];" \
              "e.dispatchEvent(new Event('change'))"
     window.execute_script(choose, "filter-read", "unread")
@@ -1068,7 +1069,7 @@ def test_the_filters_leave_what_is_unread_or_of_a_class(window, opened, audited)
     assert texts_of(window, "#candidates span") == []
     window.execute_script(choose, "filter-read", "")
     assert texts_of(window, "#candidates span") == ["q2"]
-    window.find_element("css selector", "#candidates button").click()
+    window.execute_script("document.querySelector('#candidates button').click()")
     until(lambda: "ada (person): confirmed, pass: " + DECIDES in text(window, "#others"))
     assert window.execute_script("return reason.value") == DECIDES
 
