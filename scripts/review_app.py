@@ -26,10 +26,13 @@ that opens the printed link; Ctrl-C ends.
 Writes reviews.jsonl (each finished form is saved by itself, and again when it is changed) and
 reading_log.jsonl (what stood on the screen). Its view "Second reading" shows each sentence of the
 report with its evidence, for a person who did not write it; answers go to second_reading.jsonl, as
-with check_report.py --answers. With --static it serves nothing and writes one
-read-only HTML page of the reviews, to send to a colleague.
+with check_report.py --answers. Its view "Audit" shows each candidate of audit_benchmark.py, the
+sides beside each other with the words that differ; readings go to audit_readings.jsonl, as with
+audit_benchmark.py --readings. Datapoints that no grader judged are there too: the form takes the
+reader's verdict. With --static it serves nothing and writes one read-only HTML page of the reviews,
+to send to a colleague.
 
-Exit codes: 0 done or interrupted; 1 refused (no packet, nothing failed, port taken, no review for
+Exit codes: 0 done or interrupted; 1 refused (no packet, nothing to read, port taken, no review for
 --static); 2 usage.
 
 Example: review_app.py results/mybench --coder alice
@@ -78,8 +81,9 @@ def _write(args: argparse.Namespace) -> int:
     from failure_analysis.pages import static_page
 
     summary = static_page.write(args.analysis_dir, args.static)
+    judged = "{} of {} unjudged ones, ".format(*summary["unjudged"]) if summary["unjudged"] else ""
     cli.summarise(summary, [f"{summary['reviewed']} of {summary['failing']} failing datapoints "
-                            f"reviewed, by {', '.join(summary['coders'])}",
+                            f"reviewed, {judged}by {', '.join(summary['coders'])}",
                             f"page: {args.static}"], as_json=False)
     return 0
 

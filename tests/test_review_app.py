@@ -18,11 +18,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from browser import chromium, until
+from failure_analysis.audit import candidates, run
+from failure_analysis.audit import given as given_to_audit
 from failure_analysis.packet import rows
-from failure_analysis.pages import layout
+from failure_analysis.pages import examined, layout
 from failure_analysis.pages.server import _layers
 from failure_analysis.report import second_reading
-from failure_analysis.review import ledger, parts, reading_log
+from failure_analysis.review import audit_readings, ledger, parts, reading_log
 from make_runs import judged, read_jsonl, simulation, task, tau2, turn
 
 POISON = ('<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">'
@@ -907,3 +909,314 @@ def test_what_was_written_outlives_a_sentence_that_changes(window, opened, repor
     until(lambda: text(window, ".sentence") == "It books nine [D1].")
     assert window.execute_script("return reason.value") == "nothing on ten o'clock"
     assert "has changed" in text(window, "#toast")
+
+
+# The audit
+
+
+SUMS = """benchmark: sums
+fields:
+  item_id: item
+  model_name: model
+  user_text: question
+  assistant_text: answer
+  expected: gold
+  scores: {right: right}
+"""
+SAID = {"strong": {"q1": (f"It makes 4 apples in all. {POISON}", True),
+                   "q2": ("The sum is 9 apples, no more", False), "q3": ("It is 6 in all", True)},
+        "weak": {"q1": (f"It makes 4 pears in all! {POISON}", False),
+                 "q2": ("The sum is 8 apples, no more", False), "q3": ("It is 6 in all", True)}}
+PLANTED = {"q1": ("same_answer_other_verdict", ("passed", "failed")),
+           "q2": ("strict_match", ("failed",)), "q3": ("instability", ("repeats of a model",))}
+DECIDES = "both say four, the sum asked for"
+
+
+def planted(item, whole):
+    """The planted candidate of an item, as a class module would find it."""
+    klass, labels = PLANTED[item.ident]
+    sides = [candidates.variant(label, row.answer, [row]) for label, row in
+             zip(labels, sorted(item.rows, key=lambda row: row.model), strict=False)]
+    yield candidates.candidate(item, klass, "planted", "Planted.", [
+        *sides, candidates.variant("expected", "The sum is 9 pears, no more")], item.rows, rows=2)
+
+
+@pytest.fixture(scope="session")
+def sums(run_script, tmp_path_factory):
+    """Two models, an audit that found what is planted, and no passing datapoint copied."""
+    root = tmp_path_factory.mktemp("sums")
+    (root / "map.yaml").write_text(SUMS, encoding="utf-8")
+    for model, answers in SAID.items():
+        (root / f"{model}.jsonl").write_text("".join(json.dumps({
+            "item": item, "model": model, "question": f"What is sum {item}?", "answer": words,
+            "gold": f"gold of {item}", "right": right}) + "\n"
+            for item, (words, right) in answers.items()), encoding="utf-8")
+    out = root / "out"
+    done = run_script("deep_error_analysis.py", "--input", root / "strong.jsonl",
+                      root / "weak.jsonl", "--mapping", root / "map.yaml", "--output",
+                      out / "deep_error_analysis.md")
+    assert done.returncode == 0, done.stdout + done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "FINDERS", (planted,))
+        run.write(out, given_to_audit.given(out))
+    return out
+
+
+@pytest.fixture
+def audited(sums, tmp_path):
+    """A copy of it, that nobody has read in."""
+    return shutil.copytree(sums.parent, tmp_path / "sums") / "out"
+
+
+def ident_of(folder, item):
+    """The id of the candidate of an item."""
+    return next(one.id for one in candidates.load(folder) if one.item_id == item)
+
+
+def read_in(folder):
+    """What each recorded reading says."""
+    path = folder / audit_readings.NAME
+    names = ("reader", "kind", "id", "answer", "holds", "datapoint_id", "quote", "reason")
+    return [tuple(line[name] for name in names)
+            for line in (read_jsonl(path) if path.exists() else [])]
+
+
+def reading(page, item, answer="confirmed", **more):
+    """What the page is answered when it sends a reading."""
+    status, _, body = ask(page, "POST", "/api/reading", {
+        "id": ident_of(page.folder, item), "answer": answer, "datapoint_id": f"weak/{item}",
+        "quote": SAID["weak"][item][0][:20], "reason": DECIDES, **more})
+    assert status == 200, body
+    return json.loads(body)
+
+
+def test_a_person_compares_the_sides_and_confirms(window, opened, audited, run_script):
+    from selenium.webdriver.common.keys import Keys
+
+    opened(audited)
+    window.find_element("link text", "Audit").click()
+    until(lambda: text(window, ".what") == "Planted.")
+    assert text(window, "#progress") == "0 of 2 flags read · 0 of 3 candidates by ada"
+    assert texts_of(window, "#candidates h3, #candidates span") == [
+        "same_answer_other_verdict (flag)", "q1", "strict_match (flag)", "q2",
+        "instability (lead)", "q3"]
+    assert texts_of(window, ".columns")[0].split("\n") == [
+        "passed", "1 datapoint", SAID["strong"]["q1"][0].replace(POISON, SHOWN), "strong/q1",
+        "failed", "1 datapoint", SAID["weak"]["q1"][0].replace(POISON, SHOWN), "weak/q1"]
+    assert texts_of(window, "main mark") == ["apples", ".", "pears", "!"]
+    assert window.find_elements("css selector", "main img, main script") == []
+    assert "1 of its datapoints is not here whole" in text(window, "#absent")
+    assert text(window, "#absent code") == f"plan_review.py {audited} --contrast strong/q1"
+    press(window, "3")
+    press(window, DECIDES + Keys.CONTROL + Keys.ENTER)
+    until(lambda: "declined needs a quote" in text(window, "#status"))
+    assert read_in(audited) == []
+    press(window, Keys.ESCAPE)
+    words = drag(window, ".columns .side:nth-child(2) .text", 150)
+    assert "makes 4 pears in all" in words
+    press(window, "q")
+    quoted = window.execute_script("return document.getElementById('quote').value")
+    assert quoted.startswith("It makes 4 pears in")
+    press(window, "1")
+    assert texts_of(window, "#holds button[aria-pressed=true]") == []
+    press(window, Keys.CONTROL + Keys.ENTER)
+    until(lambda: "confirmed needs `holds`" in text(window, "#status"))
+    window.find_element("css selector", "[data-holds=pass]").click()
+    press(window, Keys.CONTROL + Keys.ENTER)
+    until(lambda: text(window, "#sheet h2") == "q2")
+    assert read_in(audited) == [("ada", "person", ident_of(audited, "q1"), "confirmed", "pass",
+                                 "weak/q1", quoted, DECIDES)]
+    assert text(window, "#progress") == "1 of 2 flags read · 1 of 3 candidates by ada"
+    assert texts_of(window, "main mark") == ["pears", "apples"]
+    assert window.execute_script("return window.hacked ?? null") is None
+    assert [log for log in window.get_log("browser") if log["level"] == "SEVERE"] == []
+
+
+def texts_of(window, css):
+    """The texts of the elements as they are seen."""
+    return window.execute_script(
+        "return [...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility())"
+        ".map((e) => e.innerText.replaceAll(/\\n\\n+/g, '\\n'))", css)
+
+
+def test_a_datapoint_that_is_copied_meanwhile_can_be_opened(window, opened, audited, run_script):
+    page = opened(audited)
+    base = page.link.partition("?")[0]
+    window.get(f"{base}audit")
+    until(lambda: text(window, "#absent"))
+    assert texts_of(window, "main a") == ["weak/q1"]
+    assert run_script("plan_review.py", audited, "--contrast", "strong/q1").returncode == 0
+    until(lambda: texts_of(window, "main a") == ["strong/q1", "weak/q1"])
+    assert text(window, "#absent") == ""
+    window.get(window.find_element("link text", "strong/q1").get_attribute("href"))
+    until(lambda: "q1" in text(window, "#head h2"))
+    assert text(window, ".box.answer").startswith("It makes 4 apples in all.")
+
+
+def test_the_filters_leave_what_is_unread_or_of_a_class(window, opened, audited):
+    page = opened(audited)
+    assert reading(page, "q2")["reading"]["holds"] == "pass"  # as its class has it
+    window.get(f"{page.link.partition('?')[0]}audit")
+    until(lambda: text(window, "#found") == "3 candidates")
+    until(lambda: texts_of(window, ".confirmed i") == ["✗"])
+    until(lambda: text(window, "#sheet h2") == "q1")  # the first one that is unread
+    choose = "const e = document.getElementById(arguments[0]); e.value = arguments[1];" \
+             "e.dispatchEvent(new Event('change'))"
+    window.execute_script(choose, "filter-read", "unread")
+    assert text(window, "#found") == "2 of 3 candidates"
+    assert texts_of(window, "#candidates span") == ["q1", "q3"]
+    window.execute_script(choose, "filter-class", "strict_match")
+    assert texts_of(window, "#candidates span") == []
+    window.execute_script(choose, "filter-read", "")
+    assert texts_of(window, "#candidates span") == ["q2"]
+    window.execute_script("document.querySelector('#candidates button').click()")
+    until(lambda: "ada (person): confirmed, pass: " + DECIDES in text(window, "#others"))
+    assert window.execute_script("return reason.value") == DECIDES
+
+
+def test_a_reading_is_proved_as_the_command_proves_it(serve, audited):
+    page = serve(audited)
+    assert "does not occur in weak/q2" in reading(page, "q2", quote="nothing of it")["reason"]
+    assert reading(page, "q2", id="0123456789")["reason"].startswith('"0123456789" is no candidate')
+    assert "plan_review.py ANALYSIS_DIR --contrast weak/q3" in reading(
+        page, "q3", holds="drop")["reason"]
+    for ident in (None, [], 7):
+        assert reading(page, "q2", id=ident)["reason"]
+    assert read_in(audited) == []
+    mine = reading(page, "q2", reader="eve", kind="agent")["reading"]
+    assert (mine["reader"], mine["kind"]) == ("ada", "person")
+    assert reading(page, "q2", "declined")["reason"] == \
+        "not recorded: you read it in another window (confirmed, pass)"
+    assert reading(page, "q2", "declined", before=mine["reading_id"])["reading"]
+    assert [line[3] for line in read_in(audited)] == ["confirmed", "declined"]
+    assert ask(page, "POST", "/api/reading", {"id": "x"}, Origin=None)[0] == 403
+    with open(audited / "audit.jsonl", "a", encoding="utf-8") as file:
+        file.write("\n")
+    assert ask(page, "POST", "/api/reading", {"id": "x"})[0] == 409
+
+
+def test_a_reading_of_a_datapoint_that_has_changed_counts_no_longer(serve, audited):
+    page = serve(audited)
+    mine = reading(page, "q2")["reading"]
+    path = audited / "failure_review_rows.jsonl"
+    path.write_text(path.read_text("utf-8").replace("no more", "no less"), "utf-8")
+    news = json.loads(ask(page, path="/api/readings")[2])
+    assert news["readings"] == {}
+    assert news["void"] == {mine["id"]: [
+        "ada: confirmed; counts no longer: it is not the datapoint that was read for reading "
+        f"{mine['reading_id']}; read it and record it again"]}
+
+
+def test_without_an_audit_the_view_says_how_to_make_one(window, opened, folder):
+    (folder / "audit.jsonl").unlink(missing_ok=True)
+    page = opened()
+    window.get(f"{page.link.partition('?')[0]}audit")
+    until(lambda: "audit_benchmark.py" in text(window, "#middle .hint"))
+    assert ask(page, path="/api/audit")[0] == 409
+
+
+@pytest.mark.parametrize(("one", "other", "marked"), [
+    ("It is 4, I say", "It  is\n4, I say", ([], [])),
+    ("It is 4 in all", "It is five in all", (["4"], ["five"])),
+    ("all", "not all of it", ([], ["not", "of it"])),
+    ("", "never", ([], ["never"]))])
+def test_words_that_differ_are_marked_and_nothing_is_lost(one, other, marked):
+    both = examined.differences(one, other)
+    assert tuple("".join(piece.text for piece in pieces) for pieces in both) == (one, other)
+    assert tuple([piece.text for piece in pieces if piece.differs] for pieces in both) == marked
+
+
+@given(st.text("ab .,\n"), st.text("ab .,\n"))
+def test_the_pieces_of_two_sides_are_the_sides(one, other):
+    both = examined.differences(one, other)
+    assert tuple("".join(piece.text for piece in pieces) for pieces in both) == (one, other)
+    left = [re.findall(r"\w+|[^\w\s]+", "".join(piece.text for piece in pieces
+                                                if not piece.differs)) for pieces in both]
+    assert "".join(left[0]) == "".join(left[1])  # what is not marked is the same
+
+
+def test_what_is_held_against_what():
+    assert examined._pairs(["passed", "failed", "passed", "failed", "failed"]) == [
+        (0, 1), (2, 3), (0, 4)]
+    assert examined._pairs(["question", "expected", "failed"]) == [(1, 2)]
+    assert examined._pairs(["recorded", "ended by"]) == []
+
+
+# What nobody judged
+
+
+@pytest.fixture(scope="session")
+def transcripts(run_script, tmp_path_factory):
+    """A transcript of three turns that nobody judged."""
+    root = tmp_path_factory.mktemp("transcripts")
+    judged(root / "a", [{"turn": number, "model_name": "model-a",
+                         "user_text": f"Question {number}?",
+                         "assistant_text": f"The answer to {number} is here, in these words."}
+                        for number in range(3)], "transcript.jsonl")
+    run_script("deep_error_analysis.py", "--run-dir", root / "a", "--output",
+               root / "out" / "deep_error_analysis.md")
+    return root / "out"
+
+
+@pytest.fixture
+def unjudged(transcripts, tmp_path):
+    """A copy of it, with nothing reviewed."""
+    return shutil.copytree(transcripts, tmp_path / "unjudged")
+
+
+def judge(window, verdict):
+    """Gives the datapoint that is open a verdict, a quote and a mechanism, from the keyboard."""
+    from selenium.webdriver.common.keys import Keys
+
+    press(window, {"pass": "v", "fail": "vv"}[verdict])
+    words = drag(window, ".box.answer .text", 200)
+    press(window, "q")
+    press(window, "m")
+    press(window, MECHANISM + Keys.ESCAPE)
+    return words
+
+
+def test_a_person_judges_what_no_grader_did(window, opened, unjudged, run_script, tmp_path):
+    from selenium.webdriver.common.keys import Keys
+
+    opened(unjudged)
+    assert texts_of(window, "#queue .tag") == ["unjudged"] * 3
+    assert texts_of(window, "#queue .sign") == ["○"] * 3
+    assert text(window, "#progress") == "reviewed 0 of 3 unjudged · 0 by ada"
+    assert text(window, "#notice") == ""
+    judge(window, "pass")
+    assert text(window, "#faults") == "" and text(window, "#bucket") == ""
+    press(window, Keys.CONTROL + Keys.ENTER)
+    until(lambda: len(reviews(unjudged)) == 1)
+    until(lambda: text(window, "#head .item") == "1")
+    judge(window, "fail")
+    press(window, Keys.CONTROL + Keys.ENTER)
+    until(lambda: "still needed: bucket, fault" in text(window, "#status"))
+    press(window, Keys.ESCAPE)
+    press(window, "b")
+    press(window, "names_no_talk" + Keys.ESCAPE)
+    press(window, "1")
+    press(window, Keys.CONTROL + Keys.ENTER)
+    until(lambda: len(reviews(unjudged)) == 2)
+    assert [tuple(one[name] for name in ("datapoint_id", "verdict", "bucket", "fault", "kind"))
+            for one in reviews(unjudged)] == [
+        ("a/0", "pass", "", "", "person"),
+        ("a/1", "fail", "names_no_talk", "model_error", "person")]
+    until(lambda: text(window, "#progress") == "reviewed 2 of 3 unjudged · 2 by ada")
+    assert texts_of(window, "#queue .mode") == ["judged as pass", "names_no_talk", ""]
+    out = tmp_path / "review.html"
+    done = run_script("review_app.py", unjudged, "--static", out)
+    assert "0 of 0 failing datapoints reviewed, 2 of 3 unjudged ones, by ada" in done.stdout
+    window.get(out.as_uri())
+    assert "Judged by readers: 2 of 3 unjudged datapoints (1 passed)." in text(window, ".lead")
+    assert texts_of(window, "h2") == ["Models", "Buckets", "names_no_talk 1",
+                                      "Judged as pass by readers 1"]
+
+
+def test_without_a_verdict_what_nobody_judged_is_not_saved(serve, unjudged):
+    page = serve(unjudged)
+    entry = review_of("a/0", quotes=["The answer to 0 is here"])
+    status, _, body = ask(page, "POST", "/api/review", entry)
+    assert "no grader judged a/0: say --verdict pass or fail" in json.loads(body)["reason"]
+    ask(page, "POST", "/api/review", {**entry, "verdict": "fail"})
+    assert [one["verdict"] for one in reviews(unjudged)] == ["fail"]

@@ -6,12 +6,13 @@ import * as queue from "./queue.js";
 import { mark, scrollTo, selected } from "./quotes.js";
 
 const PAUSE = 1500;
-const EMPTY = { bucket: "", fault: "", mechanism: "", quotes: [], secondary: [], note: "", settles: false };
+const EMPTY = { verdict: "", bucket: "", fault: "", mechanism: "", quotes: [], secondary: [], note: "", settles: false };
 const NAMES = Object.keys(EMPTY);
 
 let desk = null;
 let id = "";
 let passed = false;
+let toJudge = false; // no grader judged it, so the verdict is the reader's
 let quotes = [];
 let bad = new Map();
 const known = new Map(); // datapoint -> this person's review in the ledger, as the page knows it
@@ -35,7 +36,9 @@ const draftKey = (of) => `draft ${desk.key} ${of}`;
 const saved = () => known.get(id) ?? null;
 const asSaved = () => (saved() ? plain(saved()) : EMPTY);
 const plain = (review) => Object.fromEntries(NAMES.map((name) => [name, review[name]]));
+const inShort = (review) => [review.verdict, review.bucket, review.fault].filter(Boolean).join(", ");
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+const asPass = () => $("form").elements.verdict.value === "pass";
 const slugs = (words) => words.toLowerCase().split(/[\s,;]+/).filter(Boolean);
 
 function slug() {
@@ -46,17 +49,19 @@ function slug() {
 
 function filled() {
   return {
-    bucket: $("bucket").value.trim(),
-    fault: $("form").elements.fault.value,
+    verdict: $("form").elements.verdict.value,
+    bucket: asPass() ? "" : $("bucket").value.trim(),
+    fault: asPass() ? "" : $("form").elements.fault.value,
     mechanism: $("mechanism").value.trim(),
     quotes: [...quotes],
-    secondary: slugs($("secondary").value),
+    secondary: asPass() ? [] : slugs($("secondary").value),
     note: $("note").value.trim(),
     settles: $("settles").checked && !$("settling").hidden,
   };
 }
 
 function fill(review) {
+  for (const radio of $("form").elements.verdict) radio.checked = radio.value === review.verdict;
   $("bucket").value = review.bucket;
   for (const radio of $("form").elements.fault) radio.checked = radio.value === review.fault;
   $("mechanism").value = review.mechanism;
@@ -71,15 +76,16 @@ function fill(review) {
 // Shows the form of a datapoint: its draft, else the review in the ledger, else nothing.
 export function open(view, reviews) {
   id = view.id;
-  passed = view.outcome !== "fail";
+  passed = view.outcome !== "fail" && !view.to_judge;
+  toJudge = view.to_judge;
   known.set(id, reviews.mine);
   others = reviews.others;
   const draft = JSON.parse(localStorage.getItem(draftKey(id)));
   drawOthers();
-  fill(draft ?? asSaved());
+  fill(draft ? { ...EMPTY, ...draft } : asSaved());
   $("notice").hidden = !passed;
   $("notice").textContent = passed ? (view.outcome === "pass" ? "This one passed: nothing to record, unless its verdict is wrong."
-    : "No grader judged this one: record a verdict of your own with record_review.py --verdict pass or fail.") : "";
+    : "The harness broke it off, and its benchmark does not count it: nothing to record.") : "";
   tell();
   if (draft) schedule();
 }
@@ -101,8 +107,9 @@ export function refresh(of, reviews) {
 
 function missing(form) {
   const wanting = [];
-  if (!form.bucket) wanting.push("bucket");
-  if (!form.fault) wanting.push("fault");
+  if (toJudge && !form.verdict) wanting.push("verdict");
+  if (form.verdict !== "pass" && !form.bucket) wanting.push("bucket");
+  if (form.verdict !== "pass" && !form.fault) wanting.push("fault");
   if (!form.mechanism) wanting.push("mechanism");
   if (!form.quotes.length) wanting.push("quote");
   return wanting;
@@ -110,6 +117,8 @@ function missing(form) {
 
 function tell() {
   const form = filled();
+  $("verdicts").hidden = !toJudge;
+  for (const field of [$("bucket").parentElement, $("faults"), $("secondary").parentElement]) field.hidden = form.verdict === "pass";
   if (saved() && same(form, asSaved())) status(`saved ${new Date(saved().recorded).toTimeString().slice(0, 5)}`, "good");
   else if (same(form, EMPTY)) status("");
   else if (missing(form).length) status(`draft kept; still needed: ${missing(form).join(", ")}`);
@@ -176,7 +185,7 @@ function offer(theirs) {
     fill(plain(theirs));
     tell();
   });
-  $("notice").replaceChildren(`Another window saved ${theirs.bucket}, ${theirs.fault}. `, take, ", or change or save yours to replace it.");
+  $("notice").replaceChildren(`Another window saved ${inShort(theirs)}. `, take, ", or change or save yours to replace it.");
   $("notice").hidden = false;
 }
 
@@ -190,6 +199,13 @@ export function leave() {
 export function leavePage() {
   const form = filled();
   if (id && unsaved(form)) post("review", { ...form, datapoint_id: id, replaces: saved()?.review_id ?? null }, true).catch(() => {});
+}
+
+export function turnVerdict() {
+  if (!toJudge) return toast("a grader judged this one");
+  const now = asPass() ? "fail" : "pass";
+  for (const radio of $("form").elements.verdict) radio.checked = radio.value === now;
+  changed();
 }
 
 export function chooseFault(number) {
@@ -256,8 +272,8 @@ function drawOthers() {
   $("others").dataset.id = id;
   if (!others.length) return $("others").replaceChildren();
   const label = `${others.length} other ${others.length === 1 ? "review" : "reviews"}${saved() ? "" : " (judge first, then look)"}`;
-  const card = (review) => el("article", { class: "review" }, el("b", {}, review.bucket),
-    el("p", {}, el("span", { class: "badge" }, review.fault), ` ${review.coder}, ${review.kind}${review.settles ? ", settles it" : ""}`),
+  const card = (review) => el("article", { class: "review" }, el("b", {}, review.bucket || "judged as pass"),
+    el("p", {}, review.fault && el("span", { class: "badge" }, review.fault), ` ${review.coder}, ${review.kind}${review.settles ? ", settles it" : ""}`),
     el("p", {}, review.mechanism), ...review.quotes.map((quote) => el("q", { onclick: () => show(quote) }, quote)),
     review.secondary.length ? el("p", {}, `consequences: ${review.secondary.join(", ")}`) : "",
     review.note ? el("p", {}, `note: ${review.note}`) : "");

@@ -55,13 +55,15 @@ async function takeNews(news) {
 function drawProgress({ progress, pairs, disagreements }) {
   const [reviewed, planned] = progress.planned;
   const [done, failing] = progress.failing;
-  const main = planned ? [reviewed, planned, "planned"] : [done, failing, "failing"];
+  const [judged, unjudged] = progress.unjudged;
+  const main = planned ? [reviewed, planned, "planned"] : failing ? [done, failing, "failing"] : [judged, unjudged, "unjudged"];
   $("progress").replaceChildren(bar(main[0], main[1]),
     el("span", {}, "reviewed ", el("b", {}, `${main[0]} of ${main[1]}`), ` ${main[2]}`,
-      planned ? `, ${done} of ${failing} failing` : "", ` · ${progress.mine} by ${coder}`));
+      planned && failing ? `, ${done} of ${failing} failing` : "",
+      unjudged && (planned || failing) ? `, ${judged} of ${unjudged} unjudged` : "", ` · ${progress.mine} by ${coder}`));
   $("disagreements").hidden = !disagreements;
   $("disagreements").textContent = `${disagreements} ${disagreements === 1 ? "disagreement" : "disagreements"}`;
-  $("models").replaceChildren(...progress.models.map(([model, k, n]) => el("div", { class: "model", title: `${model}: ${k} of ${n} failing datapoints reviewed` },
+  $("models").replaceChildren(...progress.models.map(([model, k, n]) => el("div", { class: "model", title: `${model}: ${k} of ${n} datapoints reviewed` },
     el("span", {}, model), bar(k, n), el("span", { class: "count" }, `${k} of ${n}`))));
   $("pairs").replaceChildren(...pairs.map((pair) => el("p", {}, el("b", {}, pair.coders.join(" and ")),
     `: same bucket ${pair.bucket} of ${pair.shared}, same fault ${pair.fault} of ${pair.shared}`)));
@@ -100,6 +102,7 @@ const KEYS = {
   u: () => move(queue.nextUnread(), "no unread datapoint is left in this list"),
   d: () => move(queue.nextDisagreement(), "no other disagreement in this list"),
   b: () => $("bucket").focus(),
+  v: form.turnVerdict,
   m: () => $("mechanism").focus(),
   q: form.addQuote,
   o: elsewhere,
@@ -152,6 +155,7 @@ async function start() {
   document.addEventListener("unfolded", form.drawMarks);
   addEventListener("pagehide", () => { shown.flush(true); form.leavePage(); });
   await poll();
+  if (!all.entries.length) $("middle").replaceChildren(el("p", { class: "hint" }, "No datapoint failed. The view Audit has verdicts to be examined."));
   await open(decodeURIComponent(location.hash.slice(1)) || queue.first());
   setInterval(() => { if (!document.hidden) poll(); }, POLL);
 }

@@ -9,7 +9,7 @@ const STATES = {
   unread: "unread", mine: "reviewed by me", "not-mine": "not reviewed by me",
   others: "reviewed by others only", disagree: "coders disagree", settled: "settled",
 };
-const TAGS = { failed_by_all: "all failed", repaired_elsewhere: "repaired?", unique_failure: "only this one", sample: "sample", contrast: "passed" };
+const TAGS = { failed_by_all: "all failed", repaired_elsewhere: "repaired?", unique_failure: "only this one", sample: "sample", contrast: "passed", audit: "audit" };
 const FILTERS = ["model", "mode", "bucket", "fault", "state"];
 
 let entries = [];
@@ -61,6 +61,7 @@ export function update(now) {
   filter();
 }
 
+const toReview = (entry) => entry.outcome === "fail" || entry.to_judge;
 export const stateOf = (id) => standing.states[id]?.state ?? "unread";
 export const buckets = () => standing.buckets;
 
@@ -103,8 +104,8 @@ function fits(entry, wanted, planned) {
     && (!wanted.mode || entry.mode === wanted.mode)
     && (!wanted.bucket || said?.buckets.includes(wanted.bucket))
     && (!wanted.fault || said?.faults.includes(wanted.fault))
-    && (!wanted.state || state === wanted.state || (wanted.state === "not-mine" && !said?.bucket))
-    && (!wanted.state || entry.outcome === "fail" || said);
+    && (!wanted.state || state === wanted.state || (wanted.state === "not-mine" && !said?.mine))
+    && (!wanted.state || toReview(entry) || said);
 }
 
 function says(entry, words) {
@@ -138,7 +139,7 @@ function draw() {
 
 function drawn(entry, place) {
   const said = standing.states[entry.id];
-  const passed = entry.outcome !== "fail";
+  const passed = !toReview(entry);
   const state = passed && !said ? "contrast" : stateOf(entry.id);
   const sign = state === "contrast" ? (read.has(entry.id) ? "·" : "◇") : SIGNS[state];
   const name = said?.bucket ?? entry.mode ?? "";
@@ -150,7 +151,7 @@ function drawn(entry, place) {
   el("span", { class: "sign" }, sign),
   el("div", {}, el("span", { class: "item" }, entry.item), el("span", { class: "model" }, entry.model.split("/").pop())),
   el("div", {}, el("span", { class: `mode ${said?.bucket ? "mine" : "guess"}` }, name),
-    el("span", { class: "tag" }, state === "disagree" ? "disagree" : TAGS[entry.why] ?? "")));
+    el("span", { class: "tag" }, state === "disagree" ? "disagree" : entry.to_judge ? "unjudged" : TAGS[entry.why] ?? "")));
   row.style.top = `${place * HEIGHT}px`;
   return row;
 }
@@ -182,7 +183,7 @@ export function neighbour(step, test = () => true) {
 }
 
 export const nextUnread = () => {
-  const test = (entry) => entry.outcome === "fail" && stateOf(entry.id) === "unread" && entry.id !== chosen;
+  const test = (entry) => toReview(entry) && stateOf(entry.id) === "unread" && entry.id !== chosen;
   return neighbour(1, test) ?? found.find(test)?.id ?? null;
 };
 

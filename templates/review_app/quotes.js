@@ -5,13 +5,18 @@ import { $ } from "./dom.js";
 // The selected text, cut to the part it begins in; exactly the characters of the datapoint,
 // without the line breaks that the page's layout puts between indented lines.
 export function selected(id) {
+  const { quote, reason, of } = selection();
+  if (of && of.dataset.id !== id) return { reason: "that is another datapoint's answer; quote this one's" };
+  return { quote, reason };
+}
+
+// The selected text wherever it stands, and the element it is `of`.
+export function selection() {
   const selection = getSelection();
   if (!selection.rangeCount || selection.isCollapsed) return { reason: "select some text first" };
   const range = selection.getRangeAt(0).cloneRange();
-  const text = [...$("middle").querySelectorAll(".text")].find((one) => range.intersectsNode(one) && within(range, one));
-  if (!text) return { reason: "select text of the datapoint" };
-  if (text.dataset.id !== id) return { reason: "that is another datapoint's answer; quote this one's" };
-  return { quote: within(range, text) };
+  const of = [...$("middle").querySelectorAll(".text")].find((one) => range.intersectsNode(one) && within(range, one));
+  return of ? { quote: within(range, of), of } : { reason: "select text of the datapoint" };
 }
 
 function within(range, text) {

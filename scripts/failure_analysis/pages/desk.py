@@ -16,7 +16,8 @@ from failure_analysis.review import ledger, plan, reading_log
 
 
 class Queued(NamedTuple):
-    """One line of the queue; `order` and `why` are None for what is not in the plan."""
+    """One line of the queue; `order` and `why` are None for what is not in the plan, `to_judge` is
+    true where the verdict is the reader's."""
 
     id: str
     model: str
@@ -24,6 +25,7 @@ class Queued(NamedTuple):
     run: str
     trial: int
     outcome: str
+    to_judge: bool
     failed: tuple[str, ...]
     mode: str | None
     order: int | None
@@ -47,7 +49,7 @@ class Desk:
     def refresh(self) -> None:
         """Reads the packet and the plan again if their files have changed."""
         with self._lock:
-            stamps = [_stamp(self.analysis_dir / name) for name in
+            stamps = [stamp(self.analysis_dir / name) for name in
                       (steps.OUTCOMES, steps.ROWS, rows.CONTRAST, plan.NAME)]
             if stamps == self._stamps:
                 return
@@ -69,7 +71,7 @@ class Desk:
     def reviews(self) -> tuple[str, list[ledger.Review]]:
         """The ledger as it stands, and a version that changes with it."""
         with self._lock:
-            version = _stamp(self.analysis_dir / ledger.NAME)
+            version = stamp(self.analysis_dir / ledger.NAME)
             if version != self._version:
                 self._reviews, self._version = ledger.load(self.analysis_dir), version
             return self._version, self._reviews
@@ -83,7 +85,7 @@ class Desk:
         return [ident for ident, text in self._texts.items() if wanted in text]
 
 
-def _stamp(path: Path) -> str:
+def stamp(path: Path) -> str:
     """Changes when the file does."""
     stat = path.stat() if path.exists() else None
     return f"{stat.st_mtime_ns}-{stat.st_size}" if stat else "none"
@@ -98,11 +100,14 @@ class _Asked(msgspec.Struct):
 
 
 def queue(index: rows.Index) -> dict[str, Queued]:
-    """The planned datapoints in the order of the plan, then the other failing ones."""
+    """The planned datapoints in the order of the plan, then the other failing ones and those that
+    nobody judged."""
     lines = plan.load(index.analysis_dir) if (index.analysis_dir / plan.NAME).exists() else []
     planned_by_id = {planned.datapoint_id: planned for planned in lines
                      if planned.datapoint_id in index.places}
-    ids = dict.fromkeys([*planned_by_id, *(line.datapoint_id for line in index.failing())])
+    others = [*index.failing(), *(line for line in index.unjudged()
+                                  if line.datapoint_id in index.places)]
+    ids = dict.fromkeys([*planned_by_id, *(line.datapoint_id for line in others)])
     return {ident: _queued(index.outcomes[ident], planned_by_id.get(ident)) for ident in ids}
 
 
@@ -112,7 +117,7 @@ def _queued(line: rows.OutcomeLine, planned: plan.Planned | None) -> Queued:
     place = (planned.order, planned.why, planned.contrast_of) if planned else (None, None, None)
     mode, failed = line.mode and safe(line.mode), tuple(map(safe, line.failed))
     return Queued(line.datapoint_id, safe(line.model), safe(line.item), safe(line.run), line.trial,
-                  line.outcome, failed, mode, *place)
+                  line.outcome, line.outcome == "unjudged" and line.counted, failed, mode, *place)
 
 
 def texts(index: rows.Index) -> dict[str, str]:
@@ -149,8 +154,8 @@ def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
 
 
 def disagrees(final: ledger.Final) -> bool:
-    """True when the readers of a datapoint have not come to one bucket and one fault."""
-    return final.bucket is None or final.fault is None
+    """True when the readers of a datapoint have not come to one verdict, bucket and fault."""
+    return None in (final.bucket, final.fault, final.verdict)
 
 
 def _state(final: ledger.Final, coder: str) -> dict:
@@ -162,22 +167,27 @@ def _state(final: ledger.Final, coder: str) -> dict:
         state = "settled"
     else:
         state = "mine" if mine else "others"
-    return {"state": state, "bucket": mine and mine.bucket, "fault": mine and mine.fault,
-            "buckets": sorted({review.bucket for review in final.reviews}),
-            "faults": sorted({review.fault for review in final.reviews})}
+    return {"state": state, "mine": mine is not None,
+            "bucket": mine and (mine.bucket or f"judged as {mine.verdict}"),
+            "buckets": sorted({review.bucket for review in final.reviews} - {""}),
+            "faults": sorted({review.fault for review in final.reviews} - {""})}
 
 
 def progress(desk: Desk, finals: dict[str, ledger.Final]) -> dict:
-    """How many of the failing datapoints have been reviewed, by anybody and by this coder."""
+    """How many of the failing datapoints and of those that nobody judged have been reviewed, by
+    anybody and by this coder."""
     failing = [queued for queued in desk.queue.values() if queued.outcome == "fail"]
-    planned = [queued for queued in failing if queued.order is not None]
+    unjudged = [queued for queued in desk.queue.values() if queued.to_judge]
+    wanted = [*failing, *unjudged]
+    planned = [queued for queued in wanted if queued.order is not None]
     mine = {ident for ident, final in finals.items()
             if any(review.coder == desk.coder for review in final.reviews)}
-    done = Counter(queued.model for queued in failing if queued.id in finals)
-    models = Counter(queued.model for queued in failing)
+    done = Counter(queued.model for queued in wanted if queued.id in finals)
+    models = Counter(queued.model for queued in wanted)
     return {"planned": [sum(queued.id in finals for queued in planned), len(planned)],
-            "failing": [done.total(), len(failing)],
-            "mine": sum(queued.id in mine for queued in failing),
+            "failing": [sum(queued.id in finals for queued in failing), len(failing)],
+            "unjudged": [sum(queued.id in finals for queued in unjudged), len(unjudged)],
+            "mine": sum(queued.id in mine for queued in wanted),
             "models": [[model, done[model], count] for model, count in models.items()]}
 
 

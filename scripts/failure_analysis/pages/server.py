@@ -20,16 +20,18 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from failure_analysis import clean, files, results, steps
+from failure_analysis.audit import candidates
 from failure_analysis.packet import rows, sanity
 from failure_analysis.pages import desk as desks
-from failure_analysis.pages import guard, second, view
+from failure_analysis.pages import examined, guard, second, view
 from failure_analysis.pages.desk import Desk
 from failure_analysis.review import contrast, ledger, parts, reading_log
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "templates" / "review_app"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _SLOWEST = 10  # seconds for a body to come in
-_REVIEW = ("bucket", "fault", "mechanism", "quotes", "secondary", "note", "settles", "replaces")
+_REVIEW = ("bucket", "fault", "mechanism", "quotes", "secondary", "note", "settles", "replaces",
+           "verdict")
 
 
 class _Quoted(msgspec.Struct):
@@ -57,7 +59,7 @@ class _Json(JSONResponse):
 def serve(analysis_dir: Path, port: int, coder: str) -> None:
     """Serves the page until it is interrupted; prints the link first."""
     desk = Desk(analysis_dir, coder)
-    if not desk.queue:
+    if not desk.queue and not any(candidates.load(analysis_dir)):
         raise files.Refusal(f"{analysis_dir}: {rows.without_failures(desk.index)}")
     with socket.socket() as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -118,6 +120,8 @@ def application(desk: Desk) -> Starlette:
             rendered("page.html.j2", title=title(desk.analysis_dir), faults=ledger.FAULTS))),
         Route("/second-reading", lambda request: HTMLResponse(
             rendered("second.html.j2", title=title(desk.analysis_dir)))),
+        Route("/audit", lambda request: HTMLResponse(
+            rendered("audit.html.j2", title=title(desk.analysis_dir)))),
         Route("/assets/{name}", _asset),
         answers("/api/queue", _queue), answers("/api/standing", _standing),
         answers("/api/datapoint", lambda desk, asked: view.datapoint(desk, asked.get("id", ""))),
@@ -126,6 +130,8 @@ def application(desk: Desk) -> Starlette:
         answers("/api/background", _background),
         answers("/api/sheet", second.sheet), answers("/api/answers", second.answers),
         takes("/api/answer", second.answer),
+        answers("/api/audit", examined.overview), answers("/api/readings", examined.readings),
+        answers("/api/candidate", examined.candidate), takes("/api/reading", examined.read),
         takes("/api/quote", _quote), takes("/api/review", _review), takes("/api/shown", _shown),
     ], exception_handlers={
         files.Refusal: _refused, msgspec.ValidationError: _refused, OSError: _refused})

@@ -37,6 +37,7 @@ def write(analysis_dir: Path, path: Path) -> dict:
     coders = {review.coder for final in finals.values() for review in final.reviews}
     summary = {"reviewed": reviewed, "failing": failing,
                "nothing": "" if failing else rows.without_failures(desk.index),
+               "unjudged": counts["unjudged"] if counts["unjudged"][1] else None,
                "planned": planned if planned[1] else None, "coders": sorted(coders)}
     style = "\n".join((TEMPLATES / name).read_text(encoding="utf-8")
                       for name in ("theme.css", "static.css"))
@@ -45,13 +46,14 @@ def write(analysis_dir: Path, path: Path) -> dict:
         "static.html.j2", title=title(analysis_dir), style=style, style_hash=digest,
         summary=summary, models=counts["models"], buckets=_buckets(points),
         pairs=desks.pairs(ledger.current(reviews)),
+        passed=[point for point in points if point["verdict"] == "pass"],
         undecided=[point for point in points if point["disagrees"]]))
     return summary
 
 
 def _buckets(points: list[dict]) -> list[dict]:
     """The buckets, biggest first, each with the datapoints that its readers agree on."""
-    agreed = [point for point in points if not point["disagrees"]]
+    agreed = [point for point in points if not point["disagrees"] and point["bucket"]]
     buckets = []
     for name, _ in desks.ranked(Counter(point["bucket"] for point in agreed)):
         members = [point for point in agreed if point["bucket"] == name]
@@ -70,7 +72,8 @@ def _point(desk: Desk, ident: str, final: ledger.Final) -> dict:
     talk = view.conversation(row, row_parts)
     spoken = {name for name in marked if name.startswith(("message-", "call-", "result-"))}
     return {**desk.queued(ident)._asdict(), "bucket": final.bucket, "fault": final.fault,
-            "disagrees": desks.disagrees(final), "reviews": final.reviews, "parts": marked, **talk,
+            "verdict": final.verdict, "disagrees": desks.disagrees(final),
+            "reviews": final.reviews, "parts": marked, **talk,
             "marked_talk": any(marked[name]["marked"] for name in spoken)}
 
 

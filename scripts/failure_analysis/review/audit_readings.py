@@ -21,8 +21,9 @@ CONFIRMED, POSSIBLE, DECLINED = ANSWERS = ("confirmed", "possible", "declined")
 # What the disputed datapoints should have been; `drop`: they say nothing, nor do the others of
 # their item, unless the run alone broke; `stays`: the verdicts are right as they are.
 PASS, FAIL, DROP, STAYS = HOLDS = ("pass", "fail", "drop", "stays")
-_BY_CLASS = {"strict_match": PASS, "false_pass": FAIL, "damaged_item": DROP, "harness": DROP,
-             "claimed_done": STAYS}
+# What a confirmed candidate of a class says, where its reader does not.
+BY_CLASS = {"strict_match": PASS, "false_pass": FAIL, "damaged_item": DROP, "harness": DROP,
+            "claimed_done": STAYS}
 _KEYS = ("id", "answer", "holds", "datapoint_id", "quote", "reason", "reader", "kind")
 _FEWEST_WORDS = 4
 
@@ -101,7 +102,7 @@ def _judged(index: rows.Index, entry: dict[str, Any], named: Mapping[str, Candid
         return f"{json.dumps(entry['id'])} is no candidate of {steps.AUDIT.writes[0]}: take the " \
                f"ids from there (when the runs have changed, run {steps.AUDIT.script} again first)"
     if not entry["holds"] and entry["answer"] == CONFIRMED:
-        entry = {**entry, "holds": _BY_CLASS.get(candidate.klass, "")}
+        entry = {**entry, "holds": BY_CLASS.get(candidate.klass, "")}
     if reason := wrong_form(entry) or _wrong_content(index, entry, candidate):
         return reason
     ident = entry["datapoint_id"]
