@@ -61,6 +61,8 @@ def _untold(item: Item, rows: Sequence[Seen]) -> list[Variant]:
 
 def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
     """The first claim of a datapoint that its record denies."""
+    if not row.made and not due and required.state(row) is not False:
+        return None  # nothing that is recorded could deny it
     claims = wording.claims(row.spoken or row.answer)
     if not claims:
         return None

@@ -354,7 +354,7 @@ def _pieces(item: Item) -> list[str]:
     values = golds.scalars(item.expected)
     words = set(re.findall(r"\w+", item.question))
     numbers = [text for text in values if re.fullmatch(r"[1-9]\d{2,}", text) and text not in words
-               and any(re.fullmatch(f"0+{text}", word) for word in words)]
+               and any(word[0] == "0" and word.lstrip("0") == text for word in words)]
     if numbers := numbers or _cut_names(item):
         return numbers
     is_list = isinstance(item.expected, list) and len(values) > 1
@@ -501,9 +501,15 @@ def _type(item: Item, whole: Whole) -> Fault | None:
 
 def _no_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:
     """Why a gold can be no answer; blank where it can."""
-    finals = [(row.model, _final(row.answer)) for row in item.rows if row.outcome != "unjudged"]
-    if any(normal.alike(said, gold, "") for _, said in finals):
+    odd = _odd_value(item, whole, gold, offered)
+    if odd and any(normal.alike(_final(row.answer), gold, "") for row in item.rows
+                   if row.outcome != "unjudged"):
         return ""
+    return odd
+
+
+def _odd_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:
+    """Why a gold looks like no answer; blank where it does not."""
     if golds.is_placeholder(gold):
         return "What is expected only stands for an answer."
     counts = whole.profile.tasks.get(golds.task_of(item.rows), Counter())

@@ -2,11 +2,11 @@
 and sorted in a file, so that memory does not grow with their number."""
 
 import hashlib
-import json
+import re
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -19,13 +19,14 @@ import msgspec
 from failure_analysis import clean, steps
 from failure_analysis.audit import required
 from failure_analysis.audit.profile import Profile, profile
-from failure_analysis.audit.seen import Seen, seen
+from failure_analysis.audit.seen import Made, Seen, seen
 from failure_analysis.datapoint import NOTHING_EXPECTED, UNSURE, fingerprint
 from failure_analysis.reading import ingest, runs
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Seen).decode
 _BATCH = 1_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Item(NamedTuple):
@@ -152,10 +153,32 @@ def _packed(row: dict) -> tuple[Seen, bytes]:
     try:
         return one, _ENCODE(one)
     except (UnicodeEncodeError, OverflowError):  # lone surrogates, and numbers beyond 64 bits
-        text = clean.visible_json(json.dumps(row))
-        one = seen(json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 19
-                              else digits))
+        one = Seen(*(_storable(value, _HUGE.get(name, str)) for name, value in
+                     msgspec.structs.asdict(one).items()))
         return one, _ENCODE(one)
+
+
+def _storable(value: Any, huge: Callable[[int], Any]) -> Any:
+    """A value whose texts have no lone surrogates, and `huge` of each number beyond 64 bits."""
+    if isinstance(value, str):
+        return clean.visible(value) if _SURROGATE.search(value) else value
+    if isinstance(value, int) and not -2**63 <= value < 2**63:
+        return huge(value)
+    if isinstance(value, Made):
+        return Made(*(_storable(part, huge) for part in msgspec.structs.astuple(value)))
+    if isinstance(value, dict):
+        return {_storable(key, huge): _storable(part, huge) for key, part in value.items()}
+    return [_storable(part, huge) for part in value] if isinstance(value, list) else value
+
+
+def _within(value: int, limit: int) -> int:
+    return max(min(value, limit), -limit)
+
+
+# What stands for a number beyond 64 bits in the fields that hold numbers alone.
+_HUGE = {**dict.fromkeys(("scores", "reward", "tokens"), lambda value: float(
+    _within(value, 10**300))), **dict.fromkeys(("trial", "turn"), lambda value: _within(
+        value, 2**63 - 1))}
 
 
 def _count(one: Seen, whole: Whole) -> None:

@@ -20,8 +20,9 @@ _TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "�
                              "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
                              "\u200b": "", "\ufeff": ""})
 _FENCE = re.compile(r"^\s*```[\w+-]*[ \t]*\n(.*?)\n?[ \t]*```\s*$", re.S)
-_CODE = re.compile(r"(?m)^\s*(def |class |import |from \w+ import|#include|public |function |"
-                   r"SELECT\b|return\b)|[;{]\s*$")
+_CODE_START = re.compile(r"(?m)^\s*(def |class |import |from \w+ import|#include|public |function |"
+                         r"SELECT\b|return\b)")
+_CODE_END = re.compile(r"[;{]\s*$", re.M)
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.S | re.I)
 _TAG = re.compile(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>", re.S | re.I)
 _HASHES = re.compile(r"(?m)(?:^|(?<=[ \t]))####[ \t]*(\S.*?)[ \t]*$")
@@ -65,7 +66,8 @@ def final(text: str) -> Final:
         return NONE
     marked = [*(Final(inner, "boxed") for inner in _boxed(text)),
               *(Final(inner, "tag") for inner in _TAG.findall(text)),
-              *(Final(inner, "hashes") for inner in _HASHES.findall(text))]
+              *(Final(inner, "hashes") for inner in _HASHES.findall(text))] \
+        if any(sign in text for sign in "\\<#") else []
     inside = _json_answer(text)
     if inside:
         marked.append(Final(inside, "json"))
@@ -97,7 +99,7 @@ def _unmarked(text: str) -> Final:
 
 def _said(text: str) -> list[Final]:
     """What the last line calls the answer, or what stands below a heading that does."""
-    headings = list(_HEADED.finditer(text))
+    headings = list(_HEADED.finditer(text)) if "\n" in text else []
     below = text[headings[-1].end():].strip() if headings else ""
     if below:
         said = [below] if "\n\n" not in below and not _LAST_FENCE.match(below) else []
@@ -170,7 +172,7 @@ def key(text: str, *, case: bool = False) -> str:
     full stop at the end or (unless `case` matters) capitals alone. Of code only the ends of its
     lines and the fence go."""
     bare = unfenced(text).translate(_TYPOGRAPHY)
-    if "```" in bare or _CODE.search(bare):
+    if is_code(bare):
         return "\n".join(line.rstrip() for line in bare.splitlines()).strip("\n")
     bare = " ".join(bare.split())
     if bare.endswith(".") and not bare.endswith(".."):
@@ -180,7 +182,8 @@ def key(text: str, *, case: bool = False) -> str:
 
 def is_code(text: str) -> bool:
     """Whether a text is or holds program code, in which every sign may count."""
-    return "```" in text or bool(_CODE.search(text))
+    return ("```" in text or bool(_CODE_START.search(text))
+            or any(sign in text for sign in ";{") and bool(_CODE_END.search(text)))
 
 
 def tokens(text: str) -> list[str]:
@@ -210,11 +213,13 @@ def alike(answer: str, gold: str, question: str) -> str:
     too_long = len(answer) > _ROOM + 4 * len(gold)
     if not answer.strip() or not gold.strip() or "exact" in asked or too_long:
         return ""
-    if _CODE.search(gold) and "\n" in gold:
+    if "\n" in gold and is_code(gold):
         return "white_space" if key(answer) == key(gold) else ""
+    answer, gold = (text.translate(_TYPOGRAPHY).strip() for text in (answer, gold))
+    if answer.isdecimal() and gold.isdecimal() and answer.lstrip("0") != gold.lstrip("0"):
+        return ""
     for name, same in _RULES:
-        if same(answer.translate(_TYPOGRAPHY).strip(), gold.translate(_TYPOGRAPHY).strip(),
-                question, asked):
+        if same(answer, gold, question, asked):
             return name
     return ""
 
@@ -227,6 +232,7 @@ def _wrapping(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     return _bare(answer, "stop" in asked) == _bare(gold, "stop" in asked) != ""
 
 
+@lru_cache(maxsize=128)  # each rule asks for that of one answer and of one gold
 def _bare(text: str, keep_stop: bool = False) -> str:
     """A text without what only wraps it: fences, quotes, emphasis, math signs, a final stop."""
     before = None
@@ -302,6 +308,7 @@ _NUMBER = re.compile(
 _MIXED = re.compile(r"^([-+]?)(\d+)\s+(\d+)\s*/\s*(\d+)$")
 
 
+@lru_cache(maxsize=128)  # models give one number, and several classes ask for it
 def number(text: str) -> tuple[Fraction, str] | None:
     """A number and what it is counted in (blank: nothing said); None for anything else."""
     text = text.strip().translate(_TYPOGRAPHY)
@@ -315,7 +322,10 @@ def number(text: str) -> tuple[Fraction, str] | None:
     if found[8] and not text[:found.start(8)].endswith(" ") and _unit(found[8]) not in _UNITS:
         return None
     power = int(found[5] or found[6] or 0)
-    value = Fraction(found[4].replace(",", "").rstrip(".")) * Fraction(10) ** power
+    digits = found[4].replace(",", "").rstrip(".")
+    value = Fraction(int(digits)) if digits.isdecimal() else Fraction(digits)
+    if power:
+        value *= Fraction(10) ** power
     if found[7]:
         if not int(found[7]) or power:
             return None

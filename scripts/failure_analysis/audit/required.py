@@ -4,6 +4,7 @@ with its arguments are read; whatever else is expected requires no call."""
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from failure_analysis import tool_calls
@@ -50,6 +51,7 @@ def required(expected: Any) -> list[Call] | None:
     return [call for call in calls if call]
 
 
+@lru_cache(1 << 12)
 def writes(name: str) -> bool:
     """Whether a tool may change the world, as its name says."""
     bare = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.split(r"[./:]|__", name)[-1]).lower()
