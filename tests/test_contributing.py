@@ -65,7 +65,8 @@ def test_the_format_reads_its_sheet(blocks, bundle, start, tmp_path):
                  tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "answer-sheets: 4 rows read = 1 pass + 1 fail + 1 unjudged + 1 rejected" in done.stdout
-    rows = map(json.loads, (tmp_path / "out" / "failure_review_rows.jsonl").read_text().splitlines())
+    packet = (tmp_path / "out" / "failure_review_rows.jsonl").read_text()
+    rows = map(json.loads, packet.splitlines())
     assert [(row["datapoint_id"], row["outcome"]) for row in rows] == [
         ("model-x/2", "fail"), ("model-x/3", "unjudged")]
 
