@@ -6,14 +6,16 @@ from typing import Any
 
 from failure_analysis.checks import text_of
 
-_ARGUMENTS = ("arguments", "args", "kwargs")
+_NAMES = ("name", "function", "tool", "tool_name", "function_name")
+_ARGUMENTS = ("arguments", "args", "kwargs", "parameters", "input")
 _RESULTS = ("content", "response", "result", "output")
 
 
 def name(call: Any) -> str:
     """The tool that a call names; `?` where it names none."""
     inner = _inner(call)
-    return str(inner.get("name") or inner.get("function") or "?")
+    return next((inner[key] for key in _NAMES if isinstance(inner.get(key), str) and inner[key]),
+                "?")
 
 
 def arguments(call: Any) -> Any:

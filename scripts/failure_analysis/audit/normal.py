@@ -43,6 +43,7 @@ _HEADED = re.compile(r"(?im)^[ \t]*(?:#+[ \t]*)?[*_]*(?:final |my |the )?answer[
                      r"^[ \t]*[*_]*(?:result|output)[*_]*:[*_]*[ \t]*$")
 _CLOSING = re.compile(r"\s+(?:i )?(?:hope (?:this|that) helps|feel free to|(?:please )?let me know|"
                       r"have a (?:nice|great|good) day)[^\n]{0,80}$", re.I)
+_ASIDE = re.compile(r"\n\s*\n\((?=(?:[^()\n]*?[^\W\d_]{2,}){3})[^()\n\d]{8,120}\)\s*$")  # at the end
 _OPEN_THOUGHT = re.compile(r"<(think|thinking|reasoning)>", re.I)
 
 
@@ -61,7 +62,8 @@ NONE = Final("", "")
 def final(text: str) -> Final:
     """The answer that a response ends in, blank where that is not sure: nothing marks it, or it
     marks several different ones."""
-    text = _CLOSING.sub("", _THOUGHT.sub(" ", text).translate(_TYPOGRAPHY).strip())
+    text = _THOUGHT.sub(" ", text).translate(_TYPOGRAPHY).strip()
+    text = _CLOSING.sub("", _ASIDE.sub("", text))
     if not text or _OPEN_THOUGHT.search(text):
         return NONE
     marked = [*(Final(inner, "boxed") for inner in _boxed(text)),
@@ -86,13 +88,14 @@ def _unmarked(text: str) -> Final:
     single = _TWICE.sub("", text) if text.count("```") == 4 else text
     fenced = _LAST_FENCE.search(single)
     if fenced and single.count("```") == 2 and len(fenced[1]) <= 2_000 and fenced[1].strip() \
-            and (not _CODE.search(fenced[1]) or _parsed(fenced[1].strip()) is not None):
+            and (not is_code(fenced[1]) or _parsed(fenced[1].strip()) is not None):
         return Final(fenced[1], "fence")
     if _FENCE.match(text):
         return Final(text, "whole")
     last = lines[-1].strip()
     if len(lines) > 2 and not lines[-2].strip() and len(last) <= _LAST \
-            and len(last.split()) <= 4 and not last.endswith(("?", ":", "!", ",")):
+            and len(last.split()) <= 4 and not last.endswith(("?", ":", "!", ",")) \
+            and not (last.endswith(".") and " " in last):  # a sentence, and no answer
         return Final(last, "line")
     return NONE
 

@@ -117,7 +117,9 @@ def _in_gold(answer: str, expected: object) -> bool:
     """Whether an answer holds what is expected, or is part of it."""
     said, gold = (" ".join(re.findall(r"\w+(?:['’]\w+)*", text.casefold()))
                   for text in (answer, tool_calls.result_text(expected)))
-    return bool(said and gold) and (f" {gold} " in f" {said} " or f" {said} " in f" {gold} ")
+    return bool(said and gold) and (f" {gold} " in f" {said} " or f" {said} " in f" {gold} ") \
+        or isinstance(expected, list) and any(_in_gold(answer, one) for one in expected
+                                              if isinstance(one, str))
 
 
 def _writers(passed: Sequence[Seen]) -> set[str]:

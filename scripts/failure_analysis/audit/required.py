@@ -19,6 +19,7 @@ _ARGUMENTS = ("arguments", "args", "kwargs", "parameters", "params", "input")
 # Beside READ_ONLY: names that look something up, and those that only end or answer.
 _NO_WRITE = re.compile(
     r"(fetch|query|retrieve|lookup|describe|count|verify|validate|compare|estimate|preview|browse|"
+    r"ls|dir|cat|head|tail|wc|grep|pwd|du|df|stat|diff|tree|file|which|"
     r"quote|ask|say|respond|reply_to_user|answer|final|finish|done|stop|wait|noop|plan|log_thought"
     r")(_|$)|submit(_answer)?$|submit_final|transfer_to_|\(no call")
 EMPTY, REFUSED = "empty", "refused"

@@ -3,6 +3,7 @@ all formats."""
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from failure_analysis.checks import text_of
 
 _LONGEST = 60_000  # characters of a text; what is longer is told apart by its hash
 LONGEST_RESULT = 4_000
+_FAILED = re.compile(r"\w*(error|exception)\b|error|exception|traceback|failed")
 _NO_ERROR = ('error": null', 'error":null', 'error": false', 'error": ""', 'errors": []')
 
 
@@ -99,8 +101,7 @@ def has_failed(result: Any, text: str) -> bool:
     if isinstance(result, dict) and result.get("error"):
         return True
     start = text.lstrip().lstrip('{["').lower()
-    if start.startswith(("error", "exception", "traceback", "failed")) \
-            and not start.startswith(_NO_ERROR):
+    if _FAILED.match(start) and not start.startswith(_NO_ERROR):
         return True
     if text[:1] == "{" and any(word in text for word in ('"error"', '"ok"', '"success"')):
         try:

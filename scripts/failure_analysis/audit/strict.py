@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
-from failure_analysis.audit import asks, normal
+from failure_analysis.audit import asks, normal, required
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.items import Item, Whole
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.datapoint import is_number
-from failure_analysis.tool_checks import READ_ONLY, parsed_arguments
+from failure_analysis.tool_checks import parsed_arguments
 
 # Where an expectation of several parts holds its answer, and where it holds several that do.
 _ANSWERS = ("answer", "final_answer", "target", "gold", "expected_answer", "correct_answer",
@@ -67,6 +67,17 @@ def golds(expected: Any) -> list[str]:
     return [normal.written(expected)]
 
 
+def _will_do(item: Item) -> list[str]:
+    """The answers of which each will do: of a list those in it, where somebody passed with one."""
+    expected = item.expected
+    if not isinstance(expected, list) or not all(isinstance(one, str) for one in expected):
+        return golds(expected)
+    one_passed = any(normal.alike(ending, gold, item.question) for row in item.rows
+                     if row.outcome == "pass" and (ending := normal.final(row.answer).text)
+                     for gold in expected)
+    return expected if one_passed and len(expected) > 1 else golds(expected)
+
+
 def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
           passing: Set[str] = frozenset()) -> str:
     """By which rule a row's answer is one of those that are wanted; blank if it is none. `usual`
@@ -92,7 +103,7 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
 
 def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     """Failing answers that are what is expected."""
-    wanted, question = golds(item.expected), item.question
+    wanted, question = _will_do(item), item.question
     by_rule: dict[str, list[Seen]] = {}
     marks: list[tuple[str, str, str]] | None = None
     for row in failed:
@@ -225,7 +236,7 @@ def _made_all(row: Seen, wanted: Sequence[Wanted]) -> str:
     taken: set[int] = set()
     exact, last = True, -1
     for call in wanted:
-        lookup = bool(READ_ONLY.match(call.tool))
+        lookup = not required.writes(call.tool)
         places = [place for place, made in enumerate(row.made) if place not in taken
                   and _same_call(call, made) and (lookup or place > last)]
         same = [place for place in places if _given(call, row.made[place]) == call.arguments]
@@ -237,7 +248,7 @@ def _made_all(row: Seen, wanted: Sequence[Wanted]) -> str:
         last = last if lookup else place
     tools = {call.tool for call in wanted}
     extra = [made for place, made in enumerate(row.made) if place not in taken
-             and made.by == "assistant" and not READ_ONLY.match(made.tool)
+             and made.by == "assistant" and required.writes(made.tool)
              and not (made.failed and made.tool in tools)]  # tried again, in the end with success
     return "" if extra else "all_done" if exact else "arguments"
 
