@@ -938,7 +938,8 @@ def planted(item, whole):
     sides = [candidates.variant(label, row.answer, [row]) for label, row in
              zip(labels, sorted(item.rows, key=lambda row: row.model), strict=False)]
     yield candidates.candidate(item, klass, "planted", "Planted.", [
-        *sides, candidates.variant("expected", "The sum is 9 pears, no more")], item.rows, rows=2)
+        *sides, candidates.variant("expected", "The sum is 9 pears, no more")],
+        [row for row in item.rows if (row.model, klass) != ("weak", "instability")], rows=2)
 
 
 @pytest.fixture(scope="session")
@@ -1078,8 +1079,12 @@ def test_a_reading_is_proved_as_the_command_proves_it(serve, audited):
     page = serve(audited)
     assert "does not occur in weak/q2" in reading(page, "q2", quote="nothing of it")["reason"]
     assert reading(page, "q2", id="0123456789")["reason"].startswith('"0123456789" is no candidate')
-    assert "plan_review.py ANALYSIS_DIR --contrast weak/q3" in reading(
-        page, "q3", holds="drop")["reason"]
+    strong = {"datapoint_id": "strong/q3", "holds": "drop"}
+    assert "--contrast strong/q3" in reading(page, "q3", **strong)["reason"]
+    shown = json.loads(ask(page, path=f"/api/candidate?id={ident_of(audited, 'q3')}")[2])
+    assert shown["elsewhere"] == [
+        {"id": "weak/q3", "model": "weak", "outcome": "pass", "whole": False}]
+    assert (shown["absent"], shown["datapoints"]) == (1, [])
     for ident in (None, [], 7):
         assert reading(page, "q2", id=ident)["reason"]
     assert read_in(audited) == []

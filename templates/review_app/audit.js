@@ -115,8 +115,8 @@ function drawSide(side) {
 }
 
 const link = (one) => (one.whole
-  ? el("a", { href: `/#${encodeURIComponent(one.id)}`, target: "_blank", rel: "noopener", title: `${one.model}, ${one.outcome}: open it` }, one.id)
-  : el("span", { title: `${one.model}, ${one.outcome}: not here whole; plan_review.py ANALYSIS_DIR --contrast ${one.id} copies it` }, one.id));
+  ? el("a", { href: `/#${encodeURIComponent(one.id)}`, target: "_blank", rel: "noopener", title: `${one.id}\n${one.model}, ${one.outcome}: open it` }, one.id)
+  : el("span", { title: `${one.id}\n${one.model}, ${one.outcome}: not here whole; plan_review.py ANALYSIS_DIR --contrast ${one.id} copies it` }, one.id));
 
 function fill() {
   $("form").hidden = false;
