@@ -12,7 +12,8 @@ from failure_analysis.audit.items import Item, Whole
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.tool_checks import Call
 
-_WORDS = re.compile(r"communicat|(^|[^a-z])(told|tell|inform|informed|said|say|mention|output)s?"
+_WORDS = re.compile(r"communicat|(^|[^a-z])"
+                    r"(told|tell|inform|informed|said|say|mention|output|response|reply)s?"
                     r"([^a-z]|$)", re.I)
 
 

@@ -43,7 +43,8 @@ _HEADED = re.compile(r"(?im)^[ \t]*(?:#+[ \t]*)?[*_]*(?:final |my |the )?answer[
                      r"^[ \t]*[*_]*(?:result|output)[*_]*:[*_]*[ \t]*$")
 _CLOSING = re.compile(r"\s+(?:i )?(?:hope (?:this|that) helps|feel free to|(?:please )?let me know|"
                       r"have a (?:nice|great|good) day)[^\n]{0,80}$", re.I)
-_ASIDE = re.compile(r"\n\s*\n\((?=(?:[^()\n]*?[^\W\d_]{2,}){3})[^()\n\d]{8,120}\)\s*$")  # at the end
+_ASIDE = re.compile(  # words in brackets below the answer
+    r"\n\s*\n\((?=(?:[^()\n]*?[^\W\d_]{2,}){3})[^()\n\d]{8,120}\)\s*$")
 _OPEN_THOUGHT = re.compile(r"<(think|thinking|reasoning)>", re.I)
 
 

@@ -22,8 +22,10 @@ _CALLS = ("actions", "calls", "tool_calls", "required_calls", "expected_calls", 
           "required_actions", "function_calls")
 # What a dimension is called that judges whether the answer is right, or the calls are.
 RIGHT = re.compile(r"correct|accura|match|solved|answer|right|score|success|pass|outcome|equal|"
-                   r"\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result", re.I)
-_DONE = re.compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet", re.I)
+                   r"valid|\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result", re.I)
+_DONE = re.compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid",
+                   re.I)
+_EXACTLY = re.compile(r"\bexact(?:ly)?\b|\bverbatim\b|\bword for word\b", re.I)
 _MOST_SHOWN = 6
 _MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
 SAYS = {
@@ -116,7 +118,7 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
                      for other in item.rows]
         passing = {how for _, outcome, how in marks if outcome == "pass"}
         rule = rules(row, wanted, question, _usual(marks, row.ident), passing)
-        if rule:
+        if rule and not (rule == "arguments" and _EXACTLY.search(item.question)):
             by_rule.setdefault(rule, []).append(row)
     for rule, rows in by_rule.items():
         sides = {normal.key(row.answer, case=True): row for row in reversed(rows)}

@@ -18,7 +18,8 @@ _DENIED = re.compile(
     r"refus|declin|\bden(?:y|ied)\b|unanswerable|not (?:be )?(?:possible|allowed|answerable|"
     r"permitted|eligible|enough)|cannot|can['’]t|unable|insufficient|impossible|"
     r"no (?:answer|action|tool|call)|unknown|not (?:mentioned|given|stated|available)|abstain|"
-    r"\b(?:missing|nobody|no one|none|nothing|never)\b|do nothing|should not|must not|don['’]t know|do not know", re.I)
+    r"\b(?:missing|nobody|no one|none|nothing|never)\b|do nothing|should not|must not|"
+    r"don['’]t know|do not know", re.I)
 _WITHDRAWN = re.compile(
     r"unfortunately|unable|not able|could ?n[o']t|could not|couldn['’]t|fail(?:ed|ure)|\berror\b|"
     r"apologi|\bissue with|cannot|can['’]t|not possible|did not go through|didn['’]t|unsuccessful",
