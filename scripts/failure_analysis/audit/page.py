@@ -13,12 +13,12 @@ from failure_analysis.markdown import cell, code, fence, table
 MOST_SHOWN = 20  # candidates of a class; audit.jsonl has all
 _LONGEST = 600
 MEANS = {
-    "same_answer_other_verdict": "the same answer to the same item, judged once right, once wrong",
+    "same_answer_other_verdict": "one answer to one item, judged right and wrong",
     "other_answer": "a second source contradicts the gold or the verdict",
     "strict_match": "failed, though only the form differs from what is expected",
     "false_pass": "passed, though what was due was not done, or nothing was said",
     "damaged_item": "the item contradicts itself, or its gold is damaged",
-    "claimed_done": "what the model says and what is recorded contradict each other",
+    "claimed_done": "said and not done, or done and only the sentence missing",
     "harness": "the run broke, not the model",
     "suspicion": "not what the contract requires, and not judged a failure",
     "consensus_against_gold": "several models give the same answer, which is not the gold",

@@ -58,7 +58,7 @@ class Seen(msgspec.Struct, frozen=True, array_like=True):
 
 def seen(row: Mapping[str, Any]) -> Seen:
     """A datapoint as the audit sees it."""
-    messages = [message for message in row.get("messages") or () if isinstance(message, dict)]
+    messages = [message for message in _listed(row.get("messages")) if isinstance(message, dict)]
     words = [text for message in messages if message.get("role") == "assistant"
              if (text := _text(text_of(message.get("content")))).strip()]
     answer = row.get("assistant_text")
@@ -79,12 +79,16 @@ def _all_calls(row: Mapping[str, Any], messages: list[dict]) -> list[tuple[Any, 
     the row may list the model's alone and not the simulated user's."""
     said = [call if role == "assistant" or "requestor" in call else {**call, "requestor": role}
             for message in messages if (role := message.get("role")) in ("assistant", "user")
-            for call in message.get("tool_calls") or () if isinstance(call, dict)]
+            for call in _listed(message.get("tool_calls")) if isinstance(call, dict)]
     listed = {**row, "tool_results": row.get("tool_results") or [
         message for message in messages if message.get("role") == "tool"]}
-    if len(said) > len(row.get("tool_calls") or ()):
+    if len(said) > len(_listed(row.get("tool_calls"))):
         listed["tool_calls"] = said
     return list(tool_calls.paired(listed)) if listed.get("tool_calls") else []
+
+
+def _listed(value: Any) -> list:
+    return value if isinstance(value, list) else []
 
 
 def _made(call: Any, result: Any) -> Made:

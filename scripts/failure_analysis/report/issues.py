@@ -73,8 +73,9 @@ def _fault(final: Final, index: rows.Index) -> list[str]:
     for side in one.variants:
         text += ["", f"{cell(side.label)}{_of(side)}:", "", fence(side.text, _LONGEST)]
     for reading in final.readings:
+        stop = "" if reading.reason.rstrip().endswith((".", "!", "?")) else "."
         text += ["", f"**Confirmed** by {code(reading.reader)} ({reading.kind}): "
-                 f"{cell(reading.reason)} In {code(reading.datapoint_id)} stands:", "",
+                 f"{cell(reading.reason)}{stop} In {code(reading.datapoint_id)} stands:", "",
                  fence(reading.quote, len(reading.quote))]
     return [*text, "", *_changes(final, index), "",
             f"**What would mend it:** {_MENDS[one.klass]}"]
