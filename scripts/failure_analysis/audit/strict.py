@@ -118,7 +118,7 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
                      for other in item.rows]
         passing = {how for _, outcome, how in marks if outcome == "pass"}
         rule = rules(row, wanted, question, _usual(marks, row.ident), passing)
-        if rule and not (rule == "arguments" and _EXACTLY.search(item.question)):
+        if rule:
             by_rule.setdefault(rule, []).append(row)
     for rule, rows in by_rule.items():
         sides = {normal.key(row.answer, case=True): row for row in reversed(rows)}
@@ -199,7 +199,7 @@ def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Wanted]) -> Iter
     done: dict[str, list[Seen]] = {"arguments": [], "all_done": []}
     for row in failed:
         rule = _made_all(row, wanted) if about_calls(row) and _only_calls(item, row) else ""
-        if rule:
+        if rule and not (rule == "arguments" and _EXACTLY.search(item.question)):
             done[rule].append(row)
     says = {"arguments": "made every expected call and no other write; arguments differ in their "
                          "form alone", "all_done": "made every expected call as it is expected "
