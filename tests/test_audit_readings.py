@@ -363,7 +363,7 @@ def test_the_issues_can_be_filed_as_they_stand(run_script, folder):
     assert "**What is wrong:** Planted in 2 datapoints. (rule `planted`, candidate `" in one
     assert "failed (`strong/q2`, `weak/q2`):\n\n```text data-" in one
     assert "gold of q2\n[end of data-" in one
-    assert f"**Confirmed** by `second` (agent): {WHY} In `weak/q2` stands:\n\n```text data-" in one
+    assert f"**Confirmed** by `second` (agent): {WHY}. In `weak/q2` stands:\n\n```text data-" in one
     assert "\nIt makes 8 in all\n[end of data-" in one
     assert "the datapoints say nothing, and are left out.\n\n" in one
     assert "| `strong` | 1 | 0 | 1 |\n| `weak` | 1 | 0 | 1 |\n" in one
