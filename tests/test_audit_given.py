@@ -202,8 +202,10 @@ def test_the_models_agree_against_the_gold(audit):
                     item("x3", "5", "7", "8"), item("x4", "7", "7", "5")])
     assert found(result, "consensus_against_gold") == [("two_thirds_agree", "x1"),
                                                        ("two_thirds_agree", "x4")]
-    lead = next(one for one in result["candidates"] if one["item_id"] == "x1")
-    assert lead["kind"] == "lead"
+    lead = next(one for one in result["candidates"] if one["item_id"] == "x1"
+                and one["class"] == "consensus_against_gold")
+    assert found(result, "failed_by_all") == [("nobody_passed", "x1"), ("nobody_passed", "x2")]
+    assert "would give " in result["page"] and lead["kind"] == "lead"
     assert lead["numbers"] == {"models": 3, "agreeing": 2, "expected_precision": .23}
     assert lead["disputed"] == ["m0/x1", "m1/x1"]
     assert "| 0.24 | 0.23 | 0.46 |" in " ".join(result["page"].split())

@@ -436,3 +436,10 @@ def test_a_report_with_an_audit_is_proved_as_any(run_script, folder):
         "read were confirmed.\n", 1), encoding="utf-8")
     written(run_script, folder)
     assert {found.verdict for found in check.check(folder).findings} == kinds
+
+
+def test_each_class_has_its_words():
+    from failure_analysis.audit import page
+    from failure_analysis.report import issues
+
+    assert list(page.MEANS) and set(page.MEANS) == set(issues.MENDS) == set(candidates.CLASSES)

@@ -277,3 +277,24 @@ def test_what_is_alike(answer: str, gold: str, question: str, rule: str) -> None
 
 def test_shared_tokens_are_counted() -> None:
     assert normal.jaccard("a b c d", "a b c e") == 3 / 5
+
+
+def test_judges_who_all_contradict_the_verdict_are_a_lead(build: Callable, run_script: Callable,
+                                                          tmp_path: Path) -> None:
+    """All further judges, two at least, must say the opposite; where one agrees it is none."""
+    def line(turn: int, score: bool) -> str:
+        return json.dumps({"turn": turn, "model_name": "m", "user_text": f"Question {turn}?",
+                           "assistant_text": f"Answer {turn}.", "tool_calls": [],
+                           "tool_results": [], "scores": {"correct": score}}) + "\n"
+
+    run = tmp_path / "runs" / "a"
+    run.mkdir(parents=True)
+    for judge, verdicts in (("openai", (False, False, True)), ("claude", (True, True, True)),
+                            ("mistral", (True, False, True))):
+        (run / f"{judge}_judged.jsonl").write_text("".join(map(line, range(3), verdicts)), "utf-8")
+    _, folder = build("--run-dir", run)
+    assert run_script("audit_benchmark.py", folder).returncode == 0
+    found = [json.loads(text) for text in (folder / "audit.jsonl").read_text("utf-8").splitlines()]
+    assert [(one["class"], one["kind"], one["item_id"], one["disputed"]) for one in found] == [
+        ("judges_against_verdict", "lead", "0", ["a/0"])]
+    assert found[0]["numbers"] == {"opposite": 1, "graded": 1, "graders": 2}

@@ -17,8 +17,8 @@ from failure_analysis.audit.seen import Seen
 FLAGS = ("same_answer_other_verdict", "other_answer", "strict_match", "false_pass", "damaged_item",
          "claimed_done", "harness")
 SUSPICION = "suspicion"
-LEADS = (SUSPICION, "consensus_against_gold", "discrimination", "same_call_other_result",
-         "instability")
+LEADS = (SUSPICION, "failed_by_all", "judges_against_verdict", "consensus_against_gold",
+         "discrimination", "same_call_other_result", "instability")
 CLASSES = (*FLAGS, *LEADS)
 NAME = steps.AUDIT.writes[0]
 _MOST_SHOWN = 12

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import required, wording
+from failure_analysis.audit import normal, required, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item, Whole
 from failure_analysis.audit.seen import Made, Seen
@@ -15,6 +15,9 @@ from failure_analysis.tool_checks import Call
 _WORDS = re.compile(r"communicat|(^|[^a-z])"
                     r"(told|tell|inform|informed|said|say|mention|output|response|reply)s?"
                     r"([^a-z]|$)", re.I)
+
+
+_AMOUNT = re.compile(r"[$€£]\s?\d|\d\s?(?:dollars|euros?|usd|eur)\b", re.I)
 
 
 class Claim(NamedTuple):
@@ -121,4 +124,13 @@ def _only_words(row: Seen, due: Sequence[Call]) -> bool:
     Where there was nothing to write, the words are the task."""
     return (row.outcome == "fail" and bool(row.failed) and all(map(_WORDS.search, row.failed))
             and required.state(row) is True and bool(required.wrote(row))
-            and not required.unmet([call for call in due if required.writes(call.name)], row.made))
+            and not required.unmet([call for call in due if required.writes(call.name)], row.made)
+            and not _said_otherwise(row))
+
+
+def _said_otherwise(row: Seen) -> bool:
+    """Whether an amount is missing, and another one was said in its place, as far as can be seen:
+    then the sentence was not missing but wrong."""
+    untold = [str(signal.get("text")) for signal in row.signals
+              if signal.get("kind") == "not_communicated"]
+    return any(map(normal.number, untold)) and bool(_AMOUNT.search(row.spoken or row.answer))

@@ -4,6 +4,7 @@ what the weak ones pass. Neither is a suspicion; both say what to read first."""
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from math import prod
 from statistics import fmean
 
 from failure_analysis.audit import golds, normal
@@ -18,13 +19,38 @@ PRECISION = {2: .24, 3: .23, 4: .46, 5: .61, 6: .52, 7: .65, 8: .74, 9: .67, 10:
 _FEWEST_MODELS = 4  # for the order of models to say anything of an item
 _LEAST_EFFECT = .6  # of the order of models, where those that fail agree on one answer
 _FEWEST_OTHERS = 10  # judged datapoints of a model on other items, for its rate
+_SEVERAL = 3  # models that fail an item before it is a lead
+ALL_BY_CHANCE = "failed_by_all/by_chance"
 MULTIPLICITY = "discrimination"  # what is counted of it: items tested, candidates by chance
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The leads of one item."""
+    yield from _failed_by_all(item, whole)
     yield from _consensus(item, whole)
     yield from _discrimination(item, whole)
+
+
+def _failed_by_all(item: Item, whole: Whole) -> Iterator[Candidate]:
+    """The item, where three models or more were judged on it and nobody passed: hard for all, or
+    the benchmark's fault. Counts how often that would be were failures independent."""
+    judged = [row for row in item.rows if row.outcome != "unjudged"]
+    models = {row.model for row in judged}
+    if len(models) < _SEVERAL:
+        return
+    whole.counted[ALL_BY_CHANCE] += prod(1 - whole.models[model][1] / whole.models[model][0]
+                                         for model in models)
+    if any(row.outcome == "pass" for row in judged):
+        return
+    first = {row.model: row for row in reversed(judged)}
+    gold = golds.plain(item.expected)
+    yield candidate(
+        item, "failed_by_all", "nobody_passed", f"All {len(models)} models failed it, in "
+        f"{len(judged)} attempts.", [
+            variant("question", item.question),
+            *([variant("expected", gold)] if gold is not None else []),
+            *(variant("failed", row.answer, [row]) for _, row in sorted(first.items())[:_SEVERAL])],
+        judged, models=len(models), attempts=len(judged))
 
 
 def expected_precision(models: int) -> float:

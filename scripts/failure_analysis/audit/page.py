@@ -21,6 +21,8 @@ MEANS = {
     "claimed_done": "said and not done, or done and only the sentence missing",
     "harness": "the run broke, not the model",
     "suspicion": "not what the contract requires, and not judged a failure",
+    "failed_by_all": "every model fails it, in every attempt",
+    "judges_against_verdict": "all further graders say the opposite of the verdict",
     "consensus_against_gold": "several models give the same answer, which is not the gold",
     "discrimination": "good models fail it, weak ones pass",
     "same_call_other_result": "one call, different results",
@@ -59,6 +61,9 @@ def _before(klass: str, whole: Whole) -> Iterable[str]:
                     "models (simulated, references/statistics.md):", "",
                     table(["models", *map(str, consensus.PRECISION)],
                           [["precision", *(f"{one:.2f}" for one in consensus.PRECISION.values())]]))
+    if klass == "failed_by_all":
+        yield from ("", "Were the failures of the models independent, their fail rates would give "
+                    f"{whole.counted[consensus.ALL_BY_CHANCE]:.1f} such items.")
     if klass == "discrimination":
         tested, chance = (whole.counted[f"{consensus.MULTIPLICITY}/{name}"]
                           for name in ("items", "by_chance"))

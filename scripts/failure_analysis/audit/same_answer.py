@@ -297,8 +297,8 @@ def _dimension(name: str, rows: Sequence[Seen]) -> list[Variant]:
 
 
 def _judges(item: Item) -> Iterator[Candidate]:
-    """Datapoints of which all further graders, two or more, say the opposite of the verdict. Where
-    graders differ among each other, the comparison says how far."""
+    """Datapoints of which all further graders, two or more, say the opposite of the verdict: a
+    lead, as judges of one model share its mildness."""
     opposed = {row.ident: graders for row in item.rows if row.outcome != "unjudged"
                and len(graders := item.gradings.get(row.ident, ())) >= _FEWEST_GRADERS
                and all(outcome not in (row.outcome, "unjudged") for _, outcome in graders)}
@@ -308,7 +308,7 @@ def _judges(item: Item) -> Iterator[Candidate]:
     names = dict.fromkeys(grader for graders in opposed.values() for grader, _ in graders)
     shown = [variant(f"verdict {outcome}", _text(side[0]), side) for outcome in ("pass", "fail")
              if (side := [row for row in disputed if row.outcome == outcome])]
-    yield candidate(item, "same_answer_other_verdict", "judges",
+    yield candidate(item, "judges_against_verdict", "all_opposite",
                     f"All further graders say the opposite of the verdict on {len(disputed)} of "
                     f"{len(item.gradings)} graded datapoints.",
                     [*shown, variant("further graders, all opposite", "\n".join(names))], disputed,

@@ -107,17 +107,17 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     """Failing answers that are what is expected."""
     wanted, question = _will_do(item), item.question
     by_rule: dict[str, list[Seen]] = {}
-    marks: list[tuple[str, str, str]] | None = None
+    marks: Counter[tuple[str, str]] | None = None
     for row in failed:
         if row.made or not row.answer.strip() or not about(row, RIGHT):
             continue
         if not rules(row, wanted, question, "", _MARKS):
             continue
         if marks is None:
-            marks = [(other.ident, other.outcome, normal.final(other.answer).how)
-                     for other in item.rows]
-        passing = {how for _, outcome, how in marks if outcome == "pass"}
-        rule = rules(row, wanted, question, _usual(marks, row.ident), passing)
+            marks = Counter((other.outcome, normal.final(other.answer).how) for other in item.rows)
+            passing = {how for outcome, how in marks if outcome == "pass"}
+        others = marks - Counter([(row.outcome, normal.final(row.answer).how)])
+        rule = rules(row, wanted, question, _usual(others), passing)
         if rule:
             by_rule.setdefault(rule, []).append(row)
     for rule, rows in by_rule.items():
@@ -130,12 +130,17 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
                         failed=len(rows), of=len(item.rows))
 
 
-def _usual(marks: Sequence[tuple[str, str, str]], ident: str) -> str:
+def _usual(others: Counter[tuple[str, str]]) -> str:
     """How the other responses mark their final answer (all that passed, else most of all), where
-    it is with a sign that a prompt will have asked for; blank otherwise."""
-    others = [(outcome, how) for other, outcome, how in marks if other != ident]
-    passed = Counter(how for outcome, how in others if outcome == "pass")
-    counts = passed if len(passed) == 1 else Counter(how for _, how in others)
+    it is with a sign that a prompt will have asked for; blank otherwise. `others` counts them by
+    outcome and mark."""
+    passed, counts = Counter(), Counter()
+    for (outcome, how), count in others.items():
+        counts[how] += count
+        if outcome == "pass":
+            passed[how] += count
+    if len(passed) == 1:
+        counts = passed
     how, count = counts.most_common(1)[0] if counts else ("", 0)
     signs = ("boxed", "tag", "hashes", "json")
     return how if how in signs and count > 1 and count * 2 > counts.total() else ""

@@ -13,15 +13,19 @@ from failure_analysis.review.audit_counts import Final
 
 _LONGEST = 1_500
 _MOST_DATAPOINTS = 3
-_MENDS = {
+MENDS = {
     "same_answer_other_verdict": "Judge the same answer the same way: settle what is right, and "
                                  "make the grader decide it by rule.",
+    "other_answer": "Settle which answer is right, and correct the gold or the grader.",
+    "suspicion": "Hold the verdict against what the item requires, and correct the one or the other.",
     "strict_match": "Compare after normalising what is only form (numbers, units, case, white "
                     "space, order), or say in the question which form is wanted.",
     "false_pass": "Check what was due (the call, the write, the answer) before it passes.",
     "damaged_item": "Correct the gold or the question, or take the item out.",
     "claimed_done": "Judge by the recorded state, and say whether the message to the user counts.",
     "harness": "Run it again, and count a run that broke as not judged.",
+    "failed_by_all": "Read policy, gold and knowledge together; correct what no answer can meet.",
+    "judges_against_verdict": "Settle what the item asks for, and give the grader that.",
     "consensus_against_gold": "Derive the gold anew from the question, and correct it.",
     "discrimination": "Read the gold against the answers of the models that do well elsewhere.",
     "same_call_other_result": "Make the tool answer the same call in the same state alike.",
@@ -78,7 +82,7 @@ def _fault(final: Final, index: rows.Index) -> list[str]:
                  f"{cell(reading.reason)}{stop} In {code(reading.datapoint_id)} stands:", "",
                  fence(reading.quote, len(reading.quote))]
     return [*text, "", *_changes(final, index), "",
-            f"**What would mend it:** {_MENDS[one.klass]}"]
+            f"**What would mend it:** {MENDS[one.klass]}"]
 
 
 def _of(side: Variant) -> str:

@@ -17,6 +17,7 @@ from failure_analysis.packet import rows
 FLOOR = 3  # rows of each model and provisional mode
 PER_ITEM = 2  # rows of each item that every model failed
 _MOST_SIBLINGS = 12
+_MOST_ALIKE = 10  # flags of one class and rule
 AUDIT = "audit"
 ALL, REPAIRED, UNIQUE = "failed_by_all", "repaired_elsewhere", "unique_failure"
 UNJUDGED, SAMPLE, CONTRAST = "unjudged", "sample", "contrast"
@@ -71,14 +72,16 @@ def drawn(names: Iterable[str], seed: int) -> list[str]:
 
 
 def flagged(found: Iterable[Candidate], outcomes: Mapping[str, rows.OutcomeLine]) -> list[Pick]:
-    """One datapoint of each flag of the audit, its classes in turn, with a passing one beside a
-    failing one where both are in doubt."""
+    """One datapoint of each flag of the audit, of many by one rule the first, its classes in turn,
+    with a passing one beside a failing one where both are in doubt."""
     of_class: dict[str, list[Pick]] = {klass: [] for klass in CLASSES}
+    alike: Counter[tuple[str, str]] = Counter()
     for one in found:
         lines = [outcomes[ident] for ident in shown(one) if ident in outcomes]
         failed = [line for line in lines if line.outcome == "fail"]
         passed = [line for line in lines if line.outcome == "pass"]
-        if one.kind == "flag" and (failed or passed):
+        if one.kind == "flag" and (failed or passed) and alike[one.klass, one.rule] < _MOST_ALIKE:
+            alike[one.klass, one.rule] += 1
             of_class[one.klass].append(Pick((failed or passed)[0], AUDIT,
                                             passed[0] if failed and passed else None, one))
     return [pick for turn in zip_longest(*of_class.values()) for pick in turn if pick]
