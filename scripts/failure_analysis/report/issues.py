@@ -17,7 +17,7 @@ MENDS = {
     "same_answer_other_verdict": "Judge the same answer the same way: settle what is right, and "
                                  "make the grader decide it by rule.",
     "other_answer": "Settle which answer is right, and correct the gold or the grader.",
-    "suspicion": "Hold the verdict against what the item requires, and correct the one or the other.",
+    "suspicion": "Hold the verdict against what the item requires, and correct one of them.",
     "strict_match": "Compare after normalising what is only form (numbers, units, case, white "
                     "space, order), or say in the question which form is wanted.",
     "false_pass": "Check what was due (the call, the write, the answer) before it passes.",
