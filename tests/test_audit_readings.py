@@ -260,7 +260,7 @@ def test_a_run_that_broke_leaves_out_its_own_datapoints_alone(folder):
 
 
 def test_equal_rates_share_a_rank():
-    assert audit_counts.ranks({"a": 0.5, "b": 0.75, "c": 0.5, "d": 0.1}) == {
+    assert given.ranks({"a": 0.5, "b": 0.75, "c": 0.5, "d": 0.1}) == {
         "a": 2, "b": 1, "c": 2, "d": 4}
 
 

@@ -252,14 +252,15 @@ def rates(whole: Whole) -> list[Rates]:
         pairs[model] = (judged, passed, judged - there, passed - passed_there)
     share = {model: passed / judged for model, (judged, passed, _, _) in pairs.items()}
     without = {model: passed / judged for model, (_, _, judged, passed) in pairs.items() if judged}
-    return sorted((Rates(model, *counts, _rank(share, model),
-                         _rank(without, model) if model in without else None)
+    first, then = ranks(share), ranks(without)
+    return sorted((Rates(model, *counts, first[model], then.get(model))
                    for model, counts in pairs.items()), key=lambda row: (row.rank, row.model))
 
 
-def _rank(shares: Mapping[str, float], model: str) -> int:
-    """1 and how many models are better."""
-    return 1 + sum(share > shares[model] for share in shares.values())
+def ranks(shares: Mapping[str, float]) -> dict[str, int]:
+    """The rank of each model by its share of passes; equal ones share a rank."""
+    return {model: 1 + sum(other > share for other in shares.values())
+            for model, share in shares.items()}
 
 
 def numbers(whole: Whole, brought: Given) -> dict[str, int | float]:

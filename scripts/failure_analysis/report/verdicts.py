@@ -4,7 +4,7 @@ model's rate is when the confirmed faults are resolved."""
 from collections import Counter
 
 from failure_analysis import steps
-from failure_analysis.audit import page
+from failure_analysis.audit import given, page
 from failure_analysis.audit.candidates import CLASSES, FLAGS
 from failure_analysis.markdown import code, listed, table
 from failure_analysis.packet import rows
@@ -99,8 +99,8 @@ def _moved(before: dict[str, float], after: dict[str, float], order: list[str]) 
     """Whose rank changes, among the models that have rows left."""
     if len(after) < 2:
         return []
-    first = audit_counts.ranks({model: before[model] for model in after})
-    then = audit_counts.ranks(after)
+    first = given.ranks({model: before[model] for model in after})
+    then = given.ranks(after)
     moved = [f"{code(model)} from {first[model]} to {then[model]}" for model in order
              if model in after and first[model] != then[model]]
     return [f"The rank changes of {listed(moved, _MOST_NAMED)}." if moved else

@@ -166,12 +166,6 @@ def rates(examined: Examined, index: rows.Index) -> dict[str, Rate]:
     return {model: Rate(*tally) for model, tally in tallies.items()}
 
 
-def ranks(shares: dict[str, float]) -> dict[str, int]:
-    """The rank of each model by its share of passes; equal ones share a rank."""
-    return {model: 1 + sum(other > share for other in shares.values())
-            for model, share in shares.items()}
-
-
 def numbers(examined: Examined | None, index: rows.Index) -> dict[str, int | float]:
     """The facts of the readings, under keys that begin with `review/audit_`; none while nobody has
     read a candidate."""
