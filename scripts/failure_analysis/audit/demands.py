@@ -227,3 +227,4 @@ def _unit(sentence: str, gold: str) -> bool | None:
 _DEMANDS = (("one_of", _one_of), ("range", _range), ("integer", _integer), ("words", _words),
             ("decimals", _decimals), ("date", _date), ("case", _case), ("letter", _letter),
             ("json", _json), ("fraction", _fraction), ("pair", _pair), ("unit", _unit))
+NAMES = tuple(name for name, _ in _DEMANDS)

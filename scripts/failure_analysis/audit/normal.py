@@ -211,21 +211,29 @@ def shared(a: Counter, b: Counter) -> float:
 def alike(answer: str, gold: str, question: str) -> str:
     """By which rule an answer equals the gold once its form is left aside; blank where it does not,
     or where the question says something of just that form."""
-    asked = asks.forms(question)
     if answer == gold:
         return "equal" if gold.strip() else ""
     too_long = len(answer) > _ROOM + 4 * len(gold)
-    if not answer.strip() or not gold.strip() or "exact" in asked or too_long:
+    # What a question says of the form forbids rules, but for a free order: most answers equal the
+    # gold by none, and then nobody has to know what it says.
+    if too_long or not answer.strip() or not gold.strip() \
+            or not _rule(answer, gold, question, _FREE_ORDER):
         return ""
+    asked = asks.forms(question)
+    return "" if "exact" in asked else _rule(answer, gold, question, asked)
+
+
+_FREE_ORDER = frozenset(("any order",))
+
+
+def _rule(answer: str, gold: str, question: str, asked: frozenset) -> str:
+    """The first rule by which an answer equals the gold; blank for none."""
     if "\n" in gold and is_code(gold):
         return "white_space" if key(answer) == key(gold) else ""
     answer, gold = (text.translate(_TYPOGRAPHY).strip() for text in (answer, gold))
     if answer.isdecimal() and gold.isdecimal() and answer.lstrip("0") != gold.lstrip("0"):
         return ""
-    for name, same in _RULES:
-        if same(answer, gold, question, asked):
-            return name
-    return ""
+    return next((name for name, same in _RULES if same(answer, gold, question, asked)), "")
 
 
 def _white_space(answer: str, gold: str, question: str, asked: frozenset) -> bool:

@@ -78,15 +78,27 @@ def did(row: Seen, loose: bool) -> str:
 def _by_answer(item: Item) -> dict[str, list[Seen]]:
     """The datapoints by what they said and did. Where the question says something of the form,
     or the gold's capitals may count, only white space is left aside."""
-    strictly = asks.forms(item.question) & {"case", "exact", "stop", "number"}
-    if not strictly and item.expected is not None:
-        strictly = {gold for gold in strict.golds(item.expected) if len(gold) <= _LONGEST_FINAL
-                    and normal.case_matters(gold, gold, item.question, frozenset())}
-    alike: dict[str, list[Seen]] = defaultdict(list)
-    for row in item.rows:
-        alike[did(row, not strictly)].append(row)
+    alike = _grouped(item.rows, True)
+    if len(alike) < len(item.rows) and _form_counts(item):
+        alike = _grouped(item.rows, False)
     alike.pop("", None)
     return alike
+
+
+def _grouped(rows: Sequence[Seen], loose: bool) -> dict[str, list[Seen]]:
+    alike: dict[str, list[Seen]] = defaultdict(list)
+    for row in rows:
+        alike[did(row, loose)].append(row)
+    return alike
+
+
+def _form_counts(item: Item) -> bool:
+    """Whether the question says something of the form, or the gold's capitals may count."""
+    if asks.forms(item.question) & {"case", "exact", "stop", "number"}:
+        return True
+    wanted = strict.golds(item.expected) if item.expected is not None else []
+    return any(len(gold) <= _LONGEST_FINAL and normal.case_matters(
+        gold, gold, item.question, frozenset()) for gold in wanted)
 
 
 def _opposite(rows: Sequence[Seen]) -> Group | None:
@@ -174,20 +186,19 @@ def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
     """Responses that end in the same final answer, where a final answer is all that is expected
     and the failing one is marked in a way in which others passed, or is the gold itself."""
     wanted = strict.golds(item.expected) if item.expected is not None else []
-    asked = asks.forms(item.question)
     both = {"pass", "fail"} <= {row.outcome for row in item.rows}
     short = both and wanted and all(len(normal.final(gold).text or gold) <= _LONGEST_FINAL
                            for gold in wanted)
-    if not short or asked & {"reasons", "exact", "only"} or strict.calls_wanted(item.expected):
+    rows = [rows for key, rows in alike.items()
+            if key not in opposite and not rows[0].made and not rows[0].spoken]
+    if not short or not any(map(_both, _finals(rows, False).values())) \
+            or strict.calls_wanted(item.expected):
         return
-    case = bool(asked & {"case"}) or any(normal.case_matters(gold, gold, item.question, asked)
-                                         for gold in wanted)
-    finals: dict[str, list[tuple[str, Seen]]] = defaultdict(list)
-    for key, rows in alike.items():
-        if key not in opposite and not rows[0].made and not rows[0].spoken:
-            text, how = normal.final(rows[0].answer)
-            if text:
-                finals[normal.key(text, case=case)] += [(how, row) for row in rows]
+    asked = asks.forms(item.question)
+    if asked & {"reasons", "exact", "only"}:
+        return
+    finals = _finals(rows, bool(asked & {"case"}) or any(
+        normal.case_matters(gold, gold, item.question, asked) for gold in wanted))
     free = {how for rows in finals.values() for how, row in rows if row.outcome == "pass"}
     groups = [group for rows in finals.values() if (group := _opposite([
         row for how, row in rows if row.outcome == "pass" or strict.about(row, strict.RIGHT)
@@ -196,23 +207,37 @@ def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
         yield _contradiction(item, "same_final", groups, "end in the same final answer")
 
 
+def _finals(groups: Iterable[Sequence[Seen]], case: bool) -> dict[str, list[tuple[str, Seen]]]:
+    """The datapoints of which the final answer is sure, by it, each with how it is marked."""
+    finals: dict[str, list[tuple[str, Seen]]] = defaultdict(list)
+    for rows in groups:
+        text, how = normal.final(rows[0].answer)
+        if text:
+            finals[normal.key(text, case=case)] += [(how, row) for row in rows]
+    return finals
+
+
+def _both(rows: Iterable[tuple[str, Seen]]) -> bool:
+    return {"pass", "fail"} <= {row.outcome for _, row in rows}
+
+
 def _near(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Group]
           ) -> Iterator[Candidate]:
     """Nearly equal answers with opposite verdicts: equal in all numbers, negations and the final
     answer, and what differs decides nothing."""
-    if asks.forms(item.question) & {"case", "exact", "stop", "only"}:
-        return
     by_final: dict[tuple, list[list[Seen]]] = defaultdict(list)
     for key, rows in alike.items():
         if key not in opposite and not rows[0].made and not normal.is_code(rows[0].answer):
             by_final[_marked(rows[0].spoken or rows[0].answer)].append(rows)
+    mixed = [members for members in by_final.values()
+             if {"pass", "fail"} <= {row.outcome for rows in members for row in rows}]
+    if not mixed or asks.forms(item.question) & {"case", "exact", "stop", "only"}:
+        return
     buckets: dict[tuple, list[tuple[Counter, list[Seen]]]] = defaultdict(list)
-    for members in by_final.values():
-        if {"pass", "fail"} <= {row.outcome for rows in members for row in rows}:
-            for rows in members:
-                print_, words = _print(rows[0].spoken or rows[0].answer)
-                if words.total() >= _FEWEST_TOKENS:
-                    buckets[print_].append((words, rows))
+    for rows in (rows for members in mixed for rows in members):
+        print_, words = _print(rows[0].spoken or rows[0].answer)
+        if words.total() >= _FEWEST_TOKENS:
+            buckets[print_].append((words, rows))
     groups = list(_near_pairs(buckets.values()))
     if groups:
         yield _contradiction(item, "near_equal", _disjoint(groups), "said nearly the same")

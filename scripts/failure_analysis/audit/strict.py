@@ -86,20 +86,18 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
     is how the item's other responses mark their final answer, which may be asked for where we
     do not see it; with `passing` ways of marking it others passed, so that these will do."""
     ending = normal.final(row.answer)
-    asked = asks.forms(question)
     for gold in wanted:
         short = normal.final(gold).text or gold
         same = row.answer == gold and "equal" or normal.alike(row.answer, short, question)
-        how = ending.how
-        if not same and ending.how not in ("", "whole") and (
-                ending.how in passing or not asked & {"only", "exact"}):
-            same = normal.alike(ending.text, short, question)
-            same = "wrapping" if same == "equal" else same
-        elif ending.how in ("boxed", "tag", "hashes", "json"):
-            how = ending.how
-        missing = {"boxed", "tag", "hashes"} & asked - {how}
-        if same and not missing and usual in ("", how):
-            return same
+        inner = "" if same or ending.how in ("", "whole") else normal.alike(
+            ending.text, short, question)
+        if not (same or inner) or usual not in ("", ending.how):
+            continue
+        asked = asks.forms(question)
+        if inner and ending.how not in passing and asked & {"only", "exact"}:
+            continue
+        if not {"boxed", "tag", "hashes"} & asked - {ending.how}:
+            return same or ("wrapping" if inner == "equal" else inner)
     return ""
 
 

@@ -122,6 +122,6 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
             found.append((state["verb"].lower(), stripped, False))
         elif _ALL_DONE.search(stripped) and not _HEDGES.search(stripped):
             found.append(("done", stripped, False))
-        elif _WITHDRAWN.search(stripped):
+        elif found and _WITHDRAWN.search(stripped):
             found.clear()
     return found
