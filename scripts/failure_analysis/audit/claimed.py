@@ -8,8 +8,9 @@ from typing import NamedTuple
 from failure_analysis import tool_calls
 from failure_analysis.audit import normal, required, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
-from failure_analysis.audit.items import Item, Whole
+from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.audit.whole import Whole
 from failure_analysis.tool_checks import Call
 
 _WORDS = re.compile(r"communicat|(^|[^a-z])"
@@ -65,7 +66,8 @@ def _untold(item: Item, rows: Sequence[Seen]) -> list[Variant]:
 
 def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
     """The first claim of a datapoint that its record denies."""
-    if not row.made and not due and required.state(row) is not False:
+    if not due and required.state(row) is not False and not (
+            row.made and any(map(required.writes, whole.tools))):
         return None  # nothing that is recorded could deny it
     claims = wording.claims(row.spoken or row.answer)
     if not claims:

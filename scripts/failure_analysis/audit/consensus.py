@@ -9,8 +9,9 @@ from statistics import fmean
 
 from failure_analysis.audit import golds, normal
 from failure_analysis.audit.candidates import Candidate, candidate, variant
-from failure_analysis.audit.items import Item, Whole
+from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.whole import Whole
 
 # Of 100 items on which so many models agree against the gold, how many have a wrong one: simulated,
 # tests/benchmarks/consensus_precision.py, which says what it supposes. More models: as with most.

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from failure_analysis.audit import demands, golds, normal
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
-from failure_analysis.audit.items import Item, Whole, question_key
+from failure_analysis.audit.items import Item, question_key
 from failure_analysis.audit.seen import LONGEST_RESULT, Seen
+from failure_analysis.audit.whole import Whole
 from failure_analysis.datapoint import fingerprint
 
 _LONG_GOLD, _MORE_WORDS = 5, 4  # words of a gold, and of what goes on where it ends
@@ -39,7 +40,7 @@ class Fault(NamedTuple):
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The faults of an item, one of each rule."""
     judged = [row for row in item.rows if row.outcome != "unjudged"]
-    for rule, test in _RULES:
+    for rule, test in _RULES if item.expected is not None else (_OF_NAMES,):
         if fault := test(item, whole):
             disputed = judged if fault.disputed is None else fault.disputed
             yield candidate(item, "damaged_item", rule, fault.what, fault.variants, disputed,
@@ -582,6 +583,8 @@ def _whole_forbidden(item: Item) -> str:
     """What is wrong with a gold of several values: their number, order or form of date; else
     blank."""
     question, gold = item.question, item.expected
+    if not isinstance(gold, list | dict):
+        return ""
     if isinstance(gold, list) and (count := re.search(
             r"\b(?:give|list|name|write|return)\b[^.?]{0,20}\bthe first (\d+) \w+", question,
             re.IGNORECASE)) and len(gold) != int(count[1]):
@@ -601,8 +604,9 @@ def _whole_forbidden(item: Item) -> str:
     return ""
 
 
+_OF_NAMES = ("damaged_ids", _ids)
 _RULES: tuple[tuple[str, Callable[[Item, Whole], Fault | None]], ...] = (
     ("two_golds", _two_golds), ("gold_rounded", _rounded), ("gold_cut", _cut),
     ("gold_against_question", _against_question),
     ("gold_garbled", _garbled), ("gold_type", _type), ("answer_in_question", _in_question),
-    ("damaged_ids", _ids), ("contract_forbids", _forbidden))
+    _OF_NAMES, ("contract_forbids", _forbidden))

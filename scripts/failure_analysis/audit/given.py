@@ -9,7 +9,8 @@ from failure_analysis import facts, files, manifest, steps
 from failure_analysis.audit import golds, normal
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.contract import Contract
-from failure_analysis.audit.items import Item, Whole
+from failure_analysis.audit.items import Item
+from failure_analysis.audit.whole import Whole
 from failure_analysis.clean import clean_name
 from failure_analysis.reading import delimited
 

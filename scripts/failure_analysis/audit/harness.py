@@ -7,12 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 from failure_analysis import tool_calls
 from failure_analysis.audit import required
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
-from failure_analysis.audit.items import Item, Whole
+from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.audit.whole import Whole
 from failure_analysis.datapoint import NOT_COUNTED
 
 _INFRASTRUCTURE = re.compile(
@@ -214,25 +216,32 @@ def _key(made: Made) -> str:
     return json.dumps([made.by, made.tool, made.arguments], sort_keys=True)
 
 
+class _Look(NamedTuple):
+    """A look-up, and what equal ones share."""
+
+    key: str
+    made: Made
+
+
 def _results(item: Item) -> Iterator[Candidate]:
     """Look-ups with equal arguments and state, and different results."""
-    within = [(pair, row) for row in item.rows if (pair := _differing(_spans(row)))]
+    looks = [(_spans(row), row) for row in item.rows if row.made]
+    within = [(pair, row) for spans, row in looks if (pair := _differing(spans))]
     if within:
         yield _two_results(item, "within", "within one run", within[0][0],
                            [row for _, row in within])
-    firsts = [(_spans(row)[0], row) for row in item.rows if row.made]
-    seen: dict[str, list[tuple[Made, Seen]]] = {}
-    for span, row in firsts:
-        for made in span:
-            seen.setdefault(_key(made), []).append((made, row))
+    seen: dict[str, list[tuple[_Look, Seen]]] = {}
+    for spans, row in looks:
+        for look in spans[0]:
+            seen.setdefault(look.key, []).append((look, row))
     for calls in seen.values():
-        pair = _differing([[made for made, _ in calls]])
+        pair = _differing([[look for look, _ in calls]])
         rows = {row.ident: row for _, row in calls}
-        if pair and len(rows) >= _SEVERAL and _has_majority([made for made, _ in calls]):
+        if pair and len(rows) >= _SEVERAL and _has_majority([look.made for look, _ in calls]):
             yield _two_results(item, "across", "in different runs, before any write", pair,
                                list(rows.values()))
             break
-    opposed = [(pair, row) for row in item.rows if (pair := _opposed(_spans(row)))]
+    opposed = [(pair, row) for spans, row in looks if (pair := _opposed(spans))]
     if opposed:
         yield _two_results(item, "contradiction", "and say different things of the same thing",
                            opposed[0][0], [row for _, row in opposed])
@@ -256,24 +265,24 @@ def _whole(made: Made) -> str:
     return f"{made.tool} {tool_calls.result_text(made.arguments)} -> {made.result[:1_000]}"
 
 
-def _spans(row: Seen) -> list[list[Made]]:
+def _spans(row: Seen) -> list[list[_Look]]:
     """The look-ups that worked, in groups between which something was written."""
-    spans: list[list[Made]] = [[]]
+    spans: list[list[_Look]] = [[]]
     for made in row.made:
         if required.writes(made.tool):
             spans.append([])
         elif not made.failed and made.result and not _CLOCK.search(made.tool) \
                 and not made.tool.startswith("(no call"):
-            spans[-1].append(made)
+            spans[-1].append(_Look(_key(made), made))
     return spans
 
 
-def _differing(spans: Sequence[Sequence[Made]]) -> tuple[Made, Made] | None:
+def _differing(spans: Sequence[Sequence[_Look]]) -> tuple[Made, Made] | None:
     """The first two calls of a span that are equal, their results not."""
     for span in spans:
         first: dict[str, Made] = {}
-        for made in span:
-            earlier = first.setdefault(_key(made), made)
+        for key, made in span:
+            earlier = first.setdefault(key, made)
             if earlier.result_hash != made.result_hash and not _alike(earlier, made):
                 return earlier, made
     return None
@@ -291,16 +300,18 @@ def _alike(one: Made, other: Made) -> bool:
             len(set(a) & set(b)) >= _NEARLY_ALL * len(set(a) | set(b))
 
 
-def _opposed(spans: Sequence[Sequence[Made]]) -> tuple[Made, Made] | None:
+def _opposed(spans: Sequence[Sequence[_Look]]) -> tuple[Made, Made] | None:
     """The first two results of a span, of different calls of which one asks for that thing, that
     give one thing two values."""
     for span in spans:
-        told = [(made, dict(_facts(made))) for made in span]
-        for (one, a), (other, b) in combinations(told, 2):
+        if len({key for key, _ in span}) < 2:
+            continue
+        looks = [(made, dict(_facts(made))) for _, made in span]
+        for (one, a), (other, b) in combinations(looks, 2):
             asked = {str(value) for made in (one, other) if isinstance(made.arguments, dict)
                      for value in made.arguments.values()}
-            if _key(one) != _key(other) and any(
-                    a[fact] != b[fact] and fact[1] in asked for fact in a.keys() & b.keys()):
+            if any(a[fact] != b[fact] and fact[1] in asked for fact in a.keys() & b.keys()) \
+                    and _key(one) != _key(other):
                 return one, other
     return None
 

@@ -64,7 +64,8 @@ def final(text: str) -> Final:
     """The answer that a response ends in, blank where that is not sure: nothing marks it, or it
     marks several different ones."""
     text = _THOUGHT.sub(" ", text).translate(_TYPOGRAPHY).strip()
-    text = _CLOSING.sub("", _ASIDE.sub("", text))
+    text = _ASIDE.sub("", text)
+    text = text[:-_ROOM] + _CLOSING.sub("", text[-_ROOM:])
     if not text or _OPEN_THOUGHT.search(text):
         return NONE
     marked = [*(Final(inner, "boxed") for inner in _boxed(text)),

@@ -7,7 +7,7 @@ from failure_analysis import terminal
 from failure_analysis.audit import consensus, given
 from failure_analysis.audit.candidates import CLASSES, FLAGS, Candidate, Variant
 from failure_analysis.audit.contract import Coverage
-from failure_analysis.audit.items import Whole
+from failure_analysis.audit.whole import Whole
 from failure_analysis.markdown import cell, code, fence, table
 
 MOST_SHOWN = 20  # candidates of a class; audit.jsonl has all

@@ -4,13 +4,15 @@ everything with the same words."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 from failure_analysis import tool_calls
 from failure_analysis.audit import required, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
-from failure_analysis.audit.items import Item, Whole
+from failure_analysis.audit.items import Item
 from failure_analysis.audit.required import EMPTY, REFUSED, Unmet
 from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.whole import Whole
 from failure_analysis.tool_checks import Call
 
 _FEW_ROWS = 10  # of a run with fewer, equal answers say nothing
@@ -41,7 +43,7 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
            ) -> list[tuple[str, str, Callable[[Seen], bool]]]:
     """(rule, what it says of a datapoint, whether it holds), the surest first."""
     expects = _expects(item, due)
-    idle = _idle(item, passed, due)
+    idle = lru_cache(lambda: _idle(item, passed, due))
     others = _writers(passed)
     return [
         ("required_failed", "made a required call that the tool refused, and no other attempt",
@@ -51,14 +53,15 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
         ("required_missing", "lack a call that is required",
          lambda row: any(one.how == "missing" for one in open_[row.ident])),
         ("empty_answer", "are empty: no answer, no call",
-         lambda row: not idle and expects is not False and _is_empty(row)
-         and whole.runs[row.run].answered > 0),
+         lambda row: expects is not False and _is_empty(row)
+         and whole.runs[row.run].answered > 0 and not idle()),
         ("same_answer_always", "come from a run that answers nearly everything so",
-         lambda row: not idle and _always(row, whole) and not _in_gold(row.answer, item.expected)),
+         lambda row: _always(row, whole) and not _in_gold(row.answer, item.expected)
+         and not idle()),
         ("says_it_could_not", "say that they could not",
-         lambda row: not idle and expects is True and wording.refuses(row.answer)
+         lambda row: expects is True and wording.refuses(row.answer)
          and not required.wrote(row) and required.state(row) is not True
-         and not _in_gold(row.answer, item.expected)),
+         and not _in_gold(row.answer, item.expected) and not idle()),
         ("others_wrote", "wrote nothing, where all others that passed did the same write",
          lambda row: due is None and bool(others) and not required.wrote(row)
          and row.model not in others and required.state(row) is not True)]

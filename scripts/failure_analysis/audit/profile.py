@@ -23,6 +23,17 @@ class Profile:
     stated: Counter = field(default_factory=Counter)
     names: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
+    def add(self, other: "Profile") -> None:
+        """Adds the profile of other items."""
+        for mine, its in ((self.kinds, other.kinds), (self.tasks, other.tasks),
+                          (self.figures, other.figures)):
+            for key, counts in its.items():
+                mine.setdefault(key, Counter()).update(counts)
+        self.demands.update(other.demands)
+        self.stated.update(other.stated)
+        for key, idents in other.names.items():
+            self.names.setdefault(key, []).extend(idents)
+
 
 def profile(items: Iterable[tuple[str, str, Seen]]) -> Profile:
     """The profile of all items: (name, fingerprint, a datapoint) of each."""
@@ -40,7 +51,6 @@ def profile(items: Iterable[tuple[str, str, Seen]]) -> Profile:
             for one in dict.fromkeys(("", key)):
                 whole.figures.setdefault((task, one), Counter()).update(
                     figures(row.question, gold))
-    whole.names = {key: idents for key, idents in whole.names.items() if len(idents) > 1}
     return whole
 
 

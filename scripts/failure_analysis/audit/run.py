@@ -4,12 +4,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, NamedTuple
 
 import msgspec
 
-from failure_analysis import clean, facts, files, manifest, steps, store
+from failure_analysis import clean, facts, files, manifest, spread, steps, store
 from failure_analysis.audit import (
     claimed,
     consensus,
@@ -24,7 +25,8 @@ from failure_analysis.audit import (
 )
 from failure_analysis.audit.candidates import CLASSES, FLAGS, NAME, Candidate, order
 from failure_analysis.audit.contract import Coverage
-from failure_analysis.audit.items import Item, Whole, sorted_rows
+from failure_analysis.audit.items import Item, Rows, items, sorted_rows
+from failure_analysis.audit.whole import Whole
 
 TABLE, PAGE = steps.AUDIT.writes[1:3]
 COLUMNS = ("id", "class", "kind", "rule", "item_id", "item_fingerprint", "disputed", "what",
@@ -54,31 +56,47 @@ def audit(analysis_dir: Path, brought: given.Given) -> Iterator[Found]:
     into the folder."""
     with tempfile.TemporaryFile() as spool:
         places, counts, flagged = [], Counter(), set()
-        with sorted_rows(analysis_dir) as (whole, items):
+        with sorted_rows(analysis_dir) as rows:
             reach = suspicions.Reach(brought.contract, {}, [0]) if brought.contract else None
-            for one in _found(whole, items, brought, reach):
+            for one in _found(rows, brought, reach):
                 places.append((order(one), spool.tell()))
                 spool.write(_ENCODE(one) + b"\n")
                 counts[one.klass] += 1
                 if one.klass in FLAGS:
                     flagged.add((one.item_id, one.item_fingerprint))
+            whole = rows.whole
         yield Found(_in_order(spool, places), counts, len(flagged), whole,
                     suspicions.coverage(reach, whole) if reach else None)
 
 
-def _found(whole: Whole, items: Iterable[Item], brought: given.Given,
-           reach: suspicions.Reach | None) -> Iterator[Candidate]:
+def _found(rows: Rows, brought: given.Given, reach: suspicions.Reach | None
+           ) -> Iterator[Candidate]:
     """The candidates of all items, with what people brought along."""
-    for item in items:
-        given.count_known(item, brought.defects, whole)
-        for find in FINDERS:
-            yield from find(item, whole)
-        yield from given.find(item, whole, brought.answers)
-        if reach:
-            yield from suspicions.find(item, whole, reach.contract)
-            suspicions.note(reach, item, whole)
+    for candidates, counted in spread.spread(_search, rows, rows.pieces):
+        rows.whole.counted.update(counted)
+        yield from candidates
+    if brought.settings:
+        for item in (item for piece in rows.pieces for item in items(rows, piece)):
+            yield from _of_brought(item, rows.whole, brought, reach)
     if reach:
-        yield from suspicions.missing(reach, whole)
+        yield from suspicions.missing(reach, rows.whole)
+
+
+def _search(rows: Rows, piece: tuple[str, str, str, str]) -> tuple[list[Candidate], Counter]:
+    """What the classes find in the items of a piece, and what they counted on their way."""
+    whole = replace(rows.whole, counted=Counter())
+    return [one for item in items(rows, piece) for find in FINDERS
+            for one in find(item, whole)], whole.counted
+
+
+def _of_brought(item: Item, whole: Whole, brought: given.Given, reach: suspicions.Reach | None
+                ) -> Iterator[Candidate]:
+    """What an item is against what people brought along."""
+    given.count_known(item, brought.defects, whole)
+    yield from given.find(item, whole, brought.answers)
+    if reach:
+        yield from suspicions.find(item, whole, reach.contract)
+        suspicions.note(reach, item, whole)
 
 
 def _in_order(spool: IO[bytes], places: list[tuple]) -> Iterator[Candidate]:

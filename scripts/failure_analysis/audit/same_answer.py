@@ -11,8 +11,9 @@ import msgspec
 
 from failure_analysis.audit import asks, normal, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
-from failure_analysis.audit.items import Item, Whole
+from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.whole import Whole
 
 NEAR = 0.95
 _MOST_PAIRS = 2_000  # pairs of answers of one item that are held against each other

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from failure_analysis.audit import asks, normal, required
 from failure_analysis.audit.candidates import Candidate, candidate, variant
-from failure_analysis.audit.items import Item, Whole
+from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.audit.whole import Whole
 from failure_analysis.datapoint import is_number
 from failure_analysis.tool_checks import parsed_arguments
 

@@ -9,8 +9,9 @@ from failure_analysis import tool_checks
 from failure_analysis.audit import said_texts
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.contract import Contract, Coverage, Entry
-from failure_analysis.audit.items import Item, Whole
+from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.whole import Whole
 from failure_analysis.datapoint import UNSURE
 from failure_analysis.records import MARKERS
 from failure_analysis.tool_checks import Call, Check
