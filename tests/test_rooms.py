@@ -18,7 +18,7 @@ ROOMS = (GROUND, "archives", "journals", "formats", "reading", "drafting", "pack
 GROUND_FLOOR = frozenset((
     "files", "clean", "store", "user_files", "terminal", "datapoint", "paths", "statistics",
     "markdown", "steps", "manifest", "results", "facts", "aside", "records", "checks",
-    "tool_calls", "tool_checks", "documents"))
+    "tool_calls", "tool_checks", "documents", "spread"))
 
 
 class Import(NamedTuple):
