@@ -9,8 +9,8 @@ by two coders over 40 buckets, which record_review.py records, in a temporary fo
 wall seconds of plan_review.py, show_datapoint.py, record_review.py (one more review),
 write_report.py, check_report.py and measure_agreement.py.
 
-At 100,000 check_report.py took 11.8 to 13.3 s on 2 cores (28 s when each count was made on its
-own), of that 1.3 s for writing the 43,828 findings of a ledger that nobody has settled.
+At 100,000 check_report.py took 5.8 to 6.0 s on 2 idle cores, up to 13.3 s on a slower day of the
+same kind of machine; 1 s of that for the 43,828 findings of a ledger that nobody has settled.
 
 Exit codes: 0 measured; 1 a limit is broken (write_report.py and measure_agreement.py: 5 s at
 100,000 reviews); 2 usage.

@@ -97,6 +97,8 @@ def works(folder: Path, rows: int) -> Iterator[Work]:
         "--fault", "mixed", "--mechanism", "It stops before the last step is done.",
         "--quote", "What is the answer"], [packet, ledger], (kept, done))
     yield Work("check", ["check_report.py", done], [packet, ledger], (kept, done))
+    yield Work("audit", ["audit_benchmark.py", done],
+               sorted((folder / "runs").glob("*/*.jsonl")), (kept, done))
     world = folder / "world.json"
     bench_review.run("analyze.py", "simulate", "overthink", "--out", world)
     for lens in LENSES:
