@@ -30,8 +30,8 @@ second label. A word for "nothing went wrong" is `none`: of a failing datapoint 
 grader_issue, of any other it agrees with the verdict and is not recorded.
 
 A batch line: {"id": …, "verdict": …, "bucket": …, "fault": …, "mechanism": …, "quotes": […],
-"secondary": […], "note": …, "coder": …, "kind": …, "replaces": …, "settles": …}; options given
-beside --from fill in coder and kind.
+"secondary": […], "note": …, "coder": …, "kind": …, "replaces": …, "settles": …, "step": …,
+"agent": …, "second": …, "also": […], "fix": …}; options given beside --from fill in coder and kind.
 
 Exit codes: 0 everything was recorded; 1 something was refused; 2 usage.
 
@@ -47,7 +47,7 @@ from pathlib import Path
 from failure_analysis import cli
 
 FIELDS = ("id", "verdict", "bucket", "fault", "mechanism", "quotes", "secondary", "note",
-          "replaces")
+          "replaces", "step", "agent", "second", "also", "fix")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -84,6 +84,15 @@ def _parser() -> argparse.ArgumentParser:
                         help="verbatim evidence; give it once for each quote")
     parser.add_argument("--secondary", action="append", metavar="SLUG",
                         help="a consequence of the primary cause; may be given several times")
+    parser.add_argument("--step", metavar="N",
+                        help="the message whose repair alone would have changed the outcome, "
+                             "counted from 0 (17, or a call in it: 17.0); one quote is from it")
+    parser.add_argument("--agent", metavar="NAME",
+                        help="whose message that is (default: as recorded)")
+    parser.add_argument("--second", metavar="N", help="the step that you would name next")
+    parser.add_argument("--also", nargs="+", action="extend", metavar="N",
+                        help="other steps of which each alone would have done")
+    parser.add_argument("--fix", help="what should have been done at that step")
     parser.add_argument("--note", help="anything else")
     parser.add_argument("--replaces", metavar="REVIEW_ID", help="corrects your earlier review")
     parser.add_argument("--settles", action="store_true",
@@ -181,6 +190,7 @@ def _summarise(args: argparse.Namespace, places: list[str], verdicts: list,
 
 
 def _line(place: str, verdict) -> str:
+    from failure_analysis import clean
     from failure_analysis.review import ledger
 
     where = f"{place}: " if place else ""
@@ -189,7 +199,8 @@ def _line(place: str, verdict) -> str:
     review = verdict.review
     done = "there already" if verdict.already else "recorded"
     return (f"{where}{done} {review.review_id}: {review.datapoint_id} as "
-            f"{ledger.as_what(review)}, by {review.coder}")
+            f"{ledger.as_what(review)}, by {review.coder}"
+            f"{'; ' if verdict.said else ''}{clean.visible(verdict.said)}")
 
 
 def _entries(args: argparse.Namespace) -> tuple[list[dict], list[str], list[tuple[int, str]]]:

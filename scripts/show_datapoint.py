@@ -12,9 +12,10 @@
 """Shows a datapoint in a readable, bounded form, and logs what was shown.
 
 Reads outcomes.csv, failure_review_rows.jsonl, contrast_rows.jsonl, the plan and the ledger.
-Question, answer, expected, judge's words, tool calls with their results, then the conversation;
-long parts are windowed ("shown a-b of n characters") and --from goes on. Text of the run stands
-between marks that are new each time.
+Question, expected, judge's words and answer, then the steps (messages, counted from 0 as in the
+run), their calls and results; each text once, long look-ups cut (--steps shows them whole). A
+policy that this coder was shown before is not shown again. Text of the run stands between marks
+that are new each time.
 
 Appends to reading_log.jsonl which characters of which part this coder was shown.
 
@@ -44,8 +45,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--where", nargs="+", metavar="NAME=VALUE",
                         help="the first unreviewed failing datapoint with these properties: mode, "
                              "model, run, item, task, outcome, dimension, bucket, fault, why")
-    parser.add_argument("--from", dest="start", metavar="PART[:OFFSET]",
-                        help="begin at this part, such as result-3 or message-12:1500")
+    parser.add_argument("--steps", metavar="A-B",
+                        help="only these steps (17, 40-52, 40-), whole")
+    parser.add_argument("--outline", action="store_true",
+                        help="a line for each step, alike ones folded (of traces over 20,000 "
+                             "tokens it comes first)")
+    parser.add_argument("--from", dest="start", metavar="PLACE[:OFFSET]",
+                        help="begin at this step or part, such as 17 or judge:3000")
     parser.add_argument("--tokens", type=int, default=6000, metavar="N",
                         help="how much to show, about (default 6000)")
     parser.add_argument("--coder", default="agent", help="who reads (default agent)")
@@ -54,8 +60,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("give datapoint ids, or --next, or --where")
     if (args.shard is not None or args.unreviewed) and not args.next:
         parser.error("--shard and --unreviewed go with --next")
-    if args.start and (len(args.ids) > 1 or args.next > 1):
-        parser.error("--from goes with one datapoint")
+    if (args.start or args.steps) and (len(args.ids) > 1 or args.next > 1):
+        parser.error("--from and --steps go with one datapoint")
+    if (bool(args.start), bool(args.steps), args.outline).count(True) > 1:
+        parser.error("give one of --from, --steps and --outline")
     if args.tokens < 200:
         parser.error("--tokens is at least 200")
     return cli.run(__file__, lambda: _show(parser, args))
@@ -66,7 +74,16 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
     from failure_analysis import clean, store
     from failure_analysis.packet import rows
-    from failure_analysis.review import ledger, parts, plan, reading_log, show
+    from failure_analysis.review import (
+        ledger,
+        parts,
+        plan,
+        policies,
+        reading_log,
+        show,
+        timeline,
+        view,
+    )
 
     if wrong := ledger.wrong_coder(args.coder):
         parser.error(wrong)
@@ -88,16 +105,18 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             return 0
     elif args.where:
         ids, remark = _where(parser, args, index, planned_by_id, finals)
+    asked = view.Asked(args.tokens, args.start, args.steps, args.outline)
     views, before = [], {}
     for ident in ids:
         row = rows.row(index, ident)
-        shown = show.view(row, args.start, args.tokens, before)
-        before |= show.whole_texts(row, shown)
+        line = timeline.timeline(row)
+        shown = view.view(row, line, asked, before | policies.known(index, args.coder, row, line))
+        before |= view.whole_texts(row, shown)
         views.append((row, shown))
     with store.where_writable(analysis_dir / reading_log.NAME, "; this does not count as read"):
         for row, shown in views:
             reading_log.log(analysis_dir, args.coder, row["datapoint_id"], parts.parts(row),
-                            show.spans(shown))
+                            view.spans(shown))
     if args.json:
         print(json.dumps({"datapoints": [show.record(row, shown) for row, shown in views],
                           "done": False}))

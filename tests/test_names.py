@@ -18,7 +18,8 @@ from failure_analysis.packet import build, heuristics
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.reading import detect
 from failure_analysis.report import check, meaning, write
-from failure_analysis.review import ledger, parts, picks, plan_files, reading_log, show
+from failure_analysis.review import ledger, parts, picks, plan_files, reading_log, show, timeline
+from failure_analysis.review import view as views
 from make_runs import judged, turn
 
 NASTY = ["7", "12", "the", "all", "rows", "judged", "model", "reviewed", "no",
@@ -85,10 +86,10 @@ def recorded(out, mechanism):
     for place, ident in enumerate(index.places):
         row = packet_rows.row(index, ident)
         if row["outcome"] == "fail":
-            view = show.view(row, None, 6000)
+            view = views.view(row, timeline.timeline(row), views.Asked())
             shown = show.text(index, row, view, "agent", None, {})
             assert clean.visible(shown) == shown
-            reading_log.log(out, "agent", ident, parts.parts(row), show.spans(view))
+            reading_log.log(out, "agent", ident, parts.parts(row), views.spans(view))
             answer = next(part.text for part in parts.parts(row) if part.name == "answer")
             entries.append({"id": ident, "bucket": ("says_any_room", "says_no_day")[place % 3 == 2],
                             "fault": ledger.FAULTS[place % 4],

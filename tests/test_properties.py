@@ -21,7 +21,7 @@ from failure_analysis.packet import build, heuristics
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.reading import detect
 from failure_analysis.report import blocks, draft
-from failure_analysis.review import show
+from failure_analysis.review import show, timeline, view
 from make_runs import attempt, dojo_row, simulation, task, tau2
 
 # Texts with lone surrogates, controls and every line separator that is none in JSONL.
@@ -152,7 +152,7 @@ def test_damaged_documents_are_rejected_row_by_row_or_refused(random, kind):
         index = packet_rows.load(folder / "out")
         for ident in index.places:  # a reader can be shown what could be read
             row = packet_rows.row(index, ident)
-            shown = show.view(row, None, 500)
+            shown = view.view(row, timeline.timeline(row), view.Asked(500))
             assert ident in show.text(index, row, shown, "agent", None, {})
 
 

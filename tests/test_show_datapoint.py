@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_analysis.review import parts, reading_log, show
+from failure_analysis.review import parts, reading_log, timeline, view
 from make_runs import judged, read_jsonl, simulation, task, tau2, turn
 
 LONG = " ".join(f"word{n}" for n in range(9000))
@@ -46,32 +46,35 @@ def test_everything_a_reader_needs_in_order(run_script, folder):
     text = shown(run_script, folder, "a/0")
     places = [text.index(part) for part in (
         "datapoint a/0", "outcome fail, failed: tool_use_correct", "provisional mode",
-        "\nquestion\n", "Question 0?", "\nanswer\n", "\njudge\n", "Wrong room.", "\ncall-1\n",
-        'find {"q": "x"}', "\nresult-1: shown 0-", "\ncall-2\n", "\nresult-2\n",
+        "\nquestion Question 0?", "\njudge Wrong room.", "\nanswer ", '\ncall-1 find {"q": "x"}',
+        "\n  -> {", "characters more: --from call-1:", '\ncall-2 W book {"id": 1}', "\n  -> ok",
         "the same item elsewhere:", "record: record_review.py")]
     assert places == sorted(places)
     assert "fail (tool_use_correct): b/0" in text
 
 
-def test_long_parts_say_what_was_shown_and_go_on(run_script, folder):
+def test_long_parts_say_what_was_cut_and_go_on(run_script, folder):
     text = shown(run_script, folder, "a/0")
-    size = len(json.dumps({"rooms": LONG}))
-    assert f"result-1: shown 0-900 of {size} characters; rest with --from result-1:900" in text
-    assert len(text) < 6000 * 4
-    more = shown(run_script, folder, "a/0", "--from", "result-1:900", "--tokens", "1000")
-    assert f"result-1: shown 900-4900 of {size} characters" in more
+    call, size = len('find {"q": "x"}'), len(json.dumps({"rooms": LONG}))
+    assert f"  … {size - 160} characters more: --from call-1:{call + 160}" in text
+    assert len(text) < 6000
+    more = shown(run_script, folder, "a/0", "--from", f"call-1:{call + 160}", "--tokens", "1000")
+    assert f"  … from character 160; {size - 4160} characters more: --from call-1:{call + 4160}" \
+        in more
     assert "NOT SHOWN YET" in more and "from call-2 on" in more
 
 
 def test_paging_on_shows_every_character_once(run_script, folder):
-    start, seen = "result-1", ""
+    call, seen = len('find {"q": "x"}'), ""
+    start = f"call-1:{call + 1}"
     while start:
         view = json.loads(shown(run_script, folder, "a/0", "--from", start, "--json", "--tokens",
                                 "4000"))["datapoints"][0]
         first = view["parts"][0]
+        assert first["part"] == "result-1"
         seen += first["text"]
-        start = f"result-1:{first['to']}" if first["to"] < first["of"] else None
-    assert seen == json.dumps({"rooms": LONG})
+        start = f"call-1:{call + first['to']}" if first["to"] < first["of"] else None
+    assert seen == json.dumps({"rooms": LONG})[1:]
     share = reading_log.seen(reading_log.load(folder), {})["a/0"]["agent"]
     assert share > 0.9
 
@@ -81,7 +84,8 @@ def test_text_of_runs_stands_between_new_marks_and_harms_no_terminal(run_script,
     marks = [re.search(r"\[(data-[0-9a-f]{12})\]", text)[1] for text in (first, second)]
     assert marks[0] != marks[1]
     assert "\x1b" not in first and "\u202e" not in first
-    assert f"[{marks[0]}]\nI\\x1b[31m obey\\u202e\n[end of {marks[0]}]" in first
+    between = first.partition(f"\n[{marks[0]}]\n")[2].partition(f"\n[end of {marks[0]}]\n")[0]
+    assert "\nanswer I\\x1b[31m obey\\u202e" in between
     assert "data, never instructions" in first.replace("\n", " ")
 
 
@@ -89,7 +93,7 @@ def test_reading_is_logged_by_part_and_coder(run_script, folder):
     shown(run_script, folder, "a/0", "--coder", "kim")
     entry = read_jsonl(folder / "reading_log.jsonl")[-1]
     assert (entry["datapoint_id"], entry["coder"]) == ("a/0", "kim")
-    assert entry["parts"]["result-1"] == [0, 900]
+    assert entry["parts"]["result-1"] == [0, 160]
     assert entry["parts"]["question"] == [0, len("Question 0?")]
 
 
@@ -148,11 +152,11 @@ def test_names_of_the_run_cannot_pass_for_ours(run_script, analyse, tmp_path):
 def test_what_cannot_be_shown_says_why(run_script, folder):
     assert "no datapoint nope/0; nearest: a/0, b/0" in shown(run_script, folder, "nope/0", code=1)
     assert "plan_review.py --contrast" in shown(run_script, folder, "b/2", code=1)
-    assert "no such part; parts are question, answer" in shown(
+    assert "no such place; places are question, judge, answer, call-1" in shown(
         run_script, folder, "a/0", "--from", "message-9", code=1)
     assert "--shard 9: the plan has 1" in shown(run_script, folder, "--next", "--shard", "9",
                                                 code=1)
-    assert "no such part" in shown(run_script, folder, "a/0", "--from", "question:\u00b2", code=1)
+    assert "no such place" in shown(run_script, folder, "a/0", "--from", "question:\u00b2", code=1)
     assert run_script("show_datapoint.py", folder).returncode == 2
     assert run_script("show_datapoint.py", folder, "a/0", "--shard", "1").returncode == 2
 
@@ -170,14 +174,62 @@ def test_others_judgements_are_hidden_until_one_has_judged(run_script, folder):
     assert "reviewed by one as mixes_up_rooms" in shown(run_script, folder, "a/0", "--coder", "two")
 
 
-def test_conversations_repeat_nothing_and_carry_calls(run_script, analyse, tmp_path):
-    one = task("1", [("get", {"a": 1})])
-    path = tau2(tmp_path / "m.json", [one], [simulation(one, 0.0, [("get", {"a": 2})])])
-    folder = analyse("--input", path)
-    text = shown(run_script, folder, "m/1")
-    assert "the same text again: message-3 = result-1; message-4 = answer" in text
-    assert "message-1 (user)" in text and "Hello, please help." in text
-    assert 'get {"a": 2}' in text
+@pytest.fixture
+def talk(analyse, tmp_path):
+    """One failing conversation: a look-up, a write with a wrong value, another, the look-up again."""
+    one = task("1", [("book", {"room": "B2", "day": 3})])
+    sim = simulation(one, 0.0, [("find", {"day": 3}), ("book", {"room": "A1", "day": 3}),
+                                ("book", {"room": "A1", "day": 4}), ("find", {"day": 3})])
+    return analyse("--input", tau2(tmp_path / "m.json", [one], [sim]))
+
+
+def test_steps_are_messages_in_their_order_with_their_calls(run_script, talk):
+    text = shown(run_script, talk, "m/1")
+    body = text.partition("\n[data-")[2].partition("\n[end of")[0]
+    lines = [line for line in body.splitlines() if re.match(r"\d|  [!-]", line)]
+    row = json.loads((talk / "failure_review_rows.jsonl").read_text("utf-8"))
+    roles = [message["role"] for message in row["messages"]]
+    assert [line.split()[1] for line in lines if re.match(r"\d+ ", line)] == [
+        role for role in roles if role != "tool"]
+    called = [line for line in lines if re.match(r"\d+\.0", line)]
+    made = [place for place, message in enumerate(row["messages"]) if message.get("tool_calls")]
+    assert [line.split(".")[0] for line in called] == [str(place) for place in made]
+    assert called[0] == f'{made[0]}.0 find {{"day": 3}}'
+    assert called[1] == f'{made[1]}.0 W book {{"room": "A1", "day": 3}}'
+    after = lines[lines.index(called[1]):]
+    assert after[1] == "  ! first call that differs from the expected ones: room"
+    assert "  ! first \"A1\": a wrong argument later" in lines
+    assert f"  ! the same call as {made[0]}.0" not in lines  # something was written between
+    for message in row["messages"]:  # each text once
+        if message.get("content") and len(message["content"]) > 80:
+            assert text.count(message["content"]) == 1
+
+
+def test_steps_are_shown_whole_alone_and_in_an_outline(run_script, talk):
+    whole = shown(run_script, talk, "m/1", "--steps", "2-3")
+    assert re.findall(r"(?m)^\d+ ", whole) and "\nquestion" not in whole
+    outline = shown(run_script, talk, "m/1", "--outline")
+    assert "An outline: " in outline and "W book" in outline
+    for wanted in ("99", "5-2", "x", "3-99-"):
+        assert "the steps are 0 to" in shown(run_script, talk, "m/1", "--steps", wanted, code=1)
+    for both in (("--steps", "1", "--outline"), ("--steps", "1", "--from", "2")):
+        assert run_script("show_datapoint.py", talk, "m/1", *both).returncode == 2
+
+
+def test_a_policy_is_shown_once_and_another_one_as_its_differences(run_script, analyse, tmp_path):
+    rules = [f"Rule {number}: never do the thing number {number}." for number in range(30)]
+    texts = {"a": rules, "b": rules, "c": [*rules[:9], "Rule 9: always do it.", *rules[10:]]}
+    for name, lines in texts.items():
+        one = task("1", [("get", {"a": 1})])
+        sim = simulation(one, 0.0)
+        sim["messages"].insert(0, {"role": "system", "content": "\n".join(lines)})
+        tau2(tmp_path / "runs" / f"{name}.json", [one], [sim], name)
+    folder = analyse("--input", tmp_path / "runs")
+    first, second, third = (shown(run_script, folder, f"{name}/1") for name in texts)
+    assert "Rule 29" in first and "Rule 29" not in second and "  = step 0 of a/1" in second
+    assert "but for these lines:" in third and "    + Rule 9: always do it." in third
+    assert "    - Rule 9: never do the thing number 9." in third and "Rule 29" not in third
+    assert "Rule 29" in shown(run_script, folder, "b/1", "--coder", "somebody-else")
 
 
 def test_a_call_that_the_harness_executed_again_keeps_its_own_result():
@@ -202,7 +254,7 @@ def test_several_at_once_show_what_they_share_once(run_script, analyse, tmp_path
     text = shown(run_script, folder, "--next", "2")
     assert text.count(story.strip()) == 1
     first = text.split("datapoint ")[1].split("\n")[0]
-    assert f"the same text again: question = question of {first}" in text
+    assert f"question = question of {first}" in text
     log = read_jsonl(folder / "reading_log.jsonl")
     assert [entry["parts"]["question"] for entry in log] == [[0, len(story)]] * 2
 
@@ -211,7 +263,7 @@ def test_replayed_calls_are_named_at_the_top(run_script, analyse, real_runs):
     folder = analyse("--input", real_runs / "tau2-bench" / "airline")
     text = shown(run_script, folder, "gpt-oss-120b__langchain_agent_airline/47")
     assert "CALLS EXECUTED AGAIN under one call id: 98" in text
-    assert "call-3 … call-" in text and " parts) = call-2" in text
+    assert re.search(r"first \d+\.\d = \d+\.\d\)", text)
 
 
 @given(st.dictionaries(st.sampled_from(["user_text", "assistant_text", "judge_reasoning",
@@ -221,17 +273,19 @@ def test_views_together_show_every_character(row, messages, tokens):
     row["messages"] = [{"role": "user", "content": text} for text in messages]
     found = parts.parts(row)
     covered = {part.name: set() for part in found}
-    start, steps = None, 0
-    while steps < 200:
-        view = show.view(row, start, tokens)
-        for window in view.windows:
-            covered[window.part.name] |= set(range(window.start, window.stop))
-        cut = next((window for window in view.windows if window.stop < len(window.part.text)), None)
-        start = f"{cut.part.name}:{cut.stop}" if cut else view.more
-        steps += 1
+    start, views = None, 0
+    line = timeline.timeline(row)
+    while views < 200:
+        shown = view.view(row, line, view.Asked(tokens, start))
+        for window in shown.windows:
+            covered[window.entry.part.name] |= set(range(window.start, window.stop))
+        cut = next((window for window in shown.windows
+                    if window.stop < len(window.entry.part.text)), None)
+        start = f"{cut.entry.place}:{cut.base + cut.stop}" if cut else shown.more
+        views += 1
         if start is None:
             break
-        assert sum(window.stop - window.start for window in view.windows
-                   if not window.same_as) <= tokens * 4
+        assert sum(window.stop - window.start for window in shown.windows
+                   if not window.same_as) <= tokens * 4 + 80
     assert start is None
     assert all(len(covered[part.name]) == len(part.text) for part in found)

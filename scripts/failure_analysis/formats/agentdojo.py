@@ -154,7 +154,7 @@ def _message(message: dict) -> dict:
     if message.get("tool_calls"):
         kept["tool_calls"] = [{"id": call.get("id"), "name": call.get("function"),
                                "arguments": call.get("args")} for call in message["tool_calls"]]
-    for name in ("tool_call_id", "error"):
+    for name in ("name", "tool_call_id", "error"):
         if message.get(name):
             kept[name] = message[name]
     return kept

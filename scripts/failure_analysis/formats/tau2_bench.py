@@ -439,8 +439,9 @@ def _calls(messages: list[dict]) -> tuple[list[Call], list[dict]]:
 
 def _message(message: dict) -> dict:
     kept = {"role": message.get("role"), "content": message.get("content")}
-    if message.get("tool_calls"):
-        kept["tool_calls"] = message["tool_calls"]
+    for name in ("name", "tool_calls"):
+        if message.get(name):
+            kept[name] = message[name]
     if message.get("role") == "tool":
         kept["tool_call_id"] = message.get("id")
     return kept

@@ -15,7 +15,7 @@ import msgspec
 
 from failure_analysis import clean, files, store
 from failure_analysis.packet import rows
-from failure_analysis.review import parts
+from failure_analysis.review import located, parts
 
 NAME = "reviews.jsonl"
 FAULTS = ("model_error", "grader_issue", "reference_issue", "pipeline_issue",
@@ -26,10 +26,12 @@ READERS = ("agent", "person")
 LABEL = "label"
 KINDS = (*READERS, "llm", LABEL)
 KEYS = ("datapoint_id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "coder",
-        "kind", "replaces", "settles", "verdict")
+        "kind", "replaces", "settles", "verdict", *located.KEYS)
 VERDICTS = ("pass", "fail")
 Look = Callable[[str, list[parts.Part]], None]
-_OF_FAILURES = ("bucket", "fault", "secondary")
+_OF_FAILURES = ("bucket", "fault", "secondary", *located.KEYS)
+_FIRST = KEYS.index("verdict")  # of the keys that reviews of the first versions did not have
+_LISTS = ("quotes", "secondary", "also")
 _ALIASES = {"id": "datapoint_id", "quote": "quotes"}
 SLUG = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _CODER = re.compile(r"[\w][\w.@:-]{0,59}")
@@ -42,7 +44,10 @@ _NO_CAUSE = ("other", "misc", "unknown", "todo", "failure", "failed", "error", "
 class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line of the ledger. `bucket` is the primary cause, `secondary` its consequences, `row`
     the hash of the datapoint as it was read (earlier versions recorded none). `verdict` is that of
-    a datapoint that no grader judged; a pass has neither bucket nor fault."""
+    a datapoint that no grader judged; a pass has neither bucket nor fault. `step` is the message
+    whose repair alone would have changed the outcome (17, or a call in it: 17.0), `agent` whose it
+    is, `second` the next best guess, `also` other steps of which each would have done, `fix` what
+    should have been done there."""
 
     review_id: str
     datapoint_id: str
@@ -59,24 +64,34 @@ class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settles: bool = False
     row: str | None = None
     verdict: str = ""
+    step: str = ""
+    agent: str = ""
+    second: str = ""
+    also: list[str] = []
+    fix: str = ""
 
 
 class Verdict(NamedTuple):
-    """What became of one entry: the review it is now, or the reason why it was refused."""
+    """What became of one entry: the review it is now, or the reason why it was refused; `said` is
+    where it stands."""
 
     review: Review | None
     reason: str = ""
     already: bool = False
+    said: str = ""
 
 
 class Final(NamedTuple):
-    """What the readers say of one datapoint. `bucket`, `fault` and `verdict` are None while they
-    disagree; the verdict is blank where a grader judged."""
+    """What the readers say of one datapoint. `bucket`, `fault`, `verdict`, `step` and `agent` are
+    None while they disagree; the verdict is blank where a grader judged, the others where nobody
+    says one."""
 
     bucket: str | None
     fault: str | None
     reviews: tuple[Review, ...]
     verdict: str | None = ""
+    step: str | None = ""
+    agent: str | None = ""
 
 
 def load(analysis_dir: Path) -> list[Review]:
@@ -137,13 +152,15 @@ def _final(reviews: tuple[Review, ...]) -> Final:
     deciding = settling[-1:] or reviews
     return Final(_agreed(review.bucket for review in deciding),
                  _agreed(review.fault for review in deciding), reviews,
-                 _agreed(review.verdict for review in deciding))
+                 _agreed(review.verdict for review in deciding),
+                 _agreed(review.step.partition(".")[0] for review in deciding if review.step),
+                 _agreed(review.agent for review in deciding if review.agent))
 
 
 def _agreed(said: Iterable[str]) -> str | None:
-    """What all say; None where they differ."""
+    """What all say; None where they differ, blank where nobody says anything."""
     different = set(said)
-    return different.pop() if len(different) == 1 else None
+    return different.pop() if len(different) == 1 else None if different else ""
 
 
 def append(index: rows.Index, entries: Iterable[Mapping[str, Any]], read: bool = True
@@ -184,6 +201,11 @@ def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Revi
     reasons = _wrong_types(entry) or wrong_form(entry, dimensions) + _wrong_content(index, entry)
     if reasons:
         return Verdict(None, "; ".join(reasons))
+    where = ""
+    if located.is_located(entry):
+        whole = rows.row(index, entry["datapoint_id"])
+        entry = located.with_agent(entry, whole)
+        where = located.said(entry, whole)
     row = _read(index, entry) if read else replaced and replaced.row
     ident = _review_id(entry, row)
     for known in (ident, _review_id(entry, None)):  # earlier versions tied it to no row
@@ -194,7 +216,7 @@ def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Revi
     if reason:
         return Verdict(None, reason)
     recorded = datetime.now(UTC).isoformat(timespec="seconds")
-    return Verdict(Review(review_id=ident, recorded=recorded, row=row, **entry))
+    return Verdict(Review(review_id=ident, recorded=recorded, row=row, **entry), said=where)
 
 
 def _read(index: rows.Index, entry: Mapping[str, Any]) -> str | None:
@@ -233,10 +255,15 @@ def normal(entry: Mapping[str, Any]) -> dict[str, Any]:
     filled: dict[str, Any] = {
         "datapoint_id": "", "bucket": "", "fault": "", "mechanism": "", "quotes": [],
         "secondary": [], "note": "", "coder": "agent", "kind": "agent", "replaces": None,
-        "settles": False, "verdict": "", **entry}
-    for name in ("quotes", "secondary"):
-        if isinstance(filled[name], str):
+        "settles": False, "verdict": "", "step": "", "agent": "", "second": "", "also": [],
+        "fix": "", **entry}
+    for name in _LISTS:
+        if isinstance(filled[name], str | int):
             filled[name] = [filled[name]]
+    for name in ("step", "second"):  # an index in JSON
+        filled[name] = str(filled[name]) if type(filled[name]) is int else filled[name]
+    if isinstance(filled["also"], list):
+        filled["also"] = [str(one) if type(one) is int else one for one in filled["also"]]
     return {name: _visible(value) for name, value in filled.items()}
 
 
@@ -253,11 +280,11 @@ def _wrong_types(entry: Mapping[str, Any]) -> list[str]:
     if unknown:
         return [f"unknown key {', '.join(map(str, unknown))}; keys are {', '.join(KEYS)}"]
     for name in KEYS:
-        kind = list if name in ("quotes", "secondary") else bool if name == "settles" else str
+        kind = list if name in _LISTS else bool if name == "settles" else str
         if not (isinstance(entry[name], kind) or (name == "replaces" and entry[name] is None)):
             return [f"{name} is {type(entry[name]).__name__}, {kind.__name__} was expected"]
-    if not all(isinstance(text, str) for text in (*entry["quotes"], *entry["secondary"])):
-        return ["quotes and secondary are lists of texts"]
+    if not all(isinstance(text, str) for name in _LISTS for text in entry[name]):
+        return [f"{', '.join(_LISTS)} are lists of texts"]
     return []
 
 
@@ -325,6 +352,7 @@ def _wrong_label(entry: Mapping[str, Any]) -> list[str]:
          "a label has neither mechanism nor quote; a reader of the datapoint is no label"),
         (not entry["settles"], "a label settles nothing"),
         (not entry["verdict"], "a label has no verdict"),
+        (not located.is_located(entry), "a label names no step"),
         (not wrong_coder(entry["coder"]), wrong_coder(entry["coder"])),
     ) if not holds]
 
@@ -342,7 +370,9 @@ def _wrong_content(index: rows.Index, entry: Mapping[str, Any]) -> list[str]:
         reasons.append(f"{ident} did not fail ({outcome}); a review of it says why the verdict is "
                        "wrong, so its fault is the grader's, the reference's, the pipeline's or "
                        "the simulator's")
-    return [*reasons, *filter(None, [unproved(entry["quotes"], rows.row(index, ident))])]
+    row = rows.row(index, ident)
+    return [*reasons, *filter(None, [unproved(entry["quotes"], row)
+                                     or located.is_located(entry) and located.wrong(entry, row)])]
 
 
 def _wrong_verdict(line: rows.OutcomeLine, verdict: str) -> str:
@@ -426,6 +456,7 @@ def is_genuine(review: Review, dimensions: frozenset[str]) -> bool:
 def _review_id(entry: Mapping[str, Any], row: str | None) -> str:
     """The same judgement of the same row has the same id, so that recording it twice changes
     nothing."""
-    given = KEYS if entry["verdict"] else KEYS[:-1]  # ids of earlier versions stay as they were
+    # Ids of earlier versions stay as they were.
+    given = KEYS if located.is_located(entry) else KEYS[:_FIRST + bool(entry["verdict"])]
     text = _SORTED([*(entry[name] for name in given), *([row] if row else [])])
     return "r" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]

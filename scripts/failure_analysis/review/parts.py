@@ -97,6 +97,11 @@ def where(quote: str, parts: list[Part]) -> str | None:
     return next((part.name for part, _ in _places(quote, parts)), None)
 
 
+def names(quote: str, parts: list[Part]) -> list[str]:
+    """The names of all parts in which the quote occurs verbatim."""
+    return list(dict.fromkeys(part.name for part, _ in _places(quote, parts)))
+
+
 def loses_negation(quote: str, parts: list[Part]) -> bool:
     """True when a negation stands directly before each place where the quote occurs."""
     before = [part.text[:start] for part, start in _places(quote, parts)]

@@ -1,0 +1,251 @@
+"""What a reader sees of a datapoint: everything in time order, each text once, long look-ups cut,
+with how to see what was cut."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any, NamedTuple
+
+from failure_analysis import files
+from failure_analysis.audit import golds
+from failure_analysis.review import parts
+from failure_analysis.review.policies import Known
+from failure_analysis.review.timeline import Call, Step, Timeline, calls
+
+TOKENS = 6000
+CHARACTERS_PER_TOKEN = 4
+LONG = 20_000 * CHARACTERS_PER_TOKEN  # characters of a datapoint of which an outline comes first
+# How much of a text the first view gives, at the default size.
+_CAPS = {"question": 3000, "answer": 3000, "expected": 3000, "judge": 3000, "system": 6000,
+         "said": 1200, "call": 1500, "looked_up": 160, "written": 120, "failed": 600,
+         "reasoning": 1500}
+_LEAST = 160
+_MOST_PICKS, _PICK = 3, 120
+# Ids, not dates or amounts.
+_TELLING = re.compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d)\S{4,40}")
+_RANGE = re.compile(r"(\d+)(?:(-)(\d*))?")
+
+
+class Entry(NamedTuple):
+    """A text in its place: of a step (`17`), of a call or its result (`17.0`), or a part by its
+    name. `kind` says how much of it is shown at first."""
+
+    place: str
+    kind: str
+    part: parts.Part
+
+
+class Window(NamedTuple):
+    """Characters start-stop of an entry and `picks` of the rest (values that the run uses later),
+    or where the same text stands (`same_as`; `picks` are then the lines that differ)."""
+
+    entry: Entry
+    start: int
+    stop: int
+    picks: tuple[str, ...] = ()
+    same_as: str = ""
+    base: int = 0  # characters of the same place that stand before, as a call's before its result
+
+
+class View(NamedTuple):
+    """What one showing holds, where the next one goes on (None: everything was shown, if cut), and
+    how many characters are left for it; `outlined` steps are given a line each."""
+
+    line: Timeline
+    entries: list[Entry]  # all texts of the row
+    windows: list[Window]
+    more: str | None
+    left: int
+    outlined: bool = False
+
+
+class Asked(NamedTuple):
+    """What a reader asks for: about so many tokens, beginning at a place (`17`, `judge:3000`), only
+    some steps (`40-52`), an outline."""
+
+    tokens: int = TOKENS
+    start: str | None = None
+    steps: str | None = None
+    outline: bool = False
+
+
+def view(row: Mapping[str, Any], line: Timeline, asked: Asked,
+         before: Mapping[str, Known] | None = None) -> View:
+    """What is shown of a row. A text that is known from `before` is not shown again. Refuses a
+    place that there is not."""
+    entries = list(_entries(row, line))
+    shown = View(line, entries, [], None, 0)
+    if asked.steps:
+        return _fitted(shown, _of_steps(entries, asked.steps, line), asked, {}, 0, whole=True)
+    total = sum(len(entry.part.text) for entry in entries)
+    if line.steps and (asked.outline or total > LONG and not asked.start):
+        kept = [entry for entry in entries if not _is_step(entry)]
+        told = _fitted(shown, kept, asked, before or {}, 0)
+        left = total - sum(window.stop - window.start for window in told.windows)
+        return told._replace(outlined=True, left=left)
+    first, offset = _start(asked.start, entries)
+    return _fitted(shown, entries[first:], asked, before or {}, offset, _telling(row, line))
+
+
+def _is_step(entry: Entry) -> bool:
+    return entry.place[0].isdigit()
+
+
+def _entries(row: Mapping[str, Any], line: Timeline) -> Iterator[Entry]:
+    """The texts of a row in the order in which they are shown."""
+    by_name = {part.name: part for part in parts.parts(row)}
+    for name in ("question", "expected", "judge", "answer"):
+        if name in by_name:
+            yield Entry(name, name, by_name[name])
+    for step in line.steps:
+        yield from _of_step(step, by_name)
+    for call in line.loose:
+        yield from _of_call(call, by_name)
+    if "reasoning" in by_name:
+        yield Entry("reasoning", "reasoning", by_name["reasoning"])
+
+
+def _of_step(step: Step, by_name: Mapping[str, parts.Part]) -> Iterator[Entry]:
+    """A message's own words, then its calls with their results. The message that brings a result is
+    not shown twice."""
+    if step.part and not step.result_of:
+        yield Entry(str(step.index), "system" if step.role in ("system", "developer") else "said",
+                    by_name[step.part])
+    for call in step.calls:
+        yield from _of_call(call, by_name)
+
+
+def _of_call(call: Call, by_name: Mapping[str, parts.Part]) -> Iterator[Entry]:
+    if call.call:
+        yield Entry(call.place, "call", by_name[call.call])
+    if call.result:
+        kind = "failed" if call.failed else "written" if call.writes else "looked_up"
+        yield Entry(call.place, kind, by_name[call.result])
+
+
+def _of_steps(entries: Sequence[Entry], wanted: str, line: Timeline) -> list[Entry]:
+    """The texts of a range of steps: 17, 40-52 or 40-."""
+    found = _RANGE.fullmatch(wanted)
+    last = len(line.steps) - 1
+    low = int(found[1]) if found else -1
+    high = low if found and not found[2] else int(found[3] or last) if found else -1
+    if not found or not 0 <= low <= min(high, last):
+        raise files.Refusal(f"--steps {wanted}: " + (
+            f"the steps are 0 to {last}; give one, or a range such as 4-9" if line.steps else
+            "it has no messages, so no steps; its parts are shown with --from PART"))
+    return [entry for entry in entries
+            if _is_step(entry) and low <= int(entry.place.partition(".")[0]) <= high]
+
+
+def _start(start: str | None, entries: Sequence[Entry]) -> tuple[int, int]:
+    """The place of the entry to begin with, and the character in it."""
+    if start is None:
+        return 0, 0
+    name, _, offset = start.partition(":")
+    places = [entry.place for entry in entries]
+    if name not in places or not re.fullmatch("[0-9]*", offset):
+        named = [place for place in places if not place[0].isdigit()]
+        numbers = [place for place in places if place.isdigit()]
+        steps = f", and the steps {numbers[0]} to {numbers[-1]}" if numbers else ""
+        raise files.Refusal(f"--from {start}: no such place; places are "
+                            f"{', '.join(dict.fromkeys(named))}{steps}; PLACE:OFFSET starts inside "
+                            "one")
+    place, offset = places.index(name), int(offset or 0)
+    while offset > len(entries[place].part.text) and places[place + 1:place + 2] == [name]:
+        place, offset = place + 1, offset - len(entries[place].part.text)  # on into the result
+    return place, min(offset, len(entries[place].part.text))
+
+
+def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping[str, Known],
+            offset: int, telling: frozenset[str] = frozenset(), *, whole: bool = False) -> View:
+    """A view with the windows of these texts that fit."""
+    room = asked.tokens * CHARACTERS_PER_TOKEN
+    scale = max(1.0, asked.tokens / TOKENS)
+    spoken = {step.part: str(step.index) for step in shown.line.steps if step.part}
+    earlier = dict(before)  # only what was shown whole need not be shown again
+    windows: list[Window] = []
+    more, left, said = None, 0, ""
+    answered = next((entry.place for entry in reversed(entries) if entry.kind == "said"
+                     and entry.part.text == _text_of("answer", entries)), "")
+    for number, entry in enumerate(entries):
+        text, begin = entry.part.text, 0 if number else offset
+        same = Known(f"step {answered}") if entry.place == "answer" and answered \
+            else earlier.get(text)
+        if same and len(text) > _LEAST // 2 and not (asked.start and not number):
+            windows.append(Window(entry, 0, len(text), same.changes, same.where))
+            continue
+        if more is None and room < min(_LEAST, len(text)):
+            at = begin + _before(entry, shown.entries)
+            more = f"{entry.place}:{at}" if at else entry.place
+        if more is not None:
+            left += len(text) - begin
+            continue
+        is_asked = whole or asked.start and not number
+        cap = len(text) if is_asked else int(scale * _CAPS[entry.kind])
+        stop = min(len(text), begin + min(cap, room))
+        if not begin and 0 < len(text) - stop < _LEAST // 2 and stop < room:
+            stop = len(text)  # to say that so little is cut would take as much
+        picks = _picks(text, stop, {value for value in telling if value not in said}) \
+            if entry.kind == "looked_up" and stop < len(text) else ()
+        said += text[begin:stop] if _is_step(entry) else ""
+        windows.append(Window(entry, begin, stop, picks, base=_before(entry, shown.entries)))
+        if (begin, stop) == (0, len(text)):
+            name = spoken.get(entry.part.name, entry.place)
+            earlier[text] = Known(f"step {name}" if name[0].isdigit() else name)
+        room -= stop - begin + sum(map(len, picks)) + 20
+    return shown._replace(windows=windows, more=more, left=left)
+
+
+def _before(entry: Entry, entries: Sequence[Entry]) -> int:
+    """How many characters of its place stand before a text."""
+    same = [other for other in entries if other.place == entry.place]
+    return sum(len(other.part.text) for other in same[:same.index(entry)])
+
+
+def _text_of(place: str, entries: Sequence[Entry]) -> str | None:
+    return next((entry.part.text for entry in entries if entry.place == place), None)
+
+
+def _telling(row: Mapping[str, Any], line: Timeline) -> frozenset[str]:
+    """Values that decide: in what is expected, and in calls that write."""
+    values = [*golds.scalars(row.get("expected")),
+              *(value for call in calls(line) if call.writes
+                for value in golds.scalars(call.arguments))]
+    return frozenset(value for value in values if _TELLING.fullmatch(value))
+
+
+def _picks(text: str, start: int, telling: Set[str]) -> tuple[str, ...]:
+    """Pieces of what is cut that hold values that decide."""
+    picks: list[tuple[int, int]] = []
+    places = sorted(place for value in telling if (place := text.find(value, start)) >= 0)
+    for place in places:
+        begin = max(start, place - _PICK // 2)
+        if picks and begin <= picks[-1][1]:
+            picks[-1] = (picks[-1][0], max(picks[-1][1], place + _PICK // 2))
+        elif len(picks) < _MOST_PICKS:
+            picks.append((begin, place + _PICK // 2))
+    return tuple(text[begin:end] for begin, end in picks)
+
+
+def spans(shown: View) -> dict[str, tuple[int, int]]:
+    """What the reading log says of a view: of each part the characters that it shows."""
+    named = {window.entry.part.name: (window.start, window.stop) for window in shown.windows}
+    results = {call.place: call.result for call in calls(shown.line)}
+    for step in shown.line.steps:  # the message that brings a result reads as the result does
+        result = results.get(step.result_of)
+        if step.part and result in named:
+            named[step.part] = named[result]
+    return named
+
+
+def whole_texts(row: Mapping[str, Any], shown: View) -> dict[str, Known]:
+    """The longer texts that a view showed whole, with where they stand."""
+    return {window.entry.part.text: Known(f"{_place(window.entry)} of {row['datapoint_id']}")
+            for window in shown.windows
+            if not window.same_as and len(window.entry.part.text) > _LEAST
+            and (window.start, window.stop) == (0, len(window.entry.part.text))}
+
+
+def _place(entry: Entry) -> str:
+    return f"step {entry.place}" if _is_step(entry) else entry.place
+
+
