@@ -127,7 +127,8 @@ def _indented(text: str, window: Window) -> list[str]:
     if window.same_as:
         but = ", but for these lines:" if window.picks else ""
         return [f"  = {_flat(window.same_as)}{but}", *(f"    {line}" for line in window.picks)]
-    return [*(f"  {line}" for line in text.split("\n")), *_cut(window)]
+    # Blank lines are left out: quotes are compared without regard to white space.
+    return [*(f"  {line}" for line in text.split("\n") if line.strip()), *_cut(window)]
 
 
 def _cut(window: Window) -> list[str]:
