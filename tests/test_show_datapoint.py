@@ -176,7 +176,7 @@ def test_others_judgements_are_hidden_until_one_has_judged(run_script, folder):
 
 @pytest.fixture
 def talk(analyse, tmp_path):
-    """One failing conversation: a look-up, a write with a wrong value, another, the look-up again."""
+    """A failing conversation: a look-up, a write with a wrong value, another, the look-up."""
     one = task("1", [("book", {"room": "B2", "day": 3})])
     sim = simulation(one, 0.0, [("find", {"day": 3}), ("book", {"room": "A1", "day": 3}),
                                 ("book", {"room": "A1", "day": 4}), ("find", {"day": 3})])
@@ -203,6 +203,23 @@ def test_steps_are_messages_in_their_order_with_their_calls(run_script, talk):
     for message in row["messages"]:  # each text once
         if message.get("content") and len(message["content"]) > 80:
             assert text.count(message["content"]) == 1
+
+
+def test_calls_and_results_that_only_the_messages_have_are_shown(run_script, analyse, tmp_path):
+    row = {"item": "i", "model": "m", "ok": False, "talk": [
+        {"role": "user", "content": "Drain host 4."},
+        {"role": "assistant", "name": "Operator", "content": "Draining.", "tool_calls": [
+            {"id": "c", "name": "lb_drain", "arguments": {"host": "h5"}}]},
+        {"role": "tool", "tool_call_id": "c", "content": "Error: h5 is not in the pool"}]}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    (tmp_path / "map.yaml").write_text("benchmark: b\nfields: {item_id: item, model_name: model, "
+                                       "messages: talk, scores: {ok: ok}}\n")
+    folder = analyse("--input", tmp_path / "rows.jsonl", "--mapping", tmp_path / "map.yaml")
+    text = shown(run_script, folder, "m/i")
+    assert ("\n1 Operator (assistant)\n  Draining.\n  lb_drain {\"host\": \"h5\"}\n"
+            "1.0 W lb_drain\n  ! failed, and no later call of this tool worked\n"
+            "  -> (the tool says that it failed) Error: h5 is not in the pool\n") in text
+    assert text.count("not in the pool") == 1
 
 
 def test_steps_are_shown_whole_alone_and_in_an_outline(run_script, talk):

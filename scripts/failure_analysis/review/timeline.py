@@ -73,8 +73,22 @@ def timeline(row: Mapping[str, Any]) -> Timeline:
                           name if name in texts else "", tuple(made),
                           waiting[ident].popleft() if brings else ""))
     left = sorted(number for numbers in unplaced.values() for number in numbers)
-    return Timeline(steps, [_call(f"call-{number}", pairs[number - 1][0], number, pairs, texts,
+    return Timeline(_with_results(steps, row), [_call(f"call-{number}", pairs[number - 1][0], number, pairs, texts,
                                   True) for number in left])
+
+
+def _with_results(steps: list[Step], row: Mapping[str, Any]) -> list[Step]:
+    """The steps, with the messages that bring results which the row lists nowhere else."""
+    brought = {step.result_of: step for step in steps if step.result_of and step.part}
+    return [step._replace(calls=tuple(
+        call if call.result or call.place not in brought else call._replace(
+            result=brought[call.place].part, failed=_has_failed(
+                row["messages"][brought[call.place].index]))
+        for call in step.calls)) for step in steps]
+
+
+def _has_failed(message: Mapping[str, Any]) -> bool:
+    return seen.has_failed(message, tool_calls.result_text(message))
 
 
 def _ident(value: Any) -> str:
@@ -113,14 +127,14 @@ def steps_of(line: Timeline) -> dict[str, tuple[int, ...]]:
     places: dict[str, tuple[int, ...]] = {}
     brought = {step.result_of: step.index for step in line.steps if step.result_of}
     for step in line.steps:
-        if step.part:
-            places[step.part] = (step.index,)
+        if step.part:  # a result that a message alone holds is its call's first
+            places.setdefault(step.part, (step.index,))
         for call in step.calls:
             if call.call:
                 places[call.call] = (step.index,)
             if call.result:
-                also = (brought[call.place],) if call.place in brought else ()
-                places[call.result] = (step.index, *also)
+                also = {brought[call.place]} if call.place in brought else set()
+                places[call.result] = (step.index, *sorted(also - {step.index}))
     return places
 
 

@@ -19,6 +19,7 @@ _CAPS = {"question": 3000, "answer": 3000, "expected": 3000, "judge": 3000, "sys
          "said": 1200, "call": 1500, "looked_up": 160, "written": 120, "failed": 600,
          "reasoning": 1500}
 _LEAST = 160
+_SHORT = 500  # characters of a look-up that is not cut
 _MOST_PICKS, _PICK = 3, 120
 # Ids, not dates or amounts.
 _TELLING = re.compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d)\S{4,40}")
@@ -180,7 +181,8 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
             left += len(text) - begin
             continue
         is_asked = whole or asked.start and not number
-        cap = len(text) if is_asked else int(scale * _CAPS[entry.kind])
+        short = entry.kind == "looked_up" and len(text) <= _SHORT
+        cap = len(text) if is_asked or short else int(scale * _CAPS[entry.kind])
         stop = min(len(text), begin + min(cap, room))
         if not begin and 0 < len(text) - stop < _LEAST // 2 and stop < room:
             stop = len(text)  # to say that so little is cut would take as much
