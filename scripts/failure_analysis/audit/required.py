@@ -22,6 +22,9 @@ _NO_WRITE = re.compile(
     r"ls|dir|cat|head|tail|wc|grep|pwd|du|df|stat|diff|tree|file|which|"
     r"quote|ask|say|respond|reply_to_user|answer|final|finish|done|stop|wait|noop|plan|log_thought"
     r")(_|$)|submit(_answer)?$|submit_final|transfer_to_|\(no call")
+# Names that begin with their object: `change_get`; `order_status`, but not `update_status`.
+_LOOKS_UP = re.compile(r"_(get|list|find|search|fetch|lookup|query|describe|show|view)$")
+_TELLS = re.compile(r"_(status|info|details|health|check)$")
 EMPTY, REFUSED = "empty", "refused"
 _STATE = re.compile(r"(^|[^a-z])(db|database|state|env|environment|world)([^a-z]|$)", re.I)
 
@@ -59,7 +62,9 @@ def writes(name: str) -> bool:
     bare = bare.replace("-", "_").replace(" ", "_")
     if bare.startswith("transfer") and not bare.startswith((TRANSFER, "transfer_to_")):
         return True
-    return not READ_ONLY.match(bare) and not _NO_WRITE.match(bare)
+    looks_up = READ_ONLY.match(bare) or _NO_WRITE.match(bare) or _LOOKS_UP.search(bare) or (
+        _TELLS.search(bare) and not wording.kinds_of_tool(bare)[0])
+    return not looks_up
 
 
 def unmet(calls: Sequence[Call], made: Sequence[Made]) -> list[Unmet]:

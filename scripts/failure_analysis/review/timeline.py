@@ -73,8 +73,9 @@ def timeline(row: Mapping[str, Any]) -> Timeline:
                           name if name in texts else "", tuple(made),
                           waiting[ident].popleft() if brings else ""))
     left = sorted(number for numbers in unplaced.values() for number in numbers)
-    return Timeline(_with_results(steps, row), [_call(f"call-{number}", pairs[number - 1][0], number, pairs, texts,
-                                  True) for number in left])
+    loose = [_call(f"call-{number}", pairs[number - 1][0], number, pairs, texts, True)
+             for number in left]
+    return Timeline(_with_results(steps, row), loose)
 
 
 def _with_results(steps: list[Step], row: Mapping[str, Any]) -> list[Step]:
