@@ -111,7 +111,7 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
         row = rows.row(index, ident)
         line = timeline.timeline(row)
         shown = view.view(row, line, asked, before | policies.known(index, args.coder, row, line))
-        before |= view.whole_texts(row, shown)
+        before |= view.told_texts(row, shown)
         views.append((row, shown))
     with store.where_writable(analysis_dir / reading_log.NAME, "; this does not count as read"):
         for row, shown in views:

@@ -17,6 +17,7 @@ _REPLANS = re.compile(r"\b(?:new|revised|updated|another|different) (?:plan|appr
                       r"\bre-?plan|\bstart(?:ing)? over\b", re.I)
 _FEWEST_CHARACTERS = 2
 _LONGEST_VALUE = 60
+_MOST_BLANKS = 3  # more make a free text of it
 _MOST_VALUES = 6
 
 
@@ -91,7 +92,8 @@ def _values(row: Mapping[str, Any], line: Timeline, differing: Sequence[dict],
             wrong.setdefault(value, "the final answer")
     question = texts.get("question", "")
     for value, what in list(wrong.items())[:_MOST_VALUES]:
-        if not _FEWEST_CHARACTERS <= len(value) <= _LONGEST_VALUE or value in question:
+        if not _FEWEST_CHARACTERS <= len(value) <= _LONGEST_VALUE or value in question \
+                or value.count(" ") > _MOST_BLANKS:
             continue
         first = next((place for place, text in _spoken(line, texts)
                       if re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text)), None)

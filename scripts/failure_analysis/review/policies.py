@@ -11,6 +11,7 @@ from failure_analysis.review import parts, reading_log
 from failure_analysis.review.timeline import Timeline
 
 _SHORT = 300  # characters of a prompt that is shown again
+_LEAST_SHOWN = 3_000  # characters of a long prompt after which it counts as shown
 _MOST_LOOKED_AT = 8  # earlier datapoints that are opened for it
 
 
@@ -23,7 +24,7 @@ class Known(NamedTuple):
 
 def known(index: rows.Index, coder: str, row: Mapping[str, Any], line: Timeline
           ) -> dict[str, Known]:
-    """The system prompts of a row that this coder was shown whole before, by their text."""
+    """The system prompts of a row that this coder was shown before, or much of them, by text."""
     named = {step.part for step in line.steps if step.role in ("system", "developer")}
     mine = [part for part in parts.parts(row) if part.name in named and len(part.text) > _SHORT]
     found: dict[str, Known] = {}
@@ -53,7 +54,7 @@ def _earlier(index: rows.Index, coder: str, names: set[str]) -> Iterator[tuple[s
         except files.Refusal:  # it is no longer here whole
             continue
         for name, span in spans.items():
-            if span == (0, len(there.get(name, ""))):
+            if name in there and span[0] == 0 and span[1] >= min(len(there[name]), _LEAST_SHOWN):
                 sizes.add(span)
                 yield showing.datapoint_id, there[name]
 

@@ -16,7 +16,7 @@ CHARACTERS_PER_TOKEN = 4
 LONG = 20_000 * CHARACTERS_PER_TOKEN  # characters of a datapoint of which an outline comes first
 # How much of a text the first view gives, at the default size.
 _CAPS = {"question": 3000, "answer": 3000, "expected": 3000, "judge": 3000, "system": 6000,
-         "said": 1200, "call": 1500, "looked_up": 160, "written": 120, "failed": 600,
+         "said": 1200, "call": 1500, "looked_up": 200, "written": 120, "failed": 600,
          "reasoning": 1500}
 _LEAST = 160
 _SHORT = 500  # characters of a look-up that is not cut
@@ -190,7 +190,7 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
             if entry.kind == "looked_up" and stop < len(text) else ()
         said += text[begin:stop] if _is_step(entry) else ""
         windows.append(Window(entry, begin, stop, picks, base=_before(entry, shown.entries)))
-        if (begin, stop) == (0, len(text)):
+        if (begin, stop) == (0, len(text)) or (entry.kind == "system" and not begin):
             name = spoken.get(entry.part.name, entry.place)
             earlier[text] = Known(f"step {name}" if name[0].isdigit() else name)
         room -= stop - begin + sum(map(len, picks)) + 20
@@ -239,12 +239,13 @@ def spans(shown: View) -> dict[str, tuple[int, int]]:
     return named
 
 
-def whole_texts(row: Mapping[str, Any], shown: View) -> dict[str, Known]:
-    """The longer texts that a view showed whole, with where they stand."""
+def told_texts(row: Mapping[str, Any], shown: View) -> dict[str, Known]:
+    """The longer texts that a view showed whole, and policies of which it showed the beginning,
+    with where they stand."""
     return {window.entry.part.text: Known(f"{_place(window.entry)} of {row['datapoint_id']}")
             for window in shown.windows
-            if not window.same_as and len(window.entry.part.text) > _LEAST
-            and (window.start, window.stop) == (0, len(window.entry.part.text))}
+            if not window.same_as and len(window.entry.part.text) > _LEAST and not window.start
+            and (window.entry.kind == "system" or window.stop == len(window.entry.part.text))}
 
 
 def _place(entry: Entry) -> str:
