@@ -205,6 +205,9 @@ def test_the_second_reader_sees_the_decisive_step(run_script, folder):
         "## What was read", "It books at step 3 [dp:a/1].\n\n## What was read", 1), "utf-8")
     assert run_script("check_report.py", folder, "--second-reading").returncode == 0
     sheet = (folder / "second_reading.md").read_text("utf-8")
+    assert "- broke at a step that is named: 3 of 5 reviewed failures; by agent: `Booker` 2, " \
+        "`WebSurfer` 1; by third of the run: first 1, middle 2, last 0; steps from the error to " \
+        "the end of the run: median 2, quartiles 2 and 3, at most 4.\n" in sheet
     assert "It books a room that nobody asked for. Where it broke: step 3; agent Booker; second " \
         "1; also 5; fix Ask which room.\n" in sheet
     assert f"1.0: {LOOKED}\n1.0 result: {FREE}\n3.0: {BOOKED}\n3.0 result: ok\n" in sheet

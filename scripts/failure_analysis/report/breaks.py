@@ -1,9 +1,10 @@
 """The block "Where in the run it broke": by agent, by third of the run, and how long it went on."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from failure_analysis import facts
-from failure_analysis.markdown import code, table
+from failure_analysis.markdown import code, listed, table
 from failure_analysis.review import break_counts, counting
 from failure_analysis.review.break_counts import Break
 
@@ -22,6 +23,19 @@ def block(counts: counting.Counts) -> str:
         text.append(f"In {also} of {len(found)} a reader names other steps beside it, the repair "
                     "of each of which alone would have done.")
     return "\n\n".join(text)
+
+
+def counted(counts: counting.Counts) -> Iterator[str]:
+    """The same in a line, for the second reader; nothing where nobody names a step."""
+    found = [*break_counts.breaks(counts).values()]
+    if found:
+        agents = [f"{code(agent)} {count}" for agent, count in
+                  Counter(each.agent for each in found).most_common()]
+        thirds = Counter(each.third for each in found)
+        yield (f"- broke at a step that is named: {len(found)} of {counts.reviewed.total()} "
+               f"reviewed failures; by agent: {listed(agents, _MOST_AGENTS)}; by third of the run: "
+               + ", ".join(f"{third} {thirds[third]}" for third in break_counts.THIRDS)
+               + f"; {_to_end(found).lower()}")
 
 
 def _coverage(counts: counting.Counts, named: int) -> str:

@@ -13,7 +13,15 @@ from failure_analysis import facts
 from failure_analysis.clean import visible
 from failure_analysis.markdown import code, cut, fence, listed
 from failure_analysis.packet import rows
-from failure_analysis.report import claims, meaning, relations, second_reading, structure, turns
+from failure_analysis.report import (
+    breaks,
+    claims,
+    meaning,
+    relations,
+    second_reading,
+    structure,
+    turns,
+)
 from failure_analysis.report.evidence import Evidence
 from failure_analysis.report.names import models_of
 from failure_analysis.report.prose import CODE, FACT, Unit
@@ -294,6 +302,7 @@ def _reading_set(evidence: Evidence) -> Iterator[str]:
                                else "not measured"))
     if counts.read:
         yield f"- {counting.read_in_words(counts)} No count of a grader holds these."
+    yield from breaks.counted(counts)
     yield from (f"- found in the runs: {short(visible(found['text']), _FOUND)}"
                 for found in evidence.analysis.sanity["findings"][:_MOST_FOUND])
 
