@@ -223,3 +223,13 @@ def test_coders_are_compared_on_steps(folder):
         "same_share": insufficient, "within_one_share": insufficient}
     assert "Where two or more name a step (1), it is the same for 0 and at most one apart for 0, " \
         "and the agent is the same for 0 of 1." in write.path_of(folder).read_text("utf-8")
+
+
+@pytest.mark.parametrize(("old", "new", "verdict"), [
+    ("| middle | 2 of 3 |", "| middle | 3 of 3 |", "edited_block"),
+    ("generated:steps", "generated:other", "missing_block")])
+def test_the_block_stands_in_the_report_as_it_was_made(folder, old, new, verdict):
+    text = write.path_of(folder).read_text("utf-8")
+    assert old in text
+    found = check.prove(text.replace(old, new), check.gather(folder, measure=False)).findings
+    assert (verdict, "steps") in {(one.verdict, one.text) for one in found}
