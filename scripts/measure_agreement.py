@@ -18,9 +18,10 @@ Coders are those of the ledger (agents, people, LLM coders, labels from outside)
 provisional modes.
 Primary cause and fault are compared apart, for every two coders: raw agreement, Cohen's kappa and
 Gwet's AC1 with bootstrap intervals, how often each label was used, who said what; over all readers
-Krippendorff's alpha. Below 30 shared datapoints a comparison is "insufficient" and has counts
-alone. Lists the disagreements of readers that are left to settle, and labels that look like two
-names of one cause.
+Krippendorff's alpha. Where coders name the step at which a datapoint broke: how often it is the
+same, at most one apart, and the same agent's. Below 30 shared datapoints a comparison is
+"insufficient" and has counts alone. Lists the disagreements of readers that are left to settle, and
+labels that look like two names of one cause.
 
 Reads reviews.jsonl, outcomes.csv and failure_review_rows.jsonl. Writes agreement.json,
 agreement.md, and the keys `agreement/…` of facts.json. A review that settles a disagreement is no
@@ -71,14 +72,27 @@ def _measure(args: argparse.Namespace) -> int:
         {"coders": [row["coder"] for row in result["coders"]], "readers": together["coders"],
          "shared": together["bucket"]["shared"], "status": together["bucket"]["status"],
          "same_bucket": together["bucket"]["same"], "same_fault": together["fault"]["same"],
+         **_located(together),
          "disagreements": len(result["disagreements"]), "settled": result["settled"],
          "left_out": result["left_out"]},
         [f"coders of failing datapoints: {len(result['coders'])}; of them agents or people: "
          f"{len(together['coders'])}, who share {together['bucket']['shared']} datapoints",
          *terminal.table(PAIR, [_cells(pair) for pair in result["pairs"]]),
+         *(["steps that two or more name: {shared_steps}; the same {same_step}, at most one apart "
+            "{step_within_one}, the same agent {same_agent}".format(**_located(together))]
+           if "step" in together else []),
          f"disagreements to settle: {len(result['disagreements'])}; settled: {result['settled']}",
          f"agreement: {analysis_dir / measure.PAGE} and {measure.NAME}"], args.json)
     return 0
+
+
+def _located(together: dict) -> dict[str, int]:
+    """On how many steps and agents readers agree, where they name any."""
+    if "step" not in together:
+        return {}
+    step = together["step"]
+    return {"shared_steps": step["shared"], "same_step": step["same"],
+            "step_within_one": step["within_one"], "same_agent": together["agent"]["same"]}
 
 
 def _cells(pair: dict) -> list:

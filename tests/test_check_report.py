@@ -101,7 +101,7 @@ def test_a_finished_report_is_proved_and_says_what_it_cannot_prove(run_script, f
     (f"It fails 5 of 7 rows [dp:{ALPHA}].", "unbound_number", "5"),
     (f"That is 15 failures in all [dp:{ALPHA}].", "unbound_number", "15"),
     (f"It moves the flight to 9:45 [dp:{ALPHA}].", "unbound_number", "9:45"),
-    (f"At message 9 it gives up [dp:{ALPHA}].", "unbound_number", "9"),
+    (f"At message 9 it gives up [dp:{ALPHA}].", "wrong_step", "message 9"),
     ("41. of the rows are like this.", "unbound_number", "41"),
     ("## 6. of 7 rows fail", "unbound_number", "6"),
     ("![5 of 7](x.png) shows it.", "unbound_number", "5"),

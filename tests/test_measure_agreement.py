@@ -137,6 +137,57 @@ def test_one_label_alone_has_no_chance_to_correct(measure):
     assert fault["share"]["interval"] == [0.8865, 1.0]  # Wilson: 30 of 30 is not certainty
 
 
+def test_steps_and_agents_are_compared_where_both_name_a_step(measure, read):
+    """Of 40 datapoints both name a step of 30: 18 the same (a call is its step), 6 one apart, 6
+    more; the agent is the same for 24."""
+    reviews = []
+    for number in range(40):
+        step = number % 7 + 5
+        reviews += [review(number, "ann", step=str(step), agent="Booker"),
+                    review(number, "ben", **({} if number >= 30 else {
+                        "step": f"{step}.0" if number < 18 else str(step + 1 + (number >= 24) * 2),
+                        "agent": "Booker" if number < 24 else "Planner"}))]
+    found, done = measure(reviews)
+    (pair,) = found["pairs"]
+    assert {name: pair["step"][name] for name in ("shared", "status", "same", "within_one")} == \
+        {"shared": 30, "status": "sufficient", "same": 18, "within_one": 24}
+    for name, value in (("same_share", 0.6), ("within_one_share", 0.8)):
+        low, high = pair["step"][name]["interval"]
+        assert pair["step"][name]["value"] == value and low < value < high
+    assert (pair["agent"]["shared"], pair["agent"]["same"]) == (30, 24)
+    assert pair["agent"]["share"]["value"] == 0.8 and pair["agent"]["kappa"]["value"] == 0.0
+    assert pair["agent"]["confusion"] == [{"a": "Booker", "b": "Booker", "datapoints": 24},
+                                          {"a": "Booker", "b": "Planner", "datapoints": 6}]
+    together = found["together"]["readers"]
+    assert together["step"] == pair["step"] and together["agent"]["same"] == 24
+    known = json.loads(read("facts.json"))
+    for key, value in (("step_shared", 30), ("step_same", 18), ("step_within_one", 24),
+                       ("step_same_share", 0.6), ("step_within_one_share", 0.8),
+                       ("agent_same", 24), ("agent_shared", 30)):
+        assert known[f"agreement/{key}"] == known[f"agreement/{key}/ann/ben"] == value, key
+    assert known["agreement/agent_share/ann/ben"] == 0.8 and "agreement/agent_alpha" in known
+    low, high = pair["step"]["same_share"]["interval"]
+    assert known["agreement/step_same_share_low/ann/ben"] == pytest.approx(low, abs=6e-4)
+    page = read("agreement.md")
+    assert "Where two or more name a step (30), it is the same for 18 and at most one apart for " \
+        "24, and the agent is the same for 24 of 30." in page
+    assert f"| `ann` | `ben` | 18 of 30 | 0.60 ({low:.2f} to {high:.2f}) | 24 of 30 | 0.80 (" \
+        in page
+    assert "steps that two or more name: 30; the same 18, at most one apart 24, the same agent " \
+        "24\n" in done.stdout
+
+
+def test_steps_of_more_than_two_coders_are_one_apart_where_all_are(measure):
+    """All three name a step of the first two; of the third only two do, of the last nobody else."""
+    steps = [("3", "3", "4"), ("3", "4", "5"), ("7", "7", ""), ("1", "", "")]
+    found, _ = measure([review(number, coder, **({"step": step, "agent": "user"} if step else {}))
+                        for number, said in enumerate(steps)
+                        for coder, step in zip(("ann", "ben", "cem"), said, strict=True)])
+    step = found["together"]["readers"]["step"]
+    assert (step["shared"], step["same"], step["within_one"]) == (3, 1, 2)
+    assert step["same_share"]["why"] == "insufficient: 3 of 30 shared"
+
+
 def test_29_shared_are_insufficient(measure, read):
     found, done = measure(said([((GUESSES, GUESSES), 15), ((GUESSES, MADE_UP), 4),
                                 ((MADE_UP, MADE_UP), 10)]))

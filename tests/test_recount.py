@@ -26,8 +26,8 @@ fields:
 MODELS = ("maker/m1", "m2", "m2/right")
 INVENTED = ("made_up", "rows/nobody", "run_rows/nobody", "marker/m2/MODEL_LEFT",
             "marker/m2/TURN_WATCHDOG", "dimension_judged/m2/made_up", "versions_made_up",
-            "mode/made_up", "comparison/made_up", "review/made_up", "agreement/made_up",
-            "diagnosis/made_up")
+            "mode/made_up", "comparison/made_up", "review/made_up", "review/by_agent/nobody",
+            "agreement/made_up", "agreement/step_made_up", "diagnosis/made_up")
 
 
 def row(model, item, trial, right, **more):
@@ -69,7 +69,8 @@ def wide(run_script, tmp_path_factory):
     for coder in ("one", "two"):
         reviews = [{"id": each["datapoint_id"], "bucket": "guesses_the_answer",
                     "fault": "grader_issue" if each["trial"] and coder == "one" else "model_error",
-                    "mechanism": "It says what it does not know.", "quotes": [each["user_text"]]}
+                    "mechanism": "It says what it does not know.", "quotes": [each["user_text"]],
+                    **({"step": "1"} if each["item_id"] not in "aef" else {})}
                    for each in failing]
         (folder / "batch.jsonl").write_text("\n".join(map(json.dumps, reviews)))
         run(run_script, "record_review.py", out, "--from", folder / "batch.jsonl", "--coder", coder)

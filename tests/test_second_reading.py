@@ -60,7 +60,7 @@ def test_the_sheet_has_each_sentence_with_what_it_rests_on(run_script, folder):
     assert "read by agent (agent): acts_on_a_near_value, model_error: It moves the flight to " \
         "Thursday where Friday was asked for." in sheet
     assert "question: Task instructions: Move my flight to Friday." in sheet
-    assert 'call-1: move_flight {"day": "thursday"}' in sheet
+    assert '1.0: move_flight {"day": "thursday"}' in sheet
     assert "the item: `agent-alpha` 1 fail; " in sheet
     assert "**Costs:**" not in sheet  # as drafted, so nobody's claim
     assert check.check(folder).findings == []  # the sheet is no foreign file

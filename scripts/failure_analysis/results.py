@@ -4,7 +4,7 @@ it against a file. Keys that nobody reads may be there and be anything."""
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Required, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
 
 import msgspec
 from msgspec import Meta
@@ -387,10 +387,20 @@ class _Compared(TypedDict):
     alpha: _Figure
 
 
+class _Steps(TypedDict):
+    shared: Count
+    same: Count
+    within_one: Count
+    same_share: _Figure
+    within_one_share: _Figure
+
+
 class _Coders(TypedDict):
     coders: Names
     bucket: _Compared
     fault: _Compared
+    step: NotRequired[_Steps]
+    agent: NotRequired[_Compared]
 
 
 class _Together(TypedDict):

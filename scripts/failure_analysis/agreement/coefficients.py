@@ -58,11 +58,22 @@ def two_coders(pair_counts: Mapping[tuple[str, str], int], seed: int, draws: int
         return np.stack([agreed / n, kappa, _ac1(n, agreed, a + b)])
 
     figures = _figures(measured, counts, seed, draws)
-    share = figures[0]
-    if share.value in (0, 1):
-        n = int(counts.sum())
-        share = Figure(share.value, wilson(round(share.value * n), n))
-    return TwoCoders(share, *figures[1:])
+    return TwoCoders(_of_share(figures[0], int(counts.sum())), *figures[1:])
+
+
+def share(same: int, n: int, seed: int, draws: int) -> Figure:
+    """The share of n datapoints of which the same was said, with a percentile bootstrap interval
+    (Efron 1979); of a share of 0 or 1 Wilson's (1927)."""
+    def measured(weights: np.ndarray) -> np.ndarray:
+        return (weights[:, 0] / n)[None]
+
+    return _of_share(_figures(measured, np.array([same, n - same]), seed, draws)[0], n)
+
+
+def _of_share(figure: Figure, n: int) -> Figure:
+    """A share of n; one of 0 or 1 no resample can vary."""
+    return Figure(figure.value, wilson(round(figure.value * n), n)) if figure.value in (0, 1) \
+        else figure
 
 
 def alpha(pattern_counts: Mapping[tuple[str, ...], int], seed: int, draws: int) -> Figure:

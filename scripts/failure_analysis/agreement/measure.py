@@ -1,9 +1,9 @@
-"""How far coders agree on the failing datapoints that they share: on the primary cause and on
-whose fault it is, with what is left to settle."""
+"""How far coders agree on the failing datapoints that they share: on the primary cause, on whose
+fault it is, and on the step and the agent where it broke, with what is left to settle."""
 
 import shlex
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +43,18 @@ class Judgements(NamedTuple):
                             and (label := getattr(review, question))}
                     for coder, mine in self.reviews.items()}
         return {coder: mine for coder, mine in by_coder.items() if mine}
+
+    def steps(self, kinds: tuple[str, ...] = ledger.KINDS) -> dict[str, dict[str, int]]:
+        """Coder -> datapoint -> the index of the step where it broke, where the coder names one."""
+        return {coder: {ident: int(index) for ident, step in mine.items()
+                        if (index := step.partition(".")[0]).isdecimal()}
+                for coder, mine in self.labels("step", kinds).items()}
+
+    def agents(self, kinds: tuple[str, ...] = ledger.KINDS) -> dict[str, Labels]:
+        """Coder -> datapoint -> whose step that is."""
+        agents = self.labels("agent", kinds)
+        return {coder: {ident: agents[coder][ident] for ident in mine if ident in agents[coder]}
+                for coder, mine in self.steps(kinds).items() if coder in agents}
 
 
 def measure(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
@@ -122,13 +134,28 @@ def _together(judgements: Judgements, bootstrap: Bootstrap) -> dict[str, Any]:
     sets = {"readers": ledger.READERS}
     if judgements.labels("bucket", ("llm",)):
         sets["readers_and_llm"] = (*ledger.READERS, "llm")
-    together = {}
+    together: dict[str, Any] = {}
     for name, kinds in sets.items():
         labels = {question: judgements.labels(question, kinds) for question in QUESTIONS}
         together[name] = {"coders": _sharing(labels["bucket"]),
                           **{question: _all_of(mine, bootstrap)
-                             for question, mine in labels.items()}}
+                             for question, mine in labels.items()},
+                          **_located(judgements, kinds, bootstrap)}
     return together
+
+
+def _located(judgements: Judgements, kinds: tuple[str, ...], bootstrap: Bootstrap
+             ) -> dict[str, Any]:
+    """How far all coders of these kinds agree on the step and on its agent, where two or more of
+    them name a step; nothing where nobody does."""
+    steps, agents = judgements.steps(kinds), judgements.agents(kinds)
+    by_id: dict[str, list[int]] = {}
+    for mine in steps.values():
+        for ident, step in mine.items():
+            by_id.setdefault(ident, []).append(step)
+    shared = [said for said in by_id.values() if len(said) > 1]
+    return {"step": _steps(shared, bootstrap), "agent": _all_of(agents, bootstrap)} \
+        if shared else {}
 
 
 def _sharing(labels: Mapping[str, Labels]) -> list[str]:
@@ -160,6 +187,7 @@ def _pairs(index: rows.Index, judgements: Judgements, bootstrap: Bootstrap
     modes = {line.datapoint_id: clean.visible(line.mode) for line in index.failing() if line.mode}
     rules = RULES if RULES not in faults else RULES_BESIDE
     coded = {**faults, rules: modes} if modes else faults
+    steps, agents = judgements.steps(), judgements.agents()
     for a, b in sorted(combinations(coded, 2), key=lambda pair: pair[1] == rules):
         shared = [ident for ident in coded[a] if ident in coded[b]]
         mine, theirs = buckets.get(a, {}), modes if b == rules else buckets.get(b, {})
@@ -172,8 +200,36 @@ def _pairs(index: rows.Index, judgements: Judgements, bootstrap: Bootstrap
         yield {"a": a, "b": b, "rules": b == rules, "shared": len(shared),
                "status": _status(len(shared)), "bucket": bucket,
                "fault": None if b == rules else _pair(faults[a], faults[b], shared, bootstrap),
+               **_located_pair(steps, agents, (a, b), bootstrap),
                "one_cause_two_names": _two_names(bucket, examples,
                                                  None if b == rules else uses, index.analysis_dir)}
+
+
+def _located_pair(steps: Mapping[str, Mapping[str, int]], agents: Mapping[str, Labels],
+                  pair: tuple[str, str], bootstrap: Bootstrap) -> dict[str, Any]:
+    """Two coders on the step and on its agent; nothing where they name no step of one datapoint."""
+    first, second = (steps.get(coder, {}) for coder in pair)
+    shared = [ident for ident in first if ident in second]
+    if not shared:
+        return {}
+    a, b = (agents.get(coder, {}) for coder in pair)
+    named = [ident for ident in shared if ident in a and ident in b]
+    return {"step": _steps([(first[ident], second[ident]) for ident in shared], bootstrap),
+            "agent": {"shared": len(named), **_pair(a, b, named, bootstrap)}}
+
+
+def _steps(said: Sequence[Sequence[int]], bootstrap: Bootstrap) -> dict[str, Any]:
+    """On how many datapoints coders name the same step, and none more than one apart; `said` has
+    the steps of each datapoint. Steps of two datapoints have nothing in common, so that no chance
+    agreement is taken off."""
+    n = len(said)
+    apart = [max(steps) - min(steps) for steps in said]
+    counts = {"same": sum(each == 0 for each in apart),
+              "within_one": sum(each <= 1 for each in apart)}
+    shares = {f"{name}_share": _written(coefficients.share(count, n, *bootstrap)
+                                        if n >= FEWEST_SHARED else _insufficient(n))
+              for name, count in counts.items()}
+    return {"shared": n, "status": _status(n), **counts, **shares}
 
 
 def _pair(a: Labels, b: Labels, shared: list[str], bootstrap: Bootstrap) -> dict[str, Any]:
@@ -278,6 +334,7 @@ def numbers(result: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
             yield facts.key("agreement", f"{question}_shared", *ending), results["shared"]
             yield facts.key("agreement", f"{question}_same", *ending), results["same"]
             yield from _figure_facts(f"{question}_alpha", results["alpha"], *ending)
+        yield from _located_facts(together, *ending)
     for pair in result["pairs"]:
         names = (pair["a"], pair["b"])
         yield facts.key("agreement", "shared", *names), pair["shared"]
@@ -288,6 +345,17 @@ def numbers(result: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
                 yield facts.key("agreement", f"{question}_same", *names), pair[question]["same"]
                 for name in coefficients.TwoCoders._fields:
                     yield from _figure_facts(f"{question}_{name}", pair[question][name], *names)
+        yield from _located_facts(pair, *names)
+
+
+def _located_facts(compared: Mapping[str, Any], *ending: str) -> Iterator[tuple[str, int | float]]:
+    """The numbers of steps and agents, of two coders or of all; none where nobody names a step."""
+    for question in (name for name in ("step", "agent") if name in compared):
+        for name, value in compared[question].items():
+            if isinstance(value, int):
+                yield facts.key("agreement", f"{question}_{name}", *ending), value
+            elif isinstance(value, Mapping):
+                yield from _figure_facts(f"{question}_{name}", value, *ending)
 
 
 def _figure_facts(name: str, figure: Mapping[str, Any], *ending: str

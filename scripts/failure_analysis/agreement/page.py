@@ -16,6 +16,8 @@ HOW_TO_READ = (
     "agree. It is low, whatever the coders do, where one label is used for nearly everything; AC1 "
     "is not. Where the two part, look at the raw agreement and at how often each label is used. "
     "Intervals are 95 %, from resampling the datapoints (of a share of 0 or 1, Wilson's).")
+STEPS = "One apart: the same error is often seen in a message and in the call or answer beside it."
+STEP_HEADS = ("same", "share (95 %)", "at most one apart", "share (95 %)")
 NO_COMMON_LABEL = "no label in common, so nothing but names is compared"
 
 
@@ -67,7 +69,17 @@ def answer(result: dict) -> str:
     bucket, fault = together["bucket"], together["fault"]
     return (f"{first} the same bucket for {bucket['same']} of {shared}"
             f"{_alpha_in_words(bucket['alpha'])} and the same fault for {fault['same']} of {shared}"
-            f"{_alpha_in_words(fault['alpha'])}.{enough} {left}")
+            f"{_alpha_in_words(fault['alpha'])}.{_located_in_words(together)}{enough} {left}")
+
+
+def _located_in_words(together: dict) -> str:
+    """On how many steps and agents the readers agree, where they name any."""
+    if "step" not in together:
+        return ""
+    step, agent = together["step"], together["agent"]
+    return (f" Where two or more name a step ({step['shared']}), it is the same for {step['same']} "
+            f"and at most one apart for {step['within_one']}, and the agent is the same for "
+            f"{agent['same']} of {agent['shared']}.")
 
 
 def _alpha_in_words(alpha: dict) -> str:
@@ -107,16 +119,29 @@ def _coders(result: dict) -> list[str]:
 
 
 def _pairs(result: dict) -> list[str]:
-    """Both questions, a line for every two coders."""
+    """Each question, a line for every two coders."""
     parts = []
-    for question, title in (("bucket", "Same bucket (primary cause)"), ("fault", "Same fault")):
+    for question, title in (("bucket", "Same bucket (primary cause)"), ("fault", "Same fault"),
+                            ("agent", "Same agent, where both name a step")):
         rows = [[code(pair["a"]), code(pair["b"]), same(pair, question),
                  *[_figure(pair[question][name]) for name in ("share", "kappa", "ac1")],
-                 _note(pair[question])] for pair in result["pairs"] if pair[question]]
+                 _note(pair[question])] for pair in result["pairs"] if pair.get(question)]
         if rows:
             parts += [f"**{title}**", *_noted(["coder", "coder", "same", "share (95 %)",
                                                "kappa (95 %)", "AC1 (95 %)"], rows)]
+    rows = [[code(pair["a"]), code(pair["b"]), *_step_cells(pair["step"])]
+            for pair in result["pairs"] if "step" in pair]
+    if rows:
+        parts += [f"**Same step, where both name one.** {STEPS}", *_noted(
+            ["coder", "coder", *STEP_HEADS], rows)]
     return parts
+
+
+def _step_cells(step: dict) -> list[str]:
+    """How often the same step is named, and one at most one apart; the note last."""
+    return [f"{step['same']} of {step['shared']}", _figure(step["same_share"]),
+            f"{step['within_one']} of {step['shared']}", _figure(step["within_one_share"]),
+            step["same_share"]["why"] or ""]
 
 
 def _together(result: dict) -> list[str]:
@@ -126,14 +151,22 @@ def _together(result: dict) -> list[str]:
     words = {"readers": "agents and people", "readers_and_llm": "agents, people and LLM coders"}
     rows = []
     for name, group in result["together"].items():
-        for question in ("bucket", "fault"):
+        for question in (each for each in ("bucket", "fault", "agent") if each in group):
             compared = group[question]
             rows.append([words[name], len(group["coders"]), question,
                          f"{compared['same']} of {compared['shared']}", _figure(compared["alpha"]),
                          compared["alpha"]["why"] or ""])
     return ["Datapoints with two or more of these coders.",
             *_noted(["coders", "how many", "question", "all say the same",
-                     "Krippendorff's alpha (95 %)"], rows)]
+                     "Krippendorff's alpha (95 %)"], rows), *_steps_together(result, words)]
+
+
+def _steps_together(result: dict, words: dict[str, str]) -> list[str]:
+    """On how many datapoints all who name a step name the same one, where any do."""
+    rows = [[words[name], *_step_cells(group["step"])]
+            for name, group in result["together"].items() if "step" in group]
+    return ["Where two or more of them name a step:", *_noted(["coders", *STEP_HEADS], rows)] \
+        if rows else []
 
 
 def same(pair: dict, question: str) -> str:
@@ -193,8 +226,8 @@ def _to_settle(result: dict, analysis_dir: Path) -> list[str]:
 def _details(pair: dict) -> list[str]:
     """How often each label was used, and the confusion table cell by cell, most frequent first."""
     parts = []
-    for question in ("bucket", "fault"):
-        counts = pair[question]
+    for question in ("bucket", "fault", "agent"):
+        counts = pair.get(question)
         if not counts:
             continue
         labels = [[code(row["label"]), f"{row['a']} ({100 * row['a_share']:.0f} %)",

@@ -1,6 +1,6 @@
 """Digits that an author typed: which of them may stand unbound. A date, a version, the level of an
-interval may; an amount, an id, a time or a step may where a cited datapoint holds it as such. What
-counts rows, items or anything else is bound."""
+interval may; an amount, an id or a time may where a cited datapoint holds it as such, a step where
+its readers name it (whereabouts.py). What counts rows, items or anything else is bound."""
 
 import re
 import unicodedata
@@ -34,9 +34,17 @@ _ID_BEFORE = re.compile(
     r"(?: (?:number|id|no\.))?:? )$", re.I)
 _YEAR = re.compile(r"(?:19|20|21)\d\d")
 _YEAR_BEFORE = re.compile(r"\b(?:in|until|since|by|of|from|to|before|after|with|year) $", re.I)
-_STEP = r"(?:step|turn|message|call|attempt|trial|node|round|search)"
+_STEP = r"(?:step|turn|message|call)s?"
+_INDEX = r"\d+(?:\.\d+)?"
+# A step as a sentence names it: `step 17`, `calls 3.0 and 4.1`, `message-18`, `the 3rd step`.
+STEPS = re.compile(
+    rf"\b(?P<word>{_STEP})(?: (?:no\.|number|index))?[ -]?#?"
+    rf"(?P<places>{_INDEX}(?:(?:, (?:and |or )?| and | or | to | through |[-\u2013/]){_INDEX})*)"
+    r"(?!\w|[.,]\d|\s*(?:%|percent|(?:hundred|thousand|[mb]illion|dozen|rows?|failures?|runs?|items?"
+    r"|tasks?|times|datapoints?|models?|cases?|reviews?|samples?)\b))"
+    rf"|\b(?P<nth>\d+)(?:st|nd|rd|th) (?:{_STEP})\b", re.I)
+_TURN_BEFORE = re.compile(r"\b(attempt|trial|node|round|search) #?$", re.I)
 _ITEM_BEFORE = re.compile(r"\b(?:item|task|question)s? (?:[\w.-]+(?:,| and| or)+ )*$", re.I)
-_STEP_BEFORE = re.compile(rf"\b{_STEP}s? #?(?:\d+(?:,| and| or| to|-)+ ?)*$", re.I)
 _OF_ROWS = re.compile(
     r"\s*(?:%|percent|(?:out )?of\b|in \d|rows?\b|failures?\b|runs?\b|items?\b|tasks?\b|times\b"
     r"|datapoints?\b|models?\b|cases?\b|reviews?\b|samples?\b)", re.I)
@@ -86,6 +94,8 @@ def _in_text(text: str, before: str, after: str, names: Names, shown: Shown
              ) -> Iterator[tuple[str, str]]:
     """The digits of a text that stands between two others."""
     free = [match.span() for match in _FREE.finditer(text)]
+    free += [(match.start() - len(before), match.end() - len(before))
+             for match in STEPS.finditer(before + text + after)]
     for char in text:
         if unicodedata.numeric(char, None) is not None and not (char.isascii() or char.isalpha()):
             yield char, _TODO
@@ -95,18 +105,17 @@ def _in_text(text: str, before: str, after: str, names: Names, shown: Shown
                 start <= match.start() and match.end() <= end for start, end in free):
             continue  # what is not ASCII is named above, or a letter's
         if not _holds(shown, *_in_its_role(match[0], left, right)):
-            yield match[0], (f"{_TODO}; only an amount, an id, a time or a step that a datapoint "
-                             "cited in this paragraph holds as such may be typed, and a name in "
-                             "backticks")
+            yield match[0], (f"{_TODO}; only an amount, an id or a time that a datapoint cited in "
+                             "this paragraph holds as such may be typed, a step (step 17), and a "
+                             "name in backticks")
 
 
 def _in_its_role(number: str, before: str, after: str) -> tuple[str, ...]:
-    """How a datapoint holds a number as the amount, the time, the step or the id that it is between
-    these texts (patterns over `part: text`); nothing where it is none."""
+    """How a datapoint holds a number as the amount, the time or the id that it is between these
+    texts (patterns over its text); nothing where it is none."""
     if _MULTIPLIED.match(after) or before.endswith(("-", "\u2212")):
         return ()
     whole = re.escape(number)
-    ordinal = re.fullmatch(r"(\d+)(?:st|nd|rd|th)", number)
     money = _MONEY_AFTER.match(after)
     if money or _MONEY_BEFORE.search(before):
         return () if money and _MULTIPLIED.match(after[money.end():]) else _money(number)
@@ -116,8 +125,8 @@ def _in_its_role(number: str, before: str, after: str) -> tuple[str, ...]:
         return ()
     if _YEAR.fullmatch(number) and _YEAR_BEFORE.search(before):
         return (rf"(?<!\d){whole}(?!\d)",)
-    if _STEP_BEFORE.search(before) or (ordinal and re.match(rf" {_STEP}\b", after)):
-        return (rf"^[a-z]+-{ordinal[1] if ordinal else whole}: ",)
+    if turn := _TURN_BEFORE.search(before):
+        return (rf"(?i)\b{turn[1]}\W{{1,3}}{whole}(?!\w|[.,]\d)",)
     if re.search(r"[^\W\d_]", number):
         is_count = re.fullmatch(r"\d[\d.,]*(?:k|m|bn|x|th|st|nd|rd)", number, re.I)
         return () if is_count else (rf"(?<!\w){whole}(?!\w)",)
@@ -141,5 +150,5 @@ def _money(number: str) -> tuple[str, ...]:
 
 def _holds(shown: Shown, *patterns: str) -> bool:
     """Whether one of the cited datapoints holds one of these."""
-    return any(re.search(pattern, f"{part.name}: {part.text}") for row in shown for part in row
+    return any(re.search(pattern, part.text) for row in shown for part in row
                for pattern in patterns)

@@ -11,8 +11,8 @@ from failure_analysis.comparison import page as comparison_page
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import build, heuristics, rows, sanity, version_page
 from failure_analysis.packet.findings import MOST_LINES
-from failure_analysis.report import verdicts
-from failure_analysis.review import audit_counts, counting, ledger, plan, plan_page
+from failure_analysis.report import breaks, verdicts
+from failure_analysis.review import audit_counts, break_counts, counting, ledger, plan, plan_page
 
 _MOST_ROWS = 30
 _MOST_COLUMNS = 12
@@ -73,6 +73,8 @@ def render(analysis: Analysis) -> dict[str, str]:
         **({"versions": _versions(analysis.versions)} if analysis.versions else {}),
         "topline": _topline(analysis.compared),
         "faults": _faults(analysis), "buckets": _buckets(analysis.counts),
+        **({"steps": breaks.block(analysis.counts)} if break_counts.is_located(analysis.counts)
+           else {}),
         "coverage": _coverage(analysis), "agreement": _agreement(analysis),
         "comparison": _comparison(analysis.compared), "unique": _unique(analysis),
         "failed-by-all": _failed_by_all(analysis),

@@ -22,6 +22,7 @@ from failure_analysis.report import (
     sheet,
     spoken,
     structure,
+    whereabouts,
     write,
 )
 from failure_analysis.report.evidence import Evidence, Finding, Findings, gather
@@ -198,6 +199,7 @@ def _prose_findings(unit: Unit, after: Unit | None, evidence: Evidence) -> Findi
     for sentence, problem in claims.problems(unit, quoted, evidence.names, evidence.facts,
                                              evidence.parts):
         yield Finding(sentence.line, *problem)
+    yield from whereabouts.findings(unit, after, evidence)
     for sentence in sentences:
         evidence.proved["numbers"] += sum(
             relations.bind(token.value, evidence.facts).printed == token.number

@@ -138,7 +138,7 @@ def _apart(sentence: Sentence, unit: Unit, earlier: set[str], names: Names) -> I
     here = {name for name in names.models.values() if code(name) == unit.model}
     yield from _swapped(sentence, lambda token: told_by(token, names),
                         lambda key: models_of(key, names), here, earlier)
-    for words in (names.buckets, frozenset(ledger.FAULTS)):
+    for words in (names.buckets, frozenset(ledger.FAULTS), names.agents):
         yield from _swapped(
             sentence,
             lambda token, words=words: words & {token.value} if token.kind == CODE else set(),

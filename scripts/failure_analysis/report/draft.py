@@ -2,6 +2,8 @@
 nothing was), evidence to build on, and a TODO wherever a reader's judgement belongs."""
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from failure_analysis import facts, tool_calls
 from failure_analysis.markdown import cell, code, fence
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.report import blocks
-from failure_analysis.review import counting
+from failure_analysis.review import break_counts, counting, ledger
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "templates" / "deep_error_analysis.md.j2"
 _EXAMPLES = 40
@@ -86,6 +88,8 @@ def _summary(analysis: blocks.Analysis, failing: list[str]) -> list[str]:
     for name in counting.read_models(counts)[:_SUMMED]:
         share = _share(("review/read_fail", name), ("review/read_unjudged", name))
         lines.append(f"- Of {code(name)}, readers failed {share} datapoints that no grader judged.")
+    if found := break_counts.breaks(counts):
+        lines.append(_broken(found))
     for pair in (analysis.compared or {}).get("pairs", ())[:_SUMMED]:
         if pair.get("p_holm", 1) < _ALPHA:
             better, worse = (pair["a"], pair["b"]) if pair["difference"] >= 0 else \
@@ -98,9 +102,18 @@ def _summary(analysis: blocks.Analysis, failing: list[str]) -> list[str]:
     return lines
 
 
+def _broken(found: Mapping[str, break_counts.Break]) -> str:
+    """In which third of their runs most failures broke, and how long they went on."""
+    thirds = Counter(each.third for each in found.values())
+    third = max(break_counts.THIRDS, key=lambda name: thirds[name])
+    share = _share(("review/by_third", third), ("review/with_step",))
+    return f"- Of the failures whose step is named, {share} broke in the {third} third of the " \
+           "run, and the run went on for {{review/steps_to_end}} steps (median)."
+
+
 def _share(part: tuple[str, ...], whole: tuple[str, ...], how: str = "") -> str:
     """A placeholder for a share of a whole, `all` or `most` of it."""
-    share, of = (f"{kind}/{facts.key(*names)}" for kind, *names in (part, whole))
+    share, of = ("/".join((kind, *map(facts.key, names))) for kind, *names in (part, whole))
     return f"{{{{{how}{' ' if how else ''}{share} of {of}}}}}"
 
 
@@ -132,11 +145,18 @@ def _buckets(counts: counting.Counts, model: str) -> list[dict]:
                *counting.read_members(counts, bucket, model)]
         reviews = [counting.final(counts, ident).reviews[-1] for ident in ids[:_QUOTED]]
         # The first quote with its citation, and what its coder said of it for the author.
-        evidence = [f"TODO rewrite: *{cell(review.mechanism)}*\n\n> {cell(review.quotes[0])}\n"
+        evidence = [f"TODO rewrite: {_where(review)}*{cell(review.mechanism)}*\n\n"
+                    f"> {cell(review.quotes[0])}\n"
                     f"> [dp:{review.datapoint_id}]" for review in reviews]
         sections.append({"name": code(bucket), "provisional": False, "costs": cost[bucket],
                          "evidence": "\n\n".join(evidence)})
     return sections
+
+
+def _where(review: ledger.Review) -> str:
+    """Where it broke, where its coder says so."""
+    agent = f" ({code(review.agent)})" if review.agent else ""
+    return f"at step {review.step}{agent}: " if review.step else ""
 
 
 def example(row: dict) -> str:

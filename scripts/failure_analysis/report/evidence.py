@@ -14,7 +14,7 @@ from failure_analysis.comparison import compute
 from failure_analysis.packet import heuristics, rows
 from failure_analysis.report import blocks, draft, recount
 from failure_analysis.report.names import Names, names_of
-from failure_analysis.review import counting, parts, standing
+from failure_analysis.review import counting, ledger, parts, standing, timeline
 
 _LARGE = 20 << 20  # bytes of a packet from which a second process is worth its start
 
@@ -38,8 +38,8 @@ class Evidence(NamedTuple):
     as they were computed anew, `written` as the files have them (None: no such file); `relabelled`
     are rows with another label than the rules give, `fabricated` the quotes of reviews that do not
     occur in their datapoints, `agreed` the agreement measured anew, `opened` the parts of the
-    datapoints looked at so far, `by_item` the outcomes once they are asked for. `proved` counts
-    what holds, by kind."""
+    datapoints looked at so far, `lines` the steps of those asked for, `by_item` the outcomes once
+    they are asked for. `proved` counts what holds, by kind."""
 
     analysis: blocks.Analysis
     written: blocks.Analysis
@@ -54,6 +54,7 @@ class Evidence(NamedTuple):
     opened: dict[str, list[parts.Part]]
     proved: Counter[str]
     by_item: dict[str, list[rows.OutcomeLine]]
+    lines: dict[str, timeline.Timeline]
 
     def parts(self, ident: str) -> list[parts.Part]:
         """The parts of a datapoint, kept; none when it cannot be opened."""
@@ -62,6 +63,19 @@ class Evidence(NamedTuple):
             whole = ident in index.places
             self.opened[ident] = parts.parts(rows.row(index, ident)) if whole else []
         return self.opened[ident]
+
+    def line(self, ident: str) -> timeline.Timeline:
+        """The steps of a datapoint, kept; none when it cannot be opened."""
+        if ident not in self.lines:
+            index = self.analysis.counts.index
+            self.lines[ident] = timeline.timeline(
+                rows.row(index, ident) if ident in index.places else {})
+        return self.lines[ident]
+
+    def reviews(self, ident: str) -> tuple[ledger.Review, ...]:
+        """What readers say of a datapoint, of those who count."""
+        final = counting.final(self.analysis.counts, ident)
+        return final.reviews if final else ()
 
     def attempts(self, item: str) -> list[rows.OutcomeLine]:
         """The outcomes of an item."""
@@ -91,7 +105,7 @@ def gather(analysis_dir: Path, min_cited: int = 3, measure: bool = True) -> Evid
                      [mode["mode"] for mode in analysis.clusters["modes"]])
     return Evidence(analysis, written, relabelled, fabricated, agreed, blocks.render(analysis),
                     values, standing.own_bindings(analysis_dir), min_cited, names, {}, Counter(),
-                    {})
+                    {}, {})
 
 
 @contextmanager

@@ -23,6 +23,11 @@ class Kind(NamedTuple):
 
 
 _REVIEWED = ("review/reviewed",)
+_STEPPED = ("review/have_steps", *_REVIEWED)
+_BROKE = ("review/with_step", *_STEPPED)
+_TO_END = "of the steps from the error to the end of the run, over failures whose step is named"
+_STEPS_SAID = (("same", "they name the same step"),
+               ("within_one", "the steps they name are at most one apart"))
 _FOUND = ("audit/candidates",)
 _UNJUDGED = ("review/unjudged", "unjudged_rows")
 _READ = ("review/read_unjudged", *_UNJUDGED)
@@ -83,6 +88,18 @@ KINDS = {
     "review/bucket_dimension": Kind("reviewed failures in this bucket that failed this dimension",
                                     ("review/bucket", *_REVIEWED)),
     "review/fault": Kind(_FAULT, _REVIEWED),
+    "review/have_steps": Kind("reviewed failures that have steps (messages)", _REVIEWED),
+    "review/with_step": Kind("decided failures of which a reader names the step where it broke, "
+                             "and none another", _STEPPED),
+    "review/step_open": Kind("decided failures of which the readers name different steps",
+                             _STEPPED),
+    "review/with_also": Kind("failures whose step is named, and others beside it of which each "
+                             "alone would have done", _BROKE),
+    "review/by_agent": Kind("failures that broke at a step of this agent", _BROKE),
+    "review/by_third": Kind("failures that broke in this third of their run's steps", _BROKE),
+    "review/steps_to_end": Kind(f"median {_TO_END}"),
+    "review/steps_to_end_low": Kind(f"lower quartile {_TO_END}"),
+    "review/steps_to_end_high": Kind(f"upper quartile {_TO_END}"),
     "review/might_pass": Kind("reviewed failures that are the benchmark's fault, undecided or "
                               "disputed (`mixed` ones are not among them)", _REVIEWED),
     "review/pass_rate_low_pct": Kind(f"pass rate in % {_FAULT_LEFT.format('against')}"),
@@ -172,7 +189,7 @@ KINDS = {
     "agreement/settled": Kind("disagreements that were settled", _REVIEWED),
     "agreement/shared": Kind("datapoints that both coders judged", _REVIEWED),
     **{f"agreement/{question}_{name}": Kind(f"{words} ({question})", wholes)
-       for question in ("bucket", "fault") for name, words, wholes in (
+       for question in ("bucket", "fault", "agent") for name, words, wholes in (
            ("shared", "datapoints that more than one coder judged", _REVIEWED),
            ("same", "of them judged alike", (f"agreement/{question}_shared", "agreement/shared",
                                              *_REVIEWED)),
@@ -181,20 +198,29 @@ KINDS = {
                ("ac1", "Gwet's AC1"), ("share", "share judged alike, 0 to 1"))
              for end, meant in (("", ""), ("_low", ", lower end of its 95 % bootstrap interval"),
                                 ("_high", ", upper end of its 95 % bootstrap interval"))))},
+    "agreement/step_shared": Kind("datapoints of which more than one coder names the step where it "
+                                  "broke", _REVIEWED),
+    **{f"agreement/step_{name}": Kind(f"of them those where {words}", ("agreement/step_shared",
+                                                                       *_REVIEWED))
+       for name, words in _STEPS_SAID},
+    **{f"agreement/step_{name}_share{end}": Kind(f"share where {words}, 0 to 1{meant}")
+       for name, words in _STEPS_SAID
+       for end, meant in (("", ""), ("_low", ", lower end of its 95 % interval"),
+                          ("_high", ", upper end of its 95 % interval"))},
     "diagnosis": Kind("a count of the diagnosis of the runs"),
 }
 
 
 # Where a model stands in a key, by its kind; else at the beginning.
 _NO_MODEL = ("review/label", "review/labelled", "review/shown_never", "review/bucket_fault",
-             "review/failed_by_all_fault", "review/audit_read",
+             "review/by_third", "review/failed_by_all_fault", "review/audit_read",
              "review/audit_confirmed", "review/audit_declined", "review/read_fault",
              "audit/candidates", "audit/answers", "version_items", "version_runs",
              *(f"comparison/{kind}" for kind in (
                  "failed_by_all", "passed_by_all", "failed_by_all_by_chance", "group_units",
                  "group_compared_items", "group_failed_by_all")))
 _BEHIND_A_WORD = ("mode", "review/fault", "review/bucket", "review/bucket_dimension",
-                  "review/read_bucket")
+                  "review/read_bucket", "review/by_agent")
 _OF_PAIRS = ("comparison/p_holm", *(f"comparison/difference{end}_pct" for end in (
     "", "_low", "_high")))
 

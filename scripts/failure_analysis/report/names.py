@@ -11,13 +11,17 @@ from failure_analysis.report import meaning
 from failure_analysis.report.prose import CODE, Token, Unit
 from failure_analysis.review import counting, ledger
 
+# What messages call who has no name: common words, of which a sentence may mean anybody.
+ROLES = frozenset(("user", "assistant", "tool", "system", "developer", "function", "unknown"))
+
 
 class Names(NamedTuple):
     """The names that sentences use: models by their key in facts, each datapoint's model, the
     buckets of the ledger, dimensions (also `squeezed` to letters and digits), items. `spans` are
     names as they stand in code spans, `anywhere` those that may be numbers there without a word
-    before them, `shared` those of models that something else has too. `telling` matches models that
-    are no plain word or number, `any_name` such a model, run or benchmark."""
+    before them, `shared` those of models that something else has too. `agents` are those that
+    readers name and that are called as nothing else is. `telling` matches models that are no plain
+    word or number, `any_name` such a model, run or benchmark."""
 
     models: dict[str, str]
     owner: dict[str, str]
@@ -28,6 +32,7 @@ class Names(NamedTuple):
     spans: frozenset[str]
     anywhere: frozenset[str]
     shared: frozenset[str]
+    agents: frozenset[str]
     telling: re.Pattern
     any_name: re.Pattern
 
@@ -50,23 +55,26 @@ def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchma
               *(line.task for line in outcomes.values() if line.task),
               *(review.coder for review in counts.reviews)}
     known = {*every, *runs, benchmark, *others, *outcomes}
+    agents = frozenset(review.agent for review in counts.standing if review.agent)
+    agents -= {*known, *ROLES}
+    known |= agents
     return Names(models, {ident: line.model for ident, line in outcomes.items()},
                  buckets, frozenset(dimensions), frozenset(map(ledger.squeezed, dimensions)),
                  items, frozenset(map(name_in_span, known)),
                  frozenset(map(name_in_span, {*every, *failed})),
-                 frozenset(every & others),
-                 _any_of(filter(_is_telling, every)),
-                 _any_of(filter(_is_telling, {*every, *runs, benchmark})))
+                 frozenset(every & others), agents,
+                 any_of(filter(is_telling, every)),
+                 any_of(filter(is_telling, {*every, *runs, benchmark})))
 
 
-def _is_telling(name: str) -> bool:
+def is_telling(name: str) -> bool:
     """Whether a name is one wherever it stands; plain words and numbers are names in backticks
     alone."""
     return bool(re.search(r"[^\W\d_]", name)) and bool(
         re.search(r"[\d_./:@-]|[^\W\d_][A-Z]", name)) and len(name) > 1
 
 
-def _any_of(words: Iterable[str]) -> re.Pattern:
+def any_of(words: Iterable[str]) -> re.Pattern:
     """Any of these names, the longest first, not as a part of a longer one."""
     alternatives = "|".join(map(re.escape, sorted(words, key=len, reverse=True))) or r"(?!)"
     return re.compile(rf"(?<![\w./-])(?:{alternatives})(?![\w/-]|\.\w)")

@@ -13,16 +13,25 @@ from failure_analysis import facts
 from failure_analysis.clean import visible
 from failure_analysis.markdown import code, cut, fence, listed
 from failure_analysis.packet import rows
-from failure_analysis.report import claims, meaning, relations, second_reading, structure
+from failure_analysis.report import (
+    breaks,
+    claims,
+    meaning,
+    relations,
+    second_reading,
+    structure,
+    turns,
+)
 from failure_analysis.report.evidence import Evidence
 from failure_analysis.report.names import models_of
 from failure_analysis.report.prose import CODE, FACT, Unit
 from failure_analysis.report.spoken import Spoken
-from failure_analysis.review import counting, ledger, parts
+from failure_analysis.report.turns import short
+from failure_analysis.review import counting, ledger
 
-_REQUEST, _ANSWER, _JUDGE, _EXPECTED, _CALL, _AROUND, _FOUND = 400, 500, 400, 300, 200, 160, 250
+_BEFORE, _FOUND = 400, 250  # characters of what stands around a sentence, of a finding
 _MOST_FOUND = 10
-_MOST_CALLS, _MOST_MODELS, _MOST_IDS, _MOST_RECORDED = 8, 12, 12, 15
+_MOST_MODELS, _MOST_IDS, _MOST_RECORDED = 12, 12, 15
 _MOST_SHOWN = 9000  # characters of a datapoint, or of what was recorded in a bucket
 _QUANTIFIED = re.compile(r"\b(?:all|every|each|none|never|always|only|most|mostly|majority|half)\b",
                          re.I)
@@ -203,10 +212,10 @@ def _lines(entry: Entry, numbers: dict[str, str], follows: bool) -> Iterator[str
 def around_it(entry: Entry, follows: bool = False) -> Iterator[str]:
     """What a list item stands under, and what stands before a sentence in its paragraph."""
     if entry.said.under:
-        yield f"under: {_short(visible(_plain(entry.said.under)), _REQUEST)}"
+        yield f"under: {short(visible(_plain(entry.said.under)), _BEFORE)}"
     before = _plain(entry.said.unit.text).partition(_plain(entry.text))[0].strip()
     if before and not follows:
-        yield f"after: {_short(visible(before), _REQUEST)}"
+        yield f"after: {short(visible(before), _BEFORE)}"
 
 
 def _facts(one: Spoken, evidence: Evidence) -> Iterator[str]:
@@ -293,7 +302,8 @@ def _reading_set(evidence: Evidence) -> Iterator[str]:
                                else "not measured"))
     if counts.read:
         yield f"- {counting.read_in_words(counts)} No count of a grader holds these."
-    yield from (f"- found in the runs: {_short(visible(found['text']), _FOUND)}"
+    yield from breaks.counted(counts)
+    yield from (f"- found in the runs: {short(visible(found['text']), _FOUND)}"
                 for found in evidence.analysis.sanity["findings"][:_MOST_FOUND])
 
 
@@ -368,40 +378,10 @@ def datapoint(ident: str, evidence: Evidence) -> Shown:
     reviews = [*(counting.final(counts, ident) or ledger.Final(None, None, ())).reviews]
     said = [f"read by {visible(review.coder)} ({review.kind}): {ledger.as_what(review)}: "
             f"{visible(review.mechanism)}{' Note: ' if review.note else ''}{visible(review.note)}"
-            for review in reviews] or ["nobody reviewed it"]
-    return Shown(head, "\n".join([*said, *_turn(row, reviews, evidence)]))
+            f"{turns.where(review)}" for review in reviews] or ["nobody reviewed it"]
+    return Shown(head, "\n".join([*said, *turns.turn(row, reviews, evidence)]))
 
 
 def shown_text(shown: Shown) -> str:
     """The text as the sheet has it inside its fence: visible, and no longer than there."""
     return cut(shown.text, _MOST_SHOWN)
-
-
-def _turn(row: dict, reviews: list[ledger.Review], evidence: Evidence) -> Iterator[str]:
-    """What was asked, answered and wanted, the last calls with their results, the judge's words,
-    and each recorded quote with what stands around it."""
-    row_parts = evidence.parts(row["datapoint_id"])
-    by_name = {part.name: part.text for part in row_parts}
-    for name, most in (("question", _REQUEST), ("answer", _ANSWER), ("expected", _EXPECTED),
-                       ("judge", _JUDGE)):
-        if text := by_name.get(name):
-            yield f"{name}: {_short(text, most)}"
-    calls = [part for part in row_parts if part.name.startswith(("call-", "result-"))]
-    if len(calls) > 2 * _MOST_CALLS:
-        yield f"({len(calls) // 2 - _MOST_CALLS} calls before these)"
-    for part in calls[-2 * _MOST_CALLS:]:
-        yield f"{part.name}: {_short(part.text, _CALL)}"
-    for quote in dict.fromkeys(quote for review in reviews for quote in review.quotes):
-        name = parts.where(quote, row_parts)
-        text = " ".join(by_name.get(name, "").split())
-        place = text.find(parts.folded(quote))
-        if name and place >= 0 and name not in ("question", "answer"):
-            start = max(0, place - _AROUND)
-            yield f"quoted, from {name}: …{text[start:place + len(quote) + _AROUND]}…"
-
-
-def _short(text: str, most: int) -> str:
-    """The beginning and the end of a text on one line; a text little longer stays whole."""
-    plain = " ".join(text.split())
-    return plain if len(plain) <= 3 * most // 2 else \
-        f"{plain[:2 * most // 3]} […] {plain[-most // 3:]}"

@@ -36,7 +36,8 @@ class Counts(NamedTuple):
     per (bucket, model), (fault, model), model; `members` are the decided of each bucket, in the
     order of their items. `unjudged` of a model are those that readers can judge. `readings` are the
     datapoints that each coder reviewed, by how much of them the reading log has shown to it:
-    `whole` (every character was printed), `part` or `never`."""
+    `whole` (every character was printed), `part` or `never`. `steps` says of what was reviewed and
+    is here whole how many steps it has."""
 
     index: rows.Index
     reviews: list[ledger.Review]
@@ -56,46 +57,53 @@ class Counts(NamedTuple):
     readings: dict[str, dict[str, list[str]]]
     elsewhere: int
     members: dict[str, list[str]]
+    steps: dict[str, int]
 
 
 def load(analysis_dir: Path) -> Counts:
     """The counts of an analysis folder, as its ledger stands now."""
-    index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)
-    showings = reading_log.load(analysis_dir)
-    now = ledger.digests(index, _tied(reviews, showings))
-    return count(index, reviews, reading_log.seen(showings, now), ledger.otherwise(reviews, now))
+    return _looked(rows.load(analysis_dir), ledger.load(analysis_dir), lambda *_: None)
 
 
 def proved(analysis_dir: Path) -> tuple[Counts, list[Fabricated]]:
     """The counts, and what the reviews that count quote and their datapoints do not hold: each
     datapoint is opened once for both."""
     index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)
-    showings = reading_log.load(analysis_dir)
     by_datapoint: dict[str, list[ledger.Review]] = {}
     for review in ledger.current(reviews):
         by_datapoint.setdefault(review.datapoint_id, []).append(review)
     fabricated: list[Fabricated] = []
 
-    def look(ident: str, row_parts: list[parts.Part]) -> None:
-        fabricated.extend(Fabricated(review, quote) for review in by_datapoint.get(ident, ())
+    def look(row: Mapping[str, Any], row_parts: list[parts.Part]) -> None:
+        fabricated.extend(Fabricated(review, quote)
+                          for review in by_datapoint.get(row["datapoint_id"], ())
                           for quote in review.quotes if parts.where(quote, row_parts) is None)
 
-    now = ledger.digests(index, {*_tied(reviews, showings), *by_datapoint}, look)
-    changed = ledger.otherwise(reviews, now)
-    return count(index, reviews, reading_log.seen(showings, now), changed), \
-        [one for one in fabricated if one.review.review_id not in changed]
+    counts = _looked(index, reviews, look)
+    changed = {review.review_id for review in counts.changed}
+    return counts, [one for one in fabricated if one.review.review_id not in changed]
 
 
-def _tied(reviews: list[ledger.Review], showings: list[reading_log.Showing]) -> set[str]:
-    """The datapoints of which it is recorded how they read."""
-    return {one.datapoint_id for one in (*reviews, *showings) if one.row}
+def _looked(index: rows.Index, reviews: list[ledger.Review], look: ledger.Look) -> Counts:
+    """The counts; `look` is given each datapoint that was reviewed or shown, and is here whole."""
+    showings = reading_log.load(index.analysis_dir)
+    steps: dict[str, int] = {}
+
+    def measure(row: Mapping[str, Any], row_parts: list[parts.Part]) -> None:
+        steps[row["datapoint_id"]] = len(row.get("messages") or ())
+        look(row, row_parts)
+
+    now = ledger.digests(index, {one.datapoint_id for one in (*reviews, *showings)}, measure)
+    return count(index, reviews, reading_log.seen(showings, now), ledger.otherwise(reviews, now),
+                 steps)
 
 
 def count(index: rows.Index, reviews: list[ledger.Review],
-          shown: dict[str, dict[str, float]], changed: Container[str]) -> Counts:
+          shown: dict[str, dict[str, float]], changed: Container[str], steps: dict[str, int]
+          ) -> Counts:
     """Counts a ledger over the outcomes of its folder; `shown` is datapoint -> coder -> the share
     (0 to 1) of its characters that this coder was shown, `changed` the ids of reviews whose
-    datapoint reads otherwise now."""
+    datapoint reads otherwise now, `steps` how many steps each datapoint has."""
     outcomes, current = index.outcomes, ledger.current(reviews)
     standing = [review for review in current if review.review_id not in changed]
     decided, open_, wrong_pass, read, elsewhere = {}, {}, {}, {}, 0
@@ -120,7 +128,8 @@ def count(index: rows.Index, reviews: list[ledger.Review],
                   [review for review in current if review.review_id in changed], decided, open_,
                   wrong_pass, read, buckets, faults, judged, failing,
                   Counter(line.model for line in index.unjudged()), reviewed, shown,
-                  _readings(outcomes, standing, shown), elsewhere, _members(outcomes, decided))
+                  _readings(outcomes, standing, shown), elsewhere, _members(outcomes, decided),
+                  steps)
 
 
 def _readings(outcomes: Container[str], standing: list[ledger.Review],

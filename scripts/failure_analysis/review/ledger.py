@@ -28,7 +28,7 @@ KINDS = (*READERS, "llm", LABEL)
 KEYS = ("datapoint_id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "coder",
         "kind", "replaces", "settles", "verdict", *located.KEYS)
 VERDICTS = ("pass", "fail")
-Look = Callable[[str, list[parts.Part]], None]
+Look = Callable[[Mapping[str, Any], list[parts.Part]], None]
 _OF_FAILURES = ("bucket", "fault", "secondary", *located.KEYS)
 _FIRST = KEYS.index("verdict")  # of the keys that reviews of the first versions did not have
 _LISTS = ("quotes", "secondary", "also")
@@ -115,13 +115,13 @@ def current(reviews: Iterable[Review]) -> list[Review]:
 
 def digests(index: rows.Index, idents: Iterable[str], look: Look | None = None) -> dict[str, str]:
     """The hash of each of these datapoints that is here whole, as it reads now; `look` is given
-    the parts of each, so that who needs both opens it once."""
+    each row with its parts, so that who needs both opens it once."""
     hashes = {}
     for row in rows.several(index, set(idents)):
         ident, row_parts = row["datapoint_id"], parts.parts(row)
         hashes[ident] = parts.digest(row_parts)
         if look:
-            look(ident, row_parts)
+            look(row, row_parts)
     return hashes
 
 
@@ -148,13 +148,17 @@ def finals(reviews: Iterable[Review]) -> dict[str, Final]:
 
 
 def _final(reviews: tuple[Review, ...]) -> Final:
-    settling = [review for review in reviews if review.settles]
-    deciding = settling[-1:] or reviews
+    deciding = deciding_of(reviews)
     return Final(_agreed(review.bucket for review in deciding),
                  _agreed(review.fault for review in deciding), reviews,
                  _agreed(review.verdict for review in deciding),
                  _agreed(review.step.partition(".")[0] for review in deciding if review.step),
                  _agreed(review.agent for review in deciding if review.agent))
+
+
+def deciding_of(reviews: tuple[Review, ...]) -> tuple[Review, ...]:
+    """The reviews of one datapoint that decide it: the last one that settles it, else all."""
+    return tuple(review for review in reviews if review.settles)[-1:] or reviews
 
 
 def _agreed(said: Iterable[str]) -> str | None:

@@ -71,7 +71,7 @@ def quote_steps(quote: str, row_parts: Sequence[parts.Part], line: Timeline) -> 
                    for index in places.get(name, ())})
 
 
-def spelled(places: Sequence[int]) -> str:
+def spelled(places: Sequence[int | str]) -> str:
     """Steps in words."""
     if not places:
         return "no step"
