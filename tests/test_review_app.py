@@ -756,10 +756,9 @@ def talks(run_script, tmp_path_factory):
     messages[3]["name"] = f"Booker {POISON}"
     messages[2]["content"] = messages[6]["content"] = FREE
     messages[7]["content"] = DONE
-    out = root / "out"
-    for name, *args in (
-            ("build_packet.py", "--input", tau2(root / "m.json", [one], [sim]), "--output-dir", out),
-            ("cluster_failures.py", out)):
+    runs, out = tau2(root / "m.json", [one], [sim]), root / "out"
+    for name, *args in (("build_packet.py", "--input", runs, "--output-dir", out),
+                        ("cluster_failures.py", out)):
         done = run_script(name, *args)
         assert done.returncode == 0, done.stderr
     return out
@@ -780,7 +779,8 @@ def test_a_conversation_is_sent_in_steps_each_text_once(serve, talk):
                                "assistant"]
     looks, books, again = (step["calls"][0] for step in shown["steps"][1:4])
     assert looks == {"place": "1.0", "name": "find", "writes": False, "failed": False,
-                     "marks": ['first "A1": a wrong argument later'], "brought": 2, "call": {"part": "call-1", "same": ""},
+                     "marks": ['first "A1": a wrong argument later'], "brought": 2,
+                     "call": {"part": "call-1", "same": ""},
                      "result": {"part": "result-1", "same": ""}}
     assert (books["place"], books["writes"], books["marks"]) == ("3.0", True, [
         "first call that differs from the expected ones: room"])
@@ -865,7 +865,8 @@ def test_a_step_without_a_quote_from_it_is_refused_and_can_be_taken_back(window,
     press(window, "S")
     until(lambda: "still needed: step" in text(window, "#status"))
     press(window, "Ss")
-    until(lambda: "no quote is from step 3.0 (quote 1 stands in step 7)" in text(window, "#status"), 5)
+    until(lambda: "no quote is from step 3.0 (quote 1 stands in step 7)" in text(
+        window, "#status"), 5)
     assert reviews(talk) == []
     press(window, "s")
     until(lambda: len(reviews(talk)) == 1)

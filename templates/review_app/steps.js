@@ -81,9 +81,16 @@ export function reference(where) {
   const place = where.replace(/^step /, "");
   return el("button", { type: "button", class: "link", onclick: () => {
     const there = document.querySelector(`[data-place="${CSS.escape(place)}"]`) ?? document.querySelector(`.box.${CSS.escape(place)}`);
-    there?.scrollIntoView({ block: "start" });
-    there?.focus({ preventScroll: true });
+    if (there) reveal(there);
   } }, where);
+}
+
+// Brings an element into sight, below the head that stays, and gives it the focus.
+function reveal(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  const from = $("head").getBoundingClientRect().bottom;
+  if (top < from || bottom > innerHeight) $("middle").scrollBy({ top: top - from - 8 });
+  element.focus({ preventScroll: true });
 }
 
 const picks = (place, brought = null) => el("span", { class: "picks", "data-of": place, "data-brought": brought },
@@ -110,8 +117,7 @@ export function move(by) {
   const top = $("head").getBoundingClientRect().bottom;
   const next = at < 0 ? stops.find((one) => one.getBoundingClientRect().bottom > top) ?? stops.at(-1) : stops[at + by];
   if (!next) return toast(!stops.length ? "it has no messages, so no steps" : by > 0 ? "that was the last step" : "this is the first step");
-  next.focus({ preventScroll: true });
-  next.scrollIntoView({ block: "nearest" });
+  reveal(next);
 }
 
 // Tab leads to one step, the last that had the focus; the keys lead to the others.
