@@ -24,13 +24,15 @@ Reads the packet (outcomes.csv, failure_review_rows.jsonl), and where they are t
 that opens the printed link; Ctrl-C ends.
 
 Writes reviews.jsonl (each finished form is saved by itself, and again when it is changed) and
-reading_log.jsonl (what stood on the screen). Its view "Second reading" shows each sentence of the
-report with its evidence, for a person who did not write it; answers go to second_reading.jsonl, as
-with check_report.py --answers. Its view "Audit" shows each candidate of audit_benchmark.py, the
-sides beside each other with the words that differ; readings go to audit_readings.jsonl, as with
-audit_benchmark.py --readings. Datapoints that no grader judged are there too: the form takes the
-reader's verdict. With --static it serves nothing and writes one read-only HTML page of the reviews,
-to send to a colleague.
+reading_log.jsonl (what stood on the screen). A conversation stands in steps, as show_datapoint.py
+has it; a click on a message or call (or s where the focus is) makes it the step of the review, Alt
+click the second, as record_review.py --step and --second do. Its view "Second reading" shows each
+sentence of the report with its evidence, for a person who did not write it; answers go to
+second_reading.jsonl, as with check_report.py --answers. Its view "Audit" shows each candidate of
+audit_benchmark.py, the sides beside each other with the words that differ; readings go to
+audit_readings.jsonl, as with audit_benchmark.py --readings. Datapoints that no grader judged are
+there too: the form takes the reader's verdict. With --static it serves nothing and writes one
+read-only HTML page of the reviews and of the audit's candidates, to send to a colleague.
 
 Exit codes: 0 done or interrupted; 1 refused (no packet, nothing to read, port taken, no review for
 --static); 2 usage.

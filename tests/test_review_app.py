@@ -58,9 +58,10 @@ def packets(run_script, tmp_path_factory):
                  tool_results=[{"tool_call_id": "c1", "content": "booked at nine"}],
                  assistant_text=f"Answer of {model}: you are booked for nine o'clock.",
                  judge_reasoning="The hour is wrong. " * 300),
-            turn(2, False, model_name=f"model-{model}", user_text=POISON, assistant_text=POISON,
-                 judge_reasoning=POISON, tool_calls=[{"name": "call", "arguments": POISON}],
-                 tool_results=[POISON], scores={POISON: False}),
+            turn(2, False, model_name=f"model-{model}", user_text=POISON,
+                 assistant_text=f"{POISON}!", judge_reasoning=f"{POISON}?",
+                 tool_calls=[{"name": "call", "arguments": POISON}],
+                 tool_results=[f"{POISON}."], scores={POISON: False}),
             turn(3, False, model_name=f"model-{model}",
                  assistant_text=f"Answer {model} of three."),
             turn(4, model == "a", model_name=f"model-{model}", assistant_text="Talk D it is.")])
@@ -351,11 +352,12 @@ def test_a_plan_made_meanwhile_is_taken_up(serve, folder, run_script):
 
 @given(st.text(st.sampled_from('[]{}",: \n\\abc1é𝄞'), max_size=4000) | st.recursive(
     st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=30).map(json.dumps))
-@example('{ "talk": [ 1, 2 ] , "of": { "many": "' + "x" * 200 + '" } , "hour": [ ] } ')
-def test_the_pieces_of_a_text_are_the_text(text_):
-    chunks = layout.chunks(text_)
-    assert "".join(line.text for chunk in chunks for line in chunk) == text_
+    max_leaves=30).map(json.dumps), st.sampled_from([160, layout.CHUNK]))
+@example('{ "talk": [ 1, 2 ] , "of": { "many": "' + "x" * 200 + '" } , "hour": [ ] } ', 160)
+def test_the_pieces_of_a_text_are_the_text(text_, first):
+    chunks = ["".join(line.text for line in chunk) for chunk in layout.chunks(text_, first)]
+    assert "".join(chunks) == text_
+    assert len(chunks[0]) <= first * 3 // 2
 
 
 def test_json_stands_in_lines():
@@ -733,6 +735,173 @@ def test_a_page_whose_folder_nobody_may_write_answers_with_the_reason(serve, fol
     assert (answer.status, said.partition("]")[2][:16]) == (409, " Is a directory:")
 
 
+# The steps
+
+
+FREE = json.dumps({"rooms": [{"name": f"A{number}", "beds": 2, "free": True}
+                             for number in range(1, 31)]})
+DONE = "Room A1 is booked for day 3, as it was the first of those that are free, and all is done."
+TALK = f"/api/datapoint?id={quote('m/1', safe='')}"
+
+
+@pytest.fixture(scope="session")
+def talks(run_script, tmp_path_factory):
+    """Steps: 0 the user asks, 1 the agent looks up, 2 its result, 3 the Booker books, 4 the result,
+    5 it looks up again, 6 the result, 7 it says that all is done. A name holds HTML."""
+    root = tmp_path_factory.mktemp("talks")
+    one = task("1", [("book", {"room": "B2", "day": 3})])
+    sim = simulation(one, 0.0, [("find", {"day": 3}), ("book", {"room": "A1", "day": 3}),
+                                (POISON, {"day": 3})])
+    messages = sim["messages"]
+    messages[3]["name"] = f"Booker {POISON}"
+    messages[2]["content"] = messages[6]["content"] = FREE
+    messages[7]["content"] = DONE
+    runs, out = tau2(root / "m.json", [one], [sim]), root / "out"
+    for name, *args in (("build_packet.py", "--input", runs, "--output-dir", out),
+                        ("cluster_failures.py", out)):
+        done = run_script(name, *args)
+        assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture
+def talk(talks, tmp_path):
+    """A copy of it, with nothing reviewed."""
+    return shutil.copytree(talks, tmp_path / "talk")
+
+
+def test_a_conversation_is_sent_in_steps_each_text_once(serve, talk):
+    shown = json.loads(ask(serve(talk), path=TALK)[2])
+    assert [step["place"] for step in shown["steps"]] == ["0", "1", "3", "5", "7"]
+    assert [step["role"] for step in shown["steps"]] == ["user", *["assistant"] * 4]
+    booker = " ".join(f"Booker {SHOWN}".split())[:80]
+    assert shown["agents"] == ["user", "assistant", "tool", booker, "tool", "assistant", "tool",
+                               "assistant"]
+    looks, books, again = (step["calls"][0] for step in shown["steps"][1:4])
+    assert looks == {"place": "1.0", "name": "find", "writes": False, "failed": False,
+                     "marks": ['first "A1": a wrong argument later'], "brought": 2,
+                     "call": {"part": "call-1", "same": ""},
+                     "result": {"part": "result-1", "same": ""}}
+    assert (books["place"], books["writes"], books["marks"]) == ("3.0", True, [
+        "first call that differs from the expected ones: room"])
+    assert (again["result"], again["name"]) == ({"part": "result-3", "same": "step 1.0"}, SHOWN)
+    assert shown["above"] == {"answer": "step 7"}
+    assert shown["same"] == {"answer": "message-8", "result-3": "result-1", "message-3": "result-1",
+                             "message-5": "result-2", "message-7": "result-1"}
+    assert sorted(shown["parts"]) == ["call-1", "call-2", "call-3", "expected", "judge",
+                                      "message-1", "message-8", "question", "result-1", "result-2"]
+    assert [shown["parts"][name]["brief"] for name in ("result-1", "result-2")] == [True, False]
+
+
+def located(review):
+    """What a review says of where it broke."""
+    return [review[name] for name in ("step", "agent", "second", "also", "fix")]
+
+
+def test_a_message_becomes_the_step_by_click_and_by_key(window, opened, talk):
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    record(talk, datapoint_id="m/1", quotes=[DONE[:28]], step="7", second="3.0", fix="Ask first.")
+    opened(talk)
+    assert texts_of(window, ".step > h4 b, .pairing h4 b") == [
+        "0", "1", "1.0", "3", "3.0", "5", "5.0", "7"]
+    assert SHOWN[:60] in text(window, "[data-place='3'] > h4")
+    assert text(window, "[data-place='3.0'] .badge") == "writes"
+    assert text(window, "[data-place='3.0'] .aid") == \
+        "first call that differs from the expected ones: room"
+    assert text(window, "[data-place='5.0'] .result").endswith("the words of step 1.0")
+    cut = text(window, "[data-place='1.0'] .result .text")
+    assert "A1" in cut and "A30" not in cut
+    window.find_element("css selector", "[data-place='1.0'] .fold").click()
+    assert "A30" in text(window, "[data-place='1.0'] .result .text")
+    where = "return [step.value, agent.value, second.value, also.value]"
+    assert window.execute_script(where) == ["", "", "", ""]  # to unfold names no step
+    assert texts_of(window, ".said") == [""] * 8
+    last = window.find_element("css selector", "[data-place='7'] .text")
+    last.click()
+    assert window.execute_script(where) == ["7", "assistant", "", ""]
+    last.click()
+    assert window.execute_script(where) == ["", "", "", ""]
+    drag(window, "[data-place='7'] .text", 200)
+    assert window.execute_script(where) == ["", "", "", ""]  # nor does it to select
+    press(window, "q")
+    until(lambda: "quoted from step 7" in text(window, "#toast"))
+    assert text(window, "#suggested") == "take step 7, of the quote"
+    ActionChains(window).key_down(Keys.ALT).click(window.find_element(
+        "css selector", "[data-place='3.0'] .call .text")).key_up(Keys.ALT).perform()
+    press(window, "ha")  # to 1.0, as 3 has no words of its own
+    assert window.execute_script(where) == ["", "", "3.0", "1.0"]
+    press(window, "llls")  # past 3.0 and 5.0
+    assert window.execute_script(where) == ["7", "assistant", "3.0", "1.0"]
+    assert text(window, "#suggested") == ""
+    assert texts_of(window, "[aria-pressed=true]") == ["also", "second", "step"]
+    window.execute_script("fix.focus()")
+    press(window, "Ask which room." + Keys.ESCAPE)
+    press(window, "b")
+    press(window, "books_the_wrong_room" + Keys.ESCAPE)
+    press(window, "1m")
+    press(window, MECHANISM + Keys.CONTROL + Keys.ENTER)
+    until(lambda: len(reviews(talk)) == 2)
+    assert located(reviews(talk)[1]) == ["7", "assistant", "3.0", ["1.0"], "Ask which room."]
+    until(lambda: "bot: step" in texts_of(window, ".said"))  # now that ada has judged
+    assert texts_of(window, ".said") == ["", "", "", "", "bot: second", "", "", "bot: step"]
+    assert "step 7 (assistant); second 3.0; fix: Ask first." in text(window, "#others")
+    assert window.execute_script("return window.hacked ?? null") is None
+    assert [log for log in window.get_log("browser") if log["level"] == "SEVERE"] == []
+
+
+def test_a_step_without_a_quote_from_it_is_refused_and_can_be_taken_back(window, opened, talk):
+    from selenium.webdriver.common.keys import Keys
+
+    opened(talk)
+    press(window, "b")
+    press(window, "books_the_wrong_room" + Keys.ESCAPE)
+    press(window, "1m")
+    press(window, MECHANISM + Keys.ESCAPE)
+    drag(window, "[data-place='7'] .text", 200)
+    press(window, "q")
+    window.execute_script("document.querySelector(\"[data-place='3.0']\").focus()")
+    press(window, "S")
+    until(lambda: "still needed: step" in text(window, "#status"))
+    press(window, "Ss")
+    until(lambda: "no quote is from step 3.0 (quote 1 stands in step 7)" in text(
+        window, "#status"), 5)
+    assert reviews(talk) == []
+    press(window, "s")
+    until(lambda: len(reviews(talk)) == 1)
+    assert located(reviews(talk)[0]) == ["", "", "", [], ""]
+
+
+def test_without_messages_there_is_no_step_to_name(window, opened, folder):
+    opened()
+    assert text(window, "#where") == "" and text(window, ".picks") == ""
+    press(window, "l")
+    until(lambda: "no messages, so no steps" in text(window, "#toast"))
+
+
+def test_the_static_page_has_the_steps_and_what_readers_name(window, talk, run_script, tmp_path):
+    record(talk, datapoint_id="m/1", quotes=[DONE[:28]], step="7", second="2", also=["3.0"],
+           fix=POISON)
+    page = tmp_path / "page.html"
+    assert run_script("review_app.py", talk, "--static", page).returncode == 0
+    assert outside_of(page.read_text("utf-8")) == ["data:,"]
+    window.get(page.as_uri())
+    window.execute_script("document.querySelector('details.datapoint').open = true")
+    assert texts_of(window, ".step > h3 b, .pairing h3 b") == [
+        "0", "1", "1.0", "3", "3.0", "5", "5.0", "7"]
+    assert texts_of(window, ".named") == ["bot: second", "bot: also", "bot: step"]
+    assert texts_of(window, ".aid") == [
+        'first "A1": a wrong argument later',
+        "first call that differs from the expected ones: room",
+        "differs from the expected ones: none such is expected"]
+    assert f"step 7 (assistant); second 2; also 3.0; fix: {SHOWN}" in text(window, ".review")
+    assert "the words of step 1.0" in text(window, "main")
+    assert texts_of(window, "summary .begins")[0].startswith('{"rooms": [{"name": "A1"')
+    assert "A30" not in text(window, "main")
+    assert window.find_elements("css selector", "main img, main script") == []
+
+
 # The second reading
 
 
@@ -1038,6 +1207,26 @@ def texts_of(window, css):
     return window.execute_script(
         "return [...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility())"
         ".map((e) => e.innerText.replaceAll(/\\n\\n+/g, '\\n'))", css)
+
+
+def test_the_static_page_lists_the_candidates(window, audited, run_script, tmp_path):
+    record(audited, datapoint_id="weak/q1", quotes=["It makes 4 pears in all!"])
+    [verdict] = audit_readings.append(rows.load(audited), [{
+        "id": ident_of(audited, "q2"), "answer": "declined", "datapoint_id": "weak/q2",
+        "quote": SAID["weak"]["q2"][0][:20], "reason": DECIDES, "reader": "eve",
+        "kind": "person"}])
+    assert verdict.record, verdict.reason
+    page = tmp_path / "page.html"
+    assert run_script("review_app.py", audited, "--static", page).returncode == 0
+    window.get(page.as_uri())
+    assert texts_of(window, "#audit ~ details > summary") == [
+        "q1 · Planted.", "q2 · Planted. eve: declined", "q3 · Planted."]
+    window.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true })")
+    assert texts_of(window, "#audit ~ details .columns")[0].split("\n") == [
+        "passed · 1 datapoint", SAID["strong"]["q1"][0].replace(POISON, SHOWN), "strong/q1",
+        "failed · 1 datapoint", SAID["weak"]["q1"][0].replace(POISON, SHOWN), "weak/q1"]
+    assert texts_of(window, "#audit ~ details mark")[:4] == ["apples", ".", "pears", "!"]
+    assert window.find_elements("css selector", "main img, main script") == []
 
 
 def test_a_datapoint_that_is_copied_meanwhile_can_be_opened(window, opened, audited, run_script):

@@ -2,6 +2,7 @@
 
 import { $, el, option, status, toast, toggleTheme } from "./dom.js";
 import { get, post } from "./api.js";
+import { listen, typing } from "./keys.js";
 import { selection } from "./quotes.js";
 
 const POLL = 2000;
@@ -20,7 +21,6 @@ const drafts = new Map(); // candidate -> its form while it is not recorded
 
 const mineOf = (id) => (readings[id] ?? []).find((one) => one.reader === audit.coder);
 const kindOf = (name) => audit.classes.find(([klass]) => klass === name)[1];
-const typing = () => document.activeElement?.matches("textarea, select");
 
 async function poll() {
   try {
@@ -234,26 +234,7 @@ const KEYS = {
   r: () => $("reason").focus(),
 };
 
-function pressed(event) {
-  if (!now) return;
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    event.preventDefault();
-    record();
-  } else if (event.key === "Escape") {
-    document.activeElement.blur();
-    $("middle").focus({ preventScroll: true });
-  } else if (typing() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) {
-    return;
-  } else if (audit.answers[Number(event.key) - 1]) {
-    event.preventDefault();
-    choose(audit.answers[Number(event.key) - 1]);
-  } else if (KEYS[event.key]) {
-    event.preventDefault();
-    KEYS[event.key]();
-  }
-}
-
-document.addEventListener("keydown", pressed);
+listen(KEYS, { ready: () => now, record, digit: (number) => { if (audit.answers[number - 1]) choose(audit.answers[number - 1]); } });
 $("toggle-theme").addEventListener("click", toggleTheme);
 $("filter-class").addEventListener("change", filter);
 $("filter-read").addEventListener("change", filter);

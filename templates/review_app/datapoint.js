@@ -1,14 +1,12 @@
 // The datapoint in the middle.
 
 import { $, el } from "./dom.js";
-import { watch } from "./shown.js";
-
-// How many chunks of a part stand open, by the kind of part.
-const OPEN = { call: 1, result: 1, expected: 3, reasoning: 12, system: 1, sibling: 1, message: 4, question: 4, answer: 4, judge: 4 };
+import { reference, talk } from "./steps.js";
+import { OPEN, body } from "./text.js";
 
 export function draw(view, open) {
   const sections = [section(view, "question", "Question"), columns(view), section(view, "answer", "Answer"), ...talk(view)];
-  if (view.parts.reasoning) sections.push(folded(view, "reasoning", "The model's own reasoning"));
+  sections.push(view.parts.reasoning ? folded(view, "reasoning", "The model's own reasoning") : section(view, "reasoning", "The model's own reasoning"));
   if (view.siblings.length) sections.push(...siblings(view, open));
   $("middle").replaceChildren(head(view, open), el("div", { id: "sheet" }, ...sections.filter(Boolean)));
   $("middle").scrollTop = 0;
@@ -31,6 +29,7 @@ const badge = (words, kind = "") => el("span", { class: `badge ${kind}` }, words
 
 function section(view, name, label) {
   const part = view.parts[name];
+  if (view.above[name]) return el("section", { class: "part" }, el("h3", {}, label), el("p", { class: "stub" }, "the words of ", reference(view.above[name])));
   if (!part) return null;
   return el("section", { class: "part" }, el("h3", {}, label),
     el("div", { class: `box ${name}` }, ...body(view.id, part, OPEN[name])));
@@ -39,29 +38,6 @@ function section(view, name, label) {
 function columns(view) {
   const pair = [section(view, "expected", "Expected"), section(view, "judge", "The judge's words")].filter(Boolean);
   return pair.length ? el("div", { class: "columns" }, ...pair) : null;
-}
-
-// A part's text in chunks; what does not stand open comes when it is asked for.
-function body(id, part, open, other = false) {
-  const text = el("div", { class: `text${part.json ? " json" : ""}`, "data-part": part.name, "data-id": id, "data-other": other });
-  const size = part.chunks.length > open + 1 ? open : part.chunks.length;
-  const add = (chunks) => {
-    for (const chunk of chunks) {
-      const span = el("span", { class: "chunk", "data-id": id, "data-part": part.name, "data-from": chunk.from, "data-to": chunk.to },
-        ...chunk.lines.map(([depth, words]) => (part.json ? el("span", { class: `line d${depth}` }, words) : words)));
-      text.append(span);
-      watch(span);
-    }
-  };
-  add(part.chunks.slice(0, size));
-  if (size === part.chunks.length) return [text];
-  const more = el("button", { class: "fold link", type: "button" }, `show all ${part.size.toLocaleString("en")} characters`);
-  more.addEventListener("click", () => {
-    add(part.chunks.slice(size));
-    more.remove();
-    document.dispatchEvent(new Event("unfolded"));
-  });
-  return [text, more];
 }
 
 function folded(view, name, label) {
@@ -73,36 +49,6 @@ function folded(view, name, label) {
     document.dispatchEvent(new Event("unfolded"));
   });
   return details;
-}
-
-function talk(view) {
-  const made = [];
-  if (view.turns.length) {
-    made.push(el("h3", { class: "group" }, `Conversation, ${view.turns.length} turns`));
-    made.push(...view.turns.map((turn) => drawTurn(view, turn)));
-  }
-  if (view.loose.length) {
-    made.push(el("h3", { class: "group" }, `Tool calls, ${view.loose.length}`));
-    made.push(...view.loose.map((names) => pairing(view, names)));
-  }
-  return made;
-}
-
-function drawTurn(view, turn) {
-  const kind = ["user", "assistant", "system", "tool"].includes(turn.role) ? turn.role : "";
-  const open = turn.role === "system" ? OPEN.system : OPEN.message;
-  const label = turn.answer && !turn.twin ? `${turn.role} · this is the answer` : turn.role;
-  return el("div", { class: `turn ${kind}`, "data-turn": turn.name }, el("h4", {}, label),
-    ...(turn.shown ? body(view.id, view.parts[turn.name], open) : []),
-    turn.twin ? el("p", { class: "stub" }, `(the ${turn.twin}, above)`) : "",
-    ...turn.calls.map((names) => pairing(view, names)));
-}
-
-function pairing(view, [call, result]) {
-  const number = (call ?? result).split("-")[1];
-  const side = (name, kind) => el("div", { class: kind }, el("h4", {}, name ? `${kind} ${number}` : `no ${kind} recorded`),
-    ...(name ? body(view.id, view.parts[name], OPEN[kind]) : []));
-  return el("div", { class: "pairing" }, side(call, "call"), side(result, "result"));
 }
 
 function siblings(view, open) {

@@ -1,18 +1,21 @@
 // The form on the right: drafts in the browser, finished reviews in the ledger.
 
-import { $, el, toast, status, clock } from "./dom.js";
+import { $, el, option, toast, status, clock } from "./dom.js";
 import { get, post } from "./api.js";
 import * as queue from "./queue.js";
 import { mark, scrollTo, selected } from "./quotes.js";
+import * as steps from "./steps.js";
 
 const PAUSE = 1500;
-const EMPTY = { verdict: "", bucket: "", fault: "", mechanism: "", quotes: [], secondary: [], note: "", settles: false };
+const EMPTY = { verdict: "", bucket: "", fault: "", mechanism: "", quotes: [], secondary: [], note: "", settles: false, step: "", agent: "", second: "", also: [], fix: "" };
 const NAMES = Object.keys(EMPTY);
 
 let desk = null;
 let id = "";
 let passed = false;
 let toJudge = false; // no grader judged it, so the verdict is the reader's
+let agents = []; // whose each message is
+let suggested = ""; // the step of the last quote
 let quotes = [];
 let bad = new Map();
 const known = new Map(); // datapoint -> this person's review in the ledger, as the page knows it
@@ -29,6 +32,8 @@ export function start(queueAnswer, whenSaved) {
   $("add-quote").addEventListener("click", addQuote);
   $("bucket").addEventListener("input", slug);
   $("secondary").addEventListener("change", () => { $("secondary").value = slugs($("secondary").value).join(" "); });
+  $("step").addEventListener("input", takeAgent);
+  $("suggested").addEventListener("click", () => locate("step", suggested));
   combo();
 }
 
@@ -36,10 +41,11 @@ const draftKey = (of) => `draft ${desk.key} ${of}`;
 const saved = () => known.get(id) ?? null;
 const asSaved = () => (saved() ? plain(saved()) : EMPTY);
 const plain = (review) => Object.fromEntries(NAMES.map((name) => [name, review[name]]));
-const inShort = (review) => [review.verdict, review.bucket, review.fault].filter(Boolean).join(", ");
+const inShort = (review) => [review.verdict, review.bucket, review.fault, review.step && `step ${review.step}`].filter(Boolean).join(", ");
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const asPass = () => $("form").elements.verdict.value === "pass";
-const slugs = (words) => words.toLowerCase().split(/[\s,;]+/).filter(Boolean);
+const listed = (words) => words.split(/[\s,;]+/).filter(Boolean);
+const slugs = (words) => listed(words.toLowerCase());
 
 function slug() {
   const at = $("bucket").selectionStart;
@@ -57,6 +63,11 @@ function filled() {
     secondary: asPass() ? [] : slugs($("secondary").value),
     note: $("note").value.trim(),
     settles: $("settles").checked && !$("settling").hidden,
+    step: asPass() ? "" : $("step").value.trim(),
+    agent: asPass() ? "" : $("agent").value,
+    second: asPass() ? "" : $("second").value.trim(),
+    also: asPass() ? [] : listed($("also").value),
+    fix: asPass() ? "" : $("fix").value.trim(),
   };
 }
 
@@ -68,6 +79,10 @@ function fill(review) {
   $("secondary").value = review.secondary.join(" ");
   $("note").value = review.note;
   $("settles").checked = review.settles;
+  for (const name of ["step", "second", "fix"]) $(name).value = review[name];
+  $("agent").replaceChildren(...["", ...new Set([...agents, review.agent].filter(Boolean))].map((name) => option(name, name)));
+  $("agent").value = review.agent;
+  $("also").value = review.also.join(" ");
   quotes = [...review.quotes];
   bad = new Map();
   drawQuotes();
@@ -78,6 +93,8 @@ export function open(view, reviews) {
   id = view.id;
   passed = view.outcome !== "fail" && !view.to_judge;
   toJudge = view.to_judge;
+  agents = view.agents;
+  suggested = "";
   known.set(id, reviews.mine);
   others = reviews.others;
   const draft = JSON.parse(localStorage.getItem(draftKey(id)));
@@ -112,13 +129,18 @@ function missing(form) {
   if (form.verdict !== "pass" && !form.fault) wanting.push("fault");
   if (!form.mechanism) wanting.push("mechanism");
   if (!form.quotes.length) wanting.push("quote");
+  if (!form.step && (form.second || form.also.length)) wanting.push("step");
   return wanting;
 }
 
 function tell() {
   const form = filled();
   $("verdicts").hidden = !toJudge;
-  for (const field of [$("bucket").parentElement, $("faults"), $("secondary").parentElement]) field.hidden = form.verdict === "pass";
+  for (const field of [$("bucket").parentElement, $("faults"), $("secondary").parentElement, $("fix").parentElement]) field.hidden = form.verdict === "pass";
+  $("where").hidden = form.verdict === "pass" || !agents.length;
+  $("suggested").hidden = !suggested || form.step !== "";
+  $("suggested").textContent = `take step ${suggested}, of the quote`;
+  drawSteps();
   if (saved() && same(form, asSaved())) status(`saved ${new Date(saved().recorded).toTimeString().slice(0, 5)}`, "good");
   else if (same(form, EMPTY)) status("");
   else if (missing(form).length) status(`draft kept; still needed: ${missing(form).join(", ")}`);
@@ -215,9 +237,33 @@ export function chooseFault(number) {
   changed();
 }
 
+// Makes a step (17, or a call in it: 17.0) the `step`, the `second` or one of `also`, or takes that
+// back; a message is one of the three at a time.
+export function locate(kind, place) {
+  const before = filled();
+  const isIt = (other) => other.split(".")[0] === place.split(".")[0];
+  if (asPass()) return toast("a pass has no such step");
+  if (passed && same(before, EMPTY)) return toast("this one passed: say first what is wrong with its verdict");
+  const takesBack = [before[kind]].flat().includes(place);
+  for (const name of ["step", "second"]) {
+    if (isIt(before[name])) $(name).value = "";
+    if (name === kind && !takesBack) $(name).value = place;
+  }
+  $("also").value = [...before.also.filter((one) => !isIt(one)), ...(kind === "also" && !takesBack ? [place] : [])].join(" ");
+  if ($("step").value.trim() !== before.step) takeAgent();
+  changed();
+}
+
+export const suggestion = () => ($("step").value ? "" : suggested);
+
+function takeAgent() {
+  $("agent").value = agents[Number.parseInt($("step").value, 10)] ?? "";
+}
+
 export async function addQuote() {
-  const { quote, reason } = selected(id);
+  const { quote, reason, of } = selected(id);
   if (reason) return toast(reason, true);
+  suggested = steps.placeOf(of);
   if (quotes.includes(quote)) return toast("this quote is there already");
   quotes.push(quote);
   getSelection().removeAllRanges();
@@ -235,7 +281,7 @@ async function check(quote) {
       bad.set(quote, answer.reason);
       drawQuotes();
       toast(answer.reason, true);
-    } else toast(`quoted from ${answer.part}`);
+    } else toast(`quoted from ${answer.where}`);
   } catch (error) {
     toast(error.message, true);
   }
@@ -258,9 +304,13 @@ function drop(quote) {
   changed();
 }
 
+// What others say is marked once it may be looked at.
+const seenOthers = () => ($("others").querySelector("details")?.open ? others : []);
+const drawSteps = () => steps.tell(filled(), seenOthers());
+
 export function drawMarks() {
-  const seen = $("others").querySelector("details")?.open ? others.flatMap((review) => review.quotes) : [];
-  mark(quotes, seen);
+  mark(quotes, seenOthers().flatMap((review) => review.quotes));
+  drawSteps();
 }
 
 // The others' reviews are folded until there is one's own: agreement counts only between judgements
@@ -275,11 +325,16 @@ function drawOthers() {
   const card = (review) => el("article", { class: "review" }, el("b", {}, review.bucket || "judged as pass"),
     el("p", {}, review.fault && el("span", { class: "badge" }, review.fault), ` ${review.coder}, ${review.kind}${review.settles ? ", settles it" : ""}`),
     el("p", {}, review.mechanism), ...review.quotes.map((quote) => el("q", { onclick: () => show(quote) }, quote)),
+    whereIt(review) && el("p", {}, whereIt(review)),
     review.secondary.length ? el("p", {}, `consequences: ${review.secondary.join(", ")}`) : "",
     review.note ? el("p", {}, `note: ${review.note}`) : "");
   const details = el("details", { open: Boolean(saved()) || Boolean(wasOpen), ontoggle: drawMarks }, el("summary", {}, label), ...others.map(card));
   $("others").replaceChildren(details);
 }
+
+const whereIt = ({ step, agent, second, also, fix }) => [
+  step ? `step ${step} (${agent})` : agent && `by ${agent}`, second && `second ${second}`,
+  also.length > 0 && `also ${also.join(", ")}`, fix && `fix: ${fix}`].filter(Boolean).join("; ");
 
 // Suggestions below the bucket: those in use, most used first.
 let picked = -1;

@@ -6,6 +6,8 @@ import * as queue from "./queue.js";
 import * as datapoint from "./datapoint.js";
 import * as form from "./form.js";
 import * as shown from "./shown.js";
+import * as steps from "./steps.js";
+import { listen, typing } from "./keys.js";
 
 const POLL = 2000;
 let now = "";
@@ -33,8 +35,6 @@ async function open(id) {
     status(error.message, "bad");
   }
 }
-
-const typing = () => document.activeElement?.matches("input:not([type=radio], [type=checkbox]), textarea, select");
 
 async function poll() {
   try {
@@ -94,6 +94,12 @@ function elsewhere() {
   if ($("middle").scrollTop === before) $("middle").scrollTop = 0;
 }
 
+function locate(kind) {
+  const place = steps.focused() || form.suggestion();
+  if (place) form.locate(kind, place);
+  else toast("which step? l and h lead to them, or click one");
+}
+
 const KEYS = {
   j: () => move(queue.neighbour(1), "that was the last one"),
   n: () => move(queue.neighbour(1), "that was the last one"),
@@ -107,32 +113,14 @@ const KEYS = {
   q: form.addQuote,
   o: elsewhere,
   f: datapoint.unfoldAll,
+  l: () => steps.move(1),
+  h: () => steps.move(-1),
+  s: () => locate("step"),
+  S: () => locate("second"),
+  a: () => locate("also"),
   "/": () => { $("search").focus(); $("search").select(); },
   "?": () => $("help").showModal(),
 };
-
-const ARROWS = { ArrowDown: "j", ArrowUp: "k" };
-
-function pressed(event) {
-  if (document.querySelector("dialog[open]")) return;
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    event.preventDefault();
-    saveAndNext();
-  } else if (event.key === "Escape") {
-    document.activeElement.blur();
-    $("middle").focus({ preventScroll: true });
-  } else if (document.activeElement === $("queue") && ARROWS[event.key]) {
-    event.preventDefault();
-    KEYS[ARROWS[event.key]]();
-  } else if (typing() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) {
-    return;
-  } else if (/^[1-7]$/.test(event.key)) {
-    if (queue.isChosen(now)) form.chooseFault(Number(event.key)); // not while the next one is on its way
-  } else if (KEYS[event.key]) {
-    event.preventDefault();
-    KEYS[event.key]();
-  }
-}
 
 async function showBackground() {
   const { text } = await get("background").catch((error) => ({ text: error.message }));
@@ -151,7 +139,17 @@ async function start() {
   $("toggle-theme").addEventListener("click", toggleTheme);
   $("disagreements").addEventListener("click", () => { queue.only("disagree"); move(queue.nextDisagreement(), "this is the only one"); });
   $("form").addEventListener("submit", (event) => { event.preventDefault(); saveAndNext(); });
-  document.addEventListener("keydown", pressed);
+  listen(KEYS, {
+    ready: () => !document.querySelector("dialog[open]"), record: saveAndNext,
+    digit: (number) => { if (queue.isChosen(now)) form.chooseFault(number); }, // not while the next one is on its way
+  });
+  $("queue").addEventListener("keydown", (event) => {
+    const key = { ArrowDown: "j", ArrowUp: "k" }[event.key];
+    if (!key) return;
+    event.preventDefault();
+    KEYS[key]();
+  });
+  steps.start(form.locate);
   document.addEventListener("unfolded", form.drawMarks);
   addEventListener("pagehide", () => { shown.flush(true); form.leavePage(); });
   await poll();

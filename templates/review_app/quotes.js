@@ -7,7 +7,7 @@ import { $ } from "./dom.js";
 export function selected(id) {
   const { quote, reason, of } = selection();
   if (of && of.dataset.id !== id) return { reason: "that is another datapoint's answer; quote this one's" };
-  return { quote, reason };
+  return { quote, reason, of };
 }
 
 // The selected text wherever it stands, and the element it is `of`.

@@ -2,6 +2,7 @@
 
 import { $, el, status, toast, toggleTheme } from "./dom.js";
 import { get, post } from "./api.js";
+import { listen, typing } from "./keys.js";
 
 const POLL = 2000;
 let sheet = { entries: [] };
@@ -13,7 +14,6 @@ const drafts = new Map(); // sentence -> [choice, reason] that is not recorded y
 
 const current = () => sheet.entries[place];
 const mineOf = (id) => (given[id] ?? []).find((answer) => answer.reader === sheet.coder);
-const typing = () => document.activeElement === $("reason");
 
 // Text in which only code spans are set apart; everything goes in as text.
 function words(text) {
@@ -172,29 +172,12 @@ function nextOpen() {
   else open(next);
 }
 
-function pressed(event) {
-  if (!current()) return;
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    event.preventDefault();
-    record();
-  } else if (event.key === "Escape") {
-    document.activeElement.blur();
-    $("middle").focus({ preventScroll: true });
-  } else if (typing() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) {
-    return;
-  } else if (sheet.answers[Number(event.key) - 1]) {
-    event.preventDefault();
-    choose(sheet.answers[Number(event.key) - 1]);
-  } else if (event.key === "j") move(1, "that was the last one");
-  else if (event.key === "k") move(-1, "this is the first one");
-  else if (event.key === "u") nextOpen();
-  else if (event.key === "r") {
-    event.preventDefault();
-    $("reason").focus();
-  }
-}
-
-document.addEventListener("keydown", pressed);
+listen({
+  j: () => move(1, "that was the last one"),
+  k: () => move(-1, "this is the first one"),
+  u: nextOpen,
+  r: () => $("reason").focus(),
+}, { ready: current, record, digit: (number) => { if (sheet.answers[number - 1]) choose(sheet.answers[number - 1]); } });
 $("toggle-theme").addEventListener("click", toggleTheme);
 $("reason").addEventListener("input", keep);
 $("form").addEventListener("submit", (event) => { event.preventDefault(); record(); });

@@ -18,18 +18,18 @@ class Line(NamedTuple):
     text: str
 
 
-def chunks(text: str) -> list[list[Line]]:
-    """The text in chunks of about `CHUNK` characters."""
+def chunks(text: str, first: int = CHUNK) -> list[list[Line]]:
+    """The text in chunks of about `CHUNK` characters, the first of about `first`."""
     lines = json_lines(text)
     if lines is None:
-        return [[Line(0, piece)] for piece in _pieces(text)]
+        return [[Line(0, piece)] for piece in _pieces(text, first)]
     cut: list[list[Line]] = [[]]
-    size = 0
+    size, most = 0, first
     for line in lines:
-        for piece in _pieces(line.text):
-            if size >= CHUNK:
+        for piece in _pieces(line.text, most):
+            if size >= most or size and size + len(piece) > most * 3 // 2:
                 cut.append([])
-                size = 0
+                size, most = 0, CHUNK
             cut[-1].append(Line(line.depth, piece))
             size += len(piece)
     return cut
@@ -82,12 +82,13 @@ def _bracket_sizes(tokens: list[str]) -> dict[int, int] | None:
     return None if open_ else sizes
 
 
-def _pieces(text: str) -> list[str]:
-    """Plain text cut after line feeds, or else between words, near every `CHUNK` characters."""
+def _pieces(text: str, most: int) -> list[str]:
+    """Plain text cut after line feeds, or else between words, near `most` characters and then near
+    every `CHUNK`."""
     cut_pieces, start = [], 0
-    while len(text) - start > CHUNK * 3 // 2:
-        cut = text.rfind("\n", start + CHUNK // 2, start + CHUNK) + 1
-        cut = cut or text.rfind(" ", start + CHUNK // 2, start + CHUNK) + 1 or start + CHUNK
+    while len(text) - start > most * 3 // 2:
+        cut = text.rfind("\n", start + most // 2, start + most) + 1
+        cut = cut or text.rfind(" ", start + most // 2, start + most) + 1 or start + most
         cut_pieces.append(text[start:cut])
-        start = cut
+        start, most = cut, CHUNK
     return [*cut_pieces, text[start:]]

@@ -25,13 +25,13 @@ from failure_analysis.packet import rows, sanity
 from failure_analysis.pages import desk as desks
 from failure_analysis.pages import examined, guard, second, view
 from failure_analysis.pages.desk import Desk
-from failure_analysis.review import contrast, ledger, parts, reading_log
+from failure_analysis.review import contrast, ledger, located, parts, reading_log, timeline
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "templates" / "review_app"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _SLOWEST = 10  # seconds for a body to come in
 _REVIEW = ("bucket", "fault", "mechanism", "quotes", "secondary", "note", "settles", "replaces",
-           "verdict")
+           "verdict", *located.KEYS)
 
 
 class _Quoted(msgspec.Struct):
@@ -188,11 +188,14 @@ def _background(desk: Desk, asked: Mapping) -> dict:
 
 
 def _quote(desk: Desk, asked: dict) -> dict:
-    """Whether a quote proves anything about its datapoint, and in which part it occurs."""
+    """Whether a quote proves anything about its datapoint, and in which steps it stands, or else in
+    which part."""
     asked = msgspec.convert(asked, _Quoted)
     row = rows.row(desk.index, asked.id)
+    row_parts = parts.parts(row)
+    places = located.quote_steps(asked.quote, row_parts, timeline.timeline(row))
     return {"reason": ledger.unproved([asked.quote], row),
-            "part": parts.where(asked.quote, parts.parts(row))}
+            "where": located.spelled(places) if places else parts.where(asked.quote, row_parts)}
 
 
 def _review(desk: Desk, asked: dict) -> dict:
@@ -212,7 +215,7 @@ def _shown(desk: Desk, asked: dict) -> dict:
     seen = msgspec.convert(asked, _Seen)
     row = rows.row(desk.index, seen.id)
     row_parts = parts.parts(row)
-    same = view.conversation(row, row_parts)["same"]
+    same = view.conversation(row)["same"]
     also = [(twin, *place) for name, *place in seen.spans
             for twin, shown in same.items() if shown == name]
     sizes = {part.name: len(part.text) for part in row_parts}

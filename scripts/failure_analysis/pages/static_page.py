@@ -4,13 +4,15 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from failure_analysis import files, store
+from failure_analysis.audit import candidates
+from failure_analysis.audit.page import MOST_SHOWN
 from failure_analysis.packet import rows
 from failure_analysis.pages import desk as desks
-from failure_analysis.pages import layout, view
+from failure_analysis.pages import examined, layout, view
 from failure_analysis.pages.desk import Desk
 from failure_analysis.pages.server import TEMPLATES, rendered, title
 from failure_analysis.review import ledger, parts
@@ -45,7 +47,7 @@ def write(analysis_dir: Path, path: Path) -> dict:
     store.write_text(path, rendered(
         "static.html.j2", title=title(analysis_dir), style=style, style_hash=digest,
         summary=summary, models=counts["models"], buckets=_buckets(points),
-        pairs=desks.pairs(ledger.current(reviews)),
+        pairs=desks.pairs(ledger.current(reviews)), audit=_audit(desk),
         passed=[point for point in points if point["verdict"] == "pass"],
         undecided=[point for point in points if point["disagrees"]]))
     return summary
@@ -68,17 +70,46 @@ def _point(desk: Desk, ident: str, final: ledger.Final) -> dict:
     row = rows.row(desk.index, ident)
     row_parts = parts.parts(row)
     quotes = [quote for review in final.reviews for quote in review.quotes]
-    marked = {part.name: _marked(part, quotes) for part in row_parts}
-    talk = view.conversation(row, row_parts)
+    talk, said = view.conversation(row), _said(final.reviews)
+    marked = {part.name: _marked(part, quotes, part.name in talk["looked_up"])
+              for part in row_parts if part.name not in talk["same"]}
     spoken = {name for name in marked if name.startswith(("message-", "call-", "result-"))}
     return {**desk.queued(ident)._asdict(), "bucket": final.bucket, "fault": final.fault,
             "verdict": final.verdict, "disagrees": desks.disagrees(final),
-            "reviews": final.reviews, "parts": marked, **talk,
-            "marked_talk": any(marked[name]["marked"] for name in spoken)}
+            "reviews": final.reviews, "parts": marked, **talk, "said": said,
+            "marked_talk": bool(said) or any(marked[name]["marked"] for name in spoken)}
 
 
-def _marked(part: parts.Part, quotes: Iterable[str]) -> dict:
-    """A part as lines of pieces, each piece marked or not."""
+def _said(reviews: Sequence[ledger.Review]) -> dict[str, list[str]]:
+    """What readers say of each step that one names."""
+    said: dict[str, list[str]] = {}
+    for review in reviews:
+        for what, places in (("step", [review.step]), ("second", [review.second]),
+                             ("also", review.also)):
+            for place in filter(None, places):
+                said.setdefault(place, []).append(f"{review.coder}: {what}")
+    return said
+
+
+def _audit(desk: Desk) -> list[dict]:
+    """The audit's candidates by class: the first of each, and all that somebody has read."""
+    if not any(candidates.load(desk.analysis_dir)):
+        return []
+    listed, readings = examined.overview(desk, {}), examined.readings(desk, {})["readings"]
+    groups = []
+    for klass, kind, means, count in listed["classes"]:
+        idents = [ident for ident, its_class, _ in listed["candidates"] if its_class == klass]
+        shown = [ident for place, ident in enumerate(idents)
+                 if place < MOST_SHOWN or ident in readings]
+        groups.append({"name": klass, "kind": kind, "means": means, "count": count, "shown": [
+            {**examined.candidate(desk, {"id": ident}), "readings": readings.get(ident, [])}
+            for ident in shown]})
+    return groups
+
+
+def _marked(part: parts.Part, quotes: Iterable[str], is_brief: bool) -> dict:
+    """A part as lines of pieces, each piece marked or not. A long one is folded; a brief one, a
+    look-up, sooner and with its beginning."""
     spans = _spans(part.text, quotes)
     lines, at = [], 0
     json_lines = layout.json_lines(part.text)
@@ -90,7 +121,9 @@ def _marked(part: parts.Part, quotes: Iterable[str]) -> dict:
         lines.append({"depth": line.depth, "pieces": pieces})
         at = stop
     return {"lines": lines, "json": json_lines is not None,
-            "size": len(part.text), "long": len(part.text) > _LONG, "marked": bool(spans)}
+            "size": len(part.text), "marked": bool(spans),
+            "long": len(part.text) > (2 * view.BRIEF if is_brief else _LONG),
+            "begins": " ".join(part.text[:view.BRIEF].split()) if is_brief else ""}
 
 
 def _spans(text: str, quotes: Iterable[str]) -> list[tuple[int, int]]:

@@ -1,5 +1,5 @@
-"""One datapoint as the page draws it: its parts in pieces, the conversation with each tool call
-beside its result, and the same item for the other models."""
+"""One datapoint as the page draws it: its parts in pieces, the conversation step by step with each
+tool call beside its result, and the same item for the other models."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,78 +11,91 @@ from failure_analysis.datapoint import UNSURE
 from failure_analysis.packet import rows
 from failure_analysis.pages import layout
 from failure_analysis.pages.desk import Desk
-from failure_analysis.review import ledger, parts, plan
+from failure_analysis.review import aids, ledger, parts, plan, timeline
+from failure_analysis.review import view as whole
 
-SHORT = 3  # in a conversation this short, the answer that stands above it is not shown again
+_ABOVE = ("question", "expected", "judge", "answer", "reasoning")
+BRIEF = 160  # characters of a look-up that stand open
 _FACTS = ("termination", "grader", "reward", "prompt_tokens", "completion_tokens", "latency_ms")
 
 
 def datapoint(desk: Desk, ident: str) -> dict:
     """Everything the page shows of a datapoint, but the reviews."""
     row = rows.row(desk.index, ident)
-    row_parts = parts.parts(row)
-    queued = desk.queued(ident)
+    queued, talk = desk.queued(ident), conversation(row)
     return {**queued._asdict(), "why": plan.WHY[queued.why] if queued.why else "",
             "facts": [[name.replace("_", " "), clean.visible(str(row[name]))[:120]]
                       for name in _FACTS if row.get(name) is not None],
-            "characters": sum(len(part.text) for part in row_parts),
-            "parts": {part.name: pieces(part) for part in row_parts},
-            **conversation(row, row_parts), "siblings": siblings(desk, desk.index.outcomes[ident])}
+            "parts": {part.name: pieces(part, part.name in talk["looked_up"])
+                      for part in parts.parts(row) if part.name not in talk["same"]},
+            **talk, "siblings": siblings(desk, desk.index.outcomes[ident])}
 
 
-def pieces(part: parts.Part) -> dict:
-    """A part's text in chunks, each with the character it begins at."""
+def pieces(part: parts.Part, is_brief: bool = False) -> dict:
+    """A part's text in chunks, each with the character it begins at. Of a brief one the first
+    chunk, which stands open, is short."""
+    is_brief = is_brief and len(part.text) > 2 * BRIEF
     chunks, start = [], 0
-    for chunk in layout.chunks(part.text):
+    for chunk in layout.chunks(part.text, BRIEF if is_brief else layout.CHUNK):
         stop = start + sum(len(line.text) for line in chunk)
         chunks.append({"from": start, "to": stop, "lines": chunk})
         start = stop
     return {"name": part.name, "size": len(part.text), "json": layout.is_json(part.text),
-            "chunks": chunks}
+            "brief": is_brief, "chunks": chunks}
 
 
-def conversation(row: Mapping[str, Any], row_parts: list[parts.Part]) -> dict:
-    """The `turns` that are drawn, the `loose` calls that no turn carries, each with its result, and
-    `same`: the name of a part -> that of the part drawn in its place, which has the same text."""
-    text = {part.name: part.text for part in row_parts}
-    turns = parts.turns(row)
-    same: dict[str, str] = {}
-    drawn, carried = [], set()
-    for turn in turns:
-        calls = [name for name in turn.calls if name.startswith("call-")]
-        carried |= {name.partition("-")[2] for name in calls}
-        twin = _twin(turn, text, carried, len(turns))
-        if twin:
-            same[turn.name] = twin
-            if turn.role == "tool":
-                continue
-        if turn.name in text or calls:
-            drawn.append({"name": turn.name, "role": turn.role, "twin": twin,
-                          "shown": turn.name in text and not twin,
-                          "answer": text.get(turn.name) == text.get("answer"),
-                          "calls": [_pair(name.partition("-")[2], text) for name in calls]})
-    numbers = dict.fromkeys(name.partition("-")[2] for name in text
-                            if name.startswith(("call-", "result-")))
-    loose = [_pair(number, text) for number in numbers if number not in carried]
-    return {"turns": drawn, "loose": loose, "same": same}
+def conversation(row: Mapping[str, Any]) -> dict:
+    """The `steps` in time order with their calls, the `loose` calls that no message makes, what
+    stands `above` them only by the place of its words, the agent of each message, the names of what
+    was only `looked_up`, and `same`: the name of a part -> that of the part drawn in its place,
+    which has the same text."""
+    line = timeline.timeline(row)
+    shown, marks = whole.whole(row, line), aids.marks(row, line)
+    where = {window.entry.part.name: window.same_as for window in shown.windows}
+    drawn = {window.entry.part.text: window.entry.part.name for window in shown.windows
+             if not window.same_as}
+    same = {window.entry.part.name: drawn[window.entry.part.text] for window in shown.windows
+            if window.same_as}
+    results = {call.place: call.result for call in timeline.calls(line) if call.result}
+    for step in line.steps:  # the message that brings a result reads as the result does
+        if step.part and step.result_of in results:
+            name = results[step.result_of]
+            same[step.part] = same.get(name, name)
+    brought = {step.result_of: step.index for step in line.steps if step.result_of}
+    return {"steps": [_step(step, where, marks, brought) for step in line.steps
+                      if not step.result_of],
+            "loose": [_call(call, where, marks, brought) for call in line.loose],
+            "above": {name: clean.visible(where[name]) for name in _ABOVE if where.get(name)},
+            "agents": [step.agent for step in line.steps],
+            "looked_up": [entry.part.name for entry in shown.entries if entry.kind == "looked_up"],
+            "same": same}
 
 
-def _pair(number: str, text: Mapping[str, str]) -> list[str | None]:
-    """The names of a call and of its result, None where it has no text."""
-    return [name if name in text else None for name in (f"call-{number}", f"result-{number}")]
+def _step(step: timeline.Step, where: Mapping[str, str], marks: Mapping[str, list[str]],
+          brought: Mapping[str, int]) -> dict:
+    """One message as it is drawn."""
+    place = str(step.index)
+    return {"place": place, "agent": step.agent, "role": step.role,
+            "marks": _marks(place, marks), "text": _text(step.part, where),
+            "calls": [_call(call, where, marks, brought) for call in step.calls]}
 
 
-def _twin(turn: parts.Turn, text: Mapping[str, str], carried: set[str], length: int) -> str:
-    """The part that is already drawn and says the same as this message; empty when none does."""
-    words = text.get(turn.name)
-    results = [name for name in turn.calls if name.startswith("result-")]
-    if turn.role == "tool" and results and results[0].partition("-")[2] in carried:
-        return results[0] if words in (None, text.get(results[0])) else ""
-    if words is not None and words == text.get("question"):
-        return "question"
-    if words is not None and length <= SHORT and words == text.get("answer"):
-        return "answer"
-    return ""
+def _call(call: timeline.Call, where: Mapping[str, str], marks: Mapping[str, list[str]],
+          brought: Mapping[str, int]) -> dict:
+    """One call beside its result, and the index of the message that `brought` that."""
+    return {"place": call.place, "name": clean.visible(call.name), "writes": call.writes,
+            "failed": call.failed, "marks": _marks(call.place, marks),
+            "call": _text(call.call, where), "result": _text(call.result, where),
+            "brought": brought.get(call.place)}
+
+
+def _text(name: str, where: Mapping[str, str]) -> dict | None:
+    """A part by its name, and the place where the same text is drawn, blank where it is here."""
+    return {"part": name, "same": clean.visible(where[name])} if name in where else None
+
+
+def _marks(place: str, marks: Mapping[str, list[str]]) -> list[str]:
+    return list(map(clean.visible, marks.get(place, ())))
 
 
 def siblings(desk: Desk, line: rows.OutcomeLine) -> list[dict]:

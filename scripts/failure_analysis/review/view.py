@@ -87,6 +87,13 @@ def view(row: Mapping[str, Any], line: Timeline, asked: Asked,
     return _fitted(shown, entries[first:], asked, before or {}, offset, _telling(row, line))
 
 
+def whole(row: Mapping[str, Any], line: Timeline) -> View:
+    """Everything of a row, uncut, each text once."""
+    entries = list(_entries(row, line))
+    room = Asked(sum(len(entry.part.text) + _LEAST for entry in entries))
+    return _fitted(View(line, entries, [], None, 0), entries, room, {}, 0, whole=True)
+
+
 def _is_step(entry: Entry) -> bool:
     return entry.place[0].isdigit()
 
