@@ -75,6 +75,12 @@ def test_a_result_is_its_calls_and_of_the_message_that_brings_it(record, folder)
         ("1.0", "find", False), ("3.0", "book", True)]
 
 
+def test_the_task_itself_is_step_0(record, folder):
+    code, said = record("--step", "0", "--fault", "reference_issue", "--quote",
+                        '"name": "book", "arguments": {"room": "B2"')
+    assert code == 0 and "step 0 (user)" in said
+
+
 def test_steps_come_in_batches_and_go_with_a_pass(record, folder, run_script, tmp_path):
     batch = tmp_path / "batch.jsonl"
     entry = {"id": "m/1", "bucket": "books_the_wrong_room", "fault": "model_error", "step": 3,

@@ -65,8 +65,10 @@ def _unquoted(entry: Mapping[str, Any], row: Mapping[str, Any], line: Timeline) 
 
 
 def quote_steps(quote: str, row_parts: Sequence[parts.Part], line: Timeline) -> list[int]:
-    """The steps in which a quote stands, in order; none for one that stands in no message."""
-    places = steps_of(line)
+    """The steps in which a quote stands, in order; none for one that stands in no message. What is
+    asked and expected belongs to step 0, where the task stands."""
+    places = {**dict.fromkeys(("question", "expected"), (0,)), **steps_of(line)} if line.steps \
+        else {}
     return sorted({index for name in parts.names(quote, list(row_parts))
                    for index in places.get(name, ())})
 
