@@ -15,6 +15,7 @@ from failure_analysis.review.timeline import Call, Timeline, calls
 
 _REPLANS = re.compile(r"\b(?:new|revised|updated|another|different) (?:plan|approach|strategy)\b|"
                       r"\bre-?plan|\bstart(?:ing)? over\b", re.I)
+AGAIN = "the same call as"
 _FEWEST_CHARACTERS = 2
 _LONGEST_VALUE = 60
 _MOST_BLANKS = 3  # more make a free text of it
@@ -118,10 +119,11 @@ def _again(made: Sequence[Call]) -> Iterator[tuple[str, str]]:
     for call in made:
         key = json.dumps([call.name, call.arguments], sort_keys=True, default=str)
         if key in earlier:
-            yield call.place, f"the same call as {earlier[key]}"
+            yield call.place, f"{AGAIN} {earlier[key]}"
+        first = earlier.get(key, call.place)
         if call.writes and not call.failed:
             earlier.clear()
-        earlier.setdefault(key, call.place)
+        earlier[key] = first
 
 
 def _unanswered(made: Sequence[Call]) -> Iterator[tuple[str, str]]:

@@ -1,11 +1,13 @@
 """One datapoint as a reader sees it: bounded, fenced, nothing cut without saying so."""
 
 import json
+import re
 import secrets
 import shlex
 from collections import Counter
 from collections.abc import Mapping
 from itertools import groupby
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,8 @@ from failure_analysis.review.view import View, Window
 _MOST_BUCKETS = 30
 WHERE = ("mode", "model", "run", "item", "task", "outcome", "dimension", "bucket", "fault", "why")
 _INLINE = 200  # characters of a text that stands on the line of its place
-_OUTLINED = 90
+# Characters of a message in an outline, and of a beginning that says nothing new.
+_OUTLINED, _SHARED = 90, 30
 
 
 def text(index: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
@@ -144,33 +147,48 @@ def _cut(window: Window) -> list[str]:
 
 
 def outline(line: Timeline, shown: View, marks: Mapping[str, list[str]]) -> list[str]:
-    """A line for each step; those that follow each other and are alike, without a mark, share
-    one."""
-    texts = {entry.place: entry.part.text for entry in shown.entries
+    """A line for each step; those that follow each other and are alike share one."""
+    texts = {entry.place: " ".join(entry.part.text.split()) for entry in shown.entries
              if entry.kind in ("said", "system")}
-    lines: list[str] = [""]
+    lines, before = [""], {}
     told = [step for step in line.steps if not step.result_of]
     for _, group in groupby(told, key=lambda step: _alike(step, texts, marks)):
         steps = list(group)
         first = steps[0]
-        said = " ".join(texts.get(str(first.index), "").split())
-        said = said if len(said) <= _OUTLINED else f"{said[:_OUTLINED]}…"
+        said = texts.get(str(first.index), "")
         made = [f"{'W ' * call.writes}{call.name}{' (failed)' * call.failed}"
                 for call in first.calls]
         where = f"{first.index}-{steps[-1].index}" if len(steps) > 1 else str(first.index)
         times = f" ({len(steps)} steps alike)" if len(steps) > 1 else ""
-        lines.append(_flat(f"{where} {first.agent}{times}: " + " | ".join(
-            filter(None, (said, ", ".join(made))))))
+        error = " [error]" if first.role != "user" and _ERROR.search(said) else ""
+        lines.append(_flat(f"{where} {first.agent}{times}{error}: " + " | ".join(
+            filter(None, (_beginning(said, before.get(first.agent, "")), ", ".join(made))))))
         lines += [f"  ! {_flat(text)}" for place in (str(first.index), *(
             call.place for call in first.calls)) for text in marks.get(place, ())]
+        before[first.agent] = said
     return lines
 
 
+_ERROR = re.compile(r"Traceback \(most recent call last\)|\bexit ?code:? [1-9]|^\W*(?:\w*error|"
+                    r"exception|failed)\b", re.I)
+
+
+def _beginning(said: str, before: str) -> str:
+    """What a message begins with, behind what its agent's last one began with too."""
+    shared = len(commonprefix((said, before)))
+    start = shared if _SHARED <= shared < len(said) else 0
+    cut = said[start:start + _OUTLINED]
+    return f"{'… ' * bool(start)}{cut}{'…' * (start + _OUTLINED < len(said))}"
+
+
 def _alike(step: Step, texts: Mapping[str, str], marks: Mapping[str, list[str]]) -> tuple:
-    """What steps share that an outline folds: who, which tools, no words and no marks."""
-    is_told = str(step.index) in texts or any(
-        place in marks for place in (str(step.index), *(call.place for call in step.calls)))
-    return (step.index,) if is_told else (step.agent, tuple(call.name for call in step.calls))
+    """What steps share that an outline folds: who, which tools, no words and no marks, but that a
+    call is made again."""
+    said = [text for place in (str(step.index), *(call.place for call in step.calls))
+            for text in marks.get(place, ())]
+    if str(step.index) in texts or any(not text.startswith(aids.AGAIN) for text in said):
+        return (step.index,)
+    return (step.agent, tuple(call.name for call in step.calls), tuple(said))
 
 
 def candidate_of(analysis_dir: Path, planned: plan.Planned) -> candidates.Candidate | None:
