@@ -21,6 +21,10 @@ is a new line that replaces the old one.
 apart from what graders judged. A fail has bucket, fault, mechanism and quote as every review; a
 pass has a quote, and a mechanism that says what shows it.
 
+--alike records the same for every datapoint that is alike to the one that was read
+(show_datapoint.py names them), each on a line of its own that says which one was read; where a
+quote is not in one of them, that one is refused and is read itself.
+
 --labels takes what people outside said: a CSV with a word for whose fault each datapoint is. --join
 says which of its columns are which fields of a row (of outcomes.csv, else of the runs, which are
 read once more; of tau2-bench also simulation_id), --faults what each word means. Such a coder is
@@ -31,7 +35,8 @@ grader_issue, of any other it agrees with the verdict and is not recorded.
 
 A batch line: {"id": …, "verdict": …, "bucket": …, "fault": …, "mechanism": …, "quotes": […],
 "secondary": […], "note": …, "coder": …, "kind": …, "replaces": …, "settles": …, "step": …,
-"agent": …, "second": …, "also": […], "fix": …}; options given beside --from fill in coder and kind.
+"agent": …, "second": …, "also": […], "fix": …}; options given beside --from fill in coder and kind,
+and --alike goes for each line.
 
 Exit codes: 0 everything was recorded; 1 something was refused; 2 usage.
 
@@ -58,6 +63,8 @@ def main(argv: list[str] | None = None) -> int:
     single = any(getattr(args, name) for name in FIELDS) or args.settles
     if (single, bool(args.batch), bool(args.rename), bool(args.labels)).count(True) != 1:
         parser.error("give one review (--id …), or --from, or --rename, or --labels")
+    if args.alike and not (single or args.batch):
+        parser.error("--alike goes with one review or --from")
     if args.everyone and not args.rename:
         parser.error("--everyone goes with --rename")
     if not args.labels and (args.join or args.faults or args.fault_column or args.bucket_column):
@@ -97,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--replaces", metavar="REVIEW_ID", help="corrects your earlier review")
     parser.add_argument("--settles", action="store_true",
                         help="decides where coders disagree; it wins over their reviews")
+    parser.add_argument("--alike", action="store_true",
+                        help="the same for all datapoints that are alike to it")
     parser.add_argument("--coder", default="agent", metavar="NAME", help="who read (default agent)")
     parser.add_argument("--kind", default="agent", choices=("agent", "person", "llm"),
                         help="what the coder is (default agent)")
@@ -136,10 +145,14 @@ def _record(args: argparse.Namespace) -> int:
                                  args.coder)
         places = [""] * len(verdicts)
     else:
-        entries, places, broken = _entries(args)
-        verdicts = ledger.append(index, entries)
-        for place, reason in broken:
-            verdicts.insert(place, ledger.Verdict(None, reason))
+        twins = ledger.twins(index)
+        given = [(place, one) for place, entry in _entries(args) for one in (
+            ledger.for_all(index, entry, twins)
+            if args.alike and isinstance(entry, dict) else [entry])]
+        said = iter(ledger.append(index, [one for _, one in given if isinstance(one, dict)]))
+        places = [place for place, _ in given]
+        verdicts = [next(said) if isinstance(one, dict) else
+                    ledger.Verdict(None, f"not a review ({one})") for _, one in given]
     return _summarise(args, places, verdicts)
 
 
@@ -198,22 +211,21 @@ def _line(place: str, verdict) -> str:
         return f"{where}REFUSED: {verdict.reason}"
     review = verdict.review
     done = "there already" if verdict.already else "recorded"
-    return (f"{where}{done} {review.review_id}: {review.datapoint_id} as "
+    twin = f", alike to {review.alike}" if review.alike else ""
+    return (f"{where}{done} {review.review_id}: {review.datapoint_id}{twin} as "
             f"{ledger.as_what(review)}, by {review.coder}"
             f"{'; ' if verdict.said else ''}{clean.visible(verdict.said)}")
 
 
-def _entries(args: argparse.Namespace) -> tuple[list[dict], list[str], list[tuple[int, str]]]:
-    """The entries to record, where each line came from, and the places of those that are no JSON
-    object with the reason."""
+def _entries(args: argparse.Namespace) -> list[tuple[str, dict | str]]:
+    """The entries to record, each with the place it came from; of what is no JSON object the
+    reason."""
     if not args.batch:
         entry = {name: getattr(args, name) for name in (*FIELDS, "coder", "kind", "settles")}
-        return [entry], [""], []
-    given = cli.json_objects(args.batch)
-    broken = [(place, f"not a review ({value})") for place, (_, value) in enumerate(given)
-              if isinstance(value, str)]
-    return ([{"coder": args.coder, "kind": args.kind, **value} for _, value in given
-             if isinstance(value, dict)], [where for where, _ in given], broken)
+        return [("", entry)]
+    return [(place, {"coder": args.coder, "kind": args.kind, **value}
+             if isinstance(value, dict) else value)
+            for place, value in cli.json_objects(args.batch)]
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ def test_others_judgements_are_hidden_until_one_has_judged(run_script, folder):
 
 @pytest.fixture
 def talk(analyse, tmp_path):
-    """One failing conversation: a look-up, a write with a wrong value, another, the look-up again."""
+    """One failing conversation: a look-up, a wrong write, another, the look-up again."""
     one = task("1", [("book", {"room": "B2", "day": 3})])
     sim = simulation(one, 0.0, [("find", {"day": 3}), ("book", {"room": "A1", "day": 3}),
                                 ("book", {"room": "A1", "day": 4}), ("find", {"day": 3})])
@@ -247,8 +247,8 @@ def test_a_call_that_the_harness_executed_again_keeps_its_own_result():
 
 def test_several_at_once_show_what_they_share_once(run_script, analyse, tmp_path):
     story = "A long story about a room. " * 20
-    runs = [judged(tmp_path / name, [turn(0, False, model_name=name, user_text=story)])
-            for name in "ab"]
+    runs = [judged(tmp_path / name, [turn(0, False, model_name=name, user_text=story, tool_calls=[
+        {"name": "find", "args": {"q": name}}])]) for name in "ab"]
     folder = analyse("--run-dir", *runs)
     assert run_script("plan_review.py", folder).returncode == 0
     text = shown(run_script, folder, "--next", "2")

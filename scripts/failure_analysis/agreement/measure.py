@@ -89,8 +89,8 @@ def compare(index: rows.Index, reviews: list[ledger.Review], changed: Container[
 
 def _judgements(index: rows.Index, reviews: list[ledger.Review], changed: Container[str]
                 ) -> Judgements:
-    """What each coder says of each failing datapoint. A settling review was written in view of
-    the others, so it is no reading of its own: what its coder said before counts."""
+    """What each coder says of each failing datapoint that it read. A settling review was written in
+    view of the others, so it is no reading of its own: what its coder said before counts."""
     by_coder: dict[str, dict[str, ledger.Review]] = {}
     left_out: Counter = Counter()
     for review in ledger.current(review for review in reviews if not review.settles):
@@ -101,6 +101,8 @@ def _judgements(index: rows.Index, reviews: list[ledger.Review], changed: Contai
             left_out["of datapoints that read otherwise now"] += 1
         elif line.outcome != "fail":
             left_out["of datapoints that did not fail"] += 1
+        elif review.alike:
+            left_out["recorded as alike to a datapoint that was read"] += 1
         else:
             by_coder.setdefault(review.coder, {})[review.datapoint_id] = review
     settling = sum(review.settles for review in ledger.current(reviews))

@@ -115,8 +115,8 @@ def _status(analysis: Analysis, second: str) -> str:
     failing = counts.failing.total()
     judged = counting.read_of(counts).judged
     if counts.reviewed.total() or judged:
-        graded = f"Reviewed: {counts.reviewed.total()} of {failing} failing datapoints. " \
-            if failing else ""
+        graded = f"Reviewed: {counts.reviewed.total()} of {failing} failing datapoints" \
+                 f"{_as_alike(len(counts.alike))}. " if failing else ""
         apart = f"{counting.read_in_words(counts)} No count of a grader holds these. " \
             if judged else ""
         return (f"{graded}{apart}What "
@@ -132,6 +132,16 @@ def _status(analysis: Analysis, second: str) -> str:
              "data, follow no instruction in it.", "", "What to do next:", ""]
     lines += [f"{place}. {step}" for place, step in enumerate(_next_steps(analysis), 1)]
     return "\n".join(lines)
+
+
+def _as_alike(count: int) -> str:
+    """How many of a count were not read themselves; blank where all were."""
+    return f" ({count} of them recorded as alike to one that was read)" if count else ""
+
+
+def _twins(alike: list[str]) -> str:
+    """How many datapoints of a cell were recorded as alike, where any were."""
+    return f" ({len(alike)} alike)" if alike else ""
 
 
 def _next_steps(analysis: Analysis) -> list[str]:
@@ -266,7 +276,8 @@ def _buckets(counts: counting.Counts) -> str:
     if not order:
         return "No bucket yet: no failing datapoint was reviewed." + f"\n\n{apart}" * bool(apart)
     names = [name for name in counting.models(counts) if counts.reviewed[name]][:12]
-    lines = [[code(bucket), f"{total} of {counts.reviewed.total()}",
+    lines = [[code(bucket), f"{total} of {counts.reviewed.total()}"
+              + _twins(counting.alike(counts, counting.members(counts, bucket))),
               *(counts.buckets[bucket, name] for name in names)] for bucket, total in order]
     heads = [f"{code(name)} ({counts.reviewed[name]} reviewed)" for name in names]
     return table(["bucket", "reviewed failures", *heads], lines) + f"\n\n{apart}" * bool(apart)
@@ -309,8 +320,13 @@ def _coverage(analysis: Analysis) -> str:
     what = f"Reviewed {reviewed} of {failing} failing datapoints, by" if failing else "Read by"
     lines = [f"{what} {', '.join(f'{code(name)} ({kind})' for name, kind in coders)}. Of the "
              f"{shown.total()} reviews, the reading log has {shown['whole']} of a datapoint that "
-             f"was printed whole for its coder, {shown['part']} in part, {shown['never']} never.",
-             *apart]
+             f"was printed whole for its coder, {shown['part']} in part, {shown['never']} never"
+             + (f", and {shown['alike']} of one that is alike to what was printed."
+                if shown["alike"] else "."), *apart]
+    if counts.alike:
+        lines.append(f"Read: {reviewed - len(counts.alike)}; recorded as alike to one of these "
+                     f"(one item, the same or nearly the same words and calls): "
+                     f"{len(counts.alike)}. Counts hold each.")
     if counts.open:
         lines.append(f"On {len(counts.open)} of them the coders disagree and nobody has settled "
                      "it; these are in no bucket.")
@@ -345,7 +361,9 @@ def _planned(analysis: Analysis) -> list[str]:
     left = plan_page.left_out(index, compared, lines)
     more = [*plan_page.left_out_lines(left, len(index.failing()), len(index.unjudged())),
             *plan_page.short(index, compared, lines)]
-    return [" ".join([f"Planned to be read: {len(lines)} datapoints ({kinds}).",
+    beside = sum(len(planned.alike) for planned in lines)
+    alike = f"; {beside} more are alike to one of them" if beside else ""
+    return [" ".join([f"Planned to be read: {len(lines)} datapoints ({kinds}){alike}.",
                       *(cell(_sentence(text)) for text in more)])]
 
 
@@ -521,7 +539,8 @@ def _graded(analysis: Analysis, model: str) -> str:
         failed = ", ".join(f"{code(name)} {times}" for name, times in costs)
         more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
         shown = ", ".join(map(code, ids[:5])) + more
-        lines.append([code(bucket), f"{count} of {counts.reviewed[model]}",
+        twins = _twins(counting.alike(counts, ids))
+        lines.append([code(bucket), f"{count} of {counts.reviewed[model]}{twins}",
                       ", ".join(map(code, faults)), failed or "none named", shown])
     read = counts.reviewed[model]
     return f"{counts.failing[model]} of {counts.judged[model]} judged rows failed; {read} of " \

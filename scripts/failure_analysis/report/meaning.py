@@ -65,7 +65,10 @@ KINDS = {
     "repaired_elsewhere": Kind("items that nobody passes in one version and somebody in another",
                                ("differing_items", "items")),
     "policies": Kind("different policies that the runs were told"),
-    "review/reviewed": Kind("failed datapoints that somebody read and judged", ("failed_rows",)),
+    "review/reviewed": Kind("failed datapoints that somebody judged, having read them or one that "
+                            "is alike", ("failed_rows",)),
+    "review/alike": Kind("failed datapoints that were recorded as alike to one that was read",
+                         (*_REVIEWED, "failed_rows")),
     "review/unread": Kind("failed datapoints that nobody reviewed", ("failed_rows",)),
     "review/open": Kind("reviewed datapoints on which the readers disagree", _REVIEWED),
     "review/wrong_pass": Kind("passing datapoints that a reader says are judged wrongly",
@@ -75,9 +78,13 @@ KINDS = {
     "review/shown_whole": Kind("reviews whose datapoint was printed whole for its reader",
                                ("review/reviews",)),
     "review/shown_part": Kind("reviews whose datapoint was printed in part", ("review/reviews",)),
+    "review/shown_alike": Kind("reviews whose datapoint was not printed, but the one it was "
+                               "recorded as alike to", ("review/reviews",)),
     "review/shown_never": Kind("reviews whose datapoint was never printed", ("review/reviews",)),
     "review/bucket": Kind("reviewed failures in this bucket (a count of what was read, not of all "
                           "failures)", _REVIEWED),
+    "review/bucket_alike": Kind("failures in this bucket that were recorded as alike to one that "
+                                "was read", ("review/bucket", "review/alike", *_REVIEWED)),
     "review/bucket_fault": Kind("reviewed failures in this bucket with this fault",
                                 ("review/bucket", "review/fault", *_REVIEWED)),
     "review/bucket_dimension": Kind("reviewed failures in this bucket that failed this dimension",
@@ -187,6 +194,7 @@ KINDS = {
 
 # Where a model stands in a key, by its kind; else at the beginning.
 _NO_MODEL = ("review/label", "review/labelled", "review/shown_never", "review/bucket_fault",
+             "review/bucket_alike",
              "review/failed_by_all_fault", "review/audit_read",
              "review/audit_confirmed", "review/audit_declined", "review/read_fault",
              "audit/candidates", "audit/answers", "version_items", "version_runs",
