@@ -25,6 +25,10 @@ pass has a quote, and a mechanism that says what shows it.
 (show_datapoint.py names them), each on a line of its own that says which one was read; where a
 quote is not in one of them, that one is refused and is read itself.
 
+--group GROUP BUCKET … puts buckets into a group, under which the report and the page list them with
+its sum (`--group - BUCKET …` takes them out); appends to bucket_groups.jsonl, where the last line
+of a bucket says. A renamed bucket keeps its group. Refused: a group that is called as a bucket.
+
 --labels takes what people outside said: a CSV with a word for whose fault each datapoint is. --join
 says which of its columns are which fields of a row (of outcomes.csv, else of the runs, which are
 read once more; of tau2-bench also simulation_id), --faults what each word means. Such a coder is
@@ -61,8 +65,11 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     args.batch = args.batch or args.standard_input
     single = any(getattr(args, name) for name in FIELDS) or args.settles
-    if (single, bool(args.batch), bool(args.rename), bool(args.labels)).count(True) != 1:
-        parser.error("give one review (--id …), or --from, or --rename, or --labels")
+    if (single, bool(args.batch), bool(args.rename), bool(args.group), bool(args.labels)
+            ).count(True) != 1:
+        parser.error("give one review (--id …), or --from, or --rename, or --group, or --labels")
+    if args.group and len(args.group) < 2:
+        parser.error("--group is given a group and its buckets")
     if args.alike and not (single or args.batch):
         parser.error("--alike goes with one review or --from")
     if args.everyone and not args.rename:
@@ -71,7 +78,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--join, --fault-column, --faults and --bucket-column go with --labels")
     if args.labels and not (args.fault_column and args.faults and args.coder != "agent"):
         parser.error("--labels needs --coder NAME (who labelled), --fault-column and --faults")
-    return cli.run(__file__, lambda: (_record_labels if args.labels else _record)(args))
+    act = _record_labels if args.labels else _group if args.group else _record
+    return cli.run(__file__, lambda: act(args))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -115,6 +123,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="your reviews that name bucket OLD name NEW instead, as corrections")
     parser.add_argument("--everyone", action="store_true",
                         help="with --rename: the reviews of all coders")
+    parser.add_argument("--group", nargs="+", metavar=("GROUP", "BUCKET"),
+                        help="puts these buckets into a group instead (-: out of theirs)")
     parser.add_argument("--labels", type=Path, metavar="FILE.csv",
                         help="labels by people outside instead, as one more coder")
     parser.add_argument("--join", nargs="+", type=_pair, metavar="COLUMN=FIELD",
@@ -154,6 +164,21 @@ def _record(args: argparse.Namespace) -> int:
         verdicts = [next(said) if isinstance(one, dict) else
                     ledger.Verdict(None, f"not a review ({one})") for _, one in given]
     return _summarise(args, places, verdicts)
+
+
+def _group(args: argparse.Namespace) -> int:
+    """Puts buckets into a group and says what is in which."""
+    from failure_analysis.packet import rows
+    from failure_analysis.review import ledger
+
+    name, *buckets = args.group
+    group_of = ledger.group(rows.load(args.analysis_dir), name, buckets, args.coder)
+    groups = {group: sorted(bucket for bucket, mine in group_of.items() if mine == group)
+              for group in sorted(set(group_of.values()))}
+    cli.summarise({"groups": groups}, [f"{group}: {', '.join(mine)}"
+                                       for group, mine in groups.items()] or ["no groups"],
+                  args.json)
+    return 0
 
 
 def _record_labels(args: argparse.Namespace) -> int:

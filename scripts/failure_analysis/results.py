@@ -4,7 +4,7 @@ it against a file. Keys that nobody reads may be there and be anything."""
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Required, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
 
 import msgspec
 from msgspec import Meta
@@ -391,6 +391,7 @@ class _Coders(TypedDict):
     coders: Names
     bucket: _Compared
     fault: _Compared
+    group: NotRequired[_Compared]
 
 
 class _Together(TypedDict):
@@ -406,6 +407,7 @@ class Agreement(TypedDict):
 
     fewest_shared: Count
     reviews: Count
+    groupings: NotRequired[Count]
     coders: list[_Coder]
     together: _Together
     settled: Count

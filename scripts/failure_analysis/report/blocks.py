@@ -11,7 +11,7 @@ from failure_analysis.comparison import page as comparison_page
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import build, heuristics, rows, sanity, version_page
 from failure_analysis.packet.findings import MOST_LINES
-from failure_analysis.report import verdicts
+from failure_analysis.report import bucket_tables, verdicts
 from failure_analysis.review import audit_counts, counting, ledger, plan, plan_page
 
 _MOST_ROWS = 30
@@ -139,11 +139,6 @@ def _as_alike(count: int) -> str:
     return f" ({count} of them recorded as alike to one that was read)" if count else ""
 
 
-def _twins(alike: list[str]) -> str:
-    """How many datapoints of a cell were recorded as alike, where any were."""
-    return f" ({len(alike)} alike)" if alike else ""
-
-
 def _next_steps(analysis: Analysis) -> list[str]:
     """What a reader does with a draft, in order."""
     clusters = analysis.clusters
@@ -267,40 +262,13 @@ def _read_faults(counts: counting.Counts) -> str:
 
 
 def _buckets(counts: counting.Counts) -> str:
-    """Bucket by model, largest first, out of what was reviewed; apart from them those of what no
-    grader judged."""
-    order = counting.bucket_order(counts)
-    apart = _read_buckets(counts)
+    """Bucket by model, out of what was reviewed; apart from them those of what no grader judged."""
+    apart = bucket_tables.read(counts)
     if not counts.failing:
         return apart or _sentence(rows.without_failures(counts.index))
-    if not order:
-        return "No bucket yet: no failing datapoint was reviewed." + f"\n\n{apart}" * bool(apart)
-    names = [name for name in counting.models(counts) if counts.reviewed[name]][:12]
-    lines = [[code(bucket), f"{total} of {counts.reviewed.total()}"
-              + _twins(counting.alike(counts, counting.members(counts, bucket))),
-              *(counts.buckets[bucket, name] for name in names)] for bucket, total in order]
-    heads = [f"{code(name)} ({counts.reviewed[name]} reviewed)" for name in names]
-    return table(["bucket", "reviewed failures", *heads], lines) + f"\n\n{apart}" * bool(apart)
-
-
-def _read_buckets(counts: counting.Counts) -> str:
-    """Bucket by model of what readers failed and no grader judged; blank where there is none."""
-    read, names = counting.read_of(counts), counting.read_models(counts)[:_MOST_COLUMNS]
-    if not read.judged:
-        return ""
-    if not read.buckets:
-        return "No bucket of what no grader judged: readers failed nothing of it, or disagree."
-    by_model = {name: counting.read_of(counts, name) for name in names}
-    lines = [[code(bucket), f"{total} of {read.failed}",
-              *(mine.buckets[bucket] for mine in by_model.values())]
-             for bucket, total in _largest_first(read.buckets)]
-    return table(["bucket", "failed by readers, not judged by a grader",
-                  *(f"{code(name)} ({mine.failed} failed)" for name, mine in by_model.items())],
-                 lines)
-
-
-def _largest_first(buckets: Counter[str]) -> list[tuple[str, int]]:
-    return sorted(buckets.items(), key=lambda pair: (-pair[1], pair[0]))
+    graded = bucket_tables.reviewed(counts) or \
+        "No bucket yet: no failing datapoint was reviewed."
+    return graded + f"\n\n{apart}" * bool(apart)
 
 
 def _coverage(analysis: Analysis) -> str:
@@ -510,7 +478,7 @@ def _read_model(counts: counting.Counts, model: str) -> list[str]:
     if not read.judged:
         return []
     lines = []
-    for bucket, count in _largest_first(read.buckets):
+    for bucket, count in bucket_tables.largest_first(read.buckets):
         ids = counting.read_members(counts, bucket, model)
         faults = sorted({str(counts.read[ident].fault or "disputed") for ident in ids})
         more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
@@ -523,7 +491,7 @@ def _read_model(counts: counting.Counts, model: str) -> list[str]:
 def _graded(analysis: Analysis, model: str) -> str:
     """A model's buckets once somebody reviewed it; its provisional modes until then."""
     counts = analysis.counts
-    order = counting.bucket_order(counts, model)
+    order = counting.group_order(counts, model)
     if not order:
         return f"{counts.failing[model]} of {counts.judged[model]} judged rows failed; " \
                "nothing of it was reviewed. Provisional labels, by rules:\n\n" + table(
@@ -531,17 +499,7 @@ def _graded(analysis: Analysis, model: str) -> str:
             [[code(mode["mode"]), mode["models"][model],
               ", ".join(code(ident) for ident in mode["examples"][model][:3])]
              for mode in modes(analysis.clusters, model)])
-    lines = []
-    for bucket, count in order:
-        ids = counting.members(counts, bucket, model)
-        faults = sorted({counts.decided[ident].fault for ident in ids})
-        costs = sorted(counting.costs(counts, bucket, model).items())
-        failed = ", ".join(f"{code(name)} {times}" for name, times in costs)
-        more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
-        shown = ", ".join(map(code, ids[:5])) + more
-        twins = _twins(counting.alike(counts, ids))
-        lines.append([code(bucket), f"{count} of {counts.reviewed[model]}{twins}",
-                      ", ".join(map(code, faults)), failed or "none named", shown])
+    lines = [bucket_tables.line(counts, total, model) for total in order]
     read = counts.reviewed[model]
     return f"{counts.failing[model]} of {counts.judged[model]} judged rows failed; {read} of " \
            f"these {'was' if read == 1 else 'were'} reviewed.\n\n" + table(

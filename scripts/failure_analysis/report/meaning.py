@@ -83,6 +83,7 @@ KINDS = {
     "review/shown_never": Kind("reviews whose datapoint was never printed", ("review/reviews",)),
     "review/bucket": Kind("reviewed failures in this bucket (a count of what was read, not of all "
                           "failures)", _REVIEWED),
+    "review/group": Kind("reviewed failures in the buckets of this group", _REVIEWED),
     "review/bucket_alike": Kind("failures in this bucket that were recorded as alike to one that "
                                 "was read", ("review/bucket", "review/alike", *_REVIEWED)),
     "review/bucket_fault": Kind("reviewed failures in this bucket with this fault",
@@ -102,6 +103,8 @@ KINDS = {
        for verdict, said in (("pass", "passed"), ("fail", "failed"), ("open", "disagree on"))},
     "review/read_bucket": Kind("datapoints that readers, no grader, failed, in this bucket",
                                ("review/read_fail", *_READ)),
+    "review/read_group": Kind("datapoints that readers, no grader, failed, in the buckets of this "
+                              "group", ("review/read_fail", *_READ)),
     "review/read_fault": Kind("datapoints that readers, no grader, failed, with this fault",
                               ("review/read_fail", *_READ)),
     "review/label": Kind("failures that somebody outside labelled so (no reading)",
@@ -179,7 +182,7 @@ KINDS = {
     "agreement/settled": Kind("disagreements that were settled", _REVIEWED),
     "agreement/shared": Kind("datapoints that both coders judged", _REVIEWED),
     **{f"agreement/{question}_{name}": Kind(f"{words} ({question})", wholes)
-       for question in ("bucket", "fault") for name, words, wholes in (
+       for question in ("bucket", "fault", "group") for name, words, wholes in (
            ("shared", "datapoints that more than one coder judged", _REVIEWED),
            ("same", "of them judged alike", (f"agreement/{question}_shared", "agreement/shared",
                                              *_REVIEWED)),
@@ -202,7 +205,7 @@ _NO_MODEL = ("review/label", "review/labelled", "review/shown_never", "review/bu
                  "failed_by_all", "passed_by_all", "failed_by_all_by_chance", "group_units",
                  "group_compared_items", "group_failed_by_all")))
 _BEHIND_A_WORD = ("mode", "review/fault", "review/bucket", "review/bucket_dimension",
-                  "review/read_bucket")
+                  "review/read_bucket", "review/group", "review/read_group")
 _OF_PAIRS = ("comparison/p_holm", *(f"comparison/difference{end}_pct" for end in (
     "", "_low", "_high")))
 

@@ -13,7 +13,7 @@ from failure_analysis.review.view import View
 _SHARED = ("question", "expected")
 _MOST = {"question": 1000, "expected": 500, "answer": 500, "judge": 500}
 _MOST_LINES = 12  # of an answer
-_NAMED = 40  # characters by which an item is known to be called as its question
+_NAMED = 30  # characters by which an item is known to be called as its question
 
 
 class Short(NamedTuple):
@@ -111,5 +111,6 @@ def _elsewhere(index: rows.Index, one: Short) -> list[str]:
                     if (other.item, other.fingerprint) == (line.item, line.fingerprint))
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(ended.items()))
     asked = " ".join(one.texts.get("question", "").split())
-    is_asked = " ".join(line.item.split())[:_NAMED] in asked
+    name = " ".join(line.item.split())[:_NAMED]
+    is_asked = len(name) == _NAMED and name in asked
     return [show.flat(f"item{'' if is_asked else f' {line.item}'}: {counts} in all")]

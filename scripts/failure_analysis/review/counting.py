@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from failure_analysis import facts
 from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
-from failure_analysis.review import ledger, parts, reading_log
+from failure_analysis.review import bucket_groups, ledger, parts, reading_log
 
 SHOWN = ("whole", "part", "alike", "never")  # how much of a datapoint its coder was shown
 
@@ -40,7 +40,7 @@ class Counts(NamedTuple):
     datapoints that each coder reviewed, by how much of them the reading log has shown to it:
     `whole` (every character was printed), `part`, `alike` (not itself, but the one that it was
     recorded as alike to) or `never`. `alike` are the decided and open ones of which nobody read
-    more than one that is alike to it."""
+    more than one that is alike to it. `groups` says in which group a bucket is."""
 
     index: rows.Index
     reviews: list[ledger.Review]
@@ -61,6 +61,7 @@ class Counts(NamedTuple):
     elsewhere: int
     members: dict[str, list[str]]
     alike: frozenset[str]
+    groups: dict[str, str]
 
 
 def load(analysis_dir: Path) -> Counts:
@@ -127,7 +128,8 @@ def count(index: rows.Index, reviews: list[ledger.Review],
                   Counter(line.model for line in index.unjudged()), reviewed, shown,
                   _readings(outcomes, standing, shown), elsewhere, _members(outcomes, decided),
                   frozenset(ident for ident, final in {**decided, **open_}.items()
-                            if all(review.alike for review in final.reviews)))
+                            if all(review.alike for review in final.reviews)),
+                  bucket_groups.load(index.analysis_dir))
 
 
 def _readings(outcomes: Container[str], standing: list[ledger.Review],
@@ -191,6 +193,11 @@ def varied(counts: Counts, idents: Iterable[str]) -> list[str]:
         (others if item in seen else first).append(ident)
         seen.add(item)
     return [*first, *others]
+
+
+def group_order(counts: Counts, model: str | None = None) -> list[bucket_groups.Total]:
+    """The groups with their datapoints (of one model, or all), each before its buckets."""
+    return bucket_groups.totals(bucket_order(counts, model), counts.groups)
 
 
 class Read(NamedTuple):
@@ -307,6 +314,8 @@ def numbers(counts: Counts, compared: Mapping[str, Any] | None) -> dict[str, int
         values[f"review/fault/{fault}"] = sum(counts.faults[fault, name] for name in counts.judged)
     for bucket, count in bucket_order(counts):
         values[f"review/bucket/{bucket}"] = count
+    values |= {f"review/group/{total.name}": total.count
+               for total in group_order(counts) if total.members}
     for bucket, count in Counter(counts.decided[ident].bucket for ident in counts.alike
                                  if ident in counts.decided).items():
         values[f"review/bucket_alike/{bucket}"] = count
@@ -343,6 +352,9 @@ def _read_numbers(counts: Counts) -> dict[str, int]:
             ("read_open", read.open))}
         values |= {facts.key("review/read_bucket", bucket, *end): count
                    for bucket, count in sorted(read.buckets.items())}
+        values |= {facts.key("review/read_group", total.name, *end): total.count
+                   for total in bucket_groups.totals(read.buckets.items(), counts.groups)
+                   if total.members}
     for fault, count in Counter(final.fault for final in counts.read.values()
                                 if final.verdict == "fail" and final.fault).items():
         values[f"review/read_fault/{fault}"] = count
@@ -378,6 +390,8 @@ def _model_numbers(counts: Counts, model: str, failed: set[str]) -> dict[str, in
     }
     for fault in ledger.FAULTS:
         values[f"review/fault/{fault}/{name}"] = counts.faults[fault, model]
+    values |= {f"review/group/{total.name}/{name}": total.count
+               for total in group_order(counts, model) if total.members}
     for bucket, count in bucket_order(counts, model):
         values[f"review/bucket/{bucket}/{name}"] = count
         cost = costs(counts, bucket, model)

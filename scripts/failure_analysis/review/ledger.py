@@ -15,7 +15,7 @@ import msgspec
 
 from failure_analysis import clean, files, store
 from failure_analysis.packet import rows
-from failure_analysis.review import located, parts
+from failure_analysis.review import bucket_groups, located, parts
 
 NAME = "reviews.jsonl"
 FAULTS = ("model_error", "grader_issue", "reference_issue", "pipeline_issue",
@@ -170,6 +170,7 @@ def append(index: rows.Index, entries: Iterable[Mapping[str, Any]], read: bool =
     verdict per entry. When this returns, what it accepted survives a crash. Corrections by
     somebody who has not `read` the datapoint again stay tied to what was read."""
     dimensions = frozenset(map(squeezed, rows.dimensions(index)))
+    groups = frozenset(bucket_groups.load(index.analysis_dir).values())
     path = index.analysis_dir / NAME
     with store.locked(path) as file:
         reviews = _parsed(path, file.read())
@@ -179,6 +180,11 @@ def append(index: rows.Index, entries: Iterable[Mapping[str, Any]], read: bool =
         twins_of = twins(index)
         for entry in entries:
             verdict = _judge(index, entry, by_id, by_coder, dimensions, read, twins_of)
+            named = {verdict.review.bucket, *verdict.review.secondary} & groups \
+                if verdict.review and not verdict.already else ()
+            if named:
+                verdict = Verdict(None, f"{', '.join(sorted(named))} is the name of a group of "
+                                        "buckets; name the bucket for the cause")
             verdicts.append(verdict)
             if verdict.review and not verdict.already:
                 new.append(verdict.review)
@@ -484,7 +490,30 @@ def rename(index: rows.Index, old: str, new: str, coder: str | None, by: str) ->
         whose = "no current review" if coder is None else f"no current review of {coder}"
         raise files.Refusal(f"{whose} names {old}"
                             + ("" if coder is None else "; --everyone renames all coders'"))
-    return append(index, entries, read=False)
+    verdicts = append(index, entries, read=False)
+    groups = bucket_groups.load(index.analysis_dir)
+    if old in groups and new not in groups and any(verdict.review for verdict in verdicts):
+        bucket_groups.put(index.analysis_dir, groups[old], [new], by)
+    return verdicts
+
+
+def group(index: rows.Index, name: str, buckets: Iterable[str], coder: str) -> dict[str, str]:
+    """Puts buckets into a group (`-`: takes them out), and returns what is in which now. Refuses
+    a group that is called as a bucket, and buckets that no current review names."""
+    if reason := wrong_coder(coder):
+        raise files.Refusal(reason)
+    used = {review.bucket for review in current(load(index.analysis_dir))} - {""}
+    if name != bucket_groups.NONE and (not SLUG.fullmatch(name) or len(name) > 60):
+        raise files.Refusal(f"group {name!r} is no snake_case slug of at most 60 characters (- "
+                            "takes buckets out of their group)")
+    if name in used:
+        raise files.Refusal(f"{name} is a bucket; give the group another name")
+    if lacking := [bucket for bucket in buckets if bucket not in used]:
+        raise files.Refusal(f"no current review has the bucket {', '.join(lacking)}; buckets are "
+                            f"{', '.join(sorted(used)) or 'not in use yet'}")
+    bucket_groups.put(index.analysis_dir, "" if name == bucket_groups.NONE else name, buckets,
+                      coder)
+    return bucket_groups.load(index.analysis_dir)
 
 
 def as_what(review: Review) -> str:
