@@ -24,7 +24,7 @@ def row(name, text=TEXT, **more):
 @pytest.mark.parametrize(("other", "is_alike"), [
     ({"assistant_text": TEXT}, True),
     ({"assistant_text": f"  {TEXT.upper()}\n"}, True),  # nothing asks for capitals
-    ({"assistant_text": TEXT.replace("please be", "do be")}, True),  # nearly the same
+    ({"assistant_text": TEXT.replace("please be", "just be")}, True),  # nearly the same
     ({"assistant_text": TEXT.replace("12", "13")}, False),
     ({"assistant_text": TEXT.replace("I booked", "I never booked")}, False),
     ({"assistant_text": TEXT[:90]}, False),
@@ -53,10 +53,23 @@ def test_nearly_alike_ones_are_near_to_all_of_their_group():
     words = [f"word{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(100)]
 
     def changed(*places):
-        return " ".join(f"{word}x" if n in places else word for n, word in enumerate(words))
+        text = " ".join(f"{word}x" if n in places else word for n, word in enumerate(words))
+        return f"{text}\n#### room B"
 
     assert alike.groups([row("a", changed()), row("b", changed(1, 2)), row("c", changed(3, 4))]) \
-        == [("a", "b")]  # c is near to a, and 4 words of 104 away from b
+        == [("a", "b")]  # c is near to a, and 4 words of 107 away from b
+    assert alike.groups([row("a", changed()), row("b", changed(1).replace("B", "C"))]) == []
+    answer = " ".join(words)  # all of it is the answer, where it marks none
+    assert alike.groups([row("a", answer), row("b", answer.replace(words[3], "other"))]) == []
+
+
+def test_other_orders_are_other_answers():
+    words = [f"word{chr(97 + n)}" for n in range(20)]
+    sorted_ones = [row("a", ", ".join(words)), row("b", ", ".join([words[-1], *words[:-1]]))]
+    assert alike.groups(sorted_ones) == []
+    talk = [{"messages": [{"role": "assistant", "content": text}], "assistant_text": "Done."}
+            for text in (" ".join(words * 3), " ".join([*words[10:], *words * 2, *words[:10]]))]
+    assert alike.groups([row("a") | talk[0], row("b") | talk[1]]) == []
 
 
 def test_nothing_said_and_nothing_done_is_alike_to_nothing():
@@ -66,7 +79,7 @@ def test_nothing_said_and_nothing_done_is_alike_to_nothing():
 @pytest.fixture
 def folder(run_script, analyse, tmp_path):
     """Three models that fail one question, two in the same words; `c` fails another one too."""
-    texts = {"a": TEXT, "b": TEXT.replace("please be", "do be"), "c": "I do not know any room."}
+    texts = {"a": TEXT, "b": TEXT.replace("please be", "just be"), "c": "I do not know any room."}
     out = analyse("--run-dir", *(judged(tmp_path / name, [
         turn(0, False, model_name=name, assistant_text=text),
         turn(1, name != "c", model_name=name, assistant_text=TEXT)])

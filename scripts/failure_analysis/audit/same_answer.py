@@ -236,7 +236,7 @@ def _near(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Gr
         return
     buckets: dict[tuple, list[tuple[Counter, list[Seen]]]] = defaultdict(list)
     for rows in (rows for members in mixed for rows in members):
-        print_, words = _print(rows[0].spoken or rows[0].answer)
+        print_, words = essence(rows[0].spoken or rows[0].answer)
         if words.total() >= _FEWEST_TOKENS:
             buckets[print_].append((words, rows))
     groups = list(_near_pairs(buckets.values()))
@@ -278,7 +278,7 @@ def _marked(text: str) -> tuple:
     return () if final.how in ("", "whole", "line") else (final.how, normal.key(final.text))
 
 
-def _print(text: str) -> tuple[tuple, Counter]:
+def essence(text: str) -> tuple[tuple, Counter]:
     """What nearly equal answers must share to the letter, and all tokens, counted. With a marked
     final answer that is all numbers, all negations and the final answer; without one each word
     that is no filler, in its order."""

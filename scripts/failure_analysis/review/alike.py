@@ -3,6 +3,7 @@ read one of them may judge all."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,11 +22,12 @@ _OTHERS_WORDS = ("tool", "system", "developer")
 
 class _Text(NamedTuple):
     """What some datapoints said and did alike: what nearly equal ones share to the letter (None:
-    these have no near ones), and the tokens of all words."""
+    these have no near ones), and the tokens of all words, in order and counted."""
 
     idents: list[str]
     firm: tuple | None
-    tokens: Counter[str]
+    tokens: list[str]
+    counted: Counter[str]
 
 
 class Groups:
@@ -89,12 +91,13 @@ def _text(how: tuple, alike: Sequence[Seen], by_ident: Mapping[str, Mapping[str,
     first, idents = alike[0], [one.ident for one in alike]
     words = normal.tokens(first.spoken)
     if len(words) < _FEWEST_TOKENS or normal.is_code(first.spoken):
-        return _Text(idents, None, Counter())
+        return _Text(idents, None, [], Counter())
     calls = same_answer.did(msgspec.structs.replace(first, spoken="", answer=""), True)
-    final = normal.key(normal.final(first.answer).text)
+    answer, _ = same_answer.essence(first.answer)
     talk = [message.get("role") for message in by_ident[first.ident].get("messages") or ()
             if isinstance(message, dict)]
-    return _Text(idents, (how, calls, talk, final, same_answer.firm(words)), Counter(words))
+    return _Text(idents, (how, calls, talk, answer, same_answer.firm(words)), words,
+                 Counter(words))
 
 
 def _near(texts: Iterable[_Text]) -> list[list[str]]:
@@ -107,10 +110,15 @@ def _near(texts: Iterable[_Text]) -> list[list[str]]:
             if text.firm is None or group[0].firm != text.firm or pairs > _MOST_PAIRS:
                 continue
             pairs += len(group)
-            if all(normal.shared(text.tokens, other.tokens) >= same_answer.NEAR
-                   for other in group):
+            if all(_is_near(text, other) for other in group):
                 group.append(text)
                 break
         else:
             together.append([text])
     return [[ident for text in group for ident in text.idents] for group in together]
+
+
+def _is_near(a: _Text, b: _Text) -> bool:
+    """Whether two texts share nearly all tokens, in nearly the same order."""
+    return normal.shared(a.counted, b.counted) >= same_answer.NEAR and SequenceMatcher(
+        None, a.tokens, b.tokens, autojunk=False).ratio() >= same_answer.NEAR
