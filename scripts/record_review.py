@@ -147,7 +147,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _record(args: argparse.Namespace) -> int:
     from failure_analysis.packet import rows
-    from failure_analysis.review import ledger
+    from failure_analysis.review import ledger, together
 
     index = rows.load(args.analysis_dir)
     if args.rename:
@@ -157,7 +157,7 @@ def _record(args: argparse.Namespace) -> int:
     else:
         twins = ledger.twins(index)
         given = [(place, one) for place, entry in _entries(args) for one in (
-            ledger.for_all(index, entry, twins)
+            together.for_all(index, entry, twins)
             if args.alike and isinstance(entry, dict) else [entry])]
         said = iter(ledger.append(index, [one for _, one in given if isinstance(one, dict)]))
         places = [place for place, _ in given]
@@ -169,10 +169,10 @@ def _record(args: argparse.Namespace) -> int:
 def _group(args: argparse.Namespace) -> int:
     """Puts buckets into a group and says what is in which."""
     from failure_analysis.packet import rows
-    from failure_analysis.review import ledger
+    from failure_analysis.review import together
 
     name, *buckets = args.group
-    group_of = ledger.group(rows.load(args.analysis_dir), name, buckets, args.coder)
+    group_of = together.group(rows.load(args.analysis_dir), name, buckets, args.coder)
     groups = {group: sorted(bucket for bucket, mine in group_of.items() if mine == group)
               for group in sorted(set(group_of.values()))}
     cli.summarise({"groups": groups}, [f"{group}: {', '.join(mine)}"

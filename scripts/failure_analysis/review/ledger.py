@@ -32,7 +32,7 @@ Look = Callable[[str, list[parts.Part]], None]
 _OF_FAILURES = ("bucket", "fault", "secondary", *located.KEYS, "alike")
 _FIRST = KEYS.index("verdict")  # of the keys that reviews of the first versions did not have
 _LISTS = ("quotes", "secondary", "also")
-_ALIASES = {"id": "datapoint_id", "quote": "quotes"}
+ALIASES = {"id": "datapoint_id", "quote": "quotes"}
 SLUG = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _CODER = re.compile(r"[\w][\w.@:-]{0,59}")
 _FEWEST_WORDS = 4
@@ -205,7 +205,7 @@ def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Revi
                                         if name != "alike"}
     if entry.get("verdict") == "pass":  # what a failure was for says nothing of a pass
         kept = {name: value for name, value in kept.items() if name not in _OF_FAILURES}
-    entry = normal({**kept, **{_ALIASES.get(name, name): value for name, value in entry.items()
+    entry = normal({**kept, **{ALIASES.get(name, name): value for name, value in entry.items()
                                if value is not None}})
     reasons = _wrong_types(entry) or wrong_form(entry, dimensions) + _wrong_content(index, entry)
     if read and not reasons and entry["alike"]:
@@ -253,21 +253,6 @@ def _wrong_twin(entry: Mapping[str, Any], by_coder: Mapping[tuple[str, str], Rev
     same = all(getattr(earlier, name) == entry[name] for name in ("bucket", "fault"))
     return [] if same else [f"{read}, to which {ident} is alike, is reviewed as "
                             f"{as_what(earlier)}"]
-
-
-def for_all(index: rows.Index, entry: Mapping[str, Any],
-            twins_of: Callable[[str], Collection[str]]) -> list[dict[str, Any]]:
-    """The entry of a datapoint that was read, and the same for each that is alike to it. Where it
-    corrects, so do those that were recorded as alike."""
-    entry = {_ALIASES.get(name, name): value for name, value in entry.items() if value is not None}
-    ident, kept, corrected = str(entry.get("datapoint_id")), {}, {}
-    for review in current(load(index.analysis_dir)) if entry.get("replaces") else ():
-        if review.review_id == entry["replaces"]:
-            kept = {name: getattr(review, name) for name in KEYS if name not in ("agent", "alike")}
-        if (review.coder, review.alike) == (entry.get("coder", "agent"), ident):
-            corrected[review.datapoint_id] = review.review_id
-    return [entry, *({**kept, **entry, "datapoint_id": other, "alike": ident,
-                      "replaces": corrected.get(other)} for other in twins_of(ident))]
 
 
 def _read(index: rows.Index, entry: Mapping[str, Any]) -> str | None:
@@ -495,25 +480,6 @@ def rename(index: rows.Index, old: str, new: str, coder: str | None, by: str) ->
     if old in groups and new not in groups and any(verdict.review for verdict in verdicts):
         bucket_groups.put(index.analysis_dir, groups[old], [new], by)
     return verdicts
-
-
-def group(index: rows.Index, name: str, buckets: Iterable[str], coder: str) -> dict[str, str]:
-    """Puts buckets into a group (`-`: takes them out), and returns what is in which now. Refuses
-    a group that is called as a bucket, and buckets that no current review names."""
-    if reason := wrong_coder(coder):
-        raise files.Refusal(reason)
-    used = {review.bucket for review in current(load(index.analysis_dir))} - {""}
-    if name != bucket_groups.NONE and (not SLUG.fullmatch(name) or len(name) > 60):
-        raise files.Refusal(f"group {name!r} is no snake_case slug of at most 60 characters (- "
-                            "takes buckets out of their group)")
-    if name in used:
-        raise files.Refusal(f"{name} is a bucket; give the group another name")
-    if lacking := [bucket for bucket in buckets if bucket not in used]:
-        raise files.Refusal(f"no current review has the bucket {', '.join(lacking)}; buckets are "
-                            f"{', '.join(sorted(used)) or 'not in use yet'}")
-    bucket_groups.put(index.analysis_dir, "" if name == bucket_groups.NONE else name, buckets,
-                      coder)
-    return bucket_groups.load(index.analysis_dir)
 
 
 def as_what(review: Review) -> str:
