@@ -17,9 +17,11 @@ themselves once more (for passing datapoints). First the flags of the audit, pas
 beside failing ones; then kinds in turn, so that you can stop early: an item that every model
 failed, a failure of one model alone, a datapoint that nobody has judged, one of a sample of every
 model and provisional mode, at least 3 rows each; every provisional mode gets one passing datapoint
-of the same item as contrast. Without --budget the plan is as long as these floors need, up to 100
-datapoints (7 for each model, if that is more). In a plan that is cut every kind has the same share,
-and what one cannot use goes to the others; it says what it leaves out.
+of the same item as contrast. Of failing datapoints that are alike (one item, the same or nearly
+the same words and calls) one is read, and the others are listed beside it. Without --budget the
+plan is as long as these floors need, up to 100 datapoints (7 for each model, if that is more). In a
+plan that is cut every kind has the same share, and what one cannot use goes to the others; it says
+what it leaves out.
 
 Writes review_plan.jsonl, review_plan.md, contrast_rows.jsonl (passing datapoints of the planned
 items, whole) and, where the runs record the models' policy, background.md.
@@ -83,8 +85,9 @@ def _plan(args: argparse.Namespace) -> int:
     passing = summary["planned"] - summary["failing_planned"] - summary["unjudged_planned"]
     unjudged = f"{summary['unjudged_planned']} of {summary['unjudged']} unjudged, " \
         if summary["unjudged"] else ""
+    beside = f" (and {summary['alike']} alike to one of them)" if summary["alike"] else ""
     lines = [f"{summary['planned']} datapoints to read: {summary['failing_planned']} of "
-             f"{summary['failing']} failing, {unjudged}{passing} passing",
+             f"{summary['failing']} failing{beside}, {unjudged}{passing} passing",
              *terminal.table(("why", "datapoints", "that is"), [
                  (why, count, plan.WHY[why]) for why, count in summary["why"].items()]),
              *left, *summary["all_failed"],

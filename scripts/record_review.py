@@ -21,6 +21,14 @@ is a new line that replaces the old one.
 apart from what graders judged. A fail has bucket, fault, mechanism and quote as every review; a
 pass has a quote, and a mechanism that says what shows it.
 
+--alike records the same for every datapoint that is alike to the one that was read
+(show_datapoint.py names them), each on a line of its own that says which one was read; where a
+quote is not in one of them, that one is refused and is read itself.
+
+--group GROUP BUCKET … puts buckets into a group, under which the report and the page list them with
+its sum (`--group - BUCKET …` takes them out); appends to bucket_groups.jsonl, where the last line
+of a bucket says. A renamed bucket keeps its group. Refused: a group that is called as a bucket.
+
 --labels takes what people outside said: a CSV with a word for whose fault each datapoint is. --join
 says which of its columns are which fields of a row (of outcomes.csv, else of the runs, which are
 read once more; of tau2-bench also simulation_id), --faults what each word means. Such a coder is
@@ -31,7 +39,8 @@ grader_issue, of any other it agrees with the verdict and is not recorded.
 
 A batch line: {"id": …, "verdict": …, "bucket": …, "fault": …, "mechanism": …, "quotes": […],
 "secondary": […], "note": …, "coder": …, "kind": …, "replaces": …, "settles": …, "step": …,
-"agent": …, "second": …, "also": […], "fix": …}; options given beside --from fill in coder and kind.
+"agent": …, "second": …, "also": […], "fix": …}; options given beside --from fill in coder and kind,
+and --alike goes for each line.
 
 Exit codes: 0 everything was recorded; 1 something was refused; 2 usage.
 
@@ -56,15 +65,21 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     args.batch = args.batch or args.standard_input
     single = any(getattr(args, name) for name in FIELDS) or args.settles
-    if (single, bool(args.batch), bool(args.rename), bool(args.labels)).count(True) != 1:
-        parser.error("give one review (--id …), or --from, or --rename, or --labels")
+    if (single, bool(args.batch), bool(args.rename), bool(args.group), bool(args.labels)
+            ).count(True) != 1:
+        parser.error("give one review (--id …), or --from, or --rename, or --group, or --labels")
+    if args.group and len(args.group) < 2:
+        parser.error("--group is given a group and its buckets")
+    if args.alike and not (single or args.batch):
+        parser.error("--alike goes with one review or --from")
     if args.everyone and not args.rename:
         parser.error("--everyone goes with --rename")
     if not args.labels and (args.join or args.faults or args.fault_column or args.bucket_column):
         parser.error("--join, --fault-column, --faults and --bucket-column go with --labels")
     if args.labels and not (args.fault_column and args.faults and args.coder != "agent"):
         parser.error("--labels needs --coder NAME (who labelled), --fault-column and --faults")
-    return cli.run(__file__, lambda: (_record_labels if args.labels else _record)(args))
+    act = _record_labels if args.labels else _group if args.group else _record
+    return cli.run(__file__, lambda: act(args))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--replaces", metavar="REVIEW_ID", help="corrects your earlier review")
     parser.add_argument("--settles", action="store_true",
                         help="decides where coders disagree; it wins over their reviews")
+    parser.add_argument("--alike", action="store_true",
+                        help="the same for all datapoints that are alike to it")
     parser.add_argument("--coder", default="agent", metavar="NAME", help="who read (default agent)")
     parser.add_argument("--kind", default="agent", choices=("agent", "person", "llm"),
                         help="what the coder is (default agent)")
@@ -106,6 +123,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="your reviews that name bucket OLD name NEW instead, as corrections")
     parser.add_argument("--everyone", action="store_true",
                         help="with --rename: the reviews of all coders")
+    parser.add_argument("--group", nargs="+", metavar=("GROUP", "BUCKET"),
+                        help="puts these buckets into a group instead (-: out of theirs)")
     parser.add_argument("--labels", type=Path, metavar="FILE.csv",
                         help="labels by people outside instead, as one more coder")
     parser.add_argument("--join", nargs="+", type=_pair, metavar="COLUMN=FIELD",
@@ -128,7 +147,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _record(args: argparse.Namespace) -> int:
     from failure_analysis.packet import rows
-    from failure_analysis.review import ledger
+    from failure_analysis.review import ledger, together
 
     index = rows.load(args.analysis_dir)
     if args.rename:
@@ -136,11 +155,30 @@ def _record(args: argparse.Namespace) -> int:
                                  args.coder)
         places = [""] * len(verdicts)
     else:
-        entries, places, broken = _entries(args)
-        verdicts = ledger.append(index, entries)
-        for place, reason in broken:
-            verdicts.insert(place, ledger.Verdict(None, reason))
+        twins = ledger.twins(index)
+        given = [(place, one) for place, entry in _entries(args) for one in (
+            together.for_all(index, entry, twins)
+            if args.alike and isinstance(entry, dict) else [entry])]
+        said = iter(ledger.append(index, [one for _, one in given if isinstance(one, dict)]))
+        places = [place for place, _ in given]
+        verdicts = [next(said) if isinstance(one, dict) else
+                    ledger.Verdict(None, f"not a review ({one})") for _, one in given]
     return _summarise(args, places, verdicts)
+
+
+def _group(args: argparse.Namespace) -> int:
+    """Puts buckets into a group and says what is in which."""
+    from failure_analysis.packet import rows
+    from failure_analysis.review import together
+
+    name, *buckets = args.group
+    group_of = together.group(rows.load(args.analysis_dir), name, buckets, args.coder)
+    groups = {group: sorted(bucket for bucket, mine in group_of.items() if mine == group)
+              for group in sorted(set(group_of.values()))}
+    cli.summarise({"groups": groups}, [f"{group}: {', '.join(mine)}"
+                                       for group, mine in groups.items()] or ["no groups"],
+                  args.json)
+    return 0
 
 
 def _record_labels(args: argparse.Namespace) -> int:
@@ -198,22 +236,21 @@ def _line(place: str, verdict) -> str:
         return f"{where}REFUSED: {verdict.reason}"
     review = verdict.review
     done = "there already" if verdict.already else "recorded"
-    return (f"{where}{done} {review.review_id}: {review.datapoint_id} as "
+    twin = f", alike to {review.alike}" if review.alike else ""
+    return (f"{where}{done} {review.review_id}: {review.datapoint_id}{twin} as "
             f"{ledger.as_what(review)}, by {review.coder}"
             f"{'; ' if verdict.said else ''}{clean.visible(verdict.said)}")
 
 
-def _entries(args: argparse.Namespace) -> tuple[list[dict], list[str], list[tuple[int, str]]]:
-    """The entries to record, where each line came from, and the places of those that are no JSON
-    object with the reason."""
+def _entries(args: argparse.Namespace) -> list[tuple[str, dict | str]]:
+    """The entries to record, each with the place it came from; of what is no JSON object the
+    reason."""
     if not args.batch:
         entry = {name: getattr(args, name) for name in (*FIELDS, "coder", "kind", "settles")}
-        return [entry], [""], []
-    given = cli.json_objects(args.batch)
-    broken = [(place, f"not a review ({value})") for place, (_, value) in enumerate(given)
-              if isinstance(value, str)]
-    return ([{"coder": args.coder, "kind": args.kind, **value} for _, value in given
-             if isinstance(value, dict)], [where for where, _ in given], broken)
+        return [("", entry)]
+    return [(place, {"coder": args.coder, "kind": args.kind, **value}
+             if isinstance(value, dict) else value)
+            for place, value in cli.json_objects(args.batch)]
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@
 Reads outcomes.csv, failure_review_rows.jsonl, contrast_rows.jsonl, the plan and the ledger.
 Question, expected, judge's words and answer, then the steps (messages, counted from 0 as in the
 run), their calls and results; each text once, long look-ups cut (--steps shows them whole). A
-policy that this coder was shown before is not shown again. Text of the run stands between marks
-that are new each time.
+policy that this coder was shown before is not shown again. Datapoints that said and did the same
+as a failing one (over repeats, runs and models of its item) are named beside it and not shown by
+--next; record_review.py --alike records them with it. Short ones without a conversation take about
+three lines each. Text of the run stands between marks that are new each time.
 
 Appends to reading_log.jsonl which characters of which part this coder was shown.
 
@@ -38,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("ids", nargs="*", metavar="ID", help="datapoint ids")
     parser.add_argument("--next", type=int, nargs="?", const=1, default=0, metavar="N",
                         help="the next N datapoints (default 1) of the plan that this coder has "
-                             "not reviewed; what several share is shown once")
+                             "not reviewed, of those that are alike one; what several share is "
+                             "shown once")
     parser.add_argument("--shard", type=int, metavar="K", help="with --next: reader K's part")
     parser.add_argument("--unreviewed", action="store_true",
                         help="with --next: leave out what any reader has reviewed")
@@ -75,6 +78,7 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from failure_analysis import clean, store
     from failure_analysis.packet import rows
     from failure_analysis.review import (
+        alike,
         ledger,
         parts,
         plan,
@@ -91,11 +95,11 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     index, finals = rows.load(analysis_dir), ledger.finals(ledger.load(analysis_dir))
     planned_by_id = {planned.datapoint_id: planned for planned in plan.load(analysis_dir)} \
         if (analysis_dir / plan.NAME).exists() else {}
-    ids, remark = args.ids, ""
+    ids, remark, groups = args.ids, "", alike.Groups(index)
     if args.next:
-        ids = [planned.datapoint_id for planned in
-               show.following(analysis_dir, None if args.unreviewed else args.coder, args.shard)
-               ][:args.next]
+        following = show.following(analysis_dir, None if args.unreviewed else args.coder,
+                                   args.shard)
+        ids = show.apart((planned.datapoint_id for planned in following), groups, args.next)
         if not ids:
             cli.summarise({"datapoints": [], "done": True},
                           [f"{'everybody together' if args.unreviewed else args.coder} has "
@@ -118,15 +122,27 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             reading_log.log(analysis_dir, args.coder, row["datapoint_id"], parts.parts(row),
                             view.spans(shown))
     if args.json:
-        print(json.dumps({"datapoints": [show.record(row, shown) for row, shown in views],
-                          "done": False}))
+        print(json.dumps({"datapoints": [
+            show.record(row, shown, groups.of(row["datapoint_id"])) for row, shown in views],
+            "done": False}))
         return 0
-    print("\n\n".join(show.text(index, row, shown, args.coder,
-                                planned_by_id.get(row["datapoint_id"]), finals)
-                      for row, shown in views))
+    print("\n\n".join(_texts(args, index, views, planned_by_id, finals, groups)))
     if remark:
         print(clean.visible(remark))
     return 0
+
+
+def _texts(args: argparse.Namespace, index, views, planned_by_id, finals, groups) -> list[str]:
+    """What is printed of each datapoint: short ones of several together, before the others."""
+    from failure_analysis.review import brief, show
+
+    several = args.next > 1 and not args.outline
+    found = [(row, shown, planned_by_id.get(row["datapoint_id"])) for row, shown in views]
+    shorts = brief.shorts(index, found) if several else []
+    together = {one.ident for one in shorts}
+    return [*([brief.text(index, shorts, args.coder, finals, groups)] if shorts else []), *(
+        show.text(index, row, shown, args.coder, planned, finals, groups.of(row["datapoint_id"]))
+        for row, shown, planned in found if row["datapoint_id"] not in together)]
 
 
 def _where(parser: argparse.ArgumentParser, args: argparse.Namespace, index, planned_by_id,

@@ -1,6 +1,7 @@
 """Models that share only some of their items: groups with sets of their own, and who is alone."""
 
 import json
+from operator import attrgetter
 from time import perf_counter
 
 import pytest
@@ -280,7 +281,8 @@ def test_plans_read_the_main_group_first_and_then_the_others():
     result = {"by": "model", "units": [{"unit": name} for name in "abxyz"], "partial": [],
               "compared_units": ["a", "b"], "sets": {"failed_by_all": ["9"]},
               "groups": [{"units": ["x", "y"], "sets": {"failed_by_all": ["1"]}}]}
-    shared = [pick.line.datapoint_id for pick in picks.failed_by_all(by_item, result, 0)]
+    shared = [pick.line.datapoint_id for pick in picks.failed_by_all(
+        by_item, result, 0, attrgetter("datapoint_id"))]
     # z failed another item 9 than the group's, which its place in no group says.
     assert shared == ["a/9", "x/1", "b/9", "y/1"]
 

@@ -107,3 +107,8 @@ def test_ids_of_reviews_without_steps_stay_as_they_were():
         ["a/0", "b", "mixed", "m", ["q"], [], "", "agent", "agent", None, False]
     ).encode()).hexdigest()[:12]
     assert ledger._review_id({**entry, "step": "1"}, None) != ledger._review_id(entry, None)
+    located = {**entry, "step": "1"}  # nor do those with steps, where no other one was read
+    assert ledger._review_id(located, None) == "r" + hashlib.sha256(json.dumps(
+        ["a/0", "b", "mixed", "m", ["q"], [], "", "agent", "agent", None, False, "", "1", "", "",
+         [], ""]).encode()).hexdigest()[:12]
+    assert ledger._review_id({**entry, "alike": "a/1"}, None) != ledger._review_id(entry, None)

@@ -32,7 +32,8 @@ def runs(tmp_path_factory):
 def analysed(analyse, runs):
     """All of stage 1 over the four runs."""
     return analyse("--run-dir", *(
-        judged(runs / name, [turn(n, n not in fails, model_name=name) for n in range(10)])
+        judged(runs / name, [turn(n, n not in fails, model_name=name,
+                                  assistant_text=f"Room {n}, says {name}.") for n in range(10)])
         for name, fails in FAILS.items()))
 
 
@@ -204,7 +205,7 @@ def test_plans_hold_every_budget_and_lose_nothing(failing, budget, shards, overl
     kept = picks.kept(queues, outcomes, {}, picks.Options(budget))
     assert len({pick.line.datapoint_id for pick in kept}) == len(kept) == min(budget, len(outcomes))
     parts = picks.readers(kept, shards, overlap, 0)
-    lines = plan.lines_of(kept, parts)
+    lines = plan.lines_of(kept, parts, lambda ident: ())
     assert sorted(line.datapoint_id for line in lines) == \
         sorted(pick.line.datapoint_id for pick in kept)
     assert all(set(line.shards) <= set(range(1, shards + 1)) and line.shards for line in lines)
@@ -225,7 +226,8 @@ def many(analyse, tmp_path_factory):
     """Two models over 160 items; the one fails nine of ten, the other those and more."""
     runs = tmp_path_factory.mktemp("many")
     return analyse("--run-dir", *(judged(runs / name, [
-        turn(n, n % every == 0, model_name=name) for n in range(160)])
+        turn(n, n % every == 0, model_name=name, assistant_text=f"Room {n}, says {name}.")
+        for n in range(160)])
         for name, every in (("a", 10), ("b", 16))))
 
 
@@ -269,7 +271,8 @@ def test_flags_of_the_audit_are_read_first_with_what_passed_beside_what_failed(
     folder = analyse("--run-dir", *(
         judged(tmp_path / name, [turn(0, name == "x", model_name=name,
                                       scores={"correct": name == "x"}, **same),
-                                 turn(1, False, model_name=name),
+                                 turn(1, False, model_name=name,
+                                      assistant_text=f"Room 1, says {name}."),
                                  turn(2, True, model_name=name)]) for name in "xy"))
     done, lines = planned(run_script, folder)
     assert [(line["why"], line["datapoint_id"]) for line in lines[:2]] == [

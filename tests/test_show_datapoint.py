@@ -264,8 +264,8 @@ def test_a_call_that_the_harness_executed_again_keeps_its_own_result():
 
 def test_several_at_once_show_what_they_share_once(run_script, analyse, tmp_path):
     story = "A long story about a room. " * 20
-    runs = [judged(tmp_path / name, [turn(0, False, model_name=name, user_text=story)])
-            for name in "ab"]
+    runs = [judged(tmp_path / name, [turn(0, False, model_name=name, user_text=story, tool_calls=[
+        {"name": "find", "args": {"q": name}}])]) for name in "ab"]
     folder = analyse("--run-dir", *runs)
     assert run_script("plan_review.py", folder).returncode == 0
     text = shown(run_script, folder, "--next", "2")

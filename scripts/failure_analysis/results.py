@@ -401,6 +401,7 @@ class _Coders(TypedDict):
     fault: _Compared
     step: NotRequired[_Steps]
     agent: NotRequired[_Compared]
+    group: NotRequired[_Compared]
 
 
 class _Together(TypedDict):
@@ -416,6 +417,7 @@ class Agreement(TypedDict):
 
     fewest_shared: Count
     reviews: Count
+    groupings: NotRequired[Count]
     coders: list[_Coder]
     together: _Together
     settled: Count

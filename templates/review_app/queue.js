@@ -57,7 +57,7 @@ function fill(name, any, pairs) {
 export function update(now) {
   standing = now;
   read = new Set([...read, ...now.read]);
-  fill("bucket", "any bucket", now.buckets.map(([name, n]) => [name, `${name} (${n})`]));
+  fill("bucket", "any bucket", now.buckets.map(([name, n]) => [name, `${now.groups[name] ? `${now.groups[name]}: ` : ""}${name} (${n})`]));
   filter();
 }
 

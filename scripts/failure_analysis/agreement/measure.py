@@ -14,7 +14,7 @@ from failure_analysis import clean, facts, files, manifest, steps, store
 from failure_analysis.agreement import coefficients
 from failure_analysis.agreement import page as agreement_page
 from failure_analysis.packet import heuristics, rows
-from failure_analysis.review import ledger
+from failure_analysis.review import bucket_groups, ledger
 from failure_analysis.statistics import rounded
 
 NAME, PAGE = steps.AGREE.writes[:2]
@@ -26,21 +26,29 @@ FEWEST_SHARED = 30
 # A pair of labels that come together so often, and in most of the uses of both.
 FEWEST_TOGETHER = 3
 QUESTIONS = ("bucket", "fault")
+GROUP = "group"  # asked too where buckets are in groups
 Labels = Mapping[str, str]
 Bootstrap = tuple[int, int]  # the seed of the intervals, and how many resamples
 
 
 class Judgements(NamedTuple):
-    """What each coder said alone: coder -> datapoint -> review; and what does not count, by why."""
+    """What each coder said alone: coder -> datapoint -> review; what does not count, by why; and
+    the groups of the buckets."""
 
     reviews: dict[str, dict[str, ledger.Review]]
     left_out: Counter
+    groups: Mapping[str, str]
+
+    def said(self, review: ledger.Review, question: str) -> str:
+        """What a review answers; a bucket of no group is one by itself."""
+        return self.groups.get(review.bucket, review.bucket) if question == GROUP \
+            else getattr(review, question)
 
     def labels(self, question: str, kinds: tuple[str, ...] = ledger.KINDS) -> dict[str, Labels]:
         """Coder -> datapoint -> label, of the coders of these kinds. A label from outside may have
         a fault without a bucket."""
         by_coder = {coder: {ident: label for ident, review in mine.items() if review.kind in kinds
-                            and (label := getattr(review, question))}
+                            and (label := self.said(review, question))}
                     for coder, mine in self.reviews.items()}
         return {coder: mine for coder, mine in by_coder.items() if mine}
 
@@ -56,12 +64,17 @@ class Judgements(NamedTuple):
         return {coder: {ident: agents[coder][ident] for ident in mine if ident in agents[coder]}
                 for coder, mine in self.steps(kinds).items() if coder in agents}
 
+    def questions(self) -> tuple[str, ...]:
+        """What is compared."""
+        return (*QUESTIONS, GROUP) if self.groups else QUESTIONS
+
 
 def measure(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
     """Compares the coders of a folder's ledger; writes agreement.json, agreement.md and facts."""
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.ROWS))
     index, reviews = rows.load(analysis_dir), ledger.load(analysis_dir)
-    result = compare(index, reviews, ledger.changed(index, reviews), seed, draws)
+    result = compare(index, reviews, ledger.changed(index, reviews), seed, draws,
+                     bucket_groups.lines(analysis_dir))
     with store.where_writable(analysis_dir / NAME):
         manifest.begin(analysis_dir, steps.AGREE.writes)
         facts.replace(analysis_dir, steps.AGREE, dict(numbers(result)))
@@ -73,14 +86,15 @@ def measure(analysis_dir: Path, seed: int, draws: int) -> dict[str, Any]:
 
 
 def compare(index: rows.Index, reviews: list[ledger.Review], changed: Container[str], seed: int,
-            draws: int) -> dict[str, Any]:
+            draws: int, groupings: Sequence[bucket_groups.Grouping] = ()) -> dict[str, Any]:
     """What the coders of a ledger have in common, but for the reviews whose datapoint reads
-    otherwise now (`changed`, by id); refuses a ledger without a review of this packet."""
+    otherwise now (`changed`, by id), with the groups of their buckets; refuses a ledger without a
+    review of this packet."""
     path = index.analysis_dir / ledger.NAME
     if not reviews:
         raise files.Refusal(f"{path}: no reviews to compare; read datapoints with "
                             "show_datapoint.py and record them with record_review.py")
-    judgements = _judgements(index, reviews, changed)
+    judgements = _judgements(index, reviews, changed, bucket_groups.groups(groupings))
     left_out = dict(sorted(judgements.left_out.items()))
     if not judgements.reviews:
         reasons = "; ".join(f"{count} {reason}" for reason, count in left_out.items())
@@ -92,6 +106,7 @@ def compare(index: rows.Index, reviews: list[ledger.Review], changed: Container[
     disagreements, settled = _disagreements(index, finals, judgements)
     return {
         "fewest_shared": FEWEST_SHARED, "seed": seed, "draws": draws, "reviews": len(reviews),
+        "groupings": len(groupings),
         "coders": _coders(judgements), "left_out": left_out,
         "together": _together(judgements, bootstrap),
         "pairs": list(_pairs(index, judgements, bootstrap)),
@@ -99,10 +114,10 @@ def compare(index: rows.Index, reviews: list[ledger.Review], changed: Container[
     }
 
 
-def _judgements(index: rows.Index, reviews: list[ledger.Review], changed: Container[str]
-                ) -> Judgements:
-    """What each coder says of each failing datapoint. A settling review was written in view of
-    the others, so it is no reading of its own: what its coder said before counts."""
+def _judgements(index: rows.Index, reviews: list[ledger.Review], changed: Container[str],
+                groups: Mapping[str, str]) -> Judgements:
+    """What each coder says of each failing datapoint that it read. A settling review was written in
+    view of the others, so it is no reading of its own: what its coder said before counts."""
     by_coder: dict[str, dict[str, ledger.Review]] = {}
     left_out: Counter = Counter()
     for review in ledger.current(review for review in reviews if not review.settles):
@@ -113,12 +128,14 @@ def _judgements(index: rows.Index, reviews: list[ledger.Review], changed: Contai
             left_out["of datapoints that read otherwise now"] += 1
         elif line.outcome != "fail":
             left_out["of datapoints that did not fail"] += 1
+        elif review.alike:
+            left_out["recorded as alike to a datapoint that was read"] += 1
         else:
             by_coder.setdefault(review.coder, {})[review.datapoint_id] = review
     settling = sum(review.settles for review in ledger.current(reviews))
     if settling:
         left_out["that settle a disagreement"] = settling
-    return Judgements(dict(sorted(by_coder.items())), left_out)
+    return Judgements(dict(sorted(by_coder.items())), left_out, groups)
 
 
 def _coders(judgements: Judgements) -> list[dict[str, Any]]:
@@ -136,7 +153,8 @@ def _together(judgements: Judgements, bootstrap: Bootstrap) -> dict[str, Any]:
         sets["readers_and_llm"] = (*ledger.READERS, "llm")
     together: dict[str, Any] = {}
     for name, kinds in sets.items():
-        labels = {question: judgements.labels(question, kinds) for question in QUESTIONS}
+        labels = {question: judgements.labels(question, kinds)
+                  for question in judgements.questions()}
         together[name] = {"coders": _sharing(labels["bucket"]),
                           **{question: _all_of(mine, bootstrap)
                              for question, mine in labels.items()},
@@ -183,6 +201,7 @@ def _pairs(index: rows.Index, judgements: Judgements, bootstrap: Bootstrap
            ) -> Iterator[dict[str, Any]]:
     """Every two coders, the provisional modes last."""
     buckets, faults = judgements.labels("bucket"), judgements.labels("fault")
+    groups = judgements.labels(GROUP) if judgements.groups else {}
     uses = Counter(label for mine in buckets.values() for label in mine.values())
     modes = {line.datapoint_id: clean.visible(line.mode) for line in index.failing() if line.mode}
     rules = RULES if RULES not in faults else RULES_BESIDE
@@ -193,14 +212,17 @@ def _pairs(index: rows.Index, judgements: Judgements, bootstrap: Bootstrap
         mine, theirs = buckets.get(a, {}), modes if b == rules else buckets.get(b, {})
         named = [ident for ident in shared if ident in mine and ident in theirs]
         bucket = _pair(mine, theirs, named, bootstrap)
-        if len(named) < len(shared):
-            bucket["shared"] = len(named)  # the others have no bucket from outside
+        group = _pair(groups[a], groups[b], named, bootstrap) \
+            if b != rules and named and groups else None
+        for compared in filter(None, (bucket, group) if len(named) < len(shared) else ()):
+            compared["shared"] = len(named)  # the others have no bucket from outside
         # Of the datapoints with one pair of labels, the first one stays.
         examples = {(mine[ident], theirs[ident]): ident for ident in reversed(named)}
         yield {"a": a, "b": b, "rules": b == rules, "shared": len(shared),
                "status": _status(len(shared)), "bucket": bucket,
                "fault": None if b == rules else _pair(faults[a], faults[b], shared, bootstrap),
                **_located_pair(steps, agents, (a, b), bootstrap),
+               **({GROUP: group} if group else {}),
                "one_cause_two_names": _two_names(bucket, examples,
                                                  None if b == rules else uses, index.analysis_dir)}
 
@@ -329,7 +351,7 @@ def numbers(result: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
     yield "agreement/settled", result["settled"]
     for name, together in result["together"].items():
         ending = () if name == "readers" else (name,)
-        for question in QUESTIONS:
+        for question in filter(together.get, (*QUESTIONS, GROUP)):
             results = together[question]
             yield facts.key("agreement", f"{question}_shared", *ending), results["shared"]
             yield facts.key("agreement", f"{question}_same", *ending), results["same"]
@@ -338,13 +360,13 @@ def numbers(result: dict[str, Any]) -> Iterator[tuple[str, int | float]]:
     for pair in result["pairs"]:
         names = (pair["a"], pair["b"])
         yield facts.key("agreement", "shared", *names), pair["shared"]
-        if "shared" in pair["bucket"]:
-            yield facts.key("agreement", "bucket_shared", *names), pair["bucket"]["shared"]
-        for question in QUESTIONS:
-            if pair[question]:
-                yield facts.key("agreement", f"{question}_same", *names), pair[question]["same"]
-                for name in coefficients.TwoCoders._fields:
-                    yield from _figure_facts(f"{question}_{name}", pair[question][name], *names)
+        for question in filter(pair.get, (*QUESTIONS, GROUP)):
+            if "shared" in pair[question]:
+                yield facts.key("agreement", f"{question}_shared", *names), \
+                    pair[question]["shared"]
+            yield facts.key("agreement", f"{question}_same", *names), pair[question]["same"]
+            for name in coefficients.TwoCoders._fields:
+                yield from _figure_facts(f"{question}_{name}", pair[question][name], *names)
         yield from _located_facts(pair, *names)
 
 

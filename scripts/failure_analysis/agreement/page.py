@@ -8,6 +8,7 @@ from failure_analysis.markdown import code, table
 
 MOST_ROWS, MOST_NAMES, MOST_PAIRS = 40, 12, 12
 NONE = "–"
+_QUESTIONS = ("bucket", "group", "fault")
 NAMES_FIRST = (
     "Agreement about bucket names means little before the names are harmonised: two readers who "
     "invent different names for one cause count as disagreeing.")
@@ -67,9 +68,13 @@ def answer(result: dict) -> str:
         first = (f"{_count(shared, 'failing datapoint')}: read by two or more of the {who}. All "
                  "readers of a datapoint name")
     bucket, fault = together["bucket"], together["fault"]
+    group = "" if "group" not in together else \
+        f", the same group of buckets for {together['group']['same']} of {shared}" \
+        f"{_alpha_in_words(together['group']['alpha'])}"
     return (f"{first} the same bucket for {bucket['same']} of {shared}"
-            f"{_alpha_in_words(bucket['alpha'])} and the same fault for {fault['same']} of {shared}"
-            f"{_alpha_in_words(fault['alpha'])}.{_located_in_words(together)}{enough} {left}")
+            f"{_alpha_in_words(bucket['alpha'])}{group} and the same fault for {fault['same']} of "
+            f"{shared}{_alpha_in_words(fault['alpha'])}.{_located_in_words(together)}{enough} "
+            f"{left}")
 
 
 def _located_in_words(together: dict) -> str:
@@ -121,7 +126,8 @@ def _coders(result: dict) -> list[str]:
 def _pairs(result: dict) -> list[str]:
     """Each question, a line for every two coders."""
     parts = []
-    for question, title in (("bucket", "Same bucket (primary cause)"), ("fault", "Same fault"),
+    for question, title in (("bucket", "Same bucket (primary cause)"),
+                            ("group", "Same group of buckets"), ("fault", "Same fault"),
                             ("agent", "Same agent, where both name a step")):
         rows = [[code(pair["a"]), code(pair["b"]), same(pair, question),
                  *[_figure(pair[question][name]) for name in ("share", "kappa", "ac1")],
@@ -151,7 +157,7 @@ def _together(result: dict) -> list[str]:
     words = {"readers": "agents and people", "readers_and_llm": "agents, people and LLM coders"}
     rows = []
     for name, group in result["together"].items():
-        for question in (each for each in ("bucket", "fault", "agent") if each in group):
+        for question in filter(group.get, _QUESTIONS):
             compared = group[question]
             rows.append([words[name], len(group["coders"]), question,
                          f"{compared['same']} of {compared['shared']}", _figure(compared["alpha"]),
@@ -226,10 +232,8 @@ def _to_settle(result: dict, analysis_dir: Path) -> list[str]:
 def _details(pair: dict) -> list[str]:
     """How often each label was used, and the confusion table cell by cell, most frequent first."""
     parts = []
-    for question in ("bucket", "fault", "agent"):
-        counts = pair.get(question)
-        if not counts:
-            continue
+    for question in filter(pair.get, _QUESTIONS):
+        counts = pair[question]
         labels = [[code(row["label"]), f"{row['a']} ({100 * row['a_share']:.0f} %)",
                    f"{row['b']} ({100 * row['b_share']:.0f} %)", row["both"]]
                   for row in counts["labels"]]

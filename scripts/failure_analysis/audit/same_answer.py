@@ -52,7 +52,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """Equal answers to the item with opposite verdicts, judges who contradict the verdict, and
     repeats that differ."""
     if len(item.rows) > 1:
-        alike = _by_answer(item)
+        alike = by_answer(item)
         opposite = {key: group for key, rows in alike.items() if (group := _opposite(rows))}
         yield from _equal(item, opposite.values())
         yield from _same_calls(item, alike, opposite)
@@ -76,7 +76,7 @@ def did(row: Seen, loose: bool) -> str:
                               for made in row.made]], sort_keys=True, default=str)
 
 
-def _by_answer(item: Item) -> dict[str, list[Seen]]:
+def by_answer(item: Item) -> dict[str, list[Seen]]:
     """The datapoints by what they said and did. Where the question says something of the form,
     or the gold's capitals may count, only white space is left aside."""
     alike = _grouped(item.rows, True)
@@ -236,7 +236,7 @@ def _near(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Gr
         return
     buckets: dict[tuple, list[tuple[Counter, list[Seen]]]] = defaultdict(list)
     for rows in (rows for members in mixed for rows in members):
-        print_, words = _print(rows[0].spoken or rows[0].answer)
+        print_, words = essence(rows[0].spoken or rows[0].answer)
         if words.total() >= _FEWEST_TOKENS:
             buckets[print_].append((words, rows))
     groups = list(_near_pairs(buckets.values()))
@@ -278,16 +278,21 @@ def _marked(text: str) -> tuple:
     return () if final.how in ("", "whole", "line") else (final.how, normal.key(final.text))
 
 
-def _print(text: str) -> tuple[tuple, Counter]:
+def essence(text: str) -> tuple[tuple, Counter]:
     """What nearly equal answers must share to the letter, and all tokens, counted. With a marked
     final answer that is all numbers, all negations and the final answer; without one each word
     that is no filler, in its order."""
     words, marked = normal.tokens(text), _marked(text)
     if marked:
-        firm = [word for word in words if word in _NEGATIONS or word[:1].isdigit()
-                or word.endswith("n't")]
-        return ("final", *marked, *firm), Counter(words)
+        return ("final", *marked, *firm(words)), Counter(words)
     return ("words", *(word for word in words if word not in _FILLERS)), Counter(words)
+
+
+def firm(words: Iterable[str]) -> list[str]:
+    """The numbers and negations among tokens, in their order: one more or less is another
+    answer."""
+    return [word for word in words if word in _NEGATIONS or word[:1].isdigit()
+            or word.endswith("n't")]
 
 
 def _flips(item: Item, groups: Iterable[Sequence[Seen]]) -> Iterator[Candidate]:

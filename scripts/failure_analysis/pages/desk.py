@@ -12,7 +12,7 @@ import msgspec
 
 from failure_analysis import clean, files, steps
 from failure_analysis.packet import rows
-from failure_analysis.review import ledger, plan, reading_log
+from failure_analysis.review import bucket_groups, ledger, plan, reading_log
 
 
 class Queued(NamedTuple):
@@ -71,7 +71,8 @@ class Desk:
     def reviews(self) -> tuple[str, list[ledger.Review]]:
         """The ledger as it stands, and a version that changes with it."""
         with self._lock:
-            version = stamp(self.analysis_dir / ledger.NAME)
+            version = "/".join(stamp(self.analysis_dir / name)
+                               for name in (ledger.NAME, bucket_groups.NAME))
             if version != self._version:
                 self._reviews, self._version = ledger.load(self.analysis_dir), version
             return self._version, self._reviews
@@ -136,14 +137,17 @@ def texts(index: rows.Index) -> dict[str, str]:
 
 
 def standing(desk: Desk) -> dict:
-    """What the ledger says now: each reviewed datapoint, buckets in use (most used first, each with
-    its number of datapoints), progress, agreement."""
+    """What the ledger says now: each reviewed datapoint, buckets in use (most used first, those of
+    a group together, each with its number of datapoints), progress, agreement."""
     version, reviews = desk.reviews()
     finals = ledger.finals(reviews)
     states = {ident: _state(final, desk.coder) for ident, final in finals.items()}
     used = Counter(bucket for state in states.values() for bucket in state["buckets"])
-    return {"version": version, "states": states,
-            "buckets": ranked(used), "progress": progress(desk, finals),
+    groups = bucket_groups.load(desk.analysis_dir)
+    return {"version": version, "states": states, "groups": groups,
+            "buckets": [(total.name, total.count) for total in
+                        bucket_groups.totals(ranked(used), groups) if not total.members],
+            "progress": progress(desk, finals),
             "pairs": pairs(ledger.current(reviews)), "read": sorted(desk.shown),
             "disagreements": sum(state["state"] == "disagree" for state in states.values())}
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from failure_analysis import files, store
@@ -15,7 +15,7 @@ from failure_analysis.pages import desk as desks
 from failure_analysis.pages import examined, layout, view
 from failure_analysis.pages.desk import Desk
 from failure_analysis.pages.server import TEMPLATES, rendered, title
-from failure_analysis.review import ledger, parts
+from failure_analysis.review import bucket_groups, ledger, parts
 
 _LONG = 1500
 
@@ -46,20 +46,25 @@ def write(analysis_dir: Path, path: Path) -> dict:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     store.write_text(path, rendered(
         "static.html.j2", title=title(analysis_dir), style=style, style_hash=digest,
-        summary=summary, models=counts["models"], buckets=_buckets(points),
+        summary=summary, models=counts["models"],
+        buckets=_buckets(points, bucket_groups.load(analysis_dir)),
         pairs=desks.pairs(ledger.current(reviews)), audit=_audit(desk),
         passed=[point for point in points if point["verdict"] == "pass"],
         undecided=[point for point in points if point["disagrees"]]))
     return summary
 
 
-def _buckets(points: list[dict]) -> list[dict]:
-    """The buckets, biggest first, each with the datapoints that its readers agree on."""
+def _buckets(points: list[dict], group_of: Mapping[str, str]) -> list[dict]:
+    """The buckets, biggest first, each with the datapoints that its readers agree on; those of a
+    group below a line for it."""
     agreed = [point for point in points if not point["disagrees"] and point["bucket"]]
+    order = desks.ranked(Counter(point["bucket"] for point in agreed))
     buckets = []
-    for name, _ in desks.ranked(Counter(point["bucket"] for point in agreed)):
-        members = [point for point in agreed if point["bucket"] == name]
-        buckets.append({"name": name, "points": members,
+    for total in bucket_groups.totals(order, group_of):
+        members = [point for point in agreed
+                   if point["bucket"] in (total.members or (total.name,))]
+        buckets.append({"name": total.name, "points": members, "group": total.group,
+                        "is_group": bool(total.members),
                         "models": Counter(point["model"] for point in members),
                         "faults": desks.ranked(Counter(point["fault"] for point in members))})
     return buckets

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from failure_analysis.reading import mapping_file
 
 _MOST_TRIED = 200
-_OURS = frozenset((manifest.NAME, "reviews.jsonl", "reading_log.jsonl",
+_OURS = frozenset((manifest.NAME, "reviews.jsonl", "reading_log.jsonl", "bucket_groups.jsonl",
                    *(name for step in steps.STEPS for name in step.writes)))
 
 

@@ -143,7 +143,8 @@ def _buckets(counts: counting.Counts, model: str) -> list[dict]:
                                 [pair for pair in pairs if pair[1] > 1] or pairs[:1]):
         ids = [*counting.members(counts, bucket, model),
                *counting.read_members(counts, bucket, model)]
-        reviews = [counting.final(counts, ident).reviews[-1] for ident in ids[:_QUOTED]]
+        reviews = [counting.final(counts, ident).reviews[-1]
+                   for ident in counting.varied(counts, ids)[:_QUOTED]]
         # The first quote with its citation, and what its coder said of it for the author.
         evidence = [f"TODO rewrite: {_where(review)}*{cell(review.mechanism)}*\n\n"
                     f"> {cell(review.quotes[0])}\n"

@@ -70,7 +70,10 @@ KINDS = {
     "repaired_elsewhere": Kind("items that nobody passes in one version and somebody in another",
                                ("differing_items", "items")),
     "policies": Kind("different policies that the runs were told"),
-    "review/reviewed": Kind("failed datapoints that somebody read and judged", ("failed_rows",)),
+    "review/reviewed": Kind("failed datapoints that somebody judged, having read them or one that "
+                            "is alike", ("failed_rows",)),
+    "review/alike": Kind("failed datapoints that were recorded as alike to one that was read",
+                         (*_REVIEWED, "failed_rows")),
     "review/unread": Kind("failed datapoints that nobody reviewed", ("failed_rows",)),
     "review/open": Kind("reviewed datapoints on which the readers disagree", _REVIEWED),
     "review/wrong_pass": Kind("passing datapoints that a reader says are judged wrongly",
@@ -80,9 +83,14 @@ KINDS = {
     "review/shown_whole": Kind("reviews whose datapoint was printed whole for its reader",
                                ("review/reviews",)),
     "review/shown_part": Kind("reviews whose datapoint was printed in part", ("review/reviews",)),
+    "review/shown_alike": Kind("reviews whose datapoint was not printed, but the one it was "
+                               "recorded as alike to", ("review/reviews",)),
     "review/shown_never": Kind("reviews whose datapoint was never printed", ("review/reviews",)),
     "review/bucket": Kind("reviewed failures in this bucket (a count of what was read, not of all "
                           "failures)", _REVIEWED),
+    "review/group": Kind("reviewed failures in the buckets of this group", _REVIEWED),
+    "review/bucket_alike": Kind("failures in this bucket that were recorded as alike to one that "
+                                "was read", ("review/bucket", "review/alike", *_REVIEWED)),
     "review/bucket_fault": Kind("reviewed failures in this bucket with this fault",
                                 ("review/bucket", "review/fault", *_REVIEWED)),
     "review/bucket_dimension": Kind("reviewed failures in this bucket that failed this dimension",
@@ -112,6 +120,8 @@ KINDS = {
        for verdict, said in (("pass", "passed"), ("fail", "failed"), ("open", "disagree on"))},
     "review/read_bucket": Kind("datapoints that readers, no grader, failed, in this bucket",
                                ("review/read_fail", *_READ)),
+    "review/read_group": Kind("datapoints that readers, no grader, failed, in the buckets of this "
+                              "group", ("review/read_fail", *_READ)),
     "review/read_fault": Kind("datapoints that readers, no grader, failed, with this fault",
                               ("review/read_fail", *_READ)),
     "review/label": Kind("failures that somebody outside labelled so (no reading)",
@@ -189,7 +199,7 @@ KINDS = {
     "agreement/settled": Kind("disagreements that were settled", _REVIEWED),
     "agreement/shared": Kind("datapoints that both coders judged", _REVIEWED),
     **{f"agreement/{question}_{name}": Kind(f"{words} ({question})", wholes)
-       for question in ("bucket", "fault", "agent") for name, words, wholes in (
+       for question in ("bucket", "fault", "group", "agent") for name, words, wholes in (
            ("shared", "datapoints that more than one coder judged", _REVIEWED),
            ("same", "of them judged alike", (f"agreement/{question}_shared", "agreement/shared",
                                              *_REVIEWED)),
@@ -213,14 +223,15 @@ KINDS = {
 
 # Where a model stands in a key, by its kind; else at the beginning.
 _NO_MODEL = ("review/label", "review/labelled", "review/shown_never", "review/bucket_fault",
-             "review/by_third", "review/failed_by_all_fault", "review/audit_read",
+             "review/bucket_alike", "review/by_third",
+             "review/failed_by_all_fault", "review/audit_read",
              "review/audit_confirmed", "review/audit_declined", "review/read_fault",
              "audit/candidates", "audit/answers", "version_items", "version_runs",
              *(f"comparison/{kind}" for kind in (
                  "failed_by_all", "passed_by_all", "failed_by_all_by_chance", "group_units",
                  "group_compared_items", "group_failed_by_all")))
 _BEHIND_A_WORD = ("mode", "review/fault", "review/bucket", "review/bucket_dimension",
-                  "review/read_bucket", "review/by_agent")
+                  "review/read_bucket", "review/group", "review/read_group", "review/by_agent")
 _OF_PAIRS = ("comparison/p_holm", *(f"comparison/difference{end}_pct" for end in (
     "", "_low", "_high")))
 

@@ -51,7 +51,7 @@ def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchma
     items = frozenset(line.item for line in outcomes.values())
     buckets = frozenset(bucket for bucket, _ in counting.bucket_order(counts)) \
         | counting.read_of(counts).buckets.keys()
-    others = {*buckets, *dimensions, *modes, *ledger.FAULTS, *items,
+    others = {*buckets, *counts.groups.values(), *dimensions, *modes, *ledger.FAULTS, *items,
               *(line.task for line in outcomes.values() if line.task),
               *(review.coder for review in counts.reviews)}
     known = {*every, *runs, benchmark, *others, *outcomes}

@@ -19,7 +19,7 @@ from failure_analysis.datapoint import NOT_COUNTED, UNSURE
 from failure_analysis.packet import heuristics, overall_facts, rows
 from failure_analysis.records import MARKERS
 from failure_analysis.report.blocks import Analysis
-from failure_analysis.review import audit_counts, break_counts, counting
+from failure_analysis.review import audit_counts, break_counts, bucket_groups, counting
 
 _KINDS = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
 _MARKERS = {name: name.strip("[]") for name in MARKERS}
@@ -61,9 +61,20 @@ def recount(analysis: Analysis, stated: Mapping[str, int | float], agreed: dict 
     values |= dict(compute.numbers(analysis.compared)) if analysis.compared else {}
     values |= counting.numbers(counts, analysis.compared) if counts.reviews else {}
     values |= break_counts.numbers(counts)
+    values |= _groups(counts)
     values |= audit_counts.numbers(analysis.examined, counts.index)
     values |= dict(measure.numbers(agreed)) if agreed else {}
     return values | _diagnosis(folder)
+
+
+def _groups(counts: counting.Counts) -> Counter[str]:
+    """The decided failures by the groups of their buckets."""
+    values: Counter[str] = Counter()
+    for ident, final in counts.decided.items():
+        if group := counts.groups.get(str(final.bucket)):
+            values[f"review/group/{group}"] += 1
+            values[facts.key("review/group", group, counts.index.outcomes[ident].model)] += 1
+    return values
 
 
 def alike_lines(folder: Path) -> Counter[_Line]:
@@ -280,13 +291,14 @@ def agreement(folder: Path, counts: counting.Counts) -> dict | None:
         if (folder / measure.NAME).exists() else None
     if not asked:
         return None
-    then = results.read(folder / measure.NAME, results.Agreement, steps.AGREE.script)["reviews"]
+    measured = results.read(folder / measure.NAME, results.Agreement, steps.AGREE.script)
+    then, groupings = measured["reviews"], bucket_groups.lines(folder)
     if not 0 < then <= len(counts.reviews):
         return None
     changed = {review.review_id for review in counts.changed}
     try:
         return measure.compare(counts.index, counts.reviews[:then], changed, asked["seed"],
-                               asked["draws"])
+                               asked["draws"], groupings[:measured.get("groupings", 0)])
     except files.Refusal:
         return None
 

@@ -2,14 +2,16 @@
 leave room for."""
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import facts
 from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
-from failure_analysis.review import ledger, parts, reading_log
+from failure_analysis.review import bucket_groups, ledger, parts, reading_log
+
+SHOWN = ("whole", "part", "alike", "never")  # how much of a datapoint its coder was shown
 
 
 class Rate(NamedTuple):
@@ -36,8 +38,10 @@ class Counts(NamedTuple):
     per (bucket, model), (fault, model), model; `members` are the decided of each bucket, in the
     order of their items. `unjudged` of a model are those that readers can judge. `readings` are the
     datapoints that each coder reviewed, by how much of them the reading log has shown to it:
-    `whole` (every character was printed), `part` or `never`. `steps` says of what was reviewed and
-    is here whole how many steps it has."""
+    `whole` (every character was printed), `part`, `alike` (not itself, but the one that it was
+    recorded as alike to) or `never`. `steps` says of what was reviewed and is here whole how many
+    steps it has. `alike` are the decided and open ones of which nobody read more than one that is
+    alike to it. `groups` says in which group a bucket is."""
 
     index: rows.Index
     reviews: list[ledger.Review]
@@ -58,6 +62,8 @@ class Counts(NamedTuple):
     elsewhere: int
     members: dict[str, list[str]]
     steps: dict[str, int]
+    alike: frozenset[str]
+    groups: dict[str, str]
 
 
 def load(analysis_dir: Path) -> Counts:
@@ -129,7 +135,10 @@ def count(index: rows.Index, reviews: list[ledger.Review],
                   wrong_pass, read, buckets, faults, judged, failing,
                   Counter(line.model for line in index.unjudged()), reviewed, shown,
                   _readings(outcomes, standing, shown), elsewhere, _members(outcomes, decided),
-                  steps)
+                  steps,
+                  frozenset(ident for ident, final in {**decided, **open_}.items()
+                            if all(review.alike for review in final.reviews)),
+                  bucket_groups.load(index.analysis_dir))
 
 
 def _readings(outcomes: Container[str], standing: list[ledger.Review],
@@ -140,8 +149,9 @@ def _readings(outcomes: Container[str], standing: list[ledger.Review],
         ident = review.datapoint_id
         if review.kind in ledger.READERS and ident in outcomes:
             share = shown.get(ident, {}).get(review.coder, 0.0)
-            how = "whole" if share >= 1 else "part" if share else "never"
-            mine = by_coder.setdefault(review.coder, {"whole": [], "part": [], "never": []})
+            twin = shown.get(review.alike, {}).get(review.coder)
+            how = "whole" if share >= 1 else "part" if share else "alike" if twin else "never"
+            mine = by_coder.setdefault(review.coder, {name: [] for name in SHOWN})
             mine[how].append(ident)
     return by_coder
 
@@ -174,6 +184,29 @@ def members(counts: Counts, bucket: str, model: str | None = None) -> list[str]:
     outcomes = counts.index.outcomes
     return [ident for ident in counts.members.get(bucket, ())
             if model in (None, outcomes[ident].model)]
+
+
+def alike(counts: Counts, idents: Iterable[str], model: str | None = None) -> list[str]:
+    """Those of these datapoints (of a model) that were recorded as alike to one that was read."""
+    outcomes = counts.index.outcomes
+    return [ident for ident in idents if ident in counts.alike
+            and model in (None, outcomes[ident].model)]
+
+
+def varied(counts: Counts, idents: Iterable[str]) -> list[str]:
+    """The datapoints, one that was read itself of each item before the others."""
+    seen: set[str] = set()
+    first, others = [], []
+    for ident in sorted(idents, key=lambda ident: ident in counts.alike):
+        item = counts.index.outcomes[ident].item
+        (others if item in seen else first).append(ident)
+        seen.add(item)
+    return [*first, *others]
+
+
+def group_order(counts: Counts, model: str | None = None) -> list[bucket_groups.Total]:
+    """The groups with their datapoints (of one model, or all), each before its buckets."""
+    return bucket_groups.totals(bucket_order(counts, model), counts.groups)
 
 
 class Read(NamedTuple):
@@ -272,6 +305,7 @@ def numbers(counts: Counts, compared: Mapping[str, Any] | None) -> dict[str, int
     values: dict[str, int | float] = {
         "review/reviewed": counts.reviewed.total(),
         "review/unread": counts.failing.total() - counts.reviewed.total(),
+        "review/alike": len(counts.alike),
         "review/open": len(counts.open),
         "review/wrong_pass": len(counts.wrong_pass),
         "review/coders": len({review.coder for review in counts.standing
@@ -279,7 +313,7 @@ def numbers(counts: Counts, compared: Mapping[str, Any] | None) -> dict[str, int
         "review/buckets": len(bucket_order(counts)),
     }
     read = counts.readings
-    for how in ("whole", "part", "never"):
+    for how in SHOWN:
         values[f"review/shown_{how}"] = sum(len(mine[how]) for mine in read.values())
     values |= {f"review/shown_never/{facts.key(coder)}": len(mine["never"])
                for coder, mine in read.items()}
@@ -289,6 +323,11 @@ def numbers(counts: Counts, compared: Mapping[str, Any] | None) -> dict[str, int
         values[f"review/fault/{fault}"] = sum(counts.faults[fault, name] for name in counts.judged)
     for bucket, count in bucket_order(counts):
         values[f"review/bucket/{bucket}"] = count
+    values |= {f"review/group/{total.name}": total.count
+               for total in group_order(counts) if total.members}
+    for bucket, count in Counter(counts.decided[ident].bucket for ident in counts.alike
+                                 if ident in counts.decided).items():
+        values[f"review/bucket_alike/{bucket}"] = count
     for (bucket, fault), count in Counter(
             (final.bucket, final.fault) for final in counts.decided.values()).items():
         values[f"review/bucket_fault/{bucket}/{fault}"] = count
@@ -322,6 +361,9 @@ def _read_numbers(counts: Counts) -> dict[str, int]:
             ("read_open", read.open))}
         values |= {facts.key("review/read_bucket", bucket, *end): count
                    for bucket, count in sorted(read.buckets.items())}
+        values |= {facts.key("review/read_group", total.name, *end): total.count
+                   for total in bucket_groups.totals(read.buckets.items(), counts.groups)
+                   if total.members}
     for fault, count in Counter(final.fault for final in counts.read.values()
                                 if final.verdict == "fail" and final.fault).items():
         values[f"review/read_fault/{fault}"] = count
@@ -349,6 +391,7 @@ def _model_numbers(counts: Counts, model: str, failed: set[str]) -> dict[str, in
     passes = rate(counts, model)
     values: dict[str, int | float] = {
         f"review/reviewed/{name}": counts.reviewed[model],
+        f"review/alike/{name}": len(alike(counts, counts.alike, model)),
         f"review/unread/{name}": counts.failing[model] - counts.reviewed[model],
         f"review/might_pass/{name}": might_pass(counts, model),
         f"review/pass_rate_low_pct/{name}": passes.low,
@@ -356,6 +399,8 @@ def _model_numbers(counts: Counts, model: str, failed: set[str]) -> dict[str, in
     }
     for fault in ledger.FAULTS:
         values[f"review/fault/{fault}/{name}"] = counts.faults[fault, model]
+    values |= {f"review/group/{total.name}/{name}": total.count
+               for total in group_order(counts, model) if total.members}
     for bucket, count in bucket_order(counts, model):
         values[f"review/bucket/{bucket}/{name}"] = count
         cost = costs(counts, bucket, model)

@@ -4,9 +4,9 @@ proved against its datapoint first, and any number of writers may append at once
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ import msgspec
 
 from failure_analysis import clean, files, store
 from failure_analysis.packet import rows
-from failure_analysis.review import located, parts
+from failure_analysis.review import bucket_groups, located, parts
 
 NAME = "reviews.jsonl"
 FAULTS = ("model_error", "grader_issue", "reference_issue", "pipeline_issue",
@@ -26,13 +26,13 @@ READERS = ("agent", "person")
 LABEL = "label"
 KINDS = (*READERS, "llm", LABEL)
 KEYS = ("datapoint_id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "coder",
-        "kind", "replaces", "settles", "verdict", *located.KEYS)
+        "kind", "replaces", "settles", "verdict", *located.KEYS, "alike")
 VERDICTS = ("pass", "fail")
 Look = Callable[[Mapping[str, Any], list[parts.Part]], None]
-_OF_FAILURES = ("bucket", "fault", "secondary", *located.KEYS)
+_OF_FAILURES = ("bucket", "fault", "secondary", *located.KEYS, "alike")
 _FIRST = KEYS.index("verdict")  # of the keys that reviews of the first versions did not have
 _LISTS = ("quotes", "secondary", "also")
-_ALIASES = {"id": "datapoint_id", "quote": "quotes"}
+ALIASES = {"id": "datapoint_id", "quote": "quotes"}
 SLUG = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _CODER = re.compile(r"[\w][\w.@:-]{0,59}")
 _FEWEST_WORDS = 4
@@ -47,7 +47,7 @@ class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     a datapoint that no grader judged; a pass has neither bucket nor fault. `step` is the message
     whose repair alone would have changed the outcome (17, or a call in it: 17.0), `agent` whose it
     is, `second` the next best guess, `also` other steps of which each would have done, `fix` what
-    should have been done there."""
+    should have been done there. `alike` is the datapoint that was read in the place of this one."""
 
     review_id: str
     datapoint_id: str
@@ -69,6 +69,7 @@ class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     second: str = ""
     also: list[str] = []
     fix: str = ""
+    alike: str = ""
 
 
 class Verdict(NamedTuple):
@@ -173,14 +174,21 @@ def append(index: rows.Index, entries: Iterable[Mapping[str, Any]], read: bool =
     verdict per entry. When this returns, what it accepted survives a crash. Corrections by
     somebody who has not `read` the datapoint again stay tied to what was read."""
     dimensions = frozenset(map(squeezed, rows.dimensions(index)))
+    groups = frozenset(bucket_groups.load(index.analysis_dir).values())
     path = index.analysis_dir / NAME
     with store.locked(path) as file:
         reviews = _parsed(path, file.read())
         by_id = {review.review_id: review for review in reviews}
         by_coder = {(review.datapoint_id, review.coder): review for review in current(reviews)}
         verdicts, new = [], []
+        twins_of = twins(index)
         for entry in entries:
-            verdict = _judge(index, entry, by_id, by_coder, dimensions, read)
+            verdict = _judge(index, entry, by_id, by_coder, dimensions, read, twins_of)
+            named = {verdict.review.bucket, *verdict.review.secondary} & groups \
+                if verdict.review and not verdict.already else ()
+            if named:
+                verdict = Verdict(None, f"{', '.join(sorted(named))} is the name of a group of "
+                                        "buckets; name the bucket for the cause")
             verdicts.append(verdict)
             if verdict.review and not verdict.already:
                 new.append(verdict.review)
@@ -191,18 +199,21 @@ def append(index: rows.Index, entries: Iterable[Mapping[str, Any]], read: bool =
 
 
 def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Review],
-           by_coder: Mapping[tuple[str, str], Review], dimensions: frozenset[str], read: bool
-           ) -> Verdict:
+           by_coder: Mapping[tuple[str, str], Review], dimensions: frozenset[str], read: bool,
+           twins_of: Callable[[str], Collection[str]]) -> Verdict:
     """Whether an entry becomes a review, and why not, beside every review by id and the current
     one by datapoint and coder. A correction takes what it does not say from the review that it
-    replaces; nulls say nothing."""
+    replaces, but for whether another datapoint was read; nulls say nothing."""
     replaced = by_id.get(str(entry.get("replaces")))
-    kept = {} if replaced is None else {name: getattr(replaced, name) for name in KEYS}
+    kept = {} if replaced is None else {name: getattr(replaced, name) for name in KEYS
+                                        if name != "alike"}
     if entry.get("verdict") == "pass":  # what a failure was for says nothing of a pass
         kept = {name: value for name, value in kept.items() if name not in _OF_FAILURES}
-    entry = normal({**kept, **{_ALIASES.get(name, name): value for name, value in entry.items()
+    entry = normal({**kept, **{ALIASES.get(name, name): value for name, value in entry.items()
                                if value is not None}})
     reasons = _wrong_types(entry) or wrong_form(entry, dimensions) + _wrong_content(index, entry)
+    if read and not reasons and entry["alike"]:
+        reasons = _wrong_twin(entry, by_coder, twins_of)
     if reasons:
         return Verdict(None, "; ".join(reasons))
     where = ""
@@ -221,6 +232,31 @@ def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Revi
         return Verdict(None, reason)
     recorded = datetime.now(UTC).isoformat(timespec="seconds")
     return Verdict(Review(review_id=ident, recorded=recorded, row=row, **entry), said=where)
+
+
+def twins(index: rows.Index) -> Callable[[str], Collection[str]]:
+    """What finds the datapoints that are alike to one."""
+    @cache
+    def groups():
+        from failure_analysis.review import alike  # half of a script's time, needed rarely
+
+        return alike.Groups(index)
+
+    return lambda ident: groups().of(ident)
+
+
+def _wrong_twin(entry: Mapping[str, Any], by_coder: Mapping[tuple[str, str], Review],
+                twins_of: Callable[[str], Collection[str]]) -> list[str]:
+    """Why a judgement of the datapoint that was read cannot be that of this one too."""
+    ident, read = entry["datapoint_id"], entry["alike"]
+    if ident not in twins_of(read):
+        return [f"{ident} is not alike to {read}; read it itself"]
+    earlier = by_coder.get((read, entry["coder"]))
+    if earlier is None or earlier.alike:
+        return [f"{entry['coder']} has not reviewed {read}, to which {ident} is alike"]
+    same = all(getattr(earlier, name) == entry[name] for name in ("bucket", "fault"))
+    return [] if same else [f"{read}, to which {ident} is alike, is reviewed as "
+                            f"{as_what(earlier)}"]
 
 
 def _read(index: rows.Index, entry: Mapping[str, Any]) -> str | None:
@@ -260,7 +296,7 @@ def normal(entry: Mapping[str, Any]) -> dict[str, Any]:
         "datapoint_id": "", "bucket": "", "fault": "", "mechanism": "", "quotes": [],
         "secondary": [], "note": "", "coder": "agent", "kind": "agent", "replaces": None,
         "settles": False, "verdict": "", "step": "", "agent": "", "second": "", "also": [],
-        "fix": "", **entry}
+        "fix": "", "alike": "", **entry}
     for name in _LISTS:
         if isinstance(filled[name], str | int):
             filled[name] = [filled[name]]
@@ -357,6 +393,7 @@ def _wrong_label(entry: Mapping[str, Any]) -> list[str]:
         (not entry["settles"], "a label settles nothing"),
         (not entry["verdict"], "a label has no verdict"),
         (not located.is_located(entry), "a label names no step"),
+        (not entry["alike"], "a label is of its own datapoint alone"),
         (not wrong_coder(entry["coder"]), wrong_coder(entry["coder"])),
     ) if not holds]
 
@@ -442,7 +479,11 @@ def rename(index: rows.Index, old: str, new: str, coder: str | None, by: str) ->
         whose = "no current review" if coder is None else f"no current review of {coder}"
         raise files.Refusal(f"{whose} names {old}"
                             + ("" if coder is None else "; --everyone renames all coders'"))
-    return append(index, entries, read=False)
+    verdicts = append(index, entries, read=False)
+    groups = bucket_groups.load(index.analysis_dir)
+    if old in groups and new not in groups and any(verdict.review for verdict in verdicts):
+        bucket_groups.put(index.analysis_dir, groups[old], [new], by)
+    return verdicts
 
 
 def as_what(review: Review) -> str:
@@ -461,6 +502,7 @@ def _review_id(entry: Mapping[str, Any], row: str | None) -> str:
     """The same judgement of the same row has the same id, so that recording it twice changes
     nothing."""
     # Ids of earlier versions stay as they were.
-    given = KEYS if located.is_located(entry) else KEYS[:_FIRST + bool(entry["verdict"])]
+    given = KEYS if entry["alike"] else KEYS[:-1] if located.is_located(entry) \
+        else KEYS[:_FIRST + bool(entry["verdict"])]
     text = _SORTED([*(entry[name] for name in given), *([row] if row else [])])
     return "r" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]

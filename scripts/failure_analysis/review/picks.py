@@ -4,7 +4,7 @@ passing ones for contrast, and who reads them."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
@@ -48,21 +48,40 @@ class Options(NamedTuple):
 
 def queues(failing: list[rows.OutcomeLine], compared: dict, repaired: list[dict],
            passing: Passing, seed: int, flagged: Iterable[Pick] = (),
-           unjudged: Iterable[rows.OutcomeLine] = ()) -> dict[str, list[Pick]]:
+           unjudged: Iterable[rows.OutcomeLine] = (), group_of: Mapping[str, str] | None = None
+           ) -> dict[str, list[Pick]]:
     """The datapoints that are no sample, those `flagged` by the audit and those that nobody judged
-    among them, by why they are to be read, the first to read first; each is in one queue."""
+    among them, by why they are to be read, the first to read first; each is in one queue. Of those
+    that are alike (`group_of` says which) there is one, but for the audit."""
+    name = _namer(group_of)
     by_item: dict[str, list[rows.OutcomeLine]] = {}
     for line in failing:
         by_item.setdefault(line.item, []).append(line)
     taken: set[str] = set()
     by_why: dict[str, list[Pick]] = {}
-    for why, candidates in ((AUDIT, flagged), (ALL, failed_by_all(by_item, compared, seed)),
+    for why, candidates in ((AUDIT, flagged), (ALL, failed_by_all(by_item, compared, seed, name)),
                             (REPAIRED, _repaired_picks(by_item, repaired, passing)),
                             (UNIQUE, _unique(by_item, compared, seed)),
                             (UNJUDGED, _unjudged(unjudged))):
-        by_why[why] = [pick for pick in candidates if pick.line.datapoint_id not in taken]
-        taken |= {pick.line.datapoint_id for pick in by_why[why]}
+        by_why[why] = [pick for pick in candidates if name(pick.line) not in taken]
+        taken |= {name(pick.line) for pick in by_why[why]}
     return by_why
+
+
+def _namer(group_of: Mapping[str, str] | None) -> Callable[[rows.OutcomeLine], str]:
+    """What names a datapoint's group of alike ones: itself, where it is alone."""
+    return lambda line: (group_of or {}).get(line.datapoint_id, line.datapoint_id)
+
+
+def once(failing: Iterable[rows.OutcomeLine], by_why: Mapping[str, Sequence[Pick]],
+         group_of: Mapping[str, str]) -> list[rows.OutcomeLine]:
+    """The failing datapoints, of those that are alike one: the one that is in a queue, else the
+    first."""
+    failing, name = list(failing), _namer(group_of)
+    first: dict[str, str] = {}
+    for line in (*(pick.line for picks in by_why.values() for pick in picks), *failing):
+        first.setdefault(name(line), line.datapoint_id)
+    return [line for line in failing if first[name(line)] == line.datapoint_id]
 
 
 def drawn(names: Iterable[str], seed: int) -> list[str]:
@@ -97,10 +116,11 @@ def shown(one: Candidate) -> list[str]:
     return list(dict.fromkeys(ident for side in one.variants for ident in side.datapoints))
 
 
-def failed_by_all(by_item: dict[str, list[rows.OutcomeLine]], compared: dict, seed: int
-                  ) -> list[Pick]:
-    """One datapoint of each item that every model failed, models in turn, then a second one: first
-    of the main group and of everybody who ran an item, then of the further groups."""
+def failed_by_all(by_item: dict[str, list[rows.OutcomeLine]], compared: dict, seed: int,
+                  name: Callable[[rows.OutcomeLine], str]) -> list[Pick]:
+    """One datapoint of each item that every model failed, models in turn, then a second one that is
+    not alike to it (by the `name` of its group): first of the main group and of everybody who ran
+    an item, then of the further groups."""
     if len(compared["units"]) < 2:
         return []
     unit_of = attrgetter("run" if compared["by"] == "run" else "model")
@@ -115,12 +135,12 @@ def failed_by_all(by_item: dict[str, list[rows.OutcomeLine]], compared: dict, se
     picked: dict[str, Pick] = {}
     for item, units in due * PER_ITEM:
         left = [line for line in by_item.get(item, ()) if unit_of(line) in units
-                and line.datapoint_id not in picked]
+                and name(line) not in picked]
         if left and of_item[item].total() < PER_ITEM:
             line = min(left, key=lambda line: (of_item[item][line.model], taken[line.model]))
             of_item[item][line.model] += 1
             taken[line.model] += 1
-            picked[line.datapoint_id] = Pick(line, ALL)
+            picked[name(line)] = Pick(line, ALL)
     return list(picked.values())
 
 

@@ -1,8 +1,10 @@
 """Which datapoints to read, in which order, and why: flags of the audit first, then
 items that every model failed, those that are perhaps repaired in another version, each model's own
 failures, what nobody judged, a sample of every model and provisional mode, and passing contrasts.
+Of failing ones that are alike one is read.
 These kinds are read in turn, so that whoever stops early has read of each."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +12,7 @@ from failure_analysis import files, results, steps
 from failure_analysis.audit import candidates
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.packet import rows
-from failure_analysis.review import picks
+from failure_analysis.review import alike, picks
 from failure_analysis.review.picks import (
     ALL,
     AUDIT,
@@ -58,11 +60,13 @@ class Planned(NamedTuple):
     shards: tuple[int, ...]
     task: str | None = None
     candidate: str | None = None
+    alike: tuple[str, ...] = ()  # those that are judged with it
 
 
 class Plan(NamedTuple):
     """What is to be read: the picks in their order, the ceiling where it cut them off, the readers
-    of each item, and the passing datapoints that are copied whole beside them."""
+    of each item, the passing datapoints that are copied whole beside them, and the datapoints that
+    are alike."""
 
     index: rows.Index
     compared: dict
@@ -70,6 +74,7 @@ class Plan(NamedTuple):
     ceiling: int | None
     readers_of: dict[str, tuple[int, ...]]
     siblings: set[str]
+    groups: alike.Groups
 
 
 def plan(analysis_dir: Path, options: Options) -> Plan:
@@ -82,8 +87,11 @@ def plan(analysis_dir: Path, options: Options) -> Plan:
     compared = _compared(analysis_dir, index, bool(flagged or unjudged))
     passing = picks.passing_by_item(index, options.seed)
     failing = _drawn(index, index.failing(), options.seed)
+    groups = alike.Groups(index)
+    group_of = groups.names()
     queues = picks.queues(failing, compared, _repaired(analysis_dir), passing, options.seed,
-                          flagged, unjudged)
+                          flagged, unjudged, group_of)
+    failing = picks.once(failing, queues, group_of)
     kept, ceiling = picks.kept(queues, failing, passing, options), None
     if (options.budget, options.everything) == (None, False):
         ceiling = max(CEILING, len(WHY) * len({line.model for line in (*failing, *unjudged)}))
@@ -93,7 +101,7 @@ def plan(analysis_dir: Path, options: Options) -> Plan:
             kept = picks.kept(queues, failing, passing, options._replace(budget=ceiling))
     return Plan(index, compared, kept, ceiling,
                 picks.readers(kept, options.shards, options.overlap, options.seed),
-                {ident for pick in kept for ident in picks.siblings(passing, pick)})
+                {ident for pick in kept for ident in picks.siblings(passing, pick)}, groups)
 
 
 def _drawn(index: rows.Index, lines: list[rows.OutcomeLine], seed: int
@@ -110,7 +118,8 @@ def load(analysis_dir: Path) -> list[Planned]:
     for number, _, value, reason, _ in files.json_lines(path):
         try:
             planned = Planned(**(value if not reason else {}))
-            lines.append(planned._replace(shards=tuple(planned.shards)))
+            lines.append(planned._replace(shards=tuple(planned.shards),
+                                          alike=tuple(planned.alike)))
         except TypeError:
             raise files.Refusal(f"{path}:{number}: not a line of a plan; run plan_review.py again"
                                 ) from None
@@ -141,14 +150,20 @@ def _repaired(analysis_dir: Path) -> list[dict]:
         if path.exists() else []
 
 
-def lines_of(kept: list[Pick], readers_of: dict[str, tuple[int, ...]]) -> list[Planned]:
-    """The lines of the plan: each contrast directly after the datapoint it is read with."""
+def lines_of(kept: list[Pick], readers_of: dict[str, tuple[int, ...]],
+             alike_of: Callable[[str], Iterable[str]]) -> list[Planned]:
+    """The lines of the plan: each contrast directly after the datapoint it is read with, and beside
+    each failing one those that are alike to it (`alike_of`) and have no line."""
     lines: list[Planned] = []
+    named = {pick.line.datapoint_id for pick in kept}
     for pick in kept:
         failed = pick.line
         pair = [(failed, pick.why, None), (pick.contrast, CONTRAST, failed.datapoint_id)]
         for line, why, contrast_of in pair if pick.contrast else pair[:1]:
             lines.append(Planned(len(lines) + 1, line.datapoint_id, why, line.model, line.item,
                                  failed.mode, contrast_of, readers_of[failed.item],
-                                 line.task, pick.candidate and pick.candidate.id))
+                                 line.task, pick.candidate and pick.candidate.id,
+                                 tuple(one for one in alike_of(line.datapoint_id)
+                                       if one not in named)))
+            named.update(lines[-1].alike)
     return lines

@@ -16,14 +16,15 @@ def write(analysis_dir: Path, options: Options) -> dict:
     datapoints of the planned items, whole) and background.md; returns a summary."""
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.VERSIONS))
     manifest.proved(analysis_dir, (*steps.COMPARE.writes[:1], steps.AUDIT.writes[0]))
-    index, compared, kept, ceiling, readers_of, siblings = plan(analysis_dir, options)
-    lines, trouble = lines_of(kept, readers_of), ""
+    index, compared, kept, ceiling, readers_of, siblings, groups = plan(analysis_dir, options)
+    lines, trouble = lines_of(kept, readers_of, groups.of), ""
     manifest.begin(analysis_dir, steps.PLAN.writes)
     try:
         contrast.copy(analysis_dir, siblings)
     except files.Refusal as refusal:
         trouble = f"no passing datapoint was copied: {refusal}"
-        lines = lines_of([pick._replace(contrast=None) for pick in kept], readers_of)
+        lines = lines_of([pick._replace(contrast=None) for pick in kept], readers_of,
+                         groups.of)
         (analysis_dir / rows.CONTRAST).unlink(missing_ok=True)
     summary = {**plan_page.summary(index, compared, lines, options), "ceiling": ceiling}
     summary["short"] += [trouble] if trouble else []

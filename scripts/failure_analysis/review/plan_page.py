@@ -21,6 +21,7 @@ from failure_analysis.review.picks import (
 from failure_analysis.review.plan import NAME, WHY, Planned
 
 _MOST_LISTED = 40
+_MOST_ALIKE = 5
 
 
 def summary(index: rows.Index, compared: dict, lines: list[Planned], options: Options) -> dict:
@@ -29,6 +30,7 @@ def summary(index: rows.Index, compared: dict, lines: list[Planned], options: Op
     shards = range(1, options.shards + 1) if options.shards > 1 else ()
     return {
         "planned": len(lines), "failing": len(index.failing()), "failing_planned": len(failing),
+        "alike": sum(len(planned.alike) for planned in lines),
         "unjudged": len(index.unjudged()),
         "unjudged_planned": sum(planned.why == UNJUDGED for planned in lines),
         "contrasts": sum(planned.why == CONTRAST for planned in lines),
@@ -50,9 +52,9 @@ def _failing(index: rows.Index, lines: list[Planned]) -> list[Planned]:
 
 
 def left_out(index: rows.Index, compared: dict, lines: list[Planned]) -> dict[str, int]:
-    """How many failing datapoints the plan does not hold: of items that every model failed, of
-    items that one alone failed, and others; and how many that nobody judged."""
-    planned = {line.datapoint_id for line in lines}
+    """How many failing datapoints the plan does not hold, alike ones neither: of items that every
+    model failed, of items that one alone failed, and others; and how many that nobody judged."""
+    planned = {ident for line in lines for ident in (line.datapoint_id, *line.alike)}
     shared = {*comparison_page.failed_by_all(compared), *(
         entry["item"] for entry in comparison_page.failed_by_all_who_ran(compared))}
     alone = {item for items in comparison_page.unique_fails(compared).values() for item in items} \
@@ -83,6 +85,7 @@ def left_out_lines(left: dict[str, int], failing: int, unjudged: int, ceiling: i
 def short(index: rows.Index, compared: dict, lines: list[Planned]) -> list[str]:
     """The floors that the plan does not reach, in sentences."""
     kept = _failing(index, lines)
+    beside = [index.outcomes[ident] for planned in kept for ident in planned.alike]
     items = {planned.item_id for planned in kept}
     failing = index.failing()
     failed_by_all = comparison_page.failed_by_all(compared)
@@ -91,11 +94,13 @@ def short(index: rows.Index, compared: dict, lines: list[Planned]) -> list[str]:
     unique = {item for members in comparison_page.unique_fails(compared).values()
               for item in members} - items
     cells = Counter((line.mode, line.model) for line in failing)
-    have = Counter((planned.mode, planned.model_name) for planned in kept)
+    have = Counter([*((planned.mode, planned.model_name) for planned in kept),
+                    *((line.mode, line.model) for line in beside)])
     below = [cell for cell, size in cells.items() if have[cell] < min(FLOOR, size)]
     modes = {line.mode for line in failing}
     bare = modes - {planned.mode for planned in lines if planned.why == CONTRAST}
-    unread = {line.model for line in failing} - {planned.model_name for planned in kept}
+    unread = {line.model for line in failing} - {planned.model_name for planned in kept} \
+        - {line.model for line in beside}
     return [text for count, text in (
         (len(unread), f"models of whose failures none is in it: {len(unread)} "
                       f"({listed(sorted(unread))})"),
@@ -114,8 +119,10 @@ def in_words(summary: dict) -> str:
     unjudged = f", {summary['unjudged_planned']} of {summary['unjudged']} unjudged" \
         if summary["unjudged"] else ""
     passing = summary["planned"] - summary["failing_planned"] - summary["unjudged_planned"]
-    return f"{summary['failing_planned']} of {summary['failing']} failing datapoints{unjudged}, " \
-           f"and {passing} passing ones"
+    beside = f" (and {summary['alike']} alike to one of them, judged with it)" \
+        if summary["alike"] else ""
+    return f"{summary['failing_planned']} of {summary['failing']} failing datapoints{beside}" \
+           f"{unjudged}, and {passing} passing ones"
 
 
 def page(summary: dict, lines: list[Planned]) -> str:
@@ -142,7 +149,9 @@ def page(summary: dict, lines: list[Planned]) -> str:
             text += ["", f"## {why}: {WHY[why]}", "", table(
                 ["order", "datapoint", "model", *["task"] * tasks, "provisional mode", "readers"],
                 [[planned.order,
-                  code(planned.datapoint_id) + marked * bool(planned.contrast_of),
+                  code(planned.datapoint_id) + marked * bool(planned.contrast_of)
+                  + (f" and alike {listed(list(map(code, planned.alike)), _MOST_ALIKE)}"
+                     if planned.alike else ""),
                   code(planned.model_name), *[code(planned.task) if planned.task else ""] * tasks,
                   code(planned.mode) if planned.mode else "", " ".join(map(str, planned.shards))]
                  for planned in mine[:_MOST_LISTED]])]

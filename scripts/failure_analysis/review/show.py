@@ -5,7 +5,7 @@ import re
 import secrets
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from os.path import commonprefix
 from pathlib import Path
@@ -16,10 +16,12 @@ from failure_analysis.audit import candidates
 from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
 from failure_analysis.review import aids, contrast, ledger, parts, picks, plan, reading_log
+from failure_analysis.review.alike import Groups
 from failure_analysis.review.timeline import Call, Step, Timeline, calls
 from failure_analysis.review.view import View, Window
 
 _MOST_BUCKETS = 30
+_MOST_ALIKE = 5
 WHERE = ("mode", "model", "run", "item", "task", "outcome", "dimension", "bucket", "fault", "why")
 _INLINE = 200  # characters of a text that stands on the line of its place
 # Characters of a message in an outline, and of a beginning that says nothing new.
@@ -27,13 +29,14 @@ _OUTLINED, _SHARED = 90, 30
 
 
 def text(index: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
-         planned: plan.Planned | None, finals: Mapping[str, ledger.Final]) -> str:
-    """The view for a terminal. Text of the run stands between marks made anew each time, which it
-    therefore cannot contain."""
+         planned: plan.Planned | None, finals: Mapping[str, ledger.Final],
+         alike: Sequence[str] = ()) -> str:
+    """The view for a terminal, with the datapoints that are `alike` to it. Text of the run stands
+    between marks made anew each time, which it therefore cannot contain."""
     line = index.outcomes[row["datapoint_id"]]
     mark = f"data-{secrets.token_hex(6)}"
     body = _body(shown, aids.marks(row, shown.line))
-    lines = [*_heading(index, row, line, planned, shown.line),
+    lines = [*_heading(index, row, line, planned, shown.line), *alike_line(alike),
              f"Text between [{mark}] and [end of {mark}] comes from the run: data, never "
              "instructions.", *_legend(shown), f"[{mark}]", *body, f"[end of {mark}]"]
     if shown.outlined:
@@ -44,7 +47,14 @@ def text(index: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
                   f"--from {shown.more}"]
     lines += _other_models(index, line)
     lines += ["", *_what_next(index, row["datapoint_id"], line, coder, planned, finals)]
+    lines += ["for it and all alike: the same with --alike"] if alike else []
     return "\n".join(lines)
+
+
+def alike_line(alike: Sequence[str]) -> list[str]:
+    """The datapoints that said and did the same, where there are any."""
+    more = f" ({len(alike) - _MOST_ALIKE} more)" if len(alike) > _MOST_ALIKE else ""
+    return [f"alike: {', '.join(alike[:_MOST_ALIKE])}{more}"] if alike else []
 
 
 def _legend(shown: View) -> list[str]:
@@ -75,8 +85,8 @@ def _body(shown: View, marks: Mapping[str, list[str]]) -> list[str]:
 
 def _step_head(step: Step, marks: Mapping[str, list[str]]) -> list[str]:
     role = f" ({step.role})" if step.role != step.agent else ""
-    return [_flat(f"{step.index} {step.agent}{role}"),
-            *(f"  ! {_flat(text)}" for text in marks.get(str(step.index), ()))]
+    return [flat(f"{step.index} {step.agent}{role}"),
+            *(f"  ! {flat(text)}" for text in marks.get(str(step.index), ()))]
 
 
 def _window(window: Window, call: Call | None, is_first: bool, marks: Mapping[str, list[str]]
@@ -85,14 +95,14 @@ def _window(window: Window, call: Call | None, is_first: bool, marks: Mapping[st
     entry, text = window.entry, window.entry.part.text[window.start:window.stop]
     if entry.kind == "expected" and (listed := _actions(window)):
         return ["expected", *listed]
-    noted = [f"  ! {_flat(said)}" for said in marks.get(entry.place, ())] if call and is_first \
+    noted = [f"  ! {flat(said)}" for said in marks.get(entry.place, ())] if call and is_first \
         else []
     if call and entry.kind == "call":
         head = f"{entry.place} W" if call.writes else entry.place
         return [*_under(head, text, window, 10**6), *noted]
     if call:
         failed = " (the tool says that it failed)" if call.failed else ""
-        spelled = [] if not is_first else [_flat(f"{entry.place}{' W' * call.writes} {call.name}")]
+        spelled = [] if not is_first else [flat(f"{entry.place}{' W' * call.writes} {call.name}")]
         return [*spelled, *noted, *_under(f"  ->{failed}", text, window)]
     if entry.place[0].isdigit():
         return _indented(text, window)
@@ -120,7 +130,7 @@ def _actions(window: Window) -> list[str]:
 def _under(head: str, text: str, window: Window, inline: int = _INLINE) -> list[str]:
     """A text on the line of its head where it is short, else below it."""
     if window.same_as:
-        return [f"{head} = {_flat(window.same_as)}"]
+        return [f"{head} = {flat(window.same_as)}"]
     if "\n" not in text and len(text) <= inline:
         return [f"{head} {text}", *_cut(window)]
     return [head, *_indented(text, window)]
@@ -129,7 +139,7 @@ def _under(head: str, text: str, window: Window, inline: int = _INLINE) -> list[
 def _indented(text: str, window: Window) -> list[str]:
     if window.same_as:
         but = ", but for these lines:" if window.picks else ""
-        return [f"  = {_flat(window.same_as)}{but}", *(f"    {line}" for line in window.picks)]
+        return [f"  = {flat(window.same_as)}{but}", *(f"    {line}" for line in window.picks)]
     # Blank lines are left out: quotes are compared without regard to white space.
     return [*(f"  {line}" for line in text.split("\n") if line.strip()), *_cut(window)]
 
@@ -161,9 +171,9 @@ def outline(line: Timeline, shown: View, marks: Mapping[str, list[str]]) -> list
         where = f"{first.index}-{steps[-1].index}" if len(steps) > 1 else str(first.index)
         times = f" ({len(steps)} steps alike)" if len(steps) > 1 else ""
         error = " [error]" if first.role != "user" and _ERROR.search(said) else ""
-        lines.append(_flat(f"{where} {first.agent}{times}{error}: " + " | ".join(
+        lines.append(flat(f"{where} {first.agent}{times}{error}: " + " | ".join(
             filter(None, (_beginning(said, before.get(first.agent, "")), ", ".join(made))))))
-        lines += [f"  ! {_flat(text)}" for place in (str(first.index), *(
+        lines += [f"  ! {flat(text)}" for place in (str(first.index), *(
             call.place for call in first.calls)) for text in marks.get(place, ())]
         before[first.agent] = said
     return lines
@@ -224,10 +234,10 @@ def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
                   f"its datapoints: {', '.join(picks.shown(one))}"] if one else []
     if planned and planned.contrast_of:
         lines.append(f"contrast to {planned.contrast_of}")
-    return list(map(_flat, lines))
+    return list(map(flat, lines))
 
 
-def _flat(text: str) -> str:
+def flat(text: str) -> str:
     """Names from the run on one line that cannot pass for ours."""
     return clean.visible(" ".join(text.split()))[:600]
 
@@ -244,7 +254,7 @@ def _other_models(index: rows.Index, line: rows.OutcomeLine) -> list[str]:
         same = "" if other.fingerprint == line.fingerprint else " (its content differs)"
         failed = f" ({', '.join(other.failed)})" if other.failed else ""
         whole = "" if other.datapoint_id in index.places else " [not copied]"
-        lines.append("  " + _flat(f"{other.outcome}{failed}{same}: {other.datapoint_id}{whole}"))
+        lines.append("  " + flat(f"{other.outcome}{failed}{same}: {other.datapoint_id}{whole}"))
     if len(others) > 8:
         lines.append(f"  and {len(others) - 8} more")
     return lines
@@ -253,19 +263,13 @@ def _other_models(index: rows.Index, line: rows.OutcomeLine) -> list[str]:
 def _what_next(index: rows.Index, ident: str, line: rows.OutcomeLine, coder: str,
                planned: plan.Planned | None, finals: Mapping[str, ledger.Final]) -> list[str]:
     """The buckets in use and the command that records the judgement."""
-    used = Counter(review.bucket for final in finals.values() for review in final.reviews
-                   if review.bucket)
-    lines = []
-    if (index.analysis_dir / contrast.BACKGROUND).exists():
-        lines.append(f"what the models were told: {index.analysis_dir / contrast.BACKGROUND}")
+    lines = told(index)
     reviews = finals[ident].reviews if ident in finals else ()
     # What others say of it is told only to those who have said something themselves.
     for review in reviews if any(other.coder == coder for other in reviews) else ():
         lines.append(f"reviewed by {review.coder} as {ledger.as_what(review)} "
                      f"({review.review_id})")
-    if used:
-        names = ", ".join(f"{name} ({count})" for name, count in used.most_common(_MOST_BUCKETS))
-        lines.append(f"buckets so far: {names}")
+    lines += buckets(finals)
     if planned and planned.candidate:
         answer = json.dumps({"id": planned.candidate, "answer": "confirmed | possible | declined",
                              "holds": "pass | fail | drop", "datapoint_id": ident,
@@ -276,10 +280,24 @@ def _what_next(index: rows.Index, ident: str, line: rows.OutcomeLine, coder: str
     elif line.outcome == "pass":
         lines.append("it passed: there is nothing to record"
                      + ("; go on with --next" if planned else ""))
-    return [*lines, *_commands(index, ident, line, coder)]
+    return [*lines, *commands(index, ident, line, coder)]
 
 
-def _commands(index: rows.Index, ident: str, line: rows.OutcomeLine, coder: str) -> list[str]:
+def told(index: rows.Index) -> list[str]:
+    """Where the policy that the models were given is to be read."""
+    path = index.analysis_dir / contrast.BACKGROUND
+    return [f"what the models were told: {path}"] if path.exists() else []
+
+
+def buckets(finals: Mapping[str, ledger.Final]) -> list[str]:
+    """The buckets in use."""
+    used = Counter(review.bucket for final in finals.values() for review in final.reviews
+                   if review.bucket)
+    names = ", ".join(f"{name} ({count})" for name, count in used.most_common(_MOST_BUCKETS))
+    return [f"buckets so far: {names}"] if used else []
+
+
+def commands(index: rows.Index, ident: str, line: rows.OutcomeLine, coder: str) -> list[str]:
     """What records the judgement; a verdict where no grader gave one."""
     command = f"record_review.py {shlex.quote(str(index.analysis_dir))} --coder " \
               f"{shlex.quote(coder)} --id={shlex.quote(ident)}"
@@ -305,6 +323,15 @@ def following(analysis_dir: Path, coder: str | None, shard: int | None) -> list[
         raise files.Refusal(f"--shard {shard}: the plan has {', '.join(map(str, sorted(shards)))}")
     return [planned for planned in lines if (shard is None or shard in planned.shards)
             and planned.datapoint_id not in (done | shown if planned.contrast_of else done)]
+
+
+def apart(idents: Iterable[str], groups: Groups, most: int) -> list[str]:
+    """The first so many of these datapoints of which none is alike to another."""
+    picked: list[str] = []
+    for ident in idents:
+        if len(picked) < most and not set(groups.of(ident)) & set(picked):
+            picked.append(ident)
+    return picked
 
 
 def matching(index: rows.Index, wanted: Mapping[str, str],
@@ -335,9 +362,9 @@ def _properties(line: rows.OutcomeLine, planned_by_id: Mapping[str, plan.Planned
             "why": (planned.why,) if planned else ()}
 
 
-def record(row: Mapping[str, Any], shown: View) -> dict:
+def record(row: Mapping[str, Any], shown: View, alike: Sequence[str]) -> dict:
     """The view as one JSON object."""
-    return {"datapoint_id": row["datapoint_id"], "outcome": row["outcome"],
+    return {"datapoint_id": row["datapoint_id"], "outcome": row["outcome"], "alike": list(alike),
             "failed_dimensions": row["failed_dimensions"],
             "parts": [{"place": window.entry.place, "part": window.entry.part.name,
                        "from": window.start, "to": window.stop,

@@ -13,7 +13,7 @@ from failure_analysis import aside, clean, files, manifest, results, steps, stor
 from failure_analysis.markdown import listed
 from failure_analysis.packet import rows
 from failure_analysis.records import Source
-from failure_analysis.review import audit_readings, ledger, reading_log
+from failure_analysis.review import audit_readings, bucket_groups, ledger, reading_log
 
 REPORT = "deep_error_analysis.md"
 _BUNDLE = Path(__file__).resolve().parents[3]
@@ -123,6 +123,7 @@ def _foreign(analysis_dir: Path, force: bool) -> list[str]:
     there = aside.foreign(analysis_dir, _names())
     unpacked = _packet(analysis_dir) is None
     for name, load in ((ledger.NAME, ledger.load), (reading_log.NAME, reading_log.load),
+                       (bucket_groups.NAME, bucket_groups.lines),
                        (audit_readings.NAME, audit_readings.load)):
         path = analysis_dir / name
         try:
@@ -316,4 +317,5 @@ def _made(analysis_dir: Path) -> list[str]:
     ran = manifest.entries(analysis_dir)
     made = {name for step in steps.STEPS
             for name in (*step.writes, *ran.get(step.name, {}).get("outputs", ()))}
-    return [*sorted(made), reading_log.NAME, ledger.NAME, steps.ANSWERS, steps.READINGS]
+    return [*sorted(made), reading_log.NAME, ledger.NAME, bucket_groups.NAME, steps.ANSWERS,
+            steps.READINGS]
