@@ -136,6 +136,9 @@ def _texts(args: argparse.Namespace, index, views, planned_by_id, finals, groups
     """What is printed of each datapoint: short ones of several together, before the others."""
     from failure_analysis.review import brief, show
 
+    if args.start or args.steps:  # a part of what this reader has before it already
+        return ["\n".join([show.flat(f"datapoint {row['datapoint_id']}"),
+                           *show.further(row, shown)]) for row, shown in views]
     several = args.next > 1 and not args.outline
     found = [(row, shown, planned_by_id.get(row["datapoint_id"])) for row, shown in views]
     shorts = brief.shorts(index, found) if several else []
