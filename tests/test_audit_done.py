@@ -304,6 +304,8 @@ UNSENT = ("send_letter", {"to": "kim@mail.test"}, '{"error": "no route"}')
     ("The cancellation went through: RA-20 is cancelled.", [NOT_GONE, SENT],
      ["claimed_passed", "required_failed"]),
     ("Your stay is cancelled.", [GONE], ["required_missing"]),
+    ("RA-20 is cancelled and Kim was sent a letter. Do you need anything else? Please contact us "
+     "then, and don't hesitate.", [GONE], ["claimed_passed", "required_missing"]),
     # Decoys of the claim: taken back, asked, planned, of what was so before, nothing said of it.
     ("RA-20 is cancelled, but the letter could not be sent.", [GONE, UNSENT],
      ["required_failed"]),
@@ -311,6 +313,8 @@ UNSENT = ("send_letter", {"to": "kim@mail.test"}, '{"error": "no route"}')
     ("RA-20 is cancelled and a letter will be sent to Kim.", [GONE], ["required_missing"]),
     ("RA-20 is cancelled; Kim has already been sent a letter.", [GONE], ["required_missing"]),
     ("RA-20 is gone. Please send Kim a letter yourself.", [GONE], ["required_missing"]),
+    ("RA-20 is cancelled. The letter to Kim is signed; it isn't sent.", [GONE],
+     ["required_missing"]),
     ("RA-20 is cancelled. Your letters to kim@mail.test are delayed.", [GONE],
      ["required_missing"]),
     ("RA-20 is cancelled. For kim@mail.test you are transferred to a human.", [GONE],

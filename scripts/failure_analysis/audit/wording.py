@@ -42,11 +42,13 @@ _HEDGES = re.compile(
 # Beside these, an answer that says so does not claim that all is done.
 _ADMITS = re.compile(
     r"declin|reject|refus|\b(?:not yet|still (?:open|due|pending|needs?|missing|to)|before i|"
-    r"(?:do|did|was|is|are|were|have|has|would) not|n['’]t|instead|"
+    r"(?:do|did|was|is|are|were|have|has|would) not|instead|"
+    r"(?:have|has|was|were|is|are|did|do|does)n['’]t(?! hesitate| forget| worry)|"
     r"(?:i|we)(?:['’]ve| have| could)? only|only (?:one|the first|part|half|whole)|"
     r"nothing|skipp\w+|"
-    r"(?:please|could you|can you) (?:add|provide|send|confirm|tell|give|ask|contact|try)|"
-    r"would you|shall i|should i|do you|let me know (?:if|whether|which) you(?:['’]d)? (?:want|"
+    r"(?:please|could you|can you) (?:add|provide|send|confirm|tell|give|ask|contact(?! us)|"
+    r"try)|shall i|should i|(?:would|do) you(?! (?:\w+ ){0,3}(?:anything|any|more|else))|"
+    r"let me know (?:if|whether|which) you(?:['’]d)? (?:want|"
     r"like|prefer)|on hold|until|once|as soon as)\b", re.I)
 _NOTHING = re.compile(r" (?:nothing|none|no )", re.I)
 _BUT = re.compile(r"\bnothing (?:has been|was|is|were)\b", re.I)
