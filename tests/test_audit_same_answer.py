@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from failure_analysis.audit import normal
+from failure_analysis.audit.final import final
 
 MAPPING = """
 benchmark: toy
@@ -247,7 +248,7 @@ def test_repeats_of_one_model_that_differ(flags: Callable, tmp_path: Path) -> No
     ("I think that it will be seven.\nOr it might also be eight of them, who knows that?", ""),
 ])
 def test_the_final_answer_of_a_response(text: str, answer: str) -> None:
-    assert normal.final(text).text == answer
+    assert final(text).text == answer
 
 
 @pytest.mark.parametrize(("answer", "gold", "question", "rule"), [
@@ -273,10 +274,6 @@ def test_the_final_answer_of_a_response(text: str, answer: str) -> None:
 ])
 def test_what_is_alike(answer: str, gold: str, question: str, rule: str) -> None:
     assert normal.alike(answer, gold, question) == rule
-
-
-def test_shared_tokens_are_counted() -> None:
-    assert normal.jaccard("a b c d", "a b c e") == 3 / 5
 
 
 def test_judges_who_all_contradict_the_verdict_are_a_lead(build: Callable, run_script: Callable,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from failure_analysis.audit import demands, golds, normal
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
+from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item, question_key
 from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 from failure_analysis.audit.whole import Whole
@@ -112,7 +113,7 @@ def _unordered(gold: Any) -> str:
 
 def _final(answer: str) -> str:
     """The answer that a response ends in, where it is sure."""
-    return normal.final(answer).text
+    return final(answer).text
 
 
 def _rounded(item: Item, whole: Whole) -> Fault | None:

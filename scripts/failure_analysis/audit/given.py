@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import facts, files, manifest, steps
-from failure_analysis.audit import golds, normal
+from failure_analysis.audit import golds, normal, values
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.contract import Contract
+from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.whole import Whole
 from failure_analysis.clean import clean_name
@@ -169,7 +170,7 @@ def find(item: Item, whole: Whole, answers: Mapping[str, list[Answer]]) -> Itera
     right: list = []
     wrong: list = []
     for row in item.rows:
-        said = normal.final(row.answer).text
+        said = final(row.answer).text
         if row.outcome == "unjudged" or not said:
             whole.counted["answers/not_compared_rows"] += 1
             continue
@@ -187,8 +188,8 @@ def find(item: Item, whole: Whole, answers: Mapping[str, list[Answer]]) -> Itera
 def differs(a: str, b: str) -> bool:
     """Whether two answers surely say different things: not when one is a part of the other."""
     first, second = golds.folded(a), golds.folded(b)
-    if normal.number(a) and normal.number(b):
-        return normal.number(a)[0] != normal.number(b)[0]
+    if values.number(a) and values.number(b):
+        return values.number(a)[0] != values.number(b)[0]
     return first not in second and second not in first
 
 

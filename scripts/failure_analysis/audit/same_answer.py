@@ -11,6 +11,7 @@ import msgspec
 
 from failure_analysis.audit import asks, normal, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
+from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
@@ -188,7 +189,7 @@ def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
     and the failing one is marked in a way in which others passed, or is the gold itself."""
     wanted = strict.golds(item.expected) if item.expected is not None else []
     both = {"pass", "fail"} <= {row.outcome for row in item.rows}
-    short = both and wanted and all(len(normal.final(gold).text or gold) <= _LONGEST_FINAL
+    short = both and wanted and all(len(final(gold).text or gold) <= _LONGEST_FINAL
                            for gold in wanted)
     rows = [rows for key, rows in alike.items()
             if key not in opposite and not rows[0].made and not rows[0].spoken]
@@ -212,7 +213,7 @@ def _finals(groups: Iterable[Sequence[Seen]], case: bool) -> dict[str, list[tupl
     """The datapoints of which the final answer is sure, by it, each with how it is marked."""
     finals: dict[str, list[tuple[str, Seen]]] = defaultdict(list)
     for rows in groups:
-        text, how = normal.final(rows[0].answer)
+        text, how = final(rows[0].answer)
         if text:
             finals[normal.key(text, case=case)] += [(how, row) for row in rows]
     return finals
@@ -274,8 +275,8 @@ def _disjoint(groups: Sequence[Group]) -> list[Group]:
 
 def _marked(text: str) -> tuple:
     """The final answer that a text marks; empty where it marks none."""
-    final = normal.final(text)
-    return () if final.how in ("", "whole", "line") else (final.how, normal.key(final.text))
+    ending = final(text)
+    return () if ending.how in ("", "whole", "line") else (ending.how, normal.key(ending.text))
 
 
 def _print(text: str) -> tuple[tuple, Counter]:

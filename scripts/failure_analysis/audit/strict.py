@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 from failure_analysis.audit import asks, normal, required
 from failure_analysis.audit.candidates import Candidate, candidate, variant
+from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
 from failure_analysis.datapoint import is_number
 from failure_analysis.tool_checks import parsed_arguments
@@ -76,7 +78,7 @@ def _will_do(item: Item) -> list[str]:
     if not isinstance(expected, list) or not all(isinstance(one, str) for one in expected):
         return golds(expected)
     one_passed = any(normal.alike(ending, gold, item.question) for row in item.rows
-                     if row.outcome == "pass" and (ending := normal.final(row.answer).text)
+                     if row.outcome == "pass" and (ending := final(row.answer).text)
                      for gold in expected)
     return expected if one_passed and len(expected) > 1 else golds(expected)
 
@@ -86,9 +88,9 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
     """By which rule a row's answer is one of those that are wanted; blank if it is none. `usual`
     is how the item's other responses mark their final answer, which may be asked for where we
     do not see it; with `passing` ways of marking it others passed, so that these will do."""
-    ending = normal.final(row.answer)
+    ending = final(row.answer)
     for gold in wanted:
-        short = normal.final(gold).text or gold
+        short = final(gold).text or gold
         same = row.answer == gold and "equal" or normal.alike(row.answer, short, question)
         inner = "" if same or ending.how in ("", "whole") else normal.alike(
             ending.text, short, question)
@@ -113,9 +115,9 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
         if not rules(row, wanted, question, "", _MARKS):
             continue
         if marks is None:
-            marks = Counter((other.outcome, normal.final(other.answer).how) for other in item.rows)
+            marks = Counter((other.outcome, final(other.answer).how) for other in item.rows)
             passing = {how for outcome, how in marks if outcome == "pass"}
-        others = marks - Counter([(row.outcome, normal.final(row.answer).how)])
+        others = marks - Counter([(row.outcome, final(row.answer).how)])
         rule = rules(row, wanted, question, _usual(others), passing)
         if rule:
             by_rule.setdefault(rule, []).append(row)
@@ -287,7 +289,7 @@ def same_argument(a: Any, b: Any, name: str = "", *, taken: bool = False) -> boo
         return str(a).casefold() == str(b).casefold() and not (is_number(a) or is_number(b))
     if isinstance(a, str) and isinstance(b, str):
         return _same_text(a, b, name, taken)
-    numbers = [normal.number(str(value)) if isinstance(value, str) or is_number(value) else None
+    numbers = [number(str(value)) if isinstance(value, str) or is_number(value) else None
                for value in (a, b)]
     if all(numbers):
         return numbers[0] == numbers[1]
@@ -307,9 +309,9 @@ def _same_text(a: str, b: str, name: str, taken: bool) -> bool:
         return True
     if re.search(r"(^|_)(code|key|password|token|hash|path|query|regex|command)s?$", name):
         return False
-    values = [normal.number(text) for text in (a, b)]
-    if all(values):
-        return values[0] == values[1] and not (a[:1] == "0" != b[:1] or b[:1] == "0" != a[:1])
+    numbers = [number(text) for text in (a, b)]
+    if all(numbers):
+        return numbers[0] == numbers[1] and not (a[:1] == "0" != b[:1] or b[:1] == "0" != a[:1])
     if a.rstrip(".") == b.rstrip("."):
         return True
     identifier = re.search(r"\d|_|^[A-Z]{2,}$", a + b) and " " not in a
