@@ -9,10 +9,10 @@ from failure_analysis import tool_calls
 from failure_analysis.audit import required, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
+from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
-from failure_analysis.tool_checks import Call
 
 _WORDS = re.compile(r"communicat|(^|[^a-z])"
                     r"(told|tell|inform|informed|said|say|mention|output|response|reply)s?"

@@ -85,3 +85,26 @@ def date(text: str) -> tuple[int, int, int] | None:
         (place for place, full in enumerate(_MONTHS, 1) if full.startswith(name)
          or name == "sept" and place == 9), 0)
     return (int(found["y"]), month, int(found["d"])) if month else None
+
+
+_CLOCK = re.compile(r"(\d{2}):(\d{2})(?::(\d{2})(?:\.0+)?)?")
+
+
+def moment(text: str) -> tuple | None:
+    """The day, the time of day, or both that a text names; None for anything else. Zones are not
+    read."""
+    text = text.strip()
+    day, joint, clock = text.partition("T") if re.match(r"\d{4}-\d\d-\d\dT", text) \
+        else text.rpartition(" ") if ":" in text else (text, "", "")
+    found = _CLOCK.fullmatch(clock) if clock else None
+    named = date(day) if day else None
+    if (clock and not found) or (day and not named) or not text:
+        return None
+    return named, (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+
+
+def digits(text: str) -> str:
+    """A number that is dialled or copied (phone, card, account), without what only parts it; blank
+    for anything else."""
+    bare = re.sub(r"[\s().-]", "", text)
+    return bare if re.fullmatch(r"\+?[A-Z]{0,4}\d{6,}", bare) else ""
