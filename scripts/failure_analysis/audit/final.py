@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from failure_analysis.audit import normal
+from failure_analysis.audit.latex import boxed
 from failure_analysis.audit.values import TYPOGRAPHY
 
 _ROOM = 200  # characters at the end in which a response may say goodbye
@@ -18,8 +19,8 @@ _LAST_FENCE = re.compile(r"(?:\A|\n)[ \t]*```[\w+-]*[ \t]*\n((?:(?!```).)*?)\n?[
                          re.S)
 _TWICE = re.compile(r"(?m)^[ \t]*```[\w+-]*[ \t]*\n(?=[ \t]*```)")  # a fence within a fence
 _SAYS = re.compile(
-    r"\b(?:answer|result|réponse|respuesta|antwort|ergebnis|risposta|resposta)(?: finale?)?[*_]*\s*"
-    r"(?:\b(?:is|est|es|ist)\b|:|=)[*_:]*\s*(\S.*)$", re.I)
+    r"\b(?:answer|result|solution|réponse|respuesta|antwort|ergebnis|risposta|resposta)s?"
+    r"(?: finale?)?[*_]*\s*(?:\b(?:is|are|est|es|ist)\b|:|=)[*_:]*\s*(\S.*)$", re.I)
 _CONCLUDES = re.compile(
     r"^(?:in short|in conclusion|thus|hence|therefore|so|donc|por (?:lo )?tanto|also|daher)[:,]?\s+"
     r"(?:(?:i|we) (?:get|have|obtain|find) |it is )?(\S.*)$", re.I)
@@ -33,12 +34,14 @@ _CLOSING = re.compile(r"\s+(?:i )?(?:hope (?:this|that) helps|feel free to|(?:pl
                       r"have a (?:nice|great|good) day)[^\n]{0,80}$", re.I)
 _ASIDE = re.compile(  # words in brackets below the answer
     r"\n\s*\n\((?=(?:[^()\n]*?[^\W\d_]{2,}){3})[^()\n\d]{8,120}\)\s*$")
+_LED_TO = re.compile(r"[^\n{}\[\]]{1,160}[:.]\s*\n\s*([{\[].*)\Z", re.S)
 _OPEN_THOUGHT = re.compile(r"<(think|thinking|reasoning)>", re.I)
 
 
 class Final(NamedTuple):
     """The answer that a response ends in, and how it is marked there: boxed, tag, hashes, json,
-    says (`Answer: x`), fence (the only one, at the end), line (alone at the end) or whole."""
+    says (`Answer: x`), fence (the only one, at the end), below (JSON below a line that leads to
+    it), line (alone at the end) or whole."""
 
     text: str
     how: str
@@ -56,7 +59,7 @@ def final(text: str) -> Final:
     text = text[:-_ROOM] + _CLOSING.sub("", text[-_ROOM:])
     if not text or _OPEN_THOUGHT.search(text):
         return NONE
-    marked = [*(Final(inner, "boxed") for inner in normal.boxed(text)),
+    marked = [*(Final(inner, "boxed") for inner in boxed(text)),
               *(Final(inner, "tag") for inner in _TAG.findall(text)),
               *(Final(inner, "hashes") for inner in _HASHES.findall(text))] \
         if any(sign in text for sign in "\\<#") else []
@@ -82,6 +85,9 @@ def _unmarked(text: str) -> Final:
         return Final(fenced[1], "fence")
     if normal.FENCE.match(text):
         return Final(text, "whole")
+    below = _LED_TO.match(text) if text[-1] in "]}" else None
+    if below and normal.parsed(below[1]) is not None:
+        return Final(below[1], "below")
     last = lines[-1].strip()
     if len(lines) > 2 and not lines[-2].strip() and len(last) <= _LAST \
             and len(last.split()) <= 4 and not last.endswith(("?", ":", "!", ",")) \
@@ -117,7 +123,7 @@ def _last_words(line: str) -> list[str]:
 def _unwrapped(words: str) -> str:
     """An answer without emphasis, and out of its box or tag where it has one."""
     words = re.sub(r"^[*_]+(?=\S)|(?<=\S)[*_]+$", "", words.strip())
-    inner = [*normal.boxed(words), *_TAG.findall(words)]
+    inner = [*boxed(words), *_TAG.findall(words)]
     return inner[0] if len(inner) == 1 else words
 
 

@@ -26,6 +26,12 @@ _SAID = ("outputs", "communicate_info", "required_outputs", "must_say", "to_say"
 # What a dimension is called that judges whether the answer is right, or the calls are.
 RIGHT = re.compile(r"correct|accura|match|solved|answer|right|score|success|pass|outcome|equal|"
                    r"valid|\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result", re.I)
+# What else an answer that is the expected one has all of, and what its form alone decides.
+_HAS = re.compile(r"complet|content|cover|includ|extract|recall|precis", re.I)
+_FORM = re.compile(r"format|schema|structur|syntax|\bjson\b", re.I)
+# Calls that only read where they go.
+_READS = re.compile(r"(^|_)(open|visit|click|browse|go_?to|navigate|scroll|load|download|python|"
+                    r"code|calculator|web)(_|$)", re.I)
 _DONE = re.compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid",
                    re.I)
 _EXACTLY = re.compile(r"\bexact(?:ly)?\b|\bverbatim\b|\bword for word\b", re.I)
@@ -50,6 +56,7 @@ SAYS = {
     "option": "the expected option, named by its letter or its text",
     "latex": "what is expected, written in LaTeX or out of it",
     "assignment": "what is expected, with the name of the unknown",
+    "title": "the expected person, with or without a title",
     "json": "the expected JSON value", "list": "the expected list, written otherwise",
     "set": "the expected members in another order, which is free",
 }
@@ -113,7 +120,7 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
         if not (same or inner) or usual not in ("", ending.how):
             continue
         asked = asks.forms(question)
-        if inner and ending.how not in passing and asked & {"only", "exact"}:
+        if inner and ending.how not in passing and asked & {"only", "exact", "bare"}:
             continue
         if not {"boxed", "tag", "hashes"} & asked - {ending.how}:
             return same or ("wrapping" if inner == "equal" else inner)
@@ -126,7 +133,9 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     by_rule: dict[str, list[Seen]] = {}
     marks: Counter[tuple[str, str]] | None = None
     for row in failed:
-        if row.made or not row.answer.strip() or not about(row, RIGHT):
+        of_form = not about(row)
+        if not row.answer.strip() or of_form and not _of_form(row, wanted, question) \
+                or not all(map(_reads, row.made)):
             continue
         if not rules(row, wanted, question, "", _MARKS):
             continue
@@ -147,6 +156,11 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
                         failed=len(rows), of=len(item.rows))
 
 
+def _reads(made: Made) -> bool:
+    """Whether a call changes nothing, so that the answer is all that was judged."""
+    return not required.writes(made.tool) or bool(_READS.search(made.tool))
+
+
 def _usual(others: Counter[tuple[str, str]]) -> str:
     """How the other responses mark their final answer (all that passed, else most of all), where
     it is with a sign that a prompt will have asked for; blank otherwise. `others` counts them by
@@ -163,16 +177,30 @@ def _usual(others: Counter[tuple[str, str]]) -> str:
     return how if how in signs and count > 1 and count * 2 > counts.total() else ""
 
 
-def about(row: Seen, names: re.Pattern) -> bool:
-    """Whether what the row failed is a dimension with such a name, or its only one."""
-    judged = [name for name, value in row.scores.items() if isinstance(value, bool)
-              or is_number(value)]
+def about(row: Seen) -> bool:
+    """Whether what the row failed is a dimension that the right answer has met, by its name, or its
+    only one."""
+    judged = _judged(row)
     if len(judged) < 2 or not row.failed:
         return True
-    said = [name for name in row.failed if names.search(name.replace("_", " "))]
+    said = [name for name in row.failed if RIGHT.search(name.replace("_", " "))
+            or _HAS.search(name.replace("_", " "))]
     held = [name for name in judged if row.scores[name] is True
-            and names.search(name.replace("_", " "))]
+            and RIGHT.search(name.replace("_", " "))]
     return bool(said) and not held
+
+
+def _judged(row: Seen) -> list[str]:
+    return [name for name, value in row.scores.items() if isinstance(value, bool)
+            or is_number(value)]
+
+
+def _of_form(row: Seen, wanted: Sequence[str], question: str) -> bool:
+    """Whether the row failed its form alone, though the whole of it is what is expected but for
+    white space."""
+    return bool(row.failed) and all(_FORM.search(name) for name in row.failed) and any(
+        normal.alike(row.answer, gold, question) in ("equal", "white_space", "json")
+        and "```" not in row.answer for gold in wanted)
 
 
 def about_calls(row: Seen) -> bool:

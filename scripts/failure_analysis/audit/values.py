@@ -61,7 +61,7 @@ def unit(text: str) -> str:
     text = " ".join(text.strip().strip(".").split()).casefold()
     if text in _UNIT_OF:
         return _UNIT_OF[text]
-    single = text[:-1] if text.endswith("s") and len(text) > 2 else text
+    single = text[:-1] if len(text) > 2 and text.endswith("s") and text[-2].isalpha() else text
     return _UNIT_OF.get(single, single)
 
 
@@ -108,3 +108,37 @@ def digits(text: str) -> str:
     for anything else."""
     bare = re.sub(r"[\s().-]", "", text)
     return bare if re.fullmatch(r"\+?[A-Z]{0,4}\d{6,}", bare) else ""
+
+
+_ONES = {name: value for value, name in enumerate((
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen"))}
+_TENS = {name: value for value, name in zip(range(20, 100, 10), (
+    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), strict=True)}
+_SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
+_WORD = "|".join((*_ONES, *_TENS, "hundred", *_SCALES))
+_IN_WORDS = re.compile(rf"\b(?:{_WORD})(?:(?:-|,? (?:and )?)(?:{_WORD}))*\b", re.I)
+
+
+def in_digits(text: str) -> str:
+    """A text with its whole numbers in digits."""
+    return _IN_WORDS.sub(lambda found: _of_words(found[0]), text)
+
+
+def _of_words(words: str) -> str:
+    """A number of words in digits; as it is where the words are no one number."""
+    total, part, largest = 0, 0, 0
+    for word in re.findall(r"[a-z]+", words.lower().replace(" and ", " ")):
+        if word in _ONES and part % 10 == 0 and (part % 100 == 0 or 0 < _ONES[word] < 10) \
+                and part % 100 not in range(10, 20):
+            part += _ONES[word]
+        elif word in _TENS and part % 100 == 0:
+            part += _TENS[word]
+        elif word == "hundred" and 0 < part < 10:
+            part *= 100
+        elif word in _SCALES and part and not 0 < largest <= _SCALES[word]:
+            total, part, largest = total + part * _SCALES[word], 0, _SCALES[word]
+        else:
+            return words
+    return str(total + part)
