@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from failure_analysis.audit import normal
+from failure_analysis.audit.alike import alike
 from failure_analysis.audit.final import final
 
 MAPPING = """
@@ -273,7 +273,7 @@ def test_the_final_answer_of_a_response(text: str, answer: str) -> None:
     ("def f():\n  return 1", "def f():\n    return 1", "Write f.", ""),
 ])
 def test_what_is_alike(answer: str, gold: str, question: str, rule: str) -> None:
-    assert normal.alike(answer, gold, question) == rule
+    assert alike(answer, gold, question) == rule
 
 
 def test_judges_who_all_contradict_the_verdict_are_a_lead(build: Callable, run_script: Callable,

@@ -35,8 +35,8 @@ def is_sequence(tool: str) -> bool:
 def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = False) -> bool:
     """Whether two values of an argument of this name differ in form at most: white space,
     capitals but where they count, a number or JSON as text, a day or time written otherwise,
-    blanks in a phone number, a part that is empty or left out, the order of a list that is a set
-    by its name (unless all are `ordered`)."""
+    blanks in a phone number, a part that is empty or left out, a list of one, the order of a list
+    that is a set by its name (unless all are `ordered`)."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         a, b = (each if ordered else _sorted(each) for each in (a, b))
         return all(same(a.get(key), b.get(key), str(key), capitals, ordered=ordered)
@@ -44,6 +44,10 @@ def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = 
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(same(x, y, name, capitals, ordered=ordered)
                                         for x, y in zip(a, b, strict=True))
+    if isinstance(a, list) != isinstance(b, list) and capitals != "identifiers":
+        members, other = (a, b) if isinstance(a, list) else (b, a)
+        if len(members) == 1 and not (isinstance(other, str) and other.startswith("[")):
+            return same(members[0], other, name, capitals, ordered=ordered)
     if _is_empty(a) or _is_empty(b):
         return _is_empty(a) and _is_empty(b)
     if isinstance(a, bool) or isinstance(b, bool):

@@ -10,14 +10,16 @@ _FORMS = {
             r"\bcase\b[^.?!]{0,40}\b(matters?|counts?|kept|preserved)\b|"
             r"\b(keep|preserve)\w* (the )?case|\b(in|all|only) capitals\b(?! of)|"
             r"\bcapitals (only|as)\b",
-    "number": r"\bdecimals?\b|\bround(ed)?\b|significant (figure|digit)|as an? (\w+ )?(fraction|"
+    "number": r"\bdecimals?\b|\bin (digits|figures)\b|\bnumerals?\b|\bround(ed)?\b|"
+              r"significant (figure|digit)|as an? (\w+ )?(fraction|"
               r"percent|percentage|ratio|integer|mixed number|common fraction)|simplest form|"
               r"simplified|lowest terms|scientific notation|\bnearest\b|(no|without|with|use) "
               r"(a |any |the )?(leading|trailing)|in words|improper fraction|\b\d+ digits\b|"
               r"as a percent",
     "commas": r"\bcommas?\b(?! between| and)|thousands|separators?\b|digits only|only digits",
     "date": r"\b(YYYY|YY|DD|MM)\b|\biso\b|\b(date|day|month|year)\b[^.?!]{0,30}\b(format|form)\b|"
-            r"\bformat[^.?!]{0,30}\b(date|day|month|year)\b",
+            r"\bformat[^.?!]{0,30}\b(date|day|month|year)\b|\bHH\b|\b(12|24)[- ]hour\b|"
+            r"\btime\b[^.?!]{0,30}\bformat\b",
     "unit": r"(no|without|omit|with|include|including|state|give) (a |any |the |its |your )?"
             r"(correct |right |proper )?(unit|currency|symbol|dollar sign|percent sign)|"
             r"digits only|only digits|(only|just) (a|the|one) (number|integer|digits?)|"
@@ -96,15 +98,14 @@ _MEMBERS = re.compile(
     r"(?!\w*ss\b|(?:is|was|has|does|its|this)\b)[\w-]+s\b", re.I)
 # What makes the order a part of it, or asks for one thing and another.
 _ORDERED = re.compile(
-    r"\b(?:then|first(?! names?\b)|last(?! names?\b)|second|third|next|steps?|stages?|phases?|"
-    r"sequence|series|order(?:ed|ing)?|"
-    r"respectively|top|from|rank\w*|earliest|latest|largest|smallest|highest|lowest|most|least|"
-    r"coordinates?|digits?|dimensions?|rows?|columns?|arrays?|vectors?|matri\w+|tuples?|pairs?|"
-    r"points?|"
-    r"outputs?|prints?|returns?|elements?|terms?|minimum|maximum|mean|each|every|left|right|"
-    r"increasing|decreasing|scores?|quotient|begin\w*|start\w*|end\w*|path|route)\b|"
+    r"(?i:\b(?:then|first(?! names?\b)|last(?! names?\b)|second|third|next|steps?|stages?|phases?|"
+    r"sequence|series|order(?:ed|ing)?|respectively|top|from|rank\w*|earliest|latest|largest|"
+    r"smallest|highest|lowest|most|least|coordinates?|digits?|dimensions?|rows?|columns?|arrays?|"
+    r"vectors?|matri\w+|tuples?|pairs?|points?|outputs?|prints?|returns?|elements?|terms?|minimum|"
+    r"maximum|mean|each|every|left|right|increasing|decreasing|scores?|quotient|begin\w*|start\w*|"
+    r"end\w*|path|route|or)\b)|"
     r"\b[a-z]+ and (?:the |its |their |a |an )?(?![a-z]+ing\b)[a-z]+\b|"
-    r"\b[a-z](?: and |, ?)[a-z]\b|\bor\b|[\[\]=]|\w\(")
+    r"\b[a-z](?: and |, ?)[a-z]\b|[\[\]=]|\w\(")
 
 
 @lru_cache(maxsize=4)

@@ -8,6 +8,7 @@ from math import prod
 from statistics import fmean
 
 from failure_analysis.audit import golds, normal
+from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
@@ -83,7 +84,7 @@ def _consensus(item: Item, whole: Whole) -> Iterator[Candidate]:
         return
     rows = texts[answer]
     text = final(rows[0].answer).text
-    if normal.alike(text, gold, "") or _are_weaker({row.model for row in rows}, judged, whole):
+    if alike(text, gold, "") or _are_weaker({row.model for row in rows}, judged, whole):
         return
     yield candidate(
         item, "consensus_against_gold", "two_thirds_agree",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from failure_analysis import facts, files, manifest, steps
 from failure_analysis.audit import golds, normal, values
+from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.contract import Contract
 from failure_analysis.audit.final import final
@@ -160,7 +161,7 @@ def find(item: Item, whole: Whole, answers: Mapping[str, list[Answer]]) -> Itera
         return
     whole.given.add(item.ident)
     first, gold = mine[0], golds.plain(item.expected)
-    if any(not normal.alike(other.text, first.text, "") for other in mine[1:]):
+    if any(not alike(other.text, first.text, "") for other in mine[1:]):
         whole.counted["answers/sources_differ"] += 1
         return
     sides = [variant("question", item.question),
@@ -175,12 +176,12 @@ def find(item: Item, whole: Whole, answers: Mapping[str, list[Answer]]) -> Itera
             whole.counted["answers/not_compared_rows"] += 1
             continue
         whole.counted["answers/compared_rows"] += 1
-        same = bool(normal.alike(said, first.text, item.question))
+        same = bool(alike(said, first.text, item.question))
         if same and row.outcome == "fail":
             right.append(row)
         elif row.outcome == "pass" and not same and differs(said, first.text):
             wrong.append(row)
-    differing = gold is not None and not normal.alike(first.text, gold, "") \
+    differing = gold is not None and not alike(first.text, gold, "") \
         and differs(gold, first.text)
     yield from _flags(item, whole, sides, right, wrong, differing)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from failure_analysis.audit import arguments, asks, normal, required
+from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
@@ -44,6 +45,10 @@ _MOVES = re.compile(
     r"drive|navigate|open|close|start|stop|play|pause|log_?in|log_?out|switch|select|write|undo|"
     r"redo|print|speak|run|exec(ute)?|sql|commit|scroll|drag|fill)(_|$)", re.I)
 _FAULT = re.compile(r"\s*HTTP[ /\d.]* [45]\d\d\b")  # a result that says that nothing was done
+_COMPARES = re.compile(
+    r"(?P<q>['\"`])(?P<a>(?:(?!(?P=q)).){1,400})(?P=q),?\s*(?:[!=]=|(?:but )?(?:got|was)|is not|"
+    r"differs from|vs\.?):?\s*(?P<r>['\"`])(?P<b>(?:(?!(?P=r)).){1,400})(?P=r)", re.S)
+_LONGEST_JUDGE = 4_000
 _MOST_SHOWN = 6
 _MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
 SAYS = {
@@ -56,6 +61,8 @@ SAYS = {
     "option": "the expected option, named by its letter or its text",
     "latex": "what is expected, written in LaTeX or out of it",
     "assignment": "what is expected, with the name of the unknown",
+    "article": "what is expected but for an article before it",
+    "accents": "what is expected but for accents",
     "title": "the expected person, with or without a title",
     "json": "the expected JSON value", "list": "the expected list, written otherwise",
     "set": "the expected members in another order, which is free",
@@ -72,6 +79,7 @@ _SAYS_CALLS = {
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The failures of one item that differ from what is expected in form alone."""
     failed = [row for row in item.rows if row.outcome == "fail"]
+    yield from _judged_blanks(item, failed)
     if not failed or item.expected is None:
         return
     wanted = calls_wanted(item.expected)
@@ -79,6 +87,26 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         yield from _calls(item, failed, wanted)
     else:
         yield from _answers(item, failed)
+
+
+def _judged_blanks(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
+    """Failures whose judge says which two texts it compared, and they differ in white space alone
+    at their ends."""
+    rows = [row for row in failed if len(row.judge) < _LONGEST_JUDGE
+            and any(sign in row.judge for sign in ("!=", "==", "got"))
+            and (pairs := _compared(row.judge))
+            and all(a != b and a.strip() == b.strip() for a, b in pairs)]
+    if rows and not asks.forms(item.question) & {"exact", "stop"} \
+            and not re.search(r"\btrailing\b|\bline break|\bnew ?line|\bspaces?\b", item.question):
+        yield candidate(item, "strict_match", "judged_blanks",
+                        f"{len(rows)} failed as their judge compared blanks at the end.",
+                        [variant("failed", row.judge, [row]) for row in rows[:_MOST_SHOWN]], rows,
+                        failed=len(rows), of=len(item.rows))
+
+
+def _compared(judge: str) -> list[tuple[str, str]]:
+    """The pairs of quoted texts that a judge says it compared."""
+    return [(found["a"], found["b"]) for found in _COMPARES.finditer(judge)]
 
 
 def golds(expected: Any) -> list[str]:
@@ -100,7 +128,7 @@ def _will_do(item: Item) -> list[str]:
     expected = item.expected
     if not isinstance(expected, list) or not all(isinstance(one, str) for one in expected):
         return golds(expected)
-    one_passed = any(normal.alike(ending, gold, item.question) for row in item.rows
+    one_passed = any(alike(ending, gold, item.question) for row in item.rows
                      if row.outcome == "pass" and (ending := final(row.answer).text)
                      for gold in expected)
     return expected if one_passed and len(expected) > 1 else golds(expected)
@@ -114,8 +142,8 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
     ending = final(row.answer)
     for gold in wanted:
         short = final(gold).text or gold
-        same = row.answer == gold and "equal" or normal.alike(row.answer, short, question)
-        inner = "" if same or ending.how in ("", "whole") else normal.alike(
+        same = row.answer == gold and "equal" or alike(row.answer, short, question)
+        inner = "" if same or ending.how in ("", "whole") else alike(
             ending.text, short, question)
         if not (same or inner) or usual not in ("", ending.how):
             continue
@@ -199,7 +227,7 @@ def _of_form(row: Seen, wanted: Sequence[str], question: str) -> bool:
     """Whether the row failed its form alone, though the whole of it is what is expected but for
     white space."""
     return bool(row.failed) and all(_FORM.search(name) for name in row.failed) and any(
-        normal.alike(row.answer, gold, question) in ("equal", "white_space", "json")
+        alike(row.answer, gold, question) in ("equal", "white_space", "json")
         and "```" not in row.answer for gold in wanted)
 
 

@@ -9,7 +9,7 @@ TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘
                             "\u200b": "", "\ufeff": ""})
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
 _NUMBER = re.compile(
-    rf"^([-+]?)\s*([$€£¥]?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"
+    rf"^([-+]?)\s*((?:[$€£¥]|US\$|USD|EUR|GBP)?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"
     rf"\s*[*x×]\s*10\s*\^\s*\(?([-+]?\d{{1,3}})\)?)?(?:\s*/\s*(\d+))?\s*(%|[^\W\d_].*)?$")
 _MIXED = re.compile(r"^([-+]?)(\d+)\s+(\d+)\s*/\s*(\d+)$")
 
@@ -43,7 +43,7 @@ def number(text: str) -> tuple[Fraction, str] | None:
 
 
 UNITS = {
-    "%": "percent percentage pct", "$": "dollar usd", "€": "euro eur", "£": "pound gbp",
+    "%": "percent percentage pct", "$": "dollar usd us$", "€": "euro eur", "£": "pound gbp",
     "km": "kilometer kilometre", "m": "meter metre", "cm": "centimeter centimetre",
     "mm": "millimeter millimetre", "kg": "kilogram kilo", "g": "gram", "mg": "milligram",
     "l": "liter litre", "ml": "milliliter millilitre", "h": "hour hr", "min": "minute",
@@ -88,19 +88,36 @@ def date(text: str) -> tuple[int, int, int] | None:
 
 
 _CLOCK = re.compile(r"(\d{2}):(\d{2})(?::(\d{2})(?:\.0+)?)?")
+_HALF_DAY = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?:[:.](\d{2}))?\s*([ap])\.?m\.?", re.I)
 
 
 def moment(text: str) -> tuple | None:
     """The day, the time of day, or both that a text names; None for anything else. Zones are not
     read."""
     text = text.strip()
-    day, joint, clock = text.partition("T") if re.match(r"\d{4}-\d\d-\d\dT", text) \
-        else text.rpartition(" ") if ":" in text else (text, "", "")
-    found = _CLOCK.fullmatch(clock) if clock else None
-    named = date(day) if day else None
-    if (clock and not found) or (day and not named) or not text:
+    half = re.search(rf"(?:^|[ ,T]){_HALF_DAY.pattern}$", text, re.I)
+    if half:
+        day, clock = text[:half.start()], half[0].strip(" ,T")
+    elif re.match(r"\d{4}-\d\d-\d\dT", text):
+        day, _, clock = text.partition("T")
+    else:
+        day, _, clock = text.rpartition(" ") if ":" in text else (text, "", "")
+    named = date(day.strip(" ,")) if day else None
+    time = _time(clock)
+    return None if not text or clock and not time or day and not named else (named, time)
+
+
+def _time(clock: str) -> tuple[int, int, int] | None:
+    """Hour, minute and second of a time of day."""
+    found = _CLOCK.fullmatch(clock) or _HALF_DAY.fullmatch(clock)
+    if not found:
         return None
-    return named, (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+    hour = int(found[1])
+    if found.re is _HALF_DAY:
+        if not 0 < hour < 13:
+            return None
+        hour = hour % 12 + 12 * (found[4] in "pP")
+    return hour, int(found[2] or 0), int(found[3] or 0)
 
 
 def digits(text: str) -> str:
