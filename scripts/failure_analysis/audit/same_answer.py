@@ -235,13 +235,15 @@ def _near(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Gr
           ) -> Iterator[Candidate]:
     """Nearly equal answers with opposite verdicts: equal in all numbers, negations and the final
     answer, after the same calls with the same results, and what differs decides nothing."""
-    by_final: dict[tuple, list[list[Seen]]] = defaultdict(list)
+    by_calls: dict[tuple, list[list[Seen]]] = defaultdict(list)
     for key, rows in alike.items():
         if key not in opposite and not normal.is_code(rows[0].answer) \
                 and rows[0].answer.lstrip()[:1] not in ("{", "["):
-            by_final[_calls(rows[0]), _marked(rows[0].spoken or rows[0].answer)].append(rows)
-    mixed = [members for members in by_final.values()
-             if {"pass", "fail"} <= {row.outcome for rows in members for row in rows}]
+            by_calls[tuple((made.tool, made.result_hash) for made in rows[0].made)].append(rows)
+    by_final: dict[tuple, list[list[Seen]]] = defaultdict(list)
+    for rows in (rows for members in _mixed(by_calls) for rows in members):
+        by_final[_calls(rows[0]), _marked(rows[0].spoken or rows[0].answer)].append(rows)
+    mixed = _mixed(by_final)
     if not mixed or asks.forms(item.question) & _FORM:
         return
     buckets: dict[tuple, list[tuple[Counter, list[Seen]]]] = defaultdict(list)
@@ -253,6 +255,12 @@ def _near(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Gr
               for group in _near_pairs(members, NEAR if print_[0] == "final" else NEAR_WORDS)]
     if groups:
         yield _contradiction(item, "near_equal", _disjoint(groups), "said nearly the same")
+
+
+def _mixed(groups: Mapping[tuple, list[list[Seen]]]) -> list[list[list[Seen]]]:
+    """The groups with both verdicts."""
+    return [members for members in groups.values()
+            if {"pass", "fail"} <= {row.outcome for rows in members for row in rows}]
 
 
 def _calls(row: Seen) -> str:

@@ -94,7 +94,7 @@ def _judged_blanks(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     at their ends."""
     rows = [row for row in failed if len(row.judge) < _LONGEST_JUDGE
             and any(sign in row.judge for sign in ("!=", "==", "got"))
-            and (pairs := _compared(row.judge))
+            and (pairs := compared(row.judge))
             and all(a != b and a.strip() == b.strip() for a, b in pairs)]
     if rows and not asks.forms(item.question) & {"exact", "stop"} \
             and not re.search(r"\btrailing\b|\bline break|\bnew ?line|\bspaces?\b", item.question):
@@ -104,7 +104,7 @@ def _judged_blanks(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
                         failed=len(rows), of=len(item.rows))
 
 
-def _compared(judge: str) -> list[tuple[str, str]]:
+def compared(judge: str) -> list[tuple[str, str]]:
     """The pairs of quoted texts that a judge says it compared."""
     return [(found["a"], found["b"]) for found in _COMPARES.finditer(judge)]
 
