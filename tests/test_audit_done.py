@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from failure_analysis.audit import checked, required, shell, wording
+from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
-from failure_analysis.tool_checks import Call
 
 MAPPING = """
 benchmark: desk
@@ -245,7 +245,7 @@ def test_one_look_up_two_results(found: Callable) -> None:
     ('{"tool_calls": [{"function": {"name": "f", "arguments": "{\\"x\\": 1}"}}]}',
      [Call("assistant", "f", {"x": 1})]),
     ({"actions": [{"name": "f", "arguments": {"x": 1, "y": 2}, "compare_args": ["x"],
-                   "requestor": "user"}]}, [Call("user", "f", {"x": 1})]),
+                   "requestor": "user"}]}, [Call("user", "f", {"x": 1, "y": 2}, ("x",))]),
     ({"actions": None, "outputs": []}, []),
     ({"actions": []}, []),
     ([], None),

@@ -7,13 +7,14 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import checked, normal, required, shell, undone, wording
+from failure_analysis.audit import checked, required, shell, undone, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
+from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.undone import Undone
+from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
-from failure_analysis.tool_checks import Call
 
 _WORDS = re.compile(r"communicat|(^|[^a-z])"
                     r"(told|tell|inform|informed|said|say|mention|output|response|reply)s?"
@@ -264,4 +265,4 @@ def _said_otherwise(row: Seen) -> bool:
     then the sentence was not missing but wrong."""
     untold = [str(signal.get("text")) for signal in row.signals
               if signal.get("kind") == "not_communicated"]
-    return any(map(normal.number, untold)) and bool(_AMOUNT.search(row.spoken or row.answer))
+    return any(map(number, untold)) and bool(_AMOUNT.search(row.spoken or row.answer))

@@ -8,9 +8,12 @@ from math import prod
 from statistics import fmean
 
 from failure_analysis.audit import golds, normal
+from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
+from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
 
 # Of 100 items on which so many models agree against the gold, how many have a wrong one: simulated,
@@ -80,8 +83,8 @@ def _consensus(item: Item, whole: Whole) -> Iterator[Candidate]:
             or any(row.outcome == "pass" for row in texts[answer]):
         return
     rows = texts[answer]
-    text = normal.final(rows[0].answer).text
-    if normal.alike(text, gold, "") or _are_weaker({row.model for row in rows}, judged, whole):
+    text = final(rows[0].answer).text
+    if alike(text, gold, "") or _are_weaker({row.model for row in rows}, judged, whole):
         return
     yield candidate(
         item, "consensus_against_gold", "two_thirds_agree",
@@ -105,10 +108,10 @@ def _are_weaker(some: set[str], judged: Sequence[Seen], whole: Whole) -> bool:
 
 def key_of(answer: str) -> str:
     """What equal answers share: of the answer that a response ends in; blank where none is sure."""
-    text = normal.final(answer).text
+    text = final(answer).text
     if not text:
         return ""
-    value = normal.number(text)
+    value = number(text)
     return f"{value[0]} {value[1]}".strip() if value else normal.key(text)
 
 

@@ -9,7 +9,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from failure_analysis.audit import demands, golds, normal
+from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
+from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item, question_key
 from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 from failure_analysis.audit.whole import Whole
@@ -68,7 +70,7 @@ def _two_golds(item: Item, whole: Whole) -> Fault | None:
     if is_agent and golds.plain(item.expected) is not None:
         return None
     passing = [row.answer for row in item.rows if row.outcome == "pass"]
-    if not differing or any(normal.alike(_final(answer), other, "") for answer in passing
+    if not differing or any(alike(_final(answer), other, "") for answer in passing
                             for other in differing.values()):
         return None
     sides = [variant(f"expected by item {place}", text)
@@ -85,7 +87,7 @@ def _same(one: Any, other: Any) -> bool:
     if a is None or b is None:
         return type(one) is not type(other) or _unordered(one) == _unordered(other)
     first, second = golds.folded(a), golds.folded(b)
-    if normal.alike(a, b, "") or first == second:
+    if alike(a, b, "") or first == second:
         return True
     words = [re.findall(r"\w+", text) for text in (first, second)]
     shorter, longer = sorted(words, key=len)
@@ -112,7 +114,7 @@ def _unordered(gold: Any) -> str:
 
 def _final(answer: str) -> str:
     """The answer that a response ends in, where it is sure."""
-    return normal.final(answer).text
+    return final(answer).text
 
 
 def _rounded(item: Item, whole: Whole) -> Fault | None:
@@ -503,7 +505,7 @@ def _type(item: Item, whole: Whole) -> Fault | None:
 def _no_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:
     """Why a gold can be no answer; blank where it can."""
     odd = _odd_value(item, whole, gold, offered)
-    if odd and any(normal.alike(_final(row.answer), gold, "") for row in item.rows
+    if odd and any(alike(_final(row.answer), gold, "") for row in item.rows
                    if row.outcome != "unjudged"):
         return ""
     return odd

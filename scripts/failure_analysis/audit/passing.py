@@ -10,10 +10,9 @@ from failure_analysis import tool_calls
 from failure_analysis.audit import blank, required, shell, undone, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
-from failure_analysis.audit.required import EMPTY, REFUSED, Unmet
+from failure_analysis.audit.required import EMPTY, REFUSED, Call, Unmet
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
-from failure_analysis.tool_checks import Call
 
 _FEW_ROWS = 10  # of a run with fewer, equal answers say nothing
 _SAME = 0.8

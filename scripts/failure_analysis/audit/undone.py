@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from failure_analysis import tool_calls
 from failure_analysis.audit import required, shell, wording
-from failure_analysis.audit.required import Unmet
+from failure_analysis.audit.required import Call, Unmet
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
-from failure_analysis.tool_checks import Call
 
 ELSEWHERE = "elsewhere"
 # A value that names an object: no blank in it, and a digit, an at sign, a dash or a dot within.
