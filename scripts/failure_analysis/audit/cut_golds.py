@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 
-from failure_analysis.audit import golds
+from failure_analysis.audit import golds, recorded
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import (
     FEWEST_SIBLINGS,
@@ -31,6 +31,11 @@ def cut(item: Item, whole: Whole) -> Fault | None:
     if pieces := _pieces(item):
         return Fault("What is expected has pieces of what stands whole in the question.",
                      sides(item, item.expected, variant("cut", ", ".join(pieces))))
+    if found := recorded.cut_name(item):
+        return Fault("A name of what is expected stands longer or in other signs in the question "
+                     "or in a tool's result; most failing answers say it so.",
+                     sides(item, item.expected, variant("cut", f"{found.record} → {found.gold}"),
+                           variant("failed", found.rows[0].answer, found.rows)), found.rows)
     if gold is None and isinstance(item.expected, list) and len(item.expected) > 1 \
             and (longer := _longer(item, ", ".join(golds.scalars(item.expected)), ",")):
         return Fault("What is expected is the beginning of a list that the failing answers agree "
@@ -38,7 +43,8 @@ def cut(item: Item, whole: Whole) -> Fault | None:
     if gold is None:
         return None
     passed = [row for row in item.rows if row.outcome == "pass"]
-    exact = any(row.answer.rstrip().endswith(gold) for row in passed)
+    exact = any(re.search(re.escape(gold) + r"\s*(?:$|```)", row.answer, re.MULTILINE)
+                for row in passed)
     if not exact and golds.unclosed(gold) and is_odd(whole, item, "unclosed"):
         return Fault("A bracket or a quote of what is expected is never closed.",
                      sides(item, gold))

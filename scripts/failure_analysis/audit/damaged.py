@@ -1,13 +1,11 @@
 """Items that are damaged in themselves: a gold that its own question, the other golds or another
 item with the same question contradict."""
 
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from failure_analysis.audit import demands, golds, normal
+from failure_analysis.audit import asks, demands, excluded, golds, normal, required
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.cut_golds import cut
 from failure_analysis.audit.faults import (
@@ -20,83 +18,31 @@ from failure_analysis.audit.faults import (
     sides,
 )
 from failure_analysis.audit.gold_kinds import other_kind
-from failure_analysis.audit.items import Item, question_key
+from failure_analysis.audit.items import Item
 from failure_analysis.audit.rounded import DECIMAL, fraction, numbers_of, rounded
 from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.two_golds import two_golds
 from failure_analysis.audit.whole import Whole
-from failure_analysis.datapoint import fingerprint
 
-_MOST_SHARING = 4  # items with one question; what more share is an instruction, and no question
+_MANY_WORDS = 6
+_COUNTED_ON = re.compile(r"\b(?:before|after|until|till|since|less|fewer|more|over|under|above|"
+                         r"below|between|by|from|to|previous|next|last|following|ago|"
+                         r"at (?:least|most)|not|than|later|earlier|first|top)\b", re.IGNORECASE)
+_NEVER = re.compile(r"\b(?:never|do not|don't|must not|not to) (?P<verb>[a-z]{3,})\b"
+                    r"(?P<rest>[^.;!?\n]*(?:[.](?=\w)[^.;!?\n]*)*)", re.IGNORECASE)
+_UNDER = re.compile(r"\b(?:unless|except|if|until|before|only|without|twice|again|yet)\b",
+                    re.IGNORECASE)
 _MARK = re.compile(r"~[0-9a-f]{8}\Z")
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The faults of an item, one of each rule."""
     judged = [row for row in item.rows if row.outcome != "unjudged"]
-    for rule, test in _RULES if item.expected is not None else (_OF_NAMES,):
+    for rule, test in _RULES if item.expected is not None else _OF_ANY:
         if fault := test(item, whole):
             disputed = judged if fault.disputed is None else fault.disputed
             yield candidate(item, "damaged_item", rule, fault.what, fault.variants, disputed,
                             **fault.numbers)
-
-
-def _two_golds(item: Item, whole: Whole) -> Fault | None:
-    """Another item asks the same in the same words and expects something else. Not where the words
-    may not be the whole question: an agent, whose task depends on a state, a conversation, an
-    instruction that many share; and not where what the other expects passes here too."""
-    others = whole.golds.get(question_key(item.question)) if item.question.strip() else None
-    words = len(re.findall(r"\w+", item.question))
-    if not others or not 2 <= len(others) <= _MOST_SHARING or words < 4:
-        return None
-    if any(row.made for row in item.rows):
-        return None
-    is_talk = any(row.spoken for row in item.rows)
-    if is_talk and (words < 8 or not re.search(r"\d", item.question)
-                    or golds.plain(item.expected) is not None):
-        return None
-    differing = {at: normal.written(other) for at, other in others.items()
-                 if not _same(item.expected, other)}
-    passing = [row.answer for row in item.rows if row.outcome == "pass"]
-    if not differing or any(normal.alike(final(answer), other, "") for answer in passing
-                            for other in differing.values()):
-        return None
-    said = [variant(f"expected by item {place}", text)
-            for place, text in enumerate(differing.values(), 2)]
-    names = [variant(f"item {place}", ident) for place, (ident, _) in enumerate(differing, 2)]
-    return Fault(f"{len(differing) + 1} items or contents ask this in the same words and expect "
-                 "different answers.", sides(item, item.expected, *said, *names))
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two golds say the same, or one is a part of the other."""
-    one, other = (_value_of(gold) for gold in (one, other))
-    a, b = golds.plain(one), golds.plain(other)
-    if a is None or b is None:
-        return type(one) is not type(other) or _unordered(one) == _unordered(other)
-    first, second = golds.folded(a), golds.folded(b)
-    if normal.alike(a, b, "") or first == second:
-        return True
-    words = [re.findall(r"\w+", text) for text in (first, second)]
-    shorter, longer = sorted(words, key=len)
-    return len(shorter) < len(longer) and not (golds.number(a) and golds.number(b)) and any(
-        longer[at:at + len(shorter)] == shorter for at in range(len(longer)))
-
-
-def _value_of(gold: Any) -> Any:
-    """A gold, or the object or list that it spells as JSON."""
-    if isinstance(gold, str) and gold.lstrip()[:1] in ("{", "["):
-        try:
-            return json.loads(gold)
-        except (ValueError, RecursionError):
-            return gold
-    return gold
-
-
-def _unordered(gold: Any) -> str:
-    """What golds of several values share that differ in the order of a list alone."""
-    if isinstance(gold, list):
-        return fingerprint(None, sorted(fingerprint(None, one) for one in gold))
-    return fingerprint(None, gold)
 
 
 def _against_question(item: Item, whole: Whole) -> Fault | None:
@@ -105,6 +51,10 @@ def _against_question(item: Item, whole: Whole) -> Fault | None:
     gold = golds.plain(item.expected)
     if gold is None:
         return None
+    if rows := _one_number_off(item, gold):
+        return Fault("What is expected is what most failing answers say but for one number: the "
+                     "question has theirs and not its own.",
+                     sides(item, gold, variant("failed", rows[0].answer, rows)), rows)
     said, asked = set(golds.numbers(gold)), set(golds.numbers(item.question))
     odd = said - asked
     if not odd or not is_usual(figures_of(item, whole), "held"):
@@ -124,6 +74,34 @@ def _against_question(item: Item, whole: Whole) -> Fault | None:
                          "the other golds of its task do; most models say one that does.",
                          sides(item, gold, variant("failed", rows[0].answer, rows)), rows)
     return None
+
+
+def _one_number_off(item: Item, gold: str) -> list[Seen]:
+    """The failing rows, of two models and half of all, whose code is the gold but for one number of
+    four signs or more, which is one of the question's and the gold's is none. Not where the
+    question counts on from its own."""
+    words = _tokens(gold)
+    if len(words) < _MANY_WORDS or not normal.is_code(gold):
+        return []
+    asked = set(re.findall(r"\w+", item.question))
+    rows = []
+    for row in item.rows:
+        if row.outcome == "fail":
+            said = _tokens(normal.unfenced(final(row.answer) or row.answer))
+            odd = [(a, b) for a, b in zip(words, said, strict=False) if a != b]
+            if len(said) == len(words) and len(odd) == 1 and odd[0][0] not in asked \
+                    and odd[0][1] in asked and all(len(one) > 3 and one.isdigit()
+                                                   for one in odd[0]):
+                rows.append(row)
+    models = {row.model for row in rows}
+    if len(models) < 2 or 2 * len(models) < len(judged_models(item)):
+        return []
+    return [] if _COUNTED_ON.search(asks.asking(item.question)) else rows
+
+
+def _tokens(code: str) -> list[str]:
+    """The words, numbers and signs of code."""
+    return re.findall(r"\w+|[^\w\s]", code.strip().rstrip(";"))
 
 
 def _garbled(item: Item, whole: Whole) -> Fault | None:
@@ -185,6 +163,14 @@ def _ids(item: Item, whole: Whole) -> Fault | None:
     return None
 
 
+def _exclude(item: Item, whole: Whole) -> Fault | None:
+    """No answer can keep all that the question demands, and none passed."""
+    if any(row.outcome == "pass" for row in item.rows) \
+            or not (what := excluded.exclude_each_other(item.question)):
+        return None
+    return Fault(what, sides(item, item.expected))
+
+
 def _forbidden(item: Item, whole: Whole) -> Fault | None:
     """The gold breaks what the question demands of an answer. Where many golds of a task do, the
     demand is meant otherwise than it is read here."""
@@ -207,12 +193,51 @@ def _is_oddly_broken(whole: Whole, task: str, name: str) -> bool:
     return 0 < broken <= max(1, ODD * (kept + broken))
 
 
+def _asks_forbidden(item: Item) -> str:
+    """What a sentence of the question forbids to do to a name with digits or @, as the verb and the
+    name are, an expected action does; blank where none does, or where not most models avoid it
+    and fail."""
+    calls = required.required(item.expected) or ()
+    for found in _NEVER.finditer(item.question) if calls else ():
+        if _UNDER.search(found["rest"]) or len(found["rest"]) > 80:
+            continue
+        for call in calls:
+            parts = re.split(r"[_\W]|(?<=[a-z])(?=[A-Z])", call.name)
+            if any(part.lower().endswith(found["verb"].lower()) for part in parts) and any(
+                    _is_named(text, found["rest"]) and _most_avoid(item, call.name, text)
+                    for text in golds.scalars(call.arguments)):
+                return "What is expected does what the question says must never be done."
+    return ""
+
+
+def _is_named(text: str, sentence: str) -> bool:
+    """Whether a name with digits or @ stands in a sentence."""
+    return re.fullmatch(r"\S*(?:@|\d)\S*", text) is not None and len(text) > 3 and re.search(
+        rf"(?<![\w@.-]){re.escape(text)}(?![\w@-])", sentence) is not None
+
+
+def _most_avoid(item: Item, tool: str, text: str) -> bool:
+    """Whether of the models that call a tool most do it without this name, two or more, and none of
+    them passes."""
+    with_it: dict[bool, set[str]] = {True: set(), False: set()}
+    for row in item.rows:
+        for made in row.made:
+            if made.tool == tool:
+                has = text in golds.scalars(made.arguments)
+                if row.outcome == "pass" and not has:
+                    return False
+                with_it[has].add(row.model)
+    return len(with_it[False]) > 1 and len(with_it[False]) > len(with_it[True])
+
+
 def _whole_forbidden(item: Item) -> str:
-    """What is wrong with a gold of several values: their number, order or form of date; else
-    blank."""
+    """What is wrong with a gold of several values: what they do, their number, order or form of
+    date; else blank."""
     question, gold = item.question, item.expected
     if not isinstance(gold, list | dict):
         return ""
+    if what := _asks_forbidden(item):
+        return what
     if isinstance(gold, list) and (count := re.search(
             r"\b(?:give|list|name|write|return)\b[^.?]{0,20}\bthe first (\d+) \w+", question,
             re.IGNORECASE)) and len(gold) != int(count[1]):
@@ -232,9 +257,9 @@ def _whole_forbidden(item: Item) -> str:
     return ""
 
 
-_OF_NAMES = ("damaged_ids", _ids)
+_OF_ANY = (("damaged_ids", _ids), ("demands_exclude", _exclude))
 _RULES: tuple[tuple[str, Callable[[Item, Whole], Fault | None]], ...] = (
-    ("two_golds", _two_golds), ("gold_rounded", rounded), ("gold_cut", cut),
+    ("two_golds", two_golds), ("gold_rounded", rounded), ("gold_cut", cut),
     ("gold_against_question", _against_question),
     ("gold_garbled", _garbled), ("gold_type", other_kind), ("answer_in_question", _in_question),
-    _OF_NAMES, ("contract_forbids", _forbidden))
+    *_OF_ANY, ("contract_forbids", _forbidden))

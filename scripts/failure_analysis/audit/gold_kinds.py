@@ -1,16 +1,56 @@
 """A gold of another kind than what is asked for."""
 
+import re
 from collections import Counter
+from typing import NamedTuple
 
-from failure_analysis.audit import golds, normal
-from failure_analysis.audit.faults import FEWEST_SIBLINGS, ODD, Fault, final, sides
+from failure_analysis.audit import asks, golds, normal
+from failure_analysis.audit.candidates import variant
+from failure_analysis.audit.faults import (
+    FEWEST_SIBLINGS,
+    ODD,
+    Fault,
+    final,
+    judged_models,
+    sides,
+)
 from failure_analysis.audit.items import Item
+from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
+
+_AMOUNT = re.compile(r"[-+−]?[$€£]?\s?\d[\d.,]*\s?(?:[^\W\d]+[²³]?|%|°[CF]?)?\.?")
+_ERA = re.compile(r"\b(?:AD|BC|BCE|CE)\b|\bcentury\b|\d{3,4}s\b", re.IGNORECASE)
+_MONTH = re.compile(r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|"
+                    r"aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b",
+                    re.IGNORECASE)
+_DAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b", re.IGNORECASE)
+
+
+class _Asked(NamedTuple):
+    """A kind of answer by the words that ask for it, what such an answer holds, and whether a
+    number can be one."""
+
+    name: str
+    words: re.Pattern[str]
+    holds: re.Pattern[str]
+    most: int  # what numbers up to this one may stand for
+
+
+_KINDS = (
+    _Asked("year", re.compile(r"\b(?:what|which) year (?:was|did|is|were|had|has|does|do)\b|"
+                              r"\banswer as a year\b", re.IGNORECASE),
+           re.compile(r"(?<![\d.,$€£])[12]\d{3}(?![\d.,]*\d)"), 2_200),
+    _Asked("month", re.compile(r"\b(?:what|which) month\b", re.IGNORECASE), _MONTH, 12),
+    _Asked("day of the week", re.compile(r"\b(?:what|which) (?:day of the week|weekday)\b",
+                                         re.IGNORECASE), _DAY, 7),
+    _Asked("name of somebody", re.compile(r"^\W*(?:[a-z]+: )?who(?:se)?\b|\bwhat is (?:his|her|the)"
+                                          r" name of\b", re.IGNORECASE),
+           re.compile(r"^[^\d]*[A-Z][^\d]+$"), 0))
 
 
 def other_kind(item: Item, whole: Whole) -> Fault | None:
     """The gold is of another kind than the question's options, than the golds of the same question
-    with other data, or than the number that is asked for."""
+    with other data, or than what is asked for: a number, a year, a month, a name."""
     gold = golds.plain(item.expected)
     kind = golds.kind_of(item.expected)
     task = golds.task_of(item.rows)
@@ -36,7 +76,38 @@ def other_kind(item: Item, whole: Whole) -> Fault | None:
             and counts["not_number"] <= max(1, ODD * counts["wanted"]):
         return Fault("The question asks for a number and what is expected is none.",
                      sides(item, gold))
-    return None
+    return _other_than_asked(item, gold) if gold is not None else None
+
+
+def _other_than_asked(item: Item, gold: str) -> Fault | None:
+    """A year, a month, a day or somebody is asked for and an amount or a word of no such kind
+    expected, where half of the models, two or more, are failed for answers of the kind."""
+    sentence = asks.asking(item.question)
+    asked = next((one for one in _KINDS if one.words.search(sentence)), None)
+    if asked is None or asked.holds.search(gold) or _may_be(asked, gold):
+        return None
+    rows = [row for row in item.rows if row.outcome != "unjudged" and _holds(asked, row)]
+    models = {row.model for row in rows}
+    if len(models) < 2 or 2 * len(models) < len(judged_models(item)) \
+            or any(row.outcome == "pass" for row in rows):
+        return None
+    return Fault(f"The question asks for a {asked.name}, and what is expected is none.",
+                 sides(item, gold, variant("failed", rows[0].answer, rows)), rows)
+
+
+def _may_be(asked: _Asked, gold: str) -> bool:
+    """Whether a gold that does not look like the kind may be of it all the same: that there is
+    none, a word, a number that can stand for one."""
+    value = golds.number(gold)
+    if value is not None:
+        return value.denominator == 1 and 0 < value <= asked.most
+    return golds.kind(gold) == "none" or not _AMOUNT.fullmatch(gold.strip()) \
+        or bool(_ERA.search(gold))
+
+
+def _holds(asked: _Asked, row: Seen) -> bool:
+    said = final(row.answer) or row.answer
+    return len(said) < 80 and bool(asked.holds.search(said.strip()))
 
 
 def _no_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:

@@ -5,15 +5,14 @@ from collections import Counter, defaultdict
 from fractions import Fraction
 from typing import Any
 
-from failure_analysis.audit import demands, golds, normal
+from failure_analysis.audit import golds, normal, recorded
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import Fault, final, judged_models, sides
 from failure_analysis.audit.items import Item
+from failure_analysis.audit.recorded import ROUNDING
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
 
-_ROUNDING = re.compile(r"\b(?:round|decimal|nearest|significant|integer|whole number|truncat|floor|"
-                       r"ceil|approximat|estimate|precision|digits)", re.IGNORECASE)
 _LEAST_MOST = re.compile(r"\b(?:largest|smallest|highest|lowest|maximum|minimum|greatest|least|"
                          r"biggest|longest|shortest|max|min)\b", re.IGNORECASE)
 DECIMAL = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d+)?(?![\w]|\.\d)")
@@ -22,12 +21,18 @@ DECIMAL = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d+)?(?![\w]|\.\d)")
 def rounded(item: Item, whole: Whole) -> Fault | None:
     """The gold has fewer decimals than what it is of: numbers of the question, or the value that
     several models agree on."""
+    if found := recorded.rounded_number(item, is_rounded):
+        return Fault("A number of the question or of a tool's result stands in what is expected "
+                     "with fewer decimals; most failing answers say the whole.",
+                     sides(item, item.expected, variant(
+                         "rounded", f"{found.record} → {found.gold}"),
+                         variant("failed", found.rows[0].answer, found.rows)), found.rows)
     gold, question = numbers_of(item.expected), item.question
     if isinstance(item.expected, dict) and len(item.expected) > 1:
         return _rounded_field(item)
     if not gold:
         return None
-    if not _ROUNDING.search(question):
+    if not ROUNDING.search(question):
         pairs = rounded_from(DECIMAL.findall(question), gold, bool(_LEAST_MOST.search(question)))
         if pairs:
             return Fault(f"{len(pairs)} numbers of the question stand in what is expected with "
@@ -47,7 +52,7 @@ def _rounded_field(item: Item) -> Fault | None:
     """A number of a gold with several fields is a number of the question with fewer decimals."""
     asked = [text.replace(",", "") for text in re.findall(
         r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?!\w|\.\d)", item.question)]
-    if _ROUNDING.search(item.question.split("Return")[0]):
+    if ROUNDING.search(item.question.split("Return")[0]):
         return None
     for text in golds.scalars(item.expected):
         if re.fullmatch(r"\d{3,}(?:\.\d+)?", text) and fraction(text) not in map(fraction, asked):
@@ -112,29 +117,23 @@ def is_rounded(text: str, shorter: str) -> bool:
 
 def _more_precise(item: Item, gold: str) -> tuple[str, list[Seen]] | None:
     """(what at least half of the models, two or more, say alike and wrongly; their rows), where the
-    gold is a rounded form of it. A gold without decimals may be meant so; a fraction that never
-    ends has to be rounded."""
+    gold is a rounded form of it. A gold without decimals may be meant so where none are asked
+    for; a fraction that never ends has to be rounded."""
     said: dict[str, list[Seen]] = defaultdict(list)
     for row in item.rows:
         if row.outcome == "fail" and (found := DECIMAL.findall(final(row.answer))):
             said[found[0]] += [row] if len(found) == 1 else []
-    if not said or "." not in gold:
+    asked = recorded.places(item.question) if said else None
+    if not said or ("." not in gold and asked is None):
         return None
     value = max(sorted(said), key=lambda text: len({row.model for row in said[text]}))
     models = judged_models(item)
     agreeing = {row.model for row in said[value]}
     decimals = value.partition(".")[2]
-    asked = next((int(found[1]) for found in re.finditer(
-        r"\b(\d)\s+(?:decimal|digits? after)", _figures(item.question))), None)
-    free = asked == len(decimals) if asked is not None else not _ROUNDING.search(item.question)
-    if len(agreeing) < 1 + (asked is None) or 2 * len(agreeing) < len(models) or not free \
+    free = asked == len(decimals) if asked is not None else not ROUNDING.search(item.question)
+    fewest = 2 if asked is None or "." not in gold else 1
+    if len(agreeing) < fewest or 2 * len(agreeing) < len(models) or not free \
             or not is_rounded(value, gold) or (asked is None and (
                 len(decimals) > 4 or re.search(r"(\d)\1\1", decimals))):
         return None
     return value, said[value]
-
-
-def _figures(text: str) -> str:
-    """A text with small numbers in figures."""
-    return re.sub(r"\b(one|two|three|four|five|six)\b",
-                  lambda word: str(demands.COUNT[word[0].lower()]), text, flags=re.IGNORECASE)
