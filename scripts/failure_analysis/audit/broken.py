@@ -3,6 +3,7 @@ the result of a tool, and where a check should speak."""
 
 import json
 import re
+from functools import lru_cache
 
 from failure_analysis.datapoint import NOT_COUNTED
 
@@ -21,6 +22,10 @@ _STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|
 # What may stand before: a mark, the name of what speaks, its code.
 _BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|server|provider|proxy|"
            r"status)( error)?[:\s]+)?(http[\s/\d.]*?)?(error code[: ]*|status code[: ]*)?")
+# One of these stands in each such text, so that few answers are looked at closely.
+_SIGNS = ("error", "limit", "unavailable", "gateway", "time", "memory", "overload", "traceback",
+          "connection", "stream", "pipe", "request", "busy", "capacity", "response", "preempt",
+          "worker", "lost", "killed", "throttl", "exception")
 _ANSWER = re.compile(
     _BEFORE + r"(?:" + _CODE + r"[^.;\d\n]{0,80}(too many requests|rate.?limit|bad gateway|"
     r"unavailable|timeout|timed out|overloaded|error\b)|(internal[ _]server[ _]error|bad gateway|"
@@ -58,6 +63,7 @@ ERROR_END = re.compile(r"(^|_|\b)(error|exception|timeout|timed_out|crash(ed)?|a
                        re.I)
 
 
+@lru_cache(1 << 10)
 def ended(termination: str) -> bool:
     """Whether an ending is one of the infrastructure."""
     return termination in NOT_COUNTED or bool(_ENDED.search(termination))
@@ -66,7 +72,9 @@ def ended(termination: str) -> bool:
 def stands_for_answer(answer: str, question: str, termination: str) -> bool:
     """Whether an error of the infrastructure stands in the place of an answer. Not where the
     question is about errors, unless the run ended in one."""
-    start = answer[:300]
+    start = answer[:300].lower()
+    if not any(word in start for word in _SIGNS):
+        return False
     if not (_ANSWER.match(start) or (_PAGE.match(start) and _PAGE_SAYS.search(answer[:1_000]))
             or _STANDS_FOR.match(answer[:400]) or _is_fault(answer)):
         return False

@@ -6,6 +6,7 @@ from failure_analysis.audit import demands, golds
 
 _AMOUNT = (r"(?P<count>one|two|three|four|five|six|seven|eight|nine|ten|\d{1,4})[ -]"
            r"(?P<unit>word|sentence|paragraph|line|character|bullet point)s?\b")
+_AT_LEAST = ("least", "minimum", "fewer", "less than", "more than")
 _LEAST = re.compile(r"\b(?:at least|no (?:fewer|less) than|a minimum of|more than) " + _AMOUNT,
                     re.I)
 _MOST = re.compile(r"\b(?:(?:in )?exactly|at most|no more than|a maximum of|not more than|up to|"
@@ -35,7 +36,8 @@ def exclude_each_other(question: str) -> str:
         if unused & {golds.folded(found[1]) for found in _USED.finditer(question)} \
                 and not _CHOICE.search(question):
             return "One word is to stand in the answer and is not to stand there."
-    if least := _LEAST.search(question):
+    least = _LEAST.search(question) if any(word in question for word in _AT_LEAST) else None
+    if least:
         for most in _MOST.finditer(question):
             low, high = (demands.COUNT.get(found["count"].lower()) or int(found["count"])
                          for found in (least, most))

@@ -80,8 +80,10 @@ def other_kind(item: Item, whole: Whole) -> Fault | None:
 
 
 def _other_than_asked(item: Item, gold: str) -> Fault | None:
-    """A year, a month, a day or somebody is asked for and an amount or a word of no such kind
-    expected, where half of the models, two or more, are failed for answers of the kind."""
+    """A year, a month, a day or somebody is asked for and an amount expected, where half of the
+    models, two or more, are failed for answers of the kind."""
+    if not _AMOUNT.fullmatch(gold.strip()):
+        return None
     sentence = asks.asking(item.question)
     asked = next((one for one in _KINDS if one.words.search(sentence)), None)
     if asked is None or asked.holds.search(gold) or _may_be(asked, gold):
@@ -97,12 +99,11 @@ def _other_than_asked(item: Item, gold: str) -> Fault | None:
 
 def _may_be(asked: _Asked, gold: str) -> bool:
     """Whether a gold that does not look like the kind may be of it all the same: that there is
-    none, a word, a number that can stand for one."""
+    none, an era, a number that can stand for one."""
     value = golds.number(gold)
     if value is not None:
         return value.denominator == 1 and 0 < value <= asked.most
-    return golds.kind(gold) == "none" or not _AMOUNT.fullmatch(gold.strip()) \
-        or bool(_ERA.search(gold))
+    return golds.kind(gold) == "none" or bool(_ERA.search(gold))
 
 
 def _holds(asked: _Asked, row: Seen) -> bool:

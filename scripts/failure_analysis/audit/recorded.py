@@ -28,6 +28,7 @@ _PART = re.compile(r"\bfirst \w+ (?:characters|letters|digits|signs)\b|\bshort|\
                    r"\bprefix|\btruncat|\b(?:begin|start)(?:s|ning|ing)?\b|\bleading\b",
                    re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.,])[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w|[.,]\d)")
+_DECIMAL = re.compile(r"(?<![\w.,])[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)\.\d+(?!\w|[.,]\d)")
 _NAME = re.compile(r"(?=.*\d)[\w-]{4,}")
 # Signs that are taken for each other where a text was read by a machine or typed from paper.
 _LOOKS = str.maketrans("lI|OoSBZ", "11100582")
@@ -55,23 +56,32 @@ def places(question: str) -> int | None:
 def rounded_number(item: Item, is_rounded: Callable[[str, str], bool]) -> Found | None:
     """A number of the gold that is none of the record, and has fewer decimals than one of it that
     most models say and are failed for. Not where the question may want it rounded."""
-    texts = [text for text in map(_bare, golds.scalars(item.expected) or [
-        golds.plain(item.expected) or ""]) if golds.number(text) is not None]
-    if not texts or ("." not in item.question and not any(row.made for row in item.rows)):
+    if not _several_fail(item) or not ("." in item.question or any(
+            "." in made.result for row in item.rows for made in row.made)):
         return None
-    record = _record(item)
-    spelled = {_fraction(text): text for text in map(_bare, _NUMBER.findall(record or ""))}
+    texts = [text for text in map(_bare, _parts(item))
+             if text[-1:].isdigit() and golds.number(text) is not None
+             and _may_not_be_rounded(item.question, text)]
+    record = _record(item) if texts else ""
+    decimals = sorted(set(map(_bare, _DECIMAL.findall(record))))
     for text in dict.fromkeys(texts):
-        value = golds.number(text)
-        if value in spelled or not record or not _may_not_be_rounded(item.question, text):
-            continue
-        for other, longer in spelled.items():
-            if "." in longer and is_rounded(longer, text) and (
-                    len(longer.partition(".")[2]) <= _MOST_DECIMALS):
+        for longer in decimals:
+            if len(longer.partition(".")[2]) <= _MOST_DECIMALS and is_rounded(longer, text) \
+                    and golds.number(text) not in map(_fraction, _NUMBER.findall(record)):
+                other = _fraction(longer)
                 rows = _saying(item, lambda row, other=other: other in _numbers(row))
                 if rows:
                     return Found(text, longer, rows)
     return None
+
+
+def _parts(item: Item) -> list[str]:
+    """The texts and numbers of a gold."""
+    return golds.scalars(item.expected) or [golds.plain(item.expected) or ""]
+
+
+def _several_fail(item: Item) -> bool:
+    return len({row.model for row in item.rows if row.outcome == "fail"}) > 1
 
 
 def _may_not_be_rounded(question: str, gold: str) -> bool:
@@ -88,18 +98,17 @@ def _bare(text: str) -> str:
 
 
 def _fraction(text: str) -> Fraction:
-    return Fraction(text.replace(",", ""))
+    return Fraction(text.replace(",", "").replace("−", "-"))
 
 
 def cut_name(item: Item) -> Found | None:
     """A name with digits in the gold that the record does not have, which has a longer one that
     begins so, or one of the same look, that most models say and are failed for."""
-    names = [text for text in golds.scalars(item.expected) or [golds.plain(item.expected) or ""]
+    names = [text for text in _parts(item)
              if _NAME.fullmatch(text) and (not text.isdigit() or len(text) >= _LONG_ENOUGH)]
-    if not names or _PART.search(item.question):
+    if not names or not _several_fail(item) or _PART.search(item.question):
         return None
-    record = _record(item)
-    words = set(re.findall(r"[\w-]+", record or ""))
+    words = set(re.findall(r"[\w-]+", _record(item)))
     for text in names:
         if text in words:
             continue
@@ -113,11 +122,11 @@ def cut_name(item: Item) -> Found | None:
     return None
 
 
-def _record(item: Item) -> str | None:
-    """The question and what the tools returned; None where a part of it is not kept."""
+def _record(item: Item) -> str:
+    """The question and what the tools returned; blank where a part of it is not kept."""
     results = dict.fromkeys(made.result for row in item.rows for made in row.made)
     if any(len(result) >= LONGEST_RESULT for result in results):
-        return None
+        return ""
     return "\n".join((item.question, *results))
 
 
