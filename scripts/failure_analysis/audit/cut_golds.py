@@ -42,6 +42,11 @@ def cut(item: Item, whole: Whole) -> Fault | None:
                      "on.", sides(item, item.expected, variant("failed", *longer)), longer[1])
     if gold is None:
         return None
+    return _open_end(item, whole, gold) or _goes_on_elsewhere(item, whole, gold)
+
+
+def _open_end(item: Item, whole: Whole, gold: str) -> Fault | None:
+    """A gold whose end is none by itself."""
     passed = [row for row in item.rows if row.outcome == "pass"]
     exact = any(re.search(re.escape(gold) + r"\s*(?:$|```)", row.answer, re.MULTILINE)
                 for row in passed)
@@ -55,6 +60,11 @@ def cut(item: Item, whole: Whole) -> Fault | None:
             and counts["unended"] <= max(1, ODD * counts["long"]):
         return Fault("What is expected ends without the sign that ends all others of its task.",
                      sides(item, gold))
+    return None
+
+
+def _goes_on_elsewhere(item: Item, whole: Whole, gold: str) -> Fault | None:
+    """A gold that goes on in the question or in most failing answers."""
     if _lacks_one(item, whole, gold):
         return Fault("What is expected lacks numbers of the question, of which the other golds of "
                      "its task have all.", sides(item, gold))
