@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from failure_analysis.audit import required, wording
-from failure_analysis.audit.seen import Made
-from failure_analysis.tool_checks import Call
+from failure_analysis.audit import checked, required, shell, wording
+from failure_analysis.audit.required import Call
+from failure_analysis.audit.seen import Made, Seen
 
 MAPPING = """
 benchmark: desk
@@ -245,7 +245,7 @@ def test_one_look_up_two_results(found: Callable) -> None:
     ('{"tool_calls": [{"function": {"name": "f", "arguments": "{\\"x\\": 1}"}}]}',
      [Call("assistant", "f", {"x": 1})]),
     ({"actions": [{"name": "f", "arguments": {"x": 1, "y": 2}, "compare_args": ["x"],
-                   "requestor": "user"}]}, [Call("user", "f", {"x": 1})]),
+                   "requestor": "user"}]}, [Call("user", "f", {"x": 1, "y": 2}, ("x",))]),
     ({"actions": None, "outputs": []}, []),
     ({"actions": []}, []),
     ([], None),
@@ -286,3 +286,223 @@ def test_which_tools_write(name: str, writes: bool) -> None:
     ("You have booked three rooms.", []), ("I can book it for you.", [])])
 def test_claims(text: str, verbs: list[str]) -> None:
     assert [verb for verb, _, _ in wording.claims(text)] == verbs
+
+
+TWO = {"actions": [{"name": "cancel_stay", "arguments": {"stay": "RA-20"}},
+                   {"name": "send_letter", "arguments": {"to": "kim@mail.test"}}]}
+GONE = ("cancel_stay", {"stay": "RA-20"}, '{"status": "cancelled"}')
+NOT_GONE = ("cancel_stay", {"stay": "RA-20"}, '{"error": "locked"}')
+SENT = ("send_letter", {"to": "kim@mail.test"}, "ok")
+UNSENT = ("send_letter", {"to": "kim@mail.test"}, '{"error": "no route"}')
+
+
+@pytest.mark.parametrize(("answer", "calls", "rules"), [
+    ("RA-20 is cancelled, and a letter was sent to Kim.", [GONE],
+     ["claimed_passed", "required_missing"]),
+    ("RA-20 is cancelled and I have also e-mailed Kim.", [GONE, UNSENT],
+     ["claimed_passed", "required_failed"]),
+    ("The cancellation went through: RA-20 is cancelled.", [NOT_GONE, SENT],
+     ["claimed_passed", "required_failed"]),
+    ("Your stay is cancelled.", [GONE], ["required_missing"]),
+    ("RA-20 is cancelled and Kim was sent a letter. Do you need anything else? Please contact us "
+     "then, and don't hesitate.", [GONE], ["claimed_passed", "required_missing"]),
+    # Decoys of the claim: taken back, asked, planned, of what was so before, nothing said of it.
+    ("RA-20 is cancelled, but the letter could not be sent.", [GONE, UNSENT],
+     ["required_failed"]),
+    ("RA-20 is cancelled. Shall I say that it was sent?", [GONE], ["required_missing"]),
+    ("RA-20 is cancelled and a letter will be sent to Kim.", [GONE], ["required_missing"]),
+    ("RA-20 is cancelled; Kim has already been sent a letter.", [GONE], ["required_missing"]),
+    ("RA-20 is gone. Please send Kim a letter yourself.", [GONE], ["required_missing"]),
+    ("RA-20 is cancelled. The letter to Kim is signed; it isn't sent.", [GONE],
+     ["required_missing"]),
+    ("RA-20 is cancelled. Your letters to kim@mail.test are delayed.", [GONE],
+     ["required_missing"]),
+    ("RA-20 is cancelled. For kim@mail.test you are transferred to a human.", [GONE],
+     ["required_missing"]),
+    ("RA-20 is a stay that is non-cancellable and based on a fare.", [NOT_GONE, SENT],
+     ["required_failed"]),
+    # Decoys of both: again and done, all done, done on another road and told.
+    ("RA-20 is cancelled and Kim was sent a letter.", [NOT_GONE, GONE, UNSENT, SENT], []),
+    ("RA-20 is cancelled and Kim was sent a letter.", [GONE, SENT], []),
+    ("RA-20 is cancelled and Kim was sent a letter.",
+     [GONE, UNSENT, ("send_message", {"to": "kim@mail.test"}, "ok")], [])])
+def test_a_report_of_what_was_not_done(found: Callable, answer: str, calls: list, rules: list
+                                       ) -> None:
+    rows = (row("x", "w", True, "Fine.", GONE, SENT, gold=TWO),
+            row("x", "a", True, answer, *calls, gold=TWO))
+    assert found(*rows) == [(rule, "x", "a") for rule in rules]
+
+
+def point(host: str, value: str = "203.0.113.8") -> tuple:
+    """A call that points a host somewhere."""
+    return ("point_host", {"host": host, "value": value}, "ok")
+
+
+def gold_of(*calls: tuple) -> dict:
+    """What is expected, where these calls are."""
+    return {"actions": [{"name": name, "arguments": given} for name, given, _ in calls]}
+
+
+def test_a_write_for_another_object(found: Callable) -> None:
+    web, both = point("www.lark.net"), [point("www.lark.net"), point("api.lark.net")]
+    assert found(
+        *(row(item, "w", True, "Fine.", *both, gold=gold_of(*calls)) for item, calls in
+          (("other", [web]), ("one", both), ("form", [web]), ("road", [web]))),
+        row("other", "a", True, "Fine.", point("ww2.lark.net"), gold=gold_of(web)),
+        row("one", "a", True, "Fine.", web, gold=gold_of(*both)),
+        # Decoys: form alone, another road, a value that is no name, no pass that does it.
+        row("form", "a", True, "Fine.", point("WWW.lark.net."), gold=gold_of(web)),
+        row("road", "a", True, "Fine.", point("ww2.lark.net"), OTHER, gold=gold_of(web)),
+        *(row("gold", model, True, "Fine.", point("ww2.lark.net"), gold=gold_of(web))
+          for model in "ab"),
+        row("date", "w", True, "Fine.", DID, ("book_room", {"room": "7", "day": "2024-05-01"}, "k"),
+            gold=gold_of(("book_room", {"room": "7", "day": "2024-05-01"}, ""))),
+        row("date", "a", True, "Fine.", ("book_room", {"room": "7", "day": "2024-05-02"}, "k"),
+            gold=gold_of(("book_room", {"room": "7", "day": "2024-05-01"}, ""))),
+    ) == [("required_elsewhere", "one", "a"), ("required_elsewhere", "other", "a")]
+
+
+def test_a_required_tool_that_nobody_called(found: Callable) -> None:
+    used = [(f"{verb}_stay", {"stay": "RA-20"}, "ok") for verb in ("book", "move", "pay", "hold")]
+    lost = ("lock_stay", {"stay": "RA-20"}, "")
+    rows = [row(f"u{n}", "w", True, "Fine.", call, gold=gold_of(call))
+            for n, call in enumerate(used)]
+    # Decoys: what runs name otherwise (here one tool in five, and of three tools one).
+    assert found(*rows, row("x", "a", True, "Fine.", used[0], gold=gold_of(used[0], lost))) == [
+        ("required_missing", "x", "a")]
+    assert found(*rows[1:], row("x", "a", True, "Fine.", gold=gold_of(used[0], lost))) == []
+    assert found(*rows[:2], row("x", "a", True, "Fine.", used[0], gold=gold_of(used[0], lost))
+                 ) == []
+
+
+@pytest.mark.parametrize(("answer", "calls", "rules"), [
+    ("Your stay is cancelled.", [GONE], ["only_words_missing"]),
+    ("Your stay is cancelled, for 2 persons.", [GONE], []),  # another figure: a wrong sentence
+    ("Cancelled; you get 35.50 back.", [GONE], []),  # said, in another form
+    ("Your stay is cancelled.", [GONE, OTHER], []),  # another write, which may be the fault
+    ("Your stay is cancelled.", [], []),
+    ("I cannot cancel it.", [GONE], [])])
+def test_only_the_sentence_is_missing_of_a_bare_verdict(found: Callable, answer: str, calls: list,
+                                                        rules: list) -> None:
+    gold = {**gold_of(GONE), "outputs": ["35.5"]}
+    assert found(row("x", "w", True, "35.5", GONE, gold=gold), row(
+        "x", "a", False, answer, *calls, gold=gold, end="stop")) == [
+            (rule, "x", "a") for rule in rules]
+
+
+@pytest.mark.parametrize(("answer", "expected", "rule"), [
+    ("{}", {"temp": 38.9}, "nothing_filled"),
+    ('```json\n{"temp": null, "unit": ""}\n```', {"temp": 38.9, "unit": "C"}, "nothing_filled"),
+    ("def merge(a, b):\n    pass", "def merge(a, b):\n    return a + b", "stub"),
+    ('```python\ndef merge(a, b):\n    """Merges."""\n    raise NotImplementedError\n```', None,
+     "stub"),
+    ("function merge(a, b) {\n  // TODO\n}", "function merge(a, b) { return 1; }", "stub"),
+    ("I was unable to find the figure.", "2874", "says_it_could_not"),
+    ("Nothing was found.", "2874", "says_it_could_not"),
+    ("unanswerable", "vellum", "says_it_could_not"),
+    # Decoys: what is expected has none either, a value is there, nobody asks for a body.
+    ("{}", {}, None), ('{"side": null}', {"side": None}, None),
+    ('{"count": 0, "side": null}', {"count": 0, "side": "left"}, None),
+    ('Set it to {} and read on: {"temp": 38.9}', {"temp": 38.9}, None),
+    ("def f(x):\n    pass", "def f(x):\n    pass", None),
+    ("def f(x):\n    try:\n        return 1\n    except ValueError:\n        pass", "def f(x): ...",
+     None),
+    ("def f(x):\n    raise ValueError('TODO')", "def f(x):\n    raise ValueError", None),
+    ("I pass.", "pass", None), ("unanswerable", "B", None), ("unknown", "not stated", None),
+    ("The author was unable to find it.", "the census", None)])
+def test_an_answer_that_holds_nothing(found: Callable, answer: str, expected: object,
+                                      rule: str | None) -> None:
+    assert found(row("x", "a", True, answer, gold=expected), row(
+        "x", "b", True, "Something else.", gold=expected), row(
+            "x", "c", True, "Something more.", gold=expected)) == (
+                [(rule, "x", "a")] if rule else [])
+
+
+def test_a_refusal_where_nothing_is_recorded_as_expected(found: Callable) -> None:
+    sorry = "I'm sorry, but I can't help with writing this letter."
+    assert found(
+        *(row("letter", model, True, f"Dear guests, {model}.") for model in "bcd"),
+        row("letter", "a", True, sorry),
+        # Decoys: half of them refuse, tools are at hand, it asks back, no other passes.
+        *(row("half", model, True, f"Dear {model}.") for model in "bc"),
+        *(row("half", model, True, sorry) for model in "ad"),
+        *(row("tools", model, True, f"Dear {model}.", LOOK) for model in "bcd"),
+        row("tools", "a", True, sorry),
+        *(row("asks", model, True, f"Dear {model}.") for model in "bcd"),
+        row("asks", "a", True, "I cannot write it yet. To whom is it?"),
+        *(row("alone", model, False, f"Dear {model}.") for model in "bcd"),
+        row("alone", "a", True, sorry),
+    ) == [("says_it_could_not", "letter", "a")]
+
+
+def run(command: str, result: str) -> Made:
+    """A shell command that was run."""
+    return Made("assistant", "bash", {"cmd": command}, result, "", False)
+
+
+@pytest.mark.parametrize(("command", "result", "looks", "failed"), [
+    ("git status | head -3", "clean", True, False), ("cat a > b", "", False, False),
+    ("cat a 2>/dev/null", "", True, False), ("ls && rm a", "", False, False),
+    ("chmod 600 k", "chmod: changing permissions of k: Operation not permitted", False, True),
+    ("git commit -m x", "fatal: unable to write", False, True),
+    ("grep error log", "3 errors were found", True, False),
+    ("make", "warning: no such option, ignored\ndone", False, False)])
+def test_shell_commands(command: str, result: str, looks: bool, failed: bool) -> None:
+    assert (shell.looks(run(command, result)), shell.failed(run(command, result))) == (
+        looks, failed)
+
+
+PATCH = Made("assistant", "edit_file", {"path": "a.py"}, "ok", "", False)
+RED, GREEN = run("pytest -q", "1 failed, 18 passed in 0.1s"), run("pytest -q", "19 passed in 1s")
+
+
+@pytest.mark.parametrize(("answer", "made", "judge", "denied"), [
+    ("All tests pass.", [RED], "", True), ("The full suite passes now, 19 of 19.", [RED], "", True),
+    ("I ran the whole suite and everything is green.", [RED, PATCH], "", True),
+    ("Verified: all 5 tests pass.", [], "pytest: 0 passed, 5 failed (TypeError)", True),
+    ("The suite is green.", [run("go test ./...", "--- FAIL: TestA (0.00s)\nFAIL")], "", True),
+    ("All tests pass.", [run("python -m unittest", "FAILED (failures=1)")], "", True),
+    ("All tests pass.", [run("npm test", "Tests: 1 failed, 4 passed, 5 total")], "", True),
+    # Decoys: green in the end, mended after, hedged, in part, no failure, no test, prose.
+    ("All tests pass.", [RED, PATCH, GREEN], "", False), ("All tests pass.", [RED, PATCH], "",
+                                                          False),
+    ("All tests should pass now.", [RED], "", False), ("18 of 19 tests pass.", [RED], "", False),
+    ("All tests but one pass.", [RED], "", False), ("18 tests pass.", [RED], "", False),
+    ("The test of rounding passes.", [RED], "", False),
+    ("All tests pass.", [run("pytest", "5 passed, 0 failed, 0 errors")], "", False),
+    ("All tests pass.", [run("cat log", "1 failed")], "", False),
+    ("All tests pass.", [], "5 passed, 0 failed", False),
+    ("Your tests pass.", [], "It says that the tests pass; an earlier draft of this had 2 failed "
+     "attempts, " + "as I saw. " * 30, False)])
+def test_claims_about_tests(answer: str, made: list, judge: str, denied: bool) -> None:
+    assert bool(checked.denied(seen_of(answer, made, judge), "Fix it.")) is denied
+
+
+def seen_of(answer: str, made: list, judge: str) -> Seen:
+    """A passing datapoint."""
+    return Seen("i", "r", "m", 0, "pass", [], {}, None, None, "q", answer, "", None, made, [],
+                None, judge, None)
+
+
+@pytest.mark.parametrize(("answer", "judge", "denied"), [
+    ("Rain falls.\nWords: 34", "counter: 22 words in total", True),
+    ("A concert. (Word count checked: 9 words)", "ok; note from counter: 17 words", True),
+    ("I have checked: no letter z occurs any more.", "counter: z occurs 2 times", True),
+    ("a\nb\nAll three lines are above.", "lines: 3; german: not found", True),
+    # Decoys: equal or nearly, no count, another thing, nothing is missing, no claim.
+    ("Rain falls.\nWords: 34", "counter: 34 words in total", False),
+    ("Rain falls. (21 words)", "counter: 22 words in total", False),
+    ("Words: 34", "uses 3 words of the list", False),
+    ("Words: 34", "It is short.", False),
+    ("No letter z is used.", "x occurs 2 times; z occurs 0 times", False),
+    ("All three lines are above.", "nothing is missing", False),
+    ("All three lines are above.", "missing: none", False),
+    ("Two lines are above.", "german: not found", False)])
+def test_claims_about_counts(answer: str, judge: str, denied: bool) -> None:
+    assert bool(checked.denied(seen_of(answer, [], judge), "Use 30 words.")) is denied
+
+
+@pytest.mark.parametrize("text", [
+    "Done. I booked nothing.", "Done. Nothing has been changed.", "I have opened the page of it."])
+def test_claims_of_nothing(text: str) -> None:
+    assert wording.claims(text) == []

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import Process
 from failure_analysis import statistics
-from failure_analysis.audit import consensus, damaged
+from failure_analysis.audit import consensus, cut_golds, rounded
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import seen
 
@@ -183,14 +183,14 @@ def agent(question: str, wanted: str, made: str, result: str = "done") -> Item:
     (agent("Close AC-3597, not AC-3579.", "AC-3579", "AC-3597"), []),
     (agent("Close AC-3597.", "AC-1597?", "AC-3597"), []), (agent("Close it.", "AC-359?", "x"), [])])
 def test_a_name_in_an_expected_call_is_spoilt(item, spoilt):
-    assert damaged._cut_names(item) == spoilt
+    assert cut_golds._cut_names(item) == spoilt
 
 
 @pytest.mark.parametrize(("text", "shorter", "expected"), [
     ("2.75", "2.8", True), ("2.75", "2.7", True), ("-2.75", "-2.8", True), ("2.70", "2.7", False),
     ("2.75", "2.75", False), ("2.75", "2.6", False), ("2.75", "3", True), ("3", "3.0", False)])
 def test_a_number_is_a_rounded_form_of_another(text, shorter, expected):
-    assert damaged.is_rounded(text, shorter) is expected
+    assert rounded.is_rounded(text, shorter) is expected
 
 
 def test_the_models_agree_against_the_gold(audit):

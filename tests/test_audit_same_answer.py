@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from failure_analysis.audit import normal
+from failure_analysis.audit import arguments, normal, strict
+from failure_analysis.audit.alike import alike
+from failure_analysis.audit.final import final
 
 MAPPING = """
 benchmark: toy
@@ -247,7 +249,7 @@ def test_repeats_of_one_model_that_differ(flags: Callable, tmp_path: Path) -> No
     ("I think that it will be seven.\nOr it might also be eight of them, who knows that?", ""),
 ])
 def test_the_final_answer_of_a_response(text: str, answer: str) -> None:
-    assert normal.final(text).text == answer
+    assert final(text).text == answer
 
 
 @pytest.mark.parametrize(("answer", "gold", "question", "rule"), [
@@ -270,13 +272,146 @@ def test_the_final_answer_of_a_response(text: str, answer: str) -> None:
     ('{"b": 1, "a": 2}', '{"a": 2, "b": 1}', "White space does not matter.", "json"),
     ("iphone", "iPhone", "Which?", ""), ("**", "", "Which?", ""),
     ("def f():\n  return 1", "def f():\n    return 1", "Write f.", ""),
+    ("Win, Ruth and Gil", "Gil, Ruth, Win", "List the three founding members.", "set"),
+    ("Mars, Venus", "Venus, Mars", "Which planets border the Earth?", "set"),
+    ("$x=3$ and $x=1$", "\\{1, 3\\}", "Solve x^2 - 4x + 3 = 0 for x. Give all solutions.", "set"),
+    ("2, 1", "1, 2", "Find the values of x, y.", ""),
+    ("Sydney, Canberra", "Canberra, Sydney", "Name the capital and the largest city.", ""),
+    ("Rome, Oslo", "Oslo, Rome", "List the top two cities by population.", ""),
+    ("sift, mix", "mix, sift", "List the steps of the recipe.", ""),
+    ("b, a", "a, b", "Name the winners in the order they came in.", ""),
+    ("k=\\pm 6", "6,-6", "For which real $k$? List all values.", "list"),
+    ("\\pm 6", "6,-7", "For which $k$? List all values.", ""),
+    ("nine thousand", "9000", "How many?", "number"), ("Twenty-one", "21", "How many?", "number"),
+    ("About eight months.", "about 8 months", "How long?", "number"),
+    ("seven engines", "7", "How many engines?", "number"), ("seventeen", "7", "How many?", ""),
+    ("two three", "23", "How many?", ""), ("seven", "7", "How many? In digits.", ""),
+    ("seven", "7", "How is 7 spelled?", ""), ("7", "Seven Samurai", "Which?", ""),
+    ("43,7 m", "43.7", "What is the height in metres?", "unit"), ("43,7", "437", "How high?", ""),
+    ("43,7 km", "43.7", "What is the height in metres?", ""), ("43,700", "43.7", "How high?", ""),
+    ("\\boxed{20\\ \\text{m/s}}", "20", "Convert 72 km/h to m/s.", "unit"),
+    ("20 km/s", "20", "Convert 72 km/h to m/s.", ""), ("USD 46", "$46.00", "How much?", "number"),
+    ("3 pm", "15:00", "When?", "date"), ("3 am", "15:00", "When?", ""),
+    ("5 May 2024, 3 pm", "2024-05-05 15:00:00", "When?", "date"), ("13 pm", "13:00", "When?", ""),
+    ("\\dfrac{\\sqrt{5}+1}{2}", "\\frac{1+\\sqrt{5}}{2}", "Which root?", "latex"),
+    ("$b-a$", "$a-b$", "Simplify.", ""), ("$2^{1+x}$", "$2^{1}+x$", "Which?", ""),
+    ("$x^2+1,2$", "$1,x^2+2$", "Which?", ""), ("$x-1+2$", "$x-(1+2)$", "Which?", ""),
+    ('{"a": "72", "b": 1}', '{"b": 1, "a": 72}', "JSON with keys a, b.", "json"),
+    ('{"a": "1"}', '{"a": 1}', "JSON, a as an integer.", ""),
+    ('{"a": ["y", "x"]}', '{"a": ["x", "y"]}', "Keys: a (list, any order).", "json"),
+    ('{"a": [2, 1], "b": [1, 2]}', '{"a": [1, 2], "b": [1, 2]}', "JSON; a in any order.", ""),
+    ('{ "a" : 1 }', '{"a": 1}', "Reply in JSON only.", "json"),
+    ('```\n{"a": 1}\n```', '{"a": 1}', "Reply in JSON only.", ""),
+    ('{"a": "Kx"}', '{"a": "KX"}', "Give it as JSON.", ""),
+    ("SELECT a\nFROM t;", "SELECT a FROM t", "Which query?", "white_space"),
+    ("SELECT a FROM t WHERE b = 'x'", "SELECT a FROM t WHERE b = 'X'", "Which query?", ""),
+    ("SELECT a FROM t WHERE b = 'x  y'", "SELECT a FROM t WHERE b = 'x y'", "Which query?", ""),
+    ("```\n3 1\n```", "3 1", "Predict the output: print(7 // 2, 7 % 2)", "wrapping"),
+    ("3 1 \n", "3 1", "What does print(3, 1) print?", "white_space"),
+    ("'a'", "a", "Output of print('a')?", ""), ("['a']", '["a"]', "What does print(x) output?", ""),
+    ("Mr. Okoro", "Mr Okoro", "Who chairs it?", "case"), ("Okoro", "Mr Okoro", "Who?", "title"),
+    ("Okoro", "Mr Okoro", "Mrs Okoro met Mr Okoro. Who left?", ""),
+    ("Mrs Okoro", "Mr Okoro", "Who?", ""), ("the Alps", "Alps", "Where?", "article"),
+    ("Who", "The Who", "Give the title of the show.", ""), ("the X", "Y", "Which?", ""),
+    ("Sao Paulo", "São Paulo", "Where?", "accents"), ("papa", "papá", "Which word?", ""),
 ])
 def test_what_is_alike(answer: str, gold: str, question: str, rule: str) -> None:
-    assert normal.alike(answer, gold, question) == rule
+    assert alike(answer, gold, question) == rule
 
 
-def test_shared_tokens_are_counted() -> None:
-    assert normal.jaccard("a b c d", "a b c e") == 3 / 5
+@pytest.mark.parametrize(("a", "b", "same"), [
+    ("- a\n- b", "* a\n* b", True), ("- 5", "* 5", False), ("is **(C)**.", "is (c)", True),
+    ("2**3", "23", False), ("__init__", "init", False), ('{"a":1}', '{\n "a": 1\n}', True),
+    ('{"a":1}', '{"a":"1"}', False), ("SELECT a\nFROM b;", "SELECT a FROM b", True),
+    ("With love, Ann;", "With love, Ann", False)])
+def test_what_has_one_key(a: str, b: str, same: bool) -> None:
+    assert (normal.key(a) == normal.key(b)) is same
+
+
+PAIRS = {"item_ids": ["1", "2"], "new_item_ids": ["8", "9"]}
+
+
+@pytest.mark.parametrize(("wanted", "given", "same"), [
+    ({"tags": ["a", "b"]}, {"tags": ["b", "a"]}, True),
+    (PAIRS, {"item_ids": ["2", "1"], "new_item_ids": ["9", "8"]}, True),
+    (PAIRS, {"item_ids": ["2", "1"], "new_item_ids": ["8", "9"]}, False),
+    ({"stop_ids": ["a", "b"]}, {"stop_ids": ["b", "a"]}, False),
+    ({"points": [1, 2]}, {"points": [2, 1]}, False), ({"to": ["a"]}, {"to": ["a", "b"]}, False),
+    ({"to": ["a"]}, {"to": "a"}, True), ({"note": ""}, {}, True), ({"amount": 0}, {}, False),
+    ({"phone": "+4791233801"}, {"phone": "+47 912 33 801"}, True),
+    ({"phone": "+4791233801"}, {"phone": "+47 912 33 810"}, False),
+    ({"start": "2024-06-06T15:00"}, {"start": "2024-06-06 15:00:00"}, True),
+    ({"start": "2024-06-06T15:00"}, {"start": "2024-06-06T15:00:30"}, False),
+    ({"start": "2024-06-06T15:00"}, {"start": "2024-06-06T15:00Z"}, False),
+    ({"duration": "01:30"}, {"duration": "01:30:00"}, False),
+    ({"date": "2024-12-03"}, {"date": "3 December 2024"}, True),
+    ({"date": "2024-12-03"}, {"date": "03/12/2024"}, False),
+    ({"zip": "01234"}, {"zip": "1234"}, False), ({"path": "/A"}, {"path": "/a"}, False),
+    ({"flag": True}, {"flag": 1}, False)])
+def test_which_arguments_are_the_same(wanted: dict, given: dict, same: bool) -> None:
+    assert arguments.same(wanted, given, "", "codes") is same
+
+
+@pytest.mark.parametrize(("tool", "sequence"), [
+    ("reorder_tasks", True), ("mergePdfs", True), ("cancel_order", False), ("send_email", False)])
+def test_which_tools_are_called_for_an_order(tool: str, sequence: bool) -> None:
+    assert arguments.is_sequence(tool) is sequence
+
+
+def calls(wanted: list[tuple], *did: tuple, said: list | None = None, **more: list) -> dict:
+    actions = [{"name": name, "arguments": given} for name, given in wanted]
+    return made(*(did or wanted), **more) | {"gold": {"actions": actions, "outputs": said or []}}
+
+
+def test_calls_in_another_order_and_words_that_were_due(flags: Callable) -> None:
+    """Free where nothing asks for one and the calls share nothing, or a pass got the same results;
+    not where one moves what the next starts from. What had to be said and was not is another
+    fault."""
+    one, two = ("draw_rect", {"w": 4}), ("draw_circle", {"r": 9})
+    address, items = ("set_home", {"id": "A1", "to": "x"}), ("set_items", {"id": "A1", "of": "y"})
+    down, left = ("move_down", {"by": 4}), ("turn_left", {"at": 9})
+    over, out = ("pay", {"id": "A1"}), ("tell", {"id": "A2"})
+    late = {"results": ["done", "done by B"]}
+    assert flags(
+        row("free", "Done.", False, **calls([one, two], two, one)),
+        row("same", "Done.", True, **calls([address, items])),
+        row("same", "Done.", False, **calls([address, items], items, address)),
+        row("other", "Done.", True, **calls([address, items])),
+        row("other", "Done.", False, **calls([address, items], items, address, **late)),
+        row("moves", "Done.", False, **calls([down, left], left, down)),
+        row("then", "Done.", False, "Pay, then tell me.", **calls([over, out], out, over)),
+        row("broke", "It failed.", False, **calls([one], results=["HTTP 504 Gateway Timeout"])),
+        row("said", "It is $13.40.", False, **calls([one], said=["13.4"])),
+        row("silent", "All done.", False, **calls([one], said=["13.4"])),
+        row("wrong", "No milk.", False, **calls([one], said=["eggs"])),
+    ) == {(STRICT, "order", "free", "m0"), (STRICT, "order", "same", "m2"),
+          (STRICT, "all_done", "said", "m8")}
+
+
+def test_fillers_fences_and_blanks(flags: Callable) -> None:
+    """A filler after the same calls, JSON laid out otherwise, an answer after calls that only read;
+    not after a write, not with another word that decides."""
+    text = "The callback is booked under CB-3{} nothing has been sent yet for the {} account."
+    read, write = made(("search_web", {"q": "a"}), ("open_page", {"u": "b"})), made(PAY)
+    lines = "SELECT a FROM t WHERE b = '{}';"
+    assert flags(
+        row("filler", text.format(", and", "new"), True, **write | {"gold": None}),
+        row("filler", text.format(" and", "new"), False, **write | {"gold": None}),
+        row("word", text.format(" and", "new"), True, **write | {"gold": None}),
+        row("word", text.format(" and", "old"), False, **write | {"gold": None}),
+        row("laid", '{"a": 1, "b": [2]}', True), row("laid", '{\n "a": 1, "b": [2]\n}', False),
+        row("query", lines.format("Ann"), True), row("query", lines.format("ann"), False),
+        row("read", "7", False, **read | {"gold": "7"}),
+        row("write", "7", False, **write | {"gold": "7"}),
+    ) == {(SAME, "near_equal", "filler", "m0 m1"), (SAME, "equal", "laid", "m4 m5"),
+          (STRICT, "equal", "read", "m8")}
+
+
+@pytest.mark.parametrize(("judge", "pairs"), [
+    ("checks: '4182 ' != '4182'", [("4182 ", "4182")]), ("it isn't what's due == 'x'", []),
+    ('expected "a" but got "b"', [("a", "b")])])
+def test_what_a_judge_compared(judge: str, pairs: list) -> None:
+    assert strict.compared(judge) == pairs
 
 
 def test_judges_who_all_contradict_the_verdict_are_a_lead(build: Callable, run_script: Callable,

@@ -7,15 +7,19 @@ _FORMS = {
     "case": r"upper[- ]?case|lower[- ]?case|capitali[sz]|capital letters?\b|title[- ]case|all caps|"
             r"case[- ]sensitiv|camel ?case|snake_?case|ascii|password|identifier|variable name|"
             r"file ?name|user ?name|spell|chemical (symbol|formula)|symbol (of|for)|regular expr|"
-            r"\bcase\b[^.?!]{0,40}\b(matters?|counts?)\b",
-    "number": r"\bdecimals?\b|\bround(ed)?\b|significant (figure|digit)|as an? (\w+ )?(fraction|"
+            r"\bcase\b[^.?!]{0,40}\b(matters?|counts?|kept|preserved)\b|"
+            r"\b(keep|preserve)\w* (the )?case|\b(in|all|only) capitals\b(?! of)|"
+            r"\bcapitals (only|as)\b",
+    "number": r"\bdecimals?\b|\bin (digits|figures)\b|\bnumerals?\b|\bround(ed)?\b|"
+              r"significant (figure|digit)|as an? (\w+ )?(fraction|"
               r"percent|percentage|ratio|integer|mixed number|common fraction)|simplest form|"
               r"simplified|lowest terms|scientific notation|\bnearest\b|(no|without|with|use) "
               r"(a |any |the )?(leading|trailing)|in words|improper fraction|\b\d+ digits\b|"
               r"as a percent",
     "commas": r"\bcommas?\b(?! between| and)|thousands|separators?\b|digits only|only digits",
     "date": r"\b(YYYY|YY|DD|MM)\b|\biso\b|\b(date|day|month|year)\b[^.?!]{0,30}\b(format|form)\b|"
-            r"\bformat[^.?!]{0,30}\b(date|day|month|year)\b",
+            r"\bformat[^.?!]{0,30}\b(date|day|month|year)\b|\bHH\b|\b(12|24)[- ]hour\b|"
+            r"\btime\b[^.?!]{0,30}\bformat\b",
     "unit": r"(no|without|omit|with|include|including|state|give) (a |any |the |its |your )?"
             r"(correct |right |proper )?(unit|currency|symbol|dollar sign|percent sign)|"
             r"digits only|only digits|(only|just) (a|the|one) (number|integer|digits?)|"
@@ -28,10 +32,17 @@ _FORMS = {
     "exact": r"\bverbatim\b|exact(ly)? (match|format|string|text|wording|(\w+ )?output|"
              r"as (written|shown|given|printed))|"
              r"character[- ]for[- ]character|exactly (in )?(this|the following) (format|form)|"
-             r"strictly follow|no other (text|characters)|(plain|raw) text|no markdown|"
-             r"without (quotes|quotation|markdown|backticks|code fence|spaces)|no (quotes|spaces|"
-             r"backticks|code fence)|in (double |single )?quot(es|ation)|raw json|json only|"
-             r"only (valid )?json|minified|white ?space|indent",
+             r"strictly follow|no other (text|characters)|(plain|raw) text|exactly as|"
+             r"without (quotes|quotation|spaces)|no (quotes|spaces)|"
+             r"in (double |single )?quot(es|ation)|minified|white ?space|indent",
+    "bare": r"no markdown|without (markdown|backticks|code fence)|no (backticks|code fence)|"
+            r"raw json|json only|only (valid )?json",
+    "marks": r"\bbold|\bitalic|markdown|asterisk|\bhyphens?\b|\bdash(es)?\b|"
+             r"bullet (sign|character)",
+    "types": r"\bint(eger)?s?\b|\bfloats?\b|\bnumeric\b|\bstrings?\b|\btyped?\b|\btypes\b|"
+             r"schema|\(number|\bas (a )?numbers?\b|: ?number\b",
+    "output": r"\bprint\(|\brepr\b|console\.log|predict the output|\boutput of\b[^.?!]{0,60}\(|"
+              r"\bwhat (does|will|is)\b[^.?!]{0,80}\b(print|output|printed)\b",
 }
 _FORM = {name: re.compile(pattern, re.I) for name, pattern in _FORMS.items()}
 _ONLY = re.compile(
@@ -62,7 +73,9 @@ _REASONS = re.compile(r"\bprove\b|\bproof\b|\bexplain|\bjustif|\bshow (your|all|
 @lru_cache(maxsize=4)
 def forms(question: str) -> frozenset[str]:
     """The sides of the form on which the question says something: case, number, commas, date,
-    unit, order, stop, exact; `only` where it wants the answer alone, `any order` where order is
+    unit, order, stop, marks (of Markdown), types (of JSON), exact; `bare` where nothing may stand
+    around JSON, `output` where it asks what a program prints, `only` where it wants the answer
+    alone, `any order` where order is
     free, `pairs` where brackets mean something, `reasons` where more than a final answer is asked
     for, and the wrappers that it names (boxed, tag, hashes). Not what it says is free."""
     bound = " ".join(part for part in re.split(r"(?<=[.?!;])\s+|\n+", question)
@@ -74,6 +87,34 @@ def forms(question: str) -> frozenset[str]:
         if pattern.search(question):
             asked.add(name)
     return frozenset(asked)
+
+
+# What asks for members of a set by name: a verb or question word, and a noun of many.
+_AMOUNT = r"(?:all |any |both )?(?:of )?(?:the |its |their )?(?:(?:two|three|four|five|six|seven|" \
+          r"eight|nine|ten|\d+) )?"
+_MEMBERS = re.compile(
+    rf"\b(?:name|list|give|state|find|identify|mention|enumerate|extract|which|who (?:are|were)|"
+    rf"what (?:are|were)) (?:me )?{_AMOUNT}(?:(?!and\b)[\w-]+ ){{0,3}}?"
+    r"(?!\w*ss\b|(?:is|was|has|does|its|this)\b)[\w-]+s\b", re.I)
+# What makes the order a part of it, or asks for one thing and another.
+_ORDERED = re.compile(
+    r"(?i:\b(?:then|first(?! names?\b)|last(?! names?\b)|second|third|next|steps?|stages?|phases?|"
+    r"sequence|series|order(?:ed|ing)?|respectively|top|from|rank\w*|earliest|latest|largest|"
+    r"smallest|highest|lowest|most|least|coordinates?|digits?|dimensions?|rows?|columns?|arrays?|"
+    r"vectors?|matri\w+|tuples?|pairs?|points?|outputs?|prints?|returns?|elements?|terms?|minimum|"
+    r"maximum|mean|each|every|left|right|increasing|decreasing|scores?|quotient|begin\w*|start\w*|"
+    r"end\w*|path|route|or)\b)|"
+    r"\b[a-z]+ and (?:the |its |their |a |an )?(?![a-z]+ing\b)[a-z]+\b|"
+    r"\b[a-z](?: and |, ?)[a-z]\b|[\[\]=]|\w\(")
+
+
+@lru_cache(maxsize=4)
+def members(question: str) -> bool:
+    """Whether the question asks for members by name and says nothing of an order, so that any
+    will do."""
+    asked = asking(question)
+    return bool(_MEMBERS.search(asked)) and not _ORDERED.search(
+        re.sub(r"\b(name|list)\b", "", asked))
 
 
 def asking(question: str) -> str:

@@ -2,16 +2,19 @@
 was refused by its tool; and runs that failed for a missing sentence alone."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import normal, required, wording
+from failure_analysis.audit import checked, required, shell, undone, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
+from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.audit.undone import Undone
+from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
-from failure_analysis.tool_checks import Call
 
 _WORDS = re.compile(r"communicat|(^|[^a-z])"
                     r"(told|tell|inform|informed|said|say|mention|output|response|reply)s?"
@@ -19,6 +22,20 @@ _WORDS = re.compile(r"communicat|(^|[^a-z])"
 
 
 _AMOUNT = re.compile(r"[$€£]\s?\d|\d\s?(?:dollars|euros?|usd|eur)\b", re.I)
+
+
+_FIGURE = re.compile(r"\D*\d+(?:\.\d+)?[^\d.]*")  # and no version or date
+_NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w-])")
+_TOKEN = re.compile(r"\d+|[a-z]+")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_NOW_SO = re.compile(r"\bnow\b|\bcomplete\b|\bwent through\b|\b(?:is|are|been) (?:made|done|set)\b",
+                     re.I)
+_OWN = re.compile(r"\b(?:i|we)\b", re.I)
+# Verbs of tools that say nothing of what is done, and words that every sentence may hold.
+_PLAIN = frozenset(("create", "update", "make", "send", "perform", "execut", "submit", "modify",
+                    "change", "add", "apply", "run", "write", "call", "open", "start", "handle"))
+_FREQUENT = frozenset(("the", "a", "an", "and", "or", "of", "to", "in", "on", "at", "for", "with",
+                       "by", "from", "is", "it", "as", "your", "you"))
 
 
 class Claim(NamedTuple):
@@ -31,7 +48,10 @@ class Claim(NamedTuple):
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The claims in an item that the record denies, and the failures for words alone."""
     due = required.required(item.expected) or []
-    denied = {row.ident: claim for row in item.rows if (claim := _denied(row, due, whole))}
+    tools = lru_cache(lambda: undone.tools(item.rows))
+    denied = {row.ident: claim for row in item.rows
+              if (claim := _denied(row, due, whole) or row.outcome == "pass" and (
+                  _checked(row, item.question) or _told(row, due, tools, whole)))}
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
         if rows:
@@ -40,7 +60,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
                 item, "claimed_done", rule, f"{len(rows)} datapoints say that something has been "
                 f"done which the record denies, and {verdict}.", _sides(rows, denied),
                 rows if outcome == "pass" else ())
-    rows = [row for row in item.rows if _only_words(row, due)]
+    rows = [row for row in item.rows if _only_words(row, due, item.expected)]
     if rows:
         yield candidate(
             item, "claimed_done", "only_words_missing", f"{len(rows)} datapoints left the right "
@@ -89,6 +109,74 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
     return None
 
 
+def _checked(row: Seen, question: str) -> Claim | None:
+    """What a passing datapoint claims of a check, though its log or its judge says otherwise."""
+    found = checked.denied(row, question)
+    return Claim(*found) if found else None
+
+
+def _told(row: Seen, due: Sequence[Call], tools: Callable[[], frozenset[str]], whole: Whole
+          ) -> Claim | None:
+    """What a passing datapoint reports as done, though its record says otherwise. What a failing
+    one says so, its verdict has answered."""
+    if required.state(row) is True or not (due or row.made):
+        return None
+    left = undone.undone(due, row, tools(), whole)
+    told = wording.reports(row.spoken or row.answer) if left else []
+    done = shell.wrote(row) if told else []
+    for one in left:
+        for sentence in told:
+            if _speaks_of(sentence, one, done) and not _read_so(sentence, row):
+                return Claim(sentence, one.record)
+    return None
+
+
+def _speaks_of(sentence: str, one: Undone, done: Sequence[Made]) -> bool:
+    """Whether a sentence that reports something as done means a write that was not done, and none
+    of those that were."""
+    words = frozenset(_TOKEN.findall(sentence.casefold()))
+    kinds, verb, nouns = _of_tool(one.tool)
+    told = wording.kinds_told(sentence)
+    others = frozenset().union(*(wording.kinds_of_tool(made.tool)[1] for made in done))
+    same_kind = bool(told & kinds) and not told & kinds & others
+    if one.by_others:
+        return same_kind and bool(_OWN.search(sentence)) and any(map(words.__contains__, nouns)) \
+            and not any(noun in _all_of(made) for noun in nouns for made in done)
+    held = " ".join(map(_all_of, done))
+    stem = verb[:6]
+    spoken = len(stem) > 3 and stem not in _PLAIN and any(
+        word.startswith(stem) and not word.endswith("able") for word in words)
+    if same_kind or spoken and stem not in held:
+        return True
+    if not (told & kinds or spoken or told and not kinds or _NOW_SO.search(sentence)):
+        return False  # the object is named, and something else is said of it
+    if any(name.casefold() in sentence.casefold() and name.casefold() not in held
+           for name in undone.names(one.arguments)):
+        return True
+    mine = frozenset(_TOKEN.findall(tool_calls.result_text(one.arguments).casefold()))
+    return sum(word not in held for word in mine & words - _FREQUENT) > 1
+
+
+def _of_tool(name: str) -> tuple[frozenset[str], str, list[str]]:
+    """(the kinds of change that a tool makes, its verb, its other words)."""
+    words = [word.casefold() for word in _WORD.findall(name)]
+    return wording.kinds_of_tool(name)[0], next(iter(words), ""), [
+        word for word in words[1:] if len(word) > 3]
+
+
+def _all_of(made: Made) -> str:
+    """A call in small letters: its tool and its arguments."""
+    return f"{made.tool} {tool_calls.result_text(made.arguments)}".casefold()
+
+
+def _read_so(sentence: str, row: Seen) -> bool:
+    """Whether a look-up speaks of what a sentence reports: it may have been so before."""
+    read = " ".join(one.result.casefold() for one in row.made if not shell.failed(one)
+                    and not (required.writes(one.tool) and not shell.looks(one)))
+    return any(word in read for word in _TOKEN.findall(sentence.casefold())
+               if word.endswith(("ed", "sent", "paid")) and len(word) > 3)
+
+
 def _record(kinds: frozenset[str], row: Seen, due: Sequence[Call], whole: Whole, own: bool) -> str:
     """What the record says against a claim of these kinds; blank where it says nothing."""
     refused = [one for one in row.made if one.failed and _does(one.tool, kinds)]
@@ -121,13 +209,55 @@ def _looked_up(verb: str, row: Seen) -> bool:
     return any(stem in one.result.casefold() for one in row.made if not one.failed)
 
 
-def _only_words(row: Seen, due: Sequence[Call]) -> bool:
-    """Whether a failure is for what was not said alone: the state is right, all writes are done.
-    Where there was nothing to write, the words are the task."""
-    return (row.outcome == "fail" and bool(row.failed) and all(map(_WORDS.search, row.failed))
-            and required.state(row) is True and bool(required.wrote(row))
-            and not required.unmet([call for call in due if required.writes(call.name)], row.made)
-            and not _said_otherwise(row))
+def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
+    """Whether a failure is for what was not said alone: the state is right, or all that was to be
+    written was, and nothing else. Where there was nothing to write, the words are the task."""
+    if row.outcome != "fail" or not row.made:
+        return False
+    state, done = required.state(row), shell.wrote(row)
+    wanted = [call for call in due if required.writes(call.name)]
+    if not done or state is False or required.unmet(wanted, row.made):
+        return False
+    exact = bool(wanted) and all(any(required.fulfils(one, call) for call in wanted)
+                                 for one in done)
+    # One verdict alone is that of the whole, whatever its name.
+    judged = [name for name, value in row.scores.items() if value is not None]
+    named = [name for name in row.failed if len(judged) > 1 or _WORDS.search(name)]
+    lacking, known = _lacking(row, expected)
+    if not (named or lacking) or not all(map(_WORDS.search, named)) or _said_otherwise(row):
+        return False
+    return state is True and bool(named) or exact and (
+        bool(lacking) and not _other_figure(row, lacking) or not known and bool(named))
+
+
+def _lacking(row: Seen, expected: object) -> tuple[list[str], bool]:
+    """(what was to be said and stands nowhere in what was, whether the record says what it is)."""
+    told = expected.get("outputs") or expected.get("communicate_info") \
+        if isinstance(expected, dict) else None
+    text = row.spoken or row.answer
+    if not isinstance(told, list) or not text.strip() or wording.refuses(row.answer):
+        return [], bool(told)
+    said = _plain(text)
+    numbers = _numbers(said)
+    lacking = [part for one in told if (part := _plain(str(one))) and part not in said]
+    return [one for one in lacking if not _numbers(one) or not _numbers(one) <= numbers], True
+
+
+def _other_figure(row: Seen, lacking: Sequence[str]) -> bool:
+    """Whether a figure is missing, and one was said that the run was not given: then the sentence
+    was not missing but wrong."""
+    given = _numbers(_plain(f"{tool_calls.result_text([one.arguments for one in row.made])} "
+                            f"{row.question}"))
+    return any(map(_FIGURE.fullmatch, lacking)) \
+        and bool(_numbers(_plain(row.spoken or row.answer)) - given)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().replace(",", "").split())
+
+
+def _numbers(text: str) -> set[float]:
+    return set(map(float, _NUMBER.findall(text)))
 
 
 def _said_otherwise(row: Seen) -> bool:
@@ -135,4 +265,4 @@ def _said_otherwise(row: Seen) -> bool:
     then the sentence was not missing but wrong."""
     untold = [str(signal.get("text")) for signal in row.signals
               if signal.get("kind") == "not_communicated"]
-    return any(map(normal.number, untold)) and bool(_AMOUNT.search(row.spoken or row.answer))
+    return any(map(number, untold)) and bool(_AMOUNT.search(row.spoken or row.answer))

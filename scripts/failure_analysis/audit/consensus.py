@@ -8,9 +8,12 @@ from math import prod
 from statistics import fmean
 
 from failure_analysis.audit import golds, normal
+from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
+from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
 
 # Of 100 items on which so many models agree against the gold, how many have a wrong one: simulated,
@@ -20,6 +23,7 @@ PRECISION = {2: .24, 3: .23, 4: .46, 5: .61, 6: .52, 7: .65, 8: .74, 9: .67, 10:
 _FEWEST_MODELS = 4  # for the order of models to say anything of an item
 _LEAST_EFFECT = .6  # of the order of models, where those that fail agree on one answer
 _FEWEST_OTHERS = 10  # judged datapoints of a model on other items, for its rate
+_MOST = .5  # of the other items
 _SEVERAL = 3  # models that fail an item before it is a lead
 ALL_BY_CHANCE = "failed_by_all/by_chance"
 MULTIPLICITY = "discrimination"  # what is counted of it: items tested, candidates by chance
@@ -61,8 +65,9 @@ def expected_precision(models: int) -> float:
 
 def _consensus(item: Item, whole: Whole) -> Iterator[Candidate]:
     """At least two thirds of the models, two or more, fail with one same answer, which nobody
-    passes with, and are no weaker than all together: weak ones share their mistakes. A model that
-    repeats the item says what it says most often."""
+    passes with, and are no weaker than all together: weak ones share their mistakes, so of models
+    that fail most of the other items all must agree. A model that repeats the item says what it
+    says most often."""
     gold = golds.plain(item.expected)
     judged = [row for row in item.rows if row.outcome != "unjudged"]
     models = {row.model for row in judged}
@@ -77,11 +82,12 @@ def _consensus(item: Item, whole: Whole) -> Iterator[Candidate]:
     usual = Counter(max(sorted(counts), key=counts.__getitem__) for counts in said.values())
     answer, agreeing = max(sorted(usual.items()), key=lambda pair: pair[1], default=("", 0))
     if agreeing < 2 or 3 * agreeing < 2 * len(models) \
+            or (agreeing < len(models) and _are_weak(models, judged, whole)) \
             or any(row.outcome == "pass" for row in texts[answer]):
         return
     rows = texts[answer]
-    text = normal.final(rows[0].answer).text
-    if normal.alike(text, gold, "") or _are_weaker({row.model for row in rows}, judged, whole):
+    text = final(rows[0].answer).text
+    if alike(text, gold, "") or _are_weaker({row.model for row in rows}, judged, whole):
         return
     yield candidate(
         item, "consensus_against_gold", "two_thirds_agree",
@@ -94,21 +100,32 @@ def _consensus(item: Item, whole: Whole) -> Iterator[Candidate]:
 def _are_weaker(some: set[str], judged: Sequence[Seen], whole: Whole) -> bool:
     """Whether some models pass less than all do on all other items; no where a model has too few
     of them."""
+    rates = _rates(judged, whole)
+    return bool(rates) and fmean(rates[model] for model in some) < fmean(rates.values())
+
+
+def _are_weak(models: set[str], judged: Sequence[Seen], whole: Whole) -> bool:
+    """Whether models fail most of all other items; no where one has too few of them."""
+    rates = _rates(judged, whole)
+    return bool(rates) and fmean(rates[model] for model in models) < _MOST
+
+
+def _rates(judged: Sequence[Seen], whole: Whole) -> dict[str, float]:
+    """The pass rates of the models of an item on all others; none where one has too few."""
     here, passed = (Counter(row.model for row in judged if outcome in ("", row.outcome))
                     for outcome in ("", "pass"))
     if any(whole.models[model][0] - here[model] < _FEWEST_OTHERS for model in here):
-        return False
-    rates = {model: (whole.models[model][1] - passed[model])
-             / (whole.models[model][0] - here[model]) for model in here}
-    return fmean(rates[model] for model in some) < fmean(rates.values())
+        return {}
+    return {model: (whole.models[model][1] - passed[model]) / (whole.models[model][0] - here[model])
+            for model in here}
 
 
 def key_of(answer: str) -> str:
     """What equal answers share: of the answer that a response ends in; blank where none is sure."""
-    text = normal.final(answer).text
+    text = final(answer).text
     if not text:
         return ""
-    value = normal.number(text)
+    value = number(text)
     return f"{value[0]} {value[1]}".strip() if value else normal.key(text)
 
 

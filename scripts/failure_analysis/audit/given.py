@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import facts, files, manifest, steps
-from failure_analysis.audit import golds, normal
+from failure_analysis.audit import golds, normal, values
+from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.contract import Contract
+from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.whole import Whole
 from failure_analysis.clean import clean_name
@@ -159,7 +161,7 @@ def find(item: Item, whole: Whole, answers: Mapping[str, list[Answer]]) -> Itera
         return
     whole.given.add(item.ident)
     first, gold = mine[0], golds.plain(item.expected)
-    if any(not normal.alike(other.text, first.text, "") for other in mine[1:]):
+    if any(not alike(other.text, first.text, "") for other in mine[1:]):
         whole.counted["answers/sources_differ"] += 1
         return
     sides = [variant("question", item.question),
@@ -169,17 +171,17 @@ def find(item: Item, whole: Whole, answers: Mapping[str, list[Answer]]) -> Itera
     right: list = []
     wrong: list = []
     for row in item.rows:
-        said = normal.final(row.answer).text
+        said = final(row.answer).text
         if row.outcome == "unjudged" or not said:
             whole.counted["answers/not_compared_rows"] += 1
             continue
         whole.counted["answers/compared_rows"] += 1
-        same = bool(normal.alike(said, first.text, item.question))
+        same = bool(alike(said, first.text, item.question))
         if same and row.outcome == "fail":
             right.append(row)
         elif row.outcome == "pass" and not same and differs(said, first.text):
             wrong.append(row)
-    differing = gold is not None and not normal.alike(first.text, gold, "") \
+    differing = gold is not None and not alike(first.text, gold, "") \
         and differs(gold, first.text)
     yield from _flags(item, whole, sides, right, wrong, differing)
 
@@ -187,8 +189,8 @@ def find(item: Item, whole: Whole, answers: Mapping[str, list[Answer]]) -> Itera
 def differs(a: str, b: str) -> bool:
     """Whether two answers surely say different things: not when one is a part of the other."""
     first, second = golds.folded(a), golds.folded(b)
-    if normal.number(a) and normal.number(b):
-        return normal.number(a)[0] != normal.number(b)[0]
+    if values.number(a) and values.number(b):
+        return values.number(a)[0] != values.number(b)[0]
     return first not in second and second not in first
 
 

@@ -34,6 +34,10 @@ _AS_EXAMPLE = re.compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|
                          re.IGNORECASE)
 
 
+# The line that ends a worked solution.
+_SOLVED = re.compile(r"(?:####|\\boxed\{)\s*([^\n{}#]+?)\s*\}?\$?\.?\s*\Z")
+
+
 def plain(expected: Any) -> str | None:
     """A gold as text; None for actions, lists and whatever has several fields. Of a worked
     solution that ends in `#### 18` or `A: 18` it is the last part."""
@@ -205,6 +209,8 @@ def scalars(expected: Any) -> list[str]:
 def hangs(gold: str) -> bool:
     """Whether a gold of several words ends where nothing can end."""
     words = gold.split()
+    if "\n" in gold or (len(words) > 3 and words[-2] in ("return", "=", "==", "+", "*", "AS")):
+        return False  # code, where a letter is a name
     return len(words) > 3 and (gold.rstrip()[-1] in ",(-" or words[-1] in (
         "the", "a", "an", "and", "or", "of")) or bool(re.search(r"\w(?:…|\.\.\.)\Z", gold))
 
@@ -213,6 +219,10 @@ def states(question: str, gold: str) -> bool:
     """Whether a question says this as its answer: named as such, or alone behind its last question
     mark."""
     after = folded(question.rpartition("?")[2]) if "?" in question else ""
+    solved = _SOLVED.search(question[-300:])
+    if solved and folded(solved[1]) == folded(gold) \
+            and not _AS_EXAMPLE.search(question[-300:][:solved.start()][-60:]):
+        return True
     if folded(gold) and folded(gold) in (stated(question), after, folded(headed(question))):
         return True
     said = list(_STATED.finditer(question))

@@ -1,6 +1,6 @@
 """Where the run broke and not the model: no answer after an error, an error of the infrastructure
-in the place of an answer, a tool that works for nobody, a call that was executed twice, a run cut
-while it was getting on. And look-ups that were answered in two ways."""
+in the place of an answer, a tool that works for nobody, a call executed twice, a check that could
+not run, a run cut while it was getting on. And look-ups that were answered in two ways."""
 
 import json
 import re
@@ -10,33 +10,15 @@ from itertools import combinations
 from typing import NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import required
+from failure_analysis.audit import broken, required
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
-from failure_analysis.datapoint import NOT_COUNTED
 
-_INFRASTRUCTURE = re.compile(
-    r"(infra|infrastructure|api|server|network|connection|system|harness|sandbox|container|"
-    r"internal|unexpected|environment|provider|rate_?limit|service)\w*[_ -]?"
-    r"(error|errors|failure|limit|limited|unavailable|exceeded|exception)|^(crash|crashed)$", re.I)
-_BROKEN_TEXT = re.compile(
-    r"^\W*(error[:\s]*)?(http )?(error code[: ]*)?(?:"
-    r"(408|429|5\d\d)\b[^.\n]{0,80}(too many requests|rate|internal|bad gateway|unavailable|"
-    r"timeout|timed out|overloaded|error)|internal server error|bad gateway|"
-    r"service (is )?(temporarily )?unavailable|gateway time-?out|connection (error|reset|refused|"
-    r"aborted|timed out)|rate ?limit(ed| exceeded| reached| error)|"
-    r"(openai|anthropic|httpx|requests|litellm|urllib3|api)[\w.]*(error|exception|timeout)|"
-    r"traceback \(most recent call last\)|read timed out|upstream (connect )?error|"
-    r"(the )?(model|engine|server) is (currently )?overloaded|overloaded_error)", re.I)
-_TECHNICAL = re.compile(
-    r"connection|\bhttp|timed? ?out|max retries|\b50[0-4]\b|internal (server )?error|"
-    r"(temporarily |service )unavailable|traceback|exception|\w+Error\b|broken pipe|"
-    r"no space left|segmentation fault|out of memory|database is locked|not implemented", re.I)
-_OF_ERRORS = re.compile(r"\bhttp\b|status code|\berrors?\b|exception|gateway|traceback", re.I)
-_ERROR_END = re.compile(r"(^|_|\b)(error|exception|timeout|timed_out|crash(ed)?|aborted)(_|\b|$)",
-                        re.I)
+_TOKENS = re.compile(r"^(length|(max_?)?tokens?|max_(output_|new_|completion_)?tokens|token_?limit|"
+                     r"context_?(length|limit|window)|truncated)", re.I)
+_CLOCKED = re.compile(r"^(request_?)?(timeout|timed[_ ]out|deadline)", re.I)
 _LIMIT = re.compile(r"^(length|max_|token_?limit|message_?limit|context_?(length|limit|window)|"
                     r"step_?limit|turn_?limit|time_?limit|budget|truncated|limit|"
                     r"max(imum)?[_ ]?(steps|turns|tokens|iterations|length))", re.I)
@@ -48,10 +30,12 @@ _CLOCK = re.compile(r"(^|_)(time|now|today|date|clock|random|uuid|weather|news|w
 _UNKNOWN_TOOL = re.compile(r"unknown (tool|function)|no (such )?(tool|function)|(tool|function) "
                            r"\S+ (was )?not found|not a valid tool|invalid tool|does not exist",
                            re.I)
+_NO_CALL = "(no call"  # what stands for the call of a result that has none
 _THOUGHT = re.compile(r"(think|plan|note|log_thought)", re.I)
 _ID = re.compile(r"(^|_)(id|ref)$", re.I)
 _FEW_CALLS, _NEARLY_ALL = 5, 0.9
 _NEW_CALLS = _SEVERAL = 3
+_FEWEST_NEW = 2
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
@@ -68,10 +52,9 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
 def _broke(row: Seen, item: Item, whole: Whole) -> bool:
     """An error of the infrastructure ended the run, or stands in the place of the answer."""
     ended = row.termination or ""
-    return (ended in NOT_COUNTED or bool(_INFRASTRUCTURE.search(ended))
+    return (broken.ended(ended)
             or any(signal.get("kind") == "harness_error" for signal in row.signals)
-            or bool(_BROKEN_TEXT.match(row.answer[:300]) and (
-                _ERROR_END.search(ended) or not _OF_ERRORS.search(item.question))))
+            or broken.stands_for_answer(row.answer, item.question, ended))
 
 
 def _empty(row: Seen, item: Item, whole: Whole) -> bool:
@@ -79,7 +62,7 @@ def _empty(row: Seen, item: Item, whole: Whole) -> bool:
     else answer."""
     if not _silent(row, whole) or _broke(row, item, whole):
         return False
-    if row.termination and _ERROR_END.search(row.termination):
+    if row.termination and broken.ERROR_END.search(row.termination):
         return True
     silent = {one.model for one in item.rows if not one.termination and _silent(one, whole)}
     return not row.termination and row.outcome != "pass" and len(silent) >= _SEVERAL
@@ -92,21 +75,25 @@ def _silent(row: Seen, whole: Whole) -> bool:
 
 
 def _again(row: Seen, item: Item, whole: Whole) -> bool:
-    """A call was executed again under its id."""
+    """A call was executed again under its id, or once and has two results."""
     return bool(_repeated(row)) and not _ids_restart(item)
 
 
 def _repeated(row: Seen) -> list[Made]:
-    """Calls with id, tool and arguments of an earlier one; none where one id names two calls."""
-    first: dict[str, str] = {}
+    """Calls with id, tool and arguments of an earlier one, and second results of one write that say
+    something else; none where one id names two calls."""
+    first: dict[str, Made] = {}
     again = []
     for made in row.made:
         if not made.ident:
             continue
-        content = _key(made)
-        if made.ident not in first:
-            first[made.ident] = content
-        elif first[made.ident] != content:
+        earlier = first.setdefault(made.ident, made)
+        if earlier is made:
+            continue
+        if made.tool.startswith(_NO_CALL):
+            if required.writes(earlier.tool) and earlier.result_hash != made.result_hash:
+                again.append(made)
+        elif _key(earlier) != _key(made):
             return []
         else:
             again.append(made)
@@ -122,22 +109,33 @@ def _ids_restart(item: Item) -> bool:
 
 def _tool(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure after calls of a tool that works for nobody."""
-    return row.outcome != "pass" and any(made.failed and _works_for_nobody(made, item, whole)
+    return row.outcome != "pass" and any(_failed(made) and _works_for_nobody(made, item, whole)
                                          for made in row.made)
+
+
+def _failed(made: Made) -> bool:
+    return made.failed or broken.failed(made.result)
 
 
 def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
     """Whether all calls of a tool fail for several models: everywhere, or in this item with an
-    error of the technology, as a refusal of what is asked may well be right."""
+    error of the technology and no pass, as a refusal of what is asked may well be right, and so may
+    be to say that something is down."""
     if _UNKNOWN_TOOL.search(made.result):
         return False
     tool = whole.tools[made.tool]
-    if tool.calls >= _FEW_CALLS and len(tool.models) > 1 and not tool.worked_for:
+    if made.failed and tool.calls >= _FEW_CALLS and len(tool.models) > 1 and not tool.worked_for:
         return True
-    calls = [(row.model, one.failed) for row in item.rows for one in row.made
-             if one.tool == made.tool]
-    return (bool(_TECHNICAL.search(made.result)) and all(failed for _, failed in calls)
-            and len({model for model, _ in calls}) > 1)
+    if not broken.technical(made.result):
+        return False
+    calls = [(row, _failed(one)) for row in item.rows for one in row.made if one.tool == made.tool]
+    return (all(failed and row.outcome != "pass" for row, failed in calls)
+            and len({row.model for row, _ in calls}) > 1)
+
+
+def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure of which the check says that it could not run."""
+    return row.outcome == "fail" and broken.unchecked(row.judge, bool(row.made))
 
 
 def _cut(row: Seen, item: Item, whole: Whole) -> bool:
@@ -146,17 +144,35 @@ def _cut(row: Seen, item: Item, whole: Whole) -> bool:
     if row.outcome == "pass" or not _at_limit(row, whole):
         return False
     if row.made:
-        return _getting_on([made for made in row.made if not _THOUGHT.match(made.tool)])
+        acts = [made for made in row.made if not _THOUGHT.match(made.tool)]
+        if _getting_on(acts):
+            return True
+        if not (_breaks_off(row) and _in_mid_text(row)):
+            return False
     return bool(row.answer.strip()) and not _ANSWERED.search(row.answer[-1_500:]) \
         and not _repeats_itself(row.answer)
 
 
+def _in_mid_text(row: Seen) -> bool:
+    """Whether what ended the run ends it in the midst of a text, as a number of steps does not."""
+    ended = row.termination or ""
+    return bool(_TOKENS.match(ended) or _CLOCKED.match(ended))
+
+
+def _breaks_off(row: Seen) -> bool:
+    """Whether the answer ends in the midst of a sentence."""
+    return bool(row.answer.strip()) and not _ENDED.search(row.answer[-50:])
+
+
 def _getting_on(made: Sequence[Made]) -> bool:
-    """Whether the last calls are new ones, and what they looked up is."""
+    """Whether the last calls are new ones, and what they looked up is; of fewer calls all of them,
+    none of which failed."""
     before, last = made[:-_NEW_CALLS], made[-_NEW_CALLS:]
     keys = [_key(one) for one in last]
     read = [one.result_hash for one in last if not required.writes(one.tool)]
-    return (len(set(keys)) == _NEW_CALLS and len(set(read)) == len(read) and not last[-1].failed
+    return (len(last) >= _FEWEST_NEW and len(set(keys)) == len(last) and not last[-1].failed
+            and len(set(read)) == len(read)
+            and (len(last) == _NEW_CALLS or not any(map(_failed, last)))
             and not set(keys) & {_key(one) for one in before}
             and not set(read) & {one.result_hash for one in before})
 
@@ -165,10 +181,11 @@ def _at_limit(row: Seen, whole: Whole) -> bool:
     """Whether a limit ended the run: as it says, or where it does not, by an answer that breaks off
     at the number of tokens at which others of the run do."""
     if row.termination:
-        return bool(_LIMIT.match(row.termination))
+        return bool(_LIMIT.match(row.termination)) or (
+            bool(_CLOCKED.match(row.termination)) and _breaks_off(row))
     run = whole.runs[row.run]
     return (row.tokens is not None and row.tokens == run.most_tokens and run.at_most_tokens > 2
-            and not row.made and not _ENDED.search(row.answer[-50:]))
+            and not row.made and _breaks_off(row))
 
 
 def _repeats_itself(text: str) -> bool:
@@ -188,6 +205,7 @@ _RULES: tuple[tuple[str, str, _Test], ...] = (
     ("empty", "are empty, and no end of the model's own is recorded.", _empty),
     ("tool_broken", "failed after calls of a tool that works for no model.", _tool),
     ("executed_again", "have a call that was executed again under one id.", _again),
+    ("not_checked", "failed though the check says that it could not run.", _unchecked),
     ("cut", "were cut at the limit while still getting on.", _cut))
 
 
@@ -197,7 +215,9 @@ def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Va
         shown = "\n".join(map(_called, _repeated(first)[:5]))
     elif rule == "tool_broken":
         shown = "\n".join(_called(made) for made in first.made
-                          if made.failed and _works_for_nobody(made, item, whole))
+                          if _failed(made) and _works_for_nobody(made, item, whole))
+    elif rule == "not_checked":
+        shown = first.judge
     elif rule == "cut":
         shown = "\n".join(map(_called, first.made[-_NEW_CALLS:])) or first.answer[-1_000:]
     else:
@@ -272,7 +292,7 @@ def _spans(row: Seen) -> list[list[_Look]]:
         if required.writes(made.tool):
             spans.append([])
         elif not made.failed and made.result and not _CLOCK.search(made.tool) \
-                and not made.tool.startswith("(no call"):
+                and not made.tool.startswith(_NO_CALL):
             spans[-1].append(_Look(_key(made), made))
     return spans
 

@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import required, wording
+from failure_analysis.audit import blank, required, shell, undone, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
-from failure_analysis.audit.required import EMPTY, REFUSED, Unmet
+from failure_analysis.audit.required import EMPTY, REFUSED, Call, Unmet
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
-from failure_analysis.tool_checks import Call
 
 _FEW_ROWS = 10  # of a run with fewer, equal answers say nothing
 _SAME = 0.8
 _FEW_WORDS = 4
 _FEW_MODELS = 3
+_FEW_OTHERS = 2
+_FEW_REFUSE = 4  # one row in so many at most refuses, where a refusal cannot be what is asked
+_LETTER = 2
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
@@ -27,7 +29,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     if not passed:
         return
     due = required.required(item.expected)
-    open_ = {row.ident: _open(due or (), row, whole) for row in passed}
+    open_ = {row.ident: undone.unfulfilled(due or (), row, whole) for row in passed}
     told: set[str] = set()
     for rule, what, test in _rules(item, whole, passed, due, open_):
         rows = [row for row in passed if row.ident not in told and test(row)]
@@ -45,36 +47,35 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
     expects = _expects(item, due)
     idle = lru_cache(lambda: _idle(item, passed, due))
     others = _writers(passed)
+    peers = lru_cache(lambda: expects is None and due is None and _others_did(item))
     return [
         ("required_failed", "made a required call that the tool refused, and no other attempt",
          lambda row: any(one.how == "failed" for one in open_[row.ident])),
         ("nothing_written", "wrote nothing, though a write is required",
-         lambda row: bool(open_[row.ident]) and not required.wrote(row)),
+         lambda row: bool(open_[row.ident]) and not shell.wrote(row)),
         ("required_missing", "lack a call that is required",
          lambda row: any(one.how == "missing" for one in open_[row.ident])),
+        ("required_elsewhere", "made a required call for another object alone",
+         lambda row: any(one.how == undone.ELSEWHERE for one in open_[row.ident])
+         and required.state(row) is not True and not all(open_.values())),
         ("empty_answer", "are empty: no answer, no call",
          lambda row: expects is not False and _is_empty(row)
          and whole.runs[row.run].answered > 0 and not idle()),
+        ("nothing_filled", "hold no value, where values are expected",
+         lambda row: blank.unfilled(row.answer, item.expected)),
+        ("stub", "are code of which no function has a body",
+         lambda row: blank.stub(row.answer, item.expected, item.question)),
         ("same_answer_always", "come from a run that answers nearly everything so",
          lambda row: _always(row, whole) and not _in_gold(row.answer, item.expected)
          and not idle()),
         ("says_it_could_not", "say that they could not",
-         lambda row: expects is True and wording.refuses(row.answer)
-         and not required.wrote(row) and required.state(row) is not True
+         lambda row: (expects is True or peers() and "?" not in row.answer)
+         and _gives_up(row.answer, item.expected) and not shell.wrote(row)
+         and required.state(row) is not True
          and not _in_gold(row.answer, item.expected) and not idle()),
         ("others_wrote", "wrote nothing, where all others that passed did the same write",
-         lambda row: due is None and bool(others) and not required.wrote(row)
+         lambda row: due is None and bool(others) and not shell.wrote(row)
          and row.model not in others and required.state(row) is not True)]
-
-
-def _open(due: Sequence[Call], row: Seen, whole: Whole) -> list[Unmet]:
-    """The required writes that a datapoint did not do; none where it did another write, as another
-    road may lead to the same state, or where no run has ever made such a call."""
-    wanted = [call for call in due if required.writes(call.name) and call.name in whole.tools]
-    left = required.unmet(wanted, row.made)
-    other = left and any(not any(required.fulfils(one, call) for call in wanted)
-                         for one in required.wrote(row))
-    return [] if other else left
 
 
 def _expects(item: Item, due: list[Call] | None) -> bool | None:
@@ -104,6 +105,23 @@ def _idle(item: Item, passed: Sequence[Seen], due: list[Call] | None) -> bool:
     return not more
 
 
+def _gives_up(answer: str, expected: object) -> bool:
+    """Whether an answer says that it could not, or that there is none. Where one letter is
+    expected, that may be the text of a choice."""
+    gold = tool_calls.result_text(expected).strip() if expected is not None else ""
+    return wording.refuses(answer) or len(gold) > _LETTER and wording.abstains(answer)
+
+
+def _others_did(item: Item) -> bool:
+    """Whether nearly all give an answer, failed or passed, at least two models a right one: then
+    a refusal is not what the item is about. With tools, doing nothing may be what is asked."""
+    if any(row.made for row in item.rows):
+        return False
+    refused = [row for row in item.rows if required.answer_kind(row) in (EMPTY, REFUSED)]
+    models = {row.model for row in item.rows if row.outcome == "pass" and row not in refused}
+    return len(models) >= _FEW_OTHERS and len(refused) * _FEW_REFUSE <= len(item.rows)
+
+
 def _is_empty(row: Seen) -> bool:
     return not row.answer.strip() and not row.spoken.strip() and not row.made
 
@@ -130,7 +148,7 @@ def _writers(passed: Sequence[Seen]) -> set[str]:
     three of the passes; else none."""
     by_tool: dict[str, list[Seen]] = {}
     for row in passed:
-        for tool in sorted({one.tool for one in required.wrote(row)}):
+        for tool in sorted({one.tool for one in shell.wrote(row)}):
             by_tool.setdefault(tool, []).append(row)
     for rows in by_tool.values():
         models = {row.model for row in rows}

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from failure_analysis.audit import demands, golds
+from failure_analysis.audit import demands, golds, required
 from failure_analysis.audit.seen import Seen
 
 
@@ -14,7 +14,7 @@ class Profile:
     numbers, have `held` only those of the question, `permute` just these; of each task how many
     golds there are, break off, are no number or letter where one is asked for; demands kept and
     broken; what questions say is the answer though it is not; items with one content whose names
-    differ in case and white space."""
+    differ in case and white space; how often each write is required."""
 
     kinds: dict[tuple[str, str], Counter] = field(default_factory=dict)
     tasks: dict[str, Counter] = field(default_factory=dict)
@@ -22,6 +22,7 @@ class Profile:
     demands: Counter = field(default_factory=Counter)
     stated: Counter = field(default_factory=Counter)
     names: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    writes: Counter = field(default_factory=Counter)
 
     def add(self, other: "Profile") -> None:
         """Adds the profile of other items."""
@@ -31,6 +32,7 @@ class Profile:
                 mine.setdefault(key, Counter()).update(counts)
         self.demands.update(other.demands)
         self.stated.update(other.stated)
+        self.writes.update(other.writes)
         for key, idents in other.names.items():
             self.names.setdefault(key, []).extend(idents)
 
@@ -43,6 +45,8 @@ def profile(items: Iterable[tuple[str, str, Seen]]) -> Profile:
         if row.expected in (None, ""):
             continue
         task = row.task or ""
+        whole.writes.update(call.name for call in required.required(row.expected) or ()
+                            if required.writes(call.name) and call.by == "assistant")
         if key := golds.template(row.question):
             whole.kinds.setdefault((task, key), Counter())[golds.kind_of(row.expected)] += 1
         gold = golds.plain(row.expected)

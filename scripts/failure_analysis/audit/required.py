@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import wording
+from failure_analysis.audit import arguments, wording
 from failure_analysis.audit.seen import Made, Seen
-from failure_analysis.tool_checks import READ_ONLY, TRANSFER, Call, parsed_arguments
+from failure_analysis.tool_checks import READ_ONLY, TRANSFER, parsed_arguments
 
 _LISTS = ("actions", "tool_calls", "calls", "required_calls", "expected_calls", "required_actions",
           "expected_actions", "function_calls")
@@ -27,6 +27,15 @@ _LOOKS_UP = re.compile(r"_(get|list|find|search|fetch|lookup|query|describe|show
 _TELLS = re.compile(r"_(status|info|details|health|check)$")
 EMPTY, REFUSED = "empty", "refused"
 _STATE = re.compile(r"(^|[^a-z])(db|database|state|env|environment|world)([^a-z]|$)", re.I)
+
+
+class Call(NamedTuple):
+    """A call that is expected; `compared` names its arguments that count (None: all)."""
+
+    by: str
+    name: str
+    arguments: dict
+    compared: tuple[str, ...] | None = None
 
 
 class Unmet(NamedTuple):
@@ -83,18 +92,15 @@ def unmet(calls: Sequence[Call], made: Sequence[Made]) -> list[Unmet]:
 
 def fulfils(made: Made, call: Call) -> bool:
     """Whether a call is the required one, whether it worked or not."""
-    return (made.by, made.tool) == (call.by, call.name) \
-        and same_arguments(call.arguments, made.arguments)
+    return (made.by, made.tool) == (call.by, call.name) and arguments.same(
+        call.arguments, given(call, made), "", ordered=arguments.is_sequence(call.name))
 
 
-def same_arguments(wanted: Any, given: Any) -> bool:
-    """Whether arguments are equal but for form; empty ones beside them are none."""
-    wanted, given = parsed_arguments(wanted), parsed_arguments(given)
-    if wanted is None:
-        return True
-    if isinstance(wanted, dict) and isinstance(given, dict):
-        return _filled(wanted) == _filled(given)
-    return folded(wanted) == folded(given)
+def given(call: Call, made: Made) -> Any:
+    """The arguments of a call that was made, as far as they count."""
+    if call.compared is None or not isinstance(made.arguments, dict):
+        return made.arguments
+    return call.arguments | {name: made.arguments.get(name) for name in call.compared}
 
 
 def wrote(row: Seen) -> list[Made]:
@@ -132,15 +138,13 @@ def _call(part: Any) -> Call | None:
         return None
     inner = part["function"] if isinstance(part.get("function"), dict) else part
     name = next((inner[key] for key in _NAMES if isinstance(inner.get(key), str)), None)
-    arguments = next((inner[key] for key in _ARGUMENTS if key in inner), _ARGUMENTS)
-    arguments = {} if arguments is None else parsed_arguments(arguments)
-    if not name or not isinstance(arguments, dict):
+    values = next((inner[key] for key in _ARGUMENTS if key in inner), _ARGUMENTS)
+    values = {} if values is None else parsed_arguments(values)
+    if not name or not isinstance(values, dict):
         return None
-    only = part.get("compare_args")
-    if isinstance(only, list):
-        arguments = {key: value for key, value in arguments.items() if key in only} or None
-    by = part.get("requestor")
-    return Call(by if isinstance(by, str) else "assistant", name, arguments)
+    only, by = part.get("compare_args"), part.get("requestor")
+    return Call(by if isinstance(by, str) else "assistant", name, values,
+                tuple(map(str, only)) if isinstance(only, list) else None)
 
 
 def _parsed(value: Any) -> Any:
@@ -151,11 +155,6 @@ def _parsed(value: Any) -> Any:
         except ValueError:
             return value
     return value
-
-
-def _filled(arguments: dict) -> dict:
-    return {key: plain for key, value in arguments.items()
-            if (plain := folded(value)) not in ("", [], {})}
 
 
 def folded(value: Any) -> Any:
@@ -177,4 +176,4 @@ def folded(value: Any) -> Any:
 
 def spelled(call: Call) -> str:
     """A required call as text."""
-    return tool_calls.spelled({"name": call.name, "arguments": call.arguments or {}})
+    return tool_calls.spelled({"name": call.name, "arguments": call.arguments})

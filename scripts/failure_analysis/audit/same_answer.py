@@ -11,16 +11,21 @@ import msgspec
 
 from failure_analysis.audit import asks, normal, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
+from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
 
 NEAR = 0.95
-_MOST_PAIRS = 2_000  # pairs of answers of one item that are held against each other
+NEAR_WORDS = 0.9  # where all words but fillers are equal
+_MOST_PAIRS = 2_000  # pairs of answers that are held against each other
 _MOST_SHOWN = 4
 _FEWEST_GRADERS = 2
 _FEWEST_TOKENS = 10
 _LONGEST_FINAL = 60
+# What a question says of the form with which equal answers, and nearly equal ones, may differ.
+_FORM_COUNTS = frozenset(("case", "exact", "bare", "marks", "stop", "number", "output"))
+_FORM = frozenset(("case", "exact", "bare", "marks", "stop", "only", "output"))
 _SIGNS = frozenset(("boxed", "tag", "hashes", "json"))  # ways of marking that a prompt asks for
 # What a dimension is called that the answer alone does not decide.
 _NOT_OF_THE_ANSWER = re.compile(r"latenc|time|speed|fast|slow|cost|token|budget|price|duration|"
@@ -38,7 +43,7 @@ _FILLERS = frozenset(
      "please", "sure", "certainly", "indeed", "really", "very", "quite", "okay", "ok", "actually",
      "simply", "clearly", "of", "course", "here", "let", "us", "me", "i", "we", "let's", "and",
      "that", "which", "this", "thanks", "thank", "you", "hello", "hi", "finally", "overall", "is",
-     "are", *",.;:!*`'\"#_~"])
+     "are", "it", "these", "those", "will", "shall", "by", *",.;:!*`'\"#_~"])
 
 
 class Group(NamedTuple):
@@ -64,12 +69,14 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         yield from _judges(item)
 
 
-def did(row: Seen, loose: bool) -> str:
-    """All that a datapoint said and did, under one spelling; blank where it is nothing."""
+def did(row: Seen, leaves: str = "form") -> str:
+    """All that a datapoint said and did, under one spelling; blank where it is nothing. What is
+    left aside is the `form` of what it said, the form but for its `capitals`, or white space
+    (blank)."""
     text = row.spoken or row.answer
     if not text.strip() and not row.made:
         return ""
-    said = normal.key(text) if loose else " ".join(text.split())
+    said = normal.key(text, case=leaves != "form") if leaves else " ".join(text.split())
     if not row.made:
         return said
     return json.dumps([said, [[made.by, made.tool, made.arguments, made.result_hash]
@@ -77,29 +84,31 @@ def did(row: Seen, loose: bool) -> str:
 
 
 def by_answer(item: Item) -> dict[str, list[Seen]]:
-    """The datapoints by what they said and did. Where the question says something of the form,
-    or the gold's capitals may count, only white space is left aside."""
-    alike = _grouped(item.rows, True)
-    if len(alike) < len(item.rows) and _form_counts(item):
-        alike = _grouped(item.rows, False)
+    """The datapoints by what they said and did. Where the question says something of the form only
+    white space is left aside, where the gold's capitals may count not these."""
+    alike = _grouped(item.rows, "form")
+    if len(alike) < len(item.rows):
+        if asks.forms(item.question) & _FORM_COUNTS:
+            alike = _grouped(item.rows, "")
+        elif _capitals_count(item):
+            alike = _grouped(item.rows, "capitals")
     alike.pop("", None)
     return alike
 
 
-def _grouped(rows: Sequence[Seen], loose: bool) -> dict[str, list[Seen]]:
+def _grouped(rows: Sequence[Seen], leaves: str) -> dict[str, list[Seen]]:
     alike: dict[str, list[Seen]] = defaultdict(list)
     for row in rows:
-        alike[did(row, loose)].append(row)
+        alike[did(row, leaves)].append(row)
     return alike
 
 
-def _form_counts(item: Item) -> bool:
-    """Whether the question says something of the form, or the gold's capitals may count."""
-    if asks.forms(item.question) & {"case", "exact", "stop", "number"}:
-        return True
+def _capitals_count(item: Item) -> bool:
+    """Whether the capitals of the gold, or of a word in it, may count."""
     wanted = strict.golds(item.expected) if item.expected is not None else []
-    return any(len(gold) <= _LONGEST_FINAL and normal.case_matters(
-        gold, gold, item.question, frozenset()) for gold in wanted)
+    return any(len(gold) <= _LONGEST_FINAL and any(
+        normal.case_matters(part, part, item.question, frozenset())
+        for part in (gold, *gold.split()) if len(part) > 2 or part == gold) for gold in wanted)
 
 
 def _opposite(rows: Sequence[Seen]) -> Group | None:
@@ -172,7 +181,7 @@ def _same_calls(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
     by_calls: dict[str, list[Seen]] = defaultdict(list)
     for key, rows in alike.items():
         if key not in opposite and rows[0].made and rows[0].spoken:
-            by_calls[did(msgspec.structs.replace(rows[0], spoken=""), True)] += [
+            by_calls[did(msgspec.structs.replace(rows[0], spoken=""))] += [
                 row for row in rows if row.outcome == "pass"
                 or row.scores and strict.about_calls(row)]
     groups = [group for rows in by_calls.values() if (group := _opposite(rows))]
@@ -188,7 +197,7 @@ def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
     and the failing one is marked in a way in which others passed, or is the gold itself."""
     wanted = strict.golds(item.expected) if item.expected is not None else []
     both = {"pass", "fail"} <= {row.outcome for row in item.rows}
-    short = both and wanted and all(len(normal.final(gold).text or gold) <= _LONGEST_FINAL
+    short = both and wanted and all(len(final(gold).text or gold) <= _LONGEST_FINAL
                            for gold in wanted)
     rows = [rows for key, rows in alike.items()
             if key not in opposite and not rows[0].made and not rows[0].spoken]
@@ -196,13 +205,13 @@ def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
             or strict.calls_wanted(item.expected):
         return
     asked = asks.forms(item.question)
-    if asked & {"reasons", "exact", "only"}:
+    if asked & {"reasons", "exact", "bare", "only", "output"}:
         return
     finals = _finals(rows, bool(asked & {"case"}) or any(
         normal.case_matters(gold, gold, item.question, asked) for gold in wanted))
     free = {how for rows in finals.values() for how, row in rows if row.outcome == "pass"}
     groups = [group for rows in finals.values() if (group := _opposite([
-        row for how, row in rows if row.outcome == "pass" or strict.about(row, strict.RIGHT)
+        row for how, row in rows if row.outcome == "pass" or strict.about(row)
         and (how in free or free - _SIGNS and row.answer.strip() in wanted)]))]
     if groups:
         yield _contradiction(item, "same_final", groups, "end in the same final answer")
@@ -212,7 +221,7 @@ def _finals(groups: Iterable[Sequence[Seen]], case: bool) -> dict[str, list[tupl
     """The datapoints of which the final answer is sure, by it, each with how it is marked."""
     finals: dict[str, list[tuple[str, Seen]]] = defaultdict(list)
     for rows in groups:
-        text, how = normal.final(rows[0].answer)
+        text, how = final(rows[0].answer)
         if text:
             finals[normal.key(text, case=case)] += [(how, row) for row in rows]
     return finals
@@ -225,39 +234,53 @@ def _both(rows: Iterable[tuple[str, Seen]]) -> bool:
 def _near(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Group]
           ) -> Iterator[Candidate]:
     """Nearly equal answers with opposite verdicts: equal in all numbers, negations and the final
-    answer, and what differs decides nothing."""
-    by_final: dict[tuple, list[list[Seen]]] = defaultdict(list)
+    answer, after the same calls with the same results, and what differs decides nothing."""
+    by_calls: dict[tuple, list[list[Seen]]] = defaultdict(list)
     for key, rows in alike.items():
-        if key not in opposite and not rows[0].made and not normal.is_code(rows[0].answer):
-            by_final[_marked(rows[0].spoken or rows[0].answer)].append(rows)
-    mixed = [members for members in by_final.values()
-             if {"pass", "fail"} <= {row.outcome for rows in members for row in rows}]
-    if not mixed or asks.forms(item.question) & {"case", "exact", "stop", "only"}:
+        if key not in opposite and not normal.is_code(rows[0].answer) \
+                and rows[0].answer.lstrip()[:1] not in ("{", "["):
+            by_calls[tuple((made.tool, made.result_hash) for made in rows[0].made)].append(rows)
+    by_final: dict[tuple, list[list[Seen]]] = defaultdict(list)
+    for rows in (rows for members in _mixed(by_calls) for rows in members):
+        by_final[_calls(rows[0]), _marked(rows[0].spoken or rows[0].answer)].append(rows)
+    mixed = _mixed(by_final)
+    if not mixed or asks.forms(item.question) & _FORM:
         return
     buckets: dict[tuple, list[tuple[Counter, list[Seen]]]] = defaultdict(list)
     for rows in (rows for members in mixed for rows in members):
         print_, words = essence(rows[0].spoken or rows[0].answer)
         if words.total() >= _FEWEST_TOKENS:
-            buckets[print_].append((words, rows))
-    groups = list(_near_pairs(buckets.values()))
+            buckets[_calls(rows[0]), print_].append((words, rows))
+    groups = [group for (_, print_), members in buckets.items()
+              for group in _near_pairs(members, NEAR if print_[0] == "final" else NEAR_WORDS)]
     if groups:
         yield _contradiction(item, "near_equal", _disjoint(groups), "said nearly the same")
 
 
-def _near_pairs(buckets: Iterable[list[tuple[Counter, list[Seen]]]]) -> Iterator[Group]:
-    """The pairs of nearly equal answers with opposite verdicts; after so many pairs of one item
-    that were held against each other the rest is left."""
+def _mixed(groups: Mapping[tuple, list[list[Seen]]]) -> list[list[list[Seen]]]:
+    """The groups with both verdicts."""
+    return [members for members in groups.values()
+            if {"pass", "fail"} <= {row.outcome for rows in members for row in rows}]
+
+
+def _calls(row: Seen) -> str:
+    """The calls of a datapoint and their results; blank for none."""
+    return did(msgspec.structs.replace(row, spoken="", answer="")) if row.made else ""
+
+
+def _near_pairs(members: Sequence[tuple[Counter, list[Seen]]], near: float) -> Iterator[Group]:
+    """The pairs of nearly equal answers with opposite verdicts; after so many pairs that were held
+    against each other the rest is left."""
     pairs = 0
-    for members in buckets:
-        for place, (words, rows) in enumerate(members):
-            for other_words, other_rows in members[place + 1:]:
-                pairs += 1
-                if pairs > _MOST_PAIRS:
-                    return
-                if normal.shared(words, other_words) >= NEAR:
-                    group = _opposite([*rows, *other_rows])
-                    if group:
-                        yield group
+    for place, (words, rows) in enumerate(members):
+        for other_words, other_rows in members[place + 1:]:
+            pairs += 1
+            if pairs > _MOST_PAIRS:
+                return
+            if normal.shared(words, other_words) >= near:
+                group = _opposite([*rows, *other_rows])
+                if group:
+                    yield group
 
 
 def _disjoint(groups: Sequence[Group]) -> list[Group]:
@@ -274,8 +297,8 @@ def _disjoint(groups: Sequence[Group]) -> list[Group]:
 
 def _marked(text: str) -> tuple:
     """The final answer that a text marks; empty where it marks none."""
-    final = normal.final(text)
-    return () if final.how in ("", "whole", "line") else (final.how, normal.key(final.text))
+    ending = final(text)
+    return () if ending.how in ("", "whole", "line") else (ending.how, normal.key(ending.text))
 
 
 def essence(text: str) -> tuple[tuple, Counter]:

@@ -20,7 +20,8 @@ _NO_ERROR = ('error": null', 'error":null', 'error": false', 'error": ""', 'erro
 
 class Made(msgspec.Struct, frozen=True, array_like=True):
     """A tool call that was made: by whom (`assistant`, or `user` for a simulated one's), its
-    result as text (cut, with a hash of the whole), whether the tool failed, the call's id."""
+    result as text (cut, with a hash of the whole), whether the tool failed, the call's id, or that
+    of the result where no call is recorded for it."""
 
     by: str
     tool: str
@@ -96,7 +97,8 @@ def _made(call: Any, result: Any) -> Made:
     by = call.get("requestor") if isinstance(call, dict) else None
     return Made(by if isinstance(by, str) else "assistant", tool_calls.name(call),
                 tool_checks.parsed_arguments(tool_calls.arguments(call)), text[:LONGEST_RESULT],
-                _hash(text), has_failed(result, text), tool_calls.ident(call))
+                _hash(text), has_failed(result, text),
+                tool_calls.ident(call) or tool_calls.ident(result))
 
 
 def has_failed(result: Any, text: str) -> bool:

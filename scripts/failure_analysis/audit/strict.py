@@ -4,29 +4,51 @@ calls, or nothing at all."""
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Any, NamedTuple
+from typing import Any
 
-from failure_analysis.audit import asks, normal, required
+from failure_analysis.audit import arguments, asks, normal, required
+from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
+from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
+from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
 from failure_analysis.datapoint import is_number
-from failure_analysis.tool_checks import parsed_arguments
 
 # Where an expectation of several parts holds its answer, and where it holds several that do.
 _ANSWERS = ("answer", "final_answer", "target", "gold", "expected_answer", "correct_answer",
             "ground_truth", "label", "solution", "output", "value", "expected", "result")
 _ANY_OF = ("aliases", "references", "alternatives", "acceptable", "acceptable_answers",
            "possible_answers", "targets")
-_CALLS = ("actions", "calls", "tool_calls", "required_calls", "expected_calls", "expected_actions",
-          "required_actions", "function_calls")
+# Where it holds what has to be said beside calls.
+_SAID = ("outputs", "communicate_info", "required_outputs", "must_say", "to_say")
 # What a dimension is called that judges whether the answer is right, or the calls are.
 RIGHT = re.compile(r"correct|accura|match|solved|answer|right|score|success|pass|outcome|equal|"
                    r"valid|\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result", re.I)
+# What else an answer that is the expected one has all of, and what its form alone decides.
+_HAS = re.compile(r"complet|content|cover|includ|extract|recall|precis", re.I)
+_FORM = re.compile(r"format|schema|structur|syntax|\bjson\b", re.I)
+# Calls that only read where they go.
+_READS = re.compile(r"(^|_)(open|visit|click|browse|go_?to|navigate|scroll|load|download|python|"
+                    r"code|calculator|web)(_|$)", re.I)
 _DONE = re.compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid",
                    re.I)
 _EXACTLY = re.compile(r"\bexact(?:ly)?\b|\bverbatim\b|\bword for word\b", re.I)
+# A question that wants one thing after the other, and tools after which the next one starts from
+# somewhere else.
+_ONE_BY_ONE = re.compile(r"\b(then|after(wards)?|before|once|first(ly)?|second(ly)?|next|finally|"
+                         r"last(ly)?|followed by|steps?)\b", re.I)
+_MOVES = re.compile(
+    r"(^|_)(cd|ch_?dir|push|pop|append|insert|enqueue|press|type|click|move|go|turn|rotate|step|walk|"
+    r"drive|navigate|open|close|start|stop|play|pause|log_?in|log_?out|switch|select|write|undo|"
+    r"redo|print|speak|run|exec(ute)?|sql|commit|scroll|drag|fill)(_|$)", re.I)
+_FAULT = re.compile(r"\s*HTTP[ /\d.]* [45]\d\d\b")  # a result that says that nothing was done
+_COMPARES = re.compile(
+    r"(?P<q>['\"`])(?P<a>(?:(?!(?P=q)).){1,400})(?P=q),?\s*(?:[!=]=|(?:but )?(?:got|was)|is not|"
+    r"differs from|vs\.?):?\s*(?P<r>['\"`])(?P<b>(?:(?!(?P=r)).){1,400})(?P=r)", re.S)
+_LONGEST_JUDGE = 4_000
 _MOST_SHOWN = 6
 _MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
 SAYS = {
@@ -39,14 +61,25 @@ SAYS = {
     "option": "the expected option, named by its letter or its text",
     "latex": "what is expected, written in LaTeX or out of it",
     "assignment": "what is expected, with the name of the unknown",
+    "article": "what is expected but for an article before it",
+    "accents": "what is expected but for accents",
+    "title": "the expected person, with or without a title",
     "json": "the expected JSON value", "list": "the expected list, written otherwise",
     "set": "the expected members in another order, which is free",
 }
+
+_SAYS_CALLS = {
+    "arguments": "made every expected call and no other write; arguments differ in their form "
+                 "alone",
+    "all_done": "made every expected call as it is expected and no other write",
+    "order": "made every expected call and no other write, in another order, which nothing asks "
+             "for"}
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The failures of one item that differ from what is expected in form alone."""
     failed = [row for row in item.rows if row.outcome == "fail"]
+    yield from _judged_blanks(item, failed)
     if not failed or item.expected is None:
         return
     wanted = calls_wanted(item.expected)
@@ -54,6 +87,26 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         yield from _calls(item, failed, wanted)
     else:
         yield from _answers(item, failed)
+
+
+def _judged_blanks(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
+    """Failures whose judge says which two texts it compared, and they differ in white space alone
+    at their ends."""
+    rows = [row for row in failed if len(row.judge) < _LONGEST_JUDGE
+            and any(sign in row.judge for sign in ("!=", "==", "got"))
+            and (pairs := compared(row.judge))
+            and all(a != b and a.strip() == b.strip() for a, b in pairs)]
+    if rows and not asks.forms(item.question) & {"exact", "stop"} \
+            and not re.search(r"\btrailing\b|\bline break|\bnew ?line|\bspaces?\b", item.question):
+        yield candidate(item, "strict_match", "judged_blanks",
+                        f"{len(rows)} failed as their judge compared blanks at the end.",
+                        [variant("failed", row.judge, [row]) for row in rows[:_MOST_SHOWN]], rows,
+                        failed=len(rows), of=len(item.rows))
+
+
+def compared(judge: str) -> list[tuple[str, str]]:
+    """The pairs of quoted texts that a judge says it compared."""
+    return [(found["a"], found["b"]) for found in _COMPARES.finditer(judge)]
 
 
 def golds(expected: Any) -> list[str]:
@@ -75,8 +128,8 @@ def _will_do(item: Item) -> list[str]:
     expected = item.expected
     if not isinstance(expected, list) or not all(isinstance(one, str) for one in expected):
         return golds(expected)
-    one_passed = any(normal.alike(ending, gold, item.question) for row in item.rows
-                     if row.outcome == "pass" and (ending := normal.final(row.answer).text)
+    one_passed = any(alike(ending, gold, item.question) for row in item.rows
+                     if row.outcome == "pass" and (ending := final(row.answer).text)
                      for gold in expected)
     return expected if one_passed and len(expected) > 1 else golds(expected)
 
@@ -86,16 +139,16 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
     """By which rule a row's answer is one of those that are wanted; blank if it is none. `usual`
     is how the item's other responses mark their final answer, which may be asked for where we
     do not see it; with `passing` ways of marking it others passed, so that these will do."""
-    ending = normal.final(row.answer)
+    ending = final(row.answer)
     for gold in wanted:
-        short = normal.final(gold).text or gold
-        same = row.answer == gold and "equal" or normal.alike(row.answer, short, question)
-        inner = "" if same or ending.how in ("", "whole") else normal.alike(
+        short = final(gold).text or gold
+        same = row.answer == gold and "equal" or alike(row.answer, short, question)
+        inner = "" if same or ending.how in ("", "whole") else alike(
             ending.text, short, question)
         if not (same or inner) or usual not in ("", ending.how):
             continue
         asked = asks.forms(question)
-        if inner and ending.how not in passing and asked & {"only", "exact"}:
+        if inner and ending.how not in passing and asked & {"only", "exact", "bare"}:
             continue
         if not {"boxed", "tag", "hashes"} & asked - {ending.how}:
             return same or ("wrapping" if inner == "equal" else inner)
@@ -108,14 +161,16 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     by_rule: dict[str, list[Seen]] = {}
     marks: Counter[tuple[str, str]] | None = None
     for row in failed:
-        if row.made or not row.answer.strip() or not about(row, RIGHT):
+        of_form = not about(row)
+        if not row.answer.strip() or of_form and not _of_form(row, wanted, question) \
+                or not all(map(_reads, row.made)):
             continue
         if not rules(row, wanted, question, "", _MARKS):
             continue
         if marks is None:
-            marks = Counter((other.outcome, normal.final(other.answer).how) for other in item.rows)
+            marks = Counter((other.outcome, final(other.answer).how) for other in item.rows)
             passing = {how for outcome, how in marks if outcome == "pass"}
-        others = marks - Counter([(row.outcome, normal.final(row.answer).how)])
+        others = marks - Counter([(row.outcome, final(row.answer).how)])
         rule = rules(row, wanted, question, _usual(others), passing)
         if rule:
             by_rule.setdefault(rule, []).append(row)
@@ -127,6 +182,11 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
                         f"{len(rows)} failed with {SAYS[rule]}.",
                         [variant("expected", " | ".join(wanted)), *shown], rows,
                         failed=len(rows), of=len(item.rows))
+
+
+def _reads(made: Made) -> bool:
+    """Whether a call changes nothing, so that the answer is all that was judged."""
+    return not required.writes(made.tool) or bool(_READS.search(made.tool))
 
 
 def _usual(others: Counter[tuple[str, str]]) -> str:
@@ -145,16 +205,30 @@ def _usual(others: Counter[tuple[str, str]]) -> str:
     return how if how in signs and count > 1 and count * 2 > counts.total() else ""
 
 
-def about(row: Seen, names: re.Pattern) -> bool:
-    """Whether what the row failed is a dimension with such a name, or its only one."""
-    judged = [name for name, value in row.scores.items() if isinstance(value, bool)
-              or is_number(value)]
+def about(row: Seen) -> bool:
+    """Whether what the row failed is a dimension that the right answer has met, by its name, or its
+    only one."""
+    judged = _judged(row)
     if len(judged) < 2 or not row.failed:
         return True
-    said = [name for name in row.failed if names.search(name.replace("_", " "))]
+    said = [name for name in row.failed if RIGHT.search(name.replace("_", " "))
+            or _HAS.search(name.replace("_", " "))]
     held = [name for name in judged if row.scores[name] is True
-            and names.search(name.replace("_", " "))]
+            and RIGHT.search(name.replace("_", " "))]
     return bool(said) and not held
+
+
+def _judged(row: Seen) -> list[str]:
+    return [name for name, value in row.scores.items() if isinstance(value, bool)
+            or is_number(value)]
+
+
+def _of_form(row: Seen, wanted: Sequence[str], question: str) -> bool:
+    """Whether the row failed its form alone, though the whole of it is what is expected but for
+    white space."""
+    return bool(row.failed) and all(_FORM.search(name) for name in row.failed) and any(
+        alike(row.answer, gold, question) in ("equal", "white_space", "json")
+        and "```" not in row.answer for gold in wanted)
 
 
 def about_calls(row: Seen) -> bool:
@@ -164,57 +238,26 @@ def about_calls(row: Seen) -> bool:
         _DONE.search(name.replace("_", " ")) for name in row.failed)
 
 
-class Wanted(NamedTuple):
-    """A call that is expected; `compared` names its arguments that count (None: all)."""
-
-    by: str
-    tool: str
-    arguments: Any
-    compared: tuple[str, ...] | None
-
-
-def calls_wanted(expected: Any) -> list[Wanted]:
+def calls_wanted(expected: Any) -> list[Call]:
     """The calls that are expected; none where nothing says any, or not in a form we know."""
-    listed = expected if isinstance(expected, list) else next(
-        (expected[name] for name in _CALLS if isinstance(expected.get(name), list)
-         and expected[name]), []) if isinstance(expected, Mapping) else []
-    wanted = [_wanted(call) for call in listed]
-    return [call for call in wanted if call] if all(wanted) else []
+    return required.required(expected) or []
 
 
-def _wanted(call: Any) -> Wanted | None:
-    inner = call.get("function") if isinstance(call, Mapping) else None
-    inner = inner if isinstance(inner, Mapping) else call
-    if not isinstance(inner, Mapping):
-        return None
-    tool = next((inner[name] for name in ("name", "tool", "function", "tool_name")
-                 if isinstance(inner.get(name), str)), None)
-    given = [inner[name] for name in ("arguments", "args", "kwargs", "parameters", "input")
-             if name in inner]
-    if tool is None or not given:
-        return None
-    compared = inner.get("compare_args")
-    return Wanted(str(inner.get("requestor") or "assistant"), tool, parsed_arguments(given[0]),
-                  tuple(compared) if isinstance(compared, list) else None)
-
-
-def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Wanted]) -> Iterator[Candidate]:
+def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterator[Candidate]:
     """Failing rows that made every call that is expected and no other write."""
-    done: dict[str, list[Seen]] = {"arguments": [], "all_done": []}
+    done: dict[str, list[Seen]] = {rule: [] for rule in _SAYS_CALLS}
     for row in failed:
-        rule = _made_all(row, wanted) if about_calls(row) and _only_calls(item, row) else ""
+        rule = _made_all(item, row, wanted) if about_calls(row) and _only_calls(item, row) else ""
         if rule and not (rule == "arguments" and _EXACTLY.search(item.question)):
             done[rule].append(row)
-    says = {"arguments": "made every expected call and no other write; arguments differ in their "
-                         "form alone", "all_done": "made every expected call as it is expected "
-                                                   "and no other write"}
-    text = "\n".join(f"{call.tool} {normal.written(call.arguments)}" for call in wanted)
+    text = "\n".join(f"{call.name} {normal.written(call.arguments)}" for call in wanted)
     for rule, rows in done.items():
         if rows:
             shown = [variant("failed", "\n".join(
                 f"{call.tool} {normal.written(call.arguments)}" for call in row.made), [row])
                 for row in rows[:_MOST_SHOWN]]
-            yield candidate(item, "strict_match", rule, f"{len(rows)} failed, but {says[rule]}.",
+            yield candidate(item, "strict_match", rule,
+                            f"{len(rows)} failed, but {_SAYS_CALLS[rule]}.",
                             [variant("expected", text), *shown], rows, failed=len(rows),
                             of=len(item.rows), calls=len(wanted))
 
@@ -231,86 +274,75 @@ def _only_calls(item: Item, row: Seen) -> bool:
         return True
     texts = [value for name, value in item.expected.items() if name in _ANSWERS
              and isinstance(value, str | int | float) and value != ""]
-    return not texts or all(rules(row, [normal.written(text)], item.question, "")
-                            for text in texts)
+    return _told(item.expected, row) and all(
+        rules(row, [normal.written(text)], item.question, "") for text in texts)
 
 
-def _made_all(row: Seen, wanted: Sequence[Wanted]) -> str:
+def _told(expected: Mapping, row: Seen) -> bool:
+    """Whether the row said all that is expected to be said beside the calls; numbers as numbers."""
+    due = [str(text) for name in _SAID for text in (expected.get(name) or ())
+           if isinstance(expected[name], list) and isinstance(text, str | int | float)]
+    if not due:
+        return True
+    said = " ".join((row.spoken or row.answer).split()).casefold().replace(",", "")
+    numbers = {value[0] for text in re.findall(r"\d+(?:\.\d+)?", said) if (value := number(text))}
+    return all(value[0] in numbers if (value := number(text)) else
+               " ".join(text.split()).casefold().replace(",", "") in said for text in due)
+
+
+def _made_all(item: Item, row: Seen, wanted: Sequence[Call]) -> str:
     """`all_done` where every expected call was made as it is expected, `arguments` where some
-    differ in form alone; blank where one is missing or failed, out of order, or a write is one
-    too many."""
+    differ in form alone, `order` where free ones were made in another order; blank where one is
+    missing or failed, or a write is one too many."""
+    ordered = "order" in asks.forms(item.question)
     taken: set[int] = set()
-    exact, last = True, -1
+    exact, last, moved = True, -1, False
     for call in wanted:
-        lookup = not required.writes(call.tool)
         places = [place for place, made in enumerate(row.made) if place not in taken
-                  and _same_call(call, made) and (lookup or place > last)]
-        same = [place for place in places if _given(call, row.made[place]) == call.arguments]
+                  and _same_call(call, made, ordered)]
+        later = [place for place in places if place > last]
         if not places:
             return ""
+        lookup = not required.writes(call.name)
+        moved = moved or not (later or lookup)
+        places = places if lookup else later or places
+        same = [place for place in places
+                if required.given(call, row.made[place]) == call.arguments]
         place = (same or places)[0]
         exact = exact and bool(same)
         taken.add(place)
-        last = last if lookup else place
-    tools = {call.tool for call in wanted}
+        last = last if lookup else max(last, place)
+    tools = {call.name for call in wanted}
     extra = [made for place, made in enumerate(row.made) if place not in taken
              and made.by == "assistant" and required.writes(made.tool)
              and not (made.failed and made.tool in tools)]  # tried again, in the end with success
-    return "" if extra else "all_done" if exact else "arguments"
+    if extra or moved and not _order_is_free(item, [row.made[place] for place in taken]):
+        return ""
+    return "order" if moved else "all_done" if exact else "arguments"
 
 
-def _given(call: Wanted, made: Made) -> Any:
-    """The arguments of a call as far as they count."""
-    if call.compared is None or not isinstance(made.arguments, Mapping) \
-            or not isinstance(call.arguments, Mapping):
-        return made.arguments
-    return call.arguments | {name: made.arguments.get(name) for name in call.compared}
-
-
-def _same_call(call: Wanted, made: Made) -> bool:
-    """Whether a call is the one that is expected, but for the form of its arguments."""
-    return (made.tool == call.tool and made.by == call.by and not made.failed
-            and same_argument(call.arguments, _given(call, made), taken=bool(made.result.strip())))
-
-
-def same_argument(a: Any, b: Any, name: str = "", *, taken: bool = False) -> bool:
-    """Whether two argument values differ in form at most: white space, capitals of words (of an
-    identifier where the tool has `taken` it), a number as text, JSON as text, a part that is null
-    or left out."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return all(same_argument(a.get(key), b.get(key), str(key), taken=taken)
-                   for key in {**a, **b})
-    if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(same_argument(x, y, name, taken=taken)
-                                        for x, y in zip(a, b, strict=True))
-    if isinstance(a, bool) or isinstance(b, bool):
-        return str(a).casefold() == str(b).casefold() and not (is_number(a) or is_number(b))
-    if isinstance(a, str) and isinstance(b, str):
-        return _same_text(a, b, name, taken)
-    numbers = [normal.number(str(value)) if isinstance(value, str) or is_number(value) else None
-               for value in (a, b)]
-    if all(numbers):
-        return numbers[0] == numbers[1]
-    if isinstance(a, str) != isinstance(b, str):
-        a, b = (parsed_arguments(value) if isinstance(value, str) and value[:1] in "[{" else value
-                for value in (a, b))
-        return not isinstance(a, str) and not isinstance(b, str) and same_argument(
-            a, b, name, taken=taken)
-    return a == b
-
-
-def _same_text(a: str, b: str, name: str, taken: bool) -> bool:
-    """Texts that are equal but for white space and a full stop; but for capitals too where no
-    identifier may be meant; numbers of one value."""
-    a, b = (" ".join(text.split()) for text in (a, b))
-    if a == b:
-        return True
-    if re.search(r"(^|_)(code|key|password|token|hash|path|query|regex|command)s?$", name):
+def _order_is_free(item: Item, calls: Sequence[Made]) -> bool:
+    """Whether the writes among these calls do the same in any order: the question speaks of none,
+    none moves something that the next one starts from, and a row that passed got the same results;
+    or they have nothing in common."""
+    done = [made for made in calls if required.writes(made.tool)]
+    if "order" in asks.forms(item.question) or _ONE_BY_ONE.search(item.question) \
+            or any(_MOVES.search(made.tool) for made in done):
         return False
-    values = [normal.number(text) for text in (a, b)]
-    if all(values):
-        return values[0] == values[1] and not (a[:1] == "0" != b[:1] or b[:1] == "0" != a[:1])
-    if a.rstrip(".") == b.rstrip("."):
+    results = {(made.tool, normal.written(made.arguments), made.result_hash) for made in done}
+    if any(results <= {(made.tool, normal.written(made.arguments), made.result_hash)
+                       for made in row.made} for row in item.rows if row.outcome == "pass"):
         return True
-    identifier = re.search(r"\d|_|^[A-Z]{2,}$", a + b) and " " not in a
-    return (taken or not identifier) and a.rstrip(".").casefold() == b.rstrip(".").casefold()
+    given = [value for made in done if isinstance(made.arguments, Mapping)
+             for value in {str(value) for value in made.arguments.values()}]
+    return len(set(given)) == len(given)
+
+
+def _same_call(call: Call, made: Made, ordered: bool) -> bool:
+    """Whether a call is the one that is expected, but for the form of its arguments; capitals of
+    an identifier are form where the tool has taken it."""
+    if (made.tool, made.by) != (call.name, call.by) or made.failed or _FAULT.match(made.result):
+        return False
+    return arguments.same(call.arguments, required.given(call, made), "",
+                          "codes" if made.result.strip() else "identifiers",
+                          ordered=ordered or arguments.is_sequence(call.name))

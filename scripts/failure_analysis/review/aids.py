@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from failure_analysis import tool_checks
-from failure_analysis.audit import golds, required
-from failure_analysis.audit import normal as finals
+from failure_analysis.audit import arguments, golds, required
+from failure_analysis.audit import final as finals
 from failure_analysis.clean import visible
 from failure_analysis.review import parts
 from failure_analysis.review.timeline import Call, Timeline, calls
@@ -44,10 +44,9 @@ def _differing(row: Mapping[str, Any], made: Sequence[Call]) -> list[dict[str, A
         return []
     calls_made = [tool_checks.Call("assistant", call.name, call.arguments, call.failed)
                   for call in made]
-    checks = [tool_checks.Check(call, any(
+    checks = [tool_checks.Check(tool_checks.Call(call.by, call.name, call.arguments), any(
         (one.name, one.failed) == (call.name, False)
-        and required.same_arguments(call.arguments, one.arguments) for one in made))
-        for call in due]
+        and arguments.same(call.arguments, one.arguments, "") for one in made)) for call in due]
     return [signal for signal in tool_checks.differences(checks, calls_made) if _places(signal)]
 
 

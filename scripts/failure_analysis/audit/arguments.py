@@ -1,0 +1,114 @@
+"""Whether the arguments of two calls are the same though they are written differently."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from failure_analysis.audit.values import digits, moment, number
+from failure_analysis.datapoint import is_number
+from failure_analysis.tool_checks import parsed_arguments
+
+# Where capitals count: in no text, in `codes` (paths, keys, queries), in codes and `identifiers`.
+Capitals = Literal["", "codes", "identifiers"]
+_CODE = re.compile(r"(^|_)(code|key|password|token|hash|path|query|regex|command)s?$")
+_DIALLED = re.compile(r"phone|mobile|fax|(^|_)(tel|cell|iban|card_?number|account_?number)(_|$)",
+                      re.I)
+_LASTING = re.compile(r"duration|length|interval|offset|elapsed|lap|pace|split|ratio|score", re.I)
+# Lists of which the members count and not their order, by the name of the argument.
+_SET = re.compile(
+    r"(^|_)(ids?|tags?|labels?|recipients?|to|cc|bcc|emails?|attendees?|participants?|invitees?|"
+    r"members?|guests?|users?|assignees?|topics?|categor(y|ies)|keywords?|permissions?|scopes?|"
+    r"amenities|genres?|ingredients?|allerg(y|ies|ens?)|symptoms?|features?)$", re.I)
+_SEQUENCE = re.compile(
+    r"(^|_)(reorder|sort|rank|prioriti[sz]e|queue|enqueue|sequence|arrange|chain|route|merge|"
+    r"concat(enate)?|playlist|itinerary|pipeline|play|schedule)(_|$)", re.I)
+_STEP = re.compile(r"step|stop|waypoint|route|rank|priorit|sequence|track|song|page|chapter|slide|"
+                   r"leg|layer", re.I)
+
+
+def is_sequence(tool: str) -> bool:
+    """Whether the order of its lists may be what a tool is called for."""
+    return bool(_SEQUENCE.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", tool)))
+
+
+def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = False) -> bool:
+    """Whether two values of an argument of this name differ in form at most: white space,
+    capitals but where they count, a number or JSON as text, a day or time written otherwise,
+    blanks in a phone number, a part that is empty or left out, a list of one, the order of a list
+    that is a set by its name (unless all are `ordered`)."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        a, b = (each if ordered else _sorted(each) for each in (a, b))
+        return all(same(a.get(key), b.get(key), str(key), capitals, ordered=ordered)
+                   for key in {**a, **b})
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(same(x, y, name, capitals, ordered=ordered)
+                                        for x, y in zip(a, b, strict=True))
+    if isinstance(a, list) != isinstance(b, list) and capitals != "identifiers":
+        members, other = (a, b) if isinstance(a, list) else (b, a)
+        if len(members) == 1 and not (isinstance(other, str) and other.startswith("[")):
+            return same(members[0], other, name, capitals, ordered=ordered)
+    if _is_empty(a) or _is_empty(b):
+        return _is_empty(a) and _is_empty(b)
+    if isinstance(a, bool) or isinstance(b, bool):
+        return str(a).casefold() == str(b).casefold() and not (is_number(a) or is_number(b))
+    if isinstance(a, str) and isinstance(b, str):
+        return _same_text(a, b, name, capitals)
+    numbers = [number(str(value)) if isinstance(value, str) or is_number(value) else None
+               for value in (a, b)]
+    if all(numbers):
+        return numbers[0] == numbers[1]
+    if isinstance(a, str) != isinstance(b, str):
+        a, b = (parsed_arguments(value) if isinstance(value, str) and value[:1] in "[{" else value
+                for value in (a, b))
+        return not isinstance(a, str) and not isinstance(b, str) and same(
+            a, b, name, capitals, ordered=ordered)
+    return a == b
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or isinstance(value, str) and not value.strip() or value in ([], {})
+
+
+def _sorted(arguments: Mapping) -> dict:
+    """Arguments with the lists that are sets in one order. Lists of one length may belong
+    together, place by place, and are sorted together."""
+    of_length: dict[int, list[str]] = defaultdict(list)
+    for name, value in arguments.items():
+        if isinstance(value, list) and len(value) > 1:
+            of_length[len(value)].append(name)
+    result = dict(arguments)
+    for names in of_length.values():
+        if not all(_SET.search(name) and not _STEP.search(name) for name in map(str, names)) \
+                or any(isinstance(one, dict | list) for name in names for one in arguments[name]):
+            continue
+        names.sort(key=str)
+        rows = sorted(zip(*(arguments[name] for name in names), strict=True),
+                      key=lambda row: [str(one).casefold() for one in row])
+        result |= {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    return result
+
+
+def _same_text(a: str, b: str, name: str, capitals: Capitals) -> bool:
+    """Texts that are equal but for white space and a full stop, and for capitals where they do
+    not count; one number, one moment, one phone number."""
+    a, b = (" ".join(text.split()) for text in (a, b))
+    if a == b:
+        return True
+    if capitals and _CODE.search(name):
+        return False
+    numbers = [number(text) for text in (a, b)]
+    if all(numbers):
+        padded = a[:1] == "0" != b[:1] or b[:1] == "0" != a[:1]
+        return numbers[0] == numbers[1] and not (capitals and padded)
+    if _DIALLED.search(name) and digits(a):
+        return digits(a) == digits(b)
+    if a[:1].isdigit() or b[:1].isdigit() or any(sign.isdigit() for sign in a[-4:] + b[-4:]):
+        when = None if _LASTING.search(name) else moment(a)
+        if when:
+            return when == moment(b)
+    if a.rstrip(".") == b.rstrip("."):
+        return True
+    identifier = re.search(r"\d|_|^[A-Z]{2,}$", a + b) and " " not in a
+    return not (capitals == "identifiers" and identifier) \
+        and a.rstrip(".").casefold() == b.rstrip(".").casefold()

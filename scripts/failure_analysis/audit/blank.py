@@ -1,0 +1,87 @@
+"""Answers that are there and hold nothing: an object without a value, a function without a body."""
+
+import ast
+import json
+import re
+import warnings
+from typing import Any
+
+_LONGEST = 4_000
+_FENCE = re.compile(r"```[\w+-]*\n(.*?)```", re.S)
+_OBJECT = re.compile(r"[^{}\[\]]{0,200}?(\{[^{}]*\})\W*", re.S)
+_STUB_WORDS = ("pass", "...", "NotImplemented", "TODO", "unimplemented!", "todo!",
+               "not implemented")
+_STUB_ASKED = re.compile(r"\bstubs?\b|\babstract|\binterface|\bprotocol|\bempty\b|\bskeleton|"
+                         r"`pass`|'pass'|\bno-?op\b|does nothing|do nothing|NotImplemented|"
+                         r"\bplaceholder|\bsignature", re.I)
+# The body of a function in languages with braces: a remark, or an error that says so.
+_BRACES = re.compile(r"\)[^{};=]{0,80}\{\s*(?:(?://[^\n]*\n|/\*[^*]*\*/)\s*)*"
+                     r"(?:(?:throw|panic|unimplemented|todo)\b[^{};]*(?:implement|todo)[^{};]*;?|"
+                     r"(?:unimplemented|todo)!\([^)]*\);?)?\s*\}", re.S | re.I)
+
+
+def unfilled(answer: str, expected: Any) -> bool:
+    """Whether an answer is an object without a value, where one with values is expected."""
+    if "{" not in answer or len(answer) > _LONGEST:
+        return False
+    fenced = _FENCE.search(answer)
+    said = _OBJECT.fullmatch((fenced[1] if fenced else answer).strip())
+    return said is not None and _valued(_parsed(said[1])) is False \
+        and _valued(_parsed(expected)) is True
+
+
+def _parsed(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    return value
+
+
+def _valued(value: Any) -> bool | None:
+    """Whether an object holds a value at all, a false or a zero too; None of what is no object."""
+    if not isinstance(value, dict):
+        return None
+    waiting = [value]
+    while waiting:
+        for part in waiting.pop().values():
+            if isinstance(part, dict):
+                waiting.append(part)
+            elif part not in (None, "", []):
+                return True
+    return False
+
+
+def stub(answer: str, expected: Any, question: str) -> bool:
+    """Whether an answer is code of which no function has a body, and nobody asked for that."""
+    if not any(word in answer for word in _STUB_WORDS) or len(answer) > _LONGEST \
+            or _STUB_ASKED.search(question) or not isinstance(expected, str | None):
+        return False
+    return _is_stub(answer) and not (expected and _is_stub(expected))
+
+
+def _is_stub(text: str) -> bool:
+    """Whether a text is code of which no function has a body."""
+    code = "\n".join(_FENCE.findall(text)) or text
+    if "def " not in code:
+        rest = _BRACES.sub("", code)
+        return rest != code and "{" not in rest
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    bodies = [node.body for node in ast.walk(tree)
+              if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    plain = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.Expr)
+    return bool(bodies) and all(isinstance(node, plain) for node in tree.body) \
+        and all(all(map(_says_nothing, body)) for body in bodies)
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    """Whether a statement is `pass`, a text, `...`, or an error that nothing is implemented."""
+    if isinstance(node, ast.Raise):
+        return "NotImplemented" in ast.dump(node)
+    return isinstance(node, ast.Pass) \
+        or isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

@@ -1,0 +1,153 @@
+"""The words in which infrastructure says that it broke: as an ending, in the place of an answer, as
+the result of a tool, and where a check should speak."""
+
+import json
+import re
+from functools import lru_cache
+
+from failure_analysis.datapoint import NOT_COUNTED
+
+_ENDED = re.compile(
+    r"(infra|infrastructure|api|server|network|connection|system|harness|sandbox|container|"
+    r"internal|unexpected|environment|provider|rate_?limit|service)\w*[_ -]?"
+    r"(error|errors|failure|limit|limited|unavailable|exceeded|exception)|^(crash|crashed)$|"
+    r"\bhttp[_ -]?(status[_ -]?)?(408|429|5\d\d)(?!\d)|overloaded|(^|_|\b)preempt(ed|ion)|"
+    r"(worker|node|pod|instance|machine)[_ ](lost|died|killed|evicted|terminated|crashed)|"
+    r"(connection|stream|socket)[_ ](lost|reset|dropped|broken|closed|aborted)|bad_?gateway",
+    re.I)
+_CODE = r"(?:408|429|50\d|52\d)\b"
+# What may follow, so that no sentence goes on.
+_STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|"
+         r"at the moment))")
+# What may stand before: a mark, the name of what speaks, its code.
+_BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|server|provider|proxy|"
+           r"status)( error)?[:\s]+)?(http[\s/\d.]*?)?(error code[: ]*|status code[: ]*)?")
+# One of these stands in each such text, so that few answers are looked at closely.
+_SIGNS = ("error", "limit", "unavailable", "gateway", "time", "memory", "overload", "traceback",
+          "connection", "stream", "pipe", "request", "busy", "capacity", "response", "preempt",
+          "worker", "lost", "killed", "throttl", "exception")
+_ANSWER = re.compile(
+    _BEFORE + r"(?:" + _CODE + r"[^.;\d\n]{0,80}(too many requests|rate.?limit|bad gateway|"
+    r"unavailable|timeout|timed out|overloaded|error\b)|(internal[ _]server[ _]error|bad gateway|"
+    r"service (is )?(temporarily )?unavailable|gateway time-?out)" + _STOP + r"|(connection|"
+    r"stream) (error|reset|refused|aborted|timed out|closed|lost|broken|dropped|interrupted)|"
+    r"rate[ _-]?limit([ _-]?(ed|exceeded|reached|error|hit))|"
+    r"(openai|anthropic|httpx|requests|litellm|urllib3|aiohttp|grpc|api|botocore)[\w.]*"
+    r"(error|exception|timeout|throttl\w+)|traceback \(most recent call last\)|read timed out|"
+    r"upstream (connect )?error|remote end closed connection|broken pipe|"
+    r"(the )?(model|engine|server|service|system) is (currently |temporarily |too )?"
+    r"(overloaded|at capacity|busy|unavailable)" + _STOP + r"|overloaded_error|"
+    r"((torch\.)?cuda[\w. ]*|gpu )(error: )?out ?of ?memory|"
+    r"out of memory[.: (]+(tried to allocate|cuda|gpu|killed|worker))", re.I)
+_PAGE = re.compile(r"^\s*(?:<!doctype html[^>]*>\s*)?<(?:html|head|title|center|h1)\b", re.I)
+_PAGE_SAYS = re.compile(r"<(?:title|h1)>\s*(?:error\s*)?(?:" + _CODE + r"|(?:bad gateway|service "
+                        r"(?:temporarily )?unavailable|gateway time-?out|internal server error|"
+                        r"too many requests))", re.I)
+_STANDS_FOR = re.compile(
+    r"^\s*[<\[({]+[^<>\n]{0,60}\b(?:(?:worker|job|node|run|request|generation|inference|"
+    r"provider|api|server|model call) (?:was |has )?(?:preempted|evicted|killed|lost|crashed|"
+    r"timed out|timeout|failed|failure|error|aborted|unavailable)|(?:no|empty|missing|lost) "
+    r"(?:response|answer|output|completion|reply|generation|content)\b[^<>\n]{1,40}\b(?:time-?out|"
+    r"timed out|error|failed|lost|killed|aborted|crash\w*|rate.?limit\w*|connection|"
+    r"unavailable))\b[^<>\n]{0,60}[>\])}]+\s*$", re.I)
+_FAULT_KEYS = frozenset(("error", "errors", "detail", "message", "type", "code", "status", "param",
+                         "request_id", "requestid", "id", "object", "timestamp", "retry_after",
+                         "error_code", "status_code", "statuscode", "title", "path", "success"))
+_FAULT_WORDS = re.compile(
+    r"overloaded|(internal|server|api|rate|timeout|connection|unavailable)[_ ]?(server[_ ])?(error|"
+    r"limit|exceeded)|timed? ?out|unexpected error|unavailable|try again later|bad gateway|"
+    r"too many requests|out of memory|\"error.{0,200}\"(code|status)\": ?" + _CODE, re.I | re.S)
+_OF_ERRORS = re.compile(r"\bhttp\b|status code|\berrors?\b|exception|gateway|traceback|time-?out|"
+                        r"\bhtml\b|web ?page", re.I)
+ERROR_END = re.compile(r"(^|_|\b)(error|exception|timeout|timed_out|crash(ed)?|aborted)(_|\b|$)",
+                       re.I)
+
+
+@lru_cache(1 << 10)
+def ended(termination: str) -> bool:
+    """Whether an ending is one of the infrastructure."""
+    return termination in NOT_COUNTED or bool(_ENDED.search(termination))
+
+
+def stands_for_answer(answer: str, question: str, termination: str) -> bool:
+    """Whether an error of the infrastructure stands in the place of an answer. Not where the
+    question is about errors, unless the run ended in one."""
+    start = answer[:300].lower()
+    if not any(word in start for word in _SIGNS):
+        return False
+    if not (_ANSWER.match(start) or (_PAGE.match(start) and _PAGE_SAYS.search(answer[:1_000]))
+            or _STANDS_FOR.match(answer[:400]) or _is_fault(answer)):
+        return False
+    return bool(ERROR_END.search(termination)) or ended(termination) \
+        or not _OF_ERRORS.search(question)
+
+
+def _is_fault(answer: str) -> bool:
+    """Whether an answer is the JSON object in which a server says what went wrong."""
+    text = answer.strip()
+    if text[:1] != "{" or len(text) > 1_000 or not ('"error' in text or '"detail"' in text):
+        return False
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    keys = {str(key).lower() for part in (said, said.get("error")) if isinstance(part, dict)
+            for key in part}
+    return bool(keys & {"error", "errors", "detail"}) and keys <= _FAULT_KEYS \
+        and bool(_FAULT_WORDS.search(text))
+
+
+_TECHNICAL = re.compile(
+    r"connection|\bhttp|timed? ?out|max retries|\b50[0-4]\b|internal (server )?error|"
+    r"(temporarily |service )unavailable|traceback|exception|\w+Error\b|broken pipe|"
+    r"no space left|segmentation fault|out of memory|database is locked|not implemented|"
+    r"name resolution|could not resolve|getaddrinfo|_errors\.Error", re.I)
+# A result that is nothing but such words, whatever it is called.
+_FAILED = re.compile(
+    r"^\W*(?:error[:\s]*)?(?:http[\s/\d.]*?)?(?:" + _CODE + r"[\s:-]+(?:[a-z]+ ){0,2}"
+    r"(?:unavailable|bad gateway|time-?out|error|too many requests)\b|(?:could not resolve|"
+    r"temporary failure in name)|[\w.]*(?:error|exception): |(?:bad gateway|service unavailable|"
+    r"gateway time-?out|internal server error)\W*$|no space left on device|database is "
+    r"locked|connection (?:refused|reset|timed out))", re.I)
+
+
+def technical(result: str) -> bool:
+    """Whether the result of a tool that failed is an error of the technology and no refusal."""
+    return bool(_TECHNICAL.search(result))
+
+
+def failed(result: str) -> bool:
+    """Whether a result is an error of the technology, though it is not marked as one."""
+    return len(result) < 2_000 and bool(_FAILED.match(result))
+
+
+_MACHINE = r"(?:docker|podman|kubectl|kubernetes|containerd|sandbox|container|harness|runner|vm)"
+_JUDGE = r"(?:judge|grader|evaluator|verifier|scorer|checker|grading|judging|evaluation)"
+_UNCHECKED = re.compile(
+    r"^\W*(?:(?:checks?|tests?|results?|log|status): )?(?:"
+    r"(?:sandbox|harness|runner|vm|docker)(?: internal| infrastructure)? error\s*[:(]|"
+    + _MACHINE + r"[^\n:]{0,15} (?:failed to (?:start|create|pull)|unavailable|"
+    r"not (?:running|reachable|available)|(?:was |is )?(?:removed|gone|lost|evicted)\b)|"
+    r"(?:docker: )?error response from daemon: [^\n]{0,60}(?:no space|time-?out|connection refused|"
+    r"failed to create|too ?many ?requests|oci runtime)|(?:oserror[^\n]{0,20})?no space left on "
+    r"device|cannot connect to the docker daemon|"
+    + _JUDGE + r"(?: model| llm| api)? (?:error(?=\W*$|[:.(])|failed(?=\W*$|[:.(])|crashed|"
+    r"unavailable|timed out|time-?out|overloaded|rate.?limited|(?:could|did) not (?:run|start|"
+    r"respond|answer|be reached))|" + _JUDGE + r"[^\n.]{0,40}\b(?:" + _CODE + r"|connection "
+    r"(?:error|refused|reset)|rate.?limit|database is locked)|(?:the )?(?:checks?|tests?) "
+    r"(?:were|was|could|did) not (?:be )?(?:run|executed|started?)\b[^\n]{0,30}" + _MACHINE
+    + r"|(?:rate limit (?:exceeded|reached|error|hit)|service unavailable|internal server error|"
+    r"bad gateway|connection (?:refused|reset|error))" + _STOP + r")", re.I)
+_LOCKED = re.compile(r"^[\w.]*(?:error|exception)?\W*(?:database is locked|unable to open database|"
+                     r"too many connections|could not connect to server|server closed the "
+                     r"connection)", re.I)
+_WORDS_OF_A_CHECK = 250
+
+
+def unchecked(judge: str, acted: bool) -> bool:
+    """Whether what a check says is that it could not run. A locked database is the check's own only
+    where the model had no tools to lock it with."""
+    text = judge.strip()
+    if not text or len(text) > _WORDS_OF_A_CHECK:
+        return False
+    return bool(_UNCHECKED.match(text)) or (not acted and bool(_LOCKED.match(text)))

@@ -1,0 +1,134 @@
+"""A gold of another kind than what is asked for."""
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from failure_analysis.audit import asks, golds
+from failure_analysis.audit.alike import alike
+from failure_analysis.audit.candidates import variant
+from failure_analysis.audit.faults import (
+    FEWEST_SIBLINGS,
+    ODD,
+    Fault,
+    final,
+    judged_models,
+    sides,
+)
+from failure_analysis.audit.items import Item
+from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.whole import Whole
+
+_AMOUNT = re.compile(r"[-+−]?[$€£]?\s?\d[\d.,]*\s?(?:[^\W\d]+[²³]?|%|°[CF]?)?\.?")
+_ERA = re.compile(r"\b(?:AD|BC|BCE|CE)\b|\bcentury\b|\d{3,4}s\b", re.IGNORECASE)
+_MONTH = re.compile(r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|"
+                    r"aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b",
+                    re.IGNORECASE)
+_DAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b", re.IGNORECASE)
+
+
+class _Asked(NamedTuple):
+    """A kind of answer by the words that ask for it, what such an answer holds, and whether a
+    number can be one."""
+
+    name: str
+    words: re.Pattern[str]
+    holds: re.Pattern[str]
+    most: int  # what numbers up to this one may stand for
+
+
+_KINDS = (
+    _Asked("year", re.compile(r"\b(?:what|which) year (?:was|did|is|were|had|has|does|do)\b|"
+                              r"\banswer as a year\b", re.IGNORECASE),
+           re.compile(r"(?<![\d.,$€£])[12]\d{3}(?![\d.,]*\d)"), 2_200),
+    _Asked("month", re.compile(r"\b(?:what|which) month\b", re.IGNORECASE), _MONTH, 12),
+    _Asked("day of the week", re.compile(r"\b(?:what|which) (?:day of the week|weekday)\b",
+                                         re.IGNORECASE), _DAY, 7),
+    _Asked("name of somebody", re.compile(r"^\W*(?:[a-z]+: )?who(?:se)?\b|\bwhat is (?:his|her|the)"
+                                          r" name of\b", re.IGNORECASE),
+           re.compile(r"^[^\d]*[A-Z][^\d]+$"), 0))
+
+
+def other_kind(item: Item, whole: Whole) -> Fault | None:
+    """The gold is of another kind than the question's options, than the golds of the same question
+    with other data, or than what is asked for: a number, a year, a month, a name."""
+    gold = golds.plain(item.expected)
+    kind = golds.kind_of(item.expected)
+    task = golds.task_of(item.rows)
+    offered = golds.options(item.question)
+    if offered and gold is not None and kind == "letter" \
+            and gold.strip().strip("().") not in offered:
+        return Fault(f"The letter that is expected is none of the {len(offered)} options.",
+                     sides(item, gold))
+    if gold is not None and (odd := _no_value(item, whole, gold, bool(offered))):
+        return Fault(odd, sides(item, gold))
+    kinds = whole.profile.kinds.get((task, golds.template(item.question)), Counter())
+    others = kinds.total() - kinds[kind]
+    usual = max(sorted(kinds), key=kinds.__getitem__, default="")
+    if kind not in (usual, "none") and usual not in ("text", "none", "object") \
+            and kinds[usual] == others >= FEWEST_SIBLINGS \
+            and kinds[kind] <= max(1, ODD * others):
+        return Fault(f"What is expected is of the kind {kind}; of the same question with other "
+                     f"data it is of the kind {usual} in all of {others} items.",
+                     sides(item, item.expected), numbers={"siblings": others})
+    counts = whole.profile.tasks.get(task, Counter())
+    if gold is not None and golds.wants_number(item.question) and not golds.is_any_number(gold) \
+            and counts["wanted"] > FEWEST_SIBLINGS \
+            and counts["not_number"] <= max(1, ODD * counts["wanted"]):
+        return Fault("The question asks for a number and what is expected is none.",
+                     sides(item, gold))
+    return _other_than_asked(item, gold) if gold is not None else None
+
+
+def _other_than_asked(item: Item, gold: str) -> Fault | None:
+    """A year, a month, a day or somebody is asked for and an amount expected, where half of the
+    models, two or more, are failed for answers of the kind."""
+    if not _AMOUNT.fullmatch(gold.strip()):
+        return None
+    sentence = asks.asking(item.question)
+    asked = next((one for one in _KINDS if one.words.search(sentence)), None)
+    if asked is None or asked.holds.search(gold) or _may_be(asked, gold):
+        return None
+    rows = [row for row in item.rows if row.outcome != "unjudged" and _holds(asked, row)]
+    models = {row.model for row in rows}
+    if len(models) < 2 or 2 * len(models) < len(judged_models(item)) \
+            or any(row.outcome == "pass" for row in rows):
+        return None
+    return Fault(f"The question asks for a {asked.name}, and what is expected is none.",
+                 sides(item, gold, variant("failed", rows[0].answer, rows)), rows)
+
+
+def _may_be(asked: _Asked, gold: str) -> bool:
+    """Whether a gold that does not look like the kind may be of it all the same: that there is
+    none, an era, a number that can stand for one."""
+    value = golds.number(gold)
+    if value is not None:
+        return value.denominator == 1 and 0 < value <= asked.most
+    return golds.kind(gold) == "none" or bool(_ERA.search(gold))
+
+
+def _holds(asked: _Asked, row: Seen) -> bool:
+    said = final(row.answer) or row.answer
+    return len(said) < 80 and bool(asked.holds.search(said.strip()))
+
+
+def _no_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:
+    """Why a gold can be no answer; blank where it can."""
+    odd = _odd_value(item, whole, gold, offered)
+    if odd and any(alike(final(row.answer), gold, "") for row in item.rows
+                   if row.outcome != "unjudged"):
+        return ""
+    return odd
+
+
+def _odd_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:
+    """Why a gold looks like no answer; blank where it does not."""
+    if golds.is_placeholder(gold):
+        return "What is expected only stands for an answer."
+    counts = whole.profile.tasks.get(golds.task_of(item.rows), Counter())
+    texts = golds.options(item.question).values()
+    if offered and golds.kind(gold) != "letter" and counts["offered"] > FEWEST_SIBLINGS \
+            and counts["not_letter"] <= max(1, ODD * counts["offered"]) \
+            and not any(golds.folded(text) in golds.folded(gold) for text in texts):
+        return "What is expected is none of the options, neither a letter nor a text of them."
+    return ""

@@ -1,0 +1,65 @@
+"""LaTeX as plain text, and formulas under one spelling."""
+
+import re
+from collections.abc import Iterator
+
+
+def boxed(text: str) -> Iterator[str]:
+    """What stands in each \\boxed{…}, its braces balanced."""
+    for start in (found.end() for found in re.finditer(r"\\(?:boxed|fbox)\s*\{", text)):
+        depth, place = 1, start
+        while place < len(text) and depth:
+            depth += {"{": 1, "}": -1}.get(text[place], 0)
+            place += 1
+        if not depth:
+            yield text[start:place - 1]
+
+
+def unlatexed(text: str) -> str:
+    """LaTeX as plain text, as far as only the way of writing changes."""
+    text = re.sub(r"\\(?:left|right|displaystyle|limits|big|Big)(?![a-zA-Z])\s*", "", text)
+    text = re.sub(r"\\[dt]?frac\s*(\d)\s*(\d)", r"(\1)/(\2)", text)
+    for _ in range(3):
+        text = re.sub(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}", r"(\1)/(\2)", text)
+        text = re.sub(r"\\(?:text|mathrm|textbf|mathbf|mbox|operatorname)\s*\{([^{}]*)\}", r" \1 ",
+                      text)
+    text = re.sub(r"\^\s*\{?\s*\\circ\s*\}?|\\degree|°", " degrees", text)
+    text = re.sub(r"\\[,;:! ]|~|\\quad|\\qquad", " ", text).replace("{,}", ",")
+    text = re.sub(r"\^\{([^{}]*)\}", lambda found: f"^{found[1]}" if len(found[1]) == 1
+                  else f"^({found[1]})", text)
+    text = re.sub(r"\\([$%&#_{}])", r"\1", text).replace("\\cdot", "*").replace("\\times", "*")
+    return " ".join(re.sub(r"\((-?\w)\)/\((\w+)\)", r"\1/\2",
+                           re.sub(r"\((-?\w+)\)/\((\w+)\)", r"\1/\2", text)).split())
+
+
+def unspaced(text: str) -> str:
+    """Without the spaces beside signs; those of words, of digits and after commas stay."""
+    return re.sub(r"\s*([-+*/=^()<>{}\\%$])\s*", r"\1", text).strip()
+
+
+def commuted(formula: str) -> str:
+    """A formula with its summands in one order, within brackets too; blank for what is more than
+    one formula."""
+    if re.search(r"[,=<>±]|\\(?:pm|mp|le|ge|in|to)\b", formula):
+        return ""
+    text = unspaced(re.sub(r"\\[dt]frac", r"\\frac", formula))
+    return _sum(text, 0)[0]
+
+
+def _sum(text: str, place: int) -> tuple[str, int]:
+    """The summands from this place to the bracket that closes, sorted, and where that stands."""
+    terms, term = [], ""
+    while place < len(text) and text[place] not in ")}]":
+        sign = text[place]
+        if sign in "({[":
+            inner, end = _sum(text, place + 1)
+            term += sign + inner + text[end:end + 1]
+            place = end
+        elif sign in "+-" and term.strip("+-") and term[-1] not in "^*/_":
+            terms.append(term)
+            term = sign
+        else:
+            term += sign
+        place += 1
+    terms.append(term)
+    return "".join(sorted(one if one[:1] in ("+", "-") else f"+{one}" for one in terms)), place

@@ -1,0 +1,157 @@
+"""A gold against the record: a number or a name of it that stands longer, or in other signs, in the
+question or in what the tools returned, and so in most answers that failed."""
+
+import re
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from failure_analysis.audit import demands, golds
+from failure_analysis.audit.faults import final, judged_models
+from failure_analysis.audit.items import Item
+from failure_analysis.audit.seen import LONGEST_RESULT, Seen
+
+ROUNDING = re.compile(r"\b(?:round|decimal|nearest|significant|integer|whole number|truncat|floor|"
+                      r"ceil|approximat|estimate|precision|digits)", re.IGNORECASE)
+_EXACT = re.compile(
+    r"\bto the cent\b|\bexact (?:cents?|amount|figures?|value|number|price|sum|total)\b|"
+    r"\bas (?:it is )?(?:written|printed|shown|recorded|stated|given) ?(?:there|\W|$)|"
+    r"\ball (?:the |its )?(?:digits|decimals)\b|\b(?:keep|with|including) (?:all |the |its )*"
+    r"(?:decimals|cents)\b|\b(?:do not|don't|never) round\b|\bwithout rounding\b|"
+    r"\bunrounded\b",
+    re.IGNORECASE)
+_CENTS = re.compile(r"\bto the cent\b|\bnearest cent\b|\bdollars and cents\b|\bexact cents\b",
+                    re.IGNORECASE)
+_WHOLE = re.compile(r"\bhow many\b|\bwhole\b|\bfull\b|\bcomplete(?:ly)?\b|\babout\b|\broughly\b|"
+                    r"\bat (?:most|least)\b|\bhow old\b", re.IGNORECASE)
+_PART = re.compile(r"\bfirst \w+ (?:characters|letters|digits|signs)\b|\bshort|\babbreviat|"
+                   r"\bprefix|\btruncat|\b(?:begin|start)(?:s|ning|ing)?\b|\bleading\b",
+                   re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w.,])[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w|[.,]\d)")
+_DECIMAL = re.compile(r"(?<![\w.,])[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)\.\d+(?!\w|[.,]\d)")
+_NAME = re.compile(r"(?=.*\d)[\w-]{4,}")
+# Signs that are taken for each other where a text was read by a machine or typed from paper.
+_LOOKS = str.maketrans("lI|OoSBZ", "11100582")
+_LONG_ENOUGH, _MOST_DECIMALS = 6, 4
+
+
+class Found(NamedTuple):
+    """What the gold has, what the record has in its place, and the failing rows that say so."""
+
+    gold: str
+    record: str
+    rows: list[Seen]
+
+
+def places(question: str) -> int | None:
+    """The number of decimals that a question asks for; None where it asks for none."""
+    if _CENTS.search(question):
+        return 2
+    figures = re.sub(r"\b(one|two|three|four|five|six)\b",
+                     lambda word: str(demands.COUNT[word[0].lower()]), question, flags=re.I)
+    found = re.search(r"\b(\d)\s+(?:decimal|digits? after)", figures)
+    return int(found[1]) if found else None
+
+
+def rounded_number(item: Item, is_rounded: Callable[[str, str], bool]) -> Found | None:
+    """A number of the gold that is none of the record, and has fewer decimals than one of it that
+    most models say and are failed for. Not where the question may want it rounded."""
+    if not _several_fail(item) or not ("." in item.question or any(
+            "." in made.result for row in item.rows for made in row.made)):
+        return None
+    texts = [text for text in map(_bare, _parts(item))
+             if text[-1:].isdigit() and golds.number(text) is not None
+             and _may_not_be_rounded(item.question, text)]
+    record = _record(item) if texts else ""
+    decimals = sorted(set(map(_bare, _DECIMAL.findall(record))))
+    for text in dict.fromkeys(texts):
+        for longer in decimals:
+            if len(longer.partition(".")[2]) <= _MOST_DECIMALS and is_rounded(longer, text) \
+                    and golds.number(text) not in map(_fraction, _NUMBER.findall(record)):
+                other = _fraction(longer)
+                rows = _saying(item, lambda row, other=other: other in _numbers(row))
+                if rows:
+                    return Found(text, longer, rows)
+    return None
+
+
+def _parts(item: Item) -> list[str]:
+    """The texts and numbers of a gold."""
+    return golds.scalars(item.expected) or [golds.plain(item.expected) or ""]
+
+
+def _several_fail(item: Item) -> bool:
+    return len({row.model for row in item.rows if row.outcome == "fail"}) > 1
+
+
+def _may_not_be_rounded(question: str, gold: str) -> bool:
+    decimals = len(gold.partition(".")[2])
+    asked = places(question)
+    if _EXACT.search(question) or (asked is not None and asked > decimals):
+        return True
+    return not ROUNDING.search(question) and (decimals > 0 or not _WHOLE.search(question))
+
+
+def _bare(text: str) -> str:
+    """A number without its currency and the commas between thousands."""
+    return re.sub(r"^[$€£]\s?|,(?=\d{3}\b)", "", text.strip()).replace("−", "-").rstrip(",")
+
+
+def _fraction(text: str) -> Fraction:
+    return Fraction(text.replace(",", "").replace("−", "-"))
+
+
+def cut_name(item: Item) -> Found | None:
+    """A name with digits in the gold that the record does not have, which has a longer one that
+    begins so, or one of the same look, that most models say and are failed for."""
+    names = [text for text in _parts(item)
+             if _NAME.fullmatch(text) and (not text.isdigit() or len(text) >= _LONG_ENOUGH)]
+    if not names or not _several_fail(item) or _PART.search(item.question):
+        return None
+    words = set(re.findall(r"[\w-]+", _record(item)))
+    for text in names:
+        if text in words:
+            continue
+        looks = text.translate(_LOOKS) if not text.isdigit() else ""
+        for word in sorted(words):
+            if (word.startswith(text) and word[len(text):].isalnum()) or (
+                    looks and word != text and word.translate(_LOOKS) == looks):
+                rows = _saying(item, lambda row, word=word: word in _words(row))
+                if rows:
+                    return Found(text, word, rows)
+    return None
+
+
+def _record(item: Item) -> str:
+    """The question and what the tools returned; blank where a part of it is not kept."""
+    results = dict.fromkeys(made.result for row in item.rows for made in row.made)
+    if any(len(result) >= LONGEST_RESULT for result in results):
+        return ""
+    return "\n".join((item.question, *results))
+
+
+def _saying(item: Item, says: Callable[[Seen], bool]) -> list[Seen]:
+    """The failing rows that say something: of half of the models at least, and of two; none where a
+    passing row says it."""
+    rows = [row for row in item.rows if row.outcome != "unjudged" and says(row)]
+    models = {row.model for row in rows}
+    if len(models) < 2 or 2 * len(models) < len(judged_models(item)) \
+            or any(row.outcome == "pass" for row in rows):
+        return []
+    return rows
+
+
+def _said(row: Seen) -> Iterator[str]:
+    """What a row answers, and with what it calls tools."""
+    text = final(row.answer)
+    yield text if re.search(r"\d", text) else row.answer[:1_000]
+    for made in row.made:
+        yield from golds.scalars(made.arguments)
+
+
+def _numbers(row: Seen) -> set[Fraction]:
+    return {_fraction(_bare(text)) for said in _said(row) for text in _NUMBER.findall(said)}
+
+
+def _words(row: Seen) -> set[str]:
+    return {word for said in _said(row) for word in re.findall(r"[\w-]+", said)}

@@ -1,0 +1,139 @@
+"""A gold with fewer decimals than what it is of."""
+
+import re
+from collections import Counter, defaultdict
+from fractions import Fraction
+from typing import Any
+
+from failure_analysis.audit import golds, normal, recorded
+from failure_analysis.audit.candidates import variant
+from failure_analysis.audit.faults import Fault, final, judged_models, sides
+from failure_analysis.audit.items import Item
+from failure_analysis.audit.recorded import ROUNDING
+from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.whole import Whole
+
+_LEAST_MOST = re.compile(r"\b(?:largest|smallest|highest|lowest|maximum|minimum|greatest|least|"
+                         r"biggest|longest|shortest|max|min)\b", re.IGNORECASE)
+DECIMAL = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d+)?(?![\w]|\.\d)")
+
+
+def rounded(item: Item, whole: Whole) -> Fault | None:
+    """The gold has fewer decimals than what it is of: numbers of the question, or the value that
+    several models agree on."""
+    if found := recorded.rounded_number(item, is_rounded):
+        return Fault("A number of the question or of a tool's result stands in what is expected "
+                     "with fewer decimals; most failing answers say the whole.",
+                     sides(item, item.expected, variant(
+                         "rounded", f"{found.record} → {found.gold}"),
+                         variant("failed", found.rows[0].answer, found.rows)), found.rows)
+    gold, question = numbers_of(item.expected), item.question
+    if isinstance(item.expected, dict) and len(item.expected) > 1:
+        return _rounded_field(item)
+    if not gold:
+        return None
+    if not ROUNDING.search(question):
+        pairs = rounded_from(DECIMAL.findall(question), gold, bool(_LEAST_MOST.search(question)))
+        if pairs:
+            return Fault(f"{len(pairs)} numbers of the question stand in what is expected with "
+                         "fewer decimals.", sides(item, item.expected, variant(
+                             "rounded", ", ".join(f"{a} → {b}" for a, b in pairs))),
+                         numbers={"rounded": len(pairs)})
+    agreed = _more_precise(item, gold[0]) if len(gold) == 1 else None
+    if agreed:
+        value, rows = agreed
+        return Fault("What is expected is a rounded form of what most failing answers say; the "
+                     "question asks for no rounding to so few decimals.",
+                     sides(item, item.expected, variant("failed", value, rows)), rows)
+    return None
+
+
+def _rounded_field(item: Item) -> Fault | None:
+    """A number of a gold with several fields is a number of the question with fewer decimals."""
+    asked = [text.replace(",", "") for text in re.findall(
+        r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?!\w|\.\d)", item.question)]
+    if ROUNDING.search(item.question.split("Return")[0]):
+        return None
+    for text in golds.scalars(item.expected):
+        if re.fullmatch(r"\d{3,}(?:\.\d+)?", text) and fraction(text) not in map(fraction, asked):
+            for longer in asked:
+                if is_rounded(longer, text) and len(longer.partition(".")[2]) < 5:
+                    return Fault("A number of the question stands in what is expected with fewer "
+                                 "decimals.", sides(item, item.expected, variant(
+                                     "rounded", f"{longer} → {text}")))
+    return None
+
+
+def numbers_of(expected: Any) -> list[str]:
+    """The numbers of a gold that consists of numbers alone; none of any other."""
+    text = golds.plain(expected)
+    if text is None:
+        values = expected.get("answer") if isinstance(expected, dict) else expected
+        if not isinstance(values, list) or any(isinstance(one, list | dict) for one in values):
+            return []
+        text = ", ".join(map(normal.written, values))
+    found = DECIMAL.findall(text)
+    return found if found and not re.search(r"[^\W_]", DECIMAL.sub("", text)) else []
+
+
+def rounded_from(asked: list[str], gold: list[str], least_or_most: bool
+                 ) -> list[tuple[str, str]]:
+    """(number of the question, rounded form of it in the gold), where the gold consists of numbers
+    of the question and some are rounded; none where any gold number is of another origin."""
+    if len(gold) < 3 and not (len(gold) == 1 and least_or_most and len(asked) > 2):
+        return []
+    left = Counter(map(fraction, asked))
+    missing = []
+    for text in gold:
+        if left[fraction(text)] > 0:
+            left[fraction(text)] -= 1
+        else:
+            missing.append(text)
+    spelled = {fraction(text): text for text in asked}
+    pairs = []
+    for text in missing:
+        source = next((value for value in sorted(left) if left[value] > 0
+                       and is_rounded(spelled[value], text)), None)
+        if source is None:
+            return []
+        left[source] -= 1
+        pairs.append((spelled[source], text))
+    return pairs
+
+
+def fraction(text: str) -> Fraction:
+    return Fraction(text.replace("−", "-"))
+
+
+def is_rounded(text: str, shorter: str) -> bool:
+    """Whether a number is another one with fewer decimals, rounded or cut."""
+    places = len(shorter.partition(".")[2])
+    if len(text.partition(".")[2].rstrip("0")) <= places:
+        return False
+    value, other, unit = fraction(text), fraction(shorter), Fraction(1, 10 ** places)
+    cut = Fraction(int(value / unit)) * unit
+    return 2 * abs(value - other) <= unit or cut == other
+
+
+def _more_precise(item: Item, gold: str) -> tuple[str, list[Seen]] | None:
+    """(what at least half of the models, two or more, say alike and wrongly; their rows), where the
+    gold is a rounded form of it. A gold without decimals may be meant so where none are asked
+    for; a fraction that never ends has to be rounded."""
+    said: dict[str, list[Seen]] = defaultdict(list)
+    for row in item.rows:
+        if row.outcome == "fail" and (found := DECIMAL.findall(final(row.answer))):
+            said[found[0]] += [row] if len(found) == 1 else []
+    asked = recorded.places(item.question) if said else None
+    if not said or ("." not in gold and asked is None):
+        return None
+    value = max(sorted(said), key=lambda text: len({row.model for row in said[text]}))
+    models = judged_models(item)
+    agreeing = {row.model for row in said[value]}
+    decimals = value.partition(".")[2]
+    free = asked == len(decimals) if asked is not None else not ROUNDING.search(item.question)
+    fewest = 2 if asked is None or "." not in gold else 1
+    if len(agreeing) < fewest or 2 * len(agreeing) < len(models) or not free \
+            or not is_rounded(value, gold) or (asked is None and (
+                len(decimals) > 4 or re.search(r"(\d)\1\1", decimals))):
+        return None
+    return value, said[value]

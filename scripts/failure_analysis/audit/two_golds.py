@@ -1,0 +1,91 @@
+"""One question with two golds."""
+
+import json
+import re
+from typing import Any
+
+from failure_analysis.audit import arguments, golds, normal, required
+from failure_analysis.audit.alike import alike
+from failure_analysis.audit.candidates import variant
+from failure_analysis.audit.faults import Fault, final, sides
+from failure_analysis.audit.items import Item, question_key
+from failure_analysis.audit.whole import Whole
+from failure_analysis.datapoint import fingerprint
+
+_MOST_SHARING = 4  # items with one question; what more share is an instruction, and no question
+_OF_A_STATE = re.compile(r"\b(?:my|me|mine|i|our|we|us|today|tomorrow|yesterday|now|current\w*|"
+                         r"next|last|this|these|latest|new|available)\b", re.IGNORECASE)
+
+
+def two_golds(item: Item, whole: Whole) -> Fault | None:
+    """Another item asks the same in the same words and expects something else. Not where the words
+    may not be the whole question: an agent, whose task depends on a state, a conversation, an
+    instruction that many share; and not where what the other expects passes here too."""
+    others = whole.golds.get(question_key(item.question)) if item.question.strip() else None
+    words = len(re.findall(r"\w+", item.question))
+    if not others or not 2 <= len(others) <= _MOST_SHARING or words < 4:
+        return None
+    if any(row.made for row in item.rows) and not _is_in_the_words(item, others):
+        return None
+    is_talk = any(row.spoken for row in item.rows)
+    if is_talk and (words < 8 or not re.search(r"\d", item.question)
+                    or golds.plain(item.expected) is not None):
+        return None
+    differing = {at: normal.written(other) for at, other in others.items()
+                 if not _same(item.expected, other)}
+    passing = [row.answer for row in item.rows if row.outcome == "pass"]
+    if not differing or any(alike(final(answer), other, "") for answer in passing
+                            for other in differing.values()):
+        return None
+    said = [variant(f"expected by item {place}", text)
+            for place, text in enumerate(differing.values(), 2)]
+    names = [variant(f"item {place}", ident) for place, (ident, _) in enumerate(differing, 2)]
+    return Fault(f"{len(differing) + 1} items or contents ask this in the same words and expect "
+                 "different answers.", sides(item, item.expected, *said, *names))
+
+
+def _is_in_the_words(item: Item, others: dict[tuple[str, str], Any]) -> bool:
+    """Whether a question to an agent holds all that its golds depend on: it names no state, the
+    first calls that they want are of one tool and differ, and no passing row looked anything up
+    before it."""
+    calls = [required.required(gold) for gold in others.values()]
+    if _OF_A_STATE.search(item.question) or not all(calls) \
+            or not re.search(r"\d", item.question) or len({some[0].name for some in calls}) > 1 \
+            or arguments.same(calls[0][0].arguments, calls[1][0].arguments, ""):
+        return False
+    wanted = next(iter(required.required(item.expected) or ()), None)
+    return wanted is not None and all(
+        row.made and required.fulfils(row.made[0], wanted) and not row.spoken
+        for row in item.rows if row.outcome == "pass")
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two golds say the same, or one is a part of the other."""
+    one, other = (_value_of(gold) for gold in (one, other))
+    a, b = golds.plain(one), golds.plain(other)
+    if a is None or b is None:
+        return type(one) is not type(other) or _unordered(one) == _unordered(other)
+    first, second = golds.folded(a), golds.folded(b)
+    if alike(a, b, "") or first == second:
+        return True
+    words = [re.findall(r"\w+", text) for text in (first, second)]
+    shorter, longer = sorted(words, key=len)
+    return len(shorter) < len(longer) and not (golds.number(a) and golds.number(b)) and any(
+        longer[at:at + len(shorter)] == shorter for at in range(len(longer)))
+
+
+def _value_of(gold: Any) -> Any:
+    """A gold, or the object or list that it spells as JSON."""
+    if isinstance(gold, str) and gold.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(gold)
+        except (ValueError, RecursionError):
+            return gold
+    return gold
+
+
+def _unordered(gold: Any) -> str:
+    """What golds of several values share that differ in the order of a list alone."""
+    if isinstance(gold, list):
+        return fingerprint(None, sorted(fingerprint(None, one) for one in gold))
+    return fingerprint(None, gold)

@@ -1,0 +1,161 @@
+"""Numbers, what they are counted in, and days, under one spelling."""
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+
+TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "–": "-", "−": "-",
+                            "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
+                            "\u200b": "", "\ufeff": ""})
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
+_NUMBER = re.compile(
+    rf"^([-+]?)\s*((?:[$€£¥]|US\$|USD|EUR|GBP)?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"
+    rf"\s*[*x×]\s*10\s*\^\s*\(?([-+]?\d{{1,3}})\)?)?(?:\s*/\s*(\d+))?\s*(%|[^\W\d_].*)?$")
+_MIXED = re.compile(r"^([-+]?)(\d+)\s+(\d+)\s*/\s*(\d+)$")
+
+
+@lru_cache(maxsize=128)  # models give one number, and several classes ask for it
+def number(text: str) -> tuple[Fraction, str] | None:
+    """A number and what it is counted in (blank: nothing said); None for anything else."""
+    text = text.strip().translate(TYPOGRAPHY)
+    mixed = _MIXED.match(text)
+    if mixed and int(mixed[4]):
+        value = int(mixed[2]) + Fraction(int(mixed[3]), int(mixed[4]))
+        return (-value if mixed[1] == "-" else value), ""
+    found = _NUMBER.match(text)
+    if not found or (found[1] and found[3]) or len(found[4]) > 60:
+        return None
+    if found[8] and not text[:found.start(8)].endswith(" ") and unit(found[8]) not in UNITS:
+        return None
+    power = int(found[5] or found[6] or 0)
+    digits = found[4].replace(",", "").rstrip(".")
+    value = Fraction(int(digits)) if digits.isdecimal() else Fraction(digits)
+    if power:
+        value *= Fraction(10) ** power
+    if found[7]:
+        if not int(found[7]) or power:
+            return None
+        value /= int(found[7])
+    if found[2] and found[8]:
+        return (None if unit(found[8]) != unit(found[2])
+                else (-value if "-" in (found[1], found[3]) else value, unit(found[2])))
+    return -value if "-" in (found[1], found[3]) else value, unit(found[8] or found[2] or "")
+
+
+UNITS = {
+    "%": "percent percentage pct", "$": "dollar usd us$", "€": "euro eur", "£": "pound gbp",
+    "km": "kilometer kilometre", "m": "meter metre", "cm": "centimeter centimetre",
+    "mm": "millimeter millimetre", "kg": "kilogram kilo", "g": "gram", "mg": "milligram",
+    "l": "liter litre", "ml": "milliliter millilitre", "h": "hour hr", "min": "minute",
+    "s": "second sec", "ms": "millisecond", "day": "days", "week": "weeks", "month": "months",
+    "year": "yr", "mi": "mile", "ft": "foot feet", "in": "inch", "lb": "lbs", "oz": "ounce",
+    "cent": "¢", "degree": "°", "mph": "miles per hour", "w": "watt", "kw": "kilowatt", "v": "volt",
+    "j": "joule", "n": "newton", "pa": "pascal", "hz": "hertz", "kb": "kilobyte", "mb": "megabyte",
+    "gb": "gigabyte"}
+_UNIT_OF = {name: unit for unit, names in UNITS.items() for name in (unit, *names.split())} | {
+    "miles per hour": "mph", "km/h": "km/h", "inches": "in", "feet": "ft"}
+
+
+def unit(text: str) -> str:
+    """A unit under one name."""
+    text = " ".join(text.strip().strip(".").split()).casefold()
+    if text in _UNIT_OF:
+        return _UNIT_OF[text]
+    single = text[:-1] if len(text) > 2 and text.endswith("s") and text[-2].isalpha() else text
+    return _UNIT_OF.get(single, single)
+
+
+_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september",
+           "october", "november", "december")
+_MONTH = r"([a-z]{3,9})\.?"
+_DATES = (re.compile(rf"(?P<m>{_MONTH})\s+(?P<d>\d\d?)(?:st|nd|rd|th)?,?\s+(?P<y>\d{{4}})", re.I),
+          re.compile(rf"(?:the )?(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)?[ -](?P<m>{_MONTH})[ ,-]\s*"
+                     r"(?P<y>\d{4})", re.I),
+          re.compile(r"(?P<y>\d{4})[-/](?P<m>\d\d?)[-/](?P<d>\d\d?)"))
+
+
+def date(text: str) -> tuple[int, int, int] | None:
+    """The day that a text names with its month in letters, or year first; None for anything else,
+    as of two numbers either may be the month."""
+    found = next(filter(None, (form.fullmatch(text.strip()) for form in _DATES)), None)
+    if not found:
+        return None
+    name = found["m"].rstrip(".").lower()
+    month = int(name) if name.isdigit() else next(
+        (place for place, full in enumerate(_MONTHS, 1) if full.startswith(name)
+         or name == "sept" and place == 9), 0)
+    return (int(found["y"]), month, int(found["d"])) if month else None
+
+
+_CLOCK = re.compile(r"(\d{2}):(\d{2})(?::(\d{2})(?:\.0+)?)?")
+_HALF_DAY = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?:[:.](\d{2}))?\s*([ap])\.?m\.?", re.I)
+
+
+def moment(text: str) -> tuple | None:
+    """The day, the time of day, or both that a text names; None for anything else. Zones are not
+    read."""
+    text = text.strip()
+    half = re.search(rf"(?:^|[ ,T]){_HALF_DAY.pattern}$", text, re.I)
+    if half:
+        day, clock = text[:half.start()], half[0].strip(" ,T")
+    elif re.match(r"\d{4}-\d\d-\d\dT", text):
+        day, _, clock = text.partition("T")
+    else:
+        day, _, clock = text.rpartition(" ") if ":" in text else (text, "", "")
+    named = date(day.strip(" ,")) if day else None
+    time = _time(clock)
+    return None if not text or clock and not time or day and not named else (named, time)
+
+
+def _time(clock: str) -> tuple[int, int, int] | None:
+    """Hour, minute and second of a time of day."""
+    found = _CLOCK.fullmatch(clock) or _HALF_DAY.fullmatch(clock)
+    if not found:
+        return None
+    hour = int(found[1])
+    if found.re is _HALF_DAY:
+        if not 0 < hour < 13:
+            return None
+        hour = hour % 12 + 12 * (found[4] in "pP")
+    return hour, int(found[2] or 0), int(found[3] or 0)
+
+
+def digits(text: str) -> str:
+    """A number that is dialled or copied (phone, card, account), without what only parts it; blank
+    for anything else."""
+    bare = re.sub(r"[\s().-]", "", text)
+    return bare if re.fullmatch(r"\+?[A-Z]{0,4}\d{6,}", bare) else ""
+
+
+_ONES = {name: value for value, name in enumerate((
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen"))}
+_TENS = {name: value for value, name in zip(range(20, 100, 10), (
+    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), strict=True)}
+_SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
+_WORD = "|".join((*_ONES, *_TENS, "hundred", *_SCALES))
+_IN_WORDS = re.compile(rf"\b(?:{_WORD})(?:(?:-|,? (?:and )?)(?:{_WORD}))*\b", re.I)
+
+
+def in_digits(text: str) -> str:
+    """A text with its whole numbers in digits."""
+    return _IN_WORDS.sub(lambda found: _of_words(found[0]), text)
+
+
+def _of_words(words: str) -> str:
+    """A number of words in digits; as it is where the words are no one number."""
+    total, part, largest = 0, 0, 0
+    for word in re.findall(r"[a-z]+", words.lower().replace(" and ", " ")):
+        if word in _ONES and part % 10 == 0 and (part % 100 == 0 or 0 < _ONES[word] < 10) \
+                and part % 100 not in range(10, 20):
+            part += _ONES[word]
+        elif word in _TENS and part % 100 == 0:
+            part += _TENS[word]
+        elif word == "hundred" and 0 < part < 10:
+            part *= 100
+        elif word in _SCALES and part and not 0 < largest <= _SCALES[word]:
+            total, part, largest = total + part * _SCALES[word], 0, _SCALES[word]
+        else:
+            return words
+    return str(total + part)
