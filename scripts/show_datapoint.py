@@ -13,7 +13,7 @@
 
 Reads outcomes.csv, failure_review_rows.jsonl, contrast_rows.jsonl, the plan and the ledger.
 Question, expected, judge's words and answer, then the steps (messages, counted from 0 as in the
-run), their calls and results; each text once, long look-ups cut (--steps shows them whole). A
+run), their calls and results; each text once, long look-ups cut (--steps shows more). A
 policy that this coder was shown before is not shown again. Datapoints that said and did the same
 as a failing one (over repeats, runs and models of its item) are named beside it and not shown by
 --next; record_review.py --alike records them with it. Short ones without a conversation take about
@@ -49,7 +49,8 @@ def main(argv: list[str] | None = None) -> int:
                         help="the first unreviewed failing datapoint with these properties: mode, "
                              "model, run, item, task, outcome, dimension, bucket, fault, why")
     parser.add_argument("--steps", metavar="A-B",
-                        help="only these steps (17, 40-52, 40-), whole")
+                        help="only these steps: one whole (17), of a range (40-52, 40-) of each "
+                             "text up to 2,000 characters")
     parser.add_argument("--outline", action="store_true",
                         help="a line for each step, alike ones folded (of traces over 20,000 "
                              "tokens it comes first)")

@@ -233,6 +233,22 @@ def test_steps_are_shown_whole_alone_and_in_an_outline(run_script, talk):
         assert run_script("show_datapoint.py", talk, "m/1", *both).returncode == 2
 
 
+def test_one_step_is_whole_and_of_a_range_each_text_has_its_beginning_and_end(
+        run_script, analyse, tmp_path):
+    one = task("1", [("get", {"a": 1})])
+    sim = simulation(one, 0.0)
+    sim["messages"] = [{"role": "user", "content": f"begin {LONG[:5000]} end of {place}"}
+                       for place in range(4)]
+    folder = analyse("--input", tau2(tmp_path / "m.json", [one], [sim]))
+    size = len("begin  end of 2") + 5000
+    assert f"begin {LONG[:5000]} end of 2" in shown(run_script, folder, "m/1", "--steps", "2")
+    text = shown(run_script, folder, "m/1", "--steps", "1-2")
+    assert LONG[:1990] in text and LONG[:2010] not in text
+    assert text.count(f"  … {size - 2000} characters more: --steps") == 2
+    assert " end of 1\n" in text and " end of 2\n" in text
+    assert "NOT SHOWN YET" not in text and "the same item elsewhere" not in text
+
+
 def test_a_policy_is_shown_once_and_another_one_as_its_differences(run_script, analyse, tmp_path):
     rules = [f"Rule {number}: never do the thing number {number}." for number in range(30)]
     texts = {"a": rules, "b": rules, "c": [*rules[:9], "Rule 9: always do it.", *rules[10:]]}

@@ -50,7 +50,7 @@ def further(row: Mapping[str, Any], shown: View, legend: Sequence[str] = ()) -> 
              f"[end of {mark}]"]
     if shown.outlined:
         lines += [f"An outline: {shown.left} characters are not shown; read the steps that matter "
-                  "whole with --steps, such as --steps 4-9"]
+                  "with --steps, such as --steps 4-9"]
     elif shown.more:
         lines += [f"NOT SHOWN YET: {shown.left} characters from {shown.more} on; continue with "
                   f"--from {shown.more}"]

@@ -21,6 +21,8 @@ _CAPS = {"question": 3000, "answer": 3000, "expected": 3000, "judge": 3000, "sys
 _LEAST = 160
 _SHORT = 500  # characters of a look-up that is not cut
 _MOST_PICKS, _PICK = 3, 120
+_OF_A_RANGE = 2_000  # characters of each text where a range of steps is asked for
+_END = 200  # of a message that is cut
 # Ids, not dates or amounts.
 _TELLING = re.compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d)\S{4,40}")
 _RANGE = re.compile(r"(\d+)(?:(-)(\d*))?")
@@ -76,22 +78,29 @@ def view(row: Mapping[str, Any], line: Timeline, asked: Asked,
     entries = list(_entries(row, line))
     shown = View(line, entries, [], None, 0)
     if asked.steps:
-        return _fitted(shown, _of_steps(entries, asked.steps, line), asked, {}, 0, whole=True)
+        caps = dict.fromkeys(_CAPS, _OF_A_RANGE) if "-" in asked.steps else None
+        return _fitted(shown, _of_steps(entries, asked.steps, line), asked, {}, 0, caps)
     total = sum(len(entry.part.text) for entry in entries)
     if line.steps and (asked.outline or total > LONG and not asked.start):
         kept = [entry for entry in entries if not _is_step(entry)]
-        told = _fitted(shown, kept, asked, before or {}, 0)
+        told = _fitted(shown, kept, asked, before or {}, 0, _scaled(asked))
         left = total - sum(window.stop - window.start for window in told.windows)
         return told._replace(outlined=True, left=left)
     first, offset = _start(asked.start, entries)
-    return _fitted(shown, entries[first:], asked, before or {}, offset, _telling(row, line))
+    return _fitted(shown, entries[first:], asked, before or {}, offset, _scaled(asked),
+                   _telling(row, line))
 
 
 def whole(row: Mapping[str, Any], line: Timeline) -> View:
     """Everything of a row, uncut, each text once."""
     entries = list(_entries(row, line))
     room = Asked(sum(len(entry.part.text) + _LEAST for entry in entries))
-    return _fitted(View(line, entries, [], None, 0), entries, room, {}, 0, whole=True)
+    return _fitted(View(line, entries, [], None, 0), entries, room, {}, 0, None)
+
+
+def _scaled(asked: Asked) -> dict[str, int]:
+    """How much of a text of each kind is shown; more where more is asked for."""
+    return {kind: int(max(1.0, asked.tokens / TOKENS) * cap) for kind, cap in _CAPS.items()}
 
 
 def _is_step(entry: Entry) -> bool:
@@ -164,50 +173,73 @@ def _start(start: str | None, entries: Sequence[Entry]) -> tuple[int, int]:
 
 
 def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping[str, Known],
-            offset: int, telling: frozenset[str] = frozenset(), *, whole: bool = False) -> View:
-    """A view with the windows of these texts that fit."""
-    room = asked.tokens * CHARACTERS_PER_TOKEN
-    scale = max(1.0, asked.tokens / TOKENS)
+            offset: int, caps: Mapping[str, int] | None,
+            telling: frozenset[str] = frozenset()) -> View:
+    """A view with the windows of these texts that fit, each up to the cap of its kind (None: all
+    of it)."""
+    room, more, left, said = asked.tokens * CHARACTERS_PER_TOKEN, None, 0, ""
     spoken = {step.part: str(step.index) for step in shown.line.steps if step.part}
     earlier = dict(before)  # only what was shown whole need not be shown again
-    windows: list[Window] = []
-    more, left, said = None, 0, ""
-    answered = next((entry.place for entry in reversed(entries) if entry.kind == "said"
-                     and entry.part.text == _text_of("answer", entries)), "")
+    bases, windows = _bases(shown.entries), []
+    answered = _answered(entries)
     for number, entry in enumerate(entries):
         text, begin = entry.part.text, 0 if number else offset
-        same = Known(f"step {answered}") if entry.place == "answer" and answered \
-            else earlier.get(text)
-        if same and len(text) > _LEAST // 2 and not (asked.start and not number):
+        same = answered if entry.place == "answer" else earlier.get(text)
+        is_asked = asked.start and not number
+        if same and len(text) > _LEAST // 2 and not is_asked:
             windows.append(Window(entry, 0, len(text), same.changes, same.where))
             continue
         if more is None and room < min(_LEAST, len(text)):
-            at = begin + _before(entry, shown.entries)
+            at = begin + bases[entry]
             more = f"{entry.place}:{at}" if at else entry.place
         if more is not None:
             left += len(text) - begin
             continue
-        is_asked = whole or asked.start and not number
-        short = entry.kind == "looked_up" and len(text) <= _SHORT
-        cap = len(text) if is_asked or short else int(scale * _CAPS[entry.kind])
-        stop = min(len(text), begin + min(cap, room))
-        if not begin and 0 < len(text) - stop < _LEAST // 2 and stop < room:
-            stop = len(text)  # to say that so little is cut would take as much
-        picks = _picks(text, stop, {value for value in telling if value not in said}) \
-            if entry.kind == "looked_up" and stop < len(text) else ()
-        said += text[begin:stop] if _is_step(entry) else ""
-        windows.append(Window(entry, begin, stop, picks, base=_before(entry, shown.entries)))
-        if (begin, stop) == (0, len(text)) or (entry.kind == "system" and not begin):
+        window = _window(entry, begin, room, None if is_asked else caps,
+                         {value for value in telling if value not in said})
+        said += text[begin:window.stop] if _is_step(entry) else ""
+        windows.append(window._replace(base=bases[entry]))
+        if (begin, window.stop) == (0, len(text)) or (entry.kind == "system" and not begin):
             name = spoken.get(entry.part.name, entry.place)
             earlier[text] = Known(f"step {name}" if name[0].isdigit() else name)
-        room -= stop - begin + sum(map(len, picks)) + 20
+        room -= window.stop - begin + sum(map(len, window.picks)) + 20
     return shown._replace(windows=windows, more=more, left=left)
 
 
-def _before(entry: Entry, entries: Sequence[Entry]) -> int:
-    """How many characters of its place stand before a text."""
-    same = [other for other in entries if other.place == entry.place]
-    return sum(len(other.part.text) for other in same[:same.index(entry)])
+def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
+            telling: Set[str]) -> Window:
+    """As much of a text as its cap and the room allow; of the rest of a look-up the pieces that
+    tell something, of a message its end."""
+    text = entry.part.text
+    short = entry.kind == "looked_up" and len(text) <= _SHORT
+    cap = len(text) if caps is None or short else caps[entry.kind]
+    stop = min(len(text), begin + min(cap, room))
+    if not begin and 0 < len(text) - stop < _LEAST // 2 and stop < room:
+        stop = len(text)  # to say that so little is cut would take as much
+    picks: tuple[str, ...] = ()
+    if entry.kind == "looked_up" and stop < len(text):
+        picks = _picks(text, stop, telling)
+    elif entry.kind == "said" and stop < min(len(text), room) - _END:
+        picks = (text[-_END:],)
+    return Window(entry, begin, stop, picks)
+
+
+def _answered(entries: Sequence[Entry]) -> Known | None:
+    """The step that says the answer, where one does so in the same words."""
+    answer = _text_of("answer", entries)
+    place = next((entry.place for entry in reversed(entries)
+                  if entry.kind == "said" and entry.part.text == answer), None)
+    return Known(f"step {place}") if place else None
+
+
+def _bases(entries: Sequence[Entry]) -> dict[Entry, int]:
+    """How many characters of its place stand before each text."""
+    bases: dict[Entry, int] = {}
+    before: dict[str, int] = {}
+    for entry in entries:
+        bases[entry] = before.get(entry.place, 0)
+        before[entry.place] = bases[entry] + len(entry.part.text)
+    return bases
 
 
 def _text_of(place: str, entries: Sequence[Entry]) -> str | None:
