@@ -45,7 +45,8 @@ _OF = re.compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})\b")
 _RAN = re.compile(r"\b(?:i|we)(?:['’]ve| have)? (?:just |also )?"
                   r"(?:ran|executed|re-?ran|run)\b", re.I)
 _UNSURE = re.compile(
-    r"\b(?:not|no|never|(?:one|two|three|four|five|half|part|many) of|several|half|should|would|"
+    r"\b(?:not|no|never|(?<!every )(?<!each )(?:one|two|three|four|five|half|part|many) of|"
+    r"several|half|should|would|"
     r"will|could|may|might|if|once|when|until|but|except|most|some|"
     r"only|cannot|unable|before|previously|please|to|expect(?!ed)\w*|make sure)\b|n['’]t\b|"
     r"\?", re.I)
