@@ -506,3 +506,19 @@ def test_claims_about_counts(answer: str, judge: str, denied: bool) -> None:
     "Done. I booked nothing.", "Done. Nothing has been changed.", "I have opened the page of it."])
 def test_claims_of_nothing(text: str) -> None:
     assert wording.claims(text) == []
+
+
+SAYS_NO = ("book_room", {"room": "7"}, '{"booked": false, "reason": "locked by another user"}')
+
+
+@pytest.mark.parametrize(("passed", "answer", "calls", "rules"), [
+    (True, "I have booked room 7.", [SAYS_NO], ["claimed_passed", "required_failed"]),
+    (False, "I have booked room 7.", [SAYS_NO], ["claimed_failed"]),
+    (False, "The booking of room 7 is booked on 12 May.", [LOOK, SAYS_NO], ["claimed_failed"]),
+    (False, "I have booked room 7.", [SAYS_NO, DID], []),
+    (False, "Room 7 is locked, I stopped there.", [SAYS_NO], []),
+    (True, "Room 7 is locked, I stopped there.", [SAYS_NO], ["required_failed"])])
+def test_a_refusal_in_the_words_of_the_tool(found: Callable, passed: bool, answer: str, calls: list,
+                                            rules: list) -> None:
+    assert found(worked(), row("x", "a", passed, answer, *calls, gold=BOOK)) == [
+        (rule, "x", "" if rule == "claimed_failed" else "a") for rule in rules]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Process
-from failure_analysis.audit import broken, excluded, recorded
+from failure_analysis.audit import broken, excluded, harness, lost, recorded
+from failure_analysis.audit.seen import Made
 
 MAPPING = """benchmark: desk
 fields:
@@ -298,3 +299,65 @@ def test_runs_that_broke_and_runs_that_did_not(found: Callable) -> None:
     ]) == [("cut", "steps"), ("cut", "stream"), ("cut", "text"), ("executed_again", "twice"),
            ("infrastructure", "gone"), ("infrastructure", "http"), ("not_checked", "check"),
            ("tool_broken", "dns"), ("tool_broken", "down")]
+
+
+@pytest.mark.parametrize(("judge", "unread"), [
+    ("JUDGE_ERROR: json.decoder.JSONDecodeError: Expecting value", True),
+    ("Could not parse judge response: 'Sure, here is'", True),
+    ("Failed to parse the grader's output as JSON", True), ("Judge reply was not valid JSON", True),
+    ("ValueError: could not extract a score from the response", True),
+    ("No verdict found in the judge's reply", True), ("grader_parse_error", True),
+    ("Evaluator output could not be parsed.", True), ("empty judge response", True),
+    ("Unable to read the verdict of the judge", True), ("Could not parse the model's JSON", False),
+    ("JSONDecodeError: the answer is no JSON", False), ("The judge in the story is missing", False),
+    ("No score is given for style.", False), ("Answer could not be parsed as a number", False),
+    ("The verdict of the court is wrong", False), ("Invalid JSON: misses a brace", False),
+    ("Failed to find the root", False), ("Reading of the judge's poem is flat", False)])
+def test_a_judge_whose_reply_was_not_read(judge: str, unread: bool) -> None:
+    assert broken.unchecked(judge, False) is unread
+
+
+@pytest.mark.parametrize(("answer", "ended", "broke"), [
+    ("SELECT 1\n-- result: sqlite3.OperationalError: database is locked", "error", True),
+    ("q\npsycopg2.OperationalError: server closed the connection", "error", True),
+    ("q\n-- error: connection refused", "error", True), ("q\nlock wait timeout", "error", True),
+    ("q\nFATAL: sorry, too many clients already", "exception", True),
+    ("q\nOSError: disk I/O error", "error", True), ("q\nHTTP 503", "error", True),
+    ("database is locked", "stop", False), ("a\nno such column: x", "error", False),
+    ("database is locked\nSELECT 2", "error", False), ("q\n[[503]]x", "error", False)])
+def test_a_run_that_ended_in_an_error_of_the_infrastructure(answer: str, ended: str, broke: bool
+                                                            ) -> None:
+    assert broken.ends_in_error(answer, ended) is broke
+
+
+@pytest.mark.parametrize(("result", "gone"), [
+    ("[harness] pty closed, session lost", True), ("tmux: no server running on /tmp/x", True),
+    ("Error: No such container: 4f2a", True), ("The browser has been closed", True),
+    ("kernel died, restarting", True), ("Terminal is no longer available", True),
+    ("<runner> shell disconnected", True), ("Lost connection to the sandbox", True),
+    ("websocket connection closed", True), ("Session 7 not found", True),
+    ("HTTP/1.1 502 Bad Gateway", False), ("the file was closed", False), ("done", False),
+    ("order 7 not found", False), ("deadline passed", False), ("page not found", False),
+    ("train: loss 0.3", False), ("No such file", False), ("Permission denied", False)])
+def test_what_says_that_a_session_is_gone(result: str, gone: bool) -> None:
+    made = Made("assistant", "run", {}, result, "", False)
+    assert lost._says_gone(made) is gone
+
+
+@pytest.mark.parametrize(("results", "on"), [
+    (["epoch 1/9 acc=0.6", "epoch 2/9 acc=0.7", "epoch 3/9 acc=0.8"], True),
+    (["page 1", "page 2", "page 3"], True), (["10% done", "20% done", "35% done"], True),
+    (["waiting 1", "waiting 2", "waiting 3"], False), (["x 1", "x 1", "x 1"], False),
+    (["elapsed 3 s", "elapsed 6 s", "elapsed 9 s"], False), (["x 3", "x 2", "x 1"], False),
+    (["x 1", "x 2"], False), (["a", "b", "c"], False)])
+def test_one_step_again_and_again_that_gets_on(results: list[str], on: bool) -> None:
+    made = [Made("assistant", "run", {"c": 1}, text, text, False) for text in results]
+    assert harness._counts_on(made) is on
+
+
+@pytest.mark.parametrize(("text", "acts", "may"), [
+    ("1,2", False, True), ("12,345,6", False, True), ("411", True, True), ("A-77", False, True),
+    ("+44 7700 9001", True, True), ("411", False, False), ("1,204", False, True),
+    ("3.14", True, False), ("12", True, False), ("Oslo", True, False)])
+def test_what_may_be_cut(text: str, acts: bool, may: bool) -> None:
+    assert recorded._may_be_cut(text, acts) is may

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from failure_analysis.audit import arguments, normal, strict
+from failure_analysis.audit import arguments, asks, normal, strict, values
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.final import final
 
@@ -433,3 +433,57 @@ def test_judges_who_all_contradict_the_verdict_are_a_lead(build: Callable, run_s
     assert [(one["class"], one["kind"], one["item_id"], one["disputed"]) for one in found] == [
         ("judges_against_verdict", "lead", "0", ["a/0"])]
     assert found[0]["numbers"] == {"opposite": 1, "graded": 1, "graders": 2}
+
+
+@pytest.mark.parametrize(("text", "seconds"), [
+    ("2 h 5 min", 7500), ("2:05 h", 7500), ("2h05", 7500), ("PT2H5M", 7500), ("125 minutes", 7500),
+    ("2 hours and 5 minutes", 7500), ("2h 5m", 7500), ("two hours, five minutes", 7500),
+    ("1 day 2 hours", 93600), ("2:05 min", 125), ("1.5 h", 5400), ("5 min 2 h", None),
+    ("2:05", None), ("5 m/s", None), ("25", None), ("2 homes", None), ("3 dogs", None)])
+def test_lengths_of_time(text: str, seconds: int | None) -> None:
+    assert values.duration(text) == seconds
+
+
+@pytest.mark.parametrize(("text", "day"), [
+    ("9 Mar 2025", (2025, 3, 9)), ("08.11.2025", (2025, 11, 8)), ("8. 11. 2025", (2025, 11, 8)),
+    ("2025.11.08", (2025, 11, 8)), ("20251108", (2025, 11, 8)), ("25/12/2025", (2025, 12, 25)),
+    ("12/25/2025", (2025, 12, 25)), ("Sunday, 9 March 2025", (2025, 3, 9)),
+    ("Sat 8th of November 2025", (2025, 11, 8)), ("2025 Mar 9", (2025, 3, 9)),
+    ("08/11/2025", None), ("11-08-2025", None), ("45.11.2025", None), ("8.13.2025", None),
+    ("20251308", None), ("Mar 2025", None), ("1.2.3", None), ("2025", None), ("Sunday", None)])
+def test_days(text: str, day: tuple | None) -> None:
+    assert values.date(text) == day
+
+
+@pytest.mark.parametrize(("question", "form", "asked"), [
+    ("Valid JSON without a code fence: x", "bare", True), ("Do not wrap it in backticks", "bare",
+    True), ("No markdown fences", "bare", True), ("Plain JSON, please", "bare", True),
+    ("nothing but the JSON object", "bare", True), ("never use a code block", "bare", True),
+    ("Give JSON", "bare", False), ("Write markdown", "bare", False), ("Use a code fence", "bare",
+    False), ("bullet points with '*'", "marks", True), ('start each line with "-"', "marks", True),
+    ("begin with > please", "marks", True), ("3*4", "marks", False), ("the stars", "marks", False)])
+def test_what_a_question_says_of_marks(question: str, form: str, asked: bool) -> None:
+    assert (form in asks.forms(question)) is asked
+
+
+@pytest.mark.parametrize(("answer", "gold", "question", "rule"), [
+    ("Forty-three years after it was built.", "43", "How many years later was it moved?", "number"),
+    ("43 years or more", "43", "How many years later?", ""),
+    ("43 days after it", "43", "How many years later?", ""),
+    ("Zoe Mueller", "Zoë Müller", "Who founded it?", "accents"),
+    ("Bjorn Ostergard", "Bjørn Østergård", "Who?", "accents"),
+    ("Zoe Muller", "Zoë Müller", "Who?", "accents"), ("Zoe Miller", "Zoë Müller", "Who?", ""),
+    ("1, 3, 5", "[1, 3, 5]", "A list as valid JSON", ""),
+    ("2:05 h", "2 h 5 min", "What was the time?", "duration"),
+    ("125 min", "2 h 5 min", "How many hours?", "")])
+def test_further_forms(answer: str, gold: str, question: str, rule: str) -> None:
+    assert alike(answer, gold, question) == rule
+
+
+@pytest.mark.parametrize(("text", "answer"), [
+    ("3 trays make 72, half a tray 12, so eighty-four.", "eighty-four"),
+    ("That is 72 and 12, which makes 84.", "84"), ("6 and 7, giving 13 rolls.", "13 rolls"),
+    ("It rains, so take it.", ""), ("We have 3 and 4, so 7 or 8.", "")])
+def test_a_number_that_a_sentence_comes_to(text: str, answer: str) -> None:
+    found = final(text * 1)
+    assert (found.text if found.how == "says" else "").rstrip(".") == answer

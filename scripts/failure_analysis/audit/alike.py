@@ -98,12 +98,28 @@ def _article(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 def _accents(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """A name with and without its accents, where no word of another language is asked for."""
-    if answer.isascii() == gold.isascii() or not gold[:1].isupper() or "case" in asked:
+    if answer.isascii() == gold.isascii() or not core(gold)[:1].isupper() or "case" in asked:
         return False
-    a, b = ("".join(sign for sign in unicodedata.normalize("NFD", core(text))
-                    if not unicodedata.combining(sign)) for text in (answer, gold))
-    return a == b and not re.search(r"\btranslat|\baccents?\b|\bdiacritic|\bword\b|\bin [A-Z]\w+"
-                                    r"(?:sh|an|ch|ese|ic)\b", question)
+    a, b = (_unaccented(core(text)) for text in (answer, gold))
+    return bool(a & b) and not re.search(
+        r"\btranslat|\baccents?\b|\bdiacritic|\bword\b|\bin [A-Z]\w+(?:sh|an|ch|ese|ic)\b",
+        question)
+
+
+def _unaccented(name: str) -> set[str]:
+    """A name in plain letters: without its accents, and in each way of writing German and
+    Scandinavian letters."""
+    return {"".join(sign for sign in unicodedata.normalize("NFD", name.translate(letters))
+                    if not unicodedata.combining(sign))
+            for letters in ({}, _TWO_LETTERS, _TWO_LETTERS | _ONE_LETTER)}
+
+
+_TWO_LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe",
+                              "å": "aa", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "Æ": "Ae", "Ø": "Oe",
+                              "Å": "Aa", "œ": "oe", "ł": "l", "Ł": "L", "đ": "d", "ð": "d",
+                              "þ": "th", "Þ": "Th", "ı": "i"})
+_ONE_LETTER = str.maketrans({"ø": "o", "Ø": "O", "å": "a", "Å": "A", "ä": "a", "Ä": "A", "ö": "o",
+                             "Ö": "O", "ü": "u", "Ü": "U", "æ": "ae", "Æ": "Ae"})
 
 
 def _title(answer: str, gold: str, question: str, asked: frozenset) -> bool:
@@ -177,6 +193,37 @@ def _units(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     if not (a and b) or a[0] != b[0] or "unit" in asked or bool(a[1]) == bool(b[1]):
         return False
     return not _digits_differ(answer, gold, asked) and _names(asks.asking(question), a[1] or b[1])
+
+
+def _counted(answer: str, gold: str, question: str, asked: frozenset) -> bool:
+    """A bare number, and the same number with what the question counts and words that only say of
+    it what the question does (`43 years after it was built`)."""
+    if asked & {"number", "case", "commas", "unit", "only"}:
+        return False
+    number, said = sorted((values.in_digits(core(answer)), values.in_digits(core(gold))), key=len)
+    found = re.fullmatch(r"([\d,.]*\d) ([a-z]+)((?: [a-z']+){1,8})", said.casefold())
+    return (found is not None and number.isdecimal() and found[1].replace(",", "") == number
+            and f"how many {found[2]} " in question.casefold() and bool(_SAYS_WHEN.match(found[3]))
+            and not _OF_ANOTHER.search(found[3]))
+
+
+_SAYS_WHEN = re.compile(r" (?:after|before|of|in|on|at|from|since|for|between|per|were|was|are|is|"
+                        r"there)\b")
+_OF_ANOTHER = re.compile(r"\b(?:or|and|not|but|except|short|more|less|fewer|about|minus|plus|each|"
+                         r"half|if|perhaps|maybe|too|to)\b|n't\b")
+
+
+def _duration(answer: str, gold: str, question: str, asked: frozenset) -> bool:
+    """One length of time in other units, where the question names none for it."""
+    if asked & {"date", "unit", "number"} or _IN_UNIT.search(question):
+        return False
+    a, b = (values.duration(core(text)) for text in (answer, gold))
+    return a is not None and a == b
+
+
+_IN_UNIT = re.compile(r"\b(?:in|how many|to|into|as|of|full|whole|number of) (?:the )?(?:(?:full|"
+                      r"whole|total|nearest) )?(?:hours?|min(?:ute)?s?|sec(?:ond)?s?|days?)\b",
+                      re.I)
 
 
 def _date(answer: str, gold: str, question: str, asked: frozenset) -> bool:
@@ -254,15 +301,25 @@ def _lists(value: Any) -> int:
 
 
 def _list(answer: str, gold: str, question: str, asked: frozenset) -> bool:
+    if _is_no_json(answer, gold, asked):
+        return False
     asked = _with_case(answer, gold, question, asked)
     a, b = _parts(answer, question, asked), _parts(gold, question, asked)
     return len(a) > 1 and len(a) == len(b) and "pairs" not in asked and a == b
+
+
+def _is_no_json(answer: str, gold: str, asked: frozenset) -> bool:
+    """Whether JSON is asked for and expected, and the answer is none."""
+    return "json" in asked and parsed(unfenced(gold)) is not None \
+        and parsed(unfenced(answer)) is None
 
 
 def _set(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """Equal but for the order, where the question says that it is free or asks for members, or
     the gold is a set."""
     a_set = core(unlatexed(core(gold))).startswith("{") and ":" not in gold
+    if _is_no_json(answer, gold, asked):
+        return False
     if "any order" not in asked and ("order" in asked or not (a_set or asks.members(question))):
         return False
     asked = _with_case(answer, gold, question, asked)
@@ -306,5 +363,6 @@ def _part(part: str, asked: frozenset) -> str:
 _RULES = (("white_space", _white_space), ("wrapping", _wrapping), ("case", _case),
           ("assignment", _assignment), ("article", _article),
           ("accents", _accents), ("title", _title), ("number", _numbers),
-          ("number", _spelled), ("unit", _units), ("date", _date),
+          ("number", _spelled), ("unit", _units), ("number", _counted),
+          ("duration", _duration), ("date", _date),
           ("option", _options), ("latex", _latex), ("json", _json), ("list", _list), ("set", _set))

@@ -5,13 +5,16 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from failure_analysis.audit.values import digits, moment, number
+from failure_analysis.audit.values import digits, duration, moment, number
 from failure_analysis.datapoint import is_number
 from failure_analysis.tool_checks import parsed_arguments
 
-# Where capitals count: in no text, in `codes` (paths, keys, queries), in codes and `identifiers`.
-Capitals = Literal["", "codes", "identifiers"]
+# Where capitals count: in no text, in `codes` (paths, keys, queries), in codes and `identifiers`,
+# in all.
+Capitals = Literal["", "codes", "identifiers", "all"]
 _CODE = re.compile(r"(^|_)(code|key|password|token|hash|path|query|regex|command)s?$")
+# A file, a path or an address: most servers tell its capitals apart.
+_FILE = re.compile(r"\S*\.[A-Za-z][A-Za-z0-9]{0,4}|(?:\w+:/)?/\S+")
 _DIALLED = re.compile(r"phone|mobile|fax|(^|_)(tel|cell|iban|card_?number|account_?number)(_|$)",
                       re.I)
 _LASTING = re.compile(r"duration|length|interval|offset|elapsed|lap|pace|split|ratio|score", re.I)
@@ -44,7 +47,7 @@ def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = 
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(same(x, y, name, capitals, ordered=ordered)
                                         for x, y in zip(a, b, strict=True))
-    if isinstance(a, list) != isinstance(b, list) and capitals != "identifiers":
+    if isinstance(a, list) != isinstance(b, list) and capitals not in ("identifiers", "all"):
         members, other = (a, b) if isinstance(a, list) else (b, a)
         if len(members) == 1 and not (isinstance(other, str) and other.startswith("[")):
             return same(members[0], other, name, capitals, ordered=ordered)
@@ -107,8 +110,13 @@ def _same_text(a: str, b: str, name: str, capitals: Capitals) -> bool:
         when = None if _LASTING.search(name) else moment(a)
         if when:
             return when == moment(b)
+        lasting = duration(a)
+        if lasting is not None:
+            return lasting == duration(b)
     if a.rstrip(".") == b.rstrip("."):
         return True
     identifier = re.search(r"\d|_|^[A-Z]{2,}$", a + b) and " " not in a
+    if capitals == "all" or capitals and _FILE.fullmatch(a):
+        return False
     return not (capitals == "identifiers" and identifier) \
         and a.rstrip(".").casefold() == b.rstrip(".").casefold()

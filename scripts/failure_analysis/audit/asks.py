@@ -35,10 +35,18 @@ _FORMS = {
              r"strictly follow|no other (text|characters)|(plain|raw) text|exactly as|"
              r"without (quotes|quotation|spaces)|no (quotes|spaces)|"
              r"in (double |single )?quot(es|ation)|minified|white ?space|indent",
-    "bare": r"no markdown|without (markdown|backticks|code fence)|no (backticks|code fence)|"
-            r"raw json|json only|only (valid )?json",
+    "bare": r"\b(no|without|not?[^.?!;]{0,20} (in|inside|use|wrap\w*|add)|never[^.?!;]{0,20}|omit|"
+            r"avoid|n't [^.?!;]{0,20}|free of|skip)( (in|with|using|a|any|the|triple|surrounding))*"
+            r" (markdown|back-?ticks?|(code |markdown )?fenc(es?|ing)|code[ -]?(blocks?|fences?))|"
+            r"\b(unfenced|raw|bare|plain) (json|code|output|python|sql|array|object)\b|"
+            r"\bjson (only|alone)\b|only (the )?(valid |raw )?json|"
+            r"\b(nothing|no (text|words?|prose|comments?)) (but|except|around|outside|besides?) "
+            r"(the |a )?(valid )?(json|code|object|array)|directly parse?able",
     "marks": r"\bbold|\bitalic|markdown|asterisk|\bhyphens?\b|\bdash(es)?\b|"
-             r"bullet (sign|character)",
+             r"bullet (sign|character)|\bstars?\b[^.?!]{0,20}\bbullet|(?<!\w)(['\"‘“`])"
+             r"[-*•·+>~–—#]{1,3}['\"’”`](?!\w)|\b(start\w*|begin\w*|prefix\w*|mark\w*|lead\w*) "
+             r"(each |every )?(\w+ )?with (an? )?[-*•·+>~–—#](?!\w)|\bplus signs?\b|\bhash(es)?\b",
+    "json": r"\bjson\b",
     "types": r"\bint(eger)?s?\b|\bfloats?\b|\bnumeric\b|\bstrings?\b|\btyped?\b|\btypes\b|"
              r"schema|\(number|\bas (a )?numbers?\b|: ?number\b",
     "output": r"\bprint\(|\brepr\b|console\.log|predict the output|\boutput of\b[^.?!]{0,60}\(|"
@@ -73,10 +81,10 @@ _REASONS = re.compile(r"\bprove\b|\bproof\b|\bexplain|\bjustif|\bshow (your|all|
 @lru_cache(maxsize=4)
 def forms(question: str) -> frozenset[str]:
     """The sides of the form on which the question says something: case, number, commas, date,
-    unit, order, stop, marks (of Markdown), types (of JSON), exact; `bare` where nothing may stand
-    around JSON, `output` where it asks what a program prints, `only` where it wants the answer
-    alone, `any order` where order is
-    free, `pairs` where brackets mean something, `reasons` where more than a final answer is asked
+    unit, order, stop, marks (of Markdown), types (of JSON), json, exact; `bare` where nothing may
+    stand around JSON, `output` where it asks what a program prints, `only` where it wants the
+    answer alone, `any order` where order is free, `pairs` where brackets
+    mean something, `reasons` where more than a final answer is asked
     for, and the wrappers that it names (boxed, tag, hashes). Not what it says is free."""
     bound = " ".join(part for part in re.split(r"(?<=[.?!;])\s+|\n+", question)
                      if not _FREE.search(part)) if _FREE.search(question) else question

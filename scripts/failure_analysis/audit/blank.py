@@ -56,9 +56,10 @@ def _valued(value: Any) -> bool | None:
 def stub(answer: str, expected: Any, question: str) -> bool:
     """Whether an answer is code of which no function has a body, and nobody asked for that."""
     if not any(word in answer for word in _STUB_WORDS) or len(answer) > _LONGEST \
-            or _STUB_ASKED.search(question) or not isinstance(expected, str | None):
+            or _STUB_ASKED.search(question):
         return False
-    return _is_stub(answer) and not (expected and _is_stub(expected))
+    gold = expected if isinstance(expected, str) else ""
+    return _is_stub(answer) and not (gold and _is_stub(gold))
 
 
 def _is_stub(text: str) -> bool:

@@ -82,6 +82,26 @@ def stands_for_answer(answer: str, question: str, termination: str) -> bool:
         or not _OF_ERRORS.search(question)
 
 
+_ENDS = re.compile(
+    r"^\W*(?:\w+: ?)?(?:[\w.]*(?:error|exception)\b\W*(?:\(?\w+\)?\W+)?)?(?:database (?:\w+ )?is "
+    r"locked|deadlock|(?:fatal: ?)?(?:sorry, )?too many (?:connections|clients)|"
+    r"server closed the connection|"
+    r"connection (?:refused|reset|timed out|lost|closed|aborted|already closed)|lost connection|"
+    r"could not connect|(?:can't|cannot|unable to) (?:connect|open database)|"
+    r"(?:no space left|disk (?:is )?full|disk i/o error)|"
+    r"(?:lock wait|statement|query|read|gateway) time-?out|max retries "
+    r"exceeded|(?:http|status)[\s/:.\d]*? ?" + _CODE + r"|the database "
+    r"system is (?:starting|"
+    r"shutting)|database or disk is full|ssl \w+ (?:error|closed))", re.I)
+
+
+def ends_in_error(answer: str, termination: str) -> bool:
+    """Whether a run that ended in an error has one of the infrastructure in its last line."""
+    if not answer.strip() or not ERROR_END.search(termination):
+        return False
+    return bool(_ENDS.match(answer.strip().splitlines()[-1][:300]))
+
+
 def _is_fault(answer: str) -> bool:
     """Whether an answer is the JSON object in which a server says what went wrong."""
     text = answer.strip()
@@ -123,6 +143,20 @@ def failed(result: str) -> bool:
 
 _MACHINE = r"(?:docker|podman|kubectl|kubernetes|containerd|sandbox|container|harness|runner|vm)"
 _JUDGE = r"(?:judge|grader|evaluator|verifier|scorer|checker|grading|judging|evaluation)"
+_VERDICT = r"(?:verdict|rating|scores?|grade|judge?ment|decision)"
+_REPLY = r"(?:reply|response|output|answer|verdict|json|completion|message|result)"
+_UNREAD = re.compile(
+    r"^\W*(?:\w+(?:error|exception)\W+)?(?:(?:(?:could|can|did) ?n[o']t|failed to|unable to|"
+    r"error(?: while)?|failure) (?:parse|parsing|read|reading|decode|decoding|extract|extracting|"
+    rf"find)\b[^\n.]{{0,30}}?\b(?:{_JUDGE}(?:'s)?\b|{_VERDICT}\b[^\n.]{{0,20}}\b(?:from|in|of) "
+    rf"(?:the )?(?:{_JUDGE}|{_REPLY}\b|model))|"
+    rf"(?:the )?{_JUDGE}(?:'s)?(?:[ _-](?:model|llm))?(?:'s)?[ _-]"
+    rf"{_REPLY}\b[^\n.]{{0,20}}?\b(?:could not be|cannot be|can't be|was not|is not|not|un|"
+    r"in|mal|is empty|was empty|truncated)[ -]?(?:\w*pars\w*|read|valid\b|formed|decod\w*|json|$|"
+    r"\W)|(?:no|empty|missing|invalid|malformed|un-?pars\w+)(?: \w+)? "
+    rf"(?:{_JUDGE}(?:'s)? (?:model )?{_REPLY}|{_VERDICT} (?:found|returned|given|in|from|by|"
+    rf"could be)\b)|{_JUDGE}\w*[ _-]?(?:parse|parsing|json|format)[ _-]?(?:error|failure|"
+    r"failed))", re.I)
 _UNCHECKED = re.compile(
     r"^\W*(?:(?:checks?|tests?|results?|log|status): )?(?:"
     r"(?:sandbox|harness|runner|vm|docker)(?: internal| infrastructure)? error\s*[:(]|"
@@ -131,8 +165,9 @@ _UNCHECKED = re.compile(
     r"(?:docker: )?error response from daemon: [^\n]{0,60}(?:no space|time-?out|connection refused|"
     r"failed to create|too ?many ?requests|oci runtime)|(?:oserror[^\n]{0,20})?no space left on "
     r"device|cannot connect to the docker daemon|"
-    + _JUDGE + r"(?: model| llm| api)? (?:error(?=\W*$|[:.(])|failed(?=\W*$|[:.(])|crashed|"
-    r"unavailable|timed out|time-?out|overloaded|rate.?limited|(?:could|did) not (?:run|start|"
+    + _JUDGE + r"(?:[ _-](?:model|llm|api))?[ _-]?(?:error(?=\W*$|[:.(])|failed(?=\W*$|[:.(])|"
+    r"crashed|unavailable|timed out|time-?out|overloaded|rate.?limited|"
+    r"(?:could|did) not (?:run|start|"
     r"respond|answer|be reached))|" + _JUDGE + r"[^\n.]{0,40}\b(?:" + _CODE + r"|connection "
     r"(?:error|refused|reset)|rate.?limit|database is locked)|(?:the )?(?:checks?|tests?) "
     r"(?:were|was|could|did) not (?:be )?(?:run|executed|started?)\b[^\n]{0,30}" + _MACHINE
@@ -150,4 +185,5 @@ def unchecked(judge: str, acted: bool) -> bool:
     text = judge.strip()
     if not text or len(text) > _WORDS_OF_A_CHECK:
         return False
-    return bool(_UNCHECKED.match(text)) or (not acted and bool(_LOCKED.match(text)))
+    return bool(_UNCHECKED.match(text) or _UNREAD.match(text)
+                or (not acted and _LOCKED.match(text)))

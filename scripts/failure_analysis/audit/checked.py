@@ -11,13 +11,21 @@ from failure_analysis.audit.seen import Made, Seen
 _FAILS = re.compile(
     r"\b([1-9]\d{0,8}) (?:(?:tests?|checks?|examples?|specs?|cases?|assertions?) )?"
     r"(?:fail(?:ed|ures?|ing|s)?|errors?)\b|"
-    r"\b(?:fail(?:ed|ures?)?|errors)\s*[:=]\s*([1-9]\d*)\b|"
-    r"^(?:--- )?FAIL(?:ED|URE)?\b(?! ?[:=] ?0)|\bFAILED \(|\btest result: FAILED|"
+    r"\b(?:[Ff]ail(?:ed|ures?)?|[Ee]rrors)\s*[:=]\s*([1-9]\d*)\b|"
+    r"^(?:--- )?FAIL(?:ED|URES?)?\b(?! ?[:=] ?0)|\bFAILED \(|\btest result: FAILED|"
+    r"^not ok\b|^\s*[✕✗✘] |\bBUILD FAIL|^(?:E +|failed: )?(?:\w+\.)*[A-Z]\w*Error\b(?= *[:(]|\s*$)|"
     r"\bexit(?:ed)?(?: with)?(?: code| status)?[:= ]+[1-9]\d{0,2}\b", re.M)
 _SHARE = re.compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})(?: (?:tests?|checks?|cases?))? "
                     r"(?:pass(?:ed|es|ing)?|ok|succeeded|green)\b", re.I)
 _PASSED = re.compile(r"\b[1-9]\d* (?:tests? )?(?:passed|passing|ok)\b|^OK\b|^ok\s|\ball \w+ passed|"
                      r"^PASS\b", re.M | re.I)
+_NONE_RAN = re.compile(
+    r"\b(?:0|no|zero) (?:unit )?(?:tests?|test cases|specs|test files)(?: were| was)? "
+    r"(?:collected|run|ran|executed|found|discovered|selected)\b|\bcollected 0 items|"
+    r"\bran 0 tests|\b0(?:/| of )[1-9]\d* (?:tests?|checks?|cases?)\b|\bno test files\b|"
+    r"\bTests: +0 total\b|\b0 examples?, 0 failures|"
+    r"\bno code (?:block )?(?:was )?(?:found|extracted)|"
+    r"\btests?(?: were| was)? (?:not|never) (?:run|executed|collected)", re.I)
 _TESTS = re.compile(r"(?:^|[\s/_.-])(?:py)?tests?(?:$|[\s/_.:-])|pytest|unittest|jest|vitest|mocha|"
                     r"rspec|phpunit|ctest|\btox\b|\bnox\b|run_?tests?|runTests", re.I)
 _GREEN = re.compile(
@@ -25,14 +33,23 @@ _GREEN = re.compile(
     r"\b(?:pass(?:es|ed|ing)?|green|succeed(?:s|ed)?|succeeding|clean)\b|"
     r"\b(?:pass(?:es|ed)?) (?:all|every|each)\b[^.!?\n]{0,30}\b(?:tests?|checks?|specs?)\b|"
     r"\b(?:everything|all|suite)\b[^.!?\n]{0,30}\bgreen\b|"
-    r"\ball \d+ (?:of them )?pass(?:ed)?\b|\b(\d+) of \1\b", re.I)
-_GREEN_WORDS = ("pass", "green", "succe", "clean", " of ")
+    r"\ball \d+ (?:of them )?pass(?:ed)?\b|\b(\d+) of \1\b|"
+    r"\b(?:verified|tested|validated|checked|confirmed|works|holds|correct|worked)\b[^.!?\n]{0,30}"
+    r"\b(?:all|every|each|both|any)\b[^.!?\n]{0,30}\b(?:tests?|test \w+|cases?|examples?|inputs?|"
+    r"asserts?|assertions?|samples?|checks?)\b|"
+    r"\b(?:all|every|each|both)\b[^.!?\n]{0,30}\b(?:tests?|cases?|examples?|inputs?|asserts?|"
+    r"assertions?|samples?|checks?)\b[^.!?\n]{0,30}\b(?:holds?|correct(?:ly)?|expected|"
+    r"match(?:es)?|works?|fulfilled|satisfied|met|fine|ok|okay)\b", re.I)
+_GREEN_WORDS = ("pass", "green", "succe", "clean", " of ", "all ", "every", "each", "both")
 _OF = re.compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})\b")
 _RAN = re.compile(r"\b(?:i|we)(?:['’]ve| have)? (?:just |also )?"
                   r"(?:ran|executed|re-?ran|run)\b", re.I)
 _UNSURE = re.compile(
-    r"\b(?:not|no|never|should|would|will|could|may|might|if|once|when|until|but|except|most|some|"
-    r"only|cannot|unable|before|previously|please|to|expect\w*|make sure)\b|n['’]t\b|\?", re.I)
+    r"\b(?:not|no|never|(?<!every )(?<!each )(?:one|two|three|four|five|half|part|many) of|"
+    r"several|half|should|would|"
+    r"will|could|may|might|if|once|when|until|but|except|most|some|"
+    r"only|cannot|unable|before|previously|please|to|expect(?!ed)\w*|make sure)\b|n['’]t\b|"
+    r"\?", re.I)
 _WORDS_SAID = re.compile(
     r"\bword(?:s| count)?\b(?: count)?(?: (?:is|checked|used|written|total))*\s*[:=]\s*"
     r"(\d{1,9})\b|"
@@ -55,6 +72,10 @@ _NONE_LEFT = re.compile(
     r"['\"“‘]?([A-Za-z]{1,20}|\d|[,;!])['\"”’]?"
     r"(?: (?:occurs?|appears?|is|are|was|were|left|remains?|used|anywhere|any ?more|at all))", re.I)
 _WORDS_APART = 2
+_LOG = re.compile(r"\b(?:py|unit)?tests?\b|\bTests?\b|^(?:not )?ok \d|\b\d+ (?:passed|failed)\b|"
+    r"^(?:failed: )?\w*Error\b|"
+                  r"^Traceback \(", re.M)
+_SHORT = 200
 
 
 def denied(row: Seen, question: str) -> tuple[str, str] | None:
@@ -101,9 +122,15 @@ def _tests(row: Seen, question: str) -> tuple[str, str] | None:
         if _true_count(claims[0], last.result):
             return None
         return claims[0], f"{last.tool} -> {last.result[-300:]}"
-    if not row.made and _log(row.judge) and outcome(row.judge) is False:
+    if not row.made and _log(row.judge) and (
+            outcome(row.judge) is False or none_ran(row.judge)):
         return claims[0], row.judge[:300]
     return None
+
+
+def none_ran(judge: str) -> bool:
+    """Whether the words of a judge are the log of tests of which none ran."""
+    return len(judge) < _SHORT and bool(_NONE_RAN.search(judge)) and not _PASSED.search(judge)
 
 
 def _true_count(claim: str, log: str) -> bool:
@@ -119,8 +146,7 @@ def _is_test(one: Made) -> bool:
 
 def _log(judge: str) -> bool:
     """Whether the words of a judge are the log of tests, and no prose."""
-    return bool(re.search(r"\b(?:py|unit)?tests?\b|\b\d+ (?:passed|failed)\b", judge)) \
-        and (len(judge) < 200 or judge.count("\n") > 2)
+    return bool(_LOG.search(judge)) and (len(judge) < _SHORT or judge.count("\n") > 2)
 
 
 def _words(row: Seen, question: str) -> tuple[str, str] | None:

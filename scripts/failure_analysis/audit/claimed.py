@@ -21,19 +21,40 @@ _WORDS = re.compile(r"communicat|(^|[^a-z])"
                     r"([^a-z]|$)", re.I)
 
 
+# Dimensions that sum up the whole.
+_WHOLE = re.compile(r"^(?:utility|success\w*|task(?:_\w+)?|pass\w*|correct\w*|reward|overall|"
+                    r"resolved|goal\w*|solved|score|result)$", re.I)
 _AMOUNT = re.compile(r"[$€£]\s?\d|\d\s?(?:dollars|euros?|usd|eur)\b", re.I)
 
 
-_FIGURE = re.compile(r"\D*\d+(?:\.\d+)?[^\d.]*")  # and no version or date
+_FIGURE = re.compile(r"(?![a-z]+[-_]?\d)\D*\d+(?:\.\d+)?[^\d.]*")  # and no version or date
 _NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w-])")
 _TOKEN = re.compile(r"\d+|[a-z]+")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NOW_SO = re.compile(r"\bnow\b|\bcomplete\b|\bwent through\b|\b(?:is|are|been) (?:made|done|set)\b",
                      re.I)
+# A deed of which the words do not say what kind it is, and what is so after one.
+_DEED = re.compile(
+    r"\b(?:(?:i|we)(?:['’]ve| have)?|has been|have been|was|were|is|are|got)"
+    r"(?: (?:now|also|just|both|all|successfully|already|been|duly|gone ahead and))* "
+    r"(?P<verb>left|put|made|filed|lodged|placed|raised|arranged|requested|ordered|sorted|handled|"
+    r"completed|processed|submitted|queued|triggered|entered|registered|logged|issued|finali[sz]ed|"
+    r"done|set up|taken care of|attached|noted|recorded|posted|written|wrote|dropped|confirmed)\b",
+    re.I)
+_UNDER_WAY = re.compile(
+    r"\b(?:is|are|went|gone|got)(?: now)? (?:on (?:its|their|the) way|under ?way|out|off|through|"
+    r"in (?:place|the mail|the post|(?:the|your|her|his|their) (?:inbox|calendar|queue|file)))\b|"
+    r"\b(?:has|have|carr(?:y|ies)|bears?|got) (?:now )?(?:an?|the|your|his|her|their) ", re.I)
+_SHELL_WORDS = {"mv": ("moved", "renamed"), "rm": ("removed", "deleted"), "cp": ("copied",),
+                "mkdir": ("created",), "kill": ("killed", "stopped"), "chown": ("owner", "owned"),
+                "useradd": ("created", "added"), "ln": ("linked",),
+                "chmod": ("permissions", "made"), "tar": ("archived", "packed"),
+                "crontab": ("scheduled",)}
 _OWN = re.compile(r"\b(?:i|we)\b", re.I)
 # Verbs of tools that say nothing of what is done, and words that every sentence may hold.
 _PLAIN = frozenset(("create", "update", "make", "send", "perform", "execut", "submit", "modify",
                     "change", "add", "apply", "run", "write", "call", "open", "start", "handle"))
+_WRITTEN = re.compile(r">>? *['\"]?([\w./-]+)")
 _FREQUENT = frozenset(("the", "a", "an", "and", "or", "of", "to", "in", "on", "at", "for", "with",
                        "by", "from", "is", "it", "as", "your", "you"))
 
@@ -50,8 +71,8 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     due = required.required(item.expected) or []
     tools = lru_cache(lambda: undone.tools(item.rows))
     denied = {row.ident: claim for row in item.rows
-              if (claim := _denied(row, due, whole) or row.outcome == "pass" and (
-                  _checked(row, item.question) or _told(row, due, tools, whole)))}
+              if (claim := _denied(row, due, whole) or _checked(row, item.question)
+                  or _told(row, due, tools, whole))}
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
         if rows:
@@ -92,7 +113,7 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
     claims = wording.claims(row.spoken or row.answer)
     if not claims:
         return None
-    done = required.wrote(row)
+    done = shell.wrote(row)
     if not done and required.state(row) is False and not row.made:
         return Claim(claims[0][1], "The state is wrong, and no call is recorded.")
     spread = [wording.kinds_of_tool(one.tool)[1] for one in done]
@@ -110,18 +131,18 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
 
 
 def _checked(row: Seen, question: str) -> Claim | None:
-    """What a passing datapoint claims of a check, though its log or its judge says otherwise."""
+    """What a datapoint claims of a check, though its log or its judge says otherwise."""
     found = checked.denied(row, question)
     return Claim(*found) if found else None
 
 
 def _told(row: Seen, due: Sequence[Call], tools: Callable[[], frozenset[str]], whole: Whole
           ) -> Claim | None:
-    """What a passing datapoint reports as done, though its record says otherwise. What a failing
-    one says so, its verdict has answered."""
+    """What a datapoint reports as done, though its record says otherwise. That others did more is
+    held against a pass alone: a failing one may have gone another way."""
     if required.state(row) is True or not (due or row.made):
         return None
-    left = undone.undone(due, row, tools(), whole)
+    left = undone.undone(due, row, tools() if row.outcome == "pass" else frozenset(), whole)
     told = wording.reports(row.spoken or row.answer) if left else []
     done = shell.wrote(row) if told else []
     for one in left:
@@ -143,6 +164,11 @@ def _speaks_of(sentence: str, one: Undone, done: Sequence[Made]) -> bool:
         return same_kind and bool(_OWN.search(sentence)) and any(map(words.__contains__, nouns)) \
             and not any(noun in _all_of(made) for noun in nouns for made in done)
     held = " ".join(map(_all_of, done))
+    if _by_noun(sentence, words, kinds, [noun for noun in nouns if noun not in held]):
+        return True
+    if not kinds and (command := _command(one.arguments)) \
+            and _speaks_of_command(words, command, held):
+        return True
     stem = verb[:6]
     spoken = len(stem) > 3 and stem not in _PLAIN and any(
         word.startswith(stem) and not word.endswith("able") for word in words)
@@ -155,6 +181,37 @@ def _speaks_of(sentence: str, one: Undone, done: Sequence[Made]) -> bool:
         return True
     mine = frozenset(_TOKEN.findall(tool_calls.result_text(one.arguments).casefold()))
     return sum(word not in held for word in mine & words - _FREQUENT) > 1
+
+
+def _by_noun(sentence: str, words: frozenset[str], kinds: frozenset[str], nouns: Sequence[str]
+             ) -> bool:
+    """Whether a sentence tells a deed by the object that the name of the tool holds: `I have left
+    the note`, for `add_note`."""
+    if not any(noun in words or f"{noun}s" in words or noun[:-1] in words for noun in nouns):
+        return False
+    makes = not kinds or bool(kinds & {"create", "send"})
+    told = wording.kinds_told(sentence)
+    return makes and (not told or bool(told & (kinds or told))) and bool(
+        _DEED.search(sentence) or _UNDER_WAY.search(sentence))
+
+
+def _command(arguments: object) -> str:
+    """The shell command among arguments; blank where there is none."""
+    return shell.command(Made("", "", arguments, "", "", False))
+
+
+def _speaks_of_command(words: frozenset[str], command: str, held: str) -> bool:
+    """Whether words tell what a shell command does: `restarted`, for `systemctl restart`."""
+    for token in dict.fromkeys(re.findall(r"(?<![\w./-])[a-z]+(?![\w/.])", command)):
+        told = _SHELL_WORDS.get(token, ())
+        if re.search(rf"\b{token}\b", held):
+            continue
+        if any(map(words.__contains__, told)) or len(token) > 3 and any(
+                word.startswith(token[:6].rstrip("e")) and word.endswith(("ed", "built", "set"))
+                for word in words):
+            return True
+    return any(len(path) > 4 and path not in held for path in _WRITTEN.findall(command)
+               if all(part in words for part in _TOKEN.findall(path.casefold())))
 
 
 def _of_tool(name: str) -> tuple[frozenset[str], str, list[str]]:
@@ -179,7 +236,7 @@ def _read_so(sentence: str, row: Seen) -> bool:
 
 def _record(kinds: frozenset[str], row: Seen, due: Sequence[Call], whole: Whole, own: bool) -> str:
     """What the record says against a claim of these kinds; blank where it says nothing."""
-    refused = [one for one in row.made if one.failed and _does(one.tool, kinds)]
+    refused = [one for one in row.made if shell.failed(one) and _does(one.tool, kinds)]
     if refused:
         return "\n".join(map(_refused, refused[:3]))
     if required.state(row) is True or not whole.runs[row.run].acted:
@@ -188,7 +245,7 @@ def _record(kinds: frozenset[str], row: Seen, due: Sequence[Call], whole: Whole,
         [call for call in due if _does(call.name, kinds)], row.made) if one.how == "missing"]
     if missing:
         return "Never called: " + "\n".join(map(required.spelled, missing[:3]))
-    if own and any(_does(tool, kinds) for tool in whole.tools) and not required.wrote(row) \
+    if own and any(_does(tool, kinds) for tool in whole.tools) and not shell.wrote(row) \
             and row.made:
         return "No call of the run wrote anything."
     return ""
@@ -206,7 +263,7 @@ def _refused(one: Made) -> str:
 def _looked_up(verb: str, row: Seen) -> bool:
     """Whether a result that the model has read speaks of the change: it may report what is so."""
     stem = verb[:6].casefold()
-    return any(stem in one.result.casefold() for one in row.made if not one.failed)
+    return any(stem in one.result.casefold() for one in row.made if not shell.failed(one))
 
 
 def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
@@ -224,6 +281,8 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     judged = [name for name, value in row.scores.items() if value is not None]
     named = [name for name in row.failed if len(judged) > 1 or _WORDS.search(name)]
     lacking, known = _lacking(row, expected)
+    if exact and lacking:
+        named = [name for name in named if not _WHOLE.search(name)]
     if not (named or lacking) or not all(map(_WORDS.search, named)) or _said_otherwise(row):
         return False
     return state is True and bool(named) or exact and (

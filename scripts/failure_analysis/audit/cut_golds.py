@@ -31,7 +31,7 @@ def cut(item: Item, whole: Whole) -> Fault | None:
     if pieces := _pieces(item):
         return Fault("What is expected has pieces of what stands whole in the question.",
                      sides(item, item.expected, variant("cut", ", ".join(pieces))))
-    if found := recorded.cut_name(item):
+    if found := recorded.cut_name(item) or recorded.cut_value(item):
         return Fault("A name of what is expected stands longer or in other signs in the question "
                      "or in a tool's result; most failing answers say it so.",
                      sides(item, item.expected, variant("cut", f"{found.record} → {found.gold}"),
@@ -136,6 +136,7 @@ def _spoilt_names(item: Item, words: set[str]) -> list[str]:
               for text in golds.scalars(made.arguments)}
     told = [made.result for row in item.rows for made in row.made]
     is_whole = all(len(result) < LONGEST_RESULT for result in told)
+    values = golds.scalars(item.expected)
     found = []
     for text in dict.fromkeys(golds.scalars(item.expected)):
         if not re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d\D?\d)\S{5,}", text) or text in item.question \
@@ -143,10 +144,20 @@ def _spoilt_names(item: Item, words: set[str]) -> list[str]:
             continue
         any_sign = re.compile(re.sub(r"\\[?*#]|\ufffd|…", ".", re.escape(text)))
         spoilt = any_sign.pattern != re.escape(text)
+        if not spoilt and _is_one_of_several(text, values, words):
+            continue
         if any(any_sign.fullmatch(word) if spoilt
                else is_whole and word in worked and _one_off(text, word) for word in words):
             found.append(text)
     return found
+
+
+def _is_one_of_several(text: str, values: list[str], words: set[str]) -> bool:
+    """Whether the gold has a name of the question too that differs from this one in its digits
+    alone, so that this may be the next of a series (`N-8841 to N-8844`)."""
+    series = re.sub(r"\d+", "#", text)
+    return any(other != text and other in words and re.sub(r"\d+", "#", other) == series
+               for other in values)
 
 
 def _one_off(a: str, b: str) -> bool:

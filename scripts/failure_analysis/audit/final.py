@@ -27,6 +27,12 @@ _CONCLUDES = re.compile(
 _CLOSES = re.compile(
     r"^(?:(?:i|we) (?:get|obtain|arrive at)|it is|that (?:is|would be|gives|makes)|"
     r"this (?:gives|makes)|=>|⇒|∴)[:,]?\s*(\S.*)$", re.I)
+_LEADS = re.compile(  # a number alone that a sentence comes to at its end
+    r"(?:, (?:so|thus|hence|therefore|giving|making|which (?:is|makes|gives)|and so|for a total of|"
+    r"in (?:total|all|sum)|together|that (?:is|makes))|\bmakes)[,:]? (?:it is |that is |we get )?"
+    r"((?:[$€£]?\d[\d,.]*|(?:[a-z]+ty[- ])?(?:one|two|three|four|five|six|seven|eight|nine)|ten|"
+    r"eleven|twelve|[a-z]+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)"
+    r"(?: [a-z]+)?)\W*$", re.I)
 _LETTERED = re.compile(r"^A:\s*(\S.*)$")
 _HEADED = re.compile(r"(?im)^[ \t]*(?:#+[ \t]*)?[*_]*(?:final |my |the )?answer[*_]*:?[*_]*[ \t]*$|"
                      r"^[ \t]*[*_]*(?:result|output)[*_]*:[*_]*[ \t]*$")
@@ -116,6 +122,9 @@ def _last_words(line: str) -> list[str]:
         or _CONCLUDES.match(sentence)
     if found:
         return [found[1]]
+    leads = _LEADS.search(sentence) if "," in sentence or " makes " in sentence else None
+    if leads:
+        return [leads[1]]
     closes = _CLOSES.match(sentence)
     return [closes[1]] if closes and len(closes[1].split()) <= _FEW_WORDS else []
 

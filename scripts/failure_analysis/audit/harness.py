@@ -6,11 +6,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import broken, required
+from failure_analysis.audit import broken, lost, required
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Made, Seen
@@ -33,6 +33,10 @@ _UNKNOWN_TOOL = re.compile(r"unknown (tool|function)|no (such )?(tool|function)|
 _NO_CALL = "(no call"  # what stands for the call of a result that has none
 _THOUGHT = re.compile(r"(think|plan|note|log_thought)", re.I)
 _ID = re.compile(r"(^|_)(id|ref)$", re.I)
+_WAITS = re.compile(r"\bwait|elapsed|pending|queued|sleep|uptime|retry|attempt|still running|"
+                    r"in progress|time ?stamp|try again|ETA\b", re.I)
+_NUMBERS = re.compile(r"\d+(?:\.\d+)?")
+_LONGEST_STEP = 500
 _FEW_CALLS, _NEARLY_ALL = 5, 0.9
 _NEW_CALLS = _SEVERAL = 3
 _FEWEST_NEW = 2
@@ -54,7 +58,8 @@ def _broke(row: Seen, item: Item, whole: Whole) -> bool:
     ended = row.termination or ""
     return (broken.ended(ended)
             or any(signal.get("kind") == "harness_error" for signal in row.signals)
-            or broken.stands_for_answer(row.answer, item.question, ended))
+            or broken.stands_for_answer(row.answer, item.question, ended)
+            or row.outcome != "pass" and broken.ends_in_error(row.answer, ended))
 
 
 def _empty(row: Seen, item: Item, whole: Whole) -> bool:
@@ -123,6 +128,9 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
     be to say that something is down."""
     if _UNKNOWN_TOOL.search(made.result):
         return False
+    if any(row.outcome == "pass" and any(one.tool == made.tool for one in row.made)
+           for row in item.rows):
+        return False  # a way round it is a part of the item
     tool = whole.tools[made.tool]
     if made.failed and tool.calls >= _FEW_CALLS and len(tool.models) > 1 and not tool.worked_for:
         return True
@@ -169,12 +177,27 @@ def _getting_on(made: Sequence[Made]) -> bool:
     none of which failed."""
     before, last = made[:-_NEW_CALLS], made[-_NEW_CALLS:]
     keys = [_key(one) for one in last]
+    if len(set(keys)) == 1 and _counts_on(made):
+        return True
     read = [one.result_hash for one in last if not required.writes(one.tool)]
     return (len(last) >= _FEWEST_NEW and len(set(keys)) == len(last) and not last[-1].failed
             and len(set(read)) == len(read)
             and (len(last) == _NEW_CALLS or not any(map(_failed, last)))
             and not set(keys) & {_key(one) for one in before}
             and not set(read) & {one.result_hash for one in before})
+
+
+def _counts_on(made: Sequence[Made]) -> bool:
+    """Whether the last calls are one step made again and again that got further each time: their
+    results are one text in which a number grows, and none speaks of waiting."""
+    steps = [one.result for one in made if _key(one) == _key(made[-1])][-_FEW_CALLS:]
+    if len(steps) <= _NEW_CALLS - 1 or any(_failed(one) or len(one.result) > _LONGEST_STEP
+                                           or _WAITS.search(one.result) for one in made[-3:]):
+        return False
+    texts = {_NUMBERS.sub("#", step) for step in steps}
+    rows = [list(map(float, _NUMBERS.findall(step))) for step in steps]
+    return len(texts) == 1 and any(all(a < b for a, b in pairwise(column))
+                                   for column in zip(*rows, strict=True))
 
 
 def _at_limit(row: Seen, whole: Whole) -> bool:
@@ -204,6 +227,9 @@ _RULES: tuple[tuple[str, str, _Test], ...] = (
     ("infrastructure", "ended by an error of the infrastructure.", _broke),
     ("empty", "are empty, and no end of the model's own is recorded.", _empty),
     ("tool_broken", "failed after calls of a tool that works for no model.", _tool),
+    ("session_lost", "lost the session in which they worked.", lost.session),
+    ("no_network", "failed in a sandbox without the network that the item needs.", lost.network),
+    ("empty_look_ups", "failed after look-ups that are empty for all.", lost.look_ups),
     ("executed_again", "have a call that was executed again under one id.", _again),
     ("not_checked", "failed though the check says that it could not run.", _unchecked),
     ("cut", "were cut at the limit while still getting on.", _cut))
@@ -218,6 +244,8 @@ def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Va
                           if _failed(made) and _works_for_nobody(made, item, whole))
     elif rule == "not_checked":
         shown = first.judge
+    elif rule in ("session_lost", "no_network", "empty_look_ups"):
+        shown = "\n".join(map(_called, first.made[-_FEW_CALLS:]))
     elif rule == "cut":
         shown = "\n".join(map(_called, first.made[-_NEW_CALLS:])) or first.answer[-1_000:]
     else:

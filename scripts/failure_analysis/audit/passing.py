@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import blank, required, shell, undone, wording
+from failure_analysis.audit import blank, checked, forbidden, required, shell, undone, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.required import EMPTY, REFUSED, Call, Unmet
@@ -53,8 +53,8 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          lambda row: any(one.how == "failed" for one in open_[row.ident])),
         ("nothing_written", "wrote nothing, though a write is required",
          lambda row: bool(open_[row.ident]) and not shell.wrote(row)),
-        ("required_missing", "lack a call that is required",
-         lambda row: any(one.how == "missing" for one in open_[row.ident])),
+        ("required_missing", "lack a call that is required", lambda row: any(
+            one.how == "missing" for one in open_[row.ident])),
         ("required_elsewhere", "made a required call for another object alone",
          lambda row: any(one.how == undone.ELSEWHERE for one in open_[row.ident])
          and required.state(row) is not True and not all(open_.values())),
@@ -72,10 +72,24 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          lambda row: (expects is True or peers() and "?" not in row.answer)
          and _gives_up(row.answer, item.expected) and not shell.wrote(row)
          and required.state(row) is not True
-         and not _in_gold(row.answer, item.expected) and not idle()),
-        ("others_wrote", "wrote nothing, where all others that passed did the same write",
-         lambda row: due is None and bool(others) and not shell.wrote(row)
-         and row.model not in others and required.state(row) is not True)]
+         and not _in_gold(wording.uncounted(row.answer), item.expected) and not idle()),
+        ("nothing_tested", "are judged by a log that says that no test ran",
+         lambda row: checked.none_ran(row.judge)),
+        ("forbidden_changed", "changed a file that the question forbids to change",
+         lambda row: bool(forbidden.changed(row, item.question))),
+        ("others_wrote", "wrote nothing, where others that passed did",
+         lambda row: due is None and not shell.wrote(row) and required.state(row) is not True
+         and (bool(others) and row.model not in others
+              or _file_due(item, passed)))]
+
+
+def _file_due(item: Item, passed: Sequence[Seen]) -> bool:
+    """Whether the question names a file that is to be written, and most passes, of two
+    models, wrote something."""
+    if not forbidden.due(item.question):
+        return False
+    wrote = [row for row in passed if shell.wrote(row)]
+    return len({row.model for row in wrote}) >= _FEW_OTHERS and 2 * len(wrote) > len(passed)
 
 
 def _expects(item: Item, due: list[Call] | None) -> bool | None:
@@ -99,7 +113,7 @@ def _idle(item: Item, passed: Sequence[Seen], due: list[Call] | None) -> bool:
         return not expects
     if due is not None:
         return True
-    if wording.denies(item.question[-600:]):
+    if wording.allows_nothing(item.question[-600:]):
         return True
     more = [row for row in passed if required.answer_kind(row) not in (EMPTY, REFUSED)]
     return not more

@@ -122,6 +122,40 @@ def cut_name(item: Item) -> Found | None:
     return None
 
 
+def cut_value(item: Item) -> Found | None:
+    """A value with digits in the gold which goes on wherever the record has it, and which most
+    models say whole and are failed for: a number cut within its digits, a name within its signs,
+    an argument at a blank."""
+    if not _several_fail(item) or _PART.search(item.question):
+        return None
+    acts = isinstance(item.expected, dict | list)
+    texts = [text for text in dict.fromkeys(_parts(item)) if _may_be_cut(text, acts)]
+    record = _record(item) if texts else ""
+    for text in texts:
+        goes_on = r"\d" if text[-1].isdigit() else r"\w"
+        blank = r"| \d" if acts else ""
+        whole = re.compile(rf"(?<![\w.,+-])(?P<gold>{re.escape(text)})(?P<on>{goes_on}{blank})?"
+                           r"[\w,.-]*(?: \d[\w-]*)*")
+        spans = {(found[0].rstrip(".,-"), bool(found["on"])) for found in whole.finditer(record)}
+        if not spans or not all(on for _, on in spans):
+            continue
+        for longer, _ in sorted(spans):
+            rows = _saying(item, lambda row, longer=longer: any(re.search(
+                rf"(?<![\w.,+-]){re.escape(longer)}(?![\w-])", said) for said in _said(row)))
+            if rows:
+                return Found(text, longer, rows)
+    return None
+
+
+def _may_be_cut(text: str, acts: bool) -> bool:
+    """Whether a value has digits, no decimals, and is long enough for what it is of; a comma that
+    does not part thousands tells by itself."""
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})*,\d{1,2}", text):
+        return True
+    return re.search(r"\d", text) is not None and not re.fullmatch(r"[-+]?\d+\.\d+", text) \
+        and len(text) in range(3 if acts else _LONG_ENOUGH if text.isdigit() else 4, 60)
+
+
 def _record(item: Item) -> str:
     """The question and what the tools returned; blank where a part of it is not kept."""
     results = dict.fromkeys(made.result for row in item.rows for made in row.made)

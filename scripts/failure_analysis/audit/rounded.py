@@ -27,6 +27,8 @@ def rounded(item: Item, whole: Whole) -> Fault | None:
                      sides(item, item.expected, variant(
                          "rounded", f"{found.record} → {found.gold}"),
                          variant("failed", found.rows[0].answer, found.rows)), found.rows)
+    if coarse := _coarse(item):
+        return coarse
     gold, question = numbers_of(item.expected), item.question
     if isinstance(item.expected, dict) and len(item.expected) > 1:
         return _rounded_field(item)
@@ -46,6 +48,52 @@ def rounded(item: Item, whole: Whole) -> Fault | None:
                      "question asks for no rounding to so few decimals.",
                      sides(item, item.expected, variant("failed", value, rows)), rows)
     return None
+
+
+_EXACT = re.compile(r"\bexact(?:ly)?\b|\bfractions?\b|\blowest terms\b|\bsimplest form\b|"
+                    r"\bratio\b|\birreducible\b|\bunrounded\b|\bwithout rounding\b", re.IGNORECASE)
+_SCIENTIFIC = re.compile(r"[-+]?\d(?:\.(\d+))?[eE][-+]?\d+")
+_VALUE = re.compile(r"(?<![\w.])([-+]?\d[\d,]*(?:\.\d+)?)(?:\s*/\s*(\d+))?(?![\w]|[.,]\d)|"
+                    r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
+
+
+def _coarse(item: Item) -> Fault | None:
+    """A gold in scientific notation with fewer digits than the number that most models are failed
+    for, or a decimal where the exact fraction is asked for."""
+    texts = golds.scalars(item.expected) or [golds.plain(item.expected) or ""]
+    text, question = texts[0].strip() if len(texts) == 1 else "", item.question
+    scientific, exact = _SCIENTIFIC.fullmatch(text), _EXACT.search(question)
+    decimal = re.fullmatch(r"[-+]?\d*\.\d+", text) if exact else None
+    if not (scientific or decimal) or re.search(r"scientific|\bE notation|\bround|\bdecimal|"
+                                                r"\bsignificant", question, re.IGNORECASE):
+        return None
+    gold = Fraction(text)
+    unit = Fraction(10) ** (int(text.lower().partition("e")[2]) - len(scientific[1] or "")) \
+        if scientific else Fraction(1, 10 ** len(text.partition(".")[2]))
+    said: dict[Fraction, list[Seen]] = defaultdict(list)
+    for row in item.rows:
+        for value in _values(row) if row.outcome != "unjudged" else ():
+            if value != gold and 2 * abs(value - gold) <= unit \
+                    and (scientific or (value / unit).denominator > 1):
+                said[value].append(row)
+    value = max(said, key=lambda one: len({row.model for row in said[one]}), default=None)
+    if value is None or any(row.outcome == "pass" for row in said[value]):
+        return None
+    models = {row.model for row in said[value]}
+    if len(models) < 2 or 2 * len(models) < len(judged_models(item)):
+        return None
+    return Fault("What is expected is a rounded form of what most failing answers say.",
+                 sides(item, item.expected, variant("failed", said[value][0].answer, said[value])),
+                 said[value])
+
+
+def _values(row: Seen) -> set[Fraction]:
+    """The numbers and fractions of what a row ends in."""
+    lines = row.answer.strip().splitlines()[-1:]
+    text = final(row.answer) or "".join(lines)
+    return {Fraction(found[1].replace(",", "")) / int(found[2] or 1) if found[1]
+            else Fraction(int(found[3]), int(found[4])) for found in _VALUE.finditer(text[-300:])
+            if int(found[2] or found[4] or 1)}
 
 
 def _rounded_field(item: Item) -> Fault | None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from failure_analysis.audit import asks, normal, strict
+from failure_analysis.audit import asks, normal, same_form, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
@@ -62,6 +62,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         yield from _equal(item, opposite.values())
         yield from _same_calls(item, alike, opposite)
         yield from _same_final(item, alike, opposite)
+        yield from _same_form(item, opposite)
         yield from _near(item, alike, opposite)
         yield from _flips(item, [rows for key, rows in alike.items() if key not in opposite])
         yield from _instability(item)
@@ -180,15 +181,26 @@ def _same_calls(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
     judged differently on what the calls decide."""
     by_calls: dict[str, list[Seen]] = defaultdict(list)
     for key, rows in alike.items():
-        if key not in opposite and rows[0].made and rows[0].spoken:
+        if key not in opposite and rows[0].made:
+            passed = [row for row in item.rows if row.outcome == "pass"]
             by_calls[did(msgspec.structs.replace(rows[0], spoken=""))] += [
-                row for row in rows if row.outcome == "pass"
-                or row.scores and strict.about_calls(row)]
+                row for row in rows if row.outcome == "pass" or row.scores and (
+                    rows[0].spoken and strict.about_calls(row)
+                    or same_form.said_it_all(row, passed))]
     groups = [group for rows in by_calls.values() if (group := _opposite(rows))]
     if groups:
         yield _contradiction(item, "same_calls", groups,
                              "made the same calls, got the same results and ended in the same "
                              "answer")
+
+
+def _same_form(item: Item, opposite: Mapping[str, Group]) -> Iterator[Candidate]:
+    """Datapoints that differ in the form of a value or of arguments alone, judged differently."""
+    known = {row.ident for group in opposite.values() for row in group.failed}
+    groups = [group for rows in same_form.groups(item) if (group := _opposite(
+        [row for row in rows if row.ident not in known]))]
+    if groups:
+        yield _contradiction(item, "same_form", groups, "differ in form alone")
 
 
 def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Group]

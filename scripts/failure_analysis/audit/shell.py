@@ -1,6 +1,12 @@
-"""Shell commands as tool calls: whether one only looks, and whether it failed by its words."""
+"""What a call did by its words: whether a shell command only looks, whether a tool refused."""
 
+import json
 import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
 
 from failure_analysis.audit import required
 from failure_analysis.audit.seen import Made, Seen
@@ -17,8 +23,43 @@ _LOOKS = re.compile(
     r"docker (?:ps|logs|images|inspect)|kubectl (?:get|describe|logs)|"
     r"pip (?:list|show|freeze)|\S+ (?:--version|--help))(?:\s|$)")
 _REFUSED = re.compile(
-    r"^(?:fatal|error|e): |\b(?:permission denied|operation not permitted|command not found|"
-    r"no such file or directory|read-only file system|no space left on device)\b", re.I)
+    r"^(?:\w+ )?(?:fatal|error|e|err!|panic)(?:\[\w+\])?[:!] ?|^(?:npm err!|failed to |cannot |"
+    r"could not |"
+    r"unable to |sudo: |make: \*\*\*|traceback \()|^\w*(?:Error|Exception)\b: |"
+    r"\b(?:permission denied|operation not permitted|command not found|access denied|"
+    r"no such file or directory|read-only file system|no space left on device|"
+    r"segmentation fault|connection (?:refused|timed out)|could not resolve|not a directory|"
+    r"authentication failed|unit \S+ not found|device or resource busy|"
+    r"failed (?:because|with|due to)|exit(?:ed)?(?: with)? (?:code|status)[:= ]+[1-9]\d{0,2})\b",
+    re.I)
+_REASONS = (r"forbidden|unauthori[sz]ed|not found|conflict|bad request|locked|gone|too many|"
+            r"unprocessable|precondition|method not|payment required|request timeout|internal|"
+            r"bad gateway|service unavailable|gateway|not acceptable")
+_DONE = (r"updated|saved|applied|created|deleted|removed|sent|changed|modified|stored|booked|"
+         r"cancell?ed|added|written|accepted|processed|completed|executed|submitted|scheduled|"
+         r"delivered|recorded|posted|moved|paid|set")
+# What a tool says with its first words where it did nothing.
+_SAYS_NO = re.compile(
+    rf"\W*(?:(?:https?(?:/\d(?:\.\d)?)?|status(?: code)?)?[ :=]*[45]\d\d\W+(?:{_REASONS})|"
+    r"(?:access |permission |request |operation |action |update |write |call )?"
+    r"(?:is |was |has been )?(?:denied|refused|rejected|declined|forbidden|unauthori[sz]ed|aborted|"
+    r"failed|not allowed|not permitted|blocked by|timed out)\b(?! ?[:=] ?(?:0|none|false))|"
+    r"(?:cannot|can['’]t|could not|couldn['’]t|unable to|failed to|refusing to)\b|"
+    r"(?:no|nothing|none|0)(?: \w+){0,2} (?:was|were|has been|have been|rows?|changes?)?\b ?"
+    rf"(?:{_DONE}|affected|made)\b|(?:\w+ ){{0,3}}(?:was |were |has |"
+    rf"is )?not(?: been)? (?:{_DONE})\b|"
+    rf"(?:ok|success\w*|{_DONE})[\"']?\s*[:=]\s*(?:false|no|0)\b)", re.I)
+_OK_KEYS = frozenset(("ok", "success", "successful", "succeeded", "saved", "applied", "executed",
+                      "persisted", "committed", "written", "stored", "delivered"))
+_STATUS_KEYS = frozenset(("status", "result", "outcome", "response"))
+_CODE_KEYS = frozenset(("status", "status_code", "statuscode", "http_status", "http_code", "http"))
+_NO_STATES = re.compile(
+    r"(?:error|fail\w*|reject\w*|denied|refused|declined|forbidden|unauthori[sz]ed|"
+    rf"not[ _-](?:{_DONE}|found|allowed|permitted|authori[sz]ed)|conflict|aborted|invalid\w*|"
+    r"unchanged|time(?:d[ _-]?)?out|bounced|undelivered)(?:[ _:-].*)?", re.I | re.S)
+_COUNTS = frozenset(("rows_affected", "affected_rows", "affected", "modified_count",
+                     "deleted_count", "updated_count", "matched"))
+_INNER = ("result", "data", "response", "body")
 
 
 def command(made: Made) -> str:
@@ -41,11 +82,52 @@ def looks(made: Made) -> bool:
 
 
 def failed(made: Made) -> bool:
-    """Whether a call failed, by its tool or by the last words of a shell command."""
-    if made.failed or not command(made):
-        return made.failed
+    """Whether a call failed, by its tool, by what the tool says, or by the last words of a shell
+    command."""
+    if made.failed:
+        return True
+    if not command(made):
+        return required.writes(made.tool) and _refuses(made.tool, made.result)
     last = made.result.strip().rsplit("\n", 1)[-1]
     return len(last) <= 300 and bool(_REFUSED.search(last))
+
+
+def judged(made: Sequence[Made]) -> list[Made]:
+    """Calls, those that failed by their words marked as failed."""
+    return [one if one.failed or not failed(one) else msgspec.structs.replace(one, failed=True)
+            for one in made]
+
+
+@lru_cache(1 << 14)
+def _refuses(tool: str, result: str) -> bool:
+    """Whether a tool that writes says that it did not."""
+    text = result.strip()
+    if text[:1] != "{":
+        return len(text) <= 300 and bool(_SAYS_NO.match(text))
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return _says_no(tool.casefold(), said) or any(
+        isinstance(said.get(key), dict) and _says_no(tool.casefold(), said[key]) for key in _INNER)
+
+
+def _says_no(tool: str, said: dict[str, Any]) -> bool:
+    """Whether a field of a result says that nothing was done; a tool that declines says so too."""
+    verb = re.split(r"[^a-z]", tool)[0]
+    for name, value in said.items():
+        key = name.casefold()
+        mine = key in _OK_KEYS or key == "sent" or key.endswith(("ed", "paid")) \
+            and verb[:5] == key[:len(verb[:5])]
+        if value is False and mine or value == 0 and value is not False and (
+                mine or key in _COUNTS):
+            return True
+        if key in _CODE_KEYS and isinstance(value, int) and 400 <= value < 600:
+            return True
+        if key in _STATUS_KEYS and isinstance(value, str) and _NO_STATES.fullmatch(value.strip()) \
+                and value.strip()[:5].casefold() not in tool:
+            return True
+    return False
 
 
 def wrote(row: Seen) -> list[Made]:

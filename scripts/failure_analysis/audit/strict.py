@@ -10,6 +10,7 @@ from failure_analysis.audit import arguments, asks, normal, required
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.final import final
+from failure_analysis.audit.golds import scalars
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
@@ -35,7 +36,12 @@ _READS = re.compile(r"(^|_)(open|visit|click|browse|go_?to|navigate|scroll|load|
                     r"code|calculator|web)(_|$)", re.I)
 _DONE = re.compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid",
                    re.I)
-_EXACTLY = re.compile(r"\bexact(?:ly)?\b|\bverbatim\b|\bword for word\b", re.I)
+EXACTLY = re.compile(
+    r"\bexact(?:ly)?\b(?=\s*(?:[:'\"‘“`]|as\b|like\b|this\b|these\b|the (?:following|text|word|"
+    r"string|name|message|sub|title|path)|(?:text|words?|wording|string|spelling|format|message|"
+    r"title|casing|capitali)\w*\b|(?:what|how) ))|\b(?:read|say|word|spell|writ|call|nam|titl|"
+    r"enter|typ)\w*\b[^.?!]{0,30}\bexactly\b|\bverbatim\b|\bword for word\b|\bletter for letter\b",
+    re.I)
 # A question that wants one thing after the other, and tools after which the next one starts from
 # somewhere else.
 _ONE_BY_ONE = re.compile(r"\b(then|after(wards)?|before|once|first(ly)?|second(ly)?|next|finally|"
@@ -48,6 +54,17 @@ _FAULT = re.compile(r"\s*HTTP[ /\d.]* [45]\d\d\b")  # a result that says that no
 _COMPARES = re.compile(
     r"(?P<q>['\"`])(?P<a>(?:(?!(?P=q)).){1,400})(?P=q),?\s*(?:[!=]=|(?:but )?(?:got|was)|is not|"
     r"differs from|vs\.?):?\s*(?P<r>['\"`])(?P<b>(?:(?!(?P=r)).){1,400})(?P=r)", re.S)
+_EXPECTED_GOT = re.compile(
+    r"\b(?:expected|wanted|want|should be|gold|reference)\b(?: output| value| text| answer)?:? ?"
+    r"(?P<q>['\"`])(?P<a>(?:(?!(?P=q)).){1,400})(?P=q)[,;.]?\s*(?:but )?(?:got|received|was|actual|"
+    r"found|given|have|output)\b(?: output| value| text| answer)?:? ?"
+    r"(?P<r>['\"`])(?P<b>(?:(?!(?P=r)).){1,400})(?P=r)", re.S | re.I)
+# A parser that met the fence itself.
+_FENCE_MET = re.compile(r"(?:syntax ?error|invalid syntax|unexpected (?:token|character)|"
+                        r"parse ?error|could ?n[o']t parse|can(?:not|'t) parse|"
+                        r"failed to parse|decode ?error|"
+                        r"invalid (?:json|token|character)|expecting value|"
+                        r"compil\w+ (?:error|failed)|near)[^\n]{0,120}\n?[^\n]{0,40}```", re.I)
 _LONGEST_JUDGE = 4_000
 _MOST_SHOWN = 6
 _MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
@@ -58,6 +75,7 @@ SAYS = {
     "case": "what is expected but for capitals", "number": "the expected number, written otherwise",
     "unit": "the expected number; one of the two names the unit that the question names",
     "date": "the expected day, written otherwise",
+    "duration": "the expected length of time, written otherwise",
     "option": "the expected option, named by its letter or its text",
     "latex": "what is expected, written in LaTeX or out of it",
     "assignment": "what is expected, with the name of the unknown",
@@ -80,6 +98,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The failures of one item that differ from what is expected in form alone."""
     failed = [row for row in item.rows if row.outcome == "fail"]
     yield from _judged_blanks(item, failed)
+    yield from _judged_fences(item, failed)
     if not failed or item.expected is None:
         return
     wanted = calls_wanted(item.expected)
@@ -93,11 +112,12 @@ def _judged_blanks(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     """Failures whose judge says which two texts it compared, and they differ in white space alone
     at their ends."""
     rows = [row for row in failed if len(row.judge) < _LONGEST_JUDGE
-            and any(sign in row.judge for sign in ("!=", "==", "got"))
+            and any(sign in row.judge for sign in ("!=", "==", "got", "xpected", "ctual", "ound"))
             and (pairs := compared(row.judge))
             and all(a != b and a.strip() == b.strip() for a, b in pairs)]
     if rows and not asks.forms(item.question) & {"exact", "stop"} \
-            and not re.search(r"\btrailing\b|\bline break|\bnew ?line|\bspaces?\b", item.question):
+            and not re.search(r"\btrailing\b|\bline (?:break|feed)|\bnew ?line|\bspaces?\b|"
+                              r"\bwhite ?space|\\n", item.question):
         yield candidate(item, "strict_match", "judged_blanks",
                         f"{len(rows)} failed as their judge compared blanks at the end.",
                         [variant("failed", row.judge, [row]) for row in rows[:_MOST_SHOWN]], rows,
@@ -105,8 +125,25 @@ def _judged_blanks(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
 
 
 def compared(judge: str) -> list[tuple[str, str]]:
-    """The pairs of quoted texts that a judge says it compared."""
-    return [(found["a"], found["b"]) for found in _COMPARES.finditer(judge)]
+    """The pairs of quoted texts that a judge says it compared, their line feeds as such."""
+    pairs = ((_unescaped(found["a"]), _unescaped(found["b"]))
+             for form in (_COMPARES, _EXPECTED_GOT) for found in form.finditer(judge))
+    return list(dict.fromkeys(pairs))
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\[nrt]", lambda sign: {"n": "\n", "r": "\r", "t": "\t"}[sign[0][1]], text)
+
+
+def _judged_fences(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
+    """Failures by a code fence that the judge did not take off: it met the fence itself."""
+    rows = [row for row in failed if "```" in row.judge and "```" in row.answer
+            and len(row.judge) < _LONGEST_JUDGE and _FENCE_MET.search(row.judge)]
+    if rows and not asks.forms(item.question) & {"exact", "bare"}:
+        yield candidate(item, "strict_match", "judged_fences",
+                        f"{len(rows)} failed as the code fence around their answer was not read.",
+                        [variant("failed", f"{row.answer}\n\n{row.judge}", [row])
+                         for row in rows[:_MOST_SHOWN]], rows, failed=len(rows), of=len(item.rows))
 
 
 def golds(expected: Any) -> list[str]:
@@ -247,8 +284,8 @@ def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterat
     """Failing rows that made every call that is expected and no other write."""
     done: dict[str, list[Seen]] = {rule: [] for rule in _SAYS_CALLS}
     for row in failed:
-        rule = _made_all(item, row, wanted) if about_calls(row) and _only_calls(item, row) else ""
-        if rule and not (rule == "arguments" and _EXACTLY.search(item.question)):
+        rule = _made_all(item, row, wanted) if about_calls(row) and only_calls(item, row) else ""
+        if rule and not (rule == "arguments" and EXACTLY.search(item.question)):
             done[rule].append(row)
     text = "\n".join(f"{call.name} {normal.written(call.arguments)}" for call in wanted)
     for rule, rows in done.items():
@@ -262,7 +299,7 @@ def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterat
                             of=len(item.rows), calls=len(wanted))
 
 
-def _only_calls(item: Item, row: Seen) -> bool:
+def only_calls(item: Item, row: Seen) -> bool:
     """Whether nothing but the calls can have failed the row: no part of what is expected that
     stands beside them, nothing that a signal says, and it came to its end."""
     if any(signal.get("kind") in ("not_communicated", "assertion_not_met", "harness_error",
@@ -294,12 +331,12 @@ def _made_all(item: Item, row: Seen, wanted: Sequence[Call]) -> str:
     """`all_done` where every expected call was made as it is expected, `arguments` where some
     differ in form alone, `order` where free ones were made in another order; blank where one is
     missing or failed, or a write is one too many."""
-    ordered = "order" in asks.forms(item.question)
+    asked = asks.forms(item.question)
     taken: set[int] = set()
     exact, last, moved = True, -1, False
     for call in wanted:
         places = [place for place, made in enumerate(row.made) if place not in taken
-                  and _same_call(call, made, ordered)]
+                  and same_call(call, made, asked)]
         later = [place for place in places if place > last]
         if not places:
             return ""
@@ -338,11 +375,24 @@ def _order_is_free(item: Item, calls: Sequence[Made]) -> bool:
     return len(set(given)) == len(given)
 
 
-def _same_call(call: Call, made: Made, ordered: bool) -> bool:
+def same_call(call: Call, made: Made, asked: Set[str]) -> bool:
     """Whether a call is the one that is expected, but for the form of its arguments; capitals of
-    an identifier are form where the tool has taken it."""
+    an identifier are form where the tool has taken it, none where the question or the call itself
+    tells them apart."""
     if (made.tool, made.by) != (call.name, call.by) or made.failed or _FAULT.match(made.result):
         return False
+    if made.arguments == call.arguments:
+        return True
     return arguments.same(call.arguments, required.given(call, made), "",
-                          "codes" if made.result.strip() else "identifiers",
-                          ordered=ordered or arguments.is_sequence(call.name))
+                          capitals(call.arguments, made.result, asked),
+                          ordered="order" in asked or arguments.is_sequence(call.name))
+
+
+def capitals(wanted: Any, result: str, asked: Set[str]) -> arguments.Capitals:
+    """Where capitals of these arguments count: in all where the question or the arguments tell
+    them apart, else in identifiers and codes, of which the former are form where a tool took
+    them."""
+    values = {text for text in scalars(wanted) if not text.isdigit()}
+    if "case" in asked or len({text.casefold() for text in values}) < len(values):
+        return "all"
+    return "codes" if result.strip() else "identifiers"

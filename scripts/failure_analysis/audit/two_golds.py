@@ -46,12 +46,17 @@ def two_golds(item: Item, whole: Whole) -> Fault | None:
 
 def _is_in_the_words(item: Item, others: dict[tuple[str, str], Any]) -> bool:
     """Whether a question to an agent holds all that its golds depend on: it names no state, the
-    first calls that they want are of one tool and differ, and no passing row looked anything up
-    before it."""
+    first calls that they want differ, and are of one tool or of tools that are called here, and no
+    passing row looked anything up before it."""
     calls = [required.required(gold) for gold in others.values()]
     if _OF_A_STATE.search(item.question) or not all(calls) \
-            or not re.search(r"\d", item.question) or len({some[0].name for some in calls}) > 1 \
-            or arguments.same(calls[0][0].arguments, calls[1][0].arguments, ""):
+            or not re.search(r"\d", item.question):
+        return False
+    names = {some[0].name for some in calls}
+    if len(names) > 1:  # of several tools all are on offer here
+        if not names <= {made.tool for row in item.rows for made in row.made}:
+            return False
+    elif arguments.same(calls[0][0].arguments, calls[1][0].arguments, ""):
         return False
     wanted = next(iter(required.required(item.expected) or ()), None)
     return wanted is not None and all(

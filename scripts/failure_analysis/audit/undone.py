@@ -43,7 +43,7 @@ def unfulfilled(due: Sequence[Call], row: Seen, whole: Whole) -> list[Unmet]:
     road may lead to the same state, or where runs name their tools otherwise. One that was done for
     another object alone is `elsewhere`."""
     wanted = [call for call in due if required.writes(call.name) and known(call.name, whole)]
-    left = required.unmet(wanted, row.made)
+    left = required.unmet(wanted, shell.judged(row.made))
     if not left:
         return []
     spare = [one for one in shell.wrote(row)
@@ -116,7 +116,7 @@ def undone(due: Sequence[Call], row: Seen, others: frozenset[str], whole: Whole)
         return found  # calls are not recorded
     spare = [one for one in shell.wrote(row)
              if not any(required.fulfils(one, call) for call in wanted)]
-    for one in required.unmet(wanted, row.made):
+    for one in required.unmet(wanted, shell.judged(row.made)):
         how = _elsewhere(one, spare).how
         if how in ("missing", ELSEWHERE):
             found.append(Undone(one.call.name, one.call.arguments or {},

@@ -71,20 +71,30 @@ _MONTH = r"([a-z]{3,9})\.?"
 _DATES = (re.compile(rf"(?P<m>{_MONTH})\s+(?P<d>\d\d?)(?:st|nd|rd|th)?,?\s+(?P<y>\d{{4}})", re.I),
           re.compile(rf"(?:the )?(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)?[ -](?P<m>{_MONTH})[ ,-]\s*"
                      r"(?P<y>\d{4})", re.I),
-          re.compile(r"(?P<y>\d{4})[-/](?P<m>\d\d?)[-/](?P<d>\d\d?)"))
+          re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d\d?)[-/.](?P<d>\d\d?)"),
+          re.compile(r"(?P<y>\d{4})(?P<m>0\d|1[0-2])(?P<d>[0-2]\d|3[01])"),
+          re.compile(r"(?P<y>\d{4}),? (?P<m>[a-z]{3,9})\.? (?P<d>\d\d?)", re.I),
+          # With dots the day stands first; with slashes it is clear where one is above twelve.
+          re.compile(r"(?P<d>\d\d?)\.\s?(?P<m>\d\d?)\.\s?(?P<y>\d{4})"),
+          re.compile(r"(?P<d>1[3-9]|2\d|3[01])[-/](?P<m>\d\d?)[-/](?P<y>\d{4})"),
+          re.compile(r"(?P<m>0?\d|1[0-2])[-/](?P<d>1[3-9]|2\d|3[01])[-/](?P<y>\d{4})"))
+_WEEKDAY = re.compile(r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? "
+                      r"(?:the )?", re.I)
 
 
 def date(text: str) -> tuple[int, int, int] | None:
-    """The day that a text names with its month in letters, or year first; None for anything else,
-    as of two numbers either may be the month."""
-    found = next(filter(None, (form.fullmatch(text.strip()) for form in _DATES)), None)
+    """The day that a text names with its month in letters, year first, with dots, or with a day
+    above twelve; None for anything else, as of two numbers either may be the month."""
+    bare = _WEEKDAY.sub("", text.strip(), count=1) if text[:1].isalpha() else text.strip()
+    found = next(filter(None, (form.fullmatch(bare) for form in _DATES)), None)
     if not found:
         return None
     name = found["m"].rstrip(".").lower()
     month = int(name) if name.isdigit() else next(
         (place for place, full in enumerate(_MONTHS, 1) if full.startswith(name)
          or name == "sept" and place == 9), 0)
-    return (int(found["y"]), month, int(found["d"])) if month else None
+    day = int(found["d"])
+    return (int(found["y"]), month, day) if 0 < month < 13 and 0 < day < 32 else None
 
 
 _CLOCK = re.compile(r"(\d{2}):(\d{2})(?::(\d{2})(?:\.0+)?)?")
@@ -118,6 +128,35 @@ def _time(clock: str) -> tuple[int, int, int] | None:
             return None
         hour = hour % 12 + 12 * (found[4] in "pP")
     return hour, int(found[2] or 0), int(found[3] or 0)
+
+
+_UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_PART_OF_DURATION = (r"(\d+(?:\.\d+)?)\s*-?(days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|"
+                     r"s)(?![a-z])\.?")
+_DURATION = re.compile(rf"{_PART_OF_DURATION}(?:(?:,? and|,|:)?\s*{_PART_OF_DURATION})*", re.I)
+_JOINED = re.compile(r"(?<=\d)([hm]|min)(?=\d)", re.I)
+_COLONS = re.compile(r"(\d{1,3}):(\d\d)(?::(\d\d))?\s*(hours?|hrs?|h|minutes?|mins?)\.?", re.I)
+
+
+def duration(text: str) -> Fraction | None:
+    """The seconds of a length of time that names its units (`2 h 5 min`, `2:05 h`, `2h05`,
+    `PT2H5M`); None for anything else."""
+    text = in_digits(text.strip()).lower() if len(text) < 60 else ""
+    if not any(sign in text for sign in "dhms") or not any(sign.isdigit() for sign in text):
+        return None
+    text = text[2:] if re.match(r"pt\d", text) else text
+    if found := _COLONS.fullmatch(text):
+        unit_, rest = (3_600, 60) if found[4][0] == "h" or found[3] else (60, 1)
+        return Fraction(int(found[1]) * unit_ + int(found[2]) * rest + int(found[3] or 0))
+    text = _JOINED.sub(r"\1 ", text)
+    text += {"h": "m", "m": "s", "n": "s"}[found[1][-1]] if (
+        found := re.search(r"([hm]|min) \d+$", text)) else ""
+    if not _DURATION.fullmatch(text):
+        return None
+    parts = re.findall(_PART_OF_DURATION, text)
+    seconds = [_UNIT_SECONDS[name[0]] for _, name in parts]
+    return sum(Fraction(count) * unit_ for (count, _), unit_ in zip(parts, seconds, strict=True)) \
+        if seconds == sorted(set(seconds), reverse=True) else None
 
 
 def digits(text: str) -> str:

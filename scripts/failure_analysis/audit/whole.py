@@ -11,11 +11,12 @@ from failure_analysis.audit.seen import Seen
 
 @dataclass
 class Tool:
-    """How often a tool was called and how often it failed, by which models, and for which it worked
-    at least once."""
+    """How often a tool was called, failed and said anything, by which models, and for which it
+    worked at least once."""
 
     calls: int = 0
     failed: int = 0
+    told: int = 0
     models: set[str] = field(default_factory=set)
     worked_for: set[str] = field(default_factory=set)
 
@@ -23,6 +24,7 @@ class Tool:
         """Adds other calls of the tool."""
         self.calls += other.calls
         self.failed += other.failed
+        self.told += other.told
         self.models |= other.models
         self.worked_for |= other.worked_for
 
@@ -109,6 +111,7 @@ class Whole:
             tool = self.tools.setdefault(made.tool, Tool())
             tool.calls += 1
             tool.failed += made.failed
+            tool.told += bool(made.result.strip())
             tool.models.add(one.model)
             if not made.failed:
                 tool.worked_for.add(one.model)

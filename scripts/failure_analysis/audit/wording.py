@@ -16,6 +16,50 @@ _REFUSES = re.compile(
     rf"(?:(?:i|we)(?:['’]m| am|['’]re| are| was| were)? (?:{_FAILURE})|"
     r"(?:nothing |no (?:\w+ ){1,3}?)(?:was|were|could be|can be) "
     r"(?:found|located|determined|identified|retrieved)\b)", re.I)
+_INPUT = (r"(?:passage|text|document|article|context|image|picture|photo|table|question|input|"
+    r"excerpt|"
+          r"attachment|story|paragraph|figure|snippet|transcript|source|prompt|file)s?")
+_GIVEN = (r"(?:transmitted|provided|included|attached|given|shared|supplied|sent|visible|received|"
+          r"available|loaded|load|there|present|arrive|come through|passed on|here)")
+# That something is missing, or not one's business: told so with the first words of a short answer.
+_LACKING = re.compile(
+    r"\W*(?:(?:i['’]m|i am) (?:very )?(?:sorry|afraid)|sorry|unfortunately|apologies|hello|hi)?"
+    r"(?:[,.:;!]|\bbut\b|\bthat\b|\bit (?:seems|looks|appears)(?: that| like)?\b|\s)*(?:"
+    rf"(?:the|your|this|that|any) (?:\w+ ){{0,2}}?{_INPUT} (?:you \w+ )?(?:(?:was|were|is|are|has|"
+    rf"have|did|does|do)(?: not|n['’]t)(?: been| be)? {_GIVEN}\b|(?:is|was|are|were|seems? to be) "
+    r"(?:missing|empty)\b)|"
+    rf"(?:there (?:is|was) )?no {_INPUT} (?:was|were|is|has been|to|came|in)\b|"
+    rf"(?:please|could you|can you|kindly)(?: please)? (?:provide|share|paste|upload|"
+    rf"resend)(?: me)?"
+    rf"(?: with)? (?:the|your|an?)(?: \w+)? {_INPUT}|"
+    rf"(?:i|we) (?:don['’]t|do not|did not|didn['’]t|cannot|can['’]t) (?:see|find|have|access|"
+    rf"open|view|"
+    rf"receive)(?: any| the| an?| your| access to)*(?: \w+)? {_INPUT}|"
+    r"(?:i|we) (?:can|could|may) only (?:help|assist|answer|work|respond|reply|translate|support|"
+    r"process|handle)\b|(?:i|we)(?:['’]m| am| are|['’]re) (?:only|not) (?:allowed|permitted|"
+    r"trained|"
+    r"designed|equipped|authori[sz]ed|set up) (?:to|for)\b|"
+    r"(?:this|that|it)(?:['’]s| is) (?:(?:outside|beyond|out of) (?:of )?(?:my|our|what (?:i|we)|"
+    r"the "
+    r"scope)|not something (?:i|we) can)|(?:i|we) (?:must |have to )?(?:decline|pass on this)\b|"
+    r"(?:i|we) have no (?:answer|idea|way)\b)", re.I)
+# Numbers that count steps and the like, and answer nothing.
+_ORDINALS = re.compile(
+    r"\b(?:steps?|parts?|questions?|attempts?|cases?|stages?|sections?|pages?|lines?|options?|"
+    r"problems?|exercises?|tasks?|no|q|tr(?:y|ies))\W{0,2}\d+(?: ?(?:of|/) ?\d+)?|\b\d+ ?(?:of|"
+    r"/) ?\d+\b|"
+    r"\b\d+ (?:times|steps|attempts|tries|ways|minutes|seconds)\b", re.I)
+# Where a question says so, nothing may be the right answer.
+_ALLOWS = re.compile(
+    r"\b(?:if|when|where|unless|in case|otherwise|should)\b[^.?!\n]{0,120}\b(?:cannot|can['’]t|"
+    r"not|no|"
+    r"none|nothing|unanswerable|unknown|missing|unclear|impossible|harmful|unsafe|decline|"
+    r"refuse)\b|"
+    r"\b(?:do nothing|leave (?:it |this |that )?(?:blank|empty)|(?:may|can|should|must) (?:refuse|"
+    r"decline|abstain|be (?:blank|empty))|abstain|empty (?:string|list|answer|output|reply)|"
+    r"(?:say|reply|answer|respond|write|return|output)(?: with)? (?:nothing|['\"“‘]?(?:none|"
+    r"unknown|"
+    r"n/?a|unanswerable|i don['’]t know)))\b", re.I)
 # An answer that is this alone says that there is none.
 _ABSTAINS = re.compile(
     r"\W*(?:the answer is |answer: ?)?(?:unanswerable|unknown|not answerable|no answer|n/?a|"
@@ -34,8 +78,10 @@ _WITHDRAWN = re.compile(
     r"apologi|\bissue with|cannot|can['’]t|not possible|did not go through|didn['’]t|unsuccessful",
     re.I)
 _HEDGES = re.compile(
-    r"\b(?:nothing|none|nobody|yet|if|once|after|when|whenever|until|unless|before|will|would|could|"
-    r"should|can|cannot|not|never|no|unable|failed|needs?|please|shall|may|might|let me|to be|"
+    r"\b(?:nothing|none|nobody|yet|if|once|after|when|whenever|until|unless|before|will|would|"
+    r"could|"
+    r"should|can|cannot|not|never|no|unable|failed|needs?|please|shall|(?<!\d )may(?!,? \d)|"
+    r"might|let me|to be|"
     r"about to|already|previously|originally|earlier|you have|you had|you['’]ve|records?|shows?|"
     r"according|see|says?|since|because|assum\w+|neither|nor|whether|human|representative|"
     r"specialist|supervisor)\b|n['’]t\b", re.I)
@@ -56,10 +102,15 @@ _BUT = re.compile(r"\bnothing (?:has been|was|is|were)\b", re.I)
 _REPORTS = re.compile(
     r"\b(?:is|are|was|were|been|be|got|has|have|['’](?:s|re|ve)|i|we|now|also|both|and|all|just|"
     r"successfully) (?:(?:now|also|both|all|just|successfully|been|already) )*"
-    r"(?:[\w-]+ed|sent|paid|made|done|set|put|bought|written|gone)\b|\w+ed\b(?=[,.;!]|$| and\b)|"
+    r"(?:[\w-]+ed|sent|paid|made|done|set|put|bought|written|gone|left|told|hidden|taken|given|"
+    r"brought|sold|shut|withdrawn|begun|built|got|filled out)\b|\w+ed\b(?=[,.;!]|$| and\b)|"
+    r"\b(?:is|are)(?: now)? (?:on (?:its|their|the) way|under ?way|in place|live|sorted|out|gone|"
+    r"off|"
+    r"through|up again|back up)\b|"
     r"\b(?:is|are) now\b|"
-    r"\b(?:has|have|had|holds?|reads?)\b.{0,80} now\b|\bnow (?:has|holds|reads|stands)\b|"
-    r"\bwent (?:out|through)\b|\b(?:complete|all (?:done|set))\b", re.I)
+    r"\b(?:has|have|had|holds?|reads?)\b.{0,80} now\b|\bnow (?:has|holds|reads|stands|bears|"
+    r"carries)\b|"
+    r"\b(?:went|gone|came) (?:out|through|off|live)\b|\b(?:complete|all (?:done|set))\b", re.I)
 _NOT_SO = re.compile(
     r"\b(?:if|when|whenever|unless|cannot|not|never|no|unable|failed|about to|previously|"
     r"originally|earlier|ago|last|you have|you had|you['’]ve|records?|"
@@ -67,7 +118,8 @@ _NOT_SO = re.compile(
     r"human|representative|specialist|supervisor|"
     r"used|tried|checked|looked|searched|want\w*|ask\w*|plan\w*)\b|n['’]t\b", re.I)
 _MODAL = re.compile(
-    r"\b(?:will|would|could|should|can|may|might|shall|please|to be)\b|['’]ll\b", re.I)
+    r"\b(?:will|would|could|should|can|(?<!\d )may(?!,? \d)|might|shall|please|to be)\b|"
+    r"['’]ll\b", re.I)
 # Verb as it is written in a claim -> what kind of change it speaks of; tools are told by the same.
 _KINDS = {
     "create": r"book(?:ed)?|reserv(?:ed?|ing)|schedul(?:ed?)|creat(?:ed?)|add(?:ed)?|"
@@ -76,7 +128,8 @@ _KINDS = {
               r"upload(?:ed)?|set up|issued?|writ(?:e|ten)|insert(?:ed)?|record(?:ed)?|"
               r"log(?:ged)?|publish(?:ed)?|deploy(?:ed)?|install(?:ed)?",
     "send": r"send|sent|e-?mail(?:ed)?|mail(?:ed)?|text(?:ed)?|messag(?:ed?)|"
-            r"notif(?:y|ied)|forward(?:ed)?|shar(?:ed?)|invit(?:ed?)|post(?:ed)?|issued?|repl(?:y|ied)",
+            r"notif(?:y|ied)|forward(?:ed)?|shar(?:ed?)|invit(?:ed?)|post(?:ed)?|issued?|"
+            r"repl(?:y|ied)",
     "change": r"updat(?:ed?)|chang(?:ed?)|modif(?:y|ied)|edit(?:ed)?|adjust(?:ed)?|set|"
               r"upgrad(?:ed?)|downgrad(?:ed?)|renam(?:ed?)|mov(?:ed?)|reschedul(?:ed?)|"
               r"correct(?:ed)?|switch(?:ed)?|appl(?:y|ied)|exchang(?:ed?)|replac(?:ed?)|"
@@ -121,8 +174,19 @@ _ALL_DONE = re.compile(r"^(?:(?:you['’]re |you are )?all (?:set|done)|done)\b\
 
 def refuses(answer: str) -> bool:
     """Whether an answer says with its first words that it could not, and says little more."""
-    text = " ".join(answer.split())
-    return len(text) <= 600 and bool(_REFUSES.match(text))
+    text = " ".join(answer[:1200].split())
+    return len(text) <= 600 and bool(_REFUSES.match(text)) \
+        or len(text) <= 300 and bool(_LACKING.match(text))
+
+
+def uncounted(answer: str) -> str:
+    """An answer without the numbers that count steps and the like."""
+    return _ORDINALS.sub(" ", answer)
+
+
+def allows_nothing(question: str) -> bool:
+    """Whether a question says that nothing may be the right answer."""
+    return bool(_ALLOWS.search(question))
 
 
 def abstains(answer: str) -> bool:

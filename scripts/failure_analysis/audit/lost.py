@@ -1,0 +1,107 @@
+"""Runs that lost what they worked with: the session, the network, the look-ups that hold what is to
+be found."""
+
+import re
+
+from failure_analysis.audit import golds, required
+from failure_analysis.audit.items import Item
+from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.audit.whole import Whole
+
+_LONGEST, _SEVERAL = 300, 2
+_HOLDER = (r"(?:sessions?|pty|tty|terminal|shell|tmux|kernel|container|sandbox|browser|target|"
+           r"websocket|ssh|vnc|runtime|repl|pod|vm|docker|interpreter|notebook|environment|desktop|"
+           r"emulator|device|driver)")
+_GONE = (r"(?:lost|closed|died|dead|gone|terminated|crashed|disconnected|killed|evicted|"
+         r"oom-?killed|unresponsive|not (?:running|responding|connected|alive)|"
+         r"no longer \w+|does not respond|"
+         r"hung up|went away|shut down|detached|stopped responding|unreachable)")
+_SESSION = re.compile(
+    r"[\[(<](?:harness|runner|sandbox|infra\w*|env\w*|executor|orchestrator)[\])>:][^\n]*\b"
+    + _GONE + rf"|\b{_HOLDER}\b[^\n.]{{0,40}}?\b{_GONE}\b|\b(?:lost|no) (?:connection|contact) "
+    rf"(?:to|with) (?:the )?{_HOLDER}\b|\b(?:session|container|kernel|pod) (?:\S+ )?(?:was )?not "
+    r"found\b|\bno such container\b|\bno server running on\b|\bno (?:active|such) session\b|"
+    rf"\bconnection to (?:the )?{_HOLDER}[^\n.]{{0,30}}\b(?:lost|closed|reset)", re.I)
+# What a model does that ends its own session.
+_ENDS_IT = re.compile(r"\b(?:exit|logout|kill\w*|pkill|shutdown|reboot|poweroff|halt|close\w*|quit|"
+                      r"stop\w*|restart\w*|terminate\w*|rm -rf /(?:\s|$)|iptables|systemctl|sshd|"
+                      r"ulimit|fork|docker (?:rm|stop|kill))\b|\bwhile true\b|\(\)\s*\{", re.I)
+_NETWORK = re.compile(
+    r"name resolution|could not resolve|getaddrinfo|\bENOTFOUND\b|\bEAI_AGAIN\b|network is "
+    r"(?:unreachable|down)|no route to host|nodename nor servname|name or service not known|"
+    r"unknown host|temporary failure resolving|NewConnectionError|failed to establish a new "
+    r"connection|no such host|network (?:access )?(?:is )?(?:disabled|blocked|not available)|"
+    r"(?:no|without) (?:internet|network) (?:access|connection)|unable to resolve host", re.I)
+_OF_NETWORKS = re.compile(r"\bnetwork|\bdns\b|resolv|\bproxy\b|offline|/etc/hosts|firewall|\bvpn\b|"
+                          r"\broute|internet|connectivity|\bping\b|no access", re.I)
+_REACHED = re.compile(r"successfully installed|bytes from|HTTP/[\d.]+ 200|saved \[|newly installed|"
+                      r"resolving deltas: 100|added \d+ packages", re.I)
+_LOCAL = re.compile(r"localhost|127\.0\.0\.1|\[::1\]|host\.docker")
+_NOTHING = frozenset(("", "null", "none", "[]", "{}", '""', "''"))
+
+
+def session(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure of which the last calls, two or more, all got the same word that the session is
+    gone, which no call before had ended."""
+    if row.outcome != "fail" or len(row.made) <= _SEVERAL or not _says_gone(row.made[-1]):
+        return False
+    same = _print(row.made[-1])
+    first = len(row.made)
+    while first and _says_gone(row.made[first - 1]) and _print(row.made[first - 1]) == same:
+        first -= 1
+    return len(row.made) - first >= _SEVERAL and first > 0 \
+        and not _ENDS_IT.search(f"{row.made[first - 1].tool} {row.made[first - 1].arguments}") \
+        and not _ENDS_IT.search(str(row.made[first].arguments)) \
+        and not any(_says_gone(made) for other in item.rows if other.outcome == "pass"
+                    for made in other.made)
+
+
+def _says_gone(made: Made) -> bool:
+    return 0 < len(made.result) < _LONGEST and bool(_SESSION.search(made.result))
+
+
+def _print(made: Made) -> str:
+    return re.sub(r"[\d.:]+", "#", made.result)
+
+
+def network(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure that met a sandbox without a network, as most rows of the item did and no row got
+    through or passed; not where the question is about networks."""
+    return row.outcome == "fail" and _met_none(row) and _is_cut_off(item)
+
+
+def _met_none(row: Seen) -> bool:
+    return any(_NETWORK.search(made.result) and not _LOCAL.search(f"{made.result}{made.arguments}")
+               for made in row.made)
+
+
+def _is_cut_off(item: Item) -> bool:
+    if any(row.outcome == "pass" for row in item.rows) or _OF_NETWORKS.search(item.question):
+        return False
+    met = [row for row in item.rows if _met_none(row)]
+    return (len({row.model for row in met}) >= _SEVERAL and 3 * len(met) >= 2 * len(item.rows)
+            and not any(_REACHED.search(made.result) for row in item.rows for made in row.made))
+
+
+def look_ups(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure after look-ups that are empty in all rows, where a name that is expected stands
+    neither in the question nor in anything that a tool said."""
+    return row.outcome == "fail" and bool(_looked(row)) and _is_unknowable(item, whole)
+
+
+def _looked(row: Seen) -> list[Made]:
+    return [made for made in row.made if not required.writes(made.tool)]
+
+
+def _is_unknowable(item: Item, whole: Whole) -> bool:
+    looked = [(row.model, made) for row in item.rows for made in _looked(row)]
+    if len({model for model, _ in looked}) < _SEVERAL \
+            or any(row.outcome == "pass" for row in item.rows) \
+            or any(made.result.strip().casefold() not in _NOTHING for _, made in looked) \
+            or not any(tool.told for tool in whole.tools.values()):
+        return False
+    told = [item.question] + [f"{made.arguments} {made.result}"
+                              for row in item.rows for made in row.made]
+    return any(re.fullmatch(r"(?=.*[\d@])\S{3,}", text) and not any(text in one for one in told)
+               for call in required.required(item.expected) or ()
+               for text in golds.scalars(call.arguments))

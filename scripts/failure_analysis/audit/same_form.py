@@ -1,0 +1,71 @@
+"""Datapoints with opposite verdicts that differ in the form of what they said or did alone."""
+
+from collections.abc import Iterator
+from itertools import product
+
+from failure_analysis.audit import arguments, asks, normal, strict
+from failure_analysis.audit.alike import alike
+from failure_analysis.audit.final import final
+from failure_analysis.audit.items import Item
+from failure_analysis.audit.seen import Seen
+
+_MOST_PAIRS = 300
+_RULES = frozenset(("white_space", "json", "list", "set"))
+_OF_SEVERAL = "[{,;\n"
+# Dimensions of what was to be said: whoever says all of it and more has met them.
+_TOLD = ("told", "communicat", "inform", "said", "outputs", "mention", "report")
+
+
+def groups(item: Item) -> Iterator[list[Seen]]:
+    """Failing rows with the passing ones from which they differ in form alone."""
+    passed = [row for row in item.rows if row.outcome == "pass"]
+    failed = [row for row in item.rows if row.outcome == "fail"]
+    if not passed or not failed:
+        return
+    asked = asks.forms(item.question)
+    calls = item.expected is not None and strict.calls_wanted(item.expected)
+    exact = bool(strict.EXACTLY.search(item.question))
+    found: dict[str, dict[str, Seen]] = {}
+    firsts: dict[str, str] = {}
+    for one, other in list(product(failed, passed))[:_MOST_PAIRS]:
+        if bool(one.made) != bool(other.made):
+            continue
+        if not one.made:
+            same = item.expected is not None and _same_answer(one, other, item.question, asked)
+        else:
+            same = calls and not exact and strict.about_calls(one) \
+                and strict.only_calls(item, one) and _same_calls(one, other, asked)
+        if same:
+            first = firsts.setdefault(one.ident, other.ident)
+            found.setdefault(first, {}).update({one.ident: one, other.ident: other})
+    yield from (list(rows.values()) for rows in found.values())
+
+
+def _same_answer(one: Seen, other: Seen, question: str, asked: frozenset) -> bool:
+    """Whether two answers are marked in one way and are one value of several members."""
+    if not any(sign in one.answer for sign in _OF_SEVERAL) \
+            or asked & {"exact", "output", "reasons"} \
+            or not strict.about(one) or one.spoken or other.spoken:
+        return False
+    a, b = final(one.answer), final(other.answer)
+    return bool(a.text) and a.how == b.how and ("```" in one.answer) == ("```" in other.answer) \
+        and not normal.is_code(normal.unfenced(a.text)) \
+        and alike(normal.unfenced(a.text), normal.unfenced(b.text), question) in _RULES
+
+
+def _same_calls(one: Seen, other: Seen, asked: frozenset) -> bool:
+    """Whether two rows made the same calls with the same results, but for the form of arguments."""
+    return len(one.made) == len(other.made) and all(
+        (a.by, a.tool, a.result_hash, a.failed) == (b.by, b.tool, b.result_hash, b.failed)
+        and (a.arguments == b.arguments or arguments.same(
+            b.arguments, a.arguments, "", strict.capitals(b.arguments, b.result, asked),
+            ordered="order" in asked or arguments.is_sequence(a.tool)))
+        for a, b in zip(one.made, other.made, strict=True))
+
+
+def said_it_all(one: Seen, passed: list[Seen]) -> bool:
+    """Whether a row failed for what it was to say alone, and said all that a passing one did."""
+    if not one.failed or not all(any(word in name for word in _TOLD) for name in one.failed):
+        return False
+    said = normal.key(one.spoken or one.answer)
+    return any(normal.key(other.spoken or other.answer) in said for other in passed)
