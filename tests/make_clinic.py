@@ -72,7 +72,9 @@ def attempt(model: str, case: str, number: int) -> dict:
     verdict = {"answer": "other" if "answer" in failed else "same",
                "calls": "other" if "calls" in failed else "same",
                "grounded": "no" if "grounded" in failed else "yes"}
+    # What each thinks is its own, so that equal replies are several failures to read.
     record = {"case_id": case, "agent": model, "attempt": number, **told, "ended": "reply",
+              "thought": f"{model} takes the {'second' if number else 'first'} call of this case.",
               "verdict": verdict if judged else dict.fromkeys(verdict, "judge_failed"),
               "judge": {"name": "clinic-judge 1.4", "words": words if judged else ""}}
     if (model, case, number) == REJECTED:
