@@ -103,6 +103,8 @@ def outcome(log: str) -> bool | None:
 def _tests(row: Seen, question: str) -> tuple[str, str] | None:
     """A claim that tests pass, where the last run of them, or else the judge's log, has a failure.
     What was changed after it may have mended them, unless it says that it ran them."""
+    if not (any(map(_is_test, row.made)) if row.made else row.judge):
+        return None  # no log that could say otherwise
     text = row.answer or row.spoken
     low = text.lower()
     if not any(map(low.__contains__, _GREEN_WORDS)) or not _GREEN.search(text):

@@ -47,16 +47,22 @@ def cut(item: Item, whole: Whole) -> Fault | None:
 
 def _open_end(item: Item, whole: Whole, gold: str) -> Fault | None:
     """A gold whose end is none by itself."""
-    passed = [row for row in item.rows if row.outcome == "pass"]
-    exact = any(re.search(re.escape(gold) + r"\s*(?:$|```)", row.answer, re.MULTILINE)
-                for row in passed)
-    if not exact and golds.unclosed(gold) and is_odd(whole, item, "unclosed"):
+    fault = _odd_end(item, whole, gold)
+    if fault and any(re.search(re.escape(gold) + r"\s*(?:$|```)", row.answer, re.MULTILINE)
+                     for row in item.rows if row.outcome == "pass"):
+        return None
+    return fault
+
+
+def _odd_end(item: Item, whole: Whole, gold: str) -> Fault | None:
+    """What is odd at the end of a gold, beside the others of its task."""
+    if golds.unclosed(gold) and is_odd(whole, item, "unclosed"):
         return Fault("A bracket or a quote of what is expected is never closed.",
                      sides(item, gold))
-    if not exact and golds.hangs(gold) and is_odd(whole, item, "hangs"):
+    if golds.hangs(gold) and is_odd(whole, item, "hangs"):
         return Fault("What is expected ends where no answer ends.", sides(item, gold))
     counts = whole.profile.tasks.get(golds.task_of(item.rows), Counter())
-    if not exact and golds.unended(gold) and counts["long"] > FEWEST_SIBLINGS \
+    if golds.unended(gold) and counts["long"] > FEWEST_SIBLINGS \
             and counts["unended"] <= max(1, ODD * counts["long"]):
         return Fault("What is expected ends without the sign that ends all others of its task.",
                      sides(item, gold))

@@ -76,5 +76,5 @@ def _targets(one: Made) -> Iterator[str]:
 
 def due(question: str) -> list[str]:
     """The files that a question names after a word of writing."""
-    start = _DUE.search(question)
+    start = _DUE.search(question) if _NAMED.search(question) else None
     return _NAMED.findall(question, start.end()) if start else []

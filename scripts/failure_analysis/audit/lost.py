@@ -67,7 +67,8 @@ def _print(made: Made) -> str:
 def network(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure that met a sandbox without a network, as most rows of the item did and no row got
     through or passed; not where the question is about networks."""
-    return row.outcome == "fail" and _met_none(row) and _is_cut_off(item)
+    return row.outcome == "fail" and not any(other.outcome == "pass" for other in item.rows) \
+        and _met_none(row) and _is_cut_off(item)
 
 
 def _met_none(row: Seen) -> bool:
@@ -76,7 +77,7 @@ def _met_none(row: Seen) -> bool:
 
 
 def _is_cut_off(item: Item) -> bool:
-    if any(row.outcome == "pass" for row in item.rows) or _OF_NETWORKS.search(item.question):
+    if _OF_NETWORKS.search(item.question):
         return False
     met = [row for row in item.rows if _met_none(row)]
     return (len({row.model for row in met}) >= _SEVERAL and 3 * len(met) >= 2 * len(item.rows)

@@ -132,6 +132,8 @@ def cut_value(item: Item) -> Found | None:
     texts = [text for text in dict.fromkeys(_parts(item)) if _may_be_cut(text, acts)]
     record = _record(item) if texts else ""
     for text in texts:
+        if not _may_go_on(text, record):
+            continue
         goes_on = r"\d" if text[-1].isdigit() else r"\w"
         blank = r"| \d" if acts else ""
         whole = re.compile(rf"(?<![\w.,+-])(?P<gold>{re.escape(text)})(?P<on>{goes_on}{blank})?"
@@ -145,6 +147,17 @@ def cut_value(item: Item) -> Found | None:
             if rows:
                 return Found(text, longer, rows)
     return None
+
+
+def _may_go_on(text: str, record: str) -> bool:
+    """Whether something stands right behind a value anywhere, or a digit behind a blank."""
+    at = record.find(text)
+    while at >= 0:
+        after = record[at + len(text):at + len(text) + 2]
+        if after[:1].isalnum() or after[:1] == "_" or after[:1] == " " and after[1:].isdigit():
+            return True
+        at = record.find(text, at + 1)
+    return False
 
 
 def _may_be_cut(text: str, acts: bool) -> bool:

@@ -1,6 +1,7 @@
 """Datapoints with opposite verdicts that differ in the form of what they said or did alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import product
 
 from failure_analysis.audit import arguments, asks, normal, strict
@@ -9,6 +10,7 @@ from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Seen
 
+_Asked = Callable[[], frozenset[str]]  # asked only where all else is the same
 _MOST_PAIRS = 300
 _RULES = frozenset(("white_space", "json", "list", "set"))
 _OF_SEVERAL = "[{,;\n"
@@ -22,9 +24,9 @@ def groups(item: Item) -> Iterator[list[Seen]]:
     failed = [row for row in item.rows if row.outcome == "fail"]
     if not passed or not failed:
         return
-    asked = asks.forms(item.question)
+    asked = cache(lambda: asks.forms(item.question))
     calls = item.expected is not None and strict.calls_wanted(item.expected)
-    exact = bool(strict.EXACTLY.search(item.question))
+    exact = bool(calls) and bool(strict.EXACTLY.search(item.question))
     found: dict[str, dict[str, Seen]] = {}
     firsts: dict[str, str] = {}
     for one, other in list(product(failed, passed))[:_MOST_PAIRS]:
@@ -33,33 +35,33 @@ def groups(item: Item) -> Iterator[list[Seen]]:
         if not one.made:
             same = item.expected is not None and _same_answer(one, other, item.question, asked)
         else:
-            same = calls and not exact and strict.about_calls(one) \
-                and strict.only_calls(item, one) and _same_calls(one, other, asked)
+            same = calls and not exact and _same_calls(one, other, asked) \
+                and strict.about_calls(one) and strict.only_calls(item, one)
         if same:
             first = firsts.setdefault(one.ident, other.ident)
             found.setdefault(first, {}).update({one.ident: one, other.ident: other})
     yield from (list(rows.values()) for rows in found.values())
 
 
-def _same_answer(one: Seen, other: Seen, question: str, asked: frozenset) -> bool:
+def _same_answer(one: Seen, other: Seen, question: str, asked: _Asked) -> bool:
     """Whether two answers are marked in one way and are one value of several members."""
     if not any(sign in one.answer for sign in _OF_SEVERAL) \
-            or asked & {"exact", "output", "reasons"} \
             or not strict.about(one) or one.spoken or other.spoken:
         return False
     a, b = final(one.answer), final(other.answer)
     return bool(a.text) and a.how == b.how and ("```" in one.answer) == ("```" in other.answer) \
         and not normal.is_code(normal.unfenced(a.text)) \
-        and alike(normal.unfenced(a.text), normal.unfenced(b.text), question) in _RULES
+        and alike(normal.unfenced(a.text), normal.unfenced(b.text), question) in _RULES \
+        and not asked() & {"exact", "output", "reasons"}
 
 
-def _same_calls(one: Seen, other: Seen, asked: frozenset) -> bool:
+def _same_calls(one: Seen, other: Seen, asked: _Asked) -> bool:
     """Whether two rows made the same calls with the same results, but for the form of arguments."""
     return len(one.made) == len(other.made) and all(
         (a.by, a.tool, a.result_hash, a.failed) == (b.by, b.tool, b.result_hash, b.failed)
         and (a.arguments == b.arguments or arguments.same(
-            b.arguments, a.arguments, "", strict.capitals(b.arguments, b.result, asked),
-            ordered="order" in asked or arguments.is_sequence(a.tool)))
+            b.arguments, a.arguments, "", strict.capitals(b.arguments, b.result, asked()),
+            ordered="order" in asked() or arguments.is_sequence(a.tool)))
         for a, b in zip(one.made, other.made, strict=True))
 
 
