@@ -35,7 +35,9 @@ read once more; of tau2-bench also simulation_id), --faults what each word means
 of kind `label`: it has no quote and decides nothing; it is compared (measure_agreement.py) and
 counted beside the reviews. Refused: a line of no or of several datapoints, an unknown word, a
 second label. A word for "nothing went wrong" is `none`: of a failing datapoint that is
-grader_issue, of any other it agrees with the verdict and is not recorded.
+grader_issue, of any other it agrees with the verdict and is not recorded. As in: --labels calls.csv
+--coder outside --join simulation_id=simulation_id --fault-column error_source --faults
+agent=model_error user=user_simulator_issue system=pipeline_issue no_error=none
 
 A batch line: {"id": …, "verdict": …, "bucket": …, "fault": …, "mechanism": …, "quotes": […],
 "secondary": […], "note": …, "coder": …, "kind": …, "replaces": …, "settles": …, "step": …,
