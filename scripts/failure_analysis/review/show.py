@@ -119,7 +119,7 @@ def _actions(window: Window) -> list[str]:
     """Expected actions, a line for each, where that is what is expected and it is shown whole."""
     try:
         value = json.loads(window.entry.part.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     named = value.get("actions") if isinstance(value, dict) else None
     if not isinstance(named, list) or window.stop < len(window.entry.part.text) or not all(
@@ -129,7 +129,7 @@ def _actions(window: Window) -> list[str]:
     lines = [clean.visible(tool_calls.spelled(one)) + (f" (by {by})" if by == "user" else "")
              for one, by in zip(named, who, strict=True)]
     rest = {name: inner for name, inner in value.items() if name != "actions" and inner}
-    return [f"  {line}" for line in (*(lines or ["no action"]), *(
+    return [f"  {' '.join(line.split())}" for line in (*(lines or ["no action"]), *(
         [clean.visible(json.dumps(rest, ensure_ascii=False))] if rest else []))]
 
 
