@@ -222,6 +222,21 @@ def test_calls_and_results_that_only_the_messages_have_are_shown(run_script, ana
     assert text.count("not in the pool") == 1
 
 
+def test_repeats_are_folded_and_expected_actions_can_be_quoted(run_script, analyse, tmp_path):
+    one = task("1", [("book", {"room": "B2"})])
+    sim = simulation(one, 0.0, [("find", {"day": 3}), *[("book", {"room": "A1"})] * 5])
+    folder = analyse("--input", tau2(tmp_path / "m.json", [one], [sim]))
+    text = shown(run_script, folder, "m/1")
+    assert "\n5 to 11: the same calls, words and results again, 4 times\n" in text
+    assert text.count('book {"room": "A1"}') == 1
+    expected = text.partition("\nexpected\n  ")[2].partition("\n")[0]
+    assert expected == '"name": "book", "arguments": {"room": "B2"}'
+    done = run_script("record_review.py", folder, "--id", "m/1", "--bucket", "books_another_room",
+                      "--fault", "model_error", "--mechanism", "It books the room A1 again.",
+                      "--quote", expected)
+    assert done.returncode == 0, done.stdout
+
+
 def test_steps_are_shown_whole_alone_and_in_an_outline(run_script, talk):
     whole = shown(run_script, talk, "m/1", "--steps", "2-3")
     assert re.findall(r"(?m)^\d+ ", whole) and "\nquestion" not in whole

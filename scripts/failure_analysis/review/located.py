@@ -7,6 +7,7 @@ from typing import Any
 from failure_analysis.review import parts
 from failure_analysis.review.timeline import Timeline, step_at, steps_of, timeline
 
+_MOST_SPELLED = 6
 KEYS = ("step", "agent", "second", "also", "fix")
 
 
@@ -77,7 +78,9 @@ def spelled(places: Sequence[int | str]) -> str:
     """Steps in words."""
     if not places:
         return "no step"
-    return f"step{'s' * (len(places) > 1)} {', '.join(map(str, places))}"
+    shown = ", ".join(map(str, places[:_MOST_SPELLED]))
+    more = f" and {len(places) - _MOST_SPELLED} more" if len(places) > _MOST_SPELLED else ""
+    return f"step{'s' * (len(places) > 1)} {shown}{more}"
 
 
 def said(entry: Mapping[str, Any], row: Mapping[str, Any]) -> str:

@@ -76,17 +76,32 @@ def _body(shown: View, marks: Mapping[str, list[str]]) -> list[str]:
     made = {call.place: call for call in calls(shown.line)}
     steps = {str(step.index): step for step in shown.line.steps}
     lines: list[str] = []
-    at, before = "", ""
-    for window in shown.windows:
-        place = window.entry.place
-        index = place.partition(".")[0]
-        if index in steps and index != at:
-            lines += _step_head(steps[index], marks)
-        elif index not in steps and (place, window.entry.kind) != (before, ""):
-            lines.append("")
-        lines += _window(window, made.get(place), place != before, marks)
-        at, before = index, place
+    before: list[str] = []
+    again: list[str] = []
+    for index, group in groupby(shown.windows, key=lambda one: one.entry.place.partition(".")[0]):
+        windows = list(group)
+        texts = [window.entry.part.text for window in windows]
+        if index in steps and texts == before:
+            again.append(index)
+            continue
+        lines += _folded(again)
+        lines += _step_head(steps[index], marks) if index in steps else [""]
+        place = ""
+        for window in windows:
+            lines += _window(window, made.get(window.entry.place), window.entry.place != place,
+                             marks)
+            place = window.entry.place
+        before, again = texts if index in steps else [], []
+    lines += _folded(again)
     return [*lines, *(outline(shown.line, shown, marks) if shown.outlined else ())]
+
+
+def _folded(again: Sequence[str]) -> list[str]:
+    """Steps that repeat the one above word for word."""
+    if not again:
+        return []
+    return [f"{again[0]} to {again[-1]}: the same calls, words and results again, {len(again)} "
+            f"time{'s' * (len(again) > 1)}"]
 
 
 def _step_head(step: Step, marks: Mapping[str, list[str]]) -> list[str]:
@@ -126,11 +141,19 @@ def _actions(window: Window) -> list[str]:
             isinstance(one, dict) and isinstance(one.get("arguments"), dict) for one in named):
         return []
     who = [one.get("requestor") for one in named]
-    lines = [clean.visible(tool_calls.spelled(one)) + (f" (by {by})" if by == "user" else "")
+    lines = [_quotable(one, window.entry.part.text) + (f" (by {by})" if by == "user" else "")
              for one, by in zip(named, who, strict=True)]
     rest = {name: inner for name, inner in value.items() if name != "actions" and inner}
     return [f"  {' '.join(line.split())}" for line in (*(lines or ["no action"]), *(
         [clean.visible(json.dumps(rest, ensure_ascii=False))] if rest else []))]
+
+
+def _quotable(action: dict, text: str) -> str:
+    """An action as it stands in the text that it is quoted from, where its name and arguments do
+    so side by side."""
+    recorded = clean.visible(", ".join(f"{json.dumps(key)}: " + json.dumps(
+        action.get(key), ensure_ascii=False) for key in ("name", "arguments")))
+    return recorded if recorded in text else clean.visible(tool_calls.spelled(action))
 
 
 def _under(head: str, text: str, window: Window, inline: int = _INLINE) -> list[str]:
