@@ -56,10 +56,10 @@ def test_everything_a_reader_needs_in_order(run_script, folder):
 def test_long_parts_say_what_was_cut_and_go_on(run_script, folder):
     text = shown(run_script, folder, "a/0")
     call, size = len('find {"q": "x"}'), len(json.dumps({"rooms": LONG}))
-    assert f"  … {size - 200} characters more: --from call-1:{call + 200}" in text
+    assert f"  … {size - 300} characters more: --from call-1:{call + 300}" in text
     assert len(text) < 6000
-    more = shown(run_script, folder, "a/0", "--from", f"call-1:{call + 200}", "--tokens", "1000")
-    assert f"  … from character 200; {size - 4200} characters more: --from call-1:{call + 4200}" \
+    more = shown(run_script, folder, "a/0", "--from", f"call-1:{call + 300}", "--tokens", "1000")
+    assert f"  … from character 300; {size - 4300} characters more: --from call-1:{call + 4300}" \
         in more
     assert "NOT SHOWN YET" in more and "from call-2 on" in more
 
@@ -93,7 +93,7 @@ def test_reading_is_logged_by_part_and_coder(run_script, folder):
     shown(run_script, folder, "a/0", "--coder", "kim")
     entry = read_jsonl(folder / "reading_log.jsonl")[-1]
     assert (entry["datapoint_id"], entry["coder"]) == ("a/0", "kim")
-    assert entry["parts"]["result-1"] == [0, 200]
+    assert entry["parts"]["result-1"] == [0, 300]
     assert entry["parts"]["question"] == [0, len("Question 0?")]
 
 

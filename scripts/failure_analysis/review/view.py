@@ -16,10 +16,10 @@ CHARACTERS_PER_TOKEN = 4
 LONG = 20_000 * CHARACTERS_PER_TOKEN  # characters of a datapoint of which an outline comes first
 # How much of a text the first view gives, at the default size.
 _CAPS = {"question": 3000, "answer": 3000, "expected": 3000, "judge": 3000, "system": 6000,
-         "said": 1200, "call": 1500, "looked_up": 200, "written": 120, "failed": 600,
+         "said": 1200, "call": 1500, "looked_up": 300, "written": 120, "failed": 600,
          "reasoning": 1500}
 _LEAST = 160
-_SHORT = 500  # characters of a look-up that is not cut
+_SHORT = 900  # characters of a look-up that is not cut
 _MOST_PICKS, _PICK = 3, 120
 _OF_A_RANGE = 2_000  # characters of each text where a range of steps is asked for
 _END = 200  # of a message that is cut
