@@ -47,7 +47,7 @@ def test_everything_a_reader_needs_in_order(run_script, folder):
     places = [text.index(part) for part in (
         "datapoint a/0", "outcome fail, failed: tool_use_correct", "provisional mode",
         "\nquestion Question 0?", "\njudge Wrong room.", "\nanswer ", '\ncall-1 find {"q": "x"}',
-        "\n  -> {", "characters more: --from call-1:", '\ncall-2 W book {"id": 1}', "\n  -> ok",
+        "\n  ->\n  {", "characters more: --from call-1:", '\ncall-2 W book {"id": 1}', "\n  -> ok",
         "the same item elsewhere:", "record: record_review.py")]
     assert places == sorted(places)
     assert "fail (tool_use_correct): b/0" in text
