@@ -20,13 +20,19 @@ fields:
   scores: {correct: right}
 """
 HUGE = 10**40
+DIGITS = "9" * 5000  # more than Python reads as a number
 
 
 @pytest.mark.parametrize("odd", [
     {"gold": {"\ud800": "\udfff"}}, {"gold": [HUGE, -HUGE]}, {"question": "what \ud800 is it"},
     {"calls": [{"name": "book", "arguments": str(HUGE)}]}, {"answer": "\ud800"},
-    {"messages": [{"role": "assistant", "content": "yes", "tool_calls": 1.5}]}],
-    ids=["surrogate key", "huge gold", "question", "huge argument in a text", "answer", "calls"])
+    {"messages": [{"role": "assistant", "content": "yes", "tool_calls": 1.5}]},
+    {"gold": ["7", DIGITS], "question": f"Sort 7 and {DIGITS}"}, {"gold": "1e999999999"},
+    {"gold": {"answer": DIGITS, "place": "here"}, "question": f"Is it {DIGITS} or 12?"},
+    {"gold": {"actions": [{"name": "book", "arguments": {}}], "outputs": 1.5},
+     "calls": [{"name": "book", "arguments": {}}]}],
+    ids=["surrogate key", "huge gold", "question", "huge argument in a text", "answer", "calls",
+         "digits", "exponent", "digits in a field", "outputs"])
 def test_odd_values_are_audited(build: Callable, run_script: Callable, tmp_path: Path,
                                 odd: dict) -> None:
     """Each is stored under a visible spelling; the plain failure beside it is still found."""

@@ -52,7 +52,7 @@ def rounded(item: Item, whole: Whole) -> Fault | None:
 
 _EXACT = re.compile(r"\bexact(?:ly)?\b|\bfractions?\b|\blowest terms\b|\bsimplest form\b|"
                     r"\bratio\b|\birreducible\b|\bunrounded\b|\bwithout rounding\b", re.IGNORECASE)
-_SCIENTIFIC = re.compile(r"[-+]?\d(?:\.(\d+))?[eE][-+]?\d+")
+_SCIENTIFIC = re.compile(r"[-+]?\d(?:\.(\d{1,60}))?[eE][-+]?\d{1,3}")
 _VALUE = re.compile(r"(?<![\w.])([-+]?\d[\d,]*(?:\.\d+)?)(?:\s*/\s*(\d+))?(?![\w]|[.,]\d)|"
                     r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 

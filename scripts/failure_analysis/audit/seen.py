@@ -14,6 +14,8 @@ from failure_analysis.checks import text_of
 
 _LONGEST = 60_000  # characters of a text; what is longer is told apart by its hash
 LONGEST_RESULT = 4_000
+_MOST_DIGITS = 300  # of a number; Python refuses to read one of 4,300
+_NUMBER = re.compile(rf"\d{{{_MOST_DIGITS + 1},}}")
 _FAILED = re.compile(r"\w*(error|exception)\b|error|exception|traceback|failed")
 _NO_ERROR = ('error": null', 'error":null', 'error": false', 'error": ""', 'errors": []')
 
@@ -68,9 +70,9 @@ def seen(row: Mapping[str, Any]) -> Seen:
         row["outcome"], row["failed_dimensions"], row.get("scores") or {}, row.get("reward"),
         row.get("task"), _cut(_text(row.get("user_text"))),
         _cut(_text(answer) if answer is not None else (words[-1] if words else "")),
-        _cut("\n\n".join(words)) if len(words) > 1 else "", row.get("expected"),
+        _cut("\n\n".join(words)) if len(words) > 1 else "", _cut_within(row.get("expected")),
         [_made(call, result) for call, result in _all_calls(row, messages)],
-        row.get("signals") or [], row.get("termination"), _text(row.get("judge_reasoning")),
+        row.get("signals") or [], row.get("termination"), _cut(_text(row.get("judge_reasoning"))),
         row.get("completion_tokens"),
         turn if type(turn := row.get("turn")) is int else None)
 
@@ -96,7 +98,8 @@ def _made(call: Any, result: Any) -> Made:
     text = tool_calls.result_text(result)
     by = call.get("requestor") if isinstance(call, dict) else None
     return Made(by if isinstance(by, str) else "assistant", tool_calls.name(call),
-                tool_checks.parsed_arguments(tool_calls.arguments(call)), text[:LONGEST_RESULT],
+                _cut_within(tool_checks.parsed_arguments(tool_calls.arguments(call))),
+                _cut(text[:LONGEST_RESULT]),
                 _hash(text), has_failed(result, text),
                 tool_calls.ident(call) or tool_calls.ident(result))
 
@@ -125,8 +128,22 @@ def _text(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    """The text; one that is too long is cut, and told apart by a hash of the whole."""
+    """The text; one that is too long, or a number of so many digits in it, is cut, and told apart
+    by a hash of the whole."""
+    if len(text) <= _MOST_DIGITS:
+        return text
+    if _NUMBER.search(text):
+        text = _NUMBER.sub(lambda found: f"{found[0][:_MOST_DIGITS]}…{_hash(found[0])}", text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… {_hash(text)}"
+
+
+def _cut_within(value: Any) -> Any:
+    """A value with its texts cut, wherever they stand in it."""
+    if isinstance(value, str):
+        return _cut(value)
+    if isinstance(value, dict):
+        return {key: _cut_within(inner) for key, inner in value.items()}
+    return [_cut_within(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _hash(text: str) -> str:

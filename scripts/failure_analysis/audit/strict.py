@@ -317,8 +317,8 @@ def only_calls(item: Item, row: Seen) -> bool:
 
 def _told(expected: Mapping, row: Seen) -> bool:
     """Whether the row said all that is expected to be said beside the calls; numbers as numbers."""
-    due = [str(text) for name in _SAID for text in (expected.get(name) or ())
-           if isinstance(expected[name], list) and isinstance(text, str | int | float)]
+    due = [str(text) for name in _SAID if isinstance(expected.get(name), list)
+           for text in expected[name] if isinstance(text, str | int | float)]
     if not due:
         return True
     said = " ".join((row.spoken or row.answer).split()).casefold().replace(",", "")
