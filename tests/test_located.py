@@ -75,6 +75,16 @@ def test_a_result_is_its_calls_and_of_the_message_that_brings_it(record, folder)
         ("1.0", "find", False), ("3.0", "book", True)]
 
 
+def test_a_correction_to_another_step_takes_its_agent(record, folder):
+    record("--step", "3", "--quote", BOOKED)
+    (first,) = read_jsonl(folder / "reviews.jsonl")
+    code, said = record("--replaces", first["review_id"], "--step", "1", "--quote",
+                        "Free are A1 and B2, says the front desk.")
+    assert code == 0 and "step 1 (assistant)" in said
+    code, said = record("--replaces", said.split()[1].rstrip(":"), "--note", "Sure of it.")
+    assert code == 0 and "step 1 (assistant)" in said
+
+
 def test_the_task_itself_is_step_0(record, folder):
     code, said = record("--step", "0", "--fault", "reference_issue", "--quote",
                         '"name": "book", "arguments": {"room": "B2"')

@@ -106,9 +106,12 @@ def _spoken(line: Timeline, texts: Mapping[str, str]) -> Iterator[tuple[str, str
     for step in line.steps:
         if step.part and not step.result_of:
             yield str(step.index), texts[step.part]
-        for call in step.calls:
-            yield call.place, "\n".join(texts[name] for name in (call.call, call.result) if name)
-    for call in line.loose:
+        yield from _called(step.calls, texts)
+    yield from _called(line.loose, texts)
+
+
+def _called(made: Sequence[Call], texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for call in made:
         yield call.place, "\n".join(texts[name] for name in (call.call, call.result) if name)
 
 

@@ -75,7 +75,7 @@ def text(index: rows.Index, these: Sequence[Short], coder: str,
             number += 1
             others = groups.of(one.ident)
             alike = alike or bool(others)
-            lines += [f"{number}. {one.ident}  {_said_of(one)}",
+            lines += [f"{number}. {show.flat(one.ident)}  {_said_of(one)}",
                       *(f"  {line}" for line in show.alike_line(others)),
                       *(f"  {line}" for name in ("answer", "judge")
                         for line in _named(name, one.texts))]

@@ -207,6 +207,8 @@ def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Revi
     replaced = by_id.get(str(entry.get("replaces")))
     kept = {} if replaced is None else {name: getattr(replaced, name) for name in KEYS
                                         if name != "alike"}
+    if entry.get("step") is not None:  # another step may be another agent's
+        kept.pop("agent", None)
     if entry.get("verdict") == "pass":  # what a failure was for says nothing of a pass
         kept = {name: value for name, value in kept.items() if name not in _OF_FAILURES}
     entry = normal({**kept, **{ALIASES.get(name, name): value for name, value in entry.items()
@@ -218,9 +220,7 @@ def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Revi
         return Verdict(None, "; ".join(reasons))
     where = ""
     if located.is_located(entry):
-        whole = rows.row(index, entry["datapoint_id"])
-        entry = located.with_agent(entry, whole)
-        where = located.said(entry, whole)
+        entry, where = located.placed(entry, rows.row(index, entry["datapoint_id"]))
     row = _read(index, entry) if read else replaced and replaced.row
     ident = _review_id(entry, row)
     for known in (ident, _review_id(entry, None)):  # earlier versions tied it to no row

@@ -16,10 +16,19 @@ def is_located(entry: Mapping[str, Any]) -> bool:
     return any(entry[name] for name in KEYS)
 
 
-def with_agent(entry: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry with the agent of its step, where it names none."""
-    step = step_at(entry["step"], timeline(row)) if entry["step"] else None
-    return {**entry, "agent": entry["agent"] or (step.agent if step else "")}
+def placed(entry: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """An entry that fits its datapoint, with the agent of its step where it names none, and what is
+    to be said of it: the step, and quotes that stand in several."""
+    line = timeline(row)
+    step = step_at(entry["step"], line) if entry["step"] else None
+    if not step:
+        return dict(entry), ""
+    entry = {**entry, "agent": entry["agent"] or step.agent}
+    row_parts = parts.parts(row)
+    several = [f"quote {number} stands in {spelled(places)}"
+               for number, quote in enumerate(entry["quotes"], 1)
+               if len(places := quote_steps(quote, row_parts, line)) > 1]
+    return entry, "; ".join((f"step {entry['step']} ({entry['agent']})", *several))
 
 
 def wrong(entry: Mapping[str, Any], row: Mapping[str, Any]) -> str:
@@ -81,17 +90,6 @@ def spelled(places: Sequence[int | str]) -> str:
     shown = ", ".join(map(str, places[:_MOST_SPELLED]))
     more = f" and {len(places) - _MOST_SPELLED} more" if len(places) > _MOST_SPELLED else ""
     return f"step{'s' * (len(places) > 1)} {shown}{more}"
-
-
-def said(entry: Mapping[str, Any], row: Mapping[str, Any]) -> str:
-    """Of a located entry that holds: its step, and quotes that stand in several."""
-    if not entry["step"]:
-        return ""
-    row_parts, line = parts.parts(row), timeline(row)
-    several = [f"quote {number} stands in {spelled(places)}"
-               for number, quote in enumerate(entry["quotes"], 1)
-               if len(places := quote_steps(quote, row_parts, line)) > 1]
-    return "; ".join((f"step {entry['step']} ({entry['agent']})", *several))
 
 
 def _index(place: str) -> int:
