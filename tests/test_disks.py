@@ -41,9 +41,10 @@ def run_of(folder, model, rows=40):
 
 
 def started(name, *args, most=None, **how):
-    """A script in a process of its own, which may write no file of more than `most` bytes."""
+    """A script in a process of its own, which may write no file of more than `most` bytes; no
+    bytecode either (-B), as Python would keep the half of a module that fitted."""
     limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))) if most else None
-    return subprocess.Popen([sys.executable, SCRIPTS / name, *args], stdout=subprocess.PIPE,
+    return subprocess.Popen([sys.executable, "-B", SCRIPTS / name, *args], stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, encoding="utf-8", preexec_fn=limit, **how)
 
 

@@ -682,7 +682,8 @@ def test_a_full_disk_fails_the_run_that_fills_it(bundle, tmp_path):
     fill(tmp_path / "in", big__tar_gz=big, small__tar_gz=GOOD, zeros__tar_gz=tar_gz(
         member("zeros", b"\0" * 4_000_000)))
     done = subprocess.run(
-        [sys.executable, bundle / "scripts" / "download_failed_runs.py", "--bucket-path",
+        # -B: Python would keep the half of a module's bytecode that fitted.
+        [sys.executable, "-B", bundle / "scripts" / "download_failed_runs.py", "--bucket-path",
          tmp_path / "in", "--output-dir", tmp_path / "runs"], capture_output=True, text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)))
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
@@ -702,7 +703,7 @@ def test_a_table_of_downloads_that_does_not_fit_leaves_the_old_one(bundle, downl
     before = (output / "downloads.csv").read_bytes()
     fill(tmp_path / "in", **{f"b{n}__tar_gz": GOOD for n in range(30)})
     done = subprocess.run(
-        [sys.executable, bundle / "scripts" / "download_failed_runs.py", "--bucket-path",
+        [sys.executable, "-B", bundle / "scripts" / "download_failed_runs.py", "--bucket-path",
          tmp_path / "in", "--output-dir", output], capture_output=True, text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_500, 1_500)))
     assert (done.returncode, done.stderr) == (1, (

@@ -168,9 +168,9 @@ def test_a_full_disk_keeps_the_finished_calls(
 ) -> None:
     run, results = faulty(tmp_path, ["made_up_once"] * 10), tmp_path / "results/p"
     with Endpoint() as endpoint:
-        done = subprocess.run(
-            [sys.executable, bundle / "scripts/open_coder.py", "--input", run, "--project", "p",
-             "--base-url", endpoint.url, "--max-concurrent", "1"], cwd=tmp_path,
+        done = subprocess.run(  # -B: Python would keep the half of a module's bytecode that fitted
+            [sys.executable, "-B", bundle / "scripts/open_coder.py", "--input", run, "--project",
+             "p", "--base-url", endpoint.url, "--max-concurrent", "1"], cwd=tmp_path,
             env={**os.environ, **KEY}, capture_output=True, text=True,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
         assert done.returncode == 1 and "Traceback" not in done.stderr
