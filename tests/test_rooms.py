@@ -13,7 +13,8 @@ import pytest
 LIBRARY = Path(__file__).resolve().parents[1] / "scripts" / "failure_analysis"
 GROUND = "ground floor"
 ROOMS = (GROUND, "archives", "journals", "formats", "reading", "drafting", "packet", "comparison",
-         "audit", "review", "lenses", "agreement", "coding", "report", "pages", "tables", "cli")
+         "audit", "review", "changes", "lenses", "agreement", "coding", "report", "pages", "tables",
+         "cli")
 # What the ground floor holds; any other module at the root has no room.
 GROUND_FLOOR = frozenset((
     "files", "clean", "store", "user_files", "terminal", "datapoint", "paths", "statistics",

@@ -139,8 +139,19 @@ def _is_nested(text: str) -> bool:
 
 def fingerprint(asked: Any, expected: Any) -> str:
     """A hash of what was really asked (first 8 digits) and expected (last 8). White space in texts
-    is folded; null, absent and empty are the same."""
-    return _digest8(_folded(asked)) + _digest8(_folded(expected))
+    is folded; null, absent and empty are the same, and so are JSON and the text of it where it is
+    expected: one file has it as a value, another one in a cell."""
+    return _digest8(_folded(asked)) + _digest8(_folded(_unquoted(expected)))
+
+
+def _unquoted(expected: Any) -> Any:
+    """What is expected, the text of a JSON object or list as its value."""
+    if not isinstance(expected, str) or not expected.lstrip().startswith(("{", "[")):
+        return expected
+    try:
+        return json.loads(expected)
+    except (ValueError, RecursionError):
+        return expected
 
 
 def text_fingerprint(text: str) -> str:

@@ -118,6 +118,7 @@ class _Conservation(TypedDict("_Verdicts", {"pass": Count, "fail": Count}), tota
 
 class _Run(TypedDict("_Verdicts", {"pass": Count, "fail": Count}), total=False):
     run_id: Required[str]
+    path: str
     model_name: Required[str]
     rows: Required[Count]
     unjudged: Required[Count]
@@ -371,6 +372,24 @@ class Comparison(TypedDict):
     instability: dict[str, _Unstable | None] | None
     graders: dict[str, dict[str, Count]]
     judges: _Judges | None
+
+
+# run_changes.json
+
+class _Flip(TypedDict):
+    item: str
+    old_datapoints: Names
+    new_datapoints: Names
+
+
+class _Flips(TypedDict):
+    harmful: list[_Flip]
+
+
+class Changes(TypedDict):
+    """run_changes.json."""
+
+    flips: _Flips
 
 
 # agreement.json

@@ -124,6 +124,43 @@ def mean_difference(differences: np.ndarray, seed: int, draws: int = DRAWS) -> M
     return MeanDifference(mean, Interval(float(low), float(high)), p, error, "bootstrap")
 
 
+class Clustered(NamedTuple):
+    """A mean over items in clusters: its standard error, and how many clusters of equal size tell
+    as much as these of unequal ones."""
+
+    mean: float
+    standard_error: float
+    effective: float
+
+
+def clustered(values: np.ndarray, clusters: np.ndarray) -> Clustered:
+    """The mean of items that come in clusters, these being what is sampled: error by leaving one
+    cluster out at a time (CV3; MacKinnon, Nielsen & Webb 2023), effective number of clusters by
+    their sizes (Carter, Schnepel & Steigerwald 2017). `clusters` are whole numbers from 0 on; there
+    are two at least. Clusters of one item give the standard error of a mean."""
+    sizes = np.bincount(clusters)
+    sums, n, count = np.bincount(clusters, values), len(values), len(sizes)
+    mean = float(values.mean())
+    off = (sums - mean * sizes) / (1 - sizes / n)
+    error = math.sqrt((count - 1) / count * float(off @ off)) / n
+    return Clustered(mean, error, n**2 / float((sizes.astype(float)**2).sum()))
+
+
+def clustered_difference(values: np.ndarray, clusters: np.ndarray) -> MeanDifference:
+    """The mean of per-item differences over clusters, with t on the effective number of clusters
+    less one; no interval where no cluster differs from another. p is no smaller than 2^(1 - k), the
+    least that k clusters can show by their signs."""
+    of = clustered(values, clusters)
+    least = min(1.0, 2.0 ** (1 - int(clusters.max()) - 1))
+    if of.standard_error < 1e-12:
+        return MeanDifference(of.mean, None, least if abs(of.mean) > 1e-12 else 1.0, 0.0, "sign")
+    free = max(1.0, of.effective - 1)
+    half = float(stdtrit(free, 1 - ALPHA / 2)) * of.standard_error
+    p = max(2 * float(stdtr(free, -abs(of.mean) / of.standard_error)), least)
+    return MeanDifference(of.mean, Interval(max(-1.0, of.mean - half), min(1.0, of.mean + half)),
+                          p, of.standard_error, "clusters")
+
+
 def _resampled_means(values: np.ndarray, seed: int, draws: int) -> np.ndarray:
     """Means of `draws` resamples of the items. Items with one value are interchangeable, so it is
     enough to draw how often each distinct value comes: the same distribution, far fewer draws."""

@@ -34,6 +34,8 @@ COMPARE = Step("compare_models", "compare_models.py",
                 "comparison.png", FACTS), "comparison/")
 AUDIT = Step("audit_benchmark", "audit_benchmark.py",
              ("audit.jsonl", "audit.csv", "audit.md", FACTS), "audit/")
+CHANGES = Step("compare_runs", "compare_runs.py",
+               ("run_changes.json", "run_changes.md", "run_changes.png"))
 PLAN = Step("plan_review", "plan_review.py", ("review_plan.jsonl", "review_plan.md",
                                               "contrast_rows.jsonl", "background.md"))
 AGREE = Step("measure_agreement", "measure_agreement.py",
@@ -44,6 +46,6 @@ DIAGNOSE = Step("analyze_diagnose", "analyze.py diagnose",
 # The report, the ledger and the reading log are people's work: no step's outputs.
 REPORT = Step("report", "write_report.py", (FACTS, ISSUES), "review/")
 CHECK = Step("check_report", "check_report.py", ("check.json", SHEET))
-STEPS = (BUILD, CLUSTER, COMPARE, AUDIT, PLAN, AGREE, DIAGNOSE, REPORT, CHECK)
+STEPS = (BUILD, CLUSTER, COMPARE, AUDIT, CHANGES, PLAN, AGREE, DIAGNOSE, REPORT, CHECK)
 # Made from a packet: wrong beside another one.
 DERIVED = tuple(step for step in STEPS if step not in (BUILD, REPORT))

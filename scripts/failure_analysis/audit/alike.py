@@ -266,11 +266,11 @@ def _options(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     if not listed or "only" in asked and len(answer) > len(gold) \
             or "case" in asked and answer.islower() != gold.islower():
         return False
-    a, b = (_option(text, listed) for text in (answer, gold))
+    a, b = (option(text, listed) for text in (answer, gold))
     return a == b != ""
 
 
-def _option(text: str, listed: dict[str, str]) -> str:
+def option(text: str, listed: dict[str, str]) -> str:
     """The letter of an option that a text names; blank for anything else."""
     bare = core(text)
     bare = re.sub(r"^(?:option|choice)\s+", "", bare, flags=re.I)

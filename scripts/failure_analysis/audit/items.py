@@ -78,7 +78,7 @@ def sorted_rows(analysis_dir: Path) -> Iterator[Rows]:
     with tempfile.TemporaryDirectory(prefix="audit-") as folder:
         path = Path(folder, "rows")
         with closing(_table(path)) as table:
-            for part, known in spread.spread(_fill, folder, _pieces(inputs.sources)):
+            for part, known in spread.spread(_fill, folder, portions(inputs.sources)):
                 whole.add(known)
                 table.execute("attach ? as part", (str(part),))
                 table.execute("insert into rows select * from part.rows order by rowid")
@@ -107,7 +107,7 @@ def _profile(path: Path, piece: tuple[str, str, str, str]) -> Profile:
         return profile((item, print_, _DECODE(row)) for item, print_, row, _ in found)
 
 
-def _pieces(sources: Sequence[Source]) -> list[tuple[int, list[Source]]]:
+def portions(sources: Sequence[Source]) -> list[tuple[int, list[Source]]]:
     """The sources in their order, numbered, in pieces of some megabytes: what a process reads."""
     pieces: list[tuple[int, list[Source]]] = []
     size = _READ_AT_ONCE

@@ -1,9 +1,7 @@
 """Outcomes of several models over the same items: shared and unique failures, paired statistics,
 repeats, judges. Items are joined on id and fingerprint; one that is not the same is left out."""
 
-import json
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -30,7 +28,6 @@ COLUMNS = ("run_id", "model_name", "item_id", "item_fingerprint", "outcome", "sc
            "grader", "termination", "task")
 CHANGES = "changes inside"  # in the place of the content that one unit has not
 READINGS = ("any", "majority", "all")
-_JUDGED = re.compile(r'"((?:[^"\\]|\\.)*)": (true|false)')
 
 
 @dataclass
@@ -149,8 +146,7 @@ def _add(unit: Unit, run: str, item: str, fingerprint: str, outcome: str, scores
         unit.not_counted += ended in NOT_COUNTED
         return
     unit.graders[grader] += 1
-    judged_on = [(json.loads(f'"{name}"') if "\\" in name else name, verdict == "false")
-                 for name, verdict in _JUDGED.findall(scores)]
+    judged_on = [(name, not passed) for name, passed in rows.judged_on(scores)]
     if fingerprint == UNSURE:
         unit.unsure.append(outcome == "fail")
         for name, failed in judged_on:

@@ -66,7 +66,7 @@ def _mean(shares: Mapping[str, float | None]) -> float:
 def _mark_items(axes, shown: list[str]) -> None:
     """Item names while they can be read, else places only."""
     if len(shown) <= LABELLED:
-        axes.set_xticks(range(len(shown)), [_short(item, 22) for item in shown], fontsize=7,
+        axes.set_xticks(range(len(shown)), [short(item, 22) for item in shown], fontsize=7,
                         rotation=90, parse_math=False)
         axes.set_xticks([place - 0.5 for place in range(1, len(shown))], minor=True)
     axes.set_yticks([place - 0.5 for place in range(1, len(axes.get_yticks()))], minor=True)
@@ -103,12 +103,13 @@ def _legend(figure, shares: Mapping) -> None:
 
 def _distinct(names: list[str]) -> list[str]:
     """The names cut to what fits, or whole where the cut would make two of them equal."""
-    cut = [_short(name) for name in names]
-    return [short if cut.count(short) == 1 else _short(name, 90)
+    cut = [short(name) for name in names]
+    return [short if cut.count(short) == 1 else short(name, 90)
             for name, short in zip(names, cut, strict=True)]
 
 
-def _short(name: str, most: int = 44) -> str:
+def short(name: str, most: int = 44) -> str:
+    """A name on one line, cut to so many characters, in signs that can be drawn."""
     plain = _drawable(" ".join(clean.visible(name).split()))
     return plain if len(plain) <= most else f"{plain[:most - 12]}…{plain[-10:]}"
 

@@ -3,6 +3,7 @@ folder has them (every one that failed or that nobody judged, and the passing on
 copied for contrast)."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
@@ -18,6 +19,7 @@ from failure_analysis.datapoint import NOT_COUNTED, Outcome
 CONTRAST = steps.PLAN.writes[2]
 OUTCOMES = ("pass", "fail", "unjudged")
 _DECODE = msgspec.json.Decoder().decode
+_JUDGED = re.compile(r'"((?:[^"\\]|\\.)*)": (true|false)')
 _COLUMNS = ("datapoint_id", "run_id", "model_name", "item_id", "item_fingerprint", "trial",
             "outcome", "failed_dimensions", "termination", "task")
 
@@ -117,6 +119,12 @@ def columns(analysis_dir: Path, names: tuple[str, ...]) -> Iterator[list[str]]:
     for *cells, _, _ in clean.csv_cells(path, (*names, "trial", "outcome"), steps.BUILD.script,
                                         _wrong_line):
         yield cells
+
+
+def judged_on(scores: str) -> list[tuple[str, bool]]:
+    """The dimensions that a cell of scores judges, with whether each was passed."""
+    return [(json.loads(f'"{name}"') if "\\" in name else name, verdict == "true")
+            for name, verdict in _JUDGED.findall(scores)]
 
 
 def _wrong_line(cells: list[str]) -> str:

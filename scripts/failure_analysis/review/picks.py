@@ -1,6 +1,7 @@
-"""Which datapoints are to be read, in which order: flags of the audit first, then the kinds of
-failures and what nobody judged in turn, so much of each as a budget or the floors ask for, with
-passing ones for contrast, and who reads them."""
+"""Which datapoints are to be read, in which order: new failures of a comparison of runs where they
+are asked for, flags of the audit, then the kinds of failures and what nobody judged in turn, so
+much of each as a budget or the floors ask for, with passing ones for contrast, and who reads
+them."""
 
 import hashlib
 from collections import Counter
@@ -18,10 +19,10 @@ FLOOR = 3  # rows of each model and provisional mode
 PER_ITEM = 2  # rows of each item that every model failed
 _MOST_SIBLINGS = 12
 _MOST_ALIKE = 10  # flags of one class and rule
-AUDIT = "audit"
+FLIP, AUDIT = "flip", "audit"
 ALL, REPAIRED, UNIQUE = "failed_by_all", "repaired_elsewhere", "unique_failure"
 UNJUDGED, SAMPLE, CONTRAST = "unjudged", "sample", "contrast"
-STAGES = (AUDIT, ALL, REPAIRED, UNIQUE, UNJUDGED, SAMPLE)
+STAGES = (FLIP, AUDIT, ALL, REPAIRED, UNIQUE, UNJUDGED, SAMPLE)
 Passing = dict[tuple[str, str], list[rows.OutcomeLine]]
 
 
@@ -37,29 +38,32 @@ class Pick(NamedTuple):
 
 class Options(NamedTuple):
     """How much is planned (`budget` datapoints; without one the floors, up to the ceiling;
-    `everything`), for how many readers, and the seed of what is drawn."""
+    `everything`), for how many readers, the seed of what is drawn, and whether what passed in the
+    OLD of a comparison of runs and fails in its NEW comes first."""
 
     budget: int | None = None
     everything: bool = False
     shards: int = 1
     overlap: float = 0.2
     seed: int = 0
+    from_flips: bool = False
 
 
 def queues(failing: list[rows.OutcomeLine], compared: dict, repaired: list[dict],
            passing: Passing, seed: int, flagged: Iterable[Pick] = (),
-           unjudged: Iterable[rows.OutcomeLine] = (), group_of: Mapping[str, str] | None = None
-           ) -> dict[str, list[Pick]]:
-    """The datapoints that are no sample, those `flagged` by the audit and those that nobody judged
-    among them, by why they are to be read, the first to read first; each is in one queue. Of those
-    that are alike (`group_of` says which) there is one, but for the audit."""
+           unjudged: Iterable[rows.OutcomeLine] = (), group_of: Mapping[str, str] | None = None,
+           flipped: Iterable[Pick] = ()) -> dict[str, list[Pick]]:
+    """The datapoints that are no sample, those `flipped` between two runs, `flagged` by the audit
+    and judged by nobody among them, by why they are to be read, the first to read first; each is in
+    one queue. Of those that are alike (`group_of` says which) there is one, but for the audit."""
     name = _namer(group_of)
     by_item: dict[str, list[rows.OutcomeLine]] = {}
     for line in failing:
         by_item.setdefault(line.item, []).append(line)
     taken: set[str] = set()
     by_why: dict[str, list[Pick]] = {}
-    for why, candidates in ((AUDIT, flagged), (ALL, failed_by_all(by_item, compared, seed, name)),
+    for why, candidates in ((FLIP, flipped), (AUDIT, flagged),
+                            (ALL, failed_by_all(by_item, compared, seed, name)),
                             (REPAIRED, _repaired_picks(by_item, repaired, passing)),
                             (UNIQUE, _unique(by_item, compared, seed)),
                             (UNJUDGED, _unjudged(unjudged))):
@@ -104,6 +108,20 @@ def flagged(found: Iterable[Candidate], outcomes: Mapping[str, rows.OutcomeLine]
             of_class[one.klass].append(Pick((failed or passed)[0], AUDIT,
                                             passed[0] if failed and passed else None, one))
     return [pick for turn in zip_longest(*of_class.values()) for pick in turn if pick]
+
+
+def flipped(harmful: Iterable[Mapping[str, list[str]]], outcomes: Mapping[str, rows.OutcomeLine]
+            ) -> list[Pick]:
+    """A failing datapoint of each item that NEW fails and OLD passed, with one of OLD that passed,
+    where this folder has it."""
+    picks = []
+    for flip in harmful:
+        failed, passed = ([outcomes[ident] for ident in flip[side] if ident in outcomes
+                           and outcomes[ident].outcome == outcome] for side, outcome in
+                          (("new_datapoints", "fail"), ("old_datapoints", "pass")))
+        if failed:
+            picks.append(Pick(failed[0], FLIP, passed[0] if passed else None))
+    return picks
 
 
 def suspected(found: Iterable[Candidate]) -> Counter[str]:
@@ -250,6 +268,9 @@ def kept(queues: dict[str, list[Pick]], failing: list[rows.OutcomeLine], passing
         first = {pick.line.mode: pick for _, pick in reversed(sample)
                  if pick.line.mode not in shown and _passed(pick.line, passing)}
         return _with_contrasts(_in_turn([*taken, *needed, *first.values()]), passing, None)
+    if new := _that_fit(queues.get(FLIP, ()), options.budget):
+        rest = options._replace(budget=options.budget - size(new))
+        return [*new, *(kept({**queues, FLIP: []}, failing, passing, rest) if rest.budget else [])]
     able = {line.mode for line in failing if _passed(line, passing)}
     due = {why: len(queue) for why, queue in queues.items()}
     shares = _shares({**due, SAMPLE: len(failing),
@@ -259,6 +280,18 @@ def kept(queues: dict[str, list[Pick]], failing: list[rows.OutcomeLine], passing
     first = _with_contrasts(_in_turn([*taken, *sample[:shares[SAMPLE]]]), passing,
                             shares[CONTRAST])
     return [*first, *sample[shares[SAMPLE]:][:options.budget - size(first)]]
+
+
+def _that_fit(picks: Iterable[Pick], budget: int) -> list[Pick]:
+    """The first picks that a budget holds, the last one without its contrast where that is too
+    much."""
+    fitting: list[Pick] = []
+    for pick in picks:
+        left = budget - size(fitting)
+        if left < 1:
+            break
+        fitting.append(pick if left > 1 else pick._replace(contrast=None))
+    return fitting
 
 
 def _failed(picks: Iterable[Pick]) -> list[rows.OutcomeLine]:
@@ -291,13 +324,14 @@ def _shares(wanted: dict[str, int], limit: int) -> dict[str, int]:
 
 
 def _in_turn(picks: list[Pick]) -> list[Pick]:
-    """The picks, first those of the audit, then the other kinds in turn; those of an item that
-    every model failed stay together, as they are read together."""
+    """The picks, first new failures and those of the audit, then the other kinds in turn; those of
+    an item that every model failed stay together, as they are read together."""
     turns: dict[str, dict[str, list[Pick]]] = {why: {} for why in STAGES}
     for pick in picks:
         name = pick.line.item if pick.why == ALL else pick.line.datapoint_id
         turns[pick.why].setdefault(name, []).append(pick)
-    first = [pick for together in turns.pop(AUDIT).values() for pick in together]
+    first = [pick for why in (FLIP, AUDIT) for together in turns.pop(why).values()
+             for pick in together]
     return first + [pick for turn in zip_longest(*(kind.values() for kind in turns.values()))
                     for together in turn if together for pick in together]
 

@@ -17,6 +17,7 @@ from failure_analysis.review.picks import (
     ALL,
     AUDIT,
     CONTRAST,
+    FLIP,
     REPAIRED,
     SAMPLE,
     UNIQUE,
@@ -31,6 +32,7 @@ NAME, PAGE = steps.PLAN.writes[:2]
 CEILING = 100
 GATE = 30  # shared datapoints below which agreement is not measured
 WHY = {
+    FLIP: "passed before the change and fails now: what does it do differently?",
     AUDIT: "a verdict of this item contradicts itself or the record: is the benchmark wrong?",
     ALL: "every model of the compared group failed this item: hard for all, or the benchmark?",
     REPAIRED: "nobody passes this version of the item, somebody another one: was it repaired?",
@@ -89,8 +91,9 @@ def plan(analysis_dir: Path, options: Options) -> Plan:
     failing = _drawn(index, index.failing(), options.seed)
     groups = alike.Groups(index)
     group_of = groups.names()
+    flipped = picks.flipped(_harmful(analysis_dir), index.outcomes) if options.from_flips else ()
     queues = picks.queues(failing, compared, _repaired(analysis_dir), passing, options.seed,
-                          flagged, unjudged, group_of)
+                          flagged, unjudged, group_of, flipped)
     failing = picks.once(failing, queues, group_of)
     kept, ceiling = picks.kept(queues, failing, passing, options), None
     if (options.budget, options.everything) == (None, False):
@@ -141,6 +144,12 @@ def _compared(analysis_dir: Path, index: rows.Index, other: bool) -> dict:
         return NOTHING_COMPARED
     path = files.needed(analysis_dir / comparison_page.NAME, "compare_models.py")
     return results.read(path, results.Comparison, steps.COMPARE.script)
+
+
+def _harmful(analysis_dir: Path) -> list[dict]:
+    """What passed in OLD and fails in NEW of a comparison of runs; refuses when there is none."""
+    path = files.needed(analysis_dir / steps.CHANGES.writes[0], steps.CHANGES.script)
+    return results.read(path, results.Changes, steps.CHANGES.script)["flips"]["harmful"]
 
 
 def _repaired(analysis_dir: Path) -> list[dict]:

@@ -1,0 +1,92 @@
+"""The figure of two runs: what became of the items, and the differences with their intervals."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from failure_analysis import store
+from failure_analysis.comparison import figure
+
+MOST_LINES = 14
+KINDS = (("both_pass", "pass on both", "#dbe9f6", "black"),
+         ("beneficial", "failed, passes now", "#2b7bba", "white"),
+         ("split", "split", "#d9d9d9", "black"),
+         ("harmful", "passed, fails now", "#b3420a", "white"),
+         ("both_fail", "fail on both", "#efd5c5", "black"))
+_SAID = {"better": "NEW is better", "worse": "NEW is worse", "not_shown": "no difference shown"}
+
+
+class _Line(NamedTuple):
+    """One difference in points, with its interval where there is one."""
+
+    name: str
+    difference: float
+    interval: Sequence[float] | None
+
+
+def draw(path: Path, result: Mapping[str, Any]) -> None:
+    """Draws a comparison as a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    lines = _lines(result)
+    drawn = Figure(figsize=(9.5, 2.5 + 0.33 * len(lines)), dpi=110, layout="constrained")
+    FigureCanvasAgg(drawn)
+    top, below = drawn.subplots(2, 1, height_ratios=[0.9, 0.6 + 0.33 * len(lines)])
+    _draw_items(top, result)
+    _draw_differences(below, lines, result["margin"])
+    overall = result["overall"]
+    drawn.suptitle(
+        f"{_SAID[result['verdict']]}: {100 * overall['old']:.1f} % → {100 * overall['new']:.1f} % "
+        f"on {result['items']} items", x=0.01, ha="left", fontsize=12)
+    store.write_figure(path, drawn)
+
+
+def _lines(result: Mapping[str, Any]) -> list[_Line]:
+    """The difference over all, and those of the tasks that changed most."""
+    tasks = sorted(result["tasks"], key=lambda line: (-abs(line["difference"]), line["task"]))
+    shown = [*((f"all {result['items']} items", result["overall"]),), *(
+        (f"{figure.short(line['task'], 30)} ({line['items']})", line)
+        for line in tasks[:MOST_LINES])]
+    return [_Line(name, 100 * line["difference"], line["interval"] and [
+        100 * end for end in line["interval"]]) for name, line in shown]
+
+
+def _draw_items(axes: Any, result: Mapping[str, Any]) -> None:
+    """One bar: what became of the items."""
+    start = 0
+    for name, words, colour, ink in KINDS:
+        value = result["flips"][name]
+        count = value if isinstance(value, int) else len(value)
+        if not count:
+            continue
+        axes.barh(0, count, left=start, color=colour, edgecolor="white", label=words)
+        if count >= 0.025 * result["items"]:
+            axes.text(start + count / 2, 0, str(count), ha="center", va="center", color=ink,
+                      fontsize=10)
+        start += count
+    axes.set_xlim(0, result["items"])
+    axes.set_axis_off()
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=5, fontsize=8.5,
+                frameon=False)
+
+
+def _draw_differences(axes: Any, lines: Sequence[_Line], margin: float | None) -> None:
+    """The differences with their intervals, zero and the margin."""
+    for place, line in enumerate(lines):
+        low, high = line.interval or (line.difference, line.difference)
+        colour = "#b3420a" if high < 0 else "#2b7bba" if low > 0 else "#444444"
+        axes.plot([low, high], [place, place], color=colour, linewidth=2.2 if place == 0 else 1.4)
+        axes.plot([line.difference], [place], marker="o", color=colour,
+                  markersize=7 if place == 0 else 5)
+    axes.axvline(0, color="#888888", linewidth=1)
+    if margin is not None:
+        axes.axvspan(-100 * margin, 100 * margin, color="#e8e8e8", zorder=0)
+        axes.text(-100 * margin, -0.75, f"margin {100 * margin:g}", fontsize=8, color="#555555",
+                  ha="center")
+    axes.set_yticks(range(len(lines)), [line.name for line in lines], fontsize=9,
+                    parse_math=False)
+    axes.set_ylim(len(lines) - 0.4, -0.9)
+    axes.set_xlabel("points NEW − OLD, with 95 % interval: left worse, right better", fontsize=9)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)

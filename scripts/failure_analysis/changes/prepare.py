@@ -1,0 +1,80 @@
+"""The two sides as a command line names them; runs that are no analysis yet are made one."""
+
+from pathlib import Path
+
+from failure_analysis import clean, files, results, steps, store
+from failure_analysis.changes.sides import Wanted, is_analysis
+from failure_analysis.comparison import write as comparison
+from failure_analysis.packet import build, heuristics
+from failure_analysis.reading import detect, tasks
+from failure_analysis.review import standing
+
+
+def both(old: str, new: str, mapping: Path | None, output_dir: Path | None
+         ) -> tuple[Wanted, Wanted]:
+    """Both sides. Runs are analysed together in one folder, so that both can be read beside each
+    other there; beside an analysis that is there already they are analysed alone."""
+    named = [_read(text) for text in (old, new)]
+    runs = [path for path, _ in named if not is_analysis(path)]
+    if not runs:
+        return tuple(Wanted(path, name) for path, name in named)
+    for path, name in named:
+        if path in runs and name:
+            raise files.Refusal(f"{path}::{name}: a name goes with an analysis folder "
+                                f"({steps.BUILD.script} makes one), and {path} is none")
+    if len(runs) == 2:
+        _refuse_inside(*runs)
+    folder = _analysed(runs, mapping, output_dir)
+    return tuple(Wanted(folder, str(path), _runs_of(folder, path)) if path in runs
+                 else Wanted(path, name) for path, name in named)
+
+
+def _read(text: str) -> tuple[Path, str]:
+    """A path and the name behind `::`; refuses a path that is not there."""
+    path, _, name = (text, "", "") if Path(text).exists() else text.rpartition("::") \
+        if "::" in text else (text, "", "")
+    if not Path(path).exists():
+        raise files.Refusal(f"{path}: no such file or folder")
+    return Path(path), name
+
+
+def _refuse_inside(old: Path, new: Path) -> None:
+    """Refuses runs of which one side is part of the other."""
+    one, two = old.resolve(), new.resolve()
+    if one.is_relative_to(two) or two.is_relative_to(one):
+        raise files.Refusal(f"{old} and {new}: one is part of the other; name two runs")
+
+
+def _analysed(runs: list[Path], mapping: Path | None, output_dir: Path | None) -> Path:
+    """The folder with the packet of some runs, and what a plan of their review needs."""
+    inputs = detect.from_inputs(runs, mapping)
+    folder = output_dir or Path("results", clean.safe_name(
+        f"{tasks.folder_name(inputs.sources)}-runs"))
+    standing.refuse_place(folder, None, "--output-dir", (), runs)
+    standing.guard(folder, inputs.sources, None, "--output-dir", False, mapping)
+    folder.mkdir(parents=True, exist_ok=True)
+    store.hold(folder)
+    counts = build.build(inputs, folder, 1, _settings(runs, mapping, inputs))
+    heuristics.label(folder, heuristics.DEFAULT_RULES)
+    if counts["pass"] + counts["fail"]:
+        comparison.write(folder)
+    return folder
+
+
+def _settings(runs: list[Path], mapping: Path | None, inputs: detect.Inputs) -> dict:
+    """What the manifest says of the inputs, as build_packet.py would."""
+    return {"run_dir": [], "comparison_dir": None, "input": [path.as_posix() for path in runs],
+            "mapping": mapping.as_posix() if mapping else None,
+            "mapping_sha256": files.sha256(mapping) if mapping else None,
+            "benchmark": inputs.sources[0].benchmark, "labels": {}, "without": []}
+
+
+def _runs_of(folder: Path, path: Path) -> frozenset[str]:
+    """The runs of a folder that were read from a path."""
+    runs = results.read(folder / steps.SANITY, results.Sanity, steps.BUILD.script)["runs"]
+    mine = frozenset(run["run_id"] for run in runs
+                     if Path(run["path"]).is_relative_to(path.as_posix()))
+    if not mine:
+        raise files.Refusal(f"{folder}: which of its runs are of {path} cannot be told; name them: "
+                            f"compare_runs.py {folder}::OLD {folder}::NEW")
+    return mine
