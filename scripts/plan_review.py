@@ -14,14 +14,14 @@
 
 Reads outcomes.csv, failure_review_rows.jsonl, model_comparison.json, audit.jsonl, and the runs
 themselves once more (for passing datapoints); with --from-flips run_changes.json too, whose new
-failures come first. Then the flags of the audit, passing datapoints beside failing ones; then
-kinds in turn, so that you can stop early: an item that every model failed, a failure of one model
-alone, a datapoint that nobody has judged, one of a sample of every model and provisional mode, at least 3 rows each; every provisional mode gets one passing datapoint
-of the same item as contrast. Of failing datapoints that are alike (one item, the same or nearly
-the same words and calls) one is read, and the others are listed beside it. Without --budget the
-plan is as long as these floors need, up to 100 datapoints (7 for each model, if that is more). In a
-plan that is cut every kind has the same share, and what one cannot use goes to the others; it says
-what it leaves out.
+failures come first. Then the flags of the audit, passing datapoints beside failing ones; then kinds
+in turn, so that you can stop early: an item that every model failed, a failure of one model alone,
+a datapoint that nobody has judged, one of a sample of every model and provisional mode, at least 3
+rows each; every provisional mode gets one passing datapoint of the same item as contrast. Of
+failing datapoints that are alike (one item, the same or nearly the same words and calls) one is
+read, and the others are listed beside it. Without --budget the plan is as long as these floors
+need, up to 100 datapoints (7 for each model, if that is more). In a plan that is cut every kind has
+the same share, and what one cannot use goes to the others; it says what it leaves out.
 
 Writes review_plan.jsonl, review_plan.md, contrast_rows.jsonl (passing datapoints of the planned
 items, whole) and, where the runs record the models' policy, background.md.
