@@ -42,6 +42,8 @@ PLACEHOLDERS = {
     "ANALYSIS_DIR": "results/demo",
     "COMPARISON_DIR": "{bundle}/tests/fixtures/demo_runs/comparison",
     "RUN_DIR": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}",
+    "OLD_RUN": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}",
+    "NEW_RUN": "{bundle}/tests/fixtures/demo_runs/runs/20261121T051646_qwen2.5-coder-1.5b-instruct",
     "INPUT": "{bundle}/tests/fixtures/demo_runs/runs/{first_run}/openai_judged.jsonl",
     "RESULTS": "{bundle}/tests/fixtures/quiz/answers.jsonl",
     "MAPPING": "{bundle}/tests/fixtures/quiz/benchmark.yaml",

@@ -55,40 +55,58 @@ def failing(side: Side) -> Failing:
                    frozenset(range(len(side.items))) - frozenset(undecided))
 
 
+class _Items(NamedTuple):
+    """Compared items: their places on both sides, their [judged attempts, passed ones] there, and
+    the cluster of each."""
+
+    here: np.ndarray
+    there: np.ndarray
+    of_old: tuple[np.ndarray, np.ndarray]
+    of_new: tuple[np.ndarray, np.ndarray]
+    clusters: np.ndarray | None
+
+    def only(self, chosen: np.ndarray) -> "_Items":
+        """Some of them."""
+        return _Items(self.here[chosen], self.there[chosen],
+                      tuple(part[chosen] for part in self.of_old),
+                      tuple(part[chosen] for part in self.of_new), None if self.clusters is None
+                      else np.unique(self.clusters[chosen], return_inverse=True)[1])
+
+
 def changed(old: tuple[Side, Failing], new: tuple[Side, Failing], joined: Joined,
             clusters: np.ndarray | None, seed: int) -> dict[str, Any]:
     """Every cause by kind, with the items at which it came, went and stayed."""
-    result: dict[str, Any] = {
-        kind: _table(old[1].causes[kind], new[1].causes[kind], old[0], new[0], joined.old,
-                     joined.new, clusters, seed) for kind in KINDS}
+    items = _Items(joined.old, joined.new, old[0].attempts(joined.old),
+                   new[0].attempts(joined.new), clusters)
+    result: dict[str, Any] = {kind: _table(old[1].causes[kind], new[1].causes[kind], items, seed,
+                                           telling=True) for kind in KINDS}
     if not (old[1].reviewed and new[1].reviewed):
         return {**result, "buckets": None}
     both = np.array([here in old[1].decided and there in new[1].decided for here, there in
                      zip(joined.old.tolist(), joined.new.tolist(), strict=True)], dtype=bool)
-    kept = None if clusters is None else np.unique(clusters[both], return_inverse=True)[1]
     return {**result, "buckets": {
         "items": int(both.sum()), "reviewed_old": old[1].reviewed, "reviewed_new": new[1].reviewed,
-        "causes": _table(old[1].buckets, new[1].buckets, old[0], new[0], joined.old[both],
-                         joined.new[both], kept, seed) if both.any() else []}}
+        "causes": _table(old[1].buckets, new[1].buckets, items.only(both), seed)
+        if both.any() else []}}
 
 
-def _table(old: Mapping[str, Column], new: Mapping[str, Column], old_side: Side, new_side: Side,
-           here: np.ndarray, there: np.ndarray, clusters: np.ndarray | None, seed: int
-           ) -> list[dict[str, Any]]:
-    """One line for each cause that any of the items has, those that grew most first."""
-    tries = old_side.attempts(here)[0], new_side.attempts(there)[0]
+def _table(old: Mapping[str, Column], new: Mapping[str, Column], items: _Items, seed: int,
+           *, telling: bool = False) -> list[dict[str, Any]]:
+    """One line for each cause that any of the items has, those that grew most first; one that all
+    failing attempts have tells nothing, and is left out where lines must be `telling`."""
+    fails = [judged - passed for judged, passed in (items.of_old, items.of_new)]
     lines = []
     for cause in sorted({*old, *new}):
-        counts = _counts(old.get(cause), here), _counts(new.get(cause), there)
+        counts = _counts(old.get(cause), items.here), _counts(new.get(cause), items.there)
         had, has = counts[0] > 0, counts[1] > 0
-        if not (had | has).any():
+        if not (had | has).any() or telling and all(
+                (count == of).all() for count, of in zip(counts, fails, strict=True)):
             continue
         lines.append({"cause": cause, "came": int((has & ~had).sum()),
                       "went": int((had & ~has).sum()), "stayed": int((had & has).sum()),
-                      **difference((tries[0], counts[0]), (tries[1], counts[1]), clusters, seed)})
+                      **difference((items.of_old[0], counts[0]), (items.of_new[0], counts[1]),
+                                   items.clusters, seed)})
     adjusted(lines)
-    if len(lines) == 1 and lines[0]["stayed"]:  # all that fail have it: it tells nothing
-        return []
     return sorted(lines, key=lambda line: (-line["difference"], line["cause"]))
 
 

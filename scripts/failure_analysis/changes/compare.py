@@ -11,6 +11,7 @@ from failure_analysis.changes.joined import Joined, join
 from failure_analysis.changes.sides import Side, Wanted
 from failure_analysis.comparison import rates
 from failure_analysis.datapoint import natural_key
+from failure_analysis.markdown import listed
 from failure_analysis.statistics import ALPHA, rounded
 
 
@@ -95,8 +96,10 @@ def _side(side: Side) -> dict[str, Any]:
     places = np.arange(len(side.items))
     judged, passed = side.attempts(places)
     counted = [[int(n), int(n - right)] for n, right in zip(judged, passed, strict=True) if n]
-    return {"folder": side.wanted.folder.as_posix(), "name": side.wanted.name,
-            "models": sorted(side.models), "runs": sorted(side.runs, key=natural_key),
+    wanted, runs = side.wanted, sorted(side.runs, key=natural_key)
+    return {"folder": wanted.folder.as_posix(),
+            "name": wanted.name if not wanted.runs else listed(runs, 3),
+            "models": sorted(side.models), "runs": runs,
             "graders": dict(sorted(side.graders.items())), "rows": side.runs.total(),
             "items": len(side.items), "of_no_item": side.unsure, "rejected": sides.rejected(side),
             "unjudged": sum(marks.count("-") for marks in side.marks),

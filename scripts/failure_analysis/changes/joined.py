@@ -46,13 +46,15 @@ def join(old: Side, new: Side) -> Joined:
     names_old, names_new = old.names(), new.names()
     gone = {names_old[place] for place, _ in mine}, {names_new[place] for _, place in mine}
     lists: dict[str, list[str]] = {name: [] for name in Joined._fields[4:]}
-    for left in others:
-        if left.item not in gone[0] and left.item not in gone[1]:
-            lists[left.why].append(left.item)
     lists["only_old"] = [item for item in old.items if item not in new.items
                          and item not in gone[0]]
     lists["only_new"] = [item for item in new.items if item not in old.items
                          and item not in gone[1]]
+    for left in others:  # where one of the two is joined to another id, the other one is alone
+        joined_as = left.item in gone[0], left.item in gone[1]
+        why = {(False, False): left.why, (False, True): "only_old", (True, False): "only_new"}
+        if joined_as != (True, True):
+            lists[why[joined_as]].append(left.item)
     judged: list[tuple[int, int]] = []
     for here, there in [*((old_, new_) for _, old_, new_ in pairs), *mine]:
         ran = [any(mark != "-" for mark in side.marks[place])
