@@ -136,11 +136,13 @@ class Clustered(NamedTuple):
 def clustered(values: np.ndarray, clusters: np.ndarray) -> Clustered:
     """The mean of items that come in clusters, these being what is sampled: error by leaving one
     cluster out at a time (CV3; MacKinnon, Nielsen & Webb 2023), effective number of clusters by
-    their sizes (Carter, Schnepel & Steigerwald 2017). `clusters` are whole numbers from 0 on; there
-    are two at least. Clusters of one item give the standard error of a mean."""
+    their sizes (Carter, Schnepel & Steigerwald 2017). `clusters` are whole numbers from 0 on.
+    Clusters of one item give the standard error of a mean, one cluster gives none."""
     sizes = np.bincount(clusters)
     sums, n, count = np.bincount(clusters, values), len(values), len(sizes)
     mean = float(values.mean())
+    if count == 1:
+        return Clustered(mean, 0.0, 1.0)
     off = (sums - mean * sizes) / (1 - sizes / n)
     error = math.sqrt((count - 1) / count * float(off @ off)) / n
     return Clustered(mean, error, n**2 / float((sizes.astype(float)**2).sum()))

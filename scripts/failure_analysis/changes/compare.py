@@ -50,7 +50,7 @@ def compare(old: Wanted, new: Wanted, options: Options) -> dict[str, Any]:
         "dimensions": _dimensions(one, two, joined, clusters, options.seed),
         "causes": causes.changed((one, causes.failing(one)), (two, causes.failing(two)), joined,
                                  clusters, options.seed),
-        "numbers": _numbers(one, two, joined, options.seed),
+        "numbers": _numbers(one, two, joined),
         "not_compared": {name: getattr(joined, name) for name in Joined._fields[4:]},
         "moved": [list(pair) for pair in joined.moved], "by_id_alone": joined.by_id,
         "missing": _missing(one, two, joined),
@@ -165,7 +165,7 @@ def _dimensions(old: Side, new: Side, joined: Joined, clusters: np.ndarray | Non
     return lines
 
 
-def _numbers(old: Side, new: Side, joined: Joined, seed: int) -> list[dict[str, Any]]:
+def _numbers(old: Side, new: Side, joined: Joined) -> list[dict[str, Any]]:
     """One line for each of tokens, time and cost: totals over all rows, and the means of an attempt
     over the compared items that have it on both sides."""
     lines = []
@@ -178,7 +178,7 @@ def _numbers(old: Side, new: Side, joined: Joined, seed: int) -> list[dict[str, 
             continue
         was, now = shares(_part(of_old, chosen)), shares(_part(of_new, chosen))
         scale = float(np.abs(now - was).max()) or 1.0
-        mean = statistics.mean_difference((now - was) / scale, seed)
+        mean = statistics.clustered_difference((now - was) / scale, np.arange(len(now)))
         lines.append({
             "number": name, "items": int(chosen.sum()),
             "total_old": _total(old, name), "total_new": _total(new, name),
