@@ -20,7 +20,7 @@ _FAILED = re.compile(r"\w*(error|exception)\b|error|exception|traceback|failed")
 _NO_ERROR = ('error": null', 'error":null', 'error": false', 'error": ""', 'errors": []')
 
 
-class Made(msgspec.Struct, frozen=True, array_like=True):
+class Made(msgspec.Struct, frozen=True, array_like=True, eq=False):
     """A tool call that was made: by whom (`assistant`, or `user` for a simulated one's), its
     result as text (cut, with a hash of the whole), whether the tool failed, the call's id, or that
     of the result where no call is recorded for it."""
@@ -34,7 +34,7 @@ class Made(msgspec.Struct, frozen=True, array_like=True):
     ident: str | None = None
 
 
-class Seen(msgspec.Struct, frozen=True, array_like=True):
+class Seen(msgspec.Struct, frozen=True, array_like=True, eq=False):
     """A datapoint. `answer` is the final one; `spoken` all that the model said, turn by turn, where
     it spoke more than once (else blank)."""
 
