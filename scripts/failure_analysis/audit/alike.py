@@ -24,6 +24,7 @@ from failure_analysis.audit.normal import (
 )
 
 _ROOM = 200  # characters that the form of an answer may add
+_ARTICLE = re.compile(r"^(?:the|an?) (?=\w{2})", re.I)
 _TITLE = re.compile(r"(?:mr|mrs|ms|miss|dr|prof|professor|sir|lady|captain|judge)\.? ", re.I)
 _ABBREVIATED = re.compile(r"\b(Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr)\.", re.I)
 
@@ -57,7 +58,7 @@ def _rule(answer: str, gold: str, question: str, asked: frozenset) -> str:
         return ""
     if "output" in asked:
         return _of_output(answer, gold)
-    answer, gold = (text.translate(values.TYPOGRAPHY).strip() for text in (answer, gold))
+    answer, gold = (values.plain(text).strip() for text in (answer, gold))
     if answer.isdecimal() and gold.isdecimal() and answer.lstrip("0") != gold.lstrip("0"):
         return ""
     return next((name for name, same in _RULES if same(answer, gold, question, asked)), "")
@@ -72,8 +73,10 @@ def _of_output(answer: str, gold: str) -> str:
 
 
 def _white_space(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    return answer.split() == gold.split() or unspaced(answer).split() == unspaced(gold).split() \
-        or query(answer) == query(gold) != ""
+    a, b = ("".join(text.split()).rstrip(";") for text in (answer, gold))
+    return a == b and (answer.split() == gold.split()
+                       or unspaced(answer).split() == unspaced(gold).split()
+                       or query(answer) == query(gold) != "")
 
 
 def _wrapping(answer: str, gold: str, question: str, asked: frozenset) -> bool:
@@ -89,8 +92,7 @@ def _case(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 def _article(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """One of the two with an article before it, the other without."""
-    a, b = (re.sub(r"^(?:the|an?) (?=\w{2})", "", core(text), flags=re.I)
-            for text in (answer, gold))
+    a, b = (_ARTICLE.sub("", core(text)) for text in (answer, gold))
     return a.casefold() == b.casefold() != "" and bool(re.search(r"[^\W\d_]", b)) \
         and not re.search(r"\btitles?\b|\barticles?\b|\btranslat|\bgrammar", question, re.I) \
         and not case_matters(a, b, question, asked)
@@ -215,10 +217,10 @@ _OF_ANOTHER = re.compile(r"\b(?:or|and|not|but|except|short|more|less|fewer|abou
 
 def _duration(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """One length of time in other units, where the question names none for it."""
-    if asked & {"date", "unit", "number"} or _IN_UNIT.search(question):
+    if asked & {"date", "unit", "number"}:
         return False
     a, b = (values.duration(core(text)) for text in (answer, gold))
-    return a is not None and a == b
+    return a is not None and a == b and not _IN_UNIT.search(question)
 
 
 _IN_UNIT = re.compile(r"\b(?:in|how many|to|into|as|of|full|whole|number of) (?:the )?(?:(?:full|"
@@ -301,11 +303,17 @@ def _lists(value: Any) -> int:
 
 
 def _list(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    if _is_no_json(answer, gold, asked):
+    if not (_is_several(answer) and _is_several(gold)) or _is_no_json(answer, gold, asked):
         return False
     asked = _with_case(answer, gold, question, asked)
     a, b = _parts(answer, question, asked), _parts(gold, question, asked)
     return len(a) > 1 and len(a) == len(b) and "pairs" not in asked and a == b
+
+
+def _is_several(text: str) -> bool:
+    """Whether there is anything in a text that may part the members of a list."""
+    return any(map(text.__contains__, (",", ";", "and", "±", "\\pm", "+/-"))) \
+        or len(text.splitlines()) > 1
 
 
 def _is_no_json(answer: str, gold: str, asked: frozenset) -> bool:
@@ -317,9 +325,9 @@ def _is_no_json(answer: str, gold: str, asked: frozenset) -> bool:
 def _set(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """Equal but for the order, where the question says that it is free or asks for members, or
     the gold is a set."""
-    a_set = core(unlatexed(core(gold))).startswith("{") and ":" not in gold
-    if _is_no_json(answer, gold, asked):
+    if not (_is_several(answer) and _is_several(gold)) or _is_no_json(answer, gold, asked):
         return False
+    a_set = core(unlatexed(core(gold))).startswith("{") and ":" not in gold
     if "any order" not in asked and ("order" in asked or not (a_set or asks.members(question))):
         return False
     asked = _with_case(answer, gold, question, asked)

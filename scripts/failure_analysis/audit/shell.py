@@ -81,6 +81,7 @@ def looks(made: Made) -> bool:
         and all(_LOOKS.match(part) for part in _PARTS.split(text) if part.strip())
 
 
+@lru_cache(1 << 10)
 def failed(made: Made) -> bool:
     """Whether a call failed, by its tool, by what the tool says, or by the last words of a shell
     command."""
@@ -130,6 +131,7 @@ def _says_no(tool: str, said: dict[str, Any]) -> bool:
     return False
 
 
-def wrote(row: Seen) -> list[Made]:
+@lru_cache(1 << 7)
+def wrote(row: Seen) -> Sequence[Made]:
     """The writes of a datapoint that nothing refused, commands that only look left out."""
-    return [one for one in required.wrote(row) if not looks(one) and not failed(one)]
+    return tuple(one for one in required.wrote(row) if not looks(one) and not failed(one))

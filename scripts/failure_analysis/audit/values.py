@@ -7,6 +7,13 @@ from functools import lru_cache
 TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "–": "-", "−": "-",
                             "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
                             "\u200b": "", "\ufeff": ""})
+
+
+def plain(text: str) -> str:
+    """A text in plain quotes, dashes and blanks."""
+    return text if text.isascii() else text.translate(TYPOGRAPHY)
+
+
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
 _NUMBER = re.compile(
     rf"^([-+]?)\s*((?:[$€£¥]|US\$|USD|EUR|GBP)?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"
@@ -105,6 +112,8 @@ def moment(text: str) -> tuple | None:
     """The day, the time of day, or both that a text names; None for anything else. Zones are not
     read."""
     text = text.strip()
+    if not any(map(str.isdigit, text)):
+        return None
     half = re.search(rf"(?:^|[ ,T]){_HALF_DAY.pattern}$", text, re.I)
     if half:
         day, clock = text[:half.start()], half[0].strip(" ,T")

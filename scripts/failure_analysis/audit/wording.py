@@ -142,7 +142,12 @@ _KINDS = {
     "pay": r"pay|paid|transfer(?:red)?|charg(?:ed?)|wir(?:ed?)|deposit(?:ed)?|withdraw|withdrawn|"
            r"refund(?:ed)?|return(?:ed)?|reimburs(?:ed?)|credit(?:ed)?|send|sent",
 }
+_SENTENCE_END = re.compile(r"(?<=[.!?:;])\s+|\n+")
 _DONE = ("ed", "sent", "paid", "bought", "withdrawn", "written", "set", "set up")
+# One of these stands in each claim, or it starts with the verb.
+_LEADS = ("i ", "we ", "'ve ", "’ve ", " been ", " now ", "successfully ")
+_STARTS = re.compile(r"\W*(?:e-)?\w*(?:ed|sent|paid|bought|withdrawn|written|set)\b")
+_ALL_SIGNS = ("done", "all set", "taken care", "sorted", " now ")
 _VERBS = {kind: re.compile(rf"(?:{words})", re.I) for kind, words in _KINDS.items()}
 _ANY = "|".join(_KINDS.values())
 _CLAIM = re.compile(
@@ -218,10 +223,13 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
     """(verb, or `done`; the sentence; whether the speaker says it of an own deed) of each claim
     that something has been done, those left out that a later sentence takes back."""
     found: list[tuple[str, str, bool]] = []
-    for sentence in re.split(r"(?<=[.!?:;])\s+|\n+", text):
+    for sentence in _SENTENCE_END.split(text):
         stripped = sentence.strip().strip("*_#>- \t")
+        low = stripped.casefold()
         match = next((match for match in _CLAIM.finditer(stripped)
-                      if match["verb"].lower().endswith(_DONE)), None)
+                      if match["verb"].lower().endswith(_DONE)), None) \
+            if any(map(low.__contains__, _DONE)) and (
+                any(map(low.__contains__, _LEADS)) or _STARTS.match(low)) else None
         state = None if match else _STATE.match(stripped)
         if stripped.endswith("?"):
             continue
@@ -234,7 +242,8 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
         elif state and state["verb"].lower().endswith(_DONE[:-2]) \
                 and not _HEDGES.search(state[0]):
             found.append((state["verb"].lower(), stripped, False))
-        elif _ALL_DONE.search(stripped) and not _HEDGES.search(stripped):
+        elif any(map(low.__contains__, _ALL_SIGNS)) and _ALL_DONE.search(stripped) \
+                and not _HEDGES.search(stripped):
             found.append(("done", stripped, False))
         elif found and (_WITHDRAWN.search(stripped) or _BUT.search(stripped)):
             found.clear()
@@ -246,7 +255,7 @@ def reports(text: str) -> list[str]:
     `claims`, for deeds of which the record says that they were not done."""
     if _WITHDRAWN.search(text) or _ADMITS.search(text):
         return []
-    sentences = (one.strip().strip("*_#>- \t") for one in re.split(r"(?<=[.!?:;])\s+|\n+", text)
+    sentences = (one.strip().strip("*_#>- \t") for one in _SENTENCE_END.split(text)
                  if not one.rstrip().endswith("?"))
     return [told for one in sentences if not _NOT_SO.search(one)
             and (told := _before_modal(one)) and _REPORTS.search(told)]
