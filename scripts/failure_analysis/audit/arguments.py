@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from failure_analysis.audit.values import digits, duration, moment, number
@@ -30,6 +31,7 @@ _STEP = re.compile(r"step|stop|waypoint|route|rank|priorit|sequence|track|song|p
                    r"leg|layer", re.I)
 
 
+@lru_cache(1 << 10)
 def is_sequence(tool: str) -> bool:
     """Whether the order of its lists may be what a tool is called for."""
     return bool(_SEQUENCE.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", tool)))

@@ -15,8 +15,14 @@ def boxed(text: str) -> Iterator[str]:
             yield text[start:place - 1]
 
 
+# One of these stands in each text of which `unlatexed` changes more than white space.
+_SIGNS = ("\\", "°", "~", "{,}", "^{", ")/(")
+
+
 def unlatexed(text: str) -> str:
     """LaTeX as plain text, as far as only the way of writing changes."""
+    if not any(map(text.__contains__, _SIGNS)):
+        return " ".join(text.split())
     text = re.sub(r"\\(?:left|right|displaystyle|limits|big|Big)(?![a-zA-Z])\s*", "", text)
     text = re.sub(r"\\[dt]?frac\s*(\d)\s*(\d)", r"(\1)/(\2)", text)
     for _ in range(3):

@@ -17,6 +17,7 @@ LONGEST_RESULT = 4_000
 _MOST_DIGITS = 300  # of a number; Python refuses to read one of 4,300
 _NUMBER = re.compile(rf"\d{{{_MOST_DIGITS + 1},}}")
 _FAILED = re.compile(r"\w*(error|exception)\b|error|exception|traceback|failed")
+_SAYS = re.compile(r'"(?:error|ok|success)"\s*:')
 _NO_ERROR = ('error": null', 'error":null', 'error": false', 'error": ""', 'errors": []')
 
 
@@ -112,7 +113,7 @@ def has_failed(result: Any, text: str) -> bool:
     start = text.lstrip().lstrip('{["').lower()
     if _FAILED.match(start) and not start.startswith(_NO_ERROR):
         return True
-    if text[:1] == "{" and any(word in text for word in ('"error"', '"ok"', '"success"')):
+    if text[:1] == "{" and _SAYS.search(text):
         try:
             said = json.loads(text)
         except ValueError:
@@ -140,9 +141,10 @@ def _cut(text: str) -> str:
 def _cut_within(value: Any) -> Any:
     """A value with its texts cut, wherever they stand in it."""
     if isinstance(value, str):
-        return _cut(value)
+        return value if len(value) <= _MOST_DIGITS else _cut(value)
     if isinstance(value, dict):
-        return {key: _cut_within(inner) for key, inner in value.items()}
+        return {key: inner if type(inner) is str and len(inner) <= _MOST_DIGITS
+                else _cut_within(inner) for key, inner in value.items()}
     return [_cut_within(inner) for inner in value] if isinstance(value, list) else value
 
 

@@ -12,6 +12,7 @@ from failure_analysis.audit import required
 from failure_analysis.audit.seen import Made, Seen
 
 _KEYS = ("cmd", "command", "commands", "keystrokes", "bash")
+_ANY_KEY = frozenset(_KEYS)
 _PARTS = re.compile(r"&&|\|\||[;|\n]")
 _REDIRECT = re.compile(r"(?<![0-9&])>(?!\s*/dev/null)|\btee\b")
 _LOOKS = re.compile(
@@ -66,7 +67,9 @@ def command(made: Made) -> str:
     """The shell command of a call; blank where it is none."""
     given = made.arguments
     if isinstance(given, dict):
-        given = next((given[key] for key in _KEYS if key in given), "")
+        if _ANY_KEY.isdisjoint(given):
+            return ""
+        given = next(given[key] for key in _KEYS if key in given)
     elif made.tool.lower() not in ("bash", "shell", "sh", "terminal"):
         return ""
     if isinstance(given, list):
