@@ -80,11 +80,17 @@ def _white_space(answer: str, gold: str, question: str, asked: frozenset) -> boo
 
 
 def _wrapping(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    return core(answer, "stop" in asked) == core(gold, "stop" in asked) != ""
+    a, b = (_core(text, asked) for text in (answer, gold))
+    return a == b != ""
+
+
+def _core(text: str, asked: frozenset) -> str:
+    """The core of a text, with its stop where the question speaks of one."""
+    return core(text, True) if "stop" in asked else core(text)
 
 
 def _case(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    a, b = (core(text, "stop" in asked) for text in (answer, gold))
+    a, b = (_core(text, asked) for text in (answer, gold))
     if a != b and "." in a + b and "stop" not in asked:
         a, b = (_ABBREVIATED.sub(r"\1", text) for text in (a, b))
     return a.casefold() == b.casefold() != "" and not case_matters(a, b, question, asked)
@@ -200,13 +206,18 @@ def _units(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 def _counted(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """A bare number, and the same number with what the question counts and words that only say of
     it what the question does (`43 years after it was built`)."""
-    if asked & {"number", "case", "commas", "unit", "only"}:
+    if asked & {"number", "case", "commas", "unit", "only"} or not _counts(question):
         return False
     number, said = sorted((values.in_digits(core(answer)), values.in_digits(core(gold))), key=len)
     found = re.fullmatch(r"([\d,.]*\d) ([a-z]+)((?: [a-z']+){1,8})", said.casefold())
     return (found is not None and number.isdecimal() and found[1].replace(",", "") == number
             and f"how many {found[2]} " in question.casefold() and bool(_SAYS_WHEN.match(found[3]))
             and not _OF_ANOTHER.search(found[3]))
+
+
+@lru_cache(maxsize=4)
+def _counts(question: str) -> bool:
+    return "how many" in question.casefold()
 
 
 _SAYS_WHEN = re.compile(r" (?:after|before|of|in|on|at|from|since|for|between|per|were|was|are|is|"
@@ -341,6 +352,7 @@ def _with_case(answer: str, gold: str, question: str, asked: frozenset) -> froze
     return asked | {"case"} if matters else asked
 
 
+@lru_cache(maxsize=128)
 def _parts(text: str, question: str, asked: frozenset, braces: str = "") -> list[str]:
     """The members of a list that is written in one line or one a line, each under one spelling."""
     bare = core(text)
