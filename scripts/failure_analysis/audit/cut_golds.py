@@ -153,7 +153,7 @@ def _spoilt_names(item: Item, words: set[str]) -> list[str]:
         if not spoilt and _is_one_of_several(text, values, words):
             continue
         if any(any_sign.fullmatch(word) if spoilt
-               else is_whole and word in worked and _one_off(text, word) for word in words):
+               else is_whole and word in worked and one_off(text, word) for word in words):
             found.append(text)
     return found
 
@@ -166,7 +166,7 @@ def _is_one_of_several(text: str, values: list[str], words: set[str]) -> bool:
                for other in values)
 
 
-def _one_off(a: str, b: str) -> bool:
+def one_off(a: str, b: str) -> bool:
     """Whether two names differ in one sign: another one, one too few, or two that changed."""
     if len(a) > len(b):
         a, b = b, a

@@ -43,6 +43,20 @@ _LACKING = re.compile(
     r"the "
     r"scope)|not something (?:i|we) can)|(?:i|we) (?:must |have to )?(?:decline|pass on this)\b|"
     r"(?:i|we) have no (?:answer|idea|way)\b)", re.I)
+# That what a question is about was not given, in the answers of those that ask for it.
+_SHOWN = (rf"(?:{_INPUT}|(?:graph|chart|diagram|code|snippet|data|list|equation|map|screenshot|"
+          r"e-?mail|poem|dialogue|conversation|option|choice|sentence)s?)")
+_NOT_GIVEN = re.compile(
+    rf"\b(?:the|your|this|that|any|no) (?:\w+ ){{0,2}}?{_SHOWN} (?:you \w+ )?(?:(?:was|were|is|"
+    rf"are|has|have|did|does|do)(?: not|n['’]t)(?: been| be)? {_GIVEN}\b|(?:is|was|are|were|"
+    r"seems? to be|appears to be) (?:missing|empty|not there|cut off)\b)|"
+    rf"\bno (?:\w+ )?{_SHOWN} (?:(?:was|were|is|are|has been|have been) )?{_GIVEN}\b|"
+    r"\b(?:don['’]t|do not|cannot|can['’]t|didn['’]t|did not) (?:see|find|have|access|receive|"
+    rf"view)(?: any| the| an?| your| access to)*(?: \w+)? {_SHOWN}\b|"
+    r"\b(?:didn['’]t|did not|haven['’]t|have not|forgot to) (?:provide|include|attach|share|"
+    rf"paste)\w*(?: me)?(?: with)? (?:the|your|any|an?)(?: \w+)? {_SHOWN}\b|"
+    rf"\b(?:please|could you|can you|kindly)(?: please)? (?:provide|share|paste|upload|attach|"
+    rf"include|resend)(?: me)?(?: with)? (?:the|your|an?)(?: \w+)? {_SHOWN}\b", re.I)
 # Numbers that count steps and the like, and answer nothing.
 _ORDINALS = re.compile(
     r"\b(?:steps?|parts?|questions?|attempts?|cases?|stages?|sections?|pages?|lines?|options?|"
@@ -182,6 +196,14 @@ def refuses(answer: str) -> bool:
     text = " ".join(answer[:1200].split())
     return len(text) <= 600 and bool(_REFUSES.match(text)) \
         or len(text) <= 300 and bool(_LACKING.match(text))
+
+
+def lacks_input(answer: str, question: str) -> bool:
+    """Whether a short answer says that what the question names was not given."""
+    found = _NOT_GIVEN.search(answer) if len(answer) <= 600 else None
+    return found is not None and any(
+        noun.casefold().removesuffix("s") in question.casefold()
+        for noun in re.findall(_SHOWN, found[0], re.I))
 
 
 def uncounted(answer: str) -> str:
