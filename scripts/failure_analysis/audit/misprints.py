@@ -52,8 +52,11 @@ _FUNCTION = re.compile(r"\bfunction (?:called|named)\s+[`'\"]?([A-Za-z_]\w+)", r
 
 def options_alike(item: Item, whole: Whole) -> Fault | None:
     """The option that is expected is blank, or stands under another letter too."""
-    gold, offered = golds.plain(item.expected), _choices(item.question)
-    if gold is None or len(offered) < 3:
+    gold = golds.plain(item.expected)
+    if gold is None or not any(map(item.question.__contains__, ("C)", "C.", "C:"))):
+        return None
+    offered = _choices(item.question)
+    if len(offered) < 3:
         return None
     letter = golds.LETTER.fullmatch(gold.strip())
     text = offered.get(letter[1]) if letter else gold
@@ -111,10 +114,7 @@ def unfilled(item: Item, whole: Whole) -> Fault | None:
 def misspelt(item: Item, whole: Whole) -> Fault | None:
     """A tool or an argument of an expected call has a name that nobody uses, and most models make
     the call as it is expected under a name that differs from it in one sign or in its style."""
-    due = required.required(item.expected) or ()
-    if not due or _any_passed(item):
-        return None
-    for call in due:
+    for call in () if _any_passed(item) else required.required(item.expected) or ():
         rows = [row for row in item.rows if row.outcome == "fail"
                 and any(_is_meant(one, call, whole) for one in row.made)]
         if _are_most(rows, item, 1, 2) and not any(
@@ -150,9 +150,11 @@ def _is_near(one: str, other: str) -> bool:
 def twice(item: Item, whole: Whole) -> Fault | None:
     """One write stands twice in what is expected, nothing in the question speaks of that, nobody
     passed, and most models make it once."""
+    if _any_passed(item) or _TWICE.search(item.question):
+        return None
     due = [call for call in required.required(item.expected) or () if required.writes(call.name)]
     again = next((call for place, call in enumerate(due) if call in due[:place]), None)
-    if again is None or _any_passed(item) or _TWICE.search(item.question):
+    if again is None:
         return None
     rows = [row for row in item.rows if row.outcome == "fail"
             and sum(required.fulfils(one, again) for one in shell.wrote(row)) == 1]
