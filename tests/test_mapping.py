@@ -359,6 +359,56 @@ def test_trials_are_counted_from_0_whatever_they_are_called(mapped, values, tria
     assert [row["trial"] for row in clean.read_csv(out / "outcomes.csv")] == [*trials, "0"]
 
 
+UNSORTED = [("a", 1), ("a", 0), ("b", 2), ("b", 0), ("b", 1)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "trials"),
+    [
+        (UNSORTED, "10201"),
+        ([(item, str(trial)) for item, trial in UNSORTED], "10201"),
+        ([("a", 1), ("a", 3), ("b", 2)], "021"),
+        # Names, in the order in which they appear.
+        ([("a", 2), ("a", 0), ("b", 1), ("b", 2)], "0120"),
+    ],
+)
+def test_trials_from_0_need_not_be_sorted(mapped, rows, trials):
+    table = "id,ok,n\n" + "".join(f"{item},true,{trial}\n" for item, trial in rows)
+    rows = [
+        {"id": item, "ok": True, "pad": "-" * 700_000, "t": {"n": trial}} for item, trial in rows
+    ]
+    for name, content, path in (
+        ("a.jsonl", rows, "t.n"),
+        ("b.jsonl", rows, "t.n || t.n"),
+        ("c.json", rows, "t.n"),
+        ("d.csv", table, "n"),
+    ):
+        _, out = mapped(f"{OK}trial_of: {path}\n", {name: content}, name)
+        found = [row["datapoint_id"] for row in clean.read_csv(out / "outcomes.csv")]
+        assert [ident[-2:] for ident in found] == [f"@{trial}" for trial in trials]
+
+
+def test_trials_from_0_are_seen_in_any_file_of_a_run(mapped):
+    runs = {f"t{trial}/r.jsonl": [{"id": "a", "ok": trial == 2}] for trial in (1, 2, 0)}
+    mapping = OK + "from_path: '/t(?P<trial>[0-9]+)/(?P<run>r)'\n"
+    _, out = mapped(mapping, runs, "t1", "t2", "t0")
+    rows = clean.read_csv(out / "outcomes.csv")
+    assert {row["trial"]: row["outcome"] for row in rows} == {"0": "fail", "1": "fail", "2": "pass"}
+
+
+def test_a_trial_below_0_says_what_to_do(mapped):
+    rows = [{"id": "a", "ok": True, "t": 0}, {"id": "a", "ok": False, "t": -1}]
+    _, out = mapped(OK + "trial_of: t\n", {"r.jsonl": rows})
+    (rejected,) = read_jsonl(out / "rejected_rows.jsonl")
+    assert rejected["reason"] == (
+        "trial: -1, and others are counted from 0; name them: trial_of: "
+        "join(' ', ['trial', to_string(PATH)])"
+    )
+    named = OK + "trial_of: \"join(' ', ['trial', to_string(t)])\"\n"
+    _, out = mapped(named, {"r.jsonl": rows})
+    assert [row["trial"] for row in clean.read_csv(out / "outcomes.csv")] == ["0", "1"]
+
+
 def test_a_second_grading_is_no_trial(mapped):
     rows = [
         {"doc": n, "a": f"A{n}", "filter": name, "s": float(ok)}

@@ -4,17 +4,18 @@ references/statistics.md says which question it answers and when it is silent.""
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from scipy.special import bdtr, ndtri, stdtr, stdtrit
+if TYPE_CHECKING:
+    import numpy as np
 
 ALPHA, POWER = 0.05, 0.8
 DRAWS = 10_000
 # Below this many items the percentile bootstrap is too narrow (coverage .92 at 10, .93 at 30).
 FEWEST_BOOTSTRAP_ITEMS = 50
-_Z = float(ndtri(1 - ALPHA / 2))
-_Z_POWER = float(ndtri(POWER))
+# The quantiles of the normal distribution at 1 - ALPHA / 2 and at POWER, so that what needs no more
+# of scipy does not load it.
+_Z, _Z_POWER = 1.959963984540054, 0.8416212335729143
 _MOST_CELLS = 2_000_000
 
 
@@ -58,9 +59,11 @@ def wilson(passed: float, n: float) -> Interval:
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
-def effective_size(passed: np.ndarray, attempts: np.ndarray) -> float:
+def effective_size(passed: "np.ndarray", attempts: "np.ndarray") -> float:
     """How many independent answers the repeated attempts at these items are worth, for a Wilson
     interval (Korn & Graubard 1998, with their correction for few clusters)."""
+    from scipy.special import stdtrit
+
     items, total = len(attempts), float(attempts.sum())
     share = passed.sum() / total
     if items == 1:
@@ -76,6 +79,8 @@ def effective_size(passed: np.ndarray, attempts: np.ndarray) -> float:
 def mcnemar(only_a: int, only_b: int) -> McNemar:
     """McNemar's test on the items that one side alone failed: mid-p and exact p (Fagerland,
     Lydersen & Laake 2013)."""
+    from scipy.special import bdtr
+
     n, least = only_a + only_b, min(only_a, only_b)
     if not n:
         return McNemar(1.0, 1.0)
@@ -103,10 +108,13 @@ def newcombe_paired(both: int, only_a: int, only_b: int, neither: int) -> Interv
                     min(1.0, difference + half(a.high - share_a, share_b - b.low)))
 
 
-def mean_difference(differences: np.ndarray, seed: int, draws: int = DRAWS) -> MeanDifference:
+def mean_difference(differences: "np.ndarray", seed: int, draws: int = DRAWS) -> MeanDifference:
     """The mean of per-item differences, the items being what is sampled (Miller 2024): percentile
     bootstrap interval from 50 items on, Student's t below; p by the t test over items, no smaller
     than 2^(1 - n), the least that n items can show by their signs."""
+    import numpy as np
+    from scipy.special import stdtr, stdtrit
+
     n = len(differences)
     mean = float(differences.mean())
     spread = float(differences.std(ddof=1)) if n > 1 else 0.0
@@ -133,11 +141,13 @@ class Clustered(NamedTuple):
     effective: float
 
 
-def clustered(values: np.ndarray, clusters: np.ndarray) -> Clustered:
+def clustered(values: "np.ndarray", clusters: "np.ndarray") -> Clustered:
     """The mean of items that come in clusters, these being what is sampled: error by leaving one
     cluster out at a time (CV3; MacKinnon, Nielsen & Webb 2023), effective number of clusters by
     their sizes (Carter, Schnepel & Steigerwald 2017). `clusters` are whole numbers from 0 on.
     Clusters of one item give the standard error of a mean, one cluster gives none."""
+    import numpy as np
+
     sizes = np.bincount(clusters)
     sums, n, count = np.bincount(clusters, values), len(values), len(sizes)
     mean = float(values.mean())
@@ -148,10 +158,12 @@ def clustered(values: np.ndarray, clusters: np.ndarray) -> Clustered:
     return Clustered(mean, error, n**2 / float((sizes.astype(float)**2).sum()))
 
 
-def clustered_difference(values: np.ndarray, clusters: np.ndarray) -> MeanDifference:
+def clustered_difference(values: "np.ndarray", clusters: "np.ndarray") -> MeanDifference:
     """The mean of per-item differences over clusters, with t on the effective number of clusters
     less one; no interval where no cluster differs from another. p is no smaller than 2^(1 - k), the
     least that k clusters can show by their signs."""
+    from scipy.special import stdtr, stdtrit
+
     of = clustered(values, clusters)
     least = min(1.0, 2.0 ** (1 - int(clusters.max()) - 1))
     if of.standard_error < 1e-12:
@@ -163,9 +175,11 @@ def clustered_difference(values: np.ndarray, clusters: np.ndarray) -> MeanDiffer
                           p, of.standard_error, "clusters")
 
 
-def _resampled_means(values: np.ndarray, seed: int, draws: int) -> np.ndarray:
+def _resampled_means(values: "np.ndarray", seed: int, draws: int) -> "np.ndarray":
     """Means of `draws` resamples of the items. Items with one value are interchangeable, so it is
     enough to draw how often each distinct value comes: the same distribution, far fewer draws."""
+    import numpy as np
+
     distinct, counts = np.unique(np.round(values, 12), return_counts=True)
     rng = np.random.default_rng(seed)
     shares = counts / counts.sum()
@@ -239,6 +253,9 @@ def _mean(attempts: Mapping[tuple[int, int], int], value) -> float:
 def chance_range(total: int, share: float) -> Interval:
     """The 95 % range of how many of `total` have what each has with probability `share`: the
     quantiles of Binomial(total, share)."""
+    import numpy as np
+    from scipy.special import bdtr
+
     below = bdtr(np.arange(total + 1), total, share)
     low, high = np.searchsorted(below, [ALPHA / 2 - 1e-12, 1 - ALPHA / 2 - 1e-12])
     return Interval(int(low), int(high))

@@ -51,12 +51,12 @@ def paired(row: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     results = list(row.get("tool_results") or [])
     by_id: dict[str, list[int]] = {}
     for place, result in enumerate(results):
-        if ident(result):
-            by_id.setdefault(ident(result), []).append(place)
-    by_place = not any(ident(call) in by_id for call in calls)
+        if own := ident(result):
+            by_id.setdefault(own, []).append(place)
+    by_place = not by_id or not any(ident(call) in by_id for call in calls)
     taken = set()
     for place, call in enumerate(calls):
-        waiting = by_id.get(ident(call) or "", [])
+        waiting = [] if by_place else by_id.get(ident(call) or "", [])
         result_place = place if by_place else waiting.pop(0) if waiting else None
         if result_place is not None and result_place < len(results):
             taken.add(result_place)

@@ -24,6 +24,7 @@ from failure_analysis.audit.normal import (
 )
 
 _ROOM = 200  # characters that the form of an answer may add
+_ARTICLE = re.compile(r"^(?:the|an?) (?=\w{2})", re.I)
 _TITLE = re.compile(r"(?:mr|mrs|ms|miss|dr|prof|professor|sir|lady|captain|judge)\.? ", re.I)
 _ABBREVIATED = re.compile(r"\b(Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr)\.", re.I)
 
@@ -57,7 +58,7 @@ def _rule(answer: str, gold: str, question: str, asked: frozenset) -> str:
         return ""
     if "output" in asked:
         return _of_output(answer, gold)
-    answer, gold = (text.translate(values.TYPOGRAPHY).strip() for text in (answer, gold))
+    answer, gold = (values.plain(text).strip() for text in (answer, gold))
     if answer.isdecimal() and gold.isdecimal() and answer.lstrip("0") != gold.lstrip("0"):
         return ""
     return next((name for name, same in _RULES if same(answer, gold, question, asked)), "")
@@ -72,16 +73,24 @@ def _of_output(answer: str, gold: str) -> str:
 
 
 def _white_space(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    return answer.split() == gold.split() or unspaced(answer).split() == unspaced(gold).split() \
-        or query(answer) == query(gold) != ""
+    a, b = ("".join(text.split()).rstrip(";") for text in (answer, gold))
+    return a == b and (answer.split() == gold.split()
+                       or unspaced(answer).split() == unspaced(gold).split()
+                       or query(answer) == query(gold) != "")
 
 
 def _wrapping(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    return core(answer, "stop" in asked) == core(gold, "stop" in asked) != ""
+    a, b = (_core(text, asked) for text in (answer, gold))
+    return a == b != ""
+
+
+def _core(text: str, asked: frozenset) -> str:
+    """The core of a text, with its stop where the question speaks of one."""
+    return core(text, True) if "stop" in asked else core(text)
 
 
 def _case(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    a, b = (core(text, "stop" in asked) for text in (answer, gold))
+    a, b = (_core(text, asked) for text in (answer, gold))
     if a != b and "." in a + b and "stop" not in asked:
         a, b = (_ABBREVIATED.sub(r"\1", text) for text in (a, b))
     return a.casefold() == b.casefold() != "" and not case_matters(a, b, question, asked)
@@ -89,8 +98,7 @@ def _case(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 def _article(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """One of the two with an article before it, the other without."""
-    a, b = (re.sub(r"^(?:the|an?) (?=\w{2})", "", core(text), flags=re.I)
-            for text in (answer, gold))
+    a, b = (_ARTICLE.sub("", core(text)) for text in (answer, gold))
     return a.casefold() == b.casefold() != "" and bool(re.search(r"[^\W\d_]", b)) \
         and not re.search(r"\btitles?\b|\barticles?\b|\btranslat|\bgrammar", question, re.I) \
         and not case_matters(a, b, question, asked)
@@ -198,13 +206,18 @@ def _units(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 def _counted(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """A bare number, and the same number with what the question counts and words that only say of
     it what the question does (`43 years after it was built`)."""
-    if asked & {"number", "case", "commas", "unit", "only"}:
+    if asked & {"number", "case", "commas", "unit", "only"} or not _counts(question):
         return False
     number, said = sorted((values.in_digits(core(answer)), values.in_digits(core(gold))), key=len)
     found = re.fullmatch(r"([\d,.]*\d) ([a-z]+)((?: [a-z']+){1,8})", said.casefold())
     return (found is not None and number.isdecimal() and found[1].replace(",", "") == number
             and f"how many {found[2]} " in question.casefold() and bool(_SAYS_WHEN.match(found[3]))
             and not _OF_ANOTHER.search(found[3]))
+
+
+@lru_cache(maxsize=4)
+def _counts(question: str) -> bool:
+    return "how many" in question.casefold()
 
 
 _SAYS_WHEN = re.compile(r" (?:after|before|of|in|on|at|from|since|for|between|per|were|was|are|is|"
@@ -215,10 +228,10 @@ _OF_ANOTHER = re.compile(r"\b(?:or|and|not|but|except|short|more|less|fewer|abou
 
 def _duration(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """One length of time in other units, where the question names none for it."""
-    if asked & {"date", "unit", "number"} or _IN_UNIT.search(question):
+    if asked & {"date", "unit", "number"}:
         return False
     a, b = (values.duration(core(text)) for text in (answer, gold))
-    return a is not None and a == b
+    return a is not None and a == b and not _IN_UNIT.search(question)
 
 
 _IN_UNIT = re.compile(r"\b(?:in|how many|to|into|as|of|full|whole|number of) (?:the )?(?:(?:full|"
@@ -301,11 +314,17 @@ def _lists(value: Any) -> int:
 
 
 def _list(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    if _is_no_json(answer, gold, asked):
+    if not (_is_several(answer) and _is_several(gold)) or _is_no_json(answer, gold, asked):
         return False
     asked = _with_case(answer, gold, question, asked)
     a, b = _parts(answer, question, asked), _parts(gold, question, asked)
     return len(a) > 1 and len(a) == len(b) and "pairs" not in asked and a == b
+
+
+def _is_several(text: str) -> bool:
+    """Whether there is anything in a text that may part the members of a list."""
+    return any(map(text.__contains__, (",", ";", "and", "±", "\\pm", "+/-"))) \
+        or len(text.splitlines()) > 1
 
 
 def _is_no_json(answer: str, gold: str, asked: frozenset) -> bool:
@@ -317,9 +336,9 @@ def _is_no_json(answer: str, gold: str, asked: frozenset) -> bool:
 def _set(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """Equal but for the order, where the question says that it is free or asks for members, or
     the gold is a set."""
-    a_set = core(unlatexed(core(gold))).startswith("{") and ":" not in gold
-    if _is_no_json(answer, gold, asked):
+    if not (_is_several(answer) and _is_several(gold)) or _is_no_json(answer, gold, asked):
         return False
+    a_set = core(unlatexed(core(gold))).startswith("{") and ":" not in gold
     if "any order" not in asked and ("order" in asked or not (a_set or asks.members(question))):
         return False
     asked = _with_case(answer, gold, question, asked)
@@ -333,6 +352,7 @@ def _with_case(answer: str, gold: str, question: str, asked: frozenset) -> froze
     return asked | {"case"} if matters else asked
 
 
+@lru_cache(maxsize=128)
 def _parts(text: str, question: str, asked: frozenset, braces: str = "") -> list[str]:
     """The members of a list that is written in one line or one a line, each under one spelling."""
     bare = core(text)

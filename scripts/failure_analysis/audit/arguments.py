@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from failure_analysis.audit.values import digits, duration, moment, number
@@ -30,6 +31,7 @@ _STEP = re.compile(r"step|stop|waypoint|route|rank|priorit|sequence|track|song|p
                    r"leg|layer", re.I)
 
 
+@lru_cache(1 << 10)
 def is_sequence(tool: str) -> bool:
     """Whether the order of its lists may be what a tool is called for."""
     return bool(_SEQUENCE.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", tool)))
@@ -40,6 +42,8 @@ def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = 
     capitals but where they count, a number or JSON as text, a day or time written otherwise,
     blanks in a phone number, a part that is empty or left out, a list of one, the order of a list
     that is a set by its name (unless all are `ordered`)."""
+    if type(a) is type(b) and type(a) in (str, int) and a == b:
+        return True
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         a, b = (each if ordered else _sorted(each) for each in (a, b))
         return all(same(a.get(key), b.get(key), str(key), capitals, ordered=ordered)
@@ -73,14 +77,14 @@ def _is_empty(value: Any) -> bool:
     return value is None or isinstance(value, str) and not value.strip() or value in ([], {})
 
 
-def _sorted(arguments: Mapping) -> dict:
+def _sorted(arguments: Mapping) -> Mapping:
     """Arguments with the lists that are sets in one order. Lists of one length may belong
     together, place by place, and are sorted together."""
     of_length: dict[int, list[str]] = defaultdict(list)
     for name, value in arguments.items():
         if isinstance(value, list) and len(value) > 1:
             of_length[len(value)].append(name)
-    result = dict(arguments)
+    result = dict(arguments) if of_length else arguments
     for names in of_length.values():
         if not all(_SET.search(name) and not _STEP.search(name) for name in map(str, names)) \
                 or any(isinstance(one, dict | list) for name in names for one in arguments[name]):

@@ -1,6 +1,7 @@
 """What a question says of the form of its answer: where it says something, form is content."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 _FORMS = {
@@ -132,7 +133,8 @@ def asking(question: str) -> str:
                 sentences[-1] if sentences else "")
 
 
-def options(question: str) -> dict[str, str]:
+@lru_cache(maxsize=4)
+def options(question: str) -> Mapping[str, str]:
     """The options of a multiple choice by letter; empty where the question lists none."""
     listed = dict(re.findall(r"(?m)^[ \t]*\(?([A-J])[).:][ \t]+(\S.*?)[ \t]*$", question))
     letters = "ABCDEFGHIJ"[:len(listed)]

@@ -55,7 +55,7 @@ def _valued(value: Any) -> bool | None:
 
 def stub(answer: str, expected: Any, question: str) -> bool:
     """Whether an answer is code of which no function has a body, and nobody asked for that."""
-    if not any(word in answer for word in _STUB_WORDS) or len(answer) > _LONGEST \
+    if not any(map(answer.__contains__, _STUB_WORDS)) or len(answer) > _LONGEST \
             or _STUB_ASKED.search(question):
         return False
     gold = expected if isinstance(expected, str) else ""

@@ -73,7 +73,7 @@ def stands_for_answer(answer: str, question: str, termination: str) -> bool:
     """Whether an error of the infrastructure stands in the place of an answer. Not where the
     question is about errors, unless the run ended in one."""
     start = answer[:300].lower()
-    if not any(word in start for word in _SIGNS):
+    if not any(map(start.__contains__, _SIGNS)):
         return False
     if not (_ANSWER.match(start) or (_PAGE.match(start) and _PAGE_SAYS.search(answer[:1_000]))
             or _STANDS_FOR.match(answer[:400]) or _is_fault(answer)):

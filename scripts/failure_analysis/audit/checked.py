@@ -103,11 +103,12 @@ def outcome(log: str) -> bool | None:
 def _tests(row: Seen, question: str) -> tuple[str, str] | None:
     """A claim that tests pass, where the last run of them, or else the judge's log, has a failure.
     What was changed after it may have mended them, unless it says that it ran them."""
-    if not (any(map(_is_test, row.made)) if row.made else row.judge):
+    if not row.made and not row.judge:
         return None  # no log that could say otherwise
     text = row.answer or row.spoken
     low = text.lower()
-    if not any(map(low.__contains__, _GREEN_WORDS)) or not _GREEN.search(text):
+    if not any(map(low.__contains__, _GREEN_WORDS)) \
+            or row.made and not any(map(_is_test, row.made)) or not _GREEN.search(text):
         return None
     claims = [one for one in _sentences(text) if _GREEN.search(one) and not _UNSURE.search(one)
               and not any(int(a) < int(b) for a, b in _OF.findall(one))]

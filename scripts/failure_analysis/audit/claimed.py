@@ -69,10 +69,11 @@ class Claim(NamedTuple):
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The claims in an item that the record denies, and the failures for words alone."""
     due = required.required(item.expected) or []
+    owed = undone.writes(due, whole)
     tools = lru_cache(lambda: undone.tools(item.rows))
     denied = {row.ident: claim for row in item.rows
               if (claim := _denied(row, due, whole) or _checked(row, item.question)
-                  or _told(row, due, tools, whole))}
+                  or _told(row, due, owed, tools, whole))}
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
         if rows:
@@ -136,13 +137,13 @@ def _checked(row: Seen, question: str) -> Claim | None:
     return Claim(*found) if found else None
 
 
-def _told(row: Seen, due: Sequence[Call], tools: Callable[[], frozenset[str]], whole: Whole
-          ) -> Claim | None:
+def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
+          tools: Callable[[], frozenset[str]], whole: Whole) -> Claim | None:
     """What a datapoint reports as done, though its record says otherwise. That others did more is
     held against a pass alone: a failing one may have gone another way."""
     if required.state(row) is True or not (due or row.made):
         return None
-    left = undone.undone(due, row, tools() if row.outcome == "pass" else frozenset(), whole)
+    left = undone.undone(due, owed, row, tools() if row.outcome == "pass" else frozenset(), whole)
     told = wording.reports(row.spoken or row.answer) if left else []
     done = shell.wrote(row) if told else []
     for one in left:

@@ -15,6 +15,7 @@ from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
+from failure_analysis.statistics import mann_whitney_interval, mann_whitney_shares, rank_biserial
 
 # Of 100 items on which so many models agree against the gold, how many have a wrong one: simulated,
 # tests/benchmarks/consensus_precision.py, which says what it supposes. More models: as with most.
@@ -146,8 +147,6 @@ def _discrimination(item: Item, whole: Whole) -> Iterator[Candidate]:
     passing, failing = (sorted(rates[state], reverse=True) for state in (True, False))
     if len(passing) + len(failing) < _FEWEST_MODELS or not passing or not failing:
         return
-    from failure_analysis.statistics import rank_biserial
-
     effect = rank_biserial([rate for rate, _ in failing], [rate for rate, _ in passing])
     whole.counted[f"{MULTIPLICITY}/items"] += 1
     whole.counted[f"{MULTIPLICITY}/by_chance"] += by_chance(len(failing), len(passing))
@@ -184,8 +183,6 @@ def _agree(item: Item, failing: set[str]) -> bool:
 def by_chance(failing: int, passing: int) -> float:
     """How likely an item is a candidate at most where failing it has nothing to do with how good a
     model is: exact, over all orders of the models, as if those that fail agreed."""
-    from failure_analysis.statistics import mann_whitney_interval, mann_whitney_shares
-
     pairs = failing * passing
     return sum(share for wins, share in enumerate(mann_whitney_shares(failing, passing))
                if 2 * wins / pairs - 1 >= _LEAST_EFFECT

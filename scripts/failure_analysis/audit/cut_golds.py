@@ -37,7 +37,7 @@ def cut(item: Item, whole: Whole) -> Fault | None:
                      sides(item, item.expected, variant("cut", f"{found.record} → {found.gold}"),
                            variant("failed", found.rows[0].answer, found.rows)), found.rows)
     if gold is None and isinstance(item.expected, list) and len(item.expected) > 1 \
-            and (longer := _longer(item, ", ".join(golds.scalars(item.expected)), ",")):
+            and (longer := _longer(item, ", ".join(item.texts), ",")):
         return Fault("What is expected is the beginning of a list that the failing answers agree "
                      "on.", sides(item, item.expected, variant("failed", *longer)), longer[1])
     if gold is None:
@@ -107,7 +107,7 @@ def _goes_on(item: Item, gold: str) -> tuple[str, list[Seen]] | None:
 def _pieces(item: Item) -> list[str]:
     """What stands in the gold cut: numbers whose leading zeros are gone, or words of a list of
     which none stands in the question and each begins a longer word of it."""
-    values = golds.scalars(item.expected)
+    values = item.texts
     words = set(re.findall(r"\w+", item.question))
     numbers = [text for text in values if re.fullmatch(r"[1-9]\d{2,}", text) and text not in words
                and any(word[0] == "0" and word.lstrip("0") == text for word in words)]
@@ -126,7 +126,7 @@ def _cut_names(item: Item) -> list[str]:
     if not isinstance(item.expected, dict | list) or not any(row.made for row in item.rows):
         return []
     words = set(re.findall(r"[\w-]+", item.question))
-    cut = [text for text in dict.fromkeys(golds.scalars(item.expected))
+    cut = [text for text in dict.fromkeys(item.texts)
            if re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d)[\w-]{4,}", text) and text not in words
            and any(word.startswith(text) and len(word) > len(text) for word in words)]
     return [text for text in cut if not any(re.search(rf"\b{re.escape(text)}\b", made.result)
@@ -142,9 +142,9 @@ def _spoilt_names(item: Item, words: set[str]) -> list[str]:
               for text in golds.scalars(made.arguments)}
     told = [made.result for row in item.rows for made in row.made]
     is_whole = all(len(result) < LONGEST_RESULT for result in told)
-    values = golds.scalars(item.expected)
+    values = item.texts
     found = []
-    for text in dict.fromkeys(golds.scalars(item.expected)):
+    for text in dict.fromkeys(item.texts):
         if not re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d\D?\d)\S{5,}", text) or text in item.question \
                 or text in worked or any(text in result for result in told):
             continue
@@ -153,7 +153,7 @@ def _spoilt_names(item: Item, words: set[str]) -> list[str]:
         if not spoilt and _is_one_of_several(text, values, words):
             continue
         if any(any_sign.fullmatch(word) if spoilt
-               else is_whole and word in worked and _one_off(text, word) for word in words):
+               else is_whole and word in worked and one_off(text, word) for word in words):
             found.append(text)
     return found
 
@@ -166,7 +166,7 @@ def _is_one_of_several(text: str, values: list[str], words: set[str]) -> bool:
                for other in values)
 
 
-def _one_off(a: str, b: str) -> bool:
+def one_off(a: str, b: str) -> bool:
     """Whether two names differ in one sign: another one, one too few, or two that changed."""
     if len(a) > len(b):
         a, b = b, a

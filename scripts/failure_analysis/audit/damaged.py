@@ -4,8 +4,9 @@ item with the same question contradict."""
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
-from failure_analysis.audit import asks, demands, excluded, golds, normal, required
+from failure_analysis.audit import asks, demands, excluded, golds, misprints, normal, required
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.cut_golds import cut
 from failure_analysis.audit.faults import (
@@ -178,7 +179,7 @@ def _forbidden(item: Item, whole: Whole) -> Fault | None:
     task = golds.task_of(item.rows)
     if what := _whole_forbidden(item):
         return Fault(what, sides(item, item.expected))
-    odd = {name for name in demands.NAMES if _is_oddly_broken(whole, task, name)}
+    odd = _oddly_broken(whole, task)
     found = demands.of(item.question, gold) if gold is not None and odd else ()
     for demand in found:
         if not demand.kept and demand.name in odd:
@@ -187,10 +188,13 @@ def _forbidden(item: Item, whole: Whole) -> Fault | None:
     return None
 
 
-def _is_oddly_broken(whole: Whole, task: str, name: str) -> bool:
-    """Whether golds of a task break a demand, and few do."""
-    kept, broken = (whole.profile.demands[task, name, state] for state in (True, False))
-    return 0 < broken <= max(1, ODD * (kept + broken))
+@lru_cache(maxsize=8)
+def _oddly_broken(whole: Whole, task: str) -> frozenset[str]:
+    """The demands that golds of a task break, and few do."""
+    counts = {name: [whole.profile.demands[task, name, state] for state in (True, False)]
+              for name in demands.NAMES}
+    return frozenset(name for name, (kept, broken) in counts.items()
+                     if 0 < broken <= max(1, ODD * (kept + broken)))
 
 
 def _asks_forbidden(item: Item) -> str:
@@ -262,4 +266,4 @@ _RULES: tuple[tuple[str, Callable[[Item, Whole], Fault | None]], ...] = (
     ("two_golds", two_golds), ("gold_rounded", rounded), ("gold_cut", cut),
     ("gold_against_question", _against_question),
     ("gold_garbled", _garbled), ("gold_type", other_kind), ("answer_in_question", _in_question),
-    *_OF_ANY, ("contract_forbids", _forbidden))
+    *_OF_ANY, ("contract_forbids", _forbidden), *misprints.RULES)

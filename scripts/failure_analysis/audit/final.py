@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from failure_analysis.audit import normal
 from failure_analysis.audit.latex import boxed
-from failure_analysis.audit.values import TYPOGRAPHY
+from failure_analysis.audit.values import plain
 
 _ROOM = 200  # characters at the end in which a response may say goodbye
 _SHORT = 80  # characters of an answer that is one as a whole
@@ -33,9 +33,11 @@ _LEADS = re.compile(  # a number alone that a sentence comes to at its end
     r"((?:[$€£]?\d[\d,.]*|(?:[a-z]+ty[- ])?(?:one|two|three|four|five|six|seven|eight|nine)|ten|"
     r"eleven|twelve|[a-z]+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)"
     r"(?: [a-z]+)?)\W*$", re.I)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _LETTERED = re.compile(r"^A:\s*(\S.*)$")
 _HEADED = re.compile(r"(?im)^[ \t]*(?:#+[ \t]*)?[*_]*(?:final |my |the )?answer[*_]*:?[*_]*[ \t]*$|"
                      r"^[ \t]*[*_]*(?:result|output)[*_]*:[*_]*[ \t]*$")
+_HEADS = ("answer", "result", "output")
 _CLOSING = re.compile(r"\s+(?:i )?(?:hope (?:this|that) helps|feel free to|(?:please )?let me know|"
                       r"have a (?:nice|great|good) day)[^\n]{0,80}$", re.I)
 _ASIDE = re.compile(  # words in brackets below the answer
@@ -60,10 +62,11 @@ NONE = Final("", "")
 def final(text: str) -> Final:
     """The answer that a response ends in, blank where that is not sure: nothing marks it, or it
     marks several different ones."""
-    text = _THOUGHT.sub(" ", text).translate(TYPOGRAPHY).strip()
-    text = _ASIDE.sub("", text)
+    is_marked = "<" in text
+    text = plain(_THOUGHT.sub(" ", text) if is_marked else text).strip()
+    text = _ASIDE.sub("", text) if text.endswith(")") else text
     text = text[:-_ROOM] + _CLOSING.sub("", text[-_ROOM:])
-    if not text or _OPEN_THOUGHT.search(text):
+    if not text or is_marked and _OPEN_THOUGHT.search(text):
         return NONE
     marked = [*(Final(inner, "boxed") for inner in boxed(text)),
               *(Final(inner, "tag") for inner in _TAG.findall(text)),
@@ -104,7 +107,8 @@ def _unmarked(text: str) -> Final:
 
 def _said(text: str) -> list[Final]:
     """What the last line calls the answer, or what stands below a heading that does."""
-    headings = list(_HEADED.finditer(text)) if "\n" in text else []
+    headings = list(_HEADED.finditer(text)) if "\n" in text and any(
+        map(text.casefold().__contains__, _HEADS)) else []
     below = text[headings[-1].end():].strip() if headings else ""
     if below:
         said = [below] if "\n\n" not in below and not _LAST_FENCE.match(below) else []
@@ -117,7 +121,7 @@ def _said(text: str) -> list[Final]:
 def _last_words(line: str) -> list[str]:
     """What a last line, or its last sentence, calls the answer; few words where only the way in
     which a sentence begins says so."""
-    sentence = re.split(r"(?<=[.!?])\s+", line)[-1]
+    sentence = _SENTENCE_END.split(line)[-1]
     found = _LETTERED.match(line) or _SAYS.search(sentence) or _SAYS.search(line) \
         or _CONCLUDES.match(sentence)
     if found:

@@ -6,6 +6,7 @@ import json
 import re
 import string
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from failure_analysis.audit.seen import Seen
@@ -38,6 +39,9 @@ _AS_EXAMPLE = re.compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|
 _SOLVED = re.compile(r"(?:####|\\boxed\{)\s*([^\n{}#]+?)\s*\}?\$?\.?\s*\Z")
 
 
+_LAST = re.compile(r"(?:####|^A:)[ \t]*(\S[^\n]*)\s*\Z", re.MULTILINE)
+
+
 def plain(expected: Any) -> str | None:
     """A gold as text; None for actions, lists and whatever has several fields. Of a worked
     solution that ends in `#### 18` or `A: 18` it is the last part."""
@@ -51,7 +55,7 @@ def plain(expected: Any) -> str | None:
         return plain(value) if not isinstance(value, dict | list) else None
     if not isinstance(expected, str):
         return None
-    last = re.search(r"(?:####|^A:)[ \t]*(\S[^\n]*)\s*\Z", expected, re.MULTILINE)
+    last = _LAST.search(expected) if "####" in expected or "A:" in expected else None
     return (last[1] if last else expected).strip() or None
 
 
@@ -95,6 +99,7 @@ def is_json(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=4)
 def template(question: str) -> str:
     """What stands for a question whose data are taken out: numbers, names, what is quoted. Blank
     where too little is left of it."""
@@ -170,10 +175,12 @@ def states_json(question: str, expected: dict | list) -> bool:
                                 and all(one in actions for one in said))
 
 
+_FIGURES = re.compile(r"(?<![\d.])\d+(?:,\d{3})*(?:\.\d+)?(?!\d)")
+
+
 def numbers(text: str) -> list[str]:
     """The numbers in a text as they are written, without commas between thousands."""
-    return [found.replace(",", "") for found in re.findall(
-        r"(?<![\d.])\d+(?:,\d{3})*(?:\.\d+)?(?!\d)", text)]
+    return [found.replace(",", "") for found in _FIGURES.findall(text)]
 
 
 def unclosed(gold: str) -> bool:
@@ -200,7 +207,7 @@ def is_placeholder(gold: str) -> bool:
 
 def scalars(expected: Any) -> list[str]:
     """The texts and numbers of a gold, wherever they stand in it."""
-    if isinstance(expected, dict | list):
+    if isinstance(expected, (dict, list)):
         values = expected.values() if isinstance(expected, dict) else expected
         return [text for value in values for text in scalars(value)]
     return [] if expected is None or isinstance(expected, bool) else [str(expected)]
@@ -248,4 +255,5 @@ def task_of(rows: list[Seen]) -> str:
 
 def name_key(ident: str) -> str:
     """An item's name without case, white space and the mark of a name that had to be changed."""
-    return "".join(re.sub(r"~[0-9a-f]{8}\Z", "", ident).split()).casefold()
+    bare = re.sub(r"~[0-9a-f]{8}\Z", "", ident) if "~" in ident else ident
+    return "".join(bare.split()).casefold()

@@ -5,7 +5,8 @@ not run, a run cut while it was getting on. And look-ups that were answered in t
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
+from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
@@ -260,6 +261,7 @@ def _called(made: Made) -> str:
     return f"{made.tool} {tool_calls.result_text(made.arguments)} -> {made.result[:300]}"
 
 
+@lru_cache(1 << 10)
 def _key(made: Made) -> str:
     return json.dumps([made.by, made.tool, made.arguments], sort_keys=True)
 
@@ -354,31 +356,44 @@ def _opposed(spans: Sequence[Sequence[_Look]]) -> tuple[Made, Made] | None:
     for span in spans:
         if len({key for key, _ in span}) < 2:
             continue
-        looks = [(made, dict(_facts(made))) for _, made in span]
-        for (one, a), (other, b) in combinations(looks, 2):
-            asked = {str(value) for made in (one, other) if isinstance(made.arguments, dict)
-                     for value in made.arguments.values()}
-            if any(a[fact] != b[fact] and fact[1] in asked for fact in a.keys() & b.keys()) \
-                    and _key(one) != _key(other):
+        asked = [{str(value) for value in made.arguments.values()}
+                 if isinstance(made.arguments, dict) else set() for _, made in span]
+        any_asked = set().union(*asked)
+        looks = [(key, made, mine, facts) for (key, made), mine in zip(span, asked, strict=True)
+                 if (facts := _facts(made, any_asked))]
+        for (key, one, mine, a), (other_key, other, its, b) in combinations(looks, 2):
+            if key != other_key and any(
+                    a[fact] != b[fact] and (fact[1] in mine or fact[1] in its)
+                    and required.folded(a[fact]) != required.folded(b[fact])
+                    for fact in a.keys() & b.keys()):
                 return one, other
     return None
 
 
-def _facts(made: Made) -> Iterator[tuple[tuple[str, str, str], object]]:
-    """(name of its id, the id, key) -> value, for each object of a result that has an id; where it
-    has several, the first is its own."""
+def _facts(made: Made, asked: Set[str]) -> dict[tuple[str, str, str], object]:
+    """(name of its id, the id, key) -> value, for each object of a result that has an id that is
+    asked for; where it has several, the first is its own."""
+    facts: dict[tuple[str, str, str], object] = {}
+    if "\\" not in made.result and not any(map(made.result.__contains__, asked)):
+        return facts
     try:
         waiting = [json.loads(made.result)]
     except ValueError:
-        return
+        return facts
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
             waiting += value
         elif isinstance(value, dict):
             waiting += value.values()
-            own = next((key for key in value if _ID.search(key)), None)
-            if own and isinstance(value[own], str | int):
-                yield from (((own, str(value[own]), key), required.folded(one))
-                            for key, one in value.items()
-                            if key != own and isinstance(one, str | int | float))
+            own = next(filter(_is_id, value), None)
+            if own and isinstance(value[own], str | int) and (ident := str(value[own])) in asked:
+                facts |= {(own, ident, key): str(one).lower() if isinstance(one, bool) else one
+                          for key, one in value.items()
+                          if key != own and isinstance(one, str | int | float)}
+    return facts
+
+
+@lru_cache(1 << 10)
+def _is_id(key: str) -> bool:
+    return bool(_ID.search(key))

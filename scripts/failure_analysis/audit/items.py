@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from failure_analysis import clean, spread, steps
+from failure_analysis.audit import golds
 from failure_analysis.audit.profile import Profile, profile
 from failure_analysis.audit.seen import Made, Seen, seen
 from failure_analysis.audit.whole import Whole
@@ -52,6 +53,12 @@ class Item:
     def expected(self) -> Any:
         """What is expected; None where nothing is recorded."""
         return next((row.expected for row in self.rows if row.expected not in (None, "")), None)
+
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The texts and numbers of what is expected, wherever they stand in it."""
+        return golds.scalars(self.expected)
 
 
 def question_key(text: str) -> str:

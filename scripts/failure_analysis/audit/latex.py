@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 
 def boxed(text: str) -> Iterator[str]:
@@ -15,8 +16,16 @@ def boxed(text: str) -> Iterator[str]:
             yield text[start:place - 1]
 
 
+_SPACED = re.compile(r"\s*([-+*/=^()<>{}\\%$])\s*")
+# One of these stands in each text of which `unlatexed` changes more than white space.
+_SIGNS = ("\\", "°", "~", "{,}", "^{", ")/(")
+
+
+@lru_cache(maxsize=128)
 def unlatexed(text: str) -> str:
     """LaTeX as plain text, as far as only the way of writing changes."""
+    if not any(map(text.__contains__, _SIGNS)):
+        return " ".join(text.split())
     text = re.sub(r"\\(?:left|right|displaystyle|limits|big|Big)(?![a-zA-Z])\s*", "", text)
     text = re.sub(r"\\[dt]?frac\s*(\d)\s*(\d)", r"(\1)/(\2)", text)
     for _ in range(3):
@@ -32,9 +41,10 @@ def unlatexed(text: str) -> str:
                            re.sub(r"\((-?\w+)\)/\((\w+)\)", r"\1/\2", text)).split())
 
 
+@lru_cache(maxsize=128)
 def unspaced(text: str) -> str:
     """Without the spaces beside signs; those of words, of digits and after commas stay."""
-    return re.sub(r"\s*([-+*/=^()<>{}\\%$])\s*", r"\1", text).strip()
+    return _SPACED.sub(r"\1", text).strip()
 
 
 def commuted(formula: str) -> str:

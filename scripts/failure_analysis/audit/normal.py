@@ -14,6 +14,8 @@ from failure_analysis.datapoint import is_number
 FENCE = re.compile(r"^\s*```[\w+-]*[ \t]*\n(.*?)\n?[ \t]*```\s*$", re.S)
 _CODE_START = re.compile(r"(?m)^\s*(def |class |import |from \w+ import|#include|public |function |"
                          r"SELECT\b|return\b)")
+_CODE_WORDS = ("def ", "class ", "import ", "#include", "public ", "function ", "SELECT",
+               "return")
 _CODE_END = re.compile(r"[;{]\s*$", re.M)
 SQL = re.compile(r"\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.I)
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -23,7 +25,7 @@ _BULLET = re.compile(r"(?m)^[ \t]*[-*•][ \t]+(?=\S)")
 
 def unfenced(text: str) -> str:
     """The text without a code fence around all of it."""
-    fenced = FENCE.match(text)
+    fenced = FENCE.match(text) if "```" in text else None
     return (fenced[1] if fenced and "```" not in fenced[1] else text).strip()
 
 
@@ -32,7 +34,7 @@ def key(text: str, *, case: bool = False) -> str:
     emphasis, the sign of their bullets, a full stop at the end or (unless `case` matters) capitals
     alone. Of code only the ends of its lines and the fence go; of JSON and SQL the way in which
     they are laid out."""
-    bare = unfenced(text).translate(values.TYPOGRAPHY)
+    bare = values.plain(unfenced(text))
     laid_out = _laid_out(bare)
     if laid_out:
         return laid_out
@@ -69,7 +71,8 @@ def query(text: str) -> str:
 
 def is_code(text: str) -> bool:
     """Whether a text is or holds program code, in which every sign may count."""
-    return ("```" in text or bool(_CODE_START.search(text))
+    return ("```" in text
+            or any(map(text.__contains__, _CODE_WORDS)) and bool(_CODE_START.search(text))
             or any(sign in text for sign in ";{") and bool(_CODE_END.search(text)))
 
 

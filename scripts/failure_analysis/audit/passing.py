@@ -29,7 +29,8 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     if not passed:
         return
     due = required.required(item.expected)
-    open_ = {row.ident: undone.unfulfilled(due or (), row, whole) for row in passed}
+    owed = undone.writes(due or (), whole)
+    open_ = {row.ident: undone.unfulfilled(owed, row) for row in passed}
     told: set[str] = set()
     for rule, what, test in _rules(item, whole, passed, due, open_):
         rows = [row for row in passed if row.ident not in told and test(row)]

@@ -77,7 +77,7 @@ def rounded_number(item: Item, is_rounded: Callable[[str, str], bool]) -> Found 
 
 def _parts(item: Item) -> list[str]:
     """The texts and numbers of a gold."""
-    return golds.scalars(item.expected) or [golds.plain(item.expected) or ""]
+    return item.texts or [golds.plain(item.expected) or ""]
 
 
 def _several_fail(item: Item) -> bool:

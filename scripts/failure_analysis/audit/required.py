@@ -126,10 +126,15 @@ def state(row: Seen) -> bool | None:
     if any(signal.get("kind") == "wrong_database" for signal in row.signals):
         return False
     said = {value for name, value in row.scores.items() if value is not None
-            and not name.startswith("action:") and _STATE.search(name)}
+            and _is_state(name)}
     if not said or not said <= {0, 1}:
         return None
     return False not in said
+
+
+@lru_cache(1 << 10)
+def _is_state(name: str) -> bool:
+    return not name.startswith("action:") and bool(_STATE.search(name))
 
 
 def _call(part: Any) -> Call | None:

@@ -60,7 +60,7 @@ _VALUE = re.compile(r"(?<![\w.])([-+]?\d[\d,]*(?:\.\d+)?)(?:\s*/\s*(\d+))?(?![\w
 def _coarse(item: Item) -> Fault | None:
     """A gold in scientific notation with fewer digits than the number that most models are failed
     for, or a decimal where the exact fraction is asked for."""
-    texts = golds.scalars(item.expected) or [golds.plain(item.expected) or ""]
+    texts = item.texts or [golds.plain(item.expected) or ""]
     text, question = texts[0].strip() if len(texts) == 1 else "", item.question
     scientific, exact = _SCIENTIFIC.fullmatch(text), _EXACT.search(question)
     decimal = re.fullmatch(r"[-+]?\d*\.\d+", text) if exact else None
@@ -102,7 +102,7 @@ def _rounded_field(item: Item) -> Fault | None:
         r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?!\w|\.\d)", item.question)]
     if ROUNDING.search(item.question.split("Return")[0]):
         return None
-    for text in golds.scalars(item.expected):
+    for text in item.texts:
         if re.fullmatch(r"\d{3,}(?:\.\d+)?", text) and fraction(text) not in map(fraction, asked):
             for longer in asked:
                 if is_rounded(longer, text) and len(longer.partition(".")[2]) < 5:

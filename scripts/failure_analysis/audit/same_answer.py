@@ -5,9 +5,8 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
-
-import msgspec
 
 from failure_analysis.audit import asks, normal, same_form, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
@@ -75,13 +74,15 @@ def did(row: Seen, leaves: str = "form") -> str:
     left aside is the `form` of what it said, the form but for its `capitals`, or white space
     (blank)."""
     text = row.spoken or row.answer
-    if not text.strip() and not row.made:
-        return ""
     said = normal.key(text, case=leaves != "form") if leaves else " ".join(text.split())
-    if not row.made:
-        return said
-    return json.dumps([said, [[made.by, made.tool, made.arguments, made.result_hash]
-                              for made in row.made]], sort_keys=True, default=str)
+    return f"{said}\0{calls}" if (calls := called(row)) else said
+
+
+@lru_cache(1 << 7)
+def called(row: Seen) -> str:
+    """The calls of a datapoint and their results, under one spelling; blank for none."""
+    return json.dumps([[made.by, made.tool, made.arguments, made.result_hash]
+                       for made in row.made], sort_keys=True, default=str) if row.made else ""
 
 
 def by_answer(item: Item) -> dict[str, list[Seen]]:
@@ -179,11 +180,15 @@ def _same_calls(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
                 ) -> Iterator[Candidate]:
     """Conversations with the same calls, results and final answers, whose other words differ,
     judged differently on what the calls decide."""
-    by_calls: dict[str, list[Seen]] = defaultdict(list)
-    for key, rows in alike.items():
-        if key not in opposite and rows[0].made:
-            passed = [row for row in item.rows if row.outcome == "pass"]
-            by_calls[did(msgspec.structs.replace(rows[0], spoken=""))] += [
+    acting = [rows for key, rows in alike.items() if key not in opposite and rows[0].made]
+    verdicts: dict[str, set[str]] = defaultdict(set)
+    for rows in acting:
+        verdicts[called(rows[0])].update(row.outcome for row in rows)
+    passed = [row for row in item.rows if row.outcome == "pass"]
+    by_calls: dict[tuple[str, str], list[Seen]] = defaultdict(list)
+    for rows in acting:
+        if {"pass", "fail"} <= verdicts[called(rows[0])]:
+            by_calls[called(rows[0]), normal.key(rows[0].answer)] += [
                 row for row in rows if row.outcome == "pass" or row.scores and (
                     rows[0].spoken and strict.about_calls(row)
                     or same_form.said_it_all(row, passed))]
@@ -254,7 +259,7 @@ def _near(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Gr
             by_calls[tuple((made.tool, made.result_hash) for made in rows[0].made)].append(rows)
     by_final: dict[tuple, list[list[Seen]]] = defaultdict(list)
     for rows in (rows for members in _mixed(by_calls) for rows in members):
-        by_final[_calls(rows[0]), _marked(rows[0].spoken or rows[0].answer)].append(rows)
+        by_final[called(rows[0]), _marked(rows[0].spoken or rows[0].answer)].append(rows)
     mixed = _mixed(by_final)
     if not mixed or asks.forms(item.question) & _FORM:
         return
@@ -262,7 +267,7 @@ def _near(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Gr
     for rows in (rows for members in mixed for rows in members):
         print_, words = essence(rows[0].spoken or rows[0].answer)
         if words.total() >= _FEWEST_TOKENS:
-            buckets[_calls(rows[0]), print_].append((words, rows))
+            buckets[called(rows[0]), print_].append((words, rows))
     groups = [group for (_, print_), members in buckets.items()
               for group in _near_pairs(members, NEAR if print_[0] == "final" else NEAR_WORDS)]
     if groups:
@@ -273,11 +278,6 @@ def _mixed(groups: Mapping[tuple, list[list[Seen]]]) -> list[list[list[Seen]]]:
     """The groups with both verdicts."""
     return [members for members in groups.values()
             if {"pass", "fail"} <= {row.outcome for rows in members for row in rows}]
-
-
-def _calls(row: Seen) -> str:
-    """The calls of a datapoint and their results; blank for none."""
-    return did(msgspec.structs.replace(row, spoken="", answer="")) if row.made else ""
 
 
 def _near_pairs(members: Sequence[tuple[Counter, list[Seen]]], near: float) -> Iterator[Group]:

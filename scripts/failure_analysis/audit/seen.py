@@ -17,10 +17,11 @@ LONGEST_RESULT = 4_000
 _MOST_DIGITS = 300  # of a number; Python refuses to read one of 4,300
 _NUMBER = re.compile(rf"\d{{{_MOST_DIGITS + 1},}}")
 _FAILED = re.compile(r"\w*(error|exception)\b|error|exception|traceback|failed")
+_SAYS = re.compile(r'"(?:error|ok|success)"\s*:')
 _NO_ERROR = ('error": null', 'error":null', 'error": false', 'error": ""', 'errors": []')
 
 
-class Made(msgspec.Struct, frozen=True, array_like=True):
+class Made(msgspec.Struct, frozen=True, array_like=True, eq=False):
     """A tool call that was made: by whom (`assistant`, or `user` for a simulated one's), its
     result as text (cut, with a hash of the whole), whether the tool failed, the call's id, or that
     of the result where no call is recorded for it."""
@@ -34,7 +35,7 @@ class Made(msgspec.Struct, frozen=True, array_like=True):
     ident: str | None = None
 
 
-class Seen(msgspec.Struct, frozen=True, array_like=True):
+class Seen(msgspec.Struct, frozen=True, array_like=True, eq=False):
     """A datapoint. `answer` is the final one; `spoken` all that the model said, turn by turn, where
     it spoke more than once (else blank)."""
 
@@ -112,7 +113,7 @@ def has_failed(result: Any, text: str) -> bool:
     start = text.lstrip().lstrip('{["').lower()
     if _FAILED.match(start) and not start.startswith(_NO_ERROR):
         return True
-    if text[:1] == "{" and any(word in text for word in ('"error"', '"ok"', '"success"')):
+    if text[:1] == "{" and _SAYS.search(text):
         try:
             said = json.loads(text)
         except ValueError:
@@ -140,9 +141,10 @@ def _cut(text: str) -> str:
 def _cut_within(value: Any) -> Any:
     """A value with its texts cut, wherever they stand in it."""
     if isinstance(value, str):
-        return _cut(value)
+        return value if len(value) <= _MOST_DIGITS else _cut(value)
     if isinstance(value, dict):
-        return {key: _cut_within(inner) for key, inner in value.items()}
+        return {key: inner if type(inner) is str and len(inner) <= _MOST_DIGITS
+                else _cut_within(inner) for key, inner in value.items()}
     return [_cut_within(inner) for inner in value] if isinstance(value, list) else value
 
 

@@ -12,6 +12,7 @@ from failure_analysis.audit import required
 from failure_analysis.audit.seen import Made, Seen
 
 _KEYS = ("cmd", "command", "commands", "keystrokes", "bash")
+_ANY_KEY = frozenset(_KEYS)
 _PARTS = re.compile(r"&&|\|\||[;|\n]")
 _REDIRECT = re.compile(r"(?<![0-9&])>(?!\s*/dev/null)|\btee\b")
 _LOOKS = re.compile(
@@ -66,7 +67,9 @@ def command(made: Made) -> str:
     """The shell command of a call; blank where it is none."""
     given = made.arguments
     if isinstance(given, dict):
-        given = next((given[key] for key in _KEYS if key in given), "")
+        if _ANY_KEY.isdisjoint(given):
+            return ""
+        given = next(given[key] for key in _KEYS if key in given)
     elif made.tool.lower() not in ("bash", "shell", "sh", "terminal"):
         return ""
     if isinstance(given, list):
@@ -81,6 +84,7 @@ def looks(made: Made) -> bool:
         and all(_LOOKS.match(part) for part in _PARTS.split(text) if part.strip())
 
 
+@lru_cache(1 << 10)
 def failed(made: Made) -> bool:
     """Whether a call failed, by its tool, by what the tool says, or by the last words of a shell
     command."""
@@ -130,6 +134,7 @@ def _says_no(tool: str, said: dict[str, Any]) -> bool:
     return False
 
 
-def wrote(row: Seen) -> list[Made]:
+@lru_cache(1 << 7)
+def wrote(row: Seen) -> Sequence[Made]:
     """The writes of a datapoint that nothing refused, commands that only look left out."""
-    return [one for one in required.wrote(row) if not looks(one) and not failed(one)]
+    return tuple(one for one in required.wrote(row) if not looks(one) and not failed(one))

@@ -38,12 +38,11 @@ class Undone(NamedTuple):
     by_others: bool = False
 
 
-def unfulfilled(due: Sequence[Call], row: Seen, whole: Whole) -> list[Unmet]:
+def unfulfilled(wanted: Sequence[Call], row: Seen) -> list[Unmet]:
     """The required writes that a datapoint did not do; none where it did another write, as another
     road may lead to the same state, or where runs name their tools otherwise. One that was done for
     another object alone is `elsewhere`."""
-    wanted = [call for call in due if required.writes(call.name) and known(call.name, whole)]
-    left = required.unmet(wanted, shell.judged(row.made))
+    left = required.unmet(wanted, shell.judged(row.made)) if wanted else []
     if not left:
         return []
     spare = [one for one in shell.wrote(row)
@@ -51,6 +50,11 @@ def unfulfilled(due: Sequence[Call], row: Seen, whole: Whole) -> list[Unmet]:
     left = [_elsewhere(one, spare) for one in left]
     strayed = {one.call.name for one in left if one.how == ELSEWHERE}
     return [] if any(one.tool not in strayed for one in spare) else left
+
+
+def writes(due: Sequence[Call], whole: Whole) -> list[Call]:
+    """The required writes with tools that the runs have."""
+    return [call for call in due if required.writes(call.name) and known(call.name, whole)]
 
 
 def known(tool: str, whole: Whole) -> bool:
@@ -106,17 +110,19 @@ def names(arguments: Any) -> Iterator[str]:
                 yield name
 
 
-def undone(due: Sequence[Call], row: Seen, others: frozenset[str], whole: Whole) -> list[Undone]:
-    """The writes that a datapoint owed or tried and did not do, and those of the tools with which
-    `others` wrote for the same item that it never called."""
-    wanted = [call for call in due if required.writes(call.name) and known(call.name, whole)]
+def undone(due: Sequence[Call], wanted: Sequence[Call], row: Seen, others: frozenset[str],
+           whole: Whole) -> list[Undone]:
+    """The writes that a datapoint owed, which are those `wanted` of all calls that are due, or
+    tried and did not do, and those of the tools with which `others` wrote for the same item that
+    it never called."""
     found = [Undone(one.tool, one.arguments, f"{one.tool} {tool_calls.result_text(one.arguments)} "
                     f"-> {one.result[:300]}") for one in _refused(row, wanted)]
     if not row.made and not whole.runs[row.run].acted:
         return found  # calls are not recorded
+    left = required.unmet(wanted, shell.judged(row.made)) if wanted else []
     spare = [one for one in shell.wrote(row)
-             if not any(required.fulfils(one, call) for call in wanted)]
-    for one in required.unmet(wanted, shell.judged(row.made)):
+             if not any(required.fulfils(one, call) for call in wanted)] if left else []
+    for one in left:
         how = _elsewhere(one, spare).how
         if how in ("missing", ELSEWHERE):
             found.append(Undone(one.call.name, one.call.arguments or {},

@@ -7,6 +7,13 @@ from functools import lru_cache
 TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "–": "-", "−": "-",
                             "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
                             "\u200b": "", "\ufeff": ""})
+
+
+def plain(text: str) -> str:
+    """A text in plain quotes, dashes and blanks."""
+    return text if text.isascii() else text.translate(TYPOGRAPHY)
+
+
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
 _NUMBER = re.compile(
     rf"^([-+]?)\s*((?:[$€£¥]|US\$|USD|EUR|GBP)?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"
@@ -101,10 +108,13 @@ _CLOCK = re.compile(r"(\d{2}):(\d{2})(?::(\d{2})(?:\.0+)?)?")
 _HALF_DAY = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?:[:.](\d{2}))?\s*([ap])\.?m\.?", re.I)
 
 
+@lru_cache(maxsize=128)
 def moment(text: str) -> tuple | None:
     """The day, the time of day, or both that a text names; None for anything else. Zones are not
     read."""
     text = text.strip()
+    if not any(map(str.isdigit, text)):
+        return None
     half = re.search(rf"(?:^|[ ,T]){_HALF_DAY.pattern}$", text, re.I)
     if half:
         day, clock = text[:half.start()], half[0].strip(" ,T")
@@ -138,6 +148,7 @@ _JOINED = re.compile(r"(?<=\d)([hm]|min)(?=\d)", re.I)
 _COLONS = re.compile(r"(\d{1,3}):(\d\d)(?::(\d\d))?\s*(hours?|hrs?|h|minutes?|mins?)\.?", re.I)
 
 
+@lru_cache(maxsize=128)
 def duration(text: str) -> Fraction | None:
     """The seconds of a length of time that names its units (`2 h 5 min`, `2:05 h`, `2h05`,
     `PT2H5M`); None for anything else."""
@@ -177,6 +188,7 @@ _WORD = "|".join((*_ONES, *_TENS, "hundred", *_SCALES))
 _IN_WORDS = re.compile(rf"\b(?:{_WORD})(?:(?:-|,? (?:and )?)(?:{_WORD}))*\b", re.I)
 
 
+@lru_cache(maxsize=128)
 def in_digits(text: str) -> str:
     """A text with its whole numbers in digits."""
     return _IN_WORDS.sub(lambda found: _of_words(found[0]), text)

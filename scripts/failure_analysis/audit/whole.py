@@ -74,7 +74,7 @@ class Run:
             self.most_tokens, self.at_most_tokens = other.most_tokens, other.at_most_tokens
 
 
-@dataclass
+@dataclass(eq=False)
 class Whole:
     """What a single item does not tell: how each model does, [judged, passed]; each tool and each
     run; the other golds of a question that several items ask in the same words (a key of `golds` is

@@ -17,6 +17,7 @@ from failure_analysis.reading.expressions import AROUND, CELLS, MISSING, Failed
 from failure_analysis.reading.mapping_plan import Block, Field, Plan, Score
 from failure_analysis.reading.path_counts import MOST_LOOKED_AT, Counts, shown
 from failure_analysis.reading.path_counts import Path as Met
+from failure_analysis.reading.trials import Trials, may_be_0
 from failure_analysis.records import Grading, Line, Source
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def read(source: Source, counts: Counts | None = None) -> Iterator[Line] | Itera
 
 
 def _lines(source: Source, counts: Counts) -> Iterator[Line]:
-    state = _State()
+    state = _State(source)
     for path in source.mapping.paths:
         for line, grading in _read_file(path, source, counts, state):
             if not grading:
@@ -51,7 +52,7 @@ def _lines(source: Source, counts: Counts) -> Iterator[Line]:
 
 
 def _gradings(source: Source, counts: Counts) -> Iterator[Grading]:
-    state = _State()
+    state = _State(source)
     for path in source.mapping.paths:
         for line, grading in _read_file(path, source, Counts(), state):
             if not grading:
@@ -72,13 +73,22 @@ _Place = tuple[int, Path | None, bytes, bool]
 class _State:
     """What must be remembered from row to row: trials, gradings, the first row of each item."""
 
-    def __init__(self) -> None:
-        self.first_trial: Any = None
-        self.trials: dict[Any, int] = {}
+    def __init__(self, source: Source) -> None:
+        self.trials = Trials(lambda: _starts_at_0(source))
         self.records: dict[tuple, Any] = {}
         self.graded: dict[tuple, int] = {}
         self.first_rows: dict[tuple, dict] = {}
         self.asked: dict[tuple, str | None] = {}
+
+
+def _starts_at_0(source: Source) -> bool:
+    """Whether a row of a source is called trial 0, though the first one is 1: its files are read
+    once more, where they may have such a row, and nothing of them is kept."""
+    state = _State(source)
+    state.trials = Trials(lambda: False, first=1)
+    return any(state.trials.met_0 for path in source.mapping.paths
+               if may_be_0(path, source.mapping.spec)
+               for _ in _read_file(path, source, Counts(), state))
 
 
 def _read_file(path: Path, source: Source, counts: Counts, state: _State
@@ -420,33 +430,11 @@ def _wrong(fields: dict) -> str | None:
     return checks.wrong({"turn": item if turn is None else turn, "trial": fields.get("trial")})
 
 
-def _trial(value: Any, state: _State) -> int | None:
-    """The trial that a repeat is: counted from 0 or 1 where numbers say so, else by the order in
-    which seeds and names appear."""
-    if value is None:
-        return None
-    if type(value) is str and value.isascii() and value.isdigit() and len(value) < 10:
-        value = int(value)
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    if not isinstance(value, int | str) or type(value) is bool:
-        raise values.Wrong(f"trial: it is {values.shown_type(value)}, a number or a name was "
-                           "expected")
-    if state.first_trial is None:
-        state.first_trial = value
-    if state.first_trial in (0, 1) and type(value) is int:
-        if value < state.first_trial:
-            raise values.Wrong(f"trial: {value} after the first one, {state.first_trial}: are they "
-                               "counted from 0 or 1? Sort the rows")
-        return value - state.first_trial
-    return state.trials.setdefault(value, len(state.trials))
-
-
 def _graded(row: Any, fields: dict, plan: Plan, state: _State
             ) -> tuple[str | None, str]:
     """(what gradings of this answer are joined on, the further grading that the row is or "")."""
     if plan.trial is not None:
-        fields["trial"] = _trial(fields["trial"], state)
+        fields["trial"] = state.trials.of(fields["trial"])
     if plan.grading is None:
         return None, ""
     grade = values.text(_looked_up(plan.grading, row, plan.scope))

@@ -92,7 +92,7 @@ def _text(how: tuple, alike: Sequence[Seen], by_ident: Mapping[str, Mapping[str,
     words = normal.tokens(first.spoken)
     if len(words) < _FEWEST_TOKENS or normal.is_code(first.spoken):
         return _Text(idents, None, [], Counter())
-    calls = same_answer.did(msgspec.structs.replace(first, spoken="", answer=""))
+    calls = same_answer.called(first)
     answer, _ = same_answer.essence(first.answer)
     talk = [message.get("role") for message in by_ident[first.ident].get("messages") or ()
             if isinstance(message, dict)]
