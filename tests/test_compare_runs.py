@@ -264,6 +264,8 @@ def test_dimensions_and_tasks_have_their_own_flips(compare):
     result = compare(old, new)
     assert {line["dimension"]: (line["items"], line["harmful"], line["beneficial"])
             for line in result["dimensions"]} == {"a": (3, 1, 1), "b": (2, 1, 0)}
+    assert [(line["harmful_items"], line["beneficial_items"]) for line in result["dimensions"]] \
+        == [(["q0"], ["q2"]), (["q1"], [])]
     assert {line["task"]: (line["items"], line["harmful"], line["beneficial"])
             for line in result["tasks"]} == {"t": (2, 2, 0), "u": (1, 0, 1)}
 

@@ -119,11 +119,10 @@ def _flips(found: flips.Flips) -> dict[str, Any]:
 
 
 def _turned(of_old: tuple[np.ndarray, np.ndarray], of_new: tuple[np.ndarray, np.ndarray]
-            ) -> dict[str, int]:
-    """How many of these items flipped, to failing and to passing."""
+            ) -> dict[str, np.ndarray]:
+    """Which of these items flipped, to failing and to passing."""
     was, now = (np.sign(2 * passed - judged) for judged, passed in (of_old, of_new))
-    return {"harmful": int(((was > 0) & (now < 0)).sum()),
-            "beneficial": int(((was < 0) & (now > 0)).sum())}
+    return {"harmful": (was > 0) & (now < 0), "beneficial": (was < 0) & (now > 0)}
 
 
 def _part(of: tuple[np.ndarray, np.ndarray], chosen: np.ndarray
@@ -144,7 +143,8 @@ def _tasks(new: Side, joined: Joined, of_old: tuple, of_new: tuple, clusters: np
     for task in sorted(set(names), key=natural_key):
         chosen = names == task
         parts = _part(of_old, chosen), _part(of_new, chosen)
-        lines.append({"task": task, **_turned(*parts),
+        lines.append({"task": task, **{kind: int(items.sum()) for kind, items in
+                                       _turned(*parts).items()},
                       **difference(*parts, _kept(clusters, chosen), seed)})
     causes.adjusted(lines)
     return lines if len(lines) > 1 else []
@@ -153,13 +153,17 @@ def _tasks(new: Side, joined: Joined, of_old: tuple, of_new: tuple, clusters: np
 def _dimensions(old: Side, new: Side, joined: Joined, clusters: np.ndarray | None, seed: int
                 ) -> list[dict[str, Any]]:
     """One line for each dimension that both sides judge, over the items judged on it."""
-    lines = []
+    lines, names = [], np.array(new.names(), dtype=object)[joined.new]
     for name in sorted(old.dimensions.keys() & new.dimensions.keys()):
         of_old, of_new = old.dimensions[name].of(joined.old), new.dimensions[name].of(joined.new)
         chosen = (of_old[0] > 0) & (of_new[0] > 0)
         if chosen.any():
             parts = _part(of_old, chosen), _part(of_new, chosen)
-            lines.append({"dimension": name, **_turned(*parts),
+            turned = _turned(*parts)
+            lines.append({"dimension": name,
+                          **{kind: int(items.sum()) for kind, items in turned.items()},
+                          **{f"{kind}_items": names[chosen][items].tolist()
+                             for kind, items in turned.items()},
                           **difference(*parts, _kept(clusters, chosen), seed)})
     causes.adjusted(lines)
     return lines
