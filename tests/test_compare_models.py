@@ -2,11 +2,13 @@
 
 import json
 from itertools import product
+from statistics import stdev
 
 import pytest
 
 from failure_analysis import clean
 from failure_analysis.datapoint import GRADING_COLUMNS, OUTCOME_COLUMNS
+from failure_analysis.statistics import smallest_difference, smallest_mean_difference
 from make_runs import judged, simulation, task, tau2, turn
 
 
@@ -180,9 +182,22 @@ def test_pairs_are_tested_and_adjusted(compare, tmp_path):
 
 
 def test_what_so_many_items_could_have_shown_stands_beside_no_difference(compare, tmp_path):
-    compare(table({"a": "p" * 45 + "f" * 5, "b": "f" * 3 + "p" * 44 + "f" * 3}))
-    page = (tmp_path / "analysis" / "model_comparison.md").read_text()
-    assert "not shown; 50 items could show" in page
+    """At the level that Holm leaves: of six pairs, the three of d are rejected."""
+    verdicts = {"a": "p" * 45 + "f" * 5, "b": "f" * 3 + "p" * 44 + "f" * 3,
+                "c": "p" * 40 + "ff" + "p" * 3 + "f" * 5, "d": "f" * 50}
+    page = tmp_path / "analysis" / "model_comparison.md"
+    compare(table({name: verdicts[name] for name in "ab"}))
+    shown = 100 * smallest_difference(50, 5)
+    assert f"not shown; 50 items could show {shown:.0f} points" in page.read_text()
+    assert "with 80 % power at the level that it leaves, 0.05.\n" in page.read_text()
+    pairs = {pair["a"] + pair["b"]: pair for pair in compare(table(verdicts))["pairs"]}
+    assert [name for name, pair in pairs.items() if pair["p_holm"] < 0.05] == ["ad", "bd", "cd"]
+    for name, discordant in (("ab", 5), ("ac", 2), ("bc", 7)):
+        assert pairs[name]["detectable"] == pytest.approx(
+            smallest_difference(50, discordant, 0.05 / 3), abs=1e-4)
+    assert pairs["ad"]["detectable"] == pytest.approx(
+        smallest_difference(50, 45, 0.05 / 4), abs=1e-4)
+    assert "with 80 % power at the level that it leaves, 0.05 / 3.\n" in page.read_text()
 
 
 def test_repeated_pairs_resample_items(compare):
@@ -197,6 +212,15 @@ def test_repeated_pairs_resample_items(compare):
     (few,) = compare([line for line in lines if int(line["item_id"]) < 20])["pairs"]
     assert few["method"] == "t test and interval over items"
     assert few["readings"]["any"].keys() >= {"both_fail", "only_a_fails_items"}
+    lines += [outcome("c", str(item), "fail" if (item * 3 + trial) % 5 < 1 else "pass",
+                      trial=trial) for item, trial in product(range(60), range(2))]
+    pairs = {pair["a"] + pair["b"]: pair for pair in compare(lines)["pairs"]}
+    assert [name for name, pair in pairs.items() if pair["p_holm"] < 0.05] == ["ab", "bc"]
+    differences = [sum(line["outcome"] == "fail" for line in lines if line["item_id"] == str(item)
+                       and line["model_name"] == "c") / 2 - (item * 7 % 5 < 1) / 2
+                   - ((item * 7 + 1) % 5 < 1) / 2 for item in range(60)]
+    assert pairs["ac"]["detectable"] == pytest.approx(
+        smallest_mean_difference(60, stdev(differences) / 60**0.5, 0.05), abs=1e-4)
 
 
 def test_dimensions_leave_nulls_out(compare):

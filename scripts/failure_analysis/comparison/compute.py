@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -350,8 +351,8 @@ def _plain(unit: Unit) -> _Cells:
 def _pairs(
     cells: dict[str, _Cells], units: dict[str, Unit], shared: Shared, seed: int
 ) -> list[dict]:
-    """Every pair of units over the items that both were judged on with the same content; none
-    where there are too many units to look at in pairs."""
+    """Every pair of units over the items that both were judged on with the same content, with what
+    it could show at the level that Holm leaves; none where there are too many units to pair."""
     pairs: list[dict] = []
     if len(cells) > MOST_PAIRED:
         return pairs
@@ -368,23 +369,25 @@ def _pairs(
         pairs.append(pair)
     tested = [pair for pair in pairs if "p" in pair]
     adjusted = statistics.holm([pair["p"] for pair in tested])
+    kept = sum(p >= statistics.ALPHA for p in adjusted)
     for pair, p in zip(tested, adjusted, strict=True):
-        pair["p_holm"] = rounded(p, 6)
+        level = statistics.ALPHA / (kept + (p < statistics.ALPHA))  # what the other pairs leave it
+        pair |= {"p_holm": rounded(p, 6), "detectable": rounded(pair["detectable"](level))}
     return pairs
 
 
 def _once(table: dict) -> dict[str, Any]:
-    """The test of a pair with one attempt at each item on both sides."""
+    """The test of a pair with one attempt at each item on both sides; `detectable` of a level."""
     n, only_a, only_b = table["items"], table["only_a_fails"], table["only_b_fails"]
     p = statistics.mcnemar(only_a, only_b)
     interval = statistics.newcombe_paired(table["both_pass"], only_b, only_a, table["both_fail"])
     return {"difference": rounded((only_b - only_a) / n), "interval": limits(interval),
             "p": rounded(p.mid_p, 6), "exact_p": rounded(p.exact_p, 6), "method": ONCE,
-            "detectable": rounded(statistics.smallest_difference(n, only_a + only_b))}
+            "detectable": partial(statistics.smallest_difference, n, only_a + only_b)}
 
 
 def _repeated(of_a: _Cells, of_b: _Cells, items: list[str], seed: int) -> dict[str, Any]:
-    """The test of a pair with repeats: the items' pass rates of one minus those of the other."""
+    """The same of a pair with repeats: the items' pass rates of one minus those of the other."""
     differences = np.array([_fail_rate(of_b.counts[item]) - _fail_rate(of_a.counts[item])
                             for item in items])
     mean = statistics.mean_difference(differences, seed)
@@ -392,7 +395,8 @@ def _repeated(of_a: _Cells, of_b: _Cells, items: list[str], seed: int) -> dict[s
                          for reading in ("any", "all")},
             "difference": rounded(mean.mean), "interval": limits(mean.interval),
             "p": rounded(mean.p, 6), "method": REPEATED[mean.method],
-            "detectable": rounded(statistics.smallest_mean_difference(mean.standard_error))}
+            "detectable": partial(statistics.smallest_mean_difference, len(items),
+                                  mean.standard_error)}
 
 
 def _differing(a: Unit, b: Unit) -> int:

@@ -383,7 +383,8 @@ def pair_table(pairs: list[dict]) -> list[str]:
     lines = [table(["better", "worse", "items", "only worse fails : only better fails",
                     "difference (points)", "95 %", "p", "p (Holm)", "so"], rows)
              + more(len(tested)), "",
-             f"Method: {'; '.join(methods)}. Holm adjusts p for the {len(tested)} pairs."]
+             f"Method: {'; '.join(methods)}. Holm adjusts p for the {len(tested)} pairs."
+             + _could_show(tested)]
     differing = max((pair["different_content"] for pair in pairs), default=0)
     if differing:
         lines += ["", f"Up to {differing} items that a pair shares by id differ in content; each "
@@ -397,6 +398,14 @@ def _verdict(pair: dict) -> str:
     if pair["detectable"] is None:
         return "not shown; nothing differed, or too few items"
     return f"not shown; {pair['items']} items could show {100 * pair['detectable']:.0f} points"
+
+
+def _could_show(tested: list[dict]) -> str:
+    """At which level the pairs that are not significant could have shown a difference."""
+    left = sum(pair["p_holm"] >= 0.05 for pair in tested)
+    level = f"0.05 / {left}" if left > 1 else "0.05"
+    return f" What items could show: with 80 % power at the level that it leaves, {level}." \
+        if left else ""
 
 
 def _p(value: float) -> str:
@@ -424,7 +433,8 @@ def _dimensions(result: dict) -> list[str]:
             f"{code(name)}: {code(pair['a'])} against {code(pair['b'])} "
             f"{100 * pair['difference']:+.1f} points, p {_p(pair['p_holm'])}"
             for name, pair in sure[:MOST_ROWS]) or "no pair on any dimension")
-            + ". All pairs, with what their items could have shown: model_comparison.json.")
+            + ". All pairs, with what their items could have shown at the level that Holm leaves: "
+            "model_comparison.json.")
     return lines
 
 
