@@ -60,13 +60,34 @@ def test_shared_and_unique_sets(compare, tmp_path):
     # With three models and one failing, the other two are no unique passes.
     assert sets["unique_pass"] == {"a": [], "b": [], "c": []}
     assert sets["failed_by_exactly_one"] == 3
-    assert sets["unique_fails_by_chance"] == {"expected": 1.0, "low": 0, "high": 3}
+    assert sets["unique_fails_by_chance"] == {"draws": 399, "units": {  # one way for these totals
+        "a": {"expected": 2.0, "low": 2, "high": 2}, "b": {"expected": 1.0, "low": 1, "high": 1},
+        "c": {"expected": 0.0, "low": 0, "high": 0}}}
     known = json.loads((tmp_path / "analysis" / "facts.json").read_text())
     assert known["comparison/failed_by_all"] == 1
     assert known["comparison/unique_fail/a"] == 2
     assert known["comparison/pass_rate_pct/a"] == 40.0
     assert known["failed_rows"] == 1
     assert "comparison/stale" not in known
+
+
+def test_unique_failures_stand_beside_their_range_by_chance(compare, tmp_path):
+    """Model a fails twelve items that nobody else fails; hard items are hard for all."""
+    hard = ["fffppffp", "ffpffppf", "fpffpfpf", "pffpffpf", "fpfpffff", "pfffppff"]
+    verdicts = {name: marks + "p" * 32 for name, marks in zip("abcdef", hard, strict=True)}
+    verdicts["a"] = verdicts["a"][:8] + "f" * 12 + "p" * 20
+    verdicts["b"] = verdicts["b"][:-3] + "fpp"
+    chance = compare(table(verdicts))["sets"]["unique_fails_by_chance"]["units"]
+    page = (tmp_path / "analysis" / "model_comparison.md").read_text()
+    assert "13 items were failed by exactly one model.\n" in page
+    assert "| model | only it fails | by chance 95 % | items |" in " ".join(page.split())
+    assert f"| 12 | {chance['a']['low']} to {chance['a']['high']} (**above**) |" in page
+    assert f"| 1 | {chance['b']['low']} to {chance['b']['high']} |" in page
+    assert "fail each item (399 random tables with these totals)." in page
+    compare(table({name: verdicts[name] for name in "ab"}))
+    page = (tmp_path / "analysis" / "model_comparison.md").read_text()
+    assert "by chance 95 %" not in page
+    assert "Whether one of two fails more, their pair says." in page
 
 
 def test_unique_pass_needs_everybody_else_to_fail(compare):

@@ -2,7 +2,6 @@
 repeats, judges. Items are joined on id and fingerprint; one that is not the same is left out."""
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from failure_analysis import facts, files, results, statistics, steps
-from failure_analysis.comparison import groups, rates, reliability
+from failure_analysis.comparison import chance, groups, rates, reliability
 from failure_analysis.comparison.rates import limits, pass_rate
 from failure_analysis.datapoint import NOT_COUNTED, UNSURE, natural_key
 from failure_analysis.packet import rows
@@ -102,9 +101,9 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> Compari
         "different_content": shared.different, "partial": _partial(judged, shared),
         "failed_under_every_content": _failed_under_every_content(judged, shared,
                                                                   _letters(analysis_dir)),
-        "readings": {reading: _sets(main, shared.strict, reading)
+        "readings": {reading: _sets(main, shared.strict, reading, seed)
                      for reading in (READINGS if repeats else READINGS[1:2])},
-        **_further_groups(judged, shared),
+        **_further_groups(judged, shared, seed),
         "passed_outside": _passed_outside(judged, main, shared),
         "tasks": rates.by_task({name: unit.tasks for name, unit in judged.items()},
                                sum(unit.graders.total() for unit in judged.values())),
@@ -233,7 +232,7 @@ def _unit(name: str, unit: Unit, shared: Shared) -> dict[str, Any]:
             "compared_passed": None if common is None else sum(n - bad for n, bad in common)}
 
 
-def _further_groups(units: dict[str, Unit], shared: Shared) -> dict[str, Any]:
+def _further_groups(units: dict[str, Unit], shared: Shared, seed: int) -> dict[str, Any]:
     """The groups beside the main one with their sets, and the units that are in none."""
     further = shared.grouped.groups[1:]
     result = []
@@ -241,7 +240,7 @@ def _further_groups(units: dict[str, Unit], shared: Shared) -> dict[str, Any]:
         items = sorted(group.common, key=shared.place.__getitem__)
         result.append({"units": group.units, "compared_items": len(items),
                        "sets": _sets({name: units[name] for name in group.units}, items,
-                                     "majority")})
+                                     "majority", seed)})
     return {"groups": result,
             "groups_without_sets": [group.units for group in further[MOST_GROUPS:]],
             "alone": [{"unit": one.unit, "items": one.items, "shares": one.shares,
@@ -298,34 +297,28 @@ def fails(counts: list[int], reading: str) -> bool:
     return fails > 0 if reading == "any" else fails == attempts
 
 
-def _sets(units: dict[str, Unit], items: list[str], reading: str) -> dict[str, Any]:
+def _sets(units: dict[str, Unit], items: list[str], reading: str, seed: int) -> dict[str, Any]:
     """Failed by all, unique fails and unique passes over the items that all of these units were
     judged on, and how many unique fails and items failed by all chance would give."""
-    names = list(units)
-    failing = {item: [name for name in names if fails(units[name].items[item], reading)]
-               for item in items}
-    alone = [item for item in items if len(failing[item]) == 1] if len(names) > 1 else []
-    share = 1 / len(names)
-    by_all = math.prod(sum(name in failing[item] for item in items) / len(items)
-                       for name in names) if items else 0.0
+    names, several = list(units), len(units) > 1
+    failed = np.array([[fails(unit.items[item], reading) for item in items]
+                       for unit in units.values()], bool)
+    counts = failed.sum(axis=0)
+
+    def those(chosen: np.ndarray) -> list[str]:
+        return [items[place] for place in np.flatnonzero(chosen)] if several else []
+
     return {
-        "failed_by_all": [item for item in items if len(failing[item]) == len(names) > 1],
-        "passed_by_all": [item for item in items if not failing[item] and len(names) > 1],
-        "unique_fail": {name: [item for item in alone if failing[item] == [name]]
-                        for name in names},
-        "unique_pass": {name: [item for item in items if len(failing[item]) == len(names) - 1
-                               and name not in failing[item]] if len(names) > 1 else []
-                        for name in names},
-        "failed_by_exactly_one": len(alone),
-        "unique_fails_by_chance": _by_chance(len(alone), share) if len(names) > 1 else None,
-        "failed_by_all_by_chance": _by_chance(len(items), by_all) if len(names) > 1 else None,
+        "failed_by_all": those(counts == len(names)),
+        "passed_by_all": those(counts == 0),
+        "unique_fail": {name: those(row & (counts == 1))
+                        for name, row in zip(names, failed, strict=True)},
+        "unique_pass": {name: those(~row & (counts == len(names) - 1))
+                        for name, row in zip(names, failed, strict=True)},
+        "failed_by_exactly_one": len(those(counts == 1)),
+        "unique_fails_by_chance": chance.unique_fails(names, failed, seed),
+        "failed_by_all_by_chance": chance.failed_by_all(failed) if several else None,
     }
-
-
-def _by_chance(total: int, share: float) -> dict[str, int | float]:
-    """How many of `total` chance gives, each with this probability: expected, and 95 % range."""
-    low, high = statistics.chance_range(total, share)
-    return {"expected": rounded(total * share), "low": int(low), "high": int(high)}
 
 
 def _partial(units: dict[str, Unit], shared: Shared) -> list[dict]:
