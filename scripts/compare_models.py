@@ -38,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("analysis_dir", type=Path, metavar="ANALYSIS_DIR")
     parser.add_argument("--by", choices=("model", "run"),
                         help="what is compared (default: models; runs where there is one model)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
+    parser.add_argument("--seed", type=int, default=0,
+                        help="of the bootstrap and the swaps (default 0)")
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _compare(args), args.analysis_dir)
 

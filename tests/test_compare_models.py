@@ -2,11 +2,13 @@
 
 import json
 from itertools import product
+from statistics import stdev
 
 import pytest
 
 from failure_analysis import clean
 from failure_analysis.datapoint import GRADING_COLUMNS, OUTCOME_COLUMNS
+from failure_analysis.statistics import smallest_difference, smallest_mean_difference
 from make_runs import judged, simulation, task, tau2, turn
 
 
@@ -58,13 +60,34 @@ def test_shared_and_unique_sets(compare, tmp_path):
     # With three models and one failing, the other two are no unique passes.
     assert sets["unique_pass"] == {"a": [], "b": [], "c": []}
     assert sets["failed_by_exactly_one"] == 3
-    assert sets["unique_fails_by_chance"] == {"expected": 1.0, "low": 0, "high": 3}
+    assert sets["unique_fails_by_chance"] == {"draws": 399, "units": {  # one way for these totals
+        "a": {"expected": 2.0, "low": 2, "high": 2}, "b": {"expected": 1.0, "low": 1, "high": 1},
+        "c": {"expected": 0.0, "low": 0, "high": 0}}}
     known = json.loads((tmp_path / "analysis" / "facts.json").read_text())
     assert known["comparison/failed_by_all"] == 1
     assert known["comparison/unique_fail/a"] == 2
     assert known["comparison/pass_rate_pct/a"] == 40.0
     assert known["failed_rows"] == 1
     assert "comparison/stale" not in known
+
+
+def test_unique_failures_stand_beside_their_range_by_chance(compare, tmp_path):
+    """Model a fails twelve items that nobody else fails; hard items are hard for all."""
+    hard = ["fffppffp", "ffpffppf", "fpffpfpf", "pffpffpf", "fpfpffff", "pfffppff"]
+    verdicts = {name: marks + "p" * 32 for name, marks in zip("abcdef", hard, strict=True)}
+    verdicts["a"] = verdicts["a"][:8] + "f" * 12 + "p" * 20
+    verdicts["b"] = verdicts["b"][:-3] + "fpp"
+    chance = compare(table(verdicts))["sets"]["unique_fails_by_chance"]["units"]
+    page = (tmp_path / "analysis" / "model_comparison.md").read_text()
+    assert "13 items were failed by exactly one model.\n" in page
+    assert "| model | only it fails | by chance 95 % | items |" in " ".join(page.split())
+    assert f"| 12 | {chance['a']['low']} to {chance['a']['high']} (**above**) |" in page
+    assert f"| 1 | {chance['b']['low']} to {chance['b']['high']} |" in page
+    assert "fail each item (399 random tables with these totals)." in page
+    compare(table({name: verdicts[name] for name in "ab"}))
+    page = (tmp_path / "analysis" / "model_comparison.md").read_text()
+    assert "by chance 95 %" not in page
+    assert "Whether one of two fails more, their pair says." in page
 
 
 def test_unique_pass_needs_everybody_else_to_fail(compare):
@@ -180,9 +203,22 @@ def test_pairs_are_tested_and_adjusted(compare, tmp_path):
 
 
 def test_what_so_many_items_could_have_shown_stands_beside_no_difference(compare, tmp_path):
-    compare(table({"a": "p" * 45 + "f" * 5, "b": "f" * 3 + "p" * 44 + "f" * 3}))
-    page = (tmp_path / "analysis" / "model_comparison.md").read_text()
-    assert "not shown; 50 items could show" in page
+    """At the level that Holm leaves: of six pairs, the three of d are rejected."""
+    verdicts = {"a": "p" * 45 + "f" * 5, "b": "f" * 3 + "p" * 44 + "f" * 3,
+                "c": "p" * 40 + "ff" + "p" * 3 + "f" * 5, "d": "f" * 50}
+    page = tmp_path / "analysis" / "model_comparison.md"
+    compare(table({name: verdicts[name] for name in "ab"}))
+    shown = 100 * smallest_difference(50, 5)
+    assert f"not shown; 50 items could show {shown:.0f} points" in page.read_text()
+    assert "with 80 % power at the level that it leaves, 0.05.\n" in page.read_text()
+    pairs = {pair["a"] + pair["b"]: pair for pair in compare(table(verdicts))["pairs"]}
+    assert [name for name, pair in pairs.items() if pair["p_holm"] < 0.05] == ["ad", "bd", "cd"]
+    for name, discordant in (("ab", 5), ("ac", 2), ("bc", 7)):
+        assert pairs[name]["detectable"] == pytest.approx(
+            smallest_difference(50, discordant, 0.05 / 3), abs=1e-4)
+    assert pairs["ad"]["detectable"] == pytest.approx(
+        smallest_difference(50, 45, 0.05 / 4), abs=1e-4)
+    assert "with 80 % power at the level that it leaves, 0.05 / 3.\n" in page.read_text()
 
 
 def test_repeated_pairs_resample_items(compare):
@@ -197,6 +233,15 @@ def test_repeated_pairs_resample_items(compare):
     (few,) = compare([line for line in lines if int(line["item_id"]) < 20])["pairs"]
     assert few["method"] == "t test and interval over items"
     assert few["readings"]["any"].keys() >= {"both_fail", "only_a_fails_items"}
+    lines += [outcome("c", str(item), "fail" if (item * 3 + trial) % 5 < 1 else "pass",
+                      trial=trial) for item, trial in product(range(60), range(2))]
+    pairs = {pair["a"] + pair["b"]: pair for pair in compare(lines)["pairs"]}
+    assert [name for name, pair in pairs.items() if pair["p_holm"] < 0.05] == ["ab", "bc"]
+    differences = [sum(line["outcome"] == "fail" for line in lines if line["item_id"] == str(item)
+                       and line["model_name"] == "c") / 2 - (item * 7 % 5 < 1) / 2
+                   - ((item * 7 + 1) % 5 < 1) / 2 for item in range(60)]
+    assert pairs["ac"]["detectable"] == pytest.approx(
+        smallest_mean_difference(60, stdev(differences) / 60**0.5, 0.05), abs=1e-4)
 
 
 def test_dimensions_leave_nulls_out(compare):

@@ -258,7 +258,7 @@ def test_with_the_same_items_the_sets_are_over_all(count, items, data):
         {str(item): "p" for item in range(items)}) for n in range(count)}
     shared = compute.Shared.of(units)
     assert shared.grouped.groups[0].units == list(units)
-    sets = compute._sets(units, shared.strict, "majority")
+    sets = compute._sets(units, shared.strict, "majority", 0)
     assert sets["failed_by_all"] == [item for item in shared.items
                                      if all(unit.items[item][1] for unit in units.values())]
 

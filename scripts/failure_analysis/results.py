@@ -71,6 +71,10 @@ def _in_comparison(compared: Mapping[str, Any]) -> str:
              *(group["sets"] for group in compared["groups"])]
     if any(sets["unique_fail"].keys() != sets["unique_pass"].keys() for sets in every):
         return "unique_fail and unique_pass are not of the same units"
+    if any(sets["unique_fails_by_chance"]
+           and sets["unique_fails_by_chance"]["units"].keys() != sets["unique_fail"].keys()
+           for sets in every):
+        return "unique_fail and what chance gives of it are not of the same units"
     if any(sets["failed_by_all"] and not sets["failed_by_all_by_chance"] for sets in every):
         return "items failed by all stand without what chance gives"
     if any(len(_TESTED & pair.keys()) not in (0, len(_TESTED)) for pair in compared["pairs"]):
@@ -239,11 +243,17 @@ class _Chance(TypedDict):
     high: Count
 
 
+class _UniqueByChance(TypedDict):
+    draws: Some
+    units: dict[str, _Chance]
+
+
 class _Sets(TypedDict):
     failed_by_all: Names
     passed_by_all: Names
     unique_fail: dict[str, Names]
     unique_pass: dict[str, Names]
+    unique_fails_by_chance: _UniqueByChance | None
     failed_by_all_by_chance: _Chance | None
 
 

@@ -199,32 +199,41 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def smallest_difference(n: int, discordant: int) -> float | None:
-    """The smallest difference of pass rates that n paired items show with 80 % power at .05, given
-    how many of them differed (sample size of Connor 1987, solved for the difference). None where
-    no item differed, or where no difference at all would do."""
+def smallest_difference(n: int, discordant: int, level: float = ALPHA) -> float | None:
+    """The smallest difference of pass rates that n paired items show with 80 % power at a level,
+    given how many of them differed: McNemar's test as a test of 1/2 among those that differ (Connor
+    1987), its power by the angular transformation (Cohen 1988). They become more with the
+    difference, as odds that part evenly have it. None where no item differed, or where no
+    difference at all would do."""
+    from scipy.special import ndtri
+
     if not discordant:
         return None
-    share = discordant / n
+    quantiles = float(ndtri(1 - level / 2)) + _Z_POWER
 
-    def needed(difference: float) -> float:
-        psi = max(share, difference)
-        inner = _Z * math.sqrt(psi) + _Z_POWER * math.sqrt(psi - difference**2)
-        return (inner / difference) ** 2
+    def shown(difference: float) -> bool:
+        differing = n * min(1.0, math.hypot(discordant / n, difference))
+        angle = quantiles / math.sqrt(differing)
+        return angle <= math.pi / 2 and 0.5**differing < level \
+            and n * difference >= differing * math.sin(angle)
 
-    if needed(1.0) > n:
+    if not shown(1.0):
         return None
-    low, high = 1e-9, 1.0
+    low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if needed(middle) > n else (low, middle)
+        low, high = (low, middle) if shown(middle) else (middle, high)
     return high
 
 
-def smallest_mean_difference(standard_error: float) -> float | None:
-    """The same for repeated attempts, from the standard error over items (Miller 2024); None
-    where the items do not vary."""
-    smallest = (_Z + _Z_POWER) * standard_error
+def smallest_mean_difference(n: int, standard_error: float, level: float = ALPHA) -> float | None:
+    """The same for repeated attempts at n items, from the standard error over them (Miller 2024),
+    with quantiles of t; None where the items do not vary or are too few."""
+    from scipy.special import stdtrit
+
+    if 2.0 ** (1 - n) >= level:
+        return None
+    smallest = float(stdtrit(n - 1, 1 - level / 2) + stdtrit(n - 1, POWER)) * standard_error
     return smallest if 0 < smallest <= 1 else None
 
 

@@ -1,10 +1,10 @@
 """Outcomes of several models over the same items: shared and unique failures, paired statistics,
 repeats, judges. Items are joined on id and fingerprint; one that is not the same is left out."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from failure_analysis import facts, files, results, statistics, steps
-from failure_analysis.comparison import groups, rates, reliability
+from failure_analysis.comparison import chance, groups, rates, reliability
 from failure_analysis.comparison.rates import limits, pass_rate
 from failure_analysis.datapoint import NOT_COUNTED, UNSURE, natural_key
 from failure_analysis.packet import rows
@@ -98,9 +98,9 @@ def compare(analysis_dir: Path, by: str | None = None, seed: int = 0) -> Compari
         "different_content": shared.different, "partial": _partial(judged, shared),
         "failed_under_every_content": _failed_under_every_content(judged, shared,
                                                                   _letters(analysis_dir)),
-        "readings": {reading: _sets(main, shared.strict, reading)
+        "readings": {reading: _sets(main, shared.strict, reading, seed)
                      for reading in (READINGS if repeats else READINGS[1:2])},
-        **_further_groups(judged, shared),
+        **_further_groups(judged, shared, seed),
         "passed_outside": _passed_outside(judged, main, shared),
         "tasks": rates.by_task({name: unit.tasks for name, unit in judged.items()},
                                sum(unit.graders.total() for unit in judged.values())),
@@ -228,7 +228,7 @@ def _unit(name: str, unit: Unit, shared: Shared) -> dict[str, Any]:
             "compared_passed": None if common is None else sum(n - bad for n, bad in common)}
 
 
-def _further_groups(units: dict[str, Unit], shared: Shared) -> dict[str, Any]:
+def _further_groups(units: dict[str, Unit], shared: Shared, seed: int) -> dict[str, Any]:
     """The groups beside the main one with their sets, and the units that are in none."""
     further = shared.grouped.groups[1:]
     result = []
@@ -236,7 +236,7 @@ def _further_groups(units: dict[str, Unit], shared: Shared) -> dict[str, Any]:
         items = sorted(group.common, key=shared.place.__getitem__)
         result.append({"units": group.units, "compared_items": len(items),
                        "sets": _sets({name: units[name] for name in group.units}, items,
-                                     "majority")})
+                                     "majority", seed)})
     return {"groups": result,
             "groups_without_sets": [group.units for group in further[MOST_GROUPS:]],
             "alone": [{"unit": one.unit, "items": one.items, "shares": one.shares,
@@ -269,20 +269,26 @@ def _failed_under_every_content(units: dict[str, Unit], shared: Shared,
                                 letters: dict[tuple[str, str], list[str]]) -> list[dict]:
     """Items of several contents that everybody who ran them failed, each under its own; who ran
     several of them failed every attempt."""
+    overlap: dict[tuple[str, str], bool] = {}
     return [{**entry, "versions": {content: letters.get((entry["item"], content), [])
                                    for content in entry["variants"]}}
             for entry in shared.different
-            if _have_versions(units, entry) and all(
+            if _have_versions(units, entry, overlap) and all(
                 fails(units[name].items[entry["item"]], "all" if content == CHANGES else "majority")
                 for content, names in entry["variants"].items() for name in names)]
 
 
-def _have_versions(units: dict[str, Unit], entry: dict) -> bool:
+def _have_versions(units: dict[str, Unit], entry: dict, overlap: dict[tuple[str, str], bool]
+                   ) -> bool:
     """Whether the contents of an item are versions of it: that units with different ones have some
-    other item in common. Else their ids are of other items altogether."""
-    firsts = [units[names[0]].prints.items() for content, names in entry["variants"].items()
-              if content != CHANGES]
-    return all(one & other for one, other in combinations(firsts, 2))
+    other item in common. Else their ids are of other items altogether. `overlap` keeps the answers
+    for pairs of units, as a set of items may differ in every single one."""
+    firsts = [names[0] for content, names in entry["variants"].items() if content != CHANGES]
+    for pair in combinations(firsts, 2):
+        if pair not in overlap:
+            one, other = (units[name].prints.items() for name in pair)
+            overlap[pair] = any(item in other for item in one)
+    return all(overlap[pair] for pair in combinations(firsts, 2))
 
 
 def fails(counts: list[int], reading: str) -> bool:
@@ -293,34 +299,28 @@ def fails(counts: list[int], reading: str) -> bool:
     return fails > 0 if reading == "any" else fails == attempts
 
 
-def _sets(units: dict[str, Unit], items: list[str], reading: str) -> dict[str, Any]:
+def _sets(units: dict[str, Unit], items: list[str], reading: str, seed: int) -> dict[str, Any]:
     """Failed by all, unique fails and unique passes over the items that all of these units were
     judged on, and how many unique fails and items failed by all chance would give."""
-    names = list(units)
-    failing = {item: [name for name in names if fails(units[name].items[item], reading)]
-               for item in items}
-    alone = [item for item in items if len(failing[item]) == 1] if len(names) > 1 else []
-    share = 1 / len(names)
-    by_all = math.prod(sum(name in failing[item] for item in items) / len(items)
-                       for name in names) if items else 0.0
+    names, several = list(units), len(units) > 1
+    failed = np.array([[fails(unit.items[item], reading) for item in items]
+                       for unit in units.values()], bool)
+    counts = failed.sum(axis=0)
+
+    def those(chosen: np.ndarray) -> list[str]:
+        return [items[place] for place in np.flatnonzero(chosen)] if several else []
+
     return {
-        "failed_by_all": [item for item in items if len(failing[item]) == len(names) > 1],
-        "passed_by_all": [item for item in items if not failing[item] and len(names) > 1],
-        "unique_fail": {name: [item for item in alone if failing[item] == [name]]
-                        for name in names},
-        "unique_pass": {name: [item for item in items if len(failing[item]) == len(names) - 1
-                               and name not in failing[item]] if len(names) > 1 else []
-                        for name in names},
-        "failed_by_exactly_one": len(alone),
-        "unique_fails_by_chance": _by_chance(len(alone), share) if len(names) > 1 else None,
-        "failed_by_all_by_chance": _by_chance(len(items), by_all) if len(names) > 1 else None,
+        "failed_by_all": those(counts == len(names)),
+        "passed_by_all": those(counts == 0),
+        "unique_fail": {name: those(row & (counts == 1))
+                        for name, row in zip(names, failed, strict=True)},
+        "unique_pass": {name: those(~row & (counts == len(names) - 1))
+                        for name, row in zip(names, failed, strict=True)},
+        "failed_by_exactly_one": len(those(counts == 1)),
+        "unique_fails_by_chance": chance.unique_fails(names, failed, seed),
+        "failed_by_all_by_chance": chance.failed_by_all(failed) if several else None,
     }
-
-
-def _by_chance(total: int, share: float) -> dict[str, int | float]:
-    """How many of `total` chance gives, each with this probability: expected, and 95 % range."""
-    low, high = statistics.chance_range(total, share)
-    return {"expected": rounded(total * share), "low": int(low), "high": int(high)}
 
 
 def _partial(units: dict[str, Unit], shared: Shared) -> list[dict]:
@@ -346,8 +346,8 @@ def _plain(unit: Unit) -> _Cells:
 def _pairs(
     cells: dict[str, _Cells], units: dict[str, Unit], shared: Shared, seed: int
 ) -> list[dict]:
-    """Every pair of units over the items that both were judged on with the same content; none
-    where there are too many units to look at in pairs."""
+    """Every pair of units over the items that both were judged on with the same content, with what
+    it could show at the level that Holm leaves; none where there are too many units to pair."""
     pairs: list[dict] = []
     if len(cells) > MOST_PAIRED:
         return pairs
@@ -364,23 +364,25 @@ def _pairs(
         pairs.append(pair)
     tested = [pair for pair in pairs if "p" in pair]
     adjusted = statistics.holm([pair["p"] for pair in tested])
+    kept = sum(p >= statistics.ALPHA for p in adjusted)
     for pair, p in zip(tested, adjusted, strict=True):
-        pair["p_holm"] = rounded(p, 6)
+        level = statistics.ALPHA / (kept + (p < statistics.ALPHA))  # what the other pairs leave it
+        pair |= {"p_holm": rounded(p, 6), "detectable": rounded(pair["detectable"](level))}
     return pairs
 
 
 def _once(table: dict) -> dict[str, Any]:
-    """The test of a pair with one attempt at each item on both sides."""
+    """The test of a pair with one attempt at each item on both sides; `detectable` of a level."""
     n, only_a, only_b = table["items"], table["only_a_fails"], table["only_b_fails"]
     p = statistics.mcnemar(only_a, only_b)
     interval = statistics.newcombe_paired(table["both_pass"], only_b, only_a, table["both_fail"])
     return {"difference": rounded((only_b - only_a) / n), "interval": limits(interval),
             "p": rounded(p.mid_p, 6), "exact_p": rounded(p.exact_p, 6), "method": ONCE,
-            "detectable": rounded(statistics.smallest_difference(n, only_a + only_b))}
+            "detectable": partial(statistics.smallest_difference, n, only_a + only_b)}
 
 
 def _repeated(of_a: _Cells, of_b: _Cells, items: list[str], seed: int) -> dict[str, Any]:
-    """The test of a pair with repeats: the items' pass rates of one minus those of the other."""
+    """The same of a pair with repeats: the items' pass rates of one minus those of the other."""
     differences = np.array([_fail_rate(of_b.counts[item]) - _fail_rate(of_a.counts[item])
                             for item in items])
     mean = statistics.mean_difference(differences, seed)
@@ -388,7 +390,8 @@ def _repeated(of_a: _Cells, of_b: _Cells, items: list[str], seed: int) -> dict[s
                          for reading in ("any", "all")},
             "difference": rounded(mean.mean), "interval": limits(mean.interval),
             "p": rounded(mean.p, 6), "method": REPEATED[mean.method],
-            "detectable": rounded(statistics.smallest_mean_difference(mean.standard_error))}
+            "detectable": partial(statistics.smallest_mean_difference, len(items),
+                                  mean.standard_error)}
 
 
 def _differing(a: Unit, b: Unit) -> int:

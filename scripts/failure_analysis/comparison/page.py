@@ -255,14 +255,13 @@ def _group(result: dict, number: int, group: dict) -> list[str]:
 
 def sets_lines(by: str, items: int, sets: dict, everybody: bool) -> list[str]:
     """The sets over all units (or a group of them), with what chance alone would give."""
-    chance, whole = sets["unique_fails_by_chance"], "" if everybody else " of the group"
+    whole = "" if everybody else " of the group"
     lines = [
         f"Failed by all{whole}: {len(sets['failed_by_all'])} of {items} items "
         f"({ids(sets['failed_by_all'])}). {suspicion(by, items, sets)}".rstrip(), "",
         f"Passed by all{whole}: {len(sets['passed_by_all'])} items.", "",
-        f"{sets['failed_by_exactly_one']} items were failed by exactly one {by}{whole}. Were "
-        f"they all equal, chance would give each about {chance['expected']:.1f} of these "
-        f"(95 %: {chance['low']} to {chance['high']}).", ""]
+        f"{sets['failed_by_exactly_one']} items were failed by exactly one {by}{whole}."
+        + " Whether one of two fails more, their pair says." * (len(sets["unique_fail"]) == 2), ""]
     return [*lines, unique_table(by, sets)]
 
 
@@ -300,12 +299,24 @@ def coincidence(result: dict) -> list[str]:
 
 
 def unique_table(by: str, sets: dict) -> str:
-    """What only one unit fails or passes, a line per unit."""
-    names = list(sets["unique_fail"])
-    rows = [[code(name), len(sets["unique_fail"][name]), ids(sets["unique_fail"][name]),
-             len(sets["unique_pass"][name]), ids(sets["unique_pass"][name])] for name in names]
-    return table([by, "only it fails", "items", "only it passes", "items"],
-                 rows[:MOST_ROWS]) + more(len(rows))
+    """What only one unit fails or passes, a line per unit, with what chance gives of its fails."""
+    swapped = sets["unique_fails_by_chance"]
+    headers, rows, said = [by, "only it fails", "items", "only it passes", "items"], [], ""
+    for name, items in sets["unique_fail"].items():
+        passed = sets["unique_pass"][name]
+        rows.append([code(name), len(items), ids(items), len(passed), ids(passed)])
+        if swapped:
+            rows[-1].insert(2, _range(len(items), swapped["units"][name]))
+    if swapped:
+        headers.insert(2, "by chance 95 %")
+        said = f"\n\nBy chance: were it only for how many items each {by} fails and how many " \
+            f"{by}s fail each item ({swapped['draws']} random tables with these totals)."
+    return table(headers, rows[:MOST_ROWS]) + more(len(rows)) + said
+
+
+def _range(count: int, chance: dict) -> str:
+    """The range that chance gives, marked where the count is above it."""
+    return f"{chance['low']} to {chance['high']}" + " (**above**)" * (count > chance["high"])
 
 
 def failed_by_all(result: dict) -> list[str]:
@@ -383,7 +394,8 @@ def pair_table(pairs: list[dict]) -> list[str]:
     lines = [table(["better", "worse", "items", "only worse fails : only better fails",
                     "difference (points)", "95 %", "p", "p (Holm)", "so"], rows)
              + more(len(tested)), "",
-             f"Method: {'; '.join(methods)}. Holm adjusts p for the {len(tested)} pairs."]
+             f"Method: {'; '.join(methods)}. Holm adjusts p for the {len(tested)} pairs."
+             + _could_show(tested)]
     differing = max((pair["different_content"] for pair in pairs), default=0)
     if differing:
         lines += ["", f"Up to {differing} items that a pair shares by id differ in content; each "
@@ -397,6 +409,14 @@ def _verdict(pair: dict) -> str:
     if pair["detectable"] is None:
         return "not shown; nothing differed, or too few items"
     return f"not shown; {pair['items']} items could show {100 * pair['detectable']:.0f} points"
+
+
+def _could_show(tested: list[dict]) -> str:
+    """At which level the pairs that are not significant could have shown a difference."""
+    left = sum(pair["p_holm"] >= 0.05 for pair in tested)
+    level = f"0.05 / {left}" if left > 1 else "0.05"
+    return f" What items could show: with 80 % power at the level that it leaves, {level}." \
+        if left else ""
 
 
 def _p(value: float) -> str:
@@ -424,7 +444,8 @@ def _dimensions(result: dict) -> list[str]:
             f"{code(name)}: {code(pair['a'])} against {code(pair['b'])} "
             f"{100 * pair['difference']:+.1f} points, p {_p(pair['p_holm'])}"
             for name, pair in sure[:MOST_ROWS]) or "no pair on any dimension")
-            + ". All pairs, with what their items could have shown: model_comparison.json.")
+            + ". All pairs, with what their items could have shown at the level that Holm leaves: "
+            "model_comparison.json.")
     return lines
 
 

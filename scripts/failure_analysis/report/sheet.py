@@ -324,8 +324,11 @@ def _compared_set(evidence: Evidence) -> Iterator[str]:
     yield (f"- {compared['compared_items']} items compared; failed by all ({len(shared)}): "
            f"{listed([code(item) for item in shared], _MOST_IDS)}; passed by all: "
            f"{len(sets['passed_by_all'])}")
+    chance = (sets["unique_fails_by_chance"] or {"units": {}})["units"]
     yield from (f"- {code(unit)} alone failed (more than half of its attempts) {len(items)} ("
-                f"{listed([code(item) for item in items], _MOST_IDS) or 'none'}), alone passed "
+                f"{listed([code(item) for item in items], _MOST_IDS) or 'none'}"
+                + ("; {low} to {high} by chance".format(**chance[unit]) if chance else "")
+                + "), alone passed "
                 f"{len(sets['unique_pass'].get(unit, []))}"
                 for unit, items in list(sets["unique_fail"].items())[:_MOST_MODELS])
     for pair in compared["pairs"][:_MOST_MODELS]:

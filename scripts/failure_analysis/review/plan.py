@@ -46,7 +46,7 @@ WHY = {
 NOTHING_COMPARED = {
     "by": "model", "units": [], "compared_units": [], "compared_items": 0, "partial": [],
     "groups": [], "sets": {"failed_by_all": [], "unique_fail": {}, "unique_pass": {},
-                           "failed_by_all_by_chance": None}}
+                           "unique_fails_by_chance": None, "failed_by_all_by_chance": None}}
 
 
 class Planned(NamedTuple):
