@@ -7,7 +7,6 @@ import numpy as np
 
 from failure_analysis import statistics
 from failure_analysis.comparison import compute
-from failure_analysis.comparison.rates import limits
 from failure_analysis.statistics import rounded
 
 IN_CLUSTERS = "t test and interval over clusters, one left out at a time"
@@ -19,8 +18,9 @@ def difference(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.nda
     by item, each with an attempt on both sides. Single attempts are tested by McNemar, repeats by
     the items' shares, clusters by their means."""
     values = shares(new) - shares(old)
-    result = {"items": len(values), "old": rounded(shares(old).mean()),
-              "new": rounded(shares(new).mean()), "difference": rounded(values.mean())}
+    result = {"items": len(values), "old": rounded(shares(old).mean(), 6),
+              "new": rounded(shares(new).mean(), 6),
+              "difference": rounded(values.mean(), 6)}
     if clusters is None and is_single(old, new):
         return result | _once(old[1], new[1])
     if clusters is not None and clusters.max() < 1:
@@ -30,9 +30,14 @@ def difference(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.nda
     method = IN_CLUSTERS if clusters is not None else compute.REPEATED[mean.method]
     units = len(values) if clusters is None else \
         int(statistics.clustered(values, clusters).effective)
-    return result | {"interval": limits(mean.interval), "p": rounded(mean.p, 6), "method": method,
+    return result | {"interval": _ends(mean.interval), "p": rounded(mean.p, 6), "method": method,
                      "detectable": rounded(statistics.smallest_mean_difference(
                          units, mean.standard_error))}
+
+
+def _ends(interval: statistics.Interval | None) -> list[float] | None:
+    """The ends of an interval, with more digits than anybody is shown."""
+    return interval and [rounded(end, 6) for end in interval]
 
 
 def shares(of: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -56,6 +61,6 @@ def _once(old: np.ndarray, new: np.ndarray) -> dict[str, Any]:
                                           table["only_b_fails"], table["both_fail"])
     detectable = statistics.smallest_difference(
         len(old), table["only_a_fails"] + table["only_b_fails"])
-    return {"interval": limits(interval), "p": rounded(p.mid_p, 6),
+    return {"interval": _ends(interval), "p": rounded(p.mid_p, 6),
             "exact_p": rounded(p.exact_p, 6), "method": compute.ONCE,
             "detectable": rounded(detectable)}
