@@ -10,7 +10,8 @@ LAMPS = [{"sku": f"SKU{n}", "kind": "lamp", "size": {"high": n, "wide": 2 * n}, 
           "price": 10.5 + n, "sold_in_which_state": "whole"} for n in range(1, 5)]
 ORDER = {"order": "ORD77", "customer": {"first": "Grace", "street": "12 Long Winding Road North"},
          "tier": "gold", "made": "2024-05-11T08:28:51", "insured": "no",
-         "contact": "somebody.else@example.com", "what_was_remarked": "Rings twice and leaves it at the door of the neighbour",
+         "contact": "somebody.else@example.com",
+         "what_was_remarked": "Rings twice and leaves it at the door of the neighbour",
          "lines": [{"sku": "SKU1", "count": 2}, {"sku": "SKU3", "count": 1}]}
 OTHER = {**ORDER, "order": "ORD99", "tier": "silver", "customer": {"first": "Bob", "street": "-"},
          "lines": [{"sku": "SKU8", "count": 4}, {"sku": "SKU9", "count": 5}]}
@@ -55,8 +56,8 @@ def test_records_of_one_shape_are_a_table_and_a_step_alone_is_whole(show):
 def test_an_object_keeps_what_decides_and_says_what_it_leaves_out(show):
     text = show([said("user", "I am Grace, cancel ORD77."),
                  *asked("get_order", {"order": "ORD77"}, ORDER)])
-    assert ('\n  ~>\n  "customer": {"first": "Grace"}, "tier": "gold", "made": "2024-05-11T08:28:51",'
-            ' "insured": "no"\n  "lines": sku, count\n    SKU1, 2\n    SKU3, 1\n'
+    assert ('\n  ~>\n  "customer": {"first": "Grace"}, "tier": "gold", '
+            '"made": "2024-05-11T08:28:51", "insured": "no"\n  "lines": sku, count\n    SKU1, 2\n    SKU3, 1\n'
             "  left out: customer.street, contact, what_was_remarked\n") in text
 
 
