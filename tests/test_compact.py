@@ -57,7 +57,8 @@ def test_an_object_keeps_what_decides_and_says_what_it_leaves_out(show):
     text = show([said("user", "I am Grace, cancel ORD77."),
                  *asked("get_order", {"order": "ORD77"}, ORDER)])
     assert ('\n  ~>\n  "customer": {"first": "Grace"}, "tier": "gold", '
-            '"made": "2024-05-11T08:28:51", "insured": "no"\n  "lines": sku, count\n    SKU1, 2\n    SKU3, 1\n'
+            '"made": "2024-05-11T08:28:51", "insured": "no"\n'
+            '  "lines": sku, count\n    SKU1, 2\n    SKU3, 1\n'
             "  left out: customer.street, contact, what_was_remarked\n") in text
 
 
