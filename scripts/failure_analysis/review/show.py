@@ -7,26 +7,26 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import clean, files
+from failure_analysis import files
 from failure_analysis.audit import candidates
 from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
 from failure_analysis.review import aids, contrast, ledger, parts, picks, plan, reading_log
 from failure_analysis.review.alike import Groups
+from failure_analysis.review.outline import flat, outline
 from failure_analysis.review.timeline import Call, Step, Timeline, calls
-from failure_analysis.review.view import View, Window
+from failure_analysis.review.view import LONG_TOKEN, TOKEN, View, Window
 
 _MOST_BUCKETS = 30
 _MOST_ALIKE = 5
 _MOST_SCORES = 4
 WHERE = ("mode", "model", "run", "item", "task", "outcome", "dimension", "bucket", "fault", "why")
 _INLINE = 200  # characters of a text that stands on the line of its place
-# Characters of a message in an outline, and of a beginning that says nothing new.
-_OUTLINED, _SHARED = 90, 30
+_COUNTED = re.compile(r"[\d#=\u2588-\u258f|/:.,<>?% -]+")  # what a progress bar changes
+_MOST_COUNTED = 4  # lines that differ in it alone, and are shown
 
 
 def text(index: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
@@ -120,6 +120,8 @@ def _window(window: Window, call: Call | None, is_first: bool, marks: Mapping[st
     """One text: a call or a result on a line with its place, other texts below their name."""
     entry = window.entry
     text = window.short or entry.part.text[window.start:window.stop]
+    if not window.short and window.stop < len(entry.part.text):
+        text = _quiet(text, entry.kind == "said")
     noted = [f"  ! {flat(said)}" for said in marks.get(entry.place, ())] if call and is_first \
         else []
     if call and entry.kind == "call":
@@ -133,6 +135,18 @@ def _window(window: Window, call: Call | None, is_first: bool, marks: Mapping[st
     if entry.place[0].isdigit():
         return _indented(text, window)
     return _under(entry.place, text, window)
+
+
+def _quiet(text: str, has_tokens: bool) -> str:
+    """What is shown of a text that is cut, with lines that differ in numbers and bars alone folded,
+    and long addresses and codes, which take none of its room, cut."""
+    lines = []
+    for _, group in groupby(text.split("\n"), key=lambda line: _COUNTED.sub("", line)):
+        alike = list(group)
+        folds = len(alike) > _MOST_COUNTED and len(_COUNTED.sub("", alike[0])) > 2
+        lines += [alike[0], f"… {len(alike) - 2} lines alike", alike[-1]] if folds else alike
+    return LONG_TOKEN.sub(lambda found: f"{found[0][:TOKEN]}…", "\n".join(lines)) \
+        if has_tokens else "\n".join(lines)
 
 
 def _under(head: str, text: str, window: Window, inline: int = _INLINE) -> list[str]:
@@ -164,51 +178,6 @@ def _cut(window: Window) -> list[str]:
     return lines
 
 
-def outline(line: Timeline, shown: View, marks: Mapping[str, list[str]]) -> list[str]:
-    """A line for each step; those that follow each other and are alike share one."""
-    texts = {entry.place: " ".join(entry.part.text.split()) for entry in shown.entries
-             if entry.kind in ("said", "system")}
-    lines, before = [""], {}
-    told = [step for step in line.steps if not step.result_of]
-    for _, group in groupby(told, key=lambda step: _alike(step, texts, marks)):
-        steps = list(group)
-        first = steps[0]
-        said = texts.get(str(first.index), "")
-        made = [f"{'W ' * call.writes}{call.name}{' (failed)' * call.failed}"
-                for call in first.calls]
-        where = f"{first.index}-{steps[-1].index}" if len(steps) > 1 else str(first.index)
-        times = f" ({len(steps)} steps alike)" if len(steps) > 1 else ""
-        error = " [error]" if first.role != "user" and _ERROR.search(said) else ""
-        lines.append(flat(f"{where} {first.agent}{times}{error}: " + " | ".join(
-            filter(None, (_beginning(said, before.get(first.agent, "")), ", ".join(made))))))
-        lines += [f"  ! {flat(text)}" for place in (str(first.index), *(
-            call.place for call in first.calls)) for text in marks.get(place, ())]
-        before[first.agent] = said
-    return lines
-
-
-_ERROR = re.compile(r"Traceback \(most recent call last\)|\bexit ?code:? [1-9]|^\W*(?:\w*error|"
-                    r"exception|failed)\b", re.I)
-
-
-def _beginning(said: str, before: str) -> str:
-    """What a message begins with, behind what its agent's last one began with too."""
-    shared = len(commonprefix((said, before)))
-    start = shared if _SHARED <= shared < len(said) else 0
-    cut = said[start:start + _OUTLINED]
-    return f"{'… ' * bool(start)}{cut}{'…' * (start + _OUTLINED < len(said))}"
-
-
-def _alike(step: Step, texts: Mapping[str, str], marks: Mapping[str, list[str]]) -> tuple:
-    """What steps share that an outline folds: who, which tools, no words and no marks, but that a
-    call is made again."""
-    said = [text for place in (str(step.index), *(call.place for call in step.calls))
-            for text in marks.get(place, ())]
-    if str(step.index) in texts or any(not text.startswith(aids.AGAIN) for text in said):
-        return (step.index,)
-    return (step.agent, tuple(call.name for call in step.calls), tuple(said))
-
-
 def candidate_of(analysis_dir: Path, planned: plan.Planned) -> candidates.Candidate | None:
     """The candidate of the audit that a datapoint is planned for."""
     return next((one for one in candidates.load(analysis_dir) if one.id == planned.candidate), None)
@@ -225,6 +194,8 @@ def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
              f"ended by {row.get('termination') or 'not recorded'}, "
              f"grader {row.get('grader') or 'not recorded'}",
              f"scores: {scores or 'none'}{reward}"]
+    if not row.get("assistant_text") and not steps.steps:
+        lines.append("no answer is recorded")
     if line.outcome == "fail" and line.mode:
         lines.append(f"provisional mode (a rule's guess, no finding): {line.mode}")
     again = parts.repeats(row)
@@ -251,11 +222,6 @@ def _scores(scores: Mapping[str, Any]) -> str:
     named = [f"{name} {json.dumps(value)}" for name, value in scores.items()
              if not many or name not in full]
     return ", ".join([*named, *([f"{len(full)} more are true or 1"] if many else [])])
-
-
-def flat(text: str) -> str:
-    """Names from the run on one line that cannot pass for ours."""
-    return clean.visible(" ".join(text.split()))[:600]
 
 
 def _other_models(index: rows.Index, line: rows.OutcomeLine) -> list[str]:

@@ -27,6 +27,9 @@ _SHORT = 900  # characters of a look-up that is not cut
 _MOST_PICKS, _PICK = 3, 120
 _OF_A_RANGE = 2_000  # characters of each text where a range of steps is asked for
 _END, _LEAST_CUT = 120, 200  # of a message that is cut, and of what is cut that has an end
+# Kinds of text of which the end is shown too: how a run went, and why it failed, stands there.
+_ENDED = {"said": _END, "answer": 300, "reasoning": 300, "failed": 400}
+LONG_TOKEN, TOKEN = re.compile(r"[^\s\"']{80,}"), 40  # addresses and codes, of a text that is cut
 _MOST_NEWS, _NEWS = 2, 100  # lines of it that say a number that stands nowhere above
 _WORD = 20  # characters of a word that is not cut
 _NUMBER = re.compile(r"\d[\d,]*\d(?:\.\d+)?")
@@ -251,6 +254,8 @@ def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
     text = entry.part.text
     short = entry.kind == "looked_up" and len(text) <= _SHORT
     cap = len(text) if caps is None or short else caps[entry.kind]
+    if entry.kind == "said" and cap < len(text):
+        cap += sum(len(found) - TOKEN for found in LONG_TOKEN.findall(text, begin, begin + cap))
     stop = min(len(text), begin + min(cap, room))
     is_brief = entry.kind == "said" and cap < _SAID[0] and stop < len(text)
     if not begin and 0 < len(text) - stop < _LEAST // 2 and stop < room:
@@ -260,9 +265,10 @@ def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
     picks: tuple[str, ...] = ()
     if entry.kind == "looked_up" and stop < len(text):
         picks = _picks(text, stop, telling)
-    elif entry.kind == "said" and stop < min(len(text), room) - _LEAST_CUT:
+    elif entry.kind in _ENDED and not begin and stop < min(len(text), room) - _LEAST_CUT:
         news = _news(text[stop:-_END], heard + text[:stop]) if is_brief else ()
-        picks = (*news, text[-_END:].partition(" ")[2] or text[-_END:])
+        end = text[-_ENDED[entry.kind]:]
+        picks = (*news, end.partition(" ")[2] or end)
     return Window(entry, begin, stop, picks)
 
 
