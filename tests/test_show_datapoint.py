@@ -361,9 +361,12 @@ def test_an_outline_says_once_what_is_said_again_and_shows_what_is_new(run_scrip
         {"role": "assistant", "content": text} for n in range(4)
         for text in (plan.format(f"page{n}"), "Next speaker Surfer")],
         {"role": "assistant", "content": f"{LONG[:400]} exit code 1"},
-        {"role": "assistant", "content": "exit code 1: no such file"}]
+        {"role": "assistant", "content": "exit code 1: no such file"},
+        {"role": "assistant", "content": f"Traceback (most recent call last)\n{LONG[:400]}\n"
+                                         "KeyError: 'loss'"}]
     text = shown(run_script, analyse("--input", tau2(tmp_path / "m.json", [one], [sim])), "m/1",
                  "--outline")
     assert "\n2 assistant: Next speaker Surfer (again: 4, 6, 8)\n3 assistant: … page1 is " in text
     assert "Next speaker" in text and text.count("Next speaker") == 1
-    assert re.findall(r"\n(\d+) \w+ \[error\]", text) == ["10"]
+    assert re.findall(r"\n(\d+) \w+ \[error\]", text) == ["10", "11"]
+    assert "\n11 assistant [error]: … KeyError: 'loss'\n" in text

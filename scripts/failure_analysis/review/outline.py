@@ -13,6 +13,8 @@ from failure_analysis.review.view import View
 # Characters of a message in an outline, and of a beginning that says nothing new.
 _OUTLINED, _SHARED = 90, 30
 _NEAR = 200  # characters of a message in which an error stands that it tells of
+_LONG = 200  # of a beginning that is so long that the message is hard to know without it
+_RAISED = re.compile(r"(?:\b|(?<=\\n))[A-Z]\w*(?:Error|Exception|Interrupt)\b:? ")
 _MOST_BEFORE = 4  # messages of an agent that the next one is held against
 _MOST_AGAIN = 5
 _ERROR = re.compile(r"Traceback \(most recent call last\)|\bexit ?code:? [1-9]|^\W*(?:\w*error|"
@@ -39,12 +41,19 @@ def outline(line: Timeline, shown: View, marks: Mapping[str, list[str]]) -> list
         more = f" and {len(places) - _MOST_AGAIN} more" if places[_MOST_AGAIN:] else ""
         repeats = f" (again: {', '.join(places[:_MOST_AGAIN])}{more})" if places else ""
         lines.append(flat(f"{where} {first.agent}{times}{error}: " + " | ".join(
-            filter(None, (_beginning(said, before.get(first.agent, ())), ", ".join(made))))
+            filter(None, (error and _raised(said) or _beginning(said, before.get(
+                first.agent, ())), ", ".join(made))))
             + repeats))
         lines += [f"  ! {flat(text)}" for place in (str(first.index), *(
             call.place for call in first.calls)) for text in marks.get(place, ())]
         before[first.agent] = [*before.get(first.agent, ()), said][-_MOST_BEFORE:]
     return lines
+
+
+def _raised(said: str) -> str:
+    """The error in which a message's traceback ends; blank without one."""
+    raised = list(_RAISED.finditer(said)) if "Traceback" in said[:_NEAR] else []
+    return f"… {said[raised[-1].start():][:_OUTLINED]}" if raised else ""
 
 
 def _again(line: Timeline, texts: Mapping[str, str], marks: Mapping[str, list[str]]
@@ -55,10 +64,10 @@ def _again(line: Timeline, texts: Mapping[str, str], marks: Mapping[str, list[st
     again: dict[str, list[str]] = {}
     for step in line.steps:
         place = str(step.index)
-        if said := texts.get(place):
-            if first.setdefault((step.agent, said), place) != place and not step.calls \
-                    and place not in marks:
-                again.setdefault(first[step.agent, said], []).append(place)
+        said = texts.get(place, "")
+        told = first.setdefault((step.agent, said), place)
+        if said and told != place and not step.calls and place not in marks:
+            again.setdefault(told, []).append(place)
     return again
 
 
@@ -66,8 +75,9 @@ def _beginning(said: str, before: Sequence[str]) -> str:
     """What a message begins with, behind what one of its agent's last began with too."""
     shared = max((len(commonprefix((said, one))) for one in before if one != said), default=0)
     start = said.rfind(" ", 0, shared + 1) + 1 if _SHARED <= shared < len(said) else 0
-    cut = said[start:start + _OUTLINED]
-    return f"{'… ' * bool(start)}{cut}{'…' * (start + _OUTLINED < len(said))}"
+    head = said[:_SHARED] if start > _LONG else ""  # what it is, where so much is the same
+    stop = start + _OUTLINED - len(head)
+    return f"{head}{'… ' * bool(start)}{said[start:stop]}{'…' * (stop < len(said))}"
 
 
 def _alike(step: Step, texts: Mapping[str, str], marks: Mapping[str, list[str]]) -> tuple:
