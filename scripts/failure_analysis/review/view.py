@@ -223,7 +223,7 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
         short = None if is_asked or begin else shorts.get(entry.part.name)
         window = _in_short(entry, short, room, caps) or _window(
             entry, begin, room, None if is_asked else caps,
-            {value for value in telling if value not in said}, heard)
+            telling, said, heard)
         said += (window.short or text[begin:window.stop]) if _is_step(entry) else ""
         heard += text
         windows.append(window._replace(base=bases[entry]))
@@ -247,10 +247,10 @@ def _in_short(entry: Entry, short: Short | None, room: int,
 
 
 def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
-            telling: Set[str], heard: str) -> Window:
+            telling: Set[str], said: str, heard: str) -> Window:
     """As much of a text as its cap and the room allow; of the rest of a look-up the pieces that
-    tell something, of a message its end, and of one that is to be brief the lines with numbers
-    that were not `heard`."""
+    tell something that was not `said`, of a message its end, and of one that is to be brief the
+    lines with numbers that were not `heard`."""
     text = entry.part.text
     short = entry.kind == "looked_up" and len(text) <= _SHORT
     cap = len(text) if caps is None or short else caps[entry.kind]
@@ -264,7 +264,7 @@ def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
         stop = max(text.rfind(" ", begin + 1, stop), stop - _WORD)
     picks: tuple[str, ...] = ()
     if entry.kind == "looked_up" and stop < len(text):
-        picks = _picks(text, stop, telling)
+        picks = _picks(text, stop, {value for value in telling if value not in said})
     elif entry.kind in _ENDED and not begin and stop < min(len(text), room) - _LEAST_CUT:
         news = _news(text[stop:-_END], heard + text[:stop]) if is_brief else ()
         end = text[-_ENDED[entry.kind]:]
