@@ -13,11 +13,12 @@
 
 Reads outcomes.csv, failure_review_rows.jsonl, contrast_rows.jsonl, the plan and the ledger.
 Question, expected, judge's words and answer, then the steps (messages, counted from 0 as in the
-run), their calls and results; each text once, long look-ups cut (--steps shows more). A
-policy that this coder was shown before is not shown again. Datapoints that said and did the same
-as a failing one (over repeats, runs and models of its item) are named beside it and not shown by
---next; record_review.py --alike records them with it. Short ones without a conversation take about
-three lines each. Text of the run stands between marks that are new each time.
+run), their calls and results; each text once, JSON in short (records as a table, what nothing names
+left out, what stands above by its place), long texts cut (--steps shows more). A policy that this
+coder was shown before is not shown again. Datapoints that said and did the same as a failing one
+(over repeats, runs and models of its item) are named beside it and not shown by --next;
+record_review.py --alike records them with it. Short ones without a conversation take about three
+lines each. Text of the run stands between marks that are new each time.
 
 Appends to reading_log.jsonl which characters of which part this coder was shown.
 

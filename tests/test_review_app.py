@@ -328,6 +328,63 @@ def test_coder_and_kind_are_not_the_pages_to_say(serve, folder):
     assert (review["coder"], review["kind"]) == ("ada", "person")
 
 
+@pytest.fixture
+def alike(run_script, tmp_path):
+    """Four models, of which three answer the same."""
+    same = f"{ASKED} So you are booked for nine o'clock, in the big room upstairs."
+    runs = [judged(tmp_path / f"run-{name}", [turn(
+        1, False, model_name=name, assistant_text=same if name != "d" else "No talk is there.")])
+        for name in "abcd"]
+    out = tmp_path / "out"
+    for name, *args in (("build_packet.py", "--run-dir", *runs, "--output-dir", out),
+                        ("cluster_failures.py", out)):
+        done = run_script(name, *args)
+        assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_one_judgement_holds_for_all_alike_where_it_is_asked_for(serve, alike):
+    page = serve(alike)
+    for ident, others in (("run-a/1", ["run-b/1", "run-c/1"]), ("run-d/1", [])):
+        _, _, body = ask(page, path=f"/api/datapoint?id={quote(ident, safe='')}")
+        assert json.loads(body)["alike"] == others
+    _, _, body = ask(page, "POST", "/api/review", review_of())
+    assert (json.loads(body)["alike"], json.loads(body)["refused"]) == (0, [])
+    record(alike, coder="ada", kind="person", datapoint_id="run-c/1")
+    _, _, body = ask(page, "POST", "/api/review", review_of(alike=True))
+    answer = json.loads(body)
+    assert answer["alike"] == 1 and "run-c/1" in answer["refused"][0]
+    assert [(review["datapoint_id"], review["alike"], review["bucket"])
+            for review in reviews(alike)] == [
+        ("run-a/1", "", "books_the_wrong_hour"), ("run-c/1", "", "asks_too_little"),
+        ("run-b/1", "run-a/1", "books_the_wrong_hour")]
+
+
+def test_the_box_beside_save_records_the_alike_ones_too(window, opened, alike):
+    opened(alike)
+    assert text(window, "#alikes").strip() == "and its 2 alike answers"
+    press(window, "b")
+    window.execute_script("bucket.value = 'books_the_wrong_hour'")
+    press(window, "\ue00c")
+    press(window, "1")
+    press(window, "m")
+    press(window, MECHANISM + "\ue00c")
+    drag(window, ".box.answer .text")
+    press(window, "q")
+    until(lambda: len(reviews(alike)) == 1, 5)  # it is saved by itself, without the others
+    window.find_element("css selector", "#alike").click()
+    until(lambda: len(reviews(alike)) == 3, 5)
+    assert [review["alike"] for review in reviews(alike)] == ["", "run-a/1", "run-a/1"]
+    press(window, "2")
+    until(lambda: len(reviews(alike)) == 6, 5)  # corrected, all three
+    assert {review["fault"] for review in reviews(alike)[3:]} == {"grader_issue"}
+    assert all(review["replaces"] for review in reviews(alike)[3:])
+    window.get(window.current_url.partition("#")[0] + "#run-d%2F1")
+    window.refresh()
+    until(lambda: "No talk" in text(window, ".box.answer"))
+    assert text(window, "#alikes") == ""
+
+
 @pytest.mark.parametrize("body", [[], "text", {"id": 1, "spans": []}, {"id": "run-a/1"}], ids=str)
 def test_odd_bodies_are_answered_not_crashed_on(resting, body):
     status, _, said = ask(resting, "POST", "/api/shown", body)

@@ -188,9 +188,9 @@ def test_steps_are_messages_in_their_order_with_their_calls(run_script, talk):
     body = text.partition("\n[data-")[2].partition("\n[end of")[0]
     lines = [line for line in body.splitlines() if re.match(r"\d|  [!-]", line)]
     row = json.loads((talk / "failure_review_rows.jsonl").read_text("utf-8"))
-    roles = [message["role"] for message in row["messages"]]
     assert [line.split()[1] for line in lines if re.match(r"\d+ ", line)] == [
-        role for role in roles if role != "tool"]
+        message["role"] for message in row["messages"]  # of a bare call its line says all
+        if message["role"] != "tool" and message.get("content")]
     called = [line for line in lines if re.match(r"\d+\.0", line)]
     made = [place for place, message in enumerate(row["messages"]) if message.get("tool_calls")]
     assert [line.split(".")[0] for line in called] == [str(place) for place in made]
@@ -239,7 +239,7 @@ def test_repeats_are_folded_and_expected_actions_can_be_quoted(run_script, analy
 
 def test_steps_are_shown_whole_alone_and_in_an_outline(run_script, talk):
     whole = shown(run_script, talk, "m/1", "--steps", "2-3")
-    assert re.findall(r"(?m)^\d+ ", whole) and "\nquestion" not in whole
+    assert re.findall(r"(?m)^\d+\.0 ", whole) and "\nquestion" not in whole
     outline = shown(run_script, talk, "m/1", "--outline")
     assert "An outline: " in outline and "W book" in outline
     for wanted in ("99", "5-2", "x", "3-99-"):
@@ -337,3 +337,36 @@ def test_views_together_show_every_character(row, messages, tokens):
                    if not window.same_as) <= tokens * 4 + 80
     assert start is None
     assert all(len(covered[part.name]) == len(part.text) for part in found)
+
+
+def test_of_what_failed_the_end_is_shown_and_what_only_counts_is_folded(run_script, analyse,
+                                                                         tmp_path):
+    bars = "\n".join(f"step {n}%|{'#' * (n // 10)}| {n}/99" for n in range(99))
+    calls = [{"name": "run", "args": {"code": "train()"}}]
+    results = [{"name": "run", "response": f"{bars}\nKeyError: 'loss'", "error": True}]
+    folder = analyse("--run-dir", judged(tmp_path / "a", [
+        turn(0, False, tool_calls=calls, tool_results=results, assistant_text="")]))
+    text = shown(run_script, folder, "a/0")
+    assert "\n  step 0%|| 0/99\n  … " in text and " lines alike\n" in text
+    assert re.search(r"\n  … .*98/99 KeyError: 'loss'", text)
+    assert "\nno answer is recorded\n" in text
+
+
+def test_an_outline_says_once_what_is_said_again_and_shows_what_is_new(run_script, analyse,
+                                                                     tmp_path):
+    one = task("1", [("get", {"a": 1})])
+    sim = simulation(one, 0.0)
+    plan = "Updated ledger: the request is not yet satisfied because {} is missing. " + LONG[:300]
+    sim["messages"] = [{"role": "user", "content": "Go. Traceback (most recent call last)"}, *[
+        {"role": "assistant", "content": text} for n in range(4)
+        for text in (plan.format(f"page{n}"), "Next speaker Surfer")],
+        {"role": "assistant", "content": f"{LONG[:400]} exit code 1"},
+        {"role": "assistant", "content": "exit code 1: no such file"},
+        {"role": "assistant", "content": f"Traceback (most recent call last)\n{LONG[:400]}\n"
+                                         "KeyError: 'loss'"}]
+    text = shown(run_script, analyse("--input", tau2(tmp_path / "m.json", [one], [sim])), "m/1",
+                 "--outline")
+    assert "\n2 assistant: Next speaker Surfer (again: 4, 6, 8)\n3 assistant: … page1 is " in text
+    assert "Next speaker" in text and text.count("Next speaker") == 1
+    assert re.findall(r"\n(\d+) \w+ \[error\]", text) == ["10", "11"]
+    assert "\n11 assistant [error]: … KeyError: 'loss'\n" in text

@@ -20,6 +20,7 @@ let quotes = [];
 let bad = new Map();
 const known = new Map(); // datapoint -> this person's review in the ledger, as the page knows it
 let others = [];
+const spread = new Map(); // datapoint -> the form as it was last recorded for all that are alike to it
 let timer = 0;
 let saving = Promise.resolve();
 let onSaved = () => {};
@@ -103,6 +104,10 @@ export function open(view, reviews) {
   $("notice").hidden = !passed;
   $("notice").textContent = passed ? (view.outcome === "pass" ? "This one passed: nothing to record, unless its verdict is wrong."
     : "The harness broke it off, and its benchmark does not count it: nothing to record.") : "";
+  $("alikes").hidden = !view.alike.length;
+  $("alikes").title = view.alike.join("\n");
+  $("alikes").lastElementChild.textContent = `and its ${view.alike.length} alike ${view.alike.length === 1 ? "answer" : "answers"}`;
+  $("alike").checked = false;
   tell();
   if (draft) schedule();
 }
@@ -141,7 +146,7 @@ function tell() {
   $("suggested").hidden = !suggested || form.step !== "";
   $("suggested").textContent = `take step ${suggested}, of the quote`;
   drawSteps();
-  if (saved() && same(form, asSaved())) status(`saved ${new Date(saved().recorded).toTimeString().slice(0, 5)}`, "good");
+  if (saved() && !unsaved(form)) status(`saved ${new Date(saved().recorded).toTimeString().slice(0, 5)}`, "good");
   else if (same(form, EMPTY)) status("");
   else if (missing(form).length) status(`draft kept; still needed: ${missing(form).join(", ")}`);
   else status("saving soon…");
@@ -160,26 +165,32 @@ function schedule() {
   timer = setTimeout(save, PAUSE);
 }
 
-const unsaved = (form) => !missing(form).length && !same(form, asSaved());
+const toSpread = (form) => $("alike").checked && spread.get(id) !== JSON.stringify(form);
+const unsaved = (form) => !missing(form).length && (!same(form, asSaved()) || toSpread(form));
 
 // Saves a complete form; resolves to true when there is nothing (more) to save.
 export function save() {
   clearTimeout(timer);
-  const [of, form] = [id, filled()];
+  const [of, form, all] = [id, filled(), $("alike").checked];
   if (!unsaved(form)) return saving.then(() => !missing(form).length || (passed && same(form, EMPTY)));
-  saving = saving.then(() => send(of, form));
+  saving = saving.then(() => send(of, form, all));
   return saving;
 }
 
-async function send(of, form) {
+const body = (of, form, base, all) => ({
+  ...form, datapoint_id: of, replaces: (base && same(form, plain(base)) ? base.replaces : base?.review_id) ?? null, alike: all });
+
+async function send(of, form, all) {
   const base = known.get(of);
-  if (base && same(form, plain(base))) return true;
+  if (base && same(form, plain(base)) && !all) return true;
   const what = of === id ? "" : ` (${of})`;
   try {
-    const answer = await post("review", { ...form, datapoint_id: of, replaces: base?.review_id ?? null });
+    const answer = await post("review", body(of, form, base, all));
     if (answer.review) {
+      if (all) spread.set(of, JSON.stringify(plain(answer.review)));
       took(of, form, answer.review);
-      status(`saved ${clock()}${what}`, "good");
+      if (answer.refused.length) toast(`not saved for ${answer.refused.join("; ")}`, true);
+      status(`saved ${clock()}${what}${answer.alike ? `, and ${answer.alike} alike` : ""}`, "good");
       return true;
     }
     if (answer.changed_elsewhere && of === id) offer(answer.changed_elsewhere);
@@ -220,7 +231,7 @@ export function leave() {
 // The window closes: what is complete goes out with it, the rest is a draft.
 export function leavePage() {
   const form = filled();
-  if (id && unsaved(form)) post("review", { ...form, datapoint_id: id, replaces: saved()?.review_id ?? null }, true).catch(() => {});
+  if (id && unsaved(form)) post("review", body(id, form, saved(), $("alike").checked), true).catch(() => {});
 }
 
 export function turnVerdict() {

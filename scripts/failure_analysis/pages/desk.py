@@ -34,8 +34,9 @@ class Queued(NamedTuple):
 
 
 class Desk:
-    """One person's review of one folder: the `index` of its datapoints, the `queue` by id, and the
-    ids that were `shown` to this coder. What another script changes meanwhile is read again."""
+    """One person's review of one folder: the `index` of its datapoints, the `queue` by id, the
+    `twins` of each (what is alike to it), and the ids that were `shown` to this coder. What another
+    script changes meanwhile is read again."""
 
     def __init__(self, analysis_dir: Path, coder: str) -> None:
         self.analysis_dir, self.coder = analysis_dir, coder
@@ -55,6 +56,7 @@ class Desk:
                 return
             self.index = rows.load(self.analysis_dir)
             self.queue = queue(self.index)
+            self.twins = ledger.twins(self.index)
             self._texts: dict[str, str] | None = None
             self._stamps = stamps
 

@@ -25,7 +25,15 @@ from failure_analysis.packet import rows, sanity
 from failure_analysis.pages import desk as desks
 from failure_analysis.pages import examined, guard, second, view
 from failure_analysis.pages.desk import Desk
-from failure_analysis.review import contrast, ledger, located, parts, reading_log, timeline
+from failure_analysis.review import (
+    contrast,
+    ledger,
+    located,
+    parts,
+    reading_log,
+    timeline,
+    together,
+)
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "templates" / "review_app"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -199,12 +207,18 @@ def _quote(desk: Desk, asked: dict) -> dict:
 
 
 def _review(desk: Desk, asked: dict) -> dict:
-    """Records a review as this person's; answers with it or with the reason against it."""
+    """Records a review as this person's, if so asked for all that are alike to it too; answers
+    with it, how many of those it holds for and which refuse it, or with the reason against it."""
     entry = {name: asked[name] for name in _REVIEW if name in asked}
     entry |= {"datapoint_id": asked.get("datapoint_id"), "coder": desk.coder, "kind": "person"}
-    [verdict] = ledger.append(desk.index, [entry])
+    entries = together.for_all(desk.index, entry, desk.twins) if asked.get("alike") is True \
+        else [entry]
+    verdict, *others = ledger.append(desk.index, entries)
     if verdict.review:
-        return {"review": msgspec.to_builtins(verdict.review)}
+        return {"review": msgspec.to_builtins(verdict.review),
+                "alike": sum(other.review is not None for other in others),
+                "refused": [clean.visible(f"{one['datapoint_id']}: {other.reason}") for one, other
+                            in zip(entries[1:], others, strict=True) if not other.review]}
     mine = view.reviews(desk, entry["datapoint_id"])["mine"]
     changed = mine is not None and mine["review_id"] != entry.get("replaces")
     return {"reason": verdict.reason, "changed_elsewhere": mine if changed else None}

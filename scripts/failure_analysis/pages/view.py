@@ -28,7 +28,8 @@ def datapoint(desk: Desk, ident: str) -> dict:
                       for name in _FACTS if row.get(name) is not None],
             "parts": {part.name: pieces(part, part.name in talk["looked_up"])
                       for part in parts.parts(row) if part.name not in talk["same"]},
-            **talk, "siblings": siblings(desk, desk.index.outcomes[ident])}
+            **talk, "alike": list(map(clean.visible, desk.twins(ident))),
+            "siblings": siblings(desk, desk.index.outcomes[ident])}
 
 
 def pieces(part: parts.Part, is_brief: bool = False) -> dict:

@@ -19,7 +19,7 @@ AGAIN = "the same call as"
 _FEWEST_CHARACTERS = 2
 _LONGEST_VALUE = 60
 _MOST_BLANKS = 3  # more make a free text of it
-_MOST_VALUES = 6
+_MOST_VALUES = 4
 
 
 def marks(row: Mapping[str, Any], line: Timeline) -> dict[str, list[str]]:

@@ -7,25 +7,26 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import clean, files, tool_calls
+from failure_analysis import files
 from failure_analysis.audit import candidates
 from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
 from failure_analysis.review import aids, contrast, ledger, parts, picks, plan, reading_log
 from failure_analysis.review.alike import Groups
+from failure_analysis.review.outline import flat, outline
 from failure_analysis.review.timeline import Call, Step, Timeline, calls
-from failure_analysis.review.view import View, Window
+from failure_analysis.review.view import LONG_TOKEN, TOKEN, View, Window
 
 _MOST_BUCKETS = 30
 _MOST_ALIKE = 5
+_MOST_SCORES = 4
 WHERE = ("mode", "model", "run", "item", "task", "outcome", "dimension", "bucket", "fault", "why")
 _INLINE = 200  # characters of a text that stands on the line of its place
-# Characters of a message in an outline, and of a beginning that says nothing new.
-_OUTLINED, _SHARED = 90, 30
+_COUNTED = re.compile(r"[\d#=\u2588-\u258f|/:.,<>?% -]+")  # what a progress bar changes
+_MOST_COUNTED = 4  # lines that differ in it alone, and are shown
 
 
 def text(index: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
@@ -67,17 +68,19 @@ def _legend(shown: View) -> list[str]:
     """How the steps are to be read."""
     if not shown.line.steps:
         return []
-    return ["Steps count from 0, as in the run. 6.0: call of step 6; ->: its result; W: may change "
-            "something; !: our mark."]
+    short = any(window.short and window.entry.kind in ("looked_up", "written")
+                for window in shown.windows)
+    return ["Steps count from 0, as in the run. 6.0: call of step 6; ->: its result; "
+            + "~>: in short, less null and what stands above (quote it from --steps 6); " * short
+            + "W: may change something; !: our mark."]
 
 
 def _body(shown: View, marks: Mapping[str, list[str]]) -> list[str]:
     """What is shown, step by step."""
     made = {call.place: call for call in calls(shown.line)}
     steps = {str(step.index): step for step in shown.line.steps}
-    lines: list[str] = []
-    before: list[str] = []
-    again: list[str] = []
+    lines, before, again = [], [], []
+    is_alone = len({step.agent for step in shown.line.steps if step.calls}) == 1
     for index, group in groupby(shown.windows, key=lambda one: one.entry.place.partition(".")[0]):
         windows = list(group)
         texts = [window.entry.part.text for window in windows]
@@ -85,7 +88,8 @@ def _body(shown: View, marks: Mapping[str, list[str]]) -> list[str]:
             again.append(index)
             continue
         lines += _folded(again)
-        lines += _step_head(steps[index], marks) if index in steps else [""]
+        lines += _step_head(steps[index], marks, is_alone and steps[index].part not in {
+            window.entry.part.name for window in windows}) if index in steps else [""]
         place = ""
         for window in windows:
             lines += _window(window, made.get(window.entry.place), window.entry.place != place,
@@ -104,18 +108,20 @@ def _folded(again: Sequence[str]) -> list[str]:
             f"time{'s' * (len(again) > 1)}"]
 
 
-def _step_head(step: Step, marks: Mapping[str, list[str]]) -> list[str]:
+def _step_head(step: Step, marks: Mapping[str, list[str]], is_call: bool) -> list[str]:
+    """Who says it, but of bare calls where one agent alone makes any."""
     role = f" ({step.role})" if step.role != step.agent else ""
-    return [flat(f"{step.index} {step.agent}{role}"),
+    return [*([] if is_call else [flat(f"{step.index} {step.agent}{role}")]),
             *(f"  ! {flat(text)}" for text in marks.get(str(step.index), ()))]
 
 
 def _window(window: Window, call: Call | None, is_first: bool, marks: Mapping[str, list[str]]
             ) -> list[str]:
     """One text: a call or a result on a line with its place, other texts below their name."""
-    entry, text = window.entry, window.entry.part.text[window.start:window.stop]
-    if entry.kind == "expected" and (listed := _actions(window)):
-        return ["expected", *listed]
+    entry = window.entry
+    text = window.short or entry.part.text[window.start:window.stop]
+    if not window.short and window.stop < len(entry.part.text):
+        text = _quiet(text, entry.kind == "said")
     noted = [f"  ! {flat(said)}" for said in marks.get(entry.place, ())] if call and is_first \
         else []
     if call and entry.kind == "call":
@@ -124,36 +130,23 @@ def _window(window: Window, call: Call | None, is_first: bool, marks: Mapping[st
     if call:
         failed = " (the tool says that it failed)" if call.failed else ""
         spelled = [] if not is_first else [flat(f"{entry.place}{' W' * call.writes} {call.name}")]
-        return [*spelled, *noted, *_under(f"  ->{failed}", text, window)]
+        arrow = "~>" if window.short else "->"
+        return [*spelled, *noted, *_under(f"  {arrow}{failed}", text, window)]
     if entry.place[0].isdigit():
         return _indented(text, window)
     return _under(entry.place, text, window)
 
 
-def _actions(window: Window) -> list[str]:
-    """Expected actions, a line for each, where that is what is expected and it is shown whole."""
-    try:
-        value = json.loads(window.entry.part.text)
-    except (ValueError, RecursionError):
-        return []
-    named = value.get("actions") if isinstance(value, dict) else None
-    if not isinstance(named, list) or window.stop < len(window.entry.part.text) or not all(
-            isinstance(one, dict) and isinstance(one.get("arguments"), dict) for one in named):
-        return []
-    who = [one.get("requestor") for one in named]
-    lines = [_quotable(one, window.entry.part.text) + (f" (by {by})" if by == "user" else "")
-             for one, by in zip(named, who, strict=True)]
-    rest = {name: inner for name, inner in value.items() if name != "actions" and inner}
-    return [f"  {' '.join(line.split())}" for line in (*(lines or ["no action"]), *(
-        [clean.visible(json.dumps(rest, ensure_ascii=False))] if rest else []))]
-
-
-def _quotable(action: dict, text: str) -> str:
-    """An action as it stands in the text that it is quoted from, where its name and arguments do
-    so side by side."""
-    recorded = clean.visible(", ".join(f"{json.dumps(key)}: " + json.dumps(
-        action.get(key), ensure_ascii=False) for key in ("name", "arguments")))
-    return recorded if recorded in text else clean.visible(tool_calls.spelled(action))
+def _quiet(text: str, has_tokens: bool) -> str:
+    """What is shown of a text that is cut, with lines that differ in numbers and bars alone folded,
+    and long addresses and codes, which take none of its room, cut."""
+    lines = []
+    for _, group in groupby(text.split("\n"), key=lambda line: _COUNTED.sub("", line)):
+        alike = list(group)
+        folds = len(alike) > _MOST_COUNTED and len(_COUNTED.sub("", alike[0])) > 2
+        lines += [alike[0], f"… {len(alike) - 2} lines alike", alike[-1]] if folds else alike
+    return LONG_TOKEN.sub(lambda found: f"{found[0][:TOKEN]}…", "\n".join(lines)) \
+        if has_tokens else "\n".join(lines)
 
 
 def _under(head: str, text: str, window: Window, inline: int = _INLINE) -> list[str]:
@@ -177,57 +170,12 @@ def _cut(window: Window) -> list[str]:
     """What was cut of a text, and how to see it."""
     entry, size = window.entry, len(window.entry.part.text)
     lines = [f"  … {pick}" for pick in (" ".join(pick.split()) for pick in window.picks)]
-    if window.start or window.stop < size:
+    if not window.short and (window.start or window.stop < size):
         rest = f"--steps {entry.place.partition('.')[0]}" if entry.place[0].isdigit() else \
             f"--from {entry.place}:{window.base + window.stop}"
         before = f"from character {window.start}; " if window.start else ""
         lines.append(f"  … {before}{size - window.stop} characters more: {rest}")
     return lines
-
-
-def outline(line: Timeline, shown: View, marks: Mapping[str, list[str]]) -> list[str]:
-    """A line for each step; those that follow each other and are alike share one."""
-    texts = {entry.place: " ".join(entry.part.text.split()) for entry in shown.entries
-             if entry.kind in ("said", "system")}
-    lines, before = [""], {}
-    told = [step for step in line.steps if not step.result_of]
-    for _, group in groupby(told, key=lambda step: _alike(step, texts, marks)):
-        steps = list(group)
-        first = steps[0]
-        said = texts.get(str(first.index), "")
-        made = [f"{'W ' * call.writes}{call.name}{' (failed)' * call.failed}"
-                for call in first.calls]
-        where = f"{first.index}-{steps[-1].index}" if len(steps) > 1 else str(first.index)
-        times = f" ({len(steps)} steps alike)" if len(steps) > 1 else ""
-        error = " [error]" if first.role != "user" and _ERROR.search(said) else ""
-        lines.append(flat(f"{where} {first.agent}{times}{error}: " + " | ".join(
-            filter(None, (_beginning(said, before.get(first.agent, "")), ", ".join(made))))))
-        lines += [f"  ! {flat(text)}" for place in (str(first.index), *(
-            call.place for call in first.calls)) for text in marks.get(place, ())]
-        before[first.agent] = said
-    return lines
-
-
-_ERROR = re.compile(r"Traceback \(most recent call last\)|\bexit ?code:? [1-9]|^\W*(?:\w*error|"
-                    r"exception|failed)\b", re.I)
-
-
-def _beginning(said: str, before: str) -> str:
-    """What a message begins with, behind what its agent's last one began with too."""
-    shared = len(commonprefix((said, before)))
-    start = shared if _SHARED <= shared < len(said) else 0
-    cut = said[start:start + _OUTLINED]
-    return f"{'… ' * bool(start)}{cut}{'…' * (start + _OUTLINED < len(said))}"
-
-
-def _alike(step: Step, texts: Mapping[str, str], marks: Mapping[str, list[str]]) -> tuple:
-    """What steps share that an outline folds: who, which tools, no words and no marks, but that a
-    call is made again."""
-    said = [text for place in (str(step.index), *(call.place for call in step.calls))
-            for text in marks.get(place, ())]
-    if str(step.index) in texts or any(not text.startswith(aids.AGAIN) for text in said):
-        return (step.index,)
-    return (step.agent, tuple(call.name for call in step.calls), tuple(said))
 
 
 def candidate_of(analysis_dir: Path, planned: plan.Planned) -> candidates.Candidate | None:
@@ -237,8 +185,7 @@ def candidate_of(analysis_dir: Path, planned: plan.Planned) -> candidates.Candid
 
 def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
              planned: plan.Planned | None, steps: Timeline) -> list[str]:
-    scores = ", ".join(f"{name} {json.dumps(value)}"
-                       for name, value in (row.get("scores") or {}).items())
+    scores = _scores(row.get("scores") or {})
     failed = ", ".join(line.failed) or "no named dimension"
     reward = "" if row.get("reward") is None else f"; reward {row['reward']}"
     lines = [f"datapoint {row['datapoint_id']}",
@@ -247,6 +194,8 @@ def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
              f"ended by {row.get('termination') or 'not recorded'}, "
              f"grader {row.get('grader') or 'not recorded'}",
              f"scores: {scores or 'none'}{reward}"]
+    if not row.get("assistant_text") and not steps.steps:
+        lines.append("no answer is recorded")
     if line.outcome == "fail" and line.mode:
         lines.append(f"provisional mode (a rule's guess, no finding): {line.mode}")
     again = parts.repeats(row)
@@ -266,9 +215,13 @@ def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
     return list(map(flat, lines))
 
 
-def flat(text: str) -> str:
-    """Names from the run on one line that cannot pass for ours."""
-    return clean.visible(" ".join(text.split()))[:600]
+def _scores(scores: Mapping[str, Any]) -> str:
+    """The scores by name; of many those that are full only as their number."""
+    full = [name for name, value in scores.items() if value in (True, 1)]
+    many = len(scores) > _MOST_SCORES and len(full) > 1
+    named = [f"{name} {json.dumps(value)}" for name, value in scores.items()
+             if not many or name not in full]
+    return ", ".join([*named, *([f"{len(full)} more are true or 1"] if many else [])])
 
 
 def _other_models(index: rows.Index, line: rows.OutcomeLine) -> list[str]:
@@ -279,11 +232,13 @@ def _other_models(index: rows.Index, line: rows.OutcomeLine) -> list[str]:
     if not others:
         return []
     lines = ["", "the same item elsewhere:"]
+    ended: dict[str, list[str]] = {}
     for other in others[:8]:
         same = "" if other.fingerprint == line.fingerprint else " (its content differs)"
         failed = f" ({', '.join(other.failed)})" if other.failed else ""
         whole = "" if other.datapoint_id in index.places else " [not copied]"
-        lines.append("  " + flat(f"{other.outcome}{failed}{same}: {other.datapoint_id}{whole}"))
+        ended.setdefault(f"{other.outcome}{failed}{same}", []).append(other.datapoint_id + whole)
+    lines += ["  " + flat(f"{how}: {', '.join(idents)}") for how, idents in ended.items()]
     if len(others) > 8:
         lines.append(f"  and {len(others) - 8} more")
     return lines
@@ -399,6 +354,7 @@ def record(row: Mapping[str, Any], shown: View, alike: Sequence[str]) -> dict:
                        "from": window.start, "to": window.stop,
                        "of": len(window.entry.part.text),
                        **({"same_as": window.same_as} if window.same_as else
+                          {"short": window.short} if window.short else
                           {"text": window.entry.part.text[window.start:window.stop]})}
                       for window in shown.windows],
             "marks": aids.marks(row, shown.line),

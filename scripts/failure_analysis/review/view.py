@@ -1,28 +1,38 @@
-"""What a reader sees of a datapoint: everything in time order, each text once, long look-ups cut,
-with how to see what was cut."""
+"""What a reader sees of a datapoint: everything in time order, each text once, recorded JSON in
+short, long look-ups cut, with how to see what was cut."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from failure_analysis import files
 from failure_analysis.audit import golds
-from failure_analysis.review import parts
+from failure_analysis.review import compact, parts
+from failure_analysis.review.drawn import Short
 from failure_analysis.review.policies import Known
 from failure_analysis.review.timeline import Call, Step, Timeline, calls
 
 TOKENS = 6000
 CHARACTERS_PER_TOKEN = 4
 LONG = 20_000 * CHARACTERS_PER_TOKEN  # characters of a datapoint of which an outline comes first
+_SAID = (1200, 700, 450, 300, 200)  # of a message; less where the whole takes more than is aimed at
+_AIM = 7_200
 # How much of a text the first view gives, at the default size.
 _CAPS = {"question": 3000, "answer": 3000, "expected": 3000, "judge": 3000, "system": 6000,
-         "said": 1200, "call": 1500, "looked_up": 300, "written": 120, "failed": 600,
+         "said": _SAID[0], "call": 1500, "looked_up": 300, "written": 120, "failed": 600,
          "reasoning": 1500}
 _LEAST = 160
 _SHORT = 900  # characters of a look-up that is not cut
 _MOST_PICKS, _PICK = 3, 120
 _OF_A_RANGE = 2_000  # characters of each text where a range of steps is asked for
-_END = 200  # of a message that is cut
+_END, _LEAST_CUT = 120, 200  # of a message that is cut, and of what is cut that has an end
+# Kinds of text of which the end is shown too: how a run went, and why it failed, stands there.
+_ENDED = {"said": _END, "answer": 300, "reasoning": 300, "failed": 400}
+LONG_TOKEN, TOKEN = re.compile(r"[^\s\"']{80,}"), 40  # addresses and codes, of a text that is cut
+_MOST_NEWS, _NEWS = 2, 100  # lines of it that say a number that stands nowhere above
+_WORD = 20  # characters of a word that is not cut
+_NUMBER = re.compile(r"\d[\d,]*\d(?:\.\d+)?")
 # Ids, not dates or amounts.
 _TELLING = re.compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d)\S{4,40}")
 _RANGE = re.compile(r"(\d+)(?:(-)(\d*))?")
@@ -39,7 +49,8 @@ class Entry(NamedTuple):
 
 class Window(NamedTuple):
     """Characters start-stop of an entry and `picks` of the rest (values that the run uses later),
-    or where the same text stands (`same_as`; `picks` are then the lines that differ)."""
+    or where the same text stands (`same_as`; `picks` are then the lines that differ), or what is
+    shown in its place (`short`)."""
 
     entry: Entry
     start: int
@@ -47,6 +58,7 @@ class Window(NamedTuple):
     picks: tuple[str, ...] = ()
     same_as: str = ""
     base: int = 0  # characters of the same place that stand before, as a call's before its result
+    short: str = ""
 
 
 class View(NamedTuple):
@@ -81,14 +93,20 @@ def view(row: Mapping[str, Any], line: Timeline, asked: Asked,
         caps = dict.fromkeys(_CAPS, _OF_A_RANGE) if "-" in asked.steps else None
         return _fitted(shown, _of_steps(entries, asked.steps, line), asked, {}, 0, caps)
     total = sum(len(entry.part.text) for entry in entries)
+    shorts = compact.shorts(row, line, {entry.part.name: entry.part.text for entry in entries})
     if line.steps and (asked.outline or total > LONG and not asked.start):
         kept = [entry for entry in entries if not _is_step(entry)]
-        told = _fitted(shown, kept, asked, before or {}, 0, _scaled(asked))
+        told = _fitted(shown, kept, asked, before or {}, 0, _scaled(asked), shorts=shorts)
         left = total - sum(window.stop - window.start for window in told.windows)
         return told._replace(outlined=True, left=left)
     first, offset = _start(asked.start, entries)
-    return _fitted(shown, entries[first:], asked, before or {}, offset, _scaled(asked),
-                   _telling(row, line))
+    telling, caps = _telling(row, line), _scaled(asked)
+    for cap in _SAID:  # where calls are shown, long messages give way: they say it again
+        caps["said"] = caps["reasoning"] = cap * max(asked.tokens, TOKENS) // TOKENS
+        told = _fitted(shown, entries[first:], asked, before or {}, offset, caps, telling, shorts)
+        if not any(calls(line)) or asked.start or _size(told) <= _AIM * asked.tokens // TOKENS:
+            break
+    return told
 
 
 def whole(row: Mapping[str, Any], line: Timeline) -> View:
@@ -96,6 +114,12 @@ def whole(row: Mapping[str, Any], line: Timeline) -> View:
     entries = list(_entries(row, line))
     room = Asked(sum(len(entry.part.text) + _LEAST for entry in entries))
     return _fitted(View(line, entries, [], None, 0), entries, room, {}, 0, None)
+
+
+def _size(shown: View) -> int:
+    """The characters that a view shows of the run."""
+    return sum(len(window.short) or window.stop - window.start + sum(map(len, window.picks))
+               for window in shown.windows if not window.same_as)
 
 
 def _scaled(asked: Asked) -> dict[str, int]:
@@ -174,10 +198,11 @@ def _start(start: str | None, entries: Sequence[Entry]) -> tuple[int, int]:
 
 def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping[str, Known],
             offset: int, caps: Mapping[str, int] | None,
-            telling: frozenset[str] = frozenset()) -> View:
+            telling: frozenset[str] = frozenset(),
+            shorts: Mapping[str, Short] = MappingProxyType({})) -> View:
     """A view with the windows of these texts that fit, each up to the cap of its kind (None: all
     of it)."""
-    room, more, left, said = asked.tokens * CHARACTERS_PER_TOKEN, None, 0, ""
+    room, more, left, said, heard = asked.tokens * CHARACTERS_PER_TOKEN, None, 0, "", ""
     spoken = {step.part: str(step.index) for step in shown.line.steps if step.part}
     earlier = dict(before)  # only what was shown whole need not be shown again
     bases, windows = _bases(shown.entries), []
@@ -195,33 +220,67 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
         if more is not None:
             left += len(text) - begin
             continue
-        window = _window(entry, begin, room, None if is_asked else caps,
-                         {value for value in telling if value not in said})
-        said += text[begin:window.stop] if _is_step(entry) else ""
+        short = None if is_asked or begin else shorts.get(entry.part.name)
+        window = _in_short(entry, short, room, caps) or _window(
+            entry, begin, room, None if is_asked else caps,
+            telling, said, heard)
+        said += (window.short or text[begin:window.stop]) if _is_step(entry) else ""
+        heard += text
         windows.append(window._replace(base=bases[entry]))
-        if (begin, window.stop) == (0, len(text)) or (entry.kind == "system" and not begin):
+        if window.short or (begin, window.stop) == (0, len(text)) \
+                or (entry.kind == "system" and not begin):
             name = spoken.get(entry.part.name, entry.place)
             earlier[text] = Known(f"step {name}" if name[0].isdigit() else name)
-        room -= window.stop - begin + sum(map(len, window.picks)) + 20
+        room -= len(window.short) or window.stop - begin + sum(map(len, window.picks)) + 20
     return shown._replace(windows=windows, more=more, left=left)
 
 
+def _in_short(entry: Entry, short: Short | None, room: int,
+              caps: Mapping[str, int] | None) -> Window | None:
+    """A text in short, where there is one, the text is too long for its kind, and it fits."""
+    size = len(entry.part.text)
+    if not short or not caps or len(short.text) > min(room, 2 * max(caps.values())) \
+            or entry.kind in ("looked_up", "written") and size <= caps[entry.kind]:
+        return None
+    stop = size if not short.left else min(len(short.text), size - 1)
+    return Window(entry, 0, stop, short=short.text)
+
+
 def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
-            telling: Set[str]) -> Window:
+            telling: Set[str], said: str, heard: str) -> Window:
     """As much of a text as its cap and the room allow; of the rest of a look-up the pieces that
-    tell something, of a message its end."""
+    tell something that was not `said`, of a message its end, and of one that is to be brief the
+    lines with numbers that were not `heard`."""
     text = entry.part.text
     short = entry.kind == "looked_up" and len(text) <= _SHORT
     cap = len(text) if caps is None or short else caps[entry.kind]
+    if entry.kind == "said" and cap < len(text):
+        cap += sum(len(found) - TOKEN for found in LONG_TOKEN.findall(text, begin, begin + cap))
     stop = min(len(text), begin + min(cap, room))
+    is_brief = entry.kind == "said" and cap < _SAID[0] and stop < len(text)
     if not begin and 0 < len(text) - stop < _LEAST // 2 and stop < room:
         stop = len(text)  # to say that so little is cut would take as much
+    elif is_brief:
+        stop = max(text.rfind(" ", begin + 1, stop), stop - _WORD)
     picks: tuple[str, ...] = ()
     if entry.kind == "looked_up" and stop < len(text):
-        picks = _picks(text, stop, telling)
-    elif entry.kind == "said" and stop < min(len(text), room) - _END:
-        picks = (text[-_END:],)
+        picks = _picks(text, stop, {value for value in telling if value not in said})
+    elif entry.kind in _ENDED and not begin and stop < min(len(text), room) - _LEAST_CUT:
+        news = _news(text[stop:-_END], heard + text[:stop]) if is_brief else ()
+        end = text[-_ENDED[entry.kind]:]
+        picks = (*news, end.partition(" ")[2] or end)
     return Window(entry, begin, stop, picks)
+
+
+def _news(text: str, heard: str) -> list[str]:
+    """The lines of what is cut of a message with numbers that were not `heard` before."""
+    heard, lines = heard.replace(",", ""), []
+    for line in text.split("\n"):
+        values = [value.replace(",", "") for value in _NUMBER.findall(line)]
+        if len(lines) < _MOST_NEWS and any(len(one) > 2 and one not in heard for one in values):
+            lines.append(line.strip()[:_NEWS])
+            heard += " ".join(values)
+    return lines
 
 
 def _answered(entries: Sequence[Entry]) -> Known | None:

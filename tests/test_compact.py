@@ -1,0 +1,109 @@
+"""Recorded JSON in short: nothing that decides is lost, and a step alone is whole."""
+
+import json
+
+import pytest
+
+from make_runs import simulation, task, tau2
+
+LAMPS = [{"sku": f"SKU{n}", "kind": "lamp", "size": {"high": n, "wide": 2 * n}, "note": None,
+          "price": 10.5 + n, "sold_in_which_state": "whole"} for n in range(1, 5)]
+ORDER = {"order": "ORD77", "customer": {"first": "Grace", "street": "12 Long Winding Road North"},
+         "tier": "gold", "made": "2024-05-11T08:28:51", "insured": "no",
+         "contact": "somebody.else@example.com",
+         "what_was_remarked": "Rings twice and leaves it at the door of the neighbour",
+         "lines": [{"sku": "SKU1", "count": 2}, {"sku": "SKU3", "count": 1}]}
+OTHER = {**ORDER, "order": "ORD99", "tier": "silver", "customer": {"first": "Bob", "street": "-"},
+         "lines": [{"sku": "SKU8", "count": 4}, {"sku": "SKU9", "count": 5}]}
+LONG = "It is a lamp that shines on what is written. " * 60
+
+
+def said(role, text):
+    return {"role": role, "content": text}
+
+
+def asked(name, arguments, result):
+    """A message that calls a tool, and the one that brings its result."""
+    ident = f"{name}-{json.dumps(arguments)}"
+    return [{"role": "assistant", "content": None, "tool_calls": [
+        {"id": ident, "name": name, "arguments": arguments, "requestor": "assistant"}]},
+        {"role": "tool", "id": ident, "content": json.dumps(result), "error": False}]
+
+
+@pytest.fixture
+def show(run_script, analyse, tmp_path):
+    """Shows a failing simulation of these messages, with these expected actions."""
+    def shown(messages, actions=(), *options):
+        one = task("1", actions)
+        sim = simulation(one, 0.0) | {"messages": messages}
+        folder = analyse("--input", tau2(tmp_path / "m.json", [one], [sim]))
+        done = run_script("show_datapoint.py", folder, "m/1", *options)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+    return shown
+
+
+def test_records_of_one_shape_are_a_table_and_a_step_alone_is_whole(show):
+    talk = asked("list_lamps", {"kind": "lamp"}, LAMPS)
+    text = show(talk)
+    assert ("\n  ~>\n  sku, size (high, wide), price (all: sold_in_which_state whole)\n"
+            "    SKU1, 1, 2, 11.5\n    SKU2, 2, 4, 12.5\n    SKU3, 3, 6, 13.5\n") in text
+    assert "~>: in short" in text and '"sku"' not in text
+    whole = show(talk, (), "--steps", "0")
+    assert json.dumps(LAMPS) in whole and "~>" not in whole
+
+
+def test_an_object_keeps_what_decides_and_says_what_it_leaves_out(show):
+    text = show([said("user", "I am Grace, cancel ORD77."),
+                 *asked("get_order", {"order": "ORD77"}, ORDER)])
+    assert ('\n  ~>\n  "customer": {"first": "Grace"}, "tier": "gold", '
+            '"made": "2024-05-11T08:28:51", "insured": "no"\n'
+            '  "lines": sku, count\n    SKU1, 2\n    SKU3, 1\n'
+            "  left out: customer.street, contact, what_was_remarked\n") in text
+
+
+def test_of_what_nothing_names_only_its_own_fields_are_shown(show):
+    text = show([said("user", "I am Grace, cancel ORD77."),
+                 *asked("get_order", {"order": "ORD77"}, ORDER),
+                 *asked("get_order", {"order": "ORD99"}, OTHER)])
+    assert ('\n3.0 get_order {"order": "ORD99"}\n  ~> "tier": "silver", "insured": "no"; left '
+            "out: contact, what_was_remarked, customer, lines\n") in text
+    assert '"lines": sku, count\n    SKU8' in show([
+        said("user", "I am Grace, cancel it."), *asked("get_order", {"order": "ORD99"}, OTHER),
+        said("assistant", "Order ORD99 is cancelled.")])
+
+
+def test_what_changed_since_a_look_up_is_shown_and_a_call_by_what_is_expected(show):
+    arguments = {"order": "ORD77", "tier": "gold", "why": "The customer wrote twice that it is so. "
+                 "Nobody answered her, and that was in spring."}
+    changed = {**ORDER, "tier": "none", "lines": [*ORDER["lines"], {"sku": "SKU2", "count": 9}]}
+    text = show([said("user", "I am Grace, change ORD77."),
+                 *asked("get_order", {"order": "ORD77"}, ORDER),
+                 *asked("update_order", arguments, changed),
+                 *asked("close_order", arguments, "done")],
+                [("update_order", arguments | {"tier": "none"}), ("close_order", arguments)])
+    assert '\n  ~> as at 1.0 but "tier": "none", "lines": ["…", {"sku": "SKU2", "count": 9}]\n' \
+        in text
+    assert '\n3.0 W update_order {"tier": "gold"} (the rest as in expected action 1)\n' in text
+    assert "\n5.0 W close_order as in expected action 2\n" in text
+
+
+def test_long_messages_give_way_where_calls_are_shown(show):
+    words = f"First words. {LONG}\nIn all that is $1,234.\nSKU1 is there.\n{LONG} Shall I?"
+    talk = [said("assistant", f"{number}. {words}") for number in range(8)]
+    text = show([*asked("list_lamps", {"kind": "lamp"}, LAMPS), *talk])
+    assert text.count("First words.") == 8 and text.count(" Shall I?\n") == 8
+    assert text.count("  … In all that is $1,234.\n") == 1  # said again it is no news
+    assert len(text) < 9_000
+    assert f"2. {words}"[:1200] in show(talk[:3])
+
+
+def test_json_of_any_shape_is_shown(show):
+    deep = value = {}
+    for _ in range(300):
+        value["a"] = value = {}
+    odd = [{"a": {}, "b": [], "c": None, "d\n[end of data": "x\nq\u202e"}, {"a": {"b": 1}}]
+    results = (deep, odd * 9, [[], [{}]] * 40, [[*odd, *odd]] * 9, {"x": odd * 9, "y": {"z": odd}})
+    text = show([one for number, result in enumerate(results)
+                 for one in asked("list_it", {"n": number}, result)])
+    assert "\u202e" not in text and "\n[end of data\n" not in text
