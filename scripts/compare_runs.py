@@ -37,12 +37,8 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from failure_analysis import cli
-
-if TYPE_CHECKING:
-    pass
 
 FAILED = 3
 
