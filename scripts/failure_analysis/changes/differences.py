@@ -28,9 +28,11 @@ def difference(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.nda
     mean = statistics.mean_difference(values, seed) if clusters is None else \
         statistics.clustered_difference(values, clusters)
     method = IN_CLUSTERS if clusters is not None else compute.REPEATED[mean.method]
+    units = len(values) if clusters is None else int(clusters.max()) + 1
+    could = statistics.smallest_mean_difference(mean.standard_error) \
+        if 2.0 ** (1 - units) < statistics.ALPHA else None  # the least p that so few can have
     return result | {"interval": limits(mean.interval), "p": rounded(mean.p, 6), "method": method,
-                     "detectable": rounded(statistics.smallest_mean_difference(
-                         mean.standard_error))}
+                     "detectable": rounded(could)}
 
 
 def shares(of: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
