@@ -59,8 +59,8 @@ def changed(old: tuple[Side, Failing], new: tuple[Side, Failing], joined: Joined
             clusters: np.ndarray | None, seed: int) -> dict[str, Any]:
     """Every cause by kind, with the items at which it came, went and stayed."""
     result: dict[str, Any] = {
-        kind: _table(old[1].causes[kind], new[1].causes[kind], old[0], new[0], joined.old,
-                     joined.new, clusters, seed) for kind in KINDS}
+        kind: _telling(_table(old[1].causes[kind], new[1].causes[kind], old[0], new[0], joined.old,
+                              joined.new, clusters, seed)) for kind in KINDS}
     if not (old[1].reviewed and new[1].reviewed):
         return {**result, "buckets": None}
     both = np.array([here in old[1].decided and there in new[1].decided for here, there in
@@ -87,9 +87,12 @@ def _table(old: Mapping[str, Column], new: Mapping[str, Column], old_side: Side,
                       "went": int((had & ~has).sum()), "stayed": int((had & has).sum()),
                       **difference((tries[0], counts[0]), (tries[1], counts[1]), clusters, seed)})
     adjusted(lines)
-    if len(lines) == 1 and lines[0]["stayed"]:  # all that fail have it: it tells nothing
-        return []
     return sorted(lines, key=lambda line: (-line["difference"], line["cause"]))
+
+
+def _telling(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The lines of a kind of cause; none where all that fail have the same one on both sides."""
+    return [] if len(lines) == 1 and lines[0]["stayed"] else lines
 
 
 def _counts(column: Column | None, places: np.ndarray) -> np.ndarray:
