@@ -77,6 +77,8 @@ def _runs_of(folder: Path, path: Path) -> frozenset[str]:
     mine = frozenset(run["run_id"] for run in runs
                      if Path(run["path"]).is_relative_to(path.as_posix()))
     if not mine:
-        raise files.Refusal(f"{folder}: which of its runs are of {path} cannot be told; name them: "
-                            f"compare_runs.py {folder}::OLD {folder}::NEW")
+        raise files.Refusal(
+            f"{path}: no run of {folder} is its own: no row of it could be read (see "
+            f"{steps.REJECTED} there), or other files have rows of the same run (give each side a "
+            "run_id of its own in the --mapping)")
     return mine
