@@ -37,12 +37,8 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from failure_analysis import cli
-
-if TYPE_CHECKING:
-    pass
 
 FAILED = 3
 
@@ -59,7 +55,8 @@ def main(argv: list[str] | None = None) -> int:
                         help="the field of the rows (task, params.passage, …) that items share "
                              "which are no independent ones")
     parser.add_argument("--fail-if", nargs="+", action="extend", default=[], metavar="CONDITION",
-                        help="exit 3 if one is met: 'harmful>N', 'missing>N', worse, "
+                        help="exit 3 if one is met: 'harmful>N', 'not-compared>N' (items "
+                             "that OLD was judged on), worse, "
                              "possibly-worse, not-equivalent (both with --margin)")
     parser.add_argument("--mapping", type=Path, metavar="YAML",
                         help="read runs through this benchmark.yaml instead of detecting")
@@ -90,7 +87,7 @@ def _compare(args: argparse.Namespace) -> int:
         {"verdict": result["verdict"], "items": result["items"], **result["overall"],
          "harmful": [flip["item"] for flip in result["flips"]["harmful"]],
          "beneficial": [flip["item"] for flip in result["flips"]["beneficial"]],
-         "missing": result["missing"], "failed": met, "page": str(new.folder / page.PAGE)},
+         "lost": result["lost"], "failed": met, "page": str(new.folder / page.PAGE)},
         [*(line.replace("**", "") for line in page.summary(result)),
          *terminal.table(*page.flip_table(result)), f"page: {write.told(new.folder)}",
          *(f"next: plan_review.py {new.folder} --from-flips (new failures first)"

@@ -137,14 +137,14 @@ def test_what_cannot_be_compared_is_listed_with_its_reason(compare):
     old = rows("PPPPPP")
     new = [row("q0", "F"), row("q1", "F", user_text="Another question?"),
            row("q2", "F", expected="17"), row("q3", "-"), row("q9", "F")]
-    result = compare(old, new, "--fail-if", "missing>2", code=3)
-    assert "missing>2: 3 items that OLD was judged on are missing or unjudged in NEW" in result
+    result = compare(old, new, "--fail-if", "not-compared>4", code=3)
+    assert "not-compared>4: 5 items that OLD was judged on: 5 are not compared, 0 have" in result
     result = compare(old, new)
     left = result["not_compared"]
     assert result["items"] == 1 and items(result["flips"]["harmful"]) == ["q0"]
     assert left["asks_otherwise"] == ["q1"] and left["expects_otherwise"] == ["q2"]
     assert left["unjudged_new"] == ["q3"] and left["only_old"] == ["q4", "q5"]
-    assert left["only_new"] == ["q9"] and result["missing"] == 3
+    assert left["only_new"] == ["q9"] and result["lost"] == {"not_compared": 5, "partly_unjudged": 0}
 
 
 def test_one_question_twice_is_not_joined_by_content(compare):
@@ -413,7 +413,7 @@ def test_conditions_set_the_exit_code(compare):
 
 
 def test_missing_margins_and_words_of_the_gate():
-    result = {"verdict": "worse", "missing": 0, "overall": {}, "flips": {"harmful": []}}
+    result = {"verdict": "worse", "lost": {}, "overall": {}, "flips": {"harmful": []}}
     assert gate.met(result, ["worse", "harmful>0", "possibly-worse"]) == [
         f"worse: {gate.WORDS['worse']}", f"possibly-worse: {gate.WORDS['possibly-worse']}"]
 

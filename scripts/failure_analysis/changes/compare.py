@@ -53,7 +53,7 @@ def compare(old: Wanted, new: Wanted, options: Options) -> dict[str, Any]:
         "numbers": _numbers(one, two, joined),
         "not_compared": {name: getattr(joined, name) for name in Joined._fields[4:]},
         "moved": [list(pair) for pair in joined.moved], "by_id_alone": joined.by_id,
-        "missing": _missing(one, two, joined),
+        "lost": _lost(one, two, joined),
         "more_often": {"old": sides.more_often(one), "new": sides.more_often(two)},
     }
 
@@ -66,12 +66,12 @@ def _nothing_shared(old: Side, new: Side, joined: Joined) -> str:
                 f"{count} {name}" for name, count in counts.items() if count) or "both are empty"))
 
 
-def _missing(old: Side, new: Side, joined: Joined) -> int:
-    """How many items that OLD was judged on NEW lacks or has no judged attempt at."""
-    lost = [item for item in joined.only_old if set(old.marks[old.items[item]]) != {"-"}]
-    came = {there: here for here, there in joined.moved}
-    return len(lost) + sum(set(old.marks[old.items[came.get(item, item)]]) != {"-"}
-                           for item in joined.unjudged_new)
+def _lost(old: Side, new: Side, joined: Joined) -> dict[str, int]:
+    """How many items that OLD was judged on are not compared, whatever the reason, and how many of
+    the compared ones have attempts in NEW that nobody judged: both may hide what fails now."""
+    judged = sum(any(mark != "-" for mark in marks) for marks in old.marks)
+    return {"not_compared": judged - len(joined.old),
+            "partly_unjudged": sum("-" in new.marks[place] for place in joined.new.tolist())}
 
 
 def _read(old: Side, new: Side, cluster: str

@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_COUNTED = re.compile(r"(harmful|missing)>(\d{1,9})")
+_COUNTED = re.compile(r"(harmful|not-compared)>(\d{1,9})")
 WORDS = {"worse": "NEW is worse by more than chance",
          "possibly-worse": "it is not shown that NEW is no worse by --margin",
          "not-equivalent": "it is not shown that both are equal within --margin"}
-FORMS = "harmful>N, missing>N, worse, possibly-worse, not-equivalent"
+FORMS = "harmful>N, not-compared>N, worse, possibly-worse, not-equivalent"
 
 
 def wrong(conditions: Sequence[str], margin: float | None) -> str:
@@ -28,9 +28,12 @@ def met(result: Mapping[str, Any], conditions: Sequence[str]) -> list[str]:
 
 def _why(result: Mapping[str, Any], text: str) -> str:
     if counted := _COUNTED.fullmatch(text):
-        count = len(result["flips"]["harmful"]) if counted[1] == "harmful" else result["missing"]
-        words = "items flipped to failing" if counted[1] == "harmful" else \
-            "items that OLD was judged on are missing or unjudged in NEW"
+        count, words = len(result["flips"]["harmful"]), "items flipped to failing"
+        if counted[1] != "harmful":
+            lost = result["lost"]
+            count = sum(lost.values())
+            words = (f"items that OLD was judged on: {lost['not_compared']} are not compared, "
+                     f"{lost['partly_unjudged']} have unjudged attempts in NEW")
         return f"{count} {words}" if count > int(counted[2]) else ""
     overall = result["overall"]
     is_met = {"worse": result["verdict"] == "worse",

@@ -281,6 +281,8 @@ def _dimensions(result: Result) -> list[str]:
 
 def _tasks(result: Result) -> list[str]:
     lines = result["tasks"]
+    if len(lines) > MOST_LINES:  # those that are cut are those that changed least
+        lines = sorted(lines, key=lambda line: -abs(line["difference"]))
     return ["## Tasks", "", _lines("task", lines, "task", turned=True)] if lines else []
 
 

@@ -30,12 +30,14 @@ def both(old: str, new: str, mapping: Path | None, output_dir: Path | None
 
 
 def _read(text: str) -> tuple[Path, str]:
-    """A path and the name behind `::`; refuses a path that is not there."""
-    path, _, name = (text, "", "") if Path(text).exists() else text.rpartition("::") \
-        if "::" in text else (text, "", "")
-    if not Path(path).exists():
-        raise files.Refusal(f"{path}: no such file or folder")
-    return Path(path), name
+    """A path and the name behind a `::`, either of which may hold further ones; refuses a path that
+    is not there."""
+    parts = text.split("::")
+    for count in range(len(parts), 0, -1):
+        path = "::".join(parts[:count])
+        if path and Path(path).exists():
+            return Path(path), "::".join(parts[count:])
+    raise files.Refusal(f"{parts[0]}: no such file or folder")
 
 
 def _refuse_inside(old: Path, new: Path) -> None:
@@ -75,6 +77,8 @@ def _runs_of(folder: Path, path: Path) -> frozenset[str]:
     mine = frozenset(run["run_id"] for run in runs
                      if Path(run["path"]).is_relative_to(path.as_posix()))
     if not mine:
-        raise files.Refusal(f"{folder}: which of its runs are of {path} cannot be told; name them: "
-                            f"compare_runs.py {folder}::OLD {folder}::NEW")
+        raise files.Refusal(
+            f"{path}: no run of {folder} is its own: no row of it could be read (see "
+            f"{steps.REJECTED} there), or other files have rows of the same run (give each side a "
+            "run_id of its own in the --mapping)")
     return mine

@@ -17,6 +17,7 @@ from failure_analysis.packet import rows
 
 MARKS = {"pass": "P", "fail": "F", "unjudged": "-"}
 NUMBERS = ("prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
+_MOST = 1e100  # of a number; more is none, and would sum up to infinity
 _COLUMNS = ("run_id", "model_name", "datapoint_id", "item_id", "item_fingerprint", "task",
             "outcome", "scores_json", "grader", *NUMBERS)
 
@@ -142,11 +143,12 @@ def _add(side: Side, run: str, model: str, ident: str, item: str, print_: str, t
     side.models[model] += 1
     if outcome != "unjudged":
         side.graders[grader] += 1
-    for name, cell in zip(NUMBERS, numbers, strict=True):
-        if cell:
-            total = side.totals.setdefault(name, [0, 0.0])
-            total[0] += 1
-            total[1] += float(cell)
+    said = [(name, float(cell)) for name, cell in zip(NUMBERS, numbers, strict=True)
+            if cell and abs(float(cell)) < _MOST]
+    for name, value in said:
+        total = side.totals.setdefault(name, [0, 0.0])
+        total[0] += 1
+        total[1] += value
     if print_ == UNSURE:
         side.unsure += 1
         return
@@ -163,9 +165,8 @@ def _add(side: Side, run: str, model: str, ident: str, item: str, print_: str, t
         side.passed.add(place, outcome == "pass")
         for name, passed in rows.judged_on(scores):
             side.dimensions.setdefault(name, Column()).add(place, passed)
-    for name, cell in zip(NUMBERS, numbers, strict=True):
-        if cell:
-            side.numbers.setdefault(name, Column()).add(place, float(cell))
+    for name, value in said:
+        side.numbers.setdefault(name, Column()).add(place, value)
 
 
 def sanity(side: Side) -> results.Sanity | None:
