@@ -144,7 +144,8 @@ def test_what_cannot_be_compared_is_listed_with_its_reason(compare):
     assert result["items"] == 1 and items(result["flips"]["harmful"]) == ["q0"]
     assert left["asks_otherwise"] == ["q1"] and left["expects_otherwise"] == ["q2"]
     assert left["unjudged_new"] == ["q3"] and left["only_old"] == ["q4", "q5"]
-    assert left["only_new"] == ["q9"] and result["lost"] == {"not_compared": 5, "partly_unjudged": 0}
+    assert left["only_new"] == ["q9"]
+    assert result["lost"] == {"not_compared": 5, "partly_unjudged": 0}
 
 
 def test_one_question_twice_is_not_joined_by_content(compare):
@@ -208,6 +209,55 @@ def test_an_agent_answers_by_what_it_changes(compare):
                     [acted("q0", 5, "It is on its way."), acted("q1", 6, "Done.")])["churn"]
     assert churn["wrong_to_same"] == ["q0"] and churn["wrong_to_other"] == ["q1"]
     assert churn["kinds"] == {"calls": 2, "answers": 0, "texts": 0}
+
+
+@pytest.mark.parametrize(("old", "new", "same"), [
+    ('{"reply": "Which talk is at ten, please?"}', "Which talk is at ten, please?", True),
+    ("1,500", "1500.0", True), ("1,5", "15", False), ("$3", "3", True),
+    ("Answer: red", "red", True), ("We cannot tell that from here", "That is not known", False)])
+def test_what_is_one_answer(compare, old, new, same):
+    churn = compare([row("q0", "F", assistant_text=old)],
+                    [row("q0", "F", assistant_text=new)])["churn"]
+    assert bool(churn["wrong_to_same"] or churn["wrong_to_same_text"]) is same
+
+
+def test_calls_that_differ_in_form_are_one_answer(compare):
+    def acted(*calls):
+        return row("q0", "F", tool_calls=[{"name": name, "arguments": arguments} for
+                                          name, arguments in calls], tool_results=[{}] * len(calls))
+
+    old = acted(("send_mail", {"to": ["b", "a"], "count": 5, "cc": None}),
+                ("book_seat", {"seat": "7A"}))
+    new = acted(("book_seat", {"seat": "7a "}),
+                ("send_mail", {"to": ["a", "b"], "count": "5.0"}), ("book_seat", {"seat": "7A"}))
+    assert compare([old], [new])["churn"]["wrong_to_same"] == ["q0"]
+
+
+def test_attempts_that_nobody_judged_are_told_and_stop_a_gate(compare, tmp_path):
+    old, new = rows(["PPPFF"] * 4), rows(["P----"] * 4)
+    said = compare(old, new, "--fail-if", "not-compared>0", code=3)
+    assert "0 attempts of OLD and 16 of NEW are not judged" in said
+    assert "not-compared>0: 4 items that OLD was judged on: 0 are not compared, 4 have" in said
+
+
+def test_sides_that_share_a_run_get_an_analysis_each(run_script, tmp_path):
+    for side, marks in (("a", "PPF"), ("b", "PFF")):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "x.jsonl").write_text("".join(
+            json.dumps({**line, "run": "r1"}) + "\n" for line in rows(marks)))
+    (tmp_path / "m.yaml").write_text("benchmark: b\nfields: {item_id: item_id, run_id: run, "
+                                     "model_name: model_name, user_text: user_text, expected: "
+                                     "expected, assistant_text: assistant_text, scores: {correct: scores."
+                                     "correct}}\n")
+    for paths in (("a/x.jsonl", "b/x.jsonl"), ("a", "b")):
+        out = tmp_path / paths[0].replace("/", "-")
+        out = out.with_name(f"out-{out.name}")
+        done = run_script("compare_runs.py", *(tmp_path / path for path in paths), "--mapping",
+                          tmp_path / "m.yaml", "--output-dir", out)
+        assert done.returncode == 0, done.stderr
+        place = out if (out / "run_changes.json").exists() else out / "new"
+        result = json.loads((place / "run_changes.json").read_text())
+        assert items(result["flips"]["harmful"]) == ["q1"]
 
 
 def test_runs_that_are_gone_leave_the_rest(compare, run_script, tmp_path):
@@ -354,6 +404,8 @@ def test_the_cluster_error_is_the_jackknife_of_clusters():
     alone = clustered(values, np.arange(len(values)))
     assert alone.standard_error == pytest.approx(values.std(ddof=1) / sqrt(len(values)))
     assert clustered_difference(np.ones(6), np.repeat([0, 1], 3)).p == 0.5  # two clusters agree
+    few = clustered_difference(np.array([-1, -1, -0.5, -0.6, -0.9]), np.arange(5))
+    assert few.p == 2.0**-4 and few.interval is None
 
 
 def test_items_of_a_passage_are_no_independent_ones(compare):
@@ -363,7 +415,7 @@ def test_items_of_a_passage_are_no_independent_ones(compare):
            for n in range(4)]
     assert compare(old, new)["verdict"] == "worse"
     result = compare(old, new, "--cluster", "passage")
-    assert result["clusters"] == {"field": "passage", "count": 6}
+    assert result["clusters"] == {"field": "passage", "count": 6, "alone": 0}
     assert result["verdict"] == "not_shown" and result["overall"]["p"] > 0.1
     assert "no row has the field chapter" in compare(old, new, "--cluster", "chapter", code=1)
 

@@ -160,8 +160,8 @@ def clustered(values: "np.ndarray", clusters: "np.ndarray") -> Clustered:
 
 def clustered_difference(values: "np.ndarray", clusters: "np.ndarray") -> MeanDifference:
     """The mean of per-item differences over clusters, with t on the effective number of clusters
-    less one; no interval where no cluster differs from another. p is no smaller than 2^(1 - k), the
-    least that k clusters can show by their signs."""
+    less one. p is no smaller than 2^(1 - k), the least that k clusters can show by their signs; no
+    interval where that is above .05, or no cluster differs from another."""
     from scipy.special import stdtr, stdtrit
 
     of = clustered(values, clusters)
@@ -171,8 +171,9 @@ def clustered_difference(values: "np.ndarray", clusters: "np.ndarray") -> MeanDi
     free = max(1.0, of.effective - 1)
     half = float(stdtrit(free, 1 - ALPHA / 2)) * of.standard_error
     p = max(2 * float(stdtr(free, -abs(of.mean) / of.standard_error)), least)
-    return MeanDifference(of.mean, Interval(max(-1.0, of.mean - half), min(1.0, of.mean + half)),
-                          p, of.standard_error, "clusters")
+    interval = Interval(max(-1.0, of.mean - half), min(1.0, of.mean + half))
+    return MeanDifference(of.mean, interval if least < ALPHA else None, p, of.standard_error,
+                          "clusters")
 
 
 def _resampled_means(values: "np.ndarray", seed: int, draws: int) -> "np.ndarray":

@@ -37,6 +37,11 @@ def is_sequence(tool: str) -> bool:
     return bool(_SEQUENCE.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", tool)))
 
 
+def is_set(name: str) -> bool:
+    """Whether a list under this name is one of which the members count and not their order."""
+    return bool(_SET.search(name))
+
+
 def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = False) -> bool:
     """Whether two values of an argument of this name differ in form at most: white space,
     capitals but where they count, a number or JSON as text, a day or time written otherwise,

@@ -12,16 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from failure_analysis import files, spread
-from failure_analysis.audit import alike, asks, items, normal, required
+from failure_analysis.audit import alike, arguments, asks, items, normal, required
 from failure_analysis.audit.final import final
 from failure_analysis.audit.seen import seen
 from failure_analysis.changes.joined import Joined
 from failure_analysis.changes.sides import Side
+from failure_analysis.datapoint import is_number
 from failure_analysis.reading import ingest, runs
 from failure_analysis.statistics import rounded
 
 NOTHING = b""
 _QUOTED = re.compile(f"({normal.QUOTED.pattern})")
+_GROUPS = re.compile(r"(?<=\d),(?=\d{3}(?:,|\.|$))")  # commas between groups of digits
+_ENVELOPE = re.compile(r"message|reply|response|answer|content|text|output|final_answer", re.I)
+_FEW_WORDS = 4
 KINDS = ("calls", "answers", "texts")  # what two attempts at an item are compared by
 
 
@@ -36,21 +40,25 @@ class Answer(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What was read again of a side: by datapoint its answer, and by item the value of the field
-    that names its cluster."""
+    """What was read again: by datapoint its answer, by item the value of the field that names its
+    cluster, and by run the items that have more rows than its trials tell: repeats that nobody
+    declared, or rows that are there twice."""
 
     answers: dict[str, Answer]
     clusters: dict[str, str]
+    repeated: dict[str, set[str]]
 
 
 def read(folder: Path, names: frozenset[str], field: str = "") -> Read:
     """Reads some runs of an analysis folder once more; refuses when they are gone or have changed,
     and where no row has the field of the clusters."""
     pieces = items.portions(runs.at_hand(folder).sources)
-    whole = Read({}, {})
+    whole = Read({}, {}, {})
     for part in spread.spread(_piece, (names, field), pieces):
         whole.answers.update(part.answers)
         whole.clusters.update(part.clusters)
+        for run, again in part.repeated.items():
+            whole.repeated.setdefault(run, set()).update(again)
     if field and not whole.clusters:
         raise files.Refusal(f"{folder}: no row has the field {field} that --cluster names")
     return whole
@@ -59,14 +67,16 @@ def read(folder: Path, names: frozenset[str], field: str = "") -> Read:
 def _piece(wanted: tuple[frozenset[str], str], piece: tuple[int, list]) -> Read:
     """Reads some sources."""
     names, field = wanted
-    part = Read({}, {})
+    part = Read({}, {}, {})
     for row in (row for source in piece[1] for row in ingest.rows(source)):
         if row.computed is None or row.computed["run_id"] not in names:
             continue
         whole = {**row.line.fields, **row.computed}
         part.answers[row.computed["datapoint_id"]] = _answer(whole)
+        if whole["trial"] and row.line.fields.get("trial") != whole["trial"]:
+            part.repeated.setdefault(whole["run_id"], set()).add(whole["item_id"])
         value = _at(whole, field) if field else None
-        if value not in (None, ""):
+        if value not in (None, "", [], {}):
             part.clusters.setdefault(row.computed["item_id"], _digest(json.dumps(
                 value, sort_keys=True, default=str)).hex())
     return part
@@ -83,13 +93,49 @@ def _at(row: Mapping[str, Any], field: str) -> Any:
 def _answer(row: dict) -> Answer:
     """What a datapoint answered, the form of it left aside."""
     one = seen(row)
-    calls = [[made.by, made.tool, made.arguments] for made in required.wrote(one)]
-    wrote = _digest(json.dumps(calls, sort_keys=True, default=str)) if calls else NOTHING
+    calls = {json.dumps([made.by, made.tool, _plain(made.arguments, "")], default=str)
+             for made in required.wrote(one)}
+    wrote = _digest("\n".join(sorted(calls))) if calls else NOTHING
     if not one.answer.strip():
         return Answer(wrote=wrote)
-    marked = final(one.answer).text or _whole(one.answer)
-    return Answer(_digest(_spelled(marked, one.question) if marked else normal.key(one.answer)),
-                  wrote, not marked)
+    text = _opened(one.answer)
+    said, how = final(text)
+    if how in ("whole", "line") and len(said.split()) > _FEW_WORDS:
+        said = ""  # a sentence, which no two models write alike
+    said = said or _whole(text)
+    return Answer(_digest(_spelled(said, one.question) if said else normal.key(text)), wrote,
+                  not said)
+
+
+def _plain(value: Any, name: str) -> Any:
+    """An argument of a call without its form: how a number and a text are written, what is empty,
+    the order of what is a set by its name."""
+    if isinstance(value, dict):
+        inner = {str(key): _plain(part, str(key)) for key, part in value.items()}
+        return {key: inner[key] for key in sorted(inner) if inner[key] not in (None, "", [], {})}
+    if isinstance(value, list):
+        members = [_plain(part, name) for part in value]
+        return sorted(members, key=repr) if arguments.is_set(name) else members
+    if isinstance(value, str):
+        number = _number(value)
+        return " ".join(value.split()).casefold() if number is None else number
+    return float(value) if is_number(value) else value
+
+
+def _number(text: str) -> float | None:
+    """The value of a number, with its groups of three digits."""
+    try:
+        return float(_GROUPS.sub("", text.strip().lstrip("$€£")))
+    except ValueError:
+        return None
+
+
+def _opened(text: str) -> str:
+    """What is said inside an object that holds nothing else: `{"message": …}`."""
+    value = normal.parsed(text)
+    inner = list(value.values()) if isinstance(value, dict) and len(value) == 1 \
+        and _ENVELOPE.fullmatch(str(next(iter(value)))) else [None]
+    return inner[0] if isinstance(inner[0], str) else text
 
 
 def _whole(text: str) -> str:
@@ -104,11 +150,8 @@ def _spelled(text: str, question: str) -> str:
     text = normal.core(text)
     if (listed := asks.options(question)) and (letter := alike.option(text, listed)):
         return f"option {letter}"
-    plain = text.replace(",", "").lstrip("$€£").strip()
-    try:
-        return repr(float(plain))
-    except ValueError:
-        pass
+    if (number := _number(text)) is not None:
+        return repr(number)
     value = normal.parsed(text)
     if value is not None:
         return json.dumps(value, sort_keys=True, default=str)
@@ -195,16 +238,30 @@ def _between(old: list[bytes], new: list[bytes]) -> float:
     return 1 - sum(counts[answer] for answer in old) / (len(old) * len(new))
 
 
+def more_often(side: Side, read: Read) -> list[str]:
+    """The items that have more rows in one of the side's runs than its trials tell."""
+    again = set().union(*(items for run, items in read.repeated.items() if run in side.runs))
+    return [item for item in side.items if item in again]
+
+
 def clusters(old: Read, new: Read, names: tuple[list[str], list[str]], joined: Joined
              ) -> np.ndarray | None:
-    """The cluster of every compared item as a number; refuses nothing: an item without one stands
-    alone. None where no clusters are asked for."""
+    """The cluster of every compared item as a number; an item without one stands alone. None where
+    no clusters are asked for."""
     if not (old.clusters or new.clusters):
         return None
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(
-        new.clusters.get(names[1][there]) or old.clusters.get(names[0][here])
-        or f"alone {names[1][there]}", len(numbers))
-        for here, there in zip(joined.old.tolist(), joined.new.tolist(), strict=True)],
-        dtype=np.int64)
+    return np.array([numbers.setdefault(cluster or f"alone {place}", len(numbers))
+                     for place, cluster in enumerate(_clusters(old, new, names, joined))],
+                    dtype=np.int64)
 
+
+def alone(old: Read, new: Read, names: tuple[list[str], list[str]], joined: Joined) -> int:
+    """How many compared items have no cluster."""
+    return _clusters(old, new, names, joined).count(None)
+
+
+def _clusters(old: Read, new: Read, names: tuple[list[str], list[str]], joined: Joined
+              ) -> list[str | None]:
+    return [new.clusters.get(names[1][there]) or old.clusters.get(names[0][here])
+            for here, there in zip(joined.old.tolist(), joined.new.tolist(), strict=True)]

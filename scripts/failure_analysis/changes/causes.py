@@ -22,11 +22,14 @@ KINDS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {
 
 
 class Failing(NamedTuple):
-    """What the failing attempts of a side have: for each kind of cause the count by item of each,
-    and by bucket where readers decided, with the places of items at which every failing attempt is
+    """What the failing attempts of a side have: for each kind of cause the count by item of each
+    (`unlabelled`: attempts without a provisional mode; `modes`: the first one at each place), and
+    by bucket where readers decided, with the places of items at which every failing attempt is
     decided or none failed."""
 
     causes: dict[str, dict[str, Column]]
+    unlabelled: int
+    modes: dict[int, str]
     buckets: dict[str, Column]
     reviewed: int
     decided: frozenset[int]
@@ -37,11 +40,15 @@ def failing(side: Side) -> Failing:
     causes: dict[str, dict[str, Column]] = {kind: {} for kind in KINDS}
     buckets: dict[str, Column] = {}
     final = counting.load(side.wanted.folder).decided if ledger.load(side.wanted.folder) else {}
-    undecided, reviewed = set(), 0
+    undecided, reviewed, unlabelled, modes = set(), 0, 0, {}
     for row in rows.failing(side.wanted.folder):
         place = side.items.get(row["item_id"])
         if row["run_id"] not in side.runs or place is None:
             continue
+        mode = row.get("error_mode_candidate")
+        unlabelled += not mode
+        if mode:
+            modes.setdefault(place, str(mode))
         for kind, cause_of in KINDS.items():
             if cause := cause_of(row):
                 causes[kind].setdefault(str(cause), Column()).add(place, 1)
@@ -51,7 +58,7 @@ def failing(side: Side) -> Failing:
         else:
             reviewed += 1
             buckets.setdefault(decided.bucket, Column()).add(place, 1)
-    return Failing(causes, buckets, reviewed,
+    return Failing(causes, unlabelled, modes, buckets, reviewed,
                    frozenset(range(len(side.items))) - frozenset(undecided))
 
 
@@ -80,6 +87,7 @@ def changed(old: tuple[Side, Failing], new: tuple[Side, Failing], joined: Joined
                    new[0].attempts(joined.new), clusters)
     result: dict[str, Any] = {kind: _table(old[1].causes[kind], new[1].causes[kind], items, seed,
                                            telling=True) for kind in KINDS}
+    result["unlabelled"] = {"old": old[1].unlabelled, "new": new[1].unlabelled}
     if not (old[1].reviewed and new[1].reviewed):
         return {**result, "buckets": None}
     both = np.array([here in old[1].decided and there in new[1].decided for here, there in

@@ -35,26 +35,29 @@ def compare(old: Wanted, new: Wanted, options: Options) -> dict[str, Any]:
     of_old, of_new = one.attempts(joined.old), two.attempts(joined.new)
     values, single = shares(of_new) - shares(of_old), is_single(of_old, of_new)
     overall = difference(of_old, of_new, clusters, options.seed)
+    failed = causes.failing(one), causes.failing(two)
     return {
         "old": _side(one), "new": _side(two), "items": len(joined.new), "single": single,
         "seed": options.seed, "margin": options.margin,
         "clusters": None if clusters is None else
-        {"field": options.cluster, "count": int(clusters.max()) + 1},
+        {"field": options.cluster, "count": int(clusters.max()) + 1,
+         "alone": answers.alone(*read, (one.names(), two.names()), joined)},
         "verdict": _verdict(overall), "overall": {
             **overall, **margins.within(values, single, clusters, options.margin, options.seed)},
-        "flips": _flips(flips.flips(one, two, joined)),
+        "flips": _flips(flips.flips(one, two, joined, failed[1].modes)),
         "noise": flips.noise(of_old, of_new, options.seed),
         "churn": answers.churn((one, read[0]), (two, read[1]), joined) if read else
         {"why_not": unread},
         "tasks": _tasks(two, joined, of_old, of_new, clusters, options.seed),
         "dimensions": _dimensions(one, two, joined, clusters, options.seed),
-        "causes": causes.changed((one, causes.failing(one)), (two, causes.failing(two)), joined,
-                                 clusters, options.seed),
+        "causes": causes.changed((one, failed[0]), (two, failed[1]), joined, clusters,
+                                 options.seed),
         "numbers": _numbers(one, two, joined),
         "not_compared": {name: getattr(joined, name) for name in Joined._fields[4:]},
         "moved": [list(pair) for pair in joined.moved], "by_id_alone": joined.by_id,
         "lost": _lost(one, two, joined),
-        "more_often": {"old": sides.more_often(one), "new": sides.more_often(two)},
+        "more_often": {name: answers.more_often(*side) for name, side in zip(
+            ("old", "new"), ((one, read[0]), (two, read[1])), strict=True)} if read else {},
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from failure_analysis import store
 from failure_analysis.comparison import figure
+from failure_analysis.statistics import ALPHA
 
 MOST_LINES = 14
 KINDS = (("both_pass", "pass on both", "#dbe9f6", "black"),
@@ -17,11 +18,13 @@ _SAID = {"better": "NEW is better", "worse": "NEW is worse", "not_shown": "no di
 
 
 class _Line(NamedTuple):
-    """One difference in points, with its interval where there is one."""
+    """One difference in points, with its interval where there is one, and whether it is more than
+    chance (of a task: among all of them)."""
 
     name: str
     difference: float
     interval: Sequence[float] | None
+    sure: bool
 
 
 def draw(path: Path, result: Mapping[str, Any]) -> None:
@@ -34,7 +37,9 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
     FigureCanvasAgg(drawn)
     top, below = drawn.subplots(2, 1, height_ratios=[0.9, 0.6 + 0.33 * len(lines)])
     _draw_items(top, result)
-    _draw_differences(below, lines, result["margin"])
+    cut = f"; the {MOST_LINES} of {len(result['tasks'])} tasks that changed most" \
+        if len(result["tasks"]) > MOST_LINES else ""
+    _draw_differences(below, lines, result["margin"], cut)
     overall = result["overall"]
     drawn.suptitle(
         f"{_SAID[result['verdict']]}: {100 * overall['old']:.1f} % → {100 * overall['new']:.1f} % "
@@ -45,11 +50,12 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
 def _lines(result: Mapping[str, Any]) -> list[_Line]:
     """The difference over all, and those of the tasks that changed most."""
     tasks = sorted(result["tasks"], key=lambda line: (-abs(line["difference"]), line["task"]))
-    shown = [*((f"all {result['items']} items", result["overall"]),), *(
+    shown = [(f"all {result['items']} items", result["overall"]), *(
         (f"{figure.short(line['task'], 30)} ({line['items']})", line)
         for line in tasks[:MOST_LINES])]
     return [_Line(name, 100 * line["difference"], line["interval"] and [
-        100 * end for end in line["interval"]]) for name, line in shown]
+        100 * end for end in line["interval"]], line.get("p_holm", line["p"]) < ALPHA)
+        for name, line in shown]
 
 
 def _draw_items(axes: Any, result: Mapping[str, Any]) -> None:
@@ -71,11 +77,12 @@ def _draw_items(axes: Any, result: Mapping[str, Any]) -> None:
                 frameon=False)
 
 
-def _draw_differences(axes: Any, lines: Sequence[_Line], margin: float | None) -> None:
-    """The differences with their intervals, zero and the margin."""
+def _draw_differences(axes: Any, lines: Sequence[_Line], margin: float | None, cut: str) -> None:
+    """The differences with their intervals, zero and the margin; coloured where they are more than
+    chance."""
     for place, line in enumerate(lines):
         low, high = line.interval or (line.difference, line.difference)
-        colour = "#b3420a" if high < 0 else "#2b7bba" if low > 0 else "#444444"
+        colour = "#444444" if not line.sure else "#b3420a" if line.difference < 0 else "#2b7bba"
         axes.plot([low, high], [place, place], color=colour, linewidth=2.2 if place == 0 else 1.4)
         axes.plot([line.difference], [place], marker="o", color=colour,
                   markersize=7 if place == 0 else 5)
@@ -87,6 +94,7 @@ def _draw_differences(axes: Any, lines: Sequence[_Line], margin: float | None) -
     axes.set_yticks(range(len(lines)), [line.name for line in lines], fontsize=9,
                     parse_math=False)
     axes.set_ylim(len(lines) - 0.4, -0.9)
-    axes.set_xlabel("points NEW − OLD, with 95 % interval: left worse, right better", fontsize=9)
+    axes.set_xlabel("points NEW − OLD, with 95 % interval: left worse, right better; coloured "
+                    f"where more than chance{cut}", fontsize=9)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

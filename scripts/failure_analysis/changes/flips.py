@@ -1,6 +1,7 @@
 """Items whose verdict changed, and how many would if OLD and NEW were one and the same."""
 
 from collections import Counter
+from collections.abc import Mapping
 from math import comb
 from typing import Any, NamedTuple
 
@@ -15,7 +16,8 @@ FEWEST_STEADY = 2  # attempts on each side that must all end alike
 
 class Flip(NamedTuple):
     """An item whose verdict changed: its ids, the attempts of both sides as a strip, the
-    datapoints, and whether all attempts of a side ended alike, several on each."""
+    datapoints, whether all attempts of a side ended alike, several on each, and the provisional
+    mode of its first failure in NEW."""
 
     item: str
     old_item: str
@@ -25,6 +27,7 @@ class Flip(NamedTuple):
     old_datapoints: list[str]
     new_datapoints: list[str]
     steady: bool
+    mode: str | None = None
 
 
 class Flips(NamedTuple):
@@ -39,8 +42,9 @@ class Flips(NamedTuple):
     split: int
 
 
-def flips(old: Side, new: Side, joined: Joined) -> Flips:
-    """What became of every compared item, those whose verdict changed steadily first."""
+def flips(old: Side, new: Side, joined: Joined, modes: Mapping[int, str]) -> Flips:
+    """What became of every compared item, those whose verdict changed steadily first; `modes` are
+    those of NEW's failures by the places of their items."""
     lists: dict[str, list[Flip]] = {"harmful": [], "beneficial": [], "moved": []}
     counts: Counter[str] = Counter()
     names = old.names(), new.names()
@@ -52,7 +56,7 @@ def flips(old: Side, new: Side, joined: Joined) -> Flips:
             continue
         lists.get(kind, lists["moved"]).append(Flip(
             names[1][there], names[0][here], new.tasks[there], *map(strip, marks),
-            old.idents[here], new.idents[there], _is_steady(*marks)))
+            old.idents[here], new.idents[there], _is_steady(*marks), modes.get(there)))
     for listed in lists.values():
         listed.sort(key=lambda flip: not flip.steady)
     return Flips(**lists, both_pass=counts["both_pass"], both_fail=counts["both_fail"],

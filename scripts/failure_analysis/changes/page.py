@@ -5,9 +5,10 @@ from typing import Any
 
 from failure_analysis import steps
 from failure_analysis.markdown import cell, code, table
+from failure_analysis.statistics import ALPHA
 
 NAME, PAGE, FIGURE = steps.CHANGES.writes
-MOST_FLIPS, MOST_LINES, MOST_IDS = 60, 30, 20
+MOST_FLIPS, MOST_MOVED, MOST_LINES, MOST_IDS, MOST_NAMED = 60, 20, 30, 20, 4
 _NUMBER_WORDS = {"prompt_tokens": "prompt tokens", "completion_tokens": "completion tokens",
                  "latency_ms": "time (ms)", "cost_usd": "cost (USD)"}
 _NOT_COMPARED = {
@@ -50,6 +51,7 @@ def span(interval: Sequence[float] | None) -> str:
 def summary(result: Result) -> list[str]:
     """What a reader decides on, a line each; for the terminal too."""
     return [_verdict(result), _flipped(result), *_noise(result), *_margin(result),
+            *_turned_causes(result), *_turned_dimensions(result), *_spent(result),
             *_churned(result), *_warnings(result)]
 
 
@@ -84,9 +86,10 @@ def _noise(result: Result) -> list[str]:
                 "be told; a repeat of either side would tell it"] * bool(
                     result["flips"]["harmful"] or result["flips"]["beneficial"])
     flips, steady = noise["flips"], noise["steady_harmful"]
-    more = "more than that" if flips["p"] < 0.05 else "no more than that"
-    lines = [f"of the {noise['items']} items with repeats {flips['seen']} flipped; dealing their "
-             f"attempts to the sides at random flips {flips['expected']:g} (95 % {flips['low']} to "
+    more = "some are real" if flips["p"] < 0.05 else \
+        "as many as noise gives, so that no single flip shows anything"
+    lines = [f"of the {noise['items']} items with repeats {flips['seen']} flipped, either way; if "
+             f"the sides were the same {flips['expected']:g} would (95 % {flips['low']} to "
              f"{flips['high']}): {more}"]
     if steady["seen"]:
         lines.append(f"{steady['seen']} items passed every attempt before and fail every one now; "
@@ -108,9 +111,38 @@ def _margin(result: Result) -> list[str]:
 
 
 def _shown(test: Result, words: str) -> str:
-    said = f"{words}: shown (p {_p(test['p'])})" if test["shown"] else \
-        f"{words}: NOT shown (p {_p(test['p'])})"
-    return f"{said}, power {100 * test['power']:.0f} % if there were no difference"
+    return f"{words}: shown (p {_p(test['p'])})" if test["shown"] else (
+        f"{words}: NOT shown (p {_p(test['p'])}; were there no difference, so many items would "
+        f"show it in {100 * test['power']:.0f} % of cases)")
+
+
+def _turned_causes(result: Result) -> list[str]:
+    """The causes that came or went by more than chance; without any, the one that came most."""
+    lines = result["causes"]["buckets"]["causes"] if result["causes"]["buckets"] else \
+        result["causes"]["modes"]
+    sure = [line for line in lines if line["p_holm"] < ALPHA]
+    most = [line for line in lines if line["difference"] > 0][:1]
+    what = "buckets" if result["causes"]["buckets"] else "provisional modes"
+    named = "; ".join(f"{code(line['cause'])} came at {line['came']} items and went at "
+                      f"{line['went']}" for line in (sure or most)[:MOST_NAMED])
+    return [f"{what} that changed by more than chance: {named}"] if sure else \
+        [f"no change of {what} is more than chance; most came of: {named}"] if most else []
+
+
+def _turned_dimensions(result: Result) -> list[str]:
+    """The dimensions that changed by more than chance."""
+    sure = [line for line in result["dimensions"] if line["p_holm"] < ALPHA]
+    return ["dimensions that changed by more than chance: " + "; ".join(
+        f"{code(line['dimension'])} {points(line['difference'])} points"
+        for line in sure[:MOST_NAMED])] if sure and len(result["dimensions"]) > 1 else []
+
+
+def _spent(result: Result) -> list[str]:
+    """What an attempt costs now, against before."""
+    said = [f"{_NUMBER_WORDS[line['number']]} {_figure(line['old'])} → {_figure(line['new'])} "
+            f"({line['ratio']:g} ×)" for line in result["numbers"] if line["ratio"] is not None]
+    return [f"of an attempt: {', '.join(said)}"] if said else \
+        ["tokens, time and cost are not recorded on both sides"]
 
 
 def _churned(result: Result) -> list[str]:
@@ -162,6 +194,18 @@ def _warnings(result: Result) -> list[str]:
         if items:
             lines.append(f"{len(items)} items have more rows in a run of {side.upper()} than its "
                          f"trials tell, which count as repeats: {_ids(items)}")
+    lost = result["lost"]["partly_unjudged"]
+    unjudged = {side: result[side]["unjudged"] for side in ("old", "new")}
+    if lost or unjudged["old"] or unjudged["new"]:
+        lines.append(f"**{unjudged['old']} attempts of OLD and {unjudged['new']} of NEW are not "
+                     f"judged** and left out ({lost} compared items have some in NEW): a run that "
+                     "breaks off where it fails looks better than it is")
+    if unlabelled := sum(result["causes"]["unlabelled"].values()):
+        lines.append(f"{unlabelled} failing attempts have no provisional mode: run "
+                     f"{steps.CLUSTER.script} for causes and for plan_review.py")
+    if result["clusters"] and result["clusters"]["alone"]:
+        lines.append(f"{result['clusters']['alone']} items have no "
+                     f"{code(result['clusters']['field'])} and stand alone")
     for side in ("old", "new"):
         if result[side]["of_no_item"]:
             lines.append(f"{result[side]['of_no_item']} rows of {side.upper()} whose item cannot "
@@ -208,11 +252,15 @@ def _flips(result: Result) -> list[str]:
         if not found:
             continue
         has_tasks = any(flip["task"] for flip in found)
+        has_modes = any(flip["mode"] for flip in found)
+        most = MOST_FLIPS if kind != "moved" else MOST_MOVED
         lines += ["", f"### {words}: {len(found)}", "", table(
-            ["item", *["task"] * has_tasks, "OLD", "NEW", "datapoints of NEW"],
+            ["item", *["task"] * has_tasks, "OLD", "NEW", *["provisional mode"] * has_modes,
+             "datapoints of OLD", "of NEW"],
             [[_item(flip), *[cell(flip["task"])] * has_tasks, flip["old"], flip["new"],
-              ", ".join(code(ident) for ident in flip["new_datapoints"][:4])]
-             for flip in found[:MOST_FLIPS]]) + _more(len(found), MOST_FLIPS)]
+              *[code(flip["mode"]) if flip["mode"] else ""] * has_modes,
+              *[", ".join(code(ident) for ident in flip[f"{side}_datapoints"][:3])
+                for side in ("old", "new")]] for flip in found[:most]]) + _more(len(found), most)]
     return lines
 
 
@@ -241,8 +289,10 @@ def _listed(items: Sequence[str]) -> str:
 def _lines(what: str, lines: Sequence[Result], named: str, *, turned: bool) -> str:
     """A table of differences: tasks, dimensions or causes."""
     middle = ["flipped to failing", "to passing"] if turned else ["came", "went", "stayed"]
+    change = "points" if turned else "points (+: more failures)"
     keys = ["harmful", "beneficial"] if turned else ["came", "went", "stayed"]
-    return table([what, "items", *middle, "OLD %", "NEW %", "points", "95 %", "p (Holm)"], [
+    return table([what, "items", *middle, "OLD %", "NEW %", change, "95 % of this one",
+                  "p (Holm)"], [
         [code(line[named]), line["items"], *[line[key] for key in keys],
          points(line["old"], False), points(line["new"], False), points(line["difference"]),
          span(line["interval"]), _p(line["p_holm"])]
@@ -255,6 +305,8 @@ def _causes(result: Result) -> list[str]:
              "guess and no finding."]
     found = False
     for kind, words in _KIND_WORDS.items():
+        if kind == "rules" and _alike(result["causes"]["rules"], result["causes"]["modes"]):
+            continue  # each mode has one rule, so that its table says the same
         if causes := _by_change(result["causes"][kind]):
             found = True
             lines += ["", _lines(words, causes, "cause", turned=False)]
@@ -265,6 +317,12 @@ def _causes(result: Result) -> list[str]:
                   f"{buckets['reviewed_new']} of NEW):", "",
                   _lines("bucket", _by_change(buckets["causes"]), "cause", turned=False)]
     return lines if found or buckets else []
+
+
+def _alike(one: Sequence[Result], other: Sequence[Result]) -> bool:
+    """Whether two tables of causes have the same figures."""
+    return sorted((line["came"], line["went"], line["stayed"]) for line in one) == \
+        sorted((line["came"], line["went"], line["stayed"]) for line in other)
 
 
 def _by_change(lines: Sequence[Result]) -> list[Result]:
@@ -341,6 +399,6 @@ def _methods(result: Result) -> list[str]:
 
 def flip_table(result: Result) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
     """The flips to failing for the terminal."""
-    return ("passed and fails now", "task", "OLD", "NEW"), [
-        [flip["item"], flip["task"], flip["old"], flip["new"]]
+    return ("passed and fails now", "task", "OLD", "NEW", "provisional mode"), [
+        [flip["item"], flip["task"], flip["old"], flip["new"], flip["mode"]]
         for flip in result["flips"]["harmful"]]

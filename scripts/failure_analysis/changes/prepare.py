@@ -13,20 +13,29 @@ from failure_analysis.review import standing
 def both(old: str, new: str, mapping: Path | None, output_dir: Path | None
          ) -> tuple[Wanted, Wanted]:
     """Both sides. Runs are analysed together in one folder, so that both can be read beside each
-    other there; beside an analysis that is there already they are analysed alone."""
+    other there; each in a folder of its own where they share a run, or the other side is an
+    analysis already."""
     named = [_read(text) for text in (old, new)]
-    runs = [path for path, _ in named if not is_analysis(path)]
-    if not runs:
+    raw = [path for path, _ in named if not is_analysis(path)]
+    if not raw:
         return tuple(Wanted(path, name) for path, name in named)
     for path, name in named:
-        if path in runs and name:
+        if path in raw and name:
             raise files.Refusal(f"{path}::{name}: a name goes with an analysis folder "
                                 f"({steps.BUILD.script} makes one), and {path} is none")
-    if len(runs) == 2:
-        _refuse_inside(*runs)
-    folder = _analysed(runs, mapping, output_dir)
-    return tuple(Wanted(folder, str(path), _runs_of(folder, path)) if path in runs
-                 else Wanted(path, name) for path, name in named)
+    if len(raw) == 2:
+        _refuse_inside(*raw)
+    folder = _folder(raw, mapping, output_dir)
+    _analyse(raw, mapping, folder)
+    if len(raw) == 2:
+        sides = [_runs_of(folder, path) for path in raw]
+        if all(sides) and not sides[0] & sides[1]:
+            return tuple(Wanted(folder, str(path), runs)
+                         for path, runs in zip(raw, sides, strict=True))
+        for path, side in zip(raw, ("old", "new"), strict=True):
+            _analyse([path], mapping, folder / side)
+        return tuple(Wanted(folder / side) for side in ("old", "new"))
+    return tuple(Wanted(folder) if path in raw else Wanted(path, name) for path, name in named)
 
 
 def _read(text: str) -> tuple[Path, str]:
@@ -47,11 +56,15 @@ def _refuse_inside(old: Path, new: Path) -> None:
         raise files.Refusal(f"{old} and {new}: one is part of the other; name two runs")
 
 
-def _analysed(runs: list[Path], mapping: Path | None, output_dir: Path | None) -> Path:
-    """The folder with the packet of some runs, and what a plan of their review needs."""
+def _folder(runs: list[Path], mapping: Path | None, output_dir: Path | None) -> Path:
+    """Where runs are analysed."""
+    return output_dir or Path("results", clean.safe_name(
+        f"{tasks.folder_name(detect.from_inputs(runs, mapping).sources)}-runs"))
+
+
+def _analyse(runs: list[Path], mapping: Path | None, folder: Path) -> None:
+    """Makes the packet of some runs in a folder, with what a plan of their review needs."""
     inputs = detect.from_inputs(runs, mapping)
-    folder = output_dir or Path("results", clean.safe_name(
-        f"{tasks.folder_name(inputs.sources)}-runs"))
     standing.refuse_place(folder, None, "--output-dir", (), runs)
     standing.guard(folder, inputs.sources, None, "--output-dir", False, mapping)
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +73,6 @@ def _analysed(runs: list[Path], mapping: Path | None, output_dir: Path | None) -
     heuristics.label(folder, heuristics.DEFAULT_RULES)
     if counts["pass"] + counts["fail"]:
         comparison.write(folder)
-    return folder
 
 
 def _settings(runs: list[Path], mapping: Path | None, inputs: detect.Inputs) -> dict:
@@ -74,11 +86,5 @@ def _settings(runs: list[Path], mapping: Path | None, inputs: detect.Inputs) -> 
 def _runs_of(folder: Path, path: Path) -> frozenset[str]:
     """The runs of a folder that were read from a path."""
     runs = results.read(folder / steps.SANITY, results.Sanity, steps.BUILD.script)["runs"]
-    mine = frozenset(run["run_id"] for run in runs
+    return frozenset(run["run_id"] for run in runs
                      if Path(run["path"]).is_relative_to(path.as_posix()))
-    if not mine:
-        raise files.Refusal(
-            f"{path}: no run of {folder} is its own: no row of it could be read (see "
-            f"{steps.REJECTED} there), or other files have rows of the same run (give each side a "
-            "run_id of its own in the --mapping)")
-    return mine

@@ -169,28 +169,11 @@ def _add(side: Side, run: str, model: str, ident: str, item: str, print_: str, t
         side.numbers.setdefault(name, Column()).add(place, value)
 
 
-def sanity(side: Side) -> results.Sanity | None:
-    """What sanity.json says of the side's folder, where it is there."""
-    path = side.wanted.folder / steps.SANITY
-    return results.read(path, results.Sanity, steps.BUILD.script) if path.exists() else None
-
-
 def rejected(side: Side) -> int:
     """How many rows of the side's runs are none: exact copies of others, and broken ones."""
-    found = sanity(side)
-    return sum(run["rejected"] for run in found["runs"] if run["run_id"] in side.runs) \
-        if found else 0
-
-
-def more_often(side: Side) -> list[str]:
-    """The items that have more rows in one of the side's runs than its trials tell: repeats that
-    nobody declared, or rows that are there twice."""
-    found = sanity(side)
-    items = {item for finding in (found["findings"] if found else ())
-             if finding["kind"] == "repeated_items"
-             and any(finding["text"].startswith(f"Run {run} has ") for run in side.runs)
-             for item in finding["about"]}
-    return [item for item in side.items if item in items]
+    path = side.wanted.folder / steps.SANITY
+    runs = results.read(path, results.Sanity, steps.BUILD.script)["runs"] if path.exists() else []
+    return sum(run["rejected"] for run in runs if run["run_id"] in side.runs)
 
 
 def is_analysis(path: Path) -> bool:

@@ -129,7 +129,8 @@ def page(summary: dict, lines: list[Planned]) -> str:
     """review_plan.md: what to read, in order, and why."""
     text = ["# Review plan", "",
             f"{in_words(summary)}. They are read in the "
-            "order of the first column: flags of the audit, then the kinds in turn, so that "
+            "order of the first column: new failures where they were asked for, flags of the "
+            "audit, then the kinds in turn, so that "
             "whoever stops early has read of each. What is not in the plan stays unread; the "
             "report says so.", ""]
     text += [f"- {line[0].upper()}{line[1:]}." for line in left_out_lines(
