@@ -245,10 +245,11 @@ def test_sides_that_share_a_run_get_an_analysis_each(run_script, tmp_path):
         (tmp_path / side).mkdir()
         (tmp_path / side / "x.jsonl").write_text("".join(
             json.dumps({**line, "run": "r1"}) + "\n" for line in rows(marks)))
-    (tmp_path / "m.yaml").write_text("benchmark: b\nfields: {item_id: item_id, run_id: run, "
-                                     "model_name: model_name, user_text: user_text, expected: "
-                                     "expected, assistant_text: assistant_text, scores: {correct: scores."
-                                     "correct}}\n")
+    (tmp_path / "m.yaml").write_text("""\
+benchmark: b
+fields: {item_id: item_id, run_id: run, model_name: model_name, user_text: user_text,
+         expected: expected, assistant_text: assistant_text, scores: {correct: scores.correct}}
+""")
     for paths in (("a/x.jsonl", "b/x.jsonl"), ("a", "b")):
         out = tmp_path / paths[0].replace("/", "-")
         out = out.with_name(f"out-{out.name}")
