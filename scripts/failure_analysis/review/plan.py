@@ -41,6 +41,8 @@ WHY = {
     SAMPLE: "drawn from its model and provisional mode",
     CONTRAST: "passed the item that the datapoint before it failed: what does it do differently?",
 }
+# Datapoints of each model in a plan without a budget: one for every kind but new failures.
+OF_EACH = len(WHY) - 1
 
 # Of runs of which no row is judged, compare_models.py makes no comparison.
 NOTHING_COMPARED = {
@@ -97,7 +99,7 @@ def plan(analysis_dir: Path, options: Options) -> Plan:
     failing = picks.once(failing, queues, group_of)
     kept, ceiling = picks.kept(queues, failing, passing, options), None
     if (options.budget, options.everything) == (None, False):
-        ceiling = max(CEILING, len(WHY) * len({line.model for line in (*failing, *unjudged)}))
+        ceiling = max(CEILING, OF_EACH * len({line.model for line in (*failing, *unjudged)}))
         if picks.size(kept) <= ceiling:
             ceiling = None
         else:
