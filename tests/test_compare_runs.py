@@ -1,5 +1,6 @@
 """compare_runs.py: what changed between two runs, on files, with exact expected values."""
 
+import gzip
 import json
 from itertools import combinations, product
 from math import comb, sqrt
@@ -487,6 +488,18 @@ def test_models_runs_and_patterns_of_one_folder(compare, run_script, tmp_path):
                           ("::v1-*", "::v*", "v1-a, v1-b would be on both sides")):
         done = run_script("compare_runs.py", f"{out}{old}", f"{out}{new}")
         assert done.returncode == 1 and why in done.stderr, done.stderr
+
+
+def test_runs_that_cannot_be_read_wholly_are_refused(compare, run_script, tmp_path):
+    folder = judged(tmp_path / "new", rows("PP" * 400))
+    whole = gzip.compress((folder / "openai_judged.jsonl").read_bytes())
+    (folder / "openai_judged.jsonl").unlink()
+    (folder / "cut_judged.jsonl.gz").write_bytes(whole[:len(whole) // 2])
+    done = run_script("compare_runs.py", judged(tmp_path / "old", rows("PP" * 400)), folder,
+                      "--output-dir", tmp_path / "out")
+    assert done.returncode == 1 and "a file is damaged or cut off" in done.stderr
+    (folder / "cut_judged.jsonl.gz").unlink()
+    assert "no row is judged" in compare(rows("--"), rows("--"), code=1)
 
 
 def test_two_folders_and_a_folder_beside_runs(compare, run_script, tmp_path):

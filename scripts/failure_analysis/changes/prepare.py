@@ -70,9 +70,12 @@ def _analyse(runs: list[Path], mapping: Path | None, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     store.hold(folder)
     counts = build.build(inputs, folder, 1, _settings(runs, mapping, inputs))
+    if not build.is_sound(counts):
+        raise files.Refusal("the runs could not be read as they should: " + "; ".join(
+            [*inputs.unreadable, *build.remarks(counts)])
+            + f"; mend them, or make the analysis yourself ({steps.BUILD.script})")
     heuristics.label(folder, heuristics.DEFAULT_RULES)
-    if counts["pass"] + counts["fail"]:
-        comparison.write(folder)
+    comparison.write(folder)
 
 
 def _settings(runs: list[Path], mapping: Path | None, inputs: detect.Inputs) -> dict:
