@@ -24,7 +24,7 @@ PATTERNS = {
     ("surface", "chaotic"): "chaotic",
     ("fft", "spectral_peak_collapse"): "peak_collapse",
     ("fft", "tokenization_artifact"): "tokenization",
-    ("fft", "clean"): "clean",  # and band_limited_gain
+    ("fft", "no_artifact_detected"): "clean",  # and band_limited_gain
     ("compression", "underthink"): "underthink",
     ("compression", "overthink"): "overthink",
     ("compression", "broken_loops"): "loops",

@@ -541,13 +541,13 @@ RULES = {
     "no such finding": ("{fft.tokenization_artifact: 2,", "{fft.tokenisation_artifact: 2,", 35,
                         f"{FIRST}.for.fft.tokenisation_artifact: "
                         "'fft.tokenisation_artifact': nearest: fft.tokenization_artifact; known"),
-    "no such veto": ("veto: [fft.clean]", "veto: [fft.claen]", 36,
+    "no such veto": ("veto: [fft.clean,", "veto: [fft.claen,", 36,
                      f"{FIRST}.veto[0]: 'fft.claen': nearest: fft.clean; known are surface.heal"),
     "no such lens": ("needs: [fft]", "needs: [ftf]", 37,
                      f"{FIRST}.needs[0]: 'ftf': nearest: fft; known are surface, fft, compression"),
     "no such scope": ("scope: pair", "scope: pairs", 42,
                       "hypotheses.template_interference.scope: 'pairs': nearest: pair; known are"),
-    "veto as text": ("veto: [fft.clean]", "veto: fft.clean", 36,
+    "veto as text": ("veto: [fft.clean, fft.negligible]", "veto: fft.clean", 36,
                      f"{FIRST}.veto: Input should be a valid list, got 'fft.clean'"),
     "weight as text": ("{fft.tokenization_artifact: 2,", "{fft.tokenization_artifact: '2',", 35,
                        f"{FIRST}.for.fft.tokenization_artifact: Input should be a valid number"),
@@ -605,7 +605,8 @@ def test_labels_of_single_causes(tmp_path) -> None:
     """A few worlds through the statistics; tests/benchmarks/bench_lenses.py has the whole table."""
     expected = {"accuracy_cliff": (surface, "accuracy_cliff"),
                 "chaotic": (surface, "chaotic"), "uniform_failure": (surface, "uniform_failure"),
-                "tokenization": (fft, "tokenization_artifact"), "clean": (fft, "clean"),
+                "tokenization": (fft, "tokenization_artifact"), 
+                "clean": (fft, "no_artifact_detected"),
                 "peak_collapse": (fft, "spectral_peak_collapse"), "early": (hazard, "early"),
                 "threshold": (hazard, "threshold"), "delayed": (hazard, "delayed")}
     for world, (lens, label) in expected.items():

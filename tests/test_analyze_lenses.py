@@ -100,16 +100,16 @@ def test_items_that_are_seldom_repeated_count_once() -> None:
 
 
 def test_prompts_that_are_run_repeatedly_are_no_further_evidence() -> None:
-    rejected, powered = 0, 0
+    rejected, clean = 0, 0
     for seed in range(60):
         wrong, item, _, level, feature = clustered(seed, 40, 20)
         lines = np.full((len(item), len(spelling.NAMES)), np.nan)
         lines[:, 1] = feature
-        for association in spelling.associations(group(wrong, item, length=level).table, lines):
-            rejected += association.p_adj <= 0.05
-            powered += association.powered
+        associations = spelling.associations(group(wrong, item, length=level).table, lines)
+        rejected += any(association.hint for association in associations)
+        clean += bool(associations) and spelling.label(associations) == "clean"
     assert rejected <= 6
-    assert powered == 0  # 40 items could not have shown an odds ratio of 3
+    assert clean == 0  # 40 items cannot tell that an odds ratio is near 1
 
 
 def test_spelling_that_matters_is_still_found_in_repeated_runs() -> None:
@@ -118,6 +118,46 @@ def test_spelling_that_matters_is_still_found_in_repeated_runs() -> None:
     lines[:, 1] = feature
     (association,) = spelling.associations(group(wrong, item, length=level).table, lines)
     assert association.odds["or"] > 2 and association.p_adj < 0.01
+
+
+def spelled(seed: int, n: int, share: float, odds: float) -> list[spelling.Association]:
+    """The associations of a feature that a share of the prompts has more of, with such an odds
+    ratio of failure."""
+    rng = np.random.default_rng(seed)
+    level, irregular = rng.integers(0, 6, n), rng.random(n) < share
+    wrong = rng.random(n) < expit(-1 + 0.2 * level + np.log(odds) * (irregular - share))
+    features = np.full((n, len(spelling.NAMES)), np.nan)
+    features[:, 0] = 0.1 * level + 0.1 * irregular + rng.normal(0, 0.02, n)
+    table = group(wrong, length=level).table
+    return spelling.associations(table, spelling.more(table, features))
+
+
+@pytest.mark.parametrize("odds", [6, 1 / 6])
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.4, 0.7, 0.9])
+def test_an_artefact_is_called_and_told_the_right_way_round(share: float, odds: float) -> None:
+    side = "more" if odds > 1 else "fewer"
+    right = 0
+    for seed in range(8):
+        linked = spelled(seed, 600, share, odds)
+        right += spelling.label(linked) == "tokenization_artifact" and spelling.sentences(
+            linked)[0].startswith(f"prompts with {side} tokens per character than others")
+    assert right >= 7
+
+
+def test_a_null_is_seldom_called_an_artefact() -> None:
+    called = [spelling.label(spelled(seed, 300, (0.1, 0.4, 0.9)[seed % 3], 1)) for seed in
+              range(200)]
+    assert called.count("tokenization_artifact") <= 3  # at most 5 % (exact interval)
+
+
+@pytest.mark.parametrize(("n", "odds", "label"), [
+    (40_000, 1, "clean"), (40_000, 1.12, "negligible"), (40_000, 1.5, "tokenization_artifact"),
+    (500, 1, "no_artifact_detected")])
+def test_a_label_of_spelling_denies_no_test(n: int, odds: float, label: str) -> None:
+    for seed in range(3):
+        linked = spelled(seed, n, 0.4, odds)
+        assert spelling.label(linked) == label
+        assert (label in ("clean", "no_artifact_detected")) == (linked[0].p_adj > spelling.HINT)
 
 
 LEVELS = {"one by one": np.arange(1, 9), "powers of ten": 10.0 ** np.arange(8),
@@ -305,8 +345,7 @@ def test_identical_runs_change_nothing_that_fft_says_of_spelling() -> None:
     for _ in range(50):
         of = np.repeat(np.arange(200), draws.multinomial(200, np.full(200, 1 / 200)))
         associations = spelling.associations(group(wrong[of], length=level[of]).table, lines[of])
-        called += any(association.odds["or"] >= 2 and association.p_adj <= 0.01
-                      for association in associations)
+        called += spelling.label(associations) == "tokenization_artifact"
     assert once["confidence"] == often["confidence"] == called / 50
     for gate, many in zip(once["gates"], often["gates"], strict=True):
         assert many["have"] == pytest.approx(gate["have"], abs=2)

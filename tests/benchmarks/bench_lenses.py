@@ -340,8 +340,8 @@ def bench_fft(repeats: int) -> None:
             table = table_of(level, failed.astype(int))
             lines = np.full((n, len(spelling.NAMES)), np.nan)
             lines[:, 2] = odd
-            called.append(any(association.odds["or"] >= 2 and association.p_adj <= .01
-                              for association in spelling.associations(table, lines)))
+            called.append(spelling.label(spelling.associations(table, lines))
+                          == "tokenization_artifact")
     least("spelling causes failure, OR 3, n 520: called", np.mean(calls[3]), .85)
     most("spelling does nothing, n 520: called", np.mean(calls[1]), .02)
     _bench_collapse(repeats)

@@ -22,7 +22,8 @@ MOST_PROMPTS = 200  # prompts of a spectrum
 PLACES = ("inside", "appended")  # values of the confounder parameter
 # A rhythm that grows with length is the layout of a task, no fault: it leads only where nothing
 # was said of failures.
-_ORDER = ("spectral_peak_collapse", "clean", "no_artifact_detected", "band_limited_gain")
+_ORDER = ("tokenization_artifact", "spectral_peak_collapse", "negligible", "clean",
+          "no_artifact_detected", "band_limited_gain")
 
 
 class Prompts(NamedTuple):
@@ -110,28 +111,28 @@ def analyse(group: Group, prompts: Prompts, seed: int) -> dict[str, Any]:
             result["caveats"].append(f"spectra are of {MOST_PROMPTS} of {len(long_ones)} prompts, "
                                      "evenly spread over the files")
     labels += _collapse(table, prompts, of_sample, result)
-    spelled = prompts.features[of_sample] if prompts.tokens_known else None
+    spelled = spelling.more(table, prompts.features[of_sample]) if prompts.tokens_known else None
     return _labelled(result, labels, _linked(table, spelled, result), table, spelled)
 
 
-def _linked(table: Table, features: np.ndarray | None, result: dict) -> list[spelling.Association]:
+def _linked(table: Table, spelled: np.ndarray | None, result: dict) -> list[spelling.Association]:
     """Spelling (None: not known) against failure; adds to the result all that it rests on."""
     failed, alike = int((table.outcome != CORRECT).sum()), spelling.alike(table)
     as_worth = ", as runs of one item are worth" if alike > 1 else ""
     gates = [gate(f"{name}{as_worth}", number / alike, OUTCOMES)
              for name, number in (("failures", failed), ("passes", len(table) - failed))]
     linked = []
-    if features is None:
+    if spelled is None:
         result["need"].append("the model's tokens: a tokenizer file in the dataset config, or "
                               "prompt_token_ids with token_offsets")
     elif not findings.short_of(gates):
-        linked = spelling.associations(table, features, alike)
+        linked = spelling.associations(table, spelled, alike)
         if not linked:
             result["need"].append("a spelling feature that varies in three levels or more")
     result["gates"] += gates
     result["need"] += findings.short_of(result["gates"])
     result["caveats"] += findings.runs_alike(len(table), alike)
-    for feature, _, odds, p_adj, _ in linked:
+    for feature, odds, p_adj in linked:
         result["estimates"][f"or_{feature}"] = estimate(
             odds["or"], odds["lo"], odds["hi"], "Mantel-Haenszel over levels") \
             if np.isfinite(odds["hi"]) else {"est": None, "method": "no finite odds ratio"}
@@ -141,31 +142,26 @@ def _linked(table: Table, features: np.ndarray | None, result: dict) -> list[spe
 
 
 def _labelled(result: dict, labels: list[str], linked: list[spelling.Association], table: Table,
-              features: np.ndarray | None) -> dict[str, Any]:
-    """The label: an artefact of spelling goes with failure; else what the spectra show; else
-    clean, if an odds ratio of 3 would have been seen."""
-    artefacts = [association for association in linked if association.artefact]
-    result["evidence"][:0] = [
-        f"prompts with {side} {spelling.WORDS[feature]} than others of their level fail "
-        f"{odds['or']:.1f} times as often (odds), over {odds['strata']} levels"
-        for feature, side, odds, *_ in artefacts]
-    result["caveats"] += [f"the odds ratio of {artefact.feature} differs between levels"
-                          for artefact in artefacts if artefact.odds["homogeneity_p"] < 0.01]
-    powered = all(association.powered for association in linked)
-    if artefacts:
-        labels = ["tokenization_artifact", *labels]
+              spelled: np.ndarray | None) -> dict[str, Any]:
+    """The label: what the tests of spelling say together, and what the spectra show."""
+    label, confidence = spelling.label(linked) if linked else None, None
+    kind = "by the tests of the spectra alone"
+    result["evidence"][:0] = spelling.sentences(linked)
+    result["caveats"] += [f"the odds ratio of {association.feature} differs between levels"
+                          for association in linked
+                          if association.artefact and association.odds["homogeneity_p"] < 0.01]
+    if label:
+        labels = sorted([*labels, label], key=_ORDER.index)
+        confidence = _confidence(table, spelled, label, result["seed"])
+        kind = "share of item bootstrap replicates that say the same of spelling and failure"
     elif linked:
-        labels = sorted([*labels, "clean" if powered else "no_artifact_detected"],
-                        key=_ORDER.index)
+        result["need"].append("more samples: an association of spelling with failure is neither "
+                              "shown to be an artefact nor to be negligible")
     if not labels:
         return result | {"need": result["need"] or ["something to test"]}
-    confidence, kind = None, "by the tests of the spectra alone"
-    if linked:
-        confidence = _confidence(table, features, bool(artefacts), result["seed"])
-        kind = "share of item bootstrap replicates that agree whether spelling goes with failure"
     return result | {"pattern": labels[0], "also": labels[1:], "confidence": rounded(confidence),
-                     "confidence_kind": kind,
-                     "strength": findings.strength(confidence, bool(artefacts) or powered)}
+                     "confidence_kind": kind, "strength": findings.strength(
+                         confidence, label != "no_artifact_detected")}
 
 
 def _spread(prompts: Sequence[int]) -> list[int]:
@@ -174,15 +170,15 @@ def _spread(prompts: Sequence[int]) -> list[int]:
     return [int(prompts[place]) for place in at]
 
 
-def _confidence(table: Table, features: np.ndarray, artefact: bool, seed: int) -> float:
+def _confidence(table: Table, spelled: np.ndarray, label: str, seed: int) -> float:
     rng = np.random.default_rng(seed + 3)
     items, item = np.unique(table.item, return_inverse=True)
     worth = spelling.alike(table)  # an item that is drawn twice counts as two
     same = []
     for _ in range(50):
         drawn = np.repeat(np.arange(len(table)), findings.resampled(len(items), rng)[item])
-        associations = spelling.associations(table.take(drawn), features[drawn], worth)
-        same.append(any(association.artefact for association in associations) == artefact)
+        same.append(label == spelling.label(
+            spelling.associations(table.take(drawn), spelled[drawn], worth)))
     return float(np.mean(same))
 
 

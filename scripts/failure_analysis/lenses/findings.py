@@ -133,7 +133,7 @@ def mantel_haenszel(tables: np.ndarray) -> dict[str, float] | None:
     stat = max(0.0, abs((a - expected).sum()) - 0.5) ** 2 / variance
     ratio = common_odds(a, b, c, d, np.ones(len(n)), Z)
     return {"or": ratio.value, "lo": ratio.low, "hi": ratio.high, "stat": float(stat),
-            "p": float(chdtrc(1, stat)), "null_error": float(1 / np.sqrt(variance)),
+            "p": float(chdtrc(1, stat)),
             "homogeneity_p": _tarone(a, b, c, d, ratio.value), "strata": int(len(n))}
 
 

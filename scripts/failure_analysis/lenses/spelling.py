@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import entr
 
 from failure_analysis.lenses import cells, findings
 from failure_analysis.lenses.dataset import CORRECT, Table
@@ -15,23 +16,44 @@ NAMES = ("fertility", "tokens_per_number", "inconsistency", "misalignment", "unk
 WORDS = {"fertility": "tokens per character", "tokens_per_number": "tokens per number",
          "inconsistency": "unusually cut numbers and names",
          "misalignment": "numbers and names cut inside a token", "unknown": "unknown tokens"}
+BAND = (0.8, 1.25)  # odds ratios that are negligible
+LEVEL, HINT = 0.01, 0.05  # adjusted p values: of an artefact, and of what must not be denied
 _UNIT = re.compile(r"\d+|[A-Za-z_]\w*")
 
 
 class Association(NamedTuple):
-    """One feature against failure inside strata: the odds ratio of failure of prompts with more
-    (or fewer, where most have the most) of it than their stratum's median."""
+    """One feature against failure inside strata: the odds ratio of failure of prompts with more of
+    it, against the others of their stratum."""
 
     feature: str
-    side: str
     odds: dict
     p_adj: float
-    powered: bool
 
     @property
     def artefact(self) -> bool:
-        """Whether such a spelling goes with failure clearly enough to be called an artefact."""
-        return self.odds["or"] >= 2 and self.p_adj <= 0.01
+        """Whether such a spelling goes with failure, either way, more than negligibly."""
+        return self.p_adj <= LEVEL and not BAND[0] <= self.odds["or"] <= BAND[1]
+
+    @property
+    def hint(self) -> bool:
+        """Whether its test speaks of an association, be it for an artefact too weakly."""
+        return self.p_adj <= HINT
+
+    @property
+    def inside(self) -> bool:
+        """Whether its whole interval lies where an association is negligible."""
+        return BAND[0] <= self.odds["lo"] and self.odds["hi"] <= BAND[1]
+
+    def sentence(self) -> str:
+        """Which prompts fail more often, and how much."""
+        ratio, low, high = (self.odds[end] for end in ("or", "lo", "hi"))
+        side = "more" if ratio >= 1 else "fewer"
+        if ratio < 1:  # said of those that fail more often
+            ratio, low, high = (1 / max(end, 1e-300) for end in (ratio, high, low))
+        often = f"{ratio:.1f} times as often (odds, {low:.2f} to {high:.2f})" \
+            if low > 0 and high < 1e299 else "more often (no finite odds ratio)"
+        return (f"prompts with {side} {WORDS[self.feature]} than others of their level fail {often}"
+                f", over {self.odds['strata']} levels")
 
 
 def _features(text: str, tokens: Tokens, usual: dict[str, tuple]) -> list[float]:
@@ -76,43 +98,99 @@ def alike(table: Table) -> float:
     return cells.design_effect(table.levels(), table.item, table.outcome != CORRECT)
 
 
-def associations(table: Table, features: np.ndarray, worth: float | None = None
-                 ) -> list[Association]:
-    """Each feature that varies, against failure within task and level. `features` has a line per
-    sample, a column per name of NAMES; `worth` samples count as one (by default what the table
-    shows). Holm over the features."""
+def more(table: Table, features: np.ndarray) -> np.ndarray:
+    """Per sample and feature: 1 where the prompt has more of it than others of its task and level,
+    0 where not, NaN where it is not recorded or does not vary. Outcomes play no part."""
+    strata, split = table.levels(), np.full(features.shape, np.nan)
+    for at, values in enumerate(features.T):
+        recorded = ~np.isnan(values)
+        if recorded.any() and np.ptp(values[recorded]) > 1e-12:
+            split[recorded, at] = _upper(values[recorded], strata[recorded])
+    return split
+
+
+def _upper(values: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """Which samples belong to the upper of two groups, whatever the share of each. Strata differ in
+    their place, the distance of the groups is one, and a stratum may be of one group alone."""
+    _, code = np.unique(strata, return_inverse=True)
+    size = np.bincount(code)
+
+    def centred(x: np.ndarray) -> np.ndarray:
+        return x - (np.bincount(code, x) / size)[code]
+
+    values = centred(values)
+    bulk = np.clip(values, *np.quantile(values, (0.025, 0.975)))  # no group of a few far out
+    values = centred(bulk if np.ptp(bulk) > 1e-12 else values)
+    order = np.lexsort((-values, code))
+    of, first = code[order], np.cumsum(size) - size
+    count = 1 + np.arange(len(of)) - first[of]
+    cut = _cut(values[order], of, first, count)
+    most = np.zeros(len(size))
+    most[of[cut]] = count[cut]
+    upper = np.zeros(len(of), bool)
+    upper[order] = count <= most[of]
+    return upper
+
+
+def _cut(values: np.ndarray, of: np.ndarray, first: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """After which of these values each stratum is cut: they are centred and fall within a stratum,
+    which begins at `first`. The cut is the likeliest (of classes: Symons 1981); where two groups
+    are no likelier than one, that of the least squares."""
+    above, spread = np.cumsum(values), count * (1 - count / np.bincount(of)[of])
+    between = np.r_[-np.diff(values) > 1e-12, False] & (spread > 1e-12)
+    cuts = []
+    for distance in np.ptp(values) * np.linspace(0.1, 1, 10):
+        gain = np.where(between, 2 * distance * above - distance**2 * spread, 0)
+        cut = np.flatnonzero((gain > 0) & (gain == np.maximum.reduceat(gain, first)[of]))
+        if len(cut):
+            explained = above[cut].sum()**2 / spread[cut].sum() / (values @ values)
+            share = count[cut].sum() / len(values)
+            likelier = -np.log(max(1 - explained, 1e-9)) / 2 - entr(share) - entr(1 - share)
+            cuts.append((max(likelier, 0.0), explained, distance, cut))
+    return max(cuts, key=lambda each: each[:3])[3] if cuts else np.array([], int)
+
+
+def associations(table: Table, split: np.ndarray, worth: float | None = None) -> list[Association]:
+    """Each feature that varies, against failure within task and level. `split` (by `more`) has a
+    line per sample, a column per name of NAMES; `worth` samples count as one (by default what the
+    table shows). Holm over the features."""
     strata = table.levels()
     failed = table.outcome != CORRECT
     worth = alike(table) if worth is None else worth
     tested = []
-    for at, name in enumerate(NAMES):
-        values = features[:, at]
+    for name, values in zip(NAMES, split.T, strict=True):
         recorded = ~np.isnan(values)
-        if not recorded.any() or np.nanmax(values) - np.nanmin(values) < 1e-12:
-            continue
-        side, odd = _irregular(values, recorded, strata)
         used, code = np.unique(strata[recorded], return_inverse=True)
-        # Per stratum: odd and failed, odd and passed, the others and failed, and passed.
-        tables = np.bincount(4 * code + 2 * ~odd[recorded] + ~failed[recorded],
-                             minlength=4 * len(used)).reshape(-1, 2, 2)
-        both = tables.any(2).all(1).sum()
+        # Per stratum: more and failed, more and passed, the others and failed, and passed.
+        tables = np.bincount(
+            4 * code + 2 * (values[recorded] == 0) + ~failed[recorded],
+            minlength=4 * len(used)).reshape(-1, 2, 2)
         result = findings.mantel_haenszel(tables.reshape(-1, 4) / worth)
-        if result and both >= 3:
-            tested.append((name, side, result))
-    adjusted = holm([result["p"] for _, _, result in tested])
-    tests = max(len(tested), 1)
-    return [Association(name, side, result, p,
-                        findings.power(np.log(3), result["null_error"], 0.01 / tests) >= 0.8)
-            for (name, side, result), p in zip(tested, adjusted, strict=True)]
+        if result and tables.any(2).all(1).sum() >= 3:
+            tested.append((name, result))
+    adjusted = holm([result["p"] for _, result in tested])
+    return [Association(name, result, p)
+            for (name, result), p in zip(tested, adjusted, strict=True)]
 
 
-def _irregular(values: np.ndarray, recorded: np.ndarray, strata: np.ndarray
-               ) -> tuple[str, np.ndarray]:
-    """Which samples lie above their stratum's median, or below it where more of them do (a feature
-    that is at its highest for most)."""
-    middle = np.zeros(len(values))
-    for stratum in np.unique(strata[recorded]):
-        rows = recorded & (strata == stratum)
-        middle[rows] = np.median(values[rows])
-    above, below = recorded & (values > middle + 1e-12), recorded & (values < middle - 1e-12)
-    return ("more", above) if above.sum() >= below.sum() else ("fewer", below)
+def label(associations: list[Association]) -> str | None:
+    """What they say together; None where a test speaks of an association that is neither shown to
+    be an artefact nor to be negligible."""
+    hints = [association for association in associations if association.hint]
+    if any(association.artefact for association in hints):
+        return "tokenization_artifact"
+    if hints:
+        return "negligible" if all(association.inside for association in hints) else None
+    return "clean" if all(association.inside for association in associations) else \
+        "no_artifact_detected"
+
+
+def sentences(associations: list[Association]) -> list[str]:
+    """What the tests rest on: the associations that they speak of, else how large one could be."""
+    spoken = [association.sentence() for association in associations if association.hint]
+    if spoken or not associations:
+        return spoken
+    low = min(association.odds["lo"] for association in associations)
+    high = max(association.odds["hi"] for association in associations)
+    return ["no spelling feature goes with failure" + (
+        f"; its odds ratio may be from {low:.2f} to {high:.2f}" if high < np.inf else "")]
