@@ -13,7 +13,8 @@ FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
                "flat_mediocre inverted any_failure",
     "fft": "tokenization_artifact clean no_artifact_detected spectral_peak_collapse "
            "band_limited_gain",
-    "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected",
+    "compression": "broken_loops more_loops underthink early_stop overthink long_search "
+                   "text_differs healthy no_pattern_detected negligible undecided",
     "hazard": "early early_breakdown delayed constant threshold no_change_detected truncation_wall",
     "format": "no_answer_high truncation_high truncation_rare",
     "runs": "flip_rate_high",
