@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from failure_analysis import files
 from failure_analysis.lenses import (
     compression,
+    contrasts,
     dataset,
     diagnose,
     diagnosis,
@@ -293,7 +294,7 @@ def test_a_loop_needs_correct_traces_to_compare_with() -> None:
     loop = np.r_[np.ones(20), np.zeros(80)]
     for correct, broken in ((3, False), (60, True)):
         part = _table(np.r_[np.ones(100, int), np.zeros(correct, int)])
-        assert compression.loop_share(part, np.r_[loop, np.zeros(correct)]).broken is broken
+        assert contrasts.loop_share(part, np.r_[loop, np.zeros(correct)]).broken is broken
 
 
 def test_a_grey_figure_stands_where_nothing_can_be_said(analyze, tmp_path) -> None:
@@ -633,7 +634,7 @@ def test_raw_packed_size_is_a_length_meter_and_the_residual_is_not() -> None:
         columns = dict(zip(traces.NAMES, np.array(lines).T, strict=True))
         part = _table(wrong.astype(int))
         ratio = columns["packed"] / columns["bytes"]
-        assert compression.stratified_auc(ratio, wrong, one_stratum, part.item, False).value < 0.1
+        assert contrasts.stratified_auc(ratio, wrong, one_stratum, part.item, False).value < 0.1
         residual, slack = compression.residuals(columns, part)
         fair = compression.compare(part, columns, residual, slack, one_stratum, False)
         covered += fair["residual_entropy"].low < 0.5 < fair["residual_entropy"].high
@@ -747,7 +748,7 @@ def test_loops_are_called_where_failures_loop_three_times_as_often(tmp_path) -> 
         place = np.array([int(str(item).split("-")[1].split("@")[0]) // 2 / 100
                           for item in table.ident])
         loop = np.where(table.outcome == dataset.CORRECT, place < 0.05, place < rate)
-        share = compression.loop_share(table, loop.astype(float))
+        share = contrasts.loop_share(table, loop.astype(float))
         assert share.broken is called
         assert share.estimates["loop_risk_ratio"]["lo"] > 1
 
@@ -762,7 +763,7 @@ def test_traces_of_repeated_items_are_compared_within_them(tmp_path) -> None:
     assert by_item and (strata == table.item).all()
     wrong = table.outcome == dataset.WRONG
     x = rng.normal(size=len(table)) + 2 * rng.normal(size=25)[table.item] * wrong
-    auc = compression.stratified_auc(x, wrong, table.item, table.item, True)
+    auc = contrasts.stratified_auc(x, wrong, table.item, table.item, True)
     means = [np.mean([a > b for a in x[wrong & (table.item == item)]
                       for b in x[~wrong & (table.item == item)]]) for item in range(25)]
     assert auc.value == pytest.approx(np.mean(means))
@@ -934,7 +935,7 @@ def test_the_stratified_auc_against_counting() -> None:
     rng = np.random.default_rng(6)
     x, wrong = np.round(rng.normal(0, 1, 60), 1), rng.random(60) < .5
     stratum = np.arange(60) % 3
-    own = compression.stratified_auc(x, wrong, stratum, np.arange(60), False)
+    own = contrasts.stratified_auc(x, wrong, stratum, np.arange(60), False)
     total, weights = 0.0, 0.0
     for code in range(3):
         a, b = x[wrong & (stratum == code)], x[~wrong & (stratum == code)]

@@ -4,46 +4,22 @@ correct ones of equal difficulty?
 A packed size is mostly a measure of length, so what is compared is the residual after length, the
 bits in windows of equal size, novelty, and loops found on the tokens themselves."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from failure_analysis.lenses import dataset, findings, tokens, traces
+from failure_analysis.lenses import contrasts, dataset, findings, tokens, traces
+from failure_analysis.lenses.contrasts import GROUP, LEVEL, Auc, LoopShare
 from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, WRONG, Group, Table
-from failure_analysis.lenses.findings import Interval, estimate, finite, gate, insufficient
+from failure_analysis.lenses.findings import estimate, finite, gate, insufficient
 from failure_analysis.statistics import rounded
 
 NAME = "compression"
-GROUP, SHORTEST, SHIFT = 30, 64, 0.08
+SHORTEST, FEW = 64, 20
+SEEN = 0.08  # strength asks whether an AUC so far from a half would show
 HEADER_GZIP = traces.HEADER + 12
-
-
-
-class Auc(NamedTuple):
-    """P(wrong > correct) within strata, and each item's share in its error."""
-
-    value: float
-    error: float
-    influence: np.ndarray
-
-    @property
-    def low(self) -> float:
-        """The lower end of the 95 % interval."""
-        return max(0.0, self.value - findings.Z * self.error)
-
-    @property
-    def high(self) -> float:
-        """The upper end."""
-        return min(1.0, self.value + findings.Z * self.error)
-
-
-class LoopShare(NamedTuple):
-    """How often failures loop: estimates, sentences, and whether that breaks the system."""
-
-    estimates: dict[str, Any]
-    evidence: list[str]
-    broken: bool
 
 
 class Traces(NamedTuple):
@@ -107,40 +83,50 @@ def analyse(group: Group, measured: Traces, seed: int) -> dict[str, Any]:
     if not long_enough.any():
         return insufficient(NAME, n, [f"traces of {SHORTEST} tokens or more; the longest has "
                                       f"{int(np.nanmax(features['tokens']))}"])
-    table = group.table.take(long_enough)
-    features = {name: column[long_enough] for name, column in features.items()}
-    residual, slack = residuals(features, table)
+    table = group.table.take(has)
+    features = {name: column[has] for name, column in features.items()}
+    long_enough, residual = long_enough[has], np.full(len(table), np.nan)
+    residual[long_enough], slack = residuals(
+        {name: column[long_enough] for name, column in features.items()}, table.take(long_enough))
     strata, by_item = strata_of(table)
-    shared = np.all([np.isin(strata, strata[table.outcome == code]) for code in (WRONG, CORRECT)],
-                    axis=0)
-    gates = [gate(f"{dataset.OUTCOMES[code]} traces in strata with both",
-                  int((table.outcome[shared] == code).sum()), GROUP) for code in (WRONG, CORRECT)]
-    looped = loop_share(table, features["loop"])
+    gates = _gates(table, long_enough, strata)
+    looped = contrasts.loop_share(table, features["loop"])
     result = insufficient(
         NAME, n, findings.short_of(gates), gates=gates, seed=seed, estimates=looped.estimates,
-        evidence=looped.evidence, caveats=_caveats(has, long_enough, measured.unit),
+        evidence=looped.evidence, caveats=_caveats(n, long_enough, measured.unit),
         tables={"traces": trace_rows(table, features, residual),
                 "groups": group_rows(table, features, residual)},
         compat=_compat(table, features))
-    if result["need"] and looped.broken:
-        return result | {"pattern": "broken_loops", "need": [], "strength": "medium",
-                         "confidence_kind": "only the share of loops was tested"}
-    if result["need"]:
-        return result
-    aucs = compare(table, features, residual, slack, strata, by_item)
+    aucs = {} if result["need"] else compare(table, features, residual, slack, strata, by_item)
     if not aucs:
-        return result | {"need": ["wrong and correct traces that do not loop, in strata with both"]}
-    return _decided(result, table, features, aucs, looped.broken, by_item)
+        result["need"] = result["need"] or ["wrong and correct traces that do not loop, in strata "
+                                            "with both"]
+        if labels := looped.labels(looped.p):
+            result |= {"pattern": labels[0], "need": [], "strength": "medium",
+                       "confidence_kind": "only the share of loops was tested"}
+        return result
+    return _decided(result, table, features, aucs, looped, by_item)
 
 
-def _caveats(has: np.ndarray, long_enough: np.ndarray, unit: str) -> list[str]:
-    """What the tokens are, and which samples take no part."""
-    caveats, traced = [f"tokens are {unit}"], int(has.sum())
+def _gates(table: Table, long_enough: np.ndarray, strata: np.ndarray) -> list[dict]:
+    """What it takes to compare: traces of both outcomes, of which one kind is no mere answer."""
+    shared = np.all([np.isin(strata, strata[table.outcome == code]) for code in (WRONG, CORRECT)],
+                    axis=0)
+    inside = [shared & (table.outcome == code) for code in (WRONG, CORRECT)]
+    gates = [gate(f"{dataset.OUTCOMES[code]} traces in strata with both", int(rows.sum()), GROUP)
+             for code, rows in zip((WRONG, CORRECT), inside, strict=True)]
+    most = max(int((rows & long_enough).sum()) for rows in inside)
+    return [*gates, gate(f"traces of {SHORTEST} tokens or more of one outcome there", most, GROUP)]
+
+
+def _caveats(n: int, long_enough: np.ndarray, unit: str) -> list[str]:
+    """What the tokens are, and which of `n` samples take no part."""
+    caveats, traced = [f"tokens are {unit}"], len(long_enough)
     if short := traced - int(long_enough.sum()):
         more = ": too short to speak of compression" if short > 0.2 * traced else ""
-        caveats.append(f"{short} of {traced} traces have fewer than {SHORTEST} tokens and take no "
-                       f"part{more}")
-    if without := len(has) - traced:
+        caveats.append(f"{short} of {traced} traces have fewer than {SHORTEST} tokens; only their "
+                       f"length is compared{more}")
+    if without := n - traced:
         caveats.append(f"{without} samples have no text")
     return caveats
 
@@ -191,16 +177,22 @@ def strata_of(table: Table) -> tuple[np.ndarray, bool]:
 
 def compare(table: Table, features: dict[str, np.ndarray], residual: np.ndarray, slack: float,
             strata: np.ndarray, by_item: bool) -> dict[str, Auc]:
-    """Wrong against correct traces within strata, loops left out: length, residual, windows,
-    novelty. Truncated ones take no part: their length is the limit's."""
+    """Wrong against correct traces within strata, loops left out: length, and of those that are
+    long enough residual, windows, novelty, where there are enough of them. Truncated ones take no
+    part: their length is the limit's."""
     kept = (table.outcome <= WRONG) & (features["loop"] == 0)
     length = table.tokens if not np.isnan(table.tokens[kept]).any() else features["tokens"]
+    novelty = np.where(np.isnan(residual), np.nan, features["novelty"])
     values = {"tokens": length, "residual_entropy": residual,
-              "window_bits": features["window_bits"], "novelty": features["novelty"]}
+              "window_bits": features["window_bits"], "novelty": novelty}
     wrong = table.outcome[kept] == WRONG
 
     def auc(column: np.ndarray) -> Auc | None:
-        return stratified_auc(column[kept], wrong, strata[kept], table.item[kept], by_item)
+        there = ~np.isnan(column[kept])
+        if min((there & wrong).sum(), (there & ~wrong).sum()) < FEW:
+            return None
+        return contrasts.stratified_auc(column[kept], wrong, strata[kept], table.item[kept],
+                                        by_item)
 
     aucs = {name: result for name, column in values.items() if (result := auc(column)) is not None}
     if slack and "residual_entropy" in aucs:
@@ -212,104 +204,16 @@ def compare(table: Table, features: dict[str, np.ndarray], residual: np.ndarray,
     return aucs
 
 
-def stratified_auc(x: np.ndarray, wrong: np.ndarray, stratum: np.ndarray, item: np.ndarray,
-                   by_item: bool) -> Auc | None:
-    """P(wrong > correct) averaged over strata with weight n1 n0 / (n1 + n0); its error from the
-    placements (DeLong and others 1988), summed by item. None without a shared stratum."""
-    recorded = ~np.isnan(x)
-    x, wrong, stratum, item = x[recorded], wrong[recorded], stratum[recorded], item[recorded]
-    parts = []
-    order = np.argsort(stratum, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(stratum[order])) + 1):
-        ones, zeros = rows[wrong[rows]], rows[~wrong[rows]]
-        if len(ones) and len(zeros):
-            pooled = findings.ranks(x[np.r_[ones, zeros]])
-            own = np.r_[findings.ranks(x[ones]), findings.ranks(x[zeros])]
-            place = (pooled - own) / np.r_[np.full(len(ones), len(zeros)),
-                                          np.full(len(zeros), len(ones))]
-            place[len(ones):] = 1 - place[len(ones):]
-            parts.append((np.r_[ones, zeros], place, len(ones), len(zeros)))
-    if not parts:
-        return None
-    weight = np.array([a * b / (a + b) for _, _, a, b in parts])
-    weight /= weight.sum()
-    each = np.array([place[:a].mean() for _, place, a, _ in parts])
-    value = float(weight @ each)
-    influence = np.zeros(int(item.max()) + 1)
-    for (rows, place, a, b), share, mean in zip(parts, weight, each, strict=True):
-        if by_item:  # an item is a draw of its own
-            influence[item[rows[0]]] += share * (mean - value)
-        else:
-            size = np.r_[np.full(a, a), np.full(b, b)]
-            np.add.at(influence, item[rows], share * (place - mean) / size)
-    clusters = int((influence != 0).sum())
-    error = float(np.sqrt((influence**2).sum() * clusters / max(clusters - 1, 1)))
-    return Auc(value, error, influence)
-
-
-def loop_share(table: Table, loop: np.ndarray) -> LoopShare:
-    """How often failures loop, against correct traces of the same levels."""
-    failed = table.outcome != CORRECT
-    k, n = int(loop[failed].sum()), int(failed.sum())
-    k0, n0 = int(loop[~failed].sum()), int((~failed).sum())
-    if n < GROUP:
-        return LoopShare({}, [], False)
-    low, _ = findings.wilson(k, n)
-    estimates = {"loop_share_of_failures": findings.share(k, n)}
-    sentence = f"{k} of {n} failures loop, {k0} of {n0} correct traces do"
-    strata = table.levels()
-    size = int(strata.max()) + 1
-    counts = np.array([np.bincount(strata[mask], loop[mask] if weighed else None, size)
-                       for mask in (failed, ~failed) for weighed in (True, False)]).T
-    counts = counts[(counts[:, 1] > 0) & (counts[:, 3] > 0)]
-    if not len(counts):  # nothing correct to compare with
-        return LoopShare(estimates, [sentence], float(low) >= 0.05)
-    ratio = findings.risk_ratio(counts)
-    estimates["loop_risk_ratio"] = estimate(*ratio, "Mantel-Haenszel over levels")
-    # With no loop among few correct traces this interval has no lower end worth the name.
-    k, n, k0, n0 = counts.sum(0)
-    sure = findings.none_among(k, n, n0) <= 0.025 if k0 == 0 else ratio.low > 1
-    if low >= 0.05 and not sure:
-        sentence += ": too few correct traces to say that loops go with failure"
-    return LoopShare(estimates, [sentence], bool(low >= 0.05 and ratio.value >= 3 and sure))
-
-
-def decide(aucs: dict[str, Auc], shift: dict[str, float], broken: bool) -> list[str]:
-    """The labels by the rules of the method; `shift` moves each value (a replicate)."""
-    def moved(name: str) -> Interval:
-        auc, by = aucs.get(name), shift.get(name, 0.0)
-        return Interval(auc.value + by, auc.low + by, auc.high + by) if auc else \
-            Interval(0.5, 0.0, 1.0)
-
-    length = moved("tokens")
-    poorer = moved("residual_entropy").high < 0.5
-    repeats = poorer or moved("novelty").high < 0.5
-    labels = ["broken_loops"] if broken else []
-    if length.value <= 0.5 - SHIFT and length.high < 0.5 and poorer:
-        labels.append("underthink")
-    if length.value >= 0.5 + SHIFT and length.low > 0.5:
-        labels.append("overthink" if repeats else "long_search")
-    return labels
-
-
 def _decided(result: dict[str, Any], table: Table, features: dict, aucs: dict[str, Auc],
-             broken: bool, by_item: bool) -> dict[str, Any]:
+             looped: LoopShare, by_item: bool) -> dict[str, Any]:
     """The result with its label and what that rests on."""
-    powered = all(findings.power(SHIFT, aucs[name].error) >= 0.8 for name in
-                  ("tokens", "residual_entropy") if name in aucs)
-    growth = growth_with_level(table, features)
-    quiet = "healthy" if powered and growth is not None and growth > 0 else "no_pattern_detected"
-    pattern, *also = decide(aucs, {}, broken) or [quiet]
-    items = len(next(iter(aucs.values())).influence)
-    draws = np.random.default_rng(result["seed"]).standard_normal((findings.REPLICATES, items))
-    moved = {name: draws[:, :len(auc.influence)] @ auc.influence for name, auc in aucs.items()
-             if len(auc.influence) <= items}
-
-    def replicate(number: int) -> str:
-        shift = {name: float(column[number]) for name, column in moved.items()}
-        return (decide(aucs, shift, broken) or [quiet])[0]
-
-    confidence = findings.steadiness(replicate, pattern, 0.99)
+    p, growth = contrasts.adjusted(aucs, looped), growth_with_level(table, features)
+    named = contrasts.decide(aucs, looped, p)
+    pattern, *also = named or [contrasts.quiet(aucs, p, growth)]
+    confidence = findings.steadiness(_replicates(aucs, looped, pattern, result["seed"]), pattern,
+                                     0.99)
+    powered = not named or all(findings.power(SEEN, aucs[name].error) >= 0.8 for name in
+                               ("tokens", "residual_entropy") if name in aucs)
     result["estimates"] |= {
         f"auc_{name}": estimate(auc.value, auc.low, auc.high,
                                 "P(wrong > correct) within strata; placements by item")
@@ -317,8 +221,10 @@ def _decided(result: dict[str, Any], table: Table, features: dict, aucs: dict[st
     if growth is not None:
         result["estimates"]["tokens_grow_with_level"] = {"est": rounded(growth),
                                                          "method": "Spearman"}
+    if "more_loops" in named:
+        result["evidence"][0] += ": more than chance"
     at = len(result["evidence"]) if features["loop"].any() else 0
-    result["evidence"][at:at] = _sentences(aucs)
+    result["evidence"][at:at] = _sentences(aucs, p)
     if near := int(features["near"].sum()):
         result["evidence"].append(f"{near} traces nearly loop (forms and tables do so "
                                   "legitimately)")
@@ -328,7 +234,24 @@ def _decided(result: dict[str, Any], table: Table, features: dict, aucs: dict[st
     return result | {
         "pattern": pattern, "also": also, "confidence": rounded(confidence),
         "confidence_kind": "share of item multiplier-bootstrap replicates with the same label",
-        "strength": findings.strength(confidence, powered)}
+        "tests": contrasts.tests(aucs, looped, p),
+        "strength": "low" if pattern == "undecided" else findings.strength(confidence, powered)}
+
+
+def _replicates(aucs: dict[str, Auc], looped: LoopShare, pattern: str, seed: int
+                ) -> Callable[[int], str]:
+    """The label over items weighed anew; `pattern` where nothing has a name."""
+    items = len(next(iter(aucs.values())).influence)
+    draws = np.random.default_rng(seed).standard_normal((findings.REPLICATES, items))
+    moved = {name: auc.value + draws[:, :len(auc.influence)] @ auc.influence
+             for name, auc in aucs.items()}
+
+    def replicate(number: int) -> str:
+        drawn = {name: auc._replace(value=float(moved[name][number]))
+                 for name, auc in aucs.items()}
+        return (contrasts.decide(drawn, looped, contrasts.adjusted(drawn, looped)) or [pattern])[0]
+
+    return replicate
 
 
 def growth_with_level(table: Table, features: dict[str, np.ndarray]) -> float | None:
@@ -344,7 +267,7 @@ def growth_with_level(table: Table, features: dict[str, np.ndarray]) -> float | 
     return max(growths, key=abs, default=None)
 
 
-def _sentences(aucs: dict[str, Auc]) -> list[str]:
+def _sentences(aucs: dict[str, Auc], p: dict[str, float]) -> list[str]:
     words = {"tokens": ("longer", "shorter"),
              "residual_entropy": ("richer for their length", "poorer for their length"),
              "window_bits": ("richer per window", "poorer per window"),
@@ -352,8 +275,7 @@ def _sentences(aucs: dict[str, Auc]) -> list[str]:
     sentences = []
     for name, auc in aucs.items():
         more, less = words[name]
-        clear = auc.low > 0.5 or auc.high < 0.5
-        text = f"wrong traces are {more if auc.value > 0.5 else less}" if clear else \
+        text = f"wrong traces are {more if auc.value > 0.5 else less}" if p[name] <= LEVEL else \
             f"not shown that wrong traces are {more} or {less}"
         sentences.append(f"{text} (AUC {auc.value:.2f}, {auc.low:.2f} to {auc.high:.2f})")
     return sentences
@@ -392,5 +314,11 @@ def group_rows(table: Table, features: dict[str, np.ndarray], residual: np.ndarr
                          **{f"median_{key}": rounded(np.median(features[key][inside]))
                             for key in ("tokens", "bytes", "packed", "novelty", "switches",
                                         "quarter1", "quarter2", "quarter3", "quarter4")},
-                         "median_residual_entropy": finite(np.median(residual[inside]))})
+                         "median_residual_entropy": _median(residual[inside])})
     return rows
+
+
+def _median(values: np.ndarray) -> float | None:
+    """The median of those that are there."""
+    there = values[~np.isnan(values)]
+    return finite(np.median(there)) if len(there) else None

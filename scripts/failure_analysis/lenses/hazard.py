@@ -203,7 +203,7 @@ def _decided(result: dict[str, Any], whole: Times, used: Deciding, edges: np.nda
     strong = findings.strength(confidence, times.fewer() >= FOR_CONSTANT)
     pattern = decision.pattern
     if pattern == "early_breakdown":
-        pattern = "early"
+        pattern = "threshold"
         result["also"].append("early_breakdown")
     result["caveats"].append(caveat)
     change, trend, (scan_adj, trend_adj) = decision.change, decision.trend, decision.adjusted

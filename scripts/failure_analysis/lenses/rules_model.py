@@ -11,9 +11,10 @@ from failure_analysis.lenses.config_model import Checked
 FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
     "surface": "healthy accuracy_cliff gradual_decline truncation_dominant chaotic uniform_failure "
                "flat_mediocre inverted any_failure",
-    "fft": "tokenization_artifact negligible clean no_artifact_detected "
-           "spectral_peak_collapse band_limited_gain",
-    "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected",
+    "fft": "tokenization_artifact negligible clean no_artifact_detected spectral_peak_collapse "
+           "band_limited_gain",
+    "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected "
+                   "more_loops early_stop text_differs negligible undecided",
     "hazard": "early early_breakdown delayed constant threshold no_change_detected truncation_wall",
     "format": "no_answer_high truncation_high truncation_rare",
     "runs": "flip_rate_high",
