@@ -83,11 +83,11 @@ def lens(name: str, request: one_lens.Request, output_dir: Path | None, output: 
              f"{document['samples']} of {document['samples_in_dataset']} samples chosen"]
     for result in document["results"][:20]:
         lines.append(f"{result['name']}: {figures.verdict(result)}")
-        short = result["pattern"] == "insufficient_data"
-        lines += [f"  {sentence}" for sentence in result["need" if short else "evidence"][:5]]
+        lines += [f"  {sentence}" for sentence in figures.sentences(result)[:5]]
     for pair in document["comparisons"][:20]:
-        lines.append(f"{pair['a']} and {pair['b']} on {pair['items']} shared items")
-        lines += [f"  {sentence}" for sentence in (pair["evidence"] or pair["need"])[:4]]
+        lines.append(f"{pair['a']} and {pair['b']} on {pair['items']} shared items of "
+                     f"{pair['task']}")
+        lines += [f"  {sentence}" for sentence in figures.sentences(pair)[:4]]
     return summary, [*lines, "written: " + ", ".join(paths[:8])
                      + (f" and {len(paths) - 8} more" if len(paths) > 8 else "")]
 
@@ -113,7 +113,7 @@ def diagnosed(request: one_lens.Request, output_dir: Path | None, rules: Path | 
     for pair in document["pairs"][:10]:
         sentences = list(dict.fromkeys(
             sentence for lens in pair["differs"].values()
-            for sentence in lens["evidence"] or lens["need"]))
+            for sentence in figures.sentences(lens)))
         lines.append(f"{pair['a']} (a) and {pair['b']} (b): " + "; ".join(sentences[:5]))
     target = Path(document["folder"])
     pairs = [{key: pair[key] for key in ("a", "b", "task", "items", "findings")}
