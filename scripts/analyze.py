@@ -19,11 +19,11 @@
 down), fft (how prompts are spelled), compression (what traces say), hazard (when answers turn
 wrong), diagnose (all four, and the hypotheses they support).
 
-DATASET is a dataset config (.json), samples (.jsonl, .csv, .parquet), runs of any known format, or
-an analysis folder. Writes into --output-dir: LENS.json, tables as .csv, LENS.png and .svg, for
-surface and compression also LENS.html; diagnose writes diagnosis.json, .md, .png, .svg and a
-folder lens_LENS for each lens. --output writes one figure, table or JSON instead. No lens needs a
-download; a text is measured once and kept by its hash in the cache folder.
+DATASET is a dataset config (.json), samples (.jsonl, .ndjson, .csv, .parquet), runs of any known
+format, or an analysis folder. Writes into --output-dir: LENS.json, tables as .csv, LENS.png and
+.svg, for surface and compression also LENS.html; diagnose writes diagnosis.json, .md, .png, .svg
+and a folder lens_LENS for each lens. --output writes one figure, table or JSON instead. No lens
+needs a download; a text is measured once and kept by its hash in the cache folder.
 
 Exit codes: 0 done (also when a lens answers insufficient_data); 1 refused (no such dataset or
 filter, nothing judged); 2 usage.
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     evals = commands.add_parser("evals", help="list the evals of a dataset")
     _dataset(evals)
-    evals.add_argument("--search", metavar="TEXT", help="only those like TEXT")
+    evals.add_argument("--search", metavar="TEXT", help="only those with TEXT in a name")
     for name in (*LENSES, "diagnose"):
         command = commands.add_parser(name, help="all four lenses and a diagnosis"
                                       if name == "diagnose" else f"the {name} lens")
@@ -80,8 +80,9 @@ def _dataset(parser: argparse.ArgumentParser) -> None:
 
 
 def _lens_options(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("--filters", metavar="JSON", help="such as '{\"model_name\": [\"a\", "
-                        "\"b\"], \"length\": [18, 24]}': a two-number list on a number is a range")
+    parser.add_argument("--filters", metavar="JSON", action="append", default=[], help="such as "
+                        "'{\"model_name\": [\"a\", \"b\"], \"length\": [18, 24]}' (a two-number "
+                        "list on a number is a range), or KEY=VALUE; may be given several times")
     where = parser.add_mutually_exclusive_group(required=name != "diagnose")
     where.add_argument("--output-dir", type=Path, metavar="DIR", help="all outputs" + (
         " (default: DATASET itself where it is an analysis folder)" if name == "diagnose" else ""))
@@ -112,13 +113,13 @@ def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             args.jobs < 1 or args.max_traces is not None and args.max_traces < 1):
         parser.error("--jobs and --max-traces are at least 1")
     from failure_analysis import store
-    from failure_analysis.lenses import commands, one_lens
+    from failure_analysis.lenses import commands, filters, one_lens
 
     if args.command == "evals":
         cli.summarise(*commands.evals(args.dataset, args.mapping, args.search), args.json)
         return 0
-    filters, axis = one_lens.parse_filters(args.filters), getattr(args, "axis", None)
-    request = one_lens.Request(args.dataset, filters, axis, args.mapping, args.seed,
+    request = one_lens.Request(args.dataset, filters.parse(args.filters),
+                               getattr(args, "axis", None), args.mapping, args.seed,
                                args.max_traces, args.jobs, args.cache)
     if args.command == "diagnose":
         store.hold(args.output_dir or args.dataset)

@@ -21,6 +21,7 @@ from failure_analysis.lenses import (
     diagnose,
     diagnosis,
     fft,
+    filters,
     findings,
     hazard,
     one_lens,
@@ -138,9 +139,9 @@ FILTERED = {
 
 @pytest.mark.parametrize("case", FILTERED)
 def test_filters(case: str, tmp_path) -> None:
-    filters, expected = FILTERED[case]
+    chosen, expected = FILTERED[case]
     path = write_rows(tmp_path / "s.jsonl", level_rows())
-    assert len(dataset.select(dataset.load(path), filters)) == expected
+    assert len(filters.select(dataset.load(path), chosen)) == expected
 
 
 REFUSED = {
@@ -148,7 +149,7 @@ REFUSED = {
     "no such value": ('{"model_name": "n"}', 'matches no sample; there are m'),
     "empty range": ('{"length": [40, 50]}', "there are 6 values from 0 to 5"),
     "odd filter": ('{"length": {"over": 3}}', "is neither"),
-    "no JSON": ("length=3", "--filters: not valid JSON"),
+    "no JSON": ("length: 3", "--filters: not valid JSON"),
     "no object": ("[1]", "a JSON object was expected"),
 }
 
@@ -503,8 +504,9 @@ def test_axis_and_outputs(analyze, worlds, tmp_path) -> None:
 def test_evals_are_found_by_a_part_of_their_name(analyze, worlds) -> None:
     summary = analyze("evals", worlds / "fine_tune.json", "--search", "finetune")
     assert [system["eval_id"] for system in summary["evals"]] == ["sim1"]
-    assert "there are base-model" in analyze("evals", worlds / "fine_tune.json", "--search", "zz",
-                                             code=1)
+    for search, said in (("zz", "no eval named zz; there are base-model, finetuned-model"),
+                         ("base-mode2", "no eval named base-mode2; nearest: base-model")):
+        assert said in analyze("evals", worlds / "fine_tune.json", "--search", search, code=1)
 
 
 @pytest.mark.slow

@@ -2,12 +2,13 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from failure_analysis.lenses import dataset
+from failure_analysis.lenses import config_model, dataset, fields, filters
 from make_samples import level_rows
 
 OUTCOMES = ("correct", "wrong", "no_answer", "truncated")
@@ -254,7 +255,7 @@ def test_cells_of_a_csv_that_are_names_or_texts_stay_as_they_are(analyze, tmp_pa
                              at % 3, "12"])
     (tmp_path / "d.json").write_text(json.dumps({
         "evals": [{"model_name": "m", "files": "s.csv"}],
-        "fields": {"correct": "verdict.right", "reasoning": "why"}}))
+        "fields": {"correct": "verdict.right", "reasoning_text": "why"}}))
     table = dataset.load(tmp_path / "d.json")
     assert list(table.ident) == [f"{table.evals[0].eval_id}/{name}@0" for name in IDS]
     assert list(table.outcome) == [dataset.CORRECT] * len(IDS)
@@ -392,3 +393,54 @@ def test_two_systems_of_one_model_have_two_names(analyze, tmp_path) -> None:
     rows = [{**row, "eval_id": name} for name in "ab" for row in level_rows(2)]
     summary = analyze("evals", write_rows(tmp_path / "s.jsonl", rows))
     assert [system["label"] for system in summary["evals"]] == ["m a", "m b"]
+
+
+def test_the_fields_of_a_config_are_those_documented(bundle) -> None:
+    text = (bundle / "references" / "lens-dataset.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|([^|]*)\|", text, re.MULTILINE)
+    documented = {name: (name, *re.findall(r"`(\w+)`", others)) for name, others in rows}
+    assert documented == fields.NAMES
+    for kind in (config_model.DatasetConfig, config_model.System, config_model.Task):
+        assert all(re.search(rf'[`"]{name}["`]', text) for name in kind.model_fields)
+
+
+def test_lines_of_json_under_their_other_name(analyze, tmp_path) -> None:
+    path = write_rows(tmp_path / "s.ndjson", level_rows(2))
+    assert analyze("evals", path)["rows"]["kept"] == 12
+
+
+def test_a_task_is_chosen_however_rows_were_read(analyze, run_inside, tmp_path) -> None:
+    source = tmp_path / "answers.jsonl"
+    source.write_text("".join(
+        json.dumps({"qid": f"{kind}{at}", "kind": kind, "who": "m", "ok": at % 2 == 0}) + "\n"
+        for kind in ("alpha", "beta") for at in range(4)))
+    mapping = tmp_path / "mine.yaml"
+    mapping.write_text("benchmark: mine\nfields: {item_id: qid, task: kind, model_name: who, "
+                       "scores: {ok: ok}}\n")
+    packet = tmp_path / "packet"
+    done = run_inside("build_packet.py", "--input", source, "--mapping", mapping, "--output-dir",
+                      packet)
+    assert done.returncode == 0, done.stderr
+    for place in ((source, "--mapping", mapping), (packet,)):
+        summary = analyze("surface", *place, "--filters", "task=beta", "--output",
+                          tmp_path / "x.json")
+        assert [result["name"] for result in summary["results"]] == ["m beta"]
+        assert summary["samples"] == 4
+
+
+def test_a_name_in_a_filter_that_no_sample_has_is_said(analyze, tmp_path) -> None:
+    rows = [{**row, "model_name": name} for row in level_rows(2) for name in ("gpt-4o", "opus")]
+    summary = analyze("surface", write_rows(tmp_path / "s.jsonl", rows), "--filters",
+                      '{"model_name": ["gpt-5", "opus"]}', "--output", tmp_path / "x.json")
+    assert summary["rows"]["notes"][-1] == \
+        "filter model_name: no sample has gpt-5; there are gpt-4o, opus"
+
+
+SPELLED = {"length=3": {"length": 3}, "length=[18, 24]": {"length": [18, 24]},
+           "eval_id=12e4": {"eval_id": "12e4"}, '{"a": "b=c"}': {"a": "b=c"},
+           "model_name=a=b": {"model_name": "a=b"}}
+
+
+@pytest.mark.parametrize("text", SPELLED)
+def test_a_filter_may_be_a_key_and_a_value(text: str) -> None:
+    assert filters.parse([text, "tier=easy"]) == {**SPELLED[text], "tier": "easy"}

@@ -5,12 +5,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files, terminal
+from failure_analysis import clean, files, terminal
 from failure_analysis.lenses import dataset, figures, one_lens
 
 
 def evals(path: Path, mapping: Path | None, search: str | None) -> tuple[dict, list[str]]:
-    """The evals of a dataset, or those like a text, with tasks and samples."""
+    """The evals of a dataset, or those with a text in their names, with tasks and samples."""
     table = dataset.load(path, mapping)
     rows = []
     for place, system in enumerate(table.evals):
@@ -21,10 +21,10 @@ def evals(path: Path, mapping: Path | None, search: str | None) -> tuple[dict, l
                      "tasks": [table.tasks[task] for task in sorted(set(table.task[inside]))],
                      **{name: outcomes[code] for code, name in enumerate(dataset.OUTCOMES)}})
     if search is not None:
-        rows = [row for row in rows if _like(search, row)]
+        wanted, all_rows = search.casefold(), rows
+        rows = [row for row in rows if any(wanted in name.casefold() for name in _names(row))]
         if not rows:
-            labels = ", ".join(system.label for system in table.evals[:12])
-            raise files.Refusal(f"--search {search}: no eval is like it; there are {labels}")
+            raise files.Refusal(f"no eval named {search}; {_nearest(search, all_rows)}")
     difficulty = table.difficulty()
     summary = {"dataset": table.config.name, "evals": rows, "rows": table.account,
                "parameters": {name: "number" if values.dtype == float else "name"
@@ -39,14 +39,17 @@ def evals(path: Path, mapping: Path | None, search: str | None) -> tuple[dict, l
                      account_line(table.account)]
 
 
-def _like(search: str, row: dict) -> bool:
-    """Whether the text is in the eval's names, or nearly one of them or of their parts."""
-    wanted = search.casefold()
-    names = [row["eval_id"], row["model_name"], row["label"]]
-    if any(wanted in name.casefold() for name in names):
-        return True
-    parts = [part for name in names for part in (name, *name.replace("/", "-").split("-"))]
-    return bool(difflib.get_close_matches(wanted, [part.casefold() for part in parts], 1, 0.75))
+def _names(row: dict) -> list[str]:
+    return [row["eval_id"], row["model_name"], row["label"]]
+
+
+def _nearest(search: str, rows: list[dict]) -> str:
+    """The names nearest to a text that is in none of them, else the first that there are."""
+    names = list(dict.fromkeys(name for row in rows for name in _names(row)))
+    folded = {name.casefold(): name for name in reversed(names)}
+    near = [folded[name] for name in difflib.get_close_matches(search.casefold(), folded, 5)]
+    listed = ", ".join(map(clean.visible, near or [row["label"] for row in rows[:12]]))
+    return f"nearest: {listed}" if near else f"there are {listed}"
 
 
 def account_line(account: dict[str, Any]) -> str:
@@ -80,11 +83,11 @@ def lens(name: str, request: one_lens.Request, output_dir: Path | None, output: 
              f"{document['samples']} of {document['samples_in_dataset']} samples chosen"]
     for result in document["results"][:20]:
         lines.append(f"{result['name']}: {figures.verdict(result)}")
-        short = result["pattern"] == "insufficient_data"
-        lines += [f"  {sentence}" for sentence in result["need" if short else "evidence"][:5]]
+        lines += [f"  {sentence}" for sentence in figures.sentences(result)[:5]]
     for pair in document["comparisons"][:20]:
-        lines.append(f"{pair['a']} and {pair['b']} on {pair['items']} shared items")
-        lines += [f"  {sentence}" for sentence in (pair["evidence"] or pair["need"])[:4]]
+        lines.append(f"{pair['a']} and {pair['b']} on {pair['items']} shared items of "
+                     f"{pair['task']}")
+        lines += [f"  {sentence}" for sentence in figures.sentences(pair)[:4]]
     return summary, [*lines, "written: " + ", ".join(paths[:8])
                      + (f" and {len(paths) - 8} more" if len(paths) > 8 else "")]
 
@@ -110,7 +113,7 @@ def diagnosed(request: one_lens.Request, output_dir: Path | None, rules: Path | 
     for pair in document["pairs"][:10]:
         sentences = list(dict.fromkeys(
             sentence for lens in pair["differs"].values()
-            for sentence in lens["evidence"] or lens["need"]))
+            for sentence in figures.sentences(lens)))
         lines.append(f"{pair['a']} (a) and {pair['b']} (b): " + "; ".join(sentences[:5]))
     target = Path(document["folder"])
     pairs = [{key: pair[key] for key in ("a", "b", "task", "items", "findings")}

@@ -36,7 +36,7 @@ def load_config(path: Path, mapping: Path | None = None) -> Config:
     """The config of a dataset: the file itself where it is one, else what its path says."""
     if not path.exists():
         raise files.Refusal(f"{path}: no such dataset; give a dataset config (.json), samples "
-                            "(.jsonl, .csv, .parquet), runs, or an analysis folder")
+                            "(.jsonl, .ndjson, .csv, .parquet), runs, or an analysis folder")
     if path.is_dir() or mapping or not files.bare_name(path).endswith(".json"):
         return Config(files.bare_name(path).split(".")[0], path, mapping=mapping)
     document = files.read_json(path)

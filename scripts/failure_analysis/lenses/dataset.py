@@ -1,5 +1,5 @@
 """The table that every lens works on: one line per generation, without its texts, which are read
-again when a lens needs them; filters; groups."""
+again when a lens needs them; groups."""
 
 import difflib
 import hashlib
@@ -37,7 +37,9 @@ class Text(NamedTuple):
     reasoning_ids: list | None
 
 
-_KINDS = dict(zip(Text._fields, (str, str, str, list, list, list), strict=True))
+# The fields of a row that these are, in their order, and what each must be.
+_KINDS = {"prompt_text": str, "reasoning_text": str, "response": str, "prompt_token_ids": list,
+          "token_offsets": list, "reasoning_token_ids": list}
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def _keep(read: _Read, number: int, raw: samples.Raw, outcome: int, config: Conf
     about = config.tasks.get(task, {})
     tier = str(fields.get("tier") or about.get("tier") or "all")
     item = str(fields["item_id"])
-    tokens, bad = _tokens(fields.get("tokens"))
+    tokens, bad = _tokens(fields.get("completion_tokens"))
     read.counts["bad_tokens"] += bad
     guess = _first_number(fields.get("guess_rate"), about.get("guess_rate"), config.guess_rate, 0.0)
     kept = _Kept(read.evals[system], read.tasks[task], read.tiers[tier],
@@ -187,7 +189,7 @@ def _ident(read: _Read, fields: dict, system: Eval, task: str, place: tuple, num
         read.again.setdefault(place, []).append(number)
         turn = len(read.again[place])
     end = f"@{turn}" if trial is None else f"@{trial}.{turn}" if turn else f"@{trial}"
-    name = str(fields.get("ident") or f"{system.eval_id}/{item}{end}")
+    name = str(fields.get("datapoint_id") or f"{system.eval_id}/{item}{end}")
     if name in read.idents:
         name = f"{system.eval_id}/{task}/{item}{end}"
     return name if name not in read.idents else f"{name}#{number}"
@@ -242,7 +244,7 @@ def _outcome(raw: samples.Raw, config: Config) -> int | None:
     outcome, correct = fields.get("outcome"), fields.get("correct")
     if outcome == "truncated" or str(fields.get("finish_reason")).lower() in CUT_OFF \
             or fields.get("truncated") in YES \
-            or _tokens(fields.get("tokens"))[0] >= _limit(raw, config):
+            or _tokens(fields.get("completion_tokens"))[0] >= _limit(raw, config):
         return TRUNCATED
     if outcome in OUTCOMES:
         return OUTCOMES.index(outcome)
@@ -286,32 +288,11 @@ def texts(table: Table) -> Iterator[tuple[int, Text]]:
                              for value, kind in values))
 
 
-def select(table: Table, filters: dict[str, Any]) -> Table:
-    """The samples that pass every filter; refuses an unknown key and a filter that leaves
-    nothing, naming what there is."""
-    for key, wanted in filters.items():
-        values = _column(table, key)
-        kept = _passes(values, wanted, key)
-        if not kept.any():
-            raise files.Refusal(f"filter {key}: {str(wanted)[:80]} matches no sample; "
-                                f"{_there(values, wanted)}")
-        table = _in_order(table.take(kept), key, wanted)
-    return table
-
-
-def _in_order(table: Table, key: str, wanted: Any) -> Table:
-    """The table with its systems in the order in which a filter lists (and lenses compare) them."""
-    listed = wanted.get("in") if isinstance(wanted, dict) else wanted
-    if key not in ("eval_id", "model_name") or not isinstance(listed, list):
-        return table
-    names = list(map(str, listed))
-    order = sorted(range(len(table.evals)), key=lambda at: names.index(name) if (
-        name := getattr(table.evals[at], key)) in names else len(names))
-    return replace(table, evals=tuple(table.evals[at] for at in order),
-                   eval=np.argsort(order)[table.eval])
-
-
-def _column(table: Table, key: str) -> np.ndarray:
+def column(table: Table, key: str) -> np.ndarray:
+    """What each sample has under a key that filters and --axis know; refuses one that they do
+    not. `task`, as rows of ingest call it, is `base_task`."""
+    if key == "task" and key not in table.params:
+        key = "base_task"
     named = {"eval_id": ([system.eval_id for system in table.evals], table.eval),
              "model_name": ([system.model_name for system in table.evals], table.eval),
              "base_task": (table.tasks, table.task), "tier": (table.tiers, table.tier)}
@@ -324,51 +305,6 @@ def _column(table: Table, key: str) -> np.ndarray:
     near = difflib.get_close_matches(key, keys, 1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise files.Refusal(f"filter {key}: no such key; {hint}known are {', '.join(keys)}")
-
-
-def _passes(values: np.ndarray, wanted: Any, key: str) -> np.ndarray:
-    numeric, pair, spelled = values.dtype == float, _two_numbers(wanted), str(wanted)[:80]
-    if pair and not numeric and any(map(_spells_number, values)):
-        names = sum(value is not None and not _spells_number(value) for value in values)
-        raise files.Refusal(f"filter {key}: {spelled} is a range, and {names} of {len(values)} "
-                            "values are no number, the others perhaps texts; write "
-                            f"{{\"in\": {spelled}}} for just these two")
-    asked = wanted if isinstance(wanted, dict) else {"range": wanted} if pair and numeric else \
-        {"in": wanted if isinstance(wanted, list) else [wanted]}
-    match asked:
-        case {"range": ends, **more} if numeric and _two_numbers(ends) and not more:
-            return (values >= ends[0]) & (values <= ends[1])
-        case {"in": list(listed), **more} if not more:
-            return np.isin(values, [float(value) for value in listed if is_number(value)]
-                           if numeric else list(map(str, listed)))
-    raise files.Refusal(f"filter {key}: {spelled} is neither {{\"in\": […]}} nor, on a number, "
-                        "{\"range\": [low, high]}")
-
-
-def _spells_number(value: Any) -> bool:
-    try:
-        return value is not None and math.isfinite(float(value))
-    except ValueError:
-        return False
-
-
-def _two_numbers(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
-
-
-def _there(values: np.ndarray, wanted: Any) -> str:
-    """The values that exist, the nearest first."""
-    if values.dtype == float:
-        distinct = np.unique(values[~np.isnan(values)])
-        return "it has no value in these samples" if not len(distinct) else \
-            f"there are {len(distinct)} values from {distinct[0]:g} to {distinct[-1]:g}"
-    names = sorted({value for value in values if value is not None}, key=natural_key)
-    asked = wanted if isinstance(wanted, str) else str((wanted or [""])[0]) \
-        if isinstance(wanted, list) else ""
-    near = difflib.get_close_matches(asked, names, 5)
-    listed = ", ".join([*near, *(name for name in names if name not in near)][:12])
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return f"there are {listed}{more}"
 
 
 class Group(NamedTuple):
@@ -389,7 +325,7 @@ def groups(table: Table, axis: str | None = None) -> list[Group]:
     """One group per eval and task, in the order of the dataset; with an axis one per level, and
     one of the samples that have no value there."""
     whole = [("", np.ones(len(table), bool))]
-    parts = whole if axis is None else _split(_column(table, axis), axis)
+    parts = whole if axis is None else _split(column(table, axis), axis)
     chosen = []
     for system, task, (level, inside) in itertools.product(
             range(len(table.evals)), range(len(table.tasks)), parts):

@@ -1,16 +1,15 @@
 """diagnosis.md and the matrix of hypotheses by lenses."""
 
 from collections.abc import Sequence
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import clean
 from failure_analysis.lenses import diagnosis, figures
-from failure_analysis.lenses.findings import NEED
 from failure_analysis.markdown import cell, code, table
 
 _SIGNS = {"for": "+", "against": "veto", "missing": "not assessed", "": ""}
-MOST_SYSTEMS = 12
+MOST_SYSTEMS, MOST_ROWS = 6, 60  # matrices, rows of the overview
 
 
 def page(document: dict[str, Any]) -> str:
@@ -39,8 +38,7 @@ def _system(system: dict[str, Any]) -> list[str]:
         ("lens", "finds", "confidence", "strength", "what it rests on"),
         [(lens, ", ".join((result["pattern"], *result["also"])), "" if result["confidence"] is None
           else f"{result['confidence']:.2f}", result["strength"],
-          cell("; ".join(result["need"][:3] if result["pattern"] == NEED
-                         else result["evidence"][:4])))
+          cell("; ".join(figures.sentences(result)[:4])))
          for lens, result in system["lenses"].items()]) + "\n")
     parts.append(table(
         ("hypothesis", "status", "score", *diagnosis.COLUMNS),
@@ -109,7 +107,7 @@ def _pair(pair: dict[str, Any]) -> list[str]:
              f"{pair['items']} shared items.\n",
              table(("lens", "a", "b", "on the same items"),
                    [(lens, ", ".join(difference["a"]), ", ".join(difference["b"]),
-                     cell("; ".join(difference["evidence"] or difference["need"])))
+                     cell("; ".join(figures.sentences(difference))))
                     for lens, difference in pair["differs"].items()]) + "\n"]
     rows = [(lens, cell(name), f"{value['est']:.3g}", f"{value['lo']:.3g} to {value['hi']:.3g}")
             for lens, difference in pair["differs"].items()
@@ -120,35 +118,79 @@ def _pair(pair: dict[str, Any]) -> list[str]:
 
 
 def draw(paths: Sequence[Path], document: dict[str, Any]) -> None:
-    """The matrix of hypotheses by lenses, one per system: + for, x veto, ? not assessed."""
-    from matplotlib.patches import Rectangle
-
-    systems = document["systems"][:MOST_SYSTEMS]
-    looks = {"for": ("+", "#2166ac", "white"), "against": ("×", "#b35806", "white"),
-             "missing": ("?", "#bdbdbd", "#404040"), "": ("", "#ffffff", "#404040")}
+    """The hypotheses by lenses, a matrix per system; of many systems one of systems by
+    hypotheses."""
+    systems = document["systems"]
+    if len(systems) > MOST_SYSTEMS:
+        _overview(paths, systems)
+        return
     rows = sum(len(system["hypotheses"]) for system in systems)
     with figures.sheet(paths, 9, 0.31 * rows + 1.5 * len(systems)) as figure:
         parts = figure.subplots(len(systems), 1, squeeze=False)[:, 0]
         for axes, system in zip(parts, systems, strict=True):
-            listed = system["hypotheses"]
-            for y, hypothesis in enumerate(listed):
-                for x, column in enumerate(diagnosis.COLUMNS):
-                    sign = _sign(hypothesis, column)
-                    text, ground, ink = looks[sign]
-                    axes.add_patch(Rectangle((x - .48, y - .44), .96, .88, facecolor=ground,
-                                             alpha=0.75 if sign else 1, edgecolor="#d9d9d9"))
-                    axes.text(x, y, text, ha="center", va="center", fontsize=11, color=ink)
+            _matrix(axes, system)
+
+
+def _matrix(axes: Any, system: dict[str, Any]) -> None:
+    """Hypotheses by lenses: + for, x veto, ? not assessed."""
+    looks = {"for": ("+", "#2166ac", "white"), "against": ("×", "#b35806", "white"),
+             "missing": ("?", "#bdbdbd", "#404040"), "": ("", "#ffffff", "#404040")}
+    listed = system["hypotheses"]
+    for y, hypothesis in enumerate(listed):
+        for x, column in enumerate(diagnosis.COLUMNS):
+            _box(axes, x, y, *looks[_sign(hypothesis, column)])
+        status = hypothesis["status"]
+        axes.text(len(diagnosis.COLUMNS) - .4, y, f"{status}, {hypothesis['score']:g}",
+                  va="center", fontsize=8,
+                  weight="bold" if status == diagnosis.SUPPORTED else "normal")
+    _frame(axes, diagnosis.COLUMNS, [hypothesis["hypothesis"] for hypothesis in listed])
+    axes.set_xlim(-.5, len(diagnosis.COLUMNS) + .9)
+    axes.set_title(f"{figures.short(system['name'], 90)} (n = {system['samples']})\n"
+                   f"{' or '.join(system['conclusion'])}", x=-0.2, ha="left", fontsize=9.5)
+
+
+def _overview(paths: Sequence[Path], systems: Sequence[dict[str, Any]]) -> None:
+    """Systems by hypotheses, with scores: dark is supported, light tentative, × contradicted."""
+    shown = systems[:MOST_ROWS]
+    names = sorted({hypothesis["hypothesis"] for system in shown
+                    for hypothesis in system["hypotheses"]})
+    looks = {diagnosis.SUPPORTED: ("#2166ac", "white"), diagnosis.TENTATIVE: ("#a6c8e4", "black"),
+             diagnosis.CONTRADICTED: ("#f3dcc6", "#404040")}
+    with figures.sheet(paths, 11, 0.27 * len(shown) + 2.6) as figure:
+        axes = figure.subplots()
+        for y, system in enumerate(shown):
+            for hypothesis in system["hypotheses"]:
                 status = hypothesis["status"]
-                axes.text(len(diagnosis.COLUMNS) - .4, y, f"{status}, {hypothesis['score']:g}",
-                          va="center", fontsize=8,
-                          weight="bold" if status == diagnosis.SUPPORTED else "normal")
-            axes.set_xlim(-.5, len(diagnosis.COLUMNS) + .9)
-            axes.set_ylim(len(listed) - .5, -.5)
-            axes.set_yticks(range(len(listed)), [hypothesis["hypothesis"] for hypothesis in listed])
-            axes.set_xticks(range(len(diagnosis.COLUMNS)), diagnosis.COLUMNS)
-            axes.xaxis.tick_top()
-            axes.tick_params(length=0)
-            axes.spines[:].set_visible(False)
-            axes.set_title(f"{clean.visible(system['name'])[:70]}: "
-                           f"{' or '.join(system['conclusion'])} (n = {system['samples']})",
-                           loc="left", fontsize=9.5)
+                text = "×" if status == diagnosis.CONTRADICTED else \
+                    f"{hypothesis['score']:g}" if status in looks else ""
+                _box(axes, names.index(hypothesis["hypothesis"]), y, text,
+                     *looks.get(status, ("#ffffff", "#404040")))
+        start = len(commonprefix([system["name"] for system in shown]))
+        cut = start if start > 20 else 0  # what all names begin with tells none from another
+        _frame(axes, names, [
+            f"{'…' if cut else ''}{figures.short(system['name'][cut:], 60)} "
+            f"(n = {system['samples']})" for system in shown])
+        axes.tick_params("x", rotation=40)
+        axes.set_xticks(axes.get_xticks(), names, ha="left", rotation_mode="anchor")
+        axes.tick_params(labelsize=8)
+        more = f"; {len(systems) - len(shown)} more systems stand in diagnosis.md" \
+            if len(shown) < len(systems) else ""
+        figure.suptitle("dark: supported, light: tentative (with scores), ×: contradicted, empty: "
+                        f"not assessed{more}", x=0.01, ha="left", fontsize=9.5)
+
+
+def _box(axes: Any, x: int, y: int, text: str, ground: str, ink: str) -> None:
+    from matplotlib.patches import Rectangle
+
+    axes.add_patch(Rectangle((x - .48, y - .44), .96, .88, facecolor=ground, alpha=0.75,
+                             edgecolor="#d9d9d9"))
+    axes.text(x, y, text, ha="center", va="center", fontsize=9, color=ink)
+
+
+def _frame(axes: Any, columns: Sequence[str], rows: Sequence[str]) -> None:
+    axes.set(xlim=(-.5, len(columns) - .5), ylim=(len(rows) - .5, -.5))
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_xticks(range(len(columns)), columns)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)

@@ -1,5 +1,5 @@
 """The figures of the lenses: SVG and PNG, the same bytes for the same data. Each carries n, the
-verdict and what its marks mean; below a gate it is grey and says what is missing."""
+verdict and what its marks mean; below a gate it is grey, marked, and says what is missing."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -10,14 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from failure_analysis import clean, store
-from failure_analysis.lenses.findings import NEED
+from failure_analysis.lenses.findings import NEED, Interval, Z
 
 # Blue, orange, grey, purple: told apart by colour-blind readers and in print.
 COLOURS = {"correct": "#2166ac", "wrong": "#e08214", "no_answer": "#8c8c8c",
            "truncated": "#762a83"}
+GREYS = {"correct": "#707070", "wrong": "#a8a8a8", "no_answer": "#cccccc", "truncated": "#8c8c8c"}
 MARKS = {"correct": "o", "wrong": "x", "no_answer": "s", "truncated": "^"}
 PER_PAGE = 6
 MOST_POINTS = 3000
+WIDEST = 130  # characters of a caption's line
 
 
 def pages(results: Sequence[dict]) -> list[Sequence[dict]]:
@@ -27,15 +29,23 @@ def pages(results: Sequence[dict]) -> list[Sequence[dict]]:
 
 def draw(paths: Sequence[Path], results: Sequence[dict]) -> None:
     """Draws results of one lens below each other, in the formats that the files' names ask for."""
-    with sheet(paths, 11, 4.1 * len(results)) as figure:
-        panels = figure.subfigures(len(results), 1, squeeze=False)[:, 0]
-        for panel, result in zip(panels, results, strict=True):
-            _title(panel, result)
-            if result["pattern"] == NEED and not any(
-                    result["tables"].get(name) for name in ("cells", "traces", "cif", "spectra")):
-                _missing(panel, result)
-            else:
-                _DRAW[result["lens"]](panel, result)
+    captions = [_caption(result) for result in results]
+    drawn = [result["pattern"] != NEED or any(
+        result["tables"].get(name) for name in ("cells", "traces", "cif", "spectra"))
+        for result in results]
+    heights = [0.18 * len(caption) + (3.6 if full else 0.5)
+               for caption, full in zip(captions, drawn, strict=True)]
+    with sheet(paths, 11, sum(heights)) as figure:
+        panels = figure.subfigures(len(results), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for panel, result, caption, full in zip(panels, results, captions, drawn, strict=True):
+            panel.suptitle("\n".join(caption), x=0.01, ha="left", fontsize=9.5)
+            if not full:
+                _missing(panel)
+                continue
+            _DRAW[result["lens"]](panel, result)
+            if result["pattern"] == NEED:
+                panel.text(0.5, 0.4, "too little for an answer", ha="center", va="center",
+                           fontsize=34, alpha=0.25, rotation=8)
 
 
 @contextmanager
@@ -65,36 +75,60 @@ def verdict(result: dict) -> str:
             f"{result['strength']})")
 
 
-def _title(panel: Any, result: dict) -> None:
-    name = clean.visible(str(result.get("name", "")))[:80]
-    evidence = textwrap.shorten(" · ".join(result["evidence"]), 150, placeholder=" …")
-    panel.suptitle(f"{name}\n{verdict(result)}" + (f"\n{evidence}" if evidence else ""),
-                   x=0.01, ha="left", fontsize=9.5)
+def sentences(about: dict) -> list[str]:
+    """What a result or a comparison rests on; without an answer what it needs, said as a need."""
+    if about.get("pattern") == NEED or not about["evidence"]:
+        return [f"needed: {need}" for need in about["need"]]
+    return about["evidence"]
 
 
-def _missing(panel: Any, result: dict) -> None:
+def short(name: object, most: int) -> str:
+    """A name as it is drawn: of a long one both ends, as names often differ in the last part."""
+    text = clean.visible(str(name))
+    tail = most // 3
+    return text if len(text) <= most else f"{text[:most - tail - 1]}…{text[-tail:]}"
+
+
+def _caption(result: dict) -> list[str]:
+    """The lines above a result: its name, the verdict, all that it rests on or needs."""
+    said = [" · ".join(result["evidence"])]
+    if result["pattern"] == NEED:
+        said += sentences(result)
+    return [short(result.get("name", ""), WIDEST), *(
+        line for text in (verdict(result), *said) for line in textwrap.wrap(text, WIDEST))]
+
+
+def _palette(result: dict) -> dict[str, str]:
+    return GREYS if result["pattern"] == NEED else COLOURS
+
+
+def _missing(panel: Any) -> None:
     axes = panel.add_subplot()
     axes.set_facecolor("#e6e6e6")
     axes.set_xticks([])
     axes.set_yticks([])
-    needed = "\n".join(textwrap.shorten(need, 100) for need in result["need"])
-    axes.text(0.5, 0.5, f"needed:\n{needed}", ha="center", va="center", color="#404040",
+    axes.text(0.5, 0.5, "nothing to draw", ha="center", va="center", color="#404040",
               transform=axes.transAxes)
 
 
 def _surface(panel: Any, result: dict) -> None:
+    colours = _palette(result)
     left, right = panel.subplots(1, 2, width_ratios=(1.1, 1))
     profile = result["tables"]["profile"]
-    _heat(left, result["tables"]["cells"], *first_two(result))
+    _heat(left, result["tables"]["cells"], *first_two(result),
+          "Greys_r" if result["pattern"] == NEED else "cividis")
     x = [row["level"] for row in profile]
-    _bars(right, x, profile, ("accuracy", "low", "high"), color=COLOURS["correct"],
+    _bars(right, x, profile, ("accuracy", "low", "high"), color=colours["correct"],
           label="accuracy, 95 % (Wilson)")
-    right.plot(x, [row["sigmoid"] for row in profile], color=COLOURS["correct"], alpha=0.6,
+    right.plot(x, [row["sigmoid"] for row in profile], color=colours["correct"], alpha=0.6,
                label="mean of the sigmoids")
-    right.plot(x, [row["finished"] for row in profile], "--", color=COLOURS["truncated"],
+    right.plot(x, [row["finished"] for row in profile], "--", color=colours["truncated"],
                label="finished in time")
     _span(right, result, "cliff_at", "cliff, 95 % interval")
-    right.set(xlabel=profile[0]["parameter"], ylim=(-0.03, 1.03), ylabel="share of samples")
+    right.set(xlabel=short(profile[0]["parameter"], 60), ylabel="share of samples",
+              ylim=(-0.03, 1.03))
+    if all(float(level).is_integer() for level in x):
+        right.xaxis.get_major_locator().set_params(integer=True)
     right.legend(framealpha=0.6)
 
 
@@ -125,7 +159,7 @@ def _instead(axes: Any, text: str) -> None:
     axes.text(0.5, 0.5, text, ha="center", transform=axes.transAxes, color="#606060")
 
 
-def _heat(axes: Any, cells: list[dict], first: str, second: str | None) -> None:
+def _heat(axes: Any, cells: list[dict], first: str, second: str | None, colours: str) -> None:
     """Shrunken accuracy over the first two dimensions; size of a mark is n, hatching truncation,
     a heavy outline certified green."""
     from matplotlib.patches import Rectangle
@@ -148,16 +182,22 @@ def _heat(axes: Any, cells: list[dict], first: str, second: str | None) -> None:
             axes.add_patch(Rectangle((x - .46, y - .46), .92, .92, fill=False, lw=2,
                                      edgecolor="#111111"))
         axes.plot(x, y, "o", ms=1 + 4 * (n / most) ** 0.5, color="white", mec="black", mew=0.4)
-    image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=1, aspect="auto", origin="lower")
+    image = axes.imshow(grid, cmap=colours, vmin=0, vmax=1, aspect="auto", origin="lower")
     axes.figure.colorbar(image, ax=axes, label="accuracy, shrunken")
-    axes.set_xticks(range(len(xs)), [f"{x:g}" for x in xs], rotation=90 if len(xs) > 12 else 0)
-    axes.set_yticks(range(len(ys)), [f"{y:g}" for y in ys] if second else [""])
-    axes.set(xlabel=first.removeprefix("params."), ylabel=(second or "").removeprefix("params."))
+    upright = sum(len(f"{x:g}") + 2 for x in xs) > 60
+    for axis, values, most in ((axes.xaxis, xs, 24), (axes.yaxis, ys, 14)):
+        every = range(0, len(values), -(-len(values) // most))
+        axis.set_ticks(every, [f"{values[at]:g}" for at in every] if second or values is xs
+                       else [""])
+    axes.tick_params("x", rotation=90 if upright else 0)
+    axes.set(xlabel=short(first.removeprefix("params."), 60),
+             ylabel=short((second or "").removeprefix("params."), 36))
     axes.set_title("hatched: a fifth truncated; outlined: certified above .8", fontsize=7,
                    loc="left")
 
 
 def _fft(panel: Any, result: dict) -> None:
+    colours = _palette(result)
     left, middle, right = panel.subplots(1, 3, width_ratios=(1.4, 1, 1))
     rows = result["tables"]["spectra"]
     if rows:
@@ -168,10 +208,10 @@ def _fft(panel: Any, result: dict) -> None:
             own = [row for row in rows if row["condition"] == condition]
             if own:
                 left.plot([row["frequency"] for row in own], [row["envelope"] for row in own],
-                          color=COLOURS[colour], ls=line, label=label)
+                          color=colours[colour], ls=line, label=label)
         limit = next((row["limit"] for row in rows if "limit" in row), None)
         if limit is not None:
-            left.axhline(limit, color=COLOURS["wrong"], ls="--",
+            left.axhline(limit, color=colours["wrong"], ls="--",
                          label="95 % limit of shuffled prompts")
         left.set(xlabel="frequency (cycles per token)", ylabel="power",
                  ylim=(0, 1.35 * max(row["envelope"] for row in rows)))
@@ -181,26 +221,32 @@ def _fft(panel: Any, result: dict) -> None:
         left.legend()
     else:
         _instead(left, "no spectrum: too few prompts of 64 tokens")
-    _bands(middle, result["tables"]["bands"])
-    ratios = {name.removeprefix("or_"): value for name, value in result["estimates"].items()
+    _bands(middle, result["tables"]["bands"], colours)
+    _ratios(right, result["estimates"], colours)
+
+
+def _ratios(axes: Any, estimates: dict, colours: dict[str, str]) -> None:
+    """The odds ratios of failure of each feature of spelling."""
+    ratios = {name.removeprefix("or_"): value for name, value in estimates.items()
               if name.startswith("or_") and value["est"] is not None}
     for at, value in enumerate(ratios.values()):
-        right.errorbar(value["est"], at, xerr=[[value["est"] - value["lo"]],
-                                               [value["hi"] - value["est"]]], fmt="o",
-                       color=COLOURS["correct"])
+        axes.errorbar(value["est"], at, xerr=[[value["est"] - value["lo"]],
+                                              [value["hi"] - value["est"]]], fmt="o",
+                      color=colours["correct"])
     if ratios:
-        right.axvline(1, color="#606060", lw=0.8)
-        _plain_log(right, "x")
-        low, high = right.get_xlim()
-        right.set_xlim(min(low, 0.45), max(high, 2.2))
-        right.set_yticks(range(len(ratios)), list(ratios))
-        right.set_ylim(-0.6, len(ratios) - 0.4)
-        right.set_xlabel("odds ratio of failure within levels, 95 %")
+        axes.axvline(1, color="#606060", lw=0.8)
+        _plain_log(axes, "x")
+        low, high = axes.get_xlim()
+        axes.set_xlim(min(low, 0.45), max(high, 2.2))
+        axes.set_yticks(range(len(ratios)), list(ratios))
+        axes.set_ylim(-0.6, len(ratios) - 0.4)
+        axes.set_xlabel("odds ratio of failure within levels, 95 %")
     else:
-        _instead(right, "spelling against failure: not assessed")
+        axes.set_axis_off()
+        _instead(axes, "spelling against failure: not assessed")
 
 
-def _bands(axes: Any, bands: Sequence[dict]) -> None:
+def _bands(axes: Any, bands: Sequence[dict], colours: dict[str, str]) -> None:
     """How power grows with the length of a prompt, per band of frequencies."""
     if not bands:
         axes.set_axis_off()
@@ -208,7 +254,7 @@ def _bands(axes: Any, bands: Sequence[dict]) -> None:
     for prefix, colour, name in (("", "correct", "as they are"),
                                  ("shuffled_", "wrong", "tokens shuffled")):
         _bars(axes, _middles(bands), bands, (f"{prefix}slope", f"{prefix}lo", f"{prefix}hi"),
-              color=COLOURS[colour], label=name)
+              color=colours[colour], label=name)
     axes.axhline(0, color="#606060", lw=0.8)
     axes.set(xlabel="frequency (cycles per token)", title="log power on log length, per band")
     axes.legend()
@@ -250,12 +296,13 @@ def traces_of(rows: list[dict], most: int) -> Iterator[Marks]:
 
 
 def _compression(panel: Any, result: dict) -> None:
+    colours = _palette(result)
     left, middle, right = panel.subplots(1, 3, width_ratios=(1.5, 1, 1))
     rows = result["tables"]["traces"]
     for name, looped, label, mine in traces_of(rows, MOST_POINTS):
         left.plot([row["tokens"] for row in mine], [row["gzip_bytes"] for row in mine],
                   "P" if looped else MARKS[name], ms=7 if looped else 3, alpha=0.55,
-                  color=COLOURS[name], mec="black" if looped else COLOURS[name], mew=0.6,
+                  color=colours[name], mec="black" if looped else colours[name], mew=0.6,
                   label=label)
     left.set(xlabel="tokens", ylabel="packed bytes")
     _plain_log(left, "xy")
@@ -266,15 +313,16 @@ def _compression(panel: Any, result: dict) -> None:
         if len(values) > 2 and (finite := [value for value in values if value is not None]):
             by_outcome[name] = finite
     if by_outcome:
-        boxes = middle.boxplot(list(by_outcome.values()), showfliers=False, patch_artist=True)
+        boxes = middle.boxplot(list(by_outcome.values()), showfliers=False, patch_artist=True,
+                               medianprops={"color": "black"})
         for box, name in zip(boxes["boxes"], by_outcome, strict=True):
-            box.set(facecolor=COLOURS[name], alpha=0.6)
+            box.set(facecolor=colours[name], alpha=0.6)
         middle.set_xticks(range(1, len(by_outcome) + 1), list(by_outcome), rotation=20)
     middle.axhline(0, color="#606060", lw=0.8)
     middle.set_title("entropy left after length (SD)")
     for row in result["tables"]["groups"]:
         right.plot([1, 2, 3, 4], [row[f"median_quarter{at}"] for at in range(1, 5)],
-                   marker=MARKS[row["outcome"]], ms=4, color=COLOURS[row["outcome"]],
+                   marker=MARKS[row["outcome"]], ms=4, color=colours[row["outcome"]],
                    label=row["outcome"])
     right.set_xticks([1, 2, 3, 4])
     right.set_title("new bits per byte, by quarter of a trace")
@@ -282,12 +330,13 @@ def _compression(panel: Any, result: dict) -> None:
 
 
 def _hazard(panel: Any, result: dict) -> None:
+    colours = _palette(result)
     left, right = panel.subplots(1, 2)
     cif, rows = result["tables"]["cif"], result["tables"]["hazard"]
     x = [0, *(row["tokens"] for row in cif)]
     names = ("correct", "wrong", "no_answer")
     left.stackplot(x, [[0, *(row[name] for row in cif)] for name in names],
-                   colors=[COLOURS[name] for name in names],
+                   colors=[colours[name] for name in names],
                    labels=["correct", "wrong", "no answer"], alpha=0.75)
     left.set(xlabel="completion tokens", ylabel="share that has answered", ylim=(0, 1))
     spot = result["estimates"].get("budget_for_95_percent")
@@ -295,17 +344,27 @@ def _hazard(panel: Any, result: dict) -> None:
         left.axvline(spot["est"], color="black", ls=":", label="95 % of the correct answers")
     left.legend(loc="upper left")
     seen = [row for row in rows if row["correct"] + row["wrong"] >= 5]
-    right.plot(_middles(seen), [row["odds_within_level"] for row in seen], "o-", ms=4,
-               color=COLOURS["wrong"], label="odds of a wrong answer, 1 = as expected of its level")
+    _bars(right, _middles(seen), list(map(_odds, seen)), Interval._fields, ls="-", lw=1,
+          color=colours["wrong"])
     right.axhline(1, color="#606060", lw=0.8)
     _span(right, result, "change_at_tokens", "change, interval")
-    right.set(xlabel="completion tokens", ylabel="odds, within level")
+    right.set(xlabel="completion tokens", ylabel="odds, within level",
+              title="odds of a wrong answer (1: as expected of its level), 95 % by counts")
     _plain_log(right, "y")
     grey = right.twinx()
     grey.plot(_middles(rows), [row["raw_hazard_wrong"] for row in rows], color="#b0b0b0", lw=1)
     grey.set_ylabel("raw hazard (follows when answers come)", color="#909090", fontsize=7)
     grey.tick_params(labelsize=6, colors="#909090")
-    right.legend()
+    if right.get_legend_handles_labels()[1]:
+        right.legend()
+
+
+def _odds(row: dict) -> dict[str, float]:
+    """The odds within levels of a row of hazard.csv with the interval that its counts of wrong and
+    correct answers allow (Woolf 1955, half an answer added to each)."""
+    value = row["odds_within_level"]
+    spread = float(np.exp(Z * (1 / (row["wrong"] + 0.5) + 1 / (row["correct"] + 0.5)) ** 0.5))
+    return Interval(value, value / spread, value * spread)._asdict()
 
 
 def _middles(rows: Sequence[dict]) -> list[float]:

@@ -1,13 +1,22 @@
 """Runs lenses over a dataset and writes what they find: JSON, a CSV per table, figures, and an
 offline page where turning a figure helps."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import aside, clean, files, manifest, store
-from failure_analysis.lenses import compression, dataset, fft, figures, hazard, page, pairs, surface
+from failure_analysis.lenses import (
+    compression,
+    dataset,
+    fft,
+    figures,
+    filters,
+    hazard,
+    page,
+    pairs,
+    surface,
+)
 from failure_analysis.lenses.dataset import Group, Table
 from failure_analysis.markdown import listed
 
@@ -37,25 +46,10 @@ class Loaded(NamedTuple):
     in_dataset: int
 
 
-def parse_filters(text: str | None) -> dict[str, Any]:
-    """The filters as an object; refuses with the place that is wrong."""
-    if not text:
-        return {}
-    try:
-        filters = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise files.Refusal(f"--filters: not valid JSON ({error}); write it as "
-                            "'{\"model_name\": \"gpt-4o\", \"length\": [18, 24]}'") from None
-    if not isinstance(filters, dict):
-        raise files.Refusal("--filters: a JSON object was expected, such as "
-                            "'{\"base_task\": \"arithmetic\"}'")
-    return filters
-
-
 def load(request: Request) -> Loaded:
     """Reads the dataset and chooses the samples."""
     whole = dataset.load(request.dataset, request.mapping)
-    table = dataset.select(whole, request.filters)
+    table = filters.select(whole, request.filters)
     return Loaded(dataset.stratified(table, request.max_traces, request.seed), len(whole))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from failure_analysis import clean, store
 from failure_analysis.lenses import figures
+from failure_analysis.lenses.findings import NEED
 
 MOST_POINTS = 5000  # per figure
 MOST_FIGURES = 12
@@ -19,10 +20,16 @@ def write(path: Path, document: dict[str, Any]) -> None:
     draw = {"surface": _surface, "compression": _scatter}[document["lens"]]
     results = [result for result in document["results"] if result["tables"]]
     parts = []
+    first = next((at for at, result in enumerate(results) if result["pattern"] != NEED), None)
     for number, result in enumerate(results[:MOST_FIGURES]):
-        # An id of our own: plotly would draw a random one.
-        part = io.to_html(draw(result), full_html=False, div_id=f"figure-{number}",
-                          include_plotlyjs="inline" if number == 0 else False)
+        if result["pattern"] == NEED:
+            needs = "".join(f"<li>{html.escape(clean.visible(sentence))}</li>"
+                            for sentence in figures.sentences(result))
+            part = f"<ul>{needs}</ul>"
+        else:
+            # An id of our own: plotly would draw a random one.
+            part = io.to_html(draw(result), full_html=False, div_id=f"figure-{number}",
+                              include_plotlyjs="inline" if number == first else False)
         name = html.escape(clean.visible(result["name"]))
         verdict = html.escape(clean.visible(figures.verdict(result)))
         parts.append(f"<h2>{name}</h2><p>{verdict}</p>{part}")

@@ -40,8 +40,8 @@ def _told_apart(config: Config, groups: list[list[int]]) -> list[str]:
             for number, raw in enumerate(samples.rows(config)) if number in wanted and raw.row}
     most = max(map(len, groups))
     results = {alias for name in ("outcome", "correct", "extracted", "finish_reason", "truncated",
-                                  "tokens") for alias in (config.fields.get(name, ""),
-                                                          *NAMES[name])}
+                                  "completion_tokens")
+               for alias in (config.fields.get(name, ""), *NAMES[name])}
     columns = []
     for name in sorted({name for row in rows.values() for name in row} - results):
         values = [[rows.get(number, {}).get(name) for number in group] for group in groups]

@@ -16,9 +16,9 @@ from failure_analysis.lenses.fields import NAMES, TEXTS
 from failure_analysis.packet import sanity
 from failure_analysis.packet.rows import columns
 from failure_analysis.paths import value_at
-from failure_analysis.reading import delimited, detect, ingest, parquet, runs
+from failure_analysis.reading import containers, delimited, detect, ingest, parquet, runs
 
-_ENDINGS = (".jsonl", ".csv", ".parquet")
+_ENDINGS = (*containers.LINES, ".csv", ".parquet")
 _JSON_WORDS = {"true": "true", "false": "false", "nan": "NaN", "null": "null"}
 
 
@@ -220,6 +220,6 @@ def _ours(row: dict) -> dict:
             "item_id": got("datapoint_id" if got("item_fingerprint") == UNSURE else "item_id"),
             "trial": f"{got('run_id')}@{got('trial')}",
             "run": got("run_id"), "params": got("params") or {}, "outcome": got("outcome"),
-            "finish_reason": got("termination"), "tokens": got("completion_tokens"),
-            "prompt": got("user_text"), "reasoning": got("reasoning"),
-            "response": answers or got("assistant_text"), "ident": got("datapoint_id")}
+            "finish_reason": got("termination"), "completion_tokens": got("completion_tokens"),
+            "prompt_text": got("user_text"), "reasoning_text": got("reasoning"),
+            "response": answers or got("assistant_text"), "datapoint_id": got("datapoint_id")}
