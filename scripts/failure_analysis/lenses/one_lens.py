@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import aside, clean, files, manifest, store
-from failure_analysis.lenses import compression, dataset, fft, figures, hazard, page, pairs, surface
+from failure_analysis.lenses import (
+    compression,
+    dataset,
+    fft,
+    figures,
+    findings,
+    hazard,
+    page,
+    pairs,
+    surface,
+)
 from failure_analysis.lenses.dataset import Group, Table
 from failure_analysis.markdown import listed
 
@@ -92,6 +102,9 @@ def document(lens: str, loaded: Loaded, request: Request) -> dict[str, Any]:
 
 
 def _one(lens: str, group: Group, data: Any, request: Request) -> dict[str, Any]:
+    if lens == "surface" and group.task == dataset.TOGETHER:
+        return findings.insufficient(lens, len(group.table), ["one task: levels of several tasks "
+                                     "are no common scale"])
     if lens == "surface":
         return surface.analyse(group, request.seed, request.axis)
     if lens == "hazard":

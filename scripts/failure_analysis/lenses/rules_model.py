@@ -15,7 +15,8 @@ FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
            "band_limited_gain",
     "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected",
     "hazard": "early early_breakdown delayed constant threshold no_change_detected truncation_wall",
-    "format": "no_answer_high truncation_high truncation_rare",
+    "format": "no_answer_high no_answer_leads truncation_common truncation_high truncation_rare "
+              "cut_would_fail",
     "runs": "flip_rate_high",
     "query": "inside_zone outside_zone",
     "compare": "accuracy_lower accuracy_not_lower underthink_appeared loops_appeared errors_faster "
@@ -23,9 +24,6 @@ FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
 }.items() for name in names.split())
 Finding = Literal[FINDINGS]
 Score = Annotated[float, Field(allow_inf_nan=False)]
-
-
-
 
 
 class Bar(Checked):
@@ -46,6 +44,7 @@ class Rule(Checked):
     needs: list[Literal["surface", "fft", "compression", "hazard", "query"]] = []
     falsified_by: str = ""
     scope: Literal["one", "pair"] = "one"
+    lenses: int | None = None
 
 
 class Rules(Checked):
@@ -54,4 +53,6 @@ class Rules(Checked):
     hypotheses: dict[str, Rule]
     supported: Bar
     tentative: Bar
+    one_voice: list[list[Finding]] = []
+    red_flags: dict[Finding, str] = {}
     version: int | None = None
