@@ -68,33 +68,35 @@ def _of_format(table: Table) -> dict[str, str]:
         sentences["format.truncation_high"] = f"{cut} of {n} truncated"
     if cut / n < 0.05:
         sentences["format.truncation_rare"] = f"{cut} of {n} truncated"
-    elif sentence := _wrong_anyway(table):
-        sentences["format.cut_would_fail"] = sentence
+    else:
+        sentences |= _of_the_cut(table)
     return sentences
 
 
-def _wrong_anyway(table: Table) -> str:
-    """Why the limit does not explain the loss at the levels where it cuts answers off: those that
-    finish there are right less than half as often (upper bound) as the cut ones would have to be
-    for accuracy to be that of the levels without cuts (all right, without such levels). Else
-    blank."""
+def _of_the_cut(table: Table) -> dict[str, str]:
+    """Whether the limit explains the loss at the levels where it cuts answers off: those that finish
+    there are right half as often or more (lower bound), or less than half as often (upper bound),
+    as the cut ones would have to be for accuracy to be that of the levels without cuts (all right,
+    without such levels)."""
     level = table.levels()
     n, right, cut = (np.bincount(level[chosen], minlength=level.max() + 1) for chosen in (
         slice(None), table.outcome == CORRECT, table.outcome == TRUNCATED))
     done, hit = n - cut, (cut > 0) & (cut >= 0.05 * n)
     here = hit & (done > 0)
     if not here.any():
-        return ""
+        return {}
     others = n[~hit].sum()
     best = right[~hit].sum() / others if others >= LEVELS_WITHOUT else 1.0
-    needed = min(1.0, (best * n[hit].sum() - right[hit].sum()) / cut[hit].sum())
+    needed = (best * n[hit].sum() - right[hit].sum()) / cut[hit].sum()
     weight = cut[here] / cut[here].sum()
     rate, worth = (weight * right[here] / done[here]).sum(), 1 / (weight**2 / done[here]).sum()
-    if findings.wilson(rate * worth, worth)[1] >= needed / 2:
-        return ""
-    return (f"{right[here].sum()} of {done[here].sum()} that finished at the levels of the "
-            f"{cut[hit].sum()} truncated ones are right ({rate:.0%}, weighted as those lie); it "
-            f"would take {needed:.0%} to explain the loss there")
+    low, high = findings.wilson(rate * worth, worth)
+    sentence = (f"{right[here].sum()} of {done[here].sum()} that finished at the levels of the "
+                f"{cut[hit].sum()} truncated ones are right ({rate:.0%}, weighted as those lie); "
+                f"it would take {min(1.0, needed):.0%} to explain the loss there")
+    if high < min(1.0, needed) / 2:
+        return {"format.cut_would_fail": sentence}
+    return {"format.cut_would_pass": sentence} if low >= needed / 2 > 0 else {}
 
 
 def flip_rate(table: Table) -> tuple[float, float] | None:

@@ -16,7 +16,7 @@ FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
     "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected",
     "hazard": "early early_breakdown delayed constant threshold no_change_detected truncation_wall",
     "format": "no_answer_high no_answer_leads truncation_common truncation_high truncation_rare "
-              "cut_would_fail",
+              "cut_would_fail cut_would_pass",
     "runs": "flip_rate_high",
     "query": "inside_zone outside_zone",
     "compare": "accuracy_lower accuracy_not_lower underthink_appeared loops_appeared errors_faster "
