@@ -14,12 +14,14 @@
 
 Reads outcomes.csv, failure_review_rows.jsonl, model_comparison.json, audit.jsonl, and the runs
 themselves once more (for passing datapoints); with --from-flips run_changes.json too, whose new
-failures come first. Then the flags of the audit, passing datapoints beside failing ones; then kinds
-in turn, so that you can stop early: an item that every model failed, a failure of one model alone,
-a datapoint that nobody has judged, one of a sample of every model and provisional mode, at least 3
-rows each; every provisional mode gets one passing datapoint of the same item as contrast. Of
-failing datapoints that are alike (one item, the same or nearly the same words and calls) one is
-read, and the others are listed beside it. Without --budget the plan is as long as these floors
+failures come first, with --from-lens diagnosis.json, whose datapoints of a hypothesis or label (or
+failures of a cell such as length=18,depth=3) come first, with what they are read for. Then the
+flags of the audit, passing datapoints beside failing ones; then kinds in turn, so that you can stop
+early: an item that every model failed, a failure of one model alone, a datapoint that nobody has
+judged, one of a sample of every model and provisional mode, at least 3 rows each; every provisional
+mode gets one passing datapoint of the same item as contrast. Of failing datapoints that are alike
+(one item, the same or nearly the same words and calls) one is read, and the others are listed
+beside it. Without --budget the plan is as long as these floors
 need, up to 100 datapoints (7 for each model, if that is more). In a plan that is cut every kind has
 the same share, and what one cannot use goes to the others; it says what it leaves out.
 
@@ -58,6 +60,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--from-flips", action="store_true",
                         help="what passed before and fails now comes first, each with the answer "
                              "that passed where this folder has it (compare_runs.py)")
+    parser.add_argument("--from-lens", metavar="CELL|PATTERN|HYPOTHESIS",
+                        help="what the diagnosis names for a hypothesis or a lens' label comes "
+                             "first, or failures of a cell (length=18,depth=3)")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default 0)")
     args = parser.parse_args(argv)
     if args.budget is not None and args.budget < 1:
@@ -82,7 +87,8 @@ def _plan(args: argparse.Namespace) -> int:
         return 1 if refused else 0
     cli.make_room(analysis_dir, steps.PLAN)
     summary = plan_files.write(analysis_dir, picks.Options(args.budget, args.all, args.shards,
-                                                    args.overlap, args.seed, args.from_flips))
+                                                    args.overlap, args.seed, args.from_flips,
+                                                    args.from_lens))
     left = plan_page.left_out_lines(summary["left_out"], summary["failing"], summary["unjudged"],
                                     summary["ceiling"])
     passing = summary["planned"] - summary["failing_planned"] - summary["unjudged_planned"]

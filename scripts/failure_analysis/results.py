@@ -461,12 +461,17 @@ class _Lens(_Estimated):
     confidence: float | None
 
 
-class _Hypothesis(TypedDict):
-    hypothesis: str
-    score: float | None
+class _Reason(TypedDict):
+    finding: str
+
+
+_Hypothesis = TypedDict("_Hypothesis", {
+    "hypothesis": str, "says": str, "status": str, "score": float | None, "read": Names,
+    "for": list[_Reason]})
 
 
 class _System(TypedDict):
+    name: str
     eval_id: str
     task: str
     samples: Count

@@ -98,10 +98,12 @@ def diagnosed(request: one_lens.Request, output_dir: Path | None, rules: Path | 
     from failure_analysis.lenses import diagnose, diagnosis
 
     document = diagnose.diagnose(request, output_dir, rules, queries)
-    systems = [{"name": system["name"], "conclusion": system["conclusion"],
+    systems = [{**{key: system[key] for key in ("name", "conclusion", "red_flags")},
                 "labels": {lens: result["pattern"] for lens, result in system["lenses"].items()}}
                for system in document["systems"]]
-    lines = [account_line(document["rows"])]
+    lines = [f"RED FLAG: {system['name']}: {flag['because']}; {flag['do']}"
+             for system in document["systems"] for flag in system["red_flags"]][:20]
+    lines.append(account_line(document["rows"]))
     for system in document["systems"][:20]:
         lines.append(f"{system['name']} ({system['samples']} samples): "
                      f"{' or '.join(system['conclusion'])}")

@@ -24,6 +24,7 @@ CORRECT, WRONG, NO_ANSWER, TRUNCATED = range(4)
 CUT_OFF = ("length", "max_tokens", "max_length", "model_length", "max_output_tokens")
 YES, NO = (True, 1, "true", "True", "TRUE"), (None, False, 0, "false", "False", "FALSE")
 MOST_LEVELS = 6  # of an axis that splits a lens
+TOGETHER, FEW = "small tasks together", 100  # tasks of fewer samples are looked at together, too
 
 
 class Text(NamedTuple):
@@ -323,7 +324,8 @@ class Group(NamedTuple):
 
 def groups(table: Table, axis: str | None = None) -> list[Group]:
     """One group per eval and task, in the order of the dataset; with an axis one per level, and
-    one of the samples that have no value there."""
+    one of the samples that have no value there; without one, a further group of each eval's tasks
+    that are too small for a lens, where there are several."""
     whole = [("", np.ones(len(table), bool))]
     parts = whole if axis is None else _split(column(table, axis), axis)
     chosen = []
@@ -332,7 +334,18 @@ def groups(table: Table, axis: str | None = None) -> list[Group]:
         kept = (table.eval == system) & (table.task == task) & inside
         if kept.any():
             chosen.append(Group(table.evals[system], table.tasks[task], level, table.take(kept)))
-    return chosen
+    return chosen if axis is not None else chosen + _together(table)
+
+
+def _together(table: Table) -> list[Group]:
+    """The small tasks of each eval that has several, as one group: tasks are strata there, as
+    levels are."""
+    size = np.zeros((len(table.evals), len(table.tasks)), int)
+    np.add.at(size, (table.eval, table.task), 1)
+    small = (size > 0) & (size < FEW)
+    chosen = small[table.eval, table.task]
+    return [Group(system, TOGETHER, "", table.take(chosen & (table.eval == place)))
+            for place, system in enumerate(table.evals) if small[place].sum() > 1]
 
 
 def _split(values: np.ndarray, axis: str) -> list[tuple[str, np.ndarray]]:

@@ -62,12 +62,13 @@ def summary_of(documents: dict[str, dict], loaded: one_lens.Loaded, request: one
             hypothesis["strength"] = diagnosis.strength_of(hypothesis, results)
             hypothesis["read"] = diagnosis.to_read(
                 hypothesis["hypothesis"], results, group.table, request.seed) \
-                if hypothesis["status"] in diagnosis.LEADING else []
+                if hypothesis["for"] else []
         by_group[group.eval.eval_id, group.task] = (observed, assessed)
         systems.append({
             "name": group.name, "eval_id": group.eval.eval_id,
             "model_name": group.eval.model_name, "task": group.task, "samples": len(group.table),
-            "conclusion": leading or ["inconclusive"], "hypotheses": weighed,
+            "conclusion": leading or ["inconclusive"],
+            "red_flags": diagnosis.red_flags(observed, rules), "hypotheses": weighed,
             "findings": sorted(observed), "tests": diagnosis.holm_of(results),
             "lenses": {lens: {key: result[key] for key in (
                 "pattern", "also", "confidence", "confidence_kind", "strength", "n", "need",

@@ -23,6 +23,7 @@ STATUSES = (SUPPORTED, TENTATIVE, NOT_ASSESSED, CONTRADICTED)
 LEADING = (SUPPORTED, TENTATIVE)
 COLUMNS = ("surface", "fft", "compression", "hazard", "other")
 TO_READ = 10
+LEVELS_WITHOUT = 20  # samples at levels that are not cut off, from which their accuracy is taken
 
 
 def load_rules(path: Path | None) -> "Rules":
@@ -38,24 +39,64 @@ def observed(results: dict[str, dict], table: Table) -> dict[str, str]:
     for lens, result in results.items():
         sentence = "; ".join(result["evidence"][:3]) or "; ".join(result["need"][:2])
         # A surface's further label is the shape that chaos or truncation stands in front of: it
-        # speaks for nothing and against nothing.
-        for label in (result["pattern"], *(() if lens == "surface" else result["also"])):
+        # speaks for nothing and against nothing; neither does what a lens without enough data saw.
+        alone = lens == "surface" or result["pattern"] == NEED
+        for label in (result["pattern"], *(() if alone else result["also"])):
             sentences[f"{lens}.{label}"] = sentence
         if lens == "surface" and result["pattern"] not in ("healthy", NEED):
             sentences["surface.any_failure"] = sentence
-    n, counts = len(table), np.bincount(table.outcome, minlength=4)
-    silent, cut = counts[NO_ANSWER], counts[TRUNCATED]
-    finished = n - cut
-    if findings.wilson(silent, finished)[0] >= 0.05:
-        sentences["format.no_answer_high"] = f"{silent} of {finished} finished ones have no answer"
-    if findings.wilson(cut, n)[0] >= 0.5:
-        sentences["format.truncation_high"] = f"{cut} of {n} truncated"
-    if cut / n < 0.05:
-        sentences["format.truncation_rare"] = f"{cut} of {n} truncated"
     flips = flip_rate(table)
     if flips and flips[1] >= 0.2:
         sentences["runs.flip_rate_high"] = f"repeated runs of an item flip with {flips[0]:.2f}"
+    return sentences | _of_format(table)
+
+
+def _of_format(table: Table) -> dict[str, str]:
+    """The findings about answers that were not given, not readable or cut off."""
+    sentences: dict[str, str] = {}
+    n, counts = len(table), np.bincount(table.outcome, minlength=4)
+    silent, cut, failed = counts[NO_ANSWER], counts[TRUNCATED], n - counts[CORRECT]
+    if findings.wilson(silent, n - cut)[0] >= 0.05:
+        sentence = f"{silent} of {n - cut} finished ones have no answer"
+        sentences["format.no_answer_high"] = sentence
+        if findings.wilson(silent, failed)[0] >= 0.5:
+            sentences["format.no_answer_leads"] = f"{sentence}, of {failed} failures in all"
+    least = findings.wilson(cut, n)[0]
+    if least >= 0.2:
+        sentences["format.truncation_common"] = f"{cut} of {n} truncated"
+    if least >= 0.5:
+        sentences["format.truncation_high"] = f"{cut} of {n} truncated"
+    if cut / n < 0.05:
+        sentences["format.truncation_rare"] = f"{cut} of {n} truncated"
+    else:
+        sentences |= _of_the_cut(table)
     return sentences
+
+
+def _of_the_cut(table: Table) -> dict[str, str]:
+    """Whether the limit explains the loss at the levels where it cuts answers off: those that finish
+    there are right half as often or more (lower bound), or less than half as often (upper bound),
+    as the cut ones would have to be for accuracy to be that of the levels without cuts (all right,
+    without such levels)."""
+    level = table.levels()
+    n, right, cut = (np.bincount(level[chosen], minlength=level.max() + 1) for chosen in (
+        slice(None), table.outcome == CORRECT, table.outcome == TRUNCATED))
+    done, hit = n - cut, (cut > 0) & (cut >= 0.05 * n)
+    here = hit & (done > 0)
+    if not here.any():
+        return {}
+    others = n[~hit].sum()
+    best = right[~hit].sum() / others if others >= LEVELS_WITHOUT else 1.0
+    needed = (best * n[hit].sum() - right[hit].sum()) / cut[hit].sum()
+    weight = cut[here] / cut[here].sum()
+    rate, worth = (weight * right[here] / done[here]).sum(), 1 / (weight**2 / done[here]).sum()
+    low, high = findings.wilson(rate * worth, worth)
+    sentence = (f"{right[here].sum()} of {done[here].sum()} that finished at the levels of the "
+                f"{cut[hit].sum()} truncated ones are right ({rate:.0%}, weighted as those lie); "
+                f"it would take {min(1.0, needed):.0%} to explain the loss there")
+    if high < min(1.0, needed) / 2:
+        return {"format.cut_would_fail": sentence}
+    return {"format.cut_would_pass": sentence} if low >= needed / 2 > 0 else {}
 
 
 def flip_rate(table: Table) -> tuple[float, float] | None:
@@ -77,7 +118,8 @@ def weigh(observed: dict[str, str], rules: "Rules", assessed: set[str], scope: s
     for name, rule in rules.hypotheses.items():
         if rule.scope != scope:
             continue
-        speaks = {finding: weight for finding, weight in rule.speaks.items() if finding in observed}
+        speaks = _voices({finding: weight for finding, weight in rule.speaks.items()
+                          if finding in observed}, rules.one_voice)
         against = [finding for finding in rule.veto if finding in observed]
         missing = [lens for lens in rule.needs if lens not in assessed]
         weighed.append({
@@ -95,6 +137,13 @@ def weigh(observed: dict[str, str], rules: "Rules", assessed: set[str], scope: s
                                                    -hypothesis["score"]))
 
 
+def _voices(speaks: dict[str, float], same: list[list[str]]) -> dict[str, float]:
+    """The findings that speak; of those that rest on the `same` number, the weightiest."""
+    silent = {finding for names in same for finding in sorted(
+        set(names) & set(speaks), key=lambda finding: (-speaks[finding], finding))[1:]}
+    return {finding: weight for finding, weight in speaks.items() if finding not in silent}
+
+
 def _status(hypothesis: dict, scores: list[float], rules: "Rules") -> str:
     """The status by the bars of the rules; `scores`: those with nothing against, highest first."""
     score, bar, tentative = hypothesis["score"], rules.supported, rules.tentative.score
@@ -105,7 +154,8 @@ def _status(hypothesis: dict, scores: list[float], rules: "Rules") -> str:
     rivals = list(scores)
     rivals.remove(score)
     lead = score - (rivals[0] if rivals else 0)
-    if score >= bar.score and hypothesis["lenses"] >= bar.lenses and lead >= bar.lead:
+    lenses = rules.hypotheses[hypothesis["hypothesis"]].lenses or bar.lenses
+    if score >= bar.score and hypothesis["lenses"] >= lenses and lead >= bar.lead:
         return SUPPORTED
     return TENTATIVE if score >= tentative else NOT_ASSESSED
 
@@ -117,6 +167,12 @@ def strength_of(hypothesis: dict[str, Any], results: dict[str, dict]) -> str:
     weak = [results[lens]["strength"] == "low" for lens in
             {reason["finding"].split(".")[0] for reason in hypothesis["for"]} if lens in results]
     return "medium" if any(weak) else "high"
+
+
+def red_flags(observed: dict[str, str], rules: "Rules") -> list[dict[str, str]]:
+    """What the user is told before anything else: the finding, its sentence, what to do."""
+    return [{"finding": finding, "because": observed[finding], "do": advice}
+            for finding, advice in rules.red_flags.items() if finding in observed]
 
 
 def conclusion(weighed: list[dict[str, Any]]) -> list[str]:
@@ -144,6 +200,8 @@ def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) 
     chosen = sorted(failed, key=lambda ident: hashed(f"{seed}/{ident}"))
     if hypothesis == "context_limit_truncation":
         chosen = [ident for ident in chosen if failed[ident] == TRUNCATED]
+    elif hypothesis == "answer_format":
+        chosen = [ident for ident in chosen if failed[ident] == NO_ANSWER]
     elif hypothesis == "degenerate_loops":
         chosen = [ident for ident in chosen if traces.get(ident, {}).get("loop")]
     elif hypothesis in ("overthinking", "underthinking", "working_memory_limit"):

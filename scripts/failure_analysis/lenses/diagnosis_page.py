@@ -9,14 +9,14 @@ from failure_analysis.lenses import diagnosis, figures
 from failure_analysis.markdown import cell, code, table
 
 _SIGNS = {"for": "+", "against": "veto", "missing": "not assessed", "": ""}
-MOST_SYSTEMS, MOST_ROWS = 6, 60  # matrices, rows of the overview
+MOST_SYSTEMS, MOST_ROWS, MOST_FLAGS = 6, 60, 20  # matrices, rows of the overview, red flags
 
 
 def page(document: dict[str, Any]) -> str:
     """The diagnosis as Markdown."""
     rows = document["rows"]
     parts = [
-        "# Diagnosis\n",
+        "# Diagnosis\n", *_red_flags(document["systems"]),
         f"{document['samples']} samples of {cell(document['dataset'])}; {rows['rows_read']} rows "
         f"read = {rows['kept']} kept + {rows['unjudged']} unjudged + {rows['rejected']} rejected. "
         "Scores are ordinal, not probabilities. No cause is proved before its experiment was run: "
@@ -29,6 +29,15 @@ def page(document: dict[str, Any]) -> str:
         for pair in document["pairs"]:
             parts += _pair(pair)
     return "\n".join(parts) + "\n"
+
+
+def _red_flags(systems: Sequence[dict[str, Any]]) -> list[str]:
+    """What is to be told before anything else."""
+    lines = [f"- {cell(system['name'])}: {cell(flag['because'])}. {cell(flag['do']).capitalize()} "
+             f"({code(flag['finding'])})." for system in systems for flag in system["red_flags"]]
+    more = [f"- and {len(lines) - MOST_FLAGS} more, in diagnosis.json"] * (len(lines) > MOST_FLAGS)
+    return ["**Red flags, to be told first:**\n", "\n".join(lines[:MOST_FLAGS] + more) + "\n"] \
+        if lines else []
 
 
 def _system(system: dict[str, Any]) -> list[str]:

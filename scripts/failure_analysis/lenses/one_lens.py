@@ -12,6 +12,7 @@ from failure_analysis.lenses import (
     fft,
     figures,
     filters,
+    findings,
     hazard,
     page,
     pairs,
@@ -86,6 +87,9 @@ def document(lens: str, loaded: Loaded, request: Request) -> dict[str, Any]:
 
 
 def _one(lens: str, group: Group, data: Any, request: Request) -> dict[str, Any]:
+    if lens == "surface" and group.task == dataset.TOGETHER:
+        return findings.insufficient(lens, len(group.table), ["one task: levels of several tasks "
+                                     "are no common scale"])
     if lens == "surface":
         return surface.analyse(group, request.seed, request.axis)
     if lens == "hazard":

@@ -16,7 +16,8 @@ FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
     "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected "
                    "more_loops early_stop text_differs negligible undecided",
     "hazard": "early early_breakdown delayed constant threshold no_change_detected truncation_wall",
-    "format": "no_answer_high truncation_high truncation_rare",
+    "format": "no_answer_high no_answer_leads truncation_common truncation_high truncation_rare "
+              "cut_would_fail cut_would_pass",
     "runs": "flip_rate_high",
     "query": "inside_zone outside_zone",
     "compare": "accuracy_lower accuracy_not_lower underthink_appeared loops_appeared errors_faster "
@@ -24,9 +25,6 @@ FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
 }.items() for name in names.split())
 Finding = Literal[FINDINGS]
 Score = Annotated[float, Field(allow_inf_nan=False)]
-
-
-
 
 
 class Bar(Checked):
@@ -47,6 +45,7 @@ class Rule(Checked):
     needs: list[Literal["surface", "fft", "compression", "hazard", "query"]] = []
     falsified_by: str = ""
     scope: Literal["one", "pair"] = "one"
+    lenses: int | None = None
 
 
 class Rules(Checked):
@@ -55,4 +54,6 @@ class Rules(Checked):
     hypotheses: dict[str, Rule]
     supported: Bar
     tentative: Bar
+    one_voice: list[list[Finding]] = []
+    red_flags: dict[Finding, str] = {}
     version: int | None = None

@@ -11,7 +11,7 @@ from failure_analysis.comparison import page as comparison_page
 from failure_analysis.markdown import cell, code, table
 from failure_analysis.packet import build, heuristics, rows, sanity, version_page
 from failure_analysis.packet.findings import MOST_LINES
-from failure_analysis.report import breaks, bucket_tables, verdicts
+from failure_analysis.report import breaks, bucket_tables, diagnosed, verdicts
 from failure_analysis.review import audit_counts, break_counts, counting, ledger, plan, plan_page
 
 _MOST_ROWS = 30
@@ -65,6 +65,7 @@ def agreement(analysis_dir: Path) -> dict | None:
 def render(analysis: Analysis) -> dict[str, str]:
     """Every block of the report by name, with its marks, in the report's order; the status as it is
     while nobody has read the sentences a second time."""
+    lenses = diagnosed.block(analysis.analysis_dir, analysis.counts)
     texts = {
         "status": _status(analysis, ""),
         "verdicts": verdicts.block(analysis.examined, analysis.counts.index),
@@ -76,6 +77,7 @@ def render(analysis: Analysis) -> dict[str, str]:
         **({"steps": breaks.block(analysis.counts)} if break_counts.is_located(analysis.counts)
            else {}),
         "coverage": _coverage(analysis), "agreement": _agreement(analysis),
+        **({"diagnosis": lenses} if lenses else {}),
         "comparison": _comparison(analysis.compared), "unique": _unique(analysis),
         "failed-by-all": _failed_by_all(analysis),
     }

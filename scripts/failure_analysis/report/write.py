@@ -116,7 +116,8 @@ def refuse_unreadable(analysis_dir: Path, report: Path, force: bool) -> str | No
     """Refuses a report, and what plan_review.py and measure_agreement.py wrote, where it cannot be
     read; returns the report's text, unless it is to be drafted anew."""
     store.refuse_leading_out(report)
-    manifest.proved(analysis_dir, (plan.NAME, rows.CONTRAST, blocks.AGREEMENT))
+    manifest.proved(analysis_dir, (plan.NAME, rows.CONTRAST, blocks.AGREEMENT,
+                                   steps.DIAGNOSE.writes[0]))
     if (analysis_dir / plan.NAME).exists():
         plan.load(analysis_dir)
     if (analysis_dir / rows.CONTRAST).exists():

@@ -101,6 +101,7 @@ def _said_of(one: Short) -> str:
     trial = f", trial {line.trial}" if line.trial else ""
     mode = f"; provisional mode {line.mode}" if line.mode else ""
     why = f"; {one.planned.why}" if one.planned else ""
+    why += f": {one.planned.read_for}" if one.planned and one.planned.read_for else ""
     return show.flat(f"{line.outcome}{failed}; {line.model}{trial}{mode}{why}")
 
 

@@ -1,7 +1,7 @@
-"""Which datapoints are to be read, in which order: new failures of a comparison of runs where they
-are asked for, flags of the audit, then the kinds of failures and what nobody judged in turn, so
-much of each as a budget or the floors ask for, with passing ones for contrast, and who reads
-them."""
+"""Which datapoints are to be read, in which order: new failures of a comparison of runs and what
+the lenses name, where they are asked for, flags of the audit, then the kinds of failures and what
+nobody judged in turn, so much of each as a budget or the floors ask for, with passing ones for
+contrast, and who reads them."""
 
 import hashlib
 from collections import Counter
@@ -19,27 +19,30 @@ FLOOR = 3  # rows of each model and provisional mode
 PER_ITEM = 2  # rows of each item that every model failed
 _MOST_SIBLINGS = 12
 _MOST_ALIKE = 10  # flags of one class and rule
-FLIP, AUDIT = "flip", "audit"
+FLIP, LENS, AUDIT = "flip", "lens", "audit"
 ALL, REPAIRED, UNIQUE = "failed_by_all", "repaired_elsewhere", "unique_failure"
 UNJUDGED, SAMPLE, CONTRAST = "unjudged", "sample", "contrast"
-STAGES = (FLIP, AUDIT, ALL, REPAIRED, UNIQUE, UNJUDGED, SAMPLE)
+STAGES = (FLIP, LENS, AUDIT, ALL, REPAIRED, UNIQUE, UNJUDGED, SAMPLE)
+ASKED = (FLIP, LENS)  # first, where they are asked for
 Passing = dict[tuple[str, str], list[rows.OutcomeLine]]
 
 
 class Pick(NamedTuple):
     """One datapoint of the plan (a passing one only for the audit), why it is in, the passing one
-    to read after it, and the candidate of the audit that it is read for."""
+    to read after it, the candidate of the audit that it is read for, and what else it is for."""
 
     line: rows.OutcomeLine
     why: str
     contrast: rows.OutcomeLine | None = None
     candidate: Candidate | None = None
+    read_for: str | None = None
 
 
 class Options(NamedTuple):
     """How much is planned (`budget` datapoints; without one the floors, up to the ceiling;
-    `everything`), for how many readers, the seed of what is drawn, and whether what passed in the
-    OLD of a comparison of runs and fails in its NEW comes first."""
+    `everything`), for how many readers, the seed of what is drawn, and what comes first: what
+    passed in the OLD of a comparison of runs and fails in its NEW, or what the lenses name for a
+    hypothesis, a label or a cell."""
 
     budget: int | None = None
     everything: bool = False
@@ -47,22 +50,24 @@ class Options(NamedTuple):
     overlap: float = 0.2
     seed: int = 0
     from_flips: bool = False
+    from_lens: str | None = None
 
 
 def queues(failing: list[rows.OutcomeLine], compared: dict, repaired: list[dict],
            passing: Passing, seed: int, flagged: Iterable[Pick] = (),
            unjudged: Iterable[rows.OutcomeLine] = (), group_of: Mapping[str, str] | None = None,
-           flipped: Iterable[Pick] = ()) -> dict[str, list[Pick]]:
-    """The datapoints that are no sample, those `flipped` between two runs, `flagged` by the audit
-    and judged by nobody among them, by why they are to be read, the first to read first; each is in
-    one queue. Of those that are alike (`group_of` says which) there is one, but for the audit."""
+           flipped: Iterable[Pick] = (), named: Iterable[Pick] = ()) -> dict[str, list[Pick]]:
+    """The datapoints that are no sample, those `flipped` between two runs, `named` by the lenses,
+    `flagged` by the audit and judged by nobody among them, by why they are to be read, the first to
+    read first; each is in one queue. Of those that are alike (`group_of` says which) there is one,
+    but for the audit."""
     name = _namer(group_of)
     by_item: dict[str, list[rows.OutcomeLine]] = {}
     for line in failing:
         by_item.setdefault(line.item, []).append(line)
     taken: set[str] = set()
     by_why: dict[str, list[Pick]] = {}
-    for why, candidates in ((FLIP, flipped), (AUDIT, flagged),
+    for why, candidates in ((FLIP, flipped), (LENS, named), (AUDIT, flagged),
                             (ALL, failed_by_all(by_item, compared, seed, name)),
                             (REPAIRED, _repaired_picks(by_item, repaired, passing)),
                             (UNIQUE, _unique(by_item, compared, seed)),
@@ -268,9 +273,10 @@ def kept(queues: dict[str, list[Pick]], failing: list[rows.OutcomeLine], passing
         first = {pick.line.mode: pick for _, pick in reversed(sample)
                  if pick.line.mode not in shown and _passed(pick.line, passing)}
         return _with_contrasts(_in_turn([*taken, *needed, *first.values()]), passing, None)
-    if new := _that_fit(queues.get(FLIP, ()), options.budget):
-        rest = options._replace(budget=options.budget - size(new))
-        return [*new, *(kept({**queues, FLIP: []}, failing, passing, rest) if rest.budget else [])]
+    if first := _that_fit(chain(*(queues.get(why, ()) for why in ASKED)), options.budget):
+        rest = options._replace(budget=options.budget - size(first))
+        others = {**queues, **dict.fromkeys(ASKED, [])}
+        return [*first, *(kept(others, failing, passing, rest) if rest.budget else [])]
     able = {line.mode for line in failing if _passed(line, passing)}
     due = {why: len(queue) for why, queue in queues.items()}
     shares = _shares({**due, SAMPLE: len(failing),
@@ -324,13 +330,13 @@ def _shares(wanted: dict[str, int], limit: int) -> dict[str, int]:
 
 
 def _in_turn(picks: list[Pick]) -> list[Pick]:
-    """The picks, first new failures and those of the audit, then the other kinds in turn; those of
-    an item that every model failed stay together, as they are read together."""
+    """The picks, first those that were asked for and those of the audit, then the other kinds in
+    turn; those of an item that every model failed stay together, as they are read together."""
     turns: dict[str, dict[str, list[Pick]]] = {why: {} for why in STAGES}
     for pick in picks:
         name = pick.line.item if pick.why == ALL else pick.line.datapoint_id
         turns[pick.why].setdefault(name, []).append(pick)
-    first = [pick for why in (FLIP, AUDIT) for together in turns.pop(why).values()
+    first = [pick for why in (*ASKED, AUDIT) for together in turns.pop(why).values()
              for pick in together]
     return first + [pick for turn in zip_longest(*(kind.values() for kind in turns.values()))
                     for together in turn if together for pick in together]

@@ -12,12 +12,14 @@ from failure_analysis import files, results, steps
 from failure_analysis.audit import candidates
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.packet import rows
-from failure_analysis.review import alike, picks
+from failure_analysis.review import alike, lens_picks, picks
 from failure_analysis.review.picks import (
     ALL,
+    ASKED,
     AUDIT,
     CONTRAST,
     FLIP,
+    LENS,
     REPAIRED,
     SAMPLE,
     UNIQUE,
@@ -33,6 +35,7 @@ CEILING = 100
 GATE = 30  # shared datapoints below which agreement is not measured
 WHY = {
     FLIP: "passed before the change and fails now: what does it do differently?",
+    LENS: "the lenses name it: does it show what they say?",
     AUDIT: "a verdict of this item contradicts itself or the record: is the benchmark wrong?",
     ALL: "every model of the compared group failed this item: hard for all, or the benchmark?",
     REPAIRED: "nobody passes this version of the item, somebody another one: was it repaired?",
@@ -41,8 +44,8 @@ WHY = {
     SAMPLE: "drawn from its model and provisional mode",
     CONTRAST: "passed the item that the datapoint before it failed: what does it do differently?",
 }
-# Datapoints of each model in a plan without a budget: one for every kind but new failures.
-OF_EACH = len(WHY) - 1
+# Datapoints of each model in a plan without a budget: one for every kind but those asked for.
+OF_EACH = len(WHY) - len(ASKED)
 
 # Of runs of which no row is judged, compare_models.py makes no comparison.
 NOTHING_COMPARED = {
@@ -65,6 +68,7 @@ class Planned(NamedTuple):
     task: str | None = None
     candidate: str | None = None
     alike: tuple[str, ...] = ()  # those that are judged with it
+    read_for: str | None = None  # the hypothesis or cell of the lenses
 
 
 class Plan(NamedTuple):
@@ -94,8 +98,9 @@ def plan(analysis_dir: Path, options: Options) -> Plan:
     groups = alike.Groups(index)
     group_of = groups.names()
     flipped = picks.flipped(_harmful(analysis_dir), index.outcomes) if options.from_flips else ()
+    named = lens_picks.named(index, options.from_lens, options.seed) if options.from_lens else ()
     queues = picks.queues(failing, compared, _repaired(analysis_dir), passing, options.seed,
-                          flagged, unjudged, group_of, flipped)
+                          flagged, unjudged, group_of, flipped, named)
     failing = picks.once(failing, queues, group_of)
     kept, ceiling = picks.kept(queues, failing, passing, options), None
     if (options.budget, options.everything) == (None, False):
@@ -175,6 +180,7 @@ def lines_of(kept: list[Pick], readers_of: dict[str, tuple[int, ...]],
                                  failed.mode, contrast_of, readers_of[failed.item],
                                  line.task, pick.candidate and pick.candidate.id,
                                  tuple(one for one in alike_of(line.datapoint_id)
-                                       if one not in named)))
+                                       if one not in named),
+                                 None if contrast_of else pick.read_for))
             named.update(lines[-1].alike)
     return lines

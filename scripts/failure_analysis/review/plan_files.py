@@ -16,7 +16,7 @@ def write(analysis_dir: Path, options: Options) -> dict:
     datapoints of the planned items, whole) and background.md; returns a summary."""
     reads = manifest.proved(analysis_dir, (steps.OUTCOMES, steps.VERSIONS))
     manifest.proved(analysis_dir, (*steps.COMPARE.writes[:1], steps.AUDIT.writes[0],
-                                   steps.CHANGES.writes[0]))
+                                   steps.CHANGES.writes[0], steps.DIAGNOSE.writes[0]))
     index, compared, kept, ceiling, readers_of, siblings, groups = plan(analysis_dir, options)
     lines, trouble = lines_of(kept, readers_of, groups.of), ""
     manifest.begin(analysis_dir, steps.PLAN.writes)

@@ -11,6 +11,7 @@ from failure_analysis.review.picks import (
     AUDIT,
     CONTRAST,
     FLOOR,
+    LENS,
     REPAIRED,
     SAMPLE,
     STAGES,
@@ -129,8 +130,8 @@ def page(summary: dict, lines: list[Planned]) -> str:
     """review_plan.md: what to read, in order, and why."""
     text = ["# Review plan", "",
             f"{in_words(summary)}. They are read in the "
-            "order of the first column: new failures where they were asked for, flags of the "
-            "audit, then the kinds in turn, so that "
+            "order of the first column: new failures and what the lenses name where they were "
+            "asked for, flags of the audit, then the kinds in turn, so that "
             "whoever stops early has read of each. What is not in the plan stays unread; the "
             "report says so.", ""]
     text += [f"- {line[0].upper()}{line[1:]}." for line in left_out_lines(
@@ -148,13 +149,15 @@ def page(summary: dict, lines: list[Planned]) -> str:
             else " (passed: contrast)"
         if mine:
             text += ["", f"## {why}: {WHY[why]}", "", table(
-                ["order", "datapoint", "model", *["task"] * tasks, "provisional mode", "readers"],
+                ["order", "datapoint", "model", *["task"] * tasks, "provisional mode", "readers",
+                 *["read for"] * (why == LENS)],
                 [[planned.order,
                   code(planned.datapoint_id) + marked * bool(planned.contrast_of)
                   + (f" and alike {listed(list(map(code, planned.alike)), _MOST_ALIKE)}"
                      if planned.alike else ""),
                   code(planned.model_name), *[code(planned.task) if planned.task else ""] * tasks,
-                  code(planned.mode) if planned.mode else "", " ".join(map(str, planned.shards))]
+                  code(planned.mode) if planned.mode else "", " ".join(map(str, planned.shards)),
+                  *[cell(planned.read_for or "")] * (why == LENS)]
                  for planned in mine[:_MOST_LISTED]])]
             if len(mine) > _MOST_LISTED:
                 text += ["", f"{len(mine) - _MOST_LISTED} more in {NAME}."]

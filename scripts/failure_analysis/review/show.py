@@ -206,6 +206,8 @@ def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
                      f"{earlier}); a model makes a new id for each call, so this is the harness")
     if planned:
         lines.append(f"plan: number {planned.order}, {planned.why}: {plan.WHY[planned.why]}")
+    if planned and planned.read_for:
+        lines.append(f"read for {planned.read_for}")
     if planned and planned.candidate:
         one = candidate_of(index.analysis_dir, planned)
         lines += [f"candidate {one.id} of the audit, {one.klass} ({one.rule}): {one.what}",
