@@ -4,17 +4,23 @@ sharply, and how much of the loss is truncation."""
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import chdtrc
 
 from failure_analysis.lenses import cells as grid
 from failure_analysis.lenses import findings, parameters, shape
 from failure_analysis.lenses.cells import Cells
 from failure_analysis.lenses.dataset import CORRECT, OUTCOMES, TRUNCATED, Group
 from failure_analysis.lenses.findings import estimate, gate, insufficient
-from failure_analysis.statistics import rounded
+from failure_analysis.statistics import holm, rounded
 
 NAME = "surface"
-LEVELS, SAMPLES, PER_LEVEL = 5, 100, 10
+LEVELS, SAMPLES, PER_LEVEL = 2, 100, 10
 PER_CHAOTIC, IN_ALL = 20, 260  # samples per cell; half of that will do where there are many cells
+LEVELS_CHAOTIC = 3
+HEALTHY, HIGH, LOW = 0.95, 0.7, 0.3  # the lower bound of accuracy; accuracy above guessing
+ALPHA, NEGLIGIBLE = 0.05, 0.10  # of a trend
+P_JUMP, JUMP = 0.01, 0.10  # of cells or levels around a falling curve
+MASS = "posterior mass of the shape (calibrated in simulation)"
 BOOTSTRAP = 200
 COVERED = 0.8  # the share of the others' mix that each level should have
 
@@ -33,6 +39,25 @@ class Profile(NamedTuple):
     covered: float
 
 
+class Way(NamedTuple):
+    """What accuracy does along one parameter: its profile, its effect with the others held, the p
+    of a trend, levels below the rest; whether it falls, rises or dips beyond chance and by a size
+    to speak of."""
+
+    profile: Profile
+    effect: dict
+    p: float
+    dip: shape.Dip
+    slopes: bool
+    rises: bool
+    dips: bool
+
+    @property
+    def size(self) -> float:
+        """How much accuracy changes, as far as it surely does; else how much it seems to."""
+        return max(self.dip.depth * self.dips, abs(self.effect["fall"]))
+
+
 class Loss(NamedTuple):
     """How much accuracy falls from the best to the worst third of levels, and how much of that
     is truncation (Kitagawa 1955)."""
@@ -45,8 +70,10 @@ class Loss(NamedTuple):
     agree: float
 
 
-def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
-    """The lens' result for one group; `axis` names the parameter to profile."""
+def analyse(group: Group, seed: int, axis: str | None = None, prefer: str | None = None
+            ) -> dict[str, Any]:
+    """The lens' result for one group; `axis` names the parameter to profile, `prefer` one that
+    comes first among those along which accuracy falls alike surely."""
     dims = group.table.difficulty()
     n = len(group.table)
     if not dims:
@@ -61,14 +88,11 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
         return insufficient(NAME, n, ["a guess_rate below 1"])
     cells = grid.cells(whole, dims)
     worth = grid.worth(cells)
-    effects = grid.sensitivity(worth, worth.k)
-    critical = axis if axis in dims else max(
-        effects, key=lambda effect: (effect["levels"] >= LEVELS, abs(effect["fall"])))["parameter"]
-    profile = profile_of(cells, critical)
-    effect = next(effect for effect in effects if effect["parameter"] == critical)
-    # Whether accuracy grows along it beyond chance.
-    rising = effect["fall"] < -shape.GRADUAL and effect["p"] < 0.01
-    gates = [gate("levels of " + critical, len(profile.x), LEVELS),
+    ways = _ways(cells, worth, seed)
+    way = max(ways, key=lambda way: (way.profile.parameter == axis, way.slopes or way.dips,
+                                     way.profile.parameter == prefer, way.size))
+    profile = way.profile
+    gates = [gate("levels of " + profile.parameter, len(profile.x), LEVELS),
              gate("samples", int(cells.n.sum()), SAMPLES),
              gate("median samples per level" + (", as they are worth" if cells.alike > 1 else ""),
                   float(np.median(profile.n)), PER_LEVEL)]
@@ -76,12 +100,12 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
     upper = findings.wilson(cells.k.sum(), cells.n.sum())[1]
     result = insufficient(
         NAME, n, findings.short_of(gates), gates=gates, estimates=_rates(worth), seed=seed,
-        caveats=_caveats(cells, group, profile, effect["fall"]),
-        tables={"cells": cell_rows(cells, worth), "profile": profile_rows(profile, rising),
+        caveats=_caveats(cells, group, profile, way.effect["fall"]),
+        tables={"cells": cell_rows(cells, worth), "profile": profile_rows(profile, way.rises),
                 "zones": grid.zones(worth)},
         compat={"accuracy": rounded(share[CORRECT]), "truncation": rounded(share[TRUNCATED]),
                 "reasonscore_like": rounded(max(0.0, upper - share[TRUNCATED]))})
-    return result if result["need"] else _decided(result, worth, profile, effects, rising)
+    return result if result["need"] else _decided(result, worth, way, ways)
 
 
 def profile_of(cells: Cells, parameter: str) -> Profile:
@@ -101,6 +125,55 @@ def profile_of(cells: Cells, parameter: str) -> Profile:
     return Profile(parameter, cells.levels[cells.dims.index(parameter)], worth,
                    rates[:, CORRECT] * worth, (1 - rates[:, TRUNCATED]) * worth,
                    counts.sum(1).astype(int), covered)
+
+
+def _ways(cells: Cells, worth: Cells, seed: int) -> list[Way]:
+    """What accuracy does along each parameter. A trend is tested along the profile where it could
+    be standardised, else by the logistic fit; Holm over parameters."""
+    effects = grid.sensitivity(worth, worth.k)
+    profiles = [profile_of(cells, effect["parameter"]) for effect in effects]
+    trends = holm([shape.trend(profile.k, profile.n, seed) if profile.covered >= COVERED
+                   else effect["p"] for profile, effect in zip(profiles, effects, strict=True)])
+    return [_way(profile, effect, p, len(effects), lines_of(worth, profile.parameter), seed)
+            for profile, effect, p in zip(profiles, effects, trends, strict=True)]
+
+
+def _way(profile: Profile, effect: dict, p: float, number: int, lines: tuple, seed: int) -> Way:
+    """What accuracy does along one of so many parameters."""
+    fall = effect["fall"]
+    slopes = p < ALPHA and fall > 0 and effect["high"] > NEGLIGIBLE
+    rises = p < ALPHA and fall < 0 and effect["low"] < -NEGLIGIBLE
+    turn = slice(None, None, -1 if rises else 1)
+    dip = shape.dip(profile.k[turn], profile.n[turn], seed)
+    dip = dip._replace(below=dip.below[turn])
+    dips = dip.p * number <= P_JUMP and dip.depth >= JUMP and (
+        _shared(lines, dip.below) if len(lines[0]) > 1 else
+        _alone(profile.k[turn], profile.n[turn], dip.below[turn], seed))
+    return Way(profile, effect, p, dip, slopes, rises, dips)
+
+
+def _shared(lines: tuple[np.ndarray, np.ndarray], below: np.ndarray) -> bool:
+    """Whether lines of cells agree on a dip: its levels lie below those beside them in three of
+    four (by what the lines hold there), and the lines differ by no more than chance otherwise."""
+    k, n = lines
+    beside = ~below & (np.r_[below[1:], False] | np.r_[False, below[:-1]])
+    low, near = n[:, below].sum(1), n[:, beside].sum(1)
+    both = (low > 0) & (near > 0)
+    lower = k[:, below].sum(1) * near < k[:, beside].sum(1) * low
+    along, across = k.sum(0) / n.sum(0), k.sum(1) / n.sum(1)
+    expected = np.clip(along + across[:, None] - k.sum() / n.sum(), 0.02, 0.98)
+    off = (n * (k / np.maximum(n, 1e-9) - expected)**2 / (expected * (1 - expected))).sum()
+    free = max(1, (n > 0).sum() - sum(n.shape) + 1)
+    return bool(low[both & lower].sum() >= 0.75 * low[both].sum() > 0
+                and chdtrc(free, off) > P_JUMP)
+
+
+def _alone(k: np.ndarray, n: np.ndarray, below: np.ndarray, seed: int) -> bool:
+    """Whether a dip of a single line stands out of a regular curve: one or two places, few
+    levels, and nothing irregular without them."""
+    places = int((np.diff(np.r_[0, below.astype(int)]) == 1).sum())
+    rest = shape.irregularity((k * ~below)[None], (n * ~below)[None], seed)
+    return places <= 2 and below.sum() <= max(2, len(k) // 4) and rest.p > 0.1
 
 
 def lines_of(cells: Cells, parameter: str) -> tuple[np.ndarray, np.ndarray]:
@@ -143,48 +216,118 @@ def loss(profile: Profile, seed: int) -> Loss:
                 agree)
 
 
-def _decided(result: dict[str, Any], cells: Cells, profile: Profile, effects: list[dict],
-             rising: bool) -> dict[str, Any]:
-    """The result with its label, in the order of the method: chaotic, truncation, the shape."""
-    seed, way = result["seed"], -1 if rising else 1
-    drawn = shape.posterior(profile.x, profile.k[::way], profile.n[::way])
+def _decided(result: dict[str, Any], cells: Cells, way: Way, ways: list[Way]) -> dict[str, Any]:
+    """The result with its label, in the order of the method: chaotic, truncation, a dip, a rise or
+    a fall with its shape; flat where no test shows any of them, along no parameter."""
+    profile, seed, turn = way.profile, result["seed"], slice(None, None, -1 if way.rises else 1)
+    drawn = shape.posterior(profile.x, profile.k[turn], profile.n[turn])
     lines = lines_of(cells, profile.parameter)
-    jumps = shape.irregularity(*(counts[:, ::way] for counts in lines), seed)
+    jumps = shape.irregularity(*(counts[:, turn] for counts in lines), seed)
     lost = loss(profile, seed)
-    guess = float((cells.guess * cells.n).sum() / cells.n.sum())
-    mean = float((cells.k.sum() / cells.n.sum() - guess) / (1 - guess))
-    flat = "healthy" if mean >= 0.7 else "uniform_failure" if mean <= 0.3 else "flat_mediocre"
-    masses = {"accuracy_cliff": drawn.cliff, "gradual_decline": drawn.gradual, flat: drawn.flat}
-    pattern = max(masses, key=masses.get)
-    confidence = masses[pattern]
+    elsewhere = [other for other in ways if other is not way and (other.slopes or other.dips)]
+    pattern, confidence, kind = _label(result, cells, way, drawn, elsewhere)
     typical = np.median(cells.n)
     roomy = typical >= PER_CHAOTIC or (2 * typical >= PER_CHAOTIC and cells.n.sum() >= IN_ALL)
-    kind = "posterior mass of the shape (calibrated in simulation)"
-    if roomy and jumps.p <= 0.01 and jumps.excess_sd >= 0.10:
+    if roomy and len(profile.x) >= LEVELS_CHAOTIC and jumps.p <= P_JUMP \
+            and jumps.excess_sd >= JUMP and not way.dips:
         result["also"].append(pattern)
         pattern, confidence, kind = "chaotic", 1 - jumps.p, "1 - p of the irregularity test"
-    elif lost.fall > 0.15 and lost.share >= 0.5 and lost.worst_cut >= 0.2:
+    elif lost.fall > 0.15 and lost.share >= 0.5 and lost.worst_cut >= 0.2 \
+            and (way.slopes or way.rises or way.dips):
         result["also"].append(pattern)
         pattern, confidence, kind = "truncation_dominant", lost.agree, \
             "share of bootstrap replicates with the same label"
-    elif rising and pattern != flat:
-        pattern = "inverted"
     result |= {"pattern": pattern, "confidence": rounded(confidence), "confidence_kind": kind,
                "strength": findings.strength(confidence, bool(np.median(profile.n) >= 20))}
     result["estimates"] |= {name: {"est": rounded(value)} for name, value in (
-        ("mean_above_guessing", mean), ("mass_cliff", drawn.cliff), ("mass_gradual", drawn.gradual),
-        ("mass_flat", drawn.flat))}
-    _add_shape(result, profile, drawn, lost, () if rising else lines)
-    result["tests"] = [
-        findings.test("irregularity around a falling curve", jumps.excess_sd, jumps.p),
-        *(findings.test(f"effect of {effect['parameter']}", effect["stat"], effect["p"])
-          for effect in effects)]
-    result["estimates"] |= {f"fall_along_{effect['parameter']}": {"est": rounded(effect["fall"])}
-                            for effect in effects}
+        ("mean_above_guessing", _mean(cells)), ("mass_cliff", drawn.cliff),
+        ("mass_gradual", drawn.gradual), ("mass_flat", drawn.flat))}
+    _add_effects(result, way, ways, lines, elsewhere)
+    _add_shape(result, profile, drawn, lost, () if way.rises else lines)
+    result["tests"].insert(0, findings.test("irregularity around a falling curve",
+                                            jumps.excess_sd, jumps.p))
     bic = shape.criteria(profile.k, profile.n)
     result["estimates"]["bic"] = {"est": None, **{key: rounded(value, 1)
                                                   for key, value in bic.items()}}
     return result
+
+
+def _label(result: dict[str, Any], cells: Cells, way: Way, drawn: shape.Shape,
+           elsewhere: list[Way]) -> tuple[str, float, str]:
+    """(label, confidence, its kind) of the shape along the parameter."""
+    if way.dips:
+        return "dip", 1 - way.dip.p, "1 - p of the irregularity test"
+    sure = 1 - way.p
+    if way.rises:
+        return "inverted", sure, "1 - p of the trend"
+    if way.slopes:
+        if len(way.profile.x) == 2 or drawn.flat > 0.5:
+            return "fall", sure, "1 - p of the trend"
+        name = "accuracy_cliff" if drawn.cliff >= drawn.gradual else "gradual_decline"
+        return name, max(drawn.cliff, drawn.gradual), MASS
+    if elsewhere:
+        return "falls_elsewhere", 1 - min(other.p if other.slopes else other.dip.p
+                                          for other in elsewhere), "1 - p of the trend"
+    if way.p < ALPHA:
+        result["also"].append("negligible_fall" if way.effect["fall"] > 0 else "negligible_rise")
+    mean = _mean(cells)
+    flat = "healthy" if result["estimates"]["accuracy"]["lo"] >= HEALTHY else \
+        "flat_high" if mean >= HIGH else "uniform_failure" if mean <= LOW else "flat_mediocre"
+    return flat, drawn.flat, MASS
+
+
+def _mean(cells: Cells) -> float:
+    """Accuracy above guessing."""
+    guess = float((cells.guess * cells.n).sum() / cells.n.sum())
+    return float((cells.k.sum() / cells.n.sum() - guess) / (1 - guess))
+
+
+def _add_effects(result: dict[str, Any], way: Way, ways: list[Way], lines: tuple,
+                 elsewhere: list[Way]) -> None:
+    """Adds how much fails, and what accuracy does along each parameter with the others held."""
+    right, evidence = result["estimates"]["accuracy"], result["evidence"]
+    failing = f"{1 - right['est']:.1%} fail ({1 - right['hi']:.1%} to {1 - right['lo']:.1%})"
+    if way.dips:
+        places = ", ".join(f"{level:g}" for level in way.profile.x[way.dip.below])
+        evidence.append(f"at {way.profile.parameter} {places} accuracy lies {way.dip.depth:.2f} "
+                        f"below what its neighbours lead to (p {way.dip.p:.3f})")
+        result["estimates"]["dip_depth"] = {"est": rounded(way.dip.depth),
+                                            "levels": way.profile.x[way.dip.below].tolist()}
+    evidence.append(f"{failing}; {_said(way, len(ways) > 1)}" + _by_line(way, lines))
+    evidence += [_said(other, True) for other in elsewhere]
+    for other in ways:
+        effect = other.effect
+        result["tests"].append(findings.test(f"effect of {effect['parameter']}", effect["stat"],
+                                             effect["p"], other.p))
+        result["estimates"][f"fall_along_{effect['parameter']}"] = estimate(
+            effect["fall"], effect["low"], effect["high"], "logistic, the others held")
+
+
+def _said(way: Way, others: bool) -> str:
+    """What accuracy does along a parameter, with its interval."""
+    effect = way.effect
+    held = ", the other parameters held," if others else ""
+    if way.p >= ALPHA:
+        return f"along {effect['parameter']}{held} no fall or rise was shown " \
+            f"({-effect['high']:+.2f} to {-effect['low']:+.2f})"
+    verb = "falls" if effect["fall"] > 0 else "rises"
+    low, high = (effect["low"], effect["high"]) if verb == "falls" else \
+        (-effect["high"], -effect["low"])
+    return f"along {effect['parameter']}{held} accuracy {verb} by {abs(effect['fall']):.2f} " \
+        f"({low:.2f} to {high:.2f})"
+
+
+def _by_line(way: Way, lines: tuple[np.ndarray, np.ndarray]) -> str:
+    """In how many lines of the others accuracy falls; nothing where there is one."""
+    k, n = lines
+    several = (n > 0).sum(1) > 1
+    if several.sum() < 2:
+        return ""
+    k, n = k[several], n[several]
+    rank = np.arange(n.shape[1]) - (n * np.arange(n.shape[1])).sum(1, keepdims=True) \
+        / n.sum(1, keepdims=True)
+    falls = int(((k * rank).sum(1) < 0).sum())
+    return f", in {falls} of {len(n)} combinations of the others" if way.effect["fall"] > 0 else ""
 
 
 def _add_shape(result: dict[str, Any], profile: Profile, drawn: shape.Shape, lost: Loss,
