@@ -9,8 +9,8 @@ from failure_analysis.lenses.config_model import Checked
 # All that a rule can speak of: the labels of the lenses, and what `observed`, `between` and
 # `queries` find beside them.
 FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
-    "surface": "healthy accuracy_cliff gradual_decline truncation_dominant chaotic uniform_failure "
-               "flat_mediocre inverted any_failure",
+    "surface": "healthy accuracy_cliff gradual_decline fall falls_elsewhere dip chaotic inverted "
+               "truncation_dominant uniform_failure flat_mediocre flat_high any_failure",
     "fft": "tokenization_artifact clean no_artifact_detected spectral_peak_collapse "
            "band_limited_gain",
     "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected",

@@ -151,9 +151,9 @@ def trend(k: np.ndarray, n: np.ndarray, seed: int, draws: int = 999) -> float:
     """The p value, two-sided, of a fall or a rise along levels against no change at all: the
     deviance that a monotone curve explains (Bartholomew 1959), by a parametric bootstrap. Unlike a
     slope it sees an edge beside the last level."""
-    n = np.round(n)
-    k = np.minimum(k, n)
-    share = np.clip(k.sum() / n.sum(), 1e-4, 1 - 1e-4)
+    k, n = k / np.maximum(n, 1e-9) * np.round(n), np.round(n)
+    total = max(n.sum(), 1)
+    share = np.clip(k.sum() / total, 1e-4, 1 - 1e-4)
     drawn = np.random.default_rng(seed).binomial(n.astype(int), share, (draws, len(n)))
     hits = np.concatenate([k[None], drawn])
 
@@ -161,7 +161,7 @@ def trend(k: np.ndarray, n: np.ndarray, seed: int, draws: int = 999) -> float:
         size = np.broadcast_to(n[turn], hits.shape)
         right = hits[:, turn]
         fitted = np.clip(falling(right / np.maximum(size, 1), size), 1e-4, 1 - 1e-4)
-        mean = np.clip(right.sum(1) / n.sum(), 1e-4, 1 - 1e-4)[:, None]
+        mean = np.clip(right.sum(1) / total, 1e-4, 1 - 1e-4)[:, None]
         return (size * (fitted * np.log(fitted / mean)
                         + (1 - fitted) * np.log((1 - fitted) / (1 - mean)))).sum(1)
 

@@ -4,58 +4,31 @@ sharply, and how much of the loss is truncation."""
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import chdtrc
 
 from failure_analysis.lenses import cells as grid
 from failure_analysis.lenses import findings, parameters, shape
 from failure_analysis.lenses.cells import Cells
 from failure_analysis.lenses.dataset import CORRECT, OUTCOMES, TRUNCATED, Group
 from failure_analysis.lenses.findings import estimate, gate, insufficient
-from failure_analysis.statistics import holm, rounded
+from failure_analysis.lenses.ways import (
+    ALPHA,
+    COVERED,
+    JUMP,
+    P_JUMP,
+    Profile,
+    Way,
+    lines_of,
+    ways_of,
+)
+from failure_analysis.statistics import rounded
 
 NAME = "surface"
-LEVELS, SAMPLES, PER_LEVEL = 2, 100, 10
+LEVELS, SAMPLES, FOR_FLAT, PER_LEVEL = 2, 50, 100, 10
 PER_CHAOTIC, IN_ALL = 20, 260  # samples per cell; half of that will do where there are many cells
 LEVELS_CHAOTIC = 3
 HEALTHY, HIGH, LOW = 0.95, 0.7, 0.3  # the lower bound of accuracy; accuracy above guessing
-ALPHA, NEGLIGIBLE = 0.05, 0.10  # of a trend
-P_JUMP, JUMP = 0.01, 0.10  # of cells or levels around a falling curve
 MASS = "posterior mass of the shape (calibrated in simulation)"
 BOOTSTRAP = 200
-COVERED = 0.8  # the share of the others' mix that each level should have
-
-
-class Profile(NamedTuple):
-    """Accuracy along one parameter, standardised over the mix of the others as far as a level has
-    them (`covered` is the least share of that mix at a level): levels, effective counts, correct
-    ones, finished ones, and raw counts by outcome."""
-
-    parameter: str
-    x: np.ndarray
-    n: np.ndarray
-    k: np.ndarray
-    done: np.ndarray
-    counts: np.ndarray
-    covered: float
-
-
-class Way(NamedTuple):
-    """What accuracy does along one parameter: its profile, its effect with the others held, the p
-    of a trend, levels below the rest; whether it falls, rises or dips beyond chance and by a size
-    to speak of."""
-
-    profile: Profile
-    effect: dict
-    p: float
-    dip: shape.Dip
-    slopes: bool
-    rises: bool
-    dips: bool
-
-    @property
-    def size(self) -> float:
-        """How much accuracy changes, as far as it surely does; else how much it seems to."""
-        return max(self.dip.depth * self.dips, abs(self.effect["fall"]))
 
 
 class Loss(NamedTuple):
@@ -88,12 +61,13 @@ def analyse(group: Group, seed: int, axis: str | None = None, prefer: str | None
         return insufficient(NAME, n, ["a guess_rate below 1"])
     cells = grid.cells(whole, dims)
     worth = grid.worth(cells)
-    ways = _ways(cells, worth, seed)
+    ways = ways_of(cells, worth, seed)
     way = max(ways, key=lambda way: (way.profile.parameter == axis, way.slopes or way.dips,
                                      way.profile.parameter == prefer, way.size))
     profile = way.profile
     gates = [gate("levels of " + profile.parameter, len(profile.x), LEVELS),
-             gate("samples", int(cells.n.sum()), SAMPLES),
+             gate("samples", int(cells.n.sum()), SAMPLES) if way.slopes or way.rises or way.dips
+             else gate("samples, where none of them shows a change", int(cells.n.sum()), FOR_FLAT),
              gate("median samples per level" + (", as they are worth" if cells.alike > 1 else ""),
                   float(np.median(profile.n)), PER_LEVEL)]
     share = cells.counts.sum(0) / cells.counts.sum()
@@ -106,89 +80,6 @@ def analyse(group: Group, seed: int, axis: str | None = None, prefer: str | None
         compat={"accuracy": rounded(share[CORRECT]), "truncation": rounded(share[TRUNCATED]),
                 "reasonscore_like": rounded(max(0.0, upper - share[TRUNCATED]))})
     return result if result["need"] else _decided(result, worth, way, ways)
-
-
-def profile_of(cells: Cells, parameter: str) -> Profile:
-    """The profile along a parameter. Where the others are mixed alike at every level, these are
-    the plain counts; else rates are standardised to the overall mix and carry the number of
-    samples that such a rate is worth."""
-    counts = _along(cells, parameter)
-    n = counts.sum(2)
-    mix = n.sum(0) / n.sum()
-    weight = np.where(n > 0, mix, 0)
-    covered = float(weight.sum(1).min())
-    weight = weight / np.maximum(weight.sum(1, keepdims=True), 1e-12)
-    worth = 1 / np.maximum((weight**2 / np.maximum(n, 1)).sum(1), 1e-12)
-    rates = (weight[:, :, None] * counts / np.maximum(n, 1)[:, :, None]).sum(1)
-    total = n.sum(1)
-    worth = np.where(worth > total - 1e-6, total, worth) / cells.alike
-    return Profile(parameter, cells.levels[cells.dims.index(parameter)], worth,
-                   rates[:, CORRECT] * worth, (1 - rates[:, TRUNCATED]) * worth,
-                   counts.sum(1).astype(int), covered)
-
-
-def _ways(cells: Cells, worth: Cells, seed: int) -> list[Way]:
-    """What accuracy does along each parameter. A trend is tested along the profile where it could
-    be standardised, else by the logistic fit; Holm over parameters."""
-    effects = grid.sensitivity(worth, worth.k)
-    profiles = [profile_of(cells, effect["parameter"]) for effect in effects]
-    trends = holm([shape.trend(profile.k, profile.n, seed) if profile.covered >= COVERED
-                   else effect["p"] for profile, effect in zip(profiles, effects, strict=True)])
-    return [_way(profile, effect, p, len(effects), lines_of(worth, profile.parameter), seed)
-            for profile, effect, p in zip(profiles, effects, trends, strict=True)]
-
-
-def _way(profile: Profile, effect: dict, p: float, number: int, lines: tuple, seed: int) -> Way:
-    """What accuracy does along one of so many parameters."""
-    fall = effect["fall"]
-    slopes = p < ALPHA and fall > 0 and effect["high"] > NEGLIGIBLE
-    rises = p < ALPHA and fall < 0 and effect["low"] < -NEGLIGIBLE
-    turn = slice(None, None, -1 if rises else 1)
-    dip = shape.dip(profile.k[turn], profile.n[turn], seed)
-    dip = dip._replace(below=dip.below[turn])
-    dips = dip.p * number <= P_JUMP and dip.depth >= JUMP and (
-        _shared(lines, dip.below) if len(lines[0]) > 1 else
-        _alone(profile.k[turn], profile.n[turn], dip.below[turn], seed))
-    return Way(profile, effect, p, dip, slopes, rises, dips)
-
-
-def _shared(lines: tuple[np.ndarray, np.ndarray], below: np.ndarray) -> bool:
-    """Whether lines of cells agree on a dip: its levels lie below those beside them in three of
-    four (by what the lines hold there), and the lines differ by no more than chance otherwise."""
-    k, n = lines
-    beside = ~below & (np.r_[below[1:], False] | np.r_[False, below[:-1]])
-    low, near = n[:, below].sum(1), n[:, beside].sum(1)
-    both = (low > 0) & (near > 0)
-    lower = k[:, below].sum(1) * near < k[:, beside].sum(1) * low
-    along, across = k.sum(0) / n.sum(0), k.sum(1) / n.sum(1)
-    expected = np.clip(along + across[:, None] - k.sum() / n.sum(), 0.02, 0.98)
-    off = (n * (k / np.maximum(n, 1e-9) - expected)**2 / (expected * (1 - expected))).sum()
-    free = max(1, (n > 0).sum() - sum(n.shape) + 1)
-    return bool(low[both & lower].sum() >= 0.75 * low[both].sum() > 0
-                and chdtrc(free, off) > P_JUMP)
-
-
-def _alone(k: np.ndarray, n: np.ndarray, below: np.ndarray, seed: int) -> bool:
-    """Whether a dip of a single line stands out of a regular curve: one or two places, few
-    levels, and nothing irregular without them."""
-    places = int((np.diff(np.r_[0, below.astype(int)]) == 1).sum())
-    rest = shape.irregularity((k * ~below)[None], (n * ~below)[None], seed)
-    return places <= 2 and below.sum() <= max(2, len(k) // 4) and rest.p > 0.1
-
-
-def lines_of(cells: Cells, parameter: str) -> tuple[np.ndarray, np.ndarray]:
-    """(correct, all) of every line of cells along a parameter: a row per combination of others."""
-    counts = _along(cells, parameter)
-    return counts[:, :, CORRECT].T.copy(), counts.sum(2).T.copy()
-
-
-def _along(cells: Cells, parameter: str) -> np.ndarray:
-    """Counts by level of a parameter, combination of the others, and outcome."""
-    at = cells.dims.index(parameter)
-    others, which = parameters.distinct(np.delete(cells.place, at, axis=1))
-    counts = np.zeros((len(cells.levels[at]), len(others), len(OUTCOMES)))
-    counts[cells.place[:, at], which] = cells.counts
-    return counts
 
 
 def loss(profile: Profile, seed: int) -> Loss:
@@ -222,14 +113,16 @@ def _decided(result: dict[str, Any], cells: Cells, way: Way, ways: list[Way]) ->
     profile, seed, turn = way.profile, result["seed"], slice(None, None, -1 if way.rises else 1)
     drawn = shape.posterior(profile.x, profile.k[turn], profile.n[turn])
     lines = lines_of(cells, profile.parameter)
-    jumps = shape.irregularity(*(counts[:, turn] for counts in lines), seed)
+    longest = max(ways, key=lambda other: (len(other.profile.x), other is way))
+    jumps = shape.irregularity(*(counts[:, ::-1 if longest.rises else 1] for counts in
+                                 lines_of(cells, longest.profile.parameter)), seed)
     lost = loss(profile, seed)
     elsewhere = [other for other in ways if other is not way and (other.slopes or other.dips)]
     pattern, confidence, kind = _label(result, cells, way, drawn, elsewhere)
     typical = np.median(cells.n)
     roomy = typical >= PER_CHAOTIC or (2 * typical >= PER_CHAOTIC and cells.n.sum() >= IN_ALL)
-    if roomy and len(profile.x) >= LEVELS_CHAOTIC and jumps.p <= P_JUMP \
-            and jumps.excess_sd >= JUMP and not way.dips:
+    if roomy and len(longest.profile.x) >= LEVELS_CHAOTIC and jumps.p <= P_JUMP \
+            and jumps.excess_sd >= JUMP and not longest.dips:
         result["also"].append(pattern)
         pattern, confidence, kind = "chaotic", 1 - jumps.p, "1 - p of the irregularity test"
     elif lost.fall > 0.15 and lost.share >= 0.5 and lost.worst_cut >= 0.2 \
@@ -341,7 +234,8 @@ def _add_shape(result: dict[str, Any], profile: Profile, drawn: shape.Shape, los
     if drawn.cliff >= 0.5 and lines:
         estimates["cliff_at"] = estimate(drawn.at, drawn.low, drawn.high,
                                          "posterior of the centre, given a cliff")
-        evidence.append(f"the fall is over within two levels, between {name} = {drawn.low:g} and "
+        steps = "two levels" if len(x) > shape.FEW else "one step"
+        evidence.append(f"the fall is over within {steps}, between {name} = {drawn.low:g} and "
                         f"{drawn.high:g}")
     if lost.fall > 0.02 and not np.isnan(lost.low):
         estimates["truncation_share_of_fall"] = estimate(
