@@ -204,8 +204,7 @@ NEEDS = {
                       "a numeric difficulty parameter"),
     "one level": ("surface", [row for row in level_rows() if row["params"]["length"] == 1],
                   "a numeric difficulty parameter"),
-    "few levels": ("surface", [row for row in level_rows(40) if row["params"]["length"] < 3],
-                   "levels of length: 3 there, 5 needed"),
+    "few samples": ("surface", level_rows(15), "none of them shows a change: 90 there, 100 needed"),
     "no tokens": ("hazard", [{**row, "completion_tokens": None} for row in level_rows()],
                   "completion_tokens"),
     "bad tokens": ("hazard", [{**row, "completion_tokens": value} for row, value in
@@ -491,6 +490,11 @@ def test_axis_and_outputs(analyze, worlds, tmp_path) -> None:
     summary = analyze("compression", worlds / "overthink.json", "--axis", "length", "--output",
                       tmp_path / "c.json")
     assert [result["name"].rsplit(" ", 1)[1] for result in summary["results"]][:2] == ["8-10", "12"]
+    (*levels, together) = json.loads((tmp_path / "c.json").read_text())["results"]
+    assert "insufficient_data" in {result["pattern"] for result in levels}
+    assert together["pattern"] == "overthink" and together["n"] == 405
+    assert together["axis"] == "length within all levels"
+    assert together["evidence"][-1].startswith("level by level: 8-10 insufficient_data; 12 ")
     for name in ("s.csv", "s.html"):
         analyze("surface", worlds / "overthink.json", "--axis", "depth", "--output",
                 tmp_path / name)
@@ -959,7 +963,7 @@ def test_real_arithmetic(real_runs, tmp_path) -> None:
     document = diagnosis_of(tmp_path / "d.json", tmp_path)
     labels = {system["name"]: system["lenses"]["surface"]["pattern"]
               for system in document["systems"]}
-    assert labels == {"qwen direct addition": "gradual_decline",
+    assert labels == {"qwen direct addition": "accuracy_cliff",
                       "qwen direct sorting": "gradual_decline",
                       "qwen cot addition": "truncation_dominant"}
     conclusions = {system["name"]: system["conclusion"] for system in document["systems"]}

@@ -257,6 +257,79 @@ def test_a_surface_that_rises_has_a_rising_curve() -> None:
         assert np.mean([abs(row["sigmoid"] - row["accuracy"]) for row in rows]) < 0.1
 
 
+def told(right: dict, per: int, seed: int = 0, depths: int = 1, **more) -> dict:
+    """The surface of a world: `right` says how often each level is right."""
+    rng = np.random.default_rng(seed)
+    level = np.tile(np.repeat(list(right), per), depths)
+    depth = np.repeat(np.arange(depths), per * len(right))
+    wrong = rng.random(len(level)) > np.array([right[at] for at in level])
+    return surface.analyse(group(wrong, length=level, **({"depth": depth} if depths > 1 else {})),
+                           0, **more)
+
+
+FALLS = {"gradual_decline": {2: .9, 4: .6, 8: .3}, "accuracy_cliff": {1: .9, 2: .9, 3: .3, 4: .3},
+         "fall": {1: .9, 2: .5}}
+
+
+@pytest.mark.parametrize("label", FALLS)
+def test_a_fall_over_few_levels_is_seen_beside_a_flat_parameter_of_many(label: str) -> None:
+    for seed in range(5):
+        result = told(FALLS[label], 20, seed, depths=7)
+        assert result["pattern"] == label
+        assert result["tables"]["profile"][0]["parameter"] == "length"
+        fall = result["estimates"]["fall_along_length"]
+        assert 0.2 < fall["lo"] < fall["est"] < fall["hi"]
+        assert "in 7 of 7 combinations of the others" in result["evidence"][0]
+    result = told(FALLS[label], 12, depths=7, axis="depth")
+    assert result["pattern"] == "falls_elsewhere"
+    assert "along length, the other parameters held, accuracy falls" in result["evidence"][1]
+
+
+@pytest.mark.parametrize("depths", [1, 3])
+@pytest.mark.parametrize("low", [(4,), (3, 4), (2, 5)])
+def test_a_dip_is_no_noise(low: tuple, depths: int) -> None:
+    result = told({at: .35 if at in low else .9 for at in range(8)}, 60 // depths, 1, depths)
+    assert result["pattern"] == "dip"
+    assert result["estimates"]["dip_depth"]["levels"] == list(low)
+    assert result["evidence"][0].startswith(f"at length {', '.join(map(str, low))} accuracy lies")
+
+
+def test_cells_that_jump_each_for_itself_are_no_dip() -> None:
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        cell = np.repeat(np.arange(27), 25)
+        wrong = rng.random(len(cell)) > rng.uniform(0.1, 1, 27)[cell]
+        result = surface.analyse(group(wrong, length=cell % 9, depth=cell // 9), 0)
+        assert result["pattern"] == "chaotic"
+
+
+@pytest.mark.parametrize(("share", "label", "said"), [
+    (.78, "flat_high", "22."), (.99, "healthy", "1.0% fail"), (.93, "flat_high", "7.")])
+def test_healthy_needs_a_lower_bound_and_the_words_say_how_many_fail(
+        share: float, label: str, said: str) -> None:
+    wrong = np.arange(1200) % 600 >= 600 * share
+    result = surface.analyse(group(wrong, length=np.arange(1200) * 7 % 6), 0)
+    assert result["pattern"] == label and said in result["evidence"][0]
+
+
+def test_a_range_in_a_filter_asks_for_its_axis_unless_only_another_falls() -> None:
+    both = {18: .8, 20: .7, 22: .5, 24: .4}
+    assert told(both, 40, prefer="length")["tables"]["profile"][0]["parameter"] == "length"
+    flat = told(dict.fromkeys(range(4), .6), 40, 1, depths=2, prefer="length")
+    assert flat["tables"]["profile"][0]["parameter"] == "length"
+    assert flat["pattern"] == "flat_mediocre"
+
+
+@pytest.mark.slow
+def test_flat_worlds_seldom_fall() -> None:
+    """At the gate of samples: at most 5 % of them, by the exact interval of what was seen."""
+    falls = ("accuracy_cliff", "gradual_decline", "fall", "falls_elsewhere", "dip", "chaotic")
+    seen = sum(told(dict.fromkeys(range(levels), share), per, seed, depths)["pattern"] in falls
+               for seed in range(25) for share in (.5, .8) for levels, per, depths in
+               ((5, 20, 1), (3, 12, 3), (8, 13, 1), (2, 17, 3)))
+    assert seen <= 14  # 200 worlds at .05 stay below with 93 %
+
+
 def test_what_no_surface_can_be_made_of_is_named() -> None:
     rng = np.random.default_rng(9)
     level, wrong = np.repeat(np.arange(6.0), 40), rng.random(240) < 0.4

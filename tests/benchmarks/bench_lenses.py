@@ -118,7 +118,7 @@ def bench_surface(repeats: int) -> None:
             result["pattern"] == "accuracy_cliff" for result in results]),
               0.95 if per >= 20 else 0.9)
     for name, curve, label in (("linear .95 to .25", np.linspace(.95, .25, 13), "gradual_decline"),
-                               ("healthy .92", np.full(13, .92), "healthy"),
+                               ("flat .92", np.full(13, .92), "flat_high"),
                                ("all wrong .12", np.full(13, .12), "uniform_failure")):
         for per in (10, 20):
             got = [surface_of(curve, per, rng)["pattern"] == label for _ in range(repeats)]

@@ -119,23 +119,45 @@ def logistic(x: np.ndarray, k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, f
 
 def sensitivity(cells: Cells, k: np.ndarray) -> list[dict]:
     """Per dimension: the likelihood-ratio drop when it is left out (type II), and the fall from
-    its lowest to its highest level, standardised over the observed mix of the others."""
+    its lowest to its highest level, standardised over the observed mix of the others; levels count
+    by their rank. The interval is that of a fit with two successes and two failures more, spread
+    like the samples (the idea of Agresti & Caffo 2000)."""
     rows = []
-    x = _standardised(cells)
+    place = cells.place.astype(float)
+    x = (place - place.mean(0)) / np.maximum(place.std(0), 1e-9)
     whole = np.column_stack([np.ones(len(x)), x])
-    p, best = logistic(whole, k, cells.n)
-    slopes = np.linalg.lstsq(whole, np.log(p / (1 - p)), rcond=None)[0]
+    best = logistic(whole, k, cells.n)[1]
+    more = 4 * cells.n / cells.n.sum()
+    fits = [_fit(whole, k, cells.n), _fit(whole, k + more / 2, cells.n + more)]
     for at, name in enumerate(cells.dims):
-        _, without = logistic(np.delete(whole, at + 1, axis=1), k, cells.n)
+        without = logistic(np.delete(whole, at + 1, axis=1), k, cells.n)[1]
         stat = max(0.0, 2 * (best - without))
-        ends = []
-        for end in (x[:, at].min(), x[:, at].max()):
-            moved = whole.copy()
-            moved[:, at + 1] = end
-            ends.append(float((expit(moved @ slopes) * cells.n).sum() / cells.n.sum()))
+        (fall, _), (near, error) = (_fall(whole, at + 1, cells.n, *fit) for fit in fits)
         rows.append({"parameter": name, "levels": len(cells.levels[at]), "stat": stat,
-                     "p": float(chdtrc(1, stat)), "fall": ends[0] - ends[1]})
+                     "p": float(chdtrc(1, stat)), "fall": fall,
+                     "low": min(fall, near - findings.Z * error),
+                     "high": max(fall, near + findings.Z * error)})
     return rows
+
+
+def _fit(x: np.ndarray, k: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(slopes, their covariance) of a logistic fit."""
+    p = logistic(x, k, n)[0]
+    return np.linalg.lstsq(x, np.log(p / (1 - p)), rcond=None)[0], \
+        np.linalg.pinv(x.T @ (x * (n * p * (1 - p))[:, None]))
+
+
+def _fall(x: np.ndarray, at: int, n: np.ndarray, slopes: np.ndarray, spread: np.ndarray
+          ) -> tuple[float, float]:
+    """(the fall along one column of a fit, its standard error by the delta method)."""
+    fall, gradient = 0.0, np.zeros(x.shape[1])
+    for sign, end in ((1, x[:, at].min()), (-1, x[:, at].max())):
+        moved = x.copy()
+        moved[:, at] = end
+        there = expit(moved @ slopes)
+        fall += sign * float((there * n).sum() / n.sum())
+        gradient += sign * (moved * (n * there * (1 - there))[:, None]).sum(0) / n.sum()
+    return fall, float(np.sqrt(max(0.0, gradient @ spread @ gradient)))
 
 
 def shrunken(cells: Cells) -> findings.Interval:

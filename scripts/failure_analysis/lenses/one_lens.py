@@ -58,11 +58,14 @@ def document(lens: str, loaded: Loaded, request: Request) -> dict[str, Any]:
     """One lens over every group of the samples, and every pair of systems."""
     table = loaded.table
     groups = dataset.groups(table, None if lens == "surface" else request.axis)
-    if lens == "surface" and request.axis:
-        params = table.difficulty()
-        if request.axis not in params:
-            raise files.Refusal(f"--axis {request.axis}: no numeric parameter that varies; there "
-                                f"are {', '.join(params) or 'none'}")
+    params = table.difficulty()
+    if lens == "surface" and request.axis and request.axis not in params:
+        raise files.Refusal(f"--axis {request.axis}: no numeric parameter that varies; there "
+                            f"are {', '.join(params) or 'none'}")
+    together = f"{request.axis} within all levels"
+    if lens != "surface" and request.axis in params:
+        # Levels may be too small to judge alone; together they are compared within each level.
+        groups += [group._replace(axis=together) for group in dataset.groups(table)]
     data: Any = None
     if lens == "compression":
         data = compression.measure(table, request.cache, request.jobs)
@@ -72,6 +75,11 @@ def document(lens: str, loaded: Loaded, request: Request) -> dict[str, Any]:
     for group in groups:
         result = _one(lens, group, data, request)
         result["caveats"] += table.account["notes"]
+        if group.axis == together:
+            result["evidence"].append("level by level: " + "; ".join(
+                f"{other['axis'].removeprefix(request.axis).strip()} {other['pattern']}"
+                for other in results if (other["eval_id"], other["task"]) == (
+                    group.eval.eval_id, group.task)))
         results.append({"name": group.name, "eval_id": group.eval.eval_id,
                         "model_name": group.eval.model_name, "task": group.task,
                         "axis": group.axis, **result,
@@ -91,7 +99,9 @@ def _one(lens: str, group: Group, data: Any, request: Request) -> dict[str, Any]
         return findings.insufficient(lens, len(group.table), ["one task: levels of several tasks "
                                      "are no common scale"])
     if lens == "surface":
-        return surface.analyse(group, request.seed, request.axis)
+        narrowed = [name for name in group.table.difficulty() if name in request.filters]
+        return surface.analyse(group, request.seed, request.axis,
+                               narrowed[0] if len(narrowed) == 1 else None)
     if lens == "hazard":
         return hazard.analyse(group, request.seed)
     return {"fft": fft, "compression": compression}[lens].analyse(group, data, request.seed)

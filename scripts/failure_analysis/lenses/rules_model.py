@@ -9,9 +9,9 @@ from failure_analysis.lenses.config_model import Checked
 # All that a rule can speak of: the labels of the lenses, and what `observed`, `between` and
 # `queries` find beside them.
 FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
-    "surface": "healthy accuracy_cliff gradual_decline truncation_dominant chaotic uniform_failure "
-               "flat_mediocre inverted any_failure",
-    "fft": "tokenization_artifact negligible clean no_artifact_detected spectral_peak_collapse "
+    "surface": "healthy accuracy_cliff gradual_decline truncation_dominant chaotic "
+               "uniform_failure flat_mediocre inverted any_failure fall falls_elsewhere dip "
+               "flat_high",
            "band_limited_gain",
     "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected "
                    "more_loops early_stop text_differs negligible undecided",

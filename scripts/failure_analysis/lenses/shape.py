@@ -1,7 +1,8 @@
 """The shape of accuracy along one difficulty parameter: flat, gradual or a cliff, and where.
 
 A posterior over a grid of four-parameter sigmoids with flat priors (the idea of psignifit: Schuett
-and others 2016), monotone regression as the free curve, and a test for irregularity."""
+and others 2016), monotone regression as the free curve, a test for irregularity, and levels below
+such a curve."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from scipy.special import expit
 _HIGH = np.array([.02, .1, .2, .3, .4, .5, .6, .7, .8, .85, .9, .94, .97, .99])
 _LOW = np.array([.005, .03, .07, .12, .2, .3, .4, .5, .6, .7, .8, .9, .96])
 CLIFF, GRADUAL = 0.25, 0.15  # the least fall that is called one
+FEW = 4  # levels
+LEAST_GAIN = 3.84  # of deviance, when a level is taken out of a falling curve
 
 
 class Grid(NamedTuple):
@@ -54,8 +57,10 @@ def grid(number: int) -> Grid:
     narrow = np.broadcast_to((widths == widths[0])[None, None, :], p.shape[:3]).ravel()
     p = p.reshape(-1, len(x)).astype(np.float32)
     fall = p[:, 0] - p[:, -1]
-    within_two = (p[:, :-2] - p[:, 2:]).max(1)
-    is_cliff = (fall >= CLIFF) & (within_two >= 0.7 * fall)
+    # A cliff is over within two steps; of so few levels, within one; of two none can be told.
+    steps = 2 if number > FEW else 1
+    within = (p[:, :-steps] - p[:, steps:]).max(1)
+    is_cliff = (fall >= CLIFF) & (within >= 0.7 * fall) & (number > 2)
     return Grid(np.log(p), np.log1p(-p), centre, float(centres[1] - centres[0]), narrow, is_cliff,
                 (fall >= GRADUAL) & ~is_cliff)
 
@@ -140,6 +145,57 @@ def irregularity(k: np.ndarray, n: np.ndarray, seed: int, draws: int = 200) -> I
     off = (k / np.maximum(n, 1) - fitted) ** 2 - fitted * (1 - fitted) / np.maximum(n, 1)
     return Irregularity((1 + int((simulated >= seen - 1e-9).sum())) / (draws + 1),
                         float(np.sqrt(max(0.0, off[used].mean()))))
+
+
+def trend(k: np.ndarray, n: np.ndarray, seed: int, draws: int = 999) -> float:
+    """The p value, two-sided, of a fall or a rise along levels against no change at all: the
+    deviance that a monotone curve explains (Bartholomew 1959), by a parametric bootstrap. Unlike a
+    slope it sees an edge beside the last level."""
+    k, n = k / np.maximum(n, 1e-9) * np.round(n), np.round(n)
+    total = max(n.sum(), 1)
+    share = np.clip(k.sum() / total, 1e-4, 1 - 1e-4)
+    drawn = np.random.default_rng(seed).binomial(n.astype(int), share, (draws, len(n)))
+    hits = np.concatenate([k[None], drawn])
+
+    def explained(turn: slice) -> np.ndarray:
+        size = np.broadcast_to(n[turn], hits.shape)
+        right = hits[:, turn]
+        fitted = np.clip(falling(right / np.maximum(size, 1), size), 1e-4, 1 - 1e-4)
+        mean = np.clip(right.sum(1) / total, 1e-4, 1 - 1e-4)[:, None]
+        return (size * (fitted * np.log(fitted / mean)
+                        + (1 - fitted) * np.log((1 - fitted) / (1 - mean)))).sum(1)
+
+    gain = np.maximum(explained(slice(None)), explained(slice(None, None, -1)))
+    return (1 + int((gain[1:] >= gain[0] - 1e-9).sum())) / (draws + 1)
+
+
+class Dip(NamedTuple):
+    """Levels that lie below a falling curve through the others: which, how far below at the mean,
+    and the chance of such an irregular curve where accuracy falls or stays."""
+
+    below: np.ndarray
+    depth: float
+    p: float
+
+
+def dip(k: np.ndarray, n: np.ndarray, seed: int) -> Dip:
+    """The levels that are taken out one by one, each time the one without which a falling curve
+    fits best: a third of them at most (two of four or five), and none that gains nothing."""
+    below = np.zeros(len(k), bool)
+    jumps = irregularity(k[None], n[None], seed, 999)
+    share = k / np.maximum(n, 1e-9)
+    for _ in range(max(len(k) // 3, min(len(k) // 2, 2)) if jumps.p <= 0.05 else 0):
+        weights = [np.where(below | (np.arange(len(k)) == at), 0, n) for at in range(len(k))]
+        left = np.array([np.where(below, 0, n), *weights])
+        fitted = np.clip(falling(np.broadcast_to(share, left.shape), left), 1e-4, 1 - 1e-4)
+        off = _deviance((share * left)[:, None], left[:, None], fitted[:, None])
+        gain = np.where(share < fitted[0] - 1e-9, off[0] - off[1:], 0)
+        if gain.max() < LEAST_GAIN:
+            break
+        below[gain.argmax()] = True
+    fitted = falling(share, np.where(below, 0, n))
+    depth = float((n * (fitted - share))[below].sum() / n[below].sum()) if below.any() else 0.0
+    return Dip(below, depth, jumps.p)
 
 
 def _deviance(k: np.ndarray, n: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -10,27 +10,25 @@ from failure_analysis.lenses import findings, parameters, shape
 from failure_analysis.lenses.cells import Cells
 from failure_analysis.lenses.dataset import CORRECT, OUTCOMES, TRUNCATED, Group
 from failure_analysis.lenses.findings import estimate, gate, insufficient
+from failure_analysis.lenses.ways import (
+    ALPHA,
+    COVERED,
+    JUMP,
+    P_JUMP,
+    Profile,
+    Way,
+    lines_of,
+    ways_of,
+)
 from failure_analysis.statistics import rounded
 
 NAME = "surface"
-LEVELS, SAMPLES, PER_LEVEL = 5, 100, 10
+LEVELS, SAMPLES, FOR_FLAT, PER_LEVEL = 2, 50, 100, 10
 PER_CHAOTIC, IN_ALL = 20, 260  # samples per cell; half of that will do where there are many cells
+LEVELS_CHAOTIC = 3
+HEALTHY, HIGH, LOW = 0.95, 0.7, 0.3  # the lower bound of accuracy; accuracy above guessing
+MASS = "posterior mass of the shape (calibrated in simulation)"
 BOOTSTRAP = 200
-COVERED = 0.8  # the share of the others' mix that each level should have
-
-
-class Profile(NamedTuple):
-    """Accuracy along one parameter, standardised over the mix of the others as far as a level has
-    them (`covered` is the least share of that mix at a level): levels, effective counts, correct
-    ones, finished ones, and raw counts by outcome."""
-
-    parameter: str
-    x: np.ndarray
-    n: np.ndarray
-    k: np.ndarray
-    done: np.ndarray
-    counts: np.ndarray
-    covered: float
 
 
 class Loss(NamedTuple):
@@ -45,8 +43,10 @@ class Loss(NamedTuple):
     agree: float
 
 
-def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
-    """The lens' result for one group; `axis` names the parameter to profile."""
+def analyse(group: Group, seed: int, axis: str | None = None, prefer: str | None = None
+            ) -> dict[str, Any]:
+    """The lens' result for one group; `axis` names the parameter to profile, `prefer` one that
+    comes first among those along which accuracy falls alike surely."""
     dims = group.table.difficulty()
     n = len(group.table)
     if not dims:
@@ -61,61 +61,25 @@ def analyse(group: Group, seed: int, axis: str | None = None) -> dict[str, Any]:
         return insufficient(NAME, n, ["a guess_rate below 1"])
     cells = grid.cells(whole, dims)
     worth = grid.worth(cells)
-    effects = grid.sensitivity(worth, worth.k)
-    critical = axis if axis in dims else max(
-        effects, key=lambda effect: (effect["levels"] >= LEVELS, abs(effect["fall"])))["parameter"]
-    profile = profile_of(cells, critical)
-    effect = next(effect for effect in effects if effect["parameter"] == critical)
-    # Whether accuracy grows along it beyond chance.
-    rising = effect["fall"] < -shape.GRADUAL and effect["p"] < 0.01
-    gates = [gate("levels of " + critical, len(profile.x), LEVELS),
-             gate("samples", int(cells.n.sum()), SAMPLES),
+    ways = ways_of(cells, worth, seed)
+    way = max(ways, key=lambda way: (way.profile.parameter == axis, way.slopes or way.dips,
+                                     way.profile.parameter == prefer, way.size))
+    profile = way.profile
+    gates = [gate("levels of " + profile.parameter, len(profile.x), LEVELS),
+             gate("samples", int(cells.n.sum()), SAMPLES) if way.slopes or way.rises or way.dips
+             else gate("samples, where none of them shows a change", int(cells.n.sum()), FOR_FLAT),
              gate("median samples per level" + (", as they are worth" if cells.alike > 1 else ""),
                   float(np.median(profile.n)), PER_LEVEL)]
     share = cells.counts.sum(0) / cells.counts.sum()
     upper = findings.wilson(cells.k.sum(), cells.n.sum())[1]
     result = insufficient(
         NAME, n, findings.short_of(gates), gates=gates, estimates=_rates(worth), seed=seed,
-        caveats=_caveats(cells, group, profile, effect["fall"]),
-        tables={"cells": cell_rows(cells, worth), "profile": profile_rows(profile, rising),
+        caveats=_caveats(cells, group, profile, way.effect["fall"]),
+        tables={"cells": cell_rows(cells, worth), "profile": profile_rows(profile, way.rises),
                 "zones": grid.zones(worth)},
         compat={"accuracy": rounded(share[CORRECT]), "truncation": rounded(share[TRUNCATED]),
                 "reasonscore_like": rounded(max(0.0, upper - share[TRUNCATED]))})
-    return result if result["need"] else _decided(result, worth, profile, effects, rising)
-
-
-def profile_of(cells: Cells, parameter: str) -> Profile:
-    """The profile along a parameter. Where the others are mixed alike at every level, these are
-    the plain counts; else rates are standardised to the overall mix and carry the number of
-    samples that such a rate is worth."""
-    counts = _along(cells, parameter)
-    n = counts.sum(2)
-    mix = n.sum(0) / n.sum()
-    weight = np.where(n > 0, mix, 0)
-    covered = float(weight.sum(1).min())
-    weight = weight / np.maximum(weight.sum(1, keepdims=True), 1e-12)
-    worth = 1 / np.maximum((weight**2 / np.maximum(n, 1)).sum(1), 1e-12)
-    rates = (weight[:, :, None] * counts / np.maximum(n, 1)[:, :, None]).sum(1)
-    total = n.sum(1)
-    worth = np.where(worth > total - 1e-6, total, worth) / cells.alike
-    return Profile(parameter, cells.levels[cells.dims.index(parameter)], worth,
-                   rates[:, CORRECT] * worth, (1 - rates[:, TRUNCATED]) * worth,
-                   counts.sum(1).astype(int), covered)
-
-
-def lines_of(cells: Cells, parameter: str) -> tuple[np.ndarray, np.ndarray]:
-    """(correct, all) of every line of cells along a parameter: a row per combination of others."""
-    counts = _along(cells, parameter)
-    return counts[:, :, CORRECT].T.copy(), counts.sum(2).T.copy()
-
-
-def _along(cells: Cells, parameter: str) -> np.ndarray:
-    """Counts by level of a parameter, combination of the others, and outcome."""
-    at = cells.dims.index(parameter)
-    others, which = parameters.distinct(np.delete(cells.place, at, axis=1))
-    counts = np.zeros((len(cells.levels[at]), len(others), len(OUTCOMES)))
-    counts[cells.place[:, at], which] = cells.counts
-    return counts
+    return result if result["need"] else _decided(result, worth, way, ways)
 
 
 def loss(profile: Profile, seed: int) -> Loss:
@@ -143,48 +107,120 @@ def loss(profile: Profile, seed: int) -> Loss:
                 agree)
 
 
-def _decided(result: dict[str, Any], cells: Cells, profile: Profile, effects: list[dict],
-             rising: bool) -> dict[str, Any]:
-    """The result with its label, in the order of the method: chaotic, truncation, the shape."""
-    seed, way = result["seed"], -1 if rising else 1
-    drawn = shape.posterior(profile.x, profile.k[::way], profile.n[::way])
+def _decided(result: dict[str, Any], cells: Cells, way: Way, ways: list[Way]) -> dict[str, Any]:
+    """The result with its label, in the order of the method: chaotic, truncation, a dip, a rise or
+    a fall with its shape; flat where no test shows any of them, along no parameter."""
+    profile, seed, turn = way.profile, result["seed"], slice(None, None, -1 if way.rises else 1)
+    drawn = shape.posterior(profile.x, profile.k[turn], profile.n[turn])
     lines = lines_of(cells, profile.parameter)
-    jumps = shape.irregularity(*(counts[:, ::way] for counts in lines), seed)
+    longest = max(ways, key=lambda other: (len(other.profile.x), other is way))
+    jumps = shape.irregularity(*(counts[:, ::-1 if longest.rises else 1] for counts in
+                                 lines_of(cells, longest.profile.parameter)), seed)
     lost = loss(profile, seed)
-    guess = float((cells.guess * cells.n).sum() / cells.n.sum())
-    mean = float((cells.k.sum() / cells.n.sum() - guess) / (1 - guess))
-    flat = "healthy" if mean >= 0.7 else "uniform_failure" if mean <= 0.3 else "flat_mediocre"
-    masses = {"accuracy_cliff": drawn.cliff, "gradual_decline": drawn.gradual, flat: drawn.flat}
-    pattern = max(masses, key=masses.get)
-    confidence = masses[pattern]
+    elsewhere = [other for other in ways if other is not way and (other.slopes or other.dips)]
+    pattern, confidence, kind = _label(result, cells, way, drawn, elsewhere)
     typical = np.median(cells.n)
     roomy = typical >= PER_CHAOTIC or (2 * typical >= PER_CHAOTIC and cells.n.sum() >= IN_ALL)
-    kind = "posterior mass of the shape (calibrated in simulation)"
-    if roomy and jumps.p <= 0.01 and jumps.excess_sd >= 0.10:
+    if roomy and len(longest.profile.x) >= LEVELS_CHAOTIC and jumps.p <= P_JUMP \
+            and jumps.excess_sd >= JUMP and not longest.dips:
         result["also"].append(pattern)
         pattern, confidence, kind = "chaotic", 1 - jumps.p, "1 - p of the irregularity test"
-    elif lost.fall > 0.15 and lost.share >= 0.5 and lost.worst_cut >= 0.2:
+    elif lost.fall > 0.15 and lost.share >= 0.5 and lost.worst_cut >= 0.2 \
+            and (way.slopes or way.rises or way.dips):
         result["also"].append(pattern)
         pattern, confidence, kind = "truncation_dominant", lost.agree, \
             "share of bootstrap replicates with the same label"
-    elif rising and pattern != flat:
-        pattern = "inverted"
     result |= {"pattern": pattern, "confidence": rounded(confidence), "confidence_kind": kind,
                "strength": findings.strength(confidence, bool(np.median(profile.n) >= 20))}
     result["estimates"] |= {name: {"est": rounded(value)} for name, value in (
-        ("mean_above_guessing", mean), ("mass_cliff", drawn.cliff), ("mass_gradual", drawn.gradual),
-        ("mass_flat", drawn.flat))}
-    _add_shape(result, profile, drawn, lost, () if rising else lines)
-    result["tests"] = [
-        findings.test("irregularity around a falling curve", jumps.excess_sd, jumps.p),
-        *(findings.test(f"effect of {effect['parameter']}", effect["stat"], effect["p"])
-          for effect in effects)]
-    result["estimates"] |= {f"fall_along_{effect['parameter']}": {"est": rounded(effect["fall"])}
-                            for effect in effects}
+        ("mean_above_guessing", _mean(cells)), ("mass_cliff", drawn.cliff),
+        ("mass_gradual", drawn.gradual), ("mass_flat", drawn.flat))}
+    _add_effects(result, way, ways, lines, elsewhere)
+    _add_shape(result, profile, drawn, lost, () if way.rises else lines)
+    result["tests"].insert(0, findings.test("irregularity around a falling curve",
+                                            jumps.excess_sd, jumps.p))
     bic = shape.criteria(profile.k, profile.n)
     result["estimates"]["bic"] = {"est": None, **{key: rounded(value, 1)
                                                   for key, value in bic.items()}}
     return result
+
+
+def _label(result: dict[str, Any], cells: Cells, way: Way, drawn: shape.Shape,
+           elsewhere: list[Way]) -> tuple[str, float, str]:
+    """(label, confidence, its kind) of the shape along the parameter."""
+    if way.dips:
+        return "dip", 1 - way.dip.p, "1 - p of the irregularity test"
+    sure = 1 - way.p
+    if way.rises:
+        return "inverted", sure, "1 - p of the trend"
+    if way.slopes:
+        if len(way.profile.x) == 2 or drawn.flat > 0.5:
+            return "fall", sure, "1 - p of the trend"
+        name = "accuracy_cliff" if drawn.cliff >= drawn.gradual else "gradual_decline"
+        return name, max(drawn.cliff, drawn.gradual), MASS
+    if elsewhere:
+        return "falls_elsewhere", 1 - min(other.p if other.slopes else other.dip.p
+                                          for other in elsewhere), "1 - p of the trend"
+    if way.p < ALPHA:
+        result["also"].append("negligible_fall" if way.effect["fall"] > 0 else "negligible_rise")
+    mean = _mean(cells)
+    flat = "healthy" if result["estimates"]["accuracy"]["lo"] >= HEALTHY else \
+        "flat_high" if mean >= HIGH else "uniform_failure" if mean <= LOW else "flat_mediocre"
+    return flat, drawn.flat, MASS
+
+
+def _mean(cells: Cells) -> float:
+    """Accuracy above guessing."""
+    guess = float((cells.guess * cells.n).sum() / cells.n.sum())
+    return float((cells.k.sum() / cells.n.sum() - guess) / (1 - guess))
+
+
+def _add_effects(result: dict[str, Any], way: Way, ways: list[Way], lines: tuple,
+                 elsewhere: list[Way]) -> None:
+    """Adds how much fails, and what accuracy does along each parameter with the others held."""
+    right, evidence = result["estimates"]["accuracy"], result["evidence"]
+    failing = f"{1 - right['est']:.1%} fail ({1 - right['hi']:.1%} to {1 - right['lo']:.1%})"
+    if way.dips:
+        places = ", ".join(f"{level:g}" for level in way.profile.x[way.dip.below])
+        evidence.append(f"at {way.profile.parameter} {places} accuracy lies {way.dip.depth:.2f} "
+                        f"below what its neighbours lead to (p {way.dip.p:.3f})")
+        result["estimates"]["dip_depth"] = {"est": rounded(way.dip.depth),
+                                            "levels": way.profile.x[way.dip.below].tolist()}
+    evidence.append(f"{failing}; {_said(way, len(ways) > 1)}" + _by_line(way, lines))
+    evidence += [_said(other, True) for other in elsewhere]
+    for other in ways:
+        effect = other.effect
+        result["tests"].append(findings.test(f"effect of {effect['parameter']}", effect["stat"],
+                                             effect["p"], other.p))
+        result["estimates"][f"fall_along_{effect['parameter']}"] = estimate(
+            effect["fall"], effect["low"], effect["high"], "logistic, the others held")
+
+
+def _said(way: Way, others: bool) -> str:
+    """What accuracy does along a parameter, with its interval."""
+    effect = way.effect
+    held = ", the other parameters held," if others else ""
+    if way.p >= ALPHA:
+        return f"along {effect['parameter']}{held} no fall or rise was shown " \
+            f"({-effect['high']:+.2f} to {-effect['low']:+.2f})"
+    verb = "falls" if effect["fall"] > 0 else "rises"
+    low, high = (effect["low"], effect["high"]) if verb == "falls" else \
+        (-effect["high"], -effect["low"])
+    return f"along {effect['parameter']}{held} accuracy {verb} by {abs(effect['fall']):.2f} " \
+        f"({low:.2f} to {high:.2f})"
+
+
+def _by_line(way: Way, lines: tuple[np.ndarray, np.ndarray]) -> str:
+    """In how many lines of the others accuracy falls; nothing where there is one."""
+    k, n = lines
+    several = (n > 0).sum(1) > 1
+    if several.sum() < 2:
+        return ""
+    k, n = k[several], n[several]
+    rank = np.arange(n.shape[1]) - (n * np.arange(n.shape[1])).sum(1, keepdims=True) \
+        / n.sum(1, keepdims=True)
+    falls = int(((k * rank).sum(1) < 0).sum())
+    return f", in {falls} of {len(n)} combinations of the others" if way.effect["fall"] > 0 else ""
 
 
 def _add_shape(result: dict[str, Any], profile: Profile, drawn: shape.Shape, lost: Loss,
@@ -198,7 +234,8 @@ def _add_shape(result: dict[str, Any], profile: Profile, drawn: shape.Shape, los
     if drawn.cliff >= 0.5 and lines:
         estimates["cliff_at"] = estimate(drawn.at, drawn.low, drawn.high,
                                          "posterior of the centre, given a cliff")
-        evidence.append(f"the fall is over within two levels, between {name} = {drawn.low:g} and "
+        steps = "two levels" if len(x) > shape.FEW else "one step"
+        evidence.append(f"the fall is over within {steps}, between {name} = {drawn.low:g} and "
                         f"{drawn.high:g}")
     if lost.fall > 0.02 and not np.isnan(lost.low):
         estimates["truncation_share_of_fall"] = estimate(
