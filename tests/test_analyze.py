@@ -496,7 +496,7 @@ def test_axis_and_outputs(analyze, worlds, tmp_path) -> None:
     assert together["axis"] == "length within all levels"
     assert together["evidence"][-1].startswith("level by level: 8-10 insufficient_data; 12 ")
     for name in ("s.csv", "s.html"):
-        analyze("surface", worlds / "overthink.json", "--axis", "depth", "--output",
+        analyze("surface", worlds / "overthink.json", "--axis", "length", "--output",
                 tmp_path / name)
         assert (tmp_path / name).stat().st_size > 1000
     assert "no numeric parameter" in analyze("surface", worlds / "overthink.json", "--axis", "x",
@@ -743,7 +743,7 @@ def test_systems_without_a_shared_item_say_what_is_missing(run_inside, tmp_path)
             for name in ("m", "n") for row in level_rows(4)]
     output = run_inside("analyze.py", "diagnose", write_rows(tmp_path / "s.jsonl", rows),
                         "--output-dir", tmp_path / "o", "--jobs", "1", "--cache", tmp_path / "c")
-    assert "m (a) and n (b): items that both tried: 0 there, 20 needed\n" in output.stdout
+    assert "m (a) and n (b): needed: items that both tried: 0 there, 20 needed\n" in output.stdout
 
 
 def test_loops_are_called_where_failures_loop_three_times_as_often(tmp_path) -> None:
