@@ -51,7 +51,7 @@ class World:
 _GRADUAL = {"high": 0.92, "low": 0.25, "centre": 16.0, "width": 3.5}
 _LEFT = {"high": 0.9, "low": 0.15, "centre": 17.0, "width": 0.05}
 WORLDS: dict[str, World] = {
-    "healthy": World("no failure to speak of in the tested range"),
+    "healthy": World("no failure to speak of in the tested range", high=0.985, low=0.985),
     "accuracy_cliff": World("accuracy drops between length 16 and 18", **_LEFT),
     "gradual_decline": World("accuracy falls smoothly with length", **_GRADUAL),
     "uniform_failure": World("everything fails alike", high=0.1, low=0.1),

@@ -14,6 +14,7 @@ from failure_analysis.lenses.ways import (
     ALPHA,
     COVERED,
     JUMP,
+    NEGLIGIBLE,
     P_JUMP,
     Profile,
     Way,
@@ -161,7 +162,7 @@ def _label(result: dict[str, Any], cells: Cells, way: Way, drawn: shape.Shape,
     if elsewhere:
         return "falls_elsewhere", 1 - min(other.p if other.slopes else other.dip.p
                                           for other in elsewhere), "1 - p of the trend"
-    if way.p < ALPHA:
+    if way.p < ALPHA and max(-way.effect["low"], way.effect["high"]) <= NEGLIGIBLE:
         result["also"].append("negligible_fall" if way.effect["fall"] > 0 else "negligible_rise")
     mean = _mean(cells)
     flat = "healthy" if result["estimates"]["accuracy"]["lo"] >= HEALTHY else \

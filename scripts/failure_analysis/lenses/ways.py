@@ -13,7 +13,7 @@ from failure_analysis.lenses.dataset import CORRECT, OUTCOMES, TRUNCATED
 from failure_analysis.statistics import holm
 
 COVERED = 0.8  # the share of the others' mix that each level should have
-ALPHA, NEGLIGIBLE = 0.05, 0.10  # of a trend
+ALPHA, P_RISE, NEGLIGIBLE = 0.05, 0.01, 0.10  # of a trend; that harder is better is a bold claim
 P_JUMP, JUMP = 0.01, 0.10  # of cells or levels around a falling curve
 
 
@@ -65,7 +65,7 @@ def _way(profile: Profile, effect: dict, p: float, number: int, lines: tuple, se
     """What accuracy does along one of so many parameters."""
     fall = effect["fall"]
     slopes = p < ALPHA and fall > 0 and effect["high"] > NEGLIGIBLE
-    rises = p < ALPHA and fall < 0 and effect["low"] < -NEGLIGIBLE
+    rises = p < P_RISE and fall < 0 and effect["low"] < -NEGLIGIBLE
     turn = slice(None, None, -1 if rises else 1)
     dip = shape.dip(profile.k[turn], profile.n[turn], seed)
     dip = dip._replace(below=dip.below[turn])
@@ -77,7 +77,7 @@ def _way(profile: Profile, effect: dict, p: float, number: int, lines: tuple, se
 
 def _shared(lines: tuple[np.ndarray, np.ndarray], below: np.ndarray) -> bool:
     """Whether lines of cells agree on a dip: its levels lie below those beside them in three of
-    four (by what the lines hold there), and the lines differ by no more than chance otherwise."""
+    four (by what the lines hold there), and the lines hardly differ otherwise, or by chance."""
     k, n = lines
     beside = ~below & (np.r_[below[1:], False] | np.r_[False, below[:-1]])
     low, near = n[:, below].sum(1), n[:, beside].sum(1)
@@ -85,10 +85,12 @@ def _shared(lines: tuple[np.ndarray, np.ndarray], below: np.ndarray) -> bool:
     lower = k[:, below].sum(1) * near < k[:, beside].sum(1) * low
     along, across = k.sum(0) / n.sum(0), k.sum(1) / n.sum(1)
     expected = np.clip(along + across[:, None] - k.sum() / n.sum(), 0.02, 0.98)
-    off = (n * (k / np.maximum(n, 1e-9) - expected)**2 / (expected * (1 - expected))).sum()
-    free = max(1, (n > 0).sum() - sum(n.shape) + 1)
-    return bool(low[both & lower].sum() >= 0.75 * low[both].sum() > 0
-                and chdtrc(free, off) > P_JUMP)
+    used = n > 0
+    off = (k[used] / n[used] - expected[used])**2
+    noise = (expected * (1 - expected))[used] / n[used]
+    free = max(1, used.sum() - sum(n.shape) + 1)
+    return bool(low[both & lower].sum() >= 0.75 * low[both].sum() > 0 and (
+        (off - noise).mean() < JUMP**2 or chdtrc(free, (off / noise).sum()) > P_JUMP))
 
 
 def _alone(k: np.ndarray, n: np.ndarray, below: np.ndarray, seed: int) -> bool:
