@@ -12,6 +12,7 @@ from failure_analysis.lenses.findings import estimate
 from failure_analysis.statistics import holm
 
 GROUP = 30
+FAILURES = 5  # of which a share of loops may speak: the test is exact where none else loops
 # An AUC so near to a half is no difference worth a name.
 BAND = 0.05
 LEVEL = 0.05  # of a test, after Holm over those of the lens
@@ -108,7 +109,7 @@ def loop_share(table: Table, loop: np.ndarray) -> LoopShare:
     failed = table.outcome != CORRECT
     k, n = int(loop[failed].sum()), int(failed.sum())
     k0, n0 = int(loop[~failed].sum()), int((~failed).sum())
-    if n < GROUP:
+    if n < FAILURES:
         return LoopShare({}, [], False)
     low, _ = findings.wilson(k, n)
     estimates = {"loop_share_of_failures": findings.share(k, n)}
