@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.special import expit
+from scipy.stats import mannwhitneyu, norm
 
 from failure_analysis.lenses import (
+    compression,
+    contrasts,
     dataset,
+    diagnosis,
     fft,
     figures,
     hazard,
@@ -18,6 +22,7 @@ from failure_analysis.lenses import (
     spelling,
     surface,
     survival,
+    traces,
 )
 from failure_analysis.lenses.config import Config, Eval
 from failure_analysis.statistics import holm
@@ -429,3 +434,65 @@ def test_parts_of_samples_jump_as_whole_ones_do() -> None:
     share = rng.random((2, 8))
     whole = shape.irregularity(share * 10, np.full((2, 8), 10.0), 0)
     assert shape.irregularity(share * 10.4, np.full((2, 8), 10.4), 0) == pytest.approx(whole)
+
+
+def _aucs(**values: float) -> dict[str, contrasts.Auc]:
+    return {name: contrasts.Auc(value, 0.01, np.zeros(1), 0.01) for name, value in values.items()}
+
+
+@pytest.mark.parametrize(("length", "entropy", "label"), [
+    (0.06, 0.50, "early_stop"), (0.30, 0.30, "underthink"), (0.70, 0.50, "long_search"),
+    (0.70, 0.30, "overthink"), (0.50, 0.60, "text_differs"), (0.46, 0.50, "negligible"),
+    (0.50, 0.50, "healthy"), (0.515, 0.535, "undecided")])
+def test_a_difference_has_a_name_and_no_difference_an_interval(length, entropy, label) -> None:
+    aucs = _aucs(tokens=length, residual_entropy=entropy)
+    looped = contrasts.LoopShare({}, [], False)
+    p = contrasts.adjusted(aucs, looped)
+    assert (contrasts.decide(aucs, looped, p) or [contrasts.quiet(aucs, p, 0.5)]) == [label]
+
+
+def test_an_excess_of_loops_is_said_beside_the_label() -> None:
+    """12 of 141 failures loop, 2 of 140 correct traces: fewer than breaks a system."""
+    outcome = np.repeat([1, 0], [141, 140])
+    loop = np.r_[np.ones(12), np.zeros(129), np.ones(2), np.zeros(138)]
+    looped = contrasts.loop_share(group(outcome, length=np.ones(281)).table, loop)
+    aucs = _aucs(tokens=0.3)
+    assert not looped.broken and looped.p < 0.02
+    assert contrasts.decide(aucs, looped, contrasts.adjusted(aucs, looped)) == [
+        "early_stop", "more_loops"]
+    chance = looped._replace(p=0.03)
+    assert contrasts.decide(aucs, chance, {"tokens": 0.0, "loops": 0.06}) == ["early_stop"]
+
+
+@pytest.mark.parametrize(("strata", "n"), [(1, 60), (15, 120), (40, 160)])
+def test_small_strata_hide_no_error(strata: int, n: int) -> None:
+    rng = np.random.default_rng(3)
+    z = []
+    for _ in range(400):
+        wrong, x, stratum = rng.random(n) < 0.3, rng.normal(size=n), rng.integers(0, strata, n)
+        auc = contrasts.stratified_auc(x, wrong, stratum, np.arange(n), False)
+        z.append(abs(auc.z))
+    assert np.mean(np.array(z) > 1.96) <= 0.075
+    x, wrong = rng.integers(0, 9, 50).astype(float), np.arange(50) < 20
+    auc = contrasts.stratified_auc(x, wrong, np.zeros(50, int), np.arange(50), False)
+    p = mannwhitneyu(x[wrong], x[~wrong], use_continuity=False, method="asymptotic").pvalue
+    assert 2 * norm.sf(abs(auc.value - 0.5) / auc.null) == pytest.approx(p)
+
+
+def test_short_answers_of_the_same_prose_are_early_stops() -> None:
+    """Wrong traces are a third as long and below the length that compression needs."""
+    rng = np.random.default_rng(2)
+    n = 400
+    wrong, words = rng.random(n) < 0.4, [f"w{number}" for number in range(400)]
+    size = (np.exp(rng.normal(4.6, 0.3, n)) * np.where(wrong, 0.33, 1)).astype(int)
+    rows = np.array([traces.measure(" ".join(rng.choice(words, most)), None) for most in size])
+    sample = group(wrong, tokens=size, length=rng.integers(1, 6, n))
+    result = compression.analyse(sample, compression.Traces(np.arange(n), rows, "words", {}, 0), 0)
+    assert result["pattern"] == "early_stop"
+    assert hazard.analyse(sample, 0)["pattern"] == "early"
+    rules = diagnosis.load_rules(None)
+    named = dict.fromkeys(("compression.early_stop", "hazard.early",
+                                        "surface.gradual_decline"), "")
+    weighed = diagnosis.weigh(named, rules, {"surface", "compression", "hazard"})
+    assert diagnosis.conclusion(weighed) == ["underthinking"]
+    assert next(rule for rule in weighed if rule["hypothesis"] == "capability_limit")["against"]

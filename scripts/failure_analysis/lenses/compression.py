@@ -188,19 +188,16 @@ def compare(table: Table, features: dict[str, np.ndarray], residual: np.ndarray,
     wrong = table.outcome[kept] == WRONG
 
     def auc(column: np.ndarray) -> Auc | None:
-        there = ~np.isnan(column[kept])
-        if min((there & wrong).sum(), (there & ~wrong).sum()) < FEW:
-            return None
         return contrasts.stratified_auc(column[kept], wrong, strata[kept], table.item[kept],
-                                        by_item)
+                                        by_item, FEW)
 
     aucs = {name: result for name, column in values.items() if (result := auc(column)) is not None}
     if slack and "residual_entropy" in aucs:
-        value, error, influence = aucs["residual_entropy"]
+        value, error, influence, null = aucs["residual_entropy"]
         up, down = (auc(residual + sign * slack * (table.outcome == WRONG)) for sign in (1, -1))
         wider = float(np.hypot(error, (up.value - down.value) / 2))
         aucs["residual_entropy"] = Auc(value, wider, influence * wider / error if error else
-                                       influence)
+                                       influence, null)
     return aucs
 
 

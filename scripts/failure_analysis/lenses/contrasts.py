@@ -12,17 +12,20 @@ from failure_analysis.lenses.findings import estimate
 from failure_analysis.statistics import holm
 
 GROUP = 30
+FAILURES = 5  # of which a share of loops may speak: the test is exact where none else loops
 # An AUC so near to a half is no difference worth a name.
 BAND = 0.05
 LEVEL = 0.05  # of a test, after Holm over those of the lens
 
 
 class Auc(NamedTuple):
-    """P(wrong > correct) within strata, and each item's share in its error."""
+    """P(wrong > correct) within strata, each item's share in its error, and the error that it has
+    where wrong and correct do not differ (van Elteren 1960), which small strata cannot hide."""
 
     value: float
     error: float
     influence: np.ndarray
+    null: float = 0.0
 
     @property
     def low(self) -> float:
@@ -36,13 +39,13 @@ class Auc(NamedTuple):
 
     @property
     def z(self) -> float:
-        """How many errors it is off a half."""
-        return (self.value - 0.5) / max(self.error, 1e-9)
+        """How many errors it is off a half, by the larger error."""
+        return (self.value - 0.5) / max(self.error, self.null, 1e-9)
 
     @property
     def inside(self) -> bool:
         """Whether the whole interval is too near to a half for a name."""
-        return self.low >= 0.5 - BAND and self.high <= 0.5 + BAND
+        return abs(self.value - 0.5) + findings.Z * max(self.error, self.null) <= BAND
 
 
 class LoopShare(NamedTuple):
@@ -63,9 +66,10 @@ class LoopShare(NamedTuple):
 
 
 def stratified_auc(x: np.ndarray, wrong: np.ndarray, stratum: np.ndarray, item: np.ndarray,
-                   by_item: bool) -> Auc | None:
+                   by_item: bool, least: int = 1) -> Auc | None:
     """P(wrong > correct) averaged over strata with weight n1 n0 / (n1 + n0); its error from the
-    placements (DeLong and others 1988), summed by item. None without a shared stratum."""
+    placements (DeLong and others 1988), summed by item. None with fewer than `least` wrong or
+    correct ones in shared strata."""
     recorded = ~np.isnan(x)
     x, wrong, stratum, item = x[recorded], wrong[recorded], stratum[recorded], item[recorded]
     parts = []
@@ -78,15 +82,18 @@ def stratified_auc(x: np.ndarray, wrong: np.ndarray, stratum: np.ndarray, item: 
             place = (pooled - own) / np.r_[np.full(len(ones), len(zeros)),
                                           np.full(len(zeros), len(ones))]
             place[len(ones):] = 1 - place[len(ones):]
-            parts.append((np.r_[ones, zeros], place, len(ones), len(zeros)))
-    if not parts:
+            spread = pooled.var() / (len(pooled) - 1)  # of ranks, ties allowed for
+            parts.append((np.r_[ones, zeros], place, len(ones), len(zeros), spread))
+    if not parts or min(sum(part[2] for part in parts), sum(part[3] for part in parts)) < least:
         return None
-    weight = np.array([a * b / (a + b) for _, _, a, b in parts])
+    a, b, spread = map(np.array, zip(*(part[2:] for part in parts), strict=True))
+    weight = a * b / (a + b)
     weight /= weight.sum()
-    each = np.array([place[:a].mean() for _, place, a, _ in parts])
+    each = np.array([place[:wrongs].mean() for _, place, wrongs, *_ in parts])
     value = float(weight @ each)
     influence = np.zeros(int(item.max()) + 1)
-    for (rows, place, a, b), share, mean in zip(parts, weight, each, strict=True):
+    null = float(np.sqrt((weight**2 * spread / (a * b)).sum()))
+    for (rows, place, a, b, _), share, mean in zip(parts, weight, each, strict=True):
         if by_item:  # an item is a draw of its own
             influence[item[rows[0]]] += share * (mean - value)
         else:
@@ -94,7 +101,7 @@ def stratified_auc(x: np.ndarray, wrong: np.ndarray, stratum: np.ndarray, item: 
             np.add.at(influence, item[rows], share * (place - mean) / size)
     clusters = int((influence != 0).sum())
     error = float(np.sqrt((influence**2).sum() * clusters / max(clusters - 1, 1)))
-    return Auc(value, error, influence)
+    return Auc(value, error, influence, null)
 
 
 def loop_share(table: Table, loop: np.ndarray) -> LoopShare:
@@ -102,7 +109,7 @@ def loop_share(table: Table, loop: np.ndarray) -> LoopShare:
     failed = table.outcome != CORRECT
     k, n = int(loop[failed].sum()), int(failed.sum())
     k0, n0 = int(loop[~failed].sum()), int((~failed).sum())
-    if n < GROUP:
+    if n < FAILURES:
         return LoopShare({}, [], False)
     low, _ = findings.wilson(k, n)
     estimates = {"loop_share_of_failures": findings.share(k, n)}
