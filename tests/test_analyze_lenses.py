@@ -165,6 +165,27 @@ def test_a_label_of_spelling_denies_no_test(n: int, odds: float, label: str) -> 
         assert (label in ("clean", "no_artifact_detected")) == (linked[0].p_adj > spelling.HINT)
 
 
+@pytest.mark.parametrize("odds", [6, 1 / 6])
+def test_the_form_of_prompts_needs_no_tokens(odds: float) -> None:
+    rng = np.random.default_rng(6)
+    level, ragged = rng.integers(0, 4, 500), rng.random(500) < 0.3
+    marks = np.array([", ", "; ", " - ", " / "])
+    texts = ["".join(f"{rng.integers(10, 99)}{marks[rng.integers(4) if odd else 0]}"
+                     for _ in range(20 + 4 * at)) for at, odd in zip(level, ragged, strict=True)]
+    features = np.full((500, len(spelling.NAMES)), np.nan)
+    features[:, -1] = [spelling.irregularity(text) for text in texts]
+    assert np.nanmin(features[ragged, -1]) > np.nanmax(features[~ragged, -1])
+    wrong = rng.random(500) < expit(-0.5 + np.log(odds) * (ragged - 0.3))
+    item, samples = np.arange(500), group(wrong, length=level)
+    prompts = fft.Prompts(item, item, [np.zeros(3, int)] * 500, features, [np.zeros(3)] * 500,
+                          ("text pieces",), False)
+    result = fft.analyse(samples, prompts, 0)
+    assert result["pattern"] == "form_artifact" and "the model's tokens" in result["need"][0]
+    assert ("with more irregularities" in result["evidence"][0]) == (odds > 1)
+    nothing = fft.analyse(group(rng.random(500) < 0.5, length=level), prompts, 0)
+    assert nothing["pattern"] == "no_artifact_detected"
+
+
 LEVELS = {"one by one": np.arange(1, 9), "powers of ten": 10.0 ** np.arange(8),
           "uneven": np.array([2, 3, 4, 6, 8, 12, 100, 1000]), "tiny": np.arange(8) * 1e-6}
 

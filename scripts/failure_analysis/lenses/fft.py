@@ -22,7 +22,7 @@ MOST_PROMPTS = 200  # prompts of a spectrum
 PLACES = ("inside", "appended")  # values of the confounder parameter
 # A rhythm that grows with length is the layout of a task, no fault: it leads only where nothing
 # was said of failures.
-_ORDER = ("tokenization_artifact", "spectral_peak_collapse", "negligible", "clean",
+_ORDER = ("tokenization_artifact", "form_artifact", "spectral_peak_collapse", "negligible", "clean",
           "no_artifact_detected", "band_limited_gain")
 
 
@@ -74,6 +74,8 @@ def read(table: Table) -> Prompts:
     for system in np.unique(owner) if tokens_known else ():
         mine = np.flatnonzero(owner == system)
         features[mine] = spelling.table_of([(texts[at], made[at]) for at in mine])
+    if not tokens_known:
+        features[:, -1] = [spelling.irregularity(text) for text in texts]
     return Prompts(table.row, of_row, classes, features, raw, tuple(units), tokens_known)
 
 
@@ -111,21 +113,22 @@ def analyse(group: Group, prompts: Prompts, seed: int) -> dict[str, Any]:
             result["caveats"].append(f"spectra are of {MOST_PROMPTS} of {len(long_ones)} prompts, "
                                      "evenly spread over the files")
     labels += _collapse(table, prompts, of_sample, result)
-    spelled = spelling.more(table, prompts.features[of_sample]) if prompts.tokens_known else None
+    if not prompts.tokens_known:
+        result["need"].append("the model's tokens: a tokenizer file in the dataset config, or "
+                              "prompt_token_ids with token_offsets; without them the form of the "
+                              "text alone is held against failure")
+    spelled = spelling.more(table, prompts.features[of_sample])
     return _labelled(result, labels, _linked(table, spelled, result), table, spelled)
 
 
-def _linked(table: Table, spelled: np.ndarray | None, result: dict) -> list[spelling.Association]:
-    """Spelling (None: not known) against failure; adds to the result all that it rests on."""
+def _linked(table: Table, spelled: np.ndarray, result: dict) -> list[spelling.Association]:
+    """Spelling against failure; adds to the result all that it rests on."""
     failed, alike = int((table.outcome != CORRECT).sum()), spelling.alike(table)
     as_worth = ", as runs of one item are worth" if alike > 1 else ""
     gates = [gate(f"{name}{as_worth}", number / alike, OUTCOMES)
              for name, number in (("failures", failed), ("passes", len(table) - failed))]
     linked = []
-    if spelled is None:
-        result["need"].append("the model's tokens: a tokenizer file in the dataset config, or "
-                              "prompt_token_ids with token_offsets")
-    elif not findings.short_of(gates):
+    if not findings.short_of(gates):
         linked = spelling.associations(table, spelled, alike)
         if not linked:
             result["need"].append("a spelling feature that varies in three levels or more")
@@ -142,7 +145,7 @@ def _linked(table: Table, spelled: np.ndarray | None, result: dict) -> list[spel
 
 
 def _labelled(result: dict, labels: list[str], linked: list[spelling.Association], table: Table,
-              spelled: np.ndarray | None) -> dict[str, Any]:
+              spelled: np.ndarray) -> dict[str, Any]:
     """The label: what the tests of spelling say together, and what the spectra show."""
     label, confidence = spelling.label(linked) if linked else None, None
     kind = "by the tests of the spectra alone"

@@ -1,6 +1,8 @@
-"""How a prompt is spelled in tokens, and whether an irregular spelling goes with failure."""
+"""How a prompt is spelled in tokens and how regular its form is, and whether that goes with
+failure."""
 
 import re
+import zlib
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
@@ -12,12 +14,18 @@ from failure_analysis.lenses.dataset import CORRECT, Table
 from failure_analysis.lenses.tokens import Tokens
 from failure_analysis.statistics import holm
 
-NAMES = ("fertility", "tokens_per_number", "inconsistency", "misalignment", "unknown")
+NAMES = ("fertility", "tokens_per_number", "inconsistency", "misalignment", "unknown",
+         "irregularity")
+FORM = "irregularity"  # of the text itself: the only one that needs no tokens
 WORDS = {"fertility": "tokens per character", "tokens_per_number": "tokens per number",
          "inconsistency": "unusually cut numbers and names",
-         "misalignment": "numbers and names cut inside a token", "unknown": "unknown tokens"}
+         "misalignment": "numbers and names cut inside a token", "unknown": "unknown tokens",
+         "irregularity": "irregularities of form"}
 BAND = (0.8, 1.25)  # odds ratios that are negligible
 LEVEL, HINT = 0.01, 0.05  # adjusted p values: of an artefact, and of what must not be denied
+_SHAPE = str.maketrans({chr(code): kind for kind, first, last in ("aaz", "AAZ", "009")
+                        for code in range(ord(first), ord(last) + 1)})
+_RUN = re.compile("(a|A|0)\\1+")
 _UNIT = re.compile(r"\d+|[A-Za-z_]\w*")
 
 
@@ -56,6 +64,13 @@ class Association(NamedTuple):
                 f", over {self.odds['strata']} levels")
 
 
+def irregularity(text: str) -> float:
+    """How little the form of a text repeats itself: its packed size over its size, each run of
+    small letters, capitals or digits being one sign."""
+    shape = _RUN.sub(r"\1", text.translate(_SHAPE)).encode("utf-8", "replace")
+    return len(zlib.compress(shape, 1)) / max(len(shape), 1)
+
+
 def _features(text: str, tokens: Tokens, usual: dict[str, tuple]) -> list[float]:
     """The features of one prompt; `usual` is how each number and name is cut most often."""
     starts = {start for start, _ in tokens.offsets}
@@ -73,7 +88,8 @@ def _features(text: str, tokens: Tokens, usual: dict[str, tuple]) -> list[float]
     unknown = sum(start == end for start, end in tokens.offsets)
     size = max(len(tokens.offsets), 1)
     return [size / max(len(text), 1), float(np.mean(numbers)) if numbers else np.nan,
-            odd / units if units else np.nan, cut / units if units else np.nan, unknown / size]
+            odd / units if units else np.nan, cut / units if units else np.nan, unknown / size,
+            irregularity(text)]
 
 
 def _cuts(tokens: Tokens, unit: re.Match) -> tuple:
@@ -175,14 +191,16 @@ def associations(table: Table, split: np.ndarray, worth: float | None = None) ->
 
 def label(associations: list[Association]) -> str | None:
     """What they say together; None where a test speaks of an association that is neither shown to
-    be an artefact nor to be negligible."""
+    be an artefact nor to be negligible. Nothing is clean without tokens."""
     hints = [association for association in associations if association.hint]
-    if any(association.artefact for association in hints):
-        return "tokenization_artifact"
+    artefacts = {association.feature for association in hints if association.artefact}
+    if artefacts:
+        return "form_artifact" if artefacts == {FORM} else "tokenization_artifact"
     if hints:
         return "negligible" if all(association.inside for association in hints) else None
-    return "clean" if all(association.inside for association in associations) else \
-        "no_artifact_detected"
+    clean = all(association.inside for association in associations) and \
+        any(association.feature != FORM for association in associations)
+    return "clean" if clean else "no_artifact_detected"
 
 
 def sentences(associations: list[Association]) -> list[str]:
