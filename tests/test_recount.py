@@ -166,9 +166,10 @@ def test_the_numbers_of_a_diagnosis_are_counted_from_its_file(wide, tmp_path):
     from failure_analysis.lenses import diagnose
 
     lens = {"confidence": 0.7, "estimates": {"slope": {"est": 1.5, "lo": 1.0, "hi": None}}}
-    document = {"systems": [{"eval_id": "run 1", "task": "odd", "samples": 9, "lenses": {
-        "fft": lens, "hazard": {**lens, "confidence": None}}, "hypotheses": [
-            {"hypothesis": "overthinks", "score": 2}]}],
+    document = {"systems": [{"name": "m odd", "eval_id": "run 1", "task": "odd", "samples": 9,
+                             "lenses": {"fft": lens, "hazard": {**lens, "confidence": None}},
+                             "hypotheses": [{"hypothesis": "overthinks", "says": "", "for": [],
+                                             "status": "tentative", "score": 2, "read": []}]}],
         "pairs": [{"a": "run 1", "b": "m2", "task": "odd", "items": 4, "differs": {"fft": lens}}]}
     folder = shutil.copytree(wide, tmp_path / "out")
     store.write_json(folder / "diagnosis.json", document)

@@ -74,8 +74,8 @@ def _of_format(table: Table) -> dict[str, str]:
 
 
 def _of_the_cut(table: Table) -> dict[str, str]:
-    """Whether the limit explains the loss at the levels where it cuts answers: those that finish
-    there are right half as often or more (lower bound), or less than half as often (upper bound),
+    """Whether the limit explains the loss at the levels where it cuts answers off: what finishes
+    there is right half as often or more (lower bound), or less than half as often (upper bound),
     as the cut ones would have to be for accuracy to be that of the levels without cuts (all right,
     without such levels)."""
     level = table.levels()
