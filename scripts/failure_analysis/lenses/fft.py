@@ -158,8 +158,8 @@ def _labelled(result: dict, labels: list[str], linked: list[spelling.Association
         confidence = _confidence(table, spelled, label, result["seed"])
         kind = "share of item bootstrap replicates that say the same of spelling and failure"
     elif linked:
-        result["need"].append("more samples: an association of spelling with failure is neither "
-                              "shown to be an artefact nor to be negligible")
+        result["need"].append("more samples: an association of spelling or form with failure is "
+                              "neither shown to be an artefact nor to be negligible")
     if not labels:
         return result | {"need": result["need"] or ["something to test"]}
     return result | {"pattern": labels[0], "also": labels[1:], "confidence": rounded(confidence),
@@ -177,12 +177,11 @@ def _confidence(table: Table, spelled: np.ndarray, label: str, seed: int) -> flo
     rng = np.random.default_rng(seed + 3)
     items, item = np.unique(table.item, return_inverse=True)
     worth = spelling.alike(table)  # an item that is drawn twice counts as two
-    same = []
-    for _ in range(50):
-        drawn = np.repeat(np.arange(len(table)), findings.resampled(len(items), rng)[item])
-        same.append(label == spelling.label(
-            spelling.associations(table.take(drawn), spelled[drawn], worth)))
-    return float(np.mean(same))
+    strata = table.levels()
+    return float(np.mean([
+        label == spelling.label(spelling.associations(
+            table, spelled, worth, findings.resampled(len(items), rng)[item], strata))
+        for _ in range(50)]))
 
 
 def _spectrum(codes: list[np.ndarray], result: dict) -> list[str]:

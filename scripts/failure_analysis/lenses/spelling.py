@@ -166,21 +166,25 @@ def _cut(values: np.ndarray, of: np.ndarray, first: np.ndarray, count: np.ndarra
     return max(cuts, key=lambda each: each[:3])[3] if cuts else np.array([], int)
 
 
-def associations(table: Table, split: np.ndarray, worth: float | None = None) -> list[Association]:
+def associations(table: Table, split: np.ndarray, worth: float | None = None,
+                 copies: np.ndarray | None = None, strata: np.ndarray | None = None
+                 ) -> list[Association]:
     """Each feature that varies, against failure within task and level. `split` (by `more`) has a
     line per sample, a column per name of NAMES; `worth` samples count as one (by default what the
-    table shows). Holm over the features."""
-    strata = table.levels()
+    table shows), and each sample as so many `copies`. Holm over the features."""
+    strata = table.levels() if strata is None else strata
     failed = table.outcome != CORRECT
     worth = alike(table) if worth is None else worth
     tested = []
     for name, values in zip(NAMES, split.T, strict=True):
         recorded = ~np.isnan(values)
-        used, code = np.unique(strata[recorded], return_inverse=True)
+        if not recorded.any():
+            continue
+        size = strata.max() + 1
         # Per stratum: more and failed, more and passed, the others and failed, and passed.
         tables = np.bincount(
-            4 * code + 2 * (values[recorded] == 0) + ~failed[recorded],
-            minlength=4 * len(used)).reshape(-1, 2, 2)
+            4 * strata[recorded] + 2 * (values[recorded] == 0) + ~failed[recorded],
+            None if copies is None else copies[recorded], 4 * size).reshape(-1, 2, 2)
         result = findings.mantel_haenszel(tables.reshape(-1, 4) / worth)
         if result and tables.any(2).all(1).sum() >= 3:
             tested.append((name, result))
@@ -210,5 +214,6 @@ def sentences(associations: list[Association]) -> list[str]:
         return spoken
     low = min(association.odds["lo"] for association in associations)
     high = max(association.odds["hi"] for association in associations)
-    return ["no spelling feature goes with failure" + (
-        f"; its odds ratio may be from {low:.2f} to {high:.2f}" if high < np.inf else "")]
+    tested = ", ".join(WORDS[association.feature] for association in associations)
+    return [f"no test shows an association with failure of {tested}" + (
+        f": odds ratios may be from {low:.2f} to {high:.2f}" if high < np.inf else "")]
