@@ -114,8 +114,9 @@ def test_small_tasks_are_looked_at_together(analyze, tmp_path) -> None:
     assert together["lenses"]["hazard"]["pattern"] != "insufficient_data"
     assert together["lenses"]["surface"]["need"] == [
         "one task: levels of several tasks are no common scale"]
-    # Tasks that are large enough stay alone, and so do the parts along an axis.
+    # Tasks that are large enough stay alone, and so do the parts along an axis: two levels of each
+    # of four tasks, and every task, and the small ones together, within all levels.
     whole = world(tmp_path / "w.jsonl", {2: (120, 0.0, 0.0, 0.7), 4: (120, 0.0, 0.0, 0.7)}, tasks=2)
     assert len(diagnosis_of(whole, tmp_path)["systems"]) == 2
     summary = analyze("hazard", path, "--axis", "length", "--output-dir", tmp_path / "o")
-    assert len(summary["results"]) == 8
+    assert len(summary["results"]) == 4 * 2 + 4 + 1
