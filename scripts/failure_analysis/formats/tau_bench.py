@@ -41,7 +41,9 @@ def _is_attempt(row: Any) -> bool:
     """Whether a row has a conversation, or broke off before it began."""
     row = row if isinstance(row, dict) else {}
     messages, info = row.get("traj"), row.get("info")
-    return any(isinstance(message, dict) and "role" in message for message in messages or ()) \
+    if messages and not isinstance(messages, list):
+        return False
+    return any(isinstance(message, dict) and "role" in message for message in messages) \
         if messages else isinstance(info, dict) and bool(info.get("error") or info.get("task"))
 
 
