@@ -336,6 +336,12 @@ def test_tokens_and_cost_are_means_of_what_records_them(compare):
     assert (numbers["cost_usd"]["old"], numbers["cost_usd"]["new"]) == (0.5, 0.25)
 
 
+def test_a_price_of_nothing_is_no_saving(compare, tmp_path):
+    result = compare(rows("PF", cost_usd=0.5), rows("PF", cost_usd=0))
+    assert (result["numbers"][0]["new"], result["numbers"][0]["ratio"]) == (0, None)
+    assert "×" not in (tmp_path / "out" / "run_changes.md").read_text().split("##")[0]
+
+
 # Margins and clusters.
 
 

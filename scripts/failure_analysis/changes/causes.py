@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from failure_analysis import statistics
-from failure_analysis.changes.differences import difference
+from failure_analysis.changes.differences import clusters_of, difference, part
 from failure_analysis.changes.joined import Joined
 from failure_analysis.changes.sides import Column, Side
 from failure_analysis.packet import rows
@@ -74,10 +74,8 @@ class _Items(NamedTuple):
 
     def only(self, chosen: np.ndarray) -> "_Items":
         """Some of them."""
-        return _Items(self.here[chosen], self.there[chosen],
-                      tuple(part[chosen] for part in self.of_old),
-                      tuple(part[chosen] for part in self.of_new), None if self.clusters is None
-                      else np.unique(self.clusters[chosen], return_inverse=True)[1])
+        return _Items(self.here[chosen], self.there[chosen], part(self.of_old, chosen),
+                      part(self.of_new, chosen), clusters_of(self.clusters, chosen))
 
 
 def changed(old: tuple[Side, Failing], new: tuple[Side, Failing], joined: Joined,

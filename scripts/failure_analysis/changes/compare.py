@@ -6,7 +6,13 @@ import numpy as np
 
 from failure_analysis import files, statistics
 from failure_analysis.changes import answers, causes, flips, margins, sides
-from failure_analysis.changes.differences import difference, is_single, shares
+from failure_analysis.changes.differences import (
+    clusters_of,
+    difference,
+    is_single,
+    part,
+    shares,
+)
 from failure_analysis.changes.joined import Joined, join
 from failure_analysis.changes.sides import Side, Wanted
 from failure_analysis.comparison import rates
@@ -128,16 +134,6 @@ def _turned(of_old: tuple[np.ndarray, np.ndarray], of_new: tuple[np.ndarray, np.
     return {"harmful": (was > 0) & (now < 0), "beneficial": (was < 0) & (now > 0)}
 
 
-def _part(of: tuple[np.ndarray, np.ndarray], chosen: np.ndarray
-          ) -> tuple[np.ndarray, np.ndarray]:
-    return of[0][chosen], of[1][chosen]
-
-
-def _kept(clusters: np.ndarray | None, chosen: np.ndarray) -> np.ndarray | None:
-    """The clusters of some items, numbered anew."""
-    return None if clusters is None else np.unique(clusters[chosen], return_inverse=True)[1]
-
-
 def _tasks(new: Side, joined: Joined, of_old: tuple, of_new: tuple, clusters: np.ndarray | None,
            seed: int) -> list[dict[str, Any]]:
     """One line for each task, where there are several."""
@@ -145,10 +141,10 @@ def _tasks(new: Side, joined: Joined, of_old: tuple, of_new: tuple, clusters: np
     lines = []
     for task in sorted(set(names), key=natural_key):
         chosen = names == task
-        parts = _part(of_old, chosen), _part(of_new, chosen)
+        parts = part(of_old, chosen), part(of_new, chosen)
         lines.append({"task": task, **{kind: int(items.sum()) for kind, items in
                                        _turned(*parts).items()},
-                      **difference(*parts, _kept(clusters, chosen), seed)})
+                      **difference(*parts, clusters_of(clusters, chosen), seed)})
     causes.adjusted(lines)
     return lines if len(lines) > 1 else []
 
@@ -161,13 +157,13 @@ def _dimensions(old: Side, new: Side, joined: Joined, clusters: np.ndarray | Non
         of_old, of_new = old.dimensions[name].of(joined.old), new.dimensions[name].of(joined.new)
         chosen = (of_old[0] > 0) & (of_new[0] > 0)
         if chosen.any():
-            parts = _part(of_old, chosen), _part(of_new, chosen)
+            parts = part(of_old, chosen), part(of_new, chosen)
             turned = _turned(*parts)
             lines.append({"dimension": name,
                           **{kind: int(items.sum()) for kind, items in turned.items()},
                           **{f"{kind}_items": names[chosen][items].tolist()
                              for kind, items in turned.items()},
-                          **difference(*parts, _kept(clusters, chosen), seed)})
+                          **difference(*parts, clusters_of(clusters, chosen), seed)})
     causes.adjusted(lines)
     return lines
 
@@ -183,14 +179,15 @@ def _numbers(old: Side, new: Side, joined: Joined) -> list[dict[str, Any]]:
         chosen = (of_old[0] > 0) & (of_new[0] > 0)
         if not chosen.any():
             continue
-        was, now = shares(_part(of_old, chosen)), shares(_part(of_new, chosen))
+        was, now = shares(part(of_old, chosen)), shares(part(of_new, chosen))
         scale = float(np.abs(now - was).max()) or 1.0
         mean = statistics.clustered_difference((now - was) / scale, np.arange(len(now)))
         lines.append({
             "number": name, "items": int(chosen.sum()),
             "total_old": _total(old, name), "total_new": _total(new, name),
             "old": rounded(was.mean(), 6), "new": rounded(now.mean(), 6),
-            "ratio": rounded(now.mean() / was.mean(), 3) if was.mean() else None,
+            # Who does not know a price records 0: that is no saving.
+            "ratio": rounded(now.mean() / was.mean(), 3) if was.mean() and now.mean() else None,
             "difference": rounded(mean.mean * scale, 6),
             "interval": mean.interval and [rounded(end * scale, 6) for end in mean.interval],
             "p": rounded(mean.p, 6)})

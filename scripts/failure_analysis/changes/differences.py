@@ -17,9 +17,9 @@ def difference(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.nda
     """NEW minus OLD of the shares of attempts that have something: (attempts, those that have it)
     by item, each with an attempt on both sides. Single attempts are tested by McNemar, repeats by
     the items' shares, clusters by their means."""
-    values = shares(new) - shares(old)
-    result = {"items": len(values), "old": rounded(shares(old).mean(), 6),
-              "new": rounded(shares(new).mean(), 6),
+    was, now = shares(old), shares(new)
+    values = now - was
+    result = {"items": len(values), "old": rounded(was.mean(), 6), "new": rounded(now.mean(), 6),
               "difference": rounded(values.mean(), 6)}
     if clusters is None and is_single(old, new):
         return result | _once(old[1], new[1])
@@ -38,6 +38,17 @@ def difference(old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.nda
 def _ends(interval: statistics.Interval | None) -> list[float] | None:
     """The ends of an interval, with more digits than anybody is shown."""
     return interval and [rounded(end, 6) for end in interval]
+
+
+def part(of: tuple[np.ndarray, np.ndarray], chosen: np.ndarray
+         ) -> tuple[np.ndarray, np.ndarray]:
+    """(attempts, those that have it) of some items."""
+    return of[0][chosen], of[1][chosen]
+
+
+def clusters_of(clusters: np.ndarray | None, chosen: np.ndarray) -> np.ndarray | None:
+    """The clusters of some items, numbered anew."""
+    return None if clusters is None else np.unique(clusters[chosen], return_inverse=True)[1]
 
 
 def shares(of: tuple[np.ndarray, np.ndarray]) -> np.ndarray:

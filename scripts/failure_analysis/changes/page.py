@@ -150,17 +150,17 @@ def _churned(result: Result) -> list[str]:
     if "why_not" in churn:
         return [f"answers were not compared: {cell(churn['why_not'])}"]
     lines, kinds = [], churn["kinds"]
-    if kinds["calls"] or kinds["answers"]:
+    if said := _turned(churn, ""):
         unlike = {name: value["share"] for name, value in churn["unlike"].items()}
         inside = [f"two attempts of {side} in {100 * unlike[name]:.0f} %" for name, side in
                   (("old", "OLD"), ("new", "NEW")) if unlike[name] is not None]
         noise = f"; OLD and NEW answer an item differently in {100 * unlike['between']:.0f} % of " \
             f"the cases, {', '.join(inside)}" if inside else ""
         lines.append(f"answers changed where the verdict did not ({_answered_by(kinds)}): "
-                     f"{_turned(churn, '')}{noise}")
-    if kinds["texts"]:
-        lines.append(f"free texts at {kinds['texts']} items differ in their words "
-                     f"({_turned(churn, '_text')}); whether they say something else has to be read")
+                     f"{said}{noise}")
+    if said := _turned(churn, "_text"):
+        lines.append(f"free texts at {kinds['texts']} items differ in their words ({said}); "
+                     "whether they say something else has to be read")
     return lines
 
 
@@ -171,11 +171,12 @@ def _answered_by(kinds: Result) -> str:
 
 
 def _turned(churn: Result, end: str) -> str:
-    """How many answers of a kind are other ones, of those whose verdict stayed."""
+    """How many answers of a kind are other ones, of those whose verdict stayed; blank where none
+    did."""
     other = {kind: len(churn[f"{kind}_to_other{end}"]) for kind in ("wrong", "right")}
     of = {kind: count + len(churn[f"{kind}_to_same{end}"]) for kind, count in other.items()}
     return ", ".join(f"{other[kind]} of {of[kind]} {kind} ones to another {kind} one"
-                     for kind in other)
+                     for kind in other if of[kind])
 
 
 def _warnings(result: Result) -> list[str]:

@@ -25,8 +25,7 @@ def both(old: str, new: str, mapping: Path | None, output_dir: Path | None
                                 f"({steps.BUILD.script} makes one), and {path} is none")
     if len(raw) == 2:
         _refuse_inside(*raw)
-    folder = _folder(raw, mapping, output_dir)
-    _analyse(raw, mapping, folder)
+    folder = _analyse(raw, mapping, output_dir)
     if len(raw) == 2:
         sides = [_runs_of(folder, path) for path in raw]
         if all(sides) and not sides[0] & sides[1]:
@@ -56,15 +55,12 @@ def _refuse_inside(old: Path, new: Path) -> None:
         raise files.Refusal(f"{old} and {new}: one is part of the other; name two runs")
 
 
-def _folder(runs: list[Path], mapping: Path | None, output_dir: Path | None) -> Path:
-    """Where runs are analysed."""
-    return output_dir or Path("results", clean.safe_name(
-        f"{tasks.folder_name(detect.from_inputs(runs, mapping).sources)}-runs"))
-
-
-def _analyse(runs: list[Path], mapping: Path | None, folder: Path) -> None:
-    """Makes the packet of some runs in a folder, with what a plan of their review needs."""
+def _analyse(runs: list[Path], mapping: Path | None, folder: Path | None) -> Path:
+    """Makes the packet of some runs in a folder, with what a plan of their review needs; returns
+    the folder, which is called as their benchmark where none is given."""
     inputs = detect.from_inputs(runs, mapping)
+    folder = folder or Path("results", clean.safe_name(
+        f"{tasks.folder_name(inputs.sources)}-runs"))
     standing.refuse_place(folder, None, "--output-dir", (), runs)
     standing.guard(folder, inputs.sources, None, "--output-dir", False, mapping)
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,6 +72,7 @@ def _analyse(runs: list[Path], mapping: Path | None, folder: Path) -> None:
             + f"; mend them, or make the analysis yourself ({steps.BUILD.script})")
     heuristics.label(folder, heuristics.DEFAULT_RULES)
     comparison.write(folder)
+    return folder
 
 
 def _settings(runs: list[Path], mapping: Path | None, inputs: detect.Inputs) -> dict:
