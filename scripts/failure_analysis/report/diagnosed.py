@@ -33,8 +33,9 @@ def block(analysis_dir: Path, counts: counting.Counts) -> str | None:
 
 def _read(idents: list[str], counts: counting.Counts) -> tuple[str, str]:
     """How many of these were read, and their buckets."""
+    named = set(idents)
     finals = [final for by_id in (counts.decided, counts.open, counts.wrong_pass, counts.read)
-              for ident, final in by_id.items() if ident in set(idents)]
+              for ident, final in by_id.items() if ident in named]
     buckets = Counter(code(final.bucket) if final.bucket else "no bucket" if final.bucket == ""
                       else "no agreement" for final in finals)
     return f"{len(finals)} of {len(idents)}", listed(
