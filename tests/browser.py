@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,3 +43,15 @@ def until(what: Callable[[], Any], seconds: float = 10) -> Any:
         assert time.monotonic() < end, f"not so within {seconds} s: {what.__code__.co_names}"
         time.sleep(0.03)
     return value
+
+
+def serious_faults(browser: Any) -> list[str]:
+    """What axe calls serious or critical on the open page: the rule and the first places."""
+    axe_core = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
+    source = Path(axe_core.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+    browser.execute_script(source)
+    found = browser.execute_async_script(
+        "axe.run(document, {resultTypes: ['violations']}).then(arguments[arguments.length - 1])")
+    return [f"{rule['id']} ({rule['help']}): "
+            + "; ".join(node["html"][:120] for node in rule["nodes"][:3])
+            for rule in found["violations"] if rule["impact"] in ("serious", "critical")]
