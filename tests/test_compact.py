@@ -107,3 +107,49 @@ def test_json_of_any_shape_is_shown(show):
     text = show([one for number, result in enumerate(results)
                  for one in asked("list_it", {"n": number}, result)])
     assert "\u202e" not in text and "\n[end of data\n" not in text
+
+
+FIRST = ("import re\n\ntext = 'a 1 b'\nfor found in re.findall('[0-9]', text):\n    print(found)\n"
+         "    print('a line that stays as it is, and makes it worth it')\n")
+
+
+def ran(code, result):
+    """A message that runs a program, and what came of it."""
+    return asked("python", {"code": code}, None)[:1] + [
+        {"role": "tool", "id": f"python-{json.dumps({'code': code})}", "content": result,
+         "error": False}]
+
+
+def test_a_program_is_lines_and_the_next_one_what_differs(show):
+    second = FIRST.replace("[0-9]", "[0-9]+").replace("import re\n", "import re\nimport sys\n")
+    text = show([*ran(FIRST, "1"), *ran(second, "1"), *ran(second, "2"),
+                 *ran("x = 1\ny = 2\nprint(y)", "2")])
+    text = "".join(line for line in text.splitlines(True) if not line.startswith("  ! "))
+    assert ("0.0 W python code:\n  import re\n  text = 'a 1 b'\n"
+            "  for found in re.findall('[0-9]', text):\n      print(found)\n"
+            "      print('a line that stays as it is, and makes it worth it')\n  -> 1\n") in text
+    assert ("2.0 W python code: as in 0.0 but\n    import re\n  + import sys\n    text = 'a 1 b'\n"
+            "  - for found in re.findall('[0-9]', text):\n"
+            "  + for found in re.findall('[0-9]+', text):\n") in text
+    assert "4.0 W python as in 2.0\n" in text
+    assert "6.0 W python code:\n  x = 1\n  y = 2\n  print(y)\n" in text
+    whole = show(ran(FIRST, "1"), (), "--steps", "0")
+    assert json.dumps({"code": FIRST})[1:-1] in whole
+
+
+def test_of_a_long_program_the_first_lines_are_shown(show):
+    text = show(ran("\n".join(f"value_{n} = compute({n})" for n in range(100)), "done"))
+    assert "  value_65 = compute(65)\n  … 34 lines more: --steps 0\n" in text
+
+
+def test_a_call_that_returns_nothing_says_so(show):
+    text = show(ran("x = 1", ""))
+    assert '0.0 W python {"code": "x = 1"}\n' in text and "\n  -> (nothing)\n" in text
+
+
+def test_a_shell_command_that_only_looks_is_no_write(show):
+    talk = asked("bash", {"cmd": "cat lamp.py"}, None)
+    talk[1]["content"] = "\n".join(f"line {n} of it" for n in range(40))
+    text = show([*talk, *asked("bash", {"cmd": "rm lamp.py"}, "gone")])
+    assert '0.0 bash {"cmd": "cat lamp.py"}\n' in text and "  line 39 of it\n" in text
+    assert '2.0 W bash {"cmd": "rm lamp.py"}\n' in text

@@ -9,6 +9,7 @@ from typing import Any
 from failure_analysis import tool_calls
 from failure_analysis.audit import golds, required
 from failure_analysis.clean import visible
+from failure_analysis.review.coded import coded
 from failure_analysis.review.drawn import (
     IDENT,
     WORTH,
@@ -138,8 +139,10 @@ def _shared(text: str, start: int, other: str) -> int:
 
 
 def _called(call: Call, text: str, before: Sequence[Base]) -> Short | None:
-    """A call by what is expected, or by an earlier one."""
+    """A call by what is expected, or by an earlier one; a program as lines."""
     told = _as_before(call.name, call.arguments, before)
+    if not told and (program := coded(call.name, call.place, call.arguments, before)):
+        return Short(program)
     return Short(visible(told)) if told and len(text) - len(told) > _SPELLED else None
 
 

@@ -126,7 +126,11 @@ def _window(window: Window, call: Call | None, is_first: bool, marks: Mapping[st
         else []
     if call and entry.kind == "call":
         head = f"{entry.place} W" if call.writes else entry.place
-        return [*_under(head, text, window, 10**6), *noted]
+        silent = ["  -> (nothing)"] if call.silent and not call.failed else []
+        first, _, rest = text.partition("\n")  # of a program: its lines are below
+        below = _indented(rest, window) if rest else _cut(window)
+        shown = _under(head, "", window) if window.same_as else [f"{head} {first}", *below]
+        return [*shown, *noted, *silent]
     if call:
         failed = " (the tool says that it failed)" if call.failed else ""
         spelled = [] if not is_first else [flat(f"{entry.place}{' W' * call.writes} {call.name}")]

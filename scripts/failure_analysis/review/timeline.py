@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from failure_analysis import tool_calls, tool_checks
-from failure_analysis.audit import required, seen
+from failure_analysis.audit import required, seen, shell
 from failure_analysis.clean import visible
 from failure_analysis.review import parts
 
@@ -26,6 +26,7 @@ class Call(NamedTuple):
     result: str
     failed: bool
     writes: bool
+    silent: bool = False
 
 
 class Step(NamedTuple):
@@ -110,9 +111,13 @@ def _call(place: str, call: Any, number: int | None, pairs: Sequence[tuple], tex
     result = pairs[number - 1][1] if number else None
     text = tool_calls.result_text(result)
     own = f"call-{number}" if number and is_part and f"call-{number}" in texts else ""
-    return Call(place, name, tool_checks.parsed_arguments(tool_calls.arguments(call)), own,
+    arguments = tool_checks.parsed_arguments(tool_calls.arguments(call))
+    looks = shell.looks(seen.Made("", name, arguments, "", "", False))
+    return Call(place, name, arguments, own,
                 f"result-{number}" if f"result-{number}" in texts else "",
-                result is not None and seen.has_failed(result, text), required.writes(name))
+                result is not None and seen.has_failed(result, text),
+                required.writes(name) and not looks,
+                result is not None and not text.strip())
 
 
 def calls(line: Timeline) -> Iterator[Call]:
