@@ -115,9 +115,10 @@ FIRST = ("import re\n\ntext = 'a 1 b'\nfor found in re.findall('[0-9]', text):\n
 
 def ran(code, result):
     """A message that runs a program, and what came of it."""
-    return asked("python", {"code": code}, None)[:1] + [
-        {"role": "tool", "id": f"python-{json.dumps({'code': code})}", "content": result,
-         "error": False}]
+    call, answer = asked("python", {"code": code}, None)
+    ident = f"{code}-{result}"
+    call["tool_calls"][0]["id"] = ident
+    return [call, answer | {"id": ident, "content": result}]
 
 
 def test_a_program_is_lines_and_the_next_one_what_differs(show):
