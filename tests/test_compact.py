@@ -132,7 +132,7 @@ def test_a_program_is_lines_and_the_next_one_what_differs(show):
     assert ("2.0 W python code: as in 0.0 but\n    import re\n  + import sys\n    text = 'a 1 b'\n"
             "  - for found in re.findall('[0-9]', text):\n"
             "  + for found in re.findall('[0-9]+', text):\n") in text
-    assert "4.0 W python as in 2.0\n" in text
+    assert "4.0 W = step 2.0\n" in text
     assert "6.0 W python code:\n  x = 1\n  y = 2\n  print(y)\n" in text
     whole = show(ran(FIRST, "1"), (), "--steps", "0")
     assert json.dumps({"code": FIRST})[1:-1] in whole
