@@ -72,6 +72,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from failure_analysis.comparison import write as compare
     from failure_analysis.packet import build, heuristics
     from failure_analysis.report import write
+    from failure_analysis.review import budgets
 
     report = args.output or cli.default_folder(inputs) / write.NAME
     analysis_dir = report.parent
@@ -104,6 +105,9 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *cli.findings_lines(counts),
             *audit_page.lines(audited.counts, audited.flagged, audited.coverage),
             *terminal.table(*heuristics.summary(clusters)),
+            *(["what reading buys (plan_review.py --budget N):",
+               *terminal.table(*budgets.table(analysis_dir))] if budgets.is_quick(counts["fail"])
+              else []),
             *([f"comparison: {analysis_dir / page.PAGE} and {page.FIGURE}"] if judged else []),
             f"report: {report} ({written.state})",
             *written.problems,

@@ -55,6 +55,14 @@ PLACEHOLDERS = {
 }
 REVIEW = "tests/fixtures/demo_review"
 PLAN, WRITE = "{bundle}/scripts/plan_review.py", "{bundle}/scripts/write_report.py"
+# What a reader does besides before writing, with the reviews that come with the demo.
+REST = (
+    [PLAN, "ANALYSIS_DIR", "--all"],
+    ["{bundle}/scripts/show_datapoint.py", "ANALYSIS_DIR", "DATAPOINT_ID", "--coder", "agent-1"],
+    ["{bundle}/scripts/show_datapoint.py", "ANALYSIS_DIR", "--next", "100", "--coder", "reader-1"],
+    ["{bundle}/scripts/record_review.py", "ANALYSIS_DIR", "--from",
+     f"{{bundle}}/{REVIEW}/reviews.jsonl", "--coder", "reader-1"],
+)
 EVAL_KEYS = {"id": int, "prompt": str, "expected_output": str, "files": list, "expectations": list}
 # Installing and testing commands, which the tests do not run.
 NOT_EXECUTED = (
@@ -267,8 +275,10 @@ def scan_links(root: Path) -> Findings:
 
 
 def scan_reachable(root: Path) -> Findings:
-    """Some SKILL.md names each reference and template, the root links each stage and back."""
+    """Some SKILL.md names each reference, it or a reference each template, and the root links each
+    stage and back."""
     skills = {path: path.read_text("utf-8") for path in skill_files(root)}
+    said = "".join(path.read_text("utf-8") for path in (root / "references").glob("*.md"))
     links = {(path.parent / t).resolve() for path in skills for _, t in targets(path)}
     folders = (root / "references", root / "templates")
     shared = [path for path in bundle_files(root) if path.parent in folders]
@@ -277,6 +287,7 @@ def scan_reachable(root: Path) -> Findings:
         for path in shared
         if not any(path.relative_to(root).as_posix() in text for text in skills.values())
         and path.resolve() not in links
+        and not (path.parent.name == "templates" and f"(../templates/{path.name})" in said)
     ]
     root_links = {(root / t.partition("#")[0]).resolve() for _, t in targets(root / "SKILL.md")}
     for path, text in skills.items():
@@ -513,11 +524,10 @@ def run_document(root: Path, document: Path, folder: Path, start: Process) -> Fi
         scripts = [*before, *scripts]
     results = []
     for where, words in scripts:
-        results.append((where, execute(words, copy, cwd, start)))
-        if words[0] == WRITE and not (cwd / "results/demo/written").exists():
-            # What the author does between drafting and checking.
-            (cwd / "results/demo/written").touch()
+        if words[0] == WRITE and document.name == "SKILL.md":
+            results += [(where, execute(rest, copy, cwd, start)) for rest in REST]
             shutil.copy(copy / f"{REVIEW}/report.md", cwd / "results/demo/deep_error_analysis.md")
+        results.append((where, execute(words, copy, cwd, start)))
     return len(scripts), [f"{where}: {problem}" for where, problem in results if problem]
 
 
@@ -529,17 +539,11 @@ def copies(words: list[str]) -> bool:
 def prepared(script: str) -> list[list[str]]:
     """The commands that come before a document whose first command runs this script."""
     folder = "{bundle}/scripts/"
-    if script not in (PLAN, WRITE):
+    if script != PLAN:
         return [[f"{folder}build_packet.py", "--comparison-dir", "COMPARISON_DIR",
                  "--output-dir", "ANALYSIS_DIR"]]
-    stage_1 = [[f"{folder}deep_error_analysis.py", "--comparison-dir", "COMPARISON_DIR",
-                "--output", "ANALYSIS_DIR/deep_error_analysis.md"]]
-    reviews = ["--from", f"{{bundle}}/{REVIEW}/reviews.jsonl", "--coder", "reader-1"]
-    return stage_1 if script == PLAN else [
-        *stage_1, [PLAN, "ANALYSIS_DIR", "--all"],
-        ["{bundle}/scripts/show_datapoint.py", "ANALYSIS_DIR", "--next", "100", "--coder",
-         "reader-1"],
-        [f"{folder}record_review.py", "ANALYSIS_DIR", *reviews]]
+    return [[f"{folder}deep_error_analysis.py", "--comparison-dir", "COMPARISON_DIR",
+             "--output", "ANALYSIS_DIR/deep_error_analysis.md"]]
 
 
 SKILL_TEXT = """---
@@ -769,6 +773,30 @@ def test_planted_failing_command_is_rejected(
     root = plant(files)
     found, problems = run_document(root, root / STAGE, tmp_path, start)
     assert found == 1 and expected in problems[0]
+
+
+# What an agent reads on the way to a report, in tokens.
+ROAD = ("SKILL.md", "skills/look-and-compare/SKILL.md", "skills/read-and-write/SKILL.md")
+MOST_OF_ROOT, MOST_OF_ROAD = 900, 2_500
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text has, within 5 % of a language model's tokenizer on our texts: a
+    word is one for every six letters, a number for every three digits, each run of signs is one."""
+    return sum(-(-len(piece) // (6 if piece.isalpha() else 3))
+               for piece in re.findall(r"[A-Za-z]+|\d+|[^\w\s]+|_|[^\x00-\x7f]", text))
+
+
+def test_the_road_to_a_report_is_short(bundle: Path) -> None:
+    sizes = {name: tokens((bundle / name).read_text("utf-8")) for name in ROAD}
+    assert sizes["SKILL.md"] <= MOST_OF_ROOT, sizes
+    assert sum(sizes.values()) <= MOST_OF_ROAD, sizes
+
+
+def test_the_first_words_of_the_description_say_what_it_is_for(bundle: Path) -> None:
+    text = FRONTMATTER.match((bundle / "SKILL.md").read_text("utf-8"))[1]
+    begins = yaml.safe_load(text)["description"][:60]
+    assert {"benchmark", "fail", "LLM"} <= set(re.findall(r"\w+", begins)), begins
 
 
 def test_ci_script_can_be_executed(bundle: Path) -> None:

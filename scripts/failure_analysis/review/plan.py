@@ -85,8 +85,31 @@ class Plan(NamedTuple):
     groups: alike.Groups
 
 
+class Material(NamedTuple):
+    """What a plan is chosen from: the queues by why they are read, the failing datapoints (of those
+    that are alike one), the passing ones of each item, and how many models there are."""
+
+    index: rows.Index
+    compared: dict
+    queues: dict[str, list[Pick]]
+    failing: list[rows.OutcomeLine]
+    passing: picks.Passing
+    models: int
+    groups: alike.Groups
+
+
 def plan(analysis_dir: Path, options: Options) -> Plan:
     """Plans the review. Same folder, options and seed give the same plan. Nothing is written."""
+    found = material(analysis_dir, options)
+    kept, ceiling = chosen(found, options)
+    return Plan(found.index, found.compared, kept, ceiling,
+                picks.readers(kept, options.shards, options.overlap, options.seed),
+                {ident for pick in kept for ident in picks.siblings(found.passing, pick)},
+                found.groups)
+
+
+def material(analysis_dir: Path, options: Options) -> Material:
+    """All that could be read, whatever the budget."""
     index = rows.load(analysis_dir)
     flagged = picks.flagged(candidates.load(analysis_dir), index.outcomes)
     suspected = picks.suspected(candidates.load(analysis_dir))
@@ -102,16 +125,18 @@ def plan(analysis_dir: Path, options: Options) -> Plan:
     queues = picks.queues(failing, compared, _repaired(analysis_dir), passing, options.seed,
                           flagged, unjudged, group_of, flipped, named)
     failing = picks.once(failing, queues, group_of)
-    kept, ceiling = picks.kept(queues, failing, passing, options), None
-    if (options.budget, options.everything) == (None, False):
-        ceiling = max(CEILING, OF_EACH * len({line.model for line in (*failing, *unjudged)}))
-        if picks.size(kept) <= ceiling:
-            ceiling = None
-        else:
-            kept = picks.kept(queues, failing, passing, options._replace(budget=ceiling))
-    return Plan(index, compared, kept, ceiling,
-                picks.readers(kept, options.shards, options.overlap, options.seed),
-                {ident for pick in kept for ident in picks.siblings(passing, pick)}, groups)
+    models = len({line.model for line in (*failing, *unjudged)})
+    return Material(index, compared, queues, failing, passing, models, groups)
+
+
+def chosen(found: Material, options: Options) -> tuple[list[Pick], int | None]:
+    """What a budget holds, or the floors need, and the ceiling where it cut them off."""
+    kept = picks.kept(found.queues, found.failing, found.passing, options)
+    ceiling = max(CEILING, OF_EACH * found.models)
+    if (options.budget, options.everything) != (None, False) or picks.size(kept) <= ceiling:
+        return kept, None
+    cut = options._replace(budget=ceiling)
+    return picks.kept(found.queues, found.failing, found.passing, cut), ceiling
 
 
 def _drawn(index: rows.Index, lines: list[rows.OutcomeLine], seed: int
