@@ -43,6 +43,7 @@ KINDS = {
     "not_counted_rows": Kind("rows that the harness broke off, which do not count",
                              ("unjudged_rows", "rows", "rows_read")),
     "failed_empty_answers": Kind("failed rows with an empty answer", ("failed_rows",)),
+    "failed_ends": Kind("failed rows that ended so (`termination` of the row)", ("failed_rows",)),
     "failed_without_dimension": Kind("failed rows that name no dimension", ("failed_rows",)),
     "items": Kind("different items (tasks, questions), not rows"),
     "runs": Kind("runs"), "models": Kind("models"),

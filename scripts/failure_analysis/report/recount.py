@@ -56,6 +56,7 @@ def recount(analysis: Analysis, stated: Mapping[str, int | float], agreed: dict 
     models = frozenset(facts.key(line.model) for line in alike)
     values: dict[str, int | float] = heuristics.numbers(analysis.clusters) | _modes(counts.index)
     values |= totals(alike, counts.index, folder) | _runs(alike) | _models(alike)
+    values |= _ends(alike, models)
     values |= _dimensions(alike, models) | _answers(analysis, alike, models, stated)
     values |= _versions(folder) | _audited(counts.index, stated)
     values |= dict(compute.numbers(analysis.compared)) if analysis.compared else {}
@@ -145,6 +146,21 @@ def _models(alike: Counter[_Line]) -> dict[str, int]:
     for _, model in {(line.run, line.model) for line in alike}:
         values[f"runs/{facts.key(model)}"] += 1
     return dict(values)
+
+
+def _ends(alike: Counter[_Line], models: frozenset[str]) -> Counter[str]:
+    """The ends of the failed rows of each model whose ends are of few kinds."""
+    values: Counter[str] = Counter()
+    kinds: dict[str, set[str]] = {}
+    for line in alike:
+        if line.outcome == "fail" and line.termination:
+            kinds.setdefault(line.model, set()).add(line.termination)
+    for line, rows_alike in alike.items():
+        if line.outcome == "fail" and line.termination \
+                and len(kinds[line.model]) <= overall_facts.MOST_ENDS:
+            end = facts.joined(facts.key(line.model), facts.key(line.termination), models)
+            values[f"failed_ends/{end}"] += rows_alike
+    return values
 
 
 def _audited(index: rows.Index, stated: Mapping[str, int | float]) -> dict[str, int | float]:
