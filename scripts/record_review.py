@@ -41,8 +41,8 @@ agent=model_error user=user_simulator_issue system=pipeline_issue no_error=none
 
 A batch line: {"id": …, "verdict": …, "bucket": …, "fault": …, "mechanism": …, "quotes": […],
 "secondary": […], "note": …, "coder": …, "kind": …, "replaces": …, "settles": …, "step": …,
-"agent": …, "second": …, "also": […], "fix": …, "contested": …, "contested_fault": …}; options given beside --from fill in coder and kind,
-and --alike goes for each line.
+"agent": …, "second": …, "also": […], "fix": …, "contested": …, "contested_fault": …}; options given
+beside --from fill in coder and kind, and --alike goes for each line.
 
 Exit codes: 0 everything was recorded; 1 something was refused; 2 usage.
 
@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     args = parser.parse_args(argv)
     args.batch = args.batch or args.standard_input
-    single = any(getattr(args, name) is not None for name in FIELDS) or args.settles
+    single = any(getattr(args, name) for name in FIELDS) or args.settles
     if (single, bool(args.batch), bool(args.rename), bool(args.group), bool(args.labels)
             ).count(True) != 1:
         parser.error("give one review (--id …), or --from, or --rename, or --group, or --labels")

@@ -17,6 +17,7 @@ from failure_analysis.report import (
     breaks,
     bucket_tables,
     causes,
+    contests,
     diagnosed,
     excerpts,
     model_blocks,
@@ -78,6 +79,7 @@ def render(analysis: Analysis) -> dict[str, str]:
     """Every block of the report by name, with its marks, in the report's order; the status as it is
     while nobody has read the sentences a second time."""
     lenses = diagnosed.block(analysis.analysis_dir, analysis.counts)
+    contest = contests.block(analysis.counts)
     texts = {
         "status": _status(analysis, ""),
         "verdicts": verdicts.block(analysis.examined, analysis.counts.index),
@@ -85,7 +87,8 @@ def render(analysis: Analysis) -> dict[str, str]:
         "sanity": _findings(analysis.sanity["findings"]),
         **({"versions": _versions(analysis.versions)} if analysis.versions else {}),
         "topline": _topline(analysis.compared),
-        "faults": _faults(analysis), "buckets": _buckets(analysis),
+        "faults": _faults(analysis), **({"contested": contest} if contest else {}),
+        "buckets": _buckets(analysis),
         **({"steps": breaks.block(analysis.counts)} if break_counts.is_located(analysis.counts)
            else {}),
         "coverage": _coverage(analysis), "agreement": _agreement(analysis),
@@ -398,7 +401,7 @@ def _comparison(compared: dict | None) -> str:
     first = f"Compared by {by} on {compared['compared_items']} of {compared['items']} items " \
         "(judged for all, with the same content)." if comparison_page.all_compared(compared) \
         else comparison_page.over_whom(compared)
-    lines = [first, *comparison_page.left_out(compared),
+    lines = [" ".join([first, *comparison_page.left_out(compared)]),
              comparison_page.unique_table(by, compared["sets"]),
              *(f"In group {number}:\n\n" + comparison_page.unique_table(by, group["sets"])
                for number, group in enumerate(compared["groups"][:_MOST_GROUPS], 2)),

@@ -19,7 +19,7 @@ from failure_analysis.datapoint import NOT_COUNTED, UNSURE
 from failure_analysis.packet import heuristics, overall_facts, rows
 from failure_analysis.records import MARKERS
 from failure_analysis.report.blocks import Analysis
-from failure_analysis.review import audit_counts, break_counts, bucket_groups, counting
+from failure_analysis.review import audit_counts, break_counts, bucket_groups, contested, counting
 
 _KINDS = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
 _MARKERS = {name: name.strip("[]") for name in MARKERS}
@@ -61,7 +61,7 @@ def recount(analysis: Analysis, stated: Mapping[str, int | float], agreed: dict 
     values |= _versions(folder) | _audited(counts.index, stated)
     values |= dict(compute.numbers(analysis.compared)) if analysis.compared else {}
     values |= counting.numbers(counts, analysis.compared) if counts.reviews else {}
-    values |= break_counts.numbers(counts)
+    values |= break_counts.numbers(counts) | contested.numbers(counts)
     values |= _groups(counts)
     values |= audit_counts.numbers(analysis.examined, counts.index)
     values |= dict(measure.numbers(agreed)) if agreed else {}

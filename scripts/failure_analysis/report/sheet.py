@@ -381,7 +381,8 @@ def datapoint(ident: str, evidence: Evidence) -> Shown:
     reviews = [*(counting.final(counts, ident) or ledger.Final(None, None, ())).reviews]
     said = [f"read by {visible(review.coder)} ({review.kind}): {ledger.as_what(review)}: "
             f"{visible(review.mechanism)}{' Note: ' if review.note else ''}{visible(review.note)}"
-            f"{turns.where(review)}" for review in reviews] or ["nobody reviewed it"]
+            f"{turns.where(review)} {visible(ledger.contest_of(review))}".rstrip()
+            for review in reviews] or ["nobody reviewed it"]
     return Shown(head, "\n".join([*said, *turns.turn(row, reviews, evidence)]))
 
 

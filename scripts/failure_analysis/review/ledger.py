@@ -26,7 +26,8 @@ READERS = ("agent", "person")
 LABEL = "label"
 KINDS = (*READERS, "llm", LABEL)
 KEYS = ("datapoint_id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "coder",
-        "kind", "replaces", "settles", "verdict", *located.KEYS, "alike", "contested", "contested_fault")
+        "kind", "replaces", "settles", "verdict", *located.KEYS, "alike", "contested",
+        "contested_fault")
 VERDICTS = ("pass", "fail")
 Look = Callable[[Mapping[str, Any], list[parts.Part]], None]
 _OF_FAILURES = ("bucket", "fault", "secondary", *located.KEYS, "alike", "contested",
@@ -217,6 +218,8 @@ def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Revi
         kept.pop("agent", None)
     if entry.get("contested") is not None:  # another reading may name another fault
         kept.pop("contested_fault", None)
+    if entry.get("fault") not in (None, kept.get("fault")):  # the other reading was of another one
+        kept = {name: value for name, value in kept.items() if not name.startswith("contested")}
     if entry.get("verdict") == "pass":  # what a failure was for says nothing of a pass
         kept = {name: value for name, value in kept.items() if name not in _OF_FAILURES}
     entry = normal({**kept, **{ALIASES.get(name, name): value for name, value in entry.items()
@@ -371,7 +374,7 @@ def _wrong_contest(entry: Mapping[str, Any]) -> str:
         return "contested is too short: say in a sentence how else it can be read, and why"
     return f"contested fault {fault!r} is none of {', '.join(FAULTS)}" \
         if fault and fault not in FAULTS else "" if fault != entry["fault"] else \
-        f"contested fault {fault} is the fault itself; leave it out where only the cause is contested"
+        f"contested fault {fault} is the fault itself; leave it out where the cause is contested"
 
 
 def _wrong_pass(entry: Mapping[str, Any]) -> list[str]:
@@ -418,6 +421,7 @@ def _wrong_label(entry: Mapping[str, Any]) -> list[str]:
         (not entry["verdict"], "a label has no verdict"),
         (not located.is_located(entry), "a label names no step"),
         (not entry["alike"], "a label is of its own datapoint alone"),
+        (not entry["contested"], "a label is not contested"),
         (not wrong_coder(entry["coder"]), wrong_coder(entry["coder"])),
     ) if not holds]
 
@@ -513,6 +517,12 @@ def rename(index: rows.Index, old: str, new: str, coder: str | None, by: str) ->
 def as_what(review: Review) -> str:
     """What a review says of its datapoint, in a few words."""
     return ", ".join(filter(None, (review.verdict, review.bucket, review.fault)))
+
+
+def contest_of(review: Review) -> str:
+    """The other reading that a review gives, with whose fault it is by that; blank without."""
+    return ": ".join(filter(None, ("contested", review.contested_fault, review.contested))) \
+        if review.contested else ""
 
 
 def is_genuine(review: Review, dimensions: frozenset[str]) -> bool:
