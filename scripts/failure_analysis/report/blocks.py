@@ -30,7 +30,8 @@ _MOST_ROWS = 30
 _MOST_COLUMNS, _FEW_COLUMNS = 12, 4
 _MOST_GROUPS = 3
 _MOST_ITEMS = 60
-_MOST_REPAIRED = 10
+_MOST_REPAIRED = 3
+_FEWEST_FINDINGS = 5
 _UNREAD = "nobody but the author has read the sentences against their evidence"
 AGREEMENT = steps.AGREE.writes[0]
 
@@ -80,12 +81,13 @@ def render(analysis: Analysis) -> dict[str, str]:
     while nobody has read the sentences a second time."""
     lenses = diagnosed.block(analysis.analysis_dir, analysis.counts)
     contest = contests.block(analysis.counts)
+    versions = _versions(analysis.versions) if analysis.versions else ""
     texts = {
         "status": _status(analysis, ""),
         "verdicts": verdicts.block(analysis.examined, analysis.counts.index),
         "read": _read(analysis),
-        "sanity": _findings(analysis.sanity["findings"]),
-        **({"versions": _versions(analysis.versions)} if analysis.versions else {}),
+        "sanity": _findings(analysis.sanity["findings"], versions),
+        **({"versions": versions} if versions else {}),
         "topline": _topline(analysis.compared),
         "faults": _faults(analysis), **({"contested": contest} if contest else {}),
         "buckets": _buckets(analysis),
@@ -192,10 +194,13 @@ def _read(analysis: Analysis) -> str:
     return text + _more(len(runs), _MOST_ROWS, f"runs in {sanity.NAME}")
 
 
-def _findings(findings: list[dict]) -> str:
+def _findings(findings: list[dict], versions: str) -> str:
+    """The findings, the most important first, in as many lines as what is said of `versions` leaves
+    them; the others are counted."""
     if not findings:
         return "Nothing was found missing, doubled, mixed or rejected."
-    most = len(findings) if len(findings) <= MOST_LINES else MOST_LINES - 1
+    lines = max(_FEWEST_FINDINGS, MOST_LINES - len(list(filter(None, versions.splitlines()))))
+    most = len(findings) if len(findings) <= lines else lines - 1
     lines = [f"- {cell(finding['text'])}" for finding in findings[:most]]
     if len(findings) > most:
         lines.append(f"- {len(findings) - most} more findings in {sanity.NAME}.")
