@@ -41,8 +41,8 @@ agent=model_error user=user_simulator_issue system=pipeline_issue no_error=none
 
 A batch line: {"id": …, "verdict": …, "bucket": …, "fault": …, "mechanism": …, "quotes": […],
 "secondary": […], "note": …, "coder": …, "kind": …, "replaces": …, "settles": …, "step": …,
-"agent": …, "second": …, "also": […], "fix": …}; options given beside --from fill in coder and kind,
-and --alike goes for each line.
+"agent": …, "second": …, "also": […], "fix": …, "contested": …, "contested_fault": …}; options given
+beside --from fill in coder and kind, and --alike goes for each line.
 
 Exit codes: 0 everything was recorded; 1 something was refused; 2 usage.
 
@@ -58,7 +58,7 @@ from pathlib import Path
 from failure_analysis import cli
 
 FIELDS = ("id", "verdict", "bucket", "fault", "mechanism", "quotes", "secondary", "note",
-          "replaces", "step", "agent", "second", "also", "fix")
+          "replaces", "step", "agent", "second", "also", "fix", "contested", "contested_fault")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -110,6 +110,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--also", nargs="+", action="extend", metavar="N",
                         help="other steps of which each alone would have done")
     parser.add_argument("--fix", help="what should have been done at that step")
+    parser.add_argument("--contested", metavar="TEXT",
+                        help="another reading that can be held as well, and why; the report then "
+                             "gives both ('' takes it back in a correction)")
+    parser.add_argument("--contested-fault", metavar="CLASS",
+                        help="whose fault it is by that reading")
     parser.add_argument("--note", help="anything else")
     parser.add_argument("--replaces", metavar="REVIEW_ID", help="corrects your earlier review")
     parser.add_argument("--settles", action="store_true",

@@ -149,21 +149,48 @@ def _trip_report(text: str, rows: list[dict]) -> str:
     """The draft with an author's words in the place of every TODO."""
     by_model = {model: [row for row in rows if row["model_name"] == model] for model in MODELS}
     text = re.sub(r"TODO: the main causes.*", _trip_summary(by_model), text)
-    found, model, mine = [], "", []
+    found, mine = [], []
     for line in text.splitlines():
-        if line.startswith("## Model `"):
-            model = line.split("`")[1]
-        elif line.startswith("### `"):
-            mine = [row for row in by_model[model]
-                    if f"`{BUCKETS[FAILS[model][_place(row)]]}`" in line]
+        if line.startswith("### `"):
+            mine = [row for row in rows
+                    if f"`{BUCKETS[FAILS[row['model_name']][_place(row)]]}`" in line]
         line = line.replace("**What goes wrong:** TODO", "**What goes wrong:** " + " ".join(
             f"{WENT_WRONG[_place(row)]} [dp:{row['datapoint_id']}]." for row in mine))
         if mine:
             line = line.replace("**Trigger:** TODO", "**Trigger:** A request such as "
                                 f"*{REQUESTS[_place(mine[-1])]}* "
                                 f"[dp:{mine[-1]['datapoint_id']}]")
-        found.append(re.sub(r"TODO rewrite: .*", "Its words to the customer were:", line))
+        line = line.replace("**What differs:** TODO", "**What differs:** " + " ".join(
+            f"In such a request `{row['model_name']}` says to the customer "
+            f"\"{SAID[_place(row)]}\" [dp:{row['datapoint_id']}]."
+            for row in mine))
+        found.append(line)
     return "\n".join([*found, ""])
+
+
+def as_before(text: str, folder: Path) -> str:
+    """A report in the form of earlier versions: a section per model and bucket."""
+    start, end = text.index("## Causes"), text.index("## Models compared")
+    text = text[:start] + text[end:]
+    rows = _lines(folder / "failure_review_rows.jsonl")
+    for model in MODELS:
+        sections = []
+        for place, bucket in enumerate(BUCKETS):
+            mine = [row for row in rows
+                    if row["model_name"] == model and FAILS[model][_place(row)] == place]
+            ids = [f"[dp:{row['datapoint_id']}]" for row in mine]
+            if mine:
+                sections += [
+                    f"### `{bucket}`",
+                    f"**What goes wrong:** {WENT_WRONG[_place(mine[0])]} {' '.join(ids)}.",
+                    f"**Trigger:** A request such as *{REQUESTS[_place(mine[0])]}* {ids[0]}.",
+                    f"**Costs:** `DB`, over {{{{review/bucket/{bucket}/{model} of "
+                    f"review/reviewed/{model}}}}} reviewed datapoints.",
+                    "Its words to the customer were:",
+                    f"> {SAID[_place(mine[0])]}\n> {ids[0]}"]
+        mark = f"<!-- /generated:model {model} -->\n"
+        text = text.replace(mark, mark + "\n" + "\n\n".join(sections) + "\n")
+    return text
 
 
 def _trip_summary(by_model: dict[str, list[dict]]) -> str:

@@ -102,8 +102,8 @@ def test_the_report_sums_groups_up_and_the_check_counts_again(run_script, folder
     assert lines[at + 1:at + 4] == [
         "| – `books_the_wrong_day` | 2 of 6 | 1 | 1 |",
         "| – `books_the_wrong_room` | 2 of 6 | 1 | 1 |", "| `says_nothing` | 2 of 6 | 1 | 1 |"]
-    assert "| **`wrong_booking`**, a group of 2 | 2 of 3 | `model_error` | " \
-        "`tool_use_correct` 2 |  |" in lines
+    assert "**`wrong_booking`**, a group of 2: 2, – `books_the_wrong_day` 1 (`model_error`: [dp:" \
+        in "\n".join(lines)
     wrong = (folder / "facts.json").read_text().replace('wrong_booking": 4', 'wrong_booking": 5')
     (folder / "facts.json").write_text(wrong)
     said = run_script("check_report.py", folder).stdout

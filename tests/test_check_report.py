@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import goldens
-from failure_analysis.report import bindings, check, foundation, write
+from failure_analysis.report import bindings, check, foundation, old_drafts, write
 from make_runs import judged, turn
 
 ALPHA = "agent-alpha/[trip]step_1|calm[PERSONA:None]"
@@ -46,12 +46,12 @@ def test_a_finished_report_is_proved_and_says_what_it_cannot_prove(run_script, f
     done = run_script("check_report.py", folder)
     assert done.returncode == 0, done.stdout
     assert done.stdout.startswith(
-        "PROVED, against the manifest (--rerun-inputs reads the runs again)\nproved: 6 buckets, ")
-    assert "NOT CONFIRMED: no second reader has answered for the 39 sentences" in done.stdout
+        "PROVED, against the manifest (--rerun-inputs reads the runs again)\nproved: 3 buckets, ")
+    assert "NOT CONFIRMED: no second reader has answered for the 42 sentences" in done.stdout
     saved = json.loads((folder / "check.json").read_text())
     assert saved["holds"] is True and saved["findings"] == []
-    assert saved["proved"]["generated blocks"] == 15
-    assert (saved["sentences"], saved["confirmed"], saved["readers"]) == (39, 0, [])
+    assert saved["proved"]["generated blocks"] == 18
+    assert (saved["sentences"], saved["confirmed"], saved["readers"]) == (42, 0, [])
 
 
 @pytest.mark.parametrize(("sentence", "verdict", "text"), [
@@ -188,9 +188,9 @@ def test_a_share_in_a_section_is_not_of_another_model_that_its_clause_begins_wit
     ("`agent-beta-2` fails 4<", "`agent-beta-3` fails 4<", "other_model"),
     ("## What was read", f"It is so [dp:{ALPHA}] [dp:{ALPHA}].\n\n## What was read",
      "doubled_citation"),
-    ("## Model", f"### Item `{ITEM}`\n\nIt is so [dp:{ALPHA}].\n\n## Model", ""),
-    ("## Model", f"### Item `{ITEM.replace('1', '3')}`\n\nIt is so [dp:{ALPHA}].\n\n## Model",
-     "other_item"),
+    ("## Model `", f"### Item `{ITEM}`\n\nIt is so [dp:{ALPHA}].\n\n## Model `", ""),
+    ("## Model `", f"### Item `{ITEM.replace('1', '3')}`\n\nIt is so [dp:{ALPHA}].\n\n"
+     "## Model `", "other_item"),
 ])
 def test_a_name_that_nothing_beside_it_bears_out(folder, old, new, verdict):
     assert {one.verdict for one in findings(folder, old, new)} == ({verdict} - {""})
@@ -206,16 +206,19 @@ def test_a_name_that_nothing_beside_it_bears_out(folder, old, new, verdict):
     ("### `gives_up_on_a_lookup`", "### `acts_kindly_enough`", "unreviewed_bucket"),
     ("### `gives_up_on_a_lookup`", "### `wrong_arguments` (provisional)", "provisional_bucket"),
     ("### `gives_up_on_a_lookup`", "### Deletes databases", "unreviewed_bucket"),
-    ("**Trigger:**", "**Trigger:** It is so at once in the end.\n\n**Trigger:**",
+    ("- **Trigger:**", "- **Trigger:** It is so at once in the end.\n- **Trigger:**",
      "no_description"),
+    ("**What differs:**", "**Beside:**", "no_description"),
+    ("### `gives_up_on_a_lookup`", "### `gives_up_on_a_lookup`\n\nSo.\n\n### Notes",
+     "missing_block"),
+    ("<!-- generated:cause gives_up_on_a_lookup -->", "<!-- generated:cause x_y -->",
+     "missing_block"),
     ("`agent-alpha` fails 6<!--fact:failed_rows/agent-alpha-->",
      "`agent-alpha` fails 6<!--fact:failed_rows/agent-alpha--> %", "wrong_words"),
     ("### `gives_up_on_a_lookup`", "### `db_failure`", "no_cause"),
     (f"**Trigger:** A request such as *{goldens.REQUESTS[3]}*", "**Trigger:** Yes.",
      "no_description"),
     ("**Trigger:**", "**Cause:**", "no_description"),
-    ("**Costs:** `DB`", "**Costs:** points", "no_description"),
-    ("**Costs:** `DB`", "**Costs:** `DB` and `COMMUNICATE`", "wrong_costs"),
     ("15 of 15 failing", "15 of 16 failing", "edited_block"),
     ("## Summary", "## In short", "missing_section"),
     ("<!-- generated:faults -->", "", "missing_block"),
@@ -223,6 +226,25 @@ def test_a_name_that_nothing_beside_it_bears_out(folder, old, new, verdict):
 ])
 def test_a_changed_place_is_seen(folder, old, new, verdict):
     assert verdict in {one.verdict for one in findings(folder, old, new)}
+
+
+def test_a_report_of_earlier_versions_is_refreshed_and_proved(run_script, folder):
+    report = write.path_of(folder)
+    report.write_text(goldens.as_before(report.read_text("utf-8"), folder).replace(
+        "15 of 15 failing", "14 of 15 failing"), encoding="utf-8")
+    assert run_script("write_report.py", folder).returncode == 0
+    text = report.read_text("utf-8")
+    assert "15 of 15 failing" in text and "## Causes" not in text
+    done = run_script("check_report.py", folder)
+    assert done.returncode == 0, done.stdout
+    assert "proved: 9 buckets, " in done.stdout
+    for old, new, verdict in (
+        ("**Costs:** `DB`", "**Costs:** points", "no_description"),
+        ("**Costs:** `DB`", "**Costs:** `DB` and `COMMUNICATE`", "wrong_costs"),
+        ("**Trigger:**", "**Trigger:** It is so in the end.\n\n**Trigger:**", "no_description"),
+        ("### `gives_up_on_a_lookup`", "### `acts_kindly_enough`", "unreviewed_bucket"),
+        ("### `gives_up_on_a_lookup`", "### `x` (provisional)", "provisional_bucket")):
+        assert verdict in {one.verdict for one in findings(folder, old, new)}, new
 
 
 def test_a_difference_beyond_chance_is_bound_as_one(run_script, folder):
@@ -260,12 +282,13 @@ def test_few_citations_and_min_cited(run_script, folder):
     report = write.path_of(folder)
     text = report.read_text("utf-8")
     start = text.index("### `gives_up_on_a_lookup`")
-    end = text.index("###", start + 5)
-    cut = text[start:end].replace("[dp:agent-alpha/[trip]step_3|calm[PERSONA:None]]",
-                                  "[dp:agent-alpha/[trip]step_0|calm[PERSONA:None]]")
-    damaged = text[:start] + cut + text[end:]
-    verdicts = {one.verdict for one in findings(folder, text=damaged)}
-    assert "few_citations" in verdicts
+    end = text.index("<!-- generated:cause", start)
+    cut = text[start:end].replace("[dp:agent-beta/", "[dp:agent-alpha/").replace(
+        "`agent-beta`", "`agent-alpha`")
+    found = {one.verdict: one.why for one in findings(folder, text=text[:start] + cut + text[end:])}
+    assert found["few_citations"] == "it cites nothing of models that have a share in it: " \
+        "agent-beta (agent-beta/[trip]step_0|calm[PERSONA:None], agent-beta/[trip]step_3|calm" \
+        "[PERSONA:None])"
     assert run_script("check_report.py", folder, "--min-cited", "0").returncode == 2
     assert run_script("check_report.py", folder, "--min-cited", "1").returncode == 0
 
@@ -277,22 +300,12 @@ def without_section(text, slug):
 
 
 def test_a_large_bucket_needs_its_section(run_script, folder):
+    """It is large over all models; a section of a model does instead."""
     text = write.path_of(folder).read_text("utf-8")
-    small = without_section(text, goldens.BUCKETS[2])
-    assert [one.verdict for one in findings(folder, text=small)] == []  # the table is enough
-    for model in goldens.MODELS[:1]:
-        for place in (0, 3):
-            ident = f"{model}/[trip]step_{place}|calm[PERSONA:None]"
-            review = next(json.loads(line) for line in
-                          (folder / "reviews.jsonl").read_text("utf-8").splitlines()
-                          if json.loads(line)["datapoint_id"] == ident)
-            done = run_script("record_review.py", folder, "--id", ident, "--replaces",
-                              review["review_id"], "--bucket", goldens.BUCKETS[2], "--fault",
-                              review["fault"], "--mechanism", review["mechanism"], "--quote",
-                              review["quotes"][0])
-            assert done.returncode == 0, done.stdout
-    verdicts = {(one.verdict, one.text) for one in findings(folder, text=small)}
-    assert ("missing_bucket", goldens.BUCKETS[2]) in verdicts
+    without = without_section(text, goldens.BUCKETS[2])
+    (found,) = findings(folder, text=without)
+    assert (found.verdict, found.text) == ("missing_bucket", goldens.BUCKETS[2])
+    assert found.why == "3 models have a share in it; write a section ### `does_more_than_asked`"
 
 
 def test_open_disagreements_undecided_items_and_false_ledger_lines(run_script, folder):
@@ -384,10 +397,10 @@ def test_an_unreviewed_draft_does_not_hold(run_script, analyse, tmp_path):
     done = run_script("check_report.py", folder, "--json")
     verdicts = {one["verdict"] for one in json.loads(done.stdout)["findings"]}
     assert done.returncode == 1
-    assert verdicts >= {"todo", "unreviewed_model", "undecided_item", "unread_datapoint"}
+    assert verdicts >= {"todo", "unreviewed_model", "undecided_item"}
 
 
-def test_an_untouched_draft_has_no_finding_on_the_quotes_that_it_has(run_script, analyse, tmp_path):
+def test_fences_of_earlier_drafts_have_no_finding(run_script, analyse, tmp_path):
     """Cut within a word, within a control character, within JSON; a text that looks like ours."""
     texts = {"user_text": "word " * 119 + "longword\x1b" * 9, "assistant_text": "a\x00b`" * 300,
              "judge_reasoning": "```\n[end of data-000000000000]\n" + "TODO [dp:x] \"so\" " * 90,
@@ -395,23 +408,23 @@ def test_an_untouched_draft_has_no_finding_on_the_quotes_that_it_has(run_script,
                             for n in range(9)], "tool_results": [{"content": "x\ny " * 200}] * 9}
     runs = [judged(tmp_path / name, [turn(0, False, model_name=name, **texts)]) for name in "ab"]
     folder = analyse("--run-dir", *runs)
-    done = run_script("check_report.py", folder, "--json")
-    quotes = [one for one in json.loads(done.stdout)["findings"] if "quote" in one["verdict"]]
-    assert quotes == []
     report = write.path_of(folder)
-    text = report.read_text("utf-8")
-    assert text.count("call1") > 1
-    report.write_text(text.replace("call1", "call7", 1), encoding="utf-8")
-    done = run_script("check_report.py", folder, "--json")
-    assert [one["verdict"] for one in json.loads(done.stdout)["findings"]
-            if "quote" in one["verdict"]] == ["fabricated_quote"]
+    fences = old_drafts.fences(json.loads((folder / "failure_review_rows.jsonl").read_text(
+        "utf-8").splitlines()[0]))
+    text = report.read_text("utf-8") + "\n\n".join(["\n[dp:a/0] failed:", *fences, ""])
+    assert len(fences) == 5
+    for old, new, found in (("", "", []), ("call1", "call7", ["fabricated_quote"])):
+        report.write_text(text.replace(old, new, 1) if old else text, encoding="utf-8")
+        done = run_script("check_report.py", folder, "--json")
+        assert [one["verdict"] for one in json.loads(done.stdout)["findings"]
+                if "quote" in one["verdict"]] == found
 
 
 def test_an_author_who_replaces_each_todo_edits_no_generated_block(run_script, analyse, tmp_path):
     folder = analyse("--run-dir", judged(tmp_path / "r", [turn(0, False), turn(1)]))
     report = write.path_of(folder)
     text = report.read_text("utf-8")
-    assert text.count("TODO") > 3
+    assert text.count("TODO") == 1
     report.write_text(text.replace("TODO", "written"), encoding="utf-8")
     done = run_script("check_report.py", folder, "--json")
     assert not [one for one in json.loads(done.stdout)["findings"]

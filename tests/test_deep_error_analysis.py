@@ -53,10 +53,10 @@ def test_the_draft_says_what_it_is_and_binds_its_numbers(analyse, runs, tmp_path
                            "<!-- generated:status -->\n> **DRAFT.**")
     assert "6 rows read = 3 pass + 3 fail + 0 unjudged + 0 rejected" in text
     assert "2 of 3<!--fact:failed_rows/model-a of judged_rows/model-a-->" in text
-    assert "### `state_memory_failure` (provisional)" in text
-    assert "[dp:a/0] failed: `tool_use_correct`" in text
+    assert "- `state_memory_failure`: [dp:" in text
+    assert "[dp:a/0] failed `tool_use_correct`" in text
     assert "1 of 3 items: `0`." in text
-    assert text.count("TODO") > 4
+    assert text.count("TODO") == 1
     known = json.loads((tmp_path / "out" / "facts.json").read_text())
     bound = bindings.bound(text)
     assert all(relations.bind(token.value, known).printed == token.number for _, token in bound)
@@ -69,9 +69,9 @@ def test_text_of_runs_cannot_leave_its_block(analyse, tmp_path):
                                        model_name="m` <b>\n# x", judge_reasoning=evil)])
     done, text = analyse("--run-dir", run)
     assert "\x1b" not in text + done.stdout
-    outside = "".join(part for place, part in enumerate(text.split("````")) if place % 2 == 0)
-    assert "Ignore all instructions" not in outside
-    assert "<script>" not in outside
+    lines = [line for line in text.splitlines() if "Ignore all instructions" in line]
+    assert lines and all(line.startswith("- ") and r"\# Ignore all" in line for line in lines)
+    assert "<script>" not in text and r"\`\`\` \<!-- /generated:read --\> \# Ignore" in text
     assert "\n# x" not in text
 
 
@@ -104,7 +104,8 @@ def test_text_of_runs_cannot_replace_a_generated_block(analyse, tmp_path):
     report.write_text(text.replace("## Summary", "## In short"), encoding="utf-8")
     _, again = analyse("--run-dir", run)
     topline = again.split("## Results as judged")[1].split("## Models compared")[0]
-    assert "EVIL" not in topline
+    assert r"\<!-- generated:topline --\> EVIL: all pass" in topline  # text, in another block
+    assert "EVIL" not in topline.split("<!-- /generated:topline -->")[0]
     assert again == text.replace("## Summary", "## In short")
 
 
@@ -114,7 +115,7 @@ def test_models_whose_names_look_alike_keep_their_numbers(analyse, tmp_path):
             for place, (name, fails) in enumerate((("a<b", 3), ("a>b", 1), ("x", 2), ("x/y", 1)))]
     _, text = analyse("--run-dir", *runs)
     numbers = [line.split("<!--")[0] for line in text.splitlines()
-               if "<!--fact:failed_rows/" in line]
+               if "<!--fact:failed_rows/" in line and line.startswith("- `")]
     assert numbers == ["- `a<b` fails 3 of 4", "- `x` fails 2 of 4", "- `a>b` fails 1 of 4",
                        "- `x/y` fails 1 of 4"]  # most failing first
 

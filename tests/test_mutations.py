@@ -166,7 +166,7 @@ def sentence_invented(text, evidence, rng):
                       f"`{name}` is by far the worst.", "Three in four are like this.",
                       "It said \"I will take care of that at once\".",
                       "> It is the benchmark's own fault."])
-    match = rng.choice(list(re.finditer(r"^(\*\*Trigger:\*\*)", text, re.M)))
+    match = rng.choice(list(re.finditer(r"^((?:- )?\*\*Trigger:\*\*)", text, re.M)))
     return put(text, match, 1, f"{new}\n\n{match[1]}")
 
 
@@ -249,7 +249,7 @@ def test_finished_reports_hold(folders):
         assert result.proved["quotes"] > 15
         assert result.proved["citations"] > 20
         assert result.proved["numbers"] > 20
-        assert result.proved["buckets"] >= 5
+        assert result.proved["buckets"] >= 3
 
 
 @pytest.mark.slow
@@ -290,6 +290,7 @@ def with_sentence(text: str, one: dict, evidence) -> tuple[str, check.Evidence]:
     """A report with a sentence at the end of its section, filled as write_report.py fills it."""
     start = text.index(f"## Model `{one['model']}`") if one.get("model") \
         and not one["section"].startswith("## Model") else 0
+    start = start if f"{one['section']}\n" in text[start:] else 0  # among the causes
     place = text.index(f"{one['section']}\n", start) + len(one["section"])
     end = re.compile(r"^#{1,6} ", re.M).search(text, place)
     place = end.start() if end else len(text)

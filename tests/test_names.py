@@ -17,7 +17,7 @@ from failure_analysis.markdown import code
 from failure_analysis.packet import build, heuristics
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.reading import detect
-from failure_analysis.report import check, meaning, write
+from failure_analysis.report import check, meaning, prose, write
 from failure_analysis.review import ledger, parts, picks, plan_files, reading_log, show, timeline
 from failure_analysis.review import view as views
 from make_runs import judged, turn
@@ -66,10 +66,8 @@ def findings(out):
 
 def not_of_its_author(out):
     """What the check finds in a draft that is not for its author to write."""
-    lines = (out / "r.md").read_text("utf-8").split("\n")
     return [one for one in findings(out) if one[0] not in UNWRITTEN
-            and not one[2].endswith("cites no datapoint that shows it")
-            and not lines[one[3] - 1].startswith("TODO rewrite: ")]
+            and not one[2].endswith("cites no datapoint that shows it")]
 
 
 @pytest.fixture(autouse=True)
@@ -102,18 +100,21 @@ def recorded(out, mechanism):
 
 def authored(text, models):
     """A draft whose every TODO an author has written, naming models and datapoints as it does."""
-    lines, ids = [], []
+    lines, ids, is_cause = [], [], False
     for line in reversed(text.split("\n")):
-        if line.startswith("> [dp:"):
-            ids.append(line[2:])
-        elif line.startswith("### "):
-            ids = []
-        elif line.startswith("**What goes wrong:** TODO"):
-            line = f"**What goes wrong:** It answers something else than what was asked. {ids[-1]}"
-        elif line.startswith("**Trigger:** TODO"):
-            line = f"**Trigger:** A question that leaves the day open. {ids[-1]}"
-        elif line.startswith("TODO rewrite: "):
-            line = "The words of the answer:"
+        if line.startswith("<!-- /generated:cause "):
+            ids, is_cause = [], True
+        elif line.startswith("<!-- generated:cause "):
+            is_cause = False
+        elif is_cause:
+            ids.append([token.source for token in prose.inline(line) if token.kind == prose.CITE])
+        elif line.startswith("- **What goes wrong:** TODO"):
+            line = "- **What goes wrong:** It answers something else than what was asked. " \
+                + " ".join(mine for its in ids for mine in its)
+        elif line.startswith("- **Trigger:** TODO"):
+            line = f"- **Trigger:** A question that leaves the day open. {ids[-1][0]}"
+        elif line.startswith("- **What differs:** TODO"):
+            line = f"- **What differs:** Only the words of the answer do. {ids[-1][0]}"
         elif line.startswith("TODO: "):
             line = "\n".join(
                 f"- {code(name)} fails {{{{failed_rows/{facts.key(name)}}}}} of "

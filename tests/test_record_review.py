@@ -67,6 +67,7 @@ def test_a_proved_review_is_appended_whole(record, folder):
         "quotes": ["I booked room 12 for you."], "secondary": ["misleads_the_user"],
         "note": "twice", "replaces": None, "settles": False, "verdict": "", "step": "",
         "agent": "", "second": "", "also": [], "fix": "", "alike": "",
+        "contested": "", "contested_fault": "",
         "row": parts.digest(parts.parts(rows.row(rows.load(folder), "a/0")))}
 
 

@@ -50,10 +50,10 @@ def all_supported(folder, but=0):
 def test_the_sheet_has_each_sentence_with_what_it_rests_on(run_script, folder):
     done = run_script("check_report.py", folder, "--second-reading", "--json")
     said = json.loads(done.stdout)
-    assert said["sentences"] == 39 and done.returncode == 0
+    assert said["sentences"] == 42 and done.returncode == 0
     sheet = (folder / "second_reading.md").read_text("utf-8")
     entries, _ = check.sheet_entries(folder)
-    assert len(entries) == 39 and all(f"- `{one.ident}` " in sheet for one in entries)
+    assert len(entries) == 42 and all(f"- `{one.ident}` " in sheet for one in entries)
     assert "6: rows that were judged to fail; `agent-alpha`\n" in sheet
     assert "- `agent-alpha`: 7 rows judged, 6 failed; 6 of the failed were read, 0 not\n" in sheet
     assert "failed of judged on each dimension: `COMMUNICATE` 0 of 7, `DB` 6 of 7\n" in sheet
@@ -68,23 +68,23 @@ def test_the_sheet_has_each_sentence_with_what_it_rests_on(run_script, folder):
 
 def test_who_confirms_what_is_said_to_the_reader_of_the_report(run_script, folder):
     _, text = checked(run_script, folder)
-    assert "NOT CONFIRMED: no second reader has answered for the 39 sentences" in text
+    assert "NOT CONFIRMED: no second reader has answered for the 42 sentences" in text
     report = write.path_of(folder)
     assert "nobody but the author has read the sentences" in report.read_text("utf-8")
     checked(run_script, folder, "--strict", code=1)
     said = answer(run_script, folder, all_supported(folder, but=1))
-    assert (said["recorded"], said["already"], said["refused"]) == (38, 0, 0)
+    assert (said["recorded"], said["already"], said["refused"]) == (41, 0, 0)
     assert "edited_block: status" in run_script("check_report.py", folder).stdout
     result, text = checked(run_script, folder)
     assert (result["confirmed"], result["sentences"], result["readers"]) == \
-        (38, 39, [["second", "agent"]])
-    assert "CONFIRMED 38 of 39 sentences by second (agent); 1 not read\n" in text
+        (41, 42, [["second", "agent"]])
+    assert "CONFIRMED 41 of 42 sentences by second (agent); 1 not read\n" in text
     checked(run_script, folder, "--strict", code=1)
     answer(run_script, folder, all_supported(folder)[:1], "--reader", "me", "--kind", "author")
     _, text = checked(run_script, folder, "--strict")
     assert "PROVED, against the manifest" in text
-    assert "CONFIRMED 39 of 39 sentences by me (the author), second (agent)\n" in text
-    assert "a second reader confirms: 39 of 39 sentences by me (the author), second (agent)." in \
+    assert "CONFIRMED 42 of 42 sentences by me (the author), second (agent)\n" in text
+    assert "a second reader confirms: 42 of 42 sentences by me (the author), second (agent)." in \
         report.read_text("utf-8")
 
 
@@ -96,7 +96,7 @@ def test_the_next_sheet_has_what_is_left(run_script, folder):
     every = all_supported(folder)
     answer(run_script, folder, [*every[:30], {**every[30], "answer": "not_checkable",
                                               "reason": "nothing shows this"}])
-    assert (left(), left("--reader", "second"), left("--reader", "third")) == (9, 8, 39)
+    assert (left(), left("--reader", "second"), left("--reader", "third")) == (12, 11, 42)
     left()
     sheet = (folder / "second_reading.md").read_text("utf-8")
     assert every[30]["id"] in sheet and every[0]["id"] not in sheet
@@ -117,13 +117,13 @@ def test_a_declined_sentence_is_a_finding_until_it_is_mended(run_script, folder)
     assert found["why"] == "second says overclaims: one request is no trigger"
     assert "PROVED, against the manifest" in text and "DOES NOT HOLD" not in text
     assert "DECLINED by a second reader: 1 sentences, which have to be mended" in text
-    assert "CONFIRMED 38 of 39 sentences by second (agent); 1 declined" in text
+    assert "CONFIRMED 41 of 42 sentences by second (agent); 1 declined" in text
     report = write.path_of(folder)
     report.write_text(report.read_text("utf-8").replace(
         one.text, one.text.replace("A request such as", "Here somebody asked"), 1),
                       encoding="utf-8")
     result, _ = checked(run_script, folder)
-    assert (result["confirmed"], result["findings"]) == (38, [])
+    assert (result["confirmed"], result["findings"]) == (41, [])
 
 
 def test_an_answer_is_void_when_the_evidence_changes(run_script, folder):
@@ -136,9 +136,9 @@ def test_an_answer_is_void_when_the_evidence_changes(run_script, folder):
     assert done.returncode == 0, done.stdout
     report = write.path_of(folder)
     result, _ = checked(run_script, folder)
-    assert 0 < result["confirmed"] < 39 and result["findings"] == []
+    assert 0 < result["confirmed"] < 42 and result["findings"] == []
     refused = answer(run_script, folder, old, code=1)
-    assert refused["refused"] == 39 - result["confirmed"]
+    assert refused["refused"] == 42 - result["confirmed"]
     assert "have changed since the sheet was made" in refused["entries"][0]["reason"]
     assert "sentences by second (agent)" in report.read_text("utf-8")
 
@@ -212,11 +212,11 @@ def test_an_answer_is_void_when_the_words_around_change(run_script, folder):
     assert "The harness broke off the runs.\n  - under: None of this holds:\n" in sheet
     answer(run_script, folder, all_supported(folder))
     result, _ = checked(run_script, folder)
-    assert (result["confirmed"], result["sentences"]) == (43, 43)
+    assert (result["confirmed"], result["sentences"]) == (46, 46)
     report.write_text(report.read_text("utf-8").replace("None of this", "All of this").replace(
         "It is untrue that a tool", "A tool"))
     result, _ = checked(run_script, folder)
-    assert result["confirmed"] == 39  # the lead and its item, the sentence and the one after it
+    assert result["confirmed"] == 42  # the lead and its item, the sentence and the one after it
     run_script("check_report.py", folder, "--second-reading")
     sheet = (folder / "second_reading.md").read_text("utf-8")
     assert "This was seen often.\n" in sheet and "under: All of this holds:" in sheet
@@ -229,8 +229,8 @@ def test_who_declined_is_not_confirmed_by_the_author_of_that_name(run_script, fo
            "--reader", "Ann", "--kind", "person")
     answer(run_script, folder, [one], "--reader", "Ann", "--kind", "author")
     result, text = checked(run_script, folder, code=1)
-    assert (result["confirmed"], result["declined"]) == (38, 1)
-    assert "38 of 39 sentences by Ann (the author), Ann (person); 1 declined" in text
+    assert (result["confirmed"], result["declined"]) == (41, 1)
+    assert "41 of 42 sentences by Ann (the author), Ann (person); 1 declined" in text
 
 
 def test_a_large_packet_is_computed_anew_beside_with_the_same_result(folder, monkeypatch):

@@ -56,17 +56,16 @@ def facts(out, start):
             if key.startswith(start)}
 
 
-def written(out):
+def written(out, also="[dp:a/2]"):
     """The report with everything done that its draft leaves open."""
     path = out / "deep_error_analysis.md"
     text = path.read_text("utf-8")
     text = text.replace("TODO: the main causes per model and whose fault the failures are, in a "
                         "few sentences, each with a fact or a citation.\n\n", "")
-    text = text.replace("TODO rewrite: *It repeats the question and names no talk.*\n\n", "")
     text = text.replace("**What goes wrong:** TODO",
                         "**What goes wrong:** The answer holds no talk of any kind [dp:a/1].")
     text = text.replace("**Trigger:** TODO",
-                        "**Trigger:** Every question that it is asked [dp:a/1].")
+                        f"**Trigger:** Every question that it is asked {also}.")
     path.write_text(text, "utf-8")
     return text
 
@@ -117,7 +116,8 @@ def test_a_transcript_alone_is_read_judged_and_reported(analysed, say, tmp_path)
     assert facts(out, "review/reviewed") == {"review/reviewed": 0}
     text = written(out)
     assert text.count("Judged by readers: 3 of 6 unjudged datapoints (1 passed, 2 failed).") == 3
-    assert "over 2 of 2<!--fact:" in text
+    assert f"2 of 2<!--fact:review/read_bucket/{BUCKET}/model-a of review/read_fail/model-a--> " \
+        "that readers failed and no grader judged; `model_error` 2. " in text
     code, said = say(out, "check_report.py")
     assert code == 0, said
 

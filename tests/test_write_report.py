@@ -48,8 +48,9 @@ def test_an_untouched_draft_is_drafted_anew_from_the_reviews(run_script, folder)
     done, text = written(run_script, folder)
     assert "drafted from 3 reviewed datapoints" in done.stdout
     assert "**DRAFT.**" not in text
-    assert "### `guesses_a_room`\n" in text and "(provisional)" in text  # model b is unread
-    assert "> I guess it is room 0.\n> [dp:a/0]" in text
+    assert "## Causes\n\n### `guesses_a_room`\n- **What goes wrong:** TODO\n" in text
+    assert "- Provisional labels, by rules: " in text.split("## Model `b`")[1]  # it is unread
+    assert "“I guess it is room 0.” [dp:a/0]" in text
     assert written(run_script, folder)[1] == text
 
 
@@ -83,12 +84,13 @@ def test_blocks_say_what_the_ledger_says(run_script, folder):
     _, text = written(run_script, folder)
     made = dict(pieces.split(text))
     assert "| `guesses_a_room` | 2 of 3 | 2 |" in made["buckets"]
-    assert "| `model-a` | 3 of 3 | 2 | 40.0 % | 40.0 to 80.0 % |" in made["faults"]
+    assert "| `model-a` | 3 of 3 | 1 | 1 | 1 | 2 | 40.0 % | 40.0 to 80.0 % |" in made["faults"]
     assert "Failures that nobody reviewed (1) and those whose fault is `mixed`" in made["faults"]
     assert "Reviewed 3 of 4 failing datapoints, by `agent` (agent)." in made["coverage"]
     assert "| `0` | 1 of 2 | `guesses_a_room` | `model_error` |" in made["failed-by-all"]
     assert "| `model-a` | `1` | 1 of 1 | `guesses_a_room` | `grader_issue` |" in made["unique"]
-    assert "1 of 5 judged rows failed; nothing of it was reviewed." in made["model b"]
+    assert "1 of 5<!--fact:failed_rows/b of judged_rows/b--> judged rows failed; nothing of it " \
+        in made["model b"]
     assert "knowledge_grounding" not in made["model model-a"]  # no heuristic label
 
 
@@ -99,7 +101,7 @@ def test_a_wrong_pass_lowers_the_lower_end(run_script, folder):
                       "--quote", "Question 4?", "--coder", "kim")
     assert done.returncode == 0, done.stdout
     _, text = written(run_script, folder)
-    assert "| `b` | 0 of 1 | 0 | 80.0 % | 60.0 to 80.0 % |" in text
+    assert "| `b` | 0 of 1 | 0 | 0 | 0 | 0 | 80.0 % | 60.0 to 80.0 % |" in text
     assert "Passing datapoints that were found to be judged wrongly: 1;" in text
 
 
@@ -108,7 +110,8 @@ def test_a_mixed_fault_cannot_be_resolved_for_the_model(run_script, folder):
                       "--fault", "mixed", "--mechanism", "It does not say the day it was asked.",
                       "--quote", "Talk A.")
     assert done.returncode == 0, done.stdout
-    assert "| `b` | 1 of 1 | 0 | 80.0 % | 80.0 to 80.0 % |" in written(run_script, folder)[1]
+    assert "| `b` | 1 of 1 | 0 | 0 | 1 | 0 | 0 | 80.0 % | 80.0 to 80.0 % |" in \
+        written(run_script, folder)[1]
 
 
 def test_the_author_keeps_every_word(run_script, folder):
@@ -168,13 +171,14 @@ def test_placeholders_in_text_of_the_runs_are_text(run_script, analyse, tmp_path
                                        judge_reasoning="Say {{nothing/here}} please.")])
     folder = analyse("--run-dir", run)
     text = (folder / "report.md").read_text("utf-8")
-    assert "{{rows_read}} 5<!--fact:rows_read-->" in text and "{{nothing/here}}" in text
+    assert r"“\{\{rows_read\}\} 5\<!--fact:rows_read--\>”" in text
+    assert r"“Say \{\{nothing/here\}\} please.”" in text
     done = run_script("record_review.py", folder, "--id", "r/0", "--bucket", "writes_odd_marks",
                       "--fault", "mixed", "--mechanism", "It holds marks of ours.", "--quote",
                       "{{rows_read}} 5<!--fact:rows_read-->")
     assert done.returncode == 0, done.stdout
     _, text = written(run_script, folder)
-    assert r"> \{\{rows_read\}\} 5\<!--fact:rows_read--\>" in text
+    assert r"*It holds marks of ours.* “\{\{rows_read\}\} 5\<!--fact:rows_read--\>” [dp" in text
     assert dict(pieces.split(text)).keys() >= {"status", "buckets"}
 
 

@@ -337,6 +337,7 @@ function drawOthers() {
     el("p", {}, review.fault && el("span", { class: "badge" }, review.fault), ` ${review.coder}, ${review.kind}${review.settles ? ", settles it" : ""}`),
     el("p", {}, review.mechanism), ...review.quotes.map((quote) => el("q", { onclick: () => show(quote) }, quote)),
     whereIt(review) && el("p", {}, whereIt(review)),
+    review.contested ? el("p", {}, `contested: ${review.contested_fault ? `${review.contested_fault}: ` : ""}${review.contested}`) : "",
     review.secondary.length ? el("p", {}, `consequences: ${review.secondary.join(", ")}`) : "",
     review.note ? el("p", {}, `note: ${review.note}`) : "");
   const details = el("details", { open: Boolean(saved()) || Boolean(wasOpen), ontoggle: drawMarks }, el("summary", {}, label), ...others.map(card));

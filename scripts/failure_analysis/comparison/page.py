@@ -1,6 +1,8 @@
 """model_comparison.md: what a comparison says, in the order in which a reader should believe it."""
 
+from collections.abc import Mapping
 from itertools import permutations
+from types import MappingProxyType
 
 from failure_analysis import steps
 from failure_analysis.comparison.groups import failed_by_all_who_ran
@@ -9,6 +11,7 @@ from failure_analysis.markdown import cell, code, table
 NAME, PAGE, TABLE, FIGURE = steps.COMPARE.writes[:4]
 MOST_IDS, MOST_ROWS = 20, 60
 MOST_ALONE = 12
+_FEW_PAIRS = 6
 FEWEST_SUSPECTING = 3  # units whose common failures may be the benchmark's
 _LARGEST_SHIFT = 0.1  # of a task's share of the attempts, between units
 READING_WORDS = {"any": "at least one attempt failed", "majority": "more than half of the attempts "
@@ -52,8 +55,8 @@ def span(interval: list[float] | None) -> str:
     return "" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
 
 
-def unit_table(result: dict) -> str:
-    """One line per compared unit, best first."""
+def unit_table(result: dict, beside: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> str:
+    """One line per compared unit, best first; `beside` are more columns, unit -> cell by header."""
     best = sorted(result["units"], key=lambda row: (-row["pass_rate"], row["unit"]))
     headers = [result["by"], "items", "judged", "failed", "pass rate", "95 % (Wilson)"]
     rows = [[code(row["unit"]), row["items"], row["attempts"], row["failed"],
@@ -71,6 +74,9 @@ def unit_table(result: dict) -> str:
         headers.append("attempts are worth")
         rows = [[*line, f"{row['effective_attempts']:g} independent"]
                 for line, row in zip(rows, best, strict=True)]
+    for header, cells in beside.items():
+        headers.append(header)
+        rows = [[*line, cells.get(row["unit"], "")] for line, row in zip(rows, best, strict=True)]
     return table(headers, rows[:MOST_ROWS]) + more(len(rows))
 
 
@@ -368,17 +374,20 @@ def _partial(result: dict) -> list[str]:
     return [*parts, *(["## Failed under every version", "", versions, ""] if versions else [])]
 
 
-def pair_table(pairs: list[dict]) -> list[str]:
+def pair_table(pairs: list[dict], is_short: bool = False) -> list[str]:
     """Every pair: difference, interval, p, Holm; beside what is not significant, the smallest
-    difference that so many items could have shown."""
+    difference that so many items could have shown. Of many pairs a short one has those alone that
+    differ by more than chance."""
     tested = [pair for pair in pairs if "p" in pair]
     if not pairs:
         return ["Too many to compare in pairs; the sets and rates above are over all of them."]
     if not tested:
         return ["No two of them share an item whose content is the same in all their runs."]
     tested.sort(key=lambda pair: (pair["p_holm"], pair["p"], pair["a"], pair["b"]))
-    rows = []
-    for pair in tested[:MOST_ROWS]:
+    rows, shown = [], tested
+    if is_short and len(tested) > _FEW_PAIRS:
+        shown = [pair for pair in tested if pair["p_holm"] < 0.05]
+    for pair in shown[:MOST_ROWS]:
         a, b = (pair["a"], pair["b"]) if pair["difference"] >= 0 else (pair["b"], pair["a"])
         limits = pair["interval"] and (pair["interval"] if pair["difference"] >= 0 else
                                        [-limit for limit in reversed(pair["interval"])])
@@ -391,11 +400,13 @@ def pair_table(pairs: list[dict]) -> list[str]:
                      _p(pair["p"]),
                      _p(pair["p_holm"]), _verdict(pair)])
     methods = sorted({pair["method"] for pair in tested})
+    unsure = len(tested) - len(shown)
     lines = [table(["better", "worse", "items", "only worse fails : only better fails",
                     "difference (points)", "95 %", "p", "p (Holm)", "so"], rows)
-             + more(len(tested)), "",
-             f"Method: {'; '.join(methods)}. Holm adjusts p for the {len(tested)} pairs."
-             + _could_show(tested)]
+             + more(len(shown)), ""] if rows else []
+    left = f"{unsure} {'more ' if rows else ''}pairs are not shown to differ ({PAGE}). "
+    lines += [left * bool(unsure) + f"Method: {'; '.join(methods)}. Holm adjusts p for the "
+              f"{len(tested)} pairs." + _could_show(tested)]
     differing = max((pair["different_content"] for pair in pairs), default=0)
     if differing:
         lines += ["", f"Up to {differing} items that a pair shares by id differ in content; each "

@@ -291,8 +291,10 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
         if marker:
             tally.markers[marker.strip("[]")] += 1
             tally.failed_markers[marker.strip("[]")] += outcome == "fail"
-    if outcome == "fail" and _is_empty(line.fields):
-        tally.failed_empty += 1
+    if outcome == "fail":
+        tally.failed_empty += _is_empty(line.fields)
+        if computed["termination"]:
+            tally.failed_ends[computed["termination"]] += 1
     if line.settings:
         for name, value in line.settings.items():
             tally.settings.setdefault(name, Counter())[value] += 1

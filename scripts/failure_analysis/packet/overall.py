@@ -168,7 +168,8 @@ class Overall:
                       "failed_empty": run.failed_empty,
                       "not_counted": run.not_counted.total(), **run.outcomes,
                       **{f"marker/{name}": count for name, count in run.markers.items()},
-                      **{f"marker_failed/{name}": n for name, n in run.failed_markers.items()}})
+                      **{f"marker_failed/{name}": n for name, n in run.failed_markers.items()},
+                      **{f"failed_ends/{name}": n for name, n in run.failed_ends.items()}})
         self.patterns.setdefault(run.model_name, Counter()).update(run.patterns)
         listed = tuple(map(clean.clean_name, source.expected_items)) if own else ()
         self.runs.append(Run(

@@ -5,6 +5,8 @@ from collections import Counter
 from failure_analysis.facts import joined, key
 from failure_analysis.packet.overall import Overall
 
+# Ends of more kinds than these are no kinds: something else stands there for each row.
+MOST_ENDS = 20
 # Numbers of single runs beyond these stand in sanity.json alone: no report cites ten thousand runs.
 MOST_RUN_FACTS = 1000
 
@@ -42,7 +44,18 @@ def facts(overall: Overall) -> dict[str, int | float]:
             if counted.startswith("marker"):
                 kind, marker = counted.split("/", 1)
                 facts[f"{kind}/{joined(model, key(marker), models)}"] = count
+        facts |= _end_facts(model, models, Counter({
+            counted.removeprefix("failed_ends/"): count for counted, count in counts.items()
+            if counted.startswith("failed_ends/")}))
         facts |= _dimension_facts(model, models, overall.patterns[name])
+    return facts
+
+
+def _end_facts(model: str, models: frozenset[str], ends: Counter) -> Counter[str]:
+    """How many failed rows of a model ended in which way, where the ends are of few kinds."""
+    facts: Counter[str] = Counter()
+    for end, count in ends.items() if len(ends) <= MOST_ENDS else ():
+        facts[f"failed_ends/{joined(model, key(end), models)}"] += count
     return facts
 
 

@@ -50,6 +50,7 @@ class RunTally:
     markers: Counter = field(default_factory=Counter)
     failed_markers: Counter = field(default_factory=Counter)
     failed_empty: int = 0
+    failed_ends: Counter = field(default_factory=Counter)
     graders: Counter = field(default_factory=Counter)
     items: dict[str, str] = field(default_factory=dict)
     other_content: dict[str, str] = field(default_factory=dict)

@@ -6,7 +6,6 @@ from failure_analysis.markdown import code, table
 from failure_analysis.review import bucket_groups, counting
 
 _MOST_COLUMNS = 12
-_MOST_IDS = 5
 
 
 def reviewed(counts: counting.Counts) -> str:
@@ -20,7 +19,7 @@ def reviewed(counts: counting.Counts) -> str:
         buckets = _buckets(total)
         ids = [ident for bucket in buckets for ident in counting.members(counts, bucket)]
         lines.append([_named(total),
-                      f"{total.count} of {counts.reviewed.total()}{_twins(counts, ids)}",
+                      f"{total.count} of {counts.reviewed.total()}{twins(counts, ids)}",
                       *(sum(counts.buckets[bucket, name] for bucket in buckets)
                         for name in names)])
     heads = [f"{code(name)} ({counts.reviewed[name]} reviewed)" for name in names]
@@ -45,20 +44,6 @@ def read(counts: counting.Counts) -> str:
                  lines)
 
 
-def line(counts: counting.Counts, total: bucket_groups.Total, model: str) -> list[str]:
-    """A group or bucket of one model: how many, whose fault, what they failed, which (of a group
-    its buckets say)."""
-    ids = [ident for bucket in _buckets(total)
-           for ident in counting.members(counts, bucket, model)]
-    faults = sorted({counts.decided[ident].fault for ident in ids})
-    costs = sum((counting.costs(counts, bucket, model) for bucket in _buckets(total)), Counter())
-    failed = ", ".join(f"{code(name)} {times}" for name, times in sorted(costs.items()))
-    more = f" and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else ""
-    return [_named(total), f"{total.count} of {counts.reviewed[model]}{_twins(counts, ids)}",
-            ", ".join(map(code, faults)), failed or "none named",
-            "" if total.members else ", ".join(map(code, ids[:_MOST_IDS])) + more]
-
-
 def largest_first(buckets: Counter[str]) -> list[tuple[str, int]]:
     """The buckets with their counts, those of most datapoints first."""
     return sorted(buckets.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -75,7 +60,7 @@ def _named(total: bucket_groups.Total) -> str:
     return f"– {code(total.name)}" if total.group else code(total.name)
 
 
-def _twins(counts: counting.Counts, ids: list[str]) -> str:
+def twins(counts: counting.Counts, ids: list[str]) -> str:
     """How many of these were recorded as alike to one that was read, where any were."""
     alike = counting.alike(counts, ids)
     return f" ({len(alike)} alike)" if alike else ""

@@ -13,6 +13,7 @@ from failure_analysis import facts, files, manifest, steps, store
 from failure_analysis.report import (
     bindings,
     blocks,
+    causes,
     claims,
     foundation,
     pieces,
@@ -159,7 +160,7 @@ def _block_findings(text: str, evidence: Evidence) -> Findings:
                 evidence.proved["generated blocks"] += 1
         line += piece.count("\n")
     for name in evidence.blocks:
-        if not seen[name]:
+        if not seen[name] and not name.startswith(causes.BLOCK):  # of those, their sections tell
             yield Finding(0, "missing_block", name, f"add the lines <!-- generated:{name} --> and "
                           f"<!-- /generated:{name} --> where it belongs and run write_report.py")
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from failure_analysis import facts, manifest, results, steps
 from failure_analysis.comparison import compute
 from failure_analysis.packet import heuristics, rows
-from failure_analysis.report import blocks, draft, recount
+from failure_analysis.report import blocks, old_drafts, recount
 from failure_analysis.report.names import Names, names_of
 from failure_analysis.review import counting, ledger, parts, standing, timeline
 
@@ -85,10 +85,9 @@ class Evidence(NamedTuple):
         return self.by_item[item]
 
     def drafted(self, ident: str) -> list[str]:
-        """The fences that a draft has of a datapoint, which are cut anywhere."""
+        """The fences that drafts of earlier versions had of a datapoint, cut anywhere."""
         index = self.analysis.counts.index
-        shown = draft.shown(rows.row(index, ident)) if ident in index.places else []
-        return [text for _, text in shown]
+        return old_drafts.fences(rows.row(index, ident)) if ident in index.places else []
 
 
 def gather(analysis_dir: Path, min_cited: int = 3, measure: bool = True) -> Evidence:

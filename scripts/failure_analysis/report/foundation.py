@@ -120,7 +120,8 @@ def _ledger_findings(evidence: Evidence) -> Findings:
     for ident, final in {**counts.open, **disputed}.items():
         views = ", ".join(f"{review.coder}: {ledger.as_what(review)}" for review in final.reviews)
         yield Finding(0, "unsettled", ident,
-                      f"the coders disagree ({views}); settle it with record_review.py --settles")
+                      f"the coders disagree ({views}); settle it with record_review.py --settles "
+                      "(and --contested where both can be held)")
 
 
 def _audit_findings(evidence: Evidence) -> Findings:

@@ -43,6 +43,7 @@ KINDS = {
     "not_counted_rows": Kind("rows that the harness broke off, which do not count",
                              ("unjudged_rows", "rows", "rows_read")),
     "failed_empty_answers": Kind("failed rows with an empty answer", ("failed_rows",)),
+    "failed_ends": Kind("failed rows that ended so (`termination` of the row)", ("failed_rows",)),
     "failed_without_dimension": Kind("failed rows that name no dimension", ("failed_rows",)),
     "items": Kind("different items (tasks, questions), not rows"),
     "runs": Kind("runs"), "models": Kind("models"),
@@ -96,6 +97,13 @@ KINDS = {
     "review/bucket_dimension": Kind("reviewed failures in this bucket that failed this dimension",
                                     ("review/bucket", *_REVIEWED)),
     "review/fault": Kind(_FAULT, _REVIEWED),
+    "review/contested": Kind("reviewed failures that can be read in more than one way: a reader "
+                             "says how else, or readers differ", _REVIEWED),
+    "review/other_fault": Kind("reviewed failures with this fault if each contested one is read "
+                               "the other way, where that names a fault", _REVIEWED),
+    "review/other_pass_rate_high_pct": Kind("pass rate in % if every reviewed failure that is the "
+                                            "benchmark's fault, contested ones read the other way, "
+                                            "were resolved for the model"),
     "review/have_steps": Kind("reviewed failures that have steps (messages)", _REVIEWED),
     "review/with_step": Kind("decided failures of which a reader names the step where it broke, "
                              "and none another", _STEPPED),
@@ -231,7 +239,8 @@ _NO_MODEL = ("review/label", "review/labelled", "review/shown_never", "review/bu
                  "failed_by_all", "passed_by_all", "failed_by_all_by_chance", "group_units",
                  "group_compared_items", "group_failed_by_all")))
 _BEHIND_A_WORD = ("mode", "review/fault", "review/bucket", "review/bucket_dimension",
-                  "review/read_bucket", "review/group", "review/read_group", "review/by_agent")
+                  "review/read_bucket", "review/group", "review/read_group", "review/by_agent",
+                  "review/other_fault")
 _OF_PAIRS = ("comparison/p_holm", *(f"comparison/difference{end}_pct" for end in (
     "", "_low", "_high")))
 

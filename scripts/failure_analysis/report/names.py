@@ -42,8 +42,7 @@ def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchma
     """The names of an analysis folder; `modes` are its provisional ones."""
     outcomes = counts.index.outcomes
     every = {*counts.judged, *(outcomes[ident].model for ident in counts.read)}
-    models = {facts.key(name): name for name in every}
-    models |= {facts.whole(key): name for key, name in models.items() if "/" in key}
+    models = keys_of(every)
     failed = rows.dimensions(counts.index).keys()
     dimensions = {key.split("/")[-1] for key in values if key.startswith("dimension/")}
     dimensions |= failed
@@ -65,6 +64,12 @@ def names_of(counts: counting.Counts, values: Mapping[str, int | float], benchma
                  frozenset(every & others), agents,
                  any_of(filter(is_telling, every)),
                  any_of(filter(is_telling, {*every, *runs, benchmark})))
+
+
+def keys_of(models: Iterable[str]) -> dict[str, str]:
+    """The models by what they are called in facts."""
+    by_key = {facts.key(name): name for name in models}
+    return by_key | {facts.whole(key): name for key, name in by_key.items() if "/" in key}
 
 
 def is_telling(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from failure_analysis.report import pieces, relations
 
+CAUSES = "## Causes"
 QUOTE, CITE, FACT, CODE, OTHER = "\ue001", "\ue002", "\ue003", "\ue004", "\ue005"
 # A bound expression stands in a comment after what it prints; a key holds no blank.
 BOUND = re.compile(rf"({relations.PRINTED})?<!--fact:([^<>\s](?:(?!-->)[^\n])*?)-->")
@@ -27,6 +28,8 @@ _END = re.compile(rf"[.!?][)*_]*(?:\s*\(?{CITE}+\)?[.,]?)*"
                   rf"(?=\s+[A-Z\d(*{QUOTE}{CITE}{FACT}{CODE}]|\s*$)")
 _KINDS = {"heading": r"#{1,6} ", "quote": r"\s*>", "row": r"\s*\|",
           "item": r"\s*(?:[-*+]|\d+[.)]) ", "paragraph": r"\s*\S"}
+_LABELS = {"paragraph": re.compile(r"\*\*([^*]{2,40}?):\*\*"),
+           "item": re.compile(r"[-*+] \*\*(What goes wrong|Trigger|What differs):\*\*")}
 _ABBREVIATED = re.compile(r"\b(?:e\.g|i\.e|cf|vs|etc|approx|no|resp|dr|mrs?|ms|prof|st|fig|[ap]\.m"
                           r"|u\.s)\.$", re.I)
 
@@ -55,9 +58,10 @@ class Sentence(NamedTuple):
 
 class Unit(NamedTuple):
     """A paragraph, list item, table row, blockquote, fence or heading, and the section it is in:
-    `model` is the heading text after `## Model`, `bucket` that of a `###` heading below it, `title`
-    that of the nearest heading. `label` is the bold word that begins a paragraph (`Trigger`).
-    `mark` is what numbers it or lists it: 1 and what follows it; other numbers are said."""
+    `model` is the heading text after `## Model`, `bucket` that of a `###` heading below it or below
+    `## Causes`, `title` that of the nearest heading. `label` is the bold word that begins a
+    paragraph, or an item of a cause (`Trigger`). `mark` is what numbers it or lists it: 1 and
+    what follows it; other numbers are said."""
 
     kind: str
     line: int
@@ -72,7 +76,7 @@ class Unit(NamedTuple):
 def units(text: str) -> list[Unit]:
     """The units of the author's part, in order; generated blocks are left out."""
     all_units: list[Unit] = []
-    line, model, bucket, title = 1, "", "", ""
+    line, model, bucket, title, in_causes = 1, "", "", "", False
     for name, piece in pieces.split(text):
         for unit in [] if name else _units(piece, line):
             if unit.kind == "heading":
@@ -80,9 +84,10 @@ def units(text: str) -> list[Unit]:
                 title = heading.strip()
                 if len(level) <= 2:
                     is_model, bucket = heading.startswith("Model "), ""
+                    in_causes = unit.text.strip() == CAUSES
                     model = heading.removeprefix("Model ").strip() if is_model else ""
                 elif len(level) == 3:
-                    bucket = title if model else ""
+                    bucket = title if model or in_causes else ""
             all_units.append(unit._replace(model=model, bucket=bucket, title=title))
         line += piece.count("\n")
     return all_units
@@ -105,7 +110,7 @@ def _units(piece: str, first: int) -> list[Unit]:
     for kind, number, lines in groups:
         text = "\n".join(lines)
         text = text.replace("\\|", "|") if kind == "row" else text
-        label = re.match(r"\*\*([^*]{2,40}?):\*\*", text) if kind == "paragraph" else None
+        label = _LABELS[kind].match(text) if kind in _LABELS else None
         if kind:
             before = all_units[-1] if all_units else None
             all_units.append(Unit(kind, number, text, label[1] if label else "",

@@ -19,7 +19,7 @@ from failure_analysis.datapoint import NOT_COUNTED, UNSURE
 from failure_analysis.packet import heuristics, overall_facts, rows
 from failure_analysis.records import MARKERS
 from failure_analysis.report.blocks import Analysis
-from failure_analysis.review import audit_counts, break_counts, bucket_groups, counting
+from failure_analysis.review import audit_counts, break_counts, bucket_groups, contested, counting
 
 _KINDS = {"pass": "passed_rows", "fail": "failed_rows", "unjudged": "unjudged_rows"}
 _MARKERS = {name: name.strip("[]") for name in MARKERS}
@@ -56,11 +56,12 @@ def recount(analysis: Analysis, stated: Mapping[str, int | float], agreed: dict 
     models = frozenset(facts.key(line.model) for line in alike)
     values: dict[str, int | float] = heuristics.numbers(analysis.clusters) | _modes(counts.index)
     values |= totals(alike, counts.index, folder) | _runs(alike) | _models(alike)
+    values |= _ends(alike, models)
     values |= _dimensions(alike, models) | _answers(analysis, alike, models, stated)
     values |= _versions(folder) | _audited(counts.index, stated)
     values |= dict(compute.numbers(analysis.compared)) if analysis.compared else {}
     values |= counting.numbers(counts, analysis.compared) if counts.reviews else {}
-    values |= break_counts.numbers(counts)
+    values |= break_counts.numbers(counts) | contested.numbers(counts)
     values |= _groups(counts)
     values |= audit_counts.numbers(analysis.examined, counts.index)
     values |= dict(measure.numbers(agreed)) if agreed else {}
@@ -145,6 +146,21 @@ def _models(alike: Counter[_Line]) -> dict[str, int]:
     for _, model in {(line.run, line.model) for line in alike}:
         values[f"runs/{facts.key(model)}"] += 1
     return dict(values)
+
+
+def _ends(alike: Counter[_Line], models: frozenset[str]) -> Counter[str]:
+    """The ends of the failed rows of each model whose ends are of few kinds."""
+    values: Counter[str] = Counter()
+    kinds: dict[str, set[str]] = {}
+    for line in alike:
+        if line.outcome == "fail" and line.termination:
+            kinds.setdefault(line.model, set()).add(line.termination)
+    for line, rows_alike in alike.items():
+        if line.outcome == "fail" and line.termination \
+                and len(kinds[line.model]) <= overall_facts.MOST_ENDS:
+            end = facts.joined(facts.key(line.model), facts.key(line.termination), models)
+            values[f"failed_ends/{end}"] += rows_alike
+    return values
 
 
 def _audited(index: rows.Index, stated: Mapping[str, int | float]) -> dict[str, int | float]:

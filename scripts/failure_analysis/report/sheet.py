@@ -15,6 +15,7 @@ from failure_analysis.markdown import code, cut, fence, listed
 from failure_analysis.packet import rows
 from failure_analysis.report import (
     breaks,
+    causes,
     claims,
     meaning,
     relations,
@@ -103,19 +104,27 @@ def entries(said: list[Spoken], evidence: Evidence) -> list[Entry]:
         for ident in one.cited:
             if ident not in shown:
                 shown[ident] = _fenced(datapoint(ident, evidence))
-        if one.unit.model not in sets:
-            sets[one.unit.model] = counted(one.unit.model, evidence)
+        over = one.unit.model or one.unit.bucket
+        if over not in sets:
+            sets[over] = _sets(one.unit, evidence)
         words = tuple(_facts(one, evidence))
         text = "".join(token.number if token.kind == FACT else token.source
                        for token in one.tokens).strip()
         rests_on = [one.section, one.under, one.unit.text, text, words, one.quote,
                     [token.value for token in one.bound],
-                    [[ident, shown[ident]] for ident in one.cited], sets[one.unit.model]]
+                    [[ident, shown[ident]] for ident in one.cited], sets[over]]
         ident = hashlib.sha256(json.dumps(rests_on).encode()).hexdigest()[:10]
         seen[ident] += 1  # the same words over the same evidence twice are two lines
         ident += f"-{seen[ident]}" if seen[ident] > 1 else ""
         found.append(Entry(ident, one, text, words, tuple(_hints(one, evidence))))
     return found
+
+
+def _sets(unit: Unit, evidence: Evidence) -> list[str]:
+    """The sets that a section's quantifiers speak of: of a cause what its block says, else what was
+    counted of its model, or of all."""
+    block = evidence.blocks.get(f"{causes.BLOCK}{claims.slug(unit.bucket)}")
+    return counted(unit.model, evidence) if unit.model or not block else [block]
 
 
 def reading(said: list[Spoken], evidence: Evidence) -> second_reading.State:
@@ -381,7 +390,8 @@ def datapoint(ident: str, evidence: Evidence) -> Shown:
     reviews = [*(counting.final(counts, ident) or ledger.Final(None, None, ())).reviews]
     said = [f"read by {visible(review.coder)} ({review.kind}): {ledger.as_what(review)}: "
             f"{visible(review.mechanism)}{' Note: ' if review.note else ''}{visible(review.note)}"
-            f"{turns.where(review)}" for review in reviews] or ["nobody reviewed it"]
+            f"{turns.where(review)} {visible(ledger.contest_of(review))}".rstrip()
+            for review in reviews] or ["nobody reviewed it"]
     return Shown(head, "\n".join([*said, *turns.turn(row, reviews, evidence)]))
 
 

@@ -7,7 +7,7 @@ from itertools import groupby, zip_longest
 from typing import NamedTuple
 
 from failure_analysis.markdown import code
-from failure_analysis.report import draft, prose, relations
+from failure_analysis.report import draft, old_drafts, prose, relations
 from failure_analysis.report.claims import slug
 from failure_analysis.report.evidence import Evidence
 from failure_analysis.report.prose import CITE, FACT, QUOTE, Token, Unit
@@ -99,11 +99,12 @@ def _drafted(evidence: Evidence) -> set[tuple[str, str, str]]:
     counts, values = evidence.analysis.counts, evidence.facts
     benchmark = evidence.analysis.sanity["conservation"]["benchmark"]
     known = {("", "", draft.title(benchmark))} | {("", "", text) for text in draft.headings()} \
-        | {("", "", f"### Item {code(item)}") for item in evidence.names.items}
+        | {("", "", f"### Item {code(item)}") for item in evidence.names.items} \
+        | {("", bucket, f"### {code(bucket)}") for bucket in evidence.names.buckets}
     for model in dict.fromkeys([*counts.judged, *counting.read_models(counts)]):
         name = code(model)
         known |= {(name, "", f"## Model {name}"), (name, "Notes", "### Notes")}
-        for bucket, drafted in draft.costs(counts, model).items():
+        for bucket, drafted in old_drafts.costs(counts, model).items():
             known |= {(name, bucket, f"### {code(bucket)}"),
                       (name, bucket, f"**Costs:** {relations.printed(drafted, values)}")}
     return known

@@ -2,20 +2,21 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from itertools import zip_longest
 
 from failure_analysis.comparison import page
 from failure_analysis.datapoint import safe_id
-from failure_analysis.markdown import code, name_in_span
-from failure_analysis.report import blocks, claims, draft, prose
+from failure_analysis.markdown import code, listed, name_in_span
+from failure_analysis.report import blocks, causes, claims, draft, prose
 from failure_analysis.report.evidence import Evidence, Finding, Findings
 from failure_analysis.report.prose import Unit
 from failure_analysis.review import counting, ledger, plan
 
 SUMMARY = "## Summary"
 LABELS = ("What goes wrong", "Trigger", "Costs")
+DIFFERS = "What differs"
 FEWEST_WORDS = 5
-LARGE = 3  # a bucket with so many reviewed datapoints of a model has a section of its own
 
 
 def findings(text: str, units: list[Unit], evidence: Evidence) -> Findings:
@@ -24,6 +25,8 @@ def findings(text: str, units: list[Unit], evidence: Evidence) -> Findings:
     counts = evidence.analysis.counts
     described = blocks.described(counts)
     headings = [unit for unit in units if unit.kind == "heading"]
+    yield from _cause_findings(text, units, evidence)
+    in_causes = {claims.slug(unit.bucket) for unit in headings if unit.bucket and not unit.model}
     sections: dict[str, int] = {}
     for unit in headings:
         if unit.text.startswith("## Model "):
@@ -43,7 +46,7 @@ def findings(text: str, units: list[Unit], evidence: Evidence) -> Findings:
             yield Finding(0, "model_section", name, f"there is no section `## Model {title}`")
         else:
             own = [unit for unit in units if unit.model == title]
-            yield from _model_findings(name, sections[title], own, evidence)
+            yield from _model_findings(name, sections[title], own, in_causes, evidence)
     titles_seen = Counter(unit.text for unit in headings
                           if unit.text.startswith("## ") and not unit.model)
     for title, count in titles_seen.items():
@@ -93,41 +96,111 @@ def _level(heading: Unit) -> int:
     return len(heading.text) - len(heading.text.lstrip("#"))
 
 
-def _model_findings(model: str, line: int, units: list[Unit], evidence: Evidence) -> Findings:
-    """A model's section: one section per bucket that is large enough, and none of anything else."""
-    counts = evidence.analysis.counts
-    order = dict(counting.bucket_order(counts, model))
-    read = counting.read_of(counts, model).buckets
-    sections: dict[str, list[Unit]] = {}
+def _model_findings(model: str, line: int, units: list[Unit], described: set[str],
+                    evidence: Evidence) -> Findings:
+    """A model's section: each bucket of it that is large enough is described among the causes
+    (`described`) or has a section here, and none of anything else has."""
+    order = dict(counting.bucket_order(evidence.analysis.counts, model))
+    read = counting.read_of(evidence.analysis.counts, model).buckets
+    yield from _heading_findings(units, [*{**order, **read}], f"of {model}", evidence)
+    sections = _sections(units)
+    needed = [slug for slug, count in order.items() if count >= causes.LARGE]
+    if not needed and not any(slug in sections or slug in described for slug in order):
+        needed = list(order)[:1]
+    for slug in needed:
+        if slug not in sections and slug not in described:
+            yield Finding(line, "missing_bucket", slug, f"{order[slug]} reviewed datapoints of "
+                          f"{model} are in it; write a section ### `{slug}` under {prose.CAUSES}")
+    for slug, section in sections.items():
+        if slug in order or slug in read:
+            yield from _bucket_findings(model, slug, section, evidence)
+
+
+def _cause_findings(text: str, units: list[Unit], evidence: Evidence) -> Findings:
+    """The causes: a section for each bucket that is large enough over all models, and none of
+    anything else."""
+    mine = [unit for unit in units if unit.bucket and not unit.model]
+    members = causes.members(evidence.analysis.counts)
+    heading = next((unit for unit in units if unit.text.strip() == prose.CAUSES), None)
+    if heading is None:
+        return  # as in earlier versions, each model's section describes its buckets
+    yield from _heading_findings(mine, [*members], "of any model", evidence)
+    sections = _sections(mine)
+    own = {claims.slug(unit.bucket) for unit in units if unit.model and unit.bucket}
+    for slug in causes.large(members):
+        if slug not in sections and slug not in own:
+            yield Finding(heading.line, "missing_bucket", slug, f"{len(members[slug])} models have "
+                          f"a share in it; write a section ### `{slug}`")
+    for slug in [slug for slug in sections if slug in members]:
+        yield from _section_findings(slug, members[slug], sections[slug], evidence)
+        start = sections[slug][0].line
+        end = next((unit.line for unit in units if unit.kind == "heading" and unit.line > start),
+                   None)
+        mark = f"<!-- generated:{causes.BLOCK}{slug} -->"
+        if mark not in map(str.strip, text.split("\n")[start:end and end - 1]):
+            yield Finding(start, "missing_block", f"{causes.BLOCK}{slug}", f"below this heading "
+                          f"add the lines {mark} and {mark.replace('generated', '/generated')} "
+                          "and run write_report.py")
+
+
+def _section_findings(slug: str, by_model: Mapping[str, list[str]], units: list[Unit],
+                      evidence: Evidence) -> Findings:
+    """A cause's section says what goes wrong, its trigger and, where several models share it, what
+    differs; it cites enough, and of each model that has a share."""
+    evidence.proved["buckets"] += 1
+    if any("TODO" in unit.text for unit in units):
+        return  # what else is wrong with it is that of what will stand there
+    line = units[0].line
+    cited = _cited(units)
+    ids = {ident for its in by_model.values() for ident in its}
+    needed = min(evidence.min_cited, len(ids))
+    if len(cited & ids) < needed:
+        yield Finding(line, "few_citations", slug, f"it cites {len(cited & ids)} of its {len(ids)} "
+                      f"reviewed datapoints; cite at least {needed}")
+    if lacking := [f"{model} ({listed(its, 2)})" for model, its in by_model.items()
+                   if not cited.intersection(its)]:
+        yield Finding(line, "few_citations", slug, "it cites nothing of models that have a share "
+                      f"in it: {listed(lacking)}")
+    for label in (*LABELS[:2], *([DIFFERS] if len(by_model) > 1 else [])):
+        found, mine = _labelled(slug, label, units)
+        yield from found or _description_findings(slug, mine[0])
+
+
+def _sections(units: list[Unit]) -> dict[str, list[Unit]]:
+    """The units of each bucket's section."""
+    return {claims.slug(title): [unit for unit in units if unit.bucket == title]
+            for title in dict.fromkeys(unit.bucket for unit in units if unit.bucket)
+            if "(provisional)" not in title}
+
+
+def _heading_findings(units: list[Unit], known: list[str], whose: str, evidence: Evidence
+                      ) -> Findings:
+    """Headings of buckets that are none of the known ones (`whose` they are), or stand twice."""
+    seen: set[str] = set()
     for unit in [unit for unit in units if unit.kind == "heading"]:
         if unit.text.startswith("####"):
             yield Finding(unit.line, "unreviewed_bucket", unit.text,
                           "no headings below a bucket; write a paragraph")
-        if unit.bucket and unit.text.startswith("### "):
-            title, slug = unit.bucket, claims.slug(unit.bucket)
-            if "(provisional)" in title:
-                yield Finding(unit.line, "provisional_bucket", title, "a rule gave this label; "
-                              "name the bucket for what reviewers found")
-            elif ledger.names_no_cause(slug, evidence.names.squeezed):
-                yield Finding(unit.line, "no_cause", title,
-                              "it names a grader dimension, not a cause")
-            elif slug not in order and slug not in read and title != "Notes":
-                yield Finding(unit.line, "unreviewed_bucket", title, "no review puts a datapoint "
-                              f"of {model} into it; its buckets are "
-                              f"{', '.join({**order, **read})} "
-                              "(other remarks go under ### Notes)")
-            elif slug in sections:
-                yield Finding(unit.line, "unreviewed_bucket", title, "this bucket has two sections")
-            else:
-                sections[slug] = [each for each in units if each.bucket == title]
-    needed = [slug for slug, count in order.items() if count >= LARGE] or list(order)[:1]
-    for slug in needed:
-        if slug not in sections:
-            yield Finding(line, "missing_bucket", slug, f"{order[slug]} reviewed datapoints of "
-                          f"{model} are in it; write a section ### `{slug}`")
-    for slug, section in sections.items():
-        if slug in order or slug in read:
-            yield from _bucket_findings(model, slug, section, evidence)
+        if not unit.bucket or not unit.text.startswith("### "):
+            continue
+        title, slug = unit.bucket, claims.slug(unit.bucket)
+        if "(provisional)" in title:
+            yield Finding(unit.line, "provisional_bucket", title, "a rule gave this label; "
+                          "name the bucket for what reviewers found")
+        elif ledger.names_no_cause(slug, evidence.names.squeezed):
+            yield Finding(unit.line, "no_cause", title, "it names a grader dimension, not a cause")
+        elif slug not in known and title != "Notes":
+            yield Finding(unit.line, "unreviewed_bucket", title, "no review puts a datapoint "
+                          f"{whose} into it; its buckets are {', '.join(known)} "
+                          "(other remarks go under ### Notes)")
+        elif slug in seen:
+            yield Finding(unit.line, "unreviewed_bucket", title, "this bucket has two sections")
+        seen.add(slug)
+
+
+def _cited(units: list[Unit]) -> set[str]:
+    return {token.value for unit in units for token in prose.inline(unit.text)
+            if token.kind == prose.CITE}
 
 
 def _bucket_findings(model: str, slug: str, units: list[Unit], evidence: Evidence) -> Findings:
@@ -136,24 +209,26 @@ def _bucket_findings(model: str, slug: str, units: list[Unit], evidence: Evidenc
     counts = evidence.analysis.counts
     members = {*counting.members(counts, slug, model),
                *counting.read_members(counts, slug, model)}
-    cited = {token.value for unit in units for token in prose.inline(unit.text)
-             if token.kind == prose.CITE} & members
+    cited = _cited(units) & members
     needed = min(evidence.min_cited, len(members))
     if len(cited) < needed:
         yield Finding(line, "few_citations", slug, f"it cites {len(cited)} of its "
                       f"{len(members)} reviewed datapoints of {model}; cite at least {needed}")
     for label in LABELS:
-        mine = [unit for unit in units if unit.label == label]
-        if len(mine) > 1:
-            yield Finding(line, "no_description", slug,
-                          f"**{label}:** stands there {len(mine)} times")
-        if not mine:
-            yield Finding(line, "no_description", slug, f"there is no paragraph **{label}:**")
-        elif label == "Costs":
-            yield from _cost_findings(model, slug, mine[0], evidence)
-        else:
-            yield from _description_findings(slug, mine[0])
+        found, mine = _labelled(slug, label, units)
+        yield from found or (_cost_findings(model, slug, mine[0], evidence) if label == "Costs"
+                             else _description_findings(slug, mine[0]))
     evidence.proved["buckets"] += 1
+
+
+def _labelled(slug: str, label: str, units: list[Unit]) -> tuple[list[Finding], list[Unit]]:
+    """The paragraphs of a section with this label, of which there must be one."""
+    mine = [unit for unit in units if unit.label == label]
+    if len(mine) == 1:
+        return [], mine
+    why = f"**{label}:** stands there {len(mine)} times" if mine else \
+        f"there is no paragraph **{label}:**"
+    return [Finding(units[0].line, "no_description", slug, why)], mine
 
 
 def _description_findings(slug: str, unit: Unit) -> Findings:

@@ -20,7 +20,7 @@ from failure_analysis.report import (
     spoken,
 )
 from failure_analysis.report.evidence import gather
-from failure_analysis.review import audit_counts, break_counts, counting, plan, standing
+from failure_analysis.review import audit_counts, break_counts, contested, counting, plan, standing
 
 NAME = standing.REPORT
 path_of = standing.report_of
@@ -48,7 +48,8 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
         steps.CLUSTER, steps.COMPARE, steps.AUDIT))))
     analysis = blocks.load(analysis_dir)
     reviewed = {**counting.numbers(analysis.counts, analysis.compared),
-                **break_counts.numbers(analysis.counts)} if analysis.counts.reviews else {}
+                **break_counts.numbers(analysis.counts),
+                **contested.numbers(analysis.counts)} if analysis.counts.reviews else {}
     facts.replace(analysis_dir, steps.REPORT, {
         **reviewed, **audit_counts.numbers(analysis.examined, analysis.counts.index)})
     _write_issues(analysis)

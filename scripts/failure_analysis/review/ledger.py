@@ -26,11 +26,14 @@ READERS = ("agent", "person")
 LABEL = "label"
 KINDS = (*READERS, "llm", LABEL)
 KEYS = ("datapoint_id", "bucket", "fault", "mechanism", "quotes", "secondary", "note", "coder",
-        "kind", "replaces", "settles", "verdict", *located.KEYS, "alike")
+        "kind", "replaces", "settles", "verdict", *located.KEYS, "alike", "contested",
+        "contested_fault")
 VERDICTS = ("pass", "fail")
 Look = Callable[[Mapping[str, Any], list[parts.Part]], None]
-_OF_FAILURES = ("bucket", "fault", "secondary", *located.KEYS, "alike")
+_OF_FAILURES = ("bucket", "fault", "secondary", *located.KEYS, "alike", "contested",
+                "contested_fault")
 _FIRST = KEYS.index("verdict")  # of the keys that reviews of the first versions did not have
+_CONTESTED = KEYS.index("contested")
 _LISTS = ("quotes", "secondary", "also")
 ALIASES = {"id": "datapoint_id", "quote": "quotes"}
 SLUG = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -47,7 +50,9 @@ class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     a datapoint that no grader judged; a pass has neither bucket nor fault. `step` is the message
     whose repair alone would have changed the outcome (17, or a call in it: 17.0), `agent` whose it
     is, `second` the next best guess, `also` other steps of which each would have done, `fix` what
-    should have been done there. `alike` is the datapoint that was read in the place of this one."""
+    should have been done there. `alike` is the datapoint that was read in the place of this one.
+    `contested` is another reading of it that can be held, and why, `contested_fault` whose fault it
+    is by that one."""
 
     review_id: str
     datapoint_id: str
@@ -70,6 +75,8 @@ class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     also: list[str] = []
     fix: str = ""
     alike: str = ""
+    contested: str = ""
+    contested_fault: str = ""
 
 
 class Verdict(NamedTuple):
@@ -209,6 +216,10 @@ def _judge(index: rows.Index, entry: Mapping[str, Any], by_id: Mapping[str, Revi
                                         if name != "alike"}
     if entry.get("step") is not None:  # another step may be another agent's
         kept.pop("agent", None)
+    if entry.get("contested") is not None:  # another reading may name another fault
+        kept.pop("contested_fault", None)
+    if entry.get("fault") not in (None, kept.get("fault")):  # the other reading was of another one
+        kept = {name: value for name, value in kept.items() if not name.startswith("contested")}
     if entry.get("verdict") == "pass":  # what a failure was for says nothing of a pass
         kept = {name: value for name, value in kept.items() if name not in _OF_FAILURES}
     entry = normal({**kept, **{ALIASES.get(name, name): value for name, value in entry.items()
@@ -296,7 +307,7 @@ def normal(entry: Mapping[str, Any]) -> dict[str, Any]:
         "datapoint_id": "", "bucket": "", "fault": "", "mechanism": "", "quotes": [],
         "secondary": [], "note": "", "coder": "agent", "kind": "agent", "replaces": None,
         "settles": False, "verdict": "", "step": "", "agent": "", "second": "", "also": [],
-        "fix": "", "alike": "", **entry}
+        "fix": "", "alike": "", "contested": "", "contested_fault": "", **entry}
     for name in _LISTS:
         if isinstance(filled[name], str | int):
             filled[name] = [filled[name]]
@@ -344,10 +355,26 @@ def wrong_form(entry: Mapping[str, Any], dimensions: frozenset[str]) -> list[str
         reasons.append("mechanism is empty or too short: say in a sentence what happened and why")
     if reason := wrong_coder(entry["coder"]):
         reasons.append(reason)
+    if reason := _wrong_contest(entry):
+        reasons.append(reason)
     if not entry["quotes"]:
         reasons.append("no quote: every review carries at least one verbatim quote from its "
                        "datapoint")
     return reasons
+
+
+def _wrong_contest(entry: Mapping[str, Any]) -> str:
+    """What is wrong with the other reading of an entry; blank where nothing is."""
+    other, fault = entry["contested"], entry["contested_fault"]
+    if not other:
+        return "--contested-fault is beside --contested, the other reading" if fault else ""
+    if entry["verdict"] == "pass":
+        return "what a reader passes is not contested here; judge it as fail, or note it"
+    if len(other.split()) < _FEWEST_WORDS:
+        return "contested is too short: say in a sentence how else it can be read, and why"
+    return f"contested fault {fault!r} is none of {', '.join(FAULTS)}" \
+        if fault and fault not in FAULTS else "" if fault != entry["fault"] else \
+        f"contested fault {fault} is the fault itself; leave it out where the cause is contested"
 
 
 def _wrong_pass(entry: Mapping[str, Any]) -> list[str]:
@@ -394,6 +421,7 @@ def _wrong_label(entry: Mapping[str, Any]) -> list[str]:
         (not entry["verdict"], "a label has no verdict"),
         (not located.is_located(entry), "a label names no step"),
         (not entry["alike"], "a label is of its own datapoint alone"),
+        (not entry["contested"], "a label is not contested"),
         (not wrong_coder(entry["coder"]), wrong_coder(entry["coder"])),
     ) if not holds]
 
@@ -491,6 +519,12 @@ def as_what(review: Review) -> str:
     return ", ".join(filter(None, (review.verdict, review.bucket, review.fault)))
 
 
+def contest_of(review: Review) -> str:
+    """The other reading that a review gives, with whose fault it is by that; blank without."""
+    return ": ".join(filter(None, ("contested", review.contested_fault, review.contested))) \
+        if review.contested else ""
+
+
 def is_genuine(review: Review, dimensions: frozenset[str]) -> bool:
     """Whether a line of the ledger is as it was recorded: its id is made from what it says, and
     what it says would be taken again."""
@@ -502,7 +536,8 @@ def _review_id(entry: Mapping[str, Any], row: str | None) -> str:
     """The same judgement of the same row has the same id, so that recording it twice changes
     nothing."""
     # Ids of earlier versions stay as they were.
-    given = KEYS if entry["alike"] else KEYS[:-1] if located.is_located(entry) \
+    given = KEYS if entry["contested"] else KEYS[:_CONTESTED] if entry["alike"] \
+        else KEYS[:_CONTESTED - 1] if located.is_located(entry) \
         else KEYS[:_FIRST + bool(entry["verdict"])]
     text = _SORTED([*(entry[name] for name in given), *([row] if row else [])])
     return "r" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]

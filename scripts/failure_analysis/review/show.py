@@ -257,8 +257,9 @@ def _what_next(index: rows.Index, ident: str, line: rows.OutcomeLine, coder: str
     reviews = finals[ident].reviews if ident in finals else ()
     # What others say of it is told only to those who have said something themselves.
     for review in reviews if any(other.coder == coder for other in reviews) else ():
+        other = f"; {ledger.contest_of(review)}" * bool(review.contested)
         lines.append(f"reviewed by {review.coder} as {ledger.as_what(review)} "
-                     f"({review.review_id})")
+                     f"({review.review_id}){other}")
     lines += buckets(finals)
     if planned and planned.candidate:
         answer = json.dumps({"id": planned.candidate, "answer": "confirmed | possible | declined",
