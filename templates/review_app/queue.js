@@ -202,6 +202,9 @@ async function askWords(first, last) {
   draw();
 }
 
+// A name without its middle, as names of one kind begin alike; words are cut at their end.
+const inShort = (name) => (name.length <= 34 || name.includes(" ") ? name : `${name.slice(0, 12)}…${name.slice(-20)}`);
+
 function drawn(entry, place) {
   const said = standing.states[entry.id];
   const passed = !toReview(entry);
@@ -219,9 +222,9 @@ function drawn(entry, place) {
     "aria-selected": String(entry.id === chosen), onclick: () => choose(entry.id),
   },
   el("span", { class: "sign" }, sign),
-  el("div", {}, el("span", { class: "item" }, entry.item), el("span", { class: "model" }, entry.model.split("/").pop())),
+  el("div", {}, el("span", { class: "item" }, inShort(entry.item)), el("span", { class: "tag" }, tag)),
   el("div", {}, el("span", { class: "asked" }, second)),
-  el("div", {}, el("span", { class: `mode ${said?.bucket ? "mine" : "guess"}` }, name), el("span", { class: "tag" }, tag)));
+  el("div", {}, el("span", { class: `mode ${said?.bucket || passed ? "mine" : "guess"}` }, name), el("span", { class: "model" }, entry.model.split("/").pop())));
   row.style.top = `${place * HEIGHT}px`;
   return row;
 }
@@ -263,4 +266,4 @@ export const nextDisagreement = () => {
 };
 
 export const isChosen = (id) => id === chosen;
-export const first = () => (found.find((entry) => stateOf(entry.id) === "unread") ?? found[0])?.id;
+export const first = () => (found.find((entry) => toReview(entry) && stateOf(entry.id) === "unread") ?? found[0])?.id;

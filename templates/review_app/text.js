@@ -30,5 +30,5 @@ export function body(id, part, open, other = false) {
 
 // A line of which only some is shown: what is hidden is still in it, so that a quote has the
 // characters that were recorded, and what is shown in its place is the style's.
-const readable = (line) => el("span", { class: "line" }, ...line.flatMap(([recorded, shown]) => (recorded === shown ? [recorded]
+const readable = (line) => el("span", { class: `line${line.some(([, shown]) => shown === "(") ? " called" : ""}` }, ...line.flatMap(([recorded, shown]) => (recorded === shown ? [recorded]
   : [el("span", { class: "off" }, recorded), shown && el("span", { class: "as", "data-as": shown })])));
