@@ -21,10 +21,10 @@ from test_review_app import ask, record
 def runs(tmp_path):
     """Two judged runs of one benchmark, each with three failing datapoints."""
     for model in "ab":
-        judged(tmp_path / "bench" / "runs" / f"run-{model}", [
+        judged(tmp_path / "runs" / f"run-{model}", [
             turn(number, number > 3, model_name=f"model-{model}",
                  assistant_text=f"Answer {number} of {model}.") for number in range(1, 6)])
-    return tmp_path / "bench" / "runs"
+    return tmp_path / "runs"
 
 
 class Started:
@@ -77,25 +77,25 @@ def serve(bundle, tmp_path):
 
 def test_from_runs_to_the_page_in_one_command(serve, runs, tmp_path):
     page = serve(runs, "--no-browser")
-    folder = Path("results/bench")
+    name = tmp_path.name  # what the folder above them is called
+    folder = Path("results", name)
     assert page.said[0].startswith(f"read as judged-runs: {runs}/run-a/openai_judged.jsonl (")
     assert page.said[1:5] == [
         "stage 1 …",
-        "bench: 10 rows read = 4 pass + 6 fail + 0 unjudged + 0 rejected",
-        "draft report: results/bench/deep_error_analysis.md (0 findings to know before comparing "
-        "stand in it)",
-        "again: review_app.py results/bench"]
+        f"{name}: 10 rows read = 4 pass + 6 fail + 0 unjudged + 0 rejected",
+        f"draft report: {folder}/deep_error_analysis.md (0 findings to know before comparing stand "
+        "in it)", f"again: review_app.py {folder}"]
     planned = plan.load(tmp_path / folder)
     failing = [one for one in planned if one.why != "contrast"]
     assert page.said[5] == f"plan: {len(planned)} datapoints to read ({len(failing)} of 6 failing)"
     assert page.said[7].endswith(
-        "reviewed as ada into results/bench/reviews.jsonl; Ctrl-C ends")
+        f"reviewed as ada into {folder}/reviews.jsonl; Ctrl-C ends")
     assert ask(page)[0] == 200
     assert page.ends() == (0, "")
     record(tmp_path / folder, quotes=["Answer 1 of a."], mechanism="It answers something else.")
     before = {path.name: files.sha256(path) for path in (tmp_path / folder).glob("*.json*")}
     again = serve(runs, "--no-browser")
-    assert again.said[1] == "analysis: results/bench (made earlier from these runs)"
+    assert again.said[1] == f"analysis: {folder} (made earlier from these runs)"
     assert len(again.said) == 4
     assert again.ends() == (0, "")
     assert {path.name: files.sha256(path)
@@ -125,7 +125,7 @@ def test_an_analysis_of_other_inputs_is_refused_as_stage_1_refuses_it(serve, run
 
 def test_a_half_written_analysis_is_not_taken_for_a_whole_one(serve, runs, run_script, tmp_path):
     serve(runs, "--no-browser").ends()
-    manifest = tmp_path / "results" / "bench" / "manifest.json"
+    manifest = tmp_path / "results" / tmp_path.name / "manifest.json"
     whole = files.read_json(manifest)
     manifest.write_text(
         manifest.read_text("utf-8").rstrip()[:-1] + ', "writing": ["outcomes.csv"]}', "utf-8")
@@ -154,7 +154,7 @@ def test_a_folder_without_a_plan_gets_one_if_it_can(serve, build, run_script, ru
 @pytest.mark.parametrize(("args", "says"), [
     (("nowhere",), "nowhere: no such file or folder"),
     (("notes.txt",), "notes.txt"),
-    (("bench/runs", "nowhere"), "nowhere: no such file or folder"),
+    (("runs", "nowhere"), "nowhere: no such file or folder"),
 ])
 def test_what_is_no_run_is_refused_by_its_name(run_script, runs, tmp_path, args, says):
     (tmp_path / "notes.txt").write_text("no run", encoding="utf-8")
@@ -166,7 +166,7 @@ def test_what_is_no_run_is_refused_by_its_name(run_script, runs, tmp_path, args,
 
 def test_options_of_runs_do_not_go_with_an_analysis_folder(run_script, serve, runs, tmp_path):
     serve(runs, "--no-browser").ends()
-    done = run_script("review_app.py", "results/bench", "--output", "x.md", cwd=tmp_path)
+    done = run_script("review_app.py", f"results/{tmp_path.name}", "--output", "x.md", cwd=tmp_path)
     assert (done.returncode, "is an analysis folder" in done.stderr) == (2, True)
 
 

@@ -6,14 +6,15 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from failure_analysis import files, manifest, steps
 from failure_analysis.datapoint import NOT_COUNTED
 from failure_analysis.packet import rows
-from failure_analysis.reading import detect
-from failure_analysis.reading.claims import Inputs
 from failure_analysis.review import plan
+
+if TYPE_CHECKING:
+    from failure_analysis.reading.claims import Inputs
 
 _SCRIPTS = Path(__file__).resolve().parents[2]
 _STAGE_1 = "deep_error_analysis.py"
@@ -41,8 +42,10 @@ def refuse_half_written(analysis_dir: Path) -> None:
                             "the folder")
 
 
-def inputs(paths: Sequence[Path], mapping: Path | None) -> Inputs:
+def inputs(paths: Sequence[Path], mapping: Path | None) -> "Inputs":
     """The runs that are given: files and folders of any known format, or a comparison folder."""
+    from failure_analysis.reading import detect
+
     if _is_comparison(paths) and mapping is None:
         return detect.from_comparison(paths[0])
     return detect.from_inputs(list(paths), mapping)
@@ -52,7 +55,7 @@ def _is_comparison(paths: Sequence[Path]) -> bool:
     return len(paths) == 1 and (paths[0] / _TABLE).is_file()
 
 
-def stands(analysis_dir: Path, found: Inputs, mapping: Path | None) -> bool:
+def stands(analysis_dir: Path, found: "Inputs", mapping: Path | None) -> bool:
     """Whether stage 1 was finished in a folder with exactly these inputs."""
     try:
         ran = manifest.entries(analysis_dir)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from failure_analysis.audit import candidates
 from failure_analysis.audit.candidates import CLASSES, FLAGS
 from failure_analysis.audit.page import MEANS
 from failure_analysis.packet import rows
-from failure_analysis.pages.desk import Desk, Queued, ranked
+from failure_analysis.pages.desk import Desk, ranked
 from failure_analysis.review import contrast, ledger
 
 _COLUMNS = ("id", "model", "run", "item", "outcome", "to_judge", "failed", "mode", "order", "why")
@@ -27,25 +27,19 @@ class _Asked(msgspec.Struct):
 
 
 def queue(desk: Desk, asked: Mapping) -> dict:
-    """What does not change while the page is open. Of many rows each name is sent once."""
+    """What does not change while the page is open. Of what many rows share each has the place in
+    `names`."""
     names: dict[Any, int] = {}
-    lines = [[_sent(name, value, names) for name, value in zip(_COLUMNS, _line(queued),
-                                                               strict=True)]
-             for queued in desk.queue.values()]
+
+    def place(value: Any) -> int:
+        return names.setdefault(value, len(names))
+
+    lines = [(one.id, place(one.model), place(one.run), _cut(one.item, _LONGEST["item"]),
+              one.outcome, one.to_judge, place(one.failed), place(one.mode), one.order, one.why)
+             for one in desk.queue.values()]
     return {"coder": desk.coder, "key": desk.key, "faults": ledger.FAULTS,
             "background": (desk.analysis_dir / contrast.BACKGROUND).exists(),
             "columns": _COLUMNS, "names": list(names), "rows": lines}
-
-
-def _line(queued: Queued) -> Iterable[Any]:
-    line = queued._replace(item=_cut(queued.item, _LONGEST["item"]))
-    return (getattr(line, name) for name in _COLUMNS)
-
-
-def _sent(name: str, value: Any, names: dict[Any, int]) -> Any:
-    """A cell of the queue: of what many rows share the place in the list of names."""
-    return names.setdefault(value, len(names)) if name in ("model", "run", "failed", "mode") \
-        else value
 
 
 def words(desk: Desk, asked: dict) -> dict:
