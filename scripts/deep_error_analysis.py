@@ -34,6 +34,7 @@ Example: deep_error_analysis.py --run-dir runs/a runs/b --output results/x/deep_
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -111,7 +112,9 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *([f"comparison: {analysis_dir / page.PAGE} and {page.FIGURE}"] if judged else []),
             f"report: {report} ({written.state})",
             *written.problems,
-            *(["next: plan_review.py; a provisional mode is no finding"]
+            *(["next: plan_review.py; a provisional mode is no finding",
+               f"for people: review_app.py {shlex.quote(str(analysis_dir))} (reads and records in "
+               "the browser)"]
               if counts["fail"] or build.for_readers(counts) else []),
         ], args.json)
     return 0 if build.is_sound(counts, args.accept_differences) else 1

@@ -24,7 +24,7 @@ from failure_analysis.packet import rows
 from failure_analysis.pages import examined, layout
 from failure_analysis.pages.server import _layers
 from failure_analysis.report import second_reading
-from failure_analysis.review import audit_readings, ledger, parts, reading_log
+from failure_analysis.review import audit_readings, ledger, parts, plan, reading_log
 from make_runs import judged, read_jsonl, simulation, task, tau2, turn
 
 POISON = ('<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">'
@@ -83,10 +83,12 @@ def folder(packets, tmp_path):
 def started(bundle, folder, *args):
     """Starts the page of a folder."""
     process = subprocess.Popen(
-        [sys.executable, bundle / "scripts" / "review_app.py", folder, "--coder", "ada", *args],
+        [sys.executable, bundle / "scripts" / "review_app.py", folder, "--coder", "ada",
+         "--no-browser", *args],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
-    link = process.stdout.readline().strip()
-    assert link.startswith("http://127.0.0.1:"), process.communicate(timeout=10)[1]
+    lines = (line.strip() for line in process.stdout)
+    link = next((line for line in lines if line.startswith("http://127.0.0.1:")), "")
+    assert link, process.communicate(timeout=10)[1]
     address, token = link.split("/?token=")
     return Page(process, link, int(address.rpartition(":")[2]), token, folder)
 
@@ -289,8 +291,10 @@ def test_a_taken_port_is_one_line(resting, run_script):
 
 
 @pytest.mark.parametrize(("args", "code", "says"), [
-    ((), 1, "run build_packet.py first"), (("--port", "70000"), 2, "--port"),
-    (("--coder", "a b"), 2, "--coder"), (("--static", "x.html"), 1, "run build_packet.py first"),
+    ((), 1, "nothing in this folder is of a known format"), (("--port", "70000"), 2, "--port"),
+    (("--coder", "a b"), 2, "--coder"),
+    (("--static", "x.html"), 1, "nothing in this folder is of a known format"),
+    (("--output", "out"), 2, "a path that ends in .md"),
 ])
 def test_what_it_refuses_to_start_with(run_script, tmp_path, args, code, says):
     done = run_script("review_app.py", tmp_path, *args, cwd=tmp_path)
@@ -438,7 +442,7 @@ def test_read_quote_record_with_the_keyboard_and_find_it_kept(window, opened, fo
     assert "model-b" in text(window, ".siblings") or "model-a" in text(window, ".siblings")
     ident = window.current_url.partition("#")[2].replace("%2F", "/")
     words = fill(window)
-    until(lambda: "quoted from question" in text(window, "#toast"))
+    until(lambda: "quoted from question" in text(window, "#message"))
     press(window, "b")
     press(window, Keys.CONTROL + Keys.ENTER)  # from a field, where the next key is a key again
     until(lambda: len(reviews(folder)) == 1)
@@ -570,11 +574,11 @@ def test_quotes_come_from_this_datapoint_and_are_proved_at_once(window, opened, 
     assert window.execute_script("return middle.scrollTop") > 0
     drag(window, ".sibling .text", 180)
     press(window, "q")
-    until(lambda: "another datapoint" in text(window, "#toast"))
+    until(lambda: "another datapoint" in text(window, "#message"))
     assert text(window, "#quotes") == ""
     drag(window, ".box.question .text", 40)
     press(window, "q")
-    until(lambda: "too short" in text(window, "#toast"))
+    until(lambda: "too short" in text(window, "#message"))
     said = json.loads(ask(page, "POST", "/api/quote", {"id": "run-a/1", "quote": "made up, this"}
                           )[2])
     assert "does not occur" in said["reason"]
@@ -585,11 +589,12 @@ def test_quotes_come_from_this_datapoint_and_are_proved_at_once(window, opened, 
         return lines.length""")
     assert lines > 4
     press(window, "q")
-    until(lambda: "quoted from call-1" in text(window, "#toast"))
+    until(lambda: "quoted from call-1" in text(window, "#message"))
 
 
 def test_only_what_stood_on_the_screen_is_logged(window, opened, folder):
     opened()
+    first = window.current_url.partition("#")[2].replace("%2F", "/")
     window.execute_script("location.hash = '#run-a%2F1'; location.reload()")
     until(lambda: "model-a" in text(window, "#head"))
     until(lambda: "run-a/1" in [shown.datapoint_id for shown in reading_log.load(folder)])
@@ -601,8 +606,8 @@ def test_only_what_stood_on_the_screen_is_logged(window, opened, folder):
                     if shown.datapoint_id == "run-a/1" and "judge" in shown.parts), default=0)
 
     assert 0 < judge() < whole  # the rest of it is folded
-    showings = reading_log.load(folder)  # below the screen: the answer, and that of the other model
-    assert not [shown for shown in showings if "answer" in shown.parts]
+    showings = reading_log.load(folder)  # below the screen: the answer of the other model
+    assert {shown.datapoint_id for shown in showings} <= {"run-a/1", first}
     assert {shown.coder for shown in reading_log.load(folder)} == {"ada"}
     press(window, "f")
     window.execute_script("document.querySelector('.box.judge').scrollIntoView({block: 'end'})")
@@ -883,7 +888,7 @@ def test_a_message_becomes_the_step_by_click_and_by_key(window, opened, talk):
     drag(window, "[data-place='7'] .text", 200)
     assert window.execute_script(where) == ["", "", "", ""]  # nor does it to select
     press(window, "q")
-    until(lambda: "quoted from step 7" in text(window, "#toast"))
+    until(lambda: "quoted from step 7" in text(window, "#message"))
     assert text(window, "#suggested") == "take step 7, of the quote"
     ActionChains(window).key_down(Keys.ALT).click(window.find_element(
         "css selector", "[data-place='3.0'] .call .text")).key_up(Keys.ALT).perform()
@@ -934,7 +939,7 @@ def test_without_messages_there_is_no_step_to_name(window, opened, folder):
     opened()
     assert text(window, "#where") == "" and text(window, ".picks") == ""
     press(window, "l")
-    until(lambda: "no messages, so no steps" in text(window, "#toast"))
+    until(lambda: "no messages, so no steps" in text(window, "#message"))
 
 
 def test_the_static_page_has_the_steps_and_what_readers_name(window, talk, run_script, tmp_path):
@@ -1134,7 +1139,7 @@ def test_what_was_written_outlives_a_sentence_that_changes(window, opened, repor
     write_sentences(report, ("It books nine [dp:" + CITED + "].", *SENTENCES[1:]))
     until(lambda: text(window, ".sentence") == "It books nine [D1].")
     assert window.execute_script("return reason.value") == "nothing on ten o'clock"
-    assert "has changed" in text(window, "#toast")
+    assert "has changed" in text(window, "#message")
 
 
 # The audit
@@ -1190,9 +1195,12 @@ def sums(run_script, tmp_path_factory):
 
 
 @pytest.fixture
-def audited(sums, tmp_path):
-    """A copy of it, that nobody has read in."""
-    return shutil.copytree(sums.parent, tmp_path / "sums") / "out"
+def audited(sums, tmp_path, run_script):
+    """A copy of it, that nobody has read in, with a plan but without the passing ones beside it."""
+    out = shutil.copytree(sums.parent, tmp_path / "sums") / "out"
+    assert run_script("plan_review.py", out).returncode == 0
+    (out / rows.CONTRAST).unlink()
+    return out
 
 
 def ident_of(folder, item):
@@ -1431,15 +1439,16 @@ def test_a_person_judges_what_no_grader_did(window, opened, unjudged, run_script
     from selenium.webdriver.common.keys import Keys
 
     opened(unjudged)
+    first, second, _ = (planned.datapoint_id for planned in plan.load(unjudged))
     assert texts_of(window, "#queue .tag") == ["unjudged"] * 3
     assert texts_of(window, "#queue .sign") == ["○"] * 3
-    assert text(window, "#progress") == "reviewed 0 of 3 unjudged · 0 by ada"
+    assert text(window, "#progress") == "reviewed 0 of 3 planned, 0 of 3 unjudged · 0 by ada"
     assert text(window, "#notice") == ""
     judge(window, "pass")
     assert text(window, "#faults") == "" and text(window, "#bucket") == ""
     press(window, Keys.CONTROL + Keys.ENTER)
     until(lambda: len(reviews(unjudged)) == 1)
-    until(lambda: text(window, "#head .item") == "1")
+    until(lambda: text(window, "#head .item") == second.removeprefix("a/"))
     judge(window, "fail")
     press(window, Keys.CONTROL + Keys.ENTER)
     until(lambda: "still needed: bucket, fault" in text(window, "#status"))
@@ -1451,9 +1460,10 @@ def test_a_person_judges_what_no_grader_did(window, opened, unjudged, run_script
     until(lambda: len(reviews(unjudged)) == 2)
     assert [tuple(one[name] for name in ("datapoint_id", "verdict", "bucket", "fault", "kind"))
             for one in reviews(unjudged)] == [
-        ("a/0", "pass", "", "", "person"),
-        ("a/1", "fail", "names_no_talk", "model_error", "person")]
-    until(lambda: text(window, "#progress") == "reviewed 2 of 3 unjudged · 2 by ada")
+        (first, "pass", "", "", "person"),
+        (second, "fail", "names_no_talk", "model_error", "person")]
+    done = "reviewed 2 of 3 planned, 2 of 3 unjudged · 2 by ada"
+    until(lambda: text(window, "#progress") == done)
     assert texts_of(window, "#queue .mode") == ["judged as pass", "names_no_talk", ""]
     out = tmp_path / "review.html"
     done = run_script("review_app.py", unjudged, "--static", out)

@@ -1,8 +1,9 @@
 // The audit's candidates: the sides of one beside each other, and this person's reading of it.
 
-import { $, el, option, status, toast, toggleTheme } from "./dom.js";
+import { $, el, option, status, say, toggleTheme } from "./dom.js";
 import { get, post } from "./api.js";
 import { listen, typing } from "./keys.js";
+import * as panels from "./panels.js";
 import { selection } from "./quotes.js";
 
 const POLL = 2000;
@@ -143,7 +144,7 @@ function choose(answer) {
 
 function takeQuote() {
   const { quote, reason, of } = selection();
-  if (reason) return toast(reason, true);
+  if (reason) return say(reason, true);
   const id = now.datapoints.some((one) => one.id === of.dataset.id) ? of.dataset.id : form.datapoint_id;
   getSelection().removeAllRanges();
   change({ quote, datapoint_id: id });
@@ -176,7 +177,7 @@ function tellList() {
   const top = $("candidates").scrollTop;
   let before = null;
   $("candidates").replaceChildren(...shown.flatMap(([id, klass, item]) => {
-    const heading = klass === before ? [] : [el("h3", {}, `${klass} (${kindOf(klass)})`)];
+    const heading = klass === before ? [] : [el("li", {}, el("h3", {}, `${klass} (${kindOf(klass)})`))];
     before = klass;
     return [...heading, el("li", {}, row(id, item))];
   }));
@@ -185,22 +186,19 @@ function tellList() {
 
 function row(id, item) {
   const said = [...new Set((readings[id] ?? []).map((one) => one.answer))];
-  return el("button", { type: "button", id: `candidate-${id}`, class: said.length === 1 ? said[0] : "", "aria-current": String(id === now?.id), title: item, onclick: () => open(id) },
+  return el("button", { type: "button", id: `candidate-${id}`, class: said.length === 1 ? said[0] : "", "aria-current": String(id === now?.id), title: item, onclick: () => { panels.uncover(); open(id); } },
     el("i", {}, said.length > 1 ? "≠" : SIGNS[said[0]] ?? "○"), el("span", {}, item || "(no name)"));
 }
 
 async function record() {
   const [id, said] = [now.id, form];
-  if (!said.answer) return toast("choose an answer first", true);
+  if (!said.answer) return say("choose an answer first", true);
   const quoted = said.quote.trim();
   const entry = { ...said, id, quote: quoted, reason: said.reason.trim(), before: mineOf(id)?.reading_id ?? null, datapoint_id: quoted || said.answer !== "possible" ? said.datapoint_id : "" };
   const next = neighbour(1);
   try {
     const answer = await post("reading", entry);
-    if (answer.reason) {
-      status(answer.reason, "bad");
-      return toast(answer.reason, true);
-    }
+    if (answer.reason) return status(answer.reason, "bad");
     drafts.delete(id);
     status("recorded", "good");
     await poll();
@@ -222,7 +220,7 @@ function neighbour(step, test = () => true) {
 
 function move(id, otherwise) {
   if (id) open(id);
-  else toast(otherwise);
+  else say(otherwise);
 }
 
 const unread = (id) => id !== now.id && !mineOf(id);
@@ -236,6 +234,11 @@ const KEYS = {
 
 listen(KEYS, { ready: () => now, record, digit: (number) => { if (audit.answers[number - 1]) choose(audit.answers[number - 1]); } });
 $("toggle-theme").addEventListener("click", toggleTheme);
+panels.start();
+$("before").addEventListener("click", () => KEYS.k());
+$("after").addEventListener("click", () => KEYS.j());
+$("quote-it").addEventListener("mousedown", (event) => event.preventDefault()); // keeps the selection
+$("quote-it").addEventListener("click", takeQuote);
 $("filter-class").addEventListener("change", filter);
 $("filter-read").addEventListener("change", filter);
 $("take-quote").addEventListener("mousedown", (event) => event.preventDefault()); // keeps the selection

@@ -5,11 +5,12 @@ import { reference, talk } from "./steps.js";
 import { OPEN, body } from "./text.js";
 
 export function draw(view, open) {
-  const sections = [section(view, "question", "Question"), columns(view), section(view, "answer", "Answer"), ...talk(view)];
+  const sections = [columns(view, ["question", "Question"], ["answer", "Answer"]), columns(view, ["expected", "Expected"], ["judge", "The judge's words"]), ...talk(view)];
   sections.push(view.parts.reasoning ? folded(view, "reasoning", "The model's own reasoning") : section(view, "reasoning", "The model's own reasoning"));
   if (view.siblings.length) sections.push(...siblings(view, open));
-  $("middle").replaceChildren(head(view, open), el("div", { id: "sheet" }, ...sections.filter(Boolean)));
+  $("middle").replaceChildren(head(view, open), el("div", { id: "sheet", class: view.outcome }, ...sections.filter(Boolean)));
   $("middle").scrollTop = 0;
+  for (const box of $("middle").querySelectorAll(".first .box")) if (box.scrollHeight > box.clientHeight) box.tabIndex = 0;
 }
 
 function head(view, open) {
@@ -27,17 +28,20 @@ function head(view, open) {
 
 const badge = (words, kind = "") => el("span", { class: `badge ${kind}` }, words);
 
+// What a message says too stands here as well, with the way to it; other repeated words as that alone.
 function section(view, name, label) {
-  const part = view.parts[name];
-  if (view.above[name]) return el("section", { class: "part" }, el("h3", {}, label), el("p", { class: "stub" }, "the words of ", reference(view.above[name])));
-  if (!part) return null;
-  return el("section", { class: "part" }, el("h3", {}, label),
-    el("div", { class: `box ${name}` }, ...body(view.id, part, OPEN[name])));
+  const above = view.above[name];
+  const part = view.parts[name] ?? (/^step \d/.test(above ?? "") ? view.parts[view.same[name]] : null);
+  if (!part && !above) return null;
+  const title = el("h3", {}, label, part && above ? el("span", { class: "how" }, "words of ", reference(above)) : "");
+  if (!part) return el("section", { class: "part" }, title, el("p", { class: "stub" }, "the words of ", reference(above)));
+  return el("section", { class: "part", "aria-label": label }, title,
+    el("div", { class: `box ${name}`, role: "group", "aria-label": label, "data-said-at": above ? above.replace("step ", "") : null }, ...body(view.id, part, OPEN[name])));
 }
 
-function columns(view) {
-  const pair = [section(view, "expected", "Expected"), section(view, "judge", "The judge's words")].filter(Boolean);
-  return pair.length ? el("div", { class: "columns" }, ...pair) : null;
+function columns(view, ...named) {
+  const pair = named.map(([name, label]) => section(view, name, label)).filter(Boolean);
+  return pair.length ? el("div", { class: "columns first" }, ...pair) : null;
 }
 
 function folded(view, name, label) {
@@ -68,4 +72,5 @@ function siblings(view, open) {
 export function unfoldAll() {
   for (const details of $("middle").querySelectorAll("details")) details.open = true;
   for (const more of $("middle").querySelectorAll("button.fold")) more.click();
+  $("sheet")?.classList.add("whole");
 }

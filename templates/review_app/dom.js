@@ -19,14 +19,14 @@ export function option(value, label) {
   return made;
 }
 
-let toastTimer = 0;
+let told = 0;
 
-export function toast(words, bad = false) {
-  $("toast").textContent = words;
-  $("toast").className = bad ? "bad" : "";
-  $("toast").hidden = false;
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => { $("toast").hidden = true; }, bad ? 6000 : 2000);
+// Says something in the line below the page, where it covers nothing and is read aloud.
+export function say(words, bad = false) {
+  $("message").textContent = words;
+  $("message").className = bad ? "bad" : "";
+  clearTimeout(told);
+  told = setTimeout(() => { $("message").textContent = ""; }, bad ? 15000 : 6000);
 }
 
 export function status(words, kind = "") {

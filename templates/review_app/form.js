@@ -1,6 +1,6 @@
 // The form on the right: drafts in the browser, finished reviews in the ledger.
 
-import { $, el, option, toast, status, clock } from "./dom.js";
+import { $, el, option, say, status, clock } from "./dom.js";
 import { get, post } from "./api.js";
 import * as queue from "./queue.js";
 import { mark, scrollTo, selected } from "./quotes.js";
@@ -189,7 +189,7 @@ async function send(of, form, all) {
     if (answer.review) {
       if (all) spread.set(of, JSON.stringify(plain(answer.review)));
       took(of, form, answer.review);
-      if (answer.refused.length) toast(`not saved for ${answer.refused.join("; ")}`, true);
+      if (answer.refused.length) say(`not saved for ${answer.refused.join("; ")}`, true);
       status(`saved ${clock()}${what}${answer.alike ? `, and ${answer.alike} alike` : ""}`, "good");
       return true;
     }
@@ -235,7 +235,7 @@ export function leavePage() {
 }
 
 export function turnVerdict() {
-  if (!toJudge) return toast("a grader judged this one");
+  if (!toJudge) return say("a grader judged this one");
   const now = asPass() ? "fail" : "pass";
   for (const radio of $("form").elements.verdict) radio.checked = radio.value === now;
   changed();
@@ -253,8 +253,8 @@ export function chooseFault(number) {
 export function locate(kind, place) {
   const before = filled();
   const isIt = (other) => other.split(".")[0] === place.split(".")[0];
-  if (asPass()) return toast("a pass has no such step");
-  if (passed && same(before, EMPTY)) return toast("this one passed: say first what is wrong with its verdict");
+  if (asPass()) return say("a pass has no such step");
+  if (passed && same(before, EMPTY)) return say("this one passed: say first what is wrong with its verdict");
   const takesBack = [before[kind]].flat().includes(place);
   for (const name of ["step", "second"]) {
     if (isIt(before[name])) $(name).value = "";
@@ -273,9 +273,9 @@ function takeAgent() {
 
 export async function addQuote() {
   const { quote, reason, of } = selected(id);
-  if (reason) return toast(reason, true);
+  if (reason) return say(reason, true);
   suggested = steps.placeOf(of);
-  if (quotes.includes(quote)) return toast("this quote is there already");
+  if (quotes.includes(quote)) return say("this quote is there already");
   quotes.push(quote);
   getSelection().removeAllRanges();
   drawQuotes();
@@ -291,10 +291,10 @@ async function check(quote) {
     if (answer.reason) {
       bad.set(quote, answer.reason);
       drawQuotes();
-      toast(answer.reason, true);
-    } else toast(`quoted from ${answer.where}`);
+      say(answer.reason, true);
+    } else say(`quoted from ${answer.where}`);
   } catch (error) {
-    toast(error.message, true);
+    say(error.message, true);
   }
 }
 
@@ -306,7 +306,7 @@ function drawQuotes() {
 }
 
 function show(quote) {
-  if (!scrollTo(quote)) toast("it is in a folded text; press f to show all");
+  if (!scrollTo(quote)) say("it is in a folded text; press f to show all");
 }
 
 function drop(quote) {

@@ -1,6 +1,7 @@
 // The keys of every view: Ctrl Enter records, Esc leaves a field, a digit or a letter acts outside one.
 
 import { $ } from "./dom.js";
+import { toggle, uncover } from "./panels.js";
 
 export const typing = () => document.activeElement?.matches("input:not([type=radio], [type=checkbox]), textarea, select");
 
@@ -11,6 +12,7 @@ export function listen(keys, { ready, record, digit }) {
       event.preventDefault();
       record();
     } else if (event.key === "Escape") {
+      if (!typing()) uncover();
       document.activeElement.blur();
       $("middle").focus({ preventScroll: true });
     } else if (typing() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) {
@@ -18,6 +20,9 @@ export function listen(keys, { ready, record, digit }) {
     } else if (/^[1-9]$/.test(event.key)) {
       event.preventDefault(); // it may move into a field, which the digit is not for
       digit(Number(event.key));
+    } else if (event.key === "[" || event.key === "]") {
+      event.preventDefault();
+      toggle(event.key === "[" ? "left" : "right");
     } else if (keys[event.key]) {
       event.preventDefault();
       keys[event.key]();

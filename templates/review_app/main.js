@@ -1,12 +1,14 @@
 // Puts the page together: opening datapoints, keys, and what the ledger says every few seconds.
 
-import { $, el, status, toast, toggleTheme } from "./dom.js";
+import { $, el, status, say, toggleTheme } from "./dom.js";
 import { get } from "./api.js";
 import * as queue from "./queue.js";
 import * as datapoint from "./datapoint.js";
 import * as form from "./form.js";
 import * as shown from "./shown.js";
 import * as steps from "./steps.js";
+import * as overview from "./overview.js";
+import * as panels from "./panels.js";
 import { listen, typing } from "./keys.js";
 
 const POLL = 2000;
@@ -14,18 +16,23 @@ let now = "";
 let version = "";
 let coder = "";
 let opening = 0;
+let standing = null; // what the ledger says, as it was last told
+
+const isOverview = () => document.body.classList.contains("overview");
 
 async function open(id) {
   if (!id) return;
   const mine = ++opening; // whatever is still on its way is no longer wanted
   queue.select(id);
-  if (id === now) return;
+  panels.uncover();
+  if (id === now && !isOverview()) return;
   form.leave();
   try {
     const [view, reviews] = await Promise.all([get("datapoint", { id }), form.load(id)]);
     if (mine !== opening) return;
     shown.stop();
     now = id;
+    turnTo("datapoint");
     document.title = `${view.item}, ${view.model}`;
     history.replaceState(null, "", `#${encodeURIComponent(id)}`);
     datapoint.draw(view, open);
@@ -35,6 +42,34 @@ async function open(id) {
     status(error.message, "bad");
   }
 }
+
+// Which of the two views is in the middle.
+function turnTo(name) {
+  document.body.classList.toggle("overview", name === "overview");
+  for (const [id, of] of [["to-overview", "overview"], ["to-datapoints", "datapoint"]]) {
+    if (of === name) $(id).setAttribute("aria-current", "page");
+    else $(id).removeAttribute("aria-current");
+  }
+}
+
+async function showOverview() {
+  opening += 1;
+  form.leave();
+  shown.stop();
+  try {
+    await overview.load();
+    turnTo("overview");
+    document.title = `Overview: ${$("top").querySelector("h1").textContent}`;
+    history.replaceState(null, "", "#overview");
+    overview.draw(standing, () => open(queue.first()));
+    $("middle").scrollTop = 0;
+    $("middle").focus({ preventScroll: true });
+  } catch (error) {
+    status(error.message, "bad");
+  }
+}
+
+const turn = () => (isOverview() ? open(now || queue.first()) : showOverview());
 
 async function poll() {
   try {
@@ -47,8 +82,10 @@ async function poll() {
 
 async function takeNews(news) {
   version = news.version;
+  standing = news;
   queue.update(news);
   drawProgress(news);
+  if (isOverview()) overview.draw(standing, () => open(queue.first()));
   if (now) form.refresh(now, await form.load(now));
 }
 
@@ -58,9 +95,9 @@ function drawProgress({ progress, pairs, disagreements }) {
   const [judged, unjudged] = progress.unjudged;
   const main = planned ? [reviewed, planned, "planned"] : failing ? [done, failing, "failing"] : [judged, unjudged, "unjudged"];
   $("progress").replaceChildren(bar(main[0], main[1]),
-    el("span", {}, "reviewed ", el("b", {}, `${main[0]} of ${main[1]}`), ` ${main[2]}`,
-      planned && failing ? `, ${done} of ${failing} failing` : "",
-      unjudged && (planned || failing) ? `, ${judged} of ${unjudged} unjudged` : "", ` · ${progress.mine} by ${coder}`));
+    el("span", {}, "reviewed ", el("b", {}, `${main[0]} of ${main[1]}`), ` ${main[2]}`, el("span", { class: "more" },
+        planned && failing ? `, ${done} of ${failing} failing` : "",
+        unjudged && (planned || failing) ? `, ${judged} of ${unjudged} unjudged` : "", ` · ${progress.mine} by ${coder}`)));
   $("disagreements").hidden = !disagreements;
   $("disagreements").textContent = `${disagreements} ${disagreements === 1 ? "disagreement" : "disagreements"}`;
   $("models").replaceChildren(...progress.models.map(([model, k, n]) => el("div", { class: "model", title: `${model}: ${k} of ${n} datapoints reviewed` },
@@ -79,12 +116,12 @@ async function saveAndNext() {
   const complete = await form.save();
   if (complete) document.activeElement.blur();
   if (complete) move(queue.neighbour(1), "that was the last one");
-  else toast($("status").textContent || "nothing to save yet", true);
+  else say($("status").textContent || "nothing to save yet", true);
 }
 
 function move(id, otherwise) {
   if (id) open(id);
-  else toast(otherwise);
+  else say(otherwise);
 }
 
 // To the other models' answers; from there, back to the top.
@@ -97,7 +134,7 @@ function elsewhere() {
 function locate(kind) {
   const place = steps.focused() || form.suggestion();
   if (place) form.locate(kind, place);
-  else toast("which step? l and h lead to them, or click one");
+  else say("which step? l and h lead to them, or click one");
 }
 
 const KEYS = {
@@ -119,6 +156,7 @@ const KEYS = {
   S: () => locate("second"),
   a: () => locate("also"),
   "/": () => { $("search").focus(); $("search").select(); },
+  g: turn,
   "?": () => $("help").showModal(),
 };
 
@@ -129,6 +167,7 @@ async function showBackground() {
 }
 
 async function start() {
+  panels.start();
   const all = await get("queue");
   coder = all.coder;
   queue.start(all, open);
@@ -150,11 +189,24 @@ async function start() {
     KEYS[key]();
   });
   steps.start(form.locate);
+  for (const [id, show] of [["to-overview", showOverview], ["to-datapoints", () => open(now || queue.first())]]) {
+    $(id).addEventListener("click", (event) => { event.preventDefault(); show(); });
+  }
+  $("before").addEventListener("click", KEYS.k);
+  $("after").addEventListener("click", KEYS.j);
+  $("quote-it").addEventListener("mousedown", (event) => event.preventDefault()); // keeps the selection
+  $("quote-it").addEventListener("click", form.addQuote);
+  document.addEventListener("narrowed", overview.tell);
   document.addEventListener("unfolded", form.drawMarks);
   addEventListener("pagehide", () => { shown.flush(true); form.leavePage(); });
   await poll();
-  if (!all.entries.length) $("middle").replaceChildren(el("p", { class: "hint" }, "No datapoint failed. The view Audit has verdicts to be examined."));
-  await open(decodeURIComponent(location.hash.slice(1)) || queue.first());
+  if (!all.rows.length) $("middle").replaceChildren(el("p", { class: "hint" }, "No datapoint failed. The view Audit has verdicts to be examined."));
+  const wanted = decodeURIComponent(location.hash.slice(1));
+  if (wanted === "overview") await showOverview();
+  else {
+    await open(wanted || queue.first());
+    overview.load().catch((error) => status(error.message, "bad")); // the audit's classes, for the filter
+  }
   setInterval(() => { if (!document.hidden) poll(); }, POLL);
 }
 

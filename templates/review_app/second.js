@@ -1,8 +1,9 @@
 // The second reading: one sentence of the report at a time, its evidence, and this person's answer.
 
-import { $, el, status, toast, toggleTheme } from "./dom.js";
+import { $, el, status, say, toggleTheme } from "./dom.js";
 import { get, post } from "./api.js";
 import { listen, typing } from "./keys.js";
+import * as panels from "./panels.js";
 
 const POLL = 2000;
 let sheet = { entries: [] };
@@ -50,7 +51,7 @@ async function load() {
     return;
   }
   const same = sheet.entries.findIndex((entry) => entry.id === before);
-  if (before && same < 0 && kept) toast("the sentence or its evidence has changed; what you wrote is still in the field", true);
+  if (before && same < 0 && kept) say("the sentence or its evidence has changed; what you wrote is still in the field", true);
   drawList();
   if (same >= 0) place = same;
   else if (!before) place = Math.max(0, sheet.entries.findIndex((entry) => !mineOf(entry.id)));
@@ -60,9 +61,9 @@ async function load() {
 function drawList() {
   let section = null;
   $("sentences").replaceChildren(...sheet.entries.flatMap((entry, at) => {
-    const heading = entry.section === section ? [] : [el("h3", {}, el("span", {}, ...words(entry.section)))];
+    const heading = entry.section === section ? [] : [el("li", {}, el("h3", {}, el("span", {}, ...words(entry.section))))];
     section = entry.section;
-    return [...heading, el("li", {}, el("button", { type: "button", id: `sentence-${at}`, onclick: () => open(at) },
+    return [...heading, el("li", {}, el("button", { type: "button", id: `sentence-${at}`, onclick: () => { panels.uncover(); open(at); } },
       el("i"), el("span", {}, entry.text)))];
   }));
   $("meaning").replaceChildren(...words(sheet.how.replaceAll("\n  ", " ")));
@@ -138,7 +139,7 @@ async function record() {
   const entry = current();
   const mine = mineOf(entry.id);
   const asked = { id: entry.id, answer: choice || mine?.answer || "", reason: $("reason").value.trim(), before: mine ? [mine.answer, mine.reason] : null };
-  if (!asked.answer) return toast("choose an answer first", true);
+  if (!asked.answer) return say("choose an answer first", true);
   try {
     const answer = await post("answer", asked);
     if (answer.reason) {
@@ -161,24 +162,29 @@ function move(step, otherwise) {
   if (sheet.entries[place + step]) open(place + step);
   else {
     tellAnswers();
-    toast(otherwise);
+    say(otherwise);
   }
 }
 
 function nextOpen() {
   const after = [...sheet.entries.keys()].map((at) => (place + 1 + at) % sheet.entries.length);
   const next = after.find((at) => !mineOf(sheet.entries[at].id));
-  if (next === undefined) toast("you have answered all of them");
+  if (next === undefined) say("you have answered all of them");
   else open(next);
 }
 
-listen({
+const KEYS = {
   j: () => move(1, "that was the last one"),
   k: () => move(-1, "this is the first one"),
   u: nextOpen,
   r: () => $("reason").focus(),
-}, { ready: current, record, digit: (number) => { if (sheet.answers[number - 1]) choose(sheet.answers[number - 1]); } });
+};
+listen(KEYS, { ready: current, record, digit: (number) => { if (sheet.answers[number - 1]) choose(sheet.answers[number - 1]); } });
 $("toggle-theme").addEventListener("click", toggleTheme);
+panels.start();
+$("before").addEventListener("click", () => KEYS.k());
+$("after").addEventListener("click", () => KEYS.j());
+$("quote-it").hidden = true;
 $("reason").addEventListener("input", keep);
 $("form").addEventListener("submit", (event) => { event.preventDefault(); record(); });
 await poll();

@@ -1,7 +1,7 @@
 // The conversation: a step for each message, counted from 0 as in the run, its calls in it (17.0),
 // and which of them a review names.
 
-import { $, el, toast } from "./dom.js";
+import { $, el, say } from "./dom.js";
 import { OPEN, body } from "./text.js";
 
 const PICKS = {
@@ -14,7 +14,7 @@ export function start(pick) {
   let hadSelection = false; // a click that only takes a selection away names no step
   $("middle").addEventListener("mousedown", (event) => { hadSelection = event.detail === 1 && !getSelection().isCollapsed; });
   $("middle").addEventListener("click", (event) => {
-    const place = placeOf(event.target);
+    const place = event.target.closest("[data-said-at]") ? "" : placeOf(event.target);
     const button = event.target.closest("button, a, summary");
     if (!place || (button && !button.dataset.pick)) return;
     const selects = hadSelection || event.detail > 2 || (event.detail === 1 && !getSelection().isCollapsed);
@@ -27,10 +27,10 @@ export function start(pick) {
   });
 }
 
-// The step or call that an element stands in; of what no message made, none.
+// The step or call that an element stands in, or whose words it repeats; of what no message made, none.
 export function placeOf(element) {
-  const place = element?.closest("#middle [data-place]")?.dataset.place;
-  return /^\d/.test(place ?? "") ? place : "";
+  const { place, saidAt } = element?.closest("#middle :is([data-place], [data-said-at])")?.dataset ?? {};
+  return /^\d/.test(place ?? saidAt ?? "") ? place ?? saidAt : "";
 }
 
 export function talk(view) {
@@ -116,7 +116,7 @@ export function move(by) {
   const at = stops.indexOf(document.activeElement.closest(".stop"));
   const top = $("head").getBoundingClientRect().bottom;
   const next = at < 0 ? stops.find((one) => one.getBoundingClientRect().bottom > top) ?? stops.at(-1) : stops[at + by];
-  if (!next) return toast(!stops.length ? "it has no messages, so no steps" : by > 0 ? "that was the last step" : "this is the first step");
+  if (!next) return say(!stops.length ? "it has no messages, so no steps" : by > 0 ? "that was the last step" : "this is the first step");
   reveal(next);
 }
 

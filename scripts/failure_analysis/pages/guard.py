@@ -25,8 +25,11 @@ _REFUSED = """<!doctype html><meta charset="utf-8"><title>Refused</title>
 """
 
 
-def guarded(app: ASGIApp, token: str, port: int) -> ASGIApp:
-    """The app behind the token; every answer carries the security headers."""
+def guarded(app: ASGIApp, token: str, port: int, once: str = "") -> ASGIApp:
+    """The app behind the token; every answer carries the security headers. `once` opens it too, a
+    single time: it is for a browser that this machine starts, on whose command line others of its
+    users may read it."""
+    unused = {once} - {""}
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
@@ -35,13 +38,13 @@ def guarded(app: ASGIApp, token: str, port: int) -> ASGIApp:
             await send(message)
 
         request = Request(scope)
-        answer = _entered(request, token, port) or app
+        answer = _entered(request, token, port, unused) or app
         await answer(scope, receive, send_with_headers)
 
     return guard
 
 
-def _entered(request: Request, token: str, port: int) -> Response | None:
+def _entered(request: Request, token: str, port: int, unused: set[str]) -> Response | None:
     """The answer to a request that does not reach the app: a refusal, or the way in."""
     if reason := _unbounded(request):
         return Response(reason, 413, {"Connection": "close"}, "text/plain")
@@ -49,7 +52,9 @@ def _entered(request: Request, token: str, port: int) -> Response | None:
         return HTMLResponse(_REFUSED.format(reason=reason), 403)
     cookie = f"review_{port}"  # browsers send a cookie to every port of a host
     given = request.query_params.get("token", "")
-    if request.method == "GET" and request.url.path == "/" and _same(given, token):
+    spent = {one for one in unused if _same(given, one)}
+    if request.method == "GET" and request.url.path == "/" and (_same(given, token) or spent):
+        unused -= spent
         answer = RedirectResponse("/", 303)
         answer.set_cookie(cookie, token, httponly=True, samesite="strict", path="/")
         return answer

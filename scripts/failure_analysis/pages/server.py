@@ -22,8 +22,8 @@ from starlette.routing import Route
 from failure_analysis import clean, files, results, steps
 from failure_analysis.audit import candidates
 from failure_analysis.packet import rows, sanity
+from failure_analysis.pages import browser, examined, guard, overview, second, view
 from failure_analysis.pages import desk as desks
-from failure_analysis.pages import examined, guard, second, view
 from failure_analysis.pages.desk import Desk
 from failure_analysis.review import (
     contrast,
@@ -64,8 +64,9 @@ class _Json(JSONResponse):
         return json.dumps(content, allow_nan=False).encode("ascii")
 
 
-def serve(analysis_dir: Path, port: int, coder: str) -> None:
-    """Serves the page until it is interrupted; prints the link first."""
+def serve(analysis_dir: Path, port: int, coder: str, browse: bool = False) -> None:
+    """Serves the page until it is interrupted; prints the link first, and opens it in a browser
+    where that is wanted and there is one."""
     desk = Desk(analysis_dir, coder)
     if not desk.queue and not any(candidates.load(analysis_dir)):
         raise files.Refusal(f"{analysis_dir}: {rows.without_failures(desk.index)}")
@@ -74,11 +75,14 @@ def serve(analysis_dir: Path, port: int, coder: str) -> None:
         own.bind(("127.0.0.1", port))
         own.listen()
         port, token = own.getsockname()[1], secrets.token_urlsafe(24)
-        app = guard.guarded(application(desk), token, port)
+        once = secrets.token_urlsafe(24) if browse and browser.is_here() else ""
+        app = guard.guarded(application(desk), token, port, once)
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
                                 lifespan="off", ws="none", timeout_graceful_shutdown=1)
         print(f"http://127.0.0.1:{port}/?token={token}\n{len(desk.queue)} datapoints, reviewed "
               f"as {coder} into {analysis_dir / ledger.NAME}; Ctrl-C ends", flush=True)
+        if once:
+            browser.show(f"http://127.0.0.1:{port}/?token={once}")
         uvicorn.Server(config).run(sockets=[own])
 
 
@@ -131,7 +135,8 @@ def application(desk: Desk) -> Starlette:
         Route("/audit", lambda request: HTMLResponse(
             rendered("audit.html.j2", title=title(desk.analysis_dir)))),
         Route("/assets/{name}", _asset),
-        answers("/api/queue", _queue), answers("/api/standing", _standing),
+        answers("/api/queue", overview.queue), answers("/api/standing", _standing),
+        answers("/api/overview", overview.overview), takes("/api/words", overview.words),
         answers("/api/datapoint", lambda desk, asked: view.datapoint(desk, asked.get("id", ""))),
         answers("/api/reviews", lambda desk, asked: view.reviews(desk, asked.get("id", ""))),
         answers("/api/search", lambda desk, asked: desk.matching(asked.get("q", ""))),
@@ -172,13 +177,6 @@ def _asset(request: Request) -> Response:
     if path is None:
         return Response("not found", 404)
     return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
-
-
-def _queue(desk: Desk, asked: Mapping) -> dict:
-    """What does not change while the page is open."""
-    return {"coder": desk.coder, "key": desk.key, "faults": ledger.FAULTS,
-            "background": (desk.analysis_dir / contrast.BACKGROUND).exists(),
-            "entries": [queued._asdict() for queued in desk.queue.values()]}
 
 
 def _standing(desk: Desk, asked: Mapping) -> dict:

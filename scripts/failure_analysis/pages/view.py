@@ -9,7 +9,7 @@ import msgspec
 from failure_analysis import clean
 from failure_analysis.datapoint import UNSURE
 from failure_analysis.packet import rows
-from failure_analysis.pages import layout
+from failure_analysis.pages import layout, readable
 from failure_analysis.pages.desk import Desk
 from failure_analysis.review import aids, ledger, parts, plan, timeline
 from failure_analysis.review import view as whole
@@ -26,7 +26,8 @@ def datapoint(desk: Desk, ident: str) -> dict:
     return {**queued._asdict(), "why": plan.WHY[queued.why] if queued.why else "",
             "facts": [[name.replace("_", " "), clean.visible(str(row[name]))[:120]]
                       for name in _FACTS if row.get(name) is not None],
-            "parts": {part.name: pieces(part, part.name in talk["looked_up"])
+            "parts": {part.name: _readable(part, row.get("expected"))
+                      or pieces(part, part.name in talk["looked_up"])
                       for part in parts.parts(row) if part.name not in talk["same"]},
             **talk, "alike": list(map(clean.visible, desk.twins(ident))),
             "siblings": siblings(desk, desk.index.outcomes[ident])}
@@ -43,6 +44,20 @@ def pieces(part: parts.Part, is_brief: bool = False) -> dict:
         start = stop
     return {"name": part.name, "size": len(part.text), "json": layout.is_json(part.text),
             "brief": is_brief, "chunks": chunks}
+
+
+def _readable(part: parts.Part, expected: Any) -> dict | None:
+    """What is expected in chunks of readable lines; None of every other part."""
+    cut = readable.chunks(expected, part.text) if part.name == "expected" else None
+    if cut is None:
+        return None
+    chunks, start = [], 0
+    for chunk in cut:
+        stop = start + sum(len(piece.recorded) for line in chunk for piece in line)
+        chunks.append({"from": start, "to": stop, "lines": chunk})
+        start = stop
+    return {"name": part.name, "size": len(part.text), "json": False, "readable": True,
+            "brief": False, "chunks": chunks}
 
 
 def conversation(row: Mapping[str, Any]) -> dict:
