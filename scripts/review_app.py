@@ -4,6 +4,7 @@
 #     "filelock>=3.13,<5",
 #     "jinja2>=3.1,<4",
 #     "jmespath>=1.0.1,<2",
+#     "markdown-it-py>=3,<5",
 #     "matplotlib>=3.8,<4",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
