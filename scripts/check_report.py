@@ -32,7 +32,7 @@ with each sentence and its evidence; --answers takes the answers, one JSON objec
 {"id": ..., "answer": "supported", "reason": ...}, or overclaims, contradicted, not_checkable. A
 declined sentence is a finding. An answer is void once its sentence or its evidence changes.
 
-Writes check.json, or second_reading.md (--second-reading), or appends to second_reading.jsonl
+Writes check.json and the report's page with the state of the check, or second_reading.md (--second-reading), or appends to second_reading.jsonl
 (--answers).
 
 Exit codes: 0 proved; 1 something does not hold, was declined or refused, or with --strict a
@@ -114,11 +114,14 @@ def _answers(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from failure_analysis import steps
+    from failure_analysis import steps, store
+    from failure_analysis.pages import report_page
     from failure_analysis.report import check, second_reading, write
 
     cli.make_room(args.analysis_dir, steps.CHECK)
     result = check.check(args.analysis_dir, args.min_cited, args.rerun_inputs)
+    with store.where_writable(args.analysis_dir / check.NAME):
+        report_page.write_anew(args.analysis_dir)
     report = write.path_of(args.analysis_dir)
     proved = ", ".join(f"{count} {kind}" for kind, count in result.proved.items())
     lines = [(f"{report}:{finding.line}: " if finding.line else "")

@@ -28,7 +28,7 @@ from failure_analysis.report import (
 from failure_analysis.report.evidence import Evidence, Finding, Findings, gather
 from failure_analysis.report.names import foreign
 from failure_analysis.report.prose import Sentence, Unit
-from failure_analysis.review import counting, parts
+from failure_analysis.review import counting, parts, standing
 
 NAME = steps.CHECK.writes[0]
 _MOST_SEARCHED = 2000
@@ -52,7 +52,8 @@ def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result
     with store.where_writable(analysis_dir / NAME):
         _write(analysis_dir, (NAME,), {"min_cited": min_cited, "rerun": rerun},
                lambda: store.write_large_json(analysis_dir / NAME, {
-                   "report": write.path_of(analysis_dir).name, **record(result, rerun)}))
+                   "report": (report := write.path_of(analysis_dir)).name,
+                   "of": standing.digest(write.read(report)), **record(result, rerun)}))
     return result
 
 
