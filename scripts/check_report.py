@@ -32,8 +32,8 @@ with each sentence and its evidence; --answers takes the answers, one JSON objec
 {"id": ..., "answer": "supported", "reason": ...}, or overclaims, contradicted, not_checkable. A
 declined sentence is a finding. An answer is void once its sentence or its evidence changes.
 
-Writes check.json and the report's page with the state of the check, or second_reading.md (--second-reading), or appends to second_reading.jsonl
-(--answers).
+Writes check.json and, with the state of the check on it, the report's page (.html), or
+second_reading.md (--second-reading), or appends to second_reading.jsonl (--answers).
 
 Exit codes: 0 proved; 1 something does not hold, was declined or refused, or with --strict a
 sentence is not confirmed; 2 usage.

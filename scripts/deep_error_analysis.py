@@ -23,8 +23,8 @@ AgentDojo results, or any JSONL, JSON, CSV, TSV and Parquet through --mapping.
 
 Writes the report draft (--output, default results/<benchmark>/deep_error_analysis.md) and beside it
 the files of build_packet.py, cluster_failures.py, compare_models.py and audit_benchmark.py, of
-which it is exactly the sum, and the same report as one HTML page that needs nothing else: overview,
-figures, the failures to search. A report that somebody has rewritten keeps its text: only its generated
+which it is exactly the sum, and the report as one HTML page with overview, figures, all failures to
+search. A report that somebody has rewritten keeps its text: only its generated
 blocks are refreshed. Where reviews or such a report stand that are of other inputs, or files under
 our names that we did not write, nothing is written without --force, which moves them into a folder
 earlier-BENCHMARK-TIME or earlier-files-TIME.

@@ -344,10 +344,10 @@ def _stacked(stacks: Mapping[str, list[Part]]) -> list[dict]:
     sums = {model: sum(part.count for part in parts) for model, parts in stacks.items()}
     most = max(sums.values(), default=1)
     short = charts.short([clean.visible(model) for model in stacks])
-    return [{"label": short[clean.visible(model)], "name": clean.visible(model),
-             "value": f"{sums[model]:g}", "svg": charts.stack(parts, most, f"{clean.visible(model)}: "
-             + ", ".join(f"{part.name} {part.count:g}" for part in parts if part.count))}
-            for model, parts in stacks.items()]
+    return [{"label": short[name], "name": name, "value": f"{sums[model]:g}",
+             "svg": charts.stack(parts, most, f"{name}: " + ", ".join(
+                 f"{part.name} {part.count:g}" for part in parts if part.count))}
+            for model, parts in stacks.items() for name in [clean.visible(model)]]
 
 
 def _faults_by_model(folder: Folder, names: Mapping[str, str]) -> dict | None:
@@ -359,7 +359,8 @@ def _faults_by_model(folder: Folder, names: Mapping[str, str]) -> dict | None:
         total.update(models)
     stacks = {model: [Part(name, models[model], FAULT_COLOURS[name])
                       for name, models in found.items()] for model, _ in ranked(total)}
-    return {"title": "Whose fault, by model", "ends": (), "kind": "stacks", "rows": _stacked(stacks),
+    return {"title": "Whose fault, by model", "ends": (), "kind": "stacks",
+            "rows": _stacked(stacks),
             "about": "Reviewed failures by the fault that readers decided.",
             "legend": [(name.replace("_", " "), FAULT_COLOURS[name]) for name in found]}
 

@@ -5,8 +5,9 @@ has read one it is the overview and the browser of the failures."""
 import base64
 import hashlib
 import json
+import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
@@ -17,7 +18,6 @@ from failure_analysis import aside, clean, facts, files, manifest, steps, store
 from failure_analysis.audit import candidates
 from failure_analysis.audit.candidates import CLASSES, FLAGS
 from failure_analysis.audit.page import MEANS, MOST_SHOWN
-from failure_analysis.markdown import listed
 from failure_analysis.pages import charts, examined, report_data, report_points, report_text
 from failure_analysis.pages import desk as desks
 from failure_analysis.pages.report_data import Folder
@@ -28,6 +28,7 @@ MOST_MB = 3
 _TEMPLATES = Path(__file__).resolve().parents[3] / "templates"
 _MISSES = 100  # datapoints that do not fit, after which none is tried any more
 _MOST_LABELS = 28
+_PLACE = f"<!--{secrets.token_hex(16)}-->"  # which no text of the runs can know
 
 
 class _Settings(TypedDict, total=False):
@@ -99,17 +100,28 @@ def write(analysis_dir: Path, path: Path, most_mb: float = MOST_MB,
     listed_ = report_points.lines(folder.counts,
                                   report_points.listed(folder.counts, text.quoted if text else {}))
     frame = _frame(folder, text)
-    bare = len(frame("", [], "").encode())
-    lines = _fitting(listed_, most - bare)
-    room = most - bare - sum(map(_size, lines))
-    points, left = _points(folder, text, room)
-    shown = {ident for ident, _ in points}
+    bare = frame(None)
+    room = most - len(bare.encode("utf-8", "replace"))
+    lines = _fitting(listed_, room)
+    points, left = _points(folder, text, room - sum(map(_size, lines)))
     left_out = {"lines": len(listed_) - len(lines), "failures": len(listed_), "whole": left}
-    html = frame(Markup("\n".join(source for _, source in points)), [
-        _row(folder, line, line.ident in shown) for line in lines], left_out)
+    if any((left_out["lines"], left)):
+        bare = frame(left_out)
+    html = _filled(bare, folder, text, lines, points)
     store.write_text(path, html)
     return Page(path, len(html.encode()), len(listed_), len(listed_) - len(lines), len(points),
                 left, report_data.reviewed(folder))
+
+
+def _filled(bare: str, folder: Folder, text: report_text.Text | None, lines: list[Line],
+            points: list[tuple[str, str]]) -> str:
+    """The page with its datapoints and its data in their places."""
+    shown = {ident for ident, _ in points}
+    data = {"rows": [[*line, int(line.ident in shown)] for line in lines],
+            "facts": text.facts if text else {}, "short": _Labels(folder.counts).short,
+            "command": clean.visible(f"show_datapoint.py {folder.analysis_dir.as_posix()}")}
+    head, middle, tail = bare.split(_PLACE)
+    return "".join((head, "\n".join(source for _, source in points), middle, _json(data), tail))
 
 
 class _Labels(Mapping):
@@ -182,14 +194,8 @@ def _points(folder: Folder, text: report_text.Text | None, room: int
     return points, len(wanted) - len(points)
 
 
-def _row(folder: Folder, line: Line, is_whole: bool) -> list:
-    """A line as the page's script has it."""
-    return [line.ident, line.item, line.model, line.outcome, list(line.failed), line.cause,
-            line.mode, line.fault, line.words, line.question, int(is_whole)]
-
-
-def _frame(folder: Folder, text: report_text.Text | None) -> Any:
-    """Everything but the failures, as a function of them: what stays the same is made once."""
+def _frame(folder: Folder, text: report_text.Text | None) -> Callable[[dict | None], str]:
+    """The page without its datapoints and its data, as a function of what is left out."""
     labels = _Labels(folder.counts)
     causes = report_data.causes(folder)
     title = clean.visible(folder.sanity["conservation"]["benchmark"])
@@ -204,17 +210,9 @@ def _frame(folder: Folder, text: report_text.Text | None) -> Any:
         "pairs": desks.pairs(ledger.current(folder.counts.standing)),
         "read": report_data.read_by_model(folder), "planned": report_data.planned(folder),
         "passed": _those(folder, labels, "pass"), "undecided": _those(folder, labels, None),
-        "of": standing.digest(folder.report) if folder.report else "",
-        "command": f"show_datapoint.py {folder.analysis_dir.as_posix()}"}
+        "of": standing.digest(folder.report) if folder.report else ""}
     template = _environment().get_template("report_page/page.html.j2")
-
-    def frame(points: Any, rows: list, left: Any) -> str:
-        data = {"rows": rows, "facts": text.facts if text else {}, "short": labels.short,
-                "command": clean.visible(values["command"])}
-        return template.render(**values, points=points, left=left or None,
-                               data=Markup(_json(data)), failures=len(rows))
-
-    return frame
+    return lambda left: template.render(**values, left=left, place=Markup(_PLACE))
 
 
 def _causes(folder: Folder, causes: Iterable[report_data.Cause], labels: _Labels) -> list[dict]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import clean, files, steps
+from failure_analysis import clean, files
 from failure_analysis.packet import rows
 from failure_analysis.pages import layout, view
 from failure_analysis.review import counting, ledger, parts
