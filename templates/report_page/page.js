@@ -3,6 +3,10 @@
   const root = document.documentElement, at = (id) => document.getElementById(id);
   const data = JSON.parse(at("data").textContent);
   root.classList.add("js");
+  // A row: id, item, model, outcome, failed, cause, mode, fault, words, question, whether it is whole
+  data.rows = data.rows.map(([ident, item, model, outcome, cause, mode, fault, failed, ...rest]) => [
+    ident, item, data.names[model], data.names[outcome], failed.map((place) => data.names[place]),
+    data.names[cause], data.names[mode], data.names[fault], ...rest]);
 
   const make = (tag, text, props) => {
     const element = Object.assign(document.createElement(tag), props);
@@ -93,7 +97,7 @@
       for (const words of [row[8], row[9]]) if (words) box.append(make("p", words));
       box.append(make("p", "Only this line of it is here. The whole datapoint:", { className: "soft" }));
     }
-    if (row) box.append(make("p", "")).append(make("code", `${data.command} ${ident}`));
+    if (row) box.append(make("code", `show_datapoint.py ANALYSIS_DIR ${ident}`));
     return box;
   };
   const badge = (text, kind) => make("span", text, { className: `badge ${kind === "fail" || kind === "pass" ? kind : ""}` });
@@ -108,10 +112,7 @@
       whole.replaceWith(home);
       body.append(whole);
     } else {
-      const box = make("div");
-      box.append(...inShort(ident).childNodes);
-      box.className = "datapoint";
-      body.append(box);
+      body.append(inShort(ident));
     }
     if (!panel.open) panel.showModal();
     body.focus();

@@ -101,7 +101,7 @@ def write(analysis_dir: Path, path: Path, most_mb: float = MOST_MB,
                                   report_points.listed(folder.counts, text.quoted if text else {}))
     frame = _frame(folder, text)
     bare = frame(None)
-    room = most - len(bare.encode("utf-8", "replace"))
+    room = most - len(_filled(bare, folder, text, [], []).encode("utf-8", "replace"))
     lines = _fitting(listed_, room)
     points, left = _points(folder, text, room - sum(map(_size, lines)))
     left_out = {"lines": len(listed_) - len(lines), "failures": len(listed_), "whole": left}
@@ -116,12 +116,21 @@ def write(analysis_dir: Path, path: Path, most_mb: float = MOST_MB,
 def _filled(bare: str, folder: Folder, text: report_text.Text | None, lines: list[Line],
             points: list[tuple[str, str]]) -> str:
     """The page with its datapoints and its data in their places."""
-    shown = {ident for ident, _ in points}
-    data = {"rows": [[*line, int(line.ident in shown)] for line in lines],
-            "facts": text.facts if text else {}, "short": _Labels(folder.counts).short,
-            "command": clean.visible(f"show_datapoint.py {folder.analysis_dir.as_posix()}")}
+    shown, names = {ident for ident, _ in points}, {"": 0}
+    data = {"rows": [_row(line, line.ident in shown, names) for line in lines],
+            "names": list(names), "facts": text.facts if text else {}, "short": _Labels(folder.counts).short}
     head, middle, tail = bare.split(_PLACE)
     return "".join((head, "\n".join(source for _, source in points), middle, _json(data), tail))
+
+
+def _row(line: Line, is_whole: bool, names: dict[str, int]) -> list:
+    """A line as the page's script has it: what recurs is a place among the names."""
+    def place(name: str) -> int:
+        return names.setdefault(name, len(names))
+
+    return [line.ident, line.item, *map(place, (line.model, line.outcome, line.cause, line.mode,
+                                                line.fault)),
+            list(map(place, line.failed)), line.words, line.question, int(is_whole)]
 
 
 class _Labels(Mapping):
@@ -135,7 +144,7 @@ class _Labels(Mapping):
     def __getitem__(self, ident: str) -> str:
         line = self._outcomes[ident]
         trial = f" #{line.trial + 1}" if line.trial else ""
-        return f"{clean.visible(line.item)} · {self._shortest[clean.visible(line.model)]}{trial}"
+        return f"{report_points.item(line)} · {self._shortest[clean.visible(line.model)]}{trial}"
 
     def __contains__(self, ident: object) -> bool:
         return ident in self._outcomes
@@ -158,9 +167,9 @@ def _text(folder: Folder) -> report_text.Text | None:
 
 
 def _size(line: Line) -> int:
-    """About the bytes that a line takes in the page."""
-    return 40 + sum(len(text.encode("utf-8", "replace")) for text in (
-        line.ident, line.item, line.words, line.question))
+    """The bytes that a line takes in the page."""
+    row = _row(line, True, dict.fromkeys(("", line.model, *line.failed), 99))
+    return len(_json(row).encode("utf-8", "replace")) + 1
 
 
 def _fitting(lines: list[Line], room: int) -> list[Line]:

@@ -14,6 +14,7 @@ from failure_analysis.review import counting, ledger, parts
 
 _LONG = 1500
 _FIRST_WORDS = 110
+_LONGEST_ITEM = 60
 
 
 class Line(NamedTuple):
@@ -53,9 +54,15 @@ def _line(counts: counting.Counts, ident: str, question: str) -> Line:
     said = reviews[-1].mechanism if reviews else ""
     cause = (final.bucket or ("judged as pass" if final.verdict == "pass" else "readers differ")) \
         if final else ""
-    return Line(ident, safe(outcome.item), safe(outcome.model), outcome.outcome,
+    return Line(ident, item(outcome), safe(outcome.model), outcome.outcome,
                 tuple(map(safe, outcome.failed)), cause, safe(outcome.mode or ""),
                 (final.fault or "") if final else "", said or question, question if said else "")
+
+
+def item(line: rows.OutcomeLine) -> str:
+    """An item as it is named here: some are called by their whole question."""
+    name = clean.visible(line.item)
+    return name if len(name) <= _LONGEST_ITEM else f"{name[:_LONGEST_ITEM].rstrip()}…"
 
 
 def first_words(index: rows.Index, wanted: set[str]) -> dict[str, str]:
@@ -92,7 +99,7 @@ def point(counts: counting.Counts, ident: str, quoted: Iterable[str]) -> dict:
     marked = {part.name: _marked(part, quotes, part.name in talk["looked_up"])
               for part in row_parts if part.name not in talk["same"]}
     spoken = {name for name in marked if name.startswith(("message-", "call-", "result-"))}
-    return {"id": ident, "item": clean.visible(outcome.item), "final": final, "reviews": reviews,
+    return {"id": ident, "item": item(outcome), "final": final, "reviews": reviews,
             "model": clean.visible(outcome.model), "outcome": outcome.outcome,
             "failed": list(map(clean.visible, outcome.failed)),
             "mode": clean.visible(outcome.mode or ""), "parts": marked, **talk, "said": said,
