@@ -114,14 +114,13 @@ def _answers(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from failure_analysis import steps, store
+    from failure_analysis import steps
     from failure_analysis.pages import report_page
     from failure_analysis.report import check, second_reading, write
 
     cli.make_room(args.analysis_dir, steps.CHECK)
-    result = check.check(args.analysis_dir, args.min_cited, args.rerun_inputs)
-    with store.where_writable(args.analysis_dir / check.NAME):
-        report_page.write_anew(args.analysis_dir)
+    result = check.check(args.analysis_dir, args.min_cited, args.rerun_inputs,
+                         lambda: report_page.write_anew(args.analysis_dir))
     report = write.path_of(args.analysis_dir)
     proved = ", ".join(f"{count} {kind}" for kind, count in result.proved.items())
     lines = [(f"{report}:{finding.line}: " if finding.line else "")

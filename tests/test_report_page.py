@@ -119,7 +119,7 @@ def outside_of(source):
 
 def test_the_first_screen_before_anybody_has_read(window, folder):
     shown(window, folder / PAGE)
-    assert texts(window, "h1") == ["Deep error analysis: judged-runs"] or texts(window, "h1")
+    assert texts(window, "h1")[0].startswith("Deep error analysis: page")
     assert texts(window, ".state") == ["draft: nobody has read a datapoint yet"]
     assert "0 of 3 failing datapoints reviewed." in texts(window, ".lead")[0]
     assert texts(window, ".rates .label") == ["vendor/model-b-chat", "vendor/model-a-chat"]
@@ -180,8 +180,7 @@ def test_a_number_shows_its_fact_and_a_citation_its_quote(window, reviewed):
     run(window, "document.querySelector('article.report blockquote a').scrollIntoView()")
     cited.send_keys(Keys.ENTER)
     until(lambda: texts(window, "#panel-title") == ["1 · vendor/model-a-chat"])
-    assert texts(window, "#panel mark.here") == ["I have"] or "booked" in " ".join(
-        texts(window, "#panel mark.here"))
+    assert "I have booked" in " ".join(texts(window, "#panel mark.here"))
     assert texts(window, "#panel .mechanism") == [f"{HAPPENED} {POISON}"]
     assert run(window, "return location.hash") == "#dp%3Arun-a%2F1"
     window.switch_to.active_element.send_keys(Keys.ESCAPE)
@@ -206,8 +205,9 @@ def test_causes_list_their_datapoints_and_failures_are_searched(window, reviewed
         until(lambda found=found: texts(window, "#found") == [found])
     window.find_element("id", "clear").click()
     assert texts(window, "#found") == ["3 datapoints"]
-    assert texts(window, "#cause option")[:2] == ["all", "books_the_wrong_hour (1)"] or \
-        run(window, "return document.querySelector('#cause').length") >= 3
+    assert run(window, "return [...document.querySelector('#cause').options].slice(0, 3)"
+                       ".map((option) => option.text)") == [
+        "all", "books_the_wrong_hour (1)", "wants_other_words (1)"]
     run(window, "document.querySelector('.causes a').click()")
     assert run(window, "return document.querySelector('details.cause').open") is True
     run(window, "document.querySelector('details.cause a[data-filter]').click()")
@@ -371,7 +371,7 @@ def test_long_labels_are_cut_in_their_middle_and_stay_different():
     names = [f"{'x' * 40}{middle}{'y' * 40}" for middle in ("one", "two")]
     short = charts.short(names)
     assert len(set(short.values())) == 2
-    assert charts.short(["a" * 50])["a" * 50] == f"{'a' * 14}…{'a' * 15}"
+    assert charts.short(["a" * 50])["a" * 50] == f"{'a' * 12}…{'a' * 13}"
 
 
 def test_a_strip_has_a_cell_per_item_and_bins_above_500():

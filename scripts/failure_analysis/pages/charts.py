@@ -80,7 +80,7 @@ def shares(by_item: Mapping[str, tuple[int, int]], items: Sequence[str]) -> list
             for item in items]
 
 
-def short(names: Sequence[str], most: int = 30) -> dict[str, str]:
+def short(names: Sequence[str], most: int = 26) -> dict[str, str]:
     """Names cut in their middle, so far that they stay different."""
     for length in range(most, max(map(len, names), default=0) + 8, 8):
         cut = {name: _cut(name, length) for name in names}

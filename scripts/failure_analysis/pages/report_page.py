@@ -83,11 +83,16 @@ def write_beside(analysis_dir: Path, most_mb: float = MOST_MB,
 
 def write_anew(analysis_dir: Path) -> None:
     """Writes the page beside the report of a folder again, as large as it was asked to be; leaves
-    what no step wrote."""
+    what no step wrote. Where the files are such that none can be made, there is none: the one that
+    stands there would be of other files."""
     path = path_of(standing.report_of(analysis_dir))
-    if not aside.foreign(analysis_dir, [path.name]):
+    if aside.foreign(analysis_dir, [path.name]):
+        return
+    try:
         write_beside(analysis_dir, manifest.settings(analysis_dir, steps.PAGE.name, _Settings)
                      .get("mb", MOST_MB))
+    except files.Refusal:
+        path.unlink(missing_ok=True)
 
 
 def write(analysis_dir: Path, path: Path, most_mb: float = MOST_MB,
