@@ -143,6 +143,6 @@ def test_the_page_lists_buckets_under_their_group(run_script, folder, tmp_path):
     done = run_script("review_app.py", folder, "--static", page)
     assert done.returncode == 0, done.stderr
     text = page.read_text()
-    assert "Group <code>wrong_booking</code></span> <b class=\"n\">4</b>" in text
+    assert "Group <code>wrong_booking</code></span> <b class=\"n\">2</b>" in text
     assert text.index('id="cause:wrong_booking"') < text.index(
         'class="cause in-group" id="cause:books_the_wrong_day"')

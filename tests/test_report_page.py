@@ -6,15 +6,15 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
-from browser import chromium, serious_faults, until
-from hostile import ATTACKS
-from make_runs import judged, turn
 
+from browser import chromium, serious_faults, until
 from failure_analysis import manifest
 from failure_analysis.clean import visible
 from failure_analysis.packet import rows
 from failure_analysis.pages import charts, report_text
 from failure_analysis.review import ledger
+from hostile import ATTACKS
+from make_runs import judged, turn
 
 POISON = '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">'
 ANSWER = "The garden talk is at nine o'clock, and I have booked you for nine."
@@ -33,7 +33,8 @@ def analysed(run_script, tmp_path_factory):
         turn(2, False, model_name="vendor/model-a-chat", assistant_text="\n".join(ATTACKS)),
         turn(3, model_name="vendor/model-a-chat"), turn(4, model_name="vendor/model-a-chat")])
     judged(root / "run-b", [
-        turn(1, False, model_name="vendor/model-b-chat", assistant_text=f"Ten, as everybody knows. {POISON}"),
+        turn(1, False, model_name="vendor/model-b-chat",
+             assistant_text=f"Ten, as everybody knows. {POISON}"),
         *(turn(number, model_name="vendor/model-b-chat") for number in (2, 3))])
     done = run_script("deep_error_analysis.py", "--run-dir", root / "run-a", root / "run-b",
                       "--output", root / "out" / "deep_error_analysis.md")
@@ -52,7 +53,8 @@ def folder(analysed, tmp_path):
 def reviewed(folder, run_script):
     """Two of its three failures reviewed, and a report that somebody has rewritten."""
     record(folder, "run-a/1", quotes=["booked you for nine"], mechanism=f"{HAPPENED} {POISON}")
-    record(folder, "run-b/1", quotes=["Ten, as everybody knows."], fault="grader_issue", bucket="wants_other_words")
+    record(folder, "run-b/1", quotes=["Ten, as everybody knows."], fault="grader_issue",
+           bucket="wants_other_words")
     assert run_script("write_report.py", folder).returncode == 0
     report = folder / "deep_error_analysis.md"
     text = report.read_text("utf-8").replace("## What was read", (

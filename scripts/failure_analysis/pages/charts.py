@@ -1,4 +1,4 @@
-"""Figures of the report page as inline SVG: bars, stacks, strips, lines. They stretch to the width
+"""Figures of the report page as inline SVG: bars, stacks, strips. They stretch to the width
 that they are given, and hold no words but those for who cannot see them: labels and numbers stand
 beside them, as text. Colours are classes (c0 to c7 and others), so that light and dark differ."""
 
@@ -65,15 +65,6 @@ def strip(shares: Sequence[float | None], names: Sequence[str], words: str) -> M
     return _svg(len(shares), 18, words, shapes)
 
 
-def line(points: Sequence[tuple[float, float]], words: str) -> Markup:
-    """Points (x and y from 0 to 1) as a line."""
-    places = [(20 + 960 * x, 90 - 80 * y) for x, y in points]
-    drawn = " ".join(f"{x:.0f},{y:.0f}" for x, y in places)
-    shapes = [_line(0, 90, 1000, 90, "axis"), _line(0, 10, 1000, 10, "axis"),
-              f'<polyline class="curve" points="{drawn}"/>']
-    return _svg(1000, 100, words, shapes, "tall")
-
-
 def shares(by_item: Mapping[str, tuple[int, int]], items: Sequence[str]) -> list[float | None]:
     """Of each item the share of its judged attempts that failed; None where there is none."""
     return [by_item[item][0] / by_item[item][1] if by_item.get(item, (0, 0))[1] else None
@@ -135,12 +126,12 @@ def _rect(x: float, width: float, height: float, colour: str, words: str = "") -
         f"{title}</rect>"
 
 
-def _line(x: float, y: float, to_x: float, to_y: float, kind: str = "whisker") -> str:
-    return f'<line class="{kind}" x1="{x:.1f}" y1="{y:g}" x2="{to_x:.1f}" y2="{to_y:g}"/>'
+def _line(x: float, y: float, to_x: float, to_y: float) -> str:
+    return f'<line class="whisker" x1="{x:.1f}" y1="{y:g}" x2="{to_x:.1f}" y2="{to_y:g}"/>'
 
 
-def _svg(width: float, height: float, words: str, shapes: Iterable[str], kind: str = "") -> Markup:
+def _svg(width: float, height: float, words: str, shapes: Iterable[str]) -> Markup:
     """A drawing with its description, as wide as its place."""
-    return Markup(f'<svg class="figure {kind}" role="img" viewBox="0 0 {width:g} {height:g}" '
+    return Markup(f'<svg class="figure" role="img" viewBox="0 0 {width:g} {height:g}" '
                   f'preserveAspectRatio="none" aria-label="{escape(words)}">'
                   f'{"".join(shapes)}</svg>')

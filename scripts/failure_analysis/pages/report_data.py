@@ -1,9 +1,9 @@
-"""What the report page says of a folder at first sight, and what its figures draw: rates, causes,
-faults, what cannot be compared, the audit, the state of the check."""
+"""What the report page says of a folder at first sight: rates, causes, faults, what cannot be
+compared, the audit, the state of the check."""
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,13 +11,12 @@ from failure_analysis import clean, facts, files, results, statistics, steps
 from failure_analysis.audit.candidates import CLASSES, FLAGS
 from failure_analysis.audit.page import MEANS
 from failure_analysis.comparison import page as comparison_page
-from failure_analysis.datapoint import natural_key
 from failure_analysis.packet import heuristics, rows, sanity
 from failure_analysis.pages import charts
 from failure_analysis.pages.charts import Part
-from failure_analysis.review import audit_counts, break_counts, counting, ledger, plan, standing
+from failure_analysis.review import audit_counts, counting, ledger, plan, standing
 
-_MOST_UNITS = 12
+MOST_UNITS = 12
 _MOST_CAUSES = 7
 _FINDINGS = 3
 _MOST_DIMENSIONS = 5
@@ -70,13 +69,14 @@ def load(analysis_dir: Path, counts: counting.Counts | None = None) -> Folder:
     text = files.read_text(report) if report.is_file() else None
     return Folder(
         analysis_dir, counts, results.read(sane, results.Sanity, steps.BUILD.script),
-        _read(analysis_dir / heuristics.NAME, results.Clusters, steps.CLUSTER),
-        _read(analysis_dir / comparison_page.NAME, results.Comparison, steps.COMPARE),
+        made_by(analysis_dir / heuristics.NAME, results.Clusters, steps.CLUSTER),
+        made_by(analysis_dir / comparison_page.NAME, results.Comparison, steps.COMPARE),
         audit_counts.load(analysis_dir, counts.index), facts.load(analysis_dir), text,
         text is not None and not standing.is_rewritten(report, analysis_dir))
 
 
-def _read(path: Path, shape: Any, step: steps.Step) -> dict | None:
+def made_by(path: Path, shape: Any, step: steps.Step) -> dict | None:
+    """What a step wrote; None where it did not run."""
     return results.read(path, shape, step.script) if path.exists() else None
 
 
@@ -140,7 +140,7 @@ def faults(folder: Folder) -> dict[str, Counter[str]]:
     return {name: models for name, models in found.items() if models}
 
 
-def overview(folder: Folder, names: Mapping[str, str]) -> dict:
+def overview(folder: Folder) -> dict:
     """The first screen."""
     counts, found = folder.counts, causes(folder)
     plain = [cause for cause in found if not cause.members]
@@ -154,8 +154,8 @@ def overview(folder: Folder, names: Mapping[str, str]) -> dict:
                    "rate": f"{100 * unit.passed / unit.judged:.1f}", "passed": unit.passed,
                    "judged": unit.judged, "low": f"{100 * unit.low:.0f}",
                    "high": f"{100 * unit.high:.0f}", "bar": _unit_bar(unit)}
-                  for unit in rated[:_MOST_UNITS]],
-        "more_units": max(0, len(rated) - _MOST_UNITS),
+                  for unit in rated[:MOST_UNITS]],
+        "more_units": max(0, len(rated) - MOST_UNITS),
         "by": folder.compared["by"] if folder.compared else "model",
         "causes": [{"cause": cause, "name": clean.visible(cause.name),
                     "bar": charts.bar(cause.count / most, colour=cause.colour,
@@ -255,126 +255,3 @@ def check(folder: Folder) -> tuple[str, str]:
     if wrong:
         return "fails", f"{draft}checked: {wrong} {'fault' if wrong == 1 else 'faults'}"
     return "holds", "check holds"
-
-
-def figures(folder: Folder, names: Mapping[str, str]) -> list[dict]:
-    """The figures that there is something to draw for."""
-    found = [_who_fails(folder, names), _by_model(folder, names), _faults_by_model(folder, names),
-             _thirds(folder)]
-    return [figure for figure in found if figure]
-
-
-def _who_fails(folder: Folder, names: Mapping[str, str]) -> dict | None:
-    """A strip per model or run over the items, those that most fail first."""
-    by_run = bool(folder.compared) and folder.compared["by"] == "run"
-    tally: dict[str, dict[str, list[int]]] = {}
-    for line in folder.counts.index.outcomes.values():
-        if line.outcome != "unjudged":
-            mine = tally.setdefault(line.run if by_run else line.model, {})
-            both = mine.setdefault(line.item, [0, 0])
-            both[0] += line.outcome == "fail"
-            both[1] += 1
-    if len(tally) < 1:
-        return None
-    items = _hardest(tally)
-    order = [unit.name for unit in reversed(units(folder))] or sorted(tally)
-    labels = [clean.visible(item) for item in items]
-    short = charts.short([clean.visible(name) for name in order])
-    fails = Counter(sum(2 * mine[item][0] > mine[item][1] for mine in tally.values()
-                        if item in mine) for item in items)
-    rows_ = [{"label": short[clean.visible(name)], "name": clean.visible(name),
-              "value": f"{sum(both[0] for both in tally[name].values())} failed",
-              "svg": charts.strip(charts.shares(tally[name], items), labels,
-                                  f"{clean.visible(name)}: failures over {len(items)} items, those "
-                                  "that most fail first")} for name in order if name in tally]
-    many = len(tally)
-    ends = [(many, f"{fails[many]} failed by all"), (0, f"{fails[0]} passed by all")]
-    binned = " Each cell is a part of the items; the stronger its colour, the more of them fail." \
-        if len(items) > charts.BINNED_ABOVE else ""
-    return {"title": "Who fails what", "rows": rows_, "kind": "strips",
-            "ends": [words for _, words in ends],
-            "about": f"{len(items)} items, those that most {'runs' if by_run else 'models'} fail "
-                     f"on the left.{binned}",
-            "legend": [("fails", "f4"), *([("some attempts or items fail", "f2")] if any(
-                0 < both[0] < both[1] for mine in tally.values() for both in mine.values())
-                or binned else []), ("passes", "f0"), *([("not judged", "none")] if any(
-                len(mine) < len(items) for mine in tally.values()) else [])]}
-
-
-def _hardest(tally: Mapping[str, Mapping[str, Sequence[int]]]) -> list[str]:
-    """The items, those first of which the largest share of units fails."""
-    failed: Counter[str] = Counter()
-    judged: Counter[str] = Counter()
-    for mine in tally.values():
-        for item, both in mine.items():
-            failed[item] += both[0] / both[1]
-            judged[item] += 1
-    return sorted(judged, key=lambda item: (-failed[item] / judged[item], natural_key(item)))
-
-
-def _by_model(folder: Folder, names: Mapping[str, str]) -> dict | None:
-    """The causes of each model as a stack."""
-    plain = [cause for cause in causes(folder) if not cause.members]
-    if not plain:
-        return None
-    models = _models(folder, plain)
-    first, rest = plain[:charts.COLOURS], plain[charts.COLOURS:]
-    stacks = {model: [*(Part(clean.visible(cause.name), cause.models.get(model, 0), cause.colour)
-                        for cause in first),
-                      Part("others", sum(cause.models.get(model, 0) for cause in rest), "c7")]
-              for model in models}
-    read = plain[0].is_read
-    return {"title": "Causes by model" if read else "Provisional modes by model",
-            "kind": "stacks", "ends": (), "rows": _stacked(stacks), "about":
-            "Reviewed failures by bucket." if read else
-            "Labels that rules gave by words; nobody has read these failures yet.",
-            "legend": [(clean.visible(cause.name), cause.colour) for cause in first]
-            + [(f"{len(rest)} others", "c7")] * bool(rest)}
-
-
-def _models(folder: Folder, plain: Iterable[Cause]) -> list[str]:
-    total: Counter[str] = Counter()
-    for cause in plain:
-        total.update(cause.models)
-    return [name for name, _ in ranked(total)]
-
-
-def _stacked(stacks: Mapping[str, list[Part]]) -> list[dict]:
-    """A row per model, all on one scale."""
-    sums = {model: sum(part.count for part in parts) for model, parts in stacks.items()}
-    most = max(sums.values(), default=1)
-    short = charts.short([clean.visible(model) for model in stacks])
-    return [{"label": short[name], "name": name, "value": f"{sums[model]:g}",
-             "svg": charts.stack(parts, most, f"{name}: " + ", ".join(
-                 f"{part.name} {part.count:g}" for part in parts if part.count))}
-            for model, parts in stacks.items() for name in [clean.visible(model)]]
-
-
-def _faults_by_model(folder: Folder, names: Mapping[str, str]) -> dict | None:
-    found = faults(folder)
-    if not found:
-        return None
-    total: Counter[str] = Counter()
-    for models in found.values():
-        total.update(models)
-    stacks = {model: [Part(name, models[model], FAULT_COLOURS[name])
-                      for name, models in found.items()] for model, _ in ranked(total)}
-    return {"title": "Whose fault, by model", "ends": (), "kind": "stacks",
-            "rows": _stacked(stacks),
-            "about": "Reviewed failures by the fault that readers decided.",
-            "legend": [(name.replace("_", " "), FAULT_COLOURS[name]) for name in found]}
-
-
-def _thirds(folder: Folder) -> dict | None:
-    """In which third of their runs failures broke, where readers name steps."""
-    found = break_counts.breaks(folder.counts)
-    if not found:
-        return None
-    thirds = Counter(each.third for each in found.values())
-    most = max(thirds.values())
-    return {"title": "Where in the run it broke", "kind": "stacks", "legend": [], "ends": (),
-            "about": f"The third of the run in which the step lies, of {len(found)} failures whose "
-                     "step readers name.",
-            "rows": [{"label": f"{third} third", "name": "", "value": str(thirds[third]),
-                      "svg": charts.bar(thirds[third] / most, words=f"{third}: {thirds[third]}")}
-                     for third in break_counts.THIRDS]}

@@ -18,7 +18,14 @@ from failure_analysis import aside, clean, facts, files, manifest, steps, store
 from failure_analysis.audit import candidates
 from failure_analysis.audit.candidates import CLASSES, FLAGS
 from failure_analysis.audit.page import MEANS, MOST_SHOWN
-from failure_analysis.pages import charts, examined, report_data, report_points, report_text
+from failure_analysis.pages import (
+    charts,
+    examined,
+    report_data,
+    report_figures,
+    report_points,
+    report_text,
+)
 from failure_analysis.pages import desk as desks
 from failure_analysis.pages.report_data import Folder
 from failure_analysis.pages.report_points import Line
@@ -28,7 +35,7 @@ MOST_MB = 3
 _TEMPLATES = Path(__file__).resolve().parents[3] / "templates"
 _MISSES = 100  # datapoints that do not fit, after which none is tried any more
 _MOST_LABELS = 28
-_PLACE = f"<!--{secrets.token_hex(16)}-->"  # which no text of the runs can know
+_PLACE = f"<!--{secrets.token_hex(16)}-->"  # no text of the runs can know it
 
 
 class _Settings(TypedDict, total=False):
@@ -123,7 +130,8 @@ def _filled(bare: str, folder: Folder, text: report_text.Text | None, lines: lis
     """The page with its datapoints and its data in their places."""
     shown, names = {ident for ident, _ in points}, {"": 0}
     data = {"rows": [_row(line, line.ident in shown, names) for line in lines],
-            "names": list(names), "facts": text.facts if text else {}, "short": _Labels(folder.counts).short}
+            "names": list(names), "facts": text.facts if text else {},
+            "short": _Labels(folder.counts).short}
     head, middle, tail = bare.split(_PLACE)
     return "".join((head, "\n".join(source for _, source in points), middle, _json(data), tail))
 
@@ -218,8 +226,8 @@ def _frame(folder: Folder, text: report_text.Text | None) -> Callable[[dict | No
     values = {
         "title": title, "style": Markup(style), "script": Markup(script),
         "style_hash": _hash(style), "script_hash": _hash(script), "report": text,
-        "overview": report_data.overview(folder, labels.short),
-        "figures": report_data.figures(folder, labels.short),
+        "overview": report_data.overview(folder),
+        "figures": report_figures.figures(folder),
         "causes": _causes(folder, causes, labels), "audit": _audit(folder),
         "pairs": desks.pairs(ledger.current(folder.counts.standing)),
         "read": report_data.read_by_model(folder), "planned": report_data.planned(folder),
