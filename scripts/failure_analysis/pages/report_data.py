@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from failure_analysis import clean, facts, files, results, statistics, steps
-from failure_analysis.audit.candidates import CLASSES, FLAGS
+from failure_analysis.audit.candidates import FLAGS
 from failure_analysis.audit.page import MEANS
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.packet import heuristics, rows, sanity
 from failure_analysis.pages import charts
+from failure_analysis.pages import desk as desks
 from failure_analysis.pages.charts import Part
 from failure_analysis.review import audit_counts, counting, ledger, plan, standing
 
@@ -145,8 +146,8 @@ def overview(folder: Folder) -> dict:
     counts, found = folder.counts, causes(folder)
     plain = [cause for cause in found if not cause.members]
     most = max((cause.count for cause in plain), default=1)
-    its_faults = faults(folder)
-    total = sum(models.total() for models in its_faults.values())
+    blamed = [Part(name, models.total(), FAULT_COLOURS[name])
+              for name, models in faults(folder).items()]
     rated = units(folder)
     findings = folder.sanity["findings"]
     return {
@@ -163,27 +164,32 @@ def overview(folder: Folder) -> dict:
                    for cause in plain[:_MOST_CAUSES]],
         "more_causes": max(0, len(plain) - _MOST_CAUSES),
         "is_read": any(cause.is_read for cause in found),
-        "faults": [(name, models.total(), FAULT_COLOURS[name])
-                   for name, models in its_faults.items()],
-        "fault_bar": charts.stack([Part(name, models.total(), FAULT_COLOURS[name])
-                                   for name, models in its_faults.items()],
-                                  words="Whose fault: " + ", ".join(
-            f"{name} {models.total()}" for name, models in its_faults.items())) if total else "",
-        "fault_total": total, "dimensions": [] if total else _dimensions(folder),
+        "faults": blamed, "fault_bar": charts.stack(blamed) if blamed else "",
+        "dimensions": [] if blamed else _dimensions(folder),
         "findings": [clean.visible(one["text"]) for one in findings[:_FINDINGS]],
         "more_findings": max(0, len(findings) - _FINDINGS),
-        "audit": [(klass, MEANS[klass], folder.examined.counts[klass]) for klass in CLASSES
-                  if klass in FLAGS and folder.examined.counts[klass]] if folder.examined else None,
-        "leads": sum(count for klass, count in folder.examined.counts.items()
-                     if klass not in FLAGS) if folder.examined else 0,
-        "confirmed": sum(final.answer == "confirmed" for final in folder.examined.finals.values())
-        if folder.examined else 0,
+        **_flags(folder.examined),
         "failing": counts.failing.total(), "reviewed": counts.reviewed.total(),
         "unjudged": counts.unjudged.total(), "read": counting.read_of(counts),
         "coders": _coders(counts),
         "nothing": "" if counts.failing else rows.without_failures(counts.index),
-        "check": check(folder), "open": len(counts.open)
-        + sum(final.verdict is None for final in counts.read.values())}
+        "check": check(folder), "open": len(undecided(counts))}
+
+
+def _flags(examined: audit_counts.Examined | None) -> dict:
+    """What the audit flags, by class (None: it was not made), its leads, what readers confirmed."""
+    if examined is None:
+        return {"audit": None, "leads": 0, "confirmed": 0}
+    counts = examined.counts
+    return {"audit": [(klass, MEANS[klass], counts[klass]) for klass in FLAGS if counts[klass]],
+            "leads": sum(count for klass, count in counts.items() if klass not in FLAGS),
+            "confirmed": sum(final.answer == "confirmed" for final in examined.finals.values())}
+
+
+def undecided(counts: counting.Counts) -> list[str]:
+    """The datapoints on which readers have not come to one view."""
+    return [ident for ident, final in (*counts.open.items(), *counts.read.items(),
+                                       *counts.wrong_pass.items()) if desks.disagrees(final)]
 
 
 def reviewed(folder: Folder) -> str:

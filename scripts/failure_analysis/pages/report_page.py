@@ -218,7 +218,7 @@ def _points(folder: Folder, text: report_text.Text | None, room: int
 
 def _frame(folder: Folder, text: report_text.Text | None) -> Callable[[dict | None], str]:
     """The page without its datapoints and its data, as a function of what is left out."""
-    labels = _Labels(folder.counts)
+    counts, labels = folder.counts, _Labels(folder.counts)
     causes = report_data.causes(folder)
     title = clean.visible(folder.sanity["conservation"]["benchmark"])
     style, script = (_asset("review_app/theme.css") + _asset("report_page/page.css"),
@@ -229,9 +229,11 @@ def _frame(folder: Folder, text: report_text.Text | None) -> Callable[[dict | No
         "overview": report_data.overview(folder),
         "figures": report_figures.figures(folder),
         "causes": _causes(folder, causes, labels), "audit": _audit(folder),
-        "pairs": desks.pairs(ledger.current(folder.counts.standing)),
+        "pairs": desks.pairs(ledger.current(counts.standing)),
         "read": report_data.read_by_model(folder), "planned": report_data.planned(folder),
-        "passed": _those(folder, labels, "pass"), "undecided": _those(folder, labels, None),
+        **{name: [_entry(folder, labels, ident) for ident in idents] for name, idents in (
+            ("passed", [ident for ident, final in counts.read.items() if final.verdict == "pass"]),
+            ("wrong_pass", counts.wrong_pass), ("undecided", report_data.undecided(counts)))},
         "of": standing.digest(folder.report) if folder.report else ""}
     template = _environment().get_template("report_page/page.html.j2")
     return lambda left: template.render(**values, left=left, place=Markup(_PLACE))
@@ -262,17 +264,6 @@ def _entry(folder: Folder, labels: _Labels, ident: str) -> dict:
     return {"id": ident, "label": labels[ident], "href": report_text.datapoint(ident),
             "fault": final.fault or "no agreement", "mechanism": final.reviews[-1].mechanism,
             "coders": [review.coder for review in final.reviews]}
-
-
-def _those(folder: Folder, labels: _Labels, verdict: str | None) -> list[dict]:
-    """The datapoints that readers passed, or on which they have not come to one view (None)."""
-    counts = folder.counts
-    if verdict:
-        return [_entry(folder, labels, ident) for ident, final in counts.read.items()
-                if final.verdict == verdict]
-    return [_entry(folder, labels, ident) for ident, final in
-            (*counts.open.items(), *counts.read.items(), *counts.wrong_pass.items())
-            if desks.disagrees(final)]
 
 
 def _audit(folder: Folder) -> list[dict]:
