@@ -4,6 +4,7 @@
 #     "filelock>=3.13,<5",
 #     "jinja2>=3.1,<4",
 #     "jmespath>=1.0.1,<2",
+#     "markdown-it-py>=3,<5",
 #     "matplotlib>=3.8,<4",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
@@ -34,11 +35,12 @@ shows each sentence of the report with its evidence, for a person who did not wr
 to second_reading.jsonl, as with check_report.py --answers. Its view "Audit" shows each candidate of
 audit_benchmark.py, the sides beside each other with the words that differ; readings go to
 audit_readings.jsonl, as with audit_benchmark.py --readings. Datapoints that no grader judged are
-there too: the form takes the reader's verdict. With --static it serves nothing and writes one
-read-only HTML page of the reviews and of the audit's candidates, to send to a colleague.
+there too: the form takes the reader's verdict. With --static it serves nothing and writes the page
+that stands beside the report (overview, figures, report, reviews, failures, the audit's candidates)
+to another place, to send to a colleague; before the first review too.
 
 Exit codes: 0 done or interrupted; 1 refused (no runs or packet, an analysis of other inputs or a
-half-written one in the folder, nothing to read, port taken, no review for --static); 2 usage.
+half-written one in the folder, nothing to read, port taken); 2 usage.
 
 Example: review_app.py runs/ --coder alice
 """
@@ -66,7 +68,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--no-browser", action="store_true",
                         help="print the link and open no browser")
     parser.add_argument("--static", type=Path, metavar="OUT.html",
-                        help="write the reviews as one read-only page instead")
+                        help="write the report and its evidence as one read-only page instead")
+    cli.add_page_mb(parser)
     args = parser.parse_args(argv)
     if not 0 <= args.port <= 65535:
         parser.error("--port is from 0 to 65535")
@@ -92,7 +95,7 @@ def _opened(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     elif (analysis_dir := _analysed(args)) is None:
         return 1  # stage 1 has said why
     if args.static:
-        return _write(analysis_dir, args.static)
+        return _write(analysis_dir, args.static, args.page_mb)
     if said := begin.planned(analysis_dir):
         cli.summarise({}, [said], as_json=False)
     try:
@@ -125,15 +128,12 @@ def _analysed(args: argparse.Namespace) -> Path | None:
     return report.parent
 
 
-def _write(analysis_dir: Path, page: Path) -> int:
+def _write(analysis_dir: Path, page: Path, page_mb: float) -> int:
     """Writes the static page and says what is in it."""
-    from failure_analysis.pages import static_page
+    from failure_analysis.pages import report_page
 
-    summary = static_page.write(analysis_dir, page)
-    judged = "{} of {} unjudged ones, ".format(*summary["unjudged"]) if summary["unjudged"] else ""
-    cli.summarise(summary, [f"{summary['reviewed']} of {summary['failing']} failing datapoints "
-                            f"reviewed, {judged}by {', '.join(summary['coders'])}",
-                            f"page: {page}"], as_json=False)
+    written = report_page.write(analysis_dir, page, page_mb)
+    cli.summarise({}, [written.reviewed, *written.lines()], as_json=False)
     return 0
 
 
