@@ -10,6 +10,8 @@ from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
+import msgspec
+
 from failure_analysis import tool_calls
 from failure_analysis.audit import broken, lost, required
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
@@ -31,6 +33,7 @@ _CLOCK = re.compile(r"(^|_)(time|now|today|date|clock|random|uuid|weather|news|w
 _UNKNOWN_TOOL = re.compile(r"unknown (tool|function)|no (such )?(tool|function)|(tool|function) "
                            r"\S+ (was )?not found|not a valid tool|invalid tool|does not exist",
                            re.I)
+_SORTED = msgspec.json.Encoder(order="deterministic").encode
 _NO_CALL = "(no call"  # what stands for the call of a result that has none
 _THOUGHT = re.compile(r"(think|plan|note|log_thought)", re.I)
 _ID = re.compile(r"(^|_)(id|ref)$", re.I)
@@ -263,7 +266,7 @@ def _called(made: Made) -> str:
 
 @lru_cache(1 << 10)
 def _key(made: Made) -> str:
-    return json.dumps([made.by, made.tool, made.arguments], sort_keys=True)
+    return _SORTED([made.by, made.tool, made.arguments]).decode()
 
 
 class _Look(NamedTuple):
