@@ -222,5 +222,7 @@ def _is_sorted(listed: str) -> bool:
 def _lacks_one(item: Item, whole: Whole, gold: str) -> bool:
     """Whether the other golds have all numbers of their questions in another order, and this one
     has not all."""
+    if not is_usual(figures_of(item, whole), "permute"):
+        return False
     said, asked = Counter(golds.numbers(gold)), Counter(golds.numbers(item.question))
-    return said.total() > 1 and said < asked and is_usual(figures_of(item, whole), "permute")
+    return said.total() > 1 and said < asked

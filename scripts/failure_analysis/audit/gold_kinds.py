@@ -124,9 +124,9 @@ def _odd_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:
     if golds.is_placeholder(gold):
         return "What is expected only stands for an answer."
     counts = whole.profile.tasks.get(golds.task_of(item.rows), Counter())
-    texts = golds.options(item.question).values()
     if offered and golds.kind(gold) != "letter" and counts["offered"] > FEWEST_SIBLINGS \
             and counts["not_letter"] <= max(1, ODD * counts["offered"]) \
-            and not any(golds.folded(text) in golds.folded(gold) for text in texts):
+            and not any(golds.folded(text) in golds.folded(gold)
+                        for text in golds.options(item.question).values()):
         return "What is expected is none of the options, neither a letter nor a text of them."
     return ""

@@ -125,6 +125,7 @@ def is_any_number(gold: str) -> bool:
         or kind(gold) in ("none", "truth", "letter")
 
 
+@lru_cache(maxsize=4)
 def options(question: str) -> dict[str, str]:
     """The options that a question offers under letters, A, B and so on without a gap; none where
     it offers fewer than two."""

@@ -47,7 +47,7 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
     """(rule, what it says of a datapoint, whether it holds), the surest first."""
     expects = _expects(item, due)
     idle = lru_cache(lambda: _idle(item, passed, due))
-    others = _writers(passed)
+    others = lru_cache(lambda: _writers(passed))
     file_due = lru_cache(lambda: _file_due(item, passed))
     peers = lru_cache(lambda: expects is None and due is None and _others_did(item))
     return [
@@ -81,7 +81,7 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          lambda row: bool(forbidden.changed(row, item.question))),
         ("others_wrote", "wrote nothing, where others that passed did",
          lambda row: due is None and not shell.wrote(row) and required.state(row) is not True
-         and (bool(others) and row.model not in others
+         and (bool(others()) and row.model not in others()
               or file_due()))]
 
 
