@@ -10,13 +10,11 @@ from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
-import msgspec
-
 from failure_analysis import tool_calls
 from failure_analysis.audit import broken, lost, required
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
-from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.audit.seen import SORTED_JSON, Made, Seen
 from failure_analysis.audit.whole import Whole
 
 _TOKENS = re.compile(r"^(length|(max_?)?tokens?|max_(output_|new_|completion_)?tokens|token_?limit|"
@@ -33,7 +31,6 @@ _CLOCK = re.compile(r"(^|_)(time|now|today|date|clock|random|uuid|weather|news|w
 _UNKNOWN_TOOL = re.compile(r"unknown (tool|function)|no (such )?(tool|function)|(tool|function) "
                            r"\S+ (was )?not found|not a valid tool|invalid tool|does not exist",
                            re.I)
-_SORTED = msgspec.json.Encoder(order="deterministic").encode
 _NO_CALL = "(no call"  # what stands for the call of a result that has none
 _THOUGHT = re.compile(r"(think|plan|note|log_thought)", re.I)
 _ID = re.compile(r"(^|_)(id|ref)$", re.I)
@@ -266,7 +263,7 @@ def _called(made: Made) -> str:
 
 @lru_cache(1 << 10)
 def _key(made: Made) -> str:
-    return _SORTED([made.by, made.tool, made.arguments]).decode()
+    return SORTED_JSON([made.by, made.tool, made.arguments]).decode()
 
 
 class _Look(NamedTuple):

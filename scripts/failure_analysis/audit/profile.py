@@ -16,7 +16,8 @@ class Profile:
     numbers, have `held` only those of the question, `permute` just these; of each task how many
     golds there are, break off, are no number or letter where one is asked for; demands kept and
     broken; what questions say is the answer though it is not; items with one content whose names
-    differ in case and white space; how often each write is required."""
+    differ in case and white space; how often each write is required; whether any template has
+    golds enough to say something of one."""
 
     kinds: dict[tuple[str, str], Counter] = field(default_factory=dict)
     tasks: dict[str, Counter] = field(default_factory=dict)

@@ -7,16 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-import msgspec
-
 from failure_analysis.audit import asks, normal, same_form, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
-from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.seen import SORTED_JSON, Seen
 from failure_analysis.audit.whole import Whole
 
-_SORTED = msgspec.json.Encoder(order="deterministic").encode
 NEAR = 0.95
 NEAR_WORDS = 0.9  # where all words but fillers are equal
 _MOST_PAIRS = 2_000  # pairs of answers that are held against each other
@@ -83,8 +80,8 @@ def did(row: Seen, leaves: str = "form") -> str:
 @lru_cache(1 << 7)
 def called(row: Seen) -> str:
     """The calls of a datapoint and their results, under one spelling; blank for none."""
-    return _SORTED([(made.by, made.tool, made.arguments, made.result_hash)
-                    for made in row.made]).decode() if row.made else ""
+    return SORTED_JSON([(made.by, made.tool, made.arguments, made.result_hash)
+                        for made in row.made]).decode() if row.made else ""
 
 
 def by_answer(item: Item) -> dict[str, list[Seen]]:

@@ -12,6 +12,7 @@ import msgspec
 from failure_analysis import tool_calls, tool_checks
 from failure_analysis.checks import text_of
 
+SORTED_JSON = msgspec.json.Encoder(order="deterministic").encode
 _LONGEST = 60_000  # characters of a text; what is longer is told apart by its hash
 LONGEST_RESULT = 4_000
 _MOST_DIGITS = 300  # of a number; Python refuses to read one of 4,300
