@@ -49,7 +49,7 @@ def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = 
     that is a set by its name (unless all are `ordered`)."""
     if type(a) is type(b) and type(a) in (str, int) and a == b:
         return True
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
+    if isinstance(a, dict) and isinstance(b, dict):
         a, b = (each if ordered else _sorted(each) for each in (a, b))
         return all(same(a.get(key), b.get(key), str(key), capitals, ordered=ordered)
                    for key in {**a, **b})

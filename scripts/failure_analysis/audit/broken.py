@@ -22,7 +22,7 @@ _STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|
 # What may stand before: a mark, the name of what speaks, its code.
 _BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|server|provider|proxy|"
            r"status)( error)?[:\s]+)?(http[\s/\d.]*?)?(error code[: ]*|status code[: ]*)?")
-# One of these stands in each such text, so that few answers are looked at closely.
+# One of these stands in each such text.
 _SIGNS = ("error", "limit", "unavailable", "gateway", "time", "memory", "overload", "traceback",
           "connection", "stream", "pipe", "request", "busy", "capacity", "response", "preempt",
           "worker", "lost", "killed", "throttl", "exception")
@@ -73,10 +73,9 @@ def stands_for_answer(answer: str, question: str, termination: str) -> bool:
     """Whether an error of the infrastructure stands in the place of an answer. Not where the
     question is about errors, unless the run ended in one."""
     start = answer[:300].lower()
-    if not any(map(start.__contains__, _SIGNS)):
-        return False
     if not (_ANSWER.match(start) or (_PAGE.match(start) and _PAGE_SAYS.search(answer[:1_000]))
-            or _STANDS_FOR.match(answer[:400]) or _is_fault(answer)):
+            or _STANDS_FOR.match(answer[:400]) or _is_fault(answer)) \
+            or not any(map(start.__contains__, _SIGNS)):
         return False
     return bool(ERROR_END.search(termination)) or ended(termination) \
         or not _OF_ERRORS.search(question)

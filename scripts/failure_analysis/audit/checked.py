@@ -3,6 +3,7 @@ held against the run's own last test and the words of the judge."""
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from failure_analysis.audit import required, shell
 from failure_analysis.audit.seen import Made, Seen
@@ -144,7 +145,12 @@ def _true_count(claim: str, log: str) -> bool:
 
 def _is_test(one: Made) -> bool:
     """Whether a call runs tests: its tool or its command says so."""
-    return bool(_TESTS.search(shell.command(one) or one.tool))
+    return _names_tests(shell.command(one) or one.tool)
+
+
+@lru_cache(maxsize=128)
+def _names_tests(text: str) -> bool:
+    return bool(_TESTS.search(text))
 
 
 def _log(judge: str) -> bool:

@@ -108,10 +108,7 @@ def _untold(item: Item, rows: Sequence[Seen]) -> list[Variant]:
 
 def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
     """The first claim of a datapoint that its record denies."""
-    if not due and required.state(row) is not False and not (
-            row.made and any(map(required.writes, whole.tools))):
-        return None  # nothing that is recorded could deny it
-    claims = wording.claims(row.spoken or row.answer)
+    claims = wording.claims(row.spoken or row.answer) if _may_deny(row, due, whole) else []
     if not claims:
         return None
     done = shell.wrote(row)
@@ -129,6 +126,18 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
         if record:
             return Claim(sentence, record)
     return None
+
+
+def _may_deny(row: Seen, due: Sequence[Call], whole: Whole) -> bool:
+    """Whether the record could deny a claim at all: a call was refused or is missing, nothing was
+    written, or the state is wrong."""
+    state, made = required.state(row), {(one.by, one.tool) for one in row.made}
+    if not due and state is not False and not (made and any(map(required.writes, whole.tools))):
+        return False
+    if any(map(shell.failed, row.made)) or state is False and not made:
+        return True
+    return state is not True and whole.runs[row.run].acted > 0 and (
+        not shell.wrote(row) or any((call.by, call.name) not in made for call in due))
 
 
 def _checked(row: Seen, question: str) -> Claim | None:

@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from failure_analysis.audit import golds, recorded
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import (
-    FEWEST_SIBLINGS,
     ODD,
     Fault,
     figures_of,
@@ -17,6 +16,7 @@ from failure_analysis.audit.faults import (
     sides,
 )
 from failure_analysis.audit.items import Item
+from failure_analysis.audit.profile import FEWEST_SIBLINGS
 from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 from failure_analysis.audit.whole import Whole
 
@@ -108,16 +108,18 @@ def _pieces(item: Item) -> list[str]:
     """What stands in the gold cut: numbers whose leading zeros are gone, or words of a list of
     which none stands in the question and each begins a longer word of it."""
     values = item.texts
-    words = set(re.findall(r"\w+", item.question))
-    numbers = [text for text in values if re.fullmatch(r"[1-9]\d{2,}", text) and text not in words
+    numbers = [text for text in values if f"0{text}" in item.question
+               and re.fullmatch(r"[1-9]\d{2,}", text)]
+    words = set(re.findall(r"\w+", item.question)) if numbers else set()
+    numbers = [text for text in numbers if text not in words
                and any(word[0] == "0" and word.lstrip("0") == text for word in words)]
     if numbers := numbers or _cut_names(item):
         return numbers
-    is_list = isinstance(item.expected, list) and len(values) > 1
-    if is_list and all(len(text) > 2 and text.isalpha() and text not in words and any(
-            word.startswith(text) for word in words) for text in values):
-        return values
-    return []
+    if not isinstance(item.expected, list) or len(values) < 2:
+        return []
+    words = set(re.findall(r"\w+", item.question))
+    return values if all(len(text) > 2 and text.isalpha() and text not in words and any(
+        word.startswith(text) for word in words) for text in values) else []
 
 
 def _cut_names(item: Item) -> list[str]:
@@ -125,28 +127,34 @@ def _cut_names(item: Item) -> list[str]:
     while a longer one that begins so stands in the question."""
     if not isinstance(item.expected, dict | list) or not any(row.made for row in item.rows):
         return []
+    names = [text for text in dict.fromkeys(item.texts)
+             if re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d)\S{4,}", text)]
+    if not names:
+        return []
     words = set(re.findall(r"[\w-]+", item.question))
-    cut = [text for text in dict.fromkeys(item.texts)
-           if re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d)[\w-]{4,}", text) and text not in words
+    cut = [text for text in names if re.fullmatch(r"[\w-]+", text) and text not in words
            and any(word.startswith(text) and len(word) > len(text) for word in words)]
     return [text for text in cut if not any(re.search(rf"\b{re.escape(text)}\b", made.result)
                                             for row in item.rows for made in row.made)] \
-        or _spoilt_names(item, words)
+        or _spoilt_names(item, names, words)
 
 
-def _spoilt_names(item: Item, words: set[str]) -> list[str]:
+def _spoilt_names(item: Item, names: list[str], words: set[str]) -> list[str]:
     """Names with digits in expected actions that stand in no question and no result, and are one
     of the question's own but for one sign; which a sign that stands for any says, or that calls
     with the question's worked."""
+    names = [text for text in names if text not in item.question
+             and re.fullmatch(r"(?=.*\d\D?\d)\S{5,}", text)]
+    if not names:
+        return []
     worked = {text for row in item.rows for made in row.made if not made.failed
               for text in golds.scalars(made.arguments)}
     told = [made.result for row in item.rows for made in row.made]
     is_whole = all(len(result) < LONGEST_RESULT for result in told)
     values = item.texts
     found = []
-    for text in dict.fromkeys(item.texts):
-        if not re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d\D?\d)\S{5,}", text) or text in item.question \
-                or text in worked or any(text in result for result in told):
+    for text in names:
+        if text in worked or any(text in result for result in told):
             continue
         any_sign = re.compile(re.sub(r"\\[?*#]|\ufffd|…", ".", re.escape(text)))
         spoilt = any_sign.pattern != re.escape(text)
@@ -214,5 +222,7 @@ def _is_sorted(listed: str) -> bool:
 def _lacks_one(item: Item, whole: Whole, gold: str) -> bool:
     """Whether the other golds have all numbers of their questions in another order, and this one
     has not all."""
+    if not is_usual(figures_of(item, whole), "permute"):
+        return False
     said, asked = Counter(golds.numbers(gold)), Counter(golds.numbers(item.question))
-    return said.total() > 1 and said < asked and is_usual(figures_of(item, whole), "permute")
+    return said.total() > 1 and said < asked

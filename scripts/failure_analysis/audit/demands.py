@@ -25,9 +25,12 @@ _NOT_STRICT = re.compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunle
 def of(question: str, gold: str) -> Iterator[Demand]:
     """The demands of a question, against a gold."""
     for sentence in re.split(r"(?<=[.?!;])\s+|\n", question[:20_000]):
-        asks = _ASKS.search(sentence) or _DATE.search(sentence)
-        if asks and len(sentence) < 600 and not _NOT_STRICT.search(sentence):
-            for name, test in _DEMANDS:
+        low = sentence.casefold()
+        tests = [(name, test) for name, test, signs in _DEMANDS
+                 if any(map(low.__contains__, signs))] if len(sentence) < 600 else []
+        if tests and (_ASKS.search(sentence) or _DATE.search(sentence)) \
+                and not _NOT_STRICT.search(sentence):
+            for name, test in tests:
                 kept = test(sentence, gold)
                 if kept is not None:
                     yield Demand(name, kept)
@@ -224,7 +227,13 @@ def _unit(sentence: str, gold: str) -> bool | None:
     return None if None in units else units[0] == units[1]
 
 
-_DEMANDS = (("one_of", _one_of), ("range", _range), ("integer", _integer), ("words", _words),
-            ("decimals", _decimals), ("date", _date), ("case", _case), ("letter", _letter),
-            ("json", _json), ("fraction", _fraction), ("pair", _pair), ("unit", _unit))
-NAMES = tuple(name for name, _ in _DEMANDS)
+# The demands, each with signs of which one stands in every sentence that makes it.
+_DEMANDS = (
+    ("one_of", _one_of, ("yes", "true", "one of", "from", "either", "exactly", *"\"'”’`")),
+    ("range", _range, ("between", "from", "in the range", "on a scale")),
+    ("integer", _integer, ("integer", "whole number")), ("words", _words, ("word",)),
+    ("decimals", _decimals, ("decimal", "digit")), ("date", _date, ("yyyy", "dd", "mm", "hh")),
+    ("case", _case, ("capital", "case", "letters")), ("letter", _letter, ("letter",)),
+    ("json", _json, ("json",)), ("fraction", _fraction, ("fraction", "lowest terms")),
+    ("pair", _pair, ("ordered pair", "ordered triple")), ("unit", _unit, ("answer",)))
+NAMES = tuple(name for name, _, _ in _DEMANDS)

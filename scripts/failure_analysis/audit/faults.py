@@ -7,10 +7,10 @@ from failure_analysis.audit import final as finals
 from failure_analysis.audit import golds, normal
 from failure_analysis.audit.candidates import Variant, variant
 from failure_analysis.audit.items import Item
+from failure_analysis.audit.profile import FEWEST_SIBLINGS
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
 
-FEWEST_SIBLINGS = 5
 ODD = .1  # of the golds of a kind: what more are like is how that benchmark writes
 
 
@@ -49,7 +49,7 @@ def figures_of(item: Item, whole: Whole) -> Counter:
     numbers; empty where there are too few."""
     task = golds.task_of(item.rows)
     counts = (whole.profile.figures.get((task, key), Counter())
-              for key in (golds.template(item.question), ""))
+              for key in (whole.profile.template(item.question), ""))
     return next((some for some in counts if some["numbers"] > FEWEST_SIBLINGS), Counter())
 
 

@@ -21,6 +21,8 @@ _TWICE = re.compile(r"(?m)^[ \t]*```[\w+-]*[ \t]*\n(?=[ \t]*```)")  # a fence wi
 _SAYS = re.compile(
     r"\b(?:answer|result|solution|réponse|respuesta|antwort|ergebnis|risposta|resposta)s?"
     r"(?: finale?)?[*_]*\s*(?:\b(?:is|are|est|es|ist)\b|:|=)[*_:]*\s*(\S.*)$", re.I)
+_SAY = ("answer", "result", "solution", "réponse", "respuesta", "antwort", "ergebnis", "risposta",
+        "resposta")
 _CONCLUDES = re.compile(
     r"^(?:in short|in conclusion|thus|hence|therefore|so|donc|por (?:lo )?tanto|also|daher)[:,]?\s+"
     r"(?:(?:i|we) (?:get|have|obtain|find) |it is )?(\S.*)$", re.I)
@@ -35,11 +37,11 @@ _LEADS = re.compile(  # a number alone that a sentence comes to at its end
     r"(?: [a-z]+)?)\W*$", re.I)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _LETTERED = re.compile(r"^A:\s*(\S.*)$")
-_HEADED = re.compile(r"(?im)^[ \t]*(?:#+[ \t]*)?[*_]*(?:final |my |the )?answer[*_]*:?[*_]*[ \t]*$|"
+_HEADED = re.compile(r"(?i)^[ \t]*(?:#+[ \t]*)?[*_]*(?:final |my |the )?answer[*_]*:?[*_]*[ \t]*$|"
                      r"^[ \t]*[*_]*(?:result|output)[*_]*:[*_]*[ \t]*$")
-_HEADS = ("answer", "result", "output")
 _CLOSING = re.compile(r"\s+(?:i )?(?:hope (?:this|that) helps|feel free to|(?:please )?let me know|"
                       r"have a (?:nice|great|good) day)[^\n]{0,80}$", re.I)
+_CLOSES_WITH = ("hope th", "feel free", "let me know", "have a ")  # one of these in each
 _ASIDE = re.compile(  # words in brackets below the answer
     r"\n\s*\n\((?=(?:[^()\n]*?[^\W\d_]{2,}){3})[^()\n\d]{8,120}\)\s*$")
 _LED_TO = re.compile(r"[^\n{}\[\]]{1,160}[:.]\s*\n\s*([{\[].*)\Z", re.S)
@@ -65,13 +67,15 @@ def final(text: str) -> Final:
     is_marked = "<" in text
     text = plain(_THOUGHT.sub(" ", text) if is_marked else text).strip()
     text = _ASIDE.sub("", text) if text.endswith(")") else text
-    text = text[:-_ROOM] + _CLOSING.sub("", text[-_ROOM:])
+    if any(map(text[-_ROOM:].casefold().__contains__, _CLOSES_WITH)):
+        text = text[:-_ROOM] + _CLOSING.sub("", text[-_ROOM:])
     if not text or is_marked and _OPEN_THOUGHT.search(text):
         return NONE
-    marked = [*(Final(inner, "boxed") for inner in boxed(text)),
-              *(Final(inner, "tag") for inner in _TAG.findall(text)),
-              *(Final(inner, "hashes") for inner in _HASHES.findall(text))] \
-        if any(sign in text for sign in "\\<#") else []
+    marked = [Final(inner, "boxed") for inner in boxed(text)]
+    if "<" in text:
+        marked += [Final(inner, "tag") for inner in _TAG.findall(text)]
+    if "####" in text:
+        marked += [Final(inner, "hashes") for inner in _HASHES.findall(text)]
     inside = _json_answer(text)
     if inside:
         marked.append(Final(inside, "json"))
@@ -107,10 +111,7 @@ def _unmarked(text: str) -> Final:
 
 def _said(text: str) -> list[Final]:
     """What the last line calls the answer, or what stands below a heading that does."""
-    headings = list(_HEADED.finditer(text)) if "\n" in text and any(
-        map(text.casefold().__contains__, _HEADS)) else []
-    below = text[headings[-1].end():].strip() if headings else ""
-    if below:
+    if below := _below_heading(text):
         said = [below] if "\n\n" not in below and not _LAST_FENCE.match(below) else []
     else:
         said = _last_words(text.splitlines()[-1].strip())
@@ -118,12 +119,22 @@ def _said(text: str) -> list[Final]:
     return [Final(part, "says") for part in words if _is_answer(part)]
 
 
+def _below_heading(text: str) -> str:
+    """What stands below the last line that is a heading of an answer; blank for nothing."""
+    end = len(text)
+    for line in reversed(text.split("\n")):
+        if _HEADED.match(line):
+            return text[end:].strip()
+        end -= len(line) + 1
+    return ""
+
+
 def _last_words(line: str) -> list[str]:
     """What a last line, or its last sentence, calls the answer; few words where only the way in
     which a sentence begins says so."""
     sentence = _SENTENCE_END.split(line)[-1]
-    found = _LETTERED.match(line) or _SAYS.search(sentence) or _SAYS.search(line) \
-        or _CONCLUDES.match(sentence)
+    found = _LETTERED.match(line) or any(map(line.casefold().__contains__, _SAY)) and (
+        _SAYS.search(sentence) or _SAYS.search(line)) or _CONCLUDES.match(sentence)
     if found:
         return [found[1]]
     leads = _LEADS.search(sentence) if "," in sentence or " makes " in sentence else None

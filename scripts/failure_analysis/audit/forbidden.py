@@ -23,6 +23,9 @@ _FORBIDS = re.compile(
     r"(?:untouched|alone|unchanged|unmodified|as (?:it|they) (?:is|are)|as is)\b", re.I)
 _WORDS = ("without", "not ", "n't", "n’t", "never", "leave ", "keep ", "avoid", "refrain", "must",
           "should", "remain", "stay")
+# One of these too stands where something is forbidden to change.
+_CHANGES = ("edit", "chang", "touch", "modif", "alter", "delet", "remov", "skip", "adapt", "rewrit",
+            "disabl", "weaken", "as is", "as it", "as they", "alone")
 _NOTHING = frozenset(("them", "this", "that", "those", "these", "anything", "else", "code", "other",
                       "file", "files", "what", "there", "more", "than", "their"))
 _PATHS = ("path", "file", "file_path", "filename", "filepath", "target_file", "file_name")
@@ -40,7 +43,7 @@ _DUE = re.compile(
 def _things(question: str) -> tuple[re.Pattern, ...]:
     """What a question forbids to change, each as it stands in a path."""
     low = question.lower()
-    if not any(map(low.__contains__, _WORDS)):
+    if not any(map(low.__contains__, _WORDS)) or not any(map(low.__contains__, _CHANGES)):
         return ()
     said = {next(filter(None, match.group("a", "b", "c")), "").strip("./").casefold()
             for match in _FORBIDS.finditer(question)}

@@ -7,15 +7,9 @@ from typing import NamedTuple
 from failure_analysis.audit import asks, golds
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
-from failure_analysis.audit.faults import (
-    FEWEST_SIBLINGS,
-    ODD,
-    Fault,
-    final,
-    judged_models,
-    sides,
-)
+from failure_analysis.audit.faults import ODD, Fault, final, judged_models, sides
 from failure_analysis.audit.items import Item
+from failure_analysis.audit.profile import FEWEST_SIBLINGS
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
 
@@ -32,20 +26,22 @@ class _Asked(NamedTuple):
     number can be one."""
 
     name: str
+    signs: tuple[str, ...]  # one of these stands in each such text
     words: re.Pattern[str]
     holds: re.Pattern[str]
     most: int  # what numbers up to this one may stand for
 
 
 _KINDS = (
-    _Asked("year", re.compile(r"\b(?:what|which) year (?:was|did|is|were|had|has|does|do)\b|"
-                              r"\banswer as a year\b", re.IGNORECASE),
+    _Asked("year", ("year",), re.compile(
+        r"\b(?:what|which) year (?:was|did|is|were|had|has|does|do)\b|\banswer as a year\b",
+        re.IGNORECASE),
            re.compile(r"(?<![\d.,$€£])[12]\d{3}(?![\d.,]*\d)"), 2_200),
-    _Asked("month", re.compile(r"\b(?:what|which) month\b", re.IGNORECASE), _MONTH, 12),
-    _Asked("day of the week", re.compile(r"\b(?:what|which) (?:day of the week|weekday)\b",
-                                         re.IGNORECASE), _DAY, 7),
-    _Asked("name of somebody", re.compile(r"^\W*(?:[a-z]+: )?who(?:se)?\b|\bwhat is (?:his|her|the)"
-                                          r" name of\b", re.IGNORECASE),
+    _Asked("month", ("month",), re.compile(r"\b(?:what|which) month\b", re.IGNORECASE), _MONTH, 12),
+    _Asked("day of the week", ("day",), re.compile(
+        r"\b(?:what|which) (?:day of the week|weekday)\b", re.IGNORECASE), _DAY, 7),
+    _Asked("name of somebody", ("who", "name of"), re.compile(
+        r"^\W*(?:[a-z]+: )?who(?:se)?\b|\bwhat is (?:his|her|the) name of\b", re.IGNORECASE),
            re.compile(r"^[^\d]*[A-Z][^\d]+$"), 0))
 
 
@@ -62,7 +58,7 @@ def other_kind(item: Item, whole: Whole) -> Fault | None:
                      sides(item, gold))
     if gold is not None and (odd := _no_value(item, whole, gold, bool(offered))):
         return Fault(odd, sides(item, gold))
-    kinds = whole.profile.kinds.get((task, golds.template(item.question)), Counter())
+    kinds = whole.profile.kinds.get((task, whole.profile.template(item.question)), Counter())
     others = kinds.total() - kinds[kind]
     usual = max(sorted(kinds), key=kinds.__getitem__, default="")
     if kind not in (usual, "none") and usual not in ("text", "none", "object") \
@@ -86,7 +82,9 @@ def _other_than_asked(item: Item, gold: str) -> Fault | None:
     if not _AMOUNT.fullmatch(gold.strip()):
         return None
     sentence = asks.asking(item.question)
-    asked = next((one for one in _KINDS if one.words.search(sentence)), None)
+    low = sentence.casefold()
+    asked = next((one for one in _KINDS if any(map(low.__contains__, one.signs))
+                  and one.words.search(sentence)), None)
     if asked is None or asked.holds.search(gold) or _may_be(asked, gold):
         return None
     rows = [row for row in item.rows if row.outcome != "unjudged" and _holds(asked, row)]
@@ -126,9 +124,9 @@ def _odd_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:
     if golds.is_placeholder(gold):
         return "What is expected only stands for an answer."
     counts = whole.profile.tasks.get(golds.task_of(item.rows), Counter())
-    texts = golds.options(item.question).values()
     if offered and golds.kind(gold) != "letter" and counts["offered"] > FEWEST_SIBLINGS \
             and counts["not_letter"] <= max(1, ODD * counts["offered"]) \
-            and not any(golds.folded(text) in golds.folded(gold) for text in texts):
+            and not any(golds.folded(text) in golds.folded(gold)
+                        for text in golds.options(item.question).values()):
         return "What is expected is none of the options, neither a letter nor a text of them."
     return ""

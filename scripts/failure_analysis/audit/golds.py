@@ -125,6 +125,7 @@ def is_any_number(gold: str) -> bool:
         or kind(gold) in ("none", "truth", "letter")
 
 
+@lru_cache(maxsize=4)
 def options(question: str) -> dict[str, str]:
     """The options that a question offers under letters, A, B and so on without a gap; none where
     it offers fewer than two."""
@@ -148,10 +149,15 @@ def headed(question: str) -> str:
     return below[-1] if below else ""
 
 
+@lru_cache(maxsize=4)
+def _statements(question: str) -> list[re.Match[str]]:
+    return list(_STATED.finditer(question))
+
+
 def stated(question: str) -> str | None:
     """What a question says is the answer, folded; None where it says nothing or several, or gives
     it as an example."""
-    said = list(_STATED.finditer(question))
+    said = _statements(question)
     if len(said) != 1 or _AS_EXAMPLE.search(question[max(0, said[0].start() - 60):said[0].start()]):
         return None
     text = re.sub(r"[\])}>*]+\s*\Z", "", said[0][1].strip())
@@ -175,7 +181,7 @@ def states_json(question: str, expected: dict | list) -> bool:
                                 and all(one in actions for one in said))
 
 
-_FIGURES = re.compile(r"(?<![\d.])\d+(?:,\d{3})*(?:\.\d+)?(?!\d)")
+_FIGURES = re.compile(r"\d(?<![\d.]\d)\d*(?:,\d{3})*(?:\.\d+)?(?!\d)")
 
 
 def numbers(text: str) -> list[str]:
@@ -232,7 +238,7 @@ def states(question: str, gold: str) -> bool:
         return True
     if folded(gold) and folded(gold) in (stated(question), after, folded(headed(question))):
         return True
-    said = list(_STATED.finditer(question))
+    said = _statements(question)
     if len(said) == 1 and gold.rstrip()[-1:] in "])}" and folded(said[0][1]) == folded(gold) \
             and stated(question) is not None:
         return True

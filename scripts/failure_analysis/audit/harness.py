@@ -14,7 +14,7 @@ from failure_analysis import tool_calls
 from failure_analysis.audit import broken, lost, required
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
-from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.audit.seen import SORTED_JSON, Made, Seen
 from failure_analysis.audit.whole import Whole
 
 _TOKENS = re.compile(r"^(length|(max_?)?tokens?|max_(output_|new_|completion_)?tokens|token_?limit|"
@@ -263,7 +263,7 @@ def _called(made: Made) -> str:
 
 @lru_cache(1 << 10)
 def _key(made: Made) -> str:
-    return json.dumps([made.by, made.tool, made.arguments], sort_keys=True)
+    return SORTED_JSON([made.by, made.tool, made.arguments]).decode()
 
 
 class _Look(NamedTuple):

@@ -103,8 +103,7 @@ def sorted_rows(analysis_dir: Path) -> Iterator[Rows]:
         found = Rows(path, whole, _gradings(analysis_dir), pieces)
         for part in spread.spread(_profile, path, pieces):
             whole.profile.add(part)
-        whole.profile.names = {key: idents for key, idents in whole.profile.names.items()
-                               if len(idents) > 1}
+        whole.profile.leave_single()
         yield found
 
 

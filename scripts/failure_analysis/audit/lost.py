@@ -16,6 +16,10 @@ _GONE = (r"(?:lost|closed|died|dead|gone|terminated|crashed|disconnected|killed|
          r"oom-?killed|unresponsive|not (?:running|responding|connected|alive)|"
          r"no longer \w+|does not respond|"
          r"hung up|went away|shut down|detached|stopped responding|unreachable)")
+# One of these stands in each text that `_SESSION` finds.
+_GONE_SIGNS = ("lost", "closed", "died", "dead", "gone", "terminated", "crash", "disconnect",
+               "killed", "evicted", "not ", "no ", "respon", "hung up", "went away", "shut down",
+               "detached", "unreachable", "reset")
 _SESSION = re.compile(
     r"[\[(<](?:harness|runner|sandbox|infra\w*|env\w*|executor|orchestrator)[\])>:][^\n]*\b"
     + _GONE + rf"|\b{_HOLDER}\b[^\n.]{{0,40}}?\b{_GONE}\b|\b(?:lost|no) (?:connection|contact) "
@@ -57,7 +61,9 @@ def session(row: Seen, item: Item, whole: Whole) -> bool:
 
 
 def _says_gone(made: Made) -> bool:
-    return 0 < len(made.result) < _LONGEST and bool(_SESSION.search(made.result))
+    return 0 < len(made.result) < _LONGEST \
+        and any(map(made.result.casefold().__contains__, _GONE_SIGNS)) \
+        and bool(_SESSION.search(made.result))
 
 
 def _print(made: Made) -> str:

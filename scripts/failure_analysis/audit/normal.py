@@ -12,14 +12,12 @@ from failure_analysis.audit.latex import boxed
 from failure_analysis.datapoint import is_number
 
 FENCE = re.compile(r"^\s*```[\w+-]*[ \t]*\n(.*?)\n?[ \t]*```\s*$", re.S)
-_CODE_START = re.compile(r"(?m)^\s*(def |class |import |from \w+ import|#include|public |function |"
+_CODE_START = re.compile(r"\s*(def |class |import |from \w+ import|#include|public |function |"
                          r"SELECT\b|return\b)")
-_CODE_WORDS = ("def ", "class ", "import ", "#include", "public ", "function ", "SELECT",
-               "return")
 _CODE_END = re.compile(r"[;{]\s*$", re.M)
 SQL = re.compile(r"\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.I)
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_STRONG = re.compile(r"(?<![\w*])\*\*(?=\S)([^*\n]+)(?<=\S)\*\*(?![\w*])")
+_STRONG = re.compile(r"\*\*(?<![\w*]\*\*)(?=\S)([^*\n]+)(?<=\S)\*\*(?![\w*])")
 _BULLET = re.compile(r"(?m)^[ \t]*[-*•][ \t]+(?=\S)")
 
 
@@ -42,9 +40,9 @@ def key(text: str, *, case: bool = False) -> str:
         return "\n".join(line.rstrip() for line in bare.splitlines()).strip("\n")
     if "**" in bare:
         bare = _STRONG.sub(r"\1", bare)
-    if "\n" in bare and len(_BULLET.findall(bare)) > 1:
+    if "\n" in bare and sum(map(bool, map(_BULLET.match, bare.split("\n")))) > 1:
         bare = _BULLET.sub("- ", bare)
-    bare = " ".join(bare.split())
+    bare = values.one_line(bare)
     if bare.endswith(".") and not bare.endswith(".."):
         bare = bare[:-1].rstrip()
     return bare if case else bare.casefold()
@@ -69,11 +67,12 @@ def query(text: str) -> str:
     return " ".join(text.split()).rstrip("; ")
 
 
+@lru_cache(maxsize=128)  # several classes ask it of one answer
 def is_code(text: str) -> bool:
     """Whether a text is or holds program code, in which every sign may count."""
     return ("```" in text
-            or any(map(text.__contains__, _CODE_WORDS)) and bool(_CODE_START.search(text))
-            or any(sign in text for sign in ";{") and bool(_CODE_END.search(text)))
+            or any(map(_CODE_START.match, text.split("\n")))
+            or (";" in text or "{" in text) and bool(_CODE_END.search(text)))
 
 
 def tokens(text: str) -> list[str]:

@@ -47,7 +47,8 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
     """(rule, what it says of a datapoint, whether it holds), the surest first."""
     expects = _expects(item, due)
     idle = lru_cache(lambda: _idle(item, passed, due))
-    others = _writers(passed)
+    others = lru_cache(lambda: _writers(passed))
+    file_due = lru_cache(lambda: _file_due(item, passed))
     peers = lru_cache(lambda: expects is None and due is None and _others_did(item))
     return [
         ("required_failed", "made a required call that the tool refused, and no other attempt",
@@ -80,8 +81,8 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          lambda row: bool(forbidden.changed(row, item.question))),
         ("others_wrote", "wrote nothing, where others that passed did",
          lambda row: due is None and not shell.wrote(row) and required.state(row) is not True
-         and (bool(others) and row.model not in others
-              or _file_due(item, passed)))]
+         and (bool(others()) and row.model not in others()
+              or file_due()))]
 
 
 def _file_due(item: Item, passed: Sequence[Seen]) -> bool:
@@ -123,8 +124,8 @@ def _idle(item: Item, passed: Sequence[Seen], due: list[Call] | None) -> bool:
 def _gives_up(answer: str, expected: object) -> bool:
     """Whether an answer says that it could not, or that there is none. Where one letter is
     expected, that may be the text of a choice."""
-    gold = tool_calls.result_text(expected).strip() if expected is not None else ""
-    return wording.refuses(answer) or len(gold) > _LETTER and wording.abstains(answer)
+    return wording.refuses(answer) or expected is not None and wording.abstains(answer) \
+        and len(tool_calls.result_text(expected).strip()) > _LETTER
 
 
 def _others_did(item: Item) -> bool:
@@ -143,10 +144,13 @@ def _is_empty(row: Seen) -> bool:
 
 def _always(row: Seen, whole: Whole) -> bool:
     """Whether a datapoint's answer is that of nearly all rows of its run, and a sentence."""
-    run, kind = whole.runs[row.run], required.answer_kind(row)
+    run = whole.runs[row.run]
+    if run.rows < _FEW_ROWS or run.same < _SAME * run.rows:
+        return False
+    kind = required.answer_kind(row)
     wordy = kind in (EMPTY, REFUSED) or len(row.answer.split()) >= _FEW_WORDS
-    return (kind == run.answer and run.rows >= _FEW_ROWS and run.same >= _SAME * run.rows and wordy
-            and (kind != EMPTY or len(whole.runs) > 1) and required.state(row) is not True)
+    return (kind == run.answer and wordy and (kind != EMPTY or len(whole.runs) > 1)
+            and required.state(row) is not True)
 
 
 def _in_gold(answer: str, expected: object) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from failure_analysis.audit import demands, golds, required
 from failure_analysis.audit.seen import Seen
 
+FEWEST_SIBLINGS = 5  # golds of a kind, before another one is odd
+
 
 @dataclass
 class Profile:
@@ -14,7 +16,8 @@ class Profile:
     numbers, have `held` only those of the question, `permute` just these; of each task how many
     golds there are, break off, are no number or letter where one is asked for; demands kept and
     broken; what questions say is the answer though it is not; items with one content whose names
-    differ in case and white space; how often each write is required."""
+    differ in case and white space; how often each write is required; whether any template has
+    golds enough to say something of one."""
 
     kinds: dict[tuple[str, str], Counter] = field(default_factory=dict)
     tasks: dict[str, Counter] = field(default_factory=dict)
@@ -23,6 +26,7 @@ class Profile:
     stated: Counter = field(default_factory=Counter)
     names: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     writes: Counter = field(default_factory=Counter)
+    has_templates: bool = False
 
     def add(self, other: "Profile") -> None:
         """Adds the profile of other items."""
@@ -35,6 +39,19 @@ class Profile:
         self.writes.update(other.writes)
         for key, idents in other.names.items():
             self.names.setdefault(key, []).extend(idents)
+
+    def leave_single(self) -> None:
+        """Drops what too few items share to say anything of one of them."""
+        self.names = {key: idents for key, idents in self.names.items() if len(idents) > 1}
+        self.kinds = {key: counts for key, counts in self.kinds.items()
+                      if max(counts.values()) >= FEWEST_SIBLINGS}
+        self.figures = {key: counts for key, counts in self.figures.items()
+                        if counts["numbers"] > FEWEST_SIBLINGS}
+        self.has_templates = bool(self.kinds) or any(key for _, key in self.figures)
+
+    def template(self, question: str) -> str:
+        """The template of a question; blank where no template has golds enough."""
+        return golds.template(question) if self.has_templates else ""
 
 
 def profile(items: Iterable[tuple[str, str, Seen]]) -> Profile:

@@ -126,11 +126,11 @@ def cut_value(item: Item) -> Found | None:
     """A value with digits in the gold which goes on wherever the record has it, and which most
     models say whole and are failed for: a number cut within its digits, a name within its signs,
     an argument at a blank."""
-    if not _several_fail(item) or _PART.search(item.question):
-        return None
     acts = isinstance(item.expected, dict | list)
     texts = [text for text in dict.fromkeys(_parts(item)) if _may_be_cut(text, acts)]
-    record = _record(item) if texts else ""
+    if not texts or not _several_fail(item) or _PART.search(item.question):
+        return None
+    record = _record(item)
     for text in texts:
         if not _may_go_on(text, record):
             continue

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from failure_analysis import tool_calls
 from failure_analysis.audit import arguments, wording
 from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.audit.values import one_line
 from failure_analysis.tool_checks import READ_ONLY, TRANSFER, parsed_arguments
 
 _LISTS = ("actions", "tool_calls", "calls", "required_calls", "expected_calls", "required_actions",
@@ -117,7 +118,7 @@ def answer_kind(row: Seen) -> str:
         return EMPTY
     if wording.refuses(row.answer):
         return REFUSED
-    return f"said {' '.join(row.answer.split()).casefold()[:500]}"
+    return f"said {one_line(row.answer).casefold()[:500]}"
 
 
 def state(row: Seen) -> bool | None:

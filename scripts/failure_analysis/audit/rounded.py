@@ -15,6 +15,7 @@ from failure_analysis.audit.whole import Whole
 
 _LEAST_MOST = re.compile(r"\b(?:largest|smallest|highest|lowest|maximum|minimum|greatest|least|"
                          r"biggest|longest|shortest|max|min)\b", re.IGNORECASE)
+_DECIMALS = re.compile(r"\.\d")
 DECIMAL = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d+)?(?![\w]|\.\d)")
 
 
@@ -34,7 +35,7 @@ def rounded(item: Item, whole: Whole) -> Fault | None:
         return _rounded_field(item)
     if not gold:
         return None
-    if not ROUNDING.search(question):
+    if _DECIMALS.search(question) and not ROUNDING.search(question):
         pairs = rounded_from(DECIMAL.findall(question), gold, bool(_LEAST_MOST.search(question)))
         if pairs:
             return Fault(f"{len(pairs)} numbers of the question stand in what is expected with "
@@ -62,10 +63,10 @@ def _coarse(item: Item) -> Fault | None:
     for, or a decimal where the exact fraction is asked for."""
     texts = item.texts or [golds.plain(item.expected) or ""]
     text, question = texts[0].strip() if len(texts) == 1 else "", item.question
-    scientific, exact = _SCIENTIFIC.fullmatch(text), _EXACT.search(question)
-    decimal = re.fullmatch(r"[-+]?\d*\.\d+", text) if exact else None
-    if not (scientific or decimal) or re.search(r"scientific|\bE notation|\bround|\bdecimal|"
-                                                r"\bsignificant", question, re.IGNORECASE):
+    scientific = _SCIENTIFIC.fullmatch(text)
+    decimal = re.fullmatch(r"[-+]?\d*\.\d+", text)
+    if not (scientific or decimal and _EXACT.search(question)) or re.search(
+            r"scientific|\bE notation|\bround|\bdecimal|\bsignificant", question, re.IGNORECASE):
         return None
     gold = Fraction(text)
     unit = Fraction(10) ** (int(text.lower().partition("e")[2]) - len(scientific[1] or "")) \
@@ -98,10 +99,10 @@ def _values(row: Seen) -> set[Fraction]:
 
 def _rounded_field(item: Item) -> Fault | None:
     """A number of a gold with several fields is a number of the question with fewer decimals."""
+    if not _DECIMALS.search(item.question) or ROUNDING.search(item.question.split("Return")[0]):
+        return None
     asked = [text.replace(",", "") for text in re.findall(
         r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?!\w|\.\d)", item.question)]
-    if ROUNDING.search(item.question.split("Return")[0]):
-        return None
     for text in item.texts:
         if re.fullmatch(r"\d{3,}(?:\.\d+)?", text) and fraction(text) not in map(fraction, asked):
             for longer in asked:
@@ -171,8 +172,10 @@ def _more_precise(item: Item, gold: str) -> tuple[str, list[Seen]] | None:
     for row in item.rows:
         if row.outcome == "fail" and (found := DECIMAL.findall(final(row.answer))):
             said[found[0]] += [row] if len(found) == 1 else []
-    asked = recorded.places(item.question) if said else None
-    if not said or ("." not in gold and asked is None):
+    if not any("." in text for text in said):
+        return None
+    asked = recorded.places(item.question)
+    if "." not in gold and asked is None:
         return None
     value = max(sorted(said), key=lambda text: len({row.model for row in said[text]}))
     models = judged_models(item)

@@ -1,7 +1,6 @@
 """Equal answers with opposite verdicts: whoever judges the same words twice differently is wrong
 once. And repeats of one model that differ, which says where to look."""
 
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from failure_analysis.audit import asks, normal, same_form, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
-from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.seen import SORTED_JSON, Seen
 from failure_analysis.audit.whole import Whole
 
 NEAR = 0.95
@@ -81,8 +80,8 @@ def did(row: Seen, leaves: str = "form") -> str:
 @lru_cache(1 << 7)
 def called(row: Seen) -> str:
     """The calls of a datapoint and their results, under one spelling; blank for none."""
-    return json.dumps([[made.by, made.tool, made.arguments, made.result_hash]
-                       for made in row.made], sort_keys=True, default=str) if row.made else ""
+    return SORTED_JSON([(made.by, made.tool, made.arguments, made.result_hash)
+                        for made in row.made]).decode() if row.made else ""
 
 
 def by_answer(item: Item) -> dict[str, list[Seen]]:

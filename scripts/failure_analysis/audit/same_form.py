@@ -26,7 +26,7 @@ def groups(item: Item) -> Iterator[list[Seen]]:
         return
     asked = cache(lambda: asks.forms(item.question))
     calls = item.expected is not None and strict.calls_wanted(item.expected)
-    exact = bool(calls) and bool(strict.EXACTLY.search(item.question))
+    exact = cache(lambda: bool(strict.EXACTLY.search(item.question)))
     found: dict[str, dict[str, Seen]] = {}
     firsts: dict[str, str] = {}
     for one, other in list(product(failed, passed))[:_MOST_PAIRS]:
@@ -35,8 +35,8 @@ def groups(item: Item) -> Iterator[list[Seen]]:
         if not one.made:
             same = item.expected is not None and _same_answer(one, other, item.question, asked)
         else:
-            same = calls and not exact and _same_calls(one, other, asked) \
-                and strict.about_calls(one) and strict.only_calls(item, one)
+            same = calls and _same_calls(one, other, asked) and strict.about_calls(one) \
+                and not exact() and strict.only_calls(item, one)
         if same:
             first = firsts.setdefault(one.ident, other.ident)
             found.setdefault(first, {}).update({one.ident: one, other.ident: other})

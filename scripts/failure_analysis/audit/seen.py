@@ -12,6 +12,7 @@ import msgspec
 from failure_analysis import tool_calls, tool_checks
 from failure_analysis.checks import text_of
 
+SORTED_JSON = msgspec.json.Encoder(order="deterministic").encode
 _LONGEST = 60_000  # characters of a text; what is longer is told apart by its hash
 LONGEST_RESULT = 4_000
 _MOST_DIGITS = 300  # of a number; Python refuses to read one of 4,300
@@ -133,7 +134,8 @@ def _cut(text: str) -> str:
     by a hash of the whole."""
     if len(text) <= _MOST_DIGITS:
         return text
-    if _NUMBER.search(text):
+    # A number of so many digits has one of them at one of these places.
+    if any(map(str.isdigit, text[_MOST_DIGITS::_MOST_DIGITS + 1])):
         text = _NUMBER.sub(lambda found: f"{found[0][:_MOST_DIGITS]}…{_hash(found[0])}", text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… {_hash(text)}"
 

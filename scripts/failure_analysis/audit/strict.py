@@ -283,8 +283,10 @@ def calls_wanted(expected: Any) -> list[Call]:
 def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterator[Candidate]:
     """Failing rows that made every call that is expected and no other write."""
     done: dict[str, list[Seen]] = {rule: [] for rule in _SAYS_CALLS}
+    tools = {call.name for call in wanted}
     for row in failed:
-        rule = _made_all(item, row, wanted) if about_calls(row) and only_calls(item, row) else ""
+        rule = _made_all(item, row, wanted) if tools <= {made.tool for made in row.made} \
+            and about_calls(row) and only_calls(item, row) else ""
         if rule and not (rule == "arguments" and EXACTLY.search(item.question)):
             done[rule].append(row)
     text = "\n".join(f"{call.name} {normal.written(call.arguments)}" for call in wanted)

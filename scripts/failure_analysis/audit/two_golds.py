@@ -22,8 +22,10 @@ def two_golds(item: Item, whole: Whole) -> Fault | None:
     may not be the whole question: an agent, whose task depends on a state, a conversation, an
     instruction that many share; and not where what the other expects passes here too."""
     others = whole.golds.get(question_key(item.question)) if item.question.strip() else None
+    if not others or not 2 <= len(others) <= _MOST_SHARING:
+        return None
     words = len(re.findall(r"\w+", item.question))
-    if not others or not 2 <= len(others) <= _MOST_SHARING or words < 4:
+    if words < 4:
         return None
     if any(row.made for row in item.rows) and not _is_in_the_words(item, others):
         return None

@@ -14,6 +14,12 @@ def plain(text: str) -> str:
     return text if text.isascii() else text.translate(TYPOGRAPHY)
 
 
+@lru_cache(maxsize=128)  # several classes ask for that of one answer
+def one_line(text: str) -> str:
+    """A text with one blank for all white space between its words."""
+    return " ".join(text.split())
+
+
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
 _NUMBER = re.compile(
     rf"^([-+]?)\s*((?:[$€£¥]|US\$|USD|EUR|GBP)?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"

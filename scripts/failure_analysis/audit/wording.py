@@ -3,6 +3,8 @@ of English; what they do not decide is left alone."""
 
 import re
 
+from failure_analysis.audit.values import one_line
+
 _FAILURE = (r"unable to|not able to|"
             r"(?:can ?not|can['’]t|could ?not|couldn['’]t|am not able to|was not able to|"
             r"wasn['’]t able to|won['’]t be able to|will not be able to|do not have (?:the |any )?"
@@ -165,7 +167,8 @@ _ALL_SIGNS = ("done", "all set", "taken care", "sorted", " now ")
 _VERBS = {kind: re.compile(rf"(?:{words})", re.I) for kind, words in _KINDS.items()}
 _ANY = "|".join(_KINDS.values())
 _CLAIM = re.compile(
-    r"\b(?:(?P<own>(?:i|we)(?:['’]ve| have) "
+    r"\b(?:^|(?=(?:i|we|has|have|it|that|this|is|are|was|were|successfully)\b))"
+    r"(?:(?P<own>(?:i|we)(?:['’]ve| have) "
     r"(?:(?:just|now|also|successfully|since|gone ahead and) )*)"
     r"|(?P<passive>(?:has|have|(?:it|that|this)['’]s) been "
     r"(?:(?:just|now|also|successfully) )*)"
@@ -193,7 +196,7 @@ _ALL_DONE = re.compile(r"^(?:(?:you['’]re |you are )?all (?:set|done)|done)\b\
 
 def refuses(answer: str) -> bool:
     """Whether an answer says with its first words that it could not, and says little more."""
-    text = " ".join(answer[:1200].split())
+    text = one_line(answer[:1200])
     return len(text) <= 600 and bool(_REFUSES.match(text)) \
         or len(text) <= 300 and bool(_LACKING.match(text))
 

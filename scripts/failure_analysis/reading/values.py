@@ -107,8 +107,7 @@ def messages(value: Any, keys: "mapping_file.Messages") -> list | None:
 
 
 def _message(place: int, message: Any, keys: "mapping_file.Messages") -> dict:
-    ours = ("role", "content", "name")
-    theirs = (keys.role, keys.content, keys.name)
+    named = (keys.role, keys.content, keys.name, "role", "content", "name")
     role, content = (value_at(message, key) for key in (keys.role, keys.content))
     if not isinstance(message, dict) or role is None or (
             content is None and keys.content not in message and not message.get("tool_calls")):
@@ -121,8 +120,7 @@ def _message(place: int, message: Any, keys: "mapping_file.Messages") -> dict:
     name = value_at(message, keys.name)
     if isinstance(name, str) and name:
         taken["name"] = name
-    return taken | {key: inner for key, inner in message.items()
-                    if key not in (*theirs, *ours)}
+    return taken | {key: inner for key, inner in message.items() if key not in named}
 
 
 def _keys(value: dict) -> str:
