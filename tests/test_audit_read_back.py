@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from failure_analysis.audit import broken, checked, near, passing, read_back, shell, undone
+from failure_analysis.audit import broken, checked, harness, near, passing, read_back, shell, undone
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.audit.whole import Whole
 
 
 def call(tool: str, arguments: dict, result: str) -> Made:
@@ -127,7 +128,8 @@ SUM = run("sha256sum -c a.sha", "a.iso: FAILED\nsha256sum: WARNING: 1 checksum d
     ("Two birds. (2 lines)", [], "counted 2 lines", False),
     ("Two birds. (2 lines)", [], "counted 3 birds", False),
     ("I've added the flag.", [], "git diff --stat: cli.py | 2 +-", False),
-    ("The flag is missing.", [], "git diff --stat: (empty)", False)])
+    ("The flag is missing.", [], "git diff --stat: (empty)", False),
+    ("I've checked it: no change.", [], "empty diff expected, empty diff found", False)])
 def test_the_words_of_a_check(answer: str, made: list, judge: str, denied: bool) -> None:
     row = point(answer, *made, judge=judge)
     assert bool(checked.denied(row, "Write words in two lines.")) is denied
@@ -145,6 +147,8 @@ def test_the_last_run_of_the_tests_counts(log: str, said: bool) -> None:
     ("docker: Cannot connect to the Docker daemon at unix:///var/run/docker.sock", True),
     ("The test container could not be started", True), ("Unable to find image 'x:1' locally", True),
     ("Failed to start sandbox: timeout", True),
+    ("RateLimitError: 429 Too Many Requests (judge model), score defaulted to 0", True),
+    ("The RateLimitError is handled well.", False),
     ("failed to start with a capital letter", False), ("4 passed", False),
     ("The container holds 3 apples and not 4.", False)])
 def test_a_container_that_did_not_start(judge: str, could_not: bool) -> None:
@@ -153,7 +157,9 @@ def test_a_container_that_did_not_start(judge: str, could_not: bool) -> None:
 
 @pytest.mark.parametrize(("result", "technical"), [
     ("net::ERR_CONNECTION_REFUSED", True), ("ECONNREFUSED 10.0.0.1:80", True),
-    ("This site can't be reached", True),
+    ("This site can't be reached", True), ("Gateway Timeout (504)", True),
+    ("MCP server 'files' disconnected: EPIPE", True),
+    ("The server of table 4 is Ann.", False), ("Gateway Timeout is a film of 504 minutes.", False),
     ("net::ERR_ABORTED", False), ("The site is reached by tram 4.", False)])
 def test_a_site_that_is_down(result: str, technical: bool) -> None:
     assert broken.failed(result) is technical
@@ -182,9 +188,7 @@ def test_only_refused_writes(answer: str, made: list, false_pass: bool) -> None:
     assert bool(found) is false_pass
 
 
-def whole_of(rows: Sequence[Seen]):
-    from failure_analysis.audit.whole import Whole
-
+def whole_of(rows: Sequence[Seen]) -> Whole:
     whole = Whole()
     for row in rows:
         whole.count(row)
@@ -217,3 +221,25 @@ def test_what_nearly_equal_sentences_share(one: str, other: str, same: bool) -> 
     ("crontab jobs", False), ("tar -cf a.tar b", False)])
 def test_more_commands_that_only_look(command: str, looks: bool) -> None:
     assert shell.looks(run(command, "")) is looks
+
+
+MISSING = "tests/conftest.py:3: in <module>\n    import frost\nE   ModuleNotFoundError: no 'frost'"
+HELP = call("get_page", {"url": "/help"}, "Help")
+DOWN = call("get_page", {"url": "/sale"}, "net::ERR_TUNNEL_CONNECTION_FAILED at /sale")
+
+
+def test_a_page_that_is_down_for_all_though_another_is_not() -> None:
+    rows = [point("It is down.", HELP, DOWN, model=name, outcome="fail") for name in "ab"]
+    assert broken_by(rows) == ["tool_broken"]
+    assert broken_by([*rows, point("14", HELP, model="c")]) == []
+    assert broken_by(rows[:1]) == []
+
+
+def test_tests_that_could_not_be_collected() -> None:
+    rows = [point("x = 1", judge=MISSING, model=name, outcome="fail") for name in "ab"]
+    assert broken_by(rows) == ["not_checked"]
+    assert broken_by([*rows, point("x = 2", judge="4 passed", model="c")]) == []
+
+
+def broken_by(rows: Sequence[Seen]) -> list[str]:
+    return [one.rule for one in harness.find(Item("i", "f", list(rows), {}), whole_of(rows))]

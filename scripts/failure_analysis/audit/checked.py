@@ -204,17 +204,18 @@ def _compared(row: Seen, question: str) -> tuple[str, str] | None:
     return (claim, f"{last.tool} -> {last.result[-300:]}") if claim else None
 
 
-def changed_nothing(judge: str) -> bool:
-    """Whether the log of a judge says that no file was changed."""
-    return len(judge) < _LONGEST_LOG and bool(_NO_CHANGE.search(judge))
-
-
-def _nothing_changed(row: Seen, question: str) -> tuple[str, str] | None:
-    """A deed reported as done, where the judge's log shows no change of any file."""
-    if row.made or not row.judge or not changed_nothing(row.judge):
+def changed_nothing(row: Seen) -> tuple[str, str] | None:
+    """A deed reported as done, where the judge's log shows no change of any file and says nothing
+    of one that is expected to be none."""
+    if row.made or not row.judge or len(row.judge) >= _LONGEST_LOG \
+            or not _NO_CHANGE.search(row.judge) or "expected" in row.judge:
         return None
     told = wording.reports(row.answer)
     return (told[0], row.judge[:300]) if told else None
+
+
+def _nothing_changed(row: Seen, question: str) -> tuple[str, str] | None:
+    return changed_nothing(row)
 
 
 def _counts(row: Seen, question: str) -> tuple[str, str] | None:

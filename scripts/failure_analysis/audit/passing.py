@@ -86,7 +86,7 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
         ("nothing_tested", "are judged by a log that says that no test ran",
          lambda row: checked.none_ran(row.judge)),
         ("nothing_changed", "are judged by a log that shows no change of any file",
-         lambda row: not row.made and checked.changed_nothing(row.judge) and not idle()),
+         lambda row: checked.changed_nothing(row) is not None and not idle()),
         ("forbidden_changed", "changed a file that the question forbids to change",
          lambda row: bool(forbidden.changed(row, item.question))),
         ("others_wrote", "wrote nothing, where others that passed did",
