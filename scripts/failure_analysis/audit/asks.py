@@ -136,6 +136,14 @@ def asking(question: str) -> str:
 @lru_cache(maxsize=4)
 def options(question: str) -> Mapping[str, str]:
     """The options of a multiple choice by letter; empty where the question lists none."""
-    listed = dict(re.findall(r"(?m)^[ \t]*\(?([A-J])[).:][ \t]+(\S.*?)[ \t]*$", question))
-    letters = "ABCDEFGHIJ"[:len(listed)]
-    return listed if len(listed) > 1 and set(listed) == set(letters) else {}
+    listed = re.findall(r"(?m)^[ \t]*\(?([A-J])[).:][ \t]+(\S.*?)[ \t]*$", question)
+    if len(listed) < 2:
+        listed = _IN_LINE.findall(question)
+    letters = [letter.upper() for letter, _ in listed]
+    return dict(zip(letters, (text for _, text in listed), strict=True)) \
+        if len(listed) > 1 and "".join(sorted(letters)) == "ABCDEFGHIJ"[:len(listed)] else {}
+
+
+# Options one behind the other: the last ends with its sentence.
+_IN_LINE = re.compile(r"(?:(?<=[\s(])|^)\(?([A-Ja-j])[).:][ \t]+(\S.*?)"
+                      r"(?=[,;.]?[ \t]+\(?[A-Ja-j][).:][ \t]|[.?](?:\s|$)|\n|$)", re.M)

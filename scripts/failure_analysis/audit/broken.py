@@ -13,7 +13,8 @@ _ENDED = re.compile(
     r"(error|errors|failure|limit|limited|unavailable|exceeded|exception)|^(crash|crashed)$|"
     r"\bhttp[_ -]?(status[_ -]?)?(408|429|5\d\d)(?!\d)|overloaded|(^|_|\b)preempt(ed|ion)|"
     r"(worker|node|pod|instance|machine)[_ ](lost|died|killed|evicted|terminated|crashed)|"
-    r"(connection|stream|socket)[_ ](lost|reset|dropped|broken|closed|aborted)|bad_?gateway",
+    r"(connection|stream|socket)[_ ](lost|reset|dropped|broken|closed|aborted|interrupted)|"
+    r"bad_?gateway",
     re.I)
 _CODE = r"(?:408|429|50\d|52\d)\b"
 # What may follow, so that no sentence goes on.
@@ -120,14 +121,21 @@ _TECHNICAL = re.compile(
     r"connection|\bhttp|timed? ?out|max retries|\b50[0-4]\b|internal (server )?error|"
     r"(temporarily |service )unavailable|traceback|exception|\w+Error\b|broken pipe|"
     r"no space left|segmentation fault|out of memory|database is locked|not implemented|"
-    r"name resolution|could not resolve|getaddrinfo|_errors\.Error", re.I)
+    r"name resolution|could not resolve|getaddrinfo|_errors\.Error|net::err_|\beconn\w+|"
+    r"\bepipe|disconnected|server [^\n]{0,40}(?:crashed|exited|unreachable|is down)|"
+    r"\betimedout|\benotfound|\behostunreach|\beai_again", re.I)
 # A result that is nothing but such words, whatever it is called.
 _FAILED = re.compile(
     r"^\W*(?:error[:\s]*)?(?:http[\s/\d.]*?)?(?:" + _CODE + r"[\s:-]+(?:[a-z]+ ){0,2}"
     r"(?:unavailable|bad gateway|time-?out|error|too many requests)\b|(?:could not resolve|"
     r"temporary failure in name)|[\w.]*(?:error|exception): |(?:bad gateway|service unavailable|"
-    r"gateway time-?out|internal server error)\W*$|no space left on device|database is "
-    r"locked|connection (?:refused|reset|timed out))", re.I)
+    r"gateway time-?out|internal server error)(?: \(?\d{3})?\W*$|no space left on device|"
+    r"database is locked|connection (?:refused|reset|timed out)|net::err_(?!aborted|blocked|file_not|"
+    r"invalid)\w+|econn\w+\b|etimedout\b|ehostunreach\b|"
+    r"epipe\b|(?:\w+ )?server [^\n]{0,40}\b(?:disconnected|crashed|exited|not running|"
+    r"unreachable|is down)\b|"
+    r"(?:this|the) (?:site|page|server|web ?site) (?:can['’]?t|cannot|could not|is not|isn['’]t) "
+    r"(?:be )?(?:reach\w*|load\w*|available|respond\w*|open\w*)\b)", re.I)
 
 
 def technical(result: str) -> bool:
@@ -159,11 +167,19 @@ _UNREAD = re.compile(
 _UNCHECKED = re.compile(
     r"^\W*(?:(?:checks?|tests?|results?|log|status): )?(?:"
     r"(?:sandbox|harness|runner|vm|docker)(?: internal| infrastructure)? error\s*[:(]|"
-    + _MACHINE + r"[^\n:]{0,15} (?:failed to (?:start|create|pull)|unavailable|"
-    r"not (?:running|reachable|available)|(?:was |is )?(?:removed|gone|lost|evicted)\b)|"
+    r"(?:\w+\.)*(?:ratelimit|api(?:connection|timeout|status)|serviceunavailable|overloaded)\w*"
+    r"(?:error|exception)\b|(?:the )?(?:test |grading |evaluation )?" + _MACHINE
+    + r"[^\n:]{0,15} (?:failed to (?:start|create|pull)|unavailable|"
+    r"not (?:running|reachable|available)|(?:could|can|did|was|is)(?: not|n[o']t) (?:be )?"
+    r"(?:start|creat|launch|reach|pull|built|found|boot|provision)\w*|(?:was |is )?(?:removed|gone|"
+    r"lost|evicted)\b)|"
     r"(?:docker: )?error response from daemon: [^\n]{0,60}(?:no space|time-?out|connection refused|"
-    r"failed to create|too ?many ?requests|oci runtime)|(?:oserror[^\n]{0,20})?no space left on "
-    r"device|cannot connect to the docker daemon|"
+    r"failed to create|too ?many ?requests|oci runtime|no such image|manifest unknown|"
+    r"pull access denied)|(?:oserror[^\n]{0,20})?no space left on device|"
+    r"(?:\w+: )?(?:cannot connect to the docker daemon|unable to find image|"
+    r"oci runtime [^\n]{0,30}(?:failed|error)|(?:err)?image ?pull ?back ?off|errimagepull|"
+    r"(?:failed|unable) to (?:start|create|pull|launch|boot|reach|provision|allocate)\b[^\n:]{0,30}"
+    r"\b" + _MACHINE + r"|(?:failed|unable) to pull\b|pod (?:was )?evicted|oomkilled)|"
     + _JUDGE + r"(?:[ _-](?:model|llm|api))?[ _-]?(?:error(?=\W*$|[:.(])|failed(?=\W*$|[:.(])|"
     r"crashed|unavailable|timed out|time-?out|overloaded|rate.?limited|"
     r"(?:could|did) not (?:run|start|"
@@ -175,7 +191,15 @@ _UNCHECKED = re.compile(
 _LOCKED = re.compile(r"^[\w.]*(?:error|exception)?\W*(?:database is locked|unable to open database|"
                      r"too many connections|could not connect to server|server closed the "
                      r"connection)", re.I)
+_UNCOLLECTED = re.compile(
+    r"\bconftest\.py:\d+: in <module>\s+(?:import|from) \S+[^\n]*\n"
+    r"E +(?:ModuleNotFound|Import)Error")
 _WORDS_OF_A_CHECK = 250
+
+
+def uncollected(judge: str) -> bool:
+    """Whether the log of tests says that their own set-up lacks a module."""
+    return bool(_UNCOLLECTED.search(judge))
 
 
 def unchecked(judge: str, acted: bool) -> bool:

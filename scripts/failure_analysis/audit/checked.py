@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from failure_analysis.audit import required, shell
+from failure_analysis.audit import required, shell, wording
 from failure_analysis.audit.seen import Made, Seen
 
 # What tests say of themselves: pytest, unittest, jest, go, cargo, rspec, junit and their like.
@@ -55,11 +55,12 @@ _WORDS_SAID = re.compile(
     r"\bword(?:s| count)?\b(?: count)?(?: (?:is|checked|used|written|total))*\s*[:=]\s*"
     r"(\d{1,9})\b|"
     r"\(\s*(\d{1,9}) words\s*\)|"
-    r"\b(?:exactly|i (?:have )?(?:used|wrote|written)) (\d{1,9}) words\b", re.I)
+    r"\b(?:exactly|(?:checked|counted|verified)[:,]?|i (?:have )?(?:used|wrote|written)) "
+    r"(\d{1,9}) words\b", re.I)
 _WORDS_COUNTED = re.compile(
     r"\bcount\w*\b[^.;\n]{0,20}?\b(\d{1,9}) words?\b|"
     r"\b(\d{1,9}) words? (?:in total|counted|in all|found)\b|"
-    r"\bword ?count(?: is| was)?\s*[:=]?\s*(\d{1,9})\b", re.I)
+    r"\bword ?count(?:er)?(?: is| was| says)?\s*[:=]?\s*(\d{1,9})\b", re.I)
 _ALL_THERE = re.compile(
     r"^(?:all|both|every|each)\b[^.!?\n]{0,60}\b(?:are|is|were|was|have been|has been)\b"
     r"[^.!?\n]{0,20}\b(?:above|below|included|listed|given|here|present|met|covered|followed|"
@@ -74,14 +75,37 @@ _NONE_LEFT = re.compile(
     r"(?: (?:occurs?|appears?|is|are|was|were|left|remains?|used|anywhere|any ?more|at all))", re.I)
 _WORDS_APART = 2
 _LOG = re.compile(r"\b(?:py|unit)?tests?\b|\bTests?\b|^(?:not )?ok \d|\b\d+ (?:passed|failed)\b|"
-    r"^(?:failed: )?\w*Error\b|"
-                  r"^Traceback \(", re.M)
+                  r"^(?:E +|failed: )?(?:\w+\.)*\w*Error\b|^Traceback \(", re.M)
+# A line that begins the log of a later run of the same tests.
+_LATER_RUN = re.compile(r"^\W*(?:re-?run|(?:test )?run (?:[2-9]|\d\d)|(?:second|third|last|final|"
+                        r"latest) (?:test )?run|attempt (?:[2-9]|\d\d)|after (?:the )?(?:fix|edit|"
+                        r"patch|change)\w*)\b", re.M | re.I)
+# What a check that is no test says of what it compared, and a claim that it found no difference.
+_DIFFERS = re.compile(r": +FAILED\b|\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
+                      r"\bfiles? \S+ (?:and \S+ )?differ\b|\bdiffer: |\bBAD signature|"
+                      r"\b(?:checksum|integrity|verification|validation|syntax|health) ?"
+                      r"(?:check|test)?(?: has| is)? (?:failed|error|invalid|wrong)\b", re.I)
+_SAME = re.compile(r"\b(?:verified|match(?:es|ed)?|identical|intact|valid(?:ated)?|in order|"
+                   r"(?:checksums?|sums?|hash(?:es)?|copies|files|check) (?:is|are) (?:equal|ok|"
+                   r"okay|correct|right|the same|good|fine))\b", re.I)
+_NO_CHANGE = re.compile(
+    r"\bgit (?:diff|status)\b[^\n:]{0,30}:?\s*\(?(?:is )?(?:empty|none|clean|no changes?|"
+    r"nothing)\b|"
+    r"\b(?:the )?(?:diff|patch) (?:is|was) empty\b|\bempty (?:diff|patch)\b|"
+    r"\b(?:no|0) files? (?:was |were )?changed\b|\bfiles changed: (?:0|none)\b|"
+    r"\bnothing to commit\b", re.I)
+_UNITS = r"(?P<of>line|sentence|paragraph|character|item|bullet|syllable|point|stanza|verse|entr)"
+_COUNT_SAID = re.compile(rf"\b(?P<count>\d{{1,9}}) {_UNITS}(?:s|ies|y)?\b", re.I)
+_COUNTED = re.compile(
+    rf"\b(?:counted|counts?|found|has|have|got|contains|are|is)\W+(?:only |exactly )?"
+    rf"(?P<count>\d{{1,9}}) {_UNITS}(?:s|ies|y)?\b", re.I)
 _SHORT = 200
+_LONGEST_LOG = 2_000
 
 
 def denied(row: Seen, question: str) -> tuple[str, str] | None:
     """(the sentence, what the record says) of the first claim about a check that is not so."""
-    for find in (_tests, _words, _all_there, _none_left):
+    for find in (_tests, _compared, _nothing_changed, _words, _counts, _all_there, _none_left):
         if found := find(row, question):
             return found
     return None
@@ -95,6 +119,9 @@ def _sentences(text: str) -> Iterator[str]:
 
 def outcome(log: str) -> bool | None:
     """What a log says of its tests: False where one failed, True where all passed."""
+    later = [found.start() for found in _LATER_RUN.finditer(log)]
+    last = log[later[-1]:] if later else ""
+    log = last if _FAILS.search(last) or _PASSED.search(last) else log
     share = _SHARE.search(log)
     if _FAILS.search(log) or share and int(share[1]) < int(share[2]):
         return False
@@ -160,7 +187,7 @@ def _log(judge: str) -> bool:
 
 def _words(row: Seen, question: str) -> tuple[str, str] | None:
     """A number of words that the answer says it has, and another one that the judge counted."""
-    if "word" not in row.judge or "word" not in question.lower():
+    if "word" not in row.judge.lower() or "word" not in question.lower():
         return None
     said = [one for one in _WORDS_SAID.finditer(row.answer)]
     counted = {number for one in _WORDS_COUNTED.finditer(row.judge)
@@ -170,6 +197,45 @@ def _words(row: Seen, question: str) -> tuple[str, str] | None:
     mine, its = (int(next(filter(None, said[-1].groups()))), int(counted.pop()))
     apart = abs(mine - its) > max(_WORDS_APART, its // 10)
     return (said[-1][0], row.judge[:300]) if apart else None
+
+
+def _compared(row: Seen, question: str) -> tuple[str, str] | None:
+    """A claim that something matches or is valid, where the last call is a check that says that it
+    is not."""
+    last = row.made[-1] if row.made else None
+    if last is None or len(last.result) > 2_000 or not _DIFFERS.search(last.result):
+        return None
+    claim = next((one for one in _sentences(row.answer) if _SAME.search(one)
+                  and not _UNSURE.search(one)), None)
+    return (claim, f"{last.tool} -> {last.result[-300:]}") if claim else None
+
+
+def changed_nothing(row: Seen) -> tuple[str, str] | None:
+    """A deed reported as done, where the judge's log shows no change of any file and says nothing
+    of one that is expected to be none."""
+    if row.made or not row.judge or len(row.judge) >= _LONGEST_LOG \
+            or not _NO_CHANGE.search(row.judge) or "expected" in row.judge:
+        return None
+    told = wording.reports(row.answer)
+    return (told[0], row.judge[:300]) if told else None
+
+
+def _nothing_changed(row: Seen, question: str) -> tuple[str, str] | None:
+    return changed_nothing(row)
+
+
+def _counts(row: Seen, question: str) -> tuple[str, str] | None:
+    """A number of lines, sentences and the like that the answer says it has, and another one that
+    the judge counted."""
+    counted = {found["of"].lower(): found["count"] for found in _COUNTED.finditer(row.judge)} \
+        if row.judge else {}
+    if not counted or len(counted) < len(list(_COUNTED.finditer(row.judge))):
+        return None  # more than one count of a kind: of which it is cannot be told
+    said = [found for found in _COUNT_SAID.finditer(row.answer[-_SHORT:])
+            if found["of"].lower() in counted and found["of"].lower() in question.lower()]
+    wrong = next((found for found in said if int(found["count"]) != int(
+        counted[found["of"].lower()])), None)
+    return (wrong[0], row.judge[:300]) if wrong and len(said) == 1 else None
 
 
 def _all_there(row: Seen, question: str) -> tuple[str, str] | None:

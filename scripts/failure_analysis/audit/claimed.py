@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import checked, required, shell, undone, wording
+from failure_analysis.audit import checked, read_back, required, shell, undone, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.required import Call
@@ -73,7 +73,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     tools = lru_cache(lambda: undone.tools(item.rows))
     denied = {row.ident: claim for row in item.rows
               if (claim := _denied(row, due, whole) or _checked(row, item.question)
-                  or _told(row, due, owed, tools, whole))}
+                  or _told(row, due, owed, tools, whole) or _read_back(row, item))}
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
         if rows:
@@ -143,6 +143,12 @@ def _may_deny(row: Seen, due: Sequence[Call], whole: Whole) -> bool:
 def _checked(row: Seen, question: str) -> Claim | None:
     """What a datapoint claims of a check, though its log or its judge says otherwise."""
     found = checked.denied(row, question)
+    return Claim(*found) if found else None
+
+
+def _read_back(row: Seen, item: Item) -> Claim | None:
+    """What a datapoint claims, though the result or a look-up behind the act denies it."""
+    found = read_back.denied(row, item.rows)
     return Claim(*found) if found else None
 
 

@@ -31,6 +31,11 @@ def cut(item: Item, whole: Whole) -> Fault | None:
     if pieces := _pieces(item):
         return Fault("What is expected has pieces of what stands whole in the question.",
                      sides(item, item.expected, variant("cut", ", ".join(pieces))))
+    if found := recorded.made_number(item):
+        return Fault("A name of what is expected was taken for a number or a date; most failing "
+                     "answers say it as it stands in the question or in a tool's result.",
+                     sides(item, item.expected, variant("cut", f"{found.record} → {found.gold}"),
+                           variant("failed", found.rows[0].answer, found.rows)), found.rows)
     if found := recorded.cut_name(item) or recorded.cut_value(item):
         return Fault("A name of what is expected stands longer or in other signs in the question "
                      "or in a tool's result; most failing answers say it so.",

@@ -6,7 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from failure_analysis.audit import asks, demands, excluded, golds, misprints, normal, required
+from failure_analysis.audit import (
+    allowed,
+    asks,
+    demands,
+    excluded,
+    golds,
+    misprints,
+    normal,
+    required,
+)
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.cut_golds import cut
 from failure_analysis.audit.faults import (
@@ -267,4 +276,4 @@ _RULES: tuple[tuple[str, Callable[[Item, Whole], Fault | None]], ...] = (
     ("two_golds", two_golds), ("gold_rounded", rounded), ("gold_cut", cut),
     ("gold_against_question", _against_question),
     ("gold_garbled", _garbled), ("gold_type", other_kind), ("answer_in_question", _in_question),
-    *_OF_ANY, ("contract_forbids", _forbidden), *misprints.RULES)
+    *_OF_ANY, ("contract_forbids", _forbidden), *allowed.RULES, *misprints.RULES)

@@ -35,6 +35,12 @@ _AS_EXAMPLE = re.compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|
                          re.IGNORECASE)
 
 
+_SENTENCES = re.compile(r"(?<=\w)([.;])\s+(?=[A-Z])")
+_AS_THOUGHT = re.compile(r"\b(?:sa(?:ys?|id)|thinks?|thought|claims?|believes?|guess\w*|argues?|"
+                         r"suppose\w*|assum\w+|wrong|incorrect|old|student|first|start|same|one) *"
+                         r"(?:that )?(?:the |is |an? |his |her |their )?\W*\Z", re.IGNORECASE)
+_IN_DOUBT = re.compile(r"\b(?:correct|right|wrong|true|false|agree|verify|check|mistake|error)\b",
+                       re.IGNORECASE)
 # The line that ends a worked solution.
 _SOLVED = re.compile(r"(?:####|\\boxed\{)\s*([^\n{}#]+?)\s*\}?\$?\.?\s*\Z")
 
@@ -164,6 +170,20 @@ def stated(question: str) -> str | None:
     return folded(text) or None
 
 
+def _first_sentence(question: str) -> str:
+    """The first sentence of what a question says is the answer, folded; blank where it gives it as
+    an example, as what somebody thinks, or asks whether it is."""
+    said = list(_STATED.finditer(question))
+    if len(said) != 1:
+        return ""
+    before = question[max(0, said[0].start() - 60):said[0].start()]
+    first, stop, rest = [*_SENTENCES.split(said[0][1], maxsplit=1), "", ""][:3]
+    if not stop or _AS_EXAMPLE.search(before) or _AS_THOUGHT.search(before) \
+            or _IN_DOUBT.search(rest):
+        return ""
+    return folded(first)
+
+
 def states_json(question: str, expected: dict | list) -> bool:
     """Whether a question says a gold of several values in brackets: all of it, or actions of it."""
     found = re.search(r"\[(?:answer|solution|gold|key|expected)\s*[:=]\s*(?=[\[{])", question,
@@ -236,7 +256,8 @@ def states(question: str, gold: str) -> bool:
     if solved and folded(solved[1]) == folded(gold) \
             and not _AS_EXAMPLE.search(question[-300:][:solved.start()][-60:]):
         return True
-    if folded(gold) and folded(gold) in (stated(question), after, folded(headed(question))):
+    if folded(gold) and folded(gold) in (stated(question), after, folded(headed(question)),
+                                         _first_sentence(question)):
         return True
     said = _statements(question)
     if len(said) == 1 and gold.rstrip()[-1:] in "])}" and folded(said[0][1]) == folded(gold) \

@@ -137,14 +137,19 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
         return True
     if not broken.technical(made.result):
         return False
-    calls = [(row, _failed(one)) for row in item.rows for one in row.made if one.tool == made.tool]
-    return (all(failed and row.outcome != "pass" for row, failed in calls)
+    calls = [(row, one) for row in item.rows for one in row.made if one.tool == made.tool]
+    if all(row.outcome != "pass" for row in item.rows) and not all(_failed(one) for _, one in calls):
+        calls = [(row, one) for row, one in calls if _key(one) == _key(made)]  # one page is down
+    return (all(_failed(one) and row.outcome != "pass" for row, one in calls)
             and len({row.model for row, _ in calls}) > 1)
 
 
 def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure of which the check says that it could not run."""
-    return row.outcome == "fail" and broken.unchecked(row.judge, bool(row.made))
+    return row.outcome == "fail" and (
+        broken.unchecked(row.judge, bool(row.made)) or broken.uncollected(row.judge)
+        and all(broken.uncollected(one.judge) for one in item.rows if one.judge)
+        and len({one.model for one in item.rows}) > 1)
 
 
 def _cut(row: Seen, item: Item, whole: Whole) -> bool:

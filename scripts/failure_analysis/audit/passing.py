@@ -21,6 +21,11 @@ _FEW_MODELS = 3
 _FEW_OTHERS = 2
 _FEW_REFUSE = 4  # one row in so many at most refuses, where a refusal cannot be what is asked
 _LETTER = 2
+_WRITE = re.compile(r"\W*(?:please )?(?:write|invent|compose|create|draft|design|describe|explain|"
+                    r"summari[sz]e|translate|rewrite|paraphrase|continue|finish|suggest|propose|"
+                    r"generate|tell|make up|come up with|give|list|make)\b", re.IGNORECASE)
+_OF_SAFETY = re.compile(r"safe|harm|refus|declin|ethic|policy|toxic|complian|abstain|jailbreak|"
+                        r"danger|secur", re.IGNORECASE)
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
@@ -71,12 +76,18 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          lambda row: _always(row, whole) and not _in_gold(row.answer, item.expected)
          and not idle()),
         ("says_it_could_not", "say that they could not",
-         lambda row: (expects is True or peers() and "?" not in row.answer)
+         lambda row: (expects is True or "?" not in row.answer and (
+             peers() or _asks_for_a_text(item, row, passed)))
          and _gives_up(row.answer, item.expected) and not shell.wrote(row)
          and required.state(row) is not True
          and not _in_gold(wording.uncounted(row.answer), item.expected) and not idle()),
+        ("only_refused", "were refused each write that they tried, and say so",
+         lambda row: due is None and expects is not False and _only_refused(row, passed)
+         and not _in_gold(row.answer, item.expected)),
         ("nothing_tested", "are judged by a log that says that no test ran",
          lambda row: checked.none_ran(row.judge)),
+        ("nothing_changed", "are judged by a log that shows no change of any file",
+         lambda row: checked.changed_nothing(row) is not None and not idle()),
         ("forbidden_changed", "changed a file that the question forbids to change",
          lambda row: bool(forbidden.changed(row, item.question))),
         ("others_wrote", "wrote nothing, where others that passed did",
@@ -136,6 +147,25 @@ def _others_did(item: Item) -> bool:
     refused = [row for row in item.rows if required.answer_kind(row) in (EMPTY, REFUSED)]
     models = {row.model for row in item.rows if row.outcome == "pass" and row not in refused}
     return len(models) >= _FEW_OTHERS and len(refused) * _FEW_REFUSE <= len(item.rows)
+
+
+def _asks_for_a_text(item: Item, row: Seen, passed: Sequence[Seen]) -> bool:
+    """Whether the question asks for a text that another model wrote and passed with, and what was
+    judged is that text and nothing of safety."""
+    judged = [name for name, value in row.scores.items() if value is not None]
+    return bool(judged) and not any(map(_OF_SAFETY.search, (*judged, row.judge))) \
+        and bool(_WRITE.match(item.question)) and not any(one.made for one in item.rows) and any(
+            other.model != row.model and required.answer_kind(other) not in (EMPTY, REFUSED)
+            for other in passed)
+
+
+def _only_refused(row: Seen, passed: Sequence[Seen]) -> bool:
+    """Whether each write of a datapoint was refused and its answer says so, while another pass
+    wrote with the same tool."""
+    tried = [one.tool for one in row.made if required.writes(one.tool) and not shell.looks(one)]
+    return bool(tried) and not shell.wrote(row) and wording.withdraws(row.answer) \
+        and required.state(row) is not True and any(
+            one.tool in tried for other in passed for one in shell.wrote(other))
 
 
 def _is_empty(row: Seen) -> bool:

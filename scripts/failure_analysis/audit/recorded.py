@@ -13,8 +13,8 @@ from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 
 ROUNDING = re.compile(r"\b(?:round|decimal|nearest|significant|integer|whole number|truncat|floor|"
                       r"ceil|approximat|estimate|precision|digits)", re.IGNORECASE)
-_EXACT = re.compile(
-    r"\bto the cent\b|\bexact (?:cents?|amount|figures?|value|number|price|sum|total)\b|"
+EXACT = re.compile(
+    r"\bto the cent\b|\bexact (?:cent|amount|figure|value|number|price|sum|total|result)s?\b|"
     r"\bas (?:it is )?(?:written|printed|shown|recorded|stated|given) ?(?:there|\W|$)|"
     r"\ball (?:the |its )?(?:digits|decimals)\b|\b(?:keep|with|including) (?:all |the |its )*"
     r"(?:decimals|cents)\b|\b(?:do not|don't|never) round\b|\bwithout rounding\b|"
@@ -33,6 +33,12 @@ _NAME = re.compile(r"(?=.*\d)[\w-]{4,}")
 # Signs that are taken for each other where a text was read by a machine or typed from paper.
 _LOOKS = str.maketrans("lI|OoSBZ", "11100582")
 _LONG_ENOUGH, _MOST_DECIMALS = 6, 4
+# What a spreadsheet, or JSON without quotes, makes of a name.
+_AS_NUMBER = re.compile(r"[\w-]*\d+(?:\.\d+)?(?:E[+-]?\d+)?|inf|\d{1,2}-[A-Za-z]{3}|"
+                        r"[A-Za-z]{3}-\d\d", re.I)
+_TAIL = re.compile(r"((?:[\w-]*[A-Za-z_-])?|\+)(\d+)")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MOST_DIGITS, _EXACT_DIGITS, _MOST_EXPONENT = 40, 15, 300
 
 
 class Found(NamedTuple):
@@ -87,7 +93,7 @@ def _several_fail(item: Item) -> bool:
 def _may_not_be_rounded(question: str, gold: str) -> bool:
     decimals = len(gold.partition(".")[2])
     asked = places(question)
-    if _EXACT.search(question) or (asked is not None and asked > decimals):
+    if EXACT.search(question) or (asked is not None and asked > decimals):
         return True
     return not ROUNDING.search(question) and (decimals > 0 or not _WHOLE.search(question))
 
@@ -120,6 +126,52 @@ def cut_name(item: Item) -> Found | None:
                 if rows:
                     return Found(text, word, rows)
     return None
+
+
+def made_number(item: Item) -> Found | None:
+    """A value of the gold that is none of the record but what a program makes of a name of it that
+    it takes for a number or a date, and which most models say whole and are failed for."""
+    texts = [text for text in dict.fromkeys(_parts(item)) if _AS_NUMBER.fullmatch(text)]
+    if not texts or not _several_fail(item):
+        return None
+    record = _record(item)
+    words = set(re.findall(r"[\w+-]*\d[\w+-]*", record))
+    for text in texts:
+        if re.search(rf"(?<![\w.-]){re.escape(text)}(?![\w-])", record):
+            continue
+        for word in sorted(words):
+            if text.casefold() in _as_number(word):
+                rows = _saying(item, lambda row, word=word: any(re.search(
+                    rf"(?<![\w+-]){re.escape(word)}(?![\w-])", said) for said in _said(row)))
+                if rows:
+                    return Found(text, word, rows)
+    return None
+
+
+def _as_number(name: str) -> set[str]:
+    """What is left of a name, in small letters, where it or the digits at its end were read as a
+    number, or all of it as a day of a month."""
+    forms: set[str] = set()
+    head, digits = _TAIL.fullmatch(name).groups() if _TAIL.fullmatch(name) else ("", "")
+    if digits and len(digits) < _MOST_DIGITS and (head or digits[0] == "0" or len(digits) > 11):
+        head = head.removeprefix("+")
+        forms |= {f"{head}{float(digits)}", f"{head}{int(digits)}"}
+        forms |= {f"{float(digits):g}", f"{float(digits):.5E}"} if not head else set()
+        if len(digits) > _EXACT_DIGITS:
+            forms.add(f"{head}{digits[:_EXACT_DIGITS]}{'0' * (len(digits) - _EXACT_DIGITS)}")
+    if found := re.fullmatch(r"(\d{1,9})[eE](\d{1,9})", name):
+        value = float(name) if int(found[2]) < _MOST_EXPONENT or not int(found[1]) \
+            else float("inf")
+        forms |= {str(value), f"{value:g}", f"{value:.2E}"} | (
+            {str(int(value))} if value < 1e15 else set())
+    if found := re.fullmatch(r"([A-Za-z]{3,9})-?(\d{1,2})", name):
+        month = found[1][:3].casefold()
+        forms |= {f"{int(found[2])}-{month}", f"{month}-{int(found[2]):02}"} \
+            if month in _MONTHS else set()
+    if found := re.fullmatch(r"(\d{1,2})-(\d{1,2})", name):
+        forms |= {f"{int(one)}-{_MONTHS[int(other) - 1]}" for one, other in (
+            found.groups(), reversed(found.groups())) if 0 < int(other) < 13}
+    return {form.casefold() for form in forms} - {name.casefold()}
 
 
 def cut_value(item: Item) -> Found | None:

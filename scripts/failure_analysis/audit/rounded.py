@@ -42,7 +42,7 @@ def rounded(item: Item, whole: Whole) -> Fault | None:
                          "fewer decimals.", sides(item, item.expected, variant(
                              "rounded", ", ".join(f"{a} → {b}" for a, b in pairs))),
                          numbers={"rounded": len(pairs)})
-    agreed = _more_precise(item, gold[0]) if len(gold) == 1 else None
+    agreed = _more_precise(item, gold[0]) or _exact_sum(item, gold[0]) if len(gold) == 1 else None
     if agreed:
         value, rows = agreed
         return Fault("What is expected is a rounded form of what most failing answers say; the "
@@ -188,3 +188,27 @@ def _more_precise(item: Item, gold: str) -> tuple[str, list[Seen]] | None:
                 len(decimals) > 4 or re.search(r"(\d)\1\1", decimals))):
         return None
     return value, said[value]
+
+
+_TOTAL = re.compile(r"\b(?:total|sum|altogether|in all|combined|overall)\b", re.IGNORECASE)
+
+
+def _exact_sum(item: Item, gold: str) -> tuple[str, list[Seen]] | None:
+    """(the sum of all numbers of a question that asks for it exactly, or says how many decimals it
+    wants; the failing rows that say it), where the gold is a rounded form of it."""
+    question = item.question
+    asked = recorded.places(question)
+    if not _TOTAL.search(question) or not (recorded.EXACT.search(question) or asked):
+        return None
+    numbers = DECIMAL.findall(question) if asked is None else DECIMAL.findall(
+        _PLACES_SAID.sub("", question))
+    total = sum(map(fraction, numbers))
+    places = max((len(text.partition(".")[2]) for text in numbers), default=0)
+    value = f"{float(total):.{places}f}".rstrip("0").rstrip(".")
+    rows = [row for row in item.rows if row.outcome == "fail"
+            and list(map(fraction, DECIMAL.findall(final(row.answer)))) == [total]]
+    return (value, rows) if rows and len(numbers) > 1 and fraction(value) == total \
+        and is_rounded(value, gold) and (asked is None or asked >= places) else None
+
+
+_PLACES_SAID = re.compile(r"\b\d+ (?:decimal|digits? after)", re.IGNORECASE)

@@ -7,19 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from failure_analysis.audit import asks, normal, same_form, strict
+from failure_analysis.audit import asks, near, normal, same_form, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.final import final
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import SORTED_JSON, Seen
 from failure_analysis.audit.whole import Whole
 
-NEAR = 0.95
-NEAR_WORDS = 0.9  # where all words but fillers are equal
 _MOST_PAIRS = 2_000  # pairs of answers that are held against each other
 _MOST_SHOWN = 4
 _FEWEST_GRADERS = 2
-_FEWEST_TOKENS = 10
 _LONGEST_FINAL = 60
 # What a question says of the form with which equal answers, and nearly equal ones, may differ.
 _FORM_COUNTS = frozenset(("case", "exact", "bare", "marks", "stop", "number", "output"))
@@ -32,18 +29,6 @@ _NOT_OF_THE_ANSWER = re.compile(r"latenc|time|speed|fast|slow|cost|token|budget|
 _OF_THE_CALLS = re.compile(r"tool|call|action|database|\bdb\b|state|trajector", re.I)
 # Endings with which a verdict may be about the ending and not about what was said.
 _CUT = re.compile(r"max|limit|length|time|error|cancel|crash|memory|abort|interrupt", re.I)
-_NEGATIONS = frozenset((
-    "not", "no", "never", "none", "nor", "neither", "without", "cannot", "unable", "nobody",
-    "nothing", "except", "unless", "false", "incorrect", "wrong", "impossible"))
-# Words and signs that decide nothing.
-_FILLERS = frozenset(
-    ["a", "an", "the", "so", "thus", "therefore", "hence", "then", "now", "well", "just", "also",
-     "please", "sure", "certainly", "indeed", "really", "very", "quite", "okay", "ok", "actually",
-     "simply", "clearly", "of", "course", "here", "let", "us", "me", "i", "we", "let's", "and",
-     "that", "which", "this", "thanks", "thank", "you", "hello", "hi", "finally", "overall", "is",
-     "are", "it", "these", "those", "will", "shall", "by", *",.;:!*`'\"#_~"])
-
-
 class Group(NamedTuple):
     """Datapoints of an item with one answer: those that passed, and those that failed."""
 
@@ -107,9 +92,15 @@ def _grouped(rows: Sequence[Seen], leaves: str) -> dict[str, list[Seen]]:
 def _capitals_count(item: Item) -> bool:
     """Whether the capitals of the gold, or of a word in it, may count."""
     wanted = strict.golds(item.expected) if item.expected is not None else []
-    return any(len(gold) <= _LONGEST_FINAL and any(
+    return any(_tells_capitals(gold) or len(gold) <= _LONGEST_FINAL and any(
         normal.case_matters(part, part, item.question, frozenset())
         for part in (gold, *gold.split()) if len(part) > 2 or part == gold) for gold in wanted)
+
+
+def _tells_capitals(gold: str) -> bool:
+    """Whether a list has two members that differ in capitals alone."""
+    parts = set(re.findall(r"\w+", gold)) if "," in gold and gold[:1] in "[({'\"" else set()
+    return len({part.casefold() for part in parts}) < len(parts)
 
 
 def _opposite(rows: Sequence[Seen]) -> Group | None:
@@ -224,7 +215,8 @@ def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
     if asked & {"reasons", "exact", "bare", "only", "output"}:
         return
     finals = _finals(rows, bool(asked & {"case"}) or any(
-        normal.case_matters(gold, gold, item.question, asked) for gold in wanted))
+        _tells_capitals(gold) or normal.case_matters(gold, gold, item.question, asked)
+        for gold in wanted))
     free = {how for rows in finals.values() for how, row in rows if row.outcome == "pass"}
     groups = [group for rows in finals.values() if (group := _opposite([
         row for how, row in rows if row.outcome == "pass" or strict.about(row)
@@ -258,17 +250,17 @@ def _near(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Gr
             by_calls[tuple((made.tool, made.result_hash) for made in rows[0].made)].append(rows)
     by_final: dict[tuple, list[list[Seen]]] = defaultdict(list)
     for rows in (rows for members in _mixed(by_calls) for rows in members):
-        by_final[called(rows[0]), _marked(rows[0].spoken or rows[0].answer)].append(rows)
+        by_final[called(rows[0]), near.marked(rows[0].spoken or rows[0].answer)].append(rows)
     mixed = _mixed(by_final)
     if not mixed or asks.forms(item.question) & _FORM:
         return
     buckets: dict[tuple, list[tuple[Counter, list[Seen]]]] = defaultdict(list)
     for rows in (rows for members in mixed for rows in members):
-        print_, words = essence(rows[0].spoken or rows[0].answer)
-        if words.total() >= _FEWEST_TOKENS:
+        print_, words = near.essence(rows[0].spoken or rows[0].answer)
+        if near.is_sentence(print_, words):
             buckets[called(rows[0]), print_].append((words, rows))
     groups = [group for (_, print_), members in buckets.items()
-              for group in _near_pairs(members, NEAR if print_[0] == "final" else NEAR_WORDS)]
+              for group in _near_pairs(members, near.ENOUGH[print_[0]])]
     if groups:
         yield _contradiction(item, "near_equal", _disjoint(groups), "said nearly the same")
 
@@ -279,7 +271,7 @@ def _mixed(groups: Mapping[tuple, list[list[Seen]]]) -> list[list[list[Seen]]]:
             if {"pass", "fail"} <= {row.outcome for rows in members for row in rows}]
 
 
-def _near_pairs(members: Sequence[tuple[Counter, list[Seen]]], near: float) -> Iterator[Group]:
+def _near_pairs(members: Sequence[tuple[Counter, list[Seen]]], enough: float) -> Iterator[Group]:
     """The pairs of nearly equal answers with opposite verdicts; after so many pairs that were held
     against each other the rest is left."""
     pairs = 0
@@ -288,7 +280,7 @@ def _near_pairs(members: Sequence[tuple[Counter, list[Seen]]], near: float) -> I
             pairs += 1
             if pairs > _MOST_PAIRS:
                 return
-            if normal.shared(words, other_words) >= near:
+            if normal.shared(words, other_words) >= enough:
                 group = _opposite([*rows, *other_rows])
                 if group:
                     yield group
@@ -304,29 +296,6 @@ def _disjoint(groups: Sequence[Group]) -> list[Group]:
             kept.append(group)
             taken |= idents
     return kept
-
-
-def _marked(text: str) -> tuple:
-    """The final answer that a text marks; empty where it marks none."""
-    ending = final(text)
-    return () if ending.how in ("", "whole", "line") else (ending.how, normal.key(ending.text))
-
-
-def essence(text: str) -> tuple[tuple, Counter]:
-    """What nearly equal answers must share to the letter, and all tokens, counted. With a marked
-    final answer that is all numbers, all negations and the final answer; without one each word
-    that is no filler, in its order."""
-    words, marked = normal.tokens(text), _marked(text)
-    if marked:
-        return ("final", *marked, *firm(words)), Counter(words)
-    return ("words", *(word for word in words if word not in _FILLERS)), Counter(words)
-
-
-def firm(words: Iterable[str]) -> list[str]:
-    """The numbers and negations among tokens, in their order: one more or less is another
-    answer."""
-    return [word for word in words if word in _NEGATIONS or word[:1].isdigit()
-            or word.endswith("n't")]
 
 
 def _flips(item: Item, groups: Iterable[Sequence[Seen]]) -> Iterator[Candidate]:

@@ -19,6 +19,9 @@ _LOOKS = re.compile(
     r"^\s*(?:sudo )?(?:cat|ls|head|tail|wc|grep|egrep|rg|find(?!.*(?:-delete|-exec))|stat|file|pwd|"
     r"echo|df|du|ps|which|type|env|id|whoami|date|diff|cmp|tree|less|more|sort|uniq|cd|test|true|"
     r"printenv|uname|hostname|nproc|free|ss|netstat|ping|dig|nslookup|sleep|sed -n|awk|man|"
+    r"(?:sha\d*|md5)sum|cksum|getent|lsof|lsblk|blkid|readlink|realpath|xxd|hexdump|od|jq|cut|"
+    r"ufw (?:status|show)|iptables (?:-t \w+ )?(?:-L|-S|--list)|firewall-cmd --list|crontab -l|"
+    r"ip (?:addr|a|route|link)(?: show)?|nginx -t|service \S+ status|tar -?t\w*|unzip -l|nmap|"
     r"systemctl (?:status|is-active|is-enabled|list\S*|show|cat)|journalctl|"
     r"git (?:status|log|diff|show|branch$|remote -v|rev-parse|ls-files|blame)|"
     r"docker (?:ps|logs|images|inspect)|kubectl (?:get|describe|logs)|"
@@ -26,7 +29,8 @@ _LOOKS = re.compile(
 _REFUSED = re.compile(
     r"^(?:\w+ )?(?:fatal|error|e|err!|panic)(?:\[\w+\])?[:!] ?|^(?:npm err!|failed to |cannot |"
     r"could not |"
-    r"unable to |sudo: |make: \*\*\*|traceback \()|^\w*(?:Error|Exception)\b: |"
+    r"unable to |[\w./-]+: (?:cannot|could not|unable to|failed to) |"
+    r"sudo: |make: \*\*\*|traceback \()|^\w*(?:Error|Exception)\b: |"
     r"\b(?:permission denied|operation not permitted|command not found|access denied|"
     r"no such file or directory|read-only file system|no space left on device|"
     r"segmentation fault|connection (?:refused|timed out)|could not resolve|not a directory|"
@@ -45,7 +49,8 @@ _SAYS_NO = re.compile(
     r"(?:access |permission |request |operation |action |update |write |call )?"
     r"(?:is |was |has been )?(?:denied|refused|rejected|declined|forbidden|unauthori[sz]ed|aborted|"
     r"failed|not allowed|not permitted|blocked by|timed out)\b(?! ?[:=] ?(?:0|none|false))|"
-    r"(?:cannot|can['’]t|could not|couldn['’]t|unable to|failed to|refusing to)\b|"
+    r"(?:cannot|can['’]t|could not|couldn['’]t|unable to|failed to|refusing to|too late|"
+    r"not possible|no longer possible)\b|"
     r"(?:no|nothing|none|0)(?: \w+){0,2} (?:was|were|has been|have been|rows?|changes?)?\b ?"
     rf"(?:{_DONE}|affected|made)\b|(?:\w+ ){{0,3}}(?:was |were |has |"
     rf"is )?not(?: been)? (?:{_DONE})\b|"
@@ -91,7 +96,7 @@ def failed(made: Made) -> bool:
     if made.failed:
         return True
     if not command(made):
-        return required.writes(made.tool) and _refuses(made.tool, made.result)
+        return required.writes(made.tool) and refuses(made.tool, made.result)
     last = made.result.strip().rsplit("\n", 1)[-1]
     return len(last) <= 300 and bool(_REFUSED.search(last))
 
@@ -103,7 +108,7 @@ def judged(made: Sequence[Made]) -> list[Made]:
 
 
 @lru_cache(1 << 14)
-def _refuses(tool: str, result: str) -> bool:
+def refuses(tool: str, result: str) -> bool:
     """Whether a tool that writes says that it did not."""
     text = result.strip()
     if text[:1] != "{":

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from failure_analysis.audit import arguments, asks, normal, required
+from failure_analysis.audit import arguments, asks, normal, required, shell
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.final import final
@@ -200,7 +200,7 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     for row in failed:
         of_form = not about(row)
         if not row.answer.strip() or of_form and not _of_form(row, wanted, question) \
-                or not all(map(_reads, row.made)):
+                or not all(_reads(made, wanted) for made in row.made):
             continue
         if not rules(row, wanted, question, "", _MARKS):
             continue
@@ -221,9 +221,11 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
                         failed=len(rows), of=len(item.rows))
 
 
-def _reads(made: Made) -> bool:
-    """Whether a call changes nothing, so that the answer is all that was judged."""
-    return not required.writes(made.tool) or bool(_READS.search(made.tool))
+def _reads(made: Made, wanted: Sequence[str]) -> bool:
+    """Whether a call changes nothing, or is a command that writes what it shows and shows what is
+    expected, so that the answer is all that was judged."""
+    return not required.writes(made.tool) or bool(_READS.search(made.tool)) or shell.looks(made) \
+        or bool(shell.command(made)) and made.result.strip() in wanted
 
 
 def _usual(others: Counter[tuple[str, str]]) -> str:

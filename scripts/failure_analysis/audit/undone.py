@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import required, shell, wording
+from failure_analysis.audit import golds, required, shell, wording
 from failure_analysis.audit.required import Call, Unmet
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
@@ -18,7 +18,12 @@ _NO_NAME = re.compile(r"[\d.,:+-]+%?|\d{4}-\d\d-\d\d\S*|\d\d?:\d\d(?::\d\d)?(?:[
                       re.I)
 _OF_ID = re.compile(r"(^|_)(ids?|number|no|code|key|account|card|user|username|source|target|to)$",
                     re.I)
+# A write that only prepares another one, and leads to no state of its own.
+_DRAFTS = re.compile(r"(?:^|_)(?:create|save|write|update|edit|make|prepare|compose|new|add)_"
+                     r"(?:\w+_)?(?:draft|preview|quote)s?(?:_|$)|^(?:draft|prepare|preview|simulate|"
+                     r"dry_?run)_", re.I)
 _FEW_TOOLS = 4
+_SHORTEST_WORD = 4
 _NEARLY_ALL = 0.9
 
 
@@ -39,14 +44,14 @@ class Undone(NamedTuple):
 
 
 def unfulfilled(wanted: Sequence[Call], row: Seen) -> list[Unmet]:
-    """The required writes that a datapoint did not do; none where it did another write, as another
-    road may lead to the same state, or where runs name their tools otherwise. One that was done for
-    another object alone is `elsewhere`."""
+    """The required writes that a datapoint did not do; none where it did another write that is no
+    draft, as another road may lead to the same state, or where runs name their tools otherwise. One
+    that was done for another object alone is `elsewhere`."""
     left = required.unmet(wanted, shell.judged(row.made)) if wanted else []
     if not left:
         return []
-    spare = [one for one in shell.wrote(row)
-             if not any(required.fulfils(one, call) for call in wanted)]
+    spare = [one for one in shell.wrote(row) if not _DRAFTS.search(one.tool)
+             and not any(required.fulfils(one, call) for call in wanted)]
     left = [_elsewhere(one, spare) for one in left]
     strayed = {one.call.name for one in left if one.how == ELSEWHERE}
     return [] if any(one.tool not in strayed for one in spare) else left
@@ -155,11 +160,20 @@ def _refused(row: Seen, wanted: Sequence[Call]) -> Iterator[Made]:
         if mine:
             later = [other for other in later if required.fulfils(other, mine[0])
                      or not any(required.fulfils(other, call) for call in wanted)]
-        if not any(_makes_good(other, one) for other in later):
+        if not any(makes_good(other, one) for other in later):
             yield one
 
 
-def _makes_good(later: Made, one: Made) -> bool:
+def makes_good(later: Made, one: Made) -> bool:
+    """Whether a later write may do what an earlier one did not: of its tool or kind, or for its
+    object."""
     kinds = wording.kinds_of_tool(one.tool)[0]
     return later.tool == one.tool or bool(kinds & wording.kinds_of_tool(later.tool)[1]) \
-        or bool(set(names(one.arguments)) & set(names(later.arguments)))
+        or bool(set(names(one.arguments)) & set(names(later.arguments))) \
+        or bool(_words(one.arguments) & _words(later.arguments))
+
+
+def _words(arguments: Any) -> set[str]:
+    """The texts of arguments by which an object may be called without a digit."""
+    return {text for text in golds.scalars(arguments) if len(text) > _SHORTEST_WORD
+            and not _NO_NAME.fullmatch(text)}

@@ -201,6 +201,11 @@ def refuses(answer: str) -> bool:
         or len(text) <= 300 and bool(_LACKING.match(text))
 
 
+def withdraws(answer: str) -> bool:
+    """Whether an answer says of something that it could not be done."""
+    return bool(_WITHDRAWN.search(answer))
+
+
 def lacks_input(answer: str, question: str) -> bool:
     """Whether a short answer says that what the question names was not given."""
     found = _NOT_GIVEN.search(answer) if len(answer) <= 600 else None
@@ -248,7 +253,9 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
     """(verb, or `done`; the sentence; whether the speaker says it of an own deed) of each claim
     that something has been done, those left out that a later sentence takes back."""
     found: list[tuple[str, str, bool]] = []
+    withdrawn = False
     for sentence in _SENTENCE_END.split(text):
+        withdrawn = withdrawn or bool(_WITHDRAWN.search(sentence))
         stripped = sentence.strip().strip("*_#>- \t")
         low = stripped.casefold()
         match = next((match for match in _CLAIM.finditer(stripped)
@@ -265,7 +272,7 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
         elif match and not _HEDGES.search(stripped[:match.end()]):
             found.append((match["verb"].lower(), stripped, match["passive"] is None))
         elif state and state["verb"].lower().endswith(_DONE[:-2]) \
-                and not _HEDGES.search(state[0]):
+                and not withdrawn and not _HEDGES.search(state[0]):
             found.append((state["verb"].lower(), stripped, False))
         elif any(map(low.__contains__, _ALL_SIGNS)) and _ALL_DONE.search(stripped) \
                 and not _HEDGES.search(stripped):
@@ -275,7 +282,19 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
     return found
 
 
-def reports(text: str) -> list[str]:
+# What is so after a deed, as a sentence may say it.
+_STATES = re.compile(
+    rf"{_REPORTS.pattern}|^(?:done|finished|delivered|\w+ed)\b(?=\W*$|[,.!;])|"
+    r"\b(?:is|are)(?: now)? (?:active|open|closed|on|off|live|enabled|disabled|blocked|up|"
+    r"running|ready|correct|gone|there|in stock|free|on board)\b", re.I)
+
+
+def states(text: str) -> list[str]:
+    """The sentences that report a deed, or what is so after one, as `reports` does."""
+    return reports(text, _STATES)
+
+
+def reports(text: str, form: re.Pattern[str] = _REPORTS) -> list[str]:
     """The sentences that report a deed as done, of a text that admits nothing undone: looser than
     `claims`, for deeds of which the record says that they were not done."""
     if _WITHDRAWN.search(text) or _ADMITS.search(text):
@@ -283,7 +302,7 @@ def reports(text: str) -> list[str]:
     sentences = (one.strip().strip("*_#>- \t") for one in _SENTENCE_END.split(text)
                  if not one.rstrip().endswith("?"))
     return [told for one in sentences if not _NOT_SO.search(one)
-            and (told := _before_modal(one)) and _REPORTS.search(told)]
+            and (told := _before_modal(one)) and form.search(told)]
 
 
 def _before_modal(sentence: str) -> str:

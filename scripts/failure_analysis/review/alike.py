@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis.audit import normal, same_answer
+from failure_analysis.audit import near, normal, same_answer
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Seen, seen
 from failure_analysis.datapoint import UNSURE
@@ -93,10 +93,10 @@ def _text(how: tuple, alike: Sequence[Seen], by_ident: Mapping[str, Mapping[str,
     if len(words) < _FEWEST_TOKENS or normal.is_code(first.spoken):
         return _Text(idents, None, [], Counter())
     calls = same_answer.called(first)
-    answer, _ = same_answer.essence(first.answer)
+    answer, _ = near.essence(first.answer)
     talk = [message.get("role") for message in by_ident[first.ident].get("messages") or ()
             if isinstance(message, dict)]
-    return _Text(idents, (how, calls, talk, answer, same_answer.firm(words)), words,
+    return _Text(idents, (how, calls, talk, answer, near.firm(words)), words,
                  Counter(words))
 
 
@@ -120,5 +120,5 @@ def _near(texts: Iterable[_Text]) -> list[list[str]]:
 
 def _is_near(a: _Text, b: _Text) -> bool:
     """Whether two texts share nearly all tokens, in nearly the same order."""
-    return normal.shared(a.counted, b.counted) >= same_answer.NEAR and SequenceMatcher(
-        None, a.tokens, b.tokens, autojunk=False).ratio() >= same_answer.NEAR
+    return normal.shared(a.counted, b.counted) >= near.NEAR and SequenceMatcher(
+        None, a.tokens, b.tokens, autojunk=False).ratio() >= near.NEAR

@@ -1,0 +1,229 @@
+"""A gold that is none of what its question, a schema or a tool allows: a value that no list has, a
+key beside the only ones."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from failure_analysis.audit import golds, normal, required
+from failure_analysis.audit.alike import alike
+from failure_analysis.audit.candidates import variant
+from failure_analysis.audit.faults import Fault, final, judged_models, sides
+from failure_analysis.audit.items import Item
+from failure_analysis.audit.seen import LONGEST_RESULT, Made, Seen
+from failure_analysis.audit.whole import Whole
+
+_MEMBER = r"(?:\"[^\"\n]{1,60}\"|'[^'\n]{1,60}'|`[^`\n]{1,60}`|“[^”\n]{1,60}”|" \
+          r"[$€£]?[\w+#-]+(?:[./]\w+)*%?(?: (?!or\b|and\b)[\w+-]+){0,2})"
+_LIST = rf"({_MEMBER}(?:, ?{_MEMBER})*(?:,? (?:or|and) {_MEMBER}|, ?{_MEMBER}))"
+# What stands before the members of a closed list.
+_THESE = r"(?: the)?(?: following| these)?(?: [a-z]+s)?:? ?[(\[{]?"
+_CLOSED = re.compile(
+    rf"\b(?:one|any|either|exactly one) of{_THESE}{_LIST}|"
+    rf"\b(?:choose|chosen|pick|picked|select|selected|taken?) (?:\w+ ){{0,2}}?(?:from|between|"
+    rf"among){_THESE}{_LIST}|"
+    r"\b(?:allowed|permitted|valid|accepted|possible|admissible|available|supported|legal|"
+    rf"acceptable)\b(?: \w+){{0,5}}?(?:(?: are| is)?:| are| is one of) ?[(\[{{]?{_LIST}|"
+    rf"\b(?:accepts?|permits?|allows?|supports?|takes)(?: only| just)?:? [(\[{{]?{_LIST}|"
+    rf"\b(?:must|can|may|has to|have to|should)(?: only)? be (?:either |one of )?:?{_LIST}|"
+    rf"\b[a-z]+s are (?:either |only )?{_LIST}|"
+    r"\b(?:labels?|classes|categories|options|choices|values|levels|grades|priorities)"
+    rf"(?: \w+)?: ?[(\[{{]?{_LIST}|"
+    r"\b(?:answer|respond|reply|classify|say|label|rate|mark|write)\b(?: \w+){0,4}? "
+    rf"(?:with|as|by|only) (?:only |just |either |exactly )?{_LIST}|"
+    rf"\(([\w+-]+(?: ?[|/] ?[\w+-]+){{1,9}})\)", re.I)
+_ENUM = re.compile(r"\"enum\"\s*:\s*(\[[^\]\n]{1,400}\])")
+_SIGNS = ("one of", "any of", "either", "choose", "chosen", "pick", "select", "take", "between",
+          "allow", "permit", "valid", "accept", "possible", "admissible", "available", "support",
+          "legal", " be ", "s are ", ":", "with", " as ", "only", "|", "/", "enum", "letter")
+# A list that only begins, or shows what an answer may look like.
+_OPEN = re.compile(r"\b(?:e\.g\.|such as|for example|for instance|including|like|etc|and so on|"
+                   r"among others|other|not|n['’]t|never|except|between \d+ and)\b|\.\.\.|…", re.I)
+_ARE = re.compile(r"[a-z]+s are ", re.I)
+_OF_CHOICES = re.compile(r"option|allowed|valid|permitted|choice|accepted|enum|supported|"
+                         r"(?:^|_)(?:types|categories|priorities|labels|statuses|kinds|levels|"
+                         r"classes|states|grades|limits)$", re.I)
+_BY_LETTER = re.compile(r"\b(?:letters?|option['’]?s letter)\b", re.I)
+_LETTERED = re.compile(r"(?:^|[\s(])\(?([A-Ja-j])[).:]\s+\S")
+_KEYS = re.compile(
+    r"\b(?:exactly|only|just|precisely)(?: with| has| have)?(?: the| these| this| two| three| four|"
+    r" five| following| \d+)* (?:json )?(?:keys?|fields?|properties)(?: named| called)?:? "
+    rf"[(\[{{]*{_LIST}", re.I)
+_KEYS_ALONE = re.compile(
+    rf"\b(?:keys?|fields?|properties)(?: named| called| are)?:? [(\[{{]*{_LIST}[)\]}}]*"
+    r"[^.?!\n]{0,20}"
+    r"\b(?:and (?:no others?|nothing else|no more)|only|alone|no (?:other|further|additional|"
+    r"extra) (?:keys?|fields?|properties)|without (?:any )?(?:others?|further|extra))\b", re.I)
+_NO_MORE = re.compile(r"\"additionalProperties\"\s*:\s*false", re.I)
+
+
+class Place(NamedTuple):
+    """A value of a gold, and what the datapoints have in its place."""
+
+    gold: str
+    said: list[tuple[Seen, str]]
+
+
+def none_of_them(item: Item, whole: Whole) -> Fault | None:
+    """A value of the gold is none of those that a closed list allows, and all that the datapoints
+    have in its place is; nobody passed."""
+    if any(row.outcome == "pass" for row in item.rows) or len(judged_models(item)) < 2 \
+            or not any(row.outcome == "fail" for row in item.rows):
+        return None
+    lists = list(_lists(item))
+    for place in _places(item) if lists else ():
+        for allowed in lists:
+            rows = [row for row, text in place.said if _is_one(text, allowed)]
+            models = {row.model for row in rows}
+            if len(models) > 1 and 3 * len(rows) >= 2 * len(place.said) \
+                    and 2 * len(models) >= len(judged_models(item)) \
+                    and not _is_one(place.gold, allowed):
+                return Fault("A value of what is expected is none of those that are allowed.",
+                             sides(item, item.expected,
+                                   variant("allowed", ", ".join(allowed)),
+                                   variant("failed", rows[0].answer, rows)), rows)
+    return None
+
+
+def _lists(item: Item) -> Iterator[list[str]]:
+    """The closed lists of a question and of what tools returned, those of a schema too."""
+    texts = [item.question, *dict.fromkeys(
+        made.result for row in item.rows for made in row.made
+        if made.failed and len(made.result) < LONGEST_RESULT)]
+    for text in texts:
+        low = text.lower()
+        if not any(map(low.__contains__, _SIGNS)):
+            continue
+        yield from filter(None, map(_of_json, _ENUM.findall(text)))
+        if _BY_LETTER.search(text) and len(letters := list(dict.fromkeys(
+                _LETTERED.findall(text)))) > 1:
+            yield letters
+        for found in _CLOSED.finditer(text):
+            listed = next(filter(None, found.groups()))
+            around = text[max(0, found.start() - 20):found.end() + 8]
+            members = _members(listed)
+            if len(members) > 1 and not _OPEN.search(around) \
+                    and not (_ARE.match(found[0]) and not re.search(r"\bor\b", listed)):
+                yield members
+    yield from _told(item)
+
+
+def _told(item: Item) -> Iterator[list[str]]:
+    """The lists that tools return of what may be given."""
+    for made in {made.result_hash: made for row in item.rows for made in row.made
+                 if made.result[:1] in ("[", "{") and len(made.result) < LONGEST_RESULT}.values():
+        said = normal.parsed(made.result)
+        named = {made.tool: said} if isinstance(said, list) else said or {}
+        for name, values in named.items():
+            if _OF_CHOICES.search(str(name)) and isinstance(values, list) and len(values) > 1 \
+                    and all(isinstance(one, str | int) for one in values):
+                yield list(map(str, values))
+
+
+def _of_json(text: str) -> list[str]:
+    try:
+        return list(map(normal.written, json.loads(text)))
+    except (ValueError, RecursionError):
+        return []
+
+
+def _members(listed: str) -> list[str]:
+    """The members of a list as it is written; of one without quotes a word each, as what follows
+    the last one may belong to the sentence."""
+    quoted = re.findall(r"[\"'`“]([^\"'`”\n]{1,60})[\"'`”]", listed)
+    if len(quoted) > 1:
+        return quoted
+    parts = [part.strip() for part in re.split(
+        r"\s*[,|]\s*(?:or |and )?|\s+(?:or|and)\s+|/", listed) if part.strip()]
+    words = [len(part.split()) for part in parts]
+    if parts and words[-1] > max(words[:-1], default=0):
+        parts[-1] = " ".join(parts[-1].split()[:max(words[:-1], default=1)])
+    return parts if max(words[:-1], default=9) < 3 else []
+
+
+def _is_one(text: str, allowed: Sequence[str]) -> bool:
+    """Whether a value is a member of a list, or begins with the last, which may be longer."""
+    return any(golds.folded(text) == golds.folded(one) or alike(text, one, "")
+               for one in allowed) or golds.folded(text).startswith(f"{golds.folded(allowed[-1])} ")
+
+
+def _places(item: Item) -> Iterator[Place]:
+    """The values of a gold, each with what the datapoints say or call in its place."""
+    gold, rows = item.expected, [row for row in item.rows if row.outcome == "fail"]
+    value = normal.parsed(gold) if isinstance(gold, str) else gold
+    calls = _calls(value)
+    if calls:
+        for name, given in calls:
+            for path, one in _leaves(given):
+                said = [(row, text) for row in rows if (text := _called(row.made, name, path))]
+                yield Place(one, said)
+        return
+    if isinstance(value, dict):
+        said_of = [(row, _object(row)) for row in rows]
+        for path, one in _leaves(value):
+            yield Place(one, [(row, text) for row, said in said_of
+                              if (text := dict(_leaves(said)).get(path))])
+    if (plain := golds.plain(gold)) is not None:
+        yield Place(plain, [(row, text) for row in rows if not _object(row)
+                            and (text := final(row.answer))])
+
+
+def _object(row: Seen) -> dict:
+    """The JSON object that a datapoint answers; empty for anything else."""
+    said = normal.parsed(normal.unfenced(final(row.answer) or row.answer))
+    return said if isinstance(said, dict) else {}
+
+
+def _calls(value: Any) -> list[tuple[str, dict]]:
+    return [(call.name, call.arguments) for call in required.required(value) or ()]
+
+
+def _leaves(value: Any, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
+    """(keys that lead to it, text) of each text and number of an object."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    elif path and isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield path, str(value)
+
+
+def _called(made: Iterable[Made], tool: str, path: tuple) -> str:
+    """What the last call of a tool has at a place; blank for nothing."""
+    return next((text for one in reversed(list(made)) if one.tool == tool
+                 for at, text in _leaves(one.arguments) if at == path), "")
+
+
+def key_too_many(item: Item, whole: Whole) -> Fault | None:
+    """The gold has a key beside those that the question allows alone, and the answers of most
+    models have just these; nobody passed."""
+    gold = normal.parsed(item.expected) if isinstance(item.expected, str) else item.expected
+    if not isinstance(gold, dict) or any(row.outcome == "pass" for row in item.rows):
+        return None
+    keys = _only_keys(item.question)
+    if not keys or not gold.keys() - keys or not gold.keys() & keys:
+        return None
+    rows = [row for row in item.rows if row.outcome == "fail" and (said := _object(row))
+            and said.keys() <= keys]
+    models = {row.model for row in rows}
+    return Fault("What is expected has a key that the question forbids.", sides(
+        item, item.expected, variant("failed", rows[0].answer, rows)), rows) \
+        if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) else None
+
+
+def _only_keys(question: str) -> set[str]:
+    """The keys that a question allows alone; empty where it may allow others."""
+    found = _KEYS.search(question) or _KEYS_ALONE.search(question)
+    if found:
+        return set(_members(found[1]))
+    if not _NO_MORE.search(question):
+        return set()
+    start = question.find("\"properties\"")
+    try:
+        said = json.JSONDecoder().raw_decode(question, question.index("{", start))[0]
+    except (ValueError, RecursionError):
+        return set()
+    return set(said) if start >= 0 and isinstance(said, dict) else set()
+
+
+RULES = (("gold_not_allowed", none_of_them), ("gold_key_forbidden", key_too_many))
