@@ -4,6 +4,7 @@
 #     "filelock>=3.13,<5",
 #     "jinja2>=3.1,<4",
 #     "jmespath>=1.0.1,<2",
+#     "markdown-it-py>=3,<5",
 #     "matplotlib>=3.8,<4",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
@@ -31,8 +32,8 @@ with each sentence and its evidence; --answers takes the answers, one JSON objec
 {"id": ..., "answer": "supported", "reason": ...}, or overclaims, contradicted, not_checkable. A
 declined sentence is a finding. An answer is void once its sentence or its evidence changes.
 
-Writes check.json, or second_reading.md (--second-reading), or appends to second_reading.jsonl
-(--answers).
+Writes check.json and, with the state of the check on it, the report's page (.html), or
+second_reading.md (--second-reading), or appends to second_reading.jsonl (--answers).
 
 Exit codes: 0 proved; 1 something does not hold, was declined or refused, or with --strict a
 sentence is not confirmed; 2 usage.
@@ -114,10 +115,12 @@ def _answers(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from failure_analysis import steps
+    from failure_analysis.pages import report_page
     from failure_analysis.report import check, second_reading, write
 
     cli.make_room(args.analysis_dir, steps.CHECK)
-    result = check.check(args.analysis_dir, args.min_cited, args.rerun_inputs)
+    result = check.check(args.analysis_dir, args.min_cited, args.rerun_inputs,
+                         lambda: report_page.write_anew(args.analysis_dir))
     report = write.path_of(args.analysis_dir)
     proved = ", ".join(f"{count} {kind}" for kind, count in result.proved.items())
     lines = [(f"{report}:{finding.line}: " if finding.line else "")

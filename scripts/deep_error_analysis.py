@@ -4,6 +4,7 @@
 #     "filelock>=3.13,<5",
 #     "jinja2>=3.1,<4",
 #     "jmespath>=1.0.1,<2",
+#     "markdown-it-py>=3,<5",
 #     "matplotlib>=3.8,<4",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
@@ -22,7 +23,8 @@ AgentDojo results, or any JSONL, JSON, CSV, TSV and Parquet through --mapping.
 
 Writes the report draft (--output, default results/<benchmark>/deep_error_analysis.md) and beside it
 the files of build_packet.py, cluster_failures.py, compare_models.py and audit_benchmark.py, of
-which it is exactly the sum. A report that somebody has rewritten keeps its text: only its generated
+which it is exactly the sum, and the report as one HTML page with overview, figures, all failures to
+search. A report that somebody has rewritten keeps its text: only its generated
 blocks are refreshed. Where reviews or such a report stand that are of other inputs, or files under
 our names that we did not write, nothing is written without --force, which moves them into a folder
 earlier-BENCHMARK-TIME or earlier-files-TIME.
@@ -55,6 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true",
                         help="draft the report anew even if somebody has rewritten it (a copy "
                              "stays); put an analysis of other inputs aside, into a subfolder")
+    cli.add_page_mb(parser)
     cli.add_accept(parser)
     args = parser.parse_args(argv)
     return cli.run(__file__, lambda: _analyse(parser, args))
@@ -71,6 +74,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     from failure_analysis.comparison import overview, page
     from failure_analysis.comparison import write as compare
     from failure_analysis.packet import build, heuristics
+    from failure_analysis.pages import report_page
     from failure_analysis.report import write
 
     report = args.output or cli.default_folder(inputs) / write.NAME
@@ -80,6 +84,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     heuristics.load(rules)
     brought = given.given(analysis_dir, contract=args.contract)
     write.refuse_unreadable(analysis_dir, report, args.force)
+    report_page.refuse_foreign(report)
     analysis_dir.mkdir(parents=True, exist_ok=True)
     store.hold(analysis_dir)
     counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args, inputs))
@@ -89,10 +94,12 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     audited = audit.write(analysis_dir, brought)
     by = compared.get("by", "model")
     written = write.write(analysis_dir, report, args.force)
+    shown = report_page.write_beside(analysis_dir, args.page_mb, written.counts)
     cli.summarise(
         {**counts, "runs": len(inputs.sources), "analysis_dir": analysis_dir.as_posix(),
          "put_aside": aside,
          "report": report.as_posix(), "report_state": written.state,
+         "page": shown.path.as_posix(),
          "flagged_items": audited.flagged, "candidates": dict(audited.counts),
          "modes": {mode["mode"]: mode["rows"] for mode in clusters["modes"]}},
         [
@@ -106,6 +113,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *terminal.table(*heuristics.summary(clusters)),
             *([f"comparison: {analysis_dir / page.PAGE} and {page.FIGURE}"] if judged else []),
             f"report: {report} ({written.state})",
+            *shown.lines(),
             *written.problems,
             *(["next: plan_review.py; a provisional mode is no finding"]
               if counts["fail"] or build.for_readers(counts) else []),

@@ -4,6 +4,7 @@
 #     "filelock>=3.13,<5",
 #     "jinja2>=3.1,<4",
 #     "jmespath>=1.0.1,<2",
+#     "markdown-it-py>=3,<5",
 #     "matplotlib>=3.8,<4",
 #     "msgspec>=0.20,<1",
 #     "numpy>=1.26,<3",
@@ -31,11 +32,11 @@ sentence of the report with its evidence, for a person who did not write it; ans
 second_reading.jsonl, as with check_report.py --answers. Its view "Audit" shows each candidate of
 audit_benchmark.py, the sides beside each other with the words that differ; readings go to
 audit_readings.jsonl, as with audit_benchmark.py --readings. Datapoints that no grader judged are
-there too: the form takes the reader's verdict. With --static it serves nothing and writes one
-read-only HTML page of the reviews and of the audit's candidates, to send to a colleague.
+there too: the form takes the reader's verdict. With --static it serves nothing and writes the page
+that stands beside the report (overview, figures, report, reviews, failures, the audit's candidates)
+to another place, to send to a colleague; before the first review too.
 
-Exit codes: 0 done or interrupted; 1 refused (no packet, nothing to read, port taken, no review for
---static); 2 usage.
+Exit codes: 0 done or interrupted; 1 refused (no packet, nothing to read, port taken); 2 usage.
 
 Example: review_app.py results/mybench --coder alice
 """
@@ -56,7 +57,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--coder", metavar="NAME",
                         help="whose reviews these are (default: the user's name)")
     parser.add_argument("--static", type=Path, metavar="OUT.html",
-                        help="write the reviews as one read-only page instead")
+                        help="write the report and its evidence as one read-only page instead")
+    cli.add_page_mb(parser)
     args = parser.parse_args(argv)
     if not 0 <= args.port <= 65535:
         parser.error("--port is from 0 to 65535")
@@ -80,13 +82,10 @@ def _serve(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 def _write(args: argparse.Namespace) -> int:
     """Writes the static page and says what is in it."""
-    from failure_analysis.pages import static_page
+    from failure_analysis.pages import report_page
 
-    summary = static_page.write(args.analysis_dir, args.static)
-    judged = "{} of {} unjudged ones, ".format(*summary["unjudged"]) if summary["unjudged"] else ""
-    cli.summarise(summary, [f"{summary['reviewed']} of {summary['failing']} failing datapoints "
-                            f"reviewed, {judged}by {', '.join(summary['coders'])}",
-                            f"page: {args.static}"], as_json=False)
+    page = report_page.write(args.analysis_dir, args.static, args.page_mb)
+    cli.summarise({}, [page.reviewed, *page.lines()], as_json=False)
     return 0
 
 

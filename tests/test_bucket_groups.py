@@ -143,7 +143,6 @@ def test_the_page_lists_buckets_under_their_group(run_script, folder, tmp_path):
     done = run_script("review_app.py", folder, "--static", page)
     assert done.returncode == 0, done.stderr
     text = page.read_text()
-    assert '<tr class="group"><td><a href="#wrong_booking"><code>wrong_booking</code></a> group' \
-        in text
-    assert text.index('<h2 id="wrong_booking">Group') < text.index(
-        '<h3 class="bucket" id="books_the_wrong_day">')
+    assert "Group <code>wrong_booking</code></span> <b class=\"n\">2</b>" in text
+    assert text.index('id="cause:wrong_booking"') < text.index(
+        'class="cause in-group" id="cause:books_the_wrong_day"')

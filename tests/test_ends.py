@@ -70,8 +70,6 @@ def test_a_report_on_nothing_judged_says_so_and_does_not_hold(analysed, run_scri
 
 @pytest.mark.parametrize(("script", "args", "said"), [
     ("compare_models.py", (), "{out}/outcomes.csv: no judged row; there is nothing to compare"),
-    ("review_app.py", ("--static", "{out}/page.html"), "{out}/reviews.jsonl: no review in it; "
-     "record some with review_app.py or record_review.py first"),
     *(("analyze.py", (lens, "--output-dir", "{out}/lenses"), "{out}: no judged sample in it (12 "
        "rows without outcome or correct, 0 rejected)")
       for lens in ("surface", "fft", "compression", "hazard", "diagnose")),
@@ -82,7 +80,14 @@ def test_each_step_says_that_nothing_is_judged(analysed, run_script, script, arg
     order = [args[0], out, *args[1:]] if script == "analyze.py" else [out, *args]
     done = run_script(script, *order)
     assert (done.returncode, done.stderr) == (1, f"{script}: {said.format(out=out)}\n")
-    assert not (out / "lenses").exists() and not (out / "page.html").exists()
+    assert not (out / "lenses").exists()
+
+
+def test_the_page_of_what_nobody_judged_says_so(analysed, run_script):
+    out, _ = analysed(a=unjudged, b=unjudged)
+    page = (out / "deep_error_analysis.html").read_text(encoding="utf-8")
+    assert f"{NOTHING[0].upper()}{NOTHING[1:]}." in page
+    assert "Nothing was judged." in page and "0 of 12 unjudged datapoints (0 passed)" in page
 
 
 def test_of_two_models_one_is_not_judged(analysed, run_script):

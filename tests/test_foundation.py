@@ -433,7 +433,8 @@ def test_other_runs_remove_what_was_made_of_the_packet_and_say_so(run_script, fo
     removed = json.loads(done.stdout)["removed"]
     assert removed == ["agreement.json", "agreement.md", "check.json", "clusters.json",
                        "clusters.md", "comparison.csv", "comparison.png", "contrast_rows.jsonl",
-                       "model_comparison.json", "model_comparison.md", "review_plan.jsonl",
+                       "deep_error_analysis.html", "model_comparison.json",
+                       "model_comparison.md", "review_plan.jsonl",
                        "review_plan.md"] or "background.md" in removed
     assert not any((folder / name).exists() for name in removed)
     assert (folder / "reviews.jsonl").read_bytes() == ledger

@@ -23,7 +23,8 @@ Scanner = Callable[[Path], Findings]
 
 HEADER = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 # Where a package is imported under another name.
-DISTRIBUTIONS = {"yaml": "pyyaml", "pydantic_core": "pydantic"}
+DISTRIBUTIONS = {"yaml": "pyyaml", "pydantic_core": "pydantic", "markdown_it": "markdown-it-py",
+                 "markupsafe": "jinja2"}
 # Runs a script with --help and tells which packages that loaded.
 HELP_PROBE = """
 import contextlib, io, json, runpy, sys

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -684,25 +683,10 @@ def test_a_thousand_rows_without_lag(window, opened, run_script, tmp_path):
     assert scrolled < 50 * 50
 
 
-# The static page
+# The static page (the rest of it: test_report_page.py)
 
 
-def outside_of(source):
-    """What a page would load or point to besides itself; a script counts too."""
-    found = []
-
-    class Tags(HTMLParser):
-        def handle_starttag(self, tag, attributes):
-            found.extend(value for name, value in attributes
-                         if name in ("src", "srcset", "href", "action", "data", "style")
-                         and not value.startswith("#"))
-            found.extend([tag] if tag in ("script", "iframe", "img", "object") else [])
-
-    Tags().feed(source)
-    return found
-
-
-def test_the_static_page_stands_alone(window, folder, run_script, tmp_path):
+def test_the_static_page_has_what_readers_say(window, folder, run_script, tmp_path):
     record(folder)
     record(folder, coder="eve", quotes=["booked at nine", "you are booked for nine"])
     record(folder, "2", quotes=["window.hacked = 1"], note=POISON)
@@ -714,27 +698,20 @@ def test_the_static_page_stands_alone(window, folder, run_script, tmp_path):
         assert done.returncode == 0, done.stderr
     assert "3 of 7 failing datapoints reviewed, by bot, eve" in done.stdout
     assert pages[0].read_bytes() == pages[1].read_bytes()
-    source = pages[0].read_text("utf-8")
-    assert outside_of(source) == ["data:,"]
-    assert "@import" not in source and "url(" not in source
-    assert "<mark>booked at nine</mark>" in source
+    assert "<mark>booked at nine</mark>" in pages[0].read_text("utf-8")
     window.get_log("browser")
     window.get(pages[0].as_uri())
     window.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true })")
-    shown = " ".join(text(window, "main").split())
-    assert "3 of 7 failing datapoints were reviewed, by bot, eve" in shown
+    shown = " ".join(window.find_element("css selector", "body").get_attribute("textContent")
+                     .split())
+    assert "3 of 7 failing datapoints reviewed, by bot, eve" in shown
     assert "On 1 the readers disagree" in shown
     assert shown.count(SHOWN) >= 6
     assert window.execute_script("return window.hacked ?? null") is None
     assert window.execute_script("return getComputedStyle(document.querySelector('mark'))"
                                  ".backgroundColor") != "rgb(255, 255, 0)"  # its style is let in
+    assert texts_of(window, "#undecided + ul a") == ["3 · model-a"]
     assert [log for log in window.get_log("browser") if log["level"] == "SEVERE"] == []
-
-
-def test_no_static_page_without_a_review(folder, run_script, tmp_path):
-    done = run_script("review_app.py", folder, "--static", tmp_path / "x.html")
-    assert (done.returncode, (tmp_path / "x.html").exists()) == (1, False)
-    assert "no review in it" in done.stderr
 
 
 def test_help_loads_no_package(bundle):
@@ -942,10 +919,9 @@ def test_the_static_page_has_the_steps_and_what_readers_name(window, talk, run_s
            fix=POISON)
     page = tmp_path / "page.html"
     assert run_script("review_app.py", talk, "--static", page).returncode == 0
-    assert outside_of(page.read_text("utf-8")) == ["data:,"]
     window.get(page.as_uri())
-    window.execute_script("document.querySelector('details.datapoint').open = true")
-    assert texts_of(window, ".step > h3 b, .pairing h3 b") == [
+    window.execute_script("document.querySelector('#causes a.cited').click()")
+    assert texts_of(window, ".step > h4 b, .pairing h4 b") == [
         "0", "1", "1.0", "3", "3.0", "5", "5.0", "7"]
     assert texts_of(window, ".named") == ["bot: second", "bot: also", "bot: step"]
     assert texts_of(window, ".aid") == [
@@ -953,9 +929,9 @@ def test_the_static_page_has_the_steps_and_what_readers_name(window, talk, run_s
         "first call that differs from the expected ones: room",
         "differs from the expected ones: none such is expected"]
     assert f"step 7 (assistant); second 2; also 3.0; fix: {SHOWN}" in text(window, ".review")
-    assert "the words of step 1.0" in text(window, "main")
+    assert "the words of step 1.0" in text(window, "#panel")
     assert texts_of(window, "summary .begins")[0].startswith('{"rooms": [{"name": "A1"')
-    assert "A30" not in text(window, "main")
+    assert "A30" not in text(window, "#panel")
     assert window.find_elements("css selector", "main img, main script") == []
 
 
@@ -1276,13 +1252,13 @@ def test_the_static_page_lists_the_candidates(window, audited, run_script, tmp_p
     page = tmp_path / "page.html"
     assert run_script("review_app.py", audited, "--static", page).returncode == 0
     window.get(page.as_uri())
-    assert texts_of(window, "#audit ~ details > summary") == [
+    assert texts_of(window, "details.candidate > summary") == [
         "q1 · Planted.", "q2 · Planted. eve: declined", "q3 · Planted."]
     window.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true })")
-    assert texts_of(window, "#audit ~ details .columns")[0].split("\n") == [
+    assert texts_of(window, "details.candidate .columns")[0].split("\n") == [
         "passed · 1 datapoint", SAID["strong"]["q1"][0].replace(POISON, SHOWN), "strong/q1",
         "failed · 1 datapoint", SAID["weak"]["q1"][0].replace(POISON, SHOWN), "weak/q1"]
-    assert texts_of(window, "#audit ~ details mark")[:4] == ["apples", ".", "pears", "!"]
+    assert texts_of(window, "details.candidate mark")[:4] == ["apples", ".", "pears", "!"]
     assert window.find_elements("css selector", "main img, main script") == []
 
 
@@ -1460,8 +1436,8 @@ def test_a_person_judges_what_no_grader_did(window, opened, unjudged, run_script
     assert "0 of 0 failing datapoints reviewed, 2 of 3 unjudged ones, by ada" in done.stdout
     window.get(out.as_uri())
     assert "Judged by readers: 2 of 3 unjudged datapoints (1 passed)." in text(window, ".lead")
-    assert texts_of(window, "h2") == ["Models", "Buckets", "names_no_talk 1",
-                                      "Judged as pass by readers 1"]
+    assert texts_of(window, "#causes summary") == ["names_no_talk 1 model error 1"]
+    assert texts_of(window, "#passed, #passed + ul a") == ["Judged as pass by readers 1", "0 · a"]
 
 
 def test_without_a_verdict_what_nobody_judged_is_not_saved(serve, unjudged):

@@ -265,6 +265,13 @@ def guard(analysis_dir: Path, inputs: "Inputs", report: Path | None, option: str
     return aside.as_posix()
 
 
+def add_page_mb(parser: argparse.ArgumentParser) -> None:
+    """The option for how large the report's page may be."""
+    parser.add_argument("--page-mb", type=float, default=3, metavar="N",
+                        help="how large the HTML page may become, in MB (default 3); what does not "
+                             "fit is left out and counted")
+
+
 def make_room(analysis_dir: Path, step: "Step") -> None:
     """Keeps files that a step did not write from being written over, as aside.make_room does."""
     from failure_analysis import aside

@@ -200,7 +200,7 @@ def faults(analysis_dir: Path) -> Iterator[Fault]:
             if hash_of.get(name) != hash_:
                 yield Fault(name, f"{step.script} was run over another one; run it again")
         for name in step.writes:
-            if step != steps.CHECK and name not in (*hash_of, steps.FACTS) \
+            if step not in steps.UNPROVED and name not in (*hash_of, steps.FACTS) \
                     and (analysis_dir / name).exists():
                 yield Fault(name, f"no step of {NAME} wrote it; remove it, or run {step.script}")
 
@@ -218,7 +218,7 @@ def _fact_faults(analysis_dir: Path, step: Step, written: Mapping[str, str]) -> 
 def written(ran: Mapping[str, dict]) -> dict[str, str]:
     """File -> its hash when a step of the analysis wrote it last. Without the facts, of which each
     step owns a part, and what the check itself writes."""
-    ours = {step.name for step in steps.STEPS if step != steps.CHECK}
+    ours = {step.name for step in steps.STEPS if step not in steps.UNPROVED}
     return {name: hash_ for step, entry in ran.items() if step in ours
             for name, hash_ in entry["outputs"].items() if name != steps.FACTS}
 

@@ -46,7 +46,11 @@ DIAGNOSE = Step("analyze_diagnose", "analyze.py diagnose",
                 "diagnosis/")
 # The report, the ledger and the reading log are people's work: no step's outputs.
 REPORT = Step("report", "write_report.py", (FACTS, ISSUES), "review/")
+# The report as a page, beside it under its name: written with it, and again when it is checked.
+PAGE = Step("page", "write_report.py", ("deep_error_analysis.html",))
 CHECK = Step("check_report", "check_report.py", ("check.json", SHEET))
-STEPS = (BUILD, CLUSTER, COMPARE, AUDIT, CHANGES, PLAN, AGREE, DIAGNOSE, REPORT, CHECK)
+STEPS = (BUILD, CLUSTER, COMPARE, AUDIT, CHANGES, PLAN, AGREE, DIAGNOSE, REPORT, PAGE, CHECK)
+# What nothing is proved against: the check writes it.
+UNPROVED = (PAGE, CHECK)
 # Made from a packet: wrong beside another one.
 DERIVED = tuple(step for step in STEPS if step not in (BUILD, REPORT))

@@ -79,10 +79,10 @@ def candidate(desk: Desk, asked: Mapping) -> dict:
     return {"id": one.id, "class": one.klass, "kind": one.kind, "means": MEANS[one.klass],
             "rule": one.rule, "item": clean.visible(one.item_id), "what": clean.visible(one.what),
             "numbers": [[name.replace("_", " "), value] for name, value in one.numbers.items()],
-            "rows": _rows(desk, one), "holds": audit_readings.BY_CLASS.get(one.klass, ""),
-            "datapoints": [_datapoint(desk, ident) for ident in here[:_MOST_CHOICES]],
+            "rows": sides(desk.index, one), "holds": audit_readings.BY_CLASS.get(one.klass, ""),
+            "datapoints": [_datapoint(desk.index, ident) for ident in here[:_MOST_CHOICES]],
             "absent": len(absent), "command": _copies(desk, absent[:_MOST_NAMED]),
-            "elsewhere": [_datapoint(desk, ident) for ident in _elsewhere(desk, set(own))]}
+            "elsewhere": [_datapoint(desk.index, ident) for ident in _elsewhere(desk, set(own))]}
 
 
 def read(desk: Desk, asked: dict) -> dict:
@@ -138,11 +138,11 @@ def _counted(desk: Desk, stamp: str) -> audit_counts.Examined:
     return audit_counts.load(desk.analysis_dir, desk.index)
 
 
-def _datapoint(desk: Desk, ident: str) -> dict:
+def _datapoint(index: rows.Index, ident: str) -> dict:
     """A datapoint by its id, with what became of it."""
-    line = desk.index.outcomes.get(ident)
+    line = index.outcomes.get(ident)
     return {"id": ident, "model": clean.visible(line.model) if line else "",
-            "outcome": line.outcome if line else "", "whole": ident in desk.index.places}
+            "outcome": line.outcome if line else "", "whole": ident in index.places}
 
 
 def _elsewhere(desk: Desk, own: Set[str]) -> list[str]:
@@ -161,7 +161,7 @@ def _copies(desk: Desk, idents: Sequence[str]) -> str:
                          f"{shlex.join(idents)}") if idents else ""
 
 
-def _rows(desk: Desk, one: Candidate) -> list[list[dict]]:
+def sides(index: rows.Index, one: Candidate) -> list[list[dict]]:
     """The sides of a candidate in rows: two that are held against each other, or one alone."""
     texts = [clean.visible(side.text) for side in one.variants]
     marked: dict[int, list[Piece]] = {}
@@ -171,14 +171,14 @@ def _rows(desk: Desk, one: Candidate) -> list[list[dict]]:
         places.append([place for place in pair if place not in marked])
         marked = dict(zip(pair, both, strict=True)) | marked
     places += [[place] for place in range(len(texts)) if place not in marked]
-    return [[_side(desk, one.variants[place], marked.get(place, [Piece(texts[place], False)]))
+    return [[_side(index, one.variants[place], marked.get(place, [Piece(texts[place], False)]))
              for place in row] for row in sorted(places)]
 
 
-def _side(desk: Desk, side: candidates.Variant, pieces: list[Piece]) -> dict:
+def _side(index: rows.Index, side: candidates.Variant, pieces: list[Piece]) -> dict:
     """One side as it is drawn."""
     return {"label": side.label, "count": side.count, "pieces": pieces,
-            "datapoints": [_datapoint(desk, ident) for ident in side.datapoints]}
+            "datapoints": [_datapoint(index, ident) for ident in side.datapoints]}
 
 
 def _pairs(labels: Sequence[str]) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import zip_longest
 from os.path import commonprefix
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from failure_analysis import facts, files, manifest, steps, store
 from failure_analysis.report import (
@@ -28,7 +28,7 @@ from failure_analysis.report import (
 from failure_analysis.report.evidence import Evidence, Finding, Findings, gather
 from failure_analysis.report.names import foreign
 from failure_analysis.report.prose import Sentence, Unit
-from failure_analysis.review import counting, parts
+from failure_analysis.review import counting, parts, standing
 
 NAME = steps.CHECK.writes[0]
 _MOST_SEARCHED = 2000
@@ -45,14 +45,17 @@ class Result(NamedTuple):
     reading: second_reading.State
 
 
-def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False) -> Result:
+def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False,
+          after: Callable[[], Any] = lambda: None) -> Result:
     """Proves the report of an analysis folder, against the manifest or with `rerun` against the
-    runs, and writes check.json."""
+    runs, and writes check.json; `after` writes what else says how it went."""
     result, _ = proved(analysis_dir, min_cited, rerun)
     with store.where_writable(analysis_dir / NAME):
         _write(analysis_dir, (NAME,), {"min_cited": min_cited, "rerun": rerun},
                lambda: store.write_large_json(analysis_dir / NAME, {
-                   "report": write.path_of(analysis_dir).name, **record(result, rerun)}))
+                   "report": (report := write.path_of(analysis_dir)).name,
+                   "of": standing.digest(write.read(report)), **record(result, rerun)}))
+        after()
     return result
 
 

@@ -195,7 +195,7 @@ def _token(text: str, place: int) -> Token | None:
         return Token(CODE, text[place:end.end()], text[place + len(ticks):end.start()].strip()) \
             if end else None
     if text.startswith("[dp:", place):
-        end = _citation_end(text, place)
+        end = citation_end(text, place)
         return Token(CITE, text[place:end + 1], text[place + 4:end].strip()) if end else None
     if char in _QUOTES or char in _SINGLE:
         end = _quote_end(text, place)
@@ -218,7 +218,7 @@ def _quote_end(text: str, place: int) -> int | None:
     return end.start() if end and "\n\n" not in text[place:end.start()] else None
 
 
-def _citation_end(text: str, place: int) -> int | None:
+def citation_end(text: str, place: int) -> int | None:
     """Where the citation that begins here ends: brackets inside an id are balanced."""
     depth = 0
     for end in range(place, len(text)):

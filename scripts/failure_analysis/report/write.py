@@ -27,12 +27,13 @@ path_of = standing.report_of
 
 
 class Written(NamedTuple):
-    """What was done to the report, what only its author can put right, and whether a TODO is left.
-    """
+    """What was done to the report, what only its author can put right, whether a TODO is left, and
+    the counts that it was written from."""
 
     state: str
     problems: list[str]
     todo: bool
+    counts: counting.Counts
 
 
 def write(analysis_dir: Path, report: Path, force: bool) -> Written:
@@ -87,7 +88,7 @@ def write(analysis_dir: Path, report: Path, force: bool) -> Written:
                                  "bound": dict(sorted((kept + filled).items()))}}},
                     steps.REPORT.writes)
     store.write_text(report.resolve(), text.replace("\n", "\r\n") if crlf else text)
-    return Written(state, problems, "TODO" in text)
+    return Written(state, problems, "TODO" in text, analysis.counts)
 
 
 def _write_issues(analysis: blocks.Analysis) -> None:
