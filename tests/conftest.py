@@ -157,6 +157,16 @@ def analyse(
 
 
 @pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list:
+    """The figures that are drawn, in place of their files."""
+    from failure_analysis import store
+
+    made: list = []
+    monkeypatch.setattr(store, "write_figure", lambda path, figure: made.append(figure))
+    return made
+
+
+@pytest.fixture
 def code(run_inside: Process, tmp_path: Path
          ) -> Process:
     """`code(endpoint, input, *args, code=0)`: runs open_coder.py on an input as project p."""

@@ -18,6 +18,10 @@ from failure_analysis import files
 # A spreadsheet reads a cell that starts so as a formula. The apostrophe is in the list to make the
 # guard reversible: every guarded cell gains exactly one, and `unguard` takes exactly one away.
 GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001
+_NUMBER = re.compile(r"-\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)  # no formula
+MOST = 32_767  # UTF-16 units that a spreadsheet takes in one cell
+_MOST_NAME = 1_000
+_CUT = re.compile(r"…\[[\d,]+ more characters; whole in [\w.]+, ([0-9a-f]{16})\]$")
 _QUOTE, _DOUBLED = '"', '""'
 # Terminal controls, the marks that make a text read as another one, and what nobody sees (variation
 # selectors, joiners, fillers and tag characters, in which whole sentences can be hidden).
@@ -65,10 +69,12 @@ def visible_json(text: str) -> str:
 @lru_cache(1 << 13)
 def clean_name(text: str) -> str:
     """A name from a run as every file of ours has it: one visible line without white space at its
-    ends. A name that had to be changed gains a mark, so that names stay apart."""
-    if text.isascii() and text.isprintable() and text == text.strip() and "  " not in text and text:
+    ends, of at most 1,000 characters and a mark. A name that had to be changed gains the mark, so
+    that names stay apart."""
+    if text.isascii() and text.isprintable() and text == text.strip() and "  " not in text and \
+            0 < len(text) <= _MOST_NAME:
         return text
-    plain = " ".join(visible(text).split())
+    plain = " ".join(visible(text).split())[:_MOST_NAME]
     return plain if plain == text and text else f"{plain}~{mark(text)}"
 
 
@@ -96,22 +102,56 @@ def csv_cell(value: Any) -> str:
         return ""
     if isinstance(value, str):
         text = visible(value)
-        text = "'" + text if text.startswith(GUARDED) else text
+        if text.startswith(GUARDED) and not (text[0] == "-" and _NUMBER.fullmatch(text)):
+            text = f"'{text}"
     elif isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, int | float):
         return repr(value)
     else:
         text = visible_json(json.dumps(value, ensure_ascii=False))
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """The text of a cell as it stands in a CSV file."""
     if '"' in text or "," in text or "\n" in text:  # faster than any pattern
         return f'"{text.replace(_QUOTE, _DOUBLED)}"'
     return text
 
 
-def csv_line(values: Iterable[Any]) -> bytes:
-    """One CSV record with CRLF."""
-    return encoded(",".join(["" if value is None else csv_cell(value) for value in values])
-                   + "\r\n")
+def csv_line(values: Iterable[Any], whole: str = "") -> bytes:
+    """One CSV record with CRLF; `whole` is as in `record`."""
+    return record(",".join(["" if value is None else csv_cell(value) for value in values]), whole)
+
+
+def record(line: str, whole: str = "", kept: dict[str, str] | None = None) -> bytes:
+    """A CSV record of cells as `csv_cell` makes them, with CRLF. A cell that no spreadsheet takes
+    is cut, and says how many characters are missing and in which file (`whole`) they stand; with
+    `kept` also its mark, under which the cell is put there as it was."""
+    if len(line) > MOST // 2:
+        csv.field_size_limit(1 << 31)
+        (cells,) = csv.reader(io.StringIO(line, newline=""))
+        if any(map(_is_long, cells)):
+            line = ",".join([_quoted(_cut(cell, whole, kept) if _is_long(cell) else cell)
+                             for cell in cells])
+    return encoded(f"{line}\r\n")
+
+
+def _is_long(cell: str) -> bool:
+    return len(cell) > MOST // 2 and len(cell.encode("utf-16-le", "surrogatepass")) > 2 * MOST
+
+
+def _cut(cell: str, whole: str, kept: dict[str, str] | None) -> str:
+    """The beginning of a cell, and what is missing."""
+    begun = cell.encode("utf-16-le", "surrogatepass")[:2 * (MOST - 120)].decode(
+        "utf-16-le", "ignore")
+    where = f"; whole in {whole}" if whole else ""
+    name = ""
+    if kept is not None:
+        name = f", {mark(cell)}{mark(cell[::-1])}"
+        kept[name[2:]] = cell
+    return f"{begun}…[{len(cell) - len(begun):,} more characters{where}{name}]"
 
 
 def encoded(text: str) -> bytes:
@@ -125,6 +165,25 @@ def encoded(text: str) -> bytes:
 def unguard(cell: str) -> str:
     """The value that `csv_cell` was given (made visible), for a cell as a CSV reader returns it."""
     return cell[1:] if cell.startswith("'") else cell
+
+
+def long_cells(path: Path) -> dict[str, str]:
+    """What `record` kept of one of our CSV files: marks and whole cells."""
+    beside = path.with_name(f"{path.stem}_long.jsonl")
+    lines = files.json_lines(beside) if beside.is_file() else ()
+    return {line.value["mark"]: line.value["cell"] for line in lines
+            if isinstance(line.value, dict) and line.value.keys() == {"mark", "cell"}}
+
+
+def _restored(line: list[str], path: Path) -> list[str]:
+    """The cells of a line as they were before they were cut; refuses one that is not kept."""
+    marks = {place: found[1] for place, cell in enumerate(line) if (found := _CUT.search(cell))}
+    if not marks:
+        return line
+    kept = long_cells(path)
+    if lost := [mark for mark in marks.values() if mark not in kept]:
+        raise ValueError(f"a cell is cut, and its whole ({lost[0]}) is not in the file beside it")
+    return [kept[marks[place]] if place in marks else cell for place, cell in enumerate(line)]
 
 
 def csv_cells(path: Path, names: Sequence[str], script: str,
@@ -164,6 +223,8 @@ def _headed(path: Path, names: Sequence[str], needed: Iterable[str], script: str
             for number, line in enumerate(lines, 2):  # noqa: B007 (used below the loop)
                 if len(line) != len(header):
                     raise ValueError(f"{len(line)} cells, the header has {len(header)}")
+                if max(map(len, line)) > MOST // 4:  # perhaps one that was cut
+                    line = _restored(line, path)
                 cells = [cell[1:] if cell[:1] == "'" else cell
                          for cell in map(line.__getitem__, places)]
                 if wrong and (reason := wrong(cells)):

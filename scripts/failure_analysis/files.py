@@ -62,9 +62,21 @@ def open_bytes(path: Path) -> IO[bytes]:
     """Opens a file for reading bytes, unpacked when its name ends in .gz or .zst."""
     no_pipe(path)
     if path.suffix in COMPRESSED:
-        unpacked = gzip.GzipFile if path.suffix == ".gz" else _Zstandard
-        return io.BufferedReader(_Measured(unpacked(path), path), 1 << 20)
-    return open(path, "rb", buffering=1 << 18)
+        unpacked = (gzip.GzipFile if path.suffix == ".gz" else _Zstandard)(path)
+        _watched(path, unpacked)
+        return io.BufferedReader(_Measured(unpacked, path), 1 << 20)
+    file = open(path, "rb", buffering=1 << 18)  # noqa: SIM115 (the caller closes it)
+    _watched(path, file)
+    return file
+
+
+# Told of each file that is opened, while a progress bar watches how far it is read.
+watchers: list[Callable[[Path, Any], None]] = []
+
+
+def _watched(path: Path, file: Any) -> None:
+    for watcher in watchers:
+        watcher(path, file)
 
 
 def most_unpacked(packed: int) -> int:
@@ -108,6 +120,10 @@ class _Zstandard(io.RawIOBase):
         self._unpacker = zstandard.ZstdDecompressor
         self._file = open(path, "rb")  # noqa: SIM115 (closed by close)
         self._frame, self._rest, self._ready = None, b"", memoryview(b"")
+
+    def fileno(self) -> int:
+        """Of the packed file."""
+        return self._file.fileno()
 
     def readable(self) -> bool:
         """Always."""

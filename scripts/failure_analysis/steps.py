@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 OUTCOMES, ROWS, TABLE = "outcomes.csv", "failure_review_rows.jsonl", "failure_review_rows.csv"
 REJECTED, GRADINGS = "rejected_rows.jsonl", "gradings.csv"
+LONG = "outcomes_long.jsonl"  # cells of outcomes.csv that no spreadsheet takes, whole
 STREAMS = (OUTCOMES, ROWS, TABLE, REJECTED)
 SANITY, FACTS = "sanity.json", "facts.json"
 # What the second reader is given, and what it answers.
@@ -25,8 +26,8 @@ class Step(NamedTuple):
 
 
 BUILD = Step("build_packet", "build_packet.py",
-             (OUTCOMES, ROWS, TABLE, REJECTED, GRADINGS, VERSIONS, VERSIONS_PAGE, SANITY, FACTS),
-             "")
+             (OUTCOMES, LONG, ROWS, TABLE, REJECTED, GRADINGS, VERSIONS, VERSIONS_PAGE, SANITY,
+              FACTS), "")
 CLUSTER = Step("cluster_failures", "cluster_failures.py",
                ("clusters.json", "clusters.md", "rules.yaml", ROWS, TABLE, FACTS), "mode/")
 COMPARE = Step("compare_models", "compare_models.py",

@@ -117,7 +117,7 @@ def write(analysis_dir: Path, brought: given.Given) -> Found:
             table.write(clean.csv_line(COLUMNS))
             for one in found.candidates:
                 lines.write(_ENCODE(one) + b"\n")
-                table.write(clean.csv_line(_cells(one)))
+                table.write(clean.csv_line(_cells(one), NAME))
                 mine = shown.setdefault(one.klass, [])
                 if len(mine) < page.MOST_SHOWN:
                     mine.append(one)

@@ -1,125 +1,181 @@
-"""The outcome matrix: items by units, hardest item first, readable in ten seconds."""
+"""The outcome matrix: items by units, what everyone fails on the left, readable in ten seconds."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from failure_analysis import clean, store
+from failure_analysis import store
 from failure_analysis.datapoint import natural_key
+from failure_analysis.short_names import distinct
 
-MOST_ITEMS = 500
-LABELLED = 60
+LABELLED = 60  # items that are drawn by name; of more, columns of items by how many units fail them
+COLUMNS = 300
+NARROWEST = 0.055  # of the width, for a group of items, so that its label has room
 # Light to dark in lightness too, so that it reads without colour; differing content is grey.
 PASS, FAIL, DIFFERENT, MISSING = "#dbe9f6", "#b3420a", "#9a9a9a", "#ffffff"
+_LINE = "#c8c8c8"
+
+Shares = Mapping[str, Mapping[str, float | None]]
 
 
-def draw(
-    path: Path, shares: Mapping[str, Mapping[str, float | None]], labels: Mapping[str, str]
-) -> None:
+class _Column(NamedTuple):
+    """Items that are drawn as one column, from one place to another."""
+
+    items: list[str]
+    start: float
+    end: float
+
+
+def draw(path: Path, shares: Shares, labels: Mapping[str, str]) -> None:
     """Draws `shares` (unit -> item -> share of failing attempts, None where the content is not the
-    same) as a PNG. `labels` has the units from the top row down, each with the text behind its
-    name."""
+    same) as a PNG. `labels` has the units from the top row down, each with the text that stands
+    behind its row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.colors import LinearSegmentedColormap, to_rgb
     from matplotlib.figure import Figure
 
     units = list(labels)
-    names = _distinct(units)
-    items = _by_difficulty(shares)
-    shown = items[:MOST_ITEMS]
-    colours = LinearSegmentedColormap.from_list("outcome", [PASS, FAIL])
-    grid = [[to_rgb(MISSING) if item not in shares[unit] else
-             to_rgb(DIFFERENT) if shares[unit][item] is None else
-             colours(shares[unit][item])[:3] for item in shown] for unit in units]
-    width = min(20.0, max(8.0, 4.0 + 0.22 * len(shown)))
-    height = 2.1 + 0.34 * max(2, len(units)) + (0.9 if len(shown) <= LABELLED else 0.3)
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    groups = _groups(shares, units)
+    count = sum(map(len, groups.values()))
+    named = count <= LABELLED
+    width = max(9.5, 4.0 + 0.16 * count) if named else 11.0
+    figure = Figure(figsize=(width, 2.0 + 0.34 * max(2, len(units)) + 0.4 * named), dpi=110,
+                    layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.imshow(grid, aspect="auto", interpolation="nearest")
-    axes.set_yticks(range(len(units)), [f"{name}  {labels[unit]}"
-                                        for name, unit in zip(names, units, strict=True)],
-                    fontsize=9, parse_math=False)
-    _mark_items(axes, shown)
-    _hatch_missing(axes, shares, units, shown)
-    cut = f"the {MOST_ITEMS} hardest of {len(items)} items" if len(items) > MOST_ITEMS else \
-        f"{len(items)} items"
-    axes.set_title(f"Who fails what: {cut}, hardest on the left", loc="left", fontsize=11)
-    axes.set_xlabel("dark column: everyone fails it, look at the benchmark first\n"
-                    "single dark cell: this one's own failure", fontsize=9)
-    _legend(figure, shares)
+    if named:
+        order = [item for items in groups.values() for item in items]
+        columns = [_Column([item], place, place + 1) for place, item in enumerate(order)]
+        _name_items(axes, columns)
+    else:
+        columns = _in_groups(axes, groups, len(units))
+    _cells(axes, shares, units, columns)
+    _rows(axes, labels)
+    figure.suptitle(_finding(shares, groups, units), x=0.01, ha="left", fontsize=12)
+    _legend(figure, shares, units, named)
     store.write_figure(path, figure)
 
 
-def _by_difficulty(shares: Mapping[str, Mapping[str, float | None]]) -> list[str]:
-    """Items by the mean share of failing attempts over the units, hardest first."""
-    items = {item for of_unit in shares.values() for item in of_unit}
-    hardness = {item: _mean({unit: of_unit[item] for unit, of_unit in shares.items()
-                             if item in of_unit}) for item in items}
-    return sorted(items, key=lambda item: (-hardness[item], natural_key(item)))
+def _groups(shares: Shares, units: list[str]) -> dict[int, list[str]]:
+    """Items by how many units fail them (more than half of the attempts), most first; those that
+    the same units fail are beside each other."""
+    items: dict[str, list[float]] = {}
+    for place, unit in enumerate(units):
+        for item, share in shares[unit].items():
+            items.setdefault(item, [0.5] * len(units))[place] = 0.25 if share is None else -share
+    groups: dict[int, list[str]] = {}
+    for item, pattern in items.items():
+        groups.setdefault(sum(share < -0.5 for share in pattern), []).append(item)
+    return {failing: sorted(groups[failing], key=lambda item: (items[item], natural_key(item)))
+            for failing in sorted(groups, reverse=True)}
 
 
-def _mean(shares: Mapping[str, float | None]) -> float:
-    there = [share for share in shares.values() if share is not None]
-    return sum(there) / len(there) if there else 0.0
+def _finding(shares: Shares, groups: dict[int, list[str]], units: list[str]) -> str:
+    """The title: how many items everyone, one alone and nobody fails, of those that everyone was
+    judged on."""
+    whole = {failing: sum(all(shares[unit].get(item) is not None for unit in units)
+                          for item in items) for failing, items in groups.items()}
+    count, drawn = sum(whole.values()), sum(map(len, groups.values()))
+    everyone = "both" if len(units) == 2 else f"all {len(units)}"
+    about = f"{count:,} items" if count == drawn else \
+        f"{count:,} of {drawn:,} items judged for {everyone}"
+    if len(units) == 1:
+        return f"{about}: {whole.get(1, 0):,} failed"
+    return (f"{about}: {whole.get(len(units), 0):,} failed by {everyone}, {whole.get(1, 0):,} by "
+            f"one alone, {whole.get(0, 0):,} by none")
 
 
-def _mark_items(axes, shown: list[str]) -> None:
-    """Item names while they can be read, else places only."""
-    if len(shown) <= LABELLED:
-        axes.set_xticks(range(len(shown)), [short(item, 22) for item in shown], fontsize=7,
-                        rotation=90, parse_math=False)
-        axes.set_xticks([place - 0.5 for place in range(1, len(shown))], minor=True)
-    axes.set_yticks([place - 0.5 for place in range(1, len(axes.get_yticks()))], minor=True)
-    axes.grid(which="minor", color="white", linewidth=1)
-    axes.tick_params(which="minor", length=0)
+def _name_items(axes: Any, columns: list[_Column]) -> None:
+    """The name of each item below its column."""
+    names = distinct([column.items[0] for column in columns], 22)
+    upright = len(names) * max(map(len, names)) > 80
+    axes.set_xticks([column.start + 0.5 for column in columns], names, fontsize=7,
+                    rotation=90 if upright else 0, parse_math=False)
+    axes.set_xlabel("dark column: everyone fails it, look at the benchmark first; single dark "
+                    "cell: this one's own failure", fontsize=8.5)
+
+
+def _in_groups(axes: Any, groups: dict[int, list[str]], units: int) -> list[_Column]:
+    """Columns of about as many items each; how many units fail them stands below."""
+    count = sum(map(len, groups.values()))
+    spread, start, columns, middles, labels = 1 - NARROWEST * len(groups), 0.0, [], [], []
+    for failing, items in groups.items():
+        width = NARROWEST + spread * len(items) / count
+        wide = width - 0.006 * (len(groups) > 1)  # a gap to the next group
+        parts = min(len(items), max(1, round(COLUMNS * width)))
+        edges = [len(items) * part // parts for part in range(parts + 1)]
+        columns += [_Column(items[first:last], start + wide * first / len(items),
+                            start + wide * last / len(items))
+                    for first, last in zip(edges, edges[1:], strict=False)]
+        middles.append(start + wide / 2)
+        by = "none" if not failing else f"all {units}" if failing == units > 1 else str(failing)
+        labels.append(f"{by}\n{len(items):,}\n{_percent(len(items) / count)}")
+        start += width
+    axes.set_xticks(middles, labels, fontsize=8)
+    axes.set_xlabel(f"all {count:,} items by how many of the {units} fail them (with items and "
+                    "their share; narrow groups are widened)" if units > 1 else
+                    f"all {count:,} items by whether they are failed", fontsize=8.5)
+    return columns
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else "< 1 %"
+
+
+def _cells(axes: Any, shares: Shares, units: list[str], columns: list[_Column]) -> None:
+    """The cells: of each column the share of failures, or what most of its items are instead."""
+    from matplotlib.collections import PatchCollection
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.patches import Rectangle
+
+    colours = LinearSegmentedColormap.from_list("outcome", [PASS, FAIL])
+    plain, faces, missing = [], [], []
+    gap = 0.04 if all(len(column.items) == 1 for column in columns) and \
+        len(columns) <= LABELLED else 0.0
+    for row, unit in enumerate(units):
+        for column in columns:
+            cell = Rectangle((column.start, row - 0.46), column.end - column.start - gap, 0.92)
+            there = [shares[unit][item] for item in column.items if item in shares[unit]]
+            same = [share for share in there if share is not None]
+            most = max(len(same), len(there) - len(same), len(column.items) - len(there))
+            if len(same) == most:
+                plain.append(cell)
+                faces.append(colours(sum(same) / len(same)))
+            elif len(there) - len(same) == most:
+                plain.append(cell)
+                faces.append(DIFFERENT)
+            else:
+                missing.append(cell)
+    axes.add_collection(PatchCollection(plain, facecolors=faces, linewidths=0, antialiased=gap > 0))
+    axes.add_collection(PatchCollection(missing, facecolors=MISSING, edgecolors=_LINE,
+                                        hatch="////", linewidths=0))
+    axes.set_xlim(columns[0].start, columns[-1].end)
+
+
+def _rows(axes: Any, labels: Mapping[str, str]) -> None:
+    """Units on the left, what is said of each on the right."""
+    places = range(len(labels))
+    axes.set_yticks(places, distinct(list(labels), 40), fontsize=9, parse_math=False)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    for place, text in zip(places, labels.values(), strict=True):
+        axes.text(1.008, place, text, transform=axes.get_yaxis_transform(), va="center",
+                  fontsize=9, parse_math=False)
+    axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 
 
-def _hatch_missing(axes, shares: Mapping, units: list[str], shown: list[str]) -> None:
-    from matplotlib.patches import Rectangle
-
-    for row, unit in enumerate(units):
-        for column, item in enumerate(shown):
-            if item not in shares[unit]:
-                axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False,
-                                         hatch="////", edgecolor="#c8c8c8", linewidth=0))
-
-
-def _legend(figure, shares: Mapping) -> None:
+def _legend(figure: Any, shares: Shares, units: list[str], named: bool) -> None:
     from matplotlib.patches import Patch
 
-    values = [share for of_unit in shares.values() for share in of_unit.values()]
+    values = [share for unit in units for share in shares[unit].values()]
     marks = [Patch(color=PASS, label="pass"), Patch(color=FAIL, label="fail")]
-    if any(share is not None and 0 < share < 1 for share in values):
-        marks.insert(1, Patch(color="#c79378", label="some attempts fail"))
-    if any(len(of_unit) < len(set().union(*shares.values())) for of_unit in shares.values()):
-        marks.append(Patch(facecolor=MISSING, edgecolor="#c8c8c8", hatch="////",
-                           label="not judged"))
+    part = any(share is not None and 0 < share < 1 for share in values)
+    if part or not named:
+        marks.insert(1, Patch(color="#c79378", label=" or ".join(
+            ["some attempts"] * part + ["some of the items"] * (not named)) + " fail"))
+    items = set().union(*(shares[unit] for unit in units))
+    if any(len(shares[unit]) < len(items) for unit in units):
+        marks.append(Patch(facecolor=MISSING, edgecolor=_LINE, hatch="////", label="not judged"))
     if None in values:
         marks.append(Patch(color=DIFFERENT, label="other content under this id"))
     figure.legend(handles=marks, loc="outside lower right", ncols=len(marks), fontsize=8,
                   frameon=False)
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """The names cut to what fits, or whole where the cut would make two of them equal."""
-    cut = [short(name) for name in names]
-    return [short if cut.count(short) == 1 else short(name, 90)
-            for name, short in zip(names, cut, strict=True)]
-
-
-def short(name: str, most: int = 44) -> str:
-    """A name on one line, cut to so many characters, in signs that can be drawn."""
-    plain = _drawable(" ".join(clean.visible(name).split()))
-    return plain if len(plain) <= most else f"{plain[:most - 12]}…{plain[-10:]}"
-
-
-def _drawable(text: str) -> str:
-    """The text with what the font cannot draw spelled out."""
-    if text.isascii():
-        return text
-    from matplotlib import font_manager
-
-    glyphs = font_manager.get_font(
-        font_manager.findfont(font_manager.FontProperties())).get_charmap()
-    return "".join(char if ord(char) in glyphs else f"\\u{ord(char):04x}" for char in text)

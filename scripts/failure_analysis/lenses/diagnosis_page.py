@@ -1,12 +1,14 @@
 """diagnosis.md and the matrix of hypotheses by lenses."""
 
+import textwrap
+from collections import Counter
 from collections.abc import Sequence
-from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
 from failure_analysis.lenses import diagnosis, figures
 from failure_analysis.markdown import cell, code, table
+from failure_analysis.short_names import distinct, short
 
 _SIGNS = {"for": "+", "against": "veto", "missing": "not assessed", "": ""}
 MOST_SYSTEMS, MOST_ROWS, MOST_FLAGS = 6, 60, 20  # matrices, rows of the overview, red flags
@@ -134,10 +136,12 @@ def draw(paths: Sequence[Path], document: dict[str, Any]) -> None:
         _overview(paths, systems)
         return
     rows = sum(len(system["hypotheses"]) for system in systems)
-    with figures.sheet(paths, 9, 0.31 * rows + 1.5 * len(systems)) as figure:
+    with figures.sheet(paths, 9, 0.31 * rows + 1.5 * len(systems) + 0.3) as figure:
         parts = figure.subplots(len(systems), 1, squeeze=False)[:, 0]
         for axes, system in zip(parts, systems, strict=True):
             _matrix(axes, system)
+        figure.suptitle("What speaks for each hypothesis (+), what against it (×), ?: not "
+                        "assessed; behind it its status and score", x=0.01, ha="left", fontsize=9.5)
 
 
 def _matrix(axes: Any, system: dict[str, Any]) -> None:
@@ -154,38 +158,63 @@ def _matrix(axes: Any, system: dict[str, Any]) -> None:
                   weight="bold" if status == diagnosis.SUPPORTED else "normal")
     _frame(axes, diagnosis.COLUMNS, [hypothesis["hypothesis"] for hypothesis in listed])
     axes.set_xlim(-.5, len(diagnosis.COLUMNS) + .9)
-    axes.set_title(f"{figures.short(system['name'], 90)} (n = {system['samples']})\n"
+    axes.set_title(f"{short(system['name'], 90)} (n = {system['samples']})\n"
                    f"{' or '.join(system['conclusion'])}", x=-0.2, ha="left", fontsize=9.5)
 
 
 def _overview(paths: Sequence[Path], systems: Sequence[dict[str, Any]]) -> None:
-    """Systems by hypotheses, with scores: dark is supported, light tentative, × contradicted."""
-    shown = systems[:MOST_ROWS]
-    names = sorted({hypothesis["hypothesis"] for system in shown
-                    for hypothesis in system["hypotheses"]})
-    looks = {diagnosis.SUPPORTED: ("#2166ac", "white"), diagnosis.TENTATIVE: ("#a6c8e4", "black"),
-             diagnosis.CONTRADICTED: ("#f3dcc6", "#404040")}
-    with figures.sheet(paths, 11, 0.27 * len(shown) + 2.6) as figure:
+    """Systems by the hypotheses that lead somewhere, with scores; systems with one conclusion stand
+    together, the most frequent first."""
+    counts = Counter(" or ".join(system["conclusion"]) for system in systems)
+    plain = ("inconclusive", "no_failure_in_range")  # nothing is explained there: they come last
+    ordered = sorted(systems, key=lambda system: (
+        system["conclusion"][0] in plain, -counts[" or ".join(system["conclusion"])],
+        system["conclusion"]))
+    shown = ordered[:MOST_ROWS]
+    leading = Counter(hypothesis["hypothesis"] for system in shown
+                      for hypothesis in system["hypotheses"]
+                      if hypothesis["status"] in diagnosis.LEADING)
+    names = sorted(leading, key=lambda name: (name in plain, -leading[name], name))
+    others = sorted({hypothesis["hypothesis"] for system in shown
+                     for hypothesis in system["hypotheses"]}.difference(names))
+    caption = _about(counts, len(systems), len(shown), others)
+    with figures.sheet(paths, 11, 0.25 * len(shown) + 2.2 + 0.18 * len(caption)) as figure:
         axes = figure.subplots()
         for y, system in enumerate(shown):
             for hypothesis in system["hypotheses"]:
-                status = hypothesis["status"]
-                text = "×" if status == diagnosis.CONTRADICTED else \
-                    f"{hypothesis['score']:g}" if status in looks else ""
-                _box(axes, names.index(hypothesis["hypothesis"]), y, text,
-                     *looks.get(status, ("#ffffff", "#404040")))
-        start = len(commonprefix([system["name"] for system in shown]))
-        cut = start if start > 20 else 0  # what all names begin with tells none from another
-        _frame(axes, names, [
-            f"{'…' if cut else ''}{figures.short(system['name'][cut:], 60)} "
-            f"(n = {system['samples']})" for system in shown])
+                if hypothesis["hypothesis"] in leading:
+                    _score(axes, names.index(hypothesis["hypothesis"]), y, hypothesis)
+        for y in range(1, len(shown)):
+            if shown[y]["conclusion"] != shown[y - 1]["conclusion"]:
+                axes.axhline(y - 0.5, color="#404040", lw=0.8)
+        labels = distinct([system["name"] for system in shown], 56)
+        _frame(axes, names, [f"{label} (n = {system['samples']})"
+                             for label, system in zip(labels, shown, strict=True)])
+        axes.set_xlim(-.5, max(5, len(names)) - .5)
         axes.tick_params("x", rotation=40)
         axes.set_xticks(axes.get_xticks(), names, ha="left", rotation_mode="anchor")
         axes.tick_params(labelsize=8)
-        more = f"; {len(systems) - len(shown)} more systems stand in diagnosis.md" \
-            if len(shown) < len(systems) else ""
-        figure.suptitle("dark: supported, light: tentative (with scores), ×: contradicted, empty: "
-                        f"not assessed{more}", x=0.01, ha="left", fontsize=9.5)
+        figure.suptitle("\n".join(caption), x=0.01, ha="left", fontsize=9.5)
+
+
+def _about(counts: Counter, systems: int, shown: int, others: Sequence[str]) -> list[str]:
+    """The lines above the overview: what is found how often, and what its marks mean."""
+    said = [f"{systems} systems: " + ", ".join(
+        f"{count} {name}" for name, count in counts.most_common()),
+        "dark: supported, light: tentative (with scores), ×: contradicted, empty: not assessed"]
+    if others:
+        said.append(f"leading nowhere: {', '.join(others)}")
+    if shown < systems:
+        said.append(f"{systems - shown} more systems stand in diagnosis.md")
+    return [line for text in said for line in textwrap.wrap(text, figures.WIDEST)]
+
+
+def _score(axes: Any, x: int, y: int, hypothesis: dict[str, Any]) -> None:
+    """A hypothesis of a system: its score where it leads, × where it is contradicted."""
+    looks = {diagnosis.SUPPORTED: (f"{hypothesis['score']:g}", "#2166ac", "white"),
+             diagnosis.TENTATIVE: (f"{hypothesis['score']:g}", "#a6c8e4", "black"),
+             diagnosis.CONTRADICTED: ("×", "#ffffff", "#b0b0b0")}
+    _box(axes, x, y, *looks.get(hypothesis["status"], ("", "#ffffff", "#404040")))
 
 
 def _box(axes: Any, x: int, y: int, text: str, ground: str, ink: str) -> None:

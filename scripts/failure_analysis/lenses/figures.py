@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from failure_analysis import clean, store
+from failure_analysis import store
 from failure_analysis.lenses.findings import NEED, Interval, Z
+from failure_analysis.short_names import short
 
 # Blue, orange, grey, purple: told apart by colour-blind readers and in print.
 COLOURS = {"correct": "#2166ac", "wrong": "#e08214", "no_answer": "#8c8c8c",
@@ -80,13 +81,6 @@ def sentences(about: dict) -> list[str]:
     if about.get("pattern") == NEED or not about["evidence"]:
         return [f"needed: {need}" for need in about["need"]]
     return about["evidence"]
-
-
-def short(name: object, most: int) -> str:
-    """A name as it is drawn: of a long one both ends, as names often differ in the last part."""
-    text = clean.visible(str(name))
-    tail = most // 3
-    return text if len(text) <= most else f"{text[:most - tail - 1]}…{text[-tail:]}"
 
 
 def _caption(result: dict) -> list[str]:

@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +32,7 @@ from failure_analysis.packet import (
     lines,
     mapped_findings,
     overall_facts,
+    progress,
     sanity,
     sessions,
     versions,
@@ -68,24 +69,28 @@ class Outputs(NamedTuple):
 def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict:
     """Reads the runs once and writes the packet; returns the conservation counts.
 
-    Files: outcomes.csv, failure_review_rows.jsonl and .csv, rejected_rows.jsonl, gradings.csv
-    (only with further gradings), item_versions.json and .md (only where items or policies differ),
-    sanity.json, facts.json, manifest.json. What was made from another packet that stood in the
+    Files: outcomes.csv (with outcomes_long.jsonl only where a cell of it had to be cut),
+    failure_review_rows.jsonl and .csv, rejected_rows.jsonl, gradings.csv (only with further
+    gradings), item_versions.json and .md (only where items or policies differ), sanity.json,
+    facts.json, manifest.json. What was made from another packet that stood in the
     folder is removed, and named under `removed`."""
     analysis_dir.mkdir(parents=True, exist_ok=True)
     overall = Overall(inputs.sources[0].benchmark)
     read_files = store.Records(("path", "bytes", "sha256", "run", "format", "rows"))
     keys: dict[str, tuple] = {}
+    long_cells: dict[str, str] = {}
     contents: list[RunContents] = []
     shared: dict = {}
-    with _streams(analysis_dir) as outputs, _no_collector():
-        pairs = zip(_with_progress(inputs.sources), _tallies(inputs, outputs, jobs), strict=True)
+    with _streams(analysis_dir) as outputs, _no_collector(), \
+            progress.reading(inputs.sources) as sources:
+        pairs = zip(sources, _tallies(inputs, outputs, jobs), strict=True)
         for place, (source, tally) in enumerate(pairs):
             rows = sum(run.rows for run in tally.runs) + tally.rejected.total()
             read_files.extend(_inputs(source, rows))
             for run in tally.runs:
                 keys |= run.keys
                 contents.append(versions.contents(place, source, run, shared))
+            long_cells |= tally.long_cells
             overall.add(source, tally)
         overall.refuse_wrong_mapping()
         labels.refuse_unknown(inputs.sources[0].labels, overall.run_ids)
@@ -99,6 +104,7 @@ def build(inputs: Inputs, analysis_dir: Path, jobs: int, settings: dict) -> dict
             stream.flush()
         manifest.begin(analysis_dir, steps.BUILD.writes)
     with _whole_or_none(analysis_dir):
+        _write_long(long_cells, analysis_dir / steps.LONG)
         if inputs.gradings:
             overall.gradings = _write_gradings(inputs, keys, analysis_dir / steps.GRADINGS)
         else:
@@ -142,15 +148,6 @@ def _settle(analysis_dir: Path, counted: dict, settings: dict, inputs: list) -> 
     manifest.record(analysis_dir, steps.BUILD.name, {**settings, "working_dir": here},
                     steps.BUILD.writes, inputs, hashes=hashes)
     return removed
-
-
-def _with_progress(sources: list[Source]) -> Iterable[Source]:
-    """The sources, with a progress bar where a person is looking."""
-    if len(sources) < 2 or not sys.stderr.isatty():
-        return sources
-    from tqdm import tqdm
-
-    return tqdm(sources, unit="run", desc="reading")
 
 
 def _tallies(inputs: Inputs, outputs: Outputs, jobs: int) -> Iterator[SourceTally]:
@@ -242,7 +239,8 @@ def read_source(source: Source, keyed: bool, outputs: Outputs) -> SourceTally:
             differing.append(row.computed["item_id"])
         if transcript is not None and row.line.path == source.transcript:
             never_judged.append(row.computed["item_id"])
-        outputs.outcomes.write(_outcome_line(row, tally))
+        outputs.outcomes.write(clean.record(_outcome_line(row, tally), steps.LONG,
+                                            total.long_cells))
         if is_for_readers(row.computed["outcome"], row.computed["termination"]):
             _write_whole(row, outputs)
     if transcript is not None and source.run_id in runs:
@@ -363,8 +361,8 @@ def _note(notes: tuple[str | Note, ...], ident: str, tally: RunTally) -> None:
             seen.details[detail] = None
 
 
-def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:
-    """The slim line of one datapoint."""
+def _outcome_line(row: ingest.Row, tally: RunTally) -> str:
+    """The slim line of one datapoint, without its end."""
     computed = row.computed
     ident, item = computed["datapoint_id"], computed["item_id"]
     run, item_cell = tally.run_cell, _cell(item)
@@ -374,7 +372,7 @@ def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:
     prompt, completion = computed["prompt_tokens"], computed["completion_tokens"]
     cost, params = computed["cost_usd"], row.line.fields.get("params")
     task = computed["task"]
-    return clean.encoded(
+    return (
         f"{ident if plain else csv_cell(ident)},{run},{_cell(tally.model_name)},{item_cell},"
         f"{computed['item_fingerprint']},{_cell(task) if task else ''},{computed['trial']},"
         f"{'' if turn is None else turn},{computed['outcome']},{'' if reward is None else reward},"
@@ -382,7 +380,7 @@ def _outcome_line(row: ingest.Row, tally: RunTally) -> bytes:
         f"{_cell(computed['termination'])},{_cell(computed['grader'])},"
         f"{'' if prompt is None else prompt},{'' if completion is None else completion},"
         f"{'' if latency is None else latency},{'' if cost is None else cost},"
-        f"{csv_cell(params) if params else ''}\r\n")
+        f"{csv_cell(params) if params else ''}")
 
 
 def _write_whole(row: ingest.Row, outputs: Outputs) -> None:
@@ -401,6 +399,16 @@ def _inputs(source: Source, rows: int) -> list[tuple]:
 def _named(sources: list[Source]) -> str:
     more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
     return f"{sources[0].path}{more}"
+
+
+def _write_long(cells: dict[str, str], path: Path) -> None:
+    """Writes the cells of outcomes.csv that were cut, whole; no file where there are none."""
+    if not cells:
+        path.unlink(missing_ok=True)
+        return
+    with store.atomic(path) as file:
+        for mark, cell in cells.items():
+            file.write(clean.encoded(json.dumps({"mark": mark, "cell": cell}) + "\n"))
 
 
 def _write_gradings(inputs: Inputs, keys: dict[str, tuple], path: Path) -> dict:
@@ -422,7 +430,7 @@ def _write_gradings(inputs: Inputs, keys: dict[str, tuple], path: Path) -> dict:
             file.write(clean.csv_line([
                 *target, clean.clean_name(grading.grader), grading.outcome, grading.verdict,
                 ";".join(map(ingest.dimension, grading.failed_dimensions)),
-                json.dumps(grading.scores) if grading.scores else ""]))
+                json.dumps(grading.scores) if grading.scores else ""], name))
     return {"read": counts["read"], "joined": counts["joined"], "rejected": counts["rejected"],
             "rejected_examples": lost}
 

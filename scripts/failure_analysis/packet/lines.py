@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
-from failure_analysis import clean
+from failure_analysis import clean, steps
 from failure_analysis.clean import csv_cell
 from failure_analysis.datapoint import FIELDS, NESTED
 from failure_analysis.reading import ingest
@@ -67,7 +67,7 @@ def table_line(row: dict, scores_cell: str | None = None) -> bytes:
         else:
             cells[place] = csv_cell(clean.visible_json(_compact(value).decode())
                                     if name in NESTED else value)
-    return clean.encoded(",".join(cells) + "\r\n")
+    return clean.record(",".join(cells), steps.ROWS)
 
 
 @lru_cache(4096)

@@ -87,3 +87,4 @@ class SourceTally:
     rejected_lines: list[RejectedLine] = field(default_factory=list)
     cut_off: bool = False
     counts: Counts = field(default_factory=Counts)
+    long_cells: dict[str, str] = field(default_factory=dict)
