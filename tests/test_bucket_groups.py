@@ -102,7 +102,7 @@ def test_the_report_sums_groups_up_and_the_check_counts_again(run_script, folder
     assert lines[at + 1:at + 4] == [
         "| – `books_the_wrong_day` | 2 of 6 | 1 | 1 |",
         "| – `books_the_wrong_room` | 2 of 6 | 1 | 1 |", "| `says_nothing` | 2 of 6 | 1 | 1 |"]
-    assert "**`wrong_booking`**, a group of 2: 2, – `books_the_wrong_day` 1 (`model_error`: [dp:" \
+    assert "**`wrong_booking`**, a group of 2: 2, – [`books_the_wrong_day`](#books_the" \
         in "\n".join(lines)
     wrong = (folder / "facts.json").read_text().replace('wrong_booking": 4', 'wrong_booking": 5')
     (folder / "facts.json").write_text(wrong)
