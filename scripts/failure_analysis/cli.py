@@ -274,9 +274,12 @@ def add_page_mb(parser: argparse.ArgumentParser) -> None:
 
 def _megabytes(text: str) -> float:
     """A size in MB; refuses what is none."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
     if not 0 < value < 10_000:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no size in MB")
     return value
 
 
