@@ -269,6 +269,18 @@ def test_what_does_not_fit_is_left_out_and_said(window, reviewed, run_script, tm
     assert texts(window, "#all") == []
 
 
+@pytest.mark.parametrize("size", ["0", "-1", "nan", "inf", "x"])
+def test_a_size_that_is_none_is_refused(folder, run_script, size):
+    done = run_script("write_report.py", folder, f"--page-mb={size}")
+    assert (done.returncode, "--page-mb" in done.stderr) == (2, True)
+
+
+def test_a_damaged_file_leaves_no_page_that_says_otherwise(reviewed, run_script):
+    (reviewed / "clusters.json").write_text("{")
+    assert run_script("check_report.py", reviewed).returncode == 1
+    assert not (reviewed / PAGE).exists()
+
+
 def test_a_page_of_another_report_stands_beside_it_and_no_foreign_one_is_lost(
         analysed, run_script, tmp_path):
     root = analysed.parent

@@ -267,9 +267,20 @@ def guard(analysis_dir: Path, inputs: "Inputs", report: Path | None, option: str
 
 def add_page_mb(parser: argparse.ArgumentParser) -> None:
     """The option for how large the report's page may be."""
-    parser.add_argument("--page-mb", type=float, default=3, metavar="N",
+    parser.add_argument("--page-mb", type=_megabytes, default=3, metavar="N",
                         help="how large the HTML page may become, in MB (default 3); what does not "
                              "fit is left out and counted")
+
+
+def _megabytes(text: str) -> float:
+    """A size in MB; refuses what is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size in MB")
+    return value
 
 
 def make_room(analysis_dir: Path, step: "Step") -> None:

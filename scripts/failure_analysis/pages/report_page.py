@@ -108,30 +108,31 @@ def write(analysis_dir: Path, path: Path, most_mb: float = MOST_MB,
     if path.suffix.lower() not in (".html", ".htm"):
         raise files.Refusal(f"{path}: the page ends in .html, so that it overwrites no data")
     folder = report_data.load(analysis_dir, counts)
-    text, most = _text(folder), int(most_mb * 1e6)
+    labels, most = _Labels(folder.counts), int(most_mb * 1e6)
+    text = _text(folder, labels)
     listed_ = report_points.lines(folder.counts,
                                   report_points.listed(folder.counts, text.quoted if text else {}))
-    frame = _frame(folder, text)
+    frame = _frame(folder, text, labels)
     bare = frame(None)
-    room = most - len(_filled(bare, folder, text, [], []).encode("utf-8", "replace"))
-    lines = _fitting(listed_, room)
-    points, left = _points(folder, text, room - sum(map(_size, lines)))
+    room = most - len(_filled(bare, labels, text, [], []).encode("utf-8", "replace"))
+    lines, room = _fitting(listed_, room)
+    points, left = _points(folder, text, room)
     left_out = {"lines": len(listed_) - len(lines), "failures": len(listed_), "whole": left}
     if any((left_out["lines"], left)):
         bare = frame(left_out)
-    html = _filled(bare, folder, text, lines, points)
+    html = _filled(bare, labels, text, lines, points)
     store.write_text(path, html)
     return Page(path, len(html.encode()), len(listed_), len(listed_) - len(lines), len(points),
                 left, report_data.reviewed(folder))
 
 
-def _filled(bare: str, folder: Folder, text: report_text.Text | None, lines: list[Line],
+def _filled(bare: str, labels: "_Labels", text: report_text.Text | None, lines: list[Line],
             points: list[tuple[str, str]]) -> str:
     """The page with its datapoints and its data in their places."""
     shown, names = {ident for ident, _ in points}, {"": 0}
     data = {"rows": [_row(line, line.ident in shown, names) for line in lines],
             "names": list(names), "facts": text.facts if text else {},
-            "short": _Labels(folder.counts).short}
+            "short": labels.short}
     head, middle, tail = bare.split(_PLACE)
     return "".join((head, "\n".join(source for _, source in points), middle, _json(data), tail))
 
@@ -169,14 +170,14 @@ class _Labels(Mapping):
         return len(self._outcomes)
 
 
-def _text(folder: Folder) -> report_text.Text | None:
+def _text(folder: Folder, labels: _Labels) -> report_text.Text | None:
     """The report as it is shown; None where there is none yet."""
     if folder.report is None:
         return None
     causes = {cause.name for cause in report_data.causes(folder)}
     models = {facts.key(name) for name in (*folder.counts.judged, *folder.counts.unjudged)}
     return report_text.rendered(folder.report, report_text.Names(
-        _Labels(folder.counts), causes, folder.facts, models))
+        labels, causes, folder.facts, models))
 
 
 def _size(line: Line) -> int:
@@ -185,13 +186,14 @@ def _size(line: Line) -> int:
     return len(_json(row).encode("utf-8", "replace")) + 1
 
 
-def _fitting(lines: list[Line], room: int) -> list[Line]:
-    """As many of the first lines as there is room for."""
+def _fitting(lines: list[Line], room: int) -> tuple[list[Line], int]:
+    """As many of the first lines as there is room for, and the room that they leave."""
     for place, line in enumerate(lines):
-        room -= _size(line)
-        if room < 0:
-            return lines[:place]
-    return lines
+        size = _size(line)
+        if size > room:
+            return lines[:place], 0
+        room -= size
+    return lines, room
 
 
 def _points(folder: Folder, text: report_text.Text | None, room: int
@@ -216,9 +218,10 @@ def _points(folder: Folder, text: report_text.Text | None, room: int
     return points, len(wanted) - len(points)
 
 
-def _frame(folder: Folder, text: report_text.Text | None) -> Callable[[dict | None], str]:
+def _frame(folder: Folder, text: report_text.Text | None, labels: _Labels
+           ) -> Callable[[dict | None], str]:
     """The page without its datapoints and its data, as a function of what is left out."""
-    counts, labels = folder.counts, _Labels(folder.counts)
+    counts = folder.counts
     causes = report_data.causes(folder)
     title = clean.visible(folder.sanity["conservation"]["benchmark"])
     style, script = (_asset("review_app/theme.css") + _asset("report_page/page.css"),
