@@ -138,7 +138,8 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
     if not broken.technical(made.result):
         return False
     calls = [(row, one) for row in item.rows for one in row.made if one.tool == made.tool]
-    if all(row.outcome != "pass" for row in item.rows) and not all(_failed(one) for _, one in calls):
+    all_fail = all(row.outcome != "pass" for row in item.rows)
+    if all_fail and not all(_failed(one) for _, one in calls):
         calls = [(row, one) for row, one in calls if _key(one) == _key(made)]  # one page is down
     return (all(_failed(one) and row.outcome != "pass" for row, one in calls)
             and len({row.model for row, _ in calls}) > 1)
