@@ -1437,7 +1437,8 @@ def test_a_person_judges_what_no_grader_did(window, opened, unjudged, run_script
     window.get(out.as_uri())
     assert "Judged by readers: 2 of 3 unjudged datapoints (1 passed)." in text(window, ".lead")
     assert texts_of(window, "#causes summary") == ["names_no_talk 1 model error 1"]
-    assert texts_of(window, "#passed, #passed + ul a") == ["Judged as pass by readers 1", "0 · model-a"]
+    assert texts_of(window, "#passed, #passed + ul a") == [
+        "Judged as pass by readers 1", "0 · model-a"]
 
 
 def test_without_a_verdict_what_nobody_judged_is_not_saved(serve, unjudged):
