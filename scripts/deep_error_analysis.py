@@ -23,10 +23,10 @@ AgentDojo results, or any JSONL, JSON, CSV, TSV and Parquet through --mapping.
 
 Writes the report draft (--output, default results/<benchmark>/deep_error_analysis.md) and beside it
 the files of build_packet.py, cluster_failures.py, compare_models.py and audit_benchmark.py, of
-which it is exactly the sum, and the report as one HTML page with overview, figures, all failures to
-search. A report that somebody has rewritten keeps its text: only its generated
-blocks are refreshed. Where reviews or such a report stand that are of other inputs, or files under
-our names that we did not write, nothing is written without --force, which moves them into a folder
+which it is exactly the sum, and the report as one HTML page with an overview, figures and all
+failures to search. A report that somebody has rewritten keeps its text: only its generated blocks
+are refreshed. Where reviews or such a report stand that are of other inputs, or files under our
+names that we did not write, nothing is written without --force, which moves them into a folder
 earlier-BENCHMARK-TIME or earlier-files-TIME.
 
 Exit codes: 0 done; 1 refused (nothing found, nothing read, a mapping that cannot be meant), nothing
