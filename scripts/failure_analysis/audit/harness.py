@@ -38,9 +38,8 @@ _WAITS = re.compile(r"\bwait|elapsed|pending|queued|sleep|uptime|retry|attempt|s
                     r"in progress|time ?stamp|try again|ETA\b", re.I)
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 _LONGEST_STEP = 500
-_FEW_CALLS, _NEARLY_ALL = 5, 0.9
+_FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
 _NEW_CALLS = _SEVERAL = 3
-_FEWEST_NEW = 2
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
@@ -138,7 +137,8 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
     if not broken.technical(made.result):
         return False
     calls = [(row, one) for row in item.rows for one in row.made if one.tool == made.tool]
-    if all(row.outcome != "pass" for row in item.rows) and not all(_failed(one) for _, one in calls):
+    if all(row.outcome != "pass" for row in item.rows) and any(
+            not _failed(one) for _, one in calls):
         calls = [(row, one) for row, one in calls if _key(one) == _key(made)]  # one page is down
     return (all(_failed(one) and row.outcome != "pass" for row, one in calls)
             and len({row.model for row, _ in calls}) > 1)
