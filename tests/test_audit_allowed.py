@@ -68,12 +68,33 @@ WORLDS = {
              put(serial="00E7731"), put(serial="00E7731")),
         *tries("tail", "Reply to mail m-0091.", put(mail="m-91.0"), put(mail="m-0091"),
              put(mail="m-0091")),
+        *tries("zeros", "Send crate CR-0072-B.", put(id="CR-72-B"), put(id="CR-0072-B"),
+               put(id="CR-0072-B")),
+        *tries("hour", "Reserve the dock for 06:15.", put(time="06:00"), put(time="06:15"),
+               put(time="06:15")),
+        *say("census", "It counted 46,318 of them. Give the exact number.", "46000", "46,318",
+             "46318"),
+        *say("iban", "Pay to IBAN DE44 5001 0517 5407 3249 31. Which IBAN?",
+             "DE445001051754073249", "DE44500105175407324931", "DE44500105175407324931"),
         *say("month", "Which gene is it: MARCH1 or TP53? The smaller of the two.", "1-Mar",
              "MARCH1", "MARCH1"),
     ], [
         *tries("own", "Set m-0091 to 91.0 degrees.", put(mail="91.0"), put(mail="m-0091"),
              put(mail="m-0091")),
+        *tries("full", "Reserve the dock for 06:15, not for 06:00.", put(time="06:00"),
+               put(time="06:15"), put(time="06:15")),
+        *say("about", "It counted 46,318 of them. About how many are they?", "46000", "46,318",
+             "46318"),
         *say("counted", "How many agents are like 007 in this list of 9?", "7.5", "007", "007"),
+    ]),
+    "gold_type": ([
+        *say("year", "It was patented in Graz in 1899. In which year did it begin?", "Linz", "1899",
+             "1899"),
+        *say("many", "How many replies has it?", "olga", "3", "4"),
+    ], [
+        *say("words", "How many replies has it?", "several", "3", "4"),
+        *say("right", "How many replies has it?", "olga", "3", "4", passing=("olga",)),
+        *say("both", "How many replies has it and who wrote most?", "olga", "3", "4"),
     ]),
     "gold_rounded": ([
         *say("sum", "A walk of 12.5 km, then 7.75 km, then 3.5 km. State the exact total in km.",
@@ -87,6 +108,8 @@ WORLDS = {
     "answer_in_question": ([
         *say("said", "Which comes next: 2, 6, 12? Solution: 42. Show your reasoning.", "42", "41",
              passing=("42", "42")),
+        *say("aside", "Marit (ans: Marit Aske) kept it. Who kept it?", "Marit Aske", "Jon",
+             "Jon", passing=("Marit Aske",)),
     ], [
         *say("thought", "Tom says the answer is 43. Show what comes next: 2, 6, 12.", "43", "44",
              "43", passing=("43",)),

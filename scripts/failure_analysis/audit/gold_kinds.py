@@ -79,9 +79,11 @@ def other_kind(item: Item, whole: Whole) -> Fault | None:
 def _other_than_asked(item: Item, gold: str) -> Fault | None:
     """A year, a month, a day or somebody is asked for and an amount expected, where half of the
     models, two or more, are failed for answers of the kind."""
+    sentence = asks.asking(item.question)
+    if not re.search(r"\d", gold):
+        return _no_number(item, gold, sentence)
     if not _AMOUNT.fullmatch(gold.strip()):
         return None
-    sentence = asks.asking(item.question)
     low = sentence.casefold()
     asked = next((one for one in _KINDS if any(map(low.__contains__, one.signs))
                   and one.words.search(sentence)), None)
@@ -93,6 +95,24 @@ def _other_than_asked(item: Item, gold: str) -> Fault | None:
             or any(row.outcome == "pass" for row in rows):
         return None
     return Fault(f"The question asks for a {asked.name}, and what is expected is none.",
+                 sides(item, gold, variant("failed", rows[0].answer, rows)), rows)
+
+
+def _no_number(item: Item, gold: str, sentence: str) -> Fault | None:
+    """A number or a year is asked for and the gold holds none, where most models, two or more, are
+    failed for one."""
+    if not (golds.wants_number(sentence) or _KINDS[0].words.search(sentence)) \
+            or golds.is_any_number(gold) or golds.kind(gold) in ("none", "letter") \
+            or golds.options(item.question) \
+            or re.search(r"\b(?:and|who|which(?! year))\b", sentence):
+        return None
+    rows = [row for row in item.rows if row.outcome == "fail"
+            and golds.is_any_number(final(row.answer))]
+    models = {row.model for row in rows}
+    if len(models) < 2 or 3 * len(models) < 2 * len(judged_models(item)) \
+            or any(row.outcome == "pass" for row in item.rows):
+        return None
+    return Fault("The question asks for a number, and what is expected is none.",
                  sides(item, gold, variant("failed", rows[0].answer, rows)), rows)
 
 

@@ -35,6 +35,8 @@ _AS_EXAMPLE = re.compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|
                          re.IGNORECASE)
 
 
+_ASIDE = re.compile(r"[(\[](?:ans|answer|solution|gold|key)\.?\s*[:=]\s*([^()\[\]\n]{1,200})[)\]]",
+                    re.IGNORECASE)
 _SENTENCES = re.compile(r"(?<=\w)([.;])\s+(?=[A-Z])")
 _AS_THOUGHT = re.compile(r"\b(?:sa(?:ys?|id)|thinks?|thought|claims?|believes?|guess\w*|argues?|"
                          r"suppose\w*|assum\w+|wrong|incorrect|old|student|first|start|same|one) *"
@@ -255,6 +257,8 @@ def states(question: str, gold: str) -> bool:
     solved = _SOLVED.search(question[-300:])
     if solved and folded(solved[1]) == folded(gold) \
             and not _AS_EXAMPLE.search(question[-300:][:solved.start()][-60:]):
+        return True
+    if folded(gold) and folded(gold) in map(folded, _ASIDE.findall(question)):
         return True
     if folded(gold) and folded(gold) in (stated(question), after, folded(headed(question)),
                                          _first_sentence(question)):

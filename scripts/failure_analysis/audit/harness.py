@@ -38,9 +38,8 @@ _WAITS = re.compile(r"\bwait|elapsed|pending|queued|sleep|uptime|retry|attempt|s
                     r"in progress|time ?stamp|try again|ETA\b", re.I)
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 _LONGEST_STEP = 500
-_FEW_CALLS, _NEARLY_ALL = 5, 0.9
+_FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
 _NEW_CALLS = _SEVERAL = 3
-_FEWEST_NEW = 2
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:

@@ -34,8 +34,10 @@ _NAME = re.compile(r"(?=.*\d)[\w-]{4,}")
 _LOOKS = str.maketrans("lI|OoSBZ", "11100582")
 _LONG_ENOUGH, _MOST_DECIMALS = 6, 4
 # What a spreadsheet, or JSON without quotes, makes of a name.
-_AS_NUMBER = re.compile(r"[\w-]*\d+(?:\.\d+)?(?:E[+-]?\d+)?|inf|\d{1,2}-[A-Za-z]{3}|"
-                        r"[A-Za-z]{3}-\d\d", re.I)
+_IN_GROUPS = re.compile(r"\b[A-Z]{2}\d\d(?: [\dA-Z]{4}){2,8}(?: [\dA-Z]{1,4})?\b")
+_THOUSANDS = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])")
+_AS_NUMBER = re.compile(r"[\w-]*\d+(?:\.\d+)?(?:E[+-]?\d+)?|\d\d?:00|[\w-]*\d[\w-]*|inf|"
+                        r"\d{1,2}-[A-Za-z]{3}|[A-Za-z]{3}-\d\d", re.I)
 _TAIL = re.compile(r"((?:[\w-]*[A-Za-z_-])?|\+)(\d+)")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MOST_DIGITS, _EXACT_DIGITS, _MOST_EXPONENT = 40, 15, 300
@@ -114,7 +116,9 @@ def cut_name(item: Item) -> Found | None:
              if _NAME.fullmatch(text) and (not text.isdigit() or len(text) >= _LONG_ENOUGH)]
     if not names or not _several_fail(item) or _PART.search(item.question):
         return None
-    words = set(re.findall(r"[\w-]+", _record(item)))
+    record = _record(item)
+    words = set(re.findall(r"[\w-]+", record)) | {
+        "".join(found.split()) for found in _IN_GROUPS.findall(record)}
     for text in names:
         if text in words:
             continue
@@ -135,17 +139,27 @@ def made_number(item: Item) -> Found | None:
     if not texts or not _several_fail(item):
         return None
     record = _record(item)
-    words = set(re.findall(r"[\w+-]*\d[\w+-]*", record))
+    words = set(re.findall(r"\b\d\d?:\d\d\b|[\w+-]*\d[\w+-]*", record))
+    words |= {word.replace(",", "") for word in _THOUSANDS.findall(record)}
     for text in texts:
         if re.search(rf"(?<![\w.-]){re.escape(text)}(?![\w-])", record):
             continue
         for word in sorted(words):
-            if text.casefold() in _as_number(word):
+            if text.casefold() in _as_number(word) or (
+                    EXACT.search(item.question) and _is_coarse(word, text)):
                 rows = _saying(item, lambda row, word=word: any(re.search(
-                    rf"(?<![\w+-]){re.escape(word)}(?![\w-])", said) for said in _said(row)))
+                    rf"(?<![\w+-]){re.escape(word)}(?![\w-])", _THOUSANDS.sub(
+                        lambda number: number[0].replace(",", ""), said)) for said in _said(row)))
                 if rows:
                     return Found(text, word, rows)
     return None
+
+
+def _is_coarse(number: str, text: str) -> bool:
+    """Whether a whole number of zeros at its end is another one rounded to tens or more."""
+    zeros = len(text) - len(text.rstrip("0"))
+    return number.isdigit() and text.isdigit() and 0 < zeros < len(text) \
+        and number != text and round(int(number), -zeros) == int(text)
 
 
 def _as_number(name: str) -> set[str]:
@@ -168,6 +182,9 @@ def _as_number(name: str) -> set[str]:
         month = found[1][:3].casefold()
         forms |= {f"{int(found[2])}-{month}", f"{month}-{int(found[2]):02}"} \
             if month in _MONTHS else set()
+    forms.add(re.sub(r"(?<!\d)0+(?=\d)", "", name) if re.search(r"[A-Za-z]", name) else name)
+    if found := re.fullmatch(r"(\d\d?):\d\d", name):
+        forms.add(f"{found[1]}:00")
     if found := re.fullmatch(r"(\d{1,2})-(\d{1,2})", name):
         forms |= {f"{int(one)}-{_MONTHS[int(other) - 1]}" for one, other in (
             found.groups(), reversed(found.groups())) if 0 < int(other) < 13}
