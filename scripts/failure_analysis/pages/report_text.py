@@ -5,7 +5,7 @@ to it. What is quoted of each datapoint is noted, so that it can be marked there
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
@@ -152,8 +152,8 @@ def _quotes(state: Any) -> None:
         inside += {"blockquote_open": 1, "blockquote_close": -1}.get(token.type, 0)
         said = ""
         for child in token.children or ():
-            if child.type == "link_open" and not child.attrs["href"].startswith("#"):
-                child.attrs |= {"rel": "noreferrer noopener", "title": child.attrs["href"]}
+            if child.type == "link_open":
+                _lead(child, state.env["names"])
             if child.type == "citation":
                 words = said.strip() if inside else _last_quote(said)
                 mine = quoted.setdefault(child.content, [])
@@ -162,6 +162,15 @@ def _quotes(state: Any) -> None:
                 child.meta["quote"], said = words, said if inside else ""
             else:
                 said += "\n" if child.type in ("softbreak", "hardbreak") else child.content
+
+
+def _lead(link: Token, names: Names) -> None:
+    """A link to a cause's section of the Markdown leads to the cause on this page."""
+    name = unquote(str(link.attrs["href"]).removeprefix("#"))
+    if name in names.causes:
+        link.attrs["href"] = cause(name)
+    elif not str(link.attrs["href"]).startswith("#"):
+        link.attrs |= {"rel": "noreferrer noopener", "title": link.attrs["href"]}
 
 
 def _last_quote(said: str) -> str:
@@ -194,6 +203,8 @@ def _fact_html(self: Any, tokens: Sequence[Token], place: int, options: Any, env
 def _code_html(self: Any, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
     name, names = tokens[place].content, env["names"]
     shown = f"<code>{escape(name)}</code>"
+    if place and tokens[place - 1].type == "link_open":
+        return shown
     if name in names.datapoints:
         return f'<a class="cited" href="{datapoint(name)}" title="{escape(name)}">' \
             f"{escape(names.datapoints[name])}</a>"
