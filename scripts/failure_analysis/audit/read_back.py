@@ -19,6 +19,9 @@ _LEFT_SAID = re.compile(
     r"\b[1-9]\d{0,8} (?:\w+ )?(?:(?:was|were|are|is|has|have|had) )?(?:failed|skipped|stuck|"
     r"rejected|refused|bounced|errors?|failures?|conflicts?|unsent|undelivered|"
     r"(?:not|could not be) \w+(?:ed|sent|paid))\b|\bpartial(?:ly)?\b", re.I)
+_MAY_BE_LEFT = ("skip", "fail", "stuck", "error", "reject", "refus", "denied", "declin", "bounc",
+                "missing", "ignor", "conflict", "unsent", "undeliv", "unchang", "unproc", "unfin",
+                "not_", "not ", "part", "incompl", " of ", "/")
 _SHARE = re.compile(r"\b(\d{1,9})(?: of |/)(\d{1,9}) (?=\w+(?:ed|sent|paid)\b)", re.I)
 _WHOLE = re.compile(r"\b(?:all|both|every|each|everything|everyone|whole|complete(?:ly)?|entire)\b",
                     re.I)
@@ -54,7 +57,7 @@ def denied(row: Seen, rows: Sequence[Seen]) -> tuple[str, str] | None:
     if not row.made or not any(map(_acts, row.made)) or required.state(row) is True:
         return None
     left = next(_in_part(row), None)
-    text = row.spoken or row.answer
+    text = row.answer or row.spoken
     if left:
         told = next((one for one in wording.states(text) if _of_all(one, left)), "")
         if told:
@@ -88,6 +91,8 @@ def _in_part(row: Seen) -> Iterator[Made]:
 
 def _left(made: Made) -> bool:
     """Whether a result counts or names something that was not done."""
+    if not any(map(made.result.lower().__contains__, _MAY_BE_LEFT)):
+        return False
     said = _parsed(made.result)
     if isinstance(said, dict):
         said = next((said[key] for key in ("result", "data", "summary")

@@ -253,9 +253,7 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
     """(verb, or `done`; the sentence; whether the speaker says it of an own deed) of each claim
     that something has been done, those left out that a later sentence takes back."""
     found: list[tuple[str, str, bool]] = []
-    withdrawn = False
     for sentence in _SENTENCE_END.split(text):
-        withdrawn = withdrawn or bool(_WITHDRAWN.search(sentence))
         stripped = sentence.strip().strip("*_#>- \t")
         low = stripped.casefold()
         match = next((match for match in _CLAIM.finditer(stripped)
@@ -272,7 +270,8 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
         elif match and not _HEDGES.search(stripped[:match.end()]):
             found.append((match["verb"].lower(), stripped, match["passive"] is None))
         elif state and state["verb"].lower().endswith(_DONE[:-2]) \
-                and not withdrawn and not _HEDGES.search(state[0]):
+                and not _HEDGES.search(state[0]) \
+                and not _WITHDRAWN.search(text[:text.find(stripped)]):
             found.append((state["verb"].lower(), stripped, False))
         elif any(map(low.__contains__, _ALL_SIGNS)) and _ALL_DONE.search(stripped) \
                 and not _HEDGES.search(stripped):
