@@ -94,7 +94,7 @@ def test_of_two_models_one_is_not_judged(analysed, run_script):
     out, done = analysed(a=every_second, b=unjudged)
     assert done.returncode == 0
     assert ["b", "0", "not", "judged"] in [line.split() for line in done.stdout.splitlines()]
-    assert "| `a` | 6 | 6 | 3 | 50.0 % | 18.8 to 81.2 % |" in block(out, "topline")
+    assert "| `a` | 6 | 6 | 3 | 50.0 % | 18.8 to 81.2 % | 3 of 6 |" in block(out, "topline")
     assert "Without any judged row, so neither passed nor failed, and not compared: `b`." \
         in block(out, "topline")
     assert block(out, "comparison") == [
