@@ -517,3 +517,39 @@ def test_short_answers_of_the_same_prose_are_early_stops() -> None:
     weighed = diagnosis.weigh(named, rules, {"surface", "compression", "hazard"})
     assert diagnosis.conclusion(weighed) == ["underthinking"]
     assert next(rule for rule in weighed if rule["hypothesis"] == "capability_limit")["against"]
+
+
+@pytest.mark.parametrize(("rehash", "label"), [(0.0, "long_search"), (0.6, "overthink")])
+def test_longer_is_no_overthinking_before_it_says_the_same_again(rehash, label) -> None:
+    """Wrong traces are 1.6 times as long. The second half of a longer trace holds less that is new,
+    whatever it is: only what its length does not explain makes it overthinking."""
+    rng = np.random.default_rng(3)
+    n = 300
+    wrong, words = rng.random(n) < 0.4, [f"w{number}" for number in range(300)]
+    size = (np.exp(rng.normal(5.6, 0.4, n)) * np.where(wrong, 1.6, 1)).astype(int)
+
+    def text(most: int, again: float) -> str:
+        said: list[str] = []
+        while len(said) < most:
+            start = int(rng.integers(0, len(said) - 12)) if len(said) > most // 3 > 12 else 0
+            said += said[start:start + 12] if start and rng.random() < again else \
+                list(rng.choice(words, 12))
+        return " ".join(said[:most])
+
+    rows = np.array([traces.measure(text(most, rehash * bad), None)
+                     for most, bad in zip(size, wrong, strict=True)])
+    sample = group(wrong, tokens=size, length=rng.integers(1, 6, n))
+    result = compression.analyse(sample, compression.Traces(np.arange(n), rows, "words", {}, 0), 0)
+    assert result["pattern"] == label
+
+
+def test_a_change_of_odds_too_small_for_a_name_is_negligible() -> None:
+    rng = np.random.default_rng(4)
+    n = 6000
+    wrong, level = rng.random(n) < 0.4, rng.integers(1, 5, n)
+    for shift, label in ((0.11, "negligible"), (0.4, "delayed")):
+        tokens = np.exp(rng.normal(6, 1, n) + shift * wrong).round()
+        result = hazard.analyse(group(wrong, None, tokens, length=level), 0)
+        assert result["pattern"] == label
+        auc = result["estimates"]["auc_tokens"]
+        assert auc["lo"] < norm.cdf(shift / 2**0.5) < auc["hi"]
