@@ -77,7 +77,7 @@ def test_a_limit_is_no_cause_before_finished_answers_are_right() -> None:
 
 
 def test_what_was_never_held_is_not_lost_at_a_cliff(tmp_path) -> None:
-    for first, conclusion in ((0.35, "inconclusive"), (0.95, "working_memory_limit")):
+    for first, conclusion in ((0.25, "inconclusive"), (0.95, "working_memory_limit")):
         path = world(tmp_path / f"{first}.jsonl", {
             level: (60, 0.0, 0.0, first if level < 8 else 0.02) for level in range(2, 14, 2)})
         (system,) = diagnosis_of(path, tmp_path)["systems"]

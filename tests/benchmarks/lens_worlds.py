@@ -117,9 +117,8 @@ def verdict(words: str, truth: dict) -> str:
     plain = {name: {word.split("@")[0] for word in truth[name]} for name in ("may", "labels")}
     good = plain["may"] | plain["labels"] | {word.split("@")[0] for group in truth["must"]
                                              for word in group}
-    asked = set(words.split())
-    return "right" if asked & good else \
-        "wrong" if asked & {word for word in truth["must_not"] if "@" not in word} else "neither"
+    asked, never = set(words.split()), {word for word in truth["must_not"] if "@" not in word}
+    return "right" if asked & (good - never) else "wrong" if asked & never else "neither"
 
 
 def said(system: dict) -> Iterator[tuple[str, str, str]]:

@@ -272,7 +272,7 @@ def _spent(times: Times) -> list[str]:
     """What the tokens of right and wrong answers are, as a sentence."""
     medians = [f"{OUTCOMES[code]} {np.median(times.t[times.cause == code]):.0f}"
                for code in (CORRECT, WRONG) if (times.cause == code).any()]
-    return [f"median tokens: {', '.join(medians)}"] if medians else []
+    return [f"median tokens, levels together: {', '.join(medians)}"] if medians else []
 
 
 def _sweet_spot(times: Times, edges: np.ndarray, seed: int) -> dict[str, Any]:
