@@ -36,8 +36,9 @@ sys.path.insert(0, str(BUNDLE / "scripts"))
 for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
 LENSES = ("surface", "fft", "compression", "hazard")
-# What a lens says that compared levels, and adds that hidden difficulty of items can be all of it.
-LINK = "long_search_as_association_only"
+# What a lens says that compared levels, and adds that hidden difficulty of items can be all of it:
+# right as an association; with --strict wrong in worlds where there is nothing but such difficulty.
+LINK, CAUSE = "long_search_as_association_only", "long_search_as_cause"
 # What shape a system's accuracy has: of several parameters, the first of these.
 SHAPES = ("unknown", "truncation", "cliff", "dip", "gradual", "flat_among_parsed", "healthy",
           "nearly_flat", "flat")
@@ -70,8 +71,12 @@ def main() -> int:
     parser.add_argument("--split", metavar="NAME", help="only worlds of this split")
     parser.add_argument("--kind", nargs="+", metavar="KIND", help="only worlds of these kinds")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--strict", action="store_true",
+                        help="longer when wrong is no finding where only items differ")
     parser.add_argument("--wrong", action="store_true", help="name the worlds of each wrong word")
     args = parser.parse_args()
+    if args.strict:
+        WORDS["longer_when_wrong"] = WORDS["longer_when_wrong"].replace(LINK, CAUSE)
     worlds = []
     for path in (path for folder in args.worlds for path in sorted(folder.glob("*/truth.json"))):
         truth = json.loads(path.read_text())
@@ -127,7 +132,7 @@ def said(system: dict) -> Iterator[tuple[str, str, str]]:
         for label in (result["pattern"], *(() if lens == "surface" else result["also"])):
             if words := WORDS.get(f"{lens}.{label}"):
                 if "hidden item difficulty" in " ".join(result["caveats"]) and "long" in words:
-                    words += f" {LINK}"
+                    words += f" {LINK if LINK in WORDS['longer_when_wrong'] else CAUSE}"
                 yield "label", f"{lens}.{label}", words
                 yield "lens strength", f"{lens} {result['strength']}", words
     for hypothesis in system["hypotheses"]:
