@@ -198,7 +198,7 @@ def _decided(result: dict[str, Any], whole: Times, used: Deciding, edges: np.nda
     # A limit may be recorded for some samples alone, or for none.
     end = float(np.nanmax(np.r_[whole.limit, whole.t.max()]))
     # In replicates, too, the null of the whole data decides.
-    longer = _longer(times, by_item)
+    longer = survival.longer(strata)
     label = partial(decide, edges=edges, times=times, end=end, critical=critical,
                     small=abs(longer.value - 0.5) <= contrasts.BAND)
     decision = label(parts)
@@ -214,8 +214,7 @@ def _decided(result: dict[str, Any], whole: Times, used: Deciding, edges: np.nda
     result["tests"] = [
         findings.test("change of odds wrong : correct, scan", change.stat, decision.p, scan_adj),
         findings.test("trend with log tokens", trend.z, trend.p, trend_adj)]
-    result["estimates"]["auc_tokens"] = estimate(longer.value, longer.low, longer.high,
-                                                 "P(wrong > correct) within strata")
+    result["estimates"]["auc_tokens"] = estimate(*longer, "P(wrong > correct) within strata")
     if pattern == "negligible":
         result["evidence"].append(f"odds move with tokens, too little for a name: a wrong answer "
                                   f"is the longer of two with probability {longer.value:.2f}")
@@ -225,13 +224,6 @@ def _decided(result: dict[str, Any], whole: Times, used: Deciding, edges: np.nda
                      "confidence_kind": "share of item bootstrap replicates with the same label" +
                      ("" if by_item else ", at most 0.6 without repeated runs"),
                      "strength": strong if by_item or strong == "low" else "medium"}
-
-
-def _longer(times: Times, by_item: bool) -> contrasts.Auc:
-    """How often a wrong answer is longer than a correct one of its stratum; strata have both."""
-    used = times.at(times.cause <= WRONG)
-    return contrasts.stratified_auc(used.t, used.cause == WRONG,
-                                    used.item if by_item else used.level, used.item, by_item)
 
 
 def _replicates(label: Callable[..., Decision], strata: survival.Strata, parts: survival.Parts,
