@@ -65,6 +65,37 @@ def test_one_number_speaks_once() -> None:
     assert {name for names in rules.one_voice for name in names} <= set(rules_model.FINDINGS)
 
 
+def test_a_limit_is_no_cause_before_finished_answers_are_right() -> None:
+    rules = diagnosis.load_rules(None)
+    cut = dict.fromkeys(("surface.truncation_dominant", "format.truncation_high"), "")
+    for more, status in (((), "tentative"), (("compression.healthy",), "tentative"),
+                         (("format.cut_would_pass",), "supported")):
+        found = cut | dict.fromkeys(more, "")
+        limit = hypotheses({"hypotheses": diagnosis.weigh(found, rules, {"surface"})})[
+            "context_limit_truncation"]
+        assert limit["status"] == status
+
+
+def test_what_was_never_held_is_not_lost_at_a_cliff(tmp_path) -> None:
+    for first, conclusion in ((0.25, "inconclusive"), (0.95, "working_memory_limit")):
+        path = world(tmp_path / f"{first}.jsonl", {
+            level: (60, 0.0, 0.0, first if level < 8 else 0.02) for level in range(2, 14, 2)})
+        (system,) = diagnosis_of(path, tmp_path)["systems"]
+        assert system["lenses"]["surface"]["pattern"] == "accuracy_cliff"
+        assert ("surface.never_good" in system["findings"]) is (first < 0.5)
+        assert system["conclusion"] == [conclusion]
+    # What leads has failures to read, also where no trace was long enough to be measured.
+    assert len(hypotheses(system)["working_memory_limit"]["read"]) == 10
+
+
+def test_longer_when_wrong_is_left_undecided() -> None:
+    rules = diagnosis.load_rules(None)
+    named = dict.fromkeys(("compression.long_search", "hazard.delayed"), "")
+    weighed = diagnosis.weigh(named, rules, {"compression", "hazard"})
+    assert diagnosis.conclusion(weighed) == ["longer_when_wrong"]
+    assert (weighed[0]["score"], weighed[0]["status"]) == (1.5, "tentative")
+
+
 def test_what_a_lens_saw_without_enough_data_counts_for_nothing(tmp_path) -> None:
     path = world(tmp_path / "s.jsonl", dict.fromkeys(range(2, 13, 2), (40, 0.6, 0.0, 0.05)))
     (system,) = diagnosis_of(path, tmp_path)["systems"]

@@ -463,13 +463,23 @@ def _aucs(**values: float) -> dict[str, contrasts.Auc]:
 
 @pytest.mark.parametrize(("length", "entropy", "label"), [
     (0.06, 0.50, "early_stop"), (0.30, 0.30, "underthink"), (0.70, 0.50, "long_search"),
-    (0.70, 0.30, "overthink"), (0.50, 0.60, "text_differs"), (0.46, 0.50, "negligible"),
+    (0.70, 0.30, "long_search"), (0.50, 0.60, "text_differs"), (0.46, 0.50, "negligible"),
     (0.50, 0.50, "healthy"), (0.515, 0.535, "undecided")])
 def test_a_difference_has_a_name_and_no_difference_an_interval(length, entropy, label) -> None:
     aucs = _aucs(tokens=length, residual_entropy=entropy)
     looped = contrasts.LoopShare({}, [], False)
     p = contrasts.adjusted(aucs, looped)
     assert (contrasts.decide(aucs, looped, p) or [contrasts.quiet(aucs, p, 0.5)]) == [label]
+
+
+@pytest.mark.parametrize(("novelty", "windows", "label"), [
+    (0.05, 0.3, "overthink"), (0.05, 0.505, "overthink"), (0.05, None, "overthink"),
+    (0.28, 0.7, "long_search"), (0.4, 0.3, "long_search")])
+def test_overthinking_has_to_be_plain(novelty, windows, label) -> None:
+    aucs = _aucs(tokens=0.9, residual_entropy=0.2, novelty=novelty) | (
+        _aucs(window_bits=windows) if windows else {})
+    looped = contrasts.LoopShare({}, [], False)
+    assert contrasts.decide(aucs, looped, contrasts.adjusted(aucs, looped)) == [label]
 
 
 def test_an_excess_of_loops_is_said_beside_the_label() -> None:
@@ -517,3 +527,39 @@ def test_short_answers_of_the_same_prose_are_early_stops() -> None:
     weighed = diagnosis.weigh(named, rules, {"surface", "compression", "hazard"})
     assert diagnosis.conclusion(weighed) == ["underthinking"]
     assert next(rule for rule in weighed if rule["hypothesis"] == "capability_limit")["against"]
+
+
+@pytest.mark.parametrize(("rehash", "label"), [(0.0, "long_search"), (0.3, "overthink")])
+def test_longer_is_no_overthinking_before_it_says_the_same_again(rehash, label) -> None:
+    """Wrong traces are 1.6 times as long. The second half of a longer trace holds less that is new,
+    whatever it is: only what its length does not explain makes it overthinking."""
+    rng = np.random.default_rng(3)
+    n = 300
+    wrong, words = rng.random(n) < 0.4, [f"w{number}" for number in range(300)]
+    size = (np.exp(rng.normal(5.6, 0.4, n)) * np.where(wrong, 1.6, 1)).astype(int)
+
+    def text(most: int, again: float) -> str:
+        said: list[str] = []
+        while len(said) < most:
+            start = int(rng.integers(0, len(said) - 12)) if len(said) > most // 3 > 12 else 0
+            said += said[start:start + 12] if start and rng.random() < again else \
+                list(rng.choice(words, 12))
+        return " ".join(said[:most])
+
+    rows = np.array([traces.measure(text(most, rehash * bad), None)
+                     for most, bad in zip(size, wrong, strict=True)])
+    sample = group(wrong, tokens=size, length=rng.integers(1, 6, n))
+    result = compression.analyse(sample, compression.Traces(np.arange(n), rows, "words", {}, 0), 0)
+    assert result["pattern"] == label
+
+
+def test_a_change_of_odds_too_small_for_a_name_is_negligible() -> None:
+    rng = np.random.default_rng(4)
+    n = 6000
+    wrong, level = rng.random(n) < 0.4, rng.integers(1, 5, n)
+    for shift, label in ((0.12, "negligible"), (0.4, "delayed")):  # in standard deviations
+        tokens = np.exp(6 + 0.4 * (rng.normal(size=n) + shift * wrong)).round()
+        result = hazard.analyse(group(wrong, None, tokens, length=level), 0)
+        assert result["pattern"] == label
+        auc = result["estimates"]["auc_tokens"]
+        assert auc["lo"] < norm.cdf(shift / 2**0.5) < auc["hi"]

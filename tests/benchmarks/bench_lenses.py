@@ -253,8 +253,9 @@ def auc_of(tokens: np.ndarray, bits: np.ndarray, wrong: np.ndarray, level: np.nd
     table = table_of(level, wrong.astype(int), tokens)
     features = dict(zip(traces.NAMES, features_of(tokens, bits, rng).T, strict=True))
     strata, by_item = compression.strata_of(table)
-    residual, slack = compression.residuals(features, table)
-    return compression.compare(table, features, residual, slack, strata, by_item)
+    left = {name: compression.residuals(features, table, np.ones(len(table), bool), feature)
+            for name, feature in (("residual_entropy", "packed"), ("novelty", "novelty"))}
+    return compression.compare(table, features, left, strata, by_item)
 
 
 def bench_compression(repeats: int) -> None:

@@ -37,6 +37,13 @@ class Traces(NamedTuple):
         return dict(zip(traces.NAMES, columns, strict=True))
 
 
+class Residual(NamedTuple):
+    """What length leaves of a feature, and how far the line leaves the wrong traces' level open."""
+
+    values: np.ndarray
+    slack: float
+
+
 def trace_of(text: dataset.Text) -> tuple[str | None, bool]:
     """(the text that shows the thinking, whether it is a recorded trace of its own)."""
     inside = (text.response or "").partition("<think>")[2].partition("</think>")[0]
@@ -85,9 +92,10 @@ def analyse(group: Group, measured: Traces, seed: int) -> dict[str, Any]:
                                       f"{int(np.nanmax(features['tokens']))}"])
     table = group.table.take(has)
     features = {name: column[has] for name, column in features.items()}
-    long_enough, residual = long_enough[has], np.full(len(table), np.nan)
-    residual[long_enough], slack = residuals(
-        {name: column[long_enough] for name, column in features.items()}, table.take(long_enough))
+    long_enough = long_enough[has]
+    left = {"residual_entropy": residuals(features, table, long_enough, "packed"),
+            "novelty": residuals(features, table, long_enough, "novelty")}
+    residual = left["residual_entropy"].values
     strata, by_item = strata_of(table)
     gates = _gates(table, long_enough, strata)
     looped = contrasts.loop_share(table, features["loop"])
@@ -97,7 +105,7 @@ def analyse(group: Group, measured: Traces, seed: int) -> dict[str, Any]:
         tables={"traces": trace_rows(table, features, residual),
                 "groups": group_rows(table, features, residual)},
         compat=_compat(table, features))
-    aucs = {} if result["need"] else compare(table, features, residual, slack, strata, by_item)
+    aucs = {} if result["need"] else compare(table, features, left, strata, by_item)
     if not aucs:
         result["need"] = result["need"] or ["wrong and correct traces that do not loop, in strata "
                                             "with both"]
@@ -131,17 +139,29 @@ def _caveats(n: int, long_enough: np.ndarray, unit: str) -> list[str]:
     return caveats
 
 
-def residuals(features: dict[str, np.ndarray], table: Table) -> tuple[np.ndarray, float]:
-    """What is left of log packed bytes after a spline of log tokens, in standard deviations (NaN
-    for fewer than 20 traces), and how far the line leaves the wrong traces' level open. The outcome
-    groups have their own level in the fit, so that a group of longer traces does not bend the line;
-    the less their lengths overlap, the less the data tell a level from a bend."""
+def residuals(features: dict[str, np.ndarray], table: Table, chosen: np.ndarray, name: str
+              ) -> Residual:
+    """What is left of a feature of the chosen traces after their length; NaN for the others, and
+    for fewer than 20."""
+    values = np.full(len(table), np.nan)
+    if chosen.sum() < 20:
+        return Residual(values, 0.0)
+    values[chosen], slack = _after_length({key: features[key][chosen]
+                                           for key in ("tokens", "loop", name)},
+                                          table.take(chosen), name)
+    return Residual(values, slack)
+
+
+def _after_length(features: dict[str, np.ndarray], table: Table, name: str
+                  ) -> tuple[np.ndarray, float]:
+    """What is left of the log of a feature after a spline of log tokens, in standard deviations,
+    and the slack of `Residual`. The outcome groups have their own level in the fit, so that a group
+    of longer traces does not bend the line; the less their lengths overlap, the less the data tell
+    a level from a bend."""
     n = len(table)
-    if n < 20:
-        return np.full(n, np.nan), 0.0
     x = np.log(features["tokens"])
     x = (x - x.mean()) / max(float(x.std()), 1e-9)
-    y = np.log(np.maximum(features["packed"], 1))
+    y = np.log(np.maximum(features[name], 1 if name == "packed" else 1e-3))
     looped = features["loop"] > 0
     used = ~looped if (~looped).sum() >= 20 else np.ones(n, bool)
     knots = np.unique(np.quantile(x[used], [.1, .3, .5, .7, .9]))
@@ -160,7 +180,9 @@ def residuals(features: dict[str, np.ndarray], table: Table) -> tuple[np.ndarray
     # The variance of the wrong traces' level, beyond what two plain means would have.
     level = np.linalg.pinv(design.T @ design)[line, line]
     means = sum(1 / max(int((table.outcome[used] == code).sum()), 1) for code in (WRONG, CORRECT))
-    return left / max(float(within.std()), 1e-9), float(np.sqrt(max(level - means, 0.0)))
+    spread = float(within.std())
+    return (left / spread if spread > 1e-9 else np.zeros(n),
+            float(np.sqrt(max(level - means, 0.0))))
 
 
 def strata_of(table: Table) -> tuple[np.ndarray, bool]:
@@ -175,16 +197,15 @@ def strata_of(table: Table) -> tuple[np.ndarray, bool]:
     return (table.item if by_item else table.levels()), by_item
 
 
-def compare(table: Table, features: dict[str, np.ndarray], residual: np.ndarray, slack: float,
+def compare(table: Table, features: dict[str, np.ndarray], left: dict[str, Residual],
             strata: np.ndarray, by_item: bool) -> dict[str, Auc]:
     """Wrong against correct traces within strata, loops left out: length, and of those that are
     long enough residual, windows, novelty, where there are enough of them. Truncated ones take no
     part: their length is the limit's."""
     kept = (table.outcome <= WRONG) & (features["loop"] == 0)
     length = table.tokens if not np.isnan(table.tokens[kept]).any() else features["tokens"]
-    novelty = np.where(np.isnan(residual), np.nan, features["novelty"])
-    values = {"tokens": length, "residual_entropy": residual,
-              "window_bits": features["window_bits"], "novelty": novelty}
+    values = {"tokens": length, "residual_entropy": left["residual_entropy"].values,
+              "window_bits": features["window_bits"], "novelty": left["novelty"].values}
     wrong = table.outcome[kept] == WRONG
 
     def auc(column: np.ndarray) -> Auc | None:
@@ -192,12 +213,12 @@ def compare(table: Table, features: dict[str, np.ndarray], residual: np.ndarray,
                                         by_item, FEW)
 
     aucs = {name: result for name, column in values.items() if (result := auc(column)) is not None}
-    if slack and "residual_entropy" in aucs:
-        value, error, influence, null = aucs["residual_entropy"]
-        up, down = (auc(residual + sign * slack * (table.outcome == WRONG)) for sign in (1, -1))
-        wider = float(np.hypot(error, (up.value - down.value) / 2))
-        aucs["residual_entropy"] = Auc(value, wider, influence * wider / error if error else
-                                       influence, null)
+    for name, (values, slack) in left.items():
+        if slack and name in aucs:
+            value, error, influence, null = aucs[name]
+            up, down = (auc(values + sign * slack * (table.outcome == WRONG)) for sign in (1, -1))
+            wider = float(np.hypot(error, (up.value - down.value) / 2))
+            aucs[name] = Auc(value, wider, influence * wider / error if error else influence, null)
     return aucs
 
 

@@ -15,6 +15,7 @@ GROUP = 30
 FAILURES = 5  # of which a share of loops may speak: the test is exact where none else loops
 # An AUC so near to a half is no difference worth a name.
 BAND = 0.05
+REPEATS = 1 / 3  # an AUC of novelty up to which longer traces are said to repeat themselves
 LEVEL = 0.05  # of a test, after Holm over those of the lens
 
 
@@ -157,7 +158,11 @@ def decide(aucs: dict[str, Auc], looped: LoopShare, p: dict[str, float]) -> list
     if length < 0:
         labels.append("underthink" if poorer else "early_stop")
     elif length > 0:
-        labels.append("overthink" if poorer or off("novelty") < 0 else "long_search")
+        # Where lengths hardly overlap, what length explains is a guess: repeating has to be plain,
+        # and windows, which are free of length, must not be richer.
+        again = off("novelty") < 0 and aucs["novelty"].value <= REPEATS
+        labels.append("overthink" if poorer and again and off("window_bits") <= 0 else
+                      "long_search")
     elif any(map(off, aucs)):
         labels.append("text_differs")
     loops = looped.labels(p.get("loops"))

@@ -45,10 +45,23 @@ def observed(results: dict[str, dict], table: Table) -> dict[str, str]:
             sentences[f"{lens}.{label}"] = sentence
         if lens == "surface" and result["pattern"] not in ("healthy", NEED):
             sentences["surface.any_failure"] = sentence
+            sentences |= _of_the_best(result["tables"])
     flips = flip_rate(table)
     if flips and flips[1] >= 0.2:
         sentences["runs.flip_rate_high"] = f"repeated runs of an item flip with {flips[0]:.2f}"
     return sentences | _of_format(table)
+
+
+def _of_the_best(tables: dict[str, list[dict]]) -> dict[str, str]:
+    """Whether the system was good anywhere: not where no level is right half of the time (upper
+    bound) and no cell is shown to be (lower bound). What was never held is not lost at a cliff."""
+    best = max(tables.get("profile", []), key=lambda row: row["high"], default=None)
+    if best is None or best["high"] >= 0.5 or any(row["low"] >= 0.5 for row in
+                                                   tables.get("cells", [])):
+        return {}
+    return {"surface.never_good": f"no level reaches an accuracy of .5: {best['accuracy']:.2f} "
+                                  f"({best['low']:.2f} to {best['high']:.2f}) at "
+                                  f"{best['parameter']} = {best['level']:g}"}
 
 
 def _of_format(table: Table) -> dict[str, str]:
@@ -204,10 +217,11 @@ def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) 
         chosen = [ident for ident in chosen if failed[ident] == NO_ANSWER]
     elif hypothesis == "degenerate_loops":
         chosen = [ident for ident in chosen if traces.get(ident, {}).get("loop")]
-    elif hypothesis in ("overthinking", "underthinking", "working_memory_limit"):
+    elif hypothesis in ("overthinking", "longer_when_wrong", "underthinking",
+                        "working_memory_limit"):
         sign = 1 if hypothesis == "underthinking" else -1
-        chosen = sorted((ident for ident in chosen if ident in traces),
-                        key=lambda ident: sign * traces[ident]["tokens"])
+        chosen.sort(key=lambda ident: sign * traces[ident]["tokens"] if ident in traces
+                    else np.inf)
     elif hypothesis == "tokenization_problem":
         rows = [row for row in results["fft"]["tables"].get("features", [])
                 if row["outcome"] != "correct" and row["inconsistency"] is not None]

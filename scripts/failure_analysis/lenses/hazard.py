@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from failure_analysis.lenses import cells, findings, survival
+from failure_analysis.lenses import cells, contrasts, findings, survival
 from failure_analysis.lenses.dataset import CORRECT, OUTCOMES, TRUNCATED, WRONG, Group, Table
 from failure_analysis.lenses.findings import Interval, estimate, gate, insufficient
 from failure_analysis.statistics import holm, rounded
@@ -154,9 +154,11 @@ def parts_of(strata: survival.Strata, edges: np.ndarray, weight: np.ndarray | No
 
 
 def decide(parts: survival.Parts, edges: np.ndarray, times: Times, end: float,
-           critical: np.ndarray, copies: np.ndarray | None = None) -> Decision:
+           critical: np.ndarray, small: bool = False, copies: np.ndarray | None = None
+           ) -> Decision:
     """The label by the rules of the method; `end` is the longest that an answer may take,
-    `critical` are the largest chi-squares of the permutations."""
+    `critical` are the largest chi-squares of the permutations; `small`: all in all wrong answers
+    are neither longer nor shorter by an amount worth a name."""
     copies = np.ones(len(parts.n)) if copies is None else copies
     change = survival.scan(parts, copies)
     p = (1 + int((critical >= change.stat - 1e-9).sum())) / (1 + len(critical))
@@ -174,12 +176,12 @@ def decide(parts: survival.Parts, edges: np.ndarray, times: Times, end: float,
     elif min(scan_adj, trend_adj) > 0.01:
         pattern = "no_change_detected"
     elif change.ratio < 1 if p <= trend.p else trend.z < 0:
-        pattern = "early"
+        pattern = "negligible" if small else "early"
     elif scan_adj <= 0.01 and change.ratio >= 2 and change.low > 1.2 and step_wins and localised:
         quarter = np.quantile(right, 0.25) if len(right) else 0
         pattern = "early_breakdown" if tau.value < quarter else "threshold"
     else:
-        pattern = "delayed"
+        pattern = "negligible" if small else "delayed"
     return Decision(pattern, change, p, trend, (scan_adj, trend_adj), tau, localised)
 
 
@@ -196,7 +198,9 @@ def _decided(result: dict[str, Any], whole: Times, used: Deciding, edges: np.nda
     # A limit may be recorded for some samples alone, or for none.
     end = float(np.nanmax(np.r_[whole.limit, whole.t.max()]))
     # In replicates, too, the null of the whole data decides.
-    label = partial(decide, edges=edges, times=times, end=end, critical=critical)
+    longer = survival.longer(strata)
+    label = partial(decide, edges=edges, times=times, end=end, critical=critical,
+                    small=abs(longer.value - 0.5) <= contrasts.BAND)
     decision = label(parts)
     confidence = findings.steadiness(_replicates(label, strata, parts, edges, by_item, seed + 1),
                                      decision.pattern, 1.0 if by_item else 0.6)
@@ -210,12 +214,15 @@ def _decided(result: dict[str, Any], whole: Times, used: Deciding, edges: np.nda
     result["tests"] = [
         findings.test("change of odds wrong : correct, scan", change.stat, decision.p, scan_adj),
         findings.test("trend with log tokens", trend.z, trend.p, trend_adj)]
+    result["estimates"]["auc_tokens"] = estimate(*longer, "P(wrong > correct) within strata")
+    if pattern == "negligible":
+        result["evidence"].append(f"odds move with tokens, too little for a name: a wrong answer "
+                                  f"is the longer of two with probability {longer.value:.2f}")
     if scan_adj <= 0.05:
         _add_change(result, decision, by_item)
-    kind = "share of item bootstrap replicates with the same label"
     return result | {"pattern": pattern, "confidence": rounded(confidence),
-                     "confidence_kind": kind + ("" if by_item else
-                                                ", at most 0.6 without repeated runs"),
+                     "confidence_kind": "share of item bootstrap replicates with the same label" +
+                     ("" if by_item else ", at most 0.6 without repeated runs"),
                      "strength": strong if by_item or strong == "low" else "medium"}
 
 
@@ -257,7 +264,7 @@ def _spent(times: Times) -> list[str]:
     """What the tokens of right and wrong answers are, as a sentence."""
     medians = [f"{OUTCOMES[code]} {np.median(times.t[times.cause == code]):.0f}"
                for code in (CORRECT, WRONG) if (times.cause == code).any()]
-    return [f"median tokens: {', '.join(medians)}"] if medians else []
+    return [f"median tokens, levels together: {', '.join(medians)}"] if medians else []
 
 
 def _sweet_spot(times: Times, edges: np.ndarray, seed: int) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from failure_analysis.lenses.config_model import Checked
 FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
     "surface": "healthy accuracy_cliff gradual_decline truncation_dominant chaotic "
                "uniform_failure flat_mediocre inverted any_failure fall falls_elsewhere dip "
-               "flat_high",
+               "flat_high never_good",
     "fft": "tokenization_artifact form_artifact negligible clean no_artifact_detected "
            "spectral_peak_collapse band_limited_gain",
     "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected "
                    "more_loops early_stop text_differs negligible undecided",
-    "hazard": "early early_breakdown delayed constant threshold no_change_detected truncation_wall",
+    "hazard": "early early_breakdown delayed constant threshold no_change_detected negligible "
+              "truncation_wall",
     "format": "no_answer_high no_answer_leads truncation_common truncation_high truncation_rare "
               "cut_would_fail cut_would_pass",
     "runs": "flip_rate_high",

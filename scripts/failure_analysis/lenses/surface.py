@@ -233,11 +233,11 @@ def _add_shape(result: dict[str, Any], profile: Profile, drawn: shape.Shape, los
     evidence.append(f"accuracy along {name} goes from {accuracy[start]:.2f} at {x[start]:g} to "
                     f"{accuracy[end]:.2f} at {x[end]:g}")
     if drawn.cliff >= 0.5 and lines:
-        estimates["cliff_at"] = estimate(drawn.at, drawn.low, drawn.high,
-                                         "posterior of the centre, given a cliff")
+        # A curve may break off before the first level; nothing was seen of it there.
+        at, low, high = np.clip((drawn.at, drawn.low, drawn.high), x[0], x[-1])
+        estimates["cliff_at"] = estimate(at, low, high, "posterior of the centre, given a cliff")
         steps = "two levels" if len(x) > shape.FEW else "one step"
-        evidence.append(f"the fall is over within {steps}, between {name} = {drawn.low:g} and "
-                        f"{drawn.high:g}")
+        evidence.append(f"the fall is over within {steps}, between {name} = {low:g} and {high:g}")
     if lost.fall > 0.02 and not np.isnan(lost.low):
         estimates["truncation_share_of_fall"] = estimate(
             lost.share, lost.low, lost.high, "Kitagawa, multinomial bootstrap")
