@@ -67,7 +67,7 @@ def test_empty_answers_of_failing_rows_are_counted_apart_from_markers(build, tmp
     known = facts(out)
     assert {key: count for key, count in known.items() if "empty" in key.lower()} == {
         "failed_empty_answers/model-a": 2, "marker/model-a/EMPTY_RESPONSE": 1,
-        "marker_failed/model-a/EMPTY_RESPONSE": 1}
+        "marker_failed/model-a/EMPTY_RESPONSE": 1, "failed_ends/model-a/empty_response": 1}
     (finding,) = findings(out, "empty_answers")
     assert finding["text"] == ("2 failing rows with an empty answer, no call and no other words of "
                                "the model.")

@@ -87,7 +87,7 @@ def _finding(shares: Shares, groups: dict[int, list[str]], units: list[str]) -> 
 def _name_items(axes: Any, columns: list[_Column]) -> None:
     """The name of each item below its column."""
     names = distinct([column.items[0] for column in columns], 22)
-    upright = len(names) * max(map(len, names)) > 80
+    upright = sum(map(len, names)) > 80
     axes.set_xticks([column.start + 0.5 for column in columns], names, fontsize=7,
                     rotation=90 if upright else 0, parse_math=False)
     axes.set_xlabel("dark column: everyone fails it, look at the benchmark first; single dark "
@@ -148,7 +148,7 @@ def _cells(axes: Any, shares: Shares, units: list[str], columns: list[_Column]) 
     axes.add_collection(PatchCollection(plain, facecolors=faces, linewidths=0, antialiased=gap > 0))
     axes.add_collection(PatchCollection(missing, facecolors=MISSING, edgecolors=_LINE,
                                         hatch="////", linewidths=0))
-    axes.set_xlim(columns[0].start, columns[-1].end)
+    axes.set_xlim(0, columns[-1].end if columns else 1)
 
 
 def _rows(axes: Any, labels: Mapping[str, str]) -> None:

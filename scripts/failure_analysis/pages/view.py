@@ -74,8 +74,8 @@ def conversation(row: Mapping[str, Any]) -> dict:
             if window.same_as}
     results = {call.place: call.result for call in timeline.calls(line) if call.result}
     for step in line.steps:  # the message that brings a result reads as the result does
-        if step.part and step.result_of in results:
-            name = results[step.result_of]
+        name = results.get(step.result_of)
+        if step.part and name and name != step.part:  # else it stands in that message alone
             same[step.part] = same.get(name, name)
     brought = {step.result_of: step.index for step in line.steps if step.result_of}
     return {"steps": [_step(step, where, marks, brought) for step in line.steps
