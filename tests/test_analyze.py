@@ -641,8 +641,10 @@ def test_raw_packed_size_is_a_length_meter_and_the_residual_is_not() -> None:
         part = _table(wrong.astype(int))
         ratio = columns["packed"] / columns["bytes"]
         assert contrasts.stratified_auc(ratio, wrong, one_stratum, part.item, False).value < 0.1
-        residual, slack = compression.residuals(columns, part)
-        fair = compression.compare(part, columns, residual, slack, one_stratum, False)
+        everyone = np.ones(len(part), bool)
+        left = {"residual_entropy": compression.residuals(columns, part, everyone, "packed"),
+                "novelty": compression.residuals(columns, part, everyone, "novelty")}
+        fair = compression.compare(part, columns, left, one_stratum, False)
         covered += fair["residual_entropy"].low < 0.5 < fair["residual_entropy"].high
         assert columns["loop"].sum() == 0
     assert covered >= 5
