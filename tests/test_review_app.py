@@ -890,6 +890,20 @@ def test_a_message_becomes_the_step_by_click_and_by_key(window, opened, talk):
     assert [log for log in window.get_log("browser") if log["level"] == "SEVERE"] == []
 
 
+def test_another_reading_that_can_be_held_is_recorded_with_its_fault(window, opened, folder):
+    from selenium.webdriver.common.keys import Keys
+
+    opened()
+    fill(window)
+    assert text(window, "#contested_fault") == ""  # asked for once there is another reading
+    window.execute_script("contested.focus()")
+    press(window, "The gold names no hour at all." + Keys.TAB)
+    press(window, "reference" + Keys.CONTROL + Keys.ENTER)
+    until(lambda: any(review["contested_fault"] for review in reviews(folder)))
+    assert (reviews(folder)[-1]["contested"], reviews(folder)[-1]["contested_fault"]) == (
+        "The gold names no hour at all.", "reference_issue")
+
+
 def test_a_step_without_a_quote_from_it_is_refused_and_can_be_taken_back(window, opened, talk):
     from selenium.webdriver.common.keys import Keys
 

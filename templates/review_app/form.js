@@ -7,7 +7,7 @@ import { mark, scrollTo, selected } from "./quotes.js";
 import * as steps from "./steps.js";
 
 const PAUSE = 1500;
-const EMPTY = { verdict: "", bucket: "", fault: "", mechanism: "", quotes: [], secondary: [], note: "", settles: false, step: "", agent: "", second: "", also: [], fix: "" };
+const EMPTY = { verdict: "", bucket: "", fault: "", mechanism: "", quotes: [], secondary: [], note: "", settles: false, step: "", agent: "", second: "", also: [], fix: "", contested: "", contested_fault: "" };
 const NAMES = Object.keys(EMPTY);
 
 let desk = null;
@@ -69,6 +69,8 @@ function filled() {
     second: asPass() ? "" : $("second").value.trim(),
     also: asPass() ? [] : listed($("also").value),
     fix: asPass() ? "" : $("fix").value.trim(),
+    contested: asPass() ? "" : $("contested").value.trim(),
+    contested_fault: asPass() || !$("contested").value.trim() ? "" : $("contested_fault").value,
   };
 }
 
@@ -80,7 +82,7 @@ function fill(review) {
   $("secondary").value = review.secondary.join(" ");
   $("note").value = review.note;
   $("settles").checked = review.settles;
-  for (const name of ["step", "second", "fix"]) $(name).value = review[name];
+  for (const name of ["step", "second", "fix", "contested", "contested_fault"]) $(name).value = review[name];
   $("agent").replaceChildren(...["", ...new Set([...agents, review.agent].filter(Boolean))].map((name) => option(name, name)));
   $("agent").value = review.agent;
   $("also").value = review.also.join(" ");
@@ -141,7 +143,8 @@ function missing(form) {
 function tell() {
   const form = filled();
   $("verdicts").hidden = !toJudge;
-  for (const field of [$("bucket").parentElement, $("faults"), $("secondary").parentElement, $("fix").parentElement]) field.hidden = form.verdict === "pass";
+  for (const field of [$("bucket").parentElement, $("faults"), $("secondary").parentElement, $("fix").parentElement, $("contested").parentElement]) field.hidden = form.verdict === "pass";
+  $("contested_fault").hidden = !form.contested;
   $("where").hidden = form.verdict === "pass" || !agents.length;
   $("suggested").hidden = !suggested || form.step !== "";
   $("suggested").textContent = `take step ${suggested}, of the quote`;
