@@ -165,6 +165,7 @@ def is_few(field: Field, most: int = 30) -> bool:
             len(kinds) < len(field.values) < 20 and not any(" " in str(kind) for kind in kinds)))
 
 
+_LONGEST_CODE = 40  # characters of what is an item's name and no text
 # Words in longer names ("Final answer, if any"), for the fields that no name of NAMES gave.
 _BY_A_WORD = (
     ("assistant_text", ("answer", "response", "output", "completion", "prediction", "reply"),
@@ -319,7 +320,10 @@ def _deepest(fields: Sequence[Field]) -> int:
 
 def _settle_item(picked: dict[str, Field], why: dict[str, str], fields: list[Field],
                  judged: list[Field]) -> None:
-    """What was asked is the item where no field has its id."""
+    """A code that goes with one text each is the item, and that text what was asked; else what was
+    asked is, where no field has its id."""
+    if "item_id" not in picked:
+        _pair(picked, why, fields, judged)
     if "item_id" in picked:
         item = picked["item_id"]
         if spellings(item)[0] in _PERHAPS_ITEMS and len(item.distinct) < item.rows:
@@ -346,6 +350,31 @@ def _settle_item(picked: dict[str, Field], why: dict[str, str], fields: list[Fie
     if names:
         picked["item_id"] = min(names, key=lambda field: -field.depth)
         why["item_id"] = "CHECK: is this what tells items apart?"
+
+
+def _pair(picked: dict[str, Field], why: dict[str, str], fields: list[Field],
+          judged: list[Field]) -> None:
+    """Picks a code and a text that go with each other alone and come back in several rows: other
+    models, or trials, of one item. A judge's words would be of one row."""
+    taken = [*judged, *(field for name, field in picked.items()
+                        if name not in ("user_text", "judge_reasoning"))]
+    free = [field for field in fields if field.is_own and field not in taken
+            and field.share > 0.9 and 1 < len(field.distinct) <= field.rows / 2]
+    asked = picked.get("user_text")
+    codes = [field for field in free if field.are(str, int) and all(
+        len(str(value)) <= _LONGEST_CODE and " " not in str(value) for value in field.distinct)]
+    texts = [field for field in ([asked] if asked else free) if is_text(field)]
+    for text in texts:
+        for code in codes:
+            pairs = len(set(zip(map(str, code.by_row), map(str, text.by_row), strict=True)))
+            if code is not text and pairs == len(code.distinct) == len(text.distinct):
+                picked |= {"item_id": code, "user_text": text}
+                why |= {"item_id": "CHECK: is this what tells items apart?"}
+                if picked.get("judge_reasoning") is text:
+                    del picked["judge_reasoning"]
+                    why["user_text"] = "CHECK: is it what was asked?"
+                    why.pop("judge_reasoning", None)
+                return
 
 
 def repeats(fields: Sequence[Field], picked: dict[str, Field]) -> tuple[int, Counter]:

@@ -4,7 +4,7 @@ PASS = frozenset(("pass", "passed", "correct", "true", "yes", "y", "success", "s
                    "succeeded", "resolved", "ok", "c", "right", "accepted", "valid", "satisfied",
                    "solved", "positive", "good", "1", "richtig", "ja", "reached", "achieved", "met",
                    "completed", "korrekt", "bestanden", "vrai", "correcto"))
-FAIL = frozenset(("fail", "failed", "incorrect", "false", "no", "n", "failure", "unresolved",
+FAIL = frozenset(("fail", "failed", "incorrect", "ko", "false", "no", "n", "failure", "unresolved",
                    "wrong", "i", "p", "rejected", "invalid", "unsatisfied", "bad", "timeout",
                    "timed_out", "not_attempted", "partial", "partially_correct", "negative", "0",
                    "falsch", "nein", "incomplete", "not_resolved", "lose", "missed", "unmet",
@@ -29,7 +29,7 @@ INFRASTRUCTURE = frozenset(("infra_error", "infrastructure_error", "api_error", 
                             "harness_error", "connection_error", "rate_limit", "system_error"))
 # Words in the names of lists of ids.
 PASSING = frozenset(("resolved", "passed", "pass", "correct", "success", "successful", "solved"))
-WORDS = PASSING | {"unresolved", "failed", "fail", "incorrect", "error", "empty", "wrong"}
+WORDS = PASSING | {"unresolved", "failed", "fail", "incorrect", "ko", "error", "empty", "wrong"}
 YES = frozenset((
     "correct", "correctness", "pass", "passed", "passes", "success", "successful", "succeeded",
     "ok", "resolved", "solved", "valid", "met", "accepted", "match", "matched", "right", "win",
@@ -37,7 +37,7 @@ YES = frozenset((
     "acc", "accuracy", "em", "exact", "judgement", "judgment", "solves", "richtig", "korrekt",
     "bestanden", "correcto"))
 NO = frozenset(("error", "failed", "fail", "failure", "timeout", "truncated", "cached", "exceeded",
-                 "invalid", "incorrect", "wrong", "refused", "hallucinated", "hallucination",
+                 "invalid", "incorrect", "ko", "wrong", "refused", "hallucinated", "hallucination",
                  "buggy", "empty", "missing", "none", "timed", "crashed", "skipped", "aborted",
                  "killed", "stuck", "oom", "malformed", "violated", "violation", "violations",
                  "toxic", "unsafe", "harmful", "leaked", "blocked", "flagged", "biased",

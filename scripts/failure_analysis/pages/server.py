@@ -39,7 +39,7 @@ TEMPLATES = Path(__file__).resolve().parents[3] / "templates" / "review_app"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _SLOWEST = 10  # seconds for a body to come in
 _REVIEW = ("bucket", "fault", "mechanism", "quotes", "secondary", "note", "settles", "replaces",
-           "verdict", *located.KEYS)
+           "verdict", *located.KEYS, "contested", "contested_fault")
 
 
 class _Quoted(msgspec.Struct):
