@@ -35,8 +35,10 @@ def pass_rate(items: Attempts) -> PassRate:
 
 
 def limits(interval: statistics.Interval | None) -> list[float] | None:
-    """The ends of an interval as they are written."""
-    return None if interval is None else [round(interval.low, 4), round(interval.high, 4)]
+    """The ends of an interval as they are written (numpy's own numbers round otherwise than those
+    that are read again)."""
+    return None if interval is None else [round(float(interval.low), 4),
+                                          round(float(interval.high), 4)]
 
 
 def counted(items: Attempts) -> dict[str, Any]:

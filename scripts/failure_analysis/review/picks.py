@@ -101,18 +101,28 @@ def drawn(names: Iterable[str], seed: int) -> list[str]:
 
 def flagged(found: Iterable[Candidate], outcomes: Mapping[str, rows.OutcomeLine]) -> list[Pick]:
     """One datapoint of each flag of the audit, of many by one rule the first, its classes in turn,
-    with a passing one beside a failing one where both are in doubt."""
+    with a passing one beside a failing one where both are in doubt. What is read for another flag
+    already is not read again."""
     of_class: dict[str, list[Pick]] = {klass: [] for klass in CLASSES}
     alike: Counter[tuple[str, str]] = Counter()
+    taken: set[str] = set()
     for one in found:
         lines = [outcomes[ident] for ident in shown(one) if ident in outcomes]
         failed = [line for line in lines if line.outcome == "fail"]
         passed = [line for line in lines if line.outcome == "pass"]
         if one.kind == "flag" and (failed or passed) and alike[one.klass, one.rule] < _MOST_ALIKE:
             alike[one.klass, one.rule] += 1
-            of_class[one.klass].append(Pick((failed or passed)[0], AUDIT,
-                                            passed[0] if failed and passed else None, one))
+            line = _fresh(failed or passed, taken)
+            beside = _fresh(passed, taken) if failed and passed else None
+            taken |= {each.datapoint_id for each in (line, beside) if each}
+            if line:
+                of_class[one.klass].append(Pick(line, AUDIT, beside, one))
     return [pick for turn in zip_longest(*of_class.values()) for pick in turn if pick]
+
+
+def _fresh(lines: Sequence[rows.OutcomeLine], taken: set[str]) -> rows.OutcomeLine | None:
+    """The first that is not taken yet."""
+    return next((line for line in lines if line.datapoint_id not in taken), None)
 
 
 def flipped(harmful: Iterable[Mapping[str, list[str]]], outcomes: Mapping[str, rows.OutcomeLine]
@@ -343,14 +353,15 @@ def _in_turn(picks: list[Pick]) -> list[Pick]:
 
 
 def _with_contrasts(picks: list[Pick], passing: Passing, most: int | None) -> list[Pick]:
-    """The picks; in each provisional mode, the first whose item was passed, by another model or
-    else in another attempt, carries that datapoint. At most so many carry one, those of another
-    version of their item before others."""
+    """The picks; in each provisional mode, the first whose item was passed, if it can be by another
+    model and in a datapoint that is not read anyway, carries that datapoint. At most so many carry
+    one, those of another version of their item before others."""
     left = len(picks) if most is None else most
     own = [place for place, pick in enumerate(picks) if pick.contrast]
     keep = set(own[:left])
     left -= len(keep)
     done: set[str | None] = set()
+    used = {line.datapoint_id for pick in picks for line in (pick.line, pick.contrast) if line}
     result = []
     for place, pick in enumerate(picks):
         mode = pick.line.mode
@@ -361,7 +372,9 @@ def _with_contrasts(picks: list[Pick], passing: Passing, most: int | None) -> li
                 and left:
             done.add(mode)
             left -= 1
-            best = next((line for line in others if line.model != pick.line.model), others[0])
+            best = min(others, key=lambda line: (line.datapoint_id in used,
+                                                 line.model == pick.line.model))
+            used.add(best.datapoint_id)
             pick = pick._replace(contrast=best)
         result.append(pick)
     return result

@@ -182,9 +182,14 @@ def _cut(window: Window) -> list[str]:
     return lines
 
 
-def candidate_of(analysis_dir: Path, planned: plan.Planned) -> candidates.Candidate | None:
-    """The candidate of the audit that a datapoint is planned for."""
-    return next((one for one in candidates.load(analysis_dir) if one.id == planned.candidate), None)
+def candidates_of(analysis_dir: Path, planned: plan.Planned | None) -> list[candidates.Candidate]:
+    """The candidate of the audit that a datapoint is planned for, and other flags that it is to be
+    seen in."""
+    if not planned or not planned.candidate:
+        return []
+    return sorted((one for one in candidates.load(analysis_dir) if one.id == planned.candidate
+                   or one.kind == "flag" and planned.datapoint_id in picks.shown(one)),
+                  key=lambda one: one.id != planned.candidate)
 
 
 def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
@@ -197,7 +202,7 @@ def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
              f"model {line.model}, item {line.item}, trial {line.trial}, "
              f"ended by {row.get('termination') or 'not recorded'}, "
              f"grader {row.get('grader') or 'not recorded'}",
-             f"scores: {scores or 'none'}{reward}"]
+             f"scores: {scores or 'none'}{reward}", *_cost(row)]
     if not row.get("assistant_text") and not steps.steps:
         lines.append("no answer is recorded")
     if line.outcome == "fail" and line.mode:
@@ -212,13 +217,20 @@ def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
         lines.append(f"plan: number {planned.order}, {planned.why}: {plan.WHY[planned.why]}")
     if planned and planned.read_for:
         lines.append(f"read for {planned.read_for}")
-    if planned and planned.candidate:
-        one = candidate_of(index.analysis_dir, planned)
+    for one in candidates_of(index.analysis_dir, planned):
         lines += [f"candidate {one.id} of the audit, {one.klass} ({one.rule}): {one.what}",
-                  f"its datapoints: {', '.join(picks.shown(one))}"] if one else []
+                  f"its datapoints: {', '.join(picks.shown(one))}"]
     if planned and planned.contrast_of:
         lines.append(f"contrast to {planned.contrast_of}")
     return list(map(flat, lines))
+
+
+def _cost(row: Mapping[str, Any]) -> list[str]:
+    """What the answer took, where it is recorded: a time-out, a limit of tokens."""
+    took = [f"{row[name]} {unit}" for name, unit in (
+        ("latency_ms", "ms"), ("prompt_tokens", "tokens in"), ("completion_tokens", "tokens out"),
+        ("cost_usd", "USD")) if row.get(name) is not None]
+    return [f"took {', '.join(took)}"] if took else []
 
 
 def _scores(scores: Mapping[str, Any]) -> str:
@@ -265,7 +277,7 @@ def _what_next(index: rows.Index, ident: str, line: rows.OutcomeLine, coder: str
         answer = json.dumps({"id": planned.candidate, "answer": "confirmed | possible | declined",
                              "holds": "pass | fail | drop", "datapoint_id": ident,
                              "quote": "…", "reason": "…"}, ensure_ascii=False)
-        lines.append("say of the candidate, once all its datapoints are read: audit_benchmark.py "
+        lines.append("say of each candidate, once its datapoints are read: audit_benchmark.py "
                      f"{shlex.quote(str(index.analysis_dir))} --reader {shlex.quote(coder)} --kind "
                      f"agent --readings FILE, a line {answer}")
     elif line.outcome == "pass":
