@@ -6,16 +6,18 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from failure_analysis import clean, files, steps
 from failure_analysis.datapoint import NOT_COUNTED, Outcome
 
+Shape = TypeVar("Shape")
 CONTRAST = steps.PLAN.writes[2]
 OUTCOMES = ("pass", "fail", "unjudged")
 _DECODE = msgspec.json.Decoder().decode
@@ -188,6 +190,16 @@ def row(index: Index, ident: str) -> dict:
     if ident not in index.places:
         raise files.Refusal(missing(index, ident))
     return next(several(index, [ident]))
+
+
+def decoded(index: Index, shape: type[Shape]) -> Iterator[Shape]:
+    """Every whole row as this struct; one with odd bytes is left out."""
+    decode = msgspec.json.Decoder(shape).decode
+    for name in sorted({name for name, _ in index.places.values()}):
+        with files.open_bytes(index.analysis_dir / name) as file:
+            for line in file:
+                with suppress(msgspec.DecodeError):
+                    yield decode(line)
 
 
 def several(index: Index, idents: Iterable[str]) -> Iterator[dict]:

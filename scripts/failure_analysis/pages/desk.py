@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import clean, files, steps
+from failure_analysis import clean, steps
 from failure_analysis.packet import rows
 from failure_analysis.review import bucket_groups, ledger, plan, reading_log
 
@@ -125,17 +125,8 @@ def _queued(line: rows.OutcomeLine, planned: plan.Planned | None) -> Queued:
 
 def texts(index: rows.Index) -> dict[str, str]:
     """Question and answer of every whole row, for searching."""
-    decode = msgspec.json.Decoder(_Asked).decode
-    texts_by_id = {}
-    for name in sorted({name for name, _ in index.places.values()}):
-        with files.open_bytes(index.analysis_dir / name) as file:
-            for line in file:
-                try:
-                    row = decode(line)
-                except msgspec.DecodeError:
-                    continue  # odd bytes: found by its id and labels all the same
-                texts_by_id[row.datapoint_id] = f"{row.user_text}\n{row.assistant_text}".casefold()
-    return texts_by_id
+    return {row.datapoint_id: f"{row.user_text}\n{row.assistant_text}".casefold()
+            for row in rows.decoded(index, _Asked)}
 
 
 def standing(desk: Desk) -> dict:

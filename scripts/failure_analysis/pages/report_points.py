@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis import clean, files
+from failure_analysis import clean
 from failure_analysis.packet import rows
 from failure_analysis.pages import layout, view
 from failure_analysis.review import counting, ledger, parts
@@ -67,18 +67,8 @@ def item(line: rows.OutcomeLine) -> str:
 
 def first_words(index: rows.Index, wanted: set[str]) -> dict[str, str]:
     """The first words of the question of each whole row that is wanted."""
-    decode = msgspec.json.Decoder(_Asked).decode
-    asked: dict[str, str] = {}
-    for name in sorted({name for name, _ in index.places.values()}):
-        with files.open_bytes(index.analysis_dir / name) as file:
-            for line in file:
-                try:
-                    row = decode(line)
-                except msgspec.DecodeError:
-                    continue  # odd bytes: found by its id and labels all the same
-                if row.datapoint_id in wanted:
-                    asked[row.datapoint_id] = _first(row.user_text)
-    return asked
+    return {row.datapoint_id: _first(row.user_text) for row in rows.decoded(index, _Asked)
+            if row.datapoint_id in wanted}
 
 
 def _first(text: Any) -> str:
