@@ -18,6 +18,10 @@ class Demand(NamedTuple):
 _ASKS = re.compile(r"\b(?:answers?|respond|response|reply|output|return|give|provide|report|write|"
                    r"express|state|print|enter|choose|select|pick|classify|label|round(?:ed)?|"
                    r"format|rate|submit)\b", re.IGNORECASE)
+# A form that is said right behind what is asked for.
+_PLAIN = re.compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: letter)?s only\b|"
+                    r"\bonly (?:in )?capital(?: letter)?s\b|\b(?:upper|lower) ?-?case only\b",
+                    re.IGNORECASE)
 _NOT_STRICT = re.compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
                          r"all that apply|one or more|\bmay\b|\bcan be\b", re.IGNORECASE)
 
@@ -28,7 +32,7 @@ def of(question: str, gold: str) -> Iterator[Demand]:
         low = sentence.casefold()
         tests = [(name, test) for name, test, signs in _DEMANDS
                  if any(map(low.__contains__, signs))] if len(sentence) < 600 else []
-        if tests and (_ASKS.search(sentence) or _DATE.search(sentence)) \
+        if tests and (_ASKS.search(sentence) or _DATE.search(sentence) or _PLAIN.search(sentence)) \
                 and not _NOT_STRICT.search(sentence):
             for name, test in tests:
                 kept = test(sentence, gold)
@@ -126,6 +130,20 @@ _PLACES = re.compile(r"\b(one|two|three|four|five|six|\d)\s+"
                      r"(?:decimal places?|decimals?|digits? after)", re.IGNORECASE)
 
 
+_CENTS = re.compile(r"\bto the cent\b|\bnearest cent\b|\bdollars and cents\b|\bexact cents\b",
+                    re.IGNORECASE)
+
+
+def places(question: str) -> int | None:
+    """The number of decimals that a question asks for; None where it asks for none."""
+    if _CENTS.search(question):
+        return 2
+    figures = re.sub(r"\b(one|two|three|four|five|six)\b",
+                     lambda word: str(COUNT[word[0].lower()]), question, flags=re.IGNORECASE)
+    found = re.search(r"\b(\d)\s+(?:decimal|digits? after)", figures)
+    return int(found[1]) if found else None
+
+
 def _decimals(sentence: str, gold: str) -> bool | None:
     """No more decimals than the question asks for."""
     found = _PLACES.search(sentence)
@@ -157,7 +175,8 @@ def _case(sentence: str, gold: str) -> bool | None:
                       r"upper ?-?case|block letters)|"
                       r"(lower ?-?case|small letters))\b(?! (?:letters )?"
                       r"(?:vowels|consonants|words))", sentence, re.IGNORECASE)
-    if not found or not re.search(r"\banswer|\brespon|\breply|\boutput", sentence, re.IGNORECASE):
+    if not found or not re.search(r"\banswer|\brespon|\breply|\boutput|\bonly\b", sentence,
+                                  re.IGNORECASE):
         return None
     return gold == (gold.upper() if found[1] else gold.lower())
 

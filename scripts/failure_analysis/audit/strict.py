@@ -27,7 +27,8 @@ _ANY_OF = ("aliases", "references", "alternatives", "acceptable", "acceptable_an
 _SAID = ("outputs", "communicate_info", "required_outputs", "must_say", "to_say")
 # What a dimension is called that judges whether the answer is right, or the calls are.
 RIGHT = re.compile(r"correct|accura|match|solved|answer|right|score|success|pass|outcome|equal|"
-                   r"valid|\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result", re.I)
+                   r"valid|\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result|\btests?\b",
+                   re.I)
 # What else an answer that is the expected one has all of, and what its form alone decides.
 _HAS = re.compile(r"complet|content|cover|includ|extract|recall|precis", re.I)
 _FORM = re.compile(r"format|schema|structur|syntax|\bjson\b", re.I)
@@ -67,12 +68,14 @@ _FENCE_MET = re.compile(r"(?:syntax ?error|invalid syntax|unexpected (?:token|ch
                         r"compil\w+ (?:error|failed)|near)[^\n]{0,120}\n?[^\n]{0,40}```", re.I)
 _LONGEST_JUDGE = 4_000
 _MOST_SHOWN = 6
-_MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
+MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
 SAYS = {
     "equal": "word for word what is expected",
     "white_space": "what is expected but for white space",
     "wrapping": "what is expected but for quotes, marks around it or a full stop",
-    "case": "what is expected but for capitals", "number": "the expected number, written otherwise",
+    "case": "what is expected but for capitals",
+    "formula": "the expected formula, with other capitals or blanks",
+    "number": "the expected number, written otherwise",
     "unit": "the expected number; one of the two names the unit that the question names",
     "date": "the expected day, written otherwise",
     "duration": "the expected length of time, written otherwise",
@@ -149,6 +152,8 @@ def _judged_fences(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
 def golds(expected: Any) -> list[str]:
     """The answers that are expected, each of which will do; none where it cannot be told."""
     if isinstance(expected, Mapping):
+        if (inner := _only(expected)) is not None:
+            return golds(inner)
         named = [name for name in (*_ANSWERS, *_ANY_OF) if expected.get(name) not in (None, "")]
         any_of = [text for name in named if name in _ANY_OF and isinstance(expected[name], list)
                   for text in expected[name] if isinstance(text, str | int | float)]
@@ -158,6 +163,17 @@ def golds(expected: Any) -> list[str]:
         whole = [] if named else [expected]
         return list(map(normal.written, [*single, *any_of, *whole]))
     return [normal.written(expected)]
+
+
+def _only(expected: Mapping) -> Any:
+    """The one text that is expected to be said where no call is, or the one answer of a state;
+    None for anything else."""
+    said = [value for name in _SAID if isinstance(value := expected.get(name), list) and value]
+    if len(said) == 1 and len(said[0]) == 1 and required.required(expected) == []:
+        return said[0][0]
+    state = next(iter(expected.values())) if len(expected) == 1 else None
+    return state if isinstance(state, Mapping) and len(state) == 1 and set(state) & {*_ANSWERS} \
+        else None
 
 
 def _will_do(item: Item) -> list[str]:
@@ -192,9 +208,9 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
     return ""
 
 
-def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
-    """Failing answers that are what is expected."""
-    wanted, question = _will_do(item), item.question
+def in_form(item: Item, failed: Sequence[Seen], wanted: Sequence[str]) -> dict[str, list[Seen]]:
+    """Failing rows whose answer is what is expected, by the rule by which it is."""
+    question = item.question
     by_rule: dict[str, list[Seen]] = {}
     marks: Counter[tuple[str, str]] | None = None
     for row in failed:
@@ -202,7 +218,7 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
         if not row.answer.strip() or of_form and not _of_form(row, wanted, question) \
                 or not all(_reads(made, wanted) for made in row.made):
             continue
-        if not rules(row, wanted, question, "", _MARKS):
+        if not rules(row, wanted, question, "", MARKS):
             continue
         if marks is None:
             marks = Counter((other.outcome, final(other.answer).how) for other in item.rows)
@@ -211,7 +227,13 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
         rule = rules(row, wanted, question, _usual(others), passing)
         if rule:
             by_rule.setdefault(rule, []).append(row)
-    for rule, rows in by_rule.items():
+    return by_rule
+
+
+def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
+    """Failing answers that are what is expected."""
+    wanted = _will_do(item)
+    for rule, rows in in_form(item, failed, wanted).items():
         sides = {normal.key(row.answer, case=True): row for row in reversed(rows)}
         shown = [variant("failed", row.answer, [one for one in rows if normal.key(
             one.answer, case=True) == text]) for text, row in list(sides.items())[:_MOST_SHOWN]]
