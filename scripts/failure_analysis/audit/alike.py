@@ -105,7 +105,7 @@ def _keeps_case(question: str, answer: str, gold: str) -> bool:
     return kept == [[True], [False]]
 
 
-def _keeps_places(question: str, answer: str, gold: str) -> bool:
+def keeps_places(question: str, answer: str, gold: str) -> bool:
     """Whether an answer has as many decimals as the question demands, and the gold fewer."""
     asked = demands.places(question)
     after = [len(core(text).partition(".")[2]) for text in (answer, gold)]
@@ -183,7 +183,7 @@ def _numbers(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     a, b = _both_numbers(core(answer), core(gold), question)
     return bool(a and b) and a[0] == b[0] and a[1] == b[1] and (
         not _digits_differ(answer, gold, asked)
-        or _keeps_places(question, answer, gold))
+        or keeps_places(question, answer, gold))
 
 
 def _both_numbers(answer: str, gold: str, question: str) -> list[tuple[Fraction, str] | None]:

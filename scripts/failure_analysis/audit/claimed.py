@@ -17,7 +17,7 @@ from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
 
 _WORDS = re.compile(r"communicat|(^|[^a-z])"
-                    r"(told|tell|inform|informed|said|say|mention|output|response|reply)s?"
+                    r"(told|tell|inform|informed|said|say|mention|output|response|reply|message)s?"
                     r"([^a-z]|$)", re.I)
 
 
@@ -291,6 +291,8 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     wanted = [call for call in due if required.writes(call.name)]
     if not done or state is False or required.unmet(wanted, row.made):
         return False
+    if not row.answer.strip() and not row.spoken.strip() and _silent_alone(row):
+        return bool(wanted) or state is not None or bool(row.judge)
     exact = bool(wanted) and all(any(required.fulfils(one, call) for call in wanted)
                                  for one in done)
     # One verdict alone is that of the whole, whatever its name.
@@ -303,6 +305,16 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
         return False
     return state is True and bool(named) or exact and (
         bool(lacking) and not _other_figure(row, lacking) or not known and bool(named))
+
+
+def _silent_alone(row: Seen) -> bool:
+    """Whether a row without a word failed for its words alone, beside the verdict on the whole, and
+    met all else, of which there is something."""
+    judged = {name: value for name, value in row.scores.items()
+              if isinstance(value, bool) and not _WHOLE.search(name)}
+    words = [name for name in judged if _WORDS.search(name)]
+    others = [judged[name] for name in judged if name not in words]
+    return bool(words) and not any(judged[name] for name in words) and bool(others) and all(others)
 
 
 def _lacking(row: Seen, expected: object) -> tuple[list[str], bool]:

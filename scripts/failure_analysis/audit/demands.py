@@ -20,7 +20,8 @@ _ASKS = re.compile(r"\b(?:answers?|respond|response|reply|output|return|give|pro
                    r"format|rate|submit)\b", re.IGNORECASE)
 # A form that is said right behind what is asked for.
 _PLAIN = re.compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: letter)?s only\b|"
-                    r"\bonly (?:in )?capital(?: letter)?s\b|\b(?:upper|lower) ?-?case only\b",
+                    r"\bonly (?:in )?capital(?: letter)?s\b|\bat most \d+ characters\b|"
+                    r"\b(?:upper|lower) ?-?case only\b",
                     re.IGNORECASE)
 _NOT_STRICT = re.compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
                          r"all that apply|one or more|\bmay\b|\bcan be\b", re.IGNORECASE)
@@ -124,6 +125,22 @@ def _words(sentence: str, gold: str) -> bool | None:
     most = 1 if found[2].lower() == "single" else COUNT.get(found[2].lower()) or int(found[2])
     said = len(gold.split())
     return said == most if how == "exactly" else said <= most
+
+
+_SIGNS = re.compile(r"\b(?:at most|no more than|up to|maximum of|max\.?) (\d{1,3}) "
+                    r"(?:characters?|signs|letters)\b", re.IGNORECASE)
+_STARTS = re.compile(r"\b(?:begin|start)(?:s|ning|ing)? with an? "
+                     r"(equals sign|slash|hash|dollar sign|plus sign)", re.IGNORECASE)
+_SIGN = {"equals sign": "=", "slash": "/", "hash": "#", "dollar sign": "$", "plus sign": "+"}
+
+
+def _signs(sentence: str, gold: str) -> bool | None:
+    """No more signs than the question allows, and the first that it names."""
+    most, first = _SIGNS.search(sentence), _STARTS.search(sentence)
+    if not most and not first:
+        return None
+    return not (most and len(gold.strip()) > int(most[1])) and not (
+        first and not gold.startswith(_SIGN[first[1].lower()]))
 
 
 _PLACES = re.compile(r"\b(one|two|three|four|five|six|\d)\s+"
@@ -250,6 +267,7 @@ def _unit(sentence: str, gold: str) -> bool | None:
 _DEMANDS = (
     ("one_of", _one_of, ("yes", "true", "one of", "from", "either", "exactly", *"\"'”’`")),
     ("range", _range, ("between", "from", "in the range", "on a scale")),
+    ("signs", _signs, ("characters", "signs", "equals sign", "slash")),
     ("integer", _integer, ("integer", "whole number")), ("words", _words, ("word",)),
     ("decimals", _decimals, ("decimal", "digit")), ("date", _date, ("yyyy", "dd", "mm", "hh")),
     ("case", _case, ("capital", "case", "letters")), ("letter", _letter, ("letter",)),

@@ -161,6 +161,10 @@ def _as_number(name: str) -> set[str]:
         forms |= {f"{float(digits):g}", f"{float(digits):.5E}"} if not head else set()
         if len(digits) > _EXACT_DIGITS:
             forms.add(f"{head}{digits[:_EXACT_DIGITS]}{'0' * (len(digits) - _EXACT_DIGITS)}")
+    if name.isdigit() and len(name) > 3:
+        forms |= {f"{int(name):.{places}E}" for places in range(min(6, len(name) - 1))}
+    if re.fullmatch(r"0\d*(?:-\d+)+", name) and len(name) < _MOST_DIGITS:
+        forms.add(str(int(name.replace("-", ""))))
     if found := re.fullmatch(r"(\d{1,9})[eE](\d{1,9})", name):
         value = float(name) if int(found[2]) < _MOST_EXPONENT or not int(found[1]) \
             else float("inf")

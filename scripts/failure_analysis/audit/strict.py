@@ -405,7 +405,8 @@ def same_call(call: Call, made: Made, asked: Set[str]) -> bool:
     """Whether a call is the one that is expected, but for the form of its arguments; capitals of
     an identifier are form where the tool has taken it, none where the question or the call itself
     tells them apart."""
-    if (made.tool, made.by) != (call.name, call.by) or made.failed or _FAULT.match(made.result):
+    if (made.tool, made.by) != (call.name, call.by) or shell.failed(made) \
+            or _FAULT.match(made.result):
         return False
     if made.arguments == call.arguments:
         return True
