@@ -412,7 +412,7 @@ def test_fillers_fences_and_blanks(flags: Callable) -> None:
     ("checks: '4182 ' != '4182'", [("4182 ", "4182")]), ("it isn't what's due == 'x'", []),
     ('expected "a" but got "b"', [("a", "b")])])
 def test_what_a_judge_compared(judge: str, pairs: list) -> None:
-    assert strict.compared(judge) == pairs
+    assert judged_form.compared(judge) == pairs
 
 
 def test_judges_who_all_contradict_the_verdict_are_a_lead(build: Callable, run_script: Callable,

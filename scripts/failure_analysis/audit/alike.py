@@ -15,6 +15,7 @@ from failure_analysis.audit.normal import (
     SQL,
     case_matters,
     core,
+    formula,
     is_code,
     is_formula,
     key,
@@ -95,32 +96,11 @@ def _case(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     if a != b and "." in a + b and "stop" not in asked:
         a, b = (_ABBREVIATED.sub(r"\1", text) for text in (a, b))
     return a.casefold() == b.casefold() != "" and (
-        not case_matters(a, b, question, asked) or _keeps_case(question, answer, gold))
-
-
-def _keeps_case(question: str, answer: str, gold: str) -> bool:
-    """Whether an answer has the capitals that the question demands, and the gold has not."""
-    kept = [[one.kept for one in demands.of(question, core(text)) if one.name == "case"]
-            for text in (answer, gold)]
-    return kept == [[True], [False]]
-
-
-def keeps_places(question: str, answer: str, gold: str) -> bool:
-    """Whether an answer has as many decimals as the question demands, and the gold fewer."""
-    asked = demands.places(question)
-    after = [len(core(text).partition(".")[2]) for text in (answer, gold)]
-    return asked is not None and after[0] == asked > after[1]
+        not case_matters(a, b, question, asked) or demands.keeps_case(question, answer, gold))
 
 
 def _formula(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    """One formula of a spreadsheet: names in it have no capitals, and blanks between them are
-    none of it."""
-    texts = [_QUOTED_OR_NOT.sub(lambda part: part[0] if part[0][0] in "'\"" else "".join(
-        part[0].split()).casefold(), core(text)) for text in (answer, gold)]
-    return is_formula(core(gold)) and texts[0] == texts[1]
-
-
-_QUOTED_OR_NOT = re.compile(r"\"[^\"]*\"|'[^']*'|[^'\"]+")
+    return is_formula(core(gold)) and formula(core(answer)) == formula(core(gold))
 
 
 def _article(answer: str, gold: str, question: str, asked: frozenset) -> bool:
@@ -183,7 +163,7 @@ def _numbers(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     a, b = _both_numbers(core(answer), core(gold), question)
     return bool(a and b) and a[0] == b[0] and a[1] == b[1] and (
         not _digits_differ(answer, gold, asked)
-        or keeps_places(question, answer, gold))
+        or demands.keeps_places(question, answer, gold))
 
 
 def _both_numbers(answer: str, gold: str, question: str) -> list[tuple[Fraction, str] | None]:

@@ -190,7 +190,8 @@ def _speaks_of(sentence: str, one: Undone, done: Sequence[Made]) -> bool:
         word.startswith(stem) and not word.endswith("able") for word in words)
     if same_kind or spoken and stem not in held:
         return True
-    if not (told & kinds or spoken or told and not kinds or _NOW_SO.search(sentence)):
+    if not (told & kinds or spoken or told and not kinds or _NOW_SO.search(sentence)
+            or not told and verb == "submit"):
         return False  # the object is named, and something else is said of it
     if any(name.casefold() in sentence.casefold() and name.casefold() not in held
            for name in undone.names(one.arguments)):

@@ -16,7 +16,6 @@ from failure_analysis.audit import (
     normal,
     required,
 )
-from failure_analysis.audit.alike import keeps_places
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.cut_golds import cut
 from failure_analysis.audit.faults import (
@@ -192,7 +191,7 @@ def _forbidden(item: Item, whole: Whole) -> Fault | None:
     if what := _whole_forbidden(item):
         return Fault(what, sides(item, item.expected))
     rows = [row for row in item.rows if row.outcome == "fail" and gold is not None
-            and keeps_places(item.question, row.answer, gold)
+            and demands.keeps_places(item.question, row.answer, gold)
             and golds.number(row.answer) == golds.number(gold)] if "." not in (gold or ".") else []
     if len(rows) > 1 and not any(row.outcome == "pass" for row in item.rows):
         return Fault("What is expected has fewer decimals than the question demands; who gives "

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from failure_analysis.audit import golds
+from failure_analysis.audit.normal import core
 
 
 class Demand(NamedTuple):
@@ -159,6 +160,20 @@ def places(question: str) -> int | None:
                      lambda word: str(COUNT[word[0].lower()]), question, flags=re.IGNORECASE)
     found = re.search(r"\b(\d)\s+(?:decimal|digits? after)", figures)
     return int(found[1]) if found else None
+
+
+def keeps_case(question: str, answer: str, gold: str) -> bool:
+    """Whether an answer has the capitals that the question demands, and the gold has not."""
+    kept = [[one.kept for one in of(question, core(text)) if one.name == "case"]
+            for text in (answer, gold)]
+    return kept == [[True], [False]]
+
+
+def keeps_places(question: str, answer: str, gold: str) -> bool:
+    """Whether an answer has as many decimals as the question demands, and the gold fewer."""
+    asked = places(question)
+    after = [len(core(text).partition(".")[2]) for text in (answer, gold)]
+    return asked is not None and after[0] == asked > after[1]
 
 
 def _decimals(sentence: str, gold: str) -> bool | None:

@@ -81,6 +81,16 @@ def is_formula(text: str) -> bool:
     return text[:1] == "=" and bool(re.match(r"=[^=\n]*?(?:\w\(|\b[A-Za-z]{1,3}\d)", text))
 
 
+def formula(text: str) -> str:
+    """A formula of a spreadsheet under one spelling: names in it have no capitals, and blanks
+    between them are none of it."""
+    return _QUOTED_OR_NOT.sub(lambda part: part[0] if part[0][0] in "'\"" else "".join(
+        part[0].split()).casefold(), text)
+
+
+_QUOTED_OR_NOT = re.compile(r"\"[^\"]*\"|'[^']*'|[^'\"]+")
+
+
 def tokens(text: str) -> list[str]:
     """Words, numbers and signs."""
     return re.findall(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[^\w\s]|_",
