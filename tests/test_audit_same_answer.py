@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from failure_analysis.audit import arguments, asks, normal, strict, values
+from failure_analysis.audit import arguments, asks, judged_form, normal, values
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.final import final
 
