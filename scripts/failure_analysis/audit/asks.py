@@ -6,8 +6,9 @@ from functools import lru_cache
 
 _FORMS = {
     "case": r"upper[- ]?case|lower[- ]?case|capitali[sz]|capital letters?\b|title[- ]case|all caps|"
-            r"small letters?\b|case[- ]sensitiv|camel ?case|snake_?case|ascii|password|identifier|variable name|"
-            r"file ?name|user ?name|spell|chemical (symbol|formula)|symbol (of|for)|regular expr|"
+            r"small letters?\b|case[- ]sensitiv|camel ?case|snake_?case|ascii|password|identifier|"
+            r"variable name|file ?name|user ?name|spell|chemical (symbol|formula)|symbol (of|for)|"
+            r"regular expr|"
             r"\bcase\b[^.?!]{0,40}\b(matters?|counts?|kept|preserved)\b|"
             r"\b(keep|preserve)\w* (the )?case|\b(own|exact|same|original) case\b|"
             r"\b(in|all|only) capitals\b(?! of)|\bcapitals (only|as)\b",
