@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Process
-from failure_analysis.audit import broken, excluded, harness, lost, recorded
+from failure_analysis.audit import broken, demands, excluded, harness, lost, recorded
 from failure_analysis.audit.seen import Made
 
 MAPPING = """benchmark: desk
@@ -216,7 +216,7 @@ def test_demands_that_exclude_each_other(question: str, excludes: bool) -> None:
     ("To the cent, please.", 2), ("In dollars and cents?", 2), ("To one decimal?", 1),
     ("With 3 decimal places.", 3), ("How many cents is it?", None), ("How much is it?", None)])
 def test_how_many_decimals_are_asked_for(question: str, places: int | None) -> None:
-    assert recorded.places(question) == places
+    assert demands.places(question) == places
 
 
 @pytest.mark.parametrize("answer", [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from failure_analysis.audit import arguments, asks, normal, strict, values
+from failure_analysis.audit import arguments, asks, judged_form, normal, values
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.final import final
 
@@ -121,7 +121,8 @@ def test_a_final_answer_in_another_mark_with_which_others_passed(flags: Callable
         row("asked", "6", False, gold="6"), row("other", said, True, gold="5"),
         row("other", fence.replace("6", "7"), False, gold="5"),
     ) == {(SAME, "same_final", "free", "m0 m1"), (SAME, "same_final", "fence", "m3 m4"),
-          (SAME, "same_final", "gold", "m5 m6"), (STRICT, "equal", "gold", "m6")}
+          (SAME, "same_final", "gold", "m5 m6"), (SAME, "same_form", "gold", "m5 m6"),
+          (STRICT, "equal", "gold", "m6")}
 
 
 def test_a_fence_where_the_exact_output_is_asked_for(flags: Callable) -> None:
@@ -133,7 +134,7 @@ def test_a_fence_where_the_exact_output_is_asked_for(flags: Callable) -> None:
         row("alone", fenced, False, exact, gold="False 1"),
         row("case", fenced, True, exact, gold="False 1"),
         row("case", fenced.lower(), False, exact, gold="False 1"),
-    ) == {(STRICT, "wrapping", "plant", "m1")}
+    ) == {(STRICT, "wrapping", "plant", "m1"), (SAME, "same_form", "plant", "m0 m1")}
 
 
 def test_a_dimension_that_flips_while_the_answer_does_not(flags: Callable) -> None:
@@ -411,7 +412,7 @@ def test_fillers_fences_and_blanks(flags: Callable) -> None:
     ("checks: '4182 ' != '4182'", [("4182 ", "4182")]), ("it isn't what's due == 'x'", []),
     ('expected "a" but got "b"', [("a", "b")])])
 def test_what_a_judge_compared(judge: str, pairs: list) -> None:
-    assert strict.compared(judge) == pairs
+    assert judged_form.compared(judge) == pairs
 
 
 def test_judges_who_all_contradict_the_verdict_are_a_lead(build: Callable, run_script: Callable,

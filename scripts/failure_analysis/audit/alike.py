@@ -8,14 +8,16 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from failure_analysis.audit import asks, values
+from failure_analysis.audit import asks, demands, values
 from failure_analysis.audit.latex import commuted, unlatexed, unspaced
 from failure_analysis.audit.normal import (
     QUOTED,
     SQL,
     case_matters,
     core,
+    formula,
     is_code,
+    is_formula,
     key,
     parsed,
     query,
@@ -93,7 +95,12 @@ def _case(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     a, b = (_core(text, asked) for text in (answer, gold))
     if a != b and "." in a + b and "stop" not in asked:
         a, b = (_ABBREVIATED.sub(r"\1", text) for text in (a, b))
-    return a.casefold() == b.casefold() != "" and not case_matters(a, b, question, asked)
+    return a.casefold() == b.casefold() != "" and (
+        not case_matters(a, b, question, asked) or demands.keeps_case(question, answer, gold))
+
+
+def _formula(answer: str, gold: str, question: str, asked: frozenset) -> bool:
+    return is_formula(core(gold)) and formula(core(answer)) == formula(core(gold))
 
 
 def _article(answer: str, gold: str, question: str, asked: frozenset) -> bool:
@@ -154,8 +161,9 @@ def _latex(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 def _numbers(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     a, b = _both_numbers(core(answer), core(gold), question)
-    return bool(a and b) and a[0] == b[0] and a[1] == b[1] \
-        and not _digits_differ(answer, gold, asked)
+    return bool(a and b) and a[0] == b[0] and a[1] == b[1] and (
+        not _digits_differ(answer, gold, asked)
+        or demands.keeps_places(question, answer, gold))
 
 
 def _both_numbers(answer: str, gold: str, question: str) -> list[tuple[Fraction, str] | None]:
@@ -304,7 +312,8 @@ def _json(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     if not isinstance(a, dict | list) or type(a) is not type(b):
         return False
     free = "any order" in asked and _lists(b) == 1
-    return same_value(a, b, free=free, typed="types" in asked)
+    return same_value(a, b, free=free, typed="types" in asked, text=lambda x, y: x == y or (
+        x.casefold() == y.casefold() and not case_matters(x, y, question, asked)))
 
 
 def _lists(value: Any) -> int:
@@ -381,6 +390,7 @@ def _part(part: str, asked: frozenset) -> str:
 
 # The first that holds names it; the plainest come first.
 _RULES = (("white_space", _white_space), ("wrapping", _wrapping), ("case", _case),
+          ("formula", _formula),
           ("assignment", _assignment), ("article", _article),
           ("accents", _accents), ("title", _title), ("number", _numbers),
           ("number", _spelled), ("unit", _units), ("number", _counted),

@@ -1,8 +1,8 @@
 """Whether the arguments of two calls are the same though they are written differently."""
 
+import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -24,6 +24,9 @@ _SET = re.compile(
     r"(^|_)(ids?|tags?|labels?|recipients?|to|cc|bcc|emails?|attendees?|participants?|invitees?|"
     r"members?|guests?|users?|assignees?|topics?|categor(y|ies)|keywords?|permissions?|scopes?|"
     r"amenities|genres?|ingredients?|allerg(y|ies|ens?)|symptoms?|features?)$", re.I)
+# Lists of objects that are one beside the other, as those of an order are.
+_LINES = re.compile(r"(^|_)(lines?|items?|products?|positions?|articles?|goods)$", re.I)
+_CLOCK = re.compile(r"time|start|begin|end|_at$|deadline|alarm|expir|from|until|to$", re.I)
 _SEQUENCE = re.compile(
     r"(^|_)(reorder|sort|rank|prioriti[sz]e|queue|enqueue|sequence|arrange|chain|route|merge|"
     r"concat(enate)?|playlist|itinerary|pipeline|play|schedule)(_|$)", re.I)
@@ -82,14 +85,18 @@ def _is_empty(value: Any) -> bool:
     return value is None or isinstance(value, str) and not value.strip() or value in ([], {})
 
 
-def _sorted(arguments: Mapping) -> Mapping:
+def _sorted(arguments: dict) -> dict:
     """Arguments with the lists that are sets in one order. Lists of one length may belong
     together, place by place, and are sorted together."""
     of_length: dict[int, list[str]] = defaultdict(list)
+    lines: dict[str, list] = {}
     for name, value in arguments.items():
         if isinstance(value, list) and len(value) > 1:
-            of_length[len(value)].append(name)
-    result = dict(arguments) if of_length else arguments
+            if _LINES.search(str(name)) and all(isinstance(one, dict) for one in value):
+                lines[name] = sorted(value, key=lambda one: json.dumps(one, sort_keys=True))
+            else:
+                of_length[len(value)].append(name)
+    result = arguments | lines if of_length or lines else arguments
     for names in of_length.values():
         if not all(_SET.search(name) and not _STEP.search(name) for name in map(str, names)) \
                 or any(isinstance(one, dict | list) for name in names for one in arguments[name]):
@@ -118,7 +125,9 @@ def _same_text(a: str, b: str, name: str, capitals: Capitals) -> bool:
     if a[:1].isdigit() or b[:1].isdigit() or any(sign.isdigit() for sign in a[-4:] + b[-4:]):
         when = None if _LASTING.search(name) else moment(a)
         if when:
-            return when == moment(b)
+            other = moment(b)
+            return when == other or other == (when[0], (0, 0, 0)) and when[1] is None \
+                and not _CLOCK.search(name)
         lasting = duration(a)
         if lasting is not None:
             return lasting == duration(b)

@@ -6,17 +6,18 @@ from functools import lru_cache
 
 _FORMS = {
     "case": r"upper[- ]?case|lower[- ]?case|capitali[sz]|capital letters?\b|title[- ]case|all caps|"
-            r"case[- ]sensitiv|camel ?case|snake_?case|ascii|password|identifier|variable name|"
-            r"file ?name|user ?name|spell|chemical (symbol|formula)|symbol (of|for)|regular expr|"
+            r"small letters?\b|case[- ]sensitiv|camel ?case|snake_?case|ascii|password|identifier|"
+            r"variable name|file ?name|user ?name|spell|chemical (symbol|formula)|symbol (of|for)|"
+            r"regular expr|"
             r"\bcase\b[^.?!]{0,40}\b(matters?|counts?|kept|preserved)\b|"
-            r"\b(keep|preserve)\w* (the )?case|\b(in|all|only) capitals\b(?! of)|"
-            r"\bcapitals (only|as)\b",
+            r"\b(keep|preserve)\w* (the )?case|\b(own|exact|same|original) case\b|"
+            r"\b(in|all|only) capitals\b(?! of)|\bcapitals (only|as)\b",
     "number": r"\bdecimals?\b|\bin (digits|figures)\b|\bnumerals?\b|\bround(ed)?\b|"
               r"significant (figure|digit)|as an? (\w+ )?(fraction|"
               r"percent|percentage|ratio|integer|mixed number|common fraction)|simplest form|"
               r"simplified|lowest terms|scientific notation|\bnearest\b|(no|without|with|use) "
-              r"(a |any |the )?(leading|trailing)|in words|improper fraction|\b\d+ digits\b|"
-              r"as a percent",
+              r"(a |any |the )?(leading|trailing)|in words|improper fraction|as a percent|"
+              r"\b(\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen) digits\b",
     "commas": r"\bcommas?\b(?! between| and)|thousands|separators?\b|digits only|only digits",
     "date": r"\b(YYYY|YY|DD|MM)\b|\biso\b|\b(date|day|month|year)\b[^.?!]{0,30}\b(format|form)\b|"
             r"\bformat[^.?!]{0,30}\b(date|day|month|year)\b|\bHH\b|\b(12|24)[- ]hour\b|"
@@ -25,8 +26,9 @@ _FORMS = {
             r"(correct |right |proper )?(unit|currency|symbol|dollar sign|percent sign)|"
             r"digits only|only digits|(only|just) (a|the|one) (number|integer|digits?)|"
             r"(number|integer) only",
-    "order": r"\bsort|\bordered\b|\border by\b|\bin order of\b|\b(alphabetical|"
+    "order": r"\bsort|\bordered\b|\border by\b|\bin (the )?order of\b|\b(alphabetical|"
              r"chronological|ascending|descending)|\branked?\b|"
+             r"\bfrom (high|low|large|small|old|new|long|short|big)\w* to\b|"
              r"in (this|that|the same|the following|the given) order",
     "stop": r"full stop|\bperiod at|with a period|(end|ending|ends|without|no) (with )?(a )?"
             r"(period|punctuation)|\bpunctuat",
@@ -35,6 +37,7 @@ _FORMS = {
              r"character[- ]for[- ]character|exactly (in )?(this|the following) (format|form)|"
              r"strictly follow|no other (text|characters)|(plain|raw) text|exactly as|"
              r"without (quotes|quotation|spaces)|no (quotes|spaces)|"
+             r"\bcop(y|ied) exactly|exactly copied|"
              r"in (double |single )?quot(es|ation)|minified|white ?space|indent",
     "bare": r"\b(no|without|not?[^.?!;]{0,20} (in|inside|use|wrap\w*|add)|never[^.?!;]{0,20}|omit|"
             r"avoid|n't [^.?!;]{0,20}|free of|skip)( (in|with|using|a|any|the|triple|surrounding))*"
@@ -63,7 +66,8 @@ _ONLY = re.compile(
 _ANY_ORDER = re.compile(
     r"(in )?any order|order( of [^.;,]{1,30})? (does not|doesn't|is not|isn't|will not) "
     r"(matter|important|count)|"
-    r"order is (free|irrelevant|unimportant|not important)|regardless of (the )?order|unordered|"
+    r"order (is )?(free|irrelevant|unimportant|not important)\b(?! of)|"
+    r"regardless of (the )?order|unordered|"
     r"irrespective of (the )?order|no particular order|as a (multi)?set\b|"
     r"\b(give|list|find|name|state|write|determine|return) the (multi)?set of\b", re.I)
 # A sentence that leaves a form free demands none of those that it names.

@@ -9,8 +9,10 @@ from typing import Any
 _LONGEST = 4_000
 _FENCE = re.compile(r"```[\w+-]*\n(.*?)```", re.S)
 _OBJECT = re.compile(r"[^{}\[\]]{0,200}?(\{[^{}]*\})\W*", re.S)
+_TO_DO = re.compile(r"\W*(?:TODO|TBD|FIXME|to be (?:written|done|added|filled in|implemented))\b"
+                    r"[^\n]{0,60}", re.I)
 _STUB_WORDS = ("pass", "...", "NotImplemented", "TODO", "unimplemented!", "todo!",
-               "not implemented")
+               "not implemented", "to be ", "TBD", "FIXME")
 _STUB_ASKED = re.compile(r"\bstubs?\b|\babstract|\binterface|\bprotocol|\bempty\b|\bskeleton|"
                          r"`pass`|'pass'|\bno-?op\b|does nothing|do nothing|NotImplemented|"
                          r"\bplaceholder|\bsignature", re.I)
@@ -65,6 +67,8 @@ def stub(answer: str, expected: Any, question: str) -> bool:
 def _is_stub(text: str) -> bool:
     """Whether a text is code of which no function has a body."""
     code = "\n".join(_FENCE.findall(text)) or text
+    if _TO_DO.fullmatch(code.strip()):
+        return True
     if "def " not in code:
         rest = _BRACES.sub("", code)
         return rest != code and "{" not in rest

@@ -14,7 +14,7 @@ _ENDED = re.compile(
     r"\bhttp[_ -]?(status[_ -]?)?(408|429|5\d\d)(?!\d)|overloaded|(^|_|\b)preempt(ed|ion)|"
     r"(worker|node|pod|instance|machine)[_ ](lost|died|killed|evicted|terminated|crashed)|"
     r"(connection|stream|socket)[_ ](lost|reset|dropped|broken|closed|aborted|interrupted)|"
-    r"bad_?gateway",
+    r"bad_?gateway|(service|server|backend|provider)[_ -](is[_ -])?down\b",
     re.I)
 _CODE = r"(?:408|429|50\d|52\d)\b"
 # What may follow, so that no sentence goes on.
@@ -168,6 +168,7 @@ _UNREAD = re.compile(
 _UNCHECKED = re.compile(
     r"^\W*(?:(?:checks?|tests?|results?|log|status): )?(?:"
     r"(?:sandbox|harness|runner|vm|docker)(?: internal| infrastructure)? error\s*[:(]|"
+    r"(?:runner|harness|grader|checker): \w*(?:Engine|Runner|Harness|Sandbox|Worker)Error\b|"
     r"(?:\w+\.)*(?:ratelimit|api(?:connection|timeout|status)|serviceunavailable|overloaded)\w*"
     r"(?:error|exception)\b|(?:the )?(?:test |grading |evaluation )?" + _MACHINE
     + r"[^\n:]{0,15} (?:failed to (?:start|create|pull)|unavailable|"

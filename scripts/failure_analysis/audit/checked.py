@@ -18,6 +18,8 @@ _FAILS = re.compile(
     r"\bexit(?:ed)?(?: with)?(?: code| status)?[:= ]+[1-9]\d{0,2}\b", re.M)
 _SHARE = re.compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})(?: (?:tests?|checks?|cases?))? "
                     r"(?:pass(?:ed|es|ing)?|ok|succeeded|green)\b", re.I)
+_SHARE_BEHIND = re.compile(r"\b(?:tests?|checks?|cases?) (?:passed|ok)[:=]? "
+                           r"(\d{1,9})(?: of |/)(\d{1,9})\b", re.I)
 _PASSED = re.compile(r"\b[1-9]\d* (?:tests? )?(?:passed|passing|ok)\b|^OK\b|^ok\s|\ball \w+ passed|"
                      r"^PASS\b", re.M | re.I)
 _NONE_RAN = re.compile(
@@ -75,7 +77,7 @@ _NONE_LEFT = re.compile(
     r"(?: (?:occurs?|appears?|is|are|was|were|left|remains?|used|anywhere|any ?more|at all))", re.I)
 _WORDS_APART = 2
 _LOG = re.compile(r"\b(?:py|unit)?tests?\b|\bTests?\b|^(?:not )?ok \d|\b\d+ (?:passed|failed)\b|"
-                  r"^(?:E +|failed: )?(?:\w+\.)*\w*Error\b|^Traceback \(", re.M)
+                  r"\bcases passed\b|^(?:E +|failed: )?(?:\w+\.)*\w*Error\b|^Traceback \(", re.M)
 # A line that begins the log of a later run of the same tests.
 _LATER_RUN = re.compile(r"^\W*(?:re-?run|(?:test )?run (?:[2-9]|\d\d)|(?:second|third|last|final|"
                         r"latest) (?:test )?run|attempt (?:[2-9]|\d\d)|after (?:the )?(?:fix|edit|"
@@ -99,6 +101,7 @@ _COUNT_SAID = re.compile(rf"\b(?P<count>\d{{1,9}}) {_UNITS}(?:s|ies|y)?\b", re.I
 _COUNTED = re.compile(
     rf"\b(?:counted|counts?|found|has|have|got|contains|are|is)\W+(?:only |exactly )?"
     rf"(?P<count>\d{{1,9}}) {_UNITS}(?:s|ies|y)?\b", re.I)
+_CHECK = re.compile(r"\bcheck [\w-]+: (\w+)")
 _SHORT = 200
 _LONGEST_LOG = 2_000
 
@@ -122,7 +125,7 @@ def outcome(log: str) -> bool | None:
     later = [found.start() for found in _LATER_RUN.finditer(log)]
     last = log[later[-1]:] if later else ""
     log = last if _FAILS.search(last) or _PASSED.search(last) else log
-    share = _SHARE.search(log)
+    share = _SHARE.search(log) or _SHARE_BEHIND.search(log)
     if _FAILS.search(log) or share and int(share[1]) < int(share[2]):
         return False
     return True if _PASSED.search(log) or share else None
@@ -157,6 +160,12 @@ def _tests(row: Seen, question: str) -> tuple[str, str] | None:
             outcome(row.judge) is False or none_ran(row.judge)):
         return claims[0], row.judge[:300]
     return None
+
+
+def failed(judge: str) -> bool:
+    """Whether the words of a judge are checks of which each failed."""
+    return len(judge) < _SHORT and bool(checks := _CHECK.findall(judge)) \
+        and all(one.startswith("FAIL") for one in checks)
 
 
 def none_ran(judge: str) -> bool:

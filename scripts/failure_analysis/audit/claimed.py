@@ -17,7 +17,7 @@ from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
 
 _WORDS = re.compile(r"communicat|(^|[^a-z])"
-                    r"(told|tell|inform|informed|said|say|mention|output|response|reply)s?"
+                    r"(told|tell|inform|informed|said|say|mention|output|response|reply|message)s?"
                     r"([^a-z]|$)", re.I)
 
 
@@ -190,7 +190,8 @@ def _speaks_of(sentence: str, one: Undone, done: Sequence[Made]) -> bool:
         word.startswith(stem) and not word.endswith("able") for word in words)
     if same_kind or spoken and stem not in held:
         return True
-    if not (told & kinds or spoken or told and not kinds or _NOW_SO.search(sentence)):
+    if not (told & kinds or spoken or told and not kinds or _NOW_SO.search(sentence)
+            or not told and verb == "submit"):
         return False  # the object is named, and something else is said of it
     if any(name.casefold() in sentence.casefold() and name.casefold() not in held
            for name in undone.names(one.arguments)):
@@ -291,6 +292,8 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     wanted = [call for call in due if required.writes(call.name)]
     if not done or state is False or required.unmet(wanted, row.made):
         return False
+    if not row.answer.strip() and not row.spoken.strip() and _silent_alone(row):
+        return bool(wanted) or state is not None or bool(row.judge)
     exact = bool(wanted) and all(any(required.fulfils(one, call) for call in wanted)
                                  for one in done)
     # One verdict alone is that of the whole, whatever its name.
@@ -303,6 +306,16 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
         return False
     return state is True and bool(named) or exact and (
         bool(lacking) and not _other_figure(row, lacking) or not known and bool(named))
+
+
+def _silent_alone(row: Seen) -> bool:
+    """Whether a row without a word failed for its words alone, beside the verdict on the whole, and
+    met all else, of which there is something."""
+    judged = {name: value for name, value in row.scores.items()
+              if isinstance(value, bool) and not _WHOLE.search(name)}
+    words = [name for name in judged if _WORDS.search(name)]
+    others = [judged[name] for name in judged if name not in words]
+    return bool(words) and not any(judged[name] for name in words) and bool(others) and all(others)
 
 
 def _lacking(row: Seen, expected: object) -> tuple[list[str], bool]:

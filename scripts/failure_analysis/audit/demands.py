@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from failure_analysis.audit import golds
+from failure_analysis.audit.normal import core
 
 
 class Demand(NamedTuple):
@@ -18,6 +19,11 @@ class Demand(NamedTuple):
 _ASKS = re.compile(r"\b(?:answers?|respond|response|reply|output|return|give|provide|report|write|"
                    r"express|state|print|enter|choose|select|pick|classify|label|round(?:ed)?|"
                    r"format|rate|submit)\b", re.IGNORECASE)
+# A form that is said right behind what is asked for.
+_PLAIN = re.compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: letter)?s only\b|"
+                    r"\bonly (?:in )?capital(?: letter)?s\b|\bat most \d+ characters\b|"
+                    r"\b(?:upper|lower) ?-?case only\b",
+                    re.IGNORECASE)
 _NOT_STRICT = re.compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
                          r"all that apply|one or more|\bmay\b|\bcan be\b", re.IGNORECASE)
 
@@ -28,7 +34,7 @@ def of(question: str, gold: str) -> Iterator[Demand]:
         low = sentence.casefold()
         tests = [(name, test) for name, test, signs in _DEMANDS
                  if any(map(low.__contains__, signs))] if len(sentence) < 600 else []
-        if tests and (_ASKS.search(sentence) or _DATE.search(sentence)) \
+        if tests and (_ASKS.search(sentence) or _DATE.search(sentence) or _PLAIN.search(sentence)) \
                 and not _NOT_STRICT.search(sentence):
             for name, test in tests:
                 kept = test(sentence, gold)
@@ -122,8 +128,52 @@ def _words(sentence: str, gold: str) -> bool | None:
     return said == most if how == "exactly" else said <= most
 
 
+_SIGNS = re.compile(r"\b(?:at most|no more than|up to|maximum of|max\.?) (\d{1,3}) "
+                    r"(?:characters?|signs|letters)\b", re.IGNORECASE)
+_STARTS = re.compile(r"\b(?:begin|start)(?:s|ning|ing)? with an? "
+                     r"(equals sign|slash|hash|dollar sign|plus sign)", re.IGNORECASE)
+_SIGN = {"equals sign": "=", "slash": "/", "hash": "#", "dollar sign": "$", "plus sign": "+"}
+
+
+def _signs(sentence: str, gold: str) -> bool | None:
+    """No more signs than the question allows, and the first that it names."""
+    most, first = _SIGNS.search(sentence), _STARTS.search(sentence)
+    if not most and not first:
+        return None
+    return not (most and len(gold.strip()) > int(most[1])) and not (
+        first and not gold.startswith(_SIGN[first[1].lower()]))
+
+
 _PLACES = re.compile(r"\b(one|two|three|four|five|six|\d)\s+"
                      r"(?:decimal places?|decimals?|digits? after)", re.IGNORECASE)
+
+
+_CENTS = re.compile(r"\bto the cent\b|\bnearest cent\b|\bdollars and cents\b|\bexact cents\b",
+                    re.IGNORECASE)
+
+
+def places(question: str) -> int | None:
+    """The number of decimals that a question asks for; None where it asks for none."""
+    if _CENTS.search(question):
+        return 2
+    figures = re.sub(r"\b(one|two|three|four|five|six)\b",
+                     lambda word: str(COUNT[word[0].lower()]), question, flags=re.IGNORECASE)
+    found = re.search(r"\b(\d)\s+(?:decimal|digits? after)", figures)
+    return int(found[1]) if found else None
+
+
+def keeps_case(question: str, answer: str, gold: str) -> bool:
+    """Whether an answer has the capitals that the question demands, and the gold has not."""
+    kept = [[one.kept for one in of(question, core(text)) if one.name == "case"]
+            for text in (answer, gold)]
+    return kept == [[True], [False]]
+
+
+def keeps_places(question: str, answer: str, gold: str) -> bool:
+    """Whether an answer has as many decimals as the question demands, and the gold fewer."""
+    asked = places(question)
+    after = [len(core(text).partition(".")[2]) for text in (answer, gold)]
+    return asked is not None and after[0] == asked > after[1]
 
 
 def _decimals(sentence: str, gold: str) -> bool | None:
@@ -157,7 +207,8 @@ def _case(sentence: str, gold: str) -> bool | None:
                       r"upper ?-?case|block letters)|"
                       r"(lower ?-?case|small letters))\b(?! (?:letters )?"
                       r"(?:vowels|consonants|words))", sentence, re.IGNORECASE)
-    if not found or not re.search(r"\banswer|\brespon|\breply|\boutput", sentence, re.IGNORECASE):
+    if not found or not re.search(r"\banswer|\brespon|\breply|\boutput|\bonly\b", sentence,
+                                  re.IGNORECASE):
         return None
     return gold == (gold.upper() if found[1] else gold.lower())
 
@@ -231,6 +282,7 @@ def _unit(sentence: str, gold: str) -> bool | None:
 _DEMANDS = (
     ("one_of", _one_of, ("yes", "true", "one of", "from", "either", "exactly", *"\"'”’`")),
     ("range", _range, ("between", "from", "in the range", "on a scale")),
+    ("signs", _signs, ("characters", "signs", "equals sign", "slash")),
     ("integer", _integer, ("integer", "whole number")), ("words", _words, ("word",)),
     ("decimals", _decimals, ("decimal", "digit")), ("date", _date, ("yyyy", "dd", "mm", "hh")),
     ("case", _case, ("capital", "case", "letters")), ("letter", _letter, ("letter",)),

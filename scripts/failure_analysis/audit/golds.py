@@ -258,6 +258,9 @@ def states(question: str, gold: str) -> bool:
     if solved and folded(solved[1]) == folded(gold) \
             and not _AS_EXAMPLE.search(question[-300:][:solved.start()][-60:]):
         return True
+    if re.search(r"[=(]", gold) and re.search(
+            rf"\b(?:use|type|enter|write|put)\W{{1,3}}{re.escape(gold)}(?![\w(])", question, re.I):
+        return True
     if folded(gold) and folded(gold) in map(folded, _ASIDE.findall(question)):
         return True
     if folded(gold) and folded(gold) in (stated(question), after, folded(headed(question)),

@@ -235,6 +235,10 @@ _RULES: tuple[tuple[str, str, _Test], ...] = (
     ("tool_broken", "failed after calls of a tool that works for no model.", _tool),
     ("session_lost", "lost the session in which they worked.", lost.session),
     ("no_network", "failed in a sandbox without the network that the item needs.", lost.network),
+    ("not_loaded", "failed for a table that the question names and that nobody had.",
+     lost.table),
+    ("not_reset", "failed as the first look-up showed what an earlier run had written.",
+     lost.not_reset),
     ("empty_look_ups", "failed after look-ups that are empty for all.", lost.look_ups),
     ("executed_again", "have a call that was executed again under one id.", _again),
     ("not_checked", "failed though the check says that it could not run.", _unchecked),
@@ -250,7 +254,7 @@ def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Va
                           if _failed(made) and _works_for_nobody(made, item, whole))
     elif rule == "not_checked":
         shown = first.judge
-    elif rule in ("session_lost", "no_network", "empty_look_ups"):
+    elif rule in ("session_lost", "no_network", "empty_look_ups", "not_loaded", "not_reset"):
         shown = "\n".join(map(_called, first.made[-_FEW_CALLS:]))
     elif rule == "cut":
         shown = "\n".join(map(_called, first.made[-_NEW_CALLS:])) or first.answer[-1_000:]

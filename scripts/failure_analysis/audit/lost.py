@@ -3,7 +3,7 @@ be found."""
 
 import re
 
-from failure_analysis.audit import golds, required
+from failure_analysis.audit import golds, normal, required
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
@@ -112,3 +112,53 @@ def _is_unknowable(item: Item, whole: Whole) -> bool:
     return any(re.fullmatch(r"(?=.*[\d@])\S{3,}", text) and not any(text in one for one in told)
                for call in required.required(item.expected) or ()
                for text in golds.scalars(call.arguments))
+
+
+_NO_TABLE = re.compile(r"\b(?:relation|table) [\"'`]?(?:\w+\.)?(\w+)[\"'`]? "
+                       r"(?:does not|doesn't) exist|\bno such table: (?:\w+\.)?(\w+)", re.I)
+
+
+def table(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure after a query of a table that the question names, and that was there in no row of
+    two models or more, of which none passed."""
+    return row.outcome == "fail" and bool(_not_there(row, item.question)) \
+        and len({other.model for other in item.rows}) >= _SEVERAL \
+        and all(other.outcome != "pass" and _not_there(other, item.question)
+                for other in item.rows)
+
+
+def _not_there(row: Seen, question: str) -> set[str]:
+    """The tables that a question names and a row did not find."""
+    return {name for made in row.made for found in _NO_TABLE.findall(made.result[:_LONGEST])
+            for name in found if name and re.search(rf"\b{name}\b", question)}
+
+
+def not_reset(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure without a write whose look-up showed the value that was to be written, as an
+    earlier trial of the model wrote it, though that one and all that passed saw another there."""
+    if row.outcome != "fail" or not row.made or any(required.writes(made.tool)
+                                                    for made in row.made):
+        return False
+    due = [call for call in required.required(item.expected) or () if required.writes(call.name)]
+    for call in due:
+        for made in row.made:
+            others = [(other, one) for other in item.rows for one in other.made[:1]
+                      if other is not row and (one.tool, one.arguments) == (made.tool,
+                                                                            made.arguments)]
+            wrote = [one for other, one in others if other.outcome == "pass"]
+            if wrote and any(other.model == row.model and other.trial < row.trial
+                             and any(required.fulfils(one, call) for one in other.made)
+                             for other, _ in others) \
+                    and _shows(made, call) and not any(_shows(one, call) for one in wrote):
+                return True
+    return False
+
+
+def _shows(made: Made, call: required.Call) -> bool:
+    """Whether a look-up shows what a call was to write, under the key under which it was."""
+    said = normal.parsed(made.result)
+    given = made.arguments if isinstance(made.arguments, dict) else {}
+    fresh = {key: value for key, value in call.arguments.items() if key not in given}
+    return isinstance(said, dict) and bool(fresh) and all(
+        key in said and required.folded(said[key]) == required.folded(value)
+        for key, value in fresh.items())

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -75,6 +76,21 @@ def is_code(text: str) -> bool:
             or (";" in text or "{" in text) and bool(_CODE_END.search(text)))
 
 
+def is_formula(text: str) -> bool:
+    """Whether a text is a formula of a spreadsheet."""
+    return text[:1] == "=" and bool(re.match(r"=[^=\n]*?(?:\w\(|\b[A-Za-z]{1,3}\d)", text))
+
+
+def formula(text: str) -> str:
+    """A formula of a spreadsheet under one spelling: names in it have no capitals, and blanks
+    between them are none of it."""
+    return _QUOTED_OR_NOT.sub(lambda part: part[0] if part[0][0] in "'\"" else "".join(
+        part[0].split()).casefold(), text)
+
+
+_QUOTED_OR_NOT = re.compile(r"\"[^\"]*\"|'[^']*'|[^'\"]+")
+
+
 def tokens(text: str) -> list[str]:
     """Words, numbers and signs."""
     return re.findall(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[^\w\s]|_",
@@ -119,9 +135,16 @@ def case_matters(a: str, b: str, question: str, asked: frozenset) -> bool:
     have quotes of which the capitals differ."""
     return ("case" in asked or len(b) < 3 and b.casefold() != "no" and not b.isdecimal()
             or bool(re.search(r"[a-z0-9][A-Z]", b))
-            or bool(re.search(r"[^\W\d_]\d|\d[^\W\d_]|_", b) and " " not in b)
+            or bool(re.search(r"[^\W\d_]-?\d|\d-?[^\W\d_]|_", b) and " " not in b
+                    and not _is_code(b, question))
             or (a != b and a in question and b in question)
             or (a != b and bool(QUOTED.search(b)) and QUOTED.findall(a) != QUOTED.findall(b)))
+
+
+def _is_code(text: str, question: str) -> bool:
+    """Whether a text with digits is a code of a catalogue, which is the same in small letters, and
+    none that is to be copied."""
+    return len(text) > 3 and text.isupper() and "_" not in text and text not in question
 
 
 def parsed(text: str) -> Any:
@@ -138,19 +161,24 @@ def parsed(text: str) -> Any:
         return None
 
 
-def same_value(a: Any, b: Any, *, free: bool = False, typed: bool = True) -> bool:
+def same_value(a: Any, b: Any, *, free: bool = False, typed: bool = True,
+               text: Callable[[str, str], bool] = str.__eq__) -> bool:
     """Whether two JSON values are equal; 1 and 1.0 are, 1 and true are not, 1 and "1" are where
-    they need not be `typed`, lists in another order are where that is `free`."""
+    they need not be `typed`, lists in another order are where that is `free`; two strings are as
+    `text` says."""
     if isinstance(a, bool) or isinstance(b, bool):
         return a is b
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(
-            same_value(a[name], b[name], free=free, typed=typed) for name in a)
+            same_value(a[name], b[name], free=free, typed=typed, text=text) for name in a)
     if isinstance(a, list) and isinstance(b, list):
         if free and len(a) == len(b):
             a, b = (sorted(each, key=written) for each in (a, b))
         return len(a) == len(b) and all(
-            same_value(x, y, free=free, typed=typed) for x, y in zip(a, b, strict=True))
+            same_value(x, y, free=free, typed=typed, text=text)
+            for x, y in zip(a, b, strict=True))
+    if isinstance(a, str) and isinstance(b, str):
+        return text(a, b)
     if not typed and isinstance(a, str) != isinstance(b, str) and is_number(
             b if isinstance(a, str) else a):
         numbers = [values.number(str(value)) for value in (a, b)]

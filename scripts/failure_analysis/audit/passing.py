@@ -70,7 +70,7 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          and whole.runs[row.run].answered > 0 and not idle()),
         ("nothing_filled", "hold no value, where values are expected",
          lambda row: blank.unfilled(row.answer, item.expected)),
-        ("stub", "are code of which no function has a body",
+        ("stub", "are code of which no function has a body, or say that it is to be written",
          lambda row: blank.stub(row.answer, item.expected, item.question)),
         ("same_answer_always", "come from a run that answers nearly everything so",
          lambda row: _always(row, whole) and not _in_gold(row.answer, item.expected)
@@ -86,6 +86,8 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          and not _in_gold(row.answer, item.expected)),
         ("nothing_tested", "are judged by a log that says that no test ran",
          lambda row: checked.none_ran(row.judge)),
+        ("check_failed", "are judged by checks that say that they failed",
+         lambda row: checked.failed(row.judge)),
         ("nothing_changed", "are judged by a log that shows no change of any file",
          lambda row: checked.changed_nothing(row) is not None and not idle()),
         ("forbidden_changed", "changed a file that the question forbids to change",

@@ -244,6 +244,21 @@ def _unchanged(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
         and any(re.search(rf"\b{word}", text) for word in about) and _shares(act.made, read)
 
 
+def _number_kept(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
+    """Whether the look-up shows after the write the same number as before for what was written,
+    and it is not the one that was written."""
+    old = [one for one in act.before if _key(one) == _key(read)]
+    given = act.made.arguments
+    if not old or old[-1].result_hash != read.result_hash or not isinstance(given, dict) \
+            or not _shares(act.made, read) or not isinstance(said := _parsed(read.result), dict):
+        return False
+    numbers = [value for value in given.values() if type(value) in (int, float)]
+    names = {*given, *(value for value in given.values() if isinstance(value, str))}
+    held = [inner[name] for inner in (said, *said.values()) if isinstance(inner, dict)
+            for name in names & inner.keys() if type(inner[name]) in (int, float)]
+    return len(numbers) == 1 and len(held) == 1 and held[0] != numbers[0]
+
+
 def _says_no(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     """Whether the state of what was written is that it failed."""
     return _shares(act.made, read) and not shell.command(read) \
@@ -272,5 +287,5 @@ def _read_after_any(row: Seen) -> list[Act]:
 
 
 _Test = Callable[[Act, Made, Sequence[Seen]], bool]
-_TESTS: tuple[_Test, ...] = (_field_differs, _says_no, _list_lacks, _unchanged, _has_none,
-                             _peers_see)
+_TESTS: tuple[_Test, ...] = (_field_differs, _says_no, _list_lacks, _unchanged, _number_kept,
+                             _has_none, _peers_see)

@@ -20,8 +20,6 @@ EXACT = re.compile(
     r"(?:decimals|cents)\b|\b(?:do not|don't|never) round\b|\bwithout rounding\b|"
     r"\bunrounded\b",
     re.IGNORECASE)
-_CENTS = re.compile(r"\bto the cent\b|\bnearest cent\b|\bdollars and cents\b|\bexact cents\b",
-                    re.IGNORECASE)
 _WHOLE = re.compile(r"\bhow many\b|\bwhole\b|\bfull\b|\bcomplete(?:ly)?\b|\babout\b|\broughly\b|"
                     r"\bat (?:most|least)\b|\bhow old\b", re.IGNORECASE)
 _PART = re.compile(r"\bfirst \w+ (?:characters|letters|digits|signs)\b|\bshort|\babbreviat|"
@@ -49,16 +47,6 @@ class Found(NamedTuple):
     gold: str
     record: str
     rows: list[Seen]
-
-
-def places(question: str) -> int | None:
-    """The number of decimals that a question asks for; None where it asks for none."""
-    if _CENTS.search(question):
-        return 2
-    figures = re.sub(r"\b(one|two|three|four|five|six)\b",
-                     lambda word: str(demands.COUNT[word[0].lower()]), question, flags=re.I)
-    found = re.search(r"\b(\d)\s+(?:decimal|digits? after)", figures)
-    return int(found[1]) if found else None
 
 
 def rounded_number(item: Item, is_rounded: Callable[[str, str], bool]) -> Found | None:
@@ -94,7 +82,7 @@ def _several_fail(item: Item) -> bool:
 
 def _may_not_be_rounded(question: str, gold: str) -> bool:
     decimals = len(gold.partition(".")[2])
-    asked = places(question)
+    asked = demands.places(question)
     if EXACT.search(question) or (asked is not None and asked > decimals):
         return True
     return not ROUNDING.search(question) and (decimals > 0 or not _WHOLE.search(question))
@@ -173,6 +161,10 @@ def _as_number(name: str) -> set[str]:
         forms |= {f"{float(digits):g}", f"{float(digits):.5E}"} if not head else set()
         if len(digits) > _EXACT_DIGITS:
             forms.add(f"{head}{digits[:_EXACT_DIGITS]}{'0' * (len(digits) - _EXACT_DIGITS)}")
+    if name.isdigit() and len(name) > 3:
+        forms |= {f"{int(name):.{places}E}" for places in range(min(6, len(name) - 1))}
+    if re.fullmatch(r"0\d*(?:-\d+)+", name) and len(name) < _MOST_DIGITS:
+        forms.add(str(int(name.replace("-", ""))))
     if found := re.fullmatch(r"(\d{1,9})[eE](\d{1,9})", name):
         value = float(name) if int(found[2]) < _MOST_EXPONENT or not int(found[1]) \
             else float("inf")

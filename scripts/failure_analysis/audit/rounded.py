@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from fractions import Fraction
 from typing import Any
 
-from failure_analysis.audit import golds, normal, recorded
+from failure_analysis.audit import demands, golds, normal, recorded
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import Fault, final, judged_models, sides
 from failure_analysis.audit.items import Item
@@ -174,7 +174,7 @@ def _more_precise(item: Item, gold: str) -> tuple[str, list[Seen]] | None:
             said[found[0]] += [row] if len(found) == 1 else []
     if not any("." in text for text in said):
         return None
-    asked = recorded.places(item.question)
+    asked = demands.places(item.question)
     if "." not in gold and asked is None:
         return None
     value = max(sorted(said), key=lambda text: len({row.model for row in said[text]}))
@@ -197,7 +197,7 @@ def _exact_sum(item: Item, gold: str) -> tuple[str, list[Seen]] | None:
     """(the sum of all numbers of a question that asks for it exactly, or says how many decimals it
     wants; the failing rows that say it), where the gold is a rounded form of it."""
     question = item.question
-    asked = recorded.places(question)
+    asked = demands.places(question)
     if not _TOTAL.search(question) or not (recorded.EXACT.search(question) or asked):
         return None
     numbers = DECIMAL.findall(question) if asked is None else DECIMAL.findall(

@@ -246,7 +246,8 @@ def _near(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[str, Gr
     by_calls: dict[tuple, list[list[Seen]]] = defaultdict(list)
     for key, rows in alike.items():
         if key not in opposite and not normal.is_code(rows[0].answer) \
-                and rows[0].answer.lstrip()[:1] not in ("{", "["):
+                and rows[0].answer.lstrip()[:1] not in ("{", "[") \
+                and not normal.is_formula(rows[0].answer.lstrip()):
             by_calls[tuple((made.tool, made.result_hash) for made in rows[0].made)].append(rows)
     by_final: dict[tuple, list[list[Seen]]] = defaultdict(list)
     for rows in (rows for members in _mixed(by_calls) for rows in members):

@@ -41,6 +41,20 @@ def groups(item: Item) -> Iterator[list[Seen]]:
             first = firsts.setdefault(one.ident, other.ident)
             found.setdefault(first, {}).update({one.ident: one, other.ident: other})
     yield from (list(rows.values()) for rows in found.values())
+    yield from _both_expected(item, passed, failed)
+
+
+def _both_expected(item: Item, passed: list[Seen], failed: list[Seen]) -> Iterator[list[Seen]]:
+    """Failing rows that differ in form alone from what is expected, with the passing ones that
+    do."""
+    if item.expected is None or strict.calls_wanted(item.expected):
+        return
+    for gold in strict.golds(item.expected):
+        rows = [row for hits in strict.in_form(item, failed, [gold]).values() for row in hits]
+        same = [row for row in passed if rows
+                and strict.rules(row, [gold], item.question, "", strict.MARKS)]
+        if same:
+            yield [*rows, *same]
 
 
 def _same_answer(one: Seen, other: Seen, question: str, asked: _Asked) -> bool:

@@ -35,7 +35,8 @@ _REFUSED = re.compile(
     r"no such file or directory|read-only file system|no space left on device|"
     r"segmentation fault|connection (?:refused|timed out)|could not resolve|not a directory|"
     r"authentication failed|unit \S+ not found|device or resource busy|"
-    r"failed (?:because|with|due to)|exit(?:ed)?(?: with)? (?:code|status)[:= ]+[1-9]\d{0,2})\b",
+    r"failed (?:because|with|due to)|child returned status [1-9]|not in gzip format|"
+    r"exit(?:ed)?(?: with)? (?:code|status)[:= ]+[1-9]\d{0,2})\b",
     re.I)
 _REASONS = (r"forbidden|unauthori[sz]ed|not found|conflict|bad request|locked|gone|too many|"
             r"unprocessable|precondition|method not|payment required|request timeout|internal|"
@@ -54,6 +55,10 @@ _SAYS_NO = re.compile(
     r"(?:no|nothing|none|0)(?: \w+){0,2} (?:was|were|has been|have been|rows?|changes?)?\b ?"
     rf"(?:{_DONE}|affected|made)\b|(?:\w+ ){{0,3}}(?:was |were |has |"
     rf"is )?not(?: been)? (?:{_DONE})\b|"
+    r"(?:https?[ /\d.]*)?4(?:0[0-9]|1\d|2[2-9]) (?:\w+ ){0,4}(?:missing|invalid|required|expired|"
+    r"errors?|fail\w*|unsupported)\b|"
+    r"(?:please |you (?:must|need to|have to) (?:be )?)(?:sign|log)(?:ged)? ?in\b|"
+    r"(?:your )?(?:session|token|login) (?:has |is )?expired\b|(?:log|sign)[ -]?in required\b|"
     rf"(?:ok|success\w*|{_DONE})[\"']?\s*[:=]\s*(?:false|no|0)\b)", re.I)
 _OK_KEYS = frozenset(("ok", "success", "successful", "succeeded", "saved", "applied", "executed",
                       "persisted", "committed", "written", "stored", "delivered"))
@@ -65,6 +70,7 @@ _NO_STATES = re.compile(
     r"unchanged|time(?:d[ _-]?)?out|bounced|undelivered)(?:[ _:-].*)?", re.I | re.S)
 _COUNTS = frozenset(("rows_affected", "affected_rows", "affected", "modified_count",
                      "deleted_count", "updated_count", "matched"))
+_FEW_LINES = 20
 _INNER = ("result", "data", "response", "body")
 
 
@@ -97,8 +103,18 @@ def failed(made: Made) -> bool:
         return True
     if not command(made):
         return required.writes(made.tool) and refuses(made.tool, made.result)
-    last = made.result.strip().rsplit("\n", 1)[-1]
-    return len(last) <= 300 and bool(_REFUSED.search(last))
+    lines = made.result.strip().split("\n")
+    return len(lines[-1]) <= 300 and bool(_REFUSED.search(lines[-1])) or _one_refused(made, lines)
+
+
+def _one_refused(made: Made, lines: Sequence[str]) -> bool:
+    """Whether of several commands the only one that may change something was refused, though one
+    behind it that looks had the last word."""
+    parts = [part.split() for part in _PARTS.split(command(made)) if part.strip()]
+    acting = [part[0] for part in parts if not _LOOKS.match(" ".join(part))] \
+        if len(parts) > 1 and len(lines) < _FEW_LINES else []
+    return len(acting) == 1 and any(line.startswith(f"{acting[0]}: ") and _REFUSED.search(line)
+                                    for line in lines)
 
 
 def judged(made: Sequence[Made]) -> list[Made]:

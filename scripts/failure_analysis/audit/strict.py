@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from failure_analysis.audit import arguments, asks, normal, required, shell
+from failure_analysis.audit import arguments, asks, judged_form, normal, required, shell
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.final import final
@@ -27,7 +27,8 @@ _ANY_OF = ("aliases", "references", "alternatives", "acceptable", "acceptable_an
 _SAID = ("outputs", "communicate_info", "required_outputs", "must_say", "to_say")
 # What a dimension is called that judges whether the answer is right, or the calls are.
 RIGHT = re.compile(r"correct|accura|match|solved|answer|right|score|success|pass|outcome|equal|"
-                   r"valid|\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result", re.I)
+                   r"valid|\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result|\btests?\b",
+                   re.I)
 # What else an answer that is the expected one has all of, and what its form alone decides.
 _HAS = re.compile(r"complet|content|cover|includ|extract|recall|precis", re.I)
 _FORM = re.compile(r"format|schema|structur|syntax|\bjson\b", re.I)
@@ -51,28 +52,15 @@ _MOVES = re.compile(
     r"drive|navigate|open|close|start|stop|play|pause|log_?in|log_?out|switch|select|write|undo|"
     r"redo|print|speak|run|exec(ute)?|sql|commit|scroll|drag|fill)(_|$)", re.I)
 _FAULT = re.compile(r"\s*HTTP[ /\d.]* [45]\d\d\b")  # a result that says that nothing was done
-_COMPARES = re.compile(
-    r"(?P<q>['\"`])(?P<a>(?:(?!(?P=q)).){1,400})(?P=q),?\s*(?:[!=]=|(?:but )?(?:got|was)|is not|"
-    r"differs from|vs\.?):?\s*(?P<r>['\"`])(?P<b>(?:(?!(?P=r)).){1,400})(?P=r)", re.S)
-_EXPECTED_GOT = re.compile(
-    r"\b(?:expected|wanted|want|should be|gold|reference)\b(?: output| value| text| answer)?:? ?"
-    r"(?P<q>['\"`])(?P<a>(?:(?!(?P=q)).){1,400})(?P=q)[,;.]?\s*(?:but )?(?:got|received|was|actual|"
-    r"found|given|have|output)\b(?: output| value| text| answer)?:? ?"
-    r"(?P<r>['\"`])(?P<b>(?:(?!(?P=r)).){1,400})(?P=r)", re.S | re.I)
-# A parser that met the fence itself.
-_FENCE_MET = re.compile(r"(?:syntax ?error|invalid syntax|unexpected (?:token|character)|"
-                        r"parse ?error|could ?n[o']t parse|can(?:not|'t) parse|"
-                        r"failed to parse|decode ?error|"
-                        r"invalid (?:json|token|character)|expecting value|"
-                        r"compil\w+ (?:error|failed)|near)[^\n]{0,120}\n?[^\n]{0,40}```", re.I)
-_LONGEST_JUDGE = 4_000
 _MOST_SHOWN = 6
-_MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
+MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
 SAYS = {
     "equal": "word for word what is expected",
     "white_space": "what is expected but for white space",
     "wrapping": "what is expected but for quotes, marks around it or a full stop",
-    "case": "what is expected but for capitals", "number": "the expected number, written otherwise",
+    "case": "what is expected but for capitals",
+    "formula": "the expected formula, with other capitals or blanks",
+    "number": "the expected number, written otherwise",
     "unit": "the expected number; one of the two names the unit that the question names",
     "date": "the expected day, written otherwise",
     "duration": "the expected length of time, written otherwise",
@@ -97,8 +85,8 @@ _SAYS_CALLS = {
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The failures of one item that differ from what is expected in form alone."""
     failed = [row for row in item.rows if row.outcome == "fail"]
-    yield from _judged_blanks(item, failed)
-    yield from _judged_fences(item, failed)
+    yield from judged_form.blanks(item, failed)
+    yield from judged_form.fences(item, failed)
     if not failed or item.expected is None:
         return
     wanted = calls_wanted(item.expected)
@@ -108,47 +96,11 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         yield from _answers(item, failed)
 
 
-def _judged_blanks(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
-    """Failures whose judge says which two texts it compared, and they differ in white space alone
-    at their ends."""
-    rows = [row for row in failed if len(row.judge) < _LONGEST_JUDGE
-            and any(sign in row.judge for sign in ("!=", "==", "got", "xpected", "ctual", "ound"))
-            and (pairs := compared(row.judge))
-            and all(a != b and a.strip() == b.strip() for a, b in pairs)]
-    if rows and not asks.forms(item.question) & {"exact", "stop"} \
-            and not re.search(r"\btrailing\b|\bline (?:break|feed)|\bnew ?line|\bspaces?\b|"
-                              r"\bwhite ?space|\\n", item.question):
-        yield candidate(item, "strict_match", "judged_blanks",
-                        f"{len(rows)} failed as their judge compared blanks at the end.",
-                        [variant("failed", row.judge, [row]) for row in rows[:_MOST_SHOWN]], rows,
-                        failed=len(rows), of=len(item.rows))
-
-
-def compared(judge: str) -> list[tuple[str, str]]:
-    """The pairs of quoted texts that a judge says it compared, their line feeds as such."""
-    pairs = ((_unescaped(found["a"]), _unescaped(found["b"]))
-             for form in (_COMPARES, _EXPECTED_GOT) for found in form.finditer(judge))
-    return list(dict.fromkeys(pairs))
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\[nrt]", lambda sign: {"n": "\n", "r": "\r", "t": "\t"}[sign[0][1]], text)
-
-
-def _judged_fences(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
-    """Failures by a code fence that the judge did not take off: it met the fence itself."""
-    rows = [row for row in failed if "```" in row.judge and "```" in row.answer
-            and len(row.judge) < _LONGEST_JUDGE and _FENCE_MET.search(row.judge)]
-    if rows and not asks.forms(item.question) & {"exact", "bare"}:
-        yield candidate(item, "strict_match", "judged_fences",
-                        f"{len(rows)} failed as the code fence around their answer was not read.",
-                        [variant("failed", f"{row.answer}\n\n{row.judge}", [row])
-                         for row in rows[:_MOST_SHOWN]], rows, failed=len(rows), of=len(item.rows))
-
-
 def golds(expected: Any) -> list[str]:
     """The answers that are expected, each of which will do; none where it cannot be told."""
     if isinstance(expected, Mapping):
+        if (inner := _only(expected)) is not None:
+            return golds(inner)
         named = [name for name in (*_ANSWERS, *_ANY_OF) if expected.get(name) not in (None, "")]
         any_of = [text for name in named if name in _ANY_OF and isinstance(expected[name], list)
                   for text in expected[name] if isinstance(text, str | int | float)]
@@ -158,6 +110,17 @@ def golds(expected: Any) -> list[str]:
         whole = [] if named else [expected]
         return list(map(normal.written, [*single, *any_of, *whole]))
     return [normal.written(expected)]
+
+
+def _only(expected: Mapping) -> Any:
+    """The one text that is expected to be said where no call is, or the one answer of a state;
+    None for anything else."""
+    said = [value for name in _SAID if isinstance(value := expected.get(name), list) and value]
+    if len(said) == 1 and len(said[0]) == 1 and required.required(expected) == []:
+        return said[0][0]
+    state = next(iter(expected.values())) if len(expected) == 1 else None
+    return state if isinstance(state, Mapping) and len(state) == 1 and set(state) & {*_ANSWERS} \
+        else None
 
 
 def _will_do(item: Item) -> list[str]:
@@ -192,9 +155,9 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
     return ""
 
 
-def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
-    """Failing answers that are what is expected."""
-    wanted, question = _will_do(item), item.question
+def in_form(item: Item, failed: Sequence[Seen], wanted: Sequence[str]) -> dict[str, list[Seen]]:
+    """Failing rows whose answer is what is expected, by the rule by which it is."""
+    question = item.question
     by_rule: dict[str, list[Seen]] = {}
     marks: Counter[tuple[str, str]] | None = None
     for row in failed:
@@ -202,7 +165,7 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
         if not row.answer.strip() or of_form and not _of_form(row, wanted, question) \
                 or not all(_reads(made, wanted) for made in row.made):
             continue
-        if not rules(row, wanted, question, "", _MARKS):
+        if not rules(row, wanted, question, "", MARKS):
             continue
         if marks is None:
             marks = Counter((other.outcome, final(other.answer).how) for other in item.rows)
@@ -211,7 +174,13 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
         rule = rules(row, wanted, question, _usual(others), passing)
         if rule:
             by_rule.setdefault(rule, []).append(row)
-    for rule, rows in by_rule.items():
+    return by_rule
+
+
+def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
+    """Failing answers that are what is expected."""
+    wanted = _will_do(item)
+    for rule, rows in in_form(item, failed, wanted).items():
         sides = {normal.key(row.answer, case=True): row for row in reversed(rows)}
         shown = [variant("failed", row.answer, [one for one in rows if normal.key(
             one.answer, case=True) == text]) for text, row in list(sides.items())[:_MOST_SHOWN]]
@@ -383,7 +352,8 @@ def same_call(call: Call, made: Made, asked: Set[str]) -> bool:
     """Whether a call is the one that is expected, but for the form of its arguments; capitals of
     an identifier are form where the tool has taken it, none where the question or the call itself
     tells them apart."""
-    if (made.tool, made.by) != (call.name, call.by) or made.failed or _FAULT.match(made.result):
+    if (made.tool, made.by) != (call.name, call.by) or shell.failed(made) \
+            or _FAULT.match(made.result):
         return False
     if made.arguments == call.arguments:
         return True
