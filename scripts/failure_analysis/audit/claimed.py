@@ -255,7 +255,7 @@ def _record(kinds: frozenset[str], row: Seen, due: Sequence[Call], whole: Whole,
     """What the record says against a claim of these kinds; blank where it says nothing."""
     refused = [one for one in row.made if shell.failed(one) and _does(one.tool, kinds)]
     if refused:
-        return "\n".join(map(_refused, refused[:3]))
+        return "\n".join(map(shell.in_words, refused[:3]))
     if required.state(row) is True or not whole.runs[row.run].acted:
         return ""
     missing = [one.call for one in required.unmet(
@@ -271,10 +271,6 @@ def _record(kinds: frozenset[str], row: Seen, due: Sequence[Call], whole: Whole,
 def _does(tool: str, kinds: frozenset[str]) -> bool:
     """Whether a tool writes, and its name says that it does one of these kinds of change."""
     return required.writes(tool) and bool(wording.kinds_of_tool(tool)[0] & kinds)
-
-
-def _refused(one: Made) -> str:
-    return f"{one.tool} {tool_calls.result_text(one.arguments)} -> {one.result[:300]}"
 
 
 def _looked_up(verb: str, row: Seen) -> bool:

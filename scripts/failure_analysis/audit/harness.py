@@ -11,7 +11,7 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import broken, lost, required
+from failure_analysis.audit import broken, lost, required, shell
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.seen import SORTED_JSON, Made, Seen
@@ -248,16 +248,16 @@ _RULES: tuple[tuple[str, str, _Test], ...] = (
 def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Variant]:
     first = rows[0]
     if rule == "executed_again":
-        shown = "\n".join(map(_called, _repeated(first)[:5]))
+        shown = "\n".join(map(shell.in_words, _repeated(first)[:5]))
     elif rule == "tool_broken":
-        shown = "\n".join(_called(made) for made in first.made
+        shown = "\n".join(shell.in_words(made) for made in first.made
                           if _failed(made) and _works_for_nobody(made, item, whole))
     elif rule == "not_checked":
         shown = first.judge
     elif rule in ("session_lost", "no_network", "empty_look_ups", "not_loaded", "not_reset"):
-        shown = "\n".join(map(_called, first.made[-_FEW_CALLS:]))
+        shown = "\n".join(map(shell.in_words, first.made[-_FEW_CALLS:]))
     elif rule == "cut":
-        shown = "\n".join(map(_called, first.made[-_NEW_CALLS:])) or first.answer[-1_000:]
+        shown = "\n".join(map(shell.in_words, first.made[-_NEW_CALLS:])) or first.answer[-1_000:]
     else:
         errors = [str(signal.get("text")) for signal in first.signals
                   if signal.get("kind") == "harness_error"]
@@ -266,8 +266,6 @@ def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Va
                                                       "(not recorded)")]
 
 
-def _called(made: Made) -> str:
-    return f"{made.tool} {tool_calls.result_text(made.arguments)} -> {made.result[:300]}"
 
 
 @lru_cache(1 << 10)

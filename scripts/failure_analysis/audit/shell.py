@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from failure_analysis import tool_calls
 from failure_analysis.audit import required
 from failure_analysis.audit.seen import Made, Seen
 
@@ -71,6 +72,7 @@ _NO_STATES = re.compile(
 _COUNTS = frozenset(("rows_affected", "affected_rows", "affected", "modified_count",
                      "deleted_count", "updated_count", "matched"))
 _FEW_LINES = 20
+_SHOWN = 300  # characters of a result
 _INNER = ("result", "data", "response", "body")
 
 
@@ -159,3 +161,9 @@ def _says_no(tool: str, said: dict[str, Any]) -> bool:
 def wrote(row: Seen) -> Sequence[Made]:
     """The writes of a datapoint that nothing refused, commands that only look left out."""
     return tuple(one for one in required.wrote(row) if not looks(one) and not failed(one))
+
+
+def in_words(made: Made) -> str:
+    """A call with its result, of which the beginning is enough."""
+    cut = f"{made.result[:_SHOWN]}…" if len(made.result) > _SHOWN else made.result
+    return f"{made.tool} {tool_calls.result_text(made.arguments)} -> {cut}"

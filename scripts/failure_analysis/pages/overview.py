@@ -79,8 +79,8 @@ def _units(desk: Desk) -> dict:
     if path.exists():
         compared = results.read(path, results.Comparison, steps.COMPARE.script)
         by = compared["by"]
-        rates = {unit["unit"]: [unit["passed"], unit["attempts"], unit["pass_rate"],
-                                *unit["interval"]] for unit in compared["units"]}
+        rates = {unit["unit"]: [unit["passed"], unit["attempts"], *map(_rounded, (
+            unit["pass_rate"], *unit["interval"]))] for unit in compared["units"]}
     counts: dict[str, Counter] = {}
     for line in desk.index.outcomes.values():
         counts.setdefault(getattr(line, by), Counter())[line.outcome] += 1
@@ -93,7 +93,13 @@ def _units(desk: Desk) -> dict:
 def _rate(count: Counter) -> list[float] | None:
     """Passed, judged, the share and its interval; None where nothing is judged."""
     passed, judged = count["pass"], count["pass"] + count["fail"]
-    return [passed, judged, passed / judged, *statistics.wilson(passed, judged)] if judged else None
+    return [passed, judged, *map(_rounded, (passed / judged, *statistics.wilson(passed, judged)))] \
+        if judged else None
+
+
+def _rounded(share: float) -> float:
+    """A share as the report rounds it: to a tenth of a percent, ties to even."""
+    return round(100 * share, 1) / 100
 
 
 def _audited(desk: Desk) -> list:

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from failure_analysis import facts
 from failure_analysis.markdown import code
@@ -52,7 +53,6 @@ def _summary(analysis: blocks.Analysis, failing: list[str]) -> list[str]:
     """Sentences that a summary can begin with: who fails how much and mostly of what, and which
     pairs differ by more than chance, as relations that are proved."""
     counts, lines = analysis.counts, []
-    units = frozenset(facts.key(row["unit"]) for row in (analysis.compared or {}).get("units", ()))
     for name in failing[:_SUMMED]:
         said = f"{code(name)} fails {share_of(('failed_rows', name), ('judged_rows', name))} " \
                "judged rows"
@@ -64,20 +64,35 @@ def _summary(analysis: blocks.Analysis, failing: list[str]) -> list[str]:
             share = share_of(("review/bucket", bucket, name), ("review/reviewed", name), how)
             said += f"; its largest bucket is {code(bucket)}, with {share} of the reviewed"
         lines.append(f"- {said}.")
+    if len(failing) > _SUMMED:
+        lines.append("- How the other models did stands below, under Results as judged.")
     for name in counting.read_models(counts)[:_SUMMED]:
         share = share_of(("review/read_fail", name), ("review/read_unjudged", name))
         lines.append(f"- Of {code(name)}, readers failed {share} datapoints that no grader judged.")
     if found := break_counts.breaks(counts):
         lines.append(_broken(found))
-    for pair in (analysis.compared or {}).get("pairs", ())[:_SUMMED]:
-        if pair.get("p_holm", 1) < _ALPHA:
-            better, worse = (pair["a"], pair["b"]) if pair["difference"] >= 0 else \
-                (pair["b"], pair["a"])
-            rate = [f"comparison/pass_rate_pct/{facts.key(unit)}" for unit in (better, worse)]
-            p = f"comparison/p_holm/{facts.joined(*map(facts.key, (better, worse)), units)}"
-            lines.append(f"- {code(better)} passes more than {code(worse)} "
-                         f"({{{{{rate[0]} > {rate[1]}}}}} %), and by more than chance "
-                         f"(p {{{{{p} < 0.05}}}}, Holm).")
+    lines += _differences(analysis.compared or {})
+    return lines
+
+
+def _differences(compared: Mapping[str, Any]) -> list[str]:
+    """Which pairs differ by more than chance, on the items that both ran, the surest first."""
+    units = frozenset(facts.key(row["unit"]) for row in compared.get("units", ()))
+    sure = sorted((pair for pair in compared.get("pairs", ()) if pair.get("p_holm", 1) < _ALPHA),
+                  key=lambda pair: (pair["p_holm"], -abs(pair["difference"])))
+    lines = []
+    for pair in sure[:_SUMMED]:
+        better, worse = (pair["a"], pair["b"]) if pair["difference"] >= 0 else \
+            (pair["b"], pair["a"])
+        between = facts.joined(*map(facts.key, (better, worse)), units)
+        by, low, high, p = (f"comparison/{kind}/{between}" for kind in (
+            "difference_pct", "difference_low_pct", "difference_high_pct", "p_holm"))
+        ends = f" ({{{{{low}}}}} to {{{{{high}}}}})" if pair["interval"] else ""
+        lines.append(f"- {code(better)} passes more than {code(worse)} of the items that both ran, "
+                     f"by {{{{{by}}}}} points{ends}, and by more than chance "
+                     f"(p {{{{{p} < 0.05}}}}, Holm).")
+    if len(sure) > _SUMMED:
+        lines.append("- More pairs differ by more than chance: `model_comparison.md`.")
     return lines
 
 
