@@ -12,8 +12,9 @@
 """Records what a reader concluded of a datapoint, after proving it against the datapoint.
 
 Appends to reviews.jsonl: one line per judged datapoint and coder. Refused: an id that does not
-exist, a quote that does not occur verbatim in that datapoint (white space folded), a bucket that is
-no snake_case slug or only repeats a grader dimension, a fault that is none of the seven. In a batch
+exist, a quote that does not occur verbatim in that datapoint (white space folded; it begins and
+ends with whole words), no quote though the datapoint has text, a bucket that is no snake_case slug
+or only repeats a grader dimension, a fault that is none of the seven. In a batch
 (--from) the good lines land and each refused one says why. Nothing is edited in place: a correction
 is a new line that replaces the old one.
 

@@ -331,3 +331,43 @@ def test_a_negation_before_one_of_two_places_loses_nothing():
     twice = [parts.Part("answer", "It did not pay the bill. It did pay the bill.")]
     assert not parts.loses_negation("pay the bill", twice)
     assert parts.loses_negation("pay the bill", [parts.Part("answer", twice[0].text[:24])])
+
+
+def test_where_nothing_is_recorded_a_review_has_no_quote(analyse, run_script, tmp_path):
+    from failure_analysis.report import check
+
+    blank = {"user_text": "", "assistant_text": " ", "judge_reasoning": ""}
+    folder = analyse("--run-dir", judged(tmp_path / "a", [turn(1, False, **blank), turn(2, False),
+                                                          turn(3)]))
+    given = [word for name, value in GOOD.items() if name not in ("id", "quote")
+             for word in (f"--{name}", value)]
+    shown = run_script("show_datapoint.py", folder, "a/1").stdout
+    assert "nothing is recorded, so there is nothing to quote" in shown
+    done = run_script("record_review.py", folder, "--id", "a/1", *given)
+    assert done.returncode == 0, done.stdout
+    assert "no quote" in run_script("record_review.py", folder, "--id", "a/2", *given).stdout
+    assert "does not occur" in run_script("record_review.py", folder, "--id", "a/1", *given,
+                                          "--quote", "Made up, all of it.").stdout
+    assert run_script("write_report.py", folder).returncode == 0
+    assert "nobody asked for.* (nothing is recorded) [dp:a/1]" in (folder / "report.md").read_text()
+    assert {finding.verdict for finding in check.check(folder).findings} <= {"todo", "structure"}
+
+
+def test_a_line_that_lost_its_quote_is_found(record, run_script, folder):
+    from failure_analysis.report import check
+
+    record()
+    (line,) = ledger.load(folder)
+    entry = {**{name: getattr(line, name) for name in ledger.KEYS}, "quotes": []}
+    forged = {**read_jsonl(folder / "reviews.jsonl")[0], "quotes": [],
+              "review_id": ledger._review_id(entry, line.row)}
+    (folder / "reviews.jsonl").write_text(json.dumps(forged) + "\n")
+    assert run_script("write_report.py", folder).returncode == 0
+    assert "has no quote, though a/0 has text" in [
+        finding.why for finding in check.check(folder).findings
+        if finding.verdict == "edited_review"][0]
+
+
+@pytest.mark.parametrize("quote", ["booked room 12 for yo", "ooked room 12 for you."])
+def test_a_quote_that_cuts_a_word_is_told_so(record, quote):
+    assert "has to begin and end with whole words" in record(quote=quote)[1]

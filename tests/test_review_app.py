@@ -1472,3 +1472,139 @@ def test_without_a_verdict_what_nobody_judged_is_not_saved(serve, unjudged):
     assert "no grader judged a/0: say --verdict pass or fail" in json.loads(body)["reason"]
     ask(page, "POST", "/api/review", {**entry, "verdict": "fail"})
     assert [one["verdict"] for one in reviews(unjudged)] == ["fail"]
+
+
+# What a stranger stumbled over
+
+
+def address(window):
+    """What stands behind the # of the address."""
+    return window.current_url.partition("#")[2].replace("%2F", "/")
+
+
+def test_what_has_nothing_recorded_is_reviewed_without_a_quote(window, opened, run_script,
+                                                               tmp_path):
+    from selenium.webdriver.common.keys import Keys
+
+    blank = {"user_text": "", "assistant_text": "", "judge_reasoning": ""}
+    run_a = judged(tmp_path / "a", [turn(1, False, **blank), turn(2)])
+    for name, *args in (("build_packet.py", "--run-dir", run_a, "--output-dir", tmp_path / "bare"),
+                        ("cluster_failures.py", tmp_path / "bare")):
+        assert run_script(name, *args).returncode == 0
+    opened(tmp_path / "bare")
+    assert "Nothing is recorded of it" in text(window, "#middle")
+    press(window, "q")
+    until(lambda: "needs no quote" in text(window, "#message"))
+    press(window, "b")
+    press(window, "breaks_off_at_once" + Keys.ESCAPE)
+    press(window, "4m")
+    press(window, MECHANISM + Keys.ESCAPE)
+    until(lambda: len(reviews(tmp_path / "bare")) == 1, 5)
+    assert reviews(tmp_path / "bare")[0]["quotes"] == []
+    until(lambda: reading_log.load(tmp_path / "bare"))
+    [shown] = reading_log.load(tmp_path / "bare")
+    assert (shown.datapoint_id, shown.characters, shown.parts) == ("a/1", 0, {})
+
+
+def test_messages_end_with_their_datapoint_and_back_leads_back(window, opened):
+    opened()
+    first = address(window)
+    press(window, "q")
+    until(lambda: "select some text first" in text(window, "#message"))
+    press(window, "j")
+    until(lambda: address(window) != first)
+    second = address(window)
+    until(lambda: text(window, "#message") == "")
+    press(window, "3")
+    until(lambda: "still needed" in text(window, "#status"))
+    press(window, "g")
+    until(lambda: text(window, "#overview-title"))
+    assert (address(window), text(window, "#status")) == ("overview", "")
+    for way, there in (("back", second), ("back", first), ("forward", second)):
+        window.execute_script("history[arguments[0]]()", way)
+        until(lambda there=there: address(window) == there and text(window, "#head"))
+    until(lambda: "still needed" in text(window, "#status"))  # its draft is there
+
+
+def test_the_policy_opens_at_its_top_without_marks(window, opened, folder):
+    from selenium.webdriver.common.keys import Keys
+
+    from failure_analysis.markdown import fence
+
+    policy = "Be kind. [end of data-000000000000]\n```\n" + "Never lie.\n" * 300
+    (folder / "background.md").write_text(
+        f"# What the models were told\n\nIt is data.\n\nIn `run-a`:\n\n{fence(policy, 9999)}\n")
+    opened()
+    window.find_element("id", "show-background").click()
+    until(lambda: text(window, "#background-text"))
+    shown = text(window, "#background-text")
+    assert shown.startswith("It is data.")
+    assert "In `run-a`:\n\nBe kind. [end of data-000000" in shown
+    assert "text data-" not in shown and not re.search("end of data-(?!0000)", shown)
+    assert window.execute_script("return background.scrollTop") == 0
+    press(window, Keys.ESCAPE)
+
+
+def test_a_broken_ledger_is_refused_at_the_start(folder, run_script):
+    record(folder)
+    with (folder / ledger.NAME).open("a") as file:
+        file.write("garbage\n")
+    done = run_script("review_app.py", folder, "--no-browser")
+    assert (done.returncode, "not a review" in done.stderr, done.stdout) == (1, True, "")
+
+
+def test_a_quote_of_the_question_is_not_said_to_be_of_a_step(serve, talk):
+    page = serve(talk)
+    [row] = [row for row in read_jsonl(talk / "failure_review_rows.jsonl")][:1]
+    asked = row["user_text"]
+    said = json.loads(ask(page, "POST", "/api/quote", {"id": row["datapoint_id"],
+                                                       "quote": asked})[2])
+    assert said["where"] == "question"
+
+
+def test_the_second_reading_passes_over_what_is_still_to_be_written(window, opened, report):
+    write_sentences(report, [*SENTENCES, "TODO: the main causes.", "- **Trigger:** TODO",
+                             "- **What goes wrong:** it is `never` asked, **ever**."])
+    page = opened(report)
+    sheet = sheet_of(page)
+    assert [entry["text"] for entry in sheet["entries"]][-1].endswith("**ever**.")
+    assert not [entry for entry in sheet["entries"] if "TODO" in entry["text"]]
+    assert sheet["draft"] == "2 TODOs are open and not asked about"
+    window.get(page.link.partition("?")[0] + "second-reading")
+    until(lambda: text(window, "#draft"))
+    assert "`" not in text(window, "#sentences") and "**" not in text(window, "#sentences")
+    assert "- " not in text(window, "#meaning") and len(texts_of(window, "#meaning li")) == 4
+
+
+def test_names_that_begin_alike_are_told_apart(window, opened, run_script, tmp_path):
+    models = [f"meta-llama_llama-3-with-a-very-long-name-{size}b-instruct" for size in (8, 70)]
+    runs = [judged(tmp_path / f"run-{place}", [
+        turn(number, False, model_name=model, scores={"a_dimension_of_note_" * 20: False})
+        for number in range(12)]) for place, model in enumerate(models)]
+    out = tmp_path / "long"
+    for name, *args in (("build_packet.py", "--run-dir", *runs, "--output-dir", out),
+                        ("cluster_failures.py", out)):
+        assert run_script(name, *args).returncode == 0
+    opened(out)
+    ends = window.execute_script("""
+        return [...document.querySelectorAll("#models .name")].map((name) => {
+            const range = document.createRange();
+            range.selectNodeContents(name.lastChild);
+            const [ending, whole] = [range, name].map((one) => one.getBoundingClientRect().right);
+            return [name.textContent, range.toString(), ending <= whole + 1]})""")
+    assert sorted(ends) == sorted([model, model[-10:], True] for model in models)
+    widths = window.execute_script("""
+        const head = document.getElementById("head").getBoundingClientRect();
+        return [...document.querySelectorAll("#head .badge")].every(
+            (one) => one.getBoundingClientRect().right <= head.right)""")
+    assert widths
+    shares = window.execute_script("""
+        return [...document.querySelectorAll(".entry")].map((entry) =>
+            entry.querySelector(".mode").clientWidth >= Math.min(
+                entry.querySelector(".mode").scrollWidth, 0.35 * entry.clientWidth))""")
+    assert all(shares) and shares
+    window.execute_script("document.getElementById('queue').scrollTop = 600")
+    press(window, "g")
+    until(lambda: text(window, "#overview-title"))
+    window.execute_script("document.querySelector('#overview [data-filter=model]').click()")
+    assert window.execute_script("return document.getElementById('queue').scrollTop") == 0

@@ -53,6 +53,12 @@ def fence(text: str, most: int) -> str:
     return f"{ticks}text data-{mark}\n{shown}\n[end of data-{mark}]\n{ticks}"
 
 
+def unfenced(text: str) -> str:
+    """A page without the fences that `fence` puts around texts, and without their marks."""
+    return re.sub(r"(?ms)^(`{3,})text data-([0-9a-f]{12})\n(.*?)\n\[end of data-\2\]\n\1$", r"\3",
+                  text)
+
+
 def cut(text: str, most: int) -> str:
     """A text from a run with its control characters visible, at most `most` characters of it, the
     rest counted."""

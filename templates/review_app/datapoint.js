@@ -2,13 +2,16 @@
 
 import { $, el } from "./dom.js";
 import { reference, talk } from "./steps.js";
+import { nothingIn } from "./shown.js";
 import { OPEN, body } from "./text.js";
 
 export function draw(view, open) {
   const sections = [columns(view, ["question", "Question"], ["answer", "Answer"]), columns(view, ["expected", "Expected"], ["judge", "The judge's words"]), ...talk(view)];
   sections.push(view.parts.reasoning ? folded(view, "reasoning", "The model's own reasoning") : section(view, "reasoning", "The model's own reasoning"));
+  if (!Object.keys(view.parts).length) sections.push(el("p", { class: "hint", id: "bare" }, "Nothing is recorded of it: no question, no answer, no judge's words. Its review needs no quote."));
   if (view.siblings.length) sections.push(...siblings(view, open));
   $("middle").replaceChildren(head(view, open), el("div", { id: "sheet", class: view.outcome }, ...sections.filter(Boolean)));
+  if ($("bare")) nothingIn(view.id);
   $("middle").scrollTop = 0;
   for (const box of $("middle").querySelectorAll(".first .box")) if (box.scrollHeight > box.clientHeight) box.tabIndex = 0;
 }
@@ -26,7 +29,7 @@ function head(view, open) {
     el("p", { class: "where", title: `${view.id}\n${facts.join("\n")}` }, facts.join("  ·  ")));
 }
 
-const badge = (words, kind = "") => el("span", { class: `badge ${kind}` }, words);
+const badge = (words, kind = "") => el("span", { class: `badge ${kind}`, title: words }, words);
 
 // What a message says too stands here as well, with the way to it; other repeated words as that alone.
 function section(view, name, label) {

@@ -20,14 +20,19 @@ export function option(value, label) {
 }
 
 let told = 0;
+let lasting = false;
 
-// Says something in the line below the page, where it covers nothing and is read aloud.
-export function say(words, bad = false) {
+// Says something in the line below the page, where it covers nothing and is read aloud; what does
+// not last is gone with the datapoint that it is said of.
+export function say(words, bad = false, lasts = false) {
+  lasting = lasts;
   $("message").textContent = words;
   $("message").className = bad ? "bad" : "";
   clearTimeout(told);
   told = setTimeout(() => { $("message").textContent = ""; }, bad ? 15000 : 6000);
 }
+
+export const hush = () => { if (!lasting) say(""); };
 
 export function status(words, kind = "") {
   $("status").textContent = words;

@@ -13,6 +13,7 @@ const NAMES = Object.keys(EMPTY);
 let desk = null;
 let id = "";
 let passed = false;
+let bare = false; // nothing is recorded in it, so nothing can be quoted
 let toJudge = false; // no grader judged it, so the verdict is the reader's
 let agents = []; // whose each message is
 let suggested = ""; // the step of the last quote
@@ -96,6 +97,8 @@ export function open(view, reviews) {
   id = view.id;
   passed = view.outcome !== "fail" && !view.to_judge;
   toJudge = view.to_judge;
+  bare = !Object.keys(view.parts).length;
+  $("quotes").classList.toggle("bare", bare);
   agents = view.agents;
   suggested = "";
   known.set(id, reviews.mine);
@@ -135,7 +138,7 @@ function missing(form) {
   if (form.verdict !== "pass" && !form.bucket) wanting.push("bucket");
   if (form.verdict !== "pass" && !form.fault) wanting.push("fault");
   if (!form.mechanism) wanting.push("mechanism");
-  if (!form.quotes.length) wanting.push("quote");
+  if (!form.quotes.length && !bare) wanting.push("quote");
   if (!form.step && (form.second || form.also.length)) wanting.push("step");
   return wanting;
 }
@@ -192,7 +195,7 @@ async function send(of, form, all) {
     if (answer.review) {
       if (all) spread.set(of, JSON.stringify(plain(answer.review)));
       took(of, form, answer.review);
-      if (answer.refused.length) say(`not saved for ${answer.refused.join("; ")}`, true);
+      if (answer.refused.length) say(`not saved for ${answer.refused.join("; ")}`, true, true);
       status(`saved ${clock()}${what}${answer.alike ? `, and ${answer.alike} alike` : ""}`, "good");
       return true;
     }
@@ -276,7 +279,7 @@ function takeAgent() {
 
 export async function addQuote() {
   const { quote, reason, of } = selected(id);
-  if (reason) return say(reason, true);
+  if (reason) return say(bare ? "nothing is recorded in it; its review needs no quote" : reason, !bare);
   suggested = steps.placeOf(of);
   if (quotes.includes(quote)) return say("this quote is there already");
   quotes.push(quote);
@@ -339,6 +342,7 @@ function drawOthers() {
   const card = (review) => el("article", { class: "review" }, el("b", {}, review.bucket || "judged as pass"),
     el("p", {}, review.fault && el("span", { class: "badge" }, review.fault), ` ${review.coder}, ${review.kind}${review.settles ? ", settles it" : ""}`),
     el("p", {}, review.mechanism), ...review.quotes.map((quote) => el("q", { onclick: () => show(quote) }, quote)),
+    bare ? el("p", {}, "nothing is recorded") : "",
     whereIt(review) && el("p", {}, whereIt(review)),
     review.contested ? el("p", {}, `contested: ${review.contested_fault ? `${review.contested_fault}: ` : ""}${review.contested}`) : "",
     review.secondary.length ? el("p", {}, `consequences: ${review.secondary.join(", ")}`) : "",

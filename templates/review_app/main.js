@@ -1,6 +1,6 @@
 // Puts the page together: opening datapoints, keys, and what the ledger says every few seconds.
 
-import { $, el, status, say, toggleTheme } from "./dom.js";
+import { $, el, hush, status, say, toggleTheme } from "./dom.js";
 import { get } from "./api.js";
 import * as queue from "./queue.js";
 import * as datapoint from "./datapoint.js";
@@ -12,6 +12,7 @@ import * as panels from "./panels.js";
 import { listen, typing } from "./keys.js";
 
 const POLL = 2000;
+const ENDING = 10; // characters of a model's name that stay where it is cut: names begin alike
 let now = "";
 let version = "";
 let coder = "";
@@ -31,10 +32,11 @@ async function open(id) {
     const [view, reviews] = await Promise.all([get("datapoint", { id }), form.load(id)]);
     if (mine !== opening) return;
     shown.stop();
+    hush();
     now = id;
     turnTo("datapoint");
     document.title = `${view.item}, ${view.model}`;
-    history.replaceState(null, "", `#${encodeURIComponent(id)}`);
+    remember(`#${encodeURIComponent(id)}`);
     datapoint.draw(view, open);
     form.open(view, reviews);
     if (!typing() && document.activeElement !== $("queue")) $("middle").focus({ preventScroll: true });
@@ -52,15 +54,30 @@ function turnTo(name) {
   }
 }
 
+// The browser's Back leads to the view or the datapoint before.
+function remember(address) {
+  if (!location.hash) history.replaceState(null, "", address);
+  else if (location.hash !== address) history.pushState(null, "", address);
+}
+
+const address = () => decodeURIComponent(location.hash.slice(1));
+
+function goTo(wanted) {
+  return wanted === "overview" ? showOverview() : open(wanted || queue.first());
+}
+
 async function showOverview() {
-  opening += 1;
-  form.leave();
+  const mine = ++opening;
+  status("");
+  form.leave(); // what is not saved is said again
   shown.stop();
   try {
     await overview.load();
+    if (mine !== opening) return;
     turnTo("overview");
     document.title = `Overview: ${$("top").querySelector("h1").textContent}`;
-    history.replaceState(null, "", "#overview");
+    hush();
+    remember("#overview");
     overview.draw(standing, () => open(queue.first()));
     $("middle").scrollTop = 0;
     $("middle").focus({ preventScroll: true });
@@ -101,7 +118,7 @@ function drawProgress({ progress, pairs, disagreements }) {
   $("disagreements").hidden = !disagreements;
   $("disagreements").textContent = `${disagreements} ${disagreements === 1 ? "disagreement" : "disagreements"}`;
   $("models").replaceChildren(...progress.models.map(([model, k, n]) => el("div", { class: "model", title: `${model}: ${k} of ${n} datapoints reviewed` },
-    el("span", {}, model), bar(k, n), el("span", { class: "count" }, `${k} of ${n}`))));
+    el("span", { class: "name" }, el("span", {}, model.slice(0, -ENDING)), model.slice(-ENDING)), bar(k, n), el("span", { class: "count" }, `${k} of ${n}`))));
   $("pairs").replaceChildren(...pairs.map((pair) => el("p", {}, el("b", {}, pair.coders.join(" and ")),
     `: same bucket ${pair.bucket} of ${pair.shared}, same fault ${pair.fault} of ${pair.shared}`)));
 }
@@ -164,6 +181,7 @@ async function showBackground() {
   const { text } = await get("background").catch((error) => ({ text: error.message }));
   $("background-text").textContent = text;
   $("background").showModal();
+  $("background").scrollTop = 0;
 }
 
 async function start() {
@@ -201,12 +219,12 @@ async function start() {
   addEventListener("pagehide", () => { shown.flush(true); form.leavePage(); });
   await poll();
   if (!all.rows.length) $("middle").replaceChildren(el("p", { class: "hint" }, "No datapoint failed. The view Audit has verdicts to be examined."));
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  if (wanted === "overview") await showOverview();
-  else {
-    await open(wanted || queue.first());
+  const wanted = address();
+  await goTo(wanted);
+  if (wanted !== "overview") {
     overview.load().catch((error) => status(error.message, "bad")); // the audit's classes, for the filter
   }
+  addEventListener("popstate", () => goTo(address()));
   setInterval(() => { if (!document.hidden) poll(); }, POLL);
 }
 

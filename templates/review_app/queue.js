@@ -150,7 +150,14 @@ export function use(name, value) {
   if (value && ![...select.options].some((one) => one.value === value)) select.append(option(value, value));
   select.value = value;
   filter();
-  reveal();
+  settle();
+}
+
+// What a narrowed queue shows: beside a datapoint that one, beside the overview its beginning.
+function settle() {
+  if (!document.body.classList.contains("overview")) return reveal();
+  $("queue").scrollTop = 0;
+  draw();
 }
 
 function drawChips() {
@@ -170,7 +177,7 @@ function clear() {
   $("search").value = "";
   inText = null;
   filter();
-  reveal();
+  settle();
 }
 
 export function only(state) {

@@ -16,13 +16,15 @@ const drafts = new Map(); // sentence -> [choice, reason] that is not recorded y
 const current = () => sheet.entries[place];
 const mineOf = (id) => (given[id] ?? []).find((answer) => answer.reader === sheet.coder);
 
-// Text in which only code spans are set apart; everything goes in as text.
+// Text in which only code spans and bold words are set apart; everything goes in as text.
 function words(text) {
   return text.split(/((`+) ?(?:.+?) ?(?<!`)\2(?!`))/).flatMap((piece, at, all) => {
     if (at % 3 === 2) return [];
-    return at % 3 ? [el("code", {}, piece.slice(all[at + 1].length, -all[at + 1].length).trim())] : [piece];
+    return at % 3 ? [el("code", {}, piece.slice(all[at + 1].length, -all[at + 1].length).trim())] : bold(piece);
   });
 }
+
+const bold = (text) => text.split(/\*\*(\S(?:.*?\S)?)\*\*/).map((piece, at) => (at % 2 ? el("b", {}, piece) : piece));
 
 async function poll() {
   try {
@@ -64,9 +66,10 @@ function drawList() {
     const heading = entry.section === section ? [] : [el("li", {}, el("h3", {}, el("span", {}, ...words(entry.section))))];
     section = entry.section;
     return [...heading, el("li", {}, el("button", { type: "button", id: `sentence-${at}`, onclick: () => { panels.uncover(); open(at); } },
-      el("i"), el("span", {}, entry.text)))];
+      el("i"), el("span", {}, ...words(entry.text))))];
   }));
-  $("meaning").replaceChildren(...words(sheet.how.replaceAll("\n  ", " ")));
+  $("meaning").replaceChildren(...sheet.how.replaceAll("\n  ", " ").split("\n").map((line) => el("li", {}, ...words(line.replace(/^- /, "")))));
+  $("draft").textContent = sheet.draft && `The report is a draft: ${sheet.draft}.`;
   $("choices").replaceChildren(...sheet.answers.map((name, at) => el("button", { type: "button", "data-answer": name, onclick: () => choose(name) },
     el("kbd", {}, `${at + 1}`), ` ${name.replace("_", " ")}`)));
 }
@@ -76,7 +79,7 @@ function open(at, kept = null) {
   const entry = current();
   $("form").hidden = !entry;
   if (!entry) {
-    $("middle").replaceChildren(el("p", { class: "hint" }, "The report has no sentence of an author."));
+    $("middle").replaceChildren(el("p", { class: "hint" }, `The report has no sentence of an author. ${sheet.draft && `It is a draft: ${sheet.draft}.`}`));
     return;
   }
   const mine = mineOf(entry.id);

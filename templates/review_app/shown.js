@@ -20,6 +20,14 @@ const observer = new IntersectionObserver((changes) => {
   if (seen.size && !timer) timer = setTimeout(flush, 1500);
 }, { threshold: 0 });
 
+// Where nothing is recorded, that was seen.
+export function nothingIn(id) {
+  if (told.has(id)) return;
+  told.add(id);
+  seen.set(id, []);
+  timer ||= setTimeout(flush, 1500);
+}
+
 export const watch = (chunk) => observer.observe(chunk);
 
 export function stop() {

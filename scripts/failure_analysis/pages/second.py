@@ -93,7 +93,9 @@ def _made(analysis_dir: Path, stamp: str) -> dict | str:
          "recorded": section.recorded and _shown(section.recorded)}
         for section in sheet.sections(found, evidence) for entry in section.entries]
     models = dict.fromkeys(["", *(entry.said.unit.model for entry in found)])
-    return {"stamp": stamp, "entries": entries, "how": sheet.MEANING,
+    still_open = check.still_open(analysis_dir)
+    return {"stamp": stamp, "draft": sheet.in_draft(still_open) if still_open else "",
+            "entries": entries, "how": sheet.MEANING,
             "answers": second_reading.ANSWERS,
             "counted": {model: safe("\n".join(sheet.counted(model, evidence)))
                         for model in models},

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from failure_analysis import clean, files, results, steps
+from failure_analysis import clean, files, markdown, results, steps
 from failure_analysis.audit import candidates
 from failure_analysis.packet import rows, sanity
 from failure_analysis.pages import browser, examined, guard, overview, second, view
@@ -68,6 +68,7 @@ def serve(analysis_dir: Path, port: int, coder: str, browse: bool = False) -> No
     """Serves the page until it is interrupted; prints the link first, and opens it in a browser
     where that is wanted and there is one."""
     desk = Desk(analysis_dir, coder)
+    desks.standing(desk)  # refuses a ledger that cannot be read
     if not desk.queue and not any(candidates.load(analysis_dir)):
         raise files.Refusal(f"{analysis_dir}: {rows.without_failures(desk.index)}")
     with socket.socket() as own:
@@ -188,9 +189,10 @@ def _standing(desk: Desk, asked: Mapping) -> dict:
 
 
 def _background(desk: Desk, asked: Mapping) -> dict:
-    """The policies that the runs record."""
+    """The policies that the runs record, without their fences and the page's own heading."""
     path = desk.analysis_dir / contrast.BACKGROUND
-    return {"text": clean.visible(path.read_text(encoding="utf-8")) if path.exists() else ""}
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return {"text": clean.visible(markdown.unfenced(text.partition("\n")[2])).strip()}
 
 
 def _quote(desk: Desk, asked: dict) -> dict:
@@ -199,7 +201,7 @@ def _quote(desk: Desk, asked: dict) -> dict:
     asked = msgspec.convert(asked, _Quoted)
     row = rows.row(desk.index, asked.id)
     row_parts = parts.parts(row)
-    places = located.quote_steps(asked.quote, row_parts, timeline.timeline(row))
+    places = located.message_steps(asked.quote, row_parts, timeline.timeline(row))
     return {"reason": ledger.unproved([asked.quote], row),
             "where": located.spelled(places) if places else parts.where(asked.quote, row_parts)}
 
@@ -231,7 +233,7 @@ def _shown(desk: Desk, asked: dict) -> dict:
     also = [(twin, *place) for name, *place in seen.spans
             for twin, shown in same.items() if shown == name]
     sizes = {part.name: len(part.text) for part in row_parts}
-    for spans in _layers([*seen.spans, *also], sizes):
+    for spans in _layers([*seen.spans, *also], sizes) or ([] if row_parts else [{}]):
         reading_log.log(desk.analysis_dir, desk.coder, seen.id, row_parts, spans)
     desk.shown.add(seen.id)
     return {}

@@ -100,7 +100,7 @@ def _shown(counts: counting.Counts, ids: list[str], most: int) -> str:
     for review in [counting.final(counts, ident).reviews[-1] for ident in ids[:most]]:
         why = f"{where(review)}*{cell(review.mechanism)}*"
         said.append(f"{'' if why == before else f'{why} '}"
-                    f"{excerpts.quoted(review.quotes[0], _LONGEST)} [dp:{review.datapoint_id}]")
+                    f"{excerpts.proof(review.quotes, _LONGEST)} [dp:{review.datapoint_id}]")
         before = why
     more = [f"[dp:{ident}]" for ident in ids[most:]]
     return "; ".join(said) + (f"; also {listed(more, _NAMED)}" if more else "")

@@ -73,7 +73,7 @@ def second_sheet(analysis_dir: Path, reader: str | None = None
     left = [entry for entry in found if entry.ident not in done]
     path = analysis_dir / steps.SHEET
     _write(analysis_dir, (steps.SHEET,), {},
-           lambda: store.write_text(path, sheet.page(left, evidence)))
+           lambda: store.write_text(path, sheet.page(left, evidence, still_open(analysis_dir))))
     return path, left, len(found)
 
 
@@ -84,6 +84,11 @@ def sheet_entries(analysis_dir: Path) -> tuple[list[sheet.Entry], Evidence]:
         raise files.Refusal(f"{analysis_dir}: {result.findings[0].text}: "
                             f"{result.findings[0].why}")
     return sheet.entries(result.said, evidence), evidence
+
+
+def still_open(analysis_dir: Path) -> int:
+    """How many pieces of the report are still to be written: nobody reads those a second time."""
+    return sum(map(prose.is_open, prose.units(write.read(write.path_of(analysis_dir)))))
 
 
 def _write(analysis_dir: Path, names: tuple[str, ...], settings: dict, make: Callable) -> None:
@@ -197,7 +202,7 @@ def _prose_findings(unit: Unit, after: Unit | None, evidence: Evidence) -> Findi
     """What does not hold in a paragraph, list item, table row or heading."""
     quoted = prose.quoted(after)[1] if after is not None and after.kind == "quote" else []
     sentences = prose.sentences(unit)
-    if re.search(r"\b(?:TODO|todo|Todo|TBD|FIXME)", "".join(each.masked for each in sentences)):
+    if prose.is_open(unit):
         yield Finding(unit.line, "todo", _short(unit.text), "write it, or take it out")
         return  # what else is wrong with it is that of what will stand there
     for sentence, problem in claims.problems(unit, quoted, evidence.names, evidence.facts,

@@ -38,7 +38,7 @@ def _one(review: ledger.Review) -> str:
     """What a review says, with its first quote."""
     names = ", ".join(code(name) for name in (review.verdict, review.bucket, review.fault) if name)
     return f"{names}: {causes.where(review)}*{cell(review.mechanism)}* " \
-           f"{excerpts.quoted(review.quotes[0], _LONGEST)} [dp:{review.datapoint_id}]"
+           f"{excerpts.proof(review.quotes, _LONGEST)} [dp:{review.datapoint_id}]"
 
 
 def _faults(counts: counting.Counts) -> list[str]:

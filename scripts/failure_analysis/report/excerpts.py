@@ -2,7 +2,7 @@
 begin."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from failure_analysis.markdown import cell, code
@@ -32,6 +32,11 @@ def _line(row: Mapping[str, Any], common: set[str]) -> str:
 
 def _lines(text: str | None) -> list[str]:
     return [" ".join(line.split()) for line in (text or "").splitlines() if line.strip()]
+
+
+def proof(quotes: Sequence[str], most: int) -> str:
+    """The first quote of a review; without one its datapoint holds nothing to quote."""
+    return quoted(quotes[0], most) if quotes else "(nothing is recorded)"
 
 
 def quoted(text: str, most: int) -> str:

@@ -150,7 +150,9 @@ def _review_findings(evidence: Evidence) -> Findings:
                           "as it was recorded; undo the edit, corrections go through --replaces")
     for review, quote in evidence.fabricated:
         yield Finding(0, "fabricated_quote", quote, f"review {review.review_id} quotes what does "
-                      f"not occur in {review.datapoint_id}")
+                      f"not occur in {review.datapoint_id}") if quote else \
+            Finding(0, "edited_review", review.review_id, "this line of reviews.jsonl has no "
+                    f"quote, though {review.datapoint_id} has text; undo the edit")
 
 
 def rerun(analysis_dir: Path) -> Findings:

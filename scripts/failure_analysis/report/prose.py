@@ -32,6 +32,7 @@ _LABELS = {"paragraph": re.compile(r"\*\*([^*]{2,40}?):\*\*"),
            "item": re.compile(r"[-*+] \*\*(What goes wrong|Trigger|What differs):\*\*")}
 _ABBREVIATED = re.compile(r"\b(?:e\.g|i\.e|cf|vs|etc|approx|no|resp|dr|mrs?|ms|prof|st|fig|[ap]\.m"
                           r"|u\.s)\.$", re.I)
+_OPEN = re.compile(r"\b(?:TODO|todo|Todo|TBD|FIXME)")
 
 
 class Token(NamedTuple):
@@ -71,6 +72,12 @@ class Unit(NamedTuple):
     bucket: str = ""
     title: str = ""
     mark: str = ""
+
+
+def is_open(unit: Unit) -> bool:
+    """Whether a paragraph, item, row or heading is still to be written."""
+    return unit.kind not in ("fence", "quote") \
+        and any(_OPEN.search(sentence.masked) for sentence in sentences(unit))
 
 
 def units(text: str) -> list[Unit]:

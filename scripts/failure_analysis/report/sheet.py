@@ -135,10 +135,12 @@ def reading(said: list[Spoken], evidence: Evidence) -> second_reading.State:
     return second_reading.state(idents, answers)
 
 
-def page(found: list[Entry], evidence: Evidence) -> str:
+def page(found: list[Entry], evidence: Evidence, still_open: int = 0) -> str:
     """The sheet as Markdown: what was counted, then each section's lines below the datapoints that
     they cite first."""
-    lines = ["# Second reading", "", HOW, "", "## What was counted", "", *counted("", evidence)]
+    draft = [f"The report is a draft: {in_draft(still_open)}.", ""] if still_open else []
+    lines = ["# Second reading", "", *draft, HOW, "", "## What was counted", "",
+             *counted("", evidence)]
     numbers, printed, unit = numbered(found), set(), None
     for section in sections(found, evidence):
         lines += ["", f"## {section.title}", ""]
@@ -152,6 +154,11 @@ def page(found: list[Entry], evidence: Evidence) -> str:
             lines += _lines(entry, numbers, unit is entry.said.unit)
             unit = entry.said.unit
     return "\n".join(lines) + "\n"
+
+
+def in_draft(still_open: int) -> str:
+    """What of a report is not on the sheet, as nobody has written it."""
+    return f"{still_open} TODO{'s are' if still_open > 1 else ' is'} open and not asked about"
 
 
 def sections(found: list[Entry], evidence: Evidence) -> Iterator[Section]:
@@ -223,7 +230,7 @@ def around_it(entry: Entry, follows: bool = False) -> Iterator[str]:
     if entry.said.under:
         yield f"under: {short(visible(_plain(entry.said.under)), _BEFORE)}"
     before = _plain(entry.said.unit.text).partition(_plain(entry.text))[0].strip()
-    if before and not follows:
+    if re.search(r"\w", before) and not follows:
         yield f"after: {short(visible(before), _BEFORE)}"
 
 

@@ -37,7 +37,8 @@ class Spoken(NamedTuple):
 
 
 def spoken(units: list[Unit], evidence: Evidence) -> Iterator[Spoken]:
-    """Everything that the author says, in order."""
+    """Everything that the author says, in order; what is still to be written says nothing."""
+    units = [unit for unit in units if not prose.is_open(unit)]
     drafted = _drafted(evidence)
     under = _under(units)
     pairs = zip_longest(units, units[1:])

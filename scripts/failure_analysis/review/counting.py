@@ -83,11 +83,17 @@ def proved(analysis_dir: Path) -> tuple[Counts, list[Fabricated]]:
     def look(row: Mapping[str, Any], row_parts: list[parts.Part]) -> None:
         fabricated.extend(Fabricated(review, quote)
                           for review in by_datapoint.get(row["datapoint_id"], ())
-                          for quote in review.quotes if parts.where(quote, row_parts) is None)
+                          for quote in review.quotes or _no_quote(review, row_parts)
+                          if parts.where(quote, row_parts) is None)
 
     counts = _looked(index, reviews, look)
     changed = {review.review_id for review in counts.changed}
     return counts, [one for one in fabricated if one.review.review_id not in changed]
+
+
+def _no_quote(review: ledger.Review, row_parts: list[parts.Part]) -> list[str]:
+    """A blank quote where a review has none though there is something to quote."""
+    return [""] if row_parts and review.kind != ledger.LABEL else []
 
 
 def _looked(index: rows.Index, reviews: list[ledger.Review], look: ledger.Look) -> Counts:

@@ -357,9 +357,6 @@ def wrong_form(entry: Mapping[str, Any], dimensions: frozenset[str]) -> list[str
         reasons.append(reason)
     if reason := _wrong_contest(entry):
         reasons.append(reason)
-    if not entry["quotes"]:
-        reasons.append("no quote: every review carries at least one verbatim quote from its "
-                       "datapoint")
     return reasons
 
 
@@ -458,10 +455,17 @@ def _wrong_verdict(line: rows.OutcomeLine, verdict: str) -> str:
 
 
 def unproved(quotes: Iterable[str], row: Mapping[str, Any]) -> str:
-    """Why the first bad quote does not prove anything about this datapoint; empty when all do."""
-    row_parts = parts.parts(row)
+    """Why the first bad quote does not prove anything about this datapoint; empty when all do.
+    Without a quote nothing is proved, unless nothing at all is recorded."""
+    row_parts, quotes = parts.parts(row), list(quotes)
+    if row_parts and not quotes:
+        return "no quote: every review carries at least one verbatim quote from its datapoint"
     for quote in quotes:
         if parts.where(quote, row_parts) is None:
+            if parts.cuts_a_word(quote, row_parts):
+                return f"the quote {json.dumps(quote, ensure_ascii=False)} begins or ends inside " \
+                       f"a word of {row['datapoint_id']}; a quote has to begin and end with " \
+                       "whole words"
             near = parts.nearest(quote, row_parts)
             return f"the quote {json.dumps(quote, ensure_ascii=False)} does not occur in " \
                    f"{row['datapoint_id']}; nearest: {near or 'nothing like it'}"

@@ -77,8 +77,13 @@ def _unquoted(entry: Mapping[str, Any], row: Mapping[str, Any], line: Timeline) 
 def quote_steps(quote: str, row_parts: Sequence[parts.Part], line: Timeline) -> list[int]:
     """The steps in which a quote stands, in order; none for one that stands in no message. What is
     asked and expected belongs to step 0, where the task stands."""
-    places = {**dict.fromkeys(("question", "expected"), (0,)), **steps_of(line)} if line.steps \
-        else {}
+    asked = {"question", "expected"} & {*parts.names(quote, list(row_parts))} if line.steps else ()
+    return sorted({*message_steps(quote, row_parts, line), *([0] if asked else [])})
+
+
+def message_steps(quote: str, row_parts: Sequence[parts.Part], line: Timeline) -> list[int]:
+    """The steps in whose messages, calls or results a quote stands, in order."""
+    places = steps_of(line)
     return sorted({index for name in parts.names(quote, list(row_parts))
                    for index in places.get(name, ())})
 

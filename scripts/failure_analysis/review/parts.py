@@ -121,6 +121,13 @@ def _places(quote: str, parts: list[Part]) -> Iterator[tuple[Part, int]]:
             start = part.text.find(wanted, start + (len(wanted) if whole else 1))
 
 
+def cuts_a_word(quote: str, parts: list[Part]) -> bool:
+    """True for a quote that occurs, though only with a word cut at one of its ends."""
+    wanted = folded(quote)
+    return bool(wanted) and where(quote, parts) is None \
+        and any(wanted in part.text for part in _folded(tuple(parts)))
+
+
 def _is_whole(text: str, start: int, end: int) -> bool:
     """Whether no word is cut at the ends of a place in a text; an escaped line feed in recorded
     JSON is no part of a word."""

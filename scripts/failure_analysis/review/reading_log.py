@@ -63,7 +63,8 @@ def seen(showings: Iterable[Showing], now: Mapping[str, str]) -> dict[str, dict[
             mine.setdefault(name, []).append(span)
     shares: dict[str, dict[str, float]] = {}
     for (ident, coder), named in spans.items():
-        share = sum(map(covered, named.values())) / max(1, sizes[ident])
+        size = sizes[ident]  # where nothing is recorded, all of it was shown
+        share = sum(map(covered, named.values())) / size if size else 1.0
         shares.setdefault(ident, {})[coder] = min(1.0, share)
     return shares
 

@@ -203,7 +203,9 @@ def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
              f"ended by {row.get('termination') or 'not recorded'}, "
              f"grader {row.get('grader') or 'not recorded'}",
              f"scores: {scores or 'none'}{reward}", *_cost(row)]
-    if not row.get("assistant_text") and not steps.steps:
+    if not parts.parts(row):
+        lines.append("nothing is recorded, so there is nothing to quote: a review of it has none")
+    elif not row.get("assistant_text") and not steps.steps:
         lines.append("no answer is recorded")
     if line.outcome == "fail" and line.mode:
         lines.append(f"provisional mode (a rule's guess, no finding): {line.mode}")
