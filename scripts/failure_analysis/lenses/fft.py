@@ -127,9 +127,10 @@ def analyse(group: Group, prompts: Prompts, seed: int) -> dict[str, Any]:
     linked = _linked(table, spelled, result)
     result = _labelled(result, labels, linked, table, spelled)
     if any(each.feature == spelling.FORM and not each.artefact for each in linked):
-        as_is = spelling.associations(table, spelling.more(table, features))[-1]
-        if as_is.artefact:
-            result["evidence"].append(spelling.only_by_length(as_is))
+        result["evidence"] += [
+            spelling.only_by_length(each)
+            for each in spelling.associations(table, spelling.more(table, features))
+            if each.feature == spelling.FORM and each.artefact]
     return result
 
 
