@@ -165,6 +165,41 @@ def test_a_label_of_spelling_denies_no_test(n: int, odds: float, label: str) -> 
         assert (label in ("clean", "no_artifact_detected")) == (linked[0].p_adj > spelling.HINT)
 
 
+def formed(seed: int, n: int, shift: float, slope: float, odds: float, of_length: float
+           ) -> list[spelling.Association]:
+    """The associations of form in prompts of which .4 have another one, so much longer (in the
+    log); irregularity follows length with a slope, the odds of failure both."""
+    rng = np.random.default_rng(seed)
+    level, other = rng.integers(0, 4, n), rng.random(n) < 0.4
+    spread = rng.normal(0, 0.02 if shift else 0.3, n)
+    lengths = 4 + 0.2 * level + shift * other + spread
+    wrong = rng.random(n) < expit(0.3 * level - 0.5 + np.log(odds) * (other - 0.4)
+                                  + of_length * spread)
+    features = np.full((n, len(spelling.NAMES)), np.nan)
+    features[:, -1] = (0.2 * other if odds != 1 or shift else 0) + slope * spread + rng.normal(
+        0, 0.03, n)
+    table = group(wrong, length=level).table
+    split = spelling.more(table, features, lengths)
+    return spelling.associations(table, split,
+                                 finer=spelling.quarters(table.levels(), lengths, split))
+
+
+def test_what_only_follows_the_length_of_prompts_is_no_form() -> None:
+    called = [spelling.label(formed(seed, 1300, 0, slope, 1, 2)) for slope in (-0.2, 0.2)
+              for seed in range(60)]
+    assert sum(label in ("form_artifact", "form_or_length") for label in called) <= 6
+
+
+def test_a_form_is_called_beside_a_length_that_matters_and_may_be_told_from_it() -> None:
+    beside = [formed(seed, 700, 0, -0.2, 5, 2) for seed in range(10)]
+    assert [spelling.label(linked) for linked in beside].count("form_artifact") >= 9
+    assert "net of length, than others" in spelling.sentences(beside[0])[0]
+    assert "among prompts of equal length" in spelling.sentences(beside[0])[0]
+    longer = [formed(seed, 700, 0.4, 0, 5, 0) for seed in range(10)]
+    assert {spelling.label(linked) for linked in longer} == {"form_or_length"}
+    assert "to tell it from length" in spelling.sentences(longer[0])[0]
+
+
 @pytest.mark.parametrize("odds", [6, 1 / 6])
 def test_the_form_of_prompts_needs_no_tokens(odds: float) -> None:
     rng = np.random.default_rng(6)
@@ -177,7 +212,8 @@ def test_the_form_of_prompts_needs_no_tokens(odds: float) -> None:
     assert np.nanmin(features[ragged, -1]) > np.nanmax(features[~ragged, -1])
     wrong = rng.random(500) < expit(-0.5 + np.log(odds) * (ragged - 0.3))
     item, samples = np.arange(500), group(wrong, length=level)
-    prompts = fft.Prompts(item, item, [np.zeros(3, int)] * 500, features, [np.zeros(3)] * 500,
+    prompts = fft.Prompts(item, item, [np.zeros(3, int)] * 500, features,
+                          np.array(list(map(spelling.length, texts))), [np.zeros(3)] * 500,
                           ("text pieces",), False)
     result = fft.analyse(samples, prompts, 0)
     assert result["pattern"] == "form_artifact" and "the model's tokens" in result["need"][0]
@@ -433,7 +469,7 @@ def test_identical_runs_change_nothing_that_fft_says_of_spelling() -> None:
 
     def result(item: np.ndarray) -> dict:
         samples = group(wrong[item], item, length=level[item])
-        return fft.analyse(samples, fft.Prompts(samples.table.row, item, short, lines,
+        return fft.analyse(samples, fft.Prompts(samples.table.row, item, short, lines, np.ones(200),
                                                 [np.zeros(3)] * 200, ("ids",), True), 0)
 
     once, often = map(result, (np.arange(200), np.repeat(np.arange(200), 8)))

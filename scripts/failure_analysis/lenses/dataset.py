@@ -266,16 +266,15 @@ def _tokens(value: Any) -> tuple[float, int]:
 
 
 def _limit(raw: samples.Raw, config: Config) -> float:
-    limits = (raw.fields.get("token_limit"), (raw.eval_entry or {}).get("token_limit"),
-              config.token_limit)
-    return _first_number(*(limit for limit in limits if is_number(limit) and limit > 0))
+    for limit in (raw.fields.get("token_limit"), (raw.eval_entry or {}).get("token_limit"),
+                  config.token_limit):
+        if is_number(limit) and limit > 0:
+            return float(limit)
+    return math.nan
 
 
 def _first_number(*values: Any) -> float:
     return next((float(value) for value in values if is_number(value)), math.nan)
-
-
-
 
 
 def texts(table: Table) -> Iterator[tuple[int, Text]]:

@@ -5,7 +5,8 @@ It can say that spelling differs and that it goes with failure; never that a mod
 something."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,18 +23,20 @@ MOST_PROMPTS = 200  # prompts of a spectrum
 PLACES = ("inside", "appended")  # values of the confounder parameter
 # A rhythm that grows with length is the layout of a task, no fault: it leads only where nothing
 # was said of failures.
-_ORDER = ("tokenization_artifact", "form_artifact", "spectral_peak_collapse", "negligible", "clean",
-          "no_artifact_detected", "band_limited_gain")
+_ORDER = ("tokenization_artifact", "form_artifact", "form_or_length", "spectral_peak_collapse",
+          "negligible", "clean", "no_artifact_detected", "band_limited_gain")
 
 
 class Prompts(NamedTuple):
     """The distinct prompts of a table: its rows, which prompt each has, their texts' classes,
-    features, tokens, and what the tokens are. `raw` keeps the ids for the original's spectrum."""
+    features, lengths, tokens, and what the tokens are. `raw` keeps the ids for the original's
+    spectrum."""
 
     row: np.ndarray
     of_row: np.ndarray
     classes: list[np.ndarray]
     features: np.ndarray
+    lengths: np.ndarray
     raw: list[np.ndarray]
     units: tuple[str, ...]
     tokens_known: bool
@@ -76,7 +79,8 @@ def read(table: Table) -> Prompts:
         features[mine] = spelling.table_of([(texts[at], made[at]) for at in mine])
     if not tokens_known:
         features[:, -1] = [spelling.irregularity(text) for text in texts]
-    return Prompts(table.row, of_row, classes, features, raw, tuple(units), tokens_known)
+    lengths = np.array([spelling.length(text) for text in texts])
+    return Prompts(table.row, of_row, classes, features, lengths, raw, tuple(units), tokens_known)
 
 
 def _recorded(text: dataset.Text, ident: str) -> tokens.Tokens:
@@ -88,7 +92,6 @@ def _recorded(text: dataset.Text, ident: str) -> tokens.Tokens:
         raise files.Refusal(f"{ident}: token_offsets are not one [start, end] within the prompt "
                             "for each of prompt_token_ids; correct them or leave them out")
     return tokens.Tokens(text.prompt_ids, [tuple(span) for span in spans])
-
 
 
 
@@ -117,11 +120,21 @@ def analyse(group: Group, prompts: Prompts, seed: int) -> dict[str, Any]:
         result["need"].append("the model's tokens: a tokenizer file in the dataset config, or "
                               "prompt_token_ids with token_offsets; without them the form of the "
                               "text alone is held against failure")
-    spelled = spelling.more(table, prompts.features[of_sample])
-    return _labelled(result, labels, _linked(table, spelled, result), table, spelled)
+    features, lengths = prompts.features[of_sample], prompts.lengths[of_sample]
+    split = spelling.more(table, features, lengths)
+    spelled = partial(spelling.associations, table, split,
+                      finer=spelling.quarters(table.levels(), lengths, split))
+    linked = _linked(table, spelled, result)
+    result = _labelled(result, labels, linked, table, spelled)
+    if any(each.feature == spelling.FORM and not each.artefact for each in linked):
+        result["evidence"] += [
+            spelling.only_by_length(each)
+            for each in spelling.associations(table, spelling.more(table, features))
+            if each.feature == spelling.FORM and each.artefact]
+    return result
 
 
-def _linked(table: Table, spelled: np.ndarray, result: dict) -> list[spelling.Association]:
+def _linked(table: Table, spelled: Callable, result: dict) -> list[spelling.Association]:
     """Spelling against failure; adds to the result all that it rests on."""
     failed, alike = int((table.outcome != CORRECT).sum()), spelling.alike(table)
     as_worth = ", as runs of one item are worth" if alike > 1 else ""
@@ -129,13 +142,13 @@ def _linked(table: Table, spelled: np.ndarray, result: dict) -> list[spelling.As
              for name, number in (("failures", failed), ("passes", len(table) - failed))]
     linked = []
     if not findings.short_of(gates):
-        linked = spelling.associations(table, spelled, alike)
+        linked = spelled(alike)
         if not linked:
             result["need"].append("a spelling feature that varies in three levels or more")
     result["gates"] += gates
     result["need"] += findings.short_of(result["gates"])
     result["caveats"] += findings.runs_alike(len(table), alike)
-    for feature, odds, p_adj in linked:
+    for feature, odds, p_adj, *_ in linked:
         result["estimates"][f"or_{feature}"] = estimate(
             odds["or"], odds["lo"], odds["hi"], "Mantel-Haenszel over levels") \
             if np.isfinite(odds["hi"]) else {"est": None, "method": "no finite odds ratio"}
@@ -145,7 +158,7 @@ def _linked(table: Table, spelled: np.ndarray, result: dict) -> list[spelling.As
 
 
 def _labelled(result: dict, labels: list[str], linked: list[spelling.Association], table: Table,
-              spelled: np.ndarray) -> dict[str, Any]:
+              spelled: Callable) -> dict[str, Any]:
     """The label: what the tests of spelling say together, and what the spectra show."""
     label, confidence = spelling.label(linked) if linked else None, None
     kind = "by the tests of the spectra alone"
@@ -173,14 +186,13 @@ def _spread(prompts: Sequence[int]) -> list[int]:
     return [int(prompts[place]) for place in at]
 
 
-def _confidence(table: Table, spelled: np.ndarray, label: str, seed: int) -> float:
+def _confidence(table: Table, spelled: Callable, label: str, seed: int) -> float:
     rng = np.random.default_rng(seed + 3)
     items, item = np.unique(table.item, return_inverse=True)
     worth = spelling.alike(table)  # an item that is drawn twice counts as two
     strata = table.levels()
     return float(np.mean([
-        label == spelling.label(spelling.associations(
-            table, spelled, worth, findings.resampled(len(items), rng)[item], strata))
+        label == spelling.label(spelled(worth, findings.resampled(len(items), rng)[item], strata))
         for _ in range(50)]))
 
 

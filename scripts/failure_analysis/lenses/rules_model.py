@@ -12,8 +12,8 @@ FINDINGS = tuple(f"{lens}.{name}" for lens, names in {
     "surface": "healthy accuracy_cliff gradual_decline truncation_dominant chaotic "
                "uniform_failure flat_mediocre inverted any_failure fall falls_elsewhere dip "
                "flat_high never_good",
-    "fft": "tokenization_artifact form_artifact negligible clean no_artifact_detected "
-           "spectral_peak_collapse band_limited_gain",
+    "fft": "tokenization_artifact form_artifact form_or_length negligible clean "
+           "no_artifact_detected spectral_peak_collapse band_limited_gain",
     "compression": "broken_loops underthink overthink long_search healthy no_pattern_detected "
                    "more_loops early_stop text_differs negligible undecided",
     "hazard": "early early_breakdown delayed constant threshold no_change_detected negligible "

@@ -149,8 +149,11 @@ def _fields(row: dict, config: Config) -> dict:
     for name, aliases in NAMES.items():
         if name in config.fields:
             fields[name] = value_at(row, config.fields[name])
-        elif alias := next((column for column in aliases if column in row), None):
-            fields[name] = row[alias]
+            continue
+        for alias in aliases:  # of every row: a generator takes twice as long
+            if alias in row:
+                fields[name] = row[alias]
+                break
     params = _params(fields.get("params"))
     fields["params"] = params
     if params is None:

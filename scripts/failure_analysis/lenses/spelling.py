@@ -22,6 +22,7 @@ WORDS = {"fertility": "tokens per character", "tokens_per_number": "tokens per n
          "misalignment": "numbers and names cut inside a token", "unknown": "unknown tokens",
          "irregularity": "irregularities of form"}
 BAND = (0.8, 1.25)  # odds ratios that are negligible
+KIND = 0.75  # correlation of form with length; normal values, cut in two, reach .8 at most
 LEVEL, HINT = 0.01, 0.05  # adjusted p values: of an artefact, and of what must not be denied
 _SHAPE = str.maketrans({chr(code): kind for kind, first, last in ("aaz", "AAZ", "009")
                         for code in range(ord(first), ord(last) + 1)})
@@ -36,11 +37,27 @@ class Association(NamedTuple):
     feature: str
     odds: dict
     p_adj: float
+    checked: bool = False  # against the length of prompts
+    equal: dict | None = None  # the odds ratio among prompts of about equal length
 
     @property
     def artefact(self) -> bool:
         """Whether such a spelling goes with failure, either way, more than negligibly."""
-        return self.p_adj <= LEVEL and not BAND[0] <= self.odds["or"] <= BAND[1]
+        return (self.p_adj <= LEVEL and not BAND[0] <= self.odds["or"] <= BAND[1]
+                and self.at_equal_length != "lost")
+
+    @property
+    def at_equal_length(self) -> str:
+        """What is left of it there: it is held, or lost (the odds ratio is shown to be another), or
+        untold, as too few prompts of one length differ in it."""
+        if not self.checked:
+            return "held"
+        if not self.equal:
+            return "untold"
+        ratio, low, high = (value if self.odds["or"] >= 1 else 1 / max(value, 1e-300) for value in (
+            self.odds["or"], *(self.equal[end] for end in ("lo", "hi"))))
+        low, high = sorted((low, high))
+        return "held" if low > 1 else "lost" if high < ratio else "untold"
 
     @property
     def hint(self) -> bool:
@@ -60,8 +77,22 @@ class Association(NamedTuple):
             ratio, low, high = (1 / max(end, 1e-300) for end in (ratio, high, low))
         often = f"{ratio:.1f} times as often (odds, {low:.2f} to {high:.2f})" \
             if low > 0 and high < 1e299 else "more often (no finite odds ratio)"
-        return (f"prompts with {side} {WORDS[self.feature]} than others of their level fail {often}"
-                f", over {self.odds['strata']} levels")
+        net = ", net of length," if self.checked and self.at_equal_length == "held" else ""
+        return (f"prompts with {side} {WORDS[self.feature]}{net} than others of their level fail "
+                f"{often}, over {self.odds['strata']} levels{self._equal_words()}")
+
+    def _equal_words(self) -> str:
+        """The odds ratio of those who fail more often, among prompts of about equal length."""
+        if not self.checked:
+            return ""
+        if not self.equal or not 0 < self.equal["lo"] <= self.equal["hi"] < np.inf:
+            return "; too few prompts of equal length differ in form to tell it from length"
+        ratio, *ends = (self.equal[end] if self.odds["or"] >= 1 else 1 / self.equal[end]
+                        for end in ("or", "lo", "hi"))
+        low, high = sorted(ends)
+        told = {"held": "", "lost": ", so length can be all of it",
+                "untold": ", which does not tell it from length"}[self.at_equal_length]
+        return f"; among prompts of equal length {ratio:.1f} times ({low:.2f} to {high:.2f}){told}"
 
 
 def irregularity(text: str) -> float:
@@ -114,15 +145,59 @@ def alike(table: Table) -> float:
     return cells.design_effect(table.levels(), table.item, table.outcome != CORRECT)
 
 
-def more(table: Table, features: np.ndarray) -> np.ndarray:
+def length(text: str) -> float:
+    """The log number of letters and digits of a text: its length whatever its separators."""
+    return float(np.log1p(sum(map(str.isalnum, text))))
+
+
+def more(table: Table, features: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
     """Per sample and feature: 1 where the prompt has more of it than others of its task and level,
-    0 where not, NaN where it is not recorded or does not vary. Outcomes play no part."""
+    0 where not, NaN where it is not recorded or does not vary. Outcomes play no part. Form is
+    parted net of the lengths, where they are given."""
     strata, split = table.levels(), np.full(features.shape, np.nan)
     for at, values in enumerate(features.T):
         recorded = ~np.isnan(values)
         if recorded.any() and np.ptp(values[recorded]) > 1e-12:
-            split[recorded, at] = _upper(values[recorded], strata[recorded])
+            split[recorded, at] = _upper(values[recorded], strata[recorded]) \
+                if lengths is None or NAMES[at] != FORM else _upper_net(
+                    values[recorded], lengths[recorded], strata[recorded])
     return split
+
+
+def _upper_net(values: np.ndarray, lengths: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """As `_upper`, after what length explains within strata is taken away: a long text packs
+    better, and is often harder. Irregular prompts that are a longer kind of their own (KIND) stay
+    as they are: no slope can be known of them."""
+    upper = _upper(values, strata)
+    inside = [_centred(column, strata) for column in (
+        upper.astype(float), values, lengths, (lengths - lengths.mean())**2)]
+    size = np.linalg.norm(inside, axis=1)
+    if inside[0] @ inside[2] > KIND * size[0] * size[2]:
+        return upper
+    curve = np.column_stack(inside[2:])
+    return _upper(inside[1] - curve @ np.linalg.lstsq(curve, inside[1], rcond=None)[0], strata)
+
+
+def quarters(strata: np.ndarray, lengths: np.ndarray, split: np.ndarray) -> np.ndarray:
+    """Strata, each in four of about equal length; equal lengths stay together. Prompts longer or
+    shorter than any of the other side of the split (by `more`) are strata that compare nothing."""
+    order = np.lexsort((lengths, strata))
+    of, value = strata[order], lengths[order]
+    size, upper = np.bincount(strata), split[:, NAMES.index(FORM)] == 1
+    new = np.r_[True, (np.diff(of) > 0) | (np.diff(value) > 1e-12)]
+    place = np.maximum.accumulate(np.where(new, np.arange(len(of)), 0)) - (np.cumsum(size)
+                                                                           - size)[of]
+    finer, side = np.empty(len(of), int), 2 * strata + upper
+    finer[order] = 6 * of + place * 4 // size[of]
+    least, most = np.full(2 * len(size), np.inf), np.full(2 * len(size), -np.inf)
+    np.minimum.at(least, side, lengths)
+    np.maximum.at(most, side, lengths)
+    alone = (lengths < least[side ^ 1] - 1e-12) | (lengths > most[side ^ 1] + 1e-12)
+    return np.where(alone, 6 * strata + 4 + upper, finer)
+
+
+def _centred(x: np.ndarray, code: np.ndarray) -> np.ndarray:
+    return x - (np.bincount(code, x) / np.maximum(np.bincount(code), 1))[code]
 
 
 def _upper(values: np.ndarray, strata: np.ndarray) -> np.ndarray:
@@ -130,13 +205,9 @@ def _upper(values: np.ndarray, strata: np.ndarray) -> np.ndarray:
     their place, the distance of the groups is one, and a stratum may be of one group alone."""
     _, code = np.unique(strata, return_inverse=True)
     size = np.bincount(code)
-
-    def centred(x: np.ndarray) -> np.ndarray:
-        return x - (np.bincount(code, x) / size)[code]
-
-    values = centred(values)
+    values = _centred(values, code)
     bulk = np.clip(values, *np.quantile(values, (0.025, 0.975)))  # no group of a few far out
-    values = centred(bulk if np.ptp(bulk) > 1e-12 else values)
+    values = _centred(bulk if np.ptp(bulk) > 1e-12 else values, code)
     order = np.lexsort((-values, code))
     of, first = code[order], np.cumsum(size) - size
     count = 1 + np.arange(len(of)) - first[of]
@@ -167,39 +238,49 @@ def _cut(values: np.ndarray, of: np.ndarray, first: np.ndarray, count: np.ndarra
 
 
 def associations(table: Table, split: np.ndarray, worth: float | None = None,
-                 copies: np.ndarray | None = None, strata: np.ndarray | None = None
-                 ) -> list[Association]:
+                 copies: np.ndarray | None = None, strata: np.ndarray | None = None,
+                 finer: np.ndarray | None = None) -> list[Association]:
     """Each feature that varies, against failure within task and level. `split` (by `more`) has a
     line per sample, a column per name of NAMES; `worth` samples count as one (by default what the
-    table shows), and each sample as so many `copies`. Holm over the features."""
+    table shows), and each sample as so many `copies`. Form is also looked at within `finer` strata
+    of about equal length. Holm over the features."""
     strata = table.levels() if strata is None else strata
     failed = table.outcome != CORRECT
     worth = alike(table) if worth is None else worth
     tested = []
     for name, values in zip(NAMES, split.T, strict=True):
-        recorded = ~np.isnan(values)
-        if not recorded.any():
+        if np.isnan(values).all():
             continue
-        size = strata.max() + 1
-        # Per stratum: more and failed, more and passed, the others and failed, and passed.
-        tables = np.bincount(
-            4 * strata[recorded] + 2 * (values[recorded] == 0) + ~failed[recorded],
-            None if copies is None else copies[recorded], 4 * size).reshape(-1, 2, 2)
+        tables = _tables(values, failed, strata, copies)
         result = findings.mantel_haenszel(tables.reshape(-1, 4) / worth)
         if result and tables.any(2).all(1).sum() >= 3:
-            tested.append((name, result))
-    adjusted = holm([result["p"] for _, result in tested])
-    return [Association(name, result, p)
-            for (name, result), p in zip(tested, adjusted, strict=True)]
+            equal = None if finer is None or name != FORM else findings.mantel_haenszel(
+                _tables(values, failed, finer, copies).reshape(-1, 4) / worth)
+            tested.append((name, result, equal))
+    adjusted = holm([result["p"] for _, result, _ in tested])
+    return [Association(name, result, p, name == FORM and finer is not None, equal)
+            for (name, result, equal), p in zip(tested, adjusted, strict=True)]
+
+
+def _tables(values: np.ndarray, failed: np.ndarray, strata: np.ndarray, copies: np.ndarray | None
+            ) -> np.ndarray:
+    """Per stratum: more and failed, more and passed, the others and failed, and passed."""
+    recorded = ~np.isnan(values)
+    return np.bincount(
+        4 * strata[recorded] + 2 * (values[recorded] == 0) + ~failed[recorded],
+        None if copies is None else copies[recorded], 4 * (strata.max() + 1)).reshape(-1, 2, 2)
 
 
 def label(associations: list[Association]) -> str | None:
     """What they say together; None where a test speaks of an association that is neither shown to
     be an artefact nor to be negligible. Nothing is clean without tokens."""
     hints = [association for association in associations if association.hint]
-    artefacts = {association.feature for association in hints if association.artefact}
+    artefacts = {association.feature: association for association in hints if association.artefact}
+    if set(artefacts) == {FORM}:
+        held = artefacts[FORM].at_equal_length == "held"
+        return "form_artifact" if held else "form_or_length"
     if artefacts:
-        return "form_artifact" if artefacts == {FORM} else "tokenization_artifact"
+        return "tokenization_artifact"
     if hints:
         return "negligible" if all(association.inside for association in hints) else None
     clean = all(association.inside for association in associations) and \
@@ -217,3 +298,11 @@ def sentences(associations: list[Association]) -> list[str]:
     tested = ", ".join(WORDS[association.feature] for association in associations)
     return [f"no test shows an association with failure of {tested}" + (
         f": odds ratios may be from {low:.2f} to {high:.2f}" if high < np.inf else "")]
+
+
+def only_by_length(association: Association) -> str:
+    """Said of form where it goes with failure as it is, and net of length no more."""
+    ratio, low, high = (association.odds[end] for end in ("or", "lo", "hi"))
+    return ("irregularities of form go with failure as the length of prompts does: as they are, "
+            f"the odds ratio is {ratio:.2f} ({low:.2f} to {high:.2f}), but net of length it is not "
+            "told from none, so no form is named")

@@ -22,6 +22,7 @@ _CLASS = "".join(f"{chr(low)}-{chr(high)}" for low, high in _SIGNS)
 _PIECES = re.compile(rf"[{_CLASS}]|[^\W\d_{_CLASS}]+|\d|\s+|[^\w\s]|_")
 # What a token's text is made of; the order is that of the columns of an indicator matrix.
 CLASSES = ("space", "digit", "word", "punctuation", "special", "bytes", "other")
+_NUMBER_OF = {name: number for number, name in enumerate(CLASSES)}
 _SPECIAL = re.compile(r"<\|[^|]*\|>|</?s>|<(?:bos|eos|pad|unk)>|\[/?INST\]|<(?:start|end)_of_turn>")
 
 
@@ -118,9 +119,10 @@ def load(path: Path):
 
 def classes(text: str, offsets: list) -> list[int]:
     """The class of each token (its place in CLASSES) by its text, never by its number."""
-    return [CLASSES.index(_class(text[start:end])) for start, end in offsets]
+    return [_NUMBER_OF[_class(text[start:end])] for start, end in offsets]
 
 
+@lru_cache(1 << 16)
 def _class(piece: str) -> str:
     bare = piece.strip()
     if not piece:
