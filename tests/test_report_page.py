@@ -396,3 +396,15 @@ def test_a_strip_has_a_cell_per_item_and_bins_above_500():
     cells = re.findall(r'class="(f\d)"', many)
     assert (len(cells), cells[0], cells[-1]) == (120, "f4", "f0")
     assert re.findall(r'class="(f\d)"', charts.strip([1] * 300, [""] * 300, "")) == ["f4"]
+
+
+@pytest.mark.parametrize("width", [360, 1366, 2560])
+def test_a_count_of_flags_stands_on_one_line(window, folder, width):
+    shown(window, folder / PAGE, width)
+    assert run(window, """
+        const card = document.querySelector('[aria-labelledby=h-audit]');
+        card.innerHTML += '<ul class="counts"><li><b>115</b> <span></span></li></ul>';
+        card.querySelector('ul.counts:last-child span').textContent = 'passed, though '.repeat(9);
+        const count = card.querySelector('ul.counts:last-child b'), range = new Range();
+        range.selectNodeContents(count);
+        return range.getClientRects().length""") == 1
