@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from html.parser import HTMLParser
 
@@ -223,6 +224,18 @@ def test_what_is_here_as_a_line_says_how_to_see_it_whole(window, reviewed):
     run(window, "document.querySelector(\"#rows a[title='run-a/2']\").click()")
     assert "Only this line of it is here." in texts(window, "#panel-body")[0]
     assert "show_datapoint.py ANALYSIS_DIR run-a/2" in texts(window, "#panel-body")[0]
+
+
+@pytest.mark.parametrize("ident", ["run-a/7", "run-a/x;touch", "run-a/$(id)~`id`", "a/it's \"so\"",
+                                   "a/x & y | z > f", "a/é", "-x/1", "a/two\nlines", "''"])
+def test_a_command_to_copy_quotes_its_id_for_the_shell(window, folder, ident):
+    shown(window, folder / PAGE)
+    run(window, f"location.hash = '#' + encodeURIComponent('dp:' + {json.dumps(ident)})")
+    until(lambda: texts(window, "#panel"))
+    assert texts(window, "#panel-body p")[0] == "This datapoint is not on this page."
+    command = run(window, "return document.querySelector('#panel-body code').textContent")
+    end = "-- " * ident.startswith("-")
+    assert command == f"show_datapoint.py ANALYSIS_DIR {end}{shlex.quote(ident)}"
 
 
 def state(folder):

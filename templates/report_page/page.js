@@ -83,6 +83,8 @@
     home = null;
     body.replaceChildren();
   };
+  // As a shell needs it: shlex.quote of Python
+  const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`);
   const inShort = (ident) => {
     const row = byIdent.get(ident), box = make("article", "", { className: "datapoint" });
     if (!row) {
@@ -95,9 +97,9 @@
         box.append(make("p", [row[5] || `provisional mode ${row[6]}`, row[7].replaceAll("_", " ")].filter(Boolean).join(" · ")));
       }
       for (const words of [row[8], row[9]]) if (words) box.append(make("p", words));
-      box.append(make("p", "Only this line of it is here. The whole datapoint:", { className: "soft" }));
     }
-    if (row) box.append(make("code", `show_datapoint.py ANALYSIS_DIR ${ident}`));
+    box.append(make("p", row ? "Only this line of it is here. The whole datapoint:" : "The datapoint:", { className: "soft" }));
+    box.append(make("code", `show_datapoint.py ANALYSIS_DIR ${ident.startsWith("-") ? "-- " : ""}${quoted(ident)}`));
     return box;
   };
   const badge = (text, kind) => make("span", text, { className: `badge ${kind === "fail" || kind === "pass" ? kind : ""}` });
