@@ -191,6 +191,30 @@ def test_a_number_shows_its_fact_and_a_citation_its_quote(window, reviewed):
     assert run(window, "return document.activeElement.title") == "run-a/1"
 
 
+def test_back_after_a_citation_returns_to_the_report(window, reviewed):
+    from selenium.webdriver.common.keys import Keys
+
+    shown(window, reviewed / PAGE)
+    run(window, "document.querySelector('nav a[href=\"#figures\"]').click()")
+    places = run(window, "return history.length")
+    for close in (window.back, lambda: window.find_element("id", "close").click(),
+                  lambda: window.switch_to.active_element.send_keys(Keys.ESCAPE)):
+        run(window, "document.querySelector('article.report blockquote a').scrollIntoView()")
+        place = run(window, "return scrollY")
+        run(window, "document.querySelector('article.report blockquote a').click()")
+        until(lambda: texts(window, "#panel-title") == ["1 · vendor/model-a-chat"])
+        close()
+        until(lambda: run(window, "return location.hash") == "#figures")
+        assert texts(window, "#panel") == []
+        assert run(window, "return [scrollY, history.length]") == [place, places + 1]
+    window.forward()
+    until(lambda: texts(window, "#panel-title") == ["1 · vendor/model-a-chat"])
+    assert "I have booked" in " ".join(texts(window, "#panel mark.here"))
+    window.back()
+    until(lambda: texts(window, "#panel") == [])
+    assert run(window, "return location.hash") == "#figures"
+
+
 def test_causes_list_their_datapoints_and_failures_are_searched(window, reviewed):
     shown(window, reviewed / PAGE)
     assert texts(window, ".causes .label") == ["books the wrong hour", "wants other words"]

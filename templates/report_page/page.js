@@ -121,7 +121,12 @@
     body.scrollTop = 0;
     for (const mark of body.querySelectorAll("mark.here")) mark.classList.remove("here");
     if (quote) point(squeezed(quote));
-    try { history.replaceState(null, "", anchorOf(ident)); } catch { /* the address stays */ }
+    if (identOf(location.hash) === ident) return;
+    const state = { quote: quote ?? "" };  // that it has one says that Back leads to where it was opened
+    try {
+      history.scrollRestoration = "manual";  // the page below stays where it is
+      history[history.state && isPoint() ? "replaceState" : "pushState"](state, "", anchorOf(ident));
+    } catch { /* the address stays */ }
   };
   const point = (quote) => {
     const marks = [...body.querySelectorAll("mark")].map((mark) => [mark, squeezed(mark.textContent)]);
@@ -138,9 +143,18 @@
   panel.addEventListener("click", (event) => { if (event.target === panel) panel.close(); });
   panel.addEventListener("close", () => {
     putBack();
-    try { history.replaceState(null, "", location.pathname + location.search); } catch { /* stays */ }
+    if (!isPoint()) return;
+    if (history.state) history.back();
+    else try { history.replaceState(null, "", location.pathname + location.search); } catch { /* stays */ }
   });
-  const toHash = () => { if (location.hash.startsWith("#dp")) open(identOf(location.hash)); };
+  const isPoint = () => /^#dp(:|%3A)/i.test(location.hash);
+  const toHash = () => {
+    if (isPoint()) open(identOf(location.hash), history.state?.quote);
+    else {
+      if (panel.open) panel.close();
+      history.scrollRestoration = "auto";
+    }
+  };
   addEventListener("hashchange", toHash);
 
   // All failures
@@ -235,7 +249,7 @@
       filter();
       at("all").scrollIntoView();
       cause.focus({ preventScroll: true });
-    } else if (/^#dp(:|%3A)/i.test(link.getAttribute("href"))) {
+    } else if (/^#dp(:|%3A)/i.test(link.hash)) {
       event.preventDefault();
       open(identOf(link.getAttribute("href")), link.dataset.quote);
     } else {
