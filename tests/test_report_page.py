@@ -12,7 +12,7 @@ from browser import chromium, serious_faults, until
 from failure_analysis import manifest
 from failure_analysis.clean import visible
 from failure_analysis.packet import rows
-from failure_analysis.pages import charts, report_text
+from failure_analysis.pages import charts, report_page, report_text
 from failure_analysis.review import ledger
 from hostile import ATTACKS
 from make_runs import judged, turn
@@ -350,15 +350,34 @@ def test_nothing_serious_for_who_cannot_see_it(window, reviewed, width, scheme):
                        "return root.scrollWidth - root.clientWidth") == 0
 
 
-def test_on_paper_everything_is_open(window, reviewed):
+def test_on_paper_what_is_folded_is_open_and_cut(window, reviewed):
     shown(window, reviewed / PAGE)
     assert texts(window, "#datapoints article") == []
+    lengths = "return ['.text:has(mark)', '.text:not(:has(mark))'].map((css) => document" \
+        ".querySelector('#datapoints ' + css)).map((text) => [text.textContent.length > 9000, " \
+        "text.offsetHeight < 150])"
+    run(window, "for (const text of document.querySelectorAll('#datapoints .text'))"
+                "text.append('many words '.repeat(900))")
     window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     run(window, "window.dispatchEvent(new Event('beforeprint'))")
+    assert run(window, lengths) == [[False, True], [True, True]]
     assert len(texts(window, "#datapoints article")) == 2
     assert run(window, "return document.querySelectorAll('details:not([open])').length") == 0
     assert texts(window, ".tools, .top, dialog") == []
     run(window, "window.dispatchEvent(new Event('afterprint'))")
+    assert run(window, lengths) == [[True, False], [True, True]]
+    window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_on_paper_no_datapoint_is_whole_before_one_was_read(window, folder):
+    report = folder / "deep_error_analysis.md"
+    report.write_text(report.read_text("utf-8") + "\nAs [dp:run-a/1] shows.\n", "utf-8")
+    report_page.write_anew(folder)
+    shown(window, folder / PAGE)
+    window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    run(window, "window.dispatchEvent(new Event('beforeprint'))")
+    assert run(window, "return document.querySelectorAll('#datapoints article').length") > 0
+    assert texts(window, "#datapoints") == []
     window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 

@@ -258,15 +258,28 @@
     }
   });
 
-  // On paper everything that is folded is open
-  const folded = [];
+  // On paper what is folded is open, and cut (page.css); of a long text what surrounds its quotes
+  const folded = [], cut = [], AROUND = 250;
+  const shorten = (text) => {
+    const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const node = walker.currentNode, words = node.data;
+      if (words.length <= 3 * AROUND || node.parentNode.matches("mark")) continue;
+      cut.push([node, words]);
+      node.data = `${words.slice(0, AROUND)} … ${words.slice(-AROUND)}`;
+    }
+  };
   addEventListener("beforeprint", () => {
     if (panel.open) panel.close();
-    for (const details of document.querySelectorAll("details:not([open])")) {
+    for (const details of document.querySelectorAll("details:not([open], .datapoint :has(> .step))")) {
       details.open = true;
       folded.push(details);
     }
+    document.querySelectorAll(".datapoint .text:has(mark)").forEach(shorten);
   });
-  addEventListener("afterprint", () => { for (const details of folded.splice(0)) details.open = false; });
+  addEventListener("afterprint", () => {
+    for (const details of folded.splice(0)) details.open = false;
+    for (const [node, words] of cut.splice(0)) node.data = words;
+  });
   toHash();
 })();
