@@ -135,6 +135,7 @@ def test_the_first_screen_before_anybody_has_read(window, folder):
     bottom = run(window, "return document.querySelector('.cards').getBoundingClientRect().bottom")
     assert bottom < 768
     assert texts(window, "#found") == ["3 datapoints"]
+    assert texts(window, "#all :is(h3, #said)") == ["All failures", "Question"]
     assert texts(window, "figure h3")[0] == "Who fails what"
     assert texts(window, "figure.strips .ends span") == ["1 failed by all", "2 passed by all"]
 
@@ -224,6 +225,7 @@ def test_causes_list_their_datapoints_and_failures_are_searched(window, reviewed
         f"1 · a model error {HAPPENED} {POISON}", f"1 · b grader issue {HAPPENED}"]
     assert texts(window, "#found") == ["3 datapoints"]
     assert texts(window, "#rows a") == ["1", "1", "2"]
+    assert texts(window, "#said") == ["What happened, or the question"]
     search = window.find_element("id", "search")
     for words, found in (("garden hour", "1 of 3 datapoints"), ("RUN-B/1", "1 of 3 datapoints"),
                          ("nowhere", "0 of 3 datapoints")):
@@ -239,6 +241,7 @@ def test_causes_list_their_datapoints_and_failures_are_searched(window, reviewed
     assert run(window, "return document.querySelector('details.cause').open") is True
     run(window, "document.querySelector('details.cause a[data-filter]').click()")
     until(lambda: texts(window, "#found") == ["1 of 3 datapoints"])
+    assert texts(window, "#said") == ["What happened"]
     run(window, "document.querySelector('#rows a').click()")
     assert texts(window, "#panel-title") == ["1 · vendor/model-a-chat"]
 

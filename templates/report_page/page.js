@@ -215,6 +215,8 @@
       && (!fault.value || row[7] === fault.value)
       && (!dimension.value || row[4].includes(dimension.value))
       && words.every((word) => textOf(row).includes(word)));
+    const read = matching.filter((row) => row[5]).length;  // the others have their question's words
+    at("said").textContent = !read ? "Question" : read < matching.length ? "What happened, or the question" : "What happened";
     list.replaceChildren();
     drawn = 0;
     draw();
@@ -236,6 +238,7 @@
   });
   more.addEventListener("click", draw);
   at("all").hidden = !data.rows.length;
+  if (data.rows.length) at("failures").hidden = false;
   filter();
 
   document.addEventListener("click", (event) => {

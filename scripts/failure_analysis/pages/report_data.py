@@ -172,6 +172,9 @@ def overview(folder: Folder) -> dict:
         "failing": counts.failing.total(), "reviewed": counts.reviewed.total(),
         "unjudged": counts.unjudged.total(), "read": counting.read_of(counts),
         "coders": _coders(counts),
+        "listed": " and ".join(
+            name for name, count in (("failures", counts.failing), ("unjudged", counts.unjudged))
+            if count) or "datapoints",
         "nothing": "" if counts.failing else rows.without_failures(counts.index),
         "check": check(folder), "open": len(undecided(counts))}
 
