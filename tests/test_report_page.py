@@ -140,6 +140,25 @@ def test_the_first_screen_before_anybody_has_read(window, folder):
     assert texts(window, "figure.strips .ends span") == ["1 failed by all", "2 passed by all"]
 
 
+@pytest.mark.parametrize(("verdict", "state", "cause", "fault", "nav"), [
+    (True, "there is nothing to read", "None: nothing failed.", "None: nothing failed.", []),
+    (None, "nobody has read a datapoint yet", "None: nothing was judged.",
+     "Not decided: nothing was judged.", ["Unjudged"])])
+def test_where_nothing_failed_the_first_screen_says_why_it_is_empty(
+        window, run_script, tmp_path, verdict, state, cause, fault, nav):
+    judged(tmp_path / "run-a", [turn(number, verdict) for number in (1, 2)])
+    run_script("deep_error_analysis.py", "--run-dir", tmp_path / "run-a", "--output",
+               tmp_path / "out" / "deep_error_analysis.md")
+    shown(window, tmp_path / "out" / PAGE)
+    assert texts(window, ".state") == [f"draft: {state}"]
+    assert texts(window, "[aria-labelledby=h-causes] p") == [cause]
+    assert texts(window, "[aria-labelledby=h-faults] p") == [fault]
+    assert texts(window, "nav a[href='#failures']") == nav
+    assert texts(window, "#h-failures") == nav
+    assert texts(window, "#all h3") == [f"All {name.lower()}" for name in nav]
+    assert [log for log in window.get_log("browser") if log["level"] == "SEVERE"] == []
+
+
 def test_the_page_stands_alone_and_shows_every_attack_as_text(window, reviewed):
     source = (reviewed / PAGE).read_text("utf-8")
     assert outside_of(source) == ["data:,", "script", "script"]

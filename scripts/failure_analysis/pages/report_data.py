@@ -168,7 +168,7 @@ def overview(folder: Folder) -> dict:
         "dimensions": [] if blamed else _dimensions(folder),
         "findings": [clean.visible(one["text"]) for one in findings[:_FINDINGS]],
         "more_findings": max(0, len(findings) - _FINDINGS),
-        **_flags(folder.examined),
+        **_flags(folder.examined), **_empty(folder),
         "failing": counts.failing.total(), "reviewed": counts.reviewed.total(),
         "unjudged": counts.unjudged.total(), "read": counting.read_of(counts),
         "coders": _coders(counts),
@@ -177,6 +177,17 @@ def overview(folder: Folder) -> dict:
             if count) or "datapoints",
         "nothing": "" if counts.failing else rows.without_failures(counts.index),
         "check": check(folder), "open": len(undecided(counts))}
+
+
+def _empty(folder: Folder) -> dict[str, str]:
+    """Why there is no cause and no fault, where there is none."""
+    counts = folder.counts
+    if not counts.failing:
+        why = "nothing failed" if counts.judged else "nothing was judged"
+        return {"why_no_cause": why,
+                "why_no_fault": f"{'None' if counts.judged else 'Not decided'}: {why}"}
+    return {"why_no_cause": "no rule fits" if folder.clusters else "no rules were run",
+            "why_no_fault": "Not decided: nobody has reviewed a failure yet"}
 
 
 def _flags(examined: audit_counts.Examined | None) -> dict:
@@ -250,8 +261,10 @@ def check(folder: Folder) -> tuple[str, str]:
     path = folder.analysis_dir / steps.CHECK.writes[0]
     if folder.report is None:
         return "open", "no report yet"
-    if not folder.counts.reviews and folder.drafted:
-        return "draft", "draft: nobody has read a datapoint yet"
+    counts = folder.counts
+    if not counts.reviews and folder.drafted:
+        return "draft", "draft: nobody has read a datapoint yet" \
+            if counts.failing or counts.unjudged else "draft: there is nothing to read"
     try:
         found = json.loads(path.read_bytes())
         is_its = found["of"] == standing.digest(folder.report)
