@@ -13,7 +13,7 @@ from failure_analysis import manifest
 from failure_analysis.clean import visible
 from failure_analysis.packet import rows
 from failure_analysis.pages import charts, report_page, report_text
-from failure_analysis.review import ledger
+from failure_analysis.review import ledger, standing
 from hostile import ATTACKS
 from make_runs import judged, turn
 
@@ -302,6 +302,18 @@ def test_the_state_of_the_check_is_on_the_first_screen(reviewed, run_script):
     report.write_text(report.read_text("utf-8") + "\nMore words.\n", "utf-8")
     assert run_script("write_report.py", reviewed).returncode == 0
     assert state(reviewed) == ("open", "not checked as it stands")
+
+
+@pytest.mark.parametrize(("confirmed", "said"), [
+    (0, ("unconfirmed", "check holds; not confirmed by a second reader")),
+    (2, ("unconfirmed", "check holds; 2 of 3 sentences confirmed by a second reader")),
+    (3, ("holds", "check holds"))])
+def test_what_is_proved_and_not_confirmed_is_said_so(reviewed, confirmed, said):
+    text = (reviewed / "deep_error_analysis.md").read_text("utf-8")
+    (reviewed / "check.json").write_text(json.dumps({
+        "of": standing.digest(text), "findings": [], "sentences": 3, "confirmed": confirmed}))
+    report_page.write_anew(reviewed)
+    assert state(reviewed) == said
 
 
 def test_the_static_page_is_the_same_and_needs_no_review(folder, run_script, tmp_path):

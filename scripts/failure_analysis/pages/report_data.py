@@ -257,7 +257,7 @@ def _unit_bar(unit: Unit) -> Any:
 
 
 def check(folder: Folder) -> tuple[str, str]:
-    """The state of the check (holds, fails, draft, open) and its words."""
+    """The state of the check (holds, unconfirmed, fails, draft, open) and its words."""
     path = folder.analysis_dir / steps.CHECK.writes[0]
     if folder.report is None:
         return "open", "no report yet"
@@ -268,12 +268,16 @@ def check(folder: Folder) -> tuple[str, str]:
     try:
         found = json.loads(path.read_bytes())
         is_its = found["of"] == standing.digest(folder.report)
-        wrong = len(found["findings"])
+        wrong, left = len(found["findings"]), found["sentences"] - found["confirmed"]
     except (OSError, ValueError, KeyError, TypeError):
-        is_its, wrong = False, 0
+        is_its, wrong, left = False, 0, 0
     draft = "draft, " if folder.drafted else ""
     if not is_its:
         return "open", f"{draft}not checked as it stands"
     if wrong:
         return "fails", f"{draft}checked: {wrong} {'fault' if wrong == 1 else 'faults'}"
+    if left:
+        some = f"; {found['confirmed']} of {found['sentences']} sentences" if found["confirmed"] \
+            else "; not"
+        return "unconfirmed", f"check holds{some} confirmed by a second reader"
     return "holds", "check holds"
