@@ -455,6 +455,27 @@ def test_a_number_knows_its_facts_and_a_quote_its_datapoint():
     assert "<code>[dp:r/3]</code>" in made.html and 'data-fact="gone"' in made.html
 
 
+def test_a_fact_says_each_name_once():
+    key = "mode/a_mode/vendor/m"
+    made = report_text.rendered(f"7<!--fact:{key}-->", report_text.Names(
+        {}, (), {key: 7}, {"vendor/m"}))
+    [[_, words]] = made.facts.values()
+    assert words.endswith("; a_mode of vendor/m")
+
+
+def test_repeats_in_two_runs_are_told_apart(run_script, tmp_path):
+    for name in ("run-a", "run-b"):
+        judged(tmp_path / name, [turn(number, False) for number in (1, 2)])
+    run_script("deep_error_analysis.py", "--run-dir", tmp_path / "run-a", tmp_path / "run-b",
+               "--output", tmp_path / "out" / "deep_error_analysis.md")
+    report = tmp_path / "out" / "deep_error_analysis.md"
+    report.write_text(report.read_text("utf-8") + "\n[dp:run-a/1] [dp:run-b/1]\n", "utf-8")
+    report_page.write_anew(tmp_path / "out")
+    cited = re.findall(r'<a class="cited"[^>]*title="run-./1">([^<]+)<',
+                       (tmp_path / "out" / PAGE).read_text("utf-8"))
+    assert cited[-2:] == ["1 · model-a, run 1", "1 · model-a, run 2"]
+
+
 def test_generated_blocks_lose_their_marks_and_fences_their_ends():
     made = rendered("<!-- generated:read -->\n| a | b |\n| --- | ---: |\n| x | 1 |\n"
                     "<!-- /generated:read -->\n\n```text data-000000000000\nhi\n"
