@@ -137,6 +137,10 @@ def test_the_first_screen_before_anybody_has_read(window, folder):
     assert texts(window, "#found") == ["3 datapoints"]
     assert texts(window, "#all :is(h3, #said)") == ["All failures", "Question"]
     assert texts(window, "figure h3")[0] == "Who fails what"
+    for figure in window.find_elements("css selector", "figure"):
+        names = [label.get_attribute("title")
+                 for label in figure.find_elements("css selector", ".label")]
+        assert names == texts(window, ".rates .label")
     assert texts(window, "figure.strips .ends span") == ["1 failed by all", "2 passed by all"]
 
 

@@ -148,8 +148,8 @@ def _row(line: Line, is_whole: bool, names: dict[str, int]) -> list:
 
 
 class _Labels(Mapping):
-    """How each datapoint is called in short: its item and model, its trial beyond the first, and the
-    run where another one of that model has the same trial."""
+    """How each datapoint is called in short: its item and model, its trial beyond the first, and
+    the run where another one of that model has the same trial."""
 
     def __init__(self, counts: counting.Counts) -> None:
         self._outcomes = counts.index.outcomes
@@ -167,9 +167,10 @@ class _Labels(Mapping):
 
     def __getitem__(self, ident: str) -> str:
         line = self._outcomes[ident]
+        model = self._shortest[clean.visible(line.model)]
         trial = f" #{line.trial + 1}" if line.trial else ""
         run = self._run.get((line.model, line.run), "")
-        return f"{report_points.item(line)} · {self._shortest[clean.visible(line.model)]}{trial}{run}"
+        return f"{report_points.item(line)} · {model}{trial}{run}"
 
     def __contains__(self, ident: object) -> bool:
         return ident in self._outcomes
