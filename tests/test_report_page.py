@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from html.parser import HTMLParser
 
@@ -11,8 +12,8 @@ from browser import chromium, serious_faults, until
 from failure_analysis import manifest
 from failure_analysis.clean import visible
 from failure_analysis.packet import rows
-from failure_analysis.pages import charts, report_text
-from failure_analysis.review import ledger
+from failure_analysis.pages import charts, report_page, report_text
+from failure_analysis.review import ledger, standing
 from hostile import ATTACKS
 from make_runs import judged, turn
 
@@ -134,8 +135,32 @@ def test_the_first_screen_before_anybody_has_read(window, folder):
     bottom = run(window, "return document.querySelector('.cards').getBoundingClientRect().bottom")
     assert bottom < 768
     assert texts(window, "#found") == ["3 datapoints"]
+    assert texts(window, "#all :is(h3, #said)") == ["All failures", "Question"]
     assert texts(window, "figure h3")[0] == "Who fails what"
+    for figure in window.find_elements("css selector", "figure"):
+        names = [label.get_attribute("title")
+                 for label in figure.find_elements("css selector", ".label")]
+        assert names == texts(window, ".rates .label")
     assert texts(window, "figure.strips .ends span") == ["1 failed by all", "2 passed by all"]
+
+
+@pytest.mark.parametrize(("verdict", "state", "cause", "fault", "nav"), [
+    (True, "there is nothing to read", "None: nothing failed.", "None: nothing failed.", []),
+    (None, "nobody has read a datapoint yet", "None: nothing was judged.",
+     "Not decided: nothing was judged.", ["Unjudged"])])
+def test_where_nothing_failed_the_first_screen_says_why_it_is_empty(
+        window, run_script, tmp_path, verdict, state, cause, fault, nav):
+    judged(tmp_path / "run-a", [turn(number, verdict) for number in (1, 2)])
+    run_script("deep_error_analysis.py", "--run-dir", tmp_path / "run-a", "--output",
+               tmp_path / "out" / "deep_error_analysis.md")
+    shown(window, tmp_path / "out" / PAGE)
+    assert texts(window, ".state") == [f"draft: {state}"]
+    assert texts(window, "[aria-labelledby=h-causes] p") == [cause]
+    assert texts(window, "[aria-labelledby=h-faults] p") == [fault]
+    assert texts(window, "nav a[href='#failures']") == nav
+    assert texts(window, "#h-failures") == nav
+    assert texts(window, "#all h3") == [f"All {name.lower()}" for name in nav]
+    assert [log for log in window.get_log("browser") if log["level"] == "SEVERE"] == []
 
 
 def test_the_page_stands_alone_and_shows_every_attack_as_text(window, reviewed):
@@ -190,6 +215,30 @@ def test_a_number_shows_its_fact_and_a_citation_its_quote(window, reviewed):
     assert run(window, "return document.activeElement.title") == "run-a/1"
 
 
+def test_back_after_a_citation_returns_to_the_report(window, reviewed):
+    from selenium.webdriver.common.keys import Keys
+
+    shown(window, reviewed / PAGE)
+    run(window, "document.querySelector('nav a[href=\"#figures\"]').click()")
+    places = run(window, "return history.length")
+    for close in (window.back, lambda: window.find_element("id", "close").click(),
+                  lambda: window.switch_to.active_element.send_keys(Keys.ESCAPE)):
+        run(window, "document.querySelector('article.report blockquote a').scrollIntoView()")
+        place = run(window, "return scrollY")
+        run(window, "document.querySelector('article.report blockquote a').click()")
+        until(lambda: texts(window, "#panel-title") == ["1 · vendor/model-a-chat"])
+        close()
+        until(lambda: run(window, "return location.hash") == "#figures")
+        assert texts(window, "#panel") == []
+        assert run(window, "return [scrollY, history.length]") == [place, places + 1]
+    window.forward()
+    until(lambda: texts(window, "#panel-title") == ["1 · vendor/model-a-chat"])
+    assert "I have booked" in " ".join(texts(window, "#panel mark.here"))
+    window.back()
+    until(lambda: texts(window, "#panel") == [])
+    assert run(window, "return location.hash") == "#figures"
+
+
 def test_causes_list_their_datapoints_and_failures_are_searched(window, reviewed):
     shown(window, reviewed / PAGE)
     assert texts(window, ".causes .label") == ["books the wrong hour", "wants other words"]
@@ -199,6 +248,7 @@ def test_causes_list_their_datapoints_and_failures_are_searched(window, reviewed
         f"1 · a model error {HAPPENED} {POISON}", f"1 · b grader issue {HAPPENED}"]
     assert texts(window, "#found") == ["3 datapoints"]
     assert texts(window, "#rows a") == ["1", "1", "2"]
+    assert texts(window, "#said") == ["What happened, or the question"]
     search = window.find_element("id", "search")
     for words, found in (("garden hour", "1 of 3 datapoints"), ("RUN-B/1", "1 of 3 datapoints"),
                          ("nowhere", "0 of 3 datapoints")):
@@ -214,6 +264,7 @@ def test_causes_list_their_datapoints_and_failures_are_searched(window, reviewed
     assert run(window, "return document.querySelector('details.cause').open") is True
     run(window, "document.querySelector('details.cause a[data-filter]').click()")
     until(lambda: texts(window, "#found") == ["1 of 3 datapoints"])
+    assert texts(window, "#said") == ["What happened"]
     run(window, "document.querySelector('#rows a').click()")
     assert texts(window, "#panel-title") == ["1 · vendor/model-a-chat"]
 
@@ -223,6 +274,18 @@ def test_what_is_here_as_a_line_says_how_to_see_it_whole(window, reviewed):
     run(window, "document.querySelector(\"#rows a[title='run-a/2']\").click()")
     assert "Only this line of it is here." in texts(window, "#panel-body")[0]
     assert "show_datapoint.py ANALYSIS_DIR run-a/2" in texts(window, "#panel-body")[0]
+
+
+@pytest.mark.parametrize("ident", ["run-a/7", "run-a/x;touch", "run-a/$(id)~`id`", "a/it's \"so\"",
+                                   "a/x & y | z > f", "a/é", "-x/1", "a/two\nlines", "''"])
+def test_a_command_to_copy_quotes_its_id_for_the_shell(window, folder, ident):
+    shown(window, folder / PAGE)
+    run(window, f"location.hash = '#' + encodeURIComponent('dp:' + {json.dumps(ident)})")
+    until(lambda: texts(window, "#panel"))
+    assert texts(window, "#panel-body p")[0] == "This datapoint is not on this page."
+    command = run(window, "return document.querySelector('#panel-body code').textContent")
+    end = "-- " * ident.startswith("-")
+    assert command == f"show_datapoint.py ANALYSIS_DIR {end}{shlex.quote(ident)}"
 
 
 def state(folder):
@@ -243,6 +306,18 @@ def test_the_state_of_the_check_is_on_the_first_screen(reviewed, run_script):
     report.write_text(report.read_text("utf-8") + "\nMore words.\n", "utf-8")
     assert run_script("write_report.py", reviewed).returncode == 0
     assert state(reviewed) == ("open", "not checked as it stands")
+
+
+@pytest.mark.parametrize(("confirmed", "said"), [
+    (0, ("unconfirmed", "check holds; not confirmed by a second reader")),
+    (2, ("unconfirmed", "check holds; 2 of 3 sentences confirmed by a second reader")),
+    (3, ("holds", "check holds"))])
+def test_what_is_proved_and_not_confirmed_is_said_so(reviewed, confirmed, said):
+    text = (reviewed / "deep_error_analysis.md").read_text("utf-8")
+    (reviewed / "check.json").write_text(json.dumps({
+        "of": standing.digest(text), "findings": [], "sentences": 3, "confirmed": confirmed}))
+    report_page.write_anew(reviewed)
+    assert state(reviewed) == said
 
 
 def test_the_static_page_is_the_same_and_needs_no_review(folder, run_script, tmp_path):
@@ -313,15 +388,34 @@ def test_nothing_serious_for_who_cannot_see_it(window, reviewed, width, scheme):
                        "return root.scrollWidth - root.clientWidth") == 0
 
 
-def test_on_paper_everything_is_open(window, reviewed):
+def test_on_paper_what_is_folded_is_open_and_cut(window, reviewed):
     shown(window, reviewed / PAGE)
     assert texts(window, "#datapoints article") == []
+    lengths = "return ['.text:has(mark)', '.text:not(:has(mark))'].map((css) => document" \
+        ".querySelector('#datapoints ' + css)).map((text) => [text.textContent.length > 9000, " \
+        "text.offsetHeight < 150])"
+    run(window, "for (const text of document.querySelectorAll('#datapoints .text'))"
+                "text.append('many words '.repeat(900))")
     window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     run(window, "window.dispatchEvent(new Event('beforeprint'))")
+    assert run(window, lengths) == [[False, True], [True, True]]
     assert len(texts(window, "#datapoints article")) == 2
     assert run(window, "return document.querySelectorAll('details:not([open])').length") == 0
     assert texts(window, ".tools, .top, dialog") == []
     run(window, "window.dispatchEvent(new Event('afterprint'))")
+    assert run(window, lengths) == [[True, False], [True, True]]
+    window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_on_paper_no_datapoint_is_whole_before_one_was_read(window, folder):
+    report = folder / "deep_error_analysis.md"
+    report.write_text(report.read_text("utf-8") + "\nAs [dp:run-a/1] shows.\n", "utf-8")
+    report_page.write_anew(folder)
+    shown(window, folder / PAGE)
+    window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    run(window, "window.dispatchEvent(new Event('beforeprint'))")
+    assert run(window, "return document.querySelectorAll('#datapoints article').length") > 0
+    assert texts(window, "#datapoints") == []
     window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
@@ -365,6 +459,27 @@ def test_a_number_knows_its_facts_and_a_quote_its_datapoint():
     assert "<code>[dp:r/3]</code>" in made.html and 'data-fact="gone"' in made.html
 
 
+def test_a_fact_says_each_name_once():
+    key = "mode/a_mode/vendor/m"
+    made = report_text.rendered(f"7<!--fact:{key}-->", report_text.Names(
+        {}, (), {key: 7}, {"vendor/m"}))
+    [[_, words]] = made.facts.values()
+    assert words.endswith("; a_mode of vendor/m")
+
+
+def test_repeats_in_two_runs_are_told_apart(run_script, tmp_path):
+    for name in ("run-a", "run-b"):
+        judged(tmp_path / name, [turn(number, False) for number in (1, 2)])
+    run_script("deep_error_analysis.py", "--run-dir", tmp_path / "run-a", tmp_path / "run-b",
+               "--output", tmp_path / "out" / "deep_error_analysis.md")
+    report = tmp_path / "out" / "deep_error_analysis.md"
+    report.write_text(report.read_text("utf-8") + "\n[dp:run-a/1] [dp:run-b/1]\n", "utf-8")
+    report_page.write_anew(tmp_path / "out")
+    cited = re.findall(r'<a class="cited"[^>]*title="run-./1">([^<]+)<',
+                       (tmp_path / "out" / PAGE).read_text("utf-8"))
+    assert cited[-2:] == ["1 · model-a, run 1", "1 · model-a, run 2"]
+
+
 def test_generated_blocks_lose_their_marks_and_fences_their_ends():
     made = rendered("<!-- generated:read -->\n| a | b |\n| --- | ---: |\n| x | 1 |\n"
                     "<!-- /generated:read -->\n\n```text data-000000000000\nhi\n"
@@ -396,3 +511,15 @@ def test_a_strip_has_a_cell_per_item_and_bins_above_500():
     cells = re.findall(r'class="(f\d)"', many)
     assert (len(cells), cells[0], cells[-1]) == (120, "f4", "f0")
     assert re.findall(r'class="(f\d)"', charts.strip([1] * 300, [""] * 300, "")) == ["f4"]
+
+
+@pytest.mark.parametrize("width", [360, 1366, 2560])
+def test_a_count_of_flags_stands_on_one_line(window, folder, width):
+    shown(window, folder / PAGE, width)
+    assert run(window, """
+        const card = document.querySelector('[aria-labelledby=h-audit]');
+        card.innerHTML += '<ul class="counts"><li><b>115</b> <span></span></li></ul>';
+        card.querySelector('ul.counts:last-child span').textContent = 'passed, though '.repeat(9);
+        const count = card.querySelector('ul.counts:last-child b'), range = new Range();
+        range.selectNodeContents(count);
+        return range.getClientRects().length""") == 1

@@ -83,6 +83,8 @@
     home = null;
     body.replaceChildren();
   };
+  // As a shell needs it: shlex.quote of Python
+  const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`);
   const inShort = (ident) => {
     const row = byIdent.get(ident), box = make("article", "", { className: "datapoint" });
     if (!row) {
@@ -95,9 +97,9 @@
         box.append(make("p", [row[5] || `provisional mode ${row[6]}`, row[7].replaceAll("_", " ")].filter(Boolean).join(" · ")));
       }
       for (const words of [row[8], row[9]]) if (words) box.append(make("p", words));
-      box.append(make("p", "Only this line of it is here. The whole datapoint:", { className: "soft" }));
     }
-    if (row) box.append(make("code", `show_datapoint.py ANALYSIS_DIR ${ident}`));
+    box.append(make("p", row ? "Only this line of it is here. The whole datapoint:" : "The datapoint:", { className: "soft" }));
+    box.append(make("code", `show_datapoint.py ANALYSIS_DIR ${ident.startsWith("-") ? "-- " : ""}${quoted(ident)}`));
     return box;
   };
   const badge = (text, kind) => make("span", text, { className: `badge ${kind === "fail" || kind === "pass" ? kind : ""}` });
@@ -119,7 +121,12 @@
     body.scrollTop = 0;
     for (const mark of body.querySelectorAll("mark.here")) mark.classList.remove("here");
     if (quote) point(squeezed(quote));
-    try { history.replaceState(null, "", anchorOf(ident)); } catch { /* the address stays */ }
+    if (identOf(location.hash) === ident) return;
+    const state = { quote: quote ?? "" };  // that it has one says that Back leads to where it was opened
+    try {
+      history.scrollRestoration = "manual";  // the page below stays where it is
+      history[history.state && isPoint() ? "replaceState" : "pushState"](state, "", anchorOf(ident));
+    } catch { /* the address stays */ }
   };
   const point = (quote) => {
     const marks = [...body.querySelectorAll("mark")].map((mark) => [mark, squeezed(mark.textContent)]);
@@ -136,9 +143,18 @@
   panel.addEventListener("click", (event) => { if (event.target === panel) panel.close(); });
   panel.addEventListener("close", () => {
     putBack();
-    try { history.replaceState(null, "", location.pathname + location.search); } catch { /* stays */ }
+    if (!isPoint()) return;
+    if (history.state) history.back();
+    else try { history.replaceState(null, "", location.pathname + location.search); } catch { /* stays */ }
   });
-  const toHash = () => { if (location.hash.startsWith("#dp")) open(identOf(location.hash)); };
+  const isPoint = () => /^#dp(:|%3A)/i.test(location.hash);
+  const toHash = () => {
+    if (isPoint()) open(identOf(location.hash), history.state?.quote);
+    else {
+      if (panel.open) panel.close();
+      history.scrollRestoration = "auto";
+    }
+  };
   addEventListener("hashchange", toHash);
 
   // All failures
@@ -199,6 +215,8 @@
       && (!fault.value || row[7] === fault.value)
       && (!dimension.value || row[4].includes(dimension.value))
       && words.every((word) => textOf(row).includes(word)));
+    const read = matching.filter((row) => row[5]).length;  // the others have their question's words
+    at("said").textContent = !read ? "Question" : read < matching.length ? "What happened, or the question" : "What happened";
     list.replaceChildren();
     drawn = 0;
     draw();
@@ -220,6 +238,7 @@
   });
   more.addEventListener("click", draw);
   at("all").hidden = !data.rows.length;
+  if (data.rows.length) at("failures").hidden = false;
   filter();
 
   document.addEventListener("click", (event) => {
@@ -233,7 +252,7 @@
       filter();
       at("all").scrollIntoView();
       cause.focus({ preventScroll: true });
-    } else if (/^#dp(:|%3A)/i.test(link.getAttribute("href"))) {
+    } else if (/^#dp(:|%3A)/i.test(link.hash)) {
       event.preventDefault();
       open(identOf(link.getAttribute("href")), link.dataset.quote);
     } else {
@@ -242,15 +261,28 @@
     }
   });
 
-  // On paper everything that is folded is open
-  const folded = [];
+  // On paper what is folded is open, and cut (page.css); of a long text what surrounds its quotes
+  const folded = [], cut = [], AROUND = 250;
+  const shorten = (text) => {
+    const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const node = walker.currentNode, words = node.data;
+      if (words.length <= 3 * AROUND || node.parentNode.matches("mark")) continue;
+      cut.push([node, words]);
+      node.data = `${words.slice(0, AROUND)} … ${words.slice(-AROUND)}`;
+    }
+  };
   addEventListener("beforeprint", () => {
     if (panel.open) panel.close();
-    for (const details of document.querySelectorAll("details:not([open])")) {
+    for (const details of document.querySelectorAll("details:not([open], .datapoint :has(> .step))")) {
       details.open = true;
       folded.push(details);
     }
+    document.querySelectorAll(".datapoint .text:has(mark)").forEach(shorten);
   });
-  addEventListener("afterprint", () => { for (const details of folded.splice(0)) details.open = false; });
+  addEventListener("afterprint", () => {
+    for (const details of folded.splice(0)) details.open = false;
+    for (const [node, words] of cut.splice(0)) node.data = words;
+  });
   toHash();
 })();

@@ -168,12 +168,26 @@ def overview(folder: Folder) -> dict:
         "dimensions": [] if blamed else _dimensions(folder),
         "findings": [clean.visible(one["text"]) for one in findings[:_FINDINGS]],
         "more_findings": max(0, len(findings) - _FINDINGS),
-        **_flags(folder.examined),
+        **_flags(folder.examined), **_empty(folder),
         "failing": counts.failing.total(), "reviewed": counts.reviewed.total(),
         "unjudged": counts.unjudged.total(), "read": counting.read_of(counts),
         "coders": _coders(counts),
+        "listed": " and ".join(
+            name for name, count in (("failures", counts.failing), ("unjudged", counts.unjudged))
+            if count) or "datapoints",
         "nothing": "" if counts.failing else rows.without_failures(counts.index),
         "check": check(folder), "open": len(undecided(counts))}
+
+
+def _empty(folder: Folder) -> dict[str, str]:
+    """Why there is no cause and no fault, where there is none."""
+    counts = folder.counts
+    if not counts.failing:
+        why = "nothing failed" if counts.judged else "nothing was judged"
+        return {"why_no_cause": why,
+                "why_no_fault": f"{'None' if counts.judged else 'Not decided'}: {why}"}
+    return {"why_no_cause": "no rule fits" if folder.clusters else "no rules were run",
+            "why_no_fault": "Not decided: nobody has reviewed a failure yet"}
 
 
 def _flags(examined: audit_counts.Examined | None) -> dict:
@@ -243,21 +257,27 @@ def _unit_bar(unit: Unit) -> Any:
 
 
 def check(folder: Folder) -> tuple[str, str]:
-    """The state of the check (holds, fails, draft, open) and its words."""
+    """The state of the check (holds, unconfirmed, fails, draft, open) and its words."""
     path = folder.analysis_dir / steps.CHECK.writes[0]
     if folder.report is None:
         return "open", "no report yet"
-    if not folder.counts.reviews and folder.drafted:
-        return "draft", "draft: nobody has read a datapoint yet"
+    counts = folder.counts
+    if not counts.reviews and folder.drafted:
+        return "draft", "draft: nobody has read a datapoint yet" \
+            if counts.failing or counts.unjudged else "draft: there is nothing to read"
     try:
         found = json.loads(path.read_bytes())
         is_its = found["of"] == standing.digest(folder.report)
-        wrong = len(found["findings"])
+        wrong, left = len(found["findings"]), found["sentences"] - found["confirmed"]
     except (OSError, ValueError, KeyError, TypeError):
-        is_its, wrong = False, 0
+        is_its, wrong, left = False, 0, 0
     draft = "draft, " if folder.drafted else ""
     if not is_its:
         return "open", f"{draft}not checked as it stands"
     if wrong:
         return "fails", f"{draft}checked: {wrong} {'fault' if wrong == 1 else 'faults'}"
+    if left:
+        some = f"; {found['confirmed']} of {found['sentences']} sentences" if found["confirmed"] \
+            else "; not"
+        return "unconfirmed", f"check holds{some} confirmed by a second reader"
     return "holds", "check holds"

@@ -11,12 +11,10 @@ from failure_analysis.pages.charts import Part
 from failure_analysis.pages.report_data import (
     FAULT_COLOURS,
     MOST_UNITS,
-    Cause,
     Folder,
     causes,
     faults,
     made_by,
-    ranked,
     units,
 )
 from failure_analysis.review import break_counts
@@ -44,7 +42,7 @@ def _who_fails(folder: Folder) -> dict | None:
     if len(tally) < 1:
         return None
     items = _hardest(tally)
-    order = [unit.name for unit in reversed(units(folder))] or sorted(tally)
+    order = _best_first(folder, tally)
     labels = [clean.visible(item) for item in items]
     short = charts.short([clean.visible(name) for name in order])
     fails = Counter(sum(2 * mine[item][0] > mine[item][1] for mine in tally.values()
@@ -84,7 +82,7 @@ def _by_model(folder: Folder) -> dict | None:
     plain = [cause for cause in causes(folder) if not cause.members]
     if not plain:
         return None
-    models = _models(folder, plain)
+    models = _best_first(folder, {model for cause in plain for model in cause.models})
     first, rest = plain[:charts.COLOURS], plain[charts.COLOURS:]
     stacks = {model: [*(Part(clean.visible(cause.name), cause.models.get(model, 0), cause.colour)
                         for cause in first),
@@ -99,11 +97,12 @@ def _by_model(folder: Folder) -> dict | None:
             + [(f"{len(rest)} others", "c7")] * bool(rest)}
 
 
-def _models(folder: Folder, plain: Iterable[Cause]) -> list[str]:
-    total: Counter[str] = Counter()
-    for cause in plain:
-        total.update(cause.models)
-    return [name for name, _ in ranked(total)]
+def _best_first(folder: Folder, names: Iterable[str]) -> list[str]:
+    """Models or runs in the order of the first screen; those that it has not come last."""
+    places = {unit.name: place for place, unit in enumerate(units(folder))}
+    counts = folder.counts
+    return sorted(names, key=lambda name: (places.get(name, len(places)),
+                                           counts.failing[name] / (counts.judged[name] or 1), name))
 
 
 def _stacked(stacks: Mapping[str, list[Part]]) -> list[dict]:
@@ -121,11 +120,9 @@ def _faults_by_model(folder: Folder) -> dict | None:
     found = faults(folder)
     if not found:
         return None
-    total: Counter[str] = Counter()
-    for models in found.values():
-        total.update(models)
+    shown = _best_first(folder, {model for models in found.values() for model in models})
     stacks = {model: [Part(name, models[model], FAULT_COLOURS[name])
-                      for name, models in found.items()] for model, _ in ranked(total)}
+                      for name, models in found.items()] for model in shown}
     return {"title": "Whose fault, by model", "ends": (), "kind": "stacks",
             "rows": _stacked(stacks),
             "about": "Reviewed failures by the fault that readers decided.",
@@ -152,7 +149,9 @@ def _lenses(folder: Folder) -> dict | None:
     diagnosed = made_by(folder.analysis_dir / steps.DIAGNOSE.writes[0], results.Diagnosis,
                       steps.DIAGNOSE)
     entries = []
-    for system in (diagnosed or {}).get("systems", ())[:MOST_UNITS]:
+    systems = (diagnosed or {}).get("systems", ())
+    order = _best_first(folder, dict.fromkeys(str(system["name"]) for system in systems))
+    for system in sorted(systems, key=lambda system: order.index(str(system["name"])))[:MOST_UNITS]:
         rate = system["lenses"].get("surface", {}).get("estimates", {}).get("accuracy", {})
         found = [str(result.get("pattern")).replace("_", " ")
                  for result in system["lenses"].values()

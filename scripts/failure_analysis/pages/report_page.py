@@ -148,17 +148,29 @@ def _row(line: Line, is_whole: bool, names: dict[str, int]) -> list:
 
 
 class _Labels(Mapping):
-    """How each datapoint is called in short: its item and model, and its trial beyond the first."""
+    """How each datapoint is called in short: its item and model, its trial beyond the first, and
+    the run where another one of that model has the same trial."""
 
     def __init__(self, counts: counting.Counts) -> None:
         self._outcomes = counts.index.outcomes
         names = sorted({clean.visible(line.model) for line in self._outcomes.values()})
+        runs: dict[tuple, set[str]] = {}
+        for line in self._outcomes.values():
+            runs.setdefault((line.model, line.item, line.trial), set()).add(line.run)
+        repeated: dict[str, set[str]] = {}
+        for (model, *_), mine in runs.items():
+            if len(mine) > 1:
+                repeated.setdefault(model, set()).update(mine)
+        self._run = {(model, run): f", run {place}" for model, mine in repeated.items()
+                     for place, run in enumerate(sorted(mine), 1)}
         self.short, self._shortest = charts.short(names, _MOST_LABELS), charts.shortest(names)
 
     def __getitem__(self, ident: str) -> str:
         line = self._outcomes[ident]
+        model = self._shortest[clean.visible(line.model)]
         trial = f" #{line.trial + 1}" if line.trial else ""
-        return f"{report_points.item(line)} · {self._shortest[clean.visible(line.model)]}{trial}"
+        run = self._run.get((line.model, line.run), "")
+        return f"{report_points.item(line)} · {model}{trial}{run}"
 
     def __contains__(self, ident: object) -> bool:
         return ident in self._outcomes

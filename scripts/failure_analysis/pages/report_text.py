@@ -193,11 +193,17 @@ def _fact_html(self: Any, tokens: Sequence[Token], place: int, options: Any, env
     keys = relations.keys(token.info)
     for key in keys:
         if key in names.facts and key not in env["facts"]:
-            named, _ = meaning.parsed(key, names.models)
-            env["facts"][key] = [facts.shown(key, names.facts[key]),
-                                 meaning.in_words(key, named).replace("`", "")]
+            env["facts"][key] = [facts.shown(key, names.facts[key]), _meant(key, names.models)]
     return f'<span role="button" tabindex="0" class="fact" data-fact="{escape(" ".join(keys))}" ' \
         f'title="{escape(token.info)}">{escape(token.content)}</span>'
+
+
+def _meant(key: str, models: Collection[str]) -> str:
+    """What a fact counts and of whom, each name once: the whole key stands below it."""
+    named, rest = meaning.parsed(key, models)
+    words = meaning.in_words(meaning.kind_of(key), ()).removesuffix("; all models together")
+    whom = " of ".join(filter(None, (rest.strip("/"), ", ".join(named))))
+    return f"{words}; {whom or 'all models together'}".replace("`", "")
 
 
 def _code_html(self: Any, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
