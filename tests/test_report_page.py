@@ -159,6 +159,10 @@ def test_where_nothing_failed_the_first_screen_says_why_it_is_empty(
     assert texts(window, "[aria-labelledby=h-faults] p") == [fault]
     assert texts(window, "nav a[href='#failures']") == nav
     assert texts(window, "#h-failures") == nav
+    said = (tmp_path / "out" / "deep_error_analysis.md").read_text("utf-8")
+    assert "in 1 run over 2 items." in said
+    assert re.findall("## Error modes\n<!-- generated:buckets -->\n(.*)\n(?s:.*?)"
+                      "<!-- generated:coverage -->\n(.*)\n", said)[0][1] == "Nothing was reviewed."
     assert texts(window, "#all h3") == [f"All {name.lower()}" for name in nav]
     assert [log for log in window.get_log("browser") if log["level"] == "SEVERE"] == []
 

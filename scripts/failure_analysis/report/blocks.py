@@ -180,7 +180,8 @@ def _read(analysis: Analysis) -> str:
     checked, totals = analysis.sanity, analysis.sanity["conservation"]
     text = (f"{totals['rows_read']} rows read = {totals['pass']} pass + {totals['fail']} fail + "
             f"{totals['unjudged']} unjudged + {totals['rejected']} rejected, in "
-            f"{len(checked['runs'])} runs over {checked['items']} items.")
+            f"{len(checked['runs'])} {'run' if len(checked['runs']) == 1 else 'runs'} over "
+            f"{checked['items']} items.")
     if graded := checked["gradings"]:
         text += (f" Besides, {graded['read']} further gradings of these rows were read: "
                  f"{graded['joined']} joined, {graded['rejected']} not.")
@@ -311,7 +312,7 @@ def _coverage(analysis: Analysis) -> str:
     apart = [counting.read_in_words(counts)] if counts.unjudged else []
     if not reviewed and not counts.read:
         none = f"Reviewed 0 of {failing} failing datapoints." if failing else \
-            _sentence(rows.without_failures(counts.index))
+            "Nothing was reviewed."
         return "\n\n".join([none, *apart, *labels])
     shown = Counter(how for mine in counts.readings.values()
                     for how, idents in mine.items() for _ in idents)
