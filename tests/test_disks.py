@@ -313,8 +313,9 @@ def made(out):
 
 
 @pytest.mark.parametrize(("script", "runs", "before"), [
-    ("write_report.py", "ab", 4), ("write_report.py", "ab", 6),
+    ("write_report.py", "ab", 4),
     *(pytest.param(*case, marks=pytest.mark.slow) for case in (
+        ("write_report.py", "ab", 6),
         ("build_packet.py", "ab", 0), ("build_packet.py", "ab", 6), ("build_packet.py", "aa", 6),
         ("cluster_failures.py", "ab", 1), ("compare_models.py", "ab", 2),
         ("plan_review.py", "ab", 3), ("check_report.py", "ab", 5)))])

@@ -57,7 +57,7 @@ def test_a_report_on_nothing_judged_says_so_and_does_not_hold(analysed, run_scri
     for name in ("faults", "buckets"):
         assert block(out, name) == [NOTHING[0].upper() + NOTHING[1:] + "."], name
     assert block(out, "coverage") == [
-        NOTHING[0].upper() + NOTHING[1:] + ".", "",
+        "Nothing was reviewed.", "",
         "Judged by readers: 0 of 12 unjudged datapoints (0 passed, 0 failed)."]
     for name in ("unique", "failed-by-all"):
         assert block(out, name) == ["Not defined for fewer than two."]

@@ -1,10 +1,12 @@
 """The script that makes the pictures of README and the demo report that it links."""
 
+import pytest
 from PIL import Image
 
 from browser import chromium
 
 
+@pytest.mark.slow
 def test_the_pictures_are_made_anew(start, bundle, tmp_path):
     with chromium():  # skips where there is none
         pass

@@ -102,6 +102,7 @@ def test_from_runs_to_the_page_in_one_command(serve, runs, tmp_path):
             for path in (tmp_path / folder).glob("*.json*")} == before
 
 
+@pytest.mark.slow
 def test_a_run_that_is_new_is_read_and_reviews_stay(serve, runs, tmp_path):
     serve(runs / "run-a", "--no-browser", "--output", "out/report.md").ends()
     record(tmp_path / "out", quotes=["Answer 1 of a."], mechanism="It answers something else.")
@@ -123,6 +124,7 @@ def test_an_analysis_of_other_inputs_is_refused_as_stage_1_refuses_it(serve, run
     assert "give another --output" in errors
 
 
+@pytest.mark.slow
 def test_a_half_written_analysis_is_not_taken_for_a_whole_one(serve, runs, run_script, tmp_path):
     serve(runs, "--no-browser").ends()
     manifest = tmp_path / "results" / tmp_path.name / "manifest.json"
@@ -184,6 +186,7 @@ def test_the_browser_is_opened_with_a_link_that_works_once(serve, runs, tmp_path
     assert ask(page, path=f"/?token={page.token}", Cookie=None, Origin=None)[0] == 303
 
 
+@pytest.mark.slow
 def test_a_browser_that_does_not_open_is_no_failure(serve, runs):
     for env in ({"BROWSER": "/nowhere/browser %s"}, {"BROWSER": ""}):
         page = serve(runs, DISPLAY="", WAYLAND_DISPLAY="", **env)
@@ -191,6 +194,7 @@ def test_a_browser_that_does_not_open_is_no_failure(serve, runs):
         assert page.ends() == (0, "")
 
 
+@pytest.mark.slow
 def test_a_comparison_folder_is_taken_as_the_runs_that_it_names(serve, bundle, tmp_path):
     shutil.copytree(bundle / "tests" / "fixtures" / "demo_runs", tmp_path / "demo")
     page = serve("demo/comparison", "--no-browser")

@@ -106,7 +106,9 @@ def chosen(window):
 # Widths and themes
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [
+    pytest.param(width, marks=() if width in (360, 1366) else pytest.mark.slow)
+    for width in WIDTHS])
 def test_every_view_fits_the_width_and_its_text_can_be_read(window, shown, folder, width):
     record(folder)
     for view, main in (("", "#head"), ("#overview", "#counts"), ("audit", "#sheet"),
@@ -123,8 +125,9 @@ def test_every_view_fits_the_width_and_its_text_can_be_read(window, shown, folde
         assert 0 <= box[1] < WIDTHS[width], view
 
 
-@pytest.mark.parametrize("width", [360, 1366])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "width"), [
+    ("light", 360), ("dark", 1366), pytest.param("light", 1366, marks=pytest.mark.slow),
+    pytest.param("dark", 360, marks=pytest.mark.slow)])
 def test_axe_finds_nothing_serious_in_any_view(window, shown, folder, width, theme):
     record(folder)
     record(folder, coder="eve", bucket="guesses", fault="model_error")

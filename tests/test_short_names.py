@@ -23,7 +23,7 @@ def test_what_differs_stays(names, most, labels) -> None:
 
 def test_any_names_stay_different_and_short() -> None:
     rng = random.Random(1)
-    for _ in range(500):
+    for _ in range(150):
         shared = "".join(rng.choices("ab-/ é\u6f22\u202e", k=rng.randint(0, 60)))
         names = list({shared[:rng.randint(0, 60)] + "".join(rng.choices("ab- ", k=rng.randint(
             0, 40))) + shared for _ in range(rng.randint(2, 30))})
