@@ -134,6 +134,7 @@ def test_a_red_flag_comes_first(run_inside, tmp_path) -> None:
     assert page.index("Red flags") < page.index("samples of")
 
 
+@pytest.mark.slow
 def test_small_tasks_are_looked_at_together(analyze, tmp_path) -> None:
     path = world(tmp_path / "s.jsonl", {2: (120, 0.0, 0.0, 0.7), 4: (120, 0.0, 0.0, 0.7)}, tasks=4)
     document = diagnosis_of(path, tmp_path)

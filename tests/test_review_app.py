@@ -363,6 +363,7 @@ def test_one_judgement_holds_for_all_alike_where_it_is_asked_for(serve, alike):
         ("run-b/1", "run-a/1", "books_the_wrong_hour")]
 
 
+@pytest.mark.slow
 def test_the_box_beside_save_records_the_alike_ones_too(window, opened, alike):
     opened(alike)
     assert text(window, "#alikes").strip() == "and its 2 alike answers"
@@ -1073,6 +1074,7 @@ def test_a_window_does_not_overwrite_what_another_one_answered(serve, report):
     assert [line[2] for line in answers_in(report)] == ["overclaims", "supported"]
 
 
+@pytest.mark.slow
 def test_without_a_report_that_can_be_checked_the_view_says_why(window, opened, report):
     (report / "deep_error_analysis.md").unlink()
     page = opened(report)
@@ -1120,6 +1122,7 @@ def test_a_person_reads_and_answers_with_the_keyboard(window, opened, report):
     assert [log for log in window.get_log("browser") if log["level"] == "SEVERE"] == []
 
 
+@pytest.mark.slow
 def test_what_was_written_outlives_a_sentence_that_changes(window, opened, report):
     page = opened(report)
     window.get(page.link.partition("?")[0] + "second-reading")
@@ -1284,6 +1287,7 @@ def test_the_static_page_lists_the_candidates(window, audited, run_script, tmp_p
     assert window.find_elements("css selector", "main img, main script") == []
 
 
+@pytest.mark.slow
 def test_a_datapoint_that_is_copied_meanwhile_can_be_opened(window, opened, audited, run_script):
     page = opened(audited)
     base = page.link.partition("?")[0]

@@ -113,6 +113,7 @@ def test_a_run_that_is_new_is_read_and_reviews_stay(serve, runs, tmp_path):
     assert len(read_jsonl(tmp_path / "out" / ledger.NAME)) == 1
 
 
+@pytest.mark.slow
 def test_an_analysis_of_other_inputs_is_refused_as_stage_1_refuses_it(serve, runs, tmp_path):
     serve(runs / "run-a", "--no-browser", "--output", "out/report.md").ends()
     record(tmp_path / "out", quotes=["Answer 1 of a."], mechanism="It answers something else.")
@@ -166,6 +167,7 @@ def test_what_is_no_run_is_refused_by_its_name(run_script, runs, tmp_path, args,
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_options_of_runs_do_not_go_with_an_analysis_folder(run_script, serve, runs, tmp_path):
     serve(runs, "--no-browser").ends()
     done = run_script("review_app.py", f"results/{tmp_path.name}", "--output", "x.md", cwd=tmp_path)

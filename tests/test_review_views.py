@@ -342,6 +342,7 @@ def test_a_class_of_the_audit_filters(window, shown, folder):
     assert {item for item, _ in chosen(window)} == {"2"}
 
 
+@pytest.mark.slow
 def test_a_review_from_elsewhere_reaches_the_overview(window, shown, folder):
     shown(view="#overview")
     assert "nothing is reviewed yet" in text(window, "[aria-labelledby=chart-bucket]")
