@@ -159,7 +159,7 @@ def test_rows_that_the_benchmark_does_not_count_are_counted_again(
 WRITTEN = sorted({name for step in steps.STEPS for name in step.writes} - {
     "check.json", "diagnosis.json", "diagnosis.md", "diagnosis.png", "diagnosis.svg",
     "gradings.csv", "background.md", "item_versions.json", "item_versions.md",
-    "second_reading.md", steps.ISSUES, *steps.CHANGES.writes})
+    "second_reading.md", steps.ISSUES, steps.LONG, *steps.PAGE.writes, *steps.CHANGES.writes})
 
 
 @pytest.mark.slow

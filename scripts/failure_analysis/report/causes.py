@@ -1,6 +1,7 @@
 """The causes of a report: each bucket once, with every model that has a share in it, whose fault it
 is there, what it fails, and what was quoted."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -98,12 +99,18 @@ def _shown(counts: counting.Counts, ids: list[str], most: int) -> str:
     when it was recorded, and the ids of more."""
     ids, said, before = counting.varied(counts, ids), [], ""
     for review in [counting.final(counts, ident).reviews[-1] for ident in ids[:most]]:
-        why = f"{where(review)}*{cell(review.mechanism)}*"
+        why = f"{where(review)}*{told(review.mechanism)}*"
         said.append(f"{'' if why == before else f'{why} '}"
                     f"{excerpts.proof(review.quotes, _LONGEST)} [dp:{review.datapoint_id}]")
         before = why
     more = [f"[dp:{ident}]" for ident in ids[most:]]
     return "; ".join(said) + (f"; also {listed(more, _NAMED)}" if more else "")
+
+
+def told(words: str) -> str:
+    """A reader's words beside quotes of a datapoint: their own quotation marks become single ones,
+    so that what is quoted begins where it does."""
+    return cell(re.sub('["“”„]', "'", words))
 
 
 def where(review: ledger.Review) -> str:

@@ -37,7 +37,7 @@ def _both(counts: counting.Counts, ident: str, reviews: list[ledger.Review]) -> 
 def _one(review: ledger.Review) -> str:
     """What a review says, with its first quote."""
     names = ", ".join(code(name) for name in (review.verdict, review.bucket, review.fault) if name)
-    return f"{names}: {causes.where(review)}*{cell(review.mechanism)}* " \
+    return f"{names}: {causes.where(review)}*{causes.told(review.mechanism)}* " \
            f"{excerpts.proof(review.quotes, _LONGEST)} [dp:{review.datapoint_id}]"
 
 
