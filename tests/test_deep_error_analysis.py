@@ -166,3 +166,15 @@ def test_demo_runs_from_one_command(run_script, demo_runs, tmp_path):
     assert known["items"] == 24
     assert known["rows_read"] == known["runs"] * 24
     assert json.loads((out / "clusters.json").read_text())["other_share"] <= 0.20
+
+
+def test_the_first_screen_says_what_reading_buys(run_script, bundle, tmp_path):
+    done = run_script("deep_error_analysis.py", "--comparison-dir",
+                      bundle / "tests/fixtures/demo_runs/comparison", "--output",
+                      tmp_path / "out/report.md")
+    lines = done.stdout.splitlines()
+    start = lines.index("what reading buys (plan_review.py --budget N):")
+    assert [line.split() for line in lines[start + 2:start + 6] if not line.startswith("---")] == [
+        ["to", "read", "failing", "items", "all", "failed", "own", "failures", "modes", "unread"],
+        ["20", "15", "of", "61", "6", "of", "7", "5", "of", "12", "7", "of", "7", "46"],
+        ["42", "(suggested)", "37", "of", "61", "7", "of", "7", "12", "of", "12", "7", "of", "7", "24"]]

@@ -12,6 +12,7 @@ from failure_analysis.review.picks import Pick
 
 BUDGETS = (20, 50)
 _MOST_FAILING = 10_000  # above it, which failures are alike is not worked out for a first look
+_NOTHING = "0 of 0"  # a kind of which there is none has no column
 HEADERS = ("to read", "failing", "flags of the audit", "items all failed", "own failures", "modes",
            "unread")
 
@@ -26,8 +27,11 @@ def table(analysis_dir: Path) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     lines = [(str(budget), plan.chosen(found, picks.Options(budget=budget))[0])
              for budget in BUDGETS if budget < full]
     flags = [one for one in candidates.load(analysis_dir) if one.kind == "flag"]
-    return HEADERS, [_line(name, found, flags, kept) for name, kept in
+    rows = [_line(name, found, flags, kept) for name, kept in
                      [*lines, (f"{full} (suggested)", suggested)]]
+    told = [place for place in range(len(HEADERS)) if any(row[place] != _NOTHING for row in rows)]
+    return tuple(HEADERS[place] for place in told), [
+        tuple(row[place] for place in told) for row in rows]
 
 
 def is_quick(failing: int) -> bool:
