@@ -67,13 +67,15 @@ def find(analysis_dir: Path, items: Mapping[str, Sequence[Content]], texts: Text
     entries = []
     for item, contents in items.items():
         for failing in contents:
+            if not failing.versions or not failing.counts or _passed(failing):
+                continue
             # What ran before cannot have repaired what came after it.
             passing = [one for one in contents if one.versions and _passed(one)
                        and _both_recorded(failing, one)
                        and _later(failing, one, periods) != {"ran_later": False} and any(
                            frozenset((mine, other)) not in apart
                            for mine in failing.versions for other in one.versions)]
-            if failing.versions and failing.counts and not _passed(failing) and passing:
+            if passing:
                 entries.append({
                     "item": item, "failed_in": failing.versions,
                     "fingerprint": failing.fingerprint, **_counted(failing),

@@ -29,7 +29,7 @@ def page(found: dict[str, Any]) -> str:
         parts += ["", "## Perhaps renumbered", "", *_renumbered(found["renumbered"])]
     if len(found["policies"]) > 1:
         parts += ["", "## What the agents were told", "", *_policies(found["policies"])]
-    if found["differing"]:
+    if found["differing"] and not found.get("own_items"):
         parts += ["", "## What changed in each item", "", *_items(found)]
     return "\n".join([*parts, ""])
 

@@ -47,8 +47,8 @@ def read(wanted: set[tuple[str, str]], runs: Sequence[RunContents], sources: Seq
          ) -> Texts:
     """The wanted contents by (item, fingerprint), from as few sources as have them all."""
     texts: Texts = {}
-    for place in places(wanted, runs):
-        left = wanted - texts.keys()
+    for place, mine in places(wanted, runs):
+        left = mine - texts.keys()
         for row in ingest.rows(sources[place]) if left else ():
             if row.computed is None:
                 continue
@@ -63,8 +63,10 @@ def read(wanted: set[tuple[str, str]], runs: Sequence[RunContents], sources: Seq
     return texts
 
 
-def places(wanted: set[tuple[str, str]], runs: Sequence[RunContents]) -> list[int]:
-    """Sources that have all that is wanted: always the one that has most of what is left."""
+def places(wanted: set[tuple[str, str]], runs: Sequence[RunContents]
+           ) -> list[tuple[int, set[tuple[str, str]]]]:
+    """Sources that have all that is wanted, each with what it has of it: always the one that has
+    most of what is left."""
     has: dict[int, set] = {}
     for run in runs:
         for pairs in (run.items, run.inside):
@@ -74,11 +76,11 @@ def places(wanted: set[tuple[str, str]], runs: Sequence[RunContents]) -> list[in
     left, places = set(wanted), []
     while left and has:
         best = max(has, key=lambda place: (len(has[place] & left), -place))
-        gained = has.pop(best) & left
-        if not gained:
+        mine = has.pop(best)
+        if left.isdisjoint(mine):
             break
-        left -= gained
-        places.append(best)
+        left -= mine
+        places.append((best, mine))
     return sorted(places)
 
 

@@ -24,6 +24,8 @@ _MOST_FACTS = 100
 _NAMED = 3
 _MOST_HELD = 30  # versions that are held against each other
 _FEWEST_APART = 5  # ids that two sets of other items share
+_OWN = .99  # share of contents that stand in one run alone, where each run has items of its own
+_HALVES = {"asked": slice(8), "expected": slice(8, 16)}  # of a fingerprint
 
 
 class Version(NamedTuple):
@@ -62,7 +64,7 @@ def write(analysis_dir: Path, runs: Sequence[RunContents], sources: Sequence[Sou
         for name in (NAME, PAGE):
             (analysis_dir / name).unlink(missing_ok=True)
         return None
-    store.write_json(analysis_dir / NAME, found)
+    store.write_large_json(analysis_dir / NAME, found)
     store.write_text(analysis_dir / PAGE, version_page.page(found))
     return found
 
@@ -70,18 +72,21 @@ def write(analysis_dir: Path, runs: Sequence[RunContents], sources: Sequence[Sou
 def _find(analysis_dir: Path, runs: Sequence[RunContents], sources: Sequence[Source]
           ) -> dict[str, Any] | None:
     """All of item_versions.json; None when neither the items nor the policies differ."""
-    differing = _differing(runs)
+    contents = _contents(runs)
+    differing = _differing(contents)
     policies = _policies(runs)
     if not differing and not _told_apart(policies):
         return None
-    grouped = group(runs, differing)
-    items, more = _contents_of(differing, grouped.versions, runs)
-    repaired.count(analysis_dir, items)
-    texts = version_texts.read(_wanted(items), runs, sources)
-    _compare(items, texts)
+    grouped = group(runs, contents)
+    if own := _own_items(runs, contents):
+        items, more, texts, apart = {}, {}, {}, set()
+    else:
+        items, more = _contents_of(differing, grouped.versions, runs)
+        repaired.count(analysis_dir, items)
+        texts = version_texts.read(_wanted(items), runs, sources)
+        _compare(items, texts)
+        apart = _apart(grouped.versions)
     periods = {version.letter: _period(version.runs) for version in grouped.versions}
-    apart = _apart(grouped.versions)
-    every = {item for run in runs for item, _ in run.items}
     return {
         "versions": [{
             "version": version.letter, "runs": [run.run_id for run in version.runs],
@@ -92,32 +97,45 @@ def _find(analysis_dir: Path, runs: Sequence[RunContents], sources: Sequence[Sou
         "changes_inside": [{"run": run.run_id, "items": sorted(
             (item for item, _ in run.inside), key=natural_key)} for run in runs if run.inside],
         "policies": _policy_records(policies, grouped.versions),
-        "items": {"all": len(every), "differing": len(differing), **_changed(items.values()),
-                  "without_texts": max(0, len(differing) - MOST_ITEMS)},
-        "renumbered": _renumbered(differing, grouped.versions),
+        "items": {"all": len(contents), "differing": len(differing), **_changed(contents),
+                  "without_texts": len(differing) if own else max(0, len(differing) - MOST_ITEMS)},
+        **({"own_items": True} if own else {}),
+        "renumbered": [] if own else _renumbered(differing, grouped.versions),
         "apart": [sorted(pair) for pair in sorted(apart, key=sorted)],
         "repaired": repaired.find(analysis_dir, items, texts, periods, apart),
-        "differing": [{"item": item, "contents": [_content_record(one) for one in contents],
+        "differing": [{"item": item, "contents": [_content_record(one) for one in items[item]],
                        **({"more_contents": len(more[item])} if more[item] else {})}
-                      for item, contents in items.items()],
+                      if items else {"item": item, "contents": []} for item in differing],
     }
 
 
-def _differing(runs: Sequence[RunContents]) -> list[str]:
-    """The items that have more than one fingerprint, in their order."""
-    first: dict[str, str] = {}
-    found = set()
+def _contents(runs: Sequence[RunContents]) -> dict[str, set[str]]:
+    """Item -> the fingerprints that its rows have."""
+    contents: dict[str, set[str]] = {}
     for pairs in dict.fromkeys(pairs for run in runs for pairs in (run.items, run.inside)):
         for item, fingerprint in pairs:
-            if first.setdefault(item, fingerprint) != fingerprint:
-                found.add(item)
-    return sorted(found, key=natural_key)
+            contents.setdefault(item, set()).add(fingerprint)
+    return contents
 
 
-def group(runs: Sequence[RunContents], differing: Iterable[str]) -> Grouped:
+def _differing(contents: Mapping[str, set[str]]) -> list[str]:
+    """The items that have more than one fingerprint, in their order."""
+    return sorted((item for item, prints in contents.items() if len(prints) > 1), key=natural_key)
+
+
+def _own_items(runs: Sequence[RunContents], contents: Mapping[str, set[str]]) -> bool:
+    """Whether many runs have each its own items under the ids of the others: these are no versions
+    of anything, and nothing is gained by holding each against each."""
+    held = sum(len(run.items) + len(run.inside) for run in runs)
+    return len(runs) > MOST_CONTENTS and sum(map(len, contents.values())) > _OWN * held
+
+
+def group(runs: Sequence[RunContents], contents: Mapping[str, set[str]]) -> Grouped:
     """The runs by version: a run joins the version with which it shares most of the differing
     items and contradicts none; those with most of these items come first, as they say most."""
-    wanted = set(differing)
+    if _own_items(runs, contents):
+        return Grouped(_lettered([run] for run in runs), [])
+    wanted = {item for item, prints in contents.items() if len(prints) > 1}
     alike: dict[frozenset, list[RunContents]] = {}
     signatures: dict[tuple[frozenset, frozenset], frozenset] = {}
     for run in runs:
@@ -227,15 +245,15 @@ def _wanted(items: dict[str, list[repaired.Content]]) -> set[tuple[str, str]]:
 
 def _halves(one: repaired.Content, other: repaired.Content) -> list[str]:
     """What differs by the fingerprints: what is asked, what is expected."""
-    return [name for name, part in (("asked", slice(8)), ("expected", slice(8, 16)))
-            if one.fingerprint[part] != other.fingerprint[part]]
+    return [name for name, half in _HALVES.items()
+            if one.fingerprint[half] != other.fingerprint[half]]
 
 
-def _changed(items: Iterable[list[repaired.Content]]) -> dict[str, int]:
+def _changed(contents: Mapping[str, set[str]]) -> dict[str, int]:
     """How many items differ in what is asked, and how many in what is expected."""
-    changed = [{half for other in contents[1:] for half in _halves(contents[0], other)}
-               for contents in items]
-    return {name: sum(name in halves for halves in changed) for name in ("asked", "expected")}
+    several = [prints for prints in contents.values() if len(prints) > 1]
+    return {name: sum(len({print_[half] for print_ in prints}) > 1 for prints in several)
+            for name, half in _HALVES.items()}
 
 
 def _compare(items: dict[str, list[repaired.Content]], texts: version_texts.Texts) -> None:
@@ -262,17 +280,21 @@ def _content_record(content: repaired.Content) -> dict[str, Any]:
 
 def _renumbered(differing: Iterable[str], versions: Sequence[Version]) -> list[dict[str, str]]:
     """Items whose content an earlier version has under one other id, and not under this one."""
+    often = Counter(fingerprint for version in versions for fingerprint in version.items.values())
     owners: dict[str, dict[str, list[int]]] = {}
     for place, version in enumerate(versions):
         for item, fingerprint in version.items.items():
-            owners.setdefault(fingerprint, {}).setdefault(item, []).append(place)
+            if often[fingerprint] > 1:
+                owners.setdefault(fingerprint, {}).setdefault(item, []).append(place)
     pairs = []
     for item in differing:
         for place, version in enumerate(versions):
             fingerprint = version.items.get(item, NOTHING_RECORDED)
-            others = {other: places[0] for other, places in owners.get(fingerprint, {}).items()
+            if fingerprint == NOTHING_RECORDED or fingerprint not in owners:
+                continue
+            others = {other: places[0] for other, places in owners[fingerprint].items()
                       if places[0] < place}
-            if fingerprint != NOTHING_RECORDED and len(others) == 1 and item not in others:
+            if len(others) == 1 and item not in others:
                 [(other, where)] = others.items()
                 pairs.append({"item": item, "in": version.letter, "is": other,
                               "of": versions[where].letter})
@@ -360,6 +382,9 @@ def _sentences(found: dict[str, Any]) -> Iterator[str]:
     yield (f"{items['differing']} of {count(items['all'], 'item')} have one id and "
            f"different content ({ids}): {items['asked']} differ in what is asked, "
            f"{items['expected']} in what is expected; see {PAGE}.")
+    if found.get("own_items"):
+        yield (f"Hardly any content stands in two of the {len(versions)} runs: each has items of "
+               "its own under the ids of the others, and none is compared.")
     if pairs := found["apart"]:
         named = listed([" and ".join(pair) for pair in pairs], 3)
         yield (f"Not one item of {named} is the same: they are other items under the same ids, "
@@ -387,10 +412,9 @@ def grouped_again(fingerprints: Mapping[str, Mapping[str, Sequence[str]]]) -> di
         runs.append(RunContents(run, "", 0, frozenset((item, each[0]) for item, each in
                                                       items.items()), frozenset(inside.items()),
                                 None, None))
-    differing = _differing(runs)
-    versions = group(runs, differing).versions
-    contents, _ = _contents_of(differing, versions, runs)
-    return {"items": {"differing": len(differing), **_changed(contents.values())},
+    contents = _contents(runs)
+    versions = group(runs, contents).versions
+    return {"items": {"differing": len(_differing(contents)), **_changed(contents)},
             "versions": [{"version": version.letter, "items": len(version.items),
                           "runs": [run.run_id for run in version.runs]} for version in versions]}
 
