@@ -65,7 +65,8 @@ def _build(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     aside = cli.guard(analysis_dir, inputs, None, "--output-dir", args)
     analysis_dir.mkdir(parents=True, exist_ok=True)
     store.hold(analysis_dir)
-    counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args, inputs))
+    counts = build.build(inputs, analysis_dir, cli.engine(parser, args),
+                         cli.input_settings(args, inputs))
     cli.summarise(
         {**counts, "runs": len(inputs.sources), "analysis_dir": analysis_dir.as_posix(),
          "put_aside": aside},

@@ -89,7 +89,8 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     report_page.refuse_foreign(report)
     analysis_dir.mkdir(parents=True, exist_ok=True)
     store.hold(analysis_dir)
-    counts = build.build(inputs, analysis_dir, args.jobs, cli.input_settings(args, inputs))
+    counts = build.build(inputs, analysis_dir, cli.engine(parser, args),
+                         cli.input_settings(args, inputs))
     clusters = heuristics.label(analysis_dir, rules)
     judged = counts["pass"] + counts["fail"]
     compared = compare.write(analysis_dir, args.by, args.seed) if judged else {}

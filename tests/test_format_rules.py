@@ -10,6 +10,7 @@ import make_journals
 from failure_analysis.datapoint import SIGNALS
 from failure_analysis.packet import build, heuristics
 from failure_analysis.reading import detect
+from failure_analysis.spread import Engine
 from make_runs import attempt, dojo_row, read_jsonl, simulation, task, tau2
 
 RULES = heuristics.load(heuristics.DEFAULT_RULES)
@@ -130,7 +131,7 @@ def dojo(folder, place: int, case: dict) -> None:
 
 def labelled(source, out):
     """The failing rows of a source, labelled."""
-    build.build(detect.from_inputs([source], None), out, 1, {})
+    build.build(detect.from_inputs([source], None), out, Engine(1), {})
     heuristics.label(out, heuristics.DEFAULT_RULES)
     return read_jsonl(out / "failure_review_rows.jsonl")
 

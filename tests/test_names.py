@@ -20,6 +20,7 @@ from failure_analysis.reading import detect
 from failure_analysis.report import check, meaning, prose, write
 from failure_analysis.review import ledger, parts, picks, plan_files, reading_log, show, timeline
 from failure_analysis.review import view as views
+from failure_analysis.spread import Engine
 from make_runs import judged, turn
 
 NASTY = ["7", "12", "the", "all", "rows", "judged", "model", "reviewed", "no",
@@ -48,7 +49,7 @@ def stage_1(folder, runs):
     """All of stage 1 over judged runs (folder name -> rows); returns the analysis folder."""
     out = folder / "out"
     paths = [judged(folder / f"run{place}", rows) for place, rows in enumerate(runs)]
-    counts = build.build(detect.from_run_dirs(paths, "b"), out, 1, {
+    counts = build.build(detect.from_run_dirs(paths, "b"), out, Engine(1), {
         "run_dir": [path.as_posix() for path in paths], "comparison_dir": None, "input": [],
         "mapping": None, "mapping_sha256": None, "benchmark": "b", "labels": {}})
     assert counts["rows_read"] == sum(map(len, runs))

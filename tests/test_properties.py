@@ -22,6 +22,7 @@ from failure_analysis.packet import rows as packet_rows
 from failure_analysis.reading import detect
 from failure_analysis.report import blocks, draft
 from failure_analysis.review import show, timeline, view
+from failure_analysis.spread import Engine
 from make_runs import attempt, dojo_row, simulation, task, tau2
 
 # Texts with lone surrogates, controls and every line separator that is none in JSONL.
@@ -63,7 +64,7 @@ def test_conservation_whatever_the_lines(lines):
         (run / "openai_judged.jsonl").write_bytes(b"\n".join(lines))
         rows = sum(1 for line in b"\n".join(lines).split(b"\n") if not line.isspace() and line)
         try:
-            counts = build.build(detect.from_run_dirs([run]), out, 1, {})
+            counts = build.build(detect.from_run_dirs([run]), out, Engine(1), {})
         except files.Refusal:
             assert rows == 0
             return
@@ -139,7 +140,8 @@ def test_damaged_documents_are_rejected_row_by_row_or_refused(random, kind):
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(damaged(document, random)))
         try:
-            counts = build.build(detect.from_inputs([folder / "in"], None), folder / "out", 1, {})
+            counts = build.build(detect.from_inputs([folder / "in"], None), folder / "out",
+                                 Engine(1), {})
         except files.Refusal:
             return
         assert counts["holds"]

@@ -18,6 +18,8 @@ from failure_analysis import files
 # A spreadsheet reads a cell that starts so as a formula. The apostrophe is in the list to make the
 # guard reversible: every guarded cell gains exactly one, and `unguard` takes exactly one away.
 GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001
+_GUARDED = frozenset(GUARDED)
+_LONG_NAME = 100
 _NUMBER = re.compile(r"-\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)  # no formula
 MOST = 32_767  # UTF-16 units that a spreadsheet takes in one cell
 _MOST_NAME = 1_000
@@ -101,16 +103,27 @@ def csv_cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        text = visible(value)
-        if text.startswith(GUARDED) and not (text[0] == "-" and _NUMBER.fullmatch(text)):
-            text = f"'{text}"
-    elif isinstance(value, bool):
-        text = "true" if value else "false"
-    elif isinstance(value, int | float):
+        return _name_cell(value) if len(value) < _LONG_NAME else _text_cell(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
         return repr(value)
-    else:
-        text = visible_json(json.dumps(value, ensure_ascii=False))
+    return json_cell(json.dumps(value, ensure_ascii=False))
+
+
+def _text_cell(value: str) -> str:
+    text = visible(value)
+    if text and text[0] in _GUARDED and not (text[0] == "-" and _NUMBER.fullmatch(text)):
+        text = f"'{text}"
     return _quoted(text)
+
+
+_name_cell = lru_cache(1 << 13)(_text_cell)  # most short texts are names, which many rows share
+
+
+def json_cell(text: str) -> str:
+    """The CSV cell of a JSON object or list: it begins as no formula does."""
+    return _quoted(visible_json(text))
 
 
 def _quoted(text: str) -> str:

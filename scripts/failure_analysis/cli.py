@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from failure_analysis.clean import safe_name, visible
 from failure_analysis.files import Refusal, sha256
+from failure_analysis.remote import address, named
 from failure_analysis.store import FULL, hold
 
 if TYPE_CHECKING:
     from failure_analysis.reading.detect import Inputs
+    from failure_analysis.spread import Engine
     from failure_analysis.steps import Step
 
 _LONGEST = 900  # of a message
@@ -108,7 +110,7 @@ def run(script: str, body: Callable[[], int], writes: Path | None = None) -> int
 def _one_line(text: object, longest: int = _LONGEST) -> str:
     """A text as one line, safe for a terminal; one that a hostile file made endless lacks its
     middle, as the place stands at its beginning and what to do at its end."""
-    line = visible(" ".join(str(text).split("\n")))
+    line = visible(named(" ".join(str(text).split("\n"))))
     if len(line) <= longest:
         return line
     end = longest // 3
@@ -206,8 +208,33 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--without", nargs="+", action="extend", default=[], metavar="DIMENSION",
                         help="leave these dimensions out of pass and fail; their scores stay, and "
                              "the report says it")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N",
-                        help="worker processes (default 1); the files are the same with any number")
+    add_engine(parser)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """The options that say where work is done."""
+    parser.add_argument("--jobs", type=int, metavar="N",
+                        help="worker processes (default: all cores, where it pays); the results "
+                             "are the same with any number")
+    parser.add_argument("--engine", choices=("local", "dask"), default="local",
+                        help="dask: on the workers of a Dask cluster, one started here unless "
+                             "--scheduler names one (references/scale-out.md); the results are "
+                             "the same")
+    parser.add_argument("--scheduler", metavar="ADDRESS",
+                        help="the scheduler of that cluster, as tcp://host:8786")
+
+
+def engine(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "Engine":
+    """Where the options say that work is done; wrong combinations are usage errors."""
+    from failure_analysis.spread import Engine
+
+    if args.jobs is not None and args.jobs < 1:
+        parser.error("--jobs is at least 1")
+    if args.scheduler and args.engine != "dask":
+        parser.error("--scheduler goes with --engine dask")
+    if args.scheduler and args.jobs:
+        parser.error("--jobs does not go with --scheduler, whose workers are what they are")
+    return Engine(args.jobs or 0, (args.scheduler or "") if args.engine == "dask" else None)
 
 
 def add_accept(parser: argparse.ArgumentParser) -> None:
@@ -236,8 +263,7 @@ def _found(parser: argparse.ArgumentParser, args: argparse.Namespace) -> "Inputs
         parser.error("--mapping goes with --input")
     if args.input and (args.run_dir or args.comparison_dir):
         parser.error("--input does not go with --run-dir or --comparison-dir")
-    if args.jobs < 1:
-        parser.error("--jobs is at least 1")
+    engine(parser, args)  # refused before anything is read
     if args.run_dir:
         if args.comparison_dir:
             print("both given: the --run-dir folders are used, --comparison-dir is not",
@@ -299,9 +325,9 @@ def input_settings(args: argparse.Namespace, inputs: "Inputs") -> dict:
     """What the manifest says of the inputs."""
     from failure_analysis.reading import labels
 
-    return {"run_dir": [path.as_posix() for path in args.run_dir or []],
+    return {"run_dir": [address(path) or path.as_posix() for path in args.run_dir or []],
             "comparison_dir": args.comparison_dir.as_posix() if args.comparison_dir else None,
-            "input": [path.as_posix() for path in args.input or []],
+            "input": [address(path) or path.as_posix() for path in args.input or []],
             "mapping": args.mapping.as_posix() if args.mapping else None,
             "mapping_sha256": sha256(args.mapping) if args.mapping else None,
             "benchmark": inputs.sources[0].benchmark, "labels": labels.given(args.label),

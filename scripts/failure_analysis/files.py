@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from failure_analysis import remote
+
 COMPRESSED = (".gz", ".zst")
 # Of one line and of one document, in bytes: parsed, they take several times as much memory.
 LARGEST = 1 << 29
@@ -42,9 +44,15 @@ def no_pipe(path: Path) -> Path:
     return path
 
 
+def opened(path: Path) -> IO[bytes]:
+    """Opens a file for reading its bytes as they are, on this machine or at an address."""
+    return remote.opened(path) or open(no_pipe(path), "rb", buffering=1 << 18)
+
+
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file as they are."""
-    return no_pipe(path).read_bytes()
+    with opened(path) as file:
+        return file.read()
 
 
 def read_text(path: Path, todo: str = "save it as UTF-8") -> str:
@@ -60,14 +68,9 @@ def read_text(path: Path, todo: str = "save it as UTF-8") -> str:
 
 def open_bytes(path: Path) -> IO[bytes]:
     """Opens a file for reading bytes, unpacked when its name ends in .gz or .zst."""
-    no_pipe(path)
-    if path.suffix in COMPRESSED:
-        unpacked = (gzip.GzipFile if path.suffix == ".gz" else _Zstandard)(path)
-        _watched(path, unpacked)
-        return io.BufferedReader(_Measured(unpacked, path), 1 << 20)
-    file = open(path, "rb", buffering=1 << 18)  # noqa: SIM115 (the caller closes it)
+    file = opened(path)
     _watched(path, file)
-    return file
+    return io.BufferedReader(_Measured(file, path), 1 << 20) if path.suffix in COMPRESSED else file
 
 
 # Told of each file that is opened, while a progress bar watches how far it is read.
@@ -87,8 +90,10 @@ def most_unpacked(packed: int) -> int:
 class _Measured(io.RawIOBase):
     """The unpacked bytes of a file, no more of them than it may have."""
 
-    def __init__(self, unpacked: IO[bytes], path: Path) -> None:
-        self._unpacked, self._path = unpacked, path
+    def __init__(self, packed: IO[bytes], path: Path) -> None:
+        self._unpacked = gzip.GzipFile(fileobj=packed) if path.suffix == ".gz" else \
+            _Zstandard(packed)
+        self._packed, self._path = packed, path
         self._left = most_unpacked(path.stat().st_size)
 
     def readable(self) -> bool:
@@ -105,8 +110,9 @@ class _Measured(io.RawIOBase):
         return taken
 
     def close(self) -> None:
-        """Closes the file below."""
+        """Closes the files below."""
         self._unpacked.close()
+        self._packed.close()
         super().close()
 
 
@@ -114,16 +120,12 @@ class _Zstandard(io.RawIOBase):
     """The unpacked bytes of a .zst file. The package's own reader takes a file that was cut off
     for one that has ended; this one raises EOFError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, packed: IO[bytes]) -> None:
         import zstandard
 
         self._unpacker = zstandard.ZstdDecompressor
-        self._file = open(path, "rb")  # noqa: SIM115 (closed by close)
+        self._file = packed
         self._frame, self._rest, self._ready = None, b"", memoryview(b"")
-
-    def fileno(self) -> int:
-        """Of the packed file."""
-        return self._file.fileno()
 
     def readable(self) -> bool:
         """Always."""
@@ -146,11 +148,6 @@ class _Zstandard(io.RawIOBase):
         self._ready = self._ready[len(taken):]
         buffer[:len(taken)] = taken
         return len(taken)
-
-    def close(self) -> None:
-        """Closes the file below."""
-        self._file.close()
-        super().close()
 
 
 def unpacking_errors() -> tuple[type[BaseException], ...]:
@@ -201,16 +198,62 @@ class JsonLine(NamedTuple):
     nulled: bool = False
 
 
-def json_lines(path: Path) -> Iterator[JsonLine]:
-    """The lines of a JSONL file (.gz and .zst unpacked) that are not blank; a file that cannot be
-    unpacked to its end closes with one that has no bytes, and the reason.
+class Part(NamedTuple):
+    """Whole lines of a file: the bytes from `start` to `end`, and the number of the first line."""
+
+    start: int
+    end: int
+    line: int
+
+
+def parts(path: Path, size: int) -> tuple[list[Part], str]:
+    """(a file of lines in parts of at least `size` bytes, the hex digest of all of it)"""
+    digest, found, start, line = hashlib.sha256(), [], 0, 1
+    with opened(path) as file:
+        while piece := file.read(size):
+            lines = piece.count(b"\n")
+            digest.update(piece)
+            while not piece.endswith(b"\n") and (piece := file.readline(_PIECE)):
+                digest.update(piece)
+                lines += piece.endswith(b"\n")
+            found.append(Part(start, start := file.tell(), line))
+            line += lines
+    return found, digest.hexdigest()
+
+
+class _Limited(io.RawIOBase):
+    """The bytes of a part of a file."""
+
+    def __init__(self, path: Path, part: Part) -> None:
+        self._file, self._left = opened(path), part.end - part.start
+        self._file.seek(part.start)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills the buffer with the next bytes; 0 at the end."""
+        taken = self._file.readinto(memoryview(buffer)[:self._left])
+        self._left -= taken
+        return taken
+
+    def close(self) -> None:
+        """Closes the file below."""
+        self._file.close()
+        super().close()
+
+
+def json_lines(path: Path, part: Part | None = None) -> Iterator[JsonLine]:
+    """The lines of a JSONL file (.gz and .zst unpacked), or of a part of it, that are not blank; a
+    file that cannot be unpacked to its end closes with one that has no bytes, and the reason.
 
     msgspec is three times as fast as the standard library and reads the same values; what it
     refuses (lone surrogates, NaN, broken JSON) the standard library decides."""
     decode, refusals = _fast_decoder()
-    number = 0
+    number = part.line - 1 if part else 0
     try:
-        with open_bytes(path) as file:
+        with io.BufferedReader(_Limited(path, part), 1 << 18) if part else open_bytes(path) as file:
             while raw := file.readline(_PIECE):
                 number += 1
                 if number == 1:
@@ -322,5 +365,5 @@ def needed(path: Path, script: str) -> Path:
 
 def sha256(path: Path) -> str:
     """The hex digest of the bytes on disk (not unpacked)."""
-    with open(no_pipe(path), "rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

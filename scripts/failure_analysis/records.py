@@ -7,9 +7,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from failure_analysis import remote
 from failure_analysis.checks import wrong
+from failure_analysis.files import Part
 
-_posix = lru_cache(1024)(Path.as_posix)
+
+@lru_cache(1024)
+def shown(path: Path) -> str:
+    """The path as our files name it: what comes from an address by that."""
+    return remote.named(path.as_posix())
+
+
 # Texts that stand in for an answer; the harness writes them, not the model.
 MARKERS = {
     "[MODEL_ENDED_SESSION]": "ended_session",
@@ -34,7 +42,7 @@ class Source:
     paths of its rows are named from `start` on. `differences`: where its files state something
     else than their rows give. `judges`: whose verdicts its files have, the one of record first;
     None where a format has no files for them. `labels`: run -> what it is called as its model.
-    `without`: dimensions that do not decide."""
+    `without`: dimensions that do not decide. `part`: the part of the file that is read alone."""
 
     format: str
     path: Path
@@ -60,10 +68,11 @@ class Source:
     judges: tuple[str, ...] | None = None
     labels: dict[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    part: Part | None = None
 
     def named(self, path: Path) -> str:
         """A path of this source as the inputs were named, from wherever it is read."""
-        return _posix(path).removeprefix(self.start)
+        return shown(path).removeprefix(self.start)
 
 
 # The setting that tells policies apart.

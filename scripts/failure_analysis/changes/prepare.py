@@ -8,6 +8,7 @@ from failure_analysis.comparison import write as comparison
 from failure_analysis.packet import build, heuristics
 from failure_analysis.reading import detect, tasks
 from failure_analysis.review import standing
+from failure_analysis.spread import HERE
 
 
 def both(old: str, new: str, mapping: Path | None, output_dir: Path | None
@@ -65,7 +66,7 @@ def _analyse(runs: list[Path], mapping: Path | None, folder: Path | None) -> Pat
     standing.guard(folder, inputs.sources, None, "--output-dir", False, mapping)
     folder.mkdir(parents=True, exist_ok=True)
     store.hold(folder)
-    counts = build.build(inputs, folder, 1, _settings(runs, mapping, inputs))
+    counts = build.build(inputs, folder, HERE, _settings(runs, mapping, inputs))
     if not build.is_sound(counts):
         raise files.Refusal("the runs could not be read as they should: " + "; ".join(
             [*inputs.unreadable, *build.remarks(counts)])

@@ -164,13 +164,16 @@ def read(source: Source) -> Iterator[Line] | Iterator[Grading]:
 def _lines(source: Source) -> Iterator[Line]:
     """The rows of a source, then the turns of its transcript that its judged file does not have,
     which nobody judged."""
+    if source.transcript is None:
+        yield from _lines_of(source)
+        return
     judged, models = set(), set()
     for line in _lines_of(source):
         if line.fields is not None:
             judged.add(item_of(line.fields))
             models.add(line.fields.get("model_name"))
         yield line
-    for line in _lines_of(replace(source, path=source.transcript)) if source.transcript else ():
+    for line in _lines_of(replace(source, path=source.transcript)):
         if line.fields is not None and item_of(line.fields) not in judged \
                 and (models <= {None} or line.fields.get("model_name") in (None, *models)):
             yield line._replace(path=source.transcript)
@@ -180,7 +183,7 @@ def _lines_of(source: Source) -> Iterator[Line]:
     """The rows of one file, each checked."""
     keyed = bool(source.gradings)
     folder = str(source.path.parent)
-    for number, raw, row, reason, nulled in files.json_lines(source.path):
+    for number, raw, row, reason, nulled in files.json_lines(source.path, source.part):
         reason = reason or wrong(row)
         if reason:
             yield Line(number, None, raw, reason, cut_off=not raw)
@@ -191,7 +194,8 @@ def _lines_of(source: Source) -> Iterator[Line]:
         yield Line(
             number, row, b"" if notes else raw, "", _settings(row, source),
             epoch(row["ts"]) if "ts" in row else None, None,
-            f"{folder}#{item_of(row)}" if keyed else None, notes, content=hash(raw.rstrip()),
+            f"{folder}#{item_of(row)}" if keyed else None, notes,
+            content=hash(raw if raw.endswith(b"\n") else raw + b"\n"),
         )
 
 

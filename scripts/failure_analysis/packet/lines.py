@@ -65,8 +65,8 @@ def table_line(row: dict, scores_cell: str | None = None) -> bytes:
         elif name == "failed_dimensions":
             cells[place] = _failed_cell(tuple(value))
         else:
-            cells[place] = csv_cell(clean.visible_json(_compact(value).decode())
-                                    if name in NESTED else value)
+            cells[place] = clean.json_cell(_compact(value).decode()) if name in NESTED \
+                else csv_cell(value)
     return clean.record(",".join(cells), steps.ROWS)
 
 

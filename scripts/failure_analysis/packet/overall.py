@@ -11,16 +11,22 @@ from failure_analysis.markdown import listed as _list
 from failure_analysis.packet import expected, judges, names, sessions
 from failure_analysis.packet.findings import count as _count
 from failure_analysis.packet.findings import finding
-from failure_analysis.packet.tally import Noted, RejectedLine, RunTally, SourceTally, Unsure
+from failure_analysis.packet.tally import (
+    MOST_DETAILS,
+    MOST_EXAMPLES,
+    Noted,
+    RejectedLine,
+    RunTally,
+    SourceTally,
+    Unsure,
+)
 from failure_analysis.reading import left_out, mapping_faults
 from failure_analysis.reading.path_counts import Counts
-from failure_analysis.records import Source
+from failure_analysis.records import Source, shown
 
 if TYPE_CHECKING:
     from failure_analysis.reading import mapping_file
 
-MOST_EXAMPLES = 20
-MOST_DETAILS = 1000  # of what differs between the rows of one finding
 _MOST_VARIANTS = 6
 _NO_AGENT = "an agent not recorded"
 
@@ -126,10 +132,10 @@ class Overall:
             self._add_run(run, source, own, rejected if own else 0)
         named = {run.model_name for run in tally.runs}
         if source.mapping is None and len(named) > 1:
-            self._find("mixed_models", f"{source.path.as_posix()} holds rows of {len(named)} "
+            self._find("mixed_models", f"{shown(source.path)} holds rows of {len(named)} "
                        f"models ({', '.join(sorted(named))}); each is kept as a run of its own.",
                        [run.run_id for run in tally.runs],
-                       f"{source.path.as_posix()} of {len(named)}")
+                       f"{shown(source.path)} of {len(named)}")
 
     def _add_mapped(self, source: Source, tally: SourceTally) -> None:
         """What the paths of a mapping met, and what the files said must come out."""

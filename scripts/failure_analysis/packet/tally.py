@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from failure_analysis.reading.path_counts import Counts
 
+MOST_EXAMPLES = 20
+MOST_DETAILS = 1000  # of what differs between the rows of one finding
+
 
 @dataclass
 class Noted:
@@ -16,6 +19,14 @@ class Noted:
     rows: int = 0
     examples: list[str] = field(default_factory=list)
     details: dict[str, None] = field(default_factory=dict)
+
+    def add(self, later: "Noted") -> None:
+        """Adds what later rows gave."""
+        self.rows += later.rows
+        self.examples += later.examples[:MOST_EXAMPLES - len(self.examples)]
+        for detail in later.details:
+            if len(self.details) < MOST_DETAILS:
+                self.details[detail] = None
 
 
 @dataclass
@@ -65,6 +76,29 @@ class RunTally:
     keys: dict[str, tuple] = field(default_factory=dict)
     transcript: dict | None = None
 
+    def add(self, later: "RunTally") -> None:
+        """Adds what later rows of the run gave, none of which is of an item that is here."""
+        self.rows += later.rows
+        self.failed_alone += later.failed_alone
+        self.unchecked += later.unchecked
+        self.failed_empty += later.failed_empty
+        for name in _COUNTERS:
+            getattr(self, name).update(getattr(later, name))
+        for name in ("items", "other_content", "keys", "unsure"):
+            getattr(self, name).update(getattr(later, name))
+        for name in ("times", "providers", "verdicts"):
+            getattr(self, name).extend(getattr(later, name))
+        for name, values in later.settings.items():
+            self.settings.setdefault(name, Counter()).update(values)
+        for note, noted in later.notes.items():
+            self.notes.setdefault(note, Noted()).add(noted)
+        if self.told != later.told:
+            self.told = None
+
+
+_COUNTERS = ("outcomes", "patterns", "not_counted", "markers", "failed_markers", "failed_ends",
+             "graders", "repeated")
+
 
 class RejectedLine(NamedTuple):
     """Where a row stood that could not be used, and why."""
@@ -88,3 +122,24 @@ class SourceTally:
     cut_off: bool = False
     counts: Counts = field(default_factory=Counts)
     long_cells: dict[str, str] = field(default_factory=dict)
+
+    def shares_items(self, later: "SourceTally") -> bool:
+        """Whether a run has rows of one item here and there: then the later ones are repeats."""
+        here = {run.run_id: run for run in self.runs}
+        return any(run.run_id in here and not (
+            here[run.run_id].items.keys().isdisjoint(run.items)
+            and here[run.run_id].unsure.keys().isdisjoint(run.unsure)) for run in later.runs)
+
+    def add(self, later: "SourceTally") -> None:
+        """Adds what a later part of the source gave, which shares no item with this one."""
+        here = {run.run_id: run for run in self.runs}
+        for run in later.runs:
+            if run.run_id in here:
+                here[run.run_id].add(run)
+            else:
+                self.runs.append(run)
+        self.dimensions |= later.dimensions
+        self.rejected.update(later.rejected)
+        self.rejected_lines += later.rejected_lines[:MOST_EXAMPLES - len(self.rejected_lines)]
+        self.cut_off |= later.cut_off
+        self.long_cells |= later.long_cells

@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from failure_analysis.packet import build, mapped_findings
+from failure_analysis.packet import mapped_findings
+from failure_analysis.packet.one_source import Outputs, read_source
 from failure_analysis.packet.overall import Overall
 from failure_analysis.reading import detect, ingest, labels, mapping_faults
 from failure_analysis.reading.expressions import MISSING
@@ -39,7 +40,7 @@ def tried(paths: list[Path], mapping_path: Path, most: int) -> Tried:
     overall = Overall(inputs.sources[0].benchmark)
     with open(os.devnull, "wb") as nowhere:
         for source in inputs.sources:
-            overall.add(source, build.read_source(source, False, build.Outputs(*[nowhere] * 4)))
+            overall.add(source, read_source(source, False, Outputs(*[nowhere] * 4)))
     [(spec, counts)] = overall.mapped.values()
     labels.refuse_unknown(spec.labels, overall.run_ids)
     faults = list(mapping_faults.faults(spec, counts))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from failure_analysis import remote
 from failure_analysis.clean import clean_name
 from failure_analysis.datapoint import safe_id
 from failure_analysis.files import Refusal, bare_name, open_bytes, sha256, unpacking_errors
@@ -41,6 +42,7 @@ def read(source: Source, counts: Counts | None = None) -> Iterator[Line] | Itera
 def from_inputs(paths: list[Path], mapping_file: Path | None, benchmark: str = "") -> Inputs:
     """The runs in files and folders; refuses a path that holds nothing known. `benchmark`, here and
     below, is what judged runs that state none are of."""
+    paths = [remote.local(path) for path in paths]
     for path in paths:
         if not path.exists():
             raise Refusal(f"{path}: no such file or folder")
@@ -62,7 +64,7 @@ def readable(paths: list[Path], mapping_file: Path | None) -> list[Source]:
 def from_run_dirs(folders: list[Path], benchmark: str = "") -> Inputs:
     """The judged runs in the given folders, each of which must hold one."""
     inputs = Inputs()
-    for folder in folders:
+    for folder in map(remote.local, folders):
         if not folder.is_dir():
             raise Refusal(f"{folder}: no such folder")
         why = judged.matches(folder)
@@ -133,6 +135,18 @@ def _finished(inputs: Inputs, benchmark: str = "") -> Inputs:
                                         benchmark=clean_name(source.benchmark),
                                         model_name=clean_name(source.model_name or run_id))
     inputs.rowless = judged.without_rows(inputs.sources)
+    return _by_address(inputs) if remote.given() else inputs
+
+
+def _by_address(inputs: Inputs) -> Inputs:
+    """The inputs, of which what is said names files by their addresses."""
+    named = remote.named
+    inputs.sources = [replace(source, why=named(source.why),
+                              remarks=tuple(map(named, source.remarks)),
+                              differences=tuple(map(named, source.differences)))
+                      for source in inputs.sources]
+    inputs.unreadable = list(map(named, inputs.unreadable))
+    inputs.rowless = list(map(named, inputs.rowless))
     return inputs
 
 

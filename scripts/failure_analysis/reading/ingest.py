@@ -20,7 +20,7 @@ from failure_analysis.datapoint import (
 )
 from failure_analysis.reading import detect, left_out, mapping_faults
 from failure_analysis.reading.path_counts import Counts
-from failure_analysis.records import MARKERS, Line, Source, item_of
+from failure_analysis.records import MARKERS, Line, Source, item_of, shown
 
 NUMBERS = ("prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
 # The fields that ingest works out for every row.
@@ -119,7 +119,8 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
             line, {dimension(name): score for name, score in recorded["scores"].items()},
             source.without, source.threshold)
     fields = line.fields
-    item_id = clean_name(item_of(fields))
+    item = item_of(fields)
+    item_id = clean_name(item)
     declared = fields.get("trial")
     trial, reason = _trial(line, run_id, item_id, declared, seen)
     if reason:
@@ -129,7 +130,7 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
     outcome = scores.outcome
     if reward is not None and source.threshold is not None:
         outcome, _ = outcome_of(fields.get("scores"), reward, source.threshold)
-    ident = f"{run_id}/{safe_id(item_of(fields))}"
+    ident = f"{run_id}/{safe_id(item)}"
     task, grader = fields.get("task"), (line.settings or fields).get("grader") or source.grader
     ended = fields.get("termination") or _termination(fields.get("assistant_text"))
     computed = {
@@ -148,10 +149,10 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
         "grader": clean_name(grader) if grader else grader,
         "termination": clean_name(ended) if ended else ended,
         **_numbers(fields),
-        "source": {"path": source.named(line.path or source.path), "line": line.number,
-                   **({} if fields is recorded else {"replaced": {
-                       name: recorded.get(name) for name in ("scores", "reward")}})},
+        "source": {"path": source.named(line.path or source.path), "line": line.number},
     }
+    if fields is not recorded:
+        computed["source"]["replaced"] = {name: recorded.get(name) for name in ("scores", "reward")}
     return Row(line, computed, "", scores)
 
 
@@ -235,7 +236,7 @@ def gradings(inputs: detect.Inputs) -> Iterator[tuple[str, object]]:
     """(path, grading) for every further grading found."""
     for source in inputs.gradings:
         for grading in detect.read(source):
-            yield source.path.as_posix(), grading
+            yield shown(source.path), grading
 
 
 def transcript(source: Source) -> tuple[dict[str, str | None], list[str]] | None:

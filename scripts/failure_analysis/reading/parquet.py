@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import files, remote
 
 
 def rows(path: Path) -> Iterator[files.JsonLine]:
@@ -18,6 +18,8 @@ def rows(path: Path) -> Iterator[files.JsonLine]:
         raise files.Refusal(
             f"{path}: Parquet needs the package duckdb; run with `uv run --with duckdb …` or "
             "`pip install duckdb`, or give the samples as JSONL") from None
+    if remote.is_laid_out(path):
+        raise files.Refusal(f"{path}: a Parquet file is read from a disk; fetch it first")
     if path.suffix in files.COMPRESSED:
         raise files.Refusal(f"{path}: Parquet is packed inside already; unpack the file")
     try:

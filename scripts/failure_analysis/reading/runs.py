@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Required, TypedDict
 
-from failure_analysis import files, manifest, steps
+from failure_analysis import files, manifest, remote, steps
 from failure_analysis.reading import detect, labels, left_out
 from failure_analysis.records import Source
 
@@ -26,7 +26,8 @@ def at_hand(analysis_dir: Path) -> detect.Inputs:
     paths, from wherever they are read. Refuses when they are gone or have changed."""
     settings, start = _recorded(analysis_dir)
     inputs = _found(settings, start)
-    given = [start / name for name in _given(settings) if not Path(name).is_absolute()]
+    given = [start / name for name in _given(settings)
+             if not Path(name).is_absolute() and not remote.address(Path(name))]
     inputs.sources = left_out.put_on(labels.put_on(
         [_as_named(source, start, given) for source in inputs.sources], _labels(settings)),
         settings.get("without", ()))
@@ -56,6 +57,8 @@ def _recorded(analysis_dir: Path) -> tuple[dict, Path]:
     settings, inputs = entry["settings"], entry.get("inputs", [])
     manifest.check_shape(analysis_dir / manifest.NAME, settings, _Settings)
     start = _start((analysis_dir / settings["working_dir"]).resolve(), inputs)
+    for name in _given(settings):
+        _place(start, name)  # what is at an address is listed once
     mapping = settings["mapping"]
     _unchanged(start, [*inputs, *([{"path": mapping, "sha256": settings["mapping_sha256"]}]
                                   if mapping else [])])
@@ -73,6 +76,11 @@ def _given(settings: dict) -> list[str]:
     return [*settings["run_dir"], *settings["input"], *([comparison] if comparison else [])]
 
 
+def _place(start: Path, name: str) -> Path:
+    """Where a path of the packet is: from the start, or, of an address, where it is laid out."""
+    return remote.local(Path(name)) if remote.address(Path(name)) else start / name
+
+
 def _start(recorded: Path, inputs: list[dict]) -> Path:
     """Where the inputs' paths start: where the packet was built, or, when the folder was moved
     away from there, here."""
@@ -84,10 +92,11 @@ def _start(recorded: Path, inputs: list[dict]) -> Path:
 def _unchanged(start: Path, inputs: list[dict]) -> None:
     """Refuses when an input is gone or has other bytes than the packet was built from."""
     for entry in inputs:
-        if not (start / entry["path"]).is_file():
+        path = _place(start, entry["path"])
+        if not path.is_file():
             raise files.Refusal(f"{entry['path']}: this input of the packet is no longer there; "
                                 "put it back, or run build_packet.py over what there is")
-        if files.sha256(start / entry["path"]) != entry["sha256"]:
+        if files.sha256(path) != entry["sha256"]:
             raise files.Refusal(f"{entry['path']}: this input has changed since the packet was "
                                 "built; run build_packet.py again")
 
@@ -96,11 +105,12 @@ def _found(settings: dict, start: Path) -> detect.Inputs:
     """The runs that the packet was built from."""
     benchmark = settings.get("benchmark", "")
     if settings["run_dir"]:
-        return detect.from_run_dirs([start / name for name in settings["run_dir"]], benchmark)
+        return detect.from_run_dirs([_place(start, name) for name in settings["run_dir"]],
+                                    benchmark)
     if settings["comparison_dir"]:
         return detect.from_comparison(start / settings["comparison_dir"], benchmark)
     mapping = settings["mapping"]
-    return detect.from_inputs([start / name for name in settings["input"]],
+    return detect.from_inputs([_place(start, name) for name in settings["input"]],
                               start / mapping if mapping else None, benchmark)
 
 

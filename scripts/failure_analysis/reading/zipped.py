@@ -96,7 +96,7 @@ def is_eval(path: Path) -> bool:
 
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(files.opened(path))
     except _BROKEN as error:
         raise files.Damaged(f"{path}: damaged or cut off, no whole zip archive ({error})") from None
     size = sum(info.file_size for info in archive.infolist())

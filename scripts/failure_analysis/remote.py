@@ -1,0 +1,168 @@
+"""Inputs at an address (s3://…, or any that fsspec knows). An address is laid out as a folder of
+empty files with the names and sizes of what is there, in which the formats find their way as in any
+other; the bytes of a file come from the address when it is read."""
+
+import errno
+import io
+import os
+import re
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+_FOLDER = "deep-error-analysis-addresses"
+ROOT = Path(tempfile.gettempdir(), f"{_FOLDER}-{os.getuid() if hasattr(os, 'getuid') else ''}")
+_BLOCK = 4 << 20  # bytes that are fetched at a time
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/{1,2}([^/].*)")  # a path knows one slash
+_LAID = re.compile(rf"[^\s'\"]*/{_FOLDER}-\d*/([a-z][a-z0-9+.-]+)/")
+_given: list[str] = []  # the addresses that are laid out
+
+
+def address(path: Path) -> str:
+    """The address that a path given by a user is; blank for a path of this machine."""
+    match = None if path.exists() else _ADDRESS.fullmatch(path.as_posix())
+    return f"{match[1]}://{match[2]}" if match else ""
+
+
+def named(text: str) -> str:
+    """A path, or a text with paths, in which files that are laid out are called by their
+    addresses."""
+    return _LAID.sub(r"\1://", text) if _FOLDER in text else text
+
+
+def local(path: Path) -> Path:
+    """The path of this machine for one that a user gave: of an address, where it is laid out."""
+    return laid_out(there) if (there := address(path)) else path
+
+
+def given() -> tuple[str, ...]:
+    """The addresses that are laid out."""
+    return tuple(_given)
+
+
+def laid_out(there: str) -> Path:
+    """The folder (or file) of empty files for an address; refuses one that cannot be listed."""
+    from failure_analysis.files import Refusal
+
+    if any(there == known or there.startswith(f"{known.rstrip('/')}/") for known in _given):
+        protocol, _, key = there.partition("://")
+        return ROOT / protocol / key.strip("/")
+    filesystem, root = _file_system(there)
+    try:
+        single = filesystem.isfile(root)
+        listed = {root: filesystem.info(root)} if single else filesystem.find(root, detail=True)
+    except Exception as error:  # each file system has its own errors
+        raise Refusal(f"{there}: cannot be listed ({_reason(error)}); is the address right, and "
+                      "are there credentials?") from None
+    if not listed:
+        raise Refusal(f"{there}: nothing there")
+    _own_root()
+    protocol = there.partition("://")[0]
+    for key, info in listed.items():
+        if not key.endswith("/") and info.get("type") != "directory":
+            _lay(ROOT / protocol / key.lstrip("/"), f"{protocol}://{key}", info.get("size") or 0)
+    _given.append(there)
+    return ROOT / protocol / root.strip("/")
+
+
+def _own_root() -> None:
+    """Makes the folder for addresses; refuses one that somebody else has made."""
+    from failure_analysis.files import Refusal
+
+    ROOT.mkdir(mode=0o700, exist_ok=True)
+    if ROOT.is_symlink() or (hasattr(os, "getuid") and ROOT.stat().st_uid != os.getuid()):
+        raise Refusal(f"{ROOT}: is not ours; remove it, or set TMPDIR to another folder")
+
+
+def _lay(path: Path, there: str, size: int) -> None:
+    """Makes an empty file of this size, which takes no room on the disk."""
+    from failure_analysis.files import Refusal
+
+    if not path.is_relative_to(ROOT) or ".." in path.parts:
+        raise Refusal(f"{there}: leads out of its folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab") as file:
+            file.truncate(size)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        raise Refusal(f"{there}: is a file and a folder at once; rename one of them") from None
+
+
+def is_laid_out(path: Path) -> bool:
+    """Whether a file is an empty one that stands for another at an address."""
+    return _LAID.match(path.as_posix()) is not None
+
+
+def opened(path: Path) -> IO[bytes] | None:
+    """The bytes of a file that is laid out, from its address; None for any other file."""
+    match = _LAID.match(path.as_posix())
+    if match is None:
+        return None
+    there = f"{match[1]}://{path.as_posix()[match.end():]}"
+    return io.BufferedReader(_Fetched(there), 1 << 18)
+
+
+class _Fetched(io.RawIOBase):
+    """The bytes at an address; whatever goes wrong on the way is an error of reading it."""
+
+    def __init__(self, there: str) -> None:
+        self._there = there
+        filesystem, key = _file_system(there)
+        self._file: Any = None
+        self._file = self._tried(lambda: filesystem.open(key, "rb", block_size=_BLOCK))
+
+    def _tried(self, action: Any) -> Any:
+        try:
+            return action()
+        except Exception as error:  # each file system has its own errors
+            raise OSError(errno.EIO, f"cannot be read ({_reason(error)})", self._there) from None
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """Goes to a place; nothing is fetched until it is read."""
+        return self._file.seek(place, whence)
+
+    def tell(self) -> int:
+        """The place of the next byte."""
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills the buffer with the next bytes; 0 at the end."""
+        return self._tried(lambda: self._file.readinto(buffer))
+
+    def close(self) -> None:
+        """Ends the fetching."""
+        if self._file is not None:
+            self._file.close()
+        super().close()
+
+
+@lru_cache(16)
+def _system(protocol: str, _process: int) -> Any:
+    import fsspec
+
+    return fsspec.filesystem(protocol, use_listings_cache=False)
+
+
+def _file_system(there: str) -> tuple[Any, str]:
+    """(the file system of an address, the path in it); credentials are those of the environment."""
+    from failure_analysis.files import Refusal
+
+    try:
+        filesystem = _system(there.partition("://")[0], os.getpid())  # none outlives a fork
+    except (ImportError, ValueError) as error:
+        raise Refusal(f"{there}: {error}") from None
+    return filesystem, filesystem._strip_protocol(there)
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
