@@ -99,8 +99,7 @@ def _lens_options(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--max-traces", type=int, metavar="N",
                         help="at most N samples, drawn alike from each level and outcome")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
-    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N",
-                        help="worker processes for traces (default 2); results are the same")
+    cli.add_engine(parser)
     parser.add_argument("--cache", type=Path, metavar="DIR", default=Path(
         os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "deep-error-analysis"),
         help="where measured traces are kept by hash (default: the user's cache folder)")
@@ -109,9 +108,8 @@ def _lens_options(parser: argparse.ArgumentParser, name: str) -> None:
 def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if args.command == "simulate":
         return _simulate(args, parser)
-    if args.command != "evals" and (
-            args.jobs < 1 or args.max_traces is not None and args.max_traces < 1):
-        parser.error("--jobs and --max-traces are at least 1")
+    if args.command != "evals" and args.max_traces is not None and args.max_traces < 1:
+        parser.error("--max-traces is at least 1")
     from failure_analysis import store
     from failure_analysis.lenses import commands, filters, one_lens
 
@@ -120,7 +118,7 @@ def _run(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         return 0
     request = one_lens.Request(args.dataset, filters.parse(args.filters),
                                getattr(args, "axis", None), args.mapping, args.seed,
-                               args.max_traces, args.jobs, args.cache)
+                               args.max_traces, cli.engine(parser, args), args.cache)
     if args.command == "diagnose":
         store.hold(args.output_dir or args.dataset)
         summary, lines = commands.diagnosed(request, args.output_dir, args.rules, args.queries)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from failure_analysis.files import Refusal
-from failure_analysis.spread import Engine
 
 _AHEAD = 3  # pieces a worker that are on their way or wait for their turn
 _PATIENCE = 60  # seconds until a cluster has a worker
@@ -27,17 +26,18 @@ class Failed(Exception):
     """A worker could not do its work for a reason of its own, such as a disk that is full."""
 
 
-def spread(work: Callable[[Any, Any], Any], common: Any, pieces: Iterable[Any], engine: Engine,
-           named: Callable[[Any], str]) -> Iterator[Any]:
-    """As `spread.spread`, on the cluster of an engine. A piece whose worker is lost or has failed
-    is worked on by another one; refuses when that goes on, or when the scheduler goes away."""
+def spread(work: Callable[[Any, Any], Any], common: Any, pieces: Iterable[Any], scheduler: str,
+           jobs: int, named: Callable[[Any], str]) -> Iterator[Any]:
+    """As `spread.spread`, on the cluster of a scheduler, or one of so many processes that is
+    started here. A piece whose worker is lost or has failed is worked on by another one; refuses
+    when that goes on, or when the scheduler goes away."""
     from distributed import KilledWorker
     from distributed.client import CancelledError
     from distributed.comm import CommClosedError
 
-    client, version = _connected(engine)
+    client, version = _connected(scheduler, jobs)
     pieces, waiting = iter(pieces), deque()
-    where = engine.scheduler or "the cluster that was started here"
+    where = scheduler or "the cluster that was started here"
     piece = None
     try:
         while True:
@@ -77,8 +77,8 @@ atexit.register(_until_the_end.close)
 
 
 @lru_cache(1)
-def _connected(engine: Engine) -> tuple[Any, str]:
-    """(a client of the engine's cluster, the version of our package that its workers must have);
+def _connected(scheduler: str, jobs: int) -> tuple[Any, str]:
+    """(a client of the cluster, the version of our package that its workers must have);
     refuses when there is none, or no worker in it. Both are kept until the end."""
     try:
         from distributed import Client
@@ -86,21 +86,21 @@ def _connected(engine: Engine) -> tuple[Any, str]:
         raise Refusal("--engine dask needs the package distributed: `uv run --with distributed "
                       "--with cryptography …`") from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    if engine.scheduler:
+    if scheduler:
         try:
-            client = _until_the_end.enter_context(Client(engine.scheduler, timeout=_PATIENCE / 4))
+            client = _until_the_end.enter_context(Client(scheduler, timeout=_PATIENCE / 4))
         except (OSError, TimeoutError, ValueError) as error:
-            raise Refusal(f"{engine.scheduler}: no Dask scheduler answers there ({error})"
+            raise Refusal(f"{scheduler}: no Dask scheduler answers there ({error})"
                           ) from None
     else:
-        client = _until_the_end.enter_context(Client(_until_the_end.enter_context(_started(
-            engine.here))))
+        client = _until_the_end.enter_context(Client(_until_the_end.enter_context(
+            _started(jobs))))
     try:
         client.wait_for_workers(1, timeout=_PATIENCE)
     except TimeoutError:
-        raise Refusal(f"{engine.scheduler}: no worker in {_PATIENCE} seconds; start some "
+        raise Refusal(f"{scheduler}: no worker in {_PATIENCE} seconds; start some "
                       "(dask worker ADDRESS)") from None
-    if not engine.scheduler:
+    if not scheduler:
         return client, ""
     _send_package(client)
     return client, _version()

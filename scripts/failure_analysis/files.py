@@ -44,9 +44,9 @@ def no_pipe(path: Path) -> Path:
     return path
 
 
-def opened(path: Path) -> IO[bytes]:
+def opened(path: Path, buffer: int = 1 << 18) -> IO[bytes]:
     """Opens a file for reading its bytes as they are, on this machine or at an address."""
-    return remote.opened(path) or open(no_pipe(path), "rb", buffering=1 << 18)
+    return remote.opened(path) or open(no_pipe(path), "rb", buffering=buffer)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -68,9 +68,10 @@ def read_text(path: Path, todo: str = "save it as UTF-8") -> str:
 
 def open_bytes(path: Path) -> IO[bytes]:
     """Opens a file for reading bytes, unpacked when its name ends in .gz or .zst."""
-    file = opened(path)
+    is_packed = path.suffix in COMPRESSED
+    file = opened(path, 1 << 14 if is_packed else 1 << 18)
     _watched(path, file)
-    return io.BufferedReader(_Measured(file, path), 1 << 20) if path.suffix in COMPRESSED else file
+    return io.BufferedReader(_Measured(file, path), 1 << 20) if is_packed else file
 
 
 # Told of each file that is opened, while a progress bar watches how far it is read.

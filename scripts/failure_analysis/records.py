@@ -42,7 +42,8 @@ class Source:
     paths of its rows are named from `start` on. `differences`: where its files state something
     else than their rows give. `judges`: whose verdicts its files have, the one of record first;
     None where a format has no files for them. `labels`: run -> what it is called as its model.
-    `without`: dimensions that do not decide. `part`: the part of the file that is read alone."""
+    `without`: dimensions that do not decide. `is_by_line`: each line of
+    its file is a row, read without the others, and `part` the part of the file that is read."""
 
     format: str
     path: Path
@@ -68,6 +69,7 @@ class Source:
     judges: tuple[str, ...] | None = None
     labels: dict[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    is_by_line: bool = False
     part: Part | None = None
 
     def named(self, path: Path) -> str:

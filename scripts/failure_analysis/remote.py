@@ -42,9 +42,8 @@ def given() -> tuple[str, ...]:
 
 
 def laid_out(there: str) -> Path:
-    """The folder (or file) of empty files for an address; refuses one that cannot be listed."""
-    from failure_analysis.files import Refusal
-
+    """The folder (or file) of empty files for an address; an OSError says why it cannot be
+    listed."""
     if any(there == known or there.startswith(f"{known.rstrip('/')}/") for known in _given):
         protocol, _, key = there.partition("://")
         return ROOT / protocol / key.strip("/")
@@ -53,10 +52,10 @@ def laid_out(there: str) -> Path:
         single = filesystem.isfile(root)
         listed = {root: filesystem.info(root)} if single else filesystem.find(root, detail=True)
     except Exception as error:  # each file system has its own errors
-        raise Refusal(f"{there}: cannot be listed ({_reason(error)}); is the address right, and "
-                      "are there credentials?") from None
+        raise _unread(there, f"cannot be listed ({_reason(error)}); is the address right, and are "
+                      "there credentials?") from None
     if not listed:
-        raise Refusal(f"{there}: nothing there")
+        raise _unread(there, "nothing there")
     _own_root()
     protocol = there.partition("://")[0]
     for key, info in listed.items():
@@ -67,26 +66,22 @@ def laid_out(there: str) -> Path:
 
 
 def _own_root() -> None:
-    """Makes the folder for addresses; refuses one that somebody else has made."""
-    from failure_analysis.files import Refusal
-
+    """Makes the folder for addresses, which must be nobody else's."""
     ROOT.mkdir(mode=0o700, exist_ok=True)
     if ROOT.is_symlink() or (hasattr(os, "getuid") and ROOT.stat().st_uid != os.getuid()):
-        raise Refusal(f"{ROOT}: is not ours; remove it, or set TMPDIR to another folder")
+        raise _unread(str(ROOT), "is not ours; remove it, or set TMPDIR to another folder")
 
 
 def _lay(path: Path, there: str, size: int) -> None:
     """Makes an empty file of this size, which takes no room on the disk."""
-    from failure_analysis.files import Refusal
-
     if not path.is_relative_to(ROOT) or ".." in path.parts:
-        raise Refusal(f"{there}: leads out of its folder")
+        raise _unread(there, "leads out of its folder")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "ab") as file:
             file.truncate(size)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        raise Refusal(f"{there}: is a file and a folder at once; rename one of them") from None
+        raise _unread(there, "is a file and a folder at once; rename one of them") from None
 
 
 def is_laid_out(path: Path) -> bool:
@@ -116,7 +111,7 @@ class _Fetched(io.RawIOBase):
         try:
             return action()
         except Exception as error:  # each file system has its own errors
-            raise OSError(errno.EIO, f"cannot be read ({_reason(error)})", self._there) from None
+            raise _unread(self._there, f"cannot be read ({_reason(error)})") from None
 
     def readable(self) -> bool:
         """Always."""
@@ -154,13 +149,19 @@ def _system(protocol: str, _process: int) -> Any:
 
 def _file_system(there: str) -> tuple[Any, str]:
     """(the file system of an address, the path in it); credentials are those of the environment."""
-    from failure_analysis.files import Refusal
-
+    protocol = there.partition("://")[0]
     try:
-        filesystem = _system(there.partition("://")[0], os.getpid())  # none outlives a fork
-    except (ImportError, ValueError) as error:
-        raise Refusal(f"{there}: {error}") from None
+        filesystem = _system(protocol, os.getpid())  # none outlives a fork
+    except ImportError as error:
+        package = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}.get(protocol, "fsspec")
+        raise _unread(there, f"{error}; run with `uv run --with {package} …`") from None
+    except ValueError as error:
+        raise _unread(there, str(error)) from None
     return filesystem, filesystem._strip_protocol(there)
+
+
+def _unread(there: str, why: str) -> OSError:
+    return OSError(errno.EIO, why, there)
 
 
 def _reason(error: BaseException) -> str:

@@ -49,7 +49,7 @@ def spread(work: _Work, common: Any, pieces: Iterable[Any], engine: Engine = HER
     if engine.scheduler is not None:
         from failure_analysis import cluster
 
-        yield from cluster.spread(work, common, pieces, engine, named)
+        yield from cluster.spread(work, common, pieces, engine.scheduler, engine.here, named)
         return
     pieces = iter(pieces)
     first = list(islice(pieces, 2))

@@ -79,7 +79,7 @@ def _source(main: Path, why: str) -> Source:
         expected_items=tuple(str(turn) for turn in range(min(max(whole, 0), 100_000))),
         remarks=tuple(filter(None, remarks)), gradings=further,
         judges=tuple(map(_judge, (main, *further))) if judge else (),
-        transcript=transcript,
+        transcript=transcript, is_by_line=transcript is None,
     )
 
 

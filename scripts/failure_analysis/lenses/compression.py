@@ -14,6 +14,7 @@ from failure_analysis.lenses import contrasts, dataset, findings, tokens, traces
 from failure_analysis.lenses.contrasts import GROUP, LEVEL, Auc, LoopShare
 from failure_analysis.lenses.dataset import CORRECT, TRUNCATED, WRONG, Group, Table
 from failure_analysis.lenses.findings import estimate, finite, gate, insufficient
+from failure_analysis.spread import Engine
 from failure_analysis.statistics import rounded
 
 NAME = "compression"
@@ -51,7 +52,7 @@ def trace_of(text: dataset.Text) -> tuple[str | None, bool]:
     return (own, True) if own else (text.response, False)
 
 
-def measure(table: Table, cache: Path, jobs: int) -> Traces:
+def measure(table: Table, cache: Path, engine: Engine) -> Traces:
     """Measures every trace of a table, or takes it from the cache."""
     config = table.config.path
     paths = [tokens.tokenizer_path(system, config) if system.tokenizer else None
@@ -71,7 +72,7 @@ def measure(table: Table, cache: Path, jobs: int) -> Traces:
             seen["reasoning"] += own
             yield traces.Trace(at, trace, ids, paths[table.eval[at]])
 
-    features, counts = traces.features(every(), len(table), cache, jobs)
+    features, counts = traces.features(every(), len(table), cache, engine)
     names = sorted({path.name for path in paths if path})
     unit = tokens.RECORDED if seen["ids"] else f"tokenizer {', '.join(names)}" if names else \
         tokens.FALLBACK

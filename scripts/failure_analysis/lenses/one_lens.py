@@ -20,6 +20,7 @@ from failure_analysis.lenses import (
 )
 from failure_analysis.lenses.dataset import Group, Table
 from failure_analysis.markdown import listed
+from failure_analysis.spread import HERE, Engine
 
 LENSES = ("surface", "fft", "compression", "hazard")
 FORMATS = (".png", ".svg", ".pdf", ".json", ".csv", ".html")
@@ -36,7 +37,7 @@ class Request(NamedTuple):
     mapping: Path | None = None
     seed: int = 0
     max_traces: int | None = None
-    jobs: int = 1
+    engine: Engine = HERE
     cache: Path = Path()
 
 
@@ -68,7 +69,7 @@ def document(lens: str, loaded: Loaded, request: Request) -> dict[str, Any]:
         groups += [group._replace(axis=together) for group in dataset.groups(table)]
     data: Any = None
     if lens == "compression":
-        data = compression.measure(table, request.cache, request.jobs)
+        data = compression.measure(table, request.cache, request.engine)
     elif lens == "fft":
         data = fft.read(table)
     results = []

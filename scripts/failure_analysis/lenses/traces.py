@@ -7,10 +7,9 @@ import re
 import sqlite3
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
-from functools import lru_cache, partial
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from tqdm import tqdm
 
 from failure_analysis import files
 from failure_analysis.lenses import tokens
+from failure_analysis.spread import Engine, spread
 
 VERSION = 4
 HEADER = 8  # bytes of an empty zlib stream
@@ -40,13 +40,12 @@ class Loops(NamedTuple):
 
 
 class _Chunk(NamedTuple):
-    """Some traces on their way: their places in the table, keys, what the cache has of each, and
-    what gives the features of those that it lacks."""
+    """Some traces on their way: their places in the table, their keys, and what the cache has of
+    each."""
 
     places: list[int]
     keys: list[bytes]
     cached: list[bytes | None]
-    measured: Callable[[], list[list[float]]]
 
 
 class Trace(NamedTuple):
@@ -155,10 +154,10 @@ def cache_path(cache_dir: Path) -> Path:
     return cache_dir / f"traces-{VERSION}.sqlite"
 
 
-def features(traces: Iterable[Trace], number: int, cache_dir: Path, jobs: int
+def features(traces: Iterable[Trace], number: int, cache_dir: Path, engine: Engine
              ) -> tuple[np.ndarray, dict[str, int]]:
     """(features by place in the table, how many came from the cache and how many were measured).
-    Texts pass through one at a time; places without a text stay NaN."""
+    Texts pass through some at a time; places without a text stay NaN."""
     table = np.full((number, len(NAMES)), np.nan)
     counts = {"measured": 0, "cached": 0}
     cache_dir.mkdir(parents=True, exist_ok=True)
@@ -167,10 +166,11 @@ def features(traces: Iterable[Trace], number: int, cache_dir: Path, jobs: int
         base = sqlite3.connect(path, timeout=60)
         base.execute("pragma synchronous=off")  # a cache need not wait for the disk
         base.execute("create table if not exists f (key blob primary key, v blob)")
-        with ProcessPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
-            for chunk in _measured(traces, base, pool, jobs):
-                fresh = iter(chunk.measured())
-                for at, key, cached in zip(chunk.places, chunk.keys, chunk.cached, strict=True):
+        sent: deque[_Chunk] = deque()
+        with closing(spread(_measure_all, None, _missing(traces, base, sent), engine,
+                            _named)) as measured:
+            for fresh in map(iter, measured):
+                for at, key, cached in zip(*sent.popleft(), strict=True):
                     counts["cached" if cached else "measured"] += 1
                     table[at] = np.frombuffer(cached) if cached else next(fresh)
                     if not cached:
@@ -184,10 +184,9 @@ def features(traces: Iterable[Trace], number: int, cache_dir: Path, jobs: int
     return table, counts
 
 
-def _measured(traces: Iterable[Trace], base: sqlite3.Connection,
-              pool: ProcessPoolExecutor | None, jobs: int) -> Iterator[_Chunk]:
-    """The chunks, in order, with a bounded number of them on their way."""
-    waiting: deque[_Chunk] = deque()
+def _missing(traces: Iterable[Trace], base: sqlite3.Connection, sent: deque[_Chunk]
+             ) -> Iterator[list[Trace]]:
+    """Some traces at a time, without those that the cache has; what is known of each is `sent`."""
     # disable=None: shown on a terminal alone.
     source = iter(tqdm(traces, unit="trace", desc="reading traces", disable=None))
     while some := list(islice(source, _CHUNK)):
@@ -196,13 +195,13 @@ def _measured(traces: Iterable[Trace], base: sqlite3.Connection,
         stored = dict(base.execute(f"select key, v from f where key in ({marks})", keys))
         cached = [value if value and len(value) == 8 * len(NAMES) else None
                   for value in map(stored.get, keys)]
-        missing = [trace for trace, value in zip(some, cached, strict=True) if value is None]
-        waiting.append(_Chunk([trace.at for trace in some], keys, cached,
-                              pool.submit(_measure_all, missing).result if pool else
-                              partial(_measure_all, missing)))
-        if len(waiting) > 2 * jobs:
-            yield waiting.popleft()
-    yield from waiting
+        sent.append(_Chunk([trace.at for trace in some], keys, cached))
+        yield [trace for trace, value in zip(some, cached, strict=True) if value is None]
+
+
+def _named(some: list[Trace]) -> str:
+    """What some traces are called when the process that measured them died."""
+    return f"traces {some[0].at} to {some[-1].at}" if some else "no trace"
 
 
 def _key(trace: Trace) -> bytes:
@@ -220,7 +219,7 @@ def _hash_of(path: Path) -> bytes:
     return files.sha256(path).encode()
 
 
-def _measure_all(traces: list[Trace]) -> list[list[float]]:
+def _measure_all(_: None, traces: list[Trace]) -> list[list[float]]:
     """The features of each trace; each worker loads a tokenizer once."""
     return [measure(text, ids if ids is not None or path is None else
                     tokens.encoded(tokens.load(path), text).ids)

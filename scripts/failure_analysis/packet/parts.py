@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from failure_analysis import files, remote, steps
-from failure_analysis.formats import judged
 from failure_analysis.packet.one_source import Outputs, read_source
 from failure_analysis.packet.tally import SourceTally
 from failure_analysis.records import Source
@@ -78,8 +77,8 @@ def _size(source: Source) -> int:
 
 def _is_long(source: Source) -> bool:
     """Whether the lines of a source's file can be read in ranges, and it pays."""
-    return source.format == judged.NAME and source.transcript is None and \
-        source.path.suffix not in files.COMPRESSED and source.path.stat().st_size >= 2 * RANGE
+    return source.is_by_line and source.path.suffix not in files.COMPRESSED and \
+        source.path.stat().st_size >= 2 * RANGE
 
 
 def _whole(sources: Iterable[Source], how: _How, outputs: Outputs, engine: Engine

@@ -3,10 +3,8 @@
 import hashlib
 import json
 import os
-import signal
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +14,7 @@ from failure_analysis.journals import read as journals
 from failure_analysis.journals import tree as journal_tree
 from failure_analysis.journals.places import Place
 from failure_analysis.journals.read import Journal, Metric, Step, text
+from failure_analysis.spread import Engine, spread
 
 STEPS, RUNS, REJECTED = "journal_steps.csv", "journal_runs.csv", "rejected_journals.csv"
 STEP_COLUMNS = (
@@ -109,24 +108,16 @@ def write(root: Path, output: Path, concurrent: int, plain: bool) -> Counter:
 
 def _all(all_pages: list[Page], output: Path, concurrent: int, plain: bool) -> Iterator[Done]:
     """What each page became, in their order, whatever the number of workers."""
-    if concurrent < 2 or len(all_pages) < 2:
-        for page in all_pages:
-            yield write_page(page, output, plain)
-        return
-    # A Ctrl-C reaches every process of the terminal; workers that it ends can block the pool.
-    pool = ProcessPoolExecutor(concurrent, initializer=signal.signal,
-                               initargs=(signal.SIGINT, signal.SIG_IGN))
-    try:
-        waiting: list[Future] = []
-        for page in all_pages:
-            with store.interrupt_held_back():
-                waiting.append(pool.submit(write_page, page, output, plain))
-            if len(waiting) > 4 * concurrent:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return spread(_write_page, (output, plain), all_pages, Engine(concurrent), _named)
+
+
+def _write_page(where: tuple[Path, bool], page: Page) -> Done:
+    return write_page(page, *where)
+
+
+def _named(page: Page) -> str:
+    """What a page is called when the process that wrote it died."""
+    return str(page.place.path)
 
 
 def write_page(page: Page, output: Path, plain: bool) -> Done:
