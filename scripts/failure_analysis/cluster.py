@@ -13,63 +13,93 @@ from contextlib import ExitStack
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from failure_analysis.files import Refusal
 
 _AHEAD = 3  # pieces a worker that are on their way or wait for their turn
-_PATIENCE = 60  # seconds until a cluster has a worker
+_PATIENCE = 60  # seconds that a cluster may be without a worker
+_MOST_FAILED = 3  # workers on which a piece is tried
 _PACKAGE = Path(__file__).parent
 
 
 class Failed(Exception):
-    """A worker could not do its work for a reason of its own, such as a disk that is full."""
+    """A worker (its address, and why) could not do its work for a reason of its own, such as a disk
+    that is full."""
+
+    def __init__(self, worker: str, why: str) -> None:
+        super().__init__(worker, why)
+        self.worker, self.why = worker, why
+
+
+class _Sent(NamedTuple):
+    """What is done with a piece, and the name that is said when it cannot be done."""
+
+    call: tuple
+    name: str
 
 
 def spread(work: Callable[[Any, Any], Any], common: Any, pieces: Iterable[Any], scheduler: str,
            jobs: int, named: Callable[[Any], str]) -> Iterator[Any]:
     """As `spread.spread`, on the cluster of a scheduler, or one of so many processes that is
     started here. A piece whose worker is lost or has failed is worked on by another one; refuses
-    when that goes on, or when the scheduler goes away."""
-    from distributed import KilledWorker
+    when no other can, or when the scheduler goes away."""
     from distributed.client import CancelledError
     from distributed.comm import CommClosedError
 
     client, version = _connected(scheduler, jobs)
     pieces, waiting = iter(pieces), deque()
-    where = scheduler or "the cluster that was started here"
-    piece = None
     try:
         while True:
             room = _AHEAD * max(1, sum(client.nthreads().values())) - len(waiting)
             for piece in islice(pieces, max(0, room)):
-                waiting.append((piece, client.submit(
-                    _one, work, common, piece, version, pure=False, retries=2)))
+                sent = _Sent((_one, work, common, piece, version), named(piece))
+                waiting.append((sent, client.submit(*sent.call, pure=False)))
             if not waiting:
                 return
-            piece, future = waiting.popleft()
-            yield future.result()
-    except KilledWorker:
-        raise Refusal(f"{named(piece)}: each worker that worked on it died (killed, or out of "
-                      "memory?); give the workers more memory") from None
-    except Failed as failure:
-        raise Refusal(f"{named(piece)}: the workers failed: {failure}") from None
-    except (CommClosedError, CancelledError, TimeoutError) as error:
-        raise Refusal(f"{where}: the scheduler went away ({type(error).__name__}); nothing was "
-                      "written, run it again") from None
+            yield _result(client, *waiting.popleft())
+    except (CommClosedError, CancelledError) as error:
+        raise Refusal(f"{scheduler or 'the cluster'}: the scheduler went away "
+                      f"({type(error).__name__}); nothing was written, run it again") from None
     finally:
         for _, future in waiting:
             future.release()
 
 
+def _result(client: Any, sent: _Sent, future: Any) -> Any:
+    """The result of a piece, from another worker where one fails; refuses when none can give it."""
+    from distributed import KilledWorker
+
+    failed: set[str] = set()
+    while True:
+        try:
+            return future.result(timeout=_PATIENCE)
+        except Failed as failure:
+            failed.add(failure.worker)
+            others = [worker for worker in client.nthreads() if worker not in failed]
+            if not others or len(failed) > _MOST_FAILED:
+                raise Refusal(f"{sent.name}: failed on {len(failed)} workers, last: {failure.why}"
+                              ) from None
+            future = client.submit(*sent.call, pure=False, workers=others)
+        except KilledWorker:
+            raise Refusal(f"{sent.name}: each worker that worked on it died (killed, or out of "
+                          "memory?); give the workers more memory") from None
+        except TimeoutError:
+            if not client.nthreads():
+                raise Refusal(f"{sent.name}: no worker is left (killed, or out of memory?)"
+                              ) from None
+
+
 def _one(work: Callable[[Any, Any], Any], common: Any, piece: Any, version: str) -> Any:
     """On a worker: does the work on a piece."""
+    from distributed import get_worker
+
     if version and version != _version():
         raise Refusal("the workers have loaded another version of this bundle; restart them")
     try:
         return work(common, piece)
     except OSError as error:
-        raise Failed(f"{error} (on {socket.gethostname()})") from None
+        raise Failed(get_worker().address, f"{error} (on {socket.gethostname()})") from None
 
 
 _until_the_end = ExitStack()
@@ -85,7 +115,8 @@ def _connected(scheduler: str, jobs: int) -> tuple[Any, str]:
     except ModuleNotFoundError:
         raise Refusal("--engine dask needs the package distributed: `uv run --with distributed "
                       "--with cryptography …`") from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client", "distributed.core"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is in a refusal
     if scheduler:
         try:
             client = _until_the_end.enter_context(Client(scheduler, timeout=_PATIENCE / 4))

@@ -71,20 +71,19 @@ def _in_processes(work: _Work, common: Any, pieces: Iterator[Any], jobs: int,
                 waiting.append((piece, _submitted(pool, piece)))
             if not waiting:
                 return
-            piece, future = waiting[0]
+            piece, future = waiting.popleft()
             try:
                 result = future.result()
             except BrokenProcessPool:
                 print(f"a worker process died (killed, or out of memory?) at or near "
                       f"{visible(named(piece))}; it is worked on once more", file=sys.stderr)
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(cancel_futures=True)  # waits: none writes where it is done again
                 result = _alone(work, common, piece, named)
                 pool = _pool(work, common, jobs)
                 waiting = deque((piece, _submitted(pool, piece)) for piece, _ in waiting)
-            waiting.popleft()
             yield result
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(cancel_futures=True)
 
 
 def _alone(work: _Work, common: Any, piece: Any, named: Callable[[Any], str]) -> Any:
