@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 
 class _Pattern:
-    """Stands for a compiled expression, and has what that one has."""
+    """Stands for a compiled expression, and has what that one has. (The `re` of a match is the
+    compiled one.)"""
 
     def __init__(self, pattern: str | bytes, flags: int = 0) -> None:
         self.pattern = pattern

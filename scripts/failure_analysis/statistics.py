@@ -2,8 +2,11 @@
 references/statistics.md says which question it answers and when it is silent."""
 
 import math
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ FEWEST_BOOTSTRAP_ITEMS = 50
 # of scipy does not load it.
 _Z, _Z_POWER = 1.959963984540054, 0.8416212335729143
 _MOST_CELLS = 2_000_000
+_NEGLIGIBLE = 1e-300  # a term of a distribution beside its largest
 
 
 class Interval(NamedTuple):
@@ -79,13 +83,12 @@ def effective_size(passed: "np.ndarray", attempts: "np.ndarray") -> float:
 def mcnemar(only_a: int, only_b: int) -> McNemar:
     """McNemar's test on the items that one side alone failed: mid-p and exact p (Fagerland,
     Lydersen & Laake 2013)."""
-    from scipy.special import bdtr
-
     n, least = only_a + only_b, min(only_a, only_b)
     if not n:
         return McNemar(1.0, 1.0)
-    tail = float(bdtr(least, n, 0.5))
-    here = tail - (float(bdtr(least - 1, n, 0.5)) if least else 0.0)
+    first, at_most = _binomial(n, 0.5)
+    tail, fewer = (at_most[most - first] if most >= first else 0.0 for most in (least, least - 1))
+    here = tail - fewer
     return McNemar(min(1.0, 2 * tail - here), min(1.0, 2 * tail))
 
 
@@ -206,11 +209,11 @@ def smallest_difference(n: int, discordant: int, level: float = ALPHA) -> float 
     1987), its power by the angular transformation (Cohen 1988). They become more with the
     difference, as odds that part evenly have it. None where no item differed, or where no
     difference at all would do."""
-    from scipy.special import ndtri
+    from statistics import NormalDist  # Python's
 
     if not discordant:
         return None
-    quantiles = float(ndtri(1 - level / 2)) + _Z_POWER
+    quantiles = NormalDist().inv_cdf(1 - level / 2) + _Z_POWER
 
     def shown(difference: float) -> bool:
         differing = n * min(1.0, math.hypot(discordant / n, difference))
@@ -263,12 +266,29 @@ def _mean(attempts: Mapping[tuple[int, int], int], value) -> float:
 def chance_range(total: int, share: float) -> Interval:
     """The 95 % range of how many of `total` have what each has with probability `share`: the
     quantiles of Binomial(total, share)."""
-    import numpy as np
-    from scipy.special import bdtr
+    first, at_most = _binomial(total, share)
+    low, high = (first + bisect_left(at_most, level - 1e-12)
+                 for level in (ALPHA / 2, 1 - ALPHA / 2))
+    return Interval(low, high)
 
-    below = bdtr(np.arange(total + 1), total, share)
-    low, high = np.searchsorted(below, [ALPHA / 2 - 1e-12, 1 - ALPHA / 2 - 1e-12])
-    return Interval(int(low), int(high))
+
+def _binomial(total: int, share: float) -> tuple[int, list[float]]:
+    """Binomial(total, share), cumulative: the first count that is not all but impossible, and how
+    likely at most so many are from it on. Its terms are worked out from the most likely one, as
+    the import of scipy takes longer than a small call."""
+    if not 0 < share < 1:
+        return (total if share else 0), [1.0]
+    odds, most_likely = share / (1 - share), min(int((total + 1) * share), total)
+    terms, first = deque([1.0]), most_likely
+    while first > 0 and terms[0] > _NEGLIGIBLE:
+        terms.appendleft(terms[0] * first / (total - first + 1) / odds)
+        first -= 1
+    last = most_likely
+    while last < total and terms[-1] > _NEGLIGIBLE:
+        terms.append(terms[-1] * (total - last) / (last + 1) * odds)
+        last += 1
+    whole = math.fsum(terms)
+    return first, [below / whole for below in accumulate(terms)]
 
 
 def agreement(both: int, only_a: int, only_b: int, neither: int) -> Agreement:

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import re
-import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -85,7 +84,7 @@ class _Output(io.FileIO):
 
     def _begin(self) -> None:
         self.temporary = self.path.with_name(
-            f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+            f".{self.path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
         try:
             super().__init__(self.temporary, "wb")
         except OSError as error:
@@ -181,21 +180,10 @@ def locked(path: Path, wait: bool = True, by_line: bool = False) -> Iterator[IO[
     there; one that is whole, but lacks its line feed, gets it. What was written is on the disk
     when the block ends. Without `wait` a file that another process has open is refused. Where it
     does not fit on the disk, nothing of it stays; `by_line` what was flushed in whole lines."""
-    from filelock import FileLock, Timeout
-
     refuse_leading_out(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     files.no_pipe(path)
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        lock.acquire(timeout=-1 if wait else 0)
-    except Timeout:
-        raise files.Refusal(f"{path}: another process is writing it; wait until that one has ended"
-                            ) from None
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    with lock, open(path, "a+b") as file:
-        lock.release()  # of two acquisitions, the block holds the other
+    with _lock_file(path, wait), open(path, "a+b") as file:
         _mend(path, file)
         file.flush()
         size = file.seek(0, os.SEEK_END)
@@ -210,6 +198,51 @@ def locked(path: Path, wait: bool = True, by_line: bool = False) -> Iterator[IO[
             os.ftruncate(file.fileno(), max(size, _whole_lines(path)) if by_line else size)
             file.raw.close()
             raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+@contextmanager
+def _lock_file(path: Path, wait: bool) -> Iterator[None]:
+    """Holds the lock file beside a file. One that nobody has is locked here as filelock locks it,
+    whose import takes as long as the rest of a small call; filelock does all else."""
+    place = path.with_name(f".{path.name}.lock")
+    if (descriptor := _locked_at_once(place)) is not None:
+        try:
+            yield
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
+        return
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(place)
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        raise files.Refusal(f"{path}: another process is writing it; wait until that one has ended"
+                            ) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    with lock:
+        lock.release()  # of two acquisitions, the block holds the other
+        yield
+
+
+def _locked_at_once(place: Path) -> int | None:
+    """The descriptor of a lock file, locked until it is closed; None where another process has it,
+    or it cannot be locked in this way."""
+    if fcntl is None:
+        return None
+    descriptor = None
+    try:
+        descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink:  # else somebody removed it meanwhile
+            return descriptor
+    except OSError:
+        pass
+    if descriptor is not None:
+        os.close(descriptor)
+    return None
 
 
 @contextmanager

@@ -141,7 +141,7 @@ def _time(clock: str) -> tuple[int, int, int] | None:
     if not found:
         return None
     hour = int(found[1])
-    if found.re is _HALF_DAY:
+    if found.re.pattern == _HALF_DAY.pattern:
         if not 0 < hour < 13:
             return None
         hour = hour % 12 + 12 * (found[4] in "pP")
