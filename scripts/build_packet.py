@@ -6,7 +6,6 @@
 #     "msgspec>=0.20,<1",
 #     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
-#     "tabulate>=0.9,<1",
 #     "tqdm>=4.66,<5",
 #     "zstandard>=0.22,<1",
 # ]

@@ -11,7 +11,6 @@
 #     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "scipy>=1.11,<2",
-#     "tabulate>=0.9,<1",
 #     "starlette>=0.40,<2",
 #     "tqdm>=4.66,<5",
 #     "uvicorn>=0.30,<1",

@@ -10,7 +10,6 @@
 #     "pydantic>=2.10,<3",
 #     "pyyaml>=6,<7",
 #     "scipy>=1.11,<2",
-#     "tabulate>=0.9,<1",
 #     "tqdm>=4.66,<5",
 #     "zstandard>=0.22,<1",
 # ]

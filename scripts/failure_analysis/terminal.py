@@ -13,16 +13,18 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], most: int = 2
     it is long, columns without any value left out, of many rows the first; nothing without rows."""
     if not rows:
         return []
-    from tabulate import tabulate
-
     cells = [[_cell(value) for value in row] for row in rows[:most]]
     shown = [place for place in range(len(header)) if any(line[place] for line in cells)]
     numeric = [place > 0 and all(re.match(r"[-+]?\d|$", line[place]) for line in cells)
                for place in shown]
-    lines = tabulate([[line[place] for place in shown] for line in cells],
-                     [header[place] for place in shown], disable_numparse=True,
-                     colalign=["right" if right else "left" for right in numeric]).splitlines()
-    return ["", *lines, *([f"and {len(rows) - most} more"] if len(rows) > most else [])]
+    lines = [[header[place] for place in shown],
+             *([line[place] for place in shown] for line in cells)]
+    widths = [max(len(head) + 2, *map(len, column))
+              for head, *column in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * width for width in widths])
+    texts = ["  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in
+                       zip(line, widths, numeric, strict=True)).rstrip() for line in lines]
+    return ["", *texts, *([f"and {len(rows) - most} more"] if len(rows) > most else [])]
 
 
 def _cell(value: object) -> str:
