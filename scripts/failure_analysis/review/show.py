@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from failure_analysis import files
 from failure_analysis.audit import candidates
 from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
+from failure_analysis.patterns import re_compile
 from failure_analysis.review import aids, contrast, ledger, parts, picks, plan, reading_log
 from failure_analysis.review.alike import Groups
 from failure_analysis.review.outline import flat, outline
@@ -25,7 +25,7 @@ _MOST_ALIKE = 5
 _MOST_SCORES = 4
 WHERE = ("mode", "model", "run", "item", "task", "outcome", "dimension", "bucket", "fault", "why")
 _INLINE = 200  # characters of a text that stands on the line of its place
-_COUNTED = re.compile(r"[\d#=\u2588-\u258f|/:.,<>?% -]+")  # what a progress bar changes
+_COUNTED = re_compile(r"[\d#=\u2588-\u258f|/:.,<>?% -]+")  # what a progress bar changes
 _MOST_COUNTED = 4  # lines that differ in it alone, and are shown
 
 
