@@ -120,7 +120,7 @@ def _check(args: argparse.Namespace) -> int:
 
     cli.make_room(args.analysis_dir, steps.CHECK)
     result = check.check(args.analysis_dir, args.min_cited, args.rerun_inputs,
-                         lambda: report_page.write_anew(args.analysis_dir))
+                         lambda counts: report_page.write_anew(args.analysis_dir, counts))
     report = write.path_of(args.analysis_dir)
     proved = ", ".join(f"{count} {kind}" for kind, count in result.proved.items())
     lines = [(f"{report}:{finding.line}: " if finding.line else "")

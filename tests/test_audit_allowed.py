@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from failure_analysis.audit import allowed, golds, recorded
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from test_audit_items import act, found, say
 
 __all__ = ["found"]

@@ -20,7 +20,7 @@ from failure_analysis.audit import (
     strict,
 )
 from failure_analysis.audit.alike import alike
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
 
 FORMULA = '=IF(UPPER(LEFT(A2,1))="X","Yes","")'

@@ -10,7 +10,7 @@ import pytest
 from conftest import Process
 from failure_analysis import statistics
 from failure_analysis.audit import consensus, cut_golds, rounded
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import seen
 
 MAPPING = """benchmark: plant

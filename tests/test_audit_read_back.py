@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from failure_analysis.audit import broken, checked, harness, near, passing, read_back, shell, undone
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
 

@@ -19,7 +19,8 @@ ROOMS = (GROUND, "archives", "journals", "formats", "reading", "drafting", "pack
 GROUND_FLOOR = frozenset((
     "files", "clean", "store", "user_files", "terminal", "datapoint", "paths", "statistics",
     "markdown", "steps", "manifest", "results", "facts", "aside", "records", "checks",
-    "tool_calls", "tool_checks", "documents", "spread", "cluster", "remote", "short_names"))
+    "tool_calls", "tool_checks", "documents", "spread", "cluster", "remote", "short_names",
+    "patterns"))
 
 
 class Import(NamedTuple):

@@ -20,7 +20,8 @@ def test_wilson_is_that_of_statsmodels(k, n):
     assert statistics.wilson(k, n) == pytest.approx(proportion_confint(k, n, method="wilson"))
 
 
-@pytest.mark.parametrize(("b", "c"), [(0, 0), (0, 5), (1, 7), (8, 3), (15, 15), (40, 20)])
+@pytest.mark.parametrize(("b", "c"), [(0, 0), (0, 5), (1, 7), (8, 3), (15, 15), (40, 20), (0, 900),
+                                     (30_000, 30_500)])
 def test_mcnemar_is_that_of_statsmodels_and_scipy(b, c):
     found = statistics.mcnemar(b, c)
     exact = mcnemar([[0, b], [c, 0]], exact=True).pvalue if b + c else 1.0
@@ -200,7 +201,8 @@ def test_agreement_is_that_of_statsmodels_and_the_prevalence_paradox_shows():
     assert statistics.agreement(0, 0, 0, 9).kappa is None
 
 
-@pytest.mark.parametrize(("total", "units"), [(0, 3), (6, 5), (40, 2), (100, 8)])
+@pytest.mark.parametrize(("total", "units"), [(0, 3), (5, 1), (6, 5), (40, 2), (100, 8),
+                                              (100_000, 3)])
 def test_chance_range_are_binomial_quantiles(total, units):
     low, high = statistics.chance_range(total, 1 / units)
     assert (low, high) == tuple(binom.ppf([0.025, 0.975], total, 1 / units))

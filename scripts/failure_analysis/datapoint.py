@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal, TypedDict
 
 from failure_analysis.clean import HIDDEN
+from failure_analysis.patterns import re_compile
 
 Outcome = Literal["pass", "fail", "unjudged"]
 
@@ -79,9 +80,9 @@ GRADING_COLUMNS = (
 )
 _ID_LENGTH = 200
 # What most are: the code below would leave each as it is, more slowly.
-_PLAIN_ID = re.compile(r"[!-;=?-Z\\^_a-z|~]{1,200}")
+_PLAIN_ID = re_compile(r"[!-;=?-Z\\^_a-z|~]{1,200}")
 _ID_ENDS = " <>`{}"
-_HIDDEN = re.compile(f"[{HIDDEN}]")
+_HIDDEN = re_compile(f"[{HIDDEN}]")
 NOTHING_EXPECTED = "0" * 8
 NOTHING_RECORDED = NOTHING_EXPECTED * 2
 # In the place of a fingerprint: nobody can tell of which item the row is. It counts in rates alone,

@@ -2,7 +2,6 @@
 which they ran. The only data file with times in it, and what the others are proved against: it has
 the hash of every input and output."""
 
-import importlib.metadata
 import json
 import platform
 import sys
@@ -278,5 +277,5 @@ def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for package in ("matplotlib", "msgspec", "numpy", "openai", "pydantic", "scipy"):
         if package in sys.modules:
-            versions[package] = importlib.metadata.version(package)
+            versions[package] = sys.modules[package].__version__
     return versions

@@ -6,13 +6,11 @@ import errno
 import io
 import os
 import re
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 _FOLDER = "deep-error-analysis-addresses"
-ROOT = Path(tempfile.gettempdir(), f"{_FOLDER}-{os.getuid() if hasattr(os, 'getuid') else ''}")
 _BLOCK = 4 << 20  # bytes that are fetched at a time
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/{1,2}([^/].*)")  # a path knows one slash
 _LAID = re.compile(rf"[^\s'\"]*/{_FOLDER}-\d*/([a-z][a-z0-9+.-]+)/")
@@ -46,7 +44,7 @@ def laid_out(there: str) -> Path:
     listed."""
     if any(there == known or there.startswith(f"{known.rstrip('/')}/") for known in _given):
         protocol, _, key = there.partition("://")
-        return ROOT / protocol / key.strip("/")
+        return _root() / protocol / key.strip("/")
     filesystem, root = _file_system(there)
     try:
         single = filesystem.isfile(root)
@@ -56,25 +54,31 @@ def laid_out(there: str) -> Path:
                       "there credentials?") from None
     if not listed:
         raise _unread(there, "nothing there")
-    _own_root()
     protocol = there.partition("://")[0]
     for key, info in listed.items():
         if not key.endswith("/") and info.get("type") != "directory":
-            _lay(ROOT / protocol / key.lstrip("/"), f"{protocol}://{key}", info.get("size") or 0)
+            _lay(_root() / protocol / key.lstrip("/"), f"{protocol}://{key}", info.get("size") or 0)
     _given.append(there)
-    return ROOT / protocol / root.strip("/")
+    return _root() / protocol / root.strip("/")
 
 
-def _own_root() -> None:
-    """Makes the folder for addresses, which must be nobody else's."""
-    ROOT.mkdir(mode=0o700, exist_ok=True)
-    if ROOT.is_symlink() or (hasattr(os, "getuid") and ROOT.stat().st_uid != os.getuid()):
-        raise _unread(str(ROOT), "is not ours; remove it, or set TMPDIR to another folder")
+@lru_cache(1)
+def _root() -> Path:
+    """The folder in which addresses are laid out, made where it is not there; it must be nobody
+    else's."""
+    from tempfile import gettempdir  # small calls read from no address
+
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    root = Path(gettempdir(), f"{_FOLDER}-{user}")
+    root.mkdir(mode=0o700, exist_ok=True)
+    if root.is_symlink() or root.stat().st_uid != (user or root.stat().st_uid):
+        raise _unread(str(root), "is not ours; remove it, or set TMPDIR to another folder")
+    return root
 
 
 def _lay(path: Path, there: str, size: int) -> None:
     """Makes an empty file of this size, which takes no room on the disk."""
-    if not path.is_relative_to(ROOT) or ".." in path.parts:
+    if not path.is_relative_to(_root()) or ".." in path.parts:
         raise _unread(there, "leads out of its folder")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """Our own JSON results: the one way to read them, and what their readers rely on, as msgspec holds
 it against a file. Keys that nobody reads may be there and be anything."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
@@ -10,11 +9,12 @@ import msgspec
 from msgspec import Meta
 
 from failure_analysis import files
+from failure_analysis.patterns import re_compile
 
 _KINDS = {"array": "list", "object": "object", "int": "whole number", "float": "number",
           "str": "text", "bool": "true or false", "null": "null"}
-_EXPECTED = re.compile(r"Expected `([a-z |]+)`, got `\w+`")
-_LACKING = re.compile(r"Object missing required field `(\w+)`")
+_EXPECTED = re_compile(r"Expected `([a-z |]+)`, got `\w+`")
+_LACKING = re_compile(r"Object missing required field `(\w+)`")
 _TESTED = {"p", "p_holm", "difference", "interval", "method", "detectable"}  # of a pair
 
 

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import re
-import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -85,7 +84,7 @@ class _Output(io.FileIO):
 
     def _begin(self) -> None:
         self.temporary = self.path.with_name(
-            f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+            f".{self.path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
         try:
             super().__init__(self.temporary, "wb")
         except OSError as error:

@@ -2,13 +2,14 @@
 rules test, and the plain account that is rendered from them, which people read."""
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from failure_analysis.patterns import re_compile
+
 AGAIN = "the harness executed a tool call again under the same call id, a fault of the pipeline"
 # Tools whose names start so only look things up; every other tool may change the world.
-READ_ONLY = re.compile(
+READ_ONLY = re_compile(
     r"(get|find|search|list|check|calculate|think|look_?up|read|view|show|transfer|can|is|has)(_|$)"
 )
 PASS_REWARD = 1.0

@@ -24,11 +24,12 @@ from failure_analysis.audit.normal import (
     same_value,
     unfenced,
 )
+from failure_analysis.patterns import re_compile
 
 _ROOM = 200  # characters that the form of an answer may add
-_ARTICLE = re.compile(r"^(?:the|an?) (?=\w{2})", re.I)
-_TITLE = re.compile(r"(?:mr|mrs|ms|miss|dr|prof|professor|sir|lady|captain|judge)\.? ", re.I)
-_ABBREVIATED = re.compile(r"\b(Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr)\.", re.I)
+_ARTICLE = re_compile(r"^(?:the|an?) (?=\w{2})", re.I)
+_TITLE = re_compile(r"(?:mr|mrs|ms|miss|dr|prof|professor|sir|lady|captain|judge)\.? ", re.I)
+_ABBREVIATED = re_compile(r"\b(Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr)\.", re.I)
 
 
 @lru_cache(maxsize=128)
@@ -178,8 +179,8 @@ def _both_numbers(answer: str, gold: str, question: str) -> list[tuple[Fraction,
     return [values.number(text) for text in texts]
 
 
-_COMMA = re.compile(r"[-+]?\d+,(?:\d{1,2}|\d{4,})(?![\d,])")
-_COMMA_WITHIN = re.compile(rf"(?<![\d,.]){_COMMA.pattern}")
+_COMMA = re_compile(r"[-+]?\d+,(?:\d{1,2}|\d{4,})(?![\d,])")
+_COMMA_WITHIN = re_compile(rf"(?<![\d,.]){_COMMA.pattern}")
 
 
 def _digits_differ(answer: str, gold: str, asked: frozenset) -> bool:
@@ -228,9 +229,9 @@ def _counts(question: str) -> bool:
     return "how many" in question.casefold()
 
 
-_SAYS_WHEN = re.compile(r" (?:after|before|of|in|on|at|from|since|for|between|per|were|was|are|is|"
+_SAYS_WHEN = re_compile(r" (?:after|before|of|in|on|at|from|since|for|between|per|were|was|are|is|"
                         r"there)\b")
-_OF_ANOTHER = re.compile(r"\b(?:or|and|not|but|except|short|more|less|fewer|about|minus|plus|each|"
+_OF_ANOTHER = re_compile(r"\b(?:or|and|not|but|except|short|more|less|fewer|about|minus|plus|each|"
                          r"half|if|perhaps|maybe|too|to)\b|n't\b")
 
 
@@ -242,7 +243,7 @@ def _duration(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     return a is not None and a == b and not _IN_UNIT.search(question)
 
 
-_IN_UNIT = re.compile(r"\b(?:in|how many|to|into|as|of|full|whole|number of) (?:the )?(?:(?:full|"
+_IN_UNIT = re_compile(r"\b(?:in|how many|to|into|as|of|full|whole|number of) (?:the )?(?:(?:full|"
                       r"whole|total|nearest) )?(?:hours?|min(?:ute)?s?|sec(?:ond)?s?|days?)\b",
                       re.I)
 

@@ -10,7 +10,7 @@ from failure_analysis.audit import golds, normal, required
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import Fault, final, judged_models, sides
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import LONGEST_RESULT, Made, Seen
 from failure_analysis.audit.whole import Whole
 

@@ -8,29 +8,30 @@ from typing import Any, Literal
 
 from failure_analysis.audit.values import digits, duration, moment, number
 from failure_analysis.datapoint import is_number
+from failure_analysis.patterns import re_compile
 from failure_analysis.tool_checks import parsed_arguments
 
 # Where capitals count: in no text, in `codes` (paths, keys, queries), in codes and `identifiers`,
 # in all.
 Capitals = Literal["", "codes", "identifiers", "all"]
-_CODE = re.compile(r"(^|_)(code|key|password|token|hash|path|query|regex|command)s?$")
+_CODE = re_compile(r"(^|_)(code|key|password|token|hash|path|query|regex|command)s?$")
 # A file, a path or an address: most servers tell its capitals apart.
-_FILE = re.compile(r"\S*\.[A-Za-z][A-Za-z0-9]{0,4}|(?:\w+:/)?/\S+")
-_DIALLED = re.compile(r"phone|mobile|fax|(^|_)(tel|cell|iban|card_?number|account_?number)(_|$)",
+_FILE = re_compile(r"\S*\.[A-Za-z][A-Za-z0-9]{0,4}|(?:\w+:/)?/\S+")
+_DIALLED = re_compile(r"phone|mobile|fax|(^|_)(tel|cell|iban|card_?number|account_?number)(_|$)",
                       re.I)
-_LASTING = re.compile(r"duration|length|interval|offset|elapsed|lap|pace|split|ratio|score", re.I)
+_LASTING = re_compile(r"duration|length|interval|offset|elapsed|lap|pace|split|ratio|score", re.I)
 # Lists of which the members count and not their order, by the name of the argument.
-_SET = re.compile(
+_SET = re_compile(
     r"(^|_)(ids?|tags?|labels?|recipients?|to|cc|bcc|emails?|attendees?|participants?|invitees?|"
     r"members?|guests?|users?|assignees?|topics?|categor(y|ies)|keywords?|permissions?|scopes?|"
     r"amenities|genres?|ingredients?|allerg(y|ies|ens?)|symptoms?|features?)$", re.I)
 # Lists of objects that are one beside the other, as those of an order are.
-_LINES = re.compile(r"(^|_)(lines?|items?|products?|positions?|articles?|goods)$", re.I)
-_CLOCK = re.compile(r"time|start|begin|end|_at$|deadline|alarm|expir|from|until|to$", re.I)
-_SEQUENCE = re.compile(
+_LINES = re_compile(r"(^|_)(lines?|items?|products?|positions?|articles?|goods)$", re.I)
+_CLOCK = re_compile(r"time|start|begin|end|_at$|deadline|alarm|expir|from|until|to$", re.I)
+_SEQUENCE = re_compile(
     r"(^|_)(reorder|sort|rank|prioriti[sz]e|queue|enqueue|sequence|arrange|chain|route|merge|"
     r"concat(enate)?|playlist|itinerary|pipeline|play|schedule)(_|$)", re.I)
-_STEP = re.compile(r"step|stop|waypoint|route|rank|priorit|sequence|track|song|page|chapter|slide|"
+_STEP = re_compile(r"step|stop|waypoint|route|rank|priorit|sequence|track|song|page|chapter|slide|"
                    r"leg|layer", re.I)
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from failure_analysis.patterns import re_compile
+
 _FORMS = {
     "case": r"upper[- ]?case|lower[- ]?case|capitali[sz]|capital letters?\b|title[- ]case|all caps|"
             r"small letters?\b|case[- ]sensitiv|camel ?case|snake_?case|ascii|password|identifier|"
@@ -56,14 +58,14 @@ _FORMS = {
     "output": r"\bprint\(|\brepr\b|console\.log|predict the output|\boutput of\b[^.?!]{0,60}\(|"
               r"\bwhat (does|will|is)\b[^.?!]{0,80}\b(print|output|printed)\b",
 }
-_FORM = {name: re.compile(pattern, re.I) for name, pattern in _FORMS.items()}
-_ONLY = re.compile(
+_FORM = {name: re_compile(pattern, re.I) for name, pattern in _FORMS.items()}
+_ONLY = re_compile(
     r"nothing else|(only|just) (with )?(the|a|an|one|your) (\w+ )?(answer|letter|word|number|name|"
     r"integer|value|option|choice|digit|date|city|result)|(answer|letter|word|number|name|value|"
     r"integer|result|output|translation) (only|alone)\b|"
     r"(respond|reply|answer) (only )?with (only|just|a single|one(?! of))|"
     r"no (explanation|other words)|without (any )?explanation|single (word|letter|number)", re.I)
-_ANY_ORDER = re.compile(
+_ANY_ORDER = re_compile(
     r"(in )?any order|order( of [^.;,]{1,30})? (does not|doesn't|is not|isn't|will not) "
     r"(matter|important|count)|"
     r"order (is )?(free|irrelevant|unimportant|not important)\b(?! of)|"
@@ -71,15 +73,15 @@ _ANY_ORDER = re.compile(
     r"irrespective of (the )?order|no particular order|as a (multi)?set\b|"
     r"\b(give|list|find|name|state|write|determine|return) the (multi)?set of\b", re.I)
 # A sentence that leaves a form free demands none of those that it names.
-_FREE = re.compile(
+_FREE = re_compile(
     r"\b(does|do|will|is|are) ?n[o']t (matter|count|important|relevant|needed|required)\b|"
     r"\b(both|either|any|each|all)\b[^.?!;]{0,60}\b(fine|ok(ay)?|accepted|acceptable|allowed|count|"
     r"will do|welcome)\b|\bas you (like|please|prefer|wish)\b|\byou may (use|write|give)\b|"
     r"\b(irrelevant|unimportant)\b", re.I)
-_WRAPPERS = {"boxed": re.compile(r"\\boxed"), "tag": re.compile(r"<answer>", re.I),
-             "hashes": re.compile(r"####")}
-_PAIRS = re.compile(r"\binterval|\bcoordinate|\bvector|\bordered pair|\bpoints?\b|\btuple", re.I)
-_REASONS = re.compile(r"\bprove\b|\bproof\b|\bexplain|\bjustif|\bshow (your|all|the) (work|steps)|"
+_WRAPPERS = {"boxed": re_compile(r"\\boxed"), "tag": re_compile(r"<answer>", re.I),
+             "hashes": re_compile(r"####")}
+_PAIRS = re_compile(r"\binterval|\bcoordinate|\bvector|\bordered pair|\bpoints?\b|\btuple", re.I)
+_REASONS = re_compile(r"\bprove\b|\bproof\b|\bexplain|\bjustif|\bshow (your|all|the) (work|steps)|"
                       r"\bdescribe|\bwhy\b|\bessay|\bsummar|\btranslat|\bwrite a\b", re.I)
 
 
@@ -105,12 +107,12 @@ def forms(question: str) -> frozenset[str]:
 # What asks for members of a set by name: a verb or question word, and a noun of many.
 _AMOUNT = r"(?:all |any |both )?(?:of )?(?:the |its |their )?(?:(?:two|three|four|five|six|seven|" \
           r"eight|nine|ten|\d+) )?"
-_MEMBERS = re.compile(
+_MEMBERS = re_compile(
     rf"\b(?:name|list|give|state|find|identify|mention|enumerate|extract|which|who (?:are|were)|"
     rf"what (?:are|were)) (?:me )?{_AMOUNT}(?:(?!and\b)[\w-]+ ){{0,3}}?"
     r"(?!\w*ss\b|(?:is|was|has|does|its|this)\b)[\w-]+s\b", re.I)
 # What makes the order a part of it, or asks for one thing and another.
-_ORDERED = re.compile(
+_ORDERED = re_compile(
     r"(?i:\b(?:then|first(?! names?\b)|last(?! names?\b)|second|third|next|steps?|stages?|phases?|"
     r"sequence|series|order(?:ed|ing)?|respectively|top|from|rank\w*|earliest|latest|largest|"
     r"smallest|highest|lowest|most|least|coordinates?|digits?|dimensions?|rows?|columns?|arrays?|"
@@ -149,5 +151,5 @@ def options(question: str) -> Mapping[str, str]:
 
 
 # Options one behind the other: the last ends with its sentence.
-_IN_LINE = re.compile(r"(?:(?<=[\s(])|^)\(?([A-Ja-j])[).:][ \t]+(\S.*?)"
+_IN_LINE = re_compile(r"(?:(?<=[\s(])|^)\(?([A-Ja-j])[).:][ \t]+(\S.*?)"
                       r"(?=[,;.]?[ \t]+\(?[A-Ja-j][).:][ \t]|[.?](?:\s|$)|\n|$)", re.M)

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from failure_analysis import files, steps
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Seen
 
 # In the order in which they are read: what contradicts itself first.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from failure_analysis import tool_calls
 from failure_analysis.audit import checked, read_back, required, shell, undone, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.undone import Undone

@@ -11,7 +11,7 @@ from failure_analysis.audit import golds, normal
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.final import final
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole

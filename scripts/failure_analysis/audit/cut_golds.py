@@ -15,7 +15,7 @@ from failure_analysis.audit.faults import (
     judged_models,
     sides,
 )
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.profile import FEWEST_SIBLINGS
 from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 from failure_analysis.audit.whole import Whole

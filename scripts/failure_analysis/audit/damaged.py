@@ -28,7 +28,7 @@ from failure_analysis.audit.faults import (
     sides,
 )
 from failure_analysis.audit.gold_kinds import other_kind
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.rounded import DECIMAL, fraction, numbers_of, rounded
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.two_golds import two_golds

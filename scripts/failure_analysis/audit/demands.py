@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from failure_analysis.audit import golds
 from failure_analysis.audit.normal import core
+from failure_analysis.patterns import re_compile
 
 
 class Demand(NamedTuple):
@@ -16,15 +17,15 @@ class Demand(NamedTuple):
     kept: bool
 
 
-_ASKS = re.compile(r"\b(?:answers?|respond|response|reply|output|return|give|provide|report|write|"
+_ASKS = re_compile(r"\b(?:answers?|respond|response|reply|output|return|give|provide|report|write|"
                    r"express|state|print|enter|choose|select|pick|classify|label|round(?:ed)?|"
                    r"format|rate|submit)\b", re.IGNORECASE)
 # A form that is said right behind what is asked for.
-_PLAIN = re.compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: letter)?s only\b|"
+_PLAIN = re_compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: letter)?s only\b|"
                     r"\bonly (?:in )?capital(?: letter)?s\b|\bat most \d+ characters\b|"
                     r"\b(?:upper|lower) ?-?case only\b",
                     re.IGNORECASE)
-_NOT_STRICT = re.compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
+_NOT_STRICT = re_compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
                          r"all that apply|one or more|\bmay\b|\bcan be\b", re.IGNORECASE)
 
 
@@ -42,14 +43,14 @@ def of(question: str, gold: str) -> Iterator[Demand]:
                     yield Demand(name, kept)
 
 
-_YES_NO = re.compile(r"\b(?:answer|respond|reply|state)\b[^.:,]{0,30}?\b(yes|true)(?: or |/)"
+_YES_NO = re_compile(r"\b(?:answer|respond|reply|state)\b[^.:,]{0,30}?\b(yes|true)(?: or |/)"
                      r"(no|false)\b(?!\s*[,/]|\s+or\b)", re.IGNORECASE)
-_LISTED = re.compile(r"\b(?:one of(?: the following| these)?|choose from|select from|pick from|"
+_LISTED = re_compile(r"\b(?:one of(?: the following| these)?|choose from|select from|pick from|"
                      r"either|exactly)\b[^:,]{0,40}:\s*(.+)", re.IGNORECASE)
-_ONE_OF = re.compile(r"\bone of(?: the following)?\s+(?!the\b|these\b|your\b|its\b)([^.:]+)",
+_ONE_OF = re_compile(r"\bone of(?: the following)?\s+(?!the\b|these\b|your\b|its\b)([^.:]+)",
                      re.IGNORECASE)
-_QUOTED = re.compile(r"[\"“'‘`]([^\"“”'‘’`]{1,40})[\"”'’`]")
-_BETWEEN = re.compile(r"[\"”'’`](?:,?\s*(?:or|/|and|,)\s*|\s*[,/|]\s*)[\"“'‘`]")
+_QUOTED = re_compile(r"[\"“'‘`]([^\"“”'‘’`]{1,40})[\"”'’`]")
+_BETWEEN = re_compile(r"[\"”'’`](?:,?\s*(?:or|/|and|,)\s*|\s*[,/|]\s*)[\"“'‘`]")
 
 
 def _one_of(sentence: str, gold: str) -> bool | None:
@@ -75,11 +76,11 @@ _INTEGER = (r"\b(?:answer|respond|reply|output|return|result|response|give|provi
             r"rate|state)\b[^.:]{0,40}?\b(?:as|with|be|is|give|return|report|provide|enter|a|an|single|"
             r"only|output|it|answer)\s+(?:an? |only |just |single |one |exactly )*(non-negative |"
             r"nonnegative |positive )?")
-_RANGE = re.compile(_INTEGER + r"(integer|whole number|number|value|score|rating|digit)\s+(?:\w+ )?"
+_RANGE = re_compile(_INTEGER + r"(integer|whole number|number|value|score|rating|digit)\s+(?:\w+ )?"
                     r"(?:between|from|in the range(?: of| from)?)\s+\[?(-?\d[\d,]*(?:\.\d+)?)"
                     r"\s*(?:and|to|,|-|–)\s*(-?\d[\d,]*(?:\.\d+)?)", re.IGNORECASE)
-_SCALE = re.compile(r"\bon a scale (?:of|from) (-?\d+) (?:to|-|–) (-?\d+)", re.IGNORECASE)
-_WHOLE = re.compile(_INTEGER + r"(?:integer|whole number)\b(?! (?:list|sequence|array))",
+_SCALE = re_compile(r"\bon a scale (?:of|from) (-?\d+) (?:to|-|–) (-?\d+)", re.IGNORECASE)
+_WHOLE = re_compile(_INTEGER + r"(?:integer|whole number)\b(?! (?:list|sequence|array))",
                     re.IGNORECASE)
 
 
@@ -112,7 +113,7 @@ def _integer(sentence: str, gold: str) -> bool | None:
 
 COUNT = {word: count for count, word in enumerate(
     ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 1)}
-_WORDS = re.compile(r"\b(a single|exactly|at most|no more than|up to|in|with|using|only)?\s*"
+_WORDS = re_compile(r"\b(a single|exactly|at most|no more than|up to|in|with|using|only)?\s*"
                     r"\b(one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2}|single)"
                     r"[ -]words?\b( or (?:fewer|less))?", re.IGNORECASE)
 
@@ -128,9 +129,9 @@ def _words(sentence: str, gold: str) -> bool | None:
     return said == most if how == "exactly" else said <= most
 
 
-_SIGNS = re.compile(r"\b(?:at most|no more than|up to|maximum of|max\.?) (\d{1,3}) "
+_SIGNS = re_compile(r"\b(?:at most|no more than|up to|maximum of|max\.?) (\d{1,3}) "
                     r"(?:characters?|signs|letters)\b", re.IGNORECASE)
-_STARTS = re.compile(r"\b(?:begin|start)(?:s|ning|ing)? with an? "
+_STARTS = re_compile(r"\b(?:begin|start)(?:s|ning|ing)? with an? "
                      r"(equals sign|slash|hash|dollar sign|plus sign)", re.IGNORECASE)
 _SIGN = {"equals sign": "=", "slash": "/", "hash": "#", "dollar sign": "$", "plus sign": "+"}
 
@@ -144,11 +145,11 @@ def _signs(sentence: str, gold: str) -> bool | None:
         first and not gold.startswith(_SIGN[first[1].lower()]))
 
 
-_PLACES = re.compile(r"\b(one|two|three|four|five|six|\d)\s+"
+_PLACES = re_compile(r"\b(one|two|three|four|five|six|\d)\s+"
                      r"(?:decimal places?|decimals?|digits? after)", re.IGNORECASE)
 
 
-_CENTS = re.compile(r"\bto the cent\b|\bnearest cent\b|\bdollars and cents\b|\bexact cents\b",
+_CENTS = re_compile(r"\bto the cent\b|\bnearest cent\b|\bdollars and cents\b|\bexact cents\b",
                     re.IGNORECASE)
 
 
@@ -186,7 +187,7 @@ def _decimals(sentence: str, gold: str) -> bool | None:
     return len(re.sub(r"[^\d.]", "", gold).partition(".")[2]) <= most
 
 
-_DATE = re.compile(r"\b(?:YYYY|DD|MM|HH)(?:[-/.:](?:YYYY|YY|MM|DD|HH|mm|SS|ss)){1,2}\b")
+_DATE = re_compile(r"\b(?:YYYY|DD|MM|HH)(?:[-/.:](?:YYYY|YY|MM|DD|HH|mm|SS|ss)){1,2}\b")
 _PART = {"YYYY": r"\d{4}", "YY": r"\d\d", "MM": r"(?:0[1-9]|1[0-2])", "HH": r"(?:[01]\d|2[0-4])",
          "DD": r"(?:0[1-9]|[12]\d|3[01])", "mm": r"[0-5]\d", "SS": r"[0-5]\d", "ss": r"[0-5]\d"}
 
@@ -244,7 +245,7 @@ def _fraction(sentence: str, gold: str) -> bool | None:
     return not lowest or Fraction(int(found[1]), int(found[2]) or 1).denominator == int(found[2])
 
 
-_PAIR = re.compile(r"\b(?:as|with|give|write|return|state) (?:an? |the |your )*(?:answer as an? )?"
+_PAIR = re_compile(r"\b(?:as|with|give|write|return|state) (?:an? |the |your )*(?:answer as an? )?"
                    r"(ordered (?:pair|triple))\b", re.IGNORECASE)
 
 
@@ -263,7 +264,7 @@ _UNITS = [dict.fromkeys(group.split()) for group in (
     "cents", "euros eur", "litres liters l", "millilitres milliliters ml", "celsius °c",
     "fahrenheit °f", "kelvin k")]
 _UNIT_OF = {word: place for place, group in enumerate(_UNITS) for word in group}
-_IN_UNIT = re.compile(r"\banswer\b[^.:]{0,20}\bin (?:whole |degrees )?([a-z]+)\b(?! and)",
+_IN_UNIT = re_compile(r"\banswer\b[^.:]{0,20}\bin (?:whole |degrees )?([a-z]+)\b(?! and)",
                       re.IGNORECASE)
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from failure_analysis.audit import final as finals
 from failure_analysis.audit import golds, normal
 from failure_analysis.audit.candidates import Variant, variant
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.profile import FEWEST_SIBLINGS
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole

@@ -7,45 +7,46 @@ from typing import NamedTuple
 from failure_analysis.audit import normal
 from failure_analysis.audit.latex import boxed
 from failure_analysis.audit.values import plain
+from failure_analysis.patterns import re_compile
 
 _ROOM = 200  # characters at the end in which a response may say goodbye
 _SHORT = 80  # characters of an answer that is one as a whole
 _LAST = 40  # characters of a last line that stands alone
 _FEW_WORDS = 4  # of an answer that nothing calls so
-_THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.S | re.I)
-_TAG = re.compile(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>", re.S | re.I)
-_HASHES = re.compile(r"(?m)(?:^|(?<=[ \t]))####[ \t]*(\S.*?)[ \t]*$")
-_LAST_FENCE = re.compile(r"(?:\A|\n)[ \t]*```[\w+-]*[ \t]*\n((?:(?!```).)*?)\n?[ \t]*```\s*\Z",
+_THOUGHT = re_compile(r"<(think|thinking|reasoning)>.*?</\1>", re.S | re.I)
+_TAG = re_compile(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>", re.S | re.I)
+_HASHES = re_compile(r"(?m)(?:^|(?<=[ \t]))####[ \t]*(\S.*?)[ \t]*$")
+_LAST_FENCE = re_compile(r"(?:\A|\n)[ \t]*```[\w+-]*[ \t]*\n((?:(?!```).)*?)\n?[ \t]*```\s*\Z",
                          re.S)
-_TWICE = re.compile(r"(?m)^[ \t]*```[\w+-]*[ \t]*\n(?=[ \t]*```)")  # a fence within a fence
-_SAYS = re.compile(
+_TWICE = re_compile(r"(?m)^[ \t]*```[\w+-]*[ \t]*\n(?=[ \t]*```)")  # a fence within a fence
+_SAYS = re_compile(
     r"\b(?:answer|result|solution|réponse|respuesta|antwort|ergebnis|risposta|resposta)s?"
     r"(?: finale?)?[*_]*\s*(?:\b(?:is|are|est|es|ist)\b|:|=)[*_:]*\s*(\S.*)$", re.I)
 _SAY = ("answer", "result", "solution", "réponse", "respuesta", "antwort", "ergebnis", "risposta",
         "resposta")
-_CONCLUDES = re.compile(
+_CONCLUDES = re_compile(
     r"^(?:in short|in conclusion|thus|hence|therefore|so|donc|por (?:lo )?tanto|also|daher)[:,]?\s+"
     r"(?:(?:i|we) (?:get|have|obtain|find) |it is )?(\S.*)$", re.I)
-_CLOSES = re.compile(
+_CLOSES = re_compile(
     r"^(?:(?:i|we) (?:get|obtain|arrive at)|it is|that (?:is|would be|gives|makes)|"
     r"this (?:gives|makes)|=>|⇒|∴)[:,]?\s*(\S.*)$", re.I)
-_LEADS = re.compile(  # a number alone that a sentence comes to at its end
+_LEADS = re_compile(  # a number alone that a sentence comes to at its end
     r"(?:, (?:so|thus|hence|therefore|giving|making|which (?:is|makes|gives)|and so|for a total of|"
     r"in (?:total|all|sum)|together|that (?:is|makes))|\bmakes)[,:]? (?:it is |that is |we get )?"
     r"((?:[$€£]?\d[\d,.]*|(?:[a-z]+ty[- ])?(?:one|two|three|four|five|six|seven|eight|nine)|ten|"
     r"eleven|twelve|[a-z]+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)"
     r"(?: [a-z]+)?)\W*$", re.I)
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_LETTERED = re.compile(r"^A:\s*(\S.*)$")
-_HEADED = re.compile(r"(?i)^[ \t]*(?:#+[ \t]*)?[*_]*(?:final |my |the )?answer[*_]*:?[*_]*[ \t]*$|"
+_SENTENCE_END = re_compile(r"(?<=[.!?])\s+")
+_LETTERED = re_compile(r"^A:\s*(\S.*)$")
+_HEADED = re_compile(r"(?i)^[ \t]*(?:#+[ \t]*)?[*_]*(?:final |my |the )?answer[*_]*:?[*_]*[ \t]*$|"
                      r"^[ \t]*[*_]*(?:result|output)[*_]*:[*_]*[ \t]*$")
-_CLOSING = re.compile(r"\s+(?:i )?(?:hope (?:this|that) helps|feel free to|(?:please )?let me know|"
+_CLOSING = re_compile(r"\s+(?:i )?(?:hope (?:this|that) helps|feel free to|(?:please )?let me know|"
                       r"have a (?:nice|great|good) day)[^\n]{0,80}$", re.I)
 _CLOSES_WITH = ("hope th", "feel free", "let me know", "have a ")  # one of these in each
-_ASIDE = re.compile(  # words in brackets below the answer
+_ASIDE = re_compile(  # words in brackets below the answer
     r"\n\s*\n\((?=(?:[^()\n]*?[^\W\d_]{2,}){3})[^()\n\d]{8,120}\)\s*$")
-_LED_TO = re.compile(r"[^\n{}\[\]]{1,160}[:.]\s*\n\s*([{\[].*)\Z", re.S)
-_OPEN_THOUGHT = re.compile(r"<(think|thinking|reasoning)>", re.I)
+_LED_TO = re_compile(r"[^\n{}\[\]]{1,160}[:.]\s*\n\s*([{\[].*)\Z", re.S)
+_OPEN_THOUGHT = re_compile(r"<(think|thinking|reasoning)>", re.I)
 
 
 class Final(NamedTuple):

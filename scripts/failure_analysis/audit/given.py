@@ -11,7 +11,7 @@ from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.contract import Contract
 from failure_analysis.audit.final import final
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.whole import Whole
 from failure_analysis.clean import clean_name
 from failure_analysis.reading import delimited

@@ -8,7 +8,7 @@ from failure_analysis.audit import asks, golds
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import ODD, Fault, final, judged_models, sides
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.profile import FEWEST_SIBLINGS
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole

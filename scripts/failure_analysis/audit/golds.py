@@ -10,44 +10,45 @@ from functools import lru_cache
 from typing import Any
 
 from failure_analysis.audit.seen import Seen
+from failure_analysis.patterns import re_compile
 
-_NUMBER = re.compile(r"[-+−]?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?(?:e[-+]?\d+)?")
-_PLAIN_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
-_UNIT = re.compile(r"\s?(?:%|°[CF]?|[^\W\d]{1,12}(?:[ /][^\W\d]{1,12})?[²³]?\.?)?")
-TUPLE = re.compile(r"[(<⟨]\s*[-+−]?[\w./]+(?:\s*,\s*[-+−]?[\w./]+)+\s*[)>⟩]")
-LETTER = re.compile(r"\(?([A-J])\)?[.)]?")
+_NUMBER = re_compile(r"[-+−]?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?(?:e[-+]?\d+)?")
+_PLAIN_NUMBER = re_compile(r"[-+]?\d+(?:\.\d+)?")
+_UNIT = re_compile(r"\s?(?:%|°[CF]?|[^\W\d]{1,12}(?:[ /][^\W\d]{1,12})?[²³]?\.?)?")
+TUPLE = re_compile(r"[(<⟨]\s*[-+−]?[\w./]+(?:\s*,\s*[-+−]?[\w./]+)+\s*[)>⟩]")
+LETTER = re_compile(r"\(?([A-J])\)?[.)]?")
 _NO_VALUE = frozenset(("none", "no solution", "undefined", "impossible", "infinity", "infinite",
                        "n/a", "na", "-", "unknown", "not possible", "∞", "cannot be determined",
                        "no real solutions", "does not exist", "unanswerable"))
-_NUMBER_WORDS = re.compile(
+_NUMBER_WORDS = re_compile(
     r"\b(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|"
     r"thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|dozen|half|quarter|"
     r"third|both|all|many|several|few|once|twice)\b", re.IGNORECASE)
-_WANTS_NUMBER = re.compile(r"\bhow (?:many|much)\b|\bwhat is the (?:sum|product|total|number|"
+_WANTS_NUMBER = re_compile(r"\bhow (?:many|much)\b|\bwhat is the (?:sum|product|total|number|"
                            r"remainder|difference|average|mean)\b", re.IGNORECASE)
-_OPTION = re.compile(r"(?:^|[\s(])\(?([A-J])[).:]\s+(.+?)(?=\s+\(?[A-J][).:]\s|\s*$)", re.MULTILINE)
-_STATED = re.compile(
+_OPTION = re_compile(r"(?:^|[\s(])\(?([A-J])[).:]\s+(.+?)(?=\s+\(?[A-J][).:]\s|\s*$)", re.MULTILINE)
+_STATED = re_compile(
     r"\b(?:answer|solution|gold|key|response|ground truth|correct (?:option|choice|label)|"
     r"expected(?: (?:output|result|value|actions?|answer))?)\s*(?:is|:|=)\s*([^\n]{1,2000})",
     re.IGNORECASE)
-_AS_EXAMPLE = re.compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|\blike\b|\bformat|"
+_AS_EXAMPLE = re_compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|\blike\b|\bformat|"
                          r"\bform\b|\b(?:if|when|where)\b(?![^?]*\?)|\bshot\b|\bQ\s*\d*\s*:",
                          re.IGNORECASE)
 
 
-_ASIDE = re.compile(r"[(\[](?:ans|answer|solution|gold|key)\.?\s*[:=]\s*([^()\[\]\n]{1,200})[)\]]",
+_ASIDE = re_compile(r"[(\[](?:ans|answer|solution|gold|key)\.?\s*[:=]\s*([^()\[\]\n]{1,200})[)\]]",
                     re.IGNORECASE)
-_SENTENCES = re.compile(r"(?<=\w)([.;])\s+(?=[A-Z])")
-_AS_THOUGHT = re.compile(r"\b(?:sa(?:ys?|id)|thinks?|thought|claims?|believes?|guess\w*|argues?|"
+_SENTENCES = re_compile(r"(?<=\w)([.;])\s+(?=[A-Z])")
+_AS_THOUGHT = re_compile(r"\b(?:sa(?:ys?|id)|thinks?|thought|claims?|believes?|guess\w*|argues?|"
                          r"suppose\w*|assum\w+|wrong|incorrect|old|student|first|start|same|one) *"
                          r"(?:that )?(?:the |is |an? |his |her |their )?\W*\Z", re.IGNORECASE)
-_IN_DOUBT = re.compile(r"\b(?:correct|right|wrong|true|false|agree|verify|check|mistake|error)\b",
+_IN_DOUBT = re_compile(r"\b(?:correct|right|wrong|true|false|agree|verify|check|mistake|error)\b",
                        re.IGNORECASE)
 # The line that ends a worked solution.
-_SOLVED = re.compile(r"(?:####|\\boxed\{)\s*([^\n{}#]+?)\s*\}?\$?\.?\s*\Z")
+_SOLVED = re_compile(r"(?:####|\\boxed\{)\s*([^\n{}#]+?)\s*\}?\$?\.?\s*\Z")
 
 
-_LAST = re.compile(r"(?:####|^A:)[ \t]*(\S[^\n]*)\s*\Z", re.MULTILINE)
+_LAST = re_compile(r"(?:####|^A:)[ \t]*(\S[^\n]*)\s*\Z", re.MULTILINE)
 
 
 def plain(expected: Any) -> str | None:
@@ -144,7 +145,7 @@ def options(question: str) -> dict[str, str]:
     return named if len(named) > 1 else {}
 
 
-_HEADED = re.compile(
+_HEADED = re_compile(
     r"(?:^|\n)[ \t]*(?:#+[ \t]*|\*\*|<|\[)?(?:answer|solution|gold|key|answer key|reference|"
     r"reference answer|ground truth|expected(?: output| result| answer)?)(?:\*\*|>|\])?:?(?:\*\*)?"
     r"[ \t]*\n\s*(\S.*?)\s*\Z", re.IGNORECASE | re.DOTALL)
@@ -203,7 +204,7 @@ def states_json(question: str, expected: dict | list) -> bool:
                                 and all(one in actions for one in said))
 
 
-_FIGURES = re.compile(r"\d(?<![\d.]\d)\d*(?:,\d{3})*(?:\.\d+)?(?!\d)")
+_FIGURES = re_compile(r"\d(?<![\d.]\d)\d*(?:,\d{3})*(?:\.\d+)?(?!\d)")
 
 
 def numbers(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from failure_analysis import tool_calls
 from failure_analysis.audit import broken, lost, required, shell
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import SORTED_JSON, Made, Seen
 from failure_analysis.audit.whole import Whole
 

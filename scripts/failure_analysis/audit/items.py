@@ -7,8 +7,6 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from failure_analysis import clean, spread, steps
-from failure_analysis.audit import golds
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.profile import Profile, profile
 from failure_analysis.audit.seen import Made, Seen, seen
 from failure_analysis.audit.whole import Whole
@@ -31,34 +29,6 @@ _BATCH = 1_000
 _READ_AT_ONCE = 4_000_000  # bytes of runs that one process reads at a time
 _PIECE = 200  # items that one process works on at a time
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-@dataclass
-class Item:
-    """One item with one content, and all its datapoints. `rows` of which it is not known what the
-    item asked or expected share the name alone. `gradings` are further judges' verdicts: datapoint
-    -> (grader, pass or fail) of each."""
-
-    ident: str
-    fingerprint: str
-    rows: list[Seen]
-    gradings: dict[str, list[tuple[str, str]]]
-
-    @cached_property
-    def question(self) -> str:
-        """What was asked."""
-        return next((row.question for row in self.rows if row.question), "")
-
-    @cached_property
-    def expected(self) -> Any:
-        """What is expected; None where nothing is recorded."""
-        return next((row.expected for row in self.rows if row.expected not in (None, "")), None)
-
-
-    @cached_property
-    def texts(self) -> list[str]:
-        """The texts and numbers of what is expected, wherever they stand in it."""
-        return golds.scalars(self.expected)
 
 
 def question_key(text: str) -> str:

@@ -6,19 +6,20 @@ from collections.abc import Iterator, Sequence
 
 from failure_analysis.audit import asks
 from failure_analysis.audit.candidates import Candidate, candidate, variant
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Seen
+from failure_analysis.patterns import re_compile
 
-_COMPARES = re.compile(
+_COMPARES = re_compile(
     r"(?P<q>['\"`])(?P<a>(?:(?!(?P=q)).){1,400})(?P=q),?\s*(?:[!=]=|(?:but )?(?:got|was)|is not|"
     r"differs from|vs\.?):?\s*(?P<r>['\"`])(?P<b>(?:(?!(?P=r)).){1,400})(?P=r)", re.S)
-_EXPECTED_GOT = re.compile(
+_EXPECTED_GOT = re_compile(
     r"\b(?:expected|wanted|want|should be|gold|reference)\b(?: output| value| text| answer)?:? ?"
     r"(?P<q>['\"`])(?P<a>(?:(?!(?P=q)).){1,400})(?P=q)[,;.]?\s*(?:but )?(?:got|received|was|actual|"
     r"found|given|have|output)\b(?: output| value| text| answer)?:? ?"
     r"(?P<r>['\"`])(?P<b>(?:(?!(?P=r)).){1,400})(?P=r)", re.S | re.I)
 # A parser that met the fence itself.
-_FENCE_MET = re.compile(r"(?:syntax ?error|invalid syntax|unexpected (?:token|character)|"
+_FENCE_MET = re_compile(r"(?:syntax ?error|invalid syntax|unexpected (?:token|character)|"
                         r"parse ?error|could ?n[o']t parse|can(?:not|'t) parse|"
                         r"failed to parse|decode ?error|"
                         r"invalid (?:json|token|character)|expecting value|"

@@ -4,7 +4,7 @@ be found."""
 import re
 
 from failure_analysis.audit import golds, normal, required
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
 

@@ -13,7 +13,7 @@ from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.cut_golds import one_off
 from failure_analysis.audit.faults import Fault, final, judged_models, sides
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole

@@ -11,15 +11,16 @@ from typing import Any
 from failure_analysis.audit import values
 from failure_analysis.audit.latex import boxed
 from failure_analysis.datapoint import is_number
+from failure_analysis.patterns import re_compile
 
-FENCE = re.compile(r"^\s*```[\w+-]*[ \t]*\n(.*?)\n?[ \t]*```\s*$", re.S)
-_CODE_START = re.compile(r"\s*(def |class |import |from \w+ import|#include|public |function |"
+FENCE = re_compile(r"^\s*```[\w+-]*[ \t]*\n(.*?)\n?[ \t]*```\s*$", re.S)
+_CODE_START = re_compile(r"\s*(def |class |import |from \w+ import|#include|public |function |"
                          r"SELECT\b|return\b)")
-_CODE_END = re.compile(r"[;{]\s*$", re.M)
-SQL = re.compile(r"\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.I)
-QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_STRONG = re.compile(r"\*\*(?<![\w*]\*\*)(?=\S)([^*\n]+)(?<=\S)\*\*(?![\w*])")
-_BULLET = re.compile(r"(?m)^[ \t]*[-*•][ \t]+(?=\S)")
+_CODE_END = re_compile(r"[;{]\s*$", re.M)
+SQL = re_compile(r"\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.I)
+QUOTED = re_compile(r"'[^']*'|\"[^\"]*\"")
+_STRONG = re_compile(r"\*\*(?<![\w*]\*\*)(?=\S)([^*\n]+)(?<=\S)\*\*(?![\w*])")
+_BULLET = re_compile(r"(?m)^[ \t]*[-*•][ \t]+(?=\S)")
 
 
 def unfenced(text: str) -> str:
@@ -88,7 +89,7 @@ def formula(text: str) -> str:
         part[0].split()).casefold(), text)
 
 
-_QUOTED_OR_NOT = re.compile(r"\"[^\"]*\"|'[^']*'|[^'\"]+")
+_QUOTED_OR_NOT = re_compile(r"\"[^\"]*\"|'[^']*'|[^'\"]+")
 
 
 def tokens(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from failure_analysis import tool_calls
 from failure_analysis.audit import blank, checked, forbidden, required, shell, undone, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.required import EMPTY, REFUSED, Call, Unmet
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from failure_analysis.audit import demands, golds
 from failure_analysis.audit.faults import final, judged_models
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 
 ROUNDING = re.compile(r"\b(?:round|decimal|nearest|significant|integer|whole number|truncat|floor|"

@@ -11,6 +11,7 @@ from failure_analysis import tool_calls
 from failure_analysis.audit import arguments, wording
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.values import one_line
+from failure_analysis.patterns import re_compile
 from failure_analysis.tool_checks import READ_ONLY, TRANSFER, parsed_arguments
 
 _LISTS = ("actions", "tool_calls", "calls", "required_calls", "expected_calls", "required_actions",
@@ -18,16 +19,16 @@ _LISTS = ("actions", "tool_calls", "calls", "required_calls", "expected_calls", 
 _NAMES = ("name", "tool", "tool_name", "function", "action")
 _ARGUMENTS = ("arguments", "args", "kwargs", "parameters", "params", "input")
 # Beside READ_ONLY: names that look something up, and those that only end or answer.
-_NO_WRITE = re.compile(
+_NO_WRITE = re_compile(
     r"(fetch|query|retrieve|lookup|describe|count|verify|validate|compare|estimate|preview|browse|"
     r"ls|dir|cat|head|tail|wc|grep|pwd|du|df|stat|diff|tree|file|which|"
     r"quote|ask|say|respond|reply_to_user|answer|final|finish|done|stop|wait|noop|plan|log_thought"
     r")(_|$)|submit(_answer)?$|submit_final|transfer_to_|\(no call")
 # Names that begin with their object: `change_get`; `order_status`, but not `update_status`.
-_LOOKS_UP = re.compile(r"_(get|list|find|search|fetch|lookup|query|describe|show|view)$")
-_TELLS = re.compile(r"_(status|info|details|health|check)$")
+_LOOKS_UP = re_compile(r"_(get|list|find|search|fetch|lookup|query|describe|show|view)$")
+_TELLS = re_compile(r"_(status|info|details|health|check)$")
 EMPTY, REFUSED = "empty", "refused"
-_STATE = re.compile(r"(^|[^a-z])(db|database|state|env|environment|world)([^a-z]|$)", re.I)
+_STATE = re_compile(r"(^|[^a-z])(db|database|state|env|environment|world)([^a-z]|$)", re.I)
 
 
 class Call(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 from failure_analysis.audit import demands, golds, normal, recorded
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import Fault, final, judged_models, sides
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.recorded import ROUNDING
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole

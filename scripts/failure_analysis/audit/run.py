@@ -25,7 +25,8 @@ from failure_analysis.audit import (
 )
 from failure_analysis.audit.candidates import CLASSES, FLAGS, NAME, Candidate, order
 from failure_analysis.audit.contract import Coverage
-from failure_analysis.audit.items import Item, Rows, items, sorted_rows
+from failure_analysis.audit.item import Item
+from failure_analysis.audit.items import Rows, items, sorted_rows
 from failure_analysis.audit.whole import Whole
 
 TABLE, PAGE = steps.AUDIT.writes[1:3]

@@ -4,22 +4,20 @@ once. And repeats of one model that differ, which says where to look."""
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from failure_analysis.audit import asks, near, normal, same_form, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.final import final
-from failure_analysis.audit.items import Item
-from failure_analysis.audit.seen import SORTED_JSON, Seen
+from failure_analysis.audit.grouped import LONGEST_FINAL, by_answer, called, tells_capitals
+from failure_analysis.audit.item import Item
+from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
 
 _MOST_PAIRS = 2_000  # pairs of answers that are held against each other
 _MOST_SHOWN = 4
 _FEWEST_GRADERS = 2
-_LONGEST_FINAL = 60
-# What a question says of the form with which equal answers, and nearly equal ones, may differ.
-_FORM_COUNTS = frozenset(("case", "exact", "bare", "marks", "stop", "number", "output"))
+# What a question says of the form with which nearly equal answers may differ.
 _FORM = frozenset(("case", "exact", "bare", "marks", "stop", "only", "output"))
 _SIGNS = frozenset(("boxed", "tag", "hashes", "json"))  # ways of marking that a prompt asks for
 # What a dimension is called that the answer alone does not decide.
@@ -51,56 +49,6 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         yield from _instability(item)
     if item.gradings:
         yield from _judges(item)
-
-
-def did(row: Seen, leaves: str = "form") -> str:
-    """All that a datapoint said and did, under one spelling; blank where it is nothing. What is
-    left aside is the `form` of what it said, the form but for its `capitals`, or white space
-    (blank)."""
-    text = row.spoken or row.answer
-    said = normal.key(text, case=leaves != "form") if leaves else " ".join(text.split())
-    return f"{said}\0{calls}" if (calls := called(row)) else said
-
-
-@lru_cache(1 << 7)
-def called(row: Seen) -> str:
-    """The calls of a datapoint and their results, under one spelling; blank for none."""
-    return SORTED_JSON([(made.by, made.tool, made.arguments, made.result_hash)
-                        for made in row.made]).decode() if row.made else ""
-
-
-def by_answer(item: Item) -> dict[str, list[Seen]]:
-    """The datapoints by what they said and did. Where the question says something of the form only
-    white space is left aside, where the gold's capitals may count not these."""
-    alike = _grouped(item.rows, "form")
-    if len(alike) < len(item.rows):
-        if asks.forms(item.question) & _FORM_COUNTS:
-            alike = _grouped(item.rows, "")
-        elif _capitals_count(item):
-            alike = _grouped(item.rows, "capitals")
-    alike.pop("", None)
-    return alike
-
-
-def _grouped(rows: Sequence[Seen], leaves: str) -> dict[str, list[Seen]]:
-    alike: dict[str, list[Seen]] = defaultdict(list)
-    for row in rows:
-        alike[did(row, leaves)].append(row)
-    return alike
-
-
-def _capitals_count(item: Item) -> bool:
-    """Whether the capitals of the gold, or of a word in it, may count."""
-    wanted = strict.golds(item.expected) if item.expected is not None else []
-    return any(_tells_capitals(gold) or len(gold) <= _LONGEST_FINAL and any(
-        normal.case_matters(part, part, item.question, frozenset())
-        for part in (gold, *gold.split()) if len(part) > 2 or part == gold) for gold in wanted)
-
-
-def _tells_capitals(gold: str) -> bool:
-    """Whether a list has two members that differ in capitals alone."""
-    parts = set(re.findall(r"\w+", gold)) if "," in gold and gold[:1] in "[({'\"" else set()
-    return len({part.casefold() for part in parts}) < len(parts)
 
 
 def _opposite(rows: Sequence[Seen]) -> Group | None:
@@ -204,7 +152,7 @@ def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
     and the failing one is marked in a way in which others passed, or is the gold itself."""
     wanted = strict.golds(item.expected) if item.expected is not None else []
     both = {"pass", "fail"} <= {row.outcome for row in item.rows}
-    short = both and wanted and all(len(final(gold).text or gold) <= _LONGEST_FINAL
+    short = both and wanted and all(len(final(gold).text or gold) <= LONGEST_FINAL
                            for gold in wanted)
     rows = [rows for key, rows in alike.items()
             if key not in opposite and not rows[0].made and not rows[0].spoken]
@@ -215,7 +163,7 @@ def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
     if asked & {"reasons", "exact", "bare", "only", "output"}:
         return
     finals = _finals(rows, bool(asked & {"case"}) or any(
-        _tells_capitals(gold) or normal.case_matters(gold, gold, item.question, asked)
+        tells_capitals(gold) or normal.case_matters(gold, gold, item.question, asked)
         for gold in wanted))
     free = {how for rows in finals.values() for how, row in rows if row.outcome == "pass"}
     groups = [group for rows in finals.values() if (group := _opposite([

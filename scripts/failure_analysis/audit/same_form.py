@@ -7,7 +7,7 @@ from itertools import product
 from failure_analysis.audit import arguments, asks, normal, strict
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.final import final
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Seen
 
 _Asked = Callable[[], frozenset[str]]  # asked only where all else is the same

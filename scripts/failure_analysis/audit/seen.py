@@ -3,7 +3,6 @@ all formats."""
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,14 +10,15 @@ import msgspec
 
 from failure_analysis import tool_calls, tool_checks
 from failure_analysis.checks import text_of
+from failure_analysis.patterns import re_compile
 
 SORTED_JSON = msgspec.json.Encoder(order="deterministic").encode
 _LONGEST = 60_000  # characters of a text; what is longer is told apart by its hash
 LONGEST_RESULT = 4_000
 _MOST_DIGITS = 300  # of a number; Python refuses to read one of 4,300
-_NUMBER = re.compile(rf"\d{{{_MOST_DIGITS + 1},}}")
-_FAILED = re.compile(r"\w*(error|exception)\b|error|exception|traceback|failed")
-_SAYS = re.compile(r'"(?:error|ok|success)"\s*:')
+_NUMBER = re_compile(rf"\d{{{_MOST_DIGITS + 1},}}")
+_FAILED = re_compile(r"\w*(error|exception)\b|error|exception|traceback|failed")
+_SAYS = re_compile(r'"(?:error|ok|success)"\s*:')
 _NO_ERROR = ('error": null', 'error":null', 'error": false', 'error": ""', 'errors": []')
 
 

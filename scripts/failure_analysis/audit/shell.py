@@ -11,12 +11,13 @@ import msgspec
 from failure_analysis import tool_calls
 from failure_analysis.audit import required
 from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.patterns import re_compile
 
 _KEYS = ("cmd", "command", "commands", "keystrokes", "bash")
 _ANY_KEY = frozenset(_KEYS)
-_PARTS = re.compile(r"&&|\|\||[;|\n]")
-_REDIRECT = re.compile(r"(?<![0-9&])>(?!\s*/dev/null)|\btee\b")
-_LOOKS = re.compile(
+_PARTS = re_compile(r"&&|\|\||[;|\n]")
+_REDIRECT = re_compile(r"(?<![0-9&])>(?!\s*/dev/null)|\btee\b")
+_LOOKS = re_compile(
     r"^\s*(?:sudo )?(?:cat|ls|head|tail|wc|grep|egrep|rg|find(?!.*(?:-delete|-exec))|stat|file|pwd|"
     r"echo|df|du|ps|which|type|env|id|whoami|date|diff|cmp|tree|less|more|sort|uniq|cd|test|true|"
     r"printenv|uname|hostname|nproc|free|ss|netstat|ping|dig|nslookup|sleep|sed -n|awk|man|"
@@ -27,7 +28,7 @@ _LOOKS = re.compile(
     r"git (?:status|log|diff|show|branch$|remote -v|rev-parse|ls-files|blame)|"
     r"docker (?:ps|logs|images|inspect)|kubectl (?:get|describe|logs)|"
     r"pip (?:list|show|freeze)|\S+ (?:--version|--help))(?:\s|$)")
-_REFUSED = re.compile(
+_REFUSED = re_compile(
     r"^(?:\w+ )?(?:fatal|error|e|err!|panic)(?:\[\w+\])?[:!] ?|^(?:npm err!|failed to |cannot |"
     r"could not |"
     r"unable to |[\w./-]+: (?:cannot|could not|unable to|failed to) |"
@@ -46,7 +47,7 @@ _DONE = (r"updated|saved|applied|created|deleted|removed|sent|changed|modified|s
          r"cancell?ed|added|written|accepted|processed|completed|executed|submitted|scheduled|"
          r"delivered|recorded|posted|moved|paid|set")
 # What a tool says with its first words where it did nothing.
-_SAYS_NO = re.compile(
+_SAYS_NO = re_compile(
     rf"\W*(?:(?:https?(?:/\d(?:\.\d)?)?|status(?: code)?)?[ :=]*[45]\d\d\W+(?:{_REASONS})|"
     r"(?:access |permission |request |operation |action |update |write |call )?"
     r"(?:is |was |has been )?(?:denied|refused|rejected|declined|forbidden|unauthori[sz]ed|aborted|"
@@ -65,7 +66,7 @@ _OK_KEYS = frozenset(("ok", "success", "successful", "succeeded", "saved", "appl
                       "persisted", "committed", "written", "stored", "delivered"))
 _STATUS_KEYS = frozenset(("status", "result", "outcome", "response"))
 _CODE_KEYS = frozenset(("status", "status_code", "statuscode", "http_status", "http_code", "http"))
-_NO_STATES = re.compile(
+_NO_STATES = re_compile(
     r"(?:error|fail\w*|reject\w*|denied|refused|declined|forbidden|unauthori[sz]ed|"
     rf"not[ _-](?:{_DONE}|found|allowed|permitted|authori[sz]ed)|conflict|aborted|invalid\w*|"
     r"unchanged|time(?:d[ _-]?)?out|bounced|undelivered)(?:[ _:-].*)?", re.I | re.S)

@@ -11,12 +11,13 @@ from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.final import final
 from failure_analysis.audit.golds import scalars
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
 from failure_analysis.datapoint import is_number
+from failure_analysis.patterns import re_compile
 
 # Where an expectation of several parts holds its answer, and where it holds several that do.
 _ANSWERS = ("answer", "final_answer", "target", "gold", "expected_answer", "correct_answer",
@@ -26,18 +27,18 @@ _ANY_OF = ("aliases", "references", "alternatives", "acceptable", "acceptable_an
 # Where it holds what has to be said beside calls.
 _SAID = ("outputs", "communicate_info", "required_outputs", "must_say", "to_say")
 # What a dimension is called that judges whether the answer is right, or the calls are.
-RIGHT = re.compile(r"correct|accura|match|solved|answer|right|score|success|pass|outcome|equal|"
+RIGHT = re_compile(r"correct|accura|match|solved|answer|right|score|success|pass|outcome|equal|"
                    r"valid|\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result|\btests?\b",
                    re.I)
 # What else an answer that is the expected one has all of, and what its form alone decides.
-_HAS = re.compile(r"complet|content|cover|includ|extract|recall|precis", re.I)
-_FORM = re.compile(r"format|schema|structur|syntax|\bjson\b", re.I)
+_HAS = re_compile(r"complet|content|cover|includ|extract|recall|precis", re.I)
+_FORM = re_compile(r"format|schema|structur|syntax|\bjson\b", re.I)
 # Calls that only read where they go.
-_READS = re.compile(r"(^|_)(open|visit|click|browse|go_?to|navigate|scroll|load|download|python|"
+_READS = re_compile(r"(^|_)(open|visit|click|browse|go_?to|navigate|scroll|load|download|python|"
                     r"code|calculator|web)(_|$)", re.I)
-_DONE = re.compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid",
+_DONE = re_compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid",
                    re.I)
-EXACTLY = re.compile(
+EXACTLY = re_compile(
     r"\bexact(?:ly)?\b(?=\s*(?:[:'\"‘“`]|as\b|like\b|this\b|these\b|the (?:following|text|word|"
     r"string|name|message|sub|title|path)|(?:text|words?|wording|string|spelling|format|message|"
     r"title|casing|capitali)\w*\b|(?:what|how) ))|\b(?:read|say|word|spell|writ|call|nam|titl|"
@@ -45,13 +46,13 @@ EXACTLY = re.compile(
     re.I)
 # A question that wants one thing after the other, and tools after which the next one starts from
 # somewhere else.
-_ONE_BY_ONE = re.compile(r"\b(then|after(wards)?|before|once|first(ly)?|second(ly)?|next|finally|"
+_ONE_BY_ONE = re_compile(r"\b(then|after(wards)?|before|once|first(ly)?|second(ly)?|next|finally|"
                          r"last(ly)?|followed by|steps?)\b", re.I)
-_MOVES = re.compile(
+_MOVES = re_compile(
     r"(^|_)(cd|ch_?dir|push|pop|append|insert|enqueue|press|type|click|move|go|turn|rotate|step|walk|"
     r"drive|navigate|open|close|start|stop|play|pause|log_?in|log_?out|switch|select|write|undo|"
     r"redo|print|speak|run|exec(ute)?|sql|commit|scroll|drag|fill)(_|$)", re.I)
-_FAULT = re.compile(r"\s*HTTP[ /\d.]* [45]\d\d\b")  # a result that says that nothing was done
+_FAULT = re_compile(r"\s*HTTP[ /\d.]* [45]\d\d\b")  # a result that says that nothing was done
 _MOST_SHOWN = 6
 MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
 SAYS = {

@@ -9,7 +9,7 @@ from failure_analysis import tool_checks
 from failure_analysis.audit import said_texts
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.contract import Contract, Coverage, Entry
-from failure_analysis.audit.items import Item
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
 from failure_analysis.datapoint import UNSURE

@@ -8,7 +8,8 @@ from failure_analysis.audit import arguments, golds, normal, required
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import Fault, final, sides
-from failure_analysis.audit.items import Item, question_key
+from failure_analysis.audit.item import Item
+from failure_analysis.audit.items import question_key
 from failure_analysis.audit.whole import Whole
 from failure_analysis.datapoint import fingerprint
 

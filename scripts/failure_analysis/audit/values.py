@@ -4,6 +4,8 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
+from failure_analysis.patterns import re_compile
+
 TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "–": "-", "−": "-",
                             "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
                             "\u200b": "", "\ufeff": ""})
@@ -21,10 +23,10 @@ def one_line(text: str) -> str:
 
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
-_NUMBER = re.compile(
+_NUMBER = re_compile(
     rf"^([-+]?)\s*((?:[$€£¥]|US\$|USD|EUR|GBP)?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"
     rf"\s*[*x×]\s*10\s*\^\s*\(?([-+]?\d{{1,3}})\)?)?(?:\s*/\s*(\d+))?\s*(%|[^\W\d_].*)?$")
-_MIXED = re.compile(r"^([-+]?)(\d+)\s+(\d+)\s*/\s*(\d+)$")
+_MIXED = re_compile(r"^([-+]?)(\d+)\s+(\d+)\s*/\s*(\d+)$")
 
 
 @lru_cache(maxsize=128)  # models give one number, and several classes ask for it
@@ -81,17 +83,17 @@ def unit(text: str) -> str:
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september",
            "october", "november", "december")
 _MONTH = r"([a-z]{3,9})\.?"
-_DATES = (re.compile(rf"(?P<m>{_MONTH})\s+(?P<d>\d\d?)(?:st|nd|rd|th)?,?\s+(?P<y>\d{{4}})", re.I),
-          re.compile(rf"(?:the )?(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)?[ -](?P<m>{_MONTH})[ ,-]\s*"
+_DATES = (re_compile(rf"(?P<m>{_MONTH})\s+(?P<d>\d\d?)(?:st|nd|rd|th)?,?\s+(?P<y>\d{{4}})", re.I),
+          re_compile(rf"(?:the )?(?P<d>\d\d?)(?:st|nd|rd|th)?(?: of)?[ -](?P<m>{_MONTH})[ ,-]\s*"
                      r"(?P<y>\d{4})", re.I),
-          re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d\d?)[-/.](?P<d>\d\d?)"),
-          re.compile(r"(?P<y>\d{4})(?P<m>0\d|1[0-2])(?P<d>[0-2]\d|3[01])"),
-          re.compile(r"(?P<y>\d{4}),? (?P<m>[a-z]{3,9})\.? (?P<d>\d\d?)", re.I),
+          re_compile(r"(?P<y>\d{4})[-/.](?P<m>\d\d?)[-/.](?P<d>\d\d?)"),
+          re_compile(r"(?P<y>\d{4})(?P<m>0\d|1[0-2])(?P<d>[0-2]\d|3[01])"),
+          re_compile(r"(?P<y>\d{4}),? (?P<m>[a-z]{3,9})\.? (?P<d>\d\d?)", re.I),
           # With dots the day stands first; with slashes it is clear where one is above twelve.
-          re.compile(r"(?P<d>\d\d?)\.\s?(?P<m>\d\d?)\.\s?(?P<y>\d{4})"),
-          re.compile(r"(?P<d>1[3-9]|2\d|3[01])[-/](?P<m>\d\d?)[-/](?P<y>\d{4})"),
-          re.compile(r"(?P<m>0?\d|1[0-2])[-/](?P<d>1[3-9]|2\d|3[01])[-/](?P<y>\d{4})"))
-_WEEKDAY = re.compile(r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? "
+          re_compile(r"(?P<d>\d\d?)\.\s?(?P<m>\d\d?)\.\s?(?P<y>\d{4})"),
+          re_compile(r"(?P<d>1[3-9]|2\d|3[01])[-/](?P<m>\d\d?)[-/](?P<y>\d{4})"),
+          re_compile(r"(?P<m>0?\d|1[0-2])[-/](?P<d>1[3-9]|2\d|3[01])[-/](?P<y>\d{4})"))
+_WEEKDAY = re_compile(r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? "
                       r"(?:the )?", re.I)
 
 
@@ -110,8 +112,8 @@ def date(text: str) -> tuple[int, int, int] | None:
     return (int(found["y"]), month, day) if 0 < month < 13 and 0 < day < 32 else None
 
 
-_CLOCK = re.compile(r"(\d{2}):(\d{2})(?::(\d{2})(?:\.0+)?)?")
-_HALF_DAY = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?:[:.](\d{2}))?\s*([ap])\.?m\.?", re.I)
+_CLOCK = re_compile(r"(\d{2}):(\d{2})(?::(\d{2})(?:\.0+)?)?")
+_HALF_DAY = re_compile(r"(\d{1,2})(?:[:.](\d{2}))?(?:[:.](\d{2}))?\s*([ap])\.?m\.?", re.I)
 
 
 @lru_cache(maxsize=128)
@@ -139,7 +141,7 @@ def _time(clock: str) -> tuple[int, int, int] | None:
     if not found:
         return None
     hour = int(found[1])
-    if found.re is _HALF_DAY:
+    if found.re.pattern == _HALF_DAY.pattern:
         if not 0 < hour < 13:
             return None
         hour = hour % 12 + 12 * (found[4] in "pP")
@@ -149,9 +151,9 @@ def _time(clock: str) -> tuple[int, int, int] | None:
 _UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _PART_OF_DURATION = (r"(\d+(?:\.\d+)?)\s*-?(days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|"
                      r"s)(?![a-z])\.?")
-_DURATION = re.compile(rf"{_PART_OF_DURATION}(?:(?:,? and|,|:)?\s*{_PART_OF_DURATION})*", re.I)
-_JOINED = re.compile(r"(?<=\d)([hm]|min)(?=\d)", re.I)
-_COLONS = re.compile(r"(\d{1,3}):(\d\d)(?::(\d\d))?\s*(hours?|hrs?|h|minutes?|mins?)\.?", re.I)
+_DURATION = re_compile(rf"{_PART_OF_DURATION}(?:(?:,? and|,|:)?\s*{_PART_OF_DURATION})*", re.I)
+_JOINED = re_compile(r"(?<=\d)([hm]|min)(?=\d)", re.I)
+_COLONS = re_compile(r"(\d{1,3}):(\d\d)(?::(\d\d))?\s*(hours?|hrs?|h|minutes?|mins?)\.?", re.I)
 
 
 @lru_cache(maxsize=128)
@@ -191,7 +193,7 @@ _TENS = {name: value for value, name in zip(range(20, 100, 10), (
     "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), strict=True)}
 _SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _WORD = "|".join((*_ONES, *_TENS, "hundred", *_SCALES))
-_IN_WORDS = re.compile(rf"\b(?:{_WORD})(?:(?:-|,? (?:and )?)(?:{_WORD}))*\b", re.I)
+_IN_WORDS = re_compile(rf"\b(?:{_WORD})(?:(?:-|,? (?:and )?)(?:{_WORD}))*\b", re.I)
 
 
 @lru_cache(maxsize=128)

@@ -4,6 +4,7 @@ of English; what they do not decide is left alone."""
 import re
 
 from failure_analysis.audit.values import one_line
+from failure_analysis.patterns import re_compile
 
 _FAILURE = (r"unable to|not able to|"
             r"(?:can ?not|can['’]t|could ?not|couldn['’]t|am not able to|was not able to|"
@@ -11,7 +12,7 @@ _FAILURE = (r"unable to|not able to|"
             r"(?:ability|access|information|tools?|enough)|don['’]t have (?:the |any )?"
             r"(?:ability|access|information|tools?|enough)|do not know|don['’]t know|"
             r"give up|gave up|must decline|have to decline|must refuse|not going to be able to)")
-_REFUSES = re.compile(
+_REFUSES = re_compile(
     rf"^\W*(?:(?:i(?:['’]m| am)|we(?:['’]re| are)) (?:(?:very|so|truly|really) )?(?:sorry|afraid)|"
     r"sorry|unfortunately|i apologi[sz]e|my apologies|as an ai[^.,]*|regrettably)?"
     r"(?:[,.:;!]|\bbut\b|\bhowever\b|\bthat\b|\bfor (?:the|any)[^.,]*|\s)*"
@@ -24,7 +25,7 @@ _INPUT = (r"(?:passage|text|document|article|context|image|picture|photo|table|q
 _GIVEN = (r"(?:transmitted|provided|included|attached|given|shared|supplied|sent|visible|received|"
           r"available|loaded|load|there|present|arrive|come through|passed on|here)")
 # That something is missing, or not one's business: told so with the first words of a short answer.
-_LACKING = re.compile(
+_LACKING = re_compile(
     r"\W*(?:(?:i['’]m|i am) (?:very )?(?:sorry|afraid)|sorry|unfortunately|apologies|hello|hi)?"
     r"(?:[,.:;!]|\bbut\b|\bthat\b|\bit (?:seems|looks|appears)(?: that| like)?\b|\s)*(?:"
     rf"(?:the|your|this|that|any) (?:\w+ ){{0,2}}?{_INPUT} (?:you \w+ )?(?:(?:was|were|is|are|has|"
@@ -48,7 +49,7 @@ _LACKING = re.compile(
 # That what a question is about was not given, in the answers of those that ask for it.
 _SHOWN = (rf"(?:{_INPUT}|(?:graph|chart|diagram|code|snippet|data|list|equation|map|screenshot|"
           r"e-?mail|poem|dialogue|conversation|option|choice|sentence)s?)")
-_NOT_GIVEN = re.compile(
+_NOT_GIVEN = re_compile(
     rf"\b(?:the|your|this|that|any|no) (?:\w+ ){{0,2}}?{_SHOWN} (?:you \w+ )?(?:(?:was|were|is|"
     rf"are|has|have|did|does|do)(?: not|n['’]t)(?: been| be)? {_GIVEN}\b|(?:is|was|are|were|"
     r"seems? to be|appears to be) (?:missing|empty|not there|cut off)\b)|"
@@ -60,13 +61,13 @@ _NOT_GIVEN = re.compile(
     rf"\b(?:please|could you|can you|kindly)(?: please)? (?:provide|share|paste|upload|attach|"
     rf"include|resend)(?: me)?(?: with)? (?:the|your|an?)(?: \w+)? {_SHOWN}\b", re.I)
 # Numbers that count steps and the like, and answer nothing.
-_ORDINALS = re.compile(
+_ORDINALS = re_compile(
     r"\b(?:steps?|parts?|questions?|attempts?|cases?|stages?|sections?|pages?|lines?|options?|"
     r"problems?|exercises?|tasks?|no|q|tr(?:y|ies))\W{0,2}\d+(?: ?(?:of|/) ?\d+)?|\b\d+ ?(?:of|"
     r"/) ?\d+\b|"
     r"\b\d+ (?:times|steps|attempts|tries|ways|minutes|seconds)\b", re.I)
 # Where a question says so, nothing may be the right answer.
-_ALLOWS = re.compile(
+_ALLOWS = re_compile(
     r"\b(?:if|when|where|unless|in case|otherwise|should)\b[^.?!\n]{0,120}\b(?:cannot|can['’]t|"
     r"not|no|"
     r"none|nothing|unanswerable|unknown|missing|unclear|impossible|harmful|unsafe|decline|"
@@ -77,23 +78,23 @@ _ALLOWS = re.compile(
     r"unknown|"
     r"n/?a|unanswerable|i don['’]t know)))\b", re.I)
 # An answer that is this alone says that there is none.
-_ABSTAINS = re.compile(
+_ABSTAINS = re_compile(
     r"\W*(?:the answer is |answer: ?)?(?:unanswerable|unknown|not answerable|no answer|n/?a|"
     r"(?:it |this )?(?:is not|isn['’]t|not) (?:stated|given|mentioned|specified|known|available|"
     r"found)(?: in the (?:passage|text|context|document|article|note))?|"
     r"(?:i )?(?:do not|don['’]t) know|"
     r"(?:it |this )?(?:can ?not|can['’]t) be (?:answered|determined|known|said))\W*", re.I)
-_DENIED = re.compile(
+_DENIED = re_compile(
     r"refus|declin|\bden(?:y|ied)\b|unanswerable|not (?:be )?(?:possible|allowed|answerable|"
     r"permitted|eligible|enough)|cannot|can['’]t|unable|insufficient|impossible|"
     r"no (?:answer|action|tool|call)|unknown|not (?:mentioned|given|stated|available)|abstain|"
     r"\b(?:missing|nobody|no one|none|nothing|never)\b|do nothing|should not|must not|"
     r"don['’]t know|do not know|not applicable", re.I)
-_WITHDRAWN = re.compile(
+_WITHDRAWN = re_compile(
     r"unfortunately|unable|not able|could ?n[o']t|could not|couldn['’]t|fail(?:ed|ure)|\berror\b|"
     r"apologi|\bissue with|cannot|can['’]t|not possible|did not go through|didn['’]t|unsuccessful",
     re.I)
-_HEDGES = re.compile(
+_HEDGES = re_compile(
     r"\b(?:nothing|none|nobody|yet|if|once|after|when|whenever|until|unless|before|will|would|"
     r"could|"
     r"should|can|cannot|not|never|no|unable|failed|needs?|please|shall|(?<!\d )may(?!,? \d)|"
@@ -102,7 +103,7 @@ _HEDGES = re.compile(
     r"according|see|says?|since|because|assum\w+|neither|nor|whether|human|representative|"
     r"specialist|supervisor)\b|n['’]t\b", re.I)
 # Beside these, an answer that says so does not claim that all is done.
-_ADMITS = re.compile(
+_ADMITS = re_compile(
     r"declin|reject|refus|\b(?:not yet|still (?:open|due|pending|needs?|missing|to)|before i|"
     r"(?:do|did|was|is|are|were|have|has|would) not|instead|"
     r"(?:have|has|was|were|is|are|did|do|does)n['’]t(?! hesitate| forget| worry)|"
@@ -112,10 +113,10 @@ _ADMITS = re.compile(
     r"try)|shall i|should i|(?:would|do) you(?! (?:\w+ ){0,3}(?:anything|any|more|else))|"
     r"let me know (?:if|whether|which) you(?:['’]d)? (?:want|"
     r"like|prefer)|on hold|until|once|as soon as)\b", re.I)
-_NOTHING = re.compile(r" (?:nothing|none|no )", re.I)
-_BUT = re.compile(r"\bnothing (?:has been|was|is|were)\b", re.I)
+_NOTHING = re_compile(r" (?:nothing|none|no )", re.I)
+_BUT = re_compile(r"\bnothing (?:has been|was|is|were)\b", re.I)
 # What a sentence that reports something as done holds.
-_REPORTS = re.compile(
+_REPORTS = re_compile(
     r"\b(?:is|are|was|were|been|be|got|has|have|['’](?:s|re|ve)|i|we|now|also|both|and|all|just|"
     r"successfully) (?:(?:now|also|both|all|just|successfully|been|already) )*"
     r"(?:[\w-]+ed|sent|paid|made|done|set|put|bought|written|gone|left|told|hidden|taken|given|"
@@ -127,13 +128,13 @@ _REPORTS = re.compile(
     r"\b(?:has|have|had|holds?|reads?)\b.{0,80} now\b|\bnow (?:has|holds|reads|stands|bears|"
     r"carries)\b|"
     r"\b(?:went|gone|came) (?:out|through|off|live)\b|\b(?:complete|all (?:done|set))\b", re.I)
-_NOT_SO = re.compile(
+_NOT_SO = re_compile(
     r"\b(?:if|when|whenever|unless|cannot|not|never|no|unable|failed|about to|previously|"
     r"originally|earlier|ago|last|you have|you had|you['’]ve|records?|"
     r"according|see|says?|assum\w+|neither|nor|whether|already|supposed|"
     r"human|representative|specialist|supervisor|"
     r"used|tried|checked|looked|searched|want\w*|ask\w*|plan\w*)\b|n['’]t\b", re.I)
-_MODAL = re.compile(
+_MODAL = re_compile(
     r"\b(?:will|would|could|should|can|(?<!\d )may(?!,? \d)|might|shall|please|to be)\b|"
     r"['’]ll\b", re.I)
 # Verb as it is written in a claim -> what kind of change it speaks of; tools are told by the same.
@@ -158,15 +159,15 @@ _KINDS = {
     "pay": r"pay|paid|transfer(?:red)?|charg(?:ed?)|wir(?:ed?)|deposit(?:ed)?|withdraw|withdrawn|"
            r"refund(?:ed)?|return(?:ed)?|reimburs(?:ed?)|credit(?:ed)?|send|sent",
 }
-_SENTENCE_END = re.compile(r"(?<=[.!?:;])\s+|\n+")
+_SENTENCE_END = re_compile(r"(?<=[.!?:;])\s+|\n+")
 _DONE = ("ed", "sent", "paid", "bought", "withdrawn", "written", "set", "set up")
 # One of these stands in each claim, or it starts with the verb.
 _LEADS = ("i ", "we ", "'ve ", "’ve ", " been ", " now ", "successfully ")
-_STARTS = re.compile(r"\W*(?:e-)?\w*(?:ed|sent|paid|bought|withdrawn|written|set)\b")
+_STARTS = re_compile(r"\W*(?:e-)?\w*(?:ed|sent|paid|bought|withdrawn|written|set)\b")
 _ALL_SIGNS = ("done", "all set", "taken care", "sorted", " now ")
-_VERBS = {kind: re.compile(rf"(?:{words})", re.I) for kind, words in _KINDS.items()}
+_VERBS = {kind: re_compile(rf"(?:{words})", re.I) for kind, words in _KINDS.items()}
 _ANY = "|".join(_KINDS.values())
-_CLAIM = re.compile(
+_CLAIM = re_compile(
     r"\b(?:^|(?=(?:i|we|has|have|it|that|this|is|are|was|were|successfully)\b))"
     r"(?:(?P<own>(?:i|we)(?:['’]ve| have) "
     r"(?:(?:just|now|also|successfully|since|gone ahead and) )*)"
@@ -179,15 +180,15 @@ _CLAIM = re.compile(
 
 
 # What is opened to be read alone.
-_LOOKS = re.compile(
+_LOOKS = re_compile(
     r"\b(?:pages?|sites?|websites?|links?|urls?|articles?|results?|documents?)\b", re.I)
 # `Your stay is cancelled`: a new state, as it may be told after a deed.
-_STATE = re.compile(
+_STATE = re_compile(
     r"^(?:your|the|this|that|it|everything|reservation|booking|order|ticket)\b"
     rf"(?:[ #]+[\w.,#-]+){{0,4}}? (?:is|are) (?P<verb>{_ANY})\b"
     r"(?! (?:by|within|only|if|when|as|from|until|to be|per)\b)", re.I)
 # Says that something has been done, and not what.
-_ALL_DONE = re.compile(r"^(?:(?:you['’]re |you are )?all (?:set|done)|done)\b\W*|"
+_ALL_DONE = re_compile(r"^(?:(?:you['’]re |you are )?all (?:set|done)|done)\b\W*|"
                        r"^(?:this|that|it|everything)(?:['’]s| is| has been) (?:now )?"
                        r"(?:all )?(?:done|taken care of|sorted)\b|"
                        r"\b(?:is|are) now (?:on|at|in|under|for)\b|"
@@ -282,7 +283,7 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
 
 
 # What is so after a deed, as a sentence may say it.
-_STATES = re.compile(
+_STATES = re_compile(
     rf"{_REPORTS.pattern}|^(?:done|finished|delivered|\w+ed)\b(?=\W*$|[,.!;])|"
     r"\b(?:is|are)(?: now)? (?:active|open|closed|on|off|live|enabled|disabled|blocked|up|"
     r"running|ready|correct|gone|there|in stock|free|on board)\b", re.I)

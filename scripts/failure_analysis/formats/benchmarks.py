@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from failure_analysis.patterns import re_compile
 from failure_analysis.records import Source
 
 _KEYS = ("benchmark_name", "benchmark")
@@ -19,7 +20,7 @@ _WORDS = ("runs?|results?|outputs?|out|judged?|judges?|judgements?|logs?|data|da
           "|transcripts?|conversations?|tests?|tmp|temp|home|users?|work|workspaces?|root|var|mnt"
           "|opt|srv|private|downloads?|documents|desktop|projects?|repos?|src|models?|agents?"
           "|reports?|analysis|analyses|archives?|files?|inputs?|latest|final|all|new|old|my|the|t|z")
-_GENERIC = re.compile(rf"[\W\d_]*(?:(?:{_WORDS})[\W\d_]+)*(?:{_WORDS})?", re.IGNORECASE)
+_GENERIC = re_compile(rf"[\W\d_]*(?:(?:{_WORDS})[\W\d_]+)*(?:{_WORDS})?", re.IGNORECASE)
 
 
 def stated(*objects: Any) -> str:

@@ -6,21 +6,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from failure_analysis import files
+from failure_analysis.patterns import re_compile
 
 # What agents call their journals; also journal.json.gz and filtered_journal.json.
-FILE_NAME = re.compile(r"(?:[\w.-]*[_.-])?journal(?:[_.-][\w.-]*)?\.json(?:\.gz|\.zst)?", re.I)
+FILE_NAME = re_compile(r"(?:[\w.-]*[_.-])?journal(?:[_.-][\w.-]*)?\.json(?:\.gz|\.zst)?", re.I)
 MAIN, FILTERED = "journal.json", "filtered_journal.json"
 CONFIG = "config.yaml"
 _MOST_CONFIG = 1 << 20
 _SETTINGS = {"goal": ("goal",), "code model": ("agent", "code", "model"),
              "feedback model": ("agent", "feedback", "model"), "step limit": ("agent", "steps"),
              "time limit": ("exec", "timeout")}
-_RUN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d.*|run-group[_-].+")
-_TASK = re.compile(r"(?P<task>.+)_(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})",
+_RUN = re_compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d.*|run-group[_-].+")
+_TASK = re_compile(r"(?P<task>.+)_(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})",
                    re.I)
-_EXPERIMENT = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_(?P<idea>.+)_attempt_\d+")
+_EXPERIMENT = re_compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_(?P<idea>.+)_attempt_\d+")
 # Folders that name neither a run nor a task.
-_PLAIN = re.compile(r"logs?|outputs?|runs?|exp|0-run|workspaces?|artifacts?|results?|journals?",
+_PLAIN = re_compile(r"logs?|outputs?|runs?|exp|0-run|workspaces?|artifacts?|results?|journals?",
                     re.I)
 
 

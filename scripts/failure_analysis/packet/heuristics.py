@@ -14,7 +14,7 @@ from failure_analysis import clean, facts, files, manifest, steps, store, user_f
 from failure_analysis.checks import text_of
 from failure_analysis.datapoint import CSV_COLUMNS, FIELDS, is_number
 from failure_analysis.markdown import cell, code, table
-from failure_analysis.packet import failure_class, lines
+from failure_analysis.packet import failure_class
 from failure_analysis.packet.rows import failing, whole, without_failures
 from failure_analysis.packet.rows import load as load_index
 from failure_analysis.paths import value_at
@@ -204,6 +204,8 @@ def label(analysis_dir: Path, rules_file: Path) -> dict:
     """Labels every failing row (rewriting failure_review_rows.jsonl and .csv) and writes
     clusters.json, clusters.md, the rules themselves and the `mode/` facts; returns what
     clusters.json holds. Refuses, and writes nothing, when a rule tests a field that no row has."""
+    from failure_analysis.packet import lines  # with it come the modules of all formats
+
     rules = load(rules_file)
     source = files.needed(analysis_dir / steps.ROWS, steps.BUILD.script)
     manifest.proved(analysis_dir, (steps.ROWS, steps.TABLE))

@@ -1,14 +1,15 @@
 """Text cut into pieces for the page: short chunks, so that what stood on the screen can be logged,
 and JSON in lines. Joined again they are the text, so that a quote of the page occurs in it."""
 
-import re
 from typing import NamedTuple
+
+from failure_analysis.patterns import re_compile
 
 CHUNK = 700
 _FITS = 96  # a JSON array or object this short stays on one line
 _DEEPEST = 10
-_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|,\s*|[^\[\]{},"]+|"')
-_CALL = re.compile(r"[^\s\[{]+\s+(?=[\[{])")
+_TOKENS = re_compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|,\s*|[^\[\]{},"]+|"')
+_CALL = re_compile(r"[^\s\[{]+\s+(?=[\[{])")
 
 
 class Line(NamedTuple):

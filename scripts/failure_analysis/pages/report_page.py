@@ -88,7 +88,7 @@ def write_beside(analysis_dir: Path, most_mb: float = MOST_MB,
     return page
 
 
-def write_anew(analysis_dir: Path) -> None:
+def write_anew(analysis_dir: Path, counts: counting.Counts | None = None) -> None:
     """Writes the page beside the report of a folder again, as large as it was asked to be; leaves
     what no step wrote. Where the files are such that none can be made, there is none: the one that
     stands there would be of other files."""
@@ -97,7 +97,7 @@ def write_anew(analysis_dir: Path) -> None:
         return
     try:
         write_beside(analysis_dir, manifest.settings(analysis_dir, steps.PAGE.name, _Settings)
-                     .get("mb", MOST_MB))
+                     .get("mb", MOST_MB), counts)
     except files.Refusal:
         path.unlink(missing_ok=True)
 

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +14,7 @@ from failure_analysis.clean import clean_name
 from failure_analysis.datapoint import safe_id
 from failure_analysis.files import Refusal, bare_name, open_bytes, sha256, unpacking_errors
 from failure_analysis.formats import agent_journals, bee_run, judged
+from failure_analysis.patterns import re_compile
 from failure_analysis.reading import claims, mapped_inputs, mapping
 from failure_analysis.reading.claims import Inputs
 from failure_analysis.reading.path_counts import Counts
@@ -23,7 +23,7 @@ from failure_analysis.records import Grading, Line, Source
 _SMALL = 1000  # bytes
 _NEVER_COPIES = (judged.NAME, mapping.NAME, agent_journals.NAME)
 # File names that are no names of models.
-_NAMES_NONE = re.compile(
+_NAMES_NONE = re_compile(
     r"(?i)(all|the|final|my|test|eval|model|agent|full)?[_-]?(results?|outputs?|samples?|runs?|data"
     r"|logs?|pred(iction)?s|eval(uation)?s?|reports?|rows|answers?|responses?|tests?|trajectories"
     r"|traces?|simulations?|trials?|bee)?[_-]?\d*")

@@ -9,26 +9,28 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from failure_analysis.patterns import re_compile
+
 _NAMED = r"\w[\w-]*(?:\[\d+\])*"
-_PLAIN = re.compile(rf"{_NAMED}(?:\.{_NAMED})*")
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_PLAIN = re_compile(rf"{_NAMED}(?:\.{_NAMED})*")
+_STEP = re_compile(r"([^.\[\]]+)|\[(\d+)\]")
 # In a scope, under these names: the levels around the innermost one, from within; and the row of a
 # table whose cells are what they spell, for JMESPath, which tells 9 from "9".
 AROUND, CELLS, FILE = "", "=", "file"
-_QUOTED = re.compile(r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`)")
-_LITERAL = re.compile(r"(?<![\w.])(true|false|null)(?![\w(:]|\s*:)")
-_WHOLE = re.compile(r"-?(0|[1-9]\d{0,14})([.,]\d+)?")
+_QUOTED = re_compile(r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`)")
+_LITERAL = re_compile(r"(?<![\w.])(true|false|null)(?![\w(:]|\s*:)")
+_WHOLE = re_compile(r"-?(0|[1-9]\d{0,14})([.,]\d+)?")
 
 
 _ATTACHED = "attachment://"
 # A name of a score of which more is clearly better, and true right: it has one of these words, and
 # none that turns it round.
-_BAD = re.compile(
+_BAD = re_compile(
     r"incorrect|inaccura|invalid|unsuccess|irrelevan|incomplete|fail|error|mistake|hallucin|toxic"
     r"|harm|violat|mismatch|attack|jailbreak|inject|refus|leak|need|correction"
     r"|(?<![a-z])(?:not|non|un|no)(?![a-z])|un(?:helpful|solved|resolved|faithful|safe|ground)",
     re.IGNORECASE)
-_GOOD = re.compile(
+_GOOD = re_compile(
     r"correct|(?<![a-z])pass(?![a-z])|passed|success|helpful|accura|solved|resolved|faithful|valid"
     r"|complete|relevan|approved|accepted|satisf|grounded|adheren|exact_match|^safety$",
     re.IGNORECASE)

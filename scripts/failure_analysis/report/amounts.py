@@ -6,55 +6,56 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from failure_analysis.patterns import re_compile
 from failure_analysis.report.names import Names
 from failure_analysis.report.prose import CODE, Sentence
 from failure_analysis.review import parts
 
-_DIGITS = re.compile(r"(?:[^\W\d_]+-)?[^\W_]*\d(?:[\w.,:/+-]*\w)?")
+_DIGITS = re_compile(r"(?:[^\W\d_]+-)?[^\W_]*\d(?:[\w.,:/+-]*\w)?")
 _MONTH = (r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
           r"|Sep(?:tember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?")
 # What needs no fact and no datapoint: dates, versions, the level of an interval.
-_FREE = re.compile(
+_FREE = re_compile(
     rf"\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}(?:st|nd|rd|th)? {_MONTH}(?:,? \d{{4}})?\b"
     rf"|\b{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?\b|\b{_MONTH} \d{{4}}\b"
     r"|\bpass[@^]\d+\b|\bv\d+(?:\.\d+)*\b|\bversion \d+(?:\.\d+)*\b|\b\d+\.\d+\.\d+\b"
     r"|\bPython \d\.\d+\b|\b95 ?%(?= (?:Wilson|confidence|interval|CI\b|bootstrap))"
     r"|(?<=Wilson, )95 ?%")
-_MULTIPLIED = re.compile(r"\s*(?:%|percent|hundred|thousand|million|billion|dozen)", re.I)
+_MULTIPLIED = re_compile(r"\s*(?:%|percent|hundred|thousand|million|billion|dozen)", re.I)
 _CURRENCY = r"(?:dollars?|euros?|pounds?|cents?|yen|USD|EUR|GBP|CHF)\b"
-_MONEY_BEFORE, _MONEY_AFTER = re.compile(r"(?:[$€£¥]|\b(?:USD|EUR|GBP|CHF|US\$) ?)$"), \
-    re.compile(rf"[ -]?{_CURRENCY}|[€£]")
+_MONEY_BEFORE, _MONEY_AFTER = re_compile(r"(?:[$€£¥]|\b(?:USD|EUR|GBP|CHF|US\$) ?)$"), \
+    re_compile(rf"[ -]?{_CURRENCY}|[€£]")
 _MONEY_KEY = (r"(?:amount|price|cost|total|fee|refund|balance|payment|paid|charge|fare|budget|sum"
               r"|tip|discount|insurance|value|spent|salary|rent|bill)\w*")
-_NOUN = re.compile(r"(?: |-)?(ms|s|h|kg|km|kB|MB|GB)\b|(?: |-)([^\W\d_]{3,})\b")
-_CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)?")
-_ID_BEFORE = re.compile(
+_NOUN = re_compile(r"(?: |-)?(ms|s|h|kg|km|kB|MB|GB)\b|(?: |-)([^\W\d_]{3,})\b")
+_CLOCK = re_compile(r"\d{1,2}:\d\d(?::\d\d)?")
+_ID_BEFORE = re_compile(
     r"(?:#|\b(?:status|error|HTTP|port|order|reservation|booking|flight|user|customer|account|card|product|ticket"
     r"|session|room|seat|gate|train|invoice|case|phone|number|no\.|id|code|zip|line|row id)s?"
     r"(?: (?:number|id|no\.))?:? )$", re.I)
-_YEAR = re.compile(r"(?:19|20|21)\d\d")
-_YEAR_BEFORE = re.compile(r"\b(?:in|until|since|by|of|from|to|before|after|with|year) $", re.I)
+_YEAR = re_compile(r"(?:19|20|21)\d\d")
+_YEAR_BEFORE = re_compile(r"\b(?:in|until|since|by|of|from|to|before|after|with|year) $", re.I)
 _STEP = r"(?:step|turn|message|call)s?"
 _INDEX = r"\d+(?:\.\d+)?"
 # A step as a sentence names it: `step 17`, `calls 3.0 and 4.1`, `message-18`, `the 3rd step`.
-STEPS = re.compile(
+STEPS = re_compile(
     rf"\b(?P<word>{_STEP})(?: (?:no\.|number|index))?[ -]?#?"
     rf"(?P<places>{_INDEX}(?:(?:, (?:and |or )?| and | or | to | through |[-\u2013/]){_INDEX})*)"
     r"(?!\w|[.,]\d|\s*(?:%|percent|(?:hundred|thousand|[mb]illion|dozen|rows?|failures?|runs?|items?"
     r"|tasks?|times|datapoints?|models?|cases?|reviews?|samples?)\b))"
     rf"|\b(?P<nth>\d+)(?:st|nd|rd|th) (?:{_STEP})\b", re.I)
-_TURN_BEFORE = re.compile(r"\b(attempt|trial|node|round|search) #?$", re.I)
-_ITEM_BEFORE = re.compile(r"\b(?:item|task|question)s? (?:[\w.-]+(?:,| and| or)+ )*$", re.I)
-_OF_ROWS = re.compile(
+_TURN_BEFORE = re_compile(r"\b(attempt|trial|node|round|search) #?$", re.I)
+_ITEM_BEFORE = re_compile(r"\b(?:item|task|question)s? (?:[\w.-]+(?:,| and| or)+ )*$", re.I)
+_OF_ROWS = re_compile(
     r"\s*(?:%|percent|(?:out )?of\b|in \d|rows?\b|failures?\b|runs?\b|items?\b|tasks?\b|times\b"
     r"|datapoints?\b|models?\b|cases?\b|reviews?\b|samples?\b)", re.I)
-_ALONE = re.compile(r"[-+]?\d[\d.,]*\s*%?")
-_FILE = re.compile(r"[\w./-]+\.(?:md|json|jsonl|csv|ya?ml|py|html|png|txt)")
+_ALONE = re_compile(r"[-+]?\d[\d.,]*\s*%?")
+_FILE = re_compile(r"[\w./-]+\.(?:md|json|jsonl|csv|ya?ml|py|html|png|txt)")
 # One word, or a few that begin like a name and hold one number (`Opus 4.6 high`).
-_NAME = re.compile(r"[^\W\d][\w.:/@#~+-]*"
+_NAME = re_compile(r"[^\W\d][\w.:/@#~+-]*"
                    r"|[A-Z][^\W\d]*(?: [^\W\d]+)* v?\d[\w.-]*(?: [^\W\d]+){0,3}")
-_COUNT = re.compile(r"\d\S* (?:of|out|in|rows?|failures?|runs?|items?|times)\b")
-_NAMED_SO = re.compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|runs?|and|or)|,)\s*$",
+_COUNT = re_compile(r"\d\S* (?:of|out|in|rows?|failures?|runs?|items?|times)\b")
+_NAMED_SO = re_compile(r"(?:\b(?:items?|turns?|tasks?|questions?|trials?|runs?|and|or)|,)\s*$",
                        re.I)
 _TODO = "write {{key}} and run write_report.py"
 

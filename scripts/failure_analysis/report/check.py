@@ -47,16 +47,17 @@ class Result(NamedTuple):
 
 
 def check(analysis_dir: Path, min_cited: int = 3, rerun: bool = False,
-          after: Callable[[], Any] = lambda: None) -> Result:
+          after: Callable[[counting.Counts | None], Any] = lambda _: None) -> Result:
     """Proves the report of an analysis folder, against the manifest or with `rerun` against the
-    runs, and writes check.json; `after` writes what else says how it went."""
-    result, _ = proved(analysis_dir, min_cited, rerun)
+    runs, and writes check.json; `after` writes what else says how it went, from the reviews as they
+    were counted here (None where that could not begin)."""
+    result, evidence = proved(analysis_dir, min_cited, rerun)
     with store.where_writable(analysis_dir / NAME):
         _write(analysis_dir, (NAME,), {"min_cited": min_cited, "rerun": rerun},
                lambda: store.write_large_json(analysis_dir / NAME, {
                    "report": (report := write.path_of(analysis_dir)).name,
                    "of": standing.digest(write.read(report)), **record(result, rerun)}))
-        after()
+        after(evidence.analysis.counts if evidence else None)
     return result
 
 

@@ -7,21 +7,22 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from failure_analysis.markdown import code
+from failure_analysis.patterns import re_compile
 from failure_analysis.report import amounts, meaning, prose, relations
 from failure_analysis.report.names import Names, models_of, subject, told_by
 from failure_analysis.report.prose import CITE, CODE, FACT, Sentence, Token, Unit
 from failure_analysis.review import ledger, parts
 
-_CLAUSE = re.compile(r"[,;:]| (?:and|while|but|whereas) ")
-_OF = re.compile(r"\s*(?:out )?of (?:the |its |all |these |those |their )*\s*")
+_CLAUSE = re_compile(r"[,;:]| (?:and|while|but|whereas) ")
+_OF = re_compile(r"\s*(?:out )?of (?:the |its |all |these |those |their )*\s*")
 # A sentence that goes on about whom an earlier one names.
-_GOES_ON = re.compile(r"\b(?:it|its|itself|they|them|their|both|neither|either|former|latter"
+_GOES_ON = re_compile(r"\b(?:it|its|itself|they|them|their|both|neither|either|former|latter"
                       r"|others?|this|these|he|she|his|her)\b", re.I)
-_OF_OTHERS = re.compile(r"\b(?:an)?others?\b|\b(?:both|neither|either|each|every|all|two|three"
+_OF_OTHERS = re_compile(r"\b(?:an)?others?\b|\b(?:both|neither|either|each|every|all|two|three"
                         r"|elsewhere)\b|\b\w+er (?:model|agent|one)\b", re.I)
 
 
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re_compile(r"\d+")
 
 
 class Problem(NamedTuple):

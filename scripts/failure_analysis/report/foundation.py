@@ -10,8 +10,6 @@ from pathlib import Path
 from failure_analysis import facts, files, manifest, results, steps
 from failure_analysis.agreement import measure
 from failure_analysis.agreement import page as agreement_page
-from failure_analysis.audit import given
-from failure_analysis.audit import run as audit
 from failure_analysis.comparison import write as compare
 from failure_analysis.markdown import listed
 from failure_analysis.packet import heuristics, rows
@@ -180,6 +178,9 @@ def rerun(analysis_dir: Path) -> Findings:
 def _made_again(analysis_dir: Path, fresh_dir: Path) -> list[str]:
     """Runs the steps after the packet in another folder as they ran in this one; returns the names
     of what must be the same. Figures are not: they differ with the drawing package."""
+    from failure_analysis.audit import given
+    from failure_analysis.audit import run as audit
+
     ran, names = manifest.entries(analysis_dir), list(steps.BUILD.writes)
     order = list(ran)
     if steps.CLUSTER.name in order[order.index(steps.BUILD.name):]:

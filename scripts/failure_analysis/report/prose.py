@@ -7,15 +7,16 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
+from failure_analysis.patterns import re_compile
 from failure_analysis.report import pieces, relations
 
 CAUSES = "## Causes"
 QUOTE, CITE, FACT, CODE, OTHER = "\ue001", "\ue002", "\ue003", "\ue004", "\ue005"
 # A bound expression stands in a comment after what it prints; a key holds no blank.
-BOUND = re.compile(rf"({relations.PRINTED})?<!--fact:([^<>\s](?:(?!-->)[^\n])*?)-->")
-_COMMENT = re.compile(r"<!--.*?-->", re.S)
+BOUND = re_compile(rf"({relations.PRINTED})?<!--fact:([^<>\s](?:(?!-->)[^\n])*?)-->")
+_COMMENT = re_compile(r"<!--.*?-->", re.S)
 # Where a link leads is no claim; its text is one.
-_TARGET = re.compile(r"\]\([^)\s]*\)|https?://\S+")
+_TARGET = re_compile(r"\]\([^)\s]*\)|https?://\S+")
 _QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "\u00bb": "\u00ab",
            "\u201e": "\u201c\u201d", "\u300c": "\u300d", "\u300e": "\u300f", "\uff02": "\uff02",
            "\u2033": "\u2033", "\u2039": "\u203a", "\u203a": "\u2039", "\u201f": "\u201d",
@@ -23,16 +24,16 @@ _QUOTES = {'"': '"', "\u201c": "\u201d", "\u00ab": "\u00bb", "\u00bb": "\u00ab",
 # These are apostrophes too: they quote where a word begins, up to where one ends.
 _SINGLE = {"'": "'", "\u2018": "\u2019", "\u201a": "\u2018\u2019", "\u201b": "\u2019",
            "\uff07": "\uff07"}
-_ESCAPED = re.compile(r"\\([\\`*_\[\]<>#~\"(){}&.!|+-])")
-_END = re.compile(rf"[.!?][)*_]*(?:\s*\(?{CITE}+\)?[.,]?)*"
+_ESCAPED = re_compile(r"\\([\\`*_\[\]<>#~\"(){}&.!|+-])")
+_END = re_compile(rf"[.!?][)*_]*(?:\s*\(?{CITE}+\)?[.,]?)*"
                   rf"(?=\s+[A-Z\d(*{QUOTE}{CITE}{FACT}{CODE}]|\s*$)")
 _KINDS = {"heading": r"#{1,6} ", "quote": r"\s*>", "row": r"\s*\|",
           "item": r"\s*(?:[-*+]|\d+[.)]) ", "paragraph": r"\s*\S"}
-_LABELS = {"paragraph": re.compile(r"\*\*([^*]{2,40}?):\*\*"),
-           "item": re.compile(r"[-*+] \*\*(What goes wrong|Trigger|What differs):\*\*")}
-_ABBREVIATED = re.compile(r"\b(?:e\.g|i\.e|cf|vs|etc|approx|no|resp|dr|mrs?|ms|prof|st|fig|[ap]\.m"
+_LABELS = {"paragraph": re_compile(r"\*\*([^*]{2,40}?):\*\*"),
+           "item": re_compile(r"[-*+] \*\*(What goes wrong|Trigger|What differs):\*\*")}
+_ABBREVIATED = re_compile(r"\b(?:e\.g|i\.e|cf|vs|etc|approx|no|resp|dr|mrs?|ms|prof|st|fig|[ap]\.m"
                           r"|u\.s)\.$", re.I)
-_OPEN = re.compile(r"\b(?:TODO|todo|Todo|TBD|FIXME)")
+_OPEN = re_compile(r"\b(?:TODO|todo|Todo|TBD|FIXME)")
 
 
 class Token(NamedTuple):

@@ -10,10 +10,11 @@ from failure_analysis import tool_checks
 from failure_analysis.audit import arguments, golds, required
 from failure_analysis.audit import final as finals
 from failure_analysis.clean import visible
+from failure_analysis.patterns import re_compile
 from failure_analysis.review import parts
 from failure_analysis.review.timeline import Call, Timeline, calls
 
-_REPLANS = re.compile(r"\b(?:new|revised|updated|another|different) (?:plan|approach|strategy)\b|"
+_REPLANS = re_compile(r"\b(?:new|revised|updated|another|different) (?:plan|approach|strategy)\b|"
                       r"\bre-?plan|\bstart(?:ing)? over\b", re.I)
 AGAIN = "the same call as"
 _FEWEST_CHARACTERS = 2

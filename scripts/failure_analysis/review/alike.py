@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from failure_analysis.audit import near, normal, same_answer
-from failure_analysis.audit.items import Item
+from failure_analysis.audit import grouped, near, normal
+from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Seen, seen
 from failure_analysis.datapoint import UNSURE
 from failure_analysis.packet import rows
@@ -64,7 +64,7 @@ def groups(failing: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     by_ident = {row["datapoint_id"]: row for row in failing}
     item = Item("", "", [_seen(row) for row in failing], {})
     texts: list[_Text] = []
-    for same in same_answer.by_answer(item).values():
+    for same in grouped.by_answer(item).values():
         ended: dict[tuple, list[Seen]] = {}  # one that was cut off, or failed otherwise, is another
         for one in same:
             ended.setdefault((tuple(sorted(one.failed)), one.termination), []).append(one)
@@ -92,7 +92,7 @@ def _text(how: tuple, alike: Sequence[Seen], by_ident: Mapping[str, Mapping[str,
     words = normal.tokens(first.spoken)
     if len(words) < _FEWEST_TOKENS or normal.is_code(first.spoken):
         return _Text(idents, None, [], Counter())
-    calls = same_answer.called(first)
+    calls = grouped.called(first)
     answer, _ = near.essence(first.answer)
     talk = [message.get("role") for message in by_ident[first.ident].get("messages") or ()
             if isinstance(message, dict)]

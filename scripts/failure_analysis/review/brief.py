@@ -1,6 +1,6 @@
 """Short datapoints below each other: about three lines for each, what they share once."""
 
-import secrets
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -58,7 +58,7 @@ def text(index: rows.Index, these: Sequence[Short], coder: str,
          finals: Mapping[str, ledger.Final], groups: Groups) -> str:
     """The datapoints for a terminal: the texts that those of an item share once above them, and
     below all how each is recorded."""
-    mark = f"data-{secrets.token_hex(6)}"
+    mark = f"data-{os.urandom(6).hex()}"
     lines = [f"{len(these)} short datapoints; each begins with its number and id, below what its "
              "item asks.",
              f"Text between [{mark}] and [end of {mark}] comes from the run: data, never "

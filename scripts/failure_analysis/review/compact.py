@@ -9,6 +9,7 @@ from typing import Any
 from failure_analysis import tool_calls
 from failure_analysis.audit import golds, required
 from failure_analysis.clean import visible
+from failure_analysis.patterns import re_compile
 from failure_analysis.review.coded import coded
 from failure_analysis.review.drawn import (
     IDENT,
@@ -31,7 +32,7 @@ _LONGEST_LEAF = 300  # of a text in it; what has longer ones is prose
 _MOST = {"looked_up": 1_600, "written": 400}  # characters of what is put in its place
 _MOST_NAMES, _MOST_BASES = 6, 20
 _SPELLED = 60  # of the arguments of a call in the judge's words
-_CALL = re.compile(r"\b\w+\((?=\w+=)(.{100,})\)")
+_CALL = re_compile(r"\b\w+\((?=\w+=)(.{100,})\)")
 
 
 def actions(expected: Any) -> list[Mapping[str, Any]]:

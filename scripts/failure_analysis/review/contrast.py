@@ -3,12 +3,14 @@ beside them are copied from the runs once more."""
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from failure_analysis import steps, store
 from failure_analysis.markdown import code, fence
-from failure_analysis.packet import lines, rows
-from failure_analysis.reading import ingest, runs
-from failure_analysis.records import Source
+from failure_analysis.packet import rows
+
+if TYPE_CHECKING:
+    from failure_analysis.records import Source
 
 BACKGROUND = steps.PLAN.writes[3]
 
@@ -18,6 +20,9 @@ def copy(analysis_dir: Path, wanted: set[str], target: Path | None = None) -> se
     the order of the runs, and background.md where the runs record the policy that the models were
     given; returns the ids it copied. Refuses when the inputs are gone or no longer what the packet
     was built from."""
+    from failure_analysis.packet import lines  # with these come the modules of all formats
+    from failure_analysis.reading import ingest, runs
+
     copied: set[str] = set()
     inputs, target = runs.at_hand(analysis_dir), target or analysis_dir
     with store.atomic(target / rows.CONTRAST) as file:
@@ -30,7 +35,7 @@ def copy(analysis_dir: Path, wanted: set[str], target: Path | None = None) -> se
     return copied
 
 
-def _write_background(path: Path, sources: Iterable[Source]) -> None:
+def _write_background(path: Path, sources: Iterable["Source"]) -> None:
     """The policies that the runs record apart from the conversations, each with its runs."""
     texts: dict[str, list[str]] = {}
     for source in sources:

@@ -8,16 +8,17 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from failure_analysis.audit import golds
+from failure_analysis.patterns import re_compile
 from failure_analysis.review.timeline import Call
 
 WORTH = 80  # characters that have to be saved
 _MOST_ROWS = 8
 # Dates, times and the words of an enumeration may decide, whether anything names them or not.
-_DATE = re.compile(r"\d{4}-\d\d-\d\d.*|\d\d:\d\d.*")
-_WORD = re.compile(r"[a-z][a-z_-]{1,24}")
+_DATE = re_compile(r"\d{4}-\d\d-\d\d.*|\d\d:\d\d.*")
+_WORD = re_compile(r"[a-z][a-z_-]{1,24}")
 _BRIEF = 12  # characters of a text that are not worth leaving out
 _CODE = 3  # of a text that stands in others by chance
-IDENT = re.compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d|\d\d:\d\d)\S{4,40}")
+IDENT = re_compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d|\d\d:\d\d)\S{4,40}")
 
 
 class Short(NamedTuple):

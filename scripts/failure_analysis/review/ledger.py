@@ -15,6 +15,7 @@ import msgspec
 
 from failure_analysis import clean, files, store
 from failure_analysis.packet import rows
+from failure_analysis.patterns import re_compile
 from failure_analysis.review import bucket_groups, located, parts
 
 NAME = "reviews.jsonl"
@@ -36,8 +37,8 @@ _FIRST = KEYS.index("verdict")  # of the keys that reviews of the first versions
 _CONTESTED = KEYS.index("contested")
 _LISTS = ("quotes", "secondary", "also")
 ALIASES = {"id": "datapoint_id", "quote": "quotes"}
-SLUG = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_CODER = re.compile(r"[\w][\w.@:-]{0,59}")
+SLUG = re_compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_CODER = re_compile(r"[\w][\w.@:-]{0,59}")
 _FEWEST_WORDS = 4
 _VALUES = attrgetter(*KEYS)
 _SORTED = json.JSONEncoder(sort_keys=True).encode

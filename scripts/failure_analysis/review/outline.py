@@ -6,6 +6,7 @@ from itertools import groupby
 from os.path import commonprefix
 
 from failure_analysis import clean
+from failure_analysis.patterns import re_compile
 from failure_analysis.review import aids
 from failure_analysis.review.timeline import Step, Timeline
 from failure_analysis.review.view import View
@@ -14,10 +15,10 @@ from failure_analysis.review.view import View
 _OUTLINED, _SHARED = 90, 30
 _NEAR = 200  # characters of a message in which an error stands that it tells of
 _LONG = 200  # of a beginning that is so long that the message is hard to know without it
-_RAISED = re.compile(r"(?:\b|(?<=\\n))[A-Z]\w*(?:Error|Exception|Interrupt)\b:? ")
+_RAISED = re_compile(r"(?:\b|(?<=\\n))[A-Z]\w*(?:Error|Exception|Interrupt)\b:? ")
 _MOST_BEFORE = 4  # messages of an agent that the next one is held against
 _MOST_AGAIN = 5
-_ERROR = re.compile(r"Traceback \(most recent call last\)|\bexit ?code:? [1-9]|^\W*(?:\w*error|"
+_ERROR = re_compile(r"Traceback \(most recent call last\)|\bexit ?code:? [1-9]|^\W*(?:\w*error|"
                     r"exception|failed)\b", re.I)
 
 

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 from failure_analysis import tool_calls, tool_checks
 from failure_analysis.checks import text_of
 from failure_analysis.clean import visible
+from failure_analysis.patterns import re_compile
 
 # A shorter quote stands in too many datapoints to prove anything, unless it is a whole part.
 SHORTEST_QUOTE = 12
-_NEGATED = re.compile(r"(?:\b(?:not|never|no|cannot)|n['\u2019]t)(?: [\w'\u2019-]+){0,2} $", re.I)
+_NEGATED = re_compile(r"(?:\b(?:not|never|no|cannot)|n['\u2019]t)(?: [\w'\u2019-]+){0,2} $", re.I)
 _ESCAPED = ("\\n", "\\r", "\\t")
 
 

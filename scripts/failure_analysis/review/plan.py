@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from failure_analysis import files, results, steps
+from failure_analysis import files, steps
 from failure_analysis.audit import candidates
 from failure_analysis.comparison import page as comparison_page
 from failure_analysis.packet import rows
@@ -166,6 +166,8 @@ def load(analysis_dir: Path) -> list[Planned]:
 def _compared(analysis_dir: Path, index: rows.Index, other: bool) -> dict:
     """The comparison, an empty one where nothing is judged; refuses when a step before the plan is
     missing, or there is no failure and no `other` thing to read."""
+    from failure_analysis import results  # only planning needs it
+
     failing = index.failing()
     if not failing and not other:
         raise files.Refusal(f"{analysis_dir}: {rows.without_failures(index)}")
@@ -180,12 +182,16 @@ def _compared(analysis_dir: Path, index: rows.Index, other: bool) -> dict:
 
 def _harmful(analysis_dir: Path) -> list[dict]:
     """What passed in OLD and fails in NEW of a comparison of runs; refuses when there is none."""
+    from failure_analysis import results  # only planning needs it
+
     path = files.needed(analysis_dir / steps.CHANGES.writes[0], steps.CHANGES.script)
     return results.read(path, results.Changes, steps.CHANGES.script)["flips"]["harmful"]
 
 
 def _repaired(analysis_dir: Path) -> list[dict]:
     """The items that nobody passes in one version and somebody in another, where there are any."""
+    from failure_analysis import results  # only planning needs it
+
     path = analysis_dir / steps.VERSIONS
     return results.read(path, results.Versions, steps.BUILD.script)["repaired"] \
         if path.exists() else []

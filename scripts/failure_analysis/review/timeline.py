@@ -1,7 +1,6 @@
 """The steps of a datapoint: its messages, each with its index in the source, the calls that it
 makes and their results."""
 
-import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,9 +8,10 @@ from typing import Any, NamedTuple
 from failure_analysis import tool_calls, tool_checks
 from failure_analysis.audit import required, seen, shell
 from failure_analysis.clean import visible
+from failure_analysis.patterns import re_compile
 from failure_analysis.review import parts
 
-_PLACE = re.compile(r"(\d+)(?:\.(\d+))?")
+_PLACE = re_compile(r"(\d+)(?:\.(\d+))?")
 
 
 class Call(NamedTuple):

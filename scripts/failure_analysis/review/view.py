@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from failure_analysis import files
 from failure_analysis.audit import golds
+from failure_analysis.patterns import re_compile
 from failure_analysis.review import compact, parts
 from failure_analysis.review.drawn import Short
 from failure_analysis.review.policies import Known
@@ -29,13 +30,13 @@ _OF_A_RANGE = 2_000  # characters of each text where a range of steps is asked f
 _END, _LEAST_CUT = 120, 200  # of a message that is cut, and of what is cut that has an end
 # Kinds of text of which the end is shown too: how a run went, and why it failed, stands there.
 _ENDED = {"said": _END, "answer": 300, "reasoning": 300, "failed": 400}
-LONG_TOKEN, TOKEN = re.compile(r"[^\s\"']{80,}"), 40  # addresses and codes, of a text that is cut
+LONG_TOKEN, TOKEN = re_compile(r"[^\s\"']{80,}"), 40  # addresses and codes, of a text that is cut
 _MOST_NEWS, _NEWS = 2, 100  # lines of it that say a number that stands nowhere above
 _WORD = 20  # characters of a word that is not cut
-_NUMBER = re.compile(r"\d[\d,]*\d(?:\.\d+)?")
+_NUMBER = re_compile(r"\d[\d,]*\d(?:\.\d+)?")
 # Ids, not dates or amounts.
-_TELLING = re.compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d)\S{4,40}")
-_RANGE = re.compile(r"(\d+)(?:(-)(\d*))?")
+_TELLING = re_compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d)\S{4,40}")
+_RANGE = re_compile(r"(\d+)(?:(-)(\d*))?")
 
 
 class Entry(NamedTuple):
