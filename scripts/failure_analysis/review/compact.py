@@ -22,6 +22,7 @@ from failure_analysis.review.drawn import (
     records_of,
     spelled,
     table_of,
+    years,
 )
 from failure_analysis.review.timeline import Call, Timeline, calls
 
@@ -52,7 +53,9 @@ def shorts(row: Mapping[str, Any], line: Timeline, texts: Mapping[str, str]) -> 
     told = {name: text for name, text in texts.items() if name not in returned}
     above = Above("\n".join(told.values()), "\n".join([
         *(text for name, text in told.items() if name not in looked | {"expected"}),
-        *(spelled(one.value) for one in due if required.writes(one.name))]), set(), {}, {}, {})
+        *(spelled(one.value) for one in due if required.writes(one.name))]), "\n".join(
+        text for name, text in told.items() if name not in looked | _listing(line)),
+        set(), {}, {}, {}, years("\n".join(told.values())))
     short = {"expected": _expected(row.get("expected"), texts.get("expected", ""), due),
              "judge": _judged(texts.get("judge", ""), [
                  texts.get("expected", ""), *(texts[call.call] for call in made if call.call)])}
@@ -65,6 +68,14 @@ def shorts(row: Mapping[str, Any], line: Timeline, texts: Mapping[str, str]) -> 
         above.add(value, short[call.result])
         due.append(Base(call.place, call.name, call.arguments))
     return {name: one for name, one in short.items() if name and one}
+
+
+def _listing(line: Timeline) -> set[str]:
+    """The words of an agent that talks with somebody, but for its last: they list what there is to
+    choose from."""
+    spoken = [step for step in line.steps if step.part and not step.result_of]
+    said = [step.part for step in spoken if step.role == "assistant"]
+    return set(said[:-1]) if sum(step.role == "user" for step in spoken) > 1 else set()
 
 
 def _value(text: str) -> Any:

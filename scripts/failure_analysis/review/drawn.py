@@ -3,7 +3,7 @@ as a table, and what of both is left out."""
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -11,9 +11,10 @@ from failure_analysis.audit import golds
 from failure_analysis.review.timeline import Call
 
 WORTH = 80  # characters that have to be saved
-_MOST_ROWS = 8
+_MOST_ROWS, _MOST_BESIDE = 8, 4  # where nothing names one, and where something does
 # Dates, times and the words of an enumeration may decide, whether anything names them or not.
-_DATE = re.compile(r"\d{4}-\d\d-\d\d.*|\d\d:\d\d.*")
+_DATE = re.compile(r"(?:(\d{4})-\d\d-\d\d|\d\d:\d\d).*")
+_YEAR = re.compile(r"\b\d{4}(?=-\d\d-\d\d)")
 _WORD = re.compile(r"[a-z][a-z_-]{1,24}")
 _BRIEF = 12  # characters of a text that are not worth leaving out
 _CODE = 3  # of a text that stands in others by chance
@@ -44,16 +45,19 @@ class Base(NamedTuple):
 
 
 class Above(NamedTuple):
-    """What else there is: all that was said and called, what of it is no look-up, the ids and (by
-    what names them) the objects that were returned before, where fields of them and the heads of
-    tables were shown; and the call whose result is looked at."""
+    """What else there is: all that was said and called, what of it is no look-up, what of that
+    chooses (and does not list what there is), the ids and (by what names them) the objects that
+    were returned before, where fields of them and the heads of tables were shown; the years that
+    are spoken of; and the call whose result is looked at."""
 
     told: str
     named: str
+    chosen: str
     idents: set[str]
     returned: dict[tuple[str, str], Base]
     fields: dict[tuple[str, str], str]
     heads: dict[str, str]
+    years: Set[str]
     call: Call | None = None
 
     def own(self) -> Mapping[str, Any]:
@@ -77,6 +81,11 @@ class Above(NamedTuple):
         for head in re.findall(r"(?m)^(?:\"[^\"]*\": )?(.*?, .*?)(?: \(all: .*)?$", short.text) \
                 if short else ():
             self.heads.setdefault(head, self.call.place)
+
+
+def years(text: str) -> Set[str]:
+    """The years of the dates in a text."""
+    return frozenset(_YEAR.findall(text))
 
 
 def named_by(value: Any) -> tuple[str, str] | None:
@@ -143,28 +152,30 @@ def _decides(value: Any, above: Above, is_inner: bool = False) -> bool:
     if not isinstance(value, str) or not value or value in above.idents \
             or len(value) > _CODE * is_inner and value in above.told:
         return value is not None
+    if date := _DATE.fullmatch(value):  # of a year of which nothing speaks it is one of birth
+        return not is_inner and (not date[1] or not above.years or date[1] in above.years)
     return bool(_WORD.fullmatch(value)) or not is_inner and (
-        len(value) <= _BRIEF and not value.isdigit() or bool(_DATE.fullmatch(value)))
+        len(value) <= _BRIEF and not value.isdigit())
 
 
 def table_of(name: str, records: Sequence[tuple[str, dict]], above: Above) -> Drawn:
     """Records of one shape: their fields once, what is the same in all of them, a line for each."""
     flat = list(zip([label for label, _ in records], _flat([one for _, one in records]),
                     strict=True))
-    columns, same, left = [], [], []
+    columns, same, left, kinds = [], [], [], _kinds(flat[0][1], above.told)
     for path in flat[0][1]:
         cells = [one.get(path) for _, one in flat]
         if all(isinstance(cell, str) and cell and label.startswith(cell)
                for (label, _), cell in zip(flat, cells, strict=True)) \
                 or all(cell in (None, above.own().get(path[-1])) for cell in cells):
             continue
-        if not any(cell is not None and _decides(cell, above) for cell in cells):
+        if path in kinds or not any(cell is not None and _decides(cell, above) for cell in cells):
             left.append(".".join(filter(None, (name, *path))))
         elif len(flat) > 1 and isinstance(cells[0], str) and len(set(map(str, cells))) == 1:
             same.append(f"{'.'.join(path)} {_cell(cells[0])}")
         else:
             columns.append(path)
-    kept = _kept(flat, above.told)
+    kept = _kept(flat, above.told if name else above.chosen)
     left += [f"{len(flat) - len(kept)} of {len(flat)} {name or 'rows'}"] * (len(kept) < len(flat))
     alike = f" (all: {', '.join(same)})" if same else ""
     head = f"{spelled(name)}: " if name else ""
@@ -202,11 +213,24 @@ def _heads(columns: Iterable[tuple[str, ...]]) -> str:
     return ", ".join(names)
 
 
+def _kinds(first: Mapping[tuple[str, ...], Any], told: str) -> set[tuple[str, ...]]:
+    """The columns of numbers for kinds (`prices.economy`) of which nothing speaks, beside others of
+    which something does."""
+    left: set[tuple[str, ...]] = set()
+    for above, group in groupby(first, key=lambda path: path[:-1]):
+        paths = list(group)
+        if above and all(isinstance(first[path], int | float) for path in paths):
+            silent = {path for path in paths if not re.search(
+                rf"\b{re.escape(path[-1]).replace('_', '[_ ]')}\b", told, re.I)}
+            left |= silent if len(silent) < len(paths) else set()
+    return left
+
+
 def _kept(flat: Sequence[tuple[str, dict]], told: str) -> list[tuple[str, dict]]:
     """The rows that are shown: those that something names, and the first of the others."""
     named = [any(isinstance(cell, str) and IDENT.fullmatch(cell) and cell in told
                  for cell in (label, *one.values())) for label, one in flat]
-    free = _MOST_ROWS - sum(named)
+    free = (_MOST_BESIDE if any(named) else _MOST_ROWS) - sum(named)
     kept = []
     for one, is_named in zip(flat, named, strict=True):
         if is_named or free > 0:
