@@ -29,7 +29,8 @@ def marks(row: Mapping[str, Any], line: Timeline) -> dict[str, list[str]]:
     differing = _differing(row, made)
     for place, text in (*_expected(differing, made), *_values(row, line, differing, texts),
                         *_again(made), *_unanswered(made), *_replans(line, texts)):
-        said.setdefault(place, []).append(text)
+        if text not in said.setdefault(place, []):
+            said[place].append(text)
     return said
 
 

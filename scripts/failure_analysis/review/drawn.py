@@ -11,7 +11,7 @@ from failure_analysis.audit import golds
 from failure_analysis.review.timeline import Call
 
 WORTH = 80  # characters that have to be saved
-_MOST_ROWS, _MOST_BESIDE = 8, 4  # where nothing names one, and where something does
+_MOST_ROWS = 4  # and more where more are named
 # Dates, times and the words of an enumeration may decide, whether anything names them or not.
 _DATE = re.compile(r"(?:(\d{4})-\d\d-\d\d|\d\d:\d\d).*")
 _YEAR = re.compile(r"\b\d{4}(?=-\d\d-\d\d)")
@@ -45,19 +45,20 @@ class Base(NamedTuple):
 
 
 class Above(NamedTuple):
-    """What else there is: all that was said and called, what of it is no look-up, what of that
-    chooses (and does not list what there is), the ids and (by what names them) the objects that
+    """What else there is: all that was said and called, what of it chooses (is no look-up and does
+    not list what there is), the ids and (by what names them) the objects that
     were returned before, where fields of them and the heads of tables were shown; the years that
-    are spoken of; and the call whose result is looked at."""
+    are spoken of, the values in what is called and expected; and the call whose result is looked
+    at."""
 
     told: str
-    named: str
     chosen: str
     idents: set[str]
     returned: dict[tuple[str, str], Base]
     fields: dict[tuple[str, str], str]
     heads: dict[str, str]
     years: Set[str]
+    values: Set[str]
     call: Call | None = None
 
     def own(self) -> Mapping[str, Any]:
@@ -135,6 +136,19 @@ def object_of(value: Mapping[str, Any], above: Above) -> Drawn:
     return Drawn(", ".join(fields), lines, left)
 
 
+def fields_of(own: Mapping[str, Any], value: Mapping[str, Any], above: Above) -> Drawn:
+    """An object's own fields, without their names where one of the same fields stands above."""
+    kept = {key: one for key, one in own.items() if one is not None and _decides(one, above)}
+    left = [key for key, one in value.items() if key not in kept and one is not None]
+    names = ", ".join(kept)
+    if len(names) > WORTH // 2 and names in above.heads:
+        return Drawn(f"fields as at {above.heads[names]}: "
+                     + ", ".join(map(_cell, kept.values())), [], left)
+    above.heads.setdefault(names, above.call.place)
+    return Drawn(", ".join(f"{spelled(key)}: {spelled(one)}" for key, one in kept.items()), [],
+                 left)
+
+
 def spelled(value: Any) -> str:
     """A value as JSON."""
     return json.dumps(value, ensure_ascii=False)
@@ -162,7 +176,7 @@ def table_of(name: str, records: Sequence[tuple[str, dict]], above: Above) -> Dr
     """Records of one shape: their fields once, what is the same in all of them, a line for each."""
     flat = list(zip([label for label, _ in records], _flat([one for _, one in records]),
                     strict=True))
-    columns, same, left, kinds = [], [], [], _kinds(flat[0][1], above.told)
+    columns, same, left, kinds = [], [], [], _kinds(flat[0][1], above.values)
     for path in flat[0][1]:
         cells = [one.get(path) for _, one in flat]
         if all(isinstance(cell, str) and cell and label.startswith(cell)
@@ -213,15 +227,14 @@ def _heads(columns: Iterable[tuple[str, ...]]) -> str:
     return ", ".join(names)
 
 
-def _kinds(first: Mapping[tuple[str, ...], Any], told: str) -> set[tuple[str, ...]]:
-    """The columns of numbers for kinds (`prices.economy`) of which nothing speaks, beside others of
-    which something does."""
+def _kinds(first: Mapping[tuple[str, ...], Any], values: Set[str]) -> set[tuple[str, ...]]:
+    """The columns of numbers for kinds (`prices.economy`) that are no value of a call, beside
+    others that are."""
     left: set[tuple[str, ...]] = set()
     for above, group in groupby(first, key=lambda path: path[:-1]):
         paths = list(group)
         if above and all(isinstance(first[path], int | float) for path in paths):
-            silent = {path for path in paths if not re.search(
-                rf"\b{re.escape(path[-1]).replace('_', '[_ ]')}\b", told, re.I)}
+            silent = {path for path in paths if path[-1] not in values}
             left |= silent if len(silent) < len(paths) else set()
     return left
 
@@ -230,7 +243,7 @@ def _kept(flat: Sequence[tuple[str, dict]], told: str) -> list[tuple[str, dict]]
     """The rows that are shown: those that something names, and the first of the others."""
     named = [any(isinstance(cell, str) and IDENT.fullmatch(cell) and cell in told
                  for cell in (label, *one.values())) for label, one in flat]
-    free = (_MOST_BESIDE if any(named) else _MOST_ROWS) - sum(named)
+    free = _MOST_ROWS - sum(named)
     kept = []
     for one, is_named in zip(flat, named, strict=True):
         if is_named or free > 0:

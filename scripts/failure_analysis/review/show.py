@@ -142,8 +142,8 @@ def _window(window: Window, call: Call | None, is_first: bool, marks: Mapping[st
     text = window.short or entry.part.text[window.start:window.stop]
     if not window.short and window.stop < len(entry.part.text):
         text = _quiet(text, entry.kind == "said")
-    noted = [f"  ! {flat(said)}" for said in marks.get(entry.place, ())] if call and is_first \
-        else []
+    noted = [f"  ! {flat(said)}" for said in marks.get(entry.place, ()) if not (
+        window.same_as and said.startswith(aids.AGAIN))] if call and is_first else []
     if call and entry.kind == "call":
         head = f"{entry.place} W" if call.writes else entry.place
         silent = ["  -> (nothing)"] if call.silent and not call.failed else []
@@ -214,7 +214,8 @@ def candidates_of(analysis_dir: Path, planned: plan.Planned | None) -> list[cand
 
 def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
              planned: plan.Planned | None, steps: Timeline) -> list[str]:
-    scores = _scores(row.get("scores") or {})
+    scores = _scores({name: value for name, value in (row.get("scores") or {}).items()
+                      if name not in line.failed or value not in (False, 0)})
     failed = ", ".join(line.failed) or "no named dimension"
     reward = "" if row.get("reward") is None else f"; reward {row['reward']}"
     lines = [f"datapoint {row['datapoint_id']}",
@@ -222,7 +223,7 @@ def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
              f"model {line.model}, item {line.item}, trial {line.trial}, "
              f"ended by {row.get('termination') or 'not recorded'}, "
              f"grader {row.get('grader') or 'not recorded'}",
-             f"scores: {scores or 'none'}{reward}", *_cost(row)]
+             f"{'other ' * bool(line.failed)}scores: {scores or 'none'}{reward}", *_cost(row)]
     if not parts.parts(row):
         lines.append("nothing is recorded, so there is nothing to quote: a review of it has none")
     elif not row.get("assistant_text") and not steps.steps:
@@ -249,7 +250,7 @@ def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
 
 def _cost(row: Mapping[str, Any]) -> list[str]:
     """What the answer took, where it is recorded: a time-out, a limit of tokens."""
-    took = [f"{row[name]} {unit}" for name, unit in (
+    took = [f"{round(row[name], 3)} {unit}" for name, unit in (
         ("latency_ms", "ms"), ("prompt_tokens", "tokens in"), ("completion_tokens", "tokens out"),
         ("cost_usd", "USD")) if row.get(name) is not None]
     return [f"took {', '.join(took)}"] if took else []
@@ -277,7 +278,7 @@ def _other_models(index: rows.Index, line: rows.OutcomeLine) -> list[str]:
         same = "" if other.fingerprint == line.fingerprint else " (its content differs)"
         failed = f" ({', '.join(other.failed)})" if other.failed else ""
         whole = "" if other.datapoint_id in index.places else " [not copied]"
-        ended.setdefault(f"{other.outcome}{failed}{same}", []).append(other.datapoint_id + whole)
+        ended.setdefault(f"{other.outcome}{failed}{same}{whole}", []).append(other.datapoint_id)
     lines += ["  " + flat(f"{how}: {', '.join(idents)}") for how, idents in ended.items()]
     if len(others) > 8:
         lines.append(f"  and {len(others) - 8} more")

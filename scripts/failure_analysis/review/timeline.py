@@ -144,6 +144,11 @@ def steps_of(line: Timeline) -> dict[str, tuple[int, ...]]:
     return places
 
 
+def is_talk(line: Timeline) -> bool:
+    """Whether an agent and somebody else speak in turns."""
+    return sum(step.role == "user" for step in line.steps if step.part) > 1
+
+
 def step_at(place: str, line: Timeline) -> Step | None:
     """The step that a place names (`17`, or a call in it: `17.0`); None where there is none."""
     found = _PLACE.fullmatch(place)

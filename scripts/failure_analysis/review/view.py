@@ -211,6 +211,9 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
         text, begin = entry.part.text, 0 if number else offset
         same = answered if entry.place == "answer" else earlier.get(text)
         is_asked = asked.start and not number
+        short = None if is_asked or begin else shorts.get(entry.part.name)
+        if same and same.short and (not short or same.short != short.text):
+            same = None  # what was left out there may decide here
         if same and len(text) > _LEAST // 2 and not is_asked:
             windows.append(Window(entry, 0, len(text), same.changes, same.where))
             continue
@@ -220,7 +223,6 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
         if more is not None:
             left += len(text) - begin
             continue
-        short = None if is_asked or begin else shorts.get(entry.part.name)
         window = _in_short(entry, short, room, caps) or _window(
             entry, begin, room, None if is_asked else caps,
             telling, said, heard)
@@ -338,12 +340,14 @@ def spans(shown: View) -> dict[str, tuple[int, int]]:
 
 
 def told_texts(row: Mapping[str, Any], shown: View) -> dict[str, Known]:
-    """The longer texts that a view showed whole, and policies of which it showed the beginning,
-    with where they stand."""
-    return {window.entry.part.text: Known(f"{_place(window.entry)} of {row['datapoint_id']}")
+    """The longer texts that a view showed whole or in short, and policies of which it showed the
+    beginning, with where they stand."""
+    return {window.entry.part.text: Known(f"{_place(window.entry)} of {row['datapoint_id']}", (),
+                                          window.short)
             for window in shown.windows
             if not window.same_as and len(window.entry.part.text) > _LEAST and not window.start
-            and (window.entry.kind == "system" or window.stop == len(window.entry.part.text))}
+            and (window.entry.kind == "system" or window.short
+                 or window.stop == len(window.entry.part.text))}
 
 
 def _place(entry: Entry) -> str:
