@@ -47,7 +47,7 @@ def test_everything_a_reader_needs_in_order(run_script, folder):
     places = [text.index(part) for part in (
         "datapoint a/0", "outcome fail, failed: tool_use_correct", "provisional mode",
         "\nquestion Question 0?", "\njudge Wrong room.", "\nanswer ", '\ncall-1 find {"q": "x"}',
-        "\n  ->\n  {", "characters more: --from call-1:", '\ncall-2 W book {"id": 1}', "\n  -> ok",
+        "\n  ->\n  {", "more: --from call-1:", '\ncall-2 W book {"id": 1}', "\n  -> ok",
         "the same item elsewhere:", "record: record_review.py")]
     assert places == sorted(places)
     assert "fail (tool_use_correct): b/0" in text
@@ -56,10 +56,10 @@ def test_everything_a_reader_needs_in_order(run_script, folder):
 def test_long_parts_say_what_was_cut_and_go_on(run_script, folder):
     text = shown(run_script, folder, "a/0")
     call, size = len('find {"q": "x"}'), len(json.dumps({"rooms": LONG}))
-    assert f"  … {size - 300} characters more: --from call-1:{call + 300}" in text
+    assert f"  … {size - 300} more: --from call-1:{call + 300}" in text
     assert len(text) < 6000
     more = shown(run_script, folder, "a/0", "--from", f"call-1:{call + 300}", "--tokens", "1000")
-    assert f"  … from character 300; {size - 4300} characters more: --from call-1:{call + 4300}" \
+    assert f"  … from character 300; {size - 4300} more: --from call-1:{call + 4300}" \
         in more
     assert "NOT SHOWN YET" in more and "from call-2 on" in more
 
@@ -259,7 +259,7 @@ def test_one_step_is_whole_and_of_a_range_each_text_has_its_beginning_and_end(
     assert f"begin {LONG[:5000]} end of 2" in shown(run_script, folder, "m/1", "--steps", "2")
     text = shown(run_script, folder, "m/1", "--steps", "1-2")
     assert LONG[:1990] in text and LONG[:2010] not in text
-    assert text.count(f"  … {size - 2000} characters more: --steps") == 2
+    assert text.count(f"  … {size - 2000} more: --steps") == 2
     assert " end of 1\n" in text and " end of 2\n" in text
     assert "NOT SHOWN YET" not in text and "the same item elsewhere" not in text
 

@@ -17,7 +17,6 @@ from failure_analysis.review.drawn import (
     Base,
     Drawn,
     Short,
-    fields_of,
     named_by,
     object_of,
     records_of,
@@ -31,7 +30,7 @@ _LONGEST = 60_000  # characters of JSON that is looked into
 _DEEPEST = 12
 _LONGEST_LEAF = 300  # of a text in it; what has longer ones is prose
 _MOST = {"looked_up": 1_600, "written": 400}  # characters of what is put in its place
-_MOST_NAMES, _MOST_BASES = 2, 20
+_MOST_NAMES, _MOST_BASES = 3, 20
 _SPELLED, _NAMED = 60, 24  # of arguments and of values in the judge's words
 _CALL = re.compile(r"\b\w+\((?=\w+=)(.{50,}?)\)(?=;| is |$)", re.M)
 _CUT = re.compile(r"(?<=: )expected [^;\n]*…[^;\n]*, got [^;\n]*…[^;\n]*(?=;|\.?$)", re.M)
@@ -114,10 +113,21 @@ def _expected(expected: Any, text: str, due: Sequence[Base]) -> Short | None:
         told = _as_before(due[number].name, action["arguments"], due[:number])
         whole = _quotable(action, text)
         short = told if told and len(whole) - len(told) > WORTH else whole
-        lines.append(short + " (by user)" * (action.get("requestor") == "user"))
+        if lines and (also := _also(action, actions(expected)[number - 1])):
+            lines[-1] += ("," if "; also with " in lines[-1] else "; also with") + f" {also}"
+        else:
+            lines.append(short + " (by user)" * (action.get("requestor") == "user"))
     rest = {name: inner for name, inner in expected.items() if name != "actions" and inner}
     lines = [*(lines or ["no action"]), *([spelled(rest)] if rest else [])]
     return Short("\n".join(" ".join(visible(line).split()) for line in lines))
+
+
+def _also(action: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    """The argument of a look-up that differs in its only one from the one before; else blank."""
+    mine, other = action["arguments"], before["arguments"]
+    is_alike = len(mine) == 1 and mine.keys() == other.keys() and all(
+        action.get(key) == before.get(key) for key in ("name", "requestor"))
+    return spelled(*mine.values()) if is_alike and not required.writes(str(action["name"])) else ""
 
 
 def _quotable(action: Mapping[str, Any], text: str) -> str:
@@ -229,9 +239,13 @@ def _alone(value: Any, above: Above) -> Short | None:
         return _below("", table_of("", records, above)) if records else None
     value = _beyond(value, above.own())
     if _is_named(value, above):
-        return _below("", object_of(value, above))
-    return _below("", fields_of({key: one for key, one in value.items() if not isinstance(
-        one[0] if isinstance(one, list) and one else one, dict)}, value, above))
+        return _below("", object_of(value, above, is_alone=True))
+    inner = [key for key, one in value.items() if isinstance(
+        one[0] if isinstance(one, list) and one else one, dict)]
+    drawn = object_of({key: one for key, one in value.items() if key not in inner}, above,
+                      is_alone=True)
+    return _below("", drawn._replace(left=[*drawn.left, *(
+        f"{key} ({len(value[key])})" for key in inner)]))
 
 
 def _is_named(value: Any, above: Above) -> bool:
@@ -243,7 +257,7 @@ def _is_named(value: Any, above: Above) -> bool:
 
 def _below(head: str, drawn: Drawn) -> Short:
     """What is drawn, as the text that is shown."""
-    names = [name.rpartition(".")[2] for name in drawn.left]
+    names = list(dict.fromkeys(name.rpartition(".")[2] for name in drawn.left))
     more = len(names) - _MOST_NAMES
     left = f"left out: {', '.join(names[-_MOST_NAMES:])}" \
         + (f" and {more} more" if more > 0 else "") if names else ""

@@ -14,6 +14,7 @@ WORTH = 80  # characters that have to be saved
 _MOST_ROWS = 4  # and more where more are named
 # Dates, times and the words of an enumeration may decide, whether anything names them or not.
 _DATE = re.compile(r"(?:(\d{4})-\d\d-\d\d|\d\d:\d\d).*")
+_NAME = re.compile(r"[A-Z][a-z]+")  # of a person, a town
 _YEAR = re.compile(r"\b\d{4}(?=-\d\d-\d\d)")
 _WORD = re.compile(r"[a-z][a-z_-]{1,24}")
 _BRIEF = 12  # characters of a text that are not worth leaving out
@@ -73,7 +74,7 @@ class Above(NamedTuple):
     def add(self, value: Any, short: Short | None) -> None:
         """Keeps what was returned, and is shown so."""
         self.idents.update(one for one in golds.scalars(value) if IDENT.fullmatch(one))
-        left = {name.partition(".")[0] for name in short.left} if short else ()
+        left = {re.split(r"\.| \(", name)[0] for name in short.left} if short else ()
         for key, inner in value.items() if isinstance(value, dict) else ():
             if key not in left:
                 self.fields.setdefault((key, spelled(inner)), self.call.place)
@@ -109,9 +110,9 @@ def records_of(value: Any) -> list[tuple[str, dict]]:
     return named if set.intersection(*(set(inner) for _, inner in named)) else []
 
 
-def object_of(value: Mapping[str, Any], above: Above) -> Drawn:
+def object_of(value: Mapping[str, Any], above: Above, is_alone: bool = False) -> Drawn:
     """The fields of an object on a line, its tables below."""
-    fields, lines, left, before = [], [], [], {}
+    fields, lines, left, before = {}, [], [], {}
     for key, inner in value.items():
         one = inner[0] if isinstance(inner, list) and len(inner) == 1 else inner
         if place := above.shown_at(key, inner):
@@ -127,26 +128,24 @@ def object_of(value: Mapping[str, Any], above: Above) -> Drawn:
         elif isinstance(one, dict) and one:
             drawn = object_of(one, above)
             ends = ("{", "}") if one is inner else ("[{", "}]")
-            fields.append(f"{spelled(key)}: {ends[0]}{drawn.first}{ends[1]}")
+            fields[key] = f"{ends[0]}{drawn.first}{ends[1]}"
             lines += drawn.lines
             left += [f"{key}.{name}" for name in drawn.left]
         else:
-            fields.append(f"{spelled(key)}: {spelled(inner)}")
-    fields += [f"as at {place}: {', '.join(keys)}" for place, keys in before.items() if keys]
-    return Drawn(", ".join(fields), lines, left)
+            fields[key] = spelled(inner)
+    told = _named(fields, above) if is_alone else [
+        f"{spelled(key)}: {text}" for key, text in fields.items()]
+    told += [f"as at {place}: {', '.join(keys)}" for place, keys in before.items() if keys]
+    return Drawn(", ".join(told), lines, left)
 
 
-def fields_of(own: Mapping[str, Any], value: Mapping[str, Any], above: Above) -> Drawn:
-    """An object's own fields, without their names where one of the same fields stands above."""
-    kept = {key: one for key, one in own.items() if one is not None and _decides(one, above)}
-    left = [key for key, one in value.items() if key not in kept and one is not None]
-    names = ", ".join(kept)
-    if len(names) > WORTH // 2 and names in above.heads:
-        return Drawn(f"fields as at {above.heads[names]}: "
-                     + ", ".join(map(_cell, kept.values())), [], left)
-    above.heads.setdefault(names, above.call.place)
-    return Drawn(", ".join(f"{spelled(key)}: {spelled(one)}" for key, one in kept.items()), [],
-                 left)
+def _named(fields: Mapping[str, str], above: Above) -> list[str]:
+    """Fields with their names, and without where one of the same fields stands above."""
+    names = ", ".join(fields)
+    if len(names) > WORTH // 2 and above.heads.setdefault(names, above.call.place) \
+            != above.call.place:
+        return [f"fields as at {above.heads[names]}: {', '.join(fields.values())}"]
+    return [f"{spelled(key)}: {told}" for key, told in fields.items()]
 
 
 def spelled(value: Any) -> str:
@@ -183,7 +182,8 @@ def table_of(name: str, records: Sequence[tuple[str, dict]], above: Above) -> Dr
                for (label, _), cell in zip(flat, cells, strict=True)) \
                 or all(cell in (None, above.own().get(path[-1])) for cell in cells):
             continue
-        if path in kinds or not any(cell is not None and _decides(cell, above) for cell in cells):
+        if path in kinds or _are_names(cells, above) or not any(
+                cell is not None and _decides(cell, above) for cell in cells):
             left.append(".".join(filter(None, (name, *path))))
         elif len(flat) > 1 and isinstance(cells[0], str) and len(set(map(str, cells))) == 1:
             same.append(f"{'.'.join(path)} {_cell(cells[0])}")
@@ -191,6 +191,8 @@ def table_of(name: str, records: Sequence[tuple[str, dict]], above: Above) -> Dr
             columns.append(path)
     kept = _kept(flat, above.told if name else above.chosen)
     left += [f"{len(flat) - len(kept)} of {len(flat)} {name or 'rows'}"] * (len(kept) < len(flat))
+    if not columns and not same and not name.isdigit() and not any(label for label, _ in flat):
+        return Drawn(f"{spelled(name)}: {len(flat)}" if name else f"{len(flat)} rows", [], left)
     alike = f" (all: {', '.join(same)})" if same else ""
     head = f"{spelled(name)}: " if name else ""
     heads, drawn = _heads(columns), {}
@@ -225,6 +227,13 @@ def _heads(columns: Iterable[tuple[str, ...]]) -> str:
         inner = ", ".join(path[-1] for path in group)
         names.append(f"{'.'.join(above)} ({inner})" if above else inner)
     return ", ".join(names)
+
+
+def _are_names(cells: Sequence[Any], above: Above) -> bool:
+    """Whether the cells of a column are names of which most are not chosen."""
+    named = [cell for cell in cells if isinstance(cell, str) and cell in above.chosen]
+    return all(isinstance(cell, str) and _NAME.fullmatch(cell) for cell in cells) \
+        and 2 * len(named) < len(cells)
 
 
 def _kinds(first: Mapping[tuple[str, ...], Any], values: Set[str]) -> set[tuple[str, ...]]:

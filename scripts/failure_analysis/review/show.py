@@ -21,6 +21,7 @@ from failure_analysis.review.view import LONG_TOKEN, TOKEN, View, Window
 _MOST_ALIKE = 5
 _MOST_SCORES = 4
 WHERE = ("mode", "model", "run", "item", "task", "outcome", "dimension", "bucket", "fault", "why")
+_OF_ITSELF = ("user_stop", "agent_stop", "stop", "end_turn")  # how an answer ends
 _INLINE = 200  # characters of a text that stands on the line of its place
 _COUNTED = re.compile(r"[\d#=\u2588-\u258f|/:.,<>?% -]+")  # what a progress bar changes
 _MOST_COUNTED = 4  # lines that differ in it alone, and are shown
@@ -38,7 +39,7 @@ def text(index: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
     mark that is, it goes without what is said once of all (`preface`, `ending`)."""
     ident, one = row["datapoint_id"], among or mark()
     line = index.outcomes[ident]
-    lines = [*_heading(index, row, line, planned, shown.line), *alike_line(alike),
+    lines = [*_heading(index, row, line, planned, shown.line, bool(among)), *alike_line(alike),
              *([] if among else preface([shown], one)), *_between(row, shown, one),
              *_other_models(index, line)]
     said = asks.reviewed(ident, line, coder, planned, finals)
@@ -198,7 +199,7 @@ def _cut(window: Window) -> list[str]:
         rest = f"--steps {entry.place.partition('.')[0]}" if entry.place[0].isdigit() else \
             f"--from {entry.place}:{window.base + window.stop}"
         before = f"from character {window.start}; " if window.start else ""
-        lines.append(f"  … {before}{size - window.stop} characters more: {rest}")
+        lines.append(f"  … {before}{size - window.stop} more: {rest}")
     return lines
 
 
@@ -213,23 +214,25 @@ def candidates_of(analysis_dir: Path, planned: plan.Planned | None) -> list[cand
 
 
 def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
-             planned: plan.Planned | None, steps: Timeline) -> list[str]:
+             planned: plan.Planned | None, steps: Timeline, is_brief: bool) -> list[str]:
     scores = _scores({name: value for name, value in (row.get("scores") or {}).items()
                       if name not in line.failed or value not in (False, 0)})
     failed = ", ".join(line.failed) or "no named dimension"
     reward = "" if row.get("reward") is None else f"; reward {row['reward']}"
     lines = [f"datapoint {row['datapoint_id']}",
              f"outcome {line.outcome}" + (f", failed: {failed}" if line.outcome == "fail" else ""),
-             f"model {line.model}, item {line.item}, trial {line.trial}, "
-             f"ended by {row.get('termination') or 'not recorded'}, "
-             f"grader {row.get('grader') or 'not recorded'}",
+             f"model {line.model}, " + f"item {line.item}, " * (not is_brief)
+             + f"trial {line.trial}, " * bool(line.trial)
+             + f"ended by {row.get('termination') or 'not recorded'}"
+             + f", grader {row.get('grader') or 'not recorded'}" * (not is_brief),
              f"{'other ' * bool(line.failed)}scores: {scores or 'none'}{reward}", *_cost(row)]
     if not parts.parts(row):
         lines.append("nothing is recorded, so there is nothing to quote: a review of it has none")
     elif not row.get("assistant_text") and not steps.steps:
         lines.append("no answer is recorded")
     if line.outcome == "fail" and line.mode:
-        lines.append(f"provisional mode (a rule's guess, no finding): {line.mode}")
+        lines.append("provisional mode" + " (a rule's guess, no finding)" * (not is_brief)
+                     + f": {line.mode}")
     again = parts.repeats(row)
     if again:
         places = {call.call: call.place for call in calls(steps)}
@@ -237,7 +240,8 @@ def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
         lines.append(f"CALLS EXECUTED AGAIN under one call id: {len(again)} (first {call} = "
                      f"{earlier}); a model makes a new id for each call, so this is the harness")
     if planned:
-        lines.append(f"plan: number {planned.order}, {planned.why}: {plan.WHY[planned.why]}")
+        lines.append(f"plan: number {planned.order}, {planned.why}"
+                     + f": {plan.WHY[planned.why]}" * (not is_brief))
     if planned and planned.read_for:
         lines.append(f"read for {planned.read_for}")
     for one in candidates_of(index.analysis_dir, planned):
@@ -249,7 +253,10 @@ def _heading(index: rows.Index, row: Mapping[str, Any], line: rows.OutcomeLine,
 
 
 def _cost(row: Mapping[str, Any]) -> list[str]:
-    """What the answer took, where it is recorded: a time-out, a limit of tokens."""
+    """What the answer took, where it is recorded: a time-out, a limit of tokens. Of one that ended
+    of itself it is nothing to judge by."""
+    if row.get("termination") in _OF_ITSELF:
+        return []
     took = [f"{round(row[name], 3)} {unit}" for name, unit in (
         ("latency_ms", "ms"), ("prompt_tokens", "tokens in"), ("completion_tokens", "tokens out"),
         ("cost_usd", "USD")) if row.get(name) is not None]

@@ -3,6 +3,7 @@ short, long look-ups cut, with how to see what was cut."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -11,22 +12,24 @@ from failure_analysis.audit import golds
 from failure_analysis.review import compact, parts
 from failure_analysis.review.drawn import Short
 from failure_analysis.review.policies import Known
-from failure_analysis.review.timeline import Call, Step, Timeline, calls
+from failure_analysis.review.timeline import Call, Step, Timeline, calls, is_talk
 
 TOKENS = 6000
 CHARACTERS_PER_TOKEN = 4
 LONG = 20_000 * CHARACTERS_PER_TOKEN  # characters of a datapoint of which an outline comes first
-_SAID = (1200, 700, 450, 300, 200)  # of a message; less where the whole takes more than is aimed at
-_AIM = 7_200
+# Of a message; less where the whole takes more than is aimed at.
+_SAID = (1200, 700, 450, 300, 200, 150)
+_AIM = 5_000
 # How much of a text the first view gives, at the default size.
 _CAPS = {"question": 3000, "answer": 3000, "expected": 3000, "judge": 3000, "system": 6000,
          "said": _SAID[0], "call": 1500, "looked_up": 300, "written": 120, "failed": 600,
          "reasoning": 1500}
 _LEAST = 160
+_SPOKEN = 600  # of a user's words in a talk, and of what an agent says before it changes something
 _SHORT = 900  # characters of a look-up that is not cut
 _MOST_PICKS, _PICK = 3, 120
 _OF_A_RANGE = 2_000  # characters of each text where a range of steps is asked for
-_END, _LEAST_CUT = 120, 200  # of a message that is cut, and of what is cut that has an end
+_END, _LEAST_CUT = 100, 200  # of a message that is cut, and of what is cut that has an end
 # Kinds of text of which the end is shown too: how a run went, and why it failed, stands there.
 _ENDED = {"said": _END, "answer": 300, "reasoning": 300, "failed": 400}
 LONG_TOKEN, TOKEN = re.compile(r"[^\s\"']{80,}"), 40  # addresses and codes, of a text that is cut
@@ -92,7 +95,7 @@ def view(row: Mapping[str, Any], line: Timeline, asked: Asked,
     if asked.steps:
         caps = dict.fromkeys(_CAPS, _OF_A_RANGE) if "-" in asked.steps else None
         return _fitted(shown, _of_steps(entries, asked.steps, line), asked, {}, 0, caps)
-    total = sum(len(entry.part.text) for entry in entries)
+    total = _told(entries)
     shorts = compact.shorts(row, line, {entry.part.name: entry.part.text for entry in entries})
     if line.steps and (asked.outline or total > LONG and not asked.start):
         kept = [entry for entry in entries if not _is_step(entry)]
@@ -114,6 +117,16 @@ def whole(row: Mapping[str, Any], line: Timeline) -> View:
     entries = list(_entries(row, line))
     room = Asked(sum(len(entry.part.text) + _LEAST for entry in entries))
     return _fitted(View(line, entries, [], None, 0), entries, room, {}, 0, None)
+
+
+def _told(entries: Sequence[Entry]) -> int:
+    """The characters of texts without steps that only say and do again what the one before did."""
+    total, before = 0, []
+    for _, group in groupby(entries, key=lambda one: one.place.partition(".")[0]):
+        texts = [entry.part.text for entry in group]
+        total += sum(map(len, texts)) if texts != before else 0
+        before = texts
+    return total
 
 
 def _size(shown: View) -> int:
@@ -206,7 +219,7 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
     spoken = {step.part: str(step.index) for step in shown.line.steps if step.part}
     earlier = dict(before)  # only what was shown whole need not be shown again
     bases, windows = _bases(shown.entries), []
-    answered = _answered(entries)
+    answered, deciding = _answered(entries), _deciding(shown.line)
     for number, entry in enumerate(entries):
         text, begin = entry.part.text, 0 if number else offset
         same = answered if entry.place == "answer" else earlier.get(text)
@@ -225,7 +238,7 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
             continue
         window = _in_short(entry, short, room, caps) or _window(
             entry, begin, room, None if is_asked else caps,
-            telling, said, heard)
+            telling, said, heard, entry.place in deciding)
         said += (window.short or text[begin:window.stop]) if _is_step(entry) else ""
         heard += text
         windows.append(window._replace(base=bases[entry]))
@@ -249,13 +262,15 @@ def _in_short(entry: Entry, short: Short | None, room: int,
 
 
 def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
-            telling: Set[str], said: str, heard: str) -> Window:
+            telling: Set[str], said: str, heard: str, is_spoken: bool) -> Window:
     """As much of a text as its cap and the room allow; of the rest of a look-up the pieces that
     tell something that was not `said`, of a message its end, and of one that is to be brief the
     lines with numbers that were not `heard`."""
     text = entry.part.text
     short = entry.kind == "looked_up" and len(text) <= _SHORT
     cap = len(text) if caps is None or short else caps[entry.kind]
+    if is_spoken and caps is not None:
+        cap = max(cap, _SPOKEN)
     if entry.kind == "said" and cap < len(text):
         cap += sum(len(found) - TOKEN for found in LONG_TOKEN.findall(text, begin, begin + cap))
     stop = min(len(text), begin + min(cap, room))
@@ -272,6 +287,17 @@ def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
         end = text[-_ENDED[entry.kind]:]
         picks = (*news, end.partition(" ")[2] or end)
     return Window(entry, begin, stop, picks)
+
+
+def _deciding(line: Timeline) -> set[str]:
+    """The steps of a talk that are shown rather whole: what the user says, and what the agent says
+    last before it changes something."""
+    said, last = {str(step.index) for step in line.steps if step.role == "user"}, ""
+    for step in line.steps:
+        last = str(step.index) if step.part and step.role == "assistant" else last
+        if any(call.writes for call in step.calls):
+            said.add(last)
+    return said if is_talk(line) else set()
 
 
 def _news(text: str, heard: str) -> list[str]:
