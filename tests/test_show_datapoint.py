@@ -370,3 +370,51 @@ def test_an_outline_says_once_what_is_said_again_and_shows_what_is_new(run_scrip
     assert "Next speaker" in text and text.count("Next speaker") == 1
     assert re.findall(r"\n(\d+) \w+ \[error\]", text) == ["10", "11"]
     assert "\n11 assistant [error]: … KeyError: 'loss'\n" in text
+
+
+def spoken(analyse, tmp_path, messages):
+    """An analysis of one failing simulation of these (name, text) messages."""
+    one = task("1")
+    sim = simulation(one, 0.0)
+    sim["messages"] = [{"role": "user" if name == "user" else "assistant", "name": name,
+                        "content": text} for name, text in messages]
+    return analyse("--input", tau2(tmp_path / "m.json", [one], [sim]))
+
+
+def test_the_inner_frames_of_a_traceback_are_counted(run_script, analyse, tmp_path):
+    frames = "".join(f'  File "/a/{n}.py", line {n}, in run\n    value_{n} = run({n})\n'
+                     "    ^^^^^^^\n" for n in range(30))
+    error = f"Traceback (most recent call last):\n{frames}ValueError: too long\nFINAL ANSWER: 31"
+    folder = spoken(analyse, tmp_path, [("user", "Do it."), ("agent", error)])
+    text = shown(run_script, folder, "m/1")
+    assert ('  Traceback (most recent call last):\n    File "/a/0.py", line 0, in run\n'
+            "      value_0 = run(0)\n      ^^^^^^^\n    … 29 frames more\n"
+            "  ValueError: too long\n  FINAL ANSWER: 31\n  … the frames: --steps 1\n") in text
+    assert "value_17" in shown(run_script, folder, "m/1", "--steps", "1")
+
+
+def test_an_outline_leaves_out_what_is_said_again_in_a_wrapper(run_script, analyse, tmp_path):
+    page = "The page lists forty kinds of lamps, and the oldest of them is of the year 1911."
+    told = "Please look on the page of the museum for the oldest lamp, and say its year to me."
+
+    def ledger(loops):
+        return json.dumps({"is_in_loop": {"reason": "so", "answer": loops},
+                           "instruction": {"answer": told}}, indent=1)
+
+    folder = spoken(analyse, tmp_path, [
+        ("user", "Of what year is it?"), ("lead", ledger(False)), ("lead", told), ("web", page),
+        ("log", json.dumps({"content": page, "id": "x1"})), ("lead", ledger(True)), ("lead", told),
+        ("web", LONG)])
+    lines = shown(run_script, folder, "m/1", "--outline").splitlines()
+    steps = [line for line in lines if re.match(r"\d+ ", line)]
+    assert [line.split(" ")[0] for line in steps] == ["0", "2", "3", "5", "7"]
+    assert "is_in_loop true" in steps[3] and "is_in_loop" not in steps[1]
+
+
+def test_of_a_long_reasoning_the_places_where_it_concludes_are_shown(run_script, analyse, tmp_path):
+    thought = " ".join(f"Step {n} of it goes on and on. " + "Thus the answer is 4. " * (n == 400)
+                       for n in range(900))
+    folder = analyse("--run-dir", judged(tmp_path / "a", [
+        turn(0, False, reasoning=thought), turn(1)]))
+    text = shown(run_script, folder, "a/0")
+    assert f"  … at {thought.index('Thus the answer')}: Thus the answer is 4." in text

@@ -12,7 +12,7 @@ from failure_analysis import files
 from failure_analysis.audit import candidates
 from failure_analysis.datapoint import UNSURE, natural_key
 from failure_analysis.packet import rows
-from failure_analysis.review import aids, asks, ledger, parts, picks, plan, reading_log
+from failure_analysis.review import aids, asks, ledger, parts, picks, pieces, plan, reading_log
 from failure_analysis.review.alike import Groups
 from failure_analysis.review.outline import flat, outline
 from failure_analysis.review.timeline import Call, Step, Timeline, calls
@@ -71,8 +71,9 @@ def _between(row: Mapping[str, Any], shown: View, one: str) -> list[str]:
     """What is shown of the run, between its marks, and how to see more."""
     lines = [f"[{one}]", *_body(shown, aids.marks(row, shown.line)), f"[end of {one}]"]
     if shown.outlined:
-        lines += [f"An outline: {shown.left} characters are not shown; read the steps that matter "
-                  "with --steps, such as --steps 4-9"]
+        lines += [f"An outline: {shown.left} characters are not shown (a step without a line says "
+                  "what one beside it says); read the steps that matter with --steps, such as "
+                  "--steps 4-9"]
     elif shown.more:
         lines += [f"NOT SHOWN YET: {shown.left} characters from {shown.more} on; continue with "
                   f"--from {shown.more}"]
@@ -141,7 +142,7 @@ def _window(window: Window, call: Call | None, is_first: bool, marks: Mapping[st
     """One text: a call or a result on a line with its place, other texts below their name."""
     entry = window.entry
     text = window.short or entry.part.text[window.start:window.stop]
-    if not window.short and window.stop < len(entry.part.text):
+    if not window.short and (window.folds or window.stop < len(entry.part.text)):
         text = _quiet(text, entry.kind == "said")
     noted = [f"  ! {flat(said)}" for said in marks.get(entry.place, ()) if not (
         window.same_as and said.startswith(aids.AGAIN))] if call and is_first else []
@@ -164,14 +165,17 @@ def _window(window: Window, call: Call | None, is_first: bool, marks: Mapping[st
 
 def _quiet(text: str, has_tokens: bool) -> str:
     """What is shown of a text that is cut, with lines that differ in numbers and bars alone folded,
-    and long addresses and codes, which take none of its room, cut."""
+    the inner frames of tracebacks counted, and long addresses and codes, which take none of its
+    room, cut."""
     lines = []
+    text = pieces.FRAMES.sub(
+        lambda found: f"{found[1]}  … {found[2].count('File ')} frames more\n", text)
     for _, group in groupby(text.split("\n"), key=lambda line: _COUNTED.sub("", line)):
         alike = list(group)
         folds = len(alike) > _MOST_COUNTED and len(_COUNTED.sub("", alike[0])) > 2
         lines += [alike[0], f"… {len(alike) - 2} lines alike", alike[-1]] if folds else alike
-    return LONG_TOKEN.sub(lambda found: f"{found[0][:TOKEN]}…", "\n".join(lines)) \
-        if has_tokens else "\n".join(lines)
+    text = "\n".join(lines)
+    return LONG_TOKEN.sub(lambda found: f"{found[0][:TOKEN]}…", text) if has_tokens else text
 
 
 def _under(head: str, text: str, window: Window, inline: int = _INLINE) -> list[str]:
@@ -195,11 +199,12 @@ def _cut(window: Window) -> list[str]:
     """What was cut of a text, and how to see it."""
     entry, size = window.entry, len(window.entry.part.text)
     lines = [f"  … {pick}" for pick in (" ".join(pick.split()) for pick in window.picks)]
-    if not window.short and (window.start or window.stop < size):
+    if not window.short and (window.start or window.folds or window.stop < size):
         rest = f"--steps {entry.place.partition('.')[0]}" if entry.place[0].isdigit() else \
-            f"--from {entry.place}:{window.base + window.stop}"
+            f"--from {entry.place}:{window.base + window.stop * (window.stop < size)}"
         before = f"from character {window.start}; " if window.start else ""
-        lines.append(f"  … {before}{size - window.stop} more: {rest}")
+        more = f"{size - window.stop} more" if window.stop < size else "the frames"
+        lines.append(f"  … {before}{more}: {rest}")
     return lines
 
 
@@ -285,7 +290,9 @@ def _other_models(index: rows.Index, line: rows.OutcomeLine) -> list[str]:
         same = "" if other.fingerprint == line.fingerprint else " (its content differs)"
         failed = f" ({', '.join(other.failed)})" if other.failed else ""
         whole = "" if other.datapoint_id in index.places else " [not copied]"
-        ended.setdefault(f"{other.outcome}{failed}{same}{whole}", []).append(other.datapoint_id)
+        ident, mine = other.datapoint_id, line.datapoint_id.rpartition("@")[0]
+        ended.setdefault(f"{other.outcome}{failed}{same}{whole}", []).append(
+            ident.removeprefix(mine) if mine and ident.startswith(f"{mine}@") else ident)
     lines += ["  " + flat(f"{how}: {', '.join(idents)}") for how, idents in ended.items()]
     if len(others) > 8:
         lines.append(f"  and {len(others) - 8} more")

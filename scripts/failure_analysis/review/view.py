@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from failure_analysis import files
 from failure_analysis.audit import golds
-from failure_analysis.review import compact, parts
+from failure_analysis.review import compact, parts, pieces
 from failure_analysis.review.drawn import Short
 from failure_analysis.review.policies import Known
 from failure_analysis.review.timeline import Call, Step, Timeline, calls, is_talk
@@ -27,15 +27,13 @@ _CAPS = {"question": 3000, "answer": 3000, "expected": 3000, "judge": 3000, "sys
 _LEAST = 160
 _SPOKEN = 600  # of a user's words in a talk, and of what an agent says before it changes something
 _SHORT = 900  # characters of a look-up that is not cut
-_MOST_PICKS, _PICK = 3, 120
 _OF_A_RANGE = 2_000  # characters of each text where a range of steps is asked for
 _END, _LEAST_CUT = 100, 200  # of a message that is cut, and of what is cut that has an end
+_LONG_REASONING = 10_000
 # Kinds of text of which the end is shown too: how a run went, and why it failed, stands there.
 _ENDED = {"said": _END, "answer": 300, "reasoning": 300, "failed": 400}
 LONG_TOKEN, TOKEN = re.compile(r"[^\s\"']{80,}"), 40  # addresses and codes, of a text that is cut
-_MOST_NEWS, _NEWS = 2, 100  # lines of it that say a number that stands nowhere above
 _WORD = 20  # characters of a word that is not cut
-_NUMBER = re.compile(r"\d[\d,]*\d(?:\.\d+)?")
 # Ids, not dates or amounts.
 _TELLING = re.compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d)\S{4,40}")
 _RANGE = re.compile(r"(\d+)(?:(-)(\d*))?")
@@ -53,7 +51,7 @@ class Entry(NamedTuple):
 class Window(NamedTuple):
     """Characters start-stop of an entry and `picks` of the rest (values that the run uses later),
     or where the same text stands (`same_as`; `picks` are then the lines that differ), or what is
-    shown in its place (`short`)."""
+    shown in its place (`short`). `folds`: it has tracebacks, whose frames are counted."""
 
     entry: Entry
     start: int
@@ -62,6 +60,7 @@ class Window(NamedTuple):
     same_as: str = ""
     base: int = 0  # characters of the same place that stand before, as a call's before its result
     short: str = ""
+    folds: bool = False
 
 
 class View(NamedTuple):
@@ -220,6 +219,7 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
     earlier = dict(before)  # only what was shown whole need not be shown again
     bases, windows = _bases(shown.entries), []
     answered, deciding = _answered(entries), _deciding(shown.line)
+    judged = _text_of("judge", entries) or ""
     for number, entry in enumerate(entries):
         text, begin = entry.part.text, 0 if number else offset
         same = answered if entry.place == "answer" else earlier.get(text)
@@ -237,8 +237,8 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
             left += len(text) - begin
             continue
         window = _in_short(entry, short, room, caps) or _window(
-            entry, begin, room, None if is_asked else caps,
-            telling, said, heard, entry.place in deciding)
+            entry, begin, room, None if is_asked else caps, telling,
+            said, judged if entry.kind == "answer" else heard, entry.place in deciding)
         said += (window.short or text[begin:window.stop]) if _is_step(entry) else ""
         heard += text
         windows.append(window._replace(base=bases[entry]))
@@ -273,6 +273,9 @@ def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
         cap = max(cap, _SPOKEN)
     if entry.kind == "said" and cap < len(text):
         cap += sum(len(found) - TOKEN for found in LONG_TOKEN.findall(text, begin, begin + cap))
+    frames = list(pieces.FRAMES.finditer(text, begin)) if caps is not None else []
+    for found in frames:
+        cap += len(found[2]) if found.start(2) < begin + cap else 0
     stop = min(len(text), begin + min(cap, room))
     is_brief = entry.kind == "said" and cap < _SAID[0] and stop < len(text)
     if not begin and 0 < len(text) - stop < _LEAST // 2 and stop < room:
@@ -281,12 +284,16 @@ def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
         stop = max(text.rfind(" ", begin + 1, stop), stop - _WORD)
     picks: tuple[str, ...] = ()
     if entry.kind == "looked_up" and stop < len(text):
-        picks = _picks(text, stop, {value for value in telling if value not in said})
+        picks = pieces.picks(text, stop, {value for value in telling if value not in said})
     elif entry.kind in _ENDED and not begin and stop < min(len(text), room) - _LEAST_CUT:
-        news = _news(text[stop:-_END], heard + text[:stop]) if is_brief else ()
+        news = pieces.news(text[stop:-_END], heard + text[:stop]) if is_brief else ()
+        if entry.kind == "reasoning" and len(text) > _LONG_REASONING:
+            news = pieces.conclusions(text, stop)
+        if entry.kind == "answer":
+            news = pieces.around(text, stop, heard)
         end = text[-_ENDED[entry.kind]:]
         picks = (*news, end.partition(" ")[2] or end)
-    return Window(entry, begin, stop, picks)
+    return Window(entry, begin, stop, picks, folds=any(found.start() < stop for found in frames))
 
 
 def _deciding(line: Timeline) -> set[str]:
@@ -298,17 +305,6 @@ def _deciding(line: Timeline) -> set[str]:
         if any(call.writes for call in step.calls):
             said.add(last)
     return said if is_talk(line) else set()
-
-
-def _news(text: str, heard: str) -> list[str]:
-    """The lines of what is cut of a message with numbers that were not `heard` before."""
-    heard, lines = heard.replace(",", ""), []
-    for line in text.split("\n"):
-        values = [value.replace(",", "") for value in _NUMBER.findall(line)]
-        if len(lines) < _MOST_NEWS and any(len(one) > 2 and one not in heard for one in values):
-            lines.append(line.strip()[:_NEWS])
-            heard += " ".join(values)
-    return lines
 
 
 def _answered(entries: Sequence[Entry]) -> Known | None:
@@ -339,19 +335,6 @@ def _telling(row: Mapping[str, Any], line: Timeline) -> frozenset[str]:
               *(value for call in calls(line) if call.writes
                 for value in golds.scalars(call.arguments))]
     return frozenset(value for value in values if _TELLING.fullmatch(value))
-
-
-def _picks(text: str, start: int, telling: Set[str]) -> tuple[str, ...]:
-    """Pieces of what is cut that hold values that decide."""
-    picks: list[tuple[int, int]] = []
-    places = sorted(place for value in telling if (place := text.find(value, start)) >= 0)
-    for place in places:
-        begin = max(start, place - _PICK // 2)
-        if picks and begin <= picks[-1][1]:
-            picks[-1] = (picks[-1][0], max(picks[-1][1], place + _PICK // 2))
-        elif len(picks) < _MOST_PICKS:
-            picks.append((begin, place + _PICK // 2))
-    return tuple(text[begin:end] for begin, end in picks)
 
 
 def spans(shown: View) -> dict[str, tuple[int, int]]:
