@@ -145,8 +145,10 @@ def steps_of(line: Timeline) -> dict[str, tuple[int, ...]]:
 
 
 def is_talk(line: Timeline) -> bool:
-    """Whether an agent and somebody else speak in turns."""
-    return sum(step.role == "user" for step in line.steps if step.part) > 1
+    """Whether one agent and one user speak in turns."""
+    spoken = [step for step in line.steps if step.part and step.role in ("user", "assistant")]
+    return len({(step.agent, step.role) for step in spoken}) == 2 \
+        and sum(step.role == "user" for step in spoken) > 1
 
 
 def step_at(place: str, line: Timeline) -> Step | None:
