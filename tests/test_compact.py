@@ -74,11 +74,13 @@ def test_of_what_nothing_names_only_its_own_fields_are_shown(show):
 
 
 def test_things_that_nothing_chooses_are_as_a_table(show):
-    orders = [OTHER | {"order": f"ORD9{n}", "number_of_the_parcels_sent": n} for n in range(3)]
+    orders = [OTHER | {"order": f"ORD9{n}", "number_of_the_parcels_sent": n,
+                       "tier": "silver_with_an_extra"} for n in range(3)]
     text = show([said("user", "I am Grace."), *(one for order in orders for one in asked(
         "get_order", {"order": order["order"]}, order))])
-    assert '  ~> "tier": "silver", "insured": "no", "number_of_the_parcels_sent": 1; left' in text
-    assert '  ~> fields as at 3.0: "silver", "no", 2; left out' in text
+    assert ('  ~> "tier": "silver_with_an_extra", "insured": "no", '
+            '"number_of_the_parcels_sent": 1; left') in text
+    assert '  ~> fields as at 3.0: "silver_with_an_extra", "no", 2; left out' in text
 
 
 FLIGHTS = [{"flight": f"FL{n}00", "leaves": f"0{n}:00:00", "status": "available",

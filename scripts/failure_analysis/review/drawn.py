@@ -67,9 +67,11 @@ class Above(NamedTuple):
         return self.call.arguments if isinstance(self.call.arguments, dict) else {}
 
     def shown_at(self, key: str, value: Any) -> str:
-        """Where the same field, if it is long, was shown; blank where nowhere."""
+        """Where the same field, if it is long and no word that may decide, was shown; blank where
+        nowhere."""
         text = spelled(value)
-        return self.fields.get((key, text), "") if len(text) > _BRIEF else ""
+        is_word = isinstance(value, str) and _WORD.fullmatch(value)
+        return self.fields.get((key, text), "") if len(text) > _BRIEF and not is_word else ""
 
     def add(self, value: Any, short: Short | None) -> None:
         """Keeps what was returned, and is shown so."""
